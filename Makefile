@@ -1,0 +1,51 @@
+# Two commands do everything: `make run` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+# Without it every start would compile every library again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install run dev test check fix lock clean
+
+help:  ## what there is
+	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
+
+install: $(VENV)/installed  ## the virtual environment with the locked requirements
+
+$(VENV)/installed: requirements/dev.txt
+	$(PYTHON) deploy/make_venv.py $(VENV)
+	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.txt
+	@touch $@
+
+run: install  ## the whole service: servers, main job once, then serving (ARGS=--once, PORT, SLOW=1)
+	@$(BIN)/python -m downloads_project.run $(ARGS)
+
+dev: install  ## the same, reloading when the code changes
+	@$(BIN)/python -m downloads_project.run --reload $(ARGS)
+
+test: install  ## all tests against throw-away servers (ARGS="-k cancel")
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: install  ## format, lint, types, migrations, settings, layout
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python manage.py check --fail-level WARNING
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(BIN)/python -m pytest -q tests/test_layout.py
+
+fix: install  ## format, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: install  ## requirements/*.txt anew from *.in
+	cd requirements && for name in base dev; do \
+	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url $$name.in -o $$name.txt; done
+
+clean:  ## remove the virtual environment and the data of `make run`
+	rm -rf $(VENV) .stack staticfiles .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,79 @@
+"""The Celery app, and what it promises: at most one delivery, which may get lost.
+
+A message is a doorbell. It is acknowledged when it is taken, because redelivery after a crash is
+the business of the row's lease: late acknowledgement runs a job that kills its process again and
+again, and runs a long one twice at once. `celery -A downloads_project` finds this app.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
+# A told-to-stop worker then finishes what it can and interrupts the rest. Read at import.
+os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+
+from celery import Celery, signals
+from django.conf import settings
+from kombu import Queue
+
+from downloads_project import logs
+from downloads_project.orphans import die_with_parent
+
+IS_WORKER = settings.ROLE == "worker"
+
+app = Celery("downloads")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_queues=[Queue(settings.QUEUE)],
+    task_default_queue=settings.QUEUE,
+    task_create_missing_queues=False,  # a typing error must not become a queue nobody reads
+    accept_content=["json"],
+    task_acks_late=False,
+    task_reject_on_worker_lost=False,
+    task_time_limit=settings.JOB_TIME_LIMIT_SECONDS + settings.KILL_AFTER_SECONDS,
+    task_track_started=False,
+    # Nothing waits behind a running job: a message stays in Redis until a slot is free.
+    worker_disable_prefetch=True,
+    worker_prefetch_multiplier=1,
+    worker_soft_shutdown_timeout=settings.WORKER_STOPS_SECONDS,
+    worker_max_tasks_per_child=100,
+    worker_max_memory_per_child=400_000,  # KiB; a leak ends with its process
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_connection_timeout=2,
+    broker_connection_max_retries=None,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": 900,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        # A frozen Redis must not hold a publisher; a worker's blocking read needs longer.
+        "socket_timeout": 10 if IS_WORKER else 1,
+        "socket_connect_timeout": 5 if IS_WORKER else 1,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "queue_order_strategy": "priority",
+        "priority_steps": list(range(10)),
+        "sep": ":",
+    },
+    task_publish_retry_policy={
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.2,
+    },
+)
+app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def _use_our_logs(**kwargs: Any) -> None:
+    logs.configure(settings.LOGGING)
+
+
+@signals.worker_process_init.connect
+def _end_with_the_worker(**kwargs: Any) -> None:
+    # A pool process whose main process is gone has nobody to enforce its time limit.
+    die_with_parent()

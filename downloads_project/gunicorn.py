@@ -1,0 +1,16 @@
+"""How the web process is run: `ROLE=web gunicorn -c python:downloads_project.gunicorn`."""
+
+import os
+
+wsgi_app = "downloads_project.wsgi"
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_PROCESSES", "2"))
+# Many threads, since a slow body or a waiting `start` holds one without using the processor.
+threads = int(os.environ.get("WEB_THREADS", "64"))
+timeout = 60
+graceful_timeout = int(os.environ.get("WEB_STOPS_SECONDS", "25"))  # longer than `start` waits
+keepalive = 5
+accesslog = "-"
+access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
+control_socket_disable = True

@@ -1,0 +1,203 @@
+"""`make run`: the whole service on this machine, its main job once before your eyes, then serving.
+
+Keeps its data in `.stack/`. Every process it starts ends with it, however it ends; a process that
+dies meanwhile is started again, as an init system would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import requests
+
+from downloads_project.stack import Process, Stack, StackError
+
+BASE = Path(__file__).resolve().parent.parent
+FOLDER = BASE / ".stack"
+MANAGE = str(BASE / "manage.py")
+BIN = Path(sys.executable).parent
+SHOWN_FILE_IDS = [str(70_000 + n) for n in range(14)]
+SLOW_SECONDS = "10,120"  # what `SLOW=1` makes of SIMULATED_DELAY_SECONDS
+HOST = "127.0.0.1"
+
+
+class Run:
+    """The processes, and what they are told."""
+
+    def __init__(self, *, port: int, reload: bool) -> None:
+        self.url = f"http://{HOST}:{port}"
+        self.port = port
+        self.reload = reload
+        self.stack = Stack(FOLDER, durable=True)
+        self.processes: list[Process] = []
+
+    def start(self) -> None:
+        if not port_is_free(self.port):
+            raise StackError(f"Port {self.port} is taken. Choose another: make run PORT=8001")
+        began = time.monotonic()
+        servers = self.stack.start()
+        say(f"Postgres, Redis and S3 are ready ({time.monotonic() - began:.1f} s)")
+        self._write_env(servers)
+        self.passwords = self._passwords()
+        os.environ |= servers | {
+            "DEMO_PASSWORD": self.passwords["password"],
+            "OPERATOR_PASSWORD": self.passwords["operator_password"],
+            "PORT": str(self.port),
+            "WEB_STOPS_SECONDS": os.environ.get("WEB_STOPS_SECONDS", "3"),
+            "WORKER_STOPS_SECONDS": os.environ.get("WORKER_STOPS_SECONDS", "3"),
+        }
+        if os.environ.get("SLOW", "0") not in ("", "0"):
+            os.environ.setdefault("SIMULATED_DELAY_SECONDS", SLOW_SECONDS)
+        manage("migrate", "--verbosity=0")
+        say(manage("seed_demo"))
+        for name, command in self._commands().items():
+            self._spawn(name, command)
+        web = self.processes[0]
+        web.wait_until(lambda: requests.get(f"{self.url}/health", timeout=3).raise_for_status())
+        say(f"web, worker and dispatcher are ready ({time.monotonic() - began:.1f} s)")
+        self._write("run.json", json.dumps({"url": self.url} | self.passwords, indent=1))
+
+    def _commands(self) -> dict[str, list[str]]:
+        worker = "-A downloads_project worker --concurrency=2 --without-mingle --without-gossip"
+        commands = {
+            "web": [str(BIN / "gunicorn"), "-c", "python:downloads_project.gunicorn"],
+            "worker": [str(BIN / "celery"), *worker.split(), "--loglevel=INFO"],
+            "dispatcher": [sys.executable, MANAGE, "dispatcher"],
+        }
+        if self.reload:
+            commands["web"].append("--reload")
+            for name in ("worker", "dispatcher"):
+                watched = " ".join(commands[name])
+                commands[name] = [str(BIN / "watchfiles"), "--filter", "python", watched, "jobs"]
+        return commands
+
+    def _spawn(self, name: str, command: list[str]) -> None:
+        # A reloader passes a gentle signal on to its child; the kernel's harsh one it could not.
+        orphan = signal.SIGTERM if self.reload else signal.SIGKILL
+        env = {"ROLE": name} | ({"DEBUG": "true"} if self.reload else {})
+        process = Process(name, command, FOLDER / f"{name}.log", env, orphan_signal=orphan)
+        process.start()
+        self.processes.append(process)
+
+    def show_main_job(self) -> int:
+        """Act as a client; the exit status of that client."""
+        arguments = ["download", *SHOWN_FILE_IDS, "--to", str(FOLDER / "downloads")]
+        return subprocess.run([sys.executable, MANAGE, *arguments]).returncode
+
+    def tell(self) -> None:
+        who = self.passwords
+        rows = [
+            ("Pages", "/", f"{who['user']} / {who['password']}"),
+            ("Admin", "/admin/", f"{who['operator']} / {who['operator_password']}"),
+            ("API", "/docs", "the same users, or a token from /v1/auth/token"),
+            ("Health", "/health", "no sign-in"),
+        ]
+        say(
+            "\n" + "\n".join(f"  {name:8}{self.url + path:34}{login}" for name, path, login in rows)
+        )
+        say(f"  {'Logs':8}{FOLDER.name}/*.log\n")
+
+    def serve(self) -> None:
+        """Until interrupted: start again what dies."""
+        while True:
+            time.sleep(0.5)
+            for process in [*self.stack.processes, *self.processes]:
+                if not process.is_alive:
+                    say(f"{process.name} ended ({process.popen.returncode}); starting it again")
+                    time.sleep(1)
+                    process.start()
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.ask_to_stop()
+        for process in self.processes:
+            process.end(15)
+        self.stack.stop()
+
+    def _passwords(self) -> dict[str, str]:
+        path = FOLDER / "run.json"
+        known = json.loads(path.read_text()) if path.exists() else {}
+        return {
+            "user": "demo",
+            "password": known.get("password") or secrets.token_urlsafe(9),
+            "operator": "operator",
+            "operator_password": known.get("operator_password") or secrets.token_urlsafe(9),
+        }
+
+    def _write_env(self, servers: dict[str, str]) -> None:
+        self._write("env", "".join(f"{name}={value}\n" for name, value in servers.items()))
+
+    def _write(self, name: str, text: str) -> None:
+        path = FOLDER / name
+        path.touch(0o600)
+        path.write_text(text)
+
+
+def manage(*arguments: str) -> str:
+    """Run a management command; what it printed. Raises StackError with its last line."""
+    command = [sys.executable, MANAGE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip() or "no reason given").splitlines()[-1]
+        raise StackError(f"`manage.py {' '.join(arguments)}` failed: {last}")
+    return done.stdout.strip()
+
+
+def port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--once", action="store_true", help="end after the job, with its status")
+    parser.add_argument("--reload", action="store_true", help="reload when the code changes")
+    options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)  # also where a shell's `&` had SIGINT ignored
+    run = Run(port=int(os.environ.get("PORT") or 8000), reload=options.reload)
+    try:
+        run.start()
+        status = run.show_main_job()
+        if not options.once:
+            run.tell()
+            say("Serving until Ctrl-C.")
+            run.serve()
+        return status
+    except KeyboardInterrupt:
+        say("\nStopping.")
+        return 0
+    except (StackError, OSError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        run.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""Every setting, read once from the environment, with its unit and default beside it.
+
+Development needs no variable: `make run` writes the addresses of its servers to `.stack/env`,
+which is read here when it is there. `PRODUCTION=true` refuses to start on a default that is
+only good for development. `.env.example` lists what an operator sets.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import environ
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environ.Env.ENVIRON = dict(os.environ)  # a copy: what the files say stays in here
+env = environ.Env()
+PRODUCTION: bool = env.bool("PRODUCTION", default=False)
+if not PRODUCTION:
+    env.read_env(BASE_DIR / ".stack" / "env")  # variables that are set already win
+    env.read_env(BASE_DIR / ".env")
+
+
+def required(name: str, development: str) -> str:
+    """The variable; in development a default will do."""
+    return str(env.str(name) if PRODUCTION else env.str(name, default=development))
+
+
+# Who we are
+
+# web, worker, dispatcher or command: what the process is for decides pools and timeouts.
+ROLE = env.str("ROLE", default="command")
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = required("SECRET_KEY", "only-for-development-" + "x" * 32)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ROOT_URLCONF = "downloads_project.urls"
+WSGI_APPLICATION = "downloads_project.wsgi.application"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_results",
+    "django_htmx",
+    "csp",
+    "jobs",
+]
+MIDDLEWARE = [
+    "jobs.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Jobs (seconds unless said otherwise)
+
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=60)
+# Without a confirmed beat for this long an attempt takes itself for lost.
+FENCE_SECONDS = env.int("FENCE_SECONDS", default=LEASE_SECONDS * 3 // 4)
+BEAT_SECONDS = env.float("BEAT_SECONDS", default=1.0)
+# How long a lease may go unrenewed while nothing visible changes.
+RENEW_SECONDS = env.int("RENEW_SECONDS", default=LEASE_SECONDS // 4)
+JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=300)
+# Celery kills the process this long after the limit, should the builder not have stopped.
+KILL_AFTER_SECONDS = env.int("KILL_AFTER_SECONDS", default=30)
+RESULT_KEPT_SECONDS = env.int("RESULT_KEPT_SECONDS", default=30 * 24 * 3600)
+SOURCE_KEPT_SECONDS = env.int("SOURCE_KEPT_SECONDS", default=24 * 3600)
+MAX_FILES_PER_BUNDLE = env.int("MAX_FILES_PER_BUNDLE", default=100_000)
+# A range such as "10,120" makes every job wait that long first, to try things out.
+SIMULATED_DELAY_SECONDS = env.list("SIMULATED_DELAY_SECONDS", cast=float, default=[0.0, 0.0])
+DOWNLOAD_URL_SECONDS = env.int("DOWNLOAD_URL_SECONDS", default=600)
+START_WAITS_SECONDS = env.int("START_WAITS_SECONDS", default=20)
+
+DISPATCH_EVERY_SECONDS = env.float("DISPATCH_EVERY_SECONDS", default=1.0)
+COLLECT_EVERY_SECONDS = env.float("COLLECT_EVERY_SECONDS", default=300.0)
+# Objects of a finished job are looked for at once and again this much later.
+COLLECT_AGAIN_SECONDS = env.int("COLLECT_AGAIN_SECONDS", default=3600)
+RING_AGAIN_SECONDS = env.int("RING_AGAIN_SECONDS", default=5)
+
+# Postgres
+
+DATABASES: dict[str, Any] = {
+    "default": env.db_url_config(
+        required("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/downloads")
+    )
+}
+_STATEMENT_SECONDS = {"web": 5, "worker": 30, "dispatcher": 30}.get(ROLE, 0)  # 0: no limit
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "options": f"-c statement_timeout={_STATEMENT_SECONDS * 1000} -c lock_timeout=2000"
+    " -c idle_in_transaction_session_timeout=15000",
+} | ({"pool": {"min_size": 1, "max_size": 16, "timeout": 5}} if ROLE == "web" else {})
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Celery on Redis: a message is a doorbell, the row is the truth
+
+CELERY_BROKER_URL = required("REDIS_URL", "redis://127.0.0.1:6379/0")
+QUEUE = env.str("QUEUE", default="download-jobs")
+QUEUE_SHORT = 100  # the dispatcher keeps the broker's list about this long, not longer
+WORKER_STOPS_SECONDS = env.int("WORKER_STOPS_SECONDS", default=20)
+CELERY_RESULT_BACKEND = "django-db"  # what one attempt returned, for operators
+CELERY_RESULT_EXTENDED = True
+CELERY_RESULT_EXPIRES = timedelta(days=3)
+
+# S3: one bucket, told to us by an internal and to clients by a public address
+
+S3_ENDPOINT_URL = required("S3_ENDPOINT_URL", "http://127.0.0.1:9000")
+S3_PUBLIC_ENDPOINT_URL = env.str("S3_PUBLIC_ENDPOINT_URL", default=S3_ENDPOINT_URL)
+_S3: dict[str, Any] = {
+    "BACKEND": "jobs.storage.JobStorage",
+    "OPTIONS": {
+        "bucket_name": env.str("S3_BUCKET", default="downloads"),
+        "access_key": required("S3_ACCESS_KEY_ID", "minioadmin"),
+        "secret_key": required("S3_SECRET_ACCESS_KEY", "minioadmin"),
+        "region_name": env.str("S3_REGION", default="us-east-1"),
+        "endpoint_url": S3_ENDPOINT_URL,
+    },
+}
+STORAGES: dict[str, Any] = {
+    "default": _S3,
+    "public": _S3 | {"OPTIONS": _S3["OPTIONS"] | {"endpoint_url": S3_PUBLIC_ENDPOINT_URL}},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    if PRODUCTION
+    else {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# Attempts of one call, the first included. A page cannot wait for as many as a worker can.
+S3_ATTEMPTS = 4 if ROLE in ("worker", "dispatcher") else 2
+
+# The users that `seed_demo` makes; empty: it thinks of passwords and prints them
+
+DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="")
+OPERATOR_PASSWORD = env.str("OPERATOR_PASSWORD", default="")
+
+# Pages, static files, signing in
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = not PRODUCTION
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "choose"
+LOGOUT_REDIRECT_URL = "sign-in"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# The API
+
+REST_FRAMEWORK = {
+    # JWT first: it has a WWW-Authenticate header, so that no credentials is 401, not 403.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "jobs.http.problem_for",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Downloads",
+    "DESCRIPTION": "Ask for slow work, poll it, be sent to the file.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.states.Status"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file ids are 0.8 MB
+
+# Security headers
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'", S3_PUBLIC_ENDPOINT_URL],
+        "frame-ancestors": ["'none'"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "jobs.http.on_csrf_failure"
+SECURE_REFERRER_POLICY = "same-origin"
+# Behind a proxy that ends TLS and always sets this header itself, name it here.
+if _proxy_header := env.str("TLS_PROXY_HEADER", default="X-Forwarded-Proto" * PRODUCTION):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_" + _proxy_header.upper().replace("-", "_"), "https")
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^health"]  # probes speak plain HTTP inside the cluster
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_SAMESITE = "Lax"
+
+# Logs: lines for people in development, JSON in production
+
+HOSTNAME = socket.gethostname()
+LOG_JSON = env.bool("LOG_JSON", default=PRODUCTION)
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = "downloads_project.logs.configure"
+LOGGING = {"json": LOG_JSON, "level": LOG_LEVEL}

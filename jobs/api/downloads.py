@@ -1,0 +1,235 @@
+"""Bundles, and what every kind's jobs share: poll, fetch, cancel, run again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.http import HttpResponseRedirect
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jobs import storage
+from jobs.errors import SourceMissing
+from jobs.http import (
+    PRIVATE,
+    accepted,
+    caller,
+    own_job,
+    redirect_to_result,
+    request_id,
+    result_of,
+    told,
+)
+from jobs.kinds import KINDS
+from jobs.models import DownloadJob, StoredFile
+from jobs.serializers import (
+    AcceptedJob,
+    BundleRequest,
+    CheckRequest,
+    FileAvailability,
+    JobResult,
+    JobSerializer,
+)
+from jobs.states import Actor, Status
+from jobs.submission import resubmit, submit
+
+LOOK_SECONDS = 0.3  # between two looks at the row while `start` waits
+MAX_WAITING_STARTS = 4  # a process; they hold a thread each, the rest is sent polling at once
+
+BUNDLE = OpenApiExample("Three files", {"file_ids": [70000, 70001, 70002]}, request_only=True)
+QUEUED = OpenApiExample(
+    "Queued",
+    {
+        "jobId": "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55",
+        "status": "queued",
+        "totalFileIds": 3,
+        "statusUrl": "/v1/download/status/0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55",
+        "estimatedSecondsRemaining": 4,
+    },
+    response_only=True,
+    status_codes=["202"],
+)
+
+
+class Initiate(APIView):
+    """Start a bundle: the stored files as one ZIP archive."""
+
+    @extend_schema(
+        operation_id="initiate",
+        request=BundleRequest,
+        responses={202: AcceptedJob},
+        examples=[BUNDLE, QUEUED],
+    )
+    def post(self, request: Request) -> Response:
+        return accepted_bundle(_submit(request))
+
+
+class Start(APIView):
+    """Start a bundle and wait a while: the finished job, or 202 to poll on."""
+
+    waiting = threading.BoundedSemaphore(MAX_WAITING_STARTS)
+
+    @extend_schema(
+        operation_id="start",
+        request=BundleRequest,
+        responses={200: JobSerializer, 202: AcceptedJob},
+        examples=[BUNDLE, QUEUED],
+    )
+    def post(self, request: Request) -> Response:
+        job = _submit(request)
+        if self.waiting.acquire(blocking=False):
+            try:
+                _wait(job)
+            finally:
+                self.waiting.release()
+        if not job.is_finished:
+            return accepted_bundle(job)
+        return Response(JobSerializer(job).data, headers={"Cache-Control": PRIVATE})
+
+
+def _submit(request: Request) -> DownloadJob:
+    bundle = BundleRequest(data=request.data)
+    bundle.is_valid(raise_exception=True)
+    return submit(owner=caller(request), request_id=request_id(request), **bundle.asked())
+
+
+def accepted_bundle(job: DownloadJob) -> Response:
+    return accepted(job, AcceptedJob(job).data)
+
+
+def _wait(job: DownloadJob) -> None:
+    ends = time.monotonic() + settings.START_WAITS_SECONDS
+    while not job.is_finished and time.monotonic() < ends:
+        connection.close()  # somebody else may use it meanwhile
+        time.sleep(LOOK_SECONDS)
+        job.refresh_from_db()
+
+
+class Check(APIView):
+    """Is this file there? Without signing in, only the public catalogue is."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(operation_id="check", request=CheckRequest, responses={200: FileAvailability})
+    def post(self, request: Request) -> Response:
+        asked = CheckRequest(data=request.data)
+        asked.is_valid(raise_exception=True)
+        file_id = asked.validated_data["file_id"]
+        file = StoredFile.objects.visible_to(request.user.pk).filter(file_id=file_id).first()
+        if file is None or not _is_stored(file):
+            gone = dict.fromkeys(["s3Key", "size", "sha256"])
+            return Response({"file_id": file_id, "available": False, **gone})
+        there = {"s3Key": file.key, "size": file.size_bytes, "sha256": file.sha256}
+        return Response({"file_id": file_id, "available": True, **there})
+
+
+def _is_stored(file: StoredFile) -> bool:
+    try:
+        return storage.size_of(file.key) == file.size_bytes
+    except SourceMissing:
+        return False
+
+
+class Newest(CursorPagination):
+    page_size = 20
+    max_page_size = 100
+    page_size_query_param = "limit"
+    ordering = ("-created_at", "-id")
+
+
+class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no types
+    status = filters.ChoiceFilter(choices=Status.choices)
+    kind = filters.ChoiceFilter(choices=[(name, name) for name in KINDS])
+    search = filters.CharFilter(method="by_name_or_id", max_length=100)
+
+    class Meta:
+        model = DownloadJob
+        fields = ["status", "kind", "search"]
+
+    def by_name_or_id(
+        self, jobs: QuerySet[DownloadJob], name: str, value: str
+    ) -> QuerySet[DownloadJob]:
+        return jobs.filter(Q(name__icontains=value) | Q(id__startswith=value.lower()))
+
+
+class Jobs(ListAPIView[DownloadJob]):
+    """The caller's jobs, newest first."""
+
+    queryset = DownloadJob.objects.none()  # for the schema; see get_queryset
+    serializer_class = JobSerializer
+    pagination_class = Newest
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = JobFilter
+
+    def get_queryset(self) -> QuerySet[DownloadJob]:
+        return DownloadJob.objects.filter(owner=caller(self.request)).select_related("artifact")
+
+    @extend_schema(operation_id="jobs")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().get(request, *args, **kwargs)
+        response["Cache-Control"] = PRIVATE
+        return response
+
+
+class JobStatus(APIView):
+    """Poll a job. Send `If-None-Match`; wait `Retry-After` seconds before the next poll."""
+
+    @extend_schema(
+        operation_id="status",
+        responses={200: JobSerializer, 304: OpenApiResponse(description="As you know it.")},
+    )
+    def get(self, request: Request, job_id: UUID) -> Response:
+        job = own_job(request, job_id)
+        return told(job, request, lambda: JobSerializer(job).data)
+
+
+class Result(APIView):
+    """The finished file: a presigned address, and what it weighs."""
+
+    @extend_schema(operation_id="result", responses={200: JobResult})
+    def get(self, request: Request, job_id: UUID) -> Response:
+        job = own_job(request, job_id)
+        result_of(job)
+        return Response(JobResult(job).data, headers={"Cache-Control": PRIVATE})
+
+
+class Download(APIView):
+    """The bytes (by a redirect to the file store), or the end of the job."""
+
+    @extend_schema(
+        operation_id="download",
+        responses={302: OpenApiResponse(description="To a presigned address.")},
+    )
+    def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
+        return redirect_to_result(own_job(request, job_id), request.method or "GET")
+
+    head = get
+
+    @extend_schema(operation_id="cancel", responses={200: JobSerializer})
+    def delete(self, request: Request, job_id: UUID) -> Response:
+        job = own_job(request, job_id)
+        if job.status != Status.CANCELLED:  # twice is well
+            job.cancel(Actor.OWNER)
+        return Response(JobSerializer(job).data, headers={"Cache-Control": PRIVATE})
+
+
+class Retry(APIView):
+    """Run a failed, cancelled or expired job again, under the same id."""
+
+    @extend_schema(operation_id="retry", request=None, responses={202: JobSerializer})
+    def post(self, request: Request, job_id: UUID) -> Response:
+        job = own_job(request, job_id)
+        resubmit(job, Actor.OWNER)
+        return accepted(job, JobSerializer(job).data)

@@ -1,0 +1,131 @@
+"""What happens on a clock: ring what is due, rescue what is silent, expire and collect what is old.
+
+A process of its own, `manage.py dispatcher`, and no Celery task: a sweeper that rides the queue it
+repairs stalls with it. Any number may run; rows that one holds are skipped by the others.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django_celery_results.models import TaskResult
+
+from jobs import queue, storage
+from jobs.errors import BuildError, StaleJob
+from jobs.kinds import KINDS, doorbell
+from jobs.models import DownloadJob
+from jobs.states import FINAL, Actor
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100  # rows a sweep locks at once
+
+
+def run(stop: threading.Event) -> None:
+    """Sweep until told to stop. A sweep that fails is logged and tried again at its next tick."""
+    collect_next = 0.0
+    while not stop.is_set():
+        for sweep in (rescue_silent, ring_due):
+            _try(sweep)
+        if time.monotonic() >= collect_next:
+            for sweep in (expire_artifacts, collect_garbage, forget_results):
+                _try(sweep)
+            collect_next = time.monotonic() + settings.COLLECT_EVERY_SECONDS
+        stop.wait(settings.DISPATCH_EVERY_SECONDS)
+
+
+def ring_due() -> int:
+    """Ring for due jobs that no worker seems to have heard of; how many.
+
+    Only while the broker's list is short: a fixed rule would flood it, and bury new doorbells.
+    """
+    rung = 0
+    for name in {kind.queue for kind in KINDS.values()}:
+        room = settings.QUEUE_SHORT - queue.waiting(name)
+        for job in _take_unheard(name, room) if room > 0 else []:
+            queue.ring(doorbell(job))
+            rung += 1
+    return rung
+
+
+def _take_unheard(queue_name: str, most: int) -> list[DownloadJob]:
+    kinds = [name for name, kind in KINDS.items() if kind.queue == queue_name]
+    unheard = timedelta(seconds=settings.RING_AGAIN_SECONDS)
+    with transaction.atomic():
+        jobs = list(DownloadJob.objects.to_ring(unheard).filter(kind__in=kinds).locked()[:most])
+        # Marked before they are rung: if Redis is away now, the mark is old again in a moment.
+        ids = [job.pk for job in jobs]
+        DownloadJob.objects.filter(pk__in=ids).update(published_at=Now())
+    return jobs
+
+
+def rescue_silent() -> int:
+    """Take jobs from workers whose lease is over; how many."""
+    with transaction.atomic():
+        jobs = list(DownloadJob.objects.silent().locked()[:BATCH])
+        for job in jobs:
+            job.rescue(Actor.DISPATCHER)
+            log.warning("rescued", job_id=str(job.pk), attempt=job.attempt, worker=job.worker)
+    return len(jobs)
+
+
+def expire_artifacts() -> int:
+    """Let go of artifacts whose time is over; their objects go with the next collection."""
+    expired = 0
+    for job in DownloadJob.objects.outdated()[:BATCH]:
+        try:
+            job.expire()
+            expired += 1
+        except StaleJob:
+            pass  # another dispatcher was here
+    return expired
+
+
+def collect_garbage() -> int:
+    """Delete what finished jobs left in the bucket and no row knows; how many objects."""
+    gone = 0
+    for job in DownloadJob.objects.to_collect()[:BATCH]:
+        try:
+            gone += _collect(job)
+        except BuildError as error:
+            log.warning("not collected", job_id=str(job.pk), error=repr(error))
+            return gone  # the store is away; the rest would wait for it in vain, too
+    return gone
+
+
+def _collect(job: DownloadJob) -> int:
+    wanted = set(job.files.values_list("key", flat=True))
+    gone = 0
+    # Folder by folder up to the attempt read with the final status: should the job be run again
+    # meanwhile, its new attempt has a higher number and is not touched.
+    for attempt in range(1, job.attempt + 1):
+        gone += storage.delete_all_but(wanted, prefix=f"{job.folder}{attempt}/")
+    again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS)
+    row = DownloadJob.objects.filter(pk=job.pk, attempt=job.attempt, status__in=FINAL)
+    if not row.filter(collect_at__lt=again).update(collect_at=again):
+        row.update(collect_at=None)  # this was the second look
+    return gone
+
+
+def forget_results() -> int:
+    """Delete old task results, a batch at a time."""
+    old = TaskResult.objects.filter(date_done__lt=Now() - settings.CELERY_RESULT_EXPIRES)
+    count, _ = TaskResult.objects.filter(pk__in=old.values("pk")[: BATCH * 10]).delete()
+    return count
+
+
+def _try(sweep: Callable[[], int]) -> None:
+    try:
+        if count := sweep():
+            log.info(sweep.__name__, count=count)
+    except Exception:
+        log.exception("sweep failed", sweep=sweep.__name__)
+        close_old_connections()

@@ -1,0 +1,62 @@
+"""Everything that goes wrong on purpose, by who has to act.
+
+JobError
+|-- StaleJob                   the row moved on; drop what you were doing
+`-- BuildError                 one attempt failed: a public `code`, and `retryable`
+    |-- SourceMissing          a stored file is gone, or was never there
+    |-- SourceChanged          a stored file is not the one that was recorded
+    |-- StorageUnavailable     object storage is down or slow (retryable)
+    `-- Unexpected             a bug, or something nobody thought of (retryable)
+Interrupted                    the attempt was taken away, or its time is up
+"""
+
+from __future__ import annotations
+
+
+class JobError(Exception):
+    """Base of the errors that this project raises on purpose."""
+
+
+class StaleJob(JobError):
+    """The job is no longer in the status or attempt that the caller last saw."""
+
+
+class BuildError(JobError):
+    """One attempt at building the artifact failed.
+
+    `code` is stored on the job and shown to clients, so it is never renamed. The message is
+    one sentence that an owner can act on: no key, no address, no traceback.
+    """
+
+    code = "build_failed"
+    retryable = False
+
+
+class SourceMissing(BuildError):
+    code = "source_missing"
+
+
+class SourceChanged(BuildError):
+    code = "source_changed"
+
+
+class StorageUnavailable(BuildError):
+    code = "storage_unavailable"
+    retryable = True
+
+
+class Unexpected(BuildError):
+    code = "unexpected"
+    retryable = True
+
+
+class Interrupted(BaseException):
+    """Raised inside a builder, between any two of its steps, to make it stop now.
+
+    Not an Exception: botocore turns every Exception that passes through it into an error of
+    its own and tries again, and a builder must not be able to swallow this by accident.
+    """
+
+    def __init__(self, *, timed_out: bool) -> None:
+        super().__init__("the time limit is over" if timed_out else "the attempt was taken away")
+        self.timed_out = timed_out

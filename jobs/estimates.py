@@ -1,0 +1,76 @@
+"""How long a job will still take, from what jobs of its kind took lately."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Avg, Count, F, FloatField, Q, Sum
+from django.db.models.functions import Extract, Greatest, Now
+
+from jobs.models import DownloadJob
+from jobs.states import ACTIVE, Status
+
+KEPT_SECONDS = 5  # a poll must stay one look-up of one row
+LATELY = timedelta(hours=6)
+FIRST_GUESS = 20e6  # bytes a second, until a job of the kind has finished
+MIN_AGE_SECONDS = 1.0  # before that an attempt's own pace says nothing
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What one kind does at the moment. `backlog` is the work that is queued and due, in units."""
+
+    units_per_second: float
+    backlog: int
+    running: int
+
+
+def seconds_left(job: DownloadJob, now: float) -> int | None:
+    """Whole seconds until `job` is ready; None for a finished one, or where nothing is known.
+
+    `now` is Unix time. While it runs, its own pace counts; while it waits, that of its kind.
+    """
+    if job.is_finished:
+        return None
+    pace = _pace(job.kind)
+    left = (job.total or 0) - job.done
+    if job.status == Status.PROCESSING and job.started_at:
+        age = now - job.started_at.timestamp()
+        own = job.done / age if age >= MIN_AGE_SECONDS and job.done else pace.units_per_second
+        return _ceil(left / own)
+    wait = max(job.available_at.timestamp() - now, 0.0)
+    slots = max(pace.running, 1)
+    return _ceil(wait + max(pace.backlog, left) / (pace.units_per_second * slots))
+
+
+def _ceil(seconds: float) -> int:
+    return max(1, round(seconds + 0.5))
+
+
+_lock = threading.Lock()
+_known: dict[str, tuple[float, Pace]] = {}
+
+
+def _pace(kind: str) -> Pace:
+    with _lock:
+        at, pace = _known.get(kind, (0.0, None))
+        if pace is None or time.monotonic() - at > KEPT_SECONDS:
+            pace = _measure(kind)
+            _known[kind] = time.monotonic(), pace
+        return pace
+
+
+def _measure(kind: str) -> Pace:
+    taken = Extract(F("finished_at") - F("started_at"), "epoch", output_field=FloatField())
+    rate = F("done") / Greatest(taken, 0.001)
+    of_kind = DownloadJob.objects.filter(kind=kind)
+    lately = of_kind.filter(status=Status.COMPLETED, finished_at__gt=Now() - LATELY, done__gt=0)
+    measured = lately.aggregate(found=Avg(rate, output_field=FloatField()))["found"]
+    now = of_kind.filter(status__in=ACTIVE).aggregate(
+        backlog=Sum("total", filter=Q(status=Status.QUEUED, available_at__lte=Now()), default=0),
+        running=Count("id", filter=Q(status=Status.PROCESSING)),
+    )
+    return Pace(float(measured or FIRST_GUESS), now["backlog"], now["running"])

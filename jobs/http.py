@@ -1,0 +1,199 @@
+"""What the API and the pages share: the caller, a job of theirs, 202, and problems (RFC 9457)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from jobs import storage
+from jobs.errors import SourceMissing, StaleJob, StorageUnavailable
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Status
+
+PROBLEM = "application/problem+json"
+PRIVATE = "private, no-store"
+FIRST_POLLS_SECONDS = 10  # while a job is this young, a small bundle may be ready any second
+ETAG_SECONDS = 300  # half a presigned address's life: a 304 never keeps a dead one alive
+
+
+class Problem(exceptions.APIException):
+    """An answer that is an error: a status, a code for programs, a sentence for people."""
+
+    def __init__(
+        self, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None
+    ) -> None:
+        self.status_code = status
+        super().__init__(detail, code)
+        self.headers = headers or {}
+
+
+def caller(request: Request | HttpRequest) -> User:
+    """Whoever is asking; the permission class or login_required saw to it that it is somebody."""
+    return cast(User, request.user)
+
+
+def request_id(request: Request | HttpRequest) -> str:
+    return str(getattr(request, "request_id", ""))
+
+
+def own_job(request: Request | HttpRequest, job_id: UUID) -> DownloadJob:
+    """The caller's job. 404 when there is none, 403 when it is somebody else's."""
+    job = DownloadJob.objects.select_related("owner", "artifact").filter(pk=job_id).first()
+    if job is None:
+        raise Http404("There is no such download.")
+    if job.owner_id != caller(request).pk:
+        raise PermissionDenied("This is somebody else's download.")
+    return job
+
+
+def status_url(job: DownloadJob) -> str:
+    return reverse("status", args=[job.pk])
+
+
+def accepted(job: DownloadJob, body: Any) -> Response:
+    """202: where to poll, and when to begin."""
+    headers = {"Location": status_url(job), "Retry-After": "3", "Cache-Control": PRIVATE}
+    return Response(body, status=HTTPStatus.ACCEPTED, headers=headers)
+
+
+def poll_after_seconds(job: DownloadJob) -> int:
+    """How long to leave an active job alone: short at first, up to 5 s."""
+    age = time.time() - job.created_at.timestamp()
+    return 1 if age < FIRST_POLLS_SECONDS else 3 if age < 60 else 5
+
+
+def etag(job: DownloadJob) -> str:
+    return f'"{job.pk.hex}-{job.version}-{int(time.time() // ETAG_SECONDS)}"'
+
+
+def told(job: DownloadJob, request: Request, body: Callable[[], Any]) -> Response:
+    """The answer to a poll: 304 when the caller has seen this version, else `body()`."""
+    headers = {"ETag": etag(job), "Cache-Control": PRIVATE, "Vary": "Accept, Authorization, Cookie"}
+    if not job.is_finished:
+        headers["Retry-After"] = str(poll_after_seconds(job))
+    if etag(job) in request.headers.get("If-None-Match", ""):
+        return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(body(), headers=headers)
+
+
+def result_of(job: DownloadJob) -> StoredFile:
+    """The finished file, which is in the bucket; raises the Problem if there is none to have."""
+    if not job.is_finished:
+        later = {"Location": status_url(job), "Retry-After": str(poll_after_seconds(job))}
+        raise Problem(HTTPStatus.CONFLICT, "not_ready", "The file is not ready yet.", later)
+    if job.status == Status.FAILED:
+        raise Problem(HTTPStatus.CONFLICT, "job_failed", job.error)
+    if job.artifact is None:
+        raise Problem(HTTPStatus.GONE, job.status, f"The download is {job.status}.")
+    try:
+        storage.size_of(job.artifact.key)
+    except SourceMissing:
+        raise Problem(HTTPStatus.GONE, "artifact_gone", "The file is gone.") from None
+    return job.artifact
+
+
+def redirect_to_result(job: DownloadJob, method: str) -> HttpResponseRedirect:
+    """302 to an address that works for GET, or for HEAD where that was asked."""
+    file = result_of(job)
+    signed_for = "HEAD" if method == "HEAD" else "GET"
+    url = storage.presigned_url(
+        file.key, name=file.name, content_type=file.content_type, method=signed_for
+    )
+    return HttpResponseRedirect(url, headers={"Cache-Control": PRIVATE})
+
+
+def problem_for(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: every error leaves as problem+json; a bug is left to `on_500`."""
+    if isinstance(error, StaleJob):
+        error = Problem(HTTPStatus.CONFLICT, "conflict", str(error))
+    if isinstance(error, StorageUnavailable):
+        error = Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), {"Retry-After": "5"}
+        )
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    for name, value in getattr(error, "headers", {}).items():
+        response[name] = value
+    detail, code, fields = _explain(error)
+    response.data = problem(context["request"], response.status_code, code, detail, fields)
+    if getattr(context["request"], "accepted_renderer", None) is None:
+        return response
+    if context["request"].accepted_renderer.format == "json":
+        response.content_type = PROBLEM
+    return response
+
+
+def _explain(error: Exception) -> tuple[str, str, list[dict[str, str]]]:
+    if isinstance(error, exceptions.ValidationError):
+        return "The request is not valid.", "invalid", list(_fields(error.get_full_details()))
+    if isinstance(error, exceptions.APIException):
+        told: Any = error.detail
+        if isinstance(told, dict):  # simplejwt's
+            return str(told.get("detail", "")), str(told.get("code", "")), []
+        return str(told), str(error.get_codes()), []
+    if isinstance(error, Http404):
+        return str(error) or "There is nothing here.", "not_found", []
+    return str(error) or "This is not allowed.", "permission_denied", []
+
+
+def _fields(details: Any, path: str = "") -> Any:
+    """Flatten DRF's nested details into {field, code, detail}, one for each message."""
+    if isinstance(details, dict) and set(details) == {"message", "code"}:
+        yield {"field": path, "code": details["code"], "detail": str(details["message"])}
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            part = "" if name == "non_field_errors" else str(name)
+            yield from _fields(inner, ".".join(filter(None, [path, part])))
+    else:
+        for inner in details:
+            yield from _fields(inner, path)
+
+
+def problem(
+    request: Any, status: int, code: str, detail: str, fields: list[dict[str, str]] | None = None
+) -> dict[str, Any]:
+    """The body of a problem. `error` repeats the title for clients that only look there."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    body |= {"requestId": request_id(request), "error": title}
+    return body | ({"errors": fields} if fields else {})
+
+
+def problem_response(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
+    """The same for what never reaches DRF: unknown paths, bugs, a refused form token."""
+    return JsonResponse(problem(request, status, code, detail), status=status, content_type=PROBLEM)
+
+
+def on_404(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return problem_response(request, 404, "not_found", "There is nothing at this address.")
+
+
+def on_400(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return problem_response(request, 400, "invalid", "The request is not valid.")
+
+
+def on_403(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return problem_response(request, 403, "permission_denied", "This is not allowed.")
+
+
+def on_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    return problem_response(
+        request, 403, "csrf", "The form's token is missing or wrong. Load the page again."
+    )
+
+
+def on_500(request: HttpRequest) -> HttpResponseBase:
+    return problem_response(request, 500, "internal", "Something went wrong on our side.")

@@ -1,0 +1,98 @@
+"""The kinds of slow work: what each reads, and who builds it.
+
+A new kind is one entry here, one builder, one params serializer and one URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from jobs.builders import bundle
+from jobs.errors import SourceMissing
+from jobs.models import DownloadJob, FileQuerySet, StoredFile
+from jobs.names import safe_name
+from jobs.queue import Doorbell
+from jobs.workspace import Built, Source, Workspace
+
+SHOWN_IDS = 20  # in a sentence; the rest is counted
+
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of job is named, loaded and built."""
+
+    content_type: str
+    build: Callable[[Any, Workspace], Built]
+    load: Callable[[DownloadJob], Any]  # what `build` takes; raises SourceMissing
+    sources: Callable[[Params, User], FileQuerySet]
+    default_name: Callable[[Params], str]
+    queue: str = settings.QUEUE
+    time_limit_seconds: int = settings.JOB_TIME_LIMIT_SECONDS
+
+
+def _bundle_sources(params: Params, owner: User) -> FileQuerySet:
+    return StoredFile.objects.visible_to(owner.pk).filter(file_id__in=params["file_ids"])
+
+
+def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
+    """The sources in the order asked for. Somebody else's file reads like one that is not there."""
+    wanted = job.params["file_ids"]
+    found = {
+        file.file_id: Source(
+            file_id=file.file_id or 0,
+            key=file.key,
+            name=file.name,
+            size_bytes=file.size_bytes,
+            crc32=file.crc32,
+            made_at=file.created_at,
+        )
+        for file in _bundle_sources(job.params, job.owner).iterator()
+    }
+    if missing := [file_id for file_id in wanted if file_id not in found]:
+        raise SourceMissing(_missing_sentence(missing))
+    return bundle.BundleParams(tuple(found[file_id] for file_id in wanted))
+
+
+def _missing_sentence(missing: list[int]) -> str:
+    shown = ", ".join(map(str, missing[:SHOWN_IDS]))
+    more = f" and {len(missing) - SHOWN_IDS} more" if len(missing) > SHOWN_IDS else ""
+    return f"These files could not be found: {shown}{more}."
+
+
+def _bundle_name(params: Params) -> str:
+    count = len(params["file_ids"])
+    return "1 file.zip" if count == 1 else f"{count} files.zip"
+
+
+KINDS: dict[str, Kind] = {
+    "bundle": Kind(
+        content_type="application/zip",
+        build=bundle.build,
+        load=_load_bundle,
+        sources=_bundle_sources,
+        default_name=_bundle_name,
+    ),
+}
+
+
+def artifact_name(kind: Kind, asked: str, params: Params) -> str:
+    """A safe name with the kind's suffix, from what the caller asked for or from the params."""
+    default = kind.default_name(params)
+    suffix = PurePosixPath(default).suffix
+    name = safe_name(asked) if asked else default
+    return name if name.lower().endswith(suffix) else name + suffix
+
+
+def doorbell(job: DownloadJob) -> Doorbell:
+    """What a worker is told about the job, and when Celery should kill its process."""
+    kind = KINDS[job.kind]
+    limit = kind.time_limit_seconds + settings.KILL_AFTER_SECONDS
+    return Doorbell(job.pk, kind.queue, job.priority, limit)

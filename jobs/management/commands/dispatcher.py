@@ -1,0 +1,24 @@
+"""`manage.py dispatcher`: the clock process. See jobs/dispatcher.py."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from jobs import dispatcher
+
+
+class Command(BaseCommand):
+    help = (
+        "Rings for due jobs, rescues silent ones, expires and collects old ones. Run one or more."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        self.stdout.write("dispatcher ready")
+        dispatcher.run(stop)

@@ -1,0 +1,64 @@
+"""`manage.py seed_demo`: a bucket, a small catalogue, somebody to ask and somebody to operate."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import zlib
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.management.base import BaseCommand
+
+from jobs import demo_files, storage
+from jobs.errors import SourceMissing
+from jobs.models import StoredFile
+
+
+class Command(BaseCommand):
+    help = "Makes the bucket, about 60 MB of sample files from id 70000 on, and two users."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        storage.make_bucket()
+        self._user("demo", settings.DEMO_PASSWORD, is_operator=False)
+        self._user("operator", settings.OPERATOR_PASSWORD, is_operator=True)
+        made = [_store(*entry) for entry in demo_files.files()]
+        size = sum(file.size_bytes for file in made)
+        self.stdout.write(f"catalogue: {len(made)} files, {size / 1e6:.0f} MB")
+
+    def _user(self, name: str, password: str, *, is_operator: bool) -> None:
+        if not password:
+            password = secrets.token_urlsafe(9)
+            self.stdout.write(f"{name}: password {password}")
+        user, _ = User.objects.get_or_create(username=name)
+        user.is_staff = user.is_superuser = is_operator
+        user.set_password(password)
+        user.save()
+
+
+def _store(file_id: int, name: str, content_type: str, make: Any) -> StoredFile:
+    """The file's row; makes and stores the bytes where row or object is missing."""
+    file = StoredFile.objects.filter(file_id=file_id).first()
+    if file and _is_stored(file):
+        return file
+    content = make()
+    key = f"catalogue/{file_id}/{name}"
+    storage.bucket().save(key, ContentFile(content))
+    described = {
+        "key": key,
+        "name": name,
+        "content_type": content_type,
+        "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "crc32": zlib.crc32(content),
+    }
+    return StoredFile.objects.update_or_create(file_id=file_id, defaults=described)[0]
+
+
+def _is_stored(file: StoredFile) -> bool:
+    try:
+        return storage.size_of(file.key) == file.size_bytes
+    except SourceMissing:
+        return False

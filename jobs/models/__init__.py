@@ -1,0 +1,6 @@
+"""The rows. What touches a second system too is a use case: submission, runner, dispatcher."""
+
+from jobs.models.job import DownloadJob, JobEvent
+from jobs.models.stored_file import FileQuerySet, StoredFile
+
+__all__ = ["DownloadJob", "FileQuerySet", "JobEvent", "StoredFile"]

@@ -1,0 +1,364 @@
+"""A job's row and its history.
+
+Owns every change of a job's status (`_move`). Knows nothing of the broker, the bucket or HTTP;
+what touches a second system is a use case: submission.py, runner.py, dispatcher.py.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+
+from jobs.backoff import MAX_LOSSES
+from jobs.errors import StaleJob
+from jobs.models.stored_file import StoredFile
+from jobs.states import ACTIVE, FINAL, MOVES, Actor, Event, Status
+
+NO_GUARD = Q()
+MAX_DETAIL_CHARS = 8_000  # of a traceback; its end says most, so the end is kept
+CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
+WORKER_LOST = "worker_lost"
+WORKER_LOST_SENTENCE = "The machine that made this stopped three times. Ask an operator."
+
+
+class JobQuerySet(models.QuerySet["DownloadJob"]):
+    def submit(self, **fields: Any) -> DownloadJob:
+        """Write the row and the first line of its history."""
+        with transaction.atomic():
+            job = self.create(**fields)
+            job.refresh_from_db()  # the database set the times
+            job._remember(Event.SUBMIT, Actor.OWNER)
+        return job
+
+    def unfinished(self) -> Self:
+        return self.filter(status__in=ACTIVE)
+
+    def to_ring(self, unheard: timedelta) -> Self:
+        """Due, and nobody was told for `unheard`: the most urgent first, then the oldest."""
+        return self.filter(
+            Q(published_at=None) | Q(published_at__lt=Now() - unheard),
+            status=Status.QUEUED,
+            available_at__lte=Now(),
+        ).order_by("-priority", "available_at")
+
+    def silent(self) -> Self:
+        return self.filter(status=Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")
+
+    def outdated(self) -> Self:
+        return self.filter(status=Status.COMPLETED, expires_at__lt=Now()).order_by("expires_at")
+
+    def to_collect(self) -> Self:
+        return self.filter(collect_at__lt=Now()).order_by("collect_at")
+
+    def locked(self) -> Self:
+        """Lock the rows; those that somebody else holds are left to them."""
+        return self.select_for_update(skip_locked=True, of=("self",))
+
+
+class DownloadJob(models.Model):
+    """One piece of slow work somebody asked for. The row is the truth about it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="jobs")
+    kind = models.CharField(max_length=20)
+    name = models.CharField(max_length=200)  # of the file that will come out
+    params = models.JSONField()
+    priority = models.PositiveSmallIntegerField(default=4)  # 9 is the most urgent
+    request_id = models.CharField(max_length=64, blank=True)
+
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    attempt = models.PositiveIntegerField(default=0)  # the run's number, and its fence
+    failures = models.PositiveSmallIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(default=0)
+    available_at = models.DateTimeField(db_default=Now())
+    published_at = models.DateTimeField(null=True, db_default=Now())
+    lease_until = models.DateTimeField(null=True)
+    task_id = models.CharField(max_length=40, blank=True)
+    worker = models.CharField(max_length=100, blank=True)
+    version = models.PositiveIntegerField(default=1)  # +1 at every visible change; makes the ETag
+
+    progress = models.FloatField(default=0)
+    done = models.PositiveBigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(null=True)
+    unit = models.CharField(max_length=10, default="bytes")
+    message = models.CharField(max_length=300, blank=True)
+
+    artifact = models.ForeignKey(StoredFile, models.PROTECT, null=True, related_name="+")
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    collect_at = models.DateTimeField(null=True)  # when to look for objects left behind
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "download"
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(name="job_status_known", condition=Q(status__in=list(Status))),
+            models.CheckConstraint(
+                name="job_processing_has_lease",
+                condition=Q(status=Status.PROCESSING, lease_until__isnull=False)
+                | (~Q(status=Status.PROCESSING) & Q(lease_until=None)),
+            ),
+            models.CheckConstraint(
+                name="job_completed_has_artifact",
+                condition=~Q(status=Status.COMPLETED) | Q(artifact__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="job_final_has_finished_at",
+                condition=Q(status__in=list(FINAL), finished_at__isnull=False)
+                | Q(status__in=list(ACTIVE), finished_at=None),
+            ),
+            models.CheckConstraint(
+                name="job_progress_is_a_share", condition=Q(progress__gte=0, progress__lte=1)
+            ),
+            models.CheckConstraint(
+                name="job_priority_in_range", condition=Q(priority__gte=0, priority__lte=9)
+            ),
+        ]
+        indexes = [
+            models.Index(F("owner"), F("created_at").desc(), F("id"), name="job_of_owner"),
+            models.Index(F("created_at").desc(), F("id"), name="job_newest"),
+            models.Index(F("status"), F("created_at").desc(), name="job_by_status"),
+            models.Index(
+                F("priority").desc(), F("available_at"),
+                name="job_due", condition=Q(status=Status.QUEUED),
+            ),
+            models.Index(
+                "lease_until", name="job_lease_over", condition=Q(status=Status.PROCESSING)
+            ),
+            models.Index(
+                "expires_at", name="job_to_expire", condition=Q(status=Status.COMPLETED)
+            ),
+            models.Index(
+                "collect_at", name="job_to_collect", condition=Q(collect_at__isnull=False)
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.id})"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def folder(self) -> str:
+        """Where everything lies that attempts at this job ever stored."""
+        return f"results/{self.pk}/"
+
+    # What its worker does
+
+    def claim(self, *, task_id: str, worker: str) -> None:
+        """Take a due job for one attempt. Raises StaleJob if it is not due, or taken."""
+        self._move(
+            Event.CLAIM,
+            Actor.WORKER,
+            guard=Q(available_at__lte=Now() + CLAIM_EARLY),
+            detail=worker,
+            attempt=F("attempt") + 1,
+            lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
+            task_id=task_id,
+            worker=worker,
+            started_at=Now(),
+            progress=0,
+            done=0,
+            message="Starting",
+        )
+
+    def beat(self, *, done: int, message: str) -> bool:
+        """Renew the lease and record progress. False: this attempt no longer owns the row."""
+        share = min(done / self.total, 1.0) if self.total else 0.0
+        changed = Q(done=done, message=message)
+        return bool(
+            DownloadJob.objects.filter(
+                pk=self.pk, status=Status.PROCESSING, attempt=self.attempt
+            ).update(
+                lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
+                done=done,
+                progress=share,
+                message=message,
+                updated_at=Now(),
+                version=models.Case(
+                    models.When(changed, then=F("version")), default=F("version") + 1
+                ),
+            )
+        )
+
+    def is_mine(self) -> bool:
+        """Whether the row still belongs to the attempt that this object claimed."""
+        return DownloadJob.objects.filter(
+            pk=self.pk, status=Status.PROCESSING, attempt=self.attempt
+        ).exists()
+
+    def succeed(self, artifact: StoredFile) -> None:
+        """Record the artifact, whose object is stored, and finish."""
+        kept = timedelta(seconds=settings.RESULT_KEPT_SECONDS)
+        with transaction.atomic():
+            artifact.expires_at = Now() + kept
+            artifact.save()
+            self._move(
+                Event.SUCCEED,
+                Actor.WORKER,
+                artifact=artifact,
+                expires_at=Now() + kept,
+                progress=1,
+                done=Coalesce("total", "done"),
+                message="Ready",
+                # A first attempt that succeeds leaves nothing else behind.
+                collect_at=models.Case(models.When(attempt=1, then=None), default=Now()),
+                error_code="",
+                error="",
+            )
+
+    def retry(self, code: str, sentence: str, *, after_seconds: int, detail: str = "") -> None:
+        self._move(
+            Event.RETRY,
+            Actor.WORKER,
+            code=code,
+            detail=detail,
+            failures=F("failures") + 1,
+            available_at=Now() + timedelta(seconds=after_seconds),
+            error_code=code,
+            error=sentence,
+            message="Waiting to try again",
+        )
+
+    def fail(self, code: str, sentence: str, *, detail: str = "") -> None:
+        self._move(
+            Event.FAIL,
+            Actor.WORKER,
+            code=code,
+            detail=detail,
+            failures=F("failures") + 1,
+            error_code=code,
+            error=sentence,
+            message="Failed",
+        )
+
+    def hand_back(self) -> None:
+        """Give the job back unharmed: this worker was told to stop."""
+        self._move(Event.HAND_BACK, Actor.WORKER, message="Waiting for another worker")
+
+    # What happens to it from outside
+
+    def rescue(self, by: Actor) -> None:
+        """Take the job from a worker that died or went silent; the third time, fail it.
+
+        The caller holds the row's lock, so the losses counted here are the losses there are.
+        """
+        if self.losses + 1 < MAX_LOSSES:
+            message = "Waiting for another worker"
+            self._move(Event.RESCUE, by, losses=F("losses") + 1, message=message)
+        else:
+            self._move(
+                Event.FAIL,
+                by,
+                code=WORKER_LOST,
+                losses=F("losses") + 1,
+                error_code=WORKER_LOST,
+                error=WORKER_LOST_SENTENCE,
+                message="Failed",
+            )
+
+    def cancel(self, by: Actor) -> None:
+        """Give up on it, whichever attempt is running. A running builder stops within 2 s."""
+        self._move(Event.CANCEL, by, message="Cancelled", error_code="", error="")
+
+    def requeue(self, by: Actor) -> None:
+        """Run it again with fresh budgets; the attempt goes on counting."""
+        self._move(
+            Event.REQUEUE,
+            by,
+            failures=0,
+            losses=0,
+            artifact=None,
+            expires_at=None,
+            progress=0,
+            done=0,
+            error_code="",
+            error="",
+            message="",
+        )
+
+    def expire(self) -> None:
+        """Forget the artifact. Its object is deleted later, by the dispatcher."""
+        with transaction.atomic():
+            self._move(Event.EXPIRE, Actor.DISPATCHER, artifact=None, message="Expired")
+            self.files.filter(role=StoredFile.Role.ARTIFACT).delete()
+
+    def _move(
+        self,
+        event: Event,
+        by: Actor,
+        *,
+        guard: Q = NO_GUARD,
+        code: str = "",
+        detail: str = "",
+        **changes: Any,
+    ) -> None:
+        # One conditional UPDATE: the row decides, not our copy of it. Matching on `attempt`
+        # shuts out a worker that was given up for dead and came back.
+        move = MOVES[event]
+        row = DownloadJob.objects.filter(guard, pk=self.pk, status__in=move.sources)
+        if not move.any_attempt:
+            row = row.filter(attempt=self.attempt)
+        changes = _on_entering(move.target) | changes
+        with transaction.atomic():
+            if not row.update(
+                status=move.target, version=F("version") + 1, updated_at=Now(), **changes
+            ):
+                raise StaleJob(f"The download can no longer {event.label.lower()}.")
+            self.refresh_from_db()  # we hold the row's lock: we read what we wrote
+            self._remember(event, by, code=code, detail=detail)
+
+    def _remember(self, event: Event, by: Actor, *, code: str = "", detail: str = "") -> None:
+        JobEvent.objects.create(
+            job=self,
+            event=event,
+            by=by,
+            attempt=self.attempt,
+            code=code,
+            detail=detail[-MAX_DETAIL_CHARS:],
+        )
+
+
+def _on_entering(status: Status) -> dict[str, Any]:
+    """What every move into `status` sets, so that the table's constraints hold."""
+    if status == Status.PROCESSING:
+        return {}
+    if status == Status.QUEUED:  # published_at=None: the dispatcher rings at its next tick
+        queued = {"available_at": Now(), "published_at": None, "finished_at": None}
+        return queued | {"lease_until": None, "collect_at": None}
+    finished_at = Coalesce("finished_at", Now())  # expiry is not a second finish
+    return {"lease_until": None, "finished_at": finished_at, "collect_at": Now()}
+
+
+class JobEvent(models.Model):
+    """One line of a job's history. Written with the move it tells of, never changed."""
+
+    job = models.ForeignKey(DownloadJob, models.CASCADE, related_name="events")
+    at = models.DateTimeField(db_default=Now())
+    event = models.CharField(max_length=12, choices=Event.choices)
+    by = models.CharField(max_length=12, choices=Actor.choices)
+    attempt = models.PositiveIntegerField()
+    code = models.CharField(max_length=40, blank=True)
+    detail = models.TextField(blank=True)  # for operators: a worker's name, a traceback
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.event} (attempt {self.attempt})"

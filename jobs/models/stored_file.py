@@ -1,0 +1,61 @@
+"""The objects in the bucket that are meant to be there."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class FileQuerySet(models.QuerySet["StoredFile"]):
+    def visible_to(self, owner_id: int | None) -> Self:
+        """What this caller may put in a bundle: the public catalogue and files of their own."""
+        return self.filter(Q(owner=None) | Q(owner=owner_id), file_id__isnull=False).filter(
+            Q(expires_at=None) | Q(expires_at__gt=Now())
+        )
+
+    def keep_until(self, moment: Any) -> None:
+        """Push expiry out to at least `moment` (a database expression), never in."""
+        self.filter(expires_at__lt=moment).update(expires_at=moment)
+
+
+class StoredFile(models.Model):
+    """One object in the bucket that is meant to be there."""
+
+    class Role(models.TextChoices):
+        CATALOGUE = "catalogue"
+        ARTIFACT = "artifact"
+
+    file_id = models.PositiveIntegerField(unique=True, null=True, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="files"
+    )
+    key = models.CharField(max_length=400, unique=True)
+    name = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=100)
+    size_bytes = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    crc32 = models.PositiveBigIntegerField()
+    made_by = models.ForeignKey(
+        "DownloadJob", models.PROTECT, null=True, blank=True, related_name="files"
+    )
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.CATALOGUE)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = FileQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="file_id_in_range",
+                condition=Q(file_id=None) | Q(file_id__gte=10_000, file_id__lte=100_000_000),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,99 @@
+"""The only sender to the broker: doorbells, and the questions an operator asks.
+
+A doorbell is a job's id. One that is lost, late or doubled does no harm: the row decides, and the
+dispatcher rings again. So a request never waits for Redis: a thread of its own sends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import structlog
+from celery import current_app
+from django.db import transaction
+
+log = structlog.get_logger(__name__)
+
+TASK = "jobs.run"
+MAX_WAITING = 10_000  # doorbells; beyond it the oldest are dropped, and the dispatcher rings them
+
+
+@dataclass(frozen=True)
+class Doorbell:
+    job_id: UUID
+    queue: str
+    priority: int  # 9 is the most urgent
+    time_limit_seconds: int
+
+
+def ring(bell: Doorbell) -> None:
+    """Tell a worker now. Raises what the broker's client raises, within about 2 s."""
+    current_app.send_task(
+        TASK,
+        args=[str(bell.job_id)],
+        queue=bell.queue,
+        priority=9 - bell.priority,  # on Redis 0 is taken first
+        time_limit=bell.time_limit_seconds,
+        ignore_result=False,
+    )
+
+
+def ring_after_commit(bell: Doorbell) -> None:
+    """Tell a worker once the transaction is durable, without waiting for the broker."""
+    transaction.on_commit(partial(_publisher.put, bell))
+
+
+def waiting(queue: str) -> int:
+    """How many messages lie in the broker's list."""
+    with current_app.connection_for_write() as connection:
+        channel: Any = connection.default_channel
+        return int(channel.queue_declare(queue=queue).message_count)
+
+
+def is_reachable() -> None:
+    """Raises what the broker's client raises."""
+    with current_app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=2)
+
+
+class _Publisher:
+    """One daemon thread a process, started at the first doorbell and so after any fork."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Doorbell] = deque(maxlen=MAX_WAITING)
+        self._rung = threading.Event()
+        self._start = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def put(self, bell: Doorbell) -> None:
+        self._waiting.append(bell)
+        with self._start:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+                self._thread.start()
+        self._rung.set()
+
+    def _run(self) -> None:
+        while True:
+            self._rung.wait()
+            self._rung.clear()
+            while self._waiting:
+                self._send(self._waiting.popleft())
+
+    def _send(self, bell: Doorbell) -> None:
+        try:
+            ring(bell)
+        except Exception as error:
+            log.warning(
+                "doorbell lost; the dispatcher rings again",
+                job_id=str(bell.job_id),
+                error=repr(error),
+            )
+
+
+_publisher = _Publisher()

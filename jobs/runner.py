@@ -1,0 +1,177 @@
+"""One attempt at one job: claim, build, store, settle. Called by tasks.py in a worker's process.
+
+Whatever happens, the row is settled first and the leftovers are removed second, so a process that
+dies in between leaves rubbish for the dispatcher and never a job in limbo.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections, transaction
+
+from jobs import storage
+from jobs.backoff import delay_seconds
+from jobs.errors import BuildError, Interrupted, SourceMissing, StaleJob, Unexpected
+from jobs.kinds import KINDS, Kind
+from jobs.models import DownloadJob, StoredFile
+from jobs.pulse import Pulse
+from jobs.states import Actor, Status
+from jobs.workspace import Source
+
+log = structlog.get_logger(__name__)
+
+CLEANUP_SECONDS = 2  # a cancelled builder is gone by then; the dispatcher finds what is left
+TIMEOUT = "timeout"
+
+
+def run(job_id: UUID, *, task_id: str, worker: str) -> str:
+    """Run one attempt; the status it left behind. Raises StaleJob if there was nothing to claim."""
+    job = DownloadJob.objects.select_related("owner").filter(pk=job_id).first()
+    if job is None:
+        raise StaleJob("There is no such job.")
+    job.claim(task_id=task_id, worker=worker)
+    context = {"job_id": str(job.pk), "attempt": job.attempt, "request_id": job.request_id}
+    with structlog.contextvars.bound_contextvars(**context):
+        log.info("claimed", kind=job.kind, bytes=job.total)
+        _attempt(job)
+        log.info("settled", status=job.status, code=job.error_code)
+    return job.status
+
+
+def child_died(job_id: UUID, *, task_id: str) -> None:
+    """The process that ran this task is gone; called in the worker's main process, maybe twice."""
+    with transaction.atomic():
+        if job := _running(job_id, task_id):
+            job.rescue(Actor.WORKER)
+
+
+def child_overran(job_id: UUID, *, task_id: str) -> None:
+    """Celery killed the process because the builder did not stop at its time limit."""
+    with transaction.atomic():
+        if job := _running(job_id, task_id):
+            job.fail(TIMEOUT, _timeout_sentence(KINDS[job.kind]))
+
+
+def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
+    # The task's id, since the main process does not know the attempt: the death of a doubled
+    # doorbell's process must not take the job from the healthy one.
+    running = DownloadJob.objects.filter(pk=job_id, task_id=task_id, status=Status.PROCESSING)
+    return running.locked().first()
+
+
+def _attempt(job: DownloadJob) -> None:
+    kind = KINDS[job.kind]
+    key = f"{job.folder}{job.attempt}/{job.name}"
+    output = storage.S3Output(key, content_type=kind.content_type, expected_bytes=job.total or 0)
+    try:
+        with Pulse(job, limit_seconds=kind.time_limit_seconds) as pulse:
+            _simulate_delay(pulse)
+            kind.build(kind.load(job), _Attempt(output, pulse))
+            output.finish()
+        job.succeed(_artifact(job, output, kind))
+    except BaseException as error:
+        _settle(job, kind, error)  # should this fail too, lease and dispatcher see to the rest
+        if not StoredFile.objects.filter(key=key).exists():  # the commit may have got through
+            _discard(output)
+        if not isinstance(error, Exception | Interrupted):
+            raise  # SystemExit: the worker is being stopped, and goes on stopping
+
+
+def _settle(job: DownloadJob, kind: Kind, error: BaseException) -> None:
+    """Turn the end of an attempt into the job's next move; a job that moved on is left alone."""
+    close_old_connections()  # a connection that broke in the attempt must not break this too
+    try:
+        if isinstance(error, Interrupted):
+            if error.timed_out:
+                job.fail(TIMEOUT, _timeout_sentence(kind))
+        elif isinstance(error, BuildError):
+            _give_up(job, error)
+        elif not isinstance(error, Exception):
+            job.hand_back()
+        elif not isinstance(error, StaleJob):
+            log.exception("unexpected error")
+            _give_up(job, Unexpected("Something went wrong on our side."), detail=_trace(error))
+    except StaleJob:
+        log.info("the attempt was taken away")
+    job.refresh_from_db()
+
+
+def _give_up(job: DownloadJob, error: BuildError, detail: str = "") -> None:
+    delay = delay_seconds(job.failures) if error.retryable else None
+    detail = detail or _trace(error)
+    if delay is None:
+        job.fail(error.code, str(error), detail=detail)
+    else:
+        job.retry(error.code, str(error), after_seconds=delay, detail=detail)
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _timeout_sentence(kind: Kind) -> str:
+    return f"It took longer than {kind.time_limit_seconds} seconds and was stopped."
+
+
+def _artifact(job: DownloadJob, output: storage.S3Output, kind: Kind) -> StoredFile:
+    return StoredFile(
+        owner=job.owner,
+        key=output.key,
+        name=job.name,
+        content_type=kind.content_type,
+        size_bytes=output.size_bytes,
+        sha256=output.sha256,
+        crc32=output.crc32,
+        made_by=job,
+        role=StoredFile.Role.ARTIFACT,
+    )
+
+
+def _discard(output: storage.S3Output) -> None:
+    # In a thread, because the file store may be the very thing that hangs.
+    cleanup = threading.Thread(target=_discard_quietly, args=[output], daemon=True)
+    cleanup.start()
+    cleanup.join(CLEANUP_SECONDS)
+
+
+def _discard_quietly(output: storage.S3Output) -> None:
+    try:
+        output.discard()
+    except BuildError as error:
+        log.warning("left for the dispatcher to collect", key=output.key, error=repr(error))
+
+
+def _simulate_delay(pulse: Pulse) -> None:
+    shortest, longest = settings.SIMULATED_DELAY_SECONDS
+    if longest:
+        seconds = random.uniform(shortest, longest)
+        pulse.say(f"Waiting {seconds:.0f} seconds, as the simulated delay asks")
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """The real Workspace."""
+
+    output: storage.S3Output
+    pulse: Pulse
+
+    def say(self, message: str) -> None:
+        self.pulse.say(message)
+
+    def chunks(self, source: Source) -> Iterator[bytes]:
+        try:
+            for chunk in storage.read(source.key):
+                self.pulse.advance(len(chunk))
+                yield chunk
+        except SourceMissing as error:
+            raise SourceMissing(f"File {source.file_id} could not be found.") from error

@@ -1,0 +1,158 @@
+"""What may be asked for, per kind, and what is told about a job. Used by the API and the pages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from rest_framework import serializers
+
+from jobs import estimates, storage
+from jobs.models import DownloadJob
+from jobs.states import Status
+
+MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know: a typing error must not be ignored in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
+            raise serializers.ValidationError(
+                {name: ["This field is not known."] for name in sorted(unknown)}, code="unknown"
+            )
+        return super().to_internal_value(data)
+
+
+class FileIdField(serializers.IntegerField):
+    """A JSON number, and no string that looks like one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=MIN_FILE_ID, max_value=MAX_FILE_ID, **kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class BundleRequest(StrictSerializer):
+    """`file_ids` twice the same is once. `name` is what the archive is called."""
+
+    file_ids = serializers.ListField(
+        child=FileIdField(), allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE
+    )
+    name = serializers.CharField(required=False, max_length=200)
+    priority = serializers.IntegerField(required=False, min_value=0, max_value=9)
+
+    def validate_file_ids(self, file_ids: list[int]) -> list[int]:
+        return list(dict.fromkeys(file_ids))
+
+    def asked(self) -> dict[str, Any]:
+        """The keyword arguments of `submit` that say what is wanted."""
+        rest = dict(self.validated_data)
+        return {"kind": "bundle", "params": {"file_ids": rest.pop("file_ids")}, **rest}
+
+
+class CheckRequest(StrictSerializer):
+    file_id = FileIdField()
+
+
+class FileAvailability(serializers.Serializer[Any]):
+    """Whether a file can be had. Size and hash are null where it cannot."""
+
+    file_id = serializers.IntegerField()
+    available = serializers.BooleanField()
+    s3Key = serializers.CharField(allow_null=True)
+    size = serializers.IntegerField(allow_null=True)
+    sha256 = serializers.CharField(allow_null=True)
+
+
+class JobSerializer(serializers.ModelSerializer[DownloadJob]):
+    """A job, as told. What does not apply to its status is left out: see ONLY_WHEN."""
+
+    jobId = serializers.UUIDField(source="id")
+    userId = serializers.CharField(source="owner_id")
+    attempts = serializers.IntegerField(source="attempt")
+    createdAt = serializers.DateTimeField(source="created_at")
+    startedAt = serializers.DateTimeField(source="started_at")
+    updatedAt = serializers.DateTimeField(source="updated_at")
+    finishedAt = serializers.DateTimeField(source="finished_at")
+    fileName = serializers.CharField(source="name")
+    estimatedSecondsRemaining = serializers.SerializerMethodField()
+    statusUrl = serializers.SerializerMethodField()
+    downloadUrl = serializers.SerializerMethodField()
+    expiresIn = serializers.SerializerMethodField()
+    size = serializers.IntegerField(source="artifact.size_bytes", default=None)
+    sha256 = serializers.CharField(source="artifact.sha256", default=None)
+    expiresAt = serializers.DateTimeField(source="expires_at")
+    error = serializers.CharField()
+    errorCode = serializers.CharField(source="error_code")
+    retryAt = serializers.DateTimeField(source="available_at")
+    lastError = serializers.CharField(source="error")
+
+    class Meta:
+        model = DownloadJob
+        fields = [
+            "jobId", "kind", "userId", "status", "progress", "message", "done", "total", "unit",
+            "attempts", "createdAt", "startedAt", "updatedAt", "finishedAt", "fileName",
+            "statusUrl", "estimatedSecondsRemaining", "downloadUrl", "expiresIn", "size", "sha256",
+            "expiresAt", "error", "errorCode", "retryAt", "lastError",
+        ]  # fmt: skip
+
+    ONLY_WHEN: dict[str, Callable[[DownloadJob], Any]] = {
+        "estimatedSecondsRemaining": lambda job: not job.is_finished,
+        **dict.fromkeys(
+            ["downloadUrl", "expiresIn", "size", "sha256", "expiresAt"],
+            lambda job: job.status == Status.COMPLETED,
+        ),
+        **dict.fromkeys(["error", "errorCode"], lambda job: job.status == Status.FAILED),
+        **dict.fromkeys(
+            ["retryAt", "lastError"], lambda job: job.status == Status.QUEUED and job.error_code
+        ),
+    }
+
+    def to_representation(self, job: DownloadJob) -> dict[str, Any]:
+        told = super().to_representation(job)
+        return {
+            name: value
+            for name, value in told.items()
+            if name not in self.ONLY_WHEN or self.ONLY_WHEN[name](job)
+        }
+
+    def get_statusUrl(self, job: DownloadJob) -> str:
+        return reverse("status", args=[job.pk])
+
+    def get_estimatedSecondsRemaining(self, job: DownloadJob) -> int | None:
+        return estimates.seconds_left(job, time.time())
+
+    def get_downloadUrl(self, job: DownloadJob) -> str | None:
+        if (file := job.artifact) is None:
+            return None
+        return storage.presigned_url(file.key, name=file.name, content_type=file.content_type)
+
+    def get_expiresIn(self, job: DownloadJob) -> int:
+        return storage.url_seconds()
+
+
+class AcceptedJob(JobSerializer):
+    """What starting a bundle answers: the job, and how many different files it will hold."""
+
+    totalFileIds = serializers.SerializerMethodField()
+
+    class Meta(JobSerializer.Meta):
+        fields = [*JobSerializer.Meta.fields, "totalFileIds"]
+
+    def get_totalFileIds(self, job: DownloadJob) -> int:
+        return len(job.params["file_ids"])
+
+
+class JobResult(JobSerializer):
+    """A finished file and where to fetch it."""
+
+    class Meta(JobSerializer.Meta):
+        fields = ["jobId", "status", "downloadUrl", "expiresIn", "fileName", "size", "sha256"]

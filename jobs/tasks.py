@@ -1,0 +1,38 @@
+"""What Celery calls: the doorbell, and the death of a process that answered one."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import Task, shared_task
+from celery.exceptions import Ignore
+from celery.signals import task_failure
+from django.db import connections
+
+from jobs import runner
+from jobs.errors import StaleJob
+from jobs.queue import TASK
+
+
+@shared_task(name=TASK, bind=True)
+def run(self: Task[Any, Any], job_id: str) -> str:
+    try:
+        request = self.request
+        return runner.run(UUID(job_id), task_id=request.id or "", worker=request.hostname or "")
+    except StaleJob as stale:
+        raise Ignore(str(stale)) from stale  # rung twice, or too late: not an error
+
+
+@task_failure.connect
+def _on_failure(
+    task_id: str = "", exception: BaseException | None = None, args: Any = (), **kwargs: Any
+) -> None:
+    """In the worker's main process when a pool process died, so that its job need not wait."""
+    settle = {WorkerLostError: runner.child_died, TimeLimitExceeded: runner.child_overran}
+    if call := settle.get(type(exception)):  # type: ignore[arg-type]
+        try:
+            call(UUID(args[0]), task_id=task_id)
+        finally:
+            connections.close_all()  # new pool processes are forked from this one

@@ -1,0 +1,30 @@
+"""Addresses of the API and of the pages. No trailing slashes."""
+
+from __future__ import annotations
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
+
+from jobs import health
+from jobs.api import downloads, operations
+
+urlpatterns = [
+    path("v1/download/initiate", downloads.Initiate.as_view(), name="initiate"),
+    path("v1/download/start", downloads.Start.as_view(), name="start"),
+    path("v1/download/check", downloads.Check.as_view(), name="check"),
+    path("v1/download/jobs", downloads.Jobs.as_view(), name="jobs"),
+    path("v1/download/status/<uuid:job_id>", downloads.JobStatus.as_view(), name="status"),
+    path("v1/download/result/<uuid:job_id>", downloads.Result.as_view(), name="result"),
+    path("v1/download/<uuid:job_id>", downloads.Download.as_view(), name="download"),
+    path("v1/download/<uuid:job_id>/retry", downloads.Retry.as_view(), name="retry"),
+    path("status/<uuid:job_id>", downloads.JobStatus.as_view(), name="status-alias"),
+    path("admin/retry/<uuid:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),
+    path("v1/auth/token", TokenObtainPairView.as_view(), name="token"),
+    path("v1/auth/token/refresh", TokenRefreshView.as_view(), name="token-refresh"),
+    path("openapi", SpectacularAPIView.as_view(), name="openapi"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("health", health.ready, name="health"),
+    path("health/ready", health.ready),
+    path("health/live", health.live, name="health-live"),
+]
