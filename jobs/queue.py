@@ -14,8 +14,9 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from celery import current_app
 from django.db import transaction
+
+from downloads_project.celery import app
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class Doorbell:
 
 def ring(bell: Doorbell) -> None:
     """Tell a worker now. Raises what the broker's client raises, within about 2 s."""
-    current_app.send_task(
+    app.send_task(
         TASK,
         args=[str(bell.job_id)],
         queue=bell.queue,
@@ -50,14 +51,14 @@ def ring_after_commit(bell: Doorbell) -> None:
 
 def waiting(queue: str) -> int:
     """How many messages lie in the broker's list."""
-    with current_app.connection_for_write() as connection:
+    with app.connection_for_write() as connection:
         channel: Any = connection.default_channel
         return int(channel.queue_declare(queue=queue).message_count)
 
 
 def is_reachable() -> None:
     """Raises what the broker's client raises."""
-    with current_app.connection_for_write() as connection:
+    with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
 
 

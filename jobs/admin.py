@@ -1,0 +1,186 @@
+"""The operators' view: look, run again, cancel. Nothing is typed in by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST
+
+from jobs.errors import StaleJob
+from jobs.models import DownloadJob, JobEvent, StoredFile
+from jobs.states import Actor
+from jobs.submission import resubmit
+
+BULK_LIMIT = 500  # one request must not queue more than the workers drain in minutes
+
+Verb = Callable[[DownloadJob], None]
+
+
+def run_again(job: DownloadJob) -> None:
+    resubmit(job, Actor.OPERATOR)
+
+
+def cancel(job: DownloadJob) -> None:
+    job.cancel(Actor.OPERATOR)
+
+
+class ReadOnly:
+    """Rows are written by the service alone."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
+    model = JobEvent
+    verbose_name_plural = "history"
+    fields = readonly_fields = ["at", "event", "by", "attempt", "code", "trace"]
+    can_delete = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="detail")
+    def trace(self, event: JobEvent) -> str:
+        return format_html("<pre>{}</pre>", event.detail) if event.detail else "-"
+
+
+@admin.register(DownloadJob)
+class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
+    list_display = [
+        "name", "kind", "owner", "status", "share", "size", "attempt", "error_code", "created_at",
+    ]  # fmt: skip
+    list_filter = ["status", "kind", "error_code", "created_at"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    search_fields = ["=id", "owner__username", "name"]
+    search_help_text = "A download's id, its name, or its owner's name"
+    show_full_result_count = False  # counting a million rows for a number nobody reads
+    ordering = ["-created_at"]
+    inlines = [History]
+    actions = ["run_again_selected", "cancel_selected"]
+    fieldsets = [
+        (
+            None,
+            {"fields": ["id", "name", "kind", "owner", "status", "message", "error", "error_code"]},
+        ),
+        ("Progress", {"fields": ["share", "done", "total", "unit", "artifact"]}),
+        (
+            "Attempts",
+            {"fields": ["attempt", "failures", "losses", "worker", "result", "lease_until"]},
+        ),
+        (
+            "Times",
+            {
+                "fields": [
+                    "created_at", "available_at", "started_at", "updated_at", "finished_at",
+                    "expires_at",
+                ]
+            },
+        ),
+        ("Asked for", {"fields": ["priority", "params", "request_id"]}),
+    ]  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [field for _, group in self.fieldsets for field in group["fields"]]
+
+    @admin.display(description="progress", ordering="progress")
+    def share(self, job: DownloadJob) -> str:
+        return f"{job.progress:.0%}"
+
+    @admin.display(description="size", ordering="total")
+    def size(self, job: DownloadJob) -> str:
+        return filesizeformat(job.total)
+
+    @admin.display(description="task result")
+    def result(self, job: DownloadJob) -> str:
+        if not job.task_id:
+            return "-"
+        url = reverse("admin:django_celery_results_taskresult_changelist")
+        return format_html('<a href="{}?q={}">{}</a>', url, job.task_id, job.task_id)
+
+    # Actions on many, bounded, and buttons on one
+
+    @admin.action(description="Run again", permissions=["change"])
+    def run_again_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
+        self._do(request, jobs, run_again, "Queued")
+
+    @admin.action(description="Cancel", permissions=["change"])
+    def cancel_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
+        self._do(request, jobs, cancel, "Cancelled")
+
+    def _do(self, request: HttpRequest, jobs: QuerySet[DownloadJob], verb: Verb, word: str) -> None:
+        """Apply the verb to the oldest BULK_LIMIT, and be honest about what was skipped."""
+        done = skipped = 0
+        chosen = jobs.select_related("owner").order_by("created_at")
+        for job in chosen[:BULK_LIMIT]:
+            try:
+                verb(job)
+                done += 1
+            except StaleJob:
+                skipped += 1
+        left = max(chosen.count() - BULK_LIMIT, 0)
+        said = f"{word} {done}, skipped {skipped} that it does not apply to."
+        said += f" {left} more were left: at most {BULK_LIMIT} at once." if left else ""
+        level = messages.WARNING if skipped or left else messages.SUCCESS
+        self.message_user(request, said, level)
+
+    def get_urls(self) -> list[URLPattern]:
+        buttons = [
+            path(f"<uuid:job_id>/{name}", self._button(verb, word), name=f"job_{name}")
+            for name, verb, word in [
+                ("run_again", run_again, "Queued"),
+                ("cancel", cancel, "Cancelled"),
+            ]
+        ]
+        return buttons + super().get_urls()
+
+    def _button(self, verb: Verb, word: str) -> Callable[..., HttpResponse]:
+        def press(request: HttpRequest, job_id: UUID) -> HttpResponse:
+            if not self.has_change_permission(request):
+                raise PermissionDenied
+            job = get_object_or_404(DownloadJob, pk=job_id)
+            self._do(request, DownloadJob.objects.filter(pk=job.pk), verb, word)
+            return HttpResponseRedirect(reverse("admin:jobs_downloadjob_change", args=[job.pk]))
+
+        return require_POST(self.admin_site.admin_view(press))
+
+
+@admin.register(StoredFile)
+class StoredFileAdmin(ReadOnly, admin.ModelAdmin[StoredFile]):
+    list_display = [
+        "name",
+        "file_id",
+        "role",
+        "owner",
+        "size",
+        "content_type",
+        "created_at",
+        "expires_at",
+    ]
+    list_filter = ["role", "content_type"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    search_fields = ["=file_id", "name", "owner__username"]
+    search_help_text = "A file's number, its name, or its owner's name"
+    show_full_result_count = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="size", ordering="size_bytes")
+    def size(self, file: StoredFile) -> str:
+        return filesizeformat(file.size_bytes)

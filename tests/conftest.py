@@ -1,0 +1,125 @@
+"""Fixtures shared by all tests. A fixture returns the plainest valid thing.
+
+The tests run against real servers: a throw-away stack is started here, before Django reads its
+settings, unless DATABASE_URL, REDIS_URL and S3_ENDPOINT_URL name servers to use.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock, patch
+
+import pytest
+
+from downloads_project.stack import Stack
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from rest_framework.test import APIClient
+
+    from jobs.models import DownloadJob, StoredFile
+
+running: list[Stack] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ["PRODUCTION"] = "false"
+    if not hasattr(config, "workerinput"):
+        stack = Stack(Path(tempfile.mkdtemp(prefix="downloads-tests-")), durable=False)
+        running.append(stack)
+        os.environ |= stack.start()  # xdist's workers inherit it
+    # Each worker of xdist has a database of its own; give it a bucket and a queue, too.
+    mine = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    os.environ |= {"S3_BUCKET": f"downloads-{mine}", "QUEUE": f"download-jobs-{mine}"}
+    os.environ["DJANGO_SETTINGS_MODULE"] = "downloads_project.settings"
+    from django.conf import settings
+
+    assert settings.ROLE == "command"  # reading one reads all: pytest-django finds them configured
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for stack in running:
+        stack.stop()
+        shutil.rmtree(stack.folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Any:
+    """The real bucket; its client is boto's."""
+    from jobs import storage
+
+    storage.make_bucket()
+    return storage.bucket()
+
+
+@pytest.fixture
+def broker() -> Iterator[Mock]:
+    """What the broker is told, instead of telling it."""
+    with patch("jobs.queue.app.send_task") as send_task:
+        yield send_task
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    from tests.factories import UserFactory
+
+    return UserFactory(username="alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    from tests.factories import UserFactory
+
+    return UserFactory(username="bob")
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    from tests.factories import UserFactory
+
+    return UserFactory(username="olga", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def client_of_alice(alice: User) -> APIClient:
+    from rest_framework.test import APIClient
+
+    client = APIClient()
+    client.force_authenticate(alice)
+    return client
+
+
+@pytest.fixture
+def queued_job(alice: User) -> DownloadJob:
+    from tests.factories import JobFactory
+
+    return JobFactory(owner=alice)
+
+
+@pytest.fixture
+def running_job(queued_job: DownloadJob) -> DownloadJob:
+    queued_job.claim(task_id="task-1", worker="worker@test")
+    return queued_job
+
+
+@pytest.fixture
+def stored_files(bucket: Any, db: None) -> list[StoredFile]:
+    """Three files of the public catalogue whose objects are in the bucket."""
+    from tests.factories import store
+
+    return [
+        store(70000, "report.pdf", b"%PDF-1.4 " + b"a" * 2_000_000),
+        store(70001, "empty.txt", b""),
+        store(70002, "photo.jpg", b"\xff\xd8" + bytes(300_000)),
+    ]

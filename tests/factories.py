@@ -1,0 +1,100 @@
+"""Rows as tests need them: valid by the database's own constraints, whatever their status."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from datetime import timedelta
+from typing import Any
+
+import factory
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from jobs import storage
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import FINAL, Status
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda n: f"user-{n}")
+    password = factory.django.Password("correct horse")
+
+
+class StoredFileFactory(factory.django.DjangoModelFactory):
+    """A row of the public catalogue; nothing is in the bucket."""
+
+    class Meta:
+        model = StoredFile
+
+    file_id = factory.Sequence(lambda n: 80_000 + n)
+    name = factory.Sequence(lambda n: f"file-{n}.txt")
+    key = factory.LazyAttribute(lambda file: f"catalogue/{file.file_id}/{file.name}")
+    content_type = "text/plain"
+    size_bytes = 5
+    sha256 = hashlib.sha256(b"hello").hexdigest()
+    crc32 = zlib.crc32(b"hello")
+
+
+class ArtifactFactory(StoredFileFactory):
+    file_id = None
+    key = factory.Sequence(lambda n: f"results/{n}/1/2 files.zip")
+    name = "2 files.zip"
+    content_type = "application/zip"
+    role = StoredFile.Role.ARTIFACT
+
+
+class JobFactory(factory.django.DjangoModelFactory):
+    """A bundle in any status: `JobFactory(status=Status.COMPLETED)`."""
+
+    class Meta:
+        model = DownloadJob
+
+    owner = factory.SubFactory(UserFactory)
+    kind = "bundle"
+    name = "2 files.zip"
+    params = factory.LazyFunction(lambda: {"file_ids": [70000, 70001]})
+    total = 1_000
+    status = Status.QUEUED
+    attempt = factory.LazyAttribute(lambda job: 0 if job.status == Status.QUEUED else 1)
+    progress = factory.LazyAttribute(lambda job: float(job.status == Status.COMPLETED))
+
+    @factory.lazy_attribute
+    def lease_until(self) -> Any:
+        running = self.status == Status.PROCESSING
+        return timezone.now() + timedelta(seconds=60) if running else None
+
+    @factory.lazy_attribute
+    def started_at(self) -> Any:
+        return None if self.status == Status.QUEUED else timezone.now() - timedelta(seconds=5)
+
+    @factory.lazy_attribute
+    def finished_at(self) -> Any:
+        return timezone.now() if self.status in FINAL else None
+
+    @factory.lazy_attribute
+    def expires_at(self) -> Any:
+        return timezone.now() + timedelta(days=1) if self.status == Status.COMPLETED else None
+
+    @factory.lazy_attribute
+    def artifact(self) -> Any:
+        return ArtifactFactory(owner=self.owner) if self.status == Status.COMPLETED else None
+
+
+def store(file_id: int, name: str, content: bytes, **fields: Any) -> StoredFile:
+    """A file of the catalogue, and its object in the bucket."""
+    file: StoredFile = StoredFileFactory(
+        file_id=file_id,
+        name=name,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        crc32=zlib.crc32(content),
+        **fields,
+    )
+    storage.bucket().save(file.key, ContentFile(content))
+    return file
