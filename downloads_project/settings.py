@@ -175,7 +175,7 @@ OPERATOR_PASSWORD = env.str("OPERATOR_PASSWORD", default="")
 # Pages, static files, signing in
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None  # else served from the sources
 WHITENOISE_USE_FINDERS = not PRODUCTION
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "choose"

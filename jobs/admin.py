@@ -47,7 +47,8 @@ class ReadOnly:
 class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
     model = JobEvent
     verbose_name_plural = "history"
-    fields = readonly_fields = ["at", "event", "by", "attempt", "code", "trace"]
+    fields = ("at", "event", "by", "attempt", "code", "trace")
+    readonly_fields = fields
     can_delete = False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -94,7 +95,7 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
         ("Asked for", {"fields": ["priority", "params", "request_id"]}),
     ]  # fmt: skip
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [field for _, group in self.fieldsets for field in group["fields"]]
 
     @admin.display(description="progress", ordering="progress")
@@ -103,7 +104,7 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
 
     @admin.display(description="size", ordering="total")
     def size(self, job: DownloadJob) -> str:
-        return filesizeformat(job.total)
+        return filesizeformat(job.total or 0)
 
     @admin.display(description="task result")
     def result(self, job: DownloadJob) -> str:

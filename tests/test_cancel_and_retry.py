@@ -1,0 +1,112 @@
+"""DELETE /v1/download/{id}, POST …/retry and POST /admin/retry/{id}."""
+
+from __future__ import annotations
+
+from unittest.mock import Mock
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from jobs.models import DownloadJob
+from jobs.states import Actor, Event, Status
+from tests.factories import JobFactory
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.PROCESSING])
+def test_cancel_of_an_active_job_is_200(
+    client_of_alice: APIClient, alice: User, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    response = client_of_alice.delete(f"/v1/download/{job.pk}")
+
+    assert response.status_code == 200
+    assert response.json()["status"] == "cancelled"
+    assert job.events.get().by == Actor.OWNER
+
+
+def test_cancelling_twice_is_200_and_happens_once(
+    client_of_alice: APIClient, queued_job: DownloadJob
+) -> None:
+    client_of_alice.delete(f"/v1/download/{queued_job.pk}")
+
+    response = client_of_alice.delete(f"/v1/download/{queued_job.pk}")
+
+    assert response.status_code == 200
+    assert queued_job.events.count() == 1
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.EXPIRED])
+def test_cancel_of_a_finished_job_is_409(
+    client_of_alice: APIClient, alice: User, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    response = client_of_alice.delete(f"/v1/download/{job.pk}")
+
+    assert response.status_code == 409
+    assert response.json()["code"] == "conflict"
+    job.refresh_from_db()
+    assert job.status == status
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED, Status.EXPIRED])
+@pytest.mark.django_db(transaction=True)
+def test_retry_queues_the_same_job_again(
+    client_of_alice: APIClient, alice: User, broker: Mock, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    response = client_of_alice.post(f"/v1/download/{job.pk}/retry")
+
+    assert response.status_code == 202
+    assert response.json()["jobId"] == str(job.pk)
+    assert response["Location"] == f"/v1/download/status/{job.pk}"
+    job.refresh_from_db()
+    assert job.status == Status.QUEUED
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.PROCESSING, Status.COMPLETED])
+def test_retry_of_a_job_that_is_not_over_is_409(
+    client_of_alice: APIClient, alice: User, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    response = client_of_alice.post(f"/v1/download/{job.pk}/retry")
+
+    assert response.status_code == 409
+    assert not job.events.exists()
+
+
+@pytest.mark.parametrize(("method", "suffix"), [("delete", ""), ("post", "/retry"), ("get", "")])
+def test_somebody_elses_job_is_403_and_stays_as_it_is(
+    client_of_alice: APIClient, bob: User, method: str, suffix: str
+) -> None:
+    job = JobFactory(owner=bob)
+
+    response = getattr(client_of_alice, method)(f"/v1/download/{job.pk}{suffix}")
+
+    assert response.status_code == 403
+    assert not job.events.exists()
+
+
+def test_operators_retry_anybodys_job(operator: User, bob: User, broker: Mock) -> None:
+    job = JobFactory(owner=bob, status=Status.FAILED)
+    client = APIClient()
+    client.force_authenticate(operator)
+
+    response = client.post(f"/admin/retry/{job.pk}")
+
+    assert response.status_code == 202
+    assert job.events.get(event=Event.REQUEUE).by == Actor.OPERATOR
+
+
+def test_the_operators_retry_is_for_staff(client_of_alice: APIClient, alice: User) -> None:
+    job = JobFactory(owner=alice, status=Status.FAILED)
+
+    response = client_of_alice.post(f"/admin/retry/{job.pk}")
+
+    assert response.status_code == 403
+    job.refresh_from_db()
+    assert job.status == Status.FAILED

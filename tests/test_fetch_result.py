@@ -1,0 +1,208 @@
+"""GET /v1/download/{id} and /v1/download/result/{id}, against the real S3 server."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from rest_framework.test import APIClient
+
+from jobs import storage
+from jobs.models import DownloadJob
+from jobs.states import Status
+from tests.factories import ArtifactFactory, JobFactory
+
+CONTENT = b"PK the archive"
+
+
+@pytest.fixture
+def completed_job(alice: User, bucket: Any) -> DownloadJob:
+    artifact = ArtifactFactory(owner=alice, name="Verträge 2026.zip", size_bytes=len(CONTENT))
+    storage.bucket().save(artifact.key, ContentFile(CONTENT))
+    return JobFactory(owner=alice, status=Status.COMPLETED, artifact=artifact)
+
+
+def test_the_download_is_a_redirect_to_the_bytes(
+    client_of_alice: APIClient, completed_job: DownloadJob
+) -> None:
+    response = client_of_alice.get(f"/v1/download/{completed_job.pk}")
+
+    assert response.status_code == 302
+    assert response["Cache-Control"] == "private, no-store"
+    fetched = requests.get(response["Location"], timeout=5)
+    assert fetched.content == CONTENT
+    assert fetched.headers["Content-Type"] == "application/zip"
+    disposition = fetched.headers["Content-Disposition"]
+    assert disposition.startswith('attachment; filename="Vertr_ge 2026.zip"')
+    assert disposition.endswith("filename*=UTF-8''Vertr%C3%A4ge%202026.zip")
+
+
+def test_a_head_request_is_sent_where_head_works(
+    client_of_alice: APIClient, completed_job: DownloadJob
+) -> None:
+    response = client_of_alice.head(f"/v1/download/{completed_job.pk}")
+
+    assert response.status_code == 302
+    asked = requests.head(response["Location"], timeout=5)
+    assert asked.status_code == 200
+    assert asked.headers["Content-Length"] == str(len(CONTENT))
+
+
+def test_a_range_of_the_bytes_can_be_fetched(
+    client_of_alice: APIClient, completed_job: DownloadJob
+) -> None:
+    location = client_of_alice.get(f"/v1/download/{completed_job.pk}")["Location"]
+
+    part = requests.get(location, headers={"Range": "bytes=3-5"}, timeout=5)
+
+    assert (part.status_code, part.content) == (206, b"the")
+
+
+def test_the_result_tells_what_the_file_weighs(
+    client_of_alice: APIClient, completed_job: DownloadJob
+) -> None:
+    body = client_of_alice.get(f"/v1/download/result/{completed_job.pk}").json()
+
+    assert set(body) == {
+        "jobId", "status", "downloadUrl", "expiresIn", "fileName", "size", "sha256",
+    }  # fmt: skip
+    assert (body["size"], body["expiresIn"]) == (len(CONTENT), 600)
+    assert requests.get(body["downloadUrl"], timeout=5).content == CONTENT
+
+
+@pytest.mark.parametrize("address", ["/v1/download/{}", "/v1/download/result/{}"])
+@pytest.mark.parametrize(
+    ("status", "answer", "code"),
+    [
+        (Status.QUEUED, 409, "not_ready"),
+        (Status.PROCESSING, 409, "not_ready"),
+        (Status.FAILED, 409, "job_failed"),
+        (Status.CANCELLED, 410, "cancelled"),
+        (Status.EXPIRED, 410, "expired"),
+    ],
+)
+def test_no_file_is_told_by_its_reason(
+    client_of_alice: APIClient, alice: User, address: str, status: Status, answer: int, code: str
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    response = client_of_alice.get(address.format(job.pk))
+
+    assert (response.status_code, response.json()["code"]) == (answer, code)
+    if code == "not_ready":
+        assert response["Location"] == f"/v1/download/status/{job.pk}"
+        assert int(response["Retry-After"]) >= 1
+
+
+def test_an_object_that_vanished_is_410(
+    client_of_alice: APIClient, completed_job: DownloadJob
+) -> None:
+    storage.bucket().delete(completed_job.artifact.key)
+
+    response = client_of_alice.get(f"/v1/download/{completed_job.pk}")
+
+    assert (response.status_code, response.json()["code"]) == (410, "artifact_gone")
+
+
+# Presigning, tried on a server that checks signatures
+
+
+@pytest.fixture
+def address(completed_job: DownloadJob) -> str:
+    file = completed_job.artifact
+    return storage.presigned_url(file.key, name="a.zip", content_type="application/zip")
+
+
+def test_an_address_is_v4_path_style_and_short_lived(address: str, settings: Any) -> None:
+    parts = urlsplit(address)
+    query = parse_qs(parts.query)
+
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert int(query["X-Amz-Expires"][0]) <= 600
+    bucket = settings.STORAGES["default"]["OPTIONS"]["bucket_name"]
+    assert parts.path.startswith(f"/{bucket}/results/")
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda url: url.replace("2%20files", "other"),
+        lambda url: url.replace("X-Amz-Expires=600", "X-Amz-Expires=6000"),
+        lambda url: url.replace("attachment", "inline"),
+        lambda url: url[:-1] + ("0" if url[-1] != "0" else "1"),
+    ],
+    ids=["another key", "longer life", "inline", "signature"],
+)
+def test_a_tampered_address_is_refused(address: str, tamper: Any) -> None:
+    tampered = tamper(address)
+
+    assert tampered != address
+    assert requests.get(address, timeout=5).status_code == 200
+    assert requests.get(tampered, timeout=5).status_code == 403
+
+
+def test_an_address_does_not_work_for_another_host(address: str) -> None:
+    rehosted = address.replace("127.0.0.1", "localhost")
+
+    assert requests.get(rehosted, timeout=5).status_code == 403
+
+
+def test_an_address_does_not_work_for_another_method(address: str) -> None:
+    assert requests.put(address, b"mine", timeout=5).status_code == 403
+    assert requests.delete(address, timeout=5).status_code == 403
+
+
+def test_an_expired_address_is_refused(
+    completed_job: DownloadJob, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    past = datetime.now(UTC) - timedelta(seconds=700)
+    monkeypatch.setattr(
+        "botocore.auth.get_current_datetime", lambda **kwargs: past.replace(tzinfo=None)
+    )
+
+    file = completed_job.artifact
+    old = storage.presigned_url(file.key, name="a.zip", content_type="application/zip")
+
+    assert requests.get(old, timeout=5).status_code == 403
+
+
+def test_addresses_are_signed_for_the_public_endpoint(
+    completed_job: DownloadJob, settings: Any
+) -> None:
+    public = {"endpoint_url": "https://files.example.com"}
+    options = settings.STORAGES["public"]["OPTIONS"] | public
+    settings.STORAGES = settings.STORAGES | {
+        "public": settings.STORAGES["public"] | {"OPTIONS": options}
+    }
+
+    file = completed_job.artifact
+    url = storage.presigned_url(file.key, name="a.zip", content_type="application/zip")
+
+    assert url.startswith("https://files.example.com/")
+
+
+def test_no_address_lives_longer_than_ten_minutes(
+    completed_job: DownloadJob, settings: Any
+) -> None:
+    settings.DOWNLOAD_URL_SECONDS = 7 * 24 * 3600
+
+    file = completed_job.artifact
+    url = storage.presigned_url(file.key, name="a.zip", content_type="application/zip")
+
+    assert "X-Amz-Expires=600" in url
+
+
+def test_the_hash_of_a_stored_file_is_the_hash_of_its_bytes(bucket: Any) -> None:
+    output = storage.S3Output("results/x/1/a.bin", content_type="text/plain", expected_bytes=3)
+    output.write(b"abc")
+    output.finish()
+
+    assert output.sha256 == hashlib.sha256(b"abc").hexdigest()
+    assert b"".join(storage.read("results/x/1/a.bin")) == b"abc"

@@ -1,0 +1,70 @@
+"""GET /v1/download/jobs"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from jobs.states import Status
+from tests.factories import JobFactory
+
+URL = "/v1/download/jobs"
+
+
+def test_lists_the_callers_jobs_newest_first(
+    client_of_alice: APIClient, alice: User, bob: User
+) -> None:
+    now = timezone.now()
+    old = JobFactory(owner=alice, created_at=now - timedelta(hours=1))
+    new = JobFactory(owner=alice, created_at=now)
+    JobFactory(owner=bob)
+
+    body = client_of_alice.get(URL).json()
+
+    assert [job["jobId"] for job in body["results"]] == [str(new.pk), str(old.pk)]
+    assert body["next"] is None
+
+
+def test_pages_follow_each_other_without_gaps(client_of_alice: APIClient, alice: User) -> None:
+    wanted = {str(JobFactory(owner=alice).pk) for _ in range(5)}
+
+    seen, address = [], f"{URL}?limit=2"
+    while address:
+        page = client_of_alice.get(address).json()
+        seen += [job["jobId"] for job in page["results"]]
+        address = page["next"]
+
+    assert len(seen) == 5
+    assert set(seen) == wanted
+
+
+def test_filters_by_status_and_search(client_of_alice: APIClient, alice: User) -> None:
+    failed = JobFactory(owner=alice, status=Status.FAILED, name="Contracts.zip")
+    JobFactory(owner=alice)
+
+    for query in ("status=failed", "search=contr", f"search={str(failed.pk)[:8]}"):
+        results = client_of_alice.get(f"{URL}?{query}").json()["results"]
+        assert [job["jobId"] for job in results] == [str(failed.pk)], query
+
+
+@pytest.mark.parametrize("query", ["status=odd", "kind=odd", "cursor=garbage"])
+def test_a_query_that_makes_no_sense_is_refused(client_of_alice: APIClient, query: str) -> None:
+    response = client_of_alice.get(f"{URL}?{query}")
+
+    assert response.status_code in (400, 404)
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_list_costs_the_same_however_long(
+    client_of_alice: APIClient, alice: User, django_assert_num_queries: Any
+) -> None:
+    for _ in range(15):
+        JobFactory(owner=alice, status=Status.COMPLETED)
+
+    with django_assert_num_queries(1):
+        client_of_alice.get(URL)

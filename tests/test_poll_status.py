@@ -1,0 +1,168 @@
+"""GET /v1/download/status/{id}, and how a client is told to poll."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from jobs.models import DownloadJob
+from jobs.states import Actor, Status
+from tests.factories import JobFactory
+
+
+def url(job: DownloadJob) -> str:
+    return f"/v1/download/status/{job.pk}"
+
+
+def test_a_running_job_tells_how_far_it_is(
+    client_of_alice: APIClient, running_job: DownloadJob
+) -> None:
+    running_job.beat(done=400, message="Adding 1 of 2: report.pdf")
+
+    body = client_of_alice.get(url(running_job)).json()
+
+    assert body["status"] == "processing"
+    assert (body["progress"], body["done"], body["total"]) == (0.4, 400, 1000)
+    assert body["message"] == "Adding 1 of 2: report.pdf"
+    assert body["estimatedSecondsRemaining"] >= 1
+
+
+def test_a_completed_job_tells_where_the_file_is(client_of_alice: APIClient, alice: User) -> None:
+    job = JobFactory(owner=alice, status=Status.COMPLETED)
+
+    response = client_of_alice.get(url(job))
+
+    body = response.json()
+    assert "X-Amz-Signature=" in body["downloadUrl"]
+    assert body["expiresIn"] == 600
+    assert (body["fileName"], body["size"]) == ("2 files.zip", 5)
+    assert len(body["sha256"]) == 64
+    assert "Retry-After" not in response
+    assert "estimatedSecondsRemaining" not in body
+
+
+def test_a_failed_job_tells_why(client_of_alice: APIClient, running_job: DownloadJob) -> None:
+    running_job.fail("source_missing", "These files could not be found: 70009.", detail="trace")
+
+    body = client_of_alice.get(url(running_job)).json()
+
+    assert body["errorCode"] == "source_missing"
+    assert body["error"] == "These files could not be found: 70009."
+    assert "downloadUrl" not in body
+    assert "trace" not in str(body)
+
+
+def test_a_job_that_waits_for_a_retry_tells_when(
+    client_of_alice: APIClient, running_job: DownloadJob
+) -> None:
+    running_job.retry("storage_unavailable", "The store is away.", after_seconds=30)
+
+    body = client_of_alice.get(url(running_job)).json()
+
+    assert (body["status"], body["lastError"]) == ("queued", "The store is away.")
+    assert body["retryAt"] > body["updatedAt"]
+    assert 30 <= body["estimatedSecondsRemaining"] <= 40
+
+
+def test_a_poll_that_knows_it_all_is_304(
+    client_of_alice: APIClient, running_job: DownloadJob
+) -> None:
+    first = client_of_alice.get(url(running_job))
+    again = client_of_alice.get(url(running_job), headers={"If-None-Match": first["ETag"]})
+    running_job.beat(done=1, message="Moved")
+    moved = client_of_alice.get(url(running_job), headers={"If-None-Match": first["ETag"]})
+
+    assert again.status_code == 304
+    assert not again.content
+    assert again["ETag"] == first["ETag"]
+    assert moved.status_code == 200
+    assert moved["ETag"] != first["ETag"]
+
+
+def test_a_304_never_keeps_a_dead_address_alive(
+    client_of_alice: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = JobFactory(owner=alice, status=Status.COMPLETED)
+    first = client_of_alice.get(url(job))
+
+    import time
+
+    later = time.time() + 301
+    monkeypatch.setattr("jobs.http.time.time", lambda: later)
+    again = client_of_alice.get(url(job), headers={"If-None-Match": first["ETag"]})
+
+    assert again.status_code == 200
+
+
+@pytest.mark.parametrize(("age_seconds", "pause"), [(0, "1"), (30, "3"), (600, "5")])
+def test_the_pause_between_polls_grows_with_the_job(
+    client_of_alice: APIClient, alice: User, age_seconds: int, pause: str
+) -> None:
+    job = JobFactory(owner=alice, created_at=timezone.now() - timedelta(seconds=age_seconds))
+
+    response = client_of_alice.get(url(job))
+
+    assert response["Retry-After"] == pause
+    assert response["Cache-Control"] == "private, no-store"
+    assert "Authorization" in response["Vary"]
+
+
+def test_somebody_elses_job_is_403(client_of_alice: APIClient, bob: User) -> None:
+    response = client_of_alice.get(url(JobFactory(owner=bob)))
+
+    assert response.status_code == 403
+    assert response.json()["error"] == "Forbidden"
+
+
+@pytest.mark.parametrize(
+    "job_id", ["0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55", "not-a-uuid", "..%2f", "x" * 10_000]
+)
+def test_an_unknown_id_is_404(client_of_alice: APIClient, job_id: str) -> None:
+    response = client_of_alice.get(f"/v1/download/status/{job_id}")
+
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == "not_found"
+
+
+def test_the_short_address_of_the_seeds_answers_the_same(
+    client_of_alice: APIClient, queued_job: DownloadJob
+) -> None:
+    long, short = (
+        client_of_alice.get(url(queued_job)),
+        client_of_alice.get(f"/status/{queued_job.pk}"),
+    )
+
+    assert short.json()["jobId"] == long.json()["jobId"]
+    assert short.status_code == 200
+
+
+def test_a_poll_costs_one_look_up_by_key(
+    client_of_alice: APIClient, queued_job: DownloadJob, django_assert_num_queries: Any
+) -> None:
+    client_of_alice.get(url(queued_job))  # the pace of the kind is known for a few seconds
+
+    with django_assert_num_queries(1):
+        client_of_alice.get(url(queued_job))
+
+
+def test_progress_never_goes_back_within_an_attempt(running_job: DownloadJob) -> None:
+    running_job.beat(done=900, message="")
+    running_job.beat(done=2_000, message="")  # more than was expected
+
+    running_job.refresh_from_db()
+    assert running_job.progress == 1.0
+
+
+def test_a_cancelled_job_says_so(client_of_alice: APIClient, queued_job: DownloadJob) -> None:
+    queued_job.cancel(Actor.OWNER)
+
+    body = client_of_alice.get(url(queued_job)).json()
+
+    assert (body["status"], body["message"]) == ("cancelled", "Cancelled")
+    assert body["finishedAt"] is not None
