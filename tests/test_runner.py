@@ -1,0 +1,352 @@
+"""One attempt, in this process, against the real database and the real bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+from zipfile import ZipFile
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import OperationalError
+
+from jobs import kinds, runner, storage
+from jobs.errors import Interrupted, StaleJob, StorageUnavailable
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Actor, Event, Status
+from jobs.workspace import Built, Workspace
+from tests.factories import JobFactory, StoredFileFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)  # the pulse looks through its own connection
+
+
+def run(job: DownloadJob) -> DownloadJob:
+    runner.run(job.pk, task_id="task-1", worker="worker@test")
+    job.refresh_from_db()
+    return job
+
+
+@pytest.fixture
+def job(alice: User, stored_files: list[StoredFile]) -> DownloadJob:
+    ids = [file.file_id for file in stored_files]
+    return JobFactory(owner=alice, params={"file_ids": ids}, total=2_300_011, name="3 files.zip")
+
+
+@pytest.fixture
+def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replace the builder, which is an owned edge, and the kind's time limit."""
+
+    def replace(build: Callable[[Any, Workspace], Built], **changes: Any) -> None:
+        from dataclasses import replace as changed
+
+        kind = changed(kinds.KINDS["bundle"], build=build, **changes)
+        monkeypatch.setitem(kinds.KINDS, "bundle", kind)
+
+    return replace
+
+
+def left_behind(job: DownloadJob) -> list[str]:
+    bucket = storage.bucket()
+    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=job.folder)
+    keys = [item["Key"] for item in found.get("Contents", [])]
+    return keys + [upload["Key"] for upload in storage.open_uploads(job.folder)]
+
+
+def history(job: DownloadJob) -> list[str]:
+    return [line.event for line in job.events.all()]
+
+
+def test_a_bundle_is_built_stored_and_recorded(
+    job: DownloadJob, stored_files: list[StoredFile]
+) -> None:
+    run(job)
+
+    assert (job.status, job.attempt, job.progress) == (Status.COMPLETED, 1, 1.0)
+    artifact = job.artifact
+    content = b"".join(storage.read(artifact.key))
+    assert artifact.key == f"results/{job.pk}/1/3 files.zip"
+    assert artifact.sha256 == hashlib.sha256(content).hexdigest()
+    assert (artifact.size_bytes, artifact.made_by_id) == (len(content), job.pk)
+    with ZipFile(io.BytesIO(content)) as archive:
+        for file in stored_files:
+            assert hashlib.sha256(archive.read(file.name)).hexdigest() == file.sha256
+    assert history(job) == [Event.CLAIM, Event.SUCCEED]
+    assert job.collect_at is None
+
+
+def test_files_that_are_not_there_fail_at_once_and_are_named(alice: User, bob: User) -> None:
+    StoredFileFactory(file_id=70001, owner=bob)
+    job = JobFactory(owner=alice, params={"file_ids": [70001, 99_999]})
+
+    run(job)
+
+    assert (job.status, job.error_code) == (Status.FAILED, "source_missing")
+    assert job.error == "These files could not be found: 70001, 99999."
+    assert job.attempt == 1
+
+
+def test_an_object_that_is_gone_is_named_and_leaves_nothing(
+    job: DownloadJob, stored_files: list[StoredFile]
+) -> None:
+    storage.bucket().delete(stored_files[2].key)
+
+    run(job)
+
+    assert (job.status, job.error_code) == (Status.FAILED, "source_missing")
+    assert "70002" in job.error
+    assert left_behind(job) == []
+
+
+def test_a_changed_source_fails_the_job(job: DownloadJob, stored_files: list[StoredFile]) -> None:
+    StoredFile.objects.filter(file_id=70000).update(crc32=1)
+
+    run(job)
+
+    assert (job.status, job.error_code) == (Status.FAILED, "source_changed")
+    assert left_behind(job) == []
+
+
+def test_a_store_that_is_away_is_tried_again_after_1_5_and_30_seconds(
+    job: DownloadJob, build_with: Callable[..., None]
+) -> None:
+    def away(params: Any, work: Workspace) -> Built:
+        raise StorageUnavailable("The file store cannot be reached.")
+
+    build_with(away)
+
+    for delay in (1, 5, 30):
+        run(job)
+        assert job.status == Status.QUEUED
+        waits = (job.available_at - job.updated_at).total_seconds()
+        assert waits == pytest.approx(delay, abs=0.5)
+        DownloadJob.objects.filter(pk=job.pk).update(available_at=job.created_at)
+    run(job)
+
+    assert (job.status, job.error_code) == (Status.FAILED, "storage_unavailable")
+    assert (job.attempt, job.failures) == (4, 4)
+    assert history(job) == ["claim", "retry"] * 3 + ["claim", "fail"]
+
+
+def test_a_bug_is_tried_again_and_told_to_operators_only(
+    job: DownloadJob, build_with: Callable[..., None]
+) -> None:
+    def broken(params: Any, work: Workspace) -> Built:
+        raise ZeroDivisionError("secret detail")
+
+    build_with(broken)
+
+    run(job)
+
+    assert (job.status, job.error_code) == (Status.QUEUED, "unexpected")
+    assert "secret" not in job.error
+    assert "ZeroDivisionError: secret detail" in job.events.get(event=Event.RETRY).detail
+
+
+@pytest.mark.parametrize("where", ["sleep", "loop"])
+def test_a_cancel_stops_a_running_builder_within_two_seconds(
+    job: DownloadJob, build_with: Callable[..., None], where: str
+) -> None:
+    def endless(params: Any, work: Workspace) -> Built:
+        threading.Thread(target=cancel_from_elsewhere, args=[job.pk]).start()
+        work.output.write(bytes(20_000_000))
+        while True:
+            if where == "sleep":
+                time.sleep(60)  # as stuck as a socket that says nothing
+            else:
+                work.say("Busy")
+
+    build_with(endless)
+    began = time.monotonic()
+
+    run(job)
+
+    assert time.monotonic() - began < 3.5
+    assert job.status == Status.CANCELLED
+    assert history(job) == ["claim", "cancel"]
+    assert left_behind(job) == []
+
+
+def cancel_from_elsewhere(job_id: Any) -> None:
+    from django.db import connection
+
+    DownloadJob.objects.get(pk=job_id).cancel(Actor.OWNER)
+    connection.close()
+
+
+def test_too_long_is_a_timeout_and_final(job: DownloadJob, build_with: Callable[..., None]) -> None:
+    def slow(params: Any, work: Workspace) -> Built:
+        time.sleep(60)
+        raise AssertionError
+
+    build_with(slow, time_limit_seconds=1)
+
+    run(job)
+
+    assert (job.status, job.error_code) == (Status.FAILED, "timeout")
+    assert job.error == "It took longer than 1 seconds and was stopped."
+    assert left_behind(job) == []
+
+
+def test_a_builder_that_swallows_errors_is_stopped_all_the_same(
+    job: DownloadJob, build_with: Callable[..., None]
+) -> None:
+    def stubborn(params: Any, work: Workspace) -> Built:
+        while True:
+            try:
+                time.sleep(60)
+            except Exception:  # as a library would, around its requests
+                continue
+
+    build_with(stubborn, time_limit_seconds=1)
+
+    assert run(job).error_code == "timeout"
+
+
+def test_a_worker_told_to_stop_hands_the_job_back_unharmed(
+    job: DownloadJob, build_with: Callable[..., None]
+) -> None:
+    def stopped(params: Any, work: Workspace) -> Built:
+        raise SystemExit(0)
+
+    build_with(stopped)
+
+    with pytest.raises(SystemExit):
+        run(job)
+
+    job.refresh_from_db()
+    assert (job.status, job.failures, job.losses) == (Status.QUEUED, 0, 0)
+    assert history(job) == ["claim", "hand_back"]
+
+
+def test_the_loser_of_a_race_removes_its_object_and_no_other(
+    job: DownloadJob, build_with: Callable[..., None]
+) -> None:
+    def taken_meanwhile(params: Any, work: Workspace) -> Built:
+        work.output.write(b"late")
+        DownloadJob.objects.get(pk=job.pk).rescue(Actor.DISPATCHER)
+        return Built("application/zip")
+
+    build_with(taken_meanwhile)
+
+    run(job)
+
+    assert job.status == Status.QUEUED
+    assert history(job) == ["claim", "rescue"]
+    assert left_behind(job) == []
+
+
+def test_a_commit_that_got_through_unheard_keeps_its_object(
+    job: DownloadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    succeed = DownloadJob.succeed
+
+    def cut_after_commit(self: DownloadJob, artifact: StoredFile) -> None:
+        succeed(self, artifact)
+        raise OperationalError("the connection broke")
+
+    monkeypatch.setattr(DownloadJob, "succeed", cut_after_commit)
+
+    run(job)
+
+    assert job.status == Status.COMPLETED
+    assert storage.size_of(job.artifact.key) == job.artifact.size_bytes
+
+
+def test_nothing_runs_without_a_claim(job: DownloadJob) -> None:
+    job.cancel(Actor.OWNER)
+
+    with pytest.raises(StaleJob):
+        run(job)
+    with pytest.raises(StaleJob):
+        runner.run(uuid4(), task_id="t", worker="w")
+
+    assert left_behind(job) == []
+
+
+def test_the_lease_is_renewed_while_nothing_changes(
+    job: DownloadJob, build_with: Callable[..., None], settings: Any
+) -> None:
+    settings.BEAT_SECONDS, settings.RENEW_SECONDS = 0.1, 0
+    seen: list[Any] = []
+
+    def quiet(params: Any, work: Workspace) -> Built:
+        for _ in range(2):
+            seen.append(DownloadJob.objects.get(pk=job.pk).lease_until)
+            time.sleep(0.5)
+        return Built("application/zip")
+
+    build_with(quiet)
+
+    run(job)
+
+    assert seen[1] > seen[0]
+
+
+def test_an_attempt_that_cannot_reach_the_database_takes_itself_for_lost(
+    job: DownloadJob,
+    build_with: Callable[..., None],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.BEAT_SECONDS, settings.FENCE_SECONDS = 0.1, 1
+
+    def unreachable(self: DownloadJob, **told: Any) -> bool:
+        raise OperationalError("no route")
+
+    monkeypatch.setattr(DownloadJob, "beat", unreachable)
+    monkeypatch.setattr(DownloadJob, "is_mine", unreachable)
+    stopped: list[Interrupted] = []
+
+    def endless(params: Any, work: Workspace) -> Built:
+        try:
+            time.sleep(60)
+        except Interrupted as stop:
+            stopped.append(stop)
+            raise
+        raise AssertionError
+
+    build_with(endless)
+
+    run(job)
+
+    assert not stopped[0].timed_out
+    assert job.status == Status.PROCESSING  # it is the dispatcher's to rescue
+
+
+def test_the_simulated_delay_waits_first(job: DownloadJob, settings: Any) -> None:
+    settings.SIMULATED_DELAY_SECONDS = [1.0, 1.0]
+    began = time.monotonic()
+
+    run(job)
+
+    assert time.monotonic() - began >= 1
+    assert job.status == Status.COMPLETED
+
+
+def test_a_killed_process_gives_its_job_back_once(job: DownloadJob) -> None:
+    job.claim(task_id="task-1", worker="w")
+
+    runner.child_died(job.pk, task_id="another")
+    job.refresh_from_db()
+    assert job.status == Status.PROCESSING
+
+    runner.child_died(job.pk, task_id="task-1")
+    runner.child_died(job.pk, task_id="task-1")
+    job.refresh_from_db()
+    assert (job.status, job.losses) == (Status.QUEUED, 1)
+
+
+def test_a_process_killed_at_its_time_limit_is_a_timeout_once(job: DownloadJob) -> None:
+    job.claim(task_id="task-1", worker="w")
+
+    runner.child_overran(job.pk, task_id="task-1")
+    runner.child_overran(job.pk, task_id="task-1")
+
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == (Status.FAILED, "timeout")
+    assert history(job) == ["claim", "fail"]

@@ -1,0 +1,162 @@
+"""Object storage, against the real S3 server."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import Any
+
+import pytest
+
+from jobs import storage
+from jobs.errors import SourceMissing, StorageUnavailable
+
+PART = storage.MIN_PART_BYTES
+CHUNK = bytes(range(256)) * 4096
+
+
+def output(key: str, expected_bytes: int = 0) -> storage.S3Output:
+    return storage.S3Output(key, content_type="text/plain", expected_bytes=expected_bytes)
+
+
+def objects(bucket: Any, prefix: str) -> list[str]:
+    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=prefix)
+    return [item["Key"] for item in found.get("Contents", [])]
+
+
+@pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 3 * PART + 17])
+def test_what_is_written_is_what_is_stored(bucket: Any, size: int) -> None:
+    key, content = f"results/sizes/1/{size}", (CHUNK * (size // len(CHUNK) + 1))[:size]
+    out = output(key)
+
+    for start in range(0, size, 1_000_003):
+        out.write(content[start : start + 1_000_003])
+    out.finish()
+
+    assert (out.size_bytes, out.sha256) == (size, hashlib.sha256(content).hexdigest())
+    assert b"".join(storage.read(key)) == content
+    head = bucket.client.head_object(Bucket=bucket.bucket_name, Key=key)
+    assert head["ContentType"] == "text/plain"
+
+
+def test_nobody_sees_the_object_before_it_is_finished(bucket: Any) -> None:
+    out = output("results/half/1/a")
+
+    out.write(bytes(2 * PART))
+
+    assert objects(bucket, "results/half/") == []
+    out.discard()
+
+
+@pytest.mark.parametrize("size", [10, 2 * PART])
+@pytest.mark.parametrize("finished", [True, False])
+def test_discarding_leaves_nothing(bucket: Any, size: int, finished: bool) -> None:
+    out = output("results/discard/1/a")
+    out.write(bytes(size))
+    if finished:
+        out.finish()
+
+    out.discard()
+
+    assert objects(bucket, "results/discard/") == []
+    assert list(storage.open_uploads("results/discard/")) == []
+
+
+def test_parts_grow_so_that_ten_thousand_suffice() -> None:
+    assert output("k")._part_bytes == PART
+    huge = 5 * 1024**4
+    assert huge / output("k", huge)._part_bytes <= 9_000
+
+
+def test_memory_holds_a_few_parts_whatever_the_size(bucket: Any) -> None:
+    import tracemalloc
+
+    out = output("results/memory/1/a")
+    tracemalloc.start()
+    for _ in range(100):
+        out.write(CHUNK)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    out.discard()
+
+    # Two in flight, one filling, and that one joined; the rest is the client's own.
+    assert peak < 5 * PART
+
+
+def test_an_object_that_is_not_there_is_missing(bucket: Any) -> None:
+    with pytest.raises(SourceMissing):
+        list(storage.read("results/none"))
+    with pytest.raises(SourceMissing):
+        storage.size_of("results/none")
+
+
+def test_a_store_that_is_away_is_unavailable(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="http://store")
+
+    monkeypatch.setattr(bucket.client, "get_object", away)
+
+    with pytest.raises(StorageUnavailable) as raised:
+        list(storage.read("results/any"))
+    assert raised.value.retryable
+
+
+def test_a_part_that_fails_fails_the_writer(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.exceptions import ReadTimeoutError
+
+    def slow(*args: Any, **kwargs: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="http://store")
+
+    monkeypatch.setattr(bucket.client, "upload_part", slow)  # the one that all threads share
+    out = output("results/fails/1/a")
+
+    with pytest.raises(StorageUnavailable):
+        out.write(bytes(5 * PART))
+    out.discard()
+    assert list(storage.open_uploads("results/fails/")) == []
+
+
+def test_an_upload_that_somebody_aborted_is_not_a_missing_source(bucket: Any) -> None:
+    out = output("results/aborted/1/a")
+    out.write(bytes(2 * PART))
+    storage.delete_all_but([], prefix="results/aborted/")
+
+    with pytest.raises(StorageUnavailable):
+        out.finish()
+
+
+def test_collecting_spares_what_is_wanted_and_what_lies_elsewhere(bucket: Any) -> None:
+    for key in ("results/gc/1/keep", "results/gc/1/lost", "results/gc/2/lost", "results/gcx/1/a"):
+        out = output(key)
+        out.write(b"x")
+        out.finish()
+    output("results/gc/1/open").write(bytes(2 * PART))
+
+    gone = storage.delete_all_but(["results/gc/1/keep"], prefix="results/gc/1/")
+
+    assert gone == 2
+    left = objects(bucket, "results/gc")
+    assert left == ["results/gc/1/keep", "results/gc/2/lost", "results/gcx/1/a"]
+    assert list(storage.open_uploads("results/gc/1/")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("a.zip", "attachment; filename=\"a.zip\"; filename*=UTF-8''a.zip"),
+        ('a"b\\c.zip', "attachment; filename=\"a_b_c.zip\"; filename*=UTF-8''a%22b%5Cc.zip"),
+        ("é\r\n.zip", "attachment; filename=\"___.zip\"; filename*=UTF-8''%C3%A9%0D%0A.zip"),
+    ],
+)
+def test_a_name_cannot_break_out_of_its_header(name: str, header: str) -> None:
+    assert storage.attachment(name) == header
+
+
+def test_parts_are_sent_beside_the_writing(bucket: Any) -> None:
+    out = output("results/beside/1/a")
+    out.write(bytes(3 * PART))
+
+    assert any(thread.name.startswith("part") for thread in threading.enumerate())
+    out.discard()
