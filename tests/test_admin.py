@@ -1,0 +1,137 @@
+"""The operators' admin."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from jobs import admin
+from jobs.models import DownloadJob
+from jobs.states import Actor, Event, Status
+from tests.factories import JobFactory, StoredFileFactory, UserFactory
+
+LIST = "/admin/jobs/downloadjob/"
+
+
+@pytest.fixture
+def desk(client: Client, operator: User) -> Client:
+    client.force_login(operator)
+    return client
+
+
+def act(desk: Client, action: str, *jobs: DownloadJob) -> str:
+    chosen = {"action": action, "_selected_action": [job.pk for job in jobs]}
+    return desk.post(LIST, chosen, follow=True).content.decode()
+
+
+def test_run_again_queues_failed_jobs_and_says_what_it_skipped(
+    desk: Client, alice: User, broker: Mock
+) -> None:
+    failed = JobFactory(owner=alice, status=Status.FAILED)
+    running = JobFactory(owner=alice, status=Status.PROCESSING)
+
+    page = act(desk, "run_again_selected", failed, running)
+
+    assert "Queued 1, skipped 1 that it does not apply to." in page
+    failed.refresh_from_db()
+    running.refresh_from_db()
+    assert (failed.status, running.status) == (Status.QUEUED, Status.PROCESSING)
+    assert failed.events.get().by == Actor.OPERATOR
+
+
+def test_cancel_stops_active_jobs(desk: Client, queued_job: DownloadJob) -> None:
+    page = act(desk, "cancel_selected", queued_job)
+
+    assert "Cancelled 1" in page
+    assert queued_job.events.get().event == Event.CANCEL
+
+
+def test_one_action_is_bounded_and_says_what_it_left(
+    desk: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin, "BULK_LIMIT", 2)
+    jobs = [JobFactory(owner=alice) for _ in range(3)]
+
+    page = act(desk, "cancel_selected", *jobs)
+
+    assert "Cancelled 2" in page
+    assert "1 more were left" in page
+    assert DownloadJob.objects.filter(status=Status.QUEUED).count() == 1
+
+
+def test_a_job_shows_its_history_and_has_buttons(
+    desk: Client, running_job: DownloadJob, broker: Mock
+) -> None:
+    running_job.fail("source_missing", "These files could not be found: 1.", detail="Traceback: x")
+
+    page = desk.get(f"{LIST}{running_job.pk}/change/").content.decode()
+
+    assert "Traceback: x" in page
+    assert "source_missing" in page
+    assert 'name="_save"' not in page
+    again = desk.post(f"{LIST}{running_job.pk}/run_again", follow=True).content.decode()
+    assert "Queued 1" in again
+    running_job.refresh_from_db()
+    assert running_job.status == Status.QUEUED
+
+
+@pytest.mark.parametrize("query", ["id", "owner"])
+def test_search_finds_a_job_by_id_and_by_owner(desk: Client, alice: User, query: str) -> None:
+    wanted = JobFactory(owner=alice, name="wanted.zip")
+    JobFactory(name="other.zip")
+    text = {"id": str(wanted.pk), "owner": "alice"}[query]
+
+    page = desk.get(LIST, {"q": text}).content.decode()
+
+    assert "wanted.zip" in page
+    assert "other.zip" not in page
+
+
+def test_search_for_anything_is_no_error(desk: Client, queued_job: DownloadJob) -> None:
+    for text in ("not-a-uuid", "x" * 300, "%00", "'; --"):
+        assert desk.get(LIST, {"q": text}).status_code == 200
+
+
+def test_a_list_costs_the_same_however_long(
+    desk: Client, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(30):
+        JobFactory()
+
+    with django_assert_max_num_queries(12):
+        assert desk.get(LIST).status_code == 200
+
+
+def test_buttons_are_post_only_and_for_those_who_may_change(
+    client: Client, queued_job: DownloadJob
+) -> None:
+    url = f"{LIST}{queued_job.pk}/cancel"
+    viewer = UserFactory(username="viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_downloadjob"))
+
+    assert client.post(url).status_code == 302, "to the sign-in"
+    client.force_login(viewer)
+    assert client.get(url).status_code == 405
+    assert client.post(url).status_code == 403
+
+    queued_job.refresh_from_db()
+    assert queued_job.status == Status.QUEUED
+
+
+def test_nothing_is_added_or_deleted_by_hand(desk: Client, queued_job: DownloadJob) -> None:
+    assert desk.get(f"{LIST}add/").status_code == 403
+    assert desk.post(f"{LIST}{queued_job.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert DownloadJob.objects.count() == 1
+
+
+def test_stored_files_are_listed_and_found_by_number(desk: Client) -> None:
+    file = StoredFileFactory(file_id=70123, name="plan.pdf")
+
+    page = desk.get("/admin/jobs/storedfile/", {"q": "70123"}).content.decode()
+
+    assert "plan.pdf" in page
+    assert desk.get(f"/admin/jobs/storedfile/{file.pk}/change/").status_code == 200

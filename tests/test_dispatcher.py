@@ -1,0 +1,215 @@
+"""What the clock process does to rows, broker and bucket."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.utils import timezone
+from django_celery_results.models import TaskResult
+
+from jobs import dispatcher, queue, storage
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Actor, Event, Status
+from tests.factories import ArtifactFactory, JobFactory
+
+LONG_AGO = timezone.now() - timedelta(days=2)
+
+
+@pytest.fixture(autouse=True)
+def short_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "waiting", lambda name: 0)
+
+
+def rung(broker: Mock) -> list[str]:
+    return [call.kwargs["args"][0] for call in broker.call_args_list]
+
+
+def test_a_job_nobody_heard_of_is_rung_again(alice: User, broker: Mock) -> None:
+    lost = JobFactory(owner=alice, published_at=LONG_AGO)
+    JobFactory(owner=alice, published_at=timezone.now())
+
+    assert dispatcher.ring_due() == 1
+
+    assert rung(broker) == [str(lost.pk)]
+    assert dispatcher.ring_due() == 0, "not again before it had its time"
+
+
+def test_a_retry_is_rung_when_it_is_due_and_not_before(
+    running_job: DownloadJob, broker: Mock
+) -> None:
+    running_job.retry("code", "Sentence.", after_seconds=1)
+    assert dispatcher.ring_due() == 0
+
+    DownloadJob.objects.update(available_at=timezone.now())
+    assert dispatcher.ring_due() == 1
+
+
+def test_the_most_urgent_come_first_then_the_oldest(alice: User, broker: Mock) -> None:
+    now = timezone.now()
+    late, early, urgent = (
+        JobFactory(
+            owner=alice, published_at=None, available_at=now - timedelta(seconds=age), priority=p
+        )
+        for age, p in ((10, 4), (20, 4), (1, 9))
+    )
+
+    dispatcher.ring_due()
+
+    assert rung(broker) == [str(job.pk) for job in (urgent, early, late)]
+
+
+def test_a_long_list_is_left_to_drain(
+    alice: User, broker: Mock, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        JobFactory(owner=alice, published_at=None)
+    monkeypatch.setattr(queue, "waiting", lambda name: settings.QUEUE_SHORT - 2)
+
+    assert dispatcher.ring_due() == 2
+
+    monkeypatch.setattr(queue, "waiting", lambda name: settings.QUEUE_SHORT + 50)
+    assert dispatcher.ring_due() == 0
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s != Status.QUEUED])
+def test_only_queued_jobs_are_rung(alice: User, broker: Mock, status: Status) -> None:
+    JobFactory(owner=alice, status=status, published_at=None)
+
+    assert dispatcher.ring_due() == 0
+
+
+def test_a_silent_worker_loses_its_job(running_job: DownloadJob) -> None:
+    assert dispatcher.rescue_silent() == 0
+
+    DownloadJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert dispatcher.rescue_silent() == 1
+
+    running_job.refresh_from_db()
+    assert (running_job.status, running_job.losses) == (Status.QUEUED, 1)
+    assert running_job.events.get(event=Event.RESCUE).by == Actor.DISPATCHER
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_dispatchers_rescue_each_job_once(alice: User) -> None:
+    jobs = [
+        JobFactory(owner=alice, status=Status.PROCESSING, lease_until=LONG_AGO) for _ in range(60)
+    ]
+    counts: list[int] = []
+    start = threading.Barrier(4)
+
+    def sweep() -> None:
+        from django.db import connection
+
+        start.wait()
+        counts.append(dispatcher.rescue_silent())
+        connection.close()
+
+    threads = [threading.Thread(target=sweep) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(counts) == len(jobs)
+    assert set(DownloadJob.objects.values_list("losses", flat=True)) == {1}
+
+
+def test_an_old_artifact_is_let_go_and_its_object_collected(alice: User, bucket: Any) -> None:
+    job = JobFactory(owner=alice, status=Status.COMPLETED, expires_at=LONG_AGO)
+    key = f"{job.folder}1/a.zip"
+    artifact = ArtifactFactory(owner=alice, key=key, made_by=job)
+    DownloadJob.objects.update(artifact=artifact)
+    bucket.save(key, ContentFile(b"x"))
+
+    assert dispatcher.expire_artifacts() == 1
+    assert dispatcher.collect_garbage() == 1
+
+    job.refresh_from_db()
+    assert (job.status, job.artifact) == (Status.EXPIRED, None)
+    assert not StoredFile.objects.filter(key=key).exists()
+    assert not bucket.exists(key)
+
+
+def test_what_losers_left_is_collected_now_and_once_more_later(
+    running_job: DownloadJob, bucket: Any
+) -> None:
+    bucket.save(f"{running_job.folder}1/lost.zip", ContentFile(b"x"))
+    upload = storage.S3Output(f"{running_job.folder}1/open.zip", content_type="", expected_bytes=0)
+    upload.write(bytes(2 * storage.MIN_PART_BYTES))
+    running_job.fail("code", "Sentence.")
+
+    assert dispatcher.collect_garbage() == 2
+
+    running_job.refresh_from_db()
+    again = (running_job.collect_at - running_job.finished_at).total_seconds()
+    assert again == pytest.approx(3600)
+    DownloadJob.objects.update(
+        finished_at=timezone.now() - timedelta(hours=2),
+        collect_at=timezone.now() - timedelta(hours=1),
+    )
+    assert dispatcher.collect_garbage() == 0
+    running_job.refresh_from_db()
+    assert running_job.collect_at is None
+
+
+def test_collecting_spares_artifacts_and_unfinished_jobs(alice: User, bucket: Any) -> None:
+    kept = JobFactory(owner=alice, status=Status.COMPLETED, collect_at=LONG_AGO, attempt=2)
+    running = JobFactory(owner=alice, status=Status.PROCESSING)
+    keys = [f"{kept.folder}2/a.zip", f"{running.folder}1/b.zip"]
+    ArtifactFactory(owner=alice, key=keys[0], made_by=kept)
+    for key in keys:
+        bucket.save(key, ContentFile(b"x"))
+
+    assert dispatcher.collect_garbage() == 0
+
+    assert all(bucket.exists(key) for key in keys)
+
+
+def test_a_job_run_again_meanwhile_keeps_its_new_object(
+    running_job: DownloadJob, bucket: Any
+) -> None:
+    running_job.fail("code", "Sentence.")
+    seen_final = DownloadJob.objects.get(pk=running_job.pk)
+    running_job.requeue(Actor.OWNER)
+    running_job.claim(task_id="2", worker="w")
+    key = f"{running_job.folder}2/new.zip"
+    bucket.save(key, ContentFile(b"x"))
+
+    dispatcher._collect(seen_final)
+
+    assert bucket.exists(key)
+
+
+def test_old_task_results_are_forgotten(db: None) -> None:
+    TaskResult.objects.create(task_id="old")
+    TaskResult.objects.update(date_done=timezone.now() - timedelta(days=4))
+    TaskResult.objects.create(task_id="new")
+
+    assert dispatcher.forget_results() == 1
+
+    assert TaskResult.objects.get().task_id == "new"
+
+
+def test_a_sweep_that_fails_does_not_stop_the_clock(
+    db: None, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.DISPATCH_EVERY_SECONDS = 0.01
+    stop, calls = threading.Event(), []
+
+    def broken() -> int:
+        calls.append(1)
+        if len(calls) == 3:
+            stop.set()
+        raise RuntimeError("no broker")
+
+    monkeypatch.setattr(dispatcher, "ring_due", broken)
+
+    dispatcher.run(stop)
+
+    assert len(calls) == 3

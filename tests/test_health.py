@@ -1,0 +1,71 @@
+"""/health, /health/live and /health/ready"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from jobs import health
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_healthy_when_everything_answers(client: Client, bucket: Any) -> None:
+    response = client.get("/health")
+
+    assert response.status_code == 200
+    assert response.json() == {
+        "status": "healthy",
+        "checks": {"storage": "ok", "database": "ok", "broker": "ok"},
+    }
+
+
+@pytest.mark.parametrize("part", ["storage", "database", "broker"])
+def test_unhealthy_names_the_part_that_does_not_answer(
+    client: Client, bucket: Any, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def away() -> None:
+        raise ConnectionError("secret address")
+
+    monkeypatch.setitem(health.PROBES, part, health.Probe(away))
+
+    response = client.get("/health/ready")
+
+    assert response.status_code == 503
+    assert response.json()["status"] == "unhealthy"
+    assert [name for name, said in response.json()["checks"].items() if said == "error"] == [part]
+    assert "secret" not in response.content.decode()
+
+
+def test_whatever_hangs_the_answer_comes_within_three_seconds(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = []
+
+    def hang() -> None:
+        hung.append(1)
+        time.sleep(5)
+
+    for part in health.PROBES:
+        monkeypatch.setitem(health.PROBES, part, health.Probe(hang))
+    began = time.monotonic()
+
+    first, second = client.get("/health"), client.get("/health")
+
+    assert time.monotonic() - began < 6
+    assert (first.status_code, second.status_code) == (503, 503)
+    assert len(hung) == 3, "the second call shares the threads of the first"
+
+
+def test_liveness_touches_nothing(client: Client, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        response = client.get("/health/live")
+
+    assert response.json() == {"status": "healthy"}
+
+
+def test_health_is_read_only(client: Client) -> None:
+    assert client.post("/health").status_code == 405

@@ -1,0 +1,87 @@
+"""Doorbells, on the real broker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import Mock
+from uuid import uuid4
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from downloads_project.celery import app
+from jobs import queue
+from jobs.queue import Doorbell
+from tests.test_initiate import wait_for
+
+
+def bell(priority: int = 4) -> Doorbell:
+    from django.conf import settings
+
+    return Doorbell(uuid4(), settings.QUEUE, priority, 330)
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(settings: Any) -> Iterator[None]:
+    yield
+    with app.connection_for_write() as connection:
+        connection.default_channel.queue_purge(settings.QUEUE)
+
+
+def take_all(name: str) -> list[str]:
+    """The ids in the order a worker gets them."""
+    taken = []
+    with app.connection_for_read() as connection:
+        box = connection.SimpleQueue(app.amqp.queues[name])
+        while True:
+            try:
+                message = box.get(block=True, timeout=0.3)
+            except box.Empty:
+                return taken
+            message.ack()
+            taken.append(message.payload[0][0])
+
+
+def test_the_most_urgent_is_taken_first_and_the_oldest_of_equals(settings: Any) -> None:
+    bells = [bell(0), bell(4), bell(4), bell(9)]
+    for each in bells:
+        queue.ring(each)
+
+    taken = take_all(settings.QUEUE)
+
+    assert taken == [str(bells[i].job_id) for i in (3, 1, 2, 0)]
+
+
+def test_waiting_counts_the_messages_of_every_priority(settings: Any) -> None:
+    assert queue.waiting(settings.QUEUE) == 0
+
+    for priority in (0, 4, 9):
+        queue.ring(bell(priority))
+
+    assert queue.waiting(settings.QUEUE) == 3
+
+
+def test_a_queue_nobody_reads_is_refused() -> None:
+    with pytest.raises(Exception, match="misspelled"):
+        queue.ring(Doorbell(uuid4(), "misspelled", 4, 330))
+
+
+def test_a_lost_doorbell_is_no_error_for_the_caller(broker: Mock) -> None:
+    broker.side_effect = [OperationalError("Redis is away"), None]
+
+    queue._publisher.put(bell())
+    queue._publisher.put(bell())
+
+    wait_for(lambda: broker.call_count == 2)
+
+
+def test_a_flood_of_doorbells_is_bounded(broker: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker.side_effect = lambda *a, **k: time.sleep(0.05)
+
+    for _ in range(queue.MAX_WAITING + 500):
+        queue._publisher.put(bell())
+
+    assert len(queue._publisher._waiting) <= queue.MAX_WAITING
+    queue._publisher._waiting.clear()

@@ -1,0 +1,150 @@
+"""Who is asking: JWT for programs, the session for people; request ids; problems."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
+
+from jobs.models import DownloadJob
+
+STATUS = "/v1/download/jobs"
+
+
+def token(user: User, **claims: Any) -> str:
+    made = AccessToken.for_user(user)
+    for name, value in claims.items():
+        made[name] = value
+    return str(made)
+
+
+def test_a_token_is_given_for_a_password_and_lets_in(alice: User) -> None:
+    client = APIClient()
+    login = {"username": "alice", "password": "correct horse"}
+
+    tokens = client.post("/v1/auth/token", login).json()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")
+
+    assert client.get(STATUS).status_code == 200
+    refreshed = client.post("/v1/auth/token/refresh", {"refresh": tokens["refresh"]})
+    assert "access" in refreshed.json()
+
+
+def test_a_wrong_password_is_401(alice: User) -> None:
+    response = APIClient().post("/v1/auth/token", {"username": "alice", "password": "wrong"})
+
+    assert response.status_code == 401
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["status"] == 401
+
+
+def test_an_expired_or_foreign_token_is_401(alice: User) -> None:
+    expired = AccessToken.for_user(alice)
+    expired.set_exp(lifetime=-timedelta(minutes=1))
+    for bad in (str(expired), token(alice)[:-3] + "abc", "garbage"):
+        response = APIClient().get(STATUS, headers={"Authorization": f"Bearer {bad}"})
+        assert response.status_code == 401, bad
+        assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_the_token_of_somebody_who_was_deactivated_is_401(alice: User) -> None:
+    bearer = {"Authorization": f"Bearer {token(alice)}"}
+    alice.is_active = False
+    alice.save()
+
+    assert APIClient().get(STATUS, headers=bearer).status_code == 401
+
+
+def test_a_session_needs_the_csrf_token(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+
+    response = client.post(
+        "/v1/download/initiate", {"file_ids": [70000]}, content_type="application/json"
+    )
+
+    assert response.status_code == 403
+    assert not DownloadJob.objects.exists()
+
+
+def test_the_browsable_api_works_for_somebody_signed_in(client: Client, alice: User) -> None:
+    client.force_login(alice)
+
+    page = client.get(STATUS, headers={"Accept": "text/html"})
+
+    assert page.status_code == 200
+    assert "Django REST framework" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed"),
+    [("abc-123", True), ("x" * 65, False), ("a b", False), ("", False), ("a\tb", False)],
+)
+def test_a_valid_request_id_is_echoed_and_another_is_replaced(
+    client_of_alice: APIClient, sent: str, echoed: bool
+) -> None:
+    response = client_of_alice.get(STATUS, headers={"X-Request-ID": sent})
+
+    assert (response["X-Request-ID"] == sent) == echoed
+    assert response["X-Request-ID"]
+
+
+def test_the_request_id_follows_the_job(client_of_alice: APIClient) -> None:
+    response = client_of_alice.post(
+        "/v1/download/initiate", {"file_ids": [70000]}, headers={"X-Request-ID": "trace-me"}
+    )
+
+    assert DownloadJob.objects.get(pk=response.json()["jobId"]).request_id == "trace-me"
+
+
+def test_a_problem_has_every_member(client_of_alice: APIClient) -> None:
+    response = client_of_alice.post("/v1/download/initiate", {}, headers={"X-Request-ID": "r-1"})
+
+    problem = response.json()
+    assert problem["type"] == "about:blank"
+    assert problem["title"] == problem["error"] == "Bad Request"
+    assert (problem["status"], problem["code"]) == (400, "invalid")
+    assert problem["requestId"] == "r-1"
+    assert problem["errors"] == [
+        {"field": "file_ids", "code": "required", "detail": "This field is required."}
+    ]
+
+
+def test_an_unknown_path_is_a_problem_too(client: Client) -> None:
+    response = client.get("/v1/nowhere", headers={"Accept": "application/json"})
+
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_bug_is_a_problem_without_its_details(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("jobs.api.downloads.submit", bug)
+    client_of_alice.raise_request_exception = False
+
+    response = client_of_alice.post("/v1/download/initiate", {"file_ids": [70000]})
+
+    assert response.status_code == 500
+    assert response.json()["code"] == "internal"
+    assert "secret" not in response.content.decode()
+
+
+def test_security_headers_are_on_every_answer(client: Client) -> None:
+    response = client.get("/health/live")
+
+    assert "default-src 'self'" in response["Content-Security-Policy"]
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+def test_an_unknown_host_is_refused(client: Client) -> None:
+    assert client.get("/health/live", headers={"Host": "evil.example"}).status_code == 400
