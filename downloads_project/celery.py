@@ -10,17 +10,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
-# A told-to-stop worker then finishes what it can and interrupts the rest. Read at import.
-os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
-
+import structlog
+from billiard.common import REMAP_SIGTERM
 from celery import Celery, signals
 from django.conf import settings
 from kombu import Queue
 
 from downloads_project import logs
-from downloads_project.orphans import die_with_parent
+from downloads_project.processes import die_with_parent
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
 IS_WORKER = settings.ROLE == "worker"
 
 app = Celery("downloads")
@@ -71,6 +70,16 @@ app.autodiscover_tasks()
 @signals.setup_logging.connect
 def _use_our_logs(**kwargs: Any) -> None:
     logs.configure(settings.LOGGING)
+
+
+@signals.worker_init.connect
+def _says_how_it_stops(**kwargs: Any) -> None:
+    # Celery's command line reads the variable before it loads this module: too late to set it.
+    if REMAP_SIGTERM != "SIGQUIT":
+        structlog.get_logger(__name__).warning(
+            "start workers with REMAP_SIGTERM=SIGQUIT in the environment, else one that is told"
+            " to stop waits for its jobs to end instead of handing them back"
+        )
 
 
 @signals.worker_process_init.connect

@@ -20,7 +20,8 @@ from types import FrameType
 
 import requests
 
-from downloads_project.stack import Process, Stack, StackError
+from downloads_project.processes import Process, StackError
+from downloads_project.stack import Stack
 
 BASE = Path(__file__).resolve().parent.parent
 FOLDER = BASE / ".stack"
@@ -53,6 +54,7 @@ class Run:
             "DEMO_PASSWORD": self.passwords["password"],
             "OPERATOR_PASSWORD": self.passwords["operator_password"],
             "PORT": str(self.port),
+            "REMAP_SIGTERM": "SIGQUIT",
             "WEB_STOPS_SECONDS": os.environ.get("WEB_STOPS_SECONDS", "3"),
             "WORKER_STOPS_SECONDS": os.environ.get("WORKER_STOPS_SECONDS", "3"),
         }

@@ -22,9 +22,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.ENVIRON = dict(os.environ)  # a copy: what the files say stays in here
 env = environ.Env()
 PRODUCTION: bool = env.bool("PRODUCTION", default=False)
-if not PRODUCTION:
-    env.read_env(BASE_DIR / ".stack" / "env")  # variables that are set already win
-    env.read_env(BASE_DIR / ".env")
+for _name in [] if PRODUCTION else env.list("ENV_FILES", default=[".env", ".stack/env"]):
+    env.read_env(BASE_DIR / _name)  # what is set already wins
 
 
 def required(name: str, development: str) -> str:
@@ -62,6 +61,7 @@ INSTALLED_APPS = [
     "jobs",
 ]
 MIDDLEWARE = [
+    "jobs.middleware.ProbeMiddleware",
     "jobs.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -242,7 +242,6 @@ SECURE_REFERRER_POLICY = "same-origin"
 if _proxy_header := env.str("TLS_PROXY_HEADER", default="X-Forwarded-Proto" * PRODUCTION):
     SECURE_PROXY_SSL_HEADER = ("HTTP_" + _proxy_header.upper().replace("-", "_"), "https")
 SECURE_SSL_REDIRECT = PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^health"]  # probes speak plain HTTP inside the cluster
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION

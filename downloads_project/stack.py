@@ -20,92 +20,22 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
+from urllib.parse import urlsplit
 
 import psycopg
 import redis
 
-from downloads_project.orphans import die_with_parent
+from downloads_project.processes import Process, StackError
 
 NEEDED_BYTES = 1_000_000_000
 CLONE_NEWUSER = 0x10000000
 NOBODY = 65534
 BUCKET = "downloads"
-
-
-class StackError(Exception):
-    """One sentence about why the servers cannot run."""
-
-
-@dataclass
-class Process:
-    """A child that ends with us, and how to start it again."""
-
-    name: str
-    command: Sequence[str | Path]
-    log: Path
-    env: Mapping[str, str] = field(default_factory=dict)
-    stop_signal: signal.Signals = signal.SIGTERM
-    orphan_signal: signal.Signals = signal.SIGKILL
-    become: Callable[[], None] | None = None  # run in the child before the program
-    popen: subprocess.Popen[bytes] = field(init=False)
-
-    def start(self) -> None:
-        # From the main thread only: the kernel watches the thread that forks, not the process.
-        parent = os.getpid()
-
-        def in_child() -> None:
-            if self.become:
-                self.become()
-            die_with_parent(self.orphan_signal)  # after the change of user, which would undo it
-            if os.getppid() != parent:
-                os._exit(1)
-
-        with self.log.open("ab") as log:
-            self.popen = subprocess.Popen(
-                [str(part) for part in self.command],
-                env=os.environ | self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=in_child,
-            )
-
-    @property
-    def is_alive(self) -> bool:
-        return self.popen.poll() is None
-
-    def wait_until(self, ready: Callable[[], object], seconds: float = 40) -> None:
-        """Raises StackError with the end of the log if it dies or does not get ready."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                ready()
-                return
-            except Exception as error:
-                if not self.is_alive or time.monotonic() > deadline:
-                    tail = "".join(self.log.read_text(errors="replace").splitlines(True)[-8:])
-                    raise StackError(f"{self.name} did not start: {error}\n{tail}") from error
-            time.sleep(0.05)
-
-    def ask_to_stop(self) -> None:
-        if self.is_alive:
-            self.popen.send_signal(self.stop_signal)
-
-    def end(self, seconds: float) -> None:
-        """Wait for it to stop, then kill what is left of its process group."""
-        with suppress(subprocess.TimeoutExpired):
-            self.popen.wait(seconds)
-        with suppress(ProcessLookupError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait()
 
 
 class Stack:
@@ -115,6 +45,7 @@ class Stack:
         self.folder = folder.resolve()
         self.durable = durable
         self.processes: list[Process] = []
+        self._lock: IO[str] | None = None
 
     def start(self) -> dict[str, str]:
         """Start what is missing; the environment that leads to all of it. Raises StackError."""
@@ -138,6 +69,9 @@ class Stack:
             "REDIS_URL": self._redis,
             "S3_ENDPOINT_URL": self._s3,
         }
+        for name in starters:
+            if url := os.environ.get(name):
+                check_server(name, url)
         missing = [start for name, start in starters.items() if not os.environ.get(name)]
         finish = [start(ports) for start in missing]  # all start at once, then each gets ready
         env: dict[str, str] = {}
@@ -151,7 +85,8 @@ class Stack:
         for process in reversed(self.processes):
             process.end(10)
         self.processes.clear()
-        self._lock.close()
+        if self._lock:
+            self._lock.close()
 
     def _load_secrets(self) -> dict[str, str]:
         path = self.folder / "secrets.json"
@@ -274,6 +209,24 @@ class Stack:
             }
 
         return ready
+
+
+def check_server(variable: str, url: str) -> None:
+    """Raises StackError, without the password, if somebody else's server does not answer."""
+    probes: dict[str, Callable[[], object]] = {
+        "DATABASE_URL": lambda: psycopg.connect(url, connect_timeout=3).close(),
+        "REDIS_URL": lambda: redis.Redis.from_url(url, socket_connect_timeout=3).ping(),
+        "S3_ENDPOINT_URL": lambda: socket.create_connection(address, 3).close(),
+    }
+    parts = urlsplit(url)
+    address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    try:
+        probes[variable]()
+    except (OSError, psycopg.Error, redis.RedisError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise StackError(
+            f"The server that {variable} names, {parts.hostname}, does not answer: {reason}"
+        ) from error
 
 
 def free_ports(seed: str) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""The request's id: taken from the caller or made, on every log line and on the answer."""
+"""What happens to every request: probes are answered first, the others get an id."""
 
 from __future__ import annotations
 
@@ -9,13 +9,33 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
+from jobs import health
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+PROBES = {"/health": health.ready, "/health/ready": health.ready, "/health/live": health.live}
+
+
+class ProbeMiddleware:
+    """Answers load balancers before hosts, TLS and sessions are looked at.
+
+    They ask by the container's own address and in plain HTTP, and must not be sent elsewhere.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return PROBES.get(request.path, self.get_response)(request)
+
+
 VALID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")  # no control characters, no surprises in a log
 
 
 class RequestIdMiddleware:
     """Sets `request.request_id`, and the X-Request-ID header of the answer."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

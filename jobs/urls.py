@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from jobs import health
 from jobs.api import downloads, operations
+from jobs.pages import choose, job, mine
+
+sign_in = LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True)
 
 urlpatterns = [
+    path("", choose.choose, name="choose"),
+    path("downloads", mine.downloads, name="downloads"),
+    path("downloads/<uuid:job_id>", job.job_page, name="job-page"),
+    path("downloads/<uuid:job_id>/state", job.state, name="job-state"),
+    path("downloads/<uuid:job_id>/row", mine.row, name="job-row"),
+    path("downloads/<uuid:job_id>/cancel", job.cancel, name="job-cancel"),
+    path("downloads/<uuid:job_id>/retry", job.retry, name="job-retry"),
+    path("sign-in", sign_in, name="sign-in"),
+    path("sign-out", LogoutView.as_view(), name="sign-out"),
     path("v1/download/initiate", downloads.Initiate.as_view(), name="initiate"),
     path("v1/download/start", downloads.Start.as_view(), name="start"),
     path("v1/download/check", downloads.Check.as_view(), name="check"),

@@ -29,7 +29,7 @@ running: list[Stack] = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ["PRODUCTION"] = "false"
+    os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""}  # no developer's own settings
     if not hasattr(config, "workerinput"):
         stack = Stack(Path(tempfile.mkdtemp(prefix="downloads-tests-")), durable=False)
         running.append(stack)

@@ -1,0 +1,110 @@
+"""The real processes, for tests that break them: gunicorn, Celery workers, dispatcher."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import requests
+from django.contrib.auth.models import User
+from rest_framework_simplejwt.tokens import AccessToken
+
+from downloads_project.processes import Process
+from downloads_project.stack import free_ports
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parent.parent
+
+# Short clocks, so that a lease runs out while somebody watches.
+CLOCKS = {
+    "LEASE_SECONDS": "4",
+    "FENCE_SECONDS": "3",
+    "RENEW_SECONDS": "1",
+    "BEAT_SECONDS": "0.5",
+    "DISPATCH_EVERY_SECONDS": "0.5",
+    "RING_AGAIN_SECONDS": "2",
+    "WORKER_STOPS_SECONDS": "2",
+}
+
+
+class Live:
+    """The service as users meet it. `env` is added to every process' environment."""
+
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        self.folder = folder
+        self.port = next(free_ports(str(folder)))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.env = CLOCKS | env | {"PORT": str(self.port), "REMAP_SIGTERM": "SIGQUIT"}
+        self.session = requests.Session()
+        self.processes: list[Process] = []
+
+    def start(self, name: str, **env: str) -> Process:
+        """One more `web`, `worker` or `dispatcher`."""
+        worker = "-A downloads_project worker --concurrency=2 --without-mingle --without-gossip"
+        command = {
+            "web": [BIN / "gunicorn", "-c", "python:downloads_project.gunicorn"],
+            "worker": [BIN / "celery", *worker.split(), f"--hostname=w{len(self.processes)}@test"],
+            "dispatcher": [sys.executable, ROOT / "manage.py", "dispatcher"],
+        }[name]
+        number = len(self.processes)
+        log = self.folder / f"{name}-{number}.log"
+        process = Process(name, command, log, self.env | {"ROLE": name} | env)
+        process.start()
+        self.processes.append(process)
+        if name == "web":
+            process.wait_until(lambda: requests.get(f"{self.url}/health/live", timeout=1))
+        return process
+
+    def sign_in(self, user: User) -> None:
+        self.session.headers["Authorization"] = f"Bearer {AccessToken.for_user(user)}"
+
+    def initiate(self, *file_ids: int, **fields: Any) -> str:
+        body = {"file_ids": list(file_ids), **fields}
+        answer = self.session.post(f"{self.url}/v1/download/initiate", json=body, timeout=10)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["jobId"])
+
+    def status(self, job_id: str) -> dict[str, Any]:
+        answer = self.session.get(f"{self.url}/v1/download/status/{job_id}", timeout=10)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def wait_for(self, job_id: str, *statuses: str, seconds: float = 60) -> dict[str, Any]:
+        def reached() -> dict[str, Any] | None:
+            job = self.status(job_id)
+            return job if job["status"] in statuses else None
+
+        return until(reached, seconds, lambda: f"{self.status(job_id)}\n{self.logs()}")
+
+    def logs(self) -> str:
+        tails = [process.log.read_text(errors="replace")[-3000:] for process in self.processes]
+        return "\n".join(tails)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            with suppress(ProcessLookupError):  # what a test froze cannot hear otherwise
+                os.killpg(process.popen.pid, signal.SIGCONT)
+            process.ask_to_stop()
+        for process in self.processes:
+            process.end(8)
+
+
+def until(answer: Callable[[], Any], seconds: float = 30, why: Callable[[], str] = str) -> Any:
+    """The first true answer. Waits for real processes, which tell nobody when they are there."""
+    deadline = time.monotonic() + seconds
+    while not (found := answer()):
+        assert time.monotonic() < deadline, f"not within {seconds} s\n{why()}"
+        time.sleep(0.1)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of the direct children, from /proc."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in found.split()]

@@ -1,0 +1,55 @@
+"""Does `.env.example` name every variable that is read, and none that is not?"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+BASE = Path(__file__).resolve().parent.parent
+EXAMPLE = (BASE / ".env.example").read_text()
+COMPOSE = (BASE / "docker-compose.yml").read_text()
+READERS = re.compile(r"env(\.\w+)?|required|os\.environ\.get|os\.getenv")
+THE_SYSTEMS_OWN = {"PATH"}
+
+
+def test_every_variable_that_the_code_reads_is_explained() -> None:
+    assert read_by_code() - explained() == set()
+
+
+def test_every_variable_that_compose_reads_is_explained() -> None:
+    assert read_by_compose() - explained() == set()
+
+
+def test_no_variable_is_explained_that_nobody_reads() -> None:
+    assert explained() - read_by_code() - read_by_compose() == set()
+
+
+def test_a_copy_of_the_example_changes_nothing() -> None:
+    assert [line for line in EXAMPLE.splitlines() if line and not line.startswith("#")] == []
+
+
+def explained() -> set[str]:
+    return set(re.findall(r"^#([A-Z][A-Z0-9_]*)=", EXAMPLE, re.MULTILINE))
+
+
+def read_by_compose() -> set[str]:
+    return set(re.findall(r"\$\{([A-Z0-9_]+)", COMPOSE))
+
+
+def read_by_code() -> set[str]:
+    found = {name for path in (BASE / "downloads_project").glob("*.py") for name in _reads(path)}
+    assert {"SECRET_KEY", "DATABASE_URL", "WEB_THREADS", "SLOW"} <= found  # it looks everywhere
+    return found - THE_SYSTEMS_OWN
+
+
+def _reads(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        key: ast.expr | None = None
+        if isinstance(node, ast.Call) and READERS.fullmatch(ast.unparse(node.func)) and node.args:
+            key = node.args[0]
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
+            key = node.slice
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            yield key.value
