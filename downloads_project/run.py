@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from types import FrameType
 import requests
 
 from downloads_project.processes import Process, StackError
-from downloads_project.stack import Stack
+from downloads_project.stack import Stack, is_free
 
 BASE = Path(__file__).resolve().parent.parent
 FOLDER = BASE / ".stack"
@@ -43,7 +42,7 @@ class Run:
         self.processes: list[Process] = []
 
     def start(self) -> None:
-        if not port_is_free(self.port):
+        if not is_free(self.port):
             raise StackError(f"Port {self.port} is taken. Choose another: make run PORT=8001")
         began = time.monotonic()
         servers = self.stack.start()
@@ -153,16 +152,6 @@ def manage(*arguments: str) -> str:
         last = (done.stderr.strip() or "no reason given").splitlines()[-1]
         raise StackError(f"`manage.py {' '.join(arguments)}` failed: {last}")
     return done.stdout.strip()
-
-
-def port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
 
 
 def say(text: str) -> None:

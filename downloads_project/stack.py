@@ -46,6 +46,7 @@ class Stack:
         self.durable = durable
         self.processes: list[Process] = []
         self._lock: IO[str] | None = None
+        self._ports: list[int] = []
 
     def start(self) -> dict[str, str]:
         """Start what is missing; the environment that leads to all of it. Raises StackError."""
@@ -63,7 +64,7 @@ class Stack:
             )
         self.secrets = self._load_secrets()
         # The same ports each time, as far as they are free: addresses stay true over a restart.
-        ports = free_ports(self.secrets["ports"])
+        ports = self._take(free_ports(self.secrets["ports"]))
         starters = {
             "DATABASE_URL": self._postgres,
             "REDIS_URL": self._redis,
@@ -85,8 +86,15 @@ class Stack:
         for process in reversed(self.processes):
             process.end(10)
         self.processes.clear()
+        for port in self._ports:
+            remove_sockets(port)
         if self._lock:
             self._lock.close()
+
+    def _take(self, ports: Iterator[int]) -> Iterator[int]:
+        for port in ports:
+            self._ports.append(port)
+            yield port
 
     def _load_secrets(self) -> dict[str, str]:
         path = self.folder / "secrets.json"
@@ -234,18 +242,30 @@ def free_ports(seed: str) -> Iterator[int]:
     chance = random.Random(seed)
     for _ in range(10_000):
         port = chance.randrange(20_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            remove_sockets(port)
+        if is_free(port) and remove_sockets(port):
             yield port
     raise StackError("No free port was found between 20000 and 32000.")
 
 
-def remove_sockets(port: int) -> None:
-    """SeaweedFS leaves its local sockets behind when it is killed, and stumbles over them."""
-    for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-        path.unlink()
+def is_free(port: int) -> bool:
+    """Whether a server could listen at this port of the loopback interface now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def remove_sockets(port: int) -> bool:
+    """SeaweedFS leaves local sockets behind and stumbles over them. False: they are not ours."""
+    try:
+        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            path.unlink()
+    except PermissionError:
+        return False
+    return True
 
 
 def postgres_programs() -> Path:

@@ -38,9 +38,9 @@ class Live:
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder = folder
-        self.port = next(free_ports(str(folder)))
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.env = CLOCKS | env | {"PORT": str(self.port), "REMAP_SIGTERM": "SIGQUIT"}
+        self._ports = free_ports(str(folder))
+        self.url = ""  # of the web process that was started last
+        self.env = CLOCKS | env | {"REMAP_SIGTERM": "SIGQUIT"}
         self.session = requests.Session()
         self.processes: list[Process] = []
 
@@ -52,12 +52,13 @@ class Live:
             "worker": [BIN / "celery", *worker.split(), f"--hostname=w{len(self.processes)}@test"],
             "dispatcher": [sys.executable, ROOT / "manage.py", "dispatcher"],
         }[name]
-        number = len(self.processes)
+        number, port = len(self.processes), next(self._ports)
         log = self.folder / f"{name}-{number}.log"
-        process = Process(name, command, log, self.env | {"ROLE": name} | env)
+        process = Process(name, command, log, self.env | {"ROLE": name, "PORT": str(port)} | env)
         process.start()
         self.processes.append(process)
         if name == "web":
+            self.url = f"http://127.0.0.1:{port}"
             process.wait_until(lambda: requests.get(f"{self.url}/health/live", timeout=1))
         return process
 

@@ -131,6 +131,25 @@ def test_an_orphaned_pool_process_ends_with_its_worker(live: Live) -> None:
     until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in processes), 5)
 
 
+def test_a_process_that_cannot_be_stopped_is_killed_at_the_hard_limit(live: Live) -> None:
+    limits = {"JOB_TIME_LIMIT_SECONDS": "2", "KILL_AFTER_SECONDS": "2", "LEASE_SECONDS": "60"}
+    live.start("web", **limits)
+    worker = live.start("worker", **limits, FENCE_SECONDS="45", **slow(1.9))
+    job_id = live.initiate(70000)
+    live.wait_for(job_id, "processing")
+
+    for child in children(worker.popen.pid):
+        os.kill(child, signal.SIGSTOP)  # hears no interrupt, beats no more
+    job = live.wait_for(job_id, "failed", seconds=15)
+
+    assert job["errorCode"] == "timeout"
+    assert [line.event for line in DownloadJob.objects.get(pk=job_id).events.all()] == [
+        "submit", "claim", "fail",
+    ]  # fmt: skip
+    assert DownloadJob.objects.get(pk=live.initiate(70000)).attempt == 0
+    live.wait_for(live.initiate(70000), "completed")
+
+
 def test_a_broker_that_forgets_everything_loses_no_job(
     live: Live, broker_client: redis.Redis
 ) -> None:
@@ -206,9 +225,7 @@ def test_a_frozen_broker_does_not_hold_a_request(
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        live.port = next(iter([live.port + 1]))
-        live.url = f"http://127.0.0.1:{live.port}"
-        live.start("web", REDIS_URL=f"redis://127.0.0.1:{port}/0", PORT=str(live.port))
+        live.start("web", REDIS_URL=f"redis://127.0.0.1:{port}/0")
         slowest = 0.0
         for _ in range(10):
             began = time.monotonic()
