@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -20,10 +19,11 @@ from types import FrameType
 import requests
 
 from downloads_project.processes import Process, StackError
-from downloads_project.stack import Stack, is_free
+from downloads_project.stack import Stack, is_free, write_secret
 
 BASE = Path(__file__).resolve().parent.parent
 FOLDER = BASE / ".stack"
+RUN_JSON = FOLDER / "run.json"
 MANAGE = str(BASE / "manage.py")
 BIN = Path(sys.executable).parent
 SHOWN_FILE_IDS = [str(70_000 + n) for n in range(14)]
@@ -45,13 +45,19 @@ class Run:
         if not is_free(self.port):
             raise StackError(f"Port {self.port} is taken. Choose another: make run PORT=8001")
         began = time.monotonic()
+        RUN_JSON.unlink(missing_ok=True)  # it tells scripts that the service is there
         servers = self.stack.start()
         say(f"Postgres, Redis and S3 are ready ({time.monotonic() - began:.1f} s)")
         self._write_env(servers)
-        self.passwords = self._passwords()
+        self.logins = {
+            "user": "demo",
+            "password": self.stack.secrets["demo"],
+            "operator": "operator",
+            "operator_password": self.stack.secrets["operator"],
+        }
         os.environ |= servers | {
-            "DEMO_PASSWORD": self.passwords["password"],
-            "OPERATOR_PASSWORD": self.passwords["operator_password"],
+            "DEMO_PASSWORD": self.logins["password"],
+            "OPERATOR_PASSWORD": self.logins["operator_password"],
             "PORT": str(self.port),
             "REMAP_SIGTERM": "SIGQUIT",
             "WEB_STOPS_SECONDS": os.environ.get("WEB_STOPS_SECONDS", "3"),
@@ -66,7 +72,7 @@ class Run:
         web = self.processes[0]
         web.wait_until(lambda: requests.get(f"{self.url}/health", timeout=3).raise_for_status())
         say(f"web, worker and dispatcher are ready ({time.monotonic() - began:.1f} s)")
-        self._write("run.json", json.dumps({"url": self.url} | self.passwords, indent=1))
+        write_secret(RUN_JSON, json.dumps({"url": self.url} | self.logins, indent=1))
 
     def _commands(self) -> dict[str, list[str]]:
         worker = "-A downloads_project worker --concurrency=2 --without-mingle --without-gossip"
@@ -96,7 +102,7 @@ class Run:
         return subprocess.run([sys.executable, MANAGE, *arguments]).returncode
 
     def tell(self) -> None:
-        who = self.passwords
+        who = self.logins
         rows = [
             ("Pages", "/", f"{who['user']} / {who['password']}"),
             ("Admin", "/admin/", f"{who['operator']} / {who['operator_password']}"),
@@ -119,29 +125,16 @@ class Run:
                     process.start()
 
     def stop(self) -> None:
+        RUN_JSON.unlink(missing_ok=True)
         for process in self.processes:
             process.ask_to_stop()
         for process in self.processes:
             process.end(15)
         self.stack.stop()
 
-    def _passwords(self) -> dict[str, str]:
-        path = FOLDER / "run.json"
-        known = json.loads(path.read_text()) if path.exists() else {}
-        return {
-            "user": "demo",
-            "password": known.get("password") or secrets.token_urlsafe(9),
-            "operator": "operator",
-            "operator_password": known.get("operator_password") or secrets.token_urlsafe(9),
-        }
-
     def _write_env(self, servers: dict[str, str]) -> None:
-        self._write("env", "".join(f"{name}={value}\n" for name, value in servers.items()))
-
-    def _write(self, name: str, text: str) -> None:
-        path = FOLDER / name
-        path.touch(0o600)
-        path.write_text(text)
+        text = "".join(f"{name}={value}\n" for name, value in servers.items())
+        write_secret(FOLDER / "env", text)
 
 
 def manage(*arguments: str) -> str:

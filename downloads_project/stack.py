@@ -36,6 +36,8 @@ NEEDED_BYTES = 1_000_000_000
 CLONE_NEWUSER = 0x10000000
 NOBODY = 65534
 BUCKET = "downloads"
+# One for each server, the seed of their ports, and the passwords of the demo's two users.
+SECRETS = ["pg", "redis", "s3", "ports", "demo", "operator"]
 
 
 class Stack:
@@ -99,10 +101,8 @@ class Stack:
     def _load_secrets(self) -> dict[str, str]:
         path = self.folder / "secrets.json"
         if not path.exists():
-            path.touch(0o600)
-            path.write_text(
-                json.dumps({name: secrets.token_hex(16) for name in ("pg", "redis", "s3", "ports")})
-            )
+            made = {name: secrets.token_urlsafe(12) for name in SECRETS}
+            write_secret(path, json.dumps(made))
         return dict(json.loads(path.read_text()))
 
     def _spawn(self, process: Process) -> Process:
@@ -183,8 +183,7 @@ class Stack:
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         identity = {"name": "downloads", "credentials": [keys], "actions": actions}
         config = self.folder / "s3.json"
-        config.touch(0o600)
-        config.write_text(json.dumps({"identities": [identity]}))
+        write_secret(config, json.dumps({"identities": [identity]}))
         port = next(ports)
         command = [
             s3_program(),
@@ -217,6 +216,12 @@ class Stack:
             }
 
         return ready
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    path.touch(0o600)
+    path.write_text(text)
 
 
 def check_server(variable: str, url: str) -> None:

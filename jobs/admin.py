@@ -15,11 +15,17 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
+from django_celery_results.models import GroupResult
 
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, JobEvent, StoredFile
-from jobs.states import Actor
+from jobs.states import Actor, Event
 from jobs.submission import resubmit
+
+admin.site.site_header = admin.site.site_title = "Downloads"
+admin.site.index_title = "For operators"
+admin.site.enable_nav_sidebar = False  # the tables need the room
+admin.site.unregister(GroupResult)  # the service makes none
 
 BULK_LIMIT = 500  # one request must not queue more than the workers drain in minutes
 
@@ -47,12 +53,16 @@ class ReadOnly:
 class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
     model = JobEvent
     verbose_name_plural = "history"
-    fields = ("at", "event", "by", "attempt", "code", "trace")
+    fields = ("moment", "by", "code", "trace")
     readonly_fields = fields
     can_delete = False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(description="at")
+    def moment(self, event: JobEvent) -> str:
+        return f"{event.at:%Y-%m-%d %H:%M:%S}"
 
     @admin.display(description="detail")
     def trace(self, event: JobEvent) -> str:
@@ -62,7 +72,7 @@ class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
 @admin.register(DownloadJob)
 class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
     list_display = [
-        "name", "kind", "owner", "status", "share", "size", "attempt", "error_code", "created_at",
+        "name", "owner", "kind", "status", "share", "size", "attempt", "error_code", "created_at",
     ]  # fmt: skip
     list_filter = ["status", "kind", "error_code", "created_at"]
     list_select_related = ["owner"]
@@ -112,6 +122,14 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
             return "-"
         url = reverse("admin:django_celery_results_taskresult_changelist")
         return format_html('<a href="{}?q={}">{}</a>', url, job.task_id, job.task_id)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        job: DownloadJob = context["original"]
+        buttons = [("run_again", "Run again", Event.REQUEUE), ("cancel", "Cancel it", Event.CANCEL)]
+        context["verbs"] = [(url, word) for url, word, event in buttons if job.allows(event)]
+        return super().render_change_form(request, context, *args, **kwargs)
 
     # Actions on many, bounded, and buttons on one
 

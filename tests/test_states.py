@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -159,7 +159,7 @@ def test_expiry_is_not_a_second_finish(alice: User) -> None:
         {"status": Status.PROCESSING, "lease_until": None},
         {"status": Status.COMPLETED, "artifact": None},
         {"status": Status.FAILED, "finished_at": None},
-        {"status": Status.QUEUED, "finished_at": timezone.now()},
+        {"status": Status.QUEUED, "finished_at": datetime(2026, 1, 1, tzinfo=UTC)},
         {"status": "odd", "finished_at": None},
         {"progress": 1.5},
         {"priority": 10},

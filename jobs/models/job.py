@@ -23,6 +23,7 @@ from jobs.states import ACTIVE, FINAL, MOVES, Actor, Event, Status
 NO_GUARD = Q()
 MAX_DETAIL_CHARS = 8_000  # of a traceback; its end says most, so the end is kept
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
+WAITING = "Waiting for a worker"
 WORKER_LOST = "worker_lost"
 WORKER_LOST_SENTENCE = "The machine that made this stopped three times. Ask an operator."
 
@@ -31,7 +32,7 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
     def submit(self, **fields: Any) -> DownloadJob:
         """Write the row and the first line of its history."""
         with transaction.atomic():
-            job = self.create(**fields)
+            job = self.create(message=WAITING, **fields)
             job.refresh_from_db()  # the database set the times
             job._remember(Event.SUBMIT, Actor.OWNER)
         return job
@@ -153,6 +154,10 @@ class DownloadJob(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status in FINAL
+
+    def allows(self, event: Event) -> bool:
+        """Whether the move could be made, as far as this copy of the row knows."""
+        return self.status in MOVES[event].sources
 
     @property
     def folder(self) -> str:
@@ -290,7 +295,7 @@ class DownloadJob(models.Model):
             done=0,
             error_code="",
             error="",
-            message="",
+            message=WAITING,
         )
 
     def expire(self) -> None:
@@ -361,4 +366,4 @@ class JobEvent(models.Model):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.event} (attempt {self.attempt})"
+        return f"{self.get_event_display()}, attempt {self.attempt}"
