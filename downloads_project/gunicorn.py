@@ -11,6 +11,7 @@ threads = int(os.environ.get("WEB_THREADS", "64"))
 timeout = 60
 graceful_timeout = int(os.environ.get("WEB_STOPS_SECONDS", "25"))  # longer than `start` waits
 keepalive = 5
+limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
 accesslog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
 control_socket_disable = True

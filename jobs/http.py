@@ -10,7 +10,15 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.template.loader import render_to_string
 from django.urls import reverse
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -24,6 +32,7 @@ from jobs.states import Status
 
 PROBLEM = "application/problem+json"
 PRIVATE = "private, no-store"
+TITLES = {400: "Not understood", 403: "Not allowed", 404: "Not found", 500: "Something broke"}
 FIRST_POLLS_SECONDS = 10  # while a job is this young, a small bundle may be ready any second
 ETAG_SECONDS = 300  # half a presigned address's life: a 304 never keeps a dead one alive
 
@@ -177,23 +186,33 @@ def problem_response(request: HttpRequest, status: int, code: str, detail: str) 
     return JsonResponse(problem(request, status, code, detail), status=status, content_type=PROBLEM)
 
 
+def for_reader(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    """A page for a person, a problem for a program. Needs neither database nor session."""
+    told = [PROBLEM, "application/json", "text/html"]  # of equals, the first: `Accept: */*`
+    if request.path.startswith("/v1/") or request.get_preferred_type(told) != "text/html":
+        return problem_response(request, status, code, detail)
+    context = {"title": TITLES[status], "detail": detail, "request_id": request_id(request)}
+    body = render_to_string("error.html", context)
+    return HttpResponse(body, status=status, headers={"Cache-Control": PRIVATE})
+
+
 def on_404(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return problem_response(request, 404, "not_found", "There is nothing at this address.")
+    return for_reader(request, 404, "not_found", "There is nothing at this address.")
 
 
 def on_400(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return problem_response(request, 400, "invalid", "The request is not valid.")
+    return for_reader(request, 400, "invalid", "The request is not valid.")
 
 
 def on_403(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return problem_response(request, 403, "permission_denied", "This is not allowed.")
+    return for_reader(request, 403, "permission_denied", "This is not allowed.")
 
 
 def on_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    return problem_response(
+    return for_reader(
         request, 403, "csrf", "The form's token is missing or wrong. Load the page again."
     )
 
 
 def on_500(request: HttpRequest) -> HttpResponseBase:
-    return problem_response(request, 500, "internal", "Something went wrong on our side.")
+    return for_reader(request, 500, "internal", "Something went wrong on our side.")

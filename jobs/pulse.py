@@ -23,6 +23,7 @@ from jobs.models import DownloadJob
 
 log = structlog.get_logger(__name__)
 
+JOIN_SECONDS = 2
 FIRST_BEAT_SECONDS = 0.1  # then twice as long each time: short work shows progress, too
 
 
@@ -52,7 +53,7 @@ class Pulse:
         at: TracebackType | None,
     ) -> None:
         self._over.set()  # from here on the handler raises nothing
-        self._thread.join()
+        self._thread.join(JOIN_SECONDS)  # it may hang in a database that is frozen
         signal.signal(signal.SIGUSR2, self._old_handler)
 
     def say(self, message: str) -> None:

@@ -1,0 +1,1 @@
+"""The pages for people: choose files, follow a download, look back. Works without JavaScript."""

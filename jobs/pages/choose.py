@@ -1,0 +1,177 @@
+"""Choosing stored files, and asking for them as one zip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from rest_framework.exceptions import ValidationError
+
+from jobs import wording
+from jobs.http import caller, request_id
+from jobs.models import FileQuerySet, StoredFile
+from jobs.pages.shared import SeeOther, newest, number, page, signed_in
+from jobs.serializers import BundleRequest
+from jobs.submission import submit
+
+SHOWN = 25  # files on one page
+
+# The words, one on a filter and one on a file, and how its content types begin.
+TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "pdf": ("PDF", "PDF", ("application/pdf",)),
+    "picture": ("Pictures", "Picture", ("image/",)),
+    "table": (
+        "Tables",
+        "Table",
+        (
+            "text/csv",
+            "application/vnd.ms-excel",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml",
+            "application/vnd.oasis.opendocument.spreadsheet",
+        ),
+    ),
+    "text": ("Text", "Text", ("text/plain", "text/html", "text/markdown")),
+    "sound": ("Sound", "Sound", ("audio/",)),
+    "video": ("Video", "Video", ("video/",)),
+    "archive": (
+        "Archives",
+        "Archive",
+        ("application/zip", "application/x-tar", "application/gzip", "application/x-7z"),
+    ),
+}
+ANY_TYPE = ("", "All")
+
+TOO_MANY = f"Choose at most {settings.MAX_FILES_PER_BUNDLE:,} files."
+FILE_ERRORS = {"empty": "Choose at least one file.", "max_length": TOO_MANY}
+NOT_A_FILE = "Something that was chosen is not a file. Choose again."
+NAME_ERRORS = {"max_length": "Use 200 characters at most."}
+BAD_NAME = "Use another name: this one has characters that no file can have."
+
+
+class Filters(forms.Form):
+    """What is looked for. What is not valid is as if it were not there."""
+
+    search = forms.CharField(required=False, max_length=255)
+    type = forms.ChoiceField(required=False, choices=[(name, name) for name in TYPES])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A file as a line of the table."""
+
+    file: StoredFile
+    tile: str  # JPG
+    word: str  # Picture
+    size: str
+    added: str
+    is_ticked: bool
+
+
+@require_safe
+@signed_in
+def choose(request: HttpRequest) -> HttpResponse:
+    return _shop(request, request.GET)
+
+
+def ask(request: HttpRequest) -> HttpResponse:
+    """Start the zip and go to its page; or the form again, with what is wrong with it."""
+    name = request.POST.get("name", "").strip()
+    asked = {"file_ids": [_number_or_dirt(text) for text in request.POST.getlist("file")]}
+    bundle = BundleRequest(data=asked | ({"name": name} if name else {}))
+    try:
+        bundle.is_valid(raise_exception=True)
+    except ValidationError as error:
+        return _shop(request, request.POST, _errors(error.get_full_details()), status=400)
+    job = submit(owner=caller(request), request_id=request_id(request), **bundle.asked())
+    return SeeOther(reverse("job-page", args=[job.pk]))
+
+
+def _number_or_dirt(text: str) -> int | str:
+    found = number(text)
+    return text if found is None else found  # the serializer says what is wrong with it
+
+
+def _errors(details: Any) -> dict[str, str]:
+    """One sentence for each field: `files` and `name`."""
+    told = {}
+    if files := details.get("file_ids"):
+        code = files[0]["code"] if isinstance(files, list) and "code" in files[0] else ""
+        told["files"] = FILE_ERRORS.get(code, NOT_A_FILE)
+    if names := details.get("name"):
+        told["name"] = NAME_ERRORS.get(names[0]["code"], BAD_NAME)
+    return told
+
+
+def _shop(
+    request: HttpRequest, given: QueryDict, errors: dict[str, str] | None = None, status: int = 200
+) -> HttpResponse:
+    """The form, with everything that was given to it still in its place."""
+    filters = Filters(given)
+    filters.is_valid()
+    search, kind = (filters.cleaned_data.get(name, "") for name in ("search", "type"))
+    mine = StoredFile.objects.visible_to(caller(request).pk)
+    ticked = _ticked(mine, given)
+    files = newest(
+        _matching(mine, search, kind),
+        ("file_id",),
+        SHOWN,
+        after=_place(given.get("after")),
+        before=_place(given.get("before")),
+    )
+    shown, now = {file.file_id for file in files.rows}, timezone.now()
+    context = {
+        "here": "new",
+        "files": files,
+        "choices": [_choice(file, file in ticked, now) for file in files.rows],
+        "elsewhere": [_choice(file, True, now) for file in ticked if file.file_id not in shown],
+        "search": search,
+        "type": kind,
+        "types": [ANY_TYPE, *((value, words[0]) for value, words in TYPES.items())],
+        "name": given.get("name", ""),
+        "errors": errors or {},
+    }
+    return page(request, "jobs/choose.html", context, status)
+
+
+def _place(text: str | None) -> dict[str, int] | None:
+    file_id = number(text)
+    return None if file_id is None else {"file_id": file_id}
+
+
+def _ticked(mine: FileQuerySet, given: QueryDict) -> list[StoredFile]:
+    ids = {number(text) for text in given.getlist("file")} - {None}
+    return list(mine.filter(file_id__in=ids).order_by("-file_id")) if ids else []
+
+
+def _matching(mine: FileQuerySet, search: str, kind: str) -> FileQuerySet:
+    if kind:
+        starts = TYPES[kind][2]
+        mine = mine.filter(Q(*(("content_type__startswith", s) for s in starts), _connector=Q.OR))
+    if search:
+        found = Q(name__icontains=search)
+        if (file_id := number(search)) is not None:
+            found |= Q(file_id=file_id)
+        mine = mine.filter(found)
+    return mine
+
+
+def _choice(file: StoredFile, is_ticked: bool, now: datetime) -> Choice:
+    words = (word for _, word, starts in TYPES.values() if file.content_type.startswith(starts))
+    suffix = PurePosixPath(file.name).suffix.removeprefix(".").upper()
+    return Choice(
+        file=file,
+        tile=suffix if len(suffix) <= 4 else "",
+        word=next(words, "File"),
+        size=wording.size_of(file.size_bytes),
+        added=wording.added(file.created_at, now),
+        is_ticked=is_ticked,
+    )

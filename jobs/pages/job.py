@@ -1,0 +1,109 @@
+"""One download: how it stands, what happened, what is in it; cancel it, or run it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs import wording
+from jobs.errors import SourceMissing, StaleJob
+from jobs.http import own_job, poll_after_seconds
+from jobs.kinds import KINDS
+from jobs.models import DownloadJob, StoredFile
+from jobs.pages.shared import SeeOther, page, signed_in
+from jobs.states import Actor
+from jobs.submission import resubmit
+
+LISTED = 20  # files of a zip
+TOLD = 100  # events of a history, the latest; a job may be run again without end
+MAX_CHOSEN_AGAIN = 300  # as many numbers as an address can be sure to carry
+
+
+@require_safe
+@signed_in
+def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    job = own_job(request, job_id)
+    context = _standing(job, timezone.now()) | {"here": "mine", "contents": _contents(job)}
+    return page(request, "jobs/job.html", context)
+
+
+@require_safe
+@signed_in
+def state(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """The card to put in the place of the old one; history and details come along."""
+    context = _standing(own_job(request, job_id), timezone.now())
+    changed = request.GET.get("was") != context["told"].look
+    return page(request, "jobs/_state_polled.html", context | {"changed": changed})
+
+
+@require_POST
+@signed_in
+def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    return _do(request, job_id, lambda job: job.cancel(Actor.OWNER))
+
+
+@require_POST
+@signed_in
+def retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    return _do(request, job_id, lambda job: resubmit(job, Actor.OWNER))
+
+
+def _do(request: HttpRequest, job_id: UUID, verb: Callable[[DownloadJob], None]) -> HttpResponse:
+    """Apply the verb, then show the job; that it came too late is a message there."""
+    job = own_job(request, job_id)
+    try:
+        verb(job)
+    except StaleJob:
+        messages.warning(request, "Nothing was changed: it had moved on by then.")
+    return SeeOther(reverse("job-page", args=[job.pk]))
+
+
+def _standing(job: DownloadJob, now: datetime) -> dict[str, Any]:
+    """What changes while one looks on."""
+    latest = job.events.defer("detail").order_by("-id")[:TOLD]
+    return {
+        "job": job,
+        "told": wording.told(job, now),
+        "asked_for": wording.asked_for(job),
+        "asked_at": wording.moment(job.created_at, now),
+        "details": wording.details(job, now),
+        "history": wording.history(job, reversed(latest), now),
+        "poll_seconds": 0 if job.is_finished else poll_after_seconds(job),
+        "choose_again": _choose_again(job),
+        "size": wording.size_of(job.artifact.size_bytes) if job.artifact else "",
+    }
+
+
+def _choose_again(job: DownloadJob) -> str:
+    """For a zip that failed over missing files: where the others are ticked already."""
+    wanted = job.params["file_ids"]
+    if job.error_code != SourceMissing.code or len(wanted) > MAX_CHOSEN_AGAIN:
+        return ""
+    there = KINDS[job.kind].sources(job.params, job.owner).values_list("file_id", flat=True)
+    return reverse("choose") + "?" + urlencode({"file": list(there)}, doseq=True)
+
+
+def _contents(job: DownloadJob) -> dict[str, Any]:
+    """The first files of the zip with their sizes, and how many more there are."""
+    wanted = job.params["file_ids"]
+    first = wanted[:LISTED]
+    there = {file.file_id: file for file in KINDS[job.kind].sources({"file_ids": first}, job.owner)}
+    listed = [_listed(file_id, there.get(file_id)) for file_id in first]
+    return {
+        "title": wording.files(len(wanted)),
+        "files": listed,
+        "more": len(wanted) - len(listed),
+    }
+
+
+def _listed(file_id: int, file: StoredFile | None) -> tuple[str, str]:
+    return (file.name, wording.size_of(file.size_bytes)) if file else (str(file_id), "not found")

@@ -1,0 +1,133 @@
+"""My downloads: those in progress first, then the finished ones, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from jobs import wording
+from jobs.http import caller, own_job, poll_after_seconds
+from jobs.models import DownloadJob
+from jobs.models.job import JobQuerySet
+from jobs.pages.choose import ask
+from jobs.pages.shared import Place, newest, page, signed_in
+from jobs.states import ACTIVE, FINAL, Status
+
+SHOWN = 25  # downloads on one page
+PINNED = 25  # in progress, above the finished ones; the filter "In progress" pages through all
+
+STATES: dict[str, tuple[str, frozenset[Status]]] = {
+    "active": ("In progress", ACTIVE),
+    "completed": ("Ready", frozenset({Status.COMPLETED})),
+    "failed": ("Failed", frozenset({Status.FAILED})),
+    "ended": ("Cancelled or expired", frozenset({Status.CANCELLED, Status.EXPIRED})),
+}
+
+
+class Filters(forms.Form):
+    """What is looked for. What is not valid is as if it were not there."""
+
+    search = forms.CharField(required=False, max_length=200)
+    status = forms.ChoiceField(required=False, choices=[(name, name) for name in STATES])
+    kind = forms.ChoiceField(required=False, choices=list(wording.KINDS.items()))
+    after = forms.UUIDField(required=False)
+    before = forms.UUIDField(required=False)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def downloads(request: HttpRequest) -> HttpResponse:
+    return ask(request) if request.method == "POST" else _list(request)
+
+
+@require_safe
+@signed_in
+def row(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """One row, to put in the place of the old one."""
+    fresh = _row(own_job(request, job_id), timezone.now())
+    changed = request.GET.get("was") != fresh.told.look
+    return page(request, "jobs/_row_polled.html", {"row": fresh, "changed": changed})
+
+
+def _list(request: HttpRequest) -> HttpResponse:
+    asked = _asked(request)
+    # Their params stay in the database: up to 100,000 numbers each.
+    mine = DownloadJob.objects.filter(owner=caller(request)).defer("params")
+    matching = _matching(mine.select_related("artifact"), asked)
+    pinned = [] if any(asked[name] for name in ("status", "after", "before")) else _pinned(matching)
+    statuses = STATES[asked["status"]][1] if asked["status"] else FINAL
+    places = {side: _place(mine, asked[side]) for side in ("after", "before")}
+    found = newest(matching.filter(status__in=statuses), ("created_at", "pk"), SHOWN, **places)
+    groups = _groups(pinned[:PINNED], found.rows)
+    context = {
+        "here": "mine",
+        "asked": asked,
+        "found": found,
+        "groups": groups,
+        "has_live": any(row.poll_seconds for _, rows in groups for row in rows),
+        "has_more_pinned": len(pinned) > PINNED,
+        "is_filtered": any(asked.values()),
+        "states": [("", "All"), *((value, word) for value, (word, _) in STATES.items())],
+        "kinds": wording.KINDS.items(),
+    }
+    return page(request, "jobs/downloads.html", context)
+
+
+def _asked(request: HttpRequest) -> dict[str, Any]:
+    form = Filters(request.GET)
+    form.is_valid()
+    return {name: form.cleaned_data.get(name) or "" for name in form.fields}
+
+
+def _matching(jobs: JobQuerySet, asked: dict[str, Any]) -> JobQuerySet:
+    if search := asked["search"]:
+        jobs = jobs.filter(Q(name__icontains=search) | Q(pk__startswith=search.lower()))
+    return jobs.filter(kind=asked["kind"]) if asked["kind"] else jobs
+
+
+def _pinned(jobs: JobQuerySet) -> list[DownloadJob]:
+    return list(jobs.unfinished().order_by("-created_at")[: PINNED + 1])
+
+
+def _place(mine: JobQuerySet, job_id: UUID | str) -> Place | None:
+    """Where a job of mine stands in the order; nothing for one that is not there."""
+    found = mine.filter(pk=job_id).values("created_at", "pk").first() if job_id else None
+    return dict(found) if found else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job as a line of the list. `poll_seconds` is 0 once nothing will change by itself."""
+
+    job: DownloadJob
+    told: wording.Told
+    ago: str
+    poll_seconds: int
+
+    @property
+    def said(self) -> str:
+        return f"{self.job.name}: {self.told.word}"
+
+
+def _row(job: DownloadJob, now: datetime) -> Row:
+    poll_seconds = 0 if job.is_finished else poll_after_seconds(job)
+    return Row(job, wording.told(job, now), wording.ago(job.created_at, now), poll_seconds)
+
+
+def _groups(pinned: list[DownloadJob], paged: list[DownloadJob]) -> list[tuple[str, list[Row]]]:
+    """Rows under headings, empty ones left out."""
+    now = timezone.now()
+    groups: dict[str, list[Row]] = {"In progress": [], "Today": [], "Earlier": []}
+    groups["In progress"] = [_row(job, now) for job in pinned]
+    for job in paged:
+        day = "Today" if wording.is_today(job.created_at, now) else "Earlier"
+        groups["In progress" if not job.is_finished else day].append(_row(job, now))
+    return [(heading, rows) for heading, rows in groups.items() if rows]

@@ -1,0 +1,110 @@
+"""What every page needs: somebody signed in, the frame around it, pages of newest rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, wraps
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from django.contrib.auth.views import redirect_to_login
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django_htmx.http import HttpResponseClientRefresh
+
+from jobs.http import PRIVATE, caller
+from jobs.models import DownloadJob
+
+MAX_COUNTED = 99  # beside "My downloads"; more is "99+"
+NUMBER = re.compile("[0-9]{1,9}")  # no file number has more digits, and int() takes no dirt
+
+P = ParamSpec("P")
+M = TypeVar("M", bound=Model)
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+class SeeOther(HttpResponseRedirect):
+    """After a form: go and GET this."""
+
+    status_code = 303
+
+
+def signed_in(view: View[P]) -> View[P]:
+    """To the sign-in page with everybody else; a polling page is told to load itself anew."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if "HX-Request" in request.headers:
+            return HttpResponseClientRefresh()
+        # An address that only takes forms cannot be gone back to.
+        back = request.get_full_path() if request.method in ("GET", "HEAD") else "/"
+        return redirect_to_login(back)
+
+    return inner
+
+
+def page(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """Render a page or a fragment for the caller alone."""
+
+    @cache  # and not before a template asks: most polls do not
+    def active() -> str:
+        mine = DownloadJob.objects.filter(owner=caller(request)).unfinished()
+        count = mine[: MAX_COUNTED + 1].count()
+        return f"{MAX_COUNTED}+" if count > MAX_COUNTED else str(count or "")
+
+    response = render(request, template, {"active": active} | context, status=status)
+    response["Cache-Control"] = PRIVATE
+    return response
+
+
+def number(text: str | None) -> int | None:
+    return int(text) if text and NUMBER.fullmatch(text) else None
+
+
+@dataclass(frozen=True)
+class Page(Generic[M]):
+    """Some rows, newest first, and whether there are newer and older ones."""
+
+    rows: list[M]
+    has_newer: bool
+    has_older: bool
+
+
+Place = dict[str, Any]  # the values that the rows are ordered by: {"created_at": ..., "pk": ...}
+
+
+def newest(
+    rows: QuerySet[M],
+    order: tuple[str, ...],
+    size: int,
+    *,
+    after: Place | None,
+    before: Place | None,
+) -> Page[M]:
+    """The page next to a place, found by its values: page 1,000 costs what page 1 does."""
+    if after:
+        near = rows.filter(_beyond(after, "gt")).order_by(*order)[: size + 1]
+        found = list(near)
+        if found:
+            return Page(found[:size][::-1], len(found) > size, True)
+    falling = [f"-{name}" for name in order]
+    older = rows.filter(_beyond(before, "lt")) if before else rows
+    found = list(older.order_by(*falling)[: size + 1])
+    if before and not found:  # past the end: begin again
+        return newest(rows, order, size, after=None, before=None)
+    return Page(found[:size], before is not None, len(found) > size)
+
+
+def _beyond(place: Place, side: str) -> Q:
+    """Rows past the place in an order by its first value, then by its second."""
+    first, *rest = place
+    if not rest:
+        return Q((f"{first}__{side}", place[first]))
+    further = Q((f"{first}__{side}", place[first])) | Q((f"{rest[0]}__{side}", place[rest[0]]))
+    return Q((f"{first}__{side}e", place[first])) & further

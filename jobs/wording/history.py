@@ -1,0 +1,107 @@
+"""What happened to a job, and the exact facts about it. Tracebacks stay out: an event's `detail`
+is for operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.models import DownloadJob, JobEvent
+from jobs.states import Actor, Event
+from jobs.wording.numbers import clock, day, files, moment
+from jobs.wording.standing import attempt, look_of
+
+WENT_WRONG = {
+    "source_missing": "A file could not be found.",
+    "source_changed": "A file is not what it was when it was stored.",
+    "storage_unavailable": "The file store did not answer in time.",
+    "timeout": "It took too long and was stopped.",
+    "unexpected": "Something went wrong on our side.",
+    "worker_lost": "The worker went silent three times.",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a history. `mark` is 'now', 'ahead' or nothing."""
+
+    text: str
+    more: str = ""
+    look: str = ""
+    at: datetime | None = None
+    when: str = ""
+    mark: str = ""
+
+
+def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list[Line]:
+    """What happened, then what is happening, then what comes by itself."""
+    lines = [_past(job, event, now) for event in events]
+    look = look_of(job, now)
+    if look == "working":
+        lines.append(Line(job.message, look=look, when="now", mark="now"))
+    elif look == "waiting":
+        text = f"{attempt(job).capitalize()} starts."
+        at = job.available_at
+        lines.append(Line(text, at=at, when=clock(at, now), mark="ahead"))
+    elif look == "ready" and job.expires_at:
+        text = "The file is removed. You can make it again."
+        lines.append(Line(text, when=day(job.expires_at, now, short=True), mark="ahead"))
+    return lines
+
+
+def _past(job: DownloadJob, event: JobEvent, now: datetime) -> Line:
+    text, more, look = _sentence(job, event)
+    return Line(text, more, look, event.at, clock(event.at, now))
+
+
+def _sentence(job: DownloadJob, event: JobEvent) -> tuple[str, str, str]:
+    """Text, a smaller second sentence, and a look."""
+    who = "An operator" if event.by == Actor.OPERATOR else "You"
+    went_wrong = WENT_WRONG.get(event.code, "It did not work this time.")
+    return {
+        Event.SUBMIT: (f"You asked for {asked_for(job)}.", "", ""),
+        Event.CLAIM: (f"Attempt {event.attempt} started.", "", ""),
+        Event.SUCCEED: ("Ready to download.", "", "ready"),
+        Event.RETRY: (went_wrong, "It is tried again by itself.", "waiting"),
+        Event.FAIL: (f"Failed: {went_wrong[0].lower()}{went_wrong[1:]}", "", "failed"),
+        Event.HAND_BACK: ("The worker was stopped.", "Another one takes over.", "waiting"),
+        Event.RESCUE: (
+            "The worker went silent.",
+            "Another one takes over. This costs none of your attempts.",
+            "waiting",
+        ),
+        Event.CANCEL: (f"{who} cancelled it.", "", "cancelled"),
+        Event.REQUEUE: (f"{who} asked for it again.", "", ""),
+        Event.EXPIRE: ("The file was removed.", "Its time was over.", "expired"),
+    }[Event(event.event)]
+
+
+def asked_for(job: DownloadJob) -> str:
+    """'7 files as one zip'."""
+    return f"{files(len(job.params['file_ids']))} as one zip"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A fact for whoever wants to know it exactly; `at` where it is a time."""
+
+    term: str
+    text: str
+    at: datetime | None = None
+
+
+def details(job: DownloadJob, now: datetime) -> list[Detail]:
+    found = [Detail("Id", str(job.pk))]
+    if job.is_finished:
+        found.append(Detail("Attempts", str(job.attempt)))
+    else:
+        found.append(Detail("Attempt", attempt(job).removeprefix("attempt ")))
+    times = [("Started", job.started_at), ("Finished", job.finished_at)]
+    found += [Detail(term, moment(at, now), at) for term, at in times if at]
+    if job.artifact and job.expires_at:
+        found.append(Detail("Kept until", moment(job.expires_at, now), job.expires_at))
+        found.append(Detail("SHA-256", job.artifact.sha256))
+    if job.error_code:
+        found.append(Detail("Code", job.error_code))
+    return found

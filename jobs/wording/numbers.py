@@ -1,0 +1,71 @@
+"""Sizes, durations and times, as people write them. Times are in the site's zone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+NO_BREAK = "\u00a0"  # keeps a number and its unit together
+
+
+def files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
+
+
+def size_of(count: int, total: int | None = None) -> str:
+    """'14.2 MB', or '3.1 of 14.2 MB': decimal units, the total's for both."""
+    power = min((len(str(total or count)) - 1) // 3, 4)
+    unit = ("B", "kB", "MB", "GB", "TB")[power]
+    places = 0 if power < 2 else 1
+    shown = [f"{n / 1000**power:,.{places}f}" for n in ([count, total] if total else [count])]
+    return " of ".join(shown) + NO_BREAK + unit
+
+
+def seconds(count: float) -> str:
+    """'24 s', '3 min', '1 h 5 min'."""
+    whole = max(round(count), 1)
+    if whole < 60:
+        return f"{whole}{NO_BREAK}s"
+    minutes = round(whole / 60)
+    rest = f" {minutes % 60}{NO_BREAK}min" if minutes % 60 else ""
+    return rest.strip() if minutes < 60 else f"{minutes // 60}{NO_BREAK}h{rest}"
+
+
+def day(at: datetime, now: datetime, *, short: bool = False) -> str:
+    """'21 December', with the year when it is another one."""
+    local = timezone.localtime(at)
+    month = f"{local:%b}" if short else f"{local:%B}"
+    year = "" if local.year == timezone.localtime(now).year else f" {local.year}"
+    return f"{local.day} {month}{year}"
+
+
+def clock(at: datetime, now: datetime) -> str:
+    """'14:31:58' today, '20 Nov' before."""
+    return f"{timezone.localtime(at):%H:%M:%S}" if is_today(at, now) else day(at, now, short=True)
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """'today at 14:31', '20 November at 14:31'."""
+    date = "today" if is_today(at, now) else day(at, now)
+    return f"{date} at {timezone.localtime(at):%H:%M}"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """'just now', '3 min ago', '14:02', '20 Nov'."""
+    age = (now - at).total_seconds()
+    if age < 60:
+        return "just now"
+    if age < 3600:
+        return f"{int(age // 60)}{NO_BREAK}min ago"
+    return clock(at, now)[:-3] if is_today(at, now) else day(at, now, short=True)
+
+
+def added(at: datetime, now: datetime) -> str:
+    """'today, 14:31', '20 Nov'."""
+    today = f"today, {timezone.localtime(at):%H:%M}"
+    return today if is_today(at, now) else day(at, now, short=True)
+
+
+def is_today(at: datetime, now: datetime) -> bool:
+    return timezone.localtime(at).date() == timezone.localtime(now).date()

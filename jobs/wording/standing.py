@@ -1,0 +1,169 @@
+"""How a job stands, in words: for its row in a list and for its own card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs import estimates
+from jobs.backoff import DELAYS_SECONDS
+from jobs.models import DownloadJob
+from jobs.states import Status
+from jobs.wording.numbers import day, seconds, size_of
+
+MAX_FAILURES = len(DELAYS_SECONDS) + 1
+KINDS = {"bundle": "Zip"}  # the word for each kind of download
+
+# The look of a state is its shape and colour: a symbol in _icons.html, a class in style.css.
+FINAL_LOOKS = {
+    Status.COMPLETED: "ready",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+    Status.EXPIRED: "expired",
+}
+WORDS = {"queued": "Queued", "working": "Working", "stalled": "Working"} | {
+    look: look.capitalize() for look in FINAL_LOOKS.values()
+}
+VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
+
+NEXT_STEPS = {
+    "source_missing": "It will not be tried again by itself. Choose again without what is missing,"
+    " or ask whoever gave you the numbers.",
+    "source_changed": "It will not be tried again by itself. Ask an operator about the file.",
+    "timeout": "It will not be tried again by itself. Choose fewer files, or run it again later.",
+}
+ASK_OPERATOR = "We stopped trying. Run it again later; if it fails again, ask an operator."
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a job stands, in words. `share` is a percentage, None where no bar has a length."""
+
+    look: str
+    word: str
+    line: str
+    facts: list[str]
+    reason: str
+    share: int | None
+    done: str
+    pace: str
+
+    @property
+    def has_bar(self) -> bool:
+        return self.look == "working"
+
+    @property
+    def tab(self) -> str:
+        """What the browser's tab says before the name."""
+        return f"{self.share}%" if self.share is not None else f"{self.word}:"
+
+    @property
+    def verb(self) -> str:
+        """The one thing its owner can do next."""
+        return VERBS.get(self.look, "cancel")
+
+
+def told(job: DownloadJob, now: datetime) -> Told:
+    look = look_of(job, now)
+    facts = _facts(job, look, now)
+    working = look == "working"
+    known = working and bool(job.done and job.total)
+    return Told(
+        look=look,
+        word=_word(job, look, now),
+        line=_line(job, look, facts, now),
+        facts=facts,
+        reason=_reason(job, look),
+        share=min(int(job.progress * 100), 99) if known else None,
+        done=size_of(job.done, job.total) if known else "",
+        pace=_pace(job, now) if working else "",
+    )
+
+
+def look_of(job: DownloadJob, now: datetime) -> str:
+    if job.status == Status.QUEUED:
+        return "waiting" if job.error_code and job.available_at > now else "queued"
+    if job.status == Status.PROCESSING:
+        return "stalled" if job.lease_until and job.lease_until < now else "working"
+    return FINAL_LOOKS[Status(job.status)]
+
+
+def _word(job: DownloadJob, look: str, now: datetime) -> str:
+    if look == "waiting":
+        return f"Trying again in {seconds((job.available_at - now).total_seconds())}"
+    return WORDS[look]
+
+
+def _facts(job: DownloadJob, look: str, now: datetime) -> list[str]:
+    """Beside the word in a list: short, without full stops."""
+    if look == "queued":
+        return [KINDS[job.kind], "starts as soon as a worker is free"]
+    if look == "working":
+        return [job.message]
+    if look == "stalled":
+        silence = seconds((now - job.updated_at).total_seconds())
+        return [f"No word from the worker for {silence}", "another one takes over"]
+    if look == "waiting":
+        return [job.error.rstrip("."), f"{attempt(job)} is next"]
+    if look == "failed":
+        return [job.error]
+    if look == "ready" and job.artifact and job.expires_at:
+        kept = f"kept until {day(job.expires_at, now)}"
+        return [KINDS[job.kind], size_of(job.artifact.size_bytes), kept]
+    return [KINDS[job.kind], "its time was over"] if look == "expired" else [KINDS[job.kind]]
+
+
+def _line(job: DownloadJob, look: str, facts: list[str], now: datetime) -> str:
+    """Under the word in a job's own card: one sentence."""
+    if look == "queued":
+        left = estimates.seconds_left(job, now.timestamp())
+        about = f" Ready in about {seconds(left)}." if left else ""
+        return f"Starts as soon as a worker is free.{about}"
+    if look == "stalled":
+        return f"{facts[0]}. Another one takes over in a moment."
+    if look == "waiting":
+        return f"{attempt(job).capitalize()} is next."
+    if look == "ready" and job.artifact and job.expires_at:
+        took = seconds(_took_seconds(job))
+        return f"{facts[1]}, made in {took}. Kept until {day(job.expires_at, now)}."
+    if look == "cancelled":
+        return "Nothing was kept. You can run it again."
+    if look == "expired":
+        return "The file was removed when its time was over. You can make it again."
+    return facts[0]
+
+
+def _took_seconds(job: DownloadJob) -> float:
+    if not job.finished_at or not job.started_at:
+        return 0
+    return (job.finished_at - job.started_at).total_seconds()
+
+
+def _reason(job: DownloadJob, look: str) -> str:
+    if look == "waiting":
+        return (
+            f"{job.error} This often passes by itself. If the last attempt fails, we say so here."
+        )
+    if look == "failed":
+        return NEXT_STEPS.get(job.error_code, ASK_OPERATOR)
+    return ""
+
+
+def _pace(job: DownloadJob, now: datetime) -> str:
+    """Speed and time left; empty until there is something to tell them from."""
+    left = estimates.seconds_left(job, now.timestamp())
+    age = (now - job.started_at).total_seconds() if job.started_at else 0
+    if not left or not job.done or age < estimates.MIN_AGE_SECONDS:
+        return ""
+    return f"{size_of(int(job.done / age))}/s · about {seconds(left)} left"
+
+
+def attempt(job: DownloadJob) -> str:
+    """The one that runs or comes next: 'attempt 2 of 4'.
+
+    Without the total where an earlier run or a lost worker makes the number a different one.
+    """
+    number = job.attempt if job.status == Status.PROCESSING else job.attempt + 1
+    if number - job.failures == 1:
+        return f"attempt {number} of {MAX_FAILURES}"
+    return f"attempt {number}" + (", the last one" if job.failures == MAX_FAILURES - 1 else "")

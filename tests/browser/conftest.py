@@ -1,0 +1,71 @@
+"""A real browser, if this machine has one, signed in to a live server."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), ""
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def queries_beside_the_browser() -> Iterator[None]:
+    """Playwright runs a loop in this thread, which Django takes for asynchronous code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    flags.append("--disable-background-networking")
+    return browser_type_launch_args | {"executable_path": CHROMIUM, "args": flags}
+
+
+@pytest.fixture
+def complaints(context: BrowserContext) -> Iterator[list[str]]:
+    """What the browser's console says, policy violations above all; the test fails on any."""
+    said: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            said.append(message.text)
+
+    context.on("console", listen)
+    context.on("weberror", lambda error: said.append(str(error.error)))
+    yield said
+    assert not said
+
+
+@pytest.fixture
+def of_alice(
+    transactional_db: None,
+    alice: User,
+    context: BrowserContext,
+    complaints: list[str],
+    live_server: Any,
+) -> Page:
+    """A tab of hers at the start page."""
+    from django.test import Client  # Django is not ready yet when pytest reads this file
+
+    client = Client()
+    client.force_login(alice)
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}
+    context.add_cookies([cookie])  # type: ignore[list-item]
+    tab = context.new_page()
+    tab.goto(live_server.url)
+    return tab

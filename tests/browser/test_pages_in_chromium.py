@@ -1,0 +1,151 @@
+"""What only a browser can tell: polling, the basket, and that the CSP lets all of it be."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, Request, expect
+
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Status
+from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
+
+pytestmark = [
+    pytest.mark.browser,
+    # pytest-base-url, which pytest-playwright brings along, has yet to follow pytest 9.
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
+
+POLL = re.compile("/(state|row)")
+
+
+def counted(tab: Page) -> list[str]:
+    """The polls from now on."""
+    seen: list[str] = []
+
+    def note(request: Request) -> None:
+        if POLL.search(request.url):
+            seen.append(request.url)
+
+    tab.on("request", note)
+    return seen
+
+
+def claimed(owner: User, name: str = "Photos.zip") -> DownloadJob:
+    job: DownloadJob = JobFactory(owner=owner, name=name, total=1_000_000)
+    job.claim(task_id="task-1", worker="worker@test")
+    return job
+
+
+def finish(job: DownloadJob) -> None:
+    artifact: StoredFile = ArtifactFactory.build(owner=job.owner, made_by=job)
+    job.succeed(artifact)
+
+
+def test_a_job_is_followed_until_it_is_ready_and_then_left_alone(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice)
+    of_alice.clock.install()
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    polls = counted(of_alice)
+
+    job.beat(done=400_000, message="Adding 1 of 2: a.txt")
+    expect(of_alice.locator(".share")).to_have_text("40%")
+    expect(of_alice.locator("#bar")).to_have_js_property("value", 40)
+    expect(of_alice.locator("#moves .now")).to_contain_text("Adding 1 of 2: a.txt")
+    expect(of_alice).to_have_title(re.compile("^40% Photos.zip"))
+    finish(job)
+
+    expect(of_alice.locator("#state-word")).to_have_text("Ready")
+    expect(of_alice.get_by_role("link", name="Download 5 B")).to_be_visible()
+    expect(of_alice.locator("#moves")).to_contain_text("Ready to download.")
+    expect(of_alice.locator("#said")).to_have_text("Ready")
+    expect(of_alice.locator("#icon")).to_have_attribute("href", re.compile("icon-ready"))
+    expect(of_alice.locator("#active")).to_be_hidden()
+    assert polls
+    polls.clear()
+    of_alice.clock.fast_forward(60_000)
+    assert not polls
+
+
+def test_rows_are_followed_each_on_its_own(of_alice: Page, alice: User, live_server: Any) -> None:
+    first, second = claimed(alice, "First.zip"), claimed(alice, "Second.zip")
+    of_alice.goto(f"{live_server.url}/downloads")
+    expect(of_alice.locator("#active")).to_contain_text("2")
+
+    finish(first)
+
+    expect(of_alice.locator(f"#job-{first.pk}")).to_contain_text("Ready")
+    expect(of_alice.locator(f"#job-{second.pk}")).to_contain_text("Working")
+    expect(of_alice.locator("#active")).to_contain_text("1")
+    expect(of_alice.locator("#said")).to_have_text("First.zip: Ready")
+
+
+def test_cancel_works_from_a_row_that_was_put_in_by_a_poll(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice)
+    of_alice.goto(f"{live_server.url}/downloads")
+    job.beat(done=400_000, message="Adding 1 of 2: a.txt")
+    expect(of_alice.locator(f"#job-{job.pk}")).to_contain_text("Adding 1 of 2")
+
+    of_alice.get_by_role("button", name="Cancel Photos.zip").click()
+
+    expect(of_alice.locator("#state-word")).to_have_text("Cancelled")
+    job.refresh_from_db()
+    assert job.status == Status.CANCELLED
+
+
+def test_somebody_signed_out_meanwhile_is_asked_to_sign_in(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice)
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+
+    of_alice.context.clear_cookies()
+
+    expect(of_alice).to_have_url(f"{live_server.url}/sign-in?next=/downloads/{job.pk}")
+
+
+def test_ticks_add_up_survive_paging_and_make_a_zip(
+    of_alice: Page, alice: User, live_server: Any, broker: Any
+) -> None:
+    for n in range(30):
+        StoredFileFactory(file_id=80_000 + n, size_bytes=1_200_000)
+    of_alice.goto(live_server.url)
+
+    of_alice.get_by_label("file-").first.check()
+    expect(of_alice.locator("[data-total]")).to_have_text("1 file1.2\u00a0MB")
+    of_alice.get_by_role("button", name="Older").click()
+    of_alice.get_by_label("Select all on this page").check()
+    expect(of_alice.locator("[data-total]")).to_have_text("6 files7.2\u00a0MB")
+    assert "csrf" not in of_alice.url
+    of_alice.get_by_label("File name").fill("Both pages")
+    of_alice.get_by_label("File name").press("Enter")
+
+    expect(of_alice.get_by_role("heading", level=1)).to_have_text("Both pages.zip")
+    job = DownloadJob.objects.get()
+    assert set(job.params["file_ids"]) == {80_029, *range(80_000, 80_005)}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(
+    of_alice: Page, alice: User, live_server: Any, scheme: Any
+) -> None:
+    of_alice.emulate_media(color_scheme=scheme)
+    of_alice.set_viewport_size({"width": 360, "height": 800})
+    StoredFileFactory(file_id=80_000, name="a" * 250 + ".txt")
+    jobs = [
+        JobFactory(
+            owner=alice, name="n" * 176 + ".zip", status=status, params={"file_ids": [80_000]}
+        )
+        for status in Status
+    ]
+
+    for path in ["/", "/?file=80000&search=x", "/downloads", *(f"/downloads/{j.pk}" for j in jobs)]:
+        of_alice.goto(live_server.url + path)
+        assert of_alice.evaluate("document.documentElement.scrollWidth") == 360, path
