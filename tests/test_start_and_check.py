@@ -64,7 +64,7 @@ def test_only_a_few_starts_wait_at_once(
     response = client_of_alice.post("/v1/download/start", {"file_ids": [70000]})
 
     assert response.status_code == 202
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10  # it would wait for twice that
 
 
 def test_check_tells_what_is_there(client_of_alice: APIClient, stored_files: Any) -> None:
