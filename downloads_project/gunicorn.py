@@ -1,6 +1,9 @@
 """How the web process is run: `ROLE=web gunicorn -c python:downloads_project.gunicorn`."""
 
 import os
+from typing import Any
+
+RECEIVE_SECONDS = 10  # between two pieces of a body
 
 wsgi_app = "downloads_project.wsgi"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
@@ -15,3 +18,9 @@ limit_request_line = 8190  # bytes; ticked files travel in the address while one
 accesslog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
 control_socket_disable = True
+
+
+def pre_request(worker: Any, req: Any) -> None:
+    worker.log.debug("%s %s", req.method, req.path)
+    # gunicorn waits for a body for ever; slow ones would fill all threads.
+    req.unreader.sock.settimeout(RECEIVE_SECONDS)

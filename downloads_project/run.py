@@ -22,7 +22,7 @@ from downloads_project.processes import Process, StackError
 from downloads_project.stack import Stack, is_free, write_secret
 
 BASE = Path(__file__).resolve().parent.parent
-FOLDER = BASE / ".stack"
+FOLDER = Path(os.environ.get("STACK_FOLDER", BASE / ".stack")).resolve()
 RUN_JSON = FOLDER / "run.json"
 MANAGE = str(BASE / "manage.py")
 BIN = Path(sys.executable).parent
@@ -60,6 +60,7 @@ class Run:
             "OPERATOR_PASSWORD": self.logins["operator_password"],
             "PORT": str(self.port),
             "REMAP_SIGTERM": "SIGQUIT",
+            "STACK_FOLDER": str(FOLDER),
             "WEB_STOPS_SECONDS": os.environ.get("WEB_STOPS_SECONDS", "3"),
             "WORKER_STOPS_SECONDS": os.environ.get("WORKER_STOPS_SECONDS", "3"),
         }

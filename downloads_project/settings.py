@@ -8,7 +8,6 @@ only good for development. `.env.example` lists what an operator sets.
 from __future__ import annotations
 
 import os
-import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,12 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.ENVIRON = dict(os.environ)  # a copy: what the files say stays in here
 env = environ.Env()
+# Where `make run` keeps what it starts.
+STACK_FOLDER = Path(env.str("STACK_FOLDER", default=str(BASE_DIR / ".stack")))
 PRODUCTION: bool = env.bool("PRODUCTION", default=False)
-for _name in [] if PRODUCTION else env.list("ENV_FILES", default=[".env", ".stack/env"]):
+for _name in (
+    [] if PRODUCTION else env.list("ENV_FILES", default=[".env", str(STACK_FOLDER / "env")])
+):
     env.read_env(BASE_DIR / _name)  # what is set already wins
 
 
@@ -63,6 +66,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "jobs.middleware.ProbeMiddleware",
     "jobs.middleware.RequestIdMiddleware",
+    "jobs.middleware.NoNulMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -106,6 +110,8 @@ MAX_FILES_PER_BUNDLE = env.int("MAX_FILES_PER_BUNDLE", default=100_000)
 # A range such as "10,120" makes every job wait that long first, to try things out.
 SIMULATED_DELAY_SECONDS = env.list("SIMULATED_DELAY_SECONDS", cast=float, default=[0.0, 0.0])
 DOWNLOAD_URL_SECONDS = env.int("DOWNLOAD_URL_SECONDS", default=600)
+# Answer 404 instead of 403 for somebody else's job, so that not even its existence is told.
+HIDE_FOREIGN_JOBS = env.bool("HIDE_FOREIGN_JOBS", default=False)
 START_WAITS_SECONDS = env.int("START_WAITS_SECONDS", default=20)
 
 DISPATCH_EVERY_SECONDS = env.float("DISPATCH_EVERY_SECONDS", default=1.0)
@@ -123,6 +129,7 @@ DATABASES: dict[str, Any] = {
 }
 _STATEMENT_SECONDS = {"web": 5, "worker": 30, "dispatcher": 30}.get(ROLE, 0)  # 0: no limit
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # one that broke in the pool is not handed out
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 3,
     "keepalives_idle": 10,
@@ -164,8 +171,8 @@ STORAGES: dict[str, Any] = {
     if PRODUCTION
     else {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# Attempts of one call, the first included. A page cannot wait for as many as a worker can.
-S3_ATTEMPTS = 4 if ROLE in ("worker", "dispatcher") else 2
+# Attempts of one call, the first included, and how long each waits: a page has less patience.
+S3_ATTEMPTS, S3_READ_SECONDS = (1, 3) if ROLE == "web" else (4, 20)
 
 # The users that `seed_demo` makes; empty: it thinks of passwords and prints them
 
@@ -197,7 +204,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["jobs.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
@@ -250,7 +257,6 @@ SESSION_COOKIE_SAMESITE = "Lax"
 
 # Logs: lines for people in development, JSON in production
 
-HOSTNAME = socket.gethostname()
 LOG_JSON = env.bool("LOG_JSON", default=PRODUCTION)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "downloads_project.logs.configure"

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -145,17 +145,26 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
         """Apply the verb to the oldest BULK_LIMIT, and be honest about what was skipped."""
         done = skipped = 0
         chosen = jobs.select_related("owner").order_by("created_at")
+        left = max(chosen.count() - BULK_LIMIT, 0)  # before the moves, which may empty a filter
         for job in chosen[:BULK_LIMIT]:
             try:
                 verb(job)
                 done += 1
             except StaleJob:
                 skipped += 1
-        left = max(chosen.count() - BULK_LIMIT, 0)
         said = f"{word} {done}, skipped {skipped} that it does not apply to."
         said += f" {left} more were left: at most {BULK_LIMIT} at once." if left else ""
         level = messages.WARNING if skipped or left else messages.SUCCESS
         self.message_user(request, said, level)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[DownloadJob], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        try:
+            return super().response_action(request, queryset, *args, **kwargs)
+        except ValidationError:  # an id that is none
+            self.message_user(request, "What was chosen is not a download.", messages.ERROR)
+            return None
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -26,7 +27,8 @@ from jobs.states import FINAL, Actor
 
 log = structlog.get_logger(__name__)
 
-BATCH = 100  # rows a sweep locks at once
+BATCH = 100  # rows a sweep takes at once
+MAX_FAILED = 3  # then the store is away, and the rest would wait for it in vain
 
 
 def run(stop: threading.Event) -> None:
@@ -80,24 +82,27 @@ def rescue_silent() -> int:
 def expire_artifacts() -> int:
     """Let go of artifacts whose time is over; their objects go with the next collection."""
     expired = 0
-    for job in DownloadJob.objects.outdated()[:BATCH]:
-        try:
-            job.expire()
-            expired += 1
-        except StaleJob:
-            pass  # another dispatcher was here
+    while jobs := list(DownloadJob.objects.outdated()[:BATCH]):
+        for job in jobs:
+            with suppress(StaleJob):  # another dispatcher was here
+                job.expire()
+                expired += 1
     return expired
 
 
 def collect_garbage() -> int:
     """Delete what finished jobs left in the bucket and no row knows; how many objects."""
-    gone = 0
-    for job in DownloadJob.objects.to_collect()[:BATCH]:
-        try:
-            gone += _collect(job)
-        except BuildError as error:
-            log.warning("not collected", job_id=str(job.pk), error=repr(error))
-            return gone  # the store is away; the rest would wait for it in vain, too
+    gone = failed = 0
+    while failed < MAX_FAILED and (jobs := list(DownloadJob.objects.to_collect()[:BATCH])):
+        for job in jobs:
+            try:
+                gone += _collect(job)
+            except BuildError as error:
+                failed += 1
+                log.warning("not collected", job_id=str(job.pk), error=repr(error))
+                # Later, so that one that always fails does not stand before all the others.
+                later = Now() + timedelta(seconds=settings.COLLECT_EVERY_SECONDS)
+                DownloadJob.objects.filter(pk=job.pk).to_collect().update(collect_at=later)
     return gone
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+from django.db import DatabaseError
 from django.db.models import Avg, Count, F, FloatField, Q, Sum
 from django.db.models.functions import Extract, Greatest, Now
 
 from jobs.models import DownloadJob
 from jobs.states import ACTIVE, Status
+
+log = structlog.get_logger(__name__)
 
 KEPT_SECONDS = 5  # a poll must stay one look-up of one row
 LATELY = timedelta(hours=6)
@@ -26,6 +29,9 @@ class Pace:
     units_per_second: float
     backlog: int
     running: int
+
+
+UNKNOWN = Pace(FIRST_GUESS, 0, 0)
 
 
 def seconds_left(job: DownloadJob, now: float) -> int | None:
@@ -50,17 +56,20 @@ def _ceil(seconds: float) -> int:
     return max(1, round(seconds + 0.5))
 
 
-_lock = threading.Lock()
 _known: dict[str, tuple[float, Pace]] = {}
 
 
 def _pace(kind: str) -> Pace:
-    with _lock:
-        at, pace = _known.get(kind, (0.0, None))
-        if pace is None or time.monotonic() - at > KEPT_SECONDS:
+    at, pace = _known.get(kind, (-KEPT_SECONDS, UNKNOWN))
+    now = time.monotonic()
+    if now - at > KEPT_SECONDS:
+        _known[kind] = now, pace  # the others go on with what is known while one measures
+        try:
             pace = _measure(kind)
-            _known[kind] = time.monotonic(), pace
-        return pace
+        except DatabaseError as error:
+            log.warning("no estimate", error=repr(error))  # nobody's poll fails for it
+        _known[kind] = now, pace
+    return pace
 
 
 def _measure(kind: str) -> Pace:

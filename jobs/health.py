@@ -81,7 +81,7 @@ def _database() -> None:
 
 
 PROBES = {
-    "storage": Probe(storage.is_reachable),
+    "storage": Probe(storage.ping),
     "database": Probe(_database),
-    "broker": Probe(queue.is_reachable),
+    "broker": Probe(queue.ping),
 }

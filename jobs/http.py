@@ -8,8 +8,11 @@ from http import HTTPStatus
 from typing import Any, cast
 from uuid import UUID
 
+import structlog
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import (
     Http404,
     HttpRequest,
@@ -21,31 +24,25 @@ from django.http import (
 from django.template.loader import render_to_string
 from django.urls import reverse
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from jobs import storage
-from jobs.errors import SourceMissing, StaleJob, StorageUnavailable
+from jobs.errors import StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
+from jobs.patience import give_back_connection
+from jobs.problems import Problem
 from jobs.states import Status
+
+log = structlog.get_logger(__name__)
 
 PROBLEM = "application/problem+json"
 PRIVATE = "private, no-store"
 TITLES = {400: "Not understood", 403: "Not allowed", 404: "Not found", 500: "Something broke"}
 FIRST_POLLS_SECONDS = 10  # while a job is this young, a small bundle may be ready any second
 ETAG_SECONDS = 300  # half a presigned address's life: a 304 never keeps a dead one alive
-
-
-class Problem(exceptions.APIException):
-    """An answer that is an error: a status, a code for programs, a sentence for people."""
-
-    def __init__(
-        self, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None
-    ) -> None:
-        self.status_code = status
-        super().__init__(detail, code)
-        self.headers = headers or {}
 
 
 def caller(request: Request | HttpRequest) -> User:
@@ -58,9 +55,10 @@ def request_id(request: Request | HttpRequest) -> str:
 
 
 def own_job(request: Request | HttpRequest, job_id: UUID) -> DownloadJob:
-    """The caller's job. 404 when there is none, 403 when it is somebody else's."""
-    job = DownloadJob.objects.select_related("owner", "artifact").filter(pk=job_id).first()
-    if job is None:
+    """The caller's job, without its params. 404 when there is none, 403 when it is another's."""
+    jobs = DownloadJob.objects.select_related("owner", "artifact").defer("params")
+    job = jobs.filter(pk=job_id).first()
+    if job is None or (settings.HIDE_FOREIGN_JOBS and job.owner_id != caller(request).pk):
         raise Http404("There is no such download.")
     if job.owner_id != caller(request).pk:
         raise PermissionDenied("This is somebody else's download.")
@@ -106,10 +104,9 @@ def result_of(job: DownloadJob) -> StoredFile:
         raise Problem(HTTPStatus.CONFLICT, "job_failed", job.error)
     if job.artifact is None:
         raise Problem(HTTPStatus.GONE, job.status, f"The download is {job.status}.")
-    try:
-        storage.size_of(job.artifact.key)
-    except SourceMissing:
-        raise Problem(HTTPStatus.GONE, "artifact_gone", "The file is gone.") from None
+    give_back_connection()  # the store may be slow
+    if not storage.has(job.artifact.key, job.artifact.size_bytes):
+        raise Problem(HTTPStatus.GONE, "artifact_gone", "The file is gone.")
     return job.artifact
 
 
@@ -131,6 +128,11 @@ def problem_for(error: Exception, context: dict[str, Any]) -> Response | None:
         error = Problem(
             HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), {"Retry-After": "5"}
         )
+    if isinstance(error, OperationalError):  # away, or every connection is in use
+        log.warning("database", error=repr(error))
+        error = Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "Try again soon.", {"Retry-After": "5"}
+        )
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -138,10 +140,10 @@ def problem_for(error: Exception, context: dict[str, Any]) -> Response | None:
         response[name] = value
     detail, code, fields = _explain(error)
     response.data = problem(context["request"], response.status_code, code, detail, fields)
-    if getattr(context["request"], "accepted_renderer", None) is None:
-        return response
-    if context["request"].accepted_renderer.format == "json":
-        response.content_type = PROBLEM
+    request = context["request"]
+    if getattr(getattr(request, "accepted_renderer", None), "format", "") != "api":
+        request.accepted_renderer = JSONRenderer()  # also where the view speaks YAML
+        response.content_type = request.accepted_media_type = PROBLEM
     return response
 
 

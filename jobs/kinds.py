@@ -18,7 +18,7 @@ from jobs.errors import SourceMissing
 from jobs.models import DownloadJob, FileQuerySet, StoredFile
 from jobs.names import safe_name
 from jobs.queue import Doorbell
-from jobs.workspace import Built, Source, Workspace
+from jobs.workspace import Source, Workspace
 
 SHOWN_IDS = 20  # in a sentence; the rest is counted
 
@@ -30,7 +30,7 @@ class Kind:
     """How one kind of job is named, loaded and built."""
 
     content_type: str
-    build: Callable[[Any, Workspace], Built]
+    build: Callable[[Any, Workspace], None]
     load: Callable[[DownloadJob], Any]  # what `build` takes; raises SourceMissing
     sources: Callable[[Params, User], FileQuerySet]
     default_name: Callable[[Params], str]
@@ -39,7 +39,7 @@ class Kind:
 
 
 def _bundle_sources(params: Params, owner: User) -> FileQuerySet:
-    return StoredFile.objects.visible_to(owner.pk).filter(file_id__in=params["file_ids"])
+    return StoredFile.objects.visible_to(owner.pk).numbered(params["file_ids"])
 
 
 def _load_bundle(job: DownloadJob) -> bundle.BundleParams:

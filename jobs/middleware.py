@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
 from jobs import health
@@ -27,6 +28,18 @@ class ProbeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return PROBES.get(request.path, self.get_response)(request)
+
+
+class NoNulMiddleware:
+    """400 for a NUL in an address: no value of ours has one, and Postgres chokes on it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "%00" in request.META.get("QUERY_STRING", "") or "\0" in request.path:
+            raise BadRequest("NUL")
+        return self.get_response(request)
 
 
 VALID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")  # no control characters, no surprises in a log

@@ -38,6 +38,7 @@ class Pulse:
         self._told = (0, job.message, time.monotonic())  # what the row says, and since when
         self._confirmed = time.monotonic()
         self._stop: Interrupted | None = None
+        self._armed = True
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
@@ -52,7 +53,8 @@ class Pulse:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._over.set()  # from here on the handler raises nothing
+        self._armed = False
+        self._over.set()
         self._thread.join(JOIN_SECONDS)  # it may hang in a database that is frozen
         signal.signal(signal.SIGUSR2, self._old_handler)
 
@@ -72,7 +74,9 @@ class Pulse:
             raise self._stop
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._stop and not self._over.is_set():
+        # Not on the way out either: `__exit__` must be able to begin.
+        leaving = frame is not None and frame.f_code is Pulse.__exit__.__code__
+        if self._stop and self._armed and not leaving:
             raise self._stop
 
     def _run(self) -> None:
@@ -108,5 +112,6 @@ class Pulse:
         told_done, told_message, told_at = self._told
         if (done, message) == (told_done, told_message) and now - told_at < settings.RENEW_SECONDS:
             return self._job.is_mine()
-        self._told = (done, message, now)
-        return self._job.beat(done=done, message=message)
+        still_mine = self._job.beat(done=done, message=message)
+        self._told = (done, message, now)  # only now: a beat that failed told nothing
+        return still_mine

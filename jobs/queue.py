@@ -56,7 +56,7 @@ def waiting(queue: str) -> int:
         return int(channel.queue_declare(queue=queue).message_count)
 
 
-def is_reachable() -> None:
+def ping() -> None:
     """Raises what the broker's client raises."""
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from jobs.models import DownloadJob
 from jobs.states import Status
 
 MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
+MAX_TOLD = 20  # wrong ids in one answer
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -40,12 +42,32 @@ class FileIdField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class FileIdsField(serializers.ListField):
+    """Up to 100,000 file ids, looked at in one go; the first that are wrong are told."""
+
+    child = FileIdField()
+
+    def run_child_validation(self, data: list[Any]) -> list[int]:
+        wrong = (
+            (n, item)
+            for n, item in enumerate(data)
+            if type(item) is not int or not MIN_FILE_ID <= item <= MAX_FILE_ID
+        )
+        told: dict[str, Any] = {}
+        for n, item in islice(wrong, MAX_TOLD):
+            try:
+                self.child.run_validation(item)
+            except serializers.ValidationError as error:
+                told[str(n)] = error.detail
+        if told:
+            raise serializers.ValidationError(told)
+        return data
+
+
 class BundleRequest(StrictSerializer):
     """`file_ids` twice the same is once. `name` is what the archive is called."""
 
-    file_ids = serializers.ListField(
-        child=FileIdField(), allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE
-    )
+    file_ids = FileIdsField(allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE)
     name = serializers.CharField(required=False, max_length=200)
     priority = serializers.IntegerField(required=False, min_value=0, max_value=9)
 

@@ -1,7 +1,7 @@
 """Object storage: the only module that speaks S3.
 
 `JobStorage` is django-storages' backend with our settings; saving, deleting and signing are the
-library's. Big objects go through `open_output` and `read`, which never hold a whole one.
+library's. Big objects go through `S3Output` and `read`, which never hold a whole one.
 Raises BuildError's storage classes and nothing of boto's.
 """
 
@@ -41,7 +41,7 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
                 signature_version="s3v4",  # with an endpoint of one's own, boto would sign v2
                 s3={"addressing_style": "path"},
                 connect_timeout=3,
-                read_timeout=20,
+                read_timeout=settings.S3_READ_SECONDS,
                 retries={"mode": "standard", "total_max_attempts": settings.S3_ATTEMPTS},
                 # Newer checksum headers are not understood by every S3.
                 request_checksum_calculation="when_required",
@@ -76,7 +76,7 @@ def make_bucket() -> None:
             bucket().client.create_bucket(Bucket=bucket().bucket_name)
 
 
-def is_reachable() -> None:
+def ping() -> None:
     """Raises StorageUnavailable, or SourceMissing when there is no such bucket."""
     with _mapped_errors():
         bucket().client.head_bucket(Bucket=bucket().bucket_name)
@@ -87,6 +87,14 @@ def size_of(key: str) -> int:
     with _mapped_errors():
         head = bucket().client.head_object(Bucket=bucket().bucket_name, Key=key)
         return int(head["ContentLength"])
+
+
+def has(key: str, size_bytes: int) -> bool:
+    """Whether the object is there, and whole. Raises StorageUnavailable."""
+    try:
+        return size_of(key) == size_bytes
+    except SourceMissing:
+        return False
 
 
 def read(key: str) -> Iterator[bytes]:
@@ -178,8 +186,9 @@ class S3Output:
                     **self._target, Body=body, ContentType=self._content_type
                 )
             self._is_stored = True
+            stored = bucket().client.head_object(**self._target)["ContentLength"]
         self._senders.shutdown()
-        if size_of(self.key) != self.size_bytes:
+        if stored != self.size_bytes:
             raise StorageUnavailable("The file was not stored whole.")
 
     def discard(self) -> None:

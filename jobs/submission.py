@@ -46,8 +46,7 @@ def submit(
 def resubmit(job: DownloadJob, by: Actor) -> None:
     """Run a finished job again under the same id. Raises StaleJob if it is not one to run again."""
     with transaction.atomic():
-        _hold_sources(job.kind, job.params, job.owner)
-        job.requeue(by)
+        job.requeue(by, total=_hold_sources(job.kind, job.params, job.owner))
         ring_after_commit(doorbell(job))
 
 

@@ -1,4 +1,4 @@
-"""What a builder is given, and what it gives back.
+"""What a builder is given: sources to read, an output to write, somebody to tell.
 
 Builders know only this contract; runner.py makes the real one, tests make small ones.
 """
@@ -23,13 +23,6 @@ class Source:
     size_bytes: int
     crc32: int
     made_at: datetime
-
-
-@dataclass(frozen=True)
-class Built:
-    """What the builder wrote to `work.output` is whole. `content_type` is told to browsers."""
-
-    content_type: str
 
 
 class Output(Protocol):

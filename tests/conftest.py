@@ -55,11 +55,17 @@ def quick_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def bucket() -> Any:
-    """The real bucket; its client is boto's."""
+def made_bucket() -> None:
     from jobs import storage
 
     storage.make_bucket()
+
+
+@pytest.fixture
+def bucket(made_bucket: None) -> Any:
+    """The real bucket; its client is boto's. Not the session's: changed settings make a new one."""
+    from jobs import storage
+
     return storage.bucket()
 
 

@@ -63,6 +63,19 @@ def test_one_action_is_bounded_and_says_what_it_left(
     assert DownloadJob.objects.filter(status=Status.QUEUED).count() == 1
 
 
+def test_what_was_left_is_told_also_when_the_moves_empty_the_filter(
+    desk: Client, alice: User, broker: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin, "BULK_LIMIT", 2)
+    jobs = [JobFactory(owner=alice, status=Status.FAILED) for _ in range(5)]
+    chosen = {"action": "run_again_selected", "_selected_action": [jobs[0].pk], "select_across": 1}
+
+    page = desk.post(f"{LIST}?status__exact=failed", chosen, follow=True).content.decode()
+
+    assert "Queued 2, skipped 0" in page
+    assert "3 more were left" in page
+
+
 def test_a_job_shows_its_history_and_has_buttons(
     desk: Client, running_job: DownloadJob, broker: Mock
 ) -> None:

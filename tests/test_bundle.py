@@ -111,19 +111,17 @@ class Read { public static void main(String[] a) throws Exception {
 """
 
 
-@pytest.mark.parametrize("java", [path for path in [shutil.which("java")] if path])
-def test_the_archive_is_read_by_javas_stream_reader(
-    java: str, archive: bytes, tmp_path: Path
-) -> None:
+def test_the_archive_is_read_by_javas_stream_reader(archive: bytes, tmp_path: Path) -> None:
+    """Where there is Java; the test of the data descriptors above holds everywhere."""
     (tmp_path / "Read.java").write_text(JAVA)
     (tmp_path / "a.zip").write_bytes(archive)
 
-    done = subprocess.run(
-        [java, tmp_path / "Read.java", tmp_path / "a.zip"], capture_output=True, text=True
-    )
+    for java in filter(None, [shutil.which("java")]):
+        call = [java, tmp_path / "Read.java", tmp_path / "a.zip"]
+        done = subprocess.run(call, capture_output=True, text=True)
 
-    assert done.returncode == 0, done.stderr
-    assert f"b.bin {len(FILES['b.bin'])}" in done.stdout
+        assert done.returncode == 0, done.stderr
+        assert f"b.bin {len(FILES['b.bin'])}" in done.stdout
 
 
 def test_the_message_names_the_file_that_is_added() -> None:

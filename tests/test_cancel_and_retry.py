@@ -37,6 +37,23 @@ def test_cancelling_twice_is_200_and_happens_once(
     assert queued_job.events.count() == 1
 
 
+def test_two_cancels_at_once_are_both_200(
+    client_of_alice: APIClient, queued_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel = DownloadJob.cancel
+
+    def lose_the_race(self: DownloadJob, by: Actor) -> None:
+        cancel(DownloadJob.objects.get(pk=self.pk), by)
+        cancel(self, by)
+
+    monkeypatch.setattr(DownloadJob, "cancel", lose_the_race)
+
+    response = client_of_alice.delete(f"/v1/download/{queued_job.pk}")
+
+    assert (response.status_code, response.json()["status"]) == (200, "cancelled")
+    assert queued_job.events.count() == 1
+
+
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.EXPIRED])
 def test_cancel_of_a_finished_job_is_409(
     client_of_alice: APIClient, alice: User, status: Status

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from jobs import dispatcher, queue, storage
+from jobs.errors import StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory
@@ -176,7 +177,7 @@ def test_a_job_run_again_meanwhile_keeps_its_new_object(
 ) -> None:
     running_job.fail("code", "Sentence.")
     seen_final = DownloadJob.objects.get(pk=running_job.pk)
-    running_job.requeue(Actor.OWNER)
+    running_job.requeue(Actor.OWNER, total=1)
     running_job.claim(task_id="2", worker="w")
     key = f"{running_job.folder}2/new.zip"
     bucket.save(key, ContentFile(b"x"))
@@ -213,3 +214,35 @@ def test_a_sweep_that_fails_does_not_stop_the_clock(
     dispatcher.run(stop)
 
     assert len(calls) == 3
+
+
+def test_a_backlog_is_collected_in_one_round(alice: User, bucket: Any) -> None:
+    for _ in range(dispatcher.BATCH + 20):
+        JobFactory(owner=alice, status=Status.CANCELLED, collect_at=LONG_AGO, attempt=0)
+
+    dispatcher.collect_garbage()
+
+    assert not DownloadJob.objects.filter(collect_at__lt=timezone.now()).exists()
+
+
+def test_a_job_that_cannot_be_collected_does_not_stand_before_the_others(
+    alice: User, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = (
+        JobFactory(owner=alice, status=Status.CANCELLED, collect_at=LONG_AGO + timedelta(hours=n))
+        for n in range(2)
+    )
+    delete_all_but = storage.delete_all_but
+
+    def refuse_one(wanted: Any, *, prefix: str) -> int:
+        if str(stuck.pk) in prefix:
+            raise StorageUnavailable("refused")
+        return delete_all_but(wanted, prefix=prefix)
+
+    monkeypatch.setattr(storage, "delete_all_but", refuse_one)
+    bucket.save(f"{other.folder}1/lost", ContentFile(b"x"))
+
+    assert dispatcher.collect_garbage() == 1
+
+    stuck.refresh_from_db()
+    assert stuck.collect_at > timezone.now(), "it is tried again later"

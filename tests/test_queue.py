@@ -17,17 +17,19 @@ from jobs.queue import Doorbell
 from tests.test_initiate import wait_for
 
 
-def bell(priority: int = 4) -> Doorbell:
-    from django.conf import settings
-
-    return Doorbell(uuid4(), settings.QUEUE, priority, 330)
-
-
 @pytest.fixture(autouse=True)
-def empty_queue(settings: Any) -> Iterator[None]:
-    yield
+def alone(settings: Any) -> Iterator[str]:
+    """A queue that no other test rings for."""
+    name = f"{settings.QUEUE}-alone"
+    app.amqp.queues.add(name)
+    yield name
     with app.connection_for_write() as connection:
-        connection.default_channel.queue_purge(settings.QUEUE)
+        connection.default_channel.queue_purge(name)
+    del app.amqp.queues[name]
+
+
+def bell(queue_name: str, priority: int = 4) -> Doorbell:
+    return Doorbell(uuid4(), queue_name, priority, 330)
 
 
 def take_all(name: str) -> list[str]:
@@ -44,23 +46,23 @@ def take_all(name: str) -> list[str]:
             taken.append(message.payload[0][0])
 
 
-def test_the_most_urgent_is_taken_first_and_the_oldest_of_equals(settings: Any) -> None:
-    bells = [bell(0), bell(4), bell(4), bell(9)]
+def test_the_most_urgent_is_taken_first_and_the_oldest_of_equals(alone: str) -> None:
+    bells = [bell(alone, priority) for priority in (0, 4, 4, 9)]
     for each in bells:
         queue.ring(each)
 
-    taken = take_all(settings.QUEUE)
+    taken = take_all(alone)
 
     assert taken == [str(bells[i].job_id) for i in (3, 1, 2, 0)]
 
 
-def test_waiting_counts_the_messages_of_every_priority(settings: Any) -> None:
-    assert queue.waiting(settings.QUEUE) == 0
+def test_waiting_counts_the_messages_of_every_priority(alone: str) -> None:
+    assert queue.waiting(alone) == 0
 
     for priority in (0, 4, 9):
-        queue.ring(bell(priority))
+        queue.ring(bell(alone, priority))
 
-    assert queue.waiting(settings.QUEUE) == 3
+    assert queue.waiting(alone) == 3
 
 
 def test_a_queue_nobody_reads_is_refused() -> None:
@@ -68,20 +70,20 @@ def test_a_queue_nobody_reads_is_refused() -> None:
         queue.ring(Doorbell(uuid4(), "misspelled", 4, 330))
 
 
-def test_a_lost_doorbell_is_no_error_for_the_caller(broker: Mock) -> None:
+def test_a_lost_doorbell_is_no_error_for_the_caller(broker: Mock, alone: str) -> None:
     broker.side_effect = [OperationalError("Redis is away"), None]
 
-    queue._publisher.put(bell())
-    queue._publisher.put(bell())
+    queue._publisher.put(bell(alone))
+    queue._publisher.put(bell(alone))
 
     wait_for(lambda: broker.call_count == 2)
 
 
-def test_a_flood_of_doorbells_is_bounded(broker: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_of_doorbells_is_bounded(broker: Mock, alone: str) -> None:
     broker.side_effect = lambda *a, **k: time.sleep(0.05)
 
     for _ in range(queue.MAX_WAITING + 500):
-        queue._publisher.put(bell())
+        queue._publisher.put(bell(alone))
 
     assert len(queue._publisher._waiting) <= queue.MAX_WAITING
     queue._publisher._waiting.clear()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 from zipfile import ZipFile
@@ -18,9 +20,11 @@ from django.db import OperationalError
 from jobs import kinds, runner, storage
 from jobs.errors import Interrupted, StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
+from jobs.pulse import Pulse
 from jobs.states import Actor, Event, Status
-from jobs.workspace import Built, Workspace
-from tests.factories import JobFactory, StoredFileFactory
+from jobs.submission import resubmit
+from jobs.workspace import Workspace
+from tests.factories import JobFactory, StoredFileFactory, store
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the pulse looks through its own connection
 
@@ -41,7 +45,7 @@ def job(alice: User, stored_files: list[StoredFile]) -> DownloadJob:
 def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Replace the builder, which is an owned edge, and the kind's time limit."""
 
-    def replace(build: Callable[[Any, Workspace], Built], **changes: Any) -> None:
+    def replace(build: Callable[[Any, Workspace], None], **changes: Any) -> None:
         from dataclasses import replace as changed
 
         kind = changed(kinds.KINDS["bundle"], build=build, **changes)
@@ -114,7 +118,7 @@ def test_a_changed_source_fails_the_job(job: DownloadJob, stored_files: list[Sto
 def test_a_store_that_is_away_is_tried_again_after_1_5_and_30_seconds(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
-    def away(params: Any, work: Workspace) -> Built:
+    def away(params: Any, work: Workspace) -> None:
         raise StorageUnavailable("The file store cannot be reached.")
 
     build_with(away)
@@ -135,7 +139,7 @@ def test_a_store_that_is_away_is_tried_again_after_1_5_and_30_seconds(
 def test_a_bug_is_tried_again_and_told_to_operators_only(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
-    def broken(params: Any, work: Workspace) -> Built:
+    def broken(params: Any, work: Workspace) -> None:
         raise ZeroDivisionError("secret detail")
 
     build_with(broken)
@@ -151,7 +155,7 @@ def test_a_bug_is_tried_again_and_told_to_operators_only(
 def test_a_cancel_stops_a_running_builder_wherever_it_is(
     job: DownloadJob, build_with: Callable[..., None], where: str
 ) -> None:
-    def endless(params: Any, work: Workspace) -> Built:
+    def endless(params: Any, work: Workspace) -> None:
         threading.Thread(target=cancel_from_elsewhere, args=[job.pk]).start()
         work.output.write(bytes(20_000_000))
         while True:
@@ -179,7 +183,7 @@ def cancel_from_elsewhere(job_id: Any) -> None:
 
 
 def test_too_long_is_a_timeout_and_final(job: DownloadJob, build_with: Callable[..., None]) -> None:
-    def slow(params: Any, work: Workspace) -> Built:
+    def slow(params: Any, work: Workspace) -> None:
         time.sleep(60)
         raise AssertionError
 
@@ -195,7 +199,7 @@ def test_too_long_is_a_timeout_and_final(job: DownloadJob, build_with: Callable[
 def test_a_builder_that_swallows_errors_is_stopped_all_the_same(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
-    def stubborn(params: Any, work: Workspace) -> Built:
+    def stubborn(params: Any, work: Workspace) -> None:
         while True:
             try:
                 time.sleep(60)
@@ -210,7 +214,7 @@ def test_a_builder_that_swallows_errors_is_stopped_all_the_same(
 def test_a_worker_told_to_stop_hands_the_job_back_unharmed(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
-    def stopped(params: Any, work: Workspace) -> Built:
+    def stopped(params: Any, work: Workspace) -> None:
         raise SystemExit(0)
 
     build_with(stopped)
@@ -226,10 +230,9 @@ def test_a_worker_told_to_stop_hands_the_job_back_unharmed(
 def test_the_loser_of_a_race_removes_its_object_and_no_other(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
-    def taken_meanwhile(params: Any, work: Workspace) -> Built:
+    def taken_meanwhile(params: Any, work: Workspace) -> None:
         work.output.write(b"late")
         DownloadJob.objects.get(pk=job.pk).rescue(Actor.DISPATCHER)
-        return Built("application/zip")
 
     build_with(taken_meanwhile)
 
@@ -274,11 +277,10 @@ def test_the_lease_is_renewed_while_nothing_changes(
     settings.BEAT_SECONDS, settings.RENEW_SECONDS = 0.1, 0
     seen: list[Any] = []
 
-    def quiet(params: Any, work: Workspace) -> Built:
+    def quiet(params: Any, work: Workspace) -> None:
         for _ in range(2):
             seen.append(DownloadJob.objects.get(pk=job.pk).lease_until)
             time.sleep(0.5)
-        return Built("application/zip")
 
     build_with(quiet)
 
@@ -302,7 +304,7 @@ def test_an_attempt_that_cannot_reach_the_database_takes_itself_for_lost(
     monkeypatch.setattr(DownloadJob, "is_mine", unreachable)
     stopped: list[Interrupted] = []
 
-    def endless(params: Any, work: Workspace) -> Built:
+    def endless(params: Any, work: Workspace) -> None:
         try:
             time.sleep(60)
         except Interrupted as stop:
@@ -350,3 +352,80 @@ def test_a_process_killed_at_its_time_limit_is_a_timeout_once(job: DownloadJob) 
     job.refresh_from_db()
     assert (job.status, job.error_code) == (Status.FAILED, "timeout")
     assert history(job) == ["claim", "fail"]
+
+
+@pytest.mark.parametrize("dirt", ["a\0b", "a\ud800b"], ids=["NUL", "half a pair"])
+def test_dirt_in_a_traceback_is_no_reason_not_to_settle(
+    running_job: DownloadJob, dirt: str
+) -> None:
+    running_job.retry("unexpected", "Sentence.", after_seconds=1, detail=f"RuntimeError: {dirt}")
+
+    assert "RuntimeError: a" in running_job.events.get(event=Event.RETRY).detail
+
+
+def test_an_object_that_vanished_after_its_upload_is_the_stores_fault(
+    job: DownloadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from botocore.exceptions import ClientError
+
+    def gone(**target: Any) -> None:
+        raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+
+    monkeypatch.setattr(storage.bucket().client, "head_object", gone)
+
+    run(job)
+
+    assert (job.status, job.error_code) == (Status.QUEUED, "storage_unavailable")
+
+
+def test_a_beat_that_failed_is_sent_again(
+    running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+
+    def beat(self: DownloadJob, *, done: int, message: str) -> bool:
+        sent.append(done)
+        if len(sent) == 1:
+            raise OperationalError("the connection broke")
+        return True
+
+    monkeypatch.setattr(DownloadJob, "beat", beat)
+    pulse = Pulse(running_job, limit_seconds=60)
+    pulse.advance(7)
+
+    pulse._look()
+    pulse._look()
+
+    assert sent == [7, 7]
+
+
+def test_an_interrupt_on_the_way_out_does_not_leave_the_pulse_running(
+    running_job: DownloadJob,
+) -> None:
+    pulse = Pulse(running_job, limit_seconds=60)
+    before = signal.getsignal(signal.SIGUSR2)
+    pulse.__enter__()
+    pulse._stop = Interrupted(timed_out=False)
+
+    # As if the signal came with the first instruction of __exit__, and again inside it.
+    pulse._interrupt(signal.SIGUSR2, FakeFrame(Pulse.__exit__.__code__))  # type: ignore[arg-type]
+    pulse.__exit__(None, None, None)
+    pulse._interrupt(signal.SIGUSR2, None)
+
+    assert not pulse._thread.is_alive()
+    assert signal.getsignal(signal.SIGUSR2) == before
+
+
+@dataclass
+class FakeFrame:
+    f_code: Any
+
+
+def test_run_again_measures_its_sources_anew(alice: User, bucket: Any) -> None:
+    job = JobFactory(owner=alice, status=Status.FAILED, params={"file_ids": [70500]}, total=0)
+    store(70500, "late.txt", b"hello")
+
+    resubmit(job, Actor.OWNER)
+
+    assert run(job).status == Status.COMPLETED
+    assert (job.total, job.done) == (5, 5)

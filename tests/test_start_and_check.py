@@ -43,8 +43,6 @@ def test_start_sends_polling_after_its_patience(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.START_WAITS_SECONDS = 0.1
-    # Inside the test's transaction the connection must stay.
-    monkeypatch.setattr("jobs.api.downloads.connection", Mock())
 
     response = client_of_alice.post("/v1/download/start", {"file_ids": [70000]})
 

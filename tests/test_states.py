@@ -27,7 +27,7 @@ def make(job: DownloadJob, event: Event) -> None:
         Event.HAND_BACK: job.hand_back,
         Event.RESCUE: lambda: job.rescue(Actor.DISPATCHER),
         Event.CANCEL: lambda: job.cancel(Actor.OWNER),
-        Event.REQUEUE: lambda: job.requeue(Actor.OWNER),
+        Event.REQUEUE: lambda: job.requeue(Actor.OWNER, total=1),
         Event.EXPIRE: job.expire,
     }
     verbs[event]()
@@ -115,7 +115,7 @@ def test_an_owner_cancels_an_attempt_they_did_not_see(queued_job: DownloadJob) -
 def test_requeue_gives_fresh_budgets_and_goes_on_counting(running_job: DownloadJob) -> None:
     running_job.fail("code", "Sentence.")
 
-    running_job.requeue(Actor.OPERATOR)
+    running_job.requeue(Actor.OPERATOR, total=1)
 
     assert (running_job.status, running_job.attempt) == (Status.QUEUED, 1)
     assert (running_job.failures, running_job.losses, running_job.error) == (0, 0, "")

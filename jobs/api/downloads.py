@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import HttpResponseRedirect
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs import storage
-from jobs.errors import SourceMissing
+from jobs.errors import StaleJob
 from jobs.http import (
     PRIVATE,
     accepted,
@@ -34,6 +35,7 @@ from jobs.http import (
 )
 from jobs.kinds import KINDS
 from jobs.models import DownloadJob, StoredFile
+from jobs.patience import give_back_connection
 from jobs.serializers import (
     AcceptedJob,
     BundleRequest,
@@ -42,7 +44,7 @@ from jobs.serializers import (
     JobResult,
     JobSerializer,
 )
-from jobs.states import Actor, Status
+from jobs.states import FINAL, Actor, Status
 from jobs.submission import resubmit, submit
 
 LOOK_SECONDS = 0.3  # between two looks at the row while `start` waits
@@ -112,9 +114,10 @@ def accepted_bundle(job: DownloadJob) -> Response:
 def _wait(job: DownloadJob) -> None:
     ends = time.monotonic() + settings.START_WAITS_SECONDS
     while not job.is_finished and time.monotonic() < ends:
-        connection.close()  # somebody else may use it meanwhile
+        give_back_connection()
         time.sleep(LOOK_SECONDS)
-        job.refresh_from_db()
+        if DownloadJob.objects.filter(pk=job.pk, status__in=FINAL).exists():
+            job.refresh_from_db()
 
 
 class Check(APIView):
@@ -128,18 +131,12 @@ class Check(APIView):
         asked.is_valid(raise_exception=True)
         file_id = asked.validated_data["file_id"]
         file = StoredFile.objects.visible_to(request.user.pk).filter(file_id=file_id).first()
-        if file is None or not _is_stored(file):
+        give_back_connection()  # the store may be slow
+        if file is None or not storage.has(file.key, file.size_bytes):
             gone = dict.fromkeys(["s3Key", "size", "sha256"])
             return Response({"file_id": file_id, "available": False, **gone})
         there = {"s3Key": file.key, "size": file.size_bytes, "sha256": file.sha256}
         return Response({"file_id": file_id, "available": True, **there})
-
-
-def _is_stored(file: StoredFile) -> bool:
-    try:
-        return storage.size_of(file.key) == file.size_bytes
-    except SourceMissing:
-        return False
 
 
 class Newest(CursorPagination):
@@ -147,6 +144,21 @@ class Newest(CursorPagination):
     max_page_size = 100
     page_size_query_param = "limit"
     ordering = ("-created_at", "-id")
+
+    def get_page_size(self, request: Request) -> int:
+        asked = request.query_params.get("limit", str(self.page_size))
+        if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= self.max_page_size):
+            raise ValidationError({"limit": [f"A number from 1 to {self.max_page_size}."]})
+        return int(asked)
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor and cursor.position is not None:
+                datetime.fromisoformat(str(cursor.position)).astimezone(UTC)
+        except (NotFound, ValueError, OverflowError) as error:
+            raise ValidationError({"cursor": ["Not a cursor of this list."]}) from error
+        return cursor
 
 
 class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no types
@@ -174,7 +186,8 @@ class Jobs(ListAPIView[DownloadJob]):
     filterset_class = JobFilter
 
     def get_queryset(self) -> QuerySet[DownloadJob]:
-        return DownloadJob.objects.filter(owner=caller(self.request)).select_related("artifact")
+        jobs = DownloadJob.objects.filter(owner=caller(self.request))
+        return jobs.select_related("artifact").defer("params")
 
     @extend_schema(operation_id="jobs")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -220,8 +233,12 @@ class Download(APIView):
     @extend_schema(operation_id="cancel", responses={200: JobSerializer})
     def delete(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
-        if job.status != Status.CANCELLED:  # twice is well
+        try:
             job.cancel(Actor.OWNER)
+        except StaleJob:
+            job.refresh_from_db()
+            if job.status != Status.CANCELLED:  # twice is well, at once too
+                raise
         return Response(JobSerializer(job).data, headers={"Cache-Control": PRIVATE})
 
 

@@ -11,7 +11,7 @@ from stream_zip import NO_COMPRESSION_64, MemberFile, ZipIntegrityError, stream_
 
 from jobs.errors import SourceChanged
 from jobs.names import safe_name
-from jobs.workspace import Built, Source, Workspace
+from jobs.workspace import Source, Workspace
 
 MODE = S_IFREG | 0o644
 
@@ -21,7 +21,7 @@ class BundleParams:
     sources: tuple[Source, ...]
 
 
-def build(params: BundleParams, work: Workspace) -> Built:
+def build(params: BundleParams, work: Workspace) -> None:
     """Zip the stored files in the order asked for.
 
     Streams into storage: a few chunks are in memory at a time, whatever the files weigh.
@@ -32,7 +32,6 @@ def build(params: BundleParams, work: Workspace) -> Built:
             work.output.write(chunk)
     except ZipIntegrityError as error:
         raise SourceChanged("A file is not what it was when it was stored.") from error
-    return Built("application/zip")
 
 
 def _members(sources: tuple[Source, ...], work: Workspace) -> Iterator[MemberFile]:

@@ -138,6 +138,10 @@ class DownloadJob(models.Model):
                 name="job_due", condition=Q(status=Status.QUEUED),
             ),
             models.Index(
+                "kind", "finished_at",
+                name="job_lately", condition=Q(status=Status.COMPLETED),
+            ),
+            models.Index(
                 "lease_until", name="job_lease_over", condition=Q(status=Status.PROCESSING)
             ),
             models.Index(
@@ -282,8 +286,11 @@ class DownloadJob(models.Model):
         """Give up on it, whichever attempt is running. A running builder stops within 2 s."""
         self._move(Event.CANCEL, by, message="Cancelled", error_code="", error="")
 
-    def requeue(self, by: Actor) -> None:
-        """Run it again with fresh budgets; the attempt goes on counting."""
+    def requeue(self, by: Actor, *, total: int | None) -> None:
+        """Run it again with fresh budgets; the attempt goes on counting.
+
+        `total` is measured anew: its sources may have come or gone meanwhile.
+        """
         self._move(
             Event.REQUEUE,
             by,
@@ -293,6 +300,7 @@ class DownloadJob(models.Model):
             expires_at=None,
             progress=0,
             done=0,
+            total=total,
             error_code="",
             error="",
             message=WAITING,
@@ -336,8 +344,13 @@ class DownloadJob(models.Model):
             by=by,
             attempt=self.attempt,
             code=code,
-            detail=detail[-MAX_DETAIL_CHARS:],
+            detail=_storable(detail)[-MAX_DETAIL_CHARS:],
         )
+
+
+def _storable(text: str) -> str:
+    """Postgres takes neither NUL nor half a character, and a traceback may hold both."""
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def _on_entering(status: Status) -> dict[str, Any]:

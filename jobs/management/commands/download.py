@@ -22,7 +22,7 @@ import requests
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-RUN = settings.BASE_DIR / ".stack" / "run.json"
+RUN = settings.STACK_FOLDER / "run.json"
 BAR_WIDTH = 30
 PATIENCE_SECONDS = 30
 LOOK_SECONDS = 0.25  # a program waits for Retry-After; somebody is looking at this bar

@@ -13,7 +13,6 @@ from django.core.files.base import ContentFile
 from django.core.management.base import BaseCommand
 
 from jobs import demo_files, storage
-from jobs.errors import SourceMissing
 from jobs.models import StoredFile
 
 
@@ -41,7 +40,7 @@ class Command(BaseCommand):
 def _store(file_id: int, name: str, content_type: str, make: Any) -> StoredFile:
     """The file's row; makes and stores the bytes where row or object is missing."""
     file = StoredFile.objects.filter(file_id=file_id).first()
-    if file and _is_stored(file):
+    if file and storage.has(file.key, file.size_bytes):
         return file
     content = make()
     key = f"catalogue/{file_id}/{name}"
@@ -55,10 +54,3 @@ def _store(file_id: int, name: str, content_type: str, make: Any) -> StoredFile:
         "crc32": zlib.crc32(content),
     }
     return StoredFile.objects.update_or_create(file_id=file_id, defaults=described)[0]
-
-
-def _is_stored(file: StoredFile) -> bool:
-    try:
-        return storage.size_of(file.key) == file.size_bytes
-    except SourceMissing:
-        return False

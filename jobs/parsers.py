@@ -1,0 +1,67 @@
+"""How a JSON body is read: bounded, strict, and without a database connection in hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import IO, Any
+
+from django.conf import settings
+from django.http import UnreadablePostError
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
+
+from jobs.patience import give_back_connection
+from jobs.problems import Problem
+
+
+class StrictJSONParser(BaseParser):
+    """Refuses what Python lets pass: a name twice, NaN, half characters, bottomless nests.
+
+    No JSONParser: DRF reads the whole body for one before it asks it.
+    """
+
+    media_type = "application/json"
+    renderer_class = JSONRenderer  # of the browsable API's form
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        give_back_connection()  # a body may come slowly
+        body = _read(stream)
+        try:
+            found = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
+            json.dumps(found, ensure_ascii=False).encode()  # fails on half a surrogate pair
+        except RecursionError as error:
+            raise ParseError("The JSON is nested too deeply.") from error
+        except ValueError as error:  # Unicode errors are, too
+            raise ParseError("The body is not valid JSON.") from error
+        return found
+
+
+def _read(stream: IO[Any]) -> bytes:
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    try:
+        body: bytes = stream.read(most + 1)
+    except UnreadablePostError as error:
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, "slow_body", "The body did not come.") from error
+    if len(body) > most:
+        sentence = f"A body has at most {most:,} bytes."
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", sentence)
+    return body
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name twice")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)

@@ -1,0 +1,144 @@
+"""What is sent by mistake or on purpose, and must be 4xx, never 500."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework.test import APIClient
+
+from jobs.models import DownloadJob
+from tests.factories import JobFactory
+
+INITIATE, CHECK, TOKEN = "/v1/download/initiate", "/v1/download/check", "/v1/auth/token"
+BODIES = {
+    "deep": b'{"file_ids": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "deep objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "surrogate value": rb'{"file_ids": [70000], "name": "\ud800"}',
+    "surrogate name": rb'{"\ud800": 1}',
+    "name twice": b'{"file_ids": [70000], "file_ids": [70001]}',
+    "NaN": b'{"file_ids": [NaN]}',
+    "NUL": b'{"file_ids": [70000], "name": "\\u0000"}',
+    "raw NUL": b'{"file_ids": [70000]}\x00',
+    "not UTF-8": b'{"name": "\xff"}',
+    "nothing in it": b" ",
+    "a number": b"1e999",
+    "a huge number": b'{"file_ids": [' + b"9" * 5_000 + b"]}",
+}
+
+
+def send(client: APIClient, url: str, body: bytes) -> Any:
+    return client.generic("POST", url, body, content_type="application/json")
+
+
+@pytest.mark.parametrize("url", [INITIATE, CHECK, TOKEN])
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_a_body_that_is_no_honest_json_is_400(
+    client_of_alice: APIClient, url: str, body: bytes
+) -> None:
+    response = send(client_of_alice, url, body)
+
+    assert response.status_code == 400
+    assert response["Content-Type"] == "application/problem+json"
+    assert not DownloadJob.objects.exists()
+
+
+def test_a_body_that_is_too_long_is_413(client_of_alice: APIClient) -> None:
+    response = send(client_of_alice, INITIATE, b'{"file_ids": [' + b"70000," * 900_000 + b"1]}")
+
+    assert (response.status_code, response.json()["code"]) == (413, "too_large")
+
+
+def test_only_the_first_wrong_ids_are_told(client_of_alice: APIClient) -> None:
+    response = client_of_alice.post(INITIATE, {"file_ids": ["x"] * 1_000})
+
+    assert len(response.json()["errors"]) == 20
+
+
+def test_the_most_ids_that_are_allowed_are_taken(client_of_alice: APIClient) -> None:
+    response = client_of_alice.post(INITIATE, {"file_ids": list(range(10_000, 110_000))})
+
+    assert response.status_code == 202
+    assert response.json()["totalFileIds"] == 100_000
+
+
+CURSORS = [
+    "p=abc",
+    "p=%00",
+    "p=2020-13-45",
+    "p=99999-01-01",
+    "p=0001-01-01 00:00:00%2B23:59",
+    "o=x",
+]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [f"cursor={base64.b64encode(text.encode()).decode()}" for text in CURSORS]
+    + ["cursor=garbage", "cursor=%00", "limit=0", "limit=-1", "limit=1e9", "limit=abc", "limit=101"]
+    + ["status=%00", "search=%00", "search=" + "x" * 101],
+)
+def test_a_list_query_that_makes_no_sense_is_400(client_of_alice: APIClient, query: str) -> None:
+    response = client_of_alice.get(f"/v1/download/jobs?{query}")
+
+    assert response.status_code == 400
+    assert response["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("query", ["kind=%00", "status__in=%00", "error_code__exact=%00", "q=%00"])
+def test_a_nul_in_an_admin_address_is_400(client: Client, operator: User, query: str) -> None:
+    client.force_login(operator)
+
+    assert client.get(f"/admin/jobs/downloadjob/?{query}").status_code == 400
+
+
+def test_an_admin_action_on_what_is_no_job_says_so(client: Client, operator: User) -> None:
+    client.force_login(operator)
+    chosen = {"action": "cancel_selected", "_selected_action": ["abc"]}
+
+    page = client.post("/admin/jobs/downloadjob/", chosen, follow=True)
+
+    assert "not a download" in page.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi", INITIATE, "/health"])
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PATCH", "BREW"])
+def test_odd_methods_are_no_500(client_of_alice: APIClient, path: str, method: str) -> None:
+    assert client_of_alice.generic(method, path).status_code < 500
+
+
+@pytest.mark.parametrize("accept", ["application/xml", "text/csv", "nonsense", "*/*;q=0"])
+def test_what_cannot_be_spoken_is_406_as_a_problem(client_of_alice: APIClient, accept: str) -> None:
+    response = client_of_alice.get("/v1/download/jobs", headers={"Accept": accept})
+
+    assert response.status_code in (200, 406)
+    if response.status_code == 406:
+        assert response["Content-Type"] == "application/problem+json"
+
+
+def test_somebody_elses_job_can_be_hidden(
+    client_of_alice: APIClient, bob: User, settings: Any
+) -> None:
+    job = JobFactory(owner=bob)
+    settings.HIDE_FOREIGN_JOBS = True
+
+    assert client_of_alice.get(f"/v1/download/status/{job.pk}").status_code == 404
+
+
+def test_a_database_that_is_away_is_503(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import OperationalError
+
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("secret address")
+
+    monkeypatch.setattr("jobs.api.downloads.submit", away)
+
+    response = client_of_alice.post(INITIATE, {"file_ids": [70000]})
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert "secret" not in response.content.decode()
