@@ -1,0 +1,167 @@
+"""`make run`, as somebody types it: the job before your eyes, and nothing left afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from downloads_project.processes import StackError
+from downloads_project.stack import Stack, free_ports
+from tests.live import ROOT, children, until
+
+OF_THE_TESTS = ["DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_BUCKET", "QUEUE", "ENV_FILES"]
+COMMAND = [sys.executable, "-m", "downloads_project.run"]
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in OF_THE_TESTS}
+    return kept | {"STACK_FOLDER": str(folder), "ENV_FILES": str(folder / "env")} | more
+
+
+def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment(folder, **more),
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+def descendants(pid: int) -> list[int]:
+    direct = children(pid)
+    return direct + [further for child in direct for further in descendants(child)]
+
+
+def is_running(pid: int) -> bool:
+    """Not even as a zombie that nobody asked about."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class Serving(NamedTuple):
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> str:
+    return str(next(free_ports(str(tmp_path))))
+
+
+@pytest.fixture
+def serving(tmp_path: Path, port: str) -> Iterator[Serving]:
+    """`make run`, until it serves."""
+    log = tmp_path / "run.log"
+    with log.open("wb") as out:
+        env = environment(tmp_path, PORT=port)
+        process = subprocess.Popen(COMMAND, cwd=ROOT, env=env, stdout=out, stderr=out)
+    try:
+        until(lambda: "Serving until" in log.read_text(), 150, log.read_text)
+        yield Serving(process, log)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(60)
+
+
+def test_it_does_the_main_job_once_and_again_with_its_data_kept(tmp_path: Path, port: str) -> None:
+    first = run(tmp_path, "--once", PORT=port)
+    again = run(tmp_path, "--once", PORT=port)
+
+    for done in (first, again):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("same SHA-256") == 14
+        assert "100%  completed" in done.stdout
+        assert "verified: " in done.stdout
+    assert len(list((tmp_path / "downloads").iterdir())) == 1
+    assert not (tmp_path / "run.json").exists(), "scripts would take it for running"
+
+
+def test_nothing_is_left_when_the_supervisor_is_killed(serving: Serving) -> None:
+    everything = descendants(serving.process.pid)
+    assert len(everything) > 10
+
+    serving.process.kill()
+
+    until(lambda: not any(map(is_running, everything)), 5)
+
+
+def test_a_process_that_dies_is_started_again_and_ctrl_c_ends_all(serving: Serving) -> None:
+    everything = descendants(serving.process.pid)
+    dispatcher = next(
+        pid for pid in everything if b"dispatcher" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+
+    os.kill(dispatcher, signal.SIGKILL)
+    until(lambda: "dispatcher ended" in serving.log.read_text(), 20)
+    everything = descendants(serving.process.pid)
+    serving.process.send_signal(signal.SIGINT)
+
+    assert serving.process.wait(40) == 0
+    assert not any(map(is_running, everything))
+
+
+def test_a_taken_port_is_one_clear_sentence(tmp_path: Path, port: str) -> None:
+    with socket.create_server(("127.0.0.1", int(port))):
+        done = run(tmp_path, "--once", PORT=port)
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"Port {port} is taken. Choose another: make run PORT=8001"
+
+
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("DATABASE_URL", "postgresql://u:secret@127.0.0.1:1/x"),
+        ("REDIS_URL", "redis://:secret@127.0.0.1:1/0"),
+        ("S3_ENDPOINT_URL", "http://127.0.0.1:1"),
+    ],
+)
+def test_a_named_server_that_is_away_is_one_clear_sentence(
+    tmp_path: Path, port: str, variable: str, url: str
+) -> None:
+    done = run(tmp_path, "--once", PORT=port, **{variable: url})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"\nThe server that {variable} names, 127.0.0.1, does not answer")
+    assert "secret" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def stacks(tmp_path: Path) -> Iterator[list[Stack]]:
+    """Two in one folder. Their servers are in the environment, so that they start none."""
+    both = [Stack(tmp_path, durable=False), Stack(tmp_path, durable=False)]
+    yield both
+    for stack in both:
+        stack.stop()
+
+
+def test_a_full_disk_is_one_clear_sentence(
+    stacks: list[Stack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=5_000_000))
+
+    with pytest.raises(StackError, match=r"The disk is nearly full: 5 MB are free in .*\."):
+        stacks[0].start()
+
+
+def test_two_stacks_do_not_share_a_folder(stacks: list[Stack]) -> None:
+    stacks[0].start()
+
+    with pytest.raises(StackError, match="Another stack is running"):
+        stacks[1].start()
