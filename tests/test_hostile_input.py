@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import HttpRequest, UnreadablePostError
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -50,6 +51,19 @@ def test_a_body_that_is_too_long_is_413(client_of_alice: APIClient) -> None:
     response = send(client_of_alice, INITIATE, b'{"file_ids": [' + b"70000," * 900_000 + b"1]}")
 
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
+
+
+def test_a_body_that_does_not_come_is_408(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silence(self: HttpRequest, *args: Any) -> bytes:
+        raise UnreadablePostError("timed out")
+
+    monkeypatch.setattr(HttpRequest, "read", silence)
+
+    response = client_of_alice.post(INITIATE, {"file_ids": [70000]})
+
+    assert (response.status_code, response.json()["code"]) == (408, "slow_body")
 
 
 def test_only_the_first_wrong_ids_are_told(client_of_alice: APIClient) -> None:

@@ -119,8 +119,8 @@ class DownloadJob(models.Model):
             ),
             models.CheckConstraint(
                 name="job_final_has_finished_at",
-                condition=Q(status__in=list(FINAL), finished_at__isnull=False)
-                | Q(status__in=list(ACTIVE), finished_at=None),
+                condition=Q(status__in=sorted(FINAL), finished_at__isnull=False)
+                | Q(status__in=sorted(ACTIVE), finished_at=None),
             ),
             models.CheckConstraint(
                 name="job_progress_is_a_share", condition=Q(progress__gte=0, progress__lte=1)
