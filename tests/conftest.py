@@ -29,18 +29,27 @@ running: list[Stack] = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""}  # no developer's own settings
-    if not hasattr(config, "workerinput"):
+    if not hasattr(config, "workerinput"):  # the workers of xdist inherit it all
+        os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""}  # no developer's own settings
         stack = Stack(Path(tempfile.mkdtemp(prefix="downloads-tests-")), durable=False)
         running.append(stack)
-        os.environ |= stack.start()  # xdist's workers inherit it
-    # Each worker of xdist has a database of its own; give it a bucket and a queue, too.
-    mine = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    os.environ |= {"S3_BUCKET": f"downloads-{mine}", "QUEUE": f"download-jobs-{mine}"}
+        os.environ |= stack.start() | places_of("main")
     os.environ["DJANGO_SETTINGS_MODULE"] = "downloads_project.settings"
     from django.conf import settings
 
     assert settings.ROLE == "command"  # reading one reads all: pytest-django finds them configured
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list[Any]) -> None:
+    """Before a worker starts, because there the settings are read before this file is."""
+    for spec in specs:
+        spec.env |= places_of(spec.id)
+
+
+def places_of(worker: str) -> dict[str, str]:
+    """pytest-django gives each worker a database of its own; these are its bucket and its queue."""
+    return {"S3_BUCKET": f"downloads-{worker}", "QUEUE": f"download-jobs-{worker}"}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
