@@ -107,5 +107,8 @@ def until(answer: Callable[[], Any], seconds: float = 30, why: Callable[[], str]
 
 def children(pid: int) -> list[int]:
     """Process ids of the direct children, from /proc."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return []
     return [int(child) for child in found.split()]

@@ -47,7 +47,7 @@ def is_running(pid: int) -> bool:
     """Not even as a zombie that nobody asked about."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may end between open and read
         return False
 
 
