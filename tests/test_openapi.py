@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from django.test import Client
-from django.urls import URLPattern, get_resolver
+from django.urls import URLPattern
 
 
 @pytest.fixture
@@ -44,4 +44,3 @@ def test_no_address_ends_with_a_slash_outside_the_admin() -> None:
     from jobs.urls import urlpatterns
 
     assert not [url for url in urlpatterns if str(url.pattern).endswith("/")]
-    assert get_resolver()
