@@ -1,0 +1,62 @@
+"""What becomes of somebody who asks a database that says nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def impatient(settings: Any) -> Iterator[None]:
+    settings.DATABASE_WAIT_SECONDS = 0.2
+    yield
+    connection.close()
+
+
+def test_a_query_without_an_answer_ends_and_the_next_one_works(impatient: None) -> None:
+    with connection.cursor() as cursor, pytest.raises(OperationalError):
+        cursor.execute("SELECT pg_sleep(2)")  # silent, as a frozen server is
+
+    connection.close_if_unusable_or_obsolete()
+    with connection.cursor() as cursor:
+        assert cursor.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_another(impatient: None) -> None:
+    with connection.cursor() as cursor:
+        with pytest.raises(OperationalError):
+            cursor.execute("SELECT 'late' FROM pg_sleep(0.4)")
+        time.sleep(0.5)  # now the answer lies in the socket
+
+        with pytest.raises(OperationalError):
+            cursor.execute("SELECT 'next'")
+
+
+def test_a_pool_makes_such_connections_too(settings: Any) -> None:
+    from psycopg_pool import ConnectionPool
+
+    from downloads_project.postgres.connection import ImpatientConnection
+
+    settings.DATABASE_WAIT_SECONDS = 0.2
+    params = connection.get_connection_params()
+    for ours in ("cursor_factory", "context", "prepare_threshold"):
+        params.pop(ours, None)
+    with (
+        ConnectionPool(kwargs=params, connection_class=ImpatientConnection, max_size=4) as pool,
+        ThreadPoolExecutor(4) as threads,
+    ):
+
+        def ask(_: int) -> bool:
+            with pytest.raises(psycopg.OperationalError) as caught, pool.connection() as one:
+                one.execute("SELECT pg_sleep(2)")
+            return one.closed and "time" in str(caught.value).lower()
+
+        assert all(threads.map(ask, range(4)))
