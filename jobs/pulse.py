@@ -1,8 +1,9 @@
 """The heartbeat of one attempt: keeps its lease alive, and stops its builder when it is lost.
 
 Used by runner.py around a build. A thread with a database connection of its own asks each second
-whether the attempt still owns the row; when it does not, or when the time limit is over, the main
-thread gets Interrupted by way of a signal, whatever it is doing: waiting for a socket included.
+whether the attempt still owns the row. An alarm in the main thread looks each second whether that
+thread still hears "yes" and the time limit is not over; else the builder gets Interrupted, whatever
+it is doing: waiting for a socket included. The alarm asks nobody, so nothing that hangs stops it.
 """
 
 from __future__ import annotations
@@ -37,13 +38,14 @@ class Pulse:
         self._message = job.message
         self._told = (0, job.message, time.monotonic())  # what the row says, and since when
         self._confirmed = time.monotonic()
-        self._stop: Interrupted | None = None
+        self._taken_away = False
         self._armed = True
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
     def __enter__(self) -> Pulse:
-        self._old_handler: Any = signal.signal(signal.SIGUSR2, self._interrupt)
+        self._old_handler: Any = signal.signal(signal.SIGALRM, self._on_alarm)
+        signal.setitimer(signal.ITIMER_REAL, settings.BEAT_SECONDS, settings.BEAT_SECONDS)
         self._thread.start()
         return self
 
@@ -54,9 +56,10 @@ class Pulse:
         at: TracebackType | None,
     ) -> None:
         self._armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
         self._over.set()
         self._thread.join(JOIN_SECONDS)  # it may hang in a database that is frozen
-        signal.signal(signal.SIGUSR2, self._old_handler)
+        signal.signal(signal.SIGALRM, self._old_handler)  # last: by default an alarm kills
 
     def say(self, message: str) -> None:
         self._message = message
@@ -68,16 +71,19 @@ class Pulse:
 
     def check(self) -> None:
         """Raises Interrupted if this attempt should stop. Cheap: asks nobody."""
-        if time.monotonic() - self._confirmed > settings.FENCE_SECONDS:
-            self._stop = self._stop or Interrupted(timed_out=False)
-        if self._stop:
-            raise self._stop
+        now = time.monotonic()
+        if now > self._ends:
+            raise Interrupted(timed_out=True)
+        # Unconfirmed for so long, the row may be another's soon: lost, as far as we can know.
+        if self._taken_away or now - self._confirmed > settings.FENCE_SECONDS:
+            raise Interrupted(timed_out=False)
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        # Not on the way out either: `__exit__` must be able to begin.
+    def _on_alarm(self, number: int, frame: FrameType | None) -> None:
+        # Again each second until it is heard: a destructor may swallow one. Not on the way out,
+        # though: `__exit__` must be able to begin.
         leaving = frame is not None and frame.f_code is Pulse.__exit__.__code__
-        if self._stop and self._armed and not leaving:
-            raise self._stop
+        if self._armed and not leaving:
+            self.check()
 
     def _run(self) -> None:
         try:
@@ -85,27 +91,23 @@ class Pulse:
             while not self._over.wait(min(pause, settings.BEAT_SECONDS)):
                 pause *= 2
                 self._look()
-                if self._stop and not self._over.is_set():
-                    # Again each second until it is heard: a destructor may swallow one.
-                    os.kill(os.getpid(), signal.SIGUSR2)
         finally:
             connection.close()
 
     def _look(self) -> None:
-        if time.monotonic() > self._ends:
-            self._stop = self._stop or Interrupted(timed_out=True)
-            return
+        asked = time.monotonic()
         try:
             still_mine = self._beat()
         except Exception:
-            # The row may still be ours; the fence in `check` and the lease bound the doubt.
+            # The row may still be ours; the fence and the lease bound the doubt.
             log.exception("no heartbeat")
             close_old_connections()
-            still_mine = time.monotonic() - self._confirmed < settings.FENCE_SECONDS
-        else:
-            self._confirmed = time.monotonic()
+            return
+        self._confirmed = asked
         if not still_mine:
-            self._stop = self._stop or Interrupted(timed_out=False)
+            self._taken_away = True
+            if not self._over.is_set():
+                os.kill(os.getpid(), signal.SIGALRM)  # the next alarm may be a second away
 
     def _beat(self) -> bool:
         done, message, now = self._done, self._message, time.monotonic()

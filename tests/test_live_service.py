@@ -136,7 +136,7 @@ def test_an_orphaned_pool_process_ends_with_its_worker(live: Live) -> None:
 def test_a_process_that_cannot_be_stopped_is_killed_at_the_hard_limit(live: Live) -> None:
     limits = {"JOB_TIME_LIMIT_SECONDS": "2", "KILL_AFTER_SECONDS": "2", "LEASE_SECONDS": "60"}
     live.start("web", **limits)
-    worker = live.start("worker", **limits, FENCE_SECONDS="45", **slow(1.9))
+    worker = live.start("worker", **limits, FENCE_SECONDS="45", **slow(1))
     job_id = live.initiate(70000)
     live.wait_for(job_id, "processing")
 

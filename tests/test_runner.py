@@ -403,17 +403,47 @@ def test_an_interrupt_on_the_way_out_does_not_leave_the_pulse_running(
     running_job: DownloadJob,
 ) -> None:
     pulse = Pulse(running_job, limit_seconds=60)
-    before = signal.getsignal(signal.SIGUSR2)
+    before = signal.getsignal(signal.SIGALRM)
     pulse.__enter__()
-    pulse._stop = Interrupted(timed_out=False)
+    pulse._ends = 0
 
     # As if the signal came with the first instruction of __exit__, and again inside it.
-    pulse._interrupt(signal.SIGUSR2, FakeFrame(Pulse.__exit__.__code__))  # type: ignore[arg-type]
+    pulse._on_alarm(signal.SIGALRM, FakeFrame(Pulse.__exit__.__code__))  # type: ignore[arg-type]
     pulse.__exit__(None, None, None)
-    pulse._interrupt(signal.SIGUSR2, None)
+    pulse._on_alarm(signal.SIGALRM, None)
 
     assert not pulse._thread.is_alive()
-    assert signal.getsignal(signal.SIGUSR2) == before
+    assert signal.getsignal(signal.SIGALRM) == before
+
+
+def test_a_database_that_hangs_does_not_keep_a_builder_going(
+    job: DownloadJob,
+    build_with: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+) -> None:
+    settings.BEAT_SECONDS, settings.FENCE_SECONDS = 0.05, 0.2
+    thawed, fenced = threading.Event(), []
+
+    def hang(self: DownloadJob, **said: Any) -> bool:
+        return thawed.wait(10)
+
+    def build(params: Any, work: Workspace) -> None:
+        try:
+            threading.Event().wait(10)  # deaf: it never asks its workspace
+        except Interrupted as error:
+            fenced.append(error.timed_out)
+            thawed.set()
+            raise
+
+    monkeypatch.setattr(DownloadJob, "beat", hang)
+    monkeypatch.setattr(DownloadJob, "is_mine", hang)
+    build_with(build)
+
+    job = run(job)
+
+    assert fenced == [False]
+    assert job.status == Status.PROCESSING  # until its lease is over: it may be another's by now
 
 
 @dataclass
