@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -12,7 +13,6 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
 from django.http import (
     Http404,
     HttpRequest,
@@ -32,7 +32,7 @@ from rest_framework.views import exception_handler
 from jobs import storage
 from jobs.errors import StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
-from jobs.patience import give_back_connection
+from jobs.patience import DATABASE_AWAY, give_back_connection
 from jobs.problems import Problem
 from jobs.states import Status
 
@@ -40,7 +40,15 @@ log = structlog.get_logger(__name__)
 
 PROBLEM = "application/problem+json"
 PRIVATE = "private, no-store"
-TITLES = {400: "Not understood", 403: "Not allowed", 404: "Not found", 500: "Something broke"}
+TITLES = {
+    400: "Not understood",
+    403: "Not allowed",
+    404: "Not found",
+    500: "Something broke",
+    503: "Not available right now",
+}
+TRY_AGAIN = "Try again soon."
+SOON = {"Retry-After": "5"}
 FIRST_POLLS_SECONDS = 10  # while a job is this young, a small bundle may be ready any second
 ETAG_SECONDS = 300  # half a presigned address's life: a 304 never keeps a dead one alive
 
@@ -125,14 +133,10 @@ def problem_for(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, StaleJob):
         error = Problem(HTTPStatus.CONFLICT, "conflict", str(error))
     if isinstance(error, StorageUnavailable):
-        error = Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), {"Retry-After": "5"}
-        )
-    if isinstance(error, OperationalError):  # away, or every connection is in use
+        error = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), SOON)
+    if isinstance(error, DATABASE_AWAY):  # or every connection is in use
         log.warning("database", error=repr(error))
-        error = Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "Try again soon.", {"Retry-After": "5"}
-        )
+        error = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN, SOON)
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -217,4 +221,10 @@ def on_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
 
 
 def on_500(request: HttpRequest) -> HttpResponseBase:
+    """Also where a middleware, a session or a template met a database that is away: 503."""
+    if isinstance(error := sys.exception(), DATABASE_AWAY):
+        log.warning("database", error=repr(error))
+        response = for_reader(request, 503, "overloaded", TRY_AGAIN)
+        response["Retry-After"] = SOON["Retry-After"]
+        return response
     return for_reader(request, 500, "internal", "Something went wrong on our side.")

@@ -1,8 +1,11 @@
-"""Waiting without keeping what others need."""
+"""Waiting without keeping what others need, and what is worth waiting for."""
 
 from __future__ import annotations
 
-from django.db import connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
+
+# What Django raises when the database is away, starting, full, locked or read-only for a while.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
 def give_back_connection() -> None:

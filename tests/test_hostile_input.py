@@ -156,3 +156,22 @@ def test_a_database_that_is_away_is_503(
 
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert "secret" not in response.content.decode()
+
+
+def test_a_page_without_its_database_is_503_too(
+    client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import InterfaceError
+
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise InterfaceError("secret address")
+
+    client.force_login(alice)
+    client.raise_request_exception = False
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", away)
+
+    response = client.get("/", headers={"Accept": "text/html"})
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert b"Not available right now" in response.content
+    assert b"secret" not in response.content
