@@ -10,7 +10,8 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from jobs.backoff import delay_seconds
 from jobs.errors import BuildError, Interrupted, SourceMissing, StaleJob, Unexpected
 from jobs.kinds import KINDS, Kind
 from jobs.models import DownloadJob, StoredFile
+from jobs.patience import DATABASE_AWAY
 from jobs.pulse import Pulse
 from jobs.states import Actor, Status
 from jobs.workspace import Source
@@ -30,6 +32,7 @@ from jobs.workspace import Source
 log = structlog.get_logger(__name__)
 
 CLEANUP_SECONDS = 2  # a cancelled builder is gone by then; the dispatcher finds what is left
+INSIST_SECONDS = 0.5  # between two tries to record an outcome
 TIMEOUT = "timeout"
 
 
@@ -77,7 +80,8 @@ def _attempt(job: DownloadJob) -> None:
             _simulate_delay(pulse)
             kind.build(kind.load(job), _Attempt(output, pulse))
             output.finish()
-        job.succeed(_artifact(job, output, kind))
+        artifact = _artifact(job, output, kind)
+        _insist(lambda: job.succeed(artifact))
     except BaseException as error:
         _settle(job, kind, error)  # should this fail too, lease and dispatcher see to the rest
         if not StoredFile.objects.filter(key=key).exists():  # the commit may have got through
@@ -88,21 +92,38 @@ def _attempt(job: DownloadJob) -> None:
 
 def _settle(job: DownloadJob, kind: Kind, error: BaseException) -> None:
     """Turn the end of an attempt into the job's next move; a job that moved on is left alone."""
-    close_old_connections()  # a connection that broke in the attempt must not break this too
-    try:
+    with suppress(StaleJob):
         if isinstance(error, Interrupted):
             if error.timed_out:
-                job.fail(TIMEOUT, _timeout_sentence(kind))
+                _insist(lambda: job.fail(TIMEOUT, _timeout_sentence(kind)))
         elif isinstance(error, BuildError):
-            _give_up(job, error)
+            _insist(lambda: _give_up(job, error))
         elif not isinstance(error, Exception):
-            job.hand_back()
+            close_old_connections()
+            job.hand_back()  # once: the worker has seconds left, and the lease does the same
         elif not isinstance(error, StaleJob):
             log.exception("unexpected error")
-            _give_up(job, Unexpected("Something went wrong on our side."), detail=_trace(error))
-    except StaleJob:
-        log.info("the attempt was taken away")
+            unexpected = Unexpected("Something went wrong on our side.")
+            _insist(lambda: _give_up(job, unexpected, detail=_trace(error)))
     job.refresh_from_db()
+
+
+def _insist(move: Callable[[], None]) -> None:
+    """Make the move through a database that goes away and comes back within a lease.
+
+    Should its first commit have got through, and only the answer be lost, the second raises
+    StaleJob: the outcome is recorded once.
+    """
+    ends = time.monotonic() + settings.LEASE_SECONDS
+    while True:
+        close_old_connections()  # one that broke in the attempt must not break this too
+        try:
+            return move()
+        except DATABASE_AWAY as error:
+            if time.monotonic() > ends:
+                raise  # lease and dispatcher see to the rest
+            log.warning("the outcome cannot be recorded yet", error=repr(error))
+            time.sleep(INSIST_SECONDS)
 
 
 def _give_up(job: DownloadJob, error: BuildError, detail: str = "") -> None:

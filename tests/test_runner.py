@@ -15,7 +15,7 @@ from zipfile import ZipFile
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import OperationalError
+from django.db import InterfaceError, InternalError, OperationalError, transaction
 
 from jobs import kinds, runner, storage
 from jobs.errors import Interrupted, StaleJob, StorageUnavailable
@@ -258,6 +258,48 @@ def test_a_commit_that_got_through_unheard_keeps_its_object(
 
     assert job.status == Status.COMPLETED
     assert storage.size_of(job.artifact.key) == job.artifact.size_bytes
+
+
+@pytest.mark.parametrize("lost", [OperationalError, InterfaceError, InternalError])
+def test_an_outcome_is_recorded_when_the_database_is_back(
+    job: DownloadJob, monkeypatch: pytest.MonkeyPatch, lost: type[Exception]
+) -> None:
+    succeed, asked = DownloadJob.succeed, []
+
+    def away_twice(self: DownloadJob, artifact: StoredFile) -> None:
+        asked.append(artifact)
+        if len(asked) < 3:
+            with transaction.atomic():
+                artifact.save()
+                raise lost("the server is starting")
+        succeed(self, artifact)
+
+    monkeypatch.setattr(DownloadJob, "succeed", away_twice)
+    monkeypatch.setattr(runner, "INSIST_SECONDS", 0)
+
+    run(job)
+
+    assert (job.status, job.attempt, job.failures) == (Status.COMPLETED, 1, 0)
+    assert history(job) == ["claim", "succeed"]
+    assert [file.key for file in job.files.all()] == [job.artifact.key]
+
+
+def test_a_database_that_stays_away_is_not_waited_for_longer_than_a_lease(
+    job: DownloadJob, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    def away(self: DownloadJob, *args: Any, **said: Any) -> None:
+        raise OperationalError("no route")
+
+    monkeypatch.setattr(DownloadJob, "succeed", away)
+    monkeypatch.setattr(DownloadJob, "retry", away)
+    monkeypatch.setattr(runner, "INSIST_SECONDS", 0.05)
+    settings.LEASE_SECONDS = 0.2
+
+    with pytest.raises(OperationalError):
+        run(job)
+
+    job.refresh_from_db()
+    assert job.status == Status.PROCESSING
 
 
 def test_nothing_runs_without_a_claim(job: DownloadJob) -> None:
