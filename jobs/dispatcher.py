@@ -28,6 +28,7 @@ from jobs.states import FINAL, Actor
 log = structlog.get_logger(__name__)
 
 BATCH = 100  # rows a sweep takes at once
+KEY_KEPT = timedelta(hours=24)
 MAX_FAILED = 3  # then the store is away, and the rest would wait for it in vain
 
 
@@ -38,7 +39,7 @@ def run(stop: threading.Event) -> None:
         for sweep in (rescue_silent, ring_due):
             _try(sweep)
         if time.monotonic() >= collect_next:
-            for sweep in (expire_artifacts, collect_garbage, forget_results):
+            for sweep in (expire_artifacts, collect_garbage, forget_results, forget_keys):
                 _try(sweep)
             collect_next = time.monotonic() + settings.COLLECT_EVERY_SECONDS
         stop.wait(settings.DISPATCH_EVERY_SECONDS)
@@ -125,6 +126,12 @@ def forget_results() -> int:
     old = TaskResult.objects.filter(date_done__lt=Now() - settings.CELERY_RESULT_EXPIRES)
     count, _ = TaskResult.objects.filter(pk__in=old.values("pk")[: BATCH * 10]).delete()
     return count
+
+
+def forget_keys() -> int:
+    """Let idempotency keys of another day be used again, a batch at a time; how many."""
+    old = DownloadJob.objects.with_key_since(KEY_KEPT).values("pk")[: BATCH * 10]
+    return DownloadJob.objects.filter(pk__in=old).update(idempotency_key="", request_hash="")
 
 
 def _try(sweep: Callable[[], int]) -> None:

@@ -2,6 +2,8 @@
 
 JobError
 |-- StaleJob                   the row moved on; drop what you were doing
+|-- KeyReused                  an idempotency key came again with another request
+|-- OwnerBusy                  the owner's earlier request is still being recorded; try again
 `-- BuildError                 one attempt failed: a public `code`, and `retryable`
     |-- SourceMissing          a stored file is gone, or was never there
     |-- SourceChanged          a stored file is not the one that was recorded
@@ -19,6 +21,14 @@ class JobError(Exception):
 
 class StaleJob(JobError):
     """The job is no longer in the status or attempt that the caller last saw."""
+
+
+class KeyReused(JobError):
+    """The idempotency key belongs to a request that asked for something else."""
+
+
+class OwnerBusy(JobError):
+    """Another request of this owner holds the lock that submissions are recorded under."""
 
 
 class BuildError(JobError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from jobs import storage
-from jobs.errors import StaleJob, StorageUnavailable
+from jobs.errors import KeyReused, OwnerBusy, StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import DATABASE_AWAY, give_back_connection
 from jobs.problems import Problem
@@ -38,6 +39,7 @@ from jobs.states import Status
 
 log = structlog.get_logger(__name__)
 
+KEY = re.compile(r"[!-~]{1,255}")
 PROBLEM = "application/problem+json"
 PRIVATE = "private, no-store"
 TITLES = {
@@ -62,6 +64,16 @@ def request_id(request: Request | HttpRequest) -> str:
     return str(getattr(request, "request_id", ""))
 
 
+def idempotency_key(request: Request) -> str:
+    """What makes a request that is sent twice count once; empty where the caller has none."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not KEY.fullmatch(key):
+        raise exceptions.ValidationError(
+            {"Idempotency-Key": ["1 to 255 visible characters of ASCII."]}
+        )
+    return key or ""
+
+
 def own_job(request: Request | HttpRequest, job_id: UUID) -> DownloadJob:
     """The caller's job, without its params. 404 when there is none, 403 when it is another's."""
     jobs = DownloadJob.objects.select_related("owner", "artifact").defer("params")
@@ -77,9 +89,11 @@ def status_url(job: DownloadJob) -> str:
     return reverse("status", args=[job.pk])
 
 
-def accepted(job: DownloadJob, body: Any) -> Response:
+def accepted(job: DownloadJob, body: Any, *, is_new: bool = True) -> Response:
     """202: where to poll, and when to begin."""
     headers = {"Location": status_url(job), "Retry-After": "3", "Cache-Control": PRIVATE}
+    if not is_new:
+        headers["Idempotency-Replayed"] = "true"
     return Response(body, status=HTTPStatus.ACCEPTED, headers=headers)
 
 
@@ -130,13 +144,7 @@ def redirect_to_result(job: DownloadJob, method: str) -> HttpResponseRedirect:
 
 def problem_for(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: every error leaves as problem+json; a bug is left to `on_500`."""
-    if isinstance(error, StaleJob):
-        error = Problem(HTTPStatus.CONFLICT, "conflict", str(error))
-    if isinstance(error, StorageUnavailable):
-        error = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), SOON)
-    if isinstance(error, DATABASE_AWAY):  # or every connection is in use
-        log.warning("database", error=repr(error))
-        error = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN, SOON)
+    error = _as_problem(error)
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -149,6 +157,22 @@ def problem_for(error: Exception, context: dict[str, Any]) -> Response | None:
         request.accepted_renderer = JSONRenderer()  # also where the view speaks YAML
         response.content_type = request.accepted_media_type = PROBLEM
     return response
+
+
+def _as_problem(error: Exception) -> Exception:
+    """Our own errors, and the database's, as answers; any other as it is."""
+    if isinstance(error, StaleJob):
+        return Problem(HTTPStatus.CONFLICT, "conflict", str(error))
+    if isinstance(error, OwnerBusy):
+        return Problem(HTTPStatus.CONFLICT, "still_open", str(error), {"Retry-After": "1"})
+    if isinstance(error, KeyReused):
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", str(error))
+    if isinstance(error, StorageUnavailable):
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), SOON)
+    if isinstance(error, DATABASE_AWAY):  # or every connection is in use
+        log.warning("database", error=repr(error))
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN, SOON)
+    return error
 
 
 def _explain(error: Exception) -> tuple[str, str, list[dict[str, str]]]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Sum
 from django.db.models.functions import Now
+from psycopg.errors import LockNotAvailable
 
+from jobs.errors import KeyReused, OwnerBusy
 from jobs.kinds import KINDS, Params, artifact_name, doorbell
 from jobs.models import DownloadJob
 from jobs.queue import ring_after_commit
 from jobs.states import Actor
+
+LOCKS_OF_OWNERS = 1  # the first half of an advisory lock's name; the second is the owner's id
 
 
 def submit(
@@ -24,12 +30,22 @@ def submit(
     name: str = "",
     priority: int = 4,
     request_id: str = "",
-) -> DownloadJob:
-    """Record the job and ring for a worker after the commit.
+    key: str = "",
+) -> tuple[DownloadJob, bool]:
+    """Record the job and ring for a worker after the commit; the job, and whether it is new.
 
-    `params` are already valid for `kind`; serializers.py sees to that.
+    It is not where this owner asked for the same with the same idempotency `key` before. Raises
+    KeyReused where they asked for something else. `params` are already valid for `kind`;
+    serializers.py sees to that.
     """
+    request_hash = _hash(kind, params, name, priority) if key else ""
     with transaction.atomic():
+        if key:
+            _one_at_a_time(owner)
+            if earlier := DownloadJob.objects.filter(owner=owner, idempotency_key=key).first():
+                if earlier.request_hash != request_hash:
+                    raise KeyReused("This Idempotency-Key came with another request before.")
+                return earlier, False
         job = DownloadJob.objects.submit(
             owner=owner,
             kind=kind,
@@ -37,10 +53,30 @@ def submit(
             name=artifact_name(KINDS[kind], name, params),
             priority=priority,
             request_id=request_id,
+            idempotency_key=key,
+            request_hash=request_hash,
             total=_hold_sources(kind, params, owner),
         )
         ring_after_commit(doorbell(job))
-    return job
+    return job, True
+
+
+def _hash(*asked: object) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _one_at_a_time(owner: User) -> None:
+    """Until the transaction ends: a double of a request waits here, and then finds its job.
+
+    Should this process die, Postgres lets go of the lock with the connection.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCKS_OF_OWNERS, owner.pk])
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):  # not within lock_timeout
+            raise OwnerBusy("Another request of yours is still being recorded.") from error
+        raise
 
 
 def resubmit(job: DownloadJob, by: Actor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpResponseRedirect
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import Cursor, CursorPagination
@@ -27,6 +28,7 @@ from jobs.http import (
     PRIVATE,
     accepted,
     caller,
+    idempotency_key,
     own_job,
     redirect_to_result,
     request_id,
@@ -50,6 +52,14 @@ from jobs.submission import resubmit, submit
 LOOK_SECONDS = 0.3  # between two looks at the row while `start` waits
 MAX_WAITING_STARTS = 4  # a process; they hold a thread each, the rest is sent polling at once
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    pattern="^[!-~]{1,255}$",
+    description="Any text of yours, such as a UUID. The same request with the same key within 24 h"
+    " is answered with the job that the first one made, and `Idempotency-Replayed: true`; another"
+    " request with it is 422.",
+)
 BUNDLE = OpenApiExample("Three files", {"file_ids": [70000, 70001, 70002]}, request_only=True)
 QUEUED = OpenApiExample(
     "Queued",
@@ -70,12 +80,14 @@ class Initiate(APIView):
 
     @extend_schema(
         operation_id="initiate",
+        parameters=[IDEMPOTENCY_KEY],
         request=BundleRequest,
         responses={202: AcceptedJob},
         examples=[BUNDLE, QUEUED],
     )
     def post(self, request: Request) -> Response:
-        return accepted_bundle(_submit(request))
+        job, is_new = _submit(request)
+        return accepted(job, AcceptedJob(job).data, is_new=is_new)
 
 
 class Start(APIView):
@@ -85,30 +97,34 @@ class Start(APIView):
 
     @extend_schema(
         operation_id="start",
+        parameters=[IDEMPOTENCY_KEY],
         request=BundleRequest,
         responses={200: JobSerializer, 202: AcceptedJob},
         examples=[BUNDLE, QUEUED],
     )
     def post(self, request: Request) -> Response:
-        job = _submit(request)
+        job, is_new = _submit(request)
         if self.waiting.acquire(blocking=False):
             try:
                 _wait(job)
             finally:
                 self.waiting.release()
-        if not job.is_finished:
-            return accepted_bundle(job)
-        return Response(JobSerializer(job).data, headers={"Cache-Control": PRIVATE})
+        response = accepted(job, AcceptedJob(job).data, is_new=is_new)
+        if job.is_finished:
+            response.status_code, response.data = HTTPStatus.OK, JobSerializer(job).data
+            del response["Retry-After"]
+        return response
 
 
-def _submit(request: Request) -> DownloadJob:
+def _submit(request: Request) -> tuple[DownloadJob, bool]:
     bundle = BundleRequest(data=request.data)
     bundle.is_valid(raise_exception=True)
-    return submit(owner=caller(request), request_id=request_id(request), **bundle.asked())
-
-
-def accepted_bundle(job: DownloadJob) -> Response:
-    return accepted(job, AcceptedJob(job).data)
+    return submit(
+        owner=caller(request),
+        request_id=request_id(request),
+        key=idempotency_key(request),
+        **bundle.asked(),
+    )
 
 
 def _wait(job: DownloadJob) -> None:

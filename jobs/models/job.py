@@ -57,6 +57,10 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
     def to_collect(self) -> Self:
         return self.filter(collect_at__lt=Now()).order_by("collect_at")
 
+    def with_key_since(self, kept: timedelta) -> Self:
+        """Created so long ago that nobody tries the same request again."""
+        return self.filter(~Q(idempotency_key=""), created_at__lt=Now() - kept)
+
     def locked(self) -> Self:
         """Lock the rows; those that somebody else holds are left to them."""
         return self.select_for_update(skip_locked=True, of=("self",))
@@ -72,6 +76,8 @@ class DownloadJob(models.Model):
     params = models.JSONField()
     priority = models.PositiveSmallIntegerField(default=4)  # 9 is the most urgent
     request_id = models.CharField(max_length=64, blank=True)
+    idempotency_key = models.CharField(max_length=255, blank=True)  # the caller's, for a day
+    request_hash = models.CharField(max_length=64, blank=True)  # of what came with the key
 
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     attempt = models.PositiveIntegerField(default=0)  # the run's number, and its fence
@@ -128,6 +134,9 @@ class DownloadJob(models.Model):
             models.CheckConstraint(
                 name="job_priority_in_range", condition=Q(priority__gte=0, priority__lte=9)
             ),
+            models.UniqueConstraint(
+                "owner", "idempotency_key", name="job_once_a_key", condition=~Q(idempotency_key="")
+            ),
         ]
         indexes = [
             models.Index(F("owner"), F("created_at").desc(), F("id"), name="job_of_owner"),
@@ -149,6 +158,9 @@ class DownloadJob(models.Model):
             ),
             models.Index(
                 "collect_at", name="job_to_collect", condition=Q(collect_at__isnull=False)
+            ),
+            models.Index(
+                "created_at", name="job_with_key", condition=~Q(idempotency_key="")
             ),
         ]  # fmt: skip
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 from django.conf import settings
@@ -23,6 +27,7 @@ from jobs.pages.shared import SeeOther, newest, number, page, signed_in
 from jobs.serializers import BundleRequest
 from jobs.submission import submit
 
+ONCE = re.compile("[0-9a-f]{32}")  # what tells one form from the next
 SHOWN = 25  # files on one page
 
 # The words, one on a filter and one on a file, and how its content types begin.
@@ -91,8 +96,22 @@ def ask(request: HttpRequest) -> HttpResponse:
         bundle.is_valid(raise_exception=True)
     except ValidationError as error:
         return _shop(request, request.POST, _errors(error.get_full_details()), status=400)
-    job = submit(owner=caller(request), request_id=request_id(request), **bundle.asked())
+    job, _ = submit(
+        owner=caller(request),
+        request_id=request_id(request),
+        key=_key(request, bundle),
+        **bundle.asked(),
+    )
     return SeeOther(reverse("job-page", args=[job.pk]))
+
+
+def _key(request: HttpRequest, bundle: BundleRequest) -> str:
+    """Two clicks on one form are one zip; other files ticked on the same form are another."""
+    once = request.GET.get("once", "")
+    if not ONCE.fullmatch(once):
+        return ""
+    asked = json.dumps(bundle.asked(), sort_keys=True).encode()
+    return f"page-{once}-{hashlib.sha256(asked).hexdigest()}"
 
 
 def _number_or_dirt(text: str) -> int | str:
@@ -138,6 +157,7 @@ def _shop(
         "types": [ANY_TYPE, *((value, words[0]) for value, words in TYPES.items())],
         "name": given.get("name", ""),
         "errors": errors or {},
+        "once": uuid4().hex,
     }
     return page(request, "jobs/choose.html", context, status)
 
