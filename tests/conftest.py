@@ -1,7 +1,7 @@
 """Fixtures shared by all tests. A fixture returns the plainest valid thing.
 
-The tests run against real servers: a throw-away stack is started here, before Django reads its
-settings, unless DATABASE_URL, REDIS_URL and S3_ENDPOINT_URL name servers to use.
+The tests run against real servers: each process that runs tests starts a throw-away stack of its
+own here, before Django reads its settings. So a test may freeze, kill and restart them.
 """
 
 from __future__ import annotations
@@ -29,33 +29,30 @@ running: list[Stack] = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):  # the workers of xdist inherit it all
-        os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""}  # no developer's own settings
-        stack = Stack(Path(tempfile.mkdtemp(prefix="downloads-tests-")), durable=False)
-        running.append(stack)
-        os.environ |= stack.start() | places_of("main")
+    if config.getoption("numprocesses", None):
+        return  # this process hands the tests out to others
+    for name in ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL"):
+        os.environ.pop(name, None)  # servers that somebody needs
+    os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""}  # no developer's own settings
+    stack = Stack(Path(tempfile.mkdtemp(prefix="downloads-tests-")), durable=False)
+    running.append(stack)
+    os.environ |= stack.start()
     os.environ["DJANGO_SETTINGS_MODULE"] = "downloads_project.settings"
     from django.conf import settings
 
     assert settings.ROLE == "command"  # reading one reads all: pytest-django finds them configured
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_setupnodes(specs: list[Any]) -> None:
-    """Before a worker starts, because there the settings are read before this file is."""
-    for spec in specs:
-        spec.env |= places_of(spec.id)
-
-
-def places_of(worker: str) -> dict[str, str]:
-    """pytest-django gives each worker a database of its own; these are its bucket and its queue."""
-    return {"S3_BUCKET": f"downloads-{worker}", "QUEUE": f"download-jobs-{worker}"}
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
+def pytest_sessionfinish() -> None:
     for stack in running:
         stack.stop()
         shutil.rmtree(stack.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    """The servers of this process' tests."""
+    return running[0]
 
 
 @pytest.fixture(autouse=True)
