@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run dev test check fix lock clean
+.PHONY: help install run dev test faults check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -26,7 +26,10 @@ dev: install  ## the same, reloading when the code changes
 	@$(BIN)/python -m downloads_project.run --reload $(ARGS)
 
 test: install  ## all tests against throw-away servers (ARGS="-k cancel")
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
+
+faults: install  ## break everything, case by case; a table and faults.json (ARGS="-k frozen")
+	@FAULTS_JSON=faults.json $(BIN)/python -m pytest tests/faults --tb=short $(ARGS)
 
 check: install  ## format, lint, types, migrations, settings, layout
 	$(BIN)/ruff format --check .

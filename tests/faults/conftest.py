@@ -1,0 +1,131 @@
+"""The rig of each case, and the table of what held that `make faults` ends with."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from downloads_project.stack import Stack
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from jobs.models import StoredFile
+    from tests.faults.rig import Rig
+
+# What `make faults` names: there the bounds count. Beside other tests they would be noise.
+REPORT = os.environ.get("FAULTS_JSON", "")
+
+
+@pytest.fixture
+def catalogue(bucket: Any, transactional_db: None) -> list[StoredFile]:
+    """Files to ask for; the names of the last four are curses, see sabotage.py."""
+    from tests.factories import store
+
+    contents = {
+        "report.pdf": b"%PDF-1.4 " + b"a" * 20_000,
+        "empty.txt": b"",
+        "film.bin": os.urandom(1_000_000) * 3,
+        "archive.bin": os.urandom(1_000_000) * 40,  # several parts
+    }
+    contents |= dict.fromkeys(["poison.bin", "greedy.bin", "deaf.bin", "buggy.bin"], b"curse")
+    return [store(70000 + n, name, content) for n, (name, content) in enumerate(contents.items())]
+
+
+@pytest.fixture
+def rig(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    stack: Stack,
+    alice: User,
+    catalogue: list[StoredFile],
+) -> Iterator[Rig]:
+    """Nothing runs yet but the servers; signed in as Alice."""
+    from tests.faults.rig import Rig
+
+    rig = Rig(tmp_path, stack, {})
+    rig.sign_in(alice)
+    try:
+        yield rig
+    finally:
+        rig.stop()
+    request.node.user_properties.append(("done", " ".join(request.function.__doc__.split())))
+    for figure in rig.figures:
+        request.node.user_properties.append(("figure", vars(figure)))
+    over = [f for f in rig.figures if f.bound is not None and f.value > f.bound]
+    assert not (REPORT and over), f"over the bound: {over}"
+    assert rig.was_judged, "a case ends with rig.judge()"
+
+
+@pytest.fixture
+def service(rig: Rig) -> Rig:
+    """Web and dispatcher run; a case starts the workers it wants."""
+    rig.start("dispatcher")
+    rig.start("web")
+    return rig
+
+
+class Table:
+    """One row a case, from the reports of whichever processes ran them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        case = report.nodeid.rpartition("::")[2].removeprefix("test_")
+        told = {"case": case, "done": "", "held": True, "figures": [], "seconds": 0.0}
+        row = self.rows.setdefault(case, told)
+        row["held"] &= report.passed
+        row["seconds"] = round(row["seconds"] + report.duration, 1)
+        if report.when == "teardown":
+            row["done"] = dict(report.user_properties).get("done", "")
+            row["figures"] = [value for name, value in report.user_properties if name == "figure"]
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.rows:
+            return
+        terminalreporter.section("faults")
+        for row in sorted(self.rows.values(), key=lambda row: str(row["case"])):
+            terminalreporter.line(_line(row))
+        held = sum(row["held"] for row in self.rows.values())
+        terminalreporter.line(f"\n{held} of {len(self.rows)} cases held")
+        Path(REPORT).write_text(json.dumps(list(map(_flat, self.rows.values())), indent=1) + "\n")
+
+
+def _line(row: dict[str, Any]) -> str:
+    figures = [_told(figure) for figure in row["figures"]]
+    held = "held  " if row["held"] else "FAILED"
+    told = f"{held} {row['case']:<50} {row['seconds']:>6.1f} s  {'; '.join(figures)}"
+    return f"{told}\n       {row['done']}"
+
+
+def _told(figure: dict[str, Any]) -> str:
+    bound = "" if figure["bound"] is None else f" (at most {figure['bound']})"
+    return f"{figure['what']} {figure['value']} {figure['unit']}{bound}"
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """The first figure is the case's; the rest goes along."""
+    first = row["figures"][0] if row["figures"] else {"what": None, "value": None, "bound": None}
+    return {
+        "case": row["case"],
+        "done": row["done"],
+        "held": row["held"],
+        "figure": first["value"],
+        "what": first["what"],
+        "bound": first["bound"],
+        "figures": row["figures"],
+        "seconds": row["seconds"],
+    }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if REPORT and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Table(), "faults")

@@ -1,0 +1,297 @@
+"""The service on servers of its own, with a line to each that can be cut, and a judge at the end.
+
+A case breaks something, drives the public API, and calls `rig.judge()`, which looks at every job
+that was answered with 202. It reads rows and objects itself: the API alone could lie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from zipfile import ZipFile
+
+import redis
+import requests
+from django.db import connection
+
+from downloads_project.processes import Process
+from downloads_project.stack import Stack
+from jobs import storage
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import FINAL, Status
+from tests.faults.proxy import Proxy
+from tests.live import Live, children, until
+
+# Collect at once and once more soon, so that what a case leaves behind is seen by its end.
+RIG_CLOCKS = {
+    "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+    "COLLECT_EVERY_SECONDS": "0.5",
+    "COLLECT_AGAIN_SECONDS": "1",
+}
+OUTCOMES = {"succeed", "retry", "fail", "hand_back", "rescue", "cancel"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Something measured: `value` must not be more than `bound`."""
+
+    what: str
+    value: float
+    bound: float | None
+    unit: str
+
+
+class Rig(Live):
+    def __init__(self, folder: Path, stack: Stack, env: dict[str, str]) -> None:
+        self.servers = {server.name: server for server in stack.processes}
+        self.lines: dict[str, Proxy] = {}
+        urls = {
+            "DATABASE_URL": self._line("Postgres", _test_database()),
+            "REDIS_URL": self._line("Redis", os.environ["REDIS_URL"].rpartition("/")[0] + "/1"),
+            "S3_ENDPOINT_URL": self._line("S3", os.environ["S3_ENDPOINT_URL"]),
+            "S3_PUBLIC_ENDPOINT_URL": os.environ["S3_ENDPOINT_URL"],
+        }
+        super().__init__(folder, RIG_CLOCKS | {"SABOTAGE_FOLDER": str(folder)} | urls | env)
+        self.redis = redis.Redis.from_url(
+            os.environ["REDIS_URL"].rpartition("/")[0] + "/1", socket_timeout=5
+        )
+        self.redis.flushdb()
+        self.accepted: dict[str, list[int]] = {}  # job id -> the file ids asked for
+        self.answers: Counter[int] = Counter()
+        self.posts_seconds: list[float] = []
+        self.figures: list[Figure] = []
+        self.was_judged = False
+
+    def _line(self, name: str, url: str) -> str:
+        """The URL that leads through a proxy to the same place."""
+        parts = urlsplit(url)
+        self.lines[name] = proxy = Proxy(parts.port or 0)
+        place = parts.netloc.rpartition(":")[0]
+        return urlunsplit(parts._replace(netloc=f"{place}:{proxy.port}"))
+
+    # What clients do
+
+    def post(self, *file_ids: int, key: str = "", path: str = "initiate") -> requests.Response:
+        """POST; remembers the answer. Raises what requests raises when there is none."""
+        began = time.monotonic()
+        answer = self.session.post(
+            f"{self.url}/v1/download/{path}",
+            json={"file_ids": list(file_ids)},
+            headers={"Idempotency-Key": key} if key else {},
+            timeout=30,
+        )
+        self.posts_seconds.append(time.monotonic() - began)
+        self.answers[answer.status_code] += 1
+        if answer.status_code == 202:
+            self.accepted[answer.json()["jobId"]] = list(file_ids)
+        return answer
+
+    def initiate(self, *file_ids: int, **fields: Any) -> str:
+        answer = self.post(*file_ids)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["jobId"])
+
+    def cancel(self, job_id: str) -> int:
+        answer = self.session.delete(f"{self.url}/v1/download/{job_id}", timeout=30)
+        self.answers[answer.status_code] += 1
+        return answer.status_code
+
+    # What breaks
+
+    def worker(self, **env: str) -> Process:
+        return self.start("worker", **env)
+
+    def kill(self, process: Process) -> None:
+        """As the power going: the process and everything it started, at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(process.popen.pid, signal.SIGKILL)
+        process.popen.wait()
+
+    def freeze(self, process: Process) -> None:
+        connection.close()  # ours would hang, too, if it is Postgres
+        signal_all(process.popen.pid, signal.SIGSTOP)
+
+    def thaw(self, process: Process) -> None:
+        signal_all(process.popen.pid, signal.SIGCONT)
+
+    def restart(self, name: str, down_seconds: float = 0, *, stop: int = signal.SIGKILL) -> None:
+        """One of the servers goes and comes back, with what it had on disk."""
+        self.take_down(name, stop=stop)
+        time.sleep(down_seconds)
+        self.bring_up(name)
+
+    def take_down(self, name: str, *, stop: int = signal.SIGKILL) -> None:
+        server = self.servers[name]
+        connection.close()
+        if stop == signal.SIGKILL:
+            self.kill(server)
+        else:
+            server.popen.send_signal(stop)
+            server.popen.wait(30)
+
+    def bring_up(self, name: str) -> None:
+        server = self.servers[name]
+
+        def answers() -> bool:
+            if not server.is_alive:  # Postgres waits for what the last one left to end
+                server.start()
+                time.sleep(0.5)
+            return server.is_alive and self.answers_us(name)
+
+        server.start()
+        until(answers, 60, lambda: server.log.read_text(errors="replace")[-2000:])
+
+    def answers_us(self, name: str) -> bool:
+        try:
+            if name == "Postgres":
+                connection.close()
+                connection.ensure_connection()
+            elif name == "Redis":
+                self.redis.ping()
+            else:
+                storage.ping()
+        except Exception:
+            return False
+        return True
+
+    # What is measured and judged
+
+    def figure(self, what: str, value: float, *, bound: float | None, unit: str = "s") -> None:
+        self.figures.append(Figure(what, round(value, 3), bound, unit))
+
+    def figure_of_posts(self, bound: float) -> None:
+        self.figure("slowest POST", max(self.posts_seconds), bound=bound)
+
+    def timed(self, reached: Callable[[], Any], seconds: float = 60) -> float:
+        """How long until it was true."""
+        began = time.monotonic()
+        until(reached, seconds, self.logs)
+        return time.monotonic() - began
+
+    def statuses(self, job_ids: Iterable[str] | None = None) -> Counter[str]:
+        wanted = DownloadJob.objects.filter(pk__in=list(job_ids or self.accepted))
+        return Counter(wanted.values_list("status", flat=True))
+
+    def all_final(self, job_ids: Iterable[str] | None = None) -> bool:
+        return set(self.statuses(job_ids)) <= FINAL
+
+    def judge(self, within: float = 60, *, outcomes: set[str] | None = None) -> None:
+        """Every job that was accepted: I1 to I5. See the docstring of each check."""
+        until(self.all_final, within, lambda: f"{self.statuses()}\n{self.logs()}")
+        for job_id in self.accepted:  # the API says what the rows say
+            assert self.status(job_id)["status"] in (outcomes or {"completed"}), self.story(job_id)
+        until(lambda: not self._to_collect(), 30, lambda: f"not collected\n{self.logs()}")
+        jobs = DownloadJob.objects.filter(pk__in=list(self.accepted))
+        assert len(jobs) == len(self.accepted)
+        for job in jobs.select_related("artifact").prefetch_related("events", "files"):
+            assert_one_object(job, self.accepted[str(job.pk)])
+            assert_true_story(job)
+        assert not any(status == 500 for status in self.answers), self.logs()
+        for web in (process for process in self.processes if process.name == "web"):
+            assert '" 500 ' not in web.log.read_text(errors="replace"), self.logs()
+        self.was_judged = True
+
+    def _to_collect(self) -> bool:
+        looked_at_twice = DownloadJob.objects.filter(collect_at=None)
+        return DownloadJob.objects.exclude(pk__in=looked_at_twice.values("pk")).exists()
+
+    def story(self, job_id: str) -> list[str]:
+        job = DownloadJob.objects.get(pk=job_id)
+        lines = ([line.event, line.attempt, line.code, line.by] for line in job.events.all())
+        return [" ".join(str(word) for word in words if word != "") for words in lines]
+
+    def stop(self) -> None:
+        for server in self.servers.values():
+            self.thaw(server)
+        for line in self.lines.values():
+            line.pass_on()
+        super().stop()
+        for line in self.lines.values():
+            line.close()
+        self.redis.close()
+        self.session.close()
+
+
+def slow(seconds: float) -> dict[str, str]:
+    """The environment of a worker whose jobs take that long."""
+    return {"SIMULATED_DELAY_SECONDS": f"{seconds},{seconds}"}
+
+
+def signal_all(pid: int, number: signal.Signals) -> None:
+    """The process and all below it; Postgres' backends are in groups of their own."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+    for child in children(pid):
+        signal_all(child, number)
+
+
+def assert_one_object(job: DownloadJob, file_ids: list[int]) -> None:
+    """I2: the finished job has its artifact, byte for byte, and nothing else is in its folder."""
+    bucket = storage.bucket()
+    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=job.folder)
+    keys = [item["Key"] for item in found.get("Contents", [])]
+    assert keys == [file.key for file in job.files.all()], f"{job.pk}: {keys}"
+    assert not list(storage.open_uploads(job.folder)), f"{job.pk} left an open upload"
+    if job.status != Status.COMPLETED:
+        return
+    assert job.artifact is not None
+    assert [job.artifact.key] == keys
+    content = b"".join(storage.read(job.artifact.key))
+    assert hashlib.sha256(content).hexdigest() == job.artifact.sha256
+    with ZipFile(io.BytesIO(content)) as archive:
+        inside = [hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()]
+    hashes = dict(StoredFile.objects.values_list("file_id", "sha256"))
+    assert inside == [hashes[file_id] for file_id in dict.fromkeys(file_ids)]
+
+
+def assert_true_story(job: DownloadJob) -> None:
+    """I3, I4: each attempt has one claim and one outcome, in order, and the last one is told."""
+    lines = [(line.event, line.attempt) for line in job.events.all()]
+    assert lines[0] == ("submit", 0), lines
+    claims = [attempt for event, attempt in lines if event == "claim"]
+    assert claims == list(range(1, job.attempt + 1)), lines
+    for attempt in claims:
+        ended = [event for event, of in lines if of == attempt and event in OUTCOMES]
+        # A job that is cancelled or fails while it waits again belongs to its last attempt, too.
+        assert len(ended) == 1 or ended[1:] in (["cancel"], ["fail"]), lines
+    last = {"completed": "succeed", "failed": "fail", "cancelled": "cancel", "expired": "expire"}
+    assert lines[-1][0] == last[job.status], lines
+    finals = [event for event, _ in lines if event in ("succeed", "fail", "cancel")]
+    requeues = [event for event, _ in lines if event == "requeue"]
+    assert len(finals) == 1 + len(requeues), lines
+
+
+def _test_database() -> str:
+    return os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{connection.settings_dict['NAME']}"
+
+
+def together(*acts: Callable[[], Any]) -> list[Any]:
+    """Run them in threads that set off at the same moment; what each returned or raised."""
+    barrier, results = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def run(n: int) -> None:
+        barrier.wait()
+        try:
+            results[n] = acts[n]()
+        except Exception as error:
+            results[n] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[n]) for n in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

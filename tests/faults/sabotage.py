@@ -1,0 +1,164 @@
+"""Deaths and stubbornness at a chosen place, for the processes that a case starts.
+
+A Django app of the test settings. `SABOTAGE=die_after_claim` in a process' environment wraps the
+function concerned when Django is ready. What has `_once` happens once for the whole case: the
+first process to get there makes a file in SABOTAGE_FOLDER. Builders are wrapped always; the
+name of a source says what befalls them.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+
+MEMORY_LEFT_BYTES = 256 * 1024 * 1024
+
+
+class Sabotage(AppConfig):
+    name = "tests.faults.sabotage"
+    label = "sabotage"
+
+    def ready(self) -> None:
+        from jobs import kinds
+
+        bundle = kinds.KINDS["bundle"]
+        kinds.KINDS["bundle"] = replace(bundle, build=_cursed(bundle.build))
+        for name in filter(None, os.environ.get("SABOTAGE", "").split(",")):
+            SABOTAGES[name]()
+
+
+def die_before_publish() -> None:
+    """The request's process ends between the commit and the doorbell; nobody is answered."""
+    from jobs.queue import _Publisher
+
+    _before(_Publisher, "put", _die_once)
+
+
+def die_after_claim() -> None:
+    from jobs.models import DownloadJob
+
+    _after(DownloadJob, "claim", _die_once)
+
+
+def die_before_success() -> None:
+    """The artifact is stored, whole; no row says so."""
+    from jobs.models import DownloadJob
+
+    _before(DownloadJob, "succeed", _die_once)
+
+
+def die_after_success() -> None:
+    """The row says so; Celery does not know."""
+    from jobs.models import DownloadJob
+
+    _after(DownloadJob, "succeed", _die_once)
+
+
+def die_while_collecting() -> None:
+    from jobs import storage
+
+    _after(storage, "delete_all_but", _die_once)
+
+
+def slow_commit() -> None:
+    """Half a second between the lookup of an idempotency key and the insert."""
+    from jobs.models.job import JobQuerySet
+
+    _before(JobQuerySet, "submit", lambda: time.sleep(0.5))
+
+
+SABOTAGES: dict[str, Callable[[], None]] = {
+    call.__name__: call
+    for call in (
+        die_before_publish,
+        die_after_claim,
+        die_before_success,
+        die_after_success,
+        die_while_collecting,
+        slow_commit,
+    )
+}
+
+
+def _die_once() -> None:
+    flag = Path(os.environ["SABOTAGE_FOLDER"]) / "died"
+    try:
+        flag.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os._exit(9)
+
+
+def _before(owner: Any, name: str, act: Callable[[], None]) -> None:
+    original = getattr(owner, name)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        act()
+        return original(*args, **kwargs)
+
+    setattr(owner, name, wrapped)
+
+
+def _after(owner: Any, name: str, act: Callable[[], None]) -> None:
+    original = getattr(owner, name)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        answer = original(*args, **kwargs)
+        act()
+        return answer
+
+    setattr(owner, name, wrapped)
+
+
+def _cursed(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    def wrapped(params: Any, work: Any) -> None:
+        for source in params.sources:
+            if curse := CURSES.get(source.name):
+                curse()
+        build(params, work)
+
+    return wrapped
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _use_up_memory() -> None:
+    """A real MemoryError: the kernel refuses this process more."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    unlimited = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_LEFT_BYTES, unlimited[1]))
+    try:
+        bytearray(4 * MEMORY_LEFT_BYTES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, unlimited)
+
+
+def _turn_deaf() -> None:
+    """Swallow every interrupt, as a loop in C would."""
+    while True:
+        try:
+            time.sleep(1)
+        except BaseException:
+            continue
+
+
+def _raise() -> None:
+    raise ZeroDivisionError("a bug in a builder, with a \0 in its text")
+
+
+CURSES = {
+    "poison.bin": _kill,
+    "greedy.bin": _use_up_memory,
+    "deaf.bin": _turn_deaf,
+    "buggy.bin": _raise,
+}
