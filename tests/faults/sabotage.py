@@ -120,9 +120,12 @@ def _after(owner: Any, name: str, act: Callable[[], None]) -> None:
 
 def _cursed(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     def wrapped(params: Any, work: Any) -> None:
+        is_first = "/1/" in work.output.key
         for source in params.sources:
             if curse := CURSES.get(source.name):
                 curse()
+            if is_first and source.name == "greedy.bin":
+                _use_up_memory()
         build(params, work)
 
     return wrapped
@@ -158,7 +161,6 @@ def _raise() -> None:
 
 CURSES = {
     "poison.bin": _kill,
-    "greedy.bin": _use_up_memory,
     "deaf.bin": _turn_deaf,
     "buggy.bin": _raise,
 }

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import time
+from pathlib import Path
 
+import pytest
+
+from downloads_project.processes import Process
 from jobs.models import DownloadJob
+from jobs.states import Status
 from tests.faults.rig import Rig, slow
 from tests.live import children
 
@@ -39,3 +46,284 @@ def test_poison_job(service: Rig) -> None:
     assert job["errorCode"] == "worker_lost"
     service.figure("runs of the poison", job["attempts"], bound=3, unit="runs")
     assert service.statuses(healthy) == {"completed": 5}
+
+
+def test_worker_killed(service: Rig) -> None:
+    """SIGKILL to a whole worker, four jobs in its hands; another one is idle."""
+    doomed = service.worker(**slow(30))
+    ids = [service.initiate(70000) for _ in range(4)]
+    service.wait_for(ids[0], "processing")
+    service.wait_for(ids[1], "processing")
+
+    service.kill(doomed)
+    service.worker()
+    again = DownloadJob.objects.filter(attempt=2)
+    service.figure("until its jobs were claimed again", service.timed(again.exists), bound=10)
+
+    service.judge()
+
+
+@pytest.mark.long
+def test_main_process_killed(service: Rig) -> None:
+    """SIGKILL to a worker's main process only; its pool processes are orphans."""
+    worker = service.worker(**slow(30))
+    job_id = service.initiate(70000)
+    service.wait_for(job_id, "processing")
+    pool = children(worker.popen.pid)
+
+    os.kill(worker.popen.pid, signal.SIGKILL)
+    ended = service.timed(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pool), 10)
+    service.figure("until the orphans ended", ended, bound=2)
+
+    service.worker()
+    service.judge()
+
+
+@pytest.mark.long
+def test_main_process_frozen(service: Rig) -> None:
+    """A worker's main process stops; its pool processes go on, and another worker runs."""
+    worker = service.worker(**slow(6))
+    ids = [service.initiate(70000) for _ in range(2)]
+    for job_id in ids:
+        service.wait_for(job_id, "processing")
+
+    os.kill(worker.popen.pid, signal.SIGSTOP)
+    other = service.worker()
+    ids += [service.initiate(70000) for _ in range(10)]
+    service.figure("until all was done", service.timed(service.all_final), bound=20)
+    os.kill(worker.popen.pid, signal.SIGCONT)
+
+    service.judge()
+    assert other.is_alive
+    assert DownloadJob.objects.get(pk=ids[0]).attempt == 1  # its pulse is its own
+
+
+def test_worker_told_to_stop(service: Rig) -> None:
+    """SIGTERM to a worker that has two seconds, with a job that takes a minute."""
+    worker = service.worker(**slow(60))
+    job_id = service.initiate(70000)
+    service.wait_for(job_id, "processing")
+
+    worker.popen.send_signal(signal.SIGTERM)
+    service.figure("until it ended", service.timed(lambda: not worker.is_alive), bound=8)
+    assert service.story(job_id)[-1] == "hand_back 1 worker"
+    service.worker()
+
+    service.judge()
+    job = DownloadJob.objects.get(pk=job_id)
+    assert (job.attempt, job.losses, job.failures) == (2, 0, 0)
+
+
+def test_short_job_when_told_to_stop(service: Rig) -> None:
+    """SIGTERM to a worker that has two seconds, with a job that takes one."""
+    worker = service.worker(**slow(1))
+    job_id = service.initiate(70000)
+    service.wait_for(job_id, "processing")
+
+    worker.popen.send_signal(signal.SIGTERM)
+    service.figure("until it ended", service.timed(lambda: not worker.is_alive), bound=8)
+
+    service.judge()
+    assert DownloadJob.objects.get(pk=job_id).attempt == 1
+
+
+@pytest.mark.long
+def test_rolling_restart(service: Rig) -> None:
+    """Three workers are stopped and replaced one after the other under 150 jobs."""
+    workers = [service.worker(**slow(0.3)) for _ in range(3)]
+    ids = [service.initiate(70000, 70001) for _ in range(150)]
+    service.wait_for(ids[0], "completed")
+
+    for old in workers:
+        old.popen.send_signal(signal.SIGTERM)
+        old.popen.wait(30)
+        service.worker(**slow(0.3))
+
+    service.judge(within=120)
+    jobs = DownloadJob.objects.filter(pk__in=ids)
+    extra = sum(jobs.values_list("attempt", flat=True)) - len(ids)
+    service.figure("attempts more than jobs", extra, bound=15, unit="of 150")
+    assert not jobs.filter(losses__gt=0).exists()
+
+
+@pytest.mark.long
+def test_impatient_deploy(service: Rig) -> None:
+    """SIGTERM to a worker, and SIGKILL half a second later, three times over."""
+    ids = [service.initiate(70000) for _ in range(12)]
+    for _ in range(2):
+        worker = service.worker(**slow(3))
+        service.timed(lambda: DownloadJob.objects.filter(status=Status.PROCESSING).exists())
+        worker.popen.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        service.kill(worker)
+    service.worker()
+
+    service.figure("until all was done", service.timed(service.all_final), bound=30)
+    service.judge()
+    assert max(DownloadJob.objects.get(pk=job_id).losses for job_id in ids) <= 2
+
+
+def test_zombie_worker(service: Rig) -> None:
+    """A worker is frozen past its lease while another does its job, and then wakes."""
+    zombie = service.worker(**slow(5))
+    job_id = service.initiate(70000)
+    service.wait_for(job_id, "processing")
+
+    service.freeze(zombie)
+    service.worker()
+    service.figure(
+        "until another had done it",
+        service.timed(lambda: service.status(job_id)["status"] == "completed"),
+        bound=15,
+    )
+    version = DownloadJob.objects.get(pk=job_id).version
+    service.thaw(zombie)
+    time.sleep(4)  # what the zombie would do, it would do now
+
+    service.judge()
+    assert DownloadJob.objects.get(pk=job_id).version == version
+
+
+LIMITS = {"JOB_TIME_LIMIT_SECONDS": "2", "KILL_AFTER_SECONDS": "2"}
+
+
+def start_limited(rig: Rig, **env: str) -> Process:
+    """The limit goes with the doorbell, so all processes are told."""
+    patient = LIMITS | {"LEASE_SECONDS": "60", "FENCE_SECONDS": "45"}
+    rig.start("dispatcher", **patient)
+    rig.start("web", **patient)
+    return rig.worker(**patient | env)
+
+
+@pytest.mark.long
+def test_frozen_pool_process(rig: Rig) -> None:
+    """Pool processes are stopped, hear no interrupt and beat no more; the lease is long."""
+    worker = start_limited(rig, **slow(1))
+    job_id = rig.initiate(70000)
+    rig.wait_for(job_id, "processing")
+
+    for child in children(worker.popen.pid):
+        os.kill(child, signal.SIGSTOP)
+    rig.figure("until it failed", rig.timed(lambda: rig.all_final()), bound=8)
+    rig.initiate(70000)
+
+    rig.judge(outcomes={"completed", "failed"})
+    assert rig.status(job_id)["errorCode"] == "timeout"
+
+
+def test_time_limit(rig: Rig) -> None:
+    """A job that would take a minute, where two seconds are allowed."""
+    start_limited(rig, **slow(60))
+    job_id = rig.initiate(70000)
+    rig.wait_for(job_id, "processing")
+
+    rig.figure("until it was stopped", rig.timed(rig.all_final), bound=5)
+
+    rig.judge(outcomes={"failed"})
+    assert rig.story(job_id)[-1] == "fail 1 timeout worker"
+
+
+@pytest.mark.long
+def test_deaf_builder(rig: Rig) -> None:
+    """A builder swallows every interrupt, as a loop in C would; two seconds are allowed."""
+    worker = start_limited(rig)
+    deaf = rig.initiate(70006)
+    rig.wait_for(deaf, "processing")
+
+    rig.figure("until it was killed", rig.timed(rig.all_final), bound=8)
+    rig.initiate(70000)
+
+    rig.judge(outcomes={"completed", "failed"})
+    assert rig.story(deaf) == ["submit 0 owner", "claim 1 worker", "fail 1 timeout worker"]
+    assert worker.is_alive
+
+
+@pytest.mark.long
+def test_out_of_memory(service: Rig) -> None:
+    """The kernel refuses a builder more memory, at its first attempt."""
+    worker = service.worker()
+    job_id = service.initiate(70005, 70000)
+
+    service.figure("until it was done", service.timed(service.all_final), bound=20)
+
+    service.judge()
+    assert "retry 1 unexpected worker" in service.story(job_id)
+    assert "MemoryError" in DownloadJob.objects.get(pk=job_id).events.get(event="retry").detail
+    assert worker.is_alive
+
+
+@pytest.mark.long
+def test_bug_in_a_builder(service: Rig) -> None:
+    """A builder raises what nobody thought of, each time; the others' jobs go on."""
+    service.worker()
+    buggy = service.initiate(70007)
+    healthy = [service.initiate(70000) for _ in range(3)]
+
+    service.judge(within=120, outcomes={"completed", "failed"})
+
+    job = DownloadJob.objects.get(pk=buggy)
+    assert service.statuses(healthy) == {"completed": 3}
+    assert service.status(buggy)["errorCode"] == "unexpected"
+    assert job.events.filter(detail__contains="ZeroDivisionError").count() == 4
+    service.figure("attempts", job.attempt, bound=4, unit="attempts")
+
+
+def test_cancel_before_any_worker(service: Rig) -> None:
+    """Twenty jobs are cancelled while no worker runs; then one starts."""
+    ids = [service.initiate(70000) for _ in range(20)]
+    assert [service.cancel(job_id) for job_id in ids] == [200] * 20
+    later = service.initiate(70000)
+
+    service.worker()
+    service.wait_for(later, "completed")
+
+    service.judge(outcomes={"cancelled", "completed"})
+    claimed = DownloadJob.objects.filter(pk__in=ids, attempt__gt=0).count()
+    service.figure("claims of cancelled jobs", claimed, bound=0, unit="claims")
+
+
+def test_cancel_while_it_uploads(service: Rig) -> None:
+    """A job of 40 MB is cancelled while its parts are on a slow line to the file store."""
+    worker = service.worker()
+    service.lines["S3"].throttle(2_000_000)
+    job_id = service.initiate(70003)
+    service.timed(lambda: service.status(job_id)["done"] > 4_000_000)
+
+    assert service.cancel(job_id) == 200
+    stopped = service.timed(lambda: "status=cancelled" in worker.log.read_text())
+    service.figure("until the builder had stopped", stopped, bound=4)
+    service.lines["S3"].pass_on()
+
+    service.judge(outcomes={"cancelled"})
+
+
+@pytest.mark.long
+def test_no_room_for_logs(service: Rig) -> None:
+    """The disk that a worker logs to is full: each write to a file is refused."""
+    worker = service.worker()
+    service.wait_for(service.initiate(70000), "completed")
+    size = worker.log.stat().st_size
+    for pid in [worker.popen.pid, *children(worker.popen.pid)]:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+
+    for _ in range(10):
+        service.initiate(70000)
+    service.figure("until all was done", service.timed(service.all_final), bound=20)
+
+    service.judge()
+    assert worker.log.stat().st_size == size, "it could write"
+
+
+@pytest.mark.long
+def test_pool_processes_wear_out(service: Rig) -> None:
+    """More jobs than two pool processes may run before they are replaced."""
+    worker = service.worker()
+    before = set(children(worker.popen.pid))
+
+    for _ in range(230):
+        service.initiate(70001)
+    service.figure("until all was done", service.timed(service.all_final, 120), bound=None)
+
+    service.judge()
+    assert not before & set(children(worker.popen.pid))
+    assert not DownloadJob.objects.filter(attempt__gt=1).exists()
