@@ -1,0 +1,9 @@
+"""System checks: what does not fit together is found at start, not at 3 am.
+
+Importing registers them. An Error means that the service would lose work or serve nobody; a
+Warning that it works otherwise than its settings say.
+"""
+
+from jobs.checks import settings_agree, store_address
+
+__all__ = ["settings_agree", "store_address"]
