@@ -17,6 +17,7 @@ from django.conf import settings
 from kombu import Queue
 
 from downloads_project import logs
+from downloads_project.preflight import contradictions
 from downloads_project.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
@@ -70,6 +71,14 @@ app.autodiscover_tasks()
 @signals.setup_logging.connect
 def _use_our_logs(**kwargs: Any) -> None:
     logs.configure(settings.LOGGING)
+
+
+@signals.worker_init.connect
+def _refuses_contradictions(**kwargs: Any) -> None:
+    if found := contradictions():
+        for sentence in found:
+            structlog.get_logger(__name__).critical(sentence)
+        raise SystemExit(1)
 
 
 @signals.worker_init.connect

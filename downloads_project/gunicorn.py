@@ -1,6 +1,7 @@
 """How the web process is run: `ROLE=web gunicorn -c python:downloads_project.gunicorn`."""
 
 import os
+import sys
 from typing import Any
 
 RECEIVE_SECONDS = 10  # between two pieces of a body
@@ -18,6 +19,18 @@ limit_request_line = 8190  # bytes; ticked files travel in the address while one
 accesslog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
 control_socket_disable = True
+CANNOT_BOOT = 3  # the exit status after which gunicorn stops, instead of starting the next
+
+
+def post_worker_init(worker: Any) -> None:
+    """Stop the web process if its settings contradict each other."""
+    # Here and not in the master: what that has imported, no reload could change any more.
+    from downloads_project.preflight import contradictions
+
+    if found := contradictions():
+        for sentence in found:
+            worker.log.critical(sentence)
+        sys.exit(CANNOT_BOOT)
 
 
 def pre_request(worker: Any, req: Any) -> None:

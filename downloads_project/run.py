@@ -139,12 +139,14 @@ class Run:
 
 
 def manage(*arguments: str) -> str:
-    """Run a management command; what it printed. Raises StackError with its last line."""
+    """Run a management command; what it printed. Raises StackError with what it complained of."""
     command = [sys.executable, MANAGE, *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        last = (done.stderr.strip() or "no reason given").splitlines()[-1]
-        raise StackError(f"`manage.py {' '.join(arguments)}` failed: {last}")
+        said = done.stderr.strip() or "no reason given"
+        if "Traceback (most recent call last)" in said:
+            said = said.splitlines()[-1]  # the reason; what is no traceback is all reason
+        raise StackError(f"`manage.py {' '.join(arguments)}` failed: {said}")
     return done.stdout.strip()
 
 

@@ -1,13 +1,22 @@
-"""Settings that contradict each other are told of, and how to mend them."""
+"""Settings that contradict each other stop every process, and say how to mend them."""
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, run_checks
 
-from tests.live import CLOCKS
+from downloads_project import preflight
+from downloads_project.stack import free_ports
+from tests.live import BIN, CLOCKS, ROOT
+
+REFUSED = {"RENEW_SECONDS": "50", "ENV_FILES": ""}  # with the usual lease, an Error
 
 
 def ids(found: list[CheckMessage]) -> list[str]:
@@ -109,3 +118,39 @@ def test_in_production_downloads_lead_where_clients_can_go(
 
     assert in_development == []
     assert ids(run_checks()) == expected
+
+
+def test_what_is_meant_to_be_so_can_be_silenced(settings: Any) -> None:
+    settings.RENEW_SECONDS = 50
+    refused = preflight.contradictions()
+
+    settings.SILENCED_SYSTEM_CHECKS = ["jobs.E001"]
+
+    assert [sentence[:9] for sentence in refused] == ["jobs.E001"]
+    assert preflight.contradictions() == []
+
+
+@pytest.mark.parametrize(
+    ("role", "command", "status"),
+    [
+        ("web", [BIN / "gunicorn", "-c", "python:downloads_project.gunicorn"], 3),
+        ("worker", [BIN / "celery", "-A", "downloads_project", "worker", "--concurrency=1"], 1),
+        ("dispatcher", [sys.executable, ROOT / "manage.py", "dispatcher"], 1),
+        ("command", [sys.executable, ROOT / "manage.py", "migrate"], 1),
+    ],
+)
+def test_a_process_refuses_to_start(
+    tmp_path: Path, role: str, command: list[str | Path], status: int
+) -> None:
+    more = REFUSED | {"ROLE": role, "PORT": str(next(free_ports(str(tmp_path))))}
+
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | more, capture_output=True, text=True, timeout=60
+    )
+
+    said = done.stdout + done.stderr
+    assert done.returncode == status, said
+    assert re.search(r"jobs\.E001\W+RENEW_SECONDS \(50\)", said)
+    assert "Set LEASE_SECONDS alone" in said
+    assert "Traceback" not in said
+    assert said.count("Booting worker") <= 2, "it starts them again and again"

@@ -122,6 +122,16 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path: Path, port: str) -> None:
     assert done.stderr.strip() == f"Port {port} is taken. Choose another: make run PORT=8001"
 
 
+def test_settings_that_contradict_each_other_are_told_with_a_way_out(
+    tmp_path: Path, port: str
+) -> None:
+    done = run(tmp_path, "--once", PORT=port, RENEW_SECONDS="50")
+
+    assert done.returncode == 1
+    assert "RENEW_SECONDS (50) < FENCE_SECONDS (45) < LEASE_SECONDS (60) must hold" in done.stderr
+    assert "Set LEASE_SECONDS alone" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variable", "url"),
     [
