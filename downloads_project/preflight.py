@@ -6,10 +6,20 @@ and throws the answer away.
 
 from __future__ import annotations
 
-from django.core.checks import run_checks
+import structlog
+from django.core.checks import Tags, run_checks
+
+log = structlog.get_logger(__name__)
 
 
 def contradictions() -> list[str]:
     """Why this process must not start; empty where the settings agree."""
     found = [each for each in run_checks() if each.is_serious() and not each.is_silenced()]
     return sorted(f"{each.id}: {each.msg} {each.hint or ''}".strip() for each in found)
+
+
+def log_unsuited_servers() -> None:
+    """Asks the servers, within about 3 s, and goes on whatever they say."""
+    for each in run_checks(tags=[Tags.database], databases=["default"]):
+        if not each.is_silenced():
+            log.warning(each.msg, check=each.id, hint=each.hint)

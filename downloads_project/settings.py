@@ -130,11 +130,11 @@ DATABASES: dict[str, Any] = {
         required("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/downloads")
     )
 }
+WEB_POOL_CONNECTIONS = 16  # of one web process, at most
 _STATEMENT_SECONDS = {"web": 5, "worker": 30, "dispatcher": 30}.get(ROLE, 0)  # 0: no limit
 # A server that is frozen does not keep to its own limit: then the asking side gives up.
 DATABASE_WAIT_SECONDS = _STATEMENT_SECONDS + 3 if _STATEMENT_SECONDS else 0
 DATABASES["default"]["ENGINE"] = "downloads_project.postgres"
-_POOL = {"connection_class": ImpatientConnection, "min_size": 1, "max_size": 16, "timeout": 5}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # one that broke in the pool is not handed out
 DATABASES["default"]["OPTIONS"] = {
@@ -145,7 +145,14 @@ DATABASES["default"]["OPTIONS"] = {
     "tcp_user_timeout": 20_000,  # ms until a line that acknowledges nothing is given up
     "options": f"-c statement_timeout={_STATEMENT_SECONDS * 1000} -c lock_timeout=2000"
     " -c idle_in_transaction_session_timeout=15000",
-} | ({"pool": _POOL} if ROLE == "web" else {})
+}
+if ROLE == "web":
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "connection_class": ImpatientConnection,
+        "min_size": 1,
+        "max_size": WEB_POOL_CONNECTIONS,
+        "timeout": 5,
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Celery on Redis: a message is a doorbell, the row is the truth

@@ -56,6 +56,30 @@ def waiting(queue: str) -> int:
         return int(channel.queue_declare(queue=queue).message_count)
 
 
+@dataclass(frozen=True)
+class Server:
+    """What the broker says of itself; what it does not say is taken for good."""
+
+    memory_policy: str
+    keeps_a_log: bool  # its messages outlive its restart
+
+    @property
+    def evicts(self) -> bool:
+        return self.memory_policy != "noeviction"
+
+
+def server() -> Server:
+    """Raises what the broker's client raises. Asks by INFO, since hosts often forbid CONFIG."""
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=2)
+        channel: Any = connection.default_channel
+        memory, persistence = channel.client.info("memory"), channel.client.info("persistence")
+    return Server(
+        memory_policy=memory.get("maxmemory_policy", "noeviction"),
+        keeps_a_log=bool(persistence.get("aof_enabled", True)),
+    )
+
+
 def ping() -> None:
     """Raises what the broker's client raises."""
     with app.connection_for_write() as connection:

@@ -8,10 +8,12 @@ Raises BuildError's storage classes and nothing of boto's.
 from __future__ import annotations
 
 import hashlib
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -67,19 +69,39 @@ def bucket() -> JobStorage:
 
 
 def make_bucket() -> None:
-    with _mapped_errors():
-        try:
-            bucket().client.head_bucket(Bucket=bucket().bucket_name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in GONE:
-                raise
+    if not has_bucket():
+        with _mapped_errors():
             bucket().client.create_bucket(Bucket=bucket().bucket_name)
+
+
+def has_bucket() -> bool:
+    """Raises StorageUnavailable."""
+    try:
+        ping()
+    except SourceMissing:
+        return False
+    return True
 
 
 def ping() -> None:
     """Raises StorageUnavailable, or SourceMissing when there is no such bucket."""
     with _mapped_errors():
         bucket().client.head_bucket(Bucket=bucket().bucket_name)
+
+
+def clock_offset_seconds() -> float:
+    """How far the server's clock is ahead of ours, to about a second. Raises StorageUnavailable."""
+    client = bucket().client
+    asked_at = time.time()
+    with _mapped_errors():
+        try:
+            answer = client.head_bucket(Bucket=bucket().bucket_name)
+        except ClientError as error:  # a refusal tells the time, too
+            answer = error.response
+    told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    if not told:
+        raise StorageUnavailable("The file store does not tell the time.")
+    return float(parsedate_to_datetime(told).timestamp() - (asked_at + time.time()) / 2)
 
 
 def size_of(key: str) -> int:

@@ -4,6 +4,6 @@ Importing registers them. An Error means that the service would lose work or ser
 Warning that it works otherwise than its settings say.
 """
 
-from jobs.checks import settings_agree, store_address
+from jobs.checks import servers_suit, settings_agree, store_address
 
-__all__ = ["settings_agree", "store_address"]
+__all__ = ["servers_suit", "settings_agree", "store_address"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from downloads_project import preflight
 from jobs import dispatcher
 
 
@@ -20,5 +21,6 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
+        preflight.log_unsuited_servers()
         self.stdout.write("dispatcher ready")
         dispatcher.run(stop)
