@@ -57,6 +57,9 @@ class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
     readonly_fields = fields
     can_delete = False
 
+    class Media:
+        css = {"all": ["jobs/admin.css"]}
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -66,7 +69,13 @@ class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
 
     @admin.display(description="detail")
     def trace(self, event: JobEvent) -> str:
-        return format_html("<pre>{}</pre>", event.detail) if event.detail else "-"
+        """A traceback is folded behind its last line, so that the history reads as a story."""
+        *above, last = event.detail.strip().splitlines() or ["-"]
+        if not above:
+            return last
+        return format_html(
+            "<details><summary>{}</summary><pre>{}</pre></details>", last, event.detail
+        )
 
 
 @admin.register(DownloadJob)

@@ -135,6 +135,24 @@ def test_buttons_are_post_only_and_for_those_who_may_change(
     assert queued_job.status == Status.QUEUED
 
 
+def test_the_history_tells_each_attempt_with_its_own_error(
+    desk: Client, queued_job: DownloadJob
+) -> None:
+    trace = "Traceback (most recent call last):\n  File <one>\nOSError: away"
+    queued_job.claim(task_id="t1", worker="w1@here")
+    queued_job.rescue(Actor.WORKER)
+    queued_job.claim(task_id="t2", worker="w2@here")
+    queued_job.retry("storage_unavailable", "Away.", after_seconds=0, detail=trace)
+
+    page = desk.get(f"{LIST}{queued_job.pk}/change/").content.decode()
+
+    told = ["Claim, attempt 1", "w1@here died or fell silent", "Claim, attempt 2", "OSError: away"]
+    places = [page.index(words) for words in told]
+    assert places == sorted(places)
+    assert "<summary>OSError: away</summary>" in page, "the traceback is folded behind its end"
+    assert "File &lt;one&gt;" in page
+
+
 def test_nothing_is_added_or_deleted_by_hand(desk: Client, queued_job: DownloadJob) -> None:
     assert desk.get(f"{LIST}add/").status_code == 403
     assert desk.post(f"{LIST}{queued_job.pk}/delete/", {"post": "yes"}).status_code == 403

@@ -280,19 +280,13 @@ class DownloadJob(models.Model):
 
         The caller holds the row's lock, so the losses counted here are the losses there are.
         """
+        told: dict[str, Any] = {"code": WORKER_LOST, "losses": F("losses") + 1}
+        told["detail"] = f"{self.worker} died or fell silent"
         if self.losses + 1 < MAX_LOSSES:
-            message = "Waiting for another worker"
-            self._move(Event.RESCUE, by, losses=F("losses") + 1, message=message)
+            self._move(Event.RESCUE, by, message="Waiting for another worker", **told)
         else:
-            self._move(
-                Event.FAIL,
-                by,
-                code=WORKER_LOST,
-                losses=F("losses") + 1,
-                error_code=WORKER_LOST,
-                error=WORKER_LOST_SENTENCE,
-                message="Failed",
-            )
+            told |= {"error_code": WORKER_LOST, "error": WORKER_LOST_SENTENCE}
+            self._move(Event.FAIL, by, message="Failed", **told)
 
     def cancel(self, by: Actor) -> None:
         """Give up on it, whichever attempt is running. A running builder stops within 2 s."""

@@ -30,7 +30,7 @@ def test_pool_process_killed(service: Rig) -> None:
 
     service.judge()
     # Its worker's main process saw the death; nobody waited for the end of the lease.
-    assert "rescue 1 worker" in service.story(job_id)
+    assert "rescue 1 worker_lost worker" in service.story(job_id)
 
 
 def test_poison_job(service: Rig) -> None:
