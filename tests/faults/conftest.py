@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from jobs.models import StoredFile
-    from tests.faults.rig import Rig
+    from tests.faults.rig import Figure, Rig
 
 # What `make faults` names: there the bounds count. Beside other tests they would be noise.
 REPORT = os.environ.get("FAULTS_JSON", "")
@@ -38,12 +38,24 @@ def catalogue(bucket: Any, transactional_db: None) -> list[StoredFile]:
 
 
 @pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Iterator[list[Figure]]:
+    """What the case measures; `make faults` shows it, and fails a case that is over a bound."""
+    found: list[Figure] = []
+    yield found
+    told = request.node.user_properties
+    told.append(("done", " ".join(request.function.__doc__.split())))
+    told.extend(("figure", vars(figure)) for figure in found)
+    over = [f for f in found if f.bound is not None and f.value > f.bound]
+    assert not (REPORT and over), f"over the bound: {over}"
+
+
+@pytest.fixture
 def rig(
-    request: pytest.FixtureRequest,
     tmp_path: Path,
     stack: Stack,
     alice: User,
     catalogue: list[StoredFile],
+    figures: list[Figure],
 ) -> Iterator[Rig]:
     """Nothing runs yet but the servers; signed in as Alice."""
     from tests.faults.rig import Rig
@@ -54,11 +66,7 @@ def rig(
         yield rig
     finally:
         rig.stop()
-    request.node.user_properties.append(("done", " ".join(request.function.__doc__.split())))
-    for figure in rig.figures:
-        request.node.user_properties.append(("figure", vars(figure)))
-    over = [f for f in rig.figures if f.bound is not None and f.value > f.bound]
-    assert not (REPORT and over), f"over the bound: {over}"
+    figures.extend(rig.figures)
     assert rig.was_judged, "a case ends with rig.judge()"
 
 
