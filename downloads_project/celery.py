@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from billiard.common import REMAP_SIGTERM
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 from django.conf import settings
 from kombu import Queue
 
@@ -21,6 +21,7 @@ from downloads_project.preflight import contradictions
 from downloads_project.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
+POOL_LOOKS_SECONDS = 1.0
 IS_WORKER = settings.ROLE == "worker"
 
 app = Celery("downloads")
@@ -66,6 +67,22 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks()
+
+
+class LookAtThePool(bootsteps.StartStopStep):
+    """Look each second which pool processes have died.
+
+    The event of a death comes when the kernel has closed the process' files, which may be before
+    it can be waited for: Celery then finds nothing, and looks again only after 5 s.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def register_with_event_loop(self, worker: Any, hub: Any) -> None:
+        hub.call_repeatedly(POOL_LOOKS_SECONDS, worker.pool.maintain_pool)
+
+
+app.steps["worker"].add(LookAtThePool)
 
 
 @signals.setup_logging.connect

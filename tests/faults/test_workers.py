@@ -33,6 +33,24 @@ def test_pool_process_killed(service: Rig) -> None:
     assert "rescue 1 worker_lost worker" in service.story(job_id)
 
 
+@pytest.mark.long
+def test_pool_processes_killed_again_and_again(service: Rig) -> None:
+    """SIGKILL to the pool processes of a worker thirty times, each time with another job."""
+    worker = service.worker(**slow(60))
+    slowest = 0.0
+    for _ in range(30):
+        job_id = service.initiate(70000)
+        service.wait_for(job_id, "processing")
+        for child in children(worker.popen.pid):
+            os.kill(child, signal.SIGKILL)
+        rescued = DownloadJob.objects.filter(pk=job_id, losses=1)
+        slowest = max(slowest, service.timed(rescued.exists))
+        service.cancel(job_id)
+    service.figure("until it was queued again, at worst", slowest, bound=2)
+
+    service.judge(outcomes={"cancelled"})
+
+
 def test_poison_job(service: Rig) -> None:
     """A job whose builder kills its process each time, between five that do not."""
     service.worker()
