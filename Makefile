@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run dev test faults check fix lock clean
+.PHONY: help install run dev test faults soak recovery check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ test: install  ## all tests against throw-away servers (ARGS="-k cancel")
 
 faults: install  ## break everything, case by case; a table and faults.json (ARGS="-k frozen")
 	@FAULTS_JSON=faults.json $(BIN)/python -m pytest tests/faults --tb=short $(ARGS)
+
+soak: install  ## MINUTES (10) of random faults under steady load, then what was lost (SEED)
+	@MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) $(BIN)/python -m tests.faults.soak
+
+recovery: install  ## how long the five main faults take to get over, with production's clocks
+	@$(BIN)/python benchmarks/recovery.py
 
 check: install  ## format, lint, types, migrations, settings, layout
 	$(BIN)/ruff format --check .

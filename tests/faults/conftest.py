@@ -24,17 +24,9 @@ REPORT = os.environ.get("FAULTS_JSON", "")
 
 @pytest.fixture
 def catalogue(bucket: Any, transactional_db: None) -> list[StoredFile]:
-    """Files to ask for; the names of the last four are curses, see sabotage.py."""
-    from tests.factories import store
+    from tests.faults.catalogue import fill
 
-    contents = {
-        "report.pdf": b"%PDF-1.4 " + b"a" * 20_000,
-        "empty.txt": b"",
-        "film.bin": os.urandom(1_000_000) * 3,
-        "archive.bin": os.urandom(1_000_000) * 40,  # several parts
-    }
-    contents |= dict.fromkeys(["poison.bin", "greedy.bin", "deaf.bin", "buggy.bin"], b"curse")
-    return [store(70000 + n, name, content) for n, (name, content) in enumerate(contents.items())]
+    return fill()
 
 
 @pytest.fixture

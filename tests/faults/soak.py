@@ -1,0 +1,142 @@
+"""`make soak MINUTES=10`: steady load, one fault after the other, and a count of what was lost.
+
+Clients post with an idempotency key and try again until they are answered, as a careful program
+does; then they poll to the end. Meanwhile faults strike in an order that SEED decides. Dead
+processes are started again after a second, as an init system would. The exit status is 0 when
+nothing was lost, nothing done twice and nothing answered with 500.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from tests.faults import standalone
+from tests.faults.clients import Client, Tally
+
+if TYPE_CHECKING:
+    from tests.faults.rig import Rig
+
+MINUTES = float(os.environ.get("MINUTES", "10"))
+SEED = int(os.environ.get("SEED", "1"))
+JOBS_A_SECOND = 1.6
+CLIENTS = 64
+PAUSE_SECONDS = (4.0, 10.0)  # between the end of one fault and the next
+DRAIN_SECONDS = 180
+
+
+class Soak:
+    """Everything that starts or breaks a process happens in the main thread.
+
+    The kernel ends a child with the thread that started it.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        from tests.faults.chaos import Chaos  # which needs Django's settings
+
+        self.rig, self.tally = rig, Tally()
+        self.chaos = Chaos(rig, random.Random(SEED))
+        self.recoveries: list[tuple[float, str]] = []
+
+    def run(self) -> int:
+        for name in ("dispatcher", "dispatcher", "web", "worker", "worker", "worker"):
+            self.rig.start(name)
+        kinds = len(self.chaos.faults())
+        print(f"seed {SEED}, {MINUTES:g} min, {kinds} kinds of faults", flush=True)
+        self.began = time.monotonic()
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            load = threading.Thread(target=self._load, args=[clients], daemon=True)
+            load.start()
+            while load.is_alive():
+                self._break_and_mend(load)
+            self._show("no more requests; the last jobs end")
+            ends = time.monotonic() + DRAIN_SECONDS
+            while self._open() and time.monotonic() < ends:
+                self._keep_alive()
+            self.tally.over.set()  # who still waits, waits in vain
+        return self._judge()
+
+    def _load(self, clients: ThreadPoolExecutor) -> None:
+        chance = random.Random(SEED)
+        while self._seconds() < MINUTES * 60:
+            self.tally.asked += 1
+            clients.submit(Client(self.rig, self.tally, chance).run)
+            time.sleep(chance.expovariate(JOBS_A_SECOND))
+
+    def _break_and_mend(self, load: threading.Thread) -> None:
+        self._wait(self.chaos.chance.uniform(*PAUSE_SECONDS))
+        name = self.chaos.strike()
+        healed, ended = time.monotonic(), len(self.tally.ended)
+        while len(self.tally.ended) == ended and load.is_alive():
+            self._keep_alive()
+        if len(self.tally.ended) > ended:
+            took = time.monotonic() - healed
+            self.recoveries.append((took, name))
+            self._show(f"{name}; {took:.1f} s later a job ended")
+
+    def _wait(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            self._keep_alive()
+
+    def _keep_alive(self) -> None:
+        time.sleep(0.1)
+        for process in self.rig.processes:
+            if not process.is_alive:
+                time.sleep(1)
+                process.start()
+
+    def _open(self) -> int:
+        return self.tally.asked - len(self.tally.ended)
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def _show(self, news: str) -> None:
+        ended = len(self.tally.ended)
+        clock = f"{int(self._seconds()) // 60:3}:{int(self._seconds()) % 60:02}"
+        print(f"{clock}  asked {self.tally.asked:5}  ended {ended:5}  {news}", flush=True)
+
+    def _judge(self) -> int:
+        from jobs.models import DownloadJob
+        from tests.faults.rig import assert_one_object, assert_true_story, until
+
+        until(lambda: not DownloadJob.objects.exclude(collect_at=None).exists(), 60)
+        tally = self.tally
+        doubled, ended = list(tally.doubled), Counter(tally.ended.values())
+        for job in DownloadJob.objects.select_related("artifact").iterator():
+            try:
+                assert_true_story(job)
+                assert_one_object(job, tally.accepted.get(str(job.pk), job.params["file_ids"]))
+            except AssertionError as error:
+                doubled.append(f"{job.pk}: {error}")
+        lost = [job_id for job_id in tally.accepted if job_id not in tally.ended]
+        figures = {
+            "requests": tally.asked,
+            "accepted": len(tally.accepted),
+            **{status: ended[status] for status in ("completed", "failed", "cancelled")},
+            "failed, but should not": len(tally.wrong),
+            "lost": len(lost),
+            "doubled": len(doubled),
+            "answers of 500": tally.answers[500],
+            "answers of 503": tally.answers[503],
+            "faults": len(self.recoveries),
+        }
+        for name, value in figures.items():
+            print(f"{name:24}{value:6}")
+        longest = max(self.recoveries, default=(0.0, "none"))
+        print(f"{'longest recovery':24}{longest[0]:6.1f} s, after: {longest[1]}")
+        for line in [*doubled, *(f"{job_id}: lost" for job_id in lost), *tally.wrong]:
+            print(line)
+        missing = tally.asked - len(tally.accepted)
+        return int(bool(lost or doubled or tally.wrong or tally.answers[500] or missing))
+
+
+if __name__ == "__main__":
+    sys.exit(standalone.run(lambda rig: Soak(rig).run()))
