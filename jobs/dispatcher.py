@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -22,7 +24,7 @@ from django_celery_results.models import TaskResult
 from jobs import queue, storage
 from jobs.errors import BuildError, StaleJob
 from jobs.kinds import KINDS, doorbell
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, StoredFile
 from jobs.states import FINAL, Actor
 
 log = structlog.get_logger(__name__)
@@ -119,6 +121,26 @@ def _collect(job: DownloadJob) -> int:
     if not row.filter(collect_at__lt=again).update(collect_at=again):
         row.update(collect_at=None)  # this was the second look
     return gone
+
+
+def strays(before: datetime) -> Iterator[str]:
+    """Keys in the bucket, last written `before`, that no row knows and no active job may need.
+
+    Lists all that jobs ever stored: for an operator, not for a clock.
+    """
+    keys = storage.stored_since("results/", before)
+    while batch := set(islice(keys, BATCH * 10)):
+        batch -= set(StoredFile.objects.filter(key__in=batch).values_list("key", flat=True))
+        jobs = {key: key.split("/")[1] for key in batch}
+        active = DownloadJob.objects.unfinished().filter(pk__in=filter(_is_id, jobs.values()))
+        spared = set(map(str, active.values_list("pk", flat=True)))
+        yield from sorted(key for key, job_id in jobs.items() if job_id not in spared)
+
+
+def _is_id(text: str) -> bool:
+    with suppress(ValueError):
+        return str(UUID(text)) == text
+    return False
 
 
 def forget_results() -> int:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import quote
@@ -264,7 +265,30 @@ def delete_all_but(wanted: Iterable[str], *, prefix: str) -> int:
     return gone
 
 
-def open_uploads(prefix: str) -> Iterator[dict[str, str]]:
+def delete(key: str) -> None:
+    """The object, and the open uploads under the same key."""
+    place = {"Bucket": bucket().bucket_name, "Key": key}
+    with _mapped_errors():
+        bucket().client.delete_object(**place)
+        for upload in list(open_uploads(key)):
+            if upload["Key"] == key:  # and no longer one
+                bucket().client.abort_multipart_upload(**place, UploadId=upload["UploadId"])
+
+
+def stored_since(prefix: str, before: datetime) -> Iterator[str]:
+    """Keys below `prefix` of objects, and of open uploads, that are older. Asks page by page."""
+    name = bucket().bucket_name
+    with _mapped_errors():
+        pages = bucket().client.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=name, Prefix=prefix):
+            found = page.get("Contents", [])
+            yield from (item["Key"] for item in found if item["LastModified"] < before)
+        for upload in open_uploads(prefix):
+            if upload["Initiated"] < before:
+                yield upload["Key"]
+
+
+def open_uploads(prefix: str) -> Iterator[dict[str, Any]]:
     pages = bucket().client.get_paginator("list_multipart_uploads")
     for page in pages.paginate(Bucket=bucket().bucket_name, Prefix=prefix):
         yield from page.get("Uploads", [])

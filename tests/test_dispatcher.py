@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 from unittest.mock import Mock
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
+from django.core.management import call_command
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
@@ -246,3 +249,38 @@ def test_a_job_that_cannot_be_collected_does_not_stand_before_the_others(
 
     stuck.refresh_from_db()
     assert stuck.collect_at > timezone.now(), "it is tried again later"
+
+
+def test_strays_are_what_no_row_and_no_active_job_knows(
+    bucket: Any, alice: User, running_job: DownloadJob
+) -> None:
+    kept = JobFactory(owner=alice, status=Status.COMPLETED)
+    gone = f"results/{uuid4()}/1/late.zip"
+    keys = [kept.artifact.key, f"{running_job.folder}1/now.zip", gone, "results/not-an-id"]
+    for key in keys:
+        bucket.save(key, ContentFile(b"x"))
+    upload = f"results/{uuid4()}/2/half.zip"
+    bucket.client.create_multipart_upload(Bucket=bucket.bucket_name, Key=upload)
+
+    found = set(dispatcher.strays(datetime.now(UTC) + timedelta(minutes=1)))
+    young = set(dispatcher.strays(datetime.now(UTC) - timedelta(hours=1)))
+
+    assert {gone, upload, "results/not-an-id"} <= found
+    assert not found & {kept.artifact.key, f"{running_job.folder}1/now.zip"}
+    assert not young & set(keys)
+
+
+def test_an_operator_deletes_strays(bucket: Any, transactional_db: None) -> None:
+    stray = f"results/{uuid4()}/1/late"
+    wanted = ArtifactFactory(key=f"{stray}.zip").key
+    for key in (stray, wanted):
+        bucket.save(key, ContentFile(b"x"))
+    told, left = StringIO(), StringIO()
+
+    call_command("strays", "--hours=-1", stdout=told)
+    call_command("strays", "--hours=-1", "--delete", stdout=StringIO())
+    call_command("strays", "--hours=-1", stdout=left)
+
+    assert stray in told.getvalue()
+    assert left.getvalue() == "0 found\n"
+    assert bucket.exists(wanted), "its key only begins like the stray's"

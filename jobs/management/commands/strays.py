@@ -1,0 +1,31 @@
+"""`manage.py strays`: what lies in the bucket and belongs to nobody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from jobs import dispatcher, storage
+
+
+class Command(BaseCommand):
+    help = (
+        "Lists objects and open uploads of jobs that no row knows, oldest keys first. The"
+        " dispatcher deletes what finished jobs leave behind; this finds what came later still."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--hours", type=float, default=24, help="at least so old (24)")
+        parser.add_argument("--delete", action="store_true", help="delete them, too")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        before = datetime.now(UTC) - timedelta(hours=options["hours"])
+        count = 0
+        for key in dispatcher.strays(before):
+            self.stdout.write(key)
+            count += 1
+            if options["delete"]:
+                storage.delete(key)
+        self.stdout.write(f"{count} {'deleted' if options['delete'] else 'found'}")
