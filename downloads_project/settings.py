@@ -152,6 +152,9 @@ if ROLE == "web":
         "min_size": 1,
         "max_size": WEB_POOL_CONNECTIONS,
         "timeout": 5,
+        # A pool doubles its pause between two tries to connect, for this long. Then it waits for
+        # somebody to ask: after an hour's outage, too, it connects within seconds of its end.
+        "reconnect_timeout": 4,
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
