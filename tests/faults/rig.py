@@ -73,6 +73,11 @@ class Rig(Live):
         self.posts_seconds: list[float] = []
         self.figures: list[Figure] = []
         self.was_judged = False
+        # The stack commits in the background, for speed: a kill would lose what was committed.
+        with connection.cursor() as cursor:
+            name = connection.settings_dict["NAME"]
+            cursor.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
+        connection.close()
 
     def _line(self, name: str, url: str) -> str:
         """The URL that leads through a proxy to the same place."""
@@ -102,6 +107,15 @@ class Rig(Live):
         answer = self.post(*file_ids)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["jobId"])
+
+    def ask(self, path: str, timeout: float = 30) -> requests.Response:
+        """GET a path of the service, whatever it answers."""
+        answer = self.session.get(f"{self.url}{path}", timeout=timeout, allow_redirects=False)
+        self.answers[answer.status_code] += 1
+        return answer
+
+    def poll(self, job_id: str) -> requests.Response:
+        return self.ask(f"/v1/download/status/{job_id}")
 
     def cancel(self, job_id: str) -> int:
         answer = self.session.delete(f"{self.url}/v1/download/{job_id}", timeout=30)

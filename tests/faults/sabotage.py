@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,6 +63,19 @@ def die_after_success() -> None:
     _after(DownloadJob, "succeed", _die_once)
 
 
+def lose_answer_to_success() -> None:
+    """The commit of a success gets through; its worker hears only that the line is dead."""
+    from jobs.models import DownloadJob
+
+    _lose_commit_of(DownloadJob, "succeed")
+
+
+def lose_answer_to_claim() -> None:
+    from jobs.models import DownloadJob
+
+    _lose_commit_of(DownloadJob, "claim")
+
+
 def die_while_collecting() -> None:
     from jobs import storage
 
@@ -82,6 +96,8 @@ SABOTAGES: dict[str, Callable[[], None]] = {
         die_after_claim,
         die_before_success,
         die_after_success,
+        lose_answer_to_success,
+        lose_answer_to_claim,
         die_while_collecting,
         slow_commit,
     )
@@ -89,12 +105,43 @@ SABOTAGES: dict[str, Callable[[], None]] = {
 
 
 def _die_once() -> None:
-    flag = Path(os.environ["SABOTAGE_FOLDER"]) / "died"
+    if _is_first("died"):
+        os._exit(9)
+
+
+def _is_first(name: str) -> bool:
+    """True for the first process of the case that asks."""
     try:
-        flag.touch(exist_ok=False)
+        (Path(os.environ["SABOTAGE_FOLDER"]) / name).touch(exist_ok=False)
     except FileExistsError:
-        return
-    os._exit(9)
+        return False
+    return True
+
+
+def _lose_commit_of(owner: Any, name: str) -> None:
+    """Once, let the commit through and then cut the connection, as a line cut in that moment."""
+    import psycopg
+
+    from downloads_project.postgres.connection import ImpatientConnection
+
+    inside = threading.local()
+    commit, move = ImpatientConnection.commit, getattr(owner, name)
+
+    def commits(self: ImpatientConnection) -> None:
+        commit(self)
+        if getattr(inside, "move", False) and _is_first("commit-lost"):
+            self.close()
+            raise psycopg.OperationalError("the line was cut at COMMIT")
+
+    def moves(*args: Any, **kwargs: Any) -> Any:
+        inside.move = True
+        try:
+            return move(*args, **kwargs)
+        finally:
+            inside.move = False
+
+    ImpatientConnection.commit = commits  # type: ignore[method-assign]
+    setattr(owner, name, moves)
 
 
 def _before(owner: Any, name: str, act: Callable[[], None]) -> None:
