@@ -31,7 +31,7 @@ from jobs.workspace import Source
 
 log = structlog.get_logger(__name__)
 
-CLEANUP_SECONDS = 2  # a cancelled builder is gone by then; the dispatcher finds what is left
+CLEANUP_SECONDS = 1  # a cancelled builder is gone within 2 s; the dispatcher finds what is left
 INSIST_SECONDS = 0.5  # between two tries to record an outcome
 TIMEOUT = "timeout"
 
