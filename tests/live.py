@@ -58,8 +58,9 @@ class Live:
         process.start()
         self.processes.append(process)
         if name == "web":
-            self.url = f"http://127.0.0.1:{port}"
-            process.wait_until(lambda: requests.get(f"{self.url}/health/live", timeout=1))
+            url = f"http://127.0.0.1:{port}"
+            process.wait_until(lambda: requests.get(f"{url}/health/live", timeout=1))
+            self.url = url  # only now: a case may be asking the one before all the time
         return process
 
     def sign_in(self, user: User) -> None:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -23,12 +24,15 @@ from zipfile import ZipFile
 
 import redis
 import requests
+from django.conf import settings
 from django.db import connection
 
+from downloads_project.celery import app
 from downloads_project.processes import Process
 from downloads_project.stack import Stack
 from jobs import storage
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, JobEvent, StoredFile
+from jobs.queue import TASK
 from jobs.states import FINAL, Status
 from tests.faults.proxy import Proxy
 from tests.live import Live, children, until
@@ -64,9 +68,8 @@ class Rig(Live):
             "S3_PUBLIC_ENDPOINT_URL": os.environ["S3_ENDPOINT_URL"],
         }
         super().__init__(folder, RIG_CLOCKS | {"SABOTAGE_FOLDER": str(folder)} | urls | env)
-        self.redis = redis.Redis.from_url(
-            os.environ["REDIS_URL"].rpartition("/")[0] + "/1", socket_timeout=5
-        )
+        self.broker_url = os.environ["REDIS_URL"].rpartition("/")[0] + "/1"  # past the proxy
+        self.redis = redis.Redis.from_url(self.broker_url, socket_timeout=5)
         self.redis.flushdb()
         self.accepted: dict[str, list[int]] = {}  # job id -> the file ids asked for
         self.answers: Counter[int] = Counter()
@@ -85,6 +88,15 @@ class Rig(Live):
         self.lines[name] = proxy = Proxy(parts.port or 0)
         place = parts.netloc.rpartition(":")[0]
         return urlunsplit(parts._replace(netloc=f"{place}:{proxy.port}"))
+
+    def start(self, name: str, **env: str) -> Process:
+        process = super().start(name, **env)
+        if name == "web":
+            # The first requests of each of its processes load what the others find.
+            together(*[partial(requests.get, f"{self.url}/health", timeout=10)] * 8)
+            nothing = partial(requests.post, f"{self.url}/v1/download/initiate", json={})
+            together(*[partial(nothing, headers=self.session.headers, timeout=10)] * 8)
+        return process
 
     # What clients do
 
@@ -122,10 +134,29 @@ class Rig(Live):
         self.answers[answer.status_code] += 1
         return answer.status_code
 
+    # What lies in the broker
+
+    def doorbells(self) -> int:
+        """How many wait, whatever their priority."""
+        lists = self.redis.keys(f"{settings.QUEUE}*")
+        return sum(int(self.redis.llen(name)) for name in lists)
+
+    def ring(self, *job_ids: str, task: str = TASK) -> None:
+        """Send doorbells as the service does, each a message of its own."""
+        with app.connection_for_write(self.broker_url) as connection:
+            for job_id in job_ids:
+                app.send_task(task, [job_id], connection=connection, queue=settings.QUEUE)
+
     # What breaks
 
     def worker(self, **env: str) -> Process:
         return self.start("worker", **env)
+
+    def ready_worker(self, **env: str) -> Process:
+        """One that takes jobs already, and no longer uses the processors to start."""
+        worker = self.worker(**env)
+        until(lambda: " ready." in worker.log.read_text(errors="replace"), 30, self.logs)
+        return worker
 
     def kill(self, process: Process) -> None:
         """As the power going: the process and everything it started, at once."""
@@ -186,7 +217,10 @@ class Rig(Live):
         self.figures.append(Figure(what, round(value, 3), bound, unit))
 
     def figure_of_posts(self, bound: float) -> None:
-        self.figure("slowest POST", max(self.posts_seconds), bound=bound)
+        """19 of 20 are as quick as that, and the slowest waited for no timeout: 1 s or more."""
+        took = sorted(self.posts_seconds)
+        self.figure("p95 of POST", took[(len(took) - 1) * 95 // 100], bound=bound)
+        self.figure("slowest POST", took[-1], bound=1)
 
     def timed(self, reached: Callable[[], Any], seconds: float = 60) -> float:
         """How long until it was true."""
@@ -220,6 +254,10 @@ class Rig(Live):
     def _to_collect(self) -> bool:
         looked_at_twice = DownloadJob.objects.filter(collect_at=None)
         return DownloadJob.objects.exclude(pk__in=looked_at_twice.values("pk")).exists()
+
+    def count(self, event: str) -> int:
+        """How often that happened, over all jobs."""
+        return JobEvent.objects.filter(event=event).count()
 
     def story(self, job_id: str) -> list[str]:
         job = DownloadJob.objects.get(pk=job_id)

@@ -89,6 +89,13 @@ def slow_commit() -> None:
     _before(JobQuerySet, "submit", lambda: time.sleep(0.5))
 
 
+def hang_before_insert_once() -> None:
+    """Longer than another request waits for the lock of its owner."""
+    from jobs.models.job import JobQuerySet
+
+    _before(JobQuerySet, "submit", lambda: time.sleep(4) if _is_first() else None)
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     call.__name__: call
     for call in (
@@ -100,6 +107,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
         lose_answer_to_claim,
         die_while_collecting,
         slow_commit,
+        hang_before_insert_once,
     )
 }
 
