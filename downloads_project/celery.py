@@ -50,11 +50,12 @@ app.conf.update(
         "visibility_timeout": 900,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
-        # A frozen Redis must not hold a publisher; a worker's blocking read needs longer.
-        "socket_timeout": 10 if IS_WORKER else 1,
-        "socket_connect_timeout": 5 if IS_WORKER else 1,
+        # A frozen Redis must not hold a publisher. A worker's blocking read lasts 1 s at most.
+        "socket_timeout": 3 if IS_WORKER else 1,
+        "socket_connect_timeout": 3 if IS_WORKER else 1,
         "socket_keepalive": True,
-        "health_check_interval": 25,
+        # A line that died without a word is given up after 1 s + twice this.
+        "health_check_interval": 3,
         "queue_order_strategy": "priority",
         "priority_steps": list(range(10)),
         "sep": ":",

@@ -103,6 +103,26 @@ def test_redis_restarted_empty(service: Rig, stack_folder: Path) -> None:
 
 
 @pytest.mark.long
+def test_redis_line_half_open(service: Rig) -> None:
+    """Every connection to Redis is lost without a word; 3 s later new ones get through."""
+    service.ready_worker()
+    service.wait_for(service.initiate(70000), "completed")
+    line = service.lines["Redis"]
+    before = line.connections
+
+    line.blackhole()
+    job_id = service.initiate(70000)
+    time.sleep(3)
+    assert service.statuses([job_id]) == {"queued": 1}
+    line.pass_on()
+
+    claimed = DownloadJob.objects.filter(pk=job_id, attempt__gte=1)
+    service.figure("recovery of the worker", service.timed(claimed.exists), bound=10)
+    service.judge()
+    assert line.connections > before
+
+
+@pytest.mark.long
 def test_redis_line_reset_again_and_again(service: Rig) -> None:
     """RST to every connection to Redis each half second, 10 s long, under load."""
     service.ready_worker()
