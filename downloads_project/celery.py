@@ -46,6 +46,8 @@ app.conf.update(
     broker_connection_timeout=2,
     broker_connection_max_retries=None,
     broker_connection_retry_on_startup=True,
+    # A Redis that is full or has lost its replica refuses writes: connect again till it takes them.
+    broker_channel_error_retry=True,
     broker_transport_options={
         "visibility_timeout": 900,
         "unacked_restore_interval": 5,

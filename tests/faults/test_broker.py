@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import redis
 from django.conf import settings
 
 from jobs.models import DownloadJob
@@ -154,6 +155,44 @@ def test_redis_line_slow(service: Rig) -> None:
     service.figure_of_posts(PRESENT_SECONDS)
     service.figure("all done", service.timed(service.all_final), bound=40)
     service.judge()
+
+
+@pytest.mark.long
+def test_redis_full(service: Rig) -> None:
+    """Redis has no memory left and refuses every write for 5 s, then it has again."""
+    worker = service.ready_worker(**slow(0.2))
+    ids = [service.initiate(70000) for _ in range(10)]
+
+    with configured(service, maxmemory=1):
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            service.redis.set("probe", 1)
+        ids += [service.initiate(70000) for _ in range(10)]
+        time.sleep(5)
+
+    service.figure_of_posts(PRESENT_SECONDS)
+    service.figure("all done", service.timed(service.all_final), bound=20)
+    service.judge()
+    assert worker.is_alive
+    assert "used memory > 'maxmemory'" in worker.log.read_text()
+
+
+@pytest.mark.long
+def test_redis_refuses_writes(service: Rig) -> None:
+    """Redis misses its replica and refuses every write for 5 s."""
+    worker = service.ready_worker(**slow(0.2))
+    ids = [service.initiate(70000) for _ in range(10)]
+
+    with configured(service, min_replicas_to_write=1):
+        with pytest.raises(redis.exceptions.ResponseError, match="NOREPLICAS"):
+            service.redis.set("probe", 1)
+        ids += [service.initiate(70000) for _ in range(10)]
+        time.sleep(5)
+
+    service.figure_of_posts(PRESENT_SECONDS)
+    service.figure("all done", service.timed(service.all_final), bound=20)
+    service.judge()
+    assert worker.is_alive
+    assert "NOREPLICAS" in worker.log.read_text()
 
 
 def test_doorbell_rung_fifty_times(service: Rig) -> None:
