@@ -8,13 +8,14 @@ again, and runs a long one twice at once. `celery -A downloads_project` finds th
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from billiard.common import REMAP_SIGTERM
 from celery import Celery, bootsteps, signals
+from celery.app.amqp import AMQP
 from django.conf import settings
-from kombu import Queue
+from kombu import Connection, Queue
 
 from downloads_project import logs
 from downloads_project.preflight import contradictions
@@ -24,7 +25,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
 POOL_LOOKS_SECONDS = 1.0
 IS_WORKER = settings.ROLE == "worker"
 
-app = Celery("downloads")
+
+class EagerConnection(Connection):
+    def ensure_connection(self, *args: Any, **options: Any) -> Self:
+        # By default a worker waits up to 30 s between two tries, and so much longer than Redis.
+        return super().ensure_connection(
+            *args, **{"interval_start": 1, "interval_max": 3} | options
+        )
+
+
+class EagerAMQP(AMQP):
+    Connection = EagerConnection
+
+
+app = Celery("downloads", amqp=EagerAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_queues=[Queue(settings.QUEUE)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -287,6 +288,21 @@ def test_doorbell_behind_a_thousand(service: Rig) -> None:
     done = DownloadJob.objects.filter(pk=job_id, status=Status.COMPLETED)
     service.figure("done", service.timed(done.exists, 120), bound=60)
     service.judge()
+
+
+@pytest.mark.long
+def test_redis_away_for_long(service: Rig) -> None:
+    """Redis is away for 22 s, so long that whoever connects again gets tired."""
+    worker = service.worker()
+    service.wait_for(service.initiate(70000), "completed")
+    service.restart("Redis", down_seconds=22)
+    job_id = service.initiate(70000)
+
+    claimed = DownloadJob.objects.filter(pk=job_id, attempt__gte=1)
+    service.figure("first run after the return", service.timed(claimed.exists), bound=10)
+    service.judge()
+    pauses = re.findall(r"Trying again in ([0-9.]+) seconds", worker.log.read_text())
+    service.figure("longest pause of the worker", max(map(float, pauses)), bound=5)
 
 
 @pytest.mark.long
