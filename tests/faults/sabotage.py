@@ -93,7 +93,7 @@ def hang_before_insert_once() -> None:
     """Longer than another request waits for the lock of its owner."""
     from jobs.models.job import JobQuerySet
 
-    _before(JobQuerySet, "submit", lambda: time.sleep(4) if _is_first() else None)
+    _before(JobQuerySet, "submit", lambda: time.sleep(4) if _is_first("hung") else None)
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
