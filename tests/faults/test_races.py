@@ -60,6 +60,9 @@ def race(jobs: list[DownloadJob], *acts: Act) -> list[tuple[bool, ...]]:
                     won.append(act(mine) is not False)
                 except StaleJob:
                     won.append(False)
+        except Exception:
+            gate.abort()  # or the others would wait for ever
+            raise
         finally:
             connection.close()
         return won
@@ -263,6 +266,9 @@ def test_one_key_at_once(alice: User, figures: list[Figure]) -> None:
                 gate.wait()
                 job, is_new = submit(owner=alice, key=f"key-{n}", **asked)
                 made.append((job.pk, is_new))
+        except Exception:
+            gate.abort()
+            raise
         finally:
             connection.close()
         return made
