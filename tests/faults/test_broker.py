@@ -214,6 +214,7 @@ def test_doorbell_rung_fifty_times(service: Rig) -> None:
     service.figure("refused claims", refused(), bound=None, unit="claims")
 
 
+@pytest.mark.long
 def test_doorbells_that_mean_nothing(service: Rig) -> None:
     """Messages for jobs that never were or are done, and malformed ones, among real ones."""
     worker = service.worker()

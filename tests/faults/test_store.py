@@ -266,6 +266,7 @@ def test_store_denies_access(service: Rig) -> None:
     assert service.story(job_id)[2] == "retry 1 storage_unavailable worker"
 
 
+@pytest.mark.long
 def test_artifact_deleted(service: Rig) -> None:
     """A finished file disappears from the bucket."""
     service.worker()

@@ -132,6 +132,7 @@ def test_worker_told_to_stop(service: Rig) -> None:
     assert (job.attempt, job.losses, job.failures) == (2, 0, 0)
 
 
+@pytest.mark.long
 def test_short_job_when_told_to_stop(service: Rig) -> None:
     """SIGTERM to a worker that has two seconds, with a job that takes one."""
     worker = service.worker(**slow(1))
@@ -229,6 +230,7 @@ def test_frozen_pool_process(rig: Rig) -> None:
     assert rig.status(job_id)["errorCode"] == "timeout"
 
 
+@pytest.mark.long
 def test_time_limit(rig: Rig) -> None:
     """A job that would take a minute, where two seconds are allowed."""
     start_limited(rig, **slow(60))
