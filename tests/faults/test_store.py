@@ -267,6 +267,22 @@ def test_store_denies_access(service: Rig) -> None:
 
 
 @pytest.mark.long
+def test_store_full(service: Rig) -> None:
+    """The file store answers 507 to everything for a while, as with a disk that is full."""
+    service.worker()
+    line = service.lines["S3"]
+    line.answer_errors(1.0, seed=1, status=507, code="InsufficientStorage")
+    job_id = service.initiate(FILM)
+    until(lambda: attempts(job_id) == 2)
+    assert line.errors_answered >= 2
+    line.pass_on()
+    service.figure("until it was done", service.timed(service.all_final), bound=15)
+
+    service.judge()
+    assert service.story(job_id)[2] == "retry 1 storage_unavailable worker"
+
+
+@pytest.mark.long
 def test_artifact_deleted(service: Rig) -> None:
     """A finished file disappears from the bucket."""
     service.worker()
