@@ -29,7 +29,7 @@ test: install  ## all tests against throw-away servers (ARGS="-k cancel")
 	@$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
 
 faults: install  ## break everything, case by case; a table and faults.json (ARGS="-k frozen")
-	@FAULTS_JSON=faults.json $(BIN)/python -m pytest tests/faults --tb=short $(ARGS)
+	@FAULTS_JSON=faults.json $(BIN)/python -m pytest tests/faults -n 2 --tb=short $(ARGS)
 
 soak: install  ## MINUTES (10) of random faults under steady load, then what was lost (SEED)
 	@MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) $(BIN)/python -m tests.faults.soak
