@@ -131,7 +131,7 @@ DATABASES: dict[str, Any] = {
     )
 }
 WEB_POOL_CONNECTIONS = 16  # of one web process, at most
-_STATEMENT_SECONDS = {"web": 5, "worker": 30, "dispatcher": 30}.get(ROLE, 0)  # 0: no limit
+_STATEMENT_SECONDS = {"web": 5, "worker": 30, "dispatcher": 10}.get(ROLE, 0)  # 0: no limit
 # A server that is frozen does not keep to its own limit: then the asking side gives up.
 DATABASE_WAIT_SECONDS = _STATEMENT_SECONDS + 3 if _STATEMENT_SECONDS else 0
 DATABASES["default"]["ENGINE"] = "downloads_project.postgres"

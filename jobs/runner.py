@@ -92,6 +92,7 @@ def _attempt(job: DownloadJob) -> None:
 
 def _settle(job: DownloadJob, kind: Kind, error: BaseException) -> None:
     """Turn the end of an attempt into the job's next move; a job that moved on is left alone."""
+    close_old_connections()  # one that broke in the attempt must not break this too
     with suppress(StaleJob):
         if isinstance(error, Interrupted):
             if error.timed_out:
@@ -99,7 +100,6 @@ def _settle(job: DownloadJob, kind: Kind, error: BaseException) -> None:
         elif isinstance(error, BuildError):
             _insist(lambda: _give_up(job, error))
         elif not isinstance(error, Exception):
-            close_old_connections()
             job.hand_back()  # once: the worker has seconds left, and the lease does the same
         elif not isinstance(error, StaleJob):
             log.exception("unexpected error")
@@ -116,7 +116,7 @@ def _insist(move: Callable[[], None]) -> None:
     """
     ends = time.monotonic() + settings.LEASE_SECONDS
     while True:
-        close_old_connections()  # one that broke in the attempt must not break this too
+        close_old_connections()
         try:
             return move()
         except DATABASE_AWAY as error:
