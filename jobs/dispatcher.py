@@ -7,7 +7,6 @@ repairs stalls with it. Any number may run; rows that one holds are skipped by t
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django_celery_results.models import TaskResult
@@ -31,20 +30,30 @@ log = structlog.get_logger(__name__)
 
 BATCH = 100  # rows a sweep takes at once
 KEY_KEPT = timedelta(hours=24)
+STOP_SECONDS = 1  # for a slow sweep to end; one that is cut off leaves nothing half done
 MAX_FAILED = 3  # then the store is away, and the rest would wait for it in vain
 
 
 def run(stop: threading.Event) -> None:
-    """Sweep until told to stop. A sweep that fails is logged and tried again at its next tick."""
-    collect_next = 0.0
+    """Sweep until told to stop. A sweep that fails is logged and tried again at its next tick.
+
+    What is slow has a thread of its own: a file store that hangs must not delay a rescue.
+    """
+    slow = threading.Thread(target=_sweep_slowly, args=[stop], name="slow", daemon=True)
+    slow.start()
     while not stop.is_set():
         for sweep in (rescue_silent, ring_due):
             _try(sweep)
-        if time.monotonic() >= collect_next:
-            for sweep in (expire_artifacts, collect_garbage, forget_results, forget_keys):
-                _try(sweep)
-            collect_next = time.monotonic() + settings.COLLECT_EVERY_SECONDS
         stop.wait(settings.DISPATCH_EVERY_SECONDS)
+    slow.join(STOP_SECONDS)
+
+
+def _sweep_slowly(stop: threading.Event) -> None:
+    while not stop.is_set():
+        for sweep in (expire_artifacts, collect_garbage, forget_results, forget_keys):
+            _try(sweep)
+        connection.close()  # nobody needs it for minutes
+        stop.wait(settings.COLLECT_EVERY_SECONDS)
 
 
 def ring_due() -> int:
@@ -130,11 +139,13 @@ def strays(before: datetime) -> Iterator[str]:
     """
     keys = storage.stored_since("results/", before)
     while batch := set(islice(keys, BATCH * 10)):
-        batch -= set(StoredFile.objects.filter(key__in=batch).values_list("key", flat=True))
+        # In this order: a job that succeeds meanwhile is found by one of the two.
         jobs = {key: key.split("/")[1] for key in batch}
         active = DownloadJob.objects.unfinished().filter(pk__in=filter(_is_id, jobs.values()))
         spared = set(map(str, active.values_list("pk", flat=True)))
-        yield from sorted(key for key, job_id in jobs.items() if job_id not in spared)
+        known = set(StoredFile.objects.filter(key__in=batch).values_list("key", flat=True))
+        strays = (key for key in batch - known if jobs[key] not in spared)
+        yield from sorted(strays)
 
 
 def _is_id(text: str) -> bool:

@@ -284,3 +284,45 @@ def test_an_operator_deletes_strays(bucket: Any, transactional_db: None) -> None
     assert stray in told.getvalue()
     assert left.getvalue() == "0 found\n"
     assert bucket.exists(wanted), "its key only begins like the stray's"
+
+
+def test_a_slow_collection_delays_no_rescue(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.DISPATCH_EVERY_SECONDS = 0.01
+    rescued, stop = threading.Event(), threading.Event()
+
+    def collect() -> int:
+        assert rescued.wait(10)  # a collection that lasts until somebody was rescued
+        stop.set()
+        return 0
+
+    def rescue() -> int:
+        rescued.set()
+        return 0
+
+    nothing = dict.fromkeys(["ring_due", "expire_artifacts", "forget_results", "forget_keys"])
+    for name, sweep in {**nothing, "collect_garbage": collect, "rescue_silent": rescue}.items():
+        monkeypatch.setattr(dispatcher, name, sweep or Mock(__name__=name, return_value=0))
+
+    dispatcher.run(stop)
+
+    assert stop.is_set()
+
+
+def test_a_job_that_succeeds_meanwhile_is_no_stray(
+    bucket: Any, alice: User, running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = f"{running_job.folder}1/a.zip"
+    bucket.save(key, ContentFile(b"x"))
+    is_id = dispatcher._is_id
+
+    def succeed_between(text: str) -> bool:
+        """Called before active jobs are looked up: from now on this one is none."""
+        found = is_id(text)
+        if running_job.status == Status.PROCESSING:
+            artifact = ArtifactFactory.build(key=key, owner=alice, made_by=running_job)
+            running_job.succeed(artifact)
+        return found
+
+    monkeypatch.setattr(dispatcher, "_is_id", succeed_between)
+
+    assert key not in list(dispatcher.strays(datetime.now(UTC) + timedelta(minutes=1)))

@@ -12,7 +12,7 @@ from jobs import dispatcher, storage
 
 class Command(BaseCommand):
     help = (
-        "Lists objects and open uploads of jobs that no row knows, oldest keys first. The"
+        "Lists objects and open uploads of jobs that no row knows. The"
         " dispatcher deletes what finished jobs leave behind; this finds what came later still."
     )
 
