@@ -46,6 +46,7 @@ TITLES = {
     400: "Not understood",
     403: "Not allowed",
     404: "Not found",
+    409: "One moment",
     500: "Something broke",
     503: "Not available right now",
 }
@@ -251,4 +252,6 @@ def on_500(request: HttpRequest) -> HttpResponseBase:
         response = for_reader(request, 503, "overloaded", TRY_AGAIN)
         response["Retry-After"] = SOON["Retry-After"]
         return response
+    if isinstance(error, OwnerBusy):  # a form was sent twice, and the first one hangs
+        return for_reader(request, 409, "still_open", str(error))
     return for_reader(request, 500, "internal", "Something went wrong on our side.")

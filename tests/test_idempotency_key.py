@@ -204,6 +204,29 @@ def test_two_clicks_on_a_form_are_one_zip(client: Client, alice: User) -> None:
     assert f'formaction="{address}"' not in client.get("/").content.decode()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_while_the_first_hangs_are_no_error_of_ours(alice: User, broker: Mock) -> None:
+    StoredFileFactory(file_id=70000)
+    visitor = Client(raise_request_exception=False, headers={"Accept": "text/html"})
+    visitor.force_login(alice)
+    address = visitor.get("/").content.decode().split('formaction="')[1].split('"')[0]
+
+    def post() -> Any:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '100ms'")
+            return visitor.post(address, {"file": "70000"})
+        finally:
+            connections.close_all()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as threads:
+        submission._one_at_a_time(alice)
+        answer = threads.submit(post).result()
+
+    assert answer.status_code == 409
+    assert b"still being recorded" in answer.content
+
+
 @pytest.mark.django_db
 def test_the_table_itself_refuses_a_key_twice(alice: User) -> None:
     from django.db import IntegrityError
