@@ -45,8 +45,8 @@ class Pulse:
 
     def __enter__(self) -> Pulse:
         self._old_handler: Any = signal.signal(signal.SIGALRM, self._on_alarm)
-        signal.setitimer(signal.ITIMER_REAL, settings.BEAT_SECONDS, settings.BEAT_SECONDS)
         self._thread.start()
+        signal.setitimer(signal.ITIMER_REAL, settings.BEAT_SECONDS, settings.BEAT_SECONDS)
         return self
 
     def __exit__(
@@ -79,10 +79,10 @@ class Pulse:
             raise Interrupted(timed_out=False)
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
-        # Again each second until it is heard: a destructor may swallow one. Not on the way out,
-        # though: `__exit__` must be able to begin.
-        leaving = frame is not None and frame.f_code is Pulse.__exit__.__code__
-        if self._armed and not leaving:
+        # Again each second until it is heard: a destructor may swallow one. Not on the way in or
+        # out, though: from `__enter__` no `__exit__` follows, and that must be able to begin.
+        door = (Pulse.__enter__.__code__, Pulse.__exit__.__code__)
+        if self._armed and not (frame and frame.f_code in door):
             self.check()
 
     def _run(self) -> None:

@@ -72,40 +72,62 @@ def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
 
 
 def _attempt(job: DownloadJob) -> None:
-    kind = KINDS[job.kind]
-    key = f"{job.folder}{job.attempt}/{job.name}"
-    output = storage.S3Output(key, content_type=kind.content_type, expected_bytes=job.total or 0)
+    output: storage.S3Output | None = None
     try:
+        kind = KINDS[job.kind]
+        key = f"{job.folder}{job.attempt}/{job.name}"
+        size = job.total or 0
+        output = storage.S3Output(key, content_type=kind.content_type, expected_bytes=size)
         with Pulse(job, limit_seconds=kind.time_limit_seconds) as pulse:
             _simulate_delay(pulse)
             kind.build(kind.load(job), _Attempt(output, pulse))
             output.finish()
-        artifact = _artifact(job, output, kind)
-        _insist(lambda: job.succeed(artifact))
+        _succeed(job, output, kind)
     except BaseException as error:
-        _settle(job, kind, error)  # should this fail too, lease and dispatcher see to the rest
-        if not StoredFile.objects.filter(key=key).exists():  # the commit may have got through
-            _discard(output)
+        try:
+            _settle(job, error)
+            if output and not StoredFile.objects.filter(key=output.key).exists():
+                _discard(output)  # else the commit got through, and only its answer was lost
+        except DATABASE_AWAY:
+            log.exception("left to the lease and to the dispatcher")
         if not isinstance(error, Exception | Interrupted):
             raise  # SystemExit: the worker is being stopped, and goes on stopping
 
 
-def _settle(job: DownloadJob, kind: Kind, error: BaseException) -> None:
+def _succeed(job: DownloadJob, output: storage.S3Output, kind: Kind) -> None:
+    artifact = _artifact(job, output, kind)
+    _insist(lambda: job.succeed(artifact, in_parts=output.is_in_parts))
+
+
+def _settle(job: DownloadJob, error: BaseException) -> None:
     """Turn the end of an attempt into the job's next move; a job that moved on is left alone."""
     close_old_connections()  # one that broke in the attempt must not break this too
     with suppress(StaleJob):
         if isinstance(error, Interrupted):
             if error.timed_out:
-                _insist(lambda: job.fail(TIMEOUT, _timeout_sentence(kind)))
+                _insist(lambda: job.fail(TIMEOUT, _timeout_sentence(KINDS[job.kind])))
         elif isinstance(error, BuildError):
-            _insist(lambda: _give_up(job, error))
+            _give_up(job, error, detail=_trace(error))
         elif not isinstance(error, Exception):
             job.hand_back()  # once: the worker has seconds left, and the lease does the same
         elif not isinstance(error, StaleJob):
             log.exception("unexpected error")
             unexpected = Unexpected("Something went wrong on our side.")
-            _insist(lambda: _give_up(job, unexpected, detail=_trace(error)))
+            _give_up(job, unexpected, detail=_trace(error))
     job.refresh_from_db()
+
+
+def _give_up(job: DownloadJob, error: BuildError, *, detail: str) -> None:
+    # Decided once: a try that is rolled back leaves its count of failures in our copy.
+    delay = delay_seconds(job.failures) if error.retryable else None
+
+    def move() -> None:
+        if delay is None:
+            job.fail(error.code, str(error), detail=detail)
+        else:
+            job.retry(error.code, str(error), after_seconds=delay, detail=detail)
+
+    _insist(move)
 
 
 def _insist(move: Callable[[], None]) -> None:
@@ -124,15 +146,6 @@ def _insist(move: Callable[[], None]) -> None:
                 raise  # lease and dispatcher see to the rest
             log.warning("the outcome cannot be recorded yet", error=repr(error))
             time.sleep(INSIST_SECONDS)
-
-
-def _give_up(job: DownloadJob, error: BuildError, detail: str = "") -> None:
-    delay = delay_seconds(job.failures) if error.retryable else None
-    detail = detail or _trace(error)
-    if delay is None:
-        job.fail(error.code, str(error), detail=detail)
-    else:
-        job.retry(error.code, str(error), after_seconds=delay, detail=detail)
 
 
 def _trace(error: BaseException) -> str:

@@ -178,6 +178,10 @@ class S3Output:
         self._senders = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="part")
 
     @property
+    def is_in_parts(self) -> bool:
+        return bool(self._upload_id)
+
+    @property
     def sha256(self) -> str:
         return self._sha256.hexdigest()
 

@@ -17,7 +17,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, transaction
 
-from jobs import kinds, runner, storage
+from jobs import dispatcher, kinds, runner, storage
 from jobs.errors import Interrupted, StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.pulse import Pulse
@@ -248,7 +248,7 @@ def test_a_commit_that_got_through_unheard_keeps_its_object(
 ) -> None:
     succeed = DownloadJob.succeed
 
-    def cut_after_commit(self: DownloadJob, artifact: StoredFile) -> None:
+    def cut_after_commit(self: DownloadJob, artifact: StoredFile, **said: Any) -> None:
         succeed(self, artifact)
         raise OperationalError("the connection broke")
 
@@ -266,7 +266,7 @@ def test_an_outcome_is_recorded_when_the_database_is_back(
 ) -> None:
     succeed, asked = DownloadJob.succeed, []
 
-    def away_twice(self: DownloadJob, artifact: StoredFile) -> None:
+    def away_twice(self: DownloadJob, artifact: StoredFile, **said: Any) -> None:
         asked.append(artifact)
         if len(asked) < 3:
             with transaction.atomic():
@@ -284,6 +284,79 @@ def test_an_outcome_is_recorded_when_the_database_is_back(
     assert [file.key for file in job.files.all()] == [job.artifact.key]
 
 
+def test_a_retry_that_could_not_be_committed_is_the_same_retry(
+    job: DownloadJob, build_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DownloadJob.objects.update(failures=2)  # one more is allowed
+    remember, lost = DownloadJob._remember, []
+
+    def build(params: Any, work: Workspace) -> None:
+        raise StorageUnavailable("Away.")
+
+    def cut_once(self: DownloadJob, event: Event, *args: Any, **said: Any) -> None:
+        if event == Event.RETRY and not lost:
+            lost.append(event)
+            raise OperationalError("the connection broke")
+        remember(self, event, *args, **said)
+
+    build_with(build)
+    monkeypatch.setattr(DownloadJob, "_remember", cut_once)
+    monkeypatch.setattr(runner, "INSIST_SECONDS", 0)
+
+    run(job)
+
+    assert lost
+    assert (job.status, job.failures) == (Status.QUEUED, 3)
+
+
+def test_a_worker_that_is_stopped_stops_though_the_database_is_away(
+    job: DownloadJob, build_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(params: Any, work: Workspace) -> None:
+        raise SystemExit
+
+    def away(self: DownloadJob) -> None:
+        raise OperationalError("no route")
+
+    build_with(build)
+    monkeypatch.setattr(DownloadJob, "hand_back", away)
+
+    with pytest.raises(SystemExit):
+        run(job)
+
+
+def test_an_upload_whose_answer_was_lost_is_collected(
+    bucket: Any, job: DownloadJob, build_with: Callable[..., None]
+) -> None:
+    from botocore.exceptions import ReadTimeoutError
+    from botocore.httpsession import URLLib3Session
+
+    lost = []
+
+    def build(params: Any, work: Workspace) -> None:
+        work.output.write(bytes(9_000_000))  # type: ignore[attr-defined]
+
+    def lose_once(request: Any, **said: Any) -> None:
+        if not lost:
+            lost.append(URLLib3Session().send(request))  # it came through; its answer does not
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+    build_with(build)
+    events = bucket.client.meta.events
+    events.register("before-send.s3.CreateMultipartUpload", lose_once)
+    try:
+        run(job)
+    finally:
+        events.unregister("before-send.s3.CreateMultipartUpload", lose_once)
+    assert len(list(storage.open_uploads(job.folder))) == 1
+
+    dispatcher.collect_garbage()
+
+    assert job.status == Status.COMPLETED
+    assert not list(storage.open_uploads(job.folder))
+    assert storage.has(job.artifact.key, 9_000_000)
+
+
 def test_a_database_that_stays_away_is_not_waited_for_longer_than_a_lease(
     job: DownloadJob, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
@@ -295,11 +368,9 @@ def test_a_database_that_stays_away_is_not_waited_for_longer_than_a_lease(
     monkeypatch.setattr(runner, "INSIST_SECONDS", 0.05)
     settings.LEASE_SECONDS = 0.2
 
-    with pytest.raises(OperationalError):
-        run(job)
+    run(job)
 
-    job.refresh_from_db()
-    assert job.status == Status.PROCESSING
+    assert job.status == Status.PROCESSING  # until its lease is over
 
 
 def test_nothing_runs_without_a_claim(job: DownloadJob) -> None:

@@ -224,8 +224,11 @@ class DownloadJob(models.Model):
             pk=self.pk, status=Status.PROCESSING, attempt=self.attempt
         ).exists()
 
-    def succeed(self, artifact: StoredFile) -> None:
-        """Record the artifact, whose object is stored, and finish."""
+    def succeed(self, artifact: StoredFile, *, in_parts: bool = False) -> None:
+        """Record the artifact, whose object is stored, and finish.
+
+        What was stored `in_parts` may have left an open upload: one whose answer was lost.
+        """
         kept = timedelta(seconds=settings.RESULT_KEPT_SECONDS)
         with transaction.atomic():
             artifact.expires_at = Now() + kept
@@ -238,8 +241,8 @@ class DownloadJob(models.Model):
                 progress=1,
                 done=Coalesce("total", "done"),
                 message="Ready",
-                # A first attempt that succeeds leaves nothing else behind.
-                collect_at=models.Case(models.When(attempt=1, then=None), default=Now()),
+                # A first attempt that stored one piece leaves nothing else behind.
+                collect_at=Now() if in_parts or self.attempt > 1 else None,
                 error_code="",
                 error="",
             )
