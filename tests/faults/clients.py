@@ -36,6 +36,7 @@ class Tally:
     answers: Counter[int] = field(default_factory=Counter)
     accepted: dict[str, list[int]] = field(default_factory=dict)  # job id -> file ids
     doubled: list[str] = field(default_factory=list)  # two jobs for one key
+    sound: set[str] = field(default_factory=set)  # jobs that need not fail
     ended: dict[str, str] = field(default_factory=dict)  # job id -> final status
     wrong: list[str] = field(default_factory=list)
 
@@ -54,9 +55,12 @@ class Client:
         body = {"file_ids": list(self.files)}
         answer = self._insist("POST", "initiate", {202}, json=body, key=self.key)
         job_id = str(answer.json()["jobId"])
-        again = self._insist("POST", "initiate", {202}, json=body, key=self.key)
         with self.tally.lock:
             self.tally.accepted[job_id] = list(self.files)
+            if "failed" not in self.right:
+                self.tally.sound.add(job_id)
+        again = self._insist("POST", "initiate", {202}, json=body, key=self.key)
+        with self.tally.lock:
             if again.json()["jobId"] != job_id:
                 self.tally.doubled.append(f"{self.key}: two jobs")
         if self.cancel_after is not None:

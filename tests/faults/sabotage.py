@@ -56,6 +56,13 @@ def die_before_success() -> None:
     _before(DownloadJob, "succeed", _die_once)
 
 
+def freeze_before_success() -> None:
+    """The artifact is stored, whole, and its process stands still until somebody wakes it."""
+    from jobs.models import DownloadJob
+
+    _before(DownloadJob, "succeed", _freeze_once)
+
+
 def die_after_success() -> None:
     """The row says so; Celery does not know."""
     from jobs.models import DownloadJob
@@ -102,6 +109,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
         die_before_publish,
         die_after_claim,
         die_before_success,
+        freeze_before_success,
         die_after_success,
         lose_answer_to_success,
         lose_answer_to_claim,
@@ -115,6 +123,11 @@ SABOTAGES: dict[str, Callable[[], None]] = {
 def _die_once() -> None:
     if _is_first("died"):
         os._exit(9)
+
+
+def _freeze_once() -> None:
+    if _is_first("frozen"):
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _is_first(name: str) -> bool:

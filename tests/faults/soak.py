@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tests.faults import standalone
@@ -54,7 +55,7 @@ class Soak:
             load = threading.Thread(target=self._load, args=[clients], daemon=True)
             load.start()
             while load.is_alive():
-                self._break_and_mend(load)
+                self._break_and_mend()
             self._show("no more requests; the last jobs end")
             ends = time.monotonic() + DRAIN_SECONDS
             while self._open() and time.monotonic() < ends:
@@ -69,16 +70,17 @@ class Soak:
             clients.submit(Client(self.rig, self.tally, chance).run)
             time.sleep(chance.expovariate(JOBS_A_SECOND))
 
-    def _break_and_mend(self, load: threading.Thread) -> None:
+    def _break_and_mend(self) -> None:
+        """One fault, and how long until every job that it may have hit has ended."""
         self._wait(self.chaos.chance.uniform(*PAUSE_SECONDS))
+        hit = self.tally.sound - set(self.tally.ended)
         name = self.chaos.strike()
-        healed, ended = time.monotonic(), len(self.tally.ended)
-        while len(self.tally.ended) == ended and load.is_alive():
+        healed = time.monotonic()
+        while hit - set(self.tally.ended) and time.monotonic() < healed + DRAIN_SECONDS:
             self._keep_alive()
-        if len(self.tally.ended) > ended:
-            took = time.monotonic() - healed
-            self.recoveries.append((took, name))
-            self._show(f"{name}; {took:.1f} s later a job ended")
+        took = time.monotonic() - healed
+        self.recoveries.append((took, name))
+        self._show(f"{name}; its {len(hit)} jobs ended within {took:.1f} s")
 
     def _wait(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
@@ -107,16 +109,21 @@ class Soak:
         from jobs.models import DownloadJob
         from tests.faults.rig import assert_one_object, assert_true_story, until
 
-        until(lambda: not DownloadJob.objects.exclude(collect_at=None).exists(), 60)
+        with suppress(AssertionError):  # what is left then is told below
+            until(lambda: not DownloadJob.objects.exclude(collect_at=None).exists(), 60)
         tally = self.tally
-        doubled, ended = list(tally.doubled), Counter(tally.ended.values())
-        for job in DownloadJob.objects.select_related("artifact").iterator():
+        doubled, lost, ended = list(tally.doubled), [], Counter(tally.ended.values())
+        rows = {str(job.pk): job for job in DownloadJob.objects.select_related("artifact")}
+        lost += [f"{job_id}: no row" for job_id in tally.accepted if job_id not in rows]
+        for job_id, job in rows.items():
+            if not job.is_finished:
+                lost.append(f"{job_id}: {job.status}")
+                continue
             try:
                 assert_true_story(job)
-                assert_one_object(job, tally.accepted.get(str(job.pk), job.params["file_ids"]))
+                assert_one_object(job, tally.accepted.get(job_id, job.params["file_ids"]))
             except AssertionError as error:
-                doubled.append(f"{job.pk}: {error}")
-        lost = [job_id for job_id in tally.accepted if job_id not in tally.ended]
+                doubled.append(f"{job_id}: {error}")
         figures = {
             "requests": tally.asked,
             "accepted": len(tally.accepted),
@@ -132,7 +139,7 @@ class Soak:
             print(f"{name:24}{value:6}")
         longest = max(self.recoveries, default=(0.0, "none"))
         print(f"{'longest recovery':24}{longest[0]:6.1f} s, after: {longest[1]}")
-        for line in [*doubled, *(f"{job_id}: lost" for job_id in lost), *tally.wrong]:
+        for line in [*doubled, *lost, *tally.wrong]:
             print(line)
         missing = tally.asked - len(tally.accepted)
         return int(bool(lost or doubled or tally.wrong or tally.answers[500] or missing))

@@ -110,33 +110,30 @@ def test_redis_line_half_open(service: Rig) -> None:
     service.ready_worker()
     service.wait_for(service.initiate(70000), "completed")
     line = service.lines["Redis"]
-    before = line.connections
 
     line.blackhole()
     job_id = service.initiate(70000)
     time.sleep(3)
-    assert service.statuses([job_id]) == {"queued": 1}
+    assert service.statuses([job_id]) == {"queued": 1}  # nobody hears
     line.pass_on()
 
     claimed = DownloadJob.objects.filter(pk=job_id, attempt__gte=1)
     service.figure("recovery of the worker", service.timed(claimed.exists), bound=10)
     service.judge()
-    assert line.connections > before
 
 
 @pytest.mark.long
 def test_redis_line_reset_again_and_again(service: Rig) -> None:
     """RST to every connection to Redis each half second, 10 s long, under load."""
-    service.ready_worker()
+    worker = service.ready_worker()
     line = service.lines["Redis"]
-    before = line.connections
 
     with Load(service, clients=4) as load:
         for _ in range(20):
             time.sleep(0.5)
             line.reset()
 
-    assert line.connections - before > 20, "nobody had to connect again"
+    assert worker.log.read_text(errors="replace").count("Connection to broker lost") > 3
     service.figure_of_posts(PRESENT_SECONDS)
     assert set(load.answers) == {202}
     assert not load.failed

@@ -29,6 +29,7 @@ def test_database_connections_killed(service: Rig) -> None:
     worker = service.worker(**slow(1.5))
     with Crowd(service, 70000, every=0.5) as crowd:
         until(lambda: service.accepted)
+        under_fire = set(service.accepted)
         killed = 0
         for _ in range(10):
             killed += terminate_others()
@@ -43,7 +44,8 @@ def test_database_connections_killed(service: Rig) -> None:
     assert crowd.told("poll") <= {200, 503}
     service.judge()
     assert "no heartbeat" in log_of(worker)
-    assert DownloadJob.objects.filter(losses=0).count() > 0  # a heartbeat found its way back
+    # A heartbeat found its way back: what ran meanwhile was not taken from its worker.
+    assert DownloadJob.objects.filter(pk__in=under_fire, losses=0).exists()
 
 
 @pytest.mark.long
@@ -51,7 +53,8 @@ def test_database_restarted(service: Rig) -> None:
     """Postgres is stopped at once and started again while one job runs and others wait."""
     worker = service.worker(**slow(4), **PATIENT)
     running = [service.initiate(70000) for _ in range(2)]
-    waiting = [service.initiate(70001) for _ in range(4)]
+    for _ in range(4):
+        service.initiate(70001)
     for job_id in running:
         service.wait_for(job_id, "processing")
 
@@ -62,7 +65,6 @@ def test_database_restarted(service: Rig) -> None:
     service.judge()
     assert "no heartbeat" in log_of(worker)
     assert not DownloadJob.objects.filter(pk__in=running, losses__gt=0).exists()
-    assert len(waiting) == 4
 
 
 @pytest.mark.long
@@ -112,7 +114,7 @@ def test_database_frozen(service: Rig) -> None:
 @pytest.mark.long
 def test_database_line_half_open(service: Rig) -> None:
     """Every open connection to Postgres goes deaf and dumb for good; new ones work."""
-    service.worker(**slow(2))
+    worker = service.worker(**slow(2))
     first = [service.initiate(70000) for _ in range(2)]
     for job_id in first:
         service.wait_for(job_id, "processing")
@@ -121,14 +123,13 @@ def test_database_line_half_open(service: Rig) -> None:
     line = service.lines["Postgres"]
     line.blackhole()
     line.pass_on()
-    before = line.connections
     web = service.timed(lambda: service.post(70000).status_code == 202)
     everything = service.timed(service.all_final, 100)
 
     service.figure("until the last job was done", everything, bound=50)
     service.figure("until a POST was accepted", web, bound=20)
-    assert line.connections > before
     service.judge()
+    assert "no heartbeat" in log_of(worker)
     assert DownloadJob.objects.filter(pk__in=first, attempt=2).count() == 2
 
 

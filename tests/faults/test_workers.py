@@ -6,11 +6,13 @@ import os
 import resource
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from downloads_project.processes import Process
+from jobs import storage
 from jobs.models import DownloadJob
 from jobs.states import Status
 from tests.faults.rig import Rig, slow
@@ -201,6 +203,30 @@ def test_zombie_worker(service: Rig) -> None:
 
     service.judge()
     assert DownloadJob.objects.get(pk=job_id).version == version
+
+
+@pytest.mark.long
+def test_zombie_with_a_stored_file(service: Rig) -> None:
+    """A pool process freezes with its file stored, and wakes while another attempt runs."""
+    frozen = service.worker(SABOTAGE="freeze_before_success")
+    job_id = service.initiate(70000)
+    job = DownloadJob.objects.get(pk=job_id)
+    service.timed(lambda: stored(job))
+    service.worker(**slow(4))
+    service.timed(lambda: DownloadJob.objects.get(pk=job_id).attempt == 2)
+
+    service.thaw(frozen)
+    gone = service.timed(lambda: not stored(job))
+    service.figure("until the zombie's file was gone", gone, bound=5)
+    assert DownloadJob.objects.get(pk=job_id).status == Status.PROCESSING
+
+    service.judge()
+    assert service.story(job_id)[-1] == "succeed 2 worker"
+
+
+def stored(job: DownloadJob) -> bool:
+    """Whether the first attempt's file is in the bucket."""
+    return any(storage.stored_since(f"{job.folder}1/", datetime.now(UTC) + timedelta(hours=1)))
 
 
 LIMITS = {"JOB_TIME_LIMIT_SECONDS": "2", "KILL_AFTER_SECONDS": "2"}
