@@ -276,7 +276,7 @@ def test_database_commit_of_a_claim_unheard(service: Rig) -> None:
 
     assert (service.folder / "commit-lost").exists()
     service.judge()
-    assert "rescue 1 dispatcher" in service.story(job_id)
+    assert "rescue 1 worker_lost dispatcher" in service.story(job_id)
 
 
 @pytest.mark.long
