@@ -73,9 +73,9 @@ class Soak:
     def _break_and_mend(self) -> None:
         """One fault, and how long until every job that it may have hit has ended."""
         self._wait(self.chaos.chance.uniform(*PAUSE_SECONDS))
-        hit = self.tally.sound - set(self.tally.ended)
         name = self.chaos.strike()
         healed = time.monotonic()
+        hit = self.tally.sound - set(self.tally.ended)
         while hit - set(self.tally.ended) and time.monotonic() < healed + DRAIN_SECONDS:
             self._keep_alive()
         took = time.monotonic() - healed
