@@ -222,7 +222,11 @@ def for_reader(request: HttpRequest, status: int, code: str, detail: str) -> Htt
     told = [PROBLEM, "application/json", "text/html"]  # of equals, the first: `Accept: */*`
     if request.path.startswith("/v1/") or request.get_preferred_type(told) != "text/html":
         return problem_response(request, status, code, detail)
-    context = {"title": TITLES[status], "detail": detail, "request_id": request_id(request)}
+    context = {
+        "title": TITLES.get(status, HTTPStatus(status).phrase),
+        "detail": detail,
+        "request_id": request_id(request),
+    }
     body = render_to_string("error.html", context)
     return HttpResponse(body, status=status, headers={"Cache-Control": PRIVATE})
 
@@ -246,12 +250,13 @@ def on_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
 
 
 def on_500(request: HttpRequest) -> HttpResponseBase:
-    """Also where a middleware, a session or a template met a database that is away: 503."""
-    if isinstance(error := sys.exception(), DATABASE_AWAY):
-        log.warning("database", error=repr(error))
-        response = for_reader(request, 503, "overloaded", TRY_AGAIN)
-        response["Retry-After"] = SOON["Retry-After"]
-        return response
-    if isinstance(error, OwnerBusy):  # a form was sent twice, and the first one hangs
-        return for_reader(request, 409, "still_open", str(error))
+    """Also where a page, a middleware or a session met what is no bug: then as the API says it."""
+    if isinstance(error := sys.exception(), Exception):
+        problem = _as_problem(error)
+        if isinstance(problem, Problem):
+            code, detail = str(problem.get_codes()), str(problem.detail)
+            response = for_reader(request, problem.status_code, code, detail)
+            for name, value in problem.headers.items():
+                response[name] = value
+            return response
     return for_reader(request, 500, "internal", "Something went wrong on our side.")
