@@ -144,8 +144,7 @@ def strays(before: datetime) -> Iterator[str]:
         active = DownloadJob.objects.unfinished().filter(pk__in=filter(_is_id, jobs.values()))
         spared = set(map(str, active.values_list("pk", flat=True)))
         known = set(StoredFile.objects.filter(key__in=batch).values_list("key", flat=True))
-        strays = (key for key in batch - known if jobs[key] not in spared)
-        yield from sorted(strays)
+        yield from sorted(key for key in batch - known if jobs[key] not in spared)
 
 
 def _is_id(text: str) -> bool:
@@ -163,7 +162,7 @@ def forget_results() -> int:
 
 def forget_keys() -> int:
     """Let idempotency keys of another day be used again, a batch at a time; how many."""
-    old = DownloadJob.objects.with_key_since(KEY_KEPT).values("pk")[: BATCH * 10]
+    old = DownloadJob.objects.with_old_key(KEY_KEPT).values("pk")[: BATCH * 10]
     return DownloadJob.objects.filter(pk__in=old).update(idempotency_key="", request_hash="")
 
 

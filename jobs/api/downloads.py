@@ -109,9 +109,10 @@ class Start(APIView):
                 _wait(job)
             finally:
                 self.waiting.release()
-        response = accepted(job, AcceptedJob(job).data, is_new=is_new)
+        told = JobSerializer if job.is_finished else AcceptedJob
+        response = accepted(job, told(job).data, is_new=is_new)
         if job.is_finished:
-            response.status_code, response.data = HTTPStatus.OK, JobSerializer(job).data
+            response.status_code = HTTPStatus.OK
             del response["Retry-After"]
         return response
 

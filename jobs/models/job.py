@@ -57,7 +57,7 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
     def to_collect(self) -> Self:
         return self.filter(collect_at__lt=Now()).order_by("collect_at")
 
-    def with_key_since(self, kept: timedelta) -> Self:
+    def with_old_key(self, kept: timedelta) -> Self:
         """Created so long ago that nobody tries the same request again."""
         return self.filter(~Q(idempotency_key=""), created_at__lt=Now() - kept)
 
