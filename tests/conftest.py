@@ -6,7 +6,6 @@ own here, before Django reads its settings. So a test may freeze, kill and resta
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from unittest.mock import Mock, patch
 import pytest
 
 from downloads_project.stack import Stack
+from tests import throwaway
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -31,13 +31,9 @@ running: list[Stack] = []
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None):
         return  # this process hands the tests out to others
-    for name in ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL"):
-        os.environ.pop(name, None)  # servers that somebody needs
-    os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""}  # no developer's own settings
     stack = Stack(Path(tempfile.mkdtemp(prefix="downloads-tests-")), durable=False)
     running.append(stack)
-    os.environ |= stack.start()
-    os.environ["DJANGO_SETTINGS_MODULE"] = "downloads_project.settings"
+    throwaway.start(stack)
     from django.conf import settings
 
     assert settings.ROLE == "command"  # reading one reads all: pytest-django finds them configured

@@ -1,4 +1,4 @@
-"""Clients that go on asking while a case breaks something."""
+"""Clients that take whatever answer they get, and note it, while a case breaks something."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that keep asking while a case breaks something, as well behaved ones do."""
+"""Clients that insist on a 202, with a key, while a case breaks something."""
 
 from __future__ import annotations
 

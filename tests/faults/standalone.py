@@ -6,7 +6,6 @@ work in a function that gets the rig.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from downloads_project.stack import Stack
+from tests import throwaway
 
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
@@ -30,10 +30,7 @@ def run(work: Callable[[Rig], int], env: dict[str, str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     status = 1
     try:
-        for name in ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL"):
-            os.environ.pop(name, None)
-        os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""} | stack.start()
-        os.environ["DJANGO_SETTINGS_MODULE"] = "downloads_project.settings"
+        throwaway.start(stack)
         rig = _rig(folder, stack, env or {})
         try:
             status = work(rig)
