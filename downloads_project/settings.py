@@ -136,7 +136,6 @@ _STATEMENT_SECONDS = {"web": 5, "worker": 30, "dispatcher": 10}.get(ROLE, 0)  # 
 DATABASE_WAIT_SECONDS = _STATEMENT_SECONDS + 3 if _STATEMENT_SECONDS else 0
 DATABASES["default"]["ENGINE"] = "downloads_project.postgres"
 DATABASES["default"]["CONN_MAX_AGE"] = 0
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # one that broke in the pool is not handed out
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 3,
     "keepalives_idle": 10,

@@ -10,6 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import OperationalError, connection
+from psycopg_pool import ConnectionPool
+
+from downloads_project.postgres.base import DatabaseWrapper
+from downloads_project.postgres.connection import ImpatientConnection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,10 +45,6 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_another(impatient: None)
 
 
 def test_a_pool_makes_such_connections_too(settings: Any) -> None:
-    from psycopg_pool import ConnectionPool
-
-    from downloads_project.postgres.connection import ImpatientConnection
-
     settings.DATABASE_WAIT_SECONDS = 0.2
     params = connection.get_connection_params()
     for ours in ("cursor_factory", "context", "prepare_threshold"):
@@ -60,3 +60,24 @@ def test_a_pool_makes_such_connections_too(settings: Any) -> None:
             return one.closed and "time" in str(caught.value).lower()
 
         assert all(threads.map(ask, range(4)))
+
+
+def test_many_dead_connections_cost_one_look() -> None:
+    options = connection.settings_dict["OPTIONS"] | {"pool": {"max_size": 6, "timeout": 2}}
+    options["pool"]["connection_class"] = ImpatientConnection
+    wrapper = DatabaseWrapper(connection.settings_dict | {"OPTIONS": options}, "pooled")
+    try:
+        params = wrapper.get_connection_params()
+        several = [wrapper.get_new_connection(params) for _ in range(6)]
+        for one in several:
+            wrapper.pool.putconn(one)
+        with connection.cursor() as cursor:
+            pids = [one.info.backend_pid for one in several]
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [pids])
+
+        found = wrapper.get_new_connection(params)  # the pool's own way takes 1 + 2 + ... s
+
+        assert found.execute("SELECT 1").fetchone() == (1,)
+        wrapper.pool.putconn(found)
+    finally:
+        wrapper.close_pool()

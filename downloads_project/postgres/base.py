@@ -16,6 +16,21 @@ from downloads_project.postgres.connection import ImpatientConnection
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if self.settings_dict["OPTIONS"].get("pool"):
-            return super().get_new_connection(conn_params)
-        self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # as the method above does
+            return self._pooled(conn_params)
+        self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # as Django's method does
         return ImpatientConnection.connect(**conn_params)
+
+    def _pooled(self, conn_params: dict[str, Any]) -> Any:
+        """One of the pool's that is alive, or a new one.
+
+        The pool's own check (CONN_HEALTH_CHECKS) pauses 1, 2, 4 s after each dead connection that
+        it meets. But they die together, with the server or the line: at the first all go.
+        """
+        connection = super().get_new_connection(conn_params)
+        try:
+            connection.check()
+        except psycopg.Error:
+            self.pool.putconn(connection)
+            self.pool.drain()
+            connection = super().get_new_connection(conn_params)
+        return connection

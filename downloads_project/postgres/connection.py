@@ -12,16 +12,29 @@ import psycopg
 from django.conf import settings
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
+from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
+LOOK_SECONDS = 2  # an empty query asks for nothing: a server that is well answers at once
 
 
 class ImpatientConnection(psycopg.Connection[Any]):
     """Raises OperationalError when the server is silent for DATABASE_WAIT_SECONDS, and closes."""
 
-    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+    most_seconds: float | None = None  # less, while something quick is asked
+
+    def check(self) -> None:
+        """Raise OperationalError unless the server answers within LOOK_SECONDS."""
+        self.most_seconds = LOOK_SECONDS
         try:
-            return super().wait(gen, interval, timeout or settings.DATABASE_WAIT_SECONDS or None)
+            ConnectionPool.check_connection(self)
+        finally:
+            self.most_seconds = None
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        most = timeout or self.most_seconds or settings.DATABASE_WAIT_SECONDS or None
+        try:
+            return super().wait(gen, interval, most)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.close()  # its answer may still come, and would be taken for the next one

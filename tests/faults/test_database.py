@@ -127,8 +127,7 @@ def test_database_line_half_open(service: Rig) -> None:
     everything = service.timed(service.all_final, 100)
 
     service.figure("until the last job was done", everything, bound=50)
-    # Each connection of the pool is found dead by a request of its own, after 8 s.
-    service.figure("until a POST was accepted", web, bound=40)
+    service.figure("until a POST was accepted", web, bound=10)
     service.judge()
     assert DownloadJob.objects.filter(pk__in=first, attempt=2).count() == 2
 
