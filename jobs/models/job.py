@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
@@ -17,53 +17,15 @@ from django.db.models.functions import Coalesce, Now
 
 from jobs.backoff import MAX_LOSSES
 from jobs.errors import StaleJob
+from jobs.models.job_queryset import WAITING, JobQuerySet
 from jobs.models.stored_file import StoredFile
 from jobs.states import ACTIVE, FINAL, MOVES, Actor, Event, Status
 
 NO_GUARD = Q()
 MAX_DETAIL_CHARS = 8_000  # of a traceback; its end says most, so the end is kept
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
-WAITING = "Waiting for a worker"
 WORKER_LOST = "worker_lost"
 WORKER_LOST_SENTENCE = "The machine that made this stopped three times. Ask an operator."
-
-
-class JobQuerySet(models.QuerySet["DownloadJob"]):
-    def submit(self, **fields: Any) -> DownloadJob:
-        """Write the row and the first line of its history."""
-        with transaction.atomic():
-            job = self.create(message=WAITING, **fields)
-            job.refresh_from_db()  # the database set the times
-            job._remember(Event.SUBMIT, Actor.OWNER)
-        return job
-
-    def unfinished(self) -> Self:
-        return self.filter(status__in=ACTIVE)
-
-    def to_ring(self, unheard: timedelta) -> Self:
-        """Due, and nobody was told for `unheard`: the most urgent first, then the oldest."""
-        return self.filter(
-            Q(published_at=None) | Q(published_at__lt=Now() - unheard),
-            status=Status.QUEUED,
-            available_at__lte=Now(),
-        ).order_by("-priority", "available_at")
-
-    def silent(self) -> Self:
-        return self.filter(status=Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")
-
-    def outdated(self) -> Self:
-        return self.filter(status=Status.COMPLETED, expires_at__lt=Now()).order_by("expires_at")
-
-    def to_collect(self) -> Self:
-        return self.filter(collect_at__lt=Now()).order_by("collect_at")
-
-    def with_old_key(self, kept: timedelta) -> Self:
-        """Created so long ago that nobody tries the same request again."""
-        return self.filter(~Q(idempotency_key=""), created_at__lt=Now() - kept)
-
-    def locked(self) -> Self:
-        """Lock the rows; those that somebody else holds are left to them."""
-        return self.select_for_update(skip_locked=True, of=("self",))
 
 
 class DownloadJob(models.Model):

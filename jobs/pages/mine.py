@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from jobs import wording
 from jobs.http import caller, own_job, poll_after_seconds
 from jobs.models import DownloadJob
-from jobs.models.job import JobQuerySet
+from jobs.models.job_queryset import JobQuerySet
 from jobs.pages.choose import ask
 from jobs.pages.shared import Place, newest, page, signed_in
 from jobs.states import ACTIVE, FINAL, Status
