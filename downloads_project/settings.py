@@ -11,6 +11,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
@@ -36,6 +37,13 @@ def required(name: str, development: str) -> str:
     return str(env.str(name) if PRODUCTION else env.str(name, default=development))
 
 
+def next_database(redis_url: str) -> str:
+    """Of the same server. The address as it is where it does not end with a number."""
+    parts = urlsplit(redis_url)
+    number = parts.path.strip("/") or "0"
+    return parts._replace(path=f"/{int(number) + 1}").geturl() if number.isdigit() else redis_url
+
+
 # Who we are
 
 # web, worker, dispatcher or command: what the process is for decides pools and timeouts.
@@ -58,6 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -77,9 +86,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "jobs.middleware.GatewayMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "jobs.middleware.AnswerMiddleware",
 ]
 TEMPLATES = [
     {
@@ -167,6 +178,36 @@ CELERY_RESULT_BACKEND = "django-db"  # what one attempt returned, for operators
 CELERY_RESULT_EXTENDED = True
 CELERY_RESULT_EXPIRES = timedelta(days=3)
 
+# Limits: of requests, as who:most/seconds, counted in another database of Redis; of rows
+
+CACHE_URL = env.str("CACHE_URL", default=next_database(CELERY_BROKER_URL))
+_STRICT = {
+    "initiate": ["owner:100/60", "address:1000/60"],
+    "poll": ["owner:600/60", "address:6000/60"],
+    "upload": ["owner:100/900", "address:10/60"],
+    "sign-in": ["account:10/60", "address:10/60"],
+}
+_LOOSE = {
+    "initiate": ["owner:1000/60"],
+    "poll": ["owner:10000/60"],
+    "upload": ["owner:10000/900"],
+    "sign-in": ["account:1000/60"],
+}
+_RATES = _STRICT if PRODUCTION else _LOOSE
+RATES: dict[str, list[str]] = {
+    "initiate": env.list("RATE_INITIATE", default=_RATES["initiate"]),
+    "poll": env.list("RATE_POLL", default=_RATES["poll"]),
+    "upload": env.list("RATE_UPLOAD", default=_RATES["upload"]),
+    "sign-in": env.list("RATE_SIGN_IN", default=_RATES["sign-in"]),
+}
+MAX_ACTIVE_JOBS = env.int("MAX_ACTIVE_JOBS", default=100 if PRODUCTION else 10_000)  # of an owner
+MAX_QUEUED_JOBS = env.int("MAX_QUEUED_JOBS", default=10_000)  # of all
+# Bytes of results that an owner may have, those of active jobs included; 0: no limit.
+OWNER_STORAGE_BYTES = env.int("OWNER_STORAGE_BYTES", default=100 * 2**30 if PRODUCTION else 0)
+# Whose X-Forwarded-For is believed: of these networks, or else of that many proxies before us.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
+
 # S3: one bucket, told to us by an internal and to clients by a public address
 
 S3_ENDPOINT_URL = required("S3_ENDPOINT_URL", "http://127.0.0.1:9000")
@@ -212,15 +253,22 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
+# Behind a gateway that authenticates: the header in which it names the user, as in X-User-Id, and
+# from where it connects. Nobody else may send that header. Empty: there is none.
+GATEWAY_USER_HEADER = env.str("GATEWAY_USER_HEADER", default="")
+GATEWAY_ADDRESSES = env.list("GATEWAY_ADDRESSES", default=[])
+
 # The API
 
 REST_FRAMEWORK = {
-    # JWT first: it has a WWW-Authenticate header, so that no credentials is 401, not 403.
+    # The first has a WWW-Authenticate header, so that no credentials is 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "jobs.authentication.Gateway",
         "rest_framework_simplejwt.authentication.JWTAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "jobs.authentication.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["jobs.throttle.Throttle"],
     "DEFAULT_PARSER_CLASSES": ["jobs.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
@@ -233,6 +281,7 @@ REST_FRAMEWORK = {
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    "CHECK_REVOKE_TOKEN": True,  # a new password ends all tokens
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Downloads",

@@ -16,7 +16,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 from django_celery_results.models import GroupResult
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from jobs.authentication import AdminSignInForm
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import Actor, Event
@@ -25,7 +27,9 @@ from jobs.submission import resubmit
 admin.site.site_header = admin.site.site_title = "Downloads"
 admin.site.index_title = "For operators"
 admin.site.enable_nav_sidebar = False  # the tables need the room
+admin.site.login_form = AdminSignInForm
 admin.site.unregister(GroupResult)  # the service makes none
+admin.site.unregister([OutstandingToken, BlacklistedToken])  # other people's, in full
 
 BULK_LIMIT = 500  # one request must not queue more than the workers drain in minutes
 

@@ -10,4 +10,6 @@ class JobsConfig(AppConfig):
     verbose_name = "Downloads"
 
     def ready(self) -> None:
-        from jobs import checks  # noqa: F401 - importing it registers the system checks
+        # Importing registers: system checks, and what the OpenAPI document says of signing in.
+        from jobs import checks  # noqa: F401
+        from jobs.api import schemes  # noqa: F401

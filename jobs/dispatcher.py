@@ -19,6 +19,7 @@ from django.db import close_old_connections, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django_celery_results.models import TaskResult
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from jobs import queue, storage
 from jobs.errors import BuildError, StaleJob
@@ -50,7 +51,13 @@ def run(stop: threading.Event) -> None:
 
 def _sweep_slowly(stop: threading.Event) -> None:
     while not stop.is_set():
-        for sweep in (expire_artifacts, collect_garbage, forget_results, forget_keys):
+        for sweep in (
+            expire_artifacts,
+            collect_garbage,
+            forget_results,
+            forget_keys,
+            forget_tokens,
+        ):
             _try(sweep)
         connection.close()  # nobody needs it for minutes
         stop.wait(settings.COLLECT_EVERY_SECONDS)
@@ -164,6 +171,14 @@ def forget_keys() -> int:
     """Let idempotency keys of another day be used again, a batch at a time; how many."""
     old = DownloadJob.objects.with_old_key(KEY_KEPT).values("pk")[: BATCH * 10]
     return DownloadJob.objects.filter(pk__in=old).update(idempotency_key="", request_hash="")
+
+
+def forget_tokens() -> int:
+    """Delete refresh tokens whose time is over, a batch at a time; how many."""
+    over = OutstandingToken.objects.filter(expires_at__lt=Now()).order_by("expires_at")
+    batch = list(over.values_list("pk", flat=True)[: BATCH * 10])
+    OutstandingToken.objects.filter(pk__in=batch).delete()  # and what says that they were ended
+    return len(batch)
 
 
 def _try(sweep: Callable[[], int]) -> None:

@@ -4,6 +4,10 @@ JobError
 |-- StaleJob                   the row moved on; drop what you were doing
 |-- KeyReused                  an idempotency key came again with another request
 |-- OwnerBusy                  the owner's earlier request is still being recorded; try again
+|-- LimitReached               not now: a public `code`, and when to ask again
+|   |-- TooManyActive          the owner has as many downloads under way as they may
+|   |-- StorageFull            the owner's results take up what they may
+|   `-- QueueFull              everybody together has queued too much
 `-- BuildError                 one attempt failed: a public `code`, and `retryable`
     |-- SourceMissing          a stored file is gone, or was never there
     |-- SourceChanged          a stored file is not the one that was recorded
@@ -29,6 +33,28 @@ class KeyReused(JobError):
 
 class OwnerBusy(JobError):
     """Another request of this owner holds the lock that submissions are recorded under."""
+
+
+class LimitReached(JobError):
+    """Nothing was recorded. `code` is public; `retry_after_seconds` is a guess."""
+
+    code = "limit_reached"
+    retry_after_seconds = 60
+
+
+class TooManyActive(LimitReached):
+    code = "too_many_active"
+    retry_after_seconds = 10
+
+
+class StorageFull(LimitReached):
+    code = "storage_full"
+    retry_after_seconds = 3600
+
+
+class QueueFull(LimitReached):
+    code = "overloaded"
+    retry_after_seconds = 30
 
 
 class BuildError(JobError):

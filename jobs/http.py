@@ -31,7 +31,14 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from jobs import storage
-from jobs.errors import KeyReused, OwnerBusy, StaleJob, StorageUnavailable
+from jobs.errors import (
+    KeyReused,
+    LimitReached,
+    OwnerBusy,
+    QueueFull,
+    StaleJob,
+    StorageUnavailable,
+)
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import DATABASE_AWAY, give_back_connection
 from jobs.problems import Problem
@@ -47,6 +54,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     409: "One moment",
+    429: "Too many requests",
     500: "Something broke",
     503: "Not available right now",
 }
@@ -168,12 +176,21 @@ def _as_problem(error: Exception) -> Exception:
         return Problem(HTTPStatus.CONFLICT, "still_open", str(error), {"Retry-After": "1"})
     if isinstance(error, KeyReused):
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", str(error))
+    if isinstance(error, LimitReached):
+        later = {"Retry-After": str(error.retry_after_seconds)}
+        return Problem(status_of(error), error.code, str(error), later)
     if isinstance(error, StorageUnavailable):
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), SOON)
     if isinstance(error, DATABASE_AWAY):  # or every connection is in use
         log.warning("database", error=repr(error))
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN, SOON)
     return error
+
+
+def status_of(error: LimitReached) -> HTTPStatus:
+    """503 where everybody together asked for too much, 429 where it was the caller."""
+    everybodys = isinstance(error, QueueFull)
+    return HTTPStatus.SERVICE_UNAVAILABLE if everybodys else HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _explain(error: Exception) -> tuple[str, str, list[dict[str, str]]]:
@@ -250,13 +267,19 @@ def on_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
 
 
 def on_500(request: HttpRequest) -> HttpResponseBase:
-    """Also where a page, a middleware or a session met what is no bug: then as the API says it."""
-    if isinstance(error := sys.exception(), Exception):
-        problem = _as_problem(error)
-        if isinstance(problem, Problem):
-            code, detail = str(problem.get_codes()), str(problem.detail)
-            response = for_reader(request, problem.status_code, code, detail)
-            for name, value in problem.headers.items():
-                response[name] = value
-            return response
-    return for_reader(request, 500, "internal", "Something went wrong on our side.")
+    """Also where a middleware or a session met what is no bug: then as the API says it."""
+    error = sys.exception()
+    told = page_problem(request, error) if isinstance(error, Exception) else None
+    return told or for_reader(request, 500, "internal", "Something went wrong on our side.")
+
+
+def page_problem(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    """The answer where a page met one of our own errors, or the database's; None for a bug."""
+    problem = _as_problem(error)
+    if not isinstance(problem, Problem):
+        return None
+    code, detail = str(problem.get_codes()), str(problem.detail)
+    response = for_reader(request, problem.status_code, code, detail)
+    for name, value in problem.headers.items():
+        response[name] = value
+    return response

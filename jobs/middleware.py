@@ -9,8 +9,10 @@ from collections.abc import Callable
 import structlog
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import AuthenticationFailed
 
-from jobs import health
+from jobs import health, http, throttle
+from jobs.authentication import CHALLENGE, gateway_user
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -60,3 +62,37 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class GatewayMiddleware:
+    """Takes the user from the gateway's header, if there is one; refuses what others put there."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            user = gateway_user(request)
+        except AuthenticationFailed as error:
+            code, sentence = str(error.get_codes()), str(error.detail)
+            refused = http.for_reader(request, 401, code, sentence)
+            refused["WWW-Authenticate"] = CHALLENGE
+            return refused
+        if user:
+            request.user = request.gateway_user = user  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+class AnswerMiddleware:
+    """Turns our own errors on a page into its answer. Each answer tells of its caller's rates."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        throttle.tell(request, response)
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return http.page_problem(request, error)

@@ -6,12 +6,16 @@ from csp.decorators import csp_update
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
-from jobs.api import downloads, operations
+from jobs.api import downloads, operations, tokens
+from jobs.authentication import SignInForm
 from jobs.pages import choose, job, mine
 
-sign_in = LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True)
+sign_in = LoginView.as_view(
+    template_name="sign_in.html",
+    authentication_form=SignInForm,
+    redirect_authenticated_user=True,
+)
 
 # Swagger UI styles itself from its script.
 docs = csp_update({"style-src": ["'self'", "'unsafe-inline'"]})(
@@ -38,8 +42,9 @@ urlpatterns = [
     path("v1/download/<uuid:job_id>/retry", downloads.Retry.as_view(), name="retry"),
     path("status/<uuid:job_id>", downloads.JobStatus.as_view(schema=None), name="status-alias"),
     path("admin/retry/<uuid:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),
-    path("v1/auth/token", TokenObtainPairView.as_view(), name="token"),
-    path("v1/auth/token/refresh", TokenRefreshView.as_view(), name="token-refresh"),
+    path("v1/auth/token", tokens.Obtain.as_view(), name="token"),
+    path("v1/auth/token/refresh", tokens.Refresh.as_view(), name="token-refresh"),
+    path("v1/auth/token/revoke", tokens.Revoke.as_view(), name="token-revoke"),
     path("openapi", SpectacularAPIView.as_view(), name="openapi"),
     path("docs", docs, name="docs"),
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of_tests
 from django.core.checks import CheckMessage, run_checks
 
 from downloads_project import preflight
@@ -52,6 +53,14 @@ def test_the_defaults_and_the_short_clocks_of_tests_are_fine(settings: Any) -> N
         ),
         ({"S3_ENDPOINT_URL": "minio:9000"}, "jobs.E007"),
         ({"S3_PUBLIC_ENDPOINT_URL": "https://[::1"}, "jobs.E007"),
+        ({"OWNER_STORAGE_BYTES": -1}, "jobs.E003"),
+        ({"RATES": {"sign-in": ["10/60"]}}, "jobs.E010"),
+        ({"RATES": {"poll": ["owner:0/60"]}}, "jobs.E010"),
+        ({"TRUSTED_PROXIES": ["10.0.0.0/33"]}, "jobs.E011"),
+        ({"GATEWAY_ADDRESSES": ["gateway"]}, "jobs.E011"),
+        ({"TRUSTED_PROXIES": ["10.0.0.0/8"], "TRUSTED_PROXY_HOPS": 1}, "jobs.E012"),
+        ({"GATEWAY_USER_HEADER": "X-User-Id"}, "jobs.E013"),
+        ({"CACHE_URL": settings_of_tests.CELERY_BROKER_URL}, "jobs.W008"),
         ({"SIMULATED_DELAY_SECONDS": [10.0, 300.0]}, "jobs.W001"),
         ({"DISPATCH_EVERY_SECONDS": 6.0}, "jobs.W003"),
         ({"DOWNLOAD_URL_SECONDS": 601}, "jobs.W004"),

@@ -78,6 +78,8 @@ QUEUED = OpenApiExample(
 class Initiate(APIView):
     """Start a bundle: the stored files as one ZIP archive."""
 
+    rate = "initiate"
+
     @extend_schema(
         operation_id="initiate",
         parameters=[IDEMPOTENCY_KEY],
@@ -93,6 +95,7 @@ class Initiate(APIView):
 class Start(APIView):
     """Start a bundle and wait a while: the finished job, or 202 to poll on."""
 
+    rate = "initiate"
     waiting = threading.BoundedSemaphore(MAX_WAITING_STARTS)
 
     @extend_schema(
@@ -261,6 +264,8 @@ class Download(APIView):
 
 class Retry(APIView):
     """Run a failed, cancelled or expired job again, under the same id."""
+
+    rate = "initiate"
 
     @extend_schema(operation_id="retry", request=None, responses={202: JobSerializer})
     def post(self, request: Request, job_id: UUID) -> Response:

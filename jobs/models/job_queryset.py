@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.db.models.functions import Now
 
 from jobs.states import ACTIVE, Actor, Event, Status
@@ -28,6 +28,15 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
 
     def unfinished(self) -> Self:
         return self.filter(status__in=ACTIVE)
+
+    def are_at_least(self, many: int) -> bool:
+        """Counts no further than that: of a million rows, too, it reads that many."""
+        return self.order_by()[:many].count() >= many
+
+    def bytes_to_come(self) -> int:
+        """What those still to be finished will weigh, as far as that is known."""
+        active = self.unfinished().filter(unit="bytes")
+        return int(active.aggregate(bytes=Sum("total", default=0))["bytes"])
 
     def to_ring(self, unheard: timedelta) -> Self:
         """Due, and nobody was told for `unheard`: the most urgent first, then the oldest."""

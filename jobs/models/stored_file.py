@@ -7,7 +7,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Func, Q, Value
+from django.db.models import Func, Q, Sum, Value
 from django.db.models.functions import Now
 
 
@@ -22,6 +22,9 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         return self.filter(Q(owner=None) | Q(owner=owner_id), file_id__isnull=False).filter(
             Q(expires_at=None) | Q(expires_at__gt=Now())
         )
+
+    def bytes(self) -> int:
+        return int(self.aggregate(bytes=Sum("size_bytes", default=0))["bytes"])
 
     def keep_until(self, moment: Any) -> None:
         """Push expiry out to at least `moment` (a database expression), never in."""

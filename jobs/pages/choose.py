@@ -21,7 +21,8 @@ from django.views.decorators.http import require_safe
 from rest_framework.exceptions import ValidationError
 
 from jobs import wording
-from jobs.http import caller, request_id
+from jobs.errors import LimitReached
+from jobs.http import caller, request_id, status_of
 from jobs.models import FileQuerySet, StoredFile
 from jobs.pages.shared import SeeOther, newest, number, page, signed_in
 from jobs.serializers import BundleRequest
@@ -96,12 +97,15 @@ def ask(request: HttpRequest) -> HttpResponse:
         bundle.is_valid(raise_exception=True)
     except ValidationError as error:
         return _shop(request, request.POST, _errors(error.get_full_details()), status=400)
-    job, _ = submit(
-        owner=caller(request),
-        request_id=request_id(request),
-        key=_key(request, bundle),
-        **bundle.asked(),
-    )
+    try:
+        job, _ = submit(
+            owner=caller(request),
+            request_id=request_id(request),
+            key=_key(request, bundle),
+            **bundle.asked(),
+        )
+    except LimitReached as error:  # what was chosen stays chosen
+        return _shop(request, request.POST, {"files": str(error)}, status_of(error))
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 

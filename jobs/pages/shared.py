@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from jobs.http import PRIVATE, caller
 from jobs.models import DownloadJob
+from jobs.throttle import limit
 
 MAX_COUNTED = 99  # beside "My downloads"; more is "99+"
 NUMBER = re.compile("[0-9]{1,9}")  # no file number has more digits, and int() takes no dirt
@@ -32,11 +33,15 @@ class SeeOther(HttpResponseRedirect):
 
 
 def signed_in(view: View[P]) -> View[P]:
-    """To the sign-in page with everybody else; a polling page is told to load itself anew."""
+    """To the sign-in page with everybody else; a polling page is told to load itself anew.
+
+    Counts the request as the API does.
+    """
 
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
+            limit(request, "initiate" if request.method == "POST" else "poll")
             return view(request, *args, **kwargs)
         if "HX-Request" in request.headers:
             return HttpResponseClientRefresh()

@@ -1,0 +1,113 @@
+"""Tokens for programs: get a pair for a password, renew it, end it.
+
+A refresh token works once: it is renewed together with the access token. Who comes with one that
+was used before, or ended, has to sign in again.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.views import TokenViewBase
+
+from jobs.http import PRIVATE
+from jobs.serializers import StrictSerializer
+from jobs.throttle import SIGN_IN, limit
+
+MAX_PASSWORD_CHARS = 1_000
+MAX_TOKEN_CHARS = 4_000
+
+
+class SignIn(StrictSerializer):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=MAX_PASSWORD_CHARS, trim_whitespace=False)
+
+    def validate(self, asked: dict[str, str]) -> dict[str, str]:
+        request = self.context["request"]
+        limit(request, SIGN_IN, account=asked["username"])
+        user = authenticate(request, **asked)
+        if not isinstance(user, User):
+            raise AuthenticationFailed("No such account, or another password.", "sign_in_failed")
+        return _pair(user)
+
+
+class Renewal(StrictSerializer):
+    refresh = serializers.CharField(max_length=MAX_TOKEN_CHARS)
+
+    def validate(self, asked: dict[str, str]) -> dict[str, str]:
+        old = RefreshToken(asked["refresh"])  # type: ignore[arg-type] # takes text too
+        user = JWTAuthentication().get_user(old)
+        found: Any = old.blacklist()  # the row, and whether it is new
+        if not found[1]:  # somebody else was at it at the same moment
+            raise InvalidToken
+        return _pair(user)
+
+
+class Revocation(StrictSerializer):
+    refresh = serializers.CharField(max_length=MAX_TOKEN_CHARS)
+
+    def validate(self, asked: dict[str, str]) -> dict[str, str]:
+        RefreshToken(asked["refresh"]).blacklist()  # type: ignore[arg-type]
+        return {}
+
+
+def _pair(user: Any) -> dict[str, str]:
+    refresh = RefreshToken.for_user(user)
+    return {"access": str(refresh.access_token), "refresh": str(refresh)}
+
+
+class TokenPair(serializers.Serializer[Any]):
+    """`access` goes into the Authorization header for 15 minutes, `refresh` renews both, once."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
+class _TokenView(TokenViewBase):
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().post(request, *args, **kwargs)
+        response["Cache-Control"] = PRIVATE
+        return response
+
+
+class Obtain(_TokenView):
+    """Sign in: an access token for 15 minutes, and a refresh token for a day."""
+
+    serializer_class = SignIn
+    rate = None  # counted where the account is known
+
+    @extend_schema(operation_id="token", request=SignIn, responses={200: TokenPair})
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().post(request, *args, **kwargs)
+
+
+class Refresh(_TokenView):
+    """Renew both tokens. The refresh token that was sent works no longer."""
+
+    serializer_class = Renewal
+
+    @extend_schema(operation_id="token_refresh", request=Renewal, responses={200: TokenPair})
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().post(request, *args, **kwargs)
+
+
+class Revoke(_TokenView):
+    """Sign out: the refresh token works no longer, the access token until its 15 minutes end."""
+
+    serializer_class = Revocation
+
+    @extend_schema(operation_id="token_revoke", request=Revocation, responses={204: None})
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        super().post(request, *args, **kwargs)
+        return Response(status=HTTPStatus.NO_CONTENT)

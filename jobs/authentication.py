@@ -1,0 +1,87 @@
+"""Who is asking: by a password, by a browser's session, by a gateway. Tokens are simplejwt's."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.request import Request
+
+from jobs.addresses import address, is_in, networks
+from jobs.problems import Problem
+from jobs.throttle import SIGN_IN, limit
+
+CHALLENGE = 'Bearer realm="api"'
+
+
+class SignInForm(AuthenticationForm):
+    """Each try counts, for the account that is tried and for the address that it comes from."""
+
+    request: HttpRequest
+
+    def clean(self) -> dict[str, Any]:
+        limit(self.request, SIGN_IN, account=self.cleaned_data.get("username", ""))
+        return super().clean()
+
+
+class AdminSignInForm(SignInForm, AdminAuthenticationForm):
+    """The same for the admin's own page."""
+
+
+class Session(SessionAuthentication):
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied as error:
+            sentence = "Send the CSRF token of your session as the header X-CSRFToken."
+            raise Problem(HTTPStatus.FORBIDDEN, "csrf", sentence) from error
+
+
+class Gateway(BaseAuthentication):
+    """The user whom a gateway named; GatewayMiddleware found out who that is."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        user = getattr(request._request, "gateway_user", None)
+        return (user, None) if user else None
+
+    def authenticate_header(self, _request: Request) -> str:
+        return CHALLENGE  # it comes first, so this is what every 401 says
+
+
+def gateway_user(request: HttpRequest) -> User | None:
+    """Whom the gateway names in its header, where one is set up: made when first seen.
+
+    Raises AuthenticationFailed where somebody else sent the header, or where it names nobody.
+    """
+    header = settings.GATEWAY_USER_HEADER
+    name = request.headers.get(header) if header else None
+    if name is None:
+        return None
+    peer = address(request.META.get("REMOTE_ADDR", ""))
+    if peer is None or not is_in(peer, networks(settings.GATEWAY_ADDRESSES)):
+        raise AuthenticationFailed(f"{header} is only taken from the gateway.", "untrusted_gateway")
+    user = User.objects.filter(username=name).first() or _made(name)
+    if not user.is_active:
+        raise AuthenticationFailed("This account is closed.", "user_inactive")
+    return user
+
+
+def _made(name: str) -> User:
+    user = User(username=name)
+    user.set_unusable_password()
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise AuthenticationFailed("The gateway named nobody.", "bad_username") from error
+    found: tuple[User, Any] = User.objects.get_or_create(
+        username=name, defaults={"password": user.password}
+    )
+    return found[0]

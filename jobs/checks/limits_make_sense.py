@@ -1,0 +1,82 @@
+"""Do the limits make sense, and those who are believed about addresses? Asks no server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from jobs.addresses import networks
+from jobs.rates import rates_of
+
+
+@register
+def rates_can_be_read(**kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for scope in settings.RATES:
+        try:
+            rates_of(scope)
+        except ValueError as error:
+            found.append(_no_rate("RATE_" + scope.upper().replace("-", "_"), str(error)))
+    return found
+
+
+def _no_rate(name: str, text: str) -> CheckMessage:
+    return Error(
+        f"{name} has {text!r}, which is no rate.",
+        hint=f"Set {name} to who:requests/seconds, as in owner:100/60, with commas between;"
+        " who is owner, address or account.",
+        id="jobs.E010",
+    )
+
+
+@register
+def networks_can_be_read(**kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for name in ("TRUSTED_PROXIES", "GATEWAY_ADDRESSES"):
+        try:
+            networks(getattr(settings, name))
+        except ValueError as error:
+            hint = f"Set {name} to addresses or networks, as in 10.0.0.0/8, with commas between."
+            found.append(Error(f"{name}: {error}.", hint=hint, id="jobs.E011"))
+    return found
+
+
+@register
+def proxies_are_told_in_one_way(**kwargs: Any) -> list[CheckMessage]:
+    if not (settings.TRUSTED_PROXIES and settings.TRUSTED_PROXY_HOPS):
+        return []
+    return [
+        Error(
+            "TRUSTED_PROXIES and TRUSTED_PROXY_HOPS are both set: which proxies are believed?",
+            hint="Remove TRUSTED_PROXY_HOPS; networks are safer than a number.",
+            id="jobs.E012",
+        )
+    ]
+
+
+@register
+def the_gateway_is_known(**kwargs: Any) -> list[CheckMessage]:
+    if not settings.GATEWAY_USER_HEADER or settings.GATEWAY_ADDRESSES:
+        return []
+    return [
+        Error(
+            "GATEWAY_USER_HEADER is set and GATEWAY_ADDRESSES is not: nobody may send the header.",
+            hint="Set GATEWAY_ADDRESSES to the addresses that the gateway connects from.",
+            id="jobs.E013",
+        )
+    ]
+
+
+@register
+def counts_lie_beside_messages(**kwargs: Any) -> list[CheckMessage]:
+    if settings.CACHE_URL != settings.CELERY_BROKER_URL:
+        return []
+    return [
+        Warning(
+            "CACHE_URL and REDIS_URL name the same database: what empties one empties the other.",
+            hint="Set CACHE_URL to another database of Redis, as in redis://host:6379/1.",
+            id="jobs.W008",
+        )
+    ]

@@ -1,0 +1,129 @@
+"""How often is too often: requests counted in Redis, the same for all web processes.
+
+The first request of a caller opens a window; those beyond the rate are refused until it ends. To
+open it and to count is one transaction of Redis, so that no count can lose its end. Refused
+requests do not make the window longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import redis
+import structlog
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+log = structlog.get_logger(__name__)
+
+# How long a request waits for its count. Whoever may pass uncounted has less patience.
+OPEN_SECONDS, CLOSED_SECONDS = 0.2, 0.5
+REST_SECONDS = 1.0  # after a wait in vain, until somebody who may pass uncounted waits again
+RATE = re.compile(r"(owner|address|account):([1-9][0-9]{0,8})/([1-9][0-9]{0,6})")
+
+
+class RatesUnknown(Exception):
+    """Redis does not tell, or not in time."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most `most` requests in `seconds` for each `who`: owner, address or account."""
+
+    name: str
+    who: str
+    most: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """How a caller stands. `resets_in_seconds` is when the window ends, rounded up."""
+
+    rate: Rate
+    requests: int
+    resets_in_seconds: int
+
+    @property
+    def remaining(self) -> int:
+        return max(self.rate.most - self.requests, 0)
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.requests > self.rate.most
+
+
+def rates_of(scope: str) -> list[Rate]:
+    """As the settings say. Raises ValueError for what is no rate, as `owner:100/60` is one."""
+    found = []
+    for text in settings.RATES[scope]:
+        if not (parts := RATE.fullmatch(text)):
+            raise ValueError(text)
+        who, most, seconds = parts.groups()
+        found.append(Rate(f"{scope}-{who}", who, int(most), int(seconds)))
+    return found
+
+
+def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) -> list[Count]:
+    """Count one request; how its caller stands in each rate of the scope.
+
+    `callers` tells who is asking, by `Rate.who`; a rate whose `who` is not there does not apply.
+    Raises RatesUnknown within CLOSED_SECONDS where `must_know`, else within OPEN_SECONDS, and at
+    once while Redis has just been silent.
+    """
+    rates = [rate for rate in rates_of(scope) if rate.who in callers]
+    if not rates:
+        return []
+    if not must_know and time.monotonic() < _rest.until:
+        raise RatesUnknown
+    try:
+        return _counted(rates, callers, CLOSED_SECONDS if must_know else OPEN_SECONDS)
+    except (redis.RedisError, OSError) as error:
+        _rest.until = time.monotonic() + REST_SECONDS
+        log.warning("requests go uncounted", scope=scope, error=repr(error))
+        raise RatesUnknown from error
+
+
+def _counted(rates: list[Rate], callers: Mapping[str, str], seconds: float) -> list[Count]:
+    with _client(settings.CACHE_URL, seconds).pipeline(transaction=True) as pipe:
+        for rate in rates:
+            key = _key(rate, callers[rate.who])
+            pipe.set(key, 0, ex=rate.seconds, nx=True)
+            pipe.incr(key)
+            pipe.pttl(key)
+        told = pipe.execute()
+    return [
+        Count(rate, requests=told[n * 3 + 1], resets_in_seconds=-(-told[n * 3 + 2] // 1000))
+        for n, rate in enumerate(rates)
+    ]
+
+
+def _key(rate: Rate, caller: str) -> str:
+    # Hashed, since it may be as long as its sender likes. A new rate begins to count anew.
+    short = hashlib.sha256(caller.encode(errors="replace")).hexdigest()[:32]
+    return f"rate:{rate.name}:{rate.seconds}:{short}"
+
+
+@cache
+def _client(url: str, seconds: float) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        # Again only where the line was cut, as by Redis' restart: that costs no time.
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+    )
+
+
+@dataclass
+class _Rest:
+    until: float = 0.0  # on the clock of time.monotonic
+
+
+_rest = _Rest()

@@ -1,0 +1,89 @@
+"""Limits on how often one may ask, at the edge: who is asking, 429, and the headers that tell.
+
+The headers are those of the IETF's draft "RateLimit header fields for HTTP".
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from jobs import rates
+from jobs.addresses import as_one_client, client_of, networks
+from jobs.problems import Problem
+from jobs.rates import Count, RatesUnknown
+
+if TYPE_CHECKING:  # DRF loads this module while it makes that one
+    from rest_framework.views import APIView
+
+SIGN_IN = "sign-in"
+CLOSED = "Signing in is not possible right now. Try again soon."
+
+
+def limit(request: HttpRequest | Request, scope: str, *, account: str = "") -> None:
+    """Count this request. Raises the Problem 429 when it is one too many.
+
+    Somebody unknown is counted as their address. When Redis does not tell, everything goes on but
+    signing in, which stays closed: whoever guesses passwords may have stopped it.
+    """
+    request = getattr(request, "_request", request)  # what middleware sees
+    callers = _callers(request) | ({"account": account.casefold()} if account else {})
+    try:
+        counts = rates.count(scope, callers, must_know=scope == SIGN_IN)
+    except RatesUnknown as error:
+        if scope != SIGN_IN:
+            return
+        headers = {"Retry-After": "5"}
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "sign_in_closed", CLOSED, headers) from error
+    request.rate_counts = counts  # type: ignore[union-attr] # for `tell`
+    if exceeded := [count for count in counts if count.is_exceeded]:
+        raise _too_many(exceeded)
+
+
+def _callers(request: Any) -> dict[str, str]:
+    client = as_one_client(
+        client_of(
+            request.META.get("REMOTE_ADDR", ""),
+            request.META.get("HTTP_X_FORWARDED_FOR", ""),
+            trusted=networks(settings.TRUSTED_PROXIES),
+            hops=settings.TRUSTED_PROXY_HOPS,
+        )
+    )
+    user = getattr(request, "user", None)
+    return {"address": client, "owner": f"user {user.pk}" if user and user.pk else client}
+
+
+def _too_many(exceeded: list[Count]) -> Problem:
+    seconds = max(count.resets_in_seconds for count in exceeded)
+    rate = exceeded[0].rate
+    sentence = f"At most {rate.most:,} requests in {rate.seconds} s. Try again in {seconds} s."
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", sentence, {"Retry-After": str(seconds)}
+    )
+
+
+class Throttle(BaseThrottle):
+    """Counts a request to the API in the scope that its view names; a poll where it names none."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        if scope := getattr(view, "rate", "poll"):
+            limit(request, scope)
+        return True
+
+
+def tell(request: HttpRequest, response: HttpResponse) -> None:
+    """Say in the answer how its caller stands, if the request was counted."""
+    counts: list[Count] = getattr(request, "rate_counts", [])
+    if counts:
+        response["RateLimit-Policy"] = ", ".join(
+            f'"{count.rate.name}";q={count.rate.most};w={count.rate.seconds}' for count in counts
+        )
+        response["RateLimit"] = ", ".join(
+            f'"{count.rate.name}";r={count.remaining};t={count.resets_in_seconds}'
+            for count in counts
+        )

@@ -1,0 +1,65 @@
+"""Whom does a request come from, and who can lie about it?"""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.addresses import address, as_one_client, client_of, networks
+
+PROXIES = networks(["10.0.0.0/8", "fd00::/8"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("203.0.113.9", "1.2.3.4", "203.0.113.9"),  # nobody's proxy says so
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "1.2.3.4, 203.0.113.9", "203.0.113.9"),  # the first is the client's own lie
+        ("10.0.0.1", "1.2.3.4,203.0.113.9 , 10.0.0.2", "203.0.113.9"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),  # all ours: somebody inside
+        ("10.0.0.1", "1.2.3.4, garbage", "10.0.0.1"),
+        ("10.0.0.1", "1.2.3.4, ", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9:4711", "203.0.113.9"),
+        ("10.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"),
+        ("fd00::1", "2001:db8::1", "2001:db8::1"),
+        ("::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "127.0.0.1\u0000", "10.0.0.1"),
+    ],
+)
+def test_behind_networks_that_are_trusted(peer: str, forwarded: str, client: str) -> None:
+    assert str(client_of(peer, forwarded, trusted=PROXIES)) == client
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "client"),
+    [
+        (0, "1.2.3.4", "192.0.2.1"),
+        (1, "1.2.3.4, 203.0.113.9", "203.0.113.9"),
+        (2, "1.2.3.4, 203.0.113.9, 198.51.100.7", "203.0.113.9"),
+        (2, "203.0.113.9", "203.0.113.9"),
+        (2, "", "192.0.2.1"),
+        (2, "1.2.3.4, x, 198.51.100.7", "198.51.100.7"),
+    ],
+)
+def test_behind_a_number_of_proxies(hops: int, forwarded: str, client: str) -> None:
+    assert str(client_of("192.0.2.1", forwarded, hops=hops)) == client
+
+
+def test_a_peer_on_a_socket_in_a_file_has_no_address_but_its_proxy_tells_one() -> None:
+    assert client_of("", "203.0.113.9") is None
+    assert str(client_of("", "203.0.113.9", hops=1)) == "203.0.113.9"
+
+
+def test_addresses_of_one_ipv6_network_are_one_client() -> None:
+    one, other = address("2001:db8::1"), address("2001:db8::ffff:2")
+
+    assert as_one_client(one) == as_one_client(other) == "2001:db8::/64"
+    assert as_one_client(address("203.0.113.9")) == "203.0.113.9"
+    assert as_one_client(None) == "unknown"
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "proxy", "", "10.0.0.0/8 x"])
+def test_what_is_no_network_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        networks([text])

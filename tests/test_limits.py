@@ -1,0 +1,150 @@
+"""How much one owner, and all together, may have under way; beyond it nothing is recorded."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from rest_framework.test import APIClient
+
+from jobs.errors import TooManyActive
+from jobs.models import DownloadJob
+from jobs.states import Actor, Status
+from jobs.submission import resubmit, submit
+from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
+
+INITIATE = "/v1/download/initiate"
+
+
+def initiate(client: APIClient, *file_ids: int, key: str = "") -> Any:
+    headers = {"Idempotency-Key": key} if key else {}
+    return client.post(INITIATE, {"file_ids": list(file_ids) or [70000]}, headers=headers)
+
+
+def test_one_too_many_under_way_is_429(
+    client_of_alice: APIClient, alice: User, broker: Any, settings: Any
+) -> None:
+    settings.MAX_ACTIVE_JOBS = 2
+    JobFactory(owner=alice, status=Status.PROCESSING)
+    JobFactory(owner=alice, status=Status.COMPLETED)
+
+    answers = [initiate(client_of_alice) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [202, 429]
+    assert answers[1].json()["code"] == "too_many_active"
+    assert int(answers[1]["Retry-After"]) > 0
+    assert DownloadJob.objects.unfinished().count() == 2
+
+
+def test_what_others_have_under_way_does_not_count(
+    client_of_alice: APIClient, bob: User, settings: Any
+) -> None:
+    settings.MAX_ACTIVE_JOBS = 1
+    JobFactory(owner=bob)
+
+    assert initiate(client_of_alice).status_code == 202
+
+
+def test_a_replay_is_answered_where_a_new_request_is_refused(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    settings.MAX_ACTIVE_JOBS = 1
+    first = initiate(client_of_alice, key="k")
+
+    again = initiate(client_of_alice, key="k")
+
+    assert (again.status_code, again.json()["jobId"]) == (202, first.json()["jobId"])
+    assert initiate(client_of_alice, key="other").status_code == 429
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fifty_at_once_do_not_get_past_the_limit(broker: Any, settings: Any) -> None:
+    settings.MAX_ACTIVE_JOBS = 10
+    owner = UserFactory()
+
+    def ask(_: int) -> bool:
+        try:
+            submit(owner=owner, kind="bundle", params={"file_ids": [70000]})
+        except TooManyActive:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(10) as threads:
+        taken = sum(threads.map(ask, range(50)))
+
+    assert taken == DownloadJob.objects.filter(owner=owner).count() == 10
+
+
+def test_a_queue_that_is_too_long_is_503_for_everybody(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    settings.MAX_QUEUED_JOBS = 3
+    JobFactory.create_batch(3)
+
+    answer = initiate(client_of_alice)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+    assert answer["Retry-After"] == "30"
+    assert DownloadJob.objects.count() == 3
+
+
+def test_what_would_not_fit_into_the_owners_room_is_429(
+    client_of_alice: APIClient, alice: User, bob: User, settings: Any
+) -> None:
+    settings.OWNER_STORAGE_BYTES = 1_000
+    ArtifactFactory(owner=alice, size_bytes=400)
+    ArtifactFactory(owner=bob, size_bytes=5_000)
+    JobFactory(owner=alice, total=300)
+    fits = StoredFileFactory(size_bytes=300).file_id
+    does_not = StoredFileFactory(size_bytes=301).file_id
+
+    refused = initiate(client_of_alice, does_not)
+
+    assert (refused.status_code, refused.json()["code"]) == (429, "storage_full")
+    assert initiate(client_of_alice, fits).status_code == 202
+
+
+def test_running_again_counts_too_but_not_for_operators(
+    client_of_alice: APIClient, alice: User, settings: Any
+) -> None:
+    settings.MAX_ACTIVE_JOBS = 1
+    JobFactory(owner=alice)
+    failed = JobFactory(owner=alice, status=Status.FAILED)
+
+    assert client_of_alice.post(f"/v1/download/{failed.pk}/retry").status_code == 429
+    failed.refresh_from_db()
+    assert failed.status == Status.FAILED
+
+    resubmit(failed, Actor.OPERATOR)
+
+    assert failed.status == Status.QUEUED
+
+
+def test_a_job_that_cannot_run_again_is_409_also_at_the_limit(
+    client_of_alice: APIClient, alice: User, settings: Any
+) -> None:
+    settings.MAX_ACTIVE_JOBS = 1
+    job = JobFactory(owner=alice)
+
+    assert client_of_alice.post(f"/v1/download/{job.pk}/retry").status_code == 409
+
+
+def test_the_page_says_it_and_keeps_what_was_chosen(
+    client: Client, alice: User, settings: Any
+) -> None:
+    settings.MAX_ACTIVE_JOBS = 1
+    JobFactory(owner=alice)
+    file = StoredFileFactory()
+    client.force_login(alice)
+
+    page = client.post("/downloads", {"file": [file.file_id], "name": "mine"})
+
+    assert page.status_code == 429
+    assert "More than 1 at once are too many" in page.content.decode()
+    assert 'value="mine"' in page.content.decode()

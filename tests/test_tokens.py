@@ -1,0 +1,166 @@
+"""Tokens: got for a password, renewed once each, ended."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+from jobs.dispatcher import forget_tokens
+from tests.factories import UserFactory
+
+JOBS, TOKEN = "/v1/download/jobs", "/v1/auth/token"
+
+
+def sign_in(name: str = "alice", password: str = "correct horse") -> Any:
+    return APIClient().post(TOKEN, {"username": name, "password": password})
+
+
+def renew(refresh: str) -> Any:
+    return APIClient().post(f"{TOKEN}/refresh", {"refresh": refresh})
+
+
+def revoke(refresh: str) -> Any:
+    return APIClient().post(f"{TOKEN}/revoke", {"refresh": refresh})
+
+
+def jobs_with(access: str) -> int:
+    headers = {"Authorization": f"Bearer {access}"}
+    return int(APIClient().get(JOBS, headers=headers).status_code)
+
+
+def test_a_refresh_token_gives_a_new_pair_once(alice: User) -> None:
+    first = sign_in().json()
+
+    second = renew(first["refresh"])
+    again = renew(first["refresh"])
+
+    assert second.status_code == 200
+    assert jobs_with(second.json()["access"]) == 200
+    assert renew(second.json()["refresh"]).status_code == 200
+    assert (again.status_code, again["Content-Type"]) == (401, "application/problem+json")
+    assert again["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_that_renew_with_one_token_at_once_one_gets_a_pair() -> None:
+    UserFactory(username="alice")
+    refresh = sign_in().json()["refresh"]
+
+    def ask(_: int) -> int:
+        try:
+            return int(renew(refresh).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = sorted(threads.map(ask, range(16)))
+
+    assert statuses == [200] + [401] * 15
+
+
+def test_a_token_that_was_ended_cannot_be_renewed(alice: User) -> None:
+    refresh = sign_in().json()["refresh"]
+
+    assert revoke(refresh).status_code == 204
+    assert renew(refresh).status_code == 401
+    assert revoke(refresh).status_code == 401
+
+
+def test_a_new_password_ends_all_tokens(alice: User) -> None:
+    pair = sign_in().json()
+
+    alice.set_password("another")
+    alice.save()
+
+    assert jobs_with(pair["access"]) == 401
+    assert renew(pair["refresh"]).status_code == 401
+
+
+@pytest.mark.parametrize("change", ["deactivated", "deleted"])
+def test_somebody_who_is_gone_cannot_renew(alice: User, change: str) -> None:
+    refresh = sign_in().json()["refresh"]
+    if change == "deleted":
+        alice.delete()
+    else:
+        User.objects.filter(pk=alice.pk).update(is_active=False)
+
+    assert renew(refresh).status_code == 401
+    assert change == "deleted" or sign_in().status_code == 401
+
+
+def test_tokens_are_taken_for_what_they_are_only(alice: User) -> None:
+    pair = sign_in().json()
+
+    assert jobs_with(pair["refresh"]) == 401
+    assert renew(pair["access"]).status_code == 401
+    assert revoke(pair["access"]).status_code == 401
+
+
+@pytest.mark.parametrize("bad", ["", "garbage", "a.b.c", "x" * 5_000])
+def test_what_is_no_token_is_4xx(db: None, bad: str) -> None:
+    assert renew(bad).status_code in (400, 401)
+    assert revoke(bad).status_code in (400, 401)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"username": "alice"},
+        {"username": "alice", "password": "correct horse", "remember": True},
+        {"username": ["alice"], "password": "correct horse"},
+        {"username": "alice", "password": "x" * 1_001},
+        {"username": "a" * 151, "password": "x"},
+    ],
+)
+def test_a_sign_in_that_makes_no_sense_is_400(alice: User, body: dict[str, Any]) -> None:
+    assert APIClient().post(TOKEN, body).status_code == 400
+
+
+def test_blanks_belong_to_a_password(db: None) -> None:
+    UserFactory(username="blank", password=" blank ")
+
+    assert sign_in("blank", " blank ").status_code == 200
+    assert sign_in("blank", "blank").status_code == 401
+
+
+def test_tokens_are_not_cached_and_unknown_accounts_not_told_apart(alice: User) -> None:
+    wrong, unknown = sign_in(password="wrong"), sign_in("nobody")
+
+    assert sign_in()["Cache-Control"] == "private, no-store"
+    assert wrong.status_code == unknown.status_code == 401
+    assert wrong.json()["detail"] == unknown.json()["detail"]
+
+
+def test_tokens_that_are_over_are_forgotten(alice: User) -> None:
+    first, _ = sign_in().json(), sign_in()
+    revoke(first["refresh"])
+    OutstandingToken.objects.filter(token=first["refresh"]).update(
+        expires_at="2020-01-01T00:00:00Z"
+    )
+
+    assert forget_tokens() == 1
+    assert OutstandingToken.objects.count() == 1
+
+
+def test_operators_do_not_see_tokens(client: Client, operator: User) -> None:
+    client.force_login(operator)
+
+    assert client.get("/admin/token_blacklist/outstandingtoken/").status_code == 404
+
+
+def test_a_session_without_the_csrf_token_is_403_and_says_why(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+
+    answer = client.post(
+        "/v1/download/initiate", {"file_ids": [70000]}, content_type="application/json"
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
