@@ -21,6 +21,7 @@ from downloads_project.celery import app
 log = structlog.get_logger(__name__)
 
 TASK = "jobs.run"
+ANSWER_SECONDS = 1.0
 MAX_WAITING = 10_000  # doorbells; beyond it the oldest are dropped, and the dispatcher rings them
 
 
@@ -78,6 +79,18 @@ def server() -> Server:
         memory_policy=memory.get("maxmemory_policy", "noeviction"),
         keeps_a_log=bool(persistence.get("aof_enabled", True)),
     )
+
+
+def workers() -> dict[str, int]:
+    """The workers that answer within ANSWER_SECONDS, and how many processes each has.
+
+    Raises what the broker's client raises. An answer takes all of the time: others may follow.
+    """
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=2)
+        asked = app.control.inspect(timeout=ANSWER_SECONDS, connection=connection)
+        answers: dict[str, Any] = asked.stats() or {}
+    return {name: int(stats["pool"]["max-concurrency"]) for name, stats in answers.items()}
 
 
 def ping() -> None:

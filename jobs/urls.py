@@ -42,6 +42,8 @@ urlpatterns = [
     path("v1/download/<uuid:job_id>/retry", downloads.Retry.as_view(), name="retry"),
     path("status/<uuid:job_id>", downloads.JobStatus.as_view(schema=None), name="status-alias"),
     path("admin/retry/<uuid:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),
+    path("queue/stats", operations.QueueStats.as_view(), name="queue-stats"),
+    path("workers/stats", operations.WorkerStats.as_view(), name="worker-stats"),
     path("v1/auth/token", tokens.Obtain.as_view(), name="token"),
     path("v1/auth/token/refresh", tokens.Refresh.as_view(), name="token-refresh"),
     path("v1/auth/token/revoke", tokens.Revoke.as_view(), name="token-revoke"),

@@ -21,7 +21,7 @@ RANKS: list[set[str]] = [
     {"storage", "rates"},  # the outside world
     {"builders", "models", "queue"},  # must not meet
     {"kinds", "pulse", "estimates"},
-    {"submission", "runner", "dispatcher", "parsers", "throttle"},  # use cases
+    {"submission", "runner", "dispatcher", "parsers", "throttle", "statistics"},  # use cases
     {"serializers", "http", "authentication", "tasks", "wording"},  # translation
     {"api", "pages", "admin", "checks", "health", "management"},
     {"urls", "apps", "middleware"},

@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.http import accepted
+from jobs import statistics
+from jobs.http import PRIVATE, accepted
 from jobs.models import DownloadJob
-from jobs.serializers import JobSerializer
+from jobs.serializers import JobSerializer, QueueStatistics, WorkerStatistics
 from jobs.states import Actor
 from jobs.submission import resubmit
+
+
+class QueueStats(APIView):
+    """What waits, what runs, what came and went lately. Staff only."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(operation_id="queue_stats", responses={200: QueueStatistics})
+    def get(self, _request: Request) -> Response:
+        return _now(QueueStatistics, statistics.of_the_queue())
+
+
+class WorkerStats(APIView):
+    """Which workers are alive, and what each does. Staff only; takes about a second."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(operation_id="worker_stats", responses={200: WorkerStatistics})
+    def get(self, _request: Request) -> Response:
+        return _now(WorkerStatistics, statistics.of_the_workers())
+
+
+def _now(told: type[serializers.Serializer[Any]], found: dict[str, Any]) -> Response:
+    body = told(found | {"timestamp": timezone.now()}).data
+    return Response(body, headers={"Cache-Control": PRIVATE})
 
 
 class AdminRetry(APIView):
     """Run anybody's failed, cancelled or expired job again. Staff only."""
 
     permission_classes = [IsAdminUser]
+    rate = "initiate"
 
     @extend_schema(operation_id="admin_retry", request=None, responses={202: JobSerializer})
     def post(self, request: Request, job_id: UUID) -> Response:
