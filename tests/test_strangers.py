@@ -1,0 +1,220 @@
+"""A second user sees, guesses, cancels and downloads nothing of the first, at any address.
+
+The addresses are read from urls.py, so that one that is added later is tried as well.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.test import Client
+
+from jobs import runner, storage
+from jobs.models import DownloadJob, JobEvent, StoredFile
+from jobs.states import Status
+from jobs.urls import urlpatterns
+from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
+
+OF_A_JOB = [str(url.pattern) for url in urlpatterns if "<uuid:job_id>" in str(url.pattern)]
+OTHERS = [str(url.pattern) for url in urlpatterns if "<" not in str(url.pattern)]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+REFUSED = {403, 404, 405}
+SECRET = "quarterly-secret"  # in every text of the first user's
+
+
+@pytest.fixture
+def secret_file(alice: User) -> StoredFile:
+    return StoredFileFactory(owner=alice, file_id=1_000_007, name=f"{SECRET}.pdf")
+
+
+@pytest.fixture(params=[Status.PROCESSING, Status.COMPLETED, Status.FAILED])
+def secret_job(request: Any, alice: User, secret_file: StoredFile, bucket: Any) -> DownloadJob:
+    artifact = None
+    if request.param == Status.COMPLETED:
+        artifact = ArtifactFactory(owner=alice, name=f"{SECRET}.zip", size_bytes=3)
+        storage.bucket().save(artifact.key, ContentFile(b"abc"))
+    return JobFactory(
+        owner=alice,
+        name=f"{SECRET}.zip",
+        params={"file_ids": [secret_file.file_id]},
+        message=f"Adding {SECRET}.pdf",
+        error=f"{SECRET} broke" if request.param == Status.FAILED else "",
+        status=request.param,
+        idempotency_key="alices-key",
+        request_hash="x" * 64,
+        artifact=artifact,
+    )
+
+
+def everything() -> dict[str, Any]:
+    """What a stranger must not change."""
+    return {
+        "jobs": list(DownloadJob.objects.order_by("pk").values()),
+        "events": JobEvent.objects.count(),
+        "files": list(StoredFile.objects.order_by("pk").values()),
+    }
+
+
+def text_of(answer: Any) -> str:
+    headers = json.dumps(dict(answer.headers))
+    return headers + (b"" if answer.streaming else answer.content).decode()
+
+
+def client_of(user: User | None) -> Client:
+    client = Client()
+    if user:
+        client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("pattern", OF_A_JOB)
+def test_at_an_address_of_a_job(
+    pattern: str, method: str, secret_job: DownloadJob, bob: User
+) -> None:
+    path = "/" + pattern.replace("<uuid:job_id>", str(secret_job.pk))
+    before = everything()
+
+    told = client_of(bob).generic(method, path, b"", "application/json")
+    hidden = client_of(None).generic(method, path, b"", "application/json")
+
+    assert told.status_code in REFUSED
+    assert hidden.status_code in REFUSED | {401, 302}
+    assert hidden.status_code != 302 or hidden["Location"].startswith("/sign-in")
+    for answer in (told, hidden):
+        assert SECRET not in text_of(answer)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("pattern", OF_A_JOB)
+def test_hidden_it_looks_like_a_job_that_never_was(
+    pattern: str, secret_job: DownloadJob, bob: User, settings: Any
+) -> None:
+    settings.HIDE_FOREIGN_JOBS = True
+    client = client_of(bob)
+
+    def ask(job_id: Any) -> tuple[int, str]:
+        path = "/" + pattern.replace("<uuid:job_id>", str(job_id))
+        answers = [client.generic(method, path, b"", "application/json") for method in METHODS]
+        same = {"X-Request-ID": "same"}
+        last = client.get(path, headers=same | {"Accept": "application/json"})
+        return tuple(answer.status_code for answer in answers), last.content.decode()  # type: ignore[return-value]
+
+    assert ask(secret_job.pk) == ask(uuid4())
+
+
+@pytest.mark.parametrize("pattern", OTHERS)
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"search={SECRET}",
+        "search={id}",
+        "status=processing",
+        "file=1000007",
+        "after={id}",
+        "before={id}",
+        "userId={owner}",
+        "user={owner}&owner={owner}",
+    ],
+)
+def test_at_an_address_of_nobody_in_particular(
+    pattern: str, query: str, secret_job: DownloadJob, bob: User
+) -> None:
+    query = query.format(id=secret_job.pk, owner=secret_job.owner_id)
+
+    answer = client_of(bob).get(f"/{pattern}?{query}")
+
+    told = text_of(answer).replace(query, "").replace(f'value="{SECRET}"', "")
+    assert answer.status_code < 500
+    assert f"{SECRET}." not in told
+    assert str(secret_job.pk) not in told.replace(f'value="{secret_job.pk}"', "")
+
+
+def test_lists_hold_ones_own_jobs_alone(secret_job: DownloadJob, bob: User) -> None:
+    mine = JobFactory(owner=bob, name=f"{SECRET} of bob.zip")
+
+    listed = client_of(bob).get("/v1/download/jobs", {"search": SECRET}).json()["results"]
+
+    assert [job["jobId"] for job in listed] == [str(mine.pk)]
+
+
+def test_an_idempotency_key_of_somebody_else_is_like_any(
+    secret_job: DownloadJob, bob: User, broker: Any
+) -> None:
+    answer = client_of(bob).post(
+        "/v1/download/initiate",
+        {"file_ids": [70000]},
+        content_type="application/json",
+        headers={"Idempotency-Key": "alices-key"},
+    )
+
+    assert answer.status_code == 202
+    assert "Idempotency-Replayed" not in answer
+    assert answer.json()["jobId"] != str(secret_job.pk)
+
+
+def test_a_file_of_somebody_else_is_as_one_that_never_was(
+    secret_file: StoredFile, bob: User, bucket: Any
+) -> None:
+    client = client_of(bob)
+
+    def check(file_id: int) -> Any:
+        body = {"file_id": file_id}
+        told = client.post("/v1/download/check", body, content_type="application/json").json()
+        return told | {"file_id": None}
+
+    assert check(secret_file.file_id) == check(9_999_999)
+    anonymous = Client().post(
+        "/v1/download/check", {"file_id": secret_file.file_id}, content_type="application/json"
+    )
+    assert anonymous.json()["available"] is False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bundle_of_somebody_elses_file_fails_as_one_of_no_file(
+    secret_file: StoredFile, bob: User, bucket: Any
+) -> None:
+    def outcome(file_id: int) -> str:
+        job = JobFactory(owner=bob, params={"file_ids": [file_id]})
+        runner.run(job.pk, task_id="task", worker="worker@test")
+        told = client_of(bob).get(f"/v1/download/status/{job.pk}").json()
+        assert told["errorCode"] == "source_missing"
+        return str(told["error"]).replace(str(file_id), "N")
+
+    assert outcome(secret_file.file_id or 0) == outcome(9_999_999)
+
+
+@pytest.mark.parametrize("see", ["/admin/", "/admin/jobs/downloadjob/", "/admin/jobs/storedfile/"])
+def test_the_admin_is_for_staff(see: str, bob: User) -> None:
+    answer = client_of(bob).get(see)
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/admin/login/")
+
+
+@pytest.mark.parametrize("verb", ["cancel", "run_again"])
+@pytest.mark.parametrize(
+    ("who", "status"), [("nobody", 302), ("bob", 302), ("staff without the right", 403)]
+)
+def test_a_button_of_the_admin_is_for_those_who_may(
+    verb: str, who: str, status: int, secret_job: DownloadJob, bob: User
+) -> None:
+    bob.is_staff = who.startswith("staff")
+    bob.save()
+    before = everything()
+    client = client_of(None if who == "nobody" else bob)
+
+    answer = client.post(f"/admin/jobs/downloadjob/{secret_job.pk}/{verb}")
+
+    assert answer.status_code == status
+    assert client.get(f"/admin/jobs/downloadjob/{secret_job.pk}/{verb}").status_code == 405
+    assert everything() == before
+
+
+def test_every_address_of_a_job_is_tried() -> None:
+    assert len(OF_A_JOB) >= 11
