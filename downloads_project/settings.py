@@ -76,11 +76,14 @@ INSTALLED_APPS = [
     "jobs",
 ]
 MIDDLEWARE = [
+    # What only adds headers comes first, so that it adds them to the refusals of the others.
+    "jobs.middleware.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "jobs.middleware.ProbeMiddleware",
     "jobs.middleware.RequestIdMiddleware",
     "jobs.middleware.NoNulMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -88,7 +91,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "jobs.middleware.GatewayMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "jobs.middleware.AnswerMiddleware",
 ]
@@ -242,6 +244,7 @@ OPERATOR_PASSWORD = env.str("OPERATOR_PASSWORD", default="")
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None  # else served from the sources
 WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # our pages alone use them
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "choose"
 LOGOUT_REDIRECT_URL = "sign-in"
@@ -302,9 +305,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file id
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
         "img-src": ["'self'", "data:"],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
+        # Signing in may lead on to a file, and Chromium holds redirects against the form as well.
         "form-action": ["'self'", S3_PUBLIC_ENDPOINT_URL],
         "frame-ancestors": ["'none'"],
     }

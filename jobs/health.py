@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 2.5
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
     """The process answers. Touches nothing else, so that a slow database restarts nobody."""
-    return JsonResponse({"status": "healthy"})
+    return JsonResponse({"status": "healthy"}, headers={"Cache-Control": "no-store"})
 
 
 @require_safe

@@ -148,7 +148,9 @@ def redirect_to_result(job: DownloadJob, method: str) -> HttpResponseRedirect:
     url = storage.presigned_url(
         file.key, name=file.name, content_type=file.content_type, method=signed_for
     )
-    return HttpResponseRedirect(url, headers={"Cache-Control": PRIVATE})
+    # The store's log has no business with the page that somebody came from.
+    headers = {"Cache-Control": PRIVATE, "Referrer-Policy": "no-referrer"}
+    return HttpResponseRedirect(url, headers=headers)
 
 
 def problem_for(error: Exception, context: dict[str, Any]) -> Response | None:

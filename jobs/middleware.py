@@ -1,4 +1,7 @@
-"""What happens to every request: probes are answered first, the others get an id."""
+"""What happens to every request: probes are answered first, the others get an id.
+
+And to every answer: its headers tell browsers and caches to be careful.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,43 @@ from collections.abc import Callable
 import structlog
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.middleware.security import SecurityMiddleware
+from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import AuthenticationFailed
 
 from jobs import health, http, throttle
 from jobs.authentication import CHALLENGE, gateway_user
+from jobs.http import PRIVATE
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# Unless the answer says otherwise, as static files do of their caching.
+HEADERS = {
+    "Cache-Control": PRIVATE,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+TOLD_APART_BY = ("Accept", "Authorization", "Cookie")
+
+
+class HeadersMiddleware(SecurityMiddleware):
+    """Puts the same headers on all answers: errors, probes, files and redirects, too.
+
+    An answer that one caller alone may see is kept by no cache.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        super().__init__(get_response)
+        self.redirect = False  # to https: Django's own does that, further in, and not with probes
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response = super().process_response(request, response)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if response.headers["Cache-Control"] == PRIVATE:
+            patch_vary_headers(response, TOLD_APART_BY)
+        return response
+
 
 PROBES = {"/health": health.ready, "/health/ready": health.ready, "/health/live": health.live}
 
