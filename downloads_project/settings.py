@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "django_celery_results",
     "django_htmx",
     "csp",
+    "corsheaders",
     "jobs",
 ]
 MIDDLEWARE = [
@@ -82,6 +83,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "jobs.middleware.ProbeMiddleware",
     "jobs.middleware.RequestIdMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "jobs.middleware.NoNulMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -315,6 +317,18 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+# Pages of these origins may call the API, with a token; a session is this site's own affair.
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_URLS_REGEX = "/(v1/|status/|openapi$)"
+CORS_ALLOW_METHODS = ["GET", "POST", "DELETE"]
+CORS_ALLOW_HEADERS = [
+    "authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = [
+    "ETag", "Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
+    "X-Request-ID",
+]  # fmt: skip
+CORS_PREFLIGHT_MAX_AGE = 7200  # seconds; Chromium keeps to no more
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "jobs.http.on_csrf_failure"
 SECURE_REFERRER_POLICY = "same-origin"

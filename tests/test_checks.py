@@ -61,6 +61,14 @@ def test_the_defaults_and_the_short_clocks_of_tests_are_fine(settings: Any) -> N
         ({"TRUSTED_PROXIES": ["10.0.0.0/8"], "TRUSTED_PROXY_HOPS": 1}, "jobs.E012"),
         ({"GATEWAY_USER_HEADER": "X-User-Id"}, "jobs.E013"),
         ({"CACHE_URL": settings_of_tests.CELERY_BROKER_URL}, "jobs.W008"),
+        ({"CORS_ALLOWED_ORIGINS": ["https://*.example.com"]}, "jobs.E015"),
+        ({"CORS_ALLOWED_ORIGINS": ["https://App.example.com"]}, "jobs.E015"),
+        ({"CORS_ALLOWED_ORIGINS": ["https://app.example.com:443"]}, "jobs.E015"),
+        ({"CORS_ALLOWED_ORIGINS": ["https://app.example.com:x"]}, "jobs.E015"),
+        ({"CORS_ALLOWED_ORIGINS": ["https://me@app.example.com"]}, "jobs.E015"),
+        ({"CORS_ALLOWED_ORIGINS": ["ftp://app.example.com"]}, "jobs.E015"),
+        ({"CORS_ALLOWED_ORIGINS": ["https://app.example.com "]}, "jobs.E015"),
+        ({"CORS_ALLOWED_ORIGINS": ["null"]}, "jobs.E015"),
         ({"SIMULATED_DELAY_SECONDS": [10.0, 300.0]}, "jobs.W001"),
         ({"DISPATCH_EVERY_SECONDS": 6.0}, "jobs.W003"),
         ({"DOWNLOAD_URL_SECONDS": 601}, "jobs.W004"),
@@ -91,6 +99,7 @@ def test_each_contradiction_is_told_of_once_and_with_a_way_out(
         {"DISPATCH_EVERY_SECONDS": 5.0},
         {"RESULT_KEPT_SECONDS": 60, "DOWNLOAD_URL_SECONDS": 60},
         {"MAX_FILES_PER_BUNDLE": 125_000},
+        {"CORS_ALLOWED_ORIGINS": ["https://app.example.com", "http://[::1]:3000"]},
     ],
 )
 def test_what_is_merely_unusual_is_not_told_of(settings: Any, changes: dict[str, Any]) -> None:

@@ -4,6 +4,12 @@ Importing registers them. An Error means that the service would lose work or ser
 Warning that it works otherwise than its settings say.
 """
 
-from jobs.checks import limits_make_sense, servers_suit, settings_agree, store_address
+from jobs.checks import (
+    limits_make_sense,
+    origins,
+    servers_suit,
+    settings_agree,
+    store_address,
+)
 
-__all__ = ["limits_make_sense", "servers_suit", "settings_agree", "store_address"]
+__all__ = ["limits_make_sense", "origins", "servers_suit", "settings_agree", "store_address"]

@@ -1,0 +1,122 @@
+"""Which other sites' pages may call the API, and what they may send and see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.checks import run_checks
+from django.http import HttpResponse
+from django.test import Client
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
+
+from tests.factories import JobFactory
+
+APP = "https://app.example.com"
+INITIATE = "/v1/download/initiate"
+
+
+@pytest.fixture(autouse=True)
+def app_is_allowed(settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = [APP]
+
+
+def preflight(path: str, origin: str = APP) -> HttpResponse:
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    headers["Access-Control-Request-Headers"] = "authorization,content-type,idempotency-key"
+    return Client().options(path, headers=headers)
+
+
+def words(response: Any, header: str) -> set[str]:
+    return {word.strip().lower() for word in response[header].split(",")}
+
+
+@pytest.mark.parametrize("path", [INITIATE, "/v1/auth/token", "/status/x", "/openapi"])
+def test_an_allowed_origin_may_ask_for_what_clients_need(path: str) -> None:
+    response = preflight(path)
+
+    assert response.status_code == 200
+    assert response["Access-Control-Allow-Origin"] == APP
+    assert words(response, "Access-Control-Allow-Methods") == {"get", "post", "delete"}
+    assert words(response, "Access-Control-Allow-Headers") == {
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "if-none-match",
+        "x-request-id",
+    }
+    assert response["Access-Control-Max-Age"] == "7200"
+    assert "Access-Control-Allow-Credentials" not in response
+    assert "origin" in words(response, "Vary")
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://app.example.com", f"{APP}.evil.example", "null"]
+)
+def test_another_origin_may_not(origin: str) -> None:
+    response = preflight(INITIATE, origin)
+
+    assert "Access-Control-Allow-Origin" not in response
+    assert "Access-Control-Allow-Headers" not in response
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/sign-in",
+        "/downloads",
+        "/docs",
+        "/admin/login/",
+        "/admin/retry/x",
+        "/x/v1/",
+        "/health",
+    ],
+)
+@pytest.mark.django_db
+def test_a_page_may_be_asked_for_by_no_other_origin(path: str) -> None:
+    for response in (preflight(path), Client().get(path, headers={"Origin": APP})):
+        assert "Access-Control-Allow-Origin" not in response
+
+
+def test_a_page_elsewhere_polls_and_sees_when_to_ask_again(alice: User) -> None:
+    job = JobFactory(owner=alice)
+    client = APIClient(headers={"Origin": APP})
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(alice)}")
+
+    response = client.get(f"/v1/download/status/{job.pk}")
+
+    assert response.status_code == 200
+    assert response["Access-Control-Allow-Origin"] == APP
+    shown = words(response, "Access-Control-Expose-Headers")
+    assert {"retry-after", "etag", "x-request-id", "location", "ratelimit"} <= shown
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "status"), [("/v1/nowhere", 404), ("/v1/download/jobs", 401), ("/v1/?x=%00", 400)]
+)
+def test_an_error_can_be_read_there_as_well(path: str, status: int) -> None:
+    response = Client().get(path, headers={"Origin": APP})
+
+    assert response.status_code == status
+    assert response["Access-Control-Allow-Origin"] == APP
+
+
+def test_no_origin_is_allowed_unless_one_is_named(settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = []
+
+    assert "Access-Control-Allow-Origin" not in preflight(INITIATE)
+
+
+@pytest.mark.parametrize("wrong", ["*", "app.example.com", f"{APP}/", f"{APP}/page", ""])
+def test_what_is_no_origin_is_refused_at_start(settings: Any, wrong: str) -> None:
+    settings.CORS_ALLOWED_ORIGINS = [wrong]
+
+    (found,) = run_checks()
+
+    assert found.is_serious()
+    assert repr(wrong) in found.msg
+    assert "CORS_ALLOWED_ORIGINS" in found.msg
