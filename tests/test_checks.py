@@ -17,6 +17,18 @@ from downloads_project import preflight
 from downloads_project.stack import free_ports
 from tests.live import BIN, CLOCKS, ROOT
 
+# What an operator sets at least, as docker-compose.yml says.
+PRODUCTION = {
+    "PRODUCTION": "true",
+    "SECRET_KEY": "k9PzQ3v_7LrT2mXw8YdB5nHc4JfA6sGqV0uEoIiRtZlNpKxMbWyDhCeSgUaOj1F",
+    "ALLOWED_HOSTS": "downloads.example.com",
+    "DATABASE_URL": "postgresql://postgres/downloads",
+    "REDIS_URL": "redis://redis",
+    "S3_ENDPOINT_URL": "http://minio:9000",
+    "S3_PUBLIC_ENDPOINT_URL": "https://files.example.com",
+    "S3_ACCESS_KEY_ID": "key",
+    "S3_SECRET_ACCESS_KEY": "secret",
+}
 REFUSED = {"RENEW_SECONDS": "50", "ENV_FILES": ""}  # with the usual lease, an Error
 
 
@@ -172,3 +184,30 @@ def test_a_process_refuses_to_start(
     assert "Set LEASE_SECONDS alone" in said
     assert "Traceback" not in said
     assert said.count("Booting worker") <= 2, "it starts them again and again"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"CORS_ALLOWED_ORIGINS": "https://app.example.com"}, "no issues"),
+        ({"CORS_ALLOWED_ORIGINS": "*"}, "corsheaders.E013"),
+        ({"SECRET_KEY": "short"}, "security.W009"),
+    ],
+)
+def test_a_deployment_that_is_set_up_as_the_readme_says_is_fine(
+    changes: dict[str, str], told: str
+) -> None:
+    env = {"PATH": os.environ["PATH"]} | PRODUCTION | changes
+    command = [sys.executable, "-W", "error", "manage.py", "check", "--deploy"]
+
+    done = subprocess.run(
+        [*command, "--fail-level", "DEBUG"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert told in done.stdout + done.stderr
+    assert done.returncode == (0 if told == "no issues" else 1)
