@@ -41,13 +41,12 @@ from jobs.errors import (
 )
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import DATABASE_AWAY, give_back_connection
-from jobs.problems import Problem
+from jobs.problems import PROBLEM, Problem
 from jobs.states import Status
 
 log = structlog.get_logger(__name__)
 
 KEY = re.compile(r"[!-~]{1,255}")
-PROBLEM = "application/problem+json"
 PRIVATE = "private, no-store"
 TITLES = {
     400: "Not understood",

@@ -1,10 +1,12 @@
-"""The one exception that is an answer. Apart from http.py, because DRF loads our parser with it."""
+"""The one exception that is an answer. Not in http.py: DRF loads our parser and page with it."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
 from rest_framework import exceptions
+
+PROBLEM = "application/problem+json"
 
 
 class Problem(exceptions.APIException):

@@ -22,7 +22,7 @@ RANKS: list[set[str]] = [
     {"builders", "models", "queue"},  # must not meet
     {"kinds", "pulse", "estimates"},
     {"submission", "runner", "dispatcher", "parsers", "throttle", "statistics"},  # use cases
-    {"serializers", "http", "authentication", "tasks", "wording"},  # translation
+    {"serializers", "http", "browsable", "authentication", "tasks", "wording"},  # translation
     {"api", "pages", "admin", "checks", "health", "management"},
     {"urls", "apps", "middleware"},
 ]

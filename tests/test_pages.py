@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from jobs import http
 from jobs.models import DownloadJob, StoredFile
+from jobs.problems import PROBLEM
 from jobs.states import FINAL, Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
 
@@ -649,10 +650,10 @@ def test_pages_are_kept_by_no_cache(visitor: Client, alice: User) -> None:
     ("path", "accept", "content_type"),
     [
         ("/nowhere", BROWSER["Accept"], "text/html; charset=utf-8"),
-        ("/nowhere", "*/*", http.PROBLEM),
-        ("/nowhere", "application/json", http.PROBLEM),
-        ("/nowhere", "complete/nonsense;;q=x", http.PROBLEM),
-        ("/v1/nowhere", BROWSER["Accept"], http.PROBLEM),
+        ("/nowhere", "*/*", PROBLEM),
+        ("/nowhere", "application/json", PROBLEM),
+        ("/nowhere", "complete/nonsense;;q=x", PROBLEM),
+        ("/v1/nowhere", BROWSER["Accept"], PROBLEM),
     ],
 )
 def test_errors_are_pages_for_people_and_problems_for_programs(

@@ -79,6 +79,7 @@ class Initiate(APIView):
     """Start a bundle: the stored files as one ZIP archive."""
 
     rate = "initiate"
+    sample = BUNDLE.value
 
     @extend_schema(
         operation_id="initiate",
@@ -96,6 +97,7 @@ class Start(APIView):
     """Start a bundle and wait a while: the finished job, or 202 to poll on."""
 
     rate = "initiate"
+    sample = BUNDLE.value
     waiting = threading.BoundedSemaphore(MAX_WAITING_STARTS)
 
     @extend_schema(
@@ -143,6 +145,7 @@ def _wait(job: DownloadJob) -> None:
 class Check(APIView):
     """Is this file there? Without signing in, only the public catalogue is."""
 
+    sample = {"file_id": 70000}
     permission_classes = [AllowAny]
 
     @extend_schema(operation_id="check", request=CheckRequest, responses={200: FileAvailability})
@@ -184,7 +187,7 @@ class Newest(CursorPagination):
 class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no types
     status = filters.ChoiceFilter(choices=Status.choices)
     kind = filters.ChoiceFilter(choices=[(name, name) for name in KINDS])
-    search = filters.CharFilter(method="by_name_or_id", max_length=100)
+    search = filters.CharFilter(method="by_name_or_id", max_length=100, label="Name or id")
 
     class Meta:
         model = DownloadJob
@@ -266,6 +269,7 @@ class Retry(APIView):
     """Run a failed, cancelled or expired job again, under the same id."""
 
     rate = "initiate"
+    sample = None
 
     @extend_schema(operation_id="retry", request=None, responses={202: JobSerializer})
     def post(self, request: Request, job_id: UUID) -> Response:

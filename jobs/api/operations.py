@@ -50,6 +50,7 @@ def _now(told: type[serializers.Serializer[Any]], found: dict[str, Any]) -> Resp
 class AdminRetry(APIView):
     """Run anybody's failed, cancelled or expired job again. Staff only."""
 
+    sample = None
     permission_classes = [IsAdminUser]
     rate = "initiate"
 

@@ -1,0 +1,135 @@
+"""The API's pages in a browser: answers and their forms."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from jobs.models import DownloadJob
+from jobs.states import Status
+from tests.factories import JobFactory
+
+pytestmark = [
+    pytest.mark.browser,
+    # pytest-base-url, which pytest-playwright brings along, has yet to follow pytest 9.
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
+
+INITIATE = "/v1/download/initiate"
+REFUSED = re.compile("the server responded with a status of 4")  # Chromium notes each
+
+
+@pytest.fixture
+def refusals(complaints: list[str]) -> Any:
+    """Takes what Chromium noted about refusals, which are meant to be; the rest stays."""
+
+    def take() -> int:
+        refused = [text for text in complaints if REFUSED.search(text)]
+        complaints[:] = [text for text in complaints if text not in refused]
+        return len(refused)
+
+    return take
+
+
+def test_json_is_sent_mended_and_followed(
+    of_alice: Page, live_server: Any, broker: Any, refusals: Any
+) -> None:
+    of_alice.goto(live_server.url + INITIATE)
+    field, answer = of_alice.get_by_label("JSON"), of_alice.locator("[data-answer]")
+
+    field.fill('{"file_ids": "all"}')
+    of_alice.get_by_role("button", name="POST").click()
+    expect(answer).to_contain_text("HTTP 400 Bad Request")
+    expect(field).to_have_value('{"file_ids": "all"}')
+    field.fill('{"file_ids": [70000], "name": "From the API"}')
+    of_alice.get_by_role("button", name="POST").click()
+    expect(answer).to_contain_text("HTTP 202 Accepted")
+    answer.get_by_role("link").first.click()
+
+    job = DownloadJob.objects.get()
+    expect(of_alice).to_have_url(f"{live_server.url}/v1/download/status/{job.pk}")
+    expect(answer).to_contain_text('"fileName": "From the API.zip"')
+    assert refusals() == 2
+
+
+def test_a_job_is_cancelled_and_run_again(
+    of_alice: Page, alice: User, live_server: Any, broker: Any, refusals: Any
+) -> None:
+    job = JobFactory(owner=alice)
+    answer = of_alice.locator("[data-answer]")
+
+    of_alice.goto(f"{live_server.url}/v1/download/{job.pk}")
+    of_alice.get_by_role("button", name="DELETE").click()
+    expect(answer).to_contain_text('"status": "cancelled"')
+    of_alice.goto(f"{live_server.url}/v1/download/{job.pk}/retry")
+    of_alice.get_by_role("button", name="POST").click()
+    expect(answer).to_contain_text("HTTP 202 Accepted")
+
+    job.refresh_from_db()
+    assert job.status == Status.QUEUED
+    assert refusals() == 2
+
+
+def test_an_answer_that_is_no_page_is_shown_as_it_is(
+    of_alice: Page, live_server: Any, monkeypatch: pytest.MonkeyPatch, complaints: list[str]
+) -> None:
+    def bug(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("jobs.api.downloads.submit", bug)
+    of_alice.goto(live_server.url + INITIATE)
+
+    of_alice.get_by_role("button", name="POST").click()
+
+    expect(of_alice.locator("[data-answer]")).to_contain_text('"code": "internal"')
+    complaints.clear()
+
+
+def test_no_answer_is_told_of_and_can_be_sent_again(
+    of_alice: Page, live_server: Any, complaints: list[str]
+) -> None:
+    of_alice.goto(live_server.url + INITIATE)
+    of_alice.route("**/initiate", lambda route: route.abort())
+
+    of_alice.get_by_role("button", name="POST").click()
+
+    expect(of_alice.get_by_role("alert")).to_have_text("No answer came. Send it again.")
+    expect(of_alice.get_by_role("button", name="POST")).to_be_enabled()
+    complaints.clear()
+
+
+def test_signing_in_leads_back_to_the_address_and_out_again(
+    of_alice: Page, live_server: Any, refusals: Any
+) -> None:
+    of_alice.context.clear_cookies()
+    of_alice.goto(f"{live_server.url}/v1/download/jobs?limit=5")
+
+    of_alice.get_by_role("banner").get_by_role("link", name="Sign in").click()
+    of_alice.get_by_label("Username").fill("alice")
+    of_alice.get_by_label("Password").fill("correct horse")
+    of_alice.get_by_role("button", name="Sign in").click()
+    expect(of_alice).to_have_url(f"{live_server.url}/v1/download/jobs?limit=5")
+    expect(of_alice.locator("[data-answer]")).to_contain_text("HTTP 200 OK")
+    of_alice.locator("summary", has_text="Account of alice").click()
+    of_alice.get_by_role("button", name="Sign out").click()
+
+    expect(of_alice).to_have_url(f"{live_server.url}/sign-in")
+    assert refusals() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_answer_is_wider_than_a_phone(
+    of_alice: Page, alice: User, live_server: Any, scheme: Any, refusals: Any
+) -> None:
+    of_alice.emulate_media(color_scheme=scheme)
+    of_alice.set_viewport_size({"width": 360, "height": 800})
+    job = JobFactory(owner=alice, name="n" * 176 + ".zip")
+
+    for path in ("jobs", "jobs?limit=0", "initiate", f"status/{job.pk}", f"{job.pk}/retry"):
+        of_alice.goto(f"{live_server.url}/v1/download/{path}")
+        assert of_alice.evaluate("document.documentElement.scrollWidth") == 360, path
+    refusals()
