@@ -7,6 +7,8 @@ import yaml
 from django.test import Client
 from django.urls import URLPattern
 
+from tests.test_pages import INLINE
+
 
 @pytest.fixture
 def document(client: Client) -> dict[str, dict[str, object]]:
@@ -38,6 +40,8 @@ def test_the_page_serves_its_own_assets(client: Client) -> None:
 
     assert "/static/drf_spectacular_sidecar/" in page
     assert "https://cdn" not in page
+    assert not INLINE.search(page)
+    assert '"validatorUrl": null' in client.get("/docs?script=").content.decode()
 
 
 def test_no_address_ends_with_a_slash_outside_the_admin() -> None:

@@ -64,6 +64,7 @@ def test_every_answer_is_careful(
     assert {name: response.get(name) for name in EXPECTED} == EXPECTED
     assert "camera=()" in response["Permissions-Policy"]
     assert directives(response)["script-src"] == ["'self'"]
+    assert directives(response)["style-src"] == ["'self'"]
     assert directives(response)["frame-ancestors"] == ["'none'"]
 
 

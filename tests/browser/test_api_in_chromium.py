@@ -1,4 +1,4 @@
-"""The API's pages in a browser: answers and their forms."""
+"""The API's pages in a browser: answers, forms, the contract."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
+from rest_framework_simplejwt.tokens import AccessToken
 
 from jobs.models import DownloadJob
 from jobs.states import Status
@@ -133,3 +134,29 @@ def test_no_answer_is_wider_than_a_phone(
         of_alice.goto(f"{live_server.url}/v1/download/{path}")
         assert of_alice.evaluate("document.documentElement.scrollWidth") == 360, path
     refusals()
+
+
+def test_the_contract_can_be_tried_out_with_a_token(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    JobFactory(owner=alice, name="Mine.zip")
+    asked: list[str] = []
+    of_alice.on("request", lambda request: asked.append(request.url))
+    of_alice.context.clear_cookies()
+    of_alice.goto(f"{live_server.url}/docs")
+
+    of_alice.locator(".auth-wrapper .authorize").click()
+    bearer = of_alice.locator(".auth-container").filter(has_text="jwtAuth")
+    bearer.get_by_role("textbox").fill(str(AccessToken.for_user(alice)))
+    bearer.get_by_role("button", name="Apply credentials").click()
+    bearer.get_by_role("button", name="Close").click()
+    jobs = of_alice.locator("#operations-download-jobs")
+    jobs.locator(".opblock-summary-control").click()
+    jobs.get_by_role("button", name="Try it out").click()
+    jobs.get_by_role("button", name="Execute").click()
+
+    expect(jobs.locator(".live-responses-table")).to_contain_text("Mine.zip")
+    of_alice.locator("#operations-download-initiate .opblock-summary-control").click()
+    of_alice.locator(".models .json-schema-2020-12-accordion").first.click()
+    expect(of_alice.locator("#operations-download-initiate")).to_contain_text("70000")
+    assert {url.startswith((live_server.url, "data:", "blob:")) for url in asked} == {True}
