@@ -1,4 +1,4 @@
-"""The API's pages in a browser: answers, forms, the contract."""
+"""The API's pages in a browser: answers, forms, the contract; and the operators' admin."""
 
 from __future__ import annotations
 
@@ -160,3 +160,30 @@ def test_the_contract_can_be_tried_out_with_a_token(
     of_alice.locator(".models .json-schema-2020-12-accordion").first.click()
     expect(of_alice.locator("#operations-download-initiate")).to_contain_text("70000")
     assert {url.startswith((live_server.url, "data:", "blob:")) for url in asked} == {True}
+
+
+def test_an_operator_signs_in_to_the_admin_and_cancels(
+    of_alice: Page, alice: User, operator: User, live_server: Any
+) -> None:
+    job = JobFactory(owner=alice)
+    job.claim(task_id="task-1", worker="worker@test")
+    of_alice.context.clear_cookies()
+    of_alice.goto(f"{live_server.url}/admin/")
+
+    of_alice.get_by_label("Username").fill("olga")
+    of_alice.get_by_label("Password").fill("correct horse")
+    of_alice.get_by_role("button", name="Log in").click()
+    of_alice.locator("#content").get_by_role("link", name="Downloads", exact=True).last.click()
+    of_alice.get_by_role("link", name=job.name).click()
+    of_alice.get_by_role("button", name="Cancel it").click()
+
+    expect(of_alice.locator(".messagelist")).to_contain_text("Cancelled 1")
+    for path in ("storedfile/", "downloadjob/?status__exact=cancelled"):
+        of_alice.goto(f"{live_server.url}/admin/jobs/{path}")
+    for path in (
+        "auth/user/add/",
+        f"auth/user/{alice.pk}/change/",
+        "django_celery_results/taskresult/",
+    ):
+        of_alice.goto(f"{live_server.url}/admin/{path}")
+        expect(of_alice.locator("#content h1")).to_be_visible()
