@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
+from csp.constants import NONCE
 
 from downloads_project.postgres.connection import ImpatientConnection
 
@@ -308,7 +309,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file id
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
-        "script-src": ["'self'"],
+        "script-src": ["'self'", NONCE],  # where a page names one; no script stands in a page
         "style-src": ["'self'"],
         "img-src": ["'self'", "data:"],
         "object-src": ["'none'"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from jobs.states import Status
 from tests.factories import JobFactory
 
 NOWHERE = UUID(int=1)
+NONCE = re.compile("'nonce-([^']+)'")
 EXPECTED = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -27,8 +29,9 @@ PRIVATE = "private, no-store"
 
 
 def directives(response: Any) -> dict[str, list[str]]:
-    """Of the Content-Security-Policy."""
-    parts = [part.split() for part in response["Content-Security-Policy"].split(";")]
+    """Of the Content-Security-Policy, without the page's nonce."""
+    policy = NONCE.sub("", response["Content-Security-Policy"])
+    parts = [part.split() for part in policy.split(";")]
     return {name: sources for name, *sources in parts}
 
 
@@ -171,3 +174,18 @@ def test_no_cache_keeps_a_token(alice: User) -> None:
 
     assert (given.status_code, anew.status_code) == (200, 200)
     assert given["Cache-Control"] == anew["Cache-Control"] == PRIVATE
+
+
+def test_scripts_of_a_page_carry_its_nonce_which_is_new_each_time(
+    client: Client, alice: User
+) -> None:
+    client.force_login(alice)
+
+    pages = [client.get("/") for _ in range(2)]
+
+    nonces: list[str] = []
+    for page in pages:
+        nonces += NONCE.findall(page["Content-Security-Policy"])
+        text = page.content.decode()
+        assert text.count("<script") == text.count(f'nonce="{nonces[-1]}"') > 0
+    assert nonces[0] != nonces[1]
