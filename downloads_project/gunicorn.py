@@ -8,7 +8,7 @@ RECEIVE_SECONDS = 10  # between two pieces of a body
 
 wsgi_app = "downloads_project.wsgi"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-worker_class = "gthread"
+worker_class = "downloads_project.web_worker.WebWorker"
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
 # Many threads, since a slow body or a waiting `start` holds one without using the processor.
 threads = int(os.environ.get("WEB_THREADS", "64"))

@@ -1,0 +1,103 @@
+"""What is no valid HTTP never reaches Django, and is a problem (RFC 9457) all the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from types import SimpleNamespace
+
+import pytest
+from gunicorn.http import errors
+
+from downloads_project.refusals import BY_ERROR, INTERNAL, refusal_of
+from jobs.http import problem
+from tests.live import Live
+from tests.wire import exchange
+
+GET = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /v1/auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+REFUSED = {
+    "no request": (b"secret\r\n\r\n", 400, "invalid"),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, "invalid"),
+    "a method of signs": (b"G@T / HTTP/1.1\r\n\r\n", 400, "invalid"),
+    "a version that is none": (b"GET / HTTP/9\r\n\r\n", 400, "invalid"),
+    "line feeds alone": (b"GET / HTTP/1.1\nHost: localhost\n\n", 400, "invalid"),
+    "a name with a space": (GET + b"A b: secret\r\n\r\n", 400, "invalid"),
+    "no colon": (GET + b"secret\r\n\r\n", 400, "invalid"),
+    "a folded header": (GET + b"A: b\r\n secret\r\n\r\n", 400, "invalid"),
+    "a NUL in a header": (GET + b"A: secret\x00\r\n\r\n", 400, "invalid"),
+    "two hosts": (GET + b"Host: secret\r\n\r\n", 400, "invalid"),
+    "two lengths": (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}", 400, "invalid"),
+    "a negative length": (POST + b"Content-Length: -1\r\n\r\n", 400, "invalid"),
+    "a length and chunks": (
+        POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+        "invalid",
+    ),
+    "an unknown coding": (
+        POST + b"Transfer-Encoding: secret\r\n\r\n",
+        501,
+        "unsupported_transfer_coding",
+    ),
+    "an expectation": (GET + b"Expect: secret\r\n\r\n", 417, "expectation_failed"),
+    "a long address": (b"GET /" + b"a" * 8200 + b" HTTP/1.1\r\n\r\n", 414, "address_too_long"),
+    "a very long address": (b"GET /" + b"a" * 100_000, 414, "address_too_long"),
+    "a long header": (GET + b"A: " + b"a" * 8200 + b"\r\n\r\n", 431, "headers_too_large"),
+    "many headers": (GET + b"A: b\r\n" * 101 + b"\r\n", 431, "headers_too_large"),
+}
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    live = Live(tmp_path_factory.mktemp("web"), {})
+    try:
+        live.start("web")
+        yield live
+    finally:
+        live.stop()
+
+
+@pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_http_is_a_problem(web: Live, sent: bytes, status: int, code: str) -> None:
+    answer = exchange(web.url, sent)
+
+    assert (answer.status, answer.json["status"], answer.json["code"]) == (status, status, code)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Connection"] == "close"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Request-ID"] == answer.json["requestId"]
+    assert b"secret" not in answer.body
+    assert answer.rest == b""
+
+
+def test_it_has_the_members_of_every_other_problem(web: Live) -> None:
+    told = exchange(web.url, GET + b"Expect: secret\r\n\r\n").json
+
+    request = SimpleNamespace(request_id=told["requestId"])
+    assert told == problem(request, 417, "expectation_failed", told["detail"])
+    assert re.fullmatch("[0-9a-f]{32}", told["requestId"])
+
+
+def test_a_refused_request_that_has_an_address_is_in_the_access_log(web: Live) -> None:
+    answer = exchange(web.url, GET.replace(b"live", b"logged") + b"Host: two\r\n\r\n")
+
+    line = rf'"GET /health/logged HTTP/1\.1" 400 \d+ 0ms {answer.json["requestId"]}'
+    assert re.search(line, web.processes[0].log.read_text())
+
+
+def test_an_error_of_gunicorns_that_is_not_listed_is_the_clients() -> None:
+    unlisted = {each for each in vars(errors).values() if isinstance(each, type)} - set(BY_ERROR)
+
+    parsing = {each for each in unlisted if issubclass(each, errors.ParseException)}
+    assert parsing
+    assert {refusal_of(each.__new__(each)).status for each in parsing} == {HTTPStatus.BAD_REQUEST}
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("secret"), errors.InvalidResponseHeader("secret"), OSError("secret")]
+)
+def test_an_error_of_ours_is_500_and_says_nothing(error: Exception) -> None:
+    assert refusal_of(error) is INTERNAL
+    assert b"secret" not in INTERNAL.answer("id")

@@ -1,0 +1,52 @@
+"""HTTP as bytes, for what no client library would send, or not so slowly."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import BytesHeaderParser
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
+    rest: bytes  # what came after it
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return dict(json.loads(self.body))
+
+
+def connect(url: str, seconds: float = 10) -> socket.socket:
+    to = urlsplit(url)
+    assert to.hostname
+    return socket.create_connection((to.hostname, to.port or 80), seconds)
+
+
+def exchange(url: str, *parts: bytes) -> Answer:
+    """What these bytes are answered with, once the service has closed the connection."""
+    with connect(url) as line:
+        for part in parts:
+            line.sendall(part)
+        return read_answer(line)
+
+
+def read_answer(line: socket.socket) -> Answer:
+    """Waits until the other side closes, or resets."""
+    found = b""
+    with suppress(ConnectionResetError):
+        while piece := line.recv(65536):
+            found += piece
+    assert found, "closed without an answer"
+    head, _, body = found.partition(b"\r\n\r\n")
+    first, _, fields = head.partition(b"\r\n")
+    headers = BytesHeaderParser().parsebytes(fields)
+    length = int(headers["Content-Length"])
+    return Answer(int(first.split()[1]), headers, body[:length], body[length:])
