@@ -4,8 +4,6 @@ import os
 import sys
 from typing import Any
 
-RECEIVE_SECONDS = 10  # between two pieces of a body
-
 wsgi_app = "downloads_project.wsgi"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "downloads_project.web_worker.WebWorker"
@@ -31,9 +29,3 @@ def post_worker_init(worker: Any) -> None:
         for sentence in found:
             worker.log.critical(sentence)
         sys.exit(CANNOT_BOOT)
-
-
-def pre_request(worker: Any, req: Any) -> None:
-    worker.log.debug("%s %s", req.method, req.path)
-    # gunicorn waits for a body for ever; slow ones would fill all threads.
-    req.unreader.sock.settimeout(RECEIVE_SECONDS)

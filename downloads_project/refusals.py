@@ -43,6 +43,17 @@ class Refusal:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+class Refused(Exception):
+    """Raised where we refuse a request ourselves, before Django sees it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+TOO_LARGE = Refusal(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "The body is too large to be read."
+)
 INTERNAL = Refusal(
     HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side."
 )
@@ -72,4 +83,6 @@ BY_ERROR: dict[type[Exception], Refusal] = {
 
 def refusal_of(error: Exception) -> Refusal:
     """A client's mistake by its class, the first that fits; anything else is ours."""
+    if isinstance(error, Refused):
+        return error.refusal
     return next((told for kind, told in BY_ERROR.items() if isinstance(error, kind)), INTERNAL)

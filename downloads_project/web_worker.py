@@ -1,4 +1,4 @@
-"""The threads that serve the web, and how they answer what is no request."""
+"""What gunicorn's threads do for Django, and how they answer what is no request."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from datetime import timedelta
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.wsgi import Response, default_environ
 from gunicorn.workers.gthread import ThreadWorker
 
+from downloads_project.bodies import RECEIVE_SECONDS, measure
 from downloads_project.refusals import INTERNAL, Refusal, refusal_of
 
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's, that speaks problem+json."""
+    """gunicorn's, that reads chunked bodies for Django and speaks problem+json."""
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        conn.sock.settimeout(RECEIVE_SECONDS)
+        if isinstance(req.body.reader, ChunkedReader):
+            measure(req, conn.sock)
+        return bool(super().handle_request(req, conn))
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Where no request, or none that is valid, was read: gunicorn answers with HTML here."""

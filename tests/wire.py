@@ -48,5 +48,5 @@ def read_answer(line: socket.socket) -> Answer:
     head, _, body = found.partition(b"\r\n\r\n")
     first, _, fields = head.partition(b"\r\n")
     headers = BytesHeaderParser().parsebytes(fields)
-    length = int(headers["Content-Length"])
+    length = int(headers.get("Content-Length", len(body)))
     return Answer(int(first.split()[1]), headers, body[:length], body[length:])
