@@ -20,6 +20,7 @@ class Refusal:
     status: HTTPStatus
     code: str
     detail: str
+    headers: tuple[str, ...] = ()
 
     def body(self, request_id: str) -> bytes:
         """The members that jobs.http.problem gives every other problem."""
@@ -39,6 +40,7 @@ class Refusal:
             "Cache-Control: no-store",
             "X-Content-Type-Options: nosniff",
             f"X-Request-ID: {request_id}",
+            *self.headers,
         ]
         return "\r\n".join([*lines, "", ""]).encode() + body
 
@@ -53,6 +55,13 @@ class Refused(Exception):
 
 TOO_LARGE = Refusal(
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "The body is too large to be read."
+)
+SLOW_HEADERS = Refusal(
+    HTTPStatus.REQUEST_TIMEOUT, "slow_headers", "The request did not come in time."
+)
+SLOW_BODY = Refusal(HTTPStatus.REQUEST_TIMEOUT, "slow_body", "The body did not come in time.")
+OVERLOADED = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "Try again soon.", ("Retry-After: 5",)
 )
 INTERNAL = Refusal(
     HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side."

@@ -33,6 +33,9 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         give_back_connection()  # a body may come slowly
+        if parser_context:
+            # Before a byte is read: the client is told, and need not send it all.
+            _check_size(int(parser_context["request"].META.get("CONTENT_LENGTH") or 0))
         body = _read(stream)
         try:
             found = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
@@ -45,15 +48,19 @@ class StrictJSONParser(BaseParser):
 
 
 def _read(stream: IO[Any]) -> bytes:
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     try:
-        body: bytes = stream.read(most + 1)
+        body: bytes = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
     except UnreadablePostError as error:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, "slow_body", "The body did not come.") from error
-    if len(body) > most:
+    _check_size(len(body))
+    return body
+
+
+def _check_size(size_bytes: int) -> None:
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if size_bytes > most:
         sentence = f"A body has at most {most:,} bytes."
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", sentence)
-    return body
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

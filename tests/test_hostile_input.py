@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
@@ -51,6 +52,18 @@ def test_a_body_that_is_too_long_is_413(client_of_alice: APIClient) -> None:
     response = send(client_of_alice, INITIATE, b'{"file_ids": [' + b"70000," * 900_000 + b"1]}")
 
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
+
+
+def test_a_body_that_says_it_is_too_long_is_413_unread(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Mock()
+    monkeypatch.setattr(HttpRequest, "read", reading)
+
+    response = send(client_of_alice, INITIATE, bytes(1_000_001))
+
+    assert (response.status_code, response.json()["code"]) == (413, "too_large")
+    reading.assert_not_called()
 
 
 def test_a_body_that_does_not_come_is_408(
