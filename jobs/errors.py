@@ -18,6 +18,18 @@ Interrupted                    the attempt was taken away, or its time is up
 
 from __future__ import annotations
 
+# Why a job failed, or waits for its next try: its `errorCode`. One may be added, and none is ever
+# renamed.
+JOB_CODES: dict[str, str] = {
+    "build_failed": "The file could not be made.",
+    "source_missing": "A stored file is gone, was never there, or is not yours to read.",
+    "source_changed": "A stored file is not what it was when it was stored.",
+    "storage_unavailable": "The file store is away; tried again after 1, 5 and 30 s.",
+    "timeout": "It took longer than its time limit and was stopped.",
+    "worker_lost": "The machine that made it stopped three times.",
+    "unexpected": "A bug, or something that nobody thought of; tried again after 1, 5 and 30 s.",
+}
+
 
 class JobError(Exception):
     """Base of the errors that this project raises on purpose."""

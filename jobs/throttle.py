@@ -63,7 +63,7 @@ def _too_many(exceeded: list[Count]) -> Problem:
     rate = exceeded[0].rate
     sentence = f"At most {rate.most:,} requests in {rate.seconds} s. Try again in {seconds} s."
     return Problem(
-        HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", sentence, {"Retry-After": str(seconds)}
+        HTTPStatus.TOO_MANY_REQUESTS, "throttled", sentence, {"Retry-After": str(seconds)}
     )
 
 

@@ -260,11 +260,11 @@ ROWS = [
         "B48 101st initiate in a minute",
         with_settings(GOOD_POST, 101, RATES={"initiate": ["owner:100/60"]}),
         429,
-        "rate_limited",
+        "throttled",
         {"Retry-After", "RateLimit", "RateLimit-Policy"},
         made=100,
     ),
-    Row("B49 forged addresses", forged_address, 429, "rate_limited", {"Retry-After"}, 1),
+    Row("B49 forged addresses", forged_address, 429, "throttled", {"Retry-After"}, 1),
     Row(
         "B51 queue full",
         with_settings(GOOD_POST, MAX_QUEUED_JOBS=1),

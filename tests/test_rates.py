@@ -51,7 +51,7 @@ def test_the_101st_initiate_in_a_minute_is_429(
     answers = [initiate(client_of_alice) for _ in range(101)]
 
     assert [answer.status_code for answer in answers] == [202] * 100 + [429]
-    assert answers[-1].json()["code"] == "rate_limited"
+    assert answers[-1].json()["code"] == "throttled"
     assert 0 < int(answers[-1]["Retry-After"]) <= 60
     assert DownloadJob.objects.count() == 100
 

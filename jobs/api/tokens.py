@@ -38,7 +38,7 @@ class SignIn(StrictSerializer):
         limit(request, SIGN_IN, account=asked["username"])
         user = authenticate(request, **asked)
         if not isinstance(user, User):
-            raise AuthenticationFailed("No such account, or another password.", "sign_in_failed")
+            raise AuthenticationFailed("No such account, or another password.", "no_active_account")
         return _pair(user)
 
 

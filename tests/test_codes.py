@@ -1,0 +1,158 @@
+"""The codes that programs branch on: all are listed, and none is ever renamed."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from rest_framework.exceptions import APIException
+from rest_framework_simplejwt import authentication, exceptions, serializers
+
+from jobs.errors import JOB_CODES, BuildError
+from jobs.problems import CODES
+from jobs.states import FINAL, Status
+
+BASE = Path(__file__).parent.parent
+SOURCES = sorted([*(BASE / "jobs").rglob("*.py"), *(BASE / "downloads_project").glob("*.py")])
+ANSWERS = {
+    "Problem": 1,
+    "Refusal": 1,
+    "problem": 2,
+    "problem_response": 2,
+    "for_reader": 2,
+}  # where a code is
+
+# Clients depend on these. A line may be added here, and none may be changed or taken away.
+PUBLISHED = {
+    "invalid": 400,
+    "parse_error": 400,
+    "not_authenticated": 401,
+    "authentication_failed": 401,
+    "bad_authorization_header": 401,
+    "token_not_valid": 401,
+    "no_active_account": 401,
+    "user_not_found": 401,
+    "user_inactive": 401,
+    "password_changed": 401,
+    "untrusted_gateway": 401,
+    "bad_username": 401,
+    "permission_denied": 403,
+    "csrf": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "slow_headers": 408,
+    "slow_body": 408,
+    "conflict": 409,
+    "still_open": 409,
+    "not_ready": 409,
+    "job_failed": 409,
+    "cancelled": 410,
+    "expired": 410,
+    "artifact_gone": 410,
+    "too_large": 413,
+    "address_too_long": 414,
+    "unsupported_media_type": 415,
+    "expectation_failed": 417,
+    "idempotency_key_reused": 422,
+    "headers_too_large": 431,
+    "throttled": 429,
+    "too_many_active": 429,
+    "storage_full": 429,
+    "internal": 500,
+    "unsupported_transfer_coding": 501,
+    "sign_in_closed": 503,
+    "overloaded": 503,
+    "storage_unavailable": 503,
+}
+PUBLISHED_OF_JOBS = {
+    "build_failed",
+    "source_missing",
+    "source_changed",
+    "storage_unavailable",
+    "timeout",
+    "worker_lost",
+    "unexpected",
+}
+
+
+def answers(source: str) -> Iterator[tuple[str, str]]:
+    """The status, as written, and the code of every error that the source answers with."""
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id == "AuthenticationFailed" and isinstance(node.args[1], ast.Constant):
+            yield "401", str(node.args[1].value)
+        place = ANSWERS.get(node.func.id, 0)
+        if place and len(node.args) > place:
+            status, code = node.args[place - 1 : place + 1]
+            if isinstance(code, ast.Constant):
+                yield ast.unparse(status), str(code.value)
+
+
+def codes_given(module: ModuleType) -> set[str]:
+    """What a library's calls pass as `code=`."""
+    calls = (n for n in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(n, ast.Call))
+    words = (word for call in calls for word in call.keywords if word.arg == "code")
+    return {str(word.value.value) for word in words if isinstance(word.value, ast.Constant)}
+
+
+def kinds_of(error: type[Exception]) -> Iterator[type[Exception]]:
+    yield error
+    for narrower in error.__subclasses__():
+        yield from kinds_of(narrower)
+
+
+def test_no_published_code_is_renamed_or_given_another_status() -> None:
+    assert {code: meaning.status for code, meaning in CODES.items()} == PUBLISHED
+
+
+def test_no_published_code_of_a_job_is_renamed() -> None:
+    assert set(JOB_CODES) == PUBLISHED_OF_JOBS
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_every_code_in_the_sources_is_listed_with_its_status(path: Path) -> None:
+    for status, code in answers(path.read_text()):
+        assert code in CODES, code
+        assert status in (f"HTTPStatus.{CODES[code].status.name}", str(int(CODES[code].status)))
+
+
+def test_the_search_for_codes_finds_them() -> None:
+    http = next(path for path in SOURCES if path.name == "http.py")
+
+    found = {code for _, code in answers(http.read_text())}
+
+    assert {"not_ready", "internal", "csrf", "not_found"} <= found
+
+
+def test_the_codes_of_the_libraries_are_listed() -> None:
+    raised = {kind for kind in kinds_of(APIException) if kind is not APIException}
+    defaults = {str(vars(kind)["default_code"]) for kind in raised if "default_code" in vars(kind)}
+
+    assert defaults <= set(CODES)
+    assert codes_given(authentication) <= set(CODES)
+    assert "no_active_account" in inspect.getsource(serializers)
+    assert exceptions.InvalidToken.default_code in CODES
+
+
+def test_what_is_answered_for_a_job_without_a_file_is_listed() -> None:
+    assert FINAL - {Status.COMPLETED, Status.FAILED} <= set(CODES)
+
+
+def test_the_codes_of_failed_jobs_are_listed() -> None:
+    from jobs.models.job import WORKER_LOST
+    from jobs.runner import TIMEOUT
+
+    assert {kind.code for kind in kinds_of(BuildError)} | {TIMEOUT, WORKER_LOST} == set(JOB_CODES)
+
+
+def test_a_sentence_ends_and_fits_a_row_of_the_table() -> None:
+    for sentence in [meaning.sentence for meaning in CODES.values()] + list(JOB_CODES.values()):
+        assert sentence.endswith(".")
+        assert "|" not in sentence
+        assert "\n" not in sentence
