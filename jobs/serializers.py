@@ -30,16 +30,27 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class FileIdField(serializers.IntegerField):
-    """A JSON number, and no string that looks like one."""
+class Text(serializers.CharField):
+    """A JSON string, and no number that could be written as one."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=MIN_FILE_ID, max_value=MAX_FILE_ID, **kwargs)
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Whole(serializers.IntegerField):
+    """A JSON number, and no string that looks like one."""
 
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int:
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class FileIdField(Whole):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=MIN_FILE_ID, max_value=MAX_FILE_ID, **kwargs)
 
 
 class FileIdsField(serializers.ListField):
@@ -68,8 +79,8 @@ class BundleRequest(StrictSerializer):
     """`file_ids` twice the same is once. `name` is what the archive is called."""
 
     file_ids = FileIdsField(allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE)
-    name = serializers.CharField(required=False, max_length=200)
-    priority = serializers.IntegerField(required=False, min_value=0, max_value=9)
+    name = Text(required=False, max_length=200)
+    priority = Whole(required=False, min_value=0, max_value=9)
 
     def validate_file_ids(self, file_ids: list[int]) -> list[int]:
         return list(dict.fromkeys(file_ids))
