@@ -280,7 +280,7 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.JSONRenderer",
         "jobs.browsable.PageRenderer",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "jobs.api.schema.Schema",
     "EXCEPTION_HANDLER": "jobs.http.problem_for",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -291,7 +291,6 @@ SIMPLE_JWT = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Downloads",
-    "DESCRIPTION": "Ask for slow work, poll it, be sent to the file.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -301,6 +300,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "SCHEMA_PATH_PREFIX": "/v1",
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.states.Status"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "jobs.api.document.complete",
+    ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file ids are 0.8 MB
 

@@ -10,6 +10,4 @@ class JobsConfig(AppConfig):
     verbose_name = "Downloads"
 
     def ready(self) -> None:
-        # Importing registers: system checks, and what the OpenAPI document says of signing in.
-        from jobs import checks  # noqa: F401
-        from jobs.api import schemes  # noqa: F401
+        from jobs import checks  # noqa: F401 - importing it registers the system checks

@@ -92,6 +92,8 @@ class BundleRequest(StrictSerializer):
 
 
 class CheckRequest(StrictSerializer):
+    """The number of a file."""
+
     file_id = FileIdField()
 
 
@@ -106,15 +108,15 @@ class FileAvailability(serializers.Serializer[Any]):
 
 
 class JobSerializer(serializers.ModelSerializer[DownloadJob]):
-    """A job, as told. What does not apply to its status is left out: see ONLY_WHEN."""
+    """A job, as told. What does not apply to its status is left out."""
 
     jobId = serializers.UUIDField(source="id")
     userId = serializers.CharField(source="owner_id")
     attempts = serializers.IntegerField(source="attempt")
     createdAt = serializers.DateTimeField(source="created_at")
-    startedAt = serializers.DateTimeField(source="started_at")
+    startedAt = serializers.DateTimeField(source="started_at", allow_null=True)
     updatedAt = serializers.DateTimeField(source="updated_at")
-    finishedAt = serializers.DateTimeField(source="finished_at")
+    finishedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
     fileName = serializers.CharField(source="name")
     estimatedSecondsRemaining = serializers.SerializerMethodField()
     statusUrl = serializers.SerializerMethodField()
@@ -186,6 +188,8 @@ class AcceptedJob(JobSerializer):
 
 class JobResult(JobSerializer):
     """A finished file and where to fetch it."""
+
+    ONLY_WHEN = {}  # there is one only while the job is completed
 
     class Meta(JobSerializer.Meta):
         fields = ["jobId", "status", "downloadUrl", "expiresIn", "fileName", "size", "sha256"]

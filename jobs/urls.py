@@ -36,7 +36,7 @@ urlpatterns = [
     path("v1/download/result/<uuid:job_id>", downloads.Result.as_view(), name="result"),
     path("v1/download/<uuid:job_id>", downloads.Download.as_view(), name="download"),
     path("v1/download/<uuid:job_id>/retry", downloads.Retry.as_view(), name="retry"),
-    path("status/<uuid:job_id>", downloads.JobStatus.as_view(schema=None), name="status-alias"),
+    path("status/<uuid:job_id>", downloads.StatusAlias.as_view(), name="status-alias"),
     path("admin/retry/<uuid:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),
     path("queue/stats", operations.QueueStats.as_view(), name="queue-stats"),
     path("workers/stats", operations.WorkerStats.as_view(), name="worker-stats"),

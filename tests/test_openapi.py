@@ -1,38 +1,233 @@
-"""The OpenAPI document and its page."""
+"""The OpenAPI document and its page: complete, and true as far as no server is needed to see it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
 from django.test import Client
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+from jsonschema import Draft202012Validator
+from rest_framework.response import Response
+from rest_framework.throttling import UserRateThrottle
+from rest_framework.views import APIView
 
+from jobs.api import contract
+from jobs.errors import JOB_CODES
+from jobs.problems import CODES
 from tests.test_pages import INLINE
+
+Json = dict[str, Any]
+
+PROBLEM = "application/problem+json"
+NOT_OF_THE_API = {"openapi", "docs"}
+EVERYWHERE = {400, 406, 429, 500, 503}
+SIGNED_IN = EVERYWHERE | {401}
+WITH_A_BODY = {408, 413, 415}
+STATUSES = {
+    "initiate": SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
+    "start": SIGNED_IN | WITH_A_BODY | {200, 202, 403, 409, 422},
+    "check": SIGNED_IN | WITH_A_BODY | {200, 403},
+    "jobs": SIGNED_IN | {200},
+    "status": SIGNED_IN | {200, 304, 403, 404},
+    "status_alias": SIGNED_IN | {200, 304, 403, 404},
+    "result": SIGNED_IN | {200, 403, 404, 409, 410},
+    "download": SIGNED_IN | {302, 403, 404, 409, 410},
+    "cancel": SIGNED_IN | {200, 403, 404, 409},
+    "retry": SIGNED_IN | {202, 403, 404, 409},
+    "queue_stats": SIGNED_IN | {200, 403},
+    "worker_stats": SIGNED_IN | {200, 403},
+    "admin_retry": SIGNED_IN | {202, 403, 404, 409},
+    "token": SIGNED_IN | WITH_A_BODY | {200},
+    "token_refresh": SIGNED_IN | WITH_A_BODY | {200},
+    "token_revoke": SIGNED_IN | WITH_A_BODY | {204},
+    "health": {200, 503},
+    "health_ready": {200, 503},
+    "health_live": {200},
+}
 
 
 @pytest.fixture
-def document(client: Client) -> dict[str, dict[str, object]]:
+def document(client: Client) -> Json:
     return yaml.safe_load(client.get("/openapi").content)
 
 
-def test_every_endpoint_of_the_api_is_in_the_document(
-    document: dict[str, dict[str, object]],
-) -> None:
+@pytest.fixture
+def operations(document: Json) -> dict[str, Json]:
+    return by_name(document)
+
+
+def by_name(document: Json) -> dict[str, Json]:
+    found = (operation for path in document["paths"].values() for operation in path.values())
+    return {operation["operationId"]: operation for operation in found}
+
+
+def bodies(operations: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+    """Where, and the media type object: of every request and every answer with a body."""
+    for name, operation in operations.items():
+        described = {"request": operation.get("requestBody", {}), **operation["responses"]}
+        for place, body in described.items():
+            for media_type, content in body.get("content", {}).items():
+                yield f"{name} {place} {media_type}", content
+
+
+def test_it_is_openapi_3_1(document: Json) -> None:
+    assert document["openapi"] == "3.1.0"
+    validate_schema(document)
+
+
+def test_it_is_the_same_each_time_that_somebody_asks(client: Client) -> None:
+    assert client.get("/openapi").content == client.get("/openapi").content
+
+
+def test_every_endpoint_of_the_api_is_in_the_document(document: Json) -> None:
+    from jobs.middleware import PROBES
     from jobs.urls import urlpatterns
 
-    described = {
-        path.replace("{job_id}", "<uuid:job_id>").lstrip("/") for path in document["paths"]
-    }
     served = {
-        str(url.pattern) for url in urlpatterns if isinstance(url, URLPattern)
-        and str(url.pattern).startswith("v1/")
-    }  # fmt: skip
+        "/" + str(url.pattern).replace("<uuid:job_id>", "{job_id}")
+        for url in urlpatterns
+        if isinstance(url, URLPattern) and hasattr(url.callback, "cls")
+    } - {f"/{name}" for name in NOT_OF_THE_API}
 
-    assert served <= described
+    assert set(document["paths"]) == served | set(PROBES)
 
 
-def test_it_is_openapi_3_1(document: dict[str, object]) -> None:
-    assert document["openapi"] == "3.1.0"
+def test_each_operation_tells_every_status_that_it_can_answer(operations: dict[str, Json]) -> None:
+    told = {name: set(map(int, each["responses"])) for name, each in operations.items()}
+
+    assert told == STATUSES
+
+
+def test_errors_are_problems(operations: dict[str, Json]) -> None:
+    for name in set(operations) - {"health", "health_ready"}:
+        for status, answer in operations[name]["responses"].items():
+            content = answer.get("content", {})
+            assert (PROBLEM in content) == (int(status) >= 400), (name, status)
+
+
+def test_every_body_has_an_example(operations: dict[str, Json]) -> None:
+    without = [place for place, content in bodies(operations) if not content.get("examples")]
+
+    assert not without
+
+
+def test_every_example_obeys_its_schema(document: Json, operations: dict[str, Json]) -> None:
+    components = {"components": document["components"]}
+    for place, content in bodies(operations):
+        schema = Draft202012Validator(content["schema"] | components)
+        for name, example in content["examples"].items():
+            wrong = [error.message for error in schema.iter_errors(example["value"])]
+            assert not wrong, (place, name)
+
+
+def test_an_example_of_a_problem_stands_where_it_can_be_answered(
+    operations: dict[str, Json],
+) -> None:
+    for operation in operations.values():
+        for status, answer in operation["responses"].items():
+            for code, example in (
+                answer.get("content", {}).get(PROBLEM, {}).get("examples", {}).items()
+            ):
+                assert example["value"]["code"] == code
+                assert example["value"]["status"] == int(status) == CODES[code].status
+
+
+def test_every_operation_says_what_it_is_for(document: Json, operations: dict[str, Json]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    for name, operation in operations.items():
+        assert operation["summary"], name
+        assert set(operation["tags"]) <= tags, name
+
+
+def test_the_codes_are_in_the_description_and_in_the_schema(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+
+    for code in [*CODES, *JOB_CODES]:
+        assert f"| `{code}` |" in document["info"]["description"]
+    assert set(schemas["CodeEnum"]["enum"]) == set(CODES)
+    assert set(schemas["ErrorCodeEnum"]["enum"]) == set(JOB_CODES)
+
+
+def test_requests_take_no_other_fields(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+
+    for name in ("BundleRequest", "CheckRequest", "SignIn", "Renewal", "Revocation"):
+        assert schemas[name]["additionalProperties"] is False, name
+
+
+def test_a_member_that_not_every_job_has_is_not_required(document: Json) -> None:
+    job = document["components"]["schemas"]["Job"]
+
+    left_out = set(job["properties"]) - set(job["required"])
+    assert {"downloadUrl", "error", "errorCode", "retryAt", "estimatedSecondsRemaining"} <= left_out
+    assert {"jobId", "status", "finishedAt", "total"} <= set(job["required"])
+    assert "null" in job["properties"]["finishedAt"]["type"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "headers"),
+    [
+        ("initiate", "202", {"Location", "Retry-After", "Idempotency-Replayed", "X-Request-ID"}),
+        ("initiate", "401", {"WWW-Authenticate", "X-Request-ID"}),
+        ("initiate", "429", {"Retry-After", "X-Request-ID"}),
+        ("status", "200", {"ETag", "Retry-After", "X-Request-ID"}),
+        ("status", "304", {"ETag", "Retry-After", "X-Request-ID"}),
+        ("result", "409", {"Location", "Retry-After", "X-Request-ID"}),
+        ("download", "302", {"Location", "X-Request-ID"}),
+        ("jobs", "503", {"Retry-After", "X-Request-ID"}),
+    ],
+)
+def test_headers_that_a_client_obeys_are_described(
+    operations: dict[str, Json], name: str, status: str, headers: set[str]
+) -> None:
+    assert set(operations[name]["responses"][status]["headers"]) >= headers
+
+
+def test_who_may_ask_is_told(document: Json, operations: dict[str, Json]) -> None:
+    schemes = document["components"]["securitySchemes"]
+
+    assert (schemes["token"]["scheme"], schemes["session"]["in"]) == ("bearer", "cookie")
+    assert operations["initiate"]["security"] == [{"token": []}, {"session": []}]
+    assert {} in operations["check"]["security"]
+    assert not operations["token"].get("security")
+
+
+def test_the_bounds_of_the_list_are_those_that_it_keeps_to(operations: dict[str, Json]) -> None:
+    from jobs.api.downloads import JobFilter, Newest
+
+    asked = {each["name"]: each["schema"] for each in operations["jobs"]["parameters"]}
+
+    assert asked["limit"]["maximum"] == Newest.max_page_size
+    assert asked["limit"]["default"] == Newest.page_size
+    assert asked["search"]["maxLength"] == JobFilter.base_filters["search"].extra["max_length"]
+
+
+class ManyTimes(UserRateThrottle):
+    rate = "1/min"
+
+
+class Limited(APIView):
+    """Ask seldom."""
+
+    throttle_classes = [ManyTimes]
+
+    @contract.operation("limited", {})
+    def get(self, request: Any) -> Response:
+        return Response()
+
+
+def test_a_limit_on_a_view_is_in_the_document_by_itself() -> None:
+    generator = SchemaGenerator(patterns=[path("limited", Limited.as_view())])
+
+    answer = by_name(generator.get_schema(public=True))["limited"]["responses"]["429"]
+
+    assert "throttled" in answer["content"][PROBLEM]["examples"]
+    assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= set(answer["headers"])
 
 
 def test_the_page_serves_its_own_assets(client: Client) -> None:

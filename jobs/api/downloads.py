@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpResponseRedirect
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import Cursor, CursorPagination
@@ -23,6 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs import storage
+from jobs.api import contract, examples
 from jobs.errors import StaleJob
 from jobs.http import (
     PRIVATE,
@@ -42,7 +42,6 @@ from jobs.serializers import (
     AcceptedJob,
     BundleRequest,
     CheckRequest,
-    FileAvailability,
     JobResult,
     JobSerializer,
 )
@@ -52,42 +51,14 @@ from jobs.submission import resubmit, submit
 LOOK_SECONDS = 0.3  # between two looks at the row while `start` waits
 MAX_WAITING_STARTS = 4  # a process; they hold a thread each, the rest is sent polling at once
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    location=OpenApiParameter.HEADER,
-    pattern="^[!-~]{1,255}$",
-    description="Any text of yours, such as a UUID. The same request with the same key within 24 h"
-    " is answered with the job that the first one made, and `Idempotency-Replayed: true`; another"
-    " request with it is 422.",
-)
-BUNDLE = OpenApiExample("Three files", {"file_ids": [70000, 70001, 70002]}, request_only=True)
-QUEUED = OpenApiExample(
-    "Queued",
-    {
-        "jobId": "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55",
-        "status": "queued",
-        "totalFileIds": 3,
-        "statusUrl": "/v1/download/status/0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55",
-        "estimatedSecondsRemaining": 4,
-    },
-    response_only=True,
-    status_codes=["202"],
-)
-
 
 class Initiate(APIView):
     """Start a bundle: the stored files as one ZIP archive."""
 
     rate = "initiate"
-    sample = BUNDLE.value
+    sample = examples.BUNDLE.value
 
-    @extend_schema(
-        operation_id="initiate",
-        parameters=[IDEMPOTENCY_KEY],
-        request=BundleRequest,
-        responses={202: AcceptedJob},
-        examples=[BUNDLE, QUEUED],
-    )
+    @contract.initiate
     def post(self, request: Request) -> Response:
         job, is_new = _submit(request)
         return accepted(job, AcceptedJob(job).data, is_new=is_new)
@@ -97,16 +68,10 @@ class Start(APIView):
     """Start a bundle and wait a while: the finished job, or 202 to poll on."""
 
     rate = "initiate"
-    sample = BUNDLE.value
+    sample = examples.BUNDLE.value
     waiting = threading.BoundedSemaphore(MAX_WAITING_STARTS)
 
-    @extend_schema(
-        operation_id="start",
-        parameters=[IDEMPOTENCY_KEY],
-        request=BundleRequest,
-        responses={200: JobSerializer, 202: AcceptedJob},
-        examples=[BUNDLE, QUEUED],
-    )
+    @contract.start
     def post(self, request: Request) -> Response:
         job, is_new = _submit(request)
         if self.waiting.acquire(blocking=False):
@@ -148,7 +113,7 @@ class Check(APIView):
     sample = {"file_id": 70000}
     permission_classes = [AllowAny]
 
-    @extend_schema(operation_id="check", request=CheckRequest, responses={200: FileAvailability})
+    @contract.check
     def post(self, request: Request) -> Response:
         asked = CheckRequest(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -173,6 +138,26 @@ class Newest(CursorPagination):
         if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= self.max_page_size):
             raise ValidationError({"limit": [f"A number from 1 to {self.max_page_size}."]})
         return int(asked)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        limit = {"type": "integer", "minimum": 1, "maximum": self.max_page_size}
+        limit["default"] = self.page_size
+        told = {"limit": "How many at most.", "cursor": "From `next` or `previous` of a page."}
+        schemas = {"limit": limit, "cursor": {"type": "string"}}
+        return [
+            {"name": name, "in": "query", "description": told[name], "schema": schemas[name]}
+            for name in told
+        ]
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        address = {"type": ["string", "null"], "format": "uri"}
+        following = "https://downloads.example.org/v1/download/jobs?cursor=cD0yMDI2LTExLTIy"
+        members = {
+            "next": address | {"example": following},
+            "previous": address | {"example": None},
+            "results": schema,
+        }
+        return {"type": "object", "properties": members, "required": list(members)}
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         try:
@@ -212,7 +197,7 @@ class Jobs(ListAPIView[DownloadJob]):
         jobs = DownloadJob.objects.filter(owner=caller(self.request))
         return jobs.select_related("artifact").defer("params")
 
-    @extend_schema(operation_id="jobs")
+    @contract.jobs
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response = super().get(request, *args, **kwargs)
         response["Cache-Control"] = PRIVATE
@@ -222,10 +207,16 @@ class Jobs(ListAPIView[DownloadJob]):
 class JobStatus(APIView):
     """Poll a job. Send `If-None-Match`; wait `Retry-After` seconds before the next poll."""
 
-    @extend_schema(
-        operation_id="status",
-        responses={200: JobSerializer, 304: OpenApiResponse(description="As you know it.")},
-    )
+    @contract.status
+    def get(self, request: Request, job_id: UUID) -> Response:
+        job = own_job(request, job_id)
+        return told(job, request, lambda: JobSerializer(job).data)
+
+
+class StatusAlias(JobStatus):
+    """Poll a job, at the short address that older clients know."""
+
+    @contract.status_alias
     def get(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
         return told(job, request, lambda: JobSerializer(job).data)
@@ -234,7 +225,7 @@ class JobStatus(APIView):
 class Result(APIView):
     """The finished file: a presigned address, and what it weighs."""
 
-    @extend_schema(operation_id="result", responses={200: JobResult})
+    @contract.result
     def get(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
         result_of(job)
@@ -244,17 +235,16 @@ class Result(APIView):
 class Download(APIView):
     """The bytes (by a redirect to the file store), or the end of the job."""
 
-    @extend_schema(
-        operation_id="download",
-        responses={302: OpenApiResponse(description="To a presigned address.")},
-    )
+    @contract.download
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
+        """Fetch the file. You are redirected to the file store, or told why there is none."""
         return redirect_to_result(own_job(request, job_id), request.method or "GET")
 
     head = get
 
-    @extend_schema(operation_id="cancel", responses={200: JobSerializer})
+    @contract.cancel
     def delete(self, request: Request, job_id: UUID) -> Response:
+        """Cancel a job. Twice is well; a running builder stops within 2 s."""
         job = own_job(request, job_id)
         try:
             job.cancel(Actor.OWNER)
@@ -271,7 +261,7 @@ class Retry(APIView):
     rate = "initiate"
     sample = None
 
-    @extend_schema(operation_id="retry", request=None, responses={202: JobSerializer})
+    @contract.retry
     def post(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
         resubmit(job, Actor.OWNER)

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs import statistics
+from jobs.api import contract
 from jobs.http import PRIVATE, accepted
 from jobs.models import DownloadJob
 from jobs.serializers import JobSerializer, QueueStatistics, WorkerStatistics
@@ -27,7 +27,7 @@ class QueueStats(APIView):
 
     permission_classes = [IsAdminUser]
 
-    @extend_schema(operation_id="queue_stats", responses={200: QueueStatistics})
+    @contract.queue_stats
     def get(self, _request: Request) -> Response:
         return _now(QueueStatistics, statistics.of_the_queue())
 
@@ -37,7 +37,7 @@ class WorkerStats(APIView):
 
     permission_classes = [IsAdminUser]
 
-    @extend_schema(operation_id="worker_stats", responses={200: WorkerStatistics})
+    @contract.worker_stats
     def get(self, _request: Request) -> Response:
         return _now(WorkerStatistics, statistics.of_the_workers())
 
@@ -54,7 +54,7 @@ class AdminRetry(APIView):
     permission_classes = [IsAdminUser]
     rate = "initiate"
 
-    @extend_schema(operation_id="admin_retry", request=None, responses={202: JobSerializer})
+    @contract.admin_retry
     def post(self, request: Request, job_id: UUID) -> Response:
         job = get_object_or_404(DownloadJob.objects.select_related("owner"), pk=job_id)
         resubmit(job, Actor.OPERATOR)

@@ -11,8 +11,6 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,8 +19,9 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.views import TokenViewBase
 
+from jobs.api import contract
 from jobs.http import PRIVATE
-from jobs.serializers import StrictSerializer
+from jobs.serializers import StrictSerializer, Text
 from jobs.throttle import SIGN_IN, limit
 
 MAX_PASSWORD_CHARS = 1_000
@@ -30,8 +29,8 @@ MAX_TOKEN_CHARS = 4_000
 
 
 class SignIn(StrictSerializer):
-    username = serializers.CharField(max_length=150)
-    password = serializers.CharField(max_length=MAX_PASSWORD_CHARS, trim_whitespace=False)
+    username = Text(max_length=150)
+    password = Text(max_length=MAX_PASSWORD_CHARS, trim_whitespace=False)
 
     def validate(self, asked: dict[str, str]) -> dict[str, str]:
         request = self.context["request"]
@@ -43,7 +42,7 @@ class SignIn(StrictSerializer):
 
 
 class Renewal(StrictSerializer):
-    refresh = serializers.CharField(max_length=MAX_TOKEN_CHARS)
+    refresh = Text(max_length=MAX_TOKEN_CHARS)
 
     def validate(self, asked: dict[str, str]) -> dict[str, str]:
         old = RefreshToken(asked["refresh"])  # type: ignore[arg-type] # takes text too
@@ -55,7 +54,7 @@ class Renewal(StrictSerializer):
 
 
 class Revocation(StrictSerializer):
-    refresh = serializers.CharField(max_length=MAX_TOKEN_CHARS)
+    refresh = Text(max_length=MAX_TOKEN_CHARS)
 
     def validate(self, asked: dict[str, str]) -> dict[str, str]:
         RefreshToken(asked["refresh"]).blacklist()  # type: ignore[arg-type]
@@ -65,13 +64,6 @@ class Revocation(StrictSerializer):
 def _pair(user: Any) -> dict[str, str]:
     refresh = RefreshToken.for_user(user)
     return {"access": str(refresh.access_token), "refresh": str(refresh)}
-
-
-class TokenPair(serializers.Serializer[Any]):
-    """`access` goes into the Authorization header for 15 minutes, `refresh` renews both, once."""
-
-    access = serializers.CharField()
-    refresh = serializers.CharField()
 
 
 class _TokenView(TokenViewBase):
@@ -87,7 +79,7 @@ class Obtain(_TokenView):
     serializer_class = SignIn
     rate = None  # counted where the account is known
 
-    @extend_schema(operation_id="token", request=SignIn, responses={200: TokenPair})
+    @contract.token(SignIn)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
 
@@ -97,7 +89,7 @@ class Refresh(_TokenView):
 
     serializer_class = Renewal
 
-    @extend_schema(operation_id="token_refresh", request=Renewal, responses={200: TokenPair})
+    @contract.token_refresh(Renewal)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
 
@@ -107,7 +99,7 @@ class Revoke(_TokenView):
 
     serializer_class = Revocation
 
-    @extend_schema(operation_id="token_revoke", request=Revocation, responses={204: None})
+    @contract.token_revoke(Revocation)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         super().post(request, *args, **kwargs)
         return Response(status=HTTPStatus.NO_CONTENT)

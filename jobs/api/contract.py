@@ -1,0 +1,203 @@
+"""What the OpenAPI document says of each operation; schema.py adds what all of a sort share.
+
+A handler in the other modules wears one of these. Nothing here runs for a request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiRequest,
+    OpenApiResponse,
+    extend_schema,
+    inline_serializer,
+)
+from rest_framework import serializers
+
+from jobs.api import examples
+from jobs.api.schema import COUNT, WITH_A_TOKEN, Decorator, header, problems
+from jobs.serializers import (
+    AcceptedJob,
+    BundleRequest,
+    CheckRequest,
+    FileAvailability,
+    JobResult,
+    JobSerializer,
+    QueueStatistics,
+    WorkerStatistics,
+)
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    pattern="^[!-~]{1,255}$",
+    description="Any text of yours, such as a UUID. The same request with the same key within 24 h"
+    " is answered with the job that the first one made, and `Idempotency-Replayed: true`; another"
+    " request with it is 422.",
+)
+ETAG_SEEN = OpenApiParameter(
+    "If-None-Match", location=OpenApiParameter.HEADER, description="The last answer's `ETag`."
+)
+SEARCH = OpenApiParameter(
+    "search",
+    type={"type": "string", "maxLength": 100},
+    pattern=r"^[^\u0000]*$",
+    description="Part of the file's name, or the beginning of the job's id.",
+)
+WHERE_TO_POLL = [
+    header("Location", "Where to poll the job.", 202),
+    header("Retry-After", "Seconds until the first poll.", 202, schema=COUNT),
+]
+WHEN_TO_POLL = [
+    header("ETag", "The job's version, for `If-None-Match`.", 200, 304),
+    header("Retry-After", "Seconds until the next poll.", 200, 304, schema=COUNT, sure=False),
+]
+IF_NOT_READY = [
+    header("Location", "Where to poll, if it is not ready.", 409, sure=False),
+    header("Retry-After", "Seconds until the next poll.", 409, schema=COUNT, sure=False),
+]
+STARTING = [
+    IDEMPOTENCY_KEY,
+    *WHERE_TO_POLL,
+    header("Idempotency-Replayed", "`true`: an earlier request made it.", 200, 202, sure=False),
+    header("Retry-After", "Seconds until the next try.", 409, schema=COUNT, sure=False),
+]
+MAY_NOT_RUN = ["still_open", "too_many_active", "storage_full"]
+MAY_NOT_START = ["idempotency_key_reused", *MAY_NOT_RUN]
+NO_FILE = [
+    "not_ready", "job_failed", "cancelled", "expired", "artifact_gone", "storage_unavailable"
+]  # fmt: skip
+
+
+def operation(
+    name: str,
+    answers: dict[int, OpenApiResponse],
+    *,
+    body: Any = None,
+    parameters: list[OpenApiParameter] | None = None,
+    refusals: list[str] | None = None,
+) -> Decorator:
+    """`refusals` are codes of problems that not every operation of the sort answers."""
+    documented = extend_schema(
+        operation_id=name, request=body, responses=answers, parameters=parameters or []
+    )
+    marked = problems(*refusals or [])
+    return lambda handler: documented(marked(handler))
+
+
+def json(serializer: Any, *shown: OpenApiExample) -> dict[str, OpenApiRequest]:
+    return {"application/json": OpenApiRequest(serializer, examples=list(shown))}
+
+
+def told(serializer: Any, sentence: str, *shown: OpenApiExample) -> OpenApiResponse:
+    return OpenApiResponse(serializer, sentence, list(shown))
+
+
+BUNDLE = json(BundleRequest, examples.BUNDLE, examples.NAMED_BUNDLE)
+ACCEPTED = told(AcceptedJob, "Recorded; poll on.", examples.ACCEPTED)
+ENDED = [examples.COMPLETED, examples.FAILED]
+
+initiate = operation(
+    "initiate", {202: ACCEPTED}, body=BUNDLE, parameters=STARTING, refusals=MAY_NOT_START
+)
+start = operation(
+    "start",
+    {200: told(JobSerializer, "It has ended.", *ENDED), 202: ACCEPTED},
+    body=BUNDLE,
+    parameters=[*STARTING, header("Location", "The job's own address.", 200)],
+    refusals=MAY_NOT_START,
+)
+check = operation(
+    "check",
+    {200: told(FileAvailability, "It is there, or not.", examples.THERE, examples.NOT_THERE)},
+    body=json(CheckRequest, examples.CHECK),
+    refusals=["storage_unavailable"],
+)
+jobs = operation(
+    "jobs",
+    {200: told(JobSerializer(many=True), "A page of them.", examples.COMPLETED)},
+    parameters=[SEARCH],
+)
+POLL: dict[str, Any] = {
+    "answers": {
+        200: told(
+            JobSerializer,
+            "The job.",
+            *[examples.QUEUED, examples.RUNNING, examples.WAITING, *ENDED, examples.CANCELLED],
+        ),
+        304: OpenApiResponse(description="As you know it."),
+    },
+    "parameters": [ETAG_SEEN, *WHEN_TO_POLL],
+}
+status = operation("status", **POLL)
+status_alias = operation("status_alias", **POLL)
+result = operation(
+    "result",
+    {200: told(JobResult, "Where it is.", examples.RESULT)},
+    parameters=IF_NOT_READY,
+    refusals=NO_FILE,
+)
+download = operation(
+    "download",
+    {302: OpenApiResponse(description="Go to the file store; do not send your token there.")},
+    parameters=[*IF_NOT_READY, header("Location", "The file, for ten minutes.", 302)],
+    refusals=NO_FILE,
+)
+cancel = operation(
+    "cancel",
+    {200: told(JobSerializer, "It is over.", examples.CANCELLED)},
+    refusals=["conflict"],
+)
+QUEUED_AGAIN = {202: told(JobSerializer, "Queued again.", examples.QUEUED)}
+retry = operation(
+    "retry", QUEUED_AGAIN, parameters=WHERE_TO_POLL, refusals=["conflict", *MAY_NOT_RUN]
+)
+admin_retry = operation(
+    "admin_retry", QUEUED_AGAIN, parameters=WHERE_TO_POLL, refusals=["conflict", "still_open"]
+)
+
+
+queue_stats = operation(
+    "queue_stats", {200: told(QueueStatistics, "The queue as a whole.", examples.QUEUE)}
+)
+worker_stats = operation(
+    "worker_stats", {200: told(WorkerStatistics, "The workers.", examples.WORKERS)}
+)
+
+PAIR = told(
+    inline_serializer(
+        "TokenPair", {name: serializers.CharField() for name in ("access", "refresh")}
+    ),
+    "A token for 15 minutes, and one to renew both with, once.",
+    examples.TOKENS,
+)
+
+
+def token(credentials: type[serializers.Serializer[Any]]) -> Decorator:
+    return operation(
+        "token",
+        {200: PAIR},
+        body=json(credentials, examples.CREDENTIALS),
+        refusals=["no_active_account", "throttled", "sign_in_closed"],
+    )
+
+
+def token_refresh(old: type[serializers.Serializer[Any]]) -> Decorator:
+    return operation(
+        "token_refresh",
+        {200: PAIR},
+        body=json(old, examples.REFRESH),
+        refusals=WITH_A_TOKEN,
+    )
+
+
+def token_revoke(old: type[serializers.Serializer[Any]]) -> Decorator:
+    return operation(
+        "token_revoke",
+        {204: OpenApiResponse(description="It works no longer.")},
+        body=json(old, examples.REFRESH),
+        refusals=["token_not_valid"],
+    )

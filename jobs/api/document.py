@@ -1,0 +1,114 @@
+"""What the OpenAPI document says beside its operations: manners, codes, and the probes.
+
+The probes are answered before Django looks for a view, so nothing finds them by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.errors import JOB_CODES
+from jobs.problems import CODES
+
+Json = dict[str, Any]
+
+MANNERS = """\
+Ask for slow work, poll it, be sent to the file: every request is short.
+
+`POST /v1/download/initiate` answers 202 with a job. Poll its `Location`, wait `Retry-After` seconds
+between two polls and send `If-None-Match`; when it is `completed`, `GET /v1/download/{job_id}`
+redirects to the bytes. Send an `Idempotency-Key` with what creates a job: a request that got no
+answer can then be sent again.
+
+Sign in with `Authorization: Bearer` and a token of `POST /v1/auth/token`, or with the session of
+the pages. Requests are JSON (`application/json`), read strictly: a field that is not known, a name
+twice or a number in quotes is refused. Answers may get new members; ignore what you do not know.
+A method that an address does not have is 405, and `Allow` names those that it has. Every answer of
+the API has an `X-Request-ID`; the probes have none.
+"""
+ERRORS = """\
+## Errors
+
+Every error is `application/problem+json` (RFC 9457). Branch on `code`: one may be added, none is
+ever renamed.
+"""
+FAILURES = """\
+## Failed jobs
+
+A job that is `failed` has an `errorCode`; one that waits for its next try has a `lastError`.
+"""
+TAGS = [
+    {"name": "jobs", "description": "Start a bundle, poll it, fetch it, cancel it, run it again."},
+    {"name": "auth", "description": "Tokens for programs."},
+    {"name": "operations", "description": "For staff."},
+    {"name": "health", "description": "For load balancers and those who watch."},
+]
+PART = {"type": "string", "enum": ["ok", "error"]}
+HEALTH: Json = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "string", "enum": ["healthy", "unhealthy"]},
+        "checks": {
+            "type": "object",
+            "properties": {"storage": PART, "database": PART, "broker": PART},
+            "required": ["storage", "database", "broker"],
+        },
+    },
+    "required": ["status"],
+}
+WELL = {"status": "healthy", "checks": {"storage": "ok", "database": "ok", "broker": "ok"}}
+SICK = {"status": "unhealthy", "checks": {"storage": "error", "database": "ok", "broker": "ok"}}
+
+
+def complete(result: Json, **_: Any) -> Json:
+    """The last of drf-spectacular's hooks."""
+    result["info"]["description"] = _description()
+    result["tags"] = TAGS
+    result["components"]["schemas"]["Health"] = HEALTH
+    result["paths"] |= {
+        "/health": _ready("health"),
+        "/health/ready": _ready("health_ready"),
+        "/health/live": _live(),
+    }
+    return result
+
+
+def _description() -> str:
+    problems = [f"`{c}` | {int(m.status)} | {m.sentence}" for c, m in CODES.items()]
+    jobs = [f"`{code}` | {sentence}" for code, sentence in JOB_CODES.items()]
+    return "\n".join(
+        [
+            *[MANNERS, ERRORS, _table("code | status | meaning", problems)],
+            *["", FAILURES, _table("errorCode | meaning", jobs)],
+        ]
+    )
+
+
+def _table(head: str, rows: list[str]) -> str:
+    rule = " | ".join("---" for _ in head.split(" | "))
+    return "\n".join(f"| {row} |" for row in [head, rule, *rows])
+
+
+def _ready(operation_id: str) -> Json:
+    summary = "Is it fit to serve? Within 3 s, whatever hangs"
+    answers = {
+        "200": _answer("Everything that a request may need answers.", well=WELL),
+        "503": _answer("`checks` tells which part does not.", sick=SICK),
+    }
+    return _probe(operation_id, summary, answers)
+
+
+def _live() -> Json:
+    well = _answer("The process answers.", well={"status": "healthy"})
+    return _probe("health_live", "Does the process answer? Touches nothing else", {"200": well})
+
+
+def _probe(operation_id: str, summary: str, answers: Json) -> Json:
+    named = {"operationId": operation_id, "summary": summary, "tags": ["health"]}
+    return {"get": named | {"security": [], "responses": answers}}
+
+
+def _answer(sentence: str, **shown: Json) -> Json:
+    examples = {name: {"value": value} for name, value in shown.items()}
+    content = {"schema": {"$ref": "#/components/schemas/Health"}, "examples": examples}
+    return {"description": sentence, "content": {"application/json": content}}

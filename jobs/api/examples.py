@@ -1,0 +1,180 @@
+"""What requests and answers look like, shown in the OpenAPI document. A test holds them to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+from jobs.problems import CODES
+
+Json = dict[str, Any]
+
+JOB_ID = "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+URL = f"https://files.example.org/downloads/results/{JOB_ID}/1/3%20files.zip?X-Amz-Signature=6d1f…"
+FILE = {"downloadUrl": URL, "expiresIn": 600, "size": 59_117_758, "sha256": SHA256}
+
+_QUEUED: Json = {
+    "jobId": JOB_ID,
+    "kind": "bundle",
+    "userId": "42",
+    "status": "queued",
+    "progress": 0.0,
+    "message": "Waiting for a worker",
+    "done": 0,
+    "total": 59_117_000,
+    "unit": "bytes",
+    "attempts": 0,
+    "createdAt": "2026-11-22T09:30:00.120000Z",
+    "startedAt": None,
+    "updatedAt": "2026-11-22T09:30:00.120000Z",
+    "finishedAt": None,
+    "fileName": "3 files.zip",
+    "statusUrl": f"/v1/download/status/{JOB_ID}",
+    "estimatedSecondsRemaining": 4,
+}
+_RUNNING: Json = _QUEUED | {
+    "status": "processing",
+    "progress": 0.4,
+    "message": "Adding 2 of 3: report.pdf",
+    "done": 23_646_800,
+    "attempts": 1,
+    "startedAt": "2026-11-22T09:30:01.300000Z",
+    "updatedAt": "2026-11-22T09:30:02.900000Z",
+    "estimatedSecondsRemaining": 3,
+}
+_ENDED: Json = {name: value for name, value in _RUNNING.items() if not name.startswith("est")} | {
+    "finishedAt": "2026-11-22T09:30:05.100000Z",
+    "updatedAt": "2026-11-22T09:30:05.100000Z",
+}
+_COMPLETED: Json = _ENDED | FILE | {
+    "status": "completed",
+    "progress": 1.0,
+    "message": "Ready",
+    "done": 59_117_000,
+    "expiresAt": "2026-12-22T09:30:05.100000Z",
+}  # fmt: skip
+_FAILED: Json = _ENDED | {
+    "status": "failed",
+    "message": "Failed",
+    "error": "These files could not be found: 70009.",
+    "errorCode": "source_missing",
+}
+_WAITING: Json = _QUEUED | {
+    "message": "Waiting to try again",
+    "attempts": 1,
+    "retryAt": "2026-11-22T09:30:10.100000Z",
+    "lastError": "The file store cannot be reached.",
+}
+
+QUEUED = OpenApiExample("Queued", _QUEUED)
+ACCEPTED = OpenApiExample("Accepted", _QUEUED | {"totalFileIds": 3})
+RUNNING = OpenApiExample("Running", _RUNNING)
+COMPLETED = OpenApiExample("Completed", _COMPLETED)
+FAILED = OpenApiExample("Failed", _FAILED)
+WAITING = OpenApiExample("Waiting for its next try", _WAITING)
+CANCELLED = OpenApiExample("Cancelled", _ENDED | {"status": "cancelled", "message": "Cancelled"})
+RESULT = OpenApiExample(
+    "A file",
+    FILE | {"jobId": JOB_ID, "status": "completed", "fileName": "3 files.zip"},
+)
+
+BUNDLE = OpenApiExample("Three files", {"file_ids": [70000, 70001, 70002]})
+NAMED_BUNDLE = OpenApiExample(
+    "Named and urgent", {"file_ids": [70000], "name": "Contracts.zip", "priority": 9}
+)
+CHECK = OpenApiExample("A file", {"file_id": 70000})
+THERE = OpenApiExample(
+    "It is there",
+    {
+        "file_id": 70000,
+        "available": True,
+        "s3Key": "catalogue/70000/report.pdf",
+        "size": 6_207_776,
+        "sha256": SHA256,
+    },
+)
+NOT_THERE = OpenApiExample(
+    "It is not",
+    {"file_id": 70000, "available": False, "s3Key": None, "size": None, "sha256": None},
+)
+CREDENTIALS = OpenApiExample("Somebody", {"username": "demo", "password": "correct horse"})
+TOKENS = OpenApiExample("Both tokens", {"refresh": "eyJhbGciOi…", "access": "eyJhbGciOi…"})
+QUEUE = OpenApiExample(
+    "A busy hour",
+    {
+        "queue_stats": {
+            "queued": 12,
+            "processing": 4,
+            "completed": 1_830,
+            "failed": 7,
+            "cancelled": 3,
+            "expired": 210,
+            "total": 2_066,
+        },
+        "kinds": {
+            "bundle": {
+                "queued": 12,
+                "processing": 4,
+                "completed": 1_830,
+                "failed": 7,
+                "cancelled": 3,
+                "expired": 210,
+            }
+        },
+        "waitingForRetry": 1,
+        "stalled": 0,
+        "oldestQueuedSeconds": 3.2,
+        "rates": {
+            "lastMinute": {"submitted": 9, "completed": 8, "failed": 0, "cancelled": 0},
+            "lastHour": {"submitted": 411, "completed": 398, "failed": 2, "cancelled": 1},
+        },
+        "timestamp": "2026-11-22T09:30:05.100000Z",
+    },
+)
+WORKERS = OpenApiExample(
+    "One that works, one that fell silent",
+    {
+        "brokerAnswers": True,
+        "workers": [
+            {
+                "name": "celery@worker-1",
+                "answers": True,
+                "processes": 2,
+                "jobs": [
+                    {
+                        "jobId": JOB_ID,
+                        "kind": "bundle",
+                        "attempt": 1,
+                        "progress": 0.4,
+                        "message": "Adding 2 of 3: report.pdf",
+                        "startedAt": "2026-11-22T09:30:01.300000Z",
+                        "leaseUntil": "2026-11-22T09:31:02.900000Z",
+                    }
+                ],
+            },
+            {"name": "celery@worker-2", "answers": False, "processes": None, "jobs": []},
+        ],
+        "timestamp": "2026-11-22T09:30:05.100000Z",
+    },
+)
+REFRESH = OpenApiExample("A refresh token", {"refresh": "eyJhbGciOi…"})
+
+
+def problem_example(code: str, field: str = "") -> Json:
+    """The problem as it may look; `field` is a field of the request that may be wrong."""
+    status, sentence = CODES[code]
+    shown = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": sentence,
+        "code": code,
+        "requestId": "5f0c9a3e8d8b4c0f9d5d0c6d1f7e21aa",
+        "error": status.phrase,
+    }
+    if code == "invalid" and field:
+        wrong = {"field": field, "code": "required", "detail": "This field is required."}
+        shown["errors"] = [wrong]
+    return shown
