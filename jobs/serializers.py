@@ -39,11 +39,16 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+def whole(number: Any) -> Any:
+    """JSON has one kind of number: 7.0 is 7. What is none stays as it is, and is refused."""
+    return int(number) if type(number) is float and number.is_integer() else number
+
+
 class Whole(serializers.IntegerField):
     """A JSON number, and no string that looks like one."""
 
     def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:
+        if type(data := whole(data)) is not int:
             self.fail("invalid")
         return super().to_internal_value(data)
 
@@ -59,6 +64,7 @@ class FileIdsField(serializers.ListField):
     child = FileIdField()
 
     def run_child_validation(self, data: list[Any]) -> list[int]:
+        data = [whole(item) for item in data]
         wrong = (
             (n, item)
             for n, item in enumerate(data)

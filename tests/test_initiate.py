@@ -71,6 +71,15 @@ def test_the_total_is_what_the_sources_weigh(client_of_alice: APIClient, bob: Us
     assert DownloadJob.objects.get().total == 10
 
 
+def test_a_whole_number_may_be_written_with_a_point(client_of_alice: APIClient) -> None:
+    response = client_of_alice.post(URL, {"file_ids": [70000.0, 70000, 7.0001e4], "priority": 9.0})
+
+    assert response.status_code == 202
+    job = DownloadJob.objects.get()
+    assert (job.params, job.priority) == ({"file_ids": [70000, 70001]}, 9)
+    assert "." not in str(job.params)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -80,14 +89,14 @@ def test_the_total_is_what_the_sources_weigh(client_of_alice: APIClient, bob: Us
         ({"file_ids": None}, "file_ids"),
         ({"file_ids": {"0": 70000}}, "file_ids"),
         ({"file_ids": ["70000"]}, "file_ids.0"),
-        ({"file_ids": [70000.0]}, "file_ids.0"),
+        ({"file_ids": [70000.5]}, "file_ids.0"),
         ({"file_ids": [True]}, "file_ids.0"),
         ({"file_ids": [9_999]}, "file_ids.0"),
         ({"file_ids": [100_000_001]}, "file_ids.0"),
         ({"file_ids": [70000], "x": 1}, "x"),
         ({"file_ids": [70000], "priority": 10}, "priority"),
         ({"file_ids": [70000], "priority": "5"}, "priority"),
-        ({"file_ids": [70000], "priority": 5.0}, "priority"),
+        ({"file_ids": [70000], "priority": 5.5}, "priority"),
         ({"file_ids": [70000], "name": "a\x00b"}, "name"),
         ({"file_ids": [70000], "name": "  "}, "name"),
         ({"file_ids": [70000], "name": 5}, "name"),
