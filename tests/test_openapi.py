@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from jobs.api import contract
 from jobs.errors import JOB_CODES
 from jobs.problems import CODES
+from jobs.states import Status
 from tests.test_pages import INLINE
 
 Json = dict[str, Any]
@@ -204,6 +205,7 @@ def test_the_bounds_of_the_list_are_those_that_it_keeps_to(operations: dict[str,
 
     assert asked["limit"]["maximum"] == Newest.max_page_size
     assert asked["limit"]["default"] == Newest.page_size
+    assert set(asked["status"]["enum"]) == {"", *Status.values}
     assert asked["search"]["maxLength"] == JobFilter.base_filters["search"].extra["max_length"]
 
 

@@ -19,6 +19,7 @@ from rest_framework import serializers
 
 from jobs.api import examples
 from jobs.api.schema import COUNT, WITH_A_TOKEN, Decorator, header, problems
+from jobs.kinds import KINDS
 from jobs.serializers import (
     AcceptedJob,
     BundleRequest,
@@ -29,6 +30,7 @@ from jobs.serializers import (
     QueueStatistics,
     WorkerStatistics,
 )
+from jobs.states import Status
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -47,6 +49,12 @@ SEARCH = OpenApiParameter(
     pattern=r"^[^\u0000]*$",
     description="Part of the file's name, or the beginning of the job's id.",
 )
+# An empty value is any: that is what a form sends for a choice that nobody made.
+FILTERS = [
+    SEARCH,
+    OpenApiParameter("status", enum=["", *Status.values], description="Empty: whatever it is."),
+    OpenApiParameter("kind", enum=["", *KINDS], description="Empty: of any kind."),
+]
 WHERE_TO_POLL = [
     header("Location", "Where to poll the job.", 202),
     header("Retry-After", "Seconds until the first poll.", 202, schema=COUNT),
@@ -119,7 +127,7 @@ check = operation(
 jobs = operation(
     "jobs",
     {200: told(JobSerializer(many=True), "A page of them.", examples.COMPLETED)},
-    parameters=[SEARCH],
+    parameters=FILTERS,
 )
 POLL: dict[str, Any] = {
     "answers": {

@@ -53,7 +53,9 @@ SHARPER: Json = {
     "errorCode": TEXT | {"enum": list(JOB_CODES)},
     "totalFileIds": {"type": "integer", "minimum": 1},
 }
-LINKS = {"Poll": "status", "Result": "result", "Fetch": "download", "Cancel": "cancel"}
+LINKS = {
+    "Poll": "status", "Result": "result", "Fetch": "download", "Cancel": "cancel", "Again": "retry"
+}  # fmt: skip
 
 PROBLEM_SCHEMA: Json = {
     "type": "object",
