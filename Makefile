@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run dev test faults soak recovery check fix lock clean
+.PHONY: help install run dev test faults soak fuzz recovery check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ faults: install  ## break everything, case by case; a table and faults.json (ARG
 
 soak: install  ## MINUTES (10) of random faults under steady load, then what was lost (SEED)
 	@MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) $(BIN)/python -m tests.faults.soak
+
+fuzz: install  ## MINUTES (10) of requests made from the OpenAPI document, by three callers (SEED)
+	@MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) $(BIN)/python -m tests.fuzz.minutes
 
 recovery: install  ## how long the five main faults take to get over, with production's clocks
 	@$(BIN)/python benchmarks/recovery.py

@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 from django.contrib.auth.models import User
+from django.db import connection
 from rest_framework_simplejwt.tokens import AccessToken
 
 from downloads_project.processes import Process
@@ -95,6 +96,14 @@ class Live:
             process.ask_to_stop()
         for process in self.processes:
             process.end(8)
+
+
+def on_this_database() -> dict[str, str]:
+    """The environment that leads processes to the database of the running test."""
+    servers, _, _ = os.environ["DATABASE_URL"].rpartition("/")
+    broker, _, _ = os.environ["REDIS_URL"].rpartition("/")
+    name = connection.settings_dict["NAME"]
+    return {"DATABASE_URL": f"{servers}/{name}", "REDIS_URL": f"{broker}/1"}
 
 
 def until(answer: Callable[[], Any], seconds: float = 30, why: Callable[[], str] = str) -> Any:

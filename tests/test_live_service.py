@@ -12,12 +12,11 @@ from zipfile import ZipFile
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
 from jobs import storage
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
-from tests.live import Live, until
+from tests.live import Live, on_this_database, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,10 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def live(tmp_path: Path, alice: User, stored_files: list[StoredFile]) -> Iterator[Live]:
     """Web, one worker of two processes, and the dispatcher, on this test's database."""
-    base, _, _ = os.environ["DATABASE_URL"].rpartition("/")
-    database = connection.settings_dict["NAME"]
-    broker, _, _ = os.environ["REDIS_URL"].rpartition("/")
-    live = Live(tmp_path, {"DATABASE_URL": f"{base}/{database}", "REDIS_URL": f"{broker}/1"})
+    live = Live(tmp_path, on_this_database())
     try:
         live.start("dispatcher")
         live.start("web")

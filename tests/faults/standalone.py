@@ -1,5 +1,7 @@
 """The rig without pytest, for programs that run for minutes: soak.py and benchmarks/recovery.py.
 
+`tests/fuzz/minutes.py` works on the same throw-away servers, with a service of its own.
+
 Nothing of Django can be imported before its settings know the servers, so a program does its
 work in a function that gets the rig.
 """
@@ -11,19 +13,31 @@ import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from downloads_project.stack import Stack
 from tests import throwaway
 
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
+    from tests.live import Live
 
 LOGS = Path(tempfile.gettempdir()) / "downloads-logs"  # kept when something went wrong
 
 
+L = TypeVar("L", bound="Live")
+
+
 def run(work: Callable[[Rig], int], env: dict[str, str] | None = None) -> int:
     """Call `work` with a rig on a throw-away stack, signed in, with a catalogue; its status."""
+    return serve(lambda folder, stack: _rig(folder, stack, env or {}), work)
+
+
+def serve(build: Callable[[Path, Stack], L], work: Callable[[L], int]) -> int:
+    """Call `work` with what `build` makes of a throw-away stack, on an empty database; its status.
+
+    Whatever happens, all of it is stopped; the logs are kept if something went wrong.
+    """
     folder = Path(tempfile.mkdtemp(prefix="downloads-rig-"))
     stack = Stack(folder / "stack", durable=False)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -31,11 +45,12 @@ def run(work: Callable[[Rig], int], env: dict[str, str] | None = None) -> int:
     status = 1
     try:
         throwaway.start(stack)
-        rig = _rig(folder, stack, env or {})
+        _prepare()
+        live = build(folder, stack)
         try:
-            status = work(rig)
+            status = work(live)
         finally:
-            rig.stop()
+            live.stop()
     except KeyboardInterrupt:
         print("\nStopped.")
     finally:
@@ -48,19 +63,23 @@ def run(work: Callable[[Rig], int], env: dict[str, str] | None = None) -> int:
     return status
 
 
-def _rig(folder: Path, stack: Stack, env: dict[str, str]) -> Rig:
+def _prepare() -> None:
     import django
 
     django.setup()
     from django.core.management import call_command
 
     from jobs import storage
+
+    call_command("migrate", verbosity=0)
+    storage.make_bucket()
+
+
+def _rig(folder: Path, stack: Stack, env: dict[str, str]) -> Rig:
     from tests.factories import UserFactory
     from tests.faults.catalogue import fill
     from tests.faults.rig import Rig
 
-    call_command("migrate", verbosity=0)
-    storage.make_bucket()
     fill()
     rig = Rig(folder, stack, env)
     rig.sign_in(UserFactory(username="soak"))
