@@ -24,6 +24,7 @@ from django.http import (
 )
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -247,6 +248,12 @@ def for_reader(request: HttpRequest, status: int, code: str, detail: str) -> Htt
     }
     body = render_to_string("error.html", context)
     return HttpResponse(body, status=status, headers={"Cache-Control": PRIVATE})
+
+
+@csrf_exempt  # a program has no form token, and there is nothing to protect
+def nowhere(request: HttpRequest, rest: str) -> HttpResponseBase:
+    """For an address that belongs to the API and has nothing there."""
+    raise Http404
 
 
 def on_404(request: HttpRequest, exception: Exception) -> HttpResponseBase:

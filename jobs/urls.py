@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from jobs.api import downloads, operations, tokens
 from jobs.authentication import SignInForm
+from jobs.http import nowhere
 from jobs.pages import choose, job, mine
 
 sign_in = LoginView.as_view(
@@ -38,6 +39,8 @@ urlpatterns = [
     path("v1/download/<uuid:job_id>/retry", downloads.Retry.as_view(), name="retry"),
     path("status/<uuid:job_id>", downloads.StatusAlias.as_view(), name="status-alias"),
     path("admin/retry/<uuid:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),
+    # No job's id: Django's admin, which comes next, would send a program to its sign-in page.
+    path("admin/retry/<path:rest>", nowhere),
     path("queue/stats", operations.QueueStats.as_view(), name="queue-stats"),
     path("workers/stats", operations.WorkerStats.as_view(), name="worker-stats"),
     path("v1/auth/token", tokens.Obtain.as_view(), name="token"),

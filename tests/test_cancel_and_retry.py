@@ -127,3 +127,13 @@ def test_the_operators_retry_is_for_staff(client_of_alice: APIClient, alice: Use
     assert response.status_code == 403
     job.refresh_from_db()
     assert job.status == Status.FAILED
+
+
+@pytest.mark.parametrize("job_id", ["not-a-uuid", "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55/", "%F3"])
+def test_an_operators_retry_of_what_is_no_id_is_404(operator: User, job_id: str) -> None:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_authenticate(operator)
+
+    response = client.post(f"/admin/retry/{job_id}")
+
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
