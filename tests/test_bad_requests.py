@@ -129,7 +129,7 @@ def forged_address(world: World) -> Any:
 GOOD_POST = initiate(GOOD)
 NO_PARSE = 400, "parse_error"
 INVALID = 400, "invalid"
-BAD_IDS = ["0", "-1", "9999", "100000001", "1e5", "70000.0", "70000.5", "true", '"70000"']
+BAD_IDS = ["0", "-1", "9999", "100000001", "1e9", "70000.5", "true", '"70000"']
 UUID = "0B7A6F0E-6C1F-4A57-9F0F-0D9F6F2F3C55"
 NO_IDS = ["not-a-uuid", UUID, UUID.lower().replace("-", ""), "..%2f", "x" * 8_000, "%ff"]
 

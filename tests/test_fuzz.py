@@ -16,7 +16,7 @@ from tests.live import Live, on_this_database
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ALWAYS_THE_SAME = ["--generation-deterministic", "--max-examples", "2"]
-OF_STAFF = ["--include-path-regex", "^/admin/", "--phases", "coverage,fuzzing"]
+OF_STAFF = ["--include-path-regex", "^/(admin|queue|workers)/", "--phases", "coverage,fuzzing"]
 
 
 @pytest.fixture
