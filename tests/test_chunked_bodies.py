@@ -35,7 +35,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def test_it_is_read(web: Live) -> None:
-    answer = exchange(web.url, LAST, b'5\r\n{"use\r\n', b'a\r\nrname": 1}\r\n0\r\n\r\n')
+    answer = exchange(web.url, LAST, b'5\r\n{"use\r\n', b'c\r\nrname": "x"}\r\n0\r\n\r\n')
 
     assert answer.status == 400
     assert [each["field"] for each in answer.json["errors"]] == ["password"]

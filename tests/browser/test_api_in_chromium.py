@@ -146,19 +146,19 @@ def test_the_contract_can_be_tried_out_with_a_token(
     of_alice.goto(f"{live_server.url}/docs")
 
     of_alice.locator(".auth-wrapper .authorize").click()
-    bearer = of_alice.locator(".auth-container").filter(has_text="jwtAuth")
+    bearer = of_alice.locator(".auth-container").filter(has_text="bearer")
     bearer.get_by_role("textbox").fill(str(AccessToken.for_user(alice)))
     bearer.get_by_role("button", name="Apply credentials").click()
     bearer.get_by_role("button", name="Close").click()
-    jobs = of_alice.locator("#operations-download-jobs")
+    jobs = of_alice.locator("#operations-jobs-jobs")
     jobs.locator(".opblock-summary-control").click()
     jobs.get_by_role("button", name="Try it out").click()
     jobs.get_by_role("button", name="Execute").click()
 
     expect(jobs.locator(".live-responses-table")).to_contain_text("Mine.zip")
-    of_alice.locator("#operations-download-initiate .opblock-summary-control").click()
+    of_alice.locator("#operations-jobs-initiate .opblock-summary-control").click()
     of_alice.locator(".models .json-schema-2020-12-accordion").first.click()
-    expect(of_alice.locator("#operations-download-initiate")).to_contain_text("70000")
+    expect(of_alice.locator("#operations-jobs-initiate")).to_contain_text("70000")
     assert {url.startswith((live_server.url, "data:", "blob:")) for url in asked} == {True}
 
 
