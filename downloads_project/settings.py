@@ -189,12 +189,14 @@ CACHE_URL = env.str("CACHE_URL", default=next_database(CELERY_BROKER_URL))
 _STRICT = {
     "initiate": ["owner:100/60", "address:1000/60"],
     "poll": ["owner:600/60", "address:6000/60"],
+    "page": ["owner:3000/60", "address:30000/60"],  # each of its live rows polls for itself
     "upload": ["owner:100/900", "address:10/60"],
     "sign-in": ["account:10/60", "address:10/60"],
 }
 _LOOSE = {
     "initiate": ["owner:1000/60"],
     "poll": ["owner:10000/60"],
+    "page": ["owner:30000/60"],
     "upload": ["owner:10000/900"],
     "sign-in": ["account:1000/60"],
 }
@@ -202,6 +204,7 @@ _RATES = _STRICT if PRODUCTION else _LOOSE
 RATES: dict[str, list[str]] = {
     "initiate": env.list("RATE_INITIATE", default=_RATES["initiate"]),
     "poll": env.list("RATE_POLL", default=_RATES["poll"]),
+    "page": env.list("RATE_PAGE", default=_RATES["page"]),
     "upload": env.list("RATE_UPLOAD", default=_RATES["upload"]),
     "sign-in": env.list("RATE_SIGN_IN", default=_RATES["sign-in"]),
 }

@@ -23,7 +23,7 @@ from redis.retry import Retry
 log = structlog.get_logger(__name__)
 
 # How long a request waits for its count. Whoever may pass uncounted has less patience.
-OPEN_SECONDS, CLOSED_SECONDS = 0.2, 0.5
+OPEN_SECONDS, CLOSED_SECONDS = 0.2, 0.3
 REST_SECONDS = 1.0  # after a wait in vain, until somebody who may pass uncounted waits again
 RATE = re.compile(r"(owner|address|account):([1-9][0-9]{0,8})/([1-9][0-9]{0,6})")
 

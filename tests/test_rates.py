@@ -134,8 +134,8 @@ def test_no_rate_is_no_limit_and_no_header(client_of_alice: APIClient, settings:
     assert "RateLimit" not in client_of_alice.get(JOBS)
 
 
-def test_pages_count_as_the_api_does(client: Client, alice: User, settings: Any) -> None:
-    settings.RATES = {"poll": ["owner:1/60"]}
+def test_pages_are_counted_too(client: Client, alice: User, settings: Any) -> None:
+    settings.RATES = {"page": ["owner:1/60"]}
     client.force_login(alice)
     job = JobFactory(owner=alice)
 

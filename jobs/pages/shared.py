@@ -35,13 +35,13 @@ class SeeOther(HttpResponseRedirect):
 def signed_in(view: View[P]) -> View[P]:
     """To the sign-in page with everybody else; a polling page is told to load itself anew.
 
-    Counts the request as the API does.
+    Counts the request, and a form as what the API would be asked.
     """
 
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
-            limit(request, "initiate" if request.method == "POST" else "poll")
+            limit(request, "initiate" if request.method == "POST" else "page")
             return view(request, *args, **kwargs)
         if "HX-Request" in request.headers:
             return HttpResponseClientRefresh()
