@@ -143,7 +143,7 @@ class Newest(CursorPagination):
         limit = {"type": "integer", "minimum": 1, "maximum": self.max_page_size}
         limit["default"] = self.page_size
         told = {"limit": "How many at most.", "cursor": "From `next` or `previous` of a page."}
-        schemas = {"limit": limit, "cursor": {"type": "string"}}
+        schemas = {"limit": limit, "cursor": {"type": "string", "pattern": "^[A-Za-z0-9+/=]*$"}}
         return [
             {"name": name, "in": "query", "description": told[name], "schema": schemas[name]}
             for name in told
