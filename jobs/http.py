@@ -24,6 +24,7 @@ from django.http import (
 )
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.http import parse_etags
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
@@ -121,7 +122,8 @@ def told(job: DownloadJob, request: Request, body: Callable[[], Any]) -> Respons
     headers = {"ETag": etag(job), "Cache-Control": PRIVATE, "Vary": "Accept, Authorization, Cookie"}
     if not job.is_finished:
         headers["Retry-After"] = str(poll_after_seconds(job))
-    if etag(job) in request.headers.get("If-None-Match", ""):
+    seen = parse_etags(request.headers.get("If-None-Match", ""))
+    if "*" in seen or etag(job) in [each.removeprefix("W/") for each in seen]:
         return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body(), headers=headers)
 

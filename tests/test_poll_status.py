@@ -84,6 +84,30 @@ def test_a_poll_that_knows_it_all_is_304(
     assert moved["ETag"] != first["ETag"]
 
 
+@pytest.mark.parametrize(
+    ("seen", "status"),
+    [
+        ("{etag}", 304),
+        ("W/{etag}", 304),  # as proxies make it that compress
+        ('"other", {etag}', 304),
+        ("*", 304),
+        ('"other"', 200),
+        ("{etag}x", 200),
+        ("{bare}", 200),
+        ("", 200),
+    ],
+)
+def test_what_a_client_has_seen_is_told_as_http_has_it(
+    client_of_alice: APIClient, running_job: DownloadJob, seen: str, status: int
+) -> None:
+    etag = client_of_alice.get(url(running_job))["ETag"]
+    asked = seen.format(etag=etag, bare=etag.strip('"'))
+
+    answer = client_of_alice.get(url(running_job), headers={"If-None-Match": asked})
+
+    assert answer.status_code == status
+
+
 def test_a_304_never_keeps_a_dead_address_alive(
     client_of_alice: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
