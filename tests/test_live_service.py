@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,27 @@ def test_two_hundred_bundles_at_once_are_each_done_once(live: Live) -> None:
     assert len(set(ids)) == 200
     for job_id in ids:
         assert assert_done_once(job_id).attempt == 1
+
+
+def test_many_that_wait_for_their_start_hold_up_no_poll(live: Live) -> None:
+    """A hundred and fifty on two processes of 64 threads; and no worker, so that all would wait."""
+    job_id = live.initiate(70000)
+    address, asked = f"{live.url}/v1/download/start", {"file_ids": [70001]}
+    slowest = 0.0
+
+    with ThreadPoolExecutor(150) as pool:
+        starts = [pool.submit(live.session.post, address, json=asked) for _ in range(150)]
+        until(lambda: DownloadJob.objects.count() == 151, 60, live.logs)
+        for _ in range(20):  # some still wait, for as long as `start` does
+            began = time.monotonic()
+            live.status(job_id)
+            slowest = max(slowest, time.monotonic() - began)
+        still_waiting = sum(not start.done() for start in starts)
+        answers = [start.result() for start in starts]
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert still_waiting
+    assert slowest < 2, slowest
 
 
 def test_a_cancelled_job_frees_its_slot_at_once(live: Live) -> None:
