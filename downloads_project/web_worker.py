@@ -145,6 +145,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return self._answer(req, conn)
         with self._place():
             if not is_short(req):
+                req.force_close()  # its rest may stay unread, and the answer has to say so
                 return self._answer(req, conn)
             receive(req, conn.sock)
         return self._answer(req, conn)
@@ -165,10 +166,6 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except TimeoutError:
             self.log.info("ip=%s did not take its answer", (conn.client or [""])[0])
             return False
-
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        """Never wait for the rest of a body that nobody wanted."""
-        return bool(super()._keepalive_after(conn, keepalive and not is_arriving(conn.parser.mesg)))
 
     # In either
 

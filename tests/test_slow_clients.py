@@ -183,6 +183,7 @@ def test_a_body_that_says_it_is_too_long_is_413_while_it_is_sent(web: Live) -> N
     answer = exchange(web.url, sent, *[bytes(100_000)] * 80)
 
     assert (answer.status, answer.json["code"]) == (413, "too_large")
+    assert answer.headers["Connection"] == "close"  # or the client sends its next request here
 
 
 def test_a_client_that_hangs_up_within_its_body_is_no_error(web: Live) -> None:
