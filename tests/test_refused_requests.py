@@ -101,3 +101,9 @@ def test_an_error_of_gunicorns_that_is_not_listed_is_the_clients() -> None:
 def test_an_error_of_ours_is_500_and_says_nothing(error: Exception) -> None:
     assert refusal_of(error) is INTERNAL
     assert b"secret" not in INTERNAL.answer("id")
+
+
+def test_no_client_moves_the_service_to_another_address(web: Live) -> None:
+    answer = exchange(web.url, GET + b"Connection: close\r\nSCRIPT_NAME: /secret\r\n\r\n")
+
+    assert answer.status == 200
