@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "jobs.middleware.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "jobs.middleware.WrongMethodMiddleware",
     "jobs.middleware.ProbeMiddleware",
     "jobs.middleware.RequestIdMiddleware",
     "corsheaders.middleware.CorsMiddleware",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 
 import structlog
 from django.core.exceptions import BadRequest
@@ -48,6 +49,24 @@ class HeadersMiddleware(SecurityMiddleware):
         if response.headers["Cache-Control"] == PRIVATE:
             patch_vary_headers(response, TOLD_APART_BY)
         return response
+
+
+class WrongMethodMiddleware:
+    """Gives Django's 405 a body: it has none, at pages, probes, files and in the admin."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or hasattr(response, "data"):
+            return response
+        sentence = f"This address has other methods: {response['Allow']}."
+        told = http.for_reader(request, response.status_code, "method_not_allowed", sentence)
+        for name, value in response.items():
+            if not name.startswith("Content-"):
+                told[name] = value
+        return told
 
 
 PROBES = {"/health": health.ready, "/health/ready": health.ready, "/health/live": health.live}

@@ -137,6 +137,19 @@ def test_odd_methods_are_no_500(client_of_alice: APIClient, path: str, method: s
     assert client_of_alice.generic(method, path).status_code < 500
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/downloads", "/sign-out", "/health", "/health/live", "/static/jobs/style.css"]
+)
+def test_a_method_that_no_page_has_is_a_problem_too(client: Client, path: str) -> None:
+    answer = client.patch(path)
+
+    assert (answer.status_code, answer["Content-Type"]) == (405, "application/problem+json")
+    assert answer.json()["code"] == "method_not_allowed"
+    assert answer["Allow"]
+    page = client.patch(path, headers={"Accept": "text/html"})
+    assert answer["Allow"] in page.content.decode()
+
+
 @pytest.mark.parametrize("accept", ["application/xml", "text/csv", "nonsense", "*/*;q=0"])
 def test_what_cannot_be_spoken_is_406_as_a_problem(client_of_alice: APIClient, accept: str) -> None:
     response = client_of_alice.get("/v1/download/jobs", headers={"Accept": accept})
