@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import (
     Http404,
     HttpRequest,
@@ -55,6 +55,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     409: "One moment",
+    413: "Too much at once",
     429: "Too many requests",
     500: "Something broke",
     503: "Not available right now",
@@ -263,6 +264,9 @@ def on_404(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def on_400(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if isinstance(exception, RequestDataTooBig):
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return for_reader(request, 413, "too_large", f"A form has at most {most:,} bytes.")
     return for_reader(request, 400, "invalid", "The request is not valid.")
 
 

@@ -54,6 +54,16 @@ def test_a_body_that_is_too_long_is_413(client_of_alice: APIClient) -> None:
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
 
 
+def test_a_form_that_is_too_long_is_413(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    form = "file=70000&" * 100_000
+
+    answer = client.post("/downloads", form, "application/x-www-form-urlencoded")
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert not DownloadJob.objects.exists()
+
+
 def test_a_body_that_says_it_is_too_long_is_413_unread(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
