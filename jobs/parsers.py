@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.http import UnreadablePostError
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 
@@ -32,13 +32,19 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        # DRF takes a wildcard for what it might be.
+        if media_type and "*" in media_type.partition(";")[0]:
+            raise UnsupportedMediaType(media_type)
         give_back_connection()  # a body may come slowly
         if parser_context:
             # Before a byte is read: the client is told, and need not send it all.
             _check_size(int(parser_context["request"].META.get("CONTENT_LENGTH") or 0))
         body = _read(stream)
         try:
-            found = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
+            # Of bytes, json would guess UTF-16 and UTF-32, which a proxy in between does not read.
+            found = json.loads(
+                body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
+            )
             json.dumps(found, ensure_ascii=False).encode()  # fails on half a surrogate pair
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.") from error

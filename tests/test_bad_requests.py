@@ -177,7 +177,7 @@ ROWS = [
     Row("B25 priority -1", initiate(b'{"file_ids":[70000],"priority":-1}'), *INVALID),
     *(
         Row(f"B26 {kind or 'no type'}", initiate(GOOD, kind), 415, "unsupported_media_type")
-        for kind in ("application/xml", "text/plain", "", "application/octet-stream", "json")
+        for kind in ("application/xml", "text/plain", "", "*/*", "application/*", "json")
     ),
     Row(
         "B27 a form",

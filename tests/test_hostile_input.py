@@ -26,6 +26,8 @@ BODIES = {
     "NUL": b'{"file_ids": [70000], "name": "\\u0000"}',
     "raw NUL": b'{"file_ids": [70000]}\x00',
     "not UTF-8": b'{"name": "\xff"}',
+    "UTF-16": '{"file_ids": [70000]}'.encode("utf-16"),
+    "UTF-32": '{"file_ids": [70000]}'.encode("utf-32-le"),
     "nothing in it": b" ",
     "a number": b"1e999",
     "a huge number": b'{"file_ids": [' + b"9" * 5_000 + b"]}",
