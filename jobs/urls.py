@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from jobs.api import downloads, operations, tokens
+from jobs.api import document, downloads, operations, tokens
 from jobs.authentication import SignInForm
 from jobs.http import nowhere
 from jobs.pages import choose, job, mine
@@ -46,6 +46,6 @@ urlpatterns = [
     path("v1/auth/token", tokens.Obtain.as_view(), name="token"),
     path("v1/auth/token/refresh", tokens.Refresh.as_view(), name="token-refresh"),
     path("v1/auth/token/revoke", tokens.Revoke.as_view(), name="token-revoke"),
-    path("openapi", SpectacularAPIView.as_view(), name="openapi"),
+    path("openapi", document.Document.as_view(), name="openapi"),
     path("docs", docs, name="docs"),
 ]

@@ -17,6 +17,7 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from jobs.api import contract
+from jobs.api.document import Document
 from jobs.errors import JOB_CODES
 from jobs.problems import CODES
 from jobs.states import Status
@@ -83,6 +84,24 @@ def test_it_is_openapi_3_1(document: Json) -> None:
 
 def test_it_is_the_same_each_time_that_somebody_asks(client: Client) -> None:
     assert client.get("/openapi").content == client.get("/openapi").content
+
+
+@pytest.mark.parametrize("query", ["version=2", "version=a%0D%0Ab", 'version="', "lang=de"])
+def test_nobody_makes_another_document_of_it(client: Client, query: str) -> None:
+    usual, asked = client.get("/openapi"), client.get(f"/openapi?{query}")
+
+    assert asked.status_code == 200
+    assert (asked.content, asked["Content-Disposition"]) == (
+        usual.content,
+        usual["Content-Disposition"],
+    )
+
+
+def test_it_is_made_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.get("/openapi")
+    monkeypatch.setattr(Document, "generator_class", None)
+
+    assert client.get("/openapi").status_code == 200
 
 
 def test_every_endpoint_of_the_api_is_in_the_document(document: Json) -> None:

@@ -1,11 +1,17 @@
-"""What the OpenAPI document says beside its operations: manners, codes, and the probes.
+"""The OpenAPI document, and what it says beside its operations: manners, codes, and the probes.
 
 The probes are answered before Django looks for a view, so nothing finds them by itself.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.request import Request
 
 from jobs.errors import JOB_CODES
 from jobs.problems import CODES
@@ -58,6 +64,27 @@ HEALTH: Json = {
 }
 WELL = {"status": "healthy", "checks": {"storage": "ok", "database": "ok", "broker": "ok"}}
 SICK = {"status": "unhealthy", "checks": {"storage": "error", "database": "ok", "broker": "ok"}}
+
+
+class Document(SpectacularAPIView):
+    """The same for everybody, whatever `version` or `lang` the query asks the library for."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        renderer: Any = type(request.accepted_renderer)
+        named = f'inline; filename="Downloads.{renderer.format}"'
+        return HttpResponse(
+            _rendered(renderer),
+            content_type=f"{renderer.media_type}; charset=utf-8",
+            headers={"Content-Disposition": named},
+        )
+
+
+@cache  # it takes a fifth of a second of the processor, and anybody may ask for it
+def _rendered(renderer: Any) -> bytes:
+    generator: Any = Document.generator_class()
+    document = generator.get_schema(request=None, public=True)
+    return bytes(renderer().render(document, renderer_context={}))
 
 
 def complete(result: Json, **_: Any) -> Json:
