@@ -90,6 +90,20 @@ def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) ->
         raise RatesUnknown from error
 
 
+def is_address(url: str) -> bool:
+    """Whether the client makes anything of it; asks nobody."""
+    try:
+        redis.Redis.from_url(url).connection_pool.make_connection()
+    except (redis.RedisError, ValueError, TypeError):  # by what part of it is wrong
+        return False
+    return True
+
+
+def ping() -> None:
+    """Raises what Redis' client raises, also where there is no such database on the server."""
+    _client(settings.CACHE_URL, CLOSED_SECONDS).ping()
+
+
 def _counted(rates: list[Rate], callers: Mapping[str, str], seconds: float) -> list[Count]:
     with _client(settings.CACHE_URL, seconds).pipeline(transaction=True) as pipe:
         for rate in rates:

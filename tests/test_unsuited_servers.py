@@ -67,6 +67,15 @@ def test_nobody_is_asked_unless_a_database_is_named(
     assert run_checks() == []
 
 
+def test_a_redis_that_has_no_other_database_to_count_in(bucket: Any, settings: Any) -> None:
+    settings.CACHE_URL = settings.CACHE_URL.rpartition("/")[0] + "/16"  # as beside a broker's /15
+
+    (found,) = ask_servers()
+
+    assert found.id == "jobs.W020"
+    assert "CACHE_URL" in found.msg
+
+
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
 def test_a_redis_that_evicts(
     bucket: Any, configured: Callable[[str, str], None], policy: str

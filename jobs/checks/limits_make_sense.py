@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from jobs import rates
 from jobs.addresses import networks
-from jobs.rates import rates_of
 
 
 @register
@@ -16,7 +16,7 @@ def rates_can_be_read(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for scope in settings.RATES:
         try:
-            rates_of(scope)
+            rates.rates_of(scope)
         except ValueError as error:
             found.append(_no_rate("RATE_" + scope.upper().replace("-", "_"), str(error)))
     return found
@@ -78,5 +78,19 @@ def counts_lie_beside_messages(**kwargs: Any) -> list[CheckMessage]:
             "CACHE_URL and REDIS_URL name the same database: what empties one empties the other.",
             hint="Set CACHE_URL to another database of Redis, as in redis://host:6379/1.",
             id="jobs.W008",
+        )
+    ]
+
+
+@register
+def counts_have_a_place(**kwargs: Any) -> list[CheckMessage]:
+    if rates.is_address(settings.CACHE_URL):
+        return []
+    return [
+        Error(
+            "CACHE_URL is no address of a Redis that its client understands: every request fails.",
+            hint="Set CACHE_URL to one, as in redis://host:6379/1 or unix:///run/redis.sock?db=1;"
+            " it follows from REDIS_URL only where that begins with redis:// or rediss://.",
+            id="jobs.E016",
         )
     ]

@@ -17,7 +17,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
 from downloads_project import gunicorn as web
-from jobs import queue, storage
+from jobs import queue, rates, storage
 
 PATIENCE_SECONDS = 3.0
 SKEW_REFUSED_SECONDS = 15 * 60  # S3 refuses a signature that is older or newer
@@ -56,6 +56,11 @@ def _broker() -> Findings:
             )
         )
     return found
+
+
+def _counts() -> Findings:
+    rates.ping()
+    return []
 
 
 def _database() -> Findings:
@@ -104,7 +109,12 @@ def _clocks_differ(skew: float) -> CheckMessage:
 
 
 # By the variable that holds the server's address.
-QUESTIONS = {"REDIS_URL": _broker, "DATABASE_URL": _database, "S3_ENDPOINT_URL": _store}
+QUESTIONS = {
+    "REDIS_URL": _broker,
+    "CACHE_URL": _counts,
+    "DATABASE_URL": _database,
+    "S3_ENDPOINT_URL": _store,
+}
 
 
 def _start(find: Callable[[], Findings]) -> Future[Findings]:
