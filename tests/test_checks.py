@@ -28,6 +28,7 @@ PRODUCTION = {
     "S3_PUBLIC_ENDPOINT_URL": "https://files.example.com",
     "S3_ACCESS_KEY_ID": "key",
     "S3_SECRET_ACCESS_KEY": "secret",
+    "TRUSTED_PROXIES": "10.0.0.0/8",
 }
 REFUSED = {"RENEW_SECONDS": "50", "ENV_FILES": ""}  # with the usual lease, an Error
 
@@ -196,6 +197,8 @@ def test_a_process_refuses_to_start(
         ({"CORS_ALLOWED_ORIGINS": "https://app.example.com"}, "no issues"),
         ({"CORS_ALLOWED_ORIGINS": "*"}, "corsheaders.E013"),
         ({"SECRET_KEY": "short"}, "security.W009"),
+        ({"TRUSTED_PROXIES": ""}, "jobs.W009"),
+        ({"TRUSTED_PROXIES": "", "TRUSTED_PROXY_HOPS": "1"}, "no issues"),
     ],
 )
 def test_a_deployment_that_is_set_up_as_the_readme_says_is_fine(

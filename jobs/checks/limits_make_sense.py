@@ -94,3 +94,19 @@ def counts_have_a_place(**kwargs: Any) -> list[CheckMessage]:
             id="jobs.E016",
         )
     ]
+
+
+@register(deploy=True)
+def clients_are_told_apart(**kwargs: Any) -> list[CheckMessage]:
+    believed = settings.TRUSTED_PROXIES or settings.TRUSTED_PROXY_HOPS
+    if believed or not settings.SECURE_PROXY_SSL_HEADER:
+        return []
+    return [
+        Warning(
+            "A proxy ends TLS and none is trusted: all clients have its address, and ten wrong"
+            " passwords a minute, anybody's, keep everybody from signing in.",
+            hint="Set TRUSTED_PROXIES to the addresses that the proxy connects from, or"
+            " TRUSTED_PROXY_HOPS to 1.",
+            id="jobs.W009",
+        )
+    ]
