@@ -274,7 +274,7 @@ REST_FRAMEWORK = {
     # The first has a WWW-Authenticate header, so that no credentials is 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "jobs.authentication.Gateway",
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "jobs.authentication.Token",
         "jobs.authentication.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

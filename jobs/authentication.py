@@ -1,4 +1,4 @@
-"""Who is asking: by a password, by a browser's session, by a gateway. Tokens are simplejwt's."""
+"""Who is asking: by a password, by a token, by a browser's session, by a gateway."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
+from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from jobs.addresses import address, is_in, networks
 from jobs.problems import Problem
@@ -34,6 +35,14 @@ class SignInForm(AuthenticationForm):
 
 class AdminSignInForm(SignInForm, AdminAuthenticationForm):
     """The same for the admin's own page."""
+
+
+class Token(JWTAuthentication):
+    def get_user(self, token: Any) -> Any:
+        try:
+            return super().get_user(token)
+        except (TypeError, ValueError) as error:  # signed with our key, and not for us
+            raise AuthenticationFailed("The token names nobody.", "user_not_found") from error
 
 
 class Session(SessionAuthentication):

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from jobs.dispatcher import forget_tokens
 from tests.factories import UserFactory
@@ -101,6 +102,15 @@ def test_tokens_are_taken_for_what_they_are_only(alice: User) -> None:
     assert jobs_with(pair["refresh"]) == 401
     assert renew(pair["access"]).status_code == 401
     assert revoke(pair["access"]).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["alice", "1.5", None, [1], {}])
+def test_a_token_of_ours_that_names_no_number_is_401(alice: User, name: Any) -> None:
+    access, refresh = AccessToken.for_user(alice), RefreshToken.for_user(alice)
+    access["user_id"] = refresh["user_id"] = name
+
+    assert jobs_with(str(access)) == 401
+    assert renew(str(refresh)).status_code == 401
 
 
 @pytest.mark.parametrize("bad", ["", "garbage", "a.b.c", "x" * 5_000])

@@ -263,7 +263,7 @@ class GatewayScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "rest_framework_simplejwt.authentication.JWTAuthentication"
+    target_class = "jobs.authentication.Token"
     name = "token"
     priority = 1  # before drf-spectacular's own
 

@@ -14,12 +14,12 @@ from django.contrib.auth.models import User
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.views import TokenViewBase
 
 from jobs.api import contract
+from jobs.authentication import Token
 from jobs.http import PRIVATE
 from jobs.serializers import StrictSerializer, Text
 from jobs.throttle import SIGN_IN, limit
@@ -46,7 +46,7 @@ class Renewal(StrictSerializer):
 
     def validate(self, asked: dict[str, str]) -> dict[str, str]:
         old = RefreshToken(asked["refresh"])  # type: ignore[arg-type] # takes text too
-        user = JWTAuthentication().get_user(old)
+        user = Token().get_user(old)
         found: Any = old.blacklist()  # the row, and whether it is new
         if not found[1]:  # somebody else was at it at the same moment
             raise InvalidToken
