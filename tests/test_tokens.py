@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
@@ -64,6 +65,19 @@ def test_of_many_that_renew_with_one_token_at_once_one_gets_a_pair() -> None:
         statuses = sorted(threads.map(ask, range(16)))
 
     assert statuses == [200] + [401] * 15
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_away_within_a_renewal_costs_no_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    UserFactory(username="alice")
+    refresh = sign_in().json()["refresh"]
+    with monkeypatch.context() as away:
+        away.setattr("jobs.api.tokens._pair", Mock(side_effect=OperationalError))
+        assert renew(refresh).status_code == 503
+
+    assert renew(refresh).status_code == 200
 
 
 def test_a_token_that_was_ended_cannot_be_renewed(alice: User) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
+from django.db import transaction
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -47,10 +48,11 @@ class Renewal(StrictSerializer):
     def validate(self, asked: dict[str, str]) -> dict[str, str]:
         old = RefreshToken(asked["refresh"])  # type: ignore[arg-type] # takes text too
         user = Token().get_user(old)
-        found: Any = old.blacklist()  # the row, and whether it is new
-        if not found[1]:  # somebody else was at it at the same moment
-            raise InvalidToken
-        return _pair(user)
+        with transaction.atomic():  # nobody loses the old one and gets no other
+            found: Any = old.blacklist()  # the row, and whether it is new
+            if not found[1]:  # somebody else was at it at the same moment
+                raise InvalidToken
+            return _pair(user)
 
 
 class Revocation(StrictSerializer):
