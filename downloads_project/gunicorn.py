@@ -13,7 +13,8 @@ threads = int(os.environ.get("WEB_THREADS", "64"))
 worker_connections = 900  # at once, of a process: it may often open no more than 1,024 files
 timeout = 60
 graceful_timeout = int(os.environ.get("WEB_STOPS_SECONDS", "25"))  # longer than `start` waits
-keepalive = 5
+# Longer than proxies keep an idle line to us (60 s is usual): the one who closes it shall be they.
+keepalive = int(os.environ.get("WEB_KEEPALIVE_SECONDS", "75"))
 forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that any client sends
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
 accesslog = "-"

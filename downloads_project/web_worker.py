@@ -37,6 +37,7 @@ from downloads_project.refusals import (
     refusal_of,
 )
 
+KEPT_FREE = 32  # of the connections that a process may have: so many come in between two looks
 LINGER_SECONDS = 2  # a client that still sends must read our answer before the line is reset
 LINGER_BYTES = 16 * 1024 * 1024  # as much of what it sends is thrown away meanwhile
 
@@ -50,6 +51,22 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._places = threading.BoundedSemaphore(max(1, self.cfg.threads // 2))
 
     # In the main thread
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection; where there is hardly room for more, an idle one makes room."""
+        super().accept(listener)
+        if self.nr_conns > self.worker_connections - KEPT_FREE:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        silent = (conn for conn in self.pending_conns if not conn.arrival.came)
+        if conn := next(silent, None):  # the one that has said nothing for longest
+            self._wait_no_more(conn, self.pending_conns)
+            self._drop(conn)
+        elif self.keepalived_conns:
+            conn = self.keepalived_conns[0]
+            self._wait_no_more(conn, self.keepalived_conns)
+            self._drop(conn)
 
     def enqueue_req(self, conn: Any) -> None:
         """A connection that is new, or has something to read: collect its next request."""
@@ -76,9 +93,11 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Whose time is over; gunicorn looks each second at least."""
         for conn in _expired(self.pending_conns):
             self._wait_no_more(conn, self.pending_conns)
-            if conn.arrival.came:  # else it has asked for nothing
-                late = SLOW_BODY if conn.arrival.head_bytes else SLOW_HEADERS
-                self.handle_error(None, conn.sock, conn.client, Refused(late))
+            if not conn.arrival.came:  # it has asked for nothing
+                self._drop(conn)
+                continue
+            late = SLOW_BODY if conn.arrival.head_bytes else SLOW_HEADERS
+            self.handle_error(None, conn.sock, conn.client, Refused(late))
             self._linger(conn)
         for conn in _expired(self.lingering_conns):
             self._wait_no_more(conn, self.lingering_conns)

@@ -162,6 +162,14 @@ def test_clients_that_say_nothing_or_do_not_hang_up_hold_no_thread(web: Live) ->
         assert seconds_for(lambda: exchange(web.url, PROBE)) < 1
 
 
+def test_connections_that_say_nothing_make_room_for_those_that_ask(web: Live) -> None:
+    with ExitStack() as lines:
+        for _ in range(1_500):  # a process has 900 at most
+            lines.enter_context(connect(web.url))
+
+        assert seconds_for(lambda: exchange(web.url, PROBE)) < 1
+
+
 def test_long_bodies_leave_half_of_the_threads_free(web: Live) -> None:
     with ExitStack() as stack:
         lines = [stack.enter_context(connect(web.url)) for _ in range(3)]
