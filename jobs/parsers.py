@@ -12,6 +12,7 @@ from django.http import UnreadablePostError
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 
 from jobs.patience import give_back_connection
 from jobs.problems import Problem
@@ -37,8 +38,7 @@ class StrictJSONParser(BaseParser):
             raise UnsupportedMediaType(media_type)
         give_back_connection()  # a body may come slowly
         if parser_context:
-            # Before a byte is read: the client is told, and need not send it all.
-            _check_size(int(parser_context["request"].META.get("CONTENT_LENGTH") or 0))
+            _check_headers(parser_context["request"])
         body = _read(stream)
         try:
             # Of bytes, json would guess UTF-16 and UTF-32, which a proxy in between does not read.
@@ -51,6 +51,13 @@ class StrictJSONParser(BaseParser):
         except ValueError as error:  # Unicode errors are, too
             raise ParseError("The body is not valid JSON.") from error
         return found
+
+
+def _check_headers(request: Request) -> None:
+    """Before a byte is read: the client is told, and need not send it all."""
+    if (coding := request.headers.get("Content-Encoding", "identity")) != "identity":
+        raise UnsupportedMediaType(coding, "Send the body as it is, without Content-Encoding.")
+    _check_size(int(request.META.get("CONTENT_LENGTH") or 0))
 
 
 def _read(stream: IO[Any]) -> bytes:

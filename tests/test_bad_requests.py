@@ -160,7 +160,9 @@ ROWS = [
     Row("B11 ids null", initiate(b'{"file_ids": [null]}'), *INVALID),
     Row("B11 ids nested", initiate(b'{"file_ids": [[70000]]}'), *INVALID),
     Row("B11 ids beyond 64 bits", initiate(b'{"file_ids": [1%s]}' % (b"0" * 30)), *INVALID),
+    Row("B14 the same id twice", initiate(b'{"file_ids": [70000, 70000]}'), 202, made=1),
     Row("B15 100,001 ids", initiate(b'{"file_ids": [%s70000]}' % (b"70000," * 100_000)), *INVALID),
+    Row("B16 an id of no file", initiate(b'{"file_ids": [9999999]}'), 202, made=1),
     Row("B18 unknown field", initiate(b'{"file_ids": [70000], "x": 1}'), *INVALID),
     Row("B19 a name twice", initiate(b'{"file_ids": [70000], "file_ids": [70001]}'), *NO_PARSE),
     *(
@@ -179,6 +181,7 @@ ROWS = [
         Row(f"B26 {kind or 'no type'}", initiate(GOOD, kind), 415, "unsupported_media_type")
         for kind in ("application/xml", "text/plain", "", "*/*", "application/*", "json")
     ),
+    Row("B26 gzip", initiate(GOOD, Content_Encoding="gzip"), 415, "unsupported_media_type"),
     Row(
         "B27 a form",
         initiate(b"file_ids=70000", "application/x-www-form-urlencoded"),
