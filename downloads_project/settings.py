@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "jobs.middleware.WrongMethodMiddleware",
+    # Before hosts and https are looked at; the others' ids would only fill the log.
     "jobs.middleware.ProbeMiddleware",
     "jobs.middleware.RequestIdMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -93,10 +94,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "jobs.middleware.GatewayMiddleware",
+    "jobs.middleware.GatewayMiddleware",  # takes the place of the session's user
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "jobs.middleware.AnswerMiddleware",
+    "jobs.middleware.AnswerMiddleware",  # last: it is the first to hear of what a view raised
 ]
 TEMPLATES = [
     {
@@ -291,6 +292,7 @@ REST_FRAMEWORK = {
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    "AUTH_HEADER_TYPES": ("Bearer", "bearer"),
     "CHECK_REVOKE_TOKEN": True,  # a new password ends all tokens
 }
 SPECTACULAR_SETTINGS = {

@@ -10,15 +10,16 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from django.http import HttpRequest, HttpResponse
+from rest_framework.authentication import BaseAuthentication, CSRFCheck, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from jobs.addresses import address, is_in, networks
 from jobs.problems import Problem
-from jobs.throttle import SIGN_IN, limit
+from jobs.throttle import SIGN_IN, limit, limit_account
 
 CHALLENGE = 'Bearer realm="api"'
 
@@ -29,7 +30,8 @@ class SignInForm(AuthenticationForm):
     request: HttpRequest
 
     def clean(self) -> dict[str, Any]:
-        limit(self.request, SIGN_IN, account=self.cleaned_data.get("username", ""))
+        limit(self.request, SIGN_IN)
+        limit_account(self.request, self.cleaned_data.get("username", ""))
         return super().clean()
 
 
@@ -59,10 +61,19 @@ class Gateway(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
         user = getattr(request._request, "gateway_user", None)
+        if user and request.method not in SAFE_METHODS:
+            _refuse_other_sites(request)
         return (user, None) if user else None
 
     def authenticate_header(self, _request: Request) -> str:
         return CHALLENGE  # it comes first, so this is what every 401 says
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """A gateway may know a browser by its cookie, which other sites' forms carry too."""
+    check: Any = CSRFCheck(lambda _: HttpResponse())
+    if "Origin" in request.headers and not check._origin_verified(request._request):
+        raise Problem(HTTPStatus.FORBIDDEN, "csrf", "This request comes from another site.")
 
 
 def gateway_user(request: HttpRequest) -> User | None:

@@ -25,14 +25,23 @@ SIGN_IN = "sign-in"
 CLOSED = "Signing in is not possible right now. Try again soon."
 
 
-def limit(request: HttpRequest | Request, scope: str, *, account: str = "") -> None:
-    """Count this request. Raises the Problem 429 when it is one too many.
+def limit(request: HttpRequest | Request, scope: str) -> None:
+    """Count this request for its owner and its address. Raises the Problem 429 beyond a rate.
 
     Somebody unknown is counted as their address. When Redis does not tell, everything goes on but
     signing in, which stays closed: whoever guesses passwords may have stopped it.
     """
     request = getattr(request, "_request", request)  # what middleware sees
-    callers = _callers(request) | ({"account": account.casefold()} if account else {})
+    _count(request, scope, _callers(request))
+
+
+def limit_account(request: HttpRequest | Request, account: str) -> None:
+    """Count that somebody tries to sign in to this account, from whichever address."""
+    request = getattr(request, "_request", request)
+    _count(request, SIGN_IN, {"account": account.casefold()})
+
+
+def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
     try:
         counts = rates.count(scope, callers, must_know=scope == SIGN_IN)
     except RatesUnknown as error:
@@ -40,7 +49,7 @@ def limit(request: HttpRequest | Request, scope: str, *, account: str = "") -> N
             return
         headers = {"Retry-After": "5"}
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "sign_in_closed", CLOSED, headers) from error
-    request.rate_counts = counts  # type: ignore[union-attr] # for `tell`
+    request.rate_counts = [*getattr(request, "rate_counts", []), *counts]  # for `tell`
     if exceeded := [count for count in counts if count.is_exceeded]:
         raise _too_many(exceeded)
 
@@ -71,8 +80,7 @@ class Throttle(BaseThrottle):
     """Counts a request to the API in the scope that its view names; a poll where it names none."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        if scope := getattr(view, "rate", "poll"):
-            limit(request, scope)
+        limit(request, getattr(view, "rate", "poll"))
         return True
 
 

@@ -89,3 +89,18 @@ def test_requests_without_the_header_go_on_as_ever(gateway: None, alice: User) -
 
     assert client.get(JOBS).status_code == 200
     assert APIClient().get(JOBS).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("https://evil.example", 403), ("null", 403), ("http://testserver", 202), (None, 202)],
+)
+def test_a_form_of_another_site_cannot_use_the_gateways_cookie(
+    gateway: None, alice: User, origin: str | None, status: int
+) -> None:
+    headers = {"X-User-Id": "alice"} | ({"Origin": origin} if origin else {})
+
+    answer = APIClient().post(INITIATE, {"file_ids": [70000]}, headers=headers)
+
+    assert answer.status_code == status
+    assert DownloadJob.objects.count() == (status == 202)

@@ -35,6 +35,7 @@ def nothing_counted(settings: Any) -> Iterator[redis.Redis]:
     counter = redis.Redis.from_url(settings.CACHE_URL)
     counter.flushdb()
     rates._rest.until = 0
+    settings.RATES = {scope: [] for scope in settings.RATES}
     yield counter
     counter.flushdb()
 
@@ -46,7 +47,7 @@ def initiate(client: APIClient, **headers: str) -> Any:
 def test_the_101st_initiate_in_a_minute_is_429(
     client_of_alice: APIClient, broker: Any, settings: Any
 ) -> None:
-    settings.RATES = {"initiate": ["owner:100/60"]}
+    settings.RATES |= {"initiate": ["owner:100/60"]}
 
     answers = [initiate(client_of_alice) for _ in range(101)]
 
@@ -57,7 +58,7 @@ def test_the_101st_initiate_in_a_minute_is_429(
 
 
 def test_every_answer_says_how_its_caller_stands(client_of_alice: APIClient, settings: Any) -> None:
-    settings.RATES = {"poll": ["owner:2/60", "address:100/3600"]}
+    settings.RATES |= {"poll": ["owner:2/60", "address:100/3600"]}
 
     answer = client_of_alice.get(JOBS)
 
@@ -66,7 +67,7 @@ def test_every_answer_says_how_its_caller_stands(client_of_alice: APIClient, set
 
 
 def test_a_forged_forwarded_address_changes_nothing(settings: Any, db: None) -> None:
-    settings.RATES = {"poll": ["address:2/60"]}
+    settings.RATES |= {"poll": ["address:2/60"]}
 
     statuses = [
         APIClient()
@@ -79,7 +80,7 @@ def test_a_forged_forwarded_address_changes_nothing(settings: Any, db: None) -> 
 
 
 def test_behind_a_trusted_proxy_each_client_has_its_own_rate(settings: Any, db: None) -> None:
-    settings.RATES = {"poll": ["address:1/60"]}
+    settings.RATES |= {"poll": ["address:1/60"]}
     settings.TRUSTED_PROXIES = ["127.0.0.1"]
 
     def check(forwarded: str) -> int:
@@ -94,7 +95,7 @@ def test_behind_a_trusted_proxy_each_client_has_its_own_rate(settings: Any, db: 
 def test_owners_are_counted_apart_and_scopes_too(
     client_of_alice: APIClient, bob: User, broker: Any, settings: Any
 ) -> None:
-    settings.RATES = {"initiate": ["owner:1/60"], "poll": ["owner:9/60"]}
+    settings.RATES |= {"initiate": ["owner:1/60"], "poll": ["owner:9/60"]}
     client_of_bob = APIClient()
     client_of_bob.force_authenticate(bob)
 
@@ -105,7 +106,7 @@ def test_owners_are_counted_apart_and_scopes_too(
 
 
 def test_many_at_once_are_counted_exactly(settings: Any) -> None:
-    settings.RATES = {"initiate": ["owner:20/60"]}
+    settings.RATES |= {"initiate": ["owner:20/60"]}
     with ThreadPoolExecutor(16) as threads:
         found = threads.map(lambda _: rates.count("initiate", {"owner": "alice"}), range(50))
 
@@ -115,7 +116,7 @@ def test_many_at_once_are_counted_exactly(settings: Any) -> None:
 def test_refused_requests_do_not_make_the_window_longer(
     settings: Any, nothing_counted: redis.Redis
 ) -> None:
-    settings.RATES = {"initiate": ["owner:1/60"]}
+    settings.RATES |= {"initiate": ["owner:1/60"]}
     rates.count("initiate", {"owner": "alice"})
     (key,) = nothing_counted.keys("rate:*")
     nothing_counted.expire(key, 30)  # half a minute later
@@ -128,14 +129,25 @@ def test_refused_requests_do_not_make_the_window_longer(
     assert not rates.count("initiate", {"owner": "alice"})[0].is_exceeded
 
 
+def test_who_asks_too_often_uses_up_nothing_of_others_at_the_address(settings: Any) -> None:
+    settings.RATES |= {"initiate": ["owner:1/60", "address:3/60"]}
+    for _ in range(9):
+        refused = rates.count("initiate", {"owner": "alice", "address": "203.0.113.1"})
+
+    counts = rates.count("initiate", {"owner": "bob", "address": "203.0.113.1"})
+
+    assert [count.rate.who for count in refused] == ["owner"]
+    assert [count.requests for count in counts] == [1, 2]
+
+
 def test_no_rate_is_no_limit_and_no_header(client_of_alice: APIClient, settings: Any) -> None:
-    settings.RATES = {"poll": []}
+    settings.RATES |= {"poll": []}
 
     assert "RateLimit" not in client_of_alice.get(JOBS)
 
 
 def test_pages_are_counted_too(client: Client, alice: User, settings: Any) -> None:
-    settings.RATES = {"page": ["owner:1/60"]}
+    settings.RATES |= {"page": ["owner:1/60"]}
     client.force_login(alice)
     job = JobFactory(owner=alice)
 
@@ -151,7 +163,7 @@ def test_pages_are_counted_too(client: Client, alice: User, settings: Any) -> No
 
 
 def test_an_account_can_be_tried_ten_times_from_wherever(alice: User, settings: Any) -> None:
-    settings.RATES = {"sign-in": ["account:10/60"]}
+    settings.RATES |= {"sign-in": ["account:10/60"]}
     settings.TRUSTED_PROXIES = ["127.0.0.1"]
 
     statuses = [
@@ -165,7 +177,7 @@ def test_an_account_can_be_tried_ten_times_from_wherever(alice: User, settings: 
 
 
 def test_an_address_can_try_ten_times_whatever_the_account(db: None, settings: Any) -> None:
-    settings.RATES = {"sign-in": ["account:10/60", "address:10/60"]}
+    settings.RATES |= {"sign-in": ["account:10/60", "address:10/60"]}
 
     statuses = [
         APIClient().post(TOKEN, {"username": f"user-{n}", "password": "x"}).status_code
@@ -179,7 +191,7 @@ def test_an_address_can_try_ten_times_whatever_the_account(db: None, settings: A
 def test_the_pages_to_sign_in_are_counted_too(
     client: Client, alice: User, settings: Any, page: str
 ) -> None:
-    settings.RATES = {"sign-in": ["account:1/60"]}
+    settings.RATES |= {"sign-in": ["account:1/60"]}
 
     first = client.post(page, WRONG)
     second = client.post(page, WRONG, headers={"Accept": "text/html"})
@@ -191,7 +203,7 @@ def test_the_pages_to_sign_in_are_counted_too(
 def test_the_right_password_does_not_help_whoever_tried_too_often(
     alice: User, settings: Any
 ) -> None:
-    settings.RATES = {"sign-in": ["account:1/60"]}
+    settings.RATES |= {"sign-in": ["account:1/60"]}
     APIClient().post(TOKEN, WRONG)
 
     answer = APIClient().post(TOKEN, WRONG | {"password": "correct horse"})
@@ -203,7 +215,8 @@ def test_the_right_password_does_not_help_whoever_tried_too_often(
 
 
 @pytest.fixture
-def frozen_redis(stack: Stack) -> Iterator[None]:
+def frozen_redis(stack: Stack, settings: Any) -> Iterator[None]:
+    settings.RATES = {scope: ["owner:9/60"] for scope in settings.RATES}
     server = next(process for process in stack.processes if process.name == "Redis")
     os.killpg(server.popen.pid, signal.SIGSTOP)
     yield

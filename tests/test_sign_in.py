@@ -60,6 +60,12 @@ def test_the_token_of_somebody_who_was_deactivated_is_401(alice: User) -> None:
     assert APIClient().get(STATUS, headers=bearer).status_code == 401
 
 
+def test_the_scheme_of_a_token_may_be_written_small(alice: User) -> None:
+    headers = {"Authorization": f"bearer {token(alice)}"}
+
+    assert APIClient().get(STATUS, headers=headers).status_code == 200
+
+
 def test_a_session_needs_the_csrf_token(alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)

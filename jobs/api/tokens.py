@@ -23,7 +23,7 @@ from jobs.api import contract
 from jobs.authentication import Token
 from jobs.http import PRIVATE
 from jobs.serializers import StrictSerializer, Text
-from jobs.throttle import SIGN_IN, limit
+from jobs.throttle import SIGN_IN, limit_account
 
 MAX_PASSWORD_CHARS = 1_000
 MAX_TOKEN_CHARS = 4_000
@@ -35,7 +35,7 @@ class SignIn(StrictSerializer):
 
     def validate(self, asked: dict[str, str]) -> dict[str, str]:
         request = self.context["request"]
-        limit(request, SIGN_IN, account=asked["username"])
+        limit_account(request, asked["username"])
         user = authenticate(request, **asked)
         if not isinstance(user, User):
             raise AuthenticationFailed("No such account, or another password.", "no_active_account")
@@ -79,7 +79,7 @@ class Obtain(_TokenView):
     """Sign in: an access token for 15 minutes, and a refresh token for a day."""
 
     serializer_class = SignIn
-    rate = None  # counted where the account is known
+    rate = SIGN_IN
 
     @contract.token(SignIn)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
