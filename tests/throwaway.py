@@ -7,7 +7,7 @@ import os
 from downloads_project.stack import Stack
 
 # Servers that somebody needs; the tests' are their own.
-OTHERS = ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")
+OTHERS = ("DATABASE_URL", "REDIS_URL", "CACHE_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")
 
 
 def start(stack: Stack) -> None:
