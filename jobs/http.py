@@ -49,7 +49,6 @@ from jobs.states import Status
 log = structlog.get_logger(__name__)
 
 KEY = re.compile(r"[!-~]{1,255}")
-PRIVATE = "private, no-store"
 TITLES = {
     400: "Not understood",
     403: "Not allowed",
@@ -102,7 +101,7 @@ def status_url(job: DownloadJob) -> str:
 
 def accepted(job: DownloadJob, body: Any, *, is_new: bool = True) -> Response:
     """202: where to poll, and when to begin."""
-    headers = {"Location": status_url(job), "Retry-After": "3", "Cache-Control": PRIVATE}
+    headers = {"Location": status_url(job), "Retry-After": "3"}
     if not is_new:
         headers["Idempotency-Replayed"] = "true"
     return Response(body, status=HTTPStatus.ACCEPTED, headers=headers)
@@ -120,7 +119,7 @@ def etag(job: DownloadJob) -> str:
 
 def told(job: DownloadJob, request: Request, body: Callable[[], Any]) -> Response:
     """The answer to a poll: 304 when the caller has seen this version, else `body()`."""
-    headers = {"ETag": etag(job), "Cache-Control": PRIVATE, "Vary": "Accept, Authorization, Cookie"}
+    headers = {"ETag": etag(job)}
     if not job.is_finished:
         headers["Retry-After"] = str(poll_after_seconds(job))
     seen = parse_etags(request.headers.get("If-None-Match", ""))
@@ -152,8 +151,7 @@ def redirect_to_result(job: DownloadJob, method: str) -> HttpResponseRedirect:
         file.key, name=file.name, content_type=file.content_type, method=signed_for
     )
     # The store's log has no business with the page that somebody came from.
-    headers = {"Cache-Control": PRIVATE, "Referrer-Policy": "no-referrer"}
-    return HttpResponseRedirect(url, headers=headers)
+    return HttpResponseRedirect(url, headers={"Referrer-Policy": "no-referrer"})
 
 
 def problem_for(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -250,7 +248,7 @@ def for_reader(request: HttpRequest, status: int, code: str, detail: str) -> Htt
         "request_id": request_id(request),
     }
     body = render_to_string("error.html", context)
-    return HttpResponse(body, status=status, headers={"Cache-Control": PRIVATE})
+    return HttpResponse(body, status=status)
 
 
 @csrf_exempt  # a program has no form token, and there is nothing to protect

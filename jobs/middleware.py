@@ -19,10 +19,10 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from jobs import health, http, throttle
 from jobs.authentication import CHALLENGE, gateway_user
-from jobs.http import PRIVATE
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+PRIVATE = "private, no-store"
 # Unless the answer says otherwise, as static files do of their caching.
 HEADERS = {
     "Cache-Control": PRIVATE,

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs import http
+from jobs.middleware import PRIVATE
 from jobs.models import DownloadJob, StoredFile
 from jobs.problems import PROBLEM
 from jobs.states import FINAL, Actor, Event, Status
@@ -643,7 +644,7 @@ def test_pages_are_kept_by_no_cache(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice)
 
     for path in ("/", "/downloads", of(job), of(job, "job-state"), "/nowhere"):
-        assert visitor.get(path)["Cache-Control"] == http.PRIVATE, path
+        assert visitor.get(path)["Cache-Control"] == PRIVATE, path
 
 
 @pytest.mark.parametrize(

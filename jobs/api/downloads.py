@@ -25,7 +25,6 @@ from jobs import storage
 from jobs.api import contract, examples
 from jobs.errors import StaleJob
 from jobs.http import (
-    PRIVATE,
     accepted,
     caller,
     idempotency_key,
@@ -199,9 +198,7 @@ class Jobs(ListAPIView[DownloadJob]):
 
     @contract.jobs
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response = super().get(request, *args, **kwargs)
-        response["Cache-Control"] = PRIVATE
-        return response
+        return super().get(request, *args, **kwargs)
 
 
 class JobStatus(APIView):
@@ -229,7 +226,7 @@ class Result(APIView):
     def get(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
         result_of(job)
-        return Response(JobResult(job).data, headers={"Cache-Control": PRIVATE})
+        return Response(JobResult(job).data)
 
 
 class Download(APIView):
@@ -252,7 +249,7 @@ class Download(APIView):
             job.refresh_from_db()
             if job.status != Status.CANCELLED:  # twice is well, at once too
                 raise
-        return Response(JobSerializer(job).data, headers={"Cache-Control": PRIVATE})
+        return Response(JobSerializer(job).data)
 
 
 class Retry(APIView):

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from jobs import statistics
 from jobs.api import contract
-from jobs.http import PRIVATE, accepted
+from jobs.http import accepted
 from jobs.models import DownloadJob
 from jobs.serializers import JobSerializer, QueueStatistics, WorkerStatistics
 from jobs.states import Actor
@@ -43,8 +43,7 @@ class WorkerStats(APIView):
 
 
 def _now(told: type[serializers.Serializer[Any]], found: dict[str, Any]) -> Response:
-    body = told(found | {"timestamp": timezone.now()}).data
-    return Response(body, headers={"Cache-Control": PRIVATE})
+    return Response(told(found | {"timestamp": timezone.now()}).data)
 
 
 class AdminRetry(APIView):

@@ -21,7 +21,6 @@ from rest_framework_simplejwt.views import TokenViewBase
 
 from jobs.api import contract
 from jobs.authentication import Token
-from jobs.http import PRIVATE
 from jobs.serializers import StrictSerializer, Text
 from jobs.throttle import SIGN_IN, limit_account
 
@@ -68,14 +67,7 @@ def _pair(user: Any) -> dict[str, str]:
     return {"access": str(refresh.access_token), "refresh": str(refresh)}
 
 
-class _TokenView(TokenViewBase):
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response = super().post(request, *args, **kwargs)
-        response["Cache-Control"] = PRIVATE
-        return response
-
-
-class Obtain(_TokenView):
+class Obtain(TokenViewBase):
     """Sign in: an access token for 15 minutes, and a refresh token for a day."""
 
     serializer_class = SignIn
@@ -86,7 +78,7 @@ class Obtain(_TokenView):
         return super().post(request, *args, **kwargs)
 
 
-class Refresh(_TokenView):
+class Refresh(TokenViewBase):
     """Renew both tokens. The refresh token that was sent works no longer."""
 
     serializer_class = Renewal
@@ -96,7 +88,7 @@ class Refresh(_TokenView):
         return super().post(request, *args, **kwargs)
 
 
-class Revoke(_TokenView):
+class Revoke(TokenViewBase):
     """Sign out: the refresh token works no longer, the access token until its 15 minutes end."""
 
     serializer_class = Revocation

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRefresh
 
-from jobs.http import PRIVATE, caller
+from jobs.http import caller
 from jobs.models import DownloadJob
 from jobs.throttle import limit
 
@@ -63,9 +63,7 @@ def page(
         count = mine[: MAX_COUNTED + 1].count()
         return f"{MAX_COUNTED}+" if count > MAX_COUNTED else str(count or "")
 
-    response = render(request, template, {"active": active} | context, status=status)
-    response["Cache-Control"] = PRIVATE
-    return response
+    return render(request, template, {"active": active} | context, status=status)
 
 
 def number(text: str | None) -> int | None:
