@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "jobs.middleware.WrongMethodMiddleware",
-    # Before hosts and https are looked at; the others' ids would only fill the log.
+    # Probes ask by any name, without https, and get no id.
     "jobs.middleware.ProbeMiddleware",
     "jobs.middleware.RequestIdMiddleware",
     "corsheaders.middleware.CorsMiddleware",

@@ -147,9 +147,9 @@ def _client(url: str, seconds: float) -> redis.Redis:
 
 @dataclass
 class _Rest:
-    until: float = (
-        0.0  # on the clock of time.monotonic; of two threads that set it, either is right
-    )
+    """By time.monotonic. Of two threads that set it at once, either is right."""
+
+    until: float = 0.0
 
 
 _rest = _Rest()

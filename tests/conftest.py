@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rest_framework.test import APIClient
 
     from jobs.models import DownloadJob, StoredFile
+    from tests.live import Live
 
 running: list[Stack] = []
 
@@ -85,6 +86,19 @@ def bucket(made_bucket: None) -> Any:
     from jobs import storage
 
     return storage.bucket()
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A real web process, for what never reaches Django; on no test's database."""
+    from tests.live import Live
+
+    live = Live(tmp_path_factory.mktemp("web"), {})
+    try:
+        live.start("web")
+        yield live
+    finally:
+        live.stop()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The table of bad requests, and what each is answered. `pytest -v` prints it as a report.
 
-What no HTTP client can send through Django's test client is in test_slow_clients.py and
-test_hostile_input.py.
+What Django's test client cannot send is in test_refused_requests.py, test_chunked_bodies.py and
+test_slow_clients.py.
 """
 
 from __future__ import annotations

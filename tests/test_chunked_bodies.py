@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -22,16 +21,6 @@ BROKEN = {
     "a bad extension": b"2;=secret\r\n{}\r\n0\r\n\r\n",
     "a bad trailer": b"2\r\n{}\r\n0\r\nsecret\r\n\r\n",
 }
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    live = Live(tmp_path_factory.mktemp("web"), {})
-    try:
-        live.start("web")
-        yield live
-    finally:
-        live.stop()
 
 
 def test_it_is_read(web: Live) -> None:

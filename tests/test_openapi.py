@@ -123,6 +123,13 @@ def test_each_operation_tells_every_status_that_it_can_answer(operations: dict[s
     assert told == STATUSES
 
 
+def test_no_code_is_told_twice_of_one_answer(operations: dict[str, Json]) -> None:
+    for name, operation in operations.items():
+        for status, answer in operation["responses"].items():
+            lines = answer["description"].splitlines()
+            assert len(lines) == len(set(lines)), (name, status)
+
+
 def test_errors_are_problems(operations: dict[str, Json]) -> None:
     for name in set(operations) - {"health", "health_ready"}:
         for status, answer in operations[name]["responses"].items():

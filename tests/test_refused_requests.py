@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -46,16 +45,6 @@ REFUSED = {
     "a long header": (GET + b"A: " + b"a" * 8200 + b"\r\n\r\n", 431, "headers_too_large"),
     "many headers": (GET + b"A: b\r\n" * 101 + b"\r\n", 431, "headers_too_large"),
 }
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    live = Live(tmp_path_factory.mktemp("web"), {})
-    try:
-        live.start("web")
-        yield live
-    finally:
-        live.stop()
 
 
 @pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED)

@@ -189,7 +189,7 @@ def token(credentials: type[serializers.Serializer[Any]]) -> Decorator:
         "token",
         {200: PAIR},
         body=json(credentials, examples.CREDENTIALS),
-        refusals=["no_active_account", "throttled", "sign_in_closed"],
+        refusals=["no_active_account", "sign_in_closed"],
     )
 
 

@@ -101,28 +101,19 @@ NOT_THERE = OpenApiExample(
 )
 CREDENTIALS = OpenApiExample("Somebody", {"username": "demo", "password": "correct horse"})
 TOKENS = OpenApiExample("Both tokens", {"refresh": "eyJhbGciOi…", "access": "eyJhbGciOi…"})
+_BY_STATUS = {
+    "queued": 12,
+    "processing": 4,
+    "completed": 1_830,
+    "failed": 7,
+    "cancelled": 3,
+    "expired": 210,
+}
 QUEUE = OpenApiExample(
     "A busy hour",
     {
-        "queue_stats": {
-            "queued": 12,
-            "processing": 4,
-            "completed": 1_830,
-            "failed": 7,
-            "cancelled": 3,
-            "expired": 210,
-            "total": 2_066,
-        },
-        "kinds": {
-            "bundle": {
-                "queued": 12,
-                "processing": 4,
-                "completed": 1_830,
-                "failed": 7,
-                "cancelled": 3,
-                "expired": 210,
-            }
-        },
+        "queue_stats": _BY_STATUS | {"total": sum(_BY_STATUS.values())},
+        "kinds": {"bundle": _BY_STATUS},
         "waitingForRetry": 1,
         "stalled": 0,
         "oldestQueuedSeconds": 3.2,

@@ -140,7 +140,7 @@ class Schema(AutoSchema):
         if "202" in bodies:
             bodies["202"]["links"] = {name: _link(target) for name, target in LINKS.items()}
         by_status: dict[int, list[str]] = {}
-        for code in self._codes():
+        for code in dict.fromkeys(self._codes()):
             by_status.setdefault(CODES[code].status, []).append(code)
         for status in sorted(by_status):
             bodies[str(status)] = self._problem(str(int(status)), by_status[status])
