@@ -218,3 +218,32 @@ def test_a_deployment_that_is_set_up_as_the_readme_says_is_fine(
 
     assert told in done.stdout + done.stderr
     assert done.returncode == (0 if told == "no issues" else 1)
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        (PRODUCTION, (["owner:100/60", "address:1000/60"], "account:10/60", 100, 100 * 2**30)),
+        ({"ENV_FILES": ""}, (["owner:1000/60"], "account:1000/60", 10_000, 0)),
+    ],
+    ids=["production", "development"],
+)
+def test_limits_are_strict_in_production_and_loose_in_development(
+    env: dict[str, str], expected: tuple[Any, ...]
+) -> None:
+    code = (
+        "from downloads_project import settings as s;"
+        "print((s.RATES['initiate'], s.RATES['sign-in'][0], s.MAX_ACTIVE_JOBS,"
+        " s.OWNER_STORAGE_BYTES))"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]} | env,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert told.strip() == repr(expected)
