@@ -84,10 +84,10 @@ def test_a_form_of_somebody_signed_out_changes_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["job-row", "job-state"])
 @pytest.mark.django_db
-def test_a_poll_of_somebody_signed_out_reloads_the_page(name: str) -> None:
+def test_a_poll_of_somebody_signed_out_is_refused_and_the_page_says_so(name: str) -> None:
     response = Client().get(of(JobFactory(), name), headers={"HX-Request": "true"})
 
-    assert response["HX-Refresh"] == "true"
+    assert response.status_code == 401
     assert not response.content  # above all no sign-in form in the place of a row
 
 
@@ -483,9 +483,9 @@ def test_only_what_runs_is_polled_and_reloaded(
 
     for html, name in [(page, "job-state"), (listed, "job-row")]:
         assert html.count(f'hx-get="{of(job, name)}?was=') == polled
-        assert html.count('hx-trigger="every 1s"') == polled
+        assert html.count('hx-trigger="load delay:1s, every 3s, look"') == polled
         assert html.count('<noscript><meta http-equiv="refresh"') == polled
-        assert ("hx-get" in text(visitor.get(of(job, name)))) == bool(polled)
+        assert ('hx-trigger="every 3s, look"' in text(visitor.get(of(job, name)))) == bool(polled)
 
 
 @pytest.mark.parametrize(
@@ -518,7 +518,7 @@ def test_a_job_that_waits_says_for_how_long_and_for_which_attempt(
 
     html = text(visitor.get(of(running_job))).replace("\u00a0", " ")
 
-    assert re.search("Trying again in (30|29) s", html)
+    assert re.search('Trying again in <span data-countdown="(30|29)">(30|29) s</span>', html)
     assert "Attempt 2 of 4 is next." in html
     assert "The file store did not answer." in html
 
@@ -548,8 +548,29 @@ def test_progress_is_told_in_bytes_and_percent(visitor: Client, running_job: Dow
 
 def test_a_poll_says_aloud_only_what_changed(visitor: Client, running_job: DownloadJob) -> None:
     for name in ("job-state", "job-row"):
-        assert 'id="said"' not in text(visitor.get(of(running_job, name), {"was": "working"}))
-        assert 'id="said"' in text(visitor.get(of(running_job, name), {"was": "queued"}))
+        assert 'id="said"' not in text(visitor.get(of(running_job, name), {"was": "working-1"}))
+        assert 'id="said"' in text(visitor.get(of(running_job, name), {"was": "queued-1"}))
+
+
+@pytest.mark.parametrize("name", ["job-state", "job-row"])
+def test_a_poll_that_would_show_the_same_is_spared(
+    visitor: Client, running_job: DownloadJob, name: str
+) -> None:
+    found = re.search(r'hx-get="([^"]+)"', text(visitor.get(of(running_job, name))))
+    assert found
+
+    assert visitor.get(found[1]).status_code == 204
+    running_job.beat(done=1, message="Adding 2 of 2: b.txt")
+    assert "Adding 2 of 2" in text(visitor.get(found[1]))
+
+
+def test_a_countdown_alone_is_nothing_new(visitor: Client, running_job: DownloadJob) -> None:
+    running_job.retry("storage_unavailable", "The file store did not answer.", after_seconds=30)
+    found = re.search(r'hx-get="([^"]+)"', text(visitor.get(of(running_job, "job-state"))))
+    assert found
+    DownloadJob.objects.update(available_at=timezone.now() + timedelta(seconds=20))
+
+    assert visitor.get(found[1]).status_code == 204
 
 
 def test_history_is_told_in_plain_words_without_tracebacks(

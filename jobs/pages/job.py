@@ -16,9 +16,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from jobs import wording
 from jobs.errors import SourceMissing, StaleJob
-from jobs.http import own_job, poll_after_seconds
+from jobs.http import own_job
 from jobs.kinds import KINDS
 from jobs.models import DownloadJob, StoredFile
+from jobs.pages.live import Live, answer, watched
 from jobs.pages.shared import SeeOther, page, signed_in
 from jobs.states import Actor
 from jobs.submission import resubmit
@@ -31,18 +32,19 @@ MAX_CHOSEN_AGAIN = 300  # as many numbers as an address can be sure to carry
 @require_safe
 @signed_in
 def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    job = own_job(request, job_id)
-    context = _standing(job, timezone.now()) | {"here": "mine", "contents": _contents(job)}
-    return page(request, "jobs/job.html", context)
+    now = timezone.now()
+    live = watched(own_job(request, job_id), now)
+    still = {"here": "mine", "live": live, "contents": _contents(live.job)}
+    return page(request, "jobs/job.html", still | _card(live, now))
 
 
 @require_safe
 @signed_in
 def state(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The card to put in the place of the old one; history and details come along."""
-    context = _standing(own_job(request, job_id), timezone.now())
-    changed = request.GET.get("was") != context["told"].look
-    return page(request, "jobs/_state_polled.html", context | {"changed": changed})
+    now = timezone.now()
+    live = watched(own_job(request, job_id), now)
+    return answer(request, live, "jobs/_state_polled.html", lambda: _card(live, now))
 
 
 @require_POST
@@ -67,17 +69,15 @@ def _do(request: HttpRequest, job_id: UUID, verb: Callable[[DownloadJob], None])
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 
-def _standing(job: DownloadJob, now: datetime) -> dict[str, Any]:
+def _card(live: Live, now: datetime) -> dict[str, Any]:
     """What changes while one looks on."""
+    job = live.job
     latest = job.events.defer("detail").order_by("-id")[:TOLD]
     return {
-        "job": job,
-        "told": wording.told(job, now),
         "asked_for": wording.asked_for(job),
         "asked_at": wording.moment(job.created_at, now),
         "details": wording.details(job, now),
         "history": wording.history(job, reversed(latest), now),
-        "poll_seconds": 0 if job.is_finished else poll_after_seconds(job),
         "choose_again": _choose_again(job),
         "size": wording.size_of(job.artifact.size_bytes) if job.artifact else "",
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +12,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import wording
-from jobs.http import caller, own_job, poll_after_seconds
+from jobs.http import caller, own_job
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.pages.choose import ask
+from jobs.pages.live import Live, answer, watched
 from jobs.pages.shared import Place, newest, page, signed_in
 from jobs.states import ACTIVE, FINAL, Status
 
@@ -52,9 +51,8 @@ def downloads(request: HttpRequest) -> HttpResponse:
 @signed_in
 def row(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """One row, to put in the place of the old one."""
-    fresh = _row(own_job(request, job_id), timezone.now())
-    changed = request.GET.get("was") != fresh.told.look
-    return page(request, "jobs/_row_polled.html", {"row": fresh, "changed": changed})
+    live = watched(own_job(request, job_id), timezone.now())
+    return answer(request, live, "jobs/_row_polled.html", dict)
 
 
 def _list(request: HttpRequest) -> HttpResponse:
@@ -72,7 +70,7 @@ def _list(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "found": found,
         "groups": groups,
-        "has_live": any(row.poll_seconds for _, rows in groups for row in rows),
+        "has_live": any(live.poll_seconds for _, rows in groups for live in rows),
         "has_more_pinned": len(pinned) > PINNED,
         "is_filtered": any(asked.values()),
         "states": [("", "All"), *((value, word) for value, (word, _) in STATES.items())],
@@ -103,31 +101,12 @@ def _place(mine: JobQuerySet, job_id: UUID | str) -> Place | None:
     return dict(found) if found else None
 
 
-@dataclass(frozen=True)
-class Row:
-    """A job as a line of the list. `poll_seconds` is 0 once nothing will change by itself."""
-
-    job: DownloadJob
-    told: wording.Told
-    ago: str
-    poll_seconds: int
-
-    @property
-    def said(self) -> str:
-        return f"{self.job.name}: {self.told.word}"
-
-
-def _row(job: DownloadJob, now: datetime) -> Row:
-    poll_seconds = 0 if job.is_finished else poll_after_seconds(job)
-    return Row(job, wording.told(job, now), wording.ago(job.created_at, now), poll_seconds)
-
-
-def _groups(pinned: list[DownloadJob], paged: list[DownloadJob]) -> list[tuple[str, list[Row]]]:
+def _groups(pinned: list[DownloadJob], paged: list[DownloadJob]) -> list[tuple[str, list[Live]]]:
     """Rows under headings, empty ones left out."""
     now = timezone.now()
-    groups: dict[str, list[Row]] = {"In progress": [], "Today": [], "Earlier": []}
-    groups["In progress"] = [_row(job, now) for job in pinned]
+    groups: dict[str, list[Live]] = {"In progress": [], "Today": [], "Earlier": []}
+    groups["In progress"] = [watched(job, now) for job in pinned]
     for job in paged:
         day = "Today" if wording.is_today(job.created_at, now) else "Earlier"
-        groups["In progress" if not job.is_finished else day].append(_row(job, now))
+        groups["In progress" if not job.is_finished else day].append(watched(job, now))
     return [(heading, rows) for heading, rows in groups.items() if rows]

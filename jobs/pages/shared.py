@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, wraps
+from http import HTTPStatus
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
-from django_htmx.http import HttpResponseClientRefresh
 
 from jobs.http import caller
 from jobs.models import DownloadJob
@@ -33,7 +33,7 @@ class SeeOther(HttpResponseRedirect):
 
 
 def signed_in(view: View[P]) -> View[P]:
-    """To the sign-in page with everybody else; a polling page is told to load itself anew.
+    """To the sign-in page with everybody else; a page that polls is told, and says so itself.
 
     Counts the request, and a form as what the API would be asked.
     """
@@ -44,7 +44,7 @@ def signed_in(view: View[P]) -> View[P]:
             limit(request, "initiate" if request.method == "POST" else "page")
             return view(request, *args, **kwargs)
         if "HX-Request" in request.headers:
-            return HttpResponseClientRefresh()
+            return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
         # An address that only takes forms cannot be gone back to.
         back = request.get_full_path() if request.method in ("GET", "HEAD") else "/"
         return redirect_to_login(back)

@@ -21,9 +21,12 @@ FINAL_LOOKS = {
     Status.CANCELLED: "cancelled",
     Status.EXPIRED: "expired",
 }
-WORDS = {"queued": "Queued", "working": "Working", "stalled": "Working"} | {
-    look: look.capitalize() for look in FINAL_LOOKS.values()
-}
+WORDS = {
+    "queued": "Queued",
+    "working": "Working",
+    "stalled": "Working",
+    "waiting": "Trying again",
+} | {look: look.capitalize() for look in FINAL_LOOKS.values()}
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
 
 NEXT_STEPS = {
@@ -41,12 +44,21 @@ class Told:
 
     look: str
     word: str
+    wait_seconds: int  # until it is tried again; 0 where nothing waits
     line: str
     facts: list[str]
     reason: str
     share: int | None
     done: str
     pace: str
+
+    @property
+    def wait(self) -> str:
+        return seconds(self.wait_seconds)
+
+    @property
+    def heading(self) -> str:
+        return f"{self.word} in {self.wait}" if self.wait_seconds else self.word
 
     @property
     def has_bar(self) -> bool:
@@ -70,7 +82,8 @@ def told(job: DownloadJob, now: datetime) -> Told:
     known = working and bool(job.done and job.total)
     return Told(
         look=look,
-        word=_word(job, look, now),
+        word=WORDS[look],
+        wait_seconds=_wait_seconds(job, now) if look == "waiting" else 0,
         line=_line(job, look, facts, now),
         facts=facts,
         reason=_reason(job, look),
@@ -88,10 +101,8 @@ def look_of(job: DownloadJob, now: datetime) -> str:
     return FINAL_LOOKS[Status(job.status)]
 
 
-def _word(job: DownloadJob, look: str, now: datetime) -> str:
-    if look == "waiting":
-        return f"Trying again in {seconds((job.available_at - now).total_seconds())}"
-    return WORDS[look]
+def _wait_seconds(job: DownloadJob, now: datetime) -> int:
+    return max(round((job.available_at - now).total_seconds()), 1)
 
 
 def _facts(job: DownloadJob, look: str, now: datetime) -> list[str]:

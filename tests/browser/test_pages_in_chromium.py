@@ -100,15 +100,72 @@ def test_cancel_works_from_a_row_that_was_put_in_by_a_poll(
     assert job.status == Status.CANCELLED
 
 
-def test_somebody_signed_out_meanwhile_is_asked_to_sign_in(
-    of_alice: Page, alice: User, live_server: Any
+def test_somebody_signed_out_meanwhile_is_told_and_comes_back_to_the_same_page(
+    of_alice: Page, alice: User, live_server: Any, complaints: list[str]
 ) -> None:
     job = claimed(alice)
+    of_alice.clock.install()
     of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    cookies = of_alice.context.cookies()
 
     of_alice.context.clear_cookies()
 
-    expect(of_alice).to_have_url(f"{live_server.url}/sign-in?next=/downloads/{job.pk}")
+    notice = of_alice.get_by_text("You are signed out.")
+    expect(notice).to_be_visible()
+    link = f"/sign-in?next=/downloads/{job.pk}"
+    expect(of_alice.get_by_role("link", name="sign in")).to_have_attribute("href", link)
+    expect(of_alice.locator("#state-word")).to_have_text("Working")
+
+    of_alice.context.add_cookies(cookies)  # signed in again, in another tab
+    finish(job)
+    of_alice.clock.fast_forward(30_000)
+
+    expect(of_alice.locator("#state-word")).to_have_text("Ready")
+    expect(notice).to_be_hidden()
+    assert complaints and all("401" in said for said in complaints)
+    complaints.clear()
+
+
+def test_a_hidden_tab_asks_seldom_and_at_once_when_it_is_seen_again(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice)
+    of_alice.add_init_script("""
+        let hidden = true;
+        Object.defineProperty(document, "hidden", { get: () => hidden });
+        window.reveal = () => {
+          hidden = false;
+          document.dispatchEvent(new Event("visibilitychange"));
+        };
+    """)
+    of_alice.clock.install()
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    with of_alice.expect_request(POLL):
+        of_alice.clock.run_for(5_000)
+    polls = counted(of_alice)
+
+    of_alice.clock.run_for(20_000)
+    assert not polls
+    finish(job)
+    of_alice.evaluate("reveal()")
+
+    expect(of_alice.locator("#state-word")).to_have_text("Ready")
+
+
+def test_the_wait_for_the_next_attempt_is_counted_down(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice)
+    job.retry("storage_unavailable", "The file store did not answer.", after_seconds=30)
+    of_alice.clock.install()
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    before = of_alice.locator("[data-countdown]").inner_text()
+
+    of_alice.clock.run_for(10_000)
+
+    after = of_alice.locator("[data-countdown]").inner_text()
+    assert int(before.split()[0]) - int(after.split()[0]) in (9, 10, 11)
+    expect(of_alice.locator("#state-word")).to_contain_text("Trying again in")
 
 
 def test_ticks_add_up_survive_paging_and_make_a_zip(

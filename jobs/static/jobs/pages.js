@@ -1,16 +1,72 @@
-// Niceties on top of pages that work without: polling rests in hidden tabs, times are the
-// reader's own, the basket adds up. Served under a CSP that allows neither inline code nor eval.
+// Niceties on top of pages that work without: polling that knows when to rest, times in the
+// reader's own zone. Served under a CSP that allows neither inline code nor eval.
 "use strict";
 
-// Polling
+// Polling. The server says how often (`every 3s`), and leaves that out where nothing will change.
+
+const HIDDEN_REST_MS = 30_000; // title and icon of a hidden tab still tell
+const LONGEST_REST_MS = 15_000;
+const RESTS = new Map(); // the id of a fragment in a hidden tab -> until when
+let failures = 0;
+let restUntil = 0;
+
+// Not `detail.elt`: once the answer took its place, that is another one.
+const isPoll = (event) => event.detail.requestConfig.elt.matches("[data-polled]");
+
+const show = (id, shown) => (document.getElementById(id).hidden = !shown);
+
+function mayAsk(fragment, now) {
+  if (now < restUntil) return false;
+  if (!document.hidden) return true;
+  if (now < (RESTS.get(fragment.id) ?? 0)) return false;
+  RESTS.set(fragment.id, now + HIDDEN_REST_MS);
+  return true;
+}
 
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (document.hidden) event.preventDefault(); // its next turn comes all the same
+  if (isPoll(event) && !mayAsk(event.detail.elt, Date.now())) event.preventDefault();
 });
+
 document.addEventListener("htmx:afterRequest", (event) => {
-  const offline = document.getElementById("offline");
-  if (offline) offline.hidden = event.detail.successful;
+  const { xhr, successful } = event.detail;
+  if (!isPoll(event)) return;
+  if (xhr.status === 403 || xhr.status === 404) return location.reload(); // it is gone; that says so
+  show("signed-out", xhr.status === 401);
+  show("offline", !successful && xhr.status !== 401);
+  if (successful) failures = restUntil = 0;
+  else if (Date.now() >= restUntil) {
+    failures += 1; // a server that is coming back is not met by everybody at once
+    const asked = Number(xhr.status && xhr.getResponseHeader("Retry-After")) * 1000;
+    const rest = Math.max(asked, Math.min(1000 * 2 ** failures, LONGEST_REST_MS));
+    restUntil = Date.now() + rest * (0.75 + Math.random() / 2);
+  }
 });
+
+function lookNow() {
+  if (document.hidden) return;
+  restUntil = 0;
+  document.querySelectorAll("[data-polled]").forEach((fragment) => htmx.trigger(fragment, "look"));
+}
+
+document.addEventListener("visibilitychange", lookNow);
+window.addEventListener("online", lookNow);
+window.addEventListener("pageshow", (event) => event.persisted && lookNow());
+
+// Countdowns: by this machine's clock, from the moment the server's number came.
+
+const ends = new WeakMap();
+
+function countDown() {
+  for (const left of document.querySelectorAll("[data-countdown]")) {
+    if (!ends.has(left)) ends.set(left, Date.now() + 1000 * left.dataset.countdown);
+    const seconds = Math.max(Math.round((ends.get(left) - Date.now()) / 1000), 0);
+    if (seconds < 60) left.textContent = `${seconds}\u00a0s`;
+  }
+}
+
+document.addEventListener("htmx:afterSettle", countDown);
+setInterval(countDown, 1000);
+countDown();
 
 // Times: the server writes its own zone, where there is no script to know better
 
@@ -45,60 +101,3 @@ function writeTimes() {
 document.addEventListener("htmx:afterSettle", writeTimes);
 document.querySelector("[data-zone]")?.replaceChildren("Times are in your own time zone.");
 writeTimes();
-
-// The basket
-
-const form = document.getElementById("choose");
-
-function sizeOf(bytes) {
-  const power = Math.min(Math.floor((String(bytes).length - 1) / 3), 4);
-  const shown = (bytes / 1000 ** power).toFixed(power < 2 ? 0 : 1);
-  return `${shown}\u00a0${["B", "kB", "MB", "GB", "TB"][power]}`;
-}
-
-function lineFor(box) {
-  const line = document.createElement("li");
-  const [name, size] = [document.createElement("span"), document.createElement("span")];
-  line.dataset.here = "";
-  name.textContent = box.labels[0].querySelector("span").firstChild.textContent;
-  size.textContent = sizeOf(Number(box.dataset.bytes));
-  line.append(name, size);
-  return line;
-}
-
-function addUp() {
-  const all = [...form.querySelectorAll("tbody input")];
-  const here = all.filter((box) => box.checked);
-  const lines = form.querySelector("[data-lines]");
-  lines.querySelectorAll("[data-here]").forEach((line) => line.remove());
-  lines.append(...here.map(lineFor));
-
-  const chosen = [...form.querySelectorAll("input[name=file]:checked")];
-  const bytes = chosen.reduce((sum, box) => sum + Number(box.dataset.bytes), 0);
-  const count = chosen.length === 1 ? "1 file" : `${chosen.length} files`;
-  const total = form.querySelector("[data-total]");
-  total.hidden = false;
-  total.firstElementChild.textContent = chosen.length ? count : "No files yet";
-  total.lastElementChild.textContent = chosen.length ? sizeOf(bytes) : "";
-  form.elements.name.placeholder = chosen.length ? `${count}.zip` : "If you like";
-
-  const whole = form.querySelector("[data-all]");
-  if (!whole) return;
-  whole.hidden = false;
-  whole.checked = all.length > 0 && here.length === all.length;
-  whole.indeterminate = here.length > 0 && !whole.checked;
-}
-
-if (form) {
-  form.addEventListener("change", (event) => {
-    if (event.target.matches("[data-all]"))
-      form.querySelectorAll("tbody input").forEach((box) => (box.checked = event.target.checked));
-    addUp();
-  });
-  form.elements.name.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    event.preventDefault(); // would press the form's first button, which searches
-    form.querySelector("[data-make]").click();
-  });
-  window.addEventListener("pageshow", addUp); // also when the browser goes back to it
-}

@@ -1,0 +1,63 @@
+"""Jobs as somebody watches them: how often a page asks for one again, and what it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from jobs import wording
+from jobs.http import poll_after_seconds
+from jobs.models import DownloadJob
+from jobs.pages.shared import page
+
+MIN_POLL_SECONDS = 3  # nobody's eyes need more, and a list polls each of its rows
+
+
+@dataclass(frozen=True)
+class Live:
+    """A job at one moment. `poll_seconds` is 0 once nothing will change by itself."""
+
+    job: DownloadJob
+    told: wording.Told
+    ago: str
+    poll_seconds: int
+
+    @property
+    def said(self) -> str:
+        return f"{self.job.name}: {self.told.heading}"
+
+    @property
+    def icon(self) -> str:
+        """Of the browser's tab."""
+        return "working" if self.poll_seconds else self.told.look
+
+    @property
+    def mark(self) -> str:
+        """Tells one sight of a job from the next: 'working-1f0c52a9'.
+
+        A countdown is left out of it: the page goes on with that by itself.
+        """
+        told = repr((replace(self.told, wait_seconds=0), self.job.version, self.poll_seconds))
+        return f"{self.told.look}-{blake2b(told.encode(), digest_size=4).hexdigest()}"
+
+
+def watched(job: DownloadJob, now: datetime) -> Live:
+    seconds = 0 if job.is_finished else max(MIN_POLL_SECONDS, poll_after_seconds(job))
+    return Live(job, wording.told(job, now), wording.ago(job.created_at, now), seconds)
+
+
+def answer(
+    request: HttpRequest, live: Live, template: str, context: Callable[[], dict[str, Any]]
+) -> HttpResponse:
+    """What takes the place of the fragment that polls; 204 where it would look the same."""
+    was = request.GET.get("was", "")
+    if was == live.mark:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    changed = was.partition("-")[0] != live.told.look
+    return page(request, template, context() | {"live": live, "changed": changed})
