@@ -237,8 +237,13 @@ def problem_response(request: HttpRequest, status: int, code: str, detail: str) 
     return JsonResponse(problem(request, status, code, detail), status=status, content_type=PROBLEM)
 
 
-def for_reader(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
-    """A page for a person, a problem for a program. Needs neither database nor session."""
+def for_reader(
+    request: HttpRequest, status: int, code: str, detail: str, *, back: str = ""
+) -> HttpResponse:
+    """A page for a person, a problem for a program. Needs neither database nor session.
+
+    `back` is where the person goes on; the list of downloads if nothing is said.
+    """
     told = [PROBLEM, "application/json", "text/html"]  # of equals, the first: `Accept: */*`
     if request.path.startswith("/v1/") or request.get_preferred_type(told) != "text/html":
         return problem_response(request, status, code, detail)
@@ -246,6 +251,7 @@ def for_reader(request: HttpRequest, status: int, code: str, detail: str) -> Htt
         "title": TITLES.get(status, HTTPStatus(status).phrase),
         "detail": detail,
         "request_id": request_id(request),
+        "back": back,
     }
     body = render_to_string("error.html", context)
     return HttpResponse(body, status=status)
@@ -270,12 +276,6 @@ def on_400(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 def on_403(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     return for_reader(request, 403, "permission_denied", "This is not allowed.")
-
-
-def on_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    return for_reader(
-        request, 403, "csrf", "The form's token is missing or wrong. Load the page again."
-    )
 
 
 def on_500(request: HttpRequest) -> HttpResponseBase:

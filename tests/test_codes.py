@@ -127,7 +127,7 @@ def test_the_search_for_codes_finds_them() -> None:
 
     found = {code for _, code in answers(http.read_text())}
 
-    assert {"not_ready", "internal", "csrf", "not_found"} <= found
+    assert {"not_ready", "internal", "overloaded", "not_found"} <= found
 
 
 def test_the_codes_of_the_libraries_are_listed() -> None:

@@ -73,13 +73,35 @@ def test_whoever_is_not_signed_in_is_sent_to_sign_in(path: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_form_of_somebody_signed_out_changes_nothing() -> None:
+def test_a_form_of_somebody_signed_out_changes_nothing_and_leads_back_to_it() -> None:
     job = JobFactory()
 
-    assert Client().post("/downloads", {"file": "70000"}).status_code == 302
-    assert Client().post(of(job, "job-cancel"))["Location"] == "/sign-in?next=/"
+    assert Client().post(of(job, "job-cancel"))["Location"] == f"/sign-in?next={of(job)}"
 
     assert DownloadJob.objects.get().status == Status.QUEUED
+
+
+def test_what_somebody_signed_out_chose_is_there_again_after_signing_in(alice: User) -> None:
+    StoredFileFactory.create(file_id=80_000)
+    client, login = Client(), {"username": "alice", "password": "correct horse"}
+    asked = {"file": ["80000"], "name": "Ours & theirs", "csrfmiddlewaretoken": "x"}
+
+    to_sign_in = client.post("/downloads", asked)["Location"]
+    form = client.get(to_sign_in)
+    back = client.post("/sign-in", login | {"next": form.context["next"]})["Location"]
+
+    response = client.get(back)
+    assert ticked(response) == {80_000}
+    assert 'value="Ours &amp; theirs"' in text(response)
+    assert "csrf" not in back
+    assert not DownloadJob.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_choice_too_long_for_an_address_does_not_end_in_an_error() -> None:
+    response = Client().post("/downloads", {"file": [str(80_000 + n) for n in range(900)]})
+
+    assert response["Location"] == "/sign-in?next=/"
 
 
 @pytest.mark.parametrize("name", ["job-row", "job-state"])
@@ -283,7 +305,8 @@ def test_a_form_without_its_token_is_refused(alice: User) -> None:
     response = client.post("/downloads", {"file": "80000"})
 
     assert response.status_code == 403
-    assert "Load the page again" in text(response)
+    assert "Nothing was changed." in text(response)
+    assert 'href="/?file=80000">Go back to it' in text(response)
     assert not DownloadJob.objects.exists()
 
 

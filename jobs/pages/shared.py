@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 
-from jobs.http import caller
+from jobs.http import caller, for_reader
 from jobs.models import DownloadJob
 from jobs.throttle import limit
 
+MAX_ADDRESS = 3_500  # characters; the web server takes 4,094 with what is around it
 MAX_COUNTED = 99  # beside "My downloads"; more is "99+"
 NUMBER = re.compile("[0-9]{1,9}")  # no file number has more digits, and int() takes no dirt
 
@@ -45,11 +48,34 @@ def signed_in(view: View[P]) -> View[P]:
             return view(request, *args, **kwargs)
         if "HX-Request" in request.headers:
             return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
-        # An address that only takes forms cannot be gone back to.
-        back = request.get_full_path() if request.method in ("GET", "HEAD") else "/"
-        return redirect_to_login(back)
+        return redirect_to_login(way_back(request))
 
     return inner
+
+
+def way_back(request: HttpRequest) -> str:
+    """Where somebody goes on who was kept from it. What a form had in it comes along."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    match = request.resolver_match
+    if match and "job_id" in match.kwargs:
+        return reverse("job-page", args=[match.kwargs["job_id"]])
+    return _filled_in(request) if match and match.url_name == "downloads" else reverse("choose")
+
+
+def _filled_in(request: HttpRequest) -> str:
+    """The form with the same files ticked, as far as an address can carry their numbers."""
+    given = request.POST.copy()
+    given.pop("csrfmiddlewaretoken", None)
+    empty = reverse("choose")
+    address = f"{empty}?{given.urlencode()}"
+    return address if len(quote(address)) <= MAX_ADDRESS else empty
+
+
+def on_csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
+    """Signed in anew in another tab, most of all: the form is to be loaded and sent again."""
+    detail = "This page was open for too long, or you signed in again. Nothing was changed."
+    return for_reader(request, 403, "csrf", detail, back=way_back(request))
 
 
 def page(

@@ -112,7 +112,7 @@ def test_somebody_signed_out_meanwhile_is_told_and_comes_back_to_the_same_page(
 
     notice = of_alice.get_by_text("You are signed out.")
     expect(notice).to_be_visible()
-    link = f"/sign-in?next=/downloads/{job.pk}"
+    link = f"{live_server.url}/sign-in?next=%2Fdownloads%2F{job.pk}"
     expect(of_alice.get_by_role("link", name="sign in")).to_have_attribute("href", link)
     expect(of_alice.locator("#state-word")).to_have_text("Working")
 
@@ -122,7 +122,8 @@ def test_somebody_signed_out_meanwhile_is_told_and_comes_back_to_the_same_page(
 
     expect(of_alice.locator("#state-word")).to_have_text("Ready")
     expect(notice).to_be_hidden()
-    assert complaints and all("401" in said for said in complaints)
+    assert complaints
+    assert all("401" in said for said in complaints)
     complaints.clear()
 
 

@@ -32,6 +32,8 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (!isPoll(event)) return;
   if (xhr.status === 403 || xhr.status === 404) return location.reload(); // it is gone; that says so
   show("signed-out", xhr.status === 401);
+  const here = encodeURIComponent(location.pathname + location.search);
+  document.querySelector("#signed-out a").search = `?next=${here}`;
   show("offline", !successful && xhr.status !== 401);
   if (successful) failures = restUntil = 0;
   else if (Date.now() >= restUntil) {
