@@ -216,6 +216,32 @@ def test_ticks_survive_a_search(visitor: Client, bob: User) -> None:
     assert 'value="My"' in text(response)
 
 
+def test_a_search_by_a_script_gets_the_table_alone(visitor: Client) -> None:
+    StoredFileFactory(file_id=80_000, name="photo.jpg", content_type="image/jpeg")
+    asked = {"type": "picture", "search": "photo"}
+
+    html = text(visitor.get("/", asked, headers={"HX-Request": "true"}))
+
+    assert html.startswith('<div id="found">')
+    assert "photo.jpg" in html
+    assert re.search(r'id="type-picture"[^>]* aria-pressed="true"', html)
+    assert "1 file shown" in html
+    assert "<aside" not in html
+
+
+def test_more_ticks_than_an_address_holds_survive_a_search_without_scripts(
+    visitor: Client,
+) -> None:
+    files = [file.file_id for file in StoredFileFactory.create_batch(300)]
+
+    few, many = visitor.get("/", {"file": files[:100]}), visitor.post("/", {"file": files})
+
+    assert '<form class="sides" method="get"' in text(few)
+    assert '<form class="sides" method="post"' in text(many)
+    assert ticked(many) == set(files)
+    assert not DownloadJob.objects.exists()
+
+
 def test_the_choice_costs_the_same_queries_for_one_file_and_for_many(
     visitor: Client, django_assert_max_num_queries: Any
 ) -> None:

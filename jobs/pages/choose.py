@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs import wording
@@ -30,6 +30,7 @@ from jobs.submission import submit
 
 ONCE = re.compile("[0-9a-f]{32}")  # what tells one form from the next
 SHOWN = 25  # files on one page
+MAX_IN_ADDRESS = 200  # ticks; choose.js leaves more of them out of its searches
 
 # The words, one on a filter and one on a file, and how its content types begin.
 TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -82,10 +83,11 @@ class Choice:
     is_ticked: bool
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def choose(request: HttpRequest) -> HttpResponse:
-    return _shop(request, request.GET)
+    """Search and page through the files; by POST where the ticks are too many for an address."""
+    return _shop(request, request.POST or request.GET)
 
 
 def ask(request: HttpRequest) -> HttpResponse:
@@ -160,9 +162,13 @@ def _shop(
         "type": kind,
         "types": [ANY_TYPE, *((value, words[0]) for value, words in TYPES.items())],
         "name": given.get("name", ""),
+        "method": "get" if len(ticked) <= MAX_IN_ADDRESS - SHOWN else "post",
         "errors": errors or {},
         "once": uuid4().hex,
     }
+    if request.htmx:  # type: ignore[attr-defined]
+        context["said"] = wording.files(len(shown)) + " shown" if shown else "Nothing found"
+        return page(request, "jobs/_found_anew.html", context)
     return page(request, "jobs/choose.html", context, status)
 
 

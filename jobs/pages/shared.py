@@ -44,13 +44,19 @@ def signed_in(view: View[P]) -> View[P]:
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
-            limit(request, "initiate" if request.method == "POST" else "page")
+            limit(request, "initiate" if _asks_for_work(request) else "page")
             return view(request, *args, **kwargs)
         if "HX-Request" in request.headers:
             return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
         return redirect_to_login(way_back(request))
 
     return inner
+
+
+def _asks_for_work(request: HttpRequest) -> bool:
+    """Nearly every form does; a long search is one, too."""
+    match = request.resolver_match
+    return request.method == "POST" and not (match and match.url_name == "choose")
 
 
 def way_back(request: HttpRequest) -> str:

@@ -190,6 +190,39 @@ def test_ticks_add_up_survive_paging_and_make_a_zip(
     assert set(job.params["file_ids"]) == {80_029, *range(80_000, 80_005)}
 
 
+def test_a_search_as_one_types_keeps_the_ticks_and_the_focus(
+    of_alice: Page, live_server: Any, broker: Any
+) -> None:
+    StoredFileFactory(file_id=80_000, name="plan.pdf", content_type="application/pdf")
+    StoredFileFactory(file_id=80_001, name="photo.jpg", content_type="image/jpeg")
+    of_alice.goto(live_server.url)
+    search, basket = of_alice.get_by_role("searchbox"), of_alice.locator(".basket")
+
+    of_alice.get_by_label("plan.pdf").check()
+    search.press_sequentially("pho")
+    expect(of_alice.locator(".files")).not_to_contain_text("plan.pdf")
+    expect(search).to_be_focused()
+    expect(of_alice.locator("#said")).to_have_text("1 file shown")
+    of_alice.get_by_label("photo.jpg").check()
+    expect(basket).to_contain_text("plan.pdf")
+    expect(basket).to_contain_text("2 files")
+    search.fill("")
+    expect(of_alice.locator(".files").get_by_label("plan.pdf")).to_be_checked()
+    pictures = of_alice.get_by_role("button", name="Pictures")
+    pictures.click()
+    expect(pictures).to_have_attribute("aria-pressed", "true")
+    expect(pictures).to_be_focused()
+    assert "file=80000" in of_alice.url
+    of_alice.reload()
+    expect(basket).to_contain_text("2 files")
+    of_alice.go_back()
+    expect(of_alice.locator(".files")).to_contain_text("plan.pdf")
+    of_alice.get_by_role("button", name="Make the zip").click()
+
+    expect(of_alice.get_by_role("heading", level=1)).to_have_text("2 files.zip")
+    assert DownloadJob.objects.get().params["file_ids"] == [80_001, 80_000]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(
     of_alice: Page, alice: User, live_server: Any, scheme: Any

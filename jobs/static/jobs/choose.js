@@ -1,7 +1,9 @@
 // The basket: adds up what is ticked. Without it the form works all the same.
 "use strict";
 
+const MAX_IN_ADDRESS = 200; // ticks; as choose.py has it
 const form = document.getElementById("choose");
+const lines = form.querySelector("[data-lines]");
 
 function sizeOf(bytes) {
   const power = Math.min(Math.floor((String(bytes).length - 1) / 3), 4);
@@ -12,7 +14,6 @@ function sizeOf(bytes) {
 function lineFor(box) {
   const line = document.createElement("li");
   const [name, size] = [document.createElement("span"), document.createElement("span")];
-  line.dataset.here = "";
   name.textContent = box.labels[0].querySelector("span").firstChild.textContent;
   size.textContent = sizeOf(Number(box.dataset.bytes));
   line.append(name, size);
@@ -22,9 +23,11 @@ function lineFor(box) {
 function addUp() {
   const all = [...form.querySelectorAll("tbody input")];
   const here = all.filter((box) => box.checked);
-  const lines = form.querySelector("[data-lines]");
   lines.querySelectorAll("[data-here]").forEach((line) => line.remove());
-  lines.append(...here.map(lineFor));
+  for (const line of here.map(lineFor)) {
+    line.dataset.here = "";
+    lines.append(line);
+  }
 
   const chosen = [...form.querySelectorAll("input[name=file]:checked")];
   const bytes = chosen.reduce((sum, box) => sum + Number(box.dataset.bytes), 0);
@@ -42,16 +45,49 @@ function addUp() {
   whole.indeterminate = here.length > 0 && !whole.checked;
 }
 
-if (form) {
-  form.addEventListener("change", (event) => {
-    if (event.target.matches("[data-all]"))
-      form.querySelectorAll("tbody input").forEach((box) => (box.checked = event.target.checked));
-    addUp();
-  });
-  form.elements.name.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    event.preventDefault(); // would press the form's first button, which searches
-    form.querySelector("[data-make]").click();
-  });
-  window.addEventListener("pageshow", addUp); // also when the browser goes back to it
+// Searching puts other files into the table. What was ticked there stays in the basket, each file
+// with a box of its own, until its row is there again.
+
+function keepTicks() {
+  for (const box of form.querySelectorAll("tbody input:checked")) {
+    const line = lineFor(box);
+    const label = document.createElement("label");
+    const kept = box.cloneNode();
+    label.className = "check";
+    kept.removeAttribute("id");
+    label.append(kept, line.firstChild);
+    line.prepend(label);
+    lines.append(line);
+  }
 }
+
+function takeTicksBack() {
+  for (const kept of lines.querySelectorAll("input")) {
+    const box = document.getElementById(`f${kept.value}`);
+    if (!box) continue;
+    box.checked = kept.checked;
+    kept.closest("li").remove();
+  }
+  addUp();
+}
+
+function sayLess(asked) {
+  asked.delete("csrfmiddlewaretoken"); // the address is no place for it
+  if (asked.getAll("file").length > MAX_IN_ADDRESS) asked.delete("file");
+  for (const [name, value] of [...asked]) if (value === "") asked.delete(name);
+}
+
+document.addEventListener("htmx:configRequest", (event) => sayLess(event.detail.formData));
+document.addEventListener("htmx:beforeSwap", (event) => event.detail.shouldSwap && keepTicks());
+document.addEventListener("htmx:afterSettle", takeTicksBack);
+form.addEventListener("change", (event) => {
+  if (event.target.matches("[data-all]"))
+    form.querySelectorAll("tbody input").forEach((box) => (box.checked = event.target.checked));
+  addUp();
+});
+form.elements.name.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault(); // would press the form's first button, which searches
+  form.querySelector("[data-make]").click();
+});
+window.addEventListener("pageshow", addUp); // also when the browser goes back to it

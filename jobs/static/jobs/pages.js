@@ -29,12 +29,12 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 document.addEventListener("htmx:afterRequest", (event) => {
   const { xhr, successful } = event.detail;
-  if (!isPoll(event)) return;
-  if (xhr.status === 403 || xhr.status === 404) return location.reload(); // it is gone; that says so
   show("signed-out", xhr.status === 401);
   const here = encodeURIComponent(location.pathname + location.search);
   document.querySelector("#signed-out a").search = `?next=${here}`;
   show("offline", !successful && xhr.status !== 401);
+  if (!isPoll(event)) return;
+  if (xhr.status === 403 || xhr.status === 404) location.reload(); // it is gone; that page says so
   if (successful) failures = restUntil = 0;
   else if (Date.now() >= restUntil) {
     failures += 1; // a server that is coming back is not met by everybody at once
