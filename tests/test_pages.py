@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,6 +22,7 @@ from jobs import http
 from jobs.middleware import PRIVATE
 from jobs.models import DownloadJob, StoredFile
 from jobs.problems import PROBLEM
+from jobs.serializers import BundleRequest
 from jobs.states import FINAL, Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
 
@@ -670,6 +674,34 @@ def test_the_contents_are_the_first_files_with_their_sizes(
     assert "and 10 more" in html
     assert f"<span>{files[1].file_id}</span><span>not found</span>" in html
     assert "secret.txt" not in html
+
+
+def commands(response: Any) -> list[list[str]]:
+    """What a shell makes of the commands on the page."""
+    found = re.findall(r"<code>(curl.*?)</code>", text(response), re.DOTALL)
+    lines = [unescape(command).replace("\\\n", "") for command in found]  # a shell joins them, too
+    return [shlex.split(line) for line in lines]
+
+
+def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> None:
+    name = 'It\'s "Ours" & <theirs> — ü.zip'
+    job = JobFactory(owner=alice, name=name, params={"file_ids": [80_001, 80_000]})
+
+    fetch, ask = commands(visitor.get(of(job)))
+
+    assert fetch[:3] == ["curl", "-fLOJ", f"http://testserver{of(job, 'download')}"]
+    assert ask[2] == "http://testserver/v1/download/initiate"
+    assert fetch[3:5] == ask[3:5] == ["-H", "Authorization: Bearer $TOKEN"]
+    asked = BundleRequest(data=json.loads(ask[-1]))
+    assert asked.is_valid()
+    assert asked.asked()["params"] == job.params
+    assert asked.validated_data["name"] == name
+
+
+def test_no_command_is_longer_than_one_can_paste(visitor: Client, alice: User) -> None:
+    job = JobFactory(owner=alice, params={"file_ids": list(range(80_000, 80_101))})
+
+    assert [command[1] for command in commands(visitor.get(of(job)))] == ["-fLOJ"]
 
 
 def test_a_zip_with_missing_files_offers_the_others(visitor: Client, alice: User) -> None:

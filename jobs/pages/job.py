@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -27,6 +29,8 @@ from jobs.submission import resubmit
 LISTED = 20  # files of a zip
 TOLD = 100  # events of a history, the latest; a job may be run again without end
 MAX_CHOSEN_AGAIN = 300  # as many numbers as an address can be sure to carry
+AS_ME = '-H "Authorization: Bearer $TOKEN"'
+MAX_TYPED = 100  # numbers in a command that somebody copies
 
 
 @require_safe
@@ -35,6 +39,7 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     now = timezone.now()
     live = watched(own_job(request, job_id), now)
     still = {"here": "mine", "live": live, "contents": _contents(live.job)}
+    still["commands"] = _commands(request, live.job)
     return page(request, "jobs/job.html", still | _card(live, now))
 
 
@@ -103,6 +108,17 @@ def _contents(job: DownloadJob) -> dict[str, Any]:
         "files": listed,
         "more": len(wanted) - len(listed),
     }
+
+
+def _commands(request: HttpRequest, job: DownloadJob) -> dict[str, str]:
+    """What a terminal would do: fetch this file, and ask for the same again."""
+    fetch = request.build_absolute_uri(reverse("download", args=[job.pk]))
+    found = {"Fetch the file": f"curl -fLOJ {fetch} \\\n  {AS_ME}"}
+    if len(job.params["file_ids"]) <= MAX_TYPED:
+        ask = request.build_absolute_uri(reverse("initiate"))
+        body = shlex.quote(json.dumps({**job.params, "name": job.name}, ensure_ascii=False))
+        found["Ask for the same"] = f"curl -f {ask} \\\n  {AS_ME} \\\n  --json {body}"
+    return found
 
 
 def _listed(file_id: int, file: StoredFile | None) -> tuple[str, str]:

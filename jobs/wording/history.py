@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from jobs import estimates
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Actor, Event
 from jobs.wording.numbers import clock, day, files, moment
@@ -40,6 +41,10 @@ def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list
     look = look_of(job, now)
     if look == "working":
         lines.append(Line(job.message, look=look, when="now", mark="now"))
+        if left := estimates.seconds_left(job, now.timestamp()):
+            at = now + timedelta(seconds=left)
+            text = "Ready, if it goes on like this."
+            lines.append(Line(text, at=at, when=clock(at, now), mark="ahead"))
     elif look == "waiting":
         text = f"{attempt(job).capitalize()} starts."
         at = job.available_at

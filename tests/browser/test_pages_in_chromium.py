@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
@@ -188,6 +188,66 @@ def test_ticks_add_up_survive_paging_and_make_a_zip(
     expect(of_alice.get_by_role("heading", level=1)).to_have_text("Both pages.zip")
     job = DownloadJob.objects.get()
     assert set(job.params["file_ids"]) == {80_029, *range(80_000, 80_005)}
+
+
+def test_the_link_and_the_commands_are_copied(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice)
+    of_alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}?from=somewhere")
+    copied = "navigator.clipboard.readText()"
+
+    of_alice.get_by_role("button", name="Copy link").click()
+    expect(of_alice.get_by_role("button", name="Copied")).to_be_visible()
+    assert of_alice.evaluate(copied) == f"{live_server.url}/downloads/{job.pk}"
+    of_alice.get_by_role("button", name="Copy", exact=True).first.click()
+    expect(of_alice.locator("#said")).to_have_text("Copied")
+    assert of_alice.evaluate(copied).startswith(f"curl -fLOJ {live_server.url}/v1/download/")
+
+
+def test_a_link_is_copied_without_tls_too(of_alice: Page, alice: User, live_server: Any) -> None:
+    job = claimed(alice)
+    of_alice.add_init_script("Object.defineProperty(navigator, 'clipboard', { writable: true })")
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    expect(of_alice.get_by_role("button", name="Copy link")).to_be_visible()
+    of_alice.evaluate("""addEventListener("copy", (event) => {
+      window.copied = event.clipboardData.getData("text/plain");
+    })""")
+
+    of_alice.get_by_role("button", name="Copy link").click()
+
+    expect(of_alice.get_by_role("button", name="Copied")).to_be_visible()
+    assert of_alice.evaluate("copied") == f"{live_server.url}/downloads/{job.pk}"
+
+
+def test_a_download_wished_for_starts_by_itself_and_only_once(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice)
+    page = f"{live_server.url}/downloads/{job.pk}"
+    fetched: list[str] = []
+
+    def answer(route: Route) -> None:
+        fetched.append(route.request.url)
+        route.fulfill(status=204)  # like a file, it leaves the page where it is
+
+    of_alice.context.route(f"**/v1/download/{job.pk}", answer)
+    of_alice.goto(page)
+    other = of_alice.context.new_page()
+    other.goto(page)
+
+    of_alice.get_by_label("Download it when it is ready").check()
+    of_alice.reload()
+    expect(of_alice.get_by_label("Download it when it is ready")).to_be_checked()
+    finish(job)
+
+    for tab in (of_alice, other):
+        expect(tab.locator("#state-word")).to_have_text("Ready")
+        expect(tab.get_by_label("Download it when it is ready")).to_have_count(0)
+    of_alice.goto(page)
+    other.reload()
+    assert len(fetched) == 1
 
 
 def test_a_search_as_one_types_keeps_the_ticks_and_the_focus(

@@ -33,14 +33,12 @@ function addUp() {
   const bytes = chosen.reduce((sum, box) => sum + Number(box.dataset.bytes), 0);
   const count = chosen.length === 1 ? "1 file" : `${chosen.length} files`;
   const total = form.querySelector("[data-total]");
-  total.hidden = false;
   total.firstElementChild.textContent = chosen.length ? count : "No files yet";
   total.lastElementChild.textContent = chosen.length ? sizeOf(bytes) : "";
   form.elements.name.placeholder = chosen.length ? `${count}.zip` : "If you like";
 
   const whole = form.querySelector("[data-all]");
   if (!whole) return;
-  whole.hidden = false;
   whole.checked = all.length > 0 && here.length === all.length;
   whole.indeterminate = here.length > 0 && !whole.checked;
 }

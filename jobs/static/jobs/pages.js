@@ -70,6 +70,56 @@ document.addEventListener("htmx:afterSettle", countDown);
 setInterval(countDown, 1000);
 countDown();
 
+// Copying: a command, or this page's address.
+
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const put = (event) => (event.preventDefault(), event.clipboardData.setData("text/plain", text));
+  document.addEventListener("copy", put, { once: true }); // without TLS there is no clipboard
+  document.execCommand("copy");
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copy);
+  await copy(source ? source.textContent : location.origin + location.pathname);
+  const word = button.querySelector("span");
+  const usual = (button.dataset.usual ??= word.textContent);
+  word.textContent = document.getElementById("said").textContent = "Copied";
+  setTimeout(() => (word.textContent = usual), 2000);
+});
+
+// "Download it when it is ready": once, however many tabs and reloads it takes.
+
+const wish = (job) => `download-when-ready:${job}`;
+const alone = (work) => (navigator.locks ? navigator.locks.request("download", work) : work());
+
+function restoreWish() {
+  const box = document.querySelector("[data-later]");
+  if (box) box.checked = localStorage.getItem(wish(box.dataset.later)) !== null;
+}
+
+function grantWish() {
+  const link = document.querySelector("#state [data-download]");
+  if (!link) return;
+  alone(() => {
+    const name = wish(link.dataset.download);
+    if (localStorage.getItem(name) === null) return;
+    localStorage.removeItem(name);
+    location.assign(link.href);
+  });
+}
+
+document.addEventListener("change", ({ target }) => {
+  const job = target.dataset.later;
+  if (job && target.checked) localStorage.setItem(wish(job), "");
+  else if (job) localStorage.removeItem(wish(job));
+});
+document.addEventListener("htmx:afterSettle", grantWish);
+restoreWish();
+grantWish();
+
 // Times: the server writes its own zone, where there is no script to know better
 
 const clock = (at, seconds) =>
