@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from jobs.api import document, downloads, operations, tokens
 from jobs.authentication import SignInForm
 from jobs.http import nowhere
-from jobs.pages import choose, job, mine
+from jobs.pages import choose, job, mine, theme
 
 sign_in = LoginView.as_view(
     template_name="sign_in.html",
@@ -27,6 +27,7 @@ urlpatterns = [
     path("downloads/<uuid:job_id>/row", mine.row, name="job-row"),
     path("downloads/<uuid:job_id>/cancel", job.cancel, name="job-cancel"),
     path("downloads/<uuid:job_id>/retry", job.retry, name="job-retry"),
+    path("theme", theme.theme, name="theme"),
     path("sign-in", sign_in, name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),
     path("v1/download/initiate", downloads.Initiate.as_view(), name="initiate"),

@@ -800,3 +800,29 @@ def test_a_bug_in_a_page_is_a_page_without_its_details(
     assert response.status_code == 500
     assert "Something went wrong on our side." in text(response)
     assert "secret" not in text(response)
+
+
+# Colours
+
+
+def test_the_colours_chosen_are_kept_and_the_page_stays(visitor: Client) -> None:
+    page = "http://testserver/downloads?status=failed"
+
+    response = visitor.post("/theme", {"theme": "dark"}, headers={"Referer": page})
+
+    assert (response.status_code, response["Location"]) == (303, page)
+    assert '<html lang="en" data-theme="dark">' in text(visitor.get("/"))
+    visitor.post("/theme", {"theme": "auto"})
+    assert '<html lang="en">' in text(visitor.get("/"))
+
+
+@pytest.mark.parametrize("theme", ["", "neon", '"><script>'])
+def test_other_colours_are_none(visitor: Client, theme: str) -> None:
+    other = "https://evil.example/"
+
+    response = visitor.post("/theme", {"theme": theme}, headers={"Referer": other})
+
+    assert response["Location"] == "/downloads"
+    assert not response.cookies
+    visitor.cookies["theme"] = theme
+    assert '<html lang="en">' in text(visitor.get("/"))

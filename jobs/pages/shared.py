@@ -20,6 +20,7 @@ from jobs.http import caller, for_reader
 from jobs.models import DownloadJob
 from jobs.throttle import limit
 
+IDLE_FORMS = {"choose", "theme"}  # a search with many ticks is one
 MAX_ADDRESS = 3_500  # characters; the web server takes 4,094 with what is around it
 MAX_COUNTED = 99  # beside "My downloads"; more is "99+"
 NUMBER = re.compile("[0-9]{1,9}")  # no file number has more digits, and int() takes no dirt
@@ -54,9 +55,9 @@ def signed_in(view: View[P]) -> View[P]:
 
 
 def _asks_for_work(request: HttpRequest) -> bool:
-    """Nearly every form does; a long search is one, too."""
+    """Most forms do."""
     match = request.resolver_match
-    return request.method == "POST" and not (match and match.url_name == "choose")
+    return request.method == "POST" and not (match and match.url_name in IDLE_FORMS)
 
 
 def way_back(request: HttpRequest) -> str:

@@ -83,9 +83,9 @@ form.addEventListener("change", (event) => {
     form.querySelectorAll("tbody input").forEach((box) => (box.checked = event.target.checked));
   addUp();
 });
-form.elements.name.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter") return;
-  event.preventDefault(); // would press the form's first button, which searches
-  form.querySelector("[data-make]").click();
+form.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches(".field")) return;
+  event.preventDefault(); // would press the form's first button, which loads the page anew
+  if (event.target.name === "name") form.querySelector("[data-make]").click();
 });
 window.addEventListener("pageshow", addUp); // also when the browser goes back to it

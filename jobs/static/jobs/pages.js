@@ -70,6 +70,10 @@ document.addEventListener("htmx:afterSettle", countDown);
 setInterval(countDown, 1000);
 countDown();
 
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("[data-submits]")) target.form.requestSubmit();
+});
+
 // Copying: a command, or this page's address.
 
 async function copy(text) {
