@@ -13,7 +13,7 @@ from django.test import Client
 from jobs.browsable import linked
 from jobs.models import DownloadJob
 from tests.factories import JobFactory
-from tests.test_pages import BROWSER, INLINE, text
+from tests.pages.looks import BROWSER, INLINE, text
 
 
 @pytest.fixture

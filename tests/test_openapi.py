@@ -21,7 +21,7 @@ from jobs.api.document import Document
 from jobs.errors import JOB_CODES
 from jobs.problems import CODES
 from jobs.states import Status
-from tests.test_pages import INLINE
+from tests.pages.looks import INLINE
 
 Json = dict[str, Any]
 

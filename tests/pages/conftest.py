@@ -1,0 +1,23 @@
+"""Somebody who looks at the pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+
+@pytest.fixture
+def visitor(alice: User) -> Client:
+    """Alice's."""
+    from django.test import Client  # Django is not ready yet when pytest reads this file
+
+    from tests.pages.looks import BROWSER
+
+    client = Client(headers=BROWSER)
+    client.force_login(alice)
+    return client

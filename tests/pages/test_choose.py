@@ -1,0 +1,218 @@
+"""Choosing files, and asking for them as one zip."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from jobs.models import DownloadJob
+from jobs.serializers import BundleRequest
+from tests.factories import ArtifactFactory, StoredFileFactory
+from tests.pages.looks import BROWSER, NOT_FILES, numbers, of, text, ticked
+
+
+def test_only_files_that_may_be_used_are_offered(visitor: Client, alice: User, bob: User) -> None:
+    public, own = StoredFileFactory(), StoredFileFactory(owner=alice)
+    StoredFileFactory(owner=bob)
+    StoredFileFactory(expires_at=timezone.now() - timedelta(seconds=1))
+    ArtifactFactory(owner=alice)
+
+    assert numbers(visitor.get("/")) == [own.file_id, public.file_id]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"search": "REPORT"}, [80002, 80001]),
+        ({"search": "80001"}, [80001]),
+        ({"search": "report 100%"}, [80002]),
+        ({"search": "nothing like it"}, []),
+        ({"type": "pdf"}, [80001]),
+        ({"type": "picture", "search": "report"}, []),
+        ({"type": "no such type"}, [80003, 80002, 80001]),
+        ({"search": "9" * 300}, [80003, 80002, 80001]),
+        ({"search": "999999999"}, []),
+    ],
+)
+def test_files_are_found_by_name_number_and_type(
+    visitor: Client, asked: dict[str, str], found: list[int]
+) -> None:
+    StoredFileFactory(file_id=80001, name="report.pdf", content_type="application/pdf")
+    StoredFileFactory(file_id=80002, name="Report 100%.txt")
+    StoredFileFactory(file_id=80003, name="photo.jpg", content_type="image/jpeg")
+
+    assert numbers(visitor.get("/", asked)) == found
+
+
+def test_paging_through_the_files_loses_none_and_comes_back(visitor: Client) -> None:
+    for n in range(60):
+        StoredFileFactory(file_id=80_000 + n)
+    first = numbers(visitor.get("/"))
+    second = numbers(visitor.get("/", {"before": first[-1]}))
+    third = numbers(visitor.get("/", {"before": second[-1]}))
+
+    assert first + second + third == list(range(80_059, 79_999, -1))
+    assert numbers(visitor.get("/", {"after": third[0]})) == second
+    assert numbers(visitor.get("/", {"after": second[0]})) == first
+    assert numbers(visitor.get("/", {"before": 10_000})) == first
+
+
+@pytest.mark.parametrize("dirt", NOT_FILES)
+def test_dirt_in_the_address_is_no_error(visitor: Client, dirt: str) -> None:
+    StoredFileFactory(file_id=80_000)
+
+    for name in ("file", "before", "after", "search", "type", "name"):
+        assert visitor.get("/", {name: dirt}).status_code == 200, name
+
+
+def test_ticks_survive_a_search(visitor: Client, bob: User) -> None:
+    here, there = StoredFileFactory(name="here.txt"), StoredFileFactory(name="there.txt")
+    foreign = StoredFileFactory(owner=bob, name="secret.txt")
+    asked = {
+        "file": [f.file_id for f in (here, there, foreign)],
+        "search": "here.txt",
+        "name": "My",
+    }
+
+    response = visitor.get("/", asked)
+
+    assert numbers(response) == [there.file_id, here.file_id]  # "there.txt" has it in it, too
+    assert ticked(response) == {here.file_id, there.file_id}
+    assert ticked(visitor.get("/", asked | {"search": "x"})) == {here.file_id, there.file_id}
+    assert "secret.txt" not in text(response)
+    assert 'value="My"' in text(response)
+
+
+def test_a_search_by_a_script_gets_the_table_alone(visitor: Client) -> None:
+    StoredFileFactory(file_id=80_000, name="photo.jpg", content_type="image/jpeg")
+    asked = {"type": "picture", "search": "photo"}
+
+    html = text(visitor.get("/", asked, headers={"HX-Request": "true"}))
+
+    assert html.startswith('<div id="found">')
+    assert "photo.jpg" in html
+    assert re.search(r'id="type-picture"[^>]* aria-pressed="true"', html)
+    assert "1 file shown" in html
+    assert "<aside" not in html
+
+
+def test_more_ticks_than_an_address_holds_survive_a_search_without_scripts(
+    visitor: Client,
+) -> None:
+    files = [file.file_id for file in StoredFileFactory.create_batch(300)]
+
+    few, many = visitor.get("/", {"file": files[:100]}), visitor.post("/", {"file": files})
+
+    assert '<form class="sides" method="get"' in text(few)
+    assert '<form class="sides" method="post"' in text(many)
+    assert ticked(many) == set(files)
+    assert not DownloadJob.objects.exists()
+
+
+def test_the_choice_costs_the_same_queries_for_one_file_and_for_many(
+    visitor: Client, django_assert_max_num_queries: Any
+) -> None:
+    files = StoredFileFactory.create_batch(40)
+
+    with django_assert_max_num_queries(5):
+        visitor.get("/", {"file": [file.file_id for file in files]})
+
+
+def test_the_chosen_files_become_a_job(visitor: Client, alice: User, broker: Any) -> None:
+    asked = {"file": ["80001", "80000", "80001"], "name": " Holiday ", "search": "left over"}
+
+    response = visitor.post("/downloads", asked)
+
+    job = DownloadJob.objects.get()
+    assert response.status_code == 303
+    assert response["Location"] == of(job)
+    assert job.owner == alice
+    assert job.params == {"file_ids": [80001, 80000]}
+    assert job.name == "Holiday.zip"
+    assert visitor.get(response["Location"]).status_code == 200
+
+
+def refused(visitor: Client, asked: dict[str, Any]) -> HttpResponse:
+    """The page that says no; nothing was made."""
+    response = visitor.post("/downloads", asked)
+
+    assert response.status_code == 400
+    assert not DownloadJob.objects.exists()
+    return response
+
+
+def test_no_file_is_refused(visitor: Client) -> None:
+    assert "Choose at least one file." in text(refused(visitor, {"name": "x"}))
+
+
+@pytest.mark.parametrize("dirt", NOT_FILES)
+def test_what_is_not_a_file_is_refused_and_the_ticks_stay(visitor: Client, dirt: str) -> None:
+    file = StoredFileFactory(file_id=80_000)
+
+    response = refused(visitor, {"file": ["80000", dirt], "name": "Mine"})
+
+    assert "is not a file" in text(response)
+    assert ticked(response) == {file.file_id}
+    assert 'value="Mine"' in text(response)
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "a\x00b"])
+def test_a_bad_name_is_refused_beside_its_field(visitor: Client, name: str) -> None:
+    StoredFileFactory(file_id=80_000)
+
+    response = refused(visitor, {"file": "80000", "name": name})
+
+    assert 'id="name-error"' in text(response)
+    assert ticked(response) == {80_000}
+
+
+def test_more_files_than_allowed_are_refused(
+    visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.serializers.BundleRequest._declared_fields", small_bundles())
+
+    assert "Choose at most" in text(refused(visitor, {"file": ["80000", "80001", "80002"]}))
+
+
+def small_bundles() -> dict[str, Any]:
+    from jobs.serializers import FileIdField, serializers
+
+    fields = dict(BundleRequest._declared_fields)
+    fields["file_ids"] = serializers.ListField(child=FileIdField(), allow_empty=False, max_length=2)
+    return fields
+
+
+def test_more_fields_than_a_form_may_have_are_a_page_that_says_so(visitor: Client) -> None:
+    response = refused(visitor, {"file": [str(80_000 + n) for n in range(1_500)]})
+
+    assert "text/html" in response["Content-Type"]
+
+
+def test_a_form_without_its_token_is_refused(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True, headers=BROWSER)
+    client.force_login(alice)
+
+    response = client.post("/downloads", {"file": "80000"})
+
+    assert response.status_code == 403
+    assert "Nothing was changed." in text(response)
+    assert 'href="/?file=80000">Go back to it' in text(response)
+    assert not DownloadJob.objects.exists()
+
+
+def test_the_token_on_the_button_is_the_one_that_counts(alice: User, broker: Any) -> None:
+    client = Client(enforce_csrf_checks=True, headers=BROWSER)
+    client.force_login(alice)
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)" data-make', text(client.get("/")))
+    assert found
+
+    response = client.post("/downloads", {"file": "80000", "csrfmiddlewaretoken": found[1]})
+
+    assert response.status_code == 303

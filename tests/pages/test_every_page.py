@@ -1,0 +1,190 @@
+"""Signing in, and what holds for all pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
+
+from jobs import http
+from jobs.middleware import PRIVATE
+from jobs.models import DownloadJob
+from jobs.problems import PROBLEM
+from jobs.states import Status
+from tests.factories import JobFactory, StoredFileFactory
+from tests.pages.looks import BROWSER, INLINE, of, text, ticked
+
+
+@pytest.mark.parametrize("path", ["/", "/downloads", f"/downloads/{UUID(int=1)}"])
+@pytest.mark.django_db
+def test_whoever_is_not_signed_in_is_sent_to_sign_in(path: str) -> None:
+    response = Client().get(path)
+
+    assert response.status_code == 302
+    assert response["Location"] == f"/sign-in?next={path}"
+
+
+@pytest.mark.django_db
+def test_a_form_of_somebody_signed_out_changes_nothing_and_leads_back_to_it() -> None:
+    job = JobFactory()
+
+    assert Client().post(of(job, "job-cancel"))["Location"] == f"/sign-in?next={of(job)}"
+
+    assert DownloadJob.objects.get().status == Status.QUEUED
+
+
+def test_what_somebody_signed_out_chose_is_there_again_after_signing_in(alice: User) -> None:
+    StoredFileFactory.create(file_id=80_000)
+    client, login = Client(), {"username": "alice", "password": "correct horse"}
+    asked = {"file": ["80000"], "name": "Ours & theirs", "csrfmiddlewaretoken": "x"}
+
+    to_sign_in = client.post("/downloads", asked)["Location"]
+    form = client.get(to_sign_in)
+    back = client.post("/sign-in", login | {"next": form.context["next"]})["Location"]
+
+    response = client.get(back)
+    assert ticked(response) == {80_000}
+    assert 'value="Ours &amp; theirs"' in text(response)
+    assert "csrf" not in back
+    assert not DownloadJob.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_choice_too_long_for_an_address_does_not_end_in_an_error() -> None:
+    response = Client().post("/downloads", {"file": [str(80_000 + n) for n in range(900)]})
+
+    assert response["Location"] == "/sign-in?next=/"
+
+
+@pytest.mark.parametrize("name", ["job-row", "job-state"])
+@pytest.mark.django_db
+def test_a_poll_of_somebody_signed_out_is_refused_and_the_page_says_so(name: str) -> None:
+    response = Client().get(of(JobFactory(), name), headers={"HX-Request": "true"})
+
+    assert response.status_code == 401
+    assert not response.content  # above all no sign-in form in the place of a row
+
+
+def test_signing_in_leads_to_the_page_asked_for_and_out_again(alice: User) -> None:
+    client = Client()
+    login = {"username": "alice", "password": "correct horse", "next": "/downloads"}
+
+    assert client.post("/sign-in", login)["Location"] == "/downloads"
+    assert client.get("/sign-in")["Location"] == "/"
+    assert client.post("/sign-out")["Location"] == "/sign-in"
+    assert client.get("/downloads").status_code == 302
+
+
+def test_signing_in_never_leads_to_another_site(alice: User) -> None:
+    login = {"username": "alice", "password": "correct horse", "next": "https://evil.example/"}
+
+    assert Client().post("/sign-in", login)["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"username": "alice", "password": "x"}, {"username": "a\x00"}]
+)
+def test_a_wrong_password_stays_on_the_page(alice: User, given: dict[str, str]) -> None:
+    client = Client()
+
+    response = client.post("/sign-in", given)
+
+    assert response.status_code == 200
+    assert "_auth_user_id" not in client.session
+
+
+def test_no_page_has_a_script_or_a_style_of_its_own(visitor: Client, alice: User) -> None:
+    StoredFileFactory(file_id=80_000)
+    jobs = [JobFactory(owner=alice, status=status) for status in Status]
+    paths = ["/", "/?search=x", "/downloads", "/downloads?search=x", "/nowhere", *map(of, jobs)]
+
+    for path in paths:
+        assert not INLINE.search(text(visitor.get(path))), path
+    assert not INLINE.search(text(Client().get("/sign-in")))
+
+
+def test_pages_are_kept_by_no_cache(visitor: Client, alice: User) -> None:
+    job = JobFactory(owner=alice)
+
+    for path in ("/", "/downloads", of(job), of(job, "job-state"), "/nowhere"):
+        assert visitor.get(path)["Cache-Control"] == PRIVATE, path
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "content_type"),
+    [
+        ("/nowhere", BROWSER["Accept"], "text/html; charset=utf-8"),
+        ("/nowhere", "*/*", PROBLEM),
+        ("/nowhere", "application/json", PROBLEM),
+        ("/nowhere", "complete/nonsense;;q=x", PROBLEM),
+        ("/v1/nowhere", BROWSER["Accept"], PROBLEM),
+    ],
+)
+def test_errors_are_pages_for_people_and_problems_for_programs(
+    path: str, accept: str, content_type: str
+) -> None:
+    response = Client().get(path, headers={"Accept": accept})
+
+    assert response.status_code == 404
+    assert response["Content-Type"] == content_type
+
+
+Handler = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("handler", "status"),
+    [(http.on_400, 400), (http.on_403, 403), (http.on_404, 404), (http.on_500, 500)],
+)
+def test_error_pages_need_neither_database_nor_session(handler: Handler, status: int) -> None:
+    # No database mark: a query would fail. A bare request: no user, no messages, no session.
+    request = RequestFactory().get("/somewhere", headers=BROWSER)
+
+    response = handler(request) if status == 500 else handler(request, Exception("secret"))
+
+    assert response.status_code == status
+    assert "<h1>" in text(response)
+    assert "secret" not in text(response)
+
+
+def test_a_bug_in_a_page_is_a_page_without_its_details(
+    visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("jobs.pages.choose.submit", bug)
+    visitor.raise_request_exception = False
+
+    response = visitor.post("/downloads", {"file": "80000"})
+
+    assert response.status_code == 500
+    assert "Something went wrong on our side." in text(response)
+    assert "secret" not in text(response)
+
+
+def test_the_colours_chosen_are_kept_and_the_page_stays(visitor: Client) -> None:
+    page = "http://testserver/downloads?status=failed"
+
+    response = visitor.post("/theme", {"theme": "dark"}, headers={"Referer": page})
+
+    assert (response.status_code, response["Location"]) == (303, page)
+    assert '<html lang="en" data-theme="dark">' in text(visitor.get("/"))
+    visitor.post("/theme", {"theme": "auto"})
+    assert '<html lang="en">' in text(visitor.get("/"))
+
+
+@pytest.mark.parametrize("theme", ["", "neon", '"><script>'])
+def test_other_colours_are_none(visitor: Client, theme: str) -> None:
+    other = "https://evil.example/"
+
+    response = visitor.post("/theme", {"theme": theme}, headers={"Referer": other})
+
+    assert response["Location"] == "/downloads"
+    assert not response.cookies
+    visitor.cookies["theme"] = theme
+    assert '<html lang="en">' in text(visitor.get("/"))

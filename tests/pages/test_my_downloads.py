@@ -1,0 +1,114 @@
+"""The list of somebody's downloads."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from jobs.models import DownloadJob
+from jobs.states import Status
+from tests.factories import JobFactory
+from tests.pages.looks import names, text
+
+
+def test_the_list_is_mine_newest_first_with_what_runs_on_top(
+    visitor: Client, alice: User, bob: User
+) -> None:
+    now = timezone.now()
+    for age, (name, status) in enumerate(
+        [("new", Status.FAILED), ("running", Status.PROCESSING), ("old", Status.COMPLETED)]
+    ):
+        job = JobFactory(owner=alice, name=name, status=status)
+        DownloadJob.objects.filter(pk=job.pk).update(created_at=now - timedelta(minutes=age))
+    JobFactory(owner=bob, name="foreign")
+
+    assert names(visitor.get("/downloads")) == ["running", "new", "old"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"status": "active"}, {"queued", "processing"}),
+        ({"status": "completed"}, {"completed"}),
+        ({"status": "failed"}, {"failed"}),
+        ({"status": "ended"}, {"cancelled", "expired"}),
+        ({"kind": "bundle", "search": "FAIL"}, {"failed"}),
+        ({"search": "no such name"}, set()),
+        ({"status": "nonsense", "kind": "nonsense", "before": "x", "after": "y"}, set(Status)),
+    ],
+)
+def test_the_list_is_filtered(
+    visitor: Client, alice: User, asked: dict[str, str], found: set[str]
+) -> None:
+    for status in Status:
+        JobFactory(owner=alice, name=status.value, status=status)
+
+    response = visitor.get("/downloads", asked)
+
+    assert response.status_code == 200
+    assert set(names(response)) == found
+
+
+def test_a_download_is_found_by_the_beginning_of_its_id(visitor: Client, alice: User) -> None:
+    JobFactory(owner=alice)
+    wanted = JobFactory(owner=alice, name="this one")
+
+    assert names(visitor.get("/downloads", {"search": str(wanted.pk)[:13]})) == ["this one"]
+
+
+def test_paging_through_the_list_loses_none_and_comes_back(visitor: Client, alice: User) -> None:
+    at = timezone.now()
+    for n in range(60):
+        job = JobFactory(owner=alice, name=f"{n}", status=Status.CANCELLED)
+        # Pairs of the same moment, so that the id has to tell them apart.
+        DownloadJob.objects.filter(pk=job.pk).update(created_at=at - timedelta(hours=n // 2))
+
+    first = visitor.get("/downloads")
+    second = visitor.get("/downloads" + link(first, "Older"))
+    third = visitor.get("/downloads" + link(second, "Older"))
+
+    assert len({*names(first), *names(second), *names(third)}) == 60
+    assert not link(third, "Older")
+    assert names(visitor.get("/downloads" + link(third, "Newer"))) == names(second)
+    assert names(visitor.get("/downloads" + link(second, "Newer"))) == names(first)
+
+
+def link(response: Any, word: str) -> str:
+    found = re.search(rf'href="(\?[^"]*)">{word}</a>', text(response))
+    return found[1].replace("&amp;", "&") if found else ""
+
+
+def test_a_page_is_not_found_by_somebody_elses_download(visitor: Client, bob: User) -> None:
+    foreign = JobFactory(owner=bob)
+
+    assert visitor.get("/downloads", {"before": str(foreign.pk)}).status_code == 200
+
+
+def test_all_that_runs_can_be_reached(visitor: Client, alice: User) -> None:
+    JobFactory.create_batch(30, owner=alice)
+
+    assert len(names(visitor.get("/downloads"))) == 25
+    assert "Show all in progress" in text(visitor.get("/downloads"))
+    first = visitor.get("/downloads", {"status": "active"})
+    second = visitor.get("/downloads" + link(first, "Older"))
+    assert len({*re.findall(r'id="job-([^"]+)"', text(first) + text(second))}) == 30
+
+
+def test_the_list_costs_the_same_queries_for_one_and_for_many(
+    visitor: Client, alice: User, django_assert_max_num_queries: Any
+) -> None:
+    for status in list(Status) * 4:
+        JobFactory(owner=alice, status=status)
+
+    with django_assert_max_num_queries(8):  # two of them the pace of the kind, kept for seconds
+        visitor.get("/downloads")
+
+
+def test_the_empty_list_says_where_to_begin(visitor: Client) -> None:
+    assert "Nothing here yet" in text(visitor.get("/downloads"))

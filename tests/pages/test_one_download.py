@@ -1,0 +1,298 @@
+"""One download: how it stands, its buttons, its polls, what it says of the past."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from datetime import timedelta
+from html import unescape
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.models import DownloadJob, StoredFile
+from jobs.serializers import BundleRequest
+from jobs.states import FINAL, Actor, Event, Status
+from tests.factories import JobFactory, StoredFileFactory
+from tests.pages.looks import of, text
+
+
+@pytest.mark.parametrize("name", ["job-page", "job-state", "job-row"])
+def test_somebody_elses_download_is_403_and_an_unknown_one_404(
+    visitor: Client, bob: User, name: str
+) -> None:
+    foreign = visitor.get(of(JobFactory(owner=bob, name="secret"), name))
+    unknown = visitor.get(reverse(name, args=[uuid4()]))
+
+    assert (foreign.status_code, unknown.status_code) == (403, 404)
+    assert "text/html" in foreign["Content-Type"]
+    assert "secret" not in text(foreign)
+    assert "Not found" in text(unknown)
+
+
+@pytest.mark.parametrize("name", ["job-cancel", "job-retry"])
+def test_somebody_elses_download_cannot_be_changed(visitor: Client, bob: User, name: str) -> None:
+    foreign = JobFactory(owner=bob, status=Status.FAILED if name == "job-retry" else Status.QUEUED)
+
+    response = visitor.post(of(foreign, name))
+
+    assert response.status_code == 403
+    assert DownloadJob.objects.get(pk=foreign.pk).status == foreign.status
+
+
+@pytest.mark.parametrize("name", ["job-cancel", "job-retry"])
+def test_a_look_changes_nothing(visitor: Client, alice: User, name: str) -> None:
+    job = JobFactory(owner=alice)
+
+    assert visitor.get(of(job, name)).status_code == 405
+    assert DownloadJob.objects.get().status == Status.QUEUED
+
+
+def test_cancel_leads_back_to_the_page(visitor: Client, alice: User) -> None:
+    job = JobFactory(owner=alice)
+
+    response = visitor.post(of(job, "job-cancel"))
+
+    assert (response.status_code, response["Location"]) == (303, of(job))
+    job.refresh_from_db()
+    assert job.status == Status.CANCELLED
+    assert job.events.get().by == Actor.OWNER
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED, Status.EXPIRED])
+def test_run_again_queues_it_under_the_same_id(
+    visitor: Client, alice: User, broker: Any, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    response = visitor.post(of(job, "job-retry"))
+
+    assert (response.status_code, response["Location"]) == (303, of(job))
+    assert DownloadJob.objects.get().status == Status.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("job-cancel", status) for status in sorted(FINAL)]
+    + [("job-retry", s) for s in (Status.QUEUED, Status.PROCESSING, Status.COMPLETED)],
+)
+def test_too_late_is_said_on_the_page(
+    visitor: Client, alice: User, name: str, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    response = visitor.post(of(job, name), follow=True)
+
+    assert response.redirect_chain == [(of(job), 303)]
+    assert "Nothing was changed" in text(response)
+    assert DownloadJob.objects.get(pk=job.pk).version == job.version
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_only_what_runs_is_polled_and_reloaded(
+    visitor: Client, alice: User, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+    polled = 0 if status in FINAL else 1
+
+    page, listed = text(visitor.get(of(job))), text(visitor.get("/downloads"))
+
+    for html, name in [(page, "job-state"), (listed, "job-row")]:
+        assert html.count(f'hx-get="{of(job, name)}?was=') == polled
+        assert html.count('hx-trigger="load delay:1s, every 3s, look"') == polled
+        assert html.count('<noscript><meta http-equiv="refresh"') == polled
+        assert ('hx-trigger="every 3s, look"' in text(visitor.get(of(job, name)))) == bool(polled)
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "verb"),
+    [
+        (Status.QUEUED, "Queued", "Cancel"),
+        (Status.PROCESSING, "Working", "Cancel"),
+        (Status.COMPLETED, "Ready", "Download"),
+        (Status.FAILED, "Failed", "Run again"),
+        (Status.CANCELLED, "Cancelled", "Run again"),
+        (Status.EXPIRED, "Expired", "Make again"),
+    ],
+)
+def test_each_state_has_its_word_and_the_button_that_helps(
+    visitor: Client, alice: User, status: Status, word: str, verb: str
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    for name in ("job-state", "job-row"):
+        html = text(visitor.get(of(job, name)))
+        assert word in html
+        assert verb in html
+    assert (of(job, "download") in html) == (status == Status.COMPLETED)
+
+
+def test_a_job_that_waits_says_for_how_long_and_for_which_attempt(
+    visitor: Client, running_job: DownloadJob
+) -> None:
+    running_job.retry("storage_unavailable", "The file store did not answer.", after_seconds=30)
+
+    html = text(visitor.get(of(running_job))).replace("\u00a0", " ")
+
+    assert re.search('Trying again in <span data-countdown="(30|29)">(30|29) s</span>', html)
+    assert "Attempt 2 of 4 is next." in html
+    assert "The file store did not answer." in html
+
+
+def test_a_job_whose_worker_is_silent_says_so(visitor: Client, running_job: DownloadJob) -> None:
+    silent = timezone.now() - timedelta(seconds=48)
+    DownloadJob.objects.update(lease_until=silent, updated_at=silent)
+
+    html = text(visitor.get(of(running_job))).replace("\u00a0", " ")
+
+    assert "No word from the worker for 48 s" in html
+    assert "is-stalled" in html
+
+
+def test_progress_is_told_in_bytes_and_percent(visitor: Client, running_job: DownloadJob) -> None:
+    DownloadJob.objects.update(total=104_900_000)
+    running_job.refresh_from_db()
+    running_job.beat(done=42_000_000, message="Adding 1 of 2: a.txt")
+
+    html = text(visitor.get(of(running_job, "job-state")))
+
+    assert 'value="40"' in html
+    assert "42.0 of 104.9\u00a0MB" in html
+    assert "Adding 1 of 2: a.txt" in html
+    assert "<title>40% 2 files.zip" in html
+
+
+def test_a_poll_says_aloud_only_what_changed(visitor: Client, running_job: DownloadJob) -> None:
+    for name in ("job-state", "job-row"):
+        assert 'id="said"' not in text(visitor.get(of(running_job, name), {"was": "working-1"}))
+        assert 'id="said"' in text(visitor.get(of(running_job, name), {"was": "queued-1"}))
+
+
+@pytest.mark.parametrize("name", ["job-state", "job-row"])
+def test_a_poll_that_would_show_the_same_is_spared(
+    visitor: Client, running_job: DownloadJob, name: str
+) -> None:
+    found = re.search(r'hx-get="([^"]+)"', text(visitor.get(of(running_job, name))))
+    assert found
+
+    assert visitor.get(found[1]).status_code == 204
+    running_job.beat(done=1, message="Adding 2 of 2: b.txt")
+    assert "Adding 2 of 2" in text(visitor.get(found[1]))
+
+
+def test_a_countdown_alone_is_nothing_new(visitor: Client, running_job: DownloadJob) -> None:
+    running_job.retry("storage_unavailable", "The file store did not answer.", after_seconds=30)
+    found = re.search(r'hx-get="([^"]+)"', text(visitor.get(of(running_job, "job-state"))))
+    assert found
+    DownloadJob.objects.update(available_at=timezone.now() + timedelta(seconds=20))
+
+    assert visitor.get(found[1]).status_code == 204
+
+
+def test_history_is_told_in_plain_words_without_tracebacks(
+    visitor: Client, running_job: DownloadJob
+) -> None:
+    running_job.retry("unexpected", "Oh.", after_seconds=0, detail="Traceback: secret")
+    running_job.claim(task_id="task-2", worker="worker@secret")
+    running_job.rescue(Actor.DISPATCHER)
+    running_job.cancel(Actor.OPERATOR)
+    running_job.requeue(Actor.OWNER, total=1)
+
+    html = text(visitor.get(of(running_job)))
+
+    told = re.findall(r"<div><p>([^<]*)</p>", html)
+    assert told == [
+        "Attempt 1 started.",
+        "Something went wrong on our side.",
+        "Attempt 2 started.",
+        "The worker went silent.",
+        "An operator cancelled it.",
+        "You asked for it again.",
+    ]
+    assert "secret" not in html
+
+
+@pytest.mark.parametrize("event", list(Event))
+def test_every_event_has_a_sentence(visitor: Client, alice: User, event: Event) -> None:
+    job = JobFactory(owner=alice, status=Status.FAILED)
+    job._remember(event, Actor.WORKER, code="a code nobody knows")
+
+    assert visitor.get(of(job)).status_code == 200
+
+
+def test_the_contents_are_the_first_files_with_their_sizes(
+    visitor: Client, alice: User, bob: User, django_assert_max_num_queries: Any
+) -> None:
+    files = StoredFileFactory.create_batch(30, size_bytes=14_200_000)
+    StoredFile.objects.filter(pk=files[1].pk).update(owner=bob, name="secret.txt")
+    job = JobFactory(owner=alice, params={"file_ids": [file.file_id for file in files]})
+
+    with django_assert_max_num_queries(9):
+        html = text(visitor.get(of(job)))
+
+    assert "30 files</h2>" in html
+    assert files[0].name in html
+    assert "14.2\u00a0MB" in html
+    assert files[20].name not in html
+    assert "and 10 more" in html
+    assert f"<span>{files[1].file_id}</span><span>not found</span>" in html
+    assert "secret.txt" not in html
+
+
+def commands(response: Any) -> list[list[str]]:
+    """What a shell makes of the commands on the page."""
+    found = re.findall(r"<code>(curl.*?)</code>", text(response), re.DOTALL)
+    lines = [unescape(command).replace("\\\n", "") for command in found]  # a shell joins them, too
+    return [shlex.split(line) for line in lines]
+
+
+def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> None:
+    name = 'It\'s "Ours" & <theirs> — ü.zip'
+    job = JobFactory(owner=alice, name=name, params={"file_ids": [80_001, 80_000]})
+
+    fetch, ask = commands(visitor.get(of(job)))
+
+    assert fetch[:3] == ["curl", "-fLOJ", f"http://testserver{of(job, 'download')}"]
+    assert ask[2] == "http://testserver/v1/download/initiate"
+    assert fetch[3:5] == ask[3:5] == ["-H", "Authorization: Bearer $TOKEN"]
+    asked = BundleRequest(data=json.loads(ask[-1]))
+    assert asked.is_valid()
+    assert asked.asked()["params"] == job.params
+    assert asked.validated_data["name"] == name
+
+
+def test_no_command_is_longer_than_one_can_paste(visitor: Client, alice: User) -> None:
+    job = JobFactory(owner=alice, params={"file_ids": list(range(80_000, 80_101))})
+
+    assert [command[1] for command in commands(visitor.get(of(job)))] == ["-fLOJ"]
+
+
+def test_a_zip_with_missing_files_offers_the_others(visitor: Client, alice: User) -> None:
+    file = StoredFileFactory(file_id=80_000)
+    job = JobFactory(
+        owner=alice,
+        status=Status.FAILED,
+        params={"file_ids": [80_000, 80_001]},
+        error_code="source_missing",
+        error="These files could not be found: 80001.",
+    )
+
+    html = text(visitor.get(of(job)))
+
+    assert f'href="/?file={file.file_id}">Choose without them' in html
+    assert "These files could not be found: 80001." in html
+
+
+def test_names_are_text_not_markup(visitor: Client, alice: User) -> None:
+    name = "<script>alert(1)</script>.zip"
+    StoredFileFactory(file_id=80_000, name=name)
+    job = JobFactory(owner=alice, name=name, params={"file_ids": [80_000]})
+
+    for path in ("/", "/?file=80000&search=x", "/downloads", of(job), of(job, "job-row")):
+        assert "<script>alert" not in text(visitor.get(path)), path
