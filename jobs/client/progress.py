@@ -1,0 +1,204 @@
+"""What somebody sees while a download is made and fetched: a bar, lines, or nothing."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Self, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from jobs.client import words
+from jobs.client.pace import Pace
+from jobs.client.told import Job
+
+LINE_SECONDS = 1.0  # between two lines, and only where the whole percent is another
+FRAMES_A_SECOND = 8
+ECHO_COLUMNS = 3  # for the `^C` of a terminal: in the next line it would spoil what is drawn
+SHORTEST_BAR = 10  # what does not fit beside it is left out, the least important first
+
+
+def display(stream: TextIO, *, quiet: bool) -> Display:
+    """The one that suits where `stream` leads."""
+    if quiet:
+        return Display()
+    if not stream.isatty() or Console(file=stream, force_terminal=True).is_dumb_terminal:
+        return Lines(stream)
+    return Bar(stream)
+
+
+@dataclass(frozen=True)
+class View:
+    """A moment of one phase, in words."""
+
+    phase: str
+    share: float
+    sizes: str
+    speed: str = ""
+    left: str = ""
+    note: str = ""
+
+    @property
+    def percent(self) -> str:
+        return f"{int(self.share * 100):3}%"  # 100 only when all is there
+
+
+class Display:
+    """Shows nothing, and is what the others have in common. A context: nothing is left drawn."""
+
+    watched = False  # whether somebody waits for each movement
+
+    def __init__(self) -> None:
+        self._view = View("Asking", 0, "")
+        self._pace = Pace(0, time.monotonic())
+        self._paced: tuple[object, ...] = ()
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+
+    def finish(self, line: str) -> None:
+        """A phase is over: `line` takes its place."""
+        self.close()
+        self.say(line)
+
+    def making(self, job: Job) -> None:
+        speed, left = self._seen(("making", job.attempt), job.done, job.total)
+        note = f"{job.message}: {job.error}" if job.error else job.message
+        # The service knows of the queue ahead; what has begun to move is seen here, and sooner.
+        left = job.seconds_left if left is None else left
+        sizes = words.size_of(job.done, job.total, job.unit)
+        in_bytes = speed if job.unit == "bytes" else ""
+        self._show(View("Making", job.progress, sizes, in_bytes, left_text(left), note))
+
+    def fetching(self, done: int, total: int) -> None:
+        speed, left = self._seen(("fetching",), done, total)
+        share = done / total if total else 1.0
+        sizes = words.size_of(done, total)
+        self._show(View("Fetching", min(share, 1.0), sizes, speed, left_text(left)))
+
+    def pausing(self, why: str, seconds: float) -> None:
+        """Something does not work and is tried again after so long."""
+        again = f"Again in {words.duration(seconds)}: {why}"  # the end may not fit
+        self._show(replace(self._view, speed="", left="", note=again))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Twice is well."""
+
+    def _show(self, view: View) -> None:
+        self._view = view
+
+    def _seen(
+        self, phase: tuple[object, ...], done: int, total: int | None
+    ) -> tuple[str, float | None]:
+        """Speed and seconds left, from what was seen since this phase began."""
+        now = time.monotonic()
+        if phase != self._paced:
+            self._paced, self._pace = phase, Pace(done, now)
+        self._pace.note(done, now)
+        speed = self._pace.per_second
+        left = None if total is None else self._pace.seconds_left(max(total - done, 0))
+        return (f"{words.size(speed)}/s" if speed else ""), left
+
+
+def left_text(seconds: float | None) -> str:
+    return f"{words.clock(seconds)} left" if seconds is not None else ""
+
+
+class Lines(Display):
+    """For logs and pipes: a line now and then, when there is news."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._told: tuple[str, ...] = ()
+        self._told_at = -LINE_SECONDS
+
+    def say(self, line: str) -> None:
+        with suppress(OSError):  # nobody reads any more: that stops no download
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    def pausing(self, why: str, seconds: float) -> None:
+        if self._told != (why,):
+            self._told = (why,)
+            self.say(f"{why} Trying again.")
+
+    def _show(self, view: View) -> None:
+        super()._show(view)
+        now, news = time.monotonic(), (view.phase, view.percent)
+        if news != self._told and now - self._told_at >= LINE_SECONDS:
+            self._told, self._told_at = news, now
+            pieces = [view.percent, view.sizes, view.speed, view.left, view.note]
+            self.say("  ".join([view.phase, *filter(None, pieces)]))
+
+
+class Bar(Display):
+    """For a terminal, drawn again in place; gone when it is closed. `say` writes above it."""
+
+    watched = True
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._console = Console(
+            file=stream, force_terminal=True, highlight=False, markup=False, emoji=False
+        )
+        self._live: Live | None = None
+
+    def say(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)  # one line to copy, however long
+
+    def close(self) -> None:
+        if self._live:
+            try:
+                self._live.stop()
+            finally:
+                self._console.show_cursor()  # also where a second Ctrl-C came in between
+                self._live = None
+
+    def _show(self, view: View) -> None:
+        super()._show(view)
+        if not self._live:
+            self._live = Live(
+                get_renderable=self._drawn,
+                console=self._console,
+                refresh_per_second=FRAMES_A_SECOND,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def _drawn(self) -> RenderableType:
+        view, width = self._view, self._console.width - ECHO_COLUMNS
+        pieces = fitting(view, width - len(view.phase) - SHORTEST_BAR - 2)
+        line = Table.grid(padding=(0, 1), expand=True)
+        line.width = width
+        for n in range(2 + len(pieces)):
+            line.add_column(no_wrap=True, ratio=1 if n == 1 else None)
+        bar = ProgressBar(1.0, view.share, complete_style="cyan", finished_style="green")
+        line.add_row(view.phase, bar, *pieces)
+        if not view.note:
+            return line
+        note = Text(view.note, style="dim", no_wrap=True)
+        note.truncate(width, overflow="ellipsis")
+        return Group(line, note)
+
+
+def fitting(view: View, width: int) -> list[str]:
+    """Percent, sizes, speed and time left, in this order; the most important that fit."""
+    chosen = [view.percent]
+    for piece in (view.left, view.sizes, view.speed):
+        if piece and len(" ".join([*chosen, piece])) <= width:
+            chosen.append(piece)
+    return [piece for piece in (view.percent, view.sizes, view.speed, view.left) if piece in chosen]

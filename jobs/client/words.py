@@ -1,0 +1,47 @@
+"""How text, sizes and durations are shown in a terminal."""
+
+from __future__ import annotations
+
+import math
+
+MAX_SHOWN = 300  # of a text that somebody else wrote
+
+
+def printable(text: str) -> str:
+    """On one line, and without what could move the cursor, ring, or turn the reading direction."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + "…"
+
+
+def size(count: float) -> str:
+    """'14.2 MB': decimal units, as the pages say it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.95 or (unit == "B" and count < 1000):
+            break
+        count /= 1000
+    else:
+        unit = "TB"
+    return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
+
+
+def size_of(count: int, total: int | None, unit: str = "bytes") -> str:
+    """'3.1 MB of 14.2 MB', '3 of 7 pages'."""
+    if unit != "bytes":
+        return f"{count:,} of {total:,} {unit}" if total else f"{count:,} {unit}"
+    return f"{size(count)} of {size(total)}" if total else size(count)
+
+
+def clock(seconds: float) -> str:
+    """'0:42', '1:02:03'."""
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def duration(seconds: float) -> str:
+    """'3.8 s', '42 s', '12:05'."""
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+
+
+def files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"

@@ -1,0 +1,147 @@
+"""Servers of the tests' own, in the place of the service and the file store: they misbehave."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.message import Message
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+JOB_ID = "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
+STATUS, RESULT = f"/v1/download/status/{JOB_ID}", f"/v1/download/result/{JOB_ID}"
+
+
+@dataclass
+class Asked:
+    method: str
+    path: str
+    headers: Message
+    body: bytes
+
+
+@dataclass
+class Fake:
+    """Answers from `script`, by path: one after the other, the last one for ever."""
+
+    url: str = ""
+    script: dict[str, list[Callable[[Handler], None]]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    def on(self, path: str, *answers: Callable[[Handler], None]) -> None:
+        self.script[path] = list(answers)
+
+    def to(self, path: str) -> list[Asked]:
+        return [asked for asked in self.asked if asked.path == path]
+
+    def answer(self, handler: Handler) -> None:
+        length = int(handler.headers.get("Content-Length", 0))
+        body = handler.rfile.read(length)
+        self.asked.append(Asked(handler.command, handler.path, handler.headers, body))
+        answers = self.script.get(handler.path) or [problem(404, "not_found", "Nothing here.")]
+        with suppress(BrokenPipeError, ConnectionResetError):
+            (answers.pop(0) if len(answers) > 1 else answers[0])(handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    fake: Fake
+
+    def handle_one_request(self) -> None:
+        with suppress(ConnectionResetError):
+            super().handle_one_request()
+
+    def _answer(self) -> None:
+        self.fake.answer(self)
+
+    do_GET = do_POST = do_DELETE = _answer  # noqa: N815 # the library's names
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+    def say(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if "Content_Length" not in headers:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def hang_up(self) -> None:
+        self.wfile.flush()
+        self.close_connection = True
+
+
+@contextmanager
+def serving() -> Iterator[Fake]:
+    fake = Fake()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("H", (Handler,), {"fake": fake}))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+    fake.on("/v1/auth/token", tells({"access": "token", "refresh": "other"}))
+    try:
+        yield fake
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def tells(told: Any, status: int = 200, **headers: str) -> Callable[[Handler], None]:
+    return says(json.dumps(told).encode(), status, **headers)
+
+
+def says(body: bytes, status: int = 200, **headers: str) -> Callable[[Handler], None]:
+    return lambda handler: handler.say(status, body, **headers)
+
+
+def problem(status: int, code: str, detail: str, **headers: str) -> Callable[[Handler], None]:
+    return tells({"detail": detail, "code": code, "status": status}, status, **headers)
+
+
+def job(status: str = "processing", **fields: Any) -> dict[str, Any]:
+    """As the service tells it."""
+    return {
+        "jobId": JOB_ID, "kind": "bundle", "status": status, "progress": 0.4, "message": "Adding",
+        "done": 40, "total": 100, "unit": "bytes", "attempts": 1, "fileName": "2 files.zip",
+    } | fields  # fmt: skip
+
+
+def result(url: str, content: bytes, **fields: Any) -> dict[str, Any]:
+    told = {"downloadUrl": url, "fileName": "2 files.zip", "size": len(content)}
+    return told | {"sha256": sha256(content).hexdigest()} | fields
+
+
+@dataclass
+class Stored:
+    """An object of a file store. `cuts`: after how many bytes the line breaks, for each request."""
+
+    content: bytes
+    etag: str = '"one"'
+    takes_ranges: bool = True
+    cuts: list[int] = field(default_factory=list)
+    sent: int = 0
+
+    def __call__(self, handler: Handler) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+        same = handler.headers.get("If-Range") in (None, self.etag)
+        begin = int(asked[1]) if asked and self.takes_ranges and same else 0
+        if begin and begin >= len(self.content):
+            handler.say(416, b"")
+            return
+        rest = self.content[begin:]
+        headers = {"ETag": self.etag, "Content_Length": str(len(rest))}
+        if begin:
+            last = len(self.content) - 1
+            headers["Content_Range"] = f"bytes {begin}-{last}/{len(self.content)}"
+        cut = self.cuts.pop(0) if self.cuts else len(rest)
+        self.sent += min(cut, len(rest))
+        handler.say(206 if begin else 200, rest[:cut], **headers)
+        if cut < len(rest):
+            handler.hang_up()

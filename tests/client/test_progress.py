@@ -1,0 +1,117 @@
+"""What somebody sees: a bar that fits the terminal, and few lines where there is none."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from jobs.client.progress import Bar, Display, Lines, View, display, fitting
+from jobs.client.told import Answer, Job
+from tests.client.fake import job
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def told(status: str = "processing", **fields: Any) -> Job:
+    return Job.of(Answer(200, {}, json.dumps(job(status, **fields)).encode()))
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
+def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch, term: str) -> None:
+    monkeypatch.setenv("TERM", term)
+
+    assert isinstance(display(Tty(), quiet=False), Lines)
+
+
+def test_each_place_gets_what_suits_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # it forces colours, but makes no terminal of a log
+
+    assert isinstance(display(Tty(), quiet=False), Bar)
+    assert isinstance(display(io.StringIO(), quiet=False), Lines)
+    assert type(display(Tty(), quiet=True)) is Display
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands still until a test sets it."""
+    at = [100.0]
+    monkeypatch.setattr("jobs.client.progress.time.monotonic", lambda: at[0])
+    return at
+
+
+def test_lines_come_once_a_second_and_only_with_news(now: list[float]) -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+
+    for tenth in range(100):  # ten seconds: five that move on, five that do not
+        now[0] = 100 + tenth / 10
+        lines.making(told(progress=min(tenth, 50) / 100, done=min(tenth, 50) * 1000, total=100_000))
+
+    shown = out.getvalue().splitlines()
+    assert len(shown) == 6
+    assert shown[0] == "Making    0%  0 B of 100 kB  Adding"
+    assert shown[3] == "Making   30%  30 kB of 100 kB  10 kB/s  0:08 left  Adding"
+
+
+def test_trouble_is_one_line_however_often_it_is_tried(now: list[float]) -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+
+    for _ in range(5):
+        lines.pausing("It does not answer.", 2)
+
+    assert out.getvalue() == "It does not answer. Trying again.\n"
+
+
+def test_the_services_estimate_counts_while_nothing_moves(now: list[float]) -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+
+    lines.making(
+        told("queued", progress=0, done=0, message="Waiting", estimatedSecondsRemaining=72)
+    )
+
+    assert out.getvalue() == "Making    0%  0 B of 100 B  1:12 left  Waiting\n"
+
+
+def test_what_is_waiting_for_its_next_try_says_why(now: list[float]) -> None:
+    out = io.StringIO()
+
+    Lines(out).making(told("queued", message="Waiting to try again", lastError="No store."))
+
+    assert out.getvalue().endswith("Waiting to try again: No store.\n")
+
+
+def test_other_units_and_no_total_are_shown_too(now: list[float]) -> None:
+    out = io.StringIO()
+
+    Lines(out).making(told(done=3, total=7, unit="pages"))
+    Lines(out).making(told(done=3, total=None, unit="pages"))
+
+    assert "3 of 7 pages" in out.getvalue()
+    assert "3 pages" in out.getvalue()
+
+
+def test_a_reader_who_left_stops_no_download() -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    Lines(Closed()).say("anything")
+
+
+def test_what_does_not_fit_is_left_out_the_least_important_first() -> None:
+    view = View("Making", 0.5, "29.5 MB of 59.1 MB", "20.1 MB/s", "0:02 left")
+    pieces = [" 50%", "29.5 MB of 59.1 MB", "20.1 MB/s", "0:02 left"]
+
+    assert fitting(view, 60) == pieces
+    assert fitting(view, 40) == [pieces[0], pieces[1], pieces[3]]
+    assert fitting(view, 15) == [pieces[0], pieces[3]]
+    assert fitting(view, 0) == [pieces[0]]

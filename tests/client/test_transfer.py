@@ -1,0 +1,240 @@
+"""Bytes on their way to the disk, from a store that cuts, changes, lies or is away."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from jobs.client.errors import Gone, NotWritten, Unreachable, WrongBytes
+from jobs.client.part import Part
+from jobs.client.patience import Patience
+from jobs.client.told import Result
+from jobs.client.transfer import Transfer
+from tests.client.fake import Fake, Stored, problem, says
+
+CONTENT = os.urandom(300_000)
+OTHER = os.urandom(300_000)
+CHUNK = 32 * 1024
+
+
+class Target:
+    """A part in a folder, and a store to fill it from."""
+
+    def __init__(self, folder: Path, fake: Fake) -> None:
+        self.path = folder / "2 files.zip.part"
+        self.fake = fake
+        self.asked = 0
+        self.content = CONTENT
+
+    def result(self) -> Result:
+        self.asked += 1
+        path = f"/store/{self.asked}" if f"/store/{self.asked}" in self.fake.script else "/store"
+        size, digest = len(self.content), sha256(self.content).hexdigest()
+        return Result(self.fake.url + path, "2 files.zip", size, digest)
+
+    def fetch(self, patience: float = 20) -> bytes:
+        with Part(self.path) as part:
+            wait = Patience(patience, lambda why, seconds: None)
+            Transfer(part, self.result, wait, lambda done, total: None).run(self.result())
+        return self.path.read_bytes()
+
+
+@pytest.fixture
+def target(tmp_path: Path, fake: Fake) -> Target:
+    return Target(tmp_path, fake)
+
+
+def test_a_cut_line_costs_only_what_had_not_arrived(target: Target, fake: Fake) -> None:
+    store = Stored(CONTENT, cuts=[100_000, 100_000])
+    fake.on("/store", store)
+
+    assert target.fetch() == CONTENT
+
+    assert store.sent < len(CONTENT) + 2 * CHUNK
+    ranges = [asked.headers["Range"] for asked in fake.to("/store")]
+    assert ranges[0] is None
+    assert ranges[1] == f"bytes={100_000 // CHUNK * CHUNK}-"
+    assert fake.to("/store")[1].headers["If-Range"] == '"one"'
+
+
+def test_what_an_earlier_process_left_is_not_fetched_again(target: Target, fake: Fake) -> None:
+    store = Stored(CONTENT)
+    fake.on("/store", store)
+    target.path.write_bytes(CONTENT[:200_000])
+
+    assert target.fetch() == CONTENT
+    assert store.sent == 100_000
+
+
+def test_a_part_that_is_complete_asks_for_nothing(target: Target, fake: Fake) -> None:
+    target.path.write_bytes(CONTENT)
+
+    assert target.fetch() == CONTENT
+    assert fake.asked == []
+
+
+def test_an_empty_file_is_a_file(target: Target, fake: Fake) -> None:
+    target.content = b""
+
+    assert target.fetch() == b""
+    assert fake.asked == []
+
+
+def test_an_object_that_changed_in_the_middle_is_begun_again(target: Target, fake: Fake) -> None:
+    old, new = Stored(OTHER, cuts=[100_000]), Stored(CONTENT, etag='"two"')
+    fake.on("/store", old, new)
+
+    assert target.fetch() == CONTENT
+    assert new.sent == len(CONTENT)
+
+
+def test_a_store_without_ranges_is_begun_again(target: Target, fake: Fake) -> None:
+    fake.on("/store", Stored(CONTENT, takes_ranges=False, cuts=[100_000]))
+
+    assert target.fetch() == CONTENT
+
+
+def test_a_wrong_beginning_is_fetched_once_more_from_zero(target: Target, fake: Fake) -> None:
+    store = Stored(CONTENT)
+    fake.on("/store", store)
+    target.path.write_bytes(OTHER[:200_000])
+
+    assert target.fetch() == CONTENT
+    assert store.sent == 100_000 + len(CONTENT)
+
+
+def test_a_part_longer_than_the_file_is_begun_again(target: Target, fake: Fake) -> None:
+    fake.on("/store", Stored(CONTENT))
+    target.path.write_bytes(CONTENT + b"more")
+
+    assert target.fetch() == CONTENT
+
+
+@pytest.mark.parametrize("wrong", [OTHER, CONTENT[:-1], CONTENT + b"!", b""])
+@pytest.mark.parametrize("begun", [b"", CONTENT[:1000]])
+def test_other_bytes_are_refused_and_not_kept(
+    target: Target, fake: Fake, wrong: bytes, begun: bytes
+) -> None:
+    fake.on("/store", Stored(wrong))
+    target.path.write_bytes(begun)
+
+    with pytest.raises(WrongBytes):
+        target.fetch()
+
+    assert not target.path.exists()
+    assert len(fake.asked) <= 2
+
+
+def test_an_answer_without_an_end_is_cut_off(target: Target, fake: Fake) -> None:
+    def for_ever(handler: object) -> None:
+        handler.say(200, b"", Transfer_Encoding="chunked", Content_Length="")  # type: ignore
+        while True:
+            handler.wfile.write(b"8000\r\n" + bytes(0x8000) + b"\r\n")  # type: ignore
+
+    fake.on("/store", for_ever)  # type: ignore[arg-type]
+
+    with pytest.raises(WrongBytes):
+        target.fetch()
+
+
+def test_an_expired_address_is_asked_for_anew(target: Target, fake: Fake) -> None:
+    store = Stored(CONTENT, cuts=[100_000])
+    fake.on("/store/1", store, says(b"<Error/>", 403))
+    fake.on("/store", store)
+
+    assert target.fetch() == CONTENT
+    assert store.sent < len(CONTENT) + CHUNK
+
+
+def test_a_store_that_stays_away_is_given_up_and_the_part_kept(
+    target: Target, fake: Fake, no_pauses: list[float]
+) -> None:
+    fake.on("/store", Stored(CONTENT, cuts=[100_000]), problem(503, "SlowDown", ""))
+
+    with pytest.raises(Unreachable, match="503"):
+        target.fetch(patience=20)
+
+    assert 100_000 - CHUNK < target.path.stat().st_size <= 100_000
+    assert 10 < sum(no_pauses) <= 20
+
+
+def test_patience_begins_anew_with_every_byte_that_is_new(
+    target: Target, fake: Fake, no_pauses: list[float]
+) -> None:
+    fake.on("/store", Stored(CONTENT, cuts=[40_000] * 7))
+
+    assert target.fetch(patience=1) == CONTENT
+    assert no_pauses == [0.5] * 7
+
+
+def test_a_store_that_always_cuts_at_one_point_is_given_up(target: Target, fake: Fake) -> None:
+    fake.on("/store", Stored(CONTENT, takes_ranges=False, cuts=[100_000] * 100))
+
+    with pytest.raises(Unreachable):
+        target.fetch(patience=20)
+
+
+def test_what_was_made_anew_meanwhile_is_begun_again(target: Target, fake: Fake) -> None:
+    def cut(handler: object) -> None:
+        Stored(OTHER, cuts=[100_000])(handler)  # type: ignore[arg-type]
+        target.content = CONTENT
+
+    fake.on("/store", cut, Stored(CONTENT))  # type: ignore[arg-type]
+    target.content = OTHER
+
+    assert target.fetch() == CONTENT
+
+
+def test_a_file_that_is_gone_meanwhile_is_told_as_gone(target: Target, fake: Fake) -> None:
+    fake.on("/store", says(b"<Error/>", 404))
+    known = target.result()
+
+    def gone() -> Result:
+        raise Gone("The file is gone.", "artifact_gone")
+
+    with Part(target.path) as part:
+        patience = Patience(20, lambda why, seconds: None)
+        transfer = Transfer(part, gone, patience, lambda done, total: None)
+        with pytest.raises(Gone):
+            transfer.run(known)
+
+
+def test_a_store_that_redirects_without_end_is_given_up(target: Target, fake: Fake) -> None:
+    fake.on("/store", says(b"", 302, Location="/store"))
+
+    with pytest.raises(Unreachable, match="redirects without end"):
+        target.fetch()
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://", "nonsense", "http://[::1"])
+def test_an_address_that_is_none_is_a_failure(target: Target, url: str) -> None:
+    strange = Result(url, "x", 1, "")
+
+    with Part(target.path) as part:
+        patience = Patience(0, lambda why, seconds: None)
+        transfer = Transfer(part, lambda: strange, patience, lambda done, total: None)
+        with pytest.raises(Unreachable) as caught:
+            transfer.run(strange)
+
+    assert "passwd" not in str(caught.value)
+
+
+def test_two_never_write_one_part(target: Target) -> None:
+    with Part(target.path), pytest.raises(NotWritten, match="Somebody else"):
+        Part(target.path)
+
+
+def test_the_store_is_sent_no_token_and_no_password(
+    target: Target, fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret")
+    monkeypatch.setenv("NETRC", str(netrc))
+    fake.on("/store", Stored(CONTENT))
+
+    target.fetch()
+
+    assert "Authorization" not in fake.asked[0].headers

@@ -1,0 +1,197 @@
+"""What was given, what it is called here, and how fast it goes: no server needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from jobs.client import words
+from jobs.client.errors import Misused, NotWritten
+from jobs.client.pace import Pace
+from jobs.client.places import Place
+from jobs.client.wishes import Existing, New, understood
+from tests.client.fake import JOB_ID
+
+ID = UUID(JOB_ID)
+
+
+def test_numbers_ask_for_a_bundle_each_once() -> None:
+    wish = understood(["70000", "70001", "70000"], name="Contracts")
+
+    assert isinstance(wish, New)
+    assert wish.body == {"file_ids": [70000, 70001], "name": "Contracts"}
+    assert wish.what == "2 files"
+
+
+def test_an_id_follows_what_exists() -> None:
+    assert understood([JOB_ID.upper()], name="") == Existing(ID)
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "sentence"),
+    [
+        (["70000", "x\x1b[2J"], "", "'x�\\[2J' is no file number"),
+        (["7" * 30], "", "no file number|too"),
+        (["-5"], "", "is no file number"),
+        (["٧٠٠٠٠"], "", "is no file number"),
+        (["https://example.org/a.zip"], "", "is no file number"),
+        ([JOB_ID, JOB_ID], "", "one download at a time"),
+        ([JOB_ID, "70000"], "", "is no file number"),
+        ([JOB_ID], "mine", "--name is for a new download"),
+    ],
+)
+def test_what_is_neither_is_told_clearly(given: list[str], name: str, sentence: str) -> None:
+    with pytest.raises(Misused, match=sentence):
+        understood(given, name=name)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("2 files.zip", "2 files.zip"),
+        ("../../etc/cron.d/x", "x"),
+        ("/etc/passwd", "passwd"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        (".bashrc", "bashrc"),
+        ("..", "file"),
+        ("", "file"),
+        ("-rf", "_-rf"),
+        ("a\x1b[2Jb\n.zip", "a[2Jb.zip"),
+        ("‮piz.exe", "piz.exe"),
+        ("Verträge.zip", "Verträge.zip"),
+    ],
+)
+def test_the_services_name_stays_in_the_folder(tmp_path: Path, told: str, kept: str) -> None:
+    place = Place(str(tmp_path), force=False)
+
+    assert place.path(told) == tmp_path / kept
+
+
+def test_the_longest_name_leaves_room_for_the_part(tmp_path: Path) -> None:
+    place = Place(str(tmp_path), force=False)
+
+    part = place.part(place.path("ä" * 500 + ".zip"), ID, "0" * 64)
+
+    assert len(os.fsencode(part.name)) <= 255
+    part.touch()
+
+
+@pytest.mark.parametrize(
+    ("output", "folder", "file"),
+    [
+        (".", ".", None),
+        ("new/", "new", None),
+        ("there", "there", None),
+        ("a.zip", ".", "a.zip"),
+        ("new/a.zip", "new", "new/a.zip"),
+    ],
+)
+def test_output_is_a_folder_or_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, folder: str, file: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+
+    place = Place(output, force=False)
+    place.prepare()
+
+    assert place.folder == Path(folder)
+    assert place.folder.is_dir()
+    assert place.file == (Path(file) if file else None)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_told_before_anybody_works(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(NotWritten, match="no permission"):
+        Place(f"{tmp_path}/", force=False).prepare()
+
+
+def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+
+    with pytest.raises(NotWritten, match="cannot be written"):
+        Place(f"{tmp_path}/a/b.zip", force=False).prepare()
+
+
+def test_a_dangling_link_is_not_overwritten_either(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").symlink_to("nowhere")
+
+    with pytest.raises(NotWritten, match=r"exists\. Give --force"):
+        Place(f"{tmp_path}/", force=False).keep(tmp_path / "a.zip")
+
+    Place(f"{tmp_path}/", force=True).keep(tmp_path / "a.zip")
+
+
+def test_a_device_is_not_overwritten_even_by_force(tmp_path: Path) -> None:
+    with pytest.raises(NotWritten, match="is no ordinary file"):
+        Place("/dev/null", force=True).keep(Path("/dev/null"))
+
+
+def test_a_part_of_other_bytes_of_the_same_job_is_deleted(tmp_path: Path) -> None:
+    place = Place(f"{tmp_path}/", force=False)
+    path, other = tmp_path / "a [1].zip", UUID(int=7)
+    old, foreign = place.part(path, ID, "1" * 64), place.part(path, other, "1" * 64)
+    old.touch()
+    foreign.touch()
+
+    new = place.part(path, ID, "2" * 64)
+
+    assert new != old
+    assert not old.exists()
+    assert foreign.exists()
+
+
+def test_too_little_room_is_told_before_anything_is_fetched(tmp_path: Path) -> None:
+    with pytest.raises(NotWritten, match=r"not enough room: 1000000\.0 TB are needed"):
+        Place(f"{tmp_path}/", force=False).have_room(10**18)
+
+
+def test_speed_is_smoothed_and_the_time_left_follows_it() -> None:
+    pace = Pace(0, now=0)
+    assert pace.seconds_left(100) is None
+    for second in range(1, 11):
+        pace.note(second * 1000, second)
+    assert pace.per_second == pytest.approx(1000)
+
+    pace.note(10_000 + 5000, 11)  # one jump does not make it five times as fast
+
+    assert pace.per_second == pytest.approx(1725, abs=5)
+    assert pace.seconds_left(17_250) == pytest.approx(10, abs=0.1)
+
+
+def test_what_stands_still_is_slower_and_slower() -> None:
+    pace = Pace(0, now=0)
+    pace.note(1000, 1)
+    for second in range(2, 60):
+        pace.note(1000, second)
+
+    assert pace.seconds_left(1000) is None
+
+
+def test_looks_that_are_close_together_are_one() -> None:
+    pace = Pace(0, now=0)
+    for n in range(1, 100):
+        pace.note(n * 10, n * 0.01)
+
+    assert pace.per_second == pytest.approx(1000, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (59_117_758, "59.1 MB"), (999_960, "1.0 MB"),
+     (1e9, "1.0 GB"), (2.5e12, "2.5 TB")],
+)  # fmt: skip
+def test_sizes_are_decimal(count: float, text: str) -> None:
+    assert words.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (0.1, "0:01"), (61, "1:01"), (3723, "1:02:03")]
+)
+def test_a_clock_is_short(seconds: float, text: str) -> None:
+    assert words.clock(seconds) == text
