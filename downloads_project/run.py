@@ -99,8 +99,11 @@ class Run:
 
     def show_main_job(self) -> int:
         """Act as a client; the exit status of that client."""
-        arguments = ["download", *SHOWN_FILE_IDS, "--to", str(FOLDER / "downloads")]
-        return subprocess.run([sys.executable, MANAGE, *arguments]).returncode
+        folder = f"{FOLDER / 'downloads'}/"
+        arguments = [*SHOWN_FILE_IDS, "--compare", "--force", "--output", folder]
+        command = [sys.executable, MANAGE, "download", *arguments]
+        # No stdin: on Ctrl-C everything ends, so there is nothing to ask.
+        return subprocess.run(command, stdin=subprocess.DEVNULL).returncode
 
     def tell(self) -> None:
         who = self.logins

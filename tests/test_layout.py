@@ -39,7 +39,7 @@ OWNERS = {
     "kombu": set(),
     "redis": {"rates"},
     "socket": set(),
-    "requests": {"client", "management"},
+    "requests": {"client"},
     "rich": {"client"},
     "stream_zip": {"builders"},
 }

@@ -83,9 +83,10 @@ def test_it_does_the_main_job_once_and_again_with_its_data_kept(tmp_path: Path, 
 
     for done in (first, again):
         assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.count("same SHA-256") == 14
-        assert "100%  completed" in done.stdout
-        assert "verified: " in done.stdout
+        assert done.stderr.count("same SHA-256") == 14
+        assert "Made in " in done.stderr
+        assert ", SHA-256 verified" in done.stderr
+        assert f"{tmp_path}/downloads/14 files.zip\n" in done.stdout
     assert len(list((tmp_path / "downloads").iterdir())) == 1
     assert not (tmp_path / "run.json").exists(), "scripts would take it for running"
 

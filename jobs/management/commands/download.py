@@ -1,172 +1,185 @@
-"""`manage.py download 70000 70001`: a client of the API, as a program would write it.
+"""`manage.py download 70000 70001`: ask the running service for files, wait, fetch, verify.
 
-Asks for a bundle, polls it with a progress bar, follows the redirect to the file store and compares
-every member's SHA-256 with what the service says of the source. Beside `make run` it needs nothing
-but the ids: it reads where to go from `.stack/run.json`.
+A client like any other: what it does is in jobs/client/, over HTTP. Here are its arguments, and
+what is said at the end. Beside `make run` the numbers do: `.stack/run.json` has the rest.
 """
 
 from __future__ import annotations
 
-import getpass
-import hashlib
 import json
+import os
+import shlex
 import shutil
-import time
-from argparse import ArgumentParser
+import signal
+import sys
+import tempfile
+from argparse import RawDescriptionHelpFormatter
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin
-from zipfile import ZipFile
+from types import FrameType
+from typing import Any, BinaryIO, NoReturn
 
-import requests
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
+
+from jobs.client.compare import compare
+from jobs.client.ending import Ending
+from jobs.client.errand import Errand
+from jobs.client.errors import EXIT_CODES, Failure, Misused, NotWritten, Terminated
+from jobs.client.login import login
+from jobs.client.part import not_written
+from jobs.client.patience import Patience
+from jobs.client.places import Place
+from jobs.client.progress import display
+from jobs.client.service import Service
+from jobs.client.wishes import New, Wish, understood
 
 RUN = settings.STACK_FOLDER / "run.json"
-BAR_WIDTH = 30
-PATIENCE_SECONDS = 30
-LOOK_SECONDS = 0.25  # a program waits for Retry-After; somebody is looking at this bar
+STDOUT = "-"
+
+
+class Help(DjangoHelpFormatter, RawDescriptionHelpFormatter):
+    """Keeps the exit codes a line each."""
 
 
 class Command(BaseCommand):
-    help = "Asks the running service for a bundle, waits for it, fetches it and checks every byte."
+    help = (
+        "Asks the service for files as one archive, shows how far it is, fetches and verifies it."
+    )
+    requires_system_checks = []  # it may run where there is no database
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file_ids", nargs="+", type=int)
-        parser.add_argument("--url", help="of the service; that of `make run` by default")
-        parser.add_argument("--user")
-        parser.add_argument("--to", type=Path, default=Path("."), help="folder for the result")
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        lines = [f"  {code:3}  {meaning}" for code, meaning in EXIT_CODES.items()]
+        kwargs |= {"epilog": "\n".join(["exit codes:", *lines]), "formatter_class": Help}
+        return super().create_parser(prog_name, subcommand, **kwargs)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        run = json.loads(RUN.read_text()) if RUN.exists() else {}
-        url, user = options["url"] or run.get("url"), options["user"] or run.get("user")
-        if not url or not user:
-            raise CommandError("Give --url and --user, or start the service with `make run`.")
-        password = run.get("password") if user == run.get("user") else None
+    def add_arguments(self, parser: CommandParser) -> None:
+        add = parser.add_argument
+        add("wanted", nargs="+", help="numbers of files (70000 70001), or the id of a download")
+        add("--output", default=".", metavar="PATH", help="a folder, a file, or - for stdout (.)")
+        add("--force", action="store_true", help="overwrite what is there")
+        add("--name", default="", help="what the archive shall be called")
+        add("--service", default="", metavar="URL", help="that of `make run` by default")
+        add("--user", default="", help="who asks; that of `make run` by default")
+        add("--password-stdin", action="store_true", help="read it there, and ask nobody for it")
+        add("--compare", action="store_true", help="also each member with the file it came from")
+        add("--patience", type=float, default=60, metavar="SECONDS", help="try so long again (60)")
+        add("--json", action="store_true", help="one object on stdout, also when it fails")
+        add("--quiet", action="store_true", help="no progress, only what went wrong")
+
+    def handle(self, *args: Any, **options: Any) -> NoReturn:
+        signal.signal(signal.SIGTERM, terminate)
+        self.options = options
+        self.errand: Errand | None = None
+        self.display = display(sys.stderr, quiet=options["quiet"])
         try:
-            service = Service(url, user, password or getpass.getpass(f"Password of {user}: "))
-            self._download(service, options["file_ids"], options["to"])
-        except requests.RequestException as error:
-            raise CommandError(f"{url} does not answer as it should: {error}") from error
+            with self.display:
+                end = Ending(0, path=self._download())
+        except (Failure, KeyboardInterrupt, Terminated) as error:
+            end = Ending.of(error)
+            if isinstance(error, KeyboardInterrupt):
+                self._offer_to_cancel()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nobody is kept any more: let it be said
+        sys.exit(self._tell(end))
 
-    def _download(self, service: Service, file_ids: list[int], folder: Path) -> None:
-        began = time.monotonic()
-        job = service.call("POST", "v1/download/initiate", {"file_ids": file_ids})
-        self.stdout.write(f"POST /v1/download/initiate -> 202 {job['jobId']}")
-        bar = Bar(self.stdout)
-        while job["status"] in ("queued", "processing"):
-            bar.show(job)
-            time.sleep(min(service.poll_seconds, LOOK_SECONDS))
-            job = service.call("GET", job["statusUrl"])
-        bar.show(job)
-        bar.end()
-        if job["status"] != "completed":
-            raise CommandError(f"{job['status']}: {job.get('error', job['message'])}")
-        path = service.fetch(job["jobId"], folder / job["fileName"])
-        seconds = time.monotonic() - began
-        self.stdout.write(f"GET /v1/download/{job['jobId']} -> 302 -> {job['size']:,} bytes")
-        self._compare(service, path, job, file_ids)
-        self.stdout.write(f"verified: {path} ({job['size'] / 1e6:.1f} MB in {seconds:.1f} s)")
+    def _download(self) -> Path | None:
+        """Where the file is; None where it went to stdout."""
+        options = self.options
+        if not options["patience"] >= 0:  # nor is it no number
+            raise Misused("--patience is a number of seconds.")
+        wish = understood(options["wanted"], name=options["name"])
+        if options["compare"] and not isinstance(wish, New):
+            raise Misused("--compare needs the numbers of the files.")
+        if options["output"] != STDOUT:
+            return self._fetched(wish, Place(options["output"], force=options["force"]))
+        if options["json"]:
+            raise Misused("--json and --output - both want stdout.")
+        with (  # a file all the same, so that nothing unverified gets out
+            tempfile.TemporaryDirectory() as folder,
+            self._fetched(wish, Place(f"{folder}/", force=False)).open("rb") as file,
+        ):
+            to_stdout(file)
+        return None
 
-    def _compare(self, service: Service, path: Path, job: Any, file_ids: list[int]) -> None:
-        wrong = 0
-        with path.open("rb") as whole:
-            if sha256(whole) != job["sha256"]:
-                raise CommandError(f"{path} is not the file that the service made.")
-        with ZipFile(path) as archive:
-            for file_id, member in zip(file_ids, archive.infolist(), strict=True):
-                source = service.call("POST", "v1/download/check", {"file_id": file_id})
-                with archive.open(member) as content:
-                    same = sha256(content) == source["sha256"]
-                word = "same SHA-256" if same else "DIFFERENT"
-                self.stdout.write(
-                    f"  {file_id}  {member.file_size:>12,}  {word}  {member.filename}"
-                )
-                wrong += not same
-        if wrong:
-            raise CommandError(f"{wrong} members differ from their sources.")
-
-
-class Service:
-    """The HTTP API, signed in. Tries again for a while when the service is not there."""
-
-    def __init__(self, url: str, user: str, password: str) -> None:
-        self._url = url.rstrip("/") + "/"
-        self._login = {"username": user, "password": password}
-        self._session = requests.Session()
-        self.poll_seconds = 1.0
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON. Signs in when asked to; raises requests.HTTPError on a problem."""
-        response = self._send(method, path, body)
-        if response.status_code == requests.codes.unauthorized:
-            token = self._send("POST", "v1/auth/token", self._login)
-            token.raise_for_status()
-            self._session.headers["Authorization"] = f"Bearer {token.json()['access']}"
-            response = self._send(method, path, body)
-        if not response.ok:
-            told = (
-                response.json().get("detail", "")
-                if "json" in response.headers["Content-Type"]
-                else ""
-            )
-            raise requests.HTTPError(f"{response.status_code} {told}", response=response)
-        self.poll_seconds = float(response.headers.get("Retry-After", 1))
-        return response.json()
-
-    def fetch(self, job_id: str, path: Path) -> Path:
-        """Follow the redirect to the file store; the bytes go to `path`."""
-        redirect = self._session.get(
-            urljoin(self._url, f"v1/download/{job_id}"), allow_redirects=False, timeout=10
-        )
-        redirect.raise_for_status()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A session of its own: the token is for the service, not for the file store.
-        with requests.get(redirect.headers["Location"], stream=True, timeout=30) as response:
-            response.raise_for_status()
-            with path.open("wb") as file:
-                shutil.copyfileobj(response.raw, file, 1024 * 1024)
+    def _fetched(self, wish: Wish, place: Place) -> Path:
+        options, seconds = self.options, self.options["patience"]
+        who = login(options["service"], options["user"], RUN, from_stdin=options["password_stdin"])
+        service = Service(who, patience=lambda: Patience(seconds, self.display.pausing))
+        self.errand = Errand(service, place, self.display, patience_seconds=seconds)
+        path = self.errand.run(wish)
+        if options["compare"] and isinstance(wish, New):
+            compare(service, path, wish.body["file_ids"], self.display)
         return path
 
-    def _send(self, method: str, path: str, body: Any) -> requests.Response:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                return self._session.request(
-                    method, urljoin(self._url, path), json=body, timeout=30
-                )
-            except requests.ConnectionError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
-
-
-class Bar:
-    """A line that is drawn again in a terminal, and a line for each change elsewhere."""
-
-    def __init__(self, out: Any) -> None:
-        self._out = out
-        self._last = ""
-
-    def show(self, job: Any) -> None:
-        filled = round(job["progress"] * BAR_WIDTH)
-        bar = "#" * filled + "-" * (BAR_WIDTH - filled)
-        left = job.get("estimatedSecondsRemaining")
-        soon = f"  about {left} s left" if left else ""
-        line = f"[{bar}] {job['progress']:4.0%}  {job['status']}  {job['message']}{soon}"
-        if line == self._last:
+    def _offer_to_cancel(self) -> None:
+        """Ask whether the job is wanted any longer, if there is one, and somebody to ask."""
+        errand = self.errand
+        job = errand.job if errand else None
+        if not errand or not job or not job.is_active:
             return
-        if self._out.isatty():
-            self._out.write("\r\x1b[K" + line, ending="")
-            self._out.flush()
-        else:
-            self._out.write(line)
-        self._last = line
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return
+        try:
+            say("\nThe service goes on making it. Cancel it too? [y/N] ", end="")
+            if sys.stdin.readline().strip().lower() in ("y", "yes"):
+                with self.display:
+                    job = errand.cancel(job)
+                say(f"The download is {job.status}.")
+        except Failure as failure:
+            say(f"It could not be cancelled. {failure}")
+        except (KeyboardInterrupt, Terminated):
+            say("")
 
-    def end(self) -> None:
-        if self._out.isatty():
-            self._out.write("")
+    def _tell(self, end: Ending) -> int:
+        """The last words: for people on stderr, the outcome on stdout. The exit code."""
+        go_on = self._go_on(end)
+        if end.sentence:
+            say(end.sentence)
+        if go_on:
+            say(f"To go on: {go_on}")
+        outcome = b""
+        if self.options["json"]:
+            outcome = json.dumps(end.as_json(self.errand, go_on)).encode() + b"\n"
+        elif end.path:
+            outcome = os.fsencode(end.path) + b"\n"
+        try:
+            to_stdout(BytesIO(outcome))
+        except NotWritten as failure:
+            say(str(failure))
+            return failure.exit_code
+        return end.exit_code
+
+    def _go_on(self, end: Ending) -> str:
+        """The command that follows this download to its end; empty where there is no such end."""
+        job = self.errand.job if self.errand else None
+        if not job or not end.may_go_on(job):
+            return ""
+        words = ["python", "manage.py", "download", str(job.id)]
+        for name, default in (("output", "."), ("service", ""), ("user", "")):
+            if self.options[name] != default:
+                words += [f"--{name}", self.options[name]]
+        for name in ("force", "password_stdin"):
+            if self.options[name]:
+                words.append("--" + name.replace("_", "-"))
+        return shlex.join(words)
 
 
-def sha256(file: Any) -> str:
-    return hashlib.file_digest(file, "sha256").hexdigest()
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def say(text: str, end: str = "\n") -> None:
+    with suppress(OSError):  # nobody reads any more: the exit code tells
+        sys.stderr.write(text + end)
+        sys.stderr.flush()
+
+
+def to_stdout(source: BinaryIO) -> None:
+    """Raises NotWritten."""
+    try:
+        # Not sys.stdout: it would try again, and complain, while the interpreter ends.
+        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+            shutil.copyfileobj(source, out)
+    except OSError as error:
+        raise not_written("stdout", error) from error

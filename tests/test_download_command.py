@@ -1,0 +1,590 @@
+"""`manage.py download`, in real processes, against the real service, its store, and impostors."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+
+from jobs import storage
+from jobs.client.errors import EXIT_CODES
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Actor, Status
+from tests.client.fake import (
+    JOB_ID,
+    RESULT,
+    STATUS,
+    Fake,
+    Stored,
+    job,
+    problem,
+    result,
+    says,
+    serving,
+    tells,
+)
+from tests.client.terminal import Terminal, environment, run, start
+from tests.factories import ArtifactFactory, JobFactory
+from tests.faults.proxy import Proxy
+from tests.live import ROOT, Live, on_this_database
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSWORD = "correct horse"
+CONTENT = os.urandom(3_000_000)
+ONE_OBJECT = {
+    "exitCode", "jobId", "status", "path", "size", "sha256", "error", "errorCode", "goOn",
+}  # fmt: skip
+
+
+class Site:
+    """A web process, and the lines that lead to it and to its file store."""
+
+    def __init__(self, folder: Path, stack_env: dict[str, str]) -> None:
+        self.store_line = Proxy(int(stack_env["S3_ENDPOINT_URL"].rpartition(":")[2]))
+        public = f"http://127.0.0.1:{self.store_line.port}"
+        self.live = Live(folder, on_this_database() | {"S3_PUBLIC_ENDPOINT_URL": public})
+        self.web = self.live.start("web")
+        self.line = Proxy(int(self.live.url.rpartition(":")[2]))
+        self.url = f"http://127.0.0.1:{self.line.port}"
+
+    def login(self, folder: Path) -> dict[str, str]:
+        """An environment that finds the service as beside `make run`."""
+        told = {"url": self.url, "user": "alice", "password": PASSWORD}
+        (folder / "run.json").write_text(json.dumps(told))
+        return {"STACK_FOLDER": str(folder)}
+
+    def close(self) -> None:
+        self.live.stop()
+        self.line.close()
+        self.store_line.close()
+
+
+@pytest.fixture(scope="module")
+def the_site(
+    tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, made_bucket: None
+) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("site"), dict(os.environ))
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def site(the_site: Site) -> Site:
+    for line in (the_site.line, the_site.store_line):
+        line.pass_on()
+    return the_site
+
+
+@pytest.fixture
+def alice(db: None, settings: Any) -> User:
+    """With a password that the web process can check."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    return User.objects.create_user("alice", password=PASSWORD)
+
+
+@pytest.fixture
+def env(site: Site, alice: User, tmp_path: Path) -> dict[str, str]:
+    return environment(**site.login(tmp_path))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "out"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def ready(alice: User, bucket: Any) -> DownloadJob:
+    """Made already: 3 MB in the store."""
+    artifact = ArtifactFactory(
+        owner=alice, size_bytes=len(CONTENT), sha256=sha256(CONTENT).hexdigest()
+    )
+    storage.bucket().save(artifact.key, ContentFile(CONTENT))
+    return JobFactory(owner=alice, status=Status.COMPLETED, artifact=artifact)
+
+
+@pytest.fixture
+def running(alice: User) -> DownloadJob:
+    """Being made, until the test says otherwise."""
+    found: DownloadJob = JobFactory(owner=alice)
+    found.claim(task_id="task-1", worker="worker@test")
+    return found
+
+
+def parts(folder: Path) -> list[Path]:
+    return list(folder.glob("*.part"))
+
+
+# The whole way
+
+
+def test_files_are_asked_for_made_fetched_and_compared(
+    site: Site, env: dict[str, str], folder: Path, stored_files: list[StoredFile]
+) -> None:
+    site.live.start("worker")
+    site.live.start("dispatcher")
+
+    done = run("70000", "70001", "70002", "70000", "--compare", "--name=Mine", cwd=folder, env=env)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "Mine.zip\n"
+    assert done.stderr.count("same SHA-256") == 3
+    with ZipFile(folder / "Mine.zip") as archive:
+        assert archive.namelist() == [file.name for file in stored_files]
+    assert DownloadJob.objects.count() == 1
+    assert parts(folder) == []
+
+
+def test_an_id_fetches_what_was_made_before(
+    ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    done = run(str(ready.pk), "--output", "new/here/", cwd=folder, env=env)
+
+    assert (done.returncode, done.stdout) == (0, "new/here/2 files.zip\n")
+    assert (folder / "new/here/2 files.zip").read_bytes() == CONTENT
+
+
+def test_json_is_one_object_and_quiet_is_quiet(
+    ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    done = run(str(ready.pk), "--json", "--quiet", cwd=folder, env=env)
+
+    told = json.loads(done.stdout)
+    assert set(told) == ONE_OBJECT
+    assert told["path"] == "2 files.zip"
+    assert told["sha256"] == sha256(CONTENT).hexdigest()
+    assert (told["exitCode"], told["status"], told["error"]) == (0, "completed", None)
+    assert done.stderr == ""
+
+
+def test_stdout_gets_what_was_verified(
+    ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    done = run(str(ready.pk), "--output=-", cwd=folder, env=env, text=False)
+
+    assert done.stdout == CONTENT
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_is_there_already_is_not_fetched_again(
+    site: Site, ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    (folder / "2 files.zip").write_bytes(CONTENT)
+    before = site.store_line.connections
+
+    done = run(str(ready.pk), cwd=folder, env=env)
+
+    assert (done.returncode, done.stdout) == (0, "2 files.zip\n")
+    assert site.store_line.connections == before
+
+
+def test_another_file_is_overwritten_only_by_force(
+    ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    mine = folder / "mine.zip"
+    mine.write_text("mine")
+
+    refused = run(str(ready.pk), "--output=mine.zip", cwd=folder, env=env)
+    at_once = run("70000", "--output=mine.zip", cwd=folder, env=env)
+    kept = mine.read_text()
+    forced = run(str(ready.pk), "--output=mine.zip", "--force", cwd=folder, env=env)
+
+    for done in (refused, at_once):
+        assert done.returncode == 7
+        assert "mine.zip exists. Give --force" in done.stderr
+    assert kept == "mine"
+    assert DownloadJob.objects.count() == 1
+    assert forced.returncode == 0
+    assert mine.read_bytes() == CONTENT
+
+
+# Lines that break
+
+
+def test_a_line_that_is_cut_is_resumed_where_it_was(
+    site: Site, ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    before = site.store_line.bytes_to_client
+    site.store_line.throttle(2_000_000)  # a reset takes what the client has not read yet
+    site.store_line.cut_after(1_000_000, "client", times=2)
+
+    done = run(str(ready.pk), cwd=folder, env=env)
+
+    assert done.returncode == 0, done.stderr
+    assert (folder / "2 files.zip").read_bytes() == CONTENT
+    assert site.store_line.bytes_to_client - before < len(CONTENT) + 300_000
+    assert parts(folder) == []
+
+
+def test_a_store_that_is_away_leaves_a_part_that_the_next_run_resumes(
+    site: Site, ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    site.store_line.throttle(2_000_000)
+    site.store_line.cut_after(1_000_000, "client", times=1_000)
+    broken = run(str(ready.pk), "--patience=0", cwd=folder, env=env)
+    site.store_line.pass_on()
+    begun = parts(folder)[0].stat().st_size
+    before = site.store_line.bytes_to_client
+
+    done = run(str(ready.pk), cwd=folder, env=env)
+
+    assert broken.returncode == 4
+    assert f"To go on: python manage.py download {ready.pk}\n" in broken.stderr
+    assert 800_000 < begun <= 1_000_000
+    assert done.returncode == 0
+    assert " of 3.0 MB\n" in done.stderr
+    assert (folder / "2 files.zip").read_bytes() == CONTENT
+    assert site.store_line.bytes_to_client - before < len(CONTENT) - begun + 10_000
+
+
+def test_an_object_that_is_another_is_not_kept(
+    ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    key = ready.artifact.key
+    storage.bucket().delete(key)
+    storage.bucket().save(key, ContentFile(CONTENT[:-1] + b"!"))
+
+    done = run(str(ready.pk), "--json", cwd=folder, env=env)
+
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["exitCode"], told["errorCode"]) == (5, 5, "wrong_bytes")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_service_that_restarts_is_waited_for(
+    site: Site, running: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    with start(str(running.pk), cwd=folder, env=env) as client:
+        assert client.stderr
+        assert "Making" in client.stderr.readline()
+
+        site.web.end(1)
+        assert "Trying again." in client.stderr.readline()
+        site.web.start()
+        running.cancel(Actor.OWNER)
+
+        assert client.stderr.readline() == "The download is cancelled.\n"
+    assert client.returncode == 6
+
+
+# Ctrl-C
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [("y\r", "cancelled"), ("n\r", "processing"), ("\r", "processing"), ("\x03", "processing")],
+    ids=["yes", "no", "neither", "Ctrl-C again"],
+)
+def test_ctrl_c_in_a_terminal_asks_what_becomes_of_the_job(
+    site: Site,
+    running: DownloadJob,
+    tmp_path: Path,
+    terminals: list[Terminal],
+    answer: str,
+    status: str,
+) -> None:
+    DownloadJob.objects.filter(pk=running.pk).update(message="a long name " * 10)
+    terminal = Terminal(str(running.pk), cwd=tmp_path, **site.login(tmp_path))
+    terminals.append(terminal)
+    terminal.wait_for("a long name")
+
+    terminal.ctrl_c()
+    terminal.wait_for(r"Cancel it too\? \[y/N\]")
+    terminal.type(answer)
+
+    assert terminal.end() == 130
+    running.refresh_from_db()
+    assert running.status == status
+    last = terminal.screen.splitlines()[-1]
+    go_on = f"To go on: python manage.py download {running.pk}"
+    assert last == ("Interrupted." if status == "cancelled" else go_on)
+    assert "Making" not in terminal.screen  # the bar is gone, wherever `^C` was echoed
+    assert not terminal.cursor_is_hidden
+    assert "Traceback" not in terminal.raw
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_script_that_is_told_to_stop_leaves_the_job_running(
+    running: DownloadJob, env: dict[str, str], folder: Path, number: int, code: int
+) -> None:
+    with start(str(running.pk), "--json", "--output=x y.zip", cwd=folder, env=env) as client:
+        assert client.stderr
+        client.stderr.readline()
+
+        client.send_signal(number)
+        out, err = client.communicate(timeout=30)
+
+    told = json.loads(out)
+    assert (client.returncode, told["exitCode"]) == (code, code)
+    assert told["goOn"] == f"python manage.py download {running.pk} --output 'x y.zip'"
+    assert err.splitlines()[-1] == f"To go on: {told['goOn']}"
+    running.refresh_from_db()
+    assert running.status == Status.PROCESSING
+
+
+def test_ctrl_c_while_it_is_fetched_keeps_what_has_arrived(
+    site: Site, ready: DownloadJob, tmp_path: Path, folder: Path, terminals: list[Terminal]
+) -> None:
+    site.store_line.throttle(500_000)
+    terminal = Terminal(str(ready.pk), cwd=folder, **site.login(tmp_path))
+    terminals.append(terminal)
+    terminal.wait_for(r"Fetching .* [1-9]\d?% ")
+
+    terminal.ctrl_c()
+
+    assert terminal.end() == 130
+    assert parts(folder)[0].stat().st_size > 0
+    assert "Cancel it too" not in terminal.screen
+    last = terminal.screen.splitlines()[-1]
+    assert last == f"To go on: python manage.py download {ready.pk}"
+
+
+# What a person sees
+
+
+@pytest.mark.parametrize("columns", [80, 40, 20])
+def test_the_bar_fits_the_terminal(
+    site: Site, ready: DownloadJob, tmp_path: Path, terminals: list[Terminal], columns: int
+) -> None:
+    site.store_line.throttle(1_000_000)
+    terminal = Terminal(str(ready.pk), columns=columns, cwd=tmp_path, **site.login(tmp_path))
+    terminals.append(terminal)
+
+    screen = terminal.wait_for(r"[1-9]\d%")
+
+    assert screen.count("\n") == 0, screen
+    assert re.match("Fetching [━╸]", screen)
+    assert (" of 3.0 MB" in screen) == (columns == 80)
+    assert (" left" in screen) == (columns >= 40)
+    assert terminal.end() == 0
+    assert "━" not in terminal.screen  # gone when it is done
+    assert terminal.screen.endswith("2 files.zip")
+
+
+def test_no_color_means_none(
+    site: Site, ready: DownloadJob, tmp_path: Path, terminals: list[Terminal]
+) -> None:
+    env = site.login(tmp_path)
+    terminal = Terminal(str(ready.pk), cwd=tmp_path, **env, NO_COLOR="1")
+    terminals.append(terminal)
+
+    assert terminal.end() == 0
+    assert not re.search(r"\x1b\[[0-9;]*[34][0-9]", terminal.raw)
+
+
+def test_without_a_terminal_there_are_lines_and_no_control_characters(
+    site: Site, ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    ready.artifact.name = "\x1b[2J\x07evil\n\u202egnp.zip"
+    ready.artifact.save()
+
+    done = run(str(ready.pk), cwd=folder, env=env)
+
+    assert done.returncode == 0
+    assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())
+    assert [path.name.isprintable() for path in folder.iterdir()] == [True]
+
+
+# Exit codes
+
+
+def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folder: Path) -> None:
+    running.fail("source_missing", "These files could not be found: 70009.")
+
+    done = run(str(running.pk), "--json", cwd=folder, env=env)
+
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["errorCode"]) == (1, "source_missing")
+    assert told["error"] == "The download failed: These files could not be found: 70009."
+    assert told["goOn"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["x"], "'x' is no file number"),
+        (["70000", "--json", "--output=-"], "both want stdout"),
+        (["70000", "--patience=nan"], "--patience is a number of seconds"),
+        ([JOB_ID, "--compare"], "--compare needs the numbers"),
+        (["70000", "--user=bob"], "Nobody is there to be asked for the password"),
+        (["70000", "--service=https://x.example"], "Give --service and --user"),
+        (["70000", "--service=ftp://x", "--user=u", "--password-stdin"], "--service is an address"),
+        (["70000", "--service=http://a:b@x", "--user=u", "--password-stdin"], "--service is an"),
+        (["70000", "--password-stdin"], "There is no password on stdin"),
+        (["70000", "--nonsense"], "unrecognized arguments"),
+    ],
+)
+def test_a_wrong_command_line_is_2(
+    env: dict[str, str], folder: Path, arguments: list[str], sentence: str
+) -> None:
+    done = run(*arguments, cwd=folder, env=env)
+
+    assert done.returncode == 2, done.stderr
+    assert sentence in done.stderr
+    assert not DownloadJob.objects.exists()
+
+
+def test_a_refusal_is_3(
+    site: Site, env: dict[str, str], folder: Path, alice: User, bob: User
+) -> None:
+    foreign = JobFactory(owner=bob)
+
+    for arguments, sentence, stdin in [
+        ([JOB_ID], "There is no such download.", None),
+        ([str(foreign.pk)], "This is somebody else's download.", None),
+        (["7"], "The request is not valid. file_ids.0:", None),
+        ([JOB_ID, "--password-stdin"], "No such account, or another password.", "wrong\n"),
+    ]:
+        done = run(*arguments, cwd=folder, env=env, stdin=stdin)
+        assert done.returncode == 3, done.stderr
+        assert sentence in done.stderr
+
+
+def test_the_password_comes_from_stdin(
+    site: Site, ready: DownloadJob, folder: Path, tmp_path: Path
+) -> None:
+    login = [f"--service={site.url}/", "--user=alice", "--password-stdin"]
+    nowhere = environment(STACK_FOLDER=str(tmp_path / "none"))
+
+    done = run(str(ready.pk), *login, cwd=folder, env=nowhere, stdin=f"{PASSWORD}\n")
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_in_a_terminal_the_password_is_asked_for_and_not_shown(
+    site: Site, ready: DownloadJob, tmp_path: Path, terminals: list[Terminal]
+) -> None:
+    login = [f"--service={site.url}", "--user=alice"]
+    terminal = Terminal(str(ready.pk), *login, cwd=tmp_path, STACK_FOLDER=str(tmp_path / "none"))
+    terminals.append(terminal)
+
+    terminal.wait_for("Password of alice:")
+    terminal.type(f"{PASSWORD}\r")
+
+    assert terminal.end() == 0
+    assert PASSWORD not in terminal.raw
+
+
+def test_the_secret_of_make_run_goes_to_no_other_service(
+    impostor: Fake, env: dict[str, str], folder: Path
+) -> None:
+    login = [f"--service={impostor.url}", "--user=alice"]
+    (Path(env["STACK_FOLDER"]) / "run.json").write_text(
+        json.dumps({"url": "http://127.0.0.1:1", "user": "alice", "password": PASSWORD})
+    )
+
+    done = run(JOB_ID, *login, cwd=folder, env=env)
+
+    assert done.returncode == 2
+    assert impostor.asked == []
+
+
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.EXPIRED])
+def test_what_was_cancelled_or_expired_is_6(
+    alice: User, env: dict[str, str], folder: Path, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    done = run(str(job.pk), cwd=folder, env=env)
+
+    assert (done.returncode, done.stderr) == (6, f"The download is {status}.\n")
+
+
+def test_a_disk_that_is_full_is_7_and_one_sentence(
+    ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+    done = run(str(ready.pk), cwd=folder, env=env, preexec_fn=small_disk)
+
+    assert done.returncode == 7
+    assert "cannot be written: File too large." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.suffix for path in folder.iterdir()] == [".part"]
+
+
+def test_a_reader_of_stdout_who_left_is_7(
+    ready: DownloadJob, env: dict[str, str], folder: Path
+) -> None:
+    with start(str(ready.pk), "--output=-", cwd=folder, env=env) as client:
+        assert client.stdout
+        assert client.stderr
+        client.stdout.close()
+        err = client.stderr.read()
+
+    assert client.returncode == 7
+    assert err.splitlines()[-2] == "stdout cannot be written: Broken pipe."
+
+
+@pytest.fixture
+def impostor(tmp_path: Path) -> Iterator[Fake]:
+    """Something in the service's place, with a login."""
+    with serving() as fake:
+        told = {"url": fake.url, "user": "demo", "password": "secret"}
+        (tmp_path / "run.json").write_text(json.dumps(told))
+        yield fake
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        says(b"<html>Welcome to the hotel</html>"),
+        says(b"<html>Bad gateway</html>", 502),
+        says(b"", 302, Location=STATUS),
+        says(b"{"),
+        problem(503, "overloaded", "Try again soon.", Retry_After="5"),
+        lambda handler: handler.hang_up(),
+    ],
+)
+def test_whoever_else_answers_is_4(
+    impostor: Fake, tmp_path: Path, folder: Path, answer: Any
+) -> None:
+    impostor.on(STATUS, answer)
+
+    env = environment(STACK_FOLDER=str(tmp_path))
+    done = run(JOB_ID, "--patience=0", "--json", cwd=folder, env=env)
+
+    assert (done.returncode, json.loads(done.stdout)["exitCode"]) == (4, 4), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_lies_is_5(impostor: Fake, tmp_path: Path, folder: Path) -> None:
+    impostor.on(STATUS, tells(job("completed")))
+    impostor.on(RESULT, tells(result(f"{impostor.url}/store", b"the file")))
+    impostor.on("/store", Stored(b"elif eht"))
+
+    done = run(JOB_ID, cwd=folder, env=environment(STACK_FOLDER=str(tmp_path)))
+
+    assert done.returncode == 5
+    assert list(folder.iterdir()) == []
+
+
+def test_help_and_readme_tell_every_exit_code() -> None:
+    shown = run("--help").stdout
+    readme = (ROOT / "README.md").read_text()
+
+    for code, meaning in EXIT_CODES.items():
+        assert re.search(rf"^ +{code}  {re.escape(meaning)}$", shown, re.MULTILINE)
+        assert f"| {code} | {meaning} |" in readme
