@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -122,7 +123,7 @@ class Command(BaseCommand):
             return
         try:
             say("\nThe service goes on making it. Cancel it too? [y/N] ", end="")
-            if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            if typed().strip().lower() in ("y", "yes"):
                 with self.display:
                     job = errand.cancel(job)
                 say(f"The download is {job.status}.")
@@ -173,6 +174,23 @@ def say(text: str, end: str = "\n") -> None:
     with suppress(OSError):  # nobody reads any more: the exit code tells
         sys.stderr.write(text + end)
         sys.stderr.flush()
+
+
+def typed() -> str:
+    """A line from the terminal. A signal ends the wait for it, however early that comes.
+
+    One between Python's last look for signals and the read itself would leave it waiting.
+    """
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    before = signal.set_wakeup_fd(wake)
+    try:
+        select.select([sys.stdin, woken], [], [])
+        return sys.stdin.readline()
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(woken)
+        os.close(wake)
 
 
 def to_stdout(source: BinaryIO) -> None:
