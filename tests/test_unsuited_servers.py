@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, Tags, run_checks
+from django.core.management import CommandError
+from django.db import connection
 
 from downloads_project import gunicorn, preflight
 from jobs import queue
@@ -236,3 +239,25 @@ def test_a_server_that_hangs_is_not_waited_for(settings: Any) -> None:
         assert time.monotonic() - began < 10  # it would wait for 80
     assert ids(found) == ["jobs.W020"]
     assert "no answer within 3 s" in found[0].msg
+
+
+def test_migrate_says_what_to_do_where_it_may_not_make_the_extension() -> None:
+    migration = import_module("jobs.migrations.0005_find_files")
+    with connection.cursor() as cursor:
+        cursor.execute("DROP EXTENSION pg_trgm CASCADE")
+        cursor.execute("CREATE ROLE somebody")
+        cursor.execute("SET LOCAL ROLE somebody")
+
+    told = pytest.raises(CommandError, match=r"permission denied.* CREATE EXTENSION pg_trgm")
+    with told, connection.schema_editor() as editor:
+        migration.Trigrams().database_forwards("jobs", editor, None, None)
+
+
+def test_an_extension_that_is_there_already_needs_no_permission() -> None:
+    migration = import_module("jobs.migrations.0005_find_files")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE somebody")
+        cursor.execute("SET LOCAL ROLE somebody")
+
+    with connection.schema_editor() as editor:
+        migration.Trigrams().database_forwards("jobs", editor, None, None)

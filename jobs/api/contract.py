@@ -20,6 +20,7 @@ from rest_framework import serializers
 from jobs.api import examples
 from jobs.api.schema import COUNT, WITH_A_TOKEN, Decorator, header, problems
 from jobs.kinds import KINDS
+from jobs.models.job_queryset import SEARCHED
 from jobs.serializers import (
     AcceptedJob,
     BundleRequest,
@@ -47,7 +48,8 @@ SEARCH = OpenApiParameter(
     "search",
     type={"type": "string", "maxLength": 100},
     pattern=r"^[^\u0000]*$",
-    description="Part of the file's name, or the beginning of the job's id.",
+    description="The beginning of the job's id, eight digits or more; or a part of the file's"
+    f" name, which your newest {SEARCHED:,} jobs are looked through for.",
 )
 # An empty value is any: that is what a form sends for a choice that nobody made.
 FILTERS = [

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponseRedirect
 from django_filters import rest_framework as filters
 from rest_framework.exceptions import NotFound, ValidationError
@@ -36,6 +36,7 @@ from jobs.http import (
 )
 from jobs.kinds import KINDS
 from jobs.models import DownloadJob, StoredFile
+from jobs.models.job_queryset import JobQuerySet
 from jobs.patience import give_back_connection
 from jobs.serializers import (
     AcceptedJob,
@@ -175,12 +176,10 @@ class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no t
 
     class Meta:
         model = DownloadJob
-        fields = ["status", "kind", "search"]
+        fields = ["search", "status", "kind"]  # in this order: searched are the newest of all
 
-    def by_name_or_id(
-        self, jobs: QuerySet[DownloadJob], name: str, value: str
-    ) -> QuerySet[DownloadJob]:
-        return jobs.filter(Q(name__icontains=value) | Q(id__startswith=value.lower()))
+    def by_name_or_id(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
+        return jobs.found_by(value)
 
 
 class Jobs(ListAPIView[DownloadJob]):

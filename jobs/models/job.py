@@ -32,7 +32,12 @@ class DownloadJob(models.Model):
     """One piece of slow work somebody asked for. The row is the truth about it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="jobs")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="jobs",
+        db_index=False,  # two indexes begin with it
+    )
     kind = models.CharField(max_length=20)
     name = models.CharField(max_length=200)  # of the file that will come out
     params = models.JSONField()
@@ -100,8 +105,15 @@ class DownloadJob(models.Model):
                 "owner", "idempotency_key", name="job_once_a_key", condition=~Q(idempotency_key="")
             ),
         ]
+        # None has a column that a beat writes, or each beat would have to write to all of them.
         indexes = [
-            models.Index(F("owner"), F("created_at").desc(), F("id"), name="job_of_owner"),
+            models.Index(
+                F("owner"), F("created_at").desc(), F("id").desc(), name="job_newest_of_owner"
+            ),
+            models.Index(
+                F("owner"), F("status"), F("created_at").desc(), F("id").desc(),
+                name="job_of_owner_by_status",
+            ),
             models.Index(F("created_at").desc(), F("id"), name="job_newest"),
             models.Index(F("status"), F("created_at").desc(), name="job_by_status"),
             models.Index(
@@ -111,9 +123,6 @@ class DownloadJob(models.Model):
             models.Index(
                 "kind", "finished_at",
                 name="job_lately", condition=Q(status=Status.COMPLETED),
-            ),
-            models.Index(
-                "lease_until", name="job_lease_over", condition=Q(status=Status.PROCESSING)
             ),
             models.Index(
                 "expires_at", name="job_to_expire", condition=Q(status=Status.COMPLETED)

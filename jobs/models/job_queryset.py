@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Q, Sum
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from jobs.models.job import DownloadJob
 
 WAITING = "Waiting for a worker"
+SEARCHED = 10_000  # jobs, the newest, that are looked through for a name
+ID_BEGINS = re.compile("[0-9a-f]{8,32}")  # fewer digits are true of too many jobs
+FEW = 25  # to which so many digits can lead
 
 
 class JobQuerySet(models.QuerySet["DownloadJob"]):
@@ -28,6 +34,36 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
 
     def unfinished(self) -> Self:
         return self.filter(status__in=ACTIVE)
+
+    def by_status(self, statuses: Iterable[Status]) -> list[Self]:
+        """Apart, so that of each the newest come out of an index in their order."""
+        return [self.filter(status=status) for status in sorted(statuses)]
+
+    def newest(self) -> Self:
+        """The newest SEARCHED of all jobs or one owner's, so that older ones cost nothing."""
+        times = self.order_by("-created_at").values_list("created_at", flat=True)
+        edge = list(times[SEARCHED - 1 : SEARCHED])
+        return self.filter(created_at__gte=edge[0]) if edge else self
+
+    def found_by(self, text: str) -> Self:
+        """That whose id begins so; else those of the newest with the text in their name.
+
+        Names have no index: every move of a job would have to write to it as well.
+        """
+        identified = self.filter(pk__in=self._ids_that_begin(text))
+        if identified.exists():
+            return identified
+        # No `icontains`: of its UPPER(name) Postgres has no statistics, and would sort all of them.
+        return self.newest().filter(name__iregex=re.escape(text))
+
+    def _ids_that_begin(self, text: str) -> list[UUID]:
+        """Anybody's, found between the lowest and the highest such id. Hyphens may be missing."""
+        digits = text.lower().replace("-", "")
+        if not ID_BEGINS.fullmatch(digits):
+            return []
+        lowest, highest = (UUID(digits.ljust(32, end)) for end in "0f")
+        jobs = self.model.objects.filter(pk__range=(lowest, highest)).order_by()
+        return list(jobs.values_list("pk", flat=True)[:FEW])
 
     def are_at_least(self, many: int) -> bool:
         """Counts no further than that: of a million rows, too, it reads that many."""

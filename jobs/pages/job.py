@@ -39,6 +39,7 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     now = timezone.now()
     live = watched(own_job(request, job_id), now)
     still = {"here": "mine", "live": live, "contents": _contents(live.job)}
+    still["asked_for"] = wording.asked_for(live.job)
     still["commands"] = _commands(request, live.job)
     return page(request, "jobs/job.html", still | _card(live, now))
 
@@ -79,7 +80,6 @@ def _card(live: Live, now: datetime) -> dict[str, Any]:
     job = live.job
     latest = job.events.defer("detail").order_by("-id")[:TOLD]
     return {
-        "asked_for": wording.asked_for(job),
         "asked_at": wording.moment(job.created_at, now),
         "details": wording.details(job, now),
         "history": wording.history(job, reversed(latest), now),
@@ -90,8 +90,8 @@ def _card(live: Live, now: datetime) -> dict[str, Any]:
 
 def _choose_again(job: DownloadJob) -> str:
     """For a zip that failed over missing files: where the others are ticked already."""
-    wanted = job.params["file_ids"]
-    if job.error_code != SourceMissing.code or len(wanted) > MAX_CHOSEN_AGAIN:
+    # A poll reads the params, which may be long, only if it has to.
+    if job.error_code != SourceMissing.code or len(job.params["file_ids"]) > MAX_CHOSEN_AGAIN:
         return ""
     there = KINDS[job.kind].sources(job.params, job.owner).values_list("file_id", flat=True)
     return reverse("choose") + "?" + urlencode({"file": list(there)}, doseq=True)

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,7 +16,7 @@ from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.pages.choose import ask
 from jobs.pages.live import Live, answer, watched
-from jobs.pages.shared import Place, newest, page, signed_in
+from jobs.pages.shared import Place, first, newest, page, signed_in
 from jobs.states import ACTIVE, FINAL, Status
 
 SHOWN = 25  # downloads on one page
@@ -63,7 +62,7 @@ def _list(request: HttpRequest) -> HttpResponse:
     pinned = [] if any(asked[name] for name in ("status", "after", "before")) else _pinned(matching)
     statuses = STATES[asked["status"]][1] if asked["status"] else FINAL
     places = {side: _place(mine, asked[side]) for side in ("after", "before")}
-    found = newest(matching.filter(status__in=statuses), ("created_at", "pk"), SHOWN, **places)
+    found = newest(matching.by_status(statuses), ("created_at", "pk"), SHOWN, **places)
     groups = _groups(pinned[:PINNED], found.rows)
     context = {
         "here": "mine",
@@ -86,13 +85,14 @@ def _asked(request: HttpRequest) -> dict[str, Any]:
 
 
 def _matching(jobs: JobQuerySet, asked: dict[str, Any]) -> JobQuerySet:
-    if search := asked["search"]:
-        jobs = jobs.filter(Q(name__icontains=search) | Q(pk__startswith=search.lower()))
-    return jobs.filter(kind=asked["kind"]) if asked["kind"] else jobs
+    """Names and kinds, which no index has, are looked for among the newest."""
+    if asked["search"]:
+        jobs = jobs.found_by(asked["search"])
+    return jobs.newest().filter(kind=asked["kind"]) if asked["kind"] else jobs
 
 
 def _pinned(jobs: JobQuerySet) -> list[DownloadJob]:
-    return list(jobs.unfinished().order_by("-created_at")[: PINNED + 1])
+    return first(jobs.by_status(ACTIVE), ("-created_at", "-pk"), PINNED + 1)
 
 
 def _place(mine: JobQuerySet, job_id: UUID | str) -> Place | None:
