@@ -1,0 +1,215 @@
+"""No page reads more of the database because there are more jobs: in blocks, which do not vary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from jobs import admin, estimates
+from jobs.models import DownloadJob, job_queryset
+from jobs.states import ACTIVE, FINAL, Status
+from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
+
+FEW, TIMES = 1_000, 20
+SEARCHED = 300  # instead of 10,000, so that both numbers of jobs are more
+MOST_BLOCKS = 2 * SEARCHED + 100  # to find where the newest end, to look at each; and the rest
+
+# As bad as jobs may lie: what a filter looks for is older than all the rest, or only others'.
+# One row in two is mine, and no two that are shown together are neighbours.
+JOBS = """
+    INSERT INTO jobs_downloadjob (
+        id, owner_id, kind, name, params, status, created_at, finished_at, lease_until, artifact_id,
+        priority, request_id, idempotency_key, request_hash, attempt, failures, losses, task_id,
+        worker, version, progress, done, unit, message, error_code, error
+    )
+    SELECT gen_random_uuid(), owner, 'bundle', name, '{"file_ids": [70000]}', status, at,
+        CASE WHEN status NOT IN ('queued', 'processing') THEN at END,
+        CASE WHEN status = 'processing' THEN now() + interval '1 hour' END,
+        CASE WHEN status = 'completed' THEN %(artifact)s END,
+        4, '', '', '', 1, 0, 0, '', '', 1, 0, 9, 'bytes', '', '', ''
+    FROM (
+        SELECT now() - n * interval '1 s' AS at,
+            CASE WHEN n %% 2 = 0 THEN %(mine)s ELSE %(others)s END AS owner,
+            CASE WHEN n %% 2 = 0 THEN n || ' files.zip' ELSE 'Holiday ' || n || '.zip' END AS name,
+            CASE WHEN n > %(until)s - 20 THEN 'failed' WHEN n > %(until)s - 40 THEN 'expired'
+                WHEN n > %(until)s - 60 THEN 'cancelled' WHEN n %% 2 = 0 THEN 'completed'
+                WHEN n < 200 THEN 'processing' WHEN n < 400 THEN 'queued' ELSE 'expired'
+            END AS status
+        FROM generate_series(%(since)s, %(until)s) n
+        ORDER BY md5(n::text)
+    ) job
+"""
+# A quarter are the catalogue's, a quarter others' and newer; results, the rest, have no number.
+FILES = """
+    INSERT INTO jobs_storedfile (
+        file_id, owner_id, key, name, content_type, size_bytes, sha256, crc32, role, created_at
+    )
+    SELECT CASE n %% 4 WHEN 0 THEN 20000 + n WHEN 1 THEN 1000000 + n END,
+        CASE WHEN n %% 4 <> 0 THEN %(others)s END, rpad(n || '/', 400, 'long'),
+        n || ' files.zip', 'application/zip', 5, '', 0, 'artifact', now()
+    FROM generate_series(%(since)s, %(until)s) n
+    ORDER BY md5(n::text)
+"""
+
+
+@pytest.fixture
+def desk(db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Of somebody who has downloads, and is an operator."""
+    monkeypatch.setattr(job_queryset, "SEARCHED", SEARCHED)
+    monkeypatch.setattr(admin, "LISTED", SEARCHED)
+    client = Client()
+    client.force_login(UserFactory(username="mine", is_staff=True, is_superuser=True))
+    for n in range(60):
+        StoredFileFactory(name=f"measurements {n}.csv", content_type="text/csv")
+    return client
+
+
+def fill(since: int, until: int) -> None:
+    """Add that many jobs and as many files, the older the higher their number."""
+    others, _ = User.objects.get_or_create(username="others")
+    artifact = ArtifactFactory(owner=others)
+    mine = User.objects.get(username="mine")
+    numbers = {"mine": mine.pk, "others": others.pk, "since": since, "until": until}
+    with connection.cursor() as cursor:
+        cursor.execute(JOBS, numbers | {"artifact": artifact.pk})
+        cursor.execute(FILES, numbers)
+        cursor.execute("ANALYZE jobs_downloadjob, jobs_storedfile")
+
+
+def pages() -> dict[str, str]:
+    mine = DownloadJob.objects.filter(owner__username="mine").order_by("created_at")
+    oldest, job = mine[30].pk, mine.last().pk
+    foreign = DownloadJob.objects.filter(owner__username="others").first().pk
+    filters = {
+        "all": "", "active": "status=active", "completed": "status=completed",
+        "failed": "status=failed", "ended": "status=ended", "of a kind": "kind=bundle",
+        "far back": f"before={oldest}", "and forward": f"after={oldest}",
+        "far back in a state": f"status=completed&before={oldest}",
+        "common name": "search=files", "rare name": "search=12+files", "no name": "search=xyzzy",
+        "others' name": "search=holiday", "one letter": "search=q", "no failed name":
+        "status=failed&search=xyzzy", "name and kind": "search=xyzzy&kind=bundle",
+        "id": f"search={oldest}", "id's beginning": f"search={str(oldest)[:8]}",
+        "others' id": f"search={foreign}",
+    }  # fmt: skip
+    lists = {f"list, {name}": f"/downloads?{query}" for name, query in filters.items()}
+    return lists | {
+        "job": f"/downloads/{job}",
+        "polled card": f"/downloads/{job}/state",
+        "polled row": f"/downloads/{job}/row",
+        "choose": "/",
+        "choose, common name": "/?search=measurements",
+        "choose, no name": "/?search=xyzzy",
+        "choose, two letters": "/?search=qx",
+        "choose, no such type": "/?type=video",
+        "API": "/v1/download/jobs",
+        "API, failed": "/v1/download/jobs?status=failed",
+        "API, no name": "/v1/download/jobs?search=xyzzy",
+        "API, id": f"/v1/download/jobs?search={oldest}",
+        "admin": "/admin/jobs/downloadjob/",
+        "admin, failed": "/admin/jobs/downloadjob/?status__exact=failed",
+        "admin, no name": "/admin/jobs/downloadjob/?q=xyzzy",
+        "admin, owner": "/admin/jobs/downloadjob/?q=mine",
+        "admin, files": "/admin/jobs/storedfile/",
+    }
+
+
+def blocks_read_by_page(desk: Client) -> dict[str, int]:
+    return {page: blocks_read(desk, address) for page, address in pages().items()}
+
+
+def blocks_read(desk: Client, address: str) -> int:
+    """By all queries of the page, each run once more and measured."""
+    estimates._known.clear()
+    with CaptureQueriesContext(connection) as seen:
+        assert desk.get(address).status_code == 200
+    return sum(map(blocks_of, selects(seen)))
+
+
+def selects(seen: CaptureQueriesContext) -> Iterator[str]:
+    queries = (query["sql"] for query in list(seen.captured_queries))
+    return (query for query in queries if query.startswith(("SELECT", "(SELECT")))
+
+
+def blocks_of(query: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}")
+        found: Any = cursor.fetchone()[0]
+    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+def test_no_page_reads_more_for_twenty_times_as_many_jobs(desk: Client) -> None:
+    fill(1, FEW)
+    few = blocks_read_by_page(desk)
+    fill(FEW + 1, FEW * TIMES)
+    many = blocks_read_by_page(desk)
+
+    assert not {page: blocks for page, blocks in few.items() if blocks > MOST_BLOCKS}
+    assert not {page: blocks for page, blocks in many.items() if blocks > MOST_BLOCKS}
+
+
+@pytest.mark.parametrize("query", ["", "?status=completed", "?search=files"])
+def test_a_list_takes_as_many_queries_for_fifty_rows_as_for_two(desk: Client, query: str) -> None:
+    mine = User.objects.get(username="mine")
+
+    def queries() -> int:
+        estimates._known.clear()
+        with CaptureQueriesContext(connection) as seen:
+            shown = desk.get(f"/downloads{query}").content.count(b"<h3>")
+        assert shown
+        return len(seen)
+
+    JobFactory(owner=mine, status=Status.COMPLETED)
+    JobFactory(owner=mine, status=Status.QUEUED)
+    for_two = queries()
+    for status in [*ACTIVE, *FINAL] * 10:
+        JobFactory(owner=mine, status=status)
+
+    assert queries() == for_two
+
+
+def test_a_poll_leaves_a_long_list_of_files_in_the_database(desk: Client) -> None:
+    job = JobFactory(owner=User.objects.get(username="mine"), status=Status.PROCESSING)
+
+    with CaptureQueriesContext(connection) as seen:
+        desk.get(f"/downloads/{job.pk}/state")
+
+    assert not [query for query in selects(seen) if '"params"' in query]
+
+
+def test_a_beat_writes_to_no_index(running_job: DownloadJob) -> None:
+    before = updates()
+
+    for done in range(5):
+        running_job.beat(done=done, message=f"Adding {done}")
+
+    made, spared = (now - then for now, then in zip(updates(), before, strict=True))
+    assert (made, spared) == (5, 5)
+
+
+def updates() -> tuple[int, int]:
+    """Of jobs in this transaction: how many, and how many of them wrote to no index."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables"
+            " WHERE relname = 'jobs_downloadjob'"
+        )
+        made, spared = cursor.fetchone()
+    return made, spared
+
+
+def test_an_estimate_reads_the_last_jobs_alone(desk: Client) -> None:
+    fill(1, FEW)
+
+    with CaptureQueriesContext(connection) as seen:
+        estimates._measure("bundle")
+
+    assert "LIMIT 200" in next(selects(seen))
+    estimates._known.clear()
