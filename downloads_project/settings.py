@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "jobs.middleware.RequestIdMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "jobs.middleware.NoNulMiddleware",
+    "jobs.middleware.PackMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

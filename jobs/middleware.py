@@ -13,6 +13,8 @@ from http import HTTPStatus
 import structlog
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import AuthenticationFailed
@@ -30,6 +32,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 TOLD_APART_BY = ("Accept", "Authorization", "Cookie")
+PACKET_BYTES = 1_400
 
 
 class HeadersMiddleware(SecurityMiddleware):
@@ -95,6 +98,28 @@ class NoNulMiddleware:
         if "%00" in request.META.get("QUERY_STRING", "") or "\0" in request.path:
             raise BadRequest("NUL")
         return self.get_response(request)
+
+
+class PackMiddleware(GZipMiddleware):
+    """Sends pages, and files that are not packed yet, with gzip.
+
+    What fits one packet stays as it is, and so does a poll of the API, whose ETag stays a strong
+    one. Django pads at random, so that lengths tell nothing of secrets.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if isinstance(response, HttpResponse):
+            is_left = len(response.content) < PACKET_BYTES or response.has_header("ETag")
+            return response if is_left else super().process_response(request, response)
+        if response.has_header("Content-Encoding"):  # packed when it was collected
+            return response
+        if (request.method, response.status_code) != ("GET", HTTPStatus.OK):
+            return response  # a file that is not sent, or a part of one
+        # Whitenoise would not know its own ETag again once that is weak. The date does as well.
+        del response["ETag"]
+        return super().process_response(request, response)
 
 
 VALID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")  # no control characters, no surprises in a log

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -190,3 +192,29 @@ def test_a_cancelled_job_says_so(client_of_alice: APIClient, queued_job: Downloa
 
     assert (body["status"], body["message"]) == ("cancelled", "Cancelled")
     assert body["finishedAt"] is not None
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.COMPLETED])
+def test_a_poll_is_never_packed_and_its_etag_is_strong(
+    client_of_alice: APIClient, alice: User, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status, message="x" * 300, name="y" * 200)
+
+    response = client_of_alice.get(url(job), headers={"Accept-Encoding": "gzip"})
+
+    assert "Content-Encoding" not in response
+    assert response["ETag"].startswith('"')
+
+
+def test_a_long_list_is_packed_for_who_can_read_it(client_of_alice: APIClient, alice: User) -> None:
+    for _ in range(5):
+        JobFactory(owner=alice)
+
+    packed = client_of_alice.get("/v1/download/jobs", headers={"Accept-Encoding": "gzip"})
+    plain = client_of_alice.get("/v1/download/jobs")
+
+    assert json.loads(gzip.decompress(packed.content)).keys() == plain.json().keys()
+    assert len(packed.content) < len(plain.content) / 2
+    assert "Content-Encoding" not in plain
+    assert "Accept-Encoding" in packed["Vary"]
+    assert "Accept-Encoding" in plain["Vary"]
