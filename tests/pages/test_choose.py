@@ -34,6 +34,10 @@ def test_only_files_that_may_be_used_are_offered(visitor: Client, alice: User, b
         ({"search": "80001"}, [80001]),
         ({"search": "report 100%"}, [80002]),
         ({"search": "nothing like it"}, []),
+        ({"search": "po"}, []),  # two letters are the beginning of a name
+        ({"search": "RE"}, [80002, 80001]),
+        ({"search": "por"}, [80002, 80001]),
+        ({"search": ".*"}, []),
         ({"type": "pdf"}, [80001]),
         ({"type": "picture", "search": "report"}, []),
         ({"type": "no such type"}, [80003, 80002, 80001]),

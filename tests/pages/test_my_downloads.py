@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, job_queryset
 from jobs.states import Status
 from tests.factories import JobFactory
 from tests.pages.looks import names, text
@@ -60,6 +60,32 @@ def test_a_download_is_found_by_the_beginning_of_its_id(visitor: Client, alice: 
     wanted = JobFactory(owner=alice, name="this one")
 
     assert names(visitor.get("/downloads", {"search": str(wanted.pk)[:13]})) == ["this one"]
+
+
+def test_what_could_be_an_id_is_looked_for_in_names_as_well(
+    visitor: Client, alice: User, bob: User
+) -> None:
+    foreign = JobFactory(owner=bob, name="foreign")
+    JobFactory(owner=alice, name="scans 20261122.zip")
+    JobFactory(owner=alice, name=f"copy of {foreign.pk}.zip")
+
+    assert names(visitor.get("/downloads", {"search": "20261122"})) == ["scans 20261122.zip"]
+    found = names(visitor.get("/downloads", {"search": str(foreign.pk)}))
+    assert found == [f"copy of {foreign.pk}.zip"]
+
+
+def test_names_are_looked_for_among_the_newest_and_ids_among_all(
+    visitor: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_queryset, "SEARCHED", 2)
+    now = timezone.now()
+    for days, name in [(1, "new.zip"), (0, "newer.zip")]:
+        JobFactory(owner=alice, name=name, created_at=now - timedelta(days=days))
+    old = JobFactory(owner=alice, name="old.zip", created_at=now - timedelta(days=2))
+
+    assert names(visitor.get("/downloads", {"search": ".zip"})) == ["newer.zip", "new.zip"]
+    assert names(visitor.get("/downloads", {"kind": "bundle"})) == ["newer.zip", "new.zip"]
+    assert names(visitor.get("/downloads", {"search": old.pk.hex})) == ["old.zip"]
 
 
 def test_paging_through_the_list_loses_none_and_comes_back(visitor: Client, alice: User) -> None:
