@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run dev test faults soak fuzz recovery check fix lock clean
+.PHONY: help install chromium run dev test faults soak fuzz recovery check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -15,9 +15,12 @@ help:  ## what there is
 install: $(VENV)/installed  ## the virtual environment with the locked requirements
 
 $(VENV)/installed: requirements/dev.txt
-	$(PYTHON) deploy/make_venv.py $(VENV)
+	$(PYTHON) -m deploy.make_venv $(VENV)
 	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.txt
 	@touch $@
+
+chromium: install
+	@$(BIN)/python -m tests.browser.chromium
 
 run: install  ## the whole service: servers, main job once, then serving (ARGS=--once, PORT, SLOW=1)
 	@$(BIN)/python -m downloads_project.run $(ARGS)
@@ -25,7 +28,7 @@ run: install  ## the whole service: servers, main job once, then serving (ARGS=-
 dev: install  ## the same, reloading when the code changes
 	@$(BIN)/python -m downloads_project.run --reload $(ARGS)
 
-test: install  ## all tests against throw-away servers (ARGS="-k cancel")
+test: install chromium  ## all tests against throw-away servers (ARGS="-k cancel")
 	@$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
 
 faults: install  ## break everything, case by case; a table and faults.json (ARGS="-k frozen")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,10 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
+from tests.browser import chromium
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), ""
-)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,11 +25,9 @@ def queries_beside_the_browser() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium on this machine")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     flags.append("--disable-background-networking")
-    return browser_type_launch_args | {"executable_path": CHROMIUM, "args": flags}
+    return browser_type_launch_args | {"executable_path": chromium.path(), "args": flags}
 
 
 @pytest.fixture

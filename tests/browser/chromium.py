@@ -1,0 +1,34 @@
+"""The Chromium that shows the pages to tests; as a program, gets the machine one if it can."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from deploy.debian import install
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+IS_REQUIRED = "REQUIRE_BROWSER"  # set where a test that is skipped would be a hole, as in .ci/run
+
+
+def path() -> str:
+    """Where it is. Without one the test is skipped, or fails where a browser is required."""
+    if not (found := _find()):
+        give_up = pytest.fail if os.environ.get(IS_REQUIRED) else pytest.skip
+        give_up("no Chromium on this machine")
+    return found
+
+
+def main() -> None:
+    if not _find() and not install("chromium"):
+        print("Without Chromium the browser tests are skipped: install Debian's chromium.")
+
+
+def _find() -> str:
+    return next(filter(None, map(shutil.which, NAMES)), "")
+
+
+if __name__ == "__main__":
+    main()
