@@ -56,13 +56,23 @@ class Live:
         number, port = len(self.processes), next(self._ports)
         log = self.folder / f"{name}-{number}.log"
         process = Process(name, command, log, self.env | {"ROLE": name, "PORT": str(port)} | env)
-        process.start()
         self.processes.append(process)
-        if name == "web":
-            url = f"http://127.0.0.1:{port}"
+        self.start_again(process)
+        return process
+
+    def start_again(self, process: Process) -> None:
+        """At the port that it had; returns when a web process answers there."""
+        process.start()
+        if process.name == "web":
+            url = f"http://127.0.0.1:{process.env['PORT']}"
             process.wait_until(lambda: requests.get(f"{url}/health/live", timeout=1))
             self.url = url  # only now: a case may be asking the one before all the time
-        return process
+
+    def kill(self, process: Process) -> None:
+        """As the power going: the process and everything it started, at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(process.popen.pid, signal.SIGKILL)
+        process.popen.wait()
 
     def sign_in(self, user: User) -> None:
         self.session.headers["Authorization"] = f"Bearer {AccessToken.for_user(user)}"

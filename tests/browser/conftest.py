@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,18 +31,30 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture
-def complaints(context: BrowserContext) -> Iterator[list[str]]:
+def complaints() -> Iterator[list[str]]:
     """What the browser's console says, policy violations above all; the test fails on any."""
     said: list[str] = []
-
-    def listen(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            said.append(message.text)
-
-    context.on("console", listen)
-    context.on("weberror", lambda error: said.append(str(error.error)))
     yield said
     assert not said
+
+
+@pytest.fixture
+def new_context(
+    new_context: Callable[..., BrowserContext], complaints: list[str]
+) -> Callable[..., BrowserContext]:
+    """Like a new person at the browser, whose console is heard."""
+
+    def make(**options: Any) -> BrowserContext:
+        def listen(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning"):
+                complaints.append(message.text)
+
+        context = new_context(**options)
+        context.on("console", listen)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        return context
+
+    return make
 
 
 @pytest.fixture
@@ -50,7 +62,6 @@ def of_alice(
     transactional_db: None,
     alice: User,
     context: BrowserContext,
-    complaints: list[str],
     live_server: Any,
 ) -> Page:
     """A tab of hers at the start page."""

@@ -158,12 +158,6 @@ class Rig(Live):
         until(lambda: " ready." in worker.log.read_text(errors="replace"), 30, self.logs)
         return worker
 
-    def kill(self, process: Process) -> None:
-        """As the power going: the process and everything it started, at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(process.popen.pid, signal.SIGKILL)
-        process.popen.wait()
-
     def freeze(self, process: Process) -> None:
         connection.close()  # ours would hang, too, if it is Postgres
         signal_all(process.popen.pid, signal.SIGSTOP)

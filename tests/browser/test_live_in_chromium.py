@@ -1,0 +1,325 @@
+"""What people go through with the real service, also while parts of it die under their eyes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from zipfile import ZipFile
+
+import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from jobs import storage
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Status
+from tests.browser.service import Service
+from tests.factories import store
+from tests.live import until
+
+pytestmark = [
+    pytest.mark.browser,
+    # pytest-base-url, which pytest-playwright brings along, has yet to follow pytest 9.
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
+
+PHOTOS = [f"photo-{number:02}.jpg" for number in range(1, 13)]
+PHOTO_BYTES = 200_000
+SLOWLY = PHOTO_BYTES  # a second: a photo each
+LONG = 60_000  # ms: a rescue waits for a lease to run out, a retry for its turn
+PERCENT = re.compile(r"^[1-9]\d?%$")
+PAIR = ("First", "Second")
+LOST = re.compile("net::ERR_|^htmx:(sendError|afterRequest),")
+
+
+@pytest.fixture(scope="module")
+def started(
+    browser: Browser,
+    django_db_setup: None,
+    made_bucket: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Service]:
+    """One for all tests of this module: it is slow to start."""
+    service = Service(tmp_path_factory.mktemp("service"))
+    try:
+        service.begin()
+        yield service
+    finally:
+        service.stop()
+
+
+@pytest.fixture
+def photos(transactional_db: None, made_bucket: None) -> list[StoredFile]:
+    content = bytes(range(256)) * 782
+    named = enumerate(PHOTOS, 70_000)
+    return [store(number, name, content[:PHOTO_BYTES]) for number, name in named]
+
+
+@pytest.fixture
+def service(photos: list[StoredFile], started: Service) -> Iterator[Service]:
+    """All of it runs, with twelve photos to choose from."""
+    yield started
+    started.store.pass_on()
+
+
+@pytest.fixture
+def her(transactional_db: None, alice: User) -> User:
+    """Alice, with a password that the real service takes."""
+    alice.password = make_password("correct horse", hasher=PBKDF2PasswordHasher())
+    alice.save()
+    return alice
+
+
+@pytest.fixture
+def lost_connections(complaints: list[str]) -> Iterator[None]:
+    """For a test that cuts them: what Chromium and htmx note about that is meant to be."""
+    yield
+    complaints[:] = [text for text in complaints if not LOST.search(text)]
+
+
+@pytest.fixture
+def tab(context: BrowserContext, her: User, service: Service) -> Page:
+    """A tab of hers where she has just signed in."""
+    return signed_in(context, service)
+
+
+def signed_in(context: BrowserContext, service: Service) -> Page:
+    tab = context.new_page()
+    tab.goto(service.url)
+    tab.get_by_label("Username").fill("alice")
+    tab.get_by_label("Password").fill("correct horse")
+    tab.get_by_role("button", name="Sign in").click()
+    return tab
+
+
+def make(tab: Page, service: Service, name: str = "Summer") -> None:
+    """Choose all photos and ask for them; then its page is open."""
+    tab.goto(service.url)
+    for photo in PHOTOS:
+        tab.get_by_label(photo).check()
+    tab.get_by_label("File name").fill(name)
+    tab.get_by_role("button", name="Make the zip").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text(f"{name}.zip")
+
+
+def make_slowly(tab: Page, service: Service, name: str = "Summer") -> None:
+    """The same, and wait until it is under way."""
+    service.store.throttle(SLOWLY)
+    make(tab, service, name)
+    expect(tab.get_by_text(PERCENT)).to_be_visible(timeout=LONG)
+
+
+def comes_to(tab: Page, word: str) -> None:
+    """The card says so, sooner or later."""
+    expect(tab.get_by_role("heading", name=word)).to_be_visible(timeout=LONG)
+
+
+def assert_downloads(tab: Page, service: Service) -> None:
+    """The browser saves the zip, from the store and with the right bytes."""
+    with tab.expect_download() as started:
+        tab.get_by_role("link", name=re.compile(r"^Download\b")).click()
+
+    assert started.value.url.startswith(service.env["S3_PUBLIC_ENDPOINT_URL"])
+    with ZipFile(started.value.path()) as archive:
+        assert sorted(archive.namelist()) == PHOTOS
+        assert {member.file_size for member in archive.infolist()} == {PHOTO_BYTES}
+        assert archive.testzip() is None
+
+
+@contextmanager
+def staying(tab: Page) -> Iterator[None]:
+    """Nothing is loaded anew meanwhile."""
+    loaded: list[str] = []
+    tab.on("framenavigated", lambda frame: loaded.append(frame.url))
+    yield
+    assert not loaded
+
+
+def test_the_whole_way(tab: Page, service: Service) -> None:
+    make_slowly(tab, service)
+
+    with staying(tab):
+        comes_to(tab, "Working")
+        service.store.pass_on()
+        comes_to(tab, "Ready")
+
+    assert_downloads(tab, service)
+
+
+def test_cancel_ends_what_is_running(tab: Page, service: Service) -> None:
+    make_slowly(tab, service)
+
+    tab.get_by_role("button", name="Cancel").click()
+
+    comes_to(tab, "Cancelled")
+    expect(tab.get_by_text("You cancelled it.")).to_be_visible()
+    assert DownloadJob.objects.get().status == Status.CANCELLED
+
+
+def test_a_failure_says_what_to_do_and_runs_again(
+    tab: Page, service: Service, photos: list[StoredFile]
+) -> None:
+    lost = photos[3].key
+    content = b"".join(storage.read(lost))
+    storage.delete(lost)
+
+    make(tab, service)
+    comes_to(tab, "Failed")
+    expect(tab.get_by_text("File 70003 could not be found.")).to_be_visible()
+    expect(tab.get_by_text("It will not be tried again by itself.")).to_be_visible()
+    storage.bucket().save(lost, ContentFile(content))
+    tab.get_by_role("button", name="Run again").click()
+
+    comes_to(tab, "Ready")
+    assert_downloads(tab, service)
+
+
+def test_a_store_that_comes_back_needs_nobody(tab: Page, service: Service) -> None:
+    service.store.refuse()
+    make(tab, service)
+
+    with staying(tab):
+        comes_to(tab, "Trying again")
+        expect(tab.get_by_text("The file store cannot be reached.").first).to_be_visible()
+        service.store.pass_on()
+        comes_to(tab, "Ready")
+
+
+def test_two_at_once_have_each_their_own_progress(tab: Page, service: Service) -> None:
+    make_slowly(tab, service, "First")
+    make_slowly(tab, service, "Second")
+    tab.get_by_role("link", name="My downloads").first.click()
+    first, second = (
+        tab.get_by_role("progressbar", name=f"Progress of {name}.zip") for name in PAIR
+    )
+
+    shares = [int(bar.get_attribute("value") or 0) for bar in (first, second)]
+
+    assert shares[0] > shares[1] > 0
+    service.store.pass_on()
+    for name in PAIR:
+        row = tab.get_by_role("listitem").filter(has_text=f"{name}.zip")
+        expect(row).to_contain_text("Ready", timeout=LONG)
+
+
+def test_a_worker_is_killed(tab: Page, service: Service) -> None:
+    make_slowly(tab, service)
+
+    with staying(tab):
+        service.kill(service.worker)
+        service.store.pass_on()
+        service.start_again(service.worker)
+        comes_to(tab, "Ready")
+
+    expect(tab.get_by_text("The worker went silent.")).to_be_visible()
+
+
+def test_the_server_is_restarted(lost_connections: None, tab: Page, service: Service) -> None:
+    make_slowly(tab, service)
+    notice = tab.get_by_text("No connection")
+
+    with staying(tab):
+        service.kill(service.web)
+        expect(notice).to_be_visible(timeout=LONG)
+        service.start_again(service.web)
+        expect(notice).to_be_hidden(timeout=LONG)
+        service.store.pass_on()
+        comes_to(tab, "Ready")
+
+
+def test_a_page_left_open_survives_worker_and_server(
+    lost_connections: None, tab: Page, service: Service
+) -> None:
+    make_slowly(tab, service)
+
+    with staying(tab):
+        service.kill(service.worker)
+        service.kill(service.web)
+        expect(tab.get_by_text("No connection")).to_be_visible(timeout=LONG)
+        service.store.pass_on()
+        service.start_again(service.worker)
+        service.start_again(service.web)
+        comes_to(tab, "Ready")
+
+    expect(tab.get_by_text("The worker went silent.")).to_be_visible()
+    assert_downloads(tab, service)
+
+
+def test_a_reload_changes_nothing(tab: Page, service: Service) -> None:
+    make_slowly(tab, service)
+
+    tab.reload()
+    expect(tab.get_by_text(PERCENT)).to_be_visible()
+    service.store.pass_on()
+
+    comes_to(tab, "Ready")
+    assert DownloadJob.objects.count() == 1
+
+
+def test_who_comes_back_later_finds_it(
+    tab: Page, service: Service, new_context: Callable[..., BrowserContext]
+) -> None:
+    make_slowly(tab, service)
+    cookies = tab.context.storage_state()
+    tab.context.close()
+    service.store.pass_on()
+    until(DownloadJob.objects.filter(status=Status.COMPLETED).exists)
+
+    later = new_context(storage_state=cookies).new_page()
+    later.goto(service.url)
+    later.get_by_role("link", name="My downloads").click()
+
+    expect(later.get_by_role("listitem").filter(has_text="Summer.zip")).to_contain_text("Ready")
+    assert_downloads(later, service)
+
+
+def test_no_script_is_needed(
+    her: User, service: Service, new_context: Callable[..., BrowserContext]
+) -> None:
+    tab = signed_in(new_context(java_script_enabled=False), service)
+    make_slowly(tab, service, "Not this one")
+    tab.get_by_role("button", name="Cancel").click()
+    comes_to(tab, "Cancelled")
+    make_slowly(tab, service)
+
+    service.store.pass_on()
+    comes_to(tab, "Ready")  # for the page refreshes itself
+
+    assert_downloads(tab, service)
+
+
+def test_a_phone_is_wide_enough(
+    her: User, service: Service, new_context: Callable[..., BrowserContext]
+) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    tab = signed_in(new_context(**phone), service)
+    tab.get_by_label("Select all on this page").tap()
+    service.store.throttle(SLOWLY)
+    tab.get_by_role("button", name="Make the zip").tap()
+    expect(tab.get_by_text(PERCENT)).to_be_visible(timeout=LONG)
+    tab.get_by_role("link", name="My downloads").first.tap()
+    tab.get_by_role("link", name="12 files.zip", exact=True).tap()
+    service.store.pass_on()
+    comes_to(tab, "Ready")
+
+    assert_downloads(tab, service)
+
+
+def test_a_lost_network_is_told_and_caught_up_with(
+    lost_connections: None, tab: Page, service: Service
+) -> None:
+    make_slowly(tab, service)
+    notice = tab.get_by_text("No connection")
+
+    with staying(tab):
+        tab.context.set_offline(True)
+        expect(notice).to_be_visible(timeout=LONG)
+        service.store.pass_on()
+        until(DownloadJob.objects.filter(status=Status.COMPLETED).exists)
+        tab.context.set_offline(False)
+        comes_to(tab, "Ready")
+
+    expect(notice).to_be_hidden()
