@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from tests.browser import chromium
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+REFUSED = re.compile("the server responded with a status of 4")  # Chromium notes each
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,6 +40,18 @@ def complaints() -> Iterator[list[str]]:
     said: list[str] = []
     yield said
     assert not said
+
+
+@pytest.fixture
+def refusals(complaints: list[str]) -> Any:
+    """Takes what Chromium noted about refusals, which are meant to be; the rest stays."""
+
+    def take() -> int:
+        refused = [text for text in complaints if REFUSED.search(text)]
+        complaints[:] = [text for text in complaints if text not in refused]
+        return len(refused)
+
+    return take
 
 
 @pytest.fixture

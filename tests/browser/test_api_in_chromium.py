@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -14,26 +13,9 @@ from jobs.models import DownloadJob
 from jobs.states import Status
 from tests.factories import JobFactory
 
-pytestmark = [
-    pytest.mark.browser,
-    # pytest-base-url, which pytest-playwright brings along, has yet to follow pytest 9.
-    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
-]
+pytestmark = pytest.mark.browser
 
 INITIATE = "/v1/download/initiate"
-REFUSED = re.compile("the server responded with a status of 4")  # Chromium notes each
-
-
-@pytest.fixture
-def refusals(complaints: list[str]) -> Any:
-    """Takes what Chromium noted about refusals, which are meant to be; the rest stays."""
-
-    def take() -> int:
-        refused = [text for text in complaints if REFUSED.search(text)]
-        complaints[:] = [text for text in complaints if text not in refused]
-        return len(refused)
-
-    return take
 
 
 def test_json_is_sent_mended_and_followed(

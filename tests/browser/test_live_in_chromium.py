@@ -20,11 +20,7 @@ from tests.browser.service import Service
 from tests.factories import store
 from tests.live import until
 
-pytestmark = [
-    pytest.mark.browser,
-    # pytest-base-url, which pytest-playwright brings along, has yet to follow pytest 9.
-    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
-]
+pytestmark = pytest.mark.browser
 
 PHOTOS = [f"photo-{number:02}.jpg" for number in range(1, 13)]
 PHOTO_BYTES = 200_000

@@ -13,11 +13,7 @@ from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
 
-pytestmark = [
-    pytest.mark.browser,
-    # pytest-base-url, which pytest-playwright brings along, has yet to follow pytest 9.
-    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
-]
+pytestmark = pytest.mark.browser
 
 POLL = re.compile("/(state|row)")
 

@@ -1,0 +1,80 @@
+"""Jobs in every state that the pages tell apart, brought there by the moves that lead there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from jobs.models import DownloadJob
+from jobs.states import Actor
+from tests.factories import ArtifactFactory
+
+AWAY = ("storage_unavailable", "The file store cannot be reached.")
+MISSING = ("source_missing", "These files could not be found: 70004.")
+LATER_SECONDS = 1800
+
+
+def job_that_is(look: str, owner: User, **fields: Any) -> DownloadJob:
+    """A zip, as real as it gets without a worker."""
+    job = DownloadJob.objects.submit(
+        owner=owner,
+        kind="bundle",
+        **{"name": f"{look.capitalize()}.zip", "total": 1_000_000}
+        | {"params": {"file_ids": [70_000, 70_001, 70_002]}}
+        | fields,
+    )
+    LOOKS[look](job)
+    return job
+
+
+def start(job: DownloadJob) -> None:
+    job.claim(task_id=str(job.pk), worker="worker@test")
+
+
+def advance(job: DownloadJob) -> None:
+    job.beat(done=(job.total or 0) * 2 // 5, message="Adding 2 of 3: interview.wav")
+
+
+def put_off(job: DownloadJob) -> None:
+    job.retry(*AWAY, after_seconds=LATER_SECONDS)
+
+
+def start_again(job: DownloadJob) -> None:
+    """One that was put off; its turn has come."""
+    due = DownloadJob.objects.filter(pk=job.pk)
+    due.update(available_at=timezone.now())
+    start(job)
+
+
+def succeed(job: DownloadJob) -> None:
+    size, name = job.total or 0, job.name
+    job.succeed(ArtifactFactory.build(owner=job.owner, made_by=job, name=name, size_bytes=size))
+
+
+def _fall_silent(job: DownloadJob) -> None:
+    ended = timezone.now() - timedelta(seconds=8)
+    DownloadJob.objects.filter(pk=job.pk).update(lease_until=ended)
+
+
+def _after(*moves: Callable[[DownloadJob], Any]) -> Callable[[DownloadJob], None]:
+    def make(job: DownloadJob) -> None:
+        for move in moves:
+            move(job)
+
+    return make
+
+
+LOOKS: dict[str, Callable[[DownloadJob], None]] = {
+    "queued": _after(),
+    "working": _after(start, advance),
+    "stalled": _after(start, advance, _fall_silent),
+    "waiting": _after(start, advance, put_off),
+    "ready": _after(start, advance, succeed),
+    "failed": _after(start, advance, lambda job: job.fail(*MISSING)),
+    "cancelled": _after(start, advance, lambda job: job.cancel(Actor.OWNER)),
+    "expired": _after(start, advance, succeed, DownloadJob.expire),
+}
