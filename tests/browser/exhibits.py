@@ -1,0 +1,122 @@
+"""Files and downloads such as people have, for screenshots: the same ids and times each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from django.contrib.auth.models import User
+
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Status
+from tests.browser.looks import job_that_is, put_off, start_again
+from tests.factories import StoredFileFactory
+
+NOW = datetime(2026, 11, 21, 14, 32, 8, tzinfo=UTC)
+DAY = 24 * 3600
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+# Number: name, content type, bytes, days ago.
+FILES: dict[int, tuple[str, str, int, int]] = {
+    70_311: ("Site plan, second floor.pdf", "application/pdf", 2_412_905, 0),
+    70_310: ("facade-east.jpg", "image/jpeg", 6_140_882, 0),
+    70_309: ("facade-north.jpg", "image/jpeg", 5_803_117, 0),
+    70_305: ("Structural report.pdf", "application/pdf", 11_316_240, 1),
+    70_304: ("measurements-2026-11.csv", "text/csv", 3_208_411, 1),
+    70_298: ("roof-detail.png", "image/png", 4_705_639, 2),
+    70_287: ("Interview with the engineer.wav", "audio/wav", 31_752_044, 4),
+    70_285: ("drone-flight-3.mp4", "video/mp4", 184_027_310, 6),
+    70_284: ("drone-flight-2.mp4", "video/mp4", 171_530_002, 6),
+    70_261: ("energy-model.xlsx", EXCEL, 912_448, 9),
+    70_250: ("scans-2025.zip", "application/zip", 240_218_773, 12),
+    70_244: ("minutes-november.txt", "text/plain", 18_092, 15),
+}
+GONE = 70_102
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    look: str
+    name: str
+    file_ids: list[int]
+    ages: list[int]  # seconds since each line of its history
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+UNDER_WAY = {"done": 17_612_044, "progress": 0.578, "message": "Adding 4 of 5: facade-east.jpg"}
+EXHIBITS = [
+    Exhibit("queued", "Everything for the tender.zip", list(FILES), [3]),
+    Exhibit(
+        "working",
+        "For the site meeting.zip",
+        [70_305, 70_298, 70_304, 70_310, 70_311],
+        [9, 8],
+        UNDER_WAY,
+    ),
+    Exhibit(
+        "waiting",
+        "Drone flights.zip",
+        [70_285, 70_284],
+        [66, 65, 56, 55, 42, 37, 6],
+        {"available_at": NOW + timedelta(seconds=24)},
+    ),
+    Exhibit("ready", "Facade, all sides.zip", [70_310, 70_309, 70_298], [1260, 1259, 1254]),
+    Exhibit(
+        "failed",
+        "Survey of the roof.zip",
+        [70_298, 70_304, GONE],
+        [5400, 5399, 5398],
+        {"error": f"These files could not be found: {GONE}."},
+    ),
+    Exhibit("cancelled", "Old scans.zip", [70_250], [7300, 7299, 7280]),
+    Exhibit("ready", "Reports.zip", [70_305, 70_261], [DAY + 8200, DAY + 8199, DAY + 8197]),
+    Exhibit("expired", "October.zip", [70_244], [33 * DAY, 33 * DAY - 1, 33 * DAY - 2, 3 * DAY]),
+]
+
+
+def fill(owner: User) -> dict[str, DownloadJob]:
+    """The newest download of each look."""
+    for number, (name, content_type, size, days) in FILES.items():
+        StoredFileFactory(
+            file_id=number,
+            name=name,
+            content_type=content_type,
+            size_bytes=size,
+            created_at=NOW - timedelta(days=days, minutes=47 + number % 7),
+        )
+    return {exhibit.look: _show(exhibit, owner) for exhibit in reversed(EXHIBITS)}
+
+
+def _show(exhibit: Exhibit, owner: User) -> DownloadJob:
+    job = job_that_is(
+        exhibit.look,
+        owner,
+        id=uuid5(NAMESPACE_URL, exhibit.name),
+        name=exhibit.name,
+        total=StoredFile.objects.numbered(exhibit.file_ids).bytes(),
+        params={"file_ids": exhibit.file_ids},
+    )
+    while job.events.count() < len(exhibit.ages):  # one that failed more often
+        start_again(job)
+        put_off(job)
+    times = [NOW - timedelta(seconds=age) for age in exhibit.ages]
+    for line, at in zip(job.events.all(), times, strict=True):
+        job.events.filter(pk=line.pk).update(at=at)
+    DownloadJob.objects.filter(pk=job.pk).update(**_times(job) | exhibit.changes)
+    return job
+
+
+def _times(job: DownloadJob) -> dict[str, Any]:
+    """The row's, as its history tells them."""
+    at = {line.event: line.at for line in job.events.all()}
+    finished = at.get("succeed") or at.get("fail") or at.get("cancel")
+    return {
+        "created_at": at["submit"],
+        "available_at": at["submit"],
+        "started_at": at.get("claim"),
+        "finished_at": finished,
+        "lease_until": NOW + timedelta(minutes=1) if job.status == Status.PROCESSING else None,
+        "expires_at": finished + timedelta(days=30) if finished and job.artifact_id else None,
+    }

@@ -1,0 +1,74 @@
+"""`make screenshots`: a picture of each page, light and dark, wide and narrow, for the README.
+
+No test, but made by the tests' means: the server, the rows, and a console that must stay silent.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page
+
+from tests.browser.exhibits import NOW, fill
+from tests.browser.small_png import shrink
+from tests.factories import UserFactory
+
+HERE = Path(__file__).parent
+PICTURES = HERE.parent.parent / ".github" / "pages"
+LOOKS = {
+    "queued": "queued",
+    "working": "working",
+    "waiting": "trying-again",
+    "ready": "ready",
+    "failed": "failed",
+}
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    grey = [*browser_type_launch_args["args"], "--disable-lcd-text"]  # half as many colours
+    fonts = {"FONTCONFIG_FILE": str(HERE / "fonts.conf")}
+    return browser_type_launch_args | {"args": grey, "env": os.environ | fonts}
+
+
+@pytest.fixture
+def browser_context_args(browser_context_args: dict[str, Any], theme: str) -> dict[str, Any]:
+    calm = {"reduced_motion": "reduce", "locale": "en-GB", "timezone_id": "UTC"}
+    return browser_context_args | calm | {"color_scheme": theme}
+
+
+@pytest.fixture
+def alice(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> User:
+    """Whoever looks at the pages, always at the same moment."""
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
+    names = {"first_name": "Alice", "last_name": "Marsh", "email": "alice@example.org"}
+    user: User = UserFactory(username="alice", **names)
+    return user
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_shot(of_alice: Page, alice: User, live_server: Any, theme: str) -> None:
+    of_alice.clock.set_fixed_time(NOW)
+    shoot(of_alice, live_server.url + "/downloads", f"empty-{theme}")
+    jobs = fill(alice)
+    ticked = "/?" + "&".join(f"file={number}" for number in (70_311, 70_310, 70_309, 70_298))
+    paths = {"choose": ticked, "downloads": "/downloads"}
+    paths |= {name: f"/downloads/{jobs[look].pk}" for look, name in LOOKS.items()}
+    for name, path in paths.items():
+        shoot(of_alice, live_server.url + path, f"{name}-{theme}")
+    of_alice.set_viewport_size({"width": 390, "height": 844})
+    for name in ("choose", "downloads", "working"):
+        shoot(of_alice, live_server.url + paths[name], f"{name}-{theme}-390", full_page=False)
+    of_alice.context.clear_cookies()
+    of_alice.set_viewport_size({"width": 1280, "height": 720})
+    shoot(of_alice, live_server.url + "/sign-in", f"sign-in-{theme}")
+
+
+def shoot(tab: Page, url: str, name: str, *, full_page: bool = True) -> None:
+    tab.goto(url)
+    picture = tab.screenshot(full_page=full_page, animations="disabled")
+    (PICTURES / f"{name}.png").write_bytes(shrink(picture, tab.context))
