@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from tests.browser import chromium
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-
+expect.set_options(timeout=15_000)  # ms: a page may poll every 5 s, and processors be busy
 REFUSED = re.compile("the server responded with a status of 4")  # Chromium notes each
 
 
