@@ -62,6 +62,8 @@ def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
 
 
 def _missing_sentence(missing: list[int]) -> str:
+    if len(missing) == 1:
+        return f"File {missing[0]} could not be found."
     shown = ", ".join(map(str, missing[:SHOWN_IDS]))
     more = f" and {len(missing) - SHOWN_IDS} more" if len(missing) > SHOWN_IDS else ""
     return f"These files could not be found: {shown}{more}."

@@ -409,13 +409,13 @@ def test_without_a_terminal_there_are_lines_and_no_control_characters(
 
 
 def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folder: Path) -> None:
-    running.fail("source_missing", "These files could not be found: 70009.")
+    running.fail("source_missing", "File 70009 could not be found.")
 
     done = run(str(running.pk), "--json", cwd=folder, env=env)
 
     told = json.loads(done.stdout)
     assert (done.returncode, told["errorCode"]) == (1, "source_missing")
-    assert told["error"] == "The download failed: These files could not be found: 70009."
+    assert told["error"] == "The download failed: File 70009 could not be found."
     assert told["goOn"] is None
 
 

@@ -49,12 +49,12 @@ def test_a_completed_job_tells_where_the_file_is(client_of_alice: APIClient, ali
 
 
 def test_a_failed_job_tells_why(client_of_alice: APIClient, running_job: DownloadJob) -> None:
-    running_job.fail("source_missing", "These files could not be found: 70009.", detail="trace")
+    running_job.fail("source_missing", "File 70009 could not be found.", detail="trace")
 
     body = client_of_alice.get(url(running_job)).json()
 
     assert body["errorCode"] == "source_missing"
-    assert body["error"] == "These files could not be found: 70009."
+    assert body["error"] == "File 70009 could not be found."
     assert "downloadUrl" not in body
     assert "trace" not in str(body)
 

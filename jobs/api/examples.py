@@ -58,7 +58,7 @@ _COMPLETED: Json = _ENDED | FILE | {
 _FAILED: Json = _ENDED | {
     "status": "failed",
     "message": "Failed",
-    "error": "These files could not be found: 70009.",
+    "error": "File 70009 could not be found.",
     "errorCode": "source_missing",
 }
 _WAITING: Json = _QUEUED | {

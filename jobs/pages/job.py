@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from datetime import datetime
@@ -30,6 +31,7 @@ LISTED = 20  # files of a zip
 TOLD = 100  # events of a history, the latest; a job may be run again without end
 MAX_CHOSEN_AGAIN = 300  # as many numbers as an address can be sure to carry
 AS_ME = '-H "Authorization: Bearer $TOKEN"'
+NUMBERS = re.compile(r"\d+")
 MAX_TYPED = 100  # numbers in a command that somebody copies
 
 
@@ -94,7 +96,9 @@ def _choose_again(job: DownloadJob) -> str:
     if job.error_code != SourceMissing.code or len(job.params["file_ids"]) > MAX_CHOSEN_AGAIN:
         return ""
     there = KINDS[job.kind].sources(job.params, job.owner).values_list("file_id", flat=True)
-    return reverse("choose") + "?" + urlencode({"file": list(there)}, doseq=True)
+    told = set(NUMBERS.findall(job.error))  # its row may be there, and its bytes gone
+    others = [file_id for file_id in there if str(file_id) not in told]
+    return reverse("choose") + "?" + urlencode({"file": others}, doseq=True)
 
 
 def _contents(job: DownloadJob) -> dict[str, Any]:

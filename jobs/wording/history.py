@@ -16,7 +16,7 @@ from jobs.wording.standing import attempt, look_of
 WENT_WRONG = {
     "source_missing": "A file could not be found.",
     "source_changed": "A file is not what it was when it was stored.",
-    "storage_unavailable": "The file store did not answer in time.",
+    "storage_unavailable": "The file store could not be reached.",
     "timeout": "It took too long and was stopped.",
     "unexpected": "Something went wrong on our side.",
     "worker_lost": "The worker went silent three times.",

@@ -27,6 +27,7 @@ WORDS = {
     "stalled": "Working",
     "waiting": "Trying again",
 } | {look: look.capitalize() for look in FINAL_LOOKS.values()}
+ACTIVE_LOOKS = ("queued", "working", "stalled", "waiting")
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
 
 NEXT_STEPS = {
@@ -62,7 +63,13 @@ class Told:
 
     @property
     def has_bar(self) -> bool:
-        return self.look == "working"
+        """All that is not over: none appears or goes above what somebody is about to press."""
+        return self.look in ACTIVE_LOOKS
+
+    @property
+    def bar(self) -> int | None:
+        """How long it is; None where nobody knows, and it slides."""
+        return self.share if self.look == "working" else self.share or 0
 
     @property
     def tab(self) -> str:
@@ -78,8 +85,7 @@ class Told:
 def told(job: DownloadJob, now: datetime) -> Told:
     look = look_of(job, now)
     facts = _facts(job, look, now)
-    working = look == "working"
-    known = working and bool(job.done and job.total)
+    known = look in ("working", "stalled") and bool(job.done and job.total)
     return Told(
         look=look,
         word=WORDS[look],
@@ -89,7 +95,7 @@ def told(job: DownloadJob, now: datetime) -> Told:
         reason=_reason(job, look),
         share=min(int(job.progress * 100), 99) if known else None,
         done=size_of(job.done, job.total) if known else "",
-        pace=_pace(job, now) if working else "",
+        pace=_pace(job, now) if look == "working" else "",
     )
 
 

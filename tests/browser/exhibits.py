@@ -68,7 +68,7 @@ EXHIBITS = [
         "Survey of the roof.zip",
         [70_298, 70_304, GONE],
         [5400, 5399, 5398],
-        {"error": f"These files could not be found: {GONE}."},
+        {"error": f"File {GONE} could not be found."},
     ),
     Exhibit("cancelled", "Old scans.zip", [70_250], [7300, 7299, 7280]),
     Exhibit("ready", "Reports.zip", [70_305, 70_261], [DAY + 8200, DAY + 8199, DAY + 8197]),

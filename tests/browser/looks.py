@@ -8,13 +8,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from playwright.sync_api import Page
 
 from jobs.models import DownloadJob
 from jobs.states import Actor
 from tests.factories import ArtifactFactory
 
 AWAY = ("storage_unavailable", "The file store cannot be reached.")
-MISSING = ("source_missing", "These files could not be found: 70004.")
+MISSING = ("source_missing", "File 70004 could not be found.")
 LATER_SECONDS = 1800
 
 
@@ -29,6 +30,11 @@ def job_that_is(look: str, owner: User, **fields: Any) -> DownloadJob:
     )
     LOOKS[look](job)
     return job
+
+
+def look(tab: Page) -> None:
+    """Polls now, as a page does whose network is back."""
+    tab.evaluate("dispatchEvent(new Event('online'))")
 
 
 def start(job: DownloadJob) -> None:

@@ -47,7 +47,6 @@ def has_focus(wanted: Locator) -> bool:
     return bool(wanted.evaluate("element => element === document.activeElement"))
 
 
-@pytest.mark.xfail(reason="at 390 px the basket covers the row that has the focus")
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_whole_way_by_keyboard(
     width: int, of_alice: Page, alice: User, live_server: Any, broker: Any
@@ -75,7 +74,6 @@ def test_the_whole_way_by_keyboard(
     assert DownloadJob.objects.get().status == Status.CANCELLED
 
 
-@pytest.mark.xfail(reason="a row's link has no id for htmx to find it by")
 @pytest.mark.parametrize(
     ("path", "role", "name"),
     [
@@ -98,7 +96,6 @@ def test_a_poll_leaves_the_focus_where_it_is(
     assert has_focus(wanted)
 
 
-@pytest.mark.xfail(reason="Cancel and Download have different ids")
 @pytest.mark.parametrize("path", ["/downloads", "/downloads/{}"])
 def test_the_focus_passes_from_cancel_to_what_takes_its_place(
     path: str, of_alice: Page, alice: User, live_server: Any

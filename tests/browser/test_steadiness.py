@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from tests.browser.looks import advance, job_that_is, put_off, start, start_again, succeed
+from tests.browser.looks import advance, job_that_is, look, put_off, start, start_again, succeed
 
 SIZES = [(1280, 800), (390, 844)]
 pytestmark = [
@@ -44,7 +44,6 @@ def moved(tab: Page) -> list[Any]:
     return list(tab.evaluate("window.moved.splice(0)"))
 
 
-@pytest.mark.xfail(reason="at 390 px a longer line wraps and pushes what is below")
 def test_progress_moves_nothing(tab: Page, alice: User, live_server: Any, path: str) -> None:
     job_that_is("ready", alice)
     job = job_that_is("working", alice, total=987_654_321)
@@ -53,12 +52,12 @@ def test_progress_moves_nothing(tab: Page, alice: User, live_server: Any, path: 
     for share in (41, 49, 50, 75, 99):
         name = "facade-" + "east-" * (share % 7) + "1.png"  # some are long
         job.beat(done=job.total * share // 100 + 1, message=f"Adding {share} of 120: {name}")
+        look(tab)
         expect(tab.get_by_role("progressbar")).to_have_js_property("value", share)
 
     assert moved(tab) == []
 
 
-@pytest.mark.xfail(reason="the bar comes in above the button")
 def test_cancel_stays_under_the_pointer(
     tab: Page, alice: User, live_server: Any, path: str
 ) -> None:
@@ -69,6 +68,7 @@ def test_cancel_stays_under_the_pointer(
 
     for text, move in MOVES[:2]:
         move(job)
+        look(tab)
         expect(tab.get_by_text(text).first).to_be_visible()
         places.append(cancel.bounding_box())
 
@@ -84,6 +84,7 @@ def test_a_new_state_moves_little(tab: Page, alice: User, live_server: Any, path
 
     for text, move in MOVES:
         move(job)
+        look(tab)
         expect(tab.get_by_text(text).first).to_be_visible()
         told[move.__name__] = moved(tab)
 

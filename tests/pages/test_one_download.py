@@ -275,18 +275,19 @@ def test_no_command_is_longer_than_one_can_paste(visitor: Client, alice: User) -
 
 def test_a_zip_with_missing_files_offers_the_others(visitor: Client, alice: User) -> None:
     file = StoredFileFactory(file_id=80_000)
+    gone = StoredFileFactory(file_id=80_002)  # only its bytes are
     job = JobFactory(
         owner=alice,
         status=Status.FAILED,
-        params={"file_ids": [80_000, 80_001]},
+        params={"file_ids": [80_000, 80_001, gone.file_id]},
         error_code="source_missing",
-        error="These files could not be found: 80001.",
+        error="These files could not be found: 80001, 80002.",
     )
 
     html = text(visitor.get(of(job)))
 
     assert f'href="/?file={file.file_id}">Choose without them' in html
-    assert "These files could not be found: 80001." in html
+    assert "These files could not be found: 80001, 80002." in html
 
 
 def test_names_are_text_not_markup(visitor: Client, alice: User) -> None:

@@ -1,6 +1,5 @@
 // The browsable API's forms: sends JSON, which no form does by itself, and shows the answer in the
 // place of the page's main part.
-"use strict";
 
 const show = () => document.querySelectorAll("form[data-send]").forEach((form) => (form.hidden = false));
 

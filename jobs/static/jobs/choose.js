@@ -1,5 +1,4 @@
 // The basket: adds up what is ticked. Without it the form works all the same.
-"use strict";
 
 const MAX_IN_ADDRESS = 200; // ticks; as choose.py has it
 const form = document.getElementById("choose");

@@ -1,6 +1,5 @@
 // Niceties on top of pages that work without: polling that knows when to rest, times in the
 // reader's own zone. Served under a CSP that allows neither inline code nor eval.
-"use strict";
 
 // Polling. The server says how often (`every 3s`), and leaves that out where nothing will change.
 
