@@ -94,7 +94,7 @@ def told(job: DownloadJob, now: datetime) -> Told:
         facts=facts,
         reason=_reason(job, look),
         share=min(int(job.progress * 100), 99) if known else None,
-        done=size_of(job.done, job.total) if known else "",
+        done=_done(job) if look in ACTIVE_LOOKS else "",
         pace=_pace(job, now) if look == "working" else "",
     )
 
@@ -164,6 +164,13 @@ def _reason(job: DownloadJob, look: str) -> str:
     if look == "failed":
         return NEXT_STEPS.get(job.error_code, ASK_OPERATOR)
     return ""
+
+
+def _done(job: DownloadJob) -> str:
+    """'3.1 of 14.2 MB', or what there is to do, '14.2 MB', while nothing is being done."""
+    if job.status == Status.QUEUED or not job.total:
+        return size_of(job.total) if job.total else ""
+    return size_of(job.done, job.total)
 
 
 def _pace(job: DownloadJob, now: datetime) -> str:

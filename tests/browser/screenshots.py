@@ -36,9 +36,13 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture
-def browser_context_args(browser_context_args: dict[str, Any], theme: str) -> dict[str, Any]:
+def browser_context_args(
+    browser_context_args: dict[str, Any], settings: Any, theme: str
+) -> dict[str, Any]:
+    settings.USE_X_FORWARDED_HOST, settings.ALLOWED_HOSTS = True, ["*"]
     calm = {"reduced_motion": "reduce", "locale": "en-GB", "timezone_id": "UTC"}
-    return browser_context_args | calm | {"color_scheme": theme}
+    at_home = {"extra_http_headers": {"X-Forwarded-Host": "downloads.example.org"}}
+    return browser_context_args | calm | at_home | {"color_scheme": theme}
 
 
 @pytest.fixture
