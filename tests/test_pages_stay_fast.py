@@ -191,7 +191,8 @@ def test_a_beat_writes_to_no_index(running_job: DownloadJob) -> None:
         running_job.beat(done=done, message=f"Adding {done}")
 
     made, spared = (now - then for now, then in zip(updates(), before, strict=True))
-    assert (made, spared) == (5, 5)
+    assert made == 5
+    assert spared >= 4  # the row's page may be full once
 
 
 def updates() -> tuple[int, int]:

@@ -17,11 +17,15 @@ FINGERPRINT_CHARS = 8
 
 
 class Place:
-    """What `--output` says: a folder, if it is one or ends in a slash; else the file itself."""
+    """What `--output` says: a folder, if it is one or ends in a slash; else the file itself.
+
+    Raises NotWritten where that cannot be told.
+    """
 
     def __init__(self, output: str, *, force: bool) -> None:
         given = Path(output)
-        is_folder = output.endswith("/") or given.is_dir()
+        with told_of(given):  # one may not be allowed to know what it is
+            is_folder = output.endswith("/") or given.is_dir()
         self.folder = given if is_folder else given.parent
         self.file = None if is_folder else given
         self.force = force

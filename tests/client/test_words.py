@@ -106,22 +106,23 @@ def test_output_is_a_folder_or_a_file(
 
 
 @pytest.fixture
-def not_root() -> Iterator[None]:
-    """Root may write anywhere."""
+def forbidden(tmp_path: Path) -> Iterator[Path]:
+    """A folder that nobody may write, not even root: it is somebody else meanwhile."""
+    folder = tmp_path / "forbidden"
+    folder.mkdir(mode=0o500)
     us = os.getresuid()
     if os.geteuid() == 0:
         os.setresuid(NOBODY, NOBODY, 0)
-    yield
+    yield folder
     os.setresuid(*us)
 
 
-@pytest.mark.usefixtures("not_root")
-def test_a_folder_without_permission_is_told_before_anybody_works(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-
-    for output in (f"{tmp_path}/", f"{tmp_path}/a.zip", f"{tmp_path}/a/b.zip"):
-        with pytest.raises(NotWritten, match=r"no permission|Permission denied"):
-            Place(output, force=False).prepare()
+@pytest.mark.parametrize("output", ["", "/", "/a.zip", "/a/b.zip"])
+def test_a_folder_without_permission_is_told_before_anybody_works(
+    forbidden: Path, output: str
+) -> None:
+    with pytest.raises(NotWritten, match=r"no permission|Permission denied"):
+        Place(f"{forbidden}{output}", force=False).prepare()
 
 
 def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path) -> None:
