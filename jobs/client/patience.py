@@ -28,7 +28,7 @@ class Patience:
         """Pause, as long as was `asked` for; raises `failure` where that would take too long."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
-        pause = self._pause if asked is None else asked
+        pause = max(self._pause, asked or 0)  # "at once" is no reason to ask without a pause
         if now + pause - self._failing_since > self._seconds:
             raise failure
         self._tell(str(failure), pause)

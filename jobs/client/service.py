@@ -14,7 +14,7 @@ from jobs.client.errors import Failure, Gone, JobFailed, Refused, Unreachable
 from jobs.client.login import Login
 from jobs.client.patience import Patience
 from jobs.client.told import Answer, Job, Result
-from jobs.client.wire import TIMEOUT_SECONDS, reason, whole_body
+from jobs.client.wire import TIMEOUT_SECONDS, check_location, reason, whole_body
 from jobs.client.wishes import New
 from jobs.client.words import printable
 
@@ -38,6 +38,7 @@ class Service:
         self._patience = patience
         self._token = ""
         self._session = requests.Session()
+        self._session.hooks["response"].append(check_location)
         self._session.auth = self._sign  # a header of its own would lose against ~/.netrc
 
     def ask(self, wish: New) -> Job:

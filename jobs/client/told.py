@@ -65,9 +65,12 @@ class Told:
         return printable(value)
 
     def address(self, name: str) -> str:
-        """As it is: never to be shown, for whoever has it has the file."""
+        """As it is, fit for a header: never to be shown, for whoever has it has the file."""
         self.text(name)
-        return str(self._found[name])
+        value = str(self._found[name])
+        if not (value.isascii() and value.isprintable()):
+            raise not_the_service()
+        return value
 
     def uuid(self, name: str) -> UUID:
         try:

@@ -12,11 +12,11 @@ from jobs.client.errors import Unreachable, WrongBytes
 from jobs.client.part import Part
 from jobs.client.patience import Patience
 from jobs.client.told import Result
-from jobs.client.wire import TIMEOUT_SECONDS, reason
+from jobs.client.wire import TIMEOUT_SECONDS, check_location, reason
 
 CHUNK_BYTES = 32 * 1024  # what a line that breaks costs at most
 MAX_REDIRECTS = 5
-CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+)")
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
 
 class Transfer:
@@ -35,6 +35,7 @@ class Transfer:
     ) -> None:
         self._part, self._ask, self._patience, self._show = part, ask, patience, show
         self._session = requests.Session()
+        self._session.hooks["response"].append(check_location)
         self._session.auth = lambda request: request  # nor what ~/.netrc has for that host
         self._session.headers["Accept-Encoding"] = "identity"  # else a range is one of other bytes
         self._session.max_redirects = MAX_REDIRECTS
@@ -74,7 +75,8 @@ class Transfer:
             try:
                 if not self._stream():
                     return
-            except requests.RequestException as error:
+            # ValueError: what the libraries say of some addresses that are none, "http://a..b".
+            except (requests.RequestException, ValueError) as error:
                 self._pause(Unreachable(f"The file store cannot be reached: {reason(error)}."))
             except Unreachable as failure:
                 self._pause(failure)

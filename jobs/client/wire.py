@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -13,11 +15,20 @@ MAX_ANSWER_BYTES = 1_000_000
 MAX_ANSWER_SECONDS = 60
 
 
+def check_location(response: requests.Response, **_: Any) -> None:
+    """A hook. The library itself would raise a ValueError, and leave the line open."""
+    try:
+        urlsplit(response.headers.get("Location", "").encode("latin-1").decode())
+    except ValueError as error:
+        response.close()
+        raise requests.RequestException("it redirects to no address") from error
+
+
 def whole_body(response: requests.Response) -> bytes:
     """Raises requests.RequestException for one that does not end."""
     ends = time.monotonic() + MAX_ANSWER_SECONDS
     body = b""
-    for chunk in response.iter_content(16 * 1024):
+    for chunk in response.iter_content(1):  # a longer read waits for all of it, however slow it is
         body += chunk
         if len(body) > MAX_ANSWER_BYTES or time.monotonic() > ends:
             raise requests.RequestException("its answer does not end")

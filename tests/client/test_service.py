@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -252,4 +254,52 @@ def test_a_strange_problem_is_still_a_failure(fake: Fake, field: str, value: Any
     fake.on(STATUS, tells({"detail": "No.", "code": "no"} | {field: value}, 400))
 
     with pytest.raises((Refused, Unreachable)):
+        service(fake.url).find(ID)
+
+
+def test_an_answer_that_drips_is_not_waited_for(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = threading.Event()
+
+    def drip(handler: Handler) -> None:
+        handler.say(200, b"{", Content_Length="300")
+        while not given_up.wait(0.05):
+            handler.wfile.write(b" ")
+
+    fake.on(STATUS, drip)
+    monkeypatch.setattr("jobs.client.wire.MAX_ANSWER_SECONDS", 0.5)
+    began = time.monotonic()
+
+    with pytest.raises(Unreachable, match="its answer does not end"):
+        service(fake.url, patience=0).find(ID)
+
+    given_up.set()
+    assert time.monotonic() - began < 10  # all of it would take 15 s
+
+
+def test_a_retry_after_of_nothing_is_no_reason_to_hammer(
+    fake: Fake, no_pauses: list[float]
+) -> None:
+    fake.on(STATUS, problem(503, "overloaded", "Try again.", Retry_After="0"))
+
+    with pytest.raises(Unreachable):
+        service(fake.url, patience=20).find(ID)
+
+    assert no_pauses == [0.5, 1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("where", ["http://[", "/\xff"])
+def test_a_redirect_to_no_address_is_a_failure(fake: Fake, where: str) -> None:
+    fake.on(STATUS, says(b"", 302, Location=where))
+
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        service(fake.url, patience=0).find(ID)
+
+
+@pytest.mark.parametrize("token", ["a\nb", "\N{SNOWMAN}", "\ud800"])
+def test_a_token_that_no_header_can_carry_is_a_failure(fake: Fake, token: str) -> None:
+    fake.on("/v1/auth/token", tells({"access": token}))
+
+    with pytest.raises(Unreachable, match="not the service"):
         service(fake.url).find(ID)

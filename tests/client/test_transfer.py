@@ -209,7 +209,24 @@ def test_a_store_that_redirects_without_end_is_given_up(target: Target, fake: Fa
         target.fetch()
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://", "nonsense", "http://[::1"])
+@pytest.mark.parametrize("where", ["http://[", "http://a..b/", "http://a:x/", "/\xff"])
+def test_a_redirect_to_no_address_is_a_failure(target: Target, fake: Fake, where: str) -> None:
+    fake.on("/store", says(b"", 302, Location=where))
+
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        target.fetch(patience=0)
+
+
+def test_a_range_beyond_all_numbers_is_a_failure(target: Target, fake: Fake) -> None:
+    fake.on("/store", says(b"x", 206, Content_Range=f"bytes {'9' * 5000}-1/8"))
+
+    with pytest.raises(Unreachable, match="answers 206"):
+        target.fetch(patience=0)
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "http://", "nonsense", "http://[::1", "http://a..b/"]
+)
 def test_an_address_that_is_none_is_a_failure(target: Target, url: str) -> None:
     strange = Result(url, "x", 1, "")
 
