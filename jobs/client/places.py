@@ -11,7 +11,7 @@ from uuid import UUID
 from jobs.client import words
 from jobs.client.errors import NotWritten
 from jobs.client.part import told_of
-from jobs.names import safe_name
+from jobs.names import MAX_NAME_BYTES, safe_name
 
 FINGERPRINT_CHARS = 8
 
@@ -24,8 +24,9 @@ class Place:
 
     def __init__(self, output: str, *, force: bool) -> None:
         given = Path(output)
-        with told_of(given):  # one may not be allowed to know what it is
+        with told_of(given):  # a name that is too long, a folder that may not be looked into
             is_folder = output.endswith("/") or given.is_dir()
+            given.exists()
         self.folder = given if is_folder else given.parent
         self.file = None if is_folder else given
         self.force = force
@@ -60,7 +61,8 @@ class Place:
         So what a job made anew is never put behind the beginning of something else. Such
         beginnings are of no use any more, and deleted.
         """
-        stem = f"{path.name}.{job_id}."
+        beginning = path.name.encode(errors="surrogateescape")[:MAX_NAME_BYTES]
+        stem = f"{beginning.decode(errors='ignore')}.{job_id}."  # leaves room for all that follows
         part = path.with_name(f"{stem}{sha256[:FINGERPRINT_CHARS]}.part")
         with told_of(self.folder):
             for old in set(path.parent.glob(escape(stem) + "*.part")) - {part}:

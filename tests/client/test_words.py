@@ -81,6 +81,13 @@ def test_the_longest_name_leaves_room_for_the_part(tmp_path: Path) -> None:
     part.touch()
 
 
+def test_the_longest_name_of_ones_own_does_too(tmp_path: Path) -> None:
+    place = Place(f"{tmp_path}/{'ä' * 127}", force=False)
+    assert place.file
+
+    place.part(place.file, ID, "0" * 64).touch()
+
+
 @pytest.mark.parametrize(
     ("output", "folder", "file"),
     [
