@@ -6,7 +6,9 @@ import json
 import os
 import re
 import resource
+import shlex
 import signal
+import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -34,7 +36,7 @@ from tests.client.fake import (
     serving,
     tells,
 )
-from tests.client.terminal import Terminal, environment, run, start
+from tests.client.terminal import COMMAND, Terminal, environment, run, start
 from tests.factories import ArtifactFactory, JobFactory
 from tests.faults.proxy import Proxy
 from tests.live import ROOT, Live, on_this_database
@@ -537,6 +539,27 @@ def test_a_reader_of_stdout_who_left_is_7(
     assert err.splitlines()[-2] == "stdout cannot be written: Broken pipe."
 
 
+@pytest.mark.parametrize(("closed", "code"), [("<&-", 0), ("2>&-", 0), (">&-", 7)])
+def test_a_stream_that_is_closed_breaks_nothing(
+    ready: DownloadJob, env: dict[str, str], folder: Path, closed: str, code: int
+) -> None:
+    line = f"{shlex.join([*COMMAND, str(ready.pk)])} {closed}"
+
+    done = subprocess.run(["sh", "-c", line], cwd=folder, env=env, capture_output=True, text=True)
+
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (folder / "2 files.zip").read_bytes() == CONTENT
+
+
+def test_a_name_that_is_too_long_is_7(alice: User, env: dict[str, str], folder: Path) -> None:
+    done = run("70000", f"--output={'a' * 300}", cwd=folder, env=env)
+
+    assert done.returncode == 7
+    assert "cannot be written: File name too long." in done.stderr
+    assert not DownloadJob.objects.exists()
+
+
 @pytest.fixture
 def impostor(tmp_path: Path) -> Iterator[Fake]:
     """Something in the service's place, with a login."""
@@ -568,6 +591,18 @@ def test_whoever_else_answers_is_4(
     assert (done.returncode, json.loads(done.stdout)["exitCode"]) == (4, 4), done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_what_is_gone_when_it_is_fetched_has_no_way_on(
+    impostor: Fake, tmp_path: Path, folder: Path
+) -> None:
+    impostor.on(STATUS, tells(job("completed")))
+    impostor.on(RESULT, problem(410, "expired", "The download is expired."))
+
+    done = run(JOB_ID, "--json", cwd=folder, env=environment(STACK_FOLDER=str(tmp_path)))
+
+    assert (done.returncode, json.loads(done.stdout)["goOn"]) == (6, None)
+    assert done.stderr == "The download is expired.\n"
 
 
 def test_a_store_that_lies_is_5(impostor: Fake, tmp_path: Path, folder: Path) -> None:

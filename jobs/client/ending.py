@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.client.errand import Errand
-from jobs.client.errors import INTERRUPTED, Failure, Terminated
+from jobs.client.errors import INTERRUPTED, Failure, Gone, Terminated
 from jobs.client.told import Job
 
 
@@ -28,7 +28,9 @@ class Ending:
 
     def may_go_on(self, job: Job) -> bool:
         """Whether the same download, asked for by its id, could still end well."""
-        return self.exit_code != 0 and (job.is_active or job.status == "completed")
+        if self.exit_code in (0, Gone.exit_code):
+            return False
+        return job.is_active or job.status == "completed"
 
     def as_json(self, errand: Errand | None, go_on: str) -> dict[str, Any]:
         job, result = (errand.job, errand.result) if errand else (None, None)

@@ -71,6 +71,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> NoReturn:
         signal.signal(signal.SIGTERM, terminate)
+        # What is closed, as under a daemon, is None to Python.
+        sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
         self.options = options
         self.errand: Errand | None = None
         self.display = display(sys.stderr, quiet=options["quiet"])
@@ -79,9 +82,11 @@ class Command(BaseCommand):
                 end = Ending(0, path=self._download())
         except (Failure, KeyboardInterrupt, Terminated) as error:
             end = Ending.of(error)
-            if isinstance(error, KeyboardInterrupt):
+        with suppress(KeyboardInterrupt, Terminated):  # where the offer does not hear of it yet
+            if end.code == "interrupted":
                 self._offer_to_cancel()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nobody is kept any more: let it be said
+        for number in (signal.SIGINT, signal.SIGTERM):  # nobody is kept any more: let it be said
+            signal.signal(number, signal.SIG_IGN)
         sys.exit(self._tell(end))
 
     def _download(self) -> Path | None:
@@ -195,6 +200,8 @@ def typed() -> str:
 
 def to_stdout(source: BinaryIO) -> None:
     """Raises NotWritten."""
+    if not sys.stdout:
+        raise NotWritten("stdout is closed.")
     try:
         # Not sys.stdout: it would try again, and complain, while the interpreter ends.
         with open(sys.stdout.fileno(), "wb", closefd=False) as out:
