@@ -117,9 +117,11 @@ class PackMiddleware(GZipMiddleware):
             return response
         if (request.method, response.status_code) != ("GET", HTTPStatus.OK):
             return response  # a file that is not sent, or a part of one
-        # Whitenoise would not know its own ETag again once that is weak. The date does as well.
-        del response["ETag"]
-        return super().process_response(request, response)
+        packed = super().process_response(request, response)
+        if packed.has_header("Content-Encoding"):
+            # Whitenoise would not know its own ETag again now that it is weak. The date does.
+            del packed["ETag"]
+        return packed
 
 
 VALID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")  # no control characters, no surprises in a log

@@ -43,6 +43,7 @@ from tests.live import ROOT, Live, on_this_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "correct horse"
+GO_ON = shlex.join(map(str, COMMAND))
 CONTENT = os.urandom(3_000_000)
 ONE_OBJECT = {
     "exitCode", "jobId", "status", "path", "size", "sha256", "error", "errorCode", "goOn",
@@ -243,7 +244,7 @@ def test_a_store_that_is_away_leaves_a_part_that_the_next_run_resumes(
     done = run(str(ready.pk), cwd=folder, env=env)
 
     assert broken.returncode == 4
-    assert f"To go on: python manage.py download {ready.pk}\n" in broken.stderr
+    assert f"To go on: {GO_ON} {ready.pk}\n" in broken.stderr
     assert 800_000 < begun <= 1_000_000
     assert done.returncode == 0
     assert " of 3.0 MB\n" in done.stderr
@@ -317,8 +318,8 @@ def test_ctrl_c_in_a_terminal_asks_what_becomes_of_the_job(
     assert terminal.end() == 130
     running.refresh_from_db()
     assert running.status == status
-    last = terminal.screen.splitlines()[-1]
-    go_on = f"To go on: python manage.py download {running.pk}"
+    go_on = f"To go on: {GO_ON} {running.pk}"
+    last = terminal.raw.splitlines()[-1]
     assert last == ("Interrupted." if status == "cancelled" else go_on)
     assert "Making" not in terminal.screen  # the bar is gone, wherever `^C` was echoed
     assert not terminal.cursor_is_hidden
@@ -338,7 +339,7 @@ def test_a_script_that_is_told_to_stop_leaves_the_job_running(
 
     told = json.loads(out)
     assert (client.returncode, told["exitCode"]) == (code, code)
-    assert told["goOn"] == f"python manage.py download {running.pk} --output 'x y.zip'"
+    assert told["goOn"] == f"{GO_ON} {running.pk} '--output=x y.zip'"
     assert err.splitlines()[-1] == f"To go on: {told['goOn']}"
     running.refresh_from_db()
     assert running.status == Status.PROCESSING
@@ -357,8 +358,8 @@ def test_ctrl_c_while_it_is_fetched_keeps_what_has_arrived(
     assert terminal.end() == 130
     assert parts(folder)[0].stat().st_size > 0
     assert "Cancel it too" not in terminal.screen
-    last = terminal.screen.splitlines()[-1]
-    assert last == f"To go on: python manage.py download {ready.pk}"
+    last = terminal.raw.splitlines()[-1]
+    assert last == f"To go on: {GO_ON} {ready.pk}"
 
 
 # What a person sees

@@ -71,6 +71,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> NoReturn:
         signal.signal(signal.SIGTERM, terminate)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
+            signal.signal(signal.SIGHUP, terminate)
         # What is closed, as under a daemon, is None to Python.
         sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
         sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
@@ -161,10 +163,10 @@ class Command(BaseCommand):
         job = self.errand.job if self.errand else None
         if not job or not end.may_go_on(job):
             return ""
-        words = ["python", "manage.py", "download", str(job.id)]
+        words = [sys.orig_argv[0], sys.argv[0], "download", str(job.id)]
         for name, default in (("output", "."), ("service", ""), ("user", "")):
             if self.options[name] != default:
-                words += [f"--{name}", self.options[name]]
+                words.append(f"--{name}={self.options[name]}")
         for name in ("force", "password_stdin"):
             if self.options[name]:
                 words.append("--" + name.replace("_", "-"))
