@@ -247,6 +247,39 @@ def test_a_download_wished_for_starts_by_itself_and_only_once(
     assert len(fetched) == 1
 
 
+def test_a_wish_is_ticked_and_unticked_in_every_tab(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    page = f"{live_server.url}/downloads/{claimed(alice).pk}"
+    of_alice.goto(page)
+    other = of_alice.context.new_page()
+    other.goto(page)
+
+    of_alice.get_by_label("Download it when it is ready").check()
+    expect(other.get_by_label("Download it when it is ready")).to_be_checked()
+    other.get_by_label("Download it when it is ready").uncheck()
+
+    expect(of_alice.get_by_label("Download it when it is ready")).not_to_be_checked()
+
+
+def test_a_browser_that_keeps_nothing_grants_a_wish_while_the_page_is_open(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice)
+    of_alice.add_init_script("""Object.defineProperty(window, "localStorage", {
+      get() { throw new DOMException("denied", "SecurityError"); }
+    })""")
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    expect(of_alice.locator("[data-zone]")).to_have_text("Times are in your own time zone.")
+    of_alice.route(f"**/v1/download/{job.pk}", lambda route: route.fulfill(status=204))
+
+    of_alice.get_by_label("Download it when it is ready").check()
+    with of_alice.expect_request(f"**/v1/download/{job.pk}"):
+        finish(job)
+
+    expect(of_alice.locator("#state-word")).to_have_text("Ready")
+
+
 def test_a_search_as_one_types_keeps_the_ticks_and_the_focus(
     of_alice: Page, live_server: Any, broker: Any
 ) -> None:

@@ -96,11 +96,26 @@ document.addEventListener("click", async (event) => {
 // "Download it when it is ready": once, however many tabs and reloads it takes.
 
 const wish = (job) => `download-when-ready:${job}`;
+const wishes = storage();
+
+function storage() {
+  try {
+    return localStorage;
+  } catch {
+    const kept = new Map(); // the browser keeps nothing for this site: this page has to
+    return {
+      getItem: (name) => kept.get(name) ?? null,
+      setItem: (name, value) => kept.set(name, value),
+      removeItem: (name) => kept.delete(name),
+    };
+  }
+}
+
 const alone = (work) => (navigator.locks ? navigator.locks.request("download", work) : work());
 
 function restoreWish() {
   const box = document.querySelector("[data-later]");
-  if (box) box.checked = localStorage.getItem(wish(box.dataset.later)) !== null;
+  if (box) box.checked = wishes.getItem(wish(box.dataset.later)) !== null;
 }
 
 function grantWish() {
@@ -108,18 +123,19 @@ function grantWish() {
   if (!link) return;
   alone(() => {
     const name = wish(link.dataset.download);
-    if (localStorage.getItem(name) === null) return;
-    localStorage.removeItem(name);
+    if (wishes.getItem(name) === null) return;
+    wishes.removeItem(name);
     location.assign(link.href);
   });
 }
 
 document.addEventListener("change", ({ target }) => {
   const job = target.dataset.later;
-  if (job && target.checked) localStorage.setItem(wish(job), "");
-  else if (job) localStorage.removeItem(wish(job));
+  if (job && target.checked) wishes.setItem(wish(job), "");
+  else if (job) wishes.removeItem(wish(job));
 });
 document.addEventListener("htmx:afterSettle", grantWish);
+window.addEventListener("storage", restoreWish); // ticked or unticked in another tab
 restoreWish();
 grantWish();
 
