@@ -314,6 +314,77 @@ def test_a_search_as_one_types_keeps_the_ticks_and_the_focus(
     assert DownloadJob.objects.get().params["file_ids"] == [80_001, 80_000]
 
 
+def test_back_and_loading_anew_keep_what_is_ticked_now(of_alice: Page, live_server: Any) -> None:
+    for n, name in enumerate(["plan.pdf", "photo.jpg", "phone.txt"]):
+        StoredFileFactory(file_id=80_000 + n, name=name)
+    of_alice.goto(live_server.url)
+    search, total = of_alice.get_by_role("searchbox"), of_alice.locator("[data-total]")
+    of_alice.get_by_label("plan.pdf").check()
+    search.press_sequentially("pho", delay=400)  # three searches
+    expect(of_alice.locator(".files tbody tr")).to_have_count(2)
+    of_alice.get_by_label("photo.jpg").check()
+
+    of_alice.go_back()
+
+    expect(of_alice.locator(".files tbody tr")).to_have_count(3)  # one step for all letters
+    expect(search).to_have_value("")
+    expect(total).to_contain_text("2 files")
+    of_alice.get_by_label("phone.txt").check()
+    of_alice.get_by_label("plan.pdf").uncheck()
+    of_alice.go_forward()
+    expect(search).to_have_value("pho")
+    expect(of_alice.locator(".files tbody tr")).to_have_count(2)
+    of_alice.reload()
+    expect(of_alice.locator(".files").get_by_label("photo.jpg")).to_be_checked()
+    expect(total).to_contain_text("2 files")
+
+
+def test_who_signs_in_again_after_a_search_finds_the_ticks(
+    of_alice: Page, live_server: Any, refusals: Any, complaints: list[str]
+) -> None:
+    StoredFileFactory(file_id=80_000, name="plan.pdf")
+    of_alice.goto(live_server.url)
+    of_alice.get_by_label("plan.pdf").check()
+    of_alice.context.clear_cookies()
+
+    of_alice.get_by_role("searchbox").fill("x")
+
+    link = of_alice.get_by_role("link", name="sign in")
+    expect(link).to_have_attribute("href", re.compile(re.escape("%3Ffile%3D80000")))
+    assert refusals()
+    complaints[:] = [said for said in complaints if "401" not in said]  # htmx says so too
+
+
+def test_an_answer_does_not_tick_again_what_was_unticked_meanwhile(
+    of_alice: Page, live_server: Any
+) -> None:
+    StoredFileFactory(file_id=80_000, name="plan.pdf")
+    held: list[Route] = []
+    of_alice.goto(live_server.url)
+    of_alice.get_by_label("plan.pdf").check()
+    of_alice.route("**/?*search=pl*", lambda route: held.append(route))
+    with of_alice.expect_request("**/?*search=pl*"):
+        of_alice.get_by_role("searchbox").fill("pl")
+
+    of_alice.get_by_label("plan.pdf").uncheck()
+    held[0].continue_()
+
+    expect(of_alice.locator("#said")).to_have_text("1 file shown")
+    expect(of_alice.get_by_label("plan.pdf")).not_to_be_checked()
+
+
+def test_enter_on_a_tick_does_not_load_the_page_anew(of_alice: Page, live_server: Any) -> None:
+    StoredFileFactory(file_id=80_000, name="plan.pdf")
+    of_alice.goto(live_server.url)
+    of_alice.evaluate("window.same = true")
+
+    of_alice.get_by_label("plan.pdf").press("Enter")
+    of_alice.get_by_label("plan.pdf").press("Space")
+
+    expect(of_alice.locator("[data-total]")).to_contain_text("1 file")
+    assert of_alice.evaluate("window.same")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(
     of_alice: Page, alice: User, live_server: Any, scheme: Any

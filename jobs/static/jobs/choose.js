@@ -43,9 +43,13 @@ function addUp() {
 }
 
 // Searching puts other files into the table. What was ticked there stays in the basket, each file
-// with a box of its own, until its row is there again.
+// with a box of its own, until its row is there again. What was unticked while the answer was on
+// its way is not ticked again by it.
+
+let unticked = []; // the boxes' ids
 
 function keepTicks() {
+  unticked = [...form.querySelectorAll("tbody input:not(:checked)")].map((box) => box.id);
   for (const box of form.querySelectorAll("tbody input:checked")) {
     const line = lineFor(box);
     const label = document.createElement("label");
@@ -59,6 +63,10 @@ function keepTicks() {
 }
 
 function takeTicksBack() {
+  for (const id of unticked.splice(0)) {
+    const box = document.getElementById(id);
+    if (box) box.checked = false;
+  }
   for (const kept of lines.querySelectorAll("input")) {
     const box = document.getElementById(`f${kept.value}`);
     if (!box) continue;
@@ -66,6 +74,7 @@ function takeTicksBack() {
     kept.closest("li").remove();
   }
   addUp();
+  keepInAddress();
 }
 
 function sayLess(asked) {
@@ -74,6 +83,41 @@ function sayLess(asked) {
   for (const [name, value] of [...asked]) if (value === "") asked.delete(name);
 }
 
+// The address has what is ticked now, so that loading it anew or signing in again loses nothing.
+
+function keepInAddress() {
+  const asked = new URLSearchParams(new FormData(form));
+  sayLess(asked);
+  const was = new URLSearchParams(location.search);
+  for (const place of ["after", "before"]) if (was.has(place)) asked.set(place, was.get(place));
+  const address = asked.size ? `?${asked}` : location.pathname;
+  history.replaceState(history.state, "", address);
+}
+
+// Back and Forward search again and leave the basket alone; htmx would load the page anew.
+
+function searchAgain(event) {
+  if (!event.state?.htmx) return;
+  event.stopImmediatePropagation();
+  const asked = new URLSearchParams(location.search);
+  asked.delete("file"); // what was ticked then
+  form.elements.search.value = asked.get("search") ?? "";
+  htmx.ajax("GET", `${location.pathname}?${asked}`, {
+    source: "#found",
+    target: "#found",
+    swap: "outerHTML",
+  });
+}
+
+// Letters typed one after another are one step back.
+
+function goOnInHistory({ detail }) {
+  const goesOn = new URLSearchParams(location.search).has("search");
+  if (goesOn && detail.requestConfig.elt.matches("[name=search]")) detail.history.type = "replace";
+}
+
+window.addEventListener("popstate", searchAgain, { capture: true }); // before htmx
+document.addEventListener("htmx:beforeHistoryUpdate", goOnInHistory);
 document.addEventListener("htmx:configRequest", (event) => sayLess(event.detail.formData));
 document.addEventListener("htmx:beforeSwap", (event) => event.detail.shouldSwap && keepTicks());
 document.addEventListener("htmx:afterSettle", takeTicksBack);
@@ -81,9 +125,10 @@ form.addEventListener("change", (event) => {
   if (event.target.matches("[data-all]"))
     form.querySelectorAll("tbody input").forEach((box) => (box.checked = event.target.checked));
   addUp();
+  keepInAddress();
 });
 form.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || !event.target.matches(".field")) return;
+  if (event.key !== "Enter" || !event.target.matches("input")) return;
   event.preventDefault(); // would press the form's first button, which loads the page anew
   if (event.target.name === "name") form.querySelector("[data-make]").click();
 });
