@@ -385,6 +385,31 @@ def test_enter_on_a_tick_does_not_load_the_page_anew(of_alice: Page, live_server
     assert of_alice.evaluate("window.same")
 
 
+def test_the_newest_search_wins_and_raises_no_alarm(
+    of_alice: Page, live_server: Any, complaints: list[str]
+) -> None:
+    StoredFileFactory(file_id=80_000, name="plan.pdf", content_type="application/pdf")
+    StoredFileFactory(file_id=80_001, name="photo.jpg", content_type="image/jpeg")
+    held: list[Route] = []
+    of_alice.route("**/?*type=*", lambda route: held.append(route))
+    of_alice.goto(live_server.url)
+    with of_alice.expect_request("**/?*type=pdf*"):
+        of_alice.get_by_role("button", name="PDF").click()
+
+    with of_alice.expect_event("requestfailed"), of_alice.expect_request("**/?*type=picture*"):
+        of_alice.get_by_role("button", name="Pictures").click()
+
+    assert of_alice.locator("#offline").is_hidden()
+    held[-1].continue_()
+    expect(of_alice.locator(".files tbody tr")).to_have_count(1)
+    assert of_alice.url.endswith("?type=picture")
+    assert {said.partition(",")[0] for said in complaints} == {
+        "htmx:afterRequest",
+        "htmx:sendAbort",
+    }
+    complaints.clear()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(
     of_alice: Page, alice: User, live_server: Any, scheme: Any

@@ -43,6 +43,9 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
 });
 
+// A search that a newer one takes the place of is no lost connection.
+document.addEventListener("htmx:sendAbort", () => show("offline", false));
+
 function lookNow() {
   if (document.hidden) return;
   restUntil = 0;
