@@ -149,6 +149,28 @@ def test_a_hidden_tab_asks_seldom_and_at_once_when_it_is_seen_again(
     expect(of_alice.locator("#state-word")).to_have_text("Ready")
 
 
+def test_what_is_selected_stays_selected_until_the_last_change(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice)
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    selected = "getSelection().toString().trim()"
+
+    for place, text in {"#facts dd": str(job.pk), "#moves p": "Attempt 1 started."}.items():
+        of_alice.locator(place).first.select_text()
+        before = of_alice.evaluate(selected)
+        job.beat(done=job.done + 100_000, message=f"Adding to {place}")
+        expect(of_alice.locator("#state")).to_contain_text(f"Adding to {place}")
+        assert of_alice.evaluate(selected) == before
+        assert text in before
+    of_alice.locator(".head time").select_text()
+    before = of_alice.evaluate(selected)
+    finish(job)
+
+    expect(of_alice.locator("#moves")).to_contain_text("Ready to download.")
+    assert of_alice.evaluate(selected) == before
+
+
 def test_the_wait_for_the_next_attempt_is_counted_down(
     of_alice: Page, alice: User, live_server: Any
 ) -> None:

@@ -56,6 +56,19 @@ document.addEventListener("visibilitychange", lookNow);
 window.addEventListener("online", lookNow);
 window.addEventListener("pageshow", (event) => event.persisted && lookNow());
 
+// What somebody has selected is not taken from under them, unless it changes for the last time.
+
+let goesOn = true;
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  goesOn = detail.serverResponse.includes("data-polled");
+});
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  const selected = getSelection();
+  const holds = !selected.isCollapsed && selected.containsNode(detail.target, true);
+  if (goesOn && holds && detail.target.closest("main")) detail.shouldSwap = false;
+});
+
 // Countdowns: by this machine's clock, from the moment the server's number came.
 
 const ends = new WeakMap();
@@ -168,7 +181,8 @@ function writeTimes() {
   for (const time of document.querySelectorAll("time[data-time]")) {
     const at = new Date(time.dateTime);
     const today = at.toDateString() === new Date().toDateString();
-    time.textContent = WRITTEN[time.dataset.time](at, today);
+    const text = WRITTEN[time.dataset.time](at, today);
+    if (time.textContent !== text) time.textContent = text; // else what is selected is not any more
   }
 }
 
