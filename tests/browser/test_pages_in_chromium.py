@@ -149,6 +149,32 @@ def test_a_hidden_tab_asks_seldom_and_at_once_when_it_is_seen_again(
     expect(of_alice.locator("#state-word")).to_have_text("Ready")
 
 
+def test_a_poll_that_is_refused_is_not_called_a_lost_connection(
+    of_alice: Page, alice: User, live_server: Any, complaints: list[str]
+) -> None:
+    job = claimed(alice)
+    of_alice.route(POLL, lambda route: route.fulfill(status=429))
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+
+    expect(of_alice.get_by_text("The service cannot answer just now.")).to_be_visible()
+
+    expect(of_alice.get_by_text("No connection.")).to_be_hidden()
+    complaints[:] = [said for said in complaints if "429" not in said]
+
+
+def test_a_search_that_fails_asks_to_be_tried_again(
+    of_alice: Page, complaints: list[str], live_server: Any
+) -> None:
+    of_alice.route("**/?*search=x*", lambda route: route.abort())
+
+    of_alice.get_by_role("searchbox").fill("x")
+
+    expect(of_alice.get_by_text("Try it again in a moment.")).to_be_visible()
+    of_alice.get_by_role("searchbox").fill("y")
+    expect(of_alice.get_by_text("Try it again in a moment.")).to_be_hidden()
+    complaints.clear()
+
+
 def test_what_is_selected_stays_selected_until_the_last_change(
     of_alice: Page, alice: User, live_server: Any
 ) -> None:
@@ -421,7 +447,7 @@ def test_the_newest_search_wins_and_raises_no_alarm(
     with of_alice.expect_event("requestfailed"), of_alice.expect_request("**/?*type=picture*"):
         of_alice.get_by_role("button", name="Pictures").click()
 
-    assert of_alice.locator("#offline").is_hidden()
+    assert of_alice.locator("#unanswered").is_hidden()
     held[-1].continue_()
     expect(of_alice.locator(".files tbody tr")).to_have_count(1)
     assert of_alice.url.endswith("?type=picture")

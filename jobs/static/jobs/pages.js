@@ -26,12 +26,22 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (isPoll(event) && !mayAsk(event.detail.elt, Date.now())) event.preventDefault();
 });
 
+function noticeAfter(event) {
+  const { xhr, successful } = event.detail;
+  if (successful) return "";
+  if (xhr.status === 401) return "signed-out";
+  if (!isPoll(event)) return "unanswered";
+  return xhr.status ? "busy" : "offline";
+}
+
+const NOTICES = ["signed-out", "unanswered", "busy", "offline"];
+const notice = (told) => NOTICES.forEach((id) => show(id, id === told));
+
 document.addEventListener("htmx:afterRequest", (event) => {
   const { xhr, successful } = event.detail;
-  show("signed-out", xhr.status === 401);
+  notice(noticeAfter(event));
   const here = encodeURIComponent(location.pathname + location.search);
   document.querySelector("#signed-out a").search = `?next=${here}`;
-  show("offline", !successful && xhr.status !== 401);
   if (!isPoll(event)) return;
   if (xhr.status === 403 || xhr.status === 404) location.reload(); // it is gone; that page says so
   if (successful) failures = restUntil = 0;
@@ -43,8 +53,8 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
 });
 
-// A search that a newer one takes the place of is no lost connection.
-document.addEventListener("htmx:sendAbort", () => show("offline", false));
+// A search that a newer one takes the place of needs no answer.
+document.addEventListener("htmx:sendAbort", () => notice(""));
 
 function lookNow() {
   if (document.hidden) return;
