@@ -213,6 +213,20 @@ def test_the_wait_for_the_next_attempt_is_counted_down(
     expect(of_alice.locator("#state-word")).to_contain_text("Trying again in")
 
 
+def test_how_long_ago_is_told_anew_in_a_page_left_open(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job: DownloadJob = JobFactory(owner=alice, status=Status.CANCELLED)
+    of_alice.clock.install()
+    of_alice.goto(f"{live_server.url}/downloads")
+    when = of_alice.locator(f"#job-{job.pk} .when")
+    expect(when).to_have_text("just now")
+
+    of_alice.clock.fast_forward(300_000)
+
+    expect(when).to_have_text("5\u00a0min ago")
+
+
 def test_ticks_add_up_survive_paging_and_make_a_zip(
     of_alice: Page, alice: User, live_server: Any, broker: Any
 ) -> None:

@@ -197,5 +197,6 @@ function writeTimes() {
 }
 
 document.addEventListener("htmx:afterSettle", writeTimes);
+setInterval(writeTimes, 30_000); // "just now" is not, in a page left open
 document.querySelector("[data-zone]")?.replaceChildren("Times are in your own time zone.");
 writeTimes();
