@@ -472,6 +472,23 @@ def test_the_newest_search_wins_and_raises_no_alarm(
     complaints.clear()
 
 
+@pytest.mark.parametrize("width", [320, 1200])
+def test_the_largest_count_leaves_the_account_free(
+    of_alice: Page, alice: User, live_server: Any, width: int
+) -> None:
+    of_alice.set_viewport_size({"width": width, "height": 800})
+    JobFactory.create_batch(100, owner=alice)
+    of_alice.goto(f"{live_server.url}/downloads?search=none")
+
+    count = of_alice.locator("#active")
+    expect(count).to_contain_text("99+")
+    ours, account = count.bounding_box(), of_alice.locator(".menu summary").bounding_box()
+    assert ours
+    assert account
+    assert ours["x"] + ours["width"] < account["x"]
+    assert of_alice.evaluate("document.documentElement.scrollWidth") == width
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(
     of_alice: Page, alice: User, live_server: Any, scheme: Any
