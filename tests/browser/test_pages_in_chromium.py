@@ -489,6 +489,23 @@ def test_the_largest_count_leaves_the_account_free(
     assert of_alice.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_paper_and_forced_colours_show_all_of_a_download(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job = claimed(alice, "n" * 176 + ".zip")
+    of_alice.emulate_media(media="print")
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    shell, dot = of_alice.locator("#command-2"), of_alice.locator("#moves li").first
+    colour = "dot => getComputedStyle(dot, '::before').backgroundColor"
+
+    assert shell.evaluate("shell => shell.scrollWidth <= shell.clientWidth")
+    of_alice.emulate_media(media="screen", forced_colors="none")
+    usual = dot.evaluate(colour)
+    of_alice.emulate_media(forced_colors="active")
+
+    assert dot.evaluate(colour) == usual
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(
     of_alice: Page, alice: User, live_server: Any, scheme: Any
