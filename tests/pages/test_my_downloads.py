@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import DownloadJob, job_queryset
-from jobs.states import Status
+from jobs.states import FINAL, Status
 from tests.factories import JobFactory
 from tests.pages.looks import names, text
 
@@ -91,9 +91,10 @@ def test_names_are_looked_for_among_the_newest_and_ids_among_all(
 def test_paging_through_the_list_loses_none_and_comes_back(visitor: Client, alice: User) -> None:
     at = timezone.now()
     for n in range(60):
-        job = JobFactory(owner=alice, name=f"{n}", status=Status.CANCELLED)
-        # Pairs of the same moment, so that the id has to tell them apart.
-        DownloadJob.objects.filter(pk=job.pk).update(created_at=at - timedelta(hours=n // 2))
+        status = sorted(FINAL)[n % 4]  # each state is looked up apart
+        job = JobFactory(owner=alice, name=f"{n}", status=status)
+        # Six of the same moment, so that the id has to tell them apart.
+        DownloadJob.objects.filter(pk=job.pk).update(created_at=at - timedelta(hours=n // 6))
 
     first = visitor.get("/downloads")
     second = visitor.get("/downloads" + link(first, "Older"))
