@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
+from tests.browser.looks import look
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
 
 pytestmark = pytest.mark.browser
@@ -120,6 +121,23 @@ def test_somebody_signed_out_meanwhile_is_told_and_comes_back_to_the_same_page(
     expect(notice).to_be_hidden()
     assert complaints
     assert all("401" in said for said in complaints)
+    complaints.clear()
+
+
+def test_a_download_that_is_gone_leaves_the_list_and_nothing_else(
+    of_alice: Page, alice: User, live_server: Any, complaints: list[str]
+) -> None:
+    gone, other = claimed(alice, "Gone.zip"), claimed(alice, "Other.zip")
+    of_alice.goto(f"{live_server.url}/downloads")
+    of_alice.get_by_role("searchbox").fill("half a wo")
+
+    gone.delete()
+    look(of_alice)
+
+    expect(of_alice.locator(f"#job-{gone.pk}")).to_have_count(0)
+    expect(of_alice.locator(f"#job-{other.pk}")).to_contain_text("Working")
+    expect(of_alice.get_by_role("searchbox")).to_have_value("half a wo")
+    assert all("404" in said for said in complaints)
     complaints.clear()
 
 

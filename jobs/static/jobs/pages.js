@@ -43,7 +43,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const here = encodeURIComponent(location.pathname + location.search);
   document.querySelector("#signed-out a").search = `?next=${here}`;
   if (!isPoll(event)) return;
-  if (xhr.status === 403 || xhr.status === 404) location.reload(); // it is gone; that page says so
+  if (xhr.status === 403 || xhr.status === 404) giveUp(event.detail.requestConfig.elt);
   if (successful) failures = restUntil = 0;
   else if (Date.now() >= restUntil) {
     failures += 1; // a server that is coming back is not met by everybody at once
@@ -52,6 +52,12 @@ document.addEventListener("htmx:afterRequest", (event) => {
     restUntil = Date.now() + rest * (0.75 + Math.random() / 2);
   }
 });
+
+// It is gone. A row goes, too; its own page says so when it is loaded anew.
+function giveUp(fragment) {
+  if (fragment.id === "state") location.reload();
+  else fragment.remove();
+}
 
 // A search that a newer one takes the place of needs no answer.
 document.addEventListener("htmx:sendAbort", () => notice(""));
