@@ -29,7 +29,7 @@ dev: install  ## the same, reloading when the code changes
 	@$(BIN)/python -m downloads_project.run --reload $(ARGS)
 
 test: install chromium  ## all tests against throw-away servers (ARGS="-k cancel")
-	@$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(ARGS)
 
 faults: install  ## break everything, case by case; a table and faults.json (ARGS="-k frozen")
 	@FAULTS_JSON=faults.json $(BIN)/python -m pytest tests/faults -n 2 --tb=short $(ARGS)

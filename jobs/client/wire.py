@@ -27,12 +27,12 @@ def check_location(response: requests.Response, **_: Any) -> None:
 def whole_body(response: requests.Response) -> bytes:
     """Raises requests.RequestException for one that does not end."""
     ends = time.monotonic() + MAX_ANSWER_SECONDS
-    body = b""
+    body = bytearray()
     for chunk in response.iter_content(1):  # a longer read waits for all of it, however slow it is
         body += chunk
         if len(body) > MAX_ANSWER_BYTES or time.monotonic() > ends:
             raise requests.RequestException("its answer does not end")
-    return body
+    return bytes(body)
 
 
 def reason(error: BaseException) -> str:
