@@ -326,7 +326,9 @@ def test_ctrl_c_in_a_terminal_asks_what_becomes_of_the_job(
     assert "Traceback" not in terminal.raw
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_a_script_that_is_told_to_stop_leaves_the_job_running(
     running: DownloadJob, env: dict[str, str], folder: Path, number: int, code: int
 ) -> None:

@@ -20,6 +20,7 @@ from jobs.models import DownloadJob
 from jobs.states import Status
 from tests.factories import JobFactory
 from tests.live import ROOT, Live, on_this_database
+from tests.pages.looks import BROWSER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,11 +31,7 @@ ENV = {
     "development": {},
     "production": {"PRODUCTION": "true", "S3_PUBLIC_ENDPOINT_URL": "https://files.example.com"},
 }
-BROWSER = {
-    "X-Forwarded-Proto": "https",
-    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-    "Accept-Encoding": "gzip, deflate, br, zstd",
-}
+OVER_TLS = {"X-Forwarded-Proto": "https", "Accept-Encoding": "gzip, deflate, br, zstd"}
 
 
 @pytest.fixture(params=["development", "production"])
@@ -45,7 +42,7 @@ def live(request: Any, tmp_path: Path, alice: User, settings: Any) -> Iterator[L
     client = Client()
     client.force_login(alice)
     live.session.headers.update(
-        BROWSER | {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
+        BROWSER | OVER_TLS | {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
     )
     try:
         if request.param == "production":

@@ -8,7 +8,7 @@ Failure
 |-- WrongBytes    5   what arrived is not what was made
 |-- Gone          6   the download was cancelled, or its file is no longer kept
 `-- NotWritten    7   this machine does not take the file: exists, no room, no permission
-Terminated      143   SIGTERM came; Ctrl-C is Python's own KeyboardInterrupt
+Terminated      143   SIGTERM or SIGHUP came; Ctrl-C is Python's own KeyboardInterrupt
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EXIT_CODES = {
     6: "cancelled or expired meanwhile",
     7: "the file cannot be written here: it exists, no room, no permission",
     INTERRUPTED: "interrupted by Ctrl-C",
-    143: "ended by SIGTERM",
+    143: "ended by SIGTERM, or its terminal was closed",
 }
 
 
@@ -76,6 +76,6 @@ class NotWritten(Failure):
 
 
 class Terminated(BaseException):
-    """SIGTERM. Not an Exception, as KeyboardInterrupt is none: nobody goes on after it."""
+    """By SIGTERM or SIGHUP. No Exception, like KeyboardInterrupt: nobody goes on after it."""
 
     exit_code = 143

@@ -14,12 +14,12 @@ from django.views.decorators.http import require_POST
 from jobs.pages.shared import SeeOther, signed_in
 
 COOKIE = "theme"  # base.html reads it
-THEMES = [("auto", "Auto"), ("light", "Light"), ("dark", "Dark")]
+THEMES = ("auto", "light", "dark")
 KEPT = timedelta(days=365)
 
 
 class Wanted(forms.Form):
-    theme = forms.ChoiceField(choices=THEMES)
+    theme = forms.ChoiceField(choices=[(name, name) for name in THEMES])
 
 
 @require_POST

@@ -87,8 +87,8 @@ class Command(BaseCommand):
         with suppress(KeyboardInterrupt, Terminated):  # where the offer does not hear of it yet
             if end.code == "interrupted":
                 self._offer_to_cancel()
-        for number in (signal.SIGINT, signal.SIGTERM):  # nobody is kept any more: let it be said
-            signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # nobody is kept any more: let it be said
         sys.exit(self._tell(end))
 
     def _download(self) -> Path | None:
