@@ -180,6 +180,29 @@ def test_a_poll_that_is_refused_is_not_called_a_lost_connection(
     complaints[:] = [said for said in complaints if "429" not in said]
 
 
+def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
+    of_alice: Page, alice: User, live_server: Any, complaints: list[str]
+) -> None:
+    job = claimed(alice)
+    of_alice.clock.install()
+    of_alice.route(POLL, lambda route: route.fulfill(status=503, headers={"Retry-After": "20"}))
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    of_alice.clock.run_for(2_000)
+    busy = of_alice.get_by_text("The service cannot answer just now.")
+    expect(busy).to_be_visible()
+    polls = counted(of_alice)
+
+    of_alice.clock.run_for(14_000)  # a quarter sooner or later, so that not all pages come at once
+    assert not polls
+    of_alice.unroute(POLL)
+    finish(job)
+    of_alice.clock.run_for(15_000)
+
+    expect(of_alice.locator("#state-word")).to_have_text("Ready")
+    expect(busy).to_be_hidden()
+    complaints[:] = [said for said in complaints if "503" not in said]
+
+
 def test_a_search_that_fails_asks_to_be_tried_again(
     of_alice: Page, complaints: list[str], live_server: Any
 ) -> None:

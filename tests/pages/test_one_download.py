@@ -110,6 +110,12 @@ def test_only_what_runs_is_polled_and_reloaded(
         assert ('hx-trigger="every 3s, look"' in text(visitor.get(of(job, name)))) == bool(polled)
 
 
+def test_what_takes_longer_is_polled_less_often(visitor: Client, queued_job: DownloadJob) -> None:
+    DownloadJob.objects.update(created_at=timezone.now() - timedelta(seconds=61))
+
+    assert 'hx-trigger="every 5s, look"' in text(visitor.get(of(queued_job, "job-state")))
+
+
 @pytest.mark.parametrize(
     ("status", "word", "verb"),
     [
