@@ -66,7 +66,7 @@ class Command(BaseCommand):
         add("--password-stdin", action="store_true", help="read it there, and ask nobody for it")
         add("--compare", action="store_true", help="also each member with the file it came from")
         add("--patience", type=float, default=60, metavar="SECONDS", help="try so long again (60)")
-        add("--json", action="store_true", help="one object on stdout, also when it fails")
+        add("--json", action="store_true", help="one object on stdout, also if the download fails")
         add("--quiet", action="store_true", help="no progress, only what went wrong")
 
     def handle(self, *args: Any, **options: Any) -> NoReturn:
