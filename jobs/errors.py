@@ -12,6 +12,20 @@ JobError
     |-- SourceMissing          a stored file is gone, or was never there
     |-- SourceChanged          a stored file is not the one that was recorded
     |-- StorageUnavailable     object storage is down or slow (retryable)
+    |-- NoRoom                 the owner's results would take up more than they may
+    |-- RemoteError            the other side of a link, or the way there
+    |   |-- BlockedAddress         we do not fetch from there: a private network, most of all
+    |   |-- BlockedRedirect        it sends us on to such a place
+    |   |-- TooManyRedirects       it sends us on and on
+    |   |-- RemoteRefused          it says no, and will say so again
+    |   |-- RemoteNotTrusted       nobody vouches for who it says it is
+    |   |-- RemoteNotAFile         it sends a web page in place of the file
+    |   |-- RemoteEncoded          it sends the file packed, though we asked it not to
+    |   |-- RemoteTooLarge         the file is larger than we fetch
+    |   |-- RemoteUnavailable      it cannot be reached, or breaks off (retryable)
+    |   |-- RemoteTooSlow          it sends next to nothing (retryable)
+    |   |-- RemoteChanged          the file changed while we fetched it (retryable)
+    |   `-- ChecksumMismatch       all arrived, and is not what the owner expects
     `-- Unexpected             a bug, or something nobody thought of (retryable)
 Interrupted                    the attempt was taken away, or its time is up
 """
@@ -25,6 +39,19 @@ JOB_CODES: dict[str, str] = {
     "source_missing": "A stored file is gone, was never there, or is not yours to read.",
     "source_changed": "A stored file is not what it was when it was stored.",
     "storage_unavailable": "The file store is away; tried again after 1, 5 and 30 s.",
+    "storage_full": "The file would take more room than you have.",
+    "blocked_address": "The link leads into a private network, or to a port that is not fetched.",
+    "blocked_redirect": "The other side sends on to an address that is not fetched from.",
+    "too_many_redirects": "The other side sends on more than five times.",
+    "remote_refused": "The other side does not give the file: not found, or not allowed.",
+    "remote_not_trusted": "The certificate of the other side is not valid.",
+    "remote_not_a_file": "The other side sends a web page in place of the file.",
+    "remote_encoded": "The other side sends the file packed, though it was asked not to.",
+    "remote_too_large": "The file is larger than is fetched.",
+    "remote_unavailable": "The other side is away or breaks off; tried again after 1, 5 and 30 s.",
+    "remote_too_slow": "The other side sends next to nothing; tried again after 1, 5 and 30 s.",
+    "remote_changed": "The file changed while it was fetched; tried again after 1, 5 and 30 s.",
+    "checksum_mismatch": "The file arrived, and its SHA-256 is not the expected one.",
     "timeout": "It took longer than its time limit and was stopped.",
     "worker_lost": "The machine that made it stopped three times.",
     "unexpected": "A bug, or something that nobody thought of; tried again after 1, 5 and 30 s.",
@@ -73,11 +100,16 @@ class BuildError(JobError):
     """One attempt at building the artifact failed.
 
     `code` is stored on the job and shown to clients, so it is never renamed. The message is
-    one sentence that an owner can act on: no key, no address, no traceback.
+    one sentence that an owner can act on: no key, no address, no traceback. The next attempt
+    comes no sooner than after `after_seconds`, if somebody asked for such a rest.
     """
 
     code = "build_failed"
     retryable = False
+
+    def __init__(self, sentence: str, *, after_seconds: int = 0) -> None:
+        super().__init__(sentence)
+        self.after_seconds = after_seconds
 
 
 class SourceMissing(BuildError):
@@ -91,6 +123,67 @@ class SourceChanged(BuildError):
 class StorageUnavailable(BuildError):
     code = "storage_unavailable"
     retryable = True
+
+
+class NoRoom(BuildError):
+    code = "storage_full"
+
+
+class RemoteError(BuildError):
+    """The message may name the host of the link, and never its path, query or address."""
+
+    code = "remote_refused"
+
+
+class BlockedAddress(RemoteError):
+    code = "blocked_address"
+
+
+class BlockedRedirect(RemoteError):
+    code = "blocked_redirect"
+
+
+class TooManyRedirects(RemoteError):
+    code = "too_many_redirects"
+
+
+class RemoteRefused(RemoteError):
+    pass
+
+
+class RemoteNotTrusted(RemoteError):
+    code = "remote_not_trusted"
+
+
+class RemoteNotAFile(RemoteError):
+    code = "remote_not_a_file"
+
+
+class RemoteEncoded(RemoteError):
+    code = "remote_encoded"
+
+
+class RemoteTooLarge(RemoteError):
+    code = "remote_too_large"
+
+
+class RemoteUnavailable(RemoteError):
+    code = "remote_unavailable"
+    retryable = True
+
+
+class RemoteTooSlow(RemoteError):
+    code = "remote_too_slow"
+    retryable = True
+
+
+class RemoteChanged(RemoteError):
+    code = "remote_changed"
+    retryable = True
+
+
+class ChecksumMismatch(RemoteError):
+    code = "checksum_mismatch"
 
 
 class Unexpected(BuildError):

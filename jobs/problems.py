@@ -53,6 +53,7 @@ CODES: dict[str, Meaning] = {
     "idempotency_key_reused": Meaning(
         S.UNPROCESSABLE_ENTITY, "The `Idempotency-Key` came with another request before."
     ),
+    "blocked_address": Meaning(S.UNPROCESSABLE_ENTITY, "The link leads into a private network."),
     "expectation_failed": Meaning(S.EXPECTATION_FAILED, "`Expect` asks for what is not done."),
     "headers_too_large": Meaning(
         S.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers have too many bytes."

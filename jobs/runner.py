@@ -120,6 +120,7 @@ def _settle(job: DownloadJob, error: BaseException) -> None:
 def _give_up(job: DownloadJob, error: BuildError, *, detail: str) -> None:
     # Decided once: a try that is rolled back leaves its count of failures in our copy.
     delay = delay_seconds(job.failures) if error.retryable else None
+    delay = delay and max(delay, error.after_seconds)
 
     def move() -> None:
         if delay is None:
