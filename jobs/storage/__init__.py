@@ -1,0 +1,43 @@
+"""Object storage: the only module that speaks S3.
+
+Big objects go through `S3Output` and `read`, which never hold a whole one. Raises BuildError's
+storage classes and nothing of boto's.
+"""
+
+from jobs.storage.bucket import (
+    MAX_URL_SECONDS,
+    JobStorage,
+    bucket,
+    clock_offset_seconds,
+    has,
+    has_bucket,
+    make_bucket,
+    ping,
+    read,
+    size_of,
+)
+from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_since
+from jobs.storage.output import MIN_PART_BYTES, S3Output
+from jobs.storage.signed import attachment, presigned_url, url_seconds
+
+__all__ = [
+    "MAX_URL_SECONDS",
+    "MIN_PART_BYTES",
+    "JobStorage",
+    "S3Output",
+    "attachment",
+    "bucket",
+    "clock_offset_seconds",
+    "delete",
+    "delete_all_but",
+    "has",
+    "has_bucket",
+    "make_bucket",
+    "open_uploads",
+    "ping",
+    "presigned_url",
+    "read",
+    "size_of",
+    "stored_since",
+    "url_seconds",
+]

@@ -1,0 +1,133 @@
+"""The bucket as this process reaches it: is it there, what is in it, read it.
+
+`JobStorage` is django-storages' backend with our settings; saving, deleting and signing are the
+library's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.core.files.storage import storages
+from django.utils.functional import cached_property
+from storages.backends.s3 import S3Storage
+
+from jobs.errors import BuildError, SourceMissing, StorageUnavailable
+from jobs.workspace import CHUNK_BYTES
+
+MAX_URL_SECONDS = 600
+GONE = {"NoSuchKey", "404", "NotFound"}
+
+
+class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
+    def get_default_settings(self) -> dict[str, Any]:
+        return cast(dict[str, Any], super().get_default_settings()) | {
+            "querystring_expire": MAX_URL_SECONDS,
+            "file_overwrite": True,
+            "client_config": Config(
+                signature_version="s3v4",  # with an endpoint of one's own, boto would sign v2
+                s3={"addressing_style": "path"},
+                connect_timeout=3,
+                read_timeout=settings.S3_READ_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": settings.S3_ATTEMPTS},
+                # Newer checksum headers are not understood by every S3.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                max_pool_connections=16,
+            ),
+        }
+
+    @cached_property
+    def connection(self) -> Any:
+        # The library makes one per thread: 8 ms and megabytes for each of a web process' 64.
+        # A client may be shared, and what else hangs on a connection only `save` uses.
+        return super().connection
+
+    @property
+    def client(self) -> Any:
+        return self.connection.meta.client
+
+
+def bucket() -> JobStorage:
+    """The bucket as this process reaches it."""
+    return cast(JobStorage, storages["default"])
+
+
+def make_bucket() -> None:
+    if not has_bucket():
+        with mapped_errors():
+            bucket().client.create_bucket(Bucket=bucket().bucket_name)
+
+
+def has_bucket() -> bool:
+    """Raises StorageUnavailable."""
+    try:
+        ping()
+    except SourceMissing:
+        return False
+    return True
+
+
+def ping() -> None:
+    """Raises StorageUnavailable, or SourceMissing when there is no such bucket."""
+    with mapped_errors():
+        bucket().client.head_bucket(Bucket=bucket().bucket_name)
+
+
+def clock_offset_seconds() -> float:
+    """How far the server's clock is ahead of ours, to about a second. Raises StorageUnavailable."""
+    client = bucket().client
+    asked_at = time.time()
+    with mapped_errors():
+        try:
+            answer = client.head_bucket(Bucket=bucket().bucket_name)
+        except ClientError as error:  # a refusal tells the time, too
+            answer = error.response
+    told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    if not told:
+        raise StorageUnavailable("The file store does not tell the time.")
+    return float(parsedate_to_datetime(told).timestamp() - (asked_at + time.time()) / 2)
+
+
+def size_of(key: str) -> int:
+    """Bytes of the stored object. Raises SourceMissing, StorageUnavailable."""
+    with mapped_errors():
+        head = bucket().client.head_object(Bucket=bucket().bucket_name, Key=key)
+        return int(head["ContentLength"])
+
+
+def has(key: str, size_bytes: int) -> bool:
+    """Whether the object is there, and whole. Raises StorageUnavailable."""
+    try:
+        return size_of(key) == size_bytes
+    except SourceMissing:
+        return False
+
+
+def read(key: str) -> Iterator[bytes]:
+    """The object in chunks of CHUNK_BYTES. Raises SourceMissing, StorageUnavailable."""
+    with mapped_errors():
+        body = bucket().client.get_object(Bucket=bucket().bucket_name, Key=key)["Body"]
+        try:
+            yield from body.iter_chunks(CHUNK_BYTES)
+        finally:
+            body.close()
+
+
+@contextmanager
+def mapped_errors(gone: type[BuildError] = SourceMissing) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in GONE:
+            raise gone("A stored file could not be found.") from error
+        raise StorageUnavailable("The file store refused a request.") from error
+    except BotoCoreError as error:
+        raise StorageUnavailable("The file store cannot be reached.") from error
