@@ -42,12 +42,14 @@ def seconds_left(job: DownloadJob, now: float) -> int | None:
     """
     if job.is_finished:
         return None
+    if job.total is None:
+        return None
     pace = _pace(job.kind)
-    left = (job.total or 0) - job.done
+    left = max(job.total - job.done, 0)
     if job.status == Status.PROCESSING and job.started_at:
         age = now - job.started_at.timestamp()
-        own = job.done / age if age >= MIN_AGE_SECONDS and job.done else pace.units_per_second
-        return _ceil(left / own)
+        own = job.speed if age >= MIN_AGE_SECONDS else 0
+        return _ceil(left / (own or pace.units_per_second))
     wait = max(job.available_at.timestamp() - now, 0.0)
     slots = max(pace.running, 1)
     return _ceil(wait + max(pace.backlog, left) / (pace.units_per_second * slots))

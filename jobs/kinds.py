@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from django.conf import settings
@@ -29,11 +28,13 @@ Params = dict[str, Any]
 class Kind:
     """How one kind of job is named, loaded and built."""
 
-    content_type: str
+    content_type: str  # of the artifact, as long as the builder tells no other
     build: Callable[[Any, Workspace], None]
     load: Callable[[DownloadJob], Any]  # what `build` takes; raises SourceMissing
-    sources: Callable[[Params, User], FileQuerySet]
     default_name: Callable[[Params], str]
+    sources: Callable[[Params, User], FileQuerySet] | None = None  # stored files that it reads
+    suffix: str = ""  # that its artifact's name always has
+    is_numbered: bool = False  # so that a bundle may take its artifact
     queue: str = settings.QUEUE
     time_limit_seconds: int = settings.JOB_TIME_LIMIT_SECONDS
 
@@ -79,18 +80,23 @@ KINDS: dict[str, Kind] = {
         content_type="application/zip",
         build=bundle.build,
         load=_load_bundle,
-        sources=_bundle_sources,
         default_name=_bundle_name,
+        sources=_bundle_sources,
+        suffix=".zip",
     ),
 }
 
 
+def sources_of(kind: str, params: Params, owner: User) -> FileQuerySet:
+    """The stored files that a job reads; none for a kind that reads something else."""
+    find = KINDS[kind].sources
+    return find(params, owner) if find else StoredFile.objects.none()
+
+
 def artifact_name(kind: Kind, asked: str, params: Params) -> str:
     """A safe name with the kind's suffix, from what the caller asked for or from the params."""
-    default = kind.default_name(params)
-    suffix = PurePosixPath(default).suffix
-    name = safe_name(asked) if asked else default
-    return name if name.lower().endswith(suffix) else name + suffix
+    name = safe_name(asked) if asked else kind.default_name(params)
+    return name if name.lower().endswith(kind.suffix) else name + kind.suffix
 
 
 def doorbell(job: DownloadJob) -> Doorbell:

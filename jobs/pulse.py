@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -25,6 +26,7 @@ from jobs.models import DownloadJob
 log = structlog.get_logger(__name__)
 
 JOIN_SECONDS = 2
+SPEED_SECONDS = 5  # what happened before says nothing of now
 FIRST_BEAT_SECONDS = 0.1  # then twice as long each time: short work shows progress, too
 
 
@@ -36,7 +38,10 @@ class Pulse:
         self._ends = time.monotonic() + limit_seconds
         self._done = 0
         self._message = job.message
-        self._told = (0, job.message, time.monotonic())  # what the row says, and since when
+        self._threads = 0
+        self._speed = _Speed()
+        self._told = (0, job.message, 0, 0)  # what the row says
+        self._told_at = time.monotonic()
         self._confirmed = time.monotonic()
         self._taken_away = False
         self._armed = True
@@ -65,9 +70,15 @@ class Pulse:
         self._message = message
         self.check()
 
-    def advance(self, amount: int) -> None:
+    def advance(self, amount: int, *, threads: int = 0) -> None:
         self._done += amount
+        self._threads = threads
         self.check()
+
+    def skip(self, amount: int) -> None:
+        """So much was done by an earlier attempt: progress, and no speed."""
+        self._done += amount
+        self._speed.skip(amount)
 
     def check(self) -> None:
         """Raises Interrupted if this attempt should stop. Cheap: asks nobody."""
@@ -110,10 +121,28 @@ class Pulse:
                 os.kill(os.getpid(), signal.SIGALRM)  # the next alarm may be a second away
 
     def _beat(self) -> bool:
-        done, message, now = self._done, self._message, time.monotonic()
-        told_done, told_message, told_at = self._told
-        if (done, message) == (told_done, told_message) and now - told_at < settings.RENEW_SECONDS:
+        now = time.monotonic()
+        told = (self._done, self._message, self._speed.after(self._done, now), self._threads)
+        if told == self._told and now - self._told_at < settings.RENEW_SECONDS:
             return self._job.is_mine()
-        still_mine = self._job.beat(done=done, message=message)
-        self._told = (done, message, now)  # only now: a beat that failed told nothing
+        done, message, speed, threads = told
+        still_mine = self._job.beat(done=done, message=message, speed=speed, threads=threads)
+        self._told, self._told_at = told, now  # only now: a beat that failed told nothing
         return still_mine
+
+
+class _Speed:
+    """Units a second, over the last few."""
+
+    def __init__(self) -> None:
+        self._seen = deque([(time.monotonic(), 0)])  # when, and how much was done
+
+    def skip(self, amount: int) -> None:
+        self._seen = deque((at, done + amount) for at, done in self._seen)
+
+    def after(self, done: int, now: float) -> int:
+        self._seen.append((now, done))
+        while now - self._seen[1][0] > SPEED_SECONDS:
+            self._seen.popleft()
+        began, before = self._seen[0]
+        return max(round((done - before) / max(now - began, 0.001)), 0)

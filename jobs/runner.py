@@ -10,24 +10,22 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import close_old_connections, transaction
 
-from jobs import storage
+from jobs.attempt import Attempt, Made
 from jobs.backoff import delay_seconds
-from jobs.errors import BuildError, Interrupted, SourceMissing, StaleJob, Unexpected
+from jobs.errors import BuildError, Interrupted, StaleJob, Unexpected
 from jobs.kinds import KINDS, Kind
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import DATABASE_AWAY
 from jobs.pulse import Pulse
 from jobs.states import Actor, Status
-from jobs.workspace import Source
 
 log = structlog.get_logger(__name__)
 
@@ -72,31 +70,30 @@ def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
 
 
 def _attempt(job: DownloadJob) -> None:
-    output: storage.S3Output | None = None
+    attempt: Attempt | None = None
     try:
         kind = KINDS[job.kind]
-        key = f"{job.folder}{job.attempt}/{job.name}"
-        size = job.total or 0
-        output = storage.S3Output(key, content_type=kind.content_type, expected_bytes=size)
         with Pulse(job, limit_seconds=kind.time_limit_seconds) as pulse:
+            attempt = Attempt(job, pulse, content_type=kind.content_type)
             _simulate_delay(pulse)
-            kind.build(kind.load(job), _Attempt(output, pulse))
-            output.finish()
-        _succeed(job, output, kind)
+            kind.build(kind.load(job), attempt)
+            artifact = attempt.finish()
+        _succeed(job, artifact, kind, in_parts=attempt.is_in_parts)
     except BaseException as error:
         try:
             _settle(job, error)
-            if output and not StoredFile.objects.filter(key=output.key).exists():
-                _discard(output)  # else the commit got through, and only its answer was lost
+            if attempt:
+                _discard(attempt)
         except DATABASE_AWAY:
             log.exception("left to the lease and to the dispatcher")
         if not isinstance(error, Exception | Interrupted):
             raise  # SystemExit: the worker is being stopped, and goes on stopping
 
 
-def _succeed(job: DownloadJob, output: storage.S3Output, kind: Kind) -> None:
-    artifact = _artifact(job, output, kind)
-    _insist(lambda: job.succeed(artifact, in_parts=output.is_in_parts))
+def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, *, in_parts: bool) -> None:
+    if kind.is_numbered:
+        _insist(artifact.take_number)
+    _insist(lambda: job.succeed(artifact, in_parts=in_parts))
 
 
 def _settle(job: DownloadJob, error: BaseException) -> None:
@@ -157,32 +154,20 @@ def _timeout_sentence(kind: Kind) -> str:
     return f"It took longer than {kind.time_limit_seconds} seconds and was stopped."
 
 
-def _artifact(job: DownloadJob, output: storage.S3Output, kind: Kind) -> StoredFile:
-    return StoredFile(
-        owner=job.owner,
-        key=output.key,
-        name=job.name,
-        content_type=kind.content_type,
-        size_bytes=output.size_bytes,
-        sha256=output.sha256,
-        crc32=output.crc32,
-        made_by=job,
-        role=StoredFile.Role.ARTIFACT,
-    )
-
-
-def _discard(output: storage.S3Output) -> None:
+def _discard(attempt: Attempt) -> None:
     # In a thread, because the file store may be the very thing that hangs.
-    cleanup = threading.Thread(target=_discard_quietly, args=[output], daemon=True)
+    leftovers = attempt.leftovers()
+    cleanup = threading.Thread(target=_discard_quietly, args=[leftovers], daemon=True)
     cleanup.start()
     cleanup.join(CLEANUP_SECONDS)
 
 
-def _discard_quietly(output: storage.S3Output) -> None:
-    try:
-        output.discard()
-    except BuildError as error:
-        log.warning("left for the dispatcher to collect", key=output.key, error=repr(error))
+def _discard_quietly(leftovers: list[Made]) -> None:
+    for made in leftovers:
+        try:
+            made.discard()
+        except BuildError as error:
+            log.warning("left for the dispatcher to collect", key=made.key, error=repr(error))
 
 
 def _simulate_delay(pulse: Pulse) -> None:
@@ -191,22 +176,3 @@ def _simulate_delay(pulse: Pulse) -> None:
         seconds = random.uniform(shortest, longest)
         pulse.say(f"Waiting {seconds:.0f} seconds, as the simulated delay asks")
         time.sleep(seconds)
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    """The real Workspace."""
-
-    output: storage.S3Output
-    pulse: Pulse
-
-    def say(self, message: str) -> None:
-        self.pulse.say(message)
-
-    def chunks(self, source: Source) -> Iterator[bytes]:
-        try:
-            for chunk in storage.read(source.key):
-                self.pulse.advance(len(chunk))
-                yield chunk
-        except SourceMissing as error:
-            raise SourceMissing(f"File {source.file_id} could not be found.") from error

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from psycopg.errors import LockNotAvailable
 
 from jobs.errors import KeyReused, OwnerBusy, QueueFull, StorageFull, TooManyActive
-from jobs.kinds import KINDS, Params, artifact_name, doorbell
+from jobs.kinds import KINDS, Params, artifact_name, doorbell, sources_of
 from jobs.models import DownloadJob, StoredFile
 from jobs.queue import ring_after_commit
 from jobs.states import Actor, Event, Status
@@ -86,14 +86,14 @@ def _one_at_a_time(owner: User) -> None:
         raise
 
 
-def _check_limits(owner: User, total: int) -> None:
+def _check_limits(owner: User, total: int | None) -> None:
     """Raises LimitReached. Exact for the owner, whose lock is held; for the queue within a few."""
     mine, most = DownloadJob.objects.filter(owner=owner), settings.MAX_ACTIVE_JOBS
     if mine.unfinished().are_at_least(most):
         raise TooManyActive(f"More than {most:,} at once are too many. Wait for one to end.")
     if quota := settings.OWNER_STORAGE_BYTES:
         used = StoredFile.objects.filter(owner=owner).bytes() + mine.bytes_to_come()
-        if used + total > quota:
+        if used + (total or 0) > quota:
             raise StorageFull("Your files would take up more room than you have.")
     if DownloadJob.objects.filter(status=Status.QUEUED).are_at_least(settings.MAX_QUEUED_JOBS):
         raise QueueFull("Too much is waiting to be done. Try again in a while.")
@@ -113,8 +113,12 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
         ring_after_commit(doorbell(job))
 
 
-def _hold_sources(kind: str, params: Params, owner: User) -> int:
-    """Keep what the job will read from expiring under it; the bytes that it will read."""
-    sources = KINDS[kind].sources(params, owner)
-    sources.keep_until(Now() + timedelta(seconds=settings.SOURCE_KEPT_SECONDS))
+def _hold_sources(kind: str, params: Params, owner: User) -> int | None:
+    """Keep what the job will read from expiring under it; its bytes, None for what nobody knows."""
+    if KINDS[kind].sources is None:
+        return None
+    sources = sources_of(kind, params, owner)
+    a_while = Now() + timedelta(seconds=settings.SOURCE_KEPT_SECONDS)
+    DownloadJob.objects.keep_artifacts(sources, a_while)
+    sources.keep_until(a_while)
     return sources.bytes()

@@ -5,10 +5,12 @@ Builders know only this contract; runner.py makes the real one, tests make small
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from jobs.digest import Digest
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -30,15 +32,63 @@ class Output(Protocol):
 
     def write(self, chunk: bytes) -> None: ...
 
+    @property
+    def sha256(self) -> str:
+        """Of what was written so far."""
+
+
+class Parts(Protocol):
+    """The artifact in numbered parts, from 0; all have `part_bytes`, but the last.
+
+    `stored` are there already: an earlier attempt put them.
+    """
+
+    @property
+    def part_bytes(self) -> int: ...
+
+    @property
+    def stored(self) -> Set[int]: ...
+
+    def put(self, number: int, part: bytes | bytearray) -> None:
+        """From any thread. Raises StorageUnavailable."""
+
+    def finish(self, digest: Digest) -> None:
+        """All parts being put, make one object of them. It is read back if `digest` lacks some."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all of it, once it is finished."""
+
 
 class Workspace(Protocol):
-    """One attempt. Every method may raise Interrupted; then clean up nothing and let it pass."""
+    """One attempt. Every method may raise Interrupted; then clean up nothing and let it pass.
+
+    They belong to the thread that `build` was called in. The artifact is written either to
+    `output` or to `parts`; what is told before of its name and type is what it gets.
+    """
+
+    def tell(
+        self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
+    ) -> None:
+        """What was found out about the artifact. Raises NoRoom where it is too much for its owner.
+
+        `total_bytes` is also what there is to do, for progress.
+        """
 
     @property
     def output(self) -> Output: ...
 
+    def parts(self, total_bytes: int, validator: str) -> Parts:
+        """Where an earlier attempt at the same size and validator stopped, or new ones."""
+
+    def drop_parts(self) -> None:
+        """Forget what was put, also for later attempts, and make way for `output`."""
+
     def say(self, message: str) -> None:
         """Tell people what is being done now, in one short sentence."""
+
+    def advance(self, amount: int, *, threads: int = 0) -> None:
+        """So many more bytes are done, by so many threads at the moment."""
 
     def chunks(self, source: Source) -> Iterator[bytes]:
         """The source's bytes, at most CHUNK_BYTES at a time; each counts as progress.

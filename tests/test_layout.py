@@ -15,12 +15,13 @@ CODE = MODULES + sorted((ROOT / "downloads_project").glob("*.py"))
 
 # Lower ranks never import higher ones; equal ranks never import each other. A package is one unit.
 RANKS: list[set[str]] = [
-    {"states", "errors", "backoff", "names", "addresses", "demo_files"},  # pure
+    {"states", "errors", "backoff", "names", "addresses", "digest", "demo_files"},  # pure
     {"patience", "problems", "client"},
     {"workspace"},  # the contract between builders and runner
     {"storage", "rates"},  # the outside world
     {"builders", "models", "queue"},  # must not meet
     {"kinds", "pulse", "estimates"},
+    {"attempt"},
     {"submission", "runner", "dispatcher", "parsers", "throttle", "statistics"},  # use cases
     {"serializers", "http", "browsable", "authentication", "tasks", "wording"},  # translation
     {"api", "pages", "admin", "checks", "health", "management"},

@@ -496,7 +496,7 @@ def test_a_beat_that_failed_is_sent_again(
 ) -> None:
     sent: list[int] = []
 
-    def beat(self: DownloadJob, *, done: int, message: str) -> bool:
+    def beat(self: DownloadJob, *, done: int, **told: Any) -> bool:
         sent.append(done)
         if len(sent) == 1:
             raise OperationalError("the connection broke")

@@ -61,7 +61,10 @@ class DownloadJob(models.Model):
     done = models.PositiveBigIntegerField(default=0)
     total = models.PositiveBigIntegerField(null=True)
     unit = models.CharField(max_length=10, default="bytes")
+    speed = models.PositiveBigIntegerField(default=0)  # units a second, lately
+    threads = models.PositiveSmallIntegerField(default=0)  # connections in use, of a remote one
     message = models.CharField(max_length=300, blank=True)
+    checkpoint = models.JSONField(null=True)  # what the next attempt may go on from
 
     artifact = models.ForeignKey(StoredFile, models.PROTECT, null=True, related_name="+")
     error_code = models.CharField(max_length=40, blank=True)
@@ -167,20 +170,22 @@ class DownloadJob(models.Model):
             started_at=Now(),
             progress=0,
             done=0,
+            speed=0,
+            threads=0,
             message="Starting",
         )
 
-    def beat(self, *, done: int, message: str) -> bool:
+    def beat(self, *, done: int, message: str, speed: int = 0, threads: int = 0) -> bool:
         """Renew the lease and record progress. False: this attempt no longer owns the row."""
         share = min(done / self.total, 1.0) if self.total else 0.0
-        changed = Q(done=done, message=message)
+        changed = Q(done=done, message=message, speed=speed, threads=threads)
         return bool(
-            DownloadJob.objects.filter(
-                pk=self.pk, status=Status.PROCESSING, attempt=self.attempt
-            ).update(
+            self._mine().update(
                 lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
                 done=done,
                 progress=share,
+                speed=speed,
+                threads=threads,
                 message=message,
                 updated_at=Now(),
                 version=models.Case(
@@ -191,9 +196,21 @@ class DownloadJob(models.Model):
 
     def is_mine(self) -> bool:
         """Whether the row still belongs to the attempt that this object claimed."""
+        return self._mine().exists()
+
+    def learn(self, **found: Any) -> None:
+        """Record what an attempt found out: `name`, `total` or `checkpoint`. Raises StaleJob."""
+        new = {name: value for name, value in found.items() if getattr(self, name) != value}
+        if new and not self._mine().update(**new, version=F("version") + 1, updated_at=Now()):
+            raise StaleJob("The attempt was taken away.")
+        for name, value in new.items():
+            setattr(self, name, value)
+
+    def _mine(self) -> JobQuerySet:
+        """The row, as long as it belongs to the attempt that this object claimed."""
         return DownloadJob.objects.filter(
             pk=self.pk, status=Status.PROCESSING, attempt=self.attempt
-        ).exists()
+        )
 
     def succeed(self, artifact: StoredFile, *, in_parts: bool = False) -> None:
         """Record the artifact, whose object is stored, and finish.
@@ -281,6 +298,7 @@ class DownloadJob(models.Model):
             progress=0,
             done=0,
             total=total,
+            checkpoint=None,  # its parts are collected
             error_code="",
             error="",
             message=WAITING,

@@ -82,6 +82,11 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
             available_at__lte=Now(),
         ).order_by("-priority", "available_at")
 
+    def keep_artifacts(self, files: models.QuerySet[Any], moment: Any) -> None:
+        """Let no job whose artifact is one of the files expire before the moment."""
+        due = self.filter(status=Status.COMPLETED, expires_at__lt=moment)
+        due.filter(artifact__in=files).update(expires_at=moment)
+
     def silent(self) -> Self:
         return self.filter(status=Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Func, Q, Sum, Value
 from django.db.models.functions import Now
 
@@ -88,3 +88,9 @@ class StoredFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def take_number(self) -> None:
+        """One of its own, by which bundles may ask for it."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nextval('jobs_file_number')")
+            (self.file_id,) = cursor.fetchone()

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs import wording
 from jobs.errors import SourceMissing, StaleJob
 from jobs.http import own_job
-from jobs.kinds import KINDS
+from jobs.kinds import sources_of
 from jobs.models import DownloadJob, StoredFile
 from jobs.pages.live import Live, answer, watched
 from jobs.pages.shared import SeeOther, page, signed_in
@@ -95,7 +95,7 @@ def _choose_again(job: DownloadJob) -> str:
     # A poll reads the params, which may be long, only if it has to.
     if job.error_code != SourceMissing.code or len(job.params["file_ids"]) > MAX_CHOSEN_AGAIN:
         return ""
-    there = KINDS[job.kind].sources(job.params, job.owner).values_list("file_id", flat=True)
+    there = sources_of(job.kind, job.params, job.owner).values_list("file_id", flat=True)
     told = set(NUMBERS.findall(job.error))  # its row may be there, and its bytes gone
     others = [file_id for file_id in there if str(file_id) not in told]
     return reverse("choose") + "?" + urlencode({"file": others}, doseq=True)
@@ -105,7 +105,7 @@ def _contents(job: DownloadJob) -> dict[str, Any]:
     """The first files of the zip with their sizes, and how many more there are."""
     wanted = job.params["file_ids"]
     first = wanted[:LISTED]
-    there = {file.file_id: file for file in KINDS[job.kind].sources({"file_ids": first}, job.owner)}
+    there = {file.file_id: file for file in sources_of(job.kind, {"file_ids": first}, job.owner)}
     listed = [_listed(file_id, there.get(file_id)) for file_id in first]
     return {
         "title": wording.files(len(wanted)),

@@ -17,14 +17,18 @@ from jobs.storage.bucket import (
     size_of,
 )
 from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_since
-from jobs.storage.output import MIN_PART_BYTES, S3Output
+from jobs.storage.output import S3Output
+from jobs.storage.parts import Checkpoint, S3Parts
 from jobs.storage.signed import attachment, presigned_url, url_seconds
+from jobs.storage.upload import MIN_PART_BYTES
 
 __all__ = [
     "MAX_URL_SECONDS",
     "MIN_PART_BYTES",
+    "Checkpoint",
     "JobStorage",
     "S3Output",
+    "S3Parts",
     "attachment",
     "bucket",
     "clock_offset_seconds",

@@ -23,7 +23,7 @@ from jobs.errors import BuildError, SourceMissing, StorageUnavailable
 from jobs.workspace import CHUNK_BYTES
 
 MAX_URL_SECONDS = 600
-GONE = {"NoSuchKey", "404", "NotFound"}
+GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
 
 
 class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
-from jobs.errors import StorageUnavailable
-from jobs.storage.bucket import bucket, mapped_errors
+from jobs.digest import Digest
+from jobs.errors import SourceMissing, StorageUnavailable
+from jobs.storage.upload import Upload, check_size, delete_object, part_bytes, put_whole
 
-MIN_PART_BYTES = 8 * 1024 * 1024
-MAX_PARTS = 9_000  # S3 allows 10,000; the rest is room for what a container adds to its contents
 PARTS_IN_FLIGHT = 2  # one is sent while the next fills: memory is (this + 1) parts
 
 
@@ -24,31 +20,34 @@ class S3Output:
 
     def __init__(self, key: str, *, content_type: str, expected_bytes: int) -> None:
         self.key = key
-        self.size_bytes = 0
-        self.crc32 = 0
-        self._sha256 = hashlib.sha256()
-        self._part_bytes = max(MIN_PART_BYTES, -(-expected_bytes // MAX_PARTS))
-        self._target = {"Bucket": bucket().bucket_name, "Key": key}
+        self._digest = Digest()
+        self._part_bytes = part_bytes(expected_bytes)
         self._content_type = content_type
         self._waiting: list[bytes] = []  # the next part, and its bytes so far
         self._waiting_bytes = 0
-        self._upload_id = ""
+        self._upload: Upload | None = None
         self._is_stored = False
-        self._parts: list[Future[dict[str, Any]]] = []
+        self._sent: list[Future[None]] = []
         self._senders = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="part")
 
     @property
     def is_in_parts(self) -> bool:
-        return bool(self._upload_id)
+        return self._upload is not None
+
+    @property
+    def size_bytes(self) -> int:
+        return self._digest.size_bytes
 
     @property
     def sha256(self) -> str:
-        return self._sha256.hexdigest()
+        return self._digest.sha256
+
+    @property
+    def crc32(self) -> int:
+        return self._digest.crc32
 
     def write(self, chunk: bytes) -> None:
-        self._sha256.update(chunk)
-        self.crc32 = zlib.crc32(chunk, self.crc32)
-        self.size_bytes += len(chunk)
+        self._digest.update(chunk)
         while self._waiting_bytes + len(chunk) >= self._part_bytes:
             room = self._part_bytes - self._waiting_bytes
             self._waiting.append(chunk[:room])
@@ -59,33 +58,28 @@ class S3Output:
 
     def finish(self) -> None:
         """Make the object appear, whole. Raises StorageUnavailable also if its size is wrong."""
-        with mapped_errors(gone=StorageUnavailable):
-            if self._upload_id:
-                if self._waiting_bytes:
-                    self._send(self._take_waiting())
-                parts = [part.result() for part in self._parts]
-                bucket().client.complete_multipart_upload(
-                    **self._target, UploadId=self._upload_id, MultipartUpload={"Parts": parts}
-                )
-            else:
-                body = self._take_waiting()
-                bucket().client.put_object(
-                    **self._target, Body=body, ContentType=self._content_type
-                )
-            self._is_stored = True
-            stored = bucket().client.head_object(**self._target)["ContentLength"]
+        if self._upload:
+            if self._waiting_bytes:
+                self._send(self._take_waiting())
+            for part in self._sent:
+                part.result()
+            try:
+                self._upload.complete()
+            except SourceMissing as error:
+                raise StorageUnavailable("The file store lost an upload.") from error
+        else:
+            put_whole(self.key, self._take_waiting(), content_type=self._content_type)
+        self._is_stored = True
         self._senders.shutdown()
-        if stored != self.size_bytes:
-            raise StorageUnavailable("The file was not stored whole.")
+        check_size(self.key, self.size_bytes)
 
     def discard(self) -> None:
         """Leave no object and no open upload, as far as the server can be reached."""
         self._senders.shutdown(wait=False, cancel_futures=True)
-        with mapped_errors(gone=StorageUnavailable):
-            if self._is_stored:
-                bucket().client.delete_object(**self._target)
-            elif self._upload_id:
-                bucket().client.abort_multipart_upload(**self._target, UploadId=self._upload_id)
+        if self._is_stored:
+            delete_object(self.key)
+        elif self._upload:
+            self._upload.abort()
 
     def _take_waiting(self) -> bytes:
         part = b"".join(self._waiting)
@@ -94,18 +88,8 @@ class S3Output:
         return part
 
     def _send(self, part: bytes) -> None:
-        with mapped_errors(gone=StorageUnavailable):
-            if not self._upload_id:
-                answer = bucket().client.create_multipart_upload(
-                    **self._target, ContentType=self._content_type
-                )
-                self._upload_id = answer["UploadId"]
-            if len(self._parts) >= PARTS_IN_FLIGHT:
-                self._parts[-PARTS_IN_FLIGHT].result()  # also raises what went wrong with it
-            self._parts.append(self._senders.submit(self._upload, len(self._parts) + 1, part))
-
-    def _upload(self, number: int, part: bytes) -> dict[str, Any]:
-        answer = bucket().client.upload_part(
-            **self._target, UploadId=self._upload_id, PartNumber=number, Body=part
-        )
-        return {"PartNumber": number, "ETag": answer["ETag"]}
+        if not self._upload:
+            self._upload = Upload.begin(self.key, content_type=self._content_type)
+        if len(self._sent) >= PARTS_IN_FLIGHT:
+            self._sent[-PARTS_IN_FLIGHT].result()  # also raises what went wrong with it
+        self._sent.append(self._senders.submit(self._upload.put, len(self._sent) + 1, part))

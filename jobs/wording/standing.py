@@ -177,9 +177,9 @@ def _pace(job: DownloadJob, now: datetime) -> str:
     """Speed and time left; empty until there is something to tell them from."""
     left = estimates.seconds_left(job, now.timestamp())
     age = (now - job.started_at).total_seconds() if job.started_at else 0
-    if not left or not job.done or age < estimates.MIN_AGE_SECONDS:
+    if not left or not job.speed or age < estimates.MIN_AGE_SECONDS:
         return ""
-    return f"{size_of(int(job.done / age))}/s · about {seconds(left)} left"
+    return f"{size_of(job.speed)}/s · about {seconds(left)} left"
 
 
 def attempt(job: DownloadJob) -> str:

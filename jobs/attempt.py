@@ -1,0 +1,151 @@
+"""The workspace of one attempt: where a builder's bytes go, and who hears of its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Protocol
+
+from django.conf import settings
+
+from jobs import storage
+from jobs.errors import NoRoom, SourceMissing
+from jobs.models import DownloadJob, StoredFile
+from jobs.pulse import Pulse
+from jobs.workspace import Source
+
+
+class Made(Protocol):
+    """An object that was stored, or is being: `storage.S3Output` or `storage.S3Parts`."""
+
+    key: str
+
+    @property
+    def is_in_parts(self) -> bool: ...
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def crc32(self) -> int: ...
+
+    def discard(self) -> None: ...
+
+
+class Attempt:
+    """The real Workspace."""
+
+    def __init__(self, job: DownloadJob, pulse: Pulse, *, content_type: str) -> None:
+        self._job = job
+        self._pulse = pulse
+        self._content_type = content_type
+        self._output: storage.S3Output | None = None
+        self._parts: storage.S3Parts | None = None
+
+    def tell(
+        self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
+    ) -> None:
+        self._content_type = content_type or self._content_type
+        found: dict[str, Any] = {"name": name} if name else {}
+        if total_bytes is not None:
+            found["total"] = total_bytes
+        self._job.learn(**found)
+        if total_bytes:
+            self._check_room(total_bytes)
+
+    @property
+    def output(self) -> storage.S3Output:
+        if self._output is None:
+            self._output = storage.S3Output(
+                self._key(), content_type=self._content_type, expected_bytes=self._job.total or 0
+            )
+        return self._output
+
+    def parts(self, total_bytes: int, validator: str) -> storage.S3Parts:
+        kept = self._job.checkpoint or {}
+        if (kept.get("size_bytes"), kept.get("validator")) == (total_bytes, validator):
+            with suppress(SourceMissing):  # somebody collected it
+                self._parts = self._resumed(kept)
+        if self._parts is None:
+            self._parts = self._begun(total_bytes, validator)
+        return self._parts
+
+    def drop_parts(self) -> None:
+        if self._parts:
+            self._job.learn(checkpoint=None)
+            self._parts.discard()
+            self._parts = None
+
+    def say(self, message: str) -> None:
+        self._pulse.say(message)
+
+    def advance(self, amount: int, *, threads: int = 0) -> None:
+        self._pulse.advance(amount, threads=threads)
+
+    def chunks(self, source: Source) -> Iterator[bytes]:
+        try:
+            for chunk in storage.read(source.key):
+                self.advance(len(chunk))
+                yield chunk
+        except SourceMissing as error:
+            raise SourceMissing(f"File {source.file_id} could not be found.") from error
+
+    # What the runner does with it, the builder having returned or not
+
+    def finish(self) -> StoredFile:
+        """The artifact, whose object is stored now; its row is not saved yet."""
+        if self._parts is None:
+            self.output.finish()
+        made = self._parts or self.output
+        return StoredFile(
+            owner=self._job.owner,
+            key=made.key,
+            name=self._job.name,
+            content_type=self._content_type,
+            size_bytes=made.size_bytes,
+            sha256=made.sha256,
+            crc32=made.crc32,
+            made_by=self._job,
+            role=StoredFile.Role.ARTIFACT,
+        )
+
+    @property
+    def is_in_parts(self) -> bool:
+        return any(made.is_in_parts for made in self._made())
+
+    def leftovers(self) -> list[Made]:
+        """What nobody will want any more. Parts stay for the next attempt, if there may be one."""
+        made = self._made() if self._job.is_finished else [self._output] if self._output else []
+        # If the commit got through, and only its answer was lost, the object is wanted.
+        return [each for each in made if not StoredFile.objects.filter(key=each.key).exists()]
+
+    def _made(self) -> list[Made]:
+        return [made for made in (self._output, self._parts) if made]
+
+    def _key(self) -> str:
+        return f"{self._job.folder}{self._job.attempt}/{self._job.name}"
+
+    def _resumed(self, kept: storage.Checkpoint) -> storage.S3Parts:
+        parts = storage.S3Parts.resumed(kept, content_type=self._content_type)
+        self._pulse.skip(sum(map(parts.size_of, parts.stored)))
+        return parts
+
+    def _begun(self, total_bytes: int, validator: str) -> storage.S3Parts:
+        parts = storage.S3Parts(
+            self._key(), content_type=self._content_type, size_bytes=total_bytes
+        )
+        if checkpoint := parts.begin():
+            self._job.learn(checkpoint=checkpoint | {"validator": validator})
+        return parts
+
+    def _check_room(self, total_bytes: int) -> None:
+        if not (quota := settings.OWNER_STORAGE_BYTES):
+            return
+        owner = self._job.owner
+        others = DownloadJob.objects.filter(owner=owner).exclude(pk=self._job.pk)
+        used = StoredFile.objects.filter(owner=owner).bytes() + others.bytes_to_come()
+        if used + total_bytes > quota:
+            raise NoRoom("The file would take up more room than you have.")

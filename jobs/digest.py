@@ -1,0 +1,24 @@
+"""What bytes are known by: their size, SHA-256 and CRC-32."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+
+
+class Digest:
+    """Of bytes that come front to back."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self.crc32 = 0
+        self._sha256 = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+    def update(self, chunk: bytes | memoryview) -> None:
+        self._sha256.update(chunk)
+        self.crc32 = zlib.crc32(chunk, self.crc32)
+        self.size_bytes += len(chunk)

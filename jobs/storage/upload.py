@@ -1,0 +1,86 @@
+"""S3's multipart upload: an object in parts that come in any order."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from jobs.errors import StorageUnavailable
+from jobs.storage.bucket import bucket, has, mapped_errors
+
+MIN_PART_BYTES = 8 * 1024 * 1024
+MAX_PARTS = 9_000  # S3 allows 10,000; the rest is room for what a container adds to its contents
+
+
+def part_bytes(size_bytes: int) -> int:
+    """How large the parts of an object of about this size are, all but the last."""
+    return max(MIN_PART_BYTES, -(-size_bytes // MAX_PARTS))
+
+
+class Upload:
+    """Begun and not yet completed: nobody sees an object. Any thread may put parts.
+
+    If the process dies, the parts stay behind, for `found` to go on with or `delete_all_but`.
+    """
+
+    def __init__(self, key: str, upload_id: str) -> None:
+        self.id = upload_id
+        self._target: dict[str, Any] = {"Bucket": bucket().bucket_name, "Key": key}
+        self._target["UploadId"] = upload_id
+        self._etags: dict[int, str] = {}
+
+    @classmethod
+    def begin(cls, key: str, *, content_type: str) -> Self:
+        with mapped_errors(gone=StorageUnavailable):
+            answer = bucket().client.create_multipart_upload(
+                Bucket=bucket().bucket_name, Key=key, ContentType=content_type
+            )
+        return cls(key, answer["UploadId"])
+
+    def find_parts(self) -> dict[int, int]:
+        """Sizes of the parts that are there, by their numbers, from 1. Raises SourceMissing
+        where the upload is no longer open."""
+        sizes: dict[int, int] = {}
+        with mapped_errors():
+            pages = bucket().client.get_paginator("list_parts")
+            for page in pages.paginate(**self._target):
+                for part in page.get("Parts", []):
+                    sizes[part["PartNumber"]] = part["Size"]
+                    self._etags[part["PartNumber"]] = part["ETag"]
+        return sizes
+
+    def put(self, number: int, part: bytes | bytearray) -> None:
+        """From 1. The same number twice: the later one counts."""
+        with mapped_errors(gone=StorageUnavailable):
+            answer = bucket().client.upload_part(**self._target, PartNumber=number, Body=part)
+        self._etags[number] = answer["ETag"]
+
+    def complete(self) -> None:
+        """Make the object of all parts appear. Raises SourceMissing if that was done before."""
+        parts = [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._etags.items())]
+        with mapped_errors():
+            bucket().client.complete_multipart_upload(
+                **self._target, MultipartUpload={"Parts": parts}
+            )
+
+    def abort(self) -> None:
+        with mapped_errors():
+            bucket().client.abort_multipart_upload(**self._target)
+
+
+def put_whole(key: str, body: bytes | bytearray, *, content_type: str) -> None:
+    """A small object, in one go."""
+    with mapped_errors(gone=StorageUnavailable):
+        bucket().client.put_object(
+            Bucket=bucket().bucket_name, Key=key, Body=body, ContentType=content_type
+        )
+
+
+def check_size(key: str, size_bytes: int) -> None:
+    """Raises StorageUnavailable where the object is not there, or not whole."""
+    if not has(key, size_bytes):
+        raise StorageUnavailable("The file was not stored whole.")
+
+
+def delete_object(key: str) -> None:
+    with mapped_errors(gone=StorageUnavailable):
+        bucket().client.delete_object(Bucket=bucket().bucket_name, Key=key)
