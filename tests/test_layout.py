@@ -15,7 +15,7 @@ CODE = MODULES + sorted((ROOT / "downloads_project").glob("*.py"))
 
 # Lower ranks never import higher ones; equal ranks never import each other. A package is one unit.
 RANKS: list[set[str]] = [
-    {"states", "errors", "backoff", "names", "addresses", "digest", "demo_files"},  # pure
+    {"states", "errors", "backoff", "names", "addresses", "public_addresses", "digest", "demo_files"},
     {"patience", "problems", "client"},
     {"workspace"},  # the contract between builders and runner
     {"storage", "rates"},  # the outside world
