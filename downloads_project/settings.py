@@ -219,6 +219,12 @@ OWNER_STORAGE_BYTES = env.int("OWNER_STORAGE_BYTES", default=100 * 2**30 if PROD
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
 
+# Links: fetching a URL
+
+REMOTE_PORTS = env.list("REMOTE_PORTS", cast=int, default=[80, 443, 8080, 8443])
+# Names, addresses and networks that are fetched from though they are private; a name at any port.
+REMOTE_ALLOWED_PRIVATE_HOSTS = env.list("REMOTE_ALLOWED_PRIVATE_HOSTS", default=[])
+
 # S3: one bucket, told to us by an internal and to clients by a public address
 
 S3_ENDPOINT_URL = required("S3_ENDPOINT_URL", "http://127.0.0.1:9000")

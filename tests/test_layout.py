@@ -18,7 +18,7 @@ RANKS: list[set[str]] = [
     {"states", "errors", "backoff", "names", "addresses", "public_addresses", "digest", "demo_files"},
     {"patience", "problems", "client"},
     {"workspace"},  # the contract between builders and runner
-    {"storage", "rates"},  # the outside world
+    {"storage", "remote_file", "rates"},  # the outside world
     {"builders", "models", "queue"},  # must not meet
     {"kinds", "pulse", "estimates"},
     {"attempt"},
@@ -39,7 +39,10 @@ OWNERS = {
     "billiard": {"tasks"},
     "kombu": set(),
     "redis": {"rates"},
-    "socket": set(),
+    "socket": {"remote_file"},
+    "ssl": {"remote_file"},
+    "urllib3": {"remote_file"},
+    "idna": {"remote_file"},
     "requests": {"client"},
     "rich": {"client"},
     "stream_zip": {"builders"},

@@ -1,0 +1,159 @@
+"""Where a link leads: read once, judged, and resolved once.
+
+What comes out is all that is connected to: nobody parses the link or asks for the name again, so
+neither another reading of it nor another answer gets past the judgement.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import unicodedata
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import quote, urljoin
+
+from django.conf import settings
+
+from jobs.errors import BlockedAddress, BlockedRedirect, RemoteUnavailable
+from jobs.public_addresses import is_public
+from jobs.remote_file.hosts import Address, address_in, allowance, host_of, is_never_public
+
+MAX_URL_CHARS = 2_000
+MAX_LOCATION_CHARS = 8_000  # signed links that are sent on to get long; servers read about 8 KiB
+USUAL_PORTS = {"http": 80, "https": 443}
+URL = re.compile(r"(?P<scheme>[^:/?#]+)://(?P<authority>[^/?#]*)(?P<path>[^#]*)(#.*)?")
+AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]+)(:(?P<port>[0-9]{0,5}))?")
+# Controls, halves of characters, blanks and ends of lines: no link has them, and readers of links
+# disagree on where one with them ends.
+ODD_CATEGORIES = {"Cc", "Cs", "Zs", "Zl", "Zp"}
+# What RFC 3986 lets stand in a path or query, besides letters, digits and -._~
+IN_PATHS = "!$&'()*+,;=:@/?%"
+NOT_ASCII = re.compile(rb"[\x80-\xff]")
+STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+class BadUrl(ValueError):
+    """The link is not understood. The message is one sentence for people, without the link."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A host, as `hosts.host_of` writes it, and what to ask it for. Its text has no path."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = field(repr=False)  # with the query: often a secret
+
+    def __str__(self) -> str:
+        return self.origin
+
+    @property
+    def origin(self) -> str:
+        return f"{self.scheme}://{self.host_header}"
+
+    @property
+    def host_header(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == USUAL_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def target_of(url: str) -> Target:
+    """Asks no server. Raises BadUrl, and BlockedAddress for what is known not to be public."""
+    return _judged(_read(url, MAX_URL_CHARS))
+
+
+def joined(target: Target, location: str) -> Target:
+    """Where a redirect leads, by its Location as `http.client` gives it. Raises BlockedRedirect."""
+    try:
+        text = _text_of(location)
+        _refuse_odd(text)  # before urljoin leaves some of it out
+        return _judged(_read(urljoin(target.origin + target.path, text), MAX_LOCATION_CHARS))
+    except (ValueError, BlockedAddress) as error:
+        sentence = f"{target.host} sends on to an address that is not fetched from."
+        raise BlockedRedirect(sentence) from error
+
+
+def addresses_of(target: Target) -> list[str]:
+    """Asks the resolver once, which may take it half a minute; the order is the resolver's.
+
+    Raises BlockedAddress if we may not connect to one of them, RemoteUnavailable if there is none.
+    """
+    try:
+        answers = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise RemoteUnavailable(f"The name {target.host} cannot be resolved.") from error
+    found = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in answers))
+    if not found:
+        raise RemoteUnavailable(f"The name {target.host} has no address.")
+    if not all(_may_connect(target.host, ip_address(each)) for each in found):
+        raise BlockedAddress(f"{target.host} leads into a private network.")
+    return found
+
+
+def _text_of(location: str) -> str:
+    """As browsers read it: the bytes behind it are UTF-8, or else stand for themselves."""
+    text = location.strip(" ").replace(" ", "%20")
+    try:
+        raw = text.encode("latin-1")
+    except UnicodeEncodeError:  # it was text all along
+        return text
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return NOT_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), raw).decode()
+
+
+def _read(url: str, most_chars: int) -> Target:
+    if len(url) > most_chars:
+        raise BadUrl(f"A link has at most {most_chars:,} characters.")
+    _refuse_odd(url)
+    parts = URL.fullmatch(url)
+    if not parts or (scheme := parts["scheme"].lower()) not in USUAL_PORTS:
+        raise BadUrl("A link begins with http:// or https://, and a host.")
+    if "@" in parts["authority"]:
+        raise BadUrl("A link with a user name or password in it is not fetched.")
+    host, port = _host_and_port(parts["authority"])
+    return Target(scheme, host, port or USUAL_PORTS[scheme], _as_sent(parts["path"]))
+
+
+def _refuse_odd(text: str) -> None:
+    if "\\" in text or any(unicodedata.category(char) in ODD_CATEGORIES for char in text):
+        raise BadUrl("A link has no blanks, control characters or backslashes.")
+
+
+def _host_and_port(authority: str) -> tuple[str, int | None]:
+    """No port where none is named, or an empty one."""
+    parts = AUTHORITY.fullmatch(authority)
+    if not parts or (parts["port"] and not 0 < int(parts["port"]) < 2**16):
+        raise BadUrl("The link has no host, or its port is none.")
+    try:
+        host = host_of(parts["host"])
+    except ValueError as error:
+        raise BadUrl("The host of the link is neither a name nor an address.") from error
+    return host, int(parts["port"]) if parts["port"] else None
+
+
+def _as_sent(path: str) -> str:
+    """A percent sign that begins no byte is meant as itself."""
+    whole = path if path.startswith("/") else "/" + path
+    return quote(STRAY_PERCENT.sub("%25", whole), safe=IN_PATHS)
+
+
+def _judged(target: Target) -> Target:
+    """By the link alone."""
+    address = address_in(target.host)
+    allowed = allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
+    if allowed.has_name(target.host) or (address and allowed.has_address(address)):
+        return target
+    if is_never_public(target.host) or (address and not is_public(address)):
+        raise BlockedAddress(f"{target.host} is not on the public internet.")
+    if target.port not in settings.REMOTE_PORTS:
+        raise BlockedAddress(f"Port {target.port} of {target.host} is not fetched from.")
+    return target
+
+
+def _may_connect(host: str, address: Address) -> bool:
+    allowed = allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
+    return is_public(address) or allowed.has_name(host) or allowed.has_address(address)
