@@ -78,6 +78,14 @@ def test_the_defaults_and_the_short_clocks_of_tests_are_fine(settings: Any) -> N
         ({"CACHE_URL": "sentinel://h:26379/1"}, "jobs.E016"),
         ({"CACHE_URL": "redis://h/1?visibility_timeout=30"}, "jobs.E016"),
         ({"CACHE_URL": "rediss://h/1?ssl_cert_reqs=CERT_REQUIRED"}, "jobs.E016"),
+        ({"REMOTE_PORTS": [443, 0]}, "jobs.E017"),
+        ({"REMOTE_PORTS": [65_536]}, "jobs.E017"),
+        ({"REMOTE_ALLOWED_PRIVATE_HOSTS": ["minio", "10.0.0.0/33"]}, "jobs.E018"),
+        ({"REMOTE_ALLOWED_PRIVATE_HOSTS": ["10.0.0.1/8"]}, "jobs.E018"),
+        ({"REMOTE_ALLOWED_PRIVATE_HOSTS": ["127.1"]}, "jobs.E018"),
+        ({"REMOTE_ALLOWED_PRIVATE_HOSTS": ["http://x"]}, "jobs.E018"),
+        ({"REMOTE_ALLOWED_PRIVATE_HOSTS": ["*.example.com"]}, "jobs.E018"),
+        ({"REMOTE_ALLOWED_PRIVATE_HOSTS": ["minio:9000"]}, "jobs.E018"),
         ({"CORS_ALLOWED_ORIGINS": ["https://*.example.com"]}, "jobs.E015"),
         ({"CORS_ALLOWED_ORIGINS": ["https://App.example.com"]}, "jobs.E015"),
         ({"CORS_ALLOWED_ORIGINS": ["https://app.example.com:443"]}, "jobs.E015"),
@@ -117,6 +125,8 @@ def test_each_contradiction_is_told_of_once_and_with_a_way_out(
         {"RESULT_KEPT_SECONDS": 60, "DOWNLOAD_URL_SECONDS": 60},
         {"MAX_FILES_PER_BUNDLE": 125_000},
         {"CORS_ALLOWED_ORIGINS": ["https://app.example.com", "http://[::1]:3000"]},
+        {"REMOTE_PORTS": [1, 65_535]},
+        {"REMOTE_ALLOWED_PRIVATE_HOSTS": ["localhost", "Bücher.example.", "::1", "fd00::/8"]},
     ],
 )
 def test_what_is_merely_unusual_is_not_told_of(settings: Any, changes: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Do the limits make sense, and those who are believed about addresses? Asks no server."""
+"""Do the limits make sense, and those who are believed or fetched from? Asks no server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from jobs import rates
 from jobs.addresses import networks
+from jobs.remote_file.hosts import allowance
 
 
 @register
@@ -67,6 +68,32 @@ def the_gateway_is_known(**kwargs: Any) -> list[CheckMessage]:
             id="jobs.E013",
         )
     ]
+
+
+@register
+def ports_exist(**kwargs: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"REMOTE_PORTS has {port}, which is no port.",
+            hint="Set REMOTE_PORTS to numbers from 1 to 65535, with commas between.",
+            id="jobs.E017",
+        )
+        for port in settings.REMOTE_PORTS
+        if not 0 < port < 2**16
+    ]
+
+
+@register
+def private_hosts_can_be_read(**kwargs: Any) -> list[CheckMessage]:
+    try:
+        allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
+    except ValueError as error:
+        hint = (
+            "Set REMOTE_ALLOWED_PRIVATE_HOSTS to host names, addresses or networks, as in"
+            " minio,10.0.0.0/8, with commas between."
+        )
+        return [Error(f"REMOTE_ALLOWED_PRIVATE_HOSTS: {error}.", hint=hint, id="jobs.E018")]
+    return []
 
 
 @register
