@@ -1,0 +1,96 @@
+"""What a good server answers to a request for a file (RFC 9110), before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from http import HTTPStatus
+
+from tests.hostile.content import File
+from tests.hostile.tally import Request
+
+RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A status, headers, and `count` bytes of the file from `first` on."""
+
+    status: int
+    headers: dict[str, str]
+    file: File
+    first: int = 0
+    count: int = 0
+
+    @property
+    def last(self) -> int:
+        return self.first + self.count - 1
+
+    def but(self, **changed: str | None) -> Reply:
+        """With other headers: `content_range="bytes 0-0/1"`; those that are None are left out."""
+        named = {name.replace("_", "-").title(): value for name, value in changed.items()}
+        same = {k: v for k, v in self.headers.items() if k.title() not in named}
+        told = {name: value for name, value in named.items() if value is not None}
+        return replace(self, headers=same | told)
+
+    def head(self, version: str = "HTTP/1.1") -> bytes:
+        first = f"{version} {self.status} {HTTPStatus(self.status).phrase}"
+        lines = [first, *(f"{name}: {value}" for name, value in self.headers.items())]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def honest_reply(file: File, request: Request) -> Reply:
+    asked = asked_range(request, file.size)
+    if asked is None or request.method != "GET" or not is_current(file, request):
+        return whole(file)
+    first, last = asked
+    if first >= file.size:
+        return unsatisfiable(file)
+    return part(file, first, min(last, file.size - 1))
+
+
+def asked_range(request: Request, size: int) -> tuple[int, int] | None:
+    """First and last byte of the only range that is asked for, which may lie beyond the end.
+
+    None if the whole file is to be sent: no range, several, or nonsense.
+    """
+    found = RANGE.fullmatch(request.headers.get("range", ""))
+    match found and found.groups():
+        case None | ("", ""):
+            return None
+        case ("", count):
+            return max(size - int(count), 0), size - 1
+        case (first, ""):
+            return int(first), max(size - 1, int(first))
+        case (first, last) if int(first) <= int(last):
+            return int(first), int(last)
+    return None
+
+
+def is_current(file: File, request: Request) -> bool:
+    """Whether If-Range, if there is one, names the file that is here now."""
+    expected = request.headers.get("if-range")
+    facts = file.facts()
+    if expected is None or expected == facts.get("Last-Modified"):
+        return True
+    return expected == facts.get("ETag") and not expected.startswith("W/")
+
+
+def whole(file: File) -> Reply:
+    return Reply(200, headers(file, file.size), file, 0, file.size)
+
+
+def part(file: File, first: int, last: int) -> Reply:
+    count = last - first + 1
+    sent = f"bytes {first}-{last}/{file.size}"
+    return Reply(206, headers(file, count) | {"Content-Range": sent}, file, first, count)
+
+
+def unsatisfiable(file: File) -> Reply:
+    return Reply(416, headers(file, 0) | {"Content-Range": f"bytes */{file.size}"}, file)
+
+
+def headers(file: File, count: int) -> dict[str, str]:
+    now = {"Date": formatdate(usegmt=True), "Accept-Ranges": "bytes"}
+    return now | file.facts() | {"Content-Length": str(count)}

@@ -1,0 +1,209 @@
+"""Servers that are slow or break off really do on the wire what their names say."""
+
+from __future__ import annotations
+
+import sys
+import time
+import zlib
+
+import pytest
+
+from tests.hostile import breaks
+from tests.hostile.content import PERIOD
+from tests.hostile.visit import (
+    SIZE,
+    Visit,
+    expected,
+    read_exactly,
+    read_until_silence,
+    shown_by,
+    shows,
+)
+
+
+@shows("never-answers", "stalls-after-headers", "stalls-at-60-percent")
+def test_nothing_more_comes_and_the_line_stays_open(visit: Visit, mode: str) -> None:
+    with visit.open() as line:
+        got = read_until_silence(line)
+
+    body = {"stalls-after-headers": b"", "stalls-at-60-percent": expected(1000, 600)}
+    assert got.partition(b"\r\n\r\n")[2] == body.get(mode, b"")
+    assert bool(got) == (mode != "never-answers")
+
+
+@shows("one-byte-a-second")
+def test_a_byte_comes_after_a_second(visit: Visit, mode: str) -> None:
+    with visit.open() as line:
+        began = time.monotonic()
+        got = b""
+        while len(got.partition(b"\r\n\r\n")[2]) < 1:
+            got += line.recv(1)
+
+        assert time.monotonic() - began >= 1 - 0.01
+        assert got.endswith(b"\r\n\r\n" + expected(1000, 1))
+
+
+@shows("slow-start")
+def test_the_answer_begins_late(visit: Visit, mode: str) -> None:
+    began = time.monotonic()
+
+    answer = visit.ask()
+
+    assert time.monotonic() - began >= 1 - 0.01
+    assert answer.body == expected(1000, 1000)
+
+
+@shows("one-slow-line")
+def test_the_second_line_is_slow(visit: Visit, mode: str) -> None:
+    def seconds() -> float:
+        began = time.monotonic()
+        assert visit.ask("0-9999").body == expected(0, 10_000)
+        return time.monotonic() - began
+
+    assert [seconds() >= 0.49 for _ in range(3)] == [False, True, False]
+
+
+@shows("drops-at-60-percent", "drops-after-100-kB", "chunked-cut-off", "length-too-large")
+def test_the_line_closes_too_early(visit: Visit, mode: str) -> None:
+    answer = visit.ask("0-199999")
+
+    sent = {"drops-at-60-percent": 120_000, "drops-after-100-kB": 100_000}
+    if mode == "chunked-cut-off":
+        assert unchunked(answer.body, whole=False) == expected(0, 100_000)
+        return
+    assert answer.body == expected(0, sent.get(mode, 200_000))
+    assert int(answer.headers["Content-Length"]) > len(answer.body)
+
+
+@shows("drops-after-100-kB")
+def test_less_than_what_it_drops_after_comes_whole(visit: Visit, mode: str) -> None:
+    assert visit.ask("0-99999").body == expected(0, 100_000)
+
+
+@shows("resets-at-60-percent")
+def test_the_line_is_reset(visit: Visit, mode: str) -> None:
+    with visit.open() as line, pytest.raises(ConnectionResetError):
+        list(read_exactly(line, 1_000_000))
+
+
+@shows("length-too-small")
+def test_more_comes_than_was_told(visit: Visit, mode: str) -> None:
+    answer = visit.ask("0-4999")
+
+    assert answer.headers["Content-Length"] == "4000"
+    assert answer.body + answer.rest == expected(0, 5000)
+
+
+@shows("length-enormous")
+def test_a_petabyte_has_ranges_like_any_file(visit: Visit, mode: str) -> None:
+    far = 5 * 10**14
+
+    answer = visit.ask(f"{far}-{far + 9}")
+
+    assert answer.body == expected(far, 10) == expected(far % PERIOD, 10)
+    assert answer.headers["Content-Range"].endswith("/1000000000000000")
+
+
+@shows("until-it-closes")
+def test_the_end_of_the_line_is_the_end_of_the_file(visit: Visit, mode: str) -> None:
+    answer = visit.ask()
+
+    assert (answer.status, answer.body) == (200, expected(0, SIZE))
+    assert "Content-Length" not in answer.headers
+
+
+@shows("chunked")
+def test_the_right_bytes_come_in_chunks(visit: Visit, mode: str) -> None:
+    answer = visit.ask(None)
+
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert unchunked(answer.body) == expected(0, SIZE)
+
+
+@shows("endless-body", "endless-headers", "100-MB-of-continue", "100-MB-of-early-hints")
+def test_it_goes_on_and_on(visit: Visit, mode: str) -> None:
+    with visit.open() as line:
+        got = b"".join(read_exactly(line, 5_000_000))
+
+    begins = {
+        "endless-body": b"HTTP/1.1 200 OK\r\n",
+        "endless-headers": b"HTTP/1.1 200 OK\r\nX-Header-0: ",
+        "100-MB-of-continue": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 ",
+        "100-MB-of-early-hints": b"HTTP/1.1 103 Early Hints\r\nLink: ",
+    }
+    assert got.startswith(begins[mode])
+    assert (b"\r\n\r\n" in got) == (mode != "endless-headers")
+
+
+@shows("100-MB-of-continue")
+def test_after_100_mb_the_answer_comes(visit: Visit, mode: str) -> None:
+    with visit.open() as line:
+        for _ in read_exactly(line, 100_000_000):
+            pass
+        assert line.makefile("rb").readline() == b"HTTP/1.1 206 Partial Content\r\n"
+
+
+@shows("long-header")
+def test_one_header_is_a_megabyte(visit: Visit, mode: str) -> None:
+    answer = visit.ask()
+
+    assert answer.headers["X-Long"] == "a" * 1_000_000
+    assert answer.body == expected(1000, 1000)
+
+
+@shows("gzip-bomb")
+def test_a_megabyte_unpacks_to_a_gigabyte(visit: Visit, mode: str) -> None:
+    answer = visit.ask(None, Accept_Encoding="identity")
+
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert len(answer.body) < 2_000_000
+    assert unpacked_size(answer.body) == breaks.BOMB_BYTES
+
+
+@shows("gzip-label")
+def test_what_is_the_file_itself_is_called_packed(visit: Visit, mode: str) -> None:
+    answer = visit.ask()
+
+    assert (answer.status, answer.body) == (206, expected(1000, 1000))
+    assert answer.headers["Content-Encoding"] == "gzip"
+
+
+@shows("garbage", "bare-body")
+def test_what_comes_is_no_answer(visit: Visit, mode: str) -> None:
+    with visit.open() as line:
+        got = b"".join(read_exactly(line, 100_000))
+
+    assert not got.startswith(b"HTTP/")
+    assert (got == expected(0, 100_000)) == (mode == "bare-body")
+
+
+def test_every_mode_is_shown_here() -> None:
+    assert shown_by(sys.modules[__name__]) == set(breaks.MODES)
+
+
+def unchunked(body: bytes, *, whole: bool = True) -> bytes:
+    """The chunks that are complete; whole: and they end as they should."""
+    found = b""
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        n = int(size, 16)
+        if len(rest) < n + 2:
+            assert not whole
+            return found
+        found += rest[:n]
+        body = rest[n + 2 :]
+        if n == 0:
+            assert body == b""
+            return found
+    raise AssertionError("no last chunk")
+
+
+def unpacked_size(packed: bytes) -> int:
+    """Also checks that it is a valid gzip of one member, without a gigabyte in memory."""
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    size = 0
+    while not inflate.eof:
+        size += len(inflate.decompress(packed, 1 << 24))
+        packed = inflate.unconsumed_tail
+    assert not inflate.unused_data
+    return size
