@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from tests.hostile.content import PERIOD, WEAK, File, content
 from tests.hostile.exchange import Exchange, honest
 from tests.hostile.modes import MODES
+from tests.hostile.rebinding import rebinding
 from tests.hostile.server import Peer
 from tests.live import until
 from tests.wire import connect
@@ -250,3 +252,13 @@ def test_a_peer_that_ends_leaves_no_thread_and_no_client_waiting() -> None:
     with line:
         assert line.recv(1) == b""
     assert set(threading.enumerate()) == before
+
+
+def test_a_name_points_elsewhere_the_second_time() -> None:
+    with rebinding("files.example", first="93.184.215.14", then="127.0.0.1") as name:
+        found = [socket.getaddrinfo("files.example", 80)[0][4][0] for _ in range(3)]
+        other = socket.getaddrinfo("127.0.0.2", 80)[0][4][0]
+
+    assert found == ["93.184.215.14", "127.0.0.1", "127.0.0.1"]
+    assert other == "127.0.0.2"
+    assert name.calls == 3

@@ -9,4 +9,6 @@ what a good server answers, exchange.py the wire, tally.py what was asked and se
 function that answers one exchange: lies.py, changes.py, breaks.py, refusals.py and redirects.py
 have all we know, turns.py makes one follow another, modes.py lists them by name. The tests here
 show with visit.py that each does what its name says.
+
+rebinding.py is a name that points elsewhere the second time.
 """
