@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -262,3 +264,15 @@ def test_a_name_points_elsewhere_the_second_time() -> None:
     assert found == ["93.184.215.14", "127.0.0.1", "127.0.0.1"]
     assert other == "127.0.0.2"
     assert name.calls == 3
+
+
+def test_the_server_for_benchmarks_says_where_it_is_and_is_a_good_one() -> None:
+    command = [sys.executable, "-m", "tests.hostile.fast", "0", "3000000", "30000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            url = server.stdout.readline().strip()
+            with urlopen(url, timeout=10) as answer:
+                assert answer.read() == BYTES
+        finally:
+            server.terminate()

@@ -10,5 +10,6 @@ function that answers one exchange: lies.py, changes.py, breaks.py, refusals.py 
 have all we know, turns.py makes one follow another, modes.py lists them by name. The tests here
 show with visit.py that each does what its name says.
 
-rebinding.py is a name that points elsewhere the second time.
+rebinding.py is a name that points elsewhere the second time; fast.py a good server in a process
+of its own, for benchmarks.
 """
