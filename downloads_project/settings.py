@@ -139,7 +139,7 @@ START_WAITS_SECONDS = env.int("START_WAITS_SECONDS", default=20)
 DISPATCH_EVERY_SECONDS = env.float("DISPATCH_EVERY_SECONDS", default=1.0)
 COLLECT_EVERY_SECONDS = env.float("COLLECT_EVERY_SECONDS", default=300.0)
 # Objects of a finished job are looked for at once and again this much later.
-COLLECT_AGAIN_SECONDS = env.int("COLLECT_AGAIN_SECONDS", default=3600)
+COLLECT_AGAIN_SECONDS = env.int("COLLECT_AGAIN_SECONDS", default=7200)
 RING_AGAIN_SECONDS = env.int("RING_AGAIN_SECONDS", default=5)
 
 # Postgres
@@ -224,6 +224,13 @@ TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
 REMOTE_PORTS = env.list("REMOTE_PORTS", cast=int, default=[80, 443, 8080, 8443])
 # Names, addresses and networks that are fetched from though they are private; a name at any port.
 REMOTE_ALLOWED_PRIVATE_HOSTS = env.list("REMOTE_ALLOWED_PRIVATE_HOSTS", default=[])
+REMOTE_TIME_LIMIT_SECONDS = env.int("REMOTE_TIME_LIMIT_SECONDS", default=3600)
+REMOTE_MAX_BYTES = env.int("REMOTE_MAX_BYTES", default=5 * 10**9)
+# A connection that is silent for so long is given up.
+REMOTE_SILENT_SECONDS = env.float("REMOTE_SILENT_SECONDS", default=20)
+# A fetch that gets fewer bytes a second than this, for so long, is given up.
+REMOTE_MIN_SPEED = env.int("REMOTE_MIN_SPEED", default=1000)
+REMOTE_SLOW_SECONDS = env.float("REMOTE_SLOW_SECONDS", default=30)
 
 # S3: one bucket, told to us by an internal and to clients by a public address
 

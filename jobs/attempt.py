@@ -44,6 +44,7 @@ class Attempt:
         self._content_type = content_type
         self._output: storage.S3Output | None = None
         self._parts: storage.S3Parts | None = None
+        self._found: storage.S3Parts | None = None  # of an earlier attempt
 
     def tell(
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
@@ -64,12 +65,19 @@ class Attempt:
             )
         return self._output
 
+    def resume_at(self) -> int:
+        if kept := self._job.checkpoint:
+            with suppress(SourceMissing):  # somebody collected it
+                self._found = storage.S3Parts.resumed(kept)
+        return self._found.first_missing if self._found else 0
+
     def parts(self, total_bytes: int, validator: str) -> storage.S3Parts:
         kept = self._job.checkpoint or {}
-        if (kept.get("size_bytes"), kept.get("validator")) == (total_bytes, validator):
-            with suppress(SourceMissing):  # somebody collected it
-                self._parts = self._resumed(kept)
-        if self._parts is None:
+        same = (kept.get("size_bytes"), kept.get("validator")) == (total_bytes, validator)
+        if self._found and same:
+            self._parts = self._found
+            self._pulse.skip(sum(map(self._parts.size_of, self._parts.stored)))
+        else:
             self._parts = self._begun(total_bytes, validator)
         return self._parts
 
@@ -123,15 +131,10 @@ class Attempt:
         return [each for each in made if not StoredFile.objects.filter(key=each.key).exists()]
 
     def _made(self) -> list[Made]:
-        return [made for made in (self._output, self._parts) if made]
+        return [made for made in (self._output, self._parts or self._found) if made]
 
     def _key(self) -> str:
         return f"{self._job.folder}{self._job.attempt}/{self._job.name}"
-
-    def _resumed(self, kept: storage.Checkpoint) -> storage.S3Parts:
-        parts = storage.S3Parts.resumed(kept, content_type=self._content_type)
-        self._pulse.skip(sum(map(parts.size_of, parts.stored)))
-        return parts
 
     def _begun(self, total_bytes: int, validator: str) -> storage.S3Parts:
         parts = storage.S3Parts(

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from jobs.builders import bundle
+from jobs.builders import bundle, remote
 from jobs.errors import SourceMissing
 from jobs.models import DownloadJob, FileQuerySet, StoredFile
 from jobs.names import safe_name
@@ -75,6 +75,16 @@ def _bundle_name(params: Params) -> str:
     return "1 file.zip" if count == 1 else f"{count} files.zip"
 
 
+def _load_remote(job: DownloadJob) -> remote.RemoteParams:
+    asked = job.params
+    return remote.RemoteParams(
+        url=asked["url"],
+        threads=asked["threads"],
+        name=job.name if "output" in asked else "",
+        sha256=asked.get("sha256", ""),
+    )
+
+
 KINDS: dict[str, Kind] = {
     "bundle": Kind(
         content_type="application/zip",
@@ -83,6 +93,14 @@ KINDS: dict[str, Kind] = {
         default_name=_bundle_name,
         sources=_bundle_sources,
         suffix=".zip",
+    ),
+    "remote": Kind(
+        content_type="application/octet-stream",
+        build=remote.build,
+        load=_load_remote,
+        default_name=lambda params: remote.name_of(params["url"]),
+        is_numbered=True,
+        time_limit_seconds=settings.REMOTE_TIME_LIMIT_SECONDS,
     ),
 }
 

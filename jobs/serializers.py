@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -16,6 +17,8 @@ from jobs.models import DownloadJob
 from jobs.states import Status
 
 MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
+THREADS = 4  # connections, where nobody says how many
+SHA256 = re.compile("[0-9A-Fa-f]{64}")
 MAX_TOLD = 20  # wrong ids in one answer
 
 
@@ -97,6 +100,31 @@ class BundleRequest(StrictSerializer):
         return {"kind": "bundle", "params": {"file_ids": rest.pop("file_ids")}, **rest}
 
 
+class RemoteRequest(StrictSerializer):
+    """`output` is what the file is called; without it, what the other side or the URL says.
+
+    `threads` is how many connections are used at most, `sha256` what the file has to have.
+    """
+
+    url = Text(max_length=2_000)
+    output = Text(required=False, max_length=200)
+    threads = Whole(required=False, min_value=1, max_value=16)
+    sha256 = Text(required=False, max_length=64)
+    priority = Whole(required=False, min_value=0, max_value=9)
+
+    def validate_sha256(self, sha256: str) -> str:
+        if not SHA256.fullmatch(sha256):
+            raise serializers.ValidationError("64 hexadecimal digits.")
+        return sha256.lower()
+
+    def asked(self) -> dict[str, Any]:
+        """The keyword arguments of `submit` that say what is wanted."""
+        rest = dict(self.validated_data)
+        params = {name: rest.pop(name) for name in ("url", "output", "sha256") if name in rest}
+        params["threads"] = rest.pop("threads", THREADS)
+        return {"kind": "remote", "params": params, "name": params.get("output", ""), **rest}
+
+
 class CheckRequest(StrictSerializer):
     """The number of a file."""
 
@@ -124,6 +152,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     updatedAt = serializers.DateTimeField(source="updated_at")
     finishedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
     fileName = serializers.CharField(source="name")
+    fileId = serializers.IntegerField(source="artifact.file_id", default=None)
     estimatedSecondsRemaining = serializers.SerializerMethodField()
     statusUrl = serializers.SerializerMethodField()
     downloadUrl = serializers.SerializerMethodField()
@@ -141,8 +170,9 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
         fields = [
             "jobId", "kind", "userId", "status", "progress", "message", "done", "total", "unit",
             "attempts", "createdAt", "startedAt", "updatedAt", "finishedAt", "fileName",
-            "statusUrl", "estimatedSecondsRemaining", "downloadUrl", "expiresIn", "size", "sha256",
-            "expiresAt", "error", "errorCode", "retryAt", "lastError",
+            "speed", "threads", "statusUrl", "estimatedSecondsRemaining", "downloadUrl",
+            "expiresIn", "size", "sha256", "fileId", "expiresAt", "error", "errorCode", "retryAt",
+            "lastError",
         ]  # fmt: skip
 
     ONLY_WHEN: dict[str, Callable[[DownloadJob], Any]] = {
@@ -151,6 +181,9 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
             ["downloadUrl", "expiresIn", "size", "sha256", "expiresAt"],
             lambda job: job.status == Status.COMPLETED,
         ),
+        "fileId": lambda job: job.artifact is not None and job.artifact.file_id is not None,
+        "speed": lambda job: job.status == Status.PROCESSING,
+        "threads": lambda job: job.status == Status.PROCESSING and job.kind == "remote",
         **dict.fromkeys(["error", "errorCode"], lambda job: job.status == Status.FAILED),
         **dict.fromkeys(
             ["retryAt", "lastError"], lambda job: job.status == Status.QUEUED and job.error_code

@@ -78,6 +78,9 @@ class Workspace(Protocol):
     @property
     def output(self) -> Output: ...
 
+    def resume_at(self) -> int:
+        """Where the first byte is that no earlier attempt put into parts, as far as is known."""
+
     def parts(self, total_bytes: int, validator: str) -> Parts:
         """Where an earlier attempt at the same size and validator stopped, or new ones."""
 

@@ -15,7 +15,17 @@ CODE = MODULES + sorted((ROOT / "downloads_project").glob("*.py"))
 
 # Lower ranks never import higher ones; equal ranks never import each other. A package is one unit.
 RANKS: list[set[str]] = [
-    {"states", "errors", "backoff", "names", "addresses", "public_addresses", "digest", "demo_files"},
+    {
+        "states",
+        "errors",
+        "backoff",
+        "names",
+        "addresses",
+        "public_addresses",
+        "digest",
+        "demo_files",
+        "ranges",
+    },
     {"patience", "problems", "client"},
     {"workspace"},  # the contract between builders and runner
     {"storage", "remote_file", "rates"},  # the outside world

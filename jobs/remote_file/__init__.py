@@ -1,4 +1,21 @@
-"""The only outgoing HTTP: a file behind a link that a user gave us.
+"""Files on other people's servers: the only outgoing HTTP.
 
-`hosts` and `targets` say where a link leads and whether we go there.
+What is asked of a server never goes through a proxy of the environment, carries no credentials,
+and goes to an address that was judged before.
 """
+
+from jobs.remote_file.answer import Answer, RangesBroken
+from jobs.remote_file.http import RemoteFile
+from jobs.remote_file.limits import Pace, bounded, check_size
+from jobs.remote_file.targets import BadUrl, target_of
+
+__all__ = [
+    "Answer",
+    "BadUrl",
+    "Pace",
+    "RangesBroken",
+    "RemoteFile",
+    "bounded",
+    "check_size",
+    "target_of",
+]

@@ -30,10 +30,9 @@ class S3Parts:
         self._is_stored = False
 
     @classmethod
-    def resumed(cls, checkpoint: Checkpoint, *, content_type: str) -> Self:
+    def resumed(cls, checkpoint: Checkpoint) -> Self:
         """Raises SourceMissing where that upload is no longer open."""
-        size_bytes = checkpoint["size_bytes"]
-        parts = cls(checkpoint["key"], content_type=content_type, size_bytes=size_bytes)
+        parts = cls(checkpoint["key"], content_type="", size_bytes=checkpoint["size_bytes"])
         parts.part_bytes = checkpoint["part_bytes"]
         parts._upload = Upload(parts.key, checkpoint["upload_id"])
         found = parts._upload.find_parts()
@@ -63,6 +62,13 @@ class S3Parts:
     @property
     def crc32(self) -> int:
         return self._digest.crc32
+
+    @property
+    def first_missing(self) -> int:
+        """Where the first byte is that is not stored; where all are, the last one."""
+        count = -(-self.size_bytes // self.part_bytes)
+        missing = next((n for n in range(count) if n not in self.stored), count)
+        return min(missing * self.part_bytes, self.size_bytes - 1)
 
     def size_of(self, number: int) -> int:
         return min(self.part_bytes, self.size_bytes - number * self.part_bytes)

@@ -109,7 +109,8 @@ class Peer:
         except asyncio.CancelledError:
             pass  # not raised again: asyncio would log it
         finally:
-            writer.transport.abort()
+            if not writer.is_closing():
+                writer.transport.abort()
             self._writers.discard(writer)
 
     async def _answer(self, reader: StreamReader, writer: StreamWriter, number: int) -> bool:

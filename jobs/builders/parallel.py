@@ -1,0 +1,165 @@
+"""Many connections that fetch the ranges of one file, and help each other out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from queue import Empty
+
+from jobs.builders.assembly import STORING, Assembly
+from jobs.digest import Digest
+from jobs.errors import RemoteError, RemoteRefused, RemoteUnavailable
+from jobs.ranges import Piece, Plan
+from jobs.remote_file import Answer, Pace, RemoteFile
+from jobs.workspace import Parts, Workspace
+
+TICK_SECONDS = 0.1
+FIRST_REST_SECONDS = 0.5  # of a connection that got nothing; then twice as long each time
+MAX_REST_SECONDS = 8.0
+FUTILE = 3  # tries of each connection in turn, none of which brought a byte
+
+
+class Fetch:
+    """All parts that are not stored yet. `run` is called once, by the builder's thread.
+
+    Memory is bounded by threads + STORING parts.
+    """
+
+    def __init__(
+        self, remote: RemoteFile, parts: Parts, size_bytes: int, validator: str, *, threads: int
+    ) -> None:
+        self._remote, self._validator, self._threads = remote, validator, threads
+        self._plan = Plan(size_bytes, parts.part_bytes, parts.stored)
+        self._changed = threading.Condition()  # guards the plan and the assembly
+        self._assembly = Assembly(parts, self._plan, room=threads + STORING, lock=self._changed)
+        self._answers: dict[Piece, Answer] = {}
+        self._arrived = 0  # bytes
+        self._futile = 0  # tries since the last byte
+        self._is_over = False
+
+    def run(self, first: Answer, work: Workspace) -> Digest:
+        """Of the file, if no part was stored before. Raises what one of the threads met.
+
+        `first` is an answer that begins where the first part that is missing does.
+        """
+        for n in range(self._threads):
+            given = [first] if n == 0 else []
+            threading.Thread(target=self._work, args=given, name="fetch", daemon=True).start()
+        try:
+            self._watch(work)
+        except RemoteError:
+            self._stop()
+            self._assembly.store_the_rest()  # so much less for the next attempt
+            raise
+        finally:
+            self._stop()
+            self._assembly.stop()
+        return self._assembly.digest
+
+    def _stop(self) -> None:
+        self._is_over = True
+        for answer in list(self._answers.values()):
+            answer.shut()
+
+    def _watch(self, work: Workspace) -> None:
+        # Takes no lock: an interrupt may come anywhere in here.
+        pace, told, at = Pace(), 0, time.monotonic()
+        is_over = False
+        while not is_over:
+            with suppress(Empty):
+                if error := self._assembly.ended.get(timeout=TICK_SECONDS):
+                    raise error
+                is_over = True
+            arrived, now, running = self._arrived, time.monotonic(), len(self._plan.running)
+            work.advance(arrived - told, threads=running)
+            pace.check(now - at if running else 0.0, arrived - told)
+            told, at = arrived, now
+
+    # What each of the threads does
+
+    def _work(self, given: Answer | None = None) -> None:
+        futile = 0  # tries in a row
+        try:
+            while piece := self._next():
+                try:
+                    came = self._fetch(piece, given)
+                except (RemoteUnavailable, RemoteRefused) as error:  # too many at once, perhaps
+                    came = piece.position > piece.first
+                    self._count(came, error)
+                finally:
+                    given = None
+                    self._put_down(piece)
+                futile = 0 if came else futile + 1
+                if futile:
+                    self._rest(min(FIRST_REST_SECONDS * 2 ** (futile - 1), MAX_REST_SECONDS))
+        except BaseException as error:
+            self._assembly.ended.put(error)
+        finally:
+            if given:
+                given.close()
+
+    def _next(self) -> Piece | None:
+        """Waits for something to do; None once there is nothing any more."""
+        with self._changed:
+            while not self._is_over:
+                may_open = self._assembly.has_room
+                if piece := self._plan.take(time.monotonic(), may_open=may_open):
+                    for other, answer in self._answers.items():
+                        if not other.left:
+                            answer.shut()
+                    return piece
+                if self._plan.is_fetched:
+                    return None
+                self._changed.wait(TICK_SECONDS)
+        return None
+
+    def _fetch(self, piece: Piece, given: Answer | None) -> bool:
+        """Whether a byte came. Raises RemoteUnavailable if it breaks off before the end."""
+        answer = self._answer(piece, given)
+        with self._changed:
+            self._answers[piece] = answer
+        try:
+            while self._keep(piece, answer.read()):
+                pass
+        finally:
+            answer.close()
+        return True
+
+    def _answer(self, piece: Piece, given: Answer | None) -> Answer:
+        first, last = piece.position, piece.end - 1
+        if given and (given.first, given.last) == (first, last):
+            return given
+        if given:
+            given.close()
+        return self._remote.range(first, last, self._validator, self._plan.size_bytes)
+
+    def _keep(self, piece: Piece, chunk: bytes) -> bool:
+        """Whether the piece lacks more: somebody may have taken over what follows."""
+        with self._changed:
+            if not chunk and piece.left and not self._is_over:
+                raise RemoteUnavailable(f"{self._remote.host} broke off.")
+            offset = piece.position - piece.part * self._plan.part_bytes
+            kept = self._plan.accept(piece, len(chunk), time.monotonic())
+            self._assembly.write(piece.part, offset, memoryview(chunk)[:kept])
+            self._arrived += kept
+            self._futile = 0
+            if kept and self._plan.is_whole(piece.part):
+                self._assembly.close(piece.part)
+            return piece.left > 0 and not self._is_over
+
+    def _put_down(self, piece: Piece) -> None:
+        with self._changed:
+            self._answers.pop(piece, None)
+            self._plan.give_back(piece)
+            self._changed.notify_all()
+
+    def _count(self, came: bool, error: RemoteError) -> None:
+        with self._changed:
+            self._futile = 0 if came else self._futile + 1
+            if self._futile >= FUTILE * self._threads:
+                raise error
+
+    def _rest(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_over, seconds)

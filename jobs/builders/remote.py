@@ -1,0 +1,116 @@
+"""Kind `remote`: a file that a link leads to, into the store.
+
+The first answer decides. Of a version that has a strong validator, ranges are fetched in parallel,
+each proven to be of that version; all else comes by one connection, front to back. Whatever the
+other side does, either its file is stored, whole and of one version, or the attempt fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from mimetypes import MimeTypes
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from jobs.builders.one_go import chunks_of
+from jobs.builders.parallel import Fetch
+from jobs.errors import ChecksumMismatch, RemoteNotAFile, RemoteUnavailable
+from jobs.names import safe_name
+from jobs.remote_file import Answer, RangesBroken, RemoteFile, bounded, check_size
+from jobs.workspace import Workspace
+
+FIRST_BYTES = 8 * 1024 * 1024  # asked for before anything is known; a part of most files
+TYPES = MimeTypes()  # those that Python knows; a machine's own would differ
+PAGES = {"text/html", "application/xhtml+xml"}
+MAY_ANSWER_PAGES = {None, "text/plain", "text/x-python", *PAGES}  # .pl and .py are programs there
+
+
+@dataclass(frozen=True)
+class RemoteParams:
+    """`name` is what the owner calls the file, `sha256` what it has to have: both may be empty."""
+
+    url: str
+    threads: int
+    name: str = ""
+    sha256: str = ""
+
+
+def name_of(url: str) -> str:
+    """What a link calls its file: the end of its path, or else the host."""
+    parts = urlsplit(url)
+    return safe_name(unquote(PurePosixPath(parts.path).name) or parts.hostname or "")
+
+
+def build(params: RemoteParams, work: Workspace) -> None:
+    """Raises a RemoteError, StorageUnavailable or NoRoom."""
+    work.say("Asking for the file")
+    remote = RemoteFile(params.url, connections=params.threads)
+    try:
+        sha256 = _fetched(params, work, remote)
+    finally:
+        remote.close()
+    if params.sha256 and sha256 != params.sha256:
+        raise ChecksumMismatch(f"The file has SHA-256 {sha256}, not the one that was expected.")
+
+
+def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
+    """Its SHA-256."""
+    start, total = work.resume_at(), None
+    try:
+        answer = bounded(lambda: remote.probe(start, start + FIRST_BYTES - 1))
+        if answer.is_partial and answer.first == start:
+            if answer.validator:
+                return _in_parallel(params, work, remote, answer)
+            if answer.is_whole:
+                return _in_one_go(params, work, answer)
+        elif not answer.is_partial:
+            return _in_one_go(params, work, answer)
+        answer.close()
+    except RangesBroken as broken:
+        work.drop_parts()
+        total = broken.total
+    answer = bounded(remote.whole)
+    if total is not None and answer.total not in (None, total):
+        answer.close()
+        raise RemoteUnavailable(f"{answer.host} contradicts itself about the size of the file.")
+    return _in_one_go(params, work, answer)
+
+
+def _in_parallel(params: RemoteParams, work: Workspace, remote: RemoteFile, answer: Answer) -> str:
+    total = answer.total or 0
+    _tell(params, work, answer)
+    parts = work.parts(total, answer.validator)
+    fetch = Fetch(remote, parts, total, answer.validator, threads=params.threads)
+    work.say(f"Fetching from {remote.host}")
+    digest = fetch.run(answer, work)
+    if parts.stored:
+        work.say("Checking what was stored")
+    parts.finish(digest)
+    return parts.sha256
+
+
+def _in_one_go(params: RemoteParams, work: Workspace, answer: Answer) -> str:
+    _tell(params, work, answer)
+    work.say(f"Fetching from {answer.host}")
+    came = 0
+    for chunk in chunks_of(answer):
+        came += len(chunk)
+        check_size(came)
+        work.output.write(chunk)
+        work.advance(len(chunk), threads=1)
+    return work.output.sha256
+
+
+def _tell(params: RemoteParams, work: Workspace, answer: Answer) -> None:
+    check_size(answer.total or 0)
+    own = PurePosixPath(params.name or unquote(urlsplit(params.url).path)).name
+    if answer.content_type in PAGES and not _may_be_a_page(own):
+        raise RemoteNotAFile(f"{answer.host} answers with a web page in place of the file.")
+    name = params.name or (safe_name(answer.name) if answer.name else name_of(params.url))
+    content_type = answer.content_type or TYPES.guess_type(name)[0] or "application/octet-stream"
+    work.tell(name=name, content_type=content_type, total_bytes=answer.total)
+
+
+def _may_be_a_page(name: str) -> bool:
+    content_type, packed = TYPES.guess_type(name)
+    return content_type in MAY_ANSWER_PAGES and not packed

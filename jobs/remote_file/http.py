@@ -1,0 +1,212 @@
+"""One URL and the connections to where it leads, for as long as it is fetched."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from functools import cache
+from http import HTTPStatus
+
+import certifi
+from django.conf import settings
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
+
+from jobs.errors import (
+    BlockedAddress,
+    BlockedRedirect,
+    RemoteNotTrusted,
+    RemoteRefused,
+    RemoteUnavailable,
+    TooManyRedirects,
+)
+from jobs.remote_file.answer import Answer, RangesBroken, passing_trouble
+from jobs.remote_file.targets import Target, addresses_of, joined, target_of
+
+CONNECT_SECONDS = 10
+MAX_REDIRECTS = 5
+MAX_REST_SECONDS = 300  # of a Retry-After; who asks for more gets no fifth try
+REDIRECTS = {301, 302, 303, 307, 308}
+PASSING = {408, 425, 429}  # and all from 500
+HEADERS = {
+    "User-Agent": "Downloads/1",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",  # the bytes of a file are those of its hash
+}
+
+
+class RemoteFile:
+    """Any thread may ask. Raises a RemoteError; target_of's own errors where the URL is bad.
+
+    Names are resolved once each: what was judged is what is connected to.
+    """
+
+    def __init__(self, url: str, *, connections: int) -> None:
+        self._origin = target_of(url)
+        self._connections = connections
+        self._landed: Target | None = None
+        self._pools: dict[tuple[str, str, int], list[HTTPConnectionPool]] = {}
+        self._resolving = threading.Lock()
+
+    @property
+    def host(self) -> str:
+        """Where it leads, as far as that is known."""
+        return (self._landed or self._origin).host
+
+    def whole(self) -> Answer:
+        """The whole file, or RemoteUnavailable."""
+        answer = self._ask({})
+        if answer.is_partial:
+            answer.close()
+            raise RemoteUnavailable(f"{self._origin.host} sends a part of the file only.")
+        return answer
+
+    def probe(self, first: int, last: int) -> Answer:
+        """These bytes of whichever version there is; the whole file where that is what comes."""
+        return self._ask({"Range": f"bytes={first}-{last}"})
+
+    def range(self, first: int, last: int, validator: str, total: int) -> Answer:
+        """These bytes of this version, exactly, or RangesBroken, or RemoteChanged."""
+        answer = self._ask({"Range": f"bytes={first}-{last}", "If-Range": validator})
+        try:
+            answer.check((first, last, total), validator)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    def close(self) -> None:
+        """Idle connections; those in use end with their answers."""
+        for pools in list(self._pools.values()):
+            for pool in pools:
+                pool.close()
+
+    def _ask(self, headers: dict[str, str]) -> Answer:
+        if (landed := self._landed) and landed != self._origin:
+            try:
+                return self._judged(self._send(landed, headers), landed)
+            except RemoteRefused:
+                pass  # a signed address, most likely, whose time is over
+        return self._follow(headers)
+
+    def _follow(self, headers: dict[str, str]) -> Answer:
+        target = self._origin
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._send(target, headers)
+            if response.status not in REDIRECTS:
+                answer = self._judged(response, target)
+                self._landed = target
+                return answer
+            location = response.headers.get("Location", "")
+            response.close()  # not read to its end, which may not come
+            target = joined(target, location)
+        raise TooManyRedirects(f"{self._origin.host} sends on more than {MAX_REDIRECTS} times.")
+
+    def _judged(self, response: BaseHTTPResponse, target: Target) -> Answer:
+        try:
+            if response.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+                raise _refusal(response, target)
+            return Answer(response, target)
+        except BaseException:
+            response.close()
+            raise
+
+    def _send(self, target: Target, headers: dict[str, str]) -> BaseHTTPResponse:
+        """To the first of its addresses that lets us connect."""
+        trouble: Exception = RemoteUnavailable(f"{target.host} cannot be reached.")
+        for pool in self._pools_of(target):
+            try:
+                with passing_trouble(target):
+                    return self._sent(pool, target, headers)
+            except RemoteUnavailable as error:
+                if not isinstance(error.__cause__, NewConnectionError | ConnectTimeoutError):
+                    raise
+                trouble = RemoteUnavailable(f"{target.host} cannot be reached.")
+                trouble.__cause__ = error.__cause__
+        raise trouble
+
+    def _sent(
+        self, pool: HTTPConnectionPool, target: Target, headers: dict[str, str]
+    ) -> BaseHTTPResponse:
+        try:
+            return pool.urlopen(
+                "GET",
+                target.path,
+                headers=HEADERS | headers | {"Host": target.host_header},
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except SSLError as error:
+            if isinstance(error.args[0], ssl.SSLCertVerificationError):
+                sentence = f"The certificate of {target.host} is not valid."
+                raise RemoteNotTrusted(sentence) from error
+            raise
+
+    def _pools_of(self, target: Target) -> list[HTTPConnectionPool]:
+        key = (target.scheme, target.host, target.port)
+        with self._resolving:
+            if key not in self._pools:
+                self._pools[key] = [self._pool(target, each) for each in self._addresses(target)]
+            return self._pools[key]
+
+    def _addresses(self, target: Target) -> list[str]:
+        try:
+            return addresses_of(target)
+        except BlockedAddress as error:
+            if target == self._origin:
+                raise
+            sentence = f"{self._origin.host} sends on to an address that is not fetched from."
+            raise BlockedRedirect(sentence) from error
+
+    def _pool(self, target: Target, address: str) -> HTTPConnectionPool:
+        timeout = Timeout(connect=CONNECT_SECONDS, read=settings.REMOTE_SILENT_SECONDS)
+        if target.scheme == "http":
+            return HTTPConnectionPool(
+                address, target.port, timeout=timeout, maxsize=self._connections
+            )
+        return HTTPSConnectionPool(
+            address,
+            target.port,
+            timeout=timeout,
+            maxsize=self._connections,
+            ssl_context=_trust(),
+            server_hostname=target.host,  # for the certificate too
+        )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The system's authorities, which an intranet may have added to, and the usual ones."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _refusal(response: BaseHTTPResponse, target: Target) -> Exception:
+    status = response.status
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return RangesBroken("a range that is there is refused")
+    try:
+        said = f"{target.host} answers {status} ({HTTPStatus(status).phrase})."
+    except ValueError:
+        said = f"{target.host} answers {status}."
+    if status in PASSING or status >= 500 or status < 300:
+        rest = _rest_seconds(response.headers.get("Retry-After", ""))
+        return RemoteUnavailable(said, after_seconds=rest)
+    return RemoteRefused(said)
+
+
+def _rest_seconds(told: str) -> int:
+    """Of a Retry-After, which is a number or a date."""
+    try:
+        if told.isdigit():
+            seconds = float(told[:9])
+        else:
+            seconds = parsedate_to_datetime(told).timestamp() - time.time()
+    except (ValueError, TypeError):
+        return 0
+    return int(min(max(seconds, 0), MAX_REST_SECONDS))

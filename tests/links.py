@@ -1,0 +1,51 @@
+"""Fetching links in tests: ask for one, run its attempts, look at what was stored."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+
+from jobs import runner, storage
+from jobs.models import DownloadJob
+from jobs.submission import submit
+
+PART = storage.MIN_PART_BYTES
+
+
+def ask(owner: User, url: str, **params: Any) -> DownloadJob:
+    params = {"url": url, "threads": 4} | params
+    job, _ = submit(owner=owner, kind="remote", params=params, name=params.get("output", ""))
+    return job
+
+
+def attempt(job: DownloadJob) -> DownloadJob:
+    """One, in this process, even if it was not due yet."""
+    DownloadJob.objects.filter(pk=job.pk).update(available_at=Now())
+    runner.run(job.pk, task_id="task-1", worker="worker@test")
+    job.refresh_from_db()
+    return job
+
+
+def fetch(job: DownloadJob) -> DownloadJob:
+    """All attempts that it may have."""
+    while not attempt(job).is_finished:
+        pass
+    return job
+
+
+def stored_sha256(job: DownloadJob) -> str:
+    """Of what is in the bucket, which is what the row says of it."""
+    digest = hashlib.sha256(b"".join(storage.read(job.artifact.key))).hexdigest()
+    assert digest == job.artifact.sha256
+    return digest
+
+
+def left_behind(job: DownloadJob) -> list[str]:
+    """Objects and open uploads of the job."""
+    bucket = storage.bucket()
+    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=job.folder)
+    keys = [item["Key"] for item in found.get("Contents", [])]
+    return keys + [upload["Key"] for upload in storage.open_uploads(job.folder)]

@@ -1,0 +1,58 @@
+"""The power goes while a link is fetched: what was fetched is not fetched again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs import storage
+from jobs.models import DownloadJob
+from jobs.states import Event
+from tests.hostile.content import File
+from tests.hostile.server import Peer
+from tests.links import PART, ask, stored_sha256
+from tests.live import Live, on_this_database, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FILE = File(size=24 * PART)
+AT_ONCE = 2 * 4  # parts that four connections hold in memory at most: 4, and 4 on their way
+
+
+@pytest.fixture
+def live(tmp_path: Path, bucket: object) -> Iterator[Live]:
+    """A worker that may fetch from this machine, and the dispatcher that notices its end."""
+    live = Live(tmp_path, on_this_database() | {"REMOTE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1"})
+    try:
+        live.start("dispatcher")
+        yield live
+    finally:
+        live.stop()
+
+
+def test_a_fetch_killed_halfway_goes_on_from_there(live: Live, alice: User) -> None:
+    worker = live.start("worker")
+    with Peer() as peer:
+        job = ask(alice, peer.serve("/big", replace(FILE, rate=10e6)))
+        until(lambda: DownloadJob.objects.get(pk=job.pk).progress >= 0.5, 60, live.logs)
+        live.kill(worker)
+        job.refresh_from_db()
+        there = storage.S3Parts.resumed(job.checkpoint).stored
+        until(lambda: not peer.open_now)
+        before, requests = peer.sent("/big"), len(peer.ranges("/big"))
+
+        live.start("worker")
+        until(lambda: DownloadJob.objects.get(pk=job.pk).is_finished, 60, live.logs)
+
+        asked = {first // PART for first, _ in peer.ranges("/big")[requests:]}
+        again = peer.sent("/big") - before
+    job.refresh_from_db()
+    assert stored_sha256(job) == FILE.sha256()
+    assert job.events.filter(event=Event.RESCUE).count() == 1
+    assert len(there) >= FILE.size / 2 / PART - AT_ONCE
+    assert asked.isdisjoint(there), "what was stored is not asked for again"
+    assert again <= FILE.size - len(there) * PART, "and no byte of it is sent"

@@ -1,0 +1,305 @@
+"""Fetching in parallel: what is asked of the other side, and what a later attempt goes on from."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+
+from jobs import runner, storage
+from jobs.builders import parallel
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Actor, Status
+from jobs.submission import submit
+from tests.hostile.content import File
+from tests.hostile.exchange import Exchange
+from tests.hostile.rebinding import rebinding
+from tests.hostile.server import Peer
+from tests.links import PART, ask, attempt, fetch, left_behind, stored_sha256
+from tests.live import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BIG = File(size=8 * PART + 1)
+
+
+@pytest.fixture
+def peer(settings: Any, bucket: Any) -> Iterator[Peer]:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
+    with Peer() as peer:
+        yield peer
+
+
+def test_each_connection_is_used_again_and_no_byte_is_sent_twice(peer: Peer, alice: User) -> None:
+    job = fetch(ask(alice, peer.serve("/big", replace(BIG, rate=20e6)), threads=3))
+
+    assert stored_sha256(job) == BIG.sha256()
+    assert peer.most_at_once("/big") == 3
+    whole = [count for _, count in peer.sent_ranges("/big") if count == PART]
+    assert len(whole) >= 5, "parts in one piece, before the others help the slowest"
+    assert peer.connections < len(peer.ranges("/big"))
+    spans = sorted(peer.sent_ranges("/big"))
+    assert spans[0][0] == 0
+
+
+def test_every_range_but_the_first_names_the_version(peer: Peer, alice: User) -> None:
+    fetch(ask(alice, peer.serve("/big", BIG)))
+
+    first, *others = [request.headers for request in peer.requests]
+    assert first["range"] == f"bytes=0-{PART - 1}"
+    assert "if-range" not in first
+    assert {each["if-range"] for each in others} == {BIG.facts()["ETag"]}
+    assert {each["accept-encoding"] for each in (first, *others)} == {"identity"}
+    assert not any("cookie" in each or "authorization" in each for each in (first, *others))
+
+
+def test_one_thread_is_one_connection(peer: Peer, alice: User) -> None:
+    job = fetch(ask(alice, peer.serve("/big", BIG), threads=1))
+
+    assert stored_sha256(job) == BIG.sha256()
+    assert (peer.connections, peer.most_at_once("/big")) == (1, 1)
+
+
+def test_a_small_file_is_one_request(peer: Peer, alice: User) -> None:
+    job = fetch(ask(alice, peer.serve("/small", File(size=1_000_000)), threads=16))
+
+    assert (job.status, len(peer.requests)) == (Status.COMPLETED, 1)
+
+
+class Gone:
+    """Answers well until it has been asked for so many ranges, and then is away until `back`."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    async def __call__(self, exchange: Exchange) -> None:
+        self.left -= 1
+        if self.left >= 0:
+            await exchange.send(exchange.honest())
+        else:
+            exchange.keep_alive = False
+            exchange.reset()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "FIRST_REST_SECONDS", 0.01)
+
+
+@pytest.fixture
+def half_done(peer: Peer, alice: User, impatient: None) -> DownloadJob:
+    """Some parts are stored, and the other side is away."""
+    job = ask(alice, peer.serve("/big", replace(BIG, misbehave=Gone(after=6))))
+    assert attempt(job).error_code == "remote_unavailable"
+    return job
+
+
+def parts_of(job: DownloadJob) -> set[int]:
+    return set(storage.S3Parts.resumed(job.checkpoint).stored)
+
+
+def test_the_next_attempt_goes_on_where_the_last_one_stopped(
+    peer: Peer, half_done: DownloadJob
+) -> None:
+    there = parts_of(half_done)
+    assert there
+    before = len(peer.ranges("/big"))
+    peer.serve("/big", BIG)
+
+    fetch(half_done)
+
+    asked = peer.ranges("/big")[before:]
+    assert stored_sha256(half_done) == BIG.sha256()
+    assert {first // PART for first, _ in asked}.isdisjoint(there)
+    assert half_done.progress == 1
+    assert half_done.artifact.key == f"results/{half_done.pk}/1/big", "of the first attempt"
+
+
+def test_another_version_is_fetched_from_its_start(peer: Peer, half_done: DownloadJob) -> None:
+    newer = BIG.successor()
+    peer.serve("/big", newer)
+
+    fetch(half_done)
+
+    assert stored_sha256(half_done) == newer.sha256()
+
+
+def test_parts_that_somebody_collected_are_fetched_again(
+    peer: Peer, half_done: DownloadJob
+) -> None:
+    storage.delete_all_but([], prefix=half_done.folder)
+    peer.serve("/big", BIG)
+
+    fetch(half_done)
+
+    assert stored_sha256(half_done) == BIG.sha256()
+
+
+def test_a_failed_fetch_leaves_nothing(half_done: DownloadJob) -> None:
+    fetch(half_done)  # the other side stays away
+
+    assert half_done.status == Status.FAILED
+    assert left_behind(half_done) == []
+
+
+def test_a_cancelled_fetch_stops_and_leaves_nothing(peer: Peer, alice: User) -> None:
+    job = ask(alice, peer.serve("/big", replace(BIG, rate=1e6)))
+
+    def cancel() -> None:
+        until(lambda: peer.open_now)
+        DownloadJob.objects.get(pk=job.pk).cancel(Actor.OWNER)
+        connection.close()
+
+    threading.Thread(target=cancel).start()
+    runner.run(job.pk, task_id="task-1", worker="worker@test")
+
+    job.refresh_from_db()
+    assert job.status == Status.CANCELLED
+    assert left_behind(job) == []
+    until(lambda: not peer.open_now, 10)
+
+
+def test_speed_and_connections_are_told_meanwhile(peer: Peer, alice: User) -> None:
+    job = ask(alice, peer.serve("/big", replace(BIG, rate=5e6)), threads=4)
+    thread = threading.Thread(target=seen, args=[job, sightings := []])
+    thread.start()
+
+    fetch(job)
+
+    thread.join()
+    running = [each for each in sightings if each["threads"] == 4]
+    assert running
+    assert all(0 < each["speed"] < 25e6 and each["total"] == BIG.size for each in running[1:])
+
+
+def seen(job: DownloadJob, sightings: list[dict[str, Any]]) -> None:
+    row = DownloadJob.objects.filter(pk=job.pk)
+
+    def look() -> bool:
+        sightings.append(row.values("threads", "speed", "total", "status").get())
+        return sightings[-1]["status"] == Status.COMPLETED
+
+    try:
+        until(look, 60)
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("served", "output", "disposition", "name"),
+    [
+        ("/a/report%20one.pdf?key=1", "", None, "report one.pdf"),
+        ("/a/x", "", 'attachment; filename="two.pdf"', "two.pdf"),
+        ("/a/x", "", "attachment; filename*=UTF-8''na%C3%AFve.pdf", "naïve.pdf"),
+        ("/a/x", "", 'attachment; filename="../../etc/passwd"', "passwd"),
+        ("/a/x", "three.pdf", 'attachment; filename="two.pdf"', "three.pdf"),
+        ("/", "", None, "127.0.0.1"),
+        ("/a/x", "", "attachment; filename*=nonsense''%ff", "x"),
+    ],
+)
+def test_the_name_is_the_owners_or_the_servers_or_the_links(
+    peer: Peer, alice: User, served: str, output: str, disposition: str | None, name: str
+) -> None:
+    path = served.partition("?")[0]
+    peer.serve(path, File(size=10, disposition=disposition, content_type="application/pdf"))
+    params = {"output": output} if output else {}
+
+    job = fetch(ask(alice, peer.url + served, **params))
+
+    assert (job.name, job.artifact.name) == (name, name)
+    assert job.artifact.content_type == "application/pdf"
+
+
+def test_the_expected_hash_is_checked(peer: Peer, alice: User) -> None:
+    url = peer.serve("/big", BIG)
+
+    right = fetch(ask(alice, url, sha256=BIG.sha256()))
+    wrong = fetch(ask(alice, url, sha256="0" * 64))
+
+    assert right.status == Status.COMPLETED
+    assert (wrong.status, wrong.error_code) == (Status.FAILED, "checksum_mismatch")
+    assert left_behind(wrong) == []
+
+
+def test_too_large_is_known_before_it_is_fetched(peer: Peer, alice: User, settings: Any) -> None:
+    settings.REMOTE_MAX_BYTES = BIG.size - 1
+
+    job = fetch(ask(alice, peer.serve("/big", BIG)))
+
+    assert (job.status, job.error_code) == (Status.FAILED, "remote_too_large")
+    assert len(peer.requests) == 1
+
+
+def test_what_the_owner_has_no_room_for_is_not_fetched(
+    peer: Peer, alice: User, settings: Any
+) -> None:
+    settings.OWNER_STORAGE_BYTES = BIG.size - 1
+
+    job = fetch(ask(alice, peer.serve("/big", BIG)))
+
+    assert (job.status, job.error_code) == (Status.FAILED, "storage_full")
+    assert len(peer.requests) == 1
+
+
+def test_what_was_fetched_has_a_number_that_no_other_has(peer: Peer, alice: User) -> None:
+    files = [fetch(ask(alice, peer.serve(f"/{n}", File(size=10)))).artifact for n in range(2)]
+
+    first, second = (file.file_id for file in files)
+    assert (first >= 1_000_000, second) == (True, first + 1)
+
+
+def test_what_was_fetched_is_kept_for_the_bundle_that_takes_it(peer: Peer, alice: User) -> None:
+    job = fetch(ask(alice, peer.serve("/small", File(size=1_000))))
+    soon = timezone.now() + timedelta(minutes=1)
+    DownloadJob.objects.filter(pk=job.pk).update(expires_at=soon)
+    StoredFile.objects.filter(pk=job.artifact.pk).update(expires_at=soon)
+
+    params = {"file_ids": [job.artifact.file_id]}
+    bundle, _ = submit(owner=alice, kind="bundle", params=params)
+
+    assert bundle.total == 1_000
+    job.refresh_from_db()
+    job.artifact.refresh_from_db()
+    assert min(job.expires_at, job.artifact.expires_at) > soon + timedelta(hours=23)
+
+
+def test_no_proxy_of_the_environment_is_used(
+    peer: Peer, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    assert fetch(ask(alice, peer.serve("/x", File(size=10)))).status == Status.COMPLETED
+
+
+def test_a_name_that_points_elsewhere_the_second_time_gains_nothing(
+    peer: Peer, alice: User, settings: Any, impatient: None
+) -> None:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = []
+    settings.REMOTE_PORTS = [peer.port]
+    with rebinding("rebound.example", first="192.0.2.1", then="127.0.0.1") as name:
+        job = fetch(ask(alice, f"http://rebound.example:{peer.port}/x"))
+
+    assert job.status == Status.FAILED
+    assert peer.requests == []
+    assert name.calls == job.attempt
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.1"])
+def test_private_addresses_are_refused_by_the_worker_too(
+    peer: Peer, alice: User, settings: Any, host: str
+) -> None:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = []
+    settings.REMOTE_PORTS = [peer.port]
+
+    job = fetch(ask(alice, f"http://{host}:{peer.port}/x"))
+
+    assert (job.status, job.error_code, job.attempt) == (Status.FAILED, "blocked_address", 1)
+    assert peer.requests == []
