@@ -84,7 +84,15 @@ class FileIdsField(serializers.ListField):
         return data
 
 
-class BundleRequest(StrictSerializer):
+class Wanted(StrictSerializer):
+    """What one kind of job may be asked for."""
+
+    def asked(self) -> dict[str, Any]:
+        """The keyword arguments of `submit` that say what is wanted."""
+        raise NotImplementedError
+
+
+class BundleRequest(Wanted):
     """`file_ids` twice the same is once. `name` is what the archive is called."""
 
     file_ids = FileIdsField(allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE)
@@ -95,12 +103,11 @@ class BundleRequest(StrictSerializer):
         return list(dict.fromkeys(file_ids))
 
     def asked(self) -> dict[str, Any]:
-        """The keyword arguments of `submit` that say what is wanted."""
         rest = dict(self.validated_data)
         return {"kind": "bundle", "params": {"file_ids": rest.pop("file_ids")}, **rest}
 
 
-class RemoteRequest(StrictSerializer):
+class RemoteRequest(Wanted):
     """`output` is what the file is called; without it, what the other side or the URL says.
 
     `threads` is how many connections are used at most, `sha256` what the file has to have.
@@ -118,7 +125,6 @@ class RemoteRequest(StrictSerializer):
         return sha256.lower()
 
     def asked(self) -> dict[str, Any]:
-        """The keyword arguments of `submit` that say what is wanted."""
         rest = dict(self.validated_data)
         params = {name: rest.pop(name) for name in ("url", "output", "sha256") if name in rest}
         params["threads"] = rest.pop("threads", THREADS)

@@ -225,7 +225,7 @@ def test_who_may_ask_is_told(document: Json, operations: dict[str, Json]) -> Non
 
 
 def test_the_bounds_of_the_list_are_those_that_it_keeps_to(operations: dict[str, Json]) -> None:
-    from jobs.api.downloads import JobFilter, Newest
+    from jobs.api.lists import JobFilter, Newest
 
     asked = {each["name"]: each["schema"] for each in operations["jobs"]["parameters"]}
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpResponseRedirect
-from django_filters import rest_framework as filters
-from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.generics import ListAPIView
-from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +17,7 @@ from rest_framework.views import APIView
 
 from jobs import storage
 from jobs.api import contract, examples
+from jobs.api.lists import Listed
 from jobs.errors import StaleJob
 from jobs.http import (
     accepted,
@@ -34,9 +29,7 @@ from jobs.http import (
     result_of,
     told,
 )
-from jobs.kinds import KINDS
 from jobs.models import DownloadJob, StoredFile
-from jobs.models.job_queryset import JobQuerySet
 from jobs.patience import give_back_connection
 from jobs.serializers import (
     AcceptedJob,
@@ -44,6 +37,7 @@ from jobs.serializers import (
     CheckRequest,
     JobResult,
     JobSerializer,
+    Wanted,
 )
 from jobs.states import FINAL, Actor, Status
 from jobs.submission import resubmit, submit
@@ -60,7 +54,7 @@ class Initiate(APIView):
 
     @contract.initiate
     def post(self, request: Request) -> Response:
-        job, is_new = _submit(request)
+        job, is_new = submitted(request, BundleRequest)
         return accepted(job, AcceptedJob(job).data, is_new=is_new)
 
 
@@ -73,7 +67,7 @@ class Start(APIView):
 
     @contract.start
     def post(self, request: Request) -> Response:
-        job, is_new = _submit(request)
+        job, is_new = submitted(request, BundleRequest)
         if self.waiting.acquire(blocking=False):
             try:
                 _wait(job)
@@ -87,14 +81,15 @@ class Start(APIView):
         return response
 
 
-def _submit(request: Request) -> tuple[DownloadJob, bool]:
-    bundle = BundleRequest(data=request.data)
-    bundle.is_valid(raise_exception=True)
+def submitted(request: Request, wanted: type[Wanted]) -> tuple[DownloadJob, bool]:
+    """Read what is asked for and record it: the job, and whether it is new."""
+    asked = wanted(data=request.data)
+    asked.is_valid(raise_exception=True)
     return submit(
         owner=caller(request),
         request_id=request_id(request),
         key=idempotency_key(request),
-        **bundle.asked(),
+        **asked.asked(),
     )
 
 
@@ -127,73 +122,8 @@ class Check(APIView):
         return Response({"file_id": file_id, "available": True, **there})
 
 
-class Newest(CursorPagination):
-    page_size = 20
-    max_page_size = 100
-    page_size_query_param = "limit"
-    ordering = ("-created_at", "-id")
-
-    def get_page_size(self, request: Request) -> int:
-        asked = request.query_params.get("limit", str(self.page_size))
-        if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= self.max_page_size):
-            raise ValidationError({"limit": [f"A number from 1 to {self.max_page_size}."]})
-        return int(asked)
-
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        limit = {"type": "integer", "minimum": 1, "maximum": self.max_page_size}
-        limit["default"] = self.page_size
-        told = {"limit": "How many at most.", "cursor": "From `next` or `previous` of a page."}
-        schemas = {"limit": limit, "cursor": {"type": "string", "pattern": "^[A-Za-z0-9+/=]*$"}}
-        return [
-            {"name": name, "in": "query", "description": told[name], "schema": schemas[name]}
-            for name in told
-        ]
-
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        address = {"type": ["string", "null"], "format": "uri"}
-        following = "https://downloads.example.org/v1/download/jobs?cursor=cD0yMDI2LTExLTIy"
-        members = {
-            "next": address | {"example": following},
-            "previous": address | {"example": None},
-            "results": schema,
-        }
-        return {"type": "object", "properties": members, "required": list(members)}
-
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        try:
-            cursor = super().decode_cursor(request)
-            if cursor and cursor.position is not None:
-                datetime.fromisoformat(str(cursor.position)).astimezone(UTC)
-        except (NotFound, ValueError, OverflowError) as error:
-            raise ValidationError({"cursor": ["Not a cursor of this list."]}) from error
-        return cursor
-
-
-class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no types
-    status = filters.ChoiceFilter(choices=Status.choices)
-    kind = filters.ChoiceFilter(choices=[(name, name) for name in KINDS])
-    search = filters.CharFilter(method="by_name_or_id", max_length=100, label="Name or id")
-
-    class Meta:
-        model = DownloadJob
-        fields = ["search", "status", "kind"]  # in this order: searched are the newest of all
-
-    def by_name_or_id(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
-        return jobs.found_by(value)
-
-
-class Jobs(ListAPIView[DownloadJob]):
+class Jobs(Listed):
     """The caller's jobs, newest first."""
-
-    queryset = DownloadJob.objects.none()  # for the schema; see get_queryset
-    serializer_class = JobSerializer
-    pagination_class = Newest
-    filter_backends = [filters.DjangoFilterBackend]
-    filterset_class = JobFilter
-
-    def get_queryset(self) -> QuerySet[DownloadJob]:
-        jobs = DownloadJob.objects.filter(owner=caller(self.request))
-        return jobs.select_related("artifact").defer("params")
 
     @contract.jobs
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -205,8 +135,7 @@ class JobStatus(APIView):
 
     @contract.status
     def get(self, request: Request, job_id: UUID) -> Response:
-        job = own_job(request, job_id)
-        return told(job, request, lambda: JobSerializer(job).data)
+        return polled(request, job_id)
 
 
 class StatusAlias(JobStatus):
@@ -214,8 +143,12 @@ class StatusAlias(JobStatus):
 
     @contract.status_alias
     def get(self, request: Request, job_id: UUID) -> Response:
-        job = own_job(request, job_id)
-        return told(job, request, lambda: JobSerializer(job).data)
+        return polled(request, job_id)
+
+
+def polled(request: Request, job_id: UUID) -> Response:
+    job = own_job(request, job_id)
+    return told(job, request, lambda: JobSerializer(job).data)
 
 
 class Result(APIView):
@@ -241,14 +174,18 @@ class Download(APIView):
     @contract.cancel
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job. Twice is well; a running builder stops within 2 s."""
-        job = own_job(request, job_id)
-        try:
-            job.cancel(Actor.OWNER)
-        except StaleJob:
-            job.refresh_from_db()
-            if job.status != Status.CANCELLED:  # twice is well, at once too
-                raise
-        return Response(JobSerializer(job).data)
+        return cancelled(request, job_id)
+
+
+def cancelled(request: Request, job_id: UUID) -> Response:
+    job = own_job(request, job_id)
+    try:
+        job.cancel(Actor.OWNER)
+    except StaleJob:
+        job.refresh_from_db()
+        if job.status != Status.CANCELLED:  # twice is well, at once too
+            raise
+    return Response(JobSerializer(job).data)
 
 
 class Retry(APIView):
