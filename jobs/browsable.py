@@ -62,7 +62,7 @@ def _name(request: Request) -> str:
     """As the address is called: Token refresh."""
     match = request.resolver_match
     name = (match and match.url_name) or "API"
-    return name.removesuffix("-alias").replace("-", " ").capitalize()
+    return re.sub("-(alias|page)$", "", name).replace("-", " ").capitalize()
 
 
 def _sample(view: APIView, form: Any) -> str | None:

@@ -34,6 +34,7 @@ from rest_framework.views import exception_handler
 
 from jobs import storage
 from jobs.errors import (
+    BlockedAddress,
     KeyReused,
     LimitReached,
     OwnerBusy,
@@ -44,6 +45,7 @@ from jobs.errors import (
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import DATABASE_AWAY, give_back_connection
 from jobs.problems import PROBLEM, Problem
+from jobs.readers import reads_pages
 from jobs.states import Status
 
 log = structlog.get_logger(__name__)
@@ -179,6 +181,8 @@ def _as_problem(error: Exception) -> Exception:
         return Problem(HTTPStatus.CONFLICT, "still_open", str(error), {"Retry-After": "1"})
     if isinstance(error, KeyReused):
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", str(error))
+    if isinstance(error, BlockedAddress):
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error))
     if isinstance(error, LimitReached):
         later = {"Retry-After": str(error.retry_after_seconds)}
         return Problem(status_of(error), error.code, str(error), later)
@@ -244,8 +248,7 @@ def for_reader(
 
     `back` is where the person goes on; the list of downloads if nothing is said.
     """
-    told = [PROBLEM, "application/json", "text/html"]  # of equals, the first: `Accept: */*`
-    if request.path.startswith("/v1/") or request.get_preferred_type(told) != "text/html":
+    if request.path.startswith("/v1/") or not reads_pages(request):
         return problem_response(request, status, code, detail)
     context = {
         "title": TITLES.get(status, HTTPStatus(status).phrase),

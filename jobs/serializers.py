@@ -14,6 +14,7 @@ from rest_framework import serializers
 
 from jobs import estimates, storage
 from jobs.models import DownloadJob
+from jobs.remote_file.targets import MAX_URL_CHARS, BadUrl, target_of
 from jobs.states import Status
 
 MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
@@ -40,6 +41,29 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class Url(Text):
+    """A link that may be fetched, by its text alone. Raises BlockedAddress for one that may not."""
+
+    default_error_messages = {"bad_url": "{reason}"}
+
+    def to_internal_value(self, data: Any) -> str:
+        url = super().to_internal_value(data)
+        try:
+            target_of(url)
+        except BadUrl as error:
+            self.fail("bad_url", reason=str(error))
+        return url
+
+
+class Sha256(Text):
+    default_error_messages = {"bad_sha256": "64 hexadecimal digits."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not SHA256.fullmatch(digits := super().to_internal_value(data)):
+            self.fail("bad_sha256")
+        return digits.lower()
 
 
 def whole(number: Any) -> Any:
@@ -113,21 +137,16 @@ class RemoteRequest(Wanted):
     `threads` is how many connections are used at most, `sha256` what the file has to have.
     """
 
-    url = Text(max_length=2_000)
+    url = Url(max_length=MAX_URL_CHARS)
     output = Text(required=False, max_length=200)
-    threads = Whole(required=False, min_value=1, max_value=16)
-    sha256 = Text(required=False, max_length=64)
+    threads = Whole(default=THREADS, min_value=1, max_value=16)
+    sha256 = Sha256(required=False)
     priority = Whole(required=False, min_value=0, max_value=9)
-
-    def validate_sha256(self, sha256: str) -> str:
-        if not SHA256.fullmatch(sha256):
-            raise serializers.ValidationError("64 hexadecimal digits.")
-        return sha256.lower()
 
     def asked(self) -> dict[str, Any]:
         rest = dict(self.validated_data)
-        params = {name: rest.pop(name) for name in ("url", "output", "sha256") if name in rest}
-        params["threads"] = rest.pop("threads", THREADS)
+        of_kind = ("url", "output", "threads", "sha256")
+        params = {name: rest.pop(name) for name in of_kind if name in rest}
         return {"kind": "remote", "params": params, "name": params.get("output", ""), **rest}
 
 

@@ -77,10 +77,10 @@ def _too_many(exceeded: list[Count]) -> Problem:
 
 
 class Throttle(BaseThrottle):
-    """Counts a request to the API in the scope that its view names; a poll where it names none."""
+    """Counts a request to the API: a POST in the scope that its view names, all else as a poll."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        limit(request, getattr(view, "rate", "poll"))
+        limit(request, getattr(view, "rate", "poll") if request.method == "POST" else "poll")
         return True
 
 

@@ -6,10 +6,11 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from jobs.api import document, downloads, operations, tokens
+from jobs.api import document, downloads, operations, remote, tokens
 from jobs.authentication import SignInForm
 from jobs.http import nowhere
 from jobs.pages import choose, job, mine, theme
+from jobs.readers import page_or_api
 
 sign_in = LoginView.as_view(
     template_name="sign_in.html",
@@ -17,12 +18,15 @@ sign_in = LoginView.as_view(
     redirect_authenticated_user=True,
 )
 
+links, link = remote.Links.as_view(), remote.Link.as_view()
+
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])
 
 urlpatterns = [
     path("", choose.choose, name="choose"),
-    path("downloads", mine.downloads, name="downloads"),
-    path("downloads/<uuid:job_id>", job.job_page, name="job-page"),
+    path("downloads", page_or_api(mine.downloads, links), name="downloads"),
+    path("downloads/<uuid:job_id>", page_or_api(job.job_page, link), name="job-page"),
+    path("downloads/<uuid:job_id>/status", remote.LinkStatus.as_view(), name="link-status"),
     path("downloads/<uuid:job_id>/state", job.state, name="job-state"),
     path("downloads/<uuid:job_id>/row", mine.row, name="job-row"),
     path("downloads/<uuid:job_id>/cancel", job.cancel, name="job-cancel"),

@@ -6,6 +6,7 @@ test_slow_clients.py.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,7 @@ from jobs.states import Status
 from tests.factories import ArtifactFactory, JobFactory, UserFactory
 
 INITIATE, JOBS, STATUS = "/v1/download/initiate", "/v1/download/jobs", "/v1/download/status/"
+LINKS = "/downloads"
 GOOD = b'{"file_ids": [70000, 70001]}'
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -70,6 +72,11 @@ class Row:
 
 def initiate(body: bytes, content_type: str = JSON, **headers: str) -> Callable[[World], Any]:
     return lambda world: world.send("POST", INITIATE, body, content_type, **headers)
+
+
+def link(url: str, **more: Any) -> Callable[[World], Any]:
+    body = json.dumps({"url": url} | more).encode()
+    return lambda world: world.send("POST", LINKS, body)
 
 
 def ask(method: str, path: str, **more: Any) -> Callable[[World], Any]:
@@ -227,6 +234,8 @@ ROWS = [
             ("GET", "/v1/download/result/{bobs}"),
             ("GET", "/v1/download/{bobs}"),
             ("DELETE", "/v1/download/{bobs}"),
+            ("GET", "/downloads/{bobs}/status"),
+            ("DELETE", "/downloads/{bobs}"),
             ("POST", "/v1/download/{bobs}/retry"),
         )
     ),
@@ -290,6 +299,21 @@ ROWS = [
         )
     ),
     Row("B59 another Host", ask("GET", "/docs", Host="evil.example"), 400, "invalid"),
+    *(
+        Row(f"B60 {url}", link(url), *INVALID)
+        for url in ("file:///etc/passwd", "gopher://a.example/1", "ftp://a.example/", "data:,a")
+    ),
+    *(
+        Row(f"B61 {host}", link(f"http://{host}/"), 422, "blocked_address")
+        for host in (
+            "127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433", "017700000001", "127.1",
+            "①②⑦.0.0.1",
+        )
+    ),
+    *(
+        Row(f"B66 {threads!r} threads", link("https://a.example/", threads=threads), *INVALID)
+        for threads in (0, -1, 65, "4")
+    ),
     Row("B78 staff's address", ask("POST", "/admin/retry/{failed}"), 403, "permission_denied"),
     Row("B78 queue/stats", ask("GET", "/queue/stats"), 403, "permission_denied"),
     Row("B78 workers/stats", ask("GET", "/workers/stats"), 403, "permission_denied"),

@@ -66,6 +66,7 @@ def test_whoever_is_not_signed_in_is_shown_where_and_comes_back() -> None:
     [
         ("/v1/download/initiate", '{"file_ids": [70000, 70001, 70002]}'),
         ("/v1/download/check", '{"file_id": 70000}'),
+        ("/downloads?format=api", '{"url": "https://data.example/2026/measurements.csv"}'),
         ("/v1/auth/token/refresh", '"refresh": ""'),
     ],
 )

@@ -49,6 +49,7 @@ def test_every_answer_to_anybody_is_as_the_document_says(
 
     for played in (user, nobody, staff):
         assert not played.failures, played.output
-    assert user.operations == nobody.operations >= 16
+    assert user.operations == nobody.operations >= 21
     assert not DownloadJob.objects.filter(error_code="unexpected").exists()
     assert DownloadJob.objects.filter(owner=alice, status="completed").exists()
+    assert DownloadJob.objects.filter(owner=alice, kind="remote").exists()

@@ -16,6 +16,7 @@ from jobs.models import DownloadJob
 from tests.factories import JobFactory
 
 INITIATE, CHECK, TOKEN = "/v1/download/initiate", "/v1/download/check", "/v1/auth/token"
+LINKS = "/downloads"
 BODIES = {
     "deep": b'{"file_ids": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "deep objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
@@ -38,7 +39,7 @@ def send(client: APIClient, url: str, body: bytes) -> Any:
     return client.generic("POST", url, body, content_type="application/json")
 
 
-@pytest.mark.parametrize("url", [INITIATE, CHECK, TOKEN])
+@pytest.mark.parametrize("url", [INITIATE, CHECK, TOKEN, LINKS])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_body_that_is_no_honest_json_is_400(
     client_of_alice: APIClient, url: str, body: bytes
@@ -120,8 +121,11 @@ CURSORS = [
     + ["cursor=garbage", "cursor=%00", "limit=0", "limit=-1", "limit=1e9", "limit=abc", "limit=101"]
     + ["status=%00", "search=%00", "search=" + "x" * 101],
 )
-def test_a_list_query_that_makes_no_sense_is_400(client_of_alice: APIClient, query: str) -> None:
-    response = client_of_alice.get(f"/v1/download/jobs?{query}")
+@pytest.mark.parametrize("url", ["/v1/download/jobs", LINKS])
+def test_a_list_query_that_makes_no_sense_is_400(
+    client_of_alice: APIClient, url: str, query: str
+) -> None:
+    response = client_of_alice.get(f"{url}?{query}")
 
     assert response.status_code == 400
     assert response["Content-Type"] == "application/problem+json"
@@ -143,14 +147,14 @@ def test_an_admin_action_on_what_is_no_job_says_so(client: Client, operator: Use
     assert "not a download" in page.content.decode()
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi", INITIATE, "/health"])
+@pytest.mark.parametrize("path", ["/docs", "/openapi", INITIATE, LINKS, "/health"])
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PATCH", "BREW"])
 def test_odd_methods_are_no_500(client_of_alice: APIClient, path: str, method: str) -> None:
     assert client_of_alice.generic(method, path).status_code < 500
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/downloads", "/sign-out", "/health", "/health/live", "/static/jobs/style.css"]
+    "path", ["/", "/sign-out", "/health", "/health/live", "/static/jobs/style.css"]
 )
 def test_a_method_that_no_page_has_is_a_problem_too(client: Client, path: str) -> None:
     answer = client.patch(path)

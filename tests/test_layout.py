@@ -27,6 +27,7 @@ RANKS: list[set[str]] = [
         "ranges",
     },
     {"patience", "problems", "client"},
+    {"readers"},
     {"workspace"},  # the contract between builders and runner
     {"storage", "remote_file", "rates"},  # the outside world
     {"builders", "models", "queue"},  # must not meet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,11 @@ STATUSES = {
     "download": SIGNED_IN | {302, 403, 404, 409, 410},
     "cancel": SIGNED_IN | {200, 403, 404, 409},
     "retry": SIGNED_IN | {202, 403, 404, 409},
+    "fetch_link": SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
+    "links": SIGNED_IN | {200},
+    "link": SIGNED_IN | {200, 304, 403, 404},
+    "link_status": SIGNED_IN | {200, 304, 403, 404},
+    "cancel_link": SIGNED_IN | {200, 403, 404, 409},
     "queue_stats": SIGNED_IN | {200, 403},
     "worker_stats": SIGNED_IN | {200, 403},
     "admin_retry": SIGNED_IN | {202, 403, 404, 409},
@@ -183,7 +189,14 @@ def test_the_codes_are_in_the_description_and_in_the_schema(document: Json) -> N
 def test_requests_take_no_other_fields(document: Json) -> None:
     schemas = document["components"]["schemas"]
 
-    for name in ("BundleRequest", "CheckRequest", "SignIn", "Renewal", "Revocation"):
+    for name in (
+        "BundleRequest",
+        "RemoteRequest",
+        "CheckRequest",
+        "SignIn",
+        "Renewal",
+        "Revocation",
+    ):
         assert schemas[name]["additionalProperties"] is False, name
 
 
@@ -192,8 +205,21 @@ def test_a_member_that_not_every_job_has_is_not_required(document: Json) -> None
 
     left_out = set(job["properties"]) - set(job["required"])
     assert {"downloadUrl", "error", "errorCode", "retryAt", "estimatedSecondsRemaining"} <= left_out
+    assert {"speed", "threads", "fileId"} <= left_out
     assert {"jobId", "status", "finishedAt", "total"} <= set(job["required"])
-    assert "null" in job["properties"]["finishedAt"]["type"]
+    for name in ("finishedAt", "total", "estimatedSecondsRemaining"):
+        assert "null" in job["properties"][name]["type"], name
+
+
+def test_a_link_and_what_goes_with_it_have_bounds(document: Json) -> None:
+    asked = document["components"]["schemas"]["RemoteRequest"]
+    members = asked["properties"]
+
+    assert asked["required"] == ["url"]
+    assert (members["url"]["format"], members["url"]["maxLength"]) == ("uri", 2_000)
+    assert [members["threads"][name] for name in ("minimum", "maximum", "default")] == [1, 16, 4]
+    assert re.search(members["sha256"]["pattern"], "0aF" * 21 + "0")
+    assert not re.search(members["sha256"]["pattern"], "0aF" * 21)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +233,8 @@ def test_a_member_that_not_every_job_has_is_not_required(document: Json) -> None
         ("result", "409", {"Location", "Retry-After", "X-Request-ID"}),
         ("download", "302", {"Location", "X-Request-ID"}),
         ("jobs", "503", {"Retry-After", "X-Request-ID"}),
+        ("fetch_link", "202", {"Location", "Retry-After", "Idempotency-Replayed"}),
+        ("link_status", "304", {"ETag", "Retry-After"}),
     ],
 )
 def test_headers_that_a_client_obeys_are_described(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -19,6 +20,7 @@ from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import Status
 from jobs.urls import urlpatterns
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
+from tests.pages.looks import BROWSER
 
 OF_A_JOB = [str(url.pattern) for url in urlpatterns if "<uuid:job_id>" in str(url.pattern)]
 OTHERS = [str(url.pattern) for url in urlpatterns if "<" not in str(url.pattern)]
@@ -34,6 +36,7 @@ QUERIES = [
     "user={owner}&owner={owner}",
 ]
 REFUSED = {403, 404, 405}
+READERS: list[dict[str, str]] = [{}, BROWSER]  # some addresses tell the two apart
 SECRET = "quarterly-secret"  # in every text of the first user's
 
 
@@ -82,15 +85,18 @@ def client_of(user: User | None) -> Client:
     return client
 
 
+@pytest.mark.parametrize("reader", READERS, ids=["a program", "a person"])
 @pytest.mark.parametrize("pattern", OF_A_JOB)
-def test_at_an_address_of_a_job(pattern: str, secret_job: DownloadJob, bob: User) -> None:
+def test_at_an_address_of_a_job(
+    pattern: str, reader: dict[str, str], secret_job: DownloadJob, bob: User
+) -> None:
     path = "/" + pattern.replace("<uuid:job_id>", str(secret_job.pk))
     second, nobody = client_of(bob), client_of(None)
     before = everything()
 
     for method in METHODS:
-        refused = second.generic(method, path, b"", "application/json")
-        unknown = nobody.generic(method, path, b"", "application/json")
+        refused = second.generic(method, path, b"", "application/json", headers=reader)
+        unknown = nobody.generic(method, path, b"", "application/json", headers=reader)
 
         assert refused.status_code in REFUSED, method
         assert unknown.status_code in REFUSED | {401, 302}, method
@@ -116,17 +122,19 @@ def test_hidden_it_looks_like_a_job_that_never_was(
     assert ask(secret_job.pk) == ask(uuid4())
 
 
+@pytest.mark.parametrize("reader", READERS, ids=["a program", "a person"])
 @pytest.mark.parametrize("pattern", OTHERS)
 def test_at_an_address_of_nobody_in_particular(
-    pattern: str, secret_job: DownloadJob, bob: User
+    pattern: str, reader: dict[str, str], secret_job: DownloadJob, bob: User
 ) -> None:
     client = client_of(bob)
 
     for query in QUERIES:
         asked = query.format(id=secret_job.pk, owner=secret_job.owner_id, secret=SECRET)
-        answer = client.get(f"/{pattern}?{asked}")
+        answer = client.get(f"/{pattern}?{asked}", headers=reader)
 
-        told = text_of(answer).replace(asked, "")  # what one asked for may be shown
+        # What one asked for may be shown.
+        told = text_of(answer).replace(asked, "").replace(quote(asked), "")
         assert answer.status_code < 500, asked
         assert f"{SECRET}." not in told, asked
         assert str(secret_job.pk) not in told.replace(f'value="{secret_job.pk}"', ""), asked
@@ -135,9 +143,11 @@ def test_at_an_address_of_nobody_in_particular(
 def test_lists_hold_ones_own_jobs_alone(secret_job: DownloadJob, bob: User) -> None:
     mine = JobFactory(owner=bob, name=f"{SECRET} of bob.zip")
 
-    listed = client_of(bob).get("/v1/download/jobs", {"search": SECRET}).json()["results"]
+    DownloadJob.objects.update(kind="remote")
+    for path in ("/v1/download/jobs", "/downloads"):
+        listed = client_of(bob).get(path, {"search": SECRET}).json()["results"]
 
-    assert [job["jobId"] for job in listed] == [str(mine.pk)]
+        assert [job["jobId"] for job in listed] == [str(mine.pk)], path
 
 
 def test_an_idempotency_key_of_somebody_else_is_like_any(
@@ -214,4 +224,4 @@ def test_a_button_of_the_admin_is_for_those_who_may(
 
 
 def test_every_address_of_a_job_is_tried() -> None:
-    assert len(OF_A_JOB) >= 11
+    assert len(OF_A_JOB) >= 12

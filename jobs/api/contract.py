@@ -29,6 +29,7 @@ from jobs.serializers import (
     JobResult,
     JobSerializer,
     QueueStatistics,
+    RemoteRequest,
     WorkerStatistics,
 )
 from jobs.states import Status
@@ -52,11 +53,12 @@ SEARCH = OpenApiParameter(
     f" name, which your newest {SEARCHED:,} jobs are looked through for.",
 )
 # An empty value is any: that is what a form sends for a choice that nobody made.
-FILTERS = [
-    SEARCH,
-    OpenApiParameter("status", enum=["", *Status.values], description="Empty: whatever it is."),
-    OpenApiParameter("kind", enum=["", *KINDS], description="Empty: of any kind."),
-]
+STATUS = OpenApiParameter("status", enum=["", *Status.values], description="Empty: whatever it is.")
+KIND = OpenApiParameter(
+    "kind",
+    enum=["", *KINDS],
+    description=f"Of your newest {SEARCHED:,} jobs those of the kind. Empty: of any kind.",
+)
 WHERE_TO_POLL = [
     header("Location", "Where to poll the job.", 202),
     header("Retry-After", "Seconds until the first poll.", 202, schema=COUNT),
@@ -129,14 +131,15 @@ check = operation(
 jobs = operation(
     "jobs",
     {200: told(JobSerializer(many=True), "A page of them.", examples.COMPLETED)},
-    parameters=FILTERS,
+    parameters=[SEARCH, STATUS, KIND],
 )
 POLL: dict[str, Any] = {
     "answers": {
         200: told(
             JobSerializer,
             "The job.",
-            *[examples.QUEUED, examples.RUNNING, examples.WAITING, *ENDED, examples.CANCELLED],
+            *[examples.QUEUED, examples.RUNNING, examples.RUNNING_LINK, examples.WAITING],
+            *[*ENDED, examples.COMPLETED_LINK, examples.CANCELLED],
         ),
         304: OpenApiResponse(description="As you know it."),
     },
@@ -156,11 +159,11 @@ download = operation(
     parameters=[*IF_NOT_READY, header("Location", "The file, for ten minutes.", 302)],
     refusals=NO_FILE,
 )
-cancel = operation(
-    "cancel",
-    {200: told(JobSerializer, "It is over.", examples.CANCELLED)},
-    refusals=["conflict"],
-)
+CANCEL: dict[str, Any] = {
+    "answers": {200: told(JobSerializer, "It is over.", examples.CANCELLED)},
+    "refusals": ["conflict"],
+}
+cancel = operation("cancel", **CANCEL)
 QUEUED_AGAIN = {202: told(JobSerializer, "Queued again.", examples.QUEUED)}
 retry = operation(
     "retry", QUEUED_AGAIN, parameters=WHERE_TO_POLL, refusals=["conflict", *MAY_NOT_RUN]
@@ -169,6 +172,21 @@ admin_retry = operation(
     "admin_retry", QUEUED_AGAIN, parameters=WHERE_TO_POLL, refusals=["conflict", "still_open"]
 )
 
+fetch_link = operation(
+    "fetch_link",
+    {202: told(JobSerializer, "Recorded; poll on.", examples.QUEUED_LINK)},
+    body=json(RemoteRequest, examples.LINK, examples.EXPECTED_LINK),
+    parameters=STARTING,
+    refusals=["blocked_address", *MAY_NOT_START],
+)
+links = operation(
+    "links",
+    {200: told(JobSerializer(many=True), "A page of them.", examples.COMPLETED_LINK)},
+    parameters=[SEARCH, STATUS],
+)
+link = operation("link", **POLL)
+link_status = operation("link_status", **POLL)
+cancel_link = operation("cancel_link", **CANCEL)
 
 queue_stats = operation(
     "queue_stats", {200: told(QueueStatistics, "The queue as a whole.", examples.QUEUE)}

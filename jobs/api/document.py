@@ -24,13 +24,18 @@ Ask for slow work, poll it, be sent to the file: every request is short.
 `POST /v1/download/initiate` answers 202 with a job. Poll its `Location`, wait `Retry-After` seconds
 between two polls and send `If-None-Match`; when it is `completed`, `GET /v1/download/{job_id}`
 redirects to the bytes. Send an `Idempotency-Key` with what creates a job: a request that got no
-answer can then be sent again.
+answer can then be sent again. `POST /downloads` does the same for a file that a URL leads to; how
+large it is may be known late or never, and until then `total` and `estimatedSecondsRemaining` are
+null. Once it is fetched it has a `fileId`, which a bundle may take.
 
 Sign in with `Authorization: Bearer` and a token of `POST /v1/auth/token`, or with the session of
 the pages. Requests are JSON (`application/json`), read strictly: a field that is not known, a name
 twice or a number in quotes is refused. Answers may get new members; ignore what you do not know.
 A method that an address does not have is 405, and `Allow` names those that it has. Every answer of
 the API has an `X-Request-ID`; the probes have none.
+
+At `/downloads` and `/downloads/{job_id}` people have pages. What prefers HTML to JSON gets them,
+and so does a form; a token or `?format=json` says that a program asks.
 """
 ERRORS = """\
 ## Errors
@@ -44,7 +49,10 @@ FAILURES = """\
 A job that is `failed` has an `errorCode`; one that waits for its next try has a `lastError`.
 """
 TAGS = [
-    {"name": "jobs", "description": "Start a bundle, poll it, fetch it, cancel it, run it again."},
+    {
+        "name": "jobs",
+        "description": "Start a bundle or fetch a link, poll it, cancel it, run it again.",
+    },
     {"name": "auth", "description": "Tokens for programs."},
     {"name": "operations", "description": "For staff."},
     {"name": "health", "description": "For load balancers and those who watch."},

@@ -42,9 +42,14 @@ _RUNNING: Json = _QUEUED | {
     "attempts": 1,
     "startedAt": "2026-11-22T09:30:01.300000Z",
     "updatedAt": "2026-11-22T09:30:02.900000Z",
+    "speed": 14_780_000,
     "estimatedSecondsRemaining": 3,
 }
-_ENDED: Json = {name: value for name, value in _RUNNING.items() if not name.startswith("est")} | {
+_ENDED: Json = {
+    name: value
+    for name, value in _RUNNING.items()
+    if name not in ("speed", "estimatedSecondsRemaining")
+} | {
     "finishedAt": "2026-11-22T09:30:05.100000Z",
     "updatedAt": "2026-11-22T09:30:05.100000Z",
 }
@@ -68,10 +73,33 @@ _WAITING: Json = _QUEUED | {
     "lastError": "The file store cannot be reached.",
 }
 
+_QUEUED_LINK: Json = _QUEUED | {
+    "kind": "remote",
+    "fileName": "measurements.csv",
+    "total": None,
+    "estimatedSecondsRemaining": None,
+}
+_RUNNING_LINK: Json = _RUNNING | {
+    "kind": "remote",
+    "fileName": "measurements.csv",
+    "message": "Fetching from data.example",
+    "speed": 12_500_000,
+    "threads": 4,
+}
+_COMPLETED_LINK: Json = _COMPLETED | {
+    "kind": "remote",
+    "fileName": "measurements.csv",
+    "downloadUrl": URL.replace("3%20files.zip", "measurements.csv"),
+    "fileId": 1_000_004,
+}
+
 QUEUED = OpenApiExample("Queued", _QUEUED)
 ACCEPTED = OpenApiExample("Accepted", _QUEUED | {"totalFileIds": 3})
 RUNNING = OpenApiExample("Running", _RUNNING)
 COMPLETED = OpenApiExample("Completed", _COMPLETED)
+QUEUED_LINK = OpenApiExample("A link, queued", _QUEUED_LINK)
+RUNNING_LINK = OpenApiExample("A link, running", _RUNNING_LINK)
+COMPLETED_LINK = OpenApiExample("A link, completed", _COMPLETED_LINK)
 FAILED = OpenApiExample("Failed", _FAILED)
 WAITING = OpenApiExample("Waiting for its next try", _WAITING)
 CANCELLED = OpenApiExample("Cancelled", _ENDED | {"status": "cancelled", "message": "Cancelled"})
@@ -83,6 +111,16 @@ RESULT = OpenApiExample(
 BUNDLE = OpenApiExample("Three files", {"file_ids": [70000, 70001, 70002]})
 NAMED_BUNDLE = OpenApiExample(
     "Named and urgent", {"file_ids": [70000], "name": "Contracts.zip", "priority": 9}
+)
+LINK = OpenApiExample("A link", {"url": "https://data.example/2026/measurements.csv"})
+EXPECTED_LINK = OpenApiExample(
+    "Named, over eight connections, and known by its SHA-256",
+    {
+        "url": "https://data.example/2026/measurements.csv",
+        "output": "Measurements of 2026.csv",
+        "threads": 8,
+        "sha256": SHA256,
+    },
 )
 CHECK = OpenApiExample("A file", {"file_id": 70000})
 THERE = OpenApiExample(
@@ -113,7 +151,7 @@ QUEUE = OpenApiExample(
     "A busy hour",
     {
         "queue_stats": _BY_STATUS | {"total": sum(_BY_STATUS.values())},
-        "kinds": {"bundle": _BY_STATUS},
+        "kinds": {"bundle": _BY_STATUS, "remote": dict.fromkeys(_BY_STATUS, 0)},
         "waitingForRetry": 1,
         "stalled": 0,
         "oldestQueuedSeconds": 3.2,

@@ -64,12 +64,15 @@ class Newest(CursorPagination):
 
 class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no types
     status = filters.ChoiceFilter(choices=Status.choices)
-    kind = filters.ChoiceFilter(choices=[(name, name) for name in KINDS])
+    kind = filters.ChoiceFilter(choices=[(name, name) for name in KINDS], method="by_kind")
     search = filters.CharFilter(method="by_name_or_id", max_length=100, label="Name or id")
 
     class Meta:
         model = DownloadJob
         fields = ["search", "status", "kind"]  # in this order: searched are the newest of all
+
+    def by_kind(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
+        return jobs.of_kind(value)
 
     def by_name_or_id(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
         return jobs.found_by(value)

@@ -39,17 +39,22 @@ TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
 NO_NUL = r"^[^\u0000]+$"
 # What Python strips counts as blank, and that is a little more than \s.
+WEB_ADDRESS = r"^\s*[Hh][Tt][Tt][Pp][Ss]?://"
+HEXADECIMAL = r"^\s*[0-9A-Fa-f]{64}\s*$"
 NOT_BLANK = r"^[^\u0000]*[^\u0000\s\u001c-\u001f\u0085][^\u0000]*$"
 # What a model's field and a type hint cannot tell of a job's members.
 SHARPER: Json = {
     "progress": {"type": "number", "format": "double", "minimum": 0, "maximum": 1},
     "attempts": COUNT,
     "statusUrl": TEXT | {"format": "uri-reference"},
-    "estimatedSecondsRemaining": {"type": "integer", "minimum": 1},
+    "speed": COUNT,
+    "threads": COUNT,
+    "estimatedSecondsRemaining": {"type": ["integer", "null"], "minimum": 1},
     "downloadUrl": TEXT | {"format": "uri"},
     "expiresIn": COUNT,
     "size": COUNT,
     "sha256": TEXT | {"pattern": "^[0-9a-f]{64}$"},
+    "fileId": {"type": "integer", "minimum": 1},
     "errorCode": TEXT | {"enum": list(JOB_CODES)},
     "totalFileIds": {"type": "integer", "minimum": 1},
 }
@@ -228,6 +233,23 @@ class TextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
             "minLength": 1,
             "pattern": NOT_BLANK if self.target.trim_whitespace else NO_NUL,
         }
+
+
+class UrlSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "jobs.serializers.Url"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Json:
+        schema: Json = auto_schema._map_serializer_field(
+            self.target, direction, bypass_extensions=True
+        )
+        return schema | {"format": "uri", "minLength": 1, "pattern": WEB_ADDRESS}
+
+
+class Sha256Schema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "jobs.serializers.Sha256"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Json:
+        return TEXT | {"pattern": HEXADECIMAL}
 
 
 class FileIdsSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -45,6 +45,10 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         edge = list(times[SEARCHED - 1 : SEARCHED])
         return self.filter(created_at__gte=edge[0]) if edge else self
 
+    def of_kind(self, kind: str) -> Self:
+        """Those of the newest: kinds have no index, and somebody may have none of a kind."""
+        return self.newest().filter(kind=kind)
+
     def found_by(self, text: str) -> Self:
         """That whose id begins so; else those of the newest with the text in their name.
 

@@ -22,6 +22,10 @@ ENV = {
     "RATE_INITIATE": "",
     "RATE_POLL": "",
     "RATE_SIGN_IN": "",
+    # Nothing is fetched from anybody: links lead to a port that nobody has, but for the document's
+    # own example, whose name no resolver knows.
+    "REMOTE_PORTS": "1",
+    "REMOTE_ALLOWED_PRIVATE_HOSTS": "data.example",
     "MAX_ACTIVE_JOBS": "1000000",
     "MAX_QUEUED_JOBS": "1000000",
 }

@@ -22,7 +22,7 @@ from tests.pages.looks import BROWSER, INLINE, of, text, ticked
 @pytest.mark.parametrize("path", ["/", "/downloads", f"/downloads/{UUID(int=1)}"])
 @pytest.mark.django_db
 def test_whoever_is_not_signed_in_is_sent_to_sign_in(path: str) -> None:
-    response = Client().get(path)
+    response = Client(headers=BROWSER).get(path)
 
     assert response.status_code == 302
     assert response["Location"] == f"/sign-in?next={path}"
@@ -70,7 +70,7 @@ def test_a_poll_of_somebody_signed_out_is_refused_and_the_page_says_so(name: str
 
 
 def test_signing_in_leads_to_the_page_asked_for_and_out_again(alice: User) -> None:
-    client = Client()
+    client = Client(headers=BROWSER)
     login = {"username": "alice", "password": "correct horse", "next": "/downloads"}
 
     assert client.post("/sign-in", login)["Location"] == "/downloads"

@@ -1,0 +1,64 @@
+"""Links: a file that a URL leads to, fetched into the store. People have pages at the addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jobs.api import contract, examples
+from jobs.api.downloads import cancelled, polled, submitted
+from jobs.api.lists import JobFilter, Listed
+from jobs.http import accepted
+from jobs.serializers import JobSerializer, RemoteRequest
+
+
+class LinkFilter(JobFilter):
+    kind = None
+
+
+class Links(Listed):
+    """The caller's jobs that fetch a link, newest first."""
+
+    rate = "initiate"
+    sample = examples.LINK.value
+    filterset_class = LinkFilter
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        found: Any = super().filter_queryset(queryset)
+        return found.of_kind("remote")
+
+    @contract.links
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @contract.fetch_link
+    def post(self, request: Request) -> Response:
+        """Fetch a link: the file that it leads to, into the store."""
+        job, is_new = submitted(request, RemoteRequest)
+        return accepted(job, JobSerializer(job).data, is_new=is_new)
+
+
+class Link(APIView):
+    """A job, at the address that is its page for people."""
+
+    @contract.link
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Poll a job, at the address that is its page for people."""
+        return polled(request, job_id)
+
+    @contract.cancel_link
+    def delete(self, request: Request, job_id: UUID) -> Response:
+        """Cancel a job. The same as at its other address."""
+        return cancelled(request, job_id)
+
+
+class LinkStatus(APIView):
+    """Poll a job, at the address beside that of links."""
+
+    @contract.link_status
+    def get(self, request: Request, job_id: UUID) -> Response:
+        return polled(request, job_id)

@@ -1,0 +1,57 @@
+"""Who reads the answer: a person, for whom it is a page, or a program. Some addresses have both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.csrf import csrf_protect
+
+from jobs.problems import PROBLEM
+
+JSON, HTML = "application/json", "text/html"
+FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+View = Callable[..., HttpResponseBase]
+
+
+def page_or_api(page: View, api: Any) -> View:
+    """A page for a person, else the API, which also has the methods that pages do not.
+
+    `api` is what `as_view` made, and stays what finds it in urls.py finds: the OpenAPI document.
+    """
+    guarded = csrf_protect(page)  # the API sees to that itself, and only for sessions
+    takes_forms = hasattr(api.cls, "post")
+
+    @wraps(api)
+    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        is_page = asks_for_page(request) and (request.method != "POST" or takes_forms)
+        return (guarded if is_page else api)(request, *args, **kwargs)
+
+    return view
+
+
+def asks_for_page(request: HttpRequest) -> bool:
+    """Whether it is a person's: a form, a part of a page, or what prefers HTML."""
+    if _is_surely_a_programs(request):
+        return False
+    if "HX-Request" in request.headers:
+        return True
+    if request.method == "POST":
+        return request.content_type in FORMS
+    return request.method in ("GET", "HEAD") and reads_pages(request)
+
+
+def reads_pages(request: HttpRequest) -> bool:
+    """Whether HTML is preferred to JSON. Of equals JSON comes first, as in `Accept: */*`."""
+    if _is_surely_a_programs(request):
+        return False
+    return request.get_preferred_type([PROBLEM, JSON, HTML]) == HTML
+
+
+def _is_surely_a_programs(request: HttpRequest) -> bool:
+    """Pages send neither tokens nor JSON, and `format` chooses one of the API's."""
+    scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
+    return scheme == "bearer" or request.content_type == JSON or "format" in request.GET

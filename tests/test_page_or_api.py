@@ -1,0 +1,200 @@
+"""An address that is a page for people and JSON for programs: who gets what, and who is let in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework_simplejwt.tokens import AccessToken
+
+from jobs.models import DownloadJob
+from jobs.problems import PROBLEM
+from jobs.states import Status
+from tests.factories import JobFactory
+from tests.pages.looks import BROWSER
+
+LINK = {"url": "https://data.example/a.csv"}
+FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
+PAGE, JSON = "text/html; charset=utf-8", "application/json"
+
+
+@pytest.fixture
+def alices(alice: User) -> Client:
+    """By her session, and strictly."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    return client
+
+
+def bearer(user: User) -> dict[str, str]:
+    return {"Authorization": f"Bearer {AccessToken.for_user(user)}"}
+
+
+def type_of(answer: Any) -> str:
+    return str(answer.headers.get("Content-Type", ""))
+
+
+@pytest.mark.parametrize("path", ["/downloads", "/downloads/{job}"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("query", "headers", "expected"),
+    [
+        ("", BROWSER, PAGE),
+        ("", {"Accept": "text/html"}, PAGE),
+        ("", {"HX-Request": "true", "Accept": "*/*"}, PAGE),
+        ("", {}, JSON),
+        ("", {"Accept": "*/*"}, JSON),
+        ("", {"Accept": "application/json"}, JSON),
+        ("", {"Accept": "application/json, text/html"}, JSON),
+        ("", {"Accept": "text/html;q=0.8, application/json"}, JSON),
+        ("?format=json", BROWSER, JSON),
+        ("?format=json", {"HX-Request": "true"}, JSON),
+    ],
+)
+def test_who_prefers_html_gets_a_page_and_all_others_json(
+    alices: Client,
+    alice: User,
+    path: str,
+    method: str,
+    query: str,
+    headers: dict[str, str],
+    expected: str,
+) -> None:
+    job = JobFactory(owner=alice)
+
+    answer = alices.generic(method, path.format(job=job.pk) + query, headers=headers)
+
+    assert (answer.status_code, type_of(answer)) == (200, expected)
+    assert {"Accept", "Cookie"} <= {each.strip() for each in answer["Vary"].split(",")}
+    assert answer["Cache-Control"] == "private, no-store"
+
+
+def test_the_browsable_api_is_at_the_same_address(alices: Client, alice: User) -> None:
+    job = JobFactory(owner=alice)
+
+    listed = alices.get("/downloads?format=api", headers=BROWSER).content.decode()
+    told = alices.get(f"/downloads/{job.pk}?format=api", headers=BROWSER).content.decode()
+
+    assert "HTTP 200 OK" in listed
+    assert 'data-send="POST"' in listed
+    assert "https://data.example" in listed
+    assert 'data-send="DELETE"' in told
+    assert "<h1>Job</h1>" in told
+
+
+def test_a_token_is_a_programs_whatever_it_accepts(alice: User) -> None:
+    for headers in (BROWSER, {"Accept": "*/*"}):
+        answer = Client().get("/downloads", headers=headers | bearer(alice))
+        assert answer.status_code == 200, headers
+
+    form = Client().post("/downloads", LINK, FORM, headers=bearer(alice))
+
+    assert (form.status_code, form.json()["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.django_db
+def test_who_is_not_signed_in_is_sent_to_sign_in_or_told() -> None:
+    for path in ("/downloads", f"/downloads/{JobFactory().pk}"):
+        page, told = Client().get(path, headers=BROWSER), Client().get(path)
+
+        assert (page.status_code, page["Location"]) == (302, f"/sign-in?next={path}")
+        assert (told.status_code, told["Content-Type"]) == (401, PROBLEM)
+        assert told["WWW-Authenticate"]
+
+
+def test_a_form_without_its_token_is_refused_as_on_every_page(alices: Client) -> None:
+    for content_type in (FORM, MULTIPART):
+        page = alices.post("/downloads", "file=70000", content_type, headers=BROWSER)
+
+        assert page.status_code == 403
+        assert "you signed in again. Nothing was changed." in page.content.decode()
+    assert not DownloadJob.objects.exists()
+
+
+def test_a_form_with_its_token_is_taken(alices: Client) -> None:
+    alices.get("/", headers=BROWSER)
+    token = alices.cookies["csrftoken"].value
+
+    answer = alices.post(
+        "/downloads", f"file=70000&csrfmiddlewaretoken={token}", FORM, headers=BROWSER
+    )
+
+    assert answer.status_code == 303
+    assert DownloadJob.objects.count() == 1
+
+
+@pytest.mark.parametrize("content_type", [JSON, "text/plain", "", "application/json; x=form-data"])
+def test_what_no_form_sends_is_refused_without_the_token_by_the_api(
+    alices: Client, content_type: str
+) -> None:
+    """As another site's page would send it, with her cookie and no preflight."""
+    answer = alices.post("/downloads", LINK, content_type)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
+    assert not DownloadJob.objects.exists()
+
+
+def test_a_session_with_its_token_may_use_the_api(alices: Client, alice: User) -> None:
+    job = JobFactory(owner=alice)
+    alices.get("/", headers=BROWSER)
+    token = {"X-CSRFToken": alices.cookies["csrftoken"].value}
+
+    asked = alices.post("/downloads", LINK, JSON, headers=token)
+    refused = alices.delete(f"/downloads/{job.pk}")
+    cancelled = alices.delete(f"/downloads/{job.pk}", headers=token)
+
+    assert asked.status_code == 202
+    assert (refused.status_code, refused.json()["code"]) == (403, "csrf")
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, Status.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "allowed"),
+    [
+        ("/downloads", "PUT", {"GET", "POST", "HEAD", "OPTIONS"}),
+        ("/downloads", "DELETE", {"GET", "POST", "HEAD", "OPTIONS"}),
+        ("/downloads/{job}", "POST", {"GET", "DELETE", "HEAD", "OPTIONS"}),
+        ("/downloads/{job}", "PATCH", {"GET", "DELETE", "HEAD", "OPTIONS"}),
+        ("/downloads/{job}/status", "POST", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+@pytest.mark.parametrize("content_type", [JSON, FORM])
+def test_another_method_is_told_all_that_the_address_has(
+    client: Client, alice: User, path: str, method: str, allowed: set[str], content_type: str
+) -> None:
+    client.force_login(alice)
+    at = path.format(job=JobFactory(owner=alice).pk)
+
+    told = client.generic(method, at, b"{}", content_type)
+    shown = client.generic(method, at, b"{}", content_type, headers=BROWSER)
+
+    for answer in (told, shown):
+        assert answer.status_code == 405
+        assert {each.strip() for each in answer["Allow"].split(",")} == allowed
+    assert (told["Content-Type"], told.json()["code"]) == (PROBLEM, "method_not_allowed")
+    assert type_of(shown) == PAGE
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "content_type", "headers", "expected"),
+    [
+        ("/downloads?x=%00", "GET", "", BROWSER, PAGE),
+        ("/downloads?x=%00", "GET", "", {}, PROBLEM),
+        ("/downloads?x=%00&format=json", "GET", "", BROWSER, PROBLEM),
+        ("/downloads?x=%00", "POST", FORM, BROWSER, PAGE),
+        ("/downloads?x=%00", "POST", JSON, BROWSER, PROBLEM),
+        ("/downloads/?", "GET", "", BROWSER, PAGE),
+        ("/downloads/nothing", "GET", "", BROWSER, PAGE),
+        ("/downloads/nothing", "DELETE", "", {}, PROBLEM),
+        ("/downloads/nothing/status", "GET", "", BROWSER | {"Authorization": "bearer x"}, PROBLEM),
+    ],
+)
+def test_an_error_is_told_to_the_same_reader(
+    path: str, method: str, content_type: str, headers: dict[str, str], expected: str
+) -> None:
+    answer = Client().generic(method, path, b"x", content_type, headers=headers)
+
+    assert answer.status_code in (400, 404)
+    assert type_of(answer) == expected
