@@ -12,10 +12,12 @@ from django.test import Client
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
+from jobs.models import DownloadJob
 from tests.factories import JobFactory
 
 APP = "https://app.example.com"
 INITIATE = "/v1/download/initiate"
+JOB = "/downloads/0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +35,10 @@ def words(response: Any, header: str) -> set[str]:
     return {word.strip().lower() for word in response[header].split(",")}
 
 
-@pytest.mark.parametrize("path", [INITIATE, "/v1/auth/token", "/status/x", "/openapi"])
+OPEN = [INITIATE, "/v1/auth/token", "/status/x", "/openapi", "/downloads", JOB, JOB + "/status"]
+
+
+@pytest.mark.parametrize("path", OPEN)
 def test_an_allowed_origin_may_ask_for_what_clients_need(path: str) -> None:
     response = preflight(path)
 
@@ -67,7 +72,11 @@ def test_another_origin_may_not(origin: str) -> None:
     [
         "/",
         "/sign-in",
-        "/downloads",
+        "/downloads/",
+        JOB + "/state",
+        JOB + "/row",
+        JOB + "/cancel",
+        JOB + "/retry",
         "/docs",
         "/admin/login/",
         "/admin/retry/x",
@@ -92,6 +101,23 @@ def test_a_page_elsewhere_polls_and_sees_when_to_ask_again(alice: User) -> None:
     assert response["Access-Control-Allow-Origin"] == APP
     shown = words(response, "Access-Control-Expose-Headers")
     assert {"retry-after", "etag", "x-request-id", "location", "ratelimit"} <= shown
+
+
+def test_a_session_is_no_good_there(alice: User) -> None:
+    """Browsers hide an answer to cookies that allows none; nor is anything done for one."""
+    job = JobFactory(owner=alice)
+    client = Client(enforce_csrf_checks=True, headers={"Origin": APP})
+    client.force_login(alice)
+
+    read = [client.get(path, headers={"Accept": "text/html"}) for path in ("/downloads", JOB)]
+    asked = client.post("/downloads", {"url": "https://data.example/"}, "application/json")
+    filled_in = client.post("/downloads", "file=70000", "application/x-www-form-urlencoded")
+    cancelled = client.delete(f"/downloads/{job.pk}")
+
+    for answer in (*read, asked, filled_in, cancelled):
+        assert "Access-Control-Allow-Credentials" not in answer
+    assert [answer.status_code for answer in (asked, filled_in, cancelled)] == [403, 403, 403]
+    assert DownloadJob.objects.unfinished().get() == job
 
 
 @pytest.mark.django_db
