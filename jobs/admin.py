@@ -70,7 +70,10 @@ class Newest(Paginator[Any]):
 
 
 class Known(admin.SimpleListFilter):
-    """A filter for values that we know. Django's own would read every row to learn them."""
+    """A filter of the newest for values that we know, of which there may be none.
+
+    Django's own would read every row to learn them.
+    """
 
     values: Iterable[str]
 
@@ -78,8 +81,10 @@ class Known(admin.SimpleListFilter):
         return [(value, value) for value in self.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self.value()
-        return queryset.filter(**{str(self.parameter_name): chosen}) if chosen else queryset
+        assert isinstance(queryset, JobQuerySet)  # the model's only manager makes no others
+        if not (chosen := self.value()):
+            return queryset
+        return queryset.newest().filter(**{str(self.parameter_name): chosen})
 
 
 class Kind(Known):
@@ -132,7 +137,8 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
     search_fields = ["id", "owner__username", "name"]  # as get_search_results does it
     search_help_text = (
         "The beginning of a download's id, its owner's whole name, or a part of its own name"
-        f" if it is one of the newest {SEARCHED:,}. The newest {LISTED:,} are listed."
+        f" if it is one of the newest {SEARCHED:,}: kinds and error codes are looked for among"
+        f" these, too. The newest {LISTED:,} are listed."
     )
     show_full_result_count = False
     ordering = ["-created_at"]
@@ -143,7 +149,10 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
             None,
             {"fields": ["id", "name", "kind", "owner", "status", "message", "error", "error_code"]},
         ),
-        ("Progress", {"fields": ["share", "done", "total", "unit", "artifact"]}),
+        (
+            "Progress",
+            {"fields": ["share", "done", "total", "unit", "speed", "threads", "artifact"]},
+        ),
         (
             "Attempts",
             {"fields": ["attempt", "failures", "losses", "worker", "result", "lease_until"]},
@@ -179,7 +188,7 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
 
     @admin.display(description="size", ordering="total")
     def size(self, job: DownloadJob) -> str:
-        return filesizeformat(job.total or 0)
+        return "-" if job.total is None else filesizeformat(job.total)
 
     @admin.display(description="task result")
     def result(self, job: DownloadJob) -> str:

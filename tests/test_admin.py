@@ -104,6 +104,16 @@ def test_search_finds_a_job_by_id_and_by_owner(desk: Client, alice: User, query:
     assert "other.zip" not in page
 
 
+def test_a_link_is_listed_and_found_by_its_kind(desk: Client, queued_job: DownloadJob) -> None:
+    JobFactory(name="measurements.csv", kind="remote", params={"url": "https://x"}, total=None)
+
+    every, links = desk.get(LIST), desk.get(LIST, {"kind": "remote"})
+
+    assert [len(page.context["cl"].result_list) for page in (every, links)] == [2, 1]
+    assert "measurements.csv" in links.content.decode()
+    assert '<td class="field-size">-</td>' in links.content.decode()
+
+
 def test_search_for_anything_is_no_error(desk: Client, queued_job: DownloadJob) -> None:
     for text in ("not-a-uuid", "x" * 300, "%00", "'; --"):
         assert desk.get(LIST, {"q": text}).status_code == 200

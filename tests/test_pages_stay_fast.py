@@ -16,6 +16,7 @@ from jobs import admin, estimates
 from jobs.models import DownloadJob, job_queryset
 from jobs.states import ACTIVE, FINAL, Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
+from tests.pages.looks import BROWSER
 
 FEW, TIMES = 1_000, 20
 SEARCHED = 300  # instead of 10,000, so that both numbers of jobs are more
@@ -27,13 +28,13 @@ JOBS = """
     INSERT INTO jobs_downloadjob (
         id, owner_id, kind, name, params, status, created_at, finished_at, lease_until, artifact_id,
         priority, request_id, idempotency_key, request_hash, attempt, failures, losses, task_id,
-        worker, version, progress, done, unit, message, error_code, error
+        worker, version, progress, done, unit, speed, threads, message, error_code, error
     )
     SELECT gen_random_uuid(), owner, 'bundle', name, '{"file_ids": [70000]}', status, at,
         CASE WHEN status NOT IN ('queued', 'processing') THEN at END,
         CASE WHEN status = 'processing' THEN now() + interval '1 hour' END,
         CASE WHEN status = 'completed' THEN %(artifact)s END,
-        4, '', '', '', 1, 0, 0, '', '', 1, 0, 9, 'bytes', '', '', ''
+        4, '', '', '', 1, 0, 0, '', '', 1, 0, 9, 'bytes', 0, 0, '', '', ''
     FROM (
         SELECT now() - n * interval '1 s' AS at,
             CASE WHEN n %% 2 = 0 THEN %(mine)s ELSE %(others)s END AS owner,
@@ -64,7 +65,7 @@ def desk(db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Of somebody who has downloads, and is an operator."""
     monkeypatch.setattr(job_queryset, "SEARCHED", SEARCHED)
     monkeypatch.setattr(admin, "LISTED", SEARCHED)
-    client = Client()
+    client = Client(headers=BROWSER)
     client.force_login(UserFactory(username="mine", is_staff=True, is_superuser=True))
     for n in range(60):
         StoredFileFactory(name=f"measurements {n}.csv", content_type="text/csv")
@@ -112,10 +113,22 @@ def pages() -> dict[str, str]:
         "API, failed": "/v1/download/jobs?status=failed",
         "API, no name": "/v1/download/jobs?search=xyzzy",
         "API, id": f"/v1/download/jobs?search={oldest}",
+        "API, of a kind": "/v1/download/jobs?kind=bundle",
+        "API, of another kind": "/v1/download/jobs?kind=remote",
+        "API, failed of another kind": "/v1/download/jobs?kind=remote&status=failed",
+        "API, name and kind": "/v1/download/jobs?kind=remote&search=files",
+        "links": "/downloads?format=json",
+        "links, failed": "/downloads?format=json&status=failed",
+        "links, name": "/downloads?format=json&search=files",
+        "links, no name": "/downloads?format=json&search=xyzzy",
+        "link": f"/downloads/{job}?format=json",
         "admin": "/admin/jobs/downloadjob/",
         "admin, failed": "/admin/jobs/downloadjob/?status__exact=failed",
         "admin, no name": "/admin/jobs/downloadjob/?q=xyzzy",
         "admin, owner": "/admin/jobs/downloadjob/?q=mine",
+        "admin, of a kind": "/admin/jobs/downloadjob/?kind=bundle",
+        "admin, of another kind": "/admin/jobs/downloadjob/?kind=remote",
+        "admin, error code": "/admin/jobs/downloadjob/?error_code=remote_refused",
         "admin, files": "/admin/jobs/storedfile/",
     }
 
