@@ -386,6 +386,31 @@ def test_the_bar_fits_the_terminal(
     assert terminal.screen.endswith("2 files.zip")
 
 
+@pytest.mark.parametrize("columns", [80, 40, 20])
+def test_the_bar_of_an_unknown_size_fits_too(
+    running: DownloadJob,
+    site: Site,
+    tmp_path: Path,
+    terminals: list[Terminal],
+    columns: int,
+) -> None:
+    DownloadJob.objects.filter(pk=running.pk).update(
+        kind="remote", total=None, done=3_100_000, speed=1_200_000, threads=4, message="Fetching"
+    )
+    terminal = Terminal(str(running.pk), columns=columns, cwd=tmp_path, **site.login(tmp_path))
+    terminals.append(terminal)
+
+    screen = terminal.wait_for(r"3\.1 MB[\s\S]*Fetching")
+    running.cancel(Actor.OWNER)
+
+    assert screen.count("\n") == 1, screen
+    assert re.match("Storing ━", screen)
+    assert "%" not in screen
+    assert ("1.2 MB/s 4 connections" in screen) == (columns == 80)
+    assert terminal.end() == 6
+    assert "━" not in terminal.screen
+
+
 def test_no_color_means_none(
     site: Site, ready: DownloadJob, tmp_path: Path, terminals: list[Terminal]
 ) -> None:
@@ -431,6 +456,10 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
         (["70000", "--json", "--output=-"], "both want stdout"),
         (["70000", "--patience=nan"], "--patience is a number of seconds"),
         ([JOB_ID, "--compare"], "--compare needs the numbers"),
+        (["70000", "--threads=4"], "are for a new link"),
+        (["https://data.example/a", "--threads=four"], "invalid int value"),
+        (["https://data.example/a", "--compare"], "--compare needs the numbers"),
+        (["https://data.example/a", "70000"], "one link"),
         (["70000", "--user=bob"], "Nobody is there to be asked for the password"),
         (["70000", "--service=https://x.example"], "Give --service and --user"),
         (["70000", "--service=ftp://x", "--user=u", "--password-stdin"], "--service is an address"),
@@ -458,6 +487,10 @@ def test_a_refusal_is_3(
         ([JOB_ID], "There is no such download.", None),
         ([str(foreign.pk)], "This is somebody else's download.", None),
         (["7"], "The request is not valid. file_ids.0:", None),
+        (["https://u:p@data.example/a"], "url: A link with a user name or password", None),
+        (["http://127.0.0.1/a"], "127.0.0.1 is not on the public internet.", None),
+        (["https://data.example/a", "--threads=17"], "threads: Ensure this value", None),
+        (["https://data.example/a", "--sha256=x"], "sha256: 64 hexadecimal digits.", None),
         ([JOB_ID, "--password-stdin"], "No such account, or another password.", "wrong\n"),
     ]:
         done = run(*arguments, cwd=folder, env=env, stdin=stdin)

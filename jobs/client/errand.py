@@ -76,7 +76,9 @@ class Errand:
         if job.status != "completed":
             raise Gone(f"The download is {job.status}.", job.status)
         if was_active:
-            self._display.finish(f"Made in {words.duration(time.monotonic() - began)}: {job.name}")
+            _, made = words.PHASES.get(job.kind, words.OTHER_PHASES)
+            took = words.duration(time.monotonic() - began)
+            self._display.finish(f"{made} in {took}: {job.name}")
         return job
 
     def _fetched(self, job: Job) -> Path:

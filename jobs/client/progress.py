@@ -34,18 +34,29 @@ def display(stream: TextIO, *, quiet: bool) -> Display:
 
 @dataclass(frozen=True)
 class View:
-    """A moment of one phase, in words."""
+    """A moment of one phase, in words. `share` is None where nobody knows how much there is."""
 
     phase: str
-    share: float
+    share: float | None
     sizes: str
     speed: str = ""
+    connections: str = ""
     left: str = ""
     note: str = ""
 
     @property
     def percent(self) -> str:
-        return f"{int(self.share * 100):3}%"  # 100 only when all is there
+        """100 only when all is there."""
+        return "" if self.share is None else f"{int(self.share * 100):3}%"
+
+    @property
+    def digits(self) -> str:
+        """The first two of the amount: of an unknown whole, more is news once they are others."""
+        return self.sizes.replace(".", "")[:2]
+
+    @property
+    def pieces(self) -> list[str]:
+        return [self.percent, self.sizes, self.speed, self.connections, self.left]
 
 
 class Display:
@@ -67,24 +78,34 @@ class Display:
         self.say(line)
 
     def making(self, job: Job) -> None:
-        speed, left = self._seen(("making", job.attempt), job.done, job.total)
-        note = f"{job.message}: {job.error}" if job.error else job.message
+        seen, left = self._seen(("making", job.attempt), job.done, job.total)
+        speed = job.speed or seen  # ours is of what we saw since we came
         # The service knows of the queue ahead; what has begun to move is seen here, and sooner.
         left = job.seconds_left if left is None else left
-        sizes = words.size_of(job.done, job.total, job.unit)
-        in_bytes = speed if job.unit == "bytes" else ""
-        self._show(View("Making", job.progress, sizes, in_bytes, left_text(left), note))
+        self._show(
+            View(
+                phase=words.PHASES.get(job.kind, words.OTHER_PHASES)[0],
+                share=None if job.total is None else job.progress,
+                sizes=words.size_of(job.done, job.total, job.unit),
+                speed=speed_text(speed) if job.unit == "bytes" else "",
+                connections=words.connections(job.threads) if job.threads else "",
+                left=left_text(left),
+                note=f"{job.message}: {job.error}" if job.error else job.message,
+            )
+        )
 
     def fetching(self, done: int, total: int) -> None:
         speed, left = self._seen(("fetching",), done, total)
         share = done / total if total else 1.0
         sizes = words.size_of(done, total)
-        self._show(View("Fetching", min(share, 1.0), sizes, speed, left_text(left)))
+        self._show(
+            View("Fetching", min(share, 1.0), sizes, speed_text(speed), left=left_text(left))
+        )
 
     def pausing(self, why: str, seconds: float) -> None:
         """Something does not work and is tried again after so long."""
         again = f"Again in {words.duration(seconds)}: {why}"  # the end may not fit
-        self._show(replace(self._view, speed="", left="", note=again))
+        self._show(replace(self._view, speed="", connections="", left="", note=again))
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +121,7 @@ class Display:
 
     def _seen(
         self, phase: tuple[object, ...], done: int, total: int | None
-    ) -> tuple[str, float | None]:
+    ) -> tuple[float | None, float | None]:
         """Speed and seconds left, from what was seen since this phase began."""
         now = time.monotonic()
         if phase != self._paced:
@@ -108,7 +129,11 @@ class Display:
         self._pace.note(done, now)
         speed = self._pace.per_second
         left = None if total is None else self._pace.seconds_left(max(total - done, 0))
-        return (f"{words.size(speed)}/s" if speed else ""), left
+        return speed, left
+
+
+def speed_text(speed: float | None) -> str:
+    return f"{words.size(speed)}/s" if speed else ""
 
 
 def left_text(seconds: float | None) -> str:
@@ -136,11 +161,10 @@ class Lines(Display):
 
     def _show(self, view: View) -> None:
         super()._show(view)
-        now, news = time.monotonic(), (view.phase, view.percent)
+        now, news = time.monotonic(), (view.phase, view.percent or view.digits)
         if news != self._told and now - self._told_at >= LINE_SECONDS:
             self._told, self._told_at = news, now
-            pieces = [view.percent, view.sizes, view.speed, view.left, view.note]
-            self.say("  ".join([view.phase, *filter(None, pieces)]))
+            self.say("  ".join([view.phase, *filter(None, [*view.pieces, view.note])]))
 
 
 class Bar(Display):
@@ -186,7 +210,13 @@ class Bar(Display):
         line.width = width
         for n in range(2 + len(pieces)):
             line.add_column(no_wrap=True, ratio=1 if n == 1 else None)
-        bar = ProgressBar(1.0, view.share, complete_style="cyan", finished_style="green")
+        bar = ProgressBar(
+            None if view.share is None else 1.0,  # then it pulses
+            view.share or 0.0,
+            complete_style="cyan",
+            finished_style="green",
+            pulse_style="cyan",
+        )
         line.add_row(view.phase, bar, *pieces)
         if not view.note:
             return line
@@ -196,9 +226,9 @@ class Bar(Display):
 
 
 def fitting(view: View, width: int) -> list[str]:
-    """Percent, sizes, speed and time left, in this order; the most important that fit."""
-    chosen = [view.percent]
-    for piece in (view.left, view.sizes, view.speed):
-        if piece and len(" ".join([*chosen, piece])) <= width:
+    """Percent, sizes, speed and the like in their order; of these the most important that fit."""
+    chosen = [view.percent or view.sizes]
+    for piece in (view.left, view.sizes, view.speed, view.connections):
+        if piece and piece not in chosen and len(" ".join([*chosen, piece])) <= width:
             chosen.append(piece)
-    return [piece for piece in (view.percent, view.sizes, view.speed, view.left) if piece in chosen]
+    return [piece for piece in view.pieces if piece in chosen]

@@ -104,15 +104,18 @@ class Told:
 
 @dataclass(frozen=True)
 class Job:
-    """A job, as told once."""
+    """A job, as told once. `speed`, in units a second, and `threads` are 0 where nobody told."""
 
     id: UUID
+    kind: str
     status: str
     progress: float
     message: str
     done: int
     total: int | None
     unit: str
+    speed: float
+    threads: int
     attempt: int
     name: str
     seconds_left: float | None
@@ -129,12 +132,15 @@ class Job:
         total = told.number_or_none("total")
         return cls(
             id=told.uuid("jobId"),
+            kind=told.text("kind", ""),
             status=status,
             progress=min(told.number("progress"), 1.0),
             message=told.text("message", ""),
             done=int(told.number("done")),
             total=None if total is None else int(total),
             unit=told.text("unit", "bytes"),
+            speed=told.number_or_none("speed") or 0,
+            threads=int(told.number_or_none("threads") or 0),
             attempt=int(told.number("attempts")),
             name=told.text("fileName", ""),
             seconds_left=told.number_or_none("estimatedSecondsRemaining"),

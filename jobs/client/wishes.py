@@ -15,6 +15,8 @@ from jobs.client.errors import Misused
 from jobs.client.words import files, printable
 
 NUMBER = re.compile(r"[0-9]{1,9}")
+# Its host without a user's name and password, which the service refuses and nobody need see.
+LINK = re.compile(r"https?://([^/?#]*@)?(?P<host>[^/?#@]*).*", re.IGNORECASE | re.DOTALL)
 JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -25,6 +27,7 @@ class New:
     path: str
     body: dict[str, Any]
     what: str  # for people: "3 files"
+    file_ids: list[int] = field(default_factory=list)  # that it will be made of
     key: str = field(default_factory=lambda: str(uuid4()))
 
 
@@ -38,34 +41,70 @@ class Existing:
 Wish = New | Existing
 
 
-def understood(given: list[str], *, name: str) -> Wish:
-    """Raises Misused. `name` is what the file shall be called, or empty."""
+@dataclass(frozen=True)
+class Beside:
+    """What options say of a new download: how its file shall be called, how a link is fetched."""
+
+    name: str = ""
+    threads: int | None = None
+    sha256: str = ""
+
+    @property
+    def of_links(self) -> dict[str, Any]:
+        said = {"threads": self.threads, "sha256": self.sha256}
+        return {name: value for name, value in said.items() if value not in (None, "")}
+
+
+def understood(given: list[str], beside: Beside = Beside()) -> Wish:
+    """Raises Misused."""
     for way in WAYS:
-        if wish := way(given, name):
+        if wish := way(given, beside):
             return wish
     strange = next(each for each in given if not NUMBER.fullmatch(each))
     raise Misused(
-        f"{printable(strange)!r} is no file number. Give numbers of files (70000 70001), or the id"
-        " of one download."
+        f"{printable(strange)!r} is no file number. Give numbers of files (70000 70001), one link"
+        " (https://...), or the id of one download."
     )
 
 
-def bundle(given: list[str], name: str) -> New | None:
+def file_ids_of(wish: Wish) -> list[int]:
+    """Of the stored files that it will be made of, if it is known to be."""
+    return wish.file_ids if isinstance(wish, New) else []
+
+
+def bundle(given: list[str], beside: Beside) -> New | None:
     if not all(NUMBER.fullmatch(each) for each in given):
         return None
+    _refuse_words_of_links(beside)
     file_ids = list(dict.fromkeys(int(each) for each in given))
-    body = {"file_ids": file_ids} | ({"name": name} if name else {})
-    return New("v1/download/initiate", body, files(len(file_ids)))
+    body = {"file_ids": file_ids} | ({"name": beside.name} if beside.name else {})
+    return New("v1/download/initiate", body, files(len(file_ids)), file_ids)
 
 
-def existing(given: list[str], name: str) -> Existing | None:
+def link(given: list[str], beside: Beside) -> New | None:
+    found = [match for each in given if (match := LINK.fullmatch(each))]
+    if len(found) < len(given):
+        return None
+    if len(given) > 1:
+        raise Misused("Give one link at a time.")
+    body = {"url": given[0]} | ({"output": beside.name} if beside.name else {}) | beside.of_links
+    return New("downloads", body, f"a file from {printable(found[0]['host'])}")
+
+
+def existing(given: list[str], beside: Beside) -> Existing | None:
     if not all(JOB_ID.fullmatch(each) for each in given):
         return None
     if len(given) > 1:
         raise Misused("Give the id of one download at a time.")
-    if name:
+    if beside.name:
         raise Misused("--name is for a new download; this one has its name. --output is for both.")
+    _refuse_words_of_links(beside)
     return Existing(UUID(given[0]))
 
 
-WAYS: list[Callable[[list[str], str], Wish | None]] = [bundle, existing]
+def _refuse_words_of_links(beside: Beside) -> None:
+    if beside.of_links:
+        raise Misused("--threads and --sha256 are for a new link.")
+
+
+WAYS: list[Callable[[list[str], Beside], Wish | None]] = [bundle, link, existing]

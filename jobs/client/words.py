@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 
 MAX_SHOWN = 300  # of a text that somebody else wrote
+# What the service does with a job of a kind, and has done in the end. Fetching is what we do.
+PHASES = {"remote": ("Storing", "Stored")}
+OTHER_PHASES = ("Making", "Made")
 
 
 def printable(text: str) -> str:
@@ -41,6 +44,10 @@ def clock(seconds: float) -> str:
 def duration(seconds: float) -> str:
     """'3.8 s', '42 s', '12:05'."""
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+
+
+def connections(count: int) -> str:
+    return "1 connection" if count == 1 else f"{count} connections"
 
 
 def files(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,19 @@ from jobs.client.patience import Patience
 from jobs.client.places import Place
 from jobs.client.progress import Display, Lines
 from jobs.client.service import Service
-from jobs.client.wishes import understood
-from tests.client.fake import RESULT, STATUS, Fake, Stored, job, problem, result, says, tells
+from jobs.client.wishes import Beside, understood
+from tests.client.fake import (
+    JOB_ID,
+    RESULT,
+    STATUS,
+    Fake,
+    Stored,
+    job,
+    problem,
+    result,
+    says,
+    tells,
+)
 
 CONTENT = b"PK the archive"
 
@@ -52,7 +64,7 @@ def two_files(fake: Fake) -> Fake:
 def test_a_program_polls_as_seldom_as_it_is_told(
     two_files: Fake, tmp_path: Path, slept: list[float]
 ) -> None:
-    path = errand(two_files, tmp_path, Display()).run(understood(["70000", "70001"], name=""))
+    path = errand(two_files, tmp_path, Display()).run(understood(["70000", "70001"]))
 
     assert path.read_bytes() == CONTENT
     assert slept == [3, 5, 5, 5, 5, 5, 5]
@@ -63,7 +75,7 @@ def test_a_program_polls_as_seldom_as_it_is_told(
 def test_a_bar_that_is_watched_moves_every_second(
     two_files: Fake, tmp_path: Path, slept: list[float]
 ) -> None:
-    errand(two_files, tmp_path, Watched()).run(understood(["70000", "70001"], name=""))
+    errand(two_files, tmp_path, Watched()).run(understood(["70000", "70001"]))
 
     assert slept == [0.25, 0.5, 1, 1, 1, 1, 1]
 
@@ -74,7 +86,7 @@ def test_a_file_that_expires_after_it_was_made_is_gone(
     two_files.on(RESULT, problem(410, "expired", "The download is expired."))
 
     with pytest.raises(Gone):
-        errand(two_files, tmp_path, Display()).run(understood(["70000"], name=""))
+        errand(two_files, tmp_path, Display()).run(understood(["70000"]))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -82,7 +94,30 @@ def test_a_file_that_expires_after_it_was_made_is_gone(
 def test_what_happens_is_said_in_order(two_files: Fake, tmp_path: Path, slept: list[float]) -> None:
     out = io.StringIO()
 
-    errand(two_files, tmp_path, Lines(out)).run(understood(["70000", "70001"], name=""))
+    errand(two_files, tmp_path, Lines(out)).run(understood(["70000", "70001"]))
 
     said = [line.split()[0] for line in out.getvalue().splitlines()]
     assert said == ["Asked", "Making", "Made", "Fetched"]
+
+
+def test_a_link_is_asked_for_stored_and_fetched(
+    two_files: Fake, tmp_path: Path, slept: list[float]
+) -> None:
+    out = io.StringIO()
+    of_a_link = {"kind": "remote", "fileName": "a.csv", "total": None, "progress": 0}
+    waiting = of_a_link | {"done": 0, "estimatedSecondsRemaining": None}
+    two_files.on("/downloads", tells(job("queued", **waiting), 202, Retry_After="3"))
+    two_files.on(STATUS, tells(job(**of_a_link, speed=9, threads=4)), tells(job("completed")))
+
+    wish = understood(["https://data.example/a.csv?key=secret"], Beside(threads=4))
+    path = errand(two_files, tmp_path, Lines(out)).run(wish)
+
+    (asked,) = two_files.to("/downloads")
+    assert json.loads(asked.body) == {
+        "url": "https://data.example/a.csv?key=secret",
+        "threads": 4,
+    }
+    assert asked.headers["Idempotency-Key"]
+    assert path.read_bytes() == CONTENT
+    assert f"Asked for a file from data.example: download {JOB_ID}" in out.getvalue()
+    assert "secret" not in out.getvalue()

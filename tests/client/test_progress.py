@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -99,6 +100,58 @@ def test_other_units_and_no_total_are_shown_too(now: list[float]) -> None:
     assert "3 pages" in out.getvalue()
 
 
+def test_of_an_unknown_size_there_is_neither_a_share_nor_a_whole(now: list[float]) -> None:
+    out = io.StringIO()
+    unknown = {"kind": "remote", "total": None, "progress": 0, "estimatedSecondsRemaining": None}
+
+    Lines(out).making(
+        told(**unknown, done=3_100_000, speed=1_200_000, threads=4, message="Fetching")
+    )
+    Lines(out).making(told("queued", **unknown, done=0, message="Waiting"))
+
+    assert out.getvalue().splitlines() == [
+        "Storing  3.1 MB  1.2 MB/s  4 connections  Fetching",
+        "Storing  0 B  Waiting",
+    ]
+
+
+def test_once_the_size_is_known_it_is_shown(now: list[float]) -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+
+    lines.making(told(kind="remote", total=None, progress=0, done=20, threads=1))
+    now[0] += 1
+    lines.making(told(kind="remote", total=100, progress=0.4, done=40, threads=1))
+
+    assert out.getvalue().splitlines() == [
+        "Storing  20 B  1 connection  Adding",
+        "Storing   40%  40 B of 100 B  20 B/s  1 connection  0:03 left  Adding",
+    ]
+
+
+def test_lines_of_an_unknown_size_are_few_however_long_it_takes(now: list[float]) -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+
+    for second in range(3_600):
+        now[0] = 100 + second
+        lines.making(told(total=None, progress=0, done=second * 1_000_000))
+
+    assert 100 < len(out.getvalue().splitlines()) < 400
+
+
+def test_the_bar_of_an_unknown_size_has_no_percent() -> None:
+    out = Tty()
+
+    with Bar(out) as bar:
+        bar.making(told(kind="remote", total=None, progress=0, done=3_100_000, threads=4))
+
+    drawn = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", out.getvalue())
+    assert "Storing ━━" in drawn
+    assert "━ 3.1 MB 4 connections" in drawn
+    assert "%" not in drawn
+
+
 def test_a_reader_who_left_stops_no_download() -> None:
     class Closed(io.StringIO):
         def write(self, text: str) -> int:
@@ -108,10 +161,18 @@ def test_a_reader_who_left_stops_no_download() -> None:
 
 
 def test_what_does_not_fit_is_left_out_the_least_important_first() -> None:
-    view = View("Making", 0.5, "29.5 MB of 59.1 MB", "20.1 MB/s", "0:02 left")
+    view = View("Making", 0.5, "29.5 MB of 59.1 MB", "20.1 MB/s", left="0:02 left")
     pieces = [" 50%", "29.5 MB of 59.1 MB", "20.1 MB/s", "0:02 left"]
 
     assert fitting(view, 60) == pieces
     assert fitting(view, 40) == [pieces[0], pieces[1], pieces[3]]
     assert fitting(view, 15) == [pieces[0], pieces[3]]
     assert fitting(view, 0) == [pieces[0]]
+
+
+def test_without_a_share_the_amount_is_what_matters_most() -> None:
+    view = View("Storing", None, "3.1 MB", "1.2 MB/s", "4 connections")
+
+    assert fitting(view, 60) == ["3.1 MB", "1.2 MB/s", "4 connections"]
+    assert fitting(view, 16) == ["3.1 MB", "1.2 MB/s"]
+    assert fitting(view, 0) == ["3.1 MB"]

@@ -13,7 +13,7 @@ from jobs.client import words
 from jobs.client.errors import Misused, NotWritten
 from jobs.client.pace import Pace
 from jobs.client.places import Place
-from jobs.client.wishes import Existing, New, understood
+from jobs.client.wishes import Beside, Existing, New, file_ids_of, understood
 from tests.client.fake import JOB_ID
 
 ID = UUID(JOB_ID)
@@ -21,33 +21,75 @@ NOBODY = 65_534
 
 
 def test_numbers_ask_for_a_bundle_each_once() -> None:
-    wish = understood(["70000", "70001", "70000"], name="Contracts")
+    wish = understood(["70000", "70001", "70000"], Beside("Contracts"))
 
     assert isinstance(wish, New)
+    assert wish.path == "v1/download/initiate"
     assert wish.body == {"file_ids": [70000, 70001], "name": "Contracts"}
+    assert file_ids_of(wish) == [70000, 70001]
     assert wish.what == "2 files"
 
 
 def test_an_id_follows_what_exists() -> None:
-    assert understood([JOB_ID.upper()], name="") == Existing(ID)
+    assert understood([JOB_ID.upper()]) == Existing(ID)
+
+
+def test_a_link_asks_for_what_it_leads_to() -> None:
+    url = "HTTPS://data.example:8443/a.csv?token=secret"
+
+    plain = understood([url])
+    said = understood([url], Beside("Ours.csv", threads=8, sha256="0" * 64))
+
+    assert isinstance(plain, New)
+    assert isinstance(said, New)
+    assert (plain.path, plain.body) == ("downloads", {"url": url})
+    assert plain.what == "a file from data.example:8443"
+    assert said.body == {"url": url, "output": "Ours.csv", "threads": 8, "sha256": "0" * 64}
+    assert file_ids_of(said) == []
 
 
 @pytest.mark.parametrize(
-    ("given", "name", "sentence"),
+    ("url", "what"),
     [
-        (["70000", "x\x1b[2J"], "", "'x�\\[2J' is no file number"),
-        (["7" * 30], "", "no file number|too"),
-        (["-5"], "", "is no file number"),
-        (["٧٠٠٠٠"], "", "is no file number"),
-        (["https://example.org/a.zip"], "", "is no file number"),
-        ([JOB_ID, JOB_ID], "", "one download at a time"),
-        ([JOB_ID, "70000"], "", "is no file number"),
-        ([JOB_ID], "mine", "--name is for a new download"),
+        ("http://me:secret@data.example/a", "a file from data.example"),
+        ("http://data.example?secret", "a file from data.example"),
+        ("http://a\x1b[2J/", "a file from a�[2J"),
+        ("http://[::1]/", "a file from [::1]"),
+        ("http://", "a file from "),
     ],
 )
-def test_what_is_neither_is_told_clearly(given: list[str], name: str, sentence: str) -> None:
+def test_of_a_link_only_the_host_is_shown(url: str, what: str) -> None:
+    wish = understood([url])
+
+    assert isinstance(wish, New)
+    assert wish.what == what
+
+
+MINE, FOUR, EXPECTED = Beside("mine"), Beside(threads=4), Beside(sha256="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("given", "beside", "sentence"),
+    [
+        (["70000", "x\x1b[2J"], Beside(), "'x�\\[2J' is no file number"),
+        (["7" * 30], Beside(), "no file number|too"),
+        (["-5"], Beside(), "is no file number"),
+        (["٧٠٠٠٠"], Beside(), "is no file number"),
+        (["ftp://data.example/a.zip"], Beside(), "is no file number.* one link"),
+        (["https://data.example/a.zip", "70000"], Beside(), "is no file number"),
+        (["https://data.example/a", "https://data.example/b"], Beside(), "one link at a time"),
+        ([JOB_ID, JOB_ID], Beside(), "one download at a time"),
+        ([JOB_ID, "70000"], Beside(), "is no file number"),
+        ([JOB_ID], MINE, "--name is for a new download"),
+        ([JOB_ID], FOUR, "are for a new link"),
+        ([JOB_ID], EXPECTED, "are for a new link"),
+        (["70000"], FOUR, "are for a new link"),
+        (["70000"], EXPECTED, "are for a new link"),
+    ],
+)
+def test_what_is_neither_is_told_clearly(given: list[str], beside: Beside, sentence: str) -> None:
     with pytest.raises(Misused, match=sentence):
-        understood(given, name=name)
+        understood(given, beside)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""`manage.py download 70000 70001`: ask the running service for files, wait, fetch, verify.
+"""`manage.py download 70000 70001`: ask the running service for files or for a link, wait, fetch,
+verify.
 
 A client like any other: what it does is in jobs/client/, over HTTP. Here are its arguments, and
 what is said at the end. Beside `make run` the numbers do: `.stack/run.json` has the rest.
@@ -34,7 +35,7 @@ from jobs.client.patience import Patience
 from jobs.client.places import Place
 from jobs.client.progress import display
 from jobs.client.service import Service
-from jobs.client.wishes import New, Wish, understood
+from jobs.client.wishes import Beside, Wish, file_ids_of, understood
 
 RUN = settings.STACK_FOLDER / "run.json"
 STDOUT = "-"
@@ -46,7 +47,8 @@ class Help(DjangoHelpFormatter, RawDescriptionHelpFormatter):
 
 class Command(BaseCommand):
     help = (
-        "Asks the service for files as one archive, shows how far it is, fetches and verifies it."
+        "Asks the service for files as one archive, or for the file that a link leads to, shows"
+        " how far it is, fetches and verifies it."
     )
     requires_system_checks = []  # it may run where there is no database
 
@@ -57,10 +59,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("wanted", nargs="+", help="numbers of files (70000 70001), or the id of a download")
+        add(
+            "wanted",
+            nargs="+",
+            help="numbers of files (70000 70001), a link (https://...), or the id of a download",
+        )
         add("--output", default=".", metavar="PATH", help="a folder, a file, or - for stdout (.)")
         add("--force", action="store_true", help="overwrite what is there")
-        add("--name", default="", help="what the archive shall be called")
+        add("--name", default="", help="what the file shall be called")
+        add("--threads", type=int, metavar="N", help="connections for a link, 1 to 16 (4)")
+        add("--sha256", default="", metavar="HEX", help="what a link's file has to have")
         add("--service", default="", metavar="URL", help="that of `make run` by default")
         add("--user", default="", help="who asks; that of `make run` by default")
         add("--password-stdin", action="store_true", help="read it there, and ask nobody for it")
@@ -96,8 +104,9 @@ class Command(BaseCommand):
         options = self.options
         if not options["patience"] >= 0:  # nor is it no number
             raise Misused("--patience is a number of seconds.")
-        wish = understood(options["wanted"], name=options["name"])
-        if options["compare"] and not isinstance(wish, New):
+        beside = Beside(options["name"], options["threads"], options["sha256"])
+        wish = understood(options["wanted"], beside)
+        if options["compare"] and not file_ids_of(wish):
             raise Misused("--compare needs the numbers of the files.")
         if options["output"] != STDOUT:
             return self._fetched(wish, Place(options["output"], force=options["force"]))
@@ -116,8 +125,8 @@ class Command(BaseCommand):
         service = Service(who, patience=lambda: Patience(seconds, self.display.pausing))
         self.errand = Errand(service, place, self.display, patience_seconds=seconds)
         path = self.errand.run(wish)
-        if options["compare"] and isinstance(wish, New):
-            compare(service, path, wish.body["file_ids"], self.display)
+        if options["compare"]:
+            compare(service, path, file_ids_of(wish), self.display)
         return path
 
     def _offer_to_cancel(self) -> None:
