@@ -39,6 +39,22 @@ def test_json_is_sent_mended_and_followed(
     assert refusals() == 2
 
 
+def test_where_people_have_a_page_the_api_is_there_too(
+    of_alice: Page, live_server: Any, broker: Any
+) -> None:
+    answer = of_alice.locator("[data-answer]")
+
+    of_alice.goto(live_server.url + "/downloads?format=api")
+    of_alice.get_by_role("button", name="POST").click()
+    expect(answer).to_contain_text("HTTP 202 Accepted")
+    job = DownloadJob.objects.get()
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}?format=api")
+    of_alice.get_by_role("button", name="DELETE").click()
+
+    expect(answer).to_contain_text('"status": "cancelled"')
+    assert (job.kind, job.name) == ("remote", "measurements.csv")
+
+
 def test_a_job_is_cancelled_and_run_again(
     of_alice: Page, alice: User, live_server: Any, broker: Any, refusals: Any
 ) -> None:
