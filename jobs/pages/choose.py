@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
-from uuid import uuid4
 
 from django import forms
 from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs import wording
 from jobs.errors import LimitReached
-from jobs.http import caller, request_id, status_of
+from jobs.http import caller, status_of
 from jobs.models import FileQuerySet, StoredFile
-from jobs.pages.shared import SeeOther, newest, number, page, signed_in
+from jobs.pages.asking import NAME_ERRORS, new_form, number_or_dirt, sentence, start
+from jobs.pages.shared import newest, number, page, signed_in
 from jobs.serializers import BundleRequest
-from jobs.submission import submit
 
-ONCE = re.compile("[0-9a-f]{32}")  # what tells one form from the next
 SHOWN = 25  # files on one page
 MAX_IN_ADDRESS = 200  # ticks; choose.js leaves more of them out of its searches
 LETTERS = 3  # of a search that is looked for anywhere in a name; of fewer, at its beginning
@@ -59,10 +54,11 @@ TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 ANY_TYPE = ("", "All")
 
 TOO_MANY = f"Choose at most {settings.MAX_FILES_PER_BUNDLE:,} files."
-FILE_ERRORS = {"empty": "Choose at least one file.", "max_length": TOO_MANY}
-NOT_A_FILE = "Something that was chosen is not a file. Choose again."
-NAME_ERRORS = {"max_length": "Use 200 characters at most."}
-BAD_NAME = "Use another name: this one has characters that no file can have."
+FILE_ERRORS = {
+    "empty": "Choose at least one file.",
+    "max_length": TOO_MANY,
+    "": "Something that was chosen is not a file. Choose again.",
+}
 
 
 class Filters(forms.Form):
@@ -94,46 +90,24 @@ def choose(request: HttpRequest) -> HttpResponse:
 def ask(request: HttpRequest) -> HttpResponse:
     """Start the zip and go to its page; or the form again, with what is wrong with it."""
     name = request.POST.get("name", "").strip()
-    asked = {"file_ids": [_number_or_dirt(text) for text in request.POST.getlist("file")]}
+    asked = {"file_ids": [number_or_dirt(text) for text in request.POST.getlist("file")]}
     bundle = BundleRequest(data=asked | ({"name": name} if name else {}))
     try:
         bundle.is_valid(raise_exception=True)
+        return start(request, bundle.asked())
     except ValidationError as error:
         return _shop(request, request.POST, _errors(error.get_full_details()), status=400)
-    try:
-        job, _ = submit(
-            owner=caller(request),
-            request_id=request_id(request),
-            key=_key(request, bundle),
-            **bundle.asked(),
-        )
     except LimitReached as error:  # what was chosen stays chosen
         return _shop(request, request.POST, {"files": str(error)}, status_of(error))
-    return SeeOther(reverse("job-page", args=[job.pk]))
-
-
-def _key(request: HttpRequest, bundle: BundleRequest) -> str:
-    """Two clicks on one form are one zip; other files ticked on the same form are another."""
-    once = request.GET.get("once", "")
-    if not ONCE.fullmatch(once):
-        return ""
-    asked = json.dumps(bundle.asked(), sort_keys=True).encode()
-    return f"page-{once}-{hashlib.sha256(asked).hexdigest()}"
-
-
-def _number_or_dirt(text: str) -> int | str:
-    found = number(text)
-    return text if found is None else found  # the serializer says what is wrong with it
 
 
 def _errors(details: Any) -> dict[str, str]:
     """One sentence for each field: `files` and `name`."""
     told = {}
-    if files := details.get("file_ids"):
-        code = files[0]["code"] if isinstance(files, list) and "code" in files[0] else ""
-        told["files"] = FILE_ERRORS.get(code, NOT_A_FILE)
-    if names := details.get("name"):
-        told["name"] = NAME_ERRORS.get(names[0]["code"], BAD_NAME)
+    if "file_ids" in details:
+        told["files"] = sentence(details["file_ids"], FILE_ERRORS)
+    if "name" in details:
+        told["name"] = sentence(details["name"], NAME_ERRORS)
     return told
 
 
@@ -165,7 +139,7 @@ def _shop(
         "name": given.get("name", ""),
         "method": "get" if len(ticked) <= MAX_IN_ADDRESS - SHOWN else "post",
         "errors": errors or {},
-        "once": uuid4().hex,
+        "once": new_form(),
     }
     if request.htmx:  # type: ignore[attr-defined]
         context["said"] = wording.files(len(shown)) + " shown" if shown else "Nothing found"
