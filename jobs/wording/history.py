@@ -1,5 +1,5 @@
-"""What happened to a job, and the exact facts about it. Tracebacks stay out: an event's `detail`
-is for operators."""
+"""What happened to a job, and the exact facts about it. Both are polled: its params stay in the
+database. Tracebacks stay out: an event's `detail` is for operators."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Line:
 
 def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list[Line]:
     """What happened, then what is happening, then what comes by itself."""
-    lines = [_past(job, event, now) for event in events]
+    lines = [_past(event, now) for event in events]
     look = look_of(job, now)
     if look == "working":
         lines.append(Line(job.message, look=look, when="now", mark="now"))
@@ -55,17 +55,17 @@ def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list
     return lines
 
 
-def _past(job: DownloadJob, event: JobEvent, now: datetime) -> Line:
-    text, more, look = _sentence(job, event)
+def _past(event: JobEvent, now: datetime) -> Line:
+    text, more, look = _sentence(event)
     return Line(text, more, look, event.at, clock(event.at, now))
 
 
-def _sentence(job: DownloadJob, event: JobEvent) -> tuple[str, str, str]:
+def _sentence(event: JobEvent) -> tuple[str, str, str]:
     """Text, a smaller second sentence, and a look."""
     who = "An operator" if event.by == Actor.OPERATOR else "You"
     went_wrong = WENT_WRONG.get(event.code, "It did not work this time.")
     return {
-        Event.SUBMIT: (f"You asked for {asked_for(job)}.", "", ""),
+        Event.SUBMIT: ("You asked for it.", "", ""),
         Event.CLAIM: (f"Attempt {event.attempt} started.", "", ""),
         Event.SUCCEED: ("Ready to download.", "", "ready"),
         Event.RETRY: (went_wrong, "It is tried again by itself.", "waiting"),
