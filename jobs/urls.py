@@ -10,6 +10,7 @@ from jobs.api import document, downloads, operations, remote, tokens
 from jobs.authentication import SignInForm
 from jobs.http import nowhere
 from jobs.pages import choose, job, mine, theme
+from jobs.pages import link as link_page
 from jobs.readers import page_or_api
 
 sign_in = LoginView.as_view(
@@ -31,6 +32,7 @@ urlpatterns = [
     path("downloads/<uuid:job_id>/row", mine.row, name="job-row"),
     path("downloads/<uuid:job_id>/cancel", job.cancel, name="job-cancel"),
     path("downloads/<uuid:job_id>/retry", job.retry, name="job-retry"),
+    path("link", link_page.link, name="link"),
     path("theme", theme.theme, name="theme"),
     path("sign-in", sign_in, name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),

@@ -16,6 +16,8 @@ from jobs import storage
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import FINAL, Status
 
+LINK = "https://data.example.org/2026/frames.tar?signature=abc"
+
 
 class UserFactory(factory.django.DjangoModelFactory):
     class Meta:
@@ -84,6 +86,22 @@ class JobFactory(factory.django.DjangoModelFactory):
     @factory.lazy_attribute
     def artifact(self) -> Any:
         return ArtifactFactory(owner=self.owner) if self.status == Status.COMPLETED else None
+
+
+class RemoteJobFactory(JobFactory):
+    """A link, of a size that nobody knows before it is there."""
+
+    kind = "remote"
+    name = "frames.tar"
+    params = factory.LazyFunction(lambda: {"url": LINK, "threads": 4})
+    total = None
+
+    @factory.lazy_attribute
+    def artifact(self) -> Any:
+        if self.status != Status.COMPLETED:
+            return None
+        tar = {"name": self.name, "content_type": "application/x-tar"}
+        return ArtifactFactory(owner=self.owner, file_id=1_000_004, **tar)
 
 
 def store(file_id: int, name: str, content: bytes, **fields: Any) -> StoredFile:

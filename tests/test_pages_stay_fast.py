@@ -91,7 +91,8 @@ def pages() -> dict[str, str]:
     filters = {
         "all": "", "active": "status=active", "completed": "status=completed",
         "failed": "status=failed", "ended": "status=ended",
-        "of a kind": "kind=bundle", "far back": f"before={oldest}", "and forward": f"after={oldest}",
+        "of a kind": "kind=bundle", "of a kind I have none of": "kind=remote",
+        "far back": f"before={oldest}", "and forward": f"after={oldest}",
         "far back in a state": f"status=completed&before={oldest}",
         "common name": "search=files", "rare name": "search=12+files", "no name": "search=xyzzy",
         "others' name": "search=holiday", "one letter": "search=q", "no failed name":
@@ -104,6 +105,7 @@ def pages() -> dict[str, str]:
         "job": f"/downloads/{job}",
         "polled card": f"/downloads/{job}/state",
         "polled row": f"/downloads/{job}/row",
+        "ask for a link": "/link",
         "choose": "/",
         "choose, common name": "/?search=measurements",
         "choose, no name": "/?search=xyzzy",

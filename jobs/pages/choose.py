@@ -48,7 +48,19 @@ TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "archive": (
         "Archives",
         "Archive",
-        ("application/zip", "application/x-tar", "application/gzip", "application/x-7z"),
+        (
+            "application/zip",
+            "application/x-zip",
+            "application/x-tar",
+            "application/gzip",
+            "application/x-gzip",
+            "application/x-bzip",
+            "application/x-xz",
+            "application/zstd",
+            "application/x-7z",
+            "application/vnd.rar",
+            "application/x-rar",
+        ),
     ),
 }
 ANY_TYPE = ("", "All")

@@ -28,6 +28,7 @@ STATES: dict[str, tuple[str, frozenset[Status]]] = {
     "failed": ("Failed", frozenset({Status.FAILED})),
     "ended": ("Cancelled or expired", frozenset({Status.CANCELLED, Status.EXPIRED})),
 }
+KINDS = [(name, words.kind) for name, words in wording.KINDS.items()]
 
 
 class Filters(forms.Form):
@@ -35,7 +36,7 @@ class Filters(forms.Form):
 
     search = forms.CharField(required=False, max_length=200)
     status = forms.ChoiceField(required=False, choices=[(name, name) for name in STATES])
-    kind = forms.ChoiceField(required=False, choices=list(wording.KINDS.items()))
+    kind = forms.ChoiceField(required=False, choices=KINDS)
     after = forms.UUIDField(required=False)
     before = forms.UUIDField(required=False)
 
@@ -73,7 +74,7 @@ def _list(request: HttpRequest) -> HttpResponse:
         "has_more_pinned": len(pinned) > PINNED,
         "is_filtered": any(asked.values()),
         "states": [("", "All"), *((value, word) for value, (word, _) in STATES.items())],
-        "kinds": wording.KINDS.items(),
+        "kinds": KINDS,
     }
     return page(request, "jobs/downloads.html", context)
 

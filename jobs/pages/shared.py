@@ -21,6 +21,7 @@ from jobs.models import DownloadJob
 from jobs.throttle import limit
 
 IDLE_FORMS = {"choose", "theme"}  # a search with many ticks is one
+FORMS = {"downloads": "choose", "link": "link"}  # where what was sent to an address is filled in
 MAX_ADDRESS = 3_500  # characters; the web server takes 4,094 with what is around it
 MAX_COUNTED = 99  # beside "My downloads"; more is "99+"
 NUMBER = re.compile("[0-9]{1,9}")  # no file number has more digits, and int() takes no dirt
@@ -67,14 +68,14 @@ def way_back(request: HttpRequest) -> str:
     match = request.resolver_match
     if match and "job_id" in match.kwargs:
         return reverse("job-page", args=[match.kwargs["job_id"]])
-    return _filled_in(request) if match and match.url_name == "downloads" else reverse("choose")
+    form = FORMS.get(match.url_name or "") if match else None
+    return _filled_in(request, reverse(form)) if form else reverse("choose")
 
 
-def _filled_in(request: HttpRequest) -> str:
-    """The form with the same files ticked, as far as an address can carry their numbers."""
+def _filled_in(request: HttpRequest, empty: str) -> str:
+    """The form with the same in it, as far as an address can carry that."""
     given = request.POST.copy()
     given.pop("csrfmiddlewaretoken", None)
-    empty = reverse("choose")
     address = f"{empty}?{given.urlencode()}"
     return address if len(quote(address)) <= MAX_ADDRESS else empty
 

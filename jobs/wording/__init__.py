@@ -4,21 +4,24 @@ Zip, file, worker, attempt: never job, bundle or kind. `now` is passed in, so th
 speaks of one moment.
 """
 
-from jobs.wording.history import asked_for, details, history
-from jobs.wording.numbers import added, ago, files, is_today, moment, size_of
-from jobs.wording.standing import KINDS, Told, told
+from jobs.wording.history import Detail, details, history
+from jobs.wording.kinds import KINDS
+from jobs.wording.numbers import added, ago, files, is_today, limit_of, moment, seconds, size_of
+from jobs.wording.standing import Told, told
 
 __all__ = [
     "KINDS",
+    "Detail",
     "Told",
     "added",
     "ago",
-    "asked_for",
     "details",
     "files",
     "history",
     "is_today",
+    "limit_of",
     "moment",
+    "seconds",
     "size_of",
     "told",
 ]

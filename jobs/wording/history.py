@@ -10,13 +10,28 @@ from datetime import datetime, timedelta
 from jobs import estimates
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Actor, Event
-from jobs.wording.numbers import clock, day, files, moment
+from jobs.wording.kinds import KINDS
+from jobs.wording.numbers import clock, day, moment
 from jobs.wording.standing import attempt, look_of
 
 WENT_WRONG = {
+    "build_failed": "It could not be made.",
     "source_missing": "A file could not be found.",
     "source_changed": "A file is not what it was when it was stored.",
     "storage_unavailable": "The file store could not be reached.",
+    "storage_full": "It would take more room than you have.",
+    "blocked_address": "The link leads to where we do not fetch from.",
+    "blocked_redirect": "The other side sent us on to where we do not fetch from.",
+    "too_many_redirects": "The other side sent us on and on.",
+    "remote_refused": "The other side did not give the file.",
+    "remote_not_trusted": "The other side could not prove who it is.",
+    "remote_not_a_file": "The other side sent a web page in place of the file.",
+    "remote_encoded": "The other side sent the file packed, though we asked it not to.",
+    "remote_too_large": "The file is larger than we fetch.",
+    "remote_unavailable": "The other side could not be reached, or broke off.",
+    "remote_too_slow": "The other side sent next to nothing.",
+    "remote_changed": "The file changed while we fetched it.",
+    "checksum_mismatch": "What arrived is not what you expected.",
     "timeout": "It took too long and was stopped.",
     "unexpected": "Something went wrong on our side.",
     "worker_lost": "The worker went silent three times.",
@@ -82,18 +97,17 @@ def _sentence(event: JobEvent) -> tuple[str, str, str]:
     }[Event(event.event)]
 
 
-def asked_for(job: DownloadJob) -> str:
-    """'7 files as one zip'."""
-    return f"{files(len(job.params['file_ids']))} as one zip"
-
-
 @dataclass(frozen=True)
 class Detail:
-    """A fact for whoever wants to know it exactly; `at` where it is a time."""
+    """A fact for whoever wants to know it exactly; `at` where it is a time.
+
+    `file_id` where it is of a file that can be chosen.
+    """
 
     term: str
     text: str
     at: datetime | None = None
+    file_id: int | None = None
 
 
 def details(job: DownloadJob, now: datetime) -> list[Detail]:
@@ -104,6 +118,10 @@ def details(job: DownloadJob, now: datetime) -> list[Detail]:
         found.append(Detail("Attempt", attempt(job).removeprefix("attempt ")))
     times = [("Started", job.started_at), ("Finished", job.finished_at)]
     found += [Detail(term, moment(at, now), at) for term, at in times if at]
+    if look_of(job, now) == "working":
+        found += [Detail(*fact) for fact in KINDS[job.kind].working(job).items()]
+    if job.artifact and job.artifact.file_id:
+        found.append(Detail("Number", "can go into a zip", file_id=job.artifact.file_id))
     if job.artifact and job.expires_at:
         found.append(Detail("Kept until", moment(job.expires_at, now), job.expires_at))
         found.append(Detail("SHA-256", job.artifact.sha256))

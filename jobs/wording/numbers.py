@@ -7,6 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 NO_BREAK = "\u00a0"  # keeps a number and its unit together
+DAY_SECONDS = 24 * 3600
 
 
 def files(count: int) -> str:
@@ -22,11 +23,18 @@ def size_of(count: int, total: int | None = None) -> str:
     return " of ".join(shown) + NO_BREAK + unit
 
 
+def limit_of(count: int) -> str:
+    """'5 GB': like any size, without a nought that says nothing in a round number."""
+    return size_of(count).replace(f".0{NO_BREAK}", NO_BREAK)
+
+
 def seconds(count: float) -> str:
-    """'24 s', '3 min', '1 h 5 min'."""
+    """'24 s', '3 min', '1 h 5 min', '30 days'."""
     whole = max(round(count), 1)
     if whole < 60:
         return f"{whole}{NO_BREAK}s"
+    if whole >= 2 * DAY_SECONDS:
+        return f"{round(whole / DAY_SECONDS)}{NO_BREAK}days"
     minutes = round(whole / 60)
     rest = f" {minutes % 60}{NO_BREAK}min" if minutes % 60 else ""
     return rest.strip() if minutes < 60 else f"{minutes // 60}{NO_BREAK}h{rest}"

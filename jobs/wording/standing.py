@@ -9,10 +9,10 @@ from jobs import estimates
 from jobs.backoff import DELAYS_SECONDS
 from jobs.models import DownloadJob
 from jobs.states import Status
+from jobs.wording.kinds import KINDS
 from jobs.wording.numbers import day, seconds, size_of
 
 MAX_FAILURES = len(DELAYS_SECONDS) + 1
-KINDS = {"bundle": "Zip"}  # the word for each kind of download
 
 # The look of a state is its shape and colour: a symbol in _icons.html, a class in style.css.
 FINAL_LOOKS = {
@@ -30,12 +30,6 @@ WORDS = {
 ACTIVE_LOOKS = ("queued", "working", "stalled", "waiting")
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
 
-NEXT_STEPS = {
-    "source_missing": "It will not be tried again by itself. Choose again without what is missing,"
-    " or ask whoever gave you the numbers.",
-    "source_changed": "It will not be tried again by itself. Ask an operator about the file.",
-    "timeout": "It will not be tried again by itself. Choose fewer files, or run it again later.",
-}
 ASK_OPERATOR = "We stopped trying. Run it again later; if it fails again, ask an operator."
 
 
@@ -113,8 +107,9 @@ def _wait_seconds(job: DownloadJob, now: datetime) -> int:
 
 def _facts(job: DownloadJob, look: str, now: datetime) -> list[str]:
     """Beside the word in a list: short, without full stops."""
+    kind = KINDS[job.kind].kind
     if look == "queued":
-        return [KINDS[job.kind], "starts as soon as a worker is free"]
+        return [kind, "starts as soon as a worker is free"]
     if look == "working":
         return [job.message]
     if look == "stalled":
@@ -126,8 +121,8 @@ def _facts(job: DownloadJob, look: str, now: datetime) -> list[str]:
         return [job.error]
     if look == "ready" and job.artifact and job.expires_at:
         kept = f"kept until {day(job.expires_at, now)}"
-        return [KINDS[job.kind], size_of(job.artifact.size_bytes), kept]
-    return [KINDS[job.kind], "its time was over"] if look == "expired" else [KINDS[job.kind]]
+        return [kind, size_of(job.artifact.size_bytes), kept]
+    return [kind, "its time was over"] if look == "expired" else [kind]
 
 
 def _line(job: DownloadJob, look: str, facts: list[str], now: datetime) -> str:
@@ -141,8 +136,8 @@ def _line(job: DownloadJob, look: str, facts: list[str], now: datetime) -> str:
     if look == "waiting":
         return f"{attempt(job).capitalize()} is next."
     if look == "ready" and job.artifact and job.expires_at:
-        took = seconds(_took_seconds(job))
-        return f"{facts[1]}, made in {took}. Kept until {day(job.expires_at, now)}."
+        took = f"{KINDS[job.kind].made} in {seconds(_took_seconds(job))}"
+        return f"{facts[1]}, {took}. Kept until {day(job.expires_at, now)}."
     if look == "cancelled":
         return "Nothing was kept. You can run it again."
     if look == "expired":
@@ -162,24 +157,30 @@ def _reason(job: DownloadJob, look: str) -> str:
             f"{job.error} This often passes by itself. If the last attempt fails, we say so here."
         )
     if look == "failed":
-        return NEXT_STEPS.get(job.error_code, ASK_OPERATOR)
+        return KINDS[job.kind].next_steps.get(job.error_code, ASK_OPERATOR)
     return ""
 
 
 def _done(job: DownloadJob) -> str:
-    """'3.1 of 14.2 MB', or what there is to do, '14.2 MB', while nothing is being done."""
-    if job.status == Status.QUEUED or not job.total:
+    """'3.1 of 14.2 MB', or what there is to do, '14.2 MB', while nothing is being done.
+
+    '3.1 MB so far' where nobody knows how much there is.
+    """
+    if job.status == Status.QUEUED:
         return size_of(job.total) if job.total else ""
+    if not job.total:
+        return f"{size_of(job.done)} so far" if job.done else ""
     return size_of(job.done, job.total)
 
 
 def _pace(job: DownloadJob, now: datetime) -> str:
-    """Speed and time left; empty until there is something to tell them from."""
-    left = estimates.seconds_left(job, now.timestamp())
+    """Speed and time left, as far as there is something to tell them from."""
     age = (now - job.started_at).total_seconds() if job.started_at else 0
-    if not left or not job.speed or age < estimates.MIN_AGE_SECONDS:
+    if not job.speed or age < estimates.MIN_AGE_SECONDS:
         return ""
-    return f"{size_of(job.speed)}/s · about {seconds(left)} left"
+    left = estimates.seconds_left(job, now.timestamp())
+    about = f" · about {seconds(left)} left" if left else ""
+    return f"{size_of(job.speed)}/s{about}"
 
 
 def attempt(job: DownloadJob) -> str:

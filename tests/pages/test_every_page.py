@@ -10,16 +10,17 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
-from jobs import http
+from jobs import http, kinds, wording
 from jobs.middleware import PRIVATE
 from jobs.models import DownloadJob
+from jobs.pages import kinds as kinds_on_pages
 from jobs.problems import PROBLEM
 from jobs.states import Status
-from tests.factories import JobFactory, StoredFileFactory
+from tests.factories import JobFactory, RemoteJobFactory, StoredFileFactory
 from tests.pages.looks import BROWSER, INLINE, of, text, ticked
 
 
-@pytest.mark.parametrize("path", ["/", "/downloads", f"/downloads/{UUID(int=1)}"])
+@pytest.mark.parametrize("path", ["/", "/link", "/downloads", f"/downloads/{UUID(int=1)}"])
 @pytest.mark.django_db
 def test_whoever_is_not_signed_in_is_sent_to_sign_in(path: str) -> None:
     response = Client(headers=BROWSER).get(path)
@@ -99,18 +100,30 @@ def test_a_wrong_password_stays_on_the_page(alice: User, given: dict[str, str]) 
 
 def test_no_page_has_a_script_or_a_style_of_its_own(visitor: Client, alice: User) -> None:
     StoredFileFactory(file_id=80_000)
-    jobs = [JobFactory(owner=alice, status=status) for status in Status]
-    paths = ["/", "/?search=x", "/downloads", "/downloads?search=x", "/nowhere", *map(of, jobs)]
+    jobs = [make(owner=alice, status=s) for make in (JobFactory, RemoteJobFactory) for s in Status]
+    paths = [
+        "/",
+        "/?search=x",
+        "/link",
+        "/downloads",
+        "/downloads?search=x",
+        "/nowhere",
+        *map(of, jobs),
+    ]
 
     for path in paths:
         assert not INLINE.search(text(visitor.get(path))), path
     assert not INLINE.search(text(Client().get("/sign-in")))
 
 
+def test_every_kind_has_its_words_and_its_page() -> None:
+    assert set(kinds.KINDS) == set(wording.KINDS) == set(kinds_on_pages.KINDS)
+
+
 def test_pages_are_kept_by_no_cache(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice)
 
-    for path in ("/", "/downloads", of(job), of(job, "job-state"), "/nowhere"):
+    for path in ("/", "/link", "/downloads", of(job), of(job, "job-state"), "/nowhere"):
         assert visitor.get(path)["Cache-Control"] == PRIVATE, path
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from jobs.models import DownloadJob, job_queryset
 from jobs.states import FINAL, Status
-from tests.factories import JobFactory
+from tests.factories import JobFactory, RemoteJobFactory
 from tests.pages.looks import names, text
 
 
@@ -37,10 +37,15 @@ def test_the_list_is_mine_newest_first_with_what_runs_on_top(
         ({"status": "active"}, {"queued", "processing"}),
         ({"status": "completed"}, {"completed"}),
         ({"status": "failed"}, {"failed"}),
-        ({"status": "ended"}, {"cancelled", "expired"}),
+        ({"status": "ended"}, {"cancelled", "expired", "link"}),
         ({"kind": "bundle", "search": "FAIL"}, {"failed"}),
+        ({"kind": "remote"}, {"link"}),
+        ({"kind": "bundle"}, set(Status)),
         ({"search": "no such name"}, set()),
-        ({"status": "nonsense", "kind": "nonsense", "before": "x", "after": "y"}, set(Status)),
+        (
+            {"status": "nonsense", "kind": "nonsense", "before": "x", "after": "y"},
+            {*Status, "link"},
+        ),
     ],
 )
 def test_the_list_is_filtered(
@@ -48,6 +53,7 @@ def test_the_list_is_filtered(
 ) -> None:
     for status in Status:
         JobFactory(owner=alice, name=status.value, status=status)
+    RemoteJobFactory(owner=alice, name="link", status=Status.CANCELLED)
 
     response = visitor.get("/downloads", asked)
 
@@ -138,4 +144,19 @@ def test_the_list_costs_the_same_queries_for_one_and_for_many(
 
 
 def test_the_empty_list_says_where_to_begin(visitor: Client) -> None:
-    assert "Nothing here yet" in text(visitor.get("/downloads"))
+    html = text(visitor.get("/downloads"))
+
+    assert "Nothing here yet" in html
+    assert '<a class="button primary" href="/">' in html
+    assert '<a class="button" href="/link">' in html
+
+
+def test_a_row_says_which_kind_it_is(visitor: Client, alice: User) -> None:
+    JobFactory(owner=alice)
+    RemoteJobFactory(owner=alice)
+
+    html = text(visitor.get("/downloads"))
+
+    assert "<span>Zip</span>" in html
+    assert "<span>Link</span>" in html
+    assert "in about" not in html  # nobody knows how much the link has

@@ -1,0 +1,217 @@
+"""Asking for the file that a link leads to."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.test import Client
+
+from jobs.models import DownloadJob
+from jobs.serializers import THREADS
+from tests.factories import LINK, JobFactory, RemoteJobFactory
+from tests.pages.looks import BROWSER, of, text
+
+SHA256 = "0123456789abcdef" * 4
+FIELDS = ("url", "output", "threads", "sha256")
+FULL = dict(zip(FIELDS, (LINK, "Frames.tar", "16", SHA256), strict=True))
+
+
+def values(response: Any) -> dict[str, str]:
+    """Of the fields of the form."""
+    found = (re.search(rf'name="{name}" value="([^"]*)"', text(response)) for name in FIELDS)
+    return {name: each[1] for name, each in zip(FIELDS, found, strict=True) if each}
+
+
+def wrong(response: Any) -> set[str]:
+    """The fields that have an error beside them, and point to it."""
+    html = text(response)
+    beside = set(re.findall(r'id="(\w+)-error" role="alert"', html))
+    pointed = set(re.findall(r'aria-invalid="true" aria-describedby="(\w+)-error[ "]', html))
+    assert beside == pointed
+    return beside
+
+
+def refused(visitor: Client, asked: dict[str, Any], status: int = 400) -> HttpResponse:
+    """The form again; nothing was made."""
+    response = visitor.post("/link", asked)
+
+    assert response.status_code == status
+    assert not DownloadJob.objects.exists()
+    return response
+
+
+def test_both_doors_lead_to_each_other(visitor: Client) -> None:
+    files, link = text(visitor.get("/")), text(visitor.get("/link"))
+
+    assert '<a href="/" aria-current="page"><svg' in files
+    assert '<a href="/link"><svg' in files
+    assert '<a href="/"><svg' in link
+    assert '<a href="/link" aria-current="page"><svg' in link
+
+
+def test_the_page_promises_what_the_settings_say(visitor: Client, settings: Any) -> None:
+    settings.REMOTE_MAX_BYTES, settings.RESULT_KEPT_SECONDS = 2_500_000_000, 7 * 24 * 3600
+
+    html = text(visitor.get("/link")).replace("\u00a0", " ")
+
+    assert "one file, up to 2.5 GB." in html
+    assert "keep it for 7 days." in html
+
+
+def test_round_promises_are_told_in_round_numbers(visitor: Client) -> None:
+    html = text(visitor.get("/link")).replace("\u00a0", " ")
+
+    assert "up to 5 GB." in html
+    assert "keep it for 30 days." in html
+
+
+def test_a_link_becomes_a_job(visitor: Client, alice: User, broker: Any) -> None:
+    response = visitor.post("/link", {"url": f"  {LINK} ", "output": "", "sha256": ""})
+
+    job = DownloadJob.objects.get()
+    assert (response.status_code, response["Location"]) == (303, of(job))
+    assert (job.owner, job.kind, job.name) == (alice, "remote", "frames.tar")
+    assert job.params == {"url": LINK, "threads": THREADS}
+    assert visitor.get(of(job)).status_code == 200
+
+
+def test_all_that_is_asked_for_counts(visitor: Client, alice: User, broker: Any) -> None:
+    visitor.post("/link", FULL | {"sha256": SHA256.upper()})
+
+    job = DownloadJob.objects.get()
+    assert job.params == FULL | {"threads": 16}
+    assert job.name == "Frames.tar"
+
+
+def test_a_second_click_is_the_same_job(visitor: Client, alice: User, broker: Any) -> None:
+    found = re.search(r'action="(/link\?once=\w+)"', text(visitor.get("/link")))
+    assert found
+
+    first, second = (visitor.post(found[1], {"url": LINK}) for _ in range(2))
+    other = visitor.post(found[1], {"url": LINK, "output": "other.tar"})
+
+    assert first["Location"] == second["Location"] != other["Location"]
+    assert DownloadJob.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "sentence"),
+    [
+        ({"url": ""}, "url", "Paste the link of a file."),
+        ({"url": "  "}, "url", "Paste the link of a file."),
+        ({"url": None}, "url", "Paste the link of a file."),
+        ({"url": LINK + "a" * 2_000}, "url", "A link has at most 2,000 characters."),
+        ({"url": "ftp://example.org/x"}, "url", "http:// or https://"),
+        ({"url": "https://user:secret@example.org/x"}, "url", "password"),
+        ({"url": "example.org/x"}, "url", "http:// or https://"),
+        ({"output": "x" * 201}, "output", "Use 200 characters at most."),
+        ({"output": "a\x00b"}, "output", "Use another name"),
+        ({"threads": "0"}, "threads", "From 1 to 16."),
+        ({"threads": "17"}, "threads", "From 1 to 16."),
+        ({"threads": "4.5"}, "threads", "From 1 to 16."),
+        ({"threads": "-1"}, "threads", "From 1 to 16."),
+        ({"threads": "٤"}, "threads", "From 1 to 16."),
+        ({"threads": "9" * 400}, "threads", "From 1 to 16."),
+        ({"sha256": "abc"}, "sha256", "64 digits"),
+        ({"sha256": "g" * 64}, "sha256", "64 digits"),
+        ({"sha256": SHA256 + "0"}, "sha256", "64 digits"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_its_field_and_all_is_kept(
+    visitor: Client, asked: dict[str, Any], field: str, sentence: str
+) -> None:
+    given = {name: text for name, text in (FULL | asked).items() if text is not None}
+
+    response = refused(visitor, given)
+
+    assert wrong(response) == {field}
+    assert sentence in text(response)
+    assert values(response) == {name: given.get(name, "").strip() for name in FIELDS}
+    assert '<details class="more" open>' in text(response)
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/x", "http://localhost/x", "http://[::1]/x"])
+def test_a_private_address_is_422_beside_the_link(visitor: Client, url: str) -> None:
+    response = refused(visitor, FULL | {"url": url}, status=422)
+
+    assert wrong(response) == {"url"}
+    assert "not on the public internet" in text(response)
+    assert values(response) == FULL | {"url": url}
+
+
+def test_all_that_is_wrong_is_said_at_once(visitor: Client) -> None:
+    response = refused(visitor, dict.fromkeys(FIELDS, "x" * 2_001))
+
+    assert wrong(response) == set(FIELDS)
+
+
+def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings: Any) -> None:
+    settings.MAX_ACTIVE_JOBS = 1
+    JobFactory(owner=alice)
+
+    response = visitor.post("/link", FULL)
+
+    assert response.status_code == 429
+    assert "Wait for one to end." in text(response)
+    assert values(response) == FULL
+    assert DownloadJob.objects.count() == 1
+
+
+@pytest.mark.parametrize("url", [LINK, '"><script>alert(1)</script>', "", "a" * 3_000])
+def test_a_bookmark_fills_the_link_in(visitor: Client, url: str) -> None:
+    response = visitor.get("/link", {"url": url})
+
+    assert response.status_code == 200
+    assert "<script>alert" not in text(response)
+    assert not wrong(response)
+    if url == LINK:
+        assert values(response) == {"url": LINK, "output": "", "threads": "4", "sha256": ""}
+
+
+def test_what_somebody_signed_out_asked_for_is_there_after_signing_in(alice: User) -> None:
+    client, login = Client(), {"username": "alice", "password": "correct horse"}
+
+    to_sign_in = client.post("/link?once=" + "a" * 32, FULL | {"csrfmiddlewaretoken": "x"})
+    form = client.get(to_sign_in["Location"])
+    back = client.post("/sign-in", login | {"next": form.context["next"]})["Location"]
+
+    assert values(client.get(back)) == FULL
+    assert "csrf" not in back
+    assert not DownloadJob.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_link_too_long_for_an_address_does_not_end_in_an_error() -> None:
+    response = Client().post("/link", {"url": "https://example.org/?q=" + "ü" * 1_900})
+
+    assert response["Location"] == "/sign-in?next=/link"
+
+
+def test_a_form_without_its_token_is_refused_and_leads_back_to_it(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True, headers=BROWSER)
+    client.force_login(alice)
+
+    response = client.post("/link", {"url": "https://example.org/x"})
+
+    assert response.status_code == 403
+    assert 'href="/link?url=https%3A%2F%2Fexample.org%2Fx">Go back to it' in text(response)
+    assert not DownloadJob.objects.exists()
+
+
+def test_an_earlier_link_is_filled_in_to_be_changed(visitor: Client, alice: User) -> None:
+    job = RemoteJobFactory(owner=alice, params=FULL | {"threads": 16})
+
+    assert values(visitor.get("/link", {"job": str(job.pk)})) == FULL
+
+
+def test_no_other_download_is_filled_in(visitor: Client, alice: User, bob: User) -> None:
+    foreign = RemoteJobFactory(owner=bob)
+    zipped = JobFactory(owner=alice)
+
+    assert visitor.get("/link", {"job": str(foreign.pk)}).status_code == 403
+    for job in (str(zipped.pk), "nonsense", ""):
+        assert values(visitor.get("/link", {"job": job}))["url"] == ""
