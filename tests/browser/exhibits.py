@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from django.contrib.auth.models import User
 
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob
 from jobs.states import Status
 from tests.browser.looks import job_that_is, put_off, start_again
 from tests.factories import StoredFileFactory
@@ -36,44 +36,75 @@ FILES: dict[int, tuple[str, str, int, int]] = {
 GONE = 70_102
 
 
+def zip_of(*numbers: int) -> dict[str, Any]:
+    there = [FILES[number] for number in numbers if number in FILES]
+    return {"params": {"file_ids": list(numbers)}, "total": sum(size for _, _, size, _ in there)}
+
+
 @dataclass(frozen=True)
 class Exhibit:
     look: str
     name: str
-    file_ids: list[int]
+    asked: dict[str, Any]  # fields of the job
     ages: list[int]  # seconds since each line of its history
     changes: dict[str, Any] = field(default_factory=dict)
 
 
-UNDER_WAY = {"done": 17_612_044, "progress": 0.578, "message": "Adding 4 of 5: facade-east.jpg"}
+UNDER_WAY = {
+    "done": 17_612_044,
+    "progress": 0.578,
+    "speed": 2_201_505,
+    "message": "Adding 4 of 5: facade-east.jpg",
+}
 EXHIBITS = [
-    Exhibit("queued", "Everything for the tender.zip", list(FILES), [3]),
+    Exhibit("queued", "Everything for the tender.zip", zip_of(*FILES), [3]),
     Exhibit(
         "working",
         "For the site meeting.zip",
-        [70_305, 70_298, 70_304, 70_310, 70_311],
+        zip_of(70_305, 70_298, 70_304, 70_310, 70_311),
         [9, 8],
         UNDER_WAY,
     ),
     Exhibit(
         "waiting",
         "Drone flights.zip",
-        [70_285, 70_284],
+        zip_of(70_285, 70_284),
         [66, 65, 56, 55, 42, 37, 6],
         {"available_at": NOW + timedelta(seconds=24)},
     ),
-    Exhibit("ready", "Facade, all sides.zip", [70_310, 70_309, 70_298], [1260, 1259, 1254]),
+    Exhibit("ready", "Facade, all sides.zip", zip_of(70_310, 70_309, 70_298), [1260, 1259, 1254]),
     Exhibit(
         "failed",
         "Survey of the roof.zip",
-        [70_298, 70_304, GONE],
+        zip_of(70_298, 70_304, GONE),
         [5400, 5399, 5398],
         {"error": f"File {GONE} could not be found."},
     ),
-    Exhibit("cancelled", "Old scans.zip", [70_250], [7300, 7299, 7280]),
-    Exhibit("ready", "Reports.zip", [70_305, 70_261], [DAY + 8200, DAY + 8199, DAY + 8197]),
-    Exhibit("expired", "October.zip", [70_244], [33 * DAY, 33 * DAY - 1, 33 * DAY - 2, 3 * DAY]),
+    Exhibit("cancelled", "Old scans.zip", zip_of(70_250), [7300, 7299, 7280]),
+    Exhibit("ready", "Reports.zip", zip_of(70_305, 70_261), [DAY + 8200, DAY + 8199, DAY + 8197]),
+    Exhibit(
+        "expired", "October.zip", zip_of(70_244), [33 * DAY, 33 * DAY - 1, 33 * DAY - 2, 3 * DAY]
+    ),
 ]
+
+# Apart from the others, which are shown without it.
+LINK = Exhibit(
+    "working",
+    "hall-3-point-cloud.e57",
+    {
+        "kind": "remote",
+        "params": {"url": "https://scans.example.org/tower/hall-3-point-cloud.e57", "threads": 4},
+        "total": 2_418_003_968,
+    },
+    [41, 40],
+    {
+        "done": 851_443_712,
+        "progress": 0.352,
+        "speed": 21_390_112,
+        "threads": 4,
+        "message": "Fetching from scans.example.org",
+    },
+)
 
 
 def fill(owner: User) -> dict[str, DownloadJob]:
@@ -86,17 +117,16 @@ def fill(owner: User) -> dict[str, DownloadJob]:
             size_bytes=size,
             created_at=NOW - timedelta(days=days, minutes=47 + number % 7),
         )
-    return {exhibit.look: _show(exhibit, owner) for exhibit in reversed(EXHIBITS)}
+    return {exhibit.look: show(exhibit, owner) for exhibit in reversed(EXHIBITS)}
 
 
-def _show(exhibit: Exhibit, owner: User) -> DownloadJob:
+def show(exhibit: Exhibit, owner: User) -> DownloadJob:
     job = job_that_is(
         exhibit.look,
         owner,
         id=uuid5(NAMESPACE_URL, exhibit.name),
         name=exhibit.name,
-        total=StoredFile.objects.numbered(exhibit.file_ids).bytes(),
-        params={"file_ids": exhibit.file_ids},
+        **exhibit.asked,
     )
     while job.events.count() < len(exhibit.ages):  # one that failed more often
         start_again(job)

@@ -12,22 +12,22 @@ from playwright.sync_api import Page
 
 from jobs.models import DownloadJob
 from jobs.states import Actor
-from tests.factories import ArtifactFactory
+from tests.factories import LINK, ArtifactFactory
 
 AWAY = ("storage_unavailable", "The file store cannot be reached.")
 MISSING = ("source_missing", "File 70004 could not be found.")
 LATER_SECONDS = 1800
+REFUSED = ("remote_refused", "data.example.org answers 404.")
+FETCHED_BYTES = 3_100_000
+# What makes a job that of a link, whose size is not known.
+OF_A_LINK: dict[str, Any] = {"kind": "remote", "params": {"url": LINK, "threads": 4}, "total": None}
 
 
 def job_that_is(look: str, owner: User, **fields: Any) -> DownloadJob:
-    """A zip, as real as it gets without a worker."""
-    job = DownloadJob.objects.submit(
-        owner=owner,
-        kind="bundle",
-        **{"name": f"{look.capitalize()}.zip", "total": 1_000_000}
-        | {"params": {"file_ids": [70_000, 70_001, 70_002]}}
-        | fields,
-    )
+    """A zip, or what `fields` make of it, as real as it gets without a worker."""
+    zipped = {"kind": "bundle", "name": f"{look.capitalize()}.zip", "total": 1_000_000}
+    zipped["params"] = {"file_ids": [70_000, 70_001, 70_002]}
+    job = DownloadJob.objects.submit(owner=owner, **zipped | fields)
     LOOKS[look](job)
     return job
 
@@ -42,7 +42,11 @@ def start(job: DownloadJob) -> None:
 
 
 def advance(job: DownloadJob) -> None:
-    job.beat(done=(job.total or 0) * 2 // 5, message="Adding 2 of 3: interview.wav")
+    if job.kind == "remote":
+        message = "Fetching from data.example.org"
+        job.beat(done=FETCHED_BYTES, message=message, speed=5_200_000, threads=4)
+    else:
+        job.beat(done=(job.total or 0) * 2 // 5, message="Adding 2 of 3: interview.wav")
 
 
 def put_off(job: DownloadJob) -> None:
@@ -57,8 +61,16 @@ def start_again(job: DownloadJob) -> None:
 
 
 def succeed(job: DownloadJob) -> None:
-    size, name = job.total or 0, job.name
-    job.succeed(ArtifactFactory.build(owner=job.owner, made_by=job, name=name, size_bytes=size))
+    artifact = ArtifactFactory.build(
+        owner=job.owner, made_by=job, name=job.name, size_bytes=job.total or FETCHED_BYTES
+    )
+    if job.kind == "remote":
+        artifact.take_number()
+    job.succeed(artifact)
+
+
+def _fail(job: DownloadJob) -> None:
+    job.fail(*(REFUSED if job.kind == "remote" else MISSING))
 
 
 def _fall_silent(job: DownloadJob) -> None:
@@ -80,7 +92,7 @@ LOOKS: dict[str, Callable[[DownloadJob], None]] = {
     "stalled": _after(start, advance, _fall_silent),
     "waiting": _after(start, advance, put_off),
     "ready": _after(start, advance, succeed),
-    "failed": _after(start, advance, lambda job: job.fail(*MISSING)),
+    "failed": _after(start, advance, _fail),
     "cancelled": _after(start, advance, lambda job: job.cancel(Actor.OWNER)),
     "expired": _after(start, advance, succeed, DownloadJob.expire),
 }

@@ -13,7 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
-from tests.browser.exhibits import NOW, fill
+from tests.browser.exhibits import LINK, NOW, fill, show
 from tests.browser.small_png import shrink
 from tests.factories import UserFactory
 
@@ -60,15 +60,17 @@ def test_every_page_is_shot(of_alice: Page, alice: User, live_server: Any, theme
     shoot(of_alice, live_server.url + "/downloads", f"empty-{theme}")
     jobs = fill(alice)
     ticked = "/?" + "&".join(f"file={number}" for number in (70_311, 70_310, 70_309, 70_298))
-    paths = {"choose": ticked, "downloads": "/downloads"}
+    paths = {"choose": ticked, "link": "/link", "downloads": "/downloads"}
     paths |= {name: f"/downloads/{jobs[look].pk}" for look, name in LOOKS.items()}
     for name, path in paths.items():
         shoot(of_alice, live_server.url + path, f"{name}-{theme}")
     of_alice.set_viewport_size({"width": 390, "height": 844})
-    for name in ("choose", "downloads", "working"):
+    for name in ("choose", "downloads", "working", *(["link"] if theme == "light" else [])):
         shoot(of_alice, live_server.url + paths[name], f"{name}-{theme}-390", full_page=False)
-    of_alice.context.clear_cookies()
     of_alice.set_viewport_size({"width": 1280, "height": 720})
+    fetched = show(LINK, alice)
+    shoot(of_alice, f"{live_server.url}/downloads/{fetched.pk}", f"link-working-{theme}")
+    of_alice.context.clear_cookies()
     shoot(of_alice, live_server.url + "/sign-in", f"sign-in-{theme}")
 
 

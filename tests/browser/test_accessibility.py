@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from tests.browser.looks import LOOKS, job_that_is
+from tests.browser.looks import LOOKS, OF_A_LINK, job_that_is
 from tests.factories import StoredFileFactory
 
 pytestmark = pytest.mark.browser
@@ -59,9 +59,22 @@ class Visit:
     def no_file_found(self) -> None:
         self.go("/?search=nowhere")
 
+    def link(self) -> None:
+        self.go("/link")
+
+    def link_with_options(self) -> None:
+        self.go("/link?threads=16")
+
+    def wrong_link(self) -> None:
+        self.link_with_options()
+        self.tab.get_by_label("Expected SHA-256").fill("none")
+        self.tab.get_by_role("button", name="Fetch the file").click()
+        expect(self.tab.get_by_role("alert")).to_have_count(2)
+
     def downloads(self) -> None:
         for look in LOOKS:
             job_that_is(look, self.alice)
+            job_that_is(look, self.alice, **OF_A_LINK)
         self.go("/downloads")
 
     def no_downloads(self) -> None:
@@ -85,6 +98,9 @@ PAGES = [
     Visit.choose_nothing,
     Visit.nothing_to_choose,
     Visit.no_file_found,
+    Visit.link,
+    Visit.link_with_options,
+    Visit.wrong_link,
     Visit.downloads,
     Visit.no_downloads,
     Visit.no_download_found,
@@ -108,9 +124,18 @@ def test_axe_finds_nothing_wrong(
     refusals()  # some of these pages are
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_axe_finds_nothing_wrong_with_a_job(look: str, visit: Visit) -> None:
-    visit.go(f"/downloads/{job_that_is(look, visit.alice).pk}")
+@pytest.mark.parametrize(
+    ("look", "fields"),
+    [
+        *((look, {}) for look in LOOKS),
+        *((look, OF_A_LINK) for look in ("working", "ready", "failed")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.get("kind", "bundle"),
+)
+def test_axe_finds_nothing_wrong_with_a_job(
+    look: str, fields: dict[str, Any], visit: Visit
+) -> None:
+    visit.go(f"/downloads/{job_that_is(look, visit.alice, **fields).pk}")
 
     assert findings(visit.tab) == []
 

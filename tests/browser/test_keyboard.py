@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from jobs.models import DownloadJob
 from jobs.states import Status
 from tests.browser.looks import job_that_is, succeed
-from tests.factories import StoredFileFactory
+from tests.factories import LINK, StoredFileFactory
 
 pytestmark = pytest.mark.browser
 
@@ -72,6 +72,22 @@ def test_the_whole_way_by_keyboard(
 
     expect(of_alice.get_by_role("heading", name="Cancelled")).to_be_visible()
     assert DownloadJob.objects.get().status == Status.CANCELLED
+
+
+def test_a_link_is_asked_for_by_keyboard(of_alice: Page, live_server: Any, broker: Any) -> None:
+    tab_to(of_alice, of_alice.get_by_role("link", name="From a link"))
+    of_alice.keyboard.press("Enter")
+    tab_to(of_alice, of_alice.get_by_label("Web address"))
+    of_alice.keyboard.type(LINK)
+    tab_to(of_alice, of_alice.get_by_text("More options"))
+    of_alice.keyboard.press("Enter")
+    tab_to(of_alice, of_alice.get_by_label("Connections"))
+    of_alice.keyboard.press("ArrowUp")
+    tab_to(of_alice, of_alice.get_by_label("Expected SHA-256"))
+    of_alice.keyboard.press("Enter")
+
+    expect(of_alice.get_by_role("heading", level=1)).to_have_text("frames.tar")
+    assert DownloadJob.objects.get().params == {"url": LINK, "threads": 5}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,7 +13,13 @@ from playwright.sync_api import Page, Request, Route, expect
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 from tests.browser.looks import look
-from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
+from tests.factories import (
+    LINK,
+    ArtifactFactory,
+    JobFactory,
+    RemoteJobFactory,
+    StoredFileFactory,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -530,6 +537,34 @@ def test_the_largest_count_leaves_the_account_free(
     assert of_alice.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_a_link_needs_no_script_and_is_asked_for_once(
+    of_alice: Page, alice: User, live_server: Any, broker: Any, new_context: Any
+) -> None:
+    context = new_context(java_script_enabled=False)
+    context.add_cookies(of_alice.context.cookies())
+    plain = context.new_page()
+    plain.goto(f"{live_server.url}/link?url={quote(LINK)}")
+
+    plain.get_by_role("button", name="Fetch the file").dblclick()
+
+    expect(plain.get_by_role("heading", level=1)).to_have_text("frames.tar")
+    assert DownloadJob.objects.get().params["url"] == LINK
+
+
+def test_the_name_that_the_other_side_gives_appears_by_itself(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    job: DownloadJob = RemoteJobFactory(owner=alice)
+    job.claim(task_id="task-1", worker="worker@test")
+    of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
+    expect(of_alice.get_by_role("heading", level=1)).to_have_text("frames.tar")
+
+    job.learn(name="Frames of 2026.tar")
+
+    expect(of_alice.get_by_role("heading", level=1)).to_have_text("Frames of 2026.tar")
+    expect(of_alice).to_have_title(re.compile("Frames of 2026.tar"))
+
+
 def test_paper_and_forced_colours_show_all_of_a_download(
     of_alice: Page, alice: User, live_server: Any
 ) -> None:
@@ -560,7 +595,13 @@ def test_nothing_is_wider_than_a_phone(
         )
         for status in Status
     ]
+    params = {"url": "https://example.org/" + "a" * 1_900, "threads": 16}
+    jobs += [
+        RemoteJobFactory(owner=alice, name="n" * 176 + ".tar", status=status, params=params)
+        for status in (Status.PROCESSING, Status.COMPLETED)
+    ]
 
-    for path in ["/", "/?file=80000&search=x", "/downloads", *(f"/downloads/{j.pk}" for j in jobs)]:
+    paths = ["/", "/?file=80000&search=x", "/link?threads=16", f"/link?job={jobs[-1].pk}"]
+    for path in [*paths, "/downloads", *(f"/downloads/{job.pk}" for job in jobs)]:
         of_alice.goto(live_server.url + path)
         assert of_alice.evaluate("document.documentElement.scrollWidth") == 360, path

@@ -9,7 +9,16 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from tests.browser.looks import advance, job_that_is, look, put_off, start, start_again, succeed
+from tests.browser.looks import (
+    OF_A_LINK,
+    advance,
+    job_that_is,
+    look,
+    put_off,
+    start,
+    start_again,
+    succeed,
+)
 
 SIZES = [(1280, 800), (390, 844)]
 pytestmark = [
@@ -55,6 +64,21 @@ def test_progress_moves_nothing(tab: Page, alice: User, live_server: Any, path: 
         look(tab)
         expect(tab.get_by_role("progressbar")).to_have_js_property("value", share)
 
+    assert moved(tab) == []
+
+
+def test_what_is_of_unknown_size_moves_nothing(
+    tab: Page, alice: User, live_server: Any, path: str
+) -> None:
+    job = job_that_is("working", alice, **OF_A_LINK)
+    tab.goto(live_server.url + path.format(job.pk))
+
+    for done, threads in [(9_900_000, 4), (10_100_000, 16), (999_900_000, 1), (1_200_000_000, 0)]:
+        job.beat(done=done, message=f"Fetching with {threads}", speed=done // 9, threads=threads)
+        look(tab)
+        expect(tab.get_by_text(f"Fetching with {threads}").first).to_be_visible()
+
+    expect(tab.get_by_text("1.2\u00a0GB so far")).to_be_visible()
     assert moved(tab) == []
 
 
