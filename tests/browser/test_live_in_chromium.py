@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from zipfile import ZipFile
 
 import pytest
@@ -18,6 +19,9 @@ from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 from tests.browser.service import Service
 from tests.factories import store
+from tests.hostile.content import File
+from tests.hostile.refusals import refuses
+from tests.hostile.server import Peer
 from tests.live import until
 
 pytestmark = pytest.mark.browser
@@ -27,6 +31,7 @@ PHOTO_BYTES = 200_000
 SLOWLY = PHOTO_BYTES  # a second: a photo each
 LONG = 60_000  # ms: a rescue waits for a lease to run out, a retry for its turn
 PERCENT = re.compile(r"^[1-9]\d?%$")
+CONNECTIONS = re.compile(r"^[1-4] connections?$")
 PAIR = ("First", "Second")
 LOST = re.compile("net::ERR_|^htmx:(sendError|afterRequest),")
 
@@ -143,6 +148,47 @@ def test_the_whole_way(tab: Page, service: Service) -> None:
         comes_to(tab, "Ready")
 
     assert_downloads(tab, service)
+
+
+def paste(tab: Page, link: str) -> None:
+    """Ask for what it leads to; then its page is open."""
+    tab.get_by_label("Web address").fill(link)
+    tab.get_by_role("button", name="Fetch the file").click()
+
+
+def test_a_link_is_fetched_and_can_go_into_a_zip(tab: Page, service: Service) -> None:
+    file = File(size=6_000_000, rate=500_000, disposition='attachment; filename="Frames.bin"')
+    tab.get_by_role("link", name="From a link").click()
+
+    with Peer() as peer:
+        paste(tab, peer.serve("/get", file))
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Frames.bin")
+        with staying(tab):
+            expect(tab.get_by_text(CONNECTIONS)).to_be_visible()
+            expect(tab.get_by_text(PERCENT)).to_be_visible(timeout=LONG)
+            comes_to(tab, "Ready")
+
+    with tab.expect_download() as started:
+        tab.get_by_role("link", name="Download 6.0").click()
+    assert sha256(started.value.path().read_bytes()).hexdigest() == file.sha256()
+    tab.get_by_role("link", name=re.compile(r"^\d{7}$")).click()
+    expect(tab.get_by_label("Frames.bin")).to_be_checked()
+
+
+def test_a_link_that_leads_nowhere_is_changed(tab: Page, service: Service) -> None:
+    tab.get_by_role("link", name="From a link").click()
+
+    with Peer() as peer:
+        nowhere = peer.serve("/frames.bin", File(misbehave=refuses(404)))
+        paste(tab, nowhere)
+        comes_to(tab, "Failed")
+        tab.get_by_role("link", name="Change the link").click()
+        expect(tab.get_by_label("Web address")).to_have_value(nowhere)
+        paste(tab, peer.serve("/there.bin", File()))
+        comes_to(tab, "Ready")
+
+    statuses = DownloadJob.objects.order_by("created_at").values_list("name", "status")
+    assert list(statuses) == [("frames.bin", Status.FAILED), ("there.bin", Status.COMPLETED)]
 
 
 def test_cancel_ends_what_is_running(tab: Page, service: Service) -> None:
