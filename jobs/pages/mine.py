@@ -89,7 +89,7 @@ def _matching(jobs: JobQuerySet, asked: dict[str, Any]) -> JobQuerySet:
     """Names and kinds, which no index has, are looked for among the newest."""
     if asked["search"]:
         jobs = jobs.found_by(asked["search"])
-    return jobs.newest().filter(kind=asked["kind"]) if asked["kind"] else jobs
+    return jobs.of_kind(asked["kind"]) if asked["kind"] else jobs
 
 
 def _pinned(jobs: JobQuerySet) -> list[DownloadJob]:
