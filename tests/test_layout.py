@@ -39,7 +39,11 @@ RANKS: list[set[str]] = [
     {"urls", "apps", "middleware"},
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
-TIGHTER = {"client": 0, "models": 0, "builders": 3}  # the highest rank these may import
+TIGHTER = {
+    "client": 0,
+    "models": 0,
+    "builders": RANK["storage"],
+}  # the highest rank these may import
 
 # Who owns a library: nobody else imports it.
 OWNERS = {

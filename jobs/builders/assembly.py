@@ -38,10 +38,13 @@ class Assembly:
     def has_room(self) -> bool:
         return len(self._buffers) < self._room
 
-    def write(self, part: int, offset: int, chunk: memoryview) -> None:
+    def open(self, part: int) -> None:
+        """Somebody begins to fill it, or some more of it."""
         if part not in self._buffers:
             spare = self._spare.pop() if self._spare else bytearray(self._plan.part_bytes)
             self._buffers[part] = spare
+
+    def write(self, part: int, offset: int, chunk: memoryview) -> None:
         self._buffers[part][offset : offset + len(chunk)] = chunk
 
     def close(self, part: int) -> None:

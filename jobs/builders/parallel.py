@@ -105,6 +105,7 @@ class Fetch:
             while not self._is_over:
                 may_open = self._assembly.has_room
                 if piece := self._plan.take(time.monotonic(), may_open=may_open):
+                    self._assembly.open(piece.part)
                     for other, answer in self._answers.items():
                         if not other.left:
                             answer.shut()
@@ -140,12 +141,12 @@ class Fetch:
             if not chunk and piece.left and not self._is_over:
                 raise RemoteUnavailable(f"{self._remote.host} broke off.")
             offset = piece.position - piece.part * self._plan.part_bytes
-            kept = self._plan.accept(piece, len(chunk), time.monotonic())
-            self._assembly.write(piece.part, offset, memoryview(chunk)[:kept])
-            self._arrived += kept
-            self._futile = 0
-            if kept and self._plan.is_whole(piece.part):
-                self._assembly.close(piece.part)
+            if kept := self._plan.accept(piece, len(chunk), time.monotonic()):
+                self._assembly.write(piece.part, offset, memoryview(chunk)[:kept])
+                self._arrived += kept
+                self._futile = 0
+                if self._plan.is_whole(piece.part):
+                    self._assembly.close(piece.part)
             return piece.left > 0 and not self._is_over
 
     def _put_down(self, piece: Piece) -> None:
