@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from jobs.builders import bundle, remote
-from jobs.errors import SourceMissing
+from jobs.errors import RemoteChanged, SourceMissing
 from jobs.models import DownloadJob, FileQuerySet, StoredFile
 from jobs.names import safe_name
 from jobs.queue import Doorbell
@@ -82,6 +82,7 @@ def _load_remote(job: DownloadJob) -> remote.RemoteParams:
         threads=asked["threads"],
         name=job.name if "output" in asked else "",
         sha256=asked.get("sha256", ""),
+        in_one_go=job.error_code == RemoteChanged.code,
     )
 
 

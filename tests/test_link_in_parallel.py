@@ -20,6 +20,8 @@ from jobs.states import Actor, Status
 from jobs.submission import submit
 from tests.hostile.content import File
 from tests.hostile.exchange import Exchange
+from tests.hostile.honest import honest_reply
+from tests.hostile.modes import MODES
 from tests.hostile.rebinding import rebinding
 from tests.hostile.server import Peer
 from tests.links import PART, ask, attempt, fetch, left_behind, stored_sha256
@@ -86,6 +88,39 @@ class Gone:
         else:
             exchange.keep_alive = False
             exchange.reset()
+
+
+async def two_servers(exchange: Exchange) -> None:
+    """Behind one name, with the same file, and each with a validator of its own."""
+    other = replace(exchange.file, etag=f'"{exchange.nth_connection % 2}"')
+    await exchange.send(honest_reply(other, exchange.request))
+
+
+def test_servers_that_do_not_agree_on_a_validator_give_the_file_in_one_go(
+    peer: Peer, alice: User
+) -> None:
+    job = fetch(ask(alice, peer.serve("/big", replace(BIG, misbehave=two_servers))))
+
+    assert stored_sha256(job) == BIG.sha256()
+    assert job.attempt == 2
+    assert "range" not in peer.requests[-1].headers
+
+
+def test_an_error_page_midway_does_not_cost_what_was_fetched(
+    peer: Peer, alice: User, impatient: None
+) -> None:
+    midway = MODES["error-page-midway"]
+    job = attempt(ask(alice, peer.serve("/big", replace(midway, size=BIG.size))))
+    assert job.error_code == "remote_unavailable"
+    there = parts_of(job)
+    before = len(peer.ranges("/big"))
+    peer.serve("/big", BIG)
+
+    fetch(job)
+
+    assert stored_sha256(job) == BIG.sha256()
+    assert there
+    assert {first // PART for first, _ in peer.ranges("/big")[before:]}.isdisjoint(there)
 
 
 @pytest.fixture

@@ -27,12 +27,17 @@ MAY_ANSWER_PAGES = {None, "text/plain", "text/x-python", *PAGES}  # .pl and .py 
 
 @dataclass(frozen=True)
 class RemoteParams:
-    """`name` is what the owner calls the file, `sha256` what it has to have: both may be empty."""
+    """`name` is what the owner calls the file, `sha256` what it has to have: both may be empty.
+
+    `in_one_go`: the file changed under an earlier attempt. Perhaps it always seems to, as where
+    each of many servers has an ETag of its own for it.
+    """
 
     url: str
     threads: int
     name: str = ""
     sha256: str = ""
+    in_one_go: bool = False
 
 
 def name_of(url: str) -> str:
@@ -55,6 +60,8 @@ def build(params: RemoteParams, work: Workspace) -> None:
 
 def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
     """Its SHA-256."""
+    if params.in_one_go:
+        return _in_one_go(params, work, bounded(remote.whole))
     start, total = work.resume_at(), None
     try:
         answer = bounded(lambda: remote.probe(start, start + FIRST_BYTES - 1))

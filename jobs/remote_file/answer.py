@@ -90,12 +90,15 @@ class Answer:
     def check(self, wanted: tuple[int, int, int], validator: str) -> None:
         """That it has these bytes (first, last, total) of this version, and no others.
 
-        Raises RemoteChanged where there is another version now, and RangesBroken.
+        Raises RemoteChanged where there is another version now, RemoteUnavailable where it is no
+        file at all, such as a page that says so, and RangesBroken.
         """
         name = "ETag" if validator.startswith('"') else "Last-Modified"
         told = self._headers.get(name, "")
-        if told != validator and (told or not self.is_partial):
-            raise RemoteChanged(f"The file at {self._target.host} changed while we fetched it.")
+        if told and told != validator:
+            raise RemoteChanged(f"The file at {self.host} changed while we fetched it.")
+        if not told and not self.is_partial:
+            raise RemoteUnavailable(f"{self.host} answers with something else than the file.")
         # Beside a Last-Modified in If-Range a server may leave it out; an ETag it may not.
         if not self.is_partial or (name == "ETag" and not told):
             raise RangesBroken("not the range that was asked for")
