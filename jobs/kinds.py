@@ -101,6 +101,7 @@ KINDS: dict[str, Kind] = {
         load=_load_remote,
         default_name=lambda params: remote.name_of(params["url"]),
         is_numbered=True,
+        queue=settings.REMOTE_QUEUE,
         time_limit_seconds=settings.REMOTE_TIME_LIMIT_SECONDS,
     ),
 }

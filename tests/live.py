@@ -45,8 +45,8 @@ class Live:
         self.session = requests.Session()
         self.processes: list[Process] = []
 
-    def start(self, name: str, **env: str) -> Process:
-        """One more `web`, `worker` or `dispatcher`."""
+    def start(self, name: str, *options: str, **env: str) -> Process:
+        """One more `web`, `worker` or `dispatcher`; `options` of its command line."""
         worker = "-A downloads_project worker --concurrency=2 --without-mingle --without-gossip"
         command = {
             "web": [BIN / "gunicorn", "-c", "python:downloads_project.gunicorn"],
@@ -55,6 +55,7 @@ class Live:
         }[name]
         number, port = len(self.processes), next(self._ports)
         log = self.folder / f"{name}-{number}.log"
+        command = [*command, *options]
         process = Process(name, command, log, self.env | {"ROLE": name, "PORT": str(port)} | env)
         self.processes.append(process)
         self.start_again(process)
