@@ -250,6 +250,26 @@ class AcceptedJob(JobSerializer):
         return len(job.params["file_ids"])
 
 
+class LinkJob(JobSerializer):
+    """A job at the addresses of links, where older clients know some members by other names."""
+
+    job_id = serializers.UUIDField(source="id")
+    bytes_downloaded = serializers.IntegerField(source="done")
+    total_bytes = serializers.IntegerField(source="total", allow_null=True)
+
+    class Meta(JobSerializer.Meta):
+        fields = [*JobSerializer.Meta.fields, "job_id", "bytes_downloaded", "total_bytes"]
+
+
+class AcceptedLink(LinkJob):
+    """What asking for a link answers."""
+
+    message = serializers.SerializerMethodField()
+
+    def get_message(self, job: DownloadJob) -> str:
+        return "Download job enqueued successfully"
+
+
 class JobResult(JobSerializer):
     """A finished file and where to fetch it."""
 

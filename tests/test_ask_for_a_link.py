@@ -17,6 +17,7 @@ from jobs.states import Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory
 
 URL = "/downloads"
+QUEUED_SENTENCE = "Download job enqueued successfully"  # older clients know it
 LINK = "https://data.example/2026/measurements.csv"
 SHA256 = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"
 
@@ -45,6 +46,7 @@ def test_answers_202_with_where_to_poll(client_of_alice: APIClient, broker: Mock
     assert body["fileName"] == "measurements.csv"
     assert (body["total"], body["estimatedSecondsRemaining"]) == (None, None)
     assert "totalFileIds" not in body
+    assert (body["job_id"], body["message"]) == (body["jobId"], QUEUED_SENTENCE)
     assert (job.events.get().event, job.events.get().by) == (Event.SUBMIT, Actor.OWNER)
 
 
@@ -276,9 +278,10 @@ def test_a_job_of_any_kind_is_polled_here_too(client_of_alice: APIClient, alice:
     for job in (linked(alice), JobFactory(owner=alice)):
         told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
 
+        named = {"job_id": str(job.pk), "bytes_downloaded": 0, "total_bytes": job.total}
         for path in (f"{URL}/{job.pk}", f"{URL}/{job.pk}/status"):
             response = client_of_alice.get(path)
-            assert response.json() == told
+            assert response.json() == told | named
             assert response["Retry-After"]
             seen = {"If-None-Match": response["ETag"]}
             assert client_of_alice.get(path, headers=seen).status_code == 304

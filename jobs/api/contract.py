@@ -23,11 +23,13 @@ from jobs.kinds import KINDS
 from jobs.models.job_queryset import SEARCHED
 from jobs.serializers import (
     AcceptedJob,
+    AcceptedLink,
     BundleRequest,
     CheckRequest,
     FileAvailability,
     JobResult,
     JobSerializer,
+    LinkJob,
     QueueStatistics,
     RemoteRequest,
     WorkerStatistics,
@@ -133,20 +135,18 @@ jobs = operation(
     {200: told(JobSerializer(many=True), "A page of them.", examples.COMPLETED)},
     parameters=[SEARCH, STATUS, KIND],
 )
-POLL: dict[str, Any] = {
-    "answers": {
-        200: told(
-            JobSerializer,
-            "The job.",
-            *[examples.QUEUED, examples.RUNNING, examples.RUNNING_LINK, examples.WAITING],
-            *[*ENDED, examples.COMPLETED_LINK, examples.CANCELLED],
-        ),
-        304: OpenApiResponse(description="As you know it."),
-    },
-    "parameters": [ETAG_SEEN, *WHEN_TO_POLL],
-}
-status = operation("status", **POLL)
-status_alias = operation("status_alias", **POLL)
+
+
+def polling(name: str, serializer: type[JobSerializer], *shown: OpenApiExample) -> Decorator:
+    seen = OpenApiResponse(description="As you know it.")
+    answers = {200: told(serializer, "The job.", *shown), 304: seen}
+    return operation(name, answers, parameters=[ETAG_SEEN, *WHEN_TO_POLL])
+
+
+JOBS = [examples.QUEUED, examples.RUNNING, examples.WAITING, *ENDED, examples.CANCELLED]
+LINKS = [examples.QUEUED_LINK, examples.RUNNING_LINK, examples.COMPLETED_LINK]
+status = polling("status", JobSerializer, *JOBS)
+status_alias = polling("status_alias", JobSerializer, *JOBS)
 result = operation(
     "result",
     {200: told(JobResult, "Where it is.", examples.RESULT)},
@@ -159,11 +159,11 @@ download = operation(
     parameters=[*IF_NOT_READY, header("Location", "The file, for ten minutes.", 302)],
     refusals=NO_FILE,
 )
-CANCEL: dict[str, Any] = {
-    "answers": {200: told(JobSerializer, "It is over.", examples.CANCELLED)},
-    "refusals": ["conflict"],
-}
-cancel = operation("cancel", **CANCEL)
+cancel = operation(
+    "cancel",
+    {200: told(JobSerializer, "It is over.", examples.CANCELLED)},
+    refusals=["conflict"],
+)
 QUEUED_AGAIN = {202: told(JobSerializer, "Queued again.", examples.QUEUED)}
 retry = operation(
     "retry", QUEUED_AGAIN, parameters=WHERE_TO_POLL, refusals=["conflict", *MAY_NOT_RUN]
@@ -174,19 +174,23 @@ admin_retry = operation(
 
 fetch_link = operation(
     "fetch_link",
-    {202: told(JobSerializer, "Recorded; poll on.", examples.QUEUED_LINK)},
+    {202: told(AcceptedLink, "Recorded; poll on.", examples.ACCEPTED_LINK)},
     body=json(RemoteRequest, examples.LINK, examples.EXPECTED_LINK),
     parameters=STARTING,
     refusals=["blocked_address", *MAY_NOT_START],
 )
 links = operation(
     "links",
-    {200: told(JobSerializer(many=True), "A page of them.", examples.COMPLETED_LINK)},
+    {200: told(LinkJob(many=True), "A page of them.", examples.COMPLETED_LINK)},
     parameters=[SEARCH, STATUS],
 )
-link = operation("link", **POLL)
-link_status = operation("link_status", **POLL)
-cancel_link = operation("cancel_link", **CANCEL)
+link = polling("link", LinkJob, *LINKS)
+link_status = polling("link_status", LinkJob, *LINKS)
+cancel_link = operation(
+    "cancel_link",
+    {200: told(LinkJob, "It is over.", examples.CANCELLED_LINK)},
+    refusals=["conflict"],
+)
 
 queue_stats = operation(
     "queue_stats", {200: told(QueueStatistics, "The queue as a whole.", examples.QUEUE)}

@@ -146,9 +146,11 @@ class StatusAlias(JobStatus):
         return polled(request, job_id)
 
 
-def polled(request: Request, job_id: UUID) -> Response:
+def polled(
+    request: Request, job_id: UUID, serializer: type[JobSerializer] = JobSerializer
+) -> Response:
     job = own_job(request, job_id)
-    return told(job, request, lambda: JobSerializer(job).data)
+    return told(job, request, lambda: serializer(job).data)
 
 
 class Result(APIView):
@@ -177,7 +179,9 @@ class Download(APIView):
         return cancelled(request, job_id)
 
 
-def cancelled(request: Request, job_id: UUID) -> Response:
+def cancelled(
+    request: Request, job_id: UUID, serializer: type[JobSerializer] = JobSerializer
+) -> Response:
     job = own_job(request, job_id)
     try:
         job.cancel(Actor.OWNER)
@@ -185,7 +189,7 @@ def cancelled(request: Request, job_id: UUID) -> Response:
         job.refresh_from_db()
         if job.status != Status.CANCELLED:  # twice is well, at once too
             raise
-    return Response(JobSerializer(job).data)
+    return Response(serializer(job).data)
 
 
 class Retry(APIView):

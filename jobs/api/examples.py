@@ -73,25 +73,19 @@ _WAITING: Json = _QUEUED | {
     "lastError": "The file store cannot be reached.",
 }
 
-_QUEUED_LINK: Json = _QUEUED | {
-    "kind": "remote",
-    "fileName": "measurements.csv",
-    "total": None,
-    "estimatedSecondsRemaining": None,
-}
-_RUNNING_LINK: Json = _RUNNING | {
-    "kind": "remote",
-    "fileName": "measurements.csv",
-    "message": "Fetching from data.example",
-    "speed": 12_500_000,
-    "threads": 4,
-}
-_COMPLETED_LINK: Json = _COMPLETED | {
-    "kind": "remote",
-    "fileName": "measurements.csv",
-    "downloadUrl": URL.replace("3%20files.zip", "measurements.csv"),
-    "fileId": 1_000_004,
-}
+
+def _of_link(job: Json) -> Json:
+    named = {"job_id": JOB_ID, "bytes_downloaded": job["done"], "total_bytes": job["total"]}
+    return job | {"kind": "remote", "fileName": "measurements.csv"} | named
+
+
+_QUEUED_LINK = _of_link(_QUEUED | {"total": None, "estimatedSecondsRemaining": None})
+_RUNNING_LINK = _of_link(
+    _RUNNING | {"message": "Fetching from data.example", "speed": 12_500_000, "threads": 4}
+)
+_LINK_URL = URL.replace("3%20files.zip", "measurements.csv")
+_COMPLETED_LINK = _of_link(_COMPLETED | {"downloadUrl": _LINK_URL, "fileId": 1_000_004})
+_CANCELLED: Json = _ENDED | {"status": "cancelled", "message": "Cancelled"}
 
 QUEUED = OpenApiExample("Queued", _QUEUED)
 ACCEPTED = OpenApiExample("Accepted", _QUEUED | {"totalFileIds": 3})
@@ -102,7 +96,11 @@ RUNNING_LINK = OpenApiExample("A link, running", _RUNNING_LINK)
 COMPLETED_LINK = OpenApiExample("A link, completed", _COMPLETED_LINK)
 FAILED = OpenApiExample("Failed", _FAILED)
 WAITING = OpenApiExample("Waiting for its next try", _WAITING)
-CANCELLED = OpenApiExample("Cancelled", _ENDED | {"status": "cancelled", "message": "Cancelled"})
+CANCELLED = OpenApiExample("Cancelled", _CANCELLED)
+ACCEPTED_LINK = OpenApiExample(
+    "A link, accepted", _QUEUED_LINK | {"message": "Download job enqueued successfully"}
+)
+CANCELLED_LINK = OpenApiExample("A link, cancelled", _of_link(_CANCELLED))
 RESULT = OpenApiExample(
     "A file",
     FILE | {"jobId": JOB_ID, "status": "completed", "fileName": "3 files.zip"},

@@ -13,7 +13,7 @@ from jobs.api import contract, examples
 from jobs.api.downloads import cancelled, polled, submitted
 from jobs.api.lists import JobFilter, Listed
 from jobs.http import accepted
-from jobs.serializers import JobSerializer, RemoteRequest
+from jobs.serializers import AcceptedLink, LinkJob, RemoteRequest
 
 
 class LinkFilter(JobFilter):
@@ -23,6 +23,7 @@ class LinkFilter(JobFilter):
 class Links(Listed):
     """The caller's jobs that fetch a link, newest first."""
 
+    serializer_class = LinkJob
     rate = "initiate"
     sample = examples.LINK.value
     filterset_class = LinkFilter
@@ -39,7 +40,7 @@ class Links(Listed):
     def post(self, request: Request) -> Response:
         """Fetch a link: the file that it leads to, into the store."""
         job, is_new = submitted(request, RemoteRequest)
-        return accepted(job, JobSerializer(job).data, is_new=is_new)
+        return accepted(job, AcceptedLink(job).data, is_new=is_new)
 
 
 class Link(APIView):
@@ -48,12 +49,12 @@ class Link(APIView):
     @contract.link
     def get(self, request: Request, job_id: UUID) -> Response:
         """Poll a job, at the address that is its page for people."""
-        return polled(request, job_id)
+        return polled(request, job_id, LinkJob)
 
     @contract.cancel_link
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job. The same as at its other address."""
-        return cancelled(request, job_id)
+        return cancelled(request, job_id, LinkJob)
 
 
 class LinkStatus(APIView):
@@ -61,4 +62,4 @@ class LinkStatus(APIView):
 
     @contract.link_status
     def get(self, request: Request, job_id: UUID) -> Response:
-        return polled(request, job_id)
+        return polled(request, job_id, LinkJob)
