@@ -7,10 +7,10 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium run dev test faults soak fuzz recovery screenshots check fix lock clean
+.PHONY: help install chromium run dev test faults soak fuzz recovery bench-remote screenshots check fix lock clean
 
 help:  ## what there is
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed  ## the virtual environment with the locked requirements
 
@@ -42,6 +42,9 @@ fuzz: install  ## MINUTES (10) of requests made from the OpenAPI document, by th
 
 recovery: install  ## how long the five main faults take to get over, with production's clocks
 	@$(BIN)/python benchmarks/recovery.py
+
+bench-remote: install  ## fetching a link beside aria2c, in pairs (ARGS="--pairs 9")
+	@$(BIN)/python benchmarks/remote.py $(ARGS)
 
 screenshots: install chromium  ## pictures of the pages, for the README
 	@REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q tests/browser/screenshots.py
