@@ -37,7 +37,7 @@ CONNECTIONS = 4
 # The fastest of those tried; its other ways to write and to poll are slower, or make no difference.
 ARIA2C = f"aria2c -q --no-conf -x {CONNECTIONS} -s {CONNECTIONS} -k 1M".split()
 ARIA2C += ["--file-allocation=none", "--disk-cache=64M"]
-COLUMNS = "{:28} {:>9} {:>9}   {:>6} {:>14} {:>10}"
+ROW = "| {:26} | {:>7} | {:>7} | {:>5} | {:>10} | {:>8} |"
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,10 @@ class Benchmark:
 
     def run(self) -> int:
         self._measure(WARM_UP, 1)
-        print(
-            f"{CONNECTIONS} connections, medians of {self._pairs} pairs, {os.cpu_count()} cores\n"
-        )
-        print(COLUMNS.format("", "ours", "aria2c", "ratio", "from, to", "promised"), flush=True)
+        told = f"{CONNECTIONS} connections, medians of {self._pairs} pairs"
+        print(f"{told}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+        print(ROW.format("", "ours", "aria2c", "ratio", "from, to", "promised"))
+        print(ROW.format(*["---"] * 6), flush=True)
         kept = [self._keeps(race) for race in RACES]  # both, whatever the first says
         return int(not all(kept))
 
@@ -141,7 +141,7 @@ class Benchmark:
         ratios = [ours / theirs for ours, theirs in pairs]
         spread = f"{min(ratios):.2f}, {max(ratios):.2f}"
         ratio, promised = f"{median(ratios):.3f}", f"<= {race.most:.2f}"
-        print(COLUMNS.format(race.name, ours, theirs, ratio, spread, promised), flush=True)
+        print(ROW.format(race.name, ours, theirs, ratio, spread, promised), flush=True)
         return median(ratios) <= race.most
 
     def _measure(self, race: Race, pairs: int) -> list[tuple[float, float]]:

@@ -1,6 +1,6 @@
 """The rig without pytest, for programs that run for minutes: soak.py and benchmarks/recovery.py.
 
-`tests/fuzz/minutes.py` works on the same throw-away servers, with a service of its own.
+`tests/fuzz/minutes.py` and benchmarks/remote.py work on the same throw-away servers.
 
 Nothing of Django can be imported before its settings know the servers, so a program does its
 work in a function that gets the rig.
