@@ -65,11 +65,11 @@ class Attempt:
             )
         return self._output
 
-    def resume_at(self) -> int:
+    def first_gap(self) -> tuple[int, int | None]:
         if kept := self._job.checkpoint:
             with suppress(SourceMissing):  # somebody collected it
                 self._found = storage.S3Parts.resumed(kept)
-        return self._found.first_missing if self._found else 0
+        return self._found.first_gap if self._found else (0, None)
 
     def parts(self, total_bytes: int, validator: str) -> storage.S3Parts:
         kept = self._job.checkpoint or {}

@@ -1,15 +1,18 @@
 """Which bytes of a file are fetched by which connection. Pure; whoever uses it holds a lock.
 
-Parts of equal size are handed out from the front. A connection that finds none takes over half of
-what the slowest one still has before it, or all of it if that fell silent.
+Parts of equal size are handed out from the front, a few in a row for each request. A connection
+that finds none takes over half of what the slowest one still has before it, or all of it if that
+fell silent.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+RUN = 2  # parts that one request asks for: more would wait long for their turn to be hashed
 MIN_SPLIT_BYTES = 128 * 1024  # what is left of less is not worth a request
 MIN_SPLIT_SECONDS = 0.2
 SILENT_SECONDS = 3.0
@@ -17,9 +20,8 @@ SILENT_SECONDS = 3.0
 
 @dataclass(eq=False, slots=True)
 class Piece:
-    """Bytes from `position` to before `end`, all of one part. Times are of a monotonic clock."""
+    """Bytes from `position` to before `end`. Times are of a monotonic clock."""
 
-    part: int
     position: int
     end: int
     began: float
@@ -39,6 +41,14 @@ class Piece:
         return self.left * (now - self.began) / came if came else 0.0
 
 
+class Share(NamedTuple):
+    """Bytes that belong into a part."""
+
+    part: int
+    offset: int
+    size: int
+
+
 class Plan:
     """`stored` are parts that need not be fetched."""
 
@@ -47,38 +57,48 @@ class Plan:
         self.part_bytes = part_bytes
         self.parts = -(-size_bytes // part_bytes)
         self.running: set[Piece] = set()
-        self._fresh: Iterator[int] = (n for n in range(self.parts) if n not in stored)
-        self._next = next(self._fresh, None)
+        self._fresh = deque(n for n in range(self.parts) if n not in stored)
         self._given_back: deque[Piece] = deque()
-        self._missing: dict[int, int] = {}  # bytes of the parts that were handed out
+        self._missing = {n: self.size_of(n) for n in self._fresh}  # bytes, by part
 
     def size_of(self, part: int) -> int:
         return min(self.part_bytes, self.size_bytes - part * self.part_bytes)
 
-    def take(self, now: float, *, may_open: bool) -> Piece | None:
-        """What a free connection does next. Only if it `may_open` one, a part not begun yet."""
+    def take(self, now: float, *, room: int) -> Piece | None:
+        """What a free connection does next. No more than `room` parts are begun for it."""
         if self._given_back:
             piece = self._given_back.popleft()
-            return self._run(piece.part, piece.position, piece.end, now)
-        if may_open and self._next is not None:
-            part, self._next = self._next, next(self._fresh, None)
-            self._missing[part] = self.size_of(part)
-            start = part * self.part_bytes
-            return self._run(part, start, start + self.size_of(part), now)
+            return self._run(piece.position, piece.end, now)
+        if room and self._fresh:
+            first = last = self._fresh.popleft()
+            while last - first + 1 < min(room, RUN) and self._fresh and self._fresh[0] == last + 1:
+                last = self._fresh.popleft()
+            end = min((last + 1) * self.part_bytes, self.size_bytes)
+            return self._run(first * self.part_bytes, end, now)
         return self._split(now)
 
-    def accept(self, piece: Piece, count: int, now: float) -> int:
-        """So many bytes came: how many of them belong to the piece, which may have shrunk."""
-        kept = min(count, piece.left)
-        piece.position += kept
+    def accept(self, piece: Piece, count: int, now: float) -> list[Share]:
+        """So many bytes came: where those belong that are of the piece, which may have shrunk."""
+        shares = []
         piece.heard = now
-        self._missing[piece.part] -= kept
-        return kept
+        count = min(count, piece.left)
+        while count:
+            part, offset = divmod(piece.position, self.part_bytes)
+            share = Share(part, offset, min(count, self.part_bytes - offset))
+            shares.append(share)
+            piece.position += share.size
+            self._missing[part] -= share.size
+            count -= share.size
+        return shares
+
+    def parts_of(self, piece: Piece) -> range:
+        """Those that it has bytes of."""
+        return range(piece.position // self.part_bytes, -(-piece.end // self.part_bytes))
 
     @property
     def is_fetched(self) -> bool:
         """Nothing is left to take, and nothing can be given back any more."""
-        if self._next is not None or self._given_back:
+        if self._fresh or self._given_back:
             return False
         return not any(piece.left for piece in self.running)
 
@@ -91,8 +111,8 @@ class Plan:
         if piece.left:
             self._given_back.append(piece)
 
-    def _run(self, part: int, start: int, end: int, now: float) -> Piece:
-        piece = Piece(part, start, end, now, now)
+    def _run(self, start: int, end: int, now: float) -> Piece:
+        piece = Piece(start, end, now, now)
         self.running.add(piece)
         return piece
 
@@ -110,4 +130,4 @@ class Plan:
 
     def _take_over(self, piece: Piece, start: int, now: float) -> Piece:
         end, piece.end = piece.end, start
-        return self._run(piece.part, start, end, now)
+        return self._run(start, end, now)

@@ -78,8 +78,11 @@ class Workspace(Protocol):
     @property
     def output(self) -> Output: ...
 
-    def resume_at(self) -> int:
-        """Where the first byte is that no earlier attempt put into parts, as far as is known."""
+    def first_gap(self) -> tuple[int, int | None]:
+        """Where the first byte is that no earlier attempt put into parts, and where the gap ends.
+
+        0 and None where there are no such parts.
+        """
 
     def parts(self, total_bytes: int, validator: str) -> Parts:
         """Where an earlier attempt at the same size and validator stopped, or new ones."""

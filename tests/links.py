@@ -12,7 +12,7 @@ from jobs import runner, storage
 from jobs.models import DownloadJob
 from jobs.submission import submit
 
-PART = storage.MIN_PART_BYTES
+PART = storage.SMALL_PART_BYTES
 
 
 def ask(owner: User, url: str, **params: Any) -> DownloadJob:

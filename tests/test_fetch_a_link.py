@@ -18,9 +18,10 @@ from tests.links import PART, ask, fetch, left_behind, stored_sha256
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the pulse looks through its own connection
 
-SIZE = 2 * PART + 17  # three parts, the last of them short
+SIZE = 8 * PART + 17  # five requests of four connections, and the last part is short
 RIGHT = "right"
-SLOW = "right, or remote_too_slow"  # it is a matter of the machine how much of this is too much
+# How much of it is too much is a matter of the machine.
+SLOW = "right, remote_unavailable or remote_too_slow"
 # What becomes of a file in the end, for each way in which its server may behave.
 OUTCOMES = dict.fromkeys(MODES, RIGHT) | {
     "changes": "the new one",
@@ -93,10 +94,10 @@ def test_a_right_file_or_a_clear_failure(mode: str, outcome: str, peer: Peer, al
             shorter.sha256(): "the new one",
             file.sha256(): RIGHT,
         }
-        assert outcome.startswith(told[stored_sha256(job)])
+        assert told[stored_sha256(job)] in outcome
         assert job.progress == 1
     else:
-        assert outcome.endswith(job.error_code)
+        assert job.error_code in outcome
         assert job.error.endswith(".")
         assert "/" not in job.error, "no path and no query"
         assert left_behind(job) == []

@@ -15,6 +15,7 @@ from jobs import ranges
 from jobs.builders.assembly import STORING
 from jobs.builders.parallel import Fetch
 from jobs.digest import Digest
+from jobs.ranges import RUN
 from jobs.remote_file import RemoteFile
 from tests.hostile.content import File
 from tests.hostile.exchange import Exchange
@@ -78,7 +79,7 @@ class Fetched:
 
 def fetched(peer: Peer, file: File, parts: Parts, threads: int = 4) -> Fetched:
     remote = RemoteFile(peer.serve("/file", file), connections=threads)
-    first = remote.probe(0, PART - 1)
+    first = remote.probe(0, RUN * PART - 1)
     fetch = Fetch(remote, parts, file.size, first.validator, threads=threads)
     work = Work()
     digest = fetch.run(first, work)  # type: ignore[arg-type] # all of a workspace that it uses
@@ -103,7 +104,7 @@ def test_memory_is_bounded_however_slow_the_store_is(peer: Peer, threads: int) -
     result = fetched(peer, FILE, Parts(seconds=0.02), threads)
 
     assert_right(result, FILE)
-    assert buffers_of(result.fetch) <= threads + STORING
+    assert buffers_of(result.fetch) <= threads * RUN + STORING
     assert result.parts.most_at_once <= STORING
 
 
@@ -130,6 +131,6 @@ def test_connections_that_are_overtaken_leave_nothing_in_memory(
     result = fetched(peer, replace(FILE, misbehave=Stutters()), Parts())
 
     assert_right(result, FILE)
-    assert len(peer.ranges("/file")) > 41, "somebody was overtaken"
+    assert len(peer.ranges("/file")) > 41 / RUN + 5, "somebody was overtaken"
     assert result.fetch._assembly._buffers == {}
-    assert buffers_of(result.fetch) <= 4 + STORING
+    assert buffers_of(result.fetch) <= 4 * RUN + STORING

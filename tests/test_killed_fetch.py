@@ -10,7 +10,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs import storage
+from jobs.builders.assembly import STORING
 from jobs.models import DownloadJob
+from jobs.ranges import RUN
 from jobs.states import Event
 from tests.hostile.content import File
 from tests.hostile.server import Peer
@@ -19,8 +21,8 @@ from tests.live import Live, on_this_database, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FILE = File(size=24 * PART)
-AT_ONCE = 2 * 4  # parts that four connections hold in memory at most: 4, and 4 on their way
+FILE = File(size=40 * PART)
+AT_ONCE = 4 * RUN + STORING  # parts that four connections hold in memory at most
 
 
 @pytest.fixture

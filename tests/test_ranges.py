@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs import ranges
-from jobs.ranges import Piece, Plan
+from jobs.ranges import RUN, Piece, Plan
 
 KIB = 1024
 PART = 1024 * KIB
@@ -27,13 +27,14 @@ def test_every_byte_is_accepted_once(seed: int, size: int, threads: int) -> None
     running: list[Piece] = []
     while not plan.is_fetched:
         now += chance.choice([0.01, 0.5, 4.0])
-        if len(running) < threads and (piece := plan.take(now, may_open=True)):
+        if len(running) < threads and (piece := plan.take(now, room=9)):
             running.append(piece)
         if not running:
             continue
         piece = chance.choice(running)
         came, first = chance.choice([0, 64 * KIB, 2 * part_bytes]), piece.position
-        accepted.append((first, first + plan.accept(piece, came, now)))
+        kept = sum(share.size for share in plan.accept(piece, came, now))
+        accepted.append((first, first + kept))
         if not (piece.left and came):  # done, or the line broke
             plan.give_back(piece)
             running.remove(piece)
@@ -49,87 +50,91 @@ def a_plan(parts: int = 2) -> Plan:
     return Plan(parts * PART, PART)
 
 
-def test_parts_are_handed_out_from_the_front_and_the_last_is_short() -> None:
-    plan = Plan(2 * PART + 5, PART)
+def taken(plan: Plan, now: float = 0.0, room: int = RUN) -> Piece:
+    piece = plan.take(now, room=room)
+    assert piece
+    return piece
 
-    taken = [plan.take(0.0, may_open=True) for _ in range(3)]
 
-    assert [(p.part, p.position, p.end) for p in taken if p] == [
-        (0, 0, PART),
-        (1, PART, 2 * PART),
-        (2, 2 * PART, 2 * PART + 5),
-    ]
+def span(piece: Piece) -> tuple[int, int]:
+    return piece.position, piece.end
+
+
+def test_parts_are_handed_out_from_the_front_a_few_at_a_time() -> None:
+    plan = Plan(4 * PART + 5, PART)
+
+    pieces = [taken(plan) for _ in range(3)]
+
+    spans = [(0, 2 * PART), (2 * PART, 4 * PART), (4 * PART, 4 * PART + 5)]
+    assert [span(piece) for piece in pieces] == spans
+    assert list(plan.parts_of(pieces[1])) == [2, 3]
+
+
+def test_no_more_parts_are_begun_than_there_is_room_for() -> None:
+    plan = a_plan(3)
+
+    assert span(taken(plan, room=1)) == (0, PART)
+    assert plan.take(0.1, room=0) is None
+    assert span(taken(plan, room=9)) == (PART, 3 * PART)
 
 
 def test_stored_parts_are_not_fetched_again() -> None:
-    plan = Plan(3 * PART, PART, frozenset({0, 2}))
+    plan = Plan(5 * PART, PART, frozenset({0, 2}))
 
-    first, second = plan.take(0.0, may_open=True), plan.take(0.0, may_open=True)
+    assert [span(taken(plan)) for _ in range(2)] == [(PART, 2 * PART), (3 * PART, 5 * PART)]
+    assert plan.take(0.0, room=RUN) is None
 
-    assert first
-    assert (first.part, second) == (1, None)
+
+def test_what_came_is_told_by_part() -> None:
+    plan = a_plan(2)
+    piece = taken(plan)
+
+    first = plan.accept(piece, PART - 10, 1.0)
+    second = plan.accept(piece, 30, 1.0)
+
+    assert first == [(0, 0, PART - 10)]
+    assert second == [(0, PART - 10, 10), (1, 0, 20)]
+    assert (plan.is_whole(0), plan.is_whole(1)) == (True, False)
 
 
 def test_what_a_broken_connection_lacks_comes_before_all_else() -> None:
-    plan = a_plan(3)
-    broken = plan.take(0.0, may_open=True)
-    assert broken
+    plan = a_plan(4)
+    broken = taken(plan)
     plan.accept(broken, 100, 1.0)
     plan.give_back(broken)
 
-    again = plan.take(1.0, may_open=True)
-
-    assert again
-    assert (again.position, again.end) == (100, PART)
+    assert span(taken(plan, 1.0)) == (100, 2 * PART)
 
 
 def test_a_free_connection_takes_half_of_the_slowest_ones_rest() -> None:
-    plan = a_plan(2)
-    fast, slow = plan.take(0.0, may_open=True), plan.take(0.0, may_open=True)
-    assert fast
-    assert slow
-    plan.accept(fast, PART - 200 * KIB, 10.0)
+    plan = a_plan(4)
+    fast, slow = taken(plan), taken(plan)
+    plan.accept(fast, 2 * PART - 200 * KIB, 10.0)
     plan.accept(slow, 24 * KIB, 10.0)
 
-    helper = plan.take(10.0, may_open=True)
+    helper = taken(plan, 10.0)
 
-    assert helper
-    assert helper.part == slow.part
-    assert (helper.position, helper.end) == (slow.end, 2 * PART)
+    assert span(helper) == (slow.end, 4 * PART)
     assert slow.left == helper.left
 
 
 def test_nobody_helps_where_it_is_not_worth_a_request() -> None:
     plan = a_plan(1)
-    only = plan.take(0.0, may_open=True)
-    assert only
-    plan.accept(only, PART - ranges.MIN_SPLIT_BYTES + 1, 10.0)
-    assert plan.take(10.0, may_open=True) is None
+    plan.accept(taken(plan), PART - ranges.MIN_SPLIT_BYTES + 1, 10.0)
+    assert plan.take(10.0, room=RUN) is None
 
     quick = a_plan(1)
-    only = quick.take(0.0, may_open=True)
-    assert only
-    quick.accept(only, PART // 2, 0.1)  # it will be there in as long
-    assert quick.take(0.1, may_open=True) is None
+    quick.accept(taken(quick), PART // 2, 0.1)  # it will be there in as long
+    assert quick.take(0.1, room=RUN) is None
 
 
 def test_a_silent_connection_loses_all_it_lacks() -> None:
     plan = a_plan(1)
-    silent = plan.take(0.0, may_open=True)
-    assert silent
+    silent = taken(plan)
     plan.accept(silent, 10, 1.0)
 
-    helper = plan.take(1.0 + ranges.SILENT_SECONDS + 0.1, may_open=True)
+    helper = taken(plan, 1.0 + ranges.SILENT_SECONDS + 0.1)
 
-    assert helper
-    assert (helper.position, helper.end) == (10, PART)
+    assert span(helper) == (10, PART)
     assert silent.left == 0
-    assert plan.accept(silent, 50, 9.0) == 0, "what comes late is not counted twice"
-
-
-def test_no_new_part_is_begun_while_there_is_no_room() -> None:
-    plan = a_plan(2)
-    plan.take(0.0, may_open=True)
-
-    assert plan.take(0.1, may_open=False) is None
-    assert plan.take(0.1, may_open=True) is not None
+    assert plan.accept(silent, 50, 9.0) == [], "what comes late is not counted twice"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -14,16 +15,16 @@ STORING = 4  # parts on their way into the store at once
 
 
 class Assembly:
-    """At most `room` parts are in memory. What it does by itself it does under `lock`, too.
+    """At most so many parts are in memory. What it does by itself it does under `lock`, too.
 
     `ended` gets the error that made storing impossible, or None once all is stored and hashed. If
     some parts were stored before, `digest` stays short of the whole file.
     """
 
-    def __init__(self, parts: Parts, plan: Plan, *, room: int, lock: threading.Condition) -> None:
+    def __init__(self, parts: Parts, plan: Plan, *, most: int, lock: threading.Condition) -> None:
         self.digest = Digest()
         self.ended: SimpleQueue[BaseException | None] = SimpleQueue()
-        self._parts, self._plan, self._room, self._lock = parts, plan, room, lock
+        self._parts, self._plan, self._most, self._lock = parts, plan, most, lock
         self._buffers: dict[int, bytearray] = {}  # by part
         self._spare: list[bytearray] = []
         self._to_store = plan.parts - len(parts.stored)
@@ -35,14 +36,16 @@ class Assembly:
         self._tell_if_over()
 
     @property
-    def has_room(self) -> bool:
-        return len(self._buffers) < self._room
+    def room(self) -> int:
+        """How many parts more may be opened."""
+        return self._most - len(self._buffers)
 
-    def open(self, part: int) -> None:
-        """Somebody begins to fill it, or some more of it."""
-        if part not in self._buffers:
-            spare = self._spare.pop() if self._spare else bytearray(self._plan.part_bytes)
-            self._buffers[part] = spare
+    def open(self, parts: Iterable[int]) -> None:
+        """Somebody begins to fill them, or some more of them."""
+        for part in parts:
+            if part not in self._buffers:
+                spare = self._spare.pop() if self._spare else bytearray(self._plan.part_bytes)
+                self._buffers[part] = spare
 
     def write(self, part: int, offset: int, chunk: memoryview) -> None:
         self._buffers[part][offset : offset + len(chunk)] = chunk

@@ -10,7 +10,7 @@ from queue import Empty
 from jobs.builders.assembly import STORING, Assembly
 from jobs.digest import Digest
 from jobs.errors import RemoteError, RemoteRefused, RemoteUnavailable
-from jobs.ranges import Piece, Plan
+from jobs.ranges import RUN, Piece, Plan
 from jobs.remote_file import Answer, Pace, RemoteFile
 from jobs.workspace import Parts, Workspace
 
@@ -23,7 +23,7 @@ FUTILE = 3  # tries of each connection in turn, none of which brought a byte
 class Fetch:
     """All parts that are not stored yet. `run` is called once, by the builder's thread.
 
-    Memory is bounded by threads + STORING parts.
+    Memory is bounded by threads * RUN + STORING parts.
     """
 
     def __init__(
@@ -32,7 +32,8 @@ class Fetch:
         self._remote, self._validator, self._threads = remote, validator, threads
         self._plan = Plan(size_bytes, parts.part_bytes, parts.stored)
         self._changed = threading.Condition()  # guards the plan and the assembly
-        self._assembly = Assembly(parts, self._plan, room=threads + STORING, lock=self._changed)
+        most = threads * RUN + STORING
+        self._assembly = Assembly(parts, self._plan, most=most, lock=self._changed)
         self._answers: dict[Piece, Answer] = {}
         self._arrived = 0  # bytes
         self._futile = 0  # tries since the last byte
@@ -103,9 +104,8 @@ class Fetch:
         """Waits for something to do; None once there is nothing any more."""
         with self._changed:
             while not self._is_over:
-                may_open = self._assembly.has_room
-                if piece := self._plan.take(time.monotonic(), may_open=may_open):
-                    self._assembly.open(piece.part)
+                if piece := self._plan.take(time.monotonic(), room=self._assembly.room):
+                    self._assembly.open(self._plan.parts_of(piece))
                     for other, answer in self._answers.items():
                         if not other.left:
                             answer.shut()
@@ -140,13 +140,14 @@ class Fetch:
         with self._changed:
             if not chunk and piece.left and not self._is_over:
                 raise RemoteUnavailable(f"{self._remote.host} broke off.")
-            offset = piece.position - piece.part * self._plan.part_bytes
-            if kept := self._plan.accept(piece, len(chunk), time.monotonic()):
-                self._assembly.write(piece.part, offset, memoryview(chunk)[:kept])
-                self._arrived += kept
+            rest = memoryview(chunk)
+            for part, offset, size in self._plan.accept(piece, len(chunk), time.monotonic()):
+                self._assembly.write(part, offset, rest[:size])
+                rest = rest[size:]
+                self._arrived += size
                 self._futile = 0
-                if self._plan.is_whole(piece.part):
-                    self._assembly.close(piece.part)
+                if self._plan.is_whole(part):
+                    self._assembly.close(part)
             return piece.left > 0 and not self._is_over
 
     def _put_down(self, piece: Piece) -> None:

@@ -7,6 +7,7 @@ other side does, either its file is stored, whole and of one version, or the att
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from mimetypes import MimeTypes
 from pathlib import PurePosixPath
@@ -19,7 +20,7 @@ from jobs.names import safe_name
 from jobs.remote_file import Answer, RangesBroken, RemoteFile, bounded, check_size
 from jobs.workspace import Workspace
 
-FIRST_BYTES = 8 * 1024 * 1024  # asked for before anything is known; a part of most files
+FIRST_BYTES = 10 * 1024 * 1024  # asked for before anything is known: the first run of most files
 TYPES = MimeTypes()  # those that Python knows; a machine's own would differ
 PAGES = {"text/html", "application/xhtml+xml"}
 MAY_ANSWER_PAGES = {None, "text/plain", "text/x-python", *PAGES}  # .pl and .py are programs there
@@ -62,9 +63,11 @@ def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
     """Its SHA-256."""
     if params.in_one_go:
         return _in_one_go(params, work, bounded(remote.whole))
-    start, total = work.resume_at(), None
+    start, end = work.first_gap()
+    last = min(start + FIRST_BYTES, end or sys.maxsize) - 1
+    total = None
     try:
-        answer = bounded(lambda: remote.probe(start, start + FIRST_BYTES - 1))
+        answer = bounded(lambda: remote.probe(start, last))
         if answer.is_partial and answer.first == start:
             if answer.validator:
                 return _in_parallel(params, work, remote, answer)

@@ -18,13 +18,14 @@ from jobs.storage.bucket import (
 )
 from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_since
 from jobs.storage.output import S3Output
-from jobs.storage.parts import Checkpoint, S3Parts
+from jobs.storage.parts import SMALL_PART_BYTES, Checkpoint, S3Parts
 from jobs.storage.signed import attachment, presigned_url, url_seconds
 from jobs.storage.upload import MIN_PART_BYTES
 
 __all__ = [
     "MAX_URL_SECONDS",
     "MIN_PART_BYTES",
+    "SMALL_PART_BYTES",
     "Checkpoint",
     "JobStorage",
     "S3Output",

@@ -11,6 +11,7 @@ from jobs.storage.bucket import read
 from jobs.storage.upload import Upload, check_size, delete_object, part_bytes, put_whole
 
 Checkpoint = dict[str, Any]
+SMALL_PART_BYTES = 5 * 1024 * 1024  # S3 takes none smaller: many are in memory at once
 
 
 class S3Parts:
@@ -22,7 +23,7 @@ class S3Parts:
     def __init__(self, key: str, *, content_type: str, size_bytes: int) -> None:
         self.key = key
         self.size_bytes = size_bytes
-        self.part_bytes = part_bytes(size_bytes)
+        self.part_bytes = part_bytes(size_bytes, least=SMALL_PART_BYTES)
         self.stored: frozenset[int] = frozenset()
         self._content_type = content_type
         self._upload: Upload | None = None
@@ -64,11 +65,18 @@ class S3Parts:
         return self._digest.crc32
 
     @property
-    def first_missing(self) -> int:
-        """Where the first byte is that is not stored; where all are, the last one."""
+    def first_gap(self) -> tuple[int, int]:
+        """Where the first byte is that is not stored, and where the next one is that is.
+
+        Where all are, the last one stands for the gap.
+        """
         count = -(-self.size_bytes // self.part_bytes)
-        missing = next((n for n in range(count) if n not in self.stored), count)
-        return min(missing * self.part_bytes, self.size_bytes - 1)
+        missing = [n for n in range(count) if n not in self.stored]
+        if not missing:
+            return self.size_bytes - 1, self.size_bytes
+        first = missing[0]
+        end = next(n for n in range(first + 1, count + 1) if n in self.stored or n == count)
+        return first * self.part_bytes, min(end * self.part_bytes, self.size_bytes)
 
     def size_of(self, number: int) -> int:
         return min(self.part_bytes, self.size_bytes - number * self.part_bytes)

@@ -11,9 +11,9 @@ MIN_PART_BYTES = 8 * 1024 * 1024
 MAX_PARTS = 9_000  # S3 allows 10,000; the rest is room for what a container adds to its contents
 
 
-def part_bytes(size_bytes: int) -> int:
+def part_bytes(size_bytes: int, *, least: int = MIN_PART_BYTES) -> int:
     """How large the parts of an object of about this size are, all but the last."""
-    return max(MIN_PART_BYTES, -(-size_bytes // MAX_PARTS))
+    return max(least, -(-size_bytes // MAX_PARTS))
 
 
 class Upload:
