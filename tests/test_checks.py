@@ -118,7 +118,7 @@ def test_each_contradiction_is_told_of_once_and_with_a_way_out(
     [
         {"WORKER_STOPS_SECONDS": 0, "START_WAITS_SECONDS": 0, "RENEW_SECONDS": 0},
         {"BEAT_SECONDS": 44.0},
-        {"COLLECT_AGAIN_SECONDS": 330},
+        {"COLLECT_AGAIN_SECONDS": 3630},
         {"DEBUG": True},
         {"SIMULATED_DELAY_SECONDS": [10.0, 299.0]},
         {"DISPATCH_EVERY_SECONDS": 5.0},

@@ -152,7 +152,7 @@ def test_what_losers_left_is_collected_now_and_once_more_later(
 
     running_job.refresh_from_db()
     again = (running_job.collect_at - running_job.finished_at).total_seconds()
-    assert again == pytest.approx(3600)
+    assert again == pytest.approx(7200)
     DownloadJob.objects.update(
         finished_at=timezone.now() - timedelta(hours=2),
         collect_at=timezone.now() - timedelta(hours=1),
