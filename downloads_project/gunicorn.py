@@ -18,6 +18,7 @@ keepalive = int(os.environ.get("WEB_KEEPALIVE_SECONDS", "75"))
 forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that any client sends
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
 accesslog = "-"
+logger_class = "downloads_project.access_log.AccessLog"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
 control_socket_disable = True
 CANNOT_BOOT = 3  # the exit status after which gunicorn stops, instead of starting the next
