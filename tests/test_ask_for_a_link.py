@@ -264,6 +264,12 @@ def test_the_list_is_filtered_searched_and_paged(client_of_alice: APIClient, ali
     assert client_of_alice.get(f"{URL}?limit=0").status_code == 400
 
 
+def test_the_list_has_no_filter_by_kind(client_of_alice: APIClient, alice: User) -> None:
+    link = linked(alice)
+
+    assert listed(client_of_alice, "kind=bundle") == [str(link.pk)]
+
+
 def test_a_list_costs_the_same_however_long(
     client_of_alice: APIClient, alice: User, django_assert_num_queries: Any
 ) -> None:

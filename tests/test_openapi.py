@@ -263,6 +263,12 @@ def test_the_bounds_of_the_list_are_those_that_it_keeps_to(operations: dict[str,
     assert asked["search"]["maxLength"] == JobFilter.base_filters["search"].extra["max_length"]
 
 
+def test_a_list_of_one_kind_is_asked_for_no_kind(operations: dict[str, Json]) -> None:
+    asked = {each["name"] for each in operations["links"]["parameters"]}
+
+    assert asked == {"search", "status", "limit", "cursor", "X-Request-ID"}
+
+
 class ManyTimes(UserRateThrottle):
     rate = "1/min"
 

@@ -19,6 +19,9 @@ from jobs.serializers import AcceptedLink, LinkJob, RemoteRequest
 class LinkFilter(JobFilter):
     kind = None
 
+    class Meta(JobFilter.Meta):
+        fields = ["search", "status"]  # or the library makes a filter by kind of its own
+
 
 class Links(Listed):
     """The caller's jobs that fetch a link, newest first."""
