@@ -39,6 +39,8 @@ from tests.client.fake import (
 from tests.client.terminal import COMMAND, Terminal, environment, run, start
 from tests.factories import ArtifactFactory, JobFactory
 from tests.faults.proxy import Proxy
+from tests.hostile.modes import MODES
+from tests.hostile.server import Peer
 from tests.live import ROOT, Live, on_this_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,7 +58,9 @@ class Site:
     def __init__(self, folder: Path, stack_env: dict[str, str]) -> None:
         self.store_line = Proxy(int(stack_env["S3_ENDPOINT_URL"].rpartition(":")[2]))
         public = f"http://127.0.0.1:{self.store_line.port}"
-        self.live = Live(folder, on_this_database() | {"S3_PUBLIC_ENDPOINT_URL": public})
+        near = {"REMOTE_ALLOWED_PRIVATE_HOSTS": "localhost"}  # where the other side of links is
+        ours = {"S3_PUBLIC_ENDPOINT_URL": public}
+        self.live = Live(folder, on_this_database() | ours | near)
         self.web = self.live.start("web")
         self.line = Proxy(int(self.live.url.rpartition(":")[2]))
         self.url = f"http://127.0.0.1:{self.line.port}"
@@ -148,6 +152,29 @@ def test_files_are_asked_for_made_fetched_and_compared(
         assert archive.namelist() == [file.name for file in stored_files]
     assert DownloadJob.objects.count() == 1
     assert parts(folder) == []
+
+
+def test_a_link_ends_as_its_file_or_with_the_reason_whatever_its_server_does(
+    site: Site, env: dict[str, str], folder: Path
+) -> None:
+    site.live.start("worker")
+    torn, page = MODES["drops-after-100-kB"], MODES["error-page"]
+
+    with Peer() as peer:
+        for path, file in [("/torn.bin", torn), ("/page.zip", page)]:
+            peer.serve(path, file)
+        there = f"http://localhost:{peer.port}"
+        done = run(f"{there}/torn.bin?key=secret", "--threads=8", "--json", cwd=folder, env=env)
+        failed = run(f"{there}/page.zip?key=secret", "--json", cwd=folder, env=env)
+
+    assert (done.returncode, failed.returncode) == (0, 1), done.stderr + failed.stderr
+    assert json.loads(done.stdout)["sha256"] == torn.sha256()
+    assert sha256((folder / "torn.bin").read_bytes()).hexdigest() == torn.sha256()
+    assert json.loads(failed.stdout)["errorCode"] == "remote_not_a_file"
+    assert "localhost answers with a web page in place of the file." in failed.stderr
+    assert "secret" not in done.stdout + done.stderr + failed.stdout + failed.stderr
+    assert "secret" not in site.live.logs()
+    assert [path.name for path in folder.iterdir()] == ["torn.bin"]
 
 
 def test_an_id_fetches_what_was_made_before(
