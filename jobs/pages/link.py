@@ -60,7 +60,8 @@ def _ask(request: HttpRequest) -> HttpResponse:
         errors = _errors(error.get_full_details())
         return _form(request, given, errors, HTTPStatus.BAD_REQUEST)
     except BlockedAddress as error:
-        return _form(request, given, {"url": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+        errors = _errors_beside_the_link(asked) | {"url": str(error)}
+        return _form(request, given, errors, HTTPStatus.UNPROCESSABLE_ENTITY)
     except LimitReached as error:
         return _form(request, given, {"form": str(error)}, status_of(error))
 
@@ -78,6 +79,13 @@ def _earlier(request: HttpRequest) -> dict[str, Any]:
     job_id: UUID | None = form.cleaned_data.get("job")
     job = own_job(request, job_id) if job_id else None
     return job.params if job and job.kind == "remote" else {}
+
+
+def _errors_beside_the_link(asked: dict[str, Any]) -> dict[str, str]:
+    """Where the link may not be fetched nothing else was read."""
+    rest = RemoteRequest(data={name: text for name, text in asked.items() if name != "url"})
+    rest.is_valid()
+    return _errors(ValidationError(rest.errors).get_full_details())
 
 
 def _errors(details: Any) -> dict[str, str]:

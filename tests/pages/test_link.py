@@ -149,6 +149,15 @@ def test_all_that_is_wrong_is_said_at_once(visitor: Client) -> None:
     assert wrong(response) == set(FIELDS)
 
 
+def test_so_it_is_beside_a_private_address(visitor: Client) -> None:
+    asked = dict.fromkeys(FIELDS, "x" * 201) | {"url": "http://10.0.0.1/x"}
+
+    response = refused(visitor, asked, status=422)
+
+    assert wrong(response) == set(FIELDS)
+    assert "not on the public internet" in text(response)
+
+
 def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings: Any) -> None:
     settings.MAX_ACTIVE_JOBS = 1
     JobFactory(owner=alice)
