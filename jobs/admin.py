@@ -104,9 +104,6 @@ class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
     readonly_fields = fields
     can_delete = False
 
-    class Media:
-        css = {"all": ["jobs/admin.css"]}
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -168,6 +165,9 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
         ),
         ("Asked for", {"fields": ["priority", "params", "request_id"]}),
     ]  # fmt: skip
+
+    class Media:
+        css = {"all": ["jobs/admin.css"]}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [field for _, group in self.fieldsets for field in group["fields"]]

@@ -185,3 +185,15 @@ def test_an_operator_signs_in_to_the_admin_and_cancels(
     ):
         of_alice.goto(f"{live_server.url}/admin/{path}")
         expect(of_alice.locator("#content h1")).to_be_visible()
+
+
+def test_a_name_without_a_blank_leaves_the_other_columns_in_sight(
+    of_alice: Page, alice: User, live_server: Any
+) -> None:
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    JobFactory(owner=alice, name="x" * 180)
+
+    of_alice.goto(f"{live_server.url}/admin/jobs/downloadjob/")
+
+    expect(of_alice.locator("td.field-created_at")).to_be_in_viewport(ratio=1)
