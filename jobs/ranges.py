@@ -36,9 +36,8 @@ class Piece:
         return self.end - self.position
 
     def seconds_left(self, now: float) -> float:
-        """At the pace so far; 0 where nothing came yet, since nobody knows."""
-        came = self.position - self.first
-        return self.left * (now - self.began) / came if came else 0.0
+        """At the pace so far, once something came."""
+        return self.left * (now - self.began) / (self.position - self.first)
 
 
 class Share(NamedTuple):
@@ -117,7 +116,8 @@ class Plan:
         return piece
 
     def _split(self, now: float) -> Piece | None:
-        begun = [piece for piece in self.running if piece.left]
+        # One that waits for its first byte is left to wait: another would have to wait as long.
+        begun = [piece for piece in self.running if piece.left and piece.position > piece.first]
         silent = [piece for piece in begun if now - piece.heard > SILENT_SECONDS]
         if silent:
             return self._take_over(silent[0], silent[0].position, now)

@@ -22,6 +22,7 @@ SIZE = 8 * PART + 17  # five requests of four connections, and the last part is 
 RIGHT = "right"
 # How much of it is too much is a matter of the machine.
 SLOW = "right, remote_unavailable or remote_too_slow"
+WEARY = ("stalls-at-60-percent", "drops-at-60-percent", "resets-at-60-percent")  # part by part
 # What becomes of a file in the end, for each way in which its server may behave.
 OUTCOMES = dict.fromkeys(MODES, RIGHT) | {
     "changes": "the new one",
@@ -75,14 +76,14 @@ def short_clocks(settings: Any, bucket: Any, monkeypatch: pytest.MonkeyPatch) ->
     settings.REMOTE_SILENT_SECONDS = 1.5
     settings.REMOTE_SLOW_SECONDS = 1.5
     settings.REMOTE_MAX_BYTES = 2 * SIZE
-    monkeypatch.setattr(ranges, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(ranges, "SILENT_SECONDS", 0.1)
     monkeypatch.setattr(parallel, "FIRST_REST_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize(("mode", "outcome"), OUTCOMES.items(), ids=OUTCOMES)
 def test_a_right_file_or_a_clear_failure(mode: str, outcome: str, peer: Peer, alice: User) -> None:
     file = MODES[mode]
-    file = replace(file, size=SIZE) if file.size > 1 else file
+    file = replace(file, size=PART if mode in WEARY else SIZE) if file.size > 1 else file
 
     job = fetch(ask(alice, peer.serve(f"/{mode}/{file.name}", file)))
 

@@ -138,3 +138,11 @@ def test_a_silent_connection_loses_all_it_lacks() -> None:
     assert span(helper) == (10, PART)
     assert silent.left == 0
     assert plan.accept(silent, 50, 9.0) == [], "what comes late is not counted twice"
+
+
+def test_whoever_waits_for_a_first_byte_is_left_to_wait() -> None:
+    """Else connections to a slow server would take pieces from each other for ever."""
+    plan = a_plan(1)
+    taken(plan)
+
+    assert plan.take(10 * ranges.SILENT_SECONDS, room=RUN) is None
