@@ -19,20 +19,22 @@ def chunks_of(answer: Answer) -> Iterator[bytes]:
     Raises RemoteUnavailable where it breaks off, RemoteTooSlow.
     """
     read: Queue[bytes | Exception] = Queue(AHEAD)
-    threading.Thread(target=_read, args=[answer, read], name="reader", daemon=True).start()
+    over = threading.Event()
+    threading.Thread(target=_read, args=[answer, read, over], name="reader", daemon=True).start()
     pace = Pace()
     try:
         while chunk := _next(read, pace):
             yield chunk
     finally:
+        over.set()
         answer.shut()
         while not read.empty():  # so that the thread is not left waiting for room
             read.get_nowait()
 
 
-def _read(answer: Answer, read: Queue[bytes | Exception]) -> None:
+def _read(answer: Answer, read: Queue[bytes | Exception], over: threading.Event) -> None:
     try:
-        while chunk := answer.read():
+        while not over.is_set() and (chunk := answer.read()):
             read.put(chunk)
         read.put(b"")
     except Exception as error:

@@ -133,7 +133,7 @@ class Answer:
 
     def shut(self) -> None:
         """From another thread: let `read` end at once."""
-        with suppress(ValueError, OSError):  # it ended by itself
+        with suppress(ValueError, RuntimeError, OSError):  # it ended by itself
             self._response.shutdown()
 
     def _length(self) -> int | None:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import certifi
 from django.conf import settings
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from jobs.errors import (
@@ -23,6 +23,7 @@ from jobs.errors import (
     TooManyRedirects,
 )
 from jobs.remote_file.answer import Answer, RangesBroken, passing_trouble
+from jobs.remote_file.lines import Lines, SealedLines, SealedSocket
 from jobs.remote_file.targets import Target, addresses_of, joined, target_of
 
 CONNECT_SECONDS = 10
@@ -47,7 +48,7 @@ class RemoteFile:
         self._origin = target_of(url)
         self._connections = connections
         self._landed: Target | None = None
-        self._pools: dict[tuple[str, str, int], list[HTTPConnectionPool]] = {}
+        self._pools: dict[tuple[str, str, int], list[Lines]] = {}
         self._resolving = threading.Lock()
 
     @property
@@ -78,10 +79,10 @@ class RemoteFile:
         return answer
 
     def close(self) -> None:
-        """Idle connections; those in use end with their answers."""
+        """All connections, also those that somebody still waits on."""
         for pools in list(self._pools.values()):
             for pool in pools:
-                pool.close()
+                pool.cut()
 
     def _ask(self, headers: dict[str, str]) -> Answer:
         if (landed := self._landed) and landed != self._origin:
@@ -127,9 +128,7 @@ class RemoteFile:
                 trouble.__cause__ = error.__cause__
         raise trouble
 
-    def _sent(
-        self, pool: HTTPConnectionPool, target: Target, headers: dict[str, str]
-    ) -> BaseHTTPResponse:
+    def _sent(self, pool: Lines, target: Target, headers: dict[str, str]) -> BaseHTTPResponse:
         try:
             return pool.urlopen(
                 "GET",
@@ -146,7 +145,7 @@ class RemoteFile:
                 raise RemoteNotTrusted(sentence) from error
             raise
 
-    def _pools_of(self, target: Target) -> list[HTTPConnectionPool]:
+    def _pools_of(self, target: Target) -> list[Lines]:
         key = (target.scheme, target.host, target.port)
         with self._resolving:
             if key not in self._pools:
@@ -162,13 +161,11 @@ class RemoteFile:
             sentence = f"{self._origin.host} sends on to an address that is not fetched from."
             raise BlockedRedirect(sentence) from error
 
-    def _pool(self, target: Target, address: str) -> HTTPConnectionPool:
+    def _pool(self, target: Target, address: str) -> Lines:
         timeout = Timeout(connect=CONNECT_SECONDS, read=settings.REMOTE_SILENT_SECONDS)
         if target.scheme == "http":
-            return HTTPConnectionPool(
-                address, target.port, timeout=timeout, maxsize=self._connections
-            )
-        return HTTPSConnectionPool(
+            return Lines(address, target.port, timeout=timeout, maxsize=self._connections)
+        return SealedLines(
             address,
             target.port,
             timeout=timeout,
@@ -183,6 +180,7 @@ def _trust() -> ssl.SSLContext:
     """The system's authorities, which an intranet may have added to, and the usual ones."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
+    context.sslsocket_class = SealedSocket
     return context
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Coroutine
@@ -21,7 +22,13 @@ class Peer:
     Its counts may be read from any thread at any time: the loop only ever adds to them.
     """
 
-    def __init__(self, *, port: int = 0, hosts: tuple[str, ...] = ("127.0.0.1",)) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        hosts: tuple[str, ...] = ("127.0.0.1",),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._listeners = bound(hosts, port)
         self._files: dict[str, File] = {}
         self._tallies: dict[str, Tally] = {}
@@ -31,7 +38,8 @@ class Peer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="peer", daemon=True)
         self.port: int = self._listeners[0].getsockname()[1]
-        self.url = f"http://{bracketed(hosts[0])}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{bracketed(hosts[0])}:{self.port}"
+        self._tls = tls
         self.connections = 0
 
     def __enter__(self) -> Self:
@@ -84,7 +92,9 @@ class Peer:
 
     async def _listen(self) -> None:
         for listener in self._listeners:
-            self._servers.append(await asyncio.start_server(self._talk, sock=listener))
+            self._servers.append(
+                await asyncio.start_server(self._talk, sock=listener, ssl=self._tls)
+            )
 
     async def _stop(self) -> None:
         for server in self._servers:

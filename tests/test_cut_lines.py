@@ -1,0 +1,132 @@
+"""Connections that we cut while somebody reads from them: nothing is misread, nothing stays."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs.errors import RemoteUnavailable
+from jobs.remote_file import Answer, RemoteFile, http
+from tests.hostile.content import File, content
+from tests.hostile.exchange import Exchange
+from tests.hostile.modes import MODES
+from tests.hostile.server import Peer
+from tests.links import ask, attempt
+from tests.live import until
+
+FILE = File(size=4_000_000)
+NOBODY_CERTIFIED = "AECDH-AES256-SHA:@SECLEVEL=0"  # TLS between two who do not ask for names
+
+
+@pytest.fixture(autouse=True)
+def peers_are_allowed(settings: Any) -> None:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
+
+
+@pytest.fixture
+def sealed() -> Iterator[Peer]:
+    """A server that speaks TLS, and whose certificate nobody asks for."""
+    ours, theirs = http._trust(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.check_hostname, ours.verify_mode = False, ssl.CERT_NONE
+    for context in (ours, theirs):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(NOBODY_CERTIFIED)
+    try:
+        with Peer(tls=theirs) as peer:
+            yield peer
+    finally:
+        http._trust.cache_clear()
+
+
+def rest_of(answer: Answer) -> bytes:
+    """What is read until it ends or breaks off."""
+    read = b""
+    try:
+        while chunk := answer.read():
+            read += chunk
+    except RemoteUnavailable:
+        pass
+    return read
+
+
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_what_comes_sealed_is_never_read_as_it_lies_on_the_line(sealed: Peer) -> None:
+    remote = RemoteFile(sealed.serve("/file", FILE), connections=1)
+    answer = remote.probe(0, FILE.size - 1)
+    read = answer.read()
+
+    answer.shut()
+    read += rest_of(answer)
+
+    assert read == content(FILE.seed, 0, len(read))
+    answer.close()
+
+
+def test_an_answer_that_was_read_to_its_end_may_still_be_shut() -> None:
+    with Peer() as peer:
+        answer = RemoteFile(peer.serve("/file", FILE), connections=1).probe(0, FILE.size - 1)
+        assert len(rest_of(answer)) == FILE.size
+
+        answer.shut()
+
+        answer.close()
+
+
+async def interim_answers(exchange: Exchange) -> None:
+    """Never silent for long, and never done."""
+    while True:
+        await exchange.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await asyncio.sleep(0.05)
+
+
+async def interim_answers_to_ranges(exchange: Exchange) -> None:
+    if exchange.nth == 1:
+        return await exchange.send(exchange.honest())
+    return await interim_answers(exchange)
+
+
+async def chunks_and_trailers(exchange: Exchange) -> None:
+    """The file, and then header after header."""
+    reply = exchange.honest().but(content_length=None, transfer_encoding="chunked")
+    await exchange.head(reply)
+    await exchange.body(reply, chunked=True)
+    await exchange.write(b"0\r\n")
+    while True:
+        await exchange.write(b"X-More: of it\r\n")
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "file",
+    [
+        File(size=100, misbehave=interim_answers),
+        File(size=20_000_000, misbehave=interim_answers_to_ranges),
+        File(size=100, misbehave=chunks_and_trailers),
+        MODES["endless-body"],
+    ],
+    ids=["interim", "interim-in-ranges", "trailers", "endless-body"],
+)
+def test_a_fetch_that_is_over_leaves_no_connection_and_no_thread(
+    file: File, alice: User, bucket: Any, settings: Any
+) -> None:
+    settings.REMOTE_SLOW_SECONDS = 1
+    settings.REMOTE_MAX_BYTES = 25_000_000
+    before = set(threading.enumerate())
+    with Peer() as peer:
+        job = attempt(ask(alice, peer.serve("/file", file)))
+
+        assert job.error_code in ("remote_too_slow", "remote_too_large")
+        until(lambda: not peer.open_now, 5)
+        until(lambda: not ours(before), 5)
+
+
+def ours(before: set[threading.Thread]) -> list[threading.Thread]:
+    new = set(threading.enumerate()) - before
+    return [each for each in new if each.name in ("ask", "fetch", "reader")]
