@@ -23,6 +23,7 @@ RANKS: list[set[str]] = [
         "addresses",
         "public_addresses",
         "digest",
+        "mailbox",
         "demo_files",
         "ranges",
     },

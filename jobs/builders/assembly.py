@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
 
 from jobs.digest import Digest
+from jobs.mailbox import Mailbox
 from jobs.ranges import Plan
 from jobs.workspace import Parts
 
@@ -23,7 +23,7 @@ class Assembly:
 
     def __init__(self, parts: Parts, plan: Plan, *, most: int, lock: threading.Condition) -> None:
         self.digest = Digest()
-        self.ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        self.ended: Mailbox[BaseException | None] = Mailbox()
         self._parts, self._plan, self._most, self._lock = parts, plan, most, lock
         self._buffers: dict[int, bytearray] = {}  # by part
         self._spare: list[bytearray] = []

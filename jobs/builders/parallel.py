@@ -69,7 +69,7 @@ class Fetch:
         is_over = False
         while not is_over:
             with suppress(Empty):
-                if error := self._assembly.ended.get(timeout=TICK_SECONDS):
+                if error := self._assembly.ended.get(timeout_seconds=TICK_SECONDS):
                     raise error
                 is_over = True
             arrived, now, running = self._arrived, time.monotonic(), len(self._plan.running)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty
 
 from django.conf import settings
 
 from jobs.errors import RemoteTooLarge, RemoteTooSlow
+from jobs.mailbox import Mailbox
 from jobs.remote_file.answer import Answer
 
 PATIENCE = 2  # times REMOTE_SLOW_SECONDS, for all until the first byte
@@ -27,7 +28,7 @@ def bounded(ask: Callable[[], Answer]) -> Answer:
     limit of their own: in a thread that is left to itself. Raises RemoteTooSlow."""
     asking = _Asking(ask)
     try:
-        found = asking.found.get(timeout=PATIENCE * settings.REMOTE_SLOW_SECONDS)
+        found = asking.found.get(timeout_seconds=PATIENCE * settings.REMOTE_SLOW_SECONDS)
     except BaseException as error:
         asking.give_up()
         if isinstance(error, Empty):
@@ -40,7 +41,7 @@ def bounded(ask: Callable[[], Answer]) -> Answer:
 
 class _Asking:
     def __init__(self, ask: Callable[[], Answer]) -> None:
-        self.found: SimpleQueue[Answer | BaseException] = SimpleQueue()
+        self.found: Mailbox[Answer | BaseException] = Mailbox()
         self._ask = ask
         self._is_given_up = False
         threading.Thread(target=self._run, name="ask", daemon=True).start()
@@ -60,7 +61,7 @@ class _Asking:
 
     def _close(self) -> None:
         with suppress(Empty):
-            late = self.found.get_nowait()
+            late = self.found.get(timeout_seconds=0)
             if isinstance(late, Answer):
                 late.close()
 
