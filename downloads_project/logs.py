@@ -36,8 +36,13 @@ def configure(options: dict[str, Any]) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
             "root": {"handlers": ["stderr"], "level": options["level"]},
-            # One line a request is the access log's business.
-            "loggers": {"django.request": {"level": "ERROR"}, "botocore": {"level": "WARNING"}},
+            "loggers": {
+                "django.request": {
+                    "level": "ERROR"
+                },  # a line a request is the access log's business
+                "botocore": {"level": "WARNING"},
+                "urllib3": {"level": "ERROR"},  # its warnings name whole links, secrets included
+            },
         }
     )
     structlog.configure(

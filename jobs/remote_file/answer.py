@@ -153,6 +153,9 @@ class Answer:
         return first, last, total
 
     def _refuse_codings(self) -> None:
+        # As it stands there: what is read takes nothing else for chunks, "chunked " not either.
+        if self._headers.get("Transfer-Encoding", "").lower() not in ("", "identity", "chunked"):
+            raise RemoteEncoded(f"{self._target.host} sends the file in a way that is not read.")
         coding = self._headers.get("Content-Encoding", "").strip().lower()
         if coding in ("", "identity"):
             return

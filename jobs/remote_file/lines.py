@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.response import assert_header_parsing
 
 
 class SealedSocket(ssl.SSLSocket):
@@ -28,6 +29,14 @@ class _Line(HTTPConnection):
         self._used = self.sock  # which http.client forgets once an answer ends with the line
         if self._is_cut:
             self.cut()
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # so it is in urllib3, too
+        """Raises HeaderParsingError: what follows a line that is no header was not read, and may
+        have told how the body is framed."""
+        response = super().getresponse()
+        if original := response._original_response:
+            assert_header_parsing(original.msg)
+        return response
 
     def cut(self) -> None:
         """Whoever reads from it gets what has come, if anything, and then the end."""

@@ -106,6 +106,29 @@ async def sends_chunks(exchange: Exchange) -> None:
     await exchange.write(b"0\r\n\r\n")
 
 
+def sends_coded(coding: str) -> Mode:
+    """Chunks, under a name that not every reader takes for chunks."""
+
+    async def mode(exchange: Exchange) -> None:
+        reply = whole(exchange.file).but(content_length=None, transfer_encoding=coding)
+        exchange.keep_alive = False
+        await exchange.head(reply)
+        await exchange.body(reply, chunked=True)
+        await exchange.write(b"0\r\n\r\n")
+
+    return mode
+
+
+async def breaks_its_head(exchange: Exchange) -> None:
+    """A line that is no header, and after it what says how the body is framed."""
+    reply = whole(exchange.file).but(content_length=None)
+    exchange.keep_alive = False
+    chunked = b"this is no header\r\nTransfer-Encoding: chunked\r\n\r\n"
+    await exchange.write(reply.head().removesuffix(b"\r\n") + chunked)
+    await exchange.body(reply, chunked=True)
+    await exchange.write(b"0\r\n\r\n")
+
+
 async def cuts_chunks(exchange: Exchange) -> None:
     """A chunk says that it is longer than what still comes."""
     reply = exchange.honest().but(content_length=None, transfer_encoding="chunked")
@@ -195,6 +218,9 @@ MODES = {
     "length-enormous": File(size=ENDLESS),
     "until-it-closes": File(misbehave=sends_until_it_closes),
     "chunked": File(misbehave=sends_chunks),
+    "chunked-and-packed": File(misbehave=sends_coded("gzip, chunked")),
+    "chunked-with-a-blank": File(misbehave=sends_coded("chunked ")),
+    "broken-head": File(misbehave=breaks_its_head),
     "chunked-cut-off": File(misbehave=cuts_chunks),
     "endless-body": File(misbehave=never_ends),
     "endless-headers": File(misbehave=has_endless_headers),

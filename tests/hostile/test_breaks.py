@@ -112,6 +112,21 @@ def test_the_end_of_the_line_is_the_end_of_the_file(visit: Visit, mode: str) -> 
     assert "Content-Length" not in answer.headers
 
 
+@shows("chunked-and-packed", "chunked-with-a-blank", "broken-head")
+def test_the_file_comes_in_chunks_and_the_head_hides_it(visit: Visit, mode: str) -> None:
+    with visit.open() as line:
+        got = b"".join(iter(lambda: line.recv(65536), b""))
+
+    head, _, body = got.partition(b"\r\n\r\n")
+    hidden = {
+        "chunked-and-packed": b"Transfer-Encoding: gzip, chunked",
+        "chunked-with-a-blank": b"Transfer-Encoding: chunked ",
+        "broken-head": b"this is no header",
+    }
+    assert hidden[mode] in head.split(b"\r\n")
+    assert unchunked(body) == expected(0, SIZE)
+
+
 @shows("chunked")
 def test_the_right_bytes_come_in_chunks(visit: Visit, mode: str) -> None:
     answer = visit.ask(None)
