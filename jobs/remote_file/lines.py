@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HeaderParsingError
 from urllib3.util.response import assert_header_parsing
 
 
@@ -34,8 +35,12 @@ class _Line(HTTPConnection):
         """Raises HeaderParsingError: what follows a line that is no header was not read, and may
         have told how the body is framed."""
         response = super().getresponse()
-        if original := response._original_response:
-            assert_header_parsing(original.msg)
+        assert response._original_response  # which it was made of
+        try:
+            assert_header_parsing(response._original_response.msg)
+        except HeaderParsingError:
+            response.close()
+            raise
         return response
 
     def cut(self) -> None:
