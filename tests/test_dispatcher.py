@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from jobs import dispatcher, queue, storage
-from jobs.errors import StorageUnavailable
+from jobs.errors import StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory
@@ -138,6 +138,21 @@ def test_an_old_artifact_is_let_go_and_its_object_collected(alice: User, bucket:
     assert (job.status, job.artifact) == (Status.EXPIRED, None)
     assert not StoredFile.objects.filter(key=key).exists()
     assert not bucket.exists(key)
+
+
+def test_an_artifact_that_is_wanted_meanwhile_is_not_let_go(alice: User) -> None:
+    job = JobFactory(owner=alice, status=Status.COMPLETED, expires_at=LONG_AGO)
+    artifact = ArtifactFactory(owner=alice, key=f"{job.folder}1/a.zip", made_by=job)
+    DownloadJob.objects.update(artifact=artifact)
+    (found,) = DownloadJob.objects.outdated()
+    tomorrow = timezone.now() + timedelta(days=1)
+    DownloadJob.objects.keep_artifacts(StoredFile.objects.filter(made_by=job), tomorrow)
+
+    with pytest.raises(StaleJob):
+        found.expire()
+
+    job.refresh_from_db()
+    assert (job.status, job.artifact) == (Status.COMPLETED, artifact)
 
 
 def test_what_losers_left_is_collected_now_and_once_more_later(

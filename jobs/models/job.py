@@ -307,7 +307,10 @@ class DownloadJob(models.Model):
     def expire(self) -> None:
         """Forget the artifact. Its object is deleted later, by the dispatcher."""
         with transaction.atomic():
-            self._move(Event.EXPIRE, Actor.DISPATCHER, artifact=None, message="Expired")
+            guard = Q(expires_at__lt=Now())  # a bundle may have asked for it meanwhile
+            self._move(
+                Event.EXPIRE, Actor.DISPATCHER, guard=guard, artifact=None, message="Expired"
+            )
             self.files.filter(role=StoredFile.Role.ARTIFACT).delete()
 
     def _move(

@@ -12,11 +12,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.utils import timezone
 
 from jobs import dispatcher, runner
 from jobs.errors import StaleJob
@@ -238,7 +240,8 @@ def test_many_dispatchers(alice: User, figures: list[Figure]) -> None:
 @pytest.mark.long
 def test_expire_twice(alice: User, figures: list[Figure]) -> None:
     """Two dispatchers expire each of 500 artifacts while the owner asks for a new run."""
-    jobs = [JobFactory(owner=alice, status=Status.COMPLETED) for _ in range(RACES)]
+    due = {"status": Status.COMPLETED, "expires_at": timezone.now() - timedelta(days=1)}
+    jobs = [JobFactory(owner=alice, **due) for _ in range(RACES)]
 
     won = race(
         jobs,
