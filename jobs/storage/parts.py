@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from jobs.digest import Digest
 from jobs.errors import SourceMissing
-from jobs.storage.bucket import read
+from jobs.storage.bucket import has, read
 from jobs.storage.upload import Upload, check_size, delete_object, part_bytes, put_whole
 
 Checkpoint = dict[str, Any]
@@ -32,11 +32,17 @@ class S3Parts:
 
     @classmethod
     def resumed(cls, checkpoint: Checkpoint) -> Self:
-        """Raises SourceMissing where that upload is no longer open."""
+        """Raises SourceMissing where that upload is no longer open, and made no object either."""
         parts = cls(checkpoint["key"], content_type="", size_bytes=checkpoint["size_bytes"])
         parts.part_bytes = checkpoint["part_bytes"]
         parts._upload = Upload(parts.key, checkpoint["upload_id"])
-        found = parts._upload.find_parts()
+        try:
+            found = parts._upload.find_parts()
+        except SourceMissing:
+            if not has(parts.key, parts.size_bytes):
+                raise
+            parts._is_stored = True
+            found = {n + 1: parts.size_of(n) for n in range(parts._count)}
         parts.stored = frozenset(n - 1 for n, size in found.items() if size == parts.size_of(n - 1))
         return parts
 
@@ -70,13 +76,17 @@ class S3Parts:
 
         Where all are, the last one stands for the gap.
         """
-        count = -(-self.size_bytes // self.part_bytes)
+        count = self._count
         missing = [n for n in range(count) if n not in self.stored]
         if not missing:
             return self.size_bytes - 1, self.size_bytes
         first = missing[0]
         end = next(n for n in range(first + 1, count + 1) if n in self.stored or n == count)
         return first * self.part_bytes, min(end * self.part_bytes, self.size_bytes)
+
+    @property
+    def _count(self) -> int:
+        return -(-self.size_bytes // self.part_bytes)
 
     def size_of(self, number: int) -> int:
         return min(self.part_bytes, self.size_bytes - number * self.part_bytes)
@@ -91,7 +101,7 @@ class S3Parts:
     def finish(self, digest: Digest) -> None:
         """Make the object appear, all parts being put. It is read back where the digest is not of
         all of it. Raises StorageUnavailable also if its size is wrong."""
-        if self._upload:
+        if self._upload and not self._is_stored:
             with suppress(SourceMissing):  # done before, the answer was lost: the size tells
                 self._upload.complete()
         self._is_stored = True
