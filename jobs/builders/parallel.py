@@ -11,7 +11,7 @@ from jobs.builders.assembly import STORING, Assembly
 from jobs.digest import Digest
 from jobs.errors import RemoteError, RemoteRefused, RemoteUnavailable
 from jobs.ranges import RUN, Piece, Plan
-from jobs.remote_file import Answer, Pace, RemoteFile
+from jobs.remote_file import Answer, Pace, RangesBroken, RemoteFile
 from jobs.workspace import Parts, Workspace
 
 TICK_SECONDS = 0.1
@@ -44,14 +44,14 @@ class Fetch:
 
         `first` is an answer that begins where the first part that is missing does.
         """
-        for n in range(self._threads):
-            given = [first] if n == 0 else []
-            threading.Thread(target=self._work, args=given, name="fetch", daemon=True).start()
         try:
+            for n in range(self._threads):
+                given = [first] if n == 0 else []
+                threading.Thread(target=self._work, args=given, name="fetch", daemon=True).start()
             self._watch(work)
-        except RemoteError:
+        except (RemoteError, RangesBroken):
             self._stop()
-            self._assembly.store_the_rest()  # so much less for the next attempt
+            self._assembly.store_the_rest()  # so much less for later, and nothing comes after it
             raise
         finally:
             self._stop()
