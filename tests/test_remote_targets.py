@@ -106,6 +106,7 @@ LINKS = LIKELY | LIKELY | PUT_TOGETHER | st.text()
         ('http://example.org/<"{|}^`>[]', "http://example.org", "/%3C%22%7B%7C%7D%5E%60%3E%5B%5D"),
         ("http://example.org/-._~!$&'()*+,;=:@", "http://example.org", "/-._~!$&'()*+,;=:@"),
         ("http://example.org/a/../b", "http://example.org", "/a/../b"),
+        ("http://example.org//a:b/c:d", "http://example.org", "//a%3Ab/c:d"),
         ("http://bücher.example", "http://xn--bcher-kva.example", "/"),
         ("http://BÜCHER。example。", "http://xn--bcher-kva.example", "/"),
         ("http://faß.example", "http://xn--fa-hia.example", "/"),

@@ -82,7 +82,7 @@ class Answer:
         if STRONG_ETAG.fullmatch(etag := self._headers.get("ETag", "")):
             return etag
         modified, date = (self._headers.get(name, "") for name in ("Last-Modified", "Date"))
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, OverflowError):
             age = parsedate_to_datetime(date) - parsedate_to_datetime(modified)
             return modified if age >= SURELY_OLD else ""
         return ""

@@ -205,6 +205,6 @@ def _rest_seconds(told: str) -> int:
             seconds = float(told[:9])
         else:
             seconds = parsedate_to_datetime(told).timestamp() - time.time()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0
     return int(min(max(seconds, 0), MAX_REST_SECONDS))

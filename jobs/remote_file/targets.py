@@ -30,6 +30,7 @@ ODD_CATEGORIES = {"Cc", "Cs", "Zs", "Zl", "Zp"}
 # What RFC 3986 lets stand in a path or query, besides letters, digits and -._~
 IN_PATHS = "!$&'()*+,;=:@/?%"
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
+LIKE_A_HOST = re.compile("^//[^/?]*")
 STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -138,7 +139,9 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
 def _as_sent(path: str) -> str:
     """A percent sign that begins no byte is meant as itself."""
     whole = path if path.startswith("/") else "/" + path
-    return quote(STRAY_PERCENT.sub("%25", whole), safe=IN_PATHS)
+    sent = quote(STRAY_PERCENT.sub("%25", whole), safe=IN_PATHS)
+    # urllib3 looks for a host and its port in a path that begins so.
+    return LIKE_A_HOST.sub(lambda found: found[0].replace(":", "%3A"), sent)
 
 
 def _judged(target: Target) -> Target:
