@@ -11,6 +11,7 @@ from django.conf import settings
 from jobs import storage
 from jobs.errors import NoRoom, SourceMissing
 from jobs.models import DownloadJob, StoredFile
+from jobs.patience import insist
 from jobs.pulse import Pulse
 from jobs.workspace import Source
 
@@ -50,12 +51,9 @@ class Attempt:
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
     ) -> None:
         self._content_type = content_type or self._content_type
-        found: dict[str, Any] = {"name": name} if name else {}
-        if total_bytes is not None:
-            found["total"] = total_bytes
-        self._job.learn(**found)
+        self._learn(name=name or self._job.name, total=total_bytes)
         if total_bytes:
-            self._check_room(total_bytes)
+            insist(lambda: self._check_room(total_bytes))
 
     @property
     def output(self) -> storage.S3Output:
@@ -83,7 +81,8 @@ class Attempt:
 
     def drop_parts(self) -> None:
         if self._parts:
-            self._job.learn(checkpoint=None)
+            self._learn(checkpoint=None)
+            self._pulse.start_over()
             self._parts.discard()
             self._parts = None
 
@@ -106,6 +105,8 @@ class Attempt:
     def finish(self) -> StoredFile:
         """The artifact, whose object is stored now; its row is not saved yet."""
         if self._parts is None:
+            if self._job.total is None:  # nobody knew it, and whether there is room for it
+                self.tell(total_bytes=self.output.size_bytes)
             self.output.finish()
         made = self._parts or self.output
         return StoredFile(
@@ -141,8 +142,11 @@ class Attempt:
             self._key(), content_type=self._content_type, size_bytes=total_bytes
         )
         if checkpoint := parts.begin():
-            self._job.learn(checkpoint=checkpoint | {"validator": validator})
+            self._learn(checkpoint=checkpoint | {"validator": validator})
         return parts
+
+    def _learn(self, **found: Any) -> None:
+        insist(lambda: self._job.learn(**found))
 
     def _check_room(self, total_bytes: int) -> None:
         if not (quota := settings.OWNER_STORAGE_BYTES):

@@ -37,6 +37,7 @@ class Pulse:
         self._job = job
         self._ends = time.monotonic() + limit_seconds
         self._done = 0
+        self._before = 0  # done by earlier attempts
         self._message = job.message
         self._threads = 0
         self._speed = _Speed()
@@ -77,8 +78,11 @@ class Pulse:
 
     def skip(self, amount: int) -> None:
         """So much was done by an earlier attempt: progress, and no speed."""
-        self._done += amount
-        self._speed.skip(amount)
+        self._before += amount
+
+    def start_over(self) -> None:
+        """What was done does not count any more; nobody sees it go back, though."""
+        self._before = -self._done
 
     def check(self) -> None:
         """Raises Interrupted if this attempt should stop. Cheap: asks nobody."""
@@ -122,7 +126,8 @@ class Pulse:
 
     def _beat(self) -> bool:
         now = time.monotonic()
-        told = (self._done, self._message, self._speed.after(self._done, now), self._threads)
+        done = max(self._before + self._done, self._told[0])
+        told = (done, self._message, self._speed.after(self._done, now), self._threads)
         if told == self._told and now - self._told_at < settings.RENEW_SECONDS:
             return self._job.is_mine()
         done, message, speed, threads = told
@@ -136,9 +141,6 @@ class _Speed:
 
     def __init__(self) -> None:
         self._seen = deque([(time.monotonic(), 0)])  # when, and how much was done
-
-    def skip(self, amount: int) -> None:
-        self._seen = deque((at, done + amount) for at, done in self._seen)
 
     def after(self, done: int, now: float) -> int:
         self._seen.append((now, done))

@@ -10,7 +10,6 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
@@ -23,14 +22,13 @@ from jobs.backoff import delay_seconds
 from jobs.errors import BuildError, Interrupted, StaleJob, Unexpected
 from jobs.kinds import KINDS, Kind
 from jobs.models import DownloadJob, StoredFile
-from jobs.patience import DATABASE_AWAY
+from jobs.patience import DATABASE_AWAY, insist
 from jobs.pulse import Pulse
 from jobs.states import Actor, Status
 
 log = structlog.get_logger(__name__)
 
 CLEANUP_SECONDS = 1  # a cancelled builder is gone within 2 s; the dispatcher finds what is left
-INSIST_SECONDS = 0.5  # between two tries to record an outcome
 TIMEOUT = "timeout"
 
 
@@ -92,8 +90,8 @@ def _attempt(job: DownloadJob) -> None:
 
 def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, *, in_parts: bool) -> None:
     if kind.is_numbered:
-        _insist(artifact.take_number)
-    _insist(lambda: job.succeed(artifact, in_parts=in_parts))
+        insist(artifact.take_number)
+    insist(lambda: job.succeed(artifact, in_parts=in_parts))
 
 
 def _settle(job: DownloadJob, error: BaseException) -> None:
@@ -102,7 +100,7 @@ def _settle(job: DownloadJob, error: BaseException) -> None:
     with suppress(StaleJob):
         if isinstance(error, Interrupted):
             if error.timed_out:
-                _insist(lambda: job.fail(TIMEOUT, _timeout_sentence(KINDS[job.kind])))
+                insist(lambda: job.fail(TIMEOUT, _timeout_sentence(KINDS[job.kind])))
         elif isinstance(error, BuildError):
             _give_up(job, error, detail=_trace(error))
         elif not isinstance(error, Exception):
@@ -125,25 +123,7 @@ def _give_up(job: DownloadJob, error: BuildError, *, detail: str) -> None:
         else:
             job.retry(error.code, str(error), after_seconds=delay, detail=detail)
 
-    _insist(move)
-
-
-def _insist(move: Callable[[], None]) -> None:
-    """Make the move through a database that goes away and comes back within a lease.
-
-    Should its first commit have got through, and only the answer be lost, the second raises
-    StaleJob: the outcome is recorded once.
-    """
-    ends = time.monotonic() + settings.LEASE_SECONDS
-    while True:
-        close_old_connections()
-        try:
-            return move()
-        except DATABASE_AWAY as error:
-            if time.monotonic() > ends:
-                raise  # lease and dispatcher see to the rest
-            log.warning("the outcome cannot be recorded yet", error=repr(error))
-            time.sleep(INSIST_SECONDS)
+    insist(move)
 
 
 def _trace(error: BaseException) -> str:

@@ -72,7 +72,7 @@ class Workspace(Protocol):
     ) -> None:
         """What was found out about the artifact. Raises NoRoom where it is too much for its owner.
 
-        `total_bytes` is also what there is to do, for progress.
+        `total_bytes` is also what there is to do, for progress; None where nobody knows.
         """
 
     @property

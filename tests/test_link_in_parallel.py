@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from jobs import runner, storage
@@ -21,7 +21,7 @@ from jobs.states import Actor, Status
 from jobs.submission import submit
 from tests.hostile.content import File
 from tests.hostile.exchange import Exchange
-from tests.hostile.honest import honest_reply
+from tests.hostile.honest import honest_reply, whole
 from tests.hostile.modes import MODES
 from tests.hostile.rebinding import rebinding
 from tests.hostile.server import Peer
@@ -167,6 +167,26 @@ def test_another_version_is_fetched_from_its_start(peer: Peer, half_done: Downlo
     assert stored_sha256(half_done) == newer.sha256()
 
 
+def test_an_object_whose_making_nobody_could_record_is_not_fetched_again(
+    peer: Peer, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def power_goes(self: DownloadJob, artifact: StoredFile, **said: Any) -> None:
+        raise SystemExit
+
+    job = ask(alice, peer.serve("/big", BIG))
+    with monkeypatch.context() as patched:
+        patched.setattr(DownloadJob, "succeed", power_goes)
+        with pytest.raises(SystemExit):
+            attempt(job)
+    before = peer.sent("/big")
+
+    fetch(job)
+
+    assert stored_sha256(job) == BIG.sha256()
+    assert peer.sent("/big") - before == 1, "to see that it is still the same version"
+    assert job.artifact.key == f"results/{job.pk}/1/big"
+
+
 def test_parts_that_somebody_collected_are_fetched_again(
     peer: Peer, half_done: DownloadJob
 ) -> None:
@@ -219,7 +239,7 @@ def seen(job: DownloadJob, sightings: list[dict[str, Any]]) -> None:
     row = DownloadJob.objects.filter(pk=job.pk)
 
     def look() -> bool:
-        sightings.append(row.values("threads", "speed", "total", "status").get())
+        sightings.append(row.values("threads", "speed", "done", "total", "status").get())
         return sightings[-1]["status"] == Status.COMPLETED
 
     try:
@@ -282,6 +302,85 @@ def test_what_the_owner_has_no_room_for_is_not_fetched(
 
     assert (job.status, job.error_code) == (Status.FAILED, "storage_full")
     assert len(peer.requests) == 1
+
+
+def test_what_nobody_told_the_size_of_must_fit_as_well(
+    peer: Peer, alice: User, settings: Any
+) -> None:
+    settings.OWNER_STORAGE_BYTES = 2_000_000
+    urls = [
+        peer.serve(f"/{size}", replace(MODES["chunked"], size=size))
+        for size in (1_000_000, 3_000_000)
+    ]
+
+    small, large = (fetch(ask(alice, url)) for url in urls)
+
+    assert (small.status, small.done, small.total) == (Status.COMPLETED, 1_000_000, 1_000_000)
+    assert (large.status, large.error_code) == (Status.FAILED, "storage_full")
+    assert left_behind(large) == []
+
+
+def test_a_date_that_cannot_be_is_no_validator(peer: Peer, alice: User) -> None:
+    async def far_away(exchange: Exchange) -> None:
+        never = "Dec 99999999999999999999 1 12:26:40"
+        await exchange.send(exchange.honest().but(etag=None, last_modified=never))
+
+    job = fetch(ask(alice, peer.serve("/big", replace(BIG, misbehave=far_away))))
+
+    assert (stored_sha256(job), job.failures) == (BIG.sha256(), 0)
+
+
+def test_a_path_that_looks_like_a_host_is_fetched(peer: Peer, alice: User) -> None:
+    peer.serve("//a%3Ab/c", File(size=10))
+
+    assert fetch(ask(alice, f"{peer.url}//a:b/c")).status == Status.COMPLETED
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
+    peer: Peer, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn, lost = DownloadJob.learn, []
+
+    def cut_once(self: DownloadJob, **found: Any) -> None:
+        if not lost:
+            lost.append(found)
+            raise OperationalError("the connection broke")
+        learn(self, **found)
+
+    monkeypatch.setattr(DownloadJob, "learn", cut_once)
+    job = fetch(ask(alice, peer.serve("/x", File(size=10))))
+
+    assert lost
+    assert (job.status, job.failures) == (Status.COMPLETED, 0)
+
+
+def test_progress_stays_within_the_file_though_it_is_fetched_a_second_time(
+    peer: Peer, alice: User
+) -> None:
+    slow = replace(BIG, rate=8e6, misbehave=Turncoat(after=3))
+    job = ask(alice, peer.serve("/big", slow), threads=2)
+    thread = threading.Thread(target=seen, args=[job, sightings := []])
+    thread.start()
+
+    fetch(job)
+
+    thread.join()
+    done = [each["done"] for each in sightings]
+    assert stored_sha256(job) == BIG.sha256()
+    assert job.attempt == 1
+    assert done == sorted(done)
+    assert max(done) <= BIG.size
+
+
+class Turncoat:
+    """Does ranges until it has been asked for so many, and no more from then on."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    async def __call__(self, exchange: Exchange) -> None:
+        self.left -= 1
+        await exchange.send(exchange.honest() if self.left >= 0 else whole(exchange.file))
 
 
 def test_what_was_fetched_has_a_number_that_no_other_has(peer: Peer, alice: User) -> None:

@@ -17,7 +17,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, transaction
 
-from jobs import dispatcher, kinds, runner, storage
+from jobs import dispatcher, kinds, patience, runner, storage
 from jobs.errors import Interrupted, StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.pulse import Pulse
@@ -275,7 +275,7 @@ def test_an_outcome_is_recorded_when_the_database_is_back(
         succeed(self, artifact)
 
     monkeypatch.setattr(DownloadJob, "succeed", away_twice)
-    monkeypatch.setattr(runner, "INSIST_SECONDS", 0)
+    monkeypatch.setattr(patience, "INSIST_SECONDS", 0)
 
     run(job)
 
@@ -301,7 +301,7 @@ def test_a_retry_that_could_not_be_committed_is_the_same_retry(
 
     build_with(build)
     monkeypatch.setattr(DownloadJob, "_remember", cut_once)
-    monkeypatch.setattr(runner, "INSIST_SECONDS", 0)
+    monkeypatch.setattr(patience, "INSIST_SECONDS", 0)
 
     run(job)
 
@@ -365,7 +365,7 @@ def test_a_database_that_stays_away_is_not_waited_for_longer_than_a_lease(
 
     monkeypatch.setattr(DownloadJob, "succeed", away)
     monkeypatch.setattr(DownloadJob, "retry", away)
-    monkeypatch.setattr(runner, "INSIST_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "INSIST_SECONDS", 0.05)
     settings.LEASE_SECONDS = 0.2
 
     run(job)
