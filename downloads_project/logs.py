@@ -37,9 +37,8 @@ def configure(options: dict[str, Any]) -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
             "root": {"handlers": ["stderr"], "level": options["level"]},
             "loggers": {
-                "django.request": {
-                    "level": "ERROR"
-                },  # a line a request is the access log's business
+                # A line a request is the access log's business.
+                "django.request": {"level": "ERROR"},
                 "botocore": {"level": "WARNING"},
                 "urllib3": {"level": "ERROR"},  # its warnings name whole links, secrets included
             },

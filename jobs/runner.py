@@ -131,7 +131,9 @@ def _trace(error: BaseException) -> str:
 
 
 def _timeout_sentence(kind: Kind) -> str:
-    return f"It took longer than {kind.time_limit_seconds} seconds and was stopped."
+    minutes, seconds = divmod(kind.time_limit_seconds, 60)
+    limit = f"{kind.time_limit_seconds} seconds" if seconds else f"{minutes} minutes"
+    return f"It took longer than {limit} and was stopped."
 
 
 def _discard(attempt: Attempt) -> None:

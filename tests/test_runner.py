@@ -196,6 +196,20 @@ def test_too_long_is_a_timeout_and_final(job: DownloadJob, build_with: Callable[
     assert left_behind(job) == []
 
 
+@pytest.mark.parametrize(
+    ("limit", "told"), [(300, "5 minutes"), (3600, "60 minutes"), (90, "90 s")]
+)
+def test_the_time_limit_is_told_as_people_say_it(
+    running_job: DownloadJob, build_with: Callable[..., None], limit: int, told: str
+) -> None:
+    build_with(lambda params, work: None, time_limit_seconds=limit)
+
+    runner.child_overran(running_job.pk, task_id="task-1")
+
+    running_job.refresh_from_db()
+    assert told in running_job.error
+
+
 def test_a_builder_that_swallows_errors_is_stopped_all_the_same(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
