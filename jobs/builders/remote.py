@@ -68,12 +68,9 @@ def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
     total = None
     try:
         answer = bounded(lambda: remote.probe(start, last))
-        if answer.is_partial and answer.first == start:
-            if answer.validator:
-                return _in_parallel(params, work, remote, answer)
-            if answer.is_whole:
-                return _in_one_go(params, work, answer)
-        elif not answer.is_partial:
+        if answer.is_partial and answer.first == start and answer.validator:
+            return _in_parallel(params, work, remote, answer)
+        if answer.is_whole:
             return _in_one_go(params, work, answer)
         answer.close()
     except RangesBroken as broken:

@@ -75,7 +75,7 @@ class Answer:
     @property
     def is_whole(self) -> bool:
         """All of the file is in this one answer."""
-        return (self.first, self.last) == (0, (self.total or 0) - 1)
+        return not self.is_partial or (self.first, self.last) == (0, (self.total or 0) - 1)
 
     @property
     def validator(self) -> str:
