@@ -57,4 +57,5 @@ def test_a_fetch_killed_halfway_goes_on_from_there(live: Live, alice: User) -> N
     assert job.events.filter(event=Event.RESCUE).count() == 1
     assert len(there) >= FILE.size / 2 / PART - AT_ONCE
     assert asked.isdisjoint(there), "what was stored is not asked for again"
-    assert again <= FILE.size - len(there) * PART, "and no byte of it is sent"
+    wasted = PART  # at most, where connections that help each other meet
+    assert again <= FILE.size - len(there) * PART + wasted, "and no byte of it is sent"
