@@ -163,5 +163,6 @@ class Fetch:
                 raise error
 
     def _rest(self, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_over, seconds)
+        ends = time.monotonic() + seconds
+        while not self._is_over and time.monotonic() < ends:
+            time.sleep(TICK_SECONDS)
