@@ -78,6 +78,11 @@ def _fall_silent(job: DownloadJob) -> None:
     DownloadJob.objects.filter(pk=job.pk).update(lease_until=ended)
 
 
+def _outlive(job: DownloadJob) -> None:
+    DownloadJob.objects.filter(pk=job.pk).update(expires_at=timezone.now())
+    job.expire()
+
+
 def _after(*moves: Callable[[DownloadJob], Any]) -> Callable[[DownloadJob], None]:
     def make(job: DownloadJob) -> None:
         for move in moves:
@@ -94,5 +99,5 @@ LOOKS: dict[str, Callable[[DownloadJob], None]] = {
     "ready": _after(start, advance, succeed),
     "failed": _after(start, advance, _fail),
     "cancelled": _after(start, advance, lambda job: job.cancel(Actor.OWNER)),
-    "expired": _after(start, advance, succeed, DownloadJob.expire),
+    "expired": _after(start, advance, succeed, _outlive),
 }
