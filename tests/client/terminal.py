@@ -38,14 +38,14 @@ def run(*arguments: str, stdin: str | None = None, **options: Any) -> Any:
 
 @contextmanager
 def start(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """In the background of a script, but open to SIGINT, which a shell's `&` would switch off."""
+    """In the background of a script, but open to what a shell's `&` and `nohup` switch off."""
     options = {"env": environment(), "stdin": subprocess.DEVNULL} | options
     process = subprocess.Popen(
         [*COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=_open_to_signals,
         **options,
     )
     with process:
@@ -54,6 +54,11 @@ def start(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
             process.wait(30)
         finally:
             process.kill()
+
+
+def _open_to_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Terminal:
