@@ -1,7 +1,9 @@
-"""The power goes while a link is fetched: what was fetched is not fetched again."""
+"""The power goes, or a worker freezes, while a link is fetched."""
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -59,3 +61,24 @@ def test_a_fetch_killed_halfway_goes_on_from_there(live: Live, alice: User) -> N
     assert asked.isdisjoint(there), "what was stored is not asked for again"
     wasted = PART  # at most, where connections that help each other meet
     assert again <= FILE.size - len(there) * PART + wasted, "and no byte of it is sent"
+
+
+def test_a_worker_that_was_frozen_spoils_nothing_when_it_wakes(live: Live, alice: User) -> None:
+    """It goes on with connections and parts that another attempt has taken over."""
+    frozen = live.start("worker")
+    with Peer() as peer:
+        job = ask(alice, peer.serve("/big", replace(FILE, rate=10e6)))
+        row = DownloadJob.objects.filter(pk=job.pk)
+        until(lambda: row.get().progress >= 0.3, 60, live.logs)
+        os.killpg(frozen.popen.pid, signal.SIGSTOP)
+        live.start("worker")
+        until(lambda: row.get().attempt == 2 and row.get().progress >= 0.5, 60, live.logs)
+
+        os.killpg(frozen.popen.pid, signal.SIGCONT)
+        until(lambda: row.get().is_finished, 60, live.logs)
+
+    job.refresh_from_db()
+    assert stored_sha256(job) == FILE.sha256()
+    assert job.attempt == 2
+    assert job.events.filter(event=Event.SUCCEED).count() == 1
+    assert [file.key for file in job.files.all()] == [job.artifact.key]
