@@ -24,6 +24,7 @@ from tests.hostile.exchange import Exchange
 from tests.hostile.honest import honest_reply, whole
 from tests.hostile.modes import MODES
 from tests.hostile.rebinding import rebinding
+from tests.hostile.refusals import refuses
 from tests.hostile.server import Peer
 from tests.links import PART, ask, attempt, fetch, left_behind, stored_sha256
 from tests.live import until
@@ -438,3 +439,15 @@ def test_private_addresses_are_refused_by_the_worker_too(
 
     assert (job.status, job.error_code, job.attempt) == (Status.FAILED, "blocked_address", 1)
     assert peer.requests == []
+
+
+@pytest.mark.parametrize(("told", "seconds"), [("120", 120), ("86400", 300), ("soon", 1)])
+def test_the_other_side_says_when_to_come_again(
+    peer: Peer, alice: User, told: str, seconds: int
+) -> None:
+    """Within five minutes, and no sooner than after the first rest."""
+    job = attempt(ask(alice, peer.serve("/x", File(misbehave=refuses(503, retry_after=told)))))
+
+    rest = job.available_at - job.events.latest("id").at
+    assert (job.status, job.error_code) == (Status.QUEUED, "remote_unavailable")
+    assert rest.total_seconds() == pytest.approx(seconds, abs=0.5)
