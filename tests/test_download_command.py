@@ -172,6 +172,7 @@ def test_a_link_ends_as_its_file_or_with_the_reason_whatever_its_server_does(
     assert sha256((folder / "torn.bin").read_bytes()).hexdigest() == torn.sha256()
     assert json.loads(failed.stdout)["errorCode"] == "remote_not_a_file"
     assert "localhost answers with a web page in place of the file." in failed.stderr
+    assert "enqueued" not in done.stderr, "the first answer says what the client said before"
     assert "secret" not in done.stdout + done.stderr + failed.stdout + failed.stderr
     assert "secret" not in site.live.logs()
     assert [path.name for path in folder.iterdir()] == ["torn.bin"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,7 +44,8 @@ class Service:
 
     def ask(self, wish: New) -> Job:
         """Twice is once: the wish carries its key."""
-        return Job.of(self._call("POST", wish.path, wish.body, {"Idempotency-Key": wish.key}))
+        answer = self._call("POST", wish.path, wish.body, {"Idempotency-Key": wish.key})
+        return replace(Job.of(answer), message="")  # that it was asked for we know
 
     def find(self, job_id: UUID) -> Job:
         return Job.of(self._call("GET", f"v1/download/status/{job_id}"))
