@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 
@@ -15,25 +15,7 @@ from jobs.patience import insist
 from jobs.pulse import Pulse
 from jobs.workspace import Source
 
-
-class Made(Protocol):
-    """An object that was stored, or is being: `storage.S3Output` or `storage.S3Parts`."""
-
-    key: str
-
-    @property
-    def is_in_parts(self) -> bool: ...
-
-    @property
-    def size_bytes(self) -> int: ...
-
-    @property
-    def sha256(self) -> str: ...
-
-    @property
-    def crc32(self) -> int: ...
-
-    def discard(self) -> None: ...
+Made = storage.S3Output | storage.S3Parts  # what was stored, or is being
 
 
 class Attempt:

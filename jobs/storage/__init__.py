@@ -1,7 +1,7 @@
 """Object storage: the only module that speaks S3.
 
-Big objects go through `S3Output` and `read`, which never hold a whole one. Raises BuildError's
-storage classes and nothing of boto's.
+Big objects go through `S3Output`, `S3Parts` and `read`, which never hold a whole one. Raises
+BuildError's storage classes and nothing of boto's.
 """
 
 from jobs.storage.bucket import (

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from jobs.digest import Digest
 from jobs.errors import SourceMissing, StorageUnavailable
-from jobs.storage.upload import Upload, check_size, delete_object, part_bytes, put_whole
+from jobs.storage.upload import S3Object, Upload, check_size, delete_object, part_bytes, put_whole
 
 PARTS_IN_FLIGHT = 2  # one is sent while the next fills: memory is (this + 1) parts
 
 
-class S3Output:
+class S3Output(S3Object):
     """One object on its way into the bucket, written front to back; nobody sees it before `finish`.
 
     Memory is bounded by PARTS_IN_FLIGHT + 1 parts. If the process dies, or `discard` cannot reach
@@ -19,32 +18,16 @@ class S3Output:
     """
 
     def __init__(self, key: str, *, content_type: str, expected_bytes: int) -> None:
-        self.key = key
-        self._digest = Digest()
+        super().__init__(key, content_type=content_type)
         self._part_bytes = part_bytes(expected_bytes)
-        self._content_type = content_type
         self._waiting: list[bytes] = []  # the next part, and its bytes so far
         self._waiting_bytes = 0
-        self._upload: Upload | None = None
-        self._is_stored = False
         self._sent: list[Future[None]] = []
         self._senders = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="part")
 
     @property
-    def is_in_parts(self) -> bool:
-        return self._upload is not None
-
-    @property
     def size_bytes(self) -> int:
         return self._digest.size_bytes
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.sha256
-
-    @property
-    def crc32(self) -> int:
-        return self._digest.crc32
 
     def write(self, chunk: bytes) -> None:
         self._digest.update(chunk)

@@ -8,27 +8,23 @@ from typing import Any, Self
 from jobs.digest import Digest
 from jobs.errors import SourceMissing
 from jobs.storage.bucket import has, read
-from jobs.storage.upload import Upload, check_size, delete_object, part_bytes, put_whole
+from jobs.storage.upload import S3Object, Upload, check_size, delete_object, part_bytes, put_whole
 
 Checkpoint = dict[str, Any]
 SMALL_PART_BYTES = 5 * 1024 * 1024  # S3 takes none smaller: many are in memory at once
 
 
-class S3Parts:
+class S3Parts(S3Object):
     """Numbered from 0, all of `part_bytes` but the last; an object of one part is put in one go.
 
     `stored` are those that an earlier attempt put; `checkpoint` is what a later one goes on from.
     """
 
     def __init__(self, key: str, *, content_type: str, size_bytes: int) -> None:
-        self.key = key
+        super().__init__(key, content_type=content_type)
         self.size_bytes = size_bytes
         self.part_bytes = part_bytes(size_bytes, least=SMALL_PART_BYTES)
         self.stored: frozenset[int] = frozenset()
-        self._content_type = content_type
-        self._upload: Upload | None = None
-        self._digest = Digest()
-        self._is_stored = False
 
     @classmethod
     def resumed(cls, checkpoint: Checkpoint) -> Self:
@@ -57,18 +53,6 @@ class S3Parts:
             "part_bytes": self.part_bytes,
             "size_bytes": self.size_bytes,
         }
-
-    @property
-    def is_in_parts(self) -> bool:
-        return self._upload is not None
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.sha256
-
-    @property
-    def crc32(self) -> int:
-        return self._digest.crc32
 
     @property
     def first_gap(self) -> tuple[int, int]:

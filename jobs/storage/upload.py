@@ -1,9 +1,10 @@
-"""S3's multipart upload: an object in parts that come in any order."""
+"""S3's multipart upload, and what is common to all that is stored by it or in one go."""
 
 from __future__ import annotations
 
 from typing import Any, Self
 
+from jobs.digest import Digest
 from jobs.errors import StorageUnavailable
 from jobs.storage.bucket import bucket, has, mapped_errors
 
@@ -65,6 +66,29 @@ class Upload:
     def abort(self) -> None:
         with mapped_errors():
             bucket().client.abort_multipart_upload(**self._target)
+
+
+class S3Object:
+    """An object on its way into the bucket, which nobody sees before it is finished."""
+
+    def __init__(self, key: str, *, content_type: str) -> None:
+        self.key = key
+        self._content_type = content_type
+        self._digest = Digest()
+        self._upload: Upload | None = None
+        self._is_stored = False
+
+    @property
+    def is_in_parts(self) -> bool:
+        return self._upload is not None
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.sha256
+
+    @property
+    def crc32(self) -> int:
+        return self._digest.crc32
 
 
 def put_whole(key: str, body: bytes | bytearray, *, content_type: str) -> None:
