@@ -41,7 +41,7 @@ def peer(settings: Any, bucket: Any) -> Iterator[Peer]:
         yield peer
 
 
-def test_each_connection_is_used_again_and_no_byte_is_sent_twice(peer: Peer, alice: User) -> None:
+def test_each_connection_is_used_again(peer: Peer, alice: User) -> None:
     job = fetch(ask(alice, peer.serve("/big", replace(BIG, rate=20e6)), threads=3))
 
     assert stored_sha256(job) == BIG.sha256()

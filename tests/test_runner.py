@@ -25,6 +25,7 @@ from jobs.states import Actor, Event, Status
 from jobs.submission import resubmit
 from jobs.workspace import Workspace
 from tests.factories import JobFactory, StoredFileFactory, store
+from tests.links import left_behind
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the pulse looks through its own connection
 
@@ -52,13 +53,6 @@ def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setitem(kinds.KINDS, "bundle", kind)
 
     return replace
-
-
-def left_behind(job: DownloadJob) -> list[str]:
-    bucket = storage.bucket()
-    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=job.folder)
-    keys = [item["Key"] for item in found.get("Contents", [])]
-    return keys + [upload["Key"] for upload in storage.open_uploads(job.folder)]
 
 
 def history(job: DownloadJob) -> list[str]:

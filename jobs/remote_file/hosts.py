@@ -10,21 +10,12 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import idna
 
+from jobs.addresses import Address, Network
 from jobs.public_addresses import unwrapped
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 MAX_HOST_CHARS = 253  # of a name in the DNS
 # More than the DNS promises and no more than it carries: names with an underscore are in use.

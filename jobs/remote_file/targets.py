@@ -15,9 +15,10 @@ from urllib.parse import quote, urljoin
 
 from django.conf import settings
 
+from jobs.addresses import Address
 from jobs.errors import BlockedAddress, BlockedRedirect, RemoteUnavailable
 from jobs.public_addresses import is_public
-from jobs.remote_file.hosts import Address, address_in, allowance, host_of, is_never_public
+from jobs.remote_file.hosts import address_in, allowance, host_of, is_never_public
 
 MAX_URL_CHARS = 2_000
 MAX_LOCATION_CHARS = 8_000  # signed links that are sent on to get long; servers read about 8 KiB
