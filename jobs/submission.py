@@ -35,7 +35,7 @@ def submit(
 
     It is not where this owner asked for the same with the same idempotency `key` before; then no
     limit counts. Raises KeyReused where they asked for something else, LimitReached where nobody
-    or not this owner may ask for more now. `params` are already valid for `kind`; serializers.py
+    or not this owner may ask for more now. `params` are already valid for `kind`; serializers
     sees to that.
     """
     request_hash = _hash(kind, params, name, priority) if key else ""

@@ -186,7 +186,9 @@ def test_more_files_than_allowed_are_refused(
 
 
 def small_bundles() -> dict[str, Any]:
-    from jobs.serializers import FileIdField, serializers
+    from rest_framework import serializers
+
+    from jobs.serializers import FileIdField
 
     fields = dict(BundleRequest._declared_fields)
     fields["file_ids"] = serializers.ListField(child=FileIdField(), allow_empty=False, max_length=2)

@@ -1,0 +1,100 @@
+"""The fields of requests: strict, as JSON tells types apart."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Any
+
+from rest_framework import serializers
+
+from jobs.remote_file.targets import BadUrl, target_of
+
+MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
+SHA256 = re.compile("[0-9A-Fa-f]{64}")
+MAX_TOLD = 20  # wrong ids in one answer
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know: a typing error must not be ignored in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
+            raise serializers.ValidationError(
+                {name: ["This field is not known."] for name in sorted(unknown)}, code="unknown"
+            )
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """A JSON string, and no number that could be written as one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Url(Text):
+    """A link that may be fetched, by its text alone. Raises BlockedAddress for one that may not."""
+
+    default_error_messages = {"bad_url": "{reason}"}
+
+    def to_internal_value(self, data: Any) -> str:
+        url = super().to_internal_value(data)
+        try:
+            target_of(url)
+        except BadUrl as error:
+            self.fail("bad_url", reason=str(error))
+        return url
+
+
+class Sha256(Text):
+    default_error_messages = {"bad_sha256": "64 hexadecimal digits."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not SHA256.fullmatch(digits := super().to_internal_value(data)):
+            self.fail("bad_sha256")
+        return digits.lower()
+
+
+def whole(number: Any) -> Any:
+    """JSON has one kind of number: 7.0 is 7. What is none stays as it is, and is refused."""
+    return int(number) if type(number) is float and number.is_integer() else number
+
+
+class Whole(serializers.IntegerField):
+    """A JSON number, and no string that looks like one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data := whole(data)) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class FileIdField(Whole):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=MIN_FILE_ID, max_value=MAX_FILE_ID, **kwargs)
+
+
+class FileIdsField(serializers.ListField):
+    """Up to 100,000 file ids, looked at in one go; the first that are wrong are told."""
+
+    child = FileIdField()
+
+    def run_child_validation(self, data: list[Any]) -> list[int]:
+        data = [whole(item) for item in data]
+        wrong = (
+            (n, item)
+            for n, item in enumerate(data)
+            if type(item) is not int or not MIN_FILE_ID <= item <= MAX_FILE_ID
+        )
+        told: dict[str, Any] = {}
+        for n, item in islice(wrong, MAX_TOLD):
+            try:
+                self.child.run_validation(item)
+            except serializers.ValidationError as error:
+                told[str(n)] = error.detail
+        if told:
+            raise serializers.ValidationError(told)
+        return data

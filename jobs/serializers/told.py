@@ -1,0 +1,137 @@
+"""What is told about a job and its file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import reverse
+from rest_framework import serializers
+
+from jobs import estimates, storage
+from jobs.models import DownloadJob
+from jobs.states import Status
+
+
+class FileAvailability(serializers.Serializer[Any]):
+    """Whether a file can be had. Size and hash are null where it cannot."""
+
+    file_id = serializers.IntegerField()
+    available = serializers.BooleanField()
+    s3Key = serializers.CharField(allow_null=True)
+    size = serializers.IntegerField(allow_null=True)
+    sha256 = serializers.CharField(allow_null=True)
+
+
+class JobSerializer(serializers.ModelSerializer[DownloadJob]):
+    """A job, as told. What does not apply to its status is left out."""
+
+    jobId = serializers.UUIDField(source="id")
+    userId = serializers.CharField(source="owner_id")
+    attempts = serializers.IntegerField(source="attempt")
+    createdAt = serializers.DateTimeField(source="created_at")
+    startedAt = serializers.DateTimeField(source="started_at", allow_null=True)
+    updatedAt = serializers.DateTimeField(source="updated_at")
+    finishedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
+    fileName = serializers.CharField(source="name")
+    fileId = serializers.IntegerField(source="artifact.file_id", default=None)
+    estimatedSecondsRemaining = serializers.SerializerMethodField()
+    statusUrl = serializers.SerializerMethodField()
+    downloadUrl = serializers.SerializerMethodField()
+    expiresIn = serializers.SerializerMethodField()
+    size = serializers.IntegerField(source="artifact.size_bytes", default=None)
+    sha256 = serializers.CharField(source="artifact.sha256", default=None)
+    expiresAt = serializers.DateTimeField(source="expires_at")
+    error = serializers.CharField()
+    errorCode = serializers.CharField(source="error_code")
+    retryAt = serializers.DateTimeField(source="available_at")
+    lastError = serializers.CharField(source="error")
+
+    class Meta:
+        model = DownloadJob
+        fields = [
+            "jobId", "kind", "userId", "status", "progress", "message", "done", "total", "unit",
+            "attempts", "createdAt", "startedAt", "updatedAt", "finishedAt", "fileName",
+            "speed", "threads", "statusUrl", "estimatedSecondsRemaining", "downloadUrl",
+            "expiresIn", "size", "sha256", "fileId", "expiresAt", "error", "errorCode", "retryAt",
+            "lastError",
+        ]  # fmt: skip
+
+    ONLY_WHEN: dict[str, Callable[[DownloadJob], Any]] = {
+        "estimatedSecondsRemaining": lambda job: not job.is_finished,
+        **dict.fromkeys(
+            ["downloadUrl", "expiresIn", "size", "sha256", "expiresAt"],
+            lambda job: job.status == Status.COMPLETED,
+        ),
+        "fileId": lambda job: job.artifact is not None and job.artifact.file_id is not None,
+        "speed": lambda job: job.status == Status.PROCESSING,
+        "threads": lambda job: job.status == Status.PROCESSING and job.kind == "remote",
+        **dict.fromkeys(["error", "errorCode"], lambda job: job.status == Status.FAILED),
+        **dict.fromkeys(
+            ["retryAt", "lastError"], lambda job: job.status == Status.QUEUED and job.error_code
+        ),
+    }
+
+    def to_representation(self, job: DownloadJob) -> dict[str, Any]:
+        told = super().to_representation(job)
+        return {
+            name: value
+            for name, value in told.items()
+            if name not in self.ONLY_WHEN or self.ONLY_WHEN[name](job)
+        }
+
+    def get_statusUrl(self, job: DownloadJob) -> str:
+        return reverse("status", args=[job.pk])
+
+    def get_estimatedSecondsRemaining(self, job: DownloadJob) -> int | None:
+        return estimates.seconds_left(job, time.time())
+
+    def get_downloadUrl(self, job: DownloadJob) -> str | None:
+        if (file := job.artifact) is None:
+            return None
+        return storage.presigned_url(file.key, name=file.name, content_type=file.content_type)
+
+    def get_expiresIn(self, job: DownloadJob) -> int:
+        return storage.url_seconds()
+
+
+class AcceptedJob(JobSerializer):
+    """What starting a bundle answers: the job, and how many different files it will hold."""
+
+    totalFileIds = serializers.SerializerMethodField()
+
+    class Meta(JobSerializer.Meta):
+        fields = [*JobSerializer.Meta.fields, "totalFileIds"]
+
+    def get_totalFileIds(self, job: DownloadJob) -> int:
+        return len(job.params["file_ids"])
+
+
+class LinkJob(JobSerializer):
+    """A job at the addresses of links, where older clients know some members by other names."""
+
+    job_id = serializers.UUIDField(source="id")
+    bytes_downloaded = serializers.IntegerField(source="done")
+    total_bytes = serializers.IntegerField(source="total", allow_null=True)
+
+    class Meta(JobSerializer.Meta):
+        fields = [*JobSerializer.Meta.fields, "job_id", "bytes_downloaded", "total_bytes"]
+
+
+class AcceptedLink(LinkJob):
+    """What asking for a link answers."""
+
+    message = serializers.SerializerMethodField()
+
+    def get_message(self, job: DownloadJob) -> str:
+        return "Download job enqueued successfully"
+
+
+class JobResult(JobSerializer):
+    """A finished file and where to fetch it."""
+
+    ONLY_WHEN = {}  # there is one only while the job is completed
+
+    class Meta(JobSerializer.Meta):
+        fields = ["jobId", "status", "downloadUrl", "expiresIn", "fileName", "size", "sha256"]
