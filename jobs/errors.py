@@ -26,6 +26,11 @@ JobError
     |   |-- RemoteTooSlow          it sends next to nothing (retryable)
     |   |-- RemoteChanged          the file changed while we fetched it (retryable)
     |   `-- ChecksumMismatch       all arrived, and is not what the owner expects
+    |-- ProcessingError        what was uploaded, and what we make of it
+    |   |-- FileUnreadable         it is broken, breaks off, or is not what it says
+    |   |-- FileEncrypted          it wants a password
+    |   |-- PictureTooLarge        it has more pixels than we read
+    |   `-- FileTooComplex         it takes too much memory, time or room, or broke its reader
     `-- Unexpected             a bug, or something nobody thought of (retryable)
 Interrupted                    the attempt was taken away, or its time is up
 """
@@ -52,6 +57,10 @@ JOB_CODES: dict[str, str] = {
     "remote_too_slow": "The other side sends next to nothing; tried again after 1, 5 and 30 s.",
     "remote_changed": "The file changed while it was fetched; tried again after 1, 5 and 30 s.",
     "checksum_mismatch": "The file arrived, and its SHA-256 is not the expected one.",
+    "file_unreadable": "The file is broken, breaks off, or is not what it says it is.",
+    "file_encrypted": "The file can be read only with a password.",
+    "picture_too_large": "The picture has more pixels than are read.",
+    "file_too_complex": "Reading it takes too much memory, time or room, or breaks its reader.",
     "timeout": "It took longer than its time limit and was stopped.",
     "worker_lost": "The machine that made it stopped three times.",
     "unexpected": "A bug, or something that nobody thought of; tried again after 1, 5 and 30 s.",
@@ -184,6 +193,28 @@ class RemoteChanged(RemoteError):
 
 class ChecksumMismatch(RemoteError):
     code = "checksum_mismatch"
+
+
+class ProcessingError(BuildError):
+    """The message is for the owner of the file; what its reader had to say is in the cause."""
+
+    code = "file_unreadable"
+
+
+class FileUnreadable(ProcessingError):
+    pass
+
+
+class FileEncrypted(ProcessingError):
+    code = "file_encrypted"
+
+
+class PictureTooLarge(ProcessingError):
+    code = "picture_too_large"
+
+
+class FileTooComplex(ProcessingError):
+    code = "file_too_complex"
 
 
 class Unexpected(BuildError):

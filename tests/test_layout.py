@@ -30,7 +30,7 @@ RANKS: list[set[str]] = [
     {"patience", "problems", "client"},
     {"readers"},
     {"workspace"},  # the contract between builders and runner
-    {"storage", "remote_file", "rates"},  # the outside world
+    {"storage", "remote_file", "processing", "rates"},  # the outside world
     {"builders", "models", "queue"},  # must not meet
     {"kinds", "pulse", "estimates"},
     {"attempt"},
@@ -62,6 +62,9 @@ OWNERS = {
     "requests": {"client"},
     "rich": {"client"},
     "stream_zip": {"builders"},
+    "PIL": {"processing"},
+    "pypdf": {"processing"},
+    "pypdfium2": {"processing"},
 }
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 50
@@ -111,6 +114,13 @@ def test_builders_know_no_database_and_no_web() -> None:
     for path in (JOBS / "builders").glob("*.py"):
         known = {name.split(".")[0] for name in imports(path)}
         assert not known & {"django", "rest_framework", "celery"}, path.name
+
+
+def test_what_reads_uploaded_files_knows_no_database_and_no_web() -> None:
+    for path in (JOBS / "processing").glob("*.py"):
+        assert inner_imports(path) <= {"errors", "mailbox"}, path.name
+        known = {name.split(".")[0] for name in imports(path)}
+        assert not known & {"django", "rest_framework", "celery", "structlog"}, path.name
 
 
 def test_the_client_knows_the_service_by_its_contract_only() -> None:

@@ -1,0 +1,71 @@
+"""The process that reads a stranger's file: `python -m jobs.processing.helper TASK`.
+
+It knows no secret, and tells its parent in lines of JSON how it goes. It may be killed at any
+moment, and leaves nothing but files in its folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from jobs.errors import FileTooComplex, FileUnreadable, ProcessingError
+from jobs.processing import cage, lines
+from jobs.processing.lines import TOO_MUCH, Task
+from jobs.processing.makers import MAKERS
+from jobs.processing.outcome import Outcome, Work
+
+UNREADABLE = "The file is broken, breaks off, or is not what it says it is."
+NO_ROOM = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE}
+
+
+def main(make: Callable[[Work], Outcome] | None = None) -> None:
+    """`make` in place of the one for this type of content."""
+    task = Task.read(sys.argv[1])
+    cage.enter(task.limits, parent=task.parent)
+    out = _own_stdout()
+
+    def tell(line: str) -> None:
+        out.write(line + "\n")
+        out.flush()
+
+    def say(message: str) -> None:
+        tell(lines.said(message))
+
+    make = make or MAKERS[task.content_type].load()
+    tell(lines.ready())
+    work = Work(Path(task.source), task.content_type, Path(task.folder), task.limits, say)
+    tell(_verdict(make, work))
+
+
+def _own_stdout() -> TextIO:
+    """The pipe to the parent; whatever libraries and ffmpeg print goes to stderr."""
+    sys.stdout.flush()
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return out
+
+
+def _verdict(make: Callable[[Work], Outcome], work: Work) -> str:
+    try:
+        return lines.made(make(work))
+    except ProcessingError as refusal:
+        traceback.print_exc()
+        return lines.refused(refusal)
+    except MemoryError:
+        return lines.refused(FileTooComplex(TOO_MUCH))
+    except Exception as error:
+        # Parsers raise anything over a file that is made to break them.
+        traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return lines.refused(FileTooComplex(TOO_MUCH))
+        return lines.refused(FileUnreadable(UNREADABLE))
+
+
+if __name__ == "__main__":
+    main()
