@@ -234,6 +234,12 @@ REMOTE_SILENT_SECONDS = env.float("REMOTE_SILENT_SECONDS", default=20)
 REMOTE_MIN_SPEED = env.int("REMOTE_MIN_SPEED", default=1000)
 REMOTE_SLOW_SECONDS = env.float("REMOTE_SLOW_SECONDS", default=30)
 
+# The virus scanner: tcp://host:port or unix:///path of a clamd; off: files are not scanned
+
+CLAMD = env.str("CLAMD", default="tcp://127.0.0.1:3310")
+# A clamd that is silent for so long is given up. It scans for 120 s at most (its MaxScanTime).
+CLAMD_SILENT_SECONDS = env.float("CLAMD_SILENT_SECONDS", default=130)
+
 # S3: one bucket, told to us by an internal and to clients by a public address
 
 S3_ENDPOINT_URL = required("S3_ENDPOINT_URL", "http://127.0.0.1:9000")

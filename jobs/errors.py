@@ -31,6 +31,9 @@ JobError
     |   |-- FileEncrypted          it wants a password
     |   |-- PictureTooLarge        it has more pixels than we read
     |   `-- FileTooComplex         it takes too much memory, time or room, or broke its reader
+    |-- Infected               a virus was found in the file
+    |-- NotScannable           the file is more than the virus scanner takes
+    |-- ScannerUnavailable     the virus scanner is away, silent or confused (retryable)
     `-- Unexpected             a bug, or something nobody thought of (retryable)
 Interrupted                    the attempt was taken away, or its time is up
 """
@@ -61,6 +64,9 @@ JOB_CODES: dict[str, str] = {
     "file_encrypted": "The file can be read only with a password.",
     "picture_too_large": "The picture has more pixels than are read.",
     "file_too_complex": "Reading it takes too much memory, time or room, or breaks its reader.",
+    "infected": "A virus was found in the file.",
+    "not_scanned": "The file is too large, or packed too deeply, to be scanned for viruses.",
+    "scanner_unavailable": "The virus scanner is away; tried again three times, after 30 s each.",
     "timeout": "It took longer than its time limit and was stopped.",
     "worker_lost": "The machine that made it stopped three times.",
     "unexpected": "A bug, or something that nobody thought of; tried again after 1, 5 and 30 s.",
@@ -215,6 +221,19 @@ class PictureTooLarge(ProcessingError):
 
 class FileTooComplex(ProcessingError):
     code = "file_too_complex"
+
+
+class Infected(BuildError):
+    code = "infected"
+
+
+class NotScannable(BuildError):
+    code = "not_scanned"
+
+
+class ScannerUnavailable(BuildError):
+    code = "scanner_unavailable"
+    retryable = True
 
 
 class Unexpected(BuildError):

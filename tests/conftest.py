@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rest_framework.test import APIClient
 
     from jobs.models import DownloadJob, StoredFile
+    from tests.clamd import Clamd
     from tests.live import Live
 
 running: list[Stack] = []
@@ -99,6 +100,19 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield live
     finally:
         live.stop()
+
+
+@pytest.fixture(scope="session")
+def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
+    """A real virus scanner; whoever freezes or kills one starts their own."""
+    from tests.clamd import Clamd
+
+    server = Clamd(tmp_path_factory.mktemp("clamd"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ RANKS: list[set[str]] = [
     {"patience", "problems", "client"},
     {"readers"},
     {"workspace"},  # the contract between builders and runner
-    {"storage", "remote_file", "processing", "rates"},  # the outside world
+    {"storage", "remote_file", "clamd", "processing", "rates"},  # the outside world
     {"builders", "models", "queue"},  # must not meet
     {"kinds", "pulse", "estimates"},
     {"attempt"},
@@ -55,7 +55,7 @@ OWNERS = {
     "billiard": {"tasks"},
     "kombu": set(),
     "redis": {"rates"},
-    "socket": {"remote_file"},
+    "socket": {"remote_file", "clamd"},
     "ssl": {"remote_file"},
     "urllib3": {"remote_file"},
     "idna": {"remote_file"},

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from typing import Any
@@ -18,6 +19,7 @@ from django.db import connection
 
 from downloads_project import gunicorn, preflight
 from jobs import queue
+from tests.clamd import Clamd, cuts_in, pretender
 from tests.test_checks import ids
 
 pytestmark = pytest.mark.django_db
@@ -139,6 +141,36 @@ def test_a_bucket_that_is_missing_is_no_error_since_migrate_runs_first(settings:
     use_store(settings, settings.S3_ENDPOINT_URL, bucket_name="nobody-made-this")
 
     assert ids(ask_servers()) == ["jobs.W024"]
+
+
+@pytest.mark.parametrize(("age_days", "expected"), [(6, []), (8, ["jobs.W026"])])
+def test_a_virus_scanner_with_old_signatures(
+    bucket: Any, settings: Any, age_days: int, expected: list[str]
+) -> None:
+    made_at = datetime.now() - timedelta(days=age_days)
+    version = f"ClamAV 1.4.3/27650/{made_at:%a %b %d %H:%M:%S %Y}\0"
+
+    with pretender(cuts_in(version.encode())) as settings.CLAMD:
+        found = ask_servers()
+
+    assert ids(found) == expected
+
+
+def test_a_virus_scanner_of_ones_own_signatures_suits(
+    bucket: Any, settings: Any, clamd: Clamd
+) -> None:
+    settings.CLAMD = clamd.address
+
+    assert ask_servers() == []
+
+
+def test_a_virus_scanner_that_is_away_is_told_of(bucket: Any, settings: Any) -> None:
+    settings.CLAMD = "tcp://127.0.0.1:1"
+
+    (found,) = ask_servers()
+
+    assert found.id == "jobs.W020"
+    assert "The server that CLAMD names" in found.msg
 
 
 def test_the_dispatcher_logs_what_does_not_suit(

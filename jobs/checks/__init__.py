@@ -7,9 +7,17 @@ Warning that it works otherwise than its settings say.
 from jobs.checks import (
     limits_make_sense,
     origins,
+    scanner,
     servers_suit,
     settings_agree,
     store_address,
 )
 
-__all__ = ["limits_make_sense", "origins", "servers_suit", "settings_agree", "store_address"]
+__all__ = [
+    "limits_make_sense",
+    "origins",
+    "scanner",
+    "servers_suit",
+    "settings_agree",
+    "store_address",
+]

@@ -1,4 +1,4 @@
-"""Do Redis, Postgres and the file store suit the service? Each is asked, all at the same time.
+"""Do Redis, Postgres, the file store and the virus scanner suit? All are asked at the same time.
 
 Runs where a database is named: `migrate`, `check --database default`, and the dispatcher at its
 start. Never raises, and takes PATIENCE_SECONDS at most: a server that is away is a Warning.
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,11 +18,12 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
 from downloads_project import gunicorn as web
-from jobs import queue, rates, storage
+from jobs import clamd, queue, rates, storage
 
 PATIENCE_SECONDS = 3.0
 SKEW_REFUSED_SECONDS = 15 * 60  # S3 refuses a signature that is older or newer
 SKEW_NOTED_SECONDS = 30
+OLD_SIGNATURES = timedelta(days=7)  # new ones come each day
 
 Findings = list[CheckMessage]
 
@@ -108,12 +110,28 @@ def _clocks_differ(skew: float) -> CheckMessage:
     return Warning(f"{sentence}: links end early or late.", hint=hint, id="jobs.W025")
 
 
+def _scanner() -> Findings:
+    if not clamd.is_on():
+        return []
+    made_at = clamd.signatures_made_at(settings.CLAMD)
+    if not made_at or (age := datetime.now(UTC) - made_at) < OLD_SIGNATURES:
+        return []
+    return [
+        Warning(
+            f"The virus scanner's signatures are {age.days} days old: it misses newer viruses.",
+            hint="Let freshclam run beside clamd.",
+            id="jobs.W026",
+        )
+    ]
+
+
 # By the variable that holds the server's address.
 QUESTIONS = {
     "REDIS_URL": _broker,
     "CACHE_URL": _counts,
     "DATABASE_URL": _database,
     "S3_ENDPOINT_URL": _store,
+    "CLAMD": _scanner,
 }
 
 
