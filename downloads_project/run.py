@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -20,6 +21,8 @@ import requests
 
 from downloads_project.processes import Process, StackError
 from downloads_project.stack import Stack, is_free, write_secret
+from jobs import clamd
+from jobs.errors import ScannerUnavailable
 
 BASE = Path(__file__).resolve().parent.parent
 FOLDER = Path(os.environ.get("STACK_FOLDER", BASE / ".stack")).resolve()
@@ -29,6 +32,9 @@ BIN = Path(sys.executable).parent
 SHOWN_FILE_IDS = [str(70_000 + n) for n in range(14)]
 SLOW_SECONDS = "10,120"  # what `SLOW=1` makes of SIMULATED_DELAY_SECONDS
 HOST = "127.0.0.1"
+# Where a clamd listens on Debian, and in a container whose port is published.
+SCANNERS = ["unix:///run/clamav/clamd.ctl", "tcp://127.0.0.1:3310"]
+SCANNER_SECONDS = 1  # until one has to answer
 
 
 class Run:
@@ -48,6 +54,7 @@ class Run:
         RUN_JSON.unlink(missing_ok=True)  # it tells scripts that the service is there
         servers = self.stack.start()
         say(f"Postgres, Redis and S3 are ready ({time.monotonic() - began:.1f} s)")
+        servers |= find_scanner()
         self._write_env(servers)
         self.logins = {
             "user": "demo",
@@ -151,6 +158,19 @@ def manage(*arguments: str) -> str:
             said = said.splitlines()[-1]  # the reason; what is no traceback is all reason
         raise StackError(f"`manage.py {' '.join(arguments)}` failed: {said}")
     return done.stdout.strip()
+
+
+def find_scanner() -> dict[str, str]:
+    """CLAMD, unless it is set: the virus scanner of this machine, or off. Says which."""
+    if "CLAMD" in os.environ:
+        return {}
+    for address in SCANNERS:
+        with suppress(ScannerUnavailable):
+            clamd.ping(address, seconds=SCANNER_SECONDS)
+            say(f"Uploads are scanned for viruses by {address}")
+            return {"CLAMD": address}
+    say("Uploads are not scanned for viruses: no clamd answers here (see CLAMD in .env.example)")
+    return {"CLAMD": clamd.OFF}
 
 
 def say(text: str) -> None:

@@ -14,11 +14,16 @@ from typing import NamedTuple
 
 import pytest
 
+from downloads_project import run as run_module
 from downloads_project.processes import StackError
 from downloads_project.stack import Stack, free_ports
+from tests.clamd import Clamd, cuts_in, pretender
 from tests.live import ROOT, children, until
 
-OF_THE_TESTS = ["DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_BUCKET", "QUEUE", "ENV_FILES"]
+OF_THE_TESTS = [
+    "DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_BUCKET", "QUEUE", "ENV_FILES", "CLAMD",
+]  # fmt: skip
+NOBODY = "tcp://127.0.0.1:1"
 COMMAND = [sys.executable, "-m", "downloads_project.run"]
 
 
@@ -87,8 +92,10 @@ def test_it_does_the_main_job_once_and_again_with_its_data_kept(tmp_path: Path, 
         assert "Made in " in done.stderr
         assert ", SHA-256 verified" in done.stderr
         assert f"{tmp_path}/downloads/14 files.zip\n" in done.stdout
+        assert "scanned for viruses" in done.stdout
     assert len(list((tmp_path / "downloads").iterdir())) == 1
     assert not (tmp_path / "run.json").exists(), "scripts would take it for running"
+    assert "\nCLAMD=" in (tmp_path / "env").read_text(), "manage.py would scan otherwise"
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed(serving: Serving) -> None:
@@ -150,6 +157,42 @@ def test_a_named_server_that_is_away_is_one_clear_sentence(
     assert done.stderr.startswith(f"\nThe server that {variable} names, 127.0.0.1, does not answer")
     assert "secret" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_virus_scanner_that_answers_is_used(
+    clamd: Clamd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CLAMD")
+    monkeypatch.setattr(run_module, "SCANNERS", [NOBODY, clamd.socket_address, clamd.address])
+
+    found = run_module.find_scanner()
+
+    assert found == {"CLAMD": clamd.socket_address}
+    assert capsys.readouterr().out == f"Uploads are scanned for viruses by {clamd.socket_address}\n"
+
+
+def test_what_else_listens_there_is_no_virus_scanner_and_one_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CLAMD")
+    monkeypatch.setattr(run_module, "SCANNER_SECONDS", 0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent, pretender(cuts_in(b"SSH-2.0")) as other:
+        addresses = [f"tcp://127.0.0.1:{silent.getsockname()[1]}", other, NOBODY]
+        monkeypatch.setattr(run_module, "SCANNERS", addresses)
+        found = run_module.find_scanner()
+
+    assert found == {"CLAMD": "off"}
+    assert capsys.readouterr().out.startswith("Uploads are not scanned for viruses: ")
+
+
+def test_a_virus_scanner_that_is_named_is_nobody_elses_choice(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CLAMD", NOBODY)
+
+    assert run_module.find_scanner() == {}
+    assert capsys.readouterr().out == ""
 
 
 @pytest.fixture
