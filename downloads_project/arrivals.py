@@ -72,6 +72,9 @@ class PatientUnreader(SocketUnreader):  # type: ignore[misc]  # gunicorn has no 
     Only the time that is waited counts: a client is not slow because we are.
     """
 
+    # At once: more than who reads asks for is copied at each reading, gunicorn's 1 MiB ten times.
+    max_body_chunk = 128 * 1024
+
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
         self._is_in_head = True

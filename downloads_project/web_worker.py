@@ -26,7 +26,7 @@ from gunicorn.http.wsgi import Response, default_environ
 from gunicorn.workers.gthread import ThreadWorker
 
 from downloads_project.arrivals import RECEIVE_SECONDS, Arrival, PatientUnreader
-from downloads_project.bodies import is_arriving, is_short, receive
+from downloads_project.bodies import Streamed, is_arriving, is_short, receive
 from downloads_project.refusals import (
     INTERNAL,
     OVERLOADED,
@@ -165,6 +165,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         with self._place():
             if not is_short(req):
                 req.force_close()  # its rest may stay unread, and the answer has to say so
+                req.body = Streamed(req, conn.sock)
                 return self._answer(req, conn)
             receive(req, conn.sock)
         return self._answer(req, conn)
