@@ -8,8 +8,9 @@ wsgi_app = "downloads_project.wsgi"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "downloads_project.web_worker.WebWorker"
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
-# Many threads, since a waiting `start` or a long body holds one without using the processor.
-threads = int(os.environ.get("WEB_THREADS", "64"))
+# Many threads, since a waiting `start` or a long body holds one without using the processor. Half
+# of them may wait for bodies: fifty uploads at once, should they all meet the same process.
+threads = int(os.environ.get("WEB_THREADS", "128"))
 worker_connections = 900  # at once, of a process: it may often open no more than 1,024 files
 timeout = 60
 graceful_timeout = int(os.environ.get("WEB_STOPS_SECONDS", "25"))  # longer than `start` waits
