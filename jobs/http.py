@@ -165,8 +165,10 @@ def problem_for(error: Exception, context: dict[str, Any]) -> Response | None:
     for name, value in getattr(error, "headers", {}).items():
         response[name] = value
     detail, code, fields = _explain(error)
-    response.data = problem(context["request"], response.status_code, code, detail, fields)
     request = context["request"]
+    response.data = problem(
+        request, response.status_code, code, detail, fields, title=getattr(error, "title", "")
+    )
     if getattr(getattr(request, "accepted_renderer", None), "format", "") != "api":
         request.accepted_renderer = JSONRenderer()  # also where the view speaks YAML
         response.content_type = request.accepted_media_type = PROBLEM
@@ -227,10 +229,16 @@ def _fields(details: Any, path: str = "") -> Any:
 
 
 def problem(
-    request: Any, status: int, code: str, detail: str, fields: list[dict[str, str]] | None = None
+    request: Any,
+    status: int,
+    code: str,
+    detail: str,
+    fields: list[dict[str, str]] | None = None,
+    *,
+    title: str = "",
 ) -> dict[str, Any]:
     """The body of a problem. `error` repeats the title for clients that only look there."""
-    title = HTTPStatus(status).phrase
+    title = title or HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
     body |= {"requestId": request_id(request), "error": title}
     return body | ({"errors": fields} if fields else {})

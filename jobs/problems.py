@@ -22,7 +22,8 @@ S = HTTPStatus
 # Programs branch on these: a code may be added, and is never renamed or given another status.
 CODES: dict[str, Meaning] = {
     "invalid": Meaning(S.BAD_REQUEST, "The request is not valid; `errors` names the fields."),
-    "parse_error": Meaning(S.BAD_REQUEST, "The body is no valid JSON, or nested too deeply."),
+    "parse_error": Meaning(S.BAD_REQUEST, "The body is no valid JSON or form."),
+    "no_file": Meaning(S.BAD_REQUEST, "The form has no file, or an empty one."),
     "not_authenticated": Meaning(S.UNAUTHORIZED, "Nobody is signed in."),
     "authentication_failed": Meaning(S.UNAUTHORIZED, "The credentials are wrong."),
     "bad_authorization_header": Meaning(S.UNAUTHORIZED, "Write `Authorization: Bearer <token>`."),
@@ -70,11 +71,21 @@ CODES: dict[str, Meaning] = {
 
 
 class Problem(exceptions.APIException):
-    """An answer that is an error: a status, a code of CODES, a sentence for people."""
+    """An answer that is an error: a status, a code of CODES, a sentence for people.
+
+    `title` is what a client that only looks at `error` is told; else it is the status in words.
+    """
 
     def __init__(
-        self, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        *,
+        title: str = "",
     ) -> None:
         self.status_code = status
         super().__init__(detail, code)
         self.headers = headers or {}
+        self.title = title

@@ -67,7 +67,7 @@ PROBLEM_SCHEMA: Json = {
     "description": "What went wrong (RFC 9457). Programs read `code`, people `detail`.",
     "properties": {
         "type": TEXT | {"format": "uri-reference"},
-        "title": TEXT | {"description": "The status, in words."},
+        "title": TEXT | {"description": "The status in words, or what went wrong."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": TEXT | {"description": "One sentence to act on."},
         "code": TEXT | {"enum": list(CODES)},
