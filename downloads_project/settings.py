@@ -334,6 +334,7 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file ids are 0.8 MB
+FILE_UPLOAD_HANDLERS = ["jobs.forms.NoFiles"]
 
 # Security headers
 

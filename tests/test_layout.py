@@ -34,7 +34,15 @@ RANKS: list[set[str]] = [
     {"builders", "models", "queue"},  # must not meet
     {"kinds", "pulse", "estimates"},
     {"attempt"},
-    {"submission", "runner", "dispatcher", "parsers", "throttle", "statistics"},  # use cases
+    {
+        "submission",
+        "runner",
+        "dispatcher",
+        "parsers",
+        "forms",
+        "throttle",
+        "statistics",
+    },  # use cases
     {"serializers", "http", "browsable", "authentication", "tasks", "wording"},  # translation
     {"api", "pages", "admin", "checks", "health", "management"},
     {"urls", "apps", "middleware"},
@@ -65,6 +73,7 @@ OWNERS = {
     "PIL": {"processing"},
     "pypdf": {"processing"},
     "pypdfium2": {"processing"},
+    "multipart": {"forms"},
 }
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 50

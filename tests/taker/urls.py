@@ -1,0 +1,41 @@
+"""POST /take: a form's file of at most MAX_BYTES, for anybody."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import include, path
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jobs.forms import Form, no_file
+
+handler400 = "jobs.http.on_400"
+handler500 = "jobs.http.on_500"
+MAX_BYTES = 3_000_000
+
+
+class Take(APIView):
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+    throttle_classes: list[Any] = []
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        self.form = Form(request, max_bytes=MAX_BYTES)
+        return super().initialize_request(request, *args, **kwargs)
+
+    def post(self, request: Request) -> Response:
+        file = self.form.file()
+        if file is None:
+            raise no_file()
+        digest = hashlib.sha256()
+        for piece in file:
+            digest.update(piece)
+        told = {"name": file.name, "sha256": digest.hexdigest(), "fields": self.form.fields}
+        return Response(told)
+
+
+urlpatterns = [path("take", Take.as_view()), path("", include("downloads_project.urls"))]
