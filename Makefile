@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd run dev test faults soak fuzz recovery bench-remote screenshots check fix lock clean
+.PHONY: help install chromium clamd run dev test faults soak fuzz recovery bench-remote bench-uploads screenshots check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ recovery: install  ## how long the five main faults take to get over, with produ
 
 bench-remote: install  ## fetching a link beside aria2c, in pairs (ARGS="--pairs 9")
 	@$(BIN)/python benchmarks/remote.py $(ARGS)
+
+bench-uploads: install  ## what large uploads cost: time, others' polls, memory (ARGS="--rounds 3")
+	@$(BIN)/python benchmarks/uploads.py $(ARGS)
 
 screenshots: install chromium  ## pictures of the pages, for the README
 	@REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q tests/browser/screenshots.py

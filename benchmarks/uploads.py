@@ -1,0 +1,257 @@
+"""What large uploads cost: time to the answer, other people's polls meanwhile, memory.
+
+`make bench-uploads`: servers, web, worker and dispatcher of its own, all on this machine; takes
+about two minutes. The exit status tells whether every promise was kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tests.faults import standalone
+from tests.wire import Answer, connect, read_answer
+
+if TYPE_CHECKING:
+    from downloads_project.processes import Process
+    from tests.live import Live
+
+ROUNDS = 10
+AT_ONCE = 50
+LARGEST_AT_ONCE = 10
+FILE_BYTES, LARGEST_BYTES = 20_000_000, 100_000_000
+NETWORK = 200_000_000 // 8  # bytes a second: 200 Mbit/s
+POLLS_A_SECOND = 20
+# What is promised; the exit status tells whether it was kept.
+ANSWER_MS = 200
+POLL_MS = 50
+MORE_MIB = 128
+
+PIECE_BYTES = 64 * 1024
+BOUNDARY = "benchmark-of-uploads"
+TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+POLLED = re.compile(r'"GET /status/\S+ HTTP/1\.1" (?:200|304) \S+ (\d+)ms')
+ROW = "| {:48} | {:>12} | {:>12} | {:6} |"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """`ms` from the last byte that the kernel took to the first of the answer."""
+
+    answer: Answer | None
+    ms: float
+
+    @property
+    def status(self) -> int:
+        return self.answer.status if self.answer else 0
+
+
+class Benchmark:
+    def __init__(self, live: Live, rounds: int) -> None:
+        self._live, self._rounds = live, rounds
+        self._form = form_of(FILE_BYTES)
+        self._kept = True
+
+    def run(self) -> int:
+        self._live.start("dispatcher")
+        self._live.start("worker")
+        web = self._live.start("web")
+        job_id = self._warm_up()
+        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+        print(ROW.format("", "measured", "promised", ""))
+        print(ROW.format(*["---"] * 4), flush=True)
+        self._one_at_a_time("at 200 Mbit/s", NETWORK)
+        self._one_at_a_time("as fast as loopback", None)
+        self._all_at_once(web, job_id)
+        self._live.kill(web)
+        self._largest_at_once()
+        return int(not self._kept)
+
+    def stop(self) -> None:
+        self._live.stop()
+
+    def _warm_up(self) -> str:
+        """A small upload; its job. Each web process has loaded then what the others find."""
+        small = form_of(20_000)
+        with ThreadPoolExecutor(16) as pool:
+            uploads = list(pool.map(lambda _: self._upload(small), range(16)))
+        answer = uploads[0].answer
+        if answer is None or answer.status != 202:
+            sys.exit(f"POST /upload does not take a file: {answer and answer.body!r}")
+        return str(answer.json["jobId"])
+
+    def _one_at_a_time(self, how: str, rate: int | None) -> None:
+        uploads = [self._upload(self._form, rate) for _ in range(self._rounds)]
+        waits = [upload.ms for upload in uploads]
+        self._tell_accepted(f"20 MB {how}: answered 202", uploads)
+        self._tell("  last byte to answer, median", median(waits), "ms", ANSWER_MS)
+        self._tell("  last byte to answer, worst", max(waits), "ms", ANSWER_MS)
+
+    def _all_at_once(self, web: Process, job_id: str) -> None:
+        logged = web.log.stat().st_size
+        polls = Polls(self._live, job_id)
+        polls.start()
+        uploads, seconds = self._together(AT_ONCE, self._form)
+        polls.end()
+        with web.log.open("rb") as log:
+            log.seek(logged)
+            found = [int(ms) for ms in POLLED.findall(log.read().decode(errors="replace"))]
+        self._tell_accepted(f"{AT_ONCE} of 20 MB at once: answered 202", uploads)
+        self._tell("  all of them", seconds, "s")
+        self._tell("  polls meanwhile", len(found), "polls")
+        self._tell("  a poll, p95, by the server's log", p95(found), "ms", POLL_MS)
+        self._tell("  a poll, p95, as its client waits", p95(polls.waits_ms), "ms")
+
+    def _largest_at_once(self) -> None:
+        web = self._live.start("web", WEB_PROCESSES="1")
+        self._warm_up()
+        pids = family(web.popen.pid)
+        forget_peaks(pids)
+        idle = sum(memory_mib(pid, "VmRSS") for pid in pids)
+        uploads, seconds = self._together(LARGEST_AT_ONCE, form_of(LARGEST_BYTES))
+        peak = sum(memory_mib(pid, "VmHWM") for pid in pids)
+        self._tell_accepted(f"{LARGEST_AT_ONCE} of 100 MB at once, one process: 202", uploads)
+        self._tell("  all of them", seconds, "s")
+        self._tell("  web processes, idle", idle, "MiB")
+        self._tell("  web processes, over idle at most", peak - idle, "MiB", MORE_MIB)
+
+    def _together(self, count: int, form: bytes) -> tuple[list[Upload], float]:
+        began = time.monotonic()
+        with ThreadPoolExecutor(count) as pool:
+            uploads = list(pool.map(lambda _: self._upload(form), range(count)))
+        return uploads, time.monotonic() - began
+
+    def _upload(self, form: bytes, rate: int | None = None) -> Upload:
+        head = [
+            "POST /upload HTTP/1.1",
+            "Host: localhost",
+            f"Authorization: {self._live.session.headers['Authorization']!s}",
+            f"Content-Type: {TYPE}",
+            f"Content-Length: {len(form)}",
+            "Connection: close",
+        ]
+        with connect(self._live.url, 300) as line:
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with suppress(OSError):  # it was refused: the answer says why
+                line.sendall("\r\n".join([*head, "", ""]).encode())
+                send(line, form, rate)
+            sent = time.monotonic()
+            with suppress(OSError):
+                line.recv(1, socket.MSG_PEEK)
+            ms = (time.monotonic() - sent) * 1000
+            with suppress(AssertionError, OSError):
+                return Upload(read_answer(line), ms)
+        return Upload(None, ms)
+
+    def _tell_accepted(self, what: str, uploads: list[Upload]) -> None:
+        accepted = sum(upload.status == 202 for upload in uploads)
+        self._row(what, f"{accepted}", f"{len(uploads)}", accepted == len(uploads))
+
+    def _tell(self, what: str, value: float, unit: str, most: float | None = None) -> None:
+        promised = "" if most is None else f"<= {most} {unit}"
+        shown = f"{value} {unit}" if isinstance(value, int) else f"{value:.1f} {unit}"
+        self._row(what, shown, promised, None if most is None else value <= most)
+
+    def _row(self, what: str, value: str, promised: str, kept: bool | None) -> None:
+        self._kept &= kept is not False
+        verdict = {True: "kept", False: "BROKEN", None: ""}[kept]
+        print(ROW.format(what, value, promised, verdict), flush=True)
+
+
+class Polls(threading.Thread):
+    """Another client, which asks how a job stands, so many times a second."""
+
+    def __init__(self, live: Live, job_id: str) -> None:
+        super().__init__(daemon=True)
+        self._live, self._url = live, f"{live.url}/status/{job_id}"
+        self._over = threading.Event()
+        self.waits_ms: list[float] = []
+
+    def run(self) -> None:
+        due = time.monotonic()
+        while not self._over.wait(max(0, due - time.monotonic())):
+            began = time.monotonic()
+            self._live.session.get(self._url, timeout=60)
+            self.waits_ms.append((time.monotonic() - began) * 1000)
+            due = max(due + 1 / POLLS_A_SECOND, began)
+
+    def end(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def form_of(size_bytes: int) -> bytes:
+    """A form with a PDF of about this size: one page, and noise attached to it."""
+    from pypdf import PdfWriter
+
+    writer, pdf = PdfWriter(), io.BytesIO()
+    writer.add_blank_page(595, 842)
+    writer.add_attachment("noise.bin", os.urandom(size_bytes - 2_000))
+    writer.write(pdf)
+    head = 'Content-Disposition: form-data; name="file"; filename="noise.pdf"'
+    opening = f"--{BOUNDARY}\r\n{head}\r\nContent-Type: application/pdf\r\n\r\n".encode()
+    return opening + pdf.getvalue() + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def send(line: socket.socket, form: bytes, rate: int | None) -> None:
+    """All of it; in bytes a second, if not as fast as it is taken."""
+    began, rest = time.monotonic(), memoryview(form)
+    for start in range(0, len(form), PIECE_BYTES):
+        if rate:
+            time.sleep(max(0, began + start / rate - time.monotonic()))
+        line.sendall(rest[start : start + PIECE_BYTES])
+
+
+def p95(values: list[float] | list[int]) -> float:
+    return quantiles(values, n=20)[-1] if len(values) > 1 else float("inf")
+
+
+def family(pid: int) -> list[int]:
+    """gunicorn's main process and its children."""
+    from tests.live import children
+
+    return [pid, *children(pid)]
+
+
+def forget_peaks(pids: list[int]) -> None:
+    for pid in pids:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # VmHWM counts from now on
+
+
+def memory_mib(pid: int, name: str) -> float:
+    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    rounds = parser.parse_args().rounds
+
+    def build(folder: Path, _: object) -> Benchmark:
+        from tests.factories import UserFactory
+        from tests.live import Live
+
+        live = Live(folder, {})
+        live.sign_in(UserFactory(username="benchmark"))
+        return Benchmark(live, rounds)
+
+    return standalone.serve(build, Benchmark.run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
