@@ -38,7 +38,7 @@ NETWORK = 200_000_000 // 8  # bytes a second: 200 Mbit/s
 POLLS_A_SECOND = 20
 # What is promised; the exit status tells whether it was kept.
 ANSWER_MS = 200
-POLL_MS = 50
+POLL_MS = 200
 MORE_MIB = 128
 
 PIECE_BYTES = 64 * 1024

@@ -41,7 +41,10 @@ class EagerAMQP(AMQP):
 app = Celery("downloads", amqp=EagerAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
-    task_queues=[Queue(name) for name in dict.fromkeys([settings.QUEUE, settings.REMOTE_QUEUE])],
+    task_queues=[
+        Queue(name)
+        for name in dict.fromkeys([settings.QUEUE, settings.REMOTE_QUEUE, settings.UPLOAD_QUEUE])
+    ],
     task_default_queue=settings.QUEUE,
     task_create_missing_queues=False,  # a typing error must not become a queue nobody reads
     accept_content=["json"],

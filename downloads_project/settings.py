@@ -196,21 +196,20 @@ _STRICT = {
     "poll": ["owner:600/60", "address:6000/60"],
     "page": ["owner:3000/60", "address:30000/60"],  # each of its live rows polls for itself
     "upload": ["owner:100/900", "address:10/60"],
+    "chunk": ["owner:1200/60", "address:2400/60"],  # of 8 MiB: 160 MB/s
     "sign-in": ["account:10/60", "address:10/60"],
 }
 _LOOSE = {
-    "initiate": ["owner:1000/60"],
-    "poll": ["owner:10000/60"],
-    "page": ["owner:30000/60"],
-    "upload": ["owner:10000/900"],
-    "sign-in": ["account:1000/60"],
-}
+    "initiate": ["owner:1000/60"], "poll": ["owner:10000/60"], "page": ["owner:30000/60"],
+    "upload": ["owner:10000/900"], "chunk": ["owner:60000/60"], "sign-in": ["account:1000/60"],
+}  # fmt: skip
 _RATES = _STRICT if PRODUCTION else _LOOSE
 RATES: dict[str, list[str]] = {
     "initiate": env.list("RATE_INITIATE", default=_RATES["initiate"]),
     "poll": env.list("RATE_POLL", default=_RATES["poll"]),
     "page": env.list("RATE_PAGE", default=_RATES["page"]),
     "upload": env.list("RATE_UPLOAD", default=_RATES["upload"]),
+    "chunk": env.list("RATE_CHUNK", default=_RATES["chunk"]),
     "sign-in": env.list("RATE_SIGN_IN", default=_RATES["sign-in"]),
 }
 MAX_ACTIVE_JOBS = env.int("MAX_ACTIVE_JOBS", default=100 if PRODUCTION else 10_000)  # of an owner
@@ -240,6 +239,18 @@ CLAMD = env.str("CLAMD", default="tcp://127.0.0.1:3310")
 # A clamd that is silent for so long is given up. It scans for 120 s at most (its MaxScanTime).
 CLAMD_SILENT_SECONDS = env.float("CLAMD_SILENT_SECONDS", default=130)
 
+# Uploads: files that people send us
+
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=100 * 2**20)  # of one that comes in a form
+MAX_CHUNKED_UPLOAD_BYTES = env.int("MAX_CHUNKED_UPLOAD_BYTES", default=50 * 2**30)
+UPLOAD_TYPES = env.list("UPLOAD_TYPES", default=["*/*"])  # that are taken, by what is in a file
+UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=24 * 3600)  # then it is given up
+UPLOAD_REUSE = env.bool("UPLOAD_REUSE", default=True)  # of what was made of the same content
+UPLOAD_QUEUE = env.str("UPLOAD_QUEUE", default=QUEUE)  # of another name: workers of their own
+UPLOAD_TIME_LIMIT_SECONDS = env.int("UPLOAD_TIME_LIMIT_SECONDS", default=1800)
+PREVIEW_MAX_BYTES = env.int("PREVIEW_MAX_BYTES", default=2 * 2**30)  # of files that have some
+STORE_BYTES = env.int("STORE_BYTES", default=0)  # beyond 90 % no upload is taken; 0: unknown
+
 # S3: one bucket, told to us by an internal and to clients by a public address
 
 S3_ENDPOINT_URL = required("S3_ENDPOINT_URL", "http://127.0.0.1:9000")
@@ -263,6 +274,7 @@ STORAGES: dict[str, Any] = {
 }
 # Attempts of one call, the first included, and how long each waits: a page has less patience.
 S3_ATTEMPTS, S3_READ_SECONDS = (1, 3) if ROLE == "web" else (4, 20)
+STORAGES["patient"] = STORAGES["default"] | {"BACKEND": "jobs.storage.PatientStorage"}  # uploads
 
 # The users that `seed_demo` makes; empty: it thinks of passwords and prints them
 
@@ -282,8 +294,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("MinimumLengthValidator", "CommonPasswordValidator")
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("MinimumLength", "CommonPassword")
 ]
 
 # Behind a gateway that authenticates: the header in which it names the user, as in X-User-Id, and
@@ -343,7 +355,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": ["'self'"],
         "script-src": ["'self'", NONCE],  # where a page names one; no script stands in a page
         "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
+        "img-src": ["'self'", "data:", S3_PUBLIC_ENDPOINT_URL],  # previews of what was uploaded
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         # Signing in may lead on to a file, and Chromium holds redirects against the form as well.
@@ -353,7 +365,7 @@ CONTENT_SECURITY_POLICY = {
 }
 # Pages of these origins may call the API, with a token; a session is this site's own affair.
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
-CORS_URLS_REGEX = "/(v1/|status/|openapi$|downloads$|downloads/[^/]+(/status)?$)"
+CORS_URLS_REGEX = "/(v1/|status/|openapi$|upload(/|$)|downloads$|downloads/[^/]+(/status)?$)"
 CORS_ALLOW_METHODS = ["GET", "POST", "DELETE"]
 CORS_ALLOW_HEADERS = [
     "authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id",

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
 from jobs import storage
+from jobs.digest import Digest
 from jobs.errors import NoRoom, SourceMissing
 from jobs.models import DownloadJob, StoredFile
+from jobs.names import safe_name
 from jobs.patience import insist
 from jobs.pulse import Pulse
-from jobs.workspace import Source
+from jobs.scratch import Scratch
+from jobs.workspace import CHUNK_BYTES, Source
 
+UPLOAD_GONE = "The uploaded file is gone. Upload it again."
 Made = storage.S3Output | storage.S3Parts  # what was stored, or is being
 
 
@@ -28,6 +33,9 @@ class Attempt:
         self._output: storage.S3Output | None = None
         self._parts: storage.S3Parts | None = None
         self._found: storage.S3Parts | None = None  # of an earlier attempt
+        self._kept: StoredFile | None = None  # of an upload: the file itself
+        self._attached: list[StoredFile] = []
+        self._scratch: Scratch | None = None
 
     def tell(
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
@@ -74,6 +82,69 @@ class Attempt:
     def advance(self, amount: int, *, threads: int = 0) -> None:
         self._pulse.advance(amount, threads=threads)
 
+    def received(self) -> Iterator[bytes]:
+        file = self._received_file()
+        if upload_id := self._job.params.get("upload_id"):
+            self.say("Putting the parts together")
+            storage.complete(file.key, upload_id, size_bytes=file.size_bytes)
+        for chunk in storage.read(file.key):
+            self.advance(len(chunk))
+            yield chunk
+
+    def keep(self, digest: Digest, *, content_type: str) -> None:
+        file = self._received_file()
+        if digest.size_bytes != file.size_bytes:
+            raise SourceMissing(UPLOAD_GONE)
+        file.sha256, file.crc32 = digest.sha256, digest.crc32
+        file.content_type, file.role = content_type, StoredFile.Role.ARTIFACT
+        self._kept = file
+
+    def attach(self, role: str, path: Path, *, content_type: str) -> None:
+        output = storage.S3Output(
+            f"{self._job.folder}{self._job.attempt}/{role}{path.suffix}",
+            content_type=content_type,
+            expected_bytes=path.stat().st_size,
+        )
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                output.write(chunk)
+        output.finish()
+        self._attach(
+            StoredFile(
+                key=output.key,
+                content_type=content_type,
+                size_bytes=output.size_bytes,
+                sha256=output.sha256,
+                crc32=output.crc32,
+                role=role,
+            ),
+            suffix=path.suffix,
+        )
+
+    def reuse(self) -> bool:
+        if not settings.UPLOAD_REUSE or self._kept is None:
+            return False
+        twin = StoredFile.objects.twin_of(self._kept)
+        if twin is None or twin.made_by is None:
+            return False
+        try:
+            for made in twin.made_by.files.made_of_uploads():
+                self._attach_copy(made)
+        except SourceMissing:  # it expires at this moment
+            self._attached.clear()
+            return False
+        self.note(**twin.made_by.metadata)
+        return True
+
+    def note(self, **facts: Any) -> None:
+        self._learn(metadata=self._job.metadata | facts)
+
+    @property
+    def scratch(self) -> Path:
+        if self._scratch is None:
+            self._scratch = Scratch()
+        return self._scratch.folder
+
     def chunks(self, source: Source) -> Iterator[bytes]:
         try:
             for chunk in storage.read(source.key):
@@ -86,6 +157,8 @@ class Attempt:
 
     def finish(self) -> StoredFile:
         """The artifact, whose object is stored now; its row is not saved yet."""
+        if self._kept:
+            return self._kept
         if self._parts is None:
             if self._job.total is None:  # nobody knew it, and whether there is room for it
                 self.tell(total_bytes=self.output.size_bytes)
@@ -104,6 +177,11 @@ class Attempt:
         )
 
     @property
+    def others(self) -> list[StoredFile]:
+        """What goes along with the artifact."""
+        return self._attached
+
+    @property
     def is_in_parts(self) -> bool:
         return any(made.is_in_parts for made in self._made())
 
@@ -112,6 +190,30 @@ class Attempt:
         made = self._made() if self._job.is_finished else [self._output] if self._output else []
         # If the commit got through, and only its answer was lost, the object is wanted.
         return [each for each in made if not StoredFile.objects.filter(key=each.key).exists()]
+
+    def close(self) -> None:
+        if self._scratch:
+            self._scratch.remove()
+
+    def _received_file(self) -> StoredFile:
+        """Raises SourceMissing."""
+        file = StoredFile.objects.received_by(self._job.owner_id).filter(made_by=self._job).first()
+        if file is None:
+            raise SourceMissing(UPLOAD_GONE)
+        return file
+
+    def _attach_copy(self, made: StoredFile) -> None:
+        suffix = Path(made.name).suffix
+        key = f"{self._job.folder}{self._job.attempt}/{made.role}{suffix}"
+        storage.copy(made.key, key)
+        made.pk, made._state.adding, made.key = None, True, key
+        self._attach(made, suffix=suffix)
+
+    def _attach(self, file: StoredFile, *, suffix: str) -> None:
+        file.owner, file.made_by = self._job.owner, self._job
+        file.name = safe_name(f"{Path(self._job.name).stem} {file.role}{suffix}")
+        file.take_number()
+        self._attached.append(file)
 
     def _made(self) -> list[Made]:
         return [made for made in (self._output, self._parts or self._found) if made]

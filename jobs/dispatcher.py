@@ -24,7 +24,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from jobs import queue, storage
 from jobs.errors import BuildError, StaleJob
 from jobs.kinds import KINDS, doorbell
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, StoredFile, Upload
 from jobs.states import FINAL, Actor
 
 log = structlog.get_logger(__name__)
@@ -53,6 +53,8 @@ def _sweep_slowly(stop: threading.Event) -> None:
     while not stop.is_set():
         for sweep in (
             expire_artifacts,
+            expire_uploads,
+            give_up_uploads,
             collect_garbage,
             forget_results,
             forget_keys,
@@ -109,6 +111,34 @@ def expire_artifacts() -> int:
     return expired
 
 
+def expire_uploads() -> int:
+    """Let go of what came for jobs that were not completed; it goes with the next collection."""
+    with transaction.atomic():
+        over = StoredFile.objects.not_kept().filter(made_by__status__in=FINAL)
+        files = list(over.select_for_update(skip_locked=True, of=("self",))[: BATCH * 10])
+        StoredFile.objects.filter(pk__in=[file.pk for file in files]).delete()
+        jobs = DownloadJob.objects.filter(pk__in=[file.made_by_id for file in files])
+        jobs.filter(status__in=FINAL).update(collect_at=Now())
+    return len(files)
+
+
+def give_up_uploads() -> int:
+    """Delete what came of uploads that nobody goes on with; how many."""
+    gone = failed = 0
+    for upload in Upload.objects.given_up()[:BATCH]:
+        try:
+            storage.delete(upload.key)
+        except BuildError as error:
+            log.warning("not given up", upload_id=str(upload.pk), error=repr(error))
+            failed += 1
+            if failed == MAX_FAILED:
+                break
+        else:  # nobody goes on with it now: its time is over for everybody
+            upload.delete()
+            gone += 1
+    return gone
+
+
 def collect_garbage() -> int:
     """Delete what finished jobs left in the bucket and no row knows; how many objects."""
     gone = failed = 0
@@ -132,6 +162,8 @@ def _collect(job: DownloadJob) -> int:
     # meanwhile, its new attempt has a higher number and is not touched.
     for attempt in range(1, job.attempt + 1):
         gone += storage.delete_all_but(wanted, prefix=f"{job.folder}{attempt}/")
+    if job.kind == "upload" and not job.files.received_by(job.owner_id).exists():
+        gone += storage.delete_all_but(wanted, prefix=f"raw/{job.pk}/")
     again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS)
     row = DownloadJob.objects.filter(pk=job.pk, attempt=job.attempt, status__in=FINAL)
     if not row.filter(collect_at__lt=again).update(collect_at=again):
@@ -140,18 +172,25 @@ def _collect(job: DownloadJob) -> int:
 
 
 def strays(before: datetime) -> Iterator[str]:
-    """Keys in the bucket, last written `before`, that no row knows and no active job may need.
+    """Keys in the bucket, last written `before`, that no row knows and nobody may need.
 
     Lists all that jobs ever stored: for an operator, not for a clock.
     """
-    keys = storage.stored_since("results/", before)
-    while batch := set(islice(keys, BATCH * 10)):
-        # In this order: a job that succeeds meanwhile is found by one of the two.
-        jobs = {key: key.split("/")[1] for key in batch}
-        active = DownloadJob.objects.unfinished().filter(pk__in=filter(_is_id, jobs.values()))
-        spared = set(map(str, active.values_list("pk", flat=True)))
-        known = set(StoredFile.objects.filter(key__in=batch).values_list("key", flat=True))
-        yield from sorted(key for key in batch - known if jobs[key] not in spared)
+    for prefix in ("results/", "processed/", "raw/"):
+        keys = storage.stored_since(prefix, before)
+        while batch := set(islice(keys, BATCH * 10)):
+            yield from _unknown(batch)
+
+
+def _unknown(keys: set[str]) -> list[str]:
+    # In this order: a job that succeeds meanwhile is found by one of the two.
+    ids = {key: key.split("/")[1] for key in keys}
+    asked = list(filter(_is_id, ids.values()))
+    coming = Upload.objects.filter(pk__in=asked).values_list("pk", flat=True)
+    active = DownloadJob.objects.unfinished().filter(pk__in=asked).values_list("pk", flat=True)
+    spared = {str(each) for each in [*coming, *active]}
+    known = set(StoredFile.objects.filter(key__in=keys).values_list("key", flat=True))
+    return sorted(key for key in keys - known if ids[key] not in spared)
 
 
 def _is_id(text: str) -> bool:

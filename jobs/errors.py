@@ -7,11 +7,13 @@ JobError
 |-- LimitReached               not now: a public `code`, and when to ask again
 |   |-- TooManyActive          the owner has as many downloads under way as they may
 |   |-- StorageFull            the owner's results take up what they may
+|   |-- StoreFull              the whole file store is nearly full
 |   `-- QueueFull              everybody together has queued too much
 `-- BuildError                 one attempt failed: a public `code`, and `retryable`
     |-- SourceMissing          a stored file is gone, or was never there
     |-- SourceChanged          a stored file is not the one that was recorded
     |-- StorageUnavailable     object storage is down or slow (retryable)
+    |-- TypeNotAllowed         an uploaded file is of a type that is not taken
     |-- NoRoom                 the owner's results would take up more than they may
     |-- RemoteError            the other side of a link, or the way there
     |   |-- BlockedAddress         we do not fetch from there: a private network, most of all
@@ -47,6 +49,7 @@ JOB_CODES: dict[str, str] = {
     "source_missing": "A stored file is gone, was never there, or is not yours to read.",
     "source_changed": "A stored file is not what it was when it was stored.",
     "storage_unavailable": "The file store is away; tried again after 1, 5 and 30 s.",
+    "type_not_allowed": "What is in the file is of a type that is not taken.",
     "storage_full": "The file would take more room than you have.",
     "blocked_address": "The link leads into a private network, or to a port that is not fetched.",
     "blocked_redirect": "The other side sends on to an address that is not fetched from.",
@@ -106,6 +109,11 @@ class StorageFull(LimitReached):
     retry_after_seconds = 3600
 
 
+class StoreFull(LimitReached):
+    code = "store_full"
+    retry_after_seconds = 3600
+
+
 class QueueFull(LimitReached):
     code = "overloaded"
     retry_after_seconds = 30
@@ -138,6 +146,10 @@ class SourceChanged(BuildError):
 class StorageUnavailable(BuildError):
     code = "storage_unavailable"
     retryable = True
+
+
+class TypeNotAllowed(BuildError):
+    code = "type_not_allowed"
 
 
 class NoRoom(BuildError):

@@ -84,6 +84,12 @@ class Form:
             self._pieces_of_the_file(),
         )
 
+    @property
+    def promised_bytes(self) -> int:
+        """The most that the file can have."""
+        length = int(self._request.META.get("CONTENT_LENGTH") or 0)
+        return min(length or self._max_bytes, self._max_bytes)
+
     def _has_body(self) -> bool:
         meta = self._request.META
         return bool(int(meta.get("CONTENT_LENGTH") or 0) or "HTTP_TRANSFER_ENCODING" in meta)

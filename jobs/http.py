@@ -41,6 +41,8 @@ from jobs.errors import (
     QueueFull,
     StaleJob,
     StorageUnavailable,
+    StoreFull,
+    TypeNotAllowed,
 )
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import DATABASE_AWAY, give_back_connection
@@ -183,7 +185,7 @@ def _as_problem(error: Exception) -> Exception:
         return Problem(HTTPStatus.CONFLICT, "still_open", str(error), {"Retry-After": "1"})
     if isinstance(error, KeyReused):
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", str(error))
-    if isinstance(error, BlockedAddress):
+    if isinstance(error, BlockedAddress | TypeNotAllowed):
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error))
     if isinstance(error, LimitReached):
         later = {"Retry-After": str(error.retry_after_seconds)}
@@ -198,7 +200,7 @@ def _as_problem(error: Exception) -> Exception:
 
 def status_of(error: LimitReached) -> HTTPStatus:
     """503 where everybody together asked for too much, 429 where it was the caller."""
-    everybodys = isinstance(error, QueueFull)
+    everybodys = isinstance(error, QueueFull | StoreFull)
     return HTTPStatus.SERVICE_UNAVAILABLE if everybodys else HTTPStatus.TOO_MANY_REQUESTS
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from jobs.builders import bundle, remote
+from jobs import clamd
+from jobs.builders import bundle, remote, upload
 from jobs.errors import RemoteChanged, SourceMissing
 from jobs.models import DownloadJob, FileQuerySet, StoredFile
 from jobs.names import safe_name
@@ -33,6 +35,7 @@ class Kind:
     load: Callable[[DownloadJob], Any]  # what `build` takes; raises SourceMissing
     default_name: Callable[[Params], str]
     sources: Callable[[Params, User], FileQuerySet] | None = None  # stored files that it reads
+    is_stored: bool = False  # what it reads becomes its artifact, and takes no more room
     suffix: str = ""  # that its artifact's name always has
     is_numbered: bool = False  # so that a bundle may take its artifact
     queue: str = settings.QUEUE
@@ -86,6 +89,21 @@ def _load_remote(job: DownloadJob) -> remote.RemoteParams:
     )
 
 
+def _upload_sources(params: Params, owner: User) -> FileQuerySet:
+    return StoredFile.objects.received_by(owner.pk).filter(key=params["key"])
+
+
+def _load_upload(job: DownloadJob) -> upload.UploadParams:
+    return upload.UploadParams(
+        name=job.name,
+        size_bytes=job.total or 0,
+        sha256=job.params.get("sha256", ""),
+        types=tuple(settings.UPLOAD_TYPES),
+        preview_max_bytes=settings.PREVIEW_MAX_BYTES,
+        scanner=settings.CLAMD if clamd.is_on() else "",
+    )
+
+
 KINDS: dict[str, Kind] = {
     "bundle": Kind(
         content_type="application/zip",
@@ -103,6 +121,17 @@ KINDS: dict[str, Kind] = {
         is_numbered=True,
         queue=settings.REMOTE_QUEUE,
         time_limit_seconds=settings.REMOTE_TIME_LIMIT_SECONDS,
+    ),
+    "upload": Kind(
+        content_type="application/octet-stream",
+        build=upload.build,
+        load=_load_upload,
+        default_name=lambda params: PurePosixPath(params["key"]).name,
+        sources=_upload_sources,
+        is_stored=True,
+        is_numbered=True,
+        queue=settings.UPLOAD_QUEUE,
+        time_limit_seconds=settings.UPLOAD_TIME_LIMIT_SECONDS,
     ),
 }
 

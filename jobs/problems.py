@@ -51,6 +51,9 @@ CODES: dict[str, Meaning] = {
     "too_large": Meaning(S.REQUEST_ENTITY_TOO_LARGE, "The body has too many bytes."),
     "address_too_long": Meaning(S.REQUEST_URI_TOO_LONG, "The address has too many bytes."),
     "unsupported_media_type": Meaning(S.UNSUPPORTED_MEDIA_TYPE, "Send `application/json`."),
+    "type_not_allowed": Meaning(
+        S.UNPROCESSABLE_ENTITY, "What is in the file is of a type that is not taken."
+    ),
     "idempotency_key_reused": Meaning(
         S.UNPROCESSABLE_ENTITY, "The `Idempotency-Key` came with another request before."
     ),
@@ -62,6 +65,7 @@ CODES: dict[str, Meaning] = {
     "throttled": Meaning(S.TOO_MANY_REQUESTS, "Too many requests; wait `Retry-After` seconds."),
     "too_many_active": Meaning(S.TOO_MANY_REQUESTS, "Too many of your jobs are still active."),
     "storage_full": Meaning(S.TOO_MANY_REQUESTS, "Your stored files take too much room."),
+    "store_full": Meaning(S.SERVICE_UNAVAILABLE, "The file store is nearly full."),
     "internal": Meaning(S.INTERNAL_SERVER_ERROR, "A bug; tell us the `requestId`."),
     "unsupported_transfer_coding": Meaning(S.NOT_IMPLEMENTED, "Only `chunked` is understood."),
     "sign_in_closed": Meaning(S.SERVICE_UNAVAILABLE, "Nobody can sign in for the moment."),

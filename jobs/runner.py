@@ -19,7 +19,7 @@ from django.db import close_old_connections, transaction
 
 from jobs.attempt import Attempt, Made
 from jobs.backoff import delay_seconds
-from jobs.errors import BuildError, Interrupted, StaleJob, Unexpected
+from jobs.errors import BuildError, Infected, Interrupted, StaleJob, Unexpected
 from jobs.kinds import KINDS, Kind
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import DATABASE_AWAY, insist
@@ -76,7 +76,7 @@ def _attempt(job: DownloadJob) -> None:
             _simulate_delay(pulse)
             kind.build(kind.load(job), attempt)
             artifact = attempt.finish()
-        _succeed(job, artifact, kind, in_parts=attempt.is_in_parts)
+        _succeed(job, artifact, kind, attempt)
     except BaseException as error:
         try:
             _settle(job, error)
@@ -86,12 +86,15 @@ def _attempt(job: DownloadJob) -> None:
             log.exception("left to the lease and to the dispatcher")
         if not isinstance(error, Exception | Interrupted):
             raise  # SystemExit: the worker is being stopped, and goes on stopping
+    finally:
+        if attempt:
+            attempt.close()
 
 
-def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, *, in_parts: bool) -> None:
+def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, attempt: Attempt) -> None:
     if kind.is_numbered:
         insist(artifact.take_number)
-    insist(lambda: job.succeed(artifact, in_parts=in_parts))
+    insist(lambda: job.succeed(artifact, others=attempt.others, in_parts=attempt.is_in_parts))
 
 
 def _settle(job: DownloadJob, error: BaseException) -> None:
@@ -119,11 +122,19 @@ def _give_up(job: DownloadJob, error: BuildError, *, detail: str) -> None:
 
     def move() -> None:
         if delay is None:
-            job.fail(error.code, str(error), detail=detail)
+            _fail(job, error, detail)
         else:
             job.retry(error.code, str(error), after_seconds=delay, detail=detail)
 
     insist(move)
+
+
+def _fail(job: DownloadJob, error: BuildError, detail: str) -> None:
+    with transaction.atomic():
+        if isinstance(error, Infected):
+            log.error("infected", owner=job.owner_id, reason=str(error))
+            job.files.quarantine()
+        job.fail(error.code, str(error), detail=detail)
 
 
 def _trace(error: BaseException) -> str:

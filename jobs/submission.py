@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -14,10 +15,11 @@ from psycopg.errors import LockNotAvailable
 
 from jobs.errors import KeyReused, OwnerBusy, QueueFull, StorageFull, TooManyActive
 from jobs.kinds import KINDS, Params, artifact_name, doorbell, sources_of
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, StoredFile, Upload
 from jobs.queue import ring_after_commit
 from jobs.states import Actor, Event, Status
 
+REUSED = "This Idempotency-Key came with another request before."
 LOCKS_OF_OWNERS = 1  # the first half of an advisory lock's name; the second is the owner's id
 
 
@@ -30,24 +32,25 @@ def submit(
     priority: int = 4,
     request_id: str = "",
     key: str = "",
+    job_id: UUID | None = None,
+    request_hash: str = "",
 ) -> tuple[DownloadJob, bool]:
     """Record the job and ring for a worker after the commit; the job, and whether it is new.
 
     It is not where this owner asked for the same with the same idempotency `key` before; then no
     limit counts. Raises KeyReused where they asked for something else, LimitReached where nobody
     or not this owner may ask for more now. `params` are already valid for `kind`; serializers
-    sees to that.
+    sees to that. `request_hash` tells what was asked for, if the params do not.
     """
-    request_hash = _hash(kind, params, name, priority) if key else ""
+    request_hash = request_hash or (hash_of(kind, params, name, priority) if key else "")
     with transaction.atomic():
-        _one_at_a_time(owner)
-        if earlier := _earlier(owner, key):
-            if earlier.request_hash != request_hash:
-                raise KeyReused("This Idempotency-Key came with another request before.")
+        one_at_a_time(owner)
+        if earlier := earlier_job(owner, key, request_hash):
             return earlier, False
         total = _hold_sources(kind, params, owner)
-        _check_limits(owner, total)
+        check_limits(owner, room=_room(kind, total))
         job = DownloadJob.objects.submit(
+            id=job_id or uuid4(),
             owner=owner,
             kind=kind,
             params=params,
@@ -62,17 +65,21 @@ def submit(
     return job, True
 
 
-def _earlier(owner: User, key: str) -> DownloadJob | None:
+def earlier_job(owner: User, key: str, request_hash: str) -> DownloadJob | None:
+    """What the same request made before. Raises KeyReused if it was another one."""
     if not key:
         return None
-    return DownloadJob.objects.filter(owner=owner, idempotency_key=key).first()
+    job = DownloadJob.objects.filter(owner=owner, idempotency_key=key).first()
+    if job and job.request_hash != request_hash:
+        raise KeyReused(REUSED)
+    return job
 
 
-def _hash(*asked: object) -> str:
+def hash_of(*asked: object) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def _one_at_a_time(owner: User) -> None:
+def one_at_a_time(owner: User) -> None:
     """Until the transaction ends: a double of a request waits here, and then finds its job.
 
     Should this process die, Postgres lets go of the lock with the connection.
@@ -86,14 +93,17 @@ def _one_at_a_time(owner: User) -> None:
         raise
 
 
-def _check_limits(owner: User, total: int | None) -> None:
-    """Raises LimitReached. Exact for the owner, whose lock is held; for the queue within a few."""
+def check_limits(owner: User, *, room: int) -> None:
+    """Raises LimitReached where a job of theirs may not take so many bytes, or not begin.
+
+    Exact for the owner, whose lock is held; for the queue within a few.
+    """
     mine, most = DownloadJob.objects.filter(owner=owner), settings.MAX_ACTIVE_JOBS
     if mine.unfinished().are_at_least(most):
         raise TooManyActive(f"More than {most:,} at once are too many. Wait for one to end.")
     if quota := settings.OWNER_STORAGE_BYTES:
         used = StoredFile.objects.filter(owner=owner).bytes() + mine.bytes_to_come()
-        if used + (total or 0) > quota:
+        if used + Upload.objects.filter(owner=owner).bytes() + room > quota:
             raise StorageFull("Your files would take up more room than you have.")
     if DownloadJob.objects.filter(status=Status.QUEUED).are_at_least(settings.MAX_QUEUED_JOBS):
         raise QueueFull("Too much is waiting to be done. Try again in a while.")
@@ -105,12 +115,16 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
     Limits count as for a new one, but not for operators.
     """
     with transaction.atomic():
-        _one_at_a_time(job.owner)
+        one_at_a_time(job.owner)
         total = _hold_sources(job.kind, job.params, job.owner)
         if by == Actor.OWNER and job.allows(Event.REQUEUE):
-            _check_limits(job.owner, total)
+            check_limits(job.owner, room=_room(job.kind, total))
         job.requeue(by, total=total)
         ring_after_commit(doorbell(job))
+
+
+def _room(kind: str, total: int | None) -> int:
+    return 0 if KINDS[kind].is_stored else total or 0
 
 
 def _hold_sources(kind: str, params: Params, owner: User) -> int | None:

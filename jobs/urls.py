@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from jobs.api import document, downloads, operations, remote, tokens
+from jobs.api import document, downloads, operations, remote, tokens, uploads
 from jobs.authentication import SignInForm
 from jobs.http import nowhere
 from jobs.pages import choose, job, mine, theme
@@ -33,6 +33,9 @@ urlpatterns = [
     path("downloads/<uuid:job_id>/cancel", job.cancel, name="job-cancel"),
     path("downloads/<uuid:job_id>/retry", job.retry, name="job-retry"),
     path("link", link_page.link, name="link"),
+    path("upload", uploads.Uploads.as_view(), name="upload"),
+    path("upload/chunked", uploads.Chunked.as_view(), name="upload-chunked"),
+    path("upload/chunked/<uuid:job_id>", uploads.ChunkedUpload.as_view(), name="chunked-upload"),
     path("theme", theme.theme, name="theme"),
     path("sign-in", sign_in, name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),

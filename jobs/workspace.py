@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from jobs.digest import Digest
 
@@ -95,6 +96,29 @@ class Workspace(Protocol):
 
     def advance(self, amount: int, *, threads: int = 0) -> None:
         """So many more bytes are done, by so many threads at the moment."""
+
+    def received(self) -> Iterator[bytes]:
+        """The uploaded file's bytes; each counts as progress. It is put together first, if it came
+        in parts.
+
+        Raises SourceMissing if it is gone, StorageUnavailable if it cannot be read.
+        """
+
+    def keep(self, digest: Digest, *, content_type: str) -> None:
+        """What was received is the artifact, as it is."""
+
+    def attach(self, role: str, path: Path, *, content_type: str) -> None:
+        """Store a file that was made of the artifact, to go along with it."""
+
+    def reuse(self) -> bool:
+        """Attach what was made of the same content before, if anything was."""
+
+    def note(self, **facts: Any) -> None:
+        """Facts about the artifact, for whoever asks: `pages`, `width`."""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder on this machine's disk, which goes with the attempt."""
 
     def chunks(self, source: Source) -> Iterator[bytes]:
         """The source's bytes, at most CHUNK_BYTES at a time; each counts as progress.

@@ -26,6 +26,8 @@ RANKS: list[set[str]] = [
         "mailbox",
         "demo_files",
         "ranges",
+        "filetypes",
+        "scratch",
     },
     {"patience", "problems", "client"},
     {"readers"},
@@ -43,6 +45,7 @@ RANKS: list[set[str]] = [
         "throttle",
         "statistics",
     },  # use cases
+    {"uploads"},  # ends in a submission
     {"serializers", "http", "browsable", "authentication", "tasks", "wording"},  # translation
     {"api", "pages", "admin", "checks", "health", "management"},
     {"urls", "apps", "middleware"},

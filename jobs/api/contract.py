@@ -24,14 +24,21 @@ from jobs.models.job_queryset import SEARCHED
 from jobs.serializers import (
     AcceptedJob,
     AcceptedLink,
+    AcceptedUpload,
     BundleRequest,
     CheckRequest,
+    ChunkedRequest,
+    ChunkForm,
     FileAvailability,
     JobResult,
     JobSerializer,
     LinkJob,
     QueueStatistics,
+    ReceivedChunk,
     RemoteRequest,
+    UploadForm,
+    UploadJob,
+    UploadSerializer,
     WorkerStatistics,
 )
 from jobs.states import Status
@@ -106,6 +113,10 @@ def json(serializer: Any, *shown: OpenApiExample) -> dict[str, OpenApiRequest]:
     return {"application/json": OpenApiRequest(serializer, examples=list(shown))}
 
 
+def form(serializer: Any, *shown: OpenApiExample) -> dict[str, OpenApiRequest]:
+    return {"multipart/form-data": OpenApiRequest(serializer, examples=list(shown))}
+
+
 def told(serializer: Any, sentence: str, *shown: OpenApiExample) -> OpenApiResponse:
     return OpenApiResponse(serializer, sentence, list(shown))
 
@@ -145,8 +156,9 @@ def polling(name: str, serializer: type[JobSerializer], *shown: OpenApiExample) 
 
 JOBS = [examples.QUEUED, examples.RUNNING, examples.WAITING, *ENDED, examples.CANCELLED]
 LINKS = [examples.QUEUED_LINK, examples.RUNNING_LINK, examples.COMPLETED_LINK]
+OLDER = [examples.QUEUED, examples.COMPLETED_UPLOAD]
 status = polling("status", JobSerializer, *JOBS)
-status_alias = polling("status_alias", JobSerializer, *JOBS)
+status_alias = polling("status_alias", UploadJob, *OLDER)
 result = operation(
     "result",
     {200: told(JobResult, "Where it is.", examples.RESULT)},
@@ -190,6 +202,35 @@ cancel_link = operation(
     "cancel_link",
     {200: told(LinkJob, "It is over.", examples.CANCELLED_LINK)},
     refusals=["conflict"],
+)
+
+UPLOADED = told(AcceptedUpload, "All of it is here; poll on.", examples.ACCEPTED_UPLOAD)
+MAY_NOT_UPLOAD = [
+    "no_file", "type_not_allowed", "storage_unavailable", "store_full", *MAY_NOT_START
+]  # fmt: skip
+
+upload = operation(
+    "upload",
+    {202: UPLOADED},
+    body=form(UploadForm, examples.UPLOAD),
+    parameters=STARTING,
+    refusals=MAY_NOT_UPLOAD,
+)
+upload_chunked = operation(
+    "upload_chunked",
+    {
+        200: told(ReceivedChunk, "As far as it has come.", examples.RECEIVED, examples.BEGUN),
+        202: UPLOADED,
+    },
+    body=json(ChunkedRequest, examples.CHUNKED) | form(ChunkForm, examples.CHUNK),
+    parameters=STARTING,
+    refusals=["permission_denied", "not_found", *MAY_NOT_UPLOAD],
+)
+chunked_upload = operation(
+    "chunked_upload", {200: told(UploadSerializer, "What has arrived.", examples.ARRIVING)}
+)
+give_up_upload = operation(
+    "give_up_upload", {204: OpenApiResponse(description="What had arrived is deleted.")}
 )
 
 queue_stats = operation(

@@ -37,6 +37,7 @@ from jobs.serializers import (
     CheckRequest,
     JobResult,
     JobSerializer,
+    UploadJob,
     Wanted,
 )
 from jobs.states import FINAL, Actor, Status
@@ -143,7 +144,7 @@ class StatusAlias(JobStatus):
 
     @contract.status_alias
     def get(self, request: Request, job_id: UUID) -> Response:
-        return polled(request, job_id)
+        return polled(request, job_id, UploadJob)
 
 
 def polled(

@@ -58,6 +58,7 @@ _COMPLETED: Json = _ENDED | FILE | {
     "progress": 1.0,
     "message": "Ready",
     "done": 59_117_000,
+    "contentType": "application/zip",
     "expiresAt": "2026-12-22T09:30:05.100000Z",
 }  # fmt: skip
 _FAILED: Json = _ENDED | {
@@ -86,6 +87,57 @@ _RUNNING_LINK = _of_link(
 _LINK_URL = URL.replace("3%20files.zip", "measurements.csv")
 _COMPLETED_LINK = _of_link(_COMPLETED | {"downloadUrl": _LINK_URL, "fileId": 1_000_004})
 _CANCELLED: Json = _ENDED | {"status": "cancelled", "message": "Cancelled"}
+
+_MADE = {
+    "fileId": 1_000_008,
+    "fileName": "harbour thumbnail.jpg",
+    "contentType": "image/jpeg",
+    "size": 8_132,
+    "downloadUrl": URL.replace("results", "processed").replace("3%20files.zip", "thumbnail.jpg"),
+    "expiresIn": 600,
+}
+_QUEUED_UPLOAD = _QUEUED | {"kind": "upload", "fileName": "harbour.jpg", "total": 6_207_776}
+_COMPLETED_UPLOAD = _COMPLETED | {
+    "kind": "upload",
+    "fileName": "harbour.jpg",
+    "downloadUrl": URL.replace("results", "raw").replace("1/3%20files.zip", "harbour.jpg"),
+    "fileId": 1_000_007,
+    "contentType": "image/jpeg",
+    "processedFiles": {"thumbnail": _MADE},
+    "metadata": {"width": 6000, "height": 4000},
+    "completedAt": _COMPLETED["finishedAt"],
+    "downloadUrls": {"thumbnail": _MADE["downloadUrl"]},
+}
+_BEGUN: Json = {
+    "jobId": JOB_ID,
+    "fileName": "drone.mp4",
+    "totalSize": 20_000_000,
+    "chunkSize": 8_388_608,
+    "totalChunks": 3,
+    "receivedChunks": [],
+    "receivedSize": 0,
+    "complete": False,
+    "expiresAt": "2026-11-23T09:30:00.120000Z",
+}
+
+ACCEPTED_UPLOAD = OpenApiExample(
+    "An upload, accepted",
+    _QUEUED_UPLOAD | {"message": "File uploaded successfully, processing started"},
+)
+COMPLETED_UPLOAD = OpenApiExample("An upload, completed", _COMPLETED_UPLOAD)
+CHUNKED = OpenApiExample("A file in chunks", {"fileName": "drone.mp4", "totalSize": 20_000_000})
+CHUNK = OpenApiExample(
+    "The second chunk",
+    {"jobId": JOB_ID, "chunkIndex": 1, "totalChunks": 3, "chunk": "(8,388,608 bytes)"},
+)
+UPLOAD = OpenApiExample("A picture", {"file": "(the bytes of harbour.jpg)"})
+BEGUN = OpenApiExample("Begun", {"received": False} | _BEGUN)
+ARRIVING = OpenApiExample(
+    "A chunk is here", _BEGUN | {"receivedChunks": [1], "receivedSize": 8_388_608}
+)
+RECEIVED = OpenApiExample(
+    "A chunk", _BEGUN | {"received": True, "receivedChunks": [1], "receivedSize": 8_388_608}
+)
 
 QUEUED = OpenApiExample("Queued", _QUEUED)
 ACCEPTED = OpenApiExample("Accepted", _QUEUED | {"totalFileIds": 3})
@@ -149,7 +201,7 @@ QUEUE = OpenApiExample(
     "A busy hour",
     {
         "queue_stats": _BY_STATUS | {"total": sum(_BY_STATUS.values())},
-        "kinds": {"bundle": _BY_STATUS, "remote": dict.fromkeys(_BY_STATUS, 0)},
+        "kinds": {"bundle": _BY_STATUS, "upload": dict.fromkeys(_BY_STATUS, 0)},
         "waitingForRetry": 1,
         "stalled": 0,
         "oldestQueuedSeconds": 3.2,

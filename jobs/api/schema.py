@@ -55,6 +55,12 @@ SHARPER: Json = {
     "size": COUNT,
     "sha256": TEXT | {"pattern": "^[0-9a-f]{64}$"},
     "fileId": {"type": "integer", "minimum": 1},
+    "contentType": TEXT,
+    "metadata": {"type": "object"},
+    "processedFiles": {"type": "object", "additionalProperties": {"type": "object"}},
+    "downloadUrls": {"type": "object", "additionalProperties": TEXT | {"format": "uri"}},
+    "estimatedTimeRemaining": {"type": ["integer", "null"], "minimum": 1},
+    "retryCount": COUNT,
     "errorCode": TEXT | {"enum": list(JOB_CODES)},
     "totalFileIds": {"type": "integer", "minimum": 1},
 }
@@ -189,7 +195,7 @@ class Schema(AutoSchema):
         if not self._has_body():
             return ""
         by_media_type: Any = self.get_request_serializer()
-        (body,) = by_media_type.values()
+        body = next(iter(by_media_type.values()))
         return str(next(iter(body.request().fields)))
 
 

@@ -2,5 +2,6 @@
 
 from jobs.models.job import DownloadJob, JobEvent
 from jobs.models.stored_file import FileQuerySet, StoredFile
+from jobs.models.upload import Upload
 
-__all__ = ["DownloadJob", "FileQuerySet", "JobEvent", "StoredFile"]
+__all__ = ["DownloadJob", "FileQuerySet", "JobEvent", "StoredFile", "Upload"]

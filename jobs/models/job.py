@@ -7,6 +7,7 @@ what touches a second system is a use case: submission.py, runner.py, dispatcher
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from jobs.states import ACTIVE, FINAL, MOVES, Actor, Event, Status
 NO_GUARD = Q()
 MAX_DETAIL_CHARS = 8_000  # of a traceback; its end says most, so the end is kept
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
+UPLOAD = "upload"  # the kind whose artifact is there before it begins
 WORKER_LOST = "worker_lost"
 WORKER_LOST_SENTENCE = "The machine that made this stopped three times. Ask an operator."
 
@@ -65,6 +67,7 @@ class DownloadJob(models.Model):
     threads = models.PositiveSmallIntegerField(default=0)  # connections in use, of a remote one
     message = models.CharField(max_length=300, blank=True)
     checkpoint = models.JSONField(null=True)  # what the next attempt may go on from
+    metadata = models.JSONField(default=dict)  # facts about the file: its pages, its width
 
     artifact = models.ForeignKey(StoredFile, models.PROTECT, null=True, related_name="+")
     error_code = models.CharField(max_length=40, blank=True)
@@ -152,7 +155,7 @@ class DownloadJob(models.Model):
     @property
     def folder(self) -> str:
         """Where everything lies that attempts at this job ever stored."""
-        return f"results/{self.pk}/"
+        return f"{'processed' if self.kind == UPLOAD else 'results'}/{self.pk}/"
 
     # What its worker does
 
@@ -199,7 +202,7 @@ class DownloadJob(models.Model):
         return self._mine().exists()
 
     def learn(self, **found: Any) -> None:
-        """Record what an attempt found out: `name`, `total` or `checkpoint`. Raises StaleJob."""
+        """Record what an attempt found out, as in `total` or `metadata`. Raises StaleJob."""
         new = {name: value for name, value in found.items() if getattr(self, name) != value}
         if new and not self._mine().update(**new, version=F("version") + 1, updated_at=Now()):
             raise StaleJob("The attempt was taken away.")
@@ -212,15 +215,22 @@ class DownloadJob(models.Model):
             pk=self.pk, status=Status.PROCESSING, attempt=self.attempt
         )
 
-    def succeed(self, artifact: StoredFile, *, in_parts: bool = False) -> None:
-        """Record the artifact, whose object is stored, and finish.
+    def succeed(
+        self,
+        artifact: StoredFile,
+        *,
+        others: Iterable[StoredFile] = (),
+        in_parts: bool = False,
+    ) -> None:
+        """Record the artifact, whose object is stored, and what else was made, and finish.
 
         What was stored `in_parts` may have left an open upload: one whose answer was lost.
         """
         kept = timedelta(seconds=settings.RESULT_KEPT_SECONDS)
         with transaction.atomic():
-            artifact.expires_at = Now() + kept
-            artifact.save()
+            for file in (artifact, *others):
+                file.expires_at = Now() + kept
+                file.save()
             self._move(
                 Event.SUCCEED,
                 Actor.WORKER,
@@ -299,19 +309,20 @@ class DownloadJob(models.Model):
             done=0,
             total=total,
             checkpoint=None,  # its parts are collected
+            metadata={},
             error_code="",
             error="",
             message=WAITING,
         )
 
     def expire(self) -> None:
-        """Forget the artifact. Its object is deleted later, by the dispatcher."""
+        """Forget the files. Their objects are deleted later, by the dispatcher."""
         with transaction.atomic():
             guard = Q(expires_at__lt=Now())  # a bundle may have asked for it meanwhile
             self._move(
                 Event.EXPIRE, Actor.DISPATCHER, guard=guard, artifact=None, message="Expired"
             )
-            self.files.filter(role=StoredFile.Role.ARTIFACT).delete()
+            self.files.all().delete()
 
     def _move(
         self,

@@ -74,8 +74,11 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         return self.order_by()[:many].count() >= many
 
     def bytes_to_come(self) -> int:
-        """What those still to be finished will weigh, as far as that is known."""
-        active = self.unfinished().filter(unit="bytes")
+        """What those still to be finished will weigh, as far as that is known.
+
+        Of an upload the file is there already, and counted as such.
+        """
+        active = self.unfinished().filter(unit="bytes").exclude(kind="upload")
         return int(active.aggregate(bytes=Sum("total", default=0))["bytes"])
 
     def to_ring(self, unheard: timedelta) -> Self:
@@ -87,9 +90,9 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         ).order_by("-priority", "available_at")
 
     def keep_artifacts(self, files: models.QuerySet[Any], moment: Any) -> None:
-        """Let no job whose artifact is one of the files expire before the moment."""
+        """Let no job that made one of the files expire before the moment."""
         due = self.filter(status=Status.COMPLETED, expires_at__lt=moment)
-        due.filter(artifact__in=files).update(expires_at=moment)
+        due.filter(pk__in=files.values("made_by")).update(expires_at=moment)
 
     def silent(self) -> Self:
         return self.filter(status=Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")

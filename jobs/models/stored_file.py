@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -28,6 +29,33 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         """Apart, so that of each the newest come out of an index in their order."""
         return [self.filter(owner=owner_id) for owner_id in owner_ids]
 
+    def received_by(self, owner_id: int) -> Self:
+        """What this owner sent, whether it was processed or not."""
+        roles = [StoredFile.Role.UPLOAD, StoredFile.Role.QUARANTINED]
+        return self.filter(owner=owner_id, role__in=roles)
+
+    def twin_of(self, file: StoredFile) -> StoredFile | None:
+        """An earlier upload of the same content by the same owner, which was processed."""
+        same = {"owner": file.owner_id, "sha256": file.sha256, "size_bytes": file.size_bytes}
+        processed = {"role": StoredFile.Role.ARTIFACT, "made_by__kind": "upload"}
+        there = self.filter(**same, **processed, file_id__isnull=False, expires_at__gt=Now())
+        return there.select_related("made_by").order_by("-pk").first()
+
+    def not_kept(self) -> Self:
+        """What came and became nothing, and whose time is over."""
+        roles = [StoredFile.Role.UPLOAD, StoredFile.Role.QUARANTINED]
+        return self.filter(role__in=roles, expires_at__lt=Now())
+
+    def quarantine(self) -> None:
+        """Keep what came, for operators to look at, and let nobody have it."""
+        kept = Now() + timedelta(seconds=settings.RESULT_KEPT_SECONDS)
+        role = StoredFile.Role.QUARANTINED
+        self.filter(role=StoredFile.Role.UPLOAD).update(role=role, expires_at=kept)
+
+    def made_of_uploads(self) -> Self:
+        """Previews and the like: not what came."""
+        return self.exclude(role__in=StoredFile.Role.values[:4])
+
     def bytes(self) -> int:
         return int(self.aggregate(bytes=Sum("size_bytes", default=0))["bytes"])
 
@@ -42,6 +70,16 @@ class StoredFile(models.Model):
     class Role(models.TextChoices):
         CATALOGUE = "catalogue"
         ARTIFACT = "artifact"
+        UPLOAD = "upload"  # what came, not checked yet: nobody may have it
+        QUARANTINED = "quarantined"  # a virus was found in it: nobody may have it
+        # what was made of an upload
+        THUMBNAIL = "thumbnail"
+        MEDIUM = "medium"
+        LARGE = "large"
+        TEXT = "text"
+        PREVIEW = "preview"
+        POSTER = "poster"
+        CLIP = "clip"
 
     file_id = models.PositiveIntegerField(unique=True, null=True, blank=True)
     owner = models.ForeignKey(
@@ -73,6 +111,14 @@ class StoredFile(models.Model):
             models.Index(
                 F("owner"), F("file_id").desc(),
                 name="file_of_owner", condition=Q(owner__isnull=False, file_id__isnull=False),
+            ),
+            models.Index(
+                "owner", "sha256",
+                name="file_the_same", condition=Q(owner__isnull=False, file_id__isnull=False),
+            ),
+            models.Index(
+                "expires_at",
+                name="file_not_kept", condition=Q(role__in=["upload", "quarantined"]),
             ),
             GinIndex(  # of trigrams; without a list of pending ones, which each search would read
                 fields=["name", "content_type"], opclasses=["gin_trgm_ops"] * 2, fastupdate=False,

@@ -1,6 +1,17 @@
 """What may be asked for, per kind, and what is told about a job. Used by the API and the pages."""
 
-from jobs.serializers.asked import THREADS, BundleRequest, CheckRequest, RemoteRequest, Wanted
+from jobs.serializers.asked import (
+    THREADS,
+    BundleRequest,
+    CheckRequest,
+    ChunkedRequest,
+    ChunkForm,
+    ChunkRequest,
+    RemoteRequest,
+    UploadForm,
+    Wanted,
+)
+from jobs.serializers.coming import ReceivedChunk, UploadSerializer
 from jobs.serializers.fields import FileIdField, FileIdsField, Sha256, StrictSerializer, Text, Url
 from jobs.serializers.statistics import (
     ByStatus,
@@ -15,19 +26,26 @@ from jobs.serializers.statistics import (
 from jobs.serializers.told import (
     AcceptedJob,
     AcceptedLink,
+    AcceptedUpload,
     FileAvailability,
     JobResult,
     JobSerializer,
     LinkJob,
+    ProcessedFile,
+    UploadJob,
 )
 
 __all__ = [
     "THREADS",
     "AcceptedJob",
     "AcceptedLink",
+    "AcceptedUpload",
     "BundleRequest",
     "ByStatus",
     "CheckRequest",
+    "ChunkForm",
+    "ChunkRequest",
+    "ChunkedRequest",
     "FileAvailability",
     "FileIdField",
     "FileIdsField",
@@ -35,14 +53,19 @@ __all__ = [
     "JobSerializer",
     "Lately",
     "LinkJob",
+    "ProcessedFile",
     "QueueStatistics",
     "Rates",
+    "ReceivedChunk",
     "RemoteRequest",
     "RunningJob",
     "Sha256",
     "StrictSerializer",
     "Text",
     "Total",
+    "UploadForm",
+    "UploadJob",
+    "UploadSerializer",
     "Url",
     "Wanted",
     "Worker",

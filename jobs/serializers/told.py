@@ -10,7 +10,7 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from jobs import estimates, storage
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 
 
@@ -22,6 +22,27 @@ class FileAvailability(serializers.Serializer[Any]):
     s3Key = serializers.CharField(allow_null=True)
     size = serializers.IntegerField(allow_null=True)
     sha256 = serializers.CharField(allow_null=True)
+
+
+class ProcessedFile(serializers.ModelSerializer[StoredFile]):
+    """A file that was made of an upload."""
+
+    fileId = serializers.IntegerField(source="file_id")
+    fileName = serializers.CharField(source="name")
+    contentType = serializers.CharField(source="content_type")
+    size = serializers.IntegerField(source="size_bytes")
+    downloadUrl = serializers.SerializerMethodField()
+    expiresIn = serializers.SerializerMethodField()
+
+    class Meta:
+        model = StoredFile
+        fields = ["fileId", "fileName", "contentType", "size", "downloadUrl", "expiresIn"]
+
+    def get_downloadUrl(self, file: StoredFile) -> str:
+        return storage.presigned_url(file.key, name=file.name, content_type=file.content_type)
+
+    def get_expiresIn(self, file: StoredFile) -> int:
+        return storage.url_seconds()
 
 
 class JobSerializer(serializers.ModelSerializer[DownloadJob]):
@@ -42,6 +63,8 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     expiresIn = serializers.SerializerMethodField()
     size = serializers.IntegerField(source="artifact.size_bytes", default=None)
     sha256 = serializers.CharField(source="artifact.sha256", default=None)
+    contentType = serializers.CharField(source="artifact.content_type", default=None)
+    processedFiles = serializers.SerializerMethodField()
     expiresAt = serializers.DateTimeField(source="expires_at")
     error = serializers.CharField()
     errorCode = serializers.CharField(source="error_code")
@@ -54,15 +77,19 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
             "jobId", "kind", "userId", "status", "progress", "message", "done", "total", "unit",
             "attempts", "createdAt", "startedAt", "updatedAt", "finishedAt", "fileName",
             "speed", "threads", "statusUrl", "estimatedSecondsRemaining", "downloadUrl",
-            "expiresIn", "size", "sha256", "fileId", "expiresAt", "error", "errorCode", "retryAt",
-            "lastError",
+            "expiresIn", "size", "sha256", "contentType", "fileId", "processedFiles", "metadata",
+            "expiresAt", "error", "errorCode", "retryAt", "lastError",
         ]  # fmt: skip
 
     ONLY_WHEN: dict[str, Callable[[DownloadJob], Any]] = {
         "estimatedSecondsRemaining": lambda job: not job.is_finished,
         **dict.fromkeys(
-            ["downloadUrl", "expiresIn", "size", "sha256", "expiresAt"],
+            ["downloadUrl", "expiresIn", "size", "sha256", "contentType", "expiresAt"],
             lambda job: job.status == Status.COMPLETED,
+        ),
+        **dict.fromkeys(
+            ["processedFiles", "metadata"],
+            lambda job: job.status == Status.COMPLETED and job.kind == "upload",
         ),
         "fileId": lambda job: job.artifact is not None and job.artifact.file_id is not None,
         "speed": lambda job: job.status == Status.PROCESSING,
@@ -95,6 +122,11 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     def get_expiresIn(self, job: DownloadJob) -> int:
         return storage.url_seconds()
 
+    def get_processedFiles(self, job: DownloadJob) -> dict[str, Any]:
+        if job.kind != "upload":
+            return {}
+        return {file.role: ProcessedFile(file).data for file in job.files.made_of_uploads()}
+
 
 class AcceptedJob(JobSerializer):
     """What starting a bundle answers: the job, and how many different files it will hold."""
@@ -126,6 +158,46 @@ class AcceptedLink(LinkJob):
 
     def get_message(self, job: DownloadJob) -> str:
         return "Download job enqueued successfully"
+
+
+class UploadJob(JobSerializer):
+    """A job at the short address, where older clients know some members by other names.
+
+    They apply to the statuses that the clients expect them in.
+    """
+
+    completedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
+    downloadUrls = serializers.SerializerMethodField()
+    estimatedTimeRemaining = serializers.SerializerMethodField(
+        method_name="get_estimatedSecondsRemaining"
+    )
+    retryCount = serializers.IntegerField(source="failures")
+
+    class Meta(JobSerializer.Meta):
+        fields = [
+            *JobSerializer.Meta.fields,
+            "completedAt", "downloadUrls", "estimatedTimeRemaining", "retryCount",
+        ]  # fmt: skip
+
+    ONLY_WHEN = JobSerializer.ONLY_WHEN | {
+        "completedAt": lambda job: job.status == Status.COMPLETED,
+        "downloadUrls": JobSerializer.ONLY_WHEN["processedFiles"],
+        "estimatedTimeRemaining": lambda job: job.status == Status.PROCESSING,
+        "retryCount": lambda job: job.status == Status.FAILED,
+    }
+
+    def get_downloadUrls(self, job: DownloadJob) -> dict[str, str]:
+        files = self.get_processedFiles(job)
+        return {role: file["downloadUrl"] for role, file in files.items()}
+
+
+class AcceptedUpload(JobSerializer):
+    """What sending a file answers."""
+
+    message = serializers.SerializerMethodField()
+
+    def get_message(self, job: DownloadJob) -> str:
+        return "File uploaded successfully, processing started"
 
 
 class JobResult(JobSerializer):

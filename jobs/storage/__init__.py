@@ -7,20 +7,23 @@ BuildError's storage classes and nothing of boto's.
 from jobs.storage.bucket import (
     MAX_URL_SECONDS,
     JobStorage,
+    PatientStorage,
     bucket,
     clock_offset_seconds,
+    copy,
     has,
     has_bucket,
     make_bucket,
+    patiently,
     ping,
     read,
     size_of,
 )
 from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_since
 from jobs.storage.output import S3Output
-from jobs.storage.parts import SMALL_PART_BYTES, Checkpoint, S3Parts
+from jobs.storage.parts import Checkpoint, S3Parts
 from jobs.storage.signed import attachment, presigned_url, url_seconds
-from jobs.storage.upload import MIN_PART_BYTES
+from jobs.storage.upload import MIN_PART_BYTES, SMALL_PART_BYTES, Upload, complete, part_bytes
 
 __all__ = [
     "MAX_URL_SECONDS",
@@ -28,17 +31,23 @@ __all__ = [
     "SMALL_PART_BYTES",
     "Checkpoint",
     "JobStorage",
+    "PatientStorage",
     "S3Output",
     "S3Parts",
+    "Upload",
     "attachment",
     "bucket",
     "clock_offset_seconds",
+    "complete",
+    "copy",
     "delete",
     "delete_all_but",
     "has",
     "has_bucket",
     "make_bucket",
     "open_uploads",
+    "part_bytes",
+    "patiently",
     "ping",
     "presigned_url",
     "read",

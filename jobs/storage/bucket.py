@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
@@ -27,6 +28,9 @@ GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
 
 
 class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
+    attempts, read_seconds = settings.S3_ATTEMPTS, settings.S3_READ_SECONDS
+    connections = 16
+
     def get_default_settings(self) -> dict[str, Any]:
         return cast(dict[str, Any], super().get_default_settings()) | {
             "querystring_expire": MAX_URL_SECONDS,
@@ -35,12 +39,12 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
                 signature_version="s3v4",  # with an endpoint of one's own, boto would sign v2
                 s3={"addressing_style": "path"},
                 connect_timeout=3,
-                read_timeout=settings.S3_READ_SECONDS,
-                retries={"mode": "standard", "total_max_attempts": settings.S3_ATTEMPTS},
+                read_timeout=self.read_seconds,
+                retries={"mode": "standard", "total_max_attempts": self.attempts},
                 # Newer checksum headers are not understood by every S3.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
-                max_pool_connections=16,
+                max_pool_connections=self.connections,
             ),
         }
 
@@ -55,9 +59,29 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
         return self.connection.meta.client
 
 
+class PatientStorage(JobStorage):
+    """For what a web process receives: nobody sends a file twice for a store that was busy."""
+
+    attempts, read_seconds = 3, 20
+    connections = 64
+
+
+_alias = ContextVar("alias", default="default")
+
+
 def bucket() -> JobStorage:
     """The bucket as this process reaches it."""
-    return cast(JobStorage, storages["default"])
+    return cast(JobStorage, storages[_alias.get()])
+
+
+@contextmanager
+def patiently() -> Iterator[None]:
+    """Wait for the store as long as a worker would."""
+    before = _alias.set("patient")
+    try:
+        yield
+    finally:
+        _alias.reset(before)
 
 
 def make_bucket() -> None:
@@ -119,6 +143,13 @@ def read(key: str) -> Iterator[bytes]:
             yield from body.iter_chunks(CHUNK_BYTES)
         finally:
             body.close()
+
+
+def copy(key: str, to: str) -> None:
+    """By the store itself. Raises SourceMissing, StorageUnavailable."""
+    with mapped_errors():
+        source = {"Bucket": bucket().bucket_name, "Key": key}
+        bucket().client.copy(source, bucket().bucket_name, to)
 
 
 @contextmanager

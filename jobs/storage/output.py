@@ -5,7 +5,16 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.errors import SourceMissing, StorageUnavailable
-from jobs.storage.upload import S3Object, Upload, check_size, delete_object, part_bytes, put_whole
+from jobs.storage.upload import (
+    MIN_PART_BYTES,
+    SMALL_PART_BYTES,
+    S3Object,
+    Upload,
+    check_size,
+    delete_object,
+    part_bytes,
+    put_whole,
+)
 
 PARTS_IN_FLIGHT = 2  # one is sent while the next fills: memory is (this + 1) parts
 
@@ -13,15 +22,21 @@ PARTS_IN_FLIGHT = 2  # one is sent while the next fills: memory is (this + 1) pa
 class S3Output(S3Object):
     """One object on its way into the bucket, written front to back; nobody sees it before `finish`.
 
-    Memory is bounded by PARTS_IN_FLIGHT + 1 parts. If the process dies, or `discard` cannot reach
-    the server, the parts stay behind as an open upload for `delete_all_but`.
+    Memory is bounded by PARTS_IN_FLIGHT + 1 parts; by one, as small as may be, where many outputs
+    are written at once. If the process dies, or `discard` cannot reach the server, the parts stay
+    behind as an open upload for `delete_all_but`.
     """
 
-    def __init__(self, key: str, *, content_type: str, expected_bytes: int) -> None:
+    def __init__(
+        self, key: str, *, content_type: str, expected_bytes: int, is_one_of_many: bool = False
+    ) -> None:
         super().__init__(key, content_type=content_type)
-        self._part_bytes = part_bytes(expected_bytes)
+        least = SMALL_PART_BYTES if is_one_of_many else MIN_PART_BYTES
+        self._part_bytes = part_bytes(expected_bytes, least=least)
+        self._in_flight = 0 if is_one_of_many else PARTS_IN_FLIGHT
         self._waiting: list[bytes] = []  # the next part, and its bytes so far
         self._waiting_bytes = 0
+        self._parts = 0
         self._sent: list[Future[None]] = []
         self._senders = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="part")
 
@@ -73,6 +88,10 @@ class S3Output(S3Object):
     def _send(self, part: bytes) -> None:
         if not self._upload:
             self._upload = Upload.begin(self.key, content_type=self._content_type)
-        if len(self._sent) >= PARTS_IN_FLIGHT:
-            self._sent[-PARTS_IN_FLIGHT].result()  # also raises what went wrong with it
-        self._sent.append(self._senders.submit(self._upload.put, len(self._sent) + 1, part))
+        number = self._parts = self._parts + 1
+        if not self._in_flight:
+            self._upload.put(number, part)
+            return
+        if len(self._sent) >= self._in_flight:
+            self._sent[-self._in_flight].result()  # also raises what went wrong with it
+        self._sent.append(self._senders.submit(self._upload.put, number, part))

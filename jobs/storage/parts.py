@@ -8,10 +8,17 @@ from typing import Any, Self
 from jobs.digest import Digest
 from jobs.errors import SourceMissing
 from jobs.storage.bucket import has, read
-from jobs.storage.upload import S3Object, Upload, check_size, delete_object, part_bytes, put_whole
+from jobs.storage.upload import (
+    SMALL_PART_BYTES,
+    S3Object,
+    Upload,
+    check_size,
+    delete_object,
+    part_bytes,
+    put_whole,
+)
 
 Checkpoint = dict[str, Any]
-SMALL_PART_BYTES = 5 * 1024 * 1024  # S3 takes none smaller: many are in memory at once
 
 
 class S3Parts(S3Object):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from jobs.digest import Digest
-from jobs.errors import StorageUnavailable
+from jobs.errors import SourceMissing, StorageUnavailable
 from jobs.storage.bucket import bucket, has, mapped_errors
 
 MIN_PART_BYTES = 8 * 1024 * 1024
+SMALL_PART_BYTES = 5 * 1024 * 1024  # S3 takes none smaller: many are in memory at once
 MAX_PARTS = 9_000  # S3 allows 10,000; the rest is room for what a container adds to its contents
 
 
@@ -49,7 +50,7 @@ class Upload:
                     self._etags[part["PartNumber"]] = part["ETag"]
         return sizes
 
-    def put(self, number: int, part: bytes | bytearray) -> None:
+    def put(self, number: int, part: bytes | bytearray | IO[bytes]) -> None:
         """From 1. The same number twice: the later one counts."""
         with mapped_errors(gone=StorageUnavailable):
             answer = bucket().client.upload_part(**self._target, PartNumber=number, Body=part)
@@ -89,6 +90,21 @@ class S3Object:
     @property
     def crc32(self) -> int:
         return self._digest.crc32
+
+
+def complete(key: str, upload_id: str, *, size_bytes: int) -> None:
+    """Make an object of the parts that were put. Done before is well: the size tells.
+
+    Raises SourceMissing where there is neither, StorageUnavailable.
+    """
+    upload = Upload(key, upload_id)
+    try:
+        upload.find_parts()
+        upload.complete()
+    except SourceMissing:
+        if not has(key, size_bytes):
+            raise
+    check_size(key, size_bytes)
 
 
 def put_whole(key: str, body: bytes | bytearray, *, content_type: str) -> None:

@@ -19,6 +19,7 @@ WENT_WRONG = {
     "source_missing": "A file could not be found.",
     "source_changed": "A file is not what it was when it was stored.",
     "storage_unavailable": "The file store could not be reached.",
+    "type_not_allowed": "What is in the file is of a type that is not taken.",
     "storage_full": "It would take more room than you have.",
     "blocked_address": "The link leads to where we do not fetch from.",
     "blocked_redirect": "The other side sent us on to where we do not fetch from.",

@@ -1,0 +1,83 @@
+"""Kind `upload`: a file that somebody sent, checked for viruses; what is made of it beside it.
+
+All of it is read once: for the scanner, for its digest, and, where previews are made of its type,
+onto the disk, for the process that makes them. Nobody can have the file before this has ended.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs import clamd, processing
+from jobs.digest import Digest
+from jobs.errors import ChecksumMismatch, TypeNotAllowed
+from jobs.filetypes import is_among, type_of
+from jobs.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class UploadParams:
+    """`sha256` is what the file shall have, or empty. `types` are patterns of those taken.
+
+    `scanner` is where a clamd listens; empty where files are not scanned.
+    """
+
+    name: str
+    size_bytes: int
+    sha256: str = ""
+    types: tuple[str, ...] = ("*/*",)
+    preview_max_bytes: int = 2**31
+    scanner: str = ""
+
+
+def build(params: UploadParams, work: Workspace) -> None:
+    """Raises SourceMissing, StorageUnavailable, Infected, TypeNotAllowed, ChecksumMismatch, or a
+    ProcessingError where the file is not what it seems."""
+    source = work.scratch / "file"
+    work.say("Checking the file")
+    content_type, digest = _checked(params, work, source)
+    if params.sha256 and digest.sha256 != params.sha256:
+        raise ChecksumMismatch(f"The file has SHA-256 {digest.sha256}, not the expected one.")
+    work.keep(digest, content_type=content_type)
+    if not source.exists():
+        return
+    if work.reuse():
+        return
+    work.say("Making previews")
+    folder = work.scratch / "made"
+    folder.mkdir()
+    limits = processing.Limits()
+    outcome = processing.process(source, content_type, folder, limits=limits, say=work.say)
+    for made in outcome.made:
+        work.attach(made.role, made.path, content_type=made.content_type)
+    work.note(**outcome.facts)
+
+
+def _checked(params: UploadParams, work: Workspace, source: Path) -> tuple[str, Digest]:
+    """Its type and digest; a copy of it at `source`, if previews are to be made of it."""
+    content_type, digest = "", Digest()
+    with ExitStack() as stack:
+        scan = stack.enter_context(clamd.Scan(params.scanner)) if params.scanner else None
+        copy = None
+        for chunk in work.received():
+            if not content_type:
+                content_type = type_of(chunk, params.name)
+                if not is_among(content_type, list(params.types)):
+                    raise TypeNotAllowed(f"Files of type {content_type} are not taken.")
+                if _has_previews(content_type, params):
+                    copy = stack.enter_context(source.open("wb"))
+            digest.update(chunk)
+            if scan:
+                scan.feed(chunk)
+            if copy:
+                copy.write(chunk)
+        if scan:
+            work.say("Waiting for the virus scanner")
+            scan.verdict()
+    return content_type, digest
+
+
+def _has_previews(content_type: str, params: UploadParams) -> bool:
+    return processing.can_process(content_type) and params.size_bytes <= params.preview_max_bytes

@@ -1,0 +1,41 @@
+"""What is told of a file that comes in chunks."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from jobs.models import Upload
+
+
+class UploadSerializer(serializers.ModelSerializer[Upload]):
+    """A file that comes in chunks, as far as it has come. Chunks are counted from 0."""
+
+    jobId = serializers.UUIDField(source="id")
+    fileName = serializers.CharField(source="name")
+    totalSize = serializers.IntegerField(source="size_bytes")
+    chunkSize = serializers.IntegerField(source="chunk_bytes")
+    totalChunks = serializers.IntegerField(source="chunks")
+    receivedChunks = serializers.ListField(source="received", child=serializers.IntegerField())
+    receivedSize = serializers.IntegerField(source="received_bytes")
+    complete = serializers.BooleanField(source="is_complete")
+    expiresAt = serializers.DateTimeField(source="expires_at", allow_null=True)
+
+    class Meta:
+        model = Upload
+        fields = [
+            "jobId", "fileName", "totalSize", "chunkSize", "totalChunks", "receivedChunks",
+            "receivedSize", "complete", "expiresAt",
+        ]  # fmt: skip
+
+
+class ReceivedChunk(UploadSerializer):
+    """What beginning answers, and sending a chunk, as long as others are missing."""
+
+    received = serializers.SerializerMethodField()
+
+    class Meta(UploadSerializer.Meta):
+        fields = ["received", *UploadSerializer.Meta.fields]
+
+    def get_received(self, upload: Upload) -> bool:
+        """Whether any chunk is here: the one that came with the request, most of all."""
+        return bool(upload.received)

@@ -1,0 +1,282 @@
+"""Taking files in: begin, receive, and hand over to a job when all of it is here.
+
+A row comes first, so that nothing that was stored is ever without one: an Upload while the file is
+coming, then a StoredFile and the job of the same id, which take its place in one transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import IO
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models.functions import Now
+
+from jobs import storage
+from jobs.errors import BuildError, KeyReused, SourceMissing, StoreFull, TypeNotAllowed
+from jobs.filetypes import HEAD_BYTES, is_among, type_of
+from jobs.kinds import Params
+from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.names import safe_name
+from jobs.patience import give_back_connection
+from jobs.submission import REUSED, check_limits, earlier_job, hash_of, one_at_a_time, submit
+
+log = structlog.get_logger(__name__)
+
+KIND = "upload"
+NEARLY_FULL = 0.9  # of STORE_BYTES
+MEASURED_SECONDS = 60  # how long the sum of all files is taken for true
+CHUNK_BYTES = storage.MIN_PART_BYTES  # the more the file weighs, the larger they get
+
+
+# In one form
+
+
+def receive(
+    owner: User,
+    name: str,
+    pieces: Iterable[bytes],
+    *,
+    most_bytes: int,
+    request_id: str = "",
+    key: str = "",
+) -> tuple[DownloadJob, bool]:
+    """Store a file as it comes, and submit the job that processes it; whether that is new.
+
+    `most_bytes` is what it may weigh, as far as one knows before. What `pieces` raises, passes.
+    Raises LimitReached, TypeNotAllowed, KeyReused, StorageUnavailable; then nothing is kept.
+    """
+    upload = _begun(owner, name, most_bytes)
+    output = storage.S3Output(
+        upload.key, content_type="", expected_bytes=most_bytes, is_one_of_many=True
+    )
+    try:
+        with storage.patiently():
+            _store(pieces, output, upload.name)
+        job, is_new = _hand_over(upload, output, request_id=request_id, key=key)
+    except BaseException:
+        _forget(upload, output)
+        raise
+    if not is_new:
+        _forget(upload, output)
+    return job, is_new
+
+
+def _begun(owner: User, name: str, size_bytes: int) -> Upload:
+    with transaction.atomic():
+        one_at_a_time(owner)
+        _check_store(size_bytes)
+        check_limits(owner, room=size_bytes)
+        upload = Upload.objects.create(owner=owner, name=safe_name(name), size_bytes=size_bytes)
+    give_back_connection()  # the rest may come slowly
+    return upload
+
+
+def _store(pieces: Iterable[bytes], output: storage.S3Output, name: str) -> None:
+    head = b""
+    for piece in pieces:
+        if len(head) < HEAD_BYTES:
+            head += piece
+            if len(head) >= HEAD_BYTES:
+                check_type(head, name)
+        output.write(piece)
+    if len(head) < HEAD_BYTES:
+        check_type(head, name)
+    output.finish()
+
+
+def check_type(head: bytes, name: str) -> None:
+    """Raises TypeNotAllowed. For an early word; the job looks for itself."""
+    if not is_among(content_type := type_of(head, name), settings.UPLOAD_TYPES):
+        raise TypeNotAllowed(f"Files of type {content_type} are not taken.")
+
+
+def _hand_over(
+    upload: Upload, output: storage.S3Output, *, request_id: str, key: str
+) -> tuple[DownloadJob, bool]:
+    request_hash = hash_of(KIND, upload.name, output.sha256) if key else ""
+    upload.size_bytes, upload.sha256 = output.size_bytes, output.sha256
+    with transaction.atomic():
+        job, is_new = _submitted(upload, request_id, key, request_hash)
+        if not is_new:
+            transaction.set_rollback(True)
+    return job, is_new
+
+
+def _submitted(
+    upload: Upload, request_id: str, key: str, request_hash: str
+) -> tuple[DownloadJob, bool]:
+    """The job that takes the upload's place. Within a transaction."""
+    params: Params = {"key": upload.key}
+    if upload.upload_id:
+        params |= {"upload_id": upload.upload_id, "chunk_bytes": upload.chunk_bytes}
+    if upload.sha256:
+        params["sha256"] = upload.sha256
+    one_at_a_time(upload.owner)
+    Upload.objects.filter(pk=upload.pk).delete()
+    StoredFile.objects.create(
+        owner=upload.owner,
+        key=upload.key,
+        name=upload.name,
+        size_bytes=upload.size_bytes,
+        crc32=0,
+        made_by_id=upload.pk,  # Postgres looks for it when the transaction ends
+        role=StoredFile.Role.UPLOAD,
+        expires_at=Now(),  # the job holds it
+    )
+    return submit(
+        owner=upload.owner,
+        kind=KIND,
+        params=params,
+        name=upload.name,
+        priority=upload.priority,
+        request_id=request_id,
+        key=key,
+        job_id=upload.pk,
+        request_hash=request_hash,
+    )
+
+
+def _forget(upload: Upload, output: storage.S3Output) -> None:
+    """The object first: should that not be possible now, the dispatcher finds the row."""
+    try:
+        output.discard()
+    except BuildError as error:
+        log.warning("left for the dispatcher to collect", key=upload.key, error=repr(error))
+    else:
+        Upload.objects.filter(pk=upload.pk).delete()
+
+
+# In chunks
+
+
+def begin(
+    owner: User,
+    name: str,
+    size_bytes: int,
+    *,
+    sha256: str = "",
+    priority: int = 4,
+    key: str = "",
+) -> tuple[Upload | DownloadJob, bool]:
+    """Make ready for the chunks of a file; whether this is new.
+
+    It is not, where the same was asked for with the same idempotency key before: then it is the
+    upload as far as it has come, or the job that it became. Raises as `receive` does.
+    """
+    upload = Upload(
+        owner=owner,
+        name=safe_name(name),
+        size_bytes=size_bytes,
+        chunk_bytes=storage.part_bytes(size_bytes, least=CHUNK_BYTES),
+        sha256=sha256,
+        priority=priority,
+        idempotency_key=key,
+    )
+    if key:
+        upload.request_hash = hash_of(KIND, upload.name, size_bytes, sha256, priority)
+    with transaction.atomic():
+        one_at_a_time(owner)
+        earlier = _earlier(upload)
+        if isinstance(earlier, DownloadJob):
+            return earlier, False
+        if earlier is None:
+            _check_store(size_bytes)
+            check_limits(owner, room=size_bytes)
+            upload.save(force_insert=True)
+    give_back_connection()  # the store may be slow
+    return _opened(earlier or upload), earlier is None
+
+
+def _opened(upload: Upload) -> Upload:
+    if not upload.upload_id:  # an earlier try may have got no further than its row
+        with storage.patiently():
+            upload_id = storage.Upload.begin(upload.key, content_type="").id
+        Upload.objects.filter(pk=upload.pk, upload_id="").update(upload_id=upload_id)
+        upload.refresh_from_db()
+    return upload
+
+
+def _earlier(upload: Upload) -> Upload | DownloadJob | None:
+    """What the same request began before. Raises KeyReused if it was another one."""
+    if not (key := upload.idempotency_key):
+        return None
+    earlier = Upload.objects.filter(owner=upload.owner, idempotency_key=key).first()
+    if earlier and earlier.request_hash != upload.request_hash:
+        raise KeyReused(REUSED)
+    return earlier or earlier_job(upload.owner, key, upload.request_hash)
+
+
+def put(
+    upload: Upload, chunk: int, content: IO[bytes], *, request_id: str = ""
+) -> Upload | DownloadJob:
+    """Store a chunk; the job, if it was the last one missing. Once more is well.
+
+    Raises StorageUnavailable; SourceMissing where the upload is over, or was given up.
+    """
+    if not Upload.objects.coming().filter(pk=upload.pk).update(touched_at=Now()):
+        return _became(upload.pk)
+    give_back_connection()
+    with storage.patiently():
+        storage.Upload(upload.key, upload.upload_id).put(chunk + 1, content)
+    with transaction.atomic():
+        row = Upload.objects.select_for_update().filter(pk=upload.pk).first()
+        if row is None:  # the same chunk came twice, and another was the last one
+            return _became(upload.pk)
+        if chunk not in row.received:
+            row.received = sorted([*row.received, chunk])
+        row.save(update_fields=["received"])
+        if not row.is_complete:
+            return row
+        job, _ = _submitted(row, request_id, row.idempotency_key, row.request_hash)
+        return job
+
+
+def _became(upload_id: UUID) -> DownloadJob:
+    job = DownloadJob.objects.select_related("owner").filter(pk=upload_id).first()
+    if job is None:
+        raise SourceMissing("The upload was given up.")
+    return job
+
+
+def as_it_came(job: DownloadJob) -> Upload:
+    """What a complete upload in chunks was; one that came in a form has no chunks."""
+    upload = Upload(
+        id=job.pk,
+        owner=job.owner,
+        name=job.name,
+        size_bytes=job.total or 0,
+        chunk_bytes=job.params.get("chunk_bytes", 0),
+    )
+    upload.received = list(range(upload.chunks)) if upload.chunk_bytes else []
+    return upload
+
+
+def give_up(upload: Upload) -> None:
+    """Its sender does not want it any more; the dispatcher deletes what has come."""
+    long_ago = Now() - timedelta(seconds=settings.UPLOAD_IDLE_SECONDS)
+    Upload.objects.filter(pk=upload.pk).update(touched_at=long_ago)
+
+
+# The store as a whole
+
+_measured = (-float(MEASURED_SECONDS), 0)
+
+
+def _check_store(size_bytes: int) -> None:
+    """Raises StoreFull."""
+    global _measured
+    if not settings.STORE_BYTES:
+        return
+    at, used = _measured
+    if time.monotonic() - at > MEASURED_SECONDS:
+        used = StoredFile.objects.all().bytes()
+        _measured = time.monotonic(), used
+    if used + size_bytes > NEARLY_FULL * settings.STORE_BYTES:
+        raise StoreFull("The file store is nearly full. Try again later, or ask an operator.")

@@ -1,0 +1,252 @@
+"""What a worker does with a file that was sent."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+from PIL import Image
+from rest_framework.test import APIClient
+
+from jobs import dispatcher, storage
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Actor
+from jobs.submission import resubmit
+from tests.clamd import Clamd, eicar
+from tests.links import attempt
+from tests.uploads import in_the_bucket, picture, processed, sent
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("made_bucket", "broker"),
+]
+
+INFECTED = b"some words before " + eicar()
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    yield
+    for prefix in ("raw/", "processed/"):
+        storage.delete_all_but([], prefix=prefix)
+
+
+def test_a_picture_gets_three_smaller_ones(client_of_alice: APIClient) -> None:
+    job = processed(client_of_alice, picture(2400, 1200), "harbour.jpg")
+
+    told = client_of_alice.get(f"/status/{job.pk}").json()
+
+    made = told["processedFiles"]
+    assert told["status"] == "completed", told
+    assert set(made) == set(told["downloadUrls"]) == {"thumbnail", "medium", "large"}
+    assert told["completedAt"] == told["finishedAt"]
+    assert told["metadata"] == {"width": 2400, "height": 1200}
+    sizes = {}
+    for role, file in made.items():
+        stored = StoredFile.objects.get(file_id=file["fileId"])
+        sizes[role] = Image.open(io.BytesIO(b"".join(storage.read(stored.key)))).size
+        assert stored.key.startswith(f"processed/{job.pk}/1/{role}.")
+        assert file["fileName"] == f"harbour {role}.jpg"
+        assert file["contentType"] == "image/jpeg"
+    assert sizes == {"thumbnail": (200, 200), "medium": (800, 400), "large": (1920, 960)}
+
+
+def test_any_other_file_is_kept_as_it_is(client_of_alice: APIClient) -> None:
+    job = processed(client_of_alice, b"name,amount\nalice,3\n", "table.csv")
+
+    told = client_of_alice.get(f"/status/{job.pk}").json()
+
+    assert (told["status"], told["processedFiles"]) == ("completed", {})
+    assert (told["contentType"], told["size"]) == ("text/csv", 20)
+    assert told["fileId"] >= 1_000_000
+    assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 302
+
+
+def test_what_was_made_goes_into_a_zip(client_of_alice: APIClient, alice: User) -> None:
+    job = processed(client_of_alice, picture(), "harbour.jpg")
+    numbers = [file.file_id for file in job.files.all()]
+
+    response = client_of_alice.post("/v1/download/initiate", {"file_ids": numbers})
+    zipped = attempt(DownloadJob.objects.get(pk=response.json()["jobId"]))
+
+    assert len(numbers) == 4
+    assert zipped.status == "completed", zipped.error
+
+
+def test_the_same_content_is_processed_once(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = picture()
+    first = processed(client_of_alice, content, "harbour.jpg")
+    monkeypatch.setattr("jobs.processing.process", None)  # whoever calls it fails
+
+    second = processed(client_of_alice, content, "the same.jpg")
+
+    assert second.status == "completed", second.error
+    assert second.metadata == first.metadata
+    of_both = [
+        {file.role: file.sha256 for file in job.files.made_of_uploads()} for job in (first, second)
+    ]
+    assert of_both[0] == of_both[1]
+    assert len(of_both[0]) == 3
+    assert {file.name for file in second.files.made_of_uploads()} == {
+        f"the same {role}.jpg" for role in ("thumbnail", "medium", "large")
+    }
+    DownloadJob.objects.filter(pk=first.pk).update(expires_at=Now() - timedelta(seconds=1))
+    dispatcher.expire_artifacts()
+    dispatcher.collect_garbage()
+    for file in second.files.all():
+        assert storage.has(file.key, file.size_bytes)
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+def test_the_same_content_of_somebody_else_or_by_setting_is_processed_anew(
+    client_of_alice: APIClient,
+    bob: User,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    reuse: bool,
+) -> None:
+    content = picture()
+    processed(client_of_alice, content)
+    client = client_of_alice
+    if reuse:
+        client = APIClient()
+        client.force_authenticate(bob)
+    settings.UPLOAD_REUSE = reuse
+    monkeypatch.setattr("jobs.processing.process", None)
+
+    job = processed(client, content)
+
+    assert (job.status, job.error_code) == ("queued", "unexpected")
+
+
+def test_a_file_in_quarantine_is_nobodys(
+    client_of_alice: APIClient, clamd: Clamd, settings: Any
+) -> None:
+    settings.CLAMD = clamd.address
+    job = processed(client_of_alice, INFECTED)
+
+    told = client_of_alice.get(f"/status/{job.pk}").json()
+
+    file = StoredFile.objects.get(made_by=job)
+    assert (told["status"], told["errorCode"], told["retryCount"]) == ("failed", "infected", 1)
+    assert "Eicar" in told["error"]
+    assert (file.role, file.file_id) == (StoredFile.Role.QUARANTINED, None)
+    assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 409
+    assert job.events.last().code == "infected"
+    dispatcher.collect_garbage()
+    assert in_the_bucket(f"raw/{job.pk}") == [file.key]
+
+
+def test_quarantine_ends(client_of_alice: APIClient, clamd: Clamd, settings: Any) -> None:
+    settings.CLAMD = clamd.address
+    job = processed(client_of_alice, INFECTED)
+    StoredFile.objects.filter(made_by=job).update(expires_at=Now() - timedelta(seconds=1))
+
+    assert dispatcher.expire_uploads() == 1
+    dispatcher.collect_garbage()
+
+    assert in_the_bucket(f"raw/{job.pk}") == []
+
+
+def test_a_signature_that_was_wrong_can_be_tried_again(
+    client_of_alice: APIClient, clamd: Clamd, settings: Any
+) -> None:
+    settings.CLAMD = clamd.address
+    job = processed(client_of_alice, INFECTED)
+    settings.CLAMD = "off"
+
+    resubmit(job, Actor.OWNER)
+
+    assert attempt(job).status == "completed"
+
+
+def test_while_the_scanner_is_away_nobody_gets_the_file(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    settings.CLAMD = "tcp://127.0.0.1:9"
+    job = sent(client_of_alice, b"words")
+
+    codes = [attempt(job).error_code for _ in range(4)]
+
+    assert codes == ["scanner_unavailable"] * 4
+    assert (job.status, job.artifact) == ("failed", None)
+    assert StoredFile.objects.get(made_by=job).role == StoredFile.Role.UPLOAD
+
+
+def test_a_clean_file_passes_the_scanner(
+    client_of_alice: APIClient, clamd: Clamd, settings: Any
+) -> None:
+    settings.CLAMD = clamd.address
+
+    assert processed(client_of_alice, picture()).status == "completed"
+
+
+def test_a_cancelled_upload_can_be_run_again_for_a_day(client_of_alice: APIClient) -> None:
+    job = sent(client_of_alice, b"words")
+    client_of_alice.delete(f"/v1/download/{job.pk}")
+    dispatcher.collect_garbage()
+
+    again = client_of_alice.post(f"/v1/download/{job.pk}/retry")
+
+    assert again.status_code == 202
+    assert attempt(job).status == "completed"
+
+
+def test_after_that_day_it_is_gone(client_of_alice: APIClient) -> None:
+    job = sent(client_of_alice, b"words")
+    client_of_alice.delete(f"/v1/download/{job.pk}")
+    StoredFile.objects.filter(made_by=job).update(expires_at=Now() - timedelta(seconds=1))
+    dispatcher.expire_uploads()
+    dispatcher.collect_garbage()
+    assert in_the_bucket(f"raw/{job.pk}") == []
+
+    client_of_alice.post(f"/v1/download/{job.pk}/retry")
+
+    job = attempt(job)
+    assert (job.status, job.error_code) == ("failed", "source_missing")
+    assert job.error == "The uploaded file is gone. Upload it again."
+
+
+def test_an_expired_upload_leaves_nothing(client_of_alice: APIClient) -> None:
+    job = processed(client_of_alice, picture())
+    DownloadJob.objects.filter(pk=job.pk).update(expires_at=Now() - timedelta(seconds=1))
+
+    dispatcher.expire_artifacts()
+    dispatcher.collect_garbage()
+
+    assert in_the_bucket(f"raw/{job.pk}") == in_the_bucket(f"processed/{job.pk}") == []
+    assert job.files.count() == 0
+
+
+def test_a_zip_of_a_thumbnail_keeps_it(client_of_alice: APIClient) -> None:
+    job = processed(client_of_alice, picture())
+    soon = Now() + timedelta(hours=1)
+    DownloadJob.objects.filter(pk=job.pk).update(expires_at=soon)
+    StoredFile.objects.filter(made_by=job).update(expires_at=soon)
+    thumbnail = job.files.get(role="thumbnail")
+
+    client_of_alice.post("/v1/download/initiate", {"file_ids": [thumbnail.file_id]})
+
+    before = job.expires_at
+    job.refresh_from_db()
+    assert job.expires_at > before - timedelta(days=31)
+    left = job.expires_at - job.created_at
+    assert left > timedelta(hours=23)
+
+
+def test_nothing_stays_on_the_disk(
+    client_of_alice: APIClient, tmp_path: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    processed(client_of_alice, picture())
+    processed(client_of_alice, picture()[:5_000], "broken.jpg")
+
+    assert list(tmp_path.iterdir()) == []

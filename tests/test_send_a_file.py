@@ -1,0 +1,231 @@
+"""POST /upload: the file is stored as it comes, and answered with a job."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from jobs import storage
+from jobs.errors import StorageUnavailable
+from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.states import Status
+from tests.uploads import in_the_bucket, picture, send, sent
+
+pytestmark = pytest.mark.usefixtures("made_bucket", "broker")
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    yield
+    storage.delete_all_but([], prefix="raw/")
+
+
+def test_a_file_is_stored_and_becomes_a_job(client_of_alice: APIClient, alice: User) -> None:
+    content = picture()
+
+    response = send(client_of_alice, content, "harbour.jpg")
+
+    told = response.json()
+    job = DownloadJob.objects.get(pk=told["jobId"])
+    assert response.status_code == 202
+    assert response["Location"] == f"/v1/download/status/{job.pk}"
+    assert (told["status"], told["kind"], told["fileName"]) == ("queued", "upload", "harbour.jpg")
+    assert told["total"] == len(content)
+    assert b"".join(storage.read(f"raw/{job.pk}/harbour.jpg")) == content
+    assert (job.owner, job.status) == (alice, Status.QUEUED)
+
+
+def test_nobody_can_have_the_file_before_it_is_checked(client_of_alice: APIClient) -> None:
+    job = sent(client_of_alice, b"not checked yet")
+
+    file = StoredFile.objects.get(made_by=job)
+
+    assert (file.role, file.file_id) == (StoredFile.Role.UPLOAD, None)
+    assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 409
+
+
+def test_a_file_of_many_parts_is_stored_whole(client_of_alice: APIClient) -> None:
+    content = b"0123456789abcdef" * (1_000_000)
+
+    job = sent(client_of_alice, content, "large.bin")
+
+    stored = b"".join(storage.read(f"raw/{job.pk}/large.bin"))
+    assert hashlib.sha256(stored).digest() == hashlib.sha256(content).digest()
+    assert job.params["sha256"] == hashlib.sha256(content).hexdigest()
+    assert Upload.objects.count() == 0
+
+
+@pytest.mark.parametrize("form", [{}, {"name": "no file"}])
+def test_a_form_without_a_file_is_told_so(client_of_alice: APIClient, form: dict[str, str]) -> None:
+    response = client_of_alice.post("/upload", form, format="multipart")
+
+    told = response.json()
+    assert (response.status_code, told["code"]) == (400, "no_file")
+    assert told["error"] == "No file uploaded"
+
+
+def test_an_empty_file_is_none(client_of_alice: APIClient) -> None:
+    response = send(client_of_alice, b"")
+
+    assert (response.status_code, response.json()["code"]) == (400, "no_file")
+    assert Upload.objects.count() == 0
+
+
+@pytest.mark.parametrize("excess", [1, 20_000_000])
+def test_a_file_that_is_too_large_is_refused(
+    client_of_alice: APIClient, settings: Any, excess: int
+) -> None:
+    """By a byte, which only counting tells; and by so much that the form's length does."""
+    settings.MAX_UPLOAD_BYTES = 6_000_000
+
+    response = send(client_of_alice, bytes(6_000_000 + excess))
+
+    told = response.json()
+    assert (response.status_code, told["code"], told["error"]) == (
+        413,
+        "too_large",
+        "File too large",
+    )
+    assert in_the_bucket("raw/") == []
+    assert (DownloadJob.objects.count(), Upload.objects.count()) == (0, 0)
+
+
+def test_a_file_of_the_largest_size_is_taken(client_of_alice: APIClient, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES = 6_000_000
+
+    assert send(client_of_alice, bytes(6_000_000)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "status"),
+    [
+        (picture(), "harbour.jpg", 202),
+        (picture(), "harbour.exe", 202),  # its name is not asked
+        (b"%PDF-1.7\n%%EOF", "a.pdf", 202),
+        (b"MZ" + bytes(500), "harbour.jpg", 422),
+        (b"only words", "harbour.jpg", 422),
+        (b"<html><script>", "a.pdf", 422),
+    ],
+)
+def test_types_are_told_by_what_is_in_a_file(
+    client_of_alice: APIClient, settings: Any, content: bytes, name: str, status: int
+) -> None:
+    settings.UPLOAD_TYPES = ["image/*", "application/pdf"]
+
+    response = send(client_of_alice, content, name)
+
+    assert response.status_code == status
+    if status == 422:
+        assert response.json()["code"] == "type_not_allowed"
+        assert in_the_bucket("raw/") == []
+        assert Upload.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\alice\\tax.pdf", "tax.pdf"),
+        ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("a" * 300 + ".txt", "a" * 176 + ".txt"),
+        ("", "file"),
+    ],
+)
+def test_names_are_made_safe(client_of_alice: APIClient, name: str, safe: str) -> None:
+    head = f'Content-Disposition: form-data; name="file"; filename="{name}"'.replace("\\", "\\\\")
+    body = f"--cut\r\n{head}\r\n\r\nwords\r\n--cut--\r\n".encode()
+
+    response = client_of_alice.post(
+        "/upload", body, content_type="multipart/form-data; boundary=cut"
+    )
+
+    assert response.json()["fileName"] == safe
+
+
+def test_the_same_key_and_file_is_one_job(client_of_alice: APIClient) -> None:
+    first = send(client_of_alice, b"once", **{"Idempotency-Key": "k-1"})
+
+    again = send(client_of_alice, b"once", **{"Idempotency-Key": "k-1"})
+
+    assert again.json()["jobId"] == first.json()["jobId"]
+    assert again["Idempotency-Replayed"] == "true"
+    assert in_the_bucket("raw/") == [f"raw/{first.json()['jobId']}/notes.txt"]
+    assert Upload.objects.count() == 0
+
+
+def test_the_same_key_with_another_file_is_refused(client_of_alice: APIClient) -> None:
+    send(client_of_alice, b"once", **{"Idempotency-Key": "k-1"})
+
+    other = send(client_of_alice, b"other", **{"Idempotency-Key": "k-1"})
+
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert len(in_the_bucket("raw/")) == 1
+
+
+def test_an_owner_with_no_room_left_is_refused_before_the_file_comes(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    settings.OWNER_STORAGE_BYTES = 1_000
+
+    response = send(client_of_alice, bytes(2_000))
+
+    assert (response.status_code, response.json()["code"]) == (429, "storage_full")
+    assert in_the_bucket("raw/") == []
+
+
+def test_a_file_is_counted_once_while_it_is_processed(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    settings.OWNER_STORAGE_BYTES = 5_000
+    sent(client_of_alice, bytes(2_000))
+
+    assert send(client_of_alice, bytes(2_000)).status_code == 202
+
+
+def test_a_store_that_is_nearly_full_takes_no_more(
+    client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.uploads._measured", (-100.0, 0))
+    settings.STORE_BYTES = 2_000
+
+    response = send(client_of_alice, bytes(2_000))
+
+    assert (response.status_code, response.json()["code"]) == (503, "store_full")
+    assert response["Retry-After"] == "3600"
+
+
+def test_where_the_store_fails_nothing_is_promised(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise StorageUnavailable("The file store cannot be reached.")
+
+    monkeypatch.setattr("jobs.storage.output.put_whole", away)
+
+    response = send(client_of_alice, b"words")
+
+    told = response.json()
+    assert (response.status_code, told["code"]) == (503, "storage_unavailable")
+    assert told["error"] == "Upload failed"
+    assert (DownloadJob.objects.count(), Upload.objects.count()) == (0, 0)
+
+
+def test_strangers_send_nothing(db: None) -> None:
+    response = send(APIClient(), b"words")
+
+    assert response.status_code == 401
+
+
+def test_a_session_needs_its_form_token(alice: User) -> None:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(alice)
+
+    response = send(client, b"words")
+
+    assert (response.status_code, response.json()["code"]) == (403, "csrf")
+    assert in_the_bucket("raw/") == []

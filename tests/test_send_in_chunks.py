@@ -1,0 +1,260 @@
+"""POST /upload/chunked: a file in chunks, in any order, however often the line breaks."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.db.models.functions import Now
+from rest_framework.test import APIClient
+
+from jobs import dispatcher, storage
+from jobs.models import DownloadJob, StoredFile, Upload
+from tests.links import attempt
+from tests.uploads import CHUNK, begin, in_the_bucket, send, send_chunk
+
+pytestmark = pytest.mark.usefixtures("made_bucket", "broker")
+CONTENT = bytes(range(256)) * (CHUNK // 256 * 2) + b"the end"  # two chunks and a little
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    yield
+    storage.delete_all_but([], prefix="raw/")
+
+
+def test_beginning_tells_how_to_go_on(client_of_alice: APIClient) -> None:
+    begun = begin(client_of_alice, len(CONTENT), "drone.mp4")
+
+    assert (begun["chunkSize"], begun["totalChunks"]) == (CHUNK, 3)
+    assert (begun["receivedChunks"], begun["complete"]) == ([], False)
+    assert DownloadJob.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_chunks_come_in_any_order_and_twice(client_of_alice: APIClient) -> None:
+    begun = begin(client_of_alice, len(CONTENT))
+
+    answers = [send_chunk(client_of_alice, begun, n, CONTENT) for n in (2, 0, 2, 1)]
+
+    assert [each.status_code for each in answers] == [200, 200, 200, 202]
+    assert [each.json()["received"] for each in answers] == [True] * 4
+    assert answers[2].json()["receivedChunks"] == [0, 2]
+    job = attempt(DownloadJob.objects.get(pk=begun["jobId"]))
+    assert job.status == "completed", job.error
+    assert job.artifact.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert job.artifact.key == f"raw/{job.pk}/drone.bin"
+    assert in_the_bucket(f"raw/{job.pk}") == [job.artifact.key]
+
+
+def test_the_fields_may_stand_behind_the_chunk(client_of_alice: APIClient) -> None:
+    begun = begin(client_of_alice, 5)
+    chunk = {"chunk": SimpleUploadedFile("blob", b"words")}
+    fields = {"jobId": begun["jobId"], "chunkIndex": 0, "totalChunks": 1}
+
+    response = client_of_alice.post("/upload/chunked", chunk | fields, format="multipart")
+
+    assert response.status_code == 202
+
+
+def test_one_asks_what_has_arrived(client_of_alice: APIClient) -> None:
+    begun = begin(client_of_alice, len(CONTENT))
+    send_chunk(client_of_alice, begun, 1, CONTENT)
+
+    told = client_of_alice.get(f"/upload/chunked/{begun['jobId']}").json()
+
+    assert (told["receivedChunks"], told["receivedSize"]) == ([1], CHUNK)
+    assert told["complete"] is False
+
+
+def test_what_is_complete_says_so(client_of_alice: APIClient) -> None:
+    begun = begin(client_of_alice, 5)
+    send_chunk(client_of_alice, begun, 0, b"words")
+
+    told = client_of_alice.get(f"/upload/chunked/{begun['jobId']}").json()
+    again = send_chunk(client_of_alice, begun, 0, b"words")
+
+    assert (told["complete"], told["receivedChunks"], told["expiresAt"]) == (True, [0], None)
+    assert (again.status_code, again.json()["jobId"]) == (202, begun["jobId"])
+    assert DownloadJob.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_chunks_at_once_make_one_job(client_of_alice: APIClient) -> None:
+    begun = begin(client_of_alice, len(CONTENT))
+    answers: list[Any] = []
+
+    def send_number(number: int) -> None:
+        try:
+            answers.append(send_chunk(client_of_alice, begun, number, CONTENT))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send_number, args=[n]) for n in (0, 1, 2, 0, 1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert {each.status_code for each in answers} <= {200, 202}
+    assert DownloadJob.objects.count() == 1
+    job = attempt(DownloadJob.objects.get())
+    assert job.artifact.sha256 == hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"totalChunks": 4}, "totalChunks"),
+        ({"chunkIndex": 3}, "chunkIndex"),
+        ({"chunkIndex": -1}, "chunkIndex"),
+        ({"chunkIndex": "first"}, "chunkIndex"),
+        ({"jobId": "mine"}, "jobId"),
+        ({"chunkIndex": 2}, "chunk"),  # the last one is shorter
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_chunk_that_does_not_fit_is_refused(
+    client_of_alice: APIClient, fields: dict[str, Any], field: str
+) -> None:
+    begun = begin(client_of_alice, len(CONTENT))
+
+    response = send_chunk(client_of_alice, begun, 0, CONTENT, **fields)
+
+    assert response.status_code == 400
+    assert [each["field"] for each in response.json()["errors"]] == [field]
+    assert Upload.objects.get().received == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"totalSize": 5}, "fileName"),
+        ({"fileName": "a", "totalSize": 0}, "totalSize"),
+        ({"fileName": "a", "totalSize": "5"}, "totalSize"),
+        ({"fileName": "a", "totalSize": 10**15}, "totalSize"),
+        ({"fileName": "a", "totalSize": 5, "sha256": "abc"}, "sha256"),
+        ({"fileName": "a", "totalSize": 5, "chunk": "AAAA"}, "chunk"),
+    ],
+)
+def test_what_cannot_be_begun_is_refused(
+    client_of_alice: APIClient, asked: dict[str, Any], field: str
+) -> None:
+    response = client_of_alice.post("/upload/chunked", asked)
+
+    assert response.status_code == 400
+    assert [each["field"] for each in response.json()["errors"]] == [field]
+
+
+def test_a_type_that_is_not_taken_is_refused_with_the_first_chunk(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    settings.UPLOAD_TYPES = ["image/*"]
+    begun = begin(client_of_alice, 5)
+
+    response = send_chunk(client_of_alice, begun, 0, b"words")
+
+    assert (response.status_code, response.json()["code"]) == (422, "type_not_allowed")
+
+
+def test_beginning_twice_with_one_key_is_one_upload(client_of_alice: APIClient) -> None:
+    asked = {"fileName": "a.bin", "totalSize": 5}
+    key = {"Idempotency-Key": "k-1"}
+    first = client_of_alice.post("/upload/chunked", asked, headers=key)
+    again = client_of_alice.post("/upload/chunked", asked, headers=key)
+    other = client_of_alice.post("/upload/chunked", asked | {"totalSize": 6}, headers=key)
+    send_chunk(client_of_alice, first.json(), 0, b"words")
+    done = client_of_alice.post("/upload/chunked", asked, headers=key)
+
+    assert again.json()["jobId"] == first.json()["jobId"] == done.json()["jobId"]
+    assert again["Idempotency-Replayed"] == done["Idempotency-Replayed"] == "true"
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert done.status_code == 202
+
+
+def test_an_upload_is_its_owners(client_of_alice: APIClient, bob: User) -> None:
+    begun = begin(client_of_alice, 5)
+    client_of_bob = APIClient()
+    client_of_bob.force_authenticate(bob)
+
+    assert send_chunk(client_of_bob, begun, 0, b"words").status_code == 403
+    assert client_of_bob.get(f"/upload/chunked/{begun['jobId']}").status_code == 403
+    assert client_of_bob.delete(f"/upload/chunked/{begun['jobId']}").status_code == 403
+
+
+def test_there_is_no_such_upload(client_of_alice: APIClient) -> None:
+    unknown = {"jobId": str(uuid4()), "chunkSize": CHUNK, "totalChunks": 1}
+    in_one_form = send(client_of_alice, b"words").json()
+
+    assert send_chunk(client_of_alice, unknown, 0, b"words").status_code == 404
+    assert client_of_alice.get(f"/upload/chunked/{unknown['jobId']}").status_code == 404
+    assert client_of_alice.get(f"/upload/chunked/{in_one_form['jobId']}").status_code == 404
+
+
+def test_what_is_given_up_is_deleted(client_of_alice: APIClient) -> None:
+    begun = begin(client_of_alice, len(CONTENT))
+    send_chunk(client_of_alice, begun, 0, CONTENT)
+
+    response = client_of_alice.delete(f"/upload/chunked/{begun['jobId']}")
+
+    assert response.status_code == 204
+    assert send_chunk(client_of_alice, begun, 1, CONTENT).status_code == 404
+    assert dispatcher.give_up_uploads() == 1
+    assert in_the_bucket("raw/") == []
+    assert Upload.objects.count() == 0
+
+
+def test_an_abandoned_upload_is_collected(client_of_alice: APIClient, settings: Any) -> None:
+    begun = begin(client_of_alice, len(CONTENT))
+    send_chunk(client_of_alice, begun, 0, CONTENT)
+    fresh = begin(client_of_alice, 5)
+    a_day_and_more = Now() - timedelta(seconds=settings.UPLOAD_IDLE_SECONDS + 1)
+    Upload.objects.filter(pk=begun["jobId"]).update(touched_at=a_day_and_more)
+
+    assert dispatcher.give_up_uploads() == 1
+
+    assert [str(upload.pk) for upload in Upload.objects.all()] == [fresh["jobId"]]
+    assert in_the_bucket(f"raw/{begun['jobId']}") == []
+
+
+def test_chunks_take_the_owners_room_while_they_come(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    settings.OWNER_STORAGE_BYTES = 1_000
+    begin(client_of_alice, 800)
+
+    response = client_of_alice.post("/upload/chunked", {"fileName": "a", "totalSize": 300})
+
+    assert (response.status_code, response.json()["code"]) == (429, "storage_full")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_not_the_expected_one_fails(client_of_alice: APIClient) -> None:
+    begun = begin(client_of_alice, 5, sha256="0" * 64)
+    send_chunk(client_of_alice, begun, 0, b"words")
+
+    job = attempt(DownloadJob.objects.get(pk=begun["jobId"]))
+
+    assert (job.status, job.error_code) == ("failed", "checksum_mismatch")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_died_after_putting_the_parts_together_costs_nothing(
+    client_of_alice: APIClient,
+) -> None:
+    begun = begin(client_of_alice, len(CONTENT))
+    for number in range(3):
+        send_chunk(client_of_alice, begun, number, CONTENT)
+    file = StoredFile.objects.get(made_by=begun["jobId"])
+    job = DownloadJob.objects.get(pk=begun["jobId"])
+    storage.complete(file.key, job.params["upload_id"], size_bytes=file.size_bytes)
+
+    assert attempt(job).status == "completed"
