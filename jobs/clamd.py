@@ -6,6 +6,7 @@ Fails closed: a file is clean only if clamd says so, and says it after the last 
 from __future__ import annotations
 
 import re
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -60,10 +61,12 @@ class Scan:
     def _send(self, piece: bytes) -> None:
         with _mapped_errors():
             try:
+                if _speaks(self._line):
+                    raise ConnectionError("it answered before it was told all")
                 self._line.sendall(piece)
             except ConnectionError:
-                _judge(_answer(self._line))  # it hung up, and may have said why
-                raise  # an OK, too: it has not seen all
+                _judge(_answer(self._line))  # it may have said why
+                raise  # not OK, even if it said so
 
 
 def is_on() -> bool:
@@ -126,6 +129,13 @@ def _connected(place: str | tuple[str, int], seconds: float) -> socket.socket:
         line.close()
         raise
     return line
+
+
+def _speaks(line: socket.socket) -> bool:
+    """Whether something has come, or the end."""
+    poll = select.poll()
+    poll.register(line, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _answer(line: socket.socket) -> str:

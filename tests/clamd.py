@@ -128,6 +128,17 @@ def cuts_in(answer: bytes) -> Behaviour:
     return behave
 
 
+def cuts_in_and_listens(answer: bytes) -> Behaviour:
+    """As if it had not spoken."""
+
+    def behave(line: socket.socket) -> None:
+        cuts_in(answer)(line)
+        while line.recv(65536):
+            pass
+
+    return behave
+
+
 def path() -> str:
     """Where the program is. Without it the test is skipped, or fails where one is required."""
     if not (found := _find()):

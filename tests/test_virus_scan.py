@@ -15,7 +15,16 @@ import pytest
 from jobs import clamd as scanner
 from jobs.clamd import Scan
 from jobs.errors import BuildError, Infected, Interrupted, NotScannable, ScannerUnavailable
-from tests.clamd import SIGNATURE, Clamd, answers, cuts_in, eicar, pretender
+from tests.clamd import (
+    SIGNATURE,
+    Behaviour,
+    Clamd,
+    answers,
+    cuts_in,
+    cuts_in_and_listens,
+    eicar,
+    pretender,
+)
 
 MB = 1_000_000
 FOUND = f"A virus was found in the file: {SIGNATURE}."
@@ -201,6 +210,7 @@ def test_what_is_no_verdict_is_never_clean(
         scan(address, b"hello")
 
 
+@pytest.mark.parametrize("behaviour", [cuts_in, cuts_in_and_listens])
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -210,9 +220,14 @@ def test_what_is_no_verdict_is_never_clean(
     ],
 )
 def test_an_ok_before_the_last_byte_is_no_verdict(
-    answer: bytes, expected: type[BuildError]
+    answer: bytes,
+    expected: type[BuildError],
+    behaviour: Callable[[bytes], Behaviour],
+    settings: Any,
 ) -> None:
-    with pretender(cuts_in(answer)) as address, pytest.raises(expected):
+    settings.CLAMD_SILENT_SECONDS = 1
+
+    with pretender(behaviour(answer)) as address, pytest.raises(expected):
         scan(address, *[bytes(MB)] * 50)
 
 
