@@ -276,6 +276,11 @@ STORAGES: dict[str, Any] = {
 S3_ATTEMPTS, S3_READ_SECONDS = (1, 3) if ROLE == "web" else (4, 20)
 STORAGES["patient"] = STORAGES["default"] | {"BACKEND": "jobs.storage.PatientStorage"}  # uploads
 
+# What `manage.py lifecycle` has the file store do by itself. The service deletes results before
+# that, after RESULT_KEPT_SECONDS; the store deletes what it missed.
+LIFECYCLE_COLD_DAYS = env.int("LIFECYCLE_COLD_DAYS", default=30)  # 0: never
+LIFECYCLE_EXPIRE_DAYS = env.int("LIFECYCLE_EXPIRE_DAYS", default=365)
+
 # The users that `seed_demo` makes; empty: it thinks of passwords and prints them
 
 DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="")

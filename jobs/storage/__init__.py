@@ -20,6 +20,13 @@ from jobs.storage.bucket import (
     size_of,
 )
 from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_since
+from jobs.storage.lifecycle import (
+    left_out,
+    lifecycle_rules,
+    stored_rules,
+    with_others,
+    write_rules,
+)
 from jobs.storage.output import S3Output
 from jobs.storage.parts import Checkpoint, S3Parts
 from jobs.storage.signed import attachment, presigned_url, url_seconds
@@ -44,6 +51,8 @@ __all__ = [
     "delete_all_but",
     "has",
     "has_bucket",
+    "left_out",
+    "lifecycle_rules",
     "make_bucket",
     "open_uploads",
     "part_bytes",
@@ -52,6 +61,9 @@ __all__ = [
     "presigned_url",
     "read",
     "size_of",
+    "stored_rules",
     "stored_since",
     "url_seconds",
+    "with_others",
+    "write_rules",
 ]

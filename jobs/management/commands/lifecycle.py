@@ -1,0 +1,45 @@
+"""`manage.py lifecycle`: the rules by which the file store forgets by itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from jobs import storage
+from jobs.errors import BuildError
+
+
+class Command(BaseCommand):
+    help = (
+        "Writes the bucket's lifecycle rules: when objects move to a colder storage class, when"
+        " they expire, when unfinished uploads end. Rules that are not ours stay."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        either = parser.add_mutually_exclusive_group()
+        either.add_argument("--show", action="store_true", help="only print what the bucket has")
+        either.add_argument("--dry-run", action="store_true", help="only print what it would write")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["show"]:
+                self._print(storage.stored_rules())
+            elif options["dry_run"]:
+                self._print(storage.with_others(storage.lifecycle_rules()))
+            else:
+                self._write(storage.lifecycle_rules())
+        except (ValueError, BuildError) as error:
+            raise CommandError(str(error)) from error
+
+    def _write(self, ours: list[dict[str, Any]]) -> None:
+        storage.write_rules(storage.with_others(ours))
+        self._print(storage.stored_rules())
+        if left_out := storage.left_out(ours):
+            raise CommandError(
+                f"The file store took the rules, but left out: {', '.join(left_out)}."
+            )
+
+    def _print(self, rules: list[dict[str, Any]]) -> None:
+        self.stdout.write(json.dumps({"Rules": rules}, indent=2, default=str))

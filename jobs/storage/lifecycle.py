@@ -1,0 +1,98 @@
+"""The bucket's lifecycle rules: what the file store does to old objects by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+from django.conf import settings
+
+from jobs.errors import StorageUnavailable
+from jobs.storage.bucket import bucket, mapped_errors
+
+PREFIXES = ["raw/", "processed/", "results/"]
+COLD_CLASS = "STANDARD_IA"
+ABORT_DAYS = 7  # no upload of ours goes on for as long
+ACTIONS = ["Transitions", "Expiration", "AbortIncompleteMultipartUpload"]
+DAY_SECONDS = 24 * 3600
+NO_RULES = "NoSuchLifecycleConfiguration"
+
+Rules = list[dict[str, Any]]
+
+
+def lifecycle_rules() -> Rules:
+    """Ours, as the settings want them. Raises ValueError where these contradict each other."""
+    cold, expire = settings.LIFECYCLE_COLD_DAYS, settings.LIFECYCLE_EXPIRE_DAYS
+    kept = settings.RESULT_KEPT_SECONDS / DAY_SECONDS
+    if expire <= kept:
+        raise ValueError(
+            f"LIFECYCLE_EXPIRE_DAYS ({expire}) is not longer than RESULT_KEPT_SECONDS ({kept:g}"
+            " days): the file store would delete results that can still be downloaded."
+        )
+    if not 0 <= cold < expire:
+        raise ValueError(
+            f"LIFECYCLE_COLD_DAYS ({cold}) is not between 0, for never, and LIFECYCLE_EXPIRE_DAYS"
+            f" ({expire})."
+        )
+    return [_rule(prefix, cold, expire) for prefix in PREFIXES]
+
+
+def _rule(prefix: str, cold_days: int, expire_days: int) -> dict[str, Any]:
+    rule: dict[str, Any] = {
+        "ID": f"downloads-{prefix.strip('/')}",
+        "Status": "Enabled",
+        "Filter": {"Prefix": prefix},
+        "Expiration": {"Days": expire_days},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_DAYS},
+    }
+    if cold_days:
+        rule["Transitions"] = [{"Days": cold_days, "StorageClass": COLD_CLASS}]
+    return rule
+
+
+def stored_rules() -> Rules:
+    """All that the bucket has, other people's too. Raises StorageUnavailable."""
+    with mapped_errors():
+        try:
+            answer = bucket().client.get_bucket_lifecycle_configuration(Bucket=bucket().bucket_name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == NO_RULES:
+                return []
+            raise
+    return list(answer.get("Rules", []))
+
+
+def with_others(ours: Rules) -> Rules:
+    """All that the bucket shall have: those that are not ours stay."""
+    ids = {rule["ID"] for rule in ours}
+    return [rule for rule in stored_rules() if rule.get("ID") not in ids] + ours
+
+
+def write_rules(rules: Rules) -> None:
+    """In place of all that there are. Raises StorageUnavailable, where refused in its words."""
+    try:
+        with mapped_errors():
+            bucket().client.put_bucket_lifecycle_configuration(
+                Bucket=bucket().bucket_name, LifecycleConfiguration={"Rules": rules}
+            )
+    except StorageUnavailable as error:
+        if not isinstance(refused := error.__cause__, ClientError):
+            raise
+        told = refused.response["Error"]
+        sentence = (
+            f"The file store refused the rules: {told['Message'].rstrip('.')} ({told['Code']})."
+        )
+        if any("Transitions" in rule for rule in rules):
+            sentence += f" Has it no storage class {COLD_CLASS}? Then set LIFECYCLE_COLD_DAYS to 0."
+        raise StorageUnavailable(sentence) from error
+
+
+def left_out(ours: Rules) -> list[str]:
+    """What the store took and did not keep of ours, as "raw/ Expiration"."""
+    kept = {rule.get("ID"): rule for rule in stored_rules()}
+    return [
+        f"{rule['Filter']['Prefix']} {action}"
+        for rule in ours
+        for action in ACTIONS
+        if action in rule and kept.get(rule["ID"], {}).get(action) != rule[action]
+    ]

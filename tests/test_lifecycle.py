@@ -1,0 +1,179 @@
+"""`manage.py lifecycle`, against the real S3 server and one that refuses, forgets or is away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from django.core.management import CommandError, call_command
+
+from jobs import storage
+
+THEIRS = {
+    "ID": "ours-is-not-yours",
+    "Status": "Enabled",
+    "Filter": {"Prefix": "logs/"},
+    "Expiration": {"Days": 3},
+}
+
+
+def lifecycle(*options: str) -> list[dict[str, Any]]:
+    out = StringIO()
+    call_command("lifecycle", *options, stdout=out)
+    return list(json.loads(out.getvalue())["Rules"])
+
+
+def ours(**changes: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "ID": f"downloads-{folder}",
+            "Status": "Enabled",
+            "Filter": {"Prefix": f"{folder}/"},
+            "Expiration": {"Days": 365},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        }
+        | changes
+        for folder in ("raw", "processed", "results")
+    ]
+
+
+@pytest.fixture
+def rules(bucket: Any) -> Iterator[Any]:
+    """The rules of the real bucket, of which there are none before and after."""
+    yield storage.stored_rules
+    bucket.client.delete_bucket_lifecycle(Bucket=bucket.bucket_name)
+
+
+def test_a_bucket_has_no_rules_of_its_own(rules: Any) -> None:
+    assert lifecycle("--show") == []
+
+
+def test_a_dry_run_tells_what_it_would_write_and_writes_nothing(rules: Any) -> None:
+    told = lifecycle("--dry-run")
+
+    assert told == ours(Transitions=[{"Days": 30, "StorageClass": "STANDARD_IA"}])
+    assert rules() == []
+
+
+def test_a_store_without_storage_classes_refuses_and_one_is_told_the_way_out(rules: Any) -> None:
+    with pytest.raises(CommandError) as told:
+        lifecycle()
+
+    assert "refused the rules" in str(told.value)
+    assert "(NotImplemented)" in str(told.value)
+    assert "set LIFECYCLE_COLD_DAYS to 0" in str(told.value)
+    assert rules() == []
+
+
+def test_without_them_it_takes_the_rules_again_and_again(rules: Any, settings: Any) -> None:
+    settings.LIFECYCLE_COLD_DAYS = 0
+
+    first, again = lifecycle(), lifecycle()
+
+    assert by_id(first) == by_id(again) == by_id(ours())
+    assert by_id(lifecycle("--show")) == by_id(ours())
+
+
+def test_changed_days_take_the_place_of_the_earlier_ones(rules: Any, settings: Any) -> None:
+    settings.LIFECYCLE_COLD_DAYS = 0
+    lifecycle()
+
+    settings.LIFECYCLE_EXPIRE_DAYS = 90
+    lifecycle()
+
+    assert by_id(rules()) == by_id(ours(Expiration={"Days": 90}))
+
+
+def test_rules_of_others_stay(bucket: Any, rules: Any, settings: Any) -> None:
+    settings.LIFECYCLE_COLD_DAYS = 0
+    storage.write_rules([THEIRS])
+
+    lifecycle()
+
+    assert by_id(rules()) == by_id([THEIRS, *ours()])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"LIFECYCLE_EXPIRE_DAYS": 30}, r"\(30\) is not longer than RESULT_KEPT_SECONDS \(30 days"),
+        ({"RESULT_KEPT_SECONDS": 366 * 86_400}, r"\(365\) is not longer than .* \(366 days"),
+        ({"RESULT_KEPT_SECONDS": 365 * 86_400 + 1}, "is not longer"),
+        ({"LIFECYCLE_COLD_DAYS": 365}, r"LIFECYCLE_COLD_DAYS \(365\) is not between"),
+        ({"LIFECYCLE_COLD_DAYS": -1}, "is not between"),
+    ],
+)
+def test_days_that_contradict_each_other_are_refused(
+    rules: Any, settings: Any, changes: dict[str, int], told: str
+) -> None:
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    for options in ([], ["--dry-run"]):
+        with pytest.raises(CommandError, match=told):
+            lifecycle(*options)
+
+    assert rules() == []
+
+
+def test_results_that_are_kept_a_second_less_are_no_contradiction(
+    settings: Any, rules: Any
+) -> None:
+    settings.RESULT_KEPT_SECONDS = 365 * 86_400 - 1
+
+    assert len(lifecycle("--dry-run")) == 3
+
+
+def test_what_a_store_takes_and_forgets_is_told(
+    bucket: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = ours()
+    del half[0]["AbortIncompleteMultipartUpload"]
+    half[1]["Expiration"] = {"Days": 1}
+    settings.LIFECYCLE_COLD_DAYS = 0
+    answer(monkeypatch, bucket, get={"Rules": half}, put={})
+
+    with pytest.raises(CommandError) as told:
+        lifecycle()
+
+    assert str(told.value).endswith(
+        "left out: raw/ AbortIncompleteMultipartUpload, processed/ Expiration."
+    )
+
+
+def test_a_store_that_allows_no_rules_is_one_sentence(
+    bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = {"Error": {"Code": "AccessDenied", "Message": "Access Denied."}}
+    answer(monkeypatch, bucket, get=ClientError(denied, "Get"))
+
+    with pytest.raises(CommandError, match=r"^The file store refused a request\.$"):
+        lifecycle("--show")
+
+
+def test_a_store_that_is_away_is_one_sentence(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, bucket, get=EndpointConnectionError(endpoint_url="http://secret"))
+
+    with pytest.raises(CommandError, match=r"^The file store cannot be reached\.$"):
+        lifecycle()
+
+
+def by_id(rules: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {rule["ID"]: rule for rule in rules}
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, bucket: Any, **answers: Any) -> None:
+    """What the store says to each call, instead of asking it."""
+    for verb, said in answers.items():
+
+        def call(said: Any = said, **_: Any) -> Any:
+            if isinstance(said, Exception):
+                raise said
+            return said
+
+        name = f"{verb}_bucket_lifecycle_configuration"
+        monkeypatch.setattr(bucket.client, name, call, raising=False)
