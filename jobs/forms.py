@@ -225,6 +225,8 @@ def _check_part(head: MultipartSegment) -> None:
     """Refuse what readers of forms take for different things."""
     if any(CONTROL.search(value) for _, value in head.headerlist):
         raise _refused("A part's head has a control character.")
+    if len({name for name, _ in head.headerlist}) < len(head.headerlist):
+        raise _refused("A part's head says something twice.")
     if not head.name or CONTROL.search(head.name) or "\0" in (head.filename or ""):
         raise _refused("A part has no name, or one with a control character.")
     if head.filename is None and "filename*" in (head.header("Content-Disposition") or ""):

@@ -178,6 +178,10 @@ BAD = {
     "another disposition": part(b'Content-Disposition: attachment; name="file"; filename="a"')
     + END,
     "no name": part(DISPOSITION + b'filename="a"') + END,
+    "two dispositions": part(
+        DISPOSITION + b'name="a"\r\n' + DISPOSITION + b'name="file"; filename="a"'
+    )
+    + END,
     "an empty name": part(DISPOSITION + b'name=""; filename="a"') + END,
     "a NUL in a name": file(name="fi\0le") + END,
     "a NUL in a file's name": file(filename="a\0.pdf") + END,

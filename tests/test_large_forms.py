@@ -7,9 +7,14 @@ import os
 import select
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
+from gunicorn.http.body import Body, ChunkedReader, LengthReader
+from gunicorn.http.errors import NoMoreData
+from gunicorn.http.unreader import IterUnreader
 
+from downloads_project.bodies import Streamed
 from tests.live import Live
 from tests.taker.urls import MAX_BYTES
 from tests.test_forms import END, TYPE, field, file
@@ -127,6 +132,19 @@ def test_a_client_that_hangs_up_has_sent_no_file(web: Live, head: bytes, body: b
 
     assert (answer.status, answer.json["code"]) == (400, "parse_error")
     assert "Traceback" not in web.processes[0].log.read_text()
+
+
+@pytest.mark.parametrize("framing", ["known", "chunked"])
+def test_a_body_that_broke_off_stays_broken(framing: str) -> None:
+    request = SimpleNamespace(_expected_100_continue=False)
+    came = IterUnreader([b"5\r\nab"])
+    reader = LengthReader(came, 100) if framing == "known" else ChunkedReader(request, came)
+    request.body = Body(reader)
+    body = Streamed(request, None)
+
+    for _ in range(2):
+        with pytest.raises(NoMoreData):
+            body.read(100)
 
 
 @pytest.mark.parametrize("rest", [b"nonsense\r\n", b"2\r\n{}nonsense", b"0\r\nnonsense\r\n\r\n"])
