@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ AT_ONCE = 50
 LARGEST_AT_ONCE = 10
 FILE_BYTES, LARGEST_BYTES = 20_000_000, 100_000_000
 NETWORK = 200_000_000 // 8  # bytes a second: 200 Mbit/s
+SHARED_NETWORK = 1_000_000_000 // 8  # of all that come at once
 POLLS_A_SECOND = 20
 # What is promised; the exit status tells whether it was kept.
 ANSWER_MS = 200
@@ -59,6 +61,14 @@ class Upload:
     def status(self) -> int:
         return self.answer.status if self.answer else 0
 
+    @property
+    def told(self) -> str:
+        if self.answer is None:
+            return "no answer"
+        kind = self.answer.headers.get_content_type()
+        is_problem = kind == "application/problem+json"
+        return f"{self.status} {self.answer.json['code'] if is_problem else kind}"
+
 
 class Benchmark:
     def __init__(self, live: Live, rounds: int) -> None:
@@ -76,7 +86,8 @@ class Benchmark:
         print(ROW.format(*["---"] * 4), flush=True)
         self._one_at_a_time("at 200 Mbit/s", NETWORK)
         self._one_at_a_time("as fast as loopback", None)
-        self._all_at_once(web, job_id)
+        self._all_at_once(web, job_id, "over 1 Gbit/s", SHARED_NETWORK // AT_ONCE)
+        self._all_at_once(web, job_id, "as fast as loopback", None)
         self._live.kill(web)
         self._largest_at_once()
         return int(not self._kept)
@@ -101,16 +112,16 @@ class Benchmark:
         self._tell("  last byte to answer, median", median(waits), "ms", ANSWER_MS)
         self._tell("  last byte to answer, worst", max(waits), "ms", ANSWER_MS)
 
-    def _all_at_once(self, web: Process, job_id: str) -> None:
+    def _all_at_once(self, web: Process, job_id: str, how: str, rate: int | None) -> None:
         logged = web.log.stat().st_size
         polls = Polls(self._live, job_id)
         polls.start()
-        uploads, seconds = self._together(AT_ONCE, self._form)
+        uploads, seconds = self._together(AT_ONCE, self._form, rate)
         polls.end()
         with web.log.open("rb") as log:
             log.seek(logged)
             found = [int(ms) for ms in POLLED.findall(log.read().decode(errors="replace"))]
-        self._tell_accepted(f"{AT_ONCE} of 20 MB at once: answered 202", uploads)
+        self._tell_accepted(f"{AT_ONCE} of 20 MB {how}: 202", uploads)
         self._tell("  all of them", seconds, "s")
         self._tell("  polls meanwhile", len(found), "polls")
         self._tell("  a poll, p95, by the server's log", p95(found), "ms", POLL_MS)
@@ -129,10 +140,12 @@ class Benchmark:
         self._tell("  web processes, idle", idle, "MiB")
         self._tell("  web processes, over idle at most", peak - idle, "MiB", MORE_MIB)
 
-    def _together(self, count: int, form: bytes) -> tuple[list[Upload], float]:
+    def _together(
+        self, count: int, form: bytes, rate: int | None = None
+    ) -> tuple[list[Upload], float]:
         began = time.monotonic()
         with ThreadPoolExecutor(count) as pool:
-            uploads = list(pool.map(lambda _: self._upload(form), range(count)))
+            uploads = list(pool.map(lambda _: self._upload(form, rate), range(count)))
         return uploads, time.monotonic() - began
 
     def _upload(self, form: bytes, rate: int | None = None) -> Upload:
@@ -160,6 +173,9 @@ class Benchmark:
     def _tell_accepted(self, what: str, uploads: list[Upload]) -> None:
         accepted = sum(upload.status == 202 for upload in uploads)
         self._row(what, f"{accepted}", f"{len(uploads)}", accepted == len(uploads))
+        others = Counter(upload.told for upload in uploads if upload.status != 202)
+        for told, count in others.items():
+            self._row(f"  {told}", f"{count}", "", None)
 
     def _tell(self, what: str, value: float, unit: str, most: float | None = None) -> None:
         promised = "" if most is None else f"<= {most} {unit}"
