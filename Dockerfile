@@ -21,6 +21,11 @@ ENV PATH=/venv/bin:$PATH \
     HOST=0.0.0.0 \
     REMAP_SIGTERM=SIGQUIT
 
+# Workers make previews of videos with it; without it, videos are stored as they are.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ffmpeg \
+    && rm -rf /var/lib/apt/lists/*
+
 # By number, so that Kubernetes can see that it is not root.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin app
 WORKDIR /app

@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd run dev test faults soak fuzz recovery bench-remote bench-uploads screenshots check fix lock clean
+.PHONY: help install chromium clamd ffmpeg run dev test faults soak fuzz recovery bench-remote bench-uploads screenshots check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -25,13 +25,16 @@ chromium: install
 clamd: install
 	@$(BIN)/python -m tests.clamd
 
+ffmpeg: install
+	@$(BIN)/python -m tests.processing.ffmpeg
+
 run: install  ## the whole service: servers, main job once, then serving (ARGS=--once, PORT, SLOW=1)
 	@$(BIN)/python -m downloads_project.run $(ARGS)
 
 dev: install  ## the same, reloading when the code changes
 	@$(BIN)/python -m downloads_project.run --reload $(ARGS)
 
-test: install chromium clamd  ## all tests against throw-away servers (ARGS="-k cancel")
+test: install chromium clamd ffmpeg  ## all tests against throw-away servers (ARGS="-k cancel")
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(ARGS)
 
 faults: install  ## break everything, case by case; a table and faults.json (ARGS="-k frozen")

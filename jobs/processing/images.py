@@ -44,6 +44,7 @@ UPRIGHT = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+ON_THEIR_SIDE = {5, 6, 7, 8}
 BROKEN_EXIF = (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error)
 
 
@@ -73,12 +74,11 @@ def _read(file: IO[bytes], work: Work) -> tuple[int, int, Image.Image]:
         # JPEG's decoder can leave out what nobody will see. EXIF stays readable.
         source.draft(None, _enough(source))
         source.load()
-        turn = UPRIGHT.get(_orientation(source))
+        number = _orientation(source)
         picture = _for_screens(_reduced(source), source.info.get("icc_profile"))
-    if turn is None:
-        return *size, picture
-    picture = picture.transpose(turn)
-    return *(size[::-1] if turn > Transpose.ROTATE_180 else size), picture
+    if number in UPRIGHT:
+        picture = picture.transpose(UPRIGHT[number])
+    return *(size[::-1] if number in ON_THEIR_SIDE else size), picture
 
 
 def _opened(file: IO[bytes], work: Work) -> Image.Image:

@@ -117,19 +117,17 @@ def _filmed(work: Work, name: str, before: list[str], after: list[str]) -> Path:
     path = work.folder / name
     seen = ["-map", "0:V:0", "-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"]
     quiet = ["-nostdin", "-hide_banner", "-y", "-filter_threads", "1"]
-    _run(
-        "ffmpeg",
-        [*quiet, *before, *_input(work), *seen, "-threads", THREADS, *after, f"file:{path}"],
-    )
+    # A film may grow after its beginning, of which the probe told.
+    source = ["-max_pixels", str(work.limits.max_pixels), *before, *_input(work)]
+    _run("ffmpeg", [*quiet, *source, *seen, "-threads", THREADS, *after, f"file:{path}"])
     if not path.exists() or not path.stat().st_size:
         raise FileUnreadable("No picture in the video can be read.")
     return path
 
 
 def _input(work: Work) -> list[str]:
-    bounds = ["-max_pixels", str(work.limits.max_pixels), "-threads", THREADS]
     what = ["-protocol_whitelist", "file,pipe", "-f", DEMUXERS[work.content_type]]
-    return [*bounds, *what, "-i", f"file:{work.source}"]
+    return [*what, "-threads", THREADS, "-i", f"file:{work.source}"]
 
 
 def _run(program: str, arguments: list[str]) -> bytes:

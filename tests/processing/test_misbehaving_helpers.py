@@ -1,0 +1,140 @@
+"""Whatever a helper does that a hostile file took over: a clear code, soon, and nothing is left."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import FileTooComplex, Unexpected
+from jobs.processing import keeper
+from tests.processing.conftest import Process, left_behind
+
+LIMITS = {"cpu_seconds": 1, "wall_seconds": 4, "file_bytes": 50 * 1024**2}
+PDF = "application/pdf"
+OUTCOME = b'{"made": [["text", "%s", "text/plain; charset=utf-8"]], "facts": {}}\n'
+
+
+@pytest.fixture(autouse=True)
+def taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "HELPER", "tests.processing.misbehaving")
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "allocates",
+        "spins",
+        "sleeps",
+        "writes_one_file",
+        "writes_many_files",
+        "crashes",
+        "is_killed",
+        "points_elsewhere",
+        "links_elsewhere",
+        "makes_a_pipe",
+        "makes_nothing",
+        "makes_a_web_page",
+    ],
+)
+def test_each_is_too_complex_a_file_soon(deed: str, make: Process, folder: Path) -> None:
+    began = time.monotonic()
+
+    with pytest.raises(FileTooComplex) as told:
+        make(deed.encode(), PDF, **LIMITS)
+
+    assert str(folder) not in str(told.value)
+    assert time.monotonic() - began < 8
+    assert not left_behind(folder)
+
+
+@pytest.mark.parametrize("deed", ["forks", "forks_and_keeps_the_pipe"])
+def test_what_it_started_ends_with_it(deed: str, make: Process, folder: Path) -> None:
+    make(deed.encode(), PDF, **LIMITS)
+
+    assert not left_behind(folder)
+
+
+READY = b'{"ready": true}\n'
+
+
+@pytest.mark.parametrize(
+    "saying",
+    [
+        READY,
+        READY + b"garbage\n",
+        READY + b"\xff\xfe\x00\n",
+        READY + b"[" * 10_000 + b"\n",
+        READY + b'{"say": NaN}\n',
+        READY + b'{"say": "two\\nlines"}\n',
+        READY + b'{"say": "' + b"a" * 1_000 + b'"}\n',
+        READY + b"a" * 100_000,
+        READY + b'{"say": "Hello"}\n' * 100_000,
+        READY + b'{"refused": "no_such_code", "sentence": "Oh."}\n',
+        READY + b'{"made": [], "facts": {"width": Infinity}}\n',
+        READY + b'{"made": [], "facts": {"width": 1e300}}\n',
+        READY + b'{"made": [], "facts": {"width": [1]}}\n',
+        READY + b'{"made": [], "facts": {"owner": 1}}\n',
+        READY + b'{"made": [["text", "a"]], "facts": {}}\n',
+        READY + b'{"made": [["clip", "a", "video/mp4"]], "facts": {}}\n',
+        READY + b'{"made": [], "facts": {}}\n' * 2,
+        READY + OUTCOME % b"../uploaded",
+        READY + OUTCOME % b"/etc/passwd",
+        READY + OUTCOME % b".",
+        READY + OUTCOME % b"..",
+        READY + OUTCOME % b"a\\u0000",
+        READY + OUTCOME % b"",
+    ],
+)
+def test_nothing_it_says_is_believed_unseen(saying: bytes, make: Process, folder: Path) -> None:
+    with pytest.raises(FileTooComplex):
+        make(f"says:{saying!r}".encode(), PDF, **LIMITS)
+
+    assert not left_behind(folder)
+
+
+def test_what_a_good_one_says_is_believed(make: Process, folder: Path) -> None:
+    outcome = make(b"makes_a_copy", PDF, **LIMITS)
+
+    assert outcome.made[0].path == folder / "text.txt"
+    assert outcome.facts == {"pages": 1}
+
+
+def test_one_that_never_came_to_the_file_does_not_blame_it(make: Process) -> None:
+    with pytest.raises(Unexpected) as told:
+        make(b"cannot start", PDF, **LIMITS)
+
+    assert told.value.retryable
+    assert "no such library" in str(told.value.__cause__)  # for operators
+
+
+def test_it_has_no_network_where_the_kernel_lets_it_have_none(make: Process) -> None:
+    may_not = subprocess.run(["unshare", "--user", "--net", "true"], capture_output=True).returncode
+    if may_not:
+        pytest.skip("this machine forbids namespaces of one's own")
+
+    outcome = make(b"tells_its_environment", PDF, **LIMITS)
+
+    assert eval(outcome.made[0].path.read_text())["nets"] == ["lo"]
+
+
+def test_it_knows_no_secret_and_has_no_rights(
+    make: Process, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "secret")
+
+    outcome = make(b"tells_its_environment", PDF, **LIMITS)
+
+    told = eval(outcome.made[0].path.read_text())
+    assert set(told["environment"]) <= {
+        "PATH",
+        "PYTHONPATH",
+        "LANG",
+        "LC_CTYPE",
+        "HOME",
+        "TMPDIR",
+    }
+    assert told["environment"]["HOME"] == told["environment"]["TMPDIR"] == str(folder)
+    assert [line.split()[1] for line in told["rights"]] == ["0" * 16] * 3

@@ -1,0 +1,233 @@
+"""Three sizes of a picture: upright, in the right colours, and silent about where it was taken."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image, ImageCms
+
+from jobs.errors import PictureTooLarge
+from jobs.processing import Outcome, can_process
+from jobs.processing.makers import MAKERS
+from tests.processing.conftest import Process
+from tests.processing.hostile import MEGABYTE, png, zeros
+
+FORMATS = {"JPEG", "PNG", "WEBP", "AVIF", "GIF"}
+RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 200, 30), (30, 30, 200), (120, 120, 120)
+ORIENTATION, GPS, MAKER = 0x0112, 0x8825, 0x010F
+# What stands where in the file, for each number of EXIF, so that red is seen in the upper left.
+# Upper left, upper right, lower left, lower right, of what is stored.
+STORED = {
+    1: (RED, GREEN, BLUE, GREY),
+    2: (GREEN, RED, GREY, BLUE),
+    3: (GREY, BLUE, GREEN, RED),
+    4: (BLUE, GREY, RED, GREEN),
+    5: (RED, BLUE, GREEN, GREY),
+    6: (GREEN, GREY, RED, BLUE),
+    7: (GREY, GREEN, BLUE, RED),
+    8: (BLUE, RED, GREY, GREEN),
+}
+
+
+def saved(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    file = BytesIO()
+    picture.save(file, form, **options)
+    return file.getvalue()
+
+
+def quarters(size: tuple[int, int], colours: tuple[tuple[int, int, int], ...]) -> Image.Image:
+    small = Image.new("RGB", (2, 2))
+    small.putdata(colours)
+    return small.resize(size, Image.Resampling.NEAREST)
+
+
+def opened(outcome: Outcome, role: str) -> Image.Image:
+    (made,) = [each for each in outcome.made if each.role == role]
+    with Image.open(made.path) as picture:
+        assert Image.MIME[picture.format or ""] == made.content_type
+        picture.load()
+    return picture
+
+
+def is_like(colour: Any, other: tuple[int, ...], within: int = 25) -> bool:
+    return all(abs(a - b) <= within for a, b in zip(colour, other, strict=True))
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_each_format_is_made_into_three_sizes(form: str, make: Process, said: list[str]) -> None:
+    content = saved(quarters((2400, 1200), STORED[1]), form)
+
+    outcome = make(content, f"image/{form.lower()}")
+
+    assert outcome.facts == {"width": 2400, "height": 1200}
+    sizes = {each.role: opened(outcome, each.role).size for each in outcome.made}
+    assert sizes == {"thumbnail": (200, 200), "medium": (800, 400), "large": (1920, 960)}
+    assert is_like(opened(outcome, "medium").getpixel((10, 10)), RED)
+    assert said[0] == "Reading the picture"
+
+
+@pytest.mark.parametrize(
+    ("size", "thumbnail", "medium", "large"),
+    [
+        ((100, 50), (50, 50), (100, 50), (100, 50)),
+        ((1, 1), (1, 1), (1, 1), (1, 1)),
+        ((300, 1000), (200, 200), (240, 800), (300, 1000)),
+        ((9000, 3), (3, 3), (800, 1), (1920, 1)),
+        ((4001, 3001), (200, 200), (800, 600), (1920, 1440)),
+    ],
+)
+def test_no_picture_is_made_larger_than_it_is(
+    size: tuple[int, int],
+    thumbnail: tuple[int, int],
+    medium: tuple[int, int],
+    large: tuple[int, int],
+    make: Process,
+) -> None:
+    outcome = make(saved(Image.new("RGB", size)), "image/png")
+
+    assert opened(outcome, "thumbnail").size == thumbnail
+    assert opened(outcome, "medium").size == medium
+    assert opened(outcome, "large").size == large
+
+
+def test_a_thumbnail_is_the_middle_of_it(make: Process) -> None:
+    picture = Image.new("RGB", (900, 300), RED)
+    picture.paste(BLUE, (300, 0, 600, 300))
+
+    outcome = make(saved(picture), "image/png")
+
+    thumbnail = opened(outcome, "thumbnail")
+    assert all(is_like(thumbnail.getpixel((x, 100)), BLUE) for x in (5, 100, 195))
+
+
+@pytest.mark.parametrize("number", STORED)
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG"])
+def test_a_picture_is_shown_upright(number: int, form: str, make: Process) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = number
+    stored = (400, 600) if number >= 5 else (600, 400)
+
+    outcome = make(
+        saved(quarters(stored, STORED[number]), form, exif=exif), f"image/{form.lower()}"
+    )
+
+    assert outcome.facts == {"width": 600, "height": 400}
+    large = opened(outcome, "large")
+    corners = [large.getpixel(place) for place in ((9, 9), (590, 9), (9, 390), (590, 390))]
+    assert all(map(is_like, corners, STORED[1]))
+
+
+def test_nothing_is_left_of_what_it_told_of_its_maker(make: Process) -> None:
+    exif = Image.Exif()
+    exif[MAKER] = "SecretCamera"
+    exif.get_ifd(GPS)[2] = (52.0, 31.0, 12.5)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    more = {"exif": exif, "icc_profile": profile, "comment": b"SecretComment"}
+    content = saved(quarters((600, 400), STORED[1]), "JPEG", **more)
+    assert b"SecretCamera" in content
+
+    outcome = make(content, "image/jpeg")
+
+    for each in outcome.made:
+        made = each.path.read_bytes()
+        assert not [mark for mark in (b"Exif", b"Secret", b"ICC_PROFILE") if mark in made]
+        assert not opened(outcome, each.role).getexif()
+
+
+def test_what_shines_through_stays_so_as_webp(make: Process) -> None:
+    picture = Image.new("RGBA", (600, 400), (*RED, 255))
+    picture.paste((0, 0, 0, 0), (0, 0, 300, 400))
+
+    outcome = make(saved(picture), "image/png")
+
+    assert {each.content_type for each in outcome.made} == {"image/webp"}
+    large = opened(outcome, "large")
+    assert large.getpixel((10, 10))[3] == 0  # type: ignore[index]
+    assert is_like(large.getpixel((590, 200)), (*RED, 255))
+
+
+def test_what_could_and_does_not_shine_through_is_jpeg(make: Process) -> None:
+    outcome = make(saved(Image.new("RGBA", (600, 400), (*RED, 255))), "image/png")
+
+    assert {each.content_type for each in outcome.made} == {"image/jpeg"}
+
+
+def palette_with_a_hole() -> bytes:
+    picture = Image.new("P", (60, 40), 1)
+    picture.putpalette([0, 0, 0, *RED])
+    picture.paste(0, (0, 0, 30, 40))
+    return saved(picture, transparency=0)
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "seen"),
+    [
+        (saved(Image.new("L", (60, 40), 120)), "image/png", GREY),
+        (saved(Image.new("I;16", (60, 40), 120 * 256)), "image/png", GREY),
+        (saved(Image.new("LA", (60, 40), (120, 128))), "image/png", (*GREY, 128)),
+        (saved(Image.new("1", (60, 40), 1)), "image/png", (255, 255, 255)),
+        (saved(quarters((60, 40), (BLUE,) * 4).quantize(4)), "image/png", BLUE),
+        (palette_with_a_hole(), "image/png", (*RED, 255)),
+        (saved(Image.new("CMYK", (60, 40), (0, 255, 255, 0)), "JPEG"), "image/jpeg", (255, 0, 0)),
+        (saved(Image.new("L", (60, 40), 120), "JPEG"), "image/jpeg", GREY),
+    ],
+    ids=["grey", "16-bit", "grey-alpha", "1-bit", "palette", "hole", "cmyk", "grey-jpeg"],
+)
+def test_each_way_to_store_colours_is_shown_right(
+    content: bytes, content_type: str, seen: tuple[int, ...], make: Process
+) -> None:
+    outcome = make(content, content_type)
+
+    assert is_like(opened(outcome, "large").getpixel((50, 20)), seen)
+
+
+def test_colours_of_another_space_are_those_of_screens(make: Process) -> None:
+    """In a space whose red and green are swapped, red is stored as green; LAB is not for these."""
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    swapped = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = swapped.index(b"rXYZ"), swapped.index(b"gXYZ")
+    swapped[red : red + 4], swapped[green : green + 4] = b"gXYZ", b"rXYZ"
+    stored = Image.new("RGB", (60, 40), GREEN)
+
+    swapped_seen, lab_seen = (
+        opened(make(saved(stored, icc_profile=bytes(profile)), "image/png"), "large")
+        for profile in (swapped, lab)
+    )
+
+    assert is_like(swapped_seen.getpixel((9, 9)), RED)
+    assert is_like(lab_seen.getpixel((9, 9)), GREEN)
+
+
+def test_of_what_moves_the_first_picture_is_shown(make: Process) -> None:
+    first, second = (Image.new("RGB", (60, 40), colour) for colour in (RED, BLUE))
+
+    outcome = make(saved(first, "GIF", save_all=True, append_images=[second]), "image/gif")
+
+    assert is_like(opened(outcome, "large").getpixel((9, 9)), RED)
+
+
+def test_too_large_a_picture_is_told_how_large_it_may_be(make: Process) -> None:
+    content = saved(Image.new("1", (5000, 3000)))
+
+    with pytest.raises(PictureTooLarge) as told:
+        make(content, "image/png", max_pixels=1_000_000)
+
+    sentence = "5,000 by 3,000 pixels is too large. Send it at 1,000 by 1,000 pixels or less."
+    assert str(told.value) == sentence
+
+
+def test_the_largest_picture_that_may_be_sent_is_made_smaller(make: Process) -> None:
+    content = png(12_000, 12_000, colours=6, pixels=zeros(577 * MEGABYTE))
+
+    outcome = make(content, "image/png")
+
+    assert opened(outcome, "large").size == (1920, 1920)
+
+
+def test_nothing_is_made_of_what_may_carry_scripts() -> None:
+    assert not can_process("image/svg+xml")
+    assert not can_process("text/html")
+    assert not can_process("image/tiff")
+    assert all(map(can_process, MAKERS))

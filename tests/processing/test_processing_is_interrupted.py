@@ -1,0 +1,119 @@
+"""Nobody wants what is being made any more: the helper, and its ffmpeg, are gone at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from jobs.errors import Interrupted
+from jobs.processing import keeper
+from jobs.processing.keeper import ROOT
+from tests.processing.conftest import Process, left_behind
+from tests.processing.hostile import video
+
+PDF = "application/pdf"
+PARENT = """
+import sys
+from pathlib import Path
+from jobs.processing import Limits, keeper, process
+keeper.HELPER = "tests.processing.misbehaving"
+source, folder = map(Path, sys.argv[1:])
+process(source, "application/pdf", folder, limits=Limits(), say=print)
+"""
+
+
+def wait_until(is_so: Callable[[], object], seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < ends, "too late"
+        threading.Event().wait(0.01)
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """An alarm interrupts, as the pulse of an attempt does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(timed_out=False)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("after_seconds", [0.0005, 0.002, 0.01, 0.05, 0.2, 0.5])
+def test_an_interrupted_helper_is_killed_and_reaped(
+    alarm: None,
+    after_seconds: float,
+    make: Process,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keeper, "HELPER", "tests.processing.misbehaving")
+    began = time.monotonic()
+
+    signal.setitimer(signal.ITIMER_REAL, after_seconds)
+    with pytest.raises(Interrupted):
+        make(b"sleeps", PDF)
+
+    assert time.monotonic() - began < after_seconds + 0.5
+    wait_until(lambda: not left_behind(folder), seconds=0.5)
+
+
+def test_ffmpeg_is_killed_with_it(
+    alarm: None, make: Process, folder: Path, said: list[str]
+) -> None:
+    content = video("film.mp4", "-preset", "ultrafast", size="1280x720", seconds=10)
+    seen: list[str] = []
+
+    def look() -> None:
+        wait_until(lambda: any(each.name() == "ffmpeg" for each in left_behind(folder)), 20)
+        seen.append("ffmpeg")
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    with pytest.raises(Interrupted):
+        make(content, "video/mp4")
+    looking.join()
+
+    assert seen
+    wait_until(lambda: not left_behind(folder), seconds=0.5)
+
+
+def test_a_helper_ends_with_its_killed_parent(tmp_path: Path, folder: Path) -> None:
+    source = tmp_path / "uploaded"
+    source.write_text("sleeps")
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, source, folder], cwd=ROOT)
+    try:
+        wait_until(lambda: left_behind(folder), seconds=20)
+    finally:
+        parent.kill()
+        parent.wait()
+
+    wait_until(lambda: not left_behind(folder), seconds=1)
+
+
+def test_a_helper_whose_parent_is_gone_before_it_began_ends(tmp_path: Path) -> None:
+    from jobs.processing import Limits
+    from jobs.processing.lines import Task
+
+    task = Task(str(tmp_path), PDF, str(tmp_path), Limits(), parent=1 << 22)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "jobs.processing.helper", task.written()],
+        cwd=ROOT,
+        capture_output=True,
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")

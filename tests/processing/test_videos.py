@@ -1,0 +1,123 @@
+"""A poster and a clip of a video, by the real ffmpeg; and what is said where there is none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from jobs.processing import Outcome
+from tests.processing import ffmpeg
+from tests.processing.conftest import Process
+from tests.processing.hostile import mp4_that_lasts, video
+
+FILMS = {
+    "video/mp4": ("film.mp4", []),
+    "video/quicktime": ("film.mov", []),
+    "video/webm": ("film.webm", ["-c:v", "libvpx", "-deadline", "realtime"]),
+    "video/x-matroska": ("film.mkv", []),
+    "video/x-msvideo": ("film.avi", []),
+    "video/mpeg": ("film.mpg", []),
+}
+
+
+def made(outcome: Outcome, role: str) -> Path:
+    (found,) = [each for each in outcome.made if each.role == role]
+    return found.path
+
+
+def streams(path: Path) -> list[dict[str, Any]]:
+    ask = ["ffprobe", "-loglevel", "error", "-show_streams", "-show_format", "-of", "json", path]
+    told = json.loads(subprocess.run(ask, capture_output=True, check=True).stdout)
+    return [stream | {"length": float(told["format"]["duration"])} for stream in told["streams"]]
+
+
+@pytest.mark.parametrize("content_type", FILMS)
+def test_each_format_has_a_poster_and_a_clip(content_type: str, make: Process) -> None:
+    name, options = FILMS[content_type]
+    content = video(name, *options)
+
+    outcome = make(content, content_type)
+
+    assert 0.8 < outcome.facts["durationSeconds"] < 1.3
+    assert (outcome.facts["width"], outcome.facts["height"]) == (320, 180)
+    with Image.open(made(outcome, "poster"), formats=["JPEG"]) as poster:
+        assert poster.size == (320, 180)
+    (seen,) = streams(made(outcome, "clip"))
+    assert (seen["codec_name"], seen["pix_fmt"]) == ("h264", "yuv420p")
+
+
+def test_a_clip_is_small_short_silent_and_can_be_played_while_it_comes(make: Process) -> None:
+    content = video("film.mp4", "-preset", "ultrafast", size="960x540", seconds=11)
+
+    outcome = make(content, "video/mp4")
+
+    clip = made(outcome, "clip")
+    (seen,) = streams(clip)
+    assert (seen["width"], seen["height"]) == (852, 480)
+    assert 9.9 < seen["length"] < 10.1
+    start = clip.read_bytes()
+    assert start.index(b"moov") < start.index(b"mdat")
+    assert len(start) < 3_000_000
+
+
+def test_a_video_that_was_held_upright_is_shown_so(make: Process, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(video("film.mp4"))
+    turned = tmp_path / "turned.mp4"
+    turn = ["-i", film, "-metadata:s:v:0", "rotate=90", "-c", "copy", turned]
+    subprocess.run(["ffmpeg", "-loglevel", "error", *turn], check=True)
+
+    outcome = make(turned.read_bytes(), "video/mp4")
+
+    assert (outcome.facts["width"], outcome.facts["height"]) == (180, 320)
+    (seen,) = streams(made(outcome, "clip"))
+    assert (seen["width"], seen["height"]) == (180, 320)
+
+
+def test_a_video_of_one_picture_has_a_poster(make: Process) -> None:
+    outcome = make(video("film.mp4", "-an", seconds=0.04), "video/mp4")
+
+    assert made(outcome, "poster").stat().st_size
+
+
+def test_no_length_beyond_reason_is_told(make: Process) -> None:
+    outcome = make(mp4_that_lasts(), "video/mp4")
+
+    assert outcome.facts == {"width": 320, "height": 180}
+
+
+def test_where_there_is_nothing_to_be_seen_this_is_said(make: Process) -> None:
+    outcome = make(video("film.mp4", "-vn"), "video/mp4")
+
+    assert outcome.made == ()
+    assert outcome.facts["skipped"] == "There is nothing to be seen in it."
+    assert outcome.facts["durationSeconds"] == 1
+
+
+def test_without_ffmpeg_this_is_said_and_nothing_fails(
+    make: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    outcome = make(b"whatever it is", "video/mp4")
+
+    assert outcome == Outcome((), {"skipped": "There is no program here that reads videos."})
+
+
+def test_a_test_without_ffmpeg_is_skipped_and_fails_where_ci_requires_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv(ffmpeg.IS_REQUIRED, raising=False)
+
+    with pytest.raises(pytest.skip.Exception):
+        ffmpeg.needed()
+
+    monkeypatch.setenv(ffmpeg.IS_REQUIRED, "1")
+    with pytest.raises(pytest.fail.Exception):
+        ffmpeg.needed()
