@@ -7,8 +7,10 @@ memory, and may die of it. Knows no database, web or store; called by a builder,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from queue import Empty
 
 from jobs.processing.keeper import Keeper
 from jobs.processing.lines import Said
@@ -17,7 +19,7 @@ from jobs.processing.outcome import Limits, Made, Outcome
 
 __all__ = ["Limits", "Made", "Outcome", "can_process", "process"]
 
-FOR_EVER = 10**6  # seconds: the keeper tells in time that it is too long
+LOOK_UP_SECONDS = 0.1
 
 
 def can_process(content_type: str) -> bool:
@@ -47,10 +49,18 @@ def process(
     keeper = Keeper(source, content_type, folder, maker, limits)
     try:
         keeper.start()
-        while isinstance(told := keeper.told.get(timeout_seconds=FOR_EVER), Said):
+        while isinstance(told := _next(keeper), Said):
             say(told.message)
     finally:
         keeper.stop()
     if isinstance(told, BaseException):
         raise told
     return told
+
+
+def _next(keeper: Keeper) -> Said | Outcome | BaseException:
+    """What it tells next; in the end it tells that its time is over."""
+    while True:
+        # A signal that comes just before the waiting begins is heard only when that ends.
+        with suppress(Empty):
+            return keeper.told.get(timeout_seconds=LOOK_UP_SECONDS)

@@ -15,8 +15,9 @@ from types import FrameType
 import pytest
 
 from jobs.errors import Interrupted
-from jobs.processing import keeper
+from jobs.processing import Limits, keeper, process
 from jobs.processing.keeper import ROOT
+from jobs.processing.lines import Task
 from tests.processing.conftest import Process, left_behind
 from tests.processing.hostile import video
 
@@ -51,22 +52,48 @@ def alarm() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture
+def sleeps(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[float], None]:
+    """Is processed by a helper that does nothing for minutes."""
+    monkeypatch.setattr(keeper, "HELPER", "tests.processing.misbehaving")
+    source = tmp_path / "uploaded"
+    source.write_text("sleeps")
+
+    def start(alarm_after_seconds: float) -> None:
+        signal.setitimer(signal.ITIMER_REAL, alarm_after_seconds)
+        process(source, PDF, folder, limits=Limits(wall_seconds=5), say=print)
+
+    return start
+
+
 @pytest.mark.parametrize("after_seconds", [0.0005, 0.002, 0.01, 0.05, 0.2, 0.5])
 def test_an_interrupted_helper_is_killed_and_reaped(
-    alarm: None,
-    after_seconds: float,
-    make: Process,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    alarm: None, after_seconds: float, sleeps: Callable[[float], None], folder: Path
 ) -> None:
-    monkeypatch.setattr(keeper, "HELPER", "tests.processing.misbehaving")
     began = time.monotonic()
 
-    signal.setitimer(signal.ITIMER_REAL, after_seconds)
     with pytest.raises(Interrupted):
-        make(b"sleeps", PDF)
+        sleeps(after_seconds)
 
     assert time.monotonic() - began < after_seconds + 0.5
+    wait_until(lambda: not left_behind(folder), seconds=0.5)
+
+
+def test_no_interruption_is_overheard(
+    alarm: None, sleeps: Callable[[float], None], folder: Path
+) -> None:
+    """One that came just before the waiting began was: in one of a hundred times."""
+    slowest = 0.0
+
+    for microseconds in range(100, 6_000, 100):
+        began = time.monotonic()
+        with pytest.raises(Interrupted):
+            sleeps(microseconds / 1e6)
+        slowest = max(slowest, time.monotonic() - began)
+
+    assert slowest < 1
     wait_until(lambda: not left_behind(folder), seconds=0.5)
 
 
@@ -105,9 +132,6 @@ def test_a_helper_ends_with_its_killed_parent(tmp_path: Path, folder: Path) -> N
 
 
 def test_a_helper_whose_parent_is_gone_before_it_began_ends(tmp_path: Path) -> None:
-    from jobs.processing import Limits
-    from jobs.processing.lines import Task
-
     task = Task(str(tmp_path), PDF, str(tmp_path), Limits(), parent=1 << 22)
 
     ended = subprocess.run(
