@@ -229,3 +229,13 @@ def test_a_session_needs_its_form_token(alice: User) -> None:
 
     assert (response.status_code, response.json()["code"]) == (403, "csrf")
     assert in_the_bucket("raw/") == []
+
+
+def test_a_session_with_its_form_token_sends_a_file(alice: User) -> None:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(alice)
+    client.get("/", headers={"Accept": "text/html"})  # a page sets the token's cookie
+
+    response = send(client, b"words", **{"X-CSRFToken": client.cookies["csrftoken"].value})
+
+    assert response.status_code == 202
