@@ -148,8 +148,11 @@ def result_of(job: DownloadJob) -> StoredFile:
 
 
 def redirect_to_result(job: DownloadJob, method: str) -> HttpResponseRedirect:
+    return redirect_to(result_of(job), method)
+
+
+def redirect_to(file: StoredFile, method: str) -> HttpResponseRedirect:
     """302 to an address that works for GET, or for HEAD where that was asked."""
-    file = result_of(job)
     signed_for = "HEAD" if method == "HEAD" else "GET"
     url = storage.presigned_url(
         file.key, name=file.name, content_type=file.content_type, method=signed_for

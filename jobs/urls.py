@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from jobs.api import document, downloads, operations, remote, tokens, uploads
 from jobs.authentication import SignInForm
 from jobs.http import nowhere
-from jobs.pages import choose, job, mine, theme
+from jobs.pages import choose, job, made, mine, theme
 from jobs.pages import link as link_page
 from jobs.readers import page_or_api
 
@@ -32,6 +32,7 @@ urlpatterns = [
     path("downloads/<uuid:job_id>/row", mine.row, name="job-row"),
     path("downloads/<uuid:job_id>/cancel", job.cancel, name="job-cancel"),
     path("downloads/<uuid:job_id>/retry", job.retry, name="job-retry"),
+    path("downloads/<uuid:job_id>/files/<slug:role>", made.file, name="made"),
     path("link", link_page.link, name="link"),
     path("upload", uploads.Uploads.as_view(), name="upload"),
     path("upload/chunked", uploads.Chunked.as_view(), name="upload-chunked"),

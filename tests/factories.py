@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import zlib
 from datetime import timedelta
+from itertools import count
+from pathlib import PurePosixPath
 from typing import Any
 
 import factory
@@ -16,6 +18,12 @@ from jobs import storage
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import FINAL, Status
 
+NUMBERS = count(2_000_000)  # of files; beyond what the sequence gives in any test
+MADE = {
+    **dict.fromkeys(["thumbnail", "medium", "large", "preview", "poster"], (".jpg", "image/jpeg")),
+    "text": (".txt", "text/plain; charset=utf-8"),
+    "clip": (".mp4", "video/mp4"),
+}
 LINK = "https://data.example.org/2026/frames.tar?signature=abc"
 
 
@@ -102,6 +110,50 @@ class RemoteJobFactory(JobFactory):
             return None
         tar = {"name": self.name, "content_type": "application/x-tar"}
         return ArtifactFactory(owner=self.owner, file_id=1_000_004, **tar)
+
+
+class UploadJobFactory(JobFactory):
+    """A picture that somebody sent; once completed, with three smaller ones made of it."""
+
+    class Meta:
+        skip_postgeneration_save = True
+
+    kind = "upload"
+    name = "facade-east.jpg"
+    params = factory.LazyFunction(dict)
+    metadata = factory.LazyAttribute(
+        lambda job: {"width": 4032, "height": 3024} if job.status == Status.COMPLETED else {}
+    )
+
+    @factory.lazy_attribute
+    def artifact(self) -> Any:
+        if self.status != Status.COMPLETED:
+            return None
+        jpeg = {"name": self.name, "content_type": "image/jpeg"}
+        return ArtifactFactory(owner=self.owner, file_id=next(NUMBERS), **jpeg)
+
+    @factory.post_generation
+    def made(self, create: bool, extracted: Any, **_: Any) -> None:
+        """`made=["text", "preview"]` for what is no picture."""
+        if self.status == Status.COMPLETED:
+            for role in extracted or ["thumbnail", "medium", "large"]:
+                make_of(self, role)
+
+
+def make_of(job: DownloadJob, role: str) -> StoredFile:
+    """Something that was made of an upload; nothing is in the bucket."""
+    suffix, content_type = MADE[role]
+    file: StoredFile = StoredFileFactory(
+        owner=job.owner,
+        made_by=job,
+        role=role,
+        file_id=next(NUMBERS),
+        name=f"{PurePosixPath(job.name).stem} {role}{suffix}",
+        key=f"results/{job.pk}/1/{role}{suffix}",
+        content_type=content_type,
+        size_bytes=24_117,
+    )
+    return file
 
 
 def store(file_id: int, name: str, content: bytes, **fields: Any) -> StoredFile:

@@ -19,6 +19,7 @@ from jobs.http import own_job
 from jobs.models import DownloadJob
 from jobs.pages import kinds
 from jobs.pages.live import Live, answer, watched
+from jobs.pages.made import made_of
 from jobs.pages.shared import SeeOther, page, signed_in
 from jobs.states import Actor
 from jobs.submission import resubmit
@@ -82,6 +83,8 @@ def _card(live: Live, now: datetime) -> dict[str, Any]:
         "asked_at": wording.moment(job.created_at, now),
         "details": wording.details(job, now),
         "history": wording.history(job, reversed(latest), now),
+        "made": made_of(job),
+        "left_out": wording.KINDS[job.kind].left_out(job),
         "remedy": kinds.KINDS[job.kind].remedy(job),
         "size": wording.size_of(job.artifact.size_bytes) if job.artifact else "",
     }

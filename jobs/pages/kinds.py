@@ -16,6 +16,7 @@ from jobs import wording
 from jobs.errors import SourceMissing
 from jobs.kinds import sources_of
 from jobs.models import DownloadJob, StoredFile
+from jobs.states import Status
 
 LISTED = 20  # files of a zip
 MAX_CHOSEN_AGAIN = 300  # as many numbers as an address can be sure to carry
@@ -29,6 +30,19 @@ WRONG_LINK = {
     "remote_refused",
     "remote_not_a_file",
     "checksum_mismatch",
+}
+# With these the same file would fail again, or is not there any more.
+WRONG_FILE = {
+    "infected",
+    "not_scanned",
+    "file_unreadable",
+    "file_encrypted",
+    "picture_too_large",
+    "file_too_complex",
+    "type_not_allowed",
+    "checksum_mismatch",
+    "source_missing",
+    "source_changed",
 }
 
 
@@ -52,24 +66,26 @@ class Remedy:
 
 @dataclass(frozen=True)
 class KindOnPage:
-    """`body` is what a program posts to `address` for the same again; None if it is too long.
+    """`sends` is what curl sends to `address` for the same again; nothing if it is too long.
 
     `remedy` is asked at each poll: it reads the params, which may be long, only if it has to.
     """
 
     contents: Callable[[DownloadJob], Contents]
     address: str  # by its name
-    body: Callable[[DownloadJob], dict[str, Any] | None]
+    sends: Callable[[DownloadJob], str]
     remedy: Callable[[DownloadJob], Remedy | None]
 
 
 def command(job: DownloadJob, absolute: Callable[[str], str], as_me: str) -> str:
     """What a terminal asks for the same with; empty where nobody would copy it."""
     kind = KINDS[job.kind]
-    if (body := kind.body(job)) is None:
-        return ""
-    told = shlex.quote(json.dumps(body, ensure_ascii=False))
-    return f"curl -f {absolute(reverse(kind.address))} \\\n  {as_me} \\\n  --json {told}"
+    sends = kind.sends(job)
+    return sends and f"curl -f {absolute(reverse(kind.address))} \\\n  {as_me} \\\n  {sends}"
+
+
+def _json(body: dict[str, Any]) -> str:
+    return f"--json {shlex.quote(json.dumps(body, ensure_ascii=False))}"
 
 
 def _files(job: DownloadJob) -> Contents:
@@ -85,9 +101,9 @@ def _listed(file_id: int, file: StoredFile | None) -> tuple[str, str]:
     return (file.name, wording.size_of(file.size_bytes)) if file else (str(file_id), "not found")
 
 
-def _same_files(job: DownloadJob) -> dict[str, Any] | None:
+def _same_files(job: DownloadJob) -> str:
     short = len(job.params["file_ids"]) <= MAX_TYPED
-    return {**job.params, "name": job.name} if short else None
+    return _json({**job.params, "name": job.name}) if short else ""
 
 
 def _without_missing(job: DownloadJob) -> Remedy | None:
@@ -115,7 +131,26 @@ def _another_link(job: DownloadJob) -> Remedy | None:
     return Remedy("Change the link", f"{reverse('link')}?job={job.pk}")
 
 
+def _sent(job: DownloadJob) -> Contents:
+    facts = [wording.Detail("Name", job.name)]
+    if job.total:
+        facts.append(wording.Detail("Size", wording.size_of(job.total)))
+    return Contents("What you sent", facts=tuple(facts))
+
+
+def _same_file(job: DownloadJob) -> str:
+    """Of that name, in the folder where it is typed. To curl, quotes keep `;` and `,` whole."""
+    name = job.name.replace("\\", "\\\\").replace('"', '\\"')
+    return "-F " + shlex.quote(f'file=@"{name}"')
+
+
+def _upload_again(job: DownloadJob) -> Remedy | None:
+    helps = job.status == Status.EXPIRED or job.error_code in WRONG_FILE
+    return Remedy("Upload again", reverse("upload")) if helps else None
+
+
 KINDS: dict[str, KindOnPage] = {
     "bundle": KindOnPage(_files, "initiate", _same_files, _without_missing),
-    "remote": KindOnPage(_link, "downloads", lambda job: job.params, _another_link),
+    "remote": KindOnPage(_link, "downloads", lambda job: _json(job.params), _another_link),
+    "upload": KindOnPage(_sent, "upload", _same_file, _upload_again),
 }

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from jobs import wording
 from jobs.http import poll_after_seconds
 from jobs.models import DownloadJob
+from jobs.pages.made import Made, made_of
 from jobs.pages.shared import page
 
 MIN_POLL_SECONDS = 3  # nobody's eyes need more, and a list polls each of its rows
@@ -36,6 +37,11 @@ class Live:
     def icon(self) -> str:
         """Of the browser's tab."""
         return "working" if self.poll_seconds else self.told.look
+
+    @property
+    def picture(self) -> Made | None:
+        """The one that stands for it; a query, unless they were read ahead."""
+        return next((made for made in made_of(self.job) if made.shape), None)
 
     @property
     def mark(self) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -16,6 +17,7 @@ from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.pages.choose import ask
 from jobs.pages.live import Live, answer, watched
+from jobs.pages.made import read_ahead
 from jobs.pages.shared import Place, first, newest, page, signed_in
 from jobs.states import ACTIVE, FINAL, Status
 
@@ -52,7 +54,10 @@ def downloads(request: HttpRequest) -> HttpResponse:
 def row(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """One row, to put in the place of the old one."""
     live = watched(own_job(request, job_id), timezone.now())
-    return answer(request, live, "jobs/_row_polled.html", dict)
+    # Only the list is called by what is in progress; rows are on the page for uploads, too.
+    seen_at = request.htmx.current_url_abs_path or ""  # type: ignore[attr-defined]
+    in_list = not seen_at.startswith(reverse("upload"))
+    return answer(request, live, "jobs/_row_polled.html", lambda: {"in_list": in_list})
 
 
 def _list(request: HttpRequest) -> HttpResponse:
@@ -64,6 +69,7 @@ def _list(request: HttpRequest) -> HttpResponse:
     statuses = STATES[asked["status"]][1] if asked["status"] else FINAL
     places = {side: _place(mine, asked[side]) for side in ("after", "before")}
     found = newest(matching.by_status(statuses), ("created_at", "pk"), SHOWN, **places)
+    read_ahead(found.rows)
     groups = _groups(pinned[:PINNED], found.rows)
     context = {
         "here": "mine",

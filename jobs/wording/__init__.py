@@ -5,12 +5,13 @@ speaks of one moment.
 """
 
 from jobs.wording.history import Detail, details, history
-from jobs.wording.kinds import KINDS
+from jobs.wording.kinds import KINDS, ROLES
 from jobs.wording.numbers import added, ago, files, is_today, limit_of, moment, seconds, size_of
 from jobs.wording.standing import Told, told
 
 __all__ = [
     "KINDS",
+    "ROLES",
     "Detail",
     "Told",
     "added",

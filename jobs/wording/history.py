@@ -12,7 +12,7 @@ from jobs.models import DownloadJob, JobEvent
 from jobs.states import Actor, Event
 from jobs.wording.kinds import KINDS
 from jobs.wording.numbers import clock, day, moment
-from jobs.wording.standing import attempt, look_of
+from jobs.wording.standing import after_expiry, attempt, look_of
 
 WENT_WRONG = {
     "build_failed": "It could not be made.",
@@ -73,7 +73,7 @@ def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list
         at = job.available_at
         lines.append(Line(text, at=at, when=clock(at, now), mark="ahead"))
     elif look == "ready" and job.expires_at:
-        text = "The file is removed. You can make it again."
+        text = f"The file is removed. {after_expiry(job)}"
         lines.append(Line(text, when=day(job.expires_at, now, short=True), mark="ahead"))
     return lines
 
@@ -128,6 +128,8 @@ def details(job: DownloadJob, now: datetime) -> list[Detail]:
     found += [Detail(term, moment(at, now), at) for term, at in times if at]
     if look_of(job, now) == "working":
         found += [Detail(*fact) for fact in KINDS[job.kind].working(job).items()]
+    if look_of(job, now) == "ready":
+        found += [Detail(*fact) for fact in KINDS[job.kind].found(job).items()]
     if job.artifact and job.artifact.file_id:
         found.append(Detail("Number", "can go into a zip", file_id=job.artifact.file_id))
     if job.artifact and job.expires_at:

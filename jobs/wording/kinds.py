@@ -10,18 +10,23 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from jobs.models import DownloadJob
-from jobs.wording.numbers import files, limit_of
+from jobs.wording.numbers import files, limit_of, seconds
 
 
 @dataclass(frozen=True)
 class Words:
-    """`working` is what else can be told while it is being made, term by term."""
+    """`working` is what else can be told while it is being made, term by term; `found` what the
+    file turned out to be, and `left_out` a sentence on what could not be made of it.
+    """
 
     kind: str
     asked_for: Callable[[DownloadJob], str]  # reads the params
     made: str
     next_steps: dict[str, str]  # what to do, by the code that it failed with
     working: Callable[[DownloadJob], dict[str, str]] = lambda _: {}
+    found: Callable[[DownloadJob], dict[str, str]] = lambda _: {}
+    left_out: Callable[[DownloadJob], str] = lambda _: ""
+    is_made_again: bool = True  # once it has expired; else its owner has to send it again
 
 
 def _files(job: DownloadJob) -> str:
@@ -37,6 +42,25 @@ def _host(job: DownloadJob) -> str:
 def _connections(job: DownloadJob) -> dict[str, str]:
     many = "1 connection" if job.threads == 1 else f"{job.threads} connections"
     return {"Fetched with": many if job.threads else "no connection yet"}
+
+
+def _found(job: DownloadJob) -> dict[str, str]:
+    facts = job.metadata
+    told = {}
+    if "width" in facts and "height" in facts:
+        told["Pixels"] = f"{facts['width']:,} by {facts['height']:,}"
+    if "pages" in facts:
+        told["Pages"] = f"{facts['pages']:,}"
+    if "durationSeconds" in facts:
+        told["Duration"] = seconds(facts["durationSeconds"])
+    return told
+
+
+def _left_out(job: DownloadJob) -> str:
+    facts = job.metadata
+    if "textPages" in facts:
+        return f"The text is that of the first {facts['textPages']:,} pages."
+    return str(facts.get("skipped", ""))
 
 
 NOT_AGAIN = "It will not be tried again by itself."
@@ -75,7 +99,43 @@ OF_A_LINK = OF_ALL | {
     "timeout": f"{NOT_AGAIN} More connections may be faster; or run it again later.",
 }
 
+OF_AN_UPLOAD = OF_ALL | {
+    "infected": f"{NOT_AGAIN} What you sent was not kept. Check the machine that it came from.",
+    "scanner_unavailable": f"{STOPPED} What you sent is kept for a while: run it again later.",
+    "not_scanned": f"{NOT_AGAIN} A file that cannot be checked is not kept. Upload what is in it"
+    " apart, or ask an operator.",
+    "file_unreadable": f"{NOT_AGAIN} See whether it opens on your machine, and upload it again.",
+    "file_encrypted": f"{NOT_AGAIN} Save it without its password, and upload it again.",
+    "picture_too_large": f"{NOT_AGAIN} Make it smaller, and upload it again.",
+    "file_too_complex": f"{NOT_AGAIN} Upload a simpler one, or several smaller ones.",
+    "type_not_allowed": f"{NOT_AGAIN} Upload it in another format; or ask an operator.",
+    "checksum_mismatch": f"{NOT_AGAIN} Something changed it on its way to us. Upload it again.",
+    "source_missing": f"{NOT_AGAIN} What you sent is not kept any more. Upload it again.",
+    "source_changed": f"{NOT_AGAIN} Upload it again; if that fails, too, ask an operator.",
+    "timeout": f"{NOT_AGAIN} Upload a smaller file, or run it again later.",
+}
+
+# What was made of an upload, in the order in which people are told.
+ROLES = {
+    "thumbnail": "Small square",
+    "medium": "Medium picture",
+    "large": "Large picture",
+    "preview": "First page",
+    "text": "Text",
+    "poster": "Picture from it",
+    "clip": "First seconds",
+}
+
 KINDS: dict[str, Words] = {
     "bundle": Words("Zip", _files, "made", OF_A_ZIP),
     "remote": Words("Link", _host, "fetched", OF_A_LINK, _connections),
+    "upload": Words(
+        "Upload",
+        lambda _: "a file that you sent",
+        "checked",
+        OF_AN_UPLOAD,
+        found=_found,
+        left_out=_left_out,
+        is_made_again=False,
+    ),
 }

@@ -29,6 +29,7 @@ WORDS = {
 } | {look: look.capitalize() for look in FINAL_LOOKS.values()}
 ACTIVE_LOOKS = ("queued", "working", "stalled", "waiting")
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
+MAKE_AGAIN, SEND_AGAIN = "You can make it again.", "You can upload it again."
 
 ASK_OPERATOR = "We stopped trying. Run it again later; if it fails again, ask an operator."
 
@@ -46,6 +47,7 @@ class Told:
     share: int | None
     done: str
     pace: str
+    verb: str  # the one thing its owner can do next; empty where there is none
 
     @property
     def wait(self) -> str:
@@ -70,11 +72,6 @@ class Told:
         """What the browser's tab says before the name."""
         return f"{self.share}%" if self.share is not None else f"{self.word}:"
 
-    @property
-    def verb(self) -> str:
-        """The one thing its owner can do next."""
-        return VERBS.get(self.look, "cancel")
-
 
 def told(job: DownloadJob, now: datetime) -> Told:
     look = look_of(job, now)
@@ -90,7 +87,18 @@ def told(job: DownloadJob, now: datetime) -> Told:
         share=min(int(job.progress * 100), 99) if known else None,
         done=_done(job) if look in ACTIVE_LOOKS else "",
         pace=_pace(job, now) if look == "working" else "",
+        verb=_verb(job, look),
     )
+
+
+def _verb(job: DownloadJob, look: str) -> str:
+    if look == "expired" and not KINDS[job.kind].is_made_again:
+        return ""
+    return VERBS.get(look, "cancel")
+
+
+def after_expiry(job: DownloadJob) -> str:
+    return MAKE_AGAIN if KINDS[job.kind].is_made_again else SEND_AGAIN
 
 
 def look_of(job: DownloadJob, now: datetime) -> str:
@@ -141,7 +149,7 @@ def _line(job: DownloadJob, look: str, facts: list[str], now: datetime) -> str:
     if look == "cancelled":
         return "Nothing was kept. You can run it again."
     if look == "expired":
-        return "The file was removed when its time was over. You can make it again."
+        return f"The file was removed when its time was over. {after_expiry(job)}"
     return facts[0]
 
 

@@ -12,15 +12,22 @@ from playwright.sync_api import Page
 
 from jobs.models import DownloadJob
 from jobs.states import Actor
-from tests.factories import LINK, ArtifactFactory
+from tests.factories import LINK, ArtifactFactory, make_of
 
 AWAY = ("storage_unavailable", "The file store cannot be reached.")
+BROKEN = ("file_unreadable", "The picture is broken, or breaks off.")
 MISSING = ("source_missing", "File 70004 could not be found.")
 LATER_SECONDS = 1800
 REFUSED = ("remote_refused", "data.example.org answers 404.")
 FETCHED_BYTES = 3_100_000
 # What makes a job that of a link, whose size is not known.
 OF_A_LINK: dict[str, Any] = {"kind": "remote", "params": {"url": LINK, "threads": 4}, "total": None}
+OF_AN_UPLOAD: dict[str, Any] = {
+    "kind": "upload",
+    "params": {},
+    "name": "facade-east.jpg",
+    "total": 6_140_882,
+}
 
 
 def job_that_is(look: str, owner: User, **fields: Any) -> DownloadJob:
@@ -45,6 +52,8 @@ def advance(job: DownloadJob) -> None:
     if job.kind == "remote":
         message = "Fetching from data.example.org"
         job.beat(done=FETCHED_BYTES, message=message, speed=5_200_000, threads=4)
+    elif job.kind == "upload":
+        job.beat(done=(job.total or 0) * 2 // 5, message="Checking it for viruses")
     else:
         job.beat(done=(job.total or 0) * 2 // 5, message="Adding 2 of 3: interview.wav")
 
@@ -64,13 +73,17 @@ def succeed(job: DownloadJob) -> None:
     artifact = ArtifactFactory.build(
         owner=job.owner, made_by=job, name=job.name, size_bytes=job.total or FETCHED_BYTES
     )
-    if job.kind == "remote":
+    if job.kind != "bundle":
         artifact.take_number()
     job.succeed(artifact)
+    if job.kind == "upload":
+        DownloadJob.objects.filter(pk=job.pk).update(metadata={"width": 4032, "height": 3024})
+        for role in ("thumbnail", "medium", "large"):
+            make_of(job, role)
 
 
 def _fail(job: DownloadJob) -> None:
-    job.fail(*(REFUSED if job.kind == "remote" else MISSING))
+    job.fail(*{"remote": REFUSED, "upload": BROKEN}.get(job.kind, MISSING))
 
 
 def _fall_silent(job: DownloadJob) -> None:

@@ -32,6 +32,7 @@ OF_ZIPS = {"source_missing", "source_changed"}
 HOPELESS = {"blocked_address", "blocked_redirect", "too_many_redirects", "checksum_mismatch"}
 HOPELESS |= {"remote_refused", "remote_not_a_file"}
 OF_UPLOADS = {"file_unreadable", "file_encrypted", "picture_too_large", "file_too_complex"}
+OF_UPLOADS |= {"infected", "not_scanned", "scanner_unavailable", "type_not_allowed"}
 
 
 @pytest.fixture
