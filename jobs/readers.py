@@ -17,13 +17,14 @@ FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 View = Callable[..., HttpResponseBase]
 
 
-def page_or_api(page: View, api: Any) -> View:
+def page_or_api(page: View, api: Any, *, takes_forms: bool = True) -> View:
     """A page for a person, else the API, which also has the methods that pages do not.
 
-    `api` is what `as_view` made, and stays what finds it in urls.py finds: the OpenAPI document.
+    `takes_forms` is whether the page does: the API may, too. `api` is what `as_view` made, and
+    stays what finds it in urls.py finds: the OpenAPI document.
     """
     guarded = csrf_protect(page)  # the API sees to that itself, and only for sessions
-    takes_forms = hasattr(api.cls, "post")
+    takes_forms = takes_forms and hasattr(api.cls, "post")
 
     @wraps(api)
     def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from jobs.api import document, downloads, operations, remote, tokens, uploads
 from jobs.authentication import SignInForm
 from jobs.http import nowhere
-from jobs.pages import choose, job, made, mine, theme
+from jobs.pages import choose, job, made, mine, theme, upload
 from jobs.pages import link as link_page
 from jobs.readers import page_or_api
 
@@ -20,6 +20,7 @@ sign_in = LoginView.as_view(
 )
 
 links, link = remote.Links.as_view(), remote.Link.as_view()
+send = uploads.Uploads.as_view()
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])
 
@@ -34,7 +35,7 @@ urlpatterns = [
     path("downloads/<uuid:job_id>/retry", job.retry, name="job-retry"),
     path("downloads/<uuid:job_id>/files/<slug:role>", made.file, name="made"),
     path("link", link_page.link, name="link"),
-    path("upload", uploads.Uploads.as_view(), name="upload"),
+    path("upload", page_or_api(upload.upload, send, takes_forms=False), name="upload"),
     path("upload/chunked", uploads.Chunked.as_view(), name="upload-chunked"),
     path("upload/chunked/<uuid:job_id>", uploads.ChunkedUpload.as_view(), name="chunked-upload"),
     path("theme", theme.theme, name="theme"),

@@ -106,6 +106,7 @@ def pages() -> dict[str, str]:
         "polled card": f"/downloads/{job}/state",
         "polled row": f"/downloads/{job}/row",
         "ask for a link": "/link",
+        "upload": "/upload",
         "choose": "/",
         "choose, common name": "/?search=measurements",
         "choose, no name": "/?search=xyzzy",

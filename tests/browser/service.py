@@ -20,7 +20,8 @@ class Service(Live):
         self.store = Proxy(urlsplit(public).port or 0)
         ours = {STORE: f"http://127.0.0.1:{self.store.port}", "S3_PUBLIC_ENDPOINT_URL": public}
         near = {"REMOTE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1"}  # where the other side of links is
-        super().__init__(folder, on_this_database() | ours | near)
+        unchecked = {"CLAMD": "off"}  # there need not be one where there is a browser
+        super().__init__(folder, on_this_database() | ours | near | unchecked)
 
     def begin(self) -> None:
         self.start("dispatcher")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.looks import LOOKS, OF_A_LINK, job_that_is
+from tests.browser.looks import LOOKS, OF_A_LINK, OF_AN_UPLOAD, job_that_is
 from tests.factories import StoredFileFactory
 
 pytestmark = pytest.mark.browser
@@ -71,10 +71,33 @@ class Visit:
         self.tab.get_by_role("button", name="Fetch the file").click()
         expect(self.tab.get_by_role("alert")).to_have_count(2)
 
+    def upload(self) -> None:
+        self.go("/upload")
+
+    def send(self) -> None:
+        """A row in each state that the page itself draws; nothing gets through."""
+        self.upload()
+        answers = iter([(422, "0"), (429, "3600"), (429, "900")])
+
+        def answer(route: Route) -> None:
+            status, later = next(answers, (0, ""))
+            if status:
+                told = {"detail": "Send something else."}
+                route.fulfill(status=status, json=told, headers={"Retry-After": later})
+
+        self.tab.route("**/upload", answer)
+        files = [{"name": f"{n}.txt", "mimeType": "", "buffer": b"hello"} for n in range(8)]
+        self.tab.locator("input[type=file]").set_input_files(files)  # type: ignore[arg-type]
+        for word in ("Not accepted", "Not sent", "Trying again", "Sending", "Queued"):
+            expect(self.tab.get_by_text(word).first).to_be_visible()
+        self.tab.get_by_role("button", name="Cancel 7.txt").click()
+        expect(self.tab.get_by_text("Cancelled", exact=True)).to_be_visible()
+
     def downloads(self) -> None:
         for look in LOOKS:
             job_that_is(look, self.alice)
             job_that_is(look, self.alice, **OF_A_LINK)
+            job_that_is(look, self.alice, **OF_AN_UPLOAD)
         self.go("/downloads")
 
     def no_downloads(self) -> None:
@@ -101,6 +124,8 @@ PAGES = [
     Visit.link,
     Visit.link_with_options,
     Visit.wrong_link,
+    Visit.upload,
+    Visit.send,
     Visit.downloads,
     Visit.no_downloads,
     Visit.no_download_found,
@@ -129,6 +154,7 @@ def test_axe_finds_nothing_wrong(
     [
         *((look, {}) for look in LOOKS),
         *((look, OF_A_LINK) for look in ("working", "ready", "failed")),
+        *((look, OF_AN_UPLOAD) for look in ("ready", "failed", "expired")),
     ],
     ids=lambda value: value if isinstance(value, str) else value.get("kind", "bundle"),
 )

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from jobs import storage
 from jobs.models import DownloadJob, StoredFile
@@ -23,6 +23,7 @@ from tests.hostile.content import File
 from tests.hostile.refusals import refuses
 from tests.hostile.server import Peer
 from tests.live import until
+from tests.uploads import picture
 
 pytestmark = pytest.mark.browser
 
@@ -189,6 +190,32 @@ def test_a_link_that_leads_nowhere_is_changed(tab: Page, service: Service) -> No
 
     statuses = DownloadJob.objects.order_by("created_at").values_list("name", "status")
     assert list(statuses) == [("frames.bin", Status.FAILED), ("there.bin", Status.COMPLETED)]
+
+
+def test_a_picture_is_sent_and_seen(tab: Page, service: Service) -> None:
+    tab.get_by_role("link", name="Upload").click()
+    facade = {"name": "facade.jpg", "mimeType": "image/jpeg", "buffer": picture(1200, 800)}
+
+    with staying(tab):
+        tab.locator("input[type=file]").set_input_files(facade)  # type: ignore[arg-type]
+        expect(tab.locator("#sent")).to_contain_text("Ready", timeout=LONG)
+        assert_seen(tab.get_by_role("img", name="Preview of facade.jpg"))
+
+    tab.get_by_role("link", name="facade.jpg", exact=True).click()
+    comes_to(tab, "Ready")
+    assert_seen(tab.get_by_role("img", name="Small square of facade.jpg"))
+    with tab.expect_download() as started:
+        tab.get_by_role("link", name="Download Large picture").click()
+    assert started.value.suggested_filename == "facade large.jpg"
+    tab.get_by_role("link", name=re.compile(r"^\d{7}$")).last.click()
+    expect(tab.get_by_label("facade.jpg")).to_be_checked()
+
+
+def assert_seen(image: Locator) -> None:
+    """It came from the store, by a redirect, and the policy lets it be."""
+    image.scroll_into_view_if_needed()
+    expect(image).to_have_js_property("complete", True)
+    expect(image).to_have_js_property("naturalWidth", 200)
 
 
 def test_cancel_ends_what_is_running(tab: Page, service: Service) -> None:

@@ -16,11 +16,13 @@ from jobs.models import DownloadJob
 from jobs.pages import kinds as kinds_on_pages
 from jobs.problems import PROBLEM
 from jobs.states import Status
-from tests.factories import JobFactory, RemoteJobFactory, StoredFileFactory
+from tests.factories import JobFactory, RemoteJobFactory, StoredFileFactory, UploadJobFactory
 from tests.pages.looks import BROWSER, INLINE, of, text, ticked
 
 
-@pytest.mark.parametrize("path", ["/", "/link", "/downloads", f"/downloads/{UUID(int=1)}"])
+@pytest.mark.parametrize(
+    "path", ["/", "/link", "/upload", "/downloads", f"/downloads/{UUID(int=1)}"]
+)
 @pytest.mark.django_db
 def test_whoever_is_not_signed_in_is_sent_to_sign_in(path: str) -> None:
     response = Client(headers=BROWSER).get(path)
@@ -100,11 +102,13 @@ def test_a_wrong_password_stays_on_the_page(alice: User, given: dict[str, str]) 
 
 def test_no_page_has_a_script_or_a_style_of_its_own(visitor: Client, alice: User) -> None:
     StoredFileFactory(file_id=80_000)
-    jobs = [make(owner=alice, status=s) for make in (JobFactory, RemoteJobFactory) for s in Status]
+    makers = (JobFactory, RemoteJobFactory, UploadJobFactory)
+    jobs = [make(owner=alice, status=s) for make in makers for s in Status]
     paths = [
         "/",
         "/?search=x",
         "/link",
+        "/upload",
         "/downloads",
         "/downloads?search=x",
         "/nowhere",
@@ -123,7 +127,7 @@ def test_every_kind_has_its_words_and_its_page() -> None:
 def test_pages_are_kept_by_no_cache(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice)
 
-    for path in ("/", "/link", "/downloads", of(job), of(job, "job-state"), "/nowhere"):
+    for path in ("/", "/link", "/upload", "/downloads", of(job), of(job, "job-state"), "/nowhere"):
         assert visitor.get(path)["Cache-Control"] == PRIVATE, path
 
 

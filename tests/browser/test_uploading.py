@@ -1,0 +1,363 @@
+"""Sending files from the page for uploads: dropped, cut off, gone on with, refused, given up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Dialog, Locator, Page, Request, Route, expect
+
+from jobs import storage
+from jobs.models import DownloadJob, Upload
+from jobs.states import Status
+from tests.browser.looks import look, start
+from tests.browser.test_keyboard import has_focus, tab_to
+from tests.browser.test_steadiness import WATCH, moved
+from tests.uploads import CHUNK, picture
+
+pytestmark = pytest.mark.browser
+
+MEGABYTE = 1_000_000
+LARGE = 2 * CHUNK + 5  # three parts
+LINE = re.compile("net::ERR_")
+DROP = """(zone, files) => {
+  const dataTransfer = new DataTransfer();
+  for (const [name, size] of files) dataTransfer.items.add(new File(["x".repeat(size)], name));
+  for (const type of ["dragenter", "dragover", "drop"])
+    zone.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.fixture(autouse=True)
+def clean(made_bucket: None, broker: Any) -> Iterator[None]:
+    yield
+    storage.delete_all_but([], prefix="raw/")
+
+
+@pytest.fixture
+def tab(of_alice: Page, live_server: Any) -> Page:
+    of_alice.goto(f"{live_server.url}/upload")
+    return of_alice
+
+
+@pytest.fixture
+def lost_lines(complaints: list[str]) -> Iterator[None]:
+    """What Chromium notes about them is meant to be."""
+    yield
+    complaints[:] = [text for text in complaints if not LINE.search(text)]
+
+
+@pytest.fixture
+def large(tmp_path: Path, settings: Any) -> Path:
+    """A file that is sent in parts."""
+    settings.MAX_UPLOAD_BYTES = MEGABYTE
+    path = tmp_path / "drone-flight-3.mp4"
+    path.write_bytes(bytes(range(256)) * (LARGE // 256) + bytes(LARGE % 256))
+    return path
+
+
+def choose(tab: Page, *files: Path | tuple[str, bytes]) -> None:
+    payload = [
+        file
+        if isinstance(file, Path)
+        else {"name": file[0], "mimeType": "application/octet-stream", "buffer": file[1]}
+        for file in files
+    ]
+    tab.locator("input[type=file]").set_input_files(payload)  # type: ignore[arg-type]
+
+
+def row(tab: Page, name: str) -> Locator:
+    return tab.locator("#sent > li").filter(has=tab.get_by_role("heading", name=name))
+
+
+def slow_down(tab: Page, bytes_a_second: int) -> None:
+    line = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    wire = tab.context.new_cdp_session(tab)
+    wire.send("Network.emulateNetworkConditions", line | {"uploadThroughput": bytes_a_second})
+
+
+def parts_sent(tab: Page) -> list[str]:
+    """The requests with a part, from now on."""
+    seen: list[str] = []
+
+    def note(request: Request) -> None:
+        is_form = "multipart" in request.headers.get("content-type", "")
+        if request.method == "POST" and request.url.endswith("/chunked") and is_form:
+            seen.append(request.url)
+
+    tab.on("request", note)
+    return seen
+
+
+def cut(tab: Page, *, after: int) -> Callable[[], None]:
+    """Parts after so many do not get through; until what this gives is called."""
+    passed = 0
+
+    def handle(route: Route) -> None:
+        nonlocal passed
+        passed += "multipart" in route.request.headers.get("content-type", "")
+        route.abort() if passed > after else route.continue_()
+
+    tab.route("**/upload/chunked", handle)
+    return lambda: tab.unroute("**/upload/chunked", handle)
+
+
+def refuse(tab: Page, status: int, code: str, detail: str, **headers: str) -> None:
+    problem = {"status": status, "code": code, "detail": detail}
+    tab.route(
+        "**/upload",
+        lambda route: (
+            route.fulfill(status=status, json=problem, headers=headers)
+            if route.request.method == "POST"
+            else route.continue_()
+        ),
+    )
+
+
+def test_dropped_files_are_sent_and_followed_until_they_are_ready(tab: Page, alice: User) -> None:
+    tab.locator("#drop").evaluate(DROP, [["notes.txt", 2_000], ["plan.txt", 3_000]])
+
+    expect(row(tab, "notes.txt")).to_contain_text("Queued")
+    expect(row(tab, "plan.txt")).to_contain_text("Queued")
+    jobs = {job.name: job for job in DownloadJob.objects.all()}
+    assert {name: (job.owner, job.total) for name, job in jobs.items()} == {
+        "notes.txt": (alice, 2_000),
+        "plan.txt": (alice, 3_000),
+    }
+    start(jobs["plan.txt"])
+    look(tab)
+    expect(row(tab, "plan.txt")).to_contain_text("Working")
+    expect(tab).to_have_title("Upload · Downloads")
+
+
+def test_files_may_be_dropped_anywhere_and_what_is_no_file_is_left_alone(tab: Page) -> None:
+    tab.evaluate(
+        """() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.setData("text/plain", "no file");
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+        }"""
+    )
+    tab.locator("footer").evaluate(DROP, [["notes.txt", 10]])
+
+    expect(row(tab, "notes.txt")).to_contain_text("Queued")
+    expect(tab.locator("#sent > li")).to_have_count(1)
+
+
+def test_how_far_it_is_is_told_while_it_is_sent(tab: Page) -> None:
+    slow_down(tab, 400_000)
+
+    choose(tab, ("survey.bin", bytes(2 * MEGABYTE)))
+
+    sending = row(tab, "survey.bin")
+    expect(sending.locator(".tint")).to_have_text("Sending")
+    expect(sending).to_contain_text(re.compile(r"[01]\.\d of 2\.0\sMB"))
+    expect(sending).to_contain_text(re.compile(r"\d+\skB/s · about \d+\ss left"))
+    expect(tab).to_have_title(re.compile(r"^[1-9]\d?% Upload"))
+    assert 0 < sending.get_by_role("progressbar").evaluate("bar => bar.value") < 100
+    slow_down(tab, -1)
+    expect(sending).to_contain_text("Queued")
+
+
+def test_sending_moves_nothing(of_alice: Page, live_server: Any) -> None:
+    of_alice.add_init_script(WATCH)
+    of_alice.goto(f"{live_server.url}/upload")
+    slow_down(of_alice, 300_000)
+    choose(of_alice, ("survey.bin", bytes(MEGABYTE)), ("plan.bin", bytes(MEGABYTE)))
+    expect(row(of_alice, "plan.bin").locator(".tint")).to_have_text("Sending")
+    moved(of_alice)
+
+    expect(row(of_alice, "survey.bin")).to_contain_text("left")
+    expect(row(of_alice, "survey.bin")).to_contain_text("starts as soon as a worker is free")
+
+    assert moved(of_alice) == []
+
+
+def test_three_are_sent_at_once_and_the_others_wait(tab: Page) -> None:
+    slow_down(tab, 300_000)
+
+    choose(tab, *((f"photo-{number}.bin", bytes(MEGABYTE)) for number in range(5)))
+
+    words = tab.locator("#sent .tint")
+    expect(words).to_have_text(["Sending"] * 3 + ["Queued"] * 2)
+    tab.get_by_role("button", name="Cancel photo-0.bin").click()
+    expect(words).to_have_text(["Cancelled"] + ["Sending"] * 3 + ["Queued"])
+
+
+def test_cancel_ends_the_sending_and_it_can_be_sent_again(tab: Page) -> None:
+    slow_down(tab, 100_000)
+    choose(tab, ("survey.bin", bytes(MEGABYTE)))
+    expect(row(tab, "survey.bin").locator(".tint")).to_have_text("Sending")
+
+    tab.get_by_role("button", name="Cancel survey.bin").click()
+
+    expect(row(tab, "survey.bin")).to_contain_text("Cancelled Nothing was kept.")
+    again = tab.get_by_role("button", name="Send again survey.bin")
+    assert has_focus(again)
+    expect(tab.locator("#said")).to_contain_text("survey.bin: Cancelled")
+    assert not DownloadJob.objects.exists()
+    slow_down(tab, -1)
+    again.click()
+    expect(row(tab, "survey.bin")).to_contain_text("starts as soon as a worker is free")
+
+
+def test_a_large_file_goes_in_parts_and_arrives_whole(tab: Page, large: Path) -> None:
+    tab.reload()
+    parts = parts_sent(tab)
+
+    choose(tab, large)
+
+    expect(row(tab, large.name)).to_contain_text("Queued")
+    job = DownloadJob.objects.get()
+    assert job.total == LARGE
+    assert len(parts) == 3
+    assert tab.evaluate("Object.keys(localStorage)") == []
+
+
+def test_a_line_that_breaks_costs_no_part_that_has_arrived(
+    tab: Page, large: Path, lost_lines: None
+) -> None:
+    tab.reload()
+    mend = cut(tab, after=1)
+    choose(tab, large)
+    expect(row(tab, large.name)).to_contain_text("No connection")
+    expect(row(tab, large.name)).to_contain_text("Trying again in")
+
+    mend()
+    parts = parts_sent(tab)
+
+    expect(row(tab, large.name)).to_contain_text("starts as soon as a worker is free")
+    assert len(parts) == 2
+    assert DownloadJob.objects.get().total == LARGE
+
+
+def test_a_page_loaded_anew_goes_on_with_the_same_file(
+    tab: Page, large: Path, lost_lines: None
+) -> None:
+    tab.reload()
+    mend = cut(tab, after=2)
+    choose(tab, large)
+    expect(row(tab, large.name)).to_contain_text("Trying again in")
+    tab.once("dialog", lambda dialog: dialog.accept())
+    tab.reload()
+    mend()
+    parts = parts_sent(tab)
+
+    choose(tab, large)
+
+    expect(row(tab, large.name)).to_contain_text("Queued")
+    assert len(parts) == 1
+    assert DownloadJob.objects.get().total == LARGE
+
+
+def test_giving_up_a_large_file_leaves_nothing_to_go_on_with(
+    tab: Page, large: Path, lost_lines: None
+) -> None:
+    tab.reload()
+    cut(tab, after=1)
+    choose(tab, large)
+    expect(row(tab, large.name)).to_contain_text("Trying again in")
+
+    with tab.expect_response(lambda answer: answer.request.method == "DELETE") as given_up:
+        tab.get_by_role("button", name=f"Cancel {large.name}").click()
+
+    assert given_up.value.status == 204
+    assert not Upload.objects.coming().exists()
+    assert tab.evaluate("Object.keys(localStorage)") == []
+
+
+def test_without_a_network_it_waits_for_one(tab: Page, lost_lines: None) -> None:
+    tab.context.set_offline(True)
+    choose(tab, ("notes.txt", b"hello"))
+    expect(row(tab, "notes.txt")).to_contain_text("Waiting No connection goes on by itself")
+
+    tab.context.set_offline(False)
+
+    expect(row(tab, "notes.txt")).to_contain_text("starts as soon as a worker is free")
+
+
+def test_what_is_refused_says_why_and_is_not_sent_again(tab: Page, refusals: Any) -> None:
+    refuse(tab, 422, "type_not_allowed", "Files of type text/html are not taken.")
+
+    choose(tab, ("page.html", b"<h1>Hello</h1>"))
+
+    told = row(tab, "page.html")
+    expect(told).to_contain_text("Not accepted Files of type text/html are not taken.")
+    expect(told.get_by_role("button")).to_have_count(0)
+    expect(tab.locator("#said")).to_contain_text("page.html: Not accepted")
+    assert refusals() == 1
+
+
+def test_what_may_be_taken_later_can_be_sent_again(tab: Page, refusals: Any) -> None:
+    later = {"Retry-After": "3600"}
+    refuse(tab, 429, "storage_full", "Your files would take up more room than you have.", **later)
+
+    choose(tab, ("notes.txt", b"hello"))
+
+    expect(row(tab, "notes.txt")).to_contain_text("Not sent Your files would take up more room")
+    tab.unroute("**/upload")
+    tab.get_by_role("button", name="Send again notes.txt").click()
+    expect(row(tab, "notes.txt")).to_contain_text("starts as soon as a worker is free")
+    refusals()
+
+
+def test_a_busy_service_is_asked_again_when_it_says_so(tab: Page, refusals: Any) -> None:
+    refuse(tab, 429, "throttled", "At most 10 requests in 60 s.", **{"Retry-After": "2"})
+    choose(tab, ("notes.txt", b"hello"))
+    expect(row(tab, "notes.txt")).to_contain_text(re.compile(r"Trying again in \d\ss At most 10"))
+
+    tab.unroute("**/upload")
+
+    expect(row(tab, "notes.txt")).to_contain_text("starts as soon as a worker is free")
+    refusals()
+
+
+def test_an_empty_file_is_refused_in_a_sentence(tab: Page, refusals: Any) -> None:
+    choose(tab, ("empty.txt", b""))
+
+    expect(row(tab, "empty.txt")).to_contain_text("Not accepted The file is empty.")
+    refusals()
+
+
+def test_leaving_while_something_is_sent_asks_first(tab: Page, live_server: Any) -> None:
+    asked: list[Dialog] = []
+    tab.on("dialog", lambda dialog: (asked.append(dialog), dialog.accept()))
+    slow_down(tab, 100_000)
+    tab.get_by_role("button", name="Choose files").focus()
+    tab.keyboard.press("Escape")  # somebody was here: else no browser asks
+    choose(tab, ("survey.bin", bytes(MEGABYTE)))
+    expect(row(tab, "survey.bin").locator(".tint")).to_have_text("Sending")
+
+    tab.reload()
+
+    assert [dialog.type for dialog in asked] == ["beforeunload"]
+    slow_down(tab, -1)
+    tab.reload()
+    assert len(asked) == 1
+
+
+def test_cancelling_one_that_was_sent_does_not_leave_the_page(tab: Page) -> None:
+    choose(tab, ("notes.txt", b"hello"))
+    expect(row(tab, "notes.txt")).to_contain_text("starts as soon as a worker is free")
+
+    tab.get_by_role("button", name="Cancel notes.txt").click()
+
+    expect(row(tab, "notes.txt")).to_contain_text("Cancelled")
+    assert DownloadJob.objects.get().status == Status.CANCELLED
+    assert tab.url.endswith("/upload")
+
+
+def test_files_are_chosen_by_keyboard(tab: Page) -> None:
+    tab_to(tab, tab.get_by_role("button", name="Choose files"))
+
+    with tab.expect_file_chooser() as chooser:
+        tab.keyboard.press("Enter")
+    assert chooser.value.is_multiple()
+    chooser.value.set_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": picture()})
+
+    expect(row(tab, "a.jpg")).to_contain_text("Queued")
+    tab_to(tab, tab.get_by_role("button", name="Cancel a.jpg"))

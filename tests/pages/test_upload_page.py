@@ -1,0 +1,269 @@
+"""The page where files are uploaded, and what is shown of an upload."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from jobs import wording
+from jobs.errors import JOB_CODES
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Status
+from jobs.wording.history import WENT_WRONG
+from jobs.wording.standing import ASK_OPERATOR
+from tests.factories import JobFactory, RemoteJobFactory, UploadJobFactory, make_of
+from tests.pages.looks import names, of, text
+from tests.pages.test_one_download import commands
+
+BOTH = ("job-state", "job-row")
+ROLES = ["thumbnail", "medium", "large"]
+SHOWN = {"thumbnail", "preview", "poster"}
+OF_A_FILE = {
+    "infected", "not_scanned", "file_unreadable", "file_encrypted", "picture_too_large",
+    "file_too_complex", "type_not_allowed", "checksum_mismatch", "source_missing", "source_changed",
+}  # fmt: skip
+OF_ANY = {"scanner_unavailable", "storage_full", "timeout"}
+
+
+@pytest.fixture
+def picture(alice: User) -> DownloadJob:
+    job: DownloadJob = UploadJobFactory(owner=alice, status=Status.COMPLETED)
+    return job
+
+
+def plain(response: Any) -> str:
+    return text(response).replace("\u00a0", " ")
+
+
+def shown(html: str) -> list[str]:
+    return re.findall(r'<img [^>]*src="([^"]*)"', html)
+
+
+def address(job: DownloadJob, role: str) -> str:
+    return f"/downloads/{job.pk}/files/{role}"
+
+
+def queries_about_files(client: Client, path: str) -> int:
+    with CaptureQueriesContext(connection) as seen:
+        assert client.get(path).status_code == 200
+    return sum('FROM "jobs_storedfile"' in query["sql"] for query in seen.captured_queries)
+
+
+# Its form
+
+
+def test_three_doors_lead_to_each_other(visitor: Client) -> None:
+    for path in ("/", "/link", "/upload"):
+        html = text(visitor.get(path))
+        doors = re.findall(r'<a href="([^"]*)"[^>]*><svg class="icon"', html.split("doors")[1])
+        assert doors[:3] == ["/", "/link", "/upload"]
+        assert f'<a href="{path}" aria-current="page"><svg' in html
+
+
+def test_without_a_script_it_is_a_form_whose_token_comes_first(visitor: Client) -> None:
+    form = text(visitor.get("/upload")).split('<form class="drop"')[1].split("</form>")[0]
+
+    fields = re.findall(r'name="(\w+)"', form)
+    assert fields == ["csrfmiddlewaretoken", "file"]
+    assert 'enctype="multipart/form-data"' in form
+    assert "multiple" not in form
+    assert "Send the file</button>" in form
+
+
+def test_the_page_promises_what_the_settings_say(visitor: Client, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES, settings.MAX_CHUNKED_UPLOAD_BYTES = 25_000_000, 8_000_000_000
+
+    html = plain(visitor.get("/upload"))
+
+    assert "Any kind of file" in html
+    assert "up to 25 MB." in html
+    assert "up to 8 GB." in html
+    assert 'data-most="25000000"' in html
+
+
+def test_types_that_are_not_all_taken_are_named(visitor: Client, settings: Any) -> None:
+    settings.UPLOAD_TYPES = ["image/*", "application/pdf", "font/woff2"]
+
+    assert "Pictures, PDF, font/woff2, " in text(visitor.get("/upload"))
+
+
+# What was made
+
+
+def test_the_row_shows_one_small_picture(visitor: Client, picture: DownloadJob) -> None:
+    for path in (of(picture, "job-row"), "/downloads"):
+        html = text(visitor.get(path))
+
+        assert shown(html) == [address(picture, "thumbnail")]
+        assert re.search(r'<img [^>]*alt="Preview of facade-east.jpg"', html)
+        assert re.search(r'<img [^>]*width="64" height="64" loading="lazy"', html)
+
+
+def test_the_page_lists_what_was_made(visitor: Client, picture: DownloadJob) -> None:
+    for name in ("job-page", "job-state"):
+        html = plain(visitor.get(of(picture, name)))
+
+        assert shown(html) == [address(picture, "thumbnail")]
+        assert 'width="200" height="200"' in html
+        for file in picture.files.filter(role__in=ROLES):
+            assert f'href="{address(picture, file.role)}"' in html
+            assert f'<a href="/?file={file.file_id}">{file.file_id}</a>' in html
+        assert "24 kB" in html
+        assert "<dt>Pixels</dt><dd>4,032 by 3,024</dd>" in html
+
+
+@pytest.mark.parametrize(
+    ("made", "metadata", "facts"),
+    [
+        (["text", "preview"], {"pages": 40}, ["<dt>Pages</dt><dd>40</dd>", "First page"]),
+        (["poster", "clip"], {"durationSeconds": 83.2}, ["<dt>Duration</dt><dd>1 min</dd>"]),
+        (["text", "preview"], {"pages": 3000, "textPages": 2000}, ["the first 2,000 pages."]),
+        (["poster"], {"skipped": "There is nothing to be heard."}, ["nothing to be heard."]),
+    ],
+)
+def test_other_files_tell_other_facts(
+    visitor: Client, alice: User, made: list[str], metadata: dict[str, Any], facts: list[str]
+) -> None:
+    job = UploadJobFactory(owner=alice, status=Status.COMPLETED, metadata=metadata, made=made)
+
+    html = plain(visitor.get(of(job)))
+
+    assert shown(html) == [address(job, role) for role in made if role in SHOWN]
+    assert not [fact for fact in facts if fact not in html]
+
+
+def test_what_somebody_sent_is_never_shown_as_a_picture(visitor: Client, alice: User) -> None:
+    job = UploadJobFactory(owner=alice, status=Status.COMPLETED, name="evil.svg", metadata={})
+    job.files.all().delete()
+    StoredFile.objects.filter(pk=job.artifact.pk).update(
+        made_by=job, content_type="image/svg+xml", name="evil.svg"
+    )
+
+    for path in (of(job), of(job, "job-row"), "/downloads"):
+        assert not shown(text(visitor.get(path))), path
+    for role in ("artifact", "upload", "quarantined", "catalogue", "nonsense"):
+        assert visitor.get(address(job, role)).status_code == 404, role
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.COMPLETED}))
+def test_nothing_is_shown_of_an_upload_that_is_not_ready(
+    visitor: Client, alice: User, status: Status
+) -> None:
+    job = UploadJobFactory(owner=alice, status=status)
+    make_of(job, "thumbnail")
+
+    for path in (of(job), of(job, "job-row")):
+        assert not shown(text(visitor.get(path)))
+    assert visitor.get(address(job, "thumbnail")).status_code == 404
+
+
+def test_a_preview_has_an_address_that_stays(
+    visitor: Client, picture: DownloadJob, settings: Any
+) -> None:
+    for method in (visitor.get, visitor.head):
+        response = method(address(picture, "thumbnail"))
+
+        assert response.status_code == 302
+        assert response["Location"].startswith(settings.S3_PUBLIC_ENDPOINT_URL)
+        assert response["Referrer-Policy"] == "no-referrer"
+        assert "attachment" in response["Location"]
+    assert visitor.post(address(picture, "thumbnail")).status_code == 405
+
+
+def test_a_preview_of_somebody_elses_is_refused(visitor: Client, bob: User) -> None:
+    job = UploadJobFactory(owner=bob, status=Status.COMPLETED)
+
+    assert visitor.get(address(job, "thumbnail")).status_code == 403
+
+
+def test_a_poll_asks_for_files_once_and_only_where_there_are_some(
+    visitor: Client, alice: User, picture: DownloadJob
+) -> None:
+    done = {"owner": alice, "status": Status.COMPLETED}
+    others = [JobFactory(**done), RemoteJobFactory(**done), UploadJobFactory(owner=alice)]
+
+    assert queries_about_files(visitor, of(picture, "job-row")) == 1
+    for job in others:
+        assert [queries_about_files(visitor, of(job, name)) for name in BOTH] == [0, 0]
+
+
+def test_a_list_takes_one_query_for_all_pictures(visitor: Client, alice: User) -> None:
+    for _ in range(5):
+        UploadJobFactory(owner=alice, status=Status.COMPLETED)
+
+    assert queries_about_files(visitor, "/downloads") == 1
+    assert len(shown(text(visitor.get("/downloads")))) == 5
+
+
+def test_uploads_can_be_looked_for(visitor: Client, alice: User) -> None:
+    JobFactory(owner=alice, status=Status.COMPLETED)
+    UploadJobFactory(owner=alice, status=Status.COMPLETED)
+
+    response = visitor.get("/downloads", {"kind": "upload"})
+
+    assert names(response) == ["facade-east.jpg"]
+    assert '<option value="upload" selected>Upload</option>' in text(response)
+
+
+def test_a_row_on_the_page_for_uploads_leaves_its_title_alone(
+    visitor: Client, picture: DownloadJob
+) -> None:
+    def titled(path: str) -> bool:
+        seen = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{path}"}
+        return "<title>" in text(visitor.get(of(picture, "job-row"), headers=seen))
+
+    assert titled("/downloads?status=active")
+    assert not titled("/upload")
+
+
+# What to do
+
+
+@pytest.mark.parametrize("code", sorted(OF_A_FILE | OF_ANY))
+def test_each_failure_says_what_to_do(visitor: Client, alice: User, code: str) -> None:
+    job = UploadJobFactory(owner=alice)
+    job.claim(task_id="task-1", worker="worker@test")
+    job.fail(code, "The reason.")
+
+    html = re.sub("<svg.*?</svg>", "", text(visitor.get(of(job))))
+
+    step = wording.KINDS["upload"].next_steps[code]
+    assert step != ASK_OPERATOR
+    assert f'<p class="reason">{step}</p>' in html
+    assert code in JOB_CODES
+    assert code in WENT_WRONG
+    first = re.search(r'class="button primary"[^>]*>([^<]*)', html)
+    assert first
+    assert first[1] == ("Upload again" if code in OF_A_FILE else "Run again")
+
+
+def test_an_expired_upload_is_to_be_sent_again(visitor: Client, alice: User) -> None:
+    job = UploadJobFactory(owner=alice, status=Status.EXPIRED)
+    zipped = JobFactory(owner=alice, status=Status.EXPIRED)
+
+    html, other = text(visitor.get(of(job))), text(visitor.get(of(zipped)))
+
+    assert "You can upload it again." in html
+    assert '<a class="button primary" href="/upload">Upload again</a>' in html
+    assert "Make again" not in html
+    assert "Make again" in other
+    assert "Make again" not in text(visitor.get(of(job, "job-row")))
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "It's; ours, type=x.txt", 'a "b" \\ c.txt'])
+def test_the_command_sends_a_file_of_that_name(visitor: Client, alice: User, name: str) -> None:
+    job = UploadJobFactory(owner=alice, name=name)
+
+    _, ask = commands(visitor.get(of(job)))
+
+    assert ask[:3] == ["curl", "-f", "http://testserver/upload"]
+    quoted = re.fullmatch(r'file=@"(.*)"', ask[-1])
+    assert ask[-2] == "-F"
+    assert quoted
+    assert re.sub(r"\\(.)", r"\1", quoted[1]) == name
