@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from itertools import product
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from django.contrib.auth.models import User
+from PIL import Image, ImageDraw
 
 from jobs.models import DownloadJob
 from jobs.states import Status
@@ -106,6 +109,32 @@ LINK = Exhibit(
     },
 )
 
+UPLOAD = Exhibit(
+    "ready",
+    "facade-east.jpg",
+    {"kind": "upload", "params": {}, "total": 6_140_882},
+    [74, 73, 70],
+    {"metadata": {"width": 4032, "height": 3024}},
+)
+# What is on its way: how large it is, and how much of it had gone at two moments.
+SENDING = {
+    "Drone flight 20 November.mp4": (24_310_000, 800_000, 14_110_000),
+    "Offer, signed.pdf": (6_204_113, 200_000, 1_602_000),
+}
+
+
+def facade() -> bytes:
+    """The square picture that would be made of it: a house under a sky."""
+    picture = Image.new("RGB", (200, 200), "#a9c9e6")
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((36, 60, 164, 200), fill="#d8c3a5")
+    draw.polygon([(24, 62), (100, 14), (176, 62)], fill="#8c4a3c")
+    for left, top in product((54, 90, 126), (80, 118, 156)):
+        draw.rectangle((left, top, left + 20, top + 24), fill="#4d5d6c", outline="#f4efe6", width=2)
+    content = BytesIO()
+    picture.save(content, "JPEG", quality=90)
+    return content.getvalue()
+
 
 def fill(owner: User) -> dict[str, DownloadJob]:
     """The newest download of each look."""
@@ -135,6 +164,15 @@ def show(exhibit: Exhibit, owner: User) -> DownloadJob:
     for line, at in zip(job.events.all(), times, strict=True):
         job.events.filter(pk=line.pk).update(at=at)
     DownloadJob.objects.filter(pk=job.pk).update(**_times(job) | exhibit.changes)
+    return job
+
+
+def show_upload(owner: User) -> DownloadJob:
+    """With what was made of it; the picture itself is `facade()`."""
+    job = show(UPLOAD, owner)
+    sizes = {"artifact": 6_140_882, "thumbnail": 9_204, "medium": 78_311, "large": 391_480}
+    for number, (role, size) in enumerate(sizes.items(), 1_000_041):
+        job.files.filter(role=role).update(size_bytes=size, file_id=number)
     return job
 
 

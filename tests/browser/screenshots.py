@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
-from tests.browser.exhibits import LINK, NOW, fill, show
+from jobs.models import DownloadJob
+from tests.browser.exhibits import LINK, NOW, SENDING, facade, fill, show, show_upload
 from tests.browser.small_png import shrink
+from tests.browser.test_uploading import choose
 from tests.factories import UserFactory
 
 HERE = Path(__file__).parent
@@ -26,6 +28,18 @@ LOOKS = {
     "ready": "ready",
     "failed": "failed",
 }
+# The page's clock, and requests that go on when they are told to.
+HOLD = """() => {
+  const held = [];
+  let now = 0;
+  performance.now = () => now;
+  XMLHttpRequest.prototype.send = function () { held.push(this); };
+  window.goOn = async (seconds, gone) => {
+    while (held.length < gone.length) await new Promise(requestAnimationFrame);
+    now += 1000 * seconds;
+    gone.forEach((loaded, which) => held[which].upload.onprogress({ loaded }));
+  };
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -70,11 +84,40 @@ def test_every_page_is_shot(of_alice: Page, alice: User, live_server: Any, theme
     of_alice.set_viewport_size({"width": 1280, "height": 720})
     fetched = show(LINK, alice)
     shoot(of_alice, f"{live_server.url}/downloads/{fetched.pk}", f"link-working-{theme}")
+    uploaded = show_upload(alice)
+    square = facade()
+    of_alice.route("**/files/*", lambda route: route.fulfill(body=square))
+    shoot(of_alice, f"{live_server.url}/downloads/{uploaded.pk}", f"uploaded-{theme}")
+    of_alice.goto(f"{live_server.url}/upload")
+    send(of_alice, uploaded)
+    take(of_alice, f"upload-{theme}")
+    of_alice.set_viewport_size({"width": 390, "height": 844})
+    take(of_alice, f"upload-{theme}-390", full_page=False)
+    of_alice.set_viewport_size({"width": 1280, "height": 720})
     of_alice.context.clear_cookies()
     shoot(of_alice, live_server.url + "/sign-in", f"sign-in-{theme}")
 
 
 def shoot(tab: Page, url: str, name: str, *, full_page: bool = True) -> None:
     tab.goto(url)
+    take(tab, name, full_page=full_page)
+
+
+def send(tab: Page, sent: DownloadJob) -> None:
+    """One file is there already, and others are on their way, at a moment that does not pass."""
+    told = {"jobId": str(sent.pk)}
+    tab.route("**/upload", lambda route: route.fulfill(status=202, json=told))
+    choose(tab, (sent.name, b"x"))
+    tab.get_by_role("img").wait_for()
+    tab.evaluate(HOLD)
+    choose(tab, *((name, bytes(size)) for name, (size, _, _) in SENDING.items()))
+    for moment, seconds in ((1, 0), (2, 4)):
+        tab.evaluate(
+            "gone => goOn(...gone)", [seconds, [gone[moment] for gone in SENDING.values()]]
+        )
+        expect(tab.locator("#sent")).to_contain_text("0.8 of" if moment == 1 else "left")
+
+
+def take(tab: Page, name: str, *, full_page: bool = True) -> None:
     picture = tab.screenshot(full_page=full_page, animations="disabled")
     (PICTURES / f"{name}.png").write_bytes(shrink(picture, tab.context))
