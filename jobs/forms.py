@@ -193,6 +193,8 @@ class Form:
             if came_bytes > self._max_bytes:
                 raise too_large(self._max_bytes)
             yield piece
+        if not came_bytes:
+            raise no_file("The file is empty.")
         if self._next_file():
             raise _refused("A form has one file.")
 

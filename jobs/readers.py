@@ -17,18 +17,23 @@ FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 View = Callable[..., HttpResponseBase]
 
 
-def page_or_api(page: View, api: Any, *, takes_forms: bool = True) -> View:
+def page_or_api(page: View, api: Any, *, reads_body: bool = False) -> View:
     """A page for a person, else the API, which also has the methods that pages do not.
 
-    `takes_forms` is whether the page does: the API may, too. `api` is what `as_view` made, and
-    stays what finds it in urls.py finds: the OpenAPI document.
+    `reads_body` says of the page that it reads forms as they come, and sees to their token itself;
+    programs send forms to that address, too. `api` is what `as_view` made, and stays what finds it
+    in urls.py finds: the OpenAPI document.
     """
-    guarded = csrf_protect(page)  # the API sees to that itself, and only for sessions
-    takes_forms = takes_forms and hasattr(api.cls, "post")
+    guarded = page if reads_body else csrf_protect(page)  # the API only for sessions
+    is_persons = reads_pages if reads_body else asks_for_page
+    takes_forms = hasattr(api.cls, "post")
 
     @wraps(api)
     def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        is_page = asks_for_page(request) and (request.method != "POST" or takes_forms)
+        if request.method == "POST":
+            is_page = takes_forms and is_persons(request)
+        else:
+            is_page = asks_for_page(request)
         return (guarded if is_page else api)(request, *args, **kwargs)
 
     return view

@@ -35,7 +35,7 @@ urlpatterns = [
     path("downloads/<uuid:job_id>/retry", job.retry, name="job-retry"),
     path("downloads/<uuid:job_id>/files/<slug:role>", made.file, name="made"),
     path("link", link_page.link, name="link"),
-    path("upload", page_or_api(upload.upload, send, takes_forms=False), name="upload"),
+    path("upload", page_or_api(upload.upload, send, reads_body=True), name="upload"),
     path("upload/chunked", uploads.Chunked.as_view(), name="upload-chunked"),
     path("upload/chunked/<uuid:job_id>", uploads.ChunkedUpload.as_view(), name="chunked-upload"),
     path("theme", theme.theme, name="theme"),

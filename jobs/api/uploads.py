@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from tempfile import TemporaryFile
@@ -54,7 +54,7 @@ class Uploads(APIView):
             job, is_new = uploads.receive(
                 caller(request),
                 file.name,
-                _not_empty(file),
+                file,
                 most_bytes=self.form.promised_bytes,
                 request_id=request_id(request),
                 key=key,
@@ -140,15 +140,6 @@ def _told_as_failed() -> Iterator[None]:
     except StorageUnavailable as error:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE
         raise Problem(unavailable, error.code, str(error), SOON, title="Upload failed") from error
-
-
-def _not_empty(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    came = False
-    for piece in pieces:
-        came = came or bool(piece)
-        yield piece
-    if not came:
-        raise no_file("The file is empty.")
 
 
 def _own_upload(request: Request, upload_id: UUID) -> Upload | DownloadJob:

@@ -21,11 +21,7 @@ from jobs.models import DownloadJob
 from jobs.throttle import limit
 
 IDLE_FORMS = {"choose", "theme"}  # a search with many ticks is one
-FORMS = {
-    "downloads": "choose",
-    "link": "link",
-    "upload": "upload",
-}  # where what was sent to an address is filled in
+FORMS = {"downloads": "choose", "link": "link"}  # where what was sent to an address is filled in
 MAX_ADDRESS = 3_500  # characters; the web server takes 4,094 with what is around it
 MAX_COUNTED = 99  # beside "My downloads"; more is "99+"
 NUMBER = re.compile("[0-9]{1,9}")  # no file number has more digits, and int() takes no dirt
@@ -50,7 +46,7 @@ def signed_in(view: View[P]) -> View[P]:
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
-            limit(request, "initiate" if _asks_for_work(request) else "page")
+            limit(request, _scope(request))
             return view(request, *args, **kwargs)
         if "HX-Request" in request.headers:
             return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
@@ -59,10 +55,12 @@ def signed_in(view: View[P]) -> View[P]:
     return inner
 
 
-def _asks_for_work(request: HttpRequest) -> bool:
-    """Most forms do."""
-    match = request.resolver_match
-    return request.method == "POST" and not (match and match.url_name in IDLE_FORMS)
+def _scope(request: HttpRequest) -> str:
+    """What the request counts as; most forms ask for work."""
+    name = request.resolver_match.url_name if request.resolver_match else ""
+    if request.method != "POST" or name in IDLE_FORMS:
+        return "page"
+    return "upload" if name == "upload" else "initiate"
 
 
 def way_back(request: HttpRequest) -> str:
@@ -72,6 +70,8 @@ def way_back(request: HttpRequest) -> str:
     match = request.resolver_match
     if match and "job_id" in match.kwargs:
         return reverse("job-page", args=[match.kwargs["job_id"]])
+    if match and match.url_name == "upload":  # nobody reads all of that for a token
+        return reverse("upload")
     form = FORMS.get(match.url_name or "") if match else None
     return _filled_in(request, reverse(form)) if form else reverse("choose")
 

@@ -6,10 +6,16 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
 
-from jobs import wording
-from jobs.pages.shared import page, signed_in
+from jobs import uploads, wording
+from jobs.authentication import check_form_token
+from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
+from jobs.forms import Form
+from jobs.http import caller, request_id, status_of
+from jobs.pages.shared import SeeOther, on_csrf_failure, page, signed_in
+from jobs.problems import Problem
 
 EVERYTHING = "*/*"
 TYPES = {
@@ -21,13 +27,41 @@ TYPES = {
 }
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def upload(request: HttpRequest) -> HttpResponse:
-    return form(request)
+    return _receive(request) if request.method == "POST" else _form(request)
 
 
-def form(
+def _receive(request: HttpRequest) -> HttpResponse:
+    """Take the file of a browser without scripts, and go to its job's page."""
+    sent = Form(request, max_bytes=settings.MAX_UPLOAD_BYTES)
+    try:
+        file = sent.file()
+        check_form_token(request, sent.fields.get("csrfmiddlewaretoken", ""))
+        if file is None:
+            return _form(request, {"file": "Choose a file."}, HTTPStatus.BAD_REQUEST)
+        job, _ = uploads.receive(
+            caller(request),
+            file.name,
+            file,
+            most_bytes=sent.promised_bytes,
+            request_id=request_id(request),
+        )
+    except Problem as problem:
+        if problem.get_codes() == "csrf":
+            return on_csrf_failure(request)
+        return _form(request, {"file": str(problem.detail)}, problem.status_code)
+    except TypeNotAllowed as error:
+        return _form(request, {"file": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+    except StorageUnavailable as error:
+        return _form(request, {"form": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
+    except LimitReached as error:
+        return _form(request, {"form": str(error)}, status_of(error))
+    return SeeOther(reverse("job-page", args=[job.pk]))
+
+
+def _form(
     request: HttpRequest, errors: dict[str, str] | None = None, status: int = HTTPStatus.OK
 ) -> HttpResponse:
     """`errors` are sentences: of the `file`, or of the whole `form`."""
