@@ -28,13 +28,14 @@ JOBS = """
     INSERT INTO jobs_downloadjob (
         id, owner_id, kind, name, params, status, created_at, finished_at, lease_until, artifact_id,
         priority, request_id, idempotency_key, request_hash, attempt, failures, losses, task_id,
-        worker, version, progress, done, unit, speed, threads, message, error_code, error
+        worker, version, progress, done, unit, speed, threads, message, error_code, error,
+        metadata
     )
     SELECT gen_random_uuid(), owner, 'bundle', name, '{"file_ids": [70000]}', status, at,
         CASE WHEN status NOT IN ('queued', 'processing') THEN at END,
         CASE WHEN status = 'processing' THEN now() + interval '1 hour' END,
         CASE WHEN status = 'completed' THEN %(artifact)s END,
-        4, '', '', '', 1, 0, 0, '', '', 1, 0, 9, 'bytes', 0, 0, '', '', ''
+        4, '', '', '', 1, 0, 0, '', '', 1, 0, 9, 'bytes', 0, 0, '', '', '', '{}'
     FROM (
         SELECT now() - n * interval '1 s' AS at,
             CASE WHEN n %% 2 = 0 THEN %(mine)s ELSE %(others)s END AS owner,
