@@ -242,7 +242,7 @@ CLAMD_SILENT_SECONDS = env.float("CLAMD_SILENT_SECONDS", default=130)
 # Uploads: files that people send us
 
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=100 * 2**20)  # of one that comes in a form
-MAX_CHUNKED_UPLOAD_BYTES = env.int("MAX_CHUNKED_UPLOAD_BYTES", default=50 * 2**30)
+MAX_CHUNKED_UPLOAD_BYTES = env.int("MAX_CHUNKED_UPLOAD_BYTES", default=50 * 10**9)
 UPLOAD_TYPES = env.list("UPLOAD_TYPES", default=["*/*"])  # that are taken, by what is in a file
 UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=24 * 3600)  # then it is given up
 UPLOAD_REUSE = env.bool("UPLOAD_REUSE", default=True)  # of what was made of the same content
