@@ -24,7 +24,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from jobs.authentication import AdminSignInForm
 from jobs.errors import JOB_CODES, StaleJob
 from jobs.kinds import KINDS
-from jobs.models import DownloadJob, JobEvent, StoredFile
+from jobs.models import DownloadJob, JobEvent, StoredFile, Upload
 from jobs.models.job_queryset import SEARCHED, JobQuerySet
 from jobs.states import Actor, Event
 from jobs.submission import resubmit
@@ -287,3 +287,29 @@ class StoredFileAdmin(ReadOnly, admin.ModelAdmin[StoredFile]):
     @admin.display(description="size", ordering="size_bytes")
     def size(self, file: StoredFile) -> str:
         return filesizeformat(file.size_bytes)
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
+    """Files that are not all here yet."""
+
+    list_display = ["name", "owner", "share", "size", "created_at", "touched_at"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    paginator = Newest
+    ordering = ["-touched_at"]
+    search_fields = ["name", "owner__username"]
+    show_full_result_count = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="here")
+    def share(self, upload: Upload) -> str:
+        if not upload.chunk_bytes:
+            return "coming"  # in one form
+        return f"{upload.received_bytes * 100 // upload.size_bytes} %"
+
+    @admin.display(description="size", ordering="size_bytes")
+    def size(self, upload: Upload) -> str:
+        return filesizeformat(upload.size_bytes)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from jobs import admin
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, Upload
 from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory, StoredFileFactory, UserFactory
 
@@ -167,6 +167,17 @@ def test_nothing_is_added_or_deleted_by_hand(desk: Client, queued_job: DownloadJ
     assert desk.get(f"{LIST}add/").status_code == 403
     assert desk.post(f"{LIST}{queued_job.pk}/delete/", {"post": "yes"}).status_code == 403
     assert DownloadJob.objects.count() == 1
+
+
+def test_files_that_are_on_their_way_are_listed(desk: Client, alice: User) -> None:
+    in_chunks = {"size_bytes": 30, "chunk_bytes": 10, "received": [0, 2]}
+    Upload.objects.create(owner=alice, name="drone.mp4", **in_chunks)
+    Upload.objects.create(owner=alice, name="harbour.jpg", size_bytes=6_000_000)
+
+    page = desk.get("/admin/jobs/upload/?q=alice").content.decode()
+
+    assert ("drone.mp4" in page, "66 %" in page) == (True, True)
+    assert ("harbour.jpg" in page, "coming" in page) == (True, True)
 
 
 def test_stored_files_are_listed_and_found_by_number(desk: Client) -> None:

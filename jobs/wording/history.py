@@ -60,7 +60,7 @@ class Line:
 
 def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list[Line]:
     """What happened, then what is happening, then what comes by itself."""
-    lines = [_past(event, now) for event in events]
+    lines = [_past(event, KINDS[job.kind].begun, now) for event in events]
     look = look_of(job, now)
     if look == "working":
         lines.append(Line(job.message, look=look, when="now", mark="now"))
@@ -78,17 +78,17 @@ def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list
     return lines
 
 
-def _past(event: JobEvent, now: datetime) -> Line:
-    text, more, look = _sentence(event)
+def _past(event: JobEvent, begun: str, now: datetime) -> Line:
+    text, more, look = _sentence(event, begun)
     return Line(text, more, look, event.at, clock(event.at, now))
 
 
-def _sentence(event: JobEvent) -> tuple[str, str, str]:
+def _sentence(event: JobEvent, begun: str) -> tuple[str, str, str]:
     """Text, a smaller second sentence, and a look."""
     who = "An operator" if event.by == Actor.OPERATOR else "You"
     went_wrong = WENT_WRONG.get(event.code, "It did not work this time.")
     return {
-        Event.SUBMIT: ("You asked for it.", "", ""),
+        Event.SUBMIT: (begun, "", ""),
         Event.CLAIM: (f"Attempt {event.attempt} started.", "", ""),
         Event.SUCCEED: ("Ready to download.", "", "ready"),
         Event.RETRY: (went_wrong, "It is tried again by itself.", "waiting"),

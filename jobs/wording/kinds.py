@@ -26,6 +26,7 @@ class Words:
     working: Callable[[DownloadJob], dict[str, str]] = lambda _: {}
     found: Callable[[DownloadJob], dict[str, str]] = lambda _: {}
     left_out: Callable[[DownloadJob], str] = lambda _: ""
+    begun: str = "You asked for it."
     is_made_again: bool = True  # once it has expired; else its owner has to send it again
 
 
@@ -136,6 +137,7 @@ KINDS: dict[str, Words] = {
         OF_AN_UPLOAD,
         found=_found,
         left_out=_left_out,
+        begun="You sent it.",
         is_made_again=False,
     ),
 }

@@ -71,12 +71,10 @@ def test_a_form_with_a_wrong_token_stores_nothing(browser: Client) -> None:
 
 
 def test_a_stranger_signs_in_and_comes_back(db: None) -> None:
-    response = post_as_a_stranger()
+    head = b'Content-Disposition: form-data; name="file"; filename="a"'
+    body = b"--cut\r\n" + head + b"\r\n\r\nwords\r\n--cut--\r\n"
+    client = Client(headers={"Accept": "text/html"})
+
+    response = client.post("/upload", body, content_type="multipart/form-data; boundary=cut")
 
     assert response["Location"].startswith("/sign-in?next=/upload")
-
-
-def post_as_a_stranger() -> Any:
-    client = Client(headers={"Accept": "text/html"})
-    body = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--cut--\r\n'
-    return client.post("/upload", body, content_type="multipart/form-data; boundary=cut")
