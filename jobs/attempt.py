@@ -35,6 +35,7 @@ class Attempt:
         self._found: storage.S3Parts | None = None  # of an earlier attempt
         self._kept: StoredFile | None = None  # of an upload: the file itself
         self._attached: list[StoredFile] = []
+        self._has_littered = False  # with copies that nobody wants now
         self._scratch: Scratch | None = None
 
     def tell(
@@ -132,6 +133,7 @@ class Attempt:
                 self._attach_copy(made)
         except SourceMissing:  # it expires at this moment
             self._attached.clear()
+            self._has_littered = True
             return False
         self.note(**twin.made_by.metadata)
         return True
@@ -183,7 +185,10 @@ class Attempt:
 
     @property
     def is_in_parts(self) -> bool:
-        return any(made.is_in_parts for made in self._made())
+        """Whether something may have been left behind: an open upload, or a copy."""
+        came_in_parts = self._kept and self._kept.size_bytes > storage.SMALL_PART_BYTES
+        made_in_parts = any(made.is_in_parts for made in self._made())
+        return bool(came_in_parts or made_in_parts or self._has_littered)
 
     def leftovers(self) -> list[Made]:
         """What nobody will want any more. Parts stay for the next attempt, if there may be one."""

@@ -268,6 +268,15 @@ class FileIdsSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped
         return schema | {"minItems": 0 if self.target.allow_empty else 1}
 
 
+class FileSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """One that is sent: drf-spectacular thinks of an answer, where it is an address."""
+
+    target_class = "rest_framework.serializers.FileField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Json:
+        return TEXT | {"format": "binary"}
+
+
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "jobs.authentication.Session"
     name = "session"
