@@ -145,6 +145,8 @@ def _submitted(
 
 def _forget(upload: Upload, output: storage.S3Output) -> None:
     """The object first: should that not be possible now, the dispatcher finds the row."""
+    if StoredFile.objects.filter(key=upload.key).exists():
+        return  # the commit got through, and only its answer was lost: a job wants the object
     try:
         output.discard()
     except BuildError as error:

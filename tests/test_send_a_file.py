@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from rest_framework.test import APIClient
 
-from jobs import storage
+from jobs import storage, uploads
 from jobs.errors import StorageUnavailable
 from jobs.models import DownloadJob, StoredFile, Upload
 from jobs.states import Status
@@ -213,6 +214,27 @@ def test_where_the_store_fails_nothing_is_promised(
     assert (response.status_code, told["code"]) == (503, "storage_unavailable")
     assert told["error"] == "Upload failed"
     assert (DownloadJob.objects.count(), Upload.objects.count()) == (0, 0)
+
+
+def test_a_file_stays_when_only_the_answer_of_the_commit_was_lost(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*args: Any, **kwargs: Any) -> None:
+        hand_over(*args, **kwargs)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    hand_over = uploads._hand_over
+    key = {"Idempotency-Key": "k-1"}
+    with monkeypatch.context() as patched:
+        patched.setattr(uploads, "_hand_over", cut_off)
+        first = send(client_of_alice, b"once", **key)
+
+    again = send(client_of_alice, b"once", **key)
+
+    assert (first.status_code, again.status_code) == (503, 202)
+    job = DownloadJob.objects.get(pk=again.json()["jobId"])
+    assert b"".join(storage.read(job.params["key"])) == b"once"
+    assert len(in_the_bucket("raw/")) == 1
 
 
 def test_strangers_send_nothing(db: None) -> None:
