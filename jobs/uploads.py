@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import IO
 from uuid import UUID
 
@@ -19,7 +18,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs import storage
-from jobs.errors import BuildError, KeyReused, SourceMissing, StoreFull, TypeNotAllowed
+from jobs.errors import (
+    BuildError,
+    KeyReused,
+    SourceMissing,
+    StorageUnavailable,
+    StoreFull,
+    TypeNotAllowed,
+)
 from jobs.filetypes import HEAD_BYTES, is_among, type_of
 from jobs.kinds import Params
 from jobs.models import DownloadJob, StoredFile, Upload
@@ -50,7 +56,8 @@ def receive(
     """Store a file as it comes, and submit the job that processes it; whether that is new.
 
     `most_bytes` is what it may weigh, as far as one knows before. What `pieces` raises, passes.
-    Raises LimitReached, TypeNotAllowed, KeyReused, StorageUnavailable; then nothing is kept.
+    Raises LimitReached, TypeNotAllowed, KeyReused, StorageUnavailable; then nothing is kept, or
+    only for the dispatcher to delete.
     """
     upload = _begun(owner, name, most_bytes)
     output = storage.S3Output(
@@ -60,6 +67,9 @@ def receive(
         with storage.patiently():
             _store(pieces, output, upload.name)
         job, is_new = _hand_over(upload, output, request_id=request_id, key=key)
+    except StorageUnavailable:  # it may have stored more than it answered
+        give_up(upload)
+        raise
     except BaseException:
         _forget(upload, output)
         raise
@@ -151,6 +161,7 @@ def _forget(upload: Upload, output: storage.S3Output) -> None:
         output.discard()
     except BuildError as error:
         log.warning("left for the dispatcher to collect", key=upload.key, error=repr(error))
+        give_up(upload)
     else:
         Upload.objects.filter(pk=upload.pk).delete()
 
@@ -193,7 +204,12 @@ def begin(
             check_limits(owner, room=size_bytes)
             upload.save(force_insert=True)
     give_back_connection()  # the store may be slow
-    return _opened(earlier or upload), earlier is None
+    try:
+        return _opened(earlier or upload), earlier is None
+    except StorageUnavailable:
+        # Or it takes its owner's room for a day. The same request may have come again, though.
+        Upload.objects.filter(pk=upload.pk, upload_id="").give_up()
+        raise
 
 
 def _opened(upload: Upload) -> Upload:
@@ -209,7 +225,9 @@ def _earlier(upload: Upload) -> Upload | DownloadJob | None:
     """What the same request began before. Raises KeyReused if it was another one."""
     if not (key := upload.idempotency_key):
         return None
-    earlier = Upload.objects.filter(owner=upload.owner, idempotency_key=key).first()
+    same = Upload.objects.filter(owner=upload.owner, idempotency_key=key)
+    same.given_up().update(idempotency_key="")  # there is no going on with it
+    earlier = same.first()
     if earlier and earlier.request_hash != upload.request_hash:
         raise KeyReused(REUSED)
     return earlier or earlier_job(upload.owner, key, upload.request_hash)
@@ -261,9 +279,8 @@ def as_it_came(job: DownloadJob) -> Upload:
 
 
 def give_up(upload: Upload) -> None:
-    """Its sender does not want it any more; the dispatcher deletes what has come."""
-    long_ago = Now() - timedelta(seconds=settings.UPLOAD_IDLE_SECONDS)
-    Upload.objects.filter(pk=upload.pk).update(touched_at=long_ago)
+    """Nobody goes on with it; the dispatcher deletes what has come."""
+    Upload.objects.filter(pk=upload.pk).give_up()
 
 
 # The store as a whole

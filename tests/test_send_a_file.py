@@ -11,10 +11,11 @@ from django.contrib.auth.models import User
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
-from jobs import storage, uploads
+from jobs import dispatcher, storage, uploads
 from jobs.errors import StorageUnavailable
 from jobs.models import DownloadJob, StoredFile, Upload
 from jobs.states import Status
+from jobs.storage import output
 from tests.uploads import in_the_bucket, picture, send, sent
 
 pytestmark = pytest.mark.usefixtures("made_bucket", "broker")
@@ -213,7 +214,25 @@ def test_where_the_store_fails_nothing_is_promised(
     told = response.json()
     assert (response.status_code, told["code"]) == (503, "storage_unavailable")
     assert told["error"] == "Upload failed"
-    assert (DownloadJob.objects.count(), Upload.objects.count()) == (0, 0)
+    assert (DownloadJob.objects.count(), Upload.objects.coming().count()) == (0, 0)
+
+
+def test_what_the_store_kept_without_an_answer_is_deleted(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*args: Any, **kwargs: Any) -> None:
+        put_whole(*args, **kwargs)
+        raise StorageUnavailable("The file store cannot be reached.")
+
+    put_whole = output.put_whole
+    monkeypatch.setattr(output, "put_whole", cut_off)
+
+    response = send(client_of_alice, b"words")
+
+    assert response.status_code == 503
+    assert len(in_the_bucket("raw/")) == 1
+    assert dispatcher.give_up_uploads() == 1
+    assert (in_the_bucket("raw/"), Upload.objects.count()) == ([], 0)
 
 
 def test_a_file_stays_when_only_the_answer_of_the_commit_was_lost(

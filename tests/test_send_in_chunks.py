@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from jobs import dispatcher, storage
+from jobs.errors import StorageUnavailable
 from jobs.models import DownloadJob, StoredFile, Upload
 from tests.links import attempt
 from tests.uploads import CHUNK, begin, in_the_bucket, send, send_chunk
@@ -178,6 +179,40 @@ def test_beginning_twice_with_one_key_is_one_upload(client_of_alice: APIClient) 
     assert again["Idempotency-Replayed"] == done["Idempotency-Replayed"] == "true"
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert done.status_code == 202
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k-1"}])
+def test_what_could_not_be_begun_takes_no_room(
+    client_of_alice: APIClient,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    key: dict[str, str],
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise StorageUnavailable("The file store cannot be reached.")
+
+    settings.OWNER_STORAGE_BYTES = 8
+    asked = {"fileName": "a.bin", "totalSize": 5}
+    with monkeypatch.context() as patched:
+        patched.setattr(storage.Upload, "begin", away)
+        refused = client_of_alice.post("/upload/chunked", asked, headers=key)
+
+    again = client_of_alice.post("/upload/chunked", asked, headers=key)
+
+    assert (refused.status_code, again.status_code) == (503, 200)
+    assert send_chunk(client_of_alice, again.json(), 0, b"words").status_code == 202
+
+
+def test_the_key_of_what_was_given_up_begins_anew(client_of_alice: APIClient) -> None:
+    asked = {"fileName": "a.bin", "totalSize": 5}
+    key = {"Idempotency-Key": "k-1"}
+    first = client_of_alice.post("/upload/chunked", asked, headers=key).json()
+    client_of_alice.delete(f"/upload/chunked/{first['jobId']}")
+
+    again = client_of_alice.post("/upload/chunked", asked, headers=key)
+
+    assert again.json()["jobId"] != first["jobId"]
+    assert send_chunk(client_of_alice, again.json(), 0, b"words").status_code == 202
 
 
 def test_an_upload_is_its_owners(client_of_alice: APIClient, bob: User) -> None:

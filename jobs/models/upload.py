@@ -24,6 +24,10 @@ class UploadQuerySet(models.QuerySet["Upload"]):
     def given_up(self) -> Self:
         return self.filter(touched_at__lt=_edge()).order_by("touched_at")
 
+    def give_up(self) -> None:
+        """Of several, these are the last that the dispatcher deletes."""
+        self.update(touched_at=_edge())
+
     def bytes(self) -> int:
         return int(self.coming().aggregate(bytes=Sum("size_bytes", default=0))["bytes"])
 
