@@ -243,11 +243,17 @@ def put(
     if not Upload.objects.coming().filter(pk=upload.pk).update(touched_at=Now()):
         return _became(upload.pk)
     give_back_connection()
-    with storage.patiently():
-        storage.Upload(upload.key, upload.upload_id).put(chunk + 1, content)
+    try:
+        with storage.patiently():
+            storage.Upload(upload.key, upload.upload_id).put(
+                chunk + 1, content, gone=SourceMissing
+            )
+    except SourceMissing:  # a job has put the parts together, or somebody threw them away
+        give_up(upload)
+        return _became(upload.pk)
     with transaction.atomic():
-        row = Upload.objects.select_for_update().filter(pk=upload.pk).first()
-        if row is None:  # the same chunk came twice, and another was the last one
+        row = Upload.objects.coming().select_for_update().filter(pk=upload.pk).first()
+        if row is None:  # given up, or the same chunk came twice, and another was the last one
             return _became(upload.pk)
         if chunk not in row.received:
             row.received = sorted([*row.received, chunk])

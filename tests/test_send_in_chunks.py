@@ -247,6 +247,55 @@ def test_what_is_given_up_is_deleted(client_of_alice: APIClient) -> None:
     assert Upload.objects.count() == 0
 
 
+def test_an_upload_that_the_store_let_go_of_is_over(client_of_alice: APIClient) -> None:
+    """By a lifecycle rule, or by somebody's hand."""
+    begun = begin(client_of_alice, len(CONTENT))
+    storage.delete(Upload.objects.get().key)
+
+    answers = [send_chunk(client_of_alice, begun, n, CONTENT).status_code for n in (0, 1)]
+
+    assert answers == [404, 404]
+    assert client_of_alice.get(f"/upload/chunked/{begun['jobId']}").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_chunk_that_comes_when_its_file_is_put_together_finds_the_job(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(storage.Upload, "put", put)
+        send_chunk(client_of_alice, begun, 0, b"words")
+        attempt(DownloadJob.objects.get())
+        put(*args, **kwargs)
+
+    put = storage.Upload.put
+    begun = begin(client_of_alice, 5)
+    monkeypatch.setattr(storage.Upload, "put", overtaken)
+
+    response = send_chunk(client_of_alice, begun, 0, b"words")
+
+    assert (response.status_code, response.json()["jobId"]) == (202, begun["jobId"])
+
+
+def test_a_chunk_that_comes_while_its_upload_is_given_up_makes_no_job(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*args: Any, **kwargs: Any) -> None:
+        put(*args, **kwargs)
+        client_of_alice.delete(f"/upload/chunked/{begun['jobId']}")
+
+    put = storage.Upload.put
+    begun = begin(client_of_alice, 5)
+    monkeypatch.setattr(storage.Upload, "put", overtaken)
+
+    response = send_chunk(client_of_alice, begun, 0, b"words")
+
+    assert response.status_code == 404
+    assert DownloadJob.objects.count() == 0
+    assert dispatcher.give_up_uploads() == 1
+    assert in_the_bucket("raw/") == []
+
+
 def test_an_abandoned_upload_is_collected(client_of_alice: APIClient, settings: Any) -> None:
     begun = begin(client_of_alice, len(CONTENT))
     send_chunk(client_of_alice, begun, 0, CONTENT)

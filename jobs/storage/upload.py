@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import IO, Any, Self
 
 from jobs.digest import Digest
-from jobs.errors import SourceMissing, StorageUnavailable
+from jobs.errors import BuildError, SourceMissing, StorageUnavailable
 from jobs.storage.bucket import bucket, has, mapped_errors
 
 MIN_PART_BYTES = 8 * 1024 * 1024
@@ -50,9 +50,16 @@ class Upload:
                     self._etags[part["PartNumber"]] = part["ETag"]
         return sizes
 
-    def put(self, number: int, part: bytes | bytearray | IO[bytes]) -> None:
-        """From 1. The same number twice: the later one counts."""
-        with mapped_errors(gone=StorageUnavailable):
+    def put(
+        self,
+        number: int,
+        part: bytes | bytearray | IO[bytes],
+        *,
+        gone: type[BuildError] = StorageUnavailable,
+    ) -> None:
+        """From 1. The same number twice: the later one counts. Raises `gone` where the upload is
+        no longer open."""
+        with mapped_errors(gone=gone):
             answer = bucket().client.upload_part(**self._target, PartNumber=number, Body=part)
         self._etags[number] = answer["ETag"]
 
