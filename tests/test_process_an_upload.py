@@ -126,6 +126,17 @@ def test_the_same_content_of_somebody_else_or_by_setting_is_processed_anew(
     assert (job.status, job.error_code) == ("queued", "unexpected")
 
 
+def test_the_same_content_of_another_type_is_processed_anew(client_of_alice: APIClient) -> None:
+    content = picture()
+    first = processed(client_of_alice, content)
+    StoredFile.objects.filter(pk=first.artifact_id).update(content_type="text/plain")
+    first.files.made_of_uploads().delete()  # of text there is nothing
+
+    second = processed(client_of_alice, content)
+
+    assert second.files.made_of_uploads().count() == 3
+
+
 def test_a_file_in_quarantine_is_nobodys(
     client_of_alice: APIClient, clamd: Clamd, settings: Any
 ) -> None:

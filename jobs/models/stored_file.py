@@ -36,7 +36,8 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
 
     def twin_of(self, file: StoredFile) -> StoredFile | None:
         """An earlier upload of the same content by the same owner, which was processed."""
-        same = {"owner": file.owner_id, "sha256": file.sha256, "size_bytes": file.size_bytes}
+        # The type, too: of some content the name decides what it is, and so what is made of it.
+        same = {"owner": file.owner_id, "sha256": file.sha256, "content_type": file.content_type}
         processed = {"role": StoredFile.Role.ARTIFACT, "made_by__kind": "upload"}
         there = self.filter(**same, **processed, file_id__isnull=False, expires_at__gt=Now())
         return there.select_related("made_by").order_by("-pk").first()
