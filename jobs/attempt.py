@@ -35,7 +35,6 @@ class Attempt:
         self._found: storage.S3Parts | None = None  # of an earlier attempt
         self._kept: StoredFile | None = None  # of an upload: the file itself
         self._attached: list[StoredFile] = []
-        self._has_littered = False  # with copies that nobody wants now
         self._scratch: Scratch | None = None
 
     def tell(
@@ -133,7 +132,6 @@ class Attempt:
                 self._attach_copy(made)
         except SourceMissing:  # it expires at this moment
             self._attached.clear()
-            self._has_littered = True
             return False
         self.note(**twin.made_by.metadata)
         return True
@@ -185,10 +183,8 @@ class Attempt:
 
     @property
     def is_in_parts(self) -> bool:
-        """Whether something may have been left behind: an open upload, or a copy."""
-        came_in_parts = self._kept and self._kept.size_bytes > storage.SMALL_PART_BYTES
-        made_in_parts = any(made.is_in_parts for made in self._made())
-        return bool(came_in_parts or made_in_parts or self._has_littered)
+        # What web processes and the store's copying did to an upload, only a look can tell.
+        return self._kept is not None or any(made.is_in_parts for made in self._made())
 
     def leftovers(self) -> list[Made]:
         """What nobody will want any more. Parts stay for the next attempt, if there may be one."""

@@ -236,6 +236,18 @@ def test_an_expired_upload_leaves_nothing(client_of_alice: APIClient) -> None:
     assert job.files.count() == 0
 
 
+def test_an_open_upload_that_nobody_knows_of_is_collected(client_of_alice: APIClient) -> None:
+    """The store began it, and its answer was lost: boto asked again."""
+    job = sent(client_of_alice, b"words")
+    key = job.params["key"]
+    storage.Upload.begin(key, content_type="")
+
+    assert attempt(job).status == "completed"
+    dispatcher.collect_garbage()
+
+    assert in_the_bucket(f"raw/{job.pk}") == [key]
+
+
 def test_a_zip_of_a_thumbnail_keeps_it(client_of_alice: APIClient) -> None:
     job = processed(client_of_alice, picture())
     soon = Now() + timedelta(hours=1)
