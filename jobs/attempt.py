@@ -12,7 +12,7 @@ from django.conf import settings
 from jobs import storage
 from jobs.digest import Digest
 from jobs.errors import NoRoom, SourceMissing
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, StoredFile, Upload
 from jobs.names import safe_name
 from jobs.patience import insist
 from jobs.pulse import Pulse
@@ -239,5 +239,5 @@ class Attempt:
         owner = self._job.owner
         others = DownloadJob.objects.filter(owner=owner).exclude(pk=self._job.pk)
         used = StoredFile.objects.filter(owner=owner).bytes() + others.bytes_to_come()
-        if used + total_bytes > quota:
+        if used + Upload.objects.filter(owner=owner).bytes() + total_bytes > quota:
             raise NoRoom("The file would take up more room than you have.")

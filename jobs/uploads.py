@@ -301,7 +301,7 @@ def _check_store(size_bytes: int) -> None:
         return
     at, used = _measured
     if time.monotonic() - at > MEASURED_SECONDS:
-        used = StoredFile.objects.all().bytes()
+        used = StoredFile.objects.all().bytes() + Upload.objects.bytes()
         _measured = time.monotonic(), used
     if used + size_bytes > NEARLY_FULL * settings.STORE_BYTES:
         raise StoreFull("The file store is nearly full. Try again later, or ask an operator.")

@@ -309,6 +309,18 @@ def test_an_abandoned_upload_is_collected(client_of_alice: APIClient, settings: 
     assert in_the_bucket(f"raw/{begun['jobId']}") == []
 
 
+def test_chunks_take_the_stores_room_while_they_come(
+    client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STORE_BYTES = 1_000
+    monkeypatch.setattr("jobs.uploads.MEASURED_SECONDS", -1)
+    begin(client_of_alice, 800)
+
+    response = client_of_alice.post("/upload/chunked", {"fileName": "a", "totalSize": 300})
+
+    assert (response.status_code, response.json()["code"]) == (503, "store_full")
+
+
 def test_chunks_take_the_owners_room_while_they_come(
     client_of_alice: APIClient, settings: Any
 ) -> None:
