@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError
+from django.test import Client
 from rest_framework.test import APIClient
 
 from jobs import dispatcher, storage, uploads
@@ -254,6 +255,27 @@ def test_a_file_stays_when_only_the_answer_of_the_commit_was_lost(
     job = DownloadJob.objects.get(pk=again.json()["jobId"])
     assert b"".join(storage.read(job.params["key"])) == b"once"
     assert len(in_the_bucket("raw/")) == 1
+
+
+@pytest.mark.parametrize(
+    ("content_type", "headers"),
+    [
+        ("application/x-www-form-urlencoded", {}),
+        ("multipart/form-data; boundary=cut", {"Content-Encoding": "gzip"}),
+    ],
+)
+def test_a_person_is_told_of_a_form_that_is_not_understood(
+    alice: User, content_type: str, headers: dict[str, str]
+) -> None:
+    client = Client()
+    client.force_login(alice)
+
+    response = client.post(
+        "/upload", b"a=b", content_type=content_type, headers=headers | {"Accept": "text/html"}
+    )
+
+    assert response.status_code == 415
+    assert "Send the " in response.content.decode()
 
 
 def test_strangers_send_nothing(db: None) -> None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
+from rest_framework.exceptions import APIException
 
 from jobs import uploads, wording
 from jobs.authentication import check_form_token
@@ -15,7 +16,6 @@ from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
 from jobs.forms import Form
 from jobs.http import caller, request_id, status_of
 from jobs.pages.shared import SeeOther, on_csrf_failure, page, signed_in
-from jobs.problems import Problem
 
 EVERYTHING = "*/*"
 TYPES = {
@@ -48,7 +48,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
             most_bytes=sent.promised_bytes,
             request_id=request_id(request),
         )
-    except Problem as problem:
+    except APIException as problem:
         if problem.get_codes() == "csrf":
             return on_csrf_failure(request)
         return _form(request, {"file": str(problem.detail)}, problem.status_code)
