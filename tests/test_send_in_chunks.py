@@ -225,6 +225,23 @@ def test_an_upload_is_its_owners(client_of_alice: APIClient, bob: User) -> None:
     assert client_of_bob.delete(f"/upload/chunked/{begun['jobId']}").status_code == 403
 
 
+def test_where_others_are_hidden_their_uploads_are_like_none(
+    client_of_alice: APIClient, bob: User, settings: Any
+) -> None:
+    settings.HIDE_FOREIGN_JOBS = True
+    begun = begin(client_of_alice, 5)
+    client_of_bob = APIClient()
+    client_of_bob.force_authenticate(bob)
+
+    answers = [
+        client_of_bob.get(f"/upload/chunked/{each}", headers={"X-Request-ID": "r-1"})
+        for each in (begun["jobId"], uuid4())
+    ]
+
+    assert [each.status_code for each in answers] == [404, 404]
+    assert answers[0].json() == answers[1].json()
+
+
 def test_there_is_no_such_upload(client_of_alice: APIClient) -> None:
     unknown = {"jobId": str(uuid4()), "chunkSize": CHUNK, "totalChunks": 1}
     in_one_form = send(client_of_alice, b"words").json()

@@ -145,16 +145,15 @@ def _told_as_failed() -> Iterator[None]:
 def _own_upload(request: Request, upload_id: UUID) -> Upload | DownloadJob:
     """The caller's; the job, if it has become that. 404 and 403 as for a job."""
     upload = Upload.objects.coming().in_chunks().filter(pk=upload_id).first()
-    if upload is None:
+    is_mine = upload is not None and upload.owner_id == caller(request).pk
+    if upload is None or (settings.HIDE_FOREIGN_JOBS and not is_mine):
         job = own_job(request, upload_id)
         if job.kind != uploads.KIND:
             raise Http404("There is no such upload.")
         return job
-    if upload.owner_id == caller(request).pk:
-        return upload
-    if settings.HIDE_FOREIGN_JOBS:
-        raise Http404("There is no such upload.")
-    raise PermissionDenied("This is somebody else's upload.")
+    if not is_mine:
+        raise PermissionDenied("This is somebody else's upload.")
+    return upload
 
 
 def _became(job: DownloadJob, *, is_new: bool = True) -> Response:
