@@ -59,7 +59,7 @@ def receive(
     Raises LimitReached, TypeNotAllowed, KeyReused, StorageUnavailable; then nothing is kept, or
     only for the dispatcher to delete.
     """
-    upload = _begun(owner, name, most_bytes)
+    upload = _begun(owner, name, most_bytes, key)
     output = storage.S3Output(
         upload.key, content_type="", expected_bytes=most_bytes, is_one_of_many=True
     )
@@ -78,11 +78,12 @@ def receive(
     return job, is_new
 
 
-def _begun(owner: User, name: str, size_bytes: int) -> Upload:
+def _begun(owner: User, name: str, size_bytes: int, key: str) -> Upload:
     with transaction.atomic():
         one_at_a_time(owner)
-        _check_store(size_bytes)
-        check_limits(owner, room=size_bytes)
+        if not (key and DownloadJob.objects.filter(owner=owner, idempotency_key=key).exists()):
+            _check_store(size_bytes)
+            check_limits(owner, room=size_bytes)
         upload = Upload.objects.create(owner=owner, name=safe_name(name), size_bytes=size_bytes)
     give_back_connection()  # the rest may come slowly
     return upload

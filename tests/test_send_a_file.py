@@ -161,6 +161,17 @@ def test_the_same_key_and_file_is_one_job(client_of_alice: APIClient) -> None:
     assert Upload.objects.count() == 0
 
 
+def test_a_replay_does_not_count_against_limits(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    settings.MAX_ACTIVE_JOBS = 1
+    first = send(client_of_alice, b"once", **{"Idempotency-Key": "k-1"})
+
+    again = send(client_of_alice, b"once", **{"Idempotency-Key": "k-1"})
+
+    assert (again.status_code, again.json()["jobId"]) == (202, first.json()["jobId"])
+
+
 def test_the_same_key_with_another_file_is_refused(client_of_alice: APIClient) -> None:
     send(client_of_alice, b"once", **{"Idempotency-Key": "k-1"})
 
