@@ -130,6 +130,7 @@ def give_up_uploads() -> int:
             storage.delete(upload.key)
         except BuildError as error:
             log.warning("not given up", upload_id=str(upload.pk), error=repr(error))
+            Upload.objects.filter(pk=upload.pk).give_up()  # behind all the others
             failed += 1
             if failed == MAX_FAILED:
                 break

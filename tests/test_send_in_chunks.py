@@ -326,6 +326,25 @@ def test_an_abandoned_upload_is_collected(client_of_alice: APIClient, settings: 
     assert in_the_bucket(f"raw/{begun['jobId']}") == []
 
 
+def test_uploads_that_cannot_be_deleted_do_not_stand_before_the_others(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(key: str) -> None:
+        if "stuck" in key:
+            raise StorageUnavailable("The file store refused a request.")
+        delete(key)
+
+    delete = storage.delete
+    monkeypatch.setattr(storage, "delete", refused)
+    for name in ("stuck-1", "stuck-2", "stuck-3", "a"):
+        begun = begin(client_of_alice, 5, name)
+        client_of_alice.delete(f"/upload/chunked/{begun['jobId']}")
+
+    deleted = [dispatcher.give_up_uploads() for _ in range(2)]
+
+    assert deleted == [0, 1]
+
+
 def test_chunks_take_the_stores_room_while_they_come(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
