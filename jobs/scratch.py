@@ -17,10 +17,20 @@ class Scratch:
 
     def __init__(self) -> None:
         _remove_orphans()
+        while not self._has_folder():
+            pass
+
+    def _has_folder(self) -> bool:
+        """Not, if another process took it for an orphan before it was locked."""
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        # The kernel lets go of the lock when this process ends, however it does.
-        self._lock = os.open(self.folder, os.O_RDONLY)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            # The kernel lets go of the lock when this process ends, however it does.
+            self._lock = os.open(self.folder, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            if self.folder.exists():
+                return True
+            os.close(self._lock)
+        return False
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

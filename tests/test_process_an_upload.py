@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from django.db.models.functions import Now
 from PIL import Image
 from rest_framework.test import APIClient
 
-from jobs import dispatcher, storage
+from jobs import dispatcher, scratch, storage
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor
 from jobs.submission import resubmit
@@ -262,6 +264,26 @@ def test_a_zip_of_a_thumbnail_keeps_it(client_of_alice: APIClient) -> None:
     assert job.expires_at > before - timedelta(days=31)
     left = job.expires_at - job.created_at
     assert left > timedelta(hours=23)
+
+
+def test_a_folder_that_another_process_took_for_an_orphan_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made_and_taken(**kwargs: Any) -> str:
+        folder = mkdtemp(**kwargs)
+        if next(thieves, False):
+            scratch._remove_if_orphaned(Path(folder))
+        return folder
+
+    thieves, mkdtemp = iter([True]), tempfile.mkdtemp
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.mkdtemp", made_and_taken)
+
+    made = scratch.Scratch()
+
+    assert made.folder.is_dir()
+    made.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_stays_on_the_disk(
