@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from jobs import runner, storage
 from jobs.builders import parallel
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, StoredFile, Upload
 from jobs.ranges import RUN
 from jobs.states import Actor, Status
 from jobs.submission import submit
@@ -303,6 +303,17 @@ def test_what_the_owner_has_no_room_for_is_not_fetched(
 
     assert (job.status, job.error_code) == (Status.FAILED, "storage_full")
     assert len(peer.requests) == 1
+
+
+def test_what_an_upload_was_promised_no_link_takes(peer: Peer, alice: User, settings: Any) -> None:
+    settings.OWNER_STORAGE_BYTES = 2_000_000
+    url = peer.serve("/1000000", replace(MODES["chunked"], size=1_000_000))
+    job = ask(alice, url)
+    Upload.objects.create(owner=alice, name="a.bin", size_bytes=1_500_000)
+
+    job = fetch(job)
+
+    assert (job.status, job.error_code) == (Status.FAILED, "storage_full")
 
 
 def test_what_nobody_told_the_size_of_must_fit_as_well(
