@@ -123,14 +123,18 @@ def _hand_over(
 def _submitted(
     upload: Upload, request_id: str, key: str, request_hash: str
 ) -> tuple[DownloadJob, bool]:
-    """The job that takes the upload's place. Within a transaction."""
+    """The job that takes the upload's place. Within a transaction.
+
+    Raises StorageUnavailable where it took so long that the dispatcher may be deleting it.
+    """
     params: Params = {"key": upload.key}
     if upload.upload_id:
         params |= {"upload_id": upload.upload_id, "chunk_bytes": upload.chunk_bytes}
     if upload.sha256:
         params["sha256"] = upload.sha256
     one_at_a_time(upload.owner)
-    Upload.objects.filter(pk=upload.pk).delete()
+    if not Upload.objects.coming().filter(pk=upload.pk).delete()[0]:
+        raise StorageUnavailable("The file took too long to come.")
     StoredFile.objects.create(
         owner=upload.owner,
         key=upload.key,
@@ -246,9 +250,7 @@ def put(
     give_back_connection()
     try:
         with storage.patiently():
-            storage.Upload(upload.key, upload.upload_id).put(
-                chunk + 1, content, gone=SourceMissing
-            )
+            storage.Upload(upload.key, upload.upload_id).put(chunk + 1, content, gone=SourceMissing)
     except SourceMissing:  # a job has put the parts together, or somebody threw them away
         give_up(upload)
         return _became(upload.pk)

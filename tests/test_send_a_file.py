@@ -161,9 +161,7 @@ def test_the_same_key_and_file_is_one_job(client_of_alice: APIClient) -> None:
     assert Upload.objects.count() == 0
 
 
-def test_a_replay_does_not_count_against_limits(
-    client_of_alice: APIClient, settings: Any
-) -> None:
+def test_a_replay_does_not_count_against_limits(client_of_alice: APIClient, settings: Any) -> None:
     settings.MAX_ACTIVE_JOBS = 1
     first = send(client_of_alice, b"once", **{"Idempotency-Key": "k-1"})
 
@@ -287,6 +285,23 @@ def test_a_person_is_told_of_a_form_that_is_not_understood(
 
     assert response.status_code == 415
     assert "Send the " in response.content.decode()
+
+
+def test_a_file_that_came_for_so_long_that_it_was_given_up_makes_no_job(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*args: Any, **kwargs: Any) -> None:
+        put_whole(*args, **kwargs)
+        Upload.objects.all().give_up()
+
+    put_whole = output.put_whole
+    monkeypatch.setattr(output, "put_whole", overtaken)
+
+    response = send(client_of_alice, b"words")
+
+    assert response.status_code == 503
+    assert DownloadJob.objects.count() == 0
+    assert dispatcher.give_up_uploads() == 1
 
 
 def test_strangers_send_nothing(db: None) -> None:
