@@ -38,9 +38,11 @@ def fetch(job: DownloadJob) -> DownloadJob:
 
 def stored_sha256(job: DownloadJob) -> str:
     """Of what is in the bucket, which is what the row says of it."""
-    digest = hashlib.sha256(b"".join(storage.read(job.artifact.key))).hexdigest()
-    assert digest == job.artifact.sha256
-    return digest
+    digest = hashlib.sha256()
+    for chunk in storage.read(job.artifact.key):
+        digest.update(chunk)
+    assert digest.hexdigest() == job.artifact.sha256
+    return digest.hexdigest()
 
 
 def left_behind(job: DownloadJob) -> list[str]:
