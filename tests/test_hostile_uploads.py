@@ -1,0 +1,110 @@
+"""Hostile files, sent to the real service: how each job ends, and what it does to the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs import dispatcher, storage
+from jobs.models import DownloadJob, StoredFile, Upload
+from tests.clamd import Clamd, eicar
+from tests.live import Live, children, on_this_database, until
+from tests.processing import ffmpeg
+from tests.processing.hostile import HOSTILE, MADE
+from tests.uploads import in_the_bucket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# A few of each sort; tests/processing/test_hostile_files.py has them all. How they end is told
+# there, but for those that are of another type than they claim: these are kept as what they are.
+NAMES = [
+    "png-of-50000-by-50000",
+    "png-text-bomb",
+    "png-with-more-than-its-pixels",
+    "jpeg-broken-off",
+    "jpeg-that-is-html",
+    "gif-larger-than-it-says",
+    "gif-that-is-javascript",
+    "webp-of-16384-by-16384",
+    "avif-broken-off",
+    "pdf-broken-off",
+    "pdf-with-a-password",
+    "pdf-of-one-page-a-million-times",
+    "pdf-contents-bomb",
+    "pdf-that-is-a-zip",
+    "text-as-jpeg",
+    "script-as-png",
+]
+VIDEOS = ["mp4-broken-off", "raw-avi-of-16000-by-16000", "playlist-as-mp4"]
+KEPT = {"text-as-jpeg": "text/plain", "script-as-png": "image/svg+xml"}
+KEPT |= {"playlist-as-mp4": "application/vnd.apple.mpegurl"}
+
+POOL = 2  # processes that a worker of tests/live.py has
+
+
+@pytest.fixture
+def live(tmp_path: Path, alice: User, made_bucket: None) -> Iterator[Live]:
+    live = Live(tmp_path, on_this_database() | {"CLAMD": "off"})
+    try:
+        live.start("dispatcher")
+        live.start("web")
+        live.sign_in(alice)
+        yield live
+    finally:
+        live.stop()
+        for prefix in ("raw/", "processed/"):
+            storage.delete_all_but([], prefix=prefix)
+
+
+def send(live: Live, name: str, content: bytes) -> str:
+    form = {"file": (name, content, "image/jpeg")}
+    answer = live.session.post(f"{live.url}/upload", files=form, timeout=30)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["jobId"])
+
+
+@pytest.mark.parametrize("names", [NAMES, VIDEOS], ids=["pictures and documents", "videos"])
+def test_each_ends_as_it_should_and_the_worker_lives(live: Live, names: list[str]) -> None:
+    if names is VIDEOS:
+        ffmpeg.needed()
+    pid = live.start("worker").popen.pid
+    until(lambda: len(children(pid)) == POOL, 30, live.logs)
+    pool = children(pid)
+
+    ids = {name: send(live, name, HOSTILE[name].make()) for name in names}
+    until(lambda: not DownloadJob.objects.unfinished().exists(), 120, live.logs)
+
+    jobs = {name: DownloadJob.objects.get(pk=ids[name]) for name in names}
+    ended = {name: job.error_code or MADE for name, job in jobs.items()}
+    assert ended == {name: MADE if name in KEPT else HOSTILE[name].ends for name in names}
+    assert {job.attempt for job in jobs.values()} == {1}
+    assert children(pid) == pool, "no process of the worker had to be replaced"
+    for name in KEPT.keys() & jobs.keys():
+        assert jobs[name].artifact.content_type == KEPT[name]
+        assert not jobs[name].files.made_of_uploads().exists()
+    assert_nothing_is_astray()
+
+
+def assert_nothing_is_astray() -> None:
+    """The bucket holds what rows know, and nothing half made."""
+    dispatcher.collect_garbage()
+    known = set(StoredFile.objects.values_list("key", flat=True))
+    assert sorted(in_the_bucket("raw/") + in_the_bucket("processed/")) == sorted(known)
+    assert not Upload.objects.exists()
+
+
+def test_a_virus_is_caught_on_its_way_through_the_service(live: Live, clamd: Clamd) -> None:
+    live.start("worker", CLAMD=clamd.address)
+
+    job = live.wait_for(send(live, "invoice.pdf", b"Dear reader, " + eicar()), "failed")
+
+    assert job["errorCode"] == "infected"
+    assert "downloadUrl" not in job
+    for address in (f"/v1/download/{job['jobId']}", f"/v1/download/result/{job['jobId']}"):
+        assert live.session.get(f"{live.url}{address}", timeout=10).status_code == 409
+    file = StoredFile.objects.get(made_by=job["jobId"])
+    assert (file.role, file.file_id) == (StoredFile.Role.QUARANTINED, None)
+    assert "infected" in live.processes[-1].log.read_text()
