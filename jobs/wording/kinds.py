@@ -101,7 +101,7 @@ OF_A_LINK = OF_ALL | {
 }
 
 OF_AN_UPLOAD = OF_ALL | {
-    "infected": f"{NOT_AGAIN} What you sent was not kept. Check the machine that it came from.",
+    "infected": f"{NOT_AGAIN} Nobody can have what you sent. Check the machine that it came from.",
     "scanner_unavailable": f"{STOPPED} What you sent is kept for a while: run it again later.",
     "not_scanned": f"{NOT_AGAIN} A file that cannot be checked is not kept. Upload what is in it"
     " apart, or ask an operator.",
