@@ -17,24 +17,26 @@ class Scratch:
 
     def __init__(self) -> None:
         _remove_orphans()
-        while not self._has_folder():
-            pass
-
-    def _has_folder(self) -> bool:
-        """Not, if another process took it for an orphan before it was locked."""
-        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        with suppress(FileNotFoundError):
-            # The kernel lets go of the lock when this process ends, however it does.
-            self._lock = os.open(self.folder, os.O_RDONLY)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            if self.folder.exists():
-                return True
-            os.close(self._lock)
-        return False
+        while not (locked := _locked(Path(tempfile.mkdtemp(prefix=PREFIX)))):
+            pass  # another process found it before it was locked: each finds it once
+        self.folder, self._lock = locked
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
+
+
+def _locked(folder: Path) -> tuple[Path, int] | None:
+    """The kernel lets go of the lock when this process ends, however it does."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    if folder.exists():
+        return folder, handle
+    os.close(handle)
+    return None
 
 
 def _remove_orphans() -> None:

@@ -1,0 +1,55 @@
+"""Folders for the time of an attempt, beside processes that clear up after dead ones."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.scratch import PREFIX, Scratch
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_the_next_one_removes_what_a_dead_process_left(folders: Path) -> None:
+    orphan = folders / f"{PREFIX}dead"
+    (orphan / "made").mkdir(parents=True)
+    used = Scratch()
+
+    Scratch().remove()
+
+    assert not orphan.exists()
+    assert used.folder.exists()
+    used.remove()
+    assert list(folders.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["before it is opened", "before it is locked"])
+def test_one_that_is_taken_for_an_orphans_is_made_anew(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, name = (os, "open") if moment == "before it is opened" else (fcntl, "flock")
+    real, raced = getattr(module, name), []
+
+    def race(*args: Any, **more: Any) -> Any:
+        """Another process removes the first folder, at this moment."""
+        if not raced:
+            raced.extend(Path(tempfile.gettempdir()).iterdir())
+            shutil.rmtree(raced[0])
+        return real(*args, **more)
+
+    monkeypatch.setattr(module, name, race)
+    scratch = Scratch()
+
+    assert scratch.folder.is_dir()
+    assert scratch.folder != raced[0]
+    scratch.remove()
