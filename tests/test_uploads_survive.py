@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from django.contrib.auth.models import User
 
@@ -20,6 +21,7 @@ from jobs import storage
 from jobs.models import DownloadJob, StoredFile, Upload
 from tests.links import stored_sha256
 from tests.live import Live, on_this_database, until
+from tests.processing import ffmpeg
 from tests.test_forms import END, TYPE, field, file
 from tests.uploads import CHUNK, in_the_bucket
 from tests.wire import connect
@@ -39,7 +41,8 @@ def live(tmp_path: Path, alice: User, made_bucket: None) -> Iterator[Live]:
         yield live
     finally:
         live.stop()
-        storage.delete_all_but([], prefix="raw/")
+        for prefix in ("raw/", "processed/"):
+            storage.delete_all_but([], prefix=prefix)
 
 
 class Sender:
@@ -181,3 +184,32 @@ def test_what_a_killed_web_process_leaves_is_collected(live: Live) -> None:
 
     until(lambda: not Upload.objects.filter(pk=left.pk).exists(), 30, live.logs)
     assert in_the_bucket("raw/") == []
+
+
+def test_a_worker_killed_while_it_makes_previews_costs_nothing(live: Live, tmp_path: Path) -> None:
+    film = ffmpeg.film(tmp_path / "film.mp4", size="640x360", seconds=8)
+    live.start("web")
+    killed = live.start("worker")
+    form = {"file": ("film.mp4", film.read_bytes())}
+    job_id = live.session.post(f"{live.url}/upload", files=form, timeout=30).json()["jobId"]
+    until(lambda: helpers(killed), 60, live.logs)
+    ours = helpers(killed)
+
+    live.kill(killed)
+    live.start("worker")
+    told = live.wait_for(job_id, "completed", "failed")
+
+    job = DownloadJob.objects.get(pk=job_id)
+    assert (told["status"], told["attempts"]) == ("completed", 2), told
+    assert [line.event for line in job.events.all()].count("succeed") == 1
+    assert set(told["processedFiles"]) == {"poster", "clip"}
+    assert sorted(in_the_bucket(f"processed/{job_id}")) == sorted(
+        file.key for file in job.files.made_of_uploads()
+    )
+    assert not any(psutil.pid_exists(pid) for pid in ours)
+
+
+def helpers(worker: Process) -> list[int]:
+    """What its processes started to read a file with, ffmpeg included."""
+    pool = psutil.Process(worker.popen.pid).children()
+    return [each.pid for child in pool for each in child.children(recursive=True)]
