@@ -28,14 +28,18 @@ answer can then be sent again. `POST /downloads` does the same for a file that a
 large it is may be known late or never, and until then `total` and `estimatedSecondsRemaining` are
 null. Once it is fetched it has a `fileId`, which a bundle may take.
 
-Sign in with `Authorization: Bearer` and a token of `POST /v1/auth/token`, or with the session of
-the pages. Requests are JSON (`application/json`), read strictly: a field that is not known, a name
-twice or a number in quotes is refused. Answers may get new members; ignore what you do not know.
-A method that an address does not have is 405, and `Allow` names those that it has. Every answer of
-the API has an `X-Request-ID`; the probes have none.
+`POST /upload` takes a file in a form, and `POST /upload/chunked` a larger one in chunks, in any
+order; `GET /upload/chunked/{job_id}` says which are missing after a line broke. Nobody can have the
+file before it was checked; `processedFiles` is what was made of it.
 
-At `/downloads` and `/downloads/{job_id}` people have pages. What prefers HTML to JSON gets them,
-and so does a form; a token or `?format=json` says that a program asks.
+Sign in with `Authorization: Bearer` and a token of `POST /v1/auth/token`, or with the session of
+the pages. Requests are JSON (`application/json`), or `multipart/form-data` where a file comes, read
+strictly: a field that is not known, a name twice or a number in quotes is refused. Answers may get
+new members; ignore what you do not know. A method that an address does not have is 405, and `Allow`
+names those that it has. Every answer of the API has an `X-Request-ID`; the probes have none.
+
+At `/downloads`, `/downloads/{job_id}` and `/upload` people have pages. What prefers HTML to JSON
+gets them, and so does a form; a token or `?format=json` says that a program asks.
 """
 ERRORS = """\
 ## Errors
