@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 
 from jobs import clamd
 from jobs.builders import bundle, remote, upload
-from jobs.errors import RemoteChanged, SourceMissing
+from jobs.errors import Infected, RemoteChanged, SourceMissing
 from jobs.models import DownloadJob, FileQuerySet, StoredFile
 from jobs.names import safe_name
 from jobs.queue import Doorbell
@@ -94,6 +94,9 @@ def _upload_sources(params: Params, owner: User) -> FileQuerySet:
 
 
 def _load_upload(job: DownloadJob) -> upload.UploadParams:
+    in_quarantine = job.files.filter(role=StoredFile.Role.QUARANTINED)
+    if not clamd.is_on() and in_quarantine.exists():
+        raise Infected("A virus was found in the file, and nothing looks for one any more.")
     return upload.UploadParams(
         name=job.name,
         size_bytes=job.total or 0,

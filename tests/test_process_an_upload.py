@@ -169,6 +169,23 @@ def test_quarantine_ends(client_of_alice: APIClient, clamd: Clamd, settings: Any
 
 
 def test_a_signature_that_was_wrong_can_be_tried_again(
+    client_of_alice: APIClient, clamd: Clamd, settings: Any, tmp_path: Path
+) -> None:
+    settings.CLAMD = clamd.address
+    job = processed(client_of_alice, INFECTED)
+    better = Clamd(tmp_path)
+    (tmp_path / "signatures/eicar.ndb").write_text(f"Another:0:*:{b'another virus'.hex()}\n")
+    better.start()
+    settings.CLAMD = better.address
+
+    resubmit(job, Actor.OWNER)
+    job = attempt(job)
+    better.stop()
+
+    assert job.status == "completed"
+
+
+def test_where_nobody_scans_any_more_a_file_stays_in_quarantine(
     client_of_alice: APIClient, clamd: Clamd, settings: Any
 ) -> None:
     settings.CLAMD = clamd.address
@@ -176,8 +193,10 @@ def test_a_signature_that_was_wrong_can_be_tried_again(
     settings.CLAMD = "off"
 
     resubmit(job, Actor.OWNER)
+    job = attempt(job)
 
-    assert attempt(job).status == "completed"
+    assert (job.status, job.error_code) == ("failed", "infected")
+    assert StoredFile.objects.get(made_by=job).role == StoredFile.Role.QUARANTINED
 
 
 def test_while_the_scanner_is_away_nobody_gets_the_file(
