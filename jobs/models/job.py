@@ -67,7 +67,9 @@ class DownloadJob(models.Model):
     threads = models.PositiveSmallIntegerField(default=0)  # connections in use, of a remote one
     message = models.CharField(max_length=300, blank=True)
     checkpoint = models.JSONField(null=True)  # what the next attempt may go on from
-    metadata = models.JSONField(default=dict)  # facts about the file: its pages, its width
+    metadata = models.JSONField(
+        default=dict, db_default={}
+    )  # facts about the file: its pages, its width
 
     artifact = models.ForeignKey(StoredFile, models.PROTECT, null=True, related_name="+")
     error_code = models.CharField(max_length=40, blank=True)
