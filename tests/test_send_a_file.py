@@ -328,3 +328,11 @@ def test_a_session_with_its_form_token_sends_a_file(alice: User) -> None:
     response = send(client, b"words", **{"X-CSRFToken": client.cookies["csrftoken"].value})
 
     assert response.status_code == 202
+
+
+def test_the_eleventh_upload_of_ten_is_refused(client_of_alice: APIClient, settings: Any) -> None:
+    settings.RATES |= {"upload": ["owner:10/3600"]}
+
+    statuses = [send(client_of_alice, b"words").status_code for _ in range(11)]
+
+    assert statuses == [202] * 10 + [429]

@@ -40,6 +40,7 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         same = {"owner": file.owner_id, "sha256": file.sha256, "content_type": file.content_type}
         processed = {"role": StoredFile.Role.ARTIFACT, "made_by__kind": "upload"}
         there = self.filter(**same, **processed, file_id__isnull=False, expires_at__gt=Now())
+        there = there.exclude(made_by__metadata__has_key="skipped")  # it may be made by now
         return there.select_related("made_by").order_by("-pk").first()
 
     def not_kept(self) -> Self:
