@@ -123,7 +123,9 @@ def test_no_piece_is_larger_than_what_is_read_at_once() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(NASTY) | st.binary(max_size=40), max_size=8).map(b"".join),
+    st.lists(st.sampled_from(NASTY) | st.binary(max_size=40), max_size=8)
+    .map(b"".join)
+    .filter(bool),
     st.lists(st.integers(0, 1000), max_size=20),
     st.sampled_from([b"", b"\r\n"]),
 )
@@ -268,8 +270,11 @@ def test_a_form_without_a_file_has_none(body: bytes) -> None:
     assert read(arriving(body)) is None
 
 
-def test_an_empty_file_is_one() -> None:
-    assert read(arriving(file(b"", filename="") + END)) == ("", "application/pdf", b"", {})
+def test_an_empty_file_is_none() -> None:
+    with pytest.raises(Problem) as refused:
+        read(arriving(file(b"", filename="") + END))
+
+    assert refused.value.get_codes() == "no_file"
 
 
 @pytest.mark.parametrize(

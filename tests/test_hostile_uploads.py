@@ -92,7 +92,14 @@ def assert_nothing_is_astray() -> None:
     """The bucket holds what rows know, and nothing half made."""
     dispatcher.collect_garbage()
     known = set(StoredFile.objects.values_list("key", flat=True))
-    assert sorted(in_the_bucket("raw/") + in_the_bucket("processed/")) == sorted(known)
+    jobs = DownloadJob.objects.values_list("pk", flat=True)
+    there = [
+        key
+        for job in jobs
+        for top in ("raw", "processed")
+        for key in in_the_bucket(f"{top}/{job}/")
+    ]
+    assert sorted(there) == sorted(known)
     assert not Upload.objects.exists()
 
 
