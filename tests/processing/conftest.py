@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,17 @@ Process = Callable[..., Outcome]
 
 
 def left_behind(folder: Path) -> list[psutil.Process]:
-    """Who works there still, and who died and was not reaped by us."""
+    """Who works there after a second, and who died and was not reaped by us.
+
+    What a helper started is killed with it, but nobody can wait for it: it takes a moment to die.
+    """
+    ends = time.monotonic() + 1
+    while (found := working_in(folder)) and time.monotonic() < ends:
+        time.sleep(0.01)
+    return found
+
+
+def working_in(folder: Path) -> list[psutil.Process]:
     found = []
     for each in psutil.process_iter():
         with suppress(psutil.Error):

@@ -18,7 +18,7 @@ from jobs.errors import Interrupted
 from jobs.processing import Limits, keeper, process
 from jobs.processing.keeper import ROOT
 from jobs.processing.lines import Task
-from tests.processing.conftest import Process, left_behind
+from tests.processing.conftest import Process, left_behind, working_in
 from tests.processing.hostile import video
 
 PDF = "application/pdf"
@@ -112,7 +112,7 @@ def test_ffmpeg_is_killed_with_it(
     seen: list[str] = []
 
     def look() -> None:
-        wait_until(lambda: any(each.name() == "ffmpeg" for each in left_behind(folder)), 20)
+        wait_until(lambda: any(each.name() == "ffmpeg" for each in working_in(folder)), 20)
         seen.append("ffmpeg")
         os.kill(os.getpid(), signal.SIGALRM)
 
