@@ -278,11 +278,8 @@ def test_a_zip_of_a_thumbnail_keeps_it(client_of_alice: APIClient) -> None:
 
     client_of_alice.post("/v1/download/initiate", {"file_ids": [thumbnail.file_id]})
 
-    before = job.expires_at
     job.refresh_from_db()
-    assert job.expires_at > before - timedelta(days=31)
-    left = job.expires_at - job.created_at
-    assert left > timedelta(hours=23)
+    assert job.expires_at - job.created_at > timedelta(hours=23)
 
 
 def test_a_folder_that_another_process_took_for_an_orphan_is_made_anew(
