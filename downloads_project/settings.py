@@ -248,7 +248,7 @@ UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=24 * 3600)  # then 
 UPLOAD_REUSE = env.bool("UPLOAD_REUSE", default=True)  # of what was made of the same content
 UPLOAD_QUEUE = env.str("UPLOAD_QUEUE", default=QUEUE)  # of another name: workers of their own
 UPLOAD_TIME_LIMIT_SECONDS = env.int("UPLOAD_TIME_LIMIT_SECONDS", default=1800)
-PREVIEW_MAX_BYTES = env.int("PREVIEW_MAX_BYTES", default=2 * 2**30)  # of files that have some
+PREVIEW_MAX_BYTES = env.int("PREVIEW_MAX_BYTES", default=2 * 2**30)  # that have previews
 STORE_BYTES = env.int("STORE_BYTES", default=0)  # beyond 90 % no upload is taken; 0: unknown
 
 # S3: one bucket, told to us by an internal and to clients by a public address

@@ -49,7 +49,9 @@ class Attempt:
     def output(self) -> storage.S3Output:
         if self._output is None:
             self._output = storage.S3Output(
-                self._key(), content_type=self._content_type, expected_bytes=self._job.total or 0
+                self._key(self._job.name),
+                content_type=self._content_type,
+                expected_bytes=self._job.total or 0,
             )
         return self._output
 
@@ -101,7 +103,7 @@ class Attempt:
 
     def attach(self, role: str, path: Path, *, content_type: str) -> None:
         output = storage.S3Output(
-            f"{self._job.folder}{self._job.attempt}/{role}{path.suffix}",
+            self._key(f"{role}{path.suffix}"),
             content_type=content_type,
             expected_bytes=path.stat().st_size,
         )
@@ -198,14 +200,14 @@ class Attempt:
 
     def _received_file(self) -> StoredFile:
         """Raises SourceMissing."""
-        file = StoredFile.objects.received_by(self._job.owner_id).filter(made_by=self._job).first()
+        file = self._job.files.received().first()
         if file is None:
             raise SourceMissing(UPLOAD_GONE)
         return file
 
     def _attach_copy(self, made: StoredFile) -> None:
         suffix = Path(made.name).suffix
-        key = f"{self._job.folder}{self._job.attempt}/{made.role}{suffix}"
+        key = self._key(f"{made.role}{suffix}")
         storage.copy(made.key, key)
         made.pk, made._state.adding, made.key = None, True, key
         self._attach(made, suffix=suffix)
@@ -219,12 +221,12 @@ class Attempt:
     def _made(self) -> list[Made]:
         return [made for made in (self._output, self._parts or self._found) if made]
 
-    def _key(self) -> str:
-        return f"{self._job.folder}{self._job.attempt}/{self._job.name}"
+    def _key(self, name: str) -> str:
+        return f"{self._job.folder}{self._job.attempt}/{name}"
 
     def _begun(self, total_bytes: int, validator: str) -> storage.S3Parts:
         parts = storage.S3Parts(
-            self._key(), content_type=self._content_type, size_bytes=total_bytes
+            self._key(self._job.name), content_type=self._content_type, size_bytes=total_bytes
         )
         if checkpoint := parts.begin():
             self._learn(checkpoint=checkpoint | {"validator": validator})

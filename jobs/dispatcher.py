@@ -24,7 +24,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from jobs import queue, storage
 from jobs.errors import BuildError, StaleJob
 from jobs.kinds import KINDS, doorbell
-from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.models import UPLOAD, DownloadJob, StoredFile, Upload
 from jobs.states import FINAL, Actor
 
 log = structlog.get_logger(__name__)
@@ -163,7 +163,7 @@ def _collect(job: DownloadJob) -> int:
     # meanwhile, its new attempt has a higher number and is not touched.
     for attempt in range(1, job.attempt + 1):
         gone += storage.delete_all_but(wanted, prefix=f"{job.folder}{attempt}/")
-    if job.kind == "upload" and not job.files.received_by(job.owner_id).exists():
+    if job.kind == UPLOAD and not job.files.received().exists():
         gone += storage.delete_all_but(wanted, prefix=f"raw/{job.pk}/")
     again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS)
     row = DownloadJob.objects.filter(pk=job.pk, attempt=job.attempt, status__in=FINAL)

@@ -90,7 +90,7 @@ def _load_remote(job: DownloadJob) -> remote.RemoteParams:
 
 
 def _upload_sources(params: Params, owner: User) -> FileQuerySet:
-    return StoredFile.objects.received_by(owner.pk).filter(key=params["key"])
+    return StoredFile.objects.received().filter(owner=owner, key=params["key"])
 
 
 def _load_upload(job: DownloadJob) -> upload.UploadParams:

@@ -28,14 +28,13 @@ from jobs.errors import (
 )
 from jobs.filetypes import HEAD_BYTES, is_among, type_of
 from jobs.kinds import Params
-from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.models import UPLOAD, DownloadJob, StoredFile, Upload
 from jobs.names import safe_name
 from jobs.patience import give_back_connection
 from jobs.submission import REUSED, check_limits, earlier_job, hash_of, one_at_a_time, submit
 
 log = structlog.get_logger(__name__)
 
-KIND = "upload"
 NEARLY_FULL = 0.9  # of STORE_BYTES
 MEASURED_SECONDS = 60  # how long the sum of all files is taken for true
 CHUNK_BYTES = storage.MIN_PART_BYTES  # the more the file weighs, the larger they get
@@ -111,7 +110,7 @@ def check_type(head: bytes, name: str) -> None:
 def _hand_over(
     upload: Upload, output: storage.S3Output, *, request_id: str, key: str
 ) -> tuple[DownloadJob, bool]:
-    request_hash = hash_of(KIND, upload.name, output.sha256) if key else ""
+    request_hash = hash_of(UPLOAD, upload.name, output.sha256) if key else ""
     upload.size_bytes, upload.sha256 = output.size_bytes, output.sha256
     with transaction.atomic():
         job, is_new = _submitted(upload, request_id, key, request_hash)
@@ -147,7 +146,7 @@ def _submitted(
     )
     return submit(
         owner=upload.owner,
-        kind=KIND,
+        kind=UPLOAD,
         params=params,
         name=upload.name,
         priority=upload.priority,
@@ -198,7 +197,7 @@ def begin(
         idempotency_key=key,
     )
     if key:
-        upload.request_hash = hash_of(KIND, upload.name, size_bytes, sha256, priority)
+        upload.request_hash = hash_of(UPLOAD, upload.name, size_bytes, sha256, priority)
     with transaction.atomic():
         one_at_a_time(owner)
         earlier = _earlier(upload)

@@ -23,7 +23,7 @@ from jobs.errors import SourceMissing, StorageUnavailable
 from jobs.filetypes import HEAD_BYTES
 from jobs.forms import FORM, Form, no_file
 from jobs.http import SOON, accepted, caller, idempotency_key, own_job, request_id
-from jobs.models import DownloadJob, Upload
+from jobs.models import UPLOAD, DownloadJob, Upload
 from jobs.problems import Problem
 from jobs.serializers import (
     AcceptedUpload,
@@ -148,7 +148,7 @@ def _own_upload(request: Request, upload_id: UUID) -> Upload | DownloadJob:
     is_mine = upload is not None and upload.owner_id == caller(request).pk
     if upload is None or (settings.HIDE_FOREIGN_JOBS and not is_mine):
         job = own_job(request, upload_id)
-        if job.kind != uploads.KIND:
+        if job.kind != UPLOAD:
             raise Http404("There is no such upload.")
         return job
     if not is_mine:

@@ -2,6 +2,6 @@
 
 from jobs.models.job import DownloadJob, JobEvent
 from jobs.models.stored_file import FileQuerySet, StoredFile
-from jobs.models.upload import Upload
+from jobs.models.upload import UPLOAD, Upload
 
-__all__ = ["DownloadJob", "FileQuerySet", "JobEvent", "StoredFile", "Upload"]
+__all__ = ["UPLOAD", "DownloadJob", "FileQuerySet", "JobEvent", "StoredFile", "Upload"]

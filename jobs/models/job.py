@@ -20,12 +20,12 @@ from jobs.backoff import MAX_LOSSES
 from jobs.errors import StaleJob
 from jobs.models.job_queryset import WAITING, JobQuerySet
 from jobs.models.stored_file import StoredFile
+from jobs.models.upload import UPLOAD
 from jobs.states import ACTIVE, FINAL, MOVES, Actor, Event, Status
 
 NO_GUARD = Q()
 MAX_DETAIL_CHARS = 8_000  # of a traceback; its end says most, so the end is kept
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
-UPLOAD = "upload"  # the kind whose artifact is there before it begins
 WORKER_LOST = "worker_lost"
 WORKER_LOST_SENTENCE = "The machine that made this stopped three times. Ask an operator."
 

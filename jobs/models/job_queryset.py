@@ -12,6 +12,7 @@ from django.db import models, transaction
 from django.db.models import Q, Sum
 from django.db.models.functions import Now
 
+from jobs.models.upload import UPLOAD
 from jobs.states import ACTIVE, Actor, Event, Status
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
 
         Of an upload the file is there already, and counted as such.
         """
-        active = self.unfinished().filter(unit="bytes").exclude(kind="upload")
+        active = self.unfinished().filter(unit="bytes").exclude(kind=UPLOAD)
         return int(active.aggregate(bytes=Sum("total", default=0))["bytes"])
 
     def to_ring(self, unheard: timedelta) -> Self:

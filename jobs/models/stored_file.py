@@ -12,6 +12,8 @@ from django.db import connection, models
 from django.db.models import F, Func, Q, Sum, Value
 from django.db.models.functions import Now
 
+from jobs.models.upload import UPLOAD
+
 
 class FileQuerySet(models.QuerySet["StoredFile"]):
     def numbered(self, file_ids: list[int]) -> Self:
@@ -29,24 +31,22 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         """Apart, so that of each the newest come out of an index in their order."""
         return [self.filter(owner=owner_id) for owner_id in owner_ids]
 
-    def received_by(self, owner_id: int) -> Self:
-        """What this owner sent, whether it was processed or not."""
-        roles = [StoredFile.Role.UPLOAD, StoredFile.Role.QUARANTINED]
-        return self.filter(owner=owner_id, role__in=roles)
+    def received(self) -> Self:
+        """What was sent and has become nothing yet: nobody may have it."""
+        return self.filter(role__in=[StoredFile.Role.UPLOAD, StoredFile.Role.QUARANTINED])
 
     def twin_of(self, file: StoredFile) -> StoredFile | None:
         """An earlier upload of the same content by the same owner, which was processed."""
         # The type, too: of some content the name decides what it is, and so what is made of it.
         same = {"owner": file.owner_id, "sha256": file.sha256, "content_type": file.content_type}
-        processed = {"role": StoredFile.Role.ARTIFACT, "made_by__kind": "upload"}
+        processed = {"role": StoredFile.Role.ARTIFACT, "made_by__kind": UPLOAD}
         there = self.filter(**same, **processed, file_id__isnull=False, expires_at__gt=Now())
         there = there.exclude(made_by__metadata__has_key="skipped")  # it may be made by now
         return there.select_related("made_by").order_by("-pk").first()
 
     def not_kept(self) -> Self:
         """What came and became nothing, and whose time is over."""
-        roles = [StoredFile.Role.UPLOAD, StoredFile.Role.QUARANTINED]
-        return self.filter(role__in=roles, expires_at__lt=Now())
+        return self.received().filter(expires_at__lt=Now())
 
     def quarantine(self) -> None:
         """Keep what came, for operators to look at, and let nobody have it."""
@@ -56,7 +56,8 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
 
     def made_of_uploads(self) -> Self:
         """Previews and the like: not what came."""
-        return self.exclude(role__in=StoredFile.Role.values[:4])
+        role = StoredFile.Role
+        return self.exclude(role__in=[role.CATALOGUE, role.ARTIFACT, role.UPLOAD, role.QUARANTINED])
 
     def bytes(self) -> int:
         return int(self.aggregate(bytes=Sum("size_bytes", default=0))["bytes"])

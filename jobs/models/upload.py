@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models import Sum
 from django.db.models.functions import Now
 
+UPLOAD = "upload"  # the kind of the job that it becomes
+
 
 class UploadQuerySet(models.QuerySet["Upload"]):
     def coming(self) -> Self:

@@ -16,11 +16,10 @@ from django.views.decorators.http import require_safe
 
 from jobs import wording
 from jobs.http import own_job, redirect_to
-from jobs.models import DownloadJob
+from jobs.models import UPLOAD, DownloadJob
 from jobs.pages.shared import signed_in
 from jobs.states import Status
 
-KIND = "upload"  # the one that makes more than its artifact
 THUMBNAIL = 200  # pixels of its sides at most
 A4 = (210, 297)  # what a page of a PDF mostly is
 
@@ -51,7 +50,7 @@ def file(request: HttpRequest, job_id: UUID, role: str) -> HttpResponseRedirect:
 
 def made_of(job: DownloadJob) -> list[Made]:
     """In the order in which people are told of it. One query at most; none for other kinds."""
-    if job.kind != KIND or job.status != Status.COMPLETED:
+    if job.kind != UPLOAD or job.status != Status.COMPLETED:
         return []
     files = {file.role: file for file in job.files.all()}
     return [
@@ -70,7 +69,7 @@ def made_of(job: DownloadJob) -> list[Made]:
 
 def read_ahead(jobs: Iterable[DownloadJob]) -> None:
     """In one query for all of them, or in none."""
-    makers = [job for job in jobs if job.kind == KIND and job.status == Status.COMPLETED]
+    makers = [job for job in jobs if job.kind == UPLOAD and job.status == Status.COMPLETED]
     prefetch_related_objects(makers, "files")
 
 

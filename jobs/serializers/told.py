@@ -10,7 +10,7 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from jobs import estimates, storage
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import UPLOAD, DownloadJob, StoredFile
 from jobs.states import Status
 
 
@@ -89,7 +89,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
         ),
         **dict.fromkeys(
             ["processedFiles", "metadata"],
-            lambda job: job.status == Status.COMPLETED and job.kind == "upload",
+            lambda job: job.status == Status.COMPLETED and job.kind == UPLOAD,
         ),
         "fileId": lambda job: job.artifact is not None and job.artifact.file_id is not None,
         "speed": lambda job: job.status == Status.PROCESSING,
@@ -123,7 +123,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
         return storage.url_seconds()
 
     def get_processedFiles(self, job: DownloadJob) -> dict[str, Any]:
-        if job.kind != "upload":
+        if job.kind != UPLOAD:
             return {}
         return {file.role: ProcessedFile(file).data for file in job.files.made_of_uploads()}
 
