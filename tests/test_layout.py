@@ -74,7 +74,7 @@ OWNERS = {
     "rich": {"client"},
     "stream_zip": {"builders"},
     "PIL": {"processing"},
-    "pypdf": {"processing"},
+    "pypdf": set(),
     "pypdfium2": {"processing"},
     "multipart": {"forms"},
 }
