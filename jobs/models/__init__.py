@@ -1,6 +1,7 @@
 """The rows. What touches a second system too is a use case: submission, runner, dispatcher."""
 
-from jobs.models.job import DownloadJob, JobEvent
+from jobs.models.event import JobEvent
+from jobs.models.job import DownloadJob
 from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.upload import UPLOAD, Upload
 

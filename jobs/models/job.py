@@ -1,4 +1,4 @@
-"""A job's row and its history.
+"""A job's row.
 
 Owns every change of a job's status (`_move`). Knows nothing of the broker, the bucket or HTTP;
 what touches a second system is a use case: submission.py, runner.py, dispatcher.py.
@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, Now
 
 from jobs.backoff import MAX_LOSSES
 from jobs.errors import StaleJob
+from jobs.models.event import JobEvent
 from jobs.models.job_queryset import WAITING, JobQuerySet
 from jobs.models.stored_file import StoredFile
 from jobs.models.upload import UPLOAD
@@ -376,21 +377,3 @@ def _on_entering(status: Status) -> dict[str, Any]:
         return queued | {"lease_until": None, "collect_at": None}
     finished_at = Coalesce("finished_at", Now())  # expiry is not a second finish
     return {"lease_until": None, "finished_at": finished_at, "collect_at": Now()}
-
-
-class JobEvent(models.Model):
-    """One line of a job's history. Written with the move it tells of, never changed."""
-
-    job = models.ForeignKey(DownloadJob, models.CASCADE, related_name="events")
-    at = models.DateTimeField(db_default=Now())
-    event = models.CharField(max_length=12, choices=Event.choices)
-    by = models.CharField(max_length=12, choices=Actor.choices)
-    attempt = models.PositiveIntegerField()
-    code = models.CharField(max_length=40, blank=True)
-    detail = models.TextField(blank=True)  # for operators: a worker's name, a traceback
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.get_event_display()}, attempt {self.attempt}"
