@@ -1,4 +1,6 @@
-"""Every setting, read once from the environment, with its unit and default beside it.
+"""Every setting that is set: read once from the environment, its unit and default beside it.
+
+How the frameworks are put together, which is the same everywhere, is in frameworks.py.
 
 Development needs no variable: `make run` writes the addresses of its servers to `.stack/env`,
 which is read here when it is there. `PRODUCTION=true` refuses to start on a default that is
@@ -17,6 +19,7 @@ import django_stubs_ext
 import environ
 from csp.constants import NONCE
 
+from downloads_project.frameworks import *  # noqa: F403
 from downloads_project.postgres.connection import ImpatientConnection
 
 django_stubs_ext.monkeypatch()
@@ -57,49 +60,6 @@ ROOT_URLCONF = "downloads_project.urls"
 WSGI_APPLICATION = "downloads_project.wsgi.application"
 SILENCED_SYSTEM_CHECKS = env.list("SILENCED_SYSTEM_CHECKS", default=[])
 
-INSTALLED_APPS = [
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
-    "django.contrib.humanize",
-    "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
-    "django_filters",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "django_celery_results",
-    "django_htmx",
-    "csp",
-    "corsheaders",
-    "jobs",
-]
-MIDDLEWARE = [
-    # What only adds headers comes first, so that it adds them to the refusals of the others.
-    "jobs.middleware.HeadersMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "jobs.middleware.WrongMethodMiddleware",
-    # Probes ask by any name, without https, and get no id.
-    "jobs.middleware.ProbeMiddleware",
-    "jobs.middleware.RequestIdMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
-    "jobs.middleware.NoNulMiddleware",
-    "jobs.middleware.PackMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "jobs.middleware.GatewayMiddleware",  # takes the place of the session's user
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-    "jobs.middleware.AnswerMiddleware",  # last: it is the first to hear of what a view raised
-]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -310,46 +270,6 @@ GATEWAY_ADDRESSES = env.list("GATEWAY_ADDRESSES", default=[])
 
 # The API
 
-REST_FRAMEWORK = {
-    # The first has a WWW-Authenticate header, so that no credentials is 401, not 403.
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "jobs.authentication.Gateway",
-        "jobs.authentication.Token",
-        "jobs.authentication.Session",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["jobs.throttle.Throttle"],
-    "DEFAULT_PARSER_CLASSES": ["jobs.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
-        "jobs.browsable.PageRenderer",
-    ],
-    "DEFAULT_SCHEMA_CLASS": "jobs.api.schema.Schema",
-    "EXCEPTION_HANDLER": "jobs.http.problem_for",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
-SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
-    "AUTH_HEADER_TYPES": ("Bearer", "bearer"),
-    "CHECK_REVOKE_TOKEN": True,  # a new password ends all tokens
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Downloads",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    # Nobody else is asked to validate the document.
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
-    "SCHEMA_PATH_PREFIX": "/v1",
-    "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.states.Status"},
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "jobs.api.document.complete",
-    ],
-}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file ids are 0.8 MB
 FILE_UPLOAD_HANDLERS = ["jobs.forms.NoFiles"]
 

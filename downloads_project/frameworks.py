@@ -1,0 +1,93 @@
+"""How Django, REST framework and the makers of tokens and documents are put together.
+
+The same wherever the service runs: settings.py takes it over, and has all that differs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_results",
+    "django_htmx",
+    "csp",
+    "corsheaders",
+    "jobs",
+]
+MIDDLEWARE = [
+    # What only adds headers comes first, so that it adds them to the refusals of the others.
+    "jobs.middleware.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "jobs.middleware.WrongMethodMiddleware",
+    # Probes ask by any name, without https, and get no id.
+    "jobs.middleware.ProbeMiddleware",
+    "jobs.middleware.RequestIdMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "jobs.middleware.NoNulMiddleware",
+    "jobs.middleware.PackMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "jobs.middleware.GatewayMiddleware",  # takes the place of the session's user
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "jobs.middleware.AnswerMiddleware",  # last: it is the first to hear of what a view raised
+]
+
+REST_FRAMEWORK = {
+    # The first has a WWW-Authenticate header, so that no credentials is 401, not 403.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "jobs.authentication.Gateway",
+        "jobs.authentication.Token",
+        "jobs.authentication.Session",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["jobs.throttle.Throttle"],
+    "DEFAULT_PARSER_CLASSES": ["jobs.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "jobs.browsable.PageRenderer",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "jobs.api.schema.Schema",
+    "EXCEPTION_HANDLER": "jobs.http.problem_for",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    "AUTH_HEADER_TYPES": ("Bearer", "bearer"),
+    "CHECK_REVOKE_TOKEN": True,  # a new password ends all tokens
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Downloads",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    # Nobody else is asked to validate the document.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.states.Status"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "jobs.api.document.complete",
+    ],
+}
