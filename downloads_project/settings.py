@@ -173,6 +173,7 @@ RATES: dict[str, list[str]] = {
     "sign-in": env.list("RATE_SIGN_IN", default=_RATES["sign-in"]),
 }
 MAX_ACTIVE_JOBS = env.int("MAX_ACTIVE_JOBS", default=100 if PRODUCTION else 10_000)  # of an owner
+MAX_PRIORITY = env.int("MAX_PRIORITY", default=6 if PRODUCTION else 9)  # that anybody may ask for
 MAX_QUEUED_JOBS = env.int("MAX_QUEUED_JOBS", default=10_000)  # of all
 # Bytes of results that an owner may have, those of active jobs included; 0: no limit.
 OWNER_STORAGE_BYTES = env.int("OWNER_STORAGE_BYTES", default=100 * 2**30 if PRODUCTION else 0)

@@ -45,13 +45,16 @@ class Attempt:
         if total_bytes:
             insist(lambda: self._check_room(total_bytes))
 
+    def plan(self, total: int, unit: str) -> None:
+        self._learn(total=total, unit=unit)
+
     @property
     def output(self) -> storage.S3Output:
         if self._output is None:
             self._output = storage.S3Output(
                 self._key(self._job.name),
                 content_type=self._content_type,
-                expected_bytes=self._job.total or 0,
+                expected_bytes=(self._job.total or 0) if self._is_in_bytes else 0,
             )
         return self._output
 
@@ -153,7 +156,7 @@ class Attempt:
                 self.advance(len(chunk))
                 yield chunk
         except SourceMissing as error:
-            raise SourceMissing(f"File {source.file_id} could not be found.") from error
+            raise SourceMissing(f"{source.told_as} could not be found.") from error
 
     # What the runner does with it, the builder having returned or not
 
@@ -162,7 +165,9 @@ class Attempt:
         if self._kept:
             return self._kept
         if self._parts is None:
-            if self._job.total is None:  # nobody knew it, and whether there is room for it
+            if not self._is_in_bytes:
+                insist(lambda: self._check_room(self.output.size_bytes))
+            elif self._job.total is None:  # nobody knew it, and whether there is room for it
                 self.tell(total_bytes=self.output.size_bytes)
             self.output.finish()
         made = self._parts or self.output
@@ -197,6 +202,11 @@ class Attempt:
     def close(self) -> None:
         if self._scratch:
             self._scratch.remove()
+
+    @property
+    def _is_in_bytes(self) -> bool:
+        """What there is to do. Else it is known, and not what the artifact will weigh."""
+        return self._job.unit == "bytes"
 
     def _received_file(self) -> StoredFile:
         """Raises SourceMissing."""

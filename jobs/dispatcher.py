@@ -25,7 +25,7 @@ from jobs import queue, storage
 from jobs.errors import BuildError, StaleJob
 from jobs.kinds import KINDS, doorbell
 from jobs.models import UPLOAD, DownloadJob, StoredFile, Upload
-from jobs.states import FINAL, Actor
+from jobs.states import DONE, FINAL, LOST, Actor
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ def run(stop: threading.Event) -> None:
     slow = threading.Thread(target=_sweep_slowly, args=[stop], name="slow", daemon=True)
     slow.start()
     while not stop.is_set():
-        for sweep in (rescue_silent, ring_due):
+        for sweep in (rescue_silent, release_held, ring_due):
             _try(sweep)
         stop.wait(settings.DISPATCH_EVERY_SECONDS)
     slow.join(STOP_SECONDS)
@@ -97,6 +97,19 @@ def rescue_silent() -> int:
         for job in jobs:
             job.rescue(Actor.DISPATCHER)
             log.warning("rescued", job_id=str(job.pk), attempt=job.attempt, worker=job.worker)
+    return len(jobs)
+
+
+def release_held() -> int:
+    """Let jobs start whose others are done, and fail those that wait in vain; how many."""
+    with transaction.atomic():
+        jobs = list(DownloadJob.objects.to_release_or_skip().locked()[: BATCH * 10])
+        for job in jobs:
+            others = job.after.all()
+            if lost := others.filter(status__in=LOST).first():
+                job.skip(lost)
+            elif not others.exclude(status__in=DONE).exists():
+                job.release()
     return len(jobs)
 
 

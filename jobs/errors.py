@@ -70,6 +70,7 @@ JOB_CODES: dict[str, str] = {
     "infected": "A virus was found in the file.",
     "not_scanned": "The file is too large, or packed too deeply, to be scanned for viruses.",
     "scanner_unavailable": "The virus scanner is away; tried again three times, after 30 s each.",
+    "dependency_failed": "A download that it was to wait for failed or was cancelled.",
     "timeout": "It took longer than its time limit and was stopped.",
     "worker_lost": "The machine that made it stopped three times.",
     "unexpected": "A bug, or something that nobody thought of; tried again after 1, 5 and 30 s.",

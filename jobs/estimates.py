@@ -36,13 +36,12 @@ UNKNOWN = Pace(FIRST_GUESS, 0, 0)
 
 
 def seconds_left(job: DownloadJob, now: float) -> int | None:
-    """Whole seconds until `job` is ready; None for a finished one, or where nothing is known.
+    """Whole seconds until `job` is ready; None for a finished one, one that waits for
+    others, or where nothing is known.
 
     `now` is Unix time. While it runs, its own pace counts; while it waits, that of its kind.
     """
-    if job.is_finished:
-        return None
-    if job.total is None:
+    if job.is_finished or job.held or job.total is None:
         return None
     pace = _pace(job.kind)
     left = max(job.total - job.done, 0)
@@ -83,8 +82,9 @@ def _measure(kind: str) -> Pace:
     last = lately.order_by("-finished_at").annotate(rate=rate)[:MEASURED]
     measured = last.aggregate(found=Avg("rate", filter=Q(done__gt=0)))["found"]
     # No more are queued than MAX_QUEUED_JOBS: 10,000 are added up within 10 ms.
+    due = Q(status=Status.QUEUED, held=False, available_at__lte=Now())
     now = of_kind.filter(status__in=ACTIVE).aggregate(
-        backlog=Sum("total", filter=Q(status=Status.QUEUED, available_at__lte=Now()), default=0),
+        backlog=Sum("total", filter=due, default=0),
         running=Count("id", filter=Q(status=Status.PROCESSING)),
     )
     return Pace(float(measured or FIRST_GUESS), now["backlog"], now["running"])

@@ -21,6 +21,8 @@ from jobs.names import safe_name
 from jobs.queue import Doorbell
 from jobs.workspace import Source, Workspace
 
+USUAL_PERIOD = "30d"  # of a report
+MAX_DAYS = 366
 SHOWN_IDS = 20  # in a sentence; the rest is counted
 
 Params = dict[str, Any]
@@ -43,38 +45,49 @@ class Kind:
 
 
 def _bundle_sources(params: Params, owner: User) -> FileQuerySet:
-    return StoredFile.objects.visible_to(owner.pk).numbered(params["file_ids"])
+    stored = StoredFile.objects.visible_to(owner.pk).numbered(params["file_ids"])
+    if job_ids := params.get("job_ids"):
+        made = StoredFile.objects.made_by_jobs(job_ids, owner.pk)
+        return made | stored if params["file_ids"] else made
+    return stored
 
 
 def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
     """The sources in the order asked for. Somebody else's file reads like one that is not there."""
-    wanted = job.params["file_ids"]
-    found = {
-        file.file_id: Source(
-            file_id=file.file_id or 0,
-            key=file.key,
-            name=file.name,
-            size_bytes=file.size_bytes,
-            crc32=file.crc32,
-            made_at=file.created_at,
-        )
-        for file in _bundle_sources(job.params, job.owner).iterator()
-    }
-    if missing := [file_id for file_id in wanted if file_id not in found]:
+    found: dict[object, Source] = {}
+    for file in _bundle_sources(job.params, job.owner).iterator():
+        source = _source(file)
+        found |= {file.file_id: source, str(file.made_by_id): source}
+    wanted = [*job.params["file_ids"], *job.params.get("job_ids", [])]
+    if missing := [each for each in wanted if each not in found]:
         raise SourceMissing(_missing_sentence(missing))
-    return bundle.BundleParams(tuple(found[file_id] for file_id in wanted))
+    sources = tuple(dict.fromkeys(found[each] for each in wanted))
+    return bundle.BundleParams(sources, is_measured=job.total is not None)
 
 
-def _missing_sentence(missing: list[int]) -> str:
+def _source(file: StoredFile) -> Source:
+    return Source(
+        told_as=f"File {file.file_id}" if file.file_id else file.name,
+        key=file.key,
+        name=file.name,
+        size_bytes=file.size_bytes,
+        crc32=file.crc32,
+        made_at=file.created_at,
+    )
+
+
+def _missing_sentence(missing: list[int | str]) -> str:
+    """Ids of jobs are text, numbers of files are none."""
     if len(missing) == 1:
-        return f"File {missing[0]} could not be found."
+        what = "The result of download" if isinstance(missing[0], str) else "File"
+        return f"{what} {missing[0]} could not be found."
     shown = ", ".join(map(str, missing[:SHOWN_IDS]))
     more = f" and {len(missing) - SHOWN_IDS} more" if len(missing) > SHOWN_IDS else ""
     return f"These files could not be found: {shown}{more}."
 
 
 def _bundle_name(params: Params) -> str:
-    count = len(params["file_ids"])
+    count = len(params["file_ids"]) + len(params.get("job_ids", []))
     return "1 file.zip" if count == 1 else f"{count} files.zip"
 
 

@@ -22,6 +22,8 @@ class Status(TextChoices):
 
 class Event(TextChoices):
     SUBMIT = "submit"  # the row is written; it has no status before
+    RELEASE = "release"  # all that it was to wait for is completed
+    SKIP = "skip"  # something that it was to wait for failed, or was cancelled
     CLAIM = "claim"  # a worker takes the job; the attempt number goes up
     SUCCEED = "succeed"  # the artifact is in object storage
     RETRY = "retry"  # this attempt failed; another is due after a backoff
@@ -52,6 +54,8 @@ def _from(*sources: Status, to: Status, any_attempt: bool = False) -> Move:
 
 S = Status
 MOVES: dict[Event, Move] = {
+    Event.RELEASE: _from(S.QUEUED, to=S.QUEUED),
+    Event.SKIP: _from(S.QUEUED, to=S.FAILED),
     Event.CLAIM: _from(S.QUEUED, to=S.PROCESSING),
     Event.SUCCEED: _from(S.PROCESSING, to=S.COMPLETED),
     Event.RETRY: _from(S.PROCESSING, to=S.QUEUED),
@@ -65,3 +69,6 @@ MOVES: dict[Event, Move] = {
 
 ACTIVE = frozenset({S.QUEUED, S.PROCESSING})
 FINAL = frozenset(S) - ACTIVE
+DONE = frozenset({S.COMPLETED, S.EXPIRED})  # the work was done, if its file may be gone by now
+LOST = FINAL - DONE
+ENDS = frozenset({Event.SUCCEED, Event.FAIL, Event.SKIP, Event.CANCEL})  # which people wait for

@@ -38,9 +38,13 @@ def of_the_queue() -> dict[str, Any]:
 
 
 def _waiting(jobs: Any) -> dict[str, Any]:
-    due = Q(status=Status.QUEUED, available_at__lte=Now())
+    queued = Q(status=Status.QUEUED)
+    due = queued & Q(held=False, available_at__lte=Now())
+    later = queued & Q(held=False, available_at__gt=Now())
     found: dict[str, Any] = jobs.unfinished().aggregate(
-        waitingForRetry=Count("pk", Q(status=Status.QUEUED, available_at__gt=Now())),
+        waitingForRetry=Count("pk", later & ~Q(error_code="")),
+        waitingForTheirTime=Count("pk", later & Q(error_code="")),
+        waitingForOthers=Count("pk", queued & Q(held=True)),
         stalled=Count("pk", Q(status=Status.PROCESSING, lease_until__lt=Now())),
         oldest=Now() - Min("available_at", filter=due),
     )

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 from psycopg.errors import LockNotAvailable
 
 from jobs.errors import KeyReused, OwnerBusy, QueueFull, StorageFull, TooManyActive
 from jobs.kinds import KINDS, Params, artifact_name, doorbell, sources_of
 from jobs.models import DownloadJob, StoredFile, Upload
 from jobs.queue import ring_after_commit
-from jobs.states import Actor, Event, Status
+from jobs.states import DONE, Actor, Event
+from jobs.terms import USUAL, Terms
 
 REUSED = "This Idempotency-Key came with another request before."
 LOCKS_OF_OWNERS = 1  # the first half of an advisory lock's name; the second is the owner's id
@@ -29,7 +32,7 @@ def submit(
     kind: str,
     params: Params,
     name: str = "",
-    priority: int = 4,
+    terms: Terms = USUAL,
     request_id: str = "",
     key: str = "",
     job_id: UUID | None = None,
@@ -42,27 +45,53 @@ def submit(
     or not this owner may ask for more now. `params` are already valid for `kind`; serializers
     sees to that. `request_hash` tells what was asked for, if the params do not.
     """
-    request_hash = request_hash or (hash_of(kind, params, name, priority) if key else "")
+    if key and not request_hash:
+        request_hash = hash_of(kind, params, name, terms.as_json())
     with transaction.atomic():
         one_at_a_time(owner)
         if earlier := earlier_job(owner, key, request_hash):
             return earlier, False
-        total = _hold_sources(kind, params, owner)
-        check_limits(owner, room=_room(kind, total))
-        job = DownloadJob.objects.submit(
+        job = _recorded(
+            terms,
             id=job_id or uuid4(),
             owner=owner,
             kind=kind,
             params=params,
             name=artifact_name(KINDS[kind], name, params),
-            priority=priority,
             request_id=request_id,
             idempotency_key=key,
             request_hash=request_hash,
-            total=total,
         )
-        ring_after_commit(doorbell(job))
+        if job.is_due:
+            ring_after_commit(doorbell(job))
     return job, True
+
+
+def _recorded(
+    terms: Terms, *, owner: User, kind: str, params: Params, **fields: Any
+) -> DownloadJob:
+    """The row, as long as there is room for it. What came for it is held from expiring."""
+    others = DownloadJob.objects.filter(owner=owner, pk__in=terms.after)
+    held = bool(terms.after) and others.exclude(status__in=DONE).exists()
+    later = terms.run_at if terms.run_at and terms.run_at > timezone.now() else None
+    total = _hold_sources(kind, params, owner, until=later)
+    check_limits(owner, room=_room(kind, total))
+    job = DownloadJob.objects.submit(
+        owner=owner,
+        kind=kind,
+        params=params,
+        priority=terms.priority,
+        run_at=later,
+        available_at=later or Now(),
+        held=held,
+        email=terms.email,
+        webhook=terms.webhook,
+        total=None if held else total,
+        **fields,
+    )
+    if terms.after:
+        job.after.set(others)
+    return job
 
 
 def earlier_job(owner: User, key: str, request_hash: str) -> DownloadJob | None:
@@ -105,7 +134,7 @@ def check_limits(owner: User, *, room: int) -> None:
         used = StoredFile.objects.filter(owner=owner).bytes() + mine.bytes_to_come()
         if used + Upload.objects.filter(owner=owner).bytes() + room > quota:
             raise StorageFull("Your files would take up more room than you have.")
-    if DownloadJob.objects.filter(status=Status.QUEUED).are_at_least(settings.MAX_QUEUED_JOBS):
+    if DownloadJob.objects.due().are_at_least(settings.MAX_QUEUED_JOBS):
         raise QueueFull("Too much is waiting to be done. Try again in a while.")
 
 
@@ -120,19 +149,25 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
         if by == Actor.OWNER and job.allows(Event.REQUEUE):
             check_limits(job.owner, room=_room(job.kind, total))
         job.requeue(by, total=total)
-        ring_after_commit(doorbell(job))
+        if job.is_due:
+            ring_after_commit(doorbell(job))
 
 
 def _room(kind: str, total: int | None) -> int:
     return 0 if KINDS[kind].is_stored else total or 0
 
 
-def _hold_sources(kind: str, params: Params, owner: User) -> int | None:
-    """Keep what the job will read from expiring under it; its bytes, None for what nobody knows."""
+def _hold_sources(
+    kind: str, params: Params, owner: User, *, until: datetime | None = None
+) -> int | None:
+    """Keep what the job will read from expiring under it; its bytes, None for what nobody knows.
+
+    `until` is its earliest start, if that is not now.
+    """
     if KINDS[kind].sources is None:
         return None
     sources = sources_of(kind, params, owner)
-    a_while = Now() + timedelta(seconds=settings.SOURCE_KEPT_SECONDS)
+    a_while = Coalesce(until, Now()) + timedelta(seconds=settings.SOURCE_KEPT_SECONDS)
     DownloadJob.objects.keep_artifacts(sources, a_while)
     sources.keep_until(a_while)
     return sources.bytes()

@@ -7,7 +7,7 @@ coming, then a StoredFile and the job of the same id, which take its place in on
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO
 from uuid import UUID
 
@@ -32,6 +32,7 @@ from jobs.models import UPLOAD, DownloadJob, StoredFile, Upload
 from jobs.names import safe_name
 from jobs.patience import give_back_connection
 from jobs.submission import REUSED, check_limits, earlier_job, hash_of, one_at_a_time, submit
+from jobs.terms import USUAL, Terms
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +50,14 @@ def receive(
     pieces: Iterable[bytes],
     *,
     most_bytes: int,
+    terms: Callable[[], Terms] = Terms,
     request_id: str = "",
     key: str = "",
 ) -> tuple[DownloadJob, bool]:
     """Store a file as it comes, and submit the job that processes it; whether that is new.
 
-    `most_bytes` is what it may weigh, as far as one knows before. What `pieces` raises, passes.
+    `most_bytes` is what it may weigh, as far as one knows before. `terms` are asked for last: they
+    may stand behind the file. What asking and `pieces` raise, passes.
     Raises LimitReached, TypeNotAllowed, KeyReused, StorageUnavailable; then nothing is kept, or
     only for the dispatcher to delete.
     """
@@ -65,6 +68,7 @@ def receive(
     try:
         with storage.patiently():
             _store(pieces, output, upload.name)
+        upload.terms = terms().as_json()
         job, is_new = _hand_over(upload, output, request_id=request_id, key=key)
     except StorageUnavailable:  # it may have stored more than it answered
         give_up(upload)
@@ -110,7 +114,7 @@ def check_type(head: bytes, name: str) -> None:
 def _hand_over(
     upload: Upload, output: storage.S3Output, *, request_id: str, key: str
 ) -> tuple[DownloadJob, bool]:
-    request_hash = hash_of(UPLOAD, upload.name, output.sha256) if key else ""
+    request_hash = hash_of(UPLOAD, upload.name, output.sha256, upload.terms) if key else ""
     upload.size_bytes, upload.sha256 = output.size_bytes, output.sha256
     with transaction.atomic():
         job, is_new = _submitted(upload, request_id, key, request_hash)
@@ -149,7 +153,7 @@ def _submitted(
         kind=UPLOAD,
         params=params,
         name=upload.name,
-        priority=upload.priority,
+        terms=Terms.of_json(upload.terms),
         request_id=request_id,
         key=key,
         job_id=upload.pk,
@@ -179,7 +183,7 @@ def begin(
     size_bytes: int,
     *,
     sha256: str = "",
-    priority: int = 4,
+    terms: Terms = USUAL,
     key: str = "",
 ) -> tuple[Upload | DownloadJob, bool]:
     """Make ready for the chunks of a file; whether this is new.
@@ -193,11 +197,11 @@ def begin(
         size_bytes=size_bytes,
         chunk_bytes=storage.part_bytes(size_bytes, least=CHUNK_BYTES),
         sha256=sha256,
-        priority=priority,
+        terms=terms.as_json(),
         idempotency_key=key,
     )
     if key:
-        upload.request_hash = hash_of(UPLOAD, upload.name, size_bytes, sha256, priority)
+        upload.request_hash = hash_of(UPLOAD, upload.name, size_bytes, sha256, upload.terms)
     with transaction.atomic():
         one_at_a_time(owner)
         earlier = _earlier(upload)

@@ -20,7 +20,7 @@ CHUNK_BYTES = 1024 * 1024
 class Source:
     """One stored file that a builder reads. Size and CRC-32 were recorded when it was stored."""
 
-    file_id: int
+    told_as: str  # to people: "File 70000"
     key: str
     name: str
     size_bytes: int
@@ -76,6 +76,9 @@ class Workspace(Protocol):
         `total_bytes` is also what there is to do, for progress; None where nobody knows.
         """
 
+    def plan(self, total: int, unit: str) -> None:
+        """There is so much to do, where bytes would not tell how far it is. `advance` counts it."""
+
     @property
     def output(self) -> Output: ...
 
@@ -95,7 +98,7 @@ class Workspace(Protocol):
         """Tell people what is being done now, in one short sentence."""
 
     def advance(self, amount: int, *, threads: int = 0) -> None:
-        """So many more bytes are done, by so many threads at the moment."""
+        """So much more is done, by so many threads at the moment."""
 
     def received(self) -> Iterator[bytes]:
         """The uploaded file's bytes; each counts as progress. It is put together first, if it came

@@ -48,7 +48,7 @@ class Workspace:
 
 def source(name: str, content: bytes = b"", key: str = "") -> Source:
     at = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-    return Source(70000, key or name, name, len(content), zlib.crc32(content), at)
+    return Source("File 70000", key or name, name, len(content), zlib.crc32(content), at)
 
 
 @pytest.fixture

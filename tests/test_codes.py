@@ -77,6 +77,7 @@ PUBLISHED_OF_JOBS = {
     "build_failed",
     "source_missing",
     "source_changed",
+    "dependency_failed",
     "storage_unavailable",
     "storage_full",
     "type_not_allowed",
@@ -170,10 +171,11 @@ def test_what_is_answered_for_a_job_without_a_file_is_listed() -> None:
 
 
 def test_the_codes_of_failed_jobs_are_listed() -> None:
-    from jobs.models.job import WORKER_LOST
+    from jobs.models.job import DEPENDENCY_FAILED, WORKER_LOST
     from jobs.runner import TIMEOUT
 
-    assert {kind.code for kind in kinds_of(BuildError)} | {TIMEOUT, WORKER_LOST} == set(JOB_CODES)
+    others = {TIMEOUT, WORKER_LOST, DEPENDENCY_FAILED}
+    assert {kind.code for kind in kinds_of(BuildError)} | others == set(JOB_CODES)
 
 
 def test_a_sentence_ends_and_fits_a_row_of_the_table() -> None:

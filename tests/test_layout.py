@@ -17,6 +17,7 @@ CODE = MODULES + sorted((ROOT / "downloads_project").glob("*.py"))
 RANKS: list[set[str]] = [
     {
         "states",
+        "terms",
         "errors",
         "backoff",
         "names",

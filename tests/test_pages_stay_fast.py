@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs import admin, estimates
-from jobs.models import DownloadJob, job_queryset
+from jobs.models import DownloadJob, JobEvent, job_queryset
 from jobs.states import ACTIVE, FINAL, Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
 from tests.pages.looks import BROWSER
@@ -194,7 +194,7 @@ def test_a_list_takes_as_many_queries_for_fifty_rows_as_for_two(desk: Client, qu
 
 def test_a_poll_leaves_a_long_list_of_files_in_the_database(desk: Client) -> None:
     job = JobFactory(owner=User.objects.get(username="mine"))
-    job._remember(Event.SUBMIT, Actor.OWNER)
+    JobEvent.objects.remember(job, Event.SUBMIT, Actor.OWNER)
     job.claim(task_id="task-1", worker="worker@test")
 
     with CaptureQueriesContext(connection) as seen:

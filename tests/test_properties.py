@@ -200,7 +200,7 @@ def test_a_header_with_the_name_is_one_line_of_ascii(name: str) -> None:
 
 def members(names: list[str]) -> Iterator[str]:
     made_at = datetime(2026, 1, 1, tzinfo=UTC)
-    sources = (Source(n, f"k/{n}", name, 1, 0, made_at) for n, name in enumerate(names))
+    sources = (Source(f"File {n}", f"k/{n}", name, 1, 0, made_at) for n, name in enumerate(names))
     return member_names(sources)
 
 

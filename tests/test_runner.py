@@ -19,7 +19,7 @@ from django.db import InterfaceError, InternalError, OperationalError, transacti
 
 from jobs import dispatcher, kinds, patience, runner, storage
 from jobs.errors import Interrupted, StaleJob, StorageUnavailable
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.pulse import Pulse
 from jobs.states import Actor, Event, Status
 from jobs.submission import resubmit
@@ -296,19 +296,19 @@ def test_a_retry_that_could_not_be_committed_is_the_same_retry(
     job: DownloadJob, build_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     DownloadJob.objects.update(failures=2)  # one more is allowed
-    remember, lost = DownloadJob._remember, []
+    remember, lost = type(JobEvent.objects).remember, []
 
     def build(params: Any, work: Workspace) -> None:
         raise StorageUnavailable("Away.")
 
-    def cut_once(self: DownloadJob, event: Event, *args: Any, **said: Any) -> None:
+    def cut_once(self: Any, job: DownloadJob, event: Event, *args: Any, **said: Any) -> JobEvent:
         if event == Event.RETRY and not lost:
             lost.append(event)
             raise OperationalError("the connection broke")
-        remember(self, event, *args, **said)
+        return remember(self, job, event, *args, **said)
 
     build_with(build)
-    monkeypatch.setattr(DownloadJob, "_remember", cut_once)
+    monkeypatch.setattr(type(JobEvent.objects), "remember", cut_once)
     monkeypatch.setattr(patience, "INSIST_SECONDS", 0)
 
     run(job)

@@ -20,6 +20,8 @@ MOVES_AND_STATUSES = [(event, status) for event in MOVES for status in Status]
 def make(job: DownloadJob, event: Event) -> None:
     """The public verb behind each event."""
     verbs = {
+        Event.RELEASE: job.release,
+        Event.SKIP: lambda: job.skip(JobFactory.build(status=Status.FAILED)),
         Event.CLAIM: lambda: job.claim(task_id="t", worker="w"),
         Event.SUCCEED: lambda: job.succeed(ArtifactFactory.build(owner=job.owner, made_by=job)),
         Event.RETRY: lambda: job.retry("code", "Sentence.", after_seconds=1),
@@ -37,7 +39,8 @@ def make(job: DownloadJob, event: Event) -> None:
 def test_only_moves_in_the_table_happen(alice: User, event: Event, status: Status) -> None:
     long_ago = timezone.now() - timedelta(days=2)
     expires_at = long_ago if event == Event.EXPIRE else None
-    job = JobFactory(owner=alice, status=status, expires_at=expires_at)
+    held = event in (Event.RELEASE, Event.SKIP)
+    job = JobFactory(owner=alice, status=status, expires_at=expires_at, held=held)
     version = job.version
 
     if status in MOVES[event].sources:

@@ -63,13 +63,16 @@ def test_the_oldest_is_the_one_that_is_due_longest(client_of_operator: APIClient
     now = timezone.now()
     JobFactory(available_at=now - timedelta(seconds=90))
     JobFactory(available_at=now - timedelta(seconds=30))
+    JobFactory(available_at=now + timedelta(seconds=30), error_code="unexpected")
     JobFactory(available_at=now + timedelta(seconds=30))
+    JobFactory(available_at=now - timedelta(seconds=120), held=True)
     JobFactory(status=Status.PROCESSING, lease_until=now - timedelta(seconds=1))
 
     told = client_of_operator.get(QUEUE).json()
 
     assert 90 <= told["oldestQueuedSeconds"] < 100
     assert (told["waitingForRetry"], told["stalled"]) == (1, 1)
+    assert (told["waitingForTheirTime"], told["waitingForOthers"]) == (1, 1)
 
 
 def test_rates_tell_what_came_and_went_lately(client_of_operator: APIClient) -> None:

@@ -84,7 +84,7 @@ class Start(APIView):
 
 def submitted(request: Request, wanted: type[Wanted]) -> tuple[DownloadJob, bool]:
     """Read what is asked for and record it: the job, and whether it is new."""
-    asked = wanted(data=request.data)
+    asked = wanted(data=request.data, context={"owner": caller(request)})
     asked.is_valid(raise_exception=True)
     return submit(
         owner=caller(request),

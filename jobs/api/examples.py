@@ -203,6 +203,8 @@ QUEUE = OpenApiExample(
         "queue_stats": _BY_STATUS | {"total": sum(_BY_STATUS.values())},
         "kinds": {"bundle": _BY_STATUS, "upload": dict.fromkeys(_BY_STATUS, 0)},
         "waitingForRetry": 1,
+        "waitingForTheirTime": 2,
+        "waitingForOthers": 1,
         "stalled": 0,
         "oldestQueuedSeconds": 3.2,
         "rates": {

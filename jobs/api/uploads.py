@@ -31,6 +31,7 @@ from jobs.serializers import (
     ChunkRequest,
     ReceivedChunk,
     UploadSerializer,
+    terms_of_form,
 )
 
 
@@ -56,6 +57,7 @@ class Uploads(APIView):
                 file.name,
                 file,
                 most_bytes=self.form.promised_bytes,
+                terms=lambda: terms_of_form(self.form.fields, caller(request)),
                 request_id=request_id(request),
                 key=key,
             )
@@ -84,7 +86,7 @@ class Chunked(APIView):
         return self._receive(request, self.form) if self.form else self._begin(request)
 
     def _begin(self, request: Request) -> Response:
-        asked = ChunkedRequest(data=request.data)
+        asked = ChunkedRequest(data=request.data, context={"owner": caller(request)})
         asked.is_valid(raise_exception=True)
         key = idempotency_key(request)
         with _told_as_failed():

@@ -18,15 +18,21 @@ MODE = S_IFREG | 0o644
 
 @dataclass(frozen=True)
 class BundleParams:
+    """`is_measured` says that what they weigh was known when the job was asked for."""
+
     sources: tuple[Source, ...]
+    is_measured: bool = True
 
 
 def build(params: BundleParams, work: Workspace) -> None:
     """Zip the stored files in the order asked for.
 
     Streams into storage: a few chunks are in memory at a time, whatever the files weigh.
-    Raises SourceMissing for a file that is gone, SourceChanged for one that is not as recorded.
+    Raises SourceMissing for a file that is gone, SourceChanged for one that is not as recorded,
+    NoRoom where there is too little for what nobody could measure before.
     """
+    if not params.is_measured:
+        work.tell(total_bytes=sum(source.size_bytes for source in params.sources))
     try:
         for chunk in stream_zip(_members(params.sources, work)):
             work.output.write(chunk)

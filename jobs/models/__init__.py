@@ -2,7 +2,18 @@
 
 from jobs.models.event import JobEvent
 from jobs.models.job import DownloadJob
+from jobs.models.notification import Notification
+from jobs.models.preferences import Preferences
 from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.upload import UPLOAD, Upload
 
-__all__ = ["UPLOAD", "DownloadJob", "FileQuerySet", "JobEvent", "StoredFile", "Upload"]
+__all__ = [
+    "UPLOAD",
+    "DownloadJob",
+    "FileQuerySet",
+    "JobEvent",
+    "Notification",
+    "Preferences",
+    "StoredFile",
+    "Upload",
+]

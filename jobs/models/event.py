@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models.functions import Now
 
 from jobs.states import Actor, Event
+
+if TYPE_CHECKING:
+    from jobs.models.job import DownloadJob
+
+MAX_DETAIL_CHARS = 8_000  # of a traceback; its end says most, so the end is kept
+
+
+class EventQuerySet(models.QuerySet["JobEvent"]):
+    def remember(
+        self, job: DownloadJob, event: Event, by: Actor, *, code: str = "", detail: str = ""
+    ) -> JobEvent:
+        detail = _storable(detail)[-MAX_DETAIL_CHARS:]
+        return self.create(
+            job=job, event=event, by=by, attempt=job.attempt, code=code, detail=detail
+        )
+
+
+def _storable(text: str) -> str:
+    """Postgres takes neither NUL nor half a character, and a traceback may hold both."""
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 class JobEvent(models.Model):
@@ -18,6 +40,8 @@ class JobEvent(models.Model):
     attempt = models.PositiveIntegerField()
     code = models.CharField(max_length=40, blank=True)
     detail = models.TextField(blank=True)  # for operators: a worker's name, a traceback
+
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

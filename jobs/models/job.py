@@ -14,19 +14,22 @@ from typing import Any
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from jobs.backoff import MAX_LOSSES
 from jobs.errors import StaleJob
 from jobs.models.event import JobEvent
 from jobs.models.job_queryset import WAITING, JobQuerySet
+from jobs.models.notification import Notification
 from jobs.models.stored_file import StoredFile
 from jobs.models.upload import UPLOAD
-from jobs.states import ACTIVE, FINAL, MOVES, Actor, Event, Status
+from jobs.states import ACTIVE, DONE, ENDS, FINAL, MOVES, Actor, Event, Status
+from jobs.terms import USUAL_PRIORITY
 
 NO_GUARD = Q()
-MAX_DETAIL_CHARS = 8_000  # of a traceback; its end says most, so the end is kept
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
+DEPENDENCY_FAILED = "dependency_failed"
+ENDED = {Status.FAILED: "failed", Status.CANCELLED: "was cancelled"}
 WORKER_LOST = "worker_lost"
 WORKER_LOST_SENTENCE = "The machine that made this stopped three times. Ask an operator."
 
@@ -44,7 +47,12 @@ class DownloadJob(models.Model):
     kind = models.CharField(max_length=20)
     name = models.CharField(max_length=200)  # of the file that will come out
     params = models.JSONField()
-    priority = models.PositiveSmallIntegerField(default=4)  # 9 is the most urgent
+    priority = models.PositiveSmallIntegerField(default=USUAL_PRIORITY)
+    run_at = models.DateTimeField(null=True)  # the earliest start, if it was not at once
+    after = models.ManyToManyField("self", symmetrical=False, related_name="followers")
+    held = models.BooleanField(default=False, db_default=False)  # some of `after` are not done
+    email = models.BooleanField(default=False, db_default=False)  # the owner is mailed of its end
+    webhook = models.CharField(max_length=2000, blank=True, db_default="")  # which is told of it
     request_id = models.CharField(max_length=64, blank=True)
     idempotency_key = models.CharField(max_length=255, blank=True)  # the caller's, for a day
     request_hash = models.CharField(max_length=64, blank=True)  # of what came with the key
@@ -127,12 +135,15 @@ class DownloadJob(models.Model):
             models.Index(F("status"), F("created_at").desc(), name="job_by_status"),
             models.Index(
                 F("priority").desc(), F("available_at"),
-                name="job_due", condition=Q(status=Status.QUEUED),
+                name="job_due", condition=Q(status=Status.QUEUED, held=False),
             ),
             models.Index(
-                "kind", "finished_at",
-                name="job_lately", condition=Q(status=Status.COMPLETED),
+                "created_at", name="job_held", condition=Q(status=Status.QUEUED, held=True)
             ),
+            models.Index(
+                "kind", "finished_at", name="job_lately", condition=Q(status=Status.COMPLETED)
+            ),
+            models.Index("finished_at", name="job_failed", condition=Q(status=Status.FAILED)),
             models.Index(
                 "expires_at", name="job_to_expire", condition=Q(status=Status.COMPLETED)
             ),
@@ -151,13 +162,18 @@ class DownloadJob(models.Model):
     def is_finished(self) -> bool:
         return self.status in FINAL
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a worker may take it, as it was when it was last queued."""
+        return not self.held and self.run_at is None
+
     def allows(self, event: Event) -> bool:
         """Whether the move could be made, as far as this copy of the row knows."""
         return self.status in MOVES[event].sources
 
     @property
     def folder(self) -> str:
-        """Where everything lies that attempts at this job ever stored."""
+        """Where all lies that its attempts ever stored."""
         return f"{'processed' if self.kind == UPLOAD else 'results'}/{self.pk}/"
 
     # What its worker does
@@ -167,7 +183,7 @@ class DownloadJob(models.Model):
         self._move(
             Event.CLAIM,
             Actor.WORKER,
-            guard=Q(available_at__lte=Now() + CLAIM_EARLY),
+            guard=Q(held=False, available_at__lte=Now() + CLAIM_EARLY),
             detail=worker,
             attempt=F("attempt") + 1,
             lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
@@ -279,6 +295,22 @@ class DownloadJob(models.Model):
 
     # What happens to it from outside
 
+    def release(self) -> None:
+        """All that it was to wait for is done: it may start, though perhaps not before `run_at`."""
+        start = Greatest(Coalesce("run_at", Now()), Now())
+        self._move(
+            Event.RELEASE, Actor.DISPATCHER, guard=Q(held=True),
+            held=False, run_at=start, available_at=start, message=WAITING,
+        )  # fmt: skip
+
+    def skip(self, lost: DownloadJob) -> None:
+        """Fail without a try, since `lost`, which was to be completed before, never will be."""
+        sentence = f"{lost.name}, which this was to wait for, {ENDED[Status(lost.status)]}."
+        self._move(
+            Event.SKIP, Actor.DISPATCHER, guard=Q(held=True), code=DEPENDENCY_FAILED,
+            error_code=DEPENDENCY_FAILED, error=sentence, message="Failed",
+        )  # fmt: skip
+
     def rescue(self, by: Actor) -> None:
         """Take the job from a worker that died or went silent; the third time, fail it.
 
@@ -306,6 +338,8 @@ class DownloadJob(models.Model):
             by,
             failures=0,
             losses=0,
+            run_at=None,
+            held=self.after.exclude(status__in=DONE).exists(),
             artifact=None,
             expires_at=None,
             progress=0,
@@ -350,22 +384,9 @@ class DownloadJob(models.Model):
             ):
                 raise StaleJob(f"The download can no longer {event.label.lower()}.")
             self.refresh_from_db()  # we hold the row's lock: we read what we wrote
-            self._remember(event, by, code=code, detail=detail)
-
-    def _remember(self, event: Event, by: Actor, *, code: str = "", detail: str = "") -> None:
-        JobEvent.objects.create(
-            job=self,
-            event=event,
-            by=by,
-            attempt=self.attempt,
-            code=code,
-            detail=_storable(detail)[-MAX_DETAIL_CHARS:],
-        )
-
-
-def _storable(text: str) -> str:
-    """Postgres takes neither NUL nor half a character, and a traceback may hold both."""
-    return text.replace("\0", "").encode(errors="replace").decode()
+            line = JobEvent.objects.remember(self, event, by, code=code, detail=detail)
+            if event in ENDS:
+                Notification.objects.tell_the_end(self, line)
 
 
 def _on_entering(status: Status) -> dict[str, Any]:

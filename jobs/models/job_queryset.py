@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.db import models, transaction
-from django.db.models import Q, Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 from django.db.models.functions import Now
 
+from jobs.models.event import JobEvent
 from jobs.models.upload import UPLOAD
-from jobs.states import ACTIVE, Actor, Event, Status
+from jobs.states import ACTIVE, LOST, Actor, Event, Status
 
 if TYPE_CHECKING:
     from jobs.models.job import DownloadJob
@@ -30,7 +31,7 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         with transaction.atomic():
             job = self.create(message=WAITING, **fields)
             job.refresh_from_db()  # the database set the times
-            job._remember(Event.SUBMIT, Actor.OWNER)
+            JobEvent.objects.remember(job, Event.SUBMIT, Actor.OWNER)
         return job
 
     def unfinished(self) -> Self:
@@ -82,13 +83,22 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         active = self.unfinished().filter(unit="bytes").exclude(kind=UPLOAD)
         return int(active.aggregate(bytes=Sum("total", default=0))["bytes"])
 
+    def due(self) -> Self:
+        """What a worker could take now."""
+        return self.filter(status=Status.QUEUED, held=False, available_at__lte=Now())
+
     def to_ring(self, unheard: timedelta) -> Self:
         """Due, and nobody was told for `unheard`: the most urgent first, then the oldest."""
-        return self.filter(
-            Q(published_at=None) | Q(published_at__lt=Now() - unheard),
-            status=Status.QUEUED,
-            available_at__lte=Now(),
-        ).order_by("-priority", "available_at")
+        silent = self.due().filter(Q(published_at=None) | Q(published_at__lt=Now() - unheard))
+        return silent.order_by("-priority", "available_at")
+
+    def to_release_or_skip(self) -> Self:
+        """Held for others, none of which goes on; or one of which will not be done."""
+        others = self.model.after.through.objects.filter(from_downloadjob=OuterRef("pk"))
+        active = others.filter(to_downloadjob__status__in=ACTIVE)
+        lost = others.filter(to_downloadjob__status__in=LOST)
+        held = self.filter(status=Status.QUEUED, held=True).order_by("created_at")
+        return held.filter(~Exists(active) | Exists(lost))
 
     def keep_artifacts(self, files: models.QuerySet[Any], moment: Any) -> None:
         """Let no job that made one of the files expire before the moment."""
@@ -99,7 +109,9 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         return self.filter(status=Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")
 
     def outdated(self) -> Self:
-        return self.filter(status=Status.COMPLETED, expires_at__lt=Now()).order_by("expires_at")
+        """Its time is over, and no other job waits to read it."""
+        over = self.filter(status=Status.COMPLETED, expires_at__lt=Now()).order_by("expires_at")
+        return over.exclude(followers__status__in=ACTIVE)
 
     def to_collect(self) -> Self:
         return self.filter(collect_at__lt=Now()).order_by("collect_at")

@@ -27,6 +27,11 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
             Q(expires_at=None) | Q(expires_at__gt=Now())
         )
 
+    def made_by_jobs(self, job_ids: list[str], owner_id: int) -> Self:
+        """The artifacts of an owner's jobs."""
+        role = StoredFile.Role.ARTIFACT
+        return self.filter(owner=owner_id, made_by__in=job_ids, role=role)
+
     def by_owner(self, *owner_ids: int | None) -> list[Self]:
         """Apart, so that of each the newest come out of an index in their order."""
         return [self.filter(owner=owner_id) for owner_id in owner_ids]

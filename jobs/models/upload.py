@@ -53,7 +53,7 @@ class Upload(models.Model):
     upload_id = models.TextField(blank=True)
     received = ArrayField(models.PositiveIntegerField(), default=list)  # chunks, from 0
     sha256 = models.CharField(max_length=64, blank=True)  # that it shall have
-    priority = models.PositiveSmallIntegerField(default=4)
+    terms = models.JSONField(default=dict, db_default={})  # of the job, as Terms writes them
     idempotency_key = models.CharField(max_length=255, blank=True)
     request_hash = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(db_default=Now())

@@ -23,6 +23,11 @@ NAME_ERRORS = {
 }
 
 
+def asking(request: HttpRequest) -> dict[str, Any]:
+    """What a serializer needs to know of whoever asks."""
+    return {"owner": caller(request)}
+
+
 def new_form() -> str:
     """For its address: `?once=...`."""
     return uuid4().hex
@@ -41,7 +46,7 @@ def _key(request: HttpRequest, asked: dict[str, Any]) -> str:
     once = request.GET.get("once", "")
     if not ONCE.fullmatch(once):
         return ""
-    told = json.dumps(asked, sort_keys=True).encode()
+    told = json.dumps(asked | {"terms": asked["terms"].as_json()}, sort_keys=True).encode()
     return f"page-{once}-{hashlib.sha256(told).hexdigest()}"
 
 

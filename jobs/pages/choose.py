@@ -20,7 +20,7 @@ from jobs import wording
 from jobs.errors import LimitReached
 from jobs.http import caller, status_of
 from jobs.models import FileQuerySet, StoredFile
-from jobs.pages.asking import NAME_ERRORS, new_form, number_or_dirt, sentence, start
+from jobs.pages.asking import NAME_ERRORS, asking, new_form, number_or_dirt, sentence, start
 from jobs.pages.shared import newest, number, page, signed_in
 from jobs.serializers import BundleRequest
 
@@ -102,8 +102,11 @@ def choose(request: HttpRequest) -> HttpResponse:
 def ask(request: HttpRequest) -> HttpResponse:
     """Start the zip and go to its page; or the form again, with what is wrong with it."""
     name = request.POST.get("name", "").strip()
-    asked = {"file_ids": [number_or_dirt(text) for text in request.POST.getlist("file")]}
-    bundle = BundleRequest(data=asked | ({"name": name} if name else {}))
+    asked: dict[str, Any] = {
+        "file_ids": [number_or_dirt(text) for text in request.POST.getlist("file")]
+    }
+    asked |= {"name": name} if name else {}
+    bundle = BundleRequest(data=asked, context=asking(request))
     try:
         bundle.is_valid(raise_exception=True)
         return start(request, bundle.asked())

@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from jobs import wording
 from jobs.errors import BlockedAddress, LimitReached
 from jobs.http import own_job, status_of
-from jobs.pages.asking import NAME_ERRORS, new_form, number_or_dirt, sentence, start
+from jobs.pages.asking import NAME_ERRORS, asking, new_form, number_or_dirt, sentence, start
 from jobs.pages.shared import page, signed_in
 from jobs.serializers import THREADS, RemoteRequest
 
@@ -52,7 +52,7 @@ def _ask(request: HttpRequest) -> HttpResponse:
     asked: dict[str, Any] = {name: text for name, text in given.items() if text}
     if "threads" in asked:
         asked["threads"] = number_or_dirt(asked["threads"])
-    remote = RemoteRequest(data=asked)
+    remote = RemoteRequest(data=asked, context=asking(request))
     try:
         remote.is_valid(raise_exception=True)
         return start(request, remote.asked())
@@ -60,7 +60,7 @@ def _ask(request: HttpRequest) -> HttpResponse:
         errors = _errors(error.get_full_details())
         return _form(request, given, errors, HTTPStatus.BAD_REQUEST)
     except BlockedAddress as error:
-        errors = _errors_beside_the_link(asked) | {"url": str(error)}
+        errors = _errors_beside_the_link(request, asked) | {"url": str(error)}
         return _form(request, given, errors, HTTPStatus.UNPROCESSABLE_ENTITY)
     except LimitReached as error:
         return _form(request, given, {"form": str(error)}, status_of(error))
@@ -81,11 +81,12 @@ def _earlier(request: HttpRequest) -> dict[str, Any]:
     return job.params if job and job.kind == "remote" else {}
 
 
-def _errors_beside_the_link(asked: dict[str, Any]) -> dict[str, str]:
+def _errors_beside_the_link(request: HttpRequest, asked: dict[str, Any]) -> dict[str, str]:
     """Where the link may not be fetched nothing else was read."""
-    rest = RemoteRequest(data={name: text for name, text in asked.items() if name != "url"})
-    rest.is_valid()
-    return _errors(ValidationError(rest.errors).get_full_details())
+    rest = {name: text for name, text in asked.items() if name != "url"}
+    remote = RemoteRequest(data=rest, context=asking(request))
+    remote.is_valid()
+    return _errors(ValidationError(remote.errors).get_full_details())
 
 
 def _errors(details: Any) -> dict[str, str]:

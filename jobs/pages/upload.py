@@ -16,6 +16,7 @@ from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
 from jobs.forms import Form
 from jobs.http import caller, request_id, status_of
 from jobs.pages.shared import SeeOther, on_csrf_failure, page, signed_in
+from jobs.serializers import terms_of_form
 
 EVERYTHING = "*/*"
 TYPES = {
@@ -46,6 +47,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
             file.name,
             file,
             most_bytes=sent.promised_bytes,
+            terms=lambda: terms_of_form(sent.fields, caller(request)),
             request_id=request_id(request),
         )
     except APIException as problem:

@@ -8,6 +8,7 @@ from jobs.serializers.asked import (
     ChunkForm,
     ChunkRequest,
     RemoteRequest,
+    ReportRequest,
     UploadForm,
     Wanted,
 )
@@ -23,6 +24,7 @@ from jobs.serializers.statistics import (
     Worker,
     WorkerStatistics,
 )
+from jobs.serializers.terms import TermsRequest, terms_of_form
 from jobs.serializers.told import (
     AcceptedJob,
     AcceptedLink,
@@ -58,9 +60,11 @@ __all__ = [
     "Rates",
     "ReceivedChunk",
     "RemoteRequest",
+    "ReportRequest",
     "RunningJob",
     "Sha256",
     "StrictSerializer",
+    "TermsRequest",
     "Text",
     "Total",
     "UploadForm",
@@ -70,4 +74,5 @@ __all__ = [
     "Wanted",
     "Worker",
     "WorkerStatistics",
+    "terms_of_form",
 ]

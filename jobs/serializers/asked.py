@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from rest_framework import serializers
 
+from jobs.kinds import MAX_DAYS, USUAL_PERIOD, Params
 from jobs.models import Upload
 from jobs.remote_file.targets import MAX_URL_CHARS
 from jobs.serializers.fields import (
+    MAX_JOB_IDS,
+    Day,
     FileIdField,
     FileIdsField,
+    JobId,
     Sha256,
     StrictSerializer,
+    Switch,
     Text,
     Url,
     Whole,
 )
+from jobs.serializers.terms import TermsRequest
 
 THREADS = 4  # connections, where nobody says how many
+PERIOD = re.compile("([1-9][0-9]{0,2})d")
 
 
-class Wanted(StrictSerializer):
-    """What one kind of job may be asked for."""
+class Wanted(TermsRequest):
+    """What one kind of job may be asked for, on which terms."""
 
     def asked(self) -> dict[str, Any]:
         """The keyword arguments of `submit` that say what is wanted."""
@@ -31,18 +41,40 @@ class Wanted(StrictSerializer):
 
 
 class BundleRequest(Wanted):
-    """`file_ids` twice the same is once. `name` is what the archive is called."""
+    """Stored files, and what jobs of the caller's made or are going to make, in this order.
 
-    file_ids = FileIdsField(allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE)
+    `job_ids` are waited for, as `after` are. What is named twice is in it once. `name` is what the
+    archive is called.
+    """
+
+    file_ids = FileIdsField(
+        required=False, allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE
+    )
+    job_ids = serializers.ListField(
+        child=JobId(), required=False, allow_empty=False, max_length=MAX_JOB_IDS
+    )
     name = Text(required=False, max_length=200)
-    priority = Whole(required=False, min_value=0, max_value=9)
 
     def validate_file_ids(self, file_ids: list[int]) -> list[int]:
         return list(dict.fromkeys(file_ids))
 
+    def validate_job_ids(self, job_ids: list[UUID]) -> list[UUID]:
+        return self.own(job_ids)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "file_ids" not in attrs and "job_ids" not in attrs:
+            raise serializers.ValidationError({"file_ids": ["This field is required."]}, "required")
+        return attrs
+
     def asked(self) -> dict[str, Any]:
-        rest = dict(self.validated_data)
-        return {"kind": "bundle", "params": {"file_ids": rest.pop("file_ids")}, **rest}
+        asked, terms = self.validated_data, self.terms()
+        job_ids = asked.get("job_ids", [])
+        params: Params = {"file_ids": asked.get("file_ids", [])}
+        if job_ids:
+            params["job_ids"] = [str(job_id) for job_id in job_ids]
+            terms = replace(terms, after=tuple(dict.fromkeys([*terms.after, *job_ids])))
+        name = asked.get("name", "")
+        return {"kind": "bundle", "params": params, "name": name, "terms": terms}
 
 
 class RemoteRequest(Wanted):
@@ -55,30 +87,82 @@ class RemoteRequest(Wanted):
     output = Text(required=False, max_length=200)
     threads = Whole(default=THREADS, min_value=1, max_value=16)
     sha256 = Sha256(required=False)
-    priority = Whole(required=False, min_value=0, max_value=9)
 
     def asked(self) -> dict[str, Any]:
-        rest = dict(self.validated_data)
         of_kind = ("url", "output", "threads", "sha256")
-        params = {name: rest.pop(name) for name in of_kind if name in rest}
-        return {"kind": "remote", "params": params, "name": params.get("output", ""), **rest}
+        params = {
+            name: self.validated_data[name] for name in of_kind if name in self.validated_data
+        }
+        name = params.get("output", "")
+        return {"kind": "remote", "params": params, "name": name, "terms": self.terms()}
 
 
-class ChunkedRequest(StrictSerializer):
-    """A file that will come in chunks. `sha256` is what it has to have."""
+class ReportRequest(Wanted):
+    """`period` is so many days, the last of them today; or `from` and `to` are its days.
+
+    Days are those of UTC. `everybody` is for staff: what all owners asked for.
+    """
+
+    period = Text(required=False, max_length=4)
+    to = Day(required=False)
+    format = serializers.ChoiceField(choices=["pdf", "csv", "json"], default="pdf")
+    everybody = Switch(default=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {"from": Day(required=False)}  # a word of Python's
+
+    def validate_period(self, period: str) -> str:
+        days = PERIOD.fullmatch(period)
+        if not days or int(days[1]) > MAX_DAYS:
+            raise serializers.ValidationError(f"Days, as in 7d or 30d; at most {MAX_DAYS}d.")
+        return period
+
+    def validate_everybody(self, everybody: bool) -> bool:
+        if everybody and not self.owner.is_staff:
+            raise serializers.ValidationError("Only staff may see what everybody asked for.")
+        return everybody
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        first, last = attrs.get("from"), attrs.get("to")
+        if "period" in attrs and (first or last):
+            raise serializers.ValidationError({"period": ["Either this, or `from` and `to`."]})
+        if bool(first) != bool(last):
+            missing = "to" if first else "from"
+            raise serializers.ValidationError({missing: ["`from` and `to` come together."]})
+        if first and last and not 0 <= (last - first).days < MAX_DAYS:
+            raise serializers.ValidationError(
+                {"to": [f"From 1 to {MAX_DAYS} days, in their order."]}
+            )
+        return attrs
+
+    def asked(self) -> dict[str, Any]:
+        asked = self.validated_data
+        if "from" in asked:
+            period = {"from": str(asked["from"]), "to": str(asked["to"])}
+        else:
+            period = {"period": asked.get("period", USUAL_PERIOD)}
+        params = period | {name: asked[name] for name in ("format", "everybody")}
+        return {"kind": "report", "params": params, "terms": self.terms()}
+
+
+class ChunkedRequest(TermsRequest):
+    """A file that will come in chunks. `sha256` is what it has to have.
+
+    The terms are those of the job that it becomes.
+    """
 
     fileName = Text(max_length=255)
     totalSize = Whole(min_value=1, max_value=settings.MAX_CHUNKED_UPLOAD_BYTES)
     sha256 = Sha256(required=False)
-    priority = Whole(required=False, min_value=0, max_value=9)
 
     def asked(self) -> dict[str, Any]:
         """The arguments of `uploads.begin`."""
-        rest = dict(self.validated_data)
-        return {"name": rest.pop("fileName"), "size_bytes": rest.pop("totalSize"), **rest}
+        asked = self.validated_data
+        named = {"name": asked["fileName"], "size_bytes": asked["totalSize"]}
+        return named | {"sha256": asked.get("sha256", ""), "terms": self.terms()}
 
 
-class UploadForm(StrictSerializer):
+class UploadForm(TermsRequest):
     """A form with one file; forms.py reads it as it comes."""
 
     file = serializers.FileField()

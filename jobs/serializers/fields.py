@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from jobs.remote_file.targets import BadUrl, target_of
@@ -13,6 +16,11 @@ from jobs.remote_file.targets import BadUrl, target_of
 MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
 SHA256 = re.compile("[0-9A-Fa-f]{64}")
 MAX_TOLD = 20  # wrong ids in one answer
+MAX_JOB_IDS = 1_000
+# As RFC 3339 has it: with a zone, so that nobody has to guess whose clock is meant.
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+FARTHEST = timedelta(days=366)  # that something can be asked for ahead
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -56,6 +64,53 @@ class Sha256(Text):
         if not SHA256.fullmatch(digits := super().to_internal_value(data)):
             self.fail("bad_sha256")
         return digits.lower()
+
+
+class Switch(serializers.BooleanField):
+    """A JSON true or false, and nothing that looks like one."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) is not bool:
+            self.fail("invalid", input=data)
+        return data
+
+
+class Moment(serializers.DateTimeField):
+    """A point in time of RFC 3339, at most a year ahead."""
+
+    default_error_messages = {
+        "no_moment": "A time such as 2026-11-23T06:00:00Z, with its zone.",
+        "too_far": "At most 366 days ahead.",
+    }
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str) or not MOMENT.fullmatch(data):
+            self.fail("no_moment")
+        try:
+            moment = datetime.fromisoformat(data.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("no_moment")
+        if moment > timezone.now() + FARTHEST:
+            self.fail("too_far")
+        return moment
+
+
+class Day(serializers.DateField):
+    """A day of the calendar: 2026-11-23."""
+
+    def to_internal_value(self, data: Any) -> date:
+        if not isinstance(data, str) or not DAY.fullmatch(data):
+            self.fail("invalid", format="YYYY-MM-DD")
+        return super().to_internal_value(data)
+
+
+class JobId(serializers.UUIDField):
+    """As it was told: a UUID in JSON text."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
 
 
 def whole(number: Any) -> Any:

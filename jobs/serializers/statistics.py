@@ -42,6 +42,8 @@ class QueueStatistics(serializers.Serializer[Any]):
     queue_stats = Total()
     kinds = serializers.DictField(child=ByStatus())
     waitingForRetry = serializers.IntegerField()
+    waitingForTheirTime = serializers.IntegerField()
+    waitingForOthers = serializers.IntegerField()
     stalled = serializers.IntegerField()
     oldestQueuedSeconds = serializers.FloatField(allow_null=True)
     rates = Rates()

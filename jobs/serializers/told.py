@@ -68,6 +68,8 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     expiresAt = serializers.DateTimeField(source="expires_at")
     error = serializers.CharField()
     errorCode = serializers.CharField(source="error_code")
+    runAt = serializers.DateTimeField(source="run_at")
+    after = serializers.SerializerMethodField()
     retryAt = serializers.DateTimeField(source="available_at")
     lastError = serializers.CharField(source="error")
 
@@ -78,7 +80,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
             "attempts", "createdAt", "startedAt", "updatedAt", "finishedAt", "fileName",
             "speed", "threads", "statusUrl", "estimatedSecondsRemaining", "downloadUrl",
             "expiresIn", "size", "sha256", "contentType", "fileId", "processedFiles", "metadata",
-            "expiresAt", "error", "errorCode", "retryAt", "lastError",
+            "expiresAt", "error", "errorCode", "runAt", "after", "retryAt", "lastError",
         ]  # fmt: skip
 
     ONLY_WHEN: dict[str, Callable[[DownloadJob], Any]] = {
@@ -95,6 +97,8 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
         "speed": lambda job: job.status == Status.PROCESSING,
         "threads": lambda job: job.status == Status.PROCESSING and job.kind == "remote",
         **dict.fromkeys(["error", "errorCode"], lambda job: job.status == Status.FAILED),
+        "runAt": lambda job: job.status == Status.QUEUED and job.run_at and not job.error_code,
+        "after": lambda job: job.status == Status.QUEUED and job.held,
         **dict.fromkeys(
             ["retryAt", "lastError"], lambda job: job.status == Status.QUEUED and job.error_code
         ),
@@ -122,6 +126,10 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     def get_expiresIn(self, job: DownloadJob) -> int:
         return storage.url_seconds()
 
+    def get_after(self, job: DownloadJob) -> list[str]:
+        """The jobs that it waits for, done or not."""
+        return [str(other.pk) for other in job.after.only("pk")] if job.held else []
+
     def get_processedFiles(self, job: DownloadJob) -> dict[str, Any]:
         if job.kind != UPLOAD:
             return {}
@@ -137,7 +145,7 @@ class AcceptedJob(JobSerializer):
         fields = [*JobSerializer.Meta.fields, "totalFileIds"]
 
     def get_totalFileIds(self, job: DownloadJob) -> int:
-        return len(job.params["file_ids"])
+        return len(job.params["file_ids"]) + len(job.params.get("job_ids", []))
 
 
 class LinkJob(JobSerializer):

@@ -40,6 +40,7 @@ WENT_WRONG = {
     "infected": "A virus was found in the file.",
     "not_scanned": "The file could not be scanned for viruses.",
     "scanner_unavailable": "The virus scanner could not be reached.",
+    "dependency_failed": "Something that it was to wait for failed or was cancelled.",
     "timeout": "It took too long and was stopped.",
     "unexpected": "Something went wrong on our side.",
     "worker_lost": "The worker went silent three times.",
@@ -89,6 +90,8 @@ def _sentence(event: JobEvent, begun: str) -> tuple[str, str, str]:
     went_wrong = WENT_WRONG.get(event.code, "It did not work this time.")
     return {
         Event.SUBMIT: (begun, "", ""),
+        Event.RELEASE: ("What it waited for is ready.", "", ""),
+        Event.SKIP: (f"Failed: {went_wrong[0].lower()}{went_wrong[1:]}", "", "failed"),
         Event.CLAIM: (f"Attempt {event.attempt} started.", "", ""),
         Event.SUCCEED: ("Ready to download.", "", "ready"),
         Event.RETRY: (went_wrong, "It is tried again by itself.", "waiting"),

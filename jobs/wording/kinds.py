@@ -69,6 +69,7 @@ STOPPED = "We stopped trying."
 OF_ALL = {
     "storage_full": f"{NOT_AGAIN} Run it again when files of yours have expired, or ask an operator"
     " for more room.",
+    "dependency_failed": f"{NOT_AGAIN} Run what it was to wait for again first, and then this.",
 }
 OF_A_ZIP = OF_ALL | {
     "source_missing": f"{NOT_AGAIN} Choose again without what is missing, or ask whoever gave you"

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.serializers import BundleRequest
 from jobs.states import FINAL, Actor, Event, Status
 from tests.factories import JobFactory, StoredFileFactory
@@ -227,7 +227,7 @@ def test_history_is_told_in_plain_words_without_tracebacks(
 @pytest.mark.parametrize("event", list(Event))
 def test_every_event_has_a_sentence(visitor: Client, alice: User, event: Event) -> None:
     job = JobFactory(owner=alice, status=Status.FAILED)
-    job._remember(event, Actor.WORKER, code="a code nobody knows")
+    JobEvent.objects.remember(job, event, Actor.WORKER, code="a code nobody knows")
 
     assert visitor.get(of(job)).status_code == 200
 
@@ -267,7 +267,7 @@ def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> Non
     assert fetch[:3] == ["curl", "-fLOJ", f"http://testserver{of(job, 'download')}"]
     assert ask[2] == "http://testserver/v1/download/initiate"
     assert fetch[3:5] == ask[3:5] == ["-H", "Authorization: Bearer $TOKEN"]
-    asked = BundleRequest(data=json.loads(ask[-1]))
+    asked = BundleRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
     assert asked.is_valid()
     assert asked.asked()["params"] == job.params
     assert asked.validated_data["name"] == name

@@ -180,7 +180,7 @@ def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> Non
 
     assert fetch[:3] == ["curl", "-fLOJ", f"http://testserver{of(job, 'download')}"]
     assert ask[2] == "http://testserver/downloads"
-    asked = RemoteRequest(data=json.loads(ask[-1]))
+    asked = RemoteRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
     assert asked.is_valid()
     assert asked.asked()["params"] == params
 

@@ -1,0 +1,62 @@
+"""What an owner wants of all jobs, and what an operator grants an owner."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+
+SECRET_BYTES = 24
+
+
+def new_secret() -> str:
+    """As Standard Webhooks writes them, so that any of its libraries takes it."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+class Preferences(models.Model):
+    """Of one owner; without a row they are the defaults."""
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preferences"
+    )
+    email = models.BooleanField("mail when done", default=False)
+    webhook = models.URLField(max_length=2000, blank=True)  # told of every end; empty: nobody is
+    secret = models.CharField(max_length=80, default=new_secret)  # that webhooks are signed with
+    earlier_secret = models.CharField(max_length=80, blank=True)  # signs as well, for a day
+    secret_changed_at = models.DateTimeField(null=True, blank=True)
+    most_urgent = models.PositiveSmallIntegerField(
+        "highest priority",
+        null=True,
+        blank=True,
+        help_text="That the owner may ask for, from 0 to 9; empty: what everybody may.",
+    )
+
+    class Meta:
+        verbose_name_plural = "preferences"
+        constraints = [
+            models.CheckConstraint(
+                name="preferences_priority_in_range",
+                condition=Q(most_urgent=None) | Q(most_urgent__lte=9),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Preferences of {self.owner}"
+
+    @classmethod
+    def of(cls, owner: User) -> Self:
+        """Perhaps not saved yet."""
+        return cls.objects.filter(owner=owner).first() or cls(owner=owner)
+
+    @property
+    def highest_priority(self) -> int:
+        """That this owner may ask for."""
+        if self.most_urgent is not None:
+            return self.most_urgent
+        return 9 if self.owner.is_staff else settings.MAX_PRIORITY
