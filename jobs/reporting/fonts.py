@@ -1,0 +1,155 @@
+"""Which font has a character, and a line of text made of whatever fonts it takes.
+
+Noto Sans (Latin, Greek, Cyrillic) and FiraGO (Hebrew, Arabic, Georgian, Thai, Devanagari) are
+embedded, as far as they are used. Chinese, Japanese and Korean are drawn with fonts that PDF readers
+bring along or find on their machine. What none of them has is drawn as a replacement mark, emoji
+most of all; copied, it is still what it was.
+"""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import groupby
+from typing import Any
+
+import pymupdf_fonts
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfbase.ttfonts import TTFont
+
+from jobs.reporting.bidi import is_mixed, visual
+
+# The fonts to look in, in this order; upright and bold.
+EMBEDDED = (("notos", "figo"), ("notosbo", "figbo"))
+# By which encoding a script is known. Whole names are tried first: half a word in another is ugly.
+ASIAN = {"shift_jis": "HeiseiKakuGo-W5", "gbk": "STSong-Light", "cp949": "HYGothic-Medium"}
+ELLIPSIS, REPLACEMENT, CIRCLE = "…", "\ufffd", "◌"
+LINES = 4096  # kept: the few words that are in every row, and numbers
+UNSEEN = range(0xFE00, 0xFE10)  # they choose between two looks of an emoji
+
+
+@cache
+def font(name: str) -> Any:
+    """Read once a process, when it is first needed; knows what it has given to which document."""
+    is_embedded = any(name in names for names in EMBEDDED)
+    made = (
+        TTFont(name, io.BytesIO(pymupdf_fonts.myfont(name)))
+        if is_embedded
+        else UnicodeCIDFont(name)
+    )
+    pdfmetrics.registerFont(made)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Text as it is drawn: pieces from left to right, each in one font; `width` is for size 1.
+
+    `says` is what it reads, where that differs; else empty.
+    """
+
+    pieces: tuple[tuple[str, str], ...]
+    width: float
+    says: str = ""
+
+
+@lru_cache(LINES)
+def line(text: str, *, bold: bool = False) -> Line:
+    return _line(_clean(text), bold)
+
+
+@lru_cache(LINES)
+def fitted(text: str, width: float, *, bold: bool = False) -> Line:
+    """Cut with an ellipsis where it is wider than `width`, which is for size 1."""
+    text = _clean(text)
+    whole = _line(text, bold)
+    if whole.width <= width:
+        return whole
+    room = width - _advance(ELLIPSIS, bold)
+    for at, c in enumerate(text):
+        room -= _advance(c, bold)
+        if room < 0:
+            return _line(text[:at].rstrip() + ELLIPSIS, bold)
+    return whole  # letters that are joined take less room than they do apart
+
+
+def _clean(text: str) -> str:
+    """What can be drawn in one line, and copied without harm."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_seen, unicodedata.normalize("NFC", text)))
+
+
+def _seen(c: str) -> str:
+    category = unicodedata.category(c)
+    if category in ("Cc", "Cs"):
+        return REPLACEMENT
+    if category == "Cf" or ord(c) in UNSEEN:
+        return ""
+    return " " if category.startswith("Z") else c
+
+
+def _line(text: str, bold: bool) -> Line:
+    if text.isascii():
+        name = EMBEDDED[bold][0]
+        return Line(((name, text),), _width(name, text))
+    drawn = visual(text) if is_mixed(text) else text
+    if unicodedata.category(drawn[0]).startswith("M"):
+        drawn = CIRCLE + drawn  # or it would stand on what is left of it
+    pieces = tuple(_pieces(drawn, bold))
+    is_same = text == "".join(piece for _, piece in pieces)
+    width = sum(_width(name, piece) for name, piece in pieces)
+    return Line(pieces, width, "" if is_same else text)
+
+
+def _pieces(text: str, bold: bool) -> list[tuple[str, str]]:
+    asian = _asian("".join(c for c in text if not _embedded(c, bold)))
+    found: list[tuple[str, str]] = []
+    for c in text:
+        name = _embedded(c, bold)
+        if unicodedata.combining(c) and found and ord(c) in _glyphs(found[-1][0]):
+            name = found[-1][0]
+        found.append((name, c) if name else _elsewhere(c, asian, bold))
+    return [
+        (name, "".join(c for _, c in run)) for name, run in groupby(found, lambda piece: piece[0])
+    ]
+
+
+@cache
+def _embedded(c: str, bold: bool) -> str:
+    """The name of the font, empty where none has it. Few characters are in use at a time."""
+    return next((name for name in EMBEDDED[bold] if ord(c) in _glyphs(name)), "")
+
+
+def _glyphs(name: str) -> Any:
+    return getattr(font(name).face, "charToGlyph", ())
+
+
+def _asian(text: str) -> str:
+    """The first encoding that has all of it."""
+    return next((encoding for encoding in ASIAN if _has(encoding, text)), "")
+
+
+def _elsewhere(c: str, asian: str, bold: bool) -> tuple[str, str]:
+    encoding = asian or _asian(c)
+    return (ASIAN[encoding], c) if encoding else (EMBEDDED[bold][0], REPLACEMENT)
+
+
+def _has(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@lru_cache(LINES)
+def _advance(c: str, bold: bool) -> float:
+    return sum(_width(name, piece) for name, piece in _pieces(c, bold))
+
+
+def _width(name: str, text: str) -> float:
+    return float(font(name).stringWidth(text, 1))

@@ -1,0 +1,130 @@
+"""What comes before the table of all downloads: figures, charts and small tables, as blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from jobs.reporting import charts
+from jobs.reporting.breakdown import failures, kinds, largest, times
+from jobs.reporting.figures import Figures
+from jobs.reporting.page import BODY, LEFT, RIGHT, SOFT, Sheets
+from jobs.reporting.rows import ReportParams
+from jobs.reporting.tables import GAP, Table
+from jobs.reporting.words import downloads, moment, seconds, share, size
+
+HEADING = 32.0  # points, with a line of small print below it
+MASTHEAD = 62.0
+CHART, LOW_CHART, LABELS = 146.0, 84.0, 16.0
+
+
+@dataclass(frozen=True)
+class Block:
+    """What stays together on a page; `draw` gets where it begins at the top."""
+
+    title: str
+    height: float
+    draw: Callable[[Sheets, float], None]
+
+
+def blocks(figures: Figures, params: ReportParams) -> Iterator[Block]:
+    yield Block(params.title, MASTHEAD, lambda sheets, top: _masthead(sheets, top, params))
+    if not figures.jobs:
+        yield Block("Nothing", 60, _nothing)
+        return
+    yield Block("Figures", 60, lambda sheets, top: _figures(sheets, top, figures, params))
+    yield from _charts(figures)
+    yield _section(
+        "By kind and status", "Where they stood when this report was made.", kinds(figures)
+    )
+    if figures.waiting:
+        told = "From asking until the last attempt began. Of 100 downloads, 95 waited no longer than p95."
+        yield _section("Waiting", told, times(figures, lambda of: of.waiting))
+    if figures.running:
+        told = "From the beginning of the last attempt until it was over."
+        yield _section("Running", told, times(figures, lambda of: of.running))
+    if figures.failures:
+        told = f"Why {downloads(figures.failed)} failed."
+        yield _section("Failures", told, failures(figures))
+    if figures.largest:
+        told = "Of all that were made, those that take the most room."
+        yield _section("Largest files", told, largest(figures, params))
+
+
+def heading(sheets: Sheets, top: float, title: str, told: str) -> None:
+    sheets.mark(title, top + 6)
+    sheets.text(LEFT, top - 11, title, size=11.5, bold=True)
+    sheets.text(LEFT, top - 23, told, colour=SOFT)
+
+
+def _section(title: str, told: str, table: Table) -> Block:
+    def draw(sheets: Sheets, top: float) -> None:
+        heading(sheets, top, title, told)
+        table.draw(sheets, top - HEADING)
+
+    return Block(title, HEADING + table.height, draw)
+
+
+def _masthead(sheets: Sheets, top: float, params: ReportParams) -> None:
+    sheets.mark("Summary", top + 20)
+    sheets.text(LEFT, top - 6, params.title, size=23, bold=True, fit=RIGHT - LEFT)
+    sheets.text(LEFT, top - 25, params.period, size=11)
+    told = f"Made {moment(params.made_at)}. Days and times are in UTC, sizes in decimal units."
+    sheets.text(LEFT, top - 40, told, colour=SOFT)
+    sheets.rule(top - 54)
+
+
+def _nothing(sheets: Sheets, top: float) -> None:
+    sheets.text(LEFT, top - 12, "Nothing was asked for in this period.", size=13)
+    sheets.text(LEFT, top - 30, "So there is nothing to count, and no table.", size=9, colour=SOFT)
+
+
+def _figures(sheets: Sheets, top: float, figures: Figures, params: ReportParams) -> None:
+    waiting = figures.waiting
+    shown = [
+        (0.18, f"{figures.jobs:,}", "download" if figures.jobs == 1 else "downloads"),
+        (0.25, share(figures.completed, figures.over), "completed, of those over"),
+        (0.18, size(figures.all.size_bytes), "made"),
+        (0.18, seconds(waiting and waiting.median), "median wait"),
+        (0.21, seconds(waiting and waiting.p95), "wait, 95th percentile"),
+    ]
+    x = LEFT
+    for part, figure, told in shown:
+        width = (RIGHT - LEFT) * part
+        sheets.text(x, top - 16, figure, size=18, bold=True, fit=width - GAP)
+        sheets.text(x, top - 30, told, size=BODY, colour=SOFT)
+        x += width
+    sheets.text(LEFT, top - 52, _sentence(figures, params), size=BODY, fit=RIGHT - LEFT)
+
+
+def _sentence(figures: Figures, params: ReportParams) -> str:
+    by = f" by {figures.owners:,} {'user' if figures.owners == 1 else 'users'}"
+    outcomes = [
+        f"{count:,} {style.word}"
+        for outcome, style in charts.STYLES.items()
+        if (count := figures.all.outcomes[outcome])
+    ]
+    asked = f"{downloads(figures.jobs)} asked for{'' if params.owner else by}"
+    return f"{asked}: {', '.join(outcomes)}."
+
+
+def _charts(figures: Figures) -> Iterator[Block]:
+    bars = charts.bars_of(figures)
+    if any(bar.tally.outcomes.total() for bar in bars.bars):
+        title = f"Downloads per {bars.unit}"
+        told = f"By the {bars.unit} they were asked for. The number over a bar is how many failed."
+
+        def outcomes(sheets: Sheets, top: float) -> None:
+            heading(sheets, top, title, told)
+            charts.legend(sheets, top - HEADING - 4, figures)
+            charts.outcomes_chart(sheets, top - HEADING - 24, CHART, bars)
+
+        yield Block(title, HEADING + 24 + CHART + LABELS, outcomes)
+    if any(bar.tally.size_bytes for bar in bars.bars):
+        told_bytes = f"The size of what was made, by the {bars.unit} it was asked for."
+
+        def sizes(sheets: Sheets, top: float) -> None:
+            heading(sheets, top, f"Bytes per {bars.unit}", told_bytes)
+            charts.bytes_chart(sheets, top - HEADING - 8, LOW_CHART, bars)
+
+        yield Block("Bytes", HEADING + 8 + LOW_CHART + LABELS, sizes)

@@ -1,0 +1,184 @@
+"""Sheets of A4: what is on each of them, and marks on paper with nothing interpreted in between.
+
+Reportlab keeps the document, its fonts and its outline. What a page shows is written as PDF's own
+operators, packed as soon as the page is full: so it takes little time, and little memory.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import dataclass
+from datetime import UTC
+from functools import lru_cache
+from typing import Any
+
+from reportlab.pdfbase.pdfdoc import PDFDictionary, PDFName, PDFStream
+from reportlab.pdfgen.canvas import Canvas
+
+from jobs.reporting import fonts
+from jobs.reporting.rows import ReportParams
+from jobs.reporting.words import moment
+
+WIDTH, HEIGHT = 595.28, 841.89  # points
+LEFT = 42.0
+RIGHT = WIDTH - LEFT
+TOP, BOTTOM = HEIGHT - 60.0, 50.0  # of what is between header and footer
+HEADER, FOOTER = HEIGHT - 36.0, 30.0
+SMALL, BODY = 7.5, 8.5
+
+
+@dataclass(frozen=True)
+class Colour:
+    """As in style.css, in light mode."""
+
+    red: int
+    green: int
+    blue: int
+
+    @property
+    def operands(self) -> str:
+        return " ".join(f"{part / 255:.3f}" for part in (self.red, self.green, self.blue))
+
+
+INK, SOFT, EDGE, LINE = (
+    Colour(0x1B, 0x1C, 0x1E),
+    Colour(0x5B, 0x5D, 0x63),
+    Colour(0x8A, 0x8B, 0x88),
+    Colour(0xE6, 0xE6, 0xE1),
+)
+WORK, READY, FAIL = Colour(0x2F, 0x56, 0xD0), Colour(0x14, 0x71, 0x3D), Colour(0xB5, 0x30, 0x2D)
+WHITE = Colour(0xFF, 0xFF, 0xFF)
+
+
+class Sheets:
+    """One document. Positions are in points, from the lower left corner of a page."""
+
+    def __init__(self, params: ReportParams, *, pages: int) -> None:
+        self._params = params
+        self._pages = pages
+        self._canvas = _canvas(params)
+        self._operators = lru_cache(fonts.LINES)(self._operators_of)
+        self._number = 0
+
+    def begin(self) -> int:
+        """The next page, with its header and footer; its number."""
+        if self._number:
+            self._end()
+        self._number += 1
+        if self._number > 1:
+            self.text(LEFT, HEADER, self._params.title, bold=True, fit=RIGHT - LEFT - 200)
+            self.text(RIGHT, HEADER, self._params.period, colour=SOFT, align="right")
+            self.rule(HEADER - 8)
+        self.text(LEFT, FOOTER, f"Made {moment(self._params.made_at)}", colour=SOFT)
+        number = f"Page {self._number:,} of {self._pages:,}"
+        self.text(RIGHT, FOOTER, number, colour=SOFT, align="right")
+        return self._number
+
+    def mark(self, title: str, y: float, *, level: int = 0) -> None:
+        """A line of the outline, which leads here."""
+        key = f"{self._number}-{y:.1f}"
+        self._canvas.bookmarkHorizontal(key, 0, y)
+        self._canvas.addOutlineEntry(title, key, level, closed=level == 0)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = SMALL,
+        bold: bool = False,
+        colour: Colour = INK,
+        align: str = "left",
+        fit: float = 0,
+    ) -> float:
+        """Draw it on the base line `y`, cut to `fit` points; how wide it is."""
+        line = fonts.fitted(text, fit / size, bold=bold) if fit else fonts.line(text, bold=bold)
+        width = line.width * size
+        x -= {"left": 0, "right": width, "centre": width / 2}[align]
+        self._add(
+            f"{colour.operands} rg BT 1 0 0 1 {x:.2f} {y:.2f} Tm {self._operators(line, size)} ET"
+        )
+        return width
+
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        fill: Colour,
+        edge: Colour | None = None,
+    ) -> None:
+        if edge:  # drawn on the inside
+            x, y, width, height = x + 0.3, y + 0.3, max(width - 0.6, 0.1), max(height - 0.6, 0.1)
+        area = f"{x:.2f} {y:.2f} {width:.2f} {height:.2f} re"
+        if edge:
+            self._add(f"{fill.operands} rg {edge.operands} RG 0.6 w {area} B")
+        else:
+            self._add(f"{fill.operands} rg {area} f")
+
+    def rule(
+        self, y: float, *, left: float = LEFT, right: float = RIGHT, colour: Colour = LINE
+    ) -> None:
+        self._add(f"{colour.operands} RG 0.5 w {left:.2f} {y:.2f} m {right:.2f} {y:.2f} l S")
+
+    def close(self) -> bytes:
+        """The whole document."""
+        self._end()
+        return bytes(self._canvas.getpdfdata())
+
+    def _end(self) -> None:
+        """Pack the page: the library would keep its text until the end, some 40 kB of each page."""
+        self._canvas.showPage()
+        page = self._canvas._doc.Pages.pages[-1]
+        packed = zlib.compress(page.stream.encode("latin-1"))
+        page.Contents = PDFStream(PDFDictionary({"Filter": PDFName("FlateDecode")}), packed)
+        page.stream = None
+        self._canvas._doc.updateSignature(packed)
+
+    def _add(self, operators: str) -> None:
+        self._canvas.addLiteral(operators)
+
+    def _operators_of(self, line: fonts.Line, size: float) -> str:
+        shown = " ".join(self._shown(name, text, size) for name, text in line.pieces)
+        if not line.says:
+            return shown
+        # Whoever copies or listens gets this, and not letters in the order and form of their drawing.
+        says = line.says.encode("utf-16-be", errors="replace").hex()
+        return f"/Span <</ActualText <feff{says}>>> BDC {shown} EMC"
+
+    def _shown(self, name: str, text: str, size: float) -> str:
+        document, font = self._canvas._doc, fonts.font(name)
+        if not font._dynamicFont:
+            return f"{document.getInternalFontName(name)} {size} Tf ({font.formatForPdf(text)}) Tj"
+        return " ".join(
+            f"{font.getSubsetInternalName(subset, document)} {size} Tf ({self._escaped(codes)}) Tj"
+            for subset, codes in font.splitString(text, document)
+        )
+
+    def _escaped(self, codes: bytes) -> str:
+        return str(self._canvas._escape(codes))
+
+
+def _canvas(params: ReportParams) -> Any:
+    """An empty document, which says the same of itself whenever it is made of the same."""
+    fonts.font(fonts.EMBEDDED[False][0])
+    canvas = Canvas(
+        io.BytesIO(),
+        pagesize=(WIDTH, HEIGHT),
+        pageCompression=1,
+        invariant=1,
+        pdfVersion=(1, 7),
+        initialFontName=fonts.EMBEDDED[False][0],
+        lang="en",
+    )
+    canvas.setTitle(params.title.encode(errors="replace").decode())
+    canvas.setAuthor("Downloads")
+    canvas.setCreator("Downloads")
+    canvas.setSubject(params.period)
+    canvas.setViewerPreference("DisplayDocTitle", "true")
+    made_at = params.made_at.astimezone(UTC)
+    canvas.setDateFormatter(lambda *_: f"D:{made_at:%Y%m%d%H%M%S}Z")
+    return canvas
