@@ -1,0 +1,340 @@
+"""Jobs that wait: for their time, and for other jobs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from jobs import dispatcher
+from jobs.errors import StaleJob
+from jobs.models import DownloadJob, Preferences
+from jobs.states import Actor, Status
+from jobs.submission import resubmit
+from jobs.terms import Terms
+from tests.factories import JobFactory
+
+BUNDLE = "/v1/download/initiate"
+LINK = {"url": "https://data.example.org/frames.tar"}
+FILES = {"file_ids": [70000]}
+EVERY_KIND = [(BUNDLE, FILES), ("/downloads", LINK), ("/reports", {})]
+
+
+def ask(client: APIClient, address: str = BUNDLE, **body: Any) -> DownloadJob:
+    response = client.post(address, body or FILES, "json")
+    assert response.status_code == 202, response.content
+    return DownloadJob.objects.get(pk=response.json()["jobId"])
+
+
+def refused(client: APIClient, address: str = BUNDLE, **body: Any) -> tuple[int, list[str]]:
+    """The status, and which fields are to blame."""
+    response = client.post(address, FILES | body if address == BUNDLE else body, "json")
+    return response.status_code, [error["field"] for error in response.json()["errors"]]
+
+
+def end(job: DownloadJob, status: Status) -> None:
+    other = JobFactory(owner=job.owner, status=status)
+    values = {
+        name: getattr(other, name)
+        for name in ("status", "artifact", "finished_at", "expires_at", "lease_until")
+    }
+    DownloadJob.objects.filter(pk=job.pk).update(**values)
+
+
+@pytest.mark.parametrize(("address", "body"), EVERY_KIND)
+def test_every_kind_can_be_told_when_and_after_what(
+    client_of_alice: APIClient, alice: User, address: str, body: dict[str, Any]
+) -> None:
+    alice.email = "alice@example.org"
+    alice.save()
+    first = ask(client_of_alice)
+    tomorrow = (timezone.now() + timedelta(days=1)).replace(microsecond=0)
+    said = {"email": True, "webhook": "https://hooks.example.org/x", "priority": 7}
+
+    job = ask(
+        client_of_alice,
+        address,
+        **body,
+        **said,
+        after=[str(first.pk)],
+        runAt=tomorrow.isoformat(),
+    )
+
+    assert (job.email, job.webhook, job.priority) == (True, said["webhook"], 7)
+    assert (job.run_at, job.held) == (tomorrow, True)
+    assert list(job.after.all()) == [first]
+
+
+def test_before_its_time_no_worker_hears_of_it_or_gets_it(
+    client_of_alice: APIClient, broker: Any
+) -> None:
+    at = timezone.now() + timedelta(hours=1)
+    job = ask(client_of_alice, **FILES, runAt=at.isoformat())
+
+    assert not DownloadJob.objects.due().exists()
+    with pytest.raises(StaleJob):
+        job.claim(task_id="t", worker="w")
+    told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
+    assert told["status"] == "queued"
+    assert told["runAt"] == at.isoformat().replace("+00:00", "Z")
+    assert "retryAt" not in told
+
+    DownloadJob.objects.update(available_at=timezone.now())
+    assert list(DownloadJob.objects.due()) == [job]
+
+
+def test_a_time_that_has_passed_is_now(client_of_alice: APIClient) -> None:
+    job = ask(client_of_alice, **FILES, runAt="2020-01-01T00:00:00Z")
+
+    assert job.run_at is None
+    assert job.is_due
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-11-23T06:00:00",  # whose clock?
+        "2026-11-23",
+        "tomorrow",
+        "2026-13-01T00:00:00Z",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00+14:00",
+        "2999-01-01T00:00:00Z",
+        1795000000,
+        None,
+        True,
+    ],
+)
+def test_what_is_no_time_is_refused(client_of_alice: APIClient, moment: Any) -> None:
+    assert refused(client_of_alice, runAt=moment) == (400, ["runAt"])
+
+
+def test_it_starts_when_the_others_are_completed_and_not_before(
+    client_of_alice: APIClient,
+) -> None:
+    first, second = ask(client_of_alice), ask(client_of_alice)
+    job = ask(client_of_alice, **FILES, after=[str(first.pk), str(second.pk)])
+
+    end(first, Status.COMPLETED)
+    assert dispatcher.release_held() == 0
+    with pytest.raises(StaleJob):
+        job.claim(task_id="t", worker="w")
+    told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
+    assert set(told["after"]) == {str(first.pk), str(second.pk)}
+    assert told["estimatedSecondsRemaining"] is None
+
+    end(second, Status.COMPLETED)
+    assert dispatcher.release_held() == 1
+    job.refresh_from_db()
+    job.claim(task_id="t", worker="w")
+    assert [line.event for line in job.events.all()] == ["submit", "release", "claim"]
+
+
+def test_what_waits_for_a_time_and_for_others_waits_for_both(client_of_alice: APIClient) -> None:
+    first = ask(client_of_alice)
+    at = timezone.now() + timedelta(hours=1)
+    job = ask(client_of_alice, **FILES, after=[str(first.pk)], runAt=at.isoformat())
+
+    end(first, Status.COMPLETED)
+    dispatcher.release_held()
+
+    job.refresh_from_db()
+    assert (job.held, job.available_at) == (False, at)
+
+
+def test_after_what_is_completed_already_it_starts_at_once(client_of_alice: APIClient) -> None:
+    first = ask(client_of_alice)
+    end(first, Status.COMPLETED)
+
+    assert ask(client_of_alice, **FILES, after=[str(first.pk)]).is_due
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_it_fails_as_soon_as_one_of_the_others_did(
+    client_of_alice: APIClient, status: Status, when: str
+) -> None:
+    first, second = ask(client_of_alice), ask(client_of_alice)
+    if when == "before":
+        end(first, status)
+    job = ask(client_of_alice, **FILES, after=[str(first.pk), str(second.pk)])
+    end(first, status)
+
+    dispatcher.release_held()
+
+    told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
+    assert (told["status"], told["errorCode"]) == ("failed", "dependency_failed")
+    assert first.name in told["error"]
+    assert told["attempts"] == 0
+
+
+def test_what_waits_for_what_failed_fails_in_turn(client_of_alice: APIClient) -> None:
+    first = ask(client_of_alice)
+    second = ask(client_of_alice, **FILES, after=[str(first.pk)])
+    third = ask(client_of_alice, **FILES, after=[str(second.pk)])
+    first.cancel(Actor.OWNER)
+
+    dispatcher.release_held()
+    dispatcher.release_held()
+
+    assert {job.status for job in (second, third) if not job.refresh_from_db()} == {"failed"}
+
+
+def test_run_again_it_waits_again(client_of_alice: APIClient) -> None:
+    first = ask(client_of_alice)
+    job = ask(client_of_alice, **FILES, after=[str(first.pk)])
+    first.cancel(Actor.OWNER)
+    dispatcher.release_held()
+    job.refresh_from_db()
+    first.refresh_from_db()
+
+    resubmit(first, Actor.OWNER)
+    resubmit(job, Actor.OWNER)
+
+    assert job.held
+    end(first, Status.COMPLETED)
+    dispatcher.release_held()
+    job.refresh_from_db()
+    assert job.is_due is False  # its earliest start is on record
+    assert list(DownloadJob.objects.due()) == [job]
+
+
+def test_what_another_job_waits_to_read_does_not_expire(client_of_alice: APIClient) -> None:
+    first, second = ask(client_of_alice), ask(client_of_alice)
+    job = ask(client_of_alice, job_ids=[str(first.pk), str(second.pk)])
+    end(first, Status.COMPLETED)
+    DownloadJob.objects.filter(pk=first.pk).update(expires_at=timezone.now() - timedelta(days=1))
+
+    assert dispatcher.expire_artifacts() == 0
+    job.cancel(Actor.OWNER)
+    assert dispatcher.expire_artifacts() == 1
+
+
+def test_only_ones_own_jobs_can_be_waited_for(client_of_alice: APIClient, bob: User) -> None:
+    his = JobFactory(owner=bob)
+
+    for unknown in (his.pk, uuid4()):
+        assert refused(client_of_alice, after=[str(unknown)]) == (400, ["after.0"])
+        assert refused(client_of_alice, job_ids=[str(unknown)]) == (400, ["job_ids.0"])
+
+
+def test_what_waits_is_none_of_the_queue(client_of_alice: APIClient, settings: Any) -> None:
+    settings.MAX_QUEUED_JOBS = 1
+    in_an_hour = (timezone.now() + timedelta(hours=1)).isoformat()
+    for _ in range(3):
+        ask(client_of_alice, **FILES, runAt=in_an_hour)
+
+    ask(client_of_alice)
+
+    assert client_of_alice.post(BUNDLE, FILES, "json").status_code == 503
+
+
+def test_the_same_key_is_the_same_job_though_its_time_has_come(client_of_alice: APIClient) -> None:
+    at = timezone.now() + timedelta(minutes=1)
+    body, key = FILES | {"runAt": at.isoformat()}, {"Idempotency-Key": "monday"}
+    first = client_of_alice.post(BUNDLE, body, "json", headers=key)
+    again = client_of_alice.post(BUNDLE, body, "json", headers=key)
+    other = client_of_alice.post(BUNDLE, FILES, "json", headers=key)
+
+    assert first.json()["jobId"] == again.json()["jobId"]
+    assert other.status_code == 422
+
+
+def test_how_urgent_is_within_what_the_owner_may(
+    client_of_alice: APIClient, alice: User, settings: Any
+) -> None:
+    settings.MAX_PRIORITY = 5
+    assert ask(client_of_alice, **FILES, priority=5).priority == 5
+    assert refused(client_of_alice, priority=6) == (400, ["priority"])
+
+    Preferences.objects.create(owner=alice, most_urgent=2)
+    assert refused(client_of_alice, priority=5) == (400, ["priority"])
+    assert ask(client_of_alice).priority == 2
+
+    Preferences.objects.update(most_urgent=9)
+    assert ask(client_of_alice, **FILES, priority=9).priority == 9
+
+
+def test_staff_may_be_as_urgent_as_they_like(client_of_operator: APIClient, settings: Any) -> None:
+    settings.MAX_PRIORITY = 5
+    assert ask(client_of_operator, **FILES, priority=9).priority == 9
+
+
+def test_nobody_without_an_address_is_mailed(client_of_alice: APIClient) -> None:
+    assert refused(client_of_alice, email=True) == (400, ["email"])
+    assert refused(client_of_alice, email="alice@example.org") == (400, ["email"])
+
+
+def test_a_webhook_leads_to_the_public_internet(client_of_alice: APIClient) -> None:
+    private = client_of_alice.post(BUNDLE, FILES | {"webhook": "http://10.0.0.1/"}, "json")
+
+    assert (private.status_code, private.json()["code"]) == (422, "blocked_address")
+    assert refused(client_of_alice, webhook="ftp://example.org/") == (400, ["webhook"])
+
+
+def test_the_settings_of_the_owner_count_where_a_request_says_nothing(
+    client_of_alice: APIClient, alice: User
+) -> None:
+    alice.email = "alice@example.org"
+    alice.save()
+    hook = "https://hooks.example.org/x"
+    Preferences.objects.create(owner=alice, email=True, webhook=hook)
+
+    usual = ask(client_of_alice)
+    quiet = ask(client_of_alice, **FILES, email=False, webhook=None)
+
+    assert (usual.email, usual.webhook) == (True, hook)
+    assert (quiet.email, quiet.webhook) == (False, "")
+
+
+@pytest.mark.usefixtures("made_bucket")
+def test_the_terms_come_as_fields_of_a_form_with_a_file(client_of_alice: APIClient) -> None:
+    first = ask(client_of_alice)
+    form = {
+        "file": SimpleUploadedFile("notes.txt", b"hello"),
+        "after": f"{first.pk}",
+        "priority": "3",
+        "email": "false",
+        "webhook": "https://hooks.example.org/x",
+    }
+
+    response = client_of_alice.post("/upload", form, "multipart")
+
+    job = DownloadJob.objects.get(pk=response.json()["jobId"])
+    assert (job.priority, job.held, job.webhook) == (3, True, form["webhook"])
+    wrong = form | {"file": SimpleUploadedFile("n.txt", b"hello"), "priority": "high"}
+    response = client_of_alice.post("/upload", wrong, "multipart")
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "priority")
+    assert DownloadJob.objects.count() == 2
+
+
+@pytest.mark.usefixtures("made_bucket")
+def test_the_terms_of_a_file_in_chunks_are_those_of_its_job(client_of_alice: APIClient) -> None:
+    at = (timezone.now() + timedelta(hours=1)).replace(microsecond=0)
+    begin = {"fileName": "notes.txt", "totalSize": 5, "priority": 6, "runAt": at.isoformat()}
+    upload = client_of_alice.post("/upload/chunked", begin, "json").json()
+    chunk = {
+        "jobId": upload["jobId"],
+        "chunkIndex": "0",
+        "totalChunks": "1",
+        "chunk": SimpleUploadedFile("c", b"hello"),
+    }
+
+    response = client_of_alice.post("/upload/chunked", chunk, "multipart")
+
+    assert response.status_code == 202, response.content
+    job = DownloadJob.objects.get()
+    assert (job.priority, job.run_at) == (6, at)
+
+
+def test_terms_are_what_they_were_when_they_come_back_from_json() -> None:
+    terms = Terms(7, timezone.now(), (uuid4(), uuid4()), True, "https://hooks.example.org/")
+
+    assert Terms.of_json(terms.as_json()) == terms
+    assert Terms.of_json({}) == Terms()
