@@ -291,7 +291,7 @@ CONTENT_SECURITY_POLICY = {
 }
 # Pages of these origins may call the API, with a token; a session is this site's own affair.
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
-CORS_URLS_REGEX = "/(v1/|status/|openapi$|upload(/|$)|downloads$|downloads/[^/]+(/status)?$)"
+CORS_URLS_REGEX = "/(v1/|status/|openapi$|upload(/|$)|(downloads|reports)(/[^/]+(/status)?)?$)"
 CORS_ALLOW_METHODS = ["GET", "POST", "DELETE"]
 CORS_ALLOW_HEADERS = [
     "authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id",

@@ -5,24 +5,31 @@ A new kind is one entry here, one builder, one params serializer and one URL.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from jobs import clamd
-from jobs.builders import bundle, remote, upload
+from jobs.builders import bundle, remote, report, upload
 from jobs.errors import Infected, RemoteChanged, SourceMissing
 from jobs.models import DownloadJob, FileQuerySet, StoredFile
+from jobs.models.job_queryset import JobQuerySet
 from jobs.names import safe_name
 from jobs.queue import Doorbell
+from jobs.reporting import ReportParams, Row
+from jobs.states import Status
 from jobs.workspace import Source, Workspace
 
 USUAL_PERIOD = "30d"  # of a report
 MAX_DAYS = 366
+ROWS_READ = 500  # of a report, from the database at once
 SHOWN_IDS = 20  # in a sentence; the rest is counted
 
 Params = dict[str, Any]
@@ -120,6 +127,53 @@ def _load_upload(job: DownloadJob) -> upload.UploadParams:
     )
 
 
+def _load_report(job: DownloadJob) -> ReportParams:
+    asked, now = job.params, timezone.now()
+    first, last = days_of(asked, now.astimezone(UTC).date())
+    owner = None if asked["everybody"] else job.owner
+    # Not itself: it is never seen to end.
+    jobs = DownloadJob.objects.of_days(first, last, owner).exclude(pk=job.pk)
+    return ReportParams(
+        format=asked["format"],
+        first_day=first,
+        last_day=last,
+        owner=owner.get_username() if owner else "",
+        made_at=now,
+        count=jobs.count(),
+        rows=partial(_rows, jobs),
+    )
+
+
+def days_of(asked: Params, today: date) -> tuple[date, date]:
+    """The first and the last day, both included, that a report asked for is on."""
+    if "from" in asked:
+        return date.fromisoformat(asked["from"]), date.fromisoformat(asked["to"])
+    return today - timedelta(days=int(asked["period"].removesuffix("d")) - 1), today
+
+
+def _rows(jobs: JobQuerySet) -> Iterator[Row]:
+    jobs = jobs.select_related("owner", "artifact").defer("params", "checkpoint", "metadata")
+    for job in jobs.iterator(chunk_size=ROWS_READ):
+        was_made = job.unit == "bytes" and job.status == Status.EXPIRED
+        yield Row(
+            job_id=str(job.pk),
+            name=job.name,
+            owner=job.owner.get_username(),
+            kind=job.kind,
+            status=job.status,
+            error_code=job.error_code if job.status == Status.FAILED else "",
+            size_bytes=job.artifact.size_bytes if job.artifact else job.total if was_made else None,
+            created_at=job.created_at,
+            finished_at=job.finished_at,
+            waited_seconds=_seconds(job.run_at or job.created_at, job.started_at),
+            ran_seconds=_seconds(job.started_at, job.finished_at),
+        )
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return max((end - start).total_seconds(), 0) if start and end else None
+
+
 KINDS: dict[str, Kind] = {
     "bundle": Kind(
         content_type="application/zip",
@@ -148,6 +202,13 @@ KINDS: dict[str, Kind] = {
         is_numbered=True,
         queue=settings.UPLOAD_QUEUE,
         time_limit_seconds=settings.UPLOAD_TIME_LIMIT_SECONDS,
+    ),
+    "report": Kind(
+        content_type="application/pdf",
+        build=report.build,
+        load=_load_report,
+        default_name=lambda params: f"Report.{params['format']}",
+        is_numbered=True,
     ),
 }
 

@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from jobs.api import document, downloads, operations, remote, tokens, uploads
+from jobs.api import document, downloads, operations, remote, reports, tokens, uploads
 from jobs.authentication import SignInForm
 from jobs.http import nowhere
 from jobs.pages import choose, job, made, mine, theme, upload
@@ -38,6 +38,12 @@ urlpatterns = [
     path("upload", page_or_api(upload.upload, send, reads_body=True), name="upload"),
     path("upload/chunked", uploads.Chunked.as_view(), name="upload-chunked"),
     path("upload/chunked/<uuid:job_id>", uploads.ChunkedUpload.as_view(), name="chunked-upload"),
+    path("reports", reports.Reports.as_view(), name="reports"),
+    path("reports/<uuid:job_id>", reports.Report.as_view(), name="report"),
+    path("reports/<uuid:job_id>/status", reports.ReportStatus.as_view(), name="report-status"),
+    path(
+        "reports/<uuid:job_id>/download", reports.ReportDownload.as_view(), name="report-download"
+    ),
     path("theme", theme.theme, name="theme"),
     path("sign-in", sign_in, name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),

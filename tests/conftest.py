@@ -153,6 +153,15 @@ def client_of_alice(alice: User) -> APIClient:
 
 
 @pytest.fixture
+def client_of_operator(operator: User) -> APIClient:
+    from rest_framework.test import APIClient
+
+    client = APIClient()
+    client.force_authenticate(operator)
+    return client
+
+
+@pytest.fixture
 def queued_job(alice: User) -> DownloadJob:
     from tests.factories import JobFactory
 

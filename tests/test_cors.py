@@ -35,7 +35,17 @@ def words(response: Any, header: str) -> set[str]:
     return {word.strip().lower() for word in response[header].split(",")}
 
 
-OPEN = [INITIATE, "/v1/auth/token", "/status/x", "/openapi", "/downloads", JOB, JOB + "/status"]
+OPEN = [
+    INITIATE,
+    "/v1/auth/token",
+    "/status/x",
+    "/openapi",
+    "/downloads",
+    JOB,
+    JOB + "/status",
+    "/reports",
+    "/reports/x/status",
+]
 
 
 @pytest.mark.parametrize("path", OPEN)

@@ -33,7 +33,7 @@ RANKS: list[set[str]] = [
     {"patience", "problems", "client"},
     {"readers"},
     {"workspace"},  # the contract between builders and runner
-    {"storage", "remote_file", "clamd", "processing", "rates"},  # the outside world
+    {"storage", "remote_file", "clamd", "processing", "reporting", "rates"},  # the outside world
     {"builders", "models", "queue"},  # must not meet
     {"kinds", "pulse", "estimates"},
     {"attempt"},

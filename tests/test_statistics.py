@@ -19,13 +19,6 @@ QUEUE, WORKERS = "/queue/stats", "/workers/stats"
 ANSWERS = {"w1@host": 2, "w2@host": 4}
 
 
-@pytest.fixture
-def client_of_operator(operator: User) -> APIClient:
-    client = APIClient()
-    client.force_authenticate(operator)
-    return client
-
-
 @pytest.mark.parametrize("path", [QUEUE, WORKERS])
 def test_only_staff_is_told(client_of_alice: APIClient, path: str) -> None:
     assert client_of_alice.get(path).status_code == 403

@@ -24,6 +24,7 @@ from jobs.models.job_queryset import SEARCHED
 from jobs.serializers import (
     AcceptedJob,
     AcceptedLink,
+    AcceptedReport,
     AcceptedUpload,
     BundleRequest,
     CheckRequest,
@@ -36,6 +37,8 @@ from jobs.serializers import (
     QueueStatistics,
     ReceivedChunk,
     RemoteRequest,
+    ReportJob,
+    ReportRequest,
     UploadForm,
     UploadJob,
     UploadSerializer,
@@ -87,7 +90,8 @@ STARTING = [
     header("Retry-After", "Seconds until the next try.", 409, schema=COUNT, sure=False),
 ]
 MAY_NOT_RUN = ["still_open", "too_many_active", "storage_full"]
-MAY_NOT_START = ["idempotency_key_reused", *MAY_NOT_RUN]
+# A link, or the address of a webhook, may lead to where we do not send anything.
+MAY_NOT_START = ["idempotency_key_reused", "blocked_address", *MAY_NOT_RUN]
 NO_FILE = [
     "not_ready", "job_failed", "cancelled", "expired", "artifact_gone", "storage_unavailable"
 ]  # fmt: skip
@@ -121,7 +125,7 @@ def told(serializer: Any, sentence: str, *shown: OpenApiExample) -> OpenApiRespo
     return OpenApiResponse(serializer, sentence, list(shown))
 
 
-BUNDLE = json(BundleRequest, examples.BUNDLE, examples.NAMED_BUNDLE)
+BUNDLE = json(BundleRequest, examples.BUNDLE, examples.NAMED_BUNDLE, examples.LINKS_IN_ONE)
 ACCEPTED = told(AcceptedJob, "Recorded; poll on.", examples.ACCEPTED)
 ENDED = [examples.COMPLETED, examples.FAILED]
 
@@ -165,12 +169,14 @@ result = operation(
     parameters=IF_NOT_READY,
     refusals=NO_FILE,
 )
-download = operation(
-    "download",
-    {302: OpenApiResponse(description="Go to the file store; do not send your token there.")},
-    parameters=[*IF_NOT_READY, header("Location", "The file, for ten minutes.", 302)],
-    refusals=NO_FILE,
-)
+FETCHED: dict[str, Any] = {
+    "answers": {
+        302: OpenApiResponse(description="Go to the file store; do not send your token there.")
+    },
+    "parameters": [*IF_NOT_READY, header("Location", "The file, for ten minutes.", 302)],
+    "refusals": NO_FILE,
+}
+download = operation("download", **FETCHED)
 cancel = operation(
     "cancel",
     {200: told(JobSerializer, "It is over.", examples.CANCELLED)},
@@ -187,9 +193,9 @@ admin_retry = operation(
 fetch_link = operation(
     "fetch_link",
     {202: told(AcceptedLink, "Recorded; poll on.", examples.ACCEPTED_LINK)},
-    body=json(RemoteRequest, examples.LINK, examples.EXPECTED_LINK),
+    body=json(RemoteRequest, examples.LINK, examples.EXPECTED_LINK, examples.LATER_LINK),
     parameters=STARTING,
-    refusals=["blocked_address", *MAY_NOT_START],
+    refusals=MAY_NOT_START,
 )
 links = operation(
     "links",
@@ -201,6 +207,28 @@ link_status = polling("link_status", LinkJob, *LINKS)
 cancel_link = operation(
     "cancel_link",
     {200: told(LinkJob, "It is over.", examples.CANCELLED_LINK)},
+    refusals=["conflict"],
+)
+
+report = operation(
+    "report",
+    {202: told(AcceptedReport, "Recorded; poll on.", examples.ACCEPTED_REPORT)},
+    body=json(ReportRequest, examples.REPORT, examples.REPORT_OF_DAYS),
+    parameters=STARTING,
+    refusals=MAY_NOT_START,
+)
+reports = operation(
+    "reports",
+    {200: told(ReportJob(many=True), "A page of them.", examples.COMPLETED_REPORT)},
+    parameters=[SEARCH, STATUS],
+)
+report_status = polling(
+    "report_status", ReportJob, examples.RUNNING_REPORT, examples.COMPLETED_REPORT
+)
+report_download = operation("report_download", **FETCHED)
+cancel_report = operation(
+    "cancel_report",
+    {200: told(ReportJob, "It is over.", examples.CANCELLED_REPORT)},
     refusals=["conflict"],
 )
 

@@ -32,14 +32,22 @@ null. Once it is fetched it has a `fileId`, which a bundle may take.
 order; `GET /upload/chunked/{job_id}` says which are missing after a line broke. Nobody can have the
 file before it was checked; `processedFiles` is what was made of it.
 
+`POST /reports` makes a PDF, CSV or JSON of what you asked for in a period.
+
+Each of these also takes `runAt`, the earliest start; `after`, ids of jobs of yours that have to be
+completed before (it fails with `dependency_failed` where one will not be); `priority`, from 0 to 9;
+and `email` and `webhook`, which are told when it is over, in place of what your settings say. In a
+form they are fields: `true` or `false`, ids with commas between. A bundle takes `job_ids`: what
+these jobs made, or are going to make. A webhook is signed as Standard Webhooks has it.
+
 Sign in with `Authorization: Bearer` and a token of `POST /v1/auth/token`, or with the session of
 the pages. Requests are JSON (`application/json`), or `multipart/form-data` where a file comes, read
 strictly: a field that is not known, a name twice or a number in quotes is refused. Answers may get
 new members; ignore what you do not know. A method that an address does not have is 405, and `Allow`
 names those that it has. Every answer of the API has an `X-Request-ID`; the probes have none.
 
-At `/downloads`, `/downloads/{job_id}` and `/upload` people have pages. What prefers HTML to JSON
-gets them, and so does a form; a token or `?format=json` says that a program asks.
+At `/downloads`, `/downloads/{job_id}`, `/upload` and `/reports` people have pages. What prefers
+HTML to JSON gets them, and so does a form; a token or `?format=json` says that a program asks.
 """
 ERRORS = """\
 ## Errors
@@ -55,7 +63,7 @@ A job that is `failed` has an `errorCode`; one that waits for its next try has a
 TAGS = [
     {
         "name": "jobs",
-        "description": "Start a bundle or fetch a link, poll it, cancel it, run it again.",
+        "description": "Start a bundle, a link or a report; poll it, cancel it, run it again.",
     },
     {"name": "auth", "description": "Tokens for programs."},
     {"name": "operations", "description": "For staff."},

@@ -88,6 +88,28 @@ _LINK_URL = URL.replace("3%20files.zip", "measurements.csv")
 _COMPLETED_LINK = _of_link(_COMPLETED | {"downloadUrl": _LINK_URL, "fileId": 1_000_004})
 _CANCELLED: Json = _ENDED | {"status": "cancelled", "message": "Cancelled"}
 
+
+def _of_report(job: Json) -> Json:
+    named = {"id": JOB_ID, "progress_message": job["message"]}
+    file = {"kind": "report", "fileName": "Activity 2026-10-24 to 2026-11-22.pdf"}
+    return job | file | {"unit": "jobs"} | named
+
+
+_COMPLETED_REPORT = _of_report(
+    _COMPLETED
+    | {
+        "done": 318,
+        "total": 318,
+        "downloadUrl": URL.replace("3%20files.zip", "Report.pdf"),
+        "contentType": "application/pdf",
+        "size": 84_300,
+        "fileId": 1_000_009,
+    }
+)
+_RUNNING_REPORT = _of_report(
+    _RUNNING | {"message": "Drawing page 4 of 12", "done": 127, "total": 318, "speed": 210}
+)
+
 _MADE = {
     "fileId": 1_000_008,
     "fileName": "harbour thumbnail.jpg",
@@ -153,6 +175,14 @@ ACCEPTED_LINK = OpenApiExample(
     "A link, accepted", _QUEUED_LINK | {"message": "Download job enqueued successfully"}
 )
 CANCELLED_LINK = OpenApiExample("A link, cancelled", _of_link(_CANCELLED))
+RUNNING_REPORT = OpenApiExample("A report, running", _RUNNING_REPORT)
+COMPLETED_REPORT = OpenApiExample("A report, completed", _COMPLETED_REPORT)
+CANCELLED_REPORT = OpenApiExample("A report, cancelled", _of_report(_CANCELLED))
+ACCEPTED_REPORT = OpenApiExample(
+    "A report, accepted",
+    _of_report(_QUEUED | {"total": None, "estimatedSecondsRemaining": None})
+    | {"unit": "bytes", "fileName": "Report.pdf", "message": "Report generation started"},
+)
 RESULT = OpenApiExample(
     "A file",
     FILE | {"jobId": JOB_ID, "status": "completed", "fileName": "3 files.zip"},
@@ -171,6 +201,23 @@ EXPECTED_LINK = OpenApiExample(
         "threads": 8,
         "sha256": SHA256,
     },
+)
+LINKS_IN_ONE = OpenApiExample(
+    "What other jobs are going to make",
+    {"job_ids": [JOB_ID], "name": "Measurements.zip", "email": True},
+)
+LATER_LINK = OpenApiExample(
+    "At night, and a program of yours is told",
+    {
+        "url": "https://data.example/2026/measurements.csv",
+        "runAt": "2026-11-23T02:00:00Z",
+        "webhook": "https://hooks.example.org/downloads",
+    },
+)
+REPORT = OpenApiExample("The last 30 days", {"period": "30d"})
+REPORT_OF_DAYS = OpenApiExample(
+    "A month as a table, mailed",
+    {"from": "2026-10-01", "to": "2026-10-31", "format": "csv", "email": True},
 )
 CHECK = OpenApiExample("A file", {"file_id": 70000})
 THERE = OpenApiExample(

@@ -78,6 +78,15 @@ class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no t
         return jobs.found_by(value)
 
 
+class KindFilter(JobFilter):
+    """Of a list that has one kind alone."""
+
+    kind = None
+
+    class Meta(JobFilter.Meta):
+        fields = ["search", "status"]  # or the library makes a filter by kind of its own
+
+
 class Listed(ListAPIView[DownloadJob]):
     """The caller's jobs, newest first."""
 

@@ -11,16 +11,9 @@ from rest_framework.views import APIView
 
 from jobs.api import contract, examples
 from jobs.api.downloads import cancelled, polled, submitted
-from jobs.api.lists import JobFilter, Listed
+from jobs.api.lists import KindFilter, Listed
 from jobs.http import accepted
 from jobs.serializers import AcceptedLink, LinkJob, RemoteRequest
-
-
-class LinkFilter(JobFilter):
-    kind = None
-
-    class Meta(JobFilter.Meta):
-        fields = ["search", "status"]  # or the library makes a filter by kind of its own
 
 
 class Links(Listed):
@@ -29,7 +22,7 @@ class Links(Listed):
     serializer_class = LinkJob
     rate = "initiate"
     sample = examples.LINK.value
-    filterset_class = LinkFilter
+    filterset_class = KindFilter
 
     def filter_queryset(self, queryset: Any) -> Any:
         found: Any = super().filter_queryset(queryset)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q, Sum
 from django.db.models.functions import Now
@@ -50,6 +51,15 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
     def of_kind(self, kind: str) -> Self:
         """Those of the newest: kinds have no index, and somebody may have none of a kind."""
         return self.newest().filter(kind=kind)
+
+    def of_days(self, first: date, last: date, owner: User | None) -> Self:
+        """Asked for on these days of UTC, the last included, by one owner or anybody."""
+        begin, end = (
+            datetime.combine(day, time.min, UTC) for day in (first, last + timedelta(days=1))
+        )
+        jobs = self.filter(created_at__gte=begin, created_at__lt=end)
+        jobs = jobs.filter(owner=owner) if owner else jobs
+        return jobs.order_by("-created_at", "-id" if owner else "id")  # as the indexes are
 
     def found_by(self, text: str) -> Self:
         """That whose id begins so; else those of the newest with the text in their name.

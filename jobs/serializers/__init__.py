@@ -28,12 +28,14 @@ from jobs.serializers.terms import TermsRequest, terms_of_form
 from jobs.serializers.told import (
     AcceptedJob,
     AcceptedLink,
+    AcceptedReport,
     AcceptedUpload,
     FileAvailability,
     JobResult,
     JobSerializer,
     LinkJob,
     ProcessedFile,
+    ReportJob,
     UploadJob,
 )
 
@@ -41,6 +43,7 @@ __all__ = [
     "THREADS",
     "AcceptedJob",
     "AcceptedLink",
+    "AcceptedReport",
     "AcceptedUpload",
     "BundleRequest",
     "ByStatus",
@@ -60,6 +63,7 @@ __all__ = [
     "Rates",
     "ReceivedChunk",
     "RemoteRequest",
+    "ReportJob",
     "ReportRequest",
     "RunningJob",
     "Sha256",

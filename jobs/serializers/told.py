@@ -168,6 +168,25 @@ class AcceptedLink(LinkJob):
         return "Download job enqueued successfully"
 
 
+class ReportJob(JobSerializer):
+    """A job at the addresses of reports, where older clients know some members by other names."""
+
+    id = serializers.UUIDField()
+    progress_message = serializers.CharField(source="message")
+
+    class Meta(JobSerializer.Meta):
+        fields = [*JobSerializer.Meta.fields, "id", "progress_message"]
+
+
+class AcceptedReport(ReportJob):
+    """What asking for a report answers."""
+
+    message = serializers.SerializerMethodField()
+
+    def get_message(self, job: DownloadJob) -> str:
+        return "Report generation started"
+
+
 class UploadJob(JobSerializer):
     """A job at the short address, where older clients know some members by other names.
 

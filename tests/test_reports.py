@@ -1,0 +1,236 @@
+"""Reports, from asking for one to the file; what is drawn in them is tested in tests/reports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pypdf import PdfReader
+from rest_framework.test import APIClient
+
+from jobs import runner
+from jobs.models import DownloadJob
+from jobs.states import Actor, Status
+from tests.factories import JobFactory
+
+REPORTS = "/reports"
+
+# The runner has a connection of its own.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("made_bucket")]
+
+
+def ask(client: APIClient, **body: Any) -> DownloadJob:
+    response = client.post(REPORTS, body, "json")
+    assert response.status_code == 202, response.content
+    return DownloadJob.objects.get(pk=response.json()["jobId"])
+
+
+def made(client: APIClient, job: DownloadJob) -> bytes:
+    """Run, and fetched as a client does."""
+    runner.run(job.pk, task_id="task-1", worker="worker@test")
+    response = client.get(f"/reports/{job.pk}/download")
+    assert response.status_code == 302, client.get(f"/reports/{job.pk}/status").content
+    return requests.get(response["Location"], timeout=10).content
+
+
+def test_asking_needs_no_body(client_of_alice: APIClient) -> None:
+    response = client_of_alice.post(REPORTS)
+
+    assert response.status_code == 202
+    told = response.json()
+    assert told["id"] == told["jobId"]
+    assert (told["status"], told["message"]) == ("queued", "Report generation started")
+    assert response["Location"] == f"/v1/download/status/{told['id']}"
+    job = DownloadJob.objects.get()
+    assert job.params == {"period": "30d", "format": "pdf", "everybody": False}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"period": "30"}, "period"),
+        ({"period": "0d"}, "period"),
+        ({"period": "367d"}, "period"),
+        ({"period": 30}, "period"),
+        ({"period": "30d", "from": "2026-10-01", "to": "2026-10-31"}, "period"),
+        ({"from": "2026-10-01"}, "to"),
+        ({"to": "2026-10-01"}, "from"),
+        ({"from": "2026-10-02", "to": "2026-10-01"}, "to"),
+        ({"from": "2025-01-01", "to": "2026-10-01"}, "to"),
+        ({"from": "2026-02-30", "to": "2026-10-01"}, "from"),
+        ({"from": "2026-10-01T00:00:00Z", "to": "2026-10-01"}, "from"),
+        ({"format": "docx"}, "format"),
+        ({"everybody": True}, "everybody"),
+        ({"everybody": "yes"}, "everybody"),
+        ({"output": "x.pdf"}, "output"),
+    ],
+)
+def test_what_cannot_be_reported_on_is_refused(
+    client_of_alice: APIClient, body: dict[str, Any], field: str
+) -> None:
+    response = client_of_alice.post(REPORTS, body, "json")
+
+    assert response.status_code == 400
+    assert [error["field"] for error in response.json()["errors"]] == [field]
+
+
+def test_a_pdf_has_the_jobs_of_its_owner_and_of_nobody_else(
+    client_of_alice: APIClient, alice: User, bob: User
+) -> None:
+    JobFactory(owner=alice, name="Frames of November.zip")
+    JobFactory(owner=bob, name="His affairs.zip")
+    old = timezone.now() - timedelta(days=8)
+    JobFactory(owner=alice, name="Long ago.zip", created_at=old)
+    job = ask(client_of_alice, period="7d")
+
+    content = made(client_of_alice, job)
+
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
+    assert "Frames of November.zip" in text
+    assert "His affairs.zip" not in text
+    assert "Long ago.zip" not in text
+    job.refresh_from_db()
+    assert job.name.startswith("Activity ")
+    assert (job.unit, job.done, job.artifact.content_type) == ("jobs", job.total, "application/pdf")
+    assert job.artifact.file_id  # a bundle may take it
+
+
+def test_staff_see_what_everybody_asked_for(
+    client_of_operator: APIClient, alice: User, bob: User
+) -> None:
+    for owner in (alice, bob):
+        JobFactory(owner=owner, name=f"{owner.username}.zip")
+    job = ask(client_of_operator, everybody=True, format="csv")
+
+    rows = list(csv.DictReader(io.StringIO(made(client_of_operator, job).decode("utf-8-sig"))))
+
+    assert {row["name"] for row in rows} == {"alice.zip", "bob.zip"}
+
+
+def test_times_are_counted_from_when_it_could_start(
+    client_of_alice: APIClient, alice: User
+) -> None:
+    now = timezone.now()
+    JobFactory(
+        owner=alice,
+        status=Status.COMPLETED,
+        created_at=now - timedelta(hours=5),
+        run_at=now - timedelta(seconds=100),
+        started_at=now - timedelta(seconds=90),
+        finished_at=now - timedelta(seconds=60),
+    )
+    JobFactory(owner=alice, status=Status.FAILED, error_code="remote_refused", name="x")
+    job = ask(client_of_alice, format="json")
+
+    told = json.loads(made(client_of_alice, job))
+
+    assert told["jobs"] == 2
+    assert told["byKind"]["bundle"]["byStatus"] == {"completed": 1, "failed": 1}
+    assert told["failures"][0]["code"] == "remote_refused"
+    row = next(row for row in told["rows"] if row["status"] == "completed")
+    assert (row["waitedSeconds"], row["ranSeconds"]) == (10, 30)
+
+
+@pytest.mark.parametrize("format", ["pdf", "csv", "json"])
+def test_of_nothing_there_is_a_report_too(client_of_alice: APIClient, format: str) -> None:
+    assert made(client_of_alice, ask(client_of_alice, format=format, period="1d"))
+
+
+def test_a_period_ends_on_the_day_on_which_it_is_made() -> None:
+    from datetime import date
+
+    from jobs.kinds import days_of
+
+    assert days_of({"period": "7d"}, date(2026, 3, 1)) == (date(2026, 2, 23), date(2026, 3, 1))
+    assert days_of({"from": "2026-01-01", "to": "2026-01-01"}, date(2026, 3, 1)) == (
+        date(2026, 1, 1),
+        date(2026, 1, 1),
+    )
+
+
+def test_the_list_has_reports_alone(client_of_alice: APIClient, alice: User) -> None:
+    JobFactory(owner=alice)
+    job = ask(client_of_alice)
+
+    listed = client_of_alice.get(REPORTS).json()["results"]
+
+    assert [each["id"] for each in listed] == [str(job.pk)]
+
+
+def test_a_report_is_polled_and_cancelled_at_its_address(client_of_alice: APIClient) -> None:
+    job = ask(client_of_alice)
+    status = f"/reports/{job.pk}/status"
+
+    polled = client_of_alice.get(status)
+    assert (polled.status_code, polled.json()["progress_message"]) == (200, "Waiting for a worker")
+    assert client_of_alice.get(status, headers={"If-None-Match": polled["ETag"]}).status_code == 304
+    assert client_of_alice.get(f"/reports/{job.pk}/download").json()["code"] == "not_ready"
+
+    assert client_of_alice.delete(f"/reports/{job.pk}").json()["status"] == "cancelled"
+    assert client_of_alice.delete(f"/reports/{job.pk}").status_code == 200
+    assert client_of_alice.get(f"/reports/{job.pk}/download").status_code == 410
+
+
+def test_what_is_no_report_is_not_found_there(client_of_alice: APIClient, alice: User) -> None:
+    job = JobFactory(owner=alice)
+
+    assert client_of_alice.get(f"/reports/{job.pk}/status").status_code == 404
+    assert client_of_alice.get(f"/reports/{job.pk}/download").status_code == 404
+    assert client_of_alice.delete(f"/reports/{job.pk}").status_code == 404
+    job.refresh_from_db()
+    assert job.status == Status.QUEUED
+
+
+def test_somebody_elses_report_is_theirs(client_of_alice: APIClient, bob: User) -> None:
+    job = JobFactory(owner=bob, kind="report", params={})
+
+    assert client_of_alice.get(f"/reports/{job.pk}/status").status_code == 403
+
+
+def test_a_bundle_takes_what_other_jobs_made(client_of_alice: APIClient) -> None:
+    import zipfile
+
+    from jobs import dispatcher
+
+    first, second = ask(client_of_alice, format="csv"), ask(client_of_alice, format="json")
+    ids = [str(first.pk), str(second.pk)]
+    body = {"job_ids": ids, "name": "Both"}
+    bundle = DownloadJob.objects.get(
+        pk=client_of_alice.post("/v1/download/initiate", body, "json").json()["jobId"]
+    )
+    assert (bundle.held, bundle.total) == (True, None)
+    contents = [made(client_of_alice, job) for job in (first, second)]
+    dispatcher.release_held()
+
+    runner.run(bundle.pk, task_id="task-1", worker="worker@test")
+
+    url = client_of_alice.get(f"/v1/download/result/{bundle.pk}").json()["downloadUrl"]
+    archive = zipfile.ZipFile(io.BytesIO(requests.get(url, timeout=10).content))
+    assert [archive.read(name) for name in archive.namelist()] == contents
+    bundle.refresh_from_db()
+    assert bundle.total == sum(map(len, contents))
+
+
+def test_a_bundle_of_nothing_is_refused(client_of_alice: APIClient) -> None:
+    response = client_of_alice.post("/v1/download/initiate", {"name": "x"}, "json")
+
+    assert [error["field"] for error in response.json()["errors"]] == ["file_ids"]
+
+
+def test_a_cancelled_source_fails_the_bundle(client_of_alice: APIClient) -> None:
+    from jobs import dispatcher
+
+    first = ask(client_of_alice)
+    answer = client_of_alice.post("/v1/download/initiate", {"job_ids": [str(first.pk)]}, "json")
+    first.cancel(Actor.OWNER)
+    dispatcher.release_held()
+
+    told = client_of_alice.get(f"/v1/download/status/{answer.json()['jobId']}").json()
+    assert told["errorCode"] == "dependency_failed"
