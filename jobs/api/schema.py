@@ -40,6 +40,7 @@ COUNT = {"type": "integer", "minimum": 0}
 NO_NUL = r"^[^\u0000]+$"
 # What Python strips counts as blank, and that is a little more than \s.
 WEB_ADDRESS = r"^\s*[Hh][Tt][Tt][Pp][Ss]?://"
+DAYS = "^([1-9]|[1-9][0-9]|[12][0-9][0-9]|3[0-5][0-9]|36[0-6])d$"  # to 366
 HEXADECIMAL = r"^\s*[0-9A-Fa-f]{64}\s*$"
 NOT_BLANK = r"^[^\u0000]*[^\u0000\s\u001c-\u001f\u0085][^\u0000]*$"
 # What a model's field and a type hint cannot tell of a job's members.
@@ -209,7 +210,8 @@ class StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
 
     def map_serializer(self, auto_schema: Any, direction: Direction) -> Json:
         schema: Json = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        return schema | {"additionalProperties": False}
+        rules: Json = self.target.RULES
+        return schema | {"additionalProperties": False} | rules
 
 
 class JobSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -248,7 +250,8 @@ class UrlSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
         schema: Json = auto_schema._map_serializer_field(
             self.target, direction, bypass_extensions=True
         )
-        return schema | {"format": "uri", "minLength": 1, "pattern": WEB_ADDRESS}
+        # The type alone: that it may be null is added by whoever asks.
+        return schema | {"type": "string", "format": "uri", "minLength": 1, "pattern": WEB_ADDRESS}
 
 
 class Sha256Schema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
@@ -256,6 +259,13 @@ class Sha256Schema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-
 
     def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Json:
         return TEXT | {"pattern": HEXADECIMAL}
+
+
+class PeriodSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "jobs.serializers.Period"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Direction) -> Json:
+        return TEXT | {"pattern": DAYS}
 
 
 class FileIdsSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -13,7 +13,15 @@ from jobs.serializers.asked import (
     Wanted,
 )
 from jobs.serializers.coming import ReceivedChunk, UploadSerializer
-from jobs.serializers.fields import FileIdField, FileIdsField, Sha256, StrictSerializer, Text, Url
+from jobs.serializers.fields import (
+    FileIdField,
+    FileIdsField,
+    Period,
+    Sha256,
+    StrictSerializer,
+    Text,
+    Url,
+)
 from jobs.serializers.statistics import (
     ByStatus,
     Lately,
@@ -58,6 +66,7 @@ __all__ = [
     "JobSerializer",
     "Lately",
     "LinkJob",
+    "Period",
     "ProcessedFile",
     "QueueStatistics",
     "Rates",

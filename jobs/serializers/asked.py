@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -19,6 +18,7 @@ from jobs.serializers.fields import (
     FileIdField,
     FileIdsField,
     JobId,
+    Period,
     Sha256,
     StrictSerializer,
     Switch,
@@ -29,7 +29,6 @@ from jobs.serializers.fields import (
 from jobs.serializers.terms import TermsRequest
 
 THREADS = 4  # connections, where nobody says how many
-PERIOD = re.compile("([1-9][0-9]{0,2})d")
 
 
 class Wanted(TermsRequest):
@@ -51,9 +50,10 @@ class BundleRequest(Wanted):
         required=False, allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE
     )
     job_ids = serializers.ListField(
-        child=JobId(), required=False, allow_empty=False, max_length=MAX_JOB_IDS
+        child=JobId(), required=False, min_length=1, max_length=MAX_JOB_IDS
     )
     name = Text(required=False, max_length=200)
+    RULES = {"anyOf": [{"required": ["file_ids"]}, {"required": ["job_ids"]}]}
 
     def validate_file_ids(self, file_ids: list[int]) -> list[int]:
         return list(dict.fromkeys(file_ids))
@@ -103,19 +103,19 @@ class ReportRequest(Wanted):
     Days are those of UTC. `everybody` is for staff: what all owners asked for.
     """
 
-    period = Text(required=False, max_length=4)
+    period = Period(required=False)
     to = Day(required=False)
     format = serializers.ChoiceField(choices=["pdf", "csv", "json"], default="pdf")
     everybody = Switch(default=False)
+    RULES = {
+        "oneOf": [
+            {"required": ["from", "to"], "not": {"required": ["period"]}},
+            {"not": {"anyOf": [{"required": ["from"]}, {"required": ["to"]}]}},
+        ]
+    }
 
     def get_fields(self) -> dict[str, Any]:
-        return super().get_fields() | {"from": Day(required=False)}  # a word of Python's
-
-    def validate_period(self, period: str) -> str:
-        days = PERIOD.fullmatch(period)
-        if not days or int(days[1]) > MAX_DAYS:
-            raise serializers.ValidationError(f"Days, as in 7d or 30d; at most {MAX_DAYS}d.")
-        return period
+        return {"from": Day(required=False)} | super().get_fields()  # a word of Python's
 
     def validate_everybody(self, everybody: bool) -> bool:
         if everybody and not self.owner.is_staff:
@@ -163,9 +163,10 @@ class ChunkedRequest(TermsRequest):
 
 
 class UploadForm(TermsRequest):
-    """A form with one file; forms.py reads it as it comes."""
+    """A form with one file; forms.py reads it as it comes. `after` has commas between its ids."""
 
     file = serializers.FileField()
+    after = Text(required=False)  # type: ignore[assignment] # a form has no lists
 
 
 class ChunkRequest(StrictSerializer):

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.utils import timezone
 from rest_framework import serializers
 
+from jobs.kinds import MAX_DAYS
 from jobs.remote_file.targets import BadUrl, target_of
 
 MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
@@ -19,12 +20,18 @@ MAX_TOLD = 20  # wrong ids in one answer
 MAX_JOB_IDS = 1_000
 # As RFC 3339 has it: with a zone, so that nobody has to guess whose clock is meant.
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+PERIOD = re.compile("[1-9][0-9]{0,2}d")
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 FARTHEST = timedelta(days=366)  # that something can be asked for ahead
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields that it does not know: a typing error must not be ignored in silence."""
+    """Refuses fields that it does not know: a typing error must not be ignored in silence.
+
+    `RULES` says in JSON Schema which fields go together, for the OpenAPI document.
+    """
+
+    RULES: dict[str, Any] = {}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
@@ -102,6 +109,19 @@ class Day(serializers.DateField):
         if not isinstance(data, str) or not DAY.fullmatch(data):
             self.fail("invalid", format="YYYY-MM-DD")
         return super().to_internal_value(data)
+
+
+class Period(Text):
+    """So many days: 7d."""
+
+    default_error_messages = {"bad_period": f"Days, as in 7d or 30d; at most {MAX_DAYS}d."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not PERIOD.fullmatch(period := super().to_internal_value(data)):
+            self.fail("bad_period")
+        if int(period.removesuffix("d")) > MAX_DAYS:
+            self.fail("bad_period")
+        return period
 
 
 class JobId(serializers.UUIDField):

@@ -24,6 +24,7 @@ from jobs.serializers.fields import (
 from jobs.terms import USUAL_PRIORITY, Terms
 
 NOT_YOURS = "You have no download with this id."
+TERMS = ("email", "webhook", "runAt", "after", "priority")
 WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -38,6 +39,12 @@ class TermsRequest(StrictSerializer):
     runAt = Moment(required=False)
     after = serializers.ListField(child=JobId(), required=False, max_length=MAX_JOB_IDS)
     priority = Whole(required=False, min_value=0, max_value=9)
+
+    def get_fields(self) -> dict[str, Any]:
+        """The terms come last, behind what is wanted."""
+        fields = super().get_fields()
+        terms = {name: fields.pop(name) for name in TERMS}
+        return fields | terms
 
     @property
     def owner(self) -> User:
@@ -99,6 +106,3 @@ def terms_of_form(fields: dict[str, str], owner: User) -> Terms:
     asked = TermsRequest(data=told, context={"owner": owner})
     asked.is_valid(raise_exception=True)
     return asked.terms()
-
-
-TERMS = tuple(TermsRequest().fields)
