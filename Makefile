@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd ffmpeg run dev test faults soak fuzz recovery bench-remote bench-uploads screenshots check fix lock clean
+.PHONY: help install chromium clamd ffmpeg run dev test faults soak fuzz recovery bench-remote bench-uploads bench-reports screenshots check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench-remote: install  ## fetching a link beside aria2c, in pairs (ARGS="--pairs
 
 bench-uploads: install  ## what large uploads cost: time, others' polls, memory (ARGS="--rounds 3")
 	@$(BIN)/python benchmarks/uploads.py $(ARGS)
+
+bench-reports: install  ## what a report on 100,000 downloads costs: memory, time
+	@$(BIN)/python benchmarks/reports.py
 
 screenshots: install chromium  ## pictures of the pages, for the README
 	@REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q tests/browser/screenshots.py

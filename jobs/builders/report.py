@@ -51,7 +51,7 @@ def _tell(params: ReportParams, spool: Spool, way: _Way) -> None:
     figures = counting.figures()
     if params.format == "json":
         way.work.say("Writing the file")
-        rows = way.tell(spool, figures.jobs)
+        rows = way.write(spool, figures.jobs)
         _write(way.work, json_lines(params, figures, rows))
     else:
         way.work.say("Drawing the pages")
@@ -74,7 +74,7 @@ class _Way:
                 self.work.say(f"Reading the jobs: {number:,} of {count:,}")
                 self.reach(until * number / count)
 
-    def tell(self, rows: Iterable[Row], count: int) -> Iterator[Row]:
+    def write(self, rows: Iterable[Row], count: int) -> Iterator[Row]:
         for number, row in enumerate(rows, 1):
             yield row
             if number % ROWS == 0:
@@ -100,7 +100,8 @@ def _write(work: Workspace, lines: Iterable[bytes]) -> None:
         if len(piece) >= PIECE_BYTES:
             work.output.write(bytes(piece))
             piece.clear()
-    work.output.write(bytes(piece))
+    if piece:
+        work.output.write(bytes(piece))
 
 
 def _chunks(content: bytes) -> Iterator[bytes]:

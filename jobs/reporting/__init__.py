@@ -1,6 +1,6 @@
 """A report on what was asked for: its figures, and the file that tells of them.
 
-Rows in, bytes out. Knows no database, web or store; called by a builder. PDFs are drawn by reportlab.
+Rows in, bytes out. Knows no database, web or store; called by a builder. Reportlab makes the PDFs.
 """
 
 from __future__ import annotations

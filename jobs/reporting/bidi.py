@@ -1,7 +1,8 @@
 """Right-to-left words in a line that runs from left to right: in which order, and joined how.
 
-Enough of Unicode's rules for a name or a sentence, without embeddings. Letters of Arabic are joined;
-marks stay on their letter, where the font puts them. Others that need more are drawn letter by letter.
+Enough of Unicode's rules for a name or a sentence, without embeddings. Letters of Arabic are
+joined; marks stay with their letter, though not always in the right place. Scripts that need more,
+as those of India do, are drawn letter by letter.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from itertools import pairwise
 
 RIGHT_TO_LEFT = {"R", "AL"}
 NUMBERS = {"EN", "AN"}
-PIECE = re.compile(r"\d+(?:[.,:]\d+)*|.", re.DOTALL)  # a number is read from left to right
-MIRRORED = {a: b for pair in ("()", "[]", "{}", "<>", "«»", "‹›") for a, b in (pair, pair[::-1])}
+# A number is read from left to right, and so is a date: a little more than Unicode asks for.
+PIECE = re.compile(r"\d+(?:[-.,:/]\d+)*|.", re.DOTALL)
+PAIRS = ("()", "[]", "{}", "<>", "«»", "‹›")
+BRACKETS = {pair[1]: pair[0] for pair in PAIRS}
+MIRRORED = BRACKETS | {pair[0]: pair[1] for pair in PAIRS}
 TATWEEL = "\u0640"  # a stroke that lengthens a word
 
 
@@ -27,13 +31,14 @@ def visual(text: str) -> str:
     text = _joined(text)
     drawn, at = [], 0
     for start, end in _turned(text):
+        end = _closed(text, start, end)
         drawn += [text[at:start], _reversed(text[start:end])]
         at = end
     return "".join([*drawn, text[at:]])
 
 
 def _turned(text: str) -> list[tuple[int, int]]:
-    """What runs from right to left: from such a letter to the last one, or number, before others."""
+    """What runs from right to left: from such a letter to the last, or number, before another."""
     found, start, end = [], -1, -1
     for at, direction in enumerate(map(unicodedata.bidirectional, text)):
         if direction in RIGHT_TO_LEFT:
@@ -44,6 +49,15 @@ def _turned(text: str) -> list[tuple[int, int]]:
         elif start >= 0 and (direction in NUMBERS or (direction == "NSM" and end == at)):
             end = at + 1
     return [*found, (start, end)] if start >= 0 else found
+
+
+def _closed(text: str, start: int, end: int) -> int:
+    """With the brackets after it that were opened in it."""
+    while (closing := text[end : end + 1]) in BRACKETS:
+        if text.count(BRACKETS[closing], start, end) <= text.count(closing, start, end):
+            break
+        end += 1
+    return end
 
 
 def _reversed(text: str) -> str:
@@ -91,7 +105,7 @@ def _joined(text: str) -> str:
             continue
         letter, following = text[at], text[after : after + 1]
         leads = _reaches_on(letter) and _is_reached(following)
-        if after == at + 1 and letter + following in FORMS:
+        if following and after == at + 1 and letter + following in FORMS:
             letter, swallowed, leads = letter + following, after, False
             drawn[after] = ""
         drawn[at] = FORMS.get(letter, {}).get(PLACES[follows, leads], drawn[at])

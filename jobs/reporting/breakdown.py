@@ -10,7 +10,7 @@ from jobs.reporting.figures import Figures, OfKind, Spread
 from jobs.reporting.page import FAIL, INK, SOFT
 from jobs.reporting.rows import ReportParams
 from jobs.reporting.tables import Cell, Column, Table
-from jobs.reporting.words import STATUSES, clock, day, kind_of, seconds, share, size
+from jobs.reporting.words import STATUSES, clock, day, kind_of, named, seconds, share, size
 
 ALL = "All"
 MOST_CODES = 25  # told one by one; the table stays on one page
@@ -97,5 +97,7 @@ def largest(figures: Figures, params: ReportParams) -> Table:
         owner = [] if params.owner else [Cell(row.owner)]
         asked = Cell(f"{day(row.day)}, {clock(row.created_at)}", SOFT)
         kind = Cell(kind_of(row.kind))
-        rows.append([Cell(row.name), *owner, kind, asked, Cell(size(row.size_bytes), bold=True)])
+        rows.append(
+            [Cell(named(row.name)), *owner, kind, asked, Cell(size(row.size_bytes), bold=True)]
+        )
     return Table(columns, rows)

@@ -1,15 +1,27 @@
-"""Bars over time. Drawn by hand: an axis that starts at nought, few lines, and words at both ends."""
+"""Bars over time, drawn by hand: an axis that begins at nought, few lines, numbers in words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count
 
 from jobs.reporting import fonts
 from jobs.reporting.figures import Figures, Outcome, Tally
-from jobs.reporting.page import EDGE, FAIL, LEFT, LINE, RIGHT, SOFT, WHITE, WORK, Colour, Sheets
+from jobs.reporting.page import (
+    EDGE,
+    FAIL,
+    LEFT,
+    LINE,
+    RIGHT,
+    SOFT,
+    WHITE,
+    WORK,
+    Colour,
+    Sheets,
+    rgb,
+)
 from jobs.reporting.words import NO_BREAK, UNITS
 
 AXIS = 34.0  # points, for the numbers at the left
@@ -21,7 +33,7 @@ LETTERS = 6.5
 
 @dataclass(frozen=True)
 class Style:
-    """They differ in lightness and edge as well: some see no colours, and some printers have none."""
+    """They differ in lightness and edge, too: some see no colours, and some printers have none."""
 
     word: str
     fill: Colour
@@ -29,9 +41,9 @@ class Style:
 
 
 STYLES = {
-    Outcome.COMPLETED: Style("completed", Colour(0x5C, 0x9E, 0x79)),
+    Outcome.COMPLETED: Style("completed", rgb(0x5C9E79)),
     Outcome.CANCELLED: Style("cancelled", WHITE, EDGE),
-    Outcome.GOING: Style("still going", Colour(0xD5, 0xDD, 0xF6), WORK),
+    Outcome.GOING: Style("still going", rgb(0xD5DDF6), WORK),
     Outcome.FAILED: Style("failed", FAIL),
 }
 BYTES = Style("", WORK)
@@ -149,7 +161,7 @@ class _Frame:
         self._write(number, self._bottom + value * self._scale + 2.5, text, colour)
 
     def _write(self, number: int, y: float, text: str, colour: Colour) -> None:
-        x = self._middle(number)
+        x = min(self._middle(number), RIGHT - fonts.line(text).width * LETTERS / 2)
         self._sheets.text(x, y, text, size=LETTERS, colour=colour, align="centre")
 
     def _middle(self, number: int) -> float:
@@ -158,5 +170,5 @@ class _Frame:
 
 def _step(most: int) -> int:
     """From one line to the next: the least of 1, 2, 5, 10, 20 ... that needs no more than TICKS."""
-    steps = (lead * 10**power for power in count() for lead in (1, 2, 5))
+    steps: Iterator[int] = (lead * 10**power for power in count() for lead in (1, 2, 5))
     return next(step for step in steps if step * TICKS >= most)

@@ -1,7 +1,7 @@
 """One line a job, for spreadsheets.
 
-RFC 4180, in UTF-8. It begins with a byte order mark: without one Excel takes it for the code page of
-its machine and breaks every other letter, and whatever else reads CSV knows how to skip it.
+RFC 4180, in UTF-8. It begins with a byte order mark: without one Excel takes it for the code page
+of its machine and breaks all but plain letters, and whatever else reads CSV knows how to skip it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jobs.reporting.json_rows import wire
+from jobs.reporting.rows import Row
 
 MARK = "\ufeff"
 # What a spreadsheet takes for a formula; it may call programs and send away what is in the sheet.
@@ -22,7 +23,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def csv_lines(rows: Iterable[Any]) -> Iterator[bytes]:
+def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
     """The header, then a line for each row as soon as it is there."""
     line = io.StringIO(newline="")
     writer = csv.writer(line)

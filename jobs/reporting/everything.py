@@ -9,8 +9,8 @@ from itertools import islice
 
 from jobs.reporting.page import BOTTOM, FAIL, INK, LEFT, READY, SOFT, TOP, Colour, Sheets
 from jobs.reporting.rows import ReportParams, Row
-from jobs.reporting.tables import DROP, Column, Place, head, places_of
-from jobs.reporting.words import STATUSES, clock, day, downloads, kind_of, seconds, size
+from jobs.reporting.tables import DROP, Column, head, places_of
+from jobs.reporting.words import STATUSES, clock, day, downloads, kind_of, named, seconds, size
 from jobs.states import Status
 
 LINE = 12.0  # points
@@ -34,14 +34,14 @@ def pages_of(runs: list[tuple[date, int]], *, first_room: float) -> list[list[Pa
     """What is on which page; there are so many points left on the first one."""
     pages: list[list[Part]] = [[]]
     lines = _lines(first_room)
-    for day, of_day in runs:
+    for date_, of_day in runs:
         rest = of_day
         while rest:
             if lines <= DAY_LINES:
                 pages.append([])
                 lines = _lines(TOP - BOTTOM)
             count = min(rest, lines - DAY_LINES)
-            pages[-1].append(Part(day, count, of_day, continued=rest < of_day))
+            pages[-1].append(Part(date_, count, of_day, continued=rest < of_day))
             lines -= count + DAY_LINES
             rest -= count
     return pages
@@ -79,7 +79,7 @@ class Everything:
         self._sheets.rule(y - DROP)
 
     def _row(self, row: Row, y: float) -> None:
-        cells = [(clock(row.created_at), SOFT), (row.name, INK)]
+        cells = [(clock(row.created_at), SOFT), (named(row.name), INK)]
         if self._owners:
             cells.append((row.owner, INK))
         cells += [

@@ -1,9 +1,9 @@
 """Which font has a character, and a line of text made of whatever fonts it takes.
 
 Noto Sans (Latin, Greek, Cyrillic) and FiraGO (Hebrew, Arabic, Georgian, Thai, Devanagari) are
-embedded, as far as they are used. Chinese, Japanese and Korean are drawn with fonts that PDF readers
-bring along or find on their machine. What none of them has is drawn as a replacement mark, emoji
-most of all; copied, it is still what it was.
+embedded, as far as they are used. Chinese, Japanese and Korean are drawn with fonts that PDF
+readers bring along or find on their machine. What none of them has is drawn as a replacement mark,
+emoji most of all; copied, it is still what it was.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def font(name: str) -> Any:
 class Line:
     """Text as it is drawn: pieces from left to right, each in one font; `width` is for size 1.
 
-    `says` is what it reads, where that differs; else empty.
+    `says` is what it reads, if something else had to be drawn; else empty.
     """
 
     pieces: tuple[tuple[str, str], ...]
@@ -96,11 +96,12 @@ def _line(text: str, bold: bool) -> Line:
     if text.isascii():
         name = EMBEDDED[bold][0]
         return Line(((name, text),), _width(name, text))
-    drawn = visual(text) if is_mixed(text) else text
+    # What is only turned is not told again: readers turn it back, and PDFium would turn both.
+    turned = drawn = visual(text) if is_mixed(text) else text
     if unicodedata.category(drawn[0]).startswith("M"):
         drawn = CIRCLE + drawn  # or it would stand on what is left of it
     pieces = tuple(_pieces(drawn, bold))
-    is_same = text == "".join(piece for _, piece in pieces)
+    is_same = turned == "".join(piece for _, piece in pieces)
     width = sum(_width(name, piece) for name, piece in pieces)
     return Line(pieces, width, "" if is_same else text)
 
@@ -118,9 +119,9 @@ def _pieces(text: str, bold: bool) -> list[tuple[str, str]]:
     ]
 
 
-@cache
+@lru_cache(LINES)
 def _embedded(c: str, bold: bool) -> str:
-    """The name of the font, empty where none has it. Few characters are in use at a time."""
+    """The name of the font, empty where none has it."""
     return next((name for name in EMBEDDED[bold] if ord(c) in _glyphs(name)), "")
 
 

@@ -69,7 +69,9 @@ def _kind(of: OfKind) -> dict[str, Any]:
 
 
 def _spread(spread: Spread | None) -> dict[str, float] | None:
-    return spread and {name: round(value, PLACES) for name, value in asdict(spread).items()}
+    if spread is None:
+        return None
+    return {name: round(value, PLACES) for name, value in asdict(spread).items()}
 
 
 def _tally(tally: Tally) -> dict[str, Any]:
@@ -79,7 +81,9 @@ def _tally(tally: Tally) -> dict[str, Any]:
 
 def _time(at: datetime | None) -> str | None:
     """As RFC 3339 has it."""
-    return at and at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _seconds(count: float | None) -> float | None:

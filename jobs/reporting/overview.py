@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jobs.reporting import charts
+from jobs.reporting import charts, fonts
 from jobs.reporting.breakdown import failures, kinds, largest, times
 from jobs.reporting.figures import Figures
 from jobs.reporting.page import BODY, LEFT, RIGHT, SOFT, Sheets
@@ -22,23 +22,22 @@ CHART, LOW_CHART, LABELS = 146.0, 84.0, 16.0
 class Block:
     """What stays together on a page; `draw` gets where it begins at the top."""
 
-    title: str
     height: float
     draw: Callable[[Sheets, float], None]
 
 
 def blocks(figures: Figures, params: ReportParams) -> Iterator[Block]:
-    yield Block(params.title, MASTHEAD, lambda sheets, top: _masthead(sheets, top, params))
+    yield Block(MASTHEAD, lambda sheets, top: _masthead(sheets, top, params))
     if not figures.jobs:
-        yield Block("Nothing", 60, _nothing)
+        yield Block(60, _nothing)
         return
-    yield Block("Figures", 60, lambda sheets, top: _figures(sheets, top, figures, params))
+    yield Block(60, lambda sheets, top: _figures(sheets, top, figures, params))
     yield from _charts(figures)
     yield _section(
         "By kind and status", "Where they stood when this report was made.", kinds(figures)
     )
     if figures.waiting:
-        told = "From asking until the last attempt began. Of 100 downloads, 95 waited no longer than p95."
+        told = "Until the last attempt began. Of 100 downloads, 95 waited no longer than p95."
         yield _section("Waiting", told, times(figures, lambda of: of.waiting))
     if figures.running:
         told = "From the beginning of the last attempt until it was over."
@@ -62,7 +61,7 @@ def _section(title: str, told: str, table: Table) -> Block:
         heading(sheets, top, title, told)
         table.draw(sheets, top - HEADING)
 
-    return Block(title, HEADING + table.height, draw)
+    return Block(HEADING + table.height, draw)
 
 
 def _masthead(sheets: Sheets, top: float, params: ReportParams) -> None:
@@ -85,13 +84,14 @@ def _figures(sheets: Sheets, top: float, figures: Figures, params: ReportParams)
         (0.18, f"{figures.jobs:,}", "download" if figures.jobs == 1 else "downloads"),
         (0.25, share(figures.completed, figures.over), "completed, of those over"),
         (0.18, size(figures.all.size_bytes), "made"),
-        (0.18, seconds(waiting and waiting.median), "median wait"),
-        (0.21, seconds(waiting and waiting.p95), "wait, 95th percentile"),
+        (0.18, seconds(waiting.median if waiting else None), "median wait"),
+        (0.21, seconds(waiting.p95 if waiting else None), "wait, 95th percentile"),
     ]
     x = LEFT
     for part, figure, told in shown:
         width = (RIGHT - LEFT) * part
-        sheets.text(x, top - 16, figure, size=18, bold=True, fit=width - GAP)
+        largest = (width - GAP) / fonts.line(figure, bold=True).width  # it is never cut
+        sheets.text(x, top - 16, figure, size=min(largest, 18), bold=True)
         sheets.text(x, top - 30, told, size=BODY, colour=SOFT)
         x += width
     sheets.text(LEFT, top - 52, _sentence(figures, params), size=BODY, fit=RIGHT - LEFT)
@@ -112,14 +112,15 @@ def _charts(figures: Figures) -> Iterator[Block]:
     bars = charts.bars_of(figures)
     if any(bar.tally.outcomes.total() for bar in bars.bars):
         title = f"Downloads per {bars.unit}"
-        told = f"By the {bars.unit} they were asked for. The number over a bar is how many failed."
+        failed = " The number over a bar is how many failed." if figures.failed else ""
+        told = f"By the {bars.unit} they were asked for.{failed}"
 
         def outcomes(sheets: Sheets, top: float) -> None:
             heading(sheets, top, title, told)
             charts.legend(sheets, top - HEADING - 4, figures)
             charts.outcomes_chart(sheets, top - HEADING - 24, CHART, bars)
 
-        yield Block(title, HEADING + 24 + CHART + LABELS, outcomes)
+        yield Block(HEADING + 24 + CHART + LABELS, outcomes)
     if any(bar.tally.size_bytes for bar in bars.bars):
         told_bytes = f"The size of what was made, by the {bars.unit} it was asked for."
 
@@ -127,4 +128,4 @@ def _charts(figures: Figures) -> Iterator[Block]:
             heading(sheets, top, f"Bytes per {bars.unit}", told_bytes)
             charts.bytes_chart(sheets, top - HEADING - 8, LOW_CHART, bars)
 
-        yield Block("Bytes", HEADING + 8 + LOW_CHART + LABELS, sizes)
+        yield Block(HEADING + 8 + LOW_CHART + LABELS, sizes)

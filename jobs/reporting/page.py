@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import zlib
-from dataclasses import dataclass
 from datetime import UTC
 from functools import lru_cache
 from typing import Any
@@ -28,27 +27,16 @@ HEADER, FOOTER = HEIGHT - 36.0, 30.0
 SMALL, BODY = 7.5, 8.5
 
 
-@dataclass(frozen=True)
-class Colour:
-    """As in style.css, in light mode."""
-
-    red: int
-    green: int
-    blue: int
-
-    @property
-    def operands(self) -> str:
-        return " ".join(f"{part / 255:.3f}" for part in (self.red, self.green, self.blue))
+Colour = str  # as operands of PDF
 
 
-INK, SOFT, EDGE, LINE = (
-    Colour(0x1B, 0x1C, 0x1E),
-    Colour(0x5B, 0x5D, 0x63),
-    Colour(0x8A, 0x8B, 0x88),
-    Colour(0xE6, 0xE6, 0xE1),
-)
-WORK, READY, FAIL = Colour(0x2F, 0x56, 0xD0), Colour(0x14, 0x71, 0x3D), Colour(0xB5, 0x30, 0x2D)
-WHITE = Colour(0xFF, 0xFF, 0xFF)
+def rgb(number: int) -> Colour:
+    return " ".join(f"{part / 255:.3f}" for part in number.to_bytes(3, "big"))
+
+
+# As in style.css, in light mode.
+INK, SOFT, EDGE, LINE, WHITE = map(rgb, (0x1B1C1E, 0x5B5D63, 0x8A8B88, 0xE6E6E1, 0xFFFFFF))
+WORK, READY, FAIL = map(rgb, (0x2F56D0, 0x14713D, 0xB5302D))
 
 
 class Sheets:
@@ -62,7 +50,7 @@ class Sheets:
         self._number = 0
 
     def begin(self) -> int:
-        """The next page, with its header and footer; its number."""
+        """The next page, with its header; its number."""
         if self._number:
             self._end()
         self._number += 1
@@ -70,9 +58,6 @@ class Sheets:
             self.text(LEFT, HEADER, self._params.title, bold=True, fit=RIGHT - LEFT - 200)
             self.text(RIGHT, HEADER, self._params.period, colour=SOFT, align="right")
             self.rule(HEADER - 8)
-        self.text(LEFT, FOOTER, f"Made {moment(self._params.made_at)}", colour=SOFT)
-        number = f"Page {self._number:,} of {self._pages:,}"
-        self.text(RIGHT, FOOTER, number, colour=SOFT, align="right")
         return self._number
 
     def mark(self, title: str, y: float, *, level: int = 0) -> None:
@@ -97,9 +82,7 @@ class Sheets:
         line = fonts.fitted(text, fit / size, bold=bold) if fit else fonts.line(text, bold=bold)
         width = line.width * size
         x -= {"left": 0, "right": width, "centre": width / 2}[align]
-        self._add(
-            f"{colour.operands} rg BT 1 0 0 1 {x:.2f} {y:.2f} Tm {self._operators(line, size)} ET"
-        )
+        self._add(f"{colour} rg BT 1 0 0 1 {x:.2f} {y:.2f} Tm {self._operators(line, size)} ET")
         return width
 
     def box(
@@ -115,14 +98,14 @@ class Sheets:
             x, y, width, height = x + 0.3, y + 0.3, max(width - 0.6, 0.1), max(height - 0.6, 0.1)
         area = f"{x:.2f} {y:.2f} {width:.2f} {height:.2f} re"
         if edge:
-            self._add(f"{fill.operands} rg {edge.operands} RG 0.6 w {area} B")
+            self._add(f"{fill} rg {edge} RG 0.6 w {area} B")
         else:
-            self._add(f"{fill.operands} rg {area} f")
+            self._add(f"{fill} rg {area} f")
 
     def rule(
         self, y: float, *, left: float = LEFT, right: float = RIGHT, colour: Colour = LINE
     ) -> None:
-        self._add(f"{colour.operands} RG 0.5 w {left:.2f} {y:.2f} m {right:.2f} {y:.2f} l S")
+        self._add(f"{colour} RG 0.5 w {left:.2f} {y:.2f} m {right:.2f} {y:.2f} l S")
 
     def close(self) -> bytes:
         """The whole document."""
@@ -131,6 +114,9 @@ class Sheets:
 
     def _end(self) -> None:
         """Pack the page: the library would keep its text until the end, some 40 kB of each page."""
+        self.text(LEFT, FOOTER, f"Made {moment(self._params.made_at)}", colour=SOFT)
+        number = f"Page {self._number:,} of {self._pages:,}"
+        self.text(RIGHT, FOOTER, number, colour=SOFT, align="right")  # read last, as it is drawn
         self._canvas.showPage()
         page = self._canvas._doc.Pages.pages[-1]
         packed = zlib.compress(page.stream.encode("latin-1"))
@@ -145,7 +131,7 @@ class Sheets:
         shown = " ".join(self._shown(name, text, size) for name, text in line.pieces)
         if not line.says:
             return shown
-        # Whoever copies or listens gets this, and not letters in the order and form of their drawing.
+        # Whoever copies or listens gets this.
         says = line.says.encode("utf-16-be", errors="replace").hex()
         return f"/Span <</ActualText <feff{says}>>> BDC {shown} EMC"
 
@@ -171,7 +157,7 @@ def _canvas(params: ReportParams) -> Any:
         pageCompression=1,
         invariant=1,
         pdfVersion=(1, 7),
-        initialFontName=fonts.EMBEDDED[False][0],
+        initialFontName=fonts.EMBEDDED[False][0],  # type: ignore[arg-type]  # guessed wrongly
         lang="en",
     )
     canvas.setTitle(params.title.encode(errors="replace").decode())

@@ -65,8 +65,8 @@ class ReportParams:
 class Spool:
     """Rows on disk, in the order in which they came; enter it to have the file closed.
 
-    A report tells its figures before its rows. Read twice, they would be of two moments, and jobs go
-    on meanwhile; in memory 100,000 would be too many.
+    A report tells its figures before its rows. Read twice, they would be of two moments, since jobs
+    go on meanwhile; in memory 100,000 would be too many.
     """
 
     def __init__(self, folder: Path) -> None:

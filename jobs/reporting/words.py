@@ -17,6 +17,11 @@ def kind_of(name: str) -> str:
     return KINDS.get(name, name.capitalize())
 
 
+def named(name: str) -> str:
+    """A name of blanks leaves no hole in a table."""
+    return name.strip() or NOTHING
+
+
 def size(count: int | None) -> str:
     """'14.2 MB', as on the pages: decimal units, and one place from megabytes on."""
     if count is None:

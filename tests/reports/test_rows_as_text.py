@@ -1,0 +1,127 @@
+"""CSV and JSON: the same rows, and the same figures, for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from jobs.reporting import Counting
+from tests.reports import made_up
+from tests.reports.desk import FIRST, LAST, NOON, made, row
+
+
+def sheet(*args: Any, **others: Any) -> list[dict[str, str]]:
+    text = made(*args, form="csv", **others).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def told(*args: Any, **others: Any) -> dict[str, Any]:
+    found = json.loads(made(*args, form="json", **others))
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_row_of_csv_has_all_that_is_known_of_a_job() -> None:
+    at = datetime(2026, 11, 20, 12, 0, 7, 250_000, tzinfo=UTC)
+
+    (found,) = sheet([row('a "b", c\nd.zip', finished_at=at, waited_seconds=4.25678)])
+
+    assert found == {
+        "jobId": "2b241cda-4ee4-4a93-8055-7a1f74a4bd18",
+        "name": 'a "b", c\nd.zip',
+        "owner": "ana",
+        "kind": "bundle",
+        "status": "completed",
+        "errorCode": "",
+        "sizeBytes": "1000",
+        "createdAt": "2026-11-20T12:00:00.000Z",
+        "finishedAt": "2026-11-20T12:00:07.250Z",
+        "waitedSeconds": "4.257",
+        "ranSeconds": "3.0",
+    }
+
+
+def test_csv_begins_with_a_mark_and_ends_its_lines_as_the_rfc_has_it() -> None:
+    content = made([row()], "csv")
+
+    assert content.startswith("\ufeffjobId,name,".encode())
+    assert content.endswith(b"\r\n")
+    assert content.count(b"\r\n") == content.count(b"\n") == 2
+
+
+def test_csv_of_nothing_is_its_header() -> None:
+    assert made([], "csv").count(b"\r\n") == 1
+    assert sheet([]) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "＝1"]
+)
+def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
+    (found,) = sheet([row(name, owner=name)])
+
+    assert (found["name"], found["owner"]) == (f"'{name}", f"'{name}")
+
+
+def test_a_name_that_only_contains_such_a_sign_stays_as_it_is() -> None:
+    assert sheet([row("a=b-c.txt")])[0]["name"] == "a=b-c.txt"
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_half_a_character_does_not_break_the_file(form: str) -> None:
+    assert "? half" in made([row("\ud800 half")], form).decode()
+
+
+def test_json_has_the_figures_and_the_rows() -> None:
+    rows = list(made_up.rows(300, FIRST, LAST))
+    counting = Counting(FIRST, LAST)
+    for each in rows:
+        counting.add(each)
+    figures = counting.figures()
+
+    found = told(rows, owner="")
+
+    assert found["title"] == "Activity of everybody"
+    assert found["owner"] is None
+    assert found["period"] == {"from": "2026-10-24", "to": "2026-11-22"}
+    assert found["madeAt"] == "2026-11-23T00:05:00.000Z"
+    assert found["jobs"] == figures.jobs == len(found["rows"]) == 300
+    assert found["bytes"] == figures.all.size_bytes == sum(each.size_bytes or 0 for each in rows)
+    assert figures.waiting
+    assert found["waitingSeconds"]["p95"] == round(figures.waiting.p95, 3)
+    assert found["failures"] == [{"code": c, "jobs": count} for c, count in figures.failures]
+    assert [each["sizeBytes"] for each in found["largest"]] == [
+        each.size_bytes for each in figures.largest
+    ]
+    assert {kind: of["jobs"] for kind, of in found["byKind"].items()} == {
+        of.kind: of.jobs for of in figures.kinds
+    }
+    assert [day["jobs"] for day in found["days"]] == [
+        tally.outcomes.total() for tally in figures.days.values()
+    ]
+    assert [each["name"] for each in found["rows"]] == [each.name for each in rows]
+
+
+def test_json_of_nothing_is_whole() -> None:
+    found = told([])
+
+    assert (found["jobs"], found["rows"], found["byKind"]) == (0, [], {})
+    assert found["waitingSeconds"] is None
+    assert len(found["days"]) == 30
+
+
+def test_what_is_not_known_is_null() -> None:
+    waiting = row(
+        status="queued", size_bytes=None, finished_at=None, waited_seconds=None, ran_seconds=None
+    )
+
+    (found,) = told([waiting])["rows"]
+
+    assert found["createdAt"] == NOON.isoformat().replace("+00:00", ".000Z")
+    unknown = ("errorCode", "sizeBytes", "finishedAt", "waitedSeconds", "ranSeconds")
+    assert [found[key] for key in unknown] == [None] * 5
