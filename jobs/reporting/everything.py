@@ -59,6 +59,7 @@ class Everything:
         self._owners = not params.owner
         self._columns = list(_columns(owners=self._owners))
         self._places = places_of(self._columns)
+        self._marked: set[date] = set()
 
     def draw(self, parts: list[Part], top: float) -> None:
         y = top - HEAD + DROP
@@ -72,7 +73,8 @@ class Everything:
 
     def _name(self, part: Part, y: float) -> None:
         told = "continued" if part.continued else downloads(part.of_day)
-        if not part.continued:
+        if part.day not in self._marked:  # if they are not in order, once nevertheless
+            self._marked.add(part.day)
             self._sheets.mark(day(part.day), y + LINE, level=1)
         width = self._sheets.text(LEFT, y, day(part.day), bold=True)
         self._sheets.text(LEFT + width + 6, y, told, colour=SOFT)

@@ -28,6 +28,8 @@ EMBEDDED = (("notos", "figo"), ("notosbo", "figbo"))
 ASIAN = {"shift_jis": "HeiseiKakuGo-W5", "gbk": "STSong-Light", "cp949": "HYGothic-Medium"}
 ELLIPSIS, REPLACEMENT, CIRCLE = "…", "\ufffd", "◌"
 LINES = 4096  # kept: the few words that are in every row, and numbers
+CHARACTERS = 16_384
+JOINED = 2  # letters of Arabic take less room than they do apart, but not that much less
 UNSEEN = range(0xFE00, 0xFE10)  # they choose between two looks of an emoji
 
 
@@ -65,15 +67,18 @@ def line(text: str, *, bold: bool = False) -> Line:
 def fitted(text: str, width: float, *, bold: bool = False) -> Line:
     """Cut with an ellipsis where it is wider than `width`, which is for size 1."""
     text = _clean(text)
-    whole = _line(text, bold)
-    if whole.width <= width:
-        return whole
-    room = width - _advance(ELLIPSIS, bold)
+    room, cut, apart = width - _advance(ELLIPSIS, bold), 0, 0.0
     for at, c in enumerate(text):
-        room -= _advance(c, bold)
-        if room < 0:
-            return _line(text[:at].rstrip() + ELLIPSIS, bold)
-    return whole  # letters that are joined take less room than they do apart
+        apart += _advance(c, bold)
+        if apart <= room:
+            cut = at + 1
+        elif apart > JOINED * width:
+            break
+    else:
+        whole = _line(text, bold)
+        if whole.width <= width:
+            return whole
+    return _line(text[:cut].rstrip() + ELLIPSIS, bold)
 
 
 def _clean(text: str) -> str:
@@ -119,7 +124,7 @@ def _pieces(text: str, bold: bool) -> list[tuple[str, str]]:
     ]
 
 
-@lru_cache(LINES)
+@lru_cache(CHARACTERS)
 def _embedded(c: str, bold: bool) -> str:
     """The name of the font, empty where none has it."""
     return next((name for name in EMBEDDED[bold] if ord(c) in _glyphs(name)), "")
@@ -129,6 +134,7 @@ def _glyphs(name: str) -> Any:
     return getattr(font(name).face, "charToGlyph", ())
 
 
+@lru_cache(CHARACTERS)
 def _asian(text: str) -> str:
     """The first encoding that has all of it."""
     return next((encoding for encoding in ASIAN if _has(encoding, text)), "")
@@ -147,7 +153,7 @@ def _has(encoding: str, text: str) -> bool:
     return True
 
 
-@lru_cache(LINES)
+@lru_cache(CHARACTERS)
 def _advance(c: str, bold: bool) -> float:
     return sum(_width(name, piece) for name, piece in _pieces(c, bold))
 

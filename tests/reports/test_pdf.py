@@ -184,6 +184,14 @@ def test_many_codes_kinds_and_days_out_of_order_find_room() -> None:
     assert "No reason was recorded." in text
 
 
+def test_days_out_of_order_are_in_the_outline_once() -> None:
+    rows = [row(size_bytes=None, created_at=NOON - timedelta(at % 2)) for at in range(50)]
+
+    outline = PdfReader(io.BytesIO(made(rows))).outline
+
+    assert [entry["/Title"] for entry in outline[-1]] == ["20 November 2026", "19 November 2026"]
+
+
 def test_the_same_rows_make_the_same_bytes() -> None:
     assert made(made_up.rows(100, FIRST, LAST)) == made(made_up.rows(100, FIRST, LAST))
 
