@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import resource
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 from pypdf import PdfReader
 from rest_framework.test import APIClient
@@ -234,3 +236,34 @@ def test_a_cancelled_source_fails_the_bundle(client_of_alice: APIClient) -> None
 
     told = client_of_alice.get(f"/v1/download/status/{answer.json()['jobId']}").json()
     assert told["errorCode"] == "dependency_failed"
+
+
+HUNDRED_THOUSAND_JOBS = """
+    INSERT INTO jobs_downloadjob (id, owner_id, kind, name, params, priority, request_id,
+        idempotency_key, request_hash, status, attempt, failures, losses, task_id, worker, version,
+        progress, done, total, unit, speed, threads, message, error_code, error, created_at,
+        started_at, finished_at)
+    SELECT gen_random_uuid(), %s, (ARRAY['bundle', 'remote', 'upload'])[1 + n %% 3],
+        'file ' || n || '.zip', '{}', 4, '', '', '', (ARRAY['failed', 'cancelled'])[1 + n %% 2], 1,
+        1, 0, '', '', 1, 0, 0, 1000, 'bytes', 0, 0, '', 'timeout', '',
+        now() - n * interval '20 s', now() - n * interval '19 s', now() - n * interval '18 s'
+    FROM generate_series(1, 100000) n
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("format", ["pdf", "csv", "json"])
+def test_a_hundred_thousand_jobs_fit_into_300_mib(
+    client_of_alice: APIClient, alice: User, format: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(HUNDRED_THOUSAND_JOBS, [alice.pk])
+    job = ask(client_of_alice, format=format)
+
+    content = made(client_of_alice, job)
+
+    assert b"file 100000.zip" in content or format == "pdf"
+    if format == "pdf":
+        last = PdfReader(io.BytesIO(content)).pages[-1].extract_text()
+        assert "file 100000.zip" in last
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 300 * 1024  # the tests' own included

@@ -33,6 +33,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: password {password}")
         user, _ = User.objects.get_or_create(username=name)
         user.is_staff = user.is_superuser = is_operator
+        user.email = user.email or f"{name}@example.org"
         user.set_password(password)
         user.save()
 
