@@ -89,6 +89,15 @@ def test_before_its_time_no_worker_hears_of_it_or_gets_it(
     assert list(DownloadJob.objects.due()) == [job]
 
 
+def test_nobody_is_kept_waiting_for_what_starts_later(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.api.downloads._wait", lambda job: pytest.fail("it waited"))
+    at = (timezone.now() + timedelta(hours=1)).isoformat()
+
+    ask(client_of_alice, "/v1/download/start", **FILES, runAt=at)
+
+
 def test_a_time_that_has_passed_is_now(client_of_alice: APIClient) -> None:
     job = ask(client_of_alice, **FILES, runAt="2020-01-01T00:00:00Z")
 

@@ -69,7 +69,7 @@ class Start(APIView):
     @contract.start
     def post(self, request: Request) -> Response:
         job, is_new = submitted(request, BundleRequest)
-        if self.waiting.acquire(blocking=False):
+        if job.is_due and self.waiting.acquire(blocking=False):
             try:
                 _wait(job)
             finally:

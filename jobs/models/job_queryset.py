@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import Now
 
 from jobs.models.event import JobEvent
@@ -103,12 +103,17 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         return silent.order_by("-priority", "available_at")
 
     def to_release_or_skip(self) -> Self:
-        """Held for others, none of which goes on; or one of which will not be done."""
-        others = self.model.after.through.objects.filter(from_downloadjob=OuterRef("pk"))
-        active = others.filter(to_downloadjob__status__in=ACTIVE)
-        lost = others.filter(to_downloadjob__status__in=LOST)
-        held = self.filter(status=Status.QUEUED, held=True).order_by("created_at")
-        return held.filter(~Exists(active) | Exists(lost))
+        """Held for others, none of which goes on; or one of which will not be done.
+
+        Found from the few that are held: neither of all jobs nor of all that ever waited is there
+        an end.
+        """
+        held = self.filter(status=Status.QUEUED, held=True)
+        going_on = Count("after", Q(after__status__in=ACTIVE))
+        lost = Count("after", Q(after__status__in=LOST))
+        counted = held.values("pk").annotate(going_on=going_on, lost=lost)
+        over = counted.filter(Q(going_on=0) | Q(lost__gt=0)).values("pk")
+        return held.filter(pk__in=over).order_by("created_at")
 
     def keep_artifacts(self, files: models.QuerySet[Any], moment: Any) -> None:
         """Let no job that made one of the files expire before the moment."""
