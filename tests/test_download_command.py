@@ -178,6 +178,25 @@ def test_a_link_ends_as_its_file_or_with_the_reason_whatever_its_server_does(
     assert [path.name for path in folder.iterdir()] == ["torn.bin"]
 
 
+def test_a_report_is_asked_for_made_and_fetched(
+    site: Site, env: dict[str, str], folder: Path, ready: DownloadJob
+) -> None:
+    site.live.start("worker")
+
+    done = run("report", "--period=7d", "--format=csv", "--json", cwd=folder, env=env)
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert set(told) == ONE_OBJECT
+    assert str(ready.pk) in (folder / told["path"]).read_text()
+    assert Path(told["path"]).suffix == ".csv"
+    asked = DownloadJob.objects.get(pk=told["jobId"]).params
+    assert asked == {"period": "7d", "format": "csv", "everybody": False}
+    assert "Asked for a report: download" in done.stderr
+    making = [line for line in done.stderr.splitlines() if line.startswith("Making")]
+    assert not re.search(r"\d [kMG]?B", " ".join(making)), making
+
+
 def test_an_id_fetches_what_was_made_before(
     ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
@@ -488,6 +507,10 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
         (["https://data.example/a", "--threads=four"], "invalid int value"),
         (["https://data.example/a", "--compare"], "--compare needs the numbers"),
         (["https://data.example/a", "70000"], "one link"),
+        (["report", "--from=2026-10-01"], "--from and --to come together"),
+        (["report", "--period=7d", "--from=2026-10-01", "--to=2026-10-31"], "either --period"),
+        (["report", "--format=xls"], "--format is pdf, csv or json"),
+        (["70000", "--everybody"], "are for a report"),
         (["70000", "--user=bob"], "Nobody is there to be asked for the password"),
         (["70000", "--service=https://x.example"], "Give --service and --user"),
         (["70000", "--service=ftp://x", "--user=u", "--password-stdin"], "--service is an address"),
@@ -516,6 +539,8 @@ def test_a_refusal_is_3(
         ([str(foreign.pk)], "This is somebody else's download.", None),
         (["7"], "The request is not valid. file_ids.0:", None),
         (["https://u:p@data.example/a"], "url: A link with a user name or password", None),
+        (["report", "--everybody"], "everybody: Only staff may see", None),
+        (["report", "--period=999d"], "period: Days, as in 7d or 30d; at most 366d.", None),
         (["http://127.0.0.1/a"], "127.0.0.1 is not on the public internet.", None),
         (["https://data.example/a", "--threads=17"], "threads: Ensure this value", None),
         (["https://data.example/a", "--sha256=x"], "sha256: 64 hexadecimal digits.", None),

@@ -34,7 +34,10 @@ def display(stream: TextIO, *, quiet: bool) -> Display:
 
 @dataclass(frozen=True)
 class View:
-    """A moment of one phase, in words. `share` is None where nobody knows how much there is."""
+    """A moment of one phase, in words. `share` is None where nobody knows how much there is.
+
+    `sizes` are empty where there is nothing yet, nobody knows of how much.
+    """
 
     phase: str
     share: float | None
@@ -86,7 +89,7 @@ class Display:
             View(
                 phase=words.PHASES.get(job.kind, words.OTHER_PHASES)[0],
                 share=None if job.total is None else job.progress,
-                sizes=words.size_of(job.done, job.total, job.unit),
+                sizes=sizes_text(job),
                 speed=speed_text(speed) if job.unit == "bytes" else "",
                 connections=words.connections(job.threads) if job.threads else "",
                 left=left_text(left),
@@ -132,6 +135,12 @@ class Display:
         return speed, left
 
 
+def sizes_text(job: Job) -> str:
+    """The unit, too, is known only when the work has begun."""
+    begun = job.done or job.total is not None
+    return words.size_of(job.done, job.total, job.unit) if begun else ""
+
+
 def speed_text(speed: float | None) -> str:
     return f"{words.size(speed)}/s" if speed else ""
 
@@ -161,7 +170,7 @@ class Lines(Display):
 
     def _show(self, view: View) -> None:
         super()._show(view)
-        now, news = time.monotonic(), (view.phase, view.percent or view.digits)
+        now, news = time.monotonic(), (view.phase, view.percent or view.digits or view.note)
         if news != self._told and now - self._told_at >= LINE_SECONDS:
             self._told, self._told_at = news, now
             self.say("  ".join([view.phase, *filter(None, [*view.pieces, view.note])]))
@@ -210,8 +219,9 @@ class Bar(Display):
         line.width = width
         for n in range(2 + len(pieces)):
             line.add_column(no_wrap=True, ratio=1 if n == 1 else None)
+        pulses = view.share is None and view.sizes
         bar = ProgressBar(
-            None if view.share is None else 1.0,  # then it pulses
+            None if pulses else 1.0,
             view.share or 0.0,
             complete_style="cyan",
             finished_style="green",
@@ -231,4 +241,4 @@ def fitting(view: View, width: int) -> list[str]:
     for piece in (view.left, view.sizes, view.speed, view.connections):
         if piece and piece not in chosen and len(" ".join([*chosen, piece])) <= width:
             chosen.append(piece)
-    return [piece for piece in view.pieces if piece in chosen]
+    return [piece for piece in view.pieces if piece and piece in chosen]

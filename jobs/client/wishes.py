@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+from jobs.client.beside import NOTHING, Beside
 from jobs.client.errors import Misused
 from jobs.client.words import files, printable
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 # Its host without a user's name and password, which the service refuses and nobody need see.
 LINK = re.compile(r"https?://([^/?#]*@)?(?P<host>[^/?#@]*).*", re.IGNORECASE | re.DOTALL)
+REPORT = "report"
 JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -41,29 +43,16 @@ class Existing:
 Wish = New | Existing
 
 
-@dataclass(frozen=True)
-class Beside:
-    """What options say of a new download: how its file shall be called, how a link is fetched."""
-
-    name: str = ""
-    threads: int | None = None
-    sha256: str = ""
-
-    @property
-    def of_links(self) -> dict[str, Any]:
-        said = {"threads": self.threads, "sha256": self.sha256}
-        return {name: value for name, value in said.items() if value not in (None, "")}
-
-
-def understood(given: list[str], beside: Beside = Beside()) -> Wish:
+def understood(given: list[str], beside: Beside = NOTHING) -> Wish:
     """Raises Misused."""
+    beside.check()
     for way in WAYS:
         if wish := way(given, beside):
             return wish
     strange = next(each for each in given if not NUMBER.fullmatch(each))
     raise Misused(
         f"{printable(strange)!r} is no file number. Give numbers of files (70000 70001), one link"
-        " (https://...), or the id of one download."
+        " (https://...), the word report, or the id of one download."
     )
 
 
@@ -75,7 +64,7 @@ def file_ids_of(wish: Wish) -> list[int]:
 def bundle(given: list[str], beside: Beside) -> New | None:
     if not all(NUMBER.fullmatch(each) for each in given):
         return None
-    _refuse_words_of_links(beside)
+    beside.refuse("of_links", "of_reports")
     file_ids = list(dict.fromkeys(int(each) for each in given))
     body = {"file_ids": file_ids} | ({"name": beside.name} if beside.name else {})
     return New("v1/download/initiate", body, files(len(file_ids)), file_ids)
@@ -87,8 +76,20 @@ def link(given: list[str], beside: Beside) -> New | None:
         return None
     if len(given) > 1:
         raise Misused("Give one link at a time.")
+    beside.refuse("of_reports")
     body = {"url": given[0]} | ({"output": beside.name} if beside.name else {}) | beside.of_links
     return New("downloads", body, f"a file from {printable(found[0]['host'])}")
+
+
+def report(given: list[str], beside: Beside) -> New | None:
+    if REPORT not in given:
+        return None
+    if len(given) > 1:
+        raise Misused("Ask for a report alone, without numbers, links or ids.")
+    if beside.name:
+        raise Misused("--name is for files and links; a report has its name. --output is for all.")
+    beside.refuse("of_links")
+    return New("reports", beside.of_reports, "a report")
 
 
 def existing(given: list[str], beside: Beside) -> Existing | None:
@@ -98,13 +99,8 @@ def existing(given: list[str], beside: Beside) -> Existing | None:
         raise Misused("Give the id of one download at a time.")
     if beside.name:
         raise Misused("--name is for a new download; this one has its name. --output is for both.")
-    _refuse_words_of_links(beside)
+    beside.refuse("of_links", "of_reports")
     return Existing(UUID(given[0]))
 
 
-def _refuse_words_of_links(beside: Beside) -> None:
-    if beside.of_links:
-        raise Misused("--threads and --sha256 are for a new link.")
-
-
-WAYS: list[Callable[[list[str], Beside], Wish | None]] = [bundle, link, existing]
+WAYS: list[Callable[[list[str], Beside], Wish | None]] = [bundle, link, report, existing]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.client.beside import Beside
 from jobs.client.errand import Errand
 from jobs.client.errors import Gone
 from jobs.client.login import Login
@@ -15,7 +16,7 @@ from jobs.client.patience import Patience
 from jobs.client.places import Place
 from jobs.client.progress import Display, Lines
 from jobs.client.service import Service
-from jobs.client.wishes import Beside, understood
+from jobs.client.wishes import understood
 from tests.client.fake import (
     JOB_ID,
     RESULT,

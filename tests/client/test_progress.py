@@ -90,6 +90,44 @@ def test_what_is_waiting_for_its_next_try_says_why(now: list[float]) -> None:
     assert out.getvalue().endswith("Waiting to try again: No store.\n")
 
 
+def test_what_is_counted_in_jobs_has_no_bytes_in_it_from_first_to_last(now: list[float]) -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+    of_a_report = {"kind": "report", "unit": "jobs"}
+
+    # Its unit is told only once it has begun.
+    lines.making(told("queued", kind="report", done=0, total=None, progress=0, message="Waiting"))
+    for second in range(1, 4):
+        now[0] = 100 + second
+        done = second * 3_000
+        progress = done / 12_000
+        lines.making(told(**of_a_report, done=done, total=12_000, progress=progress, speed=3_000))
+
+    assert out.getvalue().splitlines() == [
+        "Making  Waiting",
+        "Making   25%  3,000 of 12,000 jobs  0:03 left  Adding",
+        "Making   50%  6,000 of 12,000 jobs  0:02 left  Adding",
+        "Making   75%  9,000 of 12,000 jobs  0:01 left  Adding",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"unit": "bytes", "done": 0, "total": None, "progress": 0}, "Making ━+ *\r?\nWaiting"),
+        ({"unit": "jobs", "done": 0, "total": 0, "progress": 0}, r"Making ━+ +0% 0 jobs"),
+        ({"unit": "jobs", "done": 3, "total": 12, "progress": 0.25}, r"━ +25% 3 of 12 jobs *\r?\n"),
+    ],
+)
+def test_the_bar_of_a_report_counts_jobs(fields: dict[str, Any], shown: str) -> None:
+    out = Tty()
+
+    with Bar(out) as bar:
+        bar.making(told(kind="report", message="Waiting", **fields))
+
+    assert re.search(shown, re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", out.getvalue()))
+
+
 def test_other_units_and_no_total_are_shown_too(now: list[float]) -> None:
     out = io.StringIO()
 
@@ -111,7 +149,7 @@ def test_of_an_unknown_size_there_is_neither_a_share_nor_a_whole(now: list[float
 
     assert out.getvalue().splitlines() == [
         "Storing  3.1 MB  1.2 MB/s  4 connections  Fetching",
-        "Storing  0 B  Waiting",
+        "Storing  Waiting",
     ]
 
 

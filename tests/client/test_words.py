@@ -10,10 +10,11 @@ from uuid import UUID
 import pytest
 
 from jobs.client import words
+from jobs.client.beside import Beside
 from jobs.client.errors import Misused, NotWritten
 from jobs.client.pace import Pace
 from jobs.client.places import Place
-from jobs.client.wishes import Beside, Existing, New, file_ids_of, understood
+from jobs.client.wishes import Existing, New, file_ids_of, understood
 from tests.client.fake import JOB_ID
 
 ID = UUID(JOB_ID)
@@ -48,6 +49,20 @@ def test_a_link_asks_for_what_it_leads_to() -> None:
     assert file_ids_of(said) == []
 
 
+def test_the_word_report_asks_for_one_of_the_days_that_are_said() -> None:
+    usual = understood(["report"])
+    week = understood(["report"], Beside(period="7d", format="csv", everybody=True))
+    october = understood(["report"], Beside(first_day="2026-10-01", last_day="2026-10-31"))
+
+    assert isinstance(usual, New)
+    assert isinstance(week, New)
+    assert isinstance(october, New)
+    assert (usual.path, usual.body, usual.what) == ("reports", {}, "a report")
+    assert week.body == {"period": "7d", "format": "csv", "everybody": True}
+    assert october.body == {"from": "2026-10-01", "to": "2026-10-31"}
+    assert file_ids_of(usual) == []
+
+
 @pytest.mark.parametrize(
     ("url", "what"),
     [
@@ -66,6 +81,8 @@ def test_of_a_link_only_the_host_is_shown(url: str, what: str) -> None:
 
 
 MINE, FOUR, EXPECTED = Beside("mine"), Beside(threads=4), Beside(sha256="0" * 64)
+WEEK, ALL, AS_CSV = Beside(period="7d"), Beside(everybody=True), Beside(format="csv")
+OCTOBER = Beside(first_day="2026-10-01", last_day="2026-10-31")
 
 
 @pytest.mark.parametrize(
@@ -85,11 +102,36 @@ MINE, FOUR, EXPECTED = Beside("mine"), Beside(threads=4), Beside(sha256="0" * 64
         ([JOB_ID], EXPECTED, "are for a new link"),
         (["70000"], FOUR, "are for a new link"),
         (["70000"], EXPECTED, "are for a new link"),
+        (["report"], FOUR, "are for a new link"),
+        (["report"], MINE, "a report has its name"),
+        (["report", "70000"], Beside(), "a report alone"),
+        (["70000"], WEEK, "are for a report"),
+        (["https://data.example/a"], ALL, "are for a report"),
+        ([JOB_ID], AS_CSV, "are for a report"),
+        (["70000"], OCTOBER, "are for a report"),
     ],
 )
 def test_what_is_neither_is_told_clearly(given: list[str], beside: Beside, sentence: str) -> None:
     with pytest.raises(Misused, match=sentence):
         understood(given, beside)
+
+
+@pytest.mark.parametrize(
+    ("beside", "sentence"),
+    [
+        (Beside(period="7"), "as in 7d"),
+        (Beside(period="a week"), "as in 7d"),
+        (Beside(format="xls"), "pdf, csv or json"),
+        (Beside(first_day="2026-10-01"), "come together"),
+        (Beside(last_day="2026-10-31"), "come together"),
+        (Beside(first_day="1 October", last_day="2026-10-31"), "as in 2026-10-31"),
+        (Beside(first_day="2026-10-01", last_day="2026-10-32"), "as in 2026-10-31"),
+        (Beside(period="7d", first_day="2026-10-01", last_day="2026-10-31"), "either --period"),
+    ],
+)
+def test_what_an_option_cannot_mean_is_told_clearly(beside: Beside, sentence: str) -> None:
+    with pytest.raises(Misused, match=sentence):
+        understood(["report"], beside)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""`manage.py download 70000 70001`: ask the running service for files or for a link, wait, fetch,
-verify.
+"""`manage.py download 70000 70001`: ask the running service for files, for a link or for a report,
+wait, fetch, verify.
 
 A client like any other: what it does is in jobs/client/, over HTTP. Here are its arguments, and
 what is said at the end. Beside `make run` the numbers do: `.stack/run.json` has the rest.
@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, NoReturn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
 
+from jobs.client.beside import Beside
 from jobs.client.compare import compare
 from jobs.client.ending import Ending
 from jobs.client.errand import Errand
@@ -35,7 +36,7 @@ from jobs.client.patience import Patience
 from jobs.client.places import Place
 from jobs.client.progress import display
 from jobs.client.service import Service
-from jobs.client.wishes import Beside, Wish, file_ids_of, understood
+from jobs.client.wishes import Wish, file_ids_of, understood
 
 RUN = settings.STACK_FOLDER / "run.json"
 STDOUT = "-"
@@ -47,8 +48,8 @@ class Help(DjangoHelpFormatter, RawDescriptionHelpFormatter):
 
 class Command(BaseCommand):
     help = (
-        "Asks the service for files as one archive, or for the file that a link leads to, shows"
-        " how far it is, fetches and verifies it."
+        "Asks the service for files as one archive, for the file that a link leads to, or for a"
+        " report on what was asked for; shows how far it is, fetches and verifies it."
     )
     requires_system_checks = []  # it may run where there is no database
 
@@ -62,13 +63,24 @@ class Command(BaseCommand):
         add(
             "wanted",
             nargs="+",
-            help="numbers of files (70000 70001), a link (https://...), or the id of a download",
+            help="numbers of files (70000 70001), a link (https://...), the word report, or the id"
+            " of a download",
         )
         add("--output", default=".", metavar="PATH", help="a folder, a file, or - for stdout (.)")
         add("--force", action="store_true", help="overwrite what is there")
         add("--name", default="", help="what the file shall be called")
         add("--threads", type=int, metavar="N", help="connections for a link, 1 to 16 (4)")
         add("--sha256", default="", metavar="HEX", help="what a link's file has to have")
+        add(
+            "--period",
+            default="",
+            metavar="DAYS",
+            help="of a report: the last days, as in 7d (30d)",
+        )
+        add("--from", default="", dest="first_day", metavar="DAY", help="of a report, with --to")
+        add("--to", default="", dest="last_day", metavar="DAY", help="the last day, 2026-10-31")
+        add("--format", default="", help="of a report: pdf, csv or json (pdf)")
+        add("--everybody", action="store_true", help="a report on all downloads, for staff")
         add("--service", default="", metavar="URL", help="that of `make run` by default")
         add("--user", default="", help="who asks; that of `make run` by default")
         add("--password-stdin", action="store_true", help="read it there, and ask nobody for it")
@@ -104,8 +116,7 @@ class Command(BaseCommand):
         options = self.options
         if not options["patience"] >= 0:  # nor is it no number
             raise Misused("--patience is a number of seconds.")
-        beside = Beside(options["name"], options["threads"], options["sha256"])
-        wish = understood(options["wanted"], beside)
+        wish = understood(options["wanted"], Beside.of(options))
         if options["compare"] and not file_ids_of(wish):
             raise Misused("--compare needs the numbers of the files.")
         if options["output"] != STDOUT:
