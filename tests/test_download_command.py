@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from zipfile import ZipFile
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from jobs import storage
 from jobs.client.errors import EXIT_CODES
@@ -197,6 +199,22 @@ def test_a_report_is_asked_for_made_and_fetched(
     assert not re.search(r"\d [kMG]?B", " ".join(making)), making
 
 
+def test_a_download_starts_on_the_terms_that_are_given(
+    site: Site, env: dict[str, str], folder: Path, ready: DownloadJob, alice: User
+) -> None:
+    alice.email = "alice@example.org"
+    alice.save()
+    site.live.start("worker")
+    terms = ["--priority=3", f"--after={ready.pk}", "--run-at=2026-01-01T00:00:00Z", "--email"]
+
+    done = run("report", *terms, "--webhook=https://hooks.example/x", cwd=folder, env=env)
+
+    assert done.returncode == 0, done.stderr
+    job = DownloadJob.objects.exclude(pk=ready.pk).get()
+    assert (job.priority, job.email, job.webhook) == (3, True, "https://hooks.example/x")
+    assert list(job.after.all()) == [ready]
+
+
 def test_an_id_fetches_what_was_made_before(
     ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
@@ -373,6 +391,26 @@ def test_ctrl_c_in_a_terminal_asks_what_becomes_of_the_job(
     assert "Traceback" not in terminal.raw
 
 
+def test_what_has_its_time_tomorrow_is_waited_for_until_it_is_not_wanted(
+    site: Site,
+    running: DownloadJob,
+    tmp_path: Path,
+    terminals: list[Terminal],
+) -> None:
+    tomorrow = (timezone.now() + timedelta(days=1)).isoformat(timespec="seconds")
+    at = f"--run-at={tomorrow}"
+    terminal = Terminal("report", at, f"--after={running.pk}", cwd=tmp_path, **site.login(tmp_path))
+    terminals.append(terminal)
+    terminal.wait_for(r"Waits for 1 other, and for \d\d:\d\d on \d+ [A-Z][a-z]+ \(UTC\)")
+
+    terminal.ctrl_c()
+    terminal.wait_for(r"Cancel it too\?")
+    terminal.type("y\r")
+
+    assert terminal.end() == 130
+    assert DownloadJob.objects.get(kind="report").status == Status.CANCELLED
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
 )
@@ -510,6 +548,8 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
         (["report", "--from=2026-10-01"], "--from and --to come together"),
         (["report", "--period=7d", "--from=2026-10-01", "--to=2026-10-31"], "either --period"),
         (["report", "--format=xls"], "--format is pdf, csv or json"),
+        (["70000", "--run-at=tomorrow"], "--run-at is a time with its zone"),
+        ([JOB_ID, "--no-email"], "are for a new download"),
         (["70000", "--everybody"], "are for a report"),
         (["70000", "--user=bob"], "Nobody is there to be asked for the password"),
         (["70000", "--service=https://x.example"], "Give --service and --user"),
@@ -541,6 +581,8 @@ def test_a_refusal_is_3(
         (["https://u:p@data.example/a"], "url: A link with a user name or password", None),
         (["report", "--everybody"], "everybody: Only staff may see", None),
         (["report", "--period=999d"], "period: Days, as in 7d or 30d; at most 366d.", None),
+        (["70000", f"--after={foreign.pk}"], "after.0: You have no download with this id.", None),
+        (["70000", "--priority=10"], "priority: Ensure this value", None),
         (["http://127.0.0.1/a"], "127.0.0.1 is not on the public internet.", None),
         (["https://data.example/a", "--threads=17"], "threads: Ensure this value", None),
         (["https://data.example/a", "--sha256=x"], "sha256: 64 hexadecimal digits.", None),

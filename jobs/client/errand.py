@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jobs.client import words
 from jobs.client.errors import Gone, JobFailed, Refused
+from jobs.client.looks import Looks
 from jobs.client.part import Part, told_of
 from jobs.client.patience import Patience
 from jobs.client.places import Place
@@ -17,10 +18,6 @@ from jobs.client.service import Service
 from jobs.client.told import Job, Result
 from jobs.client.transfer import Transfer
 from jobs.client.wishes import New, Wish
-
-FIRST_LOOK_SECONDS = 0.25  # a small bundle is ready at once
-LOOK_SECONDS = 1.0
-YOUNG_SECONDS = 60
 
 
 class Errand:
@@ -60,16 +57,11 @@ class Errand:
 
     def _made(self, job: Job) -> Job:
         """Polls until the job has ended. Raises JobFailed, or Gone."""
-        began = time.monotonic()
         was_active = job.is_active
-        look_seconds = FIRST_LOOK_SECONDS
+        looks = Looks(watched=self._display.watched)
         while job.is_active:
             self._display.making(job)
-            # A program waits as long as it is told. Somebody who looks at a bar sees it move, at
-            # first: that is 60 polls a minute of the 600 that one may make.
-            watched = self._display.watched and time.monotonic() - began < YOUNG_SECONDS
-            time.sleep(min(look_seconds, job.poll_seconds) if watched else job.poll_seconds)
-            look_seconds = min(look_seconds * 2, LOOK_SECONDS)
+            time.sleep(looks.seconds_until_next(job))
             self.job = job = self._service.look_again(job)
         if job.status == "failed":
             raise JobFailed(f"The download failed: {job.error}", job.error_code)
@@ -77,7 +69,7 @@ class Errand:
             raise Gone(f"The download is {job.status}.", job.status)
         if was_active:
             _, made = words.PHASES.get(job.kind, words.OTHER_PHASES)
-            took = words.duration(time.monotonic() - began)
+            took = words.duration(looks.seconds)
             self._display.finish(f"{made} in {took}: {job.name}")
         return job
 

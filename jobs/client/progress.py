@@ -81,6 +81,9 @@ class Display:
         self.say(line)
 
     def making(self, job: Job) -> None:
+        if job.is_waiting:
+            self._show(View("Waiting", None, "", note=words.waiting(job.others, job.starts_at)))
+            return
         seen, left = self._seen(("making", job.attempt), job.done, job.total)
         speed = job.speed or seen  # ours is of what we saw since we came
         # The service knows of the queue ahead; what has begun to move is seen here, and sooner.

@@ -14,7 +14,7 @@ import requests
 from jobs.client.errors import Failure, Gone, JobFailed, Refused, Unreachable
 from jobs.client.login import Login
 from jobs.client.patience import Patience
-from jobs.client.told import Answer, Job, Result
+from jobs.client.told import Answer, Job, Result, poll_seconds
 from jobs.client.wire import TIMEOUT_SECONDS, check_location, reason, whole_body
 from jobs.client.wishes import New
 from jobs.client.words import printable
@@ -51,10 +51,12 @@ class Service:
         return Job.of(self._call("GET", f"v1/download/status/{job_id}"))
 
     def look_again(self, job: Job) -> Job:
-        """The same object when nothing changed."""
+        """When nothing changed, it is the same, but for how long to leave it alone."""
         seen = {"If-None-Match": job.etag} if job.etag else {}
         answer = self._call("GET", f"v1/download/status/{job.id}", headers=seen)
-        return job if answer.status == HTTPStatus.NOT_MODIFIED else Job.of(answer)
+        if answer.status == HTTPStatus.NOT_MODIFIED:
+            return replace(job, poll_seconds=poll_seconds(answer))
+        return Job.of(answer)
 
     def cancel(self, job_id: UUID) -> Job:
         return Job.of(self._call("DELETE", f"v1/download/{job_id}"))

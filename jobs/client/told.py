@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -93,6 +94,23 @@ class Told:
     def number_or_none(self, name: str) -> float | None:
         return None if self._found.get(name) is None else self.number(name)
 
+    def moment_or_none(self, name: str) -> datetime | None:
+        """In the zone of whoever looks at the terminal, as far as this process knows it."""
+        if not (text := self.text(name, "")):
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone()
+        except (ValueError, OverflowError) as error:
+            raise not_the_service() from error
+
+    def count(self, name: str) -> int:
+        """Of the elements of a list; 0 where there is none."""
+        value = self._found.get(name, [])
+        if not isinstance(value, list):
+            raise not_the_service()
+        return len(value)
+
     def details(self) -> str:
         """The sentence of a problem, and what is wrong with which field."""
         errors = self._found.get("errors")
@@ -104,7 +122,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Job:
-    """A job, as told once. `speed`, in units a second, and `threads` are 0 where nobody told."""
+    """A job, as told once. `speed`, in units a second, and `threads` are 0 where nobody told.
+
+    It starts at `run_at`, if there is one, and when `others` of the owner's jobs are done.
+    """
 
     id: UUID
     kind: str
@@ -119,6 +140,8 @@ class Job:
     attempt: int
     name: str
     seconds_left: float | None
+    run_at: datetime | None
+    others: int
     error: str
     error_code: str
     etag: str
@@ -144,6 +167,8 @@ class Job:
             attempt=int(told.number("attempts")),
             name=told.text("fileName", ""),
             seconds_left=told.number_or_none("estimatedSecondsRemaining"),
+            run_at=told.moment_or_none("runAt"),
+            others=told.count("after"),
             error=told.text("error", told.text("lastError", "")),
             error_code=told.text("errorCode", ""),
             etag=answer.headers.get("ETag", ""),
@@ -153,6 +178,16 @@ class Job:
     @property
     def is_active(self) -> bool:
         return self.status in ACTIVE
+
+    @property
+    def is_waiting(self) -> bool:
+        """For its time or for others; not for a worker, nor to be tried again."""
+        return self.others > 0 or self.starts_at is not None
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """Its time, as long as that has not come."""
+        return self.run_at if self.run_at and self.run_at > datetime.now(UTC) else None
 
 
 @dataclass(frozen=True)

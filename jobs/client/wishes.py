@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from jobs.client.beside import NOTHING, Beside
+from jobs.client.beside import JOB_ID, NOTHING, Beside, said
 from jobs.client.errors import Misused
 from jobs.client.words import files, printable
 
@@ -19,7 +19,6 @@ NUMBER = re.compile(r"[0-9]{1,9}")
 # Its host without a user's name and password, which the service refuses and nobody need see.
 LINK = re.compile(r"https?://([^/?#]*@)?(?P<host>[^/?#@]*).*", re.IGNORECASE | re.DOTALL)
 REPORT = "report"
-JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def bundle(given: list[str], beside: Beside) -> New | None:
         return None
     beside.refuse("of_links", "of_reports")
     file_ids = list(dict.fromkeys(int(each) for each in given))
-    body = {"file_ids": file_ids} | ({"name": beside.name} if beside.name else {})
+    body = {"file_ids": file_ids} | said(name=beside.name) | beside.terms
     return New("v1/download/initiate", body, files(len(file_ids)), file_ids)
 
 
@@ -77,7 +76,7 @@ def link(given: list[str], beside: Beside) -> New | None:
     if len(given) > 1:
         raise Misused("Give one link at a time.")
     beside.refuse("of_reports")
-    body = {"url": given[0]} | ({"output": beside.name} if beside.name else {}) | beside.of_links
+    body = {"url": given[0]} | said(output=beside.name) | beside.of_links | beside.terms
     return New("downloads", body, f"a file from {printable(found[0]['host'])}")
 
 
@@ -89,7 +88,7 @@ def report(given: list[str], beside: Beside) -> New | None:
     if beside.name:
         raise Misused("--name is for files and links; a report has its name. --output is for all.")
     beside.refuse("of_links")
-    return New("reports", beside.of_reports, "a report")
+    return New("reports", beside.of_reports | beside.terms, "a report")
 
 
 def existing(given: list[str], beside: Beside) -> Existing | None:
@@ -99,7 +98,7 @@ def existing(given: list[str], beside: Beside) -> Existing | None:
         raise Misused("Give the id of one download at a time.")
     if beside.name:
         raise Misused("--name is for a new download; this one has its name. --output is for both.")
-    beside.refuse("of_links", "of_reports")
+    beside.refuse("of_links", "of_reports", "terms")
     return Existing(UUID(given[0]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 MAX_SHOWN = 300  # of a text that somebody else wrote
 # What the service does with a job of a kind, and has done in the end. Fetching is what we do.
@@ -44,6 +45,19 @@ def clock(seconds: float) -> str:
 def duration(seconds: float) -> str:
     """'3.8 s', '42 s', '12:05'."""
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+
+
+def moment(at: datetime) -> str:
+    """'06:00 on 23 November (UTC)', in its own zone."""
+    return f"{at:%H:%M} on {at.day} {at:%B} ({at:%Z})"
+
+
+def waiting(others: int, at: datetime | None) -> str:
+    """'Waits for 2 others', 'Starts at 06:00 on 23 November (UTC)'."""
+    if not others:
+        return f"Starts at {moment(at)}" if at else ""
+    waits = f"Waits for {others:,} {'other' if others == 1 else 'others'}"
+    return f"{waits}, and for {moment(at)}" if at else waits
 
 
 def connections(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from jobs.client.beside import Beside
 from jobs.client.errand import Errand
 from jobs.client.errors import Gone
 from jobs.client.login import Login
+from jobs.client.looks import Looks
 from jobs.client.patience import Patience
 from jobs.client.places import Place
 from jobs.client.progress import Display, Lines
 from jobs.client.service import Service
+from jobs.client.told import Answer, Job
 from jobs.client.wishes import understood
 from tests.client.fake import (
     JOB_ID,
@@ -79,6 +82,56 @@ def test_a_bar_that_is_watched_moves_every_second(
     errand(two_files, tmp_path, Watched()).run(understood(["70000", "70001"]))
 
     assert slept == [0.25, 0.5, 1, 1, 1, 1, 1]
+
+
+def tomorrow() -> str:
+    return (datetime.now(UTC) + timedelta(days=1)).isoformat()
+
+
+@pytest.mark.parametrize("display", [Display, Watched])
+def test_its_time_is_waited_for_with_a_poll_a_minute_however_long_and_bad_the_line(
+    two_files: Fake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    no_pauses: list[float],
+    display: type[Display],
+) -> None:
+    monkeypatch.setattr("jobs.client.errand.time.sleep", no_pauses.append)  # one clock for both
+    waiting = tells(job("queued", runAt=tomorrow()), Retry_After="5")
+    away = says(b"<html>Bad gateway</html>", 502)
+    two_files.on("/v1/download/initiate", waiting)
+    hour = [says(b"", 304, Retry_After="5")] * 60
+    two_files.on(STATUS, away, *hour, away, away, *hour, away, waiting, tells(job("completed")))
+
+    path = errand(two_files, tmp_path, display()).run(understood(["70000"]))
+
+    assert path.read_bytes() == CONTENT
+    assert no_pauses == [60, 0.5, *[60] * 60, 0.5, 1, *[60] * 60, 0.5, 60]
+
+
+def test_others_are_waited_for_as_seldom_as_it_is_told_and_then_the_bar_moves(
+    two_files: Fake, tmp_path: Path, slept: list[float]
+) -> None:
+    held = job("queued", after=[JOB_ID])
+    two_files.on("/v1/download/initiate", tells(held, 202, Retry_After="3"))
+    same = [says(b"", 304, Retry_After="5")] * 2
+    runs = [tells(job(done=n), Retry_After="5") for n in range(3)]
+    two_files.on(STATUS, tells(held, Retry_After="1"), *same, *runs, tells(job("completed")))
+
+    errand(two_files, tmp_path, Watched()).run(understood(["70000"]))
+
+    assert slept == [3, 1, 5, 5, 0.25, 0.5, 1]
+
+
+def test_what_has_its_time_soon_is_looked_at_then() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=20)
+    waiting = Answer(200, {}, json.dumps(job("queued", runAt=soon.isoformat())).encode())
+    passed = Answer(200, {}, json.dumps(job("queued", runAt="2026-01-01T00:00:00Z")).encode())
+    looks = Looks(watched=True)
+
+    assert 15 < looks.seconds_until_next(Job.of(waiting)) <= 20
+    assert looks.seconds == 0  # what it takes is counted from then on
+    assert looks.seconds_until_next(Job.of(passed)) == 0.25
 
 
 def test_a_file_that_expires_after_it_was_made_is_gone(

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.client.progress import Bar, Display, Lines, View, display, fitting
 from jobs.client.told import Answer, Job
-from tests.client.fake import job
+from tests.client.fake import JOB_ID, job
 
 
 class Tty(io.StringIO):
@@ -88,6 +88,36 @@ def test_what_is_waiting_for_its_next_try_says_why(now: list[float]) -> None:
     Lines(out).making(told("queued", message="Waiting to try again", lastError="No store."))
 
     assert out.getvalue().endswith("Waiting to try again: No store.\n")
+
+
+def test_what_waits_says_for_what_and_once(now: list[float]) -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+    after = [JOB_ID, JOB_ID]
+
+    for minute in range(60):
+        now[0] = 100 + minute * 60
+        lines.making(told("queued", done=0, after=after, message="Waiting"))
+    now[0] += 60
+    lines.making(told("queued", done=0, runAt="2999-11-23T06:00:00Z", message="Waiting"))
+    now[0] += 60
+    lines.making(told("queued", done=0, runAt="2020-11-23T06:00:00Z", message="Waiting"))
+
+    assert out.getvalue().splitlines() == [
+        "Waiting  Waits for 2 others",
+        "Waiting  Starts at 06:00 on 23 November (UTC)",
+        "Making   40%  0 B of 100 B  Waiting",
+    ]
+
+
+def test_the_bar_of_what_waits_is_at_rest() -> None:
+    out = Tty()
+
+    with Bar(out) as bar:
+        bar.making(told("queued", done=0, runAt="2999-11-23T06:00:00Z"))
+
+    drawn = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", out.getvalue())
+    assert re.match(r"Waiting ━+ *\r?\nStarts at 06:00 on 23 November \(UTC\)", drawn), drawn
 
 
 def test_what_is_counted_in_jobs_has_no_bytes_in_it_from_first_to_last(now: list[float]) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -125,11 +126,11 @@ def test_nobody_there_is_unreachable_with_the_systems_reason() -> None:
 
 
 def test_an_unchanged_job_costs_a_304(fake: Fake) -> None:
-    fake.on(STATUS, tells(job(), ETag='"v1"'), says(b"", 304))
+    fake.on(STATUS, tells(job(), ETag='"v1"'), says(b"", 304, Retry_After="5"))
     asked = service(fake.url)
     seen = asked.find(ID)
 
-    assert asked.look_again(seen) is seen
+    assert asked.look_again(seen) == replace(seen, poll_seconds=5)
     assert fake.to(STATUS)[1].headers["If-None-Match"] == '"v1"'
 
 
@@ -202,6 +203,10 @@ def endless(handler: Handler) -> None:
         tells(job(total="100")),
         tells(job(message=[])),
         tells(job(estimatedSecondsRemaining=True)),
+        tells(job(runAt="soon")),
+        tells(job(runAt=1795000000)),
+        tells(job(runAt="0001-01-01T00:00:00+14:00")),
+        tells(job(after=2)),
         lambda handler: handler.hang_up(),
         lambda handler: handler.wfile.write(b"SSH-2.0-OpenSSH\r\n") and handler.hang_up(),
         endless,

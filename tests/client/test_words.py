@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -61,6 +62,44 @@ def test_the_word_report_asks_for_one_of_the_days_that_are_said() -> None:
     assert week.body == {"period": "7d", "format": "csv", "everybody": True}
     assert october.body == {"from": "2026-10-01", "to": "2026-10-31"}
     assert file_ids_of(usual) == []
+
+
+@pytest.mark.parametrize("given", ["70000", "https://data.example/a", "report"])
+def test_every_new_download_has_its_terms(given: str) -> None:
+    said = Beside(
+        priority=0,
+        run_at="2026-11-23T06:00:00Z",
+        after=[JOB_ID],
+        email=False,
+        webhook="https://hooks.example/x",
+    )
+
+    plain, told = understood([given]), understood([given], said)
+
+    assert isinstance(plain, New)
+    assert isinstance(told, New)
+    assert told.body == plain.body | {
+        "priority": 0,
+        "runAt": "2026-11-23T06:00:00Z",
+        "after": [JOB_ID],
+        "email": False,
+        "webhook": "https://hooks.example/x",
+    }
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        Beside(priority=4),
+        Beside(run_at="2026-11-23T06:00:00Z"),
+        Beside(after=[JOB_ID]),
+        Beside(email=False),
+        Beside(webhook="https://hooks.example/x"),
+    ],
+)
+def test_what_exists_takes_no_other_terms(beside: Beside) -> None:
+    with pytest.raises(Misused, match="are for a new download"):
+        understood([JOB_ID], beside)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +166,10 @@ def test_what_is_neither_is_told_clearly(given: list[str], beside: Beside, sente
         (Beside(first_day="1 October", last_day="2026-10-31"), "as in 2026-10-31"),
         (Beside(first_day="2026-10-01", last_day="2026-10-32"), "as in 2026-10-31"),
         (Beside(period="7d", first_day="2026-10-01", last_day="2026-10-31"), "either --period"),
+        (Beside(run_at="06:00"), "a time with its zone"),
+        (Beside(run_at="2026-11-23T06:00:00"), "a time with its zone"),
+        (Beside(after=[JOB_ID, "70000"]), "--after is the id"),
+        (Beside(webhook="hooks.example"), "--webhook is an address"),
     ],
 )
 def test_what_an_option_cannot_mean_is_told_clearly(beside: Beside, sentence: str) -> None:
@@ -300,3 +343,18 @@ def test_sizes_are_decimal(count: float, text: str) -> None:
 )
 def test_a_clock_is_short(seconds: float, text: str) -> None:
     assert words.clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("others", "at", "text"),
+    [
+        (1, None, "Waits for 1 other"),
+        (1200, None, "Waits for 1,200 others"),
+        (0, datetime(2026, 11, 3, 6, 5, tzinfo=UTC), "Starts at 06:05 on 3 November (UTC)"),
+        (2, datetime(2026, 11, 23, 6, tzinfo=UTC),
+         "Waits for 2 others, and for 06:00 on 23 November (UTC)"),
+        (0, None, ""),
+    ],
+)  # fmt: skip
+def test_a_wait_is_one_sentence(others: int, at: datetime | None, text: str) -> None:
+    assert words.waiting(others, at) == text

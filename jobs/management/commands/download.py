@@ -15,7 +15,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from argparse import RawDescriptionHelpFormatter
+from argparse import BooleanOptionalAction, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -68,19 +69,8 @@ class Command(BaseCommand):
         )
         add("--output", default=".", metavar="PATH", help="a folder, a file, or - for stdout (.)")
         add("--force", action="store_true", help="overwrite what is there")
-        add("--name", default="", help="what the file shall be called")
-        add("--threads", type=int, metavar="N", help="connections for a link, 1 to 16 (4)")
-        add("--sha256", default="", metavar="HEX", help="what a link's file has to have")
-        add(
-            "--period",
-            default="",
-            metavar="DAYS",
-            help="of a report: the last days, as in 7d (30d)",
-        )
-        add("--from", default="", dest="first_day", metavar="DAY", help="of a report, with --to")
-        add("--to", default="", dest="last_day", metavar="DAY", help="the last day, 2026-10-31")
-        add("--format", default="", help="of a report: pdf, csv or json (pdf)")
-        add("--everybody", action="store_true", help="a report on all downloads, for staff")
+        add_wishes(add)
+        add_terms(add)
         add("--service", default="", metavar="URL", help="that of `make run` by default")
         add("--user", default="", help="who asks; that of `make run` by default")
         add("--password-stdin", action="store_true", help="read it there, and ask nobody for it")
@@ -191,6 +181,26 @@ class Command(BaseCommand):
             if self.options[name]:
                 words.append("--" + name.replace("_", "-"))
         return shlex.join(words)
+
+
+def add_wishes(add: Callable[..., object]) -> None:
+    add("--name", default="", help="what the file shall be called")
+    add("--threads", type=int, metavar="N", help="connections for a link, 1 to 16 (4)")
+    add("--sha256", default="", metavar="HEX", help="what a link's file has to have")
+    add("--period", default="", metavar="DAYS", help="of a report: so many, up to today (30d)")
+    add("--from", default="", dest="first_day", metavar="DAY", help="of a report: 2026-10-01")
+    add("--to", default="", dest="last_day", metavar="DAY", help="of a report: 2026-10-31")
+    add("--format", default="", metavar="NAME", help="of a report: pdf, csv or json (pdf)")
+    add("--everybody", action="store_true", help="a report on what all asked for; for staff")
+
+
+def add_terms(add: Callable[..., object]) -> None:
+    """Of every new download."""
+    add("--priority", type=int, metavar="N", help="how urgent it is, 0 to 9 (4)")
+    add("--run-at", default="", metavar="TIME", help="not before: 2026-11-23T06:00:00Z")
+    add("--after", default=[], action="append", metavar="ID", help="once that is done; repeatable")
+    add("--email", action=BooleanOptionalAction, help="a mail at its end, or none")
+    add("--webhook", default="", metavar="URL", help="what is told of its end")
 
 
 def terminate(number: int, frame: FrameType | None) -> NoReturn:
