@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
+from zlib import crc32
 
 import pytest
 from django.contrib.auth.models import User
@@ -118,10 +119,15 @@ def folder(tmp_path: Path) -> Path:
 def ready(alice: User, bucket: Any) -> DownloadJob:
     """Made already: 3 MB in the store."""
     artifact = ArtifactFactory(
-        owner=alice, size_bytes=len(CONTENT), sha256=sha256(CONTENT).hexdigest()
+        owner=alice,
+        size_bytes=len(CONTENT),
+        sha256=sha256(CONTENT).hexdigest(),
+        crc32=crc32(CONTENT),
     )
     storage.bucket().save(artifact.key, ContentFile(CONTENT))
-    return JobFactory(owner=alice, status=Status.COMPLETED, artifact=artifact)
+    made: DownloadJob = JobFactory(owner=alice, status=Status.COMPLETED, artifact=artifact)
+    StoredFile.objects.filter(pk=artifact.pk).update(made_by=made)
+    return made
 
 
 @pytest.fixture
@@ -197,6 +203,24 @@ def test_a_report_is_asked_for_made_and_fetched(
     assert "Asked for a report: download" in done.stderr
     making = [line for line in done.stderr.splitlines() if line.startswith("Making")]
     assert not re.search(r"\d [kMG]?B", " ".join(making)), making
+
+
+def test_what_downloads_made_and_files_are_bundled_in_their_order(
+    site: Site,
+    env: dict[str, str],
+    folder: Path,
+    ready: DownloadJob,
+    stored_files: list[StoredFile],
+) -> None:
+    site.live.start("worker")
+
+    done = run(str(ready.pk), "70000", "--bundle", "--name=Both", cwd=folder, env=env)
+
+    assert (done.returncode, done.stdout) == (0, "Both.zip\n"), done.stderr
+    assert "Asked for 1 file and what 1 download made: download" in done.stderr
+    with ZipFile(folder / "Both.zip") as archive:
+        assert archive.namelist() == [stored_files[0].name, ready.artifact.name]
+        assert archive.read(ready.artifact.name) == CONTENT
 
 
 def test_a_download_starts_on_the_terms_that_are_given(
@@ -549,6 +573,8 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
         (["report", "--period=7d", "--from=2026-10-01", "--to=2026-10-31"], "either --period"),
         (["report", "--format=xls"], "--format is pdf, csv or json"),
         (["70000", "--run-at=tomorrow"], "--run-at is a time with its zone"),
+        ([JOB_ID, JOB_ID], "or --bundle for an archive of what they made"),
+        ([JOB_ID, "70000", "--bundle", "--compare"], "--compare needs the numbers"),
         ([JOB_ID, "--no-email"], "are for a new download"),
         (["70000", "--everybody"], "are for a report"),
         (["70000", "--user=bob"], "Nobody is there to be asked for the password"),
@@ -582,6 +608,7 @@ def test_a_refusal_is_3(
         (["report", "--everybody"], "everybody: Only staff may see", None),
         (["report", "--period=999d"], "period: Days, as in 7d or 30d; at most 366d.", None),
         (["70000", f"--after={foreign.pk}"], "after.0: You have no download with this id.", None),
+        ([str(foreign.pk), "--bundle"], "job_ids.0: You have no download with this id.", None),
         (["70000", "--priority=10"], "priority: Ensure this value", None),
         (["http://127.0.0.1/a"], "127.0.0.1 is not on the public internet.", None),
         (["https://data.example/a", "--threads=17"], "threads: Ensure this value", None),

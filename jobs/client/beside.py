@@ -18,6 +18,7 @@ FORMATS = ("pdf", "csv", "json")
 MISPLACED = {
     "of_links": "--threads and --sha256 are for a new link.",
     "of_reports": "--period, --from, --to, --format and --everybody are for a report.",
+    "bundle": "--bundle is for numbers of files and ids of downloads.",
     "terms": "--priority, --run-at, --after, --email and --webhook are for a new download.",
 }
 
@@ -27,6 +28,7 @@ class Beside:
     """As the options have it; the properties are members of requests, without what nobody said."""
 
     name: str = ""
+    bundle: bool = False
     threads: int | None = None
     sha256: str = ""
     period: str = ""
@@ -75,7 +77,7 @@ class Beside:
         if not all(JOB_ID.fullmatch(each) for each in self.after):
             raise Misused("--after is the id of a download.")
         if self.webhook and not WEB.match(self.webhook):
-            raise Misused("--webhook is an address, https://... .")
+            raise Misused("--webhook is an address such as https://hooks.example.org/x.")
 
     def _check_days(self) -> None:
         days = [day for day in (self.first_day, self.last_day) if day]

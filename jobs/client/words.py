@@ -66,3 +66,11 @@ def connections(count: int) -> str:
 
 def files(count: int) -> str:
     return "1 file" if count == 1 else f"{count:,} files"
+
+
+def bundled(file_count: int, job_count: int) -> str:
+    """'3 files', 'what 2 downloads made', '1 file and what 1 download made'."""
+    if not job_count:
+        return files(file_count)
+    made = f"what {job_count:,} {'download' if job_count == 1 else 'downloads'} made"
+    return f"{files(file_count)} and {made}" if file_count else made

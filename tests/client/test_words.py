@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -30,6 +31,45 @@ def test_numbers_ask_for_a_bundle_each_once() -> None:
     assert wish.body == {"file_ids": [70000, 70001], "name": "Contracts"}
     assert file_ids_of(wish) == [70000, 70001]
     assert wish.what == "2 files"
+
+
+OTHER_ID = "1b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
+
+
+@pytest.mark.parametrize(
+    ("given", "body", "what"),
+    [
+        ([JOB_ID], {"job_ids": [JOB_ID]}, "what 1 download made"),
+        (
+            [JOB_ID, OTHER_ID, JOB_ID.upper()],
+            {"job_ids": [JOB_ID, OTHER_ID]},
+            "what 2 downloads made",
+        ),
+        (
+            ["70000", JOB_ID, "70001", "70000"],
+            {"file_ids": [70000, 70001], "job_ids": [JOB_ID]},
+            "2 files and what 1 download made",
+        ),
+    ],
+)
+def test_ids_ask_for_a_bundle_of_what_they_made_where_that_is_said(
+    given: list[str], body: dict[str, Any], what: str
+) -> None:
+    wish = understood(given, Beside("Both", bundle=True, priority=7))
+
+    assert isinstance(wish, New)
+    assert wish.path == "v1/download/initiate"
+    assert wish.body == body | {"name": "Both", "priority": 7}
+    assert wish.what == what
+    assert file_ids_of(wish) == []
+
+
+def test_numbers_alone_are_a_bundle_whether_that_is_said_or_not() -> None:
+    wish = understood(["70000"], Beside(bundle=True))
+
+    assert isinstance(wish, New)
+    assert wish.body == {"file_ids": [70000]}
+    assert file_ids_of(wish) == [70000]
 
 
 def test_an_id_follows_what_exists() -> None:
@@ -121,6 +161,7 @@ def test_of_a_link_only_the_host_is_shown(url: str, what: str) -> None:
 
 MINE, FOUR, EXPECTED = Beside("mine"), Beside(threads=4), Beside(sha256="0" * 64)
 WEEK, ALL, AS_CSV = Beside(period="7d"), Beside(everybody=True), Beside(format="csv")
+TOGETHER = Beside(bundle=True)
 OCTOBER = Beside(first_day="2026-10-01", last_day="2026-10-31")
 
 
@@ -134,8 +175,13 @@ OCTOBER = Beside(first_day="2026-10-01", last_day="2026-10-31")
         (["ftp://data.example/a.zip"], Beside(), "is no file number.* one link"),
         (["https://data.example/a.zip", "70000"], Beside(), "is no file number"),
         (["https://data.example/a", "https://data.example/b"], Beside(), "one link at a time"),
-        ([JOB_ID, JOB_ID], Beside(), "one download at a time"),
-        ([JOB_ID, "70000"], Beside(), "is no file number"),
+        ([JOB_ID, JOB_ID], Beside(), "one download at a time, or --bundle"),
+        ([JOB_ID, "70000"], Beside(), "one download at a time, or --bundle"),
+        ([JOB_ID, "https://data.example/a"], Beside(), "'https://data.example/a' is no file"),
+        ([JOB_ID, "x", "70000"], TOGETHER, "'x' is no file number"),
+        (["https://data.example/a"], TOGETHER, "--bundle is for numbers"),
+        (["report"], TOGETHER, "--bundle is for numbers"),
+        ([JOB_ID], Beside(bundle=True, threads=4), "are for a new link"),
         ([JOB_ID], MINE, "--name is for a new download"),
         ([JOB_ID], FOUR, "are for a new link"),
         ([JOB_ID], EXPECTED, "are for a new link"),

@@ -185,6 +185,7 @@ class Command(BaseCommand):
 
 def add_wishes(add: Callable[..., object]) -> None:
     add("--name", default="", help="what the file shall be called")
+    add("--bundle", action="store_true", help="of ids, too: one archive of what these made")
     add("--threads", type=int, metavar="N", help="connections for a link, 1 to 16 (4)")
     add("--sha256", default="", metavar="HEX", help="what a link's file has to have")
     add("--period", default="", metavar="DAYS", help="of a report: so many, up to today (30d)")
