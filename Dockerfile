@@ -35,7 +35,7 @@ COPY . .
 # Names the static files by their contents, as production serves them. Settings refuse to start
 # without these variables; the values are for this command alone and do not stay in the image.
 RUN PRODUCTION=true SECRET_KEY=unused DATABASE_URL=postgresql://unused/unused \
-    REDIS_URL=redis://unused S3_ENDPOINT_URL=http://unused \
+    REDIS_URL=redis://unused S3_ENDPOINT_URL=http://unused BASE_URL=http://unused \
     S3_ACCESS_KEY_ID=unused S3_SECRET_ACCESS_KEY=unused \
     python manage.py collectstatic --noinput
 

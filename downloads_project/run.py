@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from urllib.parse import quote
 
 import requests
 
@@ -54,7 +55,8 @@ class Run:
         RUN_JSON.unlink(missing_ok=True)  # it tells scripts that the service is there
         servers = self.stack.start()
         say(f"Postgres, Redis and S3 are ready ({time.monotonic() - began:.1f} s)")
-        servers |= find_scanner()
+        servers |= find_scanner() | find_mail()
+        servers["BASE_URL"] = os.environ.get("BASE_URL", self.url)
         self._write_env(servers)
         self.logins = {
             "user": "demo",
@@ -171,6 +173,15 @@ def find_scanner() -> dict[str, str]:
             return {"CLAMD": address}
     say("Uploads are not scanned for viruses: no clamd answers here (see CLAMD in .env.example)")
     return {"CLAMD": clamd.OFF}
+
+
+def find_mail() -> dict[str, str]:
+    """EMAIL_URL, unless it is set: mails are written to files. Says so."""
+    if "EMAIL_URL" in os.environ:
+        return {}
+    folder = FOLDER / "mail"
+    say(f"Mails are written to {folder.parent.name}/mail (see EMAIL_URL in .env.example)")
+    return {"EMAIL_URL": f"filemail:///{quote(str(folder))}"}
 
 
 def say(text: str) -> None:

@@ -194,6 +194,24 @@ REMOTE_SILENT_SECONDS = env.float("REMOTE_SILENT_SECONDS", default=20)
 REMOTE_MIN_SPEED = env.int("REMOTE_MIN_SPEED", default=1000)
 REMOTE_SLOW_SECONDS = env.float("REMOTE_SLOW_SECONDS", default=30)
 
+# Mails and webhooks
+
+# The service's own address, as people and programs reach it: what they are sent leads there.
+BASE_URL = required("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+EMAIL_URL = env.str("EMAIL_URL", default="")
+MAIL_IS_ON = bool(EMAIL_URL)
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if MAIL_IS_ON:
+    _mail = env.email_url_config(EMAIL_URL)
+    globals().update({name: _mail[name] for name in _mail if name.startswith("EMAIL_")})
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT_SECONDS", default=10)  # of each answer of the mail server
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Downloads <downloads@localhost>")
+# Between two tries of one mail or webhook: five tries in all.
+NOTIFY_DELAYS_SECONDS = env.list("NOTIFY_DELAYS_SECONDS", cast=int, default=[60, 300, 1800, 7200])
+# Who is mailed about downloads that failed, and how often at most.
+OPERATOR_EMAILS = [each.strip() for each in env.list("OPERATOR_EMAILS", default=[])]
+OPERATOR_MAIL_EVERY_SECONDS = env.int("OPERATOR_MAIL_EVERY_SECONDS", default=3600)
+
 # The virus scanner: tcp://host:port or unix:///path of a clamd; off: files are not scanned
 
 CLAMD = env.str("CLAMD", default="tcp://127.0.0.1:3310")

@@ -29,7 +29,11 @@ FETCHED = re.compile(r'<(?:link[^>]* href|script[^>]* src)="(/static/[^"]+)"')
 SECRET_KEY = "of-this-test" * 6  # a session is signed with it
 ENV = {
     "development": {},
-    "production": {"PRODUCTION": "true", "S3_PUBLIC_ENDPOINT_URL": "https://files.example.com"},
+    "production": {
+        "PRODUCTION": "true",
+        "S3_PUBLIC_ENDPOINT_URL": "https://files.example.com",
+        "BASE_URL": "https://downloads.example.com",
+    },
 }
 OVER_TLS = {"X-Forwarded-Proto": "https", "Accept-Encoding": "gzip, deflate, br, zstd"}
 

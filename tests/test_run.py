@@ -95,7 +95,10 @@ def test_it_does_the_main_job_once_and_again_with_its_data_kept(tmp_path: Path, 
         assert "scanned for viruses" in done.stdout
     assert len(list((tmp_path / "downloads").iterdir())) == 1
     assert not (tmp_path / "run.json").exists(), "scripts would take it for running"
-    assert "\nCLAMD=" in (tmp_path / "env").read_text(), "manage.py would scan otherwise"
+    told = (tmp_path / "env").read_text()
+    assert "\nCLAMD=" in told, "manage.py would scan otherwise"
+    assert f"\nEMAIL_URL=filemail:///{tmp_path}/mail\n" in told
+    assert f"\nBASE_URL=http://127.0.0.1:{port}\n" in told
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed(serving: Serving) -> None:

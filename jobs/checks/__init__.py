@@ -11,6 +11,7 @@ from jobs.checks import (
     servers_suit,
     settings_agree,
     store_address,
+    telling,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "servers_suit",
     "settings_agree",
     "store_address",
+    "telling",
 ]

@@ -24,6 +24,7 @@ ABOVE_ZERO = [
     "MAX_ACTIVE_JOBS",
     "MAX_QUEUED_JOBS",
     "CLAMD_SILENT_SECONDS",
+    "EMAIL_TIMEOUT",
 ]
 ZERO_OR_MORE = [
     "RENEW_SECONDS",
@@ -31,6 +32,7 @@ ZERO_OR_MORE = [
     "WORKER_STOPS_SECONDS",
     "OWNER_STORAGE_BYTES",
     "TRUSTED_PROXY_HOPS",
+    "OPERATOR_MAIL_EVERY_SECONDS",
 ]
 BYTES_OF_AN_ID = 8  # seven digits and a comma, in a request's body
 

@@ -32,6 +32,7 @@ class Command(BaseCommand):
             password = secrets.token_urlsafe(9)
             self.stdout.write(f"{name}: password {password}")
         user, _ = User.objects.get_or_create(username=name)
+        user.email = user.email or f"{name}@localhost"
         user.is_staff = user.is_superuser = is_operator
         user.email = user.email or f"{name}@example.org"
         user.set_password(password)

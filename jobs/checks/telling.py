@@ -1,0 +1,102 @@
+"""Do mails and webhooks reach anybody, as far as the settings say? Asks no server."""
+
+from __future__ import annotations
+
+from email.utils import parseaddr
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+MAX_ADDRESSES_CHARS = 2_000  # of all operators, with commas: as much as a row holds
+
+
+@register
+def links_lead_to_this_site(**kwargs: Any) -> list[CheckMessage]:
+    if _is_a_site(settings.BASE_URL):
+        return []
+    return [
+        Error(
+            f"BASE_URL ({settings.BASE_URL!r}) is not the address of a site: links in mails would"
+            " lead nowhere.",
+            hint="Set BASE_URL to scheme, host and port, as in https://downloads.example.com.",
+            id="jobs.E020",
+        )
+    ]
+
+
+@register
+def delays_are_possible(**kwargs: Any) -> list[CheckMessage]:
+    if all(seconds >= 0 for seconds in settings.NOTIFY_DELAYS_SECONDS):
+        return []
+    return [
+        Error(
+            "NOTIFY_DELAYS_SECONDS has a number below 0.",
+            hint="Set NOTIFY_DELAYS_SECONDS to seconds, with commas, as in 60,300,1800,7200.",
+            id="jobs.E021",
+        )
+    ]
+
+
+@register
+def mail_has_addresses(**kwargs: Any) -> list[CheckMessage]:
+    named = {"EMAIL_FROM": [settings.DEFAULT_FROM_EMAIL]}
+    named["OPERATOR_EMAILS"] = settings.OPERATOR_EMAILS
+    return [
+        Error(
+            f"{name} has {text!r}, which is no mail address.",
+            hint=f"Set {name} to addresses such as ann@example.com.",
+            id="jobs.E022",
+        )
+        for name, texts in named.items()
+        for text in texts
+        if not _is_an_address(text) or len(", ".join(texts)) > MAX_ADDRESSES_CHARS
+    ]
+
+
+@register
+def operators_can_be_mailed(**kwargs: Any) -> list[CheckMessage]:
+    if settings.MAIL_IS_ON or not settings.OPERATOR_EMAILS:
+        return []
+    return [
+        Warning(
+            "OPERATOR_EMAILS names somebody, and mail is off: nobody hears of failed downloads.",
+            hint="Set EMAIL_URL, or remove OPERATOR_EMAILS.",
+            id="jobs.W011",
+        )
+    ]
+
+
+@register
+def mails_come_from_a_domain(**kwargs: Any) -> list[CheckMessage]:
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+    if not (settings.PRODUCTION and settings.MAIL_IS_ON and domain == "localhost"):
+        return []
+    return [
+        Warning(
+            "Mails come from an address at localhost: most mail servers refuse them.",
+            hint="Set EMAIL_FROM to an address of a domain that your mail server sends for.",
+            id="jobs.W012",
+        )
+    ]
+
+
+def _is_a_site(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False
+    alone = url == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc
+    return named and alone and parts.scheme in ("http", "https") and url.isascii()
+
+
+def _is_an_address(text: str) -> bool:
+    try:
+        validate_email(parseaddr(text)[1])
+    except ValidationError:
+        return False
+    return True
