@@ -1,4 +1,4 @@
-"""Files on other people's servers: the only outgoing HTTP.
+"""Files on other people's servers, and what these are told: the only outgoing HTTP.
 
 What is asked of a server never goes through a proxy of the environment, carries no credentials,
 and goes to an address that was judged before.
@@ -7,6 +7,7 @@ and goes to an address that was judged before.
 from jobs.remote_file.answer import Answer, RangesBroken
 from jobs.remote_file.http import RemoteFile
 from jobs.remote_file.limits import Pace, bounded, check_size
+from jobs.remote_file.posting import post
 from jobs.remote_file.targets import BadUrl, target_of
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "RemoteFile",
     "bounded",
     "check_size",
+    "post",
     "target_of",
 ]

@@ -50,6 +50,7 @@ class RemoteFile:
         self._landed: Target | None = None
         self._pools: dict[tuple[str, str, int], list[Lines]] = {}
         self._resolving = threading.Lock()
+        self._is_closed = False
 
     @property
     def host(self) -> str:
@@ -78,8 +79,15 @@ class RemoteFile:
             raise
         return answer
 
+    def post(self, body: bytes, headers: dict[str, str]) -> int:
+        """The status of the answer, of which no more is read. A redirect is not followed."""
+        response = self._send(self._origin, headers, body)
+        response.close()
+        return response.status
+
     def close(self) -> None:
-        """All connections, also those that somebody still waits on."""
+        """All connections, also those that somebody still waits on, and those to come."""
+        self._is_closed = True
         for pools in list(self._pools.values()):
             for pool in pools:
                 pool.cut()
@@ -114,13 +122,15 @@ class RemoteFile:
             response.close()
             raise
 
-    def _send(self, target: Target, headers: dict[str, str]) -> BaseHTTPResponse:
+    def _send(
+        self, target: Target, headers: dict[str, str], body: bytes | None = None
+    ) -> BaseHTTPResponse:
         """To the first of its addresses that lets us connect."""
         trouble: Exception = RemoteUnavailable(f"{target.host} cannot be reached.")
         for pool in self._pools_of(target):
             try:
                 with passing_trouble(target):
-                    return self._sent(pool, target, headers)
+                    return self._sent(pool, target, headers, body)
             except RemoteUnavailable as error:
                 if not isinstance(error.__cause__, NewConnectionError | ConnectTimeoutError):
                     raise
@@ -128,11 +138,14 @@ class RemoteFile:
                 trouble.__cause__ = error.__cause__
         raise trouble
 
-    def _sent(self, pool: Lines, target: Target, headers: dict[str, str]) -> BaseHTTPResponse:
+    def _sent(
+        self, pool: Lines, target: Target, headers: dict[str, str], body: bytes | None
+    ) -> BaseHTTPResponse:
         try:
             return pool.urlopen(
-                "GET",
+                "GET" if body is None else "POST",
                 target.path,
+                body=body,
                 headers=HEADERS | headers | {"Host": target.host_header},
                 redirect=False,
                 retries=False,
@@ -150,6 +163,8 @@ class RemoteFile:
         with self._resolving:
             if key not in self._pools:
                 self._pools[key] = [self._pool(target, each) for each in self._addresses(target)]
+            if self._is_closed:  # while the name was resolved, which nobody can cut short
+                raise RemoteUnavailable(f"{target.host} is not asked any more.")
             return self._pools[key]
 
     def _addresses(self, target: Target) -> list[str]:
