@@ -1,5 +1,7 @@
 """What happens on a clock: ring what is due, rescue what is silent, expire and collect what is old.
 
+It also sends mails and webhooks, which is described in notifications/.
+
 A process of its own, `manage.py dispatcher`, and no Celery task: a sweeper that rides the queue it
 repairs stalls with it. Any number may run; rows that one holds are skipped by the others.
 """
@@ -7,6 +9,7 @@ repairs stalls with it. Any number may run; rows that one holds are skipped by t
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -21,32 +24,42 @@ from django.db.models.functions import Now
 from django_celery_results.models import TaskResult
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from jobs import queue, storage
+from jobs import notifications, queue, storage
 from jobs.errors import BuildError, StaleJob
 from jobs.kinds import KINDS, doorbell
-from jobs.models import UPLOAD, DownloadJob, StoredFile, Upload
+from jobs.models import UPLOAD, DownloadJob, Notification, StoredFile, Upload
+from jobs.notifications import tell_operators
 from jobs.states import DONE, FINAL, LOST, Actor
 
 log = structlog.get_logger(__name__)
 
 BATCH = 100  # rows a sweep takes at once
 KEY_KEPT = timedelta(hours=24)
-STOP_SECONDS = 1  # for a slow sweep to end; one that is cut off leaves nothing half done
+NOTIFICATION_KEPT = timedelta(days=30)
+STOP_SECONDS = 1  # for what is slow to end; what is cut off leaves nothing half done
 MAX_FAILED = 3  # then the store is away, and the rest would wait for it in vain
 
 
 def run(stop: threading.Event) -> None:
     """Sweep until told to stop. A sweep that fails is logged and tried again at its next tick.
 
-    What is slow has a thread of its own: a file store that hangs must not delay a rescue.
+    What is slow has threads of its own: a file store, mail server or webhook that hangs must not
+    delay a rescue.
     """
-    slow = threading.Thread(target=_sweep_slowly, args=[stop], name="slow", daemon=True)
-    slow.start()
+    senders = notifications.senders()
+    works = [_sweep_slowly, *(sender.run for sender in senders)]
+    threads = [threading.Thread(target=work, args=[stop], daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
     while not stop.is_set():
-        for sweep in (rescue_silent, release_held, ring_due):
+        for sweep in (rescue_silent, release_held, ring_due, tell_operators):
             _try(sweep)
         stop.wait(settings.DISPATCH_EVERY_SECONDS)
-    slow.join(STOP_SECONDS)
+    for sender in senders:
+        sender.wake()
+    ends = time.monotonic() + STOP_SECONDS
+    for thread in threads:
+        thread.join(max(ends - time.monotonic(), 0))
 
 
 def _sweep_slowly(stop: threading.Event) -> None:
@@ -59,6 +72,7 @@ def _sweep_slowly(stop: threading.Event) -> None:
             forget_results,
             forget_keys,
             forget_tokens,
+            forget_notifications,
         ):
             _try(sweep)
         connection.close()  # nobody needs it for minutes
@@ -232,6 +246,14 @@ def forget_tokens() -> int:
     batch = list(over.values_list("pk", flat=True)[: BATCH * 10])
     OutstandingToken.objects.filter(pk__in=batch).delete()  # and what says that they were ended
     return len(batch)
+
+
+def forget_notifications() -> int:
+    """Delete what was told, or not, so long ago that nobody asks, a batch at a time; how many."""
+    old = Notification.objects.settled().filter(created_at__lt=Now() - NOTIFICATION_KEPT)
+    batch = old.order_by("created_at").values("pk")[: BATCH * 10]
+    count, _ = Notification.objects.filter(pk__in=batch).delete()
+    return count
 
 
 def _try(sweep: Callable[[], int]) -> None:

@@ -4,6 +4,7 @@ JobError
 |-- StaleJob                   the row moved on; drop what you were doing
 |-- KeyReused                  an idempotency key came again with another request
 |-- OwnerBusy                  the owner's earlier request is still being recorded; try again
+|-- Undelivered                a mail or webhook was not taken; `for_good`: nor will it be
 |-- LimitReached               not now: a public `code`, and when to ask again
 |   |-- TooManyActive          the owner has as many downloads under way as they may
 |   |-- StorageFull            the owner's results take up what they may
@@ -91,6 +92,14 @@ class KeyReused(JobError):
 
 class OwnerBusy(JobError):
     """Another request of this owner holds the lock that submissions are recorded under."""
+
+
+class Undelivered(JobError):
+    """The message is one sentence for people; of an address on the web it names the host alone."""
+
+    def __init__(self, sentence: str, *, for_good: bool = False) -> None:
+        super().__init__(sentence)
+        self.for_good = for_good
 
 
 class LimitReached(JobError):

@@ -1,17 +1,23 @@
-"""The outbox: who is to hear of what, and whether they did."""
+"""The outbox: who is to hear of what, and whether they did.
+
+Sending is another's business: jobs/notifications/.
+"""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from jobs.models.event import JobEvent
+from jobs.models.job_queryset import SEARCHED
 from jobs.states import Actor, Status
 
 if TYPE_CHECKING:
@@ -41,6 +47,37 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
             to=to,
             content=told,
         )
+
+    def take(
+        self, channel: str, *, lease: timedelta, spared: Iterable[int | None]
+    ) -> Notification | None:
+        """Begin the next try of what is due longest, unless its owner is `spared`.
+
+        For `lease` nobody else begins another. Should the process die, that is what follows.
+        """
+        waiting = self.filter(channel=channel, state=Notification.State.WAITING)
+        due = waiting.filter(due_at__lte=Now()).exclude(owner__in=[id for id in spared if id])
+        with transaction.atomic():
+            found = due.order_by("due_at").select_for_update(skip_locked=True, of=("self",)).first()
+            if found:
+                self.filter(pk=found.pk).update(tries=F("tries") + 1, due_at=Now() + lease)
+                found.refresh_from_db()  # its due_at tells this try from any other
+        return found
+
+    def settled(self) -> Self:
+        return self.filter(state__in=[Notification.State.SENT, Notification.State.FAILED])
+
+    def send_again(self) -> int:
+        """As new, under the same ids; how many. What still waits is sent by itself."""
+        return self.settled().update(
+            state=Notification.State.WAITING, tries=0, due_at=Now(), sent_at=None, error=""
+        )
+
+    def newest(self) -> Self:
+        """The newest SEARCHED of all, so that older ones cost nothing."""
+        times = self.order_by("-created_at").values_list("created_at", flat=True)
+        edge = list(times[SEARCHED - 1 : SEARCHED])
+        return self.filter(created_at__gte=edge[0]) if edge else self
 
 
 class Notification(models.Model):
@@ -80,6 +117,11 @@ class Notification(models.Model):
             models.Index(
                 "channel", "due_at", name="notification_due", condition=Q(state="waiting")
             ),
+            models.Index(
+                F("created_at").desc(),
+                name="notification_to_operators",
+                condition=Q(channel="operators"),
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -90,7 +132,35 @@ class Notification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_channel_display()} to {self.to}"
+        return f"{self.get_channel_display()} to {self.place}"
+
+    @property
+    def place(self) -> str:
+        """The mail address, or a webhook's host: the path is often a secret."""
+        if self.channel != self.Channel.WEBHOOK:
+            return self.to
+        try:
+            return urlsplit(self.to).hostname or "-"
+        except ValueError:
+            return "-"
+
+    def was_sent(self) -> None:
+        """Record it; as below, unless another try has begun or this was recorded before."""
+        self._settle(state=self.State.SENT, sent_at=Now(), error="")
+
+    def was_not_sent(self, sentence: str, *, again_in_seconds: int | None) -> None:
+        """Record why, and when the next try is due; None: there is none."""
+        if again_in_seconds is None:
+            self._settle(state=self.State.FAILED, error=sentence)
+        else:
+            self._settle(due_at=Now() + timedelta(seconds=again_in_seconds), error=sentence)
+
+    def _settle(self, **outcome: Any) -> None:
+        # One conditional UPDATE. A try whose lease was over before it ended changes nothing.
+        mine = Notification.objects.filter(
+            pk=self.pk, state=self.State.WAITING, tries=self.tries, due_at=self.due_at
+        )
+        mine.update(**outcome)
 
 
 def outcome(job: DownloadJob) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""Who takes rows of the outbox and sends them, a few at once. Threads of the dispatcher.
+
+Any number of dispatchers may run. One that dies in the midst of a try leaves its row to whoever
+looks when the lease is over; what the receiver then gets twice has the same id.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections, connection
+
+from jobs.errors import Undelivered
+from jobs.models import Notification
+from jobs.notifications import mail, webhook
+from jobs.patience import insist
+
+log = structlog.get_logger(__name__)
+
+Channel = Notification.Channel
+Send = Callable[[Notification], None]  # raises Undelivered
+
+BUG = "Something went wrong on our side."
+# Longer than one try can take: the mail server may be silent for EMAIL_TIMEOUT a dozen times.
+LEASE = timedelta(minutes=5)
+
+
+def senders() -> list[Sender]:
+    """Apart, so that a mail server that hangs keeps no webhook waiting, nor the other way round."""
+    return [
+        Sender("mail", {Channel.OPERATORS: mail.send, Channel.EMAIL: mail.send}, at_once=4),
+        Sender("webhooks", {Channel.WEBHOOK: webhook.send}, at_once=8),
+    ]
+
+
+class Sender:
+    """One row of an owner at a time: who answers slowly, or never, delays only themselves."""
+
+    def __init__(self, name: str, sends: dict[Channel, Send], *, at_once: int) -> None:
+        self.name = name
+        self._sends = sends
+        self._at_once = at_once
+        self._tries: dict[UUID, tuple[int | None, threading.Thread]] = {}  # under way, with owners
+        self._woken = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        """Until told to stop, and then until what is under way has ended."""
+        while not stop.is_set():
+            self._woken.clear()
+            try:
+                self.start_due()
+            except Exception:
+                log.exception("outbox not read", sender=self.name)
+                close_old_connections()
+            self._woken.wait(settings.DISPATCH_EVERY_SECONDS)
+        connection.close()
+        self.join()
+
+    def wake(self) -> None:
+        """It looks what is due, or that it is to stop, at once."""
+        self._woken.set()
+
+    def start_due(self) -> int:
+        """Begin to send what is due, as far as there is room; how many."""
+        started = 0
+        while len(self._tries) < self._at_once and (found := self._take()):
+            thread = threading.Thread(target=self._try, args=[found], name=self.name, daemon=True)
+            self._tries[found.pk] = found.owner_id, thread
+            thread.start()
+            started += 1
+        return started
+
+    def join(self) -> None:
+        for _, thread in list(self._tries.values()):
+            thread.join()
+
+    def _take(self) -> Notification | None:
+        owners = [owner_id for owner_id, _ in list(self._tries.values())]
+        for channel in self._sends:
+            if found := Notification.objects.take(channel, lease=LEASE, spared=owners):
+                return found
+        return None
+
+    def _try(self, notification: Notification) -> None:
+        try:
+            deliver(notification, self._sends[Channel(notification.channel)])
+        except Exception:
+            log.exception("outcome not recorded", notification_id=str(notification.pk))
+        finally:
+            connection.close()  # this thread's own
+            del self._tries[notification.pk]
+            self.wake()
+
+
+def deliver(notification: Notification, send: Send) -> None:
+    """One try, and what came of it on the row. The job is not touched."""
+    try:
+        send(notification)
+    except Undelivered as error:
+        _record_failure(notification, str(error), for_good=error.for_good)
+    except Exception:
+        log.exception("sending broke", **_known(notification))
+        _record_failure(notification, BUG, for_good=False)
+    else:
+        insist(notification.was_sent)
+        log.info("sent", **_known(notification))
+
+
+def _record_failure(notification: Notification, sentence: str, *, for_good: bool) -> None:
+    delays = settings.NOTIFY_DELAYS_SECONDS
+    is_last = for_good or notification.tries > len(delays)
+    seconds = None if is_last else delays[notification.tries - 1]
+    insist(partial(notification.was_not_sent, sentence, again_in_seconds=seconds))
+    log.warning("not sent", **_known(notification), error=sentence, again_in_seconds=seconds)
+
+
+def _known(notification: Notification) -> dict[str, str | int]:
+    return {
+        "notification_id": str(notification.pk),
+        "channel": notification.channel,
+        "job_id": str(notification.job_id or ""),
+        "tries": notification.tries,
+    }

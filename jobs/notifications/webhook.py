@@ -1,0 +1,85 @@
+"""A job's end as one signed POST, as Standard Webhooks describes it (standardwebhooks.com)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.errors import BlockedAddress, RemoteError, Undelivered
+from jobs.models import Notification, Preferences
+from jobs.patience import give_back_connection
+from jobs.remote_file import BadUrl, post
+from jobs.states import Status
+
+WITHIN_SECONDS = 15  # for all of a try
+BOTH_SIGN = timedelta(days=1)  # after a change of the secret, so that receivers can change theirs
+GONE = 410
+
+
+def send(notification: Notification) -> None:
+    """Raises Undelivered."""
+    body = body_of(notification)
+    headers = _headers(notification, body)
+    give_back_connection()
+    try:
+        status = post(notification.to, body, headers, within_seconds=WITHIN_SECONDS)
+    except (BadUrl, BlockedAddress) as error:
+        raise Undelivered(str(error), for_good=True) from error
+    except RemoteError as error:
+        raise Undelivered(str(error)) from error
+    if not 200 <= status < 300:
+        raise Undelivered(f"{notification.place} answers {status}.", for_good=status == GONE)
+
+
+def body_of(notification: Notification) -> bytes:
+    """The same bytes whenever it is asked."""
+    told = notification.content
+    links = {"statusUrl": _address("status", told["jobId"])}
+    if told["status"] == Status.COMPLETED:
+        links["downloadUrl"] = _address("download", told["jobId"])
+    message = {
+        "type": f"job.{told['status']}",
+        "timestamp": told["finishedAt"],
+        "data": told | links,
+    }
+    return json.dumps(message, sort_keys=True).encode()
+
+
+def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    digest = hmac.new(key, signed, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def _headers(notification: Notification, body: bytes) -> dict[str, str]:
+    assert notification.owner_id  # operators have no webhook
+    # Saved now if it never was: the owner has to be able to look it up.
+    owner, _ = Preferences.objects.get_or_create(owner_id=notification.owner_id)
+    message_id, now = f"msg_{notification.pk.hex}", int(time.time())
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(now),
+        "webhook-signature": " ".join(
+            signature(secret, message_id, now, body) for secret in _secrets(owner)
+        ),
+    }
+
+
+def _secrets(owner: Preferences) -> list[str]:
+    changed_at = owner.secret_changed_at
+    lately = changed_at and timezone.now() - changed_at < BOTH_SIGN
+    return [owner.secret, *([owner.earlier_secret] if lately and owner.earlier_secret else [])]
+
+
+def _address(name: str, job_id: str) -> str:
+    return settings.BASE_URL + reverse(name, args=[job_id])

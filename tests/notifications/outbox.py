@@ -1,0 +1,72 @@
+"""The outbox in tests: jobs that end, and rows that are tried, one by one, in this thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from jobs.models import DownloadJob, Notification
+from jobs.notifications import deliver, mail, webhook
+from jobs.notifications.senders import LEASE
+from jobs.states import Actor, Status
+from tests.factories import ArtifactFactory, JobFactory
+
+SITE = "https://downloads.example.com"
+SENDS = {"email": mail.send, "operators": mail.send, "webhook": webhook.send}
+
+
+def running(owner: User, **fields: Any) -> DownloadJob:
+    """A job that an attempt has claimed."""
+    job: DownloadJob = JobFactory(owner=owner, **fields)
+    job.claim(task_id="task-1", worker="worker@test")
+    return job
+
+
+def complete(job: DownloadJob) -> None:
+    job.succeed(ArtifactFactory.build(owner=job.owner, made_by=job, name=job.name, file_id=None))
+
+
+def completed(owner: User, **fields: Any) -> DownloadJob:
+    job = running(owner, **fields)
+    complete(job)
+    return job
+
+
+def failed(owner: User, code: str = "timeout", **fields: Any) -> DownloadJob:
+    job = running(owner, **fields)
+    job.fail(code, "It took longer than 300 s.")
+    return job
+
+
+def cancelled(owner: User, **fields: Any) -> DownloadJob:
+    job = running(owner, **fields)
+    job.cancel(Actor.OPERATOR)
+    return job
+
+
+ENDS = {Status.COMPLETED: completed, Status.FAILED: failed, Status.CANCELLED: cancelled}
+
+
+def only(job: DownloadJob) -> Notification:
+    """The one row that tells of the job."""
+    return Notification.objects.get(job=job)
+
+
+def attempt(row: Notification) -> Notification:
+    """One try, even if it was not due yet; the row as it is afterwards."""
+    Notification.objects.filter(pk=row.pk).update(due_at=Now())
+    others = Notification.objects.exclude(pk=row.pk)
+    others.filter(channel=row.channel).update(due_at=timezone.now() + LEASE)
+    taken = Notification.objects.take(row.channel, lease=LEASE, spared=[])
+    assert taken == row
+    deliver(taken, SENDS[row.channel])
+    row.refresh_from_db()
+    return row
+
+
+def wait_seconds(row: Notification) -> float:
+    """Until its next try."""
+    return round((row.due_at - timezone.now()).total_seconds())

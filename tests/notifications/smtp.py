@@ -1,0 +1,80 @@
+"""A real mail server on a free port, which takes mails or does what mail servers do instead."""
+
+from __future__ import annotations
+
+import asyncio
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Self
+from uuid import uuid4
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from downloads_project.stack import free_ports
+
+TAKEN = "250 OK"
+
+
+class MailServer:
+    """`objections` are its answers to MAIL, `refusals` those to RCPT, `verdicts` those to DATA.
+
+    Then it takes what comes. A mail is in `mails` as soon as its last byte is here, whatever is
+    answered then: with the verdict `CUT` nothing is, for the line is cut; with `HOLD` nothing until
+    `release`, or the end.
+    """
+
+    CUT, HOLD = "cut", "hold"
+
+    def __init__(self, port: int = 0) -> None:
+        self.mails: list[EmailMessage] = []
+        self.recipients: list[str] = []  # that were tried
+        self.objections: list[str] = []
+        self.refusals: list[str] = []
+        self.verdicts: list[str] = []
+        self.port = port or next(free_ports(str(uuid4())))
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._released = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        self._controller.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+        self._controller.stop()
+
+    def release(self) -> None:
+        self._controller.loop.call_soon_threadsafe(self._released.set)
+
+    # From here on everything runs in the server's thread.
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.objections:
+            return self.objections.pop(0)
+        envelope.mail_from = address
+        return TAKEN
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.recipients.append(address)
+        if self.refusals:
+            return self.refusals.pop(0)
+        envelope.rcpt_tos.append(address)
+        return TAKEN
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=default)
+        self.mails.append(mail)
+        verdict = self.verdicts.pop(0) if self.verdicts else TAKEN
+        if verdict == self.CUT:
+            assert server.transport
+            server.transport.abort()
+        elif verdict == self.HOLD:
+            await self._released.wait()
+        return TAKEN if verdict in (self.CUT, self.HOLD) else verdict

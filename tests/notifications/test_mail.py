@@ -1,0 +1,231 @@
+"""Mails of a job's end, as a real mail server gets them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from jobs.models import DownloadJob, Notification
+from jobs.notifications.senders import LEASE
+from jobs.states import Status
+from tests.notifications.outbox import ENDS, SITE, attempt, completed, failed, only, wait_seconds
+from tests.notifications.smtp import MailServer
+
+pytestmark = pytest.mark.django_db(transaction=True)  # an outcome is recorded whatever it takes
+
+State = Notification.State
+
+
+def text_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part
+    return str(part.get_content())
+
+
+def html_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("html",))
+    assert part
+    return str(part.get_content())
+
+
+def test_a_mail_comes_with_a_link_that_works(post: MailServer, alice: User, client: Client) -> None:
+    job = completed(alice, email=True)
+
+    row = attempt(only(job))
+
+    (mail,) = post.mails
+    assert (row.state, row.error) == (State.SENT, "")
+    assert row.sent_at
+    assert post.recipients == ["alice@example.com"]
+    assert mail["To"] == "alice@example.com"
+    assert mail["Subject"] == "2 files.zip is ready"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Message-ID"] == f"<{row.pk}@downloads.example.com>"
+    assert mail["Date"]
+    links = [re.findall(r"https://[^\s\"]+/downloads/[^\s\"]+", body(mail))[0] for body in BODIES]
+    assert links == [f"{SITE}/downloads/{job.pk}"] * 2
+    client.force_login(alice)
+    assert client.get(urlsplit(links[0]).path).status_code == 200
+
+
+BODIES: list[Callable[[EmailMessage], str]] = [text_of, html_of]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("status", ENDS)
+def test_no_address_of_the_file_store_and_nothing_from_elsewhere_is_in_it(
+    post: MailServer, alice: User, status: Status, body: Any, settings: Any
+) -> None:
+    attempt(only(ENDS[status](alice, email=True)))
+
+    said = body(post.mails[0])
+
+    assert set(re.findall(r"https?://[^/\s\"]+", said)) == {SITE}
+    assert "X-Amz" not in said
+    assert urlsplit(settings.S3_PUBLIC_ENDPOINT_URL).netloc not in said
+    assert not re.search(r"<(img|link|script|iframe)|url\(|@import", said)
+
+
+def test_each_end_is_told_in_its_words(post: MailServer, alice: User) -> None:
+    for status in ENDS:
+        attempt(only(ENDS[status](alice, email=True)))
+
+    subjects = [mail["Subject"] for mail in post.mails]
+    assert subjects == [
+        "2 files.zip is ready",
+        "2 files.zip could not be made",
+        "2 files.zip was cancelled",
+    ]
+    ready, broken, gone = map(text_of, post.mails)
+    assert ("Size: 5\N{NO-BREAK SPACE}B" in ready, "Kept until: " in ready) == (True, True)
+    assert "It took longer than 300 s." in broken
+    assert "Choose fewer files, or run it again later." in broken
+    assert "An operator cancelled it." in gone
+    assert all(f"{SITE}/settings" in body(mail) for mail in post.mails for body in BODIES)
+
+
+def test_what_a_job_became_since_is_not_told(post: MailServer, alice: User, broker: Any) -> None:
+    job = failed(alice, email=True)
+    DownloadJob.objects.update(name="other.zip", error="Another.")
+
+    attempt(only(job))
+
+    assert post.mails[0]["Subject"] == "2 files.zip could not be made"
+    assert "Another." not in text_of(post.mails[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("a\r\nBcc: eve@example.com.zip", "a Bcc: eve@example.com.zip is ready"),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}gpj.zip", "gpj.zip is ready"),
+        ("Übersicht – März.zip", "Übersicht – März.zip is ready"),
+        ("x" * 196 + ".zip", "x" * 44 + "…" + "x" * 11 + ".zip is ready"),
+        ("<b>&amp;</b>.zip", "<b>&amp;</b>.zip is ready"),
+    ],
+)
+def test_a_name_may_hold_anything(post: MailServer, alice: User, name: str, subject: str) -> None:
+    row = attempt(only(completed(alice, email=True, name=name)))
+
+    (mail,) = post.mails
+    assert row.state == State.SENT
+    assert mail["Subject"].strip() == subject  # it may have been folded
+    assert mail["Bcc"] is None
+    assert post.recipients == ["alice@example.com"]
+    assert "<b>" not in html_of(mail)
+    assert text_of(mail).startswith(subject.split("xxx")[0])
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        ({"refusals": ["451 later"]}, "The mail server refuses the recipient (451)."),
+        ({"objections": ["450 later"]}, "The mail server refuses the sender (450)."),
+        ({"verdicts": ["452 full"]}, "The mail server refuses the mail (452)."),
+        ({"verdicts": ["421 bye"]}, "The mail server refuses the mail (421)."),
+        ({"verdicts": [MailServer.CUT]}, "The mail server broke off or fell silent."),
+    ],
+)
+def test_what_may_pass_is_tried_again_with_the_same_id(
+    post: MailServer, alice: User, answers: dict[str, list[str]], error: str
+) -> None:
+    job = completed(alice, email=True)
+    vars(post).update(answers)
+
+    row = attempt(only(job))
+
+    assert (row.state, row.error, row.tries) == (State.WAITING, error, 1)
+    assert wait_seconds(row) == 60
+    assert attempt(row).state == State.SENT
+    assert {mail["Message-ID"] for mail in post.mails} == {f"<{row.pk}@downloads.example.com>"}
+    assert post.recipients[-1] == "alice@example.com"
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        ({"refusals": ["550 no such user"]}, "The mail server refuses the recipient (550)."),
+        ({"verdicts": ["554 spam"]}, "The mail server refuses the mail (554)."),
+        ({"objections": ["553 not yours"]}, "The mail server refuses the sender (553)."),
+    ],
+)
+def test_what_will_be_refused_again_is_parked(
+    post: MailServer, alice: User, answers: dict[str, list[str]], error: str
+) -> None:
+    job = completed(alice, email=True)
+    before = job.version
+    vars(post).update(answers)
+
+    row = attempt(only(job))
+
+    assert (row.state, row.error, row.tries) == (State.FAILED, error, 1)
+    assert Notification.objects.take(row.channel, lease=LEASE, spared=[]) is None
+    job.refresh_from_db()
+    assert (job.status, job.version) == (Status.COMPLETED, before)
+
+
+def test_a_mail_server_that_is_down_is_tried_five_times(
+    settings: Any, post: MailServer, alice: User
+) -> None:
+    row = only(completed(alice, email=True))
+    settings.EMAIL_PORT = 1
+
+    waited = [wait_seconds(attempt(row)) for _ in range(4)]
+    last = attempt(row)
+
+    assert waited == [60, 300, 1800, 7200]
+    assert (last.state, last.tries) == (State.FAILED, 5)
+    assert last.error == "The mail server cannot be reached."
+
+
+def test_a_mail_server_that_hangs_is_given_up(settings: Any, post: MailServer, alice: User) -> None:
+    settings.EMAIL_TIMEOUT = 0.2
+    post.verdicts = [MailServer.HOLD]
+
+    row = attempt(only(completed(alice, email=True)))
+
+    assert (row.state, row.error) == (State.WAITING, "The mail server broke off or fell silent.")
+    post.release()
+    assert attempt(row).state == State.SENT
+
+
+def test_an_owner_without_an_address_is_told_of_on_the_row(post: MailServer, bob: User) -> None:
+    row = attempt(only(completed(bob, email=True)))
+
+    assert (row.state, row.error) == (State.FAILED, "The account has no mail address.")
+    assert post.recipients == []
+
+
+def test_an_address_that_is_none_is_parked(post: MailServer, alice: User) -> None:
+    alice.email = "alice@example.com\r\nBcc: eve@example.com"
+    alice.save()
+
+    row = attempt(only(completed(alice, email=True)))
+
+    assert (row.state, row.error) == (State.FAILED, "The mail address cannot be written to.")
+    assert post.recipients == []
+
+
+def test_without_a_mail_server_nothing_breaks(settings: Any, alice: User) -> None:
+    settings.MAIL_IS_ON = False
+
+    row = attempt(only(completed(alice, email=True)))
+
+    assert row.state == State.FAILED
+    assert row.error == "Mail is turned off here: EMAIL_URL is not set."
+
+
+def test_a_bug_while_it_is_written_is_tried_again(post: MailServer, alice: User) -> None:
+    job = completed(alice, email=True)
+    Notification.objects.update(content={"status": "completed"})
+
+    row = attempt(only(job))
+
+    assert (row.state, row.error) == (State.WAITING, "Something went wrong on our side.")

@@ -1,0 +1,243 @@
+"""Webhooks of a job's end, as a real receiver gets them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from jobs.models import Notification, Preferences
+from jobs.models.preferences import new_secret
+from jobs.notifications import deliver, webhook
+from jobs.notifications.senders import LEASE
+from jobs.states import Status
+from tests.hostile.rebinding import rebinding
+from tests.notifications.outbox import ENDS, SITE, attempt, completed, failed, only, wait_seconds
+from tests.notifications.receiver import Receiver
+
+pytestmark = pytest.mark.django_db(transaction=True)  # an outcome is recorded whatever it takes
+
+State = Notification.State
+
+
+def test_another_hands_reading_of_the_standard_takes_our_signature(
+    receiver: Receiver, alice: User
+) -> None:
+    job = completed(alice, webhook=receiver.url)
+
+    row = attempt(only(job))
+
+    (call,) = receiver.calls
+    assert (row.state, row.error) == (State.SENT, "")
+    told = Webhook(Preferences.objects.get(owner=alice).secret).verify(call.body, call.headers)
+    assert told["type"] == "job.completed"
+    assert told["timestamp"] == told["data"]["finishedAt"]
+    assert told["data"] == row.content | {
+        "statusUrl": f"{SITE}/v1/download/status/{job.pk}",
+        "downloadUrl": f"{SITE}/v1/download/{job.pk}",
+    }
+    assert told["data"]["jobId"] == str(job.pk)
+    assert call.path == "/hook?token=of-alice"
+    assert call.headers["webhook-id"] == f"msg_{row.pk.hex}"
+    assert call.headers["content-type"] == "application/json"
+    assert call.headers["user-agent"] == "Downloads/1"
+
+
+def test_what_was_changed_or_comes_late_is_not_taken(receiver: Receiver, alice: User) -> None:
+    attempt(only(completed(alice, webhook=receiver.url)))
+    (call,) = receiver.calls
+    reader = Webhook(Preferences.objects.get(owner=alice).secret)
+    late = call.headers | {"webhook-timestamp": str(int(call.headers["webhook-timestamp"]) - 600)}
+
+    forged = (call.body.replace(b"completed", b"cancelled"), call.headers)
+    for body, headers in [forged, (call.body, late)]:
+        with pytest.raises(WebhookVerificationError):
+            reader.verify(body, headers)
+
+
+@pytest.mark.parametrize("status", ENDS)
+def test_its_addresses_work_and_none_is_of_the_file_store(
+    receiver: Receiver, alice: User, client: Client, status: Status, settings: Any
+) -> None:
+    attempt(only(ENDS[status](alice, webhook=receiver.url)))
+    body = receiver.calls[0].body.decode()
+    told = json.loads(body)
+
+    assert told["type"] == f"job.{status}"
+    assert ("downloadUrl" in told["data"]) == (status == Status.COMPLETED)
+    assert "X-Amz" not in body
+    assert urlsplit(settings.S3_PUBLIC_ENDPOINT_URL).netloc not in body
+    client.force_login(alice)
+    assert client.get(urlsplit(told["data"]["statusUrl"]).path).json()["status"] == status
+
+
+def test_both_secrets_sign_for_a_day(receiver: Receiver, alice: User) -> None:
+    old, new = new_secret(), new_secret()
+    Preferences.objects.create(
+        owner=alice, secret=new, earlier_secret=old, secret_changed_at=timezone.now()
+    )
+
+    row = attempt(only(completed(alice, webhook=receiver.url)))
+    Preferences.objects.update(secret_changed_at=timezone.now() - timedelta(hours=25))
+    Notification.objects.all().send_again()
+    attempt(row)
+
+    young, aged = receiver.calls
+    for secret in (old, new):
+        Webhook(secret).verify(young.body, young.headers)
+    Webhook(new).verify(aged.body, aged.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(old).verify(aged.body, aged.headers)
+
+
+def test_a_secret_is_made_once_however_many_need_it_first(receiver: Receiver, alice: User) -> None:
+    for _ in range(8):
+        completed(alice, webhook=receiver.url)
+    rows = [Notification.objects.take("webhook", lease=LEASE, spared=[]) for _ in range(8)]
+    start = threading.Barrier(len(rows))
+
+    def send(row: Any) -> None:
+        start.wait()
+        deliver(row, webhook.send)
+        connection.close()
+
+    threads = [threading.Thread(target=send, args=[row]) for row in rows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    reader = Webhook(Preferences.objects.get(owner=alice).secret)
+    assert [reader.verify(call.body, call.headers)["type"] for call in receiver.calls] == [
+        "job.completed"
+    ] * len(rows)
+
+
+@pytest.mark.parametrize("status", [500, 503, 404, 429, 301, 302, 307, 308])
+def test_what_is_no_success_is_tried_again_as_it_was(
+    receiver: Receiver, alice: User, status: int
+) -> None:
+    job = failed(alice, webhook=receiver.url)
+    receiver.statuses = [status]
+    receiver.location = receiver.url + "&elsewhere"
+
+    row = attempt(only(job))
+
+    assert (row.state, row.tries) == (State.WAITING, 1)
+    assert row.error == f"127.0.0.1 answers {status}."
+    assert wait_seconds(row) == 60
+    assert len(receiver.calls) == 1, "a redirect is not followed"
+    assert attempt(row).state == State.SENT
+    first, second = receiver.calls
+    assert first.body == second.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+def test_it_is_tried_five_times(receiver: Receiver, alice: User) -> None:
+    row = only(completed(alice, webhook=receiver.url))
+    receiver.statuses = [500] * 9
+
+    waited = [wait_seconds(attempt(row)) for _ in range(4)]
+    last = attempt(row)
+
+    assert waited == [60, 300, 1800, 7200]
+    assert (last.state, last.tries, len(receiver.calls)) == (State.FAILED, 5, 5)
+
+
+def test_a_receiver_that_is_gone_is_not_asked_again(receiver: Receiver, alice: User) -> None:
+    receiver.statuses = [410]
+
+    row = attempt(only(completed(alice, webhook=receiver.url)))
+
+    assert (row.state, row.error) == (State.FAILED, "127.0.0.1 answers 410.")
+
+
+@pytest.mark.parametrize("misbehave", [0, -1], ids=["silent", "dripping"])
+def test_a_receiver_that_never_ends_is_given_up(
+    receiver: Receiver, alice: User, misbehave: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "WITHIN_SECONDS", 0.3)
+    receiver.statuses = [misbehave]
+    began = timezone.now()
+
+    row = attempt(only(completed(alice, webhook=receiver.url)))
+
+    assert (row.state, row.error) == (State.WAITING, "127.0.0.1 takes too long to answer.")
+    assert (timezone.now() - began).total_seconds() < 3
+
+
+def test_nobody_there_is_tried_again(receiver: Receiver, alice: User) -> None:
+    row = attempt(only(completed(alice, webhook="http://127.0.0.1:1/secret-path")))
+
+    assert (row.state, row.error) == (State.WAITING, "127.0.0.1 cannot be reached.")
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("http://127.0.0.1:{port}/x", "127.0.0.1 is not on the public internet."),
+        ("http://localhost:{port}/x", "localhost is not on the public internet."),
+        ("http://[::1]:{port}/x", "::1 is not on the public internet."),
+        ("http://169.254.169.254/latest", "169.254.169.254 is not on the public internet."),
+        ("https://hooks.example.com:22/x", "Port 22 of hooks.example.com is not fetched from."),
+        ("ftp://hooks.example.com/x", "A link begins with http:// or https://, and a host."),
+        ("http://me:pw@example.com/", "A link with a user name or password in it is not fetched."),
+    ],
+)
+def test_where_links_may_not_lead_webhooks_do_not_either(
+    receiver: Receiver, alice: User, url: str, error: str, settings: Any
+) -> None:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = []
+    job = completed(alice, webhook=url.format(port=receiver.port))
+
+    row = attempt(only(job))
+
+    assert (row.state, row.error, row.tries) == (State.FAILED, error, 1)
+    assert receiver.calls == []
+
+
+def test_a_name_that_leads_into_a_private_network_is_blocked(
+    receiver: Receiver, alice: User, settings: Any
+) -> None:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = []
+    settings.REMOTE_PORTS = [receiver.port]
+    url = f"http://hooks.example.org:{receiver.port}/x"
+
+    with rebinding("hooks.example.org", first="10.0.0.7", then="10.0.0.7"):
+        row = attempt(only(completed(alice, webhook=url)))
+
+    assert row.state == State.FAILED
+    assert row.error == "hooks.example.org leads into a private network."
+
+
+def test_a_name_is_asked_for_once_so_that_what_was_judged_is_what_is_connected_to(
+    receiver: Receiver, alice: User, settings: Any
+) -> None:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["127.0.0.2"]
+    settings.REMOTE_PORTS = [receiver.port]
+    url = f"http://hooks.example.org:{receiver.port}/x"
+
+    with rebinding("hooks.example.org", first="127.0.0.2", then="127.0.0.1") as name:
+        row = attempt(only(completed(alice, webhook=url)))
+
+    assert (row.state, row.error) == (State.WAITING, "hooks.example.org cannot be reached.")
+    assert (name.calls, receiver.calls) == (1, [])
+
+
+def test_a_path_is_in_no_error_and_no_log(
+    receiver: Receiver, alice: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.statuses = [500]
+
+    row = attempt(only(completed(alice, webhook=receiver.url)))
+
+    assert "of-alice" not in row.error + caplog.text + str(row)
