@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from jobs import admin
+from jobs.admin import jobs as jobs_page
 from jobs.models import DownloadJob, Upload
 from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory, StoredFileFactory, UserFactory
@@ -53,7 +53,7 @@ def test_cancel_stops_active_jobs(desk: Client, queued_job: DownloadJob) -> None
 def test_one_action_is_bounded_and_says_what_it_left(
     desk: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin, "BULK_LIMIT", 2)
+    monkeypatch.setattr(jobs_page, "BULK_LIMIT", 2)
     jobs = [JobFactory(owner=alice) for _ in range(3)]
 
     page = act(desk, "cancel_selected", *jobs)
@@ -66,7 +66,7 @@ def test_one_action_is_bounded_and_says_what_it_left(
 def test_what_was_left_is_told_also_when_the_moves_empty_the_filter(
     desk: Client, alice: User, broker: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin, "BULK_LIMIT", 2)
+    monkeypatch.setattr(jobs_page, "BULK_LIMIT", 2)
     jobs = [JobFactory(owner=alice, status=Status.FAILED) for _ in range(5)]
     chosen = {"action": "run_again_selected", "_selected_action": [jobs[0].pk], "select_across": 1}
 

@@ -12,7 +12,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from jobs import admin, estimates
+from jobs import estimates
+from jobs.admin import shared
 from jobs.models import DownloadJob, JobEvent, job_queryset
 from jobs.states import ACTIVE, FINAL, Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
@@ -65,7 +66,7 @@ FILES = """
 def desk(db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Of somebody who has downloads, and is an operator."""
     monkeypatch.setattr(job_queryset, "SEARCHED", SEARCHED)
-    monkeypatch.setattr(admin, "LISTED", SEARCHED)
+    monkeypatch.setattr(shared, "LISTED", SEARCHED)
     client = Client(headers=BROWSER)
     client.force_login(UserFactory(username="mine", is_staff=True, is_superuser=True))
     for n in range(60):

@@ -1,43 +1,31 @@
-"""The operators' view: look, run again, cancel. Nothing is typed in by hand."""
+"""Jobs: their history, run again, cancel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
-from django_celery_results.models import GroupResult
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from jobs.authentication import AdminSignInForm
+from jobs.admin.shared import LISTED, Known, Newest, ReadOnly
 from jobs.errors import JOB_CODES, StaleJob
 from jobs.kinds import KINDS
-from jobs.models import DownloadJob, JobEvent, StoredFile, Upload
+from jobs.models import DownloadJob, JobEvent
 from jobs.models.job_queryset import SEARCHED, JobQuerySet
 from jobs.states import Actor, Event
 from jobs.submission import resubmit
 
-admin.site.site_header = admin.site.site_title = "Downloads"
-admin.site.index_title = "For operators"
-admin.site.enable_nav_sidebar = False  # the tables need the room
-admin.site.login_form = AdminSignInForm
-admin.site.unregister(GroupResult)  # the service makes none
-admin.site.unregister([OutstandingToken, BlacklistedToken])  # other people's, in full
-
 BULK_LIMIT = 500  # one request must not queue more than the workers drain in minutes
-LISTED = 10_000  # of the newest rows; counting a million would take longer than showing fifty
 
 Verb = Callable[[DownloadJob], None]
 
@@ -48,43 +36,6 @@ def run_again(job: DownloadJob) -> None:
 
 def cancel(job: DownloadJob) -> None:
     job.cancel(Actor.OPERATOR)
-
-
-class ReadOnly:
-    """Rows are written by the service alone."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class Newest(Paginator[Any]):
-    """Pages through the first LISTED rows."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list  # the admin gives it querysets alone
-        return int(rows.order_by()[:LISTED].count())
-
-
-class Known(admin.SimpleListFilter):
-    """A filter of the newest for values that we know, of which there may be none.
-
-    Django's own would read every row to learn them.
-    """
-
-    values: Iterable[str]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, value) for value in self.values]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        assert isinstance(queryset, JobQuerySet)  # the model's only manager makes no others
-        if not (chosen := self.value()):
-            return queryset
-        return queryset.newest().filter(**{str(self.parameter_name): chosen})
 
 
 class Kind(Known):
@@ -259,57 +210,3 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
             return HttpResponseRedirect(reverse("admin:jobs_downloadjob_change", args=[job.pk]))
 
         return require_POST(self.admin_site.admin_view(press))
-
-
-@admin.register(StoredFile)
-class StoredFileAdmin(ReadOnly, admin.ModelAdmin[StoredFile]):
-    list_display = [
-        "name",
-        "file_id",
-        "role",
-        "owner",
-        "size",
-        "content_type",
-        "created_at",
-        "expires_at",
-    ]
-    list_filter = ["role"]
-    list_select_related = ["owner"]
-    list_per_page = 50
-    paginator = Newest
-    search_fields = ["=file_id", "name", "owner__username"]
-    search_help_text = "A file's number, its name, or its owner's name"
-    show_full_result_count = False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.display(description="size", ordering="size_bytes")
-    def size(self, file: StoredFile) -> str:
-        return filesizeformat(file.size_bytes)
-
-
-@admin.register(Upload)
-class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
-    """Files that are not all here yet."""
-
-    list_display = ["name", "owner", "share", "size", "created_at", "touched_at"]
-    list_select_related = ["owner"]
-    list_per_page = 50
-    paginator = Newest
-    ordering = ["-touched_at"]
-    search_fields = ["name", "owner__username"]
-    show_full_result_count = False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.display(description="here")
-    def share(self, upload: Upload) -> str:
-        if not upload.chunk_bytes:
-            return "coming"  # in one form
-        return f"{upload.received_bytes * 100 // upload.size_bytes} %"
-
-    @admin.display(description="size", ordering="size_bytes")
-    def size(self, upload: Upload) -> str:
-        return filesizeformat(upload.size_bytes)
