@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs import estimates
 from jobs.admin import shared
-from jobs.models import DownloadJob, JobEvent, job_queryset
+from jobs.models import DownloadJob, JobEvent, job_queryset, notification
 from jobs.states import ACTIVE, FINAL, Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
 from tests.pages.looks import BROWSER
@@ -61,11 +61,20 @@ FILES = """
     ORDER BY md5(n::text)
 """
 
+NOTIFICATIONS = """
+    INSERT INTO jobs_notification
+        (id, owner_id, job_id, channel, "to", content, state, tries, error, created_at)
+    SELECT gen_random_uuid(), owner_id, id, 'email', 'somebody@example.com', '{}',
+        'failed', 5, 'The mail server cannot be reached.', created_at
+    FROM jobs_downloadjob WHERE id NOT IN (SELECT job_id FROM jobs_notification)
+"""
+
 
 @pytest.fixture
 def desk(db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Of somebody who has downloads, and is an operator."""
     monkeypatch.setattr(job_queryset, "SEARCHED", SEARCHED)
+    monkeypatch.setattr(notification, "SEARCHED", SEARCHED)
     monkeypatch.setattr(shared, "LISTED", SEARCHED)
     client = Client(headers=BROWSER)
     client.force_login(UserFactory(username="mine", is_staff=True, is_superuser=True))
@@ -83,7 +92,8 @@ def fill(since: int, until: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(JOBS, numbers | {"artifact": artifact.pk})
         cursor.execute(FILES, numbers)
-        cursor.execute("ANALYZE jobs_downloadjob, jobs_storedfile")
+        cursor.execute(NOTIFICATIONS)
+        cursor.execute("ANALYZE jobs_downloadjob, jobs_storedfile, jobs_notification")
 
 
 def pages() -> dict[str, str]:
@@ -135,6 +145,11 @@ def pages() -> dict[str, str]:
         "admin, of another kind": "/admin/jobs/downloadjob/?kind=remote",
         "admin, error code": "/admin/jobs/downloadjob/?error_code=remote_refused",
         "admin, files": "/admin/jobs/storedfile/",
+        "admin, notifications": "/admin/jobs/notification/",
+        "admin, waiting": "/admin/jobs/notification/?state=waiting",
+        "admin, of a job": f"/admin/jobs/notification/?q={oldest}",
+        "admin, of an owner": "/admin/jobs/notification/?q=mine",
+        "admin, of no job": "/admin/jobs/notification/?q=xyzzy",
     }
 
 

@@ -1,4 +1,4 @@
-"""The operators' view: look, run again, cancel. Nothing is typed in by hand.
+"""The operators' view: look, run again, cancel, send again. One thing is typed in: a priority.
 
 Importing registers the pages.
 """
@@ -9,10 +9,10 @@ from django.contrib import admin
 from django_celery_results.models import GroupResult
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from jobs.admin import files, jobs
+from jobs.admin import files, jobs, notifications, owners
 from jobs.authentication import AdminSignInForm
 
-__all__ = ["files", "jobs"]
+__all__ = ["files", "jobs", "notifications", "owners"]
 
 admin.site.site_header = admin.site.site_title = "Downloads"
 admin.site.index_title = "For operators"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -17,15 +17,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from jobs.admin.shared import LISTED, Known, Newest, ReadOnly
+from jobs.admin.notifications import Told
+from jobs.admin.shared import BULK_LIMIT, LISTED, Chosen, Known, Newest, ReadOnly
 from jobs.errors import JOB_CODES, StaleJob
 from jobs.kinds import KINDS
 from jobs.models import DownloadJob, JobEvent
 from jobs.models.job_queryset import SEARCHED, JobQuerySet
 from jobs.states import Actor, Event
 from jobs.submission import resubmit
-
-BULK_LIMIT = 500  # one request must not queue more than the workers drain in minutes
 
 Verb = Callable[[DownloadJob], None]
 
@@ -74,7 +73,7 @@ class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
 
 
 @admin.register(DownloadJob)
-class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
+class JobAdmin(Chosen, ReadOnly, admin.ModelAdmin[DownloadJob]):
     list_display = [
         "name", "owner", "kind", "status", "share", "size", "attempt", "error_code", "created_at",
     ]  # fmt: skip
@@ -90,7 +89,7 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
     )
     show_full_result_count = False
     ordering = ["-created_at"]
-    inlines = [History]
+    inlines = [History, Told]
     actions = ["run_again_selected", "cancel_selected"]
     fieldsets = [
         (
@@ -181,15 +180,6 @@ class JobAdmin(ReadOnly, admin.ModelAdmin[DownloadJob]):
         said += f" {left} more were left: at most {BULK_LIMIT} at once." if left else ""
         level = messages.WARNING if skipped or left else messages.SUCCESS
         self.message_user(request, said, level)
-
-    def response_action(
-        self, request: HttpRequest, queryset: QuerySet[DownloadJob], *args: Any, **kwargs: Any
-    ) -> HttpResponse | None:
-        try:
-            return super().response_action(request, queryset, *args, **kwargs)
-        except ValidationError:  # an id that is none
-            self.message_user(request, "What was chosen is not a download.", messages.ERROR)
-            return None
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [

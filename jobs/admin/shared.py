@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 from jobs.models.job_queryset import JobQuerySet
+from jobs.models.notification import NotificationQuerySet
 
+BULK_LIMIT = 500  # one request must not queue more than the workers drain in minutes
 LISTED = 10_000  # of the newest rows; counting a million would take longer than showing fifty
 
 
@@ -24,6 +27,22 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class Chosen:
+    """Actions on rows whose ids are UUIDs."""
+
+    def response_action(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        try:
+            answer: HttpResponse | None = super().response_action(  # type: ignore[misc]
+                request, *args, **kwargs
+            )
+        except ValidationError:  # an id that is none
+            messages.error(request, "What was chosen is none of these.")
+            return None
+        return answer
 
 
 class Newest(Paginator[Any]):
@@ -47,7 +66,7 @@ class Known(admin.SimpleListFilter):
         return [(value, value) for value in self.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        assert isinstance(queryset, JobQuerySet)  # the model's only manager makes no others
+        assert isinstance(queryset, JobQuerySet | NotificationQuerySet)  # no others have one
         if not (chosen := self.value()):
             return queryset
         return queryset.newest().filter(**{str(self.parameter_name): chosen})
