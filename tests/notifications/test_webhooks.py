@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from jobs.notifications import deliver, webhook
 from jobs.notifications.senders import LEASE
 from jobs.states import Status
 from tests.hostile.rebinding import rebinding
+from tests.live import ROOT
 from tests.notifications.outbox import ENDS, SITE, attempt, completed, failed, only, wait_seconds
 from tests.notifications.receiver import Receiver
 
@@ -50,6 +52,21 @@ def test_another_hands_reading_of_the_standard_takes_our_signature(
     assert call.headers["webhook-id"] == f"msg_{row.pk.hex}"
     assert call.headers["content-type"] == "application/json"
     assert call.headers["user-agent"] == "Downloads/1"
+
+
+def test_the_readme_says_how_to_verify_one_by_hand(receiver: Receiver, alice: User) -> None:
+    attempt(only(completed(alice, webhook=receiver.url)))
+    (call,), secret = receiver.calls, Preferences.objects.get(owner=alice).secret
+    told: dict[str, Any] = {}
+
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    exec(next(block for block in blocks if "webhook-id" in block), told)
+
+    late = call.headers | {"webhook-timestamp": "1700000000"}
+    assert told["is_genuine"](secret, call.headers, call.body)
+    assert not told["is_genuine"](new_secret(), call.headers, call.body)
+    assert not told["is_genuine"](secret, call.headers, call.body + b" ")
+    assert not told["is_genuine"](secret, late, call.body)
 
 
 def test_what_was_changed_or_comes_late_is_not_taken(receiver: Receiver, alice: User) -> None:
