@@ -266,4 +266,6 @@ def test_a_hundred_thousand_jobs_fit_into_300_mib(
     if format == "pdf":
         last = PdfReader(io.BytesIO(content)).pages[-1].extract_text()
         assert "file 100000.zip" in last
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 300 * 1024  # the tests' own included
+    assert (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 300 * 1024
+    )  # the tests' own included
