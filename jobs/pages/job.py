@@ -20,6 +20,7 @@ from jobs.models import DownloadJob
 from jobs.pages import kinds
 from jobs.pages.live import Live, answer, watched
 from jobs.pages.made import made_of
+from jobs.pages.others import others_of
 from jobs.pages.shared import SeeOther, page, signed_in
 from jobs.states import Actor
 from jobs.submission import resubmit
@@ -84,6 +85,7 @@ def _card(live: Live, now: datetime) -> dict[str, Any]:
         "details": wording.details(job, now),
         "history": wording.history(job, reversed(latest), now),
         "made": made_of(job),
+        "others": others_of(job, now),
         "left_out": wording.KINDS[job.kind].left_out(job),
         "remedy": kinds.KINDS[job.kind].remedy(job),
         "size": wording.size_of(job.artifact.size_bytes) if job.artifact else "",

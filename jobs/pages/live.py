@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +18,8 @@ from jobs.pages.made import Made, made_of
 from jobs.pages.shared import page
 
 MIN_POLL_SECONDS = 3  # nobody's eyes need more, and a list polls each of its rows
+LEISURE_SECONDS = 15  # between polls of what may wait for hours
+YOUNG = timedelta(minutes=1)  # whoever has just asked for it may still look on
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,18 @@ class Live:
 
 
 def watched(job: DownloadJob, now: datetime) -> Live:
-    seconds = 0 if job.is_finished else max(MIN_POLL_SECONDS, poll_after_seconds(job))
-    return Live(job, wording.told(job, now), wording.ago(job.created_at, now), seconds)
+    told = wording.told(job, now)
+    return Live(job, told, wording.ago(job.created_at, now), _poll_seconds(job, told, now))
+
+
+def _poll_seconds(job: DownloadJob, told: wording.Told, now: datetime) -> int:
+    if job.is_finished:
+        return 0
+    usual = max(MIN_POLL_SECONDS, poll_after_seconds(job))
+    if told.look == "held" and now - job.created_at > YOUNG:
+        return LEISURE_SECONDS
+    ahead = (told.starts_at - now).total_seconds() if told.starts_at else 0
+    return max(usual, min(LEISURE_SECONDS, round(ahead)))
 
 
 def answer(

@@ -70,6 +70,7 @@ def _list(request: HttpRequest) -> HttpResponse:
     places = {side: _place(mine, asked[side]) for side in ("after", "before")}
     found = newest(matching.by_status(statuses), ("created_at", "pk"), SHOWN, **places)
     read_ahead(found.rows)
+    wording.read_ahead([*pinned, *found.rows])
     groups = _groups(pinned[:PINNED], found.rows)
     context = {
         "here": "mine",

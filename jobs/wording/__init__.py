@@ -7,7 +7,8 @@ speaks of one moment.
 from jobs.wording.history import Detail, details, history
 from jobs.wording.kinds import KINDS, ROLES
 from jobs.wording.numbers import added, ago, files, is_today, limit_of, moment, seconds, size_of
-from jobs.wording.standing import Told, told
+from jobs.wording.standing import Told, state_of, told
+from jobs.wording.waiting import read_ahead
 
 __all__ = [
     "KINDS",
@@ -22,7 +23,9 @@ __all__ = [
     "is_today",
     "limit_of",
     "moment",
+    "read_ahead",
     "seconds",
     "size_of",
+    "state_of",
     "told",
 ]

@@ -3,16 +3,19 @@ database. Tracebacks stay out: an event's `detail` is for operators."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from jobs import estimates
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Actor, Event
+from jobs.terms import USUAL_PRIORITY
 from jobs.wording.kinds import KINDS
 from jobs.wording.numbers import clock, day, moment
 from jobs.wording.standing import after_expiry, attempt, look_of
+from jobs.wording.waiting import until_ready
 
 WENT_WRONG = {
     "build_failed": "It could not be made.",
@@ -61,22 +64,29 @@ class Line:
 
 def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list[Line]:
     """What happened, then what is happening, then what comes by itself."""
-    lines = [_past(event, KINDS[job.kind].begun, now) for event in events]
     look = look_of(job, now)
+    lines = [_past(event, KINDS[job.kind].begun, now) for event in events]
     if look == "working":
         lines.append(Line(job.message, look=look, when="now", mark="now"))
-        if left := estimates.seconds_left(job, now.timestamp()):
-            at = now + timedelta(seconds=left)
-            text = "Ready, if it goes on like this."
-            lines.append(Line(text, at=at, when=clock(at, now), mark="ahead"))
+    return [*lines, *_ahead(job, look, now)]
+
+
+def _ahead(job: DownloadJob, look: str, now: datetime) -> Iterator[Line]:
+    if look == "working" and (left := estimates.seconds_left(job, now.timestamp())):
+        yield _coming("Ready, if it goes on like this.", now + timedelta(seconds=left), now)
     elif look == "waiting":
-        text = f"{attempt(job).capitalize()} starts."
-        at = job.available_at
-        lines.append(Line(text, at=at, when=clock(at, now), mark="ahead"))
+        yield _coming(f"{attempt(job).capitalize()} starts.", job.available_at, now)
+    elif look == "scheduled":
+        yield _coming("Starts.", job.available_at, now)
+    elif look == "held":
+        yield Line(f"Starts {until_ready(job)}.", mark="ahead")
     elif look == "ready" and job.expires_at:
         text = f"The file is removed. {after_expiry(job)}"
-        lines.append(Line(text, when=day(job.expires_at, now, short=True), mark="ahead"))
-    return lines
+        yield Line(text, when=day(job.expires_at, now, short=True), mark="ahead")
+
+
+def _coming(text: str, at: datetime, now: datetime) -> Line:
+    return Line(text, at=at, when=clock(at, now), mark="ahead")
 
 
 def _past(event: JobEvent, begun: str, now: datetime) -> Line:
@@ -127,6 +137,7 @@ def details(job: DownloadJob, now: datetime) -> list[Detail]:
         found.append(Detail("Attempts", str(job.attempt)))
     else:
         found.append(Detail("Attempt", attempt(job).removeprefix("attempt ")))
+        found += _terms(job, now)
     times = [("Started", job.started_at), ("Finished", job.finished_at)]
     found += [Detail(term, moment(at, now), at) for term, at in times if at]
     if look_of(job, now) == "working":
@@ -141,3 +152,16 @@ def details(job: DownloadJob, now: datetime) -> list[Detail]:
     if job.error_code:
         found.append(Detail("Code", job.error_code))
     return found
+
+
+def _terms(job: DownloadJob, now: datetime) -> Iterator[Detail]:
+    """What was asked for besides, as long as it makes a difference."""
+    if job.run_at and job.run_at > now:
+        yield Detail("Not before", moment(job.run_at, now), job.run_at)
+    if job.priority != USUAL_PRIORITY:
+        yield Detail("Priority", f"{job.priority} of 9")
+    told = ["You will be mailed"] if job.email else []
+    if job.webhook:  # of which all but the host may be a secret
+        told.append(f"{urlsplit(job.webhook).hostname} will be told")
+    if told:
+        yield Detail("When it is over", ", and ".join(told))

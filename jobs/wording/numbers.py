@@ -23,6 +23,15 @@ def size_of(count: int, total: int | None = None) -> str:
     return " of ".join(shown) + NO_BREAK + unit
 
 
+def amount(count: int, total: int | None = None, *, unit: str = "bytes") -> str:
+    """The same of whatever is counted: '1,200 of 3,400 jobs'."""
+    if unit == "bytes":
+        return size_of(count, total)
+    word = unit.removesuffix("s") if (total or count) == 1 else unit
+    shown = f"{count:,} of {total:,}" if total else f"{count:,}"
+    return f"{shown}{NO_BREAK}{word}"
+
+
 def limit_of(count: int) -> str:
     """'5 GB': like any size, without a nought that says nothing in a round number."""
     return size_of(count).replace(f".0{NO_BREAK}", NO_BREAK)
@@ -57,6 +66,11 @@ def moment(at: datetime, now: datetime) -> str:
     """'today at 14:31', '20 November at 14:31'."""
     date = "today" if is_today(at, now) else day(at, now)
     return f"{date} at {timezone.localtime(at):%H:%M}"
+
+
+def start(at: datetime, now: datetime) -> str:
+    """After "starts": 'today at 14:31', 'on 24 November at 06:00'."""
+    return moment(at, now) if is_today(at, now) else f"on {moment(at, now)}"
 
 
 def ago(at: datetime, now: datetime) -> str:

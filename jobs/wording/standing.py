@@ -10,7 +10,8 @@ from jobs.backoff import DELAYS_SECONDS
 from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.wording.kinds import KINDS
-from jobs.wording.numbers import day, seconds, size_of
+from jobs.wording.numbers import amount, day, seconds, size_of, start
+from jobs.wording.waiting import until_ready
 
 MAX_FAILURES = len(DELAYS_SECONDS) + 1
 
@@ -26,8 +27,10 @@ WORDS = {
     "working": "Working",
     "stalled": "Working",
     "waiting": "Trying again",
+    "held": "Waiting",
+    "scheduled": "Scheduled",
 } | {look: look.capitalize() for look in FINAL_LOOKS.values()}
-ACTIVE_LOOKS = ("queued", "working", "stalled", "waiting")
+ACTIVE_LOOKS = ("queued", "working", "stalled", "waiting", "held", "scheduled")
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
 MAKE_AGAIN, SEND_AGAIN = "You can make it again.", "You can upload it again."
 
@@ -48,6 +51,8 @@ class Told:
     done: str
     pace: str
     verb: str  # the one thing its owner can do next; empty where there is none
+    starts_at: datetime | None  # of what is scheduled; `line` and the last fact end with it
+    starts: str
 
     @property
     def wait(self) -> str:
@@ -88,7 +93,15 @@ def told(job: DownloadJob, now: datetime) -> Told:
         done=_done(job) if look in ACTIVE_LOOKS else "",
         pace=_pace(job, now) if look == "working" else "",
         verb=_verb(job, look),
+        starts_at=job.run_at if look == "scheduled" else None,
+        starts=start(job.run_at, now) if look == "scheduled" and job.run_at else "",
     )
+
+
+def state_of(job: DownloadJob, now: datetime) -> tuple[str, str]:
+    """Its look and its word, and nothing that has to be looked for."""
+    look = look_of(job, now)
+    return look, WORDS[look]
 
 
 def _verb(job: DownloadJob, look: str) -> str:
@@ -103,10 +116,18 @@ def after_expiry(job: DownloadJob) -> str:
 
 def look_of(job: DownloadJob, now: datetime) -> str:
     if job.status == Status.QUEUED:
-        return "waiting" if job.error_code and job.available_at > now else "queued"
+        return _look_of_queued(job, now)
     if job.status == Status.PROCESSING:
         return "stalled" if job.lease_until and job.lease_until < now else "working"
     return FINAL_LOOKS[Status(job.status)]
+
+
+def _look_of_queued(job: DownloadJob, now: datetime) -> str:
+    if job.held:
+        return "held"
+    if job.available_at > now and (job.error_code or job.run_at):
+        return "waiting" if job.error_code else "scheduled"
+    return "queued"
 
 
 def _wait_seconds(job: DownloadJob, now: datetime) -> int:
@@ -118,6 +139,10 @@ def _facts(job: DownloadJob, look: str, now: datetime) -> list[str]:
     kind = KINDS[job.kind].kind
     if look == "queued":
         return [kind, "starts as soon as a worker is free"]
+    if look == "held":
+        return [kind, f"starts {until_ready(job)}"]
+    if look == "scheduled":
+        return [kind]
     if look == "working":
         return [job.message]
     if look == "stalled":
@@ -139,6 +164,10 @@ def _line(job: DownloadJob, look: str, facts: list[str], now: datetime) -> str:
         left = estimates.seconds_left(job, now.timestamp())
         about = f" Ready in about {seconds(left)}." if left else ""
         return f"Starts as soon as a worker is free.{about}"
+    if look == "held":
+        return f"Starts {until_ready(job)}."
+    if look == "scheduled":
+        return "Starts"
     if look == "stalled":
         return f"{facts[0]}. Another one takes over in a moment."
     if look == "waiting":
@@ -170,15 +199,15 @@ def _reason(job: DownloadJob, look: str) -> str:
 
 
 def _done(job: DownloadJob) -> str:
-    """'3.1 of 14.2 MB', or what there is to do, '14.2 MB', while nothing is being done.
+    """'3.1 of 14.2 MB', '1,200 of 3,400 jobs', or what there is to do, '14.2 MB', while nothing is being done.
 
     '3.1 MB so far' where nobody knows how much there is.
     """
     if job.status == Status.QUEUED:
-        return size_of(job.total) if job.total else ""
+        return amount(job.total, unit=job.unit) if job.total else ""
     if not job.total:
-        return f"{size_of(job.done)} so far" if job.done else ""
-    return size_of(job.done, job.total)
+        return f"{amount(job.done, unit=job.unit)} so far" if job.done else ""
+    return amount(job.done, job.total, unit=job.unit)
 
 
 def _pace(job: DownloadJob, now: datetime) -> str:
@@ -188,7 +217,7 @@ def _pace(job: DownloadJob, now: datetime) -> str:
         return ""
     left = estimates.seconds_left(job, now.timestamp())
     about = f" · about {seconds(left)} left" if left else ""
-    return f"{size_of(job.speed)}/s{about}"
+    return f"{amount(job.speed, unit=job.unit)}/s{about}"
 
 
 def attempt(job: DownloadJob) -> str:

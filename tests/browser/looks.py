@@ -22,6 +22,13 @@ REFUSED = ("remote_refused", "data.example.org answers 404.")
 FETCHED_BYTES = 3_100_000
 # What makes a job that of a link, whose size is not known.
 OF_A_LINK: dict[str, Any] = {"kind": "remote", "params": {"url": LINK, "threads": 4}, "total": None}
+OF_A_REPORT: dict[str, Any] = {
+    "kind": "report",
+    "params": {"period": "30d", "format": "pdf", "everybody": False},
+    "name": "Report.pdf",
+    "unit": "jobs",
+    "total": 3_400,
+}
 OF_AN_UPLOAD: dict[str, Any] = {
     "kind": "upload",
     "params": {},
@@ -54,6 +61,8 @@ def advance(job: DownloadJob) -> None:
         job.beat(done=FETCHED_BYTES, message=message, speed=5_200_000, threads=4)
     elif job.kind == "upload":
         job.beat(done=(job.total or 0) * 2 // 5, message="Checking it for viruses")
+    elif job.kind == "report":
+        job.beat(done=1_200, message="Reading the jobs: 1,200 of 3,400", speed=600)
     else:
         job.beat(done=(job.total or 0) * 2 // 5, message="Adding 2 of 3: interview.wav")
 
@@ -82,6 +91,18 @@ def succeed(job: DownloadJob) -> None:
             make_of(job, role)
 
 
+def schedule(job: DownloadJob) -> None:
+    later = timezone.now() + timedelta(days=2)
+    DownloadJob.objects.filter(pk=job.pk).update(run_at=later, available_at=later)
+
+
+def hold(job: DownloadJob) -> None:
+    """For two others, one of which is ready."""
+    for look in ("queued", "ready"):
+        job.after.add(job_that_is(look, job.owner))
+    DownloadJob.objects.filter(pk=job.pk).update(held=True)
+
+
 def _fail(job: DownloadJob) -> None:
     job.fail(*{"remote": REFUSED, "upload": BROKEN}.get(job.kind, MISSING))
 
@@ -106,6 +127,8 @@ def _after(*moves: Callable[[DownloadJob], Any]) -> Callable[[DownloadJob], None
 
 LOOKS: dict[str, Callable[[DownloadJob], None]] = {
     "queued": _after(),
+    "held": _after(hold),
+    "scheduled": _after(schedule),
     "working": _after(start, advance),
     "stalled": _after(start, advance, _fall_silent),
     "waiting": _after(start, advance, put_off),

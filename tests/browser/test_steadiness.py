@@ -9,6 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
+from jobs.dispatcher import release_held
+from jobs.states import Status
 from tests.browser.looks import (
     OF_A_LINK,
     advance,
@@ -124,6 +126,26 @@ def test_a_new_state_moves_little(tab: Page, alice: User, live_server: Any, path
 
     much = {move: shifts for move, shifts in told.items() if sum(by for by, _ in shifts) >= LITTLE}
     assert not much
+
+
+def test_what_waited_for_others_moves_little_when_it_starts(
+    tab: Page, alice: User, live_server: Any, path: str
+) -> None:
+    job = job_that_is("held", alice, name="Summer.zip")
+    tab.goto(live_server.url + path.format(job.pk))
+    expect(tab.get_by_text(re.compile("tarts when Queued.zip is ready")).first).to_be_visible()
+    other = job.after.get(status=Status.QUEUED)
+    moved(tab)
+
+    start(other)
+    succeed(other)
+    release_held()
+    job.refresh_from_db()
+    start(job)
+    look(tab)
+    expect(tab.get_by_text("Starting").first).to_be_visible()
+
+    assert sum(by for by, _ in moved(tab)) < LITTLE
 
 
 MOVES = [

@@ -183,6 +183,7 @@ function day(at, month) {
 
 const WRITTEN = {
   moment: (at, today) => `${today ? "today" : day(at, "long")} at ${clock(at)}`,
+  start: (at, today) => `${today ? "today" : `on ${day(at, "long")}`} at ${clock(at)}`,
   added: (at, today) => (today ? `today, ${clock(at)}` : day(at, "short")),
   clock: (at, today) => (today ? clock(at, "2-digit") : day(at, "short")),
   ago: (at, today) => {
