@@ -7,8 +7,11 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from itertools import starmap
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -21,7 +24,7 @@ from jobs.states import Status
 LISTED = 20  # files of a zip
 MAX_CHOSEN_AGAIN = 300  # as many numbers as an address can be sure to carry
 MAX_TYPED = 100  # numbers in a command that somebody copies
-NUMBERS = re.compile(r"\d+")
+NUMBERS = re.compile(r"(?<![\w-])\d+(?![\w-])")  # and no part of a download's id
 # With these a link fails again until it is another one.
 WRONG_LINK = {
     "blocked_address",
@@ -90,27 +93,51 @@ def _json(body: dict[str, Any]) -> str:
 
 def _files(job: DownloadJob) -> Contents:
     """The first files of the zip with their sizes, and how many more there are."""
-    wanted = job.params["file_ids"]
-    first = wanted[:LISTED]
-    there = {file.file_id: file for file in sources_of(job.kind, {"file_ids": first}, job.owner)}
-    listed = tuple(_listed(file_id, there.get(file_id)) for file_id in first)
+    wanted = _wanted(job)
+    stored = [each for each in wanted[:LISTED] if isinstance(each, int)]
+    made = [each for each in wanted[:LISTED] if isinstance(each, str)]
+    there = {file.file_id: file for file in sources_of(job.kind, {"file_ids": stored}, job.owner)}
+    listed = tuple(_listed(file_id, there.get(file_id)) for file_id in stored) + _made(job, made)
     return Contents(wording.files(len(wanted)), files=listed, more=len(wanted) - len(listed))
+
+
+def _wanted(job: DownloadJob) -> list[int | str]:
+    """Numbers of files, then ids of the jobs whose results go in as well."""
+    return [*job.params["file_ids"], *job.params.get("job_ids", [])]
 
 
 def _listed(file_id: int, file: StoredFile | None) -> tuple[str, str]:
     return (file.name, wording.size_of(file.size_bytes)) if file else (str(file_id), "not found")
 
 
+def _made(job: DownloadJob, job_ids: list[str]) -> tuple[tuple[str, str], ...]:
+    """No query for a zip of stored files alone."""
+    if not job_ids:
+        return ()
+    makers = DownloadJob.objects.filter(owner=job.owner).select_related("artifact")
+    there = makers.defer("params").in_bulk(list(map(UUID, job_ids)))
+    return tuple(_result(job_id, there.get(UUID(job_id))) for job_id in job_ids)
+
+
+def _result(job_id: str, maker: DownloadJob | None) -> tuple[str, str]:
+    if maker is None:
+        return job_id, "not found"
+    if maker.artifact:
+        return maker.artifact.name, wording.size_of(maker.artifact.size_bytes)
+    return maker.name, "not found" if maker.is_finished else "not ready yet"
+
+
 def _same_files(job: DownloadJob) -> str:
-    short = len(job.params["file_ids"]) <= MAX_TYPED
-    return _json({**job.params, "name": job.name}) if short else ""
+    asked = {name: ids for name, ids in job.params.items() if ids}
+    return _json({**asked, "name": job.name}) if len(_wanted(job)) <= MAX_TYPED else ""
 
 
 def _without_missing(job: DownloadJob) -> Remedy | None:
     """For a zip that failed over missing files: where the others are ticked already."""
-    if job.error_code != SourceMissing.code or len(job.params["file_ids"]) > MAX_CHOSEN_AGAIN:
+    if job.error_code != SourceMissing.code or len(_wanted(job)) > MAX_CHOSEN_AGAIN:
         return None
-    there = sources_of(job.kind, job.params, job.owner).values_list("file_id", flat=True)
+    numbered = sources_of(job.kind, job.params, job.owner).exclude(file_id=None)
+    there = numbered.values_list("file_id", flat=True)
     told = set(NUMBERS.findall(job.error))  # its row may be there, and its bytes gone
     others = [file_id for file_id in there if str(file_id) not in told]
     chosen = urlencode({"file": others}, doseq=True)
@@ -149,8 +176,23 @@ def _upload_again(job: DownloadJob) -> Remedy | None:
     return Remedy("Upload again", reverse("upload")) if helps else None
 
 
+def _period(job: DownloadJob) -> Contents:
+    asked = job.params
+    if "from" in asked:
+        period = wording.days(*(date.fromisoformat(asked[end]) for end in ("from", "to")))
+    else:
+        period = f"The last {asked['period'].removesuffix('d')} days"
+    facts = {
+        "Period": period,
+        "Format": asked["format"].upper(),
+        "Downloads of": "everybody" if asked["everybody"] else "you",
+    }
+    return Contents("The report", facts=tuple(starmap(wording.Detail, facts.items())))
+
+
 KINDS: dict[str, KindOnPage] = {
     "bundle": KindOnPage(_files, "initiate", _same_files, _without_missing),
     "remote": KindOnPage(_link, "downloads", lambda job: _json(job.params), _another_link),
     "upload": KindOnPage(_sent, "upload", _same_file, _upload_again),
+    "report": KindOnPage(_period, "reports", lambda job: _json(job.params), lambda _: None),
 }

@@ -32,7 +32,8 @@ class Words:
 
 def _files(job: DownloadJob) -> str:
     """'7 files as one zip'."""
-    return f"{files(len(job.params['file_ids']))} as one zip"
+    count = len(job.params["file_ids"]) + len(job.params.get("job_ids", []))
+    return f"{files(count)} as one zip"
 
 
 def _host(job: DownloadJob) -> str:
@@ -43,6 +44,12 @@ def _host(job: DownloadJob) -> str:
 def _connections(job: DownloadJob) -> dict[str, str]:
     many = "1 connection" if job.threads == 1 else f"{job.threads} connections"
     return {"Fetched with": many if job.threads else "no connection yet"}
+
+
+def _activity(job: DownloadJob) -> str:
+    """'your activity as a PDF'."""
+    whose = "everybody's" if job.params["everybody"] else "your"
+    return f"{whose} activity as {FORMATS[job.params['format']]}"
 
 
 def _found(job: DownloadJob) -> dict[str, str]:
@@ -117,6 +124,12 @@ OF_AN_UPLOAD = OF_ALL | {
     "timeout": f"{NOT_AGAIN} Upload a smaller file, or run it again later.",
 }
 
+OF_A_REPORT = OF_ALL | {
+    "timeout": f"{NOT_AGAIN} Ask for fewer days, or for CSV, which is made sooner.",
+}
+
+FORMATS = {"pdf": "a PDF", "csv": "CSV", "json": "JSON"}
+
 # What was made of an upload, in the order in which people are told.
 ROLES = {
     "thumbnail": "Small square",
@@ -141,4 +154,5 @@ KINDS: dict[str, Words] = {
         begun="You sent it.",
         is_made_again=False,
     ),
+    "report": Words("Report", _activity, "made", OF_A_REPORT),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils import timezone
 
@@ -55,6 +55,11 @@ def day(at: datetime, now: datetime, *, short: bool = False) -> str:
     month = f"{local:%b}" if short else f"{local:%B}"
     year = "" if local.year == timezone.localtime(now).year else f" {local.year}"
     return f"{local.day} {month}{year}"
+
+
+def days(first: date, last: date) -> str:
+    """'1 October 2026 to 31 October 2026', the last included; one alone is told once."""
+    return " to ".join(dict.fromkeys(f"{each.day} {each:%B} {each.year}" for each in (first, last)))
 
 
 def clock(at: datetime, now: datetime) -> str:

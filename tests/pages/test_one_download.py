@@ -303,3 +303,18 @@ def test_names_are_text_not_markup(visitor: Client, alice: User) -> None:
 
     for path in ("/", "/?file=80000&search=x", "/downloads", of(job), of(job, "job-row")):
         assert "<script>alert" not in text(visitor.get(path)), path
+
+
+@pytest.mark.parametrize("file_ids", [[], [80_000]])
+def test_the_command_for_a_zip_of_results_is_one_that_is_taken(
+    visitor: Client, alice: User, file_ids: list[int]
+) -> None:
+    maker = JobFactory(owner=alice)
+    params = {"file_ids": file_ids, "job_ids": [str(maker.pk)]}
+    job = JobFactory(owner=alice, params=params)
+
+    _, ask = commands(visitor.get(of(job)))
+
+    asked = BundleRequest(data=json.loads(ask[-1]), context={"owner": alice})
+    assert asked.is_valid()
+    assert asked.asked()["params"] == params
