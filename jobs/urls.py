@@ -11,6 +11,7 @@ from jobs.authentication import SignInForm
 from jobs.http import nowhere
 from jobs.pages import choose, job, made, mine, theme, upload
 from jobs.pages import link as link_page
+from jobs.pages import report as report_page
 from jobs.readers import page_or_api
 
 sign_in = LoginView.as_view(
@@ -20,6 +21,7 @@ sign_in = LoginView.as_view(
 )
 
 links, link = remote.Links.as_view(), remote.Link.as_view()
+all_reports = reports.Reports.as_view()
 send = uploads.Uploads.as_view()
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])
@@ -38,7 +40,7 @@ urlpatterns = [
     path("upload", page_or_api(upload.upload, send, reads_body=True), name="upload"),
     path("upload/chunked", uploads.Chunked.as_view(), name="upload-chunked"),
     path("upload/chunked/<uuid:job_id>", uploads.ChunkedUpload.as_view(), name="chunked-upload"),
-    path("reports", reports.Reports.as_view(), name="reports"),
+    path("reports", page_or_api(report_page.report, all_reports), name="reports"),
     path("reports/<uuid:job_id>", reports.Report.as_view(), name="report"),
     path("reports/<uuid:job_id>/status", reports.ReportStatus.as_view(), name="report-status"),
     path(

@@ -36,7 +36,7 @@ def type_of(answer: Any) -> str:
     return str(answer.headers.get("Content-Type", ""))
 
 
-@pytest.mark.parametrize("path", ["/downloads", "/downloads/{job}"])
+@pytest.mark.parametrize("path", ["/downloads", "/downloads/{job}", "/reports"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     ("query", "headers", "expected"),

@@ -20,6 +20,7 @@ from jobs import wording
 from jobs.errors import LimitReached
 from jobs.http import caller, status_of
 from jobs.models import FileQuerySet, StoredFile
+from jobs.pages import terms
 from jobs.pages.asking import NAME_ERRORS, asking, new_form, number_or_dirt, sentence, start
 from jobs.pages.shared import newest, number, page, signed_in
 from jobs.serializers import BundleRequest
@@ -106,6 +107,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         "file_ids": [number_or_dirt(text) for text in request.POST.getlist("file")]
     }
     asked |= {"name": name} if name else {}
+    asked |= terms.asked(request.POST, caller(request))
     bundle = BundleRequest(data=asked, context=asking(request))
     try:
         bundle.is_valid(raise_exception=True)
@@ -117,12 +119,14 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 
 def _errors(details: Any) -> dict[str, str]:
-    """One sentence for each field: `files` and `name`."""
+    """One sentence for each field: `files`, `name` and `runAt`."""
     told = {}
     if "file_ids" in details:
         told["files"] = sentence(details["file_ids"], FILE_ERRORS)
     if "name" in details:
         told["name"] = sentence(details["name"], NAME_ERRORS)
+    if "runAt" in details:
+        told["runAt"] = sentence(details["runAt"], terms.SENTENCES["runAt"])
     return told
 
 
@@ -152,6 +156,7 @@ def _shop(
         "type": kind,
         "types": [ANY_TYPE, *((value, words[0]) for value, words in TYPES.items())],
         "name": given.get("name", ""),
+        "terms": terms.offered(given, caller(request)),
         "method": "get" if len(ticked) <= MAX_IN_ADDRESS - SHOWN else "post",
         "errors": errors or {},
         "once": new_form(),

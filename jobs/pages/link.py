@@ -14,7 +14,8 @@ from rest_framework.exceptions import ValidationError
 
 from jobs import wording
 from jobs.errors import BlockedAddress, LimitReached
-from jobs.http import own_job, status_of
+from jobs.http import caller, own_job, status_of
+from jobs.pages import terms
 from jobs.pages.asking import NAME_ERRORS, asking, new_form, number_or_dirt, sentence, start
 from jobs.pages.shared import page, signed_in
 from jobs.serializers import THREADS, RemoteRequest
@@ -30,7 +31,7 @@ SENTENCES: dict[str, dict[str, str]] = {
     "output": NAME_ERRORS,
     "threads": {"": "From 1 to 16."},
     "sha256": {"": "A SHA-256 has 64 digits and letters from a to f."},
-}
+} | terms.SENTENCES
 
 
 class Earlier(forms.Form):
@@ -52,6 +53,7 @@ def _ask(request: HttpRequest) -> HttpResponse:
     asked: dict[str, Any] = {name: text for name, text in given.items() if text}
     if "threads" in asked:
         asked["threads"] = number_or_dirt(asked["threads"])
+    asked |= terms.asked(request.POST, caller(request))
     remote = RemoteRequest(data=asked, context=asking(request))
     try:
         remote.is_valid(raise_exception=True)
@@ -91,7 +93,9 @@ def _errors_beside_the_link(request: HttpRequest, asked: dict[str, Any]) -> dict
 
 def _errors(details: Any) -> dict[str, str]:
     """One sentence for each field."""
-    return {name: sentence(details[name], SENTENCES[name]) for name in FIELDS if name in details}
+    return {
+        name: sentence(details[name], told) for name, told in SENTENCES.items() if name in details
+    }
 
 
 def _form(
@@ -103,11 +107,13 @@ def _form(
     """The form, with everything that was given to it still in its place."""
     errors = errors or {}
     threads = given["threads"] or str(THREADS)
+    chosen = terms.offered(request.POST or request.GET, caller(request))
     context = {
         "here": "new",
+        "terms": chosen,
         "given": given | {"threads": threads},
         "errors": errors,
-        "is_open": bool(given["sha256"] or threads != str(THREADS)),
+        "is_open": bool(given["sha256"] or threads != str(THREADS) or chosen.run_at),
         "most": wording.limit_of(settings.REMOTE_MAX_BYTES),
         "kept": wording.seconds(settings.RESULT_KEPT_SECONDS),
         "once": new_form(),

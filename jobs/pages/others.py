@@ -26,7 +26,9 @@ def others_of(job: DownloadJob, now: datetime) -> list[Others]:
     """Two queries, however many there are."""
     still = job.status == Status.QUEUED and job.held
     found = [
-        _listed("Waits for" if still else "Waited for", DownloadJob.objects.filter(followers=job), now),
+        _listed(
+            "Waits for" if still else "Waited for", DownloadJob.objects.filter(followers=job), now
+        ),
         _listed("Waited for by", DownloadJob.objects.filter(after=job), now),
     ]
     return [others for others in found if others.first]

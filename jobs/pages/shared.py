@@ -21,7 +21,8 @@ from jobs.models import DownloadJob
 from jobs.throttle import limit
 
 IDLE_FORMS = {"choose", "theme"}  # a search with many ticks is one
-FORMS = {"downloads": "choose", "link": "link"}  # where what was sent to an address is filled in
+# Where what was sent to an address is filled in.
+FORMS = {"downloads": "choose", "link": "link", "reports": "reports"}
 MAX_ADDRESS = 3_500  # characters; the web server takes 4,094 with what is around it
 MAX_COUNTED = 99  # beside "My downloads"; more is "99+"
 NUMBER = re.compile("[0-9]{1,9}")  # no file number has more digits, and int() takes no dirt

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 
 from jobs import uploads, wording
 from jobs.authentication import check_form_token
 from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
 from jobs.forms import Form
 from jobs.http import caller, request_id, status_of
+from jobs.pages import terms
+from jobs.pages.asking import asking, sentence
 from jobs.pages.shared import SeeOther, on_csrf_failure, page, signed_in
-from jobs.serializers import terms_of_form
+from jobs.serializers import TermsRequest
+from jobs.terms import Terms
 
+UNTICKED = {"email": "false"}  # what a form says of a box by saying nothing
 EVERYTHING = "*/*"
 TYPES = {
     "application/pdf": "PDF",
@@ -37,39 +43,59 @@ def upload(request: HttpRequest) -> HttpResponse:
 def _receive(request: HttpRequest) -> HttpResponse:
     """Take the file of a browser without scripts, and go to its job's page."""
     sent = Form(request, max_bytes=settings.MAX_UPLOAD_BYTES)
+    again = partial(_form, request, given=sent.fields)
     try:
         file = sent.file()
         check_form_token(request, sent.fields.get("csrfmiddlewaretoken", ""))
         if file is None:
-            return _form(request, {"file": "Choose a file."}, HTTPStatus.BAD_REQUEST)
+            return again({"file": "Choose a file."}, HTTPStatus.BAD_REQUEST)
         job, _ = uploads.receive(
             caller(request),
             file.name,
             file,
             most_bytes=sent.promised_bytes,
-            terms=lambda: terms_of_form(sent.fields, caller(request)),
+            terms=lambda: _terms(request, sent.fields),
             request_id=request_id(request),
         )
+    except ValidationError as error:
+        return again(_errors(error.get_full_details()), HTTPStatus.BAD_REQUEST)
     except APIException as problem:
         if problem.get_codes() == "csrf":
             return on_csrf_failure(request)
-        return _form(request, {"file": str(problem.detail)}, problem.status_code)
+        return again({"file": str(problem.detail)}, problem.status_code)
     except TypeNotAllowed as error:
-        return _form(request, {"file": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return again({"file": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
     except StorageUnavailable as error:
-        return _form(request, {"form": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
+        return again({"form": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
     except LimitReached as error:
-        return _form(request, {"form": str(error)}, status_of(error))
+        return again({"form": str(error)}, status_of(error))
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 
+def _terms(request: HttpRequest, fields: dict[str, str]) -> Terms:
+    asked = terms.asked(UNTICKED | fields, caller(request))
+    wanted = TermsRequest(data=asked, context=asking(request))
+    wanted.is_valid(raise_exception=True)
+    return wanted.terms()
+
+
+def _errors(details: Any) -> dict[str, str]:
+    said = terms.SENTENCES.items()
+    return {name: sentence(details[name], told) for name, told in said if name in details}
+
+
 def _form(
-    request: HttpRequest, errors: dict[str, str] | None = None, status: int = HTTPStatus.OK
+    request: HttpRequest,
+    errors: dict[str, str] | None = None,
+    status: int = HTTPStatus.OK,
+    *,
+    given: dict[str, str] | None = None,
 ) -> HttpResponse:
-    """`errors` are sentences: of the `file`, or of the whole `form`."""
+    """`errors` are sentences: of the `file`, of `runAt`, or of the whole `form`."""
     context = {
         "here": "new",
         "errors": errors or {},
+        "terms": terms.offered({} if given is None else UNTICKED | given, caller(request)),
         "taken": _taken(),
         "most": wording.limit_of(settings.MAX_UPLOAD_BYTES),
         "most_in_parts": wording.limit_of(settings.MAX_CHUNKED_UPLOAD_BYTES),

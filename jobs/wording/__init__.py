@@ -6,7 +6,17 @@ speaks of one moment.
 
 from jobs.wording.history import Detail, details, history
 from jobs.wording.kinds import KINDS, ROLES
-from jobs.wording.numbers import added, ago, days, files, is_today, limit_of, moment, seconds, size_of
+from jobs.wording.numbers import (
+    added,
+    ago,
+    days,
+    files,
+    is_today,
+    limit_of,
+    moment,
+    seconds,
+    size_of,
+)
 from jobs.wording.standing import Told, state_of, told
 from jobs.wording.waiting import read_ahead
 

@@ -199,9 +199,9 @@ def _reason(job: DownloadJob, look: str) -> str:
 
 
 def _done(job: DownloadJob) -> str:
-    """'3.1 of 14.2 MB', '1,200 of 3,400 jobs', or what there is to do, '14.2 MB', while nothing is being done.
+    """'3.1 of 14.2 MB', or '1,200 of 3,400 jobs'; '3.1 MB so far' where nobody knows the total.
 
-    '3.1 MB so far' where nobody knows how much there is.
+    What there is to do, '14.2 MB', while nothing is being done.
     """
     if job.status == Status.QUEUED:
         return amount(job.total, unit=job.unit) if job.total else ""

@@ -58,11 +58,11 @@ def queries_about_files(client: Client, path: str) -> int:
 # Its form
 
 
-def test_three_doors_lead_to_each_other(visitor: Client) -> None:
-    for path in ("/", "/link", "/upload"):
+def test_four_doors_lead_to_each_other(visitor: Client) -> None:
+    for path in ("/", "/link", "/upload", "/reports"):
         html = text(visitor.get(path))
         doors = re.findall(r'<a href="([^"]*)"[^>]*><svg class="icon"', html.split("doors")[1])
-        assert doors[:3] == ["/", "/link", "/upload"]
+        assert doors[:4] == ["/", "/link", "/upload", "/reports"]
         assert f'<a href="{path}" aria-current="page"><svg' in html
 
 
@@ -70,7 +70,7 @@ def test_without_a_script_it_is_a_form_whose_token_comes_first(visitor: Client) 
     form = text(visitor.get("/upload")).split('<form class="drop"')[1].split("</form>")[0]
 
     fields = re.findall(r'name="(\w+)"', form)
-    assert fields == ["csrfmiddlewaretoken", "file"]
+    assert fields == ["csrfmiddlewaretoken", "file", "runAt"]
     assert 'enctype="multipart/form-data"' in form
     assert "multiple" not in form
     assert "Send the file</button>" in form

@@ -205,5 +205,22 @@ function writeTimes() {
 
 document.addEventListener("htmx:afterSettle", writeTimes);
 setInterval(writeTimes, 30_000); // "just now" is not, in a page left open
+
+// A time in a field: nobody's zone is in it. It is shown in the reader's, and sent as UTC.
+
+function localOf(at) {
+  const shifted = new Date(at - at.getTimezoneOffset() * 60_000);
+  return shifted.toISOString().slice(0, 16);
+}
+
+for (const field of document.querySelectorAll("[data-at]"))
+  if (field.dataset.at) field.defaultValue = localOf(new Date(field.dataset.at));
+for (const zone of document.querySelectorAll("[data-own-zone]"))
+  zone.textContent = "In your own time zone.";
+document.addEventListener("formdata", ({ target, formData }) => {
+  for (const { name, value } of target.querySelectorAll("[data-at]"))
+    if (value) formData.set(name, new Date(value).toISOString());
+});
+
 document.querySelector("[data-zone]")?.replaceChildren("Times are in your own time zone.");
 writeTimes();

@@ -26,7 +26,7 @@ function refusal(xhr) {
   const wait = Number(xhr.getResponseHeader("Retry-After"));
   const soon = [408, 409, 429].includes(status) || status >= 500;
   const passes = soon && !NO_ROOM.includes(told?.code) && wait <= LONGEST_WAIT_SECONDS;
-  const sentence = told?.detail ?? `The service does not take it just now (${status}).`;
+  const sentence = told?.errors?.[0]?.detail ?? told?.detail ?? `The service does not take it just now (${status}).`;
   return new NotSent(sentence, { status, code: told?.code, wait, passes });
 }
 
@@ -69,8 +69,8 @@ class Way {
   failures = 0;
   key = `${Date.now()}-${Math.random().toString(36).slice(2)}`; // two answers lost are one upload
 
-  constructor(file, address, signal, heard) {
-    Object.assign(this, { file, address, signal, heard });
+  constructor(file, address, choices, signal, heard) {
+    Object.assign(this, { file, address, choices, signal, heard });
   }
 
   ask(method, address, options = {}) {
@@ -115,7 +115,7 @@ class Way {
 
   whole() {
     return this.patiently(async () => {
-      const body = form({ file: this.file });
+      const body = form({ ...this.choices, file: this.file });
       const headers = { "Idempotency-Key": this.key };
       const onSent = (bytes) => this.heard.sent(Math.min(bytes, this.file.size));
       return (await this.ask("POST", this.address, { body, headers, onSent })).response;
@@ -151,7 +151,8 @@ class Way {
   }
 
   async begin() {
-    const body = JSON.stringify({ fileName: this.file.name, totalSize: this.file.size });
+    const { name: fileName, size: totalSize } = this.file;
+    const body = JSON.stringify({ ...this.choices, fileName, totalSize });
     const headers = { "Content-Type": "application/json", "Idempotency-Key": this.key };
     const upload = (await this.ask("POST", this.address, { body, headers })).response;
     remember(this.file, upload);
@@ -224,8 +225,8 @@ function remember(file, { jobId, expiresAt }) {
 for (const key of Object.keys(kept ?? {}))
   if (key.startsWith(PREFIX) && new Date(read(key).expiresAt) < new Date()) kept.removeItem(key);
 
-// Resolves to the job; rejects with a NotSent, or with the signal's reason.
-globalThis.sendFile = (file, { address, most, signal, heard }) => {
-  const way = new Way(file, address, signal, heard);
+// `choices` are terms of the job: `email`, `runAt`. Resolves to it; rejects with a NotSent, or with the signal's reason.
+globalThis.sendFile = (file, { address, most, choices, signal, heard }) => {
+  const way = new Way(file, address, choices, signal, heard);
   return file.size > most ? way.inParts() : way.whole();
 };
