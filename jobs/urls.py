@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from jobs.api import document, downloads, operations, remote, reports, tokens, uploads
 from jobs.authentication import SignInForm
 from jobs.http import nowhere
-from jobs.pages import choose, job, made, mine, theme, upload
+from jobs.pages import choose, job, made, mine, settings, theme, upload
 from jobs.pages import link as link_page
 from jobs.pages import report as report_page
 from jobs.readers import page_or_api
@@ -46,6 +46,7 @@ urlpatterns = [
     path(
         "reports/<uuid:job_id>/download", reports.ReportDownload.as_view(), name="report-download"
     ),
+    path("settings", settings.settings, name="settings"),
     path("theme", theme.theme, name="theme"),
     path("sign-in", sign_in, name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),

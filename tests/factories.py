@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import count
 from pathlib import PurePosixPath
 from typing import Any
+from uuid import uuid4
 
 import factory
 from django.contrib.auth.models import User
@@ -15,7 +16,8 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from jobs import storage
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, Notification, StoredFile
+from jobs.models.notification import outcome
 from jobs.states import FINAL, Status
 
 NUMBERS = count(2_000_000)  # of files; beyond what the sequence gives in any test
@@ -138,6 +140,24 @@ class UploadJobFactory(JobFactory):
         if self.status == Status.COMPLETED:
             for role in extracted or ["thumbnail", "medium", "large"]:
                 make_of(self, role)
+
+
+class NotificationFactory(factory.django.DjangoModelFactory):
+    """That a zip is ready, told to a site; `sent=True` where it heard of it."""
+
+    class Meta:
+        model = Notification
+
+    class Params:
+        sent = factory.Trait(state="sent", sent_at=factory.LazyFunction(timezone.now))
+
+    id = factory.LazyFunction(uuid4)
+    job = factory.SubFactory(
+        JobFactory, owner=factory.SelfAttribute("..owner"), status=Status.COMPLETED
+    )
+    channel = "webhook"
+    to = "https://example.org/hook/secret"
+    content = factory.LazyAttribute(lambda notification: outcome(notification.job))
 
 
 def make_of(job: DownloadJob, role: str) -> StoredFile:

@@ -87,9 +87,8 @@ def weight(live: Live, path: str) -> int:
 
 def test_no_page_weighs_more_than_50_kb_before_files_are_listed(live: Live, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.PROCESSING)
-    weights = {
-        path: weight(live, path) for path in ("/", "/link", "/upload", f"/downloads/{job.pk}")
-    }
+    paths = ("/", "/link", "/upload", "/reports", "/settings", f"/downloads/{job.pk}")
+    weights = {path: weight(live, path) for path in paths}
     DownloadJob.objects.all().delete()
     weights["/downloads"] = weight(live, "/downloads")
     del live.session.headers["Cookie"]

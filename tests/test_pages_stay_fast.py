@@ -64,7 +64,8 @@ FILES = """
 NOTIFICATIONS = """
     INSERT INTO jobs_notification
         (id, owner_id, job_id, channel, "to", content, state, tries, error, created_at)
-    SELECT gen_random_uuid(), owner_id, id, 'email', 'somebody@example.com', '{}',
+    SELECT gen_random_uuid(), owner_id, id, 'email', 'somebody@example.com',
+        '{"fileName": "2 files.zip", "status": "failed"}',
         'failed', 5, 'The mail server cannot be reached.', created_at
     FROM jobs_downloadjob WHERE id NOT IN (SELECT job_id FROM jobs_notification)
 """
@@ -119,6 +120,8 @@ def pages() -> dict[str, str]:
         "polled row": f"/downloads/{job}/row",
         "ask for a link": "/link",
         "upload": "/upload",
+        "ask for a report": "/reports",
+        "settings": "/settings",
         "choose": "/",
         "choose, common name": "/?search=measurements",
         "choose, no name": "/?search=xyzzy",
@@ -201,11 +204,19 @@ def test_a_list_takes_as_many_queries_for_fifty_rows_as_for_two(desk: Client, qu
 
     JobFactory(owner=mine, status=Status.COMPLETED)
     JobFactory(owner=mine, status=Status.QUEUED)
+    hold(JobFactory(owner=mine, status=Status.QUEUED))
     for_two = queries()
     for status in [*ACTIVE, *FINAL] * 10:
         JobFactory(owner=mine, status=status)
+        hold(JobFactory(owner=mine, status=Status.QUEUED))
 
     assert queries() == for_two
+
+
+def hold(job: DownloadJob) -> None:
+    """For two others."""
+    job.after.set(JobFactory.create_batch(2, owner=job.owner, status=Status.PROCESSING))
+    DownloadJob.objects.filter(pk=job.pk).update(held=True)
 
 
 def test_a_poll_leaves_a_long_list_of_files_in_the_database(desk: Client) -> None:

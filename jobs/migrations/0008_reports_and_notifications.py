@@ -124,6 +124,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='notification',
+            index=models.Index(models.F('owner'), models.OrderBy(models.F('created_at'), descending=True), name='notification_newest_of_owner'),
+        ),
+        migrations.AddIndex(
+            model_name='notification',
             index=models.Index(models.F('channel'), models.F('due_at'), condition=models.Q(('state', 'waiting')), name='notification_due'),
         ),
         migrations.AddIndex(

@@ -114,6 +114,7 @@ class Notification(models.Model):
         ordering = ["-created_at"]
         indexes = [
             models.Index(F("created_at").desc(), F("id"), name="notification_newest"),
+            models.Index(F("owner"), F("created_at").desc(), name="notification_newest_of_owner"),
             models.Index(
                 "channel", "due_at", name="notification_due", condition=Q(state="waiting")
             ),

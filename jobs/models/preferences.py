@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 SECRET_BYTES = 24
 
@@ -53,6 +54,15 @@ class Preferences(models.Model):
     def of(cls, owner: User) -> Self:
         """Perhaps not saved yet."""
         return cls.objects.filter(owner=owner).first() or cls(owner=owner)
+
+    def change_secret(self, shown: str) -> bool:
+        """Sign with a new one, and for a day with the one before as well.
+
+        False where `shown`, which is to be changed, was changed already.
+        """
+        mine = Preferences.objects.filter(pk=self.pk, secret=shown)
+        changed = {"secret": new_secret(), "earlier_secret": shown, "secret_changed_at": Now()}
+        return bool(mine.update(**changed))
 
     @property
     def highest_priority(self) -> int:

@@ -20,9 +20,9 @@ from jobs.http import caller, for_reader
 from jobs.models import DownloadJob
 from jobs.throttle import limit
 
-IDLE_FORMS = {"choose", "theme"}  # a search with many ticks is one
-# Where what was sent to an address is filled in.
-FORMS = {"downloads": "choose", "link": "link", "reports": "reports"}
+IDLE_FORMS = {"choose", "settings", "theme"}  # a search with many ticks is one
+FORMS = {"downloads": "choose", "link": "link", "reports": "reports"}  # where each is filled in
+EMPTY_FORMS = {"settings", "upload"}  # nothing that was in them gets into an address
 MAX_ADDRESS = 3_500  # characters; the web server takes 4,094 with what is around it
 MAX_COUNTED = 99  # beside "My downloads"; more is "99+"
 NUMBER = re.compile("[0-9]{1,9}")  # no file number has more digits, and int() takes no dirt
@@ -71,8 +71,8 @@ def way_back(request: HttpRequest) -> str:
     match = request.resolver_match
     if match and "job_id" in match.kwargs:
         return reverse("job-page", args=[match.kwargs["job_id"]])
-    if match and match.url_name == "upload":  # nobody reads all of that for a token
-        return reverse("upload")
+    if match and match.url_name in EMPTY_FORMS:
+        return reverse(match.url_name or "")
     form = FORMS.get(match.url_name or "") if match else None
     return _filled_in(request, reverse(form)) if form else reverse("choose")
 

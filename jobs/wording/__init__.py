@@ -6,9 +6,11 @@ speaks of one moment.
 
 from jobs.wording.history import Detail, details, history
 from jobs.wording.kinds import KINDS, ROLES
+from jobs.wording.notices import Notice, notice
 from jobs.wording.numbers import (
     added,
     ago,
+    amount,
     days,
     files,
     is_today,
@@ -24,9 +26,11 @@ __all__ = [
     "KINDS",
     "ROLES",
     "Detail",
+    "Notice",
     "Told",
     "added",
     "ago",
+    "amount",
     "days",
     "details",
     "files",
@@ -34,6 +38,7 @@ __all__ = [
     "is_today",
     "limit_of",
     "moment",
+    "notice",
     "read_ahead",
     "seconds",
     "size_of",

@@ -11,8 +11,9 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.looks import LOOKS, OF_A_LINK, OF_AN_UPLOAD, job_that_is
-from tests.factories import StoredFileFactory
+from jobs.models import Preferences
+from tests.browser.looks import LOOKS, OF_A_LINK, OF_A_REPORT, OF_AN_UPLOAD, job_that_is
+from tests.factories import NotificationFactory, StoredFileFactory
 
 pytestmark = pytest.mark.browser
 
@@ -42,10 +43,12 @@ class Visit:
         expect(self.tab.get_by_role("alert")).to_be_visible()
 
     def choose(self) -> None:
+        User.objects.update(email="alice@example.org")
         for _ in range(30):  # more than a page has
             StoredFileFactory()
         self.go("/")
         self.tab.get_by_label("Select all on this page").check()
+        self.tab.get_by_text("Later").click()
 
     def choose_nothing(self) -> None:
         StoredFileFactory()
@@ -71,8 +74,40 @@ class Visit:
         self.tab.get_by_role("button", name="Fetch the file").click()
         expect(self.tab.get_by_role("alert")).to_have_count(2)
 
+    def report(self) -> None:
+        User.objects.update(email="alice@example.org", is_staff=True)
+        self.go("/reports")
+
+    def wrong_report(self) -> None:
+        self.report()
+        self.tab.get_by_text("Own dates").click()
+        self.tab.get_by_label("To", exact=True).fill("")
+        self.tab.get_by_text("Later").click()
+        self.tab.get_by_label("Start at").fill("2099-01-01T06:00")
+        self.tab.get_by_role("button", name="Make the report").click()
+        expect(self.tab.get_by_role("alert")).to_have_count(2)
+
+    def settings(self) -> None:
+        """With a message in each state."""
+        User.objects.update(email="alice@example.org")
+        Preferences.objects.create(owner=self.alice, webhook="https://example.org/hook/secret")
+        NotificationFactory(owner=self.alice)
+        NotificationFactory(owner=self.alice, tries=2, error="example.org answers 503.")
+        NotificationFactory(owner=self.alice, state="failed", error="example.org answers 410.")
+        NotificationFactory(owner=self.alice, channel="email", to="alice@example.org", sent=True)
+        self.go("/settings")
+        self.tab.get_by_text("Show the secret").click()
+
+    def wrong_settings(self) -> None:
+        self.go("/settings")
+        self.tab.get_by_label("Web address to tell").fill("http://10.0.0.1/")
+        self.tab.get_by_role("button", name="Save").click()
+        expect(self.tab.get_by_role("alert")).to_have_count(1)
+
     def upload(self) -> None:
+        User.objects.update(email="alice@example.org")
         self.go("/upload")
+        self.tab.get_by_text("Later").click()
 
     def send(self) -> None:
         """A row in each state that the page itself draws; nothing gets through."""
@@ -124,6 +159,10 @@ PAGES = [
     Visit.link,
     Visit.link_with_options,
     Visit.wrong_link,
+    Visit.report,
+    Visit.wrong_report,
+    Visit.settings,
+    Visit.wrong_settings,
     Visit.upload,
     Visit.send,
     Visit.downloads,
@@ -155,6 +194,7 @@ def test_axe_finds_nothing_wrong(
         *((look, {}) for look in LOOKS),
         *((look, OF_A_LINK) for look in ("working", "ready", "failed")),
         *((look, OF_AN_UPLOAD) for look in ("ready", "failed", "expired")),
+        *((look, OF_A_REPORT) for look in ("working", "ready")),
     ],
     ids=lambda value: value if isinstance(value, str) else value.get("kind", "bundle"),
 )

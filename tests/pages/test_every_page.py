@@ -21,7 +21,8 @@ from tests.pages.looks import BROWSER, INLINE, of, text, ticked
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/link", "/upload", "/downloads", f"/downloads/{UUID(int=1)}"]
+    "path",
+    ["/", "/link", "/upload", "/reports", "/settings", "/downloads", f"/downloads/{UUID(int=1)}"],
 )
 @pytest.mark.django_db
 def test_whoever_is_not_signed_in_is_sent_to_sign_in(path: str) -> None:
@@ -109,6 +110,8 @@ def test_no_page_has_a_script_or_a_style_of_its_own(visitor: Client, alice: User
         "/?search=x",
         "/link",
         "/upload",
+        "/reports",
+        "/settings",
         "/downloads",
         "/downloads?search=x",
         "/nowhere",
@@ -127,7 +130,8 @@ def test_every_kind_has_its_words_and_its_page() -> None:
 def test_pages_are_kept_by_no_cache(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice)
 
-    for path in ("/", "/link", "/upload", "/downloads", of(job), of(job, "job-state"), "/nowhere"):
+    paths = ["/", "/link", "/upload", "/reports", "/settings", "/downloads", "/nowhere"]
+    for path in [*paths, of(job), of(job, "job-state")]:
         assert visitor.get(path)["Cache-Control"] == PRIVATE, path
 
 
