@@ -74,7 +74,7 @@ def test_every_page_is_shot(of_alice: Page, alice: User, live_server: Any, theme
     shoot(of_alice, live_server.url + "/downloads", f"empty-{theme}")
     jobs = fill(alice)
     ticked = "/?" + "&".join(f"file={number}" for number in (70_311, 70_310, 70_309, 70_298))
-    paths = {"choose": ticked, "link": "/link", "downloads": "/downloads"}
+    paths = {"choose": ticked, "link": "/link", "report": "/reports", "downloads": "/downloads"}
     paths |= {name: f"/downloads/{jobs[look].pk}" for look, name in LOOKS.items()}
     for name, path in paths.items():
         shoot(of_alice, live_server.url + path, f"{name}-{theme}")
