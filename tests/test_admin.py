@@ -114,6 +114,14 @@ def test_a_link_is_listed_and_found_by_its_kind(desk: Client, queued_job: Downlo
     assert '<td class="field-size">-</td>' in links.content.decode()
 
 
+def test_the_size_of_a_report_is_told_in_jobs(desk: Client, queued_job: DownloadJob) -> None:
+    DownloadJob.objects.update(unit="jobs", total=3_400)
+
+    page = desk.get(LIST).content.decode()
+
+    assert '<td class="field-size">3,400\u00a0jobs</td>' in page
+
+
 def test_search_for_anything_is_no_error(desk: Client, queued_job: DownloadJob) -> None:
     for text in ("not-a-uuid", "x" * 300, "%00", "'; --"):
         assert desk.get(LIST, {"q": text}).status_code == 200

@@ -12,11 +12,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
+from jobs import wording
 from jobs.admin.notifications import Told
 from jobs.admin.shared import BULK_LIMIT, LISTED, Chosen, Known, Newest, ReadOnly
 from jobs.errors import JOB_CODES, StaleJob
@@ -138,7 +138,7 @@ class JobAdmin(Chosen, ReadOnly, admin.ModelAdmin[DownloadJob]):
 
     @admin.display(description="size", ordering="total")
     def size(self, job: DownloadJob) -> str:
-        return "-" if job.total is None else filesizeformat(job.total)
+        return "-" if job.total is None else wording.amount(job.total, unit=job.unit)
 
     @admin.display(description="task result")
     def result(self, job: DownloadJob) -> str:
