@@ -280,6 +280,18 @@ def test_nobody_without_an_address_is_mailed(client_of_alice: APIClient) -> None
     assert refused(client_of_alice, email="alice@example.org") == (400, ["email"])
 
 
+def test_where_no_mail_is_sent_nobody_is_promised_any(
+    client_of_alice: APIClient, alice: User, settings: Any
+) -> None:
+    alice.email = "alice@example.org"
+    alice.save()
+    Preferences.objects.create(owner=alice, email=True)
+    settings.MAIL_IS_ON = False
+
+    assert refused(client_of_alice, email=True) == (400, ["email"])
+    assert ask(client_of_alice).email is False
+
+
 def test_a_webhook_leads_to_the_public_internet(client_of_alice: APIClient) -> None:
     private = client_of_alice.post(BUNDLE, FILES | {"webhook": "http://10.0.0.1/"}, "json")
 

@@ -16,5 +16,6 @@ def start(stack: Stack) -> None:
         os.environ.pop(name, None)
     os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""}  # no developer's own settings
     os.environ["CLAMD"] = "off"  # a test that wants a scanner starts one: tests/clamd.py
+    os.environ["EMAIL_URL"] = "memorymail://"  # one that wants a mail server: tests/notifications
     os.environ |= stack.start()
     os.environ["DJANGO_SETTINGS_MODULE"] = "downloads_project.settings"

@@ -65,6 +65,11 @@ class Preferences(models.Model):
         return bool(mine.update(**changed))
 
     @property
+    def can_be_mailed(self) -> bool:
+        """Whether there is an address, and a mail server."""
+        return bool(self.owner.email) and settings.MAIL_IS_ON
+
+    @property
     def highest_priority(self) -> int:
         """That this owner may ask for."""
         if self.most_urgent is not None:

@@ -17,7 +17,6 @@ from jobs.states import Status
 from jobs.wording import KINDS, seconds, size_of
 from jobs.wording.standing import ASK_OPERATOR
 
-SETTINGS_PATH = "/settings"
 SUBJECT_CHARS, NAME_CHARS = 60, 120
 SHOWN_CODES = 4  # in a subject
 ENDINGS = {
@@ -60,7 +59,7 @@ def _to_owner(told: dict[str, Any]) -> Letter:
         sentences=_sentences(told, status),
         facts=_facts(told),
         link=_address("job-page", told["jobId"]),
-        settings_link=settings.BASE_URL + SETTINGS_PATH,
+        settings_link=_address("settings"),
     )
 
 

@@ -43,7 +43,7 @@ def settings(request: HttpRequest) -> HttpResponse:
 def _keep(request: HttpRequest, mine: Preferences) -> HttpResponse:
     given = request.POST.get("webhook", "").strip()
     wanted = Wanted(data={"webhook": given})
-    mine.email = "email" in request.POST and bool(caller(request).email)
+    mine.email = "email" in request.POST and mine.can_be_mailed
     mine.webhook = given
     try:
         wanted.is_valid(raise_exception=True)

@@ -37,7 +37,7 @@ class Offered:
 def asked(given: Mapping[str, Any], owner: User) -> dict[str, Any]:
     """For a serializer. A form says `email` twice where its box is ticked; the last one counts."""
     found: dict[str, Any] = {}
-    if owner.email and "email" in given:
+    if "email" in given and Preferences.of(owner).can_be_mailed:
         found["email"] = given["email"] == "true"
     if run_at := _with_zone(str(given.get("runAt", ""))):
         found["runAt"] = run_at
@@ -46,22 +46,17 @@ def asked(given: Mapping[str, Any], owner: User) -> dict[str, Any]:
 
 def offered(given: Mapping[str, Any], owner: User) -> Offered:
     """As it was given, or else as the owner's settings have it."""
+    preferences = Preferences.of(owner)
     run_at = str(given.get("runAt", "")).strip()
     at = None
     with suppress(ValueError, OverflowError):
         at = timezone.localtime(datetime.fromisoformat(_with_zone(run_at)))
     return Offered(
-        can_mail=bool(owner.email),
-        email=_is_ticked(given, owner),
+        can_mail=preferences.can_be_mailed,
+        email=given["email"] == "true" if "email" in given else preferences.email,
         run_at=f"{at:%Y-%m-%dT%H:%M}" if at else run_at,
         at=at,
     )
-
-
-def _is_ticked(given: Mapping[str, Any], owner: User) -> bool:
-    if not owner.email:
-        return False
-    return given["email"] == "true" if "email" in given else Preferences.of(owner).email
 
 
 def _with_zone(text: str) -> str:

@@ -58,6 +58,8 @@ class TermsRequest(StrictSerializer):
     def validate_email(self, wanted: bool) -> bool:
         if wanted and not self.owner.email:
             raise serializers.ValidationError("Your account has no e-mail address.")
+        if wanted and not self.preferences.can_be_mailed:
+            raise serializers.ValidationError("No mail is sent from here.")
         return wanted
 
     def validate_after(self, job_ids: list[UUID]) -> list[UUID]:
@@ -80,7 +82,7 @@ class TermsRequest(StrictSerializer):
 
     def terms(self) -> Terms:
         asked = self.validated_data
-        email = self.preferences.email and bool(self.owner.email)
+        email = self.preferences.email and self.preferences.can_be_mailed
         return Terms(
             priority=asked.get("priority", min(USUAL_PRIORITY, self.preferences.highest_priority)),
             run_at=asked.get("runAt"),

@@ -34,7 +34,6 @@ class Command(BaseCommand):
         user, _ = User.objects.get_or_create(username=name)
         user.email = user.email or f"{name}@localhost"
         user.is_staff = user.is_superuser = is_operator
-        user.email = user.email or f"{name}@example.org"
         user.set_password(password)
         user.save()
 
