@@ -3,7 +3,7 @@
 from jobs.models.event import JobEvent
 from jobs.models.job import DownloadJob
 from jobs.models.notification import Notification
-from jobs.models.preferences import Preferences
+from jobs.models.preferences import Preferences, can_be_mailed
 from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.upload import UPLOAD, Upload
 
@@ -16,4 +16,5 @@ __all__ = [
     "Preferences",
     "StoredFile",
     "Upload",
+    "can_be_mailed",
 ]

@@ -20,6 +20,11 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
+def can_be_mailed(owner: User) -> bool:
+    """Whether there is an address, and a mail server."""
+    return bool(owner.email) and settings.MAIL_IS_ON
+
+
 class Preferences(models.Model):
     """Of one owner; without a row they are the defaults."""
 
@@ -63,11 +68,6 @@ class Preferences(models.Model):
         mine = Preferences.objects.filter(pk=self.pk, secret=shown)
         changed = {"secret": new_secret(), "earlier_secret": shown, "secret_changed_at": Now()}
         return bool(mine.update(**changed))
-
-    @property
-    def can_be_mailed(self) -> bool:
-        """Whether there is an address, and a mail server."""
-        return bool(self.owner.email) and settings.MAIL_IS_ON
 
     @property
     def highest_priority(self) -> int:

@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from jobs import wording
 from jobs.errors import BlockedAddress
 from jobs.http import caller
-from jobs.models import Notification, Preferences
+from jobs.models import Notification, Preferences, can_be_mailed
 from jobs.pages.asking import sentence
 from jobs.pages.shared import SeeOther, page, signed_in
 from jobs.remote_file.targets import MAX_URL_CHARS
@@ -43,7 +43,7 @@ def settings(request: HttpRequest) -> HttpResponse:
 def _keep(request: HttpRequest, mine: Preferences) -> HttpResponse:
     given = request.POST.get("webhook", "").strip()
     wanted = Wanted(data={"webhook": given})
-    mine.email = "email" in request.POST and mine.can_be_mailed
+    mine.email = "email" in request.POST and can_be_mailed(caller(request))
     mine.webhook = given
     try:
         wanted.is_valid(raise_exception=True)
@@ -71,6 +71,7 @@ def _form(
     sent = Notification.objects.filter(owner=caller(request)).order_by("-created_at")[:TOLD]
     context = {
         "mine": mine,
+        "can_mail": can_be_mailed(caller(request)),
         "error": error,
         "notices": [wording.notice(notification, now) for notification in sent],
     }

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from jobs.models import Preferences
+from jobs.models import Preferences, can_be_mailed
 
 # As browsers write the value of a datetime-local: nobody's zone is in it.
 LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?", re.ASCII)
@@ -37,7 +37,7 @@ class Offered:
 def asked(given: Mapping[str, Any], owner: User) -> dict[str, Any]:
     """For a serializer. A form says `email` twice where its box is ticked; the last one counts."""
     found: dict[str, Any] = {}
-    if "email" in given and Preferences.of(owner).can_be_mailed:
+    if "email" in given and can_be_mailed(owner):
         found["email"] = given["email"] == "true"
     if run_at := _with_zone(str(given.get("runAt", ""))):
         found["runAt"] = run_at
@@ -46,17 +46,20 @@ def asked(given: Mapping[str, Any], owner: User) -> dict[str, Any]:
 
 def offered(given: Mapping[str, Any], owner: User) -> Offered:
     """As it was given, or else as the owner's settings have it."""
-    preferences = Preferences.of(owner)
     run_at = str(given.get("runAt", "")).strip()
     at = None
     with suppress(ValueError, OverflowError):
         at = timezone.localtime(datetime.fromisoformat(_with_zone(run_at)))
     return Offered(
-        can_mail=preferences.can_be_mailed,
-        email=given["email"] == "true" if "email" in given else preferences.email,
+        can_mail=can_be_mailed(owner),
+        email=can_be_mailed(owner) and _is_ticked(given, owner),
         run_at=f"{at:%Y-%m-%dT%H:%M}" if at else run_at,
         at=at,
     )
+
+
+def _is_ticked(given: Mapping[str, Any], owner: User) -> bool:
+    return given["email"] == "true" if "email" in given else Preferences.of(owner).email
 
 
 def _with_zone(text: str) -> str:

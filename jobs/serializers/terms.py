@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from rest_framework import serializers
 
-from jobs.models import DownloadJob, Preferences
+from jobs.models import DownloadJob, Preferences, can_be_mailed
 from jobs.remote_file.targets import MAX_URL_CHARS
 from jobs.serializers.fields import (
     MAX_JOB_IDS,
@@ -58,7 +58,7 @@ class TermsRequest(StrictSerializer):
     def validate_email(self, wanted: bool) -> bool:
         if wanted and not self.owner.email:
             raise serializers.ValidationError("Your account has no e-mail address.")
-        if wanted and not self.preferences.can_be_mailed:
+        if wanted and not can_be_mailed(self.owner):
             raise serializers.ValidationError("No mail is sent from here.")
         return wanted
 
@@ -82,7 +82,7 @@ class TermsRequest(StrictSerializer):
 
     def terms(self) -> Terms:
         asked = self.validated_data
-        email = self.preferences.email and self.preferences.can_be_mailed
+        email = self.preferences.email and can_be_mailed(self.owner)
         return Terms(
             priority=asked.get("priority", min(USUAL_PRIORITY, self.preferences.highest_priority)),
             run_at=asked.get("runAt"),
