@@ -86,7 +86,7 @@ def _recorded(
         held=held,
         email=terms.email,
         webhook=terms.webhook,
-        total=None if held else total,
+        total=_measured(kind, total, held=held),
         **fields,
     )
     if terms.after:
@@ -148,13 +148,18 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
         total = _hold_sources(job.kind, job.params, job.owner)
         if by == Actor.OWNER and job.allows(Event.REQUEUE):
             check_limits(job.owner, room=_room(job.kind, total))
-        job.requeue(by, total=total)
+        job.requeue(by, total=_measured(job.kind, total, held=job.has_to_wait()))
         if job.is_due:
             ring_after_commit(doorbell(job))
 
 
 def _room(kind: str, total: int | None) -> int:
     return 0 if KINDS[kind].is_stored else total or 0
+
+
+def _measured(kind: str, total: int | None, *, held: bool) -> int | None:
+    """None where others may still make some of what it will read; a file that came is all here."""
+    return None if held and not KINDS[kind].is_stored else total
 
 
 def _hold_sources(

@@ -214,6 +214,30 @@ def test_run_again_it_waits_again(client_of_alice: APIClient) -> None:
     assert list(DownloadJob.objects.due()) == [job]
 
 
+def test_run_again_before_what_it_reads_is_there_it_is_measured_when_it_starts(
+    client_of_alice: APIClient,
+) -> None:
+    first = ask(client_of_alice)
+    job = ask(client_of_alice, job_ids=[str(first.pk)])
+    first.cancel(Actor.OWNER)
+    dispatcher.release_held()
+    for each in (first, job):
+        each.refresh_from_db()
+        resubmit(each, Actor.OWNER)
+
+    assert (job.held, job.total) == (True, None)
+
+
+@pytest.mark.usefixtures("made_bucket")
+def test_a_file_that_waits_for_others_weighs_what_came(client_of_alice: APIClient) -> None:
+    first = ask(client_of_alice)
+    form = {"file": SimpleUploadedFile("notes.txt", b"hello"), "after": f"{first.pk}"}
+
+    told = client_of_alice.post("/upload", form, "multipart").json()
+
+    assert (told["after"], told["total"]) == ([str(first.pk)], 5)
+
+
 def test_what_another_job_waits_to_read_does_not_expire(client_of_alice: APIClient) -> None:
     first, second = ask(client_of_alice), ask(client_of_alice)
     job = ask(client_of_alice, job_ids=[str(first.pk), str(second.pk)])

@@ -167,6 +167,10 @@ class DownloadJob(models.Model):
         """Whether a worker may take it, as it was when it was last queued."""
         return not self.held and self.run_at is None
 
+    def has_to_wait(self) -> bool:
+        """Whether some of what it comes after is not done."""
+        return self.after.exclude(status__in=DONE).exists()
+
     def allows(self, event: Event) -> bool:
         """Whether the move could be made, as far as this copy of the row knows."""
         return self.status in MOVES[event].sources
@@ -339,7 +343,7 @@ class DownloadJob(models.Model):
             failures=0,
             losses=0,
             run_at=None,
-            held=self.after.exclude(status__in=DONE).exists(),
+            held=self.has_to_wait(),
             artifact=None,
             expires_at=None,
             progress=0,
