@@ -117,7 +117,7 @@ def rescue_silent() -> int:
 def release_held() -> int:
     """Let jobs start whose others are done, and fail those that wait in vain; how many."""
     with transaction.atomic():
-        jobs = list(DownloadJob.objects.to_release_or_skip().locked()[: BATCH * 10])
+        jobs = list(DownloadJob.objects.to_release_or_skip().locked()[:BATCH])
         for job in jobs:
             others = job.after.all()
             if lost := others.filter(status__in=LOST).first():

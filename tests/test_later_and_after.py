@@ -195,6 +195,17 @@ def test_what_waits_for_what_failed_fails_in_turn(client_of_alice: APIClient) ->
     assert {job.status for job in (second, third) if not job.refresh_from_db()} == {"failed"}
 
 
+def test_of_many_that_wait_a_few_at_a_time_are_locked(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "BATCH", 2)
+    lost = JobFactory(owner=alice, status=Status.FAILED)
+    for _ in range(3):
+        JobFactory(owner=alice, held=True).after.set([lost])
+
+    assert [dispatcher.release_held() for _ in range(3)] == [2, 1, 0]
+
+
 def test_run_again_it_waits_again(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     job = ask(client_of_alice, **FILES, after=[str(first.pk)])
