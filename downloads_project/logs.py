@@ -13,12 +13,14 @@ SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+# Without local variables: links, passwords and the secrets of webhooks are among them.
+TRACES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def configure(options: dict[str, Any]) -> None:
     """Called by Django (LOGGING_CONFIG) and by Celery with settings.LOGGING."""
     render: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.ExceptionRenderer(TRACES), structlog.processors.JSONRenderer()]
         if options["json"]
         else [structlog.dev.ConsoleRenderer(colors=False)]
     )
