@@ -29,7 +29,7 @@ from jobs.errors import BuildError, StaleJob
 from jobs.kinds import KINDS, doorbell
 from jobs.models import UPLOAD, DownloadJob, Notification, StoredFile, Upload
 from jobs.notifications import tell_operators
-from jobs.states import DONE, FINAL, LOST, Actor
+from jobs.states import FINAL, LOST, Actor
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ def release_held() -> int:
             others = job.after.all()
             if lost := others.filter(status__in=LOST).first():
                 job.skip(lost)
-            elif not others.exclude(status__in=DONE).exists():
+            elif not others.undone().exists():
                 job.release()
     return len(jobs)
 

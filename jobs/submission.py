@@ -19,7 +19,7 @@ from jobs.errors import KeyReused, OwnerBusy, QueueFull, StorageFull, TooManyAct
 from jobs.kinds import KINDS, Params, artifact_name, doorbell, sources_of
 from jobs.models import DownloadJob, StoredFile, Upload
 from jobs.queue import ring_after_commit
-from jobs.states import DONE, Actor, Event
+from jobs.states import Actor, Event
 from jobs.terms import USUAL, Terms
 
 REUSED = "This Idempotency-Key came with another request before."
@@ -46,7 +46,7 @@ def submit(
     sees to that. `request_hash` tells what was asked for, if the params do not.
     """
     if key and not request_hash:
-        request_hash = hash_of(kind, params, name, terms.as_json())
+        request_hash = hash_of(kind, params, name, terms.as_asked())
     with transaction.atomic():
         one_at_a_time(owner)
         if earlier := earlier_job(owner, key, request_hash):
@@ -72,7 +72,7 @@ def _recorded(
 ) -> DownloadJob:
     """The row, as long as there is room for it. What came for it is held from expiring."""
     others = DownloadJob.objects.filter(owner=owner, pk__in=terms.after)
-    held = bool(terms.after) and others.exclude(status__in=DONE).exists()
+    held = bool(terms.after) and others.undone().exists()
     later = terms.run_at if terms.run_at and terms.run_at > timezone.now() else None
     total = _hold_sources(kind, params, owner, until=later)
     check_limits(owner, room=_room(kind, total))
@@ -148,7 +148,7 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
         total = _hold_sources(job.kind, job.params, job.owner)
         if by == Actor.OWNER and job.allows(Event.REQUEUE):
             check_limits(job.owner, room=_room(job.kind, total))
-        job.requeue(by, total=_measured(job.kind, total, held=job.has_to_wait()))
+        job.requeue(by, total=_measured(job.kind, total, held=job.after.undone().exists()))
         if job.is_due:
             ring_after_commit(doorbell(job))
 

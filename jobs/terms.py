@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -14,7 +14,8 @@ USUAL_PRIORITY = 4  # of 0 to 9; 9 is the most urgent
 class Terms:
     """`run_at` is the earliest start, `after` what has to be completed before.
 
-    `email` tells the owner of its end; `webhook` is the address that is told, or empty.
+    `email` tells the owner of its end; `webhook` is the address that is told, or empty. `named` are
+    those that the request itself named; the others are the owner's settings or what is usual.
     """
 
     priority: int = USUAL_PRIORITY
@@ -22,12 +23,19 @@ class Terms:
     after: tuple[UUID, ...] = ()
     email: bool = False
     webhook: str = ""
+    named: frozenset[str] = field(default=frozenset(), compare=False)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {
+        told = asdict(self) | {
             "run_at": self.run_at and self.run_at.isoformat(),
             "after": [str(job_id) for job_id in self.after],
         }
+        del told["named"]
+        return told
+
+    def as_asked(self) -> dict[str, Any]:
+        """What makes one request another: the same one stays it though settings change."""
+        return {name: value for name, value in self.as_json().items() if name in self.named}
 
     @classmethod
     def of_json(cls, told: dict[str, Any]) -> Self:

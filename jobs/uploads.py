@@ -68,8 +68,7 @@ def receive(
     try:
         with storage.patiently():
             _store(pieces, output, upload.name)
-        upload.terms = terms().as_json()
-        job, is_new = _hand_over(upload, output, request_id=request_id, key=key)
+        job, is_new = _hand_over(upload, output, terms(), request_id=request_id, key=key)
     except StorageUnavailable:  # it may have stored more than it answered
         give_up(upload)
         raise
@@ -112,10 +111,11 @@ def check_type(head: bytes, name: str) -> None:
 
 
 def _hand_over(
-    upload: Upload, output: storage.S3Output, *, request_id: str, key: str
+    upload: Upload, output: storage.S3Output, terms: Terms, *, request_id: str, key: str
 ) -> tuple[DownloadJob, bool]:
-    request_hash = hash_of(UPLOAD, upload.name, output.sha256, upload.terms) if key else ""
+    request_hash = hash_of(UPLOAD, upload.name, output.sha256, terms.as_asked()) if key else ""
     upload.size_bytes, upload.sha256 = output.size_bytes, output.sha256
+    upload.terms = terms.as_json()
     with transaction.atomic():
         job, is_new = _submitted(upload, request_id, key, request_hash)
         if not is_new:
@@ -201,7 +201,7 @@ def begin(
         idempotency_key=key,
     )
     if key:
-        upload.request_hash = hash_of(UPLOAD, upload.name, size_bytes, sha256, upload.terms)
+        upload.request_hash = hash_of(UPLOAD, upload.name, size_bytes, sha256, terms.as_asked())
     with transaction.atomic():
         one_at_a_time(owner)
         earlier = _earlier(upload)

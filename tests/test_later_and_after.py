@@ -290,6 +290,26 @@ def test_the_same_key_is_the_same_job_though_its_time_has_come(client_of_alice: 
     assert other.status_code == 422
 
 
+@pytest.mark.usefixtures("made_bucket")
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [*EVERY_KIND, ("/upload/chunked", {"fileName": "n.txt", "totalSize": 5}), ("/upload", None)],
+)
+def test_the_same_key_is_the_same_job_though_settings_changed(
+    client_of_alice: APIClient, alice: User, address: str, body: dict[str, Any] | None
+) -> None:
+    def again() -> Any:
+        form = {"file": SimpleUploadedFile("n.txt", b"hello")}
+        sent, kind = (body, "json") if body is not None else (form, "multipart")
+        answer = client_of_alice.post(address, sent, kind, headers={"Idempotency-Key": "monday"})
+        return answer.json().get("jobId")
+
+    first = again()
+    Preferences.objects.create(owner=alice, webhook="https://hooks.example.org/x", most_urgent=1)
+
+    assert again() == first
+
+
 def test_how_urgent_is_within_what_the_owner_may(
     client_of_alice: APIClient, alice: User, settings: Any
 ) -> None:

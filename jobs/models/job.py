@@ -23,7 +23,7 @@ from jobs.models.job_queryset import WAITING, JobQuerySet
 from jobs.models.notification import Notification
 from jobs.models.stored_file import StoredFile
 from jobs.models.upload import UPLOAD
-from jobs.states import ACTIVE, DONE, ENDS, FINAL, MOVES, Actor, Event, Status
+from jobs.states import ACTIVE, ENDS, FINAL, MOVES, Actor, Event, Status
 from jobs.terms import USUAL_PRIORITY
 
 NO_GUARD = Q()
@@ -76,9 +76,7 @@ class DownloadJob(models.Model):
     threads = models.PositiveSmallIntegerField(default=0)  # connections in use, of a remote one
     message = models.CharField(max_length=300, blank=True)
     checkpoint = models.JSONField(null=True)  # what the next attempt may go on from
-    metadata = models.JSONField(
-        default=dict, db_default={}
-    )  # facts about the file: its pages, its width
+    metadata = models.JSONField(default=dict, db_default={})  # facts about the file: its pages
 
     artifact = models.ForeignKey(StoredFile, models.PROTECT, null=True, related_name="+")
     error_code = models.CharField(max_length=40, blank=True)
@@ -166,10 +164,6 @@ class DownloadJob(models.Model):
     def is_due(self) -> bool:
         """Whether a worker may take it, as it was when it was last queued."""
         return not self.held and self.run_at is None
-
-    def has_to_wait(self) -> bool:
-        """Whether some of what it comes after is not done."""
-        return self.after.exclude(status__in=DONE).exists()
 
     def allows(self, event: Event) -> bool:
         """Whether the move could be made, as far as this copy of the row knows."""
@@ -343,9 +337,10 @@ class DownloadJob(models.Model):
             failures=0,
             losses=0,
             run_at=None,
-            held=self.has_to_wait(),
+            held=self.after.undone().exists(),
             artifact=None,
             expires_at=None,
+            started_at=None,
             progress=0,
             done=0,
             total=total,

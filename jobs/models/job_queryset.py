@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from jobs.models.event import JobEvent
 from jobs.models.upload import UPLOAD
-from jobs.states import ACTIVE, LOST, Actor, Event, Status
+from jobs.states import ACTIVE, DONE, LOST, Actor, Event, Status
 
 if TYPE_CHECKING:
     from jobs.models.job import DownloadJob
@@ -37,6 +37,10 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
 
     def unfinished(self) -> Self:
         return self.filter(status__in=ACTIVE)
+
+    def undone(self) -> Self:
+        """What others that come after them still wait for, perhaps in vain."""
+        return self.exclude(status__in=DONE)
 
     def by_status(self, statuses: Iterable[Status]) -> list[Self]:
         """Apart, so that of each the newest come out of an index in their order."""

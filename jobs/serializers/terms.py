@@ -89,6 +89,7 @@ class TermsRequest(StrictSerializer):
             after=tuple(asked.get("after", ())),
             email=asked.get("email", email),
             webhook=asked.get("webhook", self.preferences.webhook) or "",
+            named=frozenset(name.replace("runAt", "run_at") for name in TERMS if name in asked),
         )
 
 
