@@ -130,7 +130,8 @@ def _load_upload(job: DownloadJob) -> upload.UploadParams:
 def _load_report(job: DownloadJob) -> ReportParams:
     asked, now = job.params, timezone.now()
     first, last = days_of(asked, now.astimezone(UTC).date())
-    owner = None if asked["everybody"] else job.owner
+    # It may be made long after it was asked for: who is staff no more sees what is their own.
+    owner = None if asked["everybody"] and job.owner.is_staff else job.owner
     # Not itself: it is never seen to end.
     jobs = DownloadJob.objects.of_days(first, last, owner).exclude(pk=job.pk)
     return ReportParams(

@@ -20,6 +20,7 @@ from rest_framework.test import APIClient
 from jobs import runner
 from jobs.models import DownloadJob
 from jobs.states import Actor, Status
+from jobs.submission import resubmit
 from tests.factories import JobFactory
 
 REPORTS = "/reports"
@@ -65,6 +66,7 @@ def test_asking_needs_no_body(client_of_alice: APIClient) -> None:
         ({"from": "2026-10-01"}, "to"),
         ({"to": "2026-10-01"}, "from"),
         ({"from": "2026-10-02", "to": "2026-10-01"}, "to"),
+        ({"from": "2026-10-01", "to": "9999-12-31"}, "to"),  # no day follows it
         ({"from": "2025-01-01", "to": "2026-10-01"}, "to"),
         ({"from": "2026-02-30", "to": "2026-10-01"}, "from"),
         ({"from": "2026-10-01T00:00:00Z", "to": "2026-10-01"}, "from"),
@@ -114,6 +116,29 @@ def test_staff_see_what_everybody_asked_for(
     rows = list(csv.DictReader(io.StringIO(made(client_of_operator, job).decode("utf-8-sig"))))
 
     assert {row["name"] for row in rows} == {"alice.zip", "bob.zip"}
+
+
+def test_who_is_staff_no_more_when_it_is_made_sees_only_their_own(
+    client_of_operator: APIClient, alice: User
+) -> None:
+    JobFactory(owner=alice, name="alice.zip")
+    job = ask(client_of_operator, everybody=True, format="csv")
+    User.objects.filter(pk=job.owner_id).update(is_staff=False)
+
+    assert b"alice.zip" not in made(client_of_operator, job)
+
+
+def test_what_was_run_again_and_then_cancelled_did_not_run_all_that_time(
+    client_of_alice: APIClient, alice: User
+) -> None:
+    long_ago = timezone.now() - timedelta(days=2)
+    other = JobFactory(owner=alice, status=Status.FAILED, started_at=long_ago, finished_at=long_ago)
+    resubmit(other, Actor.OWNER)
+    other.cancel(Actor.OWNER)
+
+    told = json.loads(made(client_of_alice, ask(client_of_alice, format="json")))
+
+    assert told["runningSeconds"] is None
 
 
 def test_times_are_counted_from_when_it_could_start(

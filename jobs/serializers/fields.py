@@ -103,12 +103,17 @@ class Moment(serializers.DateTimeField):
 
 
 class Day(serializers.DateField):
-    """A day of the calendar: 2026-11-23."""
+    """A day of the calendar, 2026-11-23, at most a year ahead."""
+
+    default_error_messages = {"too_far": "At most 366 days ahead."}
 
     def to_internal_value(self, data: Any) -> date:
         if not isinstance(data, str) or not DAY.fullmatch(data):
             self.fail("invalid", format="YYYY-MM-DD")
-        return super().to_internal_value(data)
+        day: date = super().to_internal_value(data)
+        if day > (timezone.now() + FARTHEST).date():
+            self.fail("too_far")
+        return day
 
 
 class Period(Text):
