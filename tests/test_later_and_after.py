@@ -9,12 +9,13 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from jobs import dispatcher
 from jobs.errors import StaleJob
-from jobs.models import DownloadJob, Preferences
+from jobs.models import DownloadJob, Preferences, Upload
 from jobs.states import Actor, Status
 from jobs.submission import resubmit
 from jobs.terms import Terms
@@ -407,6 +408,18 @@ def test_the_terms_of_a_file_in_chunks_are_those_of_its_job(client_of_alice: API
     assert response.status_code == 202, response.content
     job = DownloadJob.objects.get()
     assert (job.priority, job.run_at) == (6, at)
+
+
+def test_processes_of_the_last_version_go_on_recording_uploads(alice: User) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO jobs_upload (id, owner_id, name, size_bytes, chunk_bytes, upload_id,"
+            " received, sha256, priority, idempotency_key, request_hash)"
+            " VALUES (%s, %s, 'n.txt', 5, 5, '', '{}', '', 4, '', '')",
+            [uuid4(), alice.pk],
+        )
+
+    assert Terms.of_json(Upload.objects.get().terms) == Terms()
 
 
 def test_terms_are_what_they_were_when_they_come_back_from_json() -> None:

@@ -53,9 +53,14 @@ class Migration(migrations.Migration):
             model_name='downloadjob',
             name='job_due',
         ),
-        migrations.RemoveField(
+        # The column stays for a while: processes of the last version go on recording uploads.
+        migrations.AlterField(
             model_name='upload',
             name='priority',
+            field=models.PositiveSmallIntegerField(default=4, db_default=4),
+        ),
+        migrations.SeparateDatabaseAndState(
+            state_operations=[migrations.RemoveField(model_name='upload', name='priority')],
         ),
         migrations.AddField(
             model_name='downloadjob',
@@ -86,6 +91,11 @@ class Migration(migrations.Migration):
             model_name='upload',
             name='terms',
             field=models.JSONField(db_default={}, default=dict),
+        ),
+        migrations.RunSQL(
+            "UPDATE jobs_upload SET terms = jsonb_build_object('priority', priority)"
+            " WHERE priority <> 4",
+            migrations.RunSQL.noop,
         ),
         migrations.AlterField(
             model_name='jobevent',
