@@ -63,8 +63,9 @@ def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
     """The sources in the order asked for. Somebody else's file reads like one that is not there."""
     found: dict[object, Source] = {}
     for file in _bundle_sources(job.params, job.owner).iterator():
-        source = _source(file)
-        found |= {file.file_id: source, str(file.made_by_id): source}
+        found[file.file_id] = _source(file)
+        if file.role == StoredFile.Role.ARTIFACT:  # a job makes thumbnails, too
+            found[str(file.made_by_id)] = found[file.file_id]
     wanted = [*job.params["file_ids"], *job.params.get("job_ids", [])]
     if missing := [each for each in wanted if each not in found]:
         raise SourceMissing(_missing_sentence(missing))

@@ -18,10 +18,11 @@ from pypdf import PdfReader
 from rest_framework.test import APIClient
 
 from jobs import runner
-from jobs.models import DownloadJob
+from jobs.kinds import KINDS
+from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 from jobs.submission import resubmit
-from tests.factories import JobFactory
+from tests.factories import JobFactory, UploadJobFactory
 
 REPORTS = "/reports"
 
@@ -243,6 +244,18 @@ def test_a_bundle_takes_what_other_jobs_made(client_of_alice: APIClient) -> None
     assert [archive.read(name) for name in archive.namelist()] == contents
     bundle.refresh_from_db()
     assert bundle.total == sum(map(len, contents))
+
+
+def test_what_a_job_made_is_not_mistaken_for_its_thumbnail(alice: User) -> None:
+    upload = UploadJobFactory(owner=alice, status=Status.COMPLETED)
+    artifact, thumbnail = upload.artifact, upload.files.first()
+    StoredFile.objects.filter(pk=artifact.pk).update(made_by=upload)
+    StoredFile.objects.filter(pk=thumbnail.pk).update(id=0)  # read last
+    asked = {"file_ids": [thumbnail.file_id], "job_ids": [str(upload.pk)]}
+
+    sources = KINDS["bundle"].load(JobFactory(owner=alice, params=asked)).sources
+
+    assert [source.key for source in sources] == [thumbnail.key, artifact.key]
 
 
 def test_a_bundle_of_nothing_is_refused(client_of_alice: APIClient) -> None:
