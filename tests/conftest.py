@@ -89,6 +89,15 @@ def bucket(made_bucket: None) -> Any:
     return storage.bucket()
 
 
+@pytest.fixture
+def no_uploads_stay(made_bucket: None) -> Iterator[None]:
+    """What a test uploads is gone when the next one begins."""
+    from jobs import storage
+
+    yield
+    storage.delete_all_but([], prefix="raw/")
+
+
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A real web process, for what never reaches Django; on no test's database."""

@@ -24,6 +24,8 @@ from tests.factories import JobFactory
 BUNDLE = "/v1/download/initiate"
 LINK = {"url": "https://data.example.org/frames.tar"}
 FILES = {"file_ids": [70000]}
+pytestmark = pytest.mark.usefixtures("no_uploads_stay")
+
 EVERY_KIND = [(BUNDLE, FILES), ("/downloads", LINK), ("/reports", {})]
 
 
@@ -222,7 +224,7 @@ def test_run_again_it_waits_again(client_of_alice: APIClient) -> None:
     end(first, Status.COMPLETED)
     dispatcher.release_held()
     job.refresh_from_db()
-    assert job.is_due is False  # its earliest start is on record
+    assert job.is_due
     assert list(DownloadJob.objects.due()) == [job]
 
 
@@ -240,7 +242,6 @@ def test_run_again_before_what_it_reads_is_there_it_is_measured_when_it_starts(
     assert (job.held, job.total) == (True, None)
 
 
-@pytest.mark.usefixtures("made_bucket")
 def test_a_file_that_waits_for_others_weighs_what_came(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     form = {"file": SimpleUploadedFile("notes.txt", b"hello"), "after": f"{first.pk}"}
@@ -291,7 +292,6 @@ def test_the_same_key_is_the_same_job_though_its_time_has_come(client_of_alice: 
     assert other.status_code == 422
 
 
-@pytest.mark.usefixtures("made_bucket")
 @pytest.mark.parametrize(
     ("address", "body"),
     [*EVERY_KIND, ("/upload/chunked", {"fileName": "n.txt", "totalSize": 5}), ("/upload", None)],
@@ -370,7 +370,6 @@ def test_the_settings_of_the_owner_count_where_a_request_says_nothing(
     assert (quiet.email, quiet.webhook) == (False, "")
 
 
-@pytest.mark.usefixtures("made_bucket")
 def test_the_terms_come_as_fields_of_a_form_with_a_file(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     form = {
@@ -391,7 +390,6 @@ def test_the_terms_come_as_fields_of_a_form_with_a_file(client_of_alice: APIClie
     assert DownloadJob.objects.count() == 2
 
 
-@pytest.mark.usefixtures("made_bucket")
 def test_the_terms_of_a_file_in_chunks_are_those_of_its_job(client_of_alice: APIClient) -> None:
     at = (timezone.now() + timedelta(hours=1)).replace(microsecond=0)
     begin = {"fileName": "notes.txt", "totalSize": 5, "priority": 6, "runAt": at.isoformat()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,13 +18,7 @@ from jobs.states import Status
 from jobs.storage import output
 from tests.uploads import in_the_bucket, picture, send, sent
 
-pytestmark = pytest.mark.usefixtures("made_bucket", "broker")
-
-
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    yield
-    storage.delete_all_but([], prefix="raw/")
+pytestmark = pytest.mark.usefixtures("no_uploads_stay", "broker")
 
 
 def test_a_file_is_stored_and_becomes_a_job(client_of_alice: APIClient, alice: User) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -22,14 +21,8 @@ from jobs.models import DownloadJob, StoredFile, Upload
 from tests.links import attempt
 from tests.uploads import CHUNK, begin, in_the_bucket, send, send_chunk
 
-pytestmark = pytest.mark.usefixtures("made_bucket", "broker")
+pytestmark = pytest.mark.usefixtures("no_uploads_stay", "broker")
 CONTENT = bytes(range(256)) * (CHUNK // 256 * 2) + b"the end"  # two chunks and a little
-
-
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    yield
-    storage.delete_all_but([], prefix="raw/")
 
 
 def test_beginning_tells_how_to_go_on(client_of_alice: APIClient) -> None:

@@ -38,17 +38,14 @@ class DownloadJob(models.Model):
     """One piece of slow work somebody asked for. The row is the truth about it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        related_name="jobs",
-        db_index=False,  # two indexes begin with it
+    owner = models.ForeignKey(  # without an index of its own: two others begin with it
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="jobs", db_index=False
     )
     kind = models.CharField(max_length=20)
     name = models.CharField(max_length=200)  # of the file that will come out
     params = models.JSONField()
     priority = models.PositiveSmallIntegerField(default=USUAL_PRIORITY)
-    run_at = models.DateTimeField(null=True)  # the earliest start, if it was not at once
+    run_at = models.DateTimeField(null=True)  # the earliest start, if not when it was created
     after = models.ManyToManyField("self", symmetrical=False, related_name="followers")
     held = models.BooleanField(default=False, db_default=False)  # some of `after` are not done
     email = models.BooleanField(default=False, db_default=False)  # the owner is mailed of its end
@@ -162,8 +159,12 @@ class DownloadJob(models.Model):
 
     @property
     def is_due(self) -> bool:
-        """Whether a worker may take it, as it was when it was last queued."""
-        return not self.held and self.run_at is None
+        """Whether a worker could take it at once when it was last queued."""
+        return not self.held and not self.is_scheduled
+
+    @property
+    def is_scheduled(self) -> bool:  # then
+        return self.run_at is not None and self.run_at > self.updated_at
 
     def allows(self, event: Event) -> bool:
         """Whether the move could be made, as far as this copy of the row knows."""
@@ -295,7 +296,7 @@ class DownloadJob(models.Model):
 
     def release(self) -> None:
         """All that it was to wait for is done: it may start, though perhaps not before `run_at`."""
-        start = Greatest(Coalesce("run_at", Now()), Now())
+        start = Greatest("run_at", Now())  # of what is null Postgres takes no notice
         self._move(
             Event.RELEASE, Actor.DISPATCHER, guard=Q(held=True),
             held=False, run_at=start, available_at=start, message=WAITING,
@@ -336,7 +337,7 @@ class DownloadJob(models.Model):
             by,
             failures=0,
             losses=0,
-            run_at=None,
+            run_at=Now(),
             held=self.after.undone().exists(),
             artifact=None,
             expires_at=None,

@@ -97,7 +97,9 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
         "speed": lambda job: job.status == Status.PROCESSING,
         "threads": lambda job: job.status == Status.PROCESSING and job.kind == "remote",
         **dict.fromkeys(["error", "errorCode"], lambda job: job.status == Status.FAILED),
-        "runAt": lambda job: job.status == Status.QUEUED and job.run_at and not job.error_code,
+        "runAt": lambda job: (
+            job.status == Status.QUEUED and job.is_scheduled and not job.error_code
+        ),
         "after": lambda job: job.status == Status.QUEUED and job.held,
         **dict.fromkeys(
             ["retryAt", "lastError"], lambda job: job.status == Status.QUEUED and job.error_code
