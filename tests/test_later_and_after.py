@@ -148,6 +148,20 @@ def test_it_starts_when_the_others_are_completed_and_not_before(
     assert [line.event for line in job.events.all()] == ["submit", "release", "claim"]
 
 
+def test_what_waits_for_no_worker_does_not_say_so(client_of_alice: APIClient) -> None:
+    def told(job: DownloadJob) -> str:
+        message: str = client_of_alice.get(f"/v1/download/status/{job.pk}").json()["message"]
+        return message
+
+    first = ask(client_of_alice)
+    later = timezone.now() + timedelta(hours=1)
+
+    assert told(first) == "Waiting for a worker"
+    assert told(ask(client_of_alice, **FILES, runAt=later.isoformat())) == "Waiting for its time"
+    held = ask(client_of_alice, **FILES, after=[str(first.pk)])
+    assert told(held) == "Waiting for other downloads"
+
+
 def test_what_waits_for_a_time_and_for_others_waits_for_both(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     at = timezone.now() + timedelta(hours=1)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework import serializers
 
 from jobs import estimates, storage
@@ -50,6 +51,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
 
     jobId = serializers.UUIDField(source="id")
     userId = serializers.CharField(source="owner_id")
+    message = serializers.SerializerMethodField()
     attempts = serializers.IntegerField(source="attempt")
     createdAt = serializers.DateTimeField(source="created_at")
     startedAt = serializers.DateTimeField(source="started_at", allow_null=True)
@@ -114,6 +116,13 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
             if name not in self.ONLY_WHEN or self.ONLY_WHEN[name](job)
         }
 
+    def get_message(self, job: DownloadJob) -> str:
+        if job.status == Status.QUEUED and job.held:
+            return "Waiting for other downloads"
+        if job.status == Status.QUEUED and job.run_at and job.run_at > timezone.now():
+            return "Waiting for its time"
+        return job.message
+
     def get_statusUrl(self, job: DownloadJob) -> str:
         return reverse("status", args=[job.pk])
 
@@ -174,10 +183,13 @@ class ReportJob(JobSerializer):
     """A job at the addresses of reports, where older clients know some members by other names."""
 
     id = serializers.UUIDField()
-    progress_message = serializers.CharField(source="message")
+    progress_message = serializers.SerializerMethodField()
 
     class Meta(JobSerializer.Meta):
         fields = [*JobSerializer.Meta.fields, "id", "progress_message"]
+
+    def get_progress_message(self, job: DownloadJob) -> str:
+        return JobSerializer.get_message(self, job)
 
 
 class AcceptedReport(ReportJob):
