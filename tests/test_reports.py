@@ -25,6 +25,7 @@ from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 from jobs.submission import resubmit
 from tests.factories import JobFactory, UploadJobFactory
+from tests.live import on_this_database
 
 REPORTS = "/reports"
 

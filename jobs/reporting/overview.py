@@ -81,11 +81,11 @@ def _nothing(sheets: Sheets, top: float) -> None:
 def _figures(sheets: Sheets, top: float, figures: Figures, params: ReportParams) -> None:
     waiting = figures.waiting
     shown = [
-        (0.18, f"{figures.jobs:,}", "download" if figures.jobs == 1 else "downloads"),
-        (0.25, share(figures.completed, figures.over), "completed, of those over"),
-        (0.18, size(figures.all.size_bytes), "made"),
+        (0.17, f"{figures.jobs:,}", "download" if figures.jobs == 1 else "downloads"),
+        (0.23, share(figures.completed, figures.over), "completed, of those over"),
+        (0.20, size(figures.all.size_bytes), "made"),
         (0.18, seconds(waiting.median if waiting else None), "median wait"),
-        (0.21, seconds(waiting.p95 if waiting else None), "wait, 95th percentile"),
+        (0.22, seconds(waiting.p95 if waiting else None), "wait, 95th percentile"),
     ]
     x = LEFT
     for part, figure, told in shown:

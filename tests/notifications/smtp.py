@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -15,6 +16,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from downloads_project.stack import free_ports
 
 TAKEN = "250 OK"
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # each line that comes and goes
 
 
 class MailServer:
