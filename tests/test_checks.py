@@ -34,6 +34,12 @@ PRODUCTION = {
 REFUSED = {"RENEW_SECONDS": "50", "ENV_FILES": ""}  # with the usual lease, an Error
 
 
+@pytest.fixture(autouse=True)
+def no_mail(settings: Any) -> None:
+    """As without EMAIL_URL; the other tests' own would be warned of in production."""
+    settings.MAIL_IS_ON = False
+
+
 def ids(found: list[CheckMessage]) -> list[str]:
     return sorted(str(each.id) for each in found)
 

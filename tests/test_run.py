@@ -22,6 +22,7 @@ from tests.live import ROOT, children, until
 
 OF_THE_TESTS = [
     "DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_BUCKET", "QUEUE", "ENV_FILES", "CLAMD",
+    "EMAIL_URL",
 ]  # fmt: skip
 NOBODY = "tcp://127.0.0.1:1"
 COMMAND = [sys.executable, "-m", "downloads_project.run"]
