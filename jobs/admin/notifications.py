@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -50,7 +51,7 @@ class Told(ReadOnly, admin.TabularInline[Notification, DownloadJob]):
 @admin.register(Notification)
 class NotificationAdmin(Chosen, ReadOnly, admin.ModelAdmin[Notification]):
     list_display = [
-        "channel", "place", "owner", "state", "tries", "due", "error", "created_at", "sent_at",
+        "channel", "download", "place", "owner", "state", "tries", "moment", "error"
     ]  # fmt: skip
     list_filter = [State, Channel]
     list_select_related = ["owner", "job"]
@@ -65,8 +66,8 @@ class NotificationAdmin(Chosen, ReadOnly, admin.ModelAdmin[Notification]):
     ordering = ["-created_at"]
     actions = ["send_again_selected"]
     fields = (
-        "id", "channel", "place", "owner", "download", "state", "tries", "due", "error",
-        "created_at", "sent_at", "content",
+        "id", "channel", "place", "owner", "download", "state", "tries", "moment", "error",
+        "created_at", "content",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -90,10 +91,10 @@ class NotificationAdmin(Chosen, ReadOnly, admin.ModelAdmin[Notification]):
         url = reverse("admin:jobs_downloadjob_change", args=[notification.job.pk])
         return format_html('<a href="{}">{}</a>', url, notification.job.name)
 
-    @admin.display(description="next try")
-    def due(self, notification: Notification) -> str:
+    @admin.display(description="sent, or next try")
+    def moment(self, notification: Notification) -> datetime | None:
         is_waiting = notification.state == Notification.State.WAITING
-        return f"{notification.due_at:%Y-%m-%d %H:%M:%S}" if is_waiting else "-"
+        return notification.due_at if is_waiting else notification.sent_at
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
