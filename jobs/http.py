@@ -74,6 +74,11 @@ def caller(request: Request | HttpRequest) -> User:
     return cast(User, request.user)
 
 
+def asking(request: Request | HttpRequest) -> dict[str, Any]:
+    """What a serializer of requests has to know of whoever asks: its context."""
+    return {"owner": caller(request)}
+
+
 def request_id(request: Request | HttpRequest) -> str:
     return str(getattr(request, "request_id", ""))
 

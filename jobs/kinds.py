@@ -66,11 +66,16 @@ def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
         found[file.file_id] = _source(file)
         if file.role == StoredFile.Role.ARTIFACT:  # a job makes thumbnails, too
             found[str(file.made_by_id)] = found[file.file_id]
-    wanted = [*job.params["file_ids"], *job.params.get("job_ids", [])]
+    wanted = wanted_by(job.params)
     if missing := [each for each in wanted if each not in found]:
         raise SourceMissing(_missing_sentence(missing))
     sources = tuple(dict.fromkeys(found[each] for each in wanted))
     return bundle.BundleParams(sources, is_measured=job.total is not None)
+
+
+def wanted_by(params: Params) -> list[int | str]:
+    """What a bundle shall hold: numbers of files, then ids of jobs whose results go in as well."""
+    return [*params["file_ids"], *params.get("job_ids", [])]
 
 
 def _source(file: StoredFile) -> Source:
@@ -95,7 +100,7 @@ def _missing_sentence(missing: list[int | str]) -> str:
 
 
 def _bundle_name(params: Params) -> str:
-    count = len(params["file_ids"]) + len(params.get("job_ids", []))
+    count = len(wanted_by(params))
     return "1 file.zip" if count == 1 else f"{count} files.zip"
 
 

@@ -21,6 +21,7 @@ from jobs.api.lists import Listed
 from jobs.errors import StaleJob
 from jobs.http import (
     accepted,
+    asking,
     caller,
     idempotency_key,
     own_job,
@@ -84,7 +85,7 @@ class Start(APIView):
 
 def submitted(request: Request, wanted: type[Wanted]) -> tuple[DownloadJob, bool]:
     """Read what is asked for and record it: the job, and whether it is new."""
-    asked = wanted(data=request.data, context={"owner": caller(request)})
+    asked = wanted(data=request.data, context=asking(request))
     asked.is_valid(raise_exception=True)
     return submit(
         owner=caller(request),

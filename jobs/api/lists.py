@@ -99,3 +99,14 @@ class Listed(ListAPIView[DownloadJob]):
     def get_queryset(self) -> QuerySet[DownloadJob]:
         jobs = DownloadJob.objects.filter(owner=caller(self.request))
         return jobs.select_related("artifact").defer("params")
+
+
+class ListedOfKind(Listed):
+    """Those of one kind."""
+
+    kind: str
+    filterset_class = KindFilter
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        found: Any = super().filter_queryset(queryset)
+        return found.of_kind(self.kind)

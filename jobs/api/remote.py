@@ -11,22 +11,18 @@ from rest_framework.views import APIView
 
 from jobs.api import contract, examples
 from jobs.api.downloads import cancelled, polled, submitted
-from jobs.api.lists import KindFilter, Listed
+from jobs.api.lists import ListedOfKind
 from jobs.http import accepted
 from jobs.serializers import AcceptedLink, LinkJob, RemoteRequest
 
 
-class Links(Listed):
+class Links(ListedOfKind):
     """The caller's jobs that fetch a link, newest first."""
 
     serializer_class = LinkJob
     rate = "initiate"
     sample = examples.LINK.value
-    filterset_class = KindFilter
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        found: Any = super().filter_queryset(queryset)
-        return found.of_kind("remote")
+    kind = "remote"
 
     @contract.links
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -12,23 +12,19 @@ from rest_framework.views import APIView
 
 from jobs.api import contract, examples
 from jobs.api.downloads import cancelled, polled, submitted
-from jobs.api.lists import KindFilter, Listed
+from jobs.api.lists import ListedOfKind
 from jobs.http import accepted, own_job, redirect_to_result
 from jobs.models import DownloadJob
 from jobs.serializers import AcceptedReport, ReportJob, ReportRequest
 
 
-class Reports(Listed):
+class Reports(ListedOfKind):
     """The caller's reports, newest first."""
 
     serializer_class = ReportJob
     rate = "initiate"
     sample = examples.REPORT.value
-    filterset_class = KindFilter
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        found: Any = super().filter_queryset(queryset)
-        return found.of_kind("report")
+    kind = "report"
 
     @contract.reports
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -66,6 +62,6 @@ class ReportDownload(APIView):
 
 def own_report(request: Request, job_id: UUID) -> DownloadJob:
     job = own_job(request, job_id)
-    if job.kind != "report":
+    if job.kind != Reports.kind:
         raise Http404("There is no such report.")
     return job

@@ -22,7 +22,7 @@ from jobs.api import contract, examples
 from jobs.errors import SourceMissing, StorageUnavailable
 from jobs.filetypes import HEAD_BYTES
 from jobs.forms import FORM, Form, no_file
-from jobs.http import SOON, accepted, caller, idempotency_key, own_job, request_id
+from jobs.http import SOON, accepted, asking, caller, idempotency_key, own_job, request_id
 from jobs.models import UPLOAD, DownloadJob, Upload
 from jobs.problems import Problem
 from jobs.serializers import (
@@ -86,7 +86,7 @@ class Chunked(APIView):
         return self._receive(request, self.form) if self.form else self._begin(request)
 
     def _begin(self, request: Request) -> Response:
-        asked = ChunkedRequest(data=request.data, context={"owner": caller(request)})
+        asked = ChunkedRequest(data=request.data, context=asking(request))
         asked.is_valid(raise_exception=True)
         key = idempotency_key(request)
         with _told_as_failed():

@@ -23,11 +23,6 @@ NAME_ERRORS = {
 }
 
 
-def asking(request: HttpRequest) -> dict[str, Any]:
-    """What a serializer needs to know of whoever asks."""
-    return {"owner": caller(request)}
-
-
 def new_form() -> str:
     """For its address: `?once=...`."""
     return uuid4().hex

@@ -18,10 +18,10 @@ from rest_framework.exceptions import ValidationError
 
 from jobs import wording
 from jobs.errors import LimitReached
-from jobs.http import caller, status_of
+from jobs.http import asking, caller, status_of
 from jobs.models import FileQuerySet, StoredFile
 from jobs.pages import terms
-from jobs.pages.asking import NAME_ERRORS, asking, new_form, number_or_dirt, sentence, start
+from jobs.pages.asking import NAME_ERRORS, new_form, number_or_dirt, sentence, start
 from jobs.pages.shared import newest, number, page, signed_in
 from jobs.serializers import BundleRequest
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from jobs import wording
 from jobs.errors import SourceMissing
-from jobs.kinds import sources_of
+from jobs.kinds import sources_of, wanted_by
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 
@@ -93,17 +93,12 @@ def _json(body: dict[str, Any]) -> str:
 
 def _files(job: DownloadJob) -> Contents:
     """The first files of the zip with their sizes, and how many more there are."""
-    wanted = _wanted(job)
+    wanted = wanted_by(job.params)
     stored = [each for each in wanted[:LISTED] if isinstance(each, int)]
     made = [each for each in wanted[:LISTED] if isinstance(each, str)]
     there = {file.file_id: file for file in sources_of(job.kind, {"file_ids": stored}, job.owner)}
     listed = tuple(_listed(file_id, there.get(file_id)) for file_id in stored) + _made(job, made)
     return Contents(wording.files(len(wanted)), files=listed, more=len(wanted) - len(listed))
-
-
-def _wanted(job: DownloadJob) -> list[int | str]:
-    """Numbers of files, then ids of the jobs whose results go in as well."""
-    return [*job.params["file_ids"], *job.params.get("job_ids", [])]
 
 
 def _listed(file_id: int, file: StoredFile | None) -> tuple[str, str]:
@@ -129,12 +124,12 @@ def _result(job_id: str, maker: DownloadJob | None) -> tuple[str, str]:
 
 def _same_files(job: DownloadJob) -> str:
     asked = {name: ids for name, ids in job.params.items() if ids}
-    return _json({**asked, "name": job.name}) if len(_wanted(job)) <= MAX_TYPED else ""
+    return _json({**asked, "name": job.name}) if len(wanted_by(job.params)) <= MAX_TYPED else ""
 
 
 def _without_missing(job: DownloadJob) -> Remedy | None:
     """For a zip that failed over missing files: where the others are ticked already."""
-    if job.error_code != SourceMissing.code or len(_wanted(job)) > MAX_CHOSEN_AGAIN:
+    if job.error_code != SourceMissing.code or len(wanted_by(job.params)) > MAX_CHOSEN_AGAIN:
         return None
     numbered = sources_of(job.kind, job.params, job.owner).exclude(file_id=None)
     there = numbered.values_list("file_id", flat=True)

@@ -14,9 +14,9 @@ from rest_framework.exceptions import ValidationError
 
 from jobs import wording
 from jobs.errors import BlockedAddress, LimitReached
-from jobs.http import caller, own_job, status_of
+from jobs.http import asking, caller, own_job, status_of
 from jobs.pages import terms
-from jobs.pages.asking import NAME_ERRORS, asking, new_form, number_or_dirt, sentence, start
+from jobs.pages.asking import NAME_ERRORS, new_form, number_or_dirt, sentence, start
 from jobs.pages.shared import page, signed_in
 from jobs.serializers import THREADS, RemoteRequest
 

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import LimitReached
-from jobs.http import caller, status_of
+from jobs.http import asking, caller, status_of
 from jobs.kinds import MAX_DAYS, USUAL_PERIOD
 from jobs.pages import terms
-from jobs.pages.asking import asking, new_form, sentence, start
+from jobs.pages.asking import new_form, sentence, start
 from jobs.pages.shared import page, signed_in
 from jobs.serializers import ReportRequest
 

@@ -16,9 +16,9 @@ from jobs import uploads, wording
 from jobs.authentication import check_form_token
 from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
 from jobs.forms import Form
-from jobs.http import caller, request_id, status_of
+from jobs.http import asking, caller, request_id, status_of
 from jobs.pages import terms
-from jobs.pages.asking import asking, sentence
+from jobs.pages.asking import sentence
 from jobs.pages.shared import SeeOther, on_csrf_failure, page, signed_in
 from jobs.serializers import TermsRequest
 from jobs.terms import Terms

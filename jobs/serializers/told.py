@@ -11,6 +11,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from jobs import estimates, storage
+from jobs.kinds import wanted_by
 from jobs.models import UPLOAD, DownloadJob, StoredFile
 from jobs.states import Status
 
@@ -156,7 +157,7 @@ class AcceptedJob(JobSerializer):
         fields = [*JobSerializer.Meta.fields, "totalFileIds"]
 
     def get_totalFileIds(self, job: DownloadJob) -> int:
-        return len(job.params["file_ids"]) + len(job.params.get("job_ids", []))
+        return len(wanted_by(job.params))
 
 
 class LinkJob(JobSerializer):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from jobs.kinds import wanted_by
 from jobs.models import DownloadJob
 from jobs.wording.numbers import files, limit_of, seconds
 
@@ -32,8 +33,7 @@ class Words:
 
 def _files(job: DownloadJob) -> str:
     """'7 files as one zip'."""
-    count = len(job.params["file_ids"]) + len(job.params.get("job_ids", []))
-    return f"{files(count)} as one zip"
+    return f"{files(len(wanted_by(job.params)))} as one zip"
 
 
 def _host(job: DownloadJob) -> str:
