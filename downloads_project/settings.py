@@ -174,7 +174,7 @@ RATES: dict[str, list[str]] = {
 }
 MAX_ACTIVE_JOBS = env.int("MAX_ACTIVE_JOBS", default=100 if PRODUCTION else 10_000)  # of an owner
 MAX_PRIORITY = env.int("MAX_PRIORITY", default=6 if PRODUCTION else 9)  # that anybody may ask for
-MAX_QUEUED_JOBS = env.int("MAX_QUEUED_JOBS", default=10_000)  # of all
+MAX_QUEUED_JOBS = env.int("MAX_QUEUED_JOBS", default=10_000)  # of all, and due
 # Bytes of results that an owner may have, those of active jobs included; 0: no limit.
 OWNER_STORAGE_BYTES = env.int("OWNER_STORAGE_BYTES", default=100 * 2**30 if PRODUCTION else 0)
 # Whose X-Forwarded-For is believed: of these networks, or else of that many proxies before us.
@@ -287,7 +287,7 @@ AUTH_PASSWORD_VALIDATORS = [
 GATEWAY_USER_HEADER = env.str("GATEWAY_USER_HEADER", default="")
 GATEWAY_ADDRESSES = env.list("GATEWAY_ADDRESSES", default=[])
 
-# The API
+# Bodies of requests
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file ids are 0.8 MB
 FILE_UPLOAD_HANDLERS = ["jobs.forms.NoFiles"]

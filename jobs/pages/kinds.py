@@ -176,7 +176,8 @@ def _period(job: DownloadJob) -> Contents:
     if "from" in asked:
         period = wording.days(*(date.fromisoformat(asked[end]) for end in ("from", "to")))
     else:
-        period = f"The last {asked['period'].removesuffix('d')} days"
+        days = int(asked["period"].removesuffix("d"))
+        period = "The day on which it is made" if days == 1 else f"The last {days} days"
     facts = {
         "Period": period,
         "Format": asked["format"].upper(),

@@ -209,6 +209,11 @@ def test_one_job_alone_is_no_jobs(visitor: Client, alice: User) -> None:
             "Your activity as a PDF",
             ["1 October 2026", "PDF", "you"],
         ),
+        (
+            {"period": "1d"},
+            "Your activity as a PDF",
+            ["The day on which it is made", "PDF", "you"],
+        ),
     ],
 )
 def test_its_page_says_what_it_is_on(
