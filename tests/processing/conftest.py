@@ -16,7 +16,7 @@ from jobs.processing import Limits, Outcome, process
 Process = Callable[..., Outcome]
 
 
-def left_behind(folder: Path) -> list[psutil.Process]:
+def left_behind(folder: Path) -> list[str]:
     """Who works there after a second, and who died and was not reaped by us.
 
     What a helper started is killed with it, but nobody can wait for it: it takes a moment to die.
@@ -27,7 +27,8 @@ def left_behind(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def working_in(folder: Path) -> list[psutil.Process]:
+def working_in(folder: Path) -> list[str]:
+    """The names of processes: one that ends while it is looked at is none of them."""
     found = []
     for each in psutil.process_iter():
         with suppress(psutil.Error):
@@ -35,7 +36,7 @@ def working_in(folder: Path) -> list[psutil.Process]:
             if (is_zombie and each.ppid() == os.getpid()) or (
                 not is_zombie and each.cwd() == str(folder)
             ):
-                found.append(each)
+                found.append(each.name())
     return found
 
 

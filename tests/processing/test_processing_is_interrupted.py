@@ -112,7 +112,7 @@ def test_ffmpeg_is_killed_with_it(
     seen: list[str] = []
 
     def look() -> None:
-        wait_until(lambda: any(each.name() == "ffmpeg" for each in working_in(folder)), 20)
+        wait_until(lambda: "ffmpeg" in working_in(folder), 20)
         seen.append("ffmpeg")
         os.kill(os.getpid(), signal.SIGALRM)
 
