@@ -35,7 +35,7 @@ RANKS: list[set[str]] = [
     {"workspace"},  # the contract between builders and runner
     {"storage", "remote_file", "clamd", "processing", "reporting", "rates"},  # the outside world
     {"builders", "models", "queue"},  # must not meet
-    {"kinds", "pulse", "estimates"},
+    {"kinds", "pulse", "estimates", "representation"},
     {"attempt", "wording"},
     {"notifications"},
     {

@@ -227,7 +227,7 @@ class JobSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         members |= {name: deepcopy(SHARPER[name]) for name in SHARPER if name in members}
         for member in members.values():
             member.pop("readOnly", None)  # all are; it is an answer
-        return schema | {"required": sorted(set(members) - set(self.target.ONLY_WHEN))}
+        return schema | {"required": sorted(set(members) - self.target.CONDITIONAL)}
 
 
 class TextSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

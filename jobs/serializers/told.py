@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.urls import reverse
-from django.utils import timezone
 from rest_framework import serializers
 
-from jobs import estimates, storage
+from jobs import estimates
 from jobs.kinds import wanted_by
-from jobs.models import UPLOAD, DownloadJob, StoredFile
-from jobs.states import Status
+from jobs.models import DownloadJob, StoredFile
+from jobs.representation import (
+    CONDITIONAL,
+    Body,
+    file_body,
+    job_body,
+    link_body,
+    report_body,
+    upload_body,
+)
 
 
 class FileAvailability(serializers.Serializer[Any]):
@@ -33,46 +39,47 @@ class ProcessedFile(serializers.ModelSerializer[StoredFile]):
     fileName = serializers.CharField(source="name")
     contentType = serializers.CharField(source="content_type")
     size = serializers.IntegerField(source="size_bytes")
-    downloadUrl = serializers.SerializerMethodField()
-    expiresIn = serializers.SerializerMethodField()
+    downloadUrl = serializers.CharField()
+    expiresIn = serializers.IntegerField()
 
     class Meta:
         model = StoredFile
         fields = ["fileId", "fileName", "contentType", "size", "downloadUrl", "expiresIn"]
 
-    def get_downloadUrl(self, file: StoredFile) -> str:
-        return storage.presigned_url(file.key, name=file.name, content_type=file.content_type)
-
-    def get_expiresIn(self, file: StoredFile) -> int:
-        return storage.url_seconds()
+    def to_representation(self, file: StoredFile) -> Body:
+        return file_body(file)
 
 
 class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     """A job, as told. What does not apply to its status is left out."""
 
+    # The fields are for the OpenAPI document; representation.py says what is in them.
+
     jobId = serializers.UUIDField(source="id")
     userId = serializers.CharField(source="owner_id")
-    message = serializers.SerializerMethodField()
+    message = serializers.CharField()
     attempts = serializers.IntegerField(source="attempt")
     createdAt = serializers.DateTimeField(source="created_at")
     startedAt = serializers.DateTimeField(source="started_at", allow_null=True)
     updatedAt = serializers.DateTimeField(source="updated_at")
     finishedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
     fileName = serializers.CharField(source="name")
-    fileId = serializers.IntegerField(source="artifact.file_id", default=None)
-    estimatedSecondsRemaining = serializers.SerializerMethodField()
-    statusUrl = serializers.SerializerMethodField()
-    downloadUrl = serializers.SerializerMethodField()
-    expiresIn = serializers.SerializerMethodField()
-    size = serializers.IntegerField(source="artifact.size_bytes", default=None)
-    sha256 = serializers.CharField(source="artifact.sha256", default=None)
-    contentType = serializers.CharField(source="artifact.content_type", default=None)
-    processedFiles = serializers.SerializerMethodField()
+    fileId = serializers.IntegerField(source="artifact.file_id")
+    estimatedSecondsRemaining = serializers.IntegerField(allow_null=True)
+    statusUrl = serializers.CharField()
+    downloadUrl = serializers.CharField()
+    expiresIn = serializers.IntegerField()
+    size = serializers.IntegerField(source="artifact.size_bytes")
+    sha256 = serializers.CharField(source="artifact.sha256")
+    contentType = serializers.CharField(source="artifact.content_type")
+    processedFiles = serializers.DictField(child=ProcessedFile())
     expiresAt = serializers.DateTimeField(source="expires_at")
     error = serializers.CharField()
     errorCode = serializers.CharField(source="error_code")
     runAt = serializers.DateTimeField(source="run_at")
-    after = serializers.SerializerMethodField()
+    after = serializers.ListField(
+        child=serializers.UUIDField(), help_text="The jobs that it waits for, done or not."
+    )
     retryAt = serializers.DateTimeField(source="available_at")
     lastError = serializers.CharField(source="error")
 
@@ -86,78 +93,35 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
             "expiresAt", "error", "errorCode", "runAt", "after", "retryAt", "lastError",
         ]  # fmt: skip
 
-    ONLY_WHEN: dict[str, Callable[[DownloadJob], Any]] = {
-        "estimatedSecondsRemaining": lambda job: not job.is_finished,
-        **dict.fromkeys(
-            ["downloadUrl", "expiresIn", "size", "sha256", "contentType", "expiresAt"],
-            lambda job: job.status == Status.COMPLETED,
-        ),
-        **dict.fromkeys(
-            ["processedFiles", "metadata"],
-            lambda job: job.status == Status.COMPLETED and job.kind == UPLOAD,
-        ),
-        "fileId": lambda job: job.artifact is not None and job.artifact.file_id is not None,
-        "speed": lambda job: job.status == Status.PROCESSING,
-        "threads": lambda job: job.status == Status.PROCESSING and job.kind == "remote",
-        **dict.fromkeys(["error", "errorCode"], lambda job: job.status == Status.FAILED),
-        "runAt": lambda job: (
-            job.status == Status.QUEUED and job.is_scheduled and not job.error_code
-        ),
-        "after": lambda job: job.status == Status.QUEUED and job.held,
-        **dict.fromkeys(
-            ["retryAt", "lastError"], lambda job: job.status == Status.QUEUED and job.error_code
-        ),
-    }
+    CONDITIONAL = CONDITIONAL
 
-    def to_representation(self, job: DownloadJob) -> dict[str, Any]:
-        told = super().to_representation(job)
-        return {
-            name: value
-            for name, value in told.items()
-            if name not in self.ONLY_WHEN or self.ONLY_WHEN[name](job)
-        }
+    def to_representation(self, job: DownloadJob) -> Body:
+        now = time.time()
+        return job_body(
+            job,
+            now=now,
+            seconds_left=estimates.seconds_left(job, now),
+            depends_on=partial(_ids_of_dependencies, job),
+            previews=job.files.made_of_uploads,
+        )
 
-    def get_message(self, job: DownloadJob) -> str:
-        if job.status == Status.QUEUED and job.held:
-            return "Waiting for other downloads"
-        if job.status == Status.QUEUED and job.run_at and job.run_at > timezone.now():
-            return "Waiting for its time"
-        return job.message
 
-    def get_statusUrl(self, job: DownloadJob) -> str:
-        return reverse("status", args=[job.pk])
-
-    def get_estimatedSecondsRemaining(self, job: DownloadJob) -> int | None:
-        return estimates.seconds_left(job, time.time())
-
-    def get_downloadUrl(self, job: DownloadJob) -> str | None:
-        if (file := job.artifact) is None:
-            return None
-        return storage.presigned_url(file.key, name=file.name, content_type=file.content_type)
-
-    def get_expiresIn(self, job: DownloadJob) -> int:
-        return storage.url_seconds()
-
-    def get_after(self, job: DownloadJob) -> list[str]:
-        """The jobs that it waits for, done or not."""
-        return [str(other.pk) for other in job.after.only("pk")] if job.held else []
-
-    def get_processedFiles(self, job: DownloadJob) -> dict[str, Any]:
-        if job.kind != UPLOAD:
-            return {}
-        return {file.role: ProcessedFile(file).data for file in job.files.made_of_uploads()}
+def _ids_of_dependencies(job: DownloadJob) -> list[str]:
+    """The jobs that it waits for, done or not."""
+    return [str(other.pk) for other in job.after.only("pk")]
 
 
 class AcceptedJob(JobSerializer):
     """What starting a bundle answers: the job, and how many different files it will hold."""
 
-    totalFileIds = serializers.SerializerMethodField()
+    totalFileIds = serializers.IntegerField()
 
     class Meta(JobSerializer.Meta):
         fields = [*JobSerializer.Meta.fields, "totalFileIds"]
 
-    def get_totalFileIds(self, job: DownloadJob) -> int:
-        return len(wanted_by(job.params))
+    def to_representation(self, job: DownloadJob) -> Body:
+        body = super().to_representation(job)
+        return body | {"totalFileIds": len(wanted_by(job.params))}
 
 
 class LinkJob(JobSerializer):
@@ -170,36 +134,36 @@ class LinkJob(JobSerializer):
     class Meta(JobSerializer.Meta):
         fields = [*JobSerializer.Meta.fields, "job_id", "bytes_downloaded", "total_bytes"]
 
+    def to_representation(self, job: DownloadJob) -> Body:
+        return link_body(job, super().to_representation(job))
+
 
 class AcceptedLink(LinkJob):
     """What asking for a link answers."""
 
-    message = serializers.SerializerMethodField()
-
-    def get_message(self, job: DownloadJob) -> str:
-        return "Download job enqueued successfully"
+    def to_representation(self, job: DownloadJob) -> Body:
+        body = super().to_representation(job)
+        return body | {"message": "Download job enqueued successfully"}
 
 
 class ReportJob(JobSerializer):
     """A job at the addresses of reports, where older clients know some members by other names."""
 
     id = serializers.UUIDField()
-    progress_message = serializers.SerializerMethodField()
+    progress_message = serializers.CharField()
 
     class Meta(JobSerializer.Meta):
         fields = [*JobSerializer.Meta.fields, "id", "progress_message"]
 
-    def get_progress_message(self, job: DownloadJob) -> str:
-        return JobSerializer.get_message(self, job)
+    def to_representation(self, job: DownloadJob) -> Body:
+        return report_body(job, super().to_representation(job))
 
 
 class AcceptedReport(ReportJob):
     """What asking for a report answers."""
 
-    message = serializers.SerializerMethodField()
-
-    def get_message(self, job: DownloadJob) -> str:
-        return "Report generation started"
+    def to_representation(self, job: DownloadJob) -> Body:
+        return super().to_representation(job) | {"message": "Report generation started"}
 
 
 class UploadJob(JobSerializer):
@@ -209,10 +173,8 @@ class UploadJob(JobSerializer):
     """
 
     completedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
-    downloadUrls = serializers.SerializerMethodField()
-    estimatedTimeRemaining = serializers.SerializerMethodField(
-        method_name="get_estimatedSecondsRemaining"
-    )
+    downloadUrls = serializers.DictField(child=serializers.CharField())
+    estimatedTimeRemaining = serializers.IntegerField(allow_null=True)
     retryCount = serializers.IntegerField(source="failures")
 
     class Meta(JobSerializer.Meta):
@@ -221,31 +183,30 @@ class UploadJob(JobSerializer):
             "completedAt", "downloadUrls", "estimatedTimeRemaining", "retryCount",
         ]  # fmt: skip
 
-    ONLY_WHEN = JobSerializer.ONLY_WHEN | {
-        "completedAt": lambda job: job.status == Status.COMPLETED,
-        "downloadUrls": JobSerializer.ONLY_WHEN["processedFiles"],
-        "estimatedTimeRemaining": lambda job: job.status == Status.PROCESSING,
-        "retryCount": lambda job: job.status == Status.FAILED,
-    }
+    CONDITIONAL = CONDITIONAL | {
+        "completedAt", "downloadUrls", "estimatedTimeRemaining", "retryCount"
+    }  # fmt: skip
 
-    def get_downloadUrls(self, job: DownloadJob) -> dict[str, str]:
-        files = self.get_processedFiles(job)
-        return {role: file["downloadUrl"] for role, file in files.items()}
+    def to_representation(self, job: DownloadJob) -> Body:
+        return upload_body(job, super().to_representation(job))
 
 
 class AcceptedUpload(JobSerializer):
     """What sending a file answers."""
 
-    message = serializers.SerializerMethodField()
-
-    def get_message(self, job: DownloadJob) -> str:
-        return "File uploaded successfully, processing started"
+    def to_representation(self, job: DownloadJob) -> Body:
+        sentence = "File uploaded successfully, processing started"
+        return super().to_representation(job) | {"message": sentence}
 
 
 class JobResult(JobSerializer):
     """A finished file and where to fetch it."""
 
-    ONLY_WHEN = {}  # there is one only while the job is completed
+    CONDITIONAL = set()  # there is one only while the job is completed
 
     class Meta(JobSerializer.Meta):
         fields = ["jobId", "status", "downloadUrl", "expiresIn", "fileName", "size", "sha256"]
+
+    def to_representation(self, job: DownloadJob) -> Body:
+        body = super().to_representation(job)
+        return {name: body[name] for name in self.Meta.fields}

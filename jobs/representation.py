@@ -1,0 +1,176 @@
+"""What a job looks like in the API: one function of its row, which asks neither database nor store.
+
+The serializers declare the members, for the OpenAPI document, and return this; the status poll
+that bypasses Django returns it too, so that both give the same body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+
+from jobs import storage
+from jobs.models import UPLOAD, DownloadJob, StoredFile
+from jobs.states import FINAL, Status
+
+Body = dict[str, Any]
+
+# Members that are there in some statuses alone; all others always are.
+OF_RESULTS = {"downloadUrl", "expiresIn", "size", "sha256", "contentType", "expiresAt"}
+OF_UPLOADS = {"processedFiles", "metadata"}
+CONDITIONAL = (
+    {"estimatedSecondsRemaining", "fileId", "speed", "threads", "error", "errorCode", "runAt"}
+    | {"after", "retryAt", "lastError"}
+    | OF_RESULTS
+    | OF_UPLOADS
+)
+
+
+def job_body(
+    job: DownloadJob,
+    *,
+    now: float,
+    seconds_left: int | None,
+    depends_on: Callable[[], Iterable[str]],
+    previews: Callable[[], Iterable[StoredFile]],
+) -> Body:
+    """The members of a job, those alone that apply to its status, in the contract's order.
+
+    `now` is Unix time. `depends_on` gives the ids of the jobs that a blocked one waits for,
+    `previews` the files made of an upload; each is called only where the answer shows them.
+    """
+    status, file = job.status, job.artifact
+    body = _common(job, now)
+    if status == Status.PROCESSING:
+        body["speed"] = job.speed
+        if job.kind == "remote":
+            body["threads"] = job.threads
+    body["statusUrl"] = status_url(job)
+    if status not in FINAL:
+        body["estimatedSecondsRemaining"] = seconds_left
+    if status == Status.COMPLETED and file:
+        body |= _result(file)
+    if file and file.file_id is not None:
+        body["fileId"] = file.file_id
+    if status == Status.COMPLETED:
+        if job.kind == UPLOAD:
+            body["processedFiles"] = {each.role: file_body(each) for each in previews()}
+            body["metadata"] = job.metadata
+        body["expiresAt"] = timestamp(job.expires_at)
+    elif status == Status.FAILED:
+        body |= {"error": job.error, "errorCode": job.error_code}
+    elif status == Status.QUEUED:
+        body |= _waiting(job, depends_on)
+    return body
+
+
+def _common(job: DownloadJob, now: float) -> Body:
+    return {
+        "jobId": str(job.pk),
+        "kind": job.kind,
+        "userId": str(job.owner_id),
+        "status": job.status,
+        "progress": job.progress,
+        "message": message(job, now),
+        "done": job.done,
+        "total": job.total,
+        "unit": job.unit,
+        "attempts": job.attempt,
+        "createdAt": timestamp(job.created_at),
+        "startedAt": timestamp(job.started_at),
+        "updatedAt": timestamp(job.updated_at),
+        "finishedAt": timestamp(job.finished_at),
+        "fileName": job.name,
+    }
+
+
+def _result(file: StoredFile) -> Body:
+    return {
+        "downloadUrl": download_url(file),
+        "expiresIn": storage.url_seconds(),
+        "size": file.size_bytes,
+        "sha256": file.sha256,
+        "contentType": file.content_type,
+    }
+
+
+def _waiting(job: DownloadJob, depends_on: Callable[[], Iterable[str]]) -> Body:
+    body: Body = {}
+    if job.is_scheduled and not job.error_code:
+        body["runAt"] = timestamp(job.run_at)
+    if job.held:
+        body["after"] = list(depends_on())
+    if job.error_code:
+        body |= {"retryAt": timestamp(job.available_at), "lastError": job.error}
+    return body
+
+
+def message(job: DownloadJob, now: float) -> str:
+    """What is going on, in one short sentence. `now` is Unix time."""
+    if job.status == Status.QUEUED and job.held:
+        return "Waiting for other downloads"
+    if job.status == Status.QUEUED and job.run_at and job.run_at.timestamp() > now:
+        return "Waiting for its time"
+    return job.message
+
+
+def link_body(job: DownloadJob, body: Body) -> Body:
+    """The same at the addresses of links, where older clients know some members by other names."""
+    older = {"job_id": str(job.pk), "bytes_downloaded": job.done, "total_bytes": job.total}
+    return body | older
+
+
+def report_body(job: DownloadJob, body: Body) -> Body:
+    """The same at the addresses of reports, with the names that older clients know."""
+    return body | {"id": str(job.pk), "progress_message": body["message"]}
+
+
+def upload_body(job: DownloadJob, body: Body) -> Body:
+    """The same at the short address, with the names that clients of uploads know."""
+    body = dict(body)
+    if job.status == Status.COMPLETED:
+        body["completedAt"] = timestamp(job.finished_at)
+    if "processedFiles" in body:
+        files: Mapping[str, Body] = body["processedFiles"]
+        body["downloadUrls"] = {role: file["downloadUrl"] for role, file in files.items()}
+    if job.status == Status.PROCESSING:
+        body["estimatedTimeRemaining"] = body["estimatedSecondsRemaining"]
+    if job.status == Status.FAILED:
+        body["retryCount"] = job.failures
+    return body
+
+
+def file_body(file: StoredFile) -> Body:
+    """A file that was made of an upload."""
+    return {
+        "fileId": file.file_id,
+        "fileName": file.name,
+        "contentType": file.content_type,
+        "size": file.size_bytes,
+        "downloadUrl": download_url(file),
+        "expiresIn": storage.url_seconds(),
+    }
+
+
+def download_url(file: StoredFile) -> str:
+    return storage.presigned_url(file.key, name=file.name, content_type=file.content_type)
+
+
+def status_url(job: DownloadJob) -> str:
+    return f"{_status_prefix()}{job.pk}"
+
+
+@cache
+def _status_prefix() -> str:
+    nobody = UUID(int=0)
+    return reverse("status", args=[nobody]).removesuffix(str(nobody))
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """As RFC 3339 has it, in UTC: 2026-11-23T06:00:00Z."""
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
