@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.db.models import Avg, Count, F, FloatField, Q, Sum
 from django.db.models.functions import Extract, Greatest, Now
 
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, JobRow
 from jobs.states import ACTIVE, Status
 
 log = structlog.get_logger(__name__)
@@ -39,11 +39,23 @@ def seconds_left(job: DownloadJob, now: float) -> int | None:
     """Whole seconds until `job` is ready; None for a finished one, one that waits for
     others, or where nothing is known.
 
-    `now` is Unix time. While it runs, its own pace counts; while it waits, that of its kind.
+    `now` is Unix time. While it runs, its own pace counts; while it waits, that of its kind, which
+    is measured here once it is KEPT_SECONDS old.
     """
-    if job.is_finished or job.held or job.total is None:
+    if is_estimated(job) and is_stale(job.kind):
+        measure(job.kind)
+    return estimate(job, now)
+
+
+def is_estimated(job: DownloadJob | JobRow) -> bool:
+    return not (job.is_finished or job.held or job.total is None)
+
+
+def estimate(job: DownloadJob | JobRow, now: float) -> int | None:
+    """The same from what is known of the kind. Asks nobody."""
+    if not is_estimated(job) or job.total is None:
         return None
-    pace = _pace(job.kind)
+    _, pace = _known.get(job.kind, NOTHING_KNOWN)
     left = max(job.total - job.done, 0)
     if job.status == Status.PROCESSING and job.started_at:
         age = now - job.started_at.timestamp()
@@ -58,20 +70,25 @@ def _ceil(seconds: float) -> int:
     return max(1, round(seconds + 0.5))
 
 
+NOTHING_KNOWN = (-float(KEPT_SECONDS), UNKNOWN)
 _known: dict[str, tuple[float, Pace]] = {}
 
 
-def _pace(kind: str) -> Pace:
-    at, pace = _known.get(kind, (-KEPT_SECONDS, UNKNOWN))
+def is_stale(kind: str) -> bool:
+    measured_at, _ = _known.get(kind, NOTHING_KNOWN)
+    return time.monotonic() - measured_at > KEPT_SECONDS
+
+
+def measure(kind: str) -> None:
+    """Ask the database how fast the kind is done at the moment."""
+    _, pace = _known.get(kind, NOTHING_KNOWN)
     now = time.monotonic()
-    if now - at > KEPT_SECONDS:
-        _known[kind] = now, pace  # the others go on with what is known while one measures
-        try:
-            pace = _measure(kind)
-        except DatabaseError as error:
-            log.warning("no estimate", error=repr(error))  # nobody's poll fails for it
-        _known[kind] = now, pace
-    return pace
+    _known[kind] = now, pace  # the others go on with what is known while one measures
+    try:
+        pace = _measure(kind)
+    except DatabaseError as error:
+        log.warning("no estimate", error=repr(error))  # nobody's poll fails for it
+    _known[kind] = now, pace
 
 
 def _measure(kind: str) -> Pace:

@@ -15,10 +15,12 @@ from uuid import UUID
 from django.urls import reverse
 
 from jobs import storage
-from jobs.models import UPLOAD, DownloadJob, StoredFile
+from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
 from jobs.states import FINAL, Status
 
 Body = dict[str, Any]
+Job = DownloadJob | JobRow
+File = StoredFile | FileRow
 
 # Members that are there in some statuses alone; all others always are.
 OF_RESULTS = {"downloadUrl", "expiresIn", "size", "sha256", "contentType", "expiresAt"}
@@ -32,12 +34,12 @@ CONDITIONAL = (
 
 
 def job_body(
-    job: DownloadJob,
+    job: Job,
     *,
     now: float,
     seconds_left: int | None,
     depends_on: Callable[[], Iterable[str]],
-    previews: Callable[[], Iterable[StoredFile]],
+    previews: Callable[[], Iterable[File]],
 ) -> Body:
     """The members of a job, those alone that apply to its status, in the contract's order.
 
@@ -69,7 +71,7 @@ def job_body(
     return body
 
 
-def _common(job: DownloadJob, now: float) -> Body:
+def _common(job: Job, now: float) -> Body:
     return {
         "jobId": str(job.pk),
         "kind": job.kind,
@@ -89,7 +91,7 @@ def _common(job: DownloadJob, now: float) -> Body:
     }
 
 
-def _result(file: StoredFile) -> Body:
+def _result(file: File) -> Body:
     return {
         "downloadUrl": download_url(file),
         "expiresIn": storage.url_seconds(),
@@ -99,7 +101,7 @@ def _result(file: StoredFile) -> Body:
     }
 
 
-def _waiting(job: DownloadJob, depends_on: Callable[[], Iterable[str]]) -> Body:
+def _waiting(job: Job, depends_on: Callable[[], Iterable[str]]) -> Body:
     body: Body = {}
     if job.is_scheduled and not job.error_code:
         body["runAt"] = timestamp(job.run_at)
@@ -110,7 +112,7 @@ def _waiting(job: DownloadJob, depends_on: Callable[[], Iterable[str]]) -> Body:
     return body
 
 
-def message(job: DownloadJob, now: float) -> str:
+def message(job: Job, now: float) -> str:
     """What is going on, in one short sentence. `now` is Unix time."""
     if job.status == Status.QUEUED and job.held:
         return "Waiting for other downloads"
@@ -119,18 +121,18 @@ def message(job: DownloadJob, now: float) -> str:
     return job.message
 
 
-def link_body(job: DownloadJob, body: Body) -> Body:
+def link_body(job: Job, body: Body) -> Body:
     """The same at the addresses of links, where older clients know some members by other names."""
     older = {"job_id": str(job.pk), "bytes_downloaded": job.done, "total_bytes": job.total}
     return body | older
 
 
-def report_body(job: DownloadJob, body: Body) -> Body:
+def report_body(job: Job, body: Body) -> Body:
     """The same at the addresses of reports, with the names that older clients know."""
     return body | {"id": str(job.pk), "progress_message": body["message"]}
 
 
-def upload_body(job: DownloadJob, body: Body) -> Body:
+def upload_body(job: Job, body: Body) -> Body:
     """The same at the short address, with the names that clients of uploads know."""
     body = dict(body)
     if job.status == Status.COMPLETED:
@@ -145,7 +147,7 @@ def upload_body(job: DownloadJob, body: Body) -> Body:
     return body
 
 
-def file_body(file: StoredFile) -> Body:
+def file_body(file: File) -> Body:
     """A file that was made of an upload."""
     return {
         "fileId": file.file_id,
@@ -157,11 +159,11 @@ def file_body(file: StoredFile) -> Body:
     }
 
 
-def download_url(file: StoredFile) -> str:
+def download_url(file: File) -> str:
     return storage.presigned_url(file.key, name=file.name, content_type=file.content_type)
 
 
-def status_url(job: DownloadJob) -> str:
+def status_url(job: Job) -> str:
     return f"{_status_prefix()}{job.pk}"
 
 

@@ -2,6 +2,7 @@
 
 from jobs.models.event import JobEvent
 from jobs.models.job import DownloadJob
+from jobs.models.job_row import FileRow, JobRow
 from jobs.models.notification import Notification
 from jobs.models.preferences import Preferences, can_be_mailed
 from jobs.models.stored_file import FileQuerySet, StoredFile
@@ -11,7 +12,9 @@ __all__ = [
     "UPLOAD",
     "DownloadJob",
     "FileQuerySet",
+    "FileRow",
     "JobEvent",
+    "JobRow",
     "Notification",
     "Preferences",
     "StoredFile",
