@@ -11,16 +11,18 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Self
 
 import redis
 import structlog
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from jobs.addresses import as_one_client, client_of, networks
 
 log = structlog.get_logger(__name__)
 
@@ -73,8 +75,13 @@ class Count:
 
 def rates_of(scope: str) -> list[Rate]:
     """As the settings say. Raises ValueError for what is no rate, as `owner:100/60` is one."""
+    return _parsed(scope, tuple(settings.RATES[scope]))
+
+
+@lru_cache(maxsize=64)
+def _parsed(scope: str, texts: tuple[str, ...]) -> list[Rate]:
     found = []
-    for text in settings.RATES[scope]:
+    for text in texts:
         if not (parts := RATE.fullmatch(text)):
             raise ValueError(text)
         who, most, seconds = parts.groups()
@@ -89,17 +96,83 @@ def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) ->
     None is told beyond one that is exceeded. Raises RatesUnknown when Redis is silent for
     CLOSED_SECONDS where `must_know`, else for OPEN_SECONDS, and at once when it just was.
     """
-    rates = [rate for rate in rates_of(scope) if rate.who in callers]
-    if not rates:
+    increment = Increment.of(scope, callers)
+    if not increment.rates:
         return []
-    if not must_know and time.monotonic() < _rest.until:
+    if not must_know and is_resting():
         raise RatesUnknown
+    client = _client(settings.CACHE_URL, CLOSED_SECONDS if must_know else OPEN_SECONDS)
     try:
-        return _counted(rates, callers, CLOSED_SECONDS if must_know else OPEN_SECONDS)
+        reply: Any = client.eval(COUNT, len(increment.keys), *increment.keys, *increment.limits)
     except (redis.RedisError, OSError) as error:
-        _rest.until = time.monotonic() + REST_SECONDS
-        log.warning("requests go uncounted", scope=scope, error=repr(error))
+        rest(error)
         raise RatesUnknown from error
+    return increment.counts(reply)
+
+
+@dataclass(frozen=True)
+class Increment:
+    """What the script COUNT is told to count one request, and what its reply means."""
+
+    rates: list[Rate]
+    keys: list[str]
+    limits: list[int]
+
+    @classmethod
+    def of(cls, scope: str, callers: Mapping[str, str]) -> Self:
+        rates = [rate for rate in rates_of(scope) if rate.who in callers]
+        return cls(
+            rates=rates,
+            keys=[_key(rate, callers[rate.who]) for rate in rates],
+            limits=[number for rate in rates for number in (rate.most, rate.seconds)],
+        )
+
+    def counts(self, reply: list[tuple[int, int]]) -> list[Count]:
+        """Up to the first rate that is exceeded; those behind it were not counted."""
+        return [
+            Count(rate, requests=requests, resets_in_seconds=-(-milliseconds // 1000))
+            for rate, (requests, milliseconds) in zip(self.rates, reply, strict=False)
+        ]
+
+
+def callers(peer: str, forwarded: str, owner_id: int | None) -> dict[str, str]:
+    """Who is asking, by `Rate.who`. Somebody unknown is counted as their address.
+
+    `peer` is who opened the connection, `forwarded` the X-Forwarded-For header.
+    """
+    client = _client_address(peer, forwarded)
+    return {"address": client, "owner": f"user {owner_id}" if owner_id else client}
+
+
+def _client_address(peer: str, forwarded: str) -> str:
+    trusted = networks(settings.TRUSTED_PROXIES)
+    return as_one_client(
+        client_of(peer, forwarded, trusted=trusted, hops=settings.TRUSTED_PROXY_HOPS)
+    )
+
+
+def headers(counts: Sequence[Count]) -> dict[str, str]:
+    """How the caller stands, as the IETF's draft "RateLimit header fields for HTTP" has it."""
+    if not counts:
+        return {}
+    policies = (
+        f'"{count.rate.name}";q={count.rate.most};w={count.rate.seconds}' for count in counts
+    )
+    limits = (
+        f'"{count.rate.name}";r={count.remaining};t={count.resets_in_seconds}' for count in counts
+    )
+    return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(limits)}
+
+
+def is_resting() -> bool:
+    """Whether Redis was silent just now, so that nobody who may pass uncounted asks it."""
+    return time.monotonic() < _rest.until
+
+
+def rest(error: Exception) -> None:
+    """Let requests pass uncounted for a while."""
+    _rest.until = time.monotonic() + REST_SECONDS
+    log.warning("requests go uncounted", error=repr(error))
 
 
 def is_address(url: str) -> bool:
@@ -116,16 +189,7 @@ def ping() -> None:
     _client(settings.CACHE_URL, CLOSED_SECONDS).ping()
 
 
-def _counted(rates: list[Rate], callers: Mapping[str, str], seconds: float) -> list[Count]:
-    keys = [_key(rate, callers[rate.who]) for rate in rates]
-    limits = [number for rate in rates for number in (rate.most, rate.seconds)]
-    told: Any = _client(settings.CACHE_URL, seconds).eval(COUNT, len(keys), *keys, *limits)
-    return [
-        Count(rate, requests=requests, resets_in_seconds=-(-milliseconds // 1000))
-        for rate, (requests, milliseconds) in zip(rates, told, strict=False)  # up to one exceeded
-    ]
-
-
+@lru_cache(maxsize=10_000)
 def _key(rate: Rate, caller: str) -> str:
     # Hashed, since it may be as long as its sender likes. A new rate begins to count anew.
     short = hashlib.sha256(caller.encode(errors="replace")).hexdigest()[:32]

@@ -1,20 +1,15 @@
-"""Limits on how often one may ask, at the edge: who is asking, 429, and the headers that tell.
-
-The headers are those of the IETF's draft "RateLimit header fields for HTTP".
-"""
+"""Limits on how often one may ask, at the edge: who is asking, and 429."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from jobs import rates
-from jobs.addresses import as_one_client, client_of, networks
 from jobs.problems import Problem
 from jobs.rates import Count, RatesUnknown
 
@@ -55,16 +50,10 @@ def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
 
 
 def _callers(request: Any) -> dict[str, str]:
-    client = as_one_client(
-        client_of(
-            request.META.get("REMOTE_ADDR", ""),
-            request.META.get("HTTP_X_FORWARDED_FOR", ""),
-            trusted=networks(settings.TRUSTED_PROXIES),
-            hops=settings.TRUSTED_PROXY_HOPS,
-        )
-    )
     user = getattr(request, "user", None)
-    return {"address": client, "owner": f"user {user.pk}" if user and user.pk else client}
+    peer = request.META.get("REMOTE_ADDR", "")
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return rates.callers(peer, forwarded, user.pk if user else None)
 
 
 def _too_many(exceeded: list[Count]) -> Problem:
@@ -86,12 +75,5 @@ class Throttle(BaseThrottle):
 
 def tell(request: HttpRequest, response: HttpResponse) -> None:
     """Say in the answer how its caller stands, if the request was counted."""
-    counts: list[Count] = getattr(request, "rate_counts", [])
-    if counts:
-        response["RateLimit-Policy"] = ", ".join(
-            f'"{count.rate.name}";q={count.rate.most};w={count.rate.seconds}' for count in counts
-        )
-        response["RateLimit"] = ", ".join(
-            f'"{count.rate.name}";r={count.remaining};t={count.resets_in_seconds}'
-            for count in counts
-        )
+    for name, value in rates.headers(getattr(request, "rate_counts", [])).items():
+        response[name] = value
