@@ -44,7 +44,7 @@ from jobs.errors import (
     StoreFull,
     TypeNotAllowed,
 )
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, JobRow, StoredFile
 from jobs.patience import DATABASE_AWAY, give_back_connection
 from jobs.problems import PROBLEM, Problem
 from jobs.readers import reads_pages
@@ -116,23 +116,36 @@ def accepted(job: DownloadJob, body: Any, *, is_new: bool = True) -> Response:
     return Response(body, status=HTTPStatus.ACCEPTED, headers=headers)
 
 
-def poll_after_seconds(job: DownloadJob) -> int:
+def poll_after_seconds(job: DownloadJob | JobRow) -> int:
     """How long to leave an active job alone: short at first, up to 5 s."""
     age = time.time() - job.created_at.timestamp()
     return 1 if age < FIRST_POLLS_SECONDS else 3 if age < 60 else 5
 
 
-def etag(job: DownloadJob) -> str:
-    return f'"{job.pk.hex}-{job.version}-{int(time.time() // ETAG_SECONDS)}"'
+def etag(job: DownloadJob | JobRow) -> str:
+    job_id = str(job.pk).replace("-", "")
+    return f'"{job_id}-{job.version}-{int(time.time() // ETAG_SECONDS)}"'
+
+
+def poll_headers(job: DownloadJob | JobRow) -> dict[str, str]:
+    headers = {"ETag": etag(job)}
+    if not job.is_finished:
+        headers["Retry-After"] = str(poll_after_seconds(job))
+    return headers
+
+
+def has_seen(if_none_match: str, tag: str) -> bool:
+    """Whether the client's If-None-Match names this version of the job."""
+    if not if_none_match:
+        return False
+    seen = parse_etags(if_none_match)
+    return "*" in seen or tag in [each.removeprefix("W/") for each in seen]
 
 
 def told(job: DownloadJob, request: Request, body: Callable[[], Any]) -> Response:
     """The answer to a poll: 304 when the caller has seen this version, else `body()`."""
-    headers = {"ETag": etag(job)}
-    if not job.is_finished:
-        headers["Retry-After"] = str(poll_after_seconds(job))
-    seen = parse_etags(request.headers.get("If-None-Match", ""))
-    if "*" in seen or etag(job) in [each.removeprefix("W/") for each in seen]:
+    headers = poll_headers(job)
+    if has_seen(request.headers.get("If-None-Match", ""), headers["ETag"]):
         return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body(), headers=headers)
 

@@ -124,7 +124,8 @@ class PackMiddleware(GZipMiddleware):
         return packed
 
 
-VALID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")  # no control characters, no surprises in a log
+# No control characters, no surprises in a log.
+VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
 
 
 class RequestIdMiddleware:
@@ -135,7 +136,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         asked = request.headers.get("X-Request-ID", "")
-        request_id = asked if VALID.fullmatch(asked) else uuid.uuid4().hex
+        request_id = asked if VALID_REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
