@@ -6,6 +6,7 @@ that bypasses Django returns it too, so that both give the same body.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
@@ -18,6 +19,8 @@ from jobs import storage
 from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
 from jobs.states import FINAL, Status
 
+EVENT_STREAM = "text/event-stream"
+RETRY_MILLISECONDS = 3_000  # after which a browser whose stream ended asks again
 Body = dict[str, Any]
 Job = DownloadJob | JobRow
 File = StoredFile | FileRow
@@ -145,6 +148,19 @@ def upload_body(job: Job, body: Body) -> Body:
     if job.status == Status.FAILED:
         body["retryCount"] = job.failures
     return body
+
+
+def event(version: int, body: Body) -> bytes:
+    """A job as one server-sent event, named by its version."""
+    return b"retry: %d\nid: %d\ndata: %b\n\n" % (RETRY_MILLISECONDS, version, as_json(body))
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def as_json(body: Mapping[str, Any]) -> bytes:
+    """As REST framework renders it."""
+    return _encode(body).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
 
 
 def file_body(file: File) -> Body:

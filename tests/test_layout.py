@@ -51,6 +51,7 @@ RANKS: list[set[str]] = [
     {"serializers", "http", "browsable", "authentication", "tasks"},  # translation
     {"api", "pages", "admin", "checks", "health", "management"},
     {"urls", "apps", "middleware"},
+    {"asgi"},
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 TIGHTER = {
@@ -67,7 +68,8 @@ OWNERS = {
     "celery": {"queue", "tasks"},
     "billiard": {"tasks"},
     "kombu": set(),
-    "redis": {"rates"},
+    "redis": {"rates", "asgi"},
+    "psycopg": {"asgi", "submission"},
     "socket": {"remote_file", "clamd"},
     "ssl": {"remote_file"},
     "urllib3": {"remote_file"},

@@ -5,8 +5,10 @@ A handler in the other modules wears one of these. Nothing here runs for a reque
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -21,6 +23,7 @@ from jobs.api import examples
 from jobs.api.schema import COUNT, WITH_A_TOKEN, Decorator, header, problems
 from jobs.kinds import KINDS
 from jobs.models.job_queryset import SEARCHED
+from jobs.representation import EVENT_STREAM
 from jobs.serializers import (
     AcceptedJob,
     AcceptedLink,
@@ -56,6 +59,19 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 ETAG_SEEN = OpenApiParameter(
     "If-None-Match", location=OpenApiParameter.HEADER, description="The last answer's `ETag`."
+)
+PREFER = OpenApiParameter(
+    "Prefer",
+    location=OpenApiParameter.HEADER,
+    pattern="^wait=[0-9]{1,4}$",
+    description="With an `If-None-Match` that is still current: wait so many seconds for a change,"
+    " as in `wait=20`, at most 30. `Preference-Applied` says that it was done.",
+)
+LAST_EVENT = OpenApiParameter(
+    "Last-Event-ID",
+    location=OpenApiParameter.HEADER,
+    pattern="^[0-9]{1,10}$",
+    description="The `id` of the last event that you have. Browsers send it by themselves.",
 )
 SEARCH = OpenApiParameter(
     "search",
@@ -99,7 +115,7 @@ NO_FILE = [
 
 def operation(
     name: str,
-    answers: dict[int, OpenApiResponse],
+    answers: Mapping[Any, OpenApiResponse],
     *,
     body: Any = None,
     parameters: list[OpenApiParameter] | None = None,
@@ -155,7 +171,7 @@ jobs = operation(
 def polling(name: str, serializer: type[JobSerializer], *shown: OpenApiExample) -> Decorator:
     seen = OpenApiResponse(description="As you know it.")
     answers = {200: told(serializer, "The job.", *shown), 304: seen}
-    return operation(name, answers, parameters=[ETAG_SEEN, *WHEN_TO_POLL])
+    return operation(name, answers, parameters=[ETAG_SEEN, PREFER, *WHEN_TO_POLL])
 
 
 JOBS = [examples.QUEUED, examples.RUNNING, examples.WAITING, *ENDED, examples.CANCELLED]
@@ -163,6 +179,14 @@ LINKS = [examples.QUEUED_LINK, examples.RUNNING_LINK, examples.COMPLETED_LINK]
 OLDER = [examples.QUEUED, examples.COMPLETED_UPLOAD]
 status = polling("status", JobSerializer, *JOBS)
 status_alias = polling("status_alias", UploadJob, *OLDER)
+events = operation(
+    "events",
+    {
+        (200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, description="One event a change."),
+        204: OpenApiResponse(description="It has ended, as `Last-Event-ID` says that you know."),
+    },
+    parameters=[LAST_EVENT],
+)
 result = operation(
     "result",
     {200: told(JobResult, "Where it is.", examples.RESULT)},

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpResponseRedirect
 from rest_framework.permissions import AllowAny
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -32,6 +33,7 @@ from jobs.http import (
 )
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import give_back_connection
+from jobs.representation import EVENT_STREAM, event
 from jobs.serializers import (
     AcceptedJob,
     BundleRequest,
@@ -138,6 +140,34 @@ class JobStatus(APIView):
     @contract.status
     def get(self, request: Request, job_id: UUID) -> Response:
         return polled(request, job_id)
+
+
+class EventStream(BaseRenderer):
+    """An answer that is a server-sent event already."""
+
+    media_type = EVENT_STREAM
+    format = "events"
+    charset = None
+    render_style = "binary"
+
+    def render(self, data: bytes, *_: Any, **__: Any) -> bytes:
+        return data
+
+
+class JobEvents(APIView):
+    """Watch a job, as server-sent events.
+
+    Behind our own web process the stream stays open (jobs/asgi/events.py). Here it has one event,
+    and ends: a browser asks again after `retry`, which is a poll.
+    """
+
+    renderer_classes = [EventStream]
+
+    @contract.events
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Watch a job: an event for each change, until it has ended."""
+        job = own_job(request, job_id)
+        return Response(event(job.version, JobSerializer(job).data))
 
 
 class StatusAlias(JobStatus):

@@ -1,0 +1,224 @@
+"""Postgres asked from the event loop: prepared statements over few connections, pipelined.
+
+What is asked for in one turn of the loop goes out in one write. libpq is used directly, since a
+cursor costs more than the statement. Raises Unavailable, also for whoever was waiting, where the
+server is away, restarts, or is silent for ANSWER_SECONDS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+import structlog
+from django.db import connection
+from psycopg import pq
+
+log = structlog.get_logger(__name__)
+
+ANSWER_SECONDS = 2.0  # a server that is well answers within milliseconds
+REST_SECONDS = 1.0  # after it did not, nobody asks for so long: Django says what is to be said
+MAX_WAITING = 2_000  # units; more would wait for longer than anybody does
+OK = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
+# A plan is made once and kept: with few rows in the table it must not be one for few rows.
+PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off"
+
+Value = bytes | None
+Row = list[Value]
+Command = tuple[bytes, Sequence[Value] | None]  # a prepared statement's name, and its parameters
+
+
+class Unavailable(Exception):
+    """Postgres does not answer, or not in time. Whether it did what it was asked is not known."""
+
+
+class Refused(Exception):
+    """Postgres answered with an error: nothing was done. `sqlstate` says which."""
+
+    def __init__(self, sqlstate: str, message: str) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class _Unit:
+    """Commands that succeed or fail together, and whoever waits for the rows of each."""
+
+    __slots__ = ("commands", "error", "future", "rows")
+
+    def __init__(self, commands: Sequence[Command], future: asyncio.Future[list[list[Row]]]):
+        self.commands = commands
+        self.future = future
+        self.rows: list[list[Row]] = []
+        self.error: Exception | None = None
+
+    def take(self, result: pq.abc.PGresult) -> None:
+        if result.status in OK:
+            get, columns = result.get_value, range(result.nfields)
+            self.rows.append([[get(n, c) for c in columns] for n in range(result.ntuples)])
+        elif self.error is None:  # the first one; what follows was skipped for it
+            state = result.error_field(pq.DiagnosticField.SQLSTATE) or b""
+            self.error = Refused(state.decode(), result.error_message.decode(errors="replace"))
+
+    def settle(self) -> None:
+        if self.future.done():  # whoever waited is gone
+            return
+        if self.error:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.rows)
+
+
+class Pipeline:
+    """One connection. It is made when first asked, and made anew after it broke."""
+
+    def __init__(self, statements: Mapping[bytes, str], *, options: str = PLANS) -> None:
+        self._statements = statements
+        self._options = options
+        self._connection: psycopg.Connection[Any] | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._waiting: list[_Unit] = []
+        self._flying: deque[_Unit] = deque()
+        self._is_to_send = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._rests_until = 0.0
+
+    @property
+    def load(self) -> int:
+        """How many units it has in hand."""
+        return len(self._waiting) + len(self._flying)
+
+    async def run(self, commands: Sequence[Command]) -> list[list[Row]]:
+        """The rows of each command. Raises Refused and Unavailable.
+
+        Without BEGIN and COMMIT among them they are one transaction as well.
+        """
+        if time.monotonic() < self._rests_until or self.load >= MAX_WAITING:
+            raise Unavailable
+        loop = asyncio.get_running_loop()
+        unit = _Unit(commands, loop.create_future())
+        self._waiting.append(unit)
+        if self._connection is None:
+            if self._connecting is None:
+                self._connecting = loop.create_task(self._connect())
+        elif not self._is_to_send:
+            self._is_to_send = True
+            loop.call_soon(self._send)
+        if self._deadline is None:
+            self._arm()
+        return await unit.future
+
+    async def fetch(self, statement: bytes, *params: Value) -> list[Row]:
+        """The rows of one statement."""
+        return (await self.run([(statement, params)]))[0]
+
+    def close(self) -> None:
+        self._fail(psycopg.OperationalError("closed"), rest=False)
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(None, self._prepared)
+        except psycopg.Error as error:
+            self._fail(error)
+            return
+        finally:
+            self._connecting = None
+        self._connection = found
+        loop.add_reader(found.pgconn.socket, self._read)
+        self._send()
+
+    def _prepared(self) -> psycopg.Connection[Any]:
+        """In a thread: a connection with all statements prepared."""
+        params = connection.get_connection_params()
+        for name in ("cursor_factory", "context", "prepare_threshold", "pool"):
+            params.pop(name, None)
+        params["options"] = f"{params.get('options', '')} -c TimeZone=UTC {self._options}"
+        found: psycopg.Connection[Any] = psycopg.Connection.connect(**params, autocommit=True)
+        for statement, text in self._statements.items():
+            result = found.pgconn.prepare(statement, text.encode())
+            if result.status not in OK:
+                found.close()
+                raise psycopg.ProgrammingError(result.error_message.decode(errors="replace"))
+        found.pgconn.nonblocking = 1
+        found.pgconn.enter_pipeline_mode()
+        return found
+
+    def _send(self) -> None:
+        self._is_to_send = False
+        if self._connection is None:
+            return
+        pg, units, self._waiting = self._connection.pgconn, self._waiting, []
+        try:
+            for unit in units:
+                for name, params in unit.commands:
+                    pg.send_query_prepared(name, params)
+                pg.pipeline_sync()
+                self._flying.append(unit)
+            self._flush()
+        except psycopg.Error as error:
+            self._waiting = [unit for unit in units if unit not in self._flying]
+            self._fail(error)
+
+    def _flush(self) -> None:
+        """Write what the socket takes; the rest as soon as it takes more."""
+        assert self._connection  # whoever calls has it
+        pg, loop = self._connection.pgconn, asyncio.get_running_loop()
+        try:
+            if pg.flush():
+                loop.add_writer(pg.socket, self._flush)
+            else:
+                loop.remove_writer(pg.socket)
+        except psycopg.Error as error:
+            self._fail(error)
+
+    def _read(self) -> None:
+        assert self._connection  # it is read from because it is there
+        pg = self._connection.pgconn
+        try:
+            pg.consume_input()
+            while self._flying and not pg.is_busy():
+                result = pg.get_result()
+                if result is None:  # the end of one command
+                    continue
+                if result.status == pq.ExecStatus.PIPELINE_SYNC:
+                    self._flying.popleft().settle()
+                else:
+                    self._flying[0].take(result)
+        except psycopg.Error as error:
+            self._fail(error)
+            return
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+        if self.load:
+            self._arm()
+
+    def _arm(self) -> None:
+        late = psycopg.OperationalError(f"no answer within {ANSWER_SECONDS} s")
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(ANSWER_SECONDS, self._fail, late)
+
+    def _fail(self, error: Exception, *, rest: bool = True) -> None:
+        """Give up the connection, and whoever waits for it."""
+        if rest:
+            self._rests_until = time.monotonic() + REST_SECONDS
+            log.warning("database", error=repr(error))
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+        if self._connection:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._connection.pgconn.socket)
+            loop.remove_writer(self._connection.pgconn.socket)
+            self._connection.close()
+            self._connection = None
+        units = [*self._flying, *self._waiting]
+        self._flying.clear()
+        self._waiting = []
+        for unit in units:
+            unit.error = Unavailable(repr(error))
+            unit.settle()

@@ -1,0 +1,1 @@
+"""The native endpoints, compared with Django's."""

@@ -1,0 +1,111 @@
+"""One request, asked both ways: of the native endpoints and of Django."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.wsgi import get_wsgi_application
+from django.test import Client
+from rest_framework_simplejwt.tokens import AccessToken
+
+from jobs.asgi.application import NativeEndpoints
+
+Headers = dict[str, str]
+
+
+@dataclass
+class Response:
+    status: int
+    headers: Headers
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+@dataclass
+class Native:
+    """The native endpoints, as one web process has them."""
+
+    loop: asyncio.AbstractEventLoop
+    endpoints: NativeEndpoints
+    client: tuple[str, int] = ("127.0.0.1", 50_000)
+
+    def run(self, awaitable: Awaitable[Any]) -> Any:
+        return self.loop.run_until_complete(awaitable)
+
+    def request(
+        self, path: str, *, method: str = "GET", body: bytes = b"", query: str = "", **headers: str
+    ) -> Response | None:
+        """The answer; None where it is left to Django."""
+        return self.run(self.asked(path, method=method, body=body, query=query, **headers))
+
+    async def asked(
+        self, path: str, *, method: str = "GET", body: bytes = b"", query: str = "", **headers: str
+    ) -> Response | None:
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        scope = self.scope(path, method, query, headers)
+        if not await self.endpoints(scope, receive, send):
+            assert not sent
+            return None
+        start, *rest = sent
+        found = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+        return Response(start["status"], found, b"".join(each["body"] for each in rest))
+
+    def scope(self, path: str, method: str, query: str, headers: Headers) -> dict[str, Any]:
+        named = {"host": "localhost"} | headers
+        return {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": query.encode(),
+            "scheme": "http",
+            "client": self.client,
+            "headers": [
+                (name.replace("_", "-").encode(), value.encode("latin-1"))
+                for name, value in named.items()
+            ],
+        }
+
+
+@contextmanager
+def serving() -> Iterator[Native]:
+    loop = asyncio.new_event_loop()
+    endpoints = NativeEndpoints(get_wsgi_application())
+    try:
+        yield Native(loop, endpoints)
+    finally:
+        loop.run_until_complete(_close(endpoints))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+async def _close(endpoints: NativeEndpoints) -> None:
+    endpoints.close()
+    await asyncio.sleep(0)
+
+
+def ask_django(path: str, *, method: str = "GET", **headers: str) -> Response:
+    """The same request of Django's."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    found = Client().generic(method, path, headers={"host": "localhost"} | named)
+    lower = {name.lower(): value for name, value in found.items()}
+    return Response(found.status_code, lower, found.content)
+
+
+def bearer(user: User) -> str:
+    return f"Bearer {AccessToken.for_user(user)}"

@@ -1,0 +1,312 @@
+"""A job watched: by server-sent events, and by polls that wait."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+import redis
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from jobs.asgi import watchers
+from jobs.changes import CHANNEL
+from jobs.models import DownloadJob
+from jobs.states import Actor, Status
+from tests.asgi.both import Native, ask_django, bearer
+from tests.factories import JobFactory
+
+EVENTS = "/v1/download/events/{}"
+STATUS = "/v1/download/status/{}"
+STREAM = "text/event-stream"
+
+
+class Stream:
+    """A request whose answer is read while it comes."""
+
+    def __init__(self, native: Native, path: str, **headers: str) -> None:
+        self.start: dict[str, Any] = {}
+        self.pieces: asyncio.Queue[bytes] = asyncio.Queue()
+        self.native = native
+        scope = native.scope(path, "GET", "", headers)
+        self.task = native.loop.create_task(native.endpoints(scope, self._receive, self._send))
+
+    async def _receive(self) -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.start = message
+        else:
+            self.pieces.put_nowait(message["body"] if message.get("more_body") else b"")
+
+    async def piece(self, seconds: float = 5) -> bytes:
+        """The next one; empty at the end."""
+        return await asyncio.wait_for(self.pieces.get(), seconds)
+
+    async def event(self, seconds: float = 5) -> dict[str, Any]:
+        piece = await self.piece(seconds)
+        assert piece.startswith(b"retry: 3000\nid: "), piece
+        assert piece.endswith(b"\n\n")
+        return dict(json.loads(piece.partition(b"data: ")[2]))
+
+
+def in_thread(act: Any) -> Any:
+    """Django's ORM is not for the loop's thread."""
+
+    def run() -> Any:
+        from django.db import connection
+
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    return asyncio.to_thread(run)
+
+
+@pytest.fixture
+def slow_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is announced is noticed."""
+    monkeypatch.setattr(watchers, "LOOK_SECONDS", 60)
+
+
+@pytest.fixture
+def job(alice: User) -> DownloadJob:
+    made: DownloadJob = JobFactory(owner=alice)
+    return made
+
+
+def test_each_change_is_an_event_and_the_last_one_ends_the_stream(
+    native: Native, alice: User, job: DownloadJob
+) -> None:
+    async def watch() -> None:
+        stream = Stream(native, EVENTS.format(job.pk), authorization=bearer(alice), accept=STREAM)
+        assert (await stream.event())["status"] == "queued"
+
+        await in_thread(lambda: job.claim(task_id="t", worker="w"))
+        assert (await stream.event())["status"] == "processing"
+        await in_thread(lambda: job.beat(done=400, message="Adding 1 of 2"))
+        assert (await stream.event())["message"] == "Adding 1 of 2"
+        await in_thread(lambda: job.cancel(Actor.OWNER))
+        assert (await stream.event())["status"] == "cancelled"
+
+        assert await stream.piece() == b""
+        assert await stream.task is True
+        assert dict(stream.start["headers"])[b"content-type"] == STREAM.encode()
+
+    native.run(watch())
+
+
+def test_an_announced_change_is_heard_at_once(
+    native: Native, alice: User, job: DownloadJob, slow_looks: None, settings: Any
+) -> None:
+    async def watch() -> None:
+        stream = Stream(native, EVENTS.format(job.pk), authorization=bearer(alice), accept=STREAM)
+        await stream.event()
+        client = redis.Redis.from_url(settings.CACHE_URL)
+        while not client.pubsub_numsub(CHANNEL)[0][1]:
+            await asyncio.sleep(0.01)
+
+        await in_thread(lambda: job.cancel(Actor.OWNER))
+
+        assert (await stream.event())["status"] == "cancelled"
+
+    native.run(watch())
+
+
+def test_a_change_that_nobody_announced_is_seen_within_a_second(
+    native: Native, alice: User, job: DownloadJob, settings: Any
+) -> None:
+    settings.CACHE_URL = "redis://127.0.0.1:1/0"  # nobody is there
+
+    async def watch() -> None:
+        stream = Stream(native, EVENTS.format(job.pk), authorization=bearer(alice), accept=STREAM)
+        await stream.event()
+
+        await in_thread(lambda: job.cancel(Actor.OWNER))
+
+        assert (await stream.event())["status"] == "cancelled"
+
+    native.run(watch())
+
+
+def test_who_knows_the_version_is_told_of_the_next_one_only(
+    native: Native, alice: User, job: DownloadJob
+) -> None:
+    async def watch() -> None:
+        named = {"authorization": bearer(alice), "last_event_id": str(job.version)}
+        stream = Stream(native, EVENTS.format(job.pk), **named)
+        assert await stream.piece() == b": still here\n\n"
+
+        await in_thread(lambda: job.cancel(Actor.OWNER))
+
+        assert (await stream.event())["status"] == "cancelled"
+
+    native.run(watch())
+
+
+def test_who_knows_the_end_need_not_ask_again(native: Native, alice: User) -> None:
+    job = JobFactory(owner=alice, status=Status.COMPLETED)
+
+    answer = native.request(
+        EVENTS.format(job.pk), authorization=bearer(alice), last_event_id=str(job.version)
+    )
+
+    assert answer is not None
+    assert (answer.status, answer.content) == (204, b"")
+
+
+def test_a_closed_account_ends_the_stream(native: Native, alice: User, job: DownloadJob) -> None:
+    async def watch() -> None:
+        stream = Stream(native, EVENTS.format(job.pk), authorization=bearer(alice))
+        await stream.event()
+
+        await in_thread(lambda: User.objects.filter(pk=alice.pk).update(is_active=False))
+        await in_thread(lambda: job.beat(done=1, message="") or job.claim(task_id="", worker=""))
+
+        assert await stream.piece() == b""
+
+    native.run(watch())
+
+
+def test_a_stream_ends_with_its_token(
+    native: Native, alice: User, job: DownloadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def watch() -> None:
+        stream = Stream(native, EVENTS.format(job.pk), authorization=bearer(alice))
+        await stream.event()
+        later = timezone.now().timestamp() + 16 * 60
+        monkeypatch.setattr("jobs.asgi.events.time.time", lambda: later)
+        monkeypatch.setattr("jobs.asgi.events.COMMENT_SECONDS", 0)
+
+        while piece := await stream.piece():
+            assert piece == b": still here\n\n"
+
+    monkeypatch.setattr("jobs.asgi.events.COMMENT_SECONDS", 0.2)
+    native.run(watch())
+
+
+def test_a_browsers_session_may_watch_too(
+    native: Native, alice: User, bob: User, job: DownloadJob
+) -> None:
+    def cookie(user: User) -> str:
+        client = Client()
+        client.force_login(user)
+        return f"sessionid={client.cookies['sessionid'].value}"
+
+    mine, others = cookie(alice), cookie(bob)
+
+    async def watch() -> None:
+        stream = Stream(native, EVENTS.format(job.pk), cookie=mine, accept=STREAM)
+        assert (await stream.event())["jobId"] == str(job.pk)
+        stream.task.cancel()
+        for wrong in (others, "sessionid=x", "a=b", "sessionid=" + "y" * 32):
+            assert await native.asked(EVENTS.format(job.pk), cookie=wrong) is None
+
+    native.run(watch())
+
+
+def test_what_is_not_ones_own_is_left_to_django(
+    native: Native, alice: User, bob: User, job: DownloadJob
+) -> None:
+    path = EVENTS.format(job.pk)
+    for headers in ({}, {"authorization": bearer(bob)}, {"authorization": "Bearer x"}):
+        assert native.request(path, **headers) is None
+    assert ask_django(path).status == 401
+    assert ask_django(path, authorization=bearer(bob)).status == 403
+    assert ask_django(path, authorization=bearer(bob)).json["code"] == "permission_denied"
+
+
+def test_django_alone_gives_one_event_and_says_when_to_ask_again(
+    alice: User, job: DownloadJob, db: None
+) -> None:
+    answer = ask_django(EVENTS.format(job.pk), authorization=bearer(alice), accept=STREAM)
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == STREAM
+    assert answer.content.startswith(b"retry: 3000\nid: 1\ndata: {")
+
+
+def test_one_user_cannot_take_all_the_room(
+    native: Native, alice: User, bob: User, job: DownloadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchers, "MAX_WATCHES", 4)
+    bobs = JobFactory(owner=bob)
+
+    async def watch() -> None:
+        path, who = EVENTS.format(job.pk), bearer(alice)
+        streams = [Stream(native, path, authorization=who) for _ in range(2)]
+        for stream in streams:
+            await stream.event()
+
+        assert await native.asked(path, authorization=who) is None
+        other = Stream(native, EVENTS.format(bobs.pk), authorization=bearer(bob))
+        assert (await other.event())["userId"] == str(bob.pk)
+        for stream in (*streams, other):
+            stream.task.cancel()
+        await asyncio.sleep(0)
+        again = Stream(native, path, authorization=who)
+        await again.event()
+
+    native.run(watch())
+
+
+class TestPollsThatWait:
+    def test_a_change_ends_the_wait(self, native: Native, alice: User, job: DownloadJob) -> None:
+        path, who = STATUS.format(job.pk), bearer(alice)
+        seen = ask_django(path, authorization=who).headers["etag"]
+
+        async def wait() -> None:
+            named = {"authorization": who, "if_none_match": seen, "prefer": "wait=20"}
+            poll = native.loop.create_task(native.asked(path, **named))
+            await asyncio.sleep(0.3)
+            assert not poll.done()
+
+            await in_thread(lambda: job.cancel(Actor.OWNER))
+
+            answer = await asyncio.wait_for(poll, 5)
+            assert answer is not None
+            assert (answer.status, answer.json["status"]) == (200, "cancelled")
+            assert answer.headers["preference-applied"] == "wait=20"
+            assert answer.headers["etag"] != seen
+
+        native.run(wait())
+
+    def test_without_a_change_it_is_304_when_the_time_is_over(
+        self, native: Native, alice: User, job: DownloadJob
+    ) -> None:
+        path, who = STATUS.format(job.pk), bearer(alice)
+        seen = ask_django(path, authorization=who).headers["etag"]
+
+        answer = native.request(path, authorization=who, if_none_match=seen, prefer="wait=1")
+
+        assert answer is not None
+        assert (answer.status, answer.headers["preference-applied"]) == (304, "wait=1")
+
+    @pytest.mark.parametrize("prefer", ["wait", "wait=x", "respond-async", "wait=0", "swait=9"])
+    def test_another_preference_is_not_waited_for(
+        self, native: Native, alice: User, job: DownloadJob, prefer: str
+    ) -> None:
+        path, who = STATUS.format(job.pk), bearer(alice)
+        seen = ask_django(path, authorization=who).headers["etag"]
+
+        answer = native.request(path, authorization=who, if_none_match=seen, prefer=prefer)
+
+        assert answer is not None
+        assert answer.status == 304
+        assert "preference-applied" not in answer.headers
+
+    def test_who_has_seen_nothing_is_answered_at_once(
+        self, native: Native, alice: User, job: DownloadJob
+    ) -> None:
+        path = STATUS.format(job.pk)
+
+        answer = native.request(path, authorization=bearer(alice), prefer="wait=20")
+
+        assert answer is not None
+        assert answer.status == 200
+        assert "preference-applied" not in answer.headers
