@@ -150,9 +150,18 @@ def upload_body(job: Job, body: Body) -> Body:
     return body
 
 
-def event(version: int, body: Body) -> bytes:
-    """A job as one server-sent event, named by its version."""
-    return b"retry: %d\nid: %d\ndata: %b\n\n" % (RETRY_MILLISECONDS, version, as_json(body))
+def event(job: Job, body: Body) -> bytes:
+    """A job as one server-sent event."""
+    return b"retry: %d\nid: %b\ndata: %b\n\n" % (
+        RETRY_MILLISECONDS,
+        event_id(job).encode(),
+        as_json(body),
+    )
+
+
+def event_id(job: Job) -> str:
+    """Of this version of the job: what a client that asks again names as the last it has."""
+    return f"{job.pk}-{job.version}"
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode

@@ -55,6 +55,7 @@ urlpatterns = [
     path("v1/download/check", downloads.Check.as_view(), name="check"),
     path("v1/download/jobs", downloads.Jobs.as_view(), name="jobs"),
     path("v1/download/status/<uuid:job_id>", downloads.JobStatus.as_view(), name="status"),
+    path("v1/download/events", downloads.EventsOfJobs.as_view(), name="events-of-jobs"),
     path("v1/download/events/<uuid:job_id>", downloads.JobEvents.as_view(), name="events"),
     path("v1/download/result/<uuid:job_id>", downloads.Result.as_view(), name="result"),
     path("v1/download/<uuid:job_id>", downloads.Download.as_view(), name="download"),

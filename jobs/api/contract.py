@@ -47,6 +47,7 @@ from jobs.serializers import (
     UploadSerializer,
     WorkerStatistics,
 )
+from jobs.serializers.asked import MAX_WATCHED
 from jobs.states import Status
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -70,8 +71,14 @@ PREFER = OpenApiParameter(
 LAST_EVENT = OpenApiParameter(
     "Last-Event-ID",
     location=OpenApiParameter.HEADER,
-    pattern="^[0-9]{1,10}$",
+    pattern="^[0-9a-f-]{1,50}$",
     description="The `id` of the last event that you have. Browsers send it by themselves.",
+)
+WATCHED_JOBS = OpenApiParameter(
+    "jobs",
+    required=True,
+    pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(,[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})*$",
+    description=f"The ids of up to {MAX_WATCHED} jobs, with commas between.",
 )
 SEARCH = OpenApiParameter(
     "search",
@@ -179,14 +186,12 @@ LINKS = [examples.QUEUED_LINK, examples.RUNNING_LINK, examples.COMPLETED_LINK]
 OLDER = [examples.QUEUED, examples.COMPLETED_UPLOAD]
 status = polling("status", JobSerializer, *JOBS)
 status_alias = polling("status_alias", UploadJob, *OLDER)
-events = operation(
-    "events",
-    {
-        (200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, description="One event a change."),
-        204: OpenApiResponse(description="It has ended, as `Last-Event-ID` says that you know."),
-    },
-    parameters=[LAST_EVENT],
-)
+WATCHED = {
+    (200, EVENT_STREAM): OpenApiResponse(OpenApiTypes.STR, description="One event a change."),
+    204: OpenApiResponse(description="It has ended, as `Last-Event-ID` says that you know."),
+}
+events = operation("events", WATCHED, parameters=[LAST_EVENT])
+events_of_jobs = operation("events_of_jobs", WATCHED, parameters=[LAST_EVENT, WATCHED_JOBS])
 result = operation(
     "result",
     {200: told(JobResult, "Where it is.", examples.RESULT)},

@@ -42,6 +42,7 @@ from jobs.serializers import (
     JobSerializer,
     UploadJob,
     Wanted,
+    WatchRequest,
 )
 from jobs.states import FINAL, Actor, Status
 from jobs.submission import resubmit, submit
@@ -157,8 +158,8 @@ class EventStream(BaseRenderer):
 class JobEvents(APIView):
     """Watch a job, as server-sent events.
 
-    Behind our own web process the stream stays open (jobs/asgi/events.py). Here it has one event,
-    and ends: a browser asks again after `retry`, which is a poll.
+    Behind our own web process the stream stays open (jobs/asgi/events.py). Here it has one event of
+    each job, and ends: a browser asks again after `retry`, which is a poll.
     """
 
     renderer_classes = [EventStream]
@@ -166,8 +167,26 @@ class JobEvents(APIView):
     @contract.events
     def get(self, request: Request, job_id: UUID) -> Response:
         """Watch a job: an event for each change, until it has ended."""
-        job = own_job(request, job_id)
-        return Response(event(job.version, JobSerializer(job).data))
+        return Response(_event(request, job_id))
+
+
+class EventsOfJobs(APIView):
+    """Watch several jobs, as one stream of server-sent events."""
+
+    renderer_classes = [EventStream]
+
+    @contract.events_of_jobs
+    def get(self, request: Request) -> Response:
+        """Watch up to 50 jobs: an event for each change, until all have ended."""
+        asked = WatchRequest(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        ids = asked.validated_data["jobs"]
+        return Response(b"".join(_event(request, job_id) for job_id in ids))
+
+
+def _event(request: Request, job_id: UUID) -> bytes:
+    job = own_job(request, job_id)
+    return event(job, JobSerializer(job).data)
 
 
 class StatusAlias(JobStatus):

@@ -77,12 +77,14 @@ async def send_json(
     fixed: Headers,
     own: Mapping[str, str],
     body: Mapping[str, Any] | None,
+    *,
+    content_type: str = "application/json",
 ) -> None:
     """One answer. `body` is None for one that has none, a 304."""
     content = b""
     if body is not None:
         content = as_json(body)
-        own = {**own, "Content-Type": "application/json", "Content-Length": str(len(content))}
+        own = {**own, "Content-Type": content_type, "Content-Length": str(len(content))}
     await send_head(send, request, status, fixed, own)
     await send({"type": "http.response.body", "body": content})
 

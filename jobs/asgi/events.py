@@ -1,8 +1,9 @@
-"""`GET /v1/download/events/{id}`: a job as server-sent events, one for each change.
+"""Jobs as server-sent events, one for each change.
 
-The first event is the job as it is, the last one how it ended. A stream ends with the token that it
+`GET /v1/download/events/{id}` watches one, `GET /v1/download/events?jobs={id},{id}` several. The
+first event of a job is how it is, the last one how it ended. A stream ends with the token that it
 was asked for with, or some minutes after a session was looked up; browsers then ask again by
-themselves, and name the last version that they have.
+themselves, and name the last event that they have.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from jobs.asgi.jobs import OwnJob
 from jobs.asgi.polls import ID, NOBODY, Polls
 from jobs.asgi.request import NativeRequest, Scope, Send
 from jobs.asgi.watchers import TooMany, Watch, Watchers
-from jobs.representation import EVENT_STREAM, event
+from jobs.representation import EVENT_STREAM, event, event_id
 
-ADDRESS = re.compile(f"/v1/download/events/({ID})")
+PATH = "/v1/download/events"
+ONE = re.compile(f"{PATH}/({ID})")
+SEVERAL = re.compile(rf"jobs=({ID}(?:,{ID}){{0,49}})".encode())  # MAX_WATCHED of them
 COMMENT = b": still here\n\n"
 COMMENT_SECONDS = 25  # proxies close what is silent for a minute
 
@@ -35,33 +38,40 @@ class Events:
     def __init__(self, polls: Polls, watchers: Watchers, django: WSGIHandler) -> None:
         self._polls = polls
         self._watchers = watchers
-        self._headers = FixedHeaders(django, "GET", f"/v1/download/events/{NOBODY}")
+        self._headers = FixedHeaders(django, "GET", f"{PATH}/{NOBODY}")
 
     async def __call__(self, scope: Scope, send: Send) -> bool:
         """False where nothing was sent."""
-        address = ADDRESS.fullmatch(scope["path"])
-        request = NativeRequest.of(scope, accepts=EVENT_STREAM.encode()) if address else None
-        if not (address and request and (caller := await self._caller(request))):
+        ids = _ids(scope)
+        request = NativeRequest.of(scope, accepts=EVENT_STREAM.encode()) if ids else None
+        if not (request and (caller := await self._caller(request))):
             return False
-        found = await self._polls.own(caller, address[1])
-        counts = await self._polls.count(request, caller) if found else None
-        if found is None or counts is None:
+        found = [await self._polls.own(caller, job_id) for job_id in ids]
+        jobs = [each for each in found if each]
+        counts = await self._polls.count(request, caller) if len(jobs) == len(ids) else None
+        if counts is None:
             return False
-        fixed, own = self._headers.of(request), rates.headers(counts)
-        is_known = request.text(b"last-event-id") == str(found.job.version)
-        if is_known and found.job.is_finished:
+        own = rates.headers(counts)
+        known = request.text(b"last-event-id")
+        news = [each for each in jobs if event_id(each.job) != known]
+        if not news and all(each.job.is_finished for each in jobs):
+            fixed = self._headers.of(request)
             await send_head(send, request, HTTPStatus.NO_CONTENT, fixed, own)
             await send({"type": "http.response.body", "body": b""})
             return True
+        versions = {each.job.id: each.job.version for each in jobs}
         try:
-            with Watch(self._watchers, caller, found.job.id, found.job.version) as watch:
-                own |= {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
-                await send_head(send, request, HTTPStatus.OK, fixed, own)
-                request.end_with_client()
-                await _stream(send, watch, None if is_known else found)
+            with Watch(self._watchers, caller, versions) as watch:
+                await self._begin(request, send, own)
+                await _stream(send, watch, jobs, news)
         except TooMany:
             return False
         return True
+
+    async def _begin(self, request: NativeRequest, send: Send, own: dict[str, str]) -> None:
+        own |= {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
+        await send_head(send, request, HTTPStatus.OK, self._headers.of(request), own)
+        request.end_with_client()
 
     async def _caller(self, request: NativeRequest) -> Caller | None:
         cookie = request.headers.get(b"cookie")
@@ -74,23 +84,37 @@ class Events:
             return None
 
 
-async def _stream(send: Send, watch: Watch, found: OwnJob | None) -> None:
-    """Send what changes until the job has ended, or the caller may no longer ask."""
-    await _send_piece(send, event(found.job.version, found.body()) if found else COMMENT)
-    while not (found and found.job.is_finished):
+def _ids(scope: Scope) -> list[str]:
+    """The jobs that an address names; none for another address."""
+    if one := ONE.fullmatch(scope["path"]):
+        return [] if scope["query_string"] else [one[1]]
+    several = SEVERAL.fullmatch(scope["query_string"]) if scope["path"] == PATH else None
+    return list(dict.fromkeys(several[1].decode().split(","))) if several else []
+
+
+async def _stream(send: Send, watch: Watch, jobs: list[OwnJob], news: list[OwnJob]) -> None:
+    """Send what changes until all jobs have ended, or the caller may no longer ask."""
+    active = {each.job.id for each in jobs if not each.job.is_finished}
+    await _send_piece(send, b"".join(map(_event, news)) or COMMENT)
+    while active:
         left = watch.caller.expires_at - time.time()
         if left <= 0:
             break
         try:
-            changed = await watch.change(min(COMMENT_SECONDS, left))
+            changes = await watch.changes(min(COMMENT_SECONDS, left))
         except TimeoutError:
             await _send_piece(send, COMMENT)
             continue
-        if changed is None:
+        if None in changes.values():
             break
-        found = changed
-        await _send_piece(send, event(found.job.version, found.body()))
+        news = [each for each in changes.values() if each]
+        await _send_piece(send, b"".join(map(_event, news)))
+        active -= {each.job.id for each in news if each.job.is_finished}
     await send({"type": "http.response.body", "body": b""})
+
+
+def _event(found: OwnJob) -> bytes:
+    return event(found.job, found.body())
 
 
 async def _send_piece(send: Send, piece: bytes) -> None:

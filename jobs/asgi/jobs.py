@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from django.contrib.auth.models import User
@@ -79,17 +79,22 @@ class OwnJob(NamedTuple):
 
     def body(self) -> Body:
         """As the API shows it now."""
-        now, job = time.time(), self.job
-        if estimates.is_estimated(job) and estimates.is_stale(job.kind):
-            # For the next one who asks: this answer does not wait for it.
-            asyncio.get_running_loop().run_in_executor(None, _measure, job.kind)
-        return job_body(
-            job,
-            now=now,
-            seconds_left=estimates.estimate(job, now),
-            depends_on=lambda: self.depends_on,
-            previews=lambda: self.previews,
-        )
+        return shown(self.job, depends_on=self.depends_on, previews=self.previews)
+
+
+def shown(job: JobRow, *, depends_on: Sequence[str] = (), previews: Sequence[FileRow] = ()) -> Body:
+    """A job as the API shows it now."""
+    now = time.time()
+    if estimates.is_estimated(job) and estimates.is_stale(job.kind):
+        # For the next one who asks: this answer does not wait for it.
+        asyncio.get_running_loop().run_in_executor(None, _measure, job.kind)
+    return job_body(
+        job,
+        now=now,
+        seconds_left=estimates.estimate(job, now),
+        depends_on=lambda: depends_on,
+        previews=lambda: previews,
+    )
 
 
 class Jobs:

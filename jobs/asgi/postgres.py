@@ -33,7 +33,11 @@ Command = tuple[bytes, Sequence[Value] | None]  # a prepared statement's name, a
 
 
 class Unavailable(Exception):
-    """Postgres does not answer, or not in time. Whether it did what it was asked is not known."""
+    """Postgres does not answer, or not in time."""
+
+    def __init__(self, reason: str, *, may_have_run: bool = False) -> None:
+        super().__init__(reason)
+        self.may_have_run = may_have_run  # else it was never asked
 
 
 class Refused(Exception):
@@ -97,7 +101,7 @@ class Pipeline:
         Without BEGIN and COMMIT among them they are one transaction as well.
         """
         if time.monotonic() < self._rests_until or self.load >= MAX_WAITING:
-            raise Unavailable
+            raise Unavailable("Postgres was away just now, or too many wait for it.")
         loop = asyncio.get_running_loop()
         unit = _Unit(commands, loop.create_future())
         self._waiting.append(unit)
@@ -216,9 +220,11 @@ class Pipeline:
             loop.remove_writer(self._connection.pgconn.socket)
             self._connection.close()
             self._connection = None
-        units = [*self._flying, *self._waiting]
-        self._flying.clear()
-        self._waiting = []
-        for unit in units:
+        flying, self._flying = self._flying, deque()
+        waiting, self._waiting = self._waiting, []
+        for unit in flying:
+            unit.error = Unavailable(repr(error), may_have_run=True)
+            unit.settle()
+        for unit in waiting:
             unit.error = Unavailable(repr(error))
             unit.settle()

@@ -48,7 +48,7 @@ class NativeRequest:
     def of(cls, scope: Scope, *, accepts: bytes = JSON) -> Self | None:
         """None where Django shall answer."""
         headers = _read_headers(scope["headers"])
-        if headers is None or scope["query_string"]:
+        if headers is None:
             return None
         if headers.get(b"accept", b"*/*") not in (b"*/*", accepts):
             return None

@@ -52,7 +52,7 @@ class StatusPoll:
 
     async def __call__(self, scope: Scope, send: Send) -> bool:
         """False where nothing was sent."""
-        address = ADDRESS.fullmatch(scope["path"])
+        address = None if scope["query_string"] else ADDRESS.fullmatch(scope["path"])
         request = NativeRequest.of(scope) if address else None
         if not (address and address.lastindex and request and request.caller):
             return False
@@ -86,9 +86,9 @@ class StatusPoll:
     ) -> OwnJob | None:
         """The job after it changed, or as it is; None where the caller may no longer see it."""
         request.end_with_client()
-        watch = Watch(self._watchers, caller, found.job.id, found.job.version)
+        watch = Watch(self._watchers, caller, {found.job.id: found.job.version})
         with suppress(TooMany, TimeoutError), watch:
-            return await watch.change(seconds)
+            return (await watch.changes(seconds))[found.job.id]
         return found
 
 

@@ -34,17 +34,16 @@ class TooMany(Exception):
 
 
 class Watch:
-    """One client that waits. Leave it by `with`."""
+    """One client that waits for one job or for several. Leave it by `with`."""
 
-    __slots__ = ("_latest", "_waiter", "_watchers", "caller", "job_id", "version")
+    __slots__ = ("_latest", "_waiter", "_watchers", "caller", "versions")
 
-    def __init__(self, watchers: Watchers, caller: Caller, job_id: str, version: int) -> None:
+    def __init__(self, watchers: Watchers, caller: Caller, versions: dict[str, int]) -> None:
         self._watchers = watchers
         self._waiter: asyncio.Future[None] | None = None
-        self._latest: tuple[OwnJob | None] | None = None  # what it was told, and has not taken
+        self._latest: dict[str, OwnJob | None] = {}  # what it was told, and has not taken
         self.caller = caller
-        self.job_id = job_id
-        self.version = version  # that the client has
+        self.versions = versions  # of each job, that the client has
 
     def __enter__(self) -> Self:
         self._watchers.add(self)
@@ -53,28 +52,28 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._watchers.remove(self)
 
-    async def change(self, seconds: float) -> OwnJob | None:
-        """The job once it is another version. Raises TimeoutError where it stays as it is.
+    async def changes(self, seconds: float) -> dict[str, OwnJob | None]:
+        """The jobs that are of another version by now. Raises TimeoutError where none is.
 
-        None where the user may no longer see it.
+        A job is None where the user may no longer see it.
         """
-        if self._latest is None:
+        if not self._latest:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 async with asyncio.timeout(seconds):
                     await self._waiter
             finally:
                 self._waiter = None
-        assert self._latest  # `tell` sets it before it wakes anybody
-        (found,), self._latest = self._latest, None
-        if found:
-            self.version = found.job.version
-        return found
+        latest, self._latest = self._latest, {}
+        for job_id, found in latest.items():
+            if found:
+                self.versions[job_id] = found.job.version
+        return latest
 
-    def tell(self, found: OwnJob | None) -> None:
-        if found and found.job.version == self.version:
+    def tell(self, job_id: str, found: OwnJob | None) -> None:
+        if found and found.job.version == self.versions[job_id]:
             return
-        self._latest = (found,)
+        self._latest[job_id] = found
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -97,9 +96,9 @@ class Watchers:
             raise TooMany
         self._count += 1
         self._of_user[watch.caller.user_id] += 1
-        self._watches.setdefault(watch.job_id, set()).add(watch)
-        known = self._versions.get(watch.job_id, watch.version)
-        self._versions[watch.job_id] = min(known, watch.version)
+        for job_id, version in watch.versions.items():
+            self._watches.setdefault(job_id, set()).add(watch)
+            self._versions[job_id] = min(self._versions.get(job_id, version), version)
         if not self._tasks:
             self._start(self._subscribe())
             self._start(self._look())
@@ -109,10 +108,11 @@ class Watchers:
         self._of_user[watch.caller.user_id] -= 1
         if not self._of_user[watch.caller.user_id]:
             del self._of_user[watch.caller.user_id]
-        watches = self._watches[watch.job_id]
-        watches.discard(watch)
-        if not watches:
-            del self._watches[watch.job_id], self._versions[watch.job_id]
+        for job_id in watch.versions:
+            watches = self._watches[job_id]
+            watches.discard(watch)
+            if not watches:
+                del self._watches[job_id], self._versions[job_id]
 
     def close(self) -> None:
         for task in self._tasks:
@@ -169,6 +169,6 @@ class Watchers:
     def _tell(self, job_id: str, caller: Caller, found: OwnJob | None) -> None:
         for watch in self._watches.get(job_id, ()):
             if watch.caller == caller:
-                watch.tell(found)
+                watch.tell(job_id, found)
         if found and job_id in self._versions:
             self._versions[job_id] = found.job.version

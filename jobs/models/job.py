@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from jobs.backoff import MAX_LOSSES
+from jobs.changes import announce_after_commit
 from jobs.errors import StaleJob
 from jobs.models.event import JobEvent
 from jobs.models.job_queryset import WAITING, JobQuerySet
@@ -200,7 +201,7 @@ class DownloadJob(models.Model):
         """Renew the lease and record progress. False: this attempt no longer owns the row."""
         share = min(done / self.total, 1.0) if self.total else 0.0
         changed = Q(done=done, message=message, speed=speed, threads=threads)
-        return bool(
+        is_mine = bool(
             self._mine().update(
                 lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
                 done=done,
@@ -214,6 +215,8 @@ class DownloadJob(models.Model):
                 ),
             )
         )
+        announce_after_commit(self.pk)
+        return is_mine
 
     def is_mine(self) -> bool:
         """Whether the row still belongs to the attempt that this object claimed."""
@@ -226,6 +229,8 @@ class DownloadJob(models.Model):
             raise StaleJob("The attempt was taken away.")
         for name, value in new.items():
             setattr(self, name, value)
+        if new:
+            announce_after_commit(self.pk)
 
     def _mine(self) -> JobQuerySet:
         """The row, as long as it belongs to the attempt that this object claimed."""
@@ -387,6 +392,7 @@ class DownloadJob(models.Model):
             line = JobEvent.objects.remember(self, event, by, code=code, detail=detail)
             if event in ENDS:
                 Notification.objects.tell_the_end(self, line)
+        announce_after_commit(self.pk)
 
 
 def _on_entering(status: Status) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class _Columns(NamedTuple):
     owner_id: int
     kind: str
     name: str
+    priority: int
     status: str
     attempt: int
     failures: int
@@ -73,6 +74,10 @@ class JobRow(_Columns):
         return self.status in FINAL
 
     @property
+    def is_due(self) -> bool:
+        return not self.held and not self.is_scheduled
+
+    @property
     def is_scheduled(self) -> bool:
         return self.run_at is not None and self.run_at > self.updated_at
 
@@ -84,6 +89,12 @@ class JobRow(_Columns):
         # The join found no file where there is no key.
         artifact = None if file[0] is None else FileRow(*_decode(_FILE_DECODERS, file))
         return cls._make([*_decode(_DECODERS, values[:count]), artifact])
+
+    @classmethod
+    def of(cls, columns: Sequence[str], values: Sequence[Value]) -> Self:
+        """From the values of other columns, all of these among them, for a job without a file."""
+        named = dict(zip(columns, values, strict=True))
+        return cls.decode([*(named[name] for name in COLUMNS), *(None for _ in FILE_COLUMNS)])
 
 
 def _decode(decoders: Sequence[Decode], values: Sequence[Value]) -> Iterator[Any]:

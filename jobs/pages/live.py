@@ -16,6 +16,7 @@ from jobs.http import poll_after_seconds
 from jobs.models import DownloadJob
 from jobs.pages.made import Made, made_of
 from jobs.pages.shared import page
+from jobs.representation import event_id
 
 MIN_POLL_SECONDS = 3  # nobody's eyes need more, and a list polls each of its rows
 LEISURE_SECONDS = 15  # between polls of what may wait for hours
@@ -34,6 +35,11 @@ class Live:
     @property
     def said(self) -> str:
         return f"{self.job.name}: {self.told.heading}"
+
+    @property
+    def event_id(self) -> str:
+        """Of the server-sent event that says as much."""
+        return event_id(self.job)
 
     @property
     def icon(self) -> str:

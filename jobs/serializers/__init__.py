@@ -11,6 +11,7 @@ from jobs.serializers.asked import (
     ReportRequest,
     UploadForm,
     Wanted,
+    WatchRequest,
 )
 from jobs.serializers.coming import ReceivedChunk, UploadSerializer
 from jobs.serializers.fields import (
@@ -85,6 +86,7 @@ __all__ = [
     "UploadSerializer",
     "Url",
     "Wanted",
+    "WatchRequest",
     "Worker",
     "WorkerStatistics",
     "terms_of_form",

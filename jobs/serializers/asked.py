@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,8 @@ from jobs.serializers.fields import (
 )
 from jobs.serializers.terms import TermsRequest
 
+MAX_WATCHED = 50  # jobs in one stream of events
+JOB_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 THREADS = 4  # connections, where nobody says how many
 
 
@@ -190,6 +193,20 @@ class ChunkForm(ChunkRequest):
     """The same, and the chunk: `chunkSize` bytes from `chunkIndex * chunkSize` on."""
 
     chunk = serializers.FileField()
+
+
+class WatchRequest(StrictSerializer):
+    """The ids of jobs, with commas between."""
+
+    jobs = Text(max_length=37 * MAX_WATCHED)
+
+    def validate_jobs(self, jobs: str) -> list[UUID]:
+        ids = list(dict.fromkeys(jobs.split(",")))
+        if not all(JOB_ID.fullmatch(each) for each in ids) or len(ids) > MAX_WATCHED:
+            raise serializers.ValidationError(
+                f"1 to {MAX_WATCHED} ids of jobs, with commas between."
+            )
+        return [UUID(each) for each in ids]
 
 
 class CheckRequest(StrictSerializer):

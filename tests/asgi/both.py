@@ -96,7 +96,10 @@ def serving() -> Iterator[Native]:
 
 async def _close(endpoints: NativeEndpoints) -> None:
     endpoints.close()
-    await asyncio.sleep(0)
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def ask_django(path: str, *, method: str = "GET", **headers: str) -> Response:

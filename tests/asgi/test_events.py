@@ -27,11 +27,11 @@ STREAM = "text/event-stream"
 class Stream:
     """A request whose answer is read while it comes."""
 
-    def __init__(self, native: Native, path: str, **headers: str) -> None:
+    def __init__(self, native: Native, path: str, *, query: str = "", **headers: str) -> None:
         self.start: dict[str, Any] = {}
         self.pieces: asyncio.Queue[bytes] = asyncio.Queue()
         self.native = native
-        scope = native.scope(path, "GET", "", headers)
+        scope = native.scope(path, "GET", query, headers)
         self.task = native.loop.create_task(native.endpoints(scope, self._receive, self._send))
 
     async def _receive(self) -> dict[str, Any]:
@@ -134,11 +134,47 @@ def test_a_change_that_nobody_announced_is_seen_within_a_second(
     native.run(watch())
 
 
+def test_several_jobs_are_watched_by_one_stream(native: Native, alice: User) -> None:
+    jobs = [JobFactory(owner=alice) for _ in range(3)]
+    ids = [str(job.pk) for job in jobs]
+
+    async def watch() -> None:
+        named = {"authorization": bearer(alice), "accept": STREAM}
+        query = f"jobs={','.join(ids)}"
+        stream = Stream(native, "/v1/download/events", query=query, **named)
+        first = await stream.piece()
+        assert [first.count(each.encode()) > 0 for each in ids] == [True] * 3
+
+        for job in reversed(jobs):
+            await in_thread(lambda job=job: job.cancel(Actor.OWNER))
+            event = await stream.event()
+            assert (event["jobId"], event["status"]) == (str(job.pk), "cancelled")
+
+        assert await stream.piece() == b""
+
+    native.run(watch())
+
+
+@pytest.mark.parametrize(
+    "query", ["", "jobs=", "jobs=7", "jobs={mine},{others}", "jobs={mine}&a=b"]
+)
+def test_what_may_not_be_watched_is_left_to_django(
+    native: Native, alice: User, bob: User, query: str
+) -> None:
+    mine, others = JobFactory(owner=alice), JobFactory(owner=bob)
+    query = query.format(mine=mine.pk, others=others.pk)
+
+    assert native.request("/v1/download/events", query=query, authorization=bearer(alice)) is None
+
+    answer = ask_django(f"/v1/download/events?{query}", authorization=bearer(alice))
+    assert answer.status == (403 if str(others.pk) in query else 400)
+
+
 def test_who_knows_the_version_is_told_of_the_next_one_only(
     native: Native, alice: User, job: DownloadJob
 ) -> None:
     async def watch() -> None:
-        named = {"authorization": bearer(alice), "last_event_id": str(job.version)}
+        named = {"authorization": bearer(alice), "last_event_id": f"{job.pk}-{job.version}"}
         stream = Stream(native, EVENTS.format(job.pk), **named)
         assert await stream.piece() == b": still here\n\n"
 
@@ -153,7 +189,7 @@ def test_who_knows_the_end_need_not_ask_again(native: Native, alice: User) -> No
     job = JobFactory(owner=alice, status=Status.COMPLETED)
 
     answer = native.request(
-        EVENTS.format(job.pk), authorization=bearer(alice), last_event_id=str(job.version)
+        EVENTS.format(job.pk), authorization=bearer(alice), last_event_id=f"{job.pk}-{job.version}"
     )
 
     assert answer is not None
@@ -228,7 +264,7 @@ def test_django_alone_gives_one_event_and_says_when_to_ask_again(
 
     assert answer.status == 200
     assert answer.headers["content-type"] == STREAM
-    assert answer.content.startswith(b"retry: 3000\nid: 1\ndata: {")
+    assert answer.content.startswith(f"retry: 3000\nid: {job.pk}-1\ndata: {{".encode())
 
 
 def test_one_user_cannot_take_all_the_room(

@@ -15,7 +15,7 @@ const isPoll = (event) => event.detail.requestConfig.elt.matches("[data-polled]"
 const show = (id, shown) => (document.getElementById(id).hidden = !shown);
 
 function mayAsk(fragment, now) {
-  if (now < restUntil) return false;
+  if (now < restUntil || isWatched(fragment, now)) return false;
   if (!document.hidden) return true;
   if (now < (RESTS.get(fragment.id) ?? 0)) return false;
   RESTS.set(fragment.id, now + HIDDEN_REST_MS);
@@ -67,6 +67,55 @@ function lookNow() {
   restUntil = 0;
   document.querySelectorAll("[data-polled]").forEach((fragment) => htmx.trigger(fragment, "look"));
 }
+
+// Watching. One stream of events says which of the page's jobs has changed: its fragment is asked
+// for at once if the status is another, else when its next poll is due. Polls without news are left
+// out while the stream is open. A hidden tab has none: a browser has few connections to a server.
+
+const WATCHED_REST_MS = 30_000; // should the stream have missed something
+const MAX_WATCHED = 50;
+const ASKED = new Map(); // a job -> when it was asked for last
+const NEWS = new Set(); // jobs that have changed since
+const STATUS = new Map(); // a job -> its status, as the stream said it last
+let stream = null;
+let watched = "";
+
+// `data-polled` is the id of the event that the fragment shows: a job's id, and its version.
+const jobOf = (fragment) => fragment.dataset.polled.slice(0, 36);
+const polled = () => [...document.querySelectorAll('[data-polled*="-"]')];
+
+function isWatched(fragment, now) {
+  const job = jobOf(fragment);
+  const isOpen = stream?.readyState === EventSource.OPEN && watched.split(",").includes(job);
+  if (!ASKED.has(job)) ASKED.set(job, now); // as the page was made
+  if (isOpen && !NEWS.has(job) && now < ASKED.get(job) + WATCHED_REST_MS) return true;
+  NEWS.delete(job);
+  ASKED.set(job, now);
+  return false;
+}
+
+function watch() {
+  const jobs = document.hidden ? "" : polled().slice(0, MAX_WATCHED).map(jobOf).join();
+  if (jobs === watched) return;
+  stream?.close();
+  watched = jobs;
+  stream = jobs ? new EventSource(`/v1/download/events?jobs=${jobs}`) : null;
+  if (stream) stream.onmessage = (event) => onEvent(event.lastEventId, JSON.parse(event.data));
+}
+
+function onEvent(id, { jobId, status }) {
+  const fragment = polled().find((each) => jobOf(each) === jobId);
+  const was = STATUS.get(jobId);
+  STATUS.set(jobId, status);
+  if (!fragment || fragment.dataset.polled === id) return;
+  NEWS.add(jobId);
+  if (status !== was) htmx.trigger(fragment, "look");
+}
+
+document.addEventListener("visibilitychange", watch);
+document.addEventListener("htmx:afterSettle", watch);
+window.addEventListener("pagehide", () => stream?.close());
+watch();
 
 document.addEventListener("visibilitychange", lookNow);
 window.addEventListener("online", lookNow);
