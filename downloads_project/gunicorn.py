@@ -4,23 +4,22 @@ import os
 import sys
 from typing import Any
 
-wsgi_app = "downloads_project.wsgi"
+wsgi_app = "downloads_project.asgi:application"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-worker_class = "downloads_project.web_worker.WebWorker"
+worker_class = "downloads_project.web_server.worker.WebWorker"
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
 # Many threads, since a waiting `start` or a long body holds one without using the processor. Half
-# of them may wait for bodies: fifty uploads at once, should they all meet the same process.
+# of them may wait for files: fifty uploads at once, should they all meet the same process.
 threads = int(os.environ.get("WEB_THREADS", "128"))
-worker_connections = 900  # at once, of a process: it may often open no more than 1,024 files
+# At once, of a process, if it may open so many files. Ten thousand watch their downloads.
+worker_connections = 12_000
 timeout = 60
 graceful_timeout = int(os.environ.get("WEB_STOPS_SECONDS", "25"))  # longer than `start` waits
 # Longer than proxies keep an idle line to us (60 s is usual): the one who closes it shall be they.
 keepalive = int(os.environ.get("WEB_KEEPALIVE_SECONDS", "75"))
 forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that any client sends
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
-accesslog = "-"
-logger_class = "downloads_project.access_log.AccessLog"
-access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms %({x-request-id}o)s'
+accesslog = None  # web_server/access_log.py writes it
 control_socket_disable = True
 CANNOT_BOOT = 3  # the exit status after which gunicorn stops, instead of starting the next
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 JOBS = ROOT / "jobs"
 MODULES = [path for path in sorted(JOBS.rglob("*.py")) if "migrations" not in path.parts]
-CODE = MODULES + sorted((ROOT / "downloads_project").glob("*.py"))
+CODE = MODULES + sorted((ROOT / "downloads_project").rglob("*.py"))
 
 # Lower ranks never import higher ones; equal ranks never import each other. A package is one unit.
 RANKS: list[set[str]] = [

@@ -6,10 +6,10 @@ import re
 from http import HTTPStatus
 from types import SimpleNamespace
 
+import gunicorn_h1c
 import pytest
-from gunicorn.http import errors
 
-from downloads_project.refusals import BY_ERROR, INTERNAL, refusal_of
+from downloads_project.web_server.refusals import INTERNAL, PARSE_ERRORS, refusal_of
 from jobs.http import problem
 from tests.live import Live
 from tests.wire import exchange
@@ -76,20 +76,19 @@ def test_a_refused_request_that_has_an_address_is_in_the_access_log(web: Live) -
     assert re.search(line, web.processes[0].log.read_text())
 
 
-def test_an_error_of_gunicorns_that_is_not_listed_is_the_clients() -> None:
-    unlisted = {each for each in vars(errors).values() if isinstance(each, type)} - set(BY_ERROR)
+def test_an_error_of_the_parser_that_is_not_listed_is_the_clients() -> None:
+    errors = [each for each in vars(gunicorn_h1c).values() if isinstance(each, type)]
 
-    parsing = {each for each in unlisted if issubclass(each, errors.ParseException)}
-    assert parsing
-    assert {refusal_of(each.__new__(each)).status for each in parsing} == {HTTPStatus.BAD_REQUEST}
+    parsing = [each for each in errors if issubclass(each, PARSE_ERRORS)]
+    assert len(parsing) > 5
+    statuses = {refusal_of(each("secret")).status for each in parsing}
+    assert statuses == {HTTPStatus.BAD_REQUEST, 414, 431}
 
 
-@pytest.mark.parametrize(
-    "error", [RuntimeError("secret"), errors.InvalidResponseHeader("secret"), OSError("secret")]
-)
+@pytest.mark.parametrize("error", [RuntimeError("secret"), OSError("secret")])
 def test_an_error_of_ours_is_500_and_says_nothing(error: Exception) -> None:
     assert refusal_of(error) is INTERNAL
-    assert b"secret" not in INTERNAL.answer("id")
+    assert b"secret" not in INTERNAL.response("id")
 
 
 def test_no_client_moves_the_service_to_another_address(web: Live) -> None:

@@ -3,137 +3,49 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from downloads_project.arrivals import (
+from downloads_project.web_server.request import (
     GRACE_SECONDS,
-    HELD_BYTES,
     LEAST_BYTES_A_SECOND,
     RECEIVE_SECONDS,
-    Arrival,
-    PatientUnreader,
+    seconds_left,
 )
 from jobs.models import DownloadJob, StoredFile
-from tests.live import Live, until
+from tests.live import Live
 from tests.wire import Answer, connect, exchange, read_answer
 
 HEAD = b"POST /v1/auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CLOSE = b"Connection: close\r\n"
 PROBE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n" + CLOSE + b"\r\n"
 SHORT = HEAD + b"Content-Length: 1000\r\n\r\n"
-LONG = HEAD + b"Content-Length: 500000\r\n\r\n"
+LONG_HEAD = HEAD.replace(b"auth/token", b"download/initiate")
+LONG = LONG_HEAD + b"Content-Length: 500000\r\n\r\n"
+SOME = bytes(32 * 1024)
 MANY = 30
 EACH_SECONDS = 2  # the longest that anybody else's request may take
 
 
-@pytest.mark.parametrize(
-    ("came", "is_for_a_thread"),
-    [
-        (b"", False),
-        (b"GET / HTTP/1.1\r\n", False),
-        (b"GET / HTTP/1.1\r\nA: b\r\n", False),
-        (b"GET / HTTP/1.1\r\n\r\n", True),
-        (SHORT, False),
-        (SHORT + bytes(999), False),
-        (SHORT + bytes(1000), True),
-        (SHORT.replace(b"Content-L", b"content-l"), False),
-        (HEAD + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n", True),
-        (LONG + bytes(9), False),
-        (LONG + bytes(HELD_BYTES), True),
-        (HEAD + b"Content-Length: 00000001000\r\n\r\n", True),  # for the parser to judge
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", True),
-        (b"GET / HTTP/1.1\n", True),
-        (b"GET /" + bytes(HELD_BYTES), True),
-    ],
-)
-def test_a_thread_gets_what_is_whole_or_wrong(came: bytes, is_for_a_thread: bool) -> None:
-    at_once, bit_by_bit = Arrival(came), Arrival()
-    for byte in came:
-        bit_by_bit.take(bytes([byte]))
-
-    assert at_once.is_for_a_thread is is_for_a_thread
-    assert bit_by_bit.is_for_a_thread is is_for_a_thread
+def test_a_body_that_trickles_is_given_up_when_its_grace_is_over() -> None:
+    assert seconds_left(1, 0) == pytest.approx(GRACE_SECONDS, abs=1)
+    assert seconds_left(GRACE_SECONDS, GRACE_SECONDS + 1) <= 0
 
 
-def test_half_a_line_end_at_the_end_of_a_piece_is_waited_for() -> None:
-    arrival = Arrival(b"GET / HTTP/1.1\r")
-    arrival.take(b"\nA: b\r\n\r")
-
-    assert not arrival.is_for_a_thread
+def test_a_body_that_is_just_fast_enough_may_take_hours() -> None:
+    assert seconds_left(LEAST_BYTES_A_SECOND * 10_000, 10_000) == RECEIVE_SECONDS
 
 
-def test_who_has_sent_the_head_and_hung_up_is_for_a_thread() -> None:
-    arrival = Arrival(SHORT)
-    arrival.take(b"")
-
-    assert arrival.is_for_a_thread
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [0.0]
-    monkeypatch.setattr("downloads_project.arrivals.time.monotonic", lambda: now[0])
-    return now
-
-
-def unreader(clock: list[float], *, bytes_a_piece: int, seconds_a_piece: float) -> PatientUnreader:
-    """Of a line that brings so much, so often."""
-
-    def recv(most: int) -> bytes:
-        clock[0] += seconds_a_piece
-        return bytes(bytes_a_piece)
-
-    found = PatientUnreader(Mock(recv=recv))
-    found.end_of_head()
-    return found
-
-
-def test_a_body_that_trickles_is_given_up_when_its_grace_is_over(clock: list[float]) -> None:
-    trickle = unreader(clock, bytes_a_piece=1, seconds_a_piece=1)
-
-    with suppress(TimeoutError):
-        for _ in range(100):
-            trickle.chunk()
-
-    assert clock[0] == pytest.approx(GRACE_SECONDS, abs=1)
-
-
-def test_a_body_that_is_just_fast_enough_may_take_hours(clock: list[float]) -> None:
-    steady = unreader(clock, bytes_a_piece=LEAST_BYTES_A_SECOND * 5, seconds_a_piece=5)
-
-    for _ in range(2_000):
-        steady.chunk()
-
-    assert clock[0] == 10_000
-
-
-def test_a_client_is_not_slow_because_we_are(clock: list[float]) -> None:
-    quick = unreader(clock, bytes_a_piece=1, seconds_a_piece=0.01)
-
-    for _ in range(10):
-        quick.chunk()
-        clock[0] += 60  # the store takes its time
-
-    assert clock[0] > 600
-
-
-def test_a_pause_is_bounded_whatever_came_before(clock: list[float]) -> None:
-    quick = unreader(clock, bytes_a_piece=10_000_000, seconds_a_piece=0.01)
-    quick.chunk()
-    quick.chunk()
-
-    assert max(call.args[0] for call in quick.sock.settimeout.mock_calls) == RECEIVE_SECONDS
+def test_a_pause_is_bounded_whatever_came_before() -> None:
+    assert seconds_left(10_000_000_000, 0) == RECEIVE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -170,19 +82,14 @@ def test_connections_that_say_nothing_make_room_for_those_that_ask(web: Live) ->
         assert seconds_for(lambda: exchange(web.url, PROBE)) < 1
 
 
-def test_long_bodies_leave_half_of_the_threads_free(web: Live) -> None:
+def test_long_bodies_hold_no_thread(web: Live) -> None:
     with ExitStack() as stack:
-        lines = [stack.enter_context(connect(web.url)) for _ in range(3)]
-        for line in lines:
-            line.sendall(LONG + bytes(HELD_BYTES))
+        for _ in range(40):
+            stack.enter_context(connect(web.url)).sendall(LONG + SOME)
 
-        refused, _, _ = select.select(lines, [], [], RECEIVE_SECONDS / 2)
-        short = exchange(web.url, HEAD + CLOSE + b"Content-Length: 2\r\n\r\n{}")
-
-        assert [read_answer(line).json["code"] for line in refused] == ["overloaded"]
-        assert short.status == 400
-    whole = HEAD + CLOSE + b"Content-Length: 500000\r\n\r\n" + bytes(500_000)
-    until(lambda: exchange(web.url, whole).status == 400, 5)  # their places are free again
+        assert seconds_for(lambda: exchange(web.url, PROBE)) < 1
+    whole = LONG_HEAD + CLOSE + b"Content-Length: 500000\r\n\r\n" + bytes(500_000)
+    assert exchange(web.url, whole).status == 401
 
 
 def test_a_body_that_says_it_is_too_long_is_413_while_it_is_sent(web: Live) -> None:
@@ -195,9 +102,9 @@ def test_a_body_that_says_it_is_too_long_is_413_while_it_is_sent(web: Live) -> N
 
 
 def test_a_client_that_hangs_up_within_its_body_is_no_error(web: Live) -> None:
-    for sent in (SHORT + b"{", LONG + bytes(HELD_BYTES), SHORT[:-2]):
+    for sent in (SHORT + b"{", LONG + SOME, SHORT[:-2]):
         with connect(web.url) as line:
-            line.sendall(sent.replace(b"/token", b"/token?hung-up"))
+            line.sendall(sent.replace(b" HTTP/1.1", b"?hung-up HTTP/1.1"))
             line.shutdown(socket.SHUT_WR)
 
             assert line.recv(1000) == b""
@@ -263,7 +170,7 @@ def test_ninety_slow_clients_hold_up_nobody_and_are_got_rid_of(live: Live) -> No
     kinds = {
         "headers": (b"GET / HTTP/1.1\r\n", b"Host: localhost", "slow_headers"),
         "short body": (SHORT, b"{" * 30, "slow_body"),
-        "long body": (LONG + bytes(HELD_BYTES), b"{" * 30, "slow_body"),
+        "long body": (LONG + SOME, b"{" * 30, "slow_body"),
     }
     slow = {
         name: [Trickle(live.url, at_once, then) for _ in range(MANY)]

@@ -1,0 +1,37 @@
+"""One line for each request, on the standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import suppress
+
+
+class AccessLog:
+    """Writes the lines of one turn of the event loop at once.
+
+    Without the query of an address: a link that a form is filled in with may be a secret.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lines: list[str] = []
+
+    def add(
+        self, *, peer: str, request: str, status: int, size: int, seconds: float, request_id: str
+    ) -> None:
+        if not self._lines:
+            self._loop.call_soon(self.flush)
+        request = request.replace('"', '\\"')
+        took = f"{seconds * 1000:.0f}ms"
+        self._lines.append(
+            f'{peer or "-"} "{request}" {status} {size} {took} {request_id or "-"}\n'
+        )
+
+    def flush(self) -> None:
+        if not self._lines:
+            return
+        text, self._lines = "".join(self._lines), []
+        with suppress(OSError):  # nobody reads it
+            sys.stdout.write(text)
+            sys.stdout.flush()

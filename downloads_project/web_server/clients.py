@@ -1,0 +1,46 @@
+"""Who is who when room is shared: clients by their address, and proxies of ours."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from functools import cache, lru_cache
+from typing import Any
+
+from django.conf import settings
+
+from jobs.addresses import Network, address, as_one_client, client_of, is_in, networks
+
+Scope = MutableMapping[str, Any]
+FORWARDED = b"x-forwarded-for"
+
+
+def client(scope: Scope) -> str:
+    """Return what stands for the client of a request, as jobs.throttle counts it."""
+    peer = scope["client"][0] if scope.get("client") else ""
+    if not _proxies() and not settings.TRUSTED_PROXY_HOPS:
+        return peer_client(peer)
+    forwarded = b",".join(value for name, value in scope["headers"] if name == FORWARDED)
+    return _forwarded_client(peer, forwarded.decode("latin-1"))
+
+
+@lru_cache(4096)
+def peer_client(peer: str) -> str:
+    return as_one_client(address(peer))
+
+
+@lru_cache(4096)
+def is_proxy(peer: str) -> bool:
+    """Whether this peer speaks for other clients."""
+    found = address(peer)
+    return settings.TRUSTED_PROXY_HOPS > 0 or (found is not None and is_in(found, _proxies()))
+
+
+@lru_cache(4096)
+def _forwarded_client(peer: str, forwarded: str) -> str:
+    hops = settings.TRUSTED_PROXY_HOPS
+    return as_one_client(client_of(peer, forwarded, trusted=_proxies(), hops=hops))
+
+
+@cache
+def _proxies() -> list[Network]:
+    return networks(settings.TRUSTED_PROXIES)

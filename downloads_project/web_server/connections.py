@@ -1,0 +1,128 @@
+"""The connections of one process: how many there may be, which wait, and for how long.
+
+Made for the event loop: nothing here is for threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.http.message import _ip_in_allow_list
+
+from downloads_project.web_server.access_log import AccessLog
+from downloads_project.web_server.clients import is_proxy
+from downloads_project.web_server.shares import Shares
+
+if TYPE_CHECKING:
+    from downloads_project.web_server.protocol import Connection
+
+WAITING = 1_000  # connections that may wait for a request at once; each may hold a head's 32 KiB
+HELD_BYTES = 64 * 1024 * 1024  # of bodies that were read whole and are not answered yet
+READ_BYTES = 64 * 1024  # at once; the buffer is every connection's, one after the other
+LIMITS = ("limit_request_line", "limit_request_fields", "limit_request_field_size")
+STOP_GRACE_SECONDS = 0.5  # for a request that is on its way when the process stops
+
+
+class Connections:
+    """Every connection of this process, and what they share."""
+
+    def __init__(
+        self, application: Any, loop: asyncio.AbstractEventLoop, cfg: Any, log: Any, *, most: int
+    ) -> None:
+        self.application = application
+        self.loop = loop
+        self.log = log
+        self.access_log = AccessLog(loop)
+        self.state: dict[str, Any] = {"stopping": asyncio.Event()}  # of the lifespan
+        self.keepalive_seconds: int = cfg.keepalive
+        self.limits = {name: getattr(cfg, name) for name in LIMITS}
+        self.held_bytes = Shares(HELD_BYTES)
+        self.buffer = memoryview(bytearray(READ_BYTES))
+        self.count = 0
+        self._cfg = cfg
+        self._secure_headers = {
+            name.lower().encode(): value.encode()
+            for name, value in cfg.secure_scheme_headers.items()
+        }
+        self._most = most
+        self._most_waiting = min(WAITING, most * 3 // 4)
+        self._n_waiting = 0
+        self._waiting: dict[str, dict[Connection, None]] = {}  # by address, the oldest first
+        self._timed: set[Connection] = set()  # others that have a deadline
+
+    def secure_headers_of(self, peer: str) -> dict[bytes, bytes]:
+        """Return the headers by which this peer may say that it was asked by https."""
+        cfg = self._cfg
+        if _ip_in_allow_list(peer, cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()):
+            return self._secure_headers
+        return {}
+
+    @property
+    def is_stopping(self) -> bool:
+        return bool(self.state["stopping"].is_set())
+
+    def opened(self) -> bool:
+        """Return False if there is no room for one more."""
+        self.count += 1
+        return self.count <= self._most or self._make_room()
+
+    def closed(self, connection: Connection) -> None:
+        self.count -= 1
+        self.waits_no_more(connection)
+        self._timed.discard(connection)
+
+    def waits(self, connection: Connection) -> None:
+        """This connection waits for a request. Too many of them make room among themselves."""
+        self._waiting.setdefault(connection.client, {})[connection] = None
+        self._n_waiting += 1
+        if self._n_waiting > self._most_waiting:
+            self._make_room()
+
+    def waits_no_more(self, connection: Connection) -> None:
+        waiting = self._waiting.get(connection.client)
+        if waiting and connection in waiting:
+            del waiting[connection]
+            self._n_waiting -= 1
+            if not waiting:
+                del self._waiting[connection.client]
+
+    def set_deadline(self, connection: Connection, seconds: float) -> None:
+        """This connection, which is being served, is `late()` after so many seconds."""
+        connection.deadline = self.loop.time() + seconds
+        self._timed.add(connection)
+
+    def clear_deadline(self, connection: Connection) -> None:
+        self._timed.discard(connection)
+
+    def sweep(self) -> None:
+        """Once a second: whose time is over is told so."""
+        now = self.loop.time()
+        for waiting in list(self._waiting.values()):
+            for connection in [each for each in waiting if each.deadline <= now]:
+                connection.late()
+        for connection in [each for each in self._timed if each.deadline <= now]:
+            self._timed.discard(connection)
+            connection.late()
+
+    def stop(self) -> None:
+        """Nobody is waited for any more. What is being answered is answered."""
+        self.state["stopping"].set()
+        grace = self.loop.time() + STOP_GRACE_SECONDS
+        for waiting in list(self._waiting.values()):
+            for connection in list(waiting):
+                connection.deadline = min(connection.deadline, grace)
+                if connection.is_idle:
+                    connection.close()
+
+    def _make_room(self) -> bool:
+        """Close the oldest waiting connection of the address that has most; False if there is none.
+
+        A proxy's are never closed: it speaks for many clients.
+        """
+        crowds = [each for address, each in self._waiting.items() if not is_proxy(address)]
+        if not crowds:
+            return False
+        largest = max(crowds, key=len)
+        next(iter(largest)).close()
+        return True

@@ -1,0 +1,247 @@
+"""One HTTP/1 connection: it collects a request's head, has it answered, and does so again.
+
+gunicorn's C parser says what is valid. Instead of gunicorn's own ASGIProtocol, which spends more
+processor time on a request than an application that answers from memory, and has neither clocks
+for slow clients nor limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from typing import Any
+
+from gunicorn_h1c import H1CProtocol
+
+from downloads_project.web_server.clients import peer_client
+from downloads_project.web_server.connections import Connections
+from downloads_project.web_server.refusals import (
+    HEADERS_TOO_LARGE,
+    PARSE_ERRORS,
+    SLOW_HEADERS,
+    Refusal,
+    Refused,
+    refusal_of,
+)
+from downloads_project.web_server.request import Request
+
+HEAD_SECONDS = 10  # from the first byte of a request, or from the connection, to the head's end
+HEAD_BYTES = 32 * 1024
+LINGER_SECONDS = 2  # a client that still sends must read our answer before the line is reset
+LINGER_BYTES = 16 * 1024 * 1024  # as much of what it sends is thrown away meanwhile
+WRITE_BUFFER_BYTES = 64 * 1024
+LEAST_BYTES_A_SECOND = 10_000  # that a client takes of an answer, after HEAD_SECONDS
+REQUEST_LINE = re.compile(rb"[A-Z]+ [\x21-\x7e]+ HTTP/1\.[01]\r\n")
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Waits for a request, serves it, or lingers: reads on although it answers no more."""
+
+    __slots__ = (
+        "_ahead", "_drained", "_has_served", "_head", "_lingered_bytes", "_parser", "client",
+        "connections", "deadline", "is_gone", "local", "peer", "request", "secure_headers",
+        "transport",
+    )  # fmt: skip
+    transport: asyncio.Transport
+
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        self.client = ""  # the peer, as a client that shares room with others
+        self.peer: tuple[str, int] | None = None
+        self.local: tuple[str, int] | None = None
+        self.request: Request | None = None  # that is being served
+        self.deadline = 0.0
+        self.is_gone = False
+        self.secure_headers: dict[bytes, bytes] = {}
+        self._has_served = False
+        self._head = bytearray()  # what came of a head that is not complete
+        self._ahead = bytearray()  # what the client sent before it had its answer
+        self._lingered_bytes = -1  # thrown away; less than none: it does not linger
+        self._drained: asyncio.Future[None] | None = None
+        self._parser: Any = H1CProtocol(
+            on_headers_complete=self._on_head,
+            on_body=self._on_body,
+            on_message_complete=self._on_complete,
+            limit_remaining=0,  # it is one reading's at most
+            **connections.limits,
+        )
+
+    # The transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if isinstance(peer, tuple):  # else a socket in a file
+            self.peer, self.local = peer[:2], local[:2]
+            self.client = peer_client(peer[0])
+            self.secure_headers = self.connections.secure_headers_of(peer[0])
+        if not self.connections.opened():
+            transport.abort()
+            return
+        self._wait(HEAD_SECONDS)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.connections.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = self.connections.buffer[:nbytes]
+        if self._lingered_bytes >= 0:
+            self._lingered_bytes += nbytes
+            if self._lingered_bytes > LINGER_BYTES:
+                self.close()
+        elif self.request and self.request.is_received:
+            self._ahead += data
+            self.transport.pause_reading()
+        else:
+            self._feed(data)
+
+    def eof_received(self) -> bool:
+        """The client sends no more. It may still read: then its request is answered."""
+        if self.request:
+            self.request.on_eof()
+        return self.request is not None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_gone = True
+        self.connections.closed(self)
+        self._parser = None  # it refers back to us
+        self._wake()
+        if self.request:
+            self.request.on_gone()
+
+    def pause_writing(self) -> None:
+        self._drained = self.connections.loop.create_future()
+
+    def resume_writing(self) -> None:
+        self._wake()
+
+    # The parser calls
+
+    def _on_head(self) -> None:
+        self._head.clear()
+        self.request = Request(self, self._parser)
+        self.connections.waits_no_more(self)
+        self.request.start()
+
+    def _on_body(self, piece: bytes) -> None:
+        assert self.request
+        self.request.on_body(piece)
+
+    def _on_complete(self) -> None:
+        assert self.request
+        self.request.on_complete()
+
+    # Waiting, and no longer waiting
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it was answered, and has asked for nothing else."""
+        return not (self.request or self._head or self._lingered_bytes >= 0) and self._has_served
+
+    def late(self) -> None:
+        """Its deadline is over."""
+        if self.request:
+            self.request.late()
+        elif self._head:
+            self.refuse(SLOW_HEADERS)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close at once; what is written already is still sent."""
+        self.connections.waits_no_more(self)
+        self.transport.close()
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    async def drain(self) -> None:
+        """Wait until the client has taken most of what was written. Raises ConnectionError."""
+        if self._drained is None:
+            return
+        size = self.transport.get_write_buffer_size()
+        self.connections.set_deadline(self, HEAD_SECONDS + size / LEAST_BYTES_A_SECOND)
+        try:
+            await self._drained
+        finally:
+            self.connections.clear_deadline(self)
+
+    @property
+    def is_draining(self) -> bool:
+        return self._drained is not None
+
+    def served(self, *, keep_alive: bool) -> None:
+        """The request is answered. Wait for the next one, which may be here already."""
+        self.request, self._has_served = None, True
+        if self.is_gone:
+            return
+        if not keep_alive:
+            self._linger()
+            return
+        came = self._parser.remaining() + bytes(self._ahead)
+        self._ahead.clear()
+        self._parser.reset()
+        self._wait(HEAD_SECONDS if came else self.connections.keepalive_seconds)
+        self.transport.resume_reading()
+        if came:
+            self._feed(came)
+
+    def refuse(self, refusal: Refusal, request_line: bytes = b"") -> None:
+        """Answer a request that is not served, and close."""
+        request_id = uuid.uuid4().hex
+        if request_line:
+            method, target, version = request_line.decode("latin-1").split()
+            self.connections.access_log.add(
+                peer=self.peer[0] if self.peer else "",
+                request=f"{method} {target.partition('?')[0]} {version}",
+                status=refusal.status,
+                size=len(refusal.body(request_id)),
+                seconds=0,
+                request_id=request_id,
+            )
+        if not self.is_gone:
+            self.transport.write(refusal.response(request_id))
+            self.connections.waits_no_more(self)
+            self._linger()
+
+    def _wait(self, seconds: float) -> None:
+        self.deadline = self.connections.loop.time() + seconds
+        self.connections.waits(self)
+
+    def _linger(self) -> None:
+        """Say that we are done, and read on till the client is: a reset may cost it our answer."""
+        self.connections.access_log.flush()  # who has seen the end can find the line
+        self.transport.write_eof()
+        self._lingered_bytes = 0
+        self._wait(LINGER_SECONDS)
+        self.transport.resume_reading()
+
+    def _feed(self, data: memoryview | bytes) -> None:
+        try:
+            self._parser.feed(data)
+        except (*PARSE_ERRORS, Refused) as error:
+            self._on_invalid(error, data)
+            return
+        if self.request:
+            return
+        if not self._head and self._has_served:  # the next one begins
+            self.deadline = self.connections.loop.time() + HEAD_SECONDS
+        self._head += data
+        if len(self._head) > HEAD_BYTES:
+            self._on_invalid(Refused(HEADERS_TOO_LARGE), b"")
+
+    def _on_invalid(self, error: Exception, data: memoryview | bytes) -> None:
+        self.connections.log.warning("Invalid request from ip=%s: %s", self.client, error)
+        if self.request:
+            self.request.on_invalid(refusal_of(error))
+            return
+        line = REQUEST_LINE.match(bytes(self._head) + data)
+        self.refuse(refusal_of(error), line[0] if line else b"")
+
+    def _wake(self) -> None:
+        waiter, self._drained = self._drained, None
+        if waiter and not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,371 @@
+"""One request while it is served: its scope, its body as it comes, its response as it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections import deque
+from http import HTTPStatus
+from time import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+from wsgiref.handlers import format_date_time
+
+from downloads_project.web_server.bodies import ClientGone
+from downloads_project.web_server.refusals import (
+    EXPECTATION,
+    INTERNAL,
+    INVALID,
+    SLOW_BODY,
+    TRANSFER_CODING,
+    Refusal,
+    Refused,
+)
+
+if TYPE_CHECKING:
+    from downloads_project.web_server.protocol import Connection
+
+ASGI = {"version": "3.0", "spec_version": "2.4"}
+VERSIONS = {(1, 0): "1.0", (1, 1): "1.1"}
+RECEIVE_SECONDS = 10  # between two pieces of a body
+GRACE_SECONDS = 10  # waiting that a body has for nothing; then it earns more by coming
+LEAST_BYTES_A_SECOND = 10_000  # 80 kbit/s, a bad mobile line: 100 MB would take hours anyway
+UNREAD_BYTES = 64 * 1024  # of a body; then the client has to wait
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+NO_BODY = {204, 304}
+STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nServer: gunicorn\r\n".encode()
+    for status in HTTPStatus
+}
+NOT_IN_A_TARGET = re.compile(rb"[^\x21-\x7e]")
+ORIGIN = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
+SPECIAL = {b"expect", b"transfer-encoding"}
+LENGTH = re.compile(rb"\ncontent-length: *(\d+)\r\n")
+REQUEST_ID = re.compile(rb"\nx-request-id: *([^\r]*)\r\n")
+
+
+def seconds_left(received_bytes: int, waited_seconds: float) -> float:
+    """Return how long to wait for the next piece of a body; none or less where its time is over.
+
+    Only the time that is waited counts: a client is not slow because we are.
+    """
+    earned = received_bytes / LEAST_BYTES_A_SECOND
+    return min(GRACE_SECONDS + earned - waited_seconds, RECEIVE_SECONDS)
+
+
+class Request:
+    """The two sides of an ASGI application. It is `scope["extensions"]["web_server"]`, too."""
+
+    __slots__ = (
+        "_asked_for_rest", "_broken", "_connection", "_expects_continue", "_has_ended", "_held",
+        "_in_chunks", "_is_answered", "_is_head", "_is_http_1_0", "_keep_alive", "_left_bytes",
+        "_pieces", "_received_bytes", "_request_id", "_request_line", "_sent_bytes", "_start",
+        "_started_at", "_status", "_task", "_unread_bytes", "_waited_seconds", "_waiter",
+        "_watches_client", "content_length", "is_chunked", "is_received", "scope",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, parser: Any) -> None:
+        """Read the head. Raises Refused for what the parser lets pass, and we do not."""
+        self._connection = connection
+        self._started_at = connection.connections.loop.time()
+        method, version = parser.method.decode("ascii"), VERSIONS[parser.http_version]
+        self.content_length: int | None = parser.content_length
+        self.is_chunked: bool = parser.is_chunked
+        self.is_received = False  # the whole body
+        self._keep_alive = parser.should_keep_alive and method != "CONNECT"
+        self._is_head, self._is_http_1_0 = method == "HEAD", version == "1.0"
+        self._expects_continue = False
+        # The body
+        self._pieces: deque[bytes] = deque()
+        self._unread_bytes = self._received_bytes = 0
+        self._waited_seconds = 0.0
+        self._broken: Refusal | None = None
+        self._has_ended = False  # the client sends no more
+        self._asked_for_rest = False  # the application knows the body's end
+        self._waiter: asyncio.Future[None] | None = None
+        self._watches_client = False
+        self._held: tuple[str, int] | None = None
+        # The response
+        self._start: Any = None  # http.response.start, until it goes out with the first piece
+        self._status = 0
+        self._request_id = ""
+        self._sent_bytes = 0
+        self._left_bytes: int | None = None  # of the length that was announced
+        self._in_chunks = self._is_answered = False
+        self._task: asyncio.Task[None] | None = None
+        headers, scheme = self._headers(parser)
+        raw_path, path, query = _target(parser.path)
+        self._request_line = f"{method} {raw_path.decode('ascii')} HTTP/{version}"
+        self.scope: dict[str, Any] | None = {
+            "type": "http",
+            "asgi": ASGI,
+            "http_version": version,
+            "method": method,
+            "scheme": scheme,
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": headers,
+            "client": connection.peer,
+            "server": connection.local,
+            "state": connection.connections.state.copy(),
+            "extensions": {"web_server": self},
+        }
+
+    def start(self) -> None:
+        scope, self.scope = self.scope, None  # which refers to us
+        self._task = self._connection.connections.loop.create_task(self._run(scope))
+
+    # For applications
+
+    def hold(self, client: str, size: int) -> None:
+        """Count bytes that a client has us keep until this is answered. May raise Refused (503)."""
+        self._connection.connections.held_bytes.take(client, size)
+        self._held = client, size + (self._held[1] if self._held else 0)
+
+    def end_with_client(self) -> None:
+        """Cancel the application when the client closes its side, as for a stream of events."""
+        self._watches_client = True
+        if self._has_ended and self._task:
+            self._task.cancel()
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the next event; raise Refused if the body is broken or comes too slowly."""
+        while not self._pieces:
+            if self._broken:
+                raise Refused(self._broken)
+            if self.is_received and not self._asked_for_rest:
+                break
+            if self._has_ended:
+                return {"type": "http.disconnect"}
+            await self._wait()
+        body = self._pieces.popleft() if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        if self._unread_bytes > UNREAD_BYTES:
+            self._connection.transport.resume_reading()
+        self._unread_bytes = 0
+        self._asked_for_rest = self.is_received
+        return {"type": "http.request", "body": body, "more_body": not self.is_received}
+
+    async def send(self, event: Any) -> None:
+        """Take the response. Raises ClientGone if nobody is there to read it."""
+        if event["type"] == "http.response.start":
+            if self._start or self._status:
+                raise RuntimeError("The response has started already.")
+            self._start, self._status = event, event["status"]
+        elif event["type"] != "http.response.body" or not self._status or self._is_answered:
+            raise RuntimeError(f"{event['type']} is out of place.")
+        else:
+            self._write(event.get("body", b""), more=event.get("more_body", False))
+            if self._connection.is_draining:
+                await self._connection.drain()
+        if self._connection.is_gone:
+            raise ClientGone
+
+    # The connection calls
+
+    def on_body(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._unread_bytes += len(piece)
+        self._received_bytes += len(piece)
+        if self._unread_bytes > UNREAD_BYTES:
+            self._connection.transport.pause_reading()
+        self._wake()
+
+    def on_complete(self) -> None:
+        self.is_received = True
+        self._wake()
+
+    def on_invalid(self, refusal: Refusal) -> None:
+        """The rest of the body is not valid HTTP: it is not read."""
+        self._broken, self._keep_alive = refusal, False
+        self._connection.transport.pause_reading()
+        self._wake()
+
+    def on_eof(self) -> None:
+        """The client sends no more."""
+        self._has_ended, self._keep_alive = True, False
+        self._wake()
+        if self._watches_client and self._task:
+            self._task.cancel()
+
+    on_gone = on_eof
+
+    def late(self) -> None:
+        """The client was waited for too long."""
+        if self._connection.is_draining:
+            log, client = self._connection.connections.log, self._connection.client
+            log.info("ip=%s did not take its response", client)
+            self._connection.abort()
+        elif self._waiter and not self._waiter.done():
+            self._waiter.set_exception(Refused(SLOW_BODY))
+
+    # Inside
+
+    def _headers(self, parser: Any) -> tuple[list[tuple[bytes, bytes]], str]:
+        """Return the headers that the application sees, and the scheme."""
+        headers: list[tuple[bytes, bytes]] = parser.asgi_headers
+        secure, schemes, is_odd = self._connection.secure_headers, set(), False
+        for name, value in headers:
+            if name in secure:
+                schemes.add("https" if value == secure[name] else "http")
+            elif b"_" in name:  # as good as another header with `-`, to WSGI
+                is_odd = True
+            elif name in SPECIAL:
+                self._check(name, value.lower())
+        if len(schemes) > 1:
+            raise Refused(INVALID)
+        if is_odd:
+            headers = [pair for pair in headers if b"_" not in pair[0]]
+        return headers, schemes.pop() if schemes else "http"
+
+    def _check(self, name: bytes, value: bytes) -> None:
+        if name == b"transfer-encoding":
+            if value != b"chunked":
+                raise Refused(TRANSFER_CODING)
+        elif value != b"100-continue":
+            raise Refused(EXPECTATION)
+        else:
+            self._expects_continue = not self._is_http_1_0
+
+    async def _run(self, scope: Any) -> None:
+        connections = self._connection.connections
+        try:
+            await connections.application(scope, self.receive, self.send)
+            if not self._is_answered:
+                raise RuntimeError("The application returned without a whole response.")
+        except Refused as refused:
+            self._refuse(refused.refusal)
+        except (ClientGone, asyncio.CancelledError):
+            self._keep_alive = False
+        except Exception:
+            self._request_id = uuid.uuid4().hex
+            connections.log.exception("request %s broke", self._request_id)
+            self._refuse(INTERNAL)
+        self._end()
+
+    async def _wait(self) -> None:
+        """Until something has changed. A body has a deadline; the client's leaving has none."""
+        connections = self._connection.connections
+        if not self.is_received:
+            seconds = seconds_left(self._received_bytes, self._waited_seconds)
+            if seconds <= 0:
+                raise Refused(SLOW_BODY)
+            if self._expects_continue:
+                self._expects_continue = False
+                self._connection.transport.write(CONTINUE)
+            connections.set_deadline(self._connection, seconds)
+        began = connections.loop.time()
+        self._waiter = connections.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            connections.clear_deadline(self._connection)
+            self._waited_seconds += connections.loop.time() - began
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _write(self, body: bytes, *, more: bool) -> None:
+        head = b""
+        if self._start:
+            head, self._start = self._head(self._start, body, more=more), None
+        if self._is_head or self._status in NO_BODY:
+            body = b""
+        elif self._left_bytes is not None:
+            body = body[: self._left_bytes]
+            self._left_bytes -= len(body)
+        self._sent_bytes += len(body)
+        if self._in_chunks and body:
+            body = b"%x\r\n%b\r\n" % (len(body), body)
+        if not more:
+            self._is_answered = True
+            if self._in_chunks:
+                body += b"0\r\n\r\n"
+            if self._left_bytes:  # fewer than it announced: the client waits for them
+                self._keep_alive = False
+        if (head or body) and not self._connection.is_gone:
+            self._connection.transport.write(head + body)
+
+    def _head(self, start: Any, body: bytes, *, more: bool) -> bytes:
+        headers = start["headers"]
+        fields = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
+        if fields.count(b"\n") != len(headers) or fields.count(b"\r") != len(headers):
+            raise RuntimeError("A header has a line end.")
+        names = b"\n" + fields.lower()
+        connections = self._connection.connections
+        if found := REQUEST_ID.search(names):
+            self._request_id = found[1].decode("latin-1")
+        extra = b""
+        if not (self._is_head or self._status in NO_BODY):
+            if found := LENGTH.search(names):
+                self._left_bytes = int(found[1])
+            elif not more:
+                extra = b"Content-Length: %d\r\n" % len(body)
+            elif self._is_http_1_0:
+                self._keep_alive = False
+            else:
+                self._in_chunks, extra = True, b"Transfer-Encoding: chunked\r\n"
+        if not (self.is_received and connections.keepalive_seconds) or connections.is_stopping:
+            self._keep_alive = False
+        if not self._keep_alive:
+            extra += b"Connection: close\r\n"
+        elif self._is_http_1_0:
+            extra += b"Connection: keep-alive\r\n"
+        line = STATUS_LINES.get(self._status) or b"HTTP/1.1 %d Unknown\r\n" % self._status
+        return b"%bDate: %b\r\n%b%b\r\n" % (line, _date(), fields, extra)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._keep_alive = False
+        if self._status and not self._start:  # some of another response is out: cut it off
+            self._connection.abort()
+            return
+        self._request_id = self._request_id or uuid.uuid4().hex
+        self._start, self._status = None, refusal.status.value
+        self._sent_bytes = len(refusal.body(self._request_id))
+        if not self._connection.is_gone:
+            self._connection.transport.write(refusal.response(self._request_id))
+
+    def _end(self) -> None:
+        connection = self._connection
+        connections = connection.connections
+        if self._held:
+            connections.held_bytes.give_back(*self._held)
+        if self._status:
+            connections.access_log.add(
+                peer=connection.peer[0] if connection.peer else "",
+                request=self._request_line,
+                status=self._status,
+                size=self._sent_bytes,
+                seconds=connections.loop.time() - self._started_at,
+                request_id=self._request_id,
+            )
+        connection.served(keep_alive=self._keep_alive and self._is_answered)
+
+
+def _target(target: bytes) -> tuple[bytes, str, bytes]:
+    """Return the path as it came, the path decoded, and the query."""
+    if NOT_IN_A_TARGET.search(target):
+        raise Refused(INVALID)
+    if not target.startswith(b"/") and (origin := ORIGIN.match(target)):
+        target = target[origin.end() :]
+    raw_path, _, query = target.partition(b"#")[0].partition(b"?")
+    raw_path = raw_path or b"/"
+    path = unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path
+    return raw_path, path.decode("utf-8", "replace"), query
+
+
+_dates: dict[int, bytes] = {}
+
+
+def _date() -> bytes:
+    """Return the Date header's value, made once a second."""
+    now = int(time())
+    if now not in _dates:
+        _dates.clear()
+        _dates[now] = format_date_time(now).encode()
+    return _dates[now]
