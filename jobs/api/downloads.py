@@ -34,6 +34,7 @@ from jobs.http import (
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import give_back_connection
 from jobs.representation import EVENT_STREAM, event
+from jobs.request_limits import SHORT_BODY_BYTES
 from jobs.serializers import (
     AcceptedJob,
     BundleRequest,
@@ -56,6 +57,7 @@ class Initiate(APIView):
 
     rate = "initiate"
     sample = examples.BUNDLE.value
+    max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     @contract.initiate
     def post(self, request: Request) -> Response:
@@ -68,6 +70,7 @@ class Start(APIView):
 
     rate = "initiate"
     sample = examples.BUNDLE.value
+    max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     waiting = threading.BoundedSemaphore(MAX_WAITING_STARTS)
 
     @contract.start
@@ -111,6 +114,7 @@ class Check(APIView):
     """Is this file there? Without signing in, only the public catalogue is."""
 
     sample = {"file_id": 70000}
+    max_body_bytes = SHORT_BODY_BYTES
     permission_classes = [AllowAny]
 
     @contract.check

@@ -24,6 +24,7 @@ from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 from jobs.api.examples import problem_example
 from jobs.errors import JOB_CODES
 from jobs.problems import CODES, PROBLEM
+from jobs.request_limits import max_body_bytes
 from jobs.serializers import JobSerializer
 
 Json = dict[str, Any]
@@ -186,10 +187,17 @@ class Schema(AutoSchema):
         self.registry.register_on_missing(component)
         examples = {code: {"value": problem_example(code, self._field())} for code in codes}
         return {
-            "description": "\n".join(f"- `{code}`: {CODES[code].sentence}" for code in codes),
+            "description": "\n".join(f"- `{code}`: {self._sentence(code)}" for code in codes),
             "headers": self._get_response_headers_for_code(status),
             "content": {PROBLEM: {"schema": component.ref, "examples": examples}},
         }
+
+    def _sentence(self, code: str) -> str:
+        sentence = CODES[code].sentence
+        by_media_type: Any = self.get_request_serializer()
+        if code != "too_large" or "application/json" not in by_media_type:
+            return sentence
+        return f"{sentence} JSON has at most {max_body_bytes(self.view):,}."
 
     def _field(self) -> str:
         """One that a request has, for an example of what may be wrong."""

@@ -21,6 +21,7 @@ from rest_framework_simplejwt.views import TokenViewBase
 
 from jobs.api import contract
 from jobs.authentication import Token
+from jobs.request_limits import SHORT_BODY_BYTES
 from jobs.serializers import StrictSerializer, Text
 from jobs.throttle import SIGN_IN, limit_account
 
@@ -71,6 +72,7 @@ class Obtain(TokenViewBase):
     """Sign in: an access token for 15 minutes, and a refresh token for a day."""
 
     serializer_class = SignIn
+    max_body_bytes = SHORT_BODY_BYTES
     rate = SIGN_IN
 
     @contract.token(SignIn)
@@ -82,6 +84,7 @@ class Refresh(TokenViewBase):
     """Renew both tokens. The refresh token that was sent works no longer."""
 
     serializer_class = Renewal
+    max_body_bytes = SHORT_BODY_BYTES
 
     @contract.token_refresh(Renewal)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -92,6 +95,7 @@ class Revoke(TokenViewBase):
     """Sign out: the refresh token works no longer, the access token until its 15 minutes end."""
 
     serializer_class = Revocation
+    max_body_bytes = SHORT_BODY_BYTES
 
     @contract.token_revoke(Revocation)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
