@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, cast
 from uuid import UUID
 
@@ -53,6 +54,8 @@ from jobs.states import Status
 log = structlog.get_logger(__name__)
 
 KEY = re.compile(r"[!-~]{1,255}")
+MAX_ERRORS = 20  # in one answer
+MAX_FIELD_CHARS, MAX_ERROR_CHARS, MAX_DETAIL_CHARS = 100, 200, 500
 TITLES = {
     400: "Not understood",
     403: "Not allowed",
@@ -227,7 +230,7 @@ def status_of(error: LimitReached) -> HTTPStatus:
 
 def _explain(error: Exception) -> tuple[str, str, list[dict[str, str]]]:
     if isinstance(error, exceptions.ValidationError):
-        return "The request is not valid.", "invalid", list(_fields(error.get_full_details()))
+        return "The request is not valid.", "invalid", _errors(error.get_full_details())
     if isinstance(error, exceptions.APIException):
         told: Any = error.detail
         if isinstance(told, dict):  # simplejwt's
@@ -238,10 +241,20 @@ def _explain(error: Exception) -> tuple[str, str, list[dict[str, str]]]:
     return str(error) or "This is not allowed.", "permission_denied", []
 
 
+def _errors(details: Any) -> list[dict[str, str]]:
+    """The first ones, and how many there are beside them."""
+    found = _fields(details)
+    told = list(islice(found, MAX_ERRORS))
+    if more := sum(1 for _ in found):
+        told.append({"field": "", "code": "more", "detail": f"{more:,} more errors."})
+    return told
+
+
 def _fields(details: Any, path: str = "") -> Any:
     """Flatten DRF's nested details into {field, code, detail}, one for each message."""
     if isinstance(details, dict) and set(details) == {"message", "code"}:
-        yield {"field": path, "code": details["code"], "detail": str(details["message"])}
+        detail = _shown(str(details["message"]), MAX_ERROR_CHARS)
+        yield {"field": _shown(path, MAX_FIELD_CHARS), "code": details["code"], "detail": detail}
     elif isinstance(details, dict):
         for name, inner in details.items():
             part = "" if name == "non_field_errors" else str(name)
@@ -249,6 +262,12 @@ def _fields(details: Any, path: str = "") -> Any:
     else:
         for inner in details:
             yield from _fields(inner, path)
+
+
+def _shown(text: str, most: int) -> str:
+    """What may have come from a client: cut, and without what a terminal or a page obeys."""
+    seen = "".join(each if each.isprintable() else "\ufffd" for each in text[:most])
+    return seen if len(text) <= most else f"{seen[:-1]}\u2026"
 
 
 def problem(
@@ -262,7 +281,8 @@ def problem(
 ) -> dict[str, Any]:
     """The body of a problem. `error` repeats the title for clients that only look there."""
     title = title or HTTPStatus(status).phrase
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    body = {"type": "about:blank", "title": title, "status": status}
+    body |= {"detail": _shown(detail, MAX_DETAIL_CHARS), "code": code}
     body |= {"requestId": request_id(request), "error": title}
     return body | ({"errors": fields} if fields else {})
 

@@ -23,6 +23,7 @@ from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
 from jobs.api.examples import problem_example
 from jobs.errors import JOB_CODES
+from jobs.http import MAX_ERRORS
 from jobs.problems import CODES, PROBLEM
 from jobs.request_limits import max_body_bytes
 from jobs.serializers import JobSerializer
@@ -83,7 +84,8 @@ PROBLEM_SCHEMA: Json = {
         "error": TEXT | {"description": "`title` again, for clients that look for `error`."},
         "errors": {
             "type": "array",
-            "description": "One for each wrong field; `field` is a path such as `file_ids.0`.",
+            "description": "One for each wrong field; `field` is a path such as `file_ids.0`. At"
+            f" most {MAX_ERRORS}; then one with the code `more` says how many others there are.",
             "items": {
                 "type": "object",
                 "properties": {"field": TEXT, "code": TEXT, "detail": TEXT},

@@ -19,6 +19,7 @@ from jobs.serializers.fields import (
     FileIdField,
     FileIdsField,
     JobId,
+    Listing,
     Period,
     Sha256,
     StrictSerializer,
@@ -52,9 +53,7 @@ class BundleRequest(Wanted):
     file_ids = FileIdsField(
         required=False, allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE
     )
-    job_ids = serializers.ListField(
-        child=JobId(), required=False, min_length=1, max_length=MAX_JOB_IDS
-    )
+    job_ids = Listing(child=JobId(), required=False, min_length=1, max_length=MAX_JOB_IDS)
     name = Text(required=False, max_length=200)
     RULES = {"anyOf": [{"required": ["file_ids"]}, {"required": ["job_ids"]}]}
 

@@ -157,7 +157,31 @@ class FileIdField(Whole):
         super().__init__(min_value=MIN_FILE_ID, max_value=MAX_FILE_ID, **kwargs)
 
 
-class FileIdsField(serializers.ListField):
+class Listing(serializers.ListField):
+    """A JSON list. One that is too long is not looked into; the first wrong items are reported."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        most = self.max_length
+        if most is not None and isinstance(data, list) and len(data) > most:
+            self.fail("max_length", max_length=most)
+        items: list[Any] = super().to_internal_value(data)
+        return items
+
+    def run_child_validation(self, data: list[Any]) -> list[Any]:
+        found, wrong = [], dict[str, Any]()
+        for n, item in enumerate(data):
+            try:
+                found.append(self.child.run_validation(item))
+            except serializers.ValidationError as error:
+                wrong[str(n)] = error.detail
+            if len(wrong) == MAX_TOLD:
+                break
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return found
+
+
+class FileIdsField(Listing):
     """Up to 100,000 file ids, looked at in one go; the first that are wrong are told."""
 
     child = FileIdField()

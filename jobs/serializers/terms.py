@@ -15,6 +15,7 @@ from jobs.serializers.fields import (
     MAX_JOB_IDS,
     MAX_TOLD,
     JobId,
+    Listing,
     Moment,
     StrictSerializer,
     Switch,
@@ -37,7 +38,7 @@ class TermsRequest(StrictSerializer):
     email = Switch(required=False)
     webhook = Url(required=False, allow_null=True, max_length=MAX_URL_CHARS)
     runAt = Moment(required=False)
-    after = serializers.ListField(child=JobId(), required=False, max_length=MAX_JOB_IDS)
+    after = Listing(child=JobId(), required=False, max_length=MAX_JOB_IDS)
     priority = Whole(required=False, min_value=0, max_value=9)
 
     def get_fields(self) -> dict[str, Any]:
