@@ -37,6 +37,7 @@ MIDDLEWARE = [
     "jobs.middleware.ProbeMiddleware",
     "jobs.middleware.RequestIdMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "jobs.middleware.LimitsMiddleware",
     "jobs.middleware.NoNulMiddleware",
     "jobs.middleware.PackMiddleware",
     "django.middleware.security.SecurityMiddleware",

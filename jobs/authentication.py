@@ -7,9 +7,11 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, UsernameField
 from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
+from django.forms import TextInput
 from django.http import HttpRequest, HttpResponse
 from rest_framework.authentication import BaseAuthentication, CSRFCheck, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -19,15 +21,24 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from jobs.addresses import address, is_in, networks
 from jobs.problems import Problem
+from jobs.request_limits import SHORT_BODY_BYTES
 from jobs.throttle import SIGN_IN, limit, limit_account
 
 CHALLENGE = 'Bearer realm="api"'
+
+
+class AccountField(UsernameField):
+    """Shows no more of a name that is too long than a name may have."""
+
+    def bound_data(self, data: Any, initial: Any) -> str:
+        return str(super().bound_data(data, initial) or "")[: self.max_length]
 
 
 class SignInForm(AuthenticationForm):
     """Each try counts, for the account that is tried and for the address that it comes from."""
 
     request: HttpRequest
+    username = AccountField(widget=TextInput(attrs={"autofocus": True}))
 
     def clean(self) -> dict[str, Any]:
         limit(self.request, SIGN_IN)
@@ -37,6 +48,13 @@ class SignInForm(AuthenticationForm):
 
 class AdminSignInForm(SignInForm, AdminAuthenticationForm):
     """The same for the admin's own page."""
+
+
+class SignInPage(LoginView):
+    template_name = "sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+    max_body_bytes = SHORT_BODY_BYTES
 
 
 class Token(JWTAuthentication):

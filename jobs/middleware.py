@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 import structlog
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.middleware.security import SecurityMiddleware
@@ -21,6 +21,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from jobs import health, http, throttle
 from jobs.authentication import CHALLENGE, gateway_user
+from jobs.request_limits import FORMS, has_long_header, has_long_query, max_form_bytes
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -86,6 +87,32 @@ class ProbeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return PROBES.get(request.path, self.get_response)(request)
+
+
+class LimitsMiddleware:
+    """Refuses a request that is larger than any that we read, before that costs anything."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if has_long_header(request.META):
+            sentence = "A header is too long."  # of Accept, perhaps: so nobody reads it
+            return http.problem_response(request, 431, "headers_too_large", sentence)
+        if has_long_query(request.META):
+            request.GET = QueryDict()  # or the page of the error raises, too
+            raise BadRequest("too many names")
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponseBase], *_: object
+    ) -> HttpResponse | None:
+        """Before the form's token is looked for, which reads the form."""
+        most = max_form_bytes(view) if request.content_type in FORMS else None
+        if most is None or int(request.META.get("CONTENT_LENGTH") or 0) <= most:
+            return None
+        sentence = f"A form has at most {most:,} bytes."
+        return http.for_reader(request, 413, "too_large", sentence)
 
 
 class NoNulMiddleware:

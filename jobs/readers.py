@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.csrf import csrf_protect
 
 from jobs.problems import PROBLEM
+from jobs.request_limits import FORMS
 
 JSON, HTML = "application/json", "text/html"
-FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 View = Callable[..., HttpResponseBase]
 

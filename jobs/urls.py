@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from jobs.api import document, downloads, operations, remote, reports, tokens, uploads
-from jobs.authentication import SignInForm
+from jobs.authentication import SignInPage
 from jobs.http import nowhere
 from jobs.pages import choose, job, made, mine, settings, theme, upload
 from jobs.pages import link as link_page
 from jobs.pages import report as report_page
 from jobs.readers import page_or_api
-
-sign_in = LoginView.as_view(
-    template_name="sign_in.html",
-    authentication_form=SignInForm,
-    redirect_authenticated_user=True,
-)
 
 links, link = remote.Links.as_view(), remote.Link.as_view()
 all_reports = reports.Reports.as_view()
@@ -48,7 +42,7 @@ urlpatterns = [
     ),
     path("settings", settings.settings, name="settings"),
     path("theme", theme.theme, name="theme"),
-    path("sign-in", sign_in, name="sign-in"),
+    path("sign-in", SignInPage.as_view(), name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),
     path("v1/download/initiate", downloads.Initiate.as_view(), name="initiate"),
     path("v1/download/start", downloads.Start.as_view(), name="start"),

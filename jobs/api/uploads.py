@@ -40,6 +40,7 @@ class Uploads(APIView):
 
     rate = "upload"
     sample = None
+    reads_forms = True
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.form = Form(request, max_bytes=settings.MAX_UPLOAD_BYTES)
@@ -68,6 +69,7 @@ class Chunked(APIView):
     """Send a large file in chunks: begin with JSON, then send forms, in any order."""
 
     sample = examples.CHUNKED.value
+    reads_forms = True
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.form = None
