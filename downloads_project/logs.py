@@ -17,6 +17,15 @@ SHARED: list[Any] = [
 TRACES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
+class WithoutTrace(logging.Filter):
+    """Drops the traceback of what a client did wrong: Django refused it, and says why in a line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security."):
+            record.exc_info = None
+        return True
+
+
 def configure(options: dict[str, Any]) -> None:
     """Called by Django (LOGGING_CONFIG) and by Celery with settings.LOGGING."""
     render: list[Any] = (
@@ -36,7 +45,14 @@ def configure(options: dict[str, Any]) -> None:
                     "foreign_pre_chain": SHARED,
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+            "filters": {"without_trace": {"()": WithoutTrace}},
+            "handlers": {
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "lines",
+                    "filters": ["without_trace"],
+                }
+            },
             "root": {"handlers": ["stderr"], "level": options["level"]},
             "loggers": {
                 # A line a request is the access log's business.
