@@ -7,6 +7,7 @@ from jobs.models.notification import Notification
 from jobs.models.preferences import Preferences, can_be_mailed
 from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.upload import UPLOAD, Upload
+from jobs.models.usage import Usage
 
 __all__ = [
     "UPLOAD",
@@ -19,5 +20,6 @@ __all__ = [
     "Preferences",
     "StoredFile",
     "Upload",
+    "Usage",
     "can_be_mailed",
 ]

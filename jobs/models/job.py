@@ -127,6 +127,7 @@ class DownloadJob(models.Model):
                 F("owner"), F("status"), F("created_at").desc(), F("id").desc(),
                 name="job_of_owner_by_status",
             ),
+            models.Index("owner", name="job_active", condition=Q(status__in=sorted(ACTIVE))),
             models.Index(F("created_at").desc(), F("id"), name="job_newest"),
             models.Index(F("status"), F("created_at").desc(), name="job_by_status"),
             models.Index(
@@ -140,9 +141,7 @@ class DownloadJob(models.Model):
                 "kind", "finished_at", name="job_lately", condition=Q(status=Status.COMPLETED)
             ),
             models.Index("finished_at", name="job_failed", condition=Q(status=Status.FAILED)),
-            models.Index(
-                "expires_at", name="job_to_expire", condition=Q(status=Status.COMPLETED)
-            ),
+            models.Index("expires_at", name="job_to_expire", condition=Q(status=Status.COMPLETED)),
             models.Index(
                 "collect_at", name="job_to_collect", condition=Q(collect_at__isnull=False)
             ),
