@@ -120,6 +120,7 @@ DATABASES["default"]["OPTIONS"] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "prepare_threshold": 5,  # of statements that ask for it: see postgres/pipeline.py
     "tcp_user_timeout": 20_000,  # ms until a line that acknowledges nothing is given up
     "options": f"-c statement_timeout={_STATEMENT_SECONDS * 1000} -c lock_timeout=2000"
     " -c idle_in_transaction_session_timeout=15000",

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs import storage
+from jobs import quota, storage
 from jobs.digest import Digest
 from jobs.errors import NoRoom, SourceMissing
-from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.models import DownloadJob, StoredFile
 from jobs.names import safe_name
 from jobs.patience import insist
 from jobs.pulse import Pulse
@@ -246,10 +246,5 @@ class Attempt:
         insist(lambda: self._job.learn(**found))
 
     def _check_room(self, total_bytes: int) -> None:
-        if not (quota := settings.OWNER_STORAGE_BYTES):
-            return
-        owner = self._job.owner
-        others = DownloadJob.objects.filter(owner=owner).exclude(pk=self._job.pk)
-        used = StoredFile.objects.filter(owner=owner).bytes() + others.bytes_to_come()
-        if used + Upload.objects.filter(owner=owner).bytes() + total_bytes > quota:
+        if not quota.has_room(self._job, total_bytes):
             raise NoRoom("The file would take up more room than you have.")

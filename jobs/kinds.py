@@ -24,6 +24,7 @@ from jobs.models.job_queryset import JobQuerySet
 from jobs.names import safe_name
 from jobs.queue import Doorbell
 from jobs.reporting import ReportParams, Row
+from jobs.sources import Sources
 from jobs.states import Status
 from jobs.workspace import Source, Workspace
 
@@ -43,7 +44,7 @@ class Kind:
     build: Callable[[Any, Workspace], None]
     load: Callable[[DownloadJob], Any]  # what `build` takes; raises SourceMissing
     default_name: Callable[[Params], str]
-    sources: Callable[[Params, User], FileQuerySet] | None = None  # stored files that it reads
+    sources: Callable[[Params], Sources] | None = None  # stored files that it reads
     is_stored: bool = False  # what it reads becomes its artifact, and takes no more room
     suffix: str = ""  # that its artifact's name always has
     is_numbered: bool = False  # so that a bundle may take its artifact
@@ -51,18 +52,14 @@ class Kind:
     time_limit_seconds: int = settings.JOB_TIME_LIMIT_SECONDS
 
 
-def _bundle_sources(params: Params, owner: User) -> FileQuerySet:
-    stored = StoredFile.objects.visible_to(owner.pk).numbered(params["file_ids"])
-    if job_ids := params.get("job_ids"):
-        made = StoredFile.objects.made_by_jobs(job_ids, owner.pk)
-        return made | stored if params["file_ids"] else made
-    return stored
+def _bundle_sources(params: Params) -> Sources:
+    return Sources(params["file_ids"], params.get("job_ids", []))
 
 
 def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
     """The sources in the order asked for. Somebody else's file reads like one that is not there."""
     found: dict[object, Source] = {}
-    for file in _bundle_sources(job.params, job.owner).iterator():
+    for file in sources_of("bundle", job.params, job.owner).iterator():
         found[file.file_id] = _source(file)
         if file.role == StoredFile.Role.ARTIFACT:  # a job makes thumbnails, too
             found[str(file.made_by_id)] = found[file.file_id]
@@ -115,8 +112,8 @@ def _load_remote(job: DownloadJob) -> remote.RemoteParams:
     )
 
 
-def _upload_sources(params: Params, owner: User) -> FileQuerySet:
-    return StoredFile.objects.received().filter(owner=owner, key=params["key"])
+def _upload_sources(params: Params) -> Sources:
+    return Sources(received_key=params["key"])
 
 
 def _load_upload(job: DownloadJob) -> upload.UploadParams:
@@ -222,8 +219,8 @@ KINDS: dict[str, Kind] = {
 
 def sources_of(kind: str, params: Params, owner: User) -> FileQuerySet:
     """The stored files that a job reads; none for a kind that reads something else."""
-    find = KINDS[kind].sources
-    return find(params, owner) if find else StoredFile.objects.none()
+    name = KINDS[kind].sources
+    return StoredFile.objects.read_by(name(params), owner.pk) if name else StoredFile.objects.none()
 
 
 def artifact_name(kind: Kind, asked: str, params: Params) -> str:

@@ -31,7 +31,8 @@ from jobs.kinds import Params
 from jobs.models import UPLOAD, DownloadJob, StoredFile, Upload
 from jobs.names import safe_name
 from jobs.patience import give_back_connection
-from jobs.submission import REUSED, check_limits, earlier_job, hash_of, one_at_a_time, submit
+from jobs.quota import check_limits, one_at_a_time
+from jobs.submission import REUSED, hash_of, submit
 from jobs.terms import USUAL, Terms
 
 log = structlog.get_logger(__name__)
@@ -82,13 +83,18 @@ def receive(
 
 def _begun(owner: User, name: str, size_bytes: int, key: str) -> Upload:
     with transaction.atomic():
-        one_at_a_time(owner)
-        if not (key and DownloadJob.objects.filter(owner=owner, idempotency_key=key).exists()):
+        if not (key and _made_before(owner, key)):
             _check_store(size_bytes)
-            check_limits(owner, room=size_bytes)
+            check_limits(owner, room_bytes=size_bytes)
         upload = Upload.objects.create(owner=owner, name=safe_name(name), size_bytes=size_bytes)
     give_back_connection()  # the rest may come slowly
     return upload
+
+
+def _made_before(owner: User, key: str) -> DownloadJob | None:
+    """Takes the owner's lock, so that a double of the request is not overlooked."""
+    one_at_a_time(owner)
+    return DownloadJob.objects.filter(owner=owner, idempotency_key=key).first()
 
 
 def _store(pieces: Iterable[bytes], output: storage.S3Output, name: str) -> None:
@@ -203,13 +209,12 @@ def begin(
     if key:
         upload.request_hash = hash_of(UPLOAD, upload.name, size_bytes, sha256, terms.as_asked())
     with transaction.atomic():
-        one_at_a_time(owner)
         earlier = _earlier(upload)
         if isinstance(earlier, DownloadJob):
             return earlier, False
         if earlier is None:
             _check_store(size_bytes)
-            check_limits(owner, room=size_bytes)
+            check_limits(owner, room_bytes=size_bytes)
             upload.save(force_insert=True)
     give_back_connection()  # the store may be slow
     try:
@@ -233,12 +238,13 @@ def _earlier(upload: Upload) -> Upload | DownloadJob | None:
     """What the same request began before. Raises KeyReused if it was another one."""
     if not (key := upload.idempotency_key):
         return None
+    job = _made_before(upload.owner, key)
     same = Upload.objects.filter(owner=upload.owner, idempotency_key=key)
     same.given_up().update(idempotency_key="")  # there is no going on with it
-    earlier = same.first()
+    earlier = same.first() or job
     if earlier and earlier.request_hash != upload.request_hash:
         raise KeyReused(REUSED)
-    return earlier or earlier_job(upload.owner, key, upload.request_hash)
+    return earlier
 
 
 def put(

@@ -74,6 +74,14 @@ def quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def queue_not_counted_yet() -> None:
+    """Nobody remembers how long the queue was in another test."""
+    from jobs import quota
+
+    quota.depth.forget()
+
+
 @pytest.fixture(scope="session")
 def made_bucket() -> None:
     from jobs import storage

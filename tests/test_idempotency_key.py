@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs import dispatcher, submission
+from jobs import dispatcher, quota
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Status
 from tests.factories import JobFactory, StoredFileFactory
@@ -167,7 +167,7 @@ def test_while_the_first_is_still_open_the_second_is_409(alice: User, broker: Mo
             connections.close_all()
 
     with transaction.atomic(), ThreadPoolExecutor(1) as threads:
-        submission.one_at_a_time(alice)  # as a request does that hangs before its commit
+        quota.one_at_a_time(alice)  # as a request does that hangs before its commit
         answer = threads.submit(post).result()
 
     assert (answer.status_code, answer.json()["code"]) == (409, "still_open")
@@ -220,7 +220,7 @@ def test_two_clicks_while_the_first_hangs_are_no_error_of_ours(alice: User, brok
             connections.close_all()
 
     with transaction.atomic(), ThreadPoolExecutor(1) as threads:
-        submission.one_at_a_time(alice)
+        quota.one_at_a_time(alice)
         answer = threads.submit(post).result()
 
     assert answer.status_code == 409

@@ -30,13 +30,16 @@ RANKS: list[set[str]] = [
         "filetypes",
         "scratch",
         "changes",
+        "sources",
+        "postgres_text",
+        "queue_depth",
     },
-    {"patience", "problems", "client"},
+    {"patience", "problems", "client", "submission_sql"},
     {"readers"},
     {"workspace"},  # the contract between builders and runner
     {"storage", "remote_file", "clamd", "processing", "reporting", "rates"},  # the outside world
     {"builders", "models", "queue"},  # must not meet
-    {"kinds", "pulse", "estimates", "representation"},
+    {"kinds", "pulse", "estimates", "representation", "quota"},
     {"attempt", "wording"},
     {"notifications"},
     {

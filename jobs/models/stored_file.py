@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Self
 
@@ -13,12 +14,13 @@ from django.db.models import F, Func, Q, Sum, Value
 from django.db.models.functions import Now
 
 from jobs.models.upload import UPLOAD
+from jobs.sources import Sources
 
 
 class FileQuerySet(models.QuerySet["StoredFile"]):
-    def numbered(self, file_ids: list[int]) -> Self:
+    def numbered(self, file_ids: Sequence[int]) -> Self:
         """Those of the given file ids, which travel as one array: there may be 100,000."""
-        array = Value(file_ids, output_field=ArrayField(models.IntegerField()))
+        array = Value(list(file_ids), output_field=ArrayField(models.IntegerField()))
         return self.filter(file_id__in=Func(array, template="(SELECT unnest(%(expressions)s))"))
 
     def visible_to(self, owner_id: int | None) -> Self:
@@ -27,10 +29,21 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
             Q(expires_at=None) | Q(expires_at__gt=Now())
         )
 
-    def made_by_jobs(self, job_ids: list[str], owner_id: int) -> Self:
+    def made_by_jobs(self, job_ids: Sequence[str], owner_id: int) -> Self:
         """The artifacts of an owner's jobs."""
         role = StoredFile.Role.ARTIFACT
         return self.filter(owner=owner_id, made_by__in=job_ids, role=role)
+
+    def read_by(self, sources: Sources, owner_id: int) -> Self:
+        """What a job of this owner reads. submission_sql.py says the same in SQL."""
+        found = self.none()
+        if sources.received_key:
+            found |= self.received().filter(owner=owner_id, key=sources.received_key)
+        if sources.made_by:
+            found |= self.made_by_jobs(sources.made_by, owner_id)
+        if sources.file_ids:
+            found |= self.visible_to(owner_id).numbered(sources.file_ids)
+        return found
 
     def by_owner(self, *owner_ids: int | None) -> list[Self]:
         """Apart, so that of each the newest come out of an index in their order."""

@@ -13,7 +13,7 @@ import requests
 from django.db import connection
 
 from jobs.models import DownloadJob, JobEvent
-from jobs.submission import LOCKS_OF_OWNERS
+from jobs.submission_sql import LOCKS_OF_OWNERS
 from tests.faults.load import Load
 from tests.faults.rig import Rig, slow, together
 from tests.live import children, until

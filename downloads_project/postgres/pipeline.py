@@ -1,0 +1,27 @@
+"""Several statements in one round trip, on Django's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+Query = tuple[str, Sequence[str | None]]  # with $1 ... for its values, in Postgres' text format
+
+
+def in_one_round_trip(*queries: Query) -> list[Any]:
+    """Run the queries one after another; the first row of the last one.
+
+    Outside a transaction they are one of their own, which is durable on return: a pipeline up to
+    its Sync is one transaction, in which each query has a snapshot of its own. Each is prepared at
+    its first use on a connection (see `prepare_threshold` in settings.py).
+    """
+    connection.validate_no_broken_transaction()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        for text, values in queries:
+            cursor = psycopg.RawCursor(connection.connection)
+            cursor.execute(text.encode(), values, prepare=True)
+    return list(cursor.fetchone() or ())
