@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import OperationalError
+from django.db import OperationalError, transaction
+from django.db.models import Exists, OuterRef
 from psycopg.errors import LockNotAvailable
 
 from downloads_project.postgres.pipeline import Query, in_one_round_trip
 from jobs import submission_sql as sql
 from jobs.errors import OwnerBusy, QueueFull, StorageFull, TooManyActive
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, StoredFile, Usage
 from jobs.queue_depth import QueueDepth
 from jobs.sources import Sources
+
+log = structlog.get_logger(__name__)
 
 depth = QueueDepth()  # as far as this process knows
 
@@ -89,6 +93,34 @@ def has_room(job: DownloadJob, total_bytes: int) -> bool:
     asked = sql.Check(owner_id=job.owner_id, limits=allowed, queued=0, job_id=job.pk)
     (used,) = in_one_round_trip((sql.ROOM.text, sql.ROOM.values(asked)))
     return bool(int(used) + total_bytes <= quota)
+
+
+_audited = 0  # the last owner
+
+
+def audit(most: int) -> int:
+    """Compare the sums of so many owners with their files, going round; how many were wrong."""
+    global _audited
+    files = StoredFile.objects.filter(owner=OuterRef("pk"))
+    owners = User.objects.filter(Exists(files) | Exists(Usage.objects.filter(pk=OuterRef("pk"))))
+    ids = list(owners.filter(pk__gt=_audited).order_by("pk").values_list("pk", flat=True)[:most])
+    _audited = ids[-1] if len(ids) == most else 0
+    return sum(map(_mend, ids))
+
+
+def _mend(owner_id: int) -> bool:
+    with transaction.atomic():
+        # While the row is locked, nobody's change of these files commits: they wait to add to it.
+        Usage.objects.get_or_create(owner_id=owner_id, defaults={"stored_bytes": 0})
+        usage = Usage.objects.select_for_update().get(pk=owner_id)
+        stored_bytes = StoredFile.objects.filter(owner=owner_id).bytes()
+        if usage.stored_bytes == stored_bytes:
+            return False
+        log.warning(
+            "usage mended", owner_id=owner_id, was=usage.stored_bytes, stored_bytes=stored_bytes
+        )
+        Usage.objects.filter(pk=owner_id).update(stored_bytes=stored_bytes)
+        return True
 
 
 def refuse(code: str, asked: sql.Check, queued: int) -> None:

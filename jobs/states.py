@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from django.db.models import TextChoices
 
+WAITING = "Waiting for a worker"  # the message of a job that is queued
+
 
 class Status(TextChoices):
     QUEUED = "queued"

@@ -24,10 +24,10 @@ from uuid import UUID
 
 from jobs.postgres_text import Text, encode
 from jobs.sources import Sources
+from jobs.states import WAITING
 from jobs.terms import USUAL_PRIORITY
 
 LOCKS_OF_OWNERS = 1  # the first half of an advisory lock's name; the second is the owner's id
-WAITING = "Waiting for a worker"
 
 # What SUBMIT returns: `code`, `queued` and these columns of the job, null unless `code` is NEW or
 # REPLAYED. Named one by one, so that a new column does not change what a prepared plan returns.
@@ -239,7 +239,7 @@ LIMITS = """
         ELSE 'new'
 """
 
-# A job that made a source expires no earlier than the source: jobs first, as `expire` locks them.
+# The jobs that made a source, too; and they first, as `DownloadJob.expire` locks them.
 KEEP = """
 until AS MATERIALIZED (
     SELECT greatest(:run_at, statement_timestamp())
@@ -248,7 +248,7 @@ until AS MATERIALIZED (
 kept_jobs AS (
     UPDATE jobs_downloadjob SET expires_at = (SELECT moment FROM until)
     WHERE (SELECT code FROM verdict) = 'new'
-        AND id IN (SELECT made_by_id FROM sources WHERE expires_at < (SELECT moment FROM until))
+        AND id IN (SELECT made_by_id FROM sources WHERE made_by_id IS NOT NULL)
         AND status = 'completed' AND expires_at < (SELECT moment FROM until)
     RETURNING id
 ),

@@ -14,15 +14,16 @@ USUAL_PRIORITY = 4  # of 0 to 9; 9 is the most urgent
 class Terms:
     """`run_at` is the earliest start, `after` what has to be completed before.
 
-    `email` tells the owner of its end; `webhook` is the address that is told, or empty. `named` are
-    those that the request itself named; the others are the owner's settings or what is usual.
+    `email` tells the owner of its end; `webhook` is the address that is told, or empty. None leaves
+    one of them, or the priority, to the owner's preferences. `named` are those that the request
+    itself named.
     """
 
-    priority: int = USUAL_PRIORITY
+    priority: int | None = USUAL_PRIORITY
     run_at: datetime | None = None
     after: tuple[UUID, ...] = ()
-    email: bool = False
-    webhook: str = ""
+    email: bool | None = False
+    webhook: str | None = ""
     named: frozenset[str] = field(default=frozenset(), compare=False)
 
     def as_json(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from jobs.errors import (
 )
 from jobs.filetypes import HEAD_BYTES, is_among, type_of
 from jobs.kinds import Params
-from jobs.models import UPLOAD, DownloadJob, StoredFile, Upload
+from jobs.models import UPLOAD, DownloadJob, Preferences, StoredFile, Upload
 from jobs.names import safe_name
 from jobs.patience import give_back_connection
 from jobs.quota import check_limits, one_at_a_time
@@ -203,7 +203,7 @@ def begin(
         size_bytes=size_bytes,
         chunk_bytes=storage.part_bytes(size_bytes, least=CHUNK_BYTES),
         sha256=sha256,
-        terms=terms.as_json(),
+        terms=Preferences.of(owner).complete(terms).as_json(),  # of now, not of its last chunk
         idempotency_key=key,
     )
     if key:

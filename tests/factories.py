@@ -16,9 +16,9 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from jobs import storage
-from jobs.models import DownloadJob, Notification, StoredFile
+from jobs.models import DownloadJob, JobEvent, Notification, StoredFile
 from jobs.models.notification import outcome
-from jobs.states import FINAL, Status
+from jobs.states import FINAL, WAITING, Actor, Event, Status
 
 NUMBERS = count(2_000_000)  # of files; beyond what the sequence gives in any test
 MADE = {
@@ -158,6 +158,14 @@ class NotificationFactory(factory.django.DjangoModelFactory):
     channel = "webhook"
     to = "https://example.org/hook/secret"
     content = factory.LazyAttribute(lambda notification: outcome(notification.job))
+
+
+def new_job(**fields: Any) -> DownloadJob:
+    """A job with the first line of its history, and any values that `submit` would not take."""
+    job = DownloadJob.objects.create(message=WAITING, **fields)
+    job.refresh_from_db()
+    JobEvent.objects.remember(job, Event.SUBMIT, Actor.OWNER)
+    return job
 
 
 def make_of(job: DownloadJob, role: str) -> StoredFile:

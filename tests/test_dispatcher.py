@@ -20,6 +20,7 @@ from jobs import dispatcher, queue, storage
 from jobs.errors import StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
+from jobs.submission import submit
 from tests.factories import ArtifactFactory, JobFactory
 
 LONG_AGO = timezone.now() - timedelta(days=2)
@@ -145,8 +146,7 @@ def test_an_artifact_that_is_wanted_meanwhile_is_not_let_go(alice: User) -> None
     artifact = ArtifactFactory(owner=alice, key=f"{job.folder}1/a.zip", made_by=job)
     DownloadJob.objects.update(artifact=artifact)
     (found,) = DownloadJob.objects.outdated()
-    tomorrow = timezone.now() + timedelta(days=1)
-    DownloadJob.objects.keep_artifacts(StoredFile.objects.filter(made_by=job), tomorrow)
+    submit(owner=alice, kind="bundle", params={"file_ids": [], "job_ids": [str(job.pk)]})
 
     with pytest.raises(StaleJob):
         found.expire()

@@ -20,11 +20,11 @@ from jobs.backoff import MAX_LOSSES
 from jobs.changes import announce_after_commit
 from jobs.errors import StaleJob
 from jobs.models.event import JobEvent
-from jobs.models.job_queryset import WAITING, JobQuerySet
+from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import Notification
 from jobs.models.stored_file import StoredFile
 from jobs.models.upload import UPLOAD
-from jobs.states import ACTIVE, ENDS, FINAL, MOVES, Actor, Event, Status
+from jobs.states import ACTIVE, ENDS, FINAL, MOVES, WAITING, Actor, Event, Status
 from jobs.terms import USUAL_PRIORITY
 
 NO_GUARD = Q()

@@ -1,40 +1,29 @@
-"""Which jobs: the answers that the service asks its rows for, and the insert that begins one."""
+"""Which jobs: the answers that the service asks its rows for."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import models, transaction
-from django.db.models import Count, Q, Sum
+from django.db import models
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 
-from jobs.models.event import JobEvent
-from jobs.models.upload import UPLOAD
-from jobs.states import ACTIVE, DONE, LOST, Actor, Event, Status
+from jobs.states import ACTIVE, DONE, LOST, Status
 
 if TYPE_CHECKING:
-    from jobs.models.job import DownloadJob
+    from jobs.models.job import DownloadJob  # noqa: F401 # the base names it
 
-WAITING = "Waiting for a worker"
 SEARCHED = 10_000  # jobs, the newest, that are looked through for a name
 ID_BEGINS = re.compile("[0-9a-f]{8,32}")  # fewer digits are true of too many jobs
 FEW = 25  # to which so many digits can lead
 
 
 class JobQuerySet(models.QuerySet["DownloadJob"]):
-    def submit(self, **fields: Any) -> DownloadJob:
-        """Write the row and the first line of its history."""
-        with transaction.atomic():
-            job = self.create(message=WAITING, **fields)
-            job.refresh_from_db()  # the database set the times
-            JobEvent.objects.remember(job, Event.SUBMIT, Actor.OWNER)
-        return job
-
     def unfinished(self) -> Self:
         return self.filter(status__in=ACTIVE)
 
@@ -85,18 +74,6 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         jobs = self.model.objects.filter(pk__range=(lowest, highest)).order_by()
         return list(jobs.values_list("pk", flat=True)[:FEW])
 
-    def are_at_least(self, many: int) -> bool:
-        """Counts no further than that: of a million rows, too, it reads that many."""
-        return self.order_by()[:many].count() >= many
-
-    def bytes_to_come(self) -> int:
-        """What those still to be finished will weigh, as far as that is known.
-
-        Of an upload the file is there already, and counted as such.
-        """
-        active = self.unfinished().filter(unit="bytes").exclude(kind=UPLOAD)
-        return int(active.aggregate(bytes=Sum("total", default=0))["bytes"])
-
     def due(self) -> Self:
         """What a worker could take now."""
         return self.filter(status=Status.QUEUED, held=False, available_at__lte=Now())
@@ -118,11 +95,6 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         counted = held.values("pk").annotate(going_on=going_on, lost=lost)
         over = counted.filter(Q(going_on=0) | Q(lost__gt=0)).values("pk")
         return held.filter(pk__in=over).order_by("created_at")
-
-    def keep_artifacts(self, files: models.QuerySet[Any], moment: Any) -> None:
-        """Let no job that made one of the files expire before the moment."""
-        due = self.filter(status=Status.COMPLETED, expires_at__lt=moment)
-        due.filter(pk__in=files.values("made_by")).update(expires_at=moment)
 
     def silent(self) -> Self:
         return self.filter(status=Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from dataclasses import replace
 from typing import Self
 
 from django.conf import settings
@@ -11,6 +12,8 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+from jobs.terms import USUAL_PRIORITY, Terms
 
 SECRET_BYTES = 24
 
@@ -59,6 +62,17 @@ class Preferences(models.Model):
     def of(cls, owner: User) -> Self:
         """Perhaps not saved yet."""
         return cls.objects.filter(owner=owner).first() or cls(owner=owner)
+
+    def complete(self, terms: Terms) -> Terms:
+        """The terms with what they leave to preferences. submission_sql.py does the same in SQL."""
+        email = self.email and can_be_mailed(self.owner)
+        priority = min(USUAL_PRIORITY, self.highest_priority)
+        return replace(
+            terms,
+            email=email if terms.email is None else terms.email,
+            webhook=self.webhook if terms.webhook is None else terms.webhook,
+            priority=priority if terms.priority is None else terms.priority,
+        )
 
     def change_secret(self, shown: str) -> bool:
         """Sign with a new one, and for a day with the one before as well.

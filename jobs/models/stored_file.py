@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -79,10 +79,6 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
 
     def bytes(self) -> int:
         return int(self.aggregate(bytes=Sum("size_bytes", default=0))["bytes"])
-
-    def keep_until(self, moment: Any) -> None:
-        """Push expiry out to at least `moment` (a database expression), never in."""
-        self.filter(expires_at__lt=moment).update(expires_at=moment)
 
 
 class StoredFile(models.Model):

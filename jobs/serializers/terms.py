@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from jobs.serializers.fields import (
     Url,
     Whole,
 )
-from jobs.terms import USUAL_PRIORITY, Terms
+from jobs.terms import Terms
 
 NOT_YOURS = "You have no download with this id."
 TERMS = ("email", "webhook", "runAt", "after", "priority")
@@ -52,10 +51,6 @@ class TermsRequest(StrictSerializer):
         owner: User = self.context["owner"]
         return owner
 
-    @cached_property
-    def preferences(self) -> Preferences:
-        return Preferences.of(self.owner)
-
     def validate_email(self, wanted: bool) -> bool:
         if wanted and not self.owner.email:
             raise serializers.ValidationError("Your account has no e-mail address.")
@@ -67,7 +62,7 @@ class TermsRequest(StrictSerializer):
         return self.own(job_ids)
 
     def validate_priority(self, priority: int) -> int:
-        if priority > (most := self.preferences.highest_priority):
+        if priority > (most := Preferences.of(self.owner).highest_priority):
             raise serializers.ValidationError(f"You may ask for {most} at most.")
         return priority
 
@@ -82,14 +77,14 @@ class TermsRequest(StrictSerializer):
         return job_ids
 
     def terms(self) -> Terms:
+        """What is not named is left to the owner's preferences, when the job is recorded."""
         asked = self.validated_data
-        email = self.preferences.email and can_be_mailed(self.owner)
         return Terms(
-            priority=asked.get("priority", min(USUAL_PRIORITY, self.preferences.highest_priority)),
+            priority=asked.get("priority"),
             run_at=asked.get("runAt"),
             after=tuple(asked.get("after", ())),
-            email=asked.get("email", email),
-            webhook=asked.get("webhook", self.preferences.webhook) or "",
+            email=asked.get("email"),
+            webhook=asked["webhook"] or "" if "webhook" in asked else None,
             named=frozenset(name.replace("runAt", "run_at") for name in TERMS if name in asked),
         )
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from jobs.models import DownloadJob
 from jobs.states import Actor
-from tests.factories import LINK, ArtifactFactory, make_of
+from tests.factories import LINK, ArtifactFactory, make_of, new_job
 
 AWAY = ("storage_unavailable", "The file store cannot be reached.")
 BROKEN = ("file_unreadable", "The picture is broken, or breaks off.")
@@ -41,7 +41,7 @@ def job_that_is(look: str, owner: User, **fields: Any) -> DownloadJob:
     """A zip, or what `fields` make of it, as real as it gets without a worker."""
     zipped = {"kind": "bundle", "name": f"{look.capitalize()}.zip", "total": 1_000_000}
     zipped["params"] = {"file_ids": [70_000, 70_001, 70_002]}
-    job = DownloadJob.objects.submit(owner=owner, **zipped | fields)
+    job = new_job(owner=owner, **zipped | fields)
     LOOKS[look](job)
     return job
 

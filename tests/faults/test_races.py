@@ -25,7 +25,7 @@ from jobs.errors import StaleJob
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
 from jobs.submission import resubmit, submit
-from tests.factories import JobFactory, StoredFileFactory
+from tests.factories import JobFactory, StoredFileFactory, new_job
 from tests.faults.rig import Figure, Rig, assert_true_story, slow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +37,7 @@ Act = Callable[[DownloadJob], Any]
 
 def queued(owner: User, count: int = RACES) -> list[DownloadJob]:
     asked: dict[str, Any] = {"owner": owner, "kind": "bundle", "params": {"file_ids": [70000]}}
-    return [DownloadJob.objects.submit(name="a.zip", **asked) for _ in range(count)]
+    return [new_job(name="a.zip", **asked) for _ in range(count)]
 
 
 def running(owner: User) -> list[DownloadJob]:
