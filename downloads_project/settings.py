@@ -243,6 +243,8 @@ _S3: dict[str, Any] = {
         "secret_key": required("S3_SECRET_ACCESS_KEY", "minioadmin"),
         "region_name": env.str("S3_REGION", default="us-east-1"),
         "endpoint_url": S3_ENDPOINT_URL,
+        "verify": env.str("AWS_CA_BUNDLE", default=env.str("REQUESTS_CA_BUNDLE", default=""))
+        or None,
     },
 }
 STORAGES: dict[str, Any] = {

@@ -18,7 +18,7 @@ class Digest:
     def sha256(self) -> str:
         return self._sha256.hexdigest()
 
-    def update(self, chunk: bytes | bytearray) -> None:
+    def update(self, chunk: bytes | bytearray | memoryview) -> None:
         self._sha256.update(chunk)
         self.crc32 = zlib.crc32(chunk, self.crc32)
         self.size_bytes += len(chunk)

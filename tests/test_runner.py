@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, transaction
 
 from jobs import dispatcher, kinds, patience, runner, storage
-from jobs.errors import Interrupted, StaleJob, StorageUnavailable
+from jobs.errors import Interrupted, SourceMissing, StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.pulse import Pulse
 from jobs.states import Actor, Event, Status
@@ -487,12 +487,10 @@ def test_dirt_in_a_traceback_is_no_reason_not_to_settle(
 def test_an_object_that_vanished_after_its_upload_is_the_stores_fault(
     job: DownloadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from botocore.exceptions import ClientError
+    def gone(key: str) -> None:
+        raise SourceMissing("A stored file could not be found.")
 
-    def gone(**target: Any) -> None:
-        raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
-
-    monkeypatch.setattr(storage.bucket().client, "head_object", gone)
+    monkeypatch.setattr(storage.bucket().objects, "head", gone)
 
     run(job)
 

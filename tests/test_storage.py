@@ -10,6 +10,7 @@ import pytest
 
 from jobs import storage
 from jobs.errors import SourceMissing, StorageUnavailable
+from tests.test_unsuited_servers import use_store
 
 PART = storage.MIN_PART_BYTES
 CHUNK = bytes(range(256)) * 4096
@@ -90,13 +91,8 @@ def test_an_object_that_is_not_there_is_missing(bucket: Any) -> None:
         storage.size_of("results/none")
 
 
-def test_a_store_that_is_away_is_unavailable(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.exceptions import EndpointConnectionError
-
-    def away(*args: Any, **kwargs: Any) -> None:
-        raise EndpointConnectionError(endpoint_url="http://store")
-
-    monkeypatch.setattr(bucket.client, "get_object", away)
+def test_a_store_that_is_away_is_unavailable(settings: Any) -> None:
+    use_store(settings, "http://127.0.0.1:1")
 
     with pytest.raises(StorageUnavailable) as raised:
         list(storage.read("results/any"))
@@ -104,12 +100,10 @@ def test_a_store_that_is_away_is_unavailable(bucket: Any, monkeypatch: pytest.Mo
 
 
 def test_a_part_that_fails_fails_the_writer(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.exceptions import ReadTimeoutError
-
     def slow(*args: Any, **kwargs: Any) -> None:
-        raise ReadTimeoutError(endpoint_url="http://store")
+        raise StorageUnavailable("The file store cannot be reached.")
 
-    monkeypatch.setattr(bucket.client, "upload_part", slow)  # the one that all threads share
+    monkeypatch.setattr(bucket.objects, "put_part", slow)  # the one that all threads share
     out = output("results/fails/1/a")
 
     with pytest.raises(StorageUnavailable):

@@ -29,7 +29,8 @@ from jobs.storage.lifecycle import (
 )
 from jobs.storage.output import S3Output
 from jobs.storage.parts import Checkpoint, S3Parts
-from jobs.storage.signed import attachment, presigned_url, url_seconds
+from jobs.storage.signature import attachment
+from jobs.storage.signed import presigned_url, url_seconds
 from jobs.storage.upload import MIN_PART_BYTES, SMALL_PART_BYTES, Upload, complete, part_bytes
 
 __all__ = [

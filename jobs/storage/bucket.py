@@ -21,10 +21,11 @@ from django.utils.functional import cached_property
 from storages.backends.s3 import S3Storage
 
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
-from jobs.workspace import CHUNK_BYTES
+from jobs.storage.connections import CONNECT_SECONDS, Connections
+from jobs.storage.objects import GONE, ErrorResponse, Objects
+from jobs.storage.signature import Bucket, Signer
 
 MAX_URL_SECONDS = 600
-GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
 
 
 class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
@@ -38,7 +39,7 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
             "client_config": Config(
                 signature_version="s3v4",  # with an endpoint of one's own, boto would sign v2
                 s3={"addressing_style": "path"},
-                connect_timeout=3,
+                connect_timeout=CONNECT_SECONDS,
                 read_timeout=self.read_seconds,
                 retries={"mode": "standard", "total_max_attempts": self.attempts},
                 # Newer checksum headers are not understood by every S3.
@@ -57,6 +58,27 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
     @property
     def client(self) -> Any:
         return self.connection.meta.client
+
+    @cached_property
+    def address(self) -> Bucket:
+        return Bucket(self.endpoint_url, self.bucket_name)
+
+    @cached_property
+    def signer(self) -> Signer:
+        return Signer(self.access_key, self.secret_key, self.region_name, self.security_token)
+
+    @cached_property
+    def objects(self) -> Objects:
+        """For what concerns one object, at a fraction of the client's cost."""
+        return Objects(self.address, self.signer, self._connect, attempts=self.attempts)
+
+    def _connect(self) -> Connections:
+        return Connections(
+            self.endpoint_url,
+            read_seconds=self.read_seconds,
+            most=self.connections,
+            verify=self.verify,
+        )
 
 
 class PatientStorage(JobStorage):
@@ -101,20 +123,18 @@ def has_bucket() -> bool:
 
 def ping() -> None:
     """Raises StorageUnavailable, or SourceMissing when there is no such bucket."""
-    with mapped_errors():
-        bucket().client.head_bucket(Bucket=bucket().bucket_name)
+    bucket().objects.head()
 
 
 def clock_offset_seconds() -> float:
     """How far the server's clock is ahead of ours, to about a second. Raises StorageUnavailable."""
-    client = bucket().client
     asked_at = time.time()
-    with mapped_errors():
-        try:
-            answer = client.head_bucket(Bucket=bucket().bucket_name)
-        except ClientError as error:  # a refusal tells the time, too
-            answer = error.response
-    told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    try:
+        told = bucket().objects.head().get("date")
+    except BuildError as error:
+        if not isinstance(refused := error.__cause__, ErrorResponse):
+            raise
+        told = refused.headers.get("date")  # a refusal tells the time, too
     if not told:
         raise StorageUnavailable("The file store does not tell the time.")
     return float(parsedate_to_datetime(told).timestamp() - (asked_at + time.time()) / 2)
@@ -122,9 +142,7 @@ def clock_offset_seconds() -> float:
 
 def size_of(key: str) -> int:
     """Bytes of the stored object. Raises SourceMissing, StorageUnavailable."""
-    with mapped_errors():
-        head = bucket().client.head_object(Bucket=bucket().bucket_name, Key=key)
-        return int(head["ContentLength"])
+    return int(bucket().objects.head(key)["content-length"])
 
 
 def has(key: str, size_bytes: int) -> bool:
@@ -137,12 +155,7 @@ def has(key: str, size_bytes: int) -> bool:
 
 def read(key: str) -> Iterator[bytes]:
     """The object in chunks of CHUNK_BYTES. Raises SourceMissing, StorageUnavailable."""
-    with mapped_errors():
-        body = bucket().client.get_object(Bucket=bucket().bucket_name, Key=key)["Body"]
-        try:
-            yield from body.iter_chunks(CHUNK_BYTES)
-        finally:
-            body.close()
+    return bucket().objects.read(key)
 
 
 def copy(key: str, to: str) -> None:

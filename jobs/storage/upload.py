@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from jobs.digest import Digest
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
 from jobs.storage.bucket import bucket, has, mapped_errors
+from jobs.storage.connections import Body
 
 MIN_PART_BYTES = 8 * 1024 * 1024
 SMALL_PART_BYTES = 5 * 1024 * 1024  # S3 takes none smaller: many are in memory at once
@@ -25,7 +26,7 @@ class Upload:
     """
 
     def __init__(self, key: str, upload_id: str) -> None:
-        self.id = upload_id
+        self.id, self._key = upload_id, key
         self._target: dict[str, Any] = {"Bucket": bucket().bucket_name, "Key": key}
         self._target["UploadId"] = upload_id
         self._etags: dict[int, str] = {}
@@ -53,15 +54,13 @@ class Upload:
     def put(
         self,
         number: int,
-        part: bytes | bytearray | IO[bytes],
+        part: Body,
         *,
         gone: type[BuildError] = StorageUnavailable,
     ) -> None:
         """From 1. The same number twice: the later one counts. Raises `gone` where the upload is
         no longer open."""
-        with mapped_errors(gone=gone):
-            answer = bucket().client.upload_part(**self._target, PartNumber=number, Body=part)
-        self._etags[number] = answer["ETag"]
+        self._etags[number] = bucket().objects.put_part(self._key, self.id, number, part, gone=gone)
 
     def complete(self) -> None:
         """Make the object of all parts appear. Raises SourceMissing if that was done before."""
@@ -114,12 +113,9 @@ def complete(key: str, upload_id: str, *, size_bytes: int) -> None:
     check_size(key, size_bytes)
 
 
-def put_whole(key: str, body: bytes | bytearray, *, content_type: str) -> None:
-    """A small object, in one go."""
-    with mapped_errors(gone=StorageUnavailable):
-        bucket().client.put_object(
-            Bucket=bucket().bucket_name, Key=key, Body=body, ContentType=content_type
-        )
+def put_whole(key: str, body: Body, *, content_type: str, sha256: str = "") -> None:
+    """A small object, in one go. `sha256` saves hashing it again."""
+    bucket().objects.put(key, body, content_type=content_type, sha256=sha256)
 
 
 def check_size(key: str, size_bytes: int) -> None:

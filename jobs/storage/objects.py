@@ -1,0 +1,197 @@
+"""Signed requests for single objects: GET, HEAD, PUT, and PUT of one part.
+
+They cost a fraction of botocore's processor time; botocore does everything else. Like it, they
+are tried again where that may help.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import HTTPError, ProtocolError
+
+from jobs.errors import BuildError, SourceMissing, StorageUnavailable
+from jobs.storage.connections import Body, Connections, pause
+from jobs.storage.signature import EMPTY_SHA256, Bucket, Signer
+from jobs.workspace import CHUNK_BYTES
+
+GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
+TRANSIENT = {429, 500, 502, 503, 504}
+THROTTLED = {"SlowDown", "RequestLimitExceeded", "BandwidthLimitExceeded", "RequestThrottled"}
+MAX_PAUSE_SECONDS = 20
+
+
+class ErrorResponse(Exception):
+    """What the store answered in place of what was asked for. For operators, not for owners."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status, self.headers = status, headers
+        # HEAD's answer has no body, and a proxy's has other words.
+        self.code, message = _text("Code", body) or str(status), _text("Message", body)
+        super().__init__(f"{status} {self.code}: {message}")
+
+    @property
+    def is_transient(self) -> bool:
+        return self.status in TRANSIENT or self.code == "RequestTimeout" or self.is_throttling
+
+    @property
+    def is_throttling(self) -> bool:
+        return self.code in THROTTLED or self.status == 429
+
+
+class Objects:
+    """Of one bucket. Thread-safe, and safe to use in a process that was forked.
+
+    All methods raise StorageUnavailable, and SourceMissing or `gone` where there is no such object.
+    """
+
+    def __init__(
+        self, bucket: Bucket, signer: Signer, connect: Callable[[], Connections], *, attempts: int
+    ) -> None:
+        self._bucket, self._signer, self._attempts = bucket, signer, attempts
+        self._connect = connect
+        self._connections: tuple[int, Connections] | None = None
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """The object in chunks of CHUNK_BYTES."""
+        response = self._request("GET", key, preload_content=False)
+        try:
+            while chunk := response.read(CHUNK_BYTES):
+                yield chunk
+        except HTTPError as error:
+            raise StorageUnavailable("The file store cannot be reached.") from error
+        finally:
+            response.close()  # back into the pool it is already, if it was read to its end
+
+    def head(self, key: str = "") -> Mapping[str, str]:
+        """The object's headers, or the bucket's."""
+        return self._request("HEAD", key).headers
+
+    def put(self, key: str, body: Body, *, content_type: str, sha256: str = "") -> None:
+        """`sha256` saves hashing the body again."""
+        self._request(
+            "PUT",
+            key,
+            body=body,
+            sha256=sha256,
+            headers={"content-type": content_type},
+            gone=StorageUnavailable,
+        )
+
+    def put_part(
+        self, key: str, upload_id: str, number: int, body: Body, *, gone: type[BuildError]
+    ) -> str:
+        """The part's ETag. Raises `gone` where the upload is no longer open."""
+        query = f"partNumber={number}&uploadId={quote(upload_id, safe='-._~')}"
+        response = self._request("PUT", key, query=query, body=body, gone=gone)
+        etag = response.headers.get("ETag")
+        if not etag:
+            raise StorageUnavailable("The file store did not confirm a part.")
+        return etag
+
+    def _request(
+        self,
+        method: str,
+        key: str,
+        *,
+        gone: type[BuildError] = SourceMissing,
+        **options: Any,
+    ) -> BaseHTTPResponse:
+        try:
+            return self._with_retries(lambda: self._send(method, key, **options))
+        except ErrorResponse as error:
+            if error.code in GONE:
+                raise gone("A stored file could not be found.") from error
+            raise StorageUnavailable("The file store refused a request.") from error
+        except (HTTPError, ConnectionAbortedError) as error:
+            raise StorageUnavailable("The file store cannot be reached.") from error
+
+    def _with_retries(self, send: Callable[[], BaseHTTPResponse]) -> BaseHTTPResponse:
+        """Waits between two attempts as botocore's standard mode does."""
+        attempt, is_reconnected = 1, False
+        while True:
+            scale = 0.05
+            try:
+                return send()
+            except ErrorResponse as error:
+                if attempt == self._attempts or not error.is_transient:
+                    raise
+                scale = 1 if error.is_throttling else scale
+            except HTTPError as error:
+                # A kept-alive connection may have ended while nobody looked: that costs nothing.
+                if isinstance(error, ProtocolError) and not is_reconnected:
+                    is_reconnected = True
+                    pause(0)
+                    continue
+                if attempt == self._attempts:
+                    raise
+            pause(random.random() * min(scale * 2 ** (attempt - 1), MAX_PAUSE_SECONDS))
+            attempt += 1
+
+    def _send(
+        self,
+        method: str,
+        key: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        sha256: str = "",
+        preload_content: bool = True,
+    ) -> BaseHTTPResponse:
+        """Signed anew each time: a signature is good for 15 minutes."""
+        path = self._bucket.path(key)
+        size_bytes, hashed = _measure(body) if body is not None and not sha256 else (None, sha256)
+        signed = self._signer.signed_headers(
+            method,
+            self._bucket,
+            path,
+            at=time.time(),
+            query=query,
+            headers=headers,
+            payload_sha256=hashed or EMPTY_SHA256,
+        )
+        if size_bytes is not None:
+            signed["content-length"] = str(size_bytes)
+        response = self._open().send(
+            method,
+            f"{path}?{query}" if query else path,
+            body=body,
+            headers=signed,
+            preload_content=preload_content,
+        )
+        if response.status >= 300:
+            raise ErrorResponse(response.status, response.headers, response.data)
+        return response
+
+    def _open(self) -> Connections:
+        pid = os.getpid()
+        if self._connections is None or self._connections[0] != pid:  # never the parent's
+            self._connections = pid, self._connect()
+        return self._connections[1]
+
+
+def _measure(body: Body) -> tuple[int, str]:
+    """Bytes and SHA-256; of a file all of it, which is at its beginning afterwards."""
+    if isinstance(body, bytes | bytearray | memoryview):
+        return len(body), hashlib.sha256(body).hexdigest()
+    body.seek(0)
+    sha256 = hashlib.sha256()
+    while chunk := body.read(CHUNK_BYTES):
+        sha256.update(chunk)
+    size_bytes = body.tell()
+    body.seek(0)
+    return size_bytes, sha256.hexdigest()
+
+
+def _text(name: str, body: bytes) -> str:
+    found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), body)
+    return found[1].decode(errors="replace") if found else ""

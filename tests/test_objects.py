@@ -1,0 +1,377 @@
+"""Plain signed requests for objects, against the real S3 server and over lines that break."""
+
+from __future__ import annotations
+
+import io
+import os
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+from urllib.parse import urlsplit
+
+import pytest
+
+from jobs import storage
+from jobs.errors import SourceMissing, StorageUnavailable
+from jobs.storage.connections import Abort, Connections
+from jobs.storage.objects import Objects
+from jobs.storage.signature import Bucket, Signer
+from tests.faults.proxy import Proxy
+from tests.test_signature import KEYS
+
+MEGABYTE = bytes(range(256)) * 4096
+
+
+def objects_at(
+    url: str,
+    *,
+    attempts: int = 1,
+    read_seconds: float = 5,
+    secret_key: str = "",
+    verify: str | None = None,
+) -> Objects:
+    bucket = storage.bucket()
+    signer = Signer(bucket.access_key, secret_key or bucket.secret_key, bucket.region_name)
+    return Objects(
+        Bucket(url, bucket.bucket_name),
+        signer,
+        lambda: Connections(url, read_seconds=read_seconds, most=16, verify=verify),
+        attempts=attempts,
+    )
+
+
+@pytest.fixture
+def objects(bucket: Any, settings: Any) -> Objects:
+    return objects_at(settings.S3_ENDPOINT_URL)
+
+
+@pytest.fixture
+def proxy(bucket: Any, settings: Any) -> Iterator[Proxy]:
+    with closing(Proxy(urlsplit(settings.S3_ENDPOINT_URL).port)) as proxy:
+        yield proxy
+
+
+def through(proxy: Proxy, **options: Any) -> Objects:
+    return objects_at(f"http://127.0.0.1:{proxy.port}", **options)
+
+
+def put(objects: Objects, key: str, body: Any) -> None:
+    objects.put(key, body, content_type="text/plain")
+
+
+# What is asked for
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if ".." not in key and "//" not in key])
+def test_an_object_of_any_name_goes_in_and_out(objects: Objects, bucket: Any, key: str) -> None:
+    key = f"raw/odd/{key.strip('/')}"
+
+    put(objects, key, key.encode())
+
+    assert b"".join(objects.read(key)) == key.encode()
+    assert objects.head(key)["content-length"] == str(len(key.encode()))
+    theirs = bucket.client.get_object(Bucket=bucket.bucket_name, Key=key)
+    assert (theirs["Body"].read(), theirs["ContentType"]) == (key.encode(), "text/plain")
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024 * 1024, 2 * 1024 * 1024 + 1])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
+def test_a_body_may_be_any_buffer_or_a_file(objects: Objects, kind: Any, size: int) -> None:
+    content = (MEGABYTE * 3)[:size]
+
+    put(objects, "raw/bodies/a", kind(content))
+
+    chunks = list(objects.read("raw/bodies/a"))
+    assert b"".join(chunks) == content
+    assert all(len(chunk) <= 1024 * 1024 for chunk in chunks)
+
+
+def test_parts_become_an_object(objects: Objects, bucket: Any) -> None:
+    upload = storage.Upload.begin("raw/parts/a", content_type="text/plain")
+    parts = [MEGABYTE * 5, memoryview(MEGABYTE * 5), io.BytesIO(b"end")]
+
+    for number, part in enumerate(parts, 1):
+        upload.put(number, part)
+    upload.complete()
+
+    assert b"".join(objects.read("raw/parts/a")) == MEGABYTE * 10 + b"end"
+
+
+def test_what_is_not_there_is_missing(objects: Objects) -> None:
+    with pytest.raises(SourceMissing):
+        list(objects.read("raw/none"))
+    with pytest.raises(SourceMissing):
+        objects.head("raw/none")
+    with pytest.raises(SourceMissing):
+        objects.put_part("raw/none", "0" * 32, 1, b"", gone=SourceMissing)
+    with pytest.raises(StorageUnavailable):
+        objects.put_part("raw/none", "0" * 32, 1, b"", gone=StorageUnavailable)
+
+
+# What is refused
+
+
+def test_a_wrong_key_is_refused(objects: Objects, settings: Any) -> None:
+    wrong = objects_at(settings.S3_ENDPOINT_URL, secret_key="wrong")
+
+    with pytest.raises(StorageUnavailable, match="refused") as raised:
+        list(wrong.read("raw/any"))
+
+    assert "403 SignatureDoesNotMatch: " in str(raised.value.__cause__)
+
+
+def test_a_clock_that_is_wrong_is_named(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Mock(time=lambda: time.time() - 3600)
+    monkeypatch.setattr("jobs.storage.objects.time", clock)
+
+    with pytest.raises(StorageUnavailable, match="refused") as raised:
+        put(objects, "raw/any", b"")
+
+    assert "403 RequestTimeTooSkewed: " in str(raised.value.__cause__)
+
+
+def test_one_attempt_is_one_request(proxy: Proxy) -> None:
+    proxy.answer_errors(1, seed=1)
+
+    with pytest.raises(StorageUnavailable, match="refused") as raised:
+        put(through(proxy), "raw/any", MEGABYTE)
+
+    assert "503 SlowDown: " in str(raised.value.__cause__)
+    assert proxy.errors_answered == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
+def test_errors_that_pass_are_tried_again(proxy: Proxy, status: int) -> None:
+    proxy.answer_errors(1, seed=1, status=status, code="InternalError")
+
+    with pytest.raises(StorageUnavailable):
+        through(proxy, attempts=3).head("raw/any")
+
+    assert proxy.errors_answered == 3
+
+
+def test_a_refusal_is_not_tried_again(proxy: Proxy) -> None:
+    proxy.answer_errors(1, seed=1, status=403, code="AccessDenied")
+
+    with pytest.raises(StorageUnavailable):
+        through(proxy, attempts=3).head("raw/any")
+
+    assert proxy.errors_answered == 1
+
+
+@pytest.mark.parametrize("kind", [bytes, io.BytesIO])
+def test_what_is_sent_again_is_sent_whole(proxy: Proxy, kind: Any) -> None:
+    objects = through(proxy, attempts=3)
+    proxy.cut_after(500_000, times=2)
+
+    put(objects, "raw/again", kind(MEGABYTE))
+
+    assert b"".join(objects.read("raw/again")) == MEGABYTE
+
+
+# Lines that break
+
+
+def test_a_kept_connection_that_ended_costs_nothing(proxy: Proxy) -> None:
+    objects = through(proxy)
+    put(objects, "raw/kept", b"kept")
+
+    proxy.cut_after(1)  # it breaks once it is used again: nobody could know before
+    assert b"".join(objects.read("raw/kept")) == b"kept"
+
+    proxy.reset()
+    assert b"".join(objects.read("raw/kept")) == b"kept"
+    assert proxy.connections == 3
+
+
+def test_connections_are_kept(proxy: Proxy) -> None:
+    objects = through(proxy)
+
+    for _ in range(5):
+        put(objects, "raw/kept", MEGABYTE)
+        assert b"".join(objects.read("raw/kept")) == MEGABYTE
+        objects.head("raw/kept")
+        with pytest.raises(SourceMissing):
+            list(objects.read("raw/none"))
+
+    assert proxy.connections == 1
+
+
+def test_a_store_that_is_silent_is_not_waited_for(proxy: Proxy) -> None:
+    objects = through(proxy, attempts=2, read_seconds=0.3)
+    proxy.freeze()
+    began = time.monotonic()
+
+    with pytest.raises(StorageUnavailable, match="cannot be reached"):
+        objects.head("raw/any")
+
+    assert 0.6 <= time.monotonic() - began < 2
+
+
+def test_a_store_that_comes_back_is_found(proxy: Proxy) -> None:
+    objects = through(proxy, attempts=4)
+    put(objects, "raw/back", b"back")
+    proxy.refuse()
+    with pytest.raises(StorageUnavailable, match="cannot be reached"):
+        list(objects.read("raw/back"))
+
+    proxy.pass_on()
+
+    assert b"".join(objects.read("raw/back")) == b"back"
+
+
+def test_an_object_that_breaks_off_is_never_taken_for_whole(proxy: Proxy) -> None:
+    objects = through(proxy, attempts=4)
+    put(objects, "raw/broken", MEGABYTE * 4)
+    proxy.cut_after(2_000_000, "client")
+
+    with pytest.raises(StorageUnavailable, match="cannot be reached"):
+        list(objects.read("raw/broken"))
+
+
+def test_reading_may_stop_early(proxy: Proxy) -> None:
+    objects = through(proxy)
+    put(objects, "raw/early", MEGABYTE * 4)
+
+    reading = objects.read("raw/early")
+    next(reading)
+    reading.close()  # type: ignore[attr-defined] # it is a generator
+
+    assert b"".join(objects.read("raw/early")) == MEGABYTE * 4
+
+
+@pytest.mark.parametrize("phase", ["head", "body"])
+def test_another_thread_can_abort_what_is_waited_for(proxy: Proxy, phase: str) -> None:
+    objects, abort = through(proxy, attempts=4, read_seconds=60), Abort()
+    put(objects, "raw/abort", MEGABYTE * 8)
+    if phase == "body":
+        proxy.throttle(100_000)
+    else:
+        proxy.freeze()
+    errors = []
+
+    def read() -> None:
+        with abort.watched():
+            try:
+                list(objects.read("raw/abort"))
+            except StorageUnavailable as error:
+                errors.append(error)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    time.sleep(0.3)
+    abort.set()
+    thread.join(1)
+
+    assert not thread.is_alive()
+    assert len(errors) == 1
+    proxy.pass_on()
+    assert b"".join(objects.read("raw/abort")) == MEGABYTE * 8
+
+
+# Threads and processes
+
+
+def test_many_threads_may_ask_at_once(objects: Objects) -> None:
+    def ask(number: int) -> bool:
+        put(objects, f"raw/threads/{number}", str(number).encode())
+        return b"".join(objects.read(f"raw/threads/{number}")) == str(number).encode()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, range(100)))
+
+
+def test_a_forked_process_takes_no_connection_of_its_parent(proxy: Proxy) -> None:
+    objects = through(proxy)
+    put(objects, "raw/fork", b"fork")
+
+    child = os.fork()
+    if not child:
+        right = all(b"".join(objects.read("raw/fork")) == b"fork" for _ in range(20))
+        os._exit(0 if right else 1)
+    for _ in range(20):
+        assert b"".join(objects.read("raw/fork")) == b"fork"
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert proxy.connections == 2
+
+
+# Proxies and trust
+
+
+def test_a_proxy_is_found_as_botocore_finds_it(
+    objects: Objects, bucket: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store takes the requests of a proxy, which name the host that they are for."""
+    monkeypatch.setenv("HTTP_PROXY", settings.S3_ENDPOINT_URL)
+    monkeypatch.setenv("http_proxy", settings.S3_ENDPOINT_URL)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    behind = objects_at("http://store.invalid:9000")
+    put(behind, "raw/behind a proxy", b"behind")
+
+    assert b"".join(objects.read("raw/behind a proxy")) == b"behind"
+    assert b"".join(behind.read("raw/behind a proxy")) == b"behind"
+
+    monkeypatch.setenv("no_proxy", "store.invalid")
+    with pytest.raises(StorageUnavailable):
+        objects_at("http://store.invalid:9000").head()
+
+
+class Sealed(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "7")
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of 127.0.0.1, with its key."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(path), "-out", f"{path}.crt"]
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    return path
+
+
+@pytest.fixture
+def sealed_port(certificate: Path) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Sealed)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *args: None  # type: ignore[method-assign] # who did not trust it
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_only_a_store_that_is_trusted_is_asked(
+    bucket: Any, sealed_port: int, certificate: Path
+) -> None:
+    url, trusted = f"https://127.0.0.1:{sealed_port}", str(certificate)
+
+    assert objects_at(url, verify=trusted).head("raw/a")["content-length"] == "7"
+    with pytest.raises(StorageUnavailable, match="cannot be reached") as raised:
+        objects_at(url).head("raw/a")
+    assert "CERTIFICATE_VERIFY_FAILED" in str(raised.value.__cause__)
+    with pytest.raises(StorageUnavailable, match="cannot be reached"):
+        objects_at(url.replace("127.0.0.1", "localhost"), verify=trusted).head("raw/a")
