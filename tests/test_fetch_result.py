@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from datetime import datetime
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -123,7 +126,7 @@ def test_an_address_is_v4_path_style_and_short_lived(address: str, settings: Any
     query = parse_qs(parts.query)
 
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
-    assert int(query["X-Amz-Expires"][0]) <= 600
+    assert int(query["X-Amz-Expires"][0]) <= 660  # a minute of it may be over when it is told
     bucket = settings.STORAGES["default"]["OPTIONS"]["bucket_name"]
     assert parts.path.startswith(f"/{bucket}/results/")
 
@@ -132,7 +135,7 @@ def test_an_address_is_v4_path_style_and_short_lived(address: str, settings: Any
     "tamper",
     [
         lambda url: url.replace("2%20files", "other"),
-        lambda url: url.replace("X-Amz-Expires=600", "X-Amz-Expires=6000"),
+        lambda url: url.replace("X-Amz-Expires=660", "X-Amz-Expires=6600"),
         lambda url: url.replace("attachment", "inline"),
         lambda url: url[:-1] + ("0" if url[-1] != "0" else "1"),
     ],
@@ -160,17 +163,40 @@ def test_an_address_does_not_work_for_another_method(address: str) -> None:
 def test_an_expired_address_is_refused(
     completed_job: DownloadJob, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datetime import UTC, datetime, timedelta
-
-    past = datetime.now(UTC) - timedelta(seconds=700)
-    monkeypatch.setattr(
-        "botocore.auth.get_current_datetime", lambda **kwargs: past.replace(tzinfo=None)
-    )
-
     file = completed_job.artifact
+    monkeypatch.setattr("jobs.storage.signed.time", Mock(time=lambda: time.time() - 700))
+
     old = storage.presigned_url(file.key, name="a.zip", content_type="application/zip")
 
     assert requests.get(old, timeout=5).status_code == 403
+
+
+def address_at(monkeypatch: pytest.MonkeyPatch, now: float, **said: str) -> str:
+    monkeypatch.setattr("jobs.storage.signed.time", Mock(time=lambda: now))
+    wanted = {"name": "a.zip", "content_type": "application/zip"} | said
+    return storage.presigned_url("results/1/a.zip", **wanted)
+
+
+def test_an_address_is_the_same_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, last, next_one = (address_at(monkeypatch, now) for now in (6000, 6059.9, 6060))
+
+    assert first == last != next_one
+    for other in ({"name": "b.zip"}, {"content_type": "text/plain"}, {"method": "HEAD"}):
+        assert address_at(monkeypatch, 6000, **other) != first
+
+
+@pytest.mark.parametrize("seconds", [1, 5, 59, 600, 7 * 24 * 3600])
+def test_an_address_works_as_long_as_is_promised_and_hardly_longer(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    settings.DOWNLOAD_URL_SECONDS = seconds
+
+    for now in (6000.0, 6030.5, 6059.9):
+        query = parse_qs(urlsplit(address_at(monkeypatch, now)).query)
+        signed_at = datetime.strptime(query["X-Amz-Date"][0] + "+0000", "%Y%m%dT%H%M%SZ%z")
+        left = signed_at.timestamp() + int(query["X-Amz-Expires"][0]) - now
+        assert storage.url_seconds() <= left
+        assert int(query["X-Amz-Expires"][0]) <= min(seconds * 1.1 + 1, 660)
 
 
 def test_addresses_are_signed_for_the_public_endpoint(
@@ -196,7 +222,7 @@ def test_no_address_lives_longer_than_ten_minutes(
     file = completed_job.artifact
     url = storage.presigned_url(file.key, name="a.zip", content_type="application/zip")
 
-    assert "X-Amz-Expires=600" in url
+    assert "X-Amz-Expires=660" in url
 
 
 def test_the_hash_of_a_stored_file_is_the_hash_of_its_bytes(bucket: Any) -> None:
