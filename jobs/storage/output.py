@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.errors import SourceMissing, StorageUnavailable
@@ -16,7 +17,7 @@ from jobs.storage.upload import (
     put_whole,
 )
 
-PARTS_IN_FLIGHT = 2  # one is sent while the next fills: memory is (this + 1) parts
+PARTS_IN_FLIGHT = 2  # they are sent and hashed while the next fills: memory is (this + 1) parts
 
 
 class S3Output(S3Object):
@@ -32,66 +33,104 @@ class S3Output(S3Object):
     ) -> None:
         super().__init__(key, content_type=content_type)
         least = SMALL_PART_BYTES if is_one_of_many else MIN_PART_BYTES
+        self.size_bytes = 0
         self._part_bytes = part_bytes(expected_bytes, least=least)
         self._in_flight = 0 if is_one_of_many else PARTS_IN_FLIGHT
-        self._waiting: list[bytes] = []  # the next part, and its bytes so far
-        self._waiting_bytes = 0
+        self._buffer = bytearray()  # the next part: it grows once, and is then filled again
+        self._filled = self._hashed = 0  # bytes of it
         self._parts = 0
-        self._sent: list[Future[None]] = []
+        self._under_way: deque[tuple[bytearray, list[Future[None]]]] = deque()
         self._senders = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="part")
+        self._hasher = ThreadPoolExecutor(1, thread_name_prefix="hash")
 
     @property
-    def size_bytes(self) -> int:
-        return self._digest.size_bytes
+    def sha256(self) -> str:
+        self._hash_all()
+        return super().sha256
+
+    @property
+    def crc32(self) -> int:
+        self._hash_all()
+        return super().crc32
 
     def write(self, chunk: bytes) -> None:
-        self._digest.update(chunk)
-        while self._waiting_bytes + len(chunk) >= self._part_bytes:
-            room = self._part_bytes - self._waiting_bytes
-            self._waiting.append(chunk[:room])
-            chunk = chunk[room:]
-            self._send(self._take_waiting())
-        self._waiting.append(chunk)
-        self._waiting_bytes += len(chunk)
+        self.size_bytes += len(chunk)
+        rest = memoryview(chunk)
+        while rest:
+            piece = rest[: self._part_bytes - self._filled]
+            self._append(piece)
+            rest = rest[len(piece) :]
+            if self._filled == self._part_bytes:
+                self._send()
 
     def finish(self) -> None:
         """Make the object appear, whole. Raises StorageUnavailable also if its size is wrong."""
         if self._upload:
-            if self._waiting_bytes:
-                self._send(self._take_waiting())
-            for part in self._sent:
-                part.result()
+            if self._filled:
+                self._send()
+            for _, futures in self._under_way:
+                for future in futures:
+                    future.result()
             try:
                 self._upload.complete()
             except SourceMissing as error:
                 raise StorageUnavailable("The file store lost an upload.") from error
         else:
-            put_whole(self.key, self._take_waiting(), content_type=self._content_type)
+            content = self._content()
+            put_whole(self.key, content, content_type=self._content_type, sha256=self.sha256)
         self._is_stored = True
-        self._senders.shutdown()
+        self._stop()
         check_size(self.key, self.size_bytes)
 
     def discard(self) -> None:
         """Leave no object and no open upload, as far as the server can be reached."""
-        self._senders.shutdown(wait=False, cancel_futures=True)
+        self._stop()
         if self._is_stored:
             delete_object(self.key)
         elif self._upload:
             self._upload.abort()
 
-    def _take_waiting(self) -> bytes:
-        part = b"".join(self._waiting)
-        self._waiting.clear()
-        self._waiting_bytes = 0
-        return part
+    def _append(self, piece: memoryview) -> None:
+        end = self._filled + len(piece)
+        if end <= len(self._buffer):
+            memoryview(self._buffer)[self._filled : end] = piece
+        else:
+            self._buffer += piece
+        self._filled = end
 
-    def _send(self, part: bytes) -> None:
+    def _content(self) -> memoryview:
+        return memoryview(self._buffer)[: self._filled]
+
+    def _send(self) -> None:
         if not self._upload:
             self._upload = Upload.begin(self.key, content_type=self._content_type)
         number = self._parts = self._parts + 1
-        if not self._in_flight:
-            self._upload.put(number, part)
-            return
-        if len(self._sent) >= self._in_flight:
-            self._sent[-self._in_flight].result()  # also raises what went wrong with it
-        self._sent.append(self._senders.submit(self._upload.put, number, part))
+        content = self._content()
+        if self._in_flight:
+            hashed = self._hasher.submit(self._digest.update, content[self._hashed :])
+            sent = self._senders.submit(self._upload.put, number, content)
+            self._under_way.append((self._buffer, [sent, hashed]))
+            self._buffer = self._next_buffer()
+        else:
+            self._digest.update(content[self._hashed :])
+            self._upload.put(number, content)
+        self._filled = self._hashed = 0
+
+    def _next_buffer(self) -> bytearray:
+        if len(self._under_way) <= self._in_flight:
+            return bytearray()
+        buffer, futures = self._under_way.popleft()
+        for future in futures:
+            future.result()  # also raises what went wrong with it
+        return buffer
+
+    def _hash_all(self) -> None:
+        for _, (_, hashed) in self._under_way:
+            hashed.result()
+        with self._content() as content:
+            self._digest.update(content[self._hashed :])
+        self._hashed = self._filled
+
+    def _stop(self) -> None:
+        for threads in (self._senders, self._hasher):
+            threads.shutdown(wait=False, cancel_futures=True)
