@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd ffmpeg run dev test faults soak fuzz recovery bench-remote bench-uploads bench-reports screenshots check fix lock clean
+.PHONY: help install chromium clamd ffmpeg run dev test faults soak fuzz recovery bench bench-remote bench-uploads bench-reports screenshots check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ fuzz: install  ## MINUTES (10) of requests made from the OpenAPI document, by th
 
 recovery: install  ## how long the five main faults take to get over, with production's clocks
 	@$(BIN)/python benchmarks/recovery.py
+
+bench: install  ## the service beside a Node peer, Celery, Django, in ratios (ARGS="poll --rounds 3", ARGS=--smoke)
+	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
 bench-remote: install  ## fetching a link beside aria2c, in pairs (ARGS="--pairs 9")
 	@$(BIN)/python benchmarks/remote.py $(ARGS)

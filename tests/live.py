@@ -66,7 +66,8 @@ class Live:
         process.start()
         if process.name == "web":
             url = f"http://127.0.0.1:{process.env['PORT']}"
-            process.wait_until(lambda: requests.get(f"{url}/health/live", timeout=1))
+            # Patiently: on a busy machine its first answer takes seconds.
+            process.wait_until(lambda: requests.get(f"{url}/health/live", timeout=5), 120)
             self.url = url  # only now: a case may be asking the one before all the time
 
     def kill(self, process: Process) -> None:

@@ -13,19 +13,23 @@ import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from downloads_project.stack import Stack
 from tests import throwaway
 
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
-    from tests.live import Live
+
+
+class Stops(Protocol):
+    def stop(self) -> None: ...
+
 
 LOGS = Path(tempfile.gettempdir()) / "downloads-logs"  # kept when something went wrong
 
 
-L = TypeVar("L", bound="Live")
+L = TypeVar("L", bound=Stops)
 
 
 def run(work: Callable[[Rig], int], env: dict[str, str] | None = None) -> int:
@@ -33,13 +37,15 @@ def run(work: Callable[[Rig], int], env: dict[str, str] | None = None) -> int:
     return serve(lambda folder, stack: _rig(folder, stack, env or {}), work)
 
 
-def serve(build: Callable[[Path, Stack], L], work: Callable[[L], int]) -> int:
+def serve(
+    build: Callable[[Path, Stack], L], work: Callable[[L], int], *, durable: bool = False
+) -> int:
     """Call `work` with what `build` makes of a throw-away stack, on an empty database; its status.
 
     Whatever happens, all of it is stopped; the logs are kept if something went wrong.
     """
     folder = Path(tempfile.mkdtemp(prefix="downloads-rig-"))
-    stack = Stack(folder / "stack", durable=False)
+    stack = Stack(folder / "stack", durable=durable)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     status = 1

@@ -1,0 +1,28 @@
+"""Starts of a job, while nobody takes them: what one costs until its worker has been told."""
+
+from __future__ import annotations
+
+from benchmarks.bench.cases.sides import Side, contest
+from benchmarks.bench.figures import Result
+from benchmarks.bench.rig import Rig
+
+
+def by_fifty_owners(rig: Rig) -> Result:
+    """What does a start cost, by 50 owners in turn? The service's is on disk, the peer's is not."""
+    return _starts(rig, rig.sizes.owners)
+
+
+def by_one_owner(rig: Rig) -> Result:
+    """What does a start cost where one owner makes all of them?"""
+    return _starts(rig, 1)
+
+
+def _starts(rig: Rig, owners: int) -> Result:
+    service = rig.service
+    request = service.start_request(owners)
+    roots = service.roots("web", "postgres", "redis")
+    sides = {"service": Side(lambda: request, roots, service, service.drop_queued)}
+    if rig.has_peer:
+        peer, their_request = rig.peer, rig.peer.start_request(owners)
+        sides["peer"] = Side(lambda: their_request, peer.roots, clean=peer.forget)
+    return contest(rig, sides, rig.sizes.connections)

@@ -1,0 +1,149 @@
+"""This service, by its HTTP contract, its processes and its rows alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+import requests
+from django.contrib.auth.models import User
+from rest_framework_simplejwt.tokens import AccessToken
+
+from benchmarks.bench.contenders import processes
+from benchmarks.bench.load import Request
+from downloads_project.processes import Process
+from downloads_project.stack import Stack
+from tests.live import CLOCKS, Live, until
+
+SMALL = 70000  # the id of a file of 20 kB
+BODY = f'{{"file_ids":[{SMALL}]}}'
+TOKEN_LIFETIME = timedelta(hours=6)  # longer than a full run
+# Limits of rate are counted as in production, and never reached.
+UNREACHED = "owner:900000000/60,address:900000000/60"
+SETTINGS = {
+    "DEBUG": "false",
+    **{f"RATE_{name}": UNREACHED for name in ("INITIATE", "POLL", "PAGE", "UPLOAD", "CHUNK")},
+    "MAX_ACTIVE_JOBS": "2000000",
+    "MAX_QUEUED_JOBS": "2000000",
+    "WORKER_STOPS_SECONDS": "2",
+}
+
+
+class Service:
+    """On a database of its own. `broker` is the number of its Redis database; the next counts."""
+
+    name = "service"
+
+    def __init__(self, folder: Path, stack: Stack, database: str, broker: int) -> None:
+        self.database_url = os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{database}"
+        self.broker_url = os.environ["REDIS_URL"].rpartition("/")[0] + f"/{broker}"
+        urls = {"DATABASE_URL": self.database_url, "REDIS_URL": self.broker_url}
+        self._servers = {server.name: server for server in stack.processes}
+        folder.mkdir()
+        self.live = Live(folder, SETTINGS | urls)
+        for clock in CLOCKS.keys() - SETTINGS.keys():
+            del self.live.env[clock]  # a test's are short; these are production's
+        self.parts: dict[str, Process] = {}
+        self.tokens: list[str] = []
+
+    def start(self, *names: str, **env: str) -> None:
+        """`web`, `worker`, `dispatcher`; returns when all of them are ready."""
+        for name in names:
+            self.parts[name] = self.live.start(name, **env)
+        if "worker" in names:
+            log = self.parts["worker"].log
+            until(lambda: " ready." in log.read_text(errors="replace"), 60, self.live.logs)
+
+    def stop(self) -> None:
+        self.live.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.parts['web'].env['PORT']}"
+
+    def roots(self, *names: str) -> dict[str, list[int]]:
+        """Process ids by group; of the servers too: postgres, redis."""
+        known = self.parts | {name.lower(): server for name, server in self._servers.items()}
+        return {name: [known[name].popen.pid] for name in names}
+
+    @contextmanager
+    def only(self, *names: str) -> Iterator[None]:
+        """Hold its other processes still."""
+        with processes.held(part for name, part in self.parts.items() if name not in names):
+            yield
+
+    # What clients do
+
+    def poll(self, job_id: str, etag: str = "") -> Request:
+        return Request(f"{self.url}/v1/download/status/{job_id}", self.tokens[:1], etag=etag)
+
+    def start_request(self, owners: int) -> Request:
+        url = f"{self.url}/v1/download/initiate"
+        return Request(url, self.tokens[:owners], method="POST", body=BODY)
+
+    def initiate(self, token: str = "") -> str:
+        headers = self.headers(token) | {"Content-Type": "application/json"}
+        url = f"{self.url}/v1/download/initiate"
+        answer = requests.post(url, data=BODY, headers=headers, timeout=30)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["jobId"])
+
+    def status(self, job_id: str) -> requests.Response:
+        url = f"{self.url}/v1/download/status/{job_id}"
+        return requests.get(url, headers=self.headers(), timeout=30)
+
+    def etag(self, job_id: str) -> str:
+        """It holds for up to five minutes."""
+        return self.status(job_id).headers["ETag"]
+
+    def headers(self, token: str = "") -> dict[str, str]:
+        return {"Authorization": f"Bearer {token or self.tokens[0]}"}
+
+    def finished_job(self) -> str:
+        job_id = self.initiate()
+        until(lambda: self.status(job_id).json()["status"] == "completed", 60, self.live.logs)
+        return job_id
+
+    # What is in its rows
+
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            cursor = connection.execute(sql, values or None)  # without values: several statements
+            return cursor.fetchall() if cursor.description else []
+
+    def count(self, where: str) -> int:
+        return int(self.query(f"SELECT count(*) FROM jobs_downloadjob WHERE {where}")[0][0])  # noqa: S608
+
+    def drop_queued(self) -> None:
+        """Delete what waits, its rows and its messages, so that the next round finds none."""
+        queued = "SELECT id FROM jobs_downloadjob WHERE status = 'queued'"
+        for table, column in self.query(REFERENCES):
+            self.query(f"{UNCHECKED} DELETE FROM {table} WHERE {column} IN ({queued})")  # noqa: S608
+        self.query(f"{UNCHECKED} DELETE FROM jobs_downloadjob WHERE status = 'queued'")  # noqa: S608
+        self.query("VACUUM ANALYZE jobs_downloadjob, jobs_jobevent")
+        with redis.Redis.from_url(self.broker_url) as broker:
+            waiting = [key for key in broker.scan_iter() if broker.type(key) == b"list"]
+            if waiting:
+                broker.delete(*waiting)
+
+
+# Without foreign keys: for this session alone, in a database that is thrown away.
+UNCHECKED = "SET session_replication_role = replica;"
+# The tables that refer to jobs: what they are is nobody's business here.
+REFERENCES = """
+SELECT c.conrelid::regclass::text, a.attname FROM pg_constraint c
+JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+WHERE c.contype = 'f' AND c.confrelid = 'jobs_downloadjob'::regclass
+"""
+
+
+def token_of(user: User) -> str:
+    token = AccessToken.for_user(user)
+    token.set_exp(lifetime=TOKEN_LIFETIME)
+    return str(token)

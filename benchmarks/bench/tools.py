@@ -1,0 +1,84 @@
+"""The programs that load and limits are made with: where they are, and how to get them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.bench.figures import NotMeasured
+from deploy import debian
+from downloads_project.stack import postgres_programs, redis_program
+
+BIN = Path(sys.executable).parent
+PEER = Path(__file__).parent.parent / "peer"
+DEBIAN = {"wrk": "wrk", "redis-benchmark": "redis-tools", "node": "nodejs", "npm": "npm"}
+OLDEST_NODE = 20
+
+
+def install() -> None:
+    """Get what is missing, where nobody has to be asked. What cannot be had is told, not fatal."""
+    for program, package in DEBIAN.items():
+        if not shutil.which(program) and not debian.install(package):
+            print(f"{program} is not here: install Debian's {package}. Its cases are left out.")
+    lock, done = PEER / "package-lock.json", PEER / "node_modules/.package-lock.json"
+    is_old = not done.exists() or done.stat().st_mtime < lock.stat().st_mtime
+    if is_old and (npm := shutil.which("npm")):
+        # No scripts: one package would compile an accelerator that it can do without.
+        subprocess.run([npm, "ci", "--ignore-scripts", "--silent"], cwd=PEER)  # noqa: S603
+        if done.exists():
+            done.touch()
+
+
+def program(name: str) -> str:
+    """Its path. Raises NotMeasured where there is none."""
+    found = shutil.which(name) or shutil.which(name, path=str(BIN))
+    if not found:
+        raise NotMeasured(f"{name} is not on this machine")
+    return found
+
+
+def node() -> str:
+    """Node with the peer's packages. Raises NotMeasured."""
+    path = program("node")
+    if int(_said(path, "--version").strip("v").partition(".")[0]) < OLDEST_NODE:
+        raise NotMeasured(f"Node is older than {OLDEST_NODE}")
+    if not (PEER / "node_modules").exists():
+        raise NotMeasured("the peer's packages are not installed: `npm ci` in benchmarks/peer")
+    return path
+
+
+def autocannon() -> list[str]:
+    return [node(), str(PEER / "node_modules/autocannon/autocannon.js")]
+
+
+def pgbench() -> str:
+    beside = shutil.which("pgbench", path=str(postgres_programs()))
+    return beside or program("pgbench")
+
+
+def versions() -> dict[str, str]:
+    """Of all that has a part in a figure; those that are not here are left out."""
+    packages = ["django", "gunicorn", "celery", "psycopg", "redis", "boto3", "k6"]
+    found = {name: version(name) for name in packages}
+    found["python"] = sys.version.partition(" ")[0]
+    found["postgres"] = _said(str(postgres_programs() / "postgres"), "--version").split()[2]
+    found["valkey"] = _said(str(redis_program()), "--version").split()[2].removeprefix("v=")
+    if node_path := shutil.which("node"):
+        found["node"] = _said(node_path, "--version").strip("v")
+    if wrk := shutil.which("wrk"):
+        found["wrk"] = _said(wrk, "-v").split()[1]
+    return found | _of_the_peer()
+
+
+def _of_the_peer() -> dict[str, str]:
+    manifest = json.loads((PEER / "package.json").read_text())
+    return {name: str(number) for name, number in manifest["dependencies"].items()}
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
+    return done.stdout or done.stderr

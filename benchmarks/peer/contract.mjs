@@ -1,0 +1,25 @@
+// What server and worker share: where their Redis is, and who is asking.
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+export const QUEUE = "downloads";
+export const connection = {
+  host: "127.0.0.1",
+  port: Number(process.env.PEER_REDIS_PORT),
+  maxRetriesPerRequest: null, // BullMQ's workers insist on it
+};
+
+const secret = process.env.PEER_SECRET;
+
+// The user id in a signed token (HS256), or null. Fair: signature and expiry are checked at each
+// request, by Node's own HMAC, which is faster than any JWT library. Kinder than the service,
+// which looks also whether the user still exists, is active and has kept the password.
+export function userOf(authorization) {
+  if (!authorization?.startsWith("Bearer ")) return null;
+  const [header, payload, signature] = authorization.slice(7).split(".");
+  if (!signature) return null;
+  const expected = createHmac("sha256", secret).update(`${header}.${payload}`).digest();
+  const given = Buffer.from(signature, "base64url");
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
+  const claims = JSON.parse(Buffer.from(payload, "base64url"));
+  return claims.exp > Date.now() / 1000 ? String(claims.user_id) : null;
+}

@@ -1,0 +1,1 @@
+"""Plain Django and plain Celery: what anybody would write first, for comparison."""
