@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from downloads_project import gunicorn as web
-from downloads_project.web_server.bodies import Receive
+from downloads_project.web_server.bodies import Receive, bounded_body
 from downloads_project.web_server.bridge import Bridge, Send
 from downloads_project.web_server.clients import Scope
 from downloads_project.wsgi import application as django
+from jobs.asgi.application import NativeEndpoints
 
 bridge = Bridge(django, threads=web.threads)
+native = NativeEndpoints(django, read_body=bounded_body)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
-        await bridge(scope, receive, send)
+        left = await native(scope, receive, send)
+        if left is not None:
+            await bridge(scope, left, send)
     elif scope["type"] == "lifespan":
         await lifespan(receive, send)
     else:
@@ -28,5 +32,6 @@ async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    native.close()
     bridge.stop()
     await send({"type": "lifespan.shutdown.complete"})

@@ -19,7 +19,7 @@ from django.utils import timezone
 from jobs import clamd
 from jobs.builders import bundle, remote, report, upload
 from jobs.errors import Infected, RemoteChanged, SourceMissing
-from jobs.models import DownloadJob, FileQuerySet, StoredFile
+from jobs.models import DownloadJob, FileQuerySet, JobRow, StoredFile
 from jobs.models.job_queryset import JobQuerySet
 from jobs.names import safe_name
 from jobs.queue import Doorbell
@@ -229,7 +229,7 @@ def artifact_name(kind: Kind, asked: str, params: Params) -> str:
     return name if name.lower().endswith(kind.suffix) else name + kind.suffix
 
 
-def doorbell(job: DownloadJob) -> Doorbell:
+def doorbell(job: DownloadJob | JobRow) -> Doorbell:
     """What a worker is told about the job, and when Celery should kill its process."""
     kind = KINDS[job.kind]
     limit = kind.time_limit_seconds + settings.KILL_AFTER_SECONDS

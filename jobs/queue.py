@@ -27,7 +27,7 @@ MAX_WAITING = 10_000  # doorbells; beyond it the oldest are dropped, and the dis
 
 @dataclass(frozen=True)
 class Doorbell:
-    job_id: UUID
+    job_id: UUID | str
     queue: str
     priority: int  # 9 is the most urgent
     time_limit_seconds: int
@@ -47,7 +47,12 @@ def ring(bell: Doorbell) -> None:
 
 def ring_after_commit(bell: Doorbell) -> None:
     """Tell a worker once the transaction is durable, without waiting for the broker."""
-    transaction.on_commit(partial(_publisher.put, bell))
+    transaction.on_commit(partial(ring_soon, bell))
+
+
+def ring_soon(bell: Doorbell) -> None:
+    """Tell a worker, without waiting for the broker. Never raises."""
+    _publisher.put(bell)
 
 
 def waiting(queue: str) -> int:

@@ -33,6 +33,7 @@ RANKS: list[set[str]] = [
         "sources",
         "postgres_text",
         "queue_depth",
+        "request_limits",
     },
     {"patience", "problems", "client", "submission_sql"},
     {"readers"},

@@ -163,6 +163,7 @@ def environ_of(scope: Scope, length: int | None) -> dict[str, Any]:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
+        "jobs.rate_counts": scope["state"].get("rate_counts", {}),
     }
 
 

@@ -120,15 +120,21 @@ class Pipeline:
         return (await self.run([(statement, params)]))[0]
 
     def close(self) -> None:
+        if self._connecting:
+            self._connecting.cancel()
         self._fail(psycopg.OperationalError("closed"), rest=False)
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
+        connecting = loop.run_in_executor(None, self._prepared)
         try:
-            found = await loop.run_in_executor(None, self._prepared)
+            found = await asyncio.shield(connecting)
         except psycopg.Error as error:
             self._fail(error)
             return
+        except asyncio.CancelledError:
+            connecting.add_done_callback(_close_unused)
+            raise
         finally:
             self._connecting = None
         self._connection = found
@@ -228,3 +234,8 @@ class Pipeline:
         for unit in waiting:
             unit.error = Unavailable(repr(error))
             unit.settle()
+
+
+def _close_unused(connecting: asyncio.Future[psycopg.Connection[Any]]) -> None:
+    if not connecting.cancelled() and not connecting.exception():
+        connecting.result().close()

@@ -59,7 +59,7 @@ class Native:
             sent.append(message)
 
         scope = self.scope(path, method, query, headers)
-        if not await self.endpoints(scope, receive, send):
+        if await self.endpoints(scope, receive, send):
             assert not sent
             return None
         start, *rest = sent
@@ -75,6 +75,7 @@ class Native:
             "query_string": query.encode(),
             "scheme": "http",
             "client": self.client,
+            "state": {},
             "headers": [
                 (name.replace("_", "-").encode(), value.encode("latin-1"))
                 for name, value in named.items()
@@ -85,13 +86,17 @@ class Native:
 @contextmanager
 def serving() -> Iterator[Native]:
     loop = asyncio.new_event_loop()
-    endpoints = NativeEndpoints(get_wsgi_application())
+    endpoints = NativeEndpoints(get_wsgi_application(), read_body=_read_body)
     try:
         yield Native(loop, endpoints)
     finally:
         loop.run_until_complete(_close(endpoints))
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+
+async def _read_body(scope: Any, receive: Any, max_bytes: int) -> bytes:
+    return bytes((await receive())["body"])
 
 
 async def _close(endpoints: NativeEndpoints) -> None:

@@ -1,0 +1,235 @@
+"""Starting a bundle: `POST /v1/download/initiate` with the numbers of files, perhaps with a key.
+
+One round trip records the job. Starts that come while one is under way go into the next
+transaction, together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from rest_framework.exceptions import ParseError
+
+from jobs import queue, quota, rates
+from jobs import submission_sql as sql
+from jobs.asgi.answer import FixedHeaders, send_json
+from jobs.asgi.callers import Caller
+from jobs.asgi.jobs import shown
+from jobs.asgi.postgres import Command, Pipeline, Refused, Row, Unavailable
+from jobs.asgi.rate_counter import RateCounter
+from jobs.asgi.request import JSON, Headers, NativeRequest, Scope, Send
+from jobs.http import KEY, SOON, TRY_AGAIN, problem
+from jobs.kinds import doorbell
+from jobs.models import JobRow
+from jobs.parsers import loads
+from jobs.problems import PROBLEM
+from jobs.rates import Count, RatesUnknown
+from jobs.representation import status_url
+from jobs.serializers.fields import MAX_FILE_ID, MIN_FILE_ID
+from jobs.submission import submission_of
+from jobs.terms import Terms
+
+ADDRESS = "/v1/download/initiate"
+MAX_BODY_BYTES = 32 * 1024  # 2,000 numbers take the loop half a millisecond; more are Django's
+MAX_NAME_CHARS = 200
+MAX_BATCH = 32  # starts in one transaction
+# An owner whose lock another request holds is left to Django, whose threads may wait for it.
+OPTIONS = "-c plan_cache_mode=force_generic_plan -c lock_timeout=100"
+LEFT_OPEN = Terms(priority=None, email=None, webhook=None)  # to the owner's preferences
+
+NEW = sql.NEW.encode()
+RECORDED = {NEW, sql.REPLAYED.encode()}
+
+_Start = tuple[sql.Submission, asyncio.Future[Row | None]]
+
+
+class Starts:
+    """Answers 202; what it is not sure of is left to Django."""
+
+    def __init__(self, counter: RateCounter, django: WSGIHandler) -> None:
+        self._counter = counter
+        self._recorder = Recorder()
+        self._headers = FixedHeaders(django, "POST", ADDRESS)
+
+    async def __call__(self, scope: Scope, body: bytes, send: Send) -> bool:
+        """False where nothing was sent."""
+        request = NativeRequest.of(scope)
+        if not request or not (caller := request.caller):
+            return False
+        submission = _submission(request, caller, body)
+        if submission is None:
+            return False
+        counts = await self._count(request, caller)
+        if counts is None:
+            return False
+        fixed = self._headers.of(request)
+        try:
+            found = await self._recorder.record(submission)
+        except Unavailable:
+            await _send_unavailable(send, request, fixed, rates.headers(counts))
+            return True
+        if found is None:
+            return False
+        code, job = found
+        own = {"Location": status_url(job), "Retry-After": "3"} | rates.headers(counts)
+        if code == sql.REPLAYED:
+            own["Idempotency-Replayed"] = "true"
+        members = shown(job) | {"totalFileIds": len(submission.params["file_ids"])}
+        await send_json(send, request, HTTPStatus.ACCEPTED, fixed, own, members)
+        return True
+
+    def close(self) -> None:
+        self._recorder.close()
+
+    async def _count(self, request: NativeRequest, caller: Caller) -> list[Count] | None:
+        """None where a rate is exceeded. What was counted is not counted again by Django."""
+        forwarded = request.text(b"x-forwarded-for")
+        callers = rates.callers(request.peer, forwarded, caller.user_id)
+        try:
+            counts = await self._counter.count("initiate", callers)
+        except RatesUnknown:
+            return []
+        request.scope["state"]["rate_counts"] = {"initiate": counts}
+        return None if any(count.is_exceeded for count in counts) else counts
+
+
+def is_start(scope: Scope) -> bool:
+    """Whether its body is worth reading here."""
+    if scope["method"] != "POST" or scope["path"] != ADDRESS or scope["query_string"]:
+        return False
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"")
+    is_short = length.isdigit() and 0 < int(length[:9]) <= MAX_BODY_BYTES
+    return is_short and headers.get(b"content-type", b"").lower() == JSON
+
+
+def _submission(request: NativeRequest, caller: Caller, body: bytes) -> sql.Submission | None:
+    """What is asked for; None unless it is certain that Django would take it as it is."""
+    key = request.text(b"idempotency-key")
+    if b"idempotency-key" in request.headers and not KEY.fullmatch(key):
+        return None
+    try:
+        asked = loads(body)
+    except ParseError:
+        return None
+    if not isinstance(asked, dict) or not {"file_ids"} <= asked.keys() <= {"file_ids", "name"}:
+        return None
+    file_ids, name = asked["file_ids"], asked.get("name", "")
+    if not (isinstance(file_ids, list) and 0 < len(file_ids) <= settings.MAX_FILES_PER_BUNDLE):
+        return None
+    if not all(type(each) is int and MIN_FILE_ID <= each <= MAX_FILE_ID for each in file_ids):
+        return None
+    if "name" in asked and not _is_plain_name(name):
+        return None
+    return submission_of(
+        caller.user_id,
+        "bundle",
+        {"file_ids": list(dict.fromkeys(file_ids))},
+        name,
+        LEFT_OPEN,
+        request_id=request.request_id,
+        key=key,
+        password_md5=caller.password_digest,
+    )
+
+
+def _is_plain_name(name: Any) -> bool:
+    """Whether a serializer would leave it alone."""
+    is_text = isinstance(name, str) and name.isprintable() and name == name.strip()
+    return is_text and 0 < len(name) <= MAX_NAME_CHARS
+
+
+async def _send_unavailable(
+    send: Send, request: NativeRequest, fixed: Headers, own: dict[str, str]
+) -> None:
+    """The database may have recorded the job, and did not say so: Django would do it again."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    body = problem(request, status, "overloaded", TRY_AGAIN)
+    await send_json(send, request, status, fixed, own | SOON, body, content_type=PROBLEM)
+
+
+class Recorder:
+    """Records jobs, several in one transaction where several come at once."""
+
+    def __init__(self) -> None:
+        statements = {each.name.encode(): each.text for each in (sql.LOCK, sql.SUBMIT)}
+        self._pipeline = Pipeline(statements, options=OPTIONS)
+        self._waiting: list[_Start] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def record(self, submission: sql.Submission) -> tuple[str, JobRow] | None:
+        """The code and the job, which is durable; None where Django shall do it, or say why not.
+
+        Raises Unavailable where it may be recorded, and Postgres did not say so.
+        """
+        loop = asyncio.get_running_loop()
+        start: _Start = submission, loop.create_future()
+        self._waiting.append(start)
+        if self._task is None:
+            self._task = loop.create_task(self._run())
+        row = await start[1]
+        if row is None:
+            return None
+        code, queued, *values = row
+        if submission.queued is None and queued is not None:
+            quota.depth.learn(int(queued))
+        if code not in RECORDED or values[sql.COLUMNS.index("artifact_id")]:
+            return None
+        job = JobRow.of(sql.COLUMNS, values)
+        if code == NEW and job.is_due:
+            quota.depth.add()
+            queue.ring_soon(doorbell(job))
+        return code.decode(), job
+
+    def close(self) -> None:
+        self._pipeline.close()
+
+    async def _run(self) -> None:
+        """One transaction after the other, as long as somebody waits."""
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                if not await self._try(batch):  # for one of them, nothing was recorded
+                    for start in batch:
+                        if not await self._try([start]):
+                            _settle(start, None)  # Django says why, as that the owner is busy
+        finally:
+            self._task = None
+
+    async def _try(self, batch: list[_Start]) -> bool:
+        """Record them in one transaction; False where Postgres refused, and nothing was done."""
+        commands: list[Command] = []
+        answers: list[int] = []  # which start each command is for
+        for statement, values, n in sql.batch([submission for submission, _ in batch]):
+            commands.append((statement.name.encode(), [_encoded(value) for value in values]))
+            answers.append(n)
+        try:
+            results = await self._pipeline.run(commands)
+        except Refused:
+            return False
+        except Unavailable as error:
+            for start in batch:
+                _settle(start, error if error.may_have_run else None)
+            return True
+        for n, rows in zip(answers, results, strict=True):
+            if n >= 0:  # not the lock
+                _settle(batch[n], rows[0])
+        return True
+
+
+def _encoded(value: str | None) -> bytes | None:
+    return None if value is None else value.encode()
+
+
+def _settle(start: _Start, outcome: Row | Unavailable | None) -> None:
+    _, future = start
+    if future.done():  # whoever waited is gone
+        return
+    if isinstance(outcome, Unavailable):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
