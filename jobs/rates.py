@@ -39,6 +39,7 @@ for n, key in ipairs(KEYS) do
 end
 return told
 """
+MAX_FORWARDED_CHARS = 1_000  # of X-Forwarded-For, its end; it is read from there
 RATE = re.compile(r"(owner|address|account):([1-9][0-9]{0,8})/([1-9][0-9]{0,6})")
 
 
@@ -145,10 +146,15 @@ def callers(peer: str, forwarded: str, owner_id: int | None) -> dict[str, str]:
 
 
 def _client_address(peer: str, forwarded: str) -> str:
-    trusted = networks(settings.TRUSTED_PROXIES)
-    return as_one_client(
-        client_of(peer, forwarded, trusted=trusted, hops=settings.TRUSTED_PROXY_HOPS)
-    )
+    trusted, hops = tuple(settings.TRUSTED_PROXIES), settings.TRUSTED_PROXY_HOPS
+    if not trusted and not hops:
+        forwarded = ""  # nobody believes it
+    return _known_address(peer, forwarded[-MAX_FORWARDED_CHARS:], trusted, hops)
+
+
+@lru_cache(maxsize=10_000)
+def _known_address(peer: str, forwarded: str, trusted: tuple[str, ...], hops: int) -> str:
+    return as_one_client(client_of(peer, forwarded, trusted=networks(trusted), hops=hops))
 
 
 def headers(counts: Sequence[Count]) -> dict[str, str]:

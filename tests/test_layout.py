@@ -73,6 +73,7 @@ OWNERS = {
     "celery": {"queue", "tasks"},
     "billiard": {"tasks"},
     "kombu": set(),
+    "hiredis": {"asgi"},
     "redis": {"rates", "changes", "asgi"},
     "psycopg": {"asgi", "quota"},
     "socket": {"remote_file", "clamd", "storage"},

@@ -1,9 +1,8 @@
-"""Jobs read from the event loop: with the account of whoever asks, in one statement."""
+"""Jobs read from the event loop, with the account of whoever asks."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from django.contrib.auth.models import User
 
 from jobs import estimates
 from jobs.asgi.callers import Caller
-from jobs.asgi.postgres import Pipeline, Row, Value
+from jobs.asgi.postgres import Pipeline, Row
 from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
 from jobs.models.job_row import COLUMNS, FILE_COLUMNS
 from jobs.patience import give_back_connection
@@ -20,35 +19,39 @@ from jobs.representation import Body, job_body
 from jobs.states import Status
 
 CONNECTIONS = 2  # one that is slow must not hold up all
-OWN, CHANGED = b"own", b"changed"
+OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"changed"
 NOT_PREVIEWS = ("catalogue", "artifact", "upload", "quarantined")
+USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
+FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_table
 
 
 def _own_sql() -> str:
     """$1 is a user, $2 a job. No row: there is no such user. Columns are null: no job of theirs."""
-    jobs, files = DownloadJob._meta.db_table, StoredFile._meta.db_table
-    dependencies = DownloadJob.after.through._meta.db_table
-    names = ", ".join(f"'{role}'" for role in NOT_PREVIEWS)
-    columns = [
-        "u.is_active",
-        "u.password",
-        *(f"j.{name}" for name in COLUMNS),
-        *(f"f.{name}" for name in FILE_COLUMNS),
-        f"""CASE WHEN j.kind = '{UPLOAD}' AND j.status = '{Status.COMPLETED}' THEN (
-              SELECT json_agg(json_build_array({", ".join(f"p.{name}" for name in FILE_COLUMNS)})
-                              ORDER BY p.id DESC)
-              FROM {files} p WHERE p.made_by_id = j.id AND p.role NOT IN ({names})) END""",
-        f"""CASE WHEN j.held AND j.status = '{Status.QUEUED}' THEN (
-              SELECT json_agg(o.id ORDER BY o.created_at DESC)
-              FROM {dependencies} d JOIN {jobs} o ON o.id = d.to_downloadjob_id
-              WHERE d.from_downloadjob_id = j.id) END""",
-    ]
+    job = ", ".join(f"j.{name}" for name in COLUMNS)
+    file = ", ".join(f"f.{name}" for name in FILE_COLUMNS)
     return f"""
-        SELECT {", ".join(columns)}
-        FROM {User._meta.db_table} u
-        LEFT JOIN {jobs} j ON j.id = $2::uuid AND j.owner_id = u.id
-        LEFT JOIN {files} f ON f.id = j.artifact_id
+        SELECT u.is_active, u.password, {job}, {file}
+        FROM {USERS} u
+        LEFT JOIN {JOBS} j ON j.id = $2::uuid AND j.owner_id = u.id
+        LEFT JOIN {FILES} f ON f.id = j.artifact_id
         WHERE u.id = $1::int
+    """
+
+
+def _previews_sql() -> str:
+    """$1 is an upload. The files that were made of it."""
+    roles = ", ".join(f"'{role}'" for role in NOT_PREVIEWS)
+    return f"""
+        SELECT {", ".join(FILE_COLUMNS)} FROM {FILES}
+        WHERE made_by_id = $1::uuid AND role NOT IN ({roles}) ORDER BY id DESC
+    """
+
+
+def _dependencies_sql() -> str:
+    """$1 is a job. Those that it waits for."""
+    return f"""
+        SELECT o.id FROM {LINKS} l JOIN {JOBS} o ON o.id = l.to_downloadjob_id
+        WHERE l.from_downloadjob_id = $1::uuid ORDER BY o.created_at DESC
     """
 
 
@@ -56,7 +59,7 @@ def _changed_sql() -> str:
     """$1 are jobs, $2 the versions of them that are known. Those that have another one by now."""
     return f"""
         SELECT j.id FROM unnest($1::uuid[], $2::int[]) AS known (id, version)
-        JOIN {DownloadJob._meta.db_table} j ON j.id = known.id
+        JOIN {JOBS} j ON j.id = known.id
         WHERE j.version <> known.version
     """
 
@@ -67,15 +70,6 @@ class OwnJob(NamedTuple):
     job: JobRow
     previews: list[FileRow]
     depends_on: list[str]  # ids of jobs
-
-    @classmethod
-    def decode(cls, values: list[Value]) -> OwnJob:
-        *columns, previews, depends_on = values
-        return cls(
-            JobRow.decode(columns),
-            [FileRow(*each) for each in json.loads(previews or b"[]")],
-            json.loads(depends_on or b"[]"),
-        )
 
     def body(self) -> Body:
         """As the API shows it now."""
@@ -101,7 +95,12 @@ class Jobs:
     """Reads over a few connections."""
 
     def __init__(self) -> None:
-        statements = {OWN: _own_sql(), CHANGED: _changed_sql()}
+        statements = {
+            OWN: _own_sql(),
+            PREVIEWS: _previews_sql(),
+            DEPENDENCIES: _dependencies_sql(),
+            CHANGED: _changed_sql(),
+        }
         self._pipelines = [Pipeline(statements) for _ in range(CONNECTIONS)]
 
     async def own(self, caller: Caller, job_id: str) -> OwnJob | None:
@@ -115,7 +114,18 @@ class Jobs:
         is_active, password, *values = rows[0]
         if not caller.is_still(is_active=is_active == b"t", password=(password or b"").decode()):
             return None
-        return OwnJob.decode(values) if values[0] is not None else None
+        if values[0] is None:
+            return None
+        job = JobRow.decode(values)
+        previews: list[FileRow] = []
+        depends_on: list[str] = []
+        if job.kind == UPLOAD and job.status == Status.COMPLETED:
+            rows = await self._fetch(PREVIEWS, job_id.encode())
+            previews = [FileRow.decode(row) for row in rows]
+        elif job.held and job.status == Status.QUEUED:
+            rows = await self._fetch(DEPENDENCIES, job_id.encode())
+            depends_on = [(other or b"").decode() for (other,) in rows]
+        return OwnJob(job, previews, depends_on)
 
     async def changed(self, versions: Mapping[str, int]) -> list[str]:
         """The jobs that are no longer of these versions. Raises Unavailable."""

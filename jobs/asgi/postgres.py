@@ -18,6 +18,8 @@ import structlog
 from django.db import connection
 from psycopg import pq
 
+from jobs.asgi.watchdog import Watchdog
+
 log = structlog.get_logger(__name__)
 
 ANSWER_SECONDS = 2.0  # a server that is well answers within milliseconds
@@ -87,7 +89,7 @@ class Pipeline:
         self._waiting: list[_Unit] = []
         self._flying: deque[_Unit] = deque()
         self._is_to_send = False
-        self._deadline: asyncio.TimerHandle | None = None
+        self._watchdog = Watchdog(ANSWER_SECONDS, self._on_silence)
         self._rests_until = 0.0
 
     @property
@@ -111,8 +113,7 @@ class Pipeline:
         elif not self._is_to_send:
             self._is_to_send = True
             loop.call_soon(self._send)
-        if self._deadline is None:
-            self._arm()
+        self._watchdog.asked()
         return await unit.future
 
     async def fetch(self, statement: bytes, *params: Value) -> list[Row]:
@@ -201,25 +202,17 @@ class Pipeline:
         except psycopg.Error as error:
             self._fail(error)
             return
-        if self._deadline:
-            self._deadline.cancel()
-            self._deadline = None
-        if self.load:
-            self._arm()
+        self._watchdog.heard(is_waiting=self.load > 0)
 
-    def _arm(self) -> None:
-        late = psycopg.OperationalError(f"no answer within {ANSWER_SECONDS} s")
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(ANSWER_SECONDS, self._fail, late)
+    def _on_silence(self) -> None:
+        self._fail(psycopg.OperationalError(f"no answer within {ANSWER_SECONDS} s"))
 
     def _fail(self, error: Exception, *, rest: bool = True) -> None:
         """Give up the connection, and whoever waits for it."""
         if rest:
             self._rests_until = time.monotonic() + REST_SECONDS
             log.warning("database", error=repr(error))
-        if self._deadline:
-            self._deadline.cancel()
-            self._deadline = None
+        self._watchdog.stop()
         if self._connection:
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._connection.pgconn.socket)

@@ -6,9 +6,9 @@ site's page, a gateway's header, a media type that is not JSON.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
+from secrets import token_hex
 from typing import Any, Self
 
 from django.conf import settings
@@ -118,4 +118,4 @@ def _is_allowed(host: bytes, allowed: tuple[str, ...]) -> bool:
 def _request_id(sent: bytes | None) -> str:
     """The client's, if it is a valid one."""
     text = sent.decode("latin-1") if sent else ""
-    return text if VALID_REQUEST_ID.fullmatch(text) else uuid.uuid4().hex
+    return text if VALID_REQUEST_ID.fullmatch(text) else token_hex(16)

@@ -28,6 +28,11 @@ class FileRow(NamedTuple):
     file_id: int | None
     role: str
 
+    @classmethod
+    def decode(cls, values: Sequence[Value]) -> Self:
+        """From the values of FILE_COLUMNS."""
+        return cls._make(_decode(_FILE_DECODERS, values))
+
 
 class _Columns(NamedTuple):
     id: str
@@ -87,7 +92,7 @@ class JobRow(_Columns):
         count = len(COLUMNS)
         file = values[count:]
         # The join found no file where there is no key.
-        artifact = None if file[0] is None else FileRow(*_decode(_FILE_DECODERS, file))
+        artifact = None if file[0] is None else FileRow.decode(file)
         return cls._make([*_decode(_DECODERS, values[:count]), artifact])
 
     @classmethod

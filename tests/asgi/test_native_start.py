@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
 from typing import Any
 from unittest.mock import Mock
 from uuid import uuid4
@@ -253,12 +255,22 @@ class TestLeftToDjango:
 
 
 def test_a_database_that_does_not_say_whether_is_503_and_not_asked_again(
-    native: Native, alice: User, monkeypatch: pytest.MonkeyPatch
+    native: Native, alice: User
 ) -> None:
-    from jobs.asgi import postgres
+    assert start(native, alice, {"file_ids": [70000]})
+    recorder = native.endpoints._starts._recorder
+    connection = recorder._pipeline._connection
+    assert connection
+    backend = connection.info.backend_pid
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        answer = start(native, alice, {"file_ids": [70000]})
+    finally:
+        os.kill(backend, signal.SIGCONT)
 
-    monkeypatch.setattr(postgres, "ANSWER_SECONDS", 0.0)
-
-    answer = start(native, alice, {"file_ids": [70000]})
-
-    assert answer is None or (answer.status, answer.json["code"]) == (503, "overloaded")
+    assert answer is not None
+    assert (answer.status, answer.json["code"]) == (503, "overloaded")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["retry-after"] == "5"
+    assert start(native, alice, {"file_ids": [70000]}) is None  # nobody asks for a second
+    assert DownloadJob.objects.count() <= 2
