@@ -49,7 +49,6 @@ class Connections:
         self._most_waiting = min(WAITING, most * 3 // 4)
         self._n_waiting = 0
         self._waiting: dict[str, dict[Connection, None]] = {}  # by address, the oldest first
-        self._timed: set[Connection] = set()  # others that have a deadline
 
     def secure_headers_of(self, peer: str) -> dict[bytes, bytes]:
         """Return the headers by which this peer may say that it was asked by https."""
@@ -70,7 +69,6 @@ class Connections:
     def closed(self, connection: Connection) -> None:
         self.count -= 1
         self.waits_no_more(connection)
-        self._timed.discard(connection)
 
     def waits(self, connection: Connection) -> None:
         """This connection waits for a request. Too many of them make room among themselves."""
@@ -87,23 +85,12 @@ class Connections:
             if not waiting:
                 del self._waiting[connection.client]
 
-    def set_deadline(self, connection: Connection, seconds: float) -> None:
-        """This connection, which is being served, is `late()` after so many seconds."""
-        connection.deadline = self.loop.time() + seconds
-        self._timed.add(connection)
-
-    def clear_deadline(self, connection: Connection) -> None:
-        self._timed.discard(connection)
-
     def sweep(self) -> None:
-        """Once a second: whose time is over is told so."""
+        """To be called often: whose time is over is told so."""
         now = self.loop.time()
         for waiting in list(self._waiting.values()):
             for connection in [each for each in waiting if each.deadline <= now]:
                 connection.late()
-        for connection in [each for each in self._timed if each.deadline <= now]:
-            self._timed.discard(connection)
-            connection.late()
 
     def stop(self) -> None:
         """Nobody is waited for any more. What is being answered is answered."""

@@ -142,10 +142,8 @@ class Connection(asyncio.BufferedProtocol):
         return not (self.request or self._head or self._lingered_bytes >= 0) and self._has_served
 
     def late(self) -> None:
-        """Its deadline is over."""
-        if self.request:
-            self.request.late()
-        elif self._head:
+        """Nothing came in time."""
+        if self._head and self._lingered_bytes < 0:
             self.refuse(SLOW_HEADERS)
         else:
             self.close()
@@ -163,15 +161,16 @@ class Connection(asyncio.BufferedProtocol):
         if self._drained is None:
             return
         size = self.transport.get_write_buffer_size()
-        self.connections.set_deadline(self, HEAD_SECONDS + size / LEAST_BYTES_A_SECOND)
+        seconds = HEAD_SECONDS + size / LEAST_BYTES_A_SECOND
+        timer = self.connections.loop.call_later(seconds, self._give_up)
         try:
             await self._drained
         finally:
-            self.connections.clear_deadline(self)
+            timer.cancel()
 
-    @property
-    def is_draining(self) -> bool:
-        return self._drained is not None
+    def _give_up(self) -> None:
+        self.connections.log.info("ip=%s did not take its response", self.client)
+        self.abort()
 
     def served(self, *, keep_alive: bool) -> None:
         """The request is answered. Wait for the next one, which may be here already."""
@@ -214,8 +213,12 @@ class Connection(asyncio.BufferedProtocol):
     def _linger(self) -> None:
         """Say that we are done, and read on till the client is: a reset may cost it our answer."""
         self.connections.access_log.flush()  # who has seen the end can find the line
-        self.transport.write_eof()
         self._lingered_bytes = 0
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client is gone
+            self.close()
+            return
         self._wait(LINGER_SECONDS)
         self.transport.resume_reading()
 

@@ -159,8 +159,7 @@ class Request:
             raise RuntimeError(f"{event['type']} is out of place.")
         else:
             self._write(event.get("body", b""), more=event.get("more_body", False))
-            if self._connection.is_draining:
-                await self._connection.drain()
+            await self._connection.drain()
         if self._connection.is_gone:
             raise ClientGone
 
@@ -192,15 +191,6 @@ class Request:
             self._task.cancel()
 
     on_gone = on_eof
-
-    def late(self) -> None:
-        """The client was waited for too long."""
-        if self._connection.is_draining:
-            log, client = self._connection.connections.log, self._connection.client
-            log.info("ip=%s did not take its response", client)
-            self._connection.abort()
-        elif self._waiter and not self._waiter.done():
-            self._waiter.set_exception(Refused(SLOW_BODY))
 
     # Inside
 
@@ -248,7 +238,9 @@ class Request:
 
     async def _wait(self) -> None:
         """Until something has changed. A body has a deadline; the client's leaving has none."""
-        connections = self._connection.connections
+        loop = self._connection.connections.loop
+        waiter = self._waiter = loop.create_future()
+        timer = None
         if not self.is_received:
             seconds = seconds_left(self._received_bytes, self._waited_seconds)
             if seconds <= 0:
@@ -256,15 +248,19 @@ class Request:
             if self._expects_continue:
                 self._expects_continue = False
                 self._connection.transport.write(CONTINUE)
-            connections.set_deadline(self._connection, seconds)
-        began = connections.loop.time()
-        self._waiter = connections.loop.create_future()
+            timer = loop.call_later(seconds, self._late)
+        began = loop.time()
         try:
-            await self._waiter
+            await waiter
         finally:
             self._waiter = None
-            connections.clear_deadline(self._connection)
-            self._waited_seconds += connections.loop.time() - began
+            self._waited_seconds += loop.time() - began
+            if timer:
+                timer.cancel()
+
+    def _late(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_exception(Refused(SLOW_BODY))
 
     def _wake(self) -> None:
         if self._waiter and not self._waiter.done():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # their part of a crowd, too.
 ACCEPTED_AT_ONCE = 4
 SWITCH_SECONDS = 0.0005  # that a thread has before the loop gets its turn; Python's own are 0.005
+SWEEP_SECONDS = 0.5  # between two looks for connections whose time is over
 ALLOCATIONS = 50_000  # between two searches for garbage
 OTHER_FILES = 64  # beside connections and two of each thread: servers, logs, modules
 
@@ -73,7 +74,7 @@ class WebWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self.notify()
             self.connections.sweep()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._told_to_stop.wait(), 1)
+                await asyncio.wait_for(self._told_to_stop.wait(), SWEEP_SECONDS)
         await self._stop()
         if not self._quick_shutdown:
             await lifespan.shutdown()
