@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Attempt:
         self._kept: StoredFile | None = None  # of an upload: the file itself
         self._attached: list[StoredFile] = []
         self._scratch: Scratch | None = None
+        self._read = storage.read
 
     def tell(
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
@@ -150,9 +151,16 @@ class Attempt:
             self._scratch = Scratch()
         return self._scratch.folder
 
+    @contextmanager
+    def read_ahead(self, sources: Sequence[Source]) -> Iterator[None]:
+        with storage.ReadAhead((source.key, source.size_bytes) for source in sources) as ahead:
+            self._read = ahead.read
+            yield
+        self._read = storage.read
+
     def chunks(self, source: Source) -> Iterator[bytes]:
         try:
-            for chunk in storage.read(source.key):
+            for chunk in self._read(source.key):
                 self.advance(len(chunk))
                 yield chunk
         except SourceMissing as error:

@@ -5,7 +5,8 @@ Builders know only this contract; runner.py makes the real one, tests make small
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -122,6 +123,12 @@ class Workspace(Protocol):
     @property
     def scratch(self) -> Path:
         """A folder on this machine's disk, which goes with the attempt."""
+
+    def read_ahead(self, sources: Sequence[Source]) -> AbstractContextManager[None]:
+        """Within it, `chunks` is called for each of these in this order, and may fetch some before.
+
+        What is wrong with one is raised when it is its turn.
+        """
 
     def chunks(self, source: Source) -> Iterator[bytes]:
         """The source's bytes, at most CHUNK_BYTES at a time; each counts as progress.

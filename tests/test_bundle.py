@@ -6,7 +6,8 @@ import io
 import shutil
 import subprocess
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,9 @@ class Workspace:
 
     def say(self, message: str) -> None:
         self.said.append(message)
+
+    def read_ahead(self, sources: Sequence[Source]) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def chunks(self, source: Source) -> Iterator[bytes]:
         if source.key not in self.contents:

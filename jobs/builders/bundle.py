@@ -11,7 +11,7 @@ from stream_zip import NO_COMPRESSION_64, MemberFile, ZipIntegrityError, stream_
 
 from jobs.errors import SourceChanged
 from jobs.names import safe_name
-from jobs.workspace import Source, Workspace
+from jobs.workspace import CHUNK_BYTES, Source, Workspace
 
 MODE = S_IFREG | 0o644
 
@@ -34,8 +34,9 @@ def build(params: BundleParams, work: Workspace) -> None:
     if not params.is_measured:
         work.tell(total_bytes=sum(source.size_bytes for source in params.sources))
     try:
-        for chunk in stream_zip(_members(params.sources, work)):
-            work.output.write(chunk)
+        with work.read_ahead(params.sources):
+            for chunk in stream_zip(_members(params.sources, work), chunk_size=CHUNK_BYTES):
+                work.output.write(chunk)
     except ZipIntegrityError as error:
         raise SourceChanged("A file is not what it was when it was stored.") from error
 

@@ -29,6 +29,7 @@ from jobs.storage.lifecycle import (
 )
 from jobs.storage.output import S3Output
 from jobs.storage.parts import Checkpoint, S3Parts
+from jobs.storage.read_ahead import ReadAhead
 from jobs.storage.signature import attachment
 from jobs.storage.signed import presigned_url, url_seconds
 from jobs.storage.upload import MIN_PART_BYTES, SMALL_PART_BYTES, Upload, complete, part_bytes
@@ -40,6 +41,7 @@ __all__ = [
     "Checkpoint",
     "JobStorage",
     "PatientStorage",
+    "ReadAhead",
     "S3Output",
     "S3Parts",
     "Upload",

@@ -11,7 +11,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -60,7 +60,7 @@ class Objects:
         self._connect = connect
         self._connections: tuple[int, Connections] | None = None
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, key: str) -> Generator[bytes]:
         """The object in chunks of CHUNK_BYTES."""
         response = self._request("GET", key, preload_content=False)
         try:

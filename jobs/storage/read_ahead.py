@@ -1,0 +1,125 @@
+"""Objects that are fetched before they are asked for, a few at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
+
+from jobs.mailbox import Mailbox
+from jobs.storage.bucket import bucket
+from jobs.storage.connections import Abort
+
+THREADS = 4
+AHEAD_BYTES = 16 * 1024 * 1024  # in memory
+# A larger object is streamed when its turn comes: until then its connection would idle, and end.
+MAX_OBJECT_BYTES = 4 * 1024 * 1024
+JOIN_SECONDS = 1
+FOREVER_SECONDS = 365 * 24 * 3600.0  # requests end by themselves, and attempts are interrupted
+
+
+class ReadAhead:
+    """Of objects by their keys and sizes, in the order in which `read` is asked for them.
+
+    Enter it, and use it in one thread. That one takes no lock, so it may be interrupted anywhere.
+    On the way out, whatever is being fetched ends, and nothing is left in memory.
+    """
+
+    def __init__(self, objects: Iterable[tuple[str, int]]) -> None:
+        self._fetches = [_Fetch(key, size_bytes) for key, size_bytes in objects]
+        self._next = self._begun = 0  # the one to be read next, and the one to be fetched next
+        self._ahead_bytes = 0
+        self._objects = bucket().objects
+        self._abort = Abort()
+        self._tasks: SimpleQueue[_Fetch | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._abort.set()
+        for _ in self._threads:
+            self._tasks.put(None)
+        ends = time.monotonic() + JOIN_SECONDS
+        for thread in self._threads:
+            thread.join(max(ends - time.monotonic(), 0))
+        self._fetches.clear()
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """The next object in chunks of CHUNK_BYTES. Raises SourceMissing, StorageUnavailable.
+
+        It may be cut off once it is larger than it should be.
+        """
+        fetch, self._next = self._fetches[self._next], self._next + 1
+        if fetch.key != key:
+            raise ValueError("not the next object")
+        self._begin_more()
+        if not fetch.is_ahead:
+            yield from self._objects.read(key)
+            return
+        chunks = fetch.wait()
+        while chunks:
+            yield chunks.pop(0)
+        self._ahead_bytes -= fetch.size_bytes
+
+    def _begin_more(self) -> None:
+        """What fits into memory. The first object's turn is now: it is not worth a thread."""
+        self._begun = max(self._begun, self._next)
+        while self._begun < len(self._fetches):
+            fetch = self._fetches[self._begun]
+            if fetch.size_bytes <= MAX_OBJECT_BYTES:
+                if self._ahead_bytes + fetch.size_bytes > AHEAD_BYTES:
+                    break
+                self._begin(fetch)
+            self._begun += 1
+
+    def _begin(self, fetch: _Fetch) -> None:
+        fetch.is_ahead = True
+        self._ahead_bytes += fetch.size_bytes
+        self._tasks.put(fetch)
+        if len(self._threads) < THREADS:
+            thread = threading.Thread(target=self._run, name="ahead", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _run(self) -> None:
+        while fetch := self._tasks.get():
+            try:
+                with self._abort.watched():
+                    self._abort.check()
+                    fetch.result.put(self._fetched(fetch))
+            except BaseException as error:  # is raised where it is waited for
+                fetch.result.put(error)
+
+    def _fetched(self, fetch: _Fetch) -> list[bytes]:
+        chunks, left = [], fetch.size_bytes
+        with closing(self._objects.read(fetch.key)) as reading:
+            for chunk in reading:
+                chunks.append(chunk)
+                left -= len(chunk)
+                if left < 0:  # not as recorded: who knows how large it is
+                    break
+        return chunks
+
+
+class _Fetch:
+    def __init__(self, key: str, size_bytes: int) -> None:
+        self.key, self.size_bytes = key, size_bytes
+        self.is_ahead = False
+        self.result: Mailbox[list[bytes] | BaseException] = Mailbox()
+
+    def wait(self) -> list[bytes]:
+        result = self.result.get(timeout_seconds=FOREVER_SECONDS)
+        if isinstance(result, BaseException):
+            raise result
+        return result
