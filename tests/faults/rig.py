@@ -35,6 +35,7 @@ from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.queue import TASK
 from jobs.states import FINAL, Status
 from tests.faults.proxy import Proxy
+from tests.faults.sabotage import GATE
 from tests.live import Live, children, until
 
 # Collect at once and once more soon, so that what a case leaves behind is seen by its end.
@@ -44,6 +45,8 @@ RIG_CLOCKS = {
     "COLLECT_AGAIN_SECONDS": "1",
     "SILENCED_SYSTEM_CHECKS": "jobs.E005",  # which says that this is too early
 }
+# A worker whose jobs all run until `open_gate`, however fast or slow anything is.
+HELD = {"SABOTAGE": "hold_until_opened"}
 OUTCOMES = {"succeed", "retry", "fail", "hand_back", "rescue", "cancel"}
 
 
@@ -157,6 +160,10 @@ class Rig(Live):
         worker = self.worker(**env)
         until(lambda: " ready." in worker.log.read_text(errors="replace"), 30, self.logs)
         return worker
+
+    def open_gate(self) -> None:
+        """Let the builders of workers that are HELD go on, those that come later, too."""
+        (self.folder / GATE).touch()
 
     def freeze(self, process: Process) -> None:
         connection.close()  # ours would hang, too, if it is Postgres

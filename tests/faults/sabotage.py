@@ -21,6 +21,7 @@ from typing import Any
 from django.apps import AppConfig
 
 MEMORY_LEFT_BYTES = 256 * 1024 * 1024
+GATE = "opened"  # the file that lets builders go on
 
 
 class Sabotage(AppConfig):
@@ -89,6 +90,14 @@ def die_while_collecting() -> None:
     _after(storage, "delete_all_but", _die_once)
 
 
+def hold_until_opened() -> None:
+    """Builders wait for `Rig.open_gate`: so long, a worker is as full as it gets, and stays so."""
+    from jobs import kinds
+
+    bundle = kinds.KINDS["bundle"]
+    kinds.KINDS["bundle"] = replace(bundle, build=_held(bundle.build))
+
+
 def slow_commit() -> None:
     """Half a second between the lookup of an idempotency key and the insert."""
     from jobs.models.job import JobQuerySet
@@ -114,6 +123,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
         lose_answer_to_success,
         lose_answer_to_claim,
         die_while_collecting,
+        hold_until_opened,
         slow_commit,
         hang_before_insert_once,
     )
@@ -184,6 +194,17 @@ def _after(owner: Any, name: str, act: Callable[[], None]) -> None:
         return answer
 
     setattr(owner, name, wrapped)
+
+
+def _held(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    gate = Path(os.environ["SABOTAGE_FOLDER"]) / GATE
+
+    def wrapped(params: Any, work: Any) -> None:
+        while not gate.exists():
+            time.sleep(0.05)
+        build(params, work)
+
+    return wrapped
 
 
 def _cursed(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:

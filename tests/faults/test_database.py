@@ -16,7 +16,7 @@ from downloads_project.processes import Process
 from jobs.models import DownloadJob
 from tests.factories import JobFactory
 from tests.faults.crowd import Crowd
-from tests.faults.rig import Rig, slow
+from tests.faults.rig import HELD, Rig, slow
 from tests.live import children, until
 
 LEASE_SECONDS = 4  # tests/live.py
@@ -233,7 +233,7 @@ def test_database_read_only(service: Rig) -> None:
 @pytest.mark.long
 def test_database_files_cannot_grow(service: Rig) -> None:
     """The file of the history cannot be extended for 5 s, as on a full disk."""
-    worker = service.worker(**slow(3))
+    worker = service.worker(**HELD)
     running = service.initiate(70000)
     service.wait_for(running, "processing")
     nobodys = JobFactory(status="completed")
@@ -242,6 +242,7 @@ def test_database_files_cannot_grow(service: Rig) -> None:
     # Room for a segment of the write-ahead log: only the table is full.
     with files_limited(service.servers["Postgres"], 16 * 1024 * 1024):
         assert is_full(nobodys)
+        service.open_gate()
         answers = [service.post(70000).status_code]
         polled = service.poll(running).status_code
         time.sleep(5)

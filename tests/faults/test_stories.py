@@ -13,7 +13,7 @@ from django.test import Client
 from jobs.models import DownloadJob
 from jobs.states import Event, Status
 from tests.faults.rig import Rig, slow
-from tests.live import children
+from tests.live import children, until
 
 # What the admin shows of each attempt, in this order.
 STORY = [
@@ -61,12 +61,13 @@ def test_three_faults_one_story(service: Rig, operator: User) -> None:
 @pytest.mark.long
 def test_everything_restarts(service: Rig) -> None:
     """Postgres, Redis and the file store restart, one after the other, under 60 jobs."""
+    ids = [service.initiate(70000, 70002) for _ in range(60)]
     for _ in range(2):
-        service.worker(**slow(0.5))
-    for _ in range(60):
-        service.initiate(70000, 70002)
+        service.worker(**slow(1))
+    until(lambda: service.statuses(ids)["processing"])
 
     for name in ("Redis", "S3", "Postgres"):
+        assert not service.all_final(ids), "there was nothing to do any more"
         service.restart(name, down_seconds=1)
     service.figure("until all was done", service.timed(service.all_final, 120), bound=90)
 

@@ -15,7 +15,7 @@ from downloads_project.processes import Process
 from jobs import storage
 from jobs.models import DownloadJob
 from jobs.states import Status
-from tests.faults.rig import Rig, slow
+from tests.faults.rig import HELD, Rig, slow
 from tests.live import children
 
 
@@ -151,11 +151,12 @@ def test_short_job_when_told_to_stop(service: Rig) -> None:
 @pytest.mark.long
 def test_rolling_restart(service: Rig) -> None:
     """Three workers are stopped and replaced one after the other under 150 jobs."""
-    workers = [service.worker(**slow(0.3)) for _ in range(3)]
     ids = [service.initiate(70000, 70001) for _ in range(150)]
+    workers = [service.worker(**slow(0.3)) for _ in range(3)]
     service.wait_for(ids[0], "completed")
 
     for old in workers:
+        assert not service.all_final(ids), "there was nothing to do any more"
         old.popen.send_signal(signal.SIGTERM)
         old.popen.wait(30)
         service.worker(**slow(0.3))
@@ -363,11 +364,12 @@ def test_no_room_for_logs(service: Rig) -> None:
 @pytest.mark.long
 def test_pool_processes_wear_out(service: Rig) -> None:
     """More jobs than two pool processes may run before they are replaced."""
-    worker = service.worker()
+    worker = service.ready_worker(**HELD)
     before = set(children(worker.popen.pid))
 
     for _ in range(230):
         service.initiate(70001)
+    service.open_gate()  # so that neither is ever idle, and each gets its share
     service.figure("until all was done", service.timed(service.all_final, 120), bound=None)
 
     service.judge()
