@@ -7,7 +7,7 @@ costs a tenth of an instance of the model.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Self, get_type_hints
 
@@ -102,9 +102,11 @@ class JobRow(_Columns):
         return cls.decode([*(named[name] for name in COLUMNS), *(None for _ in FILE_COLUMNS)])
 
 
-def _decode(decoders: Sequence[Decode], values: Sequence[Value]) -> Iterator[Any]:
-    for decode, value in zip(decoders, values, strict=True):
-        yield None if value is None else decode(value)
+def _decode(decoders: Sequence[Decode], values: Sequence[Value]) -> list[Any]:
+    return [
+        None if value is None else decode(value)
+        for decode, value in zip(decoders, values, strict=True)
+    ]
 
 
 def _text(value: bytes) -> str:
@@ -113,6 +115,10 @@ def _text(value: bytes) -> str:
 
 def _truth(value: bytes) -> bool:
     return value == b"t"
+
+
+def _facts(value: bytes) -> dict[str, Any]:
+    return {} if value == b"{}" else dict(json.loads(value))
 
 
 def _moment(value: bytes) -> datetime:
@@ -127,7 +133,7 @@ _DECODE: dict[Any, Decode] = {
     bool: _truth,
     datetime: _moment,
     datetime | None: _moment,
-    dict[str, Any]: json.loads,
+    dict[str, Any]: _facts,
 }
 COLUMNS = _Columns._fields[:-1]  # but the artifact, which is a row of its own
 FILE_COLUMNS = FileRow._fields
