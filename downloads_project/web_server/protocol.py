@@ -177,7 +177,7 @@ class Connection(asyncio.BufferedProtocol):
         self.request, self._has_served = None, True
         if self.is_gone:
             return
-        if not keep_alive:
+        if not keep_alive or self.connections.is_stopping:
             self._linger()
             return
         came = self._parser.remaining() + bytes(self._ahead)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import resource
+import socket
 import sys
 from contextlib import suppress
 from functools import partial
@@ -24,6 +25,7 @@ ACCEPTED_AT_ONCE = 4
 SWITCH_SECONDS = 0.0005  # that a thread has before the loop gets its turn; Python's own are 0.005
 SWEEP_SECONDS = 0.5  # between two looks for connections whose time is over
 ALLOCATIONS = 50_000  # between two searches for garbage
+UNSENT_BYTES = 64 * 1024  # in the kernel, of one connection
 OTHER_FILES = 64  # beside connections and two of each thread: servers, logs, modules
 
 
@@ -68,6 +70,8 @@ class WebWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
                 sock=listener.sock,
                 backlog=ACCEPTED_AT_ONCE,
             )
+            # Else the kernel takes megabytes for a client that takes none.
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
             listener.sock.listen(self.cfg.backlog)  # how many may wait, which is another number
             self.servers.append(server)
         while self.alive and self.ppid == os.getppid():

@@ -1,0 +1,244 @@
+"""Whoever takes all the room that there is leaves some to others: a share for each address."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import pytest
+
+from downloads_project.web_server import bodies, clients
+from downloads_project.web_server.refusals import Refused
+from downloads_project.web_server.shares import Shares
+from tests.live import Live, children
+from tests.test_forms import END, TYPE, file
+from tests.wire import exchange, read_answer
+
+ATTACKER, OTHER = "127.0.0.1", "127.0.0.2"
+PROBE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+JSON = b"Host: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+BODY = b"POST /v1/download/initiate HTTP/1.1\r\n" + JSON + b"Content-Length: 500000\r\n\r\n"
+FORM = b"Host: localhost\r\nConnection: close\r\nContent-Type: " + TYPE.encode() + b"\r\n"
+TAKE = b"POST /take HTTP/1.1\r\n" + FORM
+SENT = file(bytes(1_500_000)) + END
+LONG = f"Content-Length: {len(SENT)}\r\n\r\n".encode()
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """One process of sixteen threads: eight of them may wait for forms."""
+    env = {"DJANGO_SETTINGS_MODULE": "tests.taker.settings"}
+    env |= {"WEB_PROCESSES": "1", "WEB_THREADS": "16"}
+    live = Live(tmp_path_factory.mktemp("web"), env)
+    try:
+        live.start("web")
+        yield live
+    finally:
+        live.stop()
+
+
+def connect_from(web: Live, address: str) -> socket.socket:
+    to = urlsplit(web.url)
+    return socket.create_connection((to.hostname, to.port), 10, source_address=(address, 0))
+
+
+def ask(web: Live, address: str, sent: bytes) -> tuple[int, float]:
+    """The status, and the seconds that it took."""
+    began = time.monotonic()
+    with connect_from(web, address) as line:
+        line.sendall(sent)
+        return read_answer(line).status, time.monotonic() - began
+
+
+def test_slow_heads_of_one_address_hold_up_no_other(web: Live) -> None:
+    with ExitStack() as lines:
+        slow = lines.enter_context(connect_from(web, OTHER))  # the oldest of all
+        slow.sendall(PROBE[:20])
+        for _ in range(2_400):
+            lines.enter_context(connect_from(web, ATTACKER)).sendall(b"GET / HTTP/1.1\r\n")
+
+        status, seconds = ask(web, OTHER, PROBE)
+        slow.sendall(PROBE[20:])
+
+        assert status == 200
+        assert seconds < 2
+        assert read_answer(slow).status == 200
+
+
+def test_slow_bodies_of_one_address_refuse_no_other(web: Live) -> None:
+    with ExitStack() as lines:
+        for _ in range(136):
+            line = lines.enter_context(connect_from(web, ATTACKER))
+            line.sendall(BODY + bytes(100_000))
+
+        status, seconds = ask(web, OTHER, BODY + bytes(500_000))
+        uploaded, _ = ask(web, OTHER, TAKE + LONG + SENT)
+
+    assert (status, uploaded) == (401, 200)
+    assert seconds < 5
+
+
+def test_slow_forms_of_one_address_leave_places_to_others(web: Live) -> None:
+    with ExitStack() as lines:
+        slow = [lines.enter_context(connect_from(web, ATTACKER)) for _ in range(12)]
+        for line in slow:
+            line.sendall(TAKE + LONG + SENT[:100_000])
+        refused = [line for line in slow if _is_answered(line)]
+
+        status, _ = ask(web, OTHER, TAKE + LONG + SENT)
+
+    assert status == 200
+    assert len(refused) >= 5  # of eight places one address gets seven
+
+
+def test_who_is_not_signed_in_takes_no_place(web: Live) -> None:
+    with ExitStack() as lines:
+        for _ in range(40):
+            line = lines.enter_context(connect_from(web, ATTACKER))
+            line.sendall(TAKE.replace(b"/take", b"/upload") + LONG + SENT[:100_000])
+            assert b" 401 " in line.recv(100)
+
+        assert ask(web, ATTACKER, TAKE + LONG + SENT)[0] == 200
+
+
+def test_a_crowd_that_comes_fast_ends_no_process(web: Live) -> None:
+    before = children(web.processes[0].popen.pid)
+    with ExitStack() as lines:
+        began = time.monotonic()
+        for n in range(1_800):
+            time.sleep(max(0, n / 500 - (time.monotonic() - began)))
+            line = lines.enter_context(connect_from(web, ATTACKER))
+            if n % 3:
+                line.sendall(PROBE[:10] if n % 3 == 1 else PROBE)
+        time.sleep(1)
+
+    assert exchange(web.url, PROBE).status == 200
+    assert children(web.processes[0].popen.pid) == before
+    assert "Traceback" not in web.processes[0].log.read_text()
+
+
+def _is_answered(line: socket.socket) -> bool:
+    line.settimeout(1)
+    try:
+        return b" 503 " in line.recv(100)
+    except TimeoutError:
+        return False
+
+
+# The rules themselves
+
+
+def test_one_client_alone_gets_four_fifths() -> None:
+    shares = Shares(100)
+
+    for _ in range(80):
+        shares.take("a", 1)
+
+    with pytest.raises(Refused):
+        for _ in range(5):
+            shares.take("a", 1)
+    for _ in range(12):
+        shares.take("b", 1)
+
+
+def test_fifty_uploads_of_one_client_all_find_a_place() -> None:
+    places = Shares(64)  # half of the 128 threads
+
+    for _ in range(50):
+        places.take("a", 1)
+
+
+def test_what_is_given_back_can_be_taken_again() -> None:
+    shares = Shares(5)
+    for _ in range(1_000):
+        shares.take("a", 3)
+        shares.give_back("a", 3)
+
+    assert shares.free == 5
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/v1/auth/token", 8_192),
+        ("/v1/auth/token/refresh", 8_192),
+        ("/v1/auth/token/revoke", 8_192),
+        ("/v1/download/check", 131_072),
+        ("/v1/download/6f1c7a52-5b0a-4a4e-a6a5-6a1cbd5f7a77/retry", 131_072),
+        ("/admin/retry/6f1c7a52-5b0a-4a4e-a6a5-6a1cbd5f7a77", 131_072),
+        ("/downloads", 131_072),
+        ("/downloads/6f1c7a52-5b0a-4a4e-a6a5-6a1cbd5f7a77/retry", 131_072),
+        ("/upload/chunked", 131_072),
+        ("/v1/download/initiate", 1_000_000),
+        ("/v1/download/start", 1_000_000),
+        ("/settings", 1_000_000),
+        ("/admin/auth/user/add/", 1_000_000),
+        ("/nowhere", 1_000_000),
+    ],
+)
+def test_a_body_is_bounded_by_its_address(web: Live, path: str, most: int) -> None:
+    head = f"POST {path} HTTP/1.1\r\n".encode() + JSON
+    announced = exchange(web.url, head + f"Content-Length: {most + 1}\r\n\r\n".encode())
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % (most + 1)
+    came = exchange(web.url, chunked, bytes(most + 1), b"\r\n")
+    whole = exchange(web.url, head + f"Content-Length: {most}\r\n\r\n".encode(), bytes(most))
+
+    assert (announced.status, announced.json["code"]) == (413, "too_large")
+    assert (came.status, came.json["code"]) == (413, "too_large")
+    assert whole.status != 413
+
+
+def test_a_long_form_goes_only_where_files_are_taken(web: Live) -> None:
+    token = exchange(web.url, TAKE.replace(b"/take", b"/v1/auth/token") + LONG)
+
+    assert token.status == 413
+    assert bodies.limit_of("/upload").takes_files
+    assert bodies.limit_of("/upload/chunked").takes_files
+
+
+# Who is a client
+
+
+@pytest.fixture
+def behind_proxies(settings: SimpleNamespace) -> Iterator[SimpleNamespace]:
+    caches = (clients.is_proxy, clients._forwarded_client, clients._proxies)
+    for each in caches:
+        each.cache_clear()
+    yield settings
+    for each in caches:
+        each.cache_clear()
+
+
+def scope_of(peer: str, forwarded: bytes) -> dict[str, object]:
+    return {"client": (peer, 1), "headers": [(b"x-forwarded-for", forwarded)]}
+
+
+def test_a_client_is_its_peer_unless_that_is_a_trusted_proxy(
+    behind_proxies: SimpleNamespace,
+) -> None:
+    behind_proxies.TRUSTED_PROXIES = ["10.0.0.0/8"]
+
+    assert clients.client(scope_of("10.1.2.3", b"192.0.2.1")) == "192.0.2.1"
+    assert clients.client(scope_of("192.0.2.2", b"192.0.2.1")) == "192.0.2.2"
+    assert clients.is_proxy("10.1.2.3")
+    assert not clients.is_proxy("192.0.2.2")
+
+
+def test_nobody_believes_a_peer_where_no_proxy_is_named(behind_proxies: SimpleNamespace) -> None:
+    assert clients.client(scope_of("10.1.2.3", b"192.0.2.1")) == "10.1.2.3"
+    assert not clients.is_proxy("10.1.2.3")
+
+
+def test_with_a_number_of_proxies_each_peer_is_one(behind_proxies: SimpleNamespace) -> None:
+    behind_proxies.TRUSTED_PROXY_HOPS = 1
+
+    assert clients.client(scope_of("10.1.2.3", b"192.0.2.9, 192.0.2.1")) == "192.0.2.1"
+    assert clients.is_proxy("192.0.2.2")
+
+
+def test_ipv6_neighbours_are_one_client() -> None:
+    assert clients.peer_client("2001:db8::1") == clients.peer_client("2001:db8::ffff")
