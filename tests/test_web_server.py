@@ -266,8 +266,8 @@ def test_each_request_is_a_line_in_the_log(web: Live) -> None:
     exchange(web.url, get("/logged?secret", CLOSE))
     exchange(web.url, post("/echo?secret", b"abc", CLOSE))
 
-    assert re.search(r'127\.0\.0\.1 "GET /logged HTTP/1\.1" 200 5 \d+ms probe\n', log(web))
-    assert re.search(r'127\.0\.0\.1 "POST /echo HTTP/1\.1" 200 3 \d+ms probe\n', log(web))
+    assert re.search(r'127\.0\.0\.1 "GET /logged HTTP/1\.1" 200 5 \d+ms Probe\n', log(web))
+    assert re.search(r'127\.0\.0\.1 "POST /echo HTTP/1\.1" 200 3 \d+ms Probe\n', log(web))
     assert "?secret" not in log(web)
 
 

@@ -18,11 +18,12 @@ class AccessLog:
         self._lines: list[str] = []
 
     def add(
-        self, *, peer: str, request: str, status: int, size: int, seconds: float, request_id: str
+        self, peer: str, request: str, status: int, size: int, *, seconds: float, request_id: str
     ) -> None:
         if not self._lines:
             self._loop.call_soon(self.flush)
-        request = request.replace('"', '\\"')
+        if '"' in request:
+            request = request.replace('"', '\\"')
         took = f"{seconds * 1000:.0f}ms"
         self._lines.append(
             f'{peer or "-"} "{request}" {status} {size} {took} {request_id or "-"}\n'

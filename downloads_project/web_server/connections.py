@@ -6,6 +6,7 @@ Made for the event loop: nothing here is for threads.
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http.message import _ip_in_allow_list
@@ -40,6 +41,7 @@ class Connections:
         self.held_bytes = Shares(HELD_BYTES)
         self.buffer = memoryview(bytearray(READ_BYTES))
         self.count = 0
+        self.is_stopping = False
         self._cfg = cfg
         self._secure_headers = {
             name.lower().encode(): value.encode()
@@ -56,10 +58,6 @@ class Connections:
         if _ip_in_allow_list(peer, cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()):
             return self._secure_headers
         return {}
-
-    @property
-    def is_stopping(self) -> bool:
-        return bool(self.state["stopping"].is_set())
 
     def opened(self) -> bool:
         """Return False if there is no room for one more."""
@@ -87,15 +85,16 @@ class Connections:
 
     def sweep(self) -> None:
         """To be called often: whose time is over is told so."""
-        now = self.loop.time()
+        now = monotonic()
         for waiting in list(self._waiting.values()):
             for connection in [each for each in waiting if each.deadline <= now]:
                 connection.late()
 
     def stop(self) -> None:
         """Nobody is waited for any more. What is being answered is answered."""
+        self.is_stopping = True
         self.state["stopping"].set()
-        grace = self.loop.time() + STOP_GRACE_SECONDS
+        grace = monotonic() + STOP_GRACE_SECONDS
         for waiting in list(self._waiting.values()):
             for connection in list(waiting):
                 connection.deadline = min(connection.deadline, grace)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from time import monotonic
 from typing import Any
 
 from gunicorn_h1c import H1CProtocol
@@ -194,10 +195,10 @@ class Connection(asyncio.BufferedProtocol):
         if request_line:
             method, target, version = request_line.decode("latin-1").split()
             self.connections.access_log.add(
-                peer=self.peer[0] if self.peer else "",
-                request=f"{method} {target.partition('?')[0]} {version}",
-                status=refusal.status,
-                size=len(refusal.body(request_id)),
+                self.peer[0] if self.peer else "",
+                f"{method} {target.partition('?')[0]} {version}",
+                refusal.status,
+                len(refusal.body(request_id)),
                 seconds=0,
                 request_id=request_id,
             )
@@ -207,7 +208,7 @@ class Connection(asyncio.BufferedProtocol):
             self._linger()
 
     def _wait(self, seconds: float) -> None:
-        self.deadline = self.connections.loop.time() + seconds
+        self.deadline = monotonic() + seconds
         self.connections.waits(self)
 
     def _linger(self) -> None:
@@ -231,7 +232,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.request:
             return
         if not self._head and self._has_served:  # the next one begins
-            self.deadline = self.connections.loop.time() + HEAD_SECONDS
+            self.deadline = monotonic() + HEAD_SECONDS
         self._head += data
         if len(self._head) > HEAD_BYTES:
             self._on_invalid(Refused(HEADERS_TOO_LARGE), b"")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections import deque
 from http import HTTPStatus
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.handlers import format_date_time
@@ -38,11 +37,8 @@ STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nServer: gunicorn\r\n".encode()
     for status in HTTPStatus
 }
-NOT_IN_A_TARGET = re.compile(rb"[^\x21-\x7e]")
 ORIGIN = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 SPECIAL = {b"expect", b"transfer-encoding"}
-LENGTH = re.compile(rb"\ncontent-length: *(\d+)\r\n")
-REQUEST_ID = re.compile(rb"\nx-request-id: *([^\r]*)\r\n")
 
 
 def seconds_left(received_bytes: int, waited_seconds: float) -> float:
@@ -57,46 +53,38 @@ def seconds_left(received_bytes: int, waited_seconds: float) -> float:
 class Request:
     """The two sides of an ASGI application. It is `scope["extensions"]["web_server"]`, too."""
 
-    __slots__ = (
-        "_asked_for_rest", "_broken", "_connection", "_expects_continue", "_has_ended", "_held",
-        "_in_chunks", "_is_answered", "_is_head", "_is_http_1_0", "_keep_alive", "_left_bytes",
-        "_pieces", "_received_bytes", "_request_id", "_request_line", "_sent_bytes", "_start",
-        "_started_at", "_status", "_task", "_unread_bytes", "_waited_seconds", "_waiter",
-        "_watches_client", "content_length", "is_chunked", "is_received", "scope",
-    )  # fmt: skip
+    # How a request begins; most never get any further.
+    is_received = False  # the whole body
+    _expects_continue = False
+    _unread_bytes = _received_bytes = 0
+    _waited_seconds = 0.0
+    _broken: Refusal | None = None
+    _has_ended = False  # the client sends no more
+    _asked_for_rest = False  # the application knows the body's end
+    _waiter: asyncio.Future[None] | None = None
+    _watches_client = False
+    _held: tuple[str, int] | None = None
+    _start: Any = None  # http.response.start, until it goes out with the first piece
+    _status = 0
+    _request_id = ""
+    _sent_bytes = 0
+    _left_bytes: int | None = None  # of the length that was announced
+    _in_chunks = _is_answered = False
+    _task: asyncio.Task[None] | None = None
 
     def __init__(self, connection: Connection, parser: Any) -> None:
         """Read the head. Raises Refused for what the parser lets pass, and we do not."""
         self._connection = connection
-        self._started_at = connection.connections.loop.time()
-        method, version = parser.method.decode("ascii"), VERSIONS[parser.http_version]
+        self._started_at = monotonic()
         self.content_length: int | None = parser.content_length
         self.is_chunked: bool = parser.is_chunked
-        self.is_received = False  # the whole body
-        self._keep_alive = parser.should_keep_alive and method != "CONNECT"
+        method, version = parser.method.decode(), VERSIONS[parser.http_version]
         self._is_head, self._is_http_1_0 = method == "HEAD", version == "1.0"
-        self._expects_continue = False
-        # The body
-        self._pieces: deque[bytes] = deque()
-        self._unread_bytes = self._received_bytes = 0
-        self._waited_seconds = 0.0
-        self._broken: Refusal | None = None
-        self._has_ended = False  # the client sends no more
-        self._asked_for_rest = False  # the application knows the body's end
-        self._waiter: asyncio.Future[None] | None = None
-        self._watches_client = False
-        self._held: tuple[str, int] | None = None
-        # The response
-        self._start: Any = None  # http.response.start, until it goes out with the first piece
-        self._status = 0
-        self._request_id = ""
-        self._sent_bytes = 0
-        self._left_bytes: int | None = None  # of the length that was announced
-        self._in_chunks = self._is_answered = False
-        self._task: asyncio.Task[None] | None = None
+        self._keep_alive = parser.should_keep_alive and method != "CONNECT"
+        self._pieces: list[bytes] = []
         headers, scheme = self._headers(parser)
         raw_path, path, query = _target(parser.path)
-        self._request_line = f"{method} {raw_path.decode('ascii')} HTTP/{version}"
+        self._request_line = f"{method} {raw_path.decode()} HTTP/{version}"
         self.scope: dict[str, Any] | None = {
             "type": "http",
             "asgi": ASGI,
@@ -141,7 +129,7 @@ class Request:
             if self._has_ended:
                 return {"type": "http.disconnect"}
             await self._wait()
-        body = self._pieces.popleft() if len(self._pieces) == 1 else b"".join(self._pieces)
+        body = b"".join(self._pieces)
         self._pieces.clear()
         if self._unread_bytes > UNREAD_BYTES:
             self._connection.transport.resume_reading()
@@ -199,12 +187,12 @@ class Request:
         headers: list[tuple[bytes, bytes]] = parser.asgi_headers
         secure, schemes, is_odd = self._connection.secure_headers, set(), False
         for name, value in headers:
-            if name in secure:
-                schemes.add("https" if value == secure[name] else "http")
-            elif b"_" in name:  # as good as another header with `-`, to WSGI
+            if b"_" in name:  # as good as another header with `-`, to WSGI
                 is_odd = True
             elif name in SPECIAL:
                 self._check(name, value.lower())
+            elif name in secure:
+                schemes.add("https" if value == secure[name] else "http")
         if len(schemes) > 1:
             raise Refused(INVALID)
         if is_odd:
@@ -249,12 +237,12 @@ class Request:
                 self._expects_continue = False
                 self._connection.transport.write(CONTINUE)
             timer = loop.call_later(seconds, self._late)
-        began = loop.time()
+        began = monotonic()
         try:
             await waiter
         finally:
             self._waiter = None
-            self._waited_seconds += loop.time() - began
+            self._waited_seconds += monotonic() - began
             if timer:
                 timer.cancel()
 
@@ -292,14 +280,14 @@ class Request:
         fields = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
         if fields.count(b"\n") != len(headers) or fields.count(b"\r") != len(headers):
             raise RuntimeError("A header has a line end.")
-        names = b"\n" + fields.lower()
+        fields = b"\n" + fields
+        names = fields.lower()
         connections = self._connection.connections
-        if found := REQUEST_ID.search(names):
-            self._request_id = found[1].decode("latin-1")
+        self._request_id = (_value(fields, names, b"\nx-request-id: ") or b"").decode("latin-1")
         extra = b""
         if not (self._is_head or self._status in NO_BODY):
-            if found := LENGTH.search(names):
-                self._left_bytes = int(found[1])
+            if length := _value(fields, names, b"\ncontent-length: "):
+                self._left_bytes = int(length)
             elif not more:
                 extra = b"Content-Length: %d\r\n" % len(body)
             elif self._is_http_1_0:
@@ -313,7 +301,7 @@ class Request:
         elif self._is_http_1_0:
             extra += b"Connection: keep-alive\r\n"
         line = STATUS_LINES.get(self._status) or b"HTTP/1.1 %d Unknown\r\n" % self._status
-        return b"%bDate: %b\r\n%b%b\r\n" % (line, _date(), fields, extra)
+        return b"%bDate: %b\r%b%b\r\n" % (line, _date(), fields, extra)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._keep_alive = False
@@ -333,11 +321,11 @@ class Request:
             connections.held_bytes.give_back(*self._held)
         if self._status:
             connections.access_log.add(
-                peer=connection.peer[0] if connection.peer else "",
-                request=self._request_line,
-                status=self._status,
-                size=self._sent_bytes,
-                seconds=connections.loop.time() - self._started_at,
+                connection.peer[0] if connection.peer else "",
+                self._request_line,
+                self._status,
+                self._sent_bytes,
+                seconds=monotonic() - self._started_at,
                 request_id=self._request_id,
             )
         connection.served(keep_alive=self._keep_alive and self._is_answered)
@@ -345,7 +333,7 @@ class Request:
 
 def _target(target: bytes) -> tuple[bytes, str, bytes]:
     """Return the path as it came, the path decoded, and the query."""
-    if NOT_IN_A_TARGET.search(target):
+    if not target.isascii():  # the parser takes care of blanks and controls
         raise Refused(INVALID)
     if not target.startswith(b"/") and (origin := ORIGIN.match(target)):
         target = target[origin.end() :]
@@ -353,6 +341,15 @@ def _target(target: bytes) -> tuple[bytes, str, bytes]:
     raw_path = raw_path or b"/"
     path = unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path
     return raw_path, path.decode("utf-8", "replace"), query
+
+
+def _value(fields: bytes, lowered: bytes, start: bytes) -> bytes | None:
+    """Return what follows the first line that begins like this, in whatever case."""
+    at = lowered.find(start)
+    if at < 0:
+        return None
+    at += len(start)
+    return fields[at : fields.index(b"\r", at)]
 
 
 _dates: dict[int, bytes] = {}

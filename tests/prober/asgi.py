@@ -9,7 +9,7 @@ import downloads_project.wsgi  # noqa: F401  # sets Django up, which the configu
 from downloads_project.web_server.bodies import bounded_body
 
 STOPPED: list[str] = []
-HEADERS = [(b"content-type", b"text/plain"), (b"x-request-id", b"probe")]
+HEADERS = [(b"content-type", b"text/plain"), (b"X-Request-ID", b"Probe")]
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
