@@ -6,12 +6,15 @@ dispatcher rings again. So a request never waits for Redis: a thread of its own 
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
@@ -35,13 +38,12 @@ class Doorbell:
 
 def ring(bell: Doorbell) -> None:
     """Tell a worker now. Raises what the broker's client raises, within about 2 s."""
-    app.send_task(
+    send_task(
         TASK,
         args=[str(bell.job_id)],
         queue=bell.queue,
         priority=9 - bell.priority,  # on Redis 0 is taken first
         time_limit=bell.time_limit_seconds,
-        ignore_result=False,
     )
 
 
@@ -102,6 +104,80 @@ def ping() -> None:
     """Raises what the broker's client raises."""
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
+
+
+class _Sender:
+    """Sends what `app.send_task` would, at a tenth of its cost.
+
+    Celery itself makes the first message for each queue, priority and time limit; the others are
+    copies of it with ids of their own, pushed over a connection that is kept.
+    """
+
+    def __init__(self) -> None:
+        self._templates: dict[tuple[str, int, int], _Template] = {}
+        self._connection: Any = None
+        self._lock = threading.Lock()
+
+    def send_task(
+        self, name: str, *, args: list[str], queue: str, priority: int, time_limit: int
+    ) -> None:
+        """Send it to a worker; `args` is one id. Raises what the broker's client raises."""
+        asked = queue, priority, time_limit
+        (job_id,) = args
+        with self._lock:
+            if (template := self._templates.get(asked)) is None:
+                template = self._templates[asked] = _Template(name, *asked)
+            message = template.message(job_id)
+            try:
+                self._push(queue, priority, message)
+            except Exception:  # the connection that was kept may have ended meanwhile
+                self._close()
+                self._push(queue, priority, message)
+
+    def _push(self, queue: str, priority: int, message: str) -> None:
+        if self._connection is None:
+            self._connection = app.connection_for_write()
+        channel = self._connection.default_channel
+        step = channel.priority(priority)
+        channel.client.lpush(f"{queue}{channel.sep}{step}" if step else queue, message)
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            with suppress(Exception):
+                connection.close()
+
+
+class _Template:
+    """The text of a message, in which places of three ids and of the body are marked."""
+
+    def __init__(self, name: str, queue: str, priority: int, time_limit: int) -> None:
+        mark = {each: f"<{each}>" for each in ("job", "task", "delivery")}
+        with app.connection_for_write("memory://") as memory:
+            app.send_task(
+                name,
+                args=[mark["job"]],
+                task_id=mark["task"],
+                queue=queue,
+                priority=priority,
+                time_limit=time_limit,
+                ignore_result=False,
+                connection=memory,
+            )
+            channel: Any = memory.default_channel
+            message = channel._get(queue)
+        self._body = base64.b64decode(message["body"]).decode()
+        message["body"] = "<body>"
+        message["properties"]["delivery_tag"] = mark["delivery"]
+        self._text = json.dumps(message)
+
+    def message(self, job_id: str) -> str:
+        body = base64.b64encode(self._body.replace("<job>", job_id).encode()).decode()
+        text = self._text.replace("<body>", body).replace("<job>", job_id)
+        return text.replace("<task>", str(uuid4())).replace("<delivery>", str(uuid4()))
+
+
+send_task = _Sender().send_task
 
 
 class _Publisher:

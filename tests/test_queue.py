@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import Mock
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from kombu.exceptions import OperationalError
@@ -54,6 +56,62 @@ def test_the_most_urgent_is_taken_first_and_the_oldest_of_equals(alone: str) -> 
     taken = take_all(alone)
 
     assert taken == [str(bells[i].job_id) for i in (3, 1, 2, 0)]
+
+
+def raw(name: str, priority: int) -> dict[str, Any]:
+    """The message that lies in the list of a priority, with what makes each one of its own."""
+    with app.connection_for_read() as connection:
+        channel = connection.default_channel
+        message = json.loads(channel.client.rpop(f"{name}:{priority}" if priority else name))
+    message["body"] = json.loads(base64.b64decode(message["body"]))
+    assert UUID(message["headers"]["id"]).version == 4
+    assert message["headers"]["id"] == message["headers"]["root_id"]
+    assert message["headers"]["id"] == message["properties"]["correlation_id"]
+    assert UUID(message["properties"]["delivery_tag"]).version == 4
+    return message
+
+
+@pytest.mark.parametrize(("priority", "limit"), [(0, 330), (4, 1830), (9, 330)])
+def test_a_doorbell_is_the_message_that_celery_would_send(
+    alone: str, priority: int, limit: int
+) -> None:
+    each = Doorbell(uuid4(), alone, priority, limit)
+    queue.ring(each)
+    queue.ring(each)
+    app.send_task(
+        queue.TASK,
+        args=[str(each.job_id)],
+        queue=alone,
+        priority=9 - priority,
+        time_limit=limit,
+        ignore_result=False,
+    )
+
+    first, second, celerys = [raw(alone, 9 - priority) for _ in range(3)]
+
+    ids = {first["headers"]["id"], second["headers"]["id"], celerys["headers"]["id"]}
+    assert len(ids) == 3
+    for message in (first, second, celerys):
+        for name in ("id", "root_id"):
+            del message["headers"][name]
+        for name in ("correlation_id", "delivery_tag", "reply_to"):
+            del message["properties"][name]
+    assert first == second == celerys
+    assert list(first) == list(celerys)
+
+
+def test_a_connection_that_ended_meanwhile_loses_no_doorbell(alone: str) -> None:
+    queue.ring(bell(alone))
+    with app.connection_for_write() as connection:
+        client = connection.default_channel.client
+        me = client.client_id()
+        for other in client.client_list():
+            if int(other["id"]) != me:
+                client.client_kill_filter(_id=other["id"])
+
+    queue.ring(bell(alone))
+
+    assert queue.waiting(alone) == 2
 
 
 def test_waiting_counts_the_messages_of_every_priority(alone: str) -> None:
