@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -27,12 +27,13 @@ class Terms:
     named: frozenset[str] = field(default=frozenset(), compare=False)
 
     def as_json(self) -> dict[str, Any]:
-        told = asdict(self) | {
+        return {
+            "priority": self.priority,
             "run_at": self.run_at and self.run_at.isoformat(),
             "after": [str(job_id) for job_id in self.after],
+            "email": self.email,
+            "webhook": self.webhook,
         }
-        del told["named"]
-        return told
 
     def as_asked(self) -> dict[str, Any]:
         """What makes one request another: the same one stays it though settings change."""

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
+from unittest.mock import Mock
+from uuid import uuid4
 
 import psycopg
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from jobs import submission
+from jobs import quota, submission
 from jobs import submission_sql as sql
-from jobs.models import DownloadJob, JobEvent
+from jobs.errors import OwnerBusy, TooManyActive
+from jobs.kinds import sources_of
+from jobs.models import DownloadJob, JobEvent, Preferences, StoredFile
 from jobs.postgres_text import decode
 from jobs.states import Actor, Event
 from jobs.submission import submit
 from jobs.terms import Terms
-from tests.factories import JobFactory, StoredFileFactory, UserFactory
+from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
+from tests.faults.proxy import Proxy
 
 FILES = {"file_ids": [70000]}
 MOMENTS = {"available_at", "published_at", "created_at", "updated_at"}
@@ -172,4 +180,177 @@ def test_who_may_no_more_is_told_from_who_may(
 
     assert code == b"unknown"
     assert set(values) == {None}
+    assert DownloadJob.objects.count() == 1
+
+
+# What the statement says again that is said elsewhere
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("most_urgent", [None, 2, 8])
+@pytest.mark.parametrize(
+    ("address", "is_on"), [("a@example.org", True), ("", True), ("a@b.c", False)]
+)
+def test_preferences_complete_terms_as_the_model_does(
+    alice: User, settings: Any, most_urgent: int | None, address: str, is_on: bool
+) -> None:
+    settings.MAIL_IS_ON, settings.MAX_PRIORITY = is_on, 3
+    open_terms = Terms(priority=None, email=None, webhook=None)
+    for is_staff in (False, True):
+        alice.email, alice.is_staff = address, is_staff
+        alice.save()
+        for told in ({}, {"email": True, "webhook": "https://e.org/x", "most_urgent": most_urgent}):
+            Preferences.objects.filter(owner=alice).delete()
+            if told:
+                Preferences.objects.create(owner=alice, **told)
+            for terms in (open_terms, replace(open_terms, priority=0), Terms(1, email=False)):
+                job, _ = submit(owner=alice, kind="bundle", params=FILES, terms=terms)
+
+                found = replace(terms, priority=job.priority, email=job.email, webhook=job.webhook)
+                assert found == Preferences.of(alice).complete(terms)
+
+
+@pytest.mark.django_db
+def test_the_sources_are_those_that_the_builder_reads(alice: User, bob: User) -> None:
+    soon, past = timezone.now() + timedelta(hours=1), timezone.now() - timedelta(hours=1)
+    weights, free = count(), count(20_000)
+
+    def file(**fields: Any) -> StoredFile:
+        found: StoredFile = ArtifactFactory(size_bytes=2 ** next(weights), **fields)
+        return found
+
+    job = JobFactory(owner=alice, status="failed")
+    files = [
+        file(owner=owner, made_by=made_by, file_id=file_id, role=role, expires_at=expires_at)
+        for owner, made_by in ((None, None), (alice, job), (bob, None))
+        for role in ("artifact", "upload", "thumbnail")
+        for expires_at in (None, soon, past)
+        for file_id in (None, next(free))
+    ]
+    numbers = [each.file_id for each in files if each.file_id]
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("bundle", {"file_ids": numbers}),
+        ("bundle", {"file_ids": numbers[:3], "job_ids": [str(job.pk)]}),
+        ("bundle", {"file_ids": [], "job_ids": [str(job.pk), str(uuid4())]}),
+        *[("upload", {"key": each.key}) for each in files],
+    ]
+    for kind, params in asked:
+        expected = sources_of(kind, params, alice).bytes()  # weights are powers of two
+
+        made, _ = submit(owner=alice, kind=kind, params=params, name="a.zip")
+
+        assert made.total == expected
+
+
+@pytest.mark.django_db
+def test_what_is_read_is_kept_and_so_is_its_job(alice: User, settings: Any) -> None:
+    settings.SOURCE_KEPT_SECONDS = 3600
+    soon, later = (timezone.now() + timedelta(hours=hours) for hours in (0.5, 9))
+    job = JobFactory(owner=alice, status="completed", expires_at=soon)
+    due = ArtifactFactory(owner=alice, made_by=job, file_id=20_000, expires_at=soon)
+    kept = ArtifactFactory(owner=alice, file_id=20_001, expires_at=later)
+    start = timezone.now() + timedelta(hours=2)
+
+    submit(
+        owner=alice,
+        kind="bundle",
+        params={"file_ids": [20_000, 20_001]},
+        terms=Terms(run_at=start),
+    )
+
+    for row in (job, due, kept):
+        row.refresh_from_db()
+    assert job.expires_at == due.expires_at == start + timedelta(hours=1)
+    assert kept.expires_at == later
+
+
+@pytest.mark.django_db
+def test_what_is_refused_keeps_nothing(alice: User, settings: Any) -> None:
+    settings.MAX_ACTIVE_JOBS = 0
+    soon = timezone.now() + timedelta(hours=0.5)
+    due = ArtifactFactory(owner=alice, file_id=20_000, expires_at=soon)
+
+    with pytest.raises(TooManyActive):
+        submit(owner=alice, kind="bundle", params={"file_ids": [20_000]})
+
+    due.refresh_from_db()
+    assert due.expires_at == soon
+
+
+# One round trip
+
+
+DELAY = 0.2  # on the line, each way
+
+
+@pytest.fixture
+def far_away(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[Proxy]:
+    """Postgres, some way off."""
+    alice: User = request.getfixturevalue("alice")
+    proxy = Proxy(int(connection.settings_dict["PORT"]))
+    port, connection.settings_dict["PORT"] = connection.settings_dict["PORT"], proxy.port
+    connection.close()
+    submit(owner=alice, kind="bundle", params=FILES)  # connects, and prepares
+    try:
+        yield proxy
+    finally:
+        connection.settings_dict["PORT"] = port
+        connection.close()
+        proxy.close()
+
+
+def seconds(act: Callable[[], Any]) -> float:
+    begin = time.monotonic()
+    act()
+    return time.monotonic() - begin
+
+
+def test_a_start_is_one_round_trip(alice: User, far_away: Proxy, broker: Mock) -> None:
+    far_away.delay(DELAY)
+    look = seconds(lambda: User.objects.get(pk=alice.pk))
+    assert look > DELAY
+
+    start = seconds(lambda: submit(owner=alice, kind="bundle", params=FILES, key="k"))
+    replay = seconds(lambda: submit(owner=alice, kind="bundle", params=FILES, key="k"))
+
+    assert max(start, replay) < 1.8 * look
+    assert DownloadJob.objects.count() == 2
+
+
+def test_a_database_that_says_nothing_ends_a_start(
+    alice: User, far_away: Proxy, broker: Mock, settings: Any
+) -> None:
+    """And the next one works."""
+    settings.DATABASE_WAIT_SECONDS = 0.3
+    far_away.freeze()
+
+    with pytest.raises(OperationalError):
+        submit(owner=alice, kind="bundle", params=FILES)
+    far_away.reset()  # or what was held would arrive now
+    far_away.pass_on()
+    connection.close_if_unusable_or_obsolete()
+
+    job, is_new = submit(owner=alice, kind="bundle", params=FILES)
+    assert is_new
+    assert job.events.get().event == Event.SUBMIT
+    assert DownloadJob.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_does_not_get_the_lock_in_time_is_busy(alice: User, broker: Mock) -> None:
+    def start() -> str:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '100ms'")
+            with pytest.raises(OwnerBusy):
+                submit(owner=alice, kind="bundle", params=FILES)
+            return str(submit(owner=UserFactory(), kind="bundle", params=FILES)[0].status)
+        finally:
+            connection.close()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as threads:
+        quota.one_at_a_time(alice)
+        status = threads.submit(start).result()
+
+    assert status == "queued"  # others go on, on the same connection
     assert DownloadJob.objects.count() == 1

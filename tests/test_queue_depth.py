@@ -1,0 +1,156 @@
+"""How long the queue is, is counted once a second, and known in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from jobs import quota
+from jobs.errors import QueueFull
+from jobs.models import DownloadJob
+from jobs.queue_depth import FULL_SECONDS, REMEMBERED_SECONDS, QueueDepth
+from jobs.submission import submit
+from jobs.terms import Terms
+from tests.factories import JobFactory
+
+LIMIT = 10
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_nobody_knows_it_before_it_was_counted() -> None:
+    depth = QueueDepth(Clock())
+
+    assert depth.known(LIMIT) is None
+    depth.learn(3)
+    assert depth.known(LIMIT) == 3
+
+
+def test_what_is_added_here_counts_at_once() -> None:
+    depth = QueueDepth(Clock())
+    depth.learn(3)
+
+    depth.add()
+    depth.add()
+
+    assert depth.known(LIMIT) == 5
+
+
+def test_after_a_second_one_counts_and_the_others_go_on() -> None:
+    depth = QueueDepth(clock := Clock())
+    depth.learn(3)
+    depth.add()
+    clock.now += REMEMBERED_SECONDS
+
+    assert [depth.known(LIMIT) for _ in range(3)] == [None, 4, 4]
+    depth.add()  # before the answer, which may or may not have it
+    depth.learn(2)
+    assert depth.known(LIMIT) == 3
+
+
+def test_a_count_that_fails_is_made_by_another_a_second_later() -> None:
+    depth = QueueDepth(clock := Clock())
+    depth.learn(3)
+    clock.now += REMEMBERED_SECONDS
+    assert depth.known(LIMIT) is None  # and never tells
+
+    clock.now += REMEMBERED_SECONDS
+    assert depth.known(LIMIT) is None
+
+
+def test_a_number_that_refuses_is_soon_counted_again() -> None:
+    depth = QueueDepth(clock := Clock())
+    depth.learn(LIMIT)
+    clock.now += FULL_SECONDS / 2
+    assert depth.known(LIMIT) == LIMIT
+
+    clock.now += FULL_SECONDS / 2
+
+    assert depth.known(LIMIT) is None
+
+
+def test_the_queue_gets_too_long_by_what_others_add_in_a_second_and_no_more() -> None:
+    """Three processes that take in whatever they can."""
+    clock = Clock()
+    processes, queue = [QueueDepth(clock) for _ in range(3)], 0
+
+    def start(depth: QueueDepth) -> None:
+        nonlocal queue
+        if (known := depth.known(LIMIT)) is None:
+            depth.learn(known := queue)
+        if known < LIMIT:
+            queue += 1
+            depth.add()
+
+    longest = []
+    for _ in range(5):
+        for _ in range(100):
+            for depth in processes:
+                start(depth)
+        longest.append(queue)
+        clock.now += REMEMBERED_SECONDS
+
+    assert LIMIT < longest[0] <= LIMIT + 2 * LIMIT  # each may add LIMIT that the others do not see
+    assert set(longest) == {longest[0]}  # but in the first second alone
+
+
+@pytest.mark.django_db
+def test_one_process_alone_never_exceeds_the_limit(alice: User, settings: Any) -> None:
+    settings.MAX_QUEUED_JOBS = 3
+
+    for _ in range(3):
+        submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+    with pytest.raises(QueueFull):
+        submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+
+    assert DownloadJob.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_what_is_not_due_does_not_count(alice: User, settings: Any) -> None:
+    settings.MAX_QUEUED_JOBS = 1
+    other = JobFactory(status="processing", owner=alice)
+    submit(owner=alice, kind="bundle", params={"file_ids": [1]}, terms=Terms(after=(other.pk,)))
+
+    submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+
+    assert DownloadJob.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_room_that_workers_make_is_found_again(
+    alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MAX_QUEUED_JOBS = 1
+    clock = Clock()
+    monkeypatch.setattr(quota, "depth", QueueDepth(clock))
+    submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+    with pytest.raises(QueueFull):
+        submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+    DownloadJob.objects.update(status="failed", finished_at="2026-01-01T00:00Z")
+    clock.now += FULL_SECONDS
+
+    submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+
+
+@pytest.mark.django_db
+def test_in_between_nobody_counts(alice: User) -> None:
+    """Nor does anybody ask anything by Django's cursors: all is one statement."""
+    submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+    assert quota.depth.known(LIMIT) == 1
+    DownloadJob.objects.all().delete()
+
+    with CaptureQueriesContext(connection) as captured:
+        submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+
+    assert quota.depth.known(LIMIT) == 2
+    assert not captured.captured_queries

@@ -1,0 +1,231 @@
+"""The sum of an owner's files is kept beside them, and is true whatever happens to them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from threading import Barrier, Event
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from jobs import dispatcher, quota
+from jobs.errors import LimitReached
+from jobs.models import DownloadJob, StoredFile, Usage
+from jobs.states import Status
+from jobs.submission import submit
+from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
+
+LONG_AGO = timezone.now() - timedelta(days=400)
+
+
+def usage(owner: User) -> int:
+    found = Usage.objects.filter(owner=owner).first()
+    return found.stored_bytes if found else 0
+
+
+def sums() -> dict[int, int]:
+    owned = StoredFile.objects.exclude(owner=None).order_by().values("owner")
+    return dict(owned.annotate(bytes=Sum("size_bytes")).values_list("owner", "bytes"))
+
+
+def counted() -> dict[int, int]:
+    rows = Usage.objects.exclude(stored_bytes=0)
+    return dict(rows.values_list("owner", "stored_bytes"))
+
+
+@pytest.mark.django_db
+def test_each_change_of_files_changes_the_sum(alice: User, bob: User) -> None:
+    StoredFileFactory(size_bytes=1_000)  # nobody's
+    one, two = (ArtifactFactory(owner=alice, size_bytes=size) for size in (300, 40))
+    assert (usage(alice), usage(bob)) == (340, 0)
+
+    StoredFile.objects.filter(pk=one.pk).update(size_bytes=310)
+    assert usage(alice) == 350
+    two.owner = bob
+    two.save()
+    assert (usage(alice), usage(bob)) == (310, 40)
+    StoredFile.objects.filter(pk=two.pk).update(owner=None)
+    assert (usage(alice), usage(bob)) == (310, 0)
+    StoredFile.objects.all().delete()
+    assert (usage(alice), usage(bob)) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_one_statement_may_change_files_of_several_owners(alice: User, bob: User) -> None:
+    files = [ArtifactFactory.build(owner=owner, size_bytes=7) for owner in (alice, bob) * 3]
+    StoredFile.objects.bulk_create([*files, StoredFileFactory.build(size_bytes=1)])
+    assert counted() == {alice.pk: 21, bob.pk: 21}
+
+    StoredFile.objects.update(expires_at=LONG_AGO, size_bytes=8)
+    assert counted() == {alice.pk: 24, bob.pk: 24}
+
+    StoredFile.objects.filter(pk__in=[file.pk for file in files[1:]]).delete()
+    assert counted() == {alice.pk: 8}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_rolled_back_does_not_count(alice: User) -> None:
+    ArtifactFactory(owner=alice, size_bytes=5)
+    with transaction.atomic():
+        ArtifactFactory(owner=alice, size_bytes=300)
+        StoredFile.objects.filter(size_bytes=5).delete()
+        transaction.set_rollback(True)
+
+    assert counted() == sums() == {alice.pk: 5}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_migration_sums_up_what_is_there(alice: User, bob: User) -> None:
+    call_command("migrate", "jobs", "0008", verbosity=0)
+    try:
+        for owner, size in ((alice, 3), (alice, 4), (bob, 5), (None, 6)):
+            StoredFileFactory(owner=owner, size_bytes=size)
+    finally:
+        call_command("migrate", verbosity=0)
+
+    assert counted() == {alice.pk: 7, bob.pk: 5}
+
+
+# What is wrong is mended
+
+
+@pytest.fixture
+def from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quota, "_audited", 0)
+
+
+@pytest.mark.django_db
+def test_the_dispatcher_mends_a_sum_that_is_wrong(
+    alice: User, bob: User, from_the_beginning: None
+) -> None:
+    ArtifactFactory(owner=alice, size_bytes=300)
+    ArtifactFactory(owner=bob, size_bytes=40)
+    Usage.objects.filter(owner=alice).update(stored_bytes=-1)
+    Usage.objects.filter(owner=bob).delete()
+
+    assert dispatcher.audit_usage() == 2
+    assert counted() == sums() == {alice.pk: 300, bob.pk: 40}
+    assert dispatcher.audit_usage() == 0
+
+
+@pytest.mark.django_db
+def test_the_audit_goes_round_a_few_owners_at_a_time(from_the_beginning: None) -> None:
+    for _ in range(5):
+        ArtifactFactory(owner=UserFactory(), size_bytes=300)
+    UserFactory()  # of no files
+    Usage.objects.update(stored_bytes=1)
+
+    assert [quota.audit(2) for _ in range(4)] == [2, 2, 1, 0]
+    assert set(Usage.objects.values_list("stored_bytes", flat=True)) == {300}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_audit_waits_for_whoever_is_storing(alice: User, from_the_beginning: None) -> None:
+    ArtifactFactory(owner=alice, size_bytes=5)
+    stored, over = Event(), Event()
+
+    def store() -> None:
+        with transaction.atomic():
+            ArtifactFactory(owner=alice, size_bytes=300)
+            stored.set()
+            over.wait(0.3)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        storing = threads.submit(store)
+        stored.wait(10)
+        mended = quota.audit(10)
+        storing.result()
+
+    assert mended == 0
+    assert counted() == sums() == {alice.pk: 305}
+
+
+# Many at once
+
+
+def at_once(works: list[Callable[[random.Random], Any]]) -> None:
+    """Each on a connection of its own; what one raises, is raised."""
+    gate = Barrier(len(works))
+
+    def run(n: int) -> None:
+        try:
+            gate.wait()
+            works[n](random.Random(n))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(works)) as threads:
+        list(threads.map(run, range(len(works))))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sums_are_true_after_a_storm(settings: Any, broker: Any) -> None:
+    """Starts, settles, expiries, uploads that are given up and plain changes; no deadlock."""
+    settings.OWNER_STORAGE_BYTES, settings.RESULT_KEPT_SECONDS = 20_000, -1
+    owners = [UserFactory() for _ in range(4)]
+
+    def settle(chance: random.Random) -> None:
+        for _ in range(40):
+            job = JobFactory(owner=chance.choice(owners), total=100, status=Status.PROCESSING)
+            job.refresh_from_db()
+            key, size = f"{job.folder}1/a.zip", chance.randrange(500)
+            made = ArtifactFactory.build(owner=job.owner, made_by=job, key=key, size_bytes=size)
+            job.succeed(made)
+
+    def start(chance: random.Random) -> None:
+        for _ in range(40):
+            with suppress(LimitReached):
+                submit(owner=chance.choice(owners), kind="bundle", params={"file_ids": [70000]})
+
+    def store_and_delete(chance: random.Random) -> None:
+        for _ in range(20):
+            some = chance.sample(owners * 2, 5)
+            files = [ArtifactFactory.build(owner=owner, key=str(uuid4())) for owner in some]
+            StoredFile.objects.bulk_create(files)
+            StoredFile.objects.filter(pk=files[0].pk).update(size_bytes=chance.randrange(50))
+            StoredFile.objects.filter(pk__in=[file.pk for file in files[1:3]]).delete()
+
+    def expire(_: random.Random) -> None:
+        for _ in range(10):
+            dispatcher.expire_artifacts()
+            quota.audit(3)
+
+    at_once([settle, settle, start, start, store_and_delete, store_and_delete, expire, expire])
+
+    assert counted() == sums()
+    assert quota.audit(100) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_dispatchers_do_not_wait_for_each_others_owners(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are deleted 100 at a time; a batch of one has owners in another order than the next."""
+    monkeypatch.setattr(dispatcher, "BATCH", 20)
+    jobs = {each: JobFactory(owner=each, kind="upload", status="failed") for each in (alice, bob)}
+    for _ in range(5):
+        for order in ([alice, bob], [bob, alice]):
+            owners = [order[n // 100] for n in range(200)]
+            StoredFile.objects.bulk_create(received(jobs[owner]) for owner in owners)
+
+        at_once([lambda _: dispatcher.expire_uploads()] * 2)
+
+        assert counted() == sums() == {}
+
+
+def received(job: DownloadJob) -> StoredFile:
+    return StoredFile(
+        owner=job.owner, made_by=job, role="upload", key=str(uuid4()), size_bytes=5, crc32=0,
+        expires_at=LONG_AGO,
+    )  # fmt: skip
