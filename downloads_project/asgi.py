@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from downloads_project import gunicorn as web
 from downloads_project.web_server.bodies import Receive, bounded_body
 from downloads_project.web_server.bridge import Bridge, Send
@@ -19,19 +21,27 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if left is not None:
             await bridge(scope, left, send)
     elif scope["type"] == "lifespan":
-        await lifespan(receive, send)
+        await lifespan(scope, receive, send)
     else:
         raise RuntimeError(f"There is nothing for {scope['type']} here.")
 
 
-async def lifespan(receive: Receive, send: Send) -> None:
-    """Start what answers on the event loop, and stop it when the last response is out.
+async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stop what answers on the event loop when the last response is out.
 
     `scope["state"]["stopping"]` is an asyncio.Event that is set once the process is told to stop.
     """
     await receive()
+    ending = asyncio.create_task(_end_streams(scope["state"]["stopping"]))
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    ending.cancel()
     native.close()
     bridge.stop()
     await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _end_streams(stopping: asyncio.Event) -> None:
+    """Nobody waits for events that this process will not send any more."""
+    await stopping.wait()
+    native.end_streams()

@@ -43,6 +43,10 @@ class NativeEndpoints:
             return None if is_answered else _Again(body, receive)
         return receive
 
+    def end_streams(self) -> None:
+        """The process stops: clients that watch ask another one."""
+        self._watchers.end()
+
     def close(self) -> None:
         self._watchers.close()
         self._starts.close()

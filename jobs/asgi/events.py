@@ -22,7 +22,7 @@ from jobs.asgi.callers import Caller, caller_of_session
 from jobs.asgi.jobs import OwnJob
 from jobs.asgi.polls import ID, NOBODY, Polls
 from jobs.asgi.request import NativeRequest, Scope, Send
-from jobs.asgi.watchers import TooMany, Watch, Watchers
+from jobs.asgi.watchers import Ended, TooMany, Watch, Watchers
 from jobs.representation import EVENT_STREAM, event, event_id
 
 PATH = "/v1/download/events"
@@ -105,6 +105,8 @@ async def _stream(send: Send, watch: Watch, jobs: list[OwnJob], news: list[OwnJo
         except TimeoutError:
             await _send_piece(send, COMMENT)
             continue
+        except Ended:
+            break
         if None in changes.values():
             break
         news = [each for each in changes.values() if each]

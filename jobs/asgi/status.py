@@ -18,7 +18,7 @@ from jobs.asgi.callers import Caller
 from jobs.asgi.jobs import OwnJob
 from jobs.asgi.polls import ID, NOBODY, Polls
 from jobs.asgi.request import NativeRequest, Scope, Send
-from jobs.asgi.watchers import TooMany, Watch, Watchers
+from jobs.asgi.watchers import Ended, TooMany, Watch, Watchers
 from jobs.http import etag, has_seen, poll_headers
 from jobs.models import JobRow
 from jobs.representation import Body, link_body, report_body, upload_body
@@ -87,7 +87,7 @@ class StatusPoll:
         """The job after it changed, or as it is; None where the caller may no longer see it."""
         request.end_with_client()
         watch = Watch(self._watchers, caller, {found.job.id: found.job.version})
-        with suppress(TooMany, TimeoutError), watch:
+        with suppress(Ended, TooMany, TimeoutError), watch:
             return (await watch.changes(seconds))[found.job.id]
         return found
 

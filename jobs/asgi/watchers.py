@@ -33,15 +33,20 @@ class TooMany(Exception):
     """There is no room for another watch, or none for this user."""
 
 
+class Ended(Exception):
+    """The process stops: nobody is told of anything any more."""
+
+
 class Watch:
     """One client that waits for one job or for several. Leave it by `with`."""
 
-    __slots__ = ("_latest", "_waiter", "_watchers", "caller", "versions")
+    __slots__ = ("_has_ended", "_latest", "_waiter", "_watchers", "caller", "versions")
 
     def __init__(self, watchers: Watchers, caller: Caller, versions: dict[str, int]) -> None:
         self._watchers = watchers
         self._waiter: asyncio.Future[None] | None = None
         self._latest: dict[str, OwnJob | None] = {}  # what it was told, and has not taken
+        self._has_ended = False
         self.caller = caller
         self.versions = versions  # of each job, that the client has
 
@@ -55,15 +60,17 @@ class Watch:
     async def changes(self, seconds: float) -> dict[str, OwnJob | None]:
         """The jobs that are of another version by now. Raises TimeoutError where none is.
 
-        A job is None where the user may no longer see it.
+        A job is None where the user may no longer see it. Raises Ended when the process stops.
         """
-        if not self._latest:
+        if not self._latest and not self._has_ended:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 async with asyncio.timeout(seconds):
                     await self._waiter
             finally:
                 self._waiter = None
+        if self._has_ended:
+            raise Ended
         latest, self._latest = self._latest, {}
         for job_id, found in latest.items():
             if found:
@@ -74,6 +81,13 @@ class Watch:
         if found and found.job.version == self.versions[job_id]:
             return
         self._latest[job_id] = found
+        self._wake()
+
+    def end(self) -> None:
+        self._has_ended = True
+        self._wake()
+
+    def _wake(self) -> None:
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -89,10 +103,11 @@ class Watchers:
         self._count = 0
         self._of_user: Counter[int] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._has_ended = False
 
     def add(self, watch: Watch) -> None:
         """Raises TooMany. One user may have as many as are still free, so others find room."""
-        if self._of_user[watch.caller.user_id] >= MAX_WATCHES - self._count:
+        if self._has_ended or self._of_user[watch.caller.user_id] >= MAX_WATCHES - self._count:
             raise TooMany
         self._count += 1
         self._of_user[watch.caller.user_id] += 1
@@ -113,6 +128,13 @@ class Watchers:
             watches.discard(watch)
             if not watches:
                 del self._watches[job_id], self._versions[job_id]
+
+    def end(self) -> None:
+        """The process stops."""
+        self._has_ended = True
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.end()
 
     def close(self) -> None:
         for task in self._tasks:

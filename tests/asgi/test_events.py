@@ -226,6 +226,22 @@ def test_a_stream_ends_with_its_token(
     native.run(watch())
 
 
+def test_a_process_that_stops_ends_its_streams(
+    native: Native, alice: User, job: DownloadJob
+) -> None:
+    async def watch() -> None:
+        path, who = EVENTS.format(job.pk), bearer(alice)
+        stream = Stream(native, path, authorization=who)
+        await stream.event()
+
+        native.endpoints.end_streams()
+
+        assert await stream.piece() == b""
+        assert await native.asked(path, authorization=who) is None
+
+    native.run(watch())
+
+
 def test_a_browsers_session_may_watch_too(
     native: Native, alice: User, bob: User, job: DownloadJob
 ) -> None:
