@@ -25,6 +25,7 @@ from tests.faults import standalone
 if TYPE_CHECKING:
     from benchmarks.bench.report import Report
     from benchmarks.bench.rig import Rig
+    from downloads_project.stack import Stack
 
 BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->\n"
 
@@ -36,7 +37,7 @@ def main() -> int:
     if options.rounds:
         sizes = replace(sizes, rounds=options.rounds)
 
-    def build(folder: Path, stack: standalone.Stack) -> Rig:
+    def build(folder: Path, stack: Stack) -> Rig:
         from benchmarks.bench.rig import Rig
 
         return Rig(folder, stack, sizes)

@@ -17,6 +17,7 @@ from benchmarks.bench.figures import NotMeasured, Round
 from downloads_project.processes import die_with_parent
 
 SCRIPTS = Path(__file__).parent / "scripts"
+TIMEOUT_SECONDS = 30
 SETTLE_SECONDS = 0.3  # what an answer leaves to be done, as publishing, belongs to its request
 
 
@@ -51,6 +52,8 @@ def wrk(request: Request, *, connections: int, seconds: float) -> dict[str, Any]
         tokens.write("".join(f"{token}\n" for token in request.tokens))
         tokens.flush()
         command = [tools.program("wrk"), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
+        # Who waits long is slow, not unanswered.
+        command += ["--timeout", f"{TIMEOUT_SECONDS}s"]
         command += ["-s", str(SCRIPTS / "requests.lua"), request.url, "--"]
         command += [request.method, request.body, tokens.name, request.etag]
         said = _run(command)

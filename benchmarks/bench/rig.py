@@ -81,12 +81,12 @@ class Rig:
         return plain
 
     @contextmanager
-    def alone(self, service: Service | None = None, *awake: str) -> Iterator[None]:
-        """Hold all else still: other parts of the service, other services, the peer's worker."""
+    def quiet(self, *, but: Service | None = None) -> Iterator[None]:
+        """Hold still who works unasked: workers, dispatchers; not those of one service."""
         with ExitStack() as stack:
             for other in self._started:
-                if isinstance(other, Service):
-                    stack.enter_context(other.only(*awake) if other is service else other.only())
+                if isinstance(other, Service) and other is not but:
+                    stack.enter_context(other.paused())
                 elif isinstance(other, Peer):
                     stack.enter_context(processes.held([other.worker]))
             yield

@@ -68,7 +68,7 @@ def versions() -> dict[str, str]:
     found["postgres"] = _said(str(postgres_programs() / "postgres"), "--version").split()[2]
     found["valkey"] = _said(str(redis_program()), "--version").split()[2].removeprefix("v=")
     if node_path := shutil.which("node"):
-        found["node"] = _said(node_path, "--version").strip("v")
+        found["node"] = _said(node_path, "--version").strip().strip("v")
     if wrk := shutil.which("wrk"):
         found["wrk"] = _said(wrk, "-v").split()[1]
     return found | _of_the_peer()

@@ -52,7 +52,7 @@ def small_files(rig: Rig) -> Result:
 def _alone(rig: Rig) -> Row:
     options = [f"--files={rig.sizes.bundled}", f"--rounds={rig.sizes.rounds}"]
     command = [sys.executable, str(ALONE), *options]
-    with rig.alone():
+    with rig.quiet():
         done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     found = json.loads(done.stdout)
     rates = {"service": found["bundle"], "boto3": found["raw copy"]}
@@ -71,7 +71,7 @@ def _bundle(rig: Rig, file_ids: list[int]) -> float:
     url = f"{service.url}/v1/download/initiate"
     answer = requests.post(url, json=body, headers=service.headers(), timeout=30)
     job_id = answer.json()["jobId"]
-    until(lambda: service.count(f"id = '{job_id}' AND finished_at IS NOT NULL"), 120)
+    until(service.is_at_rest, 120)
     sql = "SELECT extract(epoch FROM finished_at - started_at) FROM jobs_downloadjob WHERE id = %s"
     return float(service.query(sql, job_id)[0][0])
 
@@ -87,7 +87,7 @@ def _copy(rig: Rig, keys: list[str]) -> float:
         config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
     )
     bucket = os.environ["S3_BUCKET"]
-    with rig.alone():
+    with rig.quiet():
         began, content = time.monotonic(), io.BytesIO()
         for key in keys:
             content.write(client.get_object(Bucket=bucket, Key=key)["Body"].read())

@@ -31,7 +31,7 @@ INSERT INTO benchmark_of_inserts VALUES (gen_random_uuid(), random() * 50, repea
 def limits(rig: Rig) -> Result:
     """Inserts by pgbench, commands by redis-benchmark. aria2c: `make bench-remote`."""
     result = Result()
-    with rig.alone():
+    with rig.quiet():
         _inserts(rig, result)
         _commands(rig, result)
     return result

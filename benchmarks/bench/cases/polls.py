@@ -44,7 +44,7 @@ def at_fifty_connections(rig: Rig) -> Result:
 
 
 def _service(rig: Rig, request: Callable[[], Request]) -> Side:
-    return Side(request, rig.service.roots(*SERVERS), rig.service)
+    return Side(request, rig.service.roots(*SERVERS))
 
 
 def _peer(rig: Rig) -> dict[str, Side]:

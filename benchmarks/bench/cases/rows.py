@@ -25,8 +25,8 @@ def many_rows(rig: Rig) -> Result:
     for name, service in services.items():
         roots = service.roots("web", "postgres", "redis")
         poll, start = service.poll(service.finished_job()), service.start_request(rig.sizes.owners)
-        polls[name] = Side(lambda poll=poll: poll, roots, service)  # type: ignore[misc]
-        starts[name] = Side(lambda start=start: start, roots, service, service.drop_queued)  # type: ignore[misc]
+        polls[name] = Side(lambda poll=poll: poll, roots)  # type: ignore[misc]
+        starts[name] = Side(lambda start=start: start, roots, service.drop_queued)  # type: ignore[misc]
         work[name] = lambda service=service: jobs_round(rig, service, rig.sizes.jobs)
     result.include(contest(rig, polls, rig.sizes.connections), "poll")
     result.include(contest(rig, starts, rig.sizes.connections), "start")

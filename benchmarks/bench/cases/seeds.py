@@ -26,7 +26,7 @@ def autocannon(rig: Rig) -> Result:
     """autocannon with 50 connections for 15 s on the status of a job."""
     options = ["-c", str(rig.sizes.many_connections), "-d", str(rig.sizes.autocannon_seconds)]
     found = {"service": load.autocannon(rig.service.poll(rig.service.finished_job()), *options)}
-    with rig.service.only():
+    with rig.service.paused():
         found["peer"] = load.autocannon(rig.peer.poll(rig.peer.finished_job()), *options)
 
     def row(what: str, unit: str, *path: str) -> Row:
@@ -81,8 +81,7 @@ def flood(rig: Rig) -> Result:
         service.start_request(1), *options, "-c", str(min(500, sizes.flood_a_second))
     )
     answered = time.monotonic() - began
-    finished = "status IN ('completed', 'failed', 'cancelled', 'expired')"
-    while service.count(f"NOT {finished}"):
+    while not service.is_at_rest():
         if time.monotonic() - began > sizes.flood_ends_seconds:
             break
         time.sleep(LOOKS_SECONDS)

@@ -1,4 +1,4 @@
-"""Sides of a comparison under wrk's load, of which one at a time is awake."""
+"""Sides of a comparison under wrk's load, by turns. No worker runs meanwhile."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.bench.contenders.service import Service
 from benchmarks.bench.figures import Result, Round, compare
 from benchmarks.bench.load import Request, round_of
 from benchmarks.bench.processor_time import Roots
@@ -19,11 +18,10 @@ def nothing() -> None:
 
 @dataclass(frozen=True)
 class Side:
-    """`request` is made anew for each round. Of `service`, if it is one, the web runs meanwhile."""
+    """`request` is made anew for each round, and `clean` comes after it."""
 
     request: Callable[[], Request]
     roots: Roots
-    service: Service | None = None
     clean: Callable[[], None] = nothing
 
 
@@ -40,7 +38,7 @@ def contest(rig: Rig, sides: Mapping[str, Side], connections: int) -> Result:
 
 
 def _round(rig: Rig, side: Side, connections: int, seconds: float) -> Round:
-    with rig.alone(side.service, "web"):
+    with rig.quiet():
         found = round_of(side.request(), side.roots, connections=connections, seconds=seconds)
         side.clean()
     return found

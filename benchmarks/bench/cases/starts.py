@@ -21,7 +21,7 @@ def _starts(rig: Rig, owners: int) -> Result:
     service = rig.service
     request = service.start_request(owners)
     roots = service.roots("web", "postgres", "redis")
-    sides = {"service": Side(lambda: request, roots, service, service.drop_queued)}
+    sides = {"service": Side(lambda: request, roots, service.drop_queued)}
     if rig.has_peer:
         peer, their_request = rig.peer, rig.peer.start_request(owners)
         sides["peer"] = Side(lambda: their_request, peer.roots, clean=peer.forget)

@@ -55,7 +55,7 @@ def watchers(rig: Rig) -> Result:
         token = tokens[n % len(tokens)]
         jobs[service.initiate(token)] = token
     _check_there_is_such(service, next(iter(jobs)))
-    with rig.alone(service, "web"):
+    with rig.quiet():
         return asyncio.run(_watch(rig, service, jobs))
 
 

@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 import urllib.request
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from celery import Celery
@@ -50,7 +51,12 @@ class Plain:
 
     def django(self) -> Request:
         port = next(free_ports(f"{self._folder}/plain"))
-        command = [BIN / "gunicorn", "benchmarks.plain.web", "--bind", f"127.0.0.1:{port}"]
+        command: list[str | Path] = [
+            BIN / "gunicorn",
+            "benchmarks.plain.web",
+            "--bind",
+            f"127.0.0.1:{port}",
+        ]
         command += ["--worker-class", "gthread", "--workers", "2", "--threads", str(THREADS)]
         web = self._start("django", [*command, "--keep-alive", "75", "--no-control-socket"])
         url = f"http://127.0.0.1:{port}/v1/download/status/user"
@@ -59,8 +65,8 @@ class Plain:
 
     def worker(self) -> None:
         options = "--concurrency=2 --without-mingle --without-gossip --loglevel=INFO"
-        command = [BIN / "celery", "-A", "benchmarks.plain.work", "worker", *options.split()]
-        log = self._start("celery", command).log
+        command: list[str | Path] = [BIN / "celery", "-A", "benchmarks.plain.work", "worker"]
+        log = self._start("celery", [*command, *options.split()]).log
         until(lambda: " ready." in log.read_text(errors="replace"), 60, partial(log.read_text))
 
     def roots(self, name: str, *servers: str) -> dict[str, list[int]]:
@@ -73,10 +79,14 @@ class Plain:
                 self._celery.send_task("benchmarks.nothing", [number], connection=connection)
 
     def done(self) -> int:
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
-            sql = "SELECT count(*) FROM django_celery_results_taskresult"
-            row = connection.execute(sql).fetchone()
-            return int(row[0]) if row else 0
+        sql = "SELECT count(*) FROM django_celery_results_taskresult"
+        row = self._lookout.execute(sql).fetchone()
+        return int(row[0]) if row else 0
+
+    @cached_property
+    def _lookout(self) -> psycopg.Connection[Any]:
+        """Kept open: a new connection costs Postgres more than a task."""
+        return psycopg.connect(self.database_url, autocommit=True)
 
     def _start(self, name: str, command: list[str | Path]) -> Process:
         process = Process(name, command, self._folder / f"plain-{name}.log", self._env)

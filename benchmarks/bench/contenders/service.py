@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ class Service:
             until(lambda: " ready." in log.read_text(errors="replace"), 60, self.live.logs)
 
     def stop(self) -> None:
+        if "_lookout" in vars(self):
+            self._lookout.close()
         self.live.stop()
 
     @property
@@ -73,9 +76,13 @@ class Service:
         return {name: [known[name].popen.pid] for name in names}
 
     @contextmanager
-    def only(self, *names: str) -> Iterator[None]:
-        """Hold its other processes still."""
-        with processes.held(part for name, part in self.parts.items() if name not in names):
+    def paused(self) -> Iterator[None]:
+        """Hold its worker and its dispatcher still.
+
+        Never the web processes: they do nothing when nobody asks, and gunicorn kills those of its
+        children that were silent for a minute, as all are that were held.
+        """
+        with processes.held(part for name, part in self.parts.items() if name != "web"):
             yield
 
     # What clients do
@@ -90,7 +97,7 @@ class Service:
     def initiate(self, token: str = "") -> str:
         headers = self.headers(token) | {"Content-Type": "application/json"}
         url = f"{self.url}/v1/download/initiate"
-        answer = requests.post(url, data=BODY, headers=headers, timeout=30)
+        answer = requests.post(url, data=BODY, headers=headers, timeout=60)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["jobId"])
 
@@ -120,6 +127,16 @@ class Service:
     def count(self, where: str) -> int:
         return int(self.query(f"SELECT count(*) FROM jobs_downloadjob WHERE {where}")[0][0])  # noqa: S608
 
+    def is_at_rest(self) -> bool:
+        """Whether no job waits or runs. Cheap, however many rows there are: it is asked often."""
+        row = self._lookout.execute(f"SELECT EXISTS ({ACTIVE})").fetchone()
+        return row is not None and not row[0]
+
+    @cached_property
+    def _lookout(self) -> psycopg.Connection[Any]:
+        """Kept open: a new connection costs Postgres as much as a small job."""
+        return psycopg.connect(self.database_url, autocommit=True)
+
     def drop_queued(self) -> None:
         """Delete what waits, its rows and its messages, so that the next round finds none."""
         queued = "SELECT id FROM jobs_downloadjob WHERE status = 'queued'"
@@ -133,6 +150,7 @@ class Service:
                 broker.delete(*waiting)
 
 
+ACTIVE = "SELECT FROM jobs_downloadjob WHERE status IN ('queued', 'processing')"
 # Without foreign keys: for this session alone, in a database that is thrown away.
 UNCHECKED = "SET session_replication_role = replica;"
 # The tables that refer to jobs: what they are is nobody's business here.
