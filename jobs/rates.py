@@ -32,8 +32,8 @@ REST_SECONDS = 1.0  # after a wait in vain, until somebody who may pass uncounte
 COUNT = """
 local told = {}
 for n, key in ipairs(KEYS) do
-  redis.call('SET', key, 0, 'EX', ARGV[2 * n], 'NX')
   local requests = redis.call('INCR', key)
+  if requests == 1 then redis.call('EXPIRE', key, ARGV[2 * n]) end
   table.insert(told, {requests, redis.call('PTTL', key)})
   if requests > tonumber(ARGV[2 * n - 1]) then break end
 end

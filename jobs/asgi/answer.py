@@ -92,6 +92,9 @@ async def send_json(
 async def send_head(
     send: Send, request: NativeRequest, status: int, fixed: Headers, own: Mapping[str, str]
 ) -> None:
-    headers = [*fixed, (b"x-request-id", request.request_id.encode())]
-    headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in own.items()]
+    headers = [*fixed, (b"x-request-id", request.request_id.encode()), *encoded(own)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+def encoded(headers: Mapping[str, str]) -> Headers:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]

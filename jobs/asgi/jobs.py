@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from jobs import estimates
 from jobs.asgi.callers import Caller
-from jobs.asgi.postgres import Pipeline, Row
+from jobs.asgi.postgres import Pipeline, Result, Value, rows
 from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
 from jobs.models.job_row import COLUMNS, FILE_COLUMNS
 from jobs.patience import give_back_connection
@@ -20,20 +20,28 @@ from jobs.states import Status
 
 CONNECTIONS = 2  # one that is slow must not hold up all
 OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"changed"
+FIRST = 3  # column of a job
+REMEMBERED = 10_000  # jobs, some 2 kB each
 NOT_PREVIEWS = ("catalogue", "artifact", "upload", "quarantined")
 USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
 FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_table
 
 
 def _own_sql() -> str:
-    """$1 is a user, $2 a job. No row: there is no such user. Columns are null: no job of theirs."""
-    job = ", ".join(f"j.{name}" for name in COLUMNS)
+    """$1 is a user, $2 a job, $3 and $4 are its version and expiry as far as they are known.
+
+    No row: there is no such user. The version is null: no job of theirs. The columns from FIRST on
+    are null: it is as it was.
+    """
+    job = ", ".join(f"n.{name}" for name in COLUMNS)
     file = ", ".join(f"f.{name}" for name in FILE_COLUMNS)
     return f"""
-        SELECT u.is_active, u.password, {job}, {file}
+        SELECT u.is_active, u.password, j.version, {job}, {file}
         FROM {USERS} u
         LEFT JOIN {JOBS} j ON j.id = $2::uuid AND j.owner_id = u.id
-        LEFT JOIN {FILES} f ON f.id = j.artifact_id
+        LEFT JOIN {JOBS} n ON n.id = j.id AND (
+            n.version IS DISTINCT FROM $3::int OR n.expires_at IS DISTINCT FROM $4::timestamptz)
+        LEFT JOIN {FILES} f ON f.id = n.artifact_id
         WHERE u.id = $1::int
     """
 
@@ -70,6 +78,8 @@ class OwnJob(NamedTuple):
     job: JobRow
     previews: list[FileRow]
     depends_on: list[str]  # ids of jobs
+    known_version: Value  # as Postgres writes them
+    known_expiry: Value
 
     def body(self) -> Body:
         """As the API shows it now."""
@@ -101,6 +111,7 @@ class Jobs:
             DEPENDENCIES: _dependencies_sql(),
             CHANGED: _changed_sql(),
         }
+        self._remembered: dict[str, OwnJob] = {}
         self._pipelines = [Pipeline(statements) for _ in range(CONNECTIONS)]
 
     async def own(self, caller: Caller, job_id: str) -> OwnJob | None:
@@ -108,33 +119,50 @@ class Jobs:
 
         Raises Unavailable.
         """
-        rows = await self._fetch(OWN, b"%d" % caller.user_id, job_id.encode())
-        if not rows:
+        known = self._remembered.get(job_id)
+        version, expires_at = (known.known_version, known.known_expiry) if known else (None, None)
+        user, job = b"%d" % caller.user_id, job_id.encode()
+        result = await self._fetch(OWN, user, job, version, expires_at)
+        if not result.ntuples:
             return None
-        is_active, password, *values = rows[0]
-        if not caller.is_still(is_active=is_active == b"t", password=(password or b"").decode()):
+        get = result.get_value
+        password = (get(0, 1) or b"").decode()
+        if not caller.is_still(is_active=get(0, 0) == b"t", password=password):
             return None
-        if values[0] is None:
+        if get(0, 2) is None:
             return None
+        if known and get(0, FIRST) is None:
+            return known
+        return self._remember(await self._read(rows(result)[0][FIRST:]))
+
+    async def _read(self, values: list[Value]) -> OwnJob:
         job = JobRow.decode(values)
         previews: list[FileRow] = []
         depends_on: list[str] = []
         if job.kind == UPLOAD and job.status == Status.COMPLETED:
-            rows = await self._fetch(PREVIEWS, job_id.encode())
-            previews = [FileRow.decode(row) for row in rows]
+            found = rows(await self._fetch(PREVIEWS, job.id.encode()))
+            previews = [FileRow.decode(row) for row in found]
         elif job.held and job.status == Status.QUEUED:
-            rows = await self._fetch(DEPENDENCIES, job_id.encode())
-            depends_on = [(other or b"").decode() for (other,) in rows]
-        return OwnJob(job, previews, depends_on)
+            found = rows(await self._fetch(DEPENDENCIES, job.id.encode()))
+            depends_on = [(other or b"").decode() for (other,) in found]
+        version, expiry = values[COLUMNS.index("version")], values[COLUMNS.index("expires_at")]
+        return OwnJob(job, previews, depends_on, version, expiry)
+
+    def _remember(self, found: OwnJob) -> OwnJob:
+        """The next poll reads the row only if it has changed."""
+        if len(self._remembered) >= REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]  # the oldest
+        self._remembered[found.job.id] = found
+        return found
 
     async def changed(self, versions: Mapping[str, int]) -> list[str]:
         """The jobs that are no longer of these versions. Raises Unavailable."""
         ids = "{" + ",".join(versions) + "}"
         known = "{" + ",".join(map(str, versions.values())) + "}"
-        rows = await self._fetch(CHANGED, ids.encode(), known.encode())
-        return [(job_id or b"").decode() for (job_id,) in rows]
+        changed = rows(await self._fetch(CHANGED, ids.encode(), known.encode()))
+        return [(job_id or b"").decode() for (job_id,) in changed]
 
-    async def _fetch(self, statement: bytes, *params: bytes) -> list[Row]:
+    async def _fetch(self, statement: bytes, *params: Value) -> Result:
         pipeline = min(self._pipelines, key=lambda each: each.load)
         return await pipeline.fetch(statement, *params)
 

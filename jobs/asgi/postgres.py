@@ -31,7 +31,13 @@ PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_h
 
 Value = bytes | None
 Row = list[Value]
+Result = pq.abc.PGresult
 Command = tuple[bytes, Sequence[Value] | None]  # a prepared statement's name, and its parameters
+
+
+def rows(result: Result) -> list[Row]:
+    get, columns = result.get_value, range(result.nfields)
+    return [[get(n, c) for c in columns] for n in range(result.ntuples)]
 
 
 class Unavailable(Exception):
@@ -51,20 +57,19 @@ class Refused(Exception):
 
 
 class _Unit:
-    """Commands that succeed or fail together, and whoever waits for the rows of each."""
+    """Commands that succeed or fail together, and whoever waits for the result of each."""
 
-    __slots__ = ("commands", "error", "future", "rows")
+    __slots__ = ("commands", "error", "future", "results")
 
-    def __init__(self, commands: Sequence[Command], future: asyncio.Future[list[list[Row]]]):
+    def __init__(self, commands: Sequence[Command], future: asyncio.Future[list[Result]]):
         self.commands = commands
         self.future = future
-        self.rows: list[list[Row]] = []
+        self.results: list[Result] = []
         self.error: Exception | None = None
 
-    def take(self, result: pq.abc.PGresult) -> None:
+    def take(self, result: Result) -> None:
         if result.status in OK:
-            get, columns = result.get_value, range(result.nfields)
-            self.rows.append([[get(n, c) for c in columns] for n in range(result.ntuples)])
+            self.results.append(result)
         elif self.error is None:  # the first one; what follows was skipped for it
             state = result.error_field(pq.DiagnosticField.SQLSTATE) or b""
             self.error = Refused(state.decode(), result.error_message.decode(errors="replace"))
@@ -75,7 +80,7 @@ class _Unit:
         if self.error:
             self.future.set_exception(self.error)
         else:
-            self.future.set_result(self.rows)
+            self.future.set_result(self.results)
 
 
 class Pipeline:
@@ -97,8 +102,8 @@ class Pipeline:
         """How many units it has in hand."""
         return len(self._waiting) + len(self._flying)
 
-    async def run(self, commands: Sequence[Command]) -> list[list[Row]]:
-        """The rows of each command. Raises Refused and Unavailable.
+    async def run(self, commands: Sequence[Command]) -> list[Result]:
+        """The result of each command. Raises Refused and Unavailable.
 
         Without BEGIN and COMMIT among them they are one transaction as well.
         """
@@ -116,8 +121,8 @@ class Pipeline:
         self._watchdog.asked()
         return await unit.future
 
-    async def fetch(self, statement: bytes, *params: Value) -> list[Row]:
-        """The rows of one statement."""
+    async def fetch(self, statement: bytes, *params: Value) -> Result:
+        """The result of one statement."""
         return (await self.run([(statement, params)]))[0]
 
     def close(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 import hiredis
 from django.conf import settings
@@ -23,15 +25,14 @@ class RateCounter:
 
     async def count(self, scope: str, callers: Mapping[str, str]) -> list[Count]:
         """How the caller stands in each rate. Raises RatesUnknown where Redis does not tell."""
-        increment = Increment.of(scope, callers)
-        if not increment.rates:
+        texts = tuple(settings.RATES[scope])
+        increment, packed = _prepared(scope, texts, tuple(callers.items()))
+        if not packed:
             return []
         if rates.is_resting():
             raise RatesUnknown
-        keys = increment.keys
-        command = ("EVALSHA", SHA1, len(keys), *keys, *increment.limits)
         try:
-            return increment.counts(await self._redis.ask(*command))
+            return increment.counts(await self._redis.ask(packed))
         except (Unavailable, hiredis.HiredisError) as error:
             rates.rest(error)
             self._redis.close()  # the next connection loads the script anew
@@ -39,3 +40,15 @@ class RateCounter:
 
     def close(self) -> None:
         self._redis.close()
+
+
+@lru_cache(maxsize=10_000)
+def _prepared(
+    scope: str, texts: tuple[str, ...], callers: tuple[tuple[str, str], ...]
+) -> tuple[Increment, bytes]:
+    """How a caller is counted, and the command; none where no rate applies."""
+    # `texts` are what the settings say of the scope: with others this is another entry.
+    increment = Increment.of(scope, dict(callers))
+    keys = increment.keys
+    command: Any = ("EVALSHA", SHA1, len(keys), *keys, *increment.limits)
+    return increment, hiredis.pack_command(command) if keys else b""

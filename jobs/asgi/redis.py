@@ -18,7 +18,6 @@ from jobs.asgi.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
-Command = tuple[Any, ...]
 Reply = asyncio.Future[Any]
 
 
@@ -32,7 +31,7 @@ class Pipeline:
     def __init__(self, url: str, *, answer_seconds: float, script: str = "") -> None:
         self._options: dict[str, Any] = dict(parse_url(url))
         self._script = script  # loaded with each connection, for EVALSHA
-        self._pending: deque[tuple[Command, Reply]] = deque()  # in the order of their replies
+        self._pending: deque[tuple[bytes, Reply]] = deque()  # packed commands, in their order
         self._sent = 0  # how many of them
         self._line: _Line | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -40,11 +39,14 @@ class Pipeline:
         self._is_retry = False
         self._watchdog = Watchdog(answer_seconds, self._on_silence)
 
-    def ask(self, *command: Any) -> Reply:
-        """The reply to a command. Raises Unavailable, and Redis' own errors as hiredis has them."""
+    def ask(self, packed: bytes) -> Reply:
+        """The reply to a command that `hiredis.pack_command` packed.
+
+        Raises Unavailable, and hiredis' error where Redis refuses.
+        """
         loop = asyncio.get_running_loop()
         reply: Reply = loop.create_future()
-        self._pending.append((command, reply))
+        self._pending.append((packed, reply))
         self._watchdog.asked()
         if self._line is None:
             if self._connecting is None:
@@ -79,9 +81,9 @@ class Pipeline:
         self._sent = 0
         self._send()
 
-    def _hello(self) -> list[Command]:
+    def _hello(self) -> list[bytes]:
         """What opens a connection."""
-        commands: list[Command] = []
+        commands: list[tuple[Any, ...]] = []
         if password := self._options.get("password"):
             user = self._options.get("username")
             commands.append(("AUTH", user, password) if user else ("AUTH", password))
@@ -89,7 +91,7 @@ class Pipeline:
             commands.append(("SELECT", database))
         if self._script:
             commands.append(("SCRIPT", "LOAD", self._script))
-        return commands
+        return [hiredis.pack_command(command) for command in commands]
 
     def _send(self) -> None:
         self._is_to_send = False
@@ -97,7 +99,7 @@ class Pipeline:
             return
         waiting = [self._pending[n][0] for n in range(self._sent, len(self._pending))]
         self._sent = len(self._pending)
-        self._line.transport.write(b"".join(map(hiredis.pack_command, waiting)))
+        self._line.transport.write(b"".join(waiting))
 
     def received(self, reply: Any) -> None:
         """The line calls."""

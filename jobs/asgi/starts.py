@@ -19,7 +19,7 @@ from jobs import submission_sql as sql
 from jobs.asgi.answer import FixedHeaders, send_json
 from jobs.asgi.callers import Caller
 from jobs.asgi.jobs import shown
-from jobs.asgi.postgres import Command, Pipeline, Refused, Row, Unavailable
+from jobs.asgi.postgres import Command, Pipeline, Refused, Row, Unavailable, rows
 from jobs.asgi.rate_counter import RateCounter
 from jobs.asgi.request import JSON, Headers, NativeRequest, Scope, Send
 from jobs.http import KEY, SOON, TRY_AGAIN, problem
@@ -215,9 +215,9 @@ class Recorder:
             for start in batch:
                 _settle(start, error if error.may_have_run else None)
             return True
-        for n, rows in zip(answers, results, strict=True):
+        for n, result in zip(answers, results, strict=True):
             if n >= 0:  # not the lock
-                _settle(batch[n], rows[0])
+                _settle(batch[n], rows(result)[0])
         return True
 
 

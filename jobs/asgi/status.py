@@ -6,23 +6,26 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from http import HTTPStatus
 
 from django.core.handlers.wsgi import WSGIHandler
 
 from jobs import rates
-from jobs.asgi.answer import FixedHeaders, send_json
+from jobs.asgi.answer import FixedHeaders, encoded, send_head
 from jobs.asgi.callers import Caller
 from jobs.asgi.jobs import OwnJob
 from jobs.asgi.polls import ID, NOBODY, Polls
-from jobs.asgi.request import NativeRequest, Scope, Send
+from jobs.asgi.request import Headers, NativeRequest, Scope, Send
 from jobs.asgi.watchers import Ended, TooMany, Watch, Watchers
-from jobs.http import etag, has_seen, poll_headers
+from jobs.http import has_seen, poll_headers
 from jobs.models import JobRow
-from jobs.representation import Body, link_body, report_body, upload_body
+from jobs.representation import Body, as_json, link_body, report_body, upload_body
 
+REMEMBERED = 4_096  # answers, some 3 kB each
 MAX_WAIT_SECONDS = 30  # proxies give up what is silent for a minute
 WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,4})(?=$|[,;\s])")  # of RFC 7240
 Variant = Callable[[JobRow, Body], Body]
@@ -40,12 +43,34 @@ ADDRESS = re.compile(
 VARIANTS = list(ADDRESSES.values())
 
 
+class Rendered:
+    """The answer to polls of one job in one second."""
+
+    def __init__(self, found: OwnJob, variant: Variant, second: int) -> None:
+        self.found = found
+        self.second = second
+        self._variant = variant
+        own = poll_headers(found.job)
+        self.etag = own["ETag"]
+        self.headers = encoded(own)
+
+    @cached_property
+    def body(self) -> bytes:
+        return as_json(self._variant(self.found.job, self.found.body()))
+
+    @property
+    def content_headers(self) -> Headers:
+        length = b"%d" % len(self.body)
+        return [(b"content-type", b"application/json"), (b"content-length", length)]
+
+
 class StatusPoll:
     """Answers 200 and 304; what it is not sure of is left to Django."""
 
     def __init__(self, polls: Polls, watchers: Watchers, django: WSGIHandler) -> None:
         self._polls = polls
         self._watchers = watchers
+        self._remembered: dict[tuple[int, str], Rendered] = {}
         self._headers = [
             FixedHeaders(django, "GET", address.format(NOBODY)) for address in ADDRESSES
         ]
@@ -64,22 +89,38 @@ class StatusPoll:
         counts = await self._polls.count(request, caller)
         if counts is None:
             return False
+        rendered = self._rendered(number, found)
         own: dict[str, str] = {}
-        if self._has_seen(request, found) and (seconds := _preferred_seconds(request, found)):
+        if self._has_seen(request, rendered) and (seconds := _preferred_seconds(request, found)):
             waited = await self._wait(request, caller, found, seconds)
             if waited is None:
                 return False
-            found, own = waited, {"Preference-Applied": f"wait={seconds}"}
-        is_known = self._has_seen(request, found)
-        own |= poll_headers(found.job)
+            rendered = self._rendered(number, waited)
+            own["Preference-Applied"] = f"wait={seconds}"
         own |= rates.headers(counts)
-        status = HTTPStatus.NOT_MODIFIED if is_known else HTTPStatus.OK
-        body = None if is_known else variant(found.job, found.body())
-        await send_json(send, request, status, self._headers[number].of(request), own, body)
+        fixed = [*self._headers[number].of(request), *rendered.headers]
+        if self._has_seen(request, rendered):
+            await send_head(send, request, HTTPStatus.NOT_MODIFIED, fixed, own)
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await send_head(send, request, HTTPStatus.OK, fixed + rendered.content_headers, own)
+            await send({"type": "http.response.body", "body": rendered.body})
         return True
 
-    def _has_seen(self, request: NativeRequest, found: OwnJob) -> bool:
-        return has_seen(request.text(b"if-none-match"), etag(found.job))
+    def _rendered(self, number: int, found: OwnJob) -> Rendered:
+        """Made anew each second, since estimates and addresses change with time."""
+        second, key = int(time.time()), (number, found.job.id)
+        known = self._remembered.get(key)
+        if known and known.found is found and known.second == second:
+            return known
+        if len(self._remembered) >= REMEMBERED:
+            self._remembered.clear()
+        rendered = self._remembered[key] = Rendered(found, VARIANTS[number], second)
+        return rendered
+
+    def _has_seen(self, request: NativeRequest, rendered: Rendered) -> bool:
+        seen = request.headers.get(b"if-none-match")
+        return seen is not None and has_seen(seen.decode("latin-1"), rendered.etag)
 
     async def _wait(
         self, request: NativeRequest, caller: Caller, found: OwnJob, seconds: int
