@@ -10,6 +10,7 @@ only good for development. `.env.example` lists what an operator sets.
 from __future__ import annotations
 
 import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,9 @@ _STATEMENT_SECONDS = {"web": 5, "worker": 30, "dispatcher": 10}.get(ROLE, 0)  # 
 # A server that is frozen does not keep to its own limit: then the asking side gives up.
 DATABASE_WAIT_SECONDS = _STATEMENT_SECONDS + 3 if _STATEMENT_SECONDS else 0
 DATABASES["default"]["ENGINE"] = "downloads_project.postgres"
-DATABASES["default"]["CONN_MAX_AGE"] = 0
+# A worker keeps its connection from job to job, and looks whether it is alive before each.
+DATABASES["default"]["CONN_MAX_AGE"] = 600 if ROLE == "worker" else 0
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = ROLE == "worker"
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 3,
     "keepalives_idle": 10,
@@ -147,6 +150,8 @@ QUEUE_SHORT = 100  # the dispatcher keeps the broker's list about this long, not
 WORKER_STOPS_SECONDS = env.int("WORKER_STOPS_SECONDS", default=20)
 CELERY_RESULT_BACKEND = "django-db"  # what one attempt returned, for operators
 CELERY_RESULT_EXTENDED = True
+# Celery would close the connection around each task: jobs/tasks.py decides when.
+CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_RESULT_EXPIRES = timedelta(days=3)
 
 # Limits: of requests, as who:most/seconds, counted in another database of Redis; of rows

@@ -47,4 +47,5 @@ def insist(move: Callable[[], None]) -> None:
             if time.monotonic() > ends:
                 raise  # lease and dispatcher see to the rest
             log.warning("cannot be recorded yet", error=repr(error))
+            connection.close()  # the next one may lead to another server: one that takes writes
             time.sleep(INSIST_SECONDS)

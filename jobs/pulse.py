@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from jobs.errors import Interrupted
 from jobs.models import DownloadJob
@@ -116,7 +116,7 @@ class Pulse:
         except Exception:
             # The row may still be ours; the fence and the lease bound the doubt.
             log.exception("no heartbeat")
-            close_old_connections()
+            connection.close()
             return
         self._confirmed = asked
         if not still_mine:

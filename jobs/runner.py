@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import connection, transaction
 
 from jobs.attempt import Attempt, Made
 from jobs.backoff import delay_seconds
@@ -99,7 +99,7 @@ def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, attempt: Attemp
 
 def _settle(job: DownloadJob, error: BaseException) -> None:
     """Turn the end of an attempt into the job's next move; a job that moved on is left alone."""
-    close_old_connections()  # one that broke in the attempt must not break this too
+    connection.close()  # one that broke, or was interrupted, must not break this too
     with suppress(StaleJob):
         if isinstance(error, Interrupted):
             if error.timed_out:

@@ -20,6 +20,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # as Django's method does
         return ImpatientConnection.connect(**conn_params)
 
+    def is_usable(self) -> bool:
+        """As Django's method, which waits for a frozen server as long as for a slow query."""
+        try:
+            self.connection.check()
+        except psycopg.Error:
+            return False
+        return True
+
     def _pooled(self, conn_params: dict[str, Any]) -> Any:
         """One of the pool's that is alive, or a new one.
 

@@ -1,0 +1,65 @@
+"""What a worker keeps from job to job, and what it leaves behind; in real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from jobs.models import DownloadJob, StoredFile
+from tests.live import Live, on_this_database
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAME = "the-worker"  # of its connections, as Postgres lists them
+
+
+@pytest.fixture
+def live(tmp_path: Path, alice: User, stored_files: list[StoredFile]) -> Iterator[Live]:
+    """Web, and a worker of one process."""
+    live = Live(tmp_path, on_this_database())
+    try:
+        live.start("web")
+        live.start("worker", "--concurrency=1", PGAPPNAME=NAME)
+        live.sign_in(alice)
+        yield live
+    finally:
+        live.stop()
+
+
+def run(live: Live, file_id: int = 70000) -> DownloadJob:
+    """Run one job to its end."""
+    job_id = live.initiate(file_id)
+    live.wait_for(job_id, "completed", "failed")
+    return DownloadJob.objects.get(pk=job_id)
+
+
+def connections_of_worker() -> list[int]:
+    with connection.cursor() as cursor:
+        found = "SELECT pid FROM pg_stat_activity WHERE application_name = %s ORDER BY pid"
+        return [pid for (pid,) in cursor.execute(found, [NAME])]
+
+
+def test_jobs_of_one_process_share_a_connection(live: Live) -> None:
+    run(live)
+    before = connections_of_worker()
+
+    run(live)
+
+    assert len(before) == 1
+    assert connections_of_worker() == before
+
+
+def test_a_connection_that_died_between_two_jobs_costs_the_next_nothing(live: Live) -> None:
+    run(live)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) AS pid", [
+            connections_of_worker()
+        ])  # fmt: skip
+
+    job = run(live)
+
+    assert [line.event for line in job.events.all()] == ["submit", "claim", "succeed"]
+    assert "Error" not in live.processes[1].log.read_text()
