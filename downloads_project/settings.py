@@ -149,6 +149,8 @@ REMOTE_QUEUE = env.str("REMOTE_QUEUE", default=QUEUE)
 QUEUE_SHORT = 100  # the dispatcher keeps the broker's list about this long, not longer
 WORKER_STOPS_SECONDS = env.int("WORKER_STOPS_SECONDS", default=20)
 CELERY_RESULT_BACKEND = "django-db"  # what one attempt returned, for operators
+# Also those of attempts that completed their job; else the job's own history has to do.
+STORE_ALL_TASK_RESULTS = env.bool("STORE_ALL_TASK_RESULTS", default=False)
 CELERY_RESULT_EXTENDED = True
 # Celery would close the connection around each task: jobs/tasks.py decides when.
 CELERY_DB_REUSE_MAX = sys.maxsize

@@ -9,11 +9,13 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task, shared_task
 from celery.exceptions import Ignore
 from celery.signals import task_failure
+from django.conf import settings
 from django.db import close_old_connections, connection, connections
 
 from jobs import runner
 from jobs.errors import StaleJob
 from jobs.queue import TASK
+from jobs.states import Status
 
 
 @shared_task(name=TASK, bind=True)
@@ -21,12 +23,15 @@ def run(self: Task[Any, Any], job_id: str) -> str:
     close_old_connections()  # kept from the job before; perhaps it died since
     try:
         request = self.request
-        return runner.run(UUID(job_id), task_id=request.id or "", worker=request.hostname or "")
+        status = runner.run(UUID(job_id), task_id=request.id or "", worker=request.hostname or "")
     except StaleJob as stale:
         raise Ignore(str(stale)) from stale  # rung twice, or too late: not an error
     except BaseException:
         connection.close()  # alive it may be, and lead to a server that has become read-only
         raise
+    completed = status == Status.COMPLETED
+    request.ignore_result = completed and not settings.STORE_ALL_TASK_RESULTS
+    return status
 
 
 @task_failure.connect

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django_celery_results.models import TaskResult
 
 from jobs.admin import jobs as jobs_page
 from jobs.models import DownloadJob, Upload
@@ -169,6 +170,20 @@ def test_the_history_tells_each_attempt_with_its_own_error(
     assert places == sorted(places)
     assert "<summary>OSError: away</summary>" in page, "the traceback is folded behind its end"
     assert "File &lt;one&gt;" in page
+
+
+def test_a_task_result_is_linked_only_if_it_is_stored(
+    desk: Client, queued_job: DownloadJob
+) -> None:
+    queued_job.claim(task_id="t1", worker="w1@here")
+    link, page = "taskresult/?q=t1", f"{LIST}{queued_job.pk}/change/"
+
+    without = desk.get(page).content.decode()
+    TaskResult.objects.create(task_id="t1")
+
+    assert "t1" in without
+    assert link not in without
+    assert link in desk.get(page).content.decode()
 
 
 def test_nothing_is_added_or_deleted_by_hand(desk: Client, queued_job: DownloadJob) -> None:

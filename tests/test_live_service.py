@@ -129,7 +129,7 @@ def test_the_operators_commands_work(live: Live, tmp_path: Path) -> None:
 def test_the_result_backend_tells_operators_what_an_attempt_returned(live: Live) -> None:
     from django_celery_results.models import TaskResult
 
-    live.start("worker")
+    live.start("worker", STORE_ALL_TASK_RESULTS="true")
     job = live.wait_for(live.initiate(70000), "completed")
 
     result = until(lambda: TaskResult.objects.filter(status="SUCCESS").first())

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django_celery_results.models import TaskResult
 
+from jobs import storage
 from jobs.models import DownloadJob, StoredFile
-from tests.live import Live, on_this_database
+from tests.live import Live, on_this_database, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "the-worker"  # of its connections, as Postgres lists them
@@ -63,3 +65,14 @@ def test_a_connection_that_died_between_two_jobs_costs_the_next_nothing(live: Li
 
     assert [line.event for line in job.events.all()] == ["submit", "claim", "succeed"]
     assert "Error" not in live.processes[1].log.read_text()
+
+
+def test_a_task_result_is_stored_for_a_failed_attempt_only(live: Live) -> None:
+    storage.bucket().delete("catalogue/70001/empty.txt")
+
+    completed, failed = run(live), run(live, 70001)
+
+    result = until(TaskResult.objects.first)
+    assert (completed.status, failed.status) == ("completed", "failed")
+    assert (result.task_id, result.result) == (failed.task_id, '"failed"')
+    assert TaskResult.objects.count() == 1

@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
+from django_celery_results.models import TaskResult
 
 from jobs import wording
 from jobs.admin.notifications import Told
@@ -142,8 +143,9 @@ class JobAdmin(Chosen, ReadOnly, admin.ModelAdmin[DownloadJob]):
 
     @admin.display(description="task result")
     def result(self, job: DownloadJob) -> str:
-        if not job.task_id:
-            return "-"
+        """A link where a row is there: one of a completed attempt is seldom stored."""
+        if not TaskResult.objects.filter(task_id=job.task_id).exists():
+            return job.task_id or "-"
         url = reverse("admin:django_celery_results_taskresult_changelist")
         return format_html('<a href="{}?q={}">{}</a>', url, job.task_id, job.task_id)
 
