@@ -128,6 +128,8 @@ DATABASES["default"]["OPTIONS"] = {
     "options": f"-c statement_timeout={_STATEMENT_SECONDS * 1000} -c lock_timeout=2000"
     " -c idle_in_transaction_session_timeout=15000",
 }
+if ROLE in ("worker", "dispatcher"):  # whose connections last, and ask the same again and again
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5
 if ROLE == "web":
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "connection_class": ImpatientConnection,

@@ -180,7 +180,7 @@ class Attempt:
             self.output.finish()
         made = self._parts or self.output
         return StoredFile(
-            owner=self._job.owner,
+            owner_id=self._job.owner_id,
             key=made.key,
             name=self._job.name,
             content_type=self._content_type,
@@ -231,7 +231,7 @@ class Attempt:
         self._attach(made, suffix=suffix)
 
     def _attach(self, file: StoredFile, *, suffix: str) -> None:
-        file.owner, file.made_by = self._job.owner, self._job
+        file.owner_id, file.made_by = self._job.owner_id, self._job
         file.name = safe_name(f"{Path(self._job.name).stem} {file.role}{suffix}")
         file.take_number()
         self._attached.append(file)

@@ -5,7 +5,7 @@ A new kind is one entry here, one builder, one params serializer and one URL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -31,6 +31,7 @@ from jobs.workspace import Source, Workspace
 USUAL_PERIOD = "30d"  # of a report
 MAX_DAYS = 366
 ROWS_READ = 500  # of a report, from the database at once
+FEW_FILES = 100  # of a bundle; more are not held in memory all at once
 SHOWN_IDS = 20  # in a sentence; the rest is counted
 
 Params = dict[str, Any]
@@ -59,15 +60,21 @@ def _bundle_sources(params: Params) -> Sources:
 def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
     """The sources in the order asked for. Somebody else's file reads like one that is not there."""
     found: dict[object, Source] = {}
-    for file in sources_of("bundle", job.params, job.owner).iterator():
+    wanted = wanted_by(job.params)
+    for file in _bundle_files(job.params, job.owner_id):
         found[file.file_id] = _source(file)
         if file.role == StoredFile.Role.ARTIFACT:  # a job makes thumbnails, too
             found[str(file.made_by_id)] = found[file.file_id]
-    wanted = wanted_by(job.params)
     if missing := [each for each in wanted if each not in found]:
         raise SourceMissing(_missing_sentence(missing))
     sources = tuple(dict.fromkeys(found[each] for each in wanted))
     return bundle.BundleParams(sources, is_measured=job.total is not None)
+
+
+def _bundle_files(params: Params, owner_id: int) -> Iterable[StoredFile]:
+    if len(params["file_ids"]) > FEW_FILES or params.get("job_ids"):
+        return StoredFile.objects.read_by(_bundle_sources(params), owner_id).iterator()
+    return StoredFile.objects.few_visible_to(owner_id, params["file_ids"])
 
 
 def wanted_by(params: Params) -> list[int | str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 
 from jobs.errors import Interrupted
 from jobs.models import DownloadJob
@@ -107,7 +107,7 @@ class Pulse:
                 pause *= 2
                 self._look()
         finally:
-            connection.close()
+            connections.close_all()  # this thread's; in short work none was opened
 
     def _look(self) -> None:
         asked = time.monotonic()

@@ -34,9 +34,7 @@ TIMEOUT = "timeout"
 
 def run(job_id: UUID, *, task_id: str, worker: str) -> str:
     """Run one attempt; the status it left behind. Raises StaleJob if there was nothing to claim."""
-    job = DownloadJob.objects.select_related("owner").filter(pk=job_id).first()
-    if job is None:
-        raise StaleJob("There is no such job.")
+    job = DownloadJob(pk=job_id)  # the claim reads the row
     job.claim(task_id=task_id, worker=worker)
     context = {"job_id": str(job.pk), "attempt": job.attempt, "request_id": job.request_id}
     with structlog.contextvars.bound_contextvars(**context):

@@ -58,7 +58,7 @@ S = Status
 MOVES: dict[Event, Move] = {
     Event.RELEASE: _from(S.QUEUED, to=S.QUEUED),
     Event.SKIP: _from(S.QUEUED, to=S.FAILED),
-    Event.CLAIM: _from(S.QUEUED, to=S.PROCESSING),
+    Event.CLAIM: _from(S.QUEUED, to=S.PROCESSING, any_attempt=True),  # a message names none
     Event.SUCCEED: _from(S.PROCESSING, to=S.COMPLETED),
     Event.RETRY: _from(S.PROCESSING, to=S.QUEUED),
     Event.FAIL: _from(S.PROCESSING, to=S.FAILED),

@@ -28,6 +28,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return False
         return True
 
+    def prepared_cursor(self) -> Any:
+        """A cursor whose statements the server plans once a connection, where it may prepare them.
+
+        The server binds their parameters: what type each has must follow from where it stands.
+        """
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        cursor: Any = base.ServerBindingCursor
+        with self.wrap_database_errors:
+            return self._prepare_cursor(cursor(self.connection))  # type: ignore[attr-defined]
+
     def _pooled(self, conn_params: dict[str, Any]) -> Any:
         """One of the pool's that is alive, or a new one.
 

@@ -19,15 +19,15 @@ class EventQuerySet(models.QuerySet["JobEvent"]):
     def remember(
         self, job: DownloadJob, event: Event, by: Actor, *, code: str = "", detail: str = ""
     ) -> JobEvent:
-        detail = _storable(detail)[-MAX_DETAIL_CHARS:]
         return self.create(
-            job=job, event=event, by=by, attempt=job.attempt, code=code, detail=detail
+            job=job, event=event, by=by, attempt=job.attempt, code=code, detail=storable(detail)
         )
 
 
-def _storable(text: str) -> str:
+def storable(detail: str) -> str:
     """Postgres takes neither NUL nor half a character, and a traceback may hold both."""
-    return text.replace("\0", "").encode(errors="replace").decode()
+    clean = detail.replace("\0", "").encode(errors="replace").decode()
+    return clean[-MAX_DETAIL_CHARS:]
 
 
 class JobEvent(models.Model):

@@ -7,7 +7,8 @@ what touches a second system is a use case: submission.py, runner.py, dispatcher
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -19,16 +20,21 @@ from django.db.models.functions import Coalesce, Greatest, Now
 from jobs.backoff import MAX_LOSSES
 from jobs.changes import announce_after_commit
 from jobs.errors import StaleJob
+from jobs.models import transition
 from jobs.models.event import JobEvent
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import Notification
 from jobs.models.stored_file import StoredFile
+from jobs.models.transition import NOW, from_now, on_entering
 from jobs.models.upload import UPLOAD
 from jobs.states import ACTIVE, ENDS, FINAL, MOVES, WAITING, Actor, Event, Status
 from jobs.terms import USUAL_PRIORITY
 
 NO_GUARD = Q()
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
+IS_DUE = Q(held=False, available_at__lte=NOW + CLAIM_EARLY)
+ALL_DONE = Coalesce("total", "done")
+NEXT_ATTEMPT, NEXT_VERSION = F("attempt") + 1, F("version") + 1
 DEPENDENCY_FAILED = "dependency_failed"
 ENDED = {Status.FAILED: "failed", Status.CANCELLED: "was cancelled"}
 WORKER_LOST = "worker_lost"
@@ -182,13 +188,13 @@ class DownloadJob(models.Model):
         self._move(
             Event.CLAIM,
             Actor.WORKER,
-            guard=Q(held=False, available_at__lte=Now() + CLAIM_EARLY),
+            guard=IS_DUE,
             detail=worker,
-            attempt=F("attempt") + 1,
-            lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
+            attempt=NEXT_ATTEMPT,
+            lease_until=from_now(settings.LEASE_SECONDS),
             task_id=task_id,
             worker=worker,
-            started_at=Now(),
+            started_at=NOW,
             progress=0,
             done=0,
             speed=0,
@@ -241,31 +247,34 @@ class DownloadJob(models.Model):
         self,
         artifact: StoredFile,
         *,
-        others: Iterable[StoredFile] = (),
+        others: Collection[StoredFile] = (),
         in_parts: bool = False,
     ) -> None:
         """Record the artifact, whose object is stored, and what else was made, and finish.
 
         What was stored `in_parts` may have left an open upload: one whose answer was lost.
         """
-        kept = timedelta(seconds=settings.RESULT_KEPT_SECONDS)
+        expires_at = from_now(settings.RESULT_KEPT_SECONDS)
+        outcome: dict[str, Any] = {
+            "expires_at": expires_at,
+            "progress": 1,
+            "done": ALL_DONE,
+            "message": "Ready",
+            # A first attempt that stored one piece leaves nothing else behind.
+            "collect_at": NOW if in_parts or self.attempt > 1 else None,
+            "error_code": "",
+            "error": "",
+        }
+        if artifact.pk is None and not others:
+            self._move(
+                Event.SUCCEED, Actor.WORKER, file=artifact, artifact=transition.NEW_FILE, **outcome
+            )
+            return
         with transaction.atomic():
             for file in (artifact, *others):
-                file.expires_at = Now() + kept
+                file.expires_at = expires_at
                 file.save()
-            self._move(
-                Event.SUCCEED,
-                Actor.WORKER,
-                artifact=artifact,
-                expires_at=Now() + kept,
-                progress=1,
-                done=Coalesce("total", "done"),
-                message="Ready",
-                # A first attempt that stored one piece leaves nothing else behind.
-                collect_at=Now() if in_parts or self.attempt > 1 else None,
-                error_code="",
-                error="",
-            )
+            self._move(Event.SUCCEED, Actor.WORKER, artifact=artifact, **outcome)
 
     def retry(self, code: str, sentence: str, *, after_seconds: int, detail: str = "") -> None:
         self._move(
@@ -373,33 +382,21 @@ class DownloadJob(models.Model):
         guard: Q = NO_GUARD,
         code: str = "",
         detail: str = "",
+        file: StoredFile | None = None,
         **changes: Any,
     ) -> None:
         # One conditional UPDATE: the row decides, not our copy of it. Matching on `attempt`
         # shuts out a worker that was given up for dead and came back.
-        move = MOVES[event]
-        row = DownloadJob.objects.filter(guard, pk=self.pk, status__in=move.sources)
-        if not move.any_attempt:
-            row = row.filter(attempt=self.attempt)
-        changes = _on_entering(move.target) | changes
-        with transaction.atomic():
-            if not row.update(
-                status=move.target, version=F("version") + 1, updated_at=Now(), **changes
-            ):
+        changes = on_entering(MOVES[event].target) | changes
+        is_heard_of = event in ENDS and bool(self.email or self.webhook)  # neither ever changes
+        with transaction.atomic() if is_heard_of else nullcontext():
+            line_id = transition.update(
+                self, event, by, guard=guard, code=code, detail=detail, file=file,
+                status=MOVES[event].target, version=NEXT_VERSION, updated_at=NOW, **changes,
+            )  # fmt: skip
+            if line_id is None:
                 raise StaleJob(f"The download can no longer {event.label.lower()}.")
-            self.refresh_from_db()  # we hold the row's lock: we read what we wrote
-            line = JobEvent.objects.remember(self, event, by, code=code, detail=detail)
-            if event in ENDS:
+            if is_heard_of:
+                line = JobEvent(pk=line_id, job=self, event=event, by=by, attempt=self.attempt)
                 Notification.objects.tell_the_end(self, line)
         announce_after_commit(self.pk)
-
-
-def _on_entering(status: Status) -> dict[str, Any]:
-    """What every move into `status` sets, so that the table's constraints hold."""
-    if status == Status.PROCESSING:
-        return {}
-    if status == Status.QUEUED:  # published_at=None: the dispatcher rings at its next tick
-        queued = {"available_at": Now(), "published_at": None, "finished_at": None}
-        return queued | {"lease_until": None, "collect_at": None}
-    finished_at = Coalesce("finished_at", Now())  # expiry is not a second finish
-    return {"lease_until": None, "finished_at": finished_at, "collect_at": Now()}

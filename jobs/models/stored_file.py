@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Self
 
 from django.conf import settings
@@ -13,17 +14,26 @@ from django.db import connection, models
 from django.db.models import F, Func, Q, Sum, Value
 from django.db.models.functions import Now
 
+from jobs.models.compiled import Query, Slot
 from jobs.models.upload import UPLOAD
 from jobs.sources import Sources
+
+FILE_IDS = ArrayField(models.IntegerField(), name="file_ids")
 
 
 class FileQuerySet(models.QuerySet["StoredFile"]):
     def numbered(self, file_ids: Sequence[int]) -> Self:
         """Those of the given file ids, which travel as one array: there may be 100,000."""
-        array = Value(list(file_ids), output_field=ArrayField(models.IntegerField()))
-        return self.filter(file_id__in=Func(array, template="(SELECT unnest(%(expressions)s))"))
+        return self._of_array(Value(list(file_ids), output_field=FILE_IDS))
 
-    def visible_to(self, owner_id: int | None) -> Self:
+    def _of_array(self, file_ids: models.Expression) -> Self:
+        return self.filter(file_id__in=Func(file_ids, template="(SELECT unnest(%(expressions)s))"))
+
+    def few_visible_to(self, owner_id: int, file_ids: list[int]) -> list[StoredFile]:
+        """What `visible_to` and `numbered` find, by a query that is compiled and planned once."""
+        return _few_visible().rows(owner=owner_id, file_ids=file_ids)
+
+    def visible_to(self, owner_id: int | Slot | None) -> Self:
         """What this caller may put in a bundle: the public catalogue and files of their own."""
         return self.filter(Q(owner=None) | Q(owner=owner_id), file_id__isnull=False).filter(
             Q(expires_at=None) | Q(expires_at__gt=Now())
@@ -157,3 +167,9 @@ class StoredFile(models.Model):
         with connection.cursor() as cursor:
             cursor.execute("SELECT nextval('jobs_file_number')")
             (self.file_id,) = cursor.fetchone()
+
+
+@cache
+def _few_visible() -> Query[StoredFile]:
+    owner = Slot(StoredFile._meta.get_field("owner"))
+    return Query(StoredFile.objects.visible_to(owner)._of_array(Slot(FILE_IDS)).order_by())

@@ -1,0 +1,86 @@
+"""Queries that Django's compiler turns into SQL once, to be run with other values each time.
+
+For a statement of twenty columns the compiler takes longer than the whole round trip. Postgres
+need not plan it each time either, where connections may prepare statements (settings.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from django.db import connection, models, transaction
+from django.db.models.expressions import Expression
+
+M = TypeVar("M", bound=models.Model)
+
+
+class Slot(Expression):
+    """Where a value will stand. Its name is by default the field's."""
+
+    def __init__(self, field: Any, name: str = "") -> None:
+        super().__init__(output_field=field)
+        self.name = name or field.name
+
+    def as_sql(self, *_: Any, **__: Any) -> tuple[str, Any]:
+        return "%s", (self,)
+
+    def filled(self, values: Mapping[str, Any]) -> Any:
+        field, value = self.output_field, values[self.name]
+        if isinstance(value, models.Model):
+            value = value.prepare_database_save(field)
+        return field.get_db_prep_save(value, connection)
+
+
+def execute(sql: str, params: Sequence[Any], values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run it with the values in its slots; the rows, as Postgres returned them."""
+    filled = [p.filled(values) if isinstance(p, Slot) else p for p in params]
+    whole = transaction.mark_for_rollback_on_error(using=connection.alias)
+    with whole, connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute(sql, filled)
+        return list(cursor.fetchall())
+
+
+class Query(Generic[M]):
+    """A queryset with slots in it, which selects whole rows of one model."""
+
+    def __init__(self, queryset: models.QuerySet[M]) -> None:
+        self._sql, self._params = queryset.query.sql_with_params()
+        self._row = Row(queryset.model)
+
+    def rows(self, **values: Any) -> list[M]:
+        return [self._row.made(row) for row in execute(self._sql, self._params, values)]
+
+
+class Row(Generic[M]):
+    """How rows of a model, all its columns in order, become what its objects hold."""
+
+    def __init__(self, model: type[M]) -> None:
+        self._model = model
+        self.fields = model._meta.concrete_fields
+        self._converters = [
+            (position, convert, field.get_col(model._meta.db_table))
+            for position, field in enumerate(self.fields)
+            for convert in field.get_db_converters(connection)
+        ]
+
+    @property
+    def columns(self) -> str:
+        return ", ".join(connection.ops.quote_name(str(field.column)) for field in self.fields)
+
+    def load(self, into: models.Model, row: Sequence[Any]) -> None:
+        """As `refresh_from_db`; what is cached of a related row stays if it is the same row."""
+        for name, value in self._named(row):
+            setattr(into, name, value)
+        into._state.adding, into._state.db = False, connection.alias
+        into._prefetched_objects_cache = {}  # type: ignore[attr-defined]
+
+    def made(self, row: Sequence[Any]) -> M:
+        names, values = zip(*self._named(row), strict=True)
+        return self._model.from_db(connection.alias, names, values)
+
+    def _named(self, row: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+        values = list(row)
+        for position, convert, column in self._converters:
+            values[position] = convert(values[position], column, connection)
+        return zip((field.attname for field in self.fields), values, strict=True)

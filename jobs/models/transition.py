@@ -1,0 +1,162 @@
+"""One statement for a move of a job: its guarded UPDATE, the line of its history, its new file.
+
+Only `DownloadJob._move` calls it. Either all of it happens or nothing does, and what the row holds
+afterwards comes back with it: no transaction, no savepoint and no second look are needed.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import connection, models
+from django.db.models import Q, sql
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Now
+
+from jobs.models.compiled import Row, Slot, execute
+from jobs.models.event import JobEvent, storable
+from jobs.models.stored_file import StoredFile
+from jobs.states import MOVES, Actor, Event, Status
+
+if TYPE_CHECKING:
+    from jobs.models.job import DownloadJob
+
+# Made once: what a move is compiled for is looked up by its expressions.
+NOW = Now()
+FINISHED = Coalesce("finished_at", NOW)  # expiry is not a second finish
+# The id that the new file will have: the row points to it before it is inserted.
+NEW_FILE = RawSQL("nextval(pg_get_serial_sequence('jobs_storedfile', 'id'))", [])
+GIVEN_BY_THE_ROW = {"id": "artifact_id", "expires_at": "expires_at"}  # to the new file
+
+Shape = tuple[tuple[str, Any], ...]  # columns, each with its expression; None: a value
+
+
+@lru_cache(maxsize=100)
+def from_now(seconds: float) -> Any:
+    return NOW + timedelta(seconds=seconds)
+
+
+def on_entering(status: Status) -> dict[str, Any]:
+    """What every move into `status` sets, so that the table's constraints hold."""
+    if status == Status.PROCESSING:
+        return {}
+    if status == Status.QUEUED:  # published_at=None: the dispatcher rings at its next tick
+        queued = {"available_at": NOW, "published_at": None, "finished_at": None}
+        return queued | {"lease_until": None, "collect_at": None}
+    return {"lease_until": None, "finished_at": FINISHED, "collect_at": NOW}
+
+
+class Statement(NamedTuple):
+    sql: str
+    params: tuple[Any, ...]
+    row: Row[DownloadJob]
+
+
+def update(
+    job: DownloadJob,
+    event: Event,
+    by: Actor,
+    *,
+    guard: Q,
+    code: str,
+    detail: str,
+    file: StoredFile | None,
+    **changes: Any,
+) -> int | None:
+    """Change the row if it still may make the move; the id of the new line of its history.
+
+    None: it may not, and nothing happened. `job` is then as it was, else as its row is now. `file`
+    is inserted, and NEW_FILE among the changes is its id.
+    """
+    shape = tuple(
+        (name, value if _is_expression(value) else None) for name, value in changes.items()
+    )
+    statement = _compiled(type(job), event, guard, shape, file is not None)
+    line = {"event": event.value, "by": by.value, "code": code, "detail": storable(detail)}
+    values = changes | line | {"where_id": job.pk, "where_attempt": job.attempt}
+    if file:
+        values |= {
+            f"file_{field.name}": getattr(file, field.attname) for field in _told(StoredFile)
+        }
+    rows = execute(statement.sql, statement.params, values)
+    if not rows:
+        return None
+    (*row, line_id, file_made_at) = rows[0]
+    statement.row.load(job, row)
+    if file:
+        _has_been_saved(file, job, file_made_at)
+    return int(line_id)
+
+
+def _is_expression(value: Any) -> bool:
+    return hasattr(value, "resolve_expression")
+
+
+def _has_been_saved(file: StoredFile, job: DownloadJob, made_at: Any) -> None:
+    file.pk, file.created_at, file.expires_at = job.artifact_id, made_at, job.expires_at
+    file._state.adding, file._state.db = False, connection.alias
+    job.artifact = file
+
+
+@lru_cache(maxsize=100)  # of equal expressions there is one; a delay may be any
+def _compiled(
+    model: type[DownloadJob], event: Event, guard: Q, shape: Shape, with_file: bool
+) -> Statement:
+    row = Row(model)
+    moved, params = _update(model, event, guard, shape)
+    line, more = _insert_line()
+    file, yet_more = _insert_file() if with_file else ("SELECT NULL AS created_at", [])
+    statement = (  # of names only: values are in the slots
+        f"WITH moved AS ({moved} RETURNING {row.columns}), line AS ({line}), file AS ({file})"
+        " SELECT moved.*, line.id, file.created_at FROM moved, line, file"
+    )
+    return Statement(statement, (*params, *more, *yet_more), row)
+
+
+def _update(
+    model: type[DownloadJob], event: Event, guard: Q, shape: Shape
+) -> tuple[str, list[Any]]:
+    field = model._meta.get_field
+    move = MOVES[event]
+    rows = model.objects.filter(
+        guard, pk=Slot(field("id"), "where_id"), status__in=sorted(move.sources)
+    )
+    if not move.any_attempt:
+        rows = rows.filter(attempt=Slot(field("attempt"), "where_attempt"))
+    query: Any = rows.query.chain(sql.UpdateQuery)
+    query.add_update_values({name: Slot(field(name)) if to is None else to for name, to in shape})
+    text, params = query.get_compiler(connection=connection).as_sql()
+    return text, list(params)
+
+
+def _insert_line() -> tuple[str, list[Any]]:
+    field = JobEvent._meta.get_field
+    text = (
+        'INSERT INTO jobs_jobevent (job_id, attempt, event, "by", code, detail)'
+        " SELECT id, attempt, %s, %s, %s, %s FROM moved RETURNING id"
+    )
+    return text, [Slot(field(name)) for name in ("event", "by", "code", "detail")]
+
+
+def _insert_file() -> tuple[str, list[Any]]:
+    fields = _told(StoredFile)
+    columns = ", ".join([*GIVEN_BY_THE_ROW, *(str(field.column) for field in fields)])
+    values = ", ".join([*GIVEN_BY_THE_ROW.values(), *map(_typed, fields)])
+    text = (
+        f"INSERT INTO jobs_storedfile ({columns}) SELECT {values} FROM moved RETURNING created_at"
+    )
+    return text, [Slot(field, f"file_{field.name}") for field in fields]
+
+
+def _told(model: type[StoredFile]) -> list[models.Field[Any, Any]]:
+    """What an object says of its row; the rest comes from the job's row, or from the database."""
+    return [
+        f for f in model._meta.concrete_fields if f.name not in (*GIVEN_BY_THE_ROW, "created_at")
+    ]
+
+
+def _typed(field: models.Field[Any, Any]) -> str:
+    # Of a parameter in a SELECT nothing says the type. Text is cut by a cast, and needs none.
+    return "%s" if isinstance(field, models.CharField) else f"%s::{field.db_type(connection)}"
