@@ -28,6 +28,7 @@ from jobs import notifications, queue, quota, storage
 from jobs.errors import BuildError, StaleJob
 from jobs.kinds import KINDS, doorbell
 from jobs.models import UPLOAD, DownloadJob, Notification, StoredFile, Upload
+from jobs.models.compiled import AnyRows
 from jobs.notifications import tell_operators
 from jobs.states import FINAL, LOST, Actor
 
@@ -51,15 +52,33 @@ def run(stop: threading.Event) -> None:
     threads = [threading.Thread(target=work, args=[stop], daemon=True) for work in works]
     for thread in threads:
         thread.start()
+    look = Look()
     while not stop.is_set():
-        for sweep in (rescue_silent, release_held, ring_due, tell_operators):
-            _try(sweep)
+        for each in (look, tell_operators):
+            _try(each)
         stop.wait(settings.DISPATCH_EVERY_SECONDS)
     for sender in senders:
         sender.wake()
     ends = time.monotonic() + STOP_SECONDS
     for thread in threads:
         thread.join(max(ends - time.monotonic(), 0))
+
+
+class Look:
+    """Whether there is anything to do, in one statement; then the sweeps that do it."""
+
+    __name__ = "look"  # as a sweep has one
+
+    def __init__(self) -> None:
+        jobs, unheard = DownloadJob.objects, timedelta(seconds=settings.RING_AGAIN_SECONDS)
+        self._rows = AnyRows(jobs.silent(), jobs.to_release_or_skip(), jobs.to_ring(unheard))
+
+    def __call__(self) -> int:
+        sweeps = (rescue_silent, release_held, ring_due)
+        for is_needed, sweep in zip(self._rows.look(), sweeps, strict=True):
+            if is_needed:
+                _try(sweep)
+        return 0  # each has said how many
 
 
 def _sweep_slowly(stop: threading.Event) -> None:

@@ -13,6 +13,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
@@ -215,10 +217,12 @@ def test_old_task_results_are_forgotten(db: None) -> None:
     assert TaskResult.objects.get().task_id == "new"
 
 
+@pytest.mark.django_db(transaction=True)  # the connection is closed after a failure
 def test_a_sweep_that_fails_does_not_stop_the_clock(
-    db: None, monkeypatch: pytest.MonkeyPatch, settings: Any
+    alice: User, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.DISPATCH_EVERY_SECONDS = 0.01
+    JobFactory(owner=alice, published_at=None)
     stop, calls = threading.Event(), []
 
     def broken() -> int:
@@ -301,8 +305,48 @@ def test_an_operator_deletes_strays(bucket: Any, transactional_db: None) -> None
     assert bucket.exists(wanted), "its key only begins like the stray's"
 
 
-def test_a_slow_collection_delays_no_rescue(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+def test_a_tick_with_nothing_to_do_is_one_statement(
+    alice: User, settings: Any, broker: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    JobFactory(owner=alice, published_at=timezone.now())
+    JobFactory(owner=alice, status=Status.PROCESSING)
+    JobFactory(owner=alice, status=Status.COMPLETED)
+    asked_broker = Mock()
+    monkeypatch.setattr("jobs.queue.waiting", asked_broker)
+    look = dispatcher.Look()
+
+    with CaptureQueriesContext(connection) as asked:
+        look()
+
+    assert len(asked) == 1, asked.captured_queries
+    assert not asked_broker.called
+
+
+@pytest.mark.parametrize("chore", ["ring_due", "rescue_silent", "release_held"])
+def test_a_tick_does_what_there_is_to_do(
+    alice: User, monkeypatch: pytest.MonkeyPatch, chore: str
+) -> None:
+    past = timezone.now() - timedelta(seconds=30)
+    due: dict[str, dict[str, Any]] = {
+        "ring_due": {"published_at": past},
+        "rescue_silent": {"status": Status.PROCESSING, "lease_until": past},
+        "release_held": {"held": True},
+    }
+    JobFactory(owner=alice, **due[chore])
+    done = {name: Mock(__name__=name, return_value=0) for name in due}
+    for name, sweep in done.items():
+        monkeypatch.setattr(dispatcher, name, sweep)
+
+    dispatcher.Look()()
+
+    assert [name for name, sweep in done.items() if sweep.called] == [chore]
+
+
+def test_a_slow_collection_delays_no_rescue(
+    running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
     settings.DISPATCH_EVERY_SECONDS = 0.01
+    DownloadJob.objects.update(lease_until="2000-01-01T00:00Z")
     rescued, stop = threading.Event(), threading.Event()
 
     def collect() -> int:

@@ -52,6 +52,18 @@ class Query(Generic[M]):
         return [self._row.made(row) for row in execute(self._sql, self._params, values)]
 
 
+class AnyRows:
+    """Whether each of several querysets would find a row, in one round trip."""
+
+    def __init__(self, *querysets: models.QuerySet[Any]) -> None:
+        each = [found.order_by().values("pk")[:1].query.sql_with_params() for found in querysets]
+        self._sql = "SELECT " + ", ".join(f"EXISTS ({text})" for text, _ in each)
+        self._params = [param for _, params in each for param in params]
+
+    def look(self) -> tuple[bool, ...]:
+        return execute(self._sql, self._params, {})[0]
+
+
 class Row(Generic[M]):
     """How rows of a model, all its columns in order, become what its objects hold."""
 

@@ -48,6 +48,10 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
             content=told,
         )
 
+    def due(self, *channels: str) -> Self:
+        waiting = self.filter(state=Notification.State.WAITING, due_at__lte=Now())
+        return waiting.filter(channel__in=channels)
+
     def take(
         self, channel: str, *, lease: timedelta, spared: Iterable[int | None]
     ) -> Notification | None:
@@ -55,8 +59,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
         For `lease` nobody else begins another. Should the process die, that is what follows.
         """
-        waiting = self.filter(channel=channel, state=Notification.State.WAITING)
-        due = waiting.filter(due_at__lte=Now()).exclude(owner__in=[id for id in spared if id])
+        due = self.due(channel).exclude(owner__in=[id for id in spared if id])
         with transaction.atomic():
             found = due.order_by("due_at").select_for_update(skip_locked=True, of=("self",)).first()
             if found:

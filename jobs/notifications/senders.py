@@ -18,6 +18,7 @@ from django.db import close_old_connections, connection
 
 from jobs.errors import Undelivered
 from jobs.models import Notification
+from jobs.models.compiled import AnyRows
 from jobs.notifications import mail, webhook
 from jobs.patience import insist
 
@@ -48,6 +49,7 @@ class Sender:
         self._at_once = at_once
         self._tries: dict[UUID, tuple[int | None, threading.Thread]] = {}  # under way, with owners
         self._woken = threading.Event()
+        self._due = AnyRows(Notification.objects.due(*sends))
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop, and then until what is under way has ended."""
@@ -69,6 +71,8 @@ class Sender:
     def start_due(self) -> int:
         """Begin to send what is due, as far as there is room; how many."""
         started = 0
+        if not any(self._due.look()):  # as it is most of the time
+            return started
         while len(self._tries) < self._at_once and (found := self._take()):
             thread = threading.Thread(target=self._try, args=[found], name=self.name, daemon=True)
             self._tries[found.pk] = found.owner_id, thread
