@@ -204,13 +204,12 @@ class DownloadJob(models.Model):
 
     def beat(self, *, done: int, message: str, speed: int = 0, threads: int = 0) -> bool:
         """Renew the lease and record progress. False: this attempt no longer owns the row."""
-        share = min(done / self.total, 1.0) if self.total else 0.0
         changed = Q(done=done, message=message, speed=speed, threads=threads)
         is_mine = bool(
             self._mine().update(
                 lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
                 done=done,
-                progress=share,
+                progress=min(done / self.total, 1.0) if self.total else 0.0,
                 speed=speed,
                 threads=threads,
                 message=message,
@@ -234,8 +233,7 @@ class DownloadJob(models.Model):
             raise StaleJob("The attempt was taken away.")
         for name, value in new.items():
             setattr(self, name, value)
-        if new:
-            announce_after_commit(self.pk)
+        announce_after_commit(self.pk)
 
     def _mine(self) -> JobQuerySet:
         """The row, as long as it belongs to the attempt that this object claimed."""
