@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -54,12 +54,15 @@ def ask(web: Live, address: str, sent: bytes) -> tuple[int, float]:
         return read_answer(line).status, time.monotonic() - began
 
 
-def test_slow_heads_of_one_address_hold_up_no_other(web: Live) -> None:
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\n", BODY], ids=["nothing", "head", "body"]
+)
+def test_slow_clients_of_one_address_hold_up_no_other(web: Live, sent: bytes) -> None:
     with ExitStack() as lines:
         slow = lines.enter_context(connect_from(web, OTHER))  # the oldest of all
         slow.sendall(PROBE[:20])
         for _ in range(2_400):
-            lines.enter_context(connect_from(web, ATTACKER)).sendall(b"GET / HTTP/1.1\r\n")
+            lines.enter_context(connect_from(web, ATTACKER)).sendall(sent)
 
         status, seconds = ask(web, OTHER, PROBE)
         slow.sendall(PROBE[20:])
@@ -106,14 +109,21 @@ def test_who_is_not_signed_in_takes_no_place(web: Live) -> None:
 
 
 def test_a_crowd_that_comes_fast_ends_no_process(web: Live) -> None:
+    """Whoever has waited longest makes room, and asks at just that moment."""
     before = children(web.processes[0].popen.pid)
-    with ExitStack() as lines:
-        began = time.monotonic()
+    to = urlsplit(web.url)
+    with ExitStack() as stack:
+        lines: list[socket.socket] = []
         for n in range(1_800):
-            time.sleep(max(0, n / 500 - (time.monotonic() - began)))
-            line = lines.enter_context(connect_from(web, ATTACKER))
-            if n % 3:
-                line.sendall(PROBE[:10] if n % 3 == 1 else PROBE)
+            line = stack.enter_context(socket.socket())
+            line.setblocking(False)
+            line.connect_ex((to.hostname, to.port))
+            lines.append(line)
+            for earlier in (860, 864, 868, 872, 998, 1_000, 1_002):
+                if n >= earlier:
+                    with suppress(OSError):
+                        lines[n - earlier].send(PROBE)
+            time.sleep(0.0005)
         time.sleep(1)
 
     assert exchange(web.url, PROBE).status == 200
@@ -135,11 +145,11 @@ def _is_answered(line: socket.socket) -> bool:
 def test_one_client_alone_gets_four_fifths() -> None:
     shares = Shares(100)
 
-    for _ in range(80):
+    for _ in range(81):
         shares.take("a", 1)
 
     with pytest.raises(Refused):
-        shares.take("a", 20)  # all that is left
+        shares.take("a", 1)
     for _ in range(12):
         shares.take("b", 1)
 

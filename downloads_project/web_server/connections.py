@@ -18,7 +18,7 @@ from downloads_project.web_server.shares import Shares
 if TYPE_CHECKING:
     from downloads_project.web_server.protocol import Connection
 
-WAITING = 1_000  # connections that may wait for a request at once; each may hold a head's 32 KiB
+WAITING = 1_000  # connections that may wait for their clients at once; a head's 32 KiB each
 HELD_BYTES = 64 * 1024 * 1024  # of bodies that were read whole and are not answered yet
 READ_BYTES = 64 * 1024  # at once; the buffer is every connection's, one after the other
 LIMITS = ("limit_request_line", "limit_request_fields", "limit_request_field_size")
@@ -69,7 +69,7 @@ class Connections:
         self.waits_no_more(connection)
 
     def waits(self, connection: Connection) -> None:
-        """This connection waits for a request. Too many of them make room among themselves."""
+        """This connection waits for its client. Too many of them make room among themselves."""
         self._waiting.setdefault(connection.client, {})[connection] = None
         self._n_waiting += 1
         if self._n_waiting > self._most_waiting:
@@ -91,15 +91,16 @@ class Connections:
                 connection.late()
 
     def stop(self) -> None:
-        """Nobody is waited for any more. What is being answered is answered."""
+        """No further request is waited for. Those that are being served are answered."""
         self.is_stopping = True
         self.state["stopping"].set()
         grace = monotonic() + STOP_GRACE_SECONDS
         for waiting in list(self._waiting.values()):
             for connection in list(waiting):
-                connection.deadline = min(connection.deadline, grace)
                 if connection.is_idle:
                     connection.close()
+                elif not connection.request:
+                    connection.deadline = min(connection.deadline, grace)
 
     def _make_room(self) -> bool:
         """Close the oldest waiting connection of the address that has most; False if there is none.

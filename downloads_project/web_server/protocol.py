@@ -10,6 +10,9 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -163,13 +166,22 @@ class Connection(asyncio.BufferedProtocol):
             return
         size = self.transport.get_write_buffer_size()
         seconds = HEAD_SECONDS + size / LEAST_BYTES_A_SECOND
-        timer = self.connections.loop.call_later(seconds, self._give_up)
-        try:
+        with self.waits(seconds, self._did_not_read):
             await self._drained
+
+    @contextmanager
+    def waits(self, seconds: float, late: Callable[[], None]) -> Iterator[None]:
+        """Wait for the client, within a request; call `late` if that takes too long."""
+        timer = self.connections.loop.call_later(seconds, late)
+        self.deadline = inf
+        self.connections.waits(self)
+        try:
+            yield
         finally:
             timer.cancel()
+            self.connections.waits_no_more(self)
 
-    def _give_up(self) -> None:
+    def _did_not_read(self) -> None:
         self.connections.log.info("ip=%s did not take its response", self.client)
         self.abort()
 

@@ -56,8 +56,8 @@ class Request:
     # How a request begins; most never get any further.
     is_received = False  # the whole body
     _expects_continue = False
-    _unread_bytes = _received_bytes = 0
-    _waited_seconds = 0.0
+    _unread_bytes = 0
+    _received_bytes, _waited_seconds = 0, 0.0  # of what was waited for
     _broken: Refusal | None = None
     _has_ended = False  # the client sends no more
     _asked_for_rest = False  # the application knows the body's end
@@ -156,7 +156,8 @@ class Request:
     def on_body(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._unread_bytes += len(piece)
-        self._received_bytes += len(piece)
+        if self._waiter:
+            self._received_bytes += len(piece)
         if self._unread_bytes > UNREAD_BYTES:
             self._connection.transport.pause_reading()
         self._wake()
@@ -226,25 +227,22 @@ class Request:
 
     async def _wait(self) -> None:
         """Until something has changed. A body has a deadline; the client's leaving has none."""
-        loop = self._connection.connections.loop
-        waiter = self._waiter = loop.create_future()
-        timer = None
-        if not self.is_received:
-            seconds = seconds_left(self._received_bytes, self._waited_seconds)
-            if seconds <= 0:
-                raise Refused(SLOW_BODY)
-            if self._expects_continue:
-                self._expects_continue = False
-                self._connection.transport.write(CONTINUE)
-            timer = loop.call_later(seconds, self._late)
+        self._waiter = self._connection.connections.loop.create_future()
+        if self.is_received:
+            await self._waiter
+            return
+        seconds = seconds_left(self._received_bytes, self._waited_seconds)
+        if seconds <= 0:
+            raise Refused(SLOW_BODY)
+        if self._expects_continue:
+            self._expects_continue = False
+            self._connection.transport.write(CONTINUE)
         began = monotonic()
         try:
-            await waiter
+            with self._connection.waits(seconds, self._late):
+                await self._waiter
         finally:
-            self._waiter = None
             self._waited_seconds += monotonic() - began
-            if timer:
-                timer.cancel()
 
     def _late(self) -> None:
         if self._waiter and not self._waiter.done():

@@ -22,6 +22,7 @@ class Take(APIView):
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
     throttle_classes: list[Any] = []
+    reads_forms = True
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.form = Form(request, max_bytes=MAX_BYTES)
