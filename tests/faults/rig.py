@@ -158,7 +158,7 @@ class Rig(Live):
     def ready_worker(self, **env: str) -> Process:
         """One that takes jobs already, and no longer uses the processors to start."""
         worker = self.worker(**env)
-        until(lambda: " ready." in worker.log.read_text(errors="replace"), 30, self.logs)
+        until(lambda: " ready." in worker.log.read_text(errors="replace"), 120, self.logs)
         return worker
 
     def open_gate(self) -> None:

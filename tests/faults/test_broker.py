@@ -73,7 +73,8 @@ def test_redis_flushed(service: Rig) -> None:
     dispatcher = service.processes[0]
     service.freeze(dispatcher)  # it rings again for what has waited for 2 s, or lost its doorbell
     ids = [service.initiate(70000) for _ in range(200)]
-    until(lambda: service.statuses(ids) == {"processing": 4, "queued": 196})
+    full = {"processing": 4, "queued": 196}
+    until(lambda: service.statuses(ids) == full, 60, service.logs)
     until(lambda: service.doorbells() >= 192)  # a full worker holds one or two itself
 
     service.redis.flushall()
