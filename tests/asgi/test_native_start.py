@@ -9,7 +9,6 @@ import re
 import signal
 from typing import Any
 from unittest.mock import Mock
-from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -21,6 +20,7 @@ from jobs.models import DownloadJob, Preferences
 from tests.asgi.both import Native, Response, bearer
 from tests.factories import StoredFileFactory
 
+NO_JOB = "00000000-0000-4000-8000-000000000001"
 INITIATE = "/v1/download/initiate"
 JSON = "application/json"
 OWN = {"x-request-id", "ratelimit", "location"}  # of one request
@@ -199,7 +199,7 @@ class TestLeftToDjango:
             {"file_ids": [70000], "unknown": 1}, {"file_ids": [70000], "name": ""},
             {"file_ids": [70000], "name": " a"}, {"file_ids": [70000], "name": "a\x00b"},
             {"file_ids": [70000], "name": "x" * 201}, {"file_ids": [70000], "name": None},
-            {"file_ids": [70000], "priority": 9}, {"job_ids": [str(uuid4())]},
+            {"file_ids": [70000], "priority": 9}, {"job_ids": [NO_JOB]},
             {"file_ids": [70000], "after": []}, {"file_ids": list(range(10_000, 15_000))},
         ],
         ids=repr,
