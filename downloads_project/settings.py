@@ -126,7 +126,9 @@ DATABASES["default"]["OPTIONS"] = {
     "prepare_threshold": 5,  # of statements that ask for it: see postgres/pipeline.py
     "tcp_user_timeout": 20_000,  # ms until a line that acknowledges nothing is given up
     "options": f"-c statement_timeout={_STATEMENT_SECONDS * 1000} -c lock_timeout=2000"
-    " -c idle_in_transaction_session_timeout=15000",
+    " -c idle_in_transaction_session_timeout=15000"
+    # Of statements that are prepared: or Postgres plans them anew each time, once tables are large.
+    " -c plan_cache_mode=force_generic_plan",
 }
 if ROLE in ("worker", "dispatcher"):  # whose connections last, and ask the same again and again
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5

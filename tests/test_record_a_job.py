@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -86,8 +88,8 @@ def test_what_is_returned_is_what_is_in_the_table(alice: User) -> None:
         assert {row[name] for name in MOMENTS} == {job.created_at}
 
 
-@pytest.fixture
-def libpq(transactional_db: None) -> Iterator[psycopg.pq.PGconn]:
+@contextmanager
+def prepared() -> Iterator[psycopg.pq.PGconn]:
     """A connection of a process that does not use Django's."""
     params = connection.get_connection_params()
     for name in ("cursor_factory", "context", "prepare_threshold"):
@@ -98,6 +100,12 @@ def libpq(transactional_db: None) -> Iterator[psycopg.pq.PGconn]:
             result = one.pgconn.prepare(statement.name.encode(), statement.text.encode())
             assert not result.error_message, result.error_message
         yield one.pgconn
+
+
+@pytest.fixture
+def libpq(transactional_db: None) -> Iterator[psycopg.pq.PGconn]:
+    with prepared() as pg:
+        yield pg
 
 
 def send(pg: psycopg.pq.PGconn, *asked: sql.Submission) -> list[list[bytes | None]]:
@@ -157,6 +165,31 @@ def test_several_owners_share_a_transaction(libpq: psycopg.pq.PGconn, settings: 
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(DISTINCT xmin::text) FROM jobs_downloadjob")
         assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_of_the_same_owners_do_not_wait_for_each_other(settings: Any) -> None:
+    """Eight connections, whose owners come in any order; each owner's limit holds."""
+    settings.MAX_ACTIVE_JOBS = 20
+    owners = [UserFactory().pk for _ in range(6)]
+
+    def start(n: int) -> list[bytes | None]:
+        chance, codes = random.Random(n), []
+        with prepared() as pg:
+            for _ in range(10):
+                asked = [
+                    submission.submission_of(owner, "bundle", FILES, "", Terms())
+                    for owner in chance.sample(owners * 2, 8)
+                ]
+                codes += [row[0] for row in send(pg, *asked)]
+        return codes
+
+    with ThreadPoolExecutor(8) as threads:
+        codes = [code for each in threads.map(start, range(8)) for code in each]
+
+    assert len(codes) == 640
+    assert codes.count(b"new") == DownloadJob.objects.count() == 20 * len(owners)
+    assert set(codes) == {b"new", b"too_many_active"}
 
 
 @pytest.mark.parametrize("change", ["password", "is_active", "nobody"])
@@ -334,6 +367,20 @@ def test_a_database_that_says_nothing_ends_a_start(
     assert is_new
     assert job.events.get().event == Event.SUBMIT
     assert DownloadJob.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_the_statement_is_planned_once_a_connection(alice: User) -> None:
+    """To plan it takes longer than to run it."""
+    for _ in range(3):
+        submit(owner=alice, kind="bundle", params=FILES)
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans > 2, custom_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE '%INSERT INTO jobs_downloadjob%'"
+        )
+        assert cursor.fetchall() == [(True, 0)]
 
 
 @pytest.mark.django_db(transaction=True)
