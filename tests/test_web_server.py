@@ -29,8 +29,8 @@ def post(path: str, body: bytes, *headers: bytes) -> bytes:
     return head + b"\r\n" + body
 
 
-def start(folder: Path) -> Live:
-    live = Live(folder, {"WEB_PROCESSES": "1", "WEB_STOPS_SECONDS": "5"})
+def start(folder: Path, **env: str) -> Live:
+    live = Live(folder, {"WEB_PROCESSES": "1", "WEB_STOPS_SECONDS": "5"} | env)
     live.start("web", "tests.prober.asgi:application")
     return live
 
@@ -260,6 +260,21 @@ def test_a_client_that_takes_nothing_holds_back_what_is_sent(web: Live) -> None:
         assert exchange(web.url, get("/", CLOSE)).status == 200
 
         assert len(_read(line)) > 8 * 2**20
+
+
+def test_a_client_that_takes_nothing_is_got_rid_of(tmp_path: Path) -> None:
+    live = start(tmp_path, WEB_KEEPALIVE_SECONDS="1")
+    try:
+        with socket.socket() as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            to = urlsplit(live.url)
+            line.connect((to.hostname, to.port))
+            line.sendall(get("/some") * 20)
+            until(lambda: exchange(live.url, get("/count", CLOSE)).body == b"2", 5)
+
+            until(lambda: exchange(live.url, get("/count", CLOSE)).body == b"1", 25)
+    finally:
+        live.stop()
 
 
 def test_each_request_is_a_line_in_the_log(web: Live) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.http.message import _ip_in_allow_list
 
 from downloads_project.web_server.access_log import AccessLog
-from downloads_project.web_server.clients import is_proxy
 from downloads_project.web_server.shares import Shares
 
 if TYPE_CHECKING:
@@ -23,6 +22,10 @@ HELD_BYTES = 64 * 1024 * 1024  # of bodies that were read whole and are not answ
 READ_BYTES = 64 * 1024  # at once; the buffer is every connection's, one after the other
 LIMITS = ("limit_request_line", "limit_request_fields", "limit_request_field_size")
 STOP_GRACE_SECONDS = 0.5  # for a request that is on its way when the process stops
+
+
+LOCAL = ""  # the peer at a socket in a file
+PROXIES = ""  # the address of all whose address says nothing of their clients
 
 
 class Connections:
@@ -55,7 +58,9 @@ class Connections:
     def secure_headers_of(self, peer: str) -> dict[bytes, bytes]:
         """Return the headers by which this peer may say that it was asked by https."""
         cfg = self._cfg
-        if _ip_in_allow_list(peer, cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()):
+        if peer == LOCAL or _ip_in_allow_list(
+            peer, cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()
+        ):
             return self._secure_headers
         return {}
 
@@ -70,8 +75,9 @@ class Connections:
 
     def waits(self, connection: Connection) -> None:
         """This connection waits for its client. Too many of them make room among themselves."""
-        self._waiting.setdefault(connection.client, {})[connection] = None
-        self._n_waiting += 1
+        waiting = self._waiting.setdefault(connection.client, {})
+        self._n_waiting += connection not in waiting
+        waiting[connection] = None
         if self._n_waiting > self._most_waiting:
             self._make_room()
 
@@ -107,7 +113,7 @@ class Connections:
 
         A proxy's are never closed: it speaks for many clients.
         """
-        crowds = [each for address, each in self._waiting.items() if not is_proxy(address)]
+        crowds = [each for address, each in self._waiting.items() if address != PROXIES]
         if not crowds:
             return False
         largest = max(crowds, key=len)

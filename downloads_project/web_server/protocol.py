@@ -18,8 +18,8 @@ from typing import Any
 
 from gunicorn_h1c import H1CProtocol
 
-from downloads_project.web_server.clients import peer_client
-from downloads_project.web_server.connections import Connections
+from downloads_project.web_server.clients import is_proxy, peer_client
+from downloads_project.web_server.connections import LOCAL, PROXIES, Connections
 from downloads_project.web_server.refusals import (
     HEADERS_TOO_LARGE,
     PARSE_ERRORS,
@@ -35,7 +35,8 @@ HEAD_BYTES = 32 * 1024
 LINGER_SECONDS = 2  # a client that still sends must read our answer before the line is reset
 LINGER_BYTES = 16 * 1024 * 1024  # as much of what it sends is thrown away meanwhile
 WRITE_BUFFER_BYTES = 64 * 1024
-LEAST_BYTES_A_SECOND = 10_000  # that a client takes of an answer, after HEAD_SECONDS
+TAKING_SECONDS = 10  # that a client has for a response, and more for a long one
+LEAST_BYTES_A_SECOND = 10_000
 REQUEST_LINE = re.compile(rb"[A-Z]+ [\x21-\x7e]+ HTTP/1\.[01]\r\n")
 
 
@@ -43,22 +44,23 @@ class Connection(asyncio.BufferedProtocol):
     """Waits for a request, serves it, or lingers: reads on although it answers no more."""
 
     __slots__ = (
-        "_ahead", "_drained", "_has_served", "_head", "_lingered_bytes", "_parser", "client",
-        "connections", "deadline", "is_gone", "local", "peer", "request", "secure_headers",
-        "transport",
+        "_ahead", "_drained", "_has_hung_up", "_has_served", "_head", "_lingered_bytes",
+        "_parser", "client", "connections", "deadline", "ip", "is_gone", "local", "peer",
+        "request", "secure_headers", "transport",
     )  # fmt: skip
     transport: asyncio.Transport
 
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
-        self.client = ""  # the peer, as a client that shares room with others
+        self.client = PROXIES  # with whom it shares what a client may have of this process
+        self.ip = LOCAL
         self.peer: tuple[str, int] | None = None
         self.local: tuple[str, int] | None = None
         self.request: Request | None = None  # that is being served
         self.deadline = 0.0
         self.is_gone = False
         self.secure_headers: dict[bytes, bytes] = {}
-        self._has_served = False
+        self._has_served = self._has_hung_up = False
         self._head = bytearray()  # what came of a head that is not complete
         self._ahead = bytearray()  # what the client sent before it had its answer
         self._lingered_bytes = -1  # thrown away; less than none: it does not linger
@@ -78,10 +80,10 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if isinstance(peer, tuple):  # else a socket in a file
-            self.peer, self.local = peer[:2], local[:2]
-            self.client = peer_client(peer[0])
-            self.secure_headers = self.connections.secure_headers_of(peer[0])
+        if isinstance(peer, tuple):
+            self.peer, self.local, self.ip = peer[:2], local[:2], peer[0]
+            self.client = PROXIES if is_proxy(self.ip) else peer_client(self.ip)
+        self.secure_headers = self.connections.secure_headers_of(self.ip)
         if not self.connections.opened():
             transport.abort()
             return
@@ -96,7 +98,7 @@ class Connection(asyncio.BufferedProtocol):
             self._lingered_bytes += nbytes
             if self._lingered_bytes > LINGER_BYTES:
                 self.close()
-        elif self.request and self.request.is_received:
+        elif self.request and self.request.reads_no_more:
             self._ahead += data
             self.transport.pause_reading()
         else:
@@ -104,6 +106,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """The client sends no more. It may still read: then its request is answered."""
+        self._has_hung_up = True
         if self.request:
             self.request.on_eof()
         return self.request is not None
@@ -142,8 +145,9 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether it was answered, and has asked for nothing else."""
-        return not (self.request or self._head or self._lingered_bytes >= 0) and self._has_served
+        """Whether it has its answer, and has asked for nothing else."""
+        is_busy = self.request or self._head or self.transport.get_write_buffer_size()
+        return self._has_served and not is_busy
 
     def late(self) -> None:
         """Nothing came in time."""
@@ -153,20 +157,15 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
 
     def close(self) -> None:
-        """Close at once; what is written already is still sent."""
+        """Close at once. What the client has not taken by now it does not get."""
         self.connections.waits_no_more(self)
-        self.transport.close()
-
-    def abort(self) -> None:
         self.transport.abort()
 
     async def drain(self) -> None:
         """Wait until the client has taken most of what was written. Raises ConnectionError."""
         if self._drained is None:
             return
-        size = self.transport.get_write_buffer_size()
-        seconds = HEAD_SECONDS + size / LEAST_BYTES_A_SECOND
-        with self.waits(seconds, self._did_not_read):
+        with self.waits(self._taking_seconds, self._did_not_read):
             await self._drained
 
     @contextmanager
@@ -181,12 +180,18 @@ class Connection(asyncio.BufferedProtocol):
             timer.cancel()
             self.connections.waits_no_more(self)
 
+    @property
+    def _taking_seconds(self) -> float:
+        """How long the client may take for what is written."""
+        size = self.transport.get_write_buffer_size()
+        return TAKING_SECONDS + size / LEAST_BYTES_A_SECOND if size else 0
+
     def _did_not_read(self) -> None:
-        self.connections.log.info("ip=%s did not take its response", self.client)
-        self.abort()
+        self.connections.log.info("ip=%s did not take its response", self.ip)
+        self.close()
 
     def served(self, *, keep_alive: bool) -> None:
-        """The request is answered. Wait for the next one, which may be here already."""
+        """The request is over. Wait for the next one, which may be here already."""
         self.request, self._has_served = None, True
         if self.is_gone:
             return
@@ -207,7 +212,7 @@ class Connection(asyncio.BufferedProtocol):
         if request_line:
             method, target, version = request_line.decode("latin-1").split()
             self.connections.access_log.add(
-                self.peer[0] if self.peer else "",
+                self.ip,
                 f"{method} {target.partition('?')[0]} {version}",
                 refusal.status,
                 len(refusal.body(request_id)),
@@ -232,8 +237,11 @@ class Connection(asyncio.BufferedProtocol):
         except OSError:  # the client is gone
             self.close()
             return
-        self._wait(LINGER_SECONDS)
-        self.transport.resume_reading()
+        self._wait(LINGER_SECONDS + self._taking_seconds)
+        if self._has_hung_up:
+            self.transport.close()  # as soon as all is written
+        else:
+            self.transport.resume_reading()
 
     def _feed(self, data: memoryview | bytes) -> None:
         try:
@@ -250,7 +258,7 @@ class Connection(asyncio.BufferedProtocol):
             self._on_invalid(Refused(HEADERS_TOO_LARGE), b"")
 
     def _on_invalid(self, error: Exception, data: memoryview | bytes) -> None:
-        self.connections.log.warning("Invalid request from ip=%s: %s", self.client, error)
+        self.connections.log.warning("Invalid request from ip=%s: %s", self.ip, error)
         if self.request:
             self.request.on_invalid(refusal_of(error))
             return

@@ -131,7 +131,7 @@ class Request:
             await self._wait()
         body = b"".join(self._pieces)
         self._pieces.clear()
-        if self._unread_bytes > UNREAD_BYTES:
+        if self._unread_bytes > UNREAD_BYTES and not self.reads_no_more:
             self._connection.transport.resume_reading()
         self._unread_bytes = 0
         self._asked_for_rest = self.is_received
@@ -152,6 +152,11 @@ class Request:
             raise ClientGone
 
     # The connection calls
+
+    @property
+    def reads_no_more(self) -> bool:
+        """Whether what comes now is not, or not any more, of this request."""
+        return self.is_received or self._broken is not None
 
     def on_body(self, piece: bytes) -> None:
         self._pieces.append(piece)
@@ -223,7 +228,11 @@ class Request:
             self._request_id = uuid.uuid4().hex
             connections.log.exception("request %s broke", self._request_id)
             self._refuse(INTERNAL)
-        self._end()
+        try:
+            self._end()
+        except BaseException:
+            self._connection.close()
+            raise
 
     async def _wait(self) -> None:
         """Until something has changed. A body has a deadline; the client's leaving has none."""
@@ -304,7 +313,7 @@ class Request:
     def _refuse(self, refusal: Refusal) -> None:
         self._keep_alive = False
         if self._status and not self._start:  # some of another response is out: cut it off
-            self._connection.abort()
+            self._connection.close()
             return
         self._request_id = self._request_id or uuid.uuid4().hex
         self._start, self._status = None, refusal.status.value
@@ -319,7 +328,7 @@ class Request:
             connections.held_bytes.give_back(*self._held)
         if self._status:
             connections.access_log.add(
-                connection.peer[0] if connection.peer else "",
+                connection.ip,
                 self._request_line,
                 self._status,
                 self._sent_bytes,

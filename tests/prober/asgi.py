@@ -65,6 +65,17 @@ async def left(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, str(len(STOPPED)).encode())
 
 
+async def some(scope: Any, receive: Any, send: Any) -> None:
+    """As much as is written without waiting for the client."""
+    await answer(send, bytes(60_000))
+
+
+async def count(scope: Any, receive: Any, send: Any) -> None:
+    """How many connections there are."""
+    server = scope["extensions"]["web_server"]
+    await answer(send, str(server._connection.connections.count).encode())
+
+
 async def flood(scope: Any, receive: Any, send: Any) -> None:
     """Eight megabytes, in pieces."""
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
@@ -104,5 +115,6 @@ async def long(scope: Any, receive: Any, send: Any) -> None:
 
 
 ACTS = {f"/{act.__name__}": act for act in (
-    echo, unread, scheme, events, left, flood, broken, half, split, silent, short, long,
+    echo, unread, scheme, events, left, some, count, flood, broken, half, split, silent, short,
+    long,
 )}  # fmt: skip
