@@ -24,9 +24,9 @@ class AccessLog:
             self._loop.call_soon(self.flush)
         if '"' in request:
             request = request.replace('"', '\\"')
-        took = f"{seconds * 1000:.0f}ms"
+        took = int(seconds * 1000)
         self._lines.append(
-            f'{peer or "-"} "{request}" {status} {size} {took} {request_id or "-"}\n'
+            f'{peer or "-"} "{request}" {status} {size} {took}ms {request_id or "-"}\n'
         )
 
     def flush(self) -> None:

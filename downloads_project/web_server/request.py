@@ -284,10 +284,9 @@ class Request:
 
     def _head(self, start: Any, body: bytes, *, more: bool) -> bytes:
         headers = start["headers"]
-        fields = b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
-        if fields.count(b"\n") != len(headers) or fields.count(b"\r") != len(headers):
+        fields = b"\r\n".join([b"", *[b": ".join(pair) for pair in headers], b""])
+        if fields.count(b"\n") + fields.count(b"\r") != 2 * len(headers) + 2:
             raise RuntimeError("A header has a line end.")
-        fields = b"\n" + fields
         names = fields.lower()
         connections = self._connection.connections
         self._request_id = (_value(fields, names, b"\nx-request-id: ") or b"").decode("latin-1")
@@ -308,7 +307,7 @@ class Request:
         elif self._is_http_1_0:
             extra += b"Connection: keep-alive\r\n"
         line = STATUS_LINES.get(self._status) or b"HTTP/1.1 %d Unknown\r\n" % self._status
-        return b"%bDate: %b\r%b%b\r\n" % (line, _date(), fields, extra)
+        return b"%bDate: %b%b%b\r\n" % (line, _date(), fields, extra)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._keep_alive = False
@@ -344,7 +343,9 @@ def _target(target: bytes) -> tuple[bytes, str, bytes]:
         raise Refused(INVALID)
     if not target.startswith(b"/") and (origin := ORIGIN.match(target)):
         target = target[origin.end() :]
-    raw_path, _, query = target.partition(b"#")[0].partition(b"?")
+    if b"#" in target:
+        target = target.partition(b"#")[0]
+    raw_path, _, query = target.partition(b"?")
     raw_path = raw_path or b"/"
     path = unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path
     return raw_path, path.decode("utf-8", "replace"), query
