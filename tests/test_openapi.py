@@ -38,6 +38,8 @@ STATUSES = {
     "jobs": SIGNED_IN | {200},
     "status": SIGNED_IN | {200, 304, 403, 404},
     "status_alias": SIGNED_IN | {200, 304, 403, 404},
+    "events": SIGNED_IN | {200, 204, 403, 404},
+    "events_of_jobs": SIGNED_IN | {200, 204, 403, 404},
     "result": SIGNED_IN | {200, 403, 404, 409, 410},
     "download": SIGNED_IN | {302, 403, 404, 409, 410},
     "cancel": SIGNED_IN | {200, 403, 404, 409},

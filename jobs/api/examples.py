@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
@@ -164,6 +165,9 @@ RECEIVED = OpenApiExample(
 QUEUED = OpenApiExample("Queued", _QUEUED)
 ACCEPTED = OpenApiExample("Accepted", _QUEUED | {"totalFileIds": 3})
 RUNNING = OpenApiExample("Running", _RUNNING)
+EVENT = OpenApiExample(
+    "An event", {"id": f"{_RUNNING['jobId']}-3", "retry": 3000, "data": json.dumps(_RUNNING)}
+)
 COMPLETED = OpenApiExample("Completed", _COMPLETED)
 QUEUED_LINK = OpenApiExample("A link, queued", _QUEUED_LINK)
 RUNNING_LINK = OpenApiExample("A link, running", _RUNNING_LINK)

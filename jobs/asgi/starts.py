@@ -147,9 +147,9 @@ async def _send_unavailable(
     send: Send, request: NativeRequest, fixed: Headers, own: dict[str, str]
 ) -> None:
     """The database may have recorded the job, and did not say so: Django would do it again."""
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    body = problem(request, status, "overloaded", TRY_AGAIN)
-    await send_json(send, request, status, fixed, own | SOON, body, content_type=PROBLEM)
+    body = problem(request, HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN)
+    own = own | SOON
+    await send_json(send, request, body["status"], fixed, own, body, content_type=PROBLEM)
 
 
 class Recorder:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -150,28 +149,18 @@ def _is_first(name: str) -> bool:
 
 
 def _lose_commit_of(owner: Any, name: str) -> None:
-    """Once, let the commit through and then cut the connection, as a line cut in that moment."""
-    import psycopg
+    """Once, let the move commit and then cut the connection, as a line cut in that moment."""
+    from django.db import OperationalError, connection
 
-    from downloads_project.postgres.connection import ImpatientConnection
-
-    inside = threading.local()
-    commit, move = ImpatientConnection.commit, getattr(owner, name)
-
-    def commits(self: ImpatientConnection) -> None:
-        commit(self)
-        if getattr(inside, "move", False) and _is_first("commit-lost"):
-            self.close()
-            raise psycopg.OperationalError("the line was cut at COMMIT")
+    move = getattr(owner, name)
 
     def moves(*args: Any, **kwargs: Any) -> Any:
-        inside.move = True
-        try:
-            return move(*args, **kwargs)
-        finally:
-            inside.move = False
+        result = move(*args, **kwargs)  # one statement, which commits by itself
+        if _is_first("commit-lost"):
+            connection.close()
+            raise OperationalError("the line was cut at COMMIT")
+        return result
 
-    ImpatientConnection.commit = commits  # type: ignore[method-assign]
     setattr(owner, name, moves)
 
 
