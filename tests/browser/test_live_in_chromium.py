@@ -29,7 +29,7 @@ pytestmark = pytest.mark.browser
 
 PHOTOS = [f"photo-{number:02}.jpg" for number in range(1, 13)]
 PHOTO_BYTES = 200_000
-SLOWLY = PHOTO_BYTES  # a second: a photo each
+SLOWLY = PHOTO_BYTES // 4  # a second, of each connection: a worker reads by four of them
 LONG = 60_000  # ms: a rescue waits for a lease to run out, a retry for its turn
 PERCENT = re.compile(r"^[1-9]\d?%$")
 CONNECTIONS = re.compile(r"^[1-4] connections?$")
