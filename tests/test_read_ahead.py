@@ -164,4 +164,4 @@ def test_nothing_stays_in_memory(bucket: Any) -> None:
         list(ahead.read(objects[1][0]))
 
     gc.collect()
-    assert not [each for each in gc.get_objects() if isinstance(each, read_ahead._Fetch)]
+    assert not [each for each in gc.get_objects() if type(each) is read_ahead._Fetch]
