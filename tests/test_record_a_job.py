@@ -167,6 +167,19 @@ def test_several_owners_share_a_transaction(libpq: psycopg.pq.PGconn, settings: 
         assert cursor.fetchone() == (1,)
 
 
+def test_the_owners_of_a_batch_are_locked_in_order() -> None:
+    """A race hardly ever shows it: a batch takes all of its locks within microseconds."""
+    asked = [
+        submission.submission_of(owner_id, "bundle", FILES, "", Terms())
+        for owner_id in (300, 20, 1_000, 20)
+    ]
+
+    lock, *starts = sql.batch(asked)
+
+    assert lock == (sql.LOCK, ["{20,300,1000}"], -1)
+    assert [n for _, _, n in starts] == [1, 3, 0, 2]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_batches_of_the_same_owners_do_not_wait_for_each_other(settings: Any) -> None:
     """Eight connections, whose owners come in any order; each owner's limit holds."""
