@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from types import SimpleNamespace
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
 
 from downloads_project.web_server import bodies, clients
 from downloads_project.web_server.refusals import Refused
+from downloads_project.web_server.request import Request
 from downloads_project.web_server.shares import Shares
 from tests.live import Live, children
 from tests.test_forms import END, TYPE, file
@@ -168,6 +170,17 @@ def test_what_is_given_back_can_be_taken_again() -> None:
         shares.give_back("a", 3)
 
     assert shares.free == 5
+
+
+def test_a_body_that_is_read_again_is_held_once() -> None:
+    """As Django does after a native endpoint has left a request to it."""
+    shares, request = Shares(100), Request.__new__(Request)
+    request._connection = Mock(connections=Mock(held_bytes=shares))
+
+    for size in (10, 30, 10, 30):
+        request.hold("a", size)
+
+    assert shares.free == 70
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,6 @@ async def bounded_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
         size += len(piece)
         if size > max_bytes:
             raise Refused(TOO_LARGE)
-        request.hold(who, len(piece))
+        request.hold(who, size)
         pieces.append(piece)
     return b"".join(pieces)

@@ -109,9 +109,14 @@ class Request:
     # For applications
 
     def hold(self, client: str, size: int) -> None:
-        """Count bytes that a client has us keep until this is answered. May raise Refused (503)."""
-        self._connection.connections.held_bytes.take(client, size)
-        self._held = client, size + (self._held[1] if self._held else 0)
+        """Count that a client has us keep so many bytes in all, until this is answered.
+
+        Raises Refused (503) if that is too much.
+        """
+        held = self._held[1] if self._held else 0
+        if size > held:
+            self._connection.connections.held_bytes.take(client, size - held)
+            self._held = client, size
 
     def end_with_client(self) -> None:
         """Cancel the application when the client closes its side, as for a stream of events."""
