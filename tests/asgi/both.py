@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from jobs.asgi.application import NativeEndpoints
 
 Headers = dict[str, str]
+RUN_SECONDS = 60
 
 
 @dataclass
@@ -39,7 +41,10 @@ class Native:
     client: tuple[str, int] = ("127.0.0.1", 50_000)
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
-        return self.loop.run_until_complete(awaitable)
+        async def story() -> Any:
+            return await awaitable
+
+        return asyncio.run_coroutine_threadsafe(story(), self.loop).result(RUN_SECONDS)
 
     def request(
         self, path: str, *, method: str = "GET", body: bytes = b"", query: str = "", **headers: str
@@ -84,15 +89,28 @@ class Native:
 
 
 @contextmanager
-def serving() -> Iterator[Native]:
+def a_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """In a thread of its own: Playwright, once it was used, has one in the tests' thread."""
     loop = asyncio.new_event_loop()
-    endpoints = NativeEndpoints(get_wsgi_application(), read_body=_read_body)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
     try:
-        yield Native(loop, endpoints)
+        yield loop
     finally:
-        loop.run_until_complete(_close(endpoints))
-        loop.run_until_complete(loop.shutdown_default_executor())
+        asyncio.run_coroutine_threadsafe(loop.shutdown_default_executor(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
         loop.close()
+
+
+@contextmanager
+def serving() -> Iterator[Native]:
+    with a_loop() as loop:
+        native = Native(loop, NativeEndpoints(get_wsgi_application(), read_body=_read_body))
+        try:
+            yield native
+        finally:
+            native.run(_close(native.endpoints))
 
 
 async def _read_body(scope: Any, receive: Any, max_bytes: int) -> bytes:
