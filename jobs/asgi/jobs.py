@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import User
 
 from jobs import estimates
+from jobs.asgi.batches import Batches
 from jobs.asgi.callers import Caller
 from jobs.asgi.postgres import Pipeline, Result, Value, rows
 from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
@@ -20,7 +21,8 @@ from jobs.states import Status
 
 CONNECTIONS = 2  # one that is slow must not hold up all
 OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"changed"
-FIRST = 3  # column of a job
+NUMBER, IS_ACTIVE, PASSWORD, VERSION, FIRST = range(5)  # columns; the first one of a job
+MAX_BATCH = 100  # jobs in one statement
 REMEMBERED = 10_000  # jobs, some 2 kB each
 NOT_PREVIEWS = ("catalogue", "artifact", "upload", "quarantined")
 USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
@@ -28,7 +30,7 @@ FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_tab
 
 
 def _own_sql() -> str:
-    """$1 is a user, $2 a job, $3 and $4 are its version and expiry as far as they are known.
+    """$1 are users, $2 a job of each, $3 and $4 its version and expiry as far as they are known.
 
     No row: there is no such user. The version is null: no job of theirs. The columns from FIRST on
     are null: it is as it was.
@@ -36,13 +38,15 @@ def _own_sql() -> str:
     job = ", ".join(f"n.{name}" for name in COLUMNS)
     file = ", ".join(f"f.{name}" for name in FILE_COLUMNS)
     return f"""
-        SELECT u.is_active, u.password, j.version, {job}, {file}
-        FROM {USERS} u
-        LEFT JOIN {JOBS} j ON j.id = $2::uuid AND j.owner_id = u.id
+        SELECT asked.n - 1, u.is_active, u.password, j.version, {job}, {file}
+        FROM unnest($1::int[], $2::uuid[], $3::int[], $4::timestamptz[])
+            WITH ORDINALITY AS asked (user_id, job_id, version, expires_at, n)
+        JOIN {USERS} u ON u.id = asked.user_id
+        LEFT JOIN {JOBS} j ON j.id = asked.job_id AND j.owner_id = u.id
         LEFT JOIN {JOBS} n ON n.id = j.id AND (
-            n.version IS DISTINCT FROM $3::int OR n.expires_at IS DISTINCT FROM $4::timestamptz)
+            n.version IS DISTINCT FROM asked.version
+            OR n.expires_at IS DISTINCT FROM asked.expires_at)
         LEFT JOIN {FILES} f ON f.id = n.artifact_id
-        WHERE u.id = $1::int
     """
 
 
@@ -70,6 +74,10 @@ def _changed_sql() -> str:
         JOIN {JOBS} j ON j.id = known.id
         WHERE j.version <> known.version
     """
+
+
+_Own = tuple[bytes, bytes, Value, Value]  # what one caller asks of _own_sql
+_Found = tuple[Result, int]  # a row's number
 
 
 class OwnJob(NamedTuple):
@@ -113,6 +121,7 @@ class Jobs:
         }
         self._remembered: dict[str, OwnJob] = {}
         self._pipelines = [Pipeline(statements) for _ in range(CONNECTIONS)]
+        self._batches = Batches(self._own, at_once=CONNECTIONS, max_size=MAX_BATCH)
 
     async def own(self, caller: Caller, job_id: str) -> OwnJob | None:
         """The caller's job, as long as they may still ask; None for anything else.
@@ -122,18 +131,28 @@ class Jobs:
         known = self._remembered.get(job_id)
         version, expires_at = (known.known_version, known.known_expiry) if known else (None, None)
         user, job = b"%d" % caller.user_id, job_id.encode()
-        result = await self._fetch(OWN, user, job, version, expires_at)
-        if not result.ntuples:
+        found = await self._batches.answer((user, job, version, expires_at))
+        if found is None:
             return None
+        result, row = found
         get = result.get_value
-        password = (get(0, 1) or b"").decode()
-        if not caller.is_still(is_active=get(0, 0) == b"t", password=password):
+        password = (get(row, PASSWORD) or b"").decode()
+        if not caller.is_still(is_active=get(row, IS_ACTIVE) == b"t", password=password):
             return None
-        if get(0, 2) is None:
+        if get(row, VERSION) is None:
             return None
-        if known and get(0, FIRST) is None:
+        if known and get(row, FIRST) is None:
             return known
-        return self._remember(await self._read(rows(result)[0][FIRST:]))
+        values = [get(row, column) for column in range(FIRST, result.nfields)]
+        return self._remember(await self._read(values))
+
+    async def _own(self, asked: list[_Own]) -> list[_Found | None]:
+        """Where the result has a row about each job that is asked for."""
+        found: list[_Found | None] = [None] * len(asked)
+        result = await self._fetch(OWN, *(_array(values) for values in zip(*asked, strict=True)))
+        for row in range(result.ntuples):
+            found[int(result.get_value(row, NUMBER) or 0)] = result, row
+        return found
 
     async def _read(self, values: list[Value]) -> OwnJob:
         job = JobRow.decode(values)
@@ -157,9 +176,9 @@ class Jobs:
 
     async def changed(self, versions: Mapping[str, int]) -> list[str]:
         """The jobs that are no longer of these versions. Raises Unavailable."""
-        ids = "{" + ",".join(versions) + "}"
-        known = "{" + ",".join(map(str, versions.values())) + "}"
-        changed = rows(await self._fetch(CHANGED, ids.encode(), known.encode()))
+        ids = _array([job_id.encode() for job_id in versions])
+        known = _array([b"%d" % version for version in versions.values()])
+        changed = rows(await self._fetch(CHANGED, ids, known))
         return [(job_id or b"").decode() for (job_id,) in changed]
 
     async def _fetch(self, statement: bytes, *params: Value) -> Result:
@@ -169,6 +188,11 @@ class Jobs:
     def close(self) -> None:
         for pipeline in self._pipelines:
             pipeline.close()
+
+
+def _array(values: Sequence[Value]) -> bytes:
+    """As Postgres writes one of numbers, ids or moments."""
+    return b"{%b}" % b",".join([b"NULL" if value is None else value for value in values])
 
 
 def _measure(kind: str) -> None:

@@ -27,7 +27,10 @@ REST_SECONDS = 1.0  # after it did not, nobody asks for so long: Django says wha
 MAX_WAITING = 2_000  # units; more would wait for longer than anybody does
 OK = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
 # A plan is made once and kept: with few rows in the table it must not be one for few rows.
-PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off"
+PLANS = (
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+    " -c enable_hashjoin=off -c enable_mergejoin=off"
+)
 
 Value = bytes | None
 Row = list[Value]
