@@ -6,7 +6,6 @@ transaction, together.
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +16,7 @@ from rest_framework.exceptions import ParseError
 from jobs import queue, quota, rates
 from jobs import submission_sql as sql
 from jobs.asgi.answer import FixedHeaders, send_json
+from jobs.asgi.batches import Batches
 from jobs.asgi.callers import Caller
 from jobs.asgi.jobs import shown
 from jobs.asgi.postgres import Command, Pipeline, Refused, Row, Unavailable, rows
@@ -43,8 +43,6 @@ LEFT_OPEN = Terms(priority=None, email=None, webhook=None)  # to the owner's pre
 
 NEW = sql.NEW.encode()
 RECORDED = {NEW, sql.REPLAYED.encode()}
-
-_Start = tuple[sql.Submission, asyncio.Future[Row | None]]
 
 
 class Starts:
@@ -158,20 +156,14 @@ class Recorder:
     def __init__(self) -> None:
         statements = {each.name.encode(): each.text for each in (sql.LOCK, sql.SUBMIT)}
         self._pipeline = Pipeline(statements, options=OPTIONS)
-        self._waiting: list[_Start] = []
-        self._task: asyncio.Task[None] | None = None
+        self._batches = Batches(self._record, at_once=1, max_size=MAX_BATCH)
 
     async def record(self, submission: sql.Submission) -> tuple[str, JobRow] | None:
         """The code and the job, which is durable; None where Django shall do it, or say why not.
 
         Raises Unavailable where it may be recorded, and Postgres did not say so.
         """
-        loop = asyncio.get_running_loop()
-        start: _Start = submission, loop.create_future()
-        self._waiting.append(start)
-        if self._task is None:
-            self._task = loop.create_task(self._run())
-        row = await start[1]
+        row = await self._batches.answer(submission)
         if row is None:
             return None
         code, queued, *values = row
@@ -188,48 +180,32 @@ class Recorder:
     def close(self) -> None:
         self._pipeline.close()
 
-    async def _run(self) -> None:
-        """One transaction after the other, as long as somebody waits."""
+    async def _record(self, submissions: list[sql.Submission]) -> list[Row | None]:
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-                if not await self._try(batch):  # for one of them, nothing was recorded
-                    for start in batch:
-                        if not await self._try([start]):
-                            _settle(start, None)  # Django says why, as that the owner is busy
-        finally:
-            self._task = None
+            return await self._transact(submissions)
+        except Refused:  # for one of them: nothing was recorded
+            if len(submissions) == 1:
+                return [None]  # Django says why, as that the owner is busy
+            return [(await self._record([each]))[0] for each in submissions]
+        except Unavailable as error:
+            if error.may_have_run:
+                raise
+            return [None] * len(submissions)
 
-    async def _try(self, batch: list[_Start]) -> bool:
-        """Record them in one transaction; False where Postgres refused, and nothing was done."""
+    async def _transact(self, submissions: list[sql.Submission]) -> list[Row | None]:
+        """What the statement says of each of them, in one transaction."""
         commands: list[Command] = []
-        answers: list[int] = []  # which start each command is for
-        for statement, values, n in sql.batch([submission for submission, _ in batch]):
+        answers: list[int] = []  # which of them each command is for
+        for statement, values, n in sql.batch(submissions):
             commands.append((statement.name.encode(), [_encoded(value) for value in values]))
             answers.append(n)
-        try:
-            results = await self._pipeline.run(commands)
-        except Refused:
-            return False
-        except Unavailable as error:
-            for start in batch:
-                _settle(start, error if error.may_have_run else None)
-            return True
+        found: list[Row | None] = [None] * len(submissions)
+        results = await self._pipeline.run(commands)
         for n, result in zip(answers, results, strict=True):
             if n >= 0:  # not the lock
-                _settle(batch[n], rows(result)[0])
-        return True
+                found[n] = rows(result)[0]
+        return found
 
 
 def _encoded(value: str | None) -> bytes | None:
     return None if value is None else value.encode()
-
-
-def _settle(start: _Start, outcome: Row | Unavailable | None) -> None:
-    _, future = start
-    if future.done():  # whoever waited is gone
-        return
-    if isinstance(outcome, Unavailable):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
