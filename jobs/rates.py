@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import redis
 import structlog
@@ -29,26 +29,37 @@ log = structlog.get_logger(__name__)
 # How long a request waits for its count. Whoever may pass uncounted has less patience.
 OPEN_SECONDS, CLOSED_SECONDS = 0.2, 0.3
 REST_SECONDS = 1.0  # after a wait in vain, until somebody who may pass uncounted waits again
+# The keys of all callers; of each caller, how many keys there are, then most and seconds of each.
 COUNT = """
-local told = {}
-for n, key in ipairs(KEYS) do
-  local requests = redis.call('INCR', key)
-  if requests == 1 then redis.call('EXPIRE', key, ARGV[2 * n]) end
-  table.insert(told, {requests, redis.call('PTTL', key)})
-  if requests > tonumber(ARGV[2 * n - 1]) then break end
+local told, key, at = {}, 0, 1
+while ARGV[at] do
+  local last, counts, is_exceeded = key + ARGV[at], {}, false
+  at = at + 1
+  while key < last do
+    key = key + 1
+    if not is_exceeded then
+      local requests = redis.call('INCR', KEYS[key])
+      if requests == 1 then redis.call('EXPIRE', KEYS[key], ARGV[at + 1]) end
+      counts[#counts + 1] = {requests, redis.call('PTTL', KEYS[key])}
+      is_exceeded = requests > tonumber(ARGV[at])
+    end
+    at = at + 2
+  end
+  told[#told + 1] = counts
 end
 return told
 """
 MAX_FORWARDED_CHARS = 1_000  # of X-Forwarded-For, its end; it is read from there
 RATE = re.compile(r"(owner|address|account):([1-9][0-9]{0,8})/([1-9][0-9]{0,6})")
 
+Told = list[tuple[int, int]]  # of one caller by COUNT: requests, and milliseconds until the end
+
 
 class RatesUnknown(Exception):
     """Redis does not tell, or not in time."""
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(NamedTuple):
     """At most `most` requests in `seconds` for each `who`: owner, address or account."""
 
     name: str
@@ -57,8 +68,7 @@ class Rate:
     seconds: int
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(NamedTuple):
     """How a caller stands. `resets_in_seconds` is when the window ends, rounded up."""
 
     rate: Rate
@@ -108,12 +118,12 @@ def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) ->
     except (redis.RedisError, OSError) as error:
         rest(error)
         raise RatesUnknown from error
-    return increment.counts(reply)
+    return increment.counts(reply[0])
 
 
 @dataclass(frozen=True)
 class Increment:
-    """What the script COUNT is told to count one request, and what its reply means."""
+    """What the script COUNT is told to count one request, and what it tells of it."""
 
     rates: list[Rate]
     keys: list[str]
@@ -125,14 +135,14 @@ class Increment:
         return cls(
             rates=rates,
             keys=[_key(rate, callers[rate.who]) for rate in rates],
-            limits=[number for rate in rates for number in (rate.most, rate.seconds)],
+            limits=[len(rates), *(each for rate in rates for each in (rate.most, rate.seconds))],
         )
 
-    def counts(self, reply: list[tuple[int, int]]) -> list[Count]:
+    def counts(self, told: Told) -> list[Count]:
         """Up to the first rate that is exceeded; those behind it were not counted."""
         return [
-            Count(rate, requests=requests, resets_in_seconds=-(-milliseconds // 1000))
-            for rate, (requests, milliseconds) in zip(self.rates, reply, strict=False)
+            Count(rate, requests, -(-milliseconds // 1000))
+            for rate, (requests, milliseconds) in zip(self.rates, told, strict=False)
         ]
 
 
@@ -161,13 +171,16 @@ def headers(counts: Sequence[Count]) -> dict[str, str]:
     """How the caller stands, as the IETF's draft "RateLimit header fields for HTTP" has it."""
     if not counts:
         return {}
-    policies = (
-        f'"{count.rate.name}";q={count.rate.most};w={count.rate.seconds}' for count in counts
-    )
-    limits = (
+    limits = [
         f'"{count.rate.name}";r={count.remaining};t={count.resets_in_seconds}' for count in counts
-    )
-    return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(limits)}
+    ]
+    policy = _policy(tuple([count.rate for count in counts]))
+    return {"RateLimit-Policy": policy, "RateLimit": ", ".join(limits)}
+
+
+@lru_cache(maxsize=64)
+def _policy(rates: tuple[Rate, ...]) -> str:
+    return ", ".join(f'"{rate.name}";q={rate.most};w={rate.seconds}' for rate in rates)
 
 
 def is_resting() -> bool:
