@@ -7,11 +7,13 @@ site's page, a gateway's header, a media type that is not JSON.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from secrets import token_hex
 from typing import Any, Self
 
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.http.request import split_domain_port, validate_host
 
 from jobs.asgi.callers import Caller, caller_of_token
@@ -27,6 +29,7 @@ READ = {
     b"if-none-match", b"last-event-id", b"prefer", b"x-forwarded-for", b"x-request-id",
 }  # fmt: skip
 LEFT_TO_DJANGO = {b"origin", b"content-encoding", b"x-http-method-override"}
+MAX_HOST_BYTES = 300
 JSON = b"application/json"
 
 
@@ -47,15 +50,16 @@ class NativeRequest:
     @classmethod
     def of(cls, scope: Scope, *, accepts: bytes = JSON) -> Self | None:
         """None where Django shall answer."""
-        headers = _read_headers(scope["headers"])
+        site = _site()
+        headers = site.read(scope["headers"])
         if headers is None:
             return None
         if headers.get(b"accept", b"*/*") not in (b"*/*", accepts):
             return None
-        if not _is_allowed_host(headers.get(b"host", b"")):
+        if not site.is_allowed(headers.get(b"host", b"")):
             return None
-        is_secure = _is_secure(scope, headers)
-        if settings.SECURE_SSL_REDIRECT and not is_secure:
+        is_secure = site.is_secure(scope, headers)
+        if site.redirects_to_tls and not is_secure:
             return None
         return cls(scope, headers, is_secure=is_secure)
 
@@ -68,51 +72,56 @@ class NativeRequest:
         return self.headers.get(name, b"").decode("latin-1")
 
 
-def _read_headers(all_headers: Headers) -> dict[bytes, bytes] | None:
-    """Those that are read here; None where there is one that is not understood, or a double."""
-    special = _special_headers(settings.GATEWAY_USER_HEADER, _proxy_header())
-    found: dict[bytes, bytes] = {}
-    for name, value in all_headers:
-        if name in READ or name in special:
-            if name in found:
+class _Site:
+    """What the settings say of requests, in the form that is quick to ask."""
+
+    def __init__(self) -> None:
+        name, value = getattr(settings, "SECURE_PROXY_SSL_HEADER", None) or ("", "")
+        proxy_header = name.removeprefix("HTTP_").replace("_", "-")  # X-Forwarded-Proto
+        self._proxy_header, self._secure_value = _name(proxy_header), value
+        self._read = READ | {self._proxy_header} - {b""}
+        self._left = LEFT_TO_DJANGO | {_name(settings.GATEWAY_USER_HEADER)} - {b""}
+        self._allowed_hosts = list(settings.ALLOWED_HOSTS)
+        self.redirects_to_tls: bool = settings.SECURE_SSL_REDIRECT
+        self.is_allowed = lru_cache(maxsize=1_000)(self._is_allowed)
+
+    def read(self, all_headers: Headers) -> dict[bytes, bytes] | None:
+        """Those that are read here; None where there is one that is not understood, or a double."""
+        found: dict[bytes, bytes] = {}
+        for name, value in all_headers:
+            if name in self._read:
+                if name in found:
+                    return None
+                found[name] = value
+            elif name in self._left:
                 return None
-            found[name] = value
-        elif name in LEFT_TO_DJANGO:
-            return None
-    if settings.GATEWAY_USER_HEADER and settings.GATEWAY_USER_HEADER.lower().encode() in found:
-        return None
-    return found
+        return found
+
+    def is_secure(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        """As Django's HttpRequest.is_secure has it."""
+        said = headers.get(self._proxy_header)
+        if said is None:
+            return bool(scope["scheme"] == "https")
+        return said.decode("latin-1").partition(",")[0].strip() == self._secure_value
+
+    def _is_allowed(self, host: bytes) -> bool:
+        if len(host) > MAX_HOST_BYTES:
+            return False
+        domain, _ = split_domain_port(host.decode("latin-1"))
+        return bool(domain) and validate_host(domain, self._allowed_hosts)
 
 
-@lru_cache(maxsize=8)
-def _special_headers(*names: str) -> frozenset[bytes]:
-    return frozenset(name.lower().encode() for name in names if name)
+_site = cache(_Site)
 
 
-def _proxy_header() -> str:
-    """In which a proxy says that the client came by TLS: X-Forwarded-Proto."""
-    found = getattr(settings, "SECURE_PROXY_SSL_HEADER", None)
-    return found[0].removeprefix("HTTP_").replace("_", "-") if found else ""
+@receiver(setting_changed)
+def _forget_site(**_: object) -> None:
+    """Tests have other settings."""
+    _site.cache_clear()
 
 
-def _is_secure(scope: Scope, headers: dict[bytes, bytes]) -> bool:
-    """As Django's HttpRequest.is_secure has it."""
-    if name := _proxy_header():
-        said = headers.get(name.lower().encode())
-        if said is not None:
-            first = said.decode("latin-1").partition(",")[0].strip()
-            return bool(first == settings.SECURE_PROXY_SSL_HEADER[1])
-    return bool(scope["scheme"] == "https")
-
-
-def _is_allowed_host(host: bytes) -> bool:
-    return _is_allowed(host, tuple(settings.ALLOWED_HOSTS)) if len(host) < 300 else False
-
-
-@lru_cache(maxsize=1_000)
-def _is_allowed(host: bytes, allowed: tuple[str, ...]) -> bool:
-    domain, _ = split_domain_port(host.decode("latin-1"))
-    return bool(domain) and validate_host(domain, allowed)
+def _name(header: str) -> bytes:
+    return header.lower().encode()
 
 
 def _request_id(sent: bytes | None) -> str:
