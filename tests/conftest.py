@@ -59,8 +59,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
     Playwright runs a loop in this thread; then Django opens another connection, and forgets one.
     """
-    yield
     from django.db import connection
+    from django.test import TransactionTestCase
+
+    from tests.tables import empty_all
+
+    with patch.object(TransactionTestCase, "_fixture_teardown", empty_all):
+        yield
 
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
