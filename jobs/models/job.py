@@ -13,9 +13,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Greatest, Now
+from django.db.models.functions import Coalesce, Greatest, Least, Now
+from django.db.models.lookups import GreaterThanOrEqual
 
 from jobs.backoff import MAX_LOSSES
 from jobs.changes import announce_after_commit
@@ -31,6 +33,10 @@ from jobs.states import ACTIVE, ENDS, FINAL, MOVES, WAITING, Actor, Event, Statu
 from jobs.terms import USUAL_PRIORITY
 
 NO_GUARD = Q()
+BIG = models.BigIntegerField()
+AT_LEAST_0 = [MinValueValidator(0)]
+# None is below 0.
+NUMBERS = "attempt", "failures", "losses", "version", "done", "total", "speed", "threads"
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
 IS_DUE = Q(held=False, available_at__lte=NOW + CLAIM_EARLY)
 ALL_DONE = Coalesce("total", "done")
@@ -51,7 +57,7 @@ class DownloadJob(models.Model):
     kind = models.CharField(max_length=20)
     name = models.CharField(max_length=200)  # of the file that will come out
     params = models.JSONField()
-    priority = models.PositiveSmallIntegerField(default=USUAL_PRIORITY)
+    priority = models.SmallIntegerField(default=USUAL_PRIORITY)
     run_at = models.DateTimeField(null=True)  # the earliest start, if not when it was created
     after = models.ManyToManyField("self", symmetrical=False, related_name="followers")
     held = models.BooleanField(default=False, db_default=False)  # some of `after` are not done
@@ -62,22 +68,22 @@ class DownloadJob(models.Model):
     request_hash = models.CharField(max_length=64, blank=True)  # of what came with the key
 
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
-    attempt = models.PositiveIntegerField(default=0)  # the run's number, and its fence
-    failures = models.PositiveSmallIntegerField(default=0)
-    losses = models.PositiveSmallIntegerField(default=0)
+    attempt = models.IntegerField(default=0)  # the run's number, and its fence
+    failures = models.SmallIntegerField(default=0)
+    losses = models.SmallIntegerField(default=0)
     available_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True, db_default=Now())
     lease_until = models.DateTimeField(null=True)
     task_id = models.CharField(max_length=40, blank=True)
     worker = models.CharField(max_length=100, blank=True)
-    version = models.PositiveIntegerField(default=1)  # +1 at every visible change; makes the ETag
+    version = models.IntegerField(default=1)  # +1 at every visible change; makes the ETag
 
     progress = models.FloatField(default=0)
-    done = models.PositiveBigIntegerField(default=0)
-    total = models.PositiveBigIntegerField(null=True)
+    done = models.BigIntegerField(default=0, validators=AT_LEAST_0)
+    total = models.BigIntegerField(null=True, validators=AT_LEAST_0)
     unit = models.CharField(max_length=10, default="bytes")
-    speed = models.PositiveBigIntegerField(default=0)  # units a second, lately
-    threads = models.PositiveSmallIntegerField(default=0)  # connections in use, of a remote one
+    speed = models.BigIntegerField(default=0)  # units a second, lately
+    threads = models.SmallIntegerField(default=0)  # connections in use, of a remote one
     message = models.CharField(max_length=300, blank=True)
     checkpoint = models.JSONField(null=True)  # what the next attempt may go on from
     metadata = models.JSONField(default=dict, db_default={})  # facts about the file: its pages
@@ -99,26 +105,18 @@ class DownloadJob(models.Model):
         verbose_name = "download"
         ordering = ["-created_at"]
         constraints = [
-            models.CheckConstraint(name="job_status_known", condition=Q(status__in=list(Status))),
+            # Few, since each costs every change of a row: Postgres reads its text again.
             models.CheckConstraint(
-                name="job_processing_has_lease",
-                condition=Q(status=Status.PROCESSING, lease_until__isnull=False)
-                | (~Q(status=Status.PROCESSING) & Q(lease_until=None)),
+                name="job_fits_its_status",
+                condition=Q(status=Status.QUEUED, lease_until=None, finished_at=None)
+                | Q(status=Status.PROCESSING, lease_until__isnull=False, finished_at=None)
+                | Q(status__in=sorted(FINAL), lease_until=None, finished_at__isnull=False)
+                & (~Q(status=Status.COMPLETED) | Q(artifact__isnull=False)),
             ),
             models.CheckConstraint(
-                name="job_completed_has_artifact",
-                condition=~Q(status=Status.COMPLETED) | Q(artifact__isnull=False),
-            ),
-            models.CheckConstraint(
-                name="job_final_has_finished_at",
-                condition=Q(status__in=sorted(FINAL), finished_at__isnull=False)
-                | Q(status__in=sorted(ACTIVE), finished_at=None),
-            ),
-            models.CheckConstraint(
-                name="job_progress_is_a_share", condition=Q(progress__gte=0, progress__lte=1)
-            ),
-            models.CheckConstraint(
-                name="job_priority_in_range", condition=Q(priority__gte=0, priority__lte=9)
+                name="job_numbers_in_range",
+                condition=Q(GreaterThanOrEqual(Least(*NUMBERS, output_field=BIG), 0))
+                & Q(priority__gte=0, priority__lte=9, progress__gte=0, progress__lte=1),
             ),
             models.UniqueConstraint(
                 "owner", "idempotency_key", name="job_once_a_key", condition=~Q(idempotency_key="")
