@@ -29,19 +29,20 @@ log = structlog.get_logger(__name__)
 # How long a request waits for its count. Whoever may pass uncounted has less patience.
 OPEN_SECONDS, CLOSED_SECONDS = 0.2, 0.3
 REST_SECONDS = 1.0  # after a wait in vain, until somebody who may pass uncounted waits again
-# The keys of all callers; of each caller, how many keys there are, then most and seconds of each.
+# The keys of all callers; of each caller, how many keys there are, how many requests are to be
+# counted, and then most and seconds of each key.
 COUNT = """
 local told, key, at = {}, 0, 1
 while ARGV[at] do
-  local last, counts, is_exceeded = key + ARGV[at], {}, false
-  at = at + 1
+  local last, requests, counts, is_exceeded = key + ARGV[at], tonumber(ARGV[at + 1]), {}, false
+  at = at + 2
   while key < last do
     key = key + 1
     if not is_exceeded then
-      local requests = redis.call('INCR', KEYS[key])
-      if requests == 1 then redis.call('EXPIRE', KEYS[key], ARGV[at + 1]) end
-      counts[#counts + 1] = {requests, redis.call('PTTL', KEYS[key])}
-      is_exceeded = requests > tonumber(ARGV[at])
+      local counted = redis.call('INCRBY', KEYS[key], requests)
+      if counted == requests then redis.call('EXPIRE', KEYS[key], ARGV[at + 1]) end
+      counts[#counts + 1] = {counted, redis.call('PTTL', KEYS[key])}
+      is_exceeded = counted > tonumber(ARGV[at])
     end
     at = at + 2
   end
@@ -114,29 +115,29 @@ def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) ->
         raise RatesUnknown
     client = _client(settings.CACHE_URL, CLOSED_SECONDS if must_know else OPEN_SECONDS)
     try:
-        reply: Any = client.eval(COUNT, len(increment.keys), *increment.keys, *increment.limits)
+        keys, arguments = increment.keys, increment.arguments(1)
+        reply: Any = client.eval(COUNT, len(keys), *keys, *arguments)
     except (redis.RedisError, OSError) as error:
         rest(error)
         raise RatesUnknown from error
     return increment.counts(reply[0])
 
 
-@dataclass(frozen=True)
-class Increment:
-    """What the script COUNT is told to count one request, and what it tells of it."""
+class Increment(NamedTuple):
+    """What the script COUNT is told to count a caller's requests, and what it tells of them."""
 
-    rates: list[Rate]
-    keys: list[str]
-    limits: list[int]
+    rates: tuple[Rate, ...]
+    keys: tuple[str, ...]
 
     @classmethod
     def of(cls, scope: str, callers: Mapping[str, str]) -> Self:
-        rates = [rate for rate in rates_of(scope) if rate.who in callers]
-        return cls(
-            rates=rates,
-            keys=[_key(rate, callers[rate.who]) for rate in rates],
-            limits=[len(rates), *(each for rate in rates for each in (rate.most, rate.seconds))],
-        )
+        rates = tuple(rate for rate in rates_of(scope) if rate.who in callers)
+        return cls(rates, tuple(_key(rate, callers[rate.who]) for rate in rates))
+
+    def arguments(self, requests: int) -> list[int]:
+        """To count so many requests, of which the last one is refused where a rate is exceeded."""
+        limits = [number for rate in self.rates for number in (rate.most, rate.seconds)]
+        return [len(self.rates), requests, *limits]
 
     def counts(self, told: Told) -> list[Count]:
         """Up to the first rate that is exceeded; those behind it were not counted."""
