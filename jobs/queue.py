@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from bisect import bisect
 from collections import deque
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +20,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
+from kombu.transport.redis import Channel
 
 from downloads_project.celery import app
 
@@ -26,6 +29,7 @@ log = structlog.get_logger(__name__)
 TASK = "jobs.run"
 ANSWER_SECONDS = 1.0
 MAX_WAITING = 10_000  # doorbells; beyond it the oldest are dropped, and the dispatcher rings them
+MAX_TOGETHER = 100  # doorbells in one command
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,7 @@ class Doorbell:
 
 def ring(bell: Doorbell) -> None:
     """Tell a worker now. Raises what the broker's client raises, within about 2 s."""
-    send_task(
-        TASK,
-        args=[str(bell.job_id)],
-        queue=bell.queue,
-        priority=9 - bell.priority,  # on Redis 0 is taken first
-        time_limit=bell.time_limit_seconds,
-    )
+    send([bell])
 
 
 def ring_after_commit(bell: Doorbell) -> None:
@@ -106,40 +104,59 @@ def ping() -> None:
         connection.ensure_connection(max_retries=1, timeout=2)
 
 
-class _Sender:
-    """Sends what `app.send_task` would, at a tenth of its cost.
+class _Messages:
+    """The messages that `app.send_task` would send, at a tenth of its cost.
 
-    Celery itself makes the first message for each queue, priority and time limit; the others are
-    copies of it with ids of their own, pushed over a connection that is kept.
+    Celery itself makes the first one for each queue, priority and time limit; the others are copies
+    of it with ids of their own.
     """
 
     def __init__(self) -> None:
         self._templates: dict[tuple[str, int, int], _Template] = {}
+        self._lock = threading.Lock()
+
+    def by_list(self, bells: Iterable[Doorbell]) -> dict[str, list[str]]:
+        """The messages, by the broker's list that each goes to, in their order.
+
+        Raises Celery's error for a queue that nobody reads.
+        """
+        found: dict[str, list[str]] = {}
+        for bell in bells:
+            template = self._template(bell.queue, 9 - bell.priority, bell.time_limit_seconds)
+            found.setdefault(template.list, []).append(template.message(str(bell.job_id)))
+        return found
+
+    def _template(self, *asked: Any) -> _Template:
+        with self._lock:
+            if (template := self._templates.get(asked)) is None:
+                template = self._templates[asked] = _Template(*asked)
+            return template
+
+
+messages = _Messages()
+
+
+class _Sender:
+    """Sends over a connection that is kept."""
+
+    def __init__(self) -> None:
         self._connection: Any = None
         self._lock = threading.Lock()
 
-    def send_task(
-        self, name: str, *, args: list[str], queue: str, priority: int, time_limit: int
-    ) -> None:
-        """Send it to a worker; `args` is one id. Raises what the broker's client raises."""
-        asked = queue, priority, time_limit
-        (job_id,) = args
+    def send(self, bells: Sequence[Doorbell]) -> None:
+        """Send all of them to workers. Raises what the broker's client raises."""
         with self._lock:
-            if (template := self._templates.get(asked)) is None:
-                template = self._templates[asked] = _Template(name, *asked)
-            message = template.message(job_id)
-            try:
-                self._push(queue, priority, message)
-            except Exception:  # the connection that was kept may have ended meanwhile
-                self._close()
-                self._push(queue, priority, message)
+            for name, texts in messages.by_list(bells).items():
+                try:
+                    self._push(name, texts)
+                except Exception:  # the connection that was kept may have ended meanwhile
+                    self._close()
+                    self._push(name, texts)
 
-    def _push(self, queue: str, priority: int, message: str) -> None:
+    def _push(self, name: str, texts: list[str]) -> None:
         if self._connection is None:
             self._connection = app.connection_for_write()
-        channel = self._connection.default_channel
-        step = channel.priority(priority)
-        channel.client.lpush(f"{queue}{channel.sep}{step}" if step else queue, message)
+        self._connection.default_channel.client.lpush(name, *texts)
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -151,11 +168,12 @@ class _Sender:
 class _Template:
     """The text of a message, in which places of three ids and of the body are marked."""
 
-    def __init__(self, name: str, queue: str, priority: int, time_limit: int) -> None:
+    def __init__(self, queue: str, priority: int, time_limit: int) -> None:
+        self.list = _list_of(queue, priority)
         mark = {each: f"<{each}>" for each in ("job", "task", "delivery")}
         with app.connection_for_write("memory://") as memory:
             app.send_task(
-                name,
+                TASK,
                 args=[mark["job"]],
                 task_id=mark["task"],
                 queue=queue,
@@ -177,7 +195,15 @@ class _Template:
         return text.replace("<task>", str(uuid4())).replace("<delivery>", str(uuid4()))
 
 
-send_task = _Sender().send_task
+def _list_of(queue: str, priority: int) -> str:
+    """Where the broker's workers look for messages of this priority; 0 is taken first."""
+    options = app.conf.broker_transport_options or {}
+    steps = options.get("priority_steps", Channel.priority_steps)
+    step = steps[bisect(steps, priority) - 1]
+    return f"{queue}{options.get('sep', Channel.sep)}{step}" if step else queue
+
+
+send = _Sender().send
 
 
 class _Publisher:
@@ -201,18 +227,29 @@ class _Publisher:
         while True:
             self._rung.wait()
             self._rung.clear()
-            while self._waiting:
-                self._send(self._waiting.popleft())
+            while bells := self._taken():
+                self._send(bells)
 
-    def _send(self, bell: Doorbell) -> None:
+    def _taken(self) -> list[Doorbell]:
+        bells: list[Doorbell] = []
+        while self._waiting and len(bells) < MAX_TOGETHER:
+            bells.append(self._waiting.popleft())
+        return bells
+
+    def _send(self, bells: list[Doorbell]) -> None:
         try:
-            ring(bell)
+            send(bells)
         except Exception as error:
-            log.warning(
-                "doorbell lost; the dispatcher rings again",
-                job_id=str(bell.job_id),
-                error=repr(error),
-            )
+            lost(bells, error)
 
 
 _publisher = _Publisher()
+
+
+def lost(bells: Sequence[Doorbell], error: BaseException) -> None:
+    """Say that the broker was not told of these jobs, or not for certain."""
+    log.warning(
+        "doorbells lost; the dispatcher rings again",
+        job_ids=[str(bell.job_id) for bell in bells],
+        error=repr(error),
+    )

@@ -140,8 +140,8 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
 @pytest.fixture
 def broker() -> Iterator[Mock]:
     """What the broker is told, instead of telling it."""
-    with patch("jobs.queue.send_task") as send_task:
-        yield send_task
+    with patch("jobs.queue.send") as send:
+        yield send
 
 
 @pytest.fixture

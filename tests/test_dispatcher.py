@@ -34,7 +34,7 @@ def short_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rung(broker: Mock) -> list[str]:
-    return [call.kwargs["args"][0] for call in broker.call_args_list]
+    return [str(bell.job_id) for call in broker.call_args_list for bell in call.args[0]]
 
 
 def test_a_job_nobody_heard_of_is_rung_again(alice: User, broker: Mock) -> None:

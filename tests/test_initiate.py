@@ -38,9 +38,9 @@ def test_the_broker_hears_the_id_and_nothing_else(client_of_alice: APIClient, br
 
     wait_for(lambda: broker.called)
     broker.assert_called_once()
-    assert broker.call_args.args == ("jobs.run",)
-    assert broker.call_args.kwargs["args"] == [response.json()["jobId"]]
-    assert broker.call_args.kwargs["priority"] == 0  # Redis takes 0 first
+    ((bell,),) = broker.call_args.args
+    assert str(bell.job_id) == response.json()["jobId"]
+    assert bell.priority == 9
 
 
 def test_the_broker_hears_nothing_before_the_commit(

@@ -132,13 +132,14 @@ def test_a_lost_doorbell_is_no_error_for_the_caller(broker: Mock, alone: str) ->
     broker.side_effect = [OperationalError("Redis is away"), None]
 
     queue._publisher.put(bell(alone))
+    wait_for(lambda: broker.call_count == 1)
     queue._publisher.put(bell(alone))
 
     wait_for(lambda: broker.call_count == 2)
 
 
 def test_a_flood_of_doorbells_is_bounded(broker: Mock, alone: str) -> None:
-    broker.side_effect = lambda *a, **k: time.sleep(0.05)
+    broker.side_effect = lambda bells: time.sleep(0.5)
 
     for _ in range(queue.MAX_WAITING + 500):
         queue._publisher.put(bell(alone))

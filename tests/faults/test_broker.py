@@ -282,7 +282,7 @@ def test_doorbells_lost_for_ever(rig: Rig) -> None:
     for _ in range(20):
         rig.initiate(70000)
     rig.judge()
-    assert "doorbell lost" in web.log.read_text()
+    assert "doorbells lost" in web.log.read_text()
 
 
 @pytest.mark.long
