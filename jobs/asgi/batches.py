@@ -33,6 +33,11 @@ class Batches(Generic[Question, Answer]):
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._tasks: set[asyncio.Task[None]] = set()  # the loop alone would not keep them
 
+    @property
+    def waiting(self) -> int:
+        """How many questions nobody has asked yet."""
+        return len(self._waiting)
+
     def answer(self, question: Question) -> asyncio.Future[Answer]:
         """The answer to it, once there is one."""
         loop = asyncio.get_running_loop()

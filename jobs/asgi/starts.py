@@ -13,11 +13,12 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from rest_framework.exceptions import ParseError
 
-from jobs import queue, quota, rates
+from jobs import quota, rates
 from jobs import submission_sql as sql
 from jobs.asgi.answer import FixedHeaders, send_json
 from jobs.asgi.batches import Batches
 from jobs.asgi.callers import Caller
+from jobs.asgi.doorbells import Doorbells
 from jobs.asgi.jobs import shown
 from jobs.asgi.postgres import Command, Pipeline, Refused, Row, Unavailable, rows
 from jobs.asgi.rate_counter import RateCounter
@@ -157,6 +158,7 @@ class Recorder:
         statements = {each.name.encode(): each.text for each in (sql.LOCK, sql.SUBMIT)}
         self._pipeline = Pipeline(statements, options=OPTIONS)
         self._batches = Batches(self._record, at_once=1, max_size=MAX_BATCH)
+        self._doorbells = Doorbells()
 
     async def record(self, submission: sql.Submission) -> tuple[str, JobRow] | None:
         """The code and the job, which is durable; None where Django shall do it, or say why not.
@@ -174,11 +176,12 @@ class Recorder:
         job = JobRow.of(sql.COLUMNS, values)
         if code == NEW and job.is_due:
             quota.depth.add()
-            queue.ring_soon(doorbell(job))
+            self._doorbells.ring(doorbell(job))
         return code.decode(), job
 
     def close(self) -> None:
         self._pipeline.close()
+        self._doorbells.close()
 
     async def _record(self, submissions: list[sql.Submission]) -> list[Row | None]:
         try:

@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 
 from jobs import queue
+from jobs.asgi.doorbells import Doorbells
 from jobs.models import DownloadJob, Preferences
 from tests.asgi.both import Native, Response, bearer
 from tests.factories import StoredFileFactory
@@ -38,6 +39,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """The doorbells that were rung."""
     found = Mock()
     monkeypatch.setattr(queue._publisher, "put", found)
+    monkeypatch.setattr(Doorbells, "ring", lambda _, bell: found(bell))
     return found
 
 
