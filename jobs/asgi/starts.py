@@ -20,7 +20,7 @@ from jobs.asgi.batches import Batches
 from jobs.asgi.callers import Caller
 from jobs.asgi.doorbells import Doorbells
 from jobs.asgi.jobs import shown
-from jobs.asgi.postgres import Command, Pipeline, Refused, Row, Unavailable, rows
+from jobs.asgi.postgres import PLANS, Command, Pipeline, Refused, Row, Unavailable, rows
 from jobs.asgi.rate_counter import RateCounter
 from jobs.asgi.request import JSON, Headers, NativeRequest, Scope, Send
 from jobs.http import KEY, SOON, TRY_AGAIN, problem
@@ -39,7 +39,7 @@ MAX_BODY_BYTES = 32 * 1024  # 2,000 numbers take the loop half a millisecond; mo
 MAX_NAME_CHARS = 200
 MAX_BATCH = 32  # starts in one transaction
 # An owner whose lock another request holds is left to Django, whose threads may wait for it.
-OPTIONS = "-c plan_cache_mode=force_generic_plan -c lock_timeout=100"
+OPTIONS = f"{PLANS} -c lock_timeout=100"
 LEFT_OPEN = Terms(priority=None, email=None, webhook=None)  # to the owner's preferences
 
 NEW = sql.NEW.encode()
@@ -197,18 +197,10 @@ class Recorder:
 
     async def _transact(self, submissions: list[sql.Submission]) -> list[Row | None]:
         """What the statement says of each of them, in one transaction."""
-        commands: list[Command] = []
-        answers: list[int] = []  # which of them each command is for
-        for statement, values, n in sql.batch(submissions):
-            commands.append((statement.name.encode(), [_encoded(value) for value in values]))
-            answers.append(n)
-        found: list[Row | None] = [None] * len(submissions)
-        results = await self._pipeline.run(commands)
-        for n, result in zip(answers, results, strict=True):
-            if n >= 0:  # not the lock
-                found[n] = rows(result)[0]
-        return found
-
-
-def _encoded(value: str | None) -> bytes | None:
-    return None if value is None else value.encode()
+        commands: list[Command] = [
+            (statement.name.encode(), [parameter.encode()])
+            for statement, parameter in sql.batch(submissions)
+        ]
+        told = rows((await self._pipeline.run(commands))[-1])
+        by_id = {row[0]: row[1:] for row in told}
+        return [by_id[str(each.job_id).encode()] for each in submissions]

@@ -64,7 +64,7 @@ class Preferences(models.Model):
         return cls.objects.filter(owner=owner).first() or cls(owner=owner)
 
     def complete(self, terms: Terms) -> Terms:
-        """The terms with what they leave to preferences. submission_sql.py does the same in SQL."""
+        """The terms with what they leave to preferences. jobs_submit_1 does the same in SQL."""
         email = self.email and can_be_mailed(self.owner)
         priority = min(USUAL_PRIORITY, self.highest_priority)
         return replace(

@@ -45,7 +45,7 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         return self.filter(owner=owner_id, made_by__in=job_ids, role=role)
 
     def read_by(self, sources: Sources, owner_id: int) -> Self:
-        """What a job of this owner reads. submission_sql.py says the same in SQL."""
+        """What a job of this owner reads. jobs_check_1 says the same in SQL."""
         found = self.none()
         if sources.received_key:
             found |= self.received().filter(owner=owner_id, key=sources.received_key)
