@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from gunicorn_h1c import H1CProtocol
 
@@ -76,16 +76,15 @@ class Connection(asyncio.BufferedProtocol):
     # The transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.transport = cast(asyncio.Transport, transport)  # uvloop has classes of its own
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         if isinstance(peer, tuple):
             self.peer, self.local, self.ip = peer[:2], local[:2], peer[0]
             self.client = PROXIES if is_proxy(self.ip) else peer_client(self.ip)
         self.secure_headers = self.connections.secure_headers_of(self.ip)
         if not self.connections.opened():
-            transport.abort()
+            self.transport.abort()
             return
         self._wait(HEAD_SECONDS)
 

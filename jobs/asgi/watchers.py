@@ -137,6 +137,7 @@ class Watchers:
                 watch.end()
 
     def close(self) -> None:
+        self._has_ended = True  # Redis' client may swallow what cancels it
         for task in self._tasks:
             task.cancel()
 
@@ -147,7 +148,7 @@ class Watchers:
 
     async def _subscribe(self) -> None:
         """Hear what is announced, as long as Redis is there, and again when it is back."""
-        while True:
+        while not self._has_ended:
             try:
                 client = Redis.from_url(settings.CACHE_URL, protocol=2)
                 async with client, client.pubsub() as channel:

@@ -119,10 +119,10 @@ async def _read_body(scope: Any, receive: Any, max_bytes: int) -> bytes:
 
 async def _close(endpoints: NativeEndpoints) -> None:
     endpoints.close()
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=1)
 
 
 def ask_django(path: str, *, method: str = "GET", **headers: str) -> Response:
