@@ -121,7 +121,8 @@ class Jobs:
         }
         self._remembered: dict[str, OwnJob] = {}
         self._pipelines = [Pipeline(statements) for _ in range(CONNECTIONS)]
-        self._batches = Batches(self._own, at_once=CONNECTIONS, max_size=MAX_BATCH)
+        # One after the other: so there is more in each.
+        self._batches = Batches(self._own, at_once=1, max_size=MAX_BATCH)
 
     async def own(self, caller: Caller, job_id: str) -> OwnJob | None:
         """The caller's job, as long as they may still ask; None for anything else.
