@@ -56,7 +56,7 @@ app.conf.update(
     worker_disable_prefetch=True,
     worker_prefetch_multiplier=1,
     worker_soft_shutdown_timeout=settings.WORKER_STOPS_SECONDS,
-    worker_max_tasks_per_child=100,
+    worker_max_tasks_per_child=1_000,
     worker_max_memory_per_child=400_000,  # KiB; a leak ends with its process
     worker_hijack_root_logger=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
