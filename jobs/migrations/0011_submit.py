@@ -52,8 +52,9 @@ DECLARE
 BEGIN
     queued := asked.queued;
     IF asked.reads_files THEN
-        SELECT coalesce(sum(size_bytes), 0), array_agg(id), array_agg(made_by_id), min(expires_at)
-        INTO bytes, ids, makers, soonest
+        SELECT coalesce(sum(size_bytes), 0), array_agg(id), min(expires_at),
+            array_agg(made_by_id) FILTER (WHERE made_by_id IS NOT NULL)
+        INTO bytes, ids, soonest, makers
         FROM jobs_storedfile
         WHERE file_id = ANY (asked.file_ids) AND (owner_id IS NULL OR owner_id = asked.owner_id)
                 AND (expires_at IS NULL OR expires_at > statement_timestamp())
@@ -96,10 +97,12 @@ BEGIN
 
     kept_until := greatest(asked.run_at, statement_timestamp())
         + make_interval(secs => asked.source_kept_seconds);
-    IF soonest < kept_until THEN
-        -- The jobs that made a source, too; and they first, as DownloadJob.expire locks them.
+    -- The jobs that made a source, too; and they first, as DownloadJob.expire locks them.
+    IF makers IS NOT NULL THEN
         UPDATE jobs_downloadjob SET expires_at = kept_until
         WHERE id = ANY (makers) AND status = 'completed' AND expires_at < kept_until;
+    END IF;
+    IF soonest < kept_until THEN
         UPDATE jobs_storedfile SET expires_at = kept_until
         WHERE id = ANY (ids) AND expires_at < kept_until;
     END IF;
