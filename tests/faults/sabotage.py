@@ -38,9 +38,11 @@ class Sabotage(AppConfig):
 
 def die_before_publish() -> None:
     """The request's process ends between the commit and the doorbell; nobody is answered."""
+    from jobs.asgi.doorbells import Doorbells
     from jobs.queue import _Publisher
 
     _before(_Publisher, "put", _die_once)
+    _before(Doorbells, "ring", _die_once)
 
 
 def die_after_claim() -> None:
