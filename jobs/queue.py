@@ -1,7 +1,8 @@
 """The only sender to the broker: doorbells, and the questions an operator asks.
 
 A doorbell is a job's id. One that is lost, late or doubled does no harm: the row decides, and the
-dispatcher rings again. So a request never waits for Redis: a thread of its own sends.
+dispatcher rings again. So a request never waits for Redis: a thread sends, or the event
+loop (jobs/asgi/doorbells.py).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ log = structlog.get_logger(__name__)
 TASK = "jobs.run"
 ANSWER_SECONDS = 1.0
 MAX_WAITING = 10_000  # doorbells; beyond it the oldest are dropped, and the dispatcher rings them
-MAX_TOGETHER = 100  # doorbells in one command
+MAX_BATCH = 100  # doorbells in one command
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,10 @@ def ping() -> None:
 
 
 class _Messages:
-    """The messages that `app.send_task` would send, at a tenth of its cost.
+    """Build the messages of `app.send_task`, at a tenth of its cost.
 
-    Celery itself makes the first one for each queue, priority and time limit; the others are copies
-    of it with ids of their own.
+    Celery builds the first message for each queue, priority and time limit. The others are copies
+    with new ids.
     """
 
     def __init__(self) -> None:
@@ -116,9 +117,9 @@ class _Messages:
         self._lock = threading.Lock()
 
     def by_list(self, bells: Iterable[Doorbell]) -> dict[str, list[str]]:
-        """The messages, by the broker's list that each goes to, in their order.
+        """Return the messages by the Redis list that each belongs to, in order.
 
-        Raises Celery's error for a queue that nobody reads.
+        Raises QueueNotFound for a queue that is not configured.
         """
         found: dict[str, list[str]] = {}
         for bell in bells:
@@ -126,10 +127,10 @@ class _Messages:
             found.setdefault(template.list, []).append(template.message(str(bell.job_id)))
         return found
 
-    def _template(self, *asked: Any) -> _Template:
+    def _template(self, *key: Any) -> _Template:
         with self._lock:
-            if (template := self._templates.get(asked)) is None:
-                template = self._templates[asked] = _Template(*asked)
+            if (template := self._templates.get(key)) is None:
+                template = self._templates[key] = _Template(*key)
             return template
 
 
@@ -137,14 +138,14 @@ messages = _Messages()
 
 
 class _Sender:
-    """Sends over a connection that is kept."""
+    """Send messages over a persistent connection."""
 
     def __init__(self) -> None:
         self._connection: Any = None
         self._lock = threading.Lock()
 
     def send(self, bells: Sequence[Doorbell]) -> None:
-        """Send all of them to workers. Raises what the broker's client raises."""
+        """Send doorbells to the workers. Raises the errors of the broker's client."""
         with self._lock:
             for name, texts in messages.by_list(bells).items():
                 try:
@@ -169,7 +170,7 @@ class _Template:
     """The text of a message, in which places of three ids and of the body are marked."""
 
     def __init__(self, queue: str, priority: int, time_limit: int) -> None:
-        self.list = _list_of(queue, priority)
+        self.list = _list_name(queue, priority)
         mark = {each: f"<{each}>" for each in ("job", "task", "delivery")}
         with app.connection_for_write("memory://") as memory:
             app.send_task(
@@ -195,8 +196,8 @@ class _Template:
         return text.replace("<task>", str(uuid4())).replace("<delivery>", str(uuid4()))
 
 
-def _list_of(queue: str, priority: int) -> str:
-    """Where the broker's workers look for messages of this priority; 0 is taken first."""
+def _list_name(queue: str, priority: int) -> str:
+    """The Redis list that kombu reads for this priority; 0 is read first."""
     options = app.conf.broker_transport_options or {}
     steps = options.get("priority_steps", Channel.priority_steps)
     step = steps[bisect(steps, priority) - 1]
@@ -227,12 +228,12 @@ class _Publisher:
         while True:
             self._rung.wait()
             self._rung.clear()
-            while bells := self._taken():
+            while bells := self._next_batch():
                 self._send(bells)
 
-    def _taken(self) -> list[Doorbell]:
+    def _next_batch(self) -> list[Doorbell]:
         bells: list[Doorbell] = []
-        while self._waiting and len(bells) < MAX_TOGETHER:
+        while self._waiting and len(bells) < MAX_BATCH:
             bells.append(self._waiting.popleft())
         return bells
 
@@ -240,14 +241,14 @@ class _Publisher:
         try:
             send(bells)
         except Exception as error:
-            lost(bells, error)
+            log_lost(bells, error)
 
 
 _publisher = _Publisher()
 
 
-def lost(bells: Sequence[Doorbell], error: BaseException) -> None:
-    """Say that the broker was not told of these jobs, or not for certain."""
+def log_lost(bells: Sequence[Doorbell], error: BaseException) -> None:
+    """Log that these doorbells may not have reached the broker."""
     log.warning(
         "doorbells lost; the dispatcher rings again",
         job_ids=[str(bell.job_id) for bell in bells],

@@ -31,7 +31,7 @@ def one_at_a_time(owner: User, *queries: Query) -> list[Any]:
     this process die, Postgres lets go of the lock with the connection. Raises OwnerBusy.
     """
     try:
-        return in_one_round_trip((sql.LOCK.text, [sql.owners([owner.pk])]), *queries)
+        return in_one_round_trip((sql.LOCK.text, [sql.owner_ids([owner.pk])]), *queries)
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):  # not within lock_timeout
             raise OwnerBusy("Another request of yours is still being recorded.") from error
@@ -80,7 +80,7 @@ def hold_sources(
 
 
 def _checked(owner: User, asked: sql.Check) -> int | None:
-    code, queued, weight = one_at_a_time(owner, (sql.CHECK.text, [sql.asked([asked])]))
+    code, queued, weight = one_at_a_time(owner, (sql.CHECK.text, [sql.as_json([asked])]))
     refuse(code, asked, queued)
     return None if weight is None else int(weight)
 
@@ -91,7 +91,7 @@ def has_room(job: DownloadJob, total_bytes: int) -> bool:
         return True
     allowed = replace(limits(), max_active=None)  # or not all of them are summed up
     asked = sql.Check(owner_id=job.owner_id, limits=allowed, queued=0, job_id=job.pk)
-    (used,) = in_one_round_trip((sql.ROOM.text, [sql.asked([asked])]))
+    (used,) = in_one_round_trip((sql.ROOM.text, [sql.as_json([asked])]))
     return bool(int(used) + total_bytes <= quota)
 
 

@@ -29,10 +29,10 @@ log = structlog.get_logger(__name__)
 # How long a request waits for its count. Whoever may pass uncounted has less patience.
 OPEN_SECONDS, CLOSED_SECONDS = 0.2, 0.3
 REST_SECONDS = 1.0  # after a wait in vain, until somebody who may pass uncounted waits again
-# The keys of all callers; of each caller, how many keys there are, how many requests are to be
-# counted, and then most and seconds of each key.
+# KEYS: the keys of all callers. ARGV, for each caller: the number of keys, the number of requests
+# to count, then the limit and the window in seconds of each key.
 COUNT = """
-local told, key, at = {}, 0, 1
+local replies, key, at = {}, 0, 1
 while ARGV[at] do
   local last, requests, counts, is_exceeded = key + ARGV[at], tonumber(ARGV[at + 1]), {}, false
   at = at + 2
@@ -46,14 +46,16 @@ while ARGV[at] do
     end
     at = at + 2
   end
-  told[#told + 1] = counts
+  replies[#replies + 1] = counts
 end
-return told
+return replies
 """
 MAX_FORWARDED_CHARS = 1_000  # of X-Forwarded-For, its end; it is read from there
 RATE = re.compile(r"(owner|address|account):([1-9][0-9]{0,8})/([1-9][0-9]{0,6})")
 
-Told = list[tuple[int, int]]  # of one caller by COUNT: requests, and milliseconds until the end
+# What COUNT returns for one caller: for each key the requests in its window, and milliseconds until
+# the window ends.
+Reply = list[tuple[int, int]]
 
 
 class RatesUnknown(Exception):
@@ -116,15 +118,15 @@ def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) ->
     client = _client(settings.CACHE_URL, CLOSED_SECONDS if must_know else OPEN_SECONDS)
     try:
         keys, arguments = increment.keys, increment.arguments(1)
-        reply: Any = client.eval(COUNT, len(keys), *keys, *arguments)
+        replies: Any = client.eval(COUNT, len(keys), *keys, *arguments)
     except (redis.RedisError, OSError) as error:
         rest(error)
         raise RatesUnknown from error
-    return increment.counts(reply[0])
+    return increment.counts(replies[0])
 
 
 class Increment(NamedTuple):
-    """What the script COUNT is told to count a caller's requests, and what it tells of them."""
+    """The arguments of the script COUNT for one caller, and how to read its reply."""
 
     rates: tuple[Rate, ...]
     keys: tuple[str, ...]
@@ -135,15 +137,15 @@ class Increment(NamedTuple):
         return cls(rates, tuple(_key(rate, callers[rate.who]) for rate in rates))
 
     def arguments(self, requests: int) -> list[int]:
-        """To count so many requests, of which the last one is refused where a rate is exceeded."""
+        """The part of ARGV that counts so many requests."""
         limits = [number for rate in self.rates for number in (rate.most, rate.seconds)]
         return [len(self.rates), requests, *limits]
 
-    def counts(self, told: Told) -> list[Count]:
+    def counts(self, reply: Reply) -> list[Count]:
         """Up to the first rate that is exceeded; those behind it were not counted."""
         return [
             Count(rate, requests, -(-milliseconds // 1000))
-            for rate, (requests, milliseconds) in zip(self.rates, told, strict=False)
+            for rate, (requests, milliseconds) in zip(self.rates, reply, strict=False)
         ]
 
 

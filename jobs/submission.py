@@ -48,8 +48,8 @@ def submit(
         owner.pk, kind, params, name, terms,
         request_id=request_id, key=key, job_id=job_id, request_hash=request_hash,
     )  # fmt: skip
-    submission = sql.SUBMIT.text, [sql.asked([asked])]
-    _, code, queued, *values = quota.one_at_a_time(owner, submission)
+    query = sql.SUBMIT.text, [sql.as_json([asked])]
+    _, code, queued, *values = quota.one_at_a_time(owner, query)
     quota.refuse(code, asked, queued)
     if code == sql.REUSED:
         raise KeyReused(REUSED)

@@ -6,8 +6,7 @@ its limits are exact. Sent as one pipeline with one Sync, Postgres makes the two
 without BEGIN and COMMIT.
 
 Several owners may share a transaction (`batch`): LOCK takes an array, sorted, so that two batches
-cannot wait for each other. If one of a batch fails, nothing of it is recorded; send each again
-alone.
+cannot deadlock. If one submission fails, none of the batch is recorded; send each again alone.
 
 The functions are in jobs/migrations/0011_submit.py.
 """
@@ -28,7 +27,7 @@ from jobs.terms import USUAL_PRIORITY
 CONSTANTS = {"message": WAITING, "usual_priority": USUAL_PRIORITY}
 LOCKS_OF_OWNERS = 1  # the first half of an advisory lock's name; the second is the owner's id
 
-# What SUBMIT returns of each: the id that was asked for, `code`, `queued`, and these columns of the
+# What SUBMIT returns for each: the id of the submission, `code`, `queued`, and these columns of the
 # job, null unless `code` is NEW or REPLAYED. Named one by one, so that a new column does not change
 # what a prepared plan returns.
 COLUMNS = (
@@ -102,55 +101,60 @@ class Statement:
     text: str
 
 
-# Its parameter is `owners`.
+# $1: the array made by `owner_ids`.
 LOCK = Statement(
     "lock_owners",
     f"SELECT pg_advisory_xact_lock({LOCKS_OF_OWNERS}, owner_id)"
     " FROM unnest($1::integer[]) AS owner_id",
 )
 
-# Its parameter is `asked` of Submissions.
+# $1: the JSON made by `as_json`, of Submissions.
 SUBMIT = Statement(
     "submit",
     f"""
-    SELECT asked.job_id, told.code, told.queued,
-        {", ".join(f"(told.job).{name}" for name in COLUMNS)}
-    FROM jsonb_populate_recordset(NULL::jobs_asked_1, $1::jsonb) AS asked,
-        LATERAL jobs_submit_1(asked) AS told
+    SELECT submission.job_id, result.code, result.queued,
+        {", ".join(f"(result.job).{name}" for name in COLUMNS)}
+    FROM jsonb_populate_recordset(NULL::jobs_submission_1, $1::jsonb) AS submission,
+        LATERAL jobs_submit_1(submission) AS result
     """,
 )
 
-# Returns `code`, `queued` and what the sources weigh.
+# $1: the JSON of one Check. Returns `code`, `queued`, and the size of the sources in bytes.
 CHECK = Statement(
     "check_limits",
     """
-    SELECT told.code, told.queued, told.bytes
-    FROM jsonb_populate_recordset(NULL::jobs_asked_1, $1::jsonb) AS asked,
-        LATERAL jobs_check_1(asked) AS told
+    SELECT result.code, result.queued, result.bytes
+    FROM jsonb_populate_recordset(NULL::jobs_submission_1, $1::jsonb) AS submission,
+        LATERAL jobs_check_1(submission) AS result
     """,
 )
 
-# Returns what an owner's files, active jobs and uploads take up, without one job.
+# $1: the JSON of one Check. Returns the bytes that an owner's files, active jobs and uploads use,
+# one job excluded.
 ROOM = Statement(
     "room",
     """
-    SELECT jobs_used_1(asked)
-    FROM jsonb_populate_recordset(NULL::jobs_asked_1, $1::jsonb) AS asked
+    SELECT jobs_used_1(submission)
+    FROM jsonb_populate_recordset(NULL::jobs_submission_1, $1::jsonb) AS submission
     """,
 )
 
 
 def batch(submissions: Sequence[Submission]) -> list[tuple[Statement, str]]:
-    """What to send in one pipeline, with the parameter of each."""
-    return [(LOCK, owners(each.owner_id for each in submissions)), (SUBMIT, asked(submissions))]
+    """The statements to send in one pipeline, each with its parameter."""
+    return [
+        (LOCK, owner_ids(each.owner_id for each in submissions)),
+        (SUBMIT, as_json(submissions)),
+    ]
 
 
-def owners(ids: Iterable[int]) -> str:
+def owner_ids(ids: Iterable[int]) -> str:
+    """An array of Postgres, sorted and without duplicates."""
     return "{" + ",".join(map(str, sorted(set(ids)))) + "}"
 
 
-def asked(checks: Iterable[Check]) -> str:
-    """As JSON, with the members of the type jobs_asked_1; one that is not there is null."""
+def as_json(checks: Iterable[Check]) -> str:
+    """A JSON array of jobs_submission_1 objects. Missing members are null in Postgres."""
     return json.dumps([_members(each) for each in checks], default=str)
 
 

@@ -62,9 +62,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     from django.db import connection
     from django.test import TransactionTestCase
 
-    from tests.tables import empty_all
+    from tests.flush import flush
 
-    with patch.object(TransactionTestCase, "_fixture_teardown", empty_all):
+    with patch.object(TransactionTestCase, "_fixture_teardown", flush):
         yield
 
     with django_db_blocker.unblock(), connection.cursor() as cursor:

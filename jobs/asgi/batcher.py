@@ -1,6 +1,6 @@
-"""Questions of several requests, asked together.
+"""Collect what several requests need, and process it in batches.
 
-A round trip for many costs little more than one for a single request.
+A round trip for many items costs little more than one for a single item.
 """
 
 from __future__ import annotations
@@ -9,65 +9,65 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-Question = TypeVar("Question")
-Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-class Batches(Generic[Question, Answer]):
-    """What comes in one turn of the event loop is asked together.
+class Batcher(Generic[Item, Result]):
+    """Process the items of one turn of the event loop together.
 
-    So is what comes while `at_once` batches are under way. `ask` returns an answer to each
-    question, in their order; what it raises, everybody in the batch gets.
+    Items that arrive while `max_concurrent` batches run form the next batch. `process` returns one
+    result for each item, in the same order. If it raises, every item of the batch gets the error.
     """
 
     def __init__(
         self,
-        ask: Callable[[list[Question]], Awaitable[Sequence[Answer]]],
+        process: Callable[[list[Item]], Awaitable[Sequence[Result]]],
         *,
-        at_once: int,
+        max_concurrent: int,
         max_size: int,
     ) -> None:
-        self._ask = ask
-        self._free = at_once
+        self._process = process
+        self._free = max_concurrent
         self._max_size = max_size
-        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
-        self._tasks: set[asyncio.Task[None]] = set()  # the loop alone would not keep them
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds no reference
 
     @property
     def waiting(self) -> int:
-        """How many questions nobody has asked yet."""
+        """The number of items that are in no batch yet."""
         return len(self._waiting)
 
-    def answer(self, question: Question) -> asyncio.Future[Answer]:
-        """The answer to it, once there is one."""
+    def submit(self, item: Item) -> asyncio.Future[Result]:
+        """Add an item to the next batch. Returns a future for its result."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append((question, future))
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append((item, future))
         if self._free and len(self._waiting) == 1:
             self._free -= 1
-            task = loop.create_task(self._run())  # it begins behind what is ready now
+            task = loop.create_task(self._run())  # starts after the callbacks that are ready now
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return future
 
     async def _run(self) -> None:
-        """One batch after the other, as long as somebody waits."""
+        """Process batch after batch until no item waits."""
         try:
             while self._waiting:
                 batch = self._waiting[: self._max_size]
                 del self._waiting[: self._max_size]
-                await self._settle(batch)
+                await self._process_batch(batch)
         finally:
             self._free += 1
 
-    async def _settle(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+    async def _process_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
-            answers = await self._ask([question for question, _ in batch])
-        except Exception as error:  # it is for whoever asked
+            results = await self._process([item for item, _ in batch])
+        except Exception as error:  # raised again where the result is awaited
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
         else:
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():  # else whoever waited is gone
-                    future.set_result(answer)
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():  # cancelled meanwhile
+                    future.set_result(result)

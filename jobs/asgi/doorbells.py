@@ -1,4 +1,4 @@
-"""Doorbells rung from the event loop: what jobs/queue.py does in a thread, at less cost."""
+"""Send doorbells from the event loop, without the publisher thread of jobs/queue.py."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import hiredis
 from django.conf import settings
 
 from jobs import queue
-from jobs.asgi.batches import Batches
+from jobs.asgi.batcher import Batcher
 from jobs.asgi.redis import Pipeline
-from jobs.queue import MAX_TOGETHER, MAX_WAITING, Doorbell
+from jobs.queue import MAX_BATCH, MAX_WAITING, Doorbell
 
 ANSWER_SECONDS = 2.0
 
 
 class Doorbells:
-    """One connection to the broker. Nobody waits for it; the dispatcher rings what was lost."""
+    """One connection to the broker. Requests do not wait for it."""
 
     def __init__(self) -> None:
         self._redis = Pipeline(settings.CELERY_BROKER_URL, answer_seconds=ANSWER_SECONDS)
-        self._batches = Batches(self._send, at_once=1, max_size=MAX_TOGETHER)
+        self._batcher = Batcher(self._send, max_concurrent=1, max_size=MAX_BATCH)
 
     def ring(self, bell: Doorbell) -> None:
-        """Tell a worker soon. Never raises."""
-        if self._batches.waiting < MAX_WAITING:
-            self._batches.answer(bell)
+        """Notify a worker soon. Never raises; the dispatcher sends lost doorbells again."""
+        if self._batcher.waiting < MAX_WAITING:
+            self._batcher.submit(bell)
         else:
-            queue.lost([bell], RuntimeError("Too many wait for the broker."))
+            queue.log_lost([bell], RuntimeError("Too many doorbells wait for the broker."))
 
     async def _send(self, bells: list[Doorbell]) -> list[None]:
         try:
@@ -35,7 +35,7 @@ class Doorbells:
                 command: Any = ("LPUSH", name, *texts)
                 await self._redis.ask(hiredis.pack_command(command))
         except Exception as error:
-            queue.lost(bells, error)
+            queue.log_lost(bells, error)
         return [None] * len(bells)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import User
 
 from jobs import estimates
-from jobs.asgi.batches import Batches
+from jobs.asgi.batcher import Batcher
 from jobs.asgi.callers import Caller
 from jobs.asgi.postgres import Pipeline, Result, Value, rows
 from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
@@ -19,7 +19,7 @@ from jobs.patience import give_back_connection
 from jobs.representation import Body, job_body
 from jobs.states import Status
 
-CONNECTIONS = 2  # one that is slow must not hold up all
+CONNECTIONS = 2  # so that other reads do not wait behind a batch of polls
 OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"changed"
 NUMBER, IS_ACTIVE, PASSWORD, VERSION, FIRST = range(5)  # columns; the first one of a job
 MAX_BATCH = 100  # jobs in one statement
@@ -38,14 +38,14 @@ def _own_sql() -> str:
     job = ", ".join(f"n.{name}" for name in COLUMNS)
     file = ", ".join(f"f.{name}" for name in FILE_COLUMNS)
     return f"""
-        SELECT asked.n - 1, u.is_active, u.password, j.version, {job}, {file}
+        SELECT key.n - 1, u.is_active, u.password, j.version, {job}, {file}
         FROM unnest($1::int[], $2::uuid[], $3::int[], $4::timestamptz[])
-            WITH ORDINALITY AS asked (user_id, job_id, version, expires_at, n)
-        JOIN {USERS} u ON u.id = asked.user_id
-        LEFT JOIN {JOBS} j ON j.id = asked.job_id AND j.owner_id = u.id
+            WITH ORDINALITY AS key (user_id, job_id, version, expires_at, n)
+        JOIN {USERS} u ON u.id = key.user_id
+        LEFT JOIN {JOBS} j ON j.id = key.job_id AND j.owner_id = u.id
         LEFT JOIN {JOBS} n ON n.id = j.id AND (
-            n.version IS DISTINCT FROM asked.version
-            OR n.expires_at IS DISTINCT FROM asked.expires_at)
+            n.version IS DISTINCT FROM key.version
+            OR n.expires_at IS DISTINCT FROM key.expires_at)
         LEFT JOIN {FILES} f ON f.id = n.artifact_id
     """
 
@@ -76,8 +76,8 @@ def _changed_sql() -> str:
     """
 
 
-_Own = tuple[bytes, bytes, Value, Value]  # what one caller asks of _own_sql
-_Found = tuple[Result, int]  # a row's number
+_Key = tuple[bytes, bytes, Value, Value]  # the parameters of _own_sql for one job
+_Found = tuple[Result, int]  # and the number of the row in it
 
 
 class OwnJob(NamedTuple):
@@ -121,8 +121,8 @@ class Jobs:
         }
         self._remembered: dict[str, OwnJob] = {}
         self._pipelines = [Pipeline(statements) for _ in range(CONNECTIONS)]
-        # One after the other: so there is more in each.
-        self._batches = Batches(self._own, at_once=1, max_size=MAX_BATCH)
+        # One at a time, so that batches are larger.
+        self._batcher = Batcher(self._own, max_concurrent=1, max_size=MAX_BATCH)
 
     async def own(self, caller: Caller, job_id: str) -> OwnJob | None:
         """The caller's job, as long as they may still ask; None for anything else.
@@ -132,7 +132,7 @@ class Jobs:
         known = self._remembered.get(job_id)
         version, expires_at = (known.known_version, known.known_expiry) if known else (None, None)
         user, job = b"%d" % caller.user_id, job_id.encode()
-        found = await self._batches.answer((user, job, version, expires_at))
+        found = await self._batcher.submit((user, job, version, expires_at))
         if found is None:
             return None
         result, row = found
@@ -147,10 +147,10 @@ class Jobs:
         values = [get(row, column) for column in range(FIRST, result.nfields)]
         return self._remember(await self._read(values))
 
-    async def _own(self, asked: list[_Own]) -> list[_Found | None]:
-        """Where the result has a row about each job that is asked for."""
-        found: list[_Found | None] = [None] * len(asked)
-        result = await self._fetch(OWN, *(_array(values) for values in zip(*asked, strict=True)))
+    async def _own(self, keys: list[_Key]) -> list[_Found | None]:
+        """The row of each job in the result; None where there is no such user."""
+        found: list[_Found | None] = [None] * len(keys)
+        result = await self._fetch(OWN, *(_array(values) for values in zip(*keys, strict=True)))
         for row in range(result.ntuples):
             found[int(result.get_value(row, NUMBER) or 0)] = result, row
         return found
@@ -192,7 +192,7 @@ class Jobs:
 
 
 def _array(values: Sequence[Value]) -> bytes:
-    """As Postgres writes one of numbers, ids or moments."""
+    """An array literal of numbers, UUIDs or timestamps."""
     return b"{%b}" % b",".join([b"NULL" if value is None else value for value in values])
 
 

@@ -1,8 +1,8 @@
-"""Requests counted in Redis from the event loop: the counts of jobs/rates.py.
+"""Count requests in Redis from the event loop, with the rates of jobs/rates.py.
 
-Redis is asked with the first request of a caller. Those that follow closely are counted here, and
-in Redis all together every FLUSH_SECONDS. What other processes count meanwhile is not known for so
-long; so whoever is close to a limit is counted in Redis with each request.
+The first request of a caller is counted in Redis. Requests that follow within FRESH_SECONDS are
+counted in this process and added to Redis together, every FLUSH_SECONDS. Until then other processes
+do not see them; so a caller near a limit is counted in Redis with each request.
 """
 
 from __future__ import annotations
@@ -18,77 +18,78 @@ import hiredis
 from django.conf import settings
 
 from jobs import rates
-from jobs.asgi.batches import Batches
+from jobs.asgi.batcher import Batcher
 from jobs.asgi.redis import Pipeline, Unavailable
-from jobs.rates import COUNT, OPEN_SECONDS, Count, Increment, Rate, RatesUnknown, Told
+from jobs.rates import COUNT, OPEN_SECONDS, Count, Increment, Rate, RatesUnknown, Reply
 
 SHA1 = hashlib.sha1(COUNT.encode(), usedforsecurity=False).hexdigest()
 MAX_BATCH = 100  # callers; Redis answers nobody else while it counts them
 FLUSH_SECONDS = 0.1
-FRESH_SECONDS = 2 * FLUSH_SECONDS  # how long it is enough to have asked Redis
-CLOSE = 0.1  # of a rate: what is left when each request is counted in Redis
-CLOSE_REQUESTS = 10  # at least
-
-_Question = tuple[Increment, int]  # how many requests to count
+FRESH_SECONDS = 2 * FLUSH_SECONDS  # how long a reply of Redis is good enough
+NEAR_LIMIT = 0.1  # share of a rate that remains
+NEAR_LIMIT_REQUESTS = 10  # at least
 
 
 class RateCounter:
-    """Counts as `rates.count` does, for who may pass uncounted while Redis is silent."""
+    """Counts as `rates.count` does, for requests that may pass uncounted while Redis is away."""
 
     def __init__(self) -> None:
         self._redis = Pipeline(settings.CACHE_URL, answer_seconds=OPEN_SECONDS, script=COUNT)
-        self._batches = Batches(self._ask, at_once=1, max_size=MAX_BATCH)
-        self._tallies: dict[tuple[str, ...], _Tally] = {}  # by keys, of who was counted just now
+        self._batcher = Batcher(self._count_in_redis, max_concurrent=1, max_size=MAX_BATCH)
+        self._local: dict[tuple[str, ...], _LocalCount] = {}  # by keys, of recent callers
         self._flushing: asyncio.Task[None] | None = None
 
     async def count(self, scope: str, callers: Mapping[str, str]) -> list[Count]:
-        """How the caller stands in each rate. Raises RatesUnknown where Redis does not tell."""
+        """Count one request. Returns the caller's count in each rate of the scope.
+
+        Raises RatesUnknown if Redis does not answer.
+        """
         texts = tuple(settings.RATES[scope])
         increment = _increment(scope, texts, tuple(callers.items()))
         if not increment.rates:
             return []
         if rates.is_resting():
             raise RatesUnknown
-        tally = self._tallies.get(increment.keys)
-        if tally is None:
-            tally = self._tallies[increment.keys] = _Tally(increment)
-            self._flush_soon()
-        elif tally.is_far_from_limits:
-            tally.pending += 1
-            return tally.counts()
-        told = await self._batches.answer((increment, tally.take_pending() + 1))
-        tally.learn(told)
-        return increment.counts(told)
+        local = self._local.get(increment.keys)
+        if local is None or local.increment is not increment:
+            local = self._local[increment.keys] = _LocalCount(increment)
+            self._start_flushing()
+        elif not local.is_near_limit:
+            local.pending += 1
+            return local.counts()
+        reply = await self._batcher.submit((increment, local.take_pending() + 1))
+        local.update(reply)
+        return increment.counts(reply)
 
-    async def _ask(self, questions: list[_Question]) -> list[Told]:
-        keys = [key for increment, _ in questions for key in increment.keys]
-        limits = [
-            number for increment, requests in questions for number in increment.arguments(requests)
+    async def _count_in_redis(self, batch: list[tuple[Increment, int]]) -> list[Reply]:
+        keys = [key for increment, _ in batch for key in increment.keys]
+        arguments = [
+            number for increment, requests in batch for number in increment.arguments(requests)
         ]
-        command: Any = ("EVALSHA", SHA1, len(keys), *keys, *limits)
+        command: Any = ("EVALSHA", SHA1, len(keys), *keys, *arguments)
         try:
-            return cast(list[Told], await self._redis.ask(hiredis.pack_command(command)))
+            return cast(list[Reply], await self._redis.ask(hiredis.pack_command(command)))
         except (Unavailable, hiredis.HiredisError) as error:
             rates.rest(error)
-            self._tallies.clear()
-            self._redis.close()  # the next connection loads the script anew
+            self._local.clear()
+            self._redis.close()  # the next connection loads the script again
             raise RatesUnknown from error
 
-    def _flush_soon(self) -> None:
+    def _start_flushing(self) -> None:
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush())
 
     async def _flush(self) -> None:
-        """Tell Redis what was counted here, as long as anybody is."""
+        """Add local counts to Redis, until no caller was seen for FRESH_SECONDS."""
         try:
-            while self._tallies:
+            while self._local:
                 await asyncio.sleep(FLUSH_SECONDS)
-                for tally in list(self._tallies.values()):
-                    if requests := tally.take_pending():
-                        asked = self._batches.answer((tally.increment, requests))
-                        asked.add_done_callback(tally.on_told)
-                    elif not tally.is_fresh:
-                        self._tallies.pop(tally.increment.keys, None)
+                for local in list(self._local.values()):
+                    if requests := local.take_pending():
+                        reply = self._batcher.submit((local.increment, requests))
+                        reply.add_done_callback(local.on_reply)
+                    elif not local.is_fresh:
+                        self._local.pop(local.increment.keys, None)
         finally:
             self._flushing = None
 
@@ -98,31 +99,32 @@ class RateCounter:
         self._redis.close()
 
 
-class _Tally:
-    """How one caller stands: what Redis told, and what was counted here since then."""
+class _LocalCount:
+    """One caller: the last reply of Redis, and the requests counted here since then."""
 
-    __slots__ = ("_ends_at", "_requests", "_sent", "_told_at", "increment", "pending")
+    __slots__ = ("_ends_at", "_replied_at", "_requests", "_sent", "increment", "pending")
 
     def __init__(self, increment: Increment) -> None:
         self.increment = increment
         self.pending = 0
-        self._sent = 0  # what Redis is told just now
-        self._told_at = 0.0
-        self._requests: list[int] = []  # in each rate
-        self._ends_at: list[float] = []
+        self._sent = 0  # to Redis, without a reply so far
+        self._replied_at = 0.0
+        self._requests: list[int] = []  # in Redis, for each rate
+        self._ends_at: list[float] = []  # the window of each rate
 
     @property
     def is_fresh(self) -> bool:
-        return time.monotonic() - self._told_at < FRESH_SECONDS
+        return time.monotonic() - self._replied_at < FRESH_SECONDS
 
     @property
-    def is_far_from_limits(self) -> bool:
-        """Whether one more is certainly allowed, in windows that last for a while."""
+    def is_near_limit(self) -> bool:
+        """Whether to count the next request in Redis: also if the reply is old or a window ends."""
         if not self.is_fresh or len(self._requests) < len(self.increment.rates):
-            return False
+            return True
         here, until = self.pending + self._sent, time.monotonic() + FRESH_SECONDS
-        return all(
-            requests + here < rate.most - max(CLOSE_REQUESTS, rate.most * CLOSE) and until < ends_at
+        return any(
+            requests + here >= rate.most - max(NEAR_LIMIT_REQUESTS, rate.most * NEAR_LIMIT)
+            or until >= ends_at
             for rate, requests, ends_at in self._rows()
         )
 
@@ -140,20 +142,20 @@ class _Tally:
         self._sent, self.pending = self.pending, 0
         return self._sent
 
-    def learn(self, told: Told) -> None:
-        self._told_at = now = time.monotonic()
+    def update(self, reply: Reply) -> None:
+        self._replied_at = now = time.monotonic()
         self._sent = 0
-        self._requests = [requests for requests, _ in told]
-        self._ends_at = [now + milliseconds / 1000 for _, milliseconds in told]
+        self._requests = [requests for requests, _ in reply]
+        self._ends_at = [now + milliseconds / 1000 for _, milliseconds in reply]
 
-    def on_told(self, asked: asyncio.Future[Told]) -> None:
-        if not asked.cancelled() and not asked.exception():
-            self.learn(asked.result())
+    def on_reply(self, reply: asyncio.Future[Reply]) -> None:
+        if not reply.cancelled() and not reply.exception():
+            self.update(reply.result())
 
 
 @lru_cache(maxsize=10_000)
 def _increment(
     scope: str, texts: tuple[str, ...], callers: tuple[tuple[str, str], ...]
 ) -> Increment:
-    # `texts` are what the settings say of the scope: with others this is another entry.
+    # `texts` are the settings of the scope: other settings make another entry.
     return Increment.of(scope, dict(callers))

@@ -50,16 +50,16 @@ class NativeRequest:
     @classmethod
     def of(cls, scope: Scope, *, accepts: bytes = JSON) -> Self | None:
         """None where Django shall answer."""
-        site = _site()
-        headers = site.read(scope["headers"])
+        known = _request_settings()
+        headers = known.read(scope["headers"])
         if headers is None:
             return None
         if headers.get(b"accept", b"*/*") not in (b"*/*", accepts):
             return None
-        if not site.is_allowed(headers.get(b"host", b"")):
+        if not known.is_allowed(headers.get(b"host", b"")):
             return None
-        is_secure = site.is_secure(scope, headers)
-        if site.redirects_to_tls and not is_secure:
+        is_secure = known.is_secure(scope, headers)
+        if known.redirects_to_tls and not is_secure:
             return None
         return cls(scope, headers, is_secure=is_secure)
 
@@ -72,15 +72,15 @@ class NativeRequest:
         return self.headers.get(name, b"").decode("latin-1")
 
 
-class _Site:
-    """What the settings say of requests, in the form that is quick to ask."""
+class _RequestSettings:
+    """The settings that every request needs, converted once."""
 
     def __init__(self) -> None:
         name, value = getattr(settings, "SECURE_PROXY_SSL_HEADER", None) or ("", "")
         proxy_header = name.removeprefix("HTTP_").replace("_", "-")  # X-Forwarded-Proto
         self._proxy_header, self._secure_value = _name(proxy_header), value
         self._read = READ | {self._proxy_header} - {b""}
-        self._left = LEFT_TO_DJANGO | {_name(settings.GATEWAY_USER_HEADER)} - {b""}
+        self._left_to_django = LEFT_TO_DJANGO | {_name(settings.GATEWAY_USER_HEADER)} - {b""}
         self._allowed_hosts = list(settings.ALLOWED_HOSTS)
         self.redirects_to_tls: bool = settings.SECURE_SSL_REDIRECT
         self.is_allowed = lru_cache(maxsize=1_000)(self._is_allowed)
@@ -93,7 +93,7 @@ class _Site:
                 if name in found:
                     return None
                 found[name] = value
-            elif name in self._left:
+            elif name in self._left_to_django:
                 return None
         return found
 
@@ -111,13 +111,13 @@ class _Site:
         return bool(domain) and validate_host(domain, self._allowed_hosts)
 
 
-_site = cache(_Site)
+_request_settings = cache(_RequestSettings)
 
 
 @receiver(setting_changed)
-def _forget_site(**_: object) -> None:
-    """Tests have other settings."""
-    _site.cache_clear()
+def _clear_request_settings(**_: object) -> None:
+    """For tests that override settings."""
+    _request_settings.cache_clear()
 
 
 def _name(header: str) -> bytes:

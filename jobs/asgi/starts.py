@@ -16,7 +16,7 @@ from rest_framework.exceptions import ParseError
 from jobs import quota, rates
 from jobs import submission_sql as sql
 from jobs.asgi.answer import FixedHeaders, send_json
-from jobs.asgi.batches import Batches
+from jobs.asgi.batcher import Batcher
 from jobs.asgi.callers import Caller
 from jobs.asgi.doorbells import Doorbells
 from jobs.asgi.jobs import shown
@@ -157,7 +157,7 @@ class Recorder:
     def __init__(self) -> None:
         statements = {each.name.encode(): each.text for each in (sql.LOCK, sql.SUBMIT)}
         self._pipeline = Pipeline(statements, options=OPTIONS)
-        self._batches = Batches(self._record, at_once=1, max_size=MAX_BATCH)
+        self._batcher = Batcher(self._record, max_concurrent=1, max_size=MAX_BATCH)
         self._doorbells = Doorbells()
 
     async def record(self, submission: sql.Submission) -> tuple[str, JobRow] | None:
@@ -165,7 +165,7 @@ class Recorder:
 
         Raises Unavailable where it may be recorded, and Postgres did not say so.
         """
-        row = await self._batches.answer(submission)
+        row = await self._batcher.submit(submission)
         if row is None:
             return None
         code, queued, *values = row
@@ -196,11 +196,11 @@ class Recorder:
             return [None] * len(submissions)
 
     async def _transact(self, submissions: list[sql.Submission]) -> list[Row | None]:
-        """What the statement says of each of them, in one transaction."""
+        """Record all of them in one transaction. Returns the row of SUBMIT for each."""
         commands: list[Command] = [
             (statement.name.encode(), [parameter.encode()])
             for statement, parameter in sql.batch(submissions)
         ]
-        told = rows((await self._pipeline.run(commands))[-1])
-        by_id = {row[0]: row[1:] for row in told}
+        results = await self._pipeline.run(commands)
+        by_id = {row[0]: row[1:] for row in rows(results[-1])}
         return [by_id[str(each.job_id).encode()] for each in submissions]

@@ -1,4 +1,4 @@
-"""Questions of several requests go out together, and everybody gets their own answer."""
+"""Items are processed in batches, and each gets its own result."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 
 import pytest
 
-from jobs.asgi.batches import Batches
+from jobs.asgi.batcher import Batcher
 from tests.asgi.both import a_loop
 
 
-class Server:
-    """Answers with the double, when it is let; keeps what it was asked at once."""
+class Doubler:
+    """Doubles numbers once `is_open` is set. Keeps the batches."""
 
-    def __init__(self, *, at_once: int = 1, max_size: int = 10) -> None:
-        self.asked: list[list[int]] = []
-        self.may_answer = asyncio.Event()
-        self.batches = Batches(self._answer, at_once=at_once, max_size=max_size)
+    def __init__(self, *, max_concurrent: int = 1, max_size: int = 10) -> None:
+        self.batches: list[list[int]] = []
+        self.is_open = asyncio.Event()
+        self.batcher = Batcher(self._process, max_concurrent=max_concurrent, max_size=max_size)
 
-    async def _answer(self, questions: list[int]) -> list[int]:
-        self.asked.append(questions)
-        await self.may_answer.wait()
-        if 0 in questions:
+    async def _process(self, numbers: list[int]) -> list[int]:
+        self.batches.append(numbers)
+        await self.is_open.wait()
+        if 0 in numbers:
             raise ValueError("not with 0")
-        return [2 * each for each in questions]
+        return [2 * each for each in numbers]
 
-    async def ask(self, question: int) -> int:
-        return await self.batches.answer(question)
+    async def double(self, number: int) -> int:
+        return await self.batcher.submit(number)
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
@@ -37,67 +37,67 @@ def run(story: Coroutine[Any, Any, None]) -> None:
 
 
 async def turn() -> None:
-    """Let everybody else have a turn, and what follows from it."""
+    """Let the other tasks run."""
     for _ in range(3):
         await asyncio.sleep(0)
 
 
-def test_what_comes_together_is_asked_together() -> None:
+def test_items_of_one_turn_of_the_loop_are_one_batch() -> None:
     async def story() -> None:
-        server = Server()
-        server.may_answer.set()
-        assert await asyncio.gather(*map(server.ask, (1, 2, 3))) == [2, 4, 6]
-        assert await server.ask(4) == 8
-        assert server.asked == [[1, 2, 3], [4]]
+        doubler = Doubler()
+        doubler.is_open.set()
+        assert await asyncio.gather(*map(doubler.double, (1, 2, 3))) == [2, 4, 6]
+        assert await doubler.double(4) == 8
+        assert doubler.batches == [[1, 2, 3], [4]]
 
     run(story())
 
 
-def test_what_comes_meanwhile_is_the_next_batch() -> None:
+def test_items_that_come_meanwhile_are_the_next_batch() -> None:
     async def story() -> None:
-        server = Server(at_once=2)
+        doubler = Doubler(max_concurrent=2)
         waiting = []
-        for question in (1, 2, 3, 4):
-            waiting.append(asyncio.create_task(server.ask(question)))
+        for number in (1, 2, 3, 4):
+            waiting.append(asyncio.create_task(doubler.double(number)))
             await turn()
-        assert server.asked == [[1], [2]]
-        server.may_answer.set()
+        assert doubler.batches == [[1], [2]]
+        doubler.is_open.set()
         assert await asyncio.gather(*waiting) == [2, 4, 6, 8]
-        assert server.asked == [[1], [2], [3, 4]]
+        assert doubler.batches == [[1], [2], [3, 4]]
 
     run(story())
 
 
-def test_no_batch_is_larger_than_it_may_be() -> None:
+def test_a_batch_is_no_larger_than_max_size() -> None:
     async def story() -> None:
-        server = Server(max_size=2)
-        server.may_answer.set()
-        assert await asyncio.gather(*map(server.ask, (1, 2, 3, 4, 5))) == [2, 4, 6, 8, 10]
-        assert server.asked == [[1, 2], [3, 4], [5]]
+        doubler = Doubler(max_size=2)
+        doubler.is_open.set()
+        assert await asyncio.gather(*map(doubler.double, (1, 2, 3, 4, 5))) == [2, 4, 6, 8, 10]
+        assert doubler.batches == [[1, 2], [3, 4], [5]]
 
     run(story())
 
 
-def test_an_error_is_for_everybody_in_the_batch_and_for_nobody_else() -> None:
+def test_an_error_is_raised_for_each_item_of_the_batch_only() -> None:
     async def story() -> None:
-        server = Server()
-        server.may_answer.set()
-        broken = await asyncio.gather(server.ask(0), server.ask(1), return_exceptions=True)
-        assert [type(each) for each in broken] == [ValueError, ValueError]
-        assert await server.ask(2) == 4
+        doubler = Doubler()
+        doubler.is_open.set()
+        failed = await asyncio.gather(doubler.double(0), doubler.double(1), return_exceptions=True)
+        assert [type(each) for each in failed] == [ValueError, ValueError]
+        assert await doubler.double(2) == 4
 
     run(story())
 
 
-def test_who_is_gone_takes_nobody_along() -> None:
+def test_a_cancelled_item_does_not_affect_the_others() -> None:
     async def story() -> None:
-        server = Server()
-        gone, stays = (asyncio.create_task(server.ask(each)) for each in (1, 2))
+        doubler = Doubler()
+        cancelled, other = (asyncio.create_task(doubler.double(each)) for each in (1, 2))
         await turn()
-        gone.cancel()
-        server.may_answer.set()
-        assert await stays == 4
+        cancelled.cancel()
+        doubler.is_open.set()
+        assert await other == 4
         with pytest.raises(asyncio.CancelledError):
-            await gone
+            await cancelled
 
     run(story())

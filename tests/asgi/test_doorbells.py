@@ -1,4 +1,4 @@
-"""Doorbells that the event loop rings reach the broker, or are said to be lost."""
+"""Doorbells sent from the event loop reach the broker, or are logged as lost."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def alone() -> Iterator[str]:
 
 
 @pytest.fixture
-def lost(monkeypatch: pytest.MonkeyPatch) -> Mock:
+def log_lost(monkeypatch: pytest.MonkeyPatch) -> Mock:
     found = Mock()
-    monkeypatch.setattr(queue, "lost", found)
+    monkeypatch.setattr(queue, "log_lost", found)
     return found
 
 
@@ -49,7 +49,7 @@ async def until(is_so: Any) -> None:
     assert is_so()
 
 
-def test_they_come_in_their_order_and_the_most_urgent_first(alone: str) -> None:
+def test_workers_get_them_by_priority_and_in_order(alone: str) -> None:
     usual = [Doorbell(uuid4(), alone, 4, 330) for _ in range(250)]
     urgent = Doorbell(uuid4(), alone, 9, 330)
 
@@ -64,7 +64,9 @@ def test_they_come_in_their_order_and_the_most_urgent_first(alone: str) -> None:
     assert take_all(alone) == [str(bell.job_id) for bell in (urgent, *usual)]
 
 
-def test_those_that_nobody_took_are_told(alone: str, lost: Mock, settings: Any) -> None:
+def test_doorbells_that_redis_did_not_take_are_logged(
+    alone: str, log_lost: Mock, settings: Any
+) -> None:
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
     bells = [Doorbell(uuid4(), alone, 4, 330) for _ in range(3)]
 
@@ -72,31 +74,33 @@ def test_those_that_nobody_took_are_told(alone: str, lost: Mock, settings: Any) 
         ringing = Doorbells()
         for bell in bells:
             ringing.ring(bell)
-        await until(lambda: lost.called)
+        await until(lambda: log_lost.called)
         ringing.close()
 
     run(story())
-    assert lost.call_args.args[0] == bells
+    assert log_lost.call_args.args[0] == bells
 
 
-def test_a_queue_nobody_reads_is_told(lost: Mock) -> None:
+def test_a_queue_that_is_not_configured_is_logged(log_lost: Mock) -> None:
     async def story() -> None:
         ringing = Doorbells()
         ringing.ring(Doorbell(uuid4(), "misspelled", 4, 330))
-        await until(lambda: lost.called)
+        await until(lambda: log_lost.called)
         ringing.close()
 
     run(story())
 
 
-def test_no_more_wait_than_may(alone: str, lost: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_doorbells_are_bounded(
+    alone: str, log_lost: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doorbells, "MAX_WAITING", 10)
 
     async def story() -> None:
         ringing = Doorbells()
         for _ in range(12):
             ringing.ring(Doorbell(uuid4(), alone, 4, 330))
-        assert lost.call_count == 2
+        assert log_lost.call_count == 2
         await until(lambda: queue.waiting(alone) == 10)
         ringing.close()
 

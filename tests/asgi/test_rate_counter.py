@@ -63,9 +63,7 @@ def test_each_request_has_its_number(settings: Any, callers: dict[str, str]) -> 
     run(story())
 
 
-def test_what_was_counted_here_is_soon_counted_in_redis(
-    settings: Any, callers: dict[str, str]
-) -> None:
+def test_local_counts_are_added_to_redis(settings: Any, callers: dict[str, str]) -> None:
     settings.RATES = settings.RATES | {"poll": ["owner:1000/60", "address:2000/60"]}
 
     async def story() -> None:
@@ -80,14 +78,16 @@ def test_what_was_counted_here_is_soon_counted_in_redis(
     run(story())
 
 
-def test_nobody_is_forgotten_and_nobody_kept(settings: Any, callers: dict[str, str]) -> None:
+def test_a_caller_who_is_gone_is_forgotten_here_and_kept_in_redis(
+    settings: Any, callers: dict[str, str]
+) -> None:
     settings.RATES = settings.RATES | {"poll": ["owner:1000/60"]}
 
     async def story() -> None:
         counter = RateCounter()
         await admitted(counter, callers, 2)
         await asyncio.sleep(6 * rate_counter.FLUSH_SECONDS)
-        assert (counter._tallies, counter._flushing) == ({}, None)
+        assert (counter._local, counter._flushing) == ({}, None)
         assert (await counter.count("poll", callers))[0].requests == 3
         counter.close()
 
@@ -110,7 +110,7 @@ def test_a_limit_is_exact_in_one_process(settings: Any, callers: dict[str, str],
 
 
 def test_two_processes_admit_no_more_than_the_limit(settings: Any, callers: dict[str, str]) -> None:
-    """Each counts at full speed what the other one does not know of yet."""
+    """Each process counts locally what the other one cannot see yet."""
     settings.RATES = settings.RATES | {"poll": ["owner:3000/60"]}
 
     async def steadily(counter: RateCounter) -> int:
@@ -130,7 +130,7 @@ def test_two_processes_admit_no_more_than_the_limit(settings: Any, callers: dict
     assert run(story()) == 3000
 
 
-def test_a_silent_redis_is_waited_for_once(settings: Any, callers: dict[str, str]) -> None:
+def test_while_redis_is_away_nothing_is_counted(settings: Any, callers: dict[str, str]) -> None:
     settings.RATES = settings.RATES | {"poll": ["owner:1000/60"]}
 
     async def story() -> None:
