@@ -1,8 +1,9 @@
 """The Celery app, and what it promises: at most one delivery, which may get lost.
 
-A message is a doorbell. It is acknowledged when it is taken, because redelivery after a crash is
-the business of the row's lease: late acknowledgement runs a job that kills its process again and
-again, and runs a long one twice at once. `celery -A downloads_project` finds this app.
+A message is a doorbell. Who takes it has it, and acknowledges nothing: redelivery after a crash is
+the business of the row's lease and of the dispatcher. Redelivery by Celery runs a job that kills
+its process again and again, and runs a long one twice at once. `celery -A downloads_project` finds
+this app.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from billiard.common import REMAP_SIGTERM
 from celery import Celery, bootsteps, signals
 from celery.app.amqp import AMQP
 from django.conf import settings
-from kombu import Connection, Queue
+from kombu import Connection, Consumer, Queue
 
 from downloads_project import logs
 from downloads_project.preflight import contradictions
@@ -36,6 +37,16 @@ class EagerConnection(Connection):
 
 class EagerAMQP(AMQP):
     Connection = EagerConnection
+
+    def TaskConsumer(self, *args: Any, **options: Any) -> Consumer:  # noqa: N802
+        """Without acknowledgements, which cost Redis and the worker two transactions a message.
+
+        `no_ack` keeps kombu from noting what it took, not Celery from acknowledging it.
+        """
+        consumer = super().TaskConsumer(*args, no_ack=True, **options)
+        channel: Any = consumer.channel
+        channel.qos.ack = lambda _delivery_tag: None
+        return consumer
 
 
 app = Celery("downloads", amqp=EagerAMQP)
@@ -66,9 +77,6 @@ app.conf.update(
     # A Redis that is full or has lost its replica refuses writes: connect again till it takes them.
     broker_channel_error_retry=True,
     broker_transport_options={
-        "visibility_timeout": 900,
-        "unacked_restore_interval": 5,
-        "unacked_restore_throttle": 1,
         # A frozen Redis must not hold a publisher. A worker's blocking read lasts 1 s at most.
         "socket_timeout": 3 if IS_WORKER else 1,
         "socket_connect_timeout": 3 if IS_WORKER else 1,

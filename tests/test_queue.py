@@ -114,6 +114,26 @@ def test_a_connection_that_ended_meanwhile_loses_no_doorbell(alone: str) -> None
     assert queue.waiting(alone) == 2
 
 
+def test_a_worker_takes_a_message_and_leaves_nothing_of_it_in_redis(alone: str) -> None:
+    ring = bell(alone)
+    queue.ring(ring)
+    taken: list[str] = []
+
+    def take(body: Any, message: Any) -> None:
+        taken.append(body[0][0])
+        assert not client.exists("unacked", "unacked_index")
+        message.ack()
+
+    with app.connection_for_read() as connection:
+        client = connection.default_channel.client
+        queues = [app.amqp.queues[alone]]
+        with app.amqp.TaskConsumer(connection, queues=queues, callbacks=[take]):
+            connection.drain_events(timeout=2)
+
+    assert taken == [str(ring.job_id)]
+    assert queue.waiting(alone) == 0
+
+
 def test_waiting_counts_the_messages_of_every_priority(alone: str) -> None:
     assert queue.waiting(alone) == 0
 
