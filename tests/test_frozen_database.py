@@ -44,6 +44,28 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_another(impatient: None)
             cursor.execute("SELECT 'next'")
 
 
+def test_a_server_that_just_answered_is_not_asked_again_unless_the_connection_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrapper = DatabaseWrapper(connection.settings_dict, "checked")
+    asked: list[object] = []
+    check = ImpatientConnection.check
+    monkeypatch.setattr(ImpatientConnection, "check", lambda c: asked.append(c) or check(c))
+    try:
+        wrapper.ensure_connection()
+        assert wrapper.is_usable()
+        assert wrapper.is_usable()
+        assert len(asked) == 1
+
+        with connection.cursor() as cursor:
+            pid = wrapper.connection.info.backend_pid
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+        assert not wrapper.is_usable()
+    finally:
+        wrapper.close()
+
+
 def test_a_pool_makes_such_connections_too(settings: Any) -> None:
     settings.DATABASE_WAIT_SECONDS = 0.2
     params = connection.get_connection_params()

@@ -5,6 +5,7 @@ With a pool (settings.py) the pool is told the class; here is how it is done wit
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import psycopg
@@ -12,8 +13,12 @@ from django.db.backends.postgresql import base
 
 from downloads_project.postgres.connection import ImpatientConnection
 
+ALIVE_SECONDS = 1  # after an answer
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    _answered_at = 0.0  # when a connection was last found to be usable
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if self.settings_dict["OPTIONS"].get("pool"):
             return self._pooled(conn_params)
@@ -21,9 +26,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return ImpatientConnection.connect(**conn_params)
 
     def is_usable(self) -> bool:
-        """As Django's method, which waits for a frozen server as long as for a slow query."""
+        """As Django's method, which waits for a frozen server as long as for a slow query.
+
+        A server that answered a moment ago is only asked again if the connection has ended since.
+        """
         try:
-            self.connection.check()
+            if time.monotonic() - self._answered_at > ALIVE_SECONDS or self.connection.has_news():
+                self.connection.check()
+                self._answered_at = time.monotonic()
         except psycopg.Error:
             return False
         return True

@@ -6,6 +6,7 @@ A server that is frozen, or behind a line that swallows everything, honours neit
 
 from __future__ import annotations
 
+import select
 from typing import Any, TypeVar
 
 import psycopg
@@ -30,6 +31,12 @@ class ImpatientConnection(psycopg.Connection[Any]):
             ConnectionPool.check_connection(self)
         finally:
             self.most_seconds = None
+
+    def has_news(self) -> bool:
+        """Whether the server sent something that nobody asked for, as it does when it ends."""
+        poll = select.poll()
+        poll.register(self.pgconn.socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         most = timeout or self.most_seconds or settings.DATABASE_WAIT_SECONDS or None
