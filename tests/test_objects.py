@@ -148,6 +148,13 @@ def test_one_attempt_is_one_request(proxy: Proxy) -> None:
     assert proxy.errors_answered == 1
 
 
+def test_a_200_that_is_not_the_stores_stores_nothing(proxy: Proxy) -> None:
+    proxy.answer_errors(1, seed=1, status=200, code="Welcome")
+
+    with pytest.raises(StorageUnavailable, match="did not confirm"):
+        put(through(proxy), "raw/any", MEGABYTE)
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
 def test_errors_that_pass_are_tried_again(proxy: Proxy, status: int) -> None:
     proxy.answer_errors(1, seed=1, status=status, code="InternalError")

@@ -22,6 +22,7 @@ from jobs.errors import Interrupted, SourceMissing, StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.pulse import Pulse
 from jobs.states import Actor, Event, Status
+from jobs.storage.upload import MIN_PART_BYTES
 from jobs.submission import resubmit
 from jobs.workspace import Workspace
 from tests.factories import JobFactory, StoredFileFactory, store
@@ -482,13 +483,16 @@ def test_dirt_in_a_traceback_is_no_reason_not_to_settle(
     assert "RuntimeError: a" in running_job.events.get(event=Event.RETRY).detail
 
 
-def test_an_object_that_vanished_after_its_upload_is_the_stores_fault(
-    job: DownloadJob, monkeypatch: pytest.MonkeyPatch
+def test_an_object_of_parts_that_is_not_there_is_the_stores_fault(
+    job: DownloadJob, build_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """S3 may answer 200 before it has put the parts together; to a PUT it answers afterwards."""
+
     def gone(key: str) -> None:
         raise SourceMissing("A stored file could not be found.")
 
     monkeypatch.setattr(storage.bucket().objects, "head", gone)
+    build_with(lambda order, workspace: workspace.output.write(bytes(MIN_PART_BYTES)))
 
     run(job)
 

@@ -76,8 +76,11 @@ class Objects:
         return self._request("HEAD", key).headers
 
     def put(self, key: str, body: Body, *, content_type: str, sha256: str = "") -> None:
-        """`sha256` saves hashing the body again."""
-        self._request(
+        """Store it whole: the store refuses a body that its signature does not fit.
+
+        `sha256` saves hashing the body again.
+        """
+        response = self._request(
             "PUT",
             key,
             body=body,
@@ -85,17 +88,14 @@ class Objects:
             headers={"content-type": content_type},
             gone=StorageUnavailable,
         )
+        _etag_of(response)
 
     def put_part(
         self, key: str, upload_id: str, number: int, body: Body, *, gone: type[BuildError]
     ) -> str:
         """The part's ETag. Raises `gone` where the upload is no longer open."""
         query = f"partNumber={number}&uploadId={quote(upload_id, safe='-._~')}"
-        response = self._request("PUT", key, query=query, body=body, gone=gone)
-        etag = response.headers.get("ETag")
-        if not etag:
-            raise StorageUnavailable("The file store did not confirm a part.")
-        return etag
+        return _etag_of(self._request("PUT", key, query=query, body=body, gone=gone))
 
     def _request(
         self,
@@ -177,6 +177,14 @@ class Objects:
         if self._connections is None or self._connections[0] != pid:  # never the parent's
             self._connections = pid, self._connect()
         return self._connections[1]
+
+
+def _etag_of(response: BaseHTTPResponse) -> str:
+    """What S3 confirms an upload with, and a proxy that answers in its place does not have."""
+    etag = response.headers.get("ETag")
+    if not etag:
+        raise StorageUnavailable("The file store did not confirm an upload.")
+    return etag
 
 
 def _measure(body: Body) -> tuple[int, str]:

@@ -64,7 +64,7 @@ class S3Output(S3Object):
                 self._send()
 
     def finish(self) -> None:
-        """Make the object appear, whole. Raises StorageUnavailable also if its size is wrong."""
+        """Make the object appear, whole. Raises StorageUnavailable also if parts of it are lost."""
         if self._upload:
             if self._filled:
                 self._send()
@@ -80,7 +80,8 @@ class S3Output(S3Object):
             put_whole(self.key, content, content_type=self._content_type, sha256=self.sha256)
         self._is_stored = True
         self._stop()
-        check_size(self.key, self.size_bytes)
+        if self._upload:
+            check_size(self.key, self.size_bytes)
 
     def discard(self) -> None:
         """Leave no object and no open upload, as far as the server can be reached."""
