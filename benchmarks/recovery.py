@@ -31,7 +31,7 @@ PRODUCTION = {
     "RING_AGAIN_SECONDS": "5",
     "WORKER_STOPS_SECONDS": "20",
     "COLLECT_EVERY_SECONDS": "300",
-    "COLLECT_AGAIN_SECONDS": "3600",
+    "COLLECT_AGAIN_SECONDS": "7200",
 }
 SMALL = 70000
 ROUNDS = 3  # the slowest is told; what takes a lease is done once
