@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from jobs import estimates
+from jobs import dispatcher, estimates
 from jobs.admin import shared
 from jobs.models import DownloadJob, JobEvent, job_queryset, notification
 from jobs.states import ACTIVE, FINAL, Actor, Event, Status
@@ -251,6 +251,32 @@ def updates() -> tuple[int, int]:
         )
         made, spared = cursor.fetchone()
     return made, spared
+
+
+def test_a_dispatcher_with_nothing_to_do_never_reads_the_whole_table(desk: Client) -> None:
+    fill(1, FEW * TIMES)
+    look = dispatcher.Look()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE jobs_downloadjob SET status = 'cancelled', finished_at = now(),"
+            " lease_until = NULL WHERE status IN ('queued', 'processing')"
+        )
+        cursor.execute("ANALYZE jobs_downloadjob")
+    before = whole_reads()
+
+    for _ in range(12):  # Postgres plans a prepared statement for any values after the fifth time
+        look()
+
+    assert whole_reads() == before
+
+
+def whole_reads() -> int:
+    """Sequential scans of the jobs in this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'jobs_downloadjob'"
+        )
+        return int(cursor.fetchone()[0])
 
 
 def test_an_estimate_reads_the_last_jobs_alone(desk: Client) -> None:

@@ -7,6 +7,7 @@ need not plan it each time either, where connections may prepare statements (set
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import connection, models, transaction
@@ -53,15 +54,27 @@ class Query(Generic[M]):
 
 
 class AnyRows:
-    """Whether each of several querysets would find a row, in one round trip."""
+    """Whether each of several querysets would find a row, in one round trip.
+
+    Values are part of the statement. As parameters they would hide from Postgres which partial
+    index fits, and an EXISTS that finds nothing would read the whole table.
+    """
 
     def __init__(self, *querysets: models.QuerySet[Any]) -> None:
-        each = [found.order_by().values("pk")[:1].query.sql_with_params() for found in querysets]
-        self._sql = "SELECT " + ", ".join(f"EXISTS ({text})" for text, _ in each)
-        self._params = [param for _, params in each for param in params]
+        self._queries = [
+            found.order_by().values("pk")[:1].query.sql_with_params() for found in querysets
+        ]
 
     def look(self) -> tuple[bool, ...]:
-        return execute(self._sql, self._params, {})[0]
+        return execute(self._sql, [], {})[0]
+
+    @cached_property
+    def _sql(self) -> str:
+        sql = "SELECT " + ", ".join(f"EXISTS ({text})" for text, _ in self._queries)
+        params = [param for _, params in self._queries for param in params]
+        with connection.cursor() as cursor:
+            statement: str = cursor.mogrify(sql, params)
+        return statement.replace("%", "%%")
 
 
 class Row(Generic[M]):
