@@ -4,6 +4,8 @@ import os
 import sys
 from typing import Any
 
+from downloads_project.environment import CANNOT_BOOT
+
 wsgi_app = "downloads_project.asgi:application"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "downloads_project.web_server.worker.WebWorker"
@@ -21,7 +23,6 @@ forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
 accesslog = None  # web_server/access_log.py writes it
 control_socket_disable = True
-CANNOT_BOOT = 3  # the exit status after which gunicorn stops, instead of starting the next
 
 
 def post_worker_init(worker: Any) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 import requests
 
+from downloads_project.environment import boolean
 from downloads_project.processes import Process, StackError
 from downloads_project.stack import Stack, is_free, write_secret
 from jobs import clamd
@@ -73,7 +74,7 @@ class Run:
             "WEB_STOPS_SECONDS": os.environ.get("WEB_STOPS_SECONDS", "3"),
             "WORKER_STOPS_SECONDS": os.environ.get("WORKER_STOPS_SECONDS", "3"),
         }
-        if os.environ.get("SLOW", "0") not in ("", "0"):
+        if boolean("SLOW", os.environ.get("SLOW") or "0"):
             os.environ.setdefault("SIMULATED_DELAY_SECONDS", SLOW_SECONDS)
         manage("migrate", "--verbosity=0")
         say(manage("seed_demo"))

@@ -20,6 +20,7 @@ import django_stubs_ext
 import environ
 from csp.constants import NONCE
 
+from downloads_project.environment import Environment
 from downloads_project.frameworks import *  # noqa: F403
 from downloads_project.postgres.connection import ImpatientConnection
 
@@ -27,7 +28,7 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.ENVIRON = dict(os.environ)  # a copy: what the files say stays in here
-env = environ.Env()
+env = Environment()
 # Where `make run` keeps what it starts.
 STACK_FOLDER = Path(env.str("STACK_FOLDER", default=str(BASE_DIR / ".stack")))
 PRODUCTION: bool = env.bool("PRODUCTION", default=False)

@@ -15,6 +15,7 @@ from django.core.checks import CheckMessage, run_checks
 
 from downloads_project import preflight
 from downloads_project.stack import free_ports
+from jobs.checks import known_secrets
 from tests.live import BIN, CLOCKS, ROOT
 
 # What an operator sets at least, as docker-compose.yml says.
@@ -34,10 +35,15 @@ PRODUCTION = {
 REFUSED = {"RENEW_SECONDS": "50", "ENV_FILES": ""}  # with the usual lease, an Error
 
 
+def s3_keys(access_key: str, secret_key: str) -> dict[str, Any]:
+    return {"default": {"OPTIONS": {"access_key": access_key, "secret_key": secret_key}}}
+
+
 @pytest.fixture(autouse=True)
-def no_mail(settings: Any) -> None:
-    """As without EMAIL_URL; the other tests' own would be warned of in production."""
+def suited_for_production(settings: Any) -> None:
+    """Without EMAIL_URL, whose test value would be warned of, and with a key of our own."""
     settings.MAIL_IS_ON = False
+    settings.SECRET_KEY = PRODUCTION["SECRET_KEY"]
 
 
 def ids(found: list[CheckMessage]) -> list[str]:
@@ -176,6 +182,85 @@ def test_what_is_merely_unusual_is_not_told_of(settings: Any, changes: dict[str,
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"SECRET_KEY": "only-for-development-" + "x" * 32},
+        {"SECRET_KEY": "django-insecure-#0pz&h3w"},
+        {"STORAGES": s3_keys("minioadmin", "secret")},
+        {"STORAGES": s3_keys("key", "minioadmin")},
+        {"CELERY_BROKER_URL": "redis://:redis@redis:6379/0"},
+        {"CACHE_URL": "redis://default:redi%73@redis:6379/1"},
+    ],
+)
+def test_production_refuses_a_secret_that_our_files_show(
+    settings: Any, changes: dict[str, Any]
+) -> None:
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    in_development = known_secrets.production_has_secrets_of_its_own()
+    settings.PRODUCTION = True
+
+    assert in_development == []
+    (found,) = known_secrets.production_has_secrets_of_its_own()
+    assert found.id == "jobs.E030"
+    assert found.hint
+    assert found.is_serious()
+
+
+def test_the_secrets_that_are_refused_are_those_of_our_files() -> None:
+    shown = (ROOT / ".env.example").read_text() + (ROOT / "docker-compose.yml").read_text()
+
+    assert f"#SECRET_KEY={known_secrets.PUBLIC_SECRET_KEY}" in shown
+    assert set(re.findall(r"S3_\w*KEY\w*:-(\w+)", shown)) == {known_secrets.PUBLIC_S3_KEY}
+    passwords = set(re.findall(r"PASSWORD:-(\w+)", shown))
+    assert passwords == set(known_secrets.PUBLIC_PASSWORDS.values())
+
+
+@pytest.mark.parametrize("name", ["PRODUCTION", "DEBUG", "UPLOAD_REUSE", "HIDE_FOREIGN_JOBS"])
+@pytest.mark.parametrize("value", ["ture", "TRUE!", "2", "enabled", "'true'"])
+def test_a_boolean_that_is_misspelt_stops_the_start(name: str, value: str) -> None:
+    done = settings_with({name: value}, "s.PRODUCTION")
+
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"{name} is {value!r}, which is neither true nor false. Set {name} to true or false.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *((word, True) for word in ("true", "TRUE", " True ", "1", "yes", "on")),
+        *((word, False) for word in ("false", "False\r", "0", "no", "off", "")),
+    ],
+)
+def test_a_boolean_is_read_as_people_write_it(value: str, expected: bool) -> None:
+    assert settings_with({"DEBUG": value}, "s.DEBUG").stdout.strip() == str(expected)
+
+
+def test_a_web_process_with_a_misspelt_boolean_stops(tmp_path: Path) -> None:
+    command = [BIN / "gunicorn", "-c", "python:downloads_project.gunicorn"]
+    env = os.environ | {"DEBUG": "flase", "PORT": str(next(free_ports(str(tmp_path))))}
+
+    done = subprocess.run(
+        command, cwd=ROOT, env=env | {"ROLE": "web"}, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 3
+    assert "DEBUG is 'flase', which is neither true nor false." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def settings_with(env: dict[str, str], value: str) -> subprocess.CompletedProcess[str]:
+    code = f"from downloads_project import settings as s; print({value})"
+    env = {"PATH": os.environ["PATH"], "ENV_FILES": ""} | env
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
     ("url", "expected"),
     [
         ("http://localhost:9000", ["jobs.E008"]),
@@ -249,6 +334,8 @@ def test_a_process_refuses_to_start(
         ({"SECRET_KEY": "short"}, "security.W009"),
         ({"TRUSTED_PROXIES": ""}, "jobs.W009"),
         ({"CLAMD": "off"}, "jobs.W010"),
+        ({"DATABASE_URL": "postgresql://postgres:postgres@postgres/downloads"}, "jobs.E030"),
+        ({"REDIS_URL": "redis://:redis@redis:6379/0"}, "jobs.E030"),
         ({"EMAIL_URL": "smtp+tls://me:secret@mail.example.com:587"}, "jobs.W012"),
         ({"BASE_URL": "downloads.example.com"}, "jobs.E020"),
         ({"CLAMD": "unix:///run/clamav/clamd.ctl"}, "no issues"),

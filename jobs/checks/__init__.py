@@ -5,6 +5,7 @@ Warning that it works otherwise than its settings say.
 """
 
 from jobs.checks import (
+    known_secrets,
     limits_make_sense,
     origins,
     scanner,
@@ -15,6 +16,7 @@ from jobs.checks import (
 )
 
 __all__ = [
+    "known_secrets",
     "limits_make_sense",
     "origins",
     "scanner",
