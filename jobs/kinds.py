@@ -22,6 +22,7 @@ from jobs.errors import Infected, RemoteChanged, SourceMissing
 from jobs.models import DownloadJob, FileQuerySet, JobRow, StoredFile
 from jobs.models.job_queryset import JobQuerySet
 from jobs.names import safe_name
+from jobs.permissions import may_see_all_jobs
 from jobs.queue import Doorbell
 from jobs.reporting import ReportParams, Row
 from jobs.sources import Sources
@@ -140,8 +141,8 @@ def _load_upload(job: DownloadJob) -> upload.UploadParams:
 def _load_report(job: DownloadJob) -> ReportParams:
     asked, now = job.params, timezone.now()
     first, last = days_of(asked, now.astimezone(UTC).date())
-    # It may be made long after it was asked for: who is staff no more sees what is their own.
-    owner = None if asked["everybody"] and job.owner.is_staff else job.owner
+    # It may be made long after it was asked for, by somebody who has lost the permission since.
+    owner = None if asked["everybody"] and may_see_all_jobs(job.owner) else job.owner
     # Not itself: it is never seen to end.
     jobs = DownloadJob.objects.of_days(first, last, owner).exclude(pk=job.pk)
     return ReportParams(

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import factory
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
@@ -36,6 +36,14 @@ class UserFactory(factory.django.DjangoModelFactory):
 
     username = factory.Sequence(lambda n: f"user-{n}")
     password = factory.django.Password("correct horse")
+
+
+def staff_who_may(codename: str | None) -> User:
+    """Somebody of the staff with one permission, or none."""
+    user: User = UserFactory(is_staff=True)
+    if codename:
+        user.user_permissions.add(Permission.objects.get(codename=codename))
+    return user
 
 
 class StoredFileFactory(factory.django.DjangoModelFactory):

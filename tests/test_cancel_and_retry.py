@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from jobs.models import DownloadJob
 from jobs.states import Actor, Event, Status
-from tests.factories import JobFactory
+from tests.factories import JobFactory, staff_who_may
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.PROCESSING])
@@ -127,6 +127,23 @@ def test_the_operators_retry_is_for_staff(client_of_alice: APIClient, alice: Use
     assert response.status_code == 403
     job.refresh_from_db()
     assert job.status == Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("codename", "status"),
+    [(None, 403), ("view_downloadjob", 403), ("change_downloadjob", 202)],
+)
+def test_the_operators_retry_takes_the_permission_that_the_admin_asks_for(
+    bob: User, broker: Mock, codename: str | None, status: int
+) -> None:
+    job = JobFactory(owner=bob, status=Status.FAILED)
+    client = APIClient()
+    client.force_authenticate(staff_who_may(codename))
+
+    response = client.post(f"/admin/retry/{job.pk}")
+
+    assert response.status_code == status
+    assert job.events.filter(event=Event.REQUEUE).exists() == (status == 202)
 
 
 @pytest.mark.parametrize("job_id", ["not-a-uuid", "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55/", "%F3"])

@@ -34,7 +34,7 @@ RANKS: list[set[str]] = [
         "queue_depth",
         "request_limits",
     },
-    {"patience", "problems", "client", "submission_sql"},
+    {"patience", "problems", "client", "submission_sql", "permissions", "devices"},
     {"readers"},
     {"workspace"},  # the contract between builders and runner
     {"storage", "remote_file", "clamd", "processing", "reporting", "rates"},  # the outside world

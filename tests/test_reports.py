@@ -24,7 +24,7 @@ from jobs.kinds import KINDS
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 from jobs.submission import resubmit
-from tests.factories import JobFactory, UploadJobFactory
+from tests.factories import JobFactory, UploadJobFactory, staff_who_may
 from tests.live import on_this_database
 
 REPORTS = "/reports"
@@ -124,6 +124,32 @@ def test_staff_see_what_everybody_asked_for(
     rows = list(csv.DictReader(io.StringIO(made(client_of_operator, job).decode("utf-8-sig"))))
 
     assert {row["name"] for row in rows} == {"alice.zip", "bob.zip"}
+
+
+@pytest.mark.parametrize(
+    ("codename", "status"),
+    [(None, 400), ("view_storedfile", 400), ("view_downloadjob", 202), ("change_downloadjob", 202)],
+)
+def test_a_report_on_everybody_takes_the_permission_to_see_jobs(
+    broker: Any, codename: str | None, status: int
+) -> None:
+    client = APIClient()
+    client.force_authenticate(staff_who_may(codename))
+
+    response = client.post("/reports", {"everybody": True})
+
+    assert response.status_code == status
+    assert DownloadJob.objects.exists() == (status == 202)
+
+
+def test_who_lost_the_permission_when_it_is_made_sees_only_their_own(alice: User) -> None:
+    JobFactory(owner=alice, name="alice.zip")
+    client = APIClient()
+    client.force_authenticate(viewer := staff_who_may("view_downloadjob"))
+    job = ask(client, everybody=True, format="csv")
+    viewer.user_permissions.clear()
+
+    assert b"alice.zip" not in made(client, job)
 
 
 def test_who_is_staff_no_more_when_it_is_made_sees_only_their_own(

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from jobs.models import DownloadJob
 from jobs.states import Status
-from tests.factories import JobFactory
+from tests.factories import JobFactory, staff_who_may
 
 QUEUE, WORKERS = "/queue/stats", "/workers/stats"
 ANSWERS = {"w1@host": 2, "w2@host": 4}
@@ -23,6 +23,18 @@ ANSWERS = {"w1@host": 2, "w2@host": 4}
 def test_only_staff_is_told(client_of_alice: APIClient, path: str) -> None:
     assert client_of_alice.get(path).status_code == 403
     assert APIClient().get(path).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("codename", "statuses"), [(None, [200, 403]), ("view_downloadjob", [200, 200])]
+)
+def test_what_names_others_files_takes_the_permission_to_see_them(
+    db: None, codename: str | None, statuses: list[int]
+) -> None:
+    client = APIClient()
+    client.force_authenticate(staff_who_may(codename))
+
+    assert [client.get(path).status_code for path in (QUEUE, WORKERS)] == statuses
 
 
 def test_jobs_are_counted_by_status_and_kind(client_of_operator: APIClient, alice: User) -> None:

@@ -295,7 +295,7 @@ upload_chunked = operation(
     },
     body=json(ChunkedRequest, examples.CHUNKED) | form(ChunkForm, examples.CHUNK),
     parameters=STARTING,
-    refusals=["permission_denied", "not_found", *MAY_NOT_UPLOAD],
+    refusals=["permission_denied", "not_found", "too_many_uploads", *MAY_NOT_UPLOAD],
 )
 chunked_upload = operation(
     "chunked_upload", {200: told(UploadSerializer, "What has arrived.", examples.ARRIVING)}

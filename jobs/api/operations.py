@@ -17,6 +17,7 @@ from jobs import statistics
 from jobs.api import contract
 from jobs.http import accepted
 from jobs.models import DownloadJob
+from jobs.permissions import MayChangeAllJobs, MaySeeAllJobs
 from jobs.serializers import JobSerializer, QueueStatistics, WorkerStatistics
 from jobs.states import Actor
 from jobs.submission import resubmit
@@ -33,9 +34,12 @@ class QueueStats(APIView):
 
 
 class WorkerStats(APIView):
-    """Which workers are alive, and what each does. Staff only; takes about a second."""
+    """Which workers are alive, and what each does. Takes about a second.
 
-    permission_classes = [IsAdminUser]
+    For staff with the permission `jobs.view_downloadjob`: it names other owners' files.
+    """
+
+    permission_classes = [MaySeeAllJobs]
 
     @contract.worker_stats
     def get(self, _request: Request) -> Response:
@@ -47,10 +51,13 @@ def _now(told: type[serializers.Serializer[Any]], found: dict[str, Any]) -> Resp
 
 
 class AdminRetry(APIView):
-    """Run anybody's failed, cancelled or expired job again. Staff only."""
+    """Run anybody's failed, cancelled or expired job again.
+
+    For staff with the permission `jobs.change_downloadjob`.
+    """
 
     sample = None
-    permission_classes = [IsAdminUser]
+    permission_classes = [MayChangeAllJobs]
     rate = "initiate"
 
     @contract.admin_retry

@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from jobs.kinds import MAX_DAYS, USUAL_PERIOD, Params
 from jobs.models import Upload
+from jobs.permissions import MaySeeAllJobs, may_see_all_jobs
 from jobs.remote_file.targets import MAX_URL_CHARS
 from jobs.serializers.fields import (
     MAX_JOB_IDS,
@@ -102,7 +103,8 @@ class RemoteRequest(Wanted):
 class ReportRequest(Wanted):
     """`period` is so many days, the last of them today; or `from` and `to` are its days.
 
-    Days are those of UTC. `everybody` is for staff: what all owners asked for.
+    Days are those of UTC. `everybody` is what all owners asked for: for staff with the permission
+    `jobs.view_downloadjob`.
     """
 
     period = Period(required=False)
@@ -120,8 +122,8 @@ class ReportRequest(Wanted):
         return {"from": Day(required=False)} | super().get_fields()  # a word of Python's
 
     def validate_everybody(self, everybody: bool) -> bool:
-        if everybody and not self.owner.is_staff:
-            raise serializers.ValidationError("Only staff may see what everybody asked for.")
+        if everybody and not may_see_all_jobs(self.owner):
+            raise serializers.ValidationError(MaySeeAllJobs.message)
         return everybody
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def test_what_is_wrong_is_said_beside_its_field(
 
 
 def test_all_that_was_given_is_kept(visitor: Client, alice: User) -> None:
-    User.objects.update(is_staff=True, email="alice@example.org")
+    User.objects.update(is_staff=True, is_superuser=True, email="alice@example.org")
     given = DATES | {"to": "2026-01-01", "as": "json", "everybody": "true"}
 
     response = refused(visitor, given | {"email": ["false", "true"]})
@@ -127,10 +127,13 @@ def test_all_that_was_given_is_kept(visitor: Client, alice: User) -> None:
     assert chosen(response, "everybody") == chosen(response, "email") == ["true"]
 
 
-def test_only_staff_can_have_everybodys(visitor: Client, alice: User, broker: Any) -> None:
-    for is_staff in (False, True):
-        User.objects.update(is_staff=is_staff)
-        assert ('name="everybody"' in text(visitor.get("/reports"))) == is_staff
+def test_only_staff_who_may_see_all_can_have_everybodys(
+    visitor: Client, alice: User, broker: Any
+) -> None:
+    User.objects.update(is_staff=True)
+    for may_see_all in (False, True):
+        User.objects.update(is_superuser=may_see_all)
+        assert ('name="everybody"' in text(visitor.get("/reports"))) == may_see_all
         visitor.post("/reports", USUAL | {"everybody": "true"})
 
     asked = DownloadJob.objects.order_by("created_at").values_list("params__everybody", flat=True)
