@@ -237,6 +237,7 @@ MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=100 * 2**20)  # of one th
 MAX_CHUNKED_UPLOAD_BYTES = env.int("MAX_CHUNKED_UPLOAD_BYTES", default=50 * 10**9)
 UPLOAD_TYPES = env.list("UPLOAD_TYPES", default=["*/*"])  # that are taken, by what is in a file
 UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=24 * 3600)  # then it is given up
+MAX_OPEN_UPLOADS = env.int("MAX_OPEN_UPLOADS", default=100)  # of an owner, in chunks
 UPLOAD_REUSE = env.bool("UPLOAD_REUSE", default=True)  # of what was made of the same content
 UPLOAD_QUEUE = env.str("UPLOAD_QUEUE", default=QUEUE)  # of another name: workers of their own
 UPLOAD_TIME_LIMIT_SECONDS = env.int("UPLOAD_TIME_LIMIT_SECONDS", default=1800)

@@ -114,6 +114,11 @@ class TooManyActive(LimitReached):
     retry_after_seconds = 10
 
 
+class TooManyUploads(LimitReached):
+    code = "too_many_uploads"
+    retry_after_seconds = 60
+
+
 class StorageFull(LimitReached):
     code = "storage_full"
     retry_after_seconds = 3600

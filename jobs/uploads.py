@@ -24,6 +24,7 @@ from jobs.errors import (
     SourceMissing,
     StorageUnavailable,
     StoreFull,
+    TooManyUploads,
     TypeNotAllowed,
 )
 from jobs.filetypes import HEAD_BYTES, is_among, type_of
@@ -214,7 +215,8 @@ def begin(
             return earlier, False
         if earlier is None:
             _check_store(size_bytes)
-            check_limits(owner, room_bytes=size_bytes)
+            check_limits(owner, room_bytes=size_bytes)  # takes the owner's lock
+            _check_open_uploads(owner)
             upload.save(force_insert=True)
     give_back_connection()  # the store may be slow
     try:
@@ -223,6 +225,14 @@ def begin(
         # Or it takes its owner's room for a day. The same request may have come again, though.
         Upload.objects.filter(pk=upload.pk, upload_id="").give_up()
         raise
+
+
+def _check_open_uploads(owner: User) -> None:
+    """Raises TooManyUploads. Each has a row and an upload of the store's, however small it is."""
+    most = settings.MAX_OPEN_UPLOADS
+    if Upload.objects.coming().in_chunks().filter(owner=owner).count() >= most:
+        sentence = f"You have {most:,} unfinished uploads, which is the most. Finish or cancel one."
+        raise TooManyUploads(sentence)
 
 
 def _opened(upload: Upload) -> Upload:

@@ -64,6 +64,7 @@ PUBLISHED = {
     "headers_too_large": 431,
     "throttled": 429,
     "too_many_active": 429,
+    "too_many_uploads": 429,
     "storage_full": 429,
     "store_full": 503,
     "type_not_allowed": 422,

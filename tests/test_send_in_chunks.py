@@ -49,6 +49,38 @@ def test_chunks_come_in_any_order_and_twice(client_of_alice: APIClient) -> None:
     assert in_the_bucket(f"raw/{job.pk}") == [job.artifact.key]
 
 
+def test_an_owner_has_so_many_unfinished_uploads_at_most(
+    client_of_alice: APIClient, bob: User, settings: Any
+) -> None:
+    settings.MAX_OPEN_UPLOADS = 2
+    first, _ = begin(client_of_alice, 1), begin(client_of_alice, 1)
+    asked = {"fileName": "one.bin", "totalSize": 1}
+
+    refused = client_of_alice.post("/upload/chunked", asked)
+
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_uploads")
+    assert refused["Retry-After"] == "60"
+    assert Upload.objects.count() == 2
+    client_of_bob = APIClient()
+    client_of_bob.force_authenticate(bob)
+    assert begin(client_of_bob, 1)
+    client_of_alice.delete(f"/upload/chunked/{first['jobId']}")
+    assert begin(client_of_alice, 1)
+
+
+def test_a_repeated_beginning_is_no_other_unfinished_upload(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    settings.MAX_OPEN_UPLOADS = 1
+    asked, key = {"fileName": "one.bin", "totalSize": 1}, {"Idempotency-Key": "once"}
+    first = client_of_alice.post("/upload/chunked", asked, headers=key)
+
+    again = client_of_alice.post("/upload/chunked", asked, headers=key)
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json()["jobId"] == first.json()["jobId"]
+
+
 def test_the_fields_may_stand_behind_the_chunk(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, 5)
     chunk = {"chunk": SimpleUploadedFile("blob", b"words")}
