@@ -170,11 +170,13 @@ _STRICT = {
     "page": ["owner:3000/60", "address:30000/60"],  # each of its live rows polls for itself
     "upload": ["owner:100/900", "address:10/60"],
     "chunk": ["owner:1200/60", "address:2400/60"],  # of 8 MiB: 160 MB/s
-    "sign-in": ["account:10/60", "address:10/60"],
+    # Guesses a day for one account: 1,440 of an address, 14,400 of any number of addresses.
+    "sign-in": ["account-address:10/600", "address:10/60", "account:100/600", "device:10/60"],
 }
 _LOOSE = {
     "initiate": ["owner:1000/60"], "poll": ["owner:10000/60"], "page": ["owner:30000/60"],
-    "upload": ["owner:10000/900"], "chunk": ["owner:60000/60"], "sign-in": ["account:1000/60"],
+    "upload": ["owner:10000/900"], "chunk": ["owner:60000/60"],
+    "sign-in": ["account:1000/60", "device:1000/60"],
 }  # fmt: skip
 _RATES = _STRICT if PRODUCTION else _LOOSE
 RATES: dict[str, list[str]] = {
@@ -235,9 +237,9 @@ CLAMD_SILENT_SECONDS = env.float("CLAMD_SILENT_SECONDS", default=130)
 
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=100 * 2**20)  # of one that comes in a form
 MAX_CHUNKED_UPLOAD_BYTES = env.int("MAX_CHUNKED_UPLOAD_BYTES", default=50 * 10**9)
+MAX_OPEN_UPLOADS = env.int("MAX_OPEN_UPLOADS", default=100)  # of an owner, in chunks
 UPLOAD_TYPES = env.list("UPLOAD_TYPES", default=["*/*"])  # that are taken, by what is in a file
 UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=24 * 3600)  # then it is given up
-MAX_OPEN_UPLOADS = env.int("MAX_OPEN_UPLOADS", default=100)  # of an owner, in chunks
 UPLOAD_REUSE = env.bool("UPLOAD_REUSE", default=True)  # of what was made of the same content
 UPLOAD_QUEUE = env.str("UPLOAD_QUEUE", default=QUEUE)  # of another name: workers of their own
 UPLOAD_TIME_LIMIT_SECONDS = env.int("UPLOAD_TIME_LIMIT_SECONDS", default=1800)

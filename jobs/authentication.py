@@ -22,7 +22,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from jobs.addresses import address, is_in, networks
 from jobs.problems import Problem
 from jobs.request_limits import SHORT_BODY_BYTES
-from jobs.throttle import SIGN_IN, limit, limit_account
+from jobs.throttle import limit_sign_in, signed_in
 
 CHALLENGE = 'Bearer realm="api"'
 
@@ -35,15 +35,17 @@ class AccountField(UsernameField):
 
 
 class SignInForm(AuthenticationForm):
-    """Each try counts, for the account that is tried and for the address that it comes from."""
+    """Each try counts: see `limit_sign_in`."""
 
     request: HttpRequest
     username = AccountField(widget=TextInput(attrs={"autofocus": True}))
 
     def clean(self) -> dict[str, Any]:
-        limit(self.request, SIGN_IN)
-        limit_account(self.request, self.cleaned_data.get("username", ""))
-        return super().clean()
+        limit_sign_in(self.request, self.cleaned_data.get("username", ""))
+        cleaned = super().clean()
+        if isinstance(user := self.get_user(), User):
+            signed_in(self.request, user)
+        return cleaned
 
 
 class AdminSignInForm(SignInForm, AdminAuthenticationForm):

@@ -19,7 +19,7 @@ from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import AuthenticationFailed
 
-from jobs import health, http, throttle
+from jobs import devices, health, http, throttle
 from jobs.authentication import CHALLENGE, gateway_user
 from jobs.request_limits import FORMS, has_long_header, has_long_query, max_form_bytes
 
@@ -192,7 +192,10 @@ class GatewayMiddleware:
 
 
 class AnswerMiddleware:
-    """Turns our own errors on a page into its answer. Each answer tells of its caller's rates."""
+    """Turns our own errors on a page into its answer. Each answer tells of its caller's rates.
+
+    One to a sign-in sets the cookie of the device.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -200,6 +203,7 @@ class AnswerMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         throttle.tell(request, response)
+        devices.set_cookie(request, response)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

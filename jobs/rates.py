@@ -50,8 +50,15 @@ while ARGV[at] do
 end
 return replies
 """
+GIVE_BACK = """
+for _, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 1 then redis.call('DECR', key) end
+end
+"""
 MAX_FORWARDED_CHARS = 1_000  # of X-Forwarded-For, its end; it is read from there
-RATE = re.compile(r"(owner|address|account):([1-9][0-9]{0,8})/([1-9][0-9]{0,6})")
+RATE = re.compile(
+    r"(owner|address|account|account-address|device):([1-9][0-9]{0,8})/([1-9][0-9]{0,6})"
+)
 
 # What COUNT returns for one caller: for each key the requests in its window, and milliseconds until
 # the window ends.
@@ -63,7 +70,11 @@ class RatesUnknown(Exception):
 
 
 class Rate(NamedTuple):
-    """At most `most` requests in `seconds` for each `who`: owner, address or account."""
+    """At most `most` requests in `seconds` for each `who`.
+
+    That is an owner or address; to sign in, also an account, an account from one address, or a
+    device that signed in before.
+    """
 
     name: str
     who: str
@@ -123,6 +134,16 @@ def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) ->
         rest(error)
         raise RatesUnknown from error
     return increment.counts(replies[0])
+
+
+def give_back(scope: str, callers: Mapping[str, str]) -> None:
+    """Count one request less than `count` did, in windows that are still open."""
+    if not (keys := Increment.of(scope, callers).keys):
+        return
+    try:
+        _client(settings.CACHE_URL, CLOSED_SECONDS).eval(GIVE_BACK, len(keys), *keys)
+    except (redis.RedisError, OSError) as error:  # then it counts on until the window ends
+        log.warning("count not given back", error=repr(error))
 
 
 class Increment(NamedTuple):

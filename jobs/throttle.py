@@ -5,11 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from jobs import rates
+from jobs import devices, rates
 from jobs.problems import Problem
 from jobs.rates import Count, RatesUnknown
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:  # DRF loads this module while it makes that one
     from rest_framework.views import APIView
 
 SIGN_IN = "sign-in"
+OF_ACCOUNT = {"account", "account-address"}  # rates of wrong passwords; others count all tries
 CLOSED = "Signing in is not possible right now. Try again soon."
 
 
@@ -24,16 +27,38 @@ def limit(request: HttpRequest | Request, scope: str) -> None:
     """Count this request for its owner and its address. Raises the Problem 429 beyond a rate.
 
     Somebody unknown is counted as their address. When Redis does not tell, everything goes on but
-    signing in, which stays closed: whoever guesses passwords may have stopped it.
+    signing in (`limit_sign_in`), which stays closed: whoever guesses passwords may have stopped it.
     """
     request = getattr(request, "_request", request)  # what middleware sees
     _count(request, scope, _callers(request))
 
 
-def limit_account(request: HttpRequest | Request, account: str) -> None:
-    """Count that somebody tries to sign in to this account, from whichever address."""
+def limit_sign_in(request: HttpRequest | Request, username: str) -> None:
+    """Count a try to sign in, for the account from this address most of all.
+
+    Wrong passwords from one address keep nobody else out. A device that signed in to the account
+    before is counted by itself.
+    """
+    http_request: Any = getattr(request, "_request", request)
+    http_request.sign_in_callers = _sign_in_callers(http_request, username)
+    _count(http_request, SIGN_IN, http_request.sign_in_callers)
+
+
+def _sign_in_callers(request: Any, username: str) -> dict[str, str]:
+    device = devices.known_device(request, username)
+    if device and any(rate.who == "device" for rate in rates.rates_of(SIGN_IN)):
+        return {"device": f"{device} {username}"}
+    callers, account = _callers(request), username.casefold()
+    return callers | {"account": account, "account-address": f"{callers['address']} {account}"}
+
+
+def signed_in(request: HttpRequest | Request, user: User) -> None:
+    """Remember the device, and count no try for the account: its password was right."""
     request = getattr(request, "_request", request)
-    _count(request, SIGN_IN, {"account": account.casefold()})
+    callers: dict[str, str] = getattr(request, "sign_in_callers", {})
+    of_account = {who: name for who, name in callers.items() if who in OF_ACCOUNT}
+    rates.give_back(SIGN_IN, of_account)
+    devices.remember(request, user)
 
 
 def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
@@ -77,8 +102,22 @@ class Throttle(BaseThrottle):
     """Counts a request to the API: a POST in the scope that its view names, all else as a poll."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        limit(request, getattr(view, "rate", "poll") if request.method == "POST" else "poll")
+        scope = getattr(view, "rate", "poll") if request.method == "POST" else "poll"
+        if scope == SIGN_IN:
+            limit_sign_in(request, _username(request))
+        else:
+            limit(request, scope)
         return True
+
+
+def _username(request: Request) -> str:
+    """Of the account that the body names. A body that cannot be read is counted, too."""
+    try:
+        username = request.data.get("username") if isinstance(request.data, dict) else None
+    except APIException:
+        limit_sign_in(request, "")
+        raise
+    return username if isinstance(username, str) else ""
 
 
 def tell(request: HttpRequest, response: HttpResponse) -> None:

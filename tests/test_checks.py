@@ -364,7 +364,10 @@ def test_a_deployment_that_is_set_up_as_the_readme_says_is_fine(
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
-        (PRODUCTION, (["owner:100/60", "address:1000/60"], "account:10/60", 100, 100 * 2**30)),
+        (
+            PRODUCTION,
+            (["owner:100/60", "address:1000/60"], "account-address:10/600", 100, 100 * 2**30),
+        ),
         ({"ENV_FILES": ""}, (["owner:1000/60"], "account:1000/60", 10_000, 0)),
     ],
     ids=["production", "development"],

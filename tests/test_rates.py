@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from downloads_project.settings import next_database
 from downloads_project.stack import Stack
 from jobs import rates
 from jobs.models import DownloadJob
-from tests.factories import JobFactory
+from tests.factories import JobFactory, UserFactory
 
 INITIATE, JOBS, CHECK, TOKEN = (
     "/v1/download/initiate",
@@ -185,6 +186,179 @@ def test_an_address_can_try_ten_times_whatever_the_account(db: None, settings: A
     ]
 
     assert statuses == [401] * 10 + [429]
+
+
+# As in production, with smaller numbers.
+SIGN_IN_RATES = ["account-address:3/600", "address:5/60", "account:12/600", "device:3/60"]
+NUMBERS = count()
+SIGN_IN_PAGES = [TOKEN, "/sign-in", "/admin/login/"]
+
+
+def try_to_sign_in(
+    page: str, address: str, *, password: str = "wrong", name: str = "alice", client: Any = None
+) -> Any:
+    client = client or (APIClient() if page == TOKEN else Client())
+    login = {"username": name, "password": password}
+    return client.post(page, login, headers={"X-Forwarded-For": address})
+
+
+@pytest.fixture
+def rates_of_production(settings: Any) -> None:
+    settings.RATES |= {"sign-in": SIGN_IN_RATES}
+    settings.TRUSTED_PROXIES = ["127.0.0.1"]
+
+
+@pytest.mark.usefixtures("rates_of_production")
+@pytest.mark.parametrize("page", SIGN_IN_PAGES)
+def test_wrong_passwords_of_one_address_keep_nobody_out_elsewhere(
+    operator: User, page: str
+) -> None:
+    wrong = [try_to_sign_in(page, "203.0.113.1", name="olga") for _ in range(14)]
+
+    right = try_to_sign_in(page, "198.51.100.7", name="olga", password="correct horse")
+
+    assert [each.status_code for each in wrong[3:]] == [429] * 11
+    assert 60 < int(wrong[3]["Retry-After"]) <= 600
+    assert right.status_code == (200 if page == TOKEN else 302)
+
+
+@pytest.mark.usefixtures("rates_of_production")
+def test_many_addresses_together_have_few_guesses_for_an_account(alice: User) -> None:
+    statuses = [try_to_sign_in(TOKEN, f"203.0.113.{n % 8}").status_code for n in range(16)]
+
+    assert statuses == [401] * 12 + [429] * 4
+
+
+@pytest.mark.usefixtures("rates_of_production")
+@pytest.mark.parametrize("page", SIGN_IN_PAGES)
+def test_a_device_that_signed_in_before_is_spared(operator: User, page: str) -> None:
+    device = APIClient() if page == TOKEN else Client()
+    home, login = "198.51.100.7", {"name": "olga", "password": "correct horse"}
+    assert try_to_sign_in(page, home, client=device, **login).status_code in (200, 302)
+    device.cookies.pop("sessionid", None)
+    for n in range(14):  # a botnet, and three of these from this address
+        try_to_sign_in(TOKEN, home if n < 3 else f"203.0.113.{n}", name="olga")
+
+    stranger = try_to_sign_in(page, "198.51.100.8", **login)
+    neighbour = try_to_sign_in(page, home, **login)
+    again = try_to_sign_in(page, home, client=device, **login)
+
+    assert (stranger.status_code, neighbour.status_code) == (429, 429)
+    assert again.status_code == (200 if page == TOKEN else 302)
+
+
+@pytest.mark.usefixtures("rates_of_production")
+def test_a_device_has_few_guesses_itself(alice: User) -> None:
+    device = known_to("alice")
+
+    statuses = [try_to_sign_in(TOKEN, "::1", client=device).status_code for _ in range(4)]
+
+    assert statuses == [401] * 3 + [429]
+
+
+@pytest.mark.usefixtures("rates_of_production")
+def test_a_device_is_not_spared_where_no_rate_would_hold_it(alice: User, settings: Any) -> None:
+    settings.RATES |= {"sign-in": ["account:1/60"]}
+    device = known_to("alice")
+
+    statuses = [try_to_sign_in(TOKEN, "::1", client=device).status_code for _ in range(2)]
+
+    assert statuses == [401, 429]
+
+
+@pytest.mark.usefixtures("rates_of_production")
+@pytest.mark.parametrize("other", ["bob", "ALICE"])
+def test_a_device_of_another_account_is_not_spared(alice: User, other: str) -> None:
+    UserFactory(username=other)
+    device = known_to(other)
+
+    statuses = [try_to_sign_in(TOKEN, "::1", client=device).status_code for _ in range(4)]
+
+    assert statuses == [401] * 3 + [429]
+    assert try_to_sign_in(TOKEN, "::1", client=device, password="correct horse").status_code == 429
+
+
+@pytest.mark.usefixtures("rates_of_production")
+def test_a_new_password_ends_the_devices_of_the_old_one(alice: User) -> None:
+    device = known_to("alice")
+    alice.set_password("another")
+    alice.save()
+    for _ in range(4):
+        try_to_sign_in(TOKEN, "::1")
+
+    assert try_to_sign_in(TOKEN, "::1", client=device, password="another").status_code == 429
+
+
+@pytest.mark.usefixtures("rates_of_production")
+@pytest.mark.parametrize("value", ["", "x", "W10:1a2b:c3d4", "\u00e9"])
+def test_a_forged_device_is_not_spared(alice: User, value: str) -> None:
+    device = APIClient()
+    device.cookies["known_device"] = value
+
+    statuses = [try_to_sign_in(TOKEN, "::1", client=device).status_code for _ in range(4)]
+
+    assert statuses == [401] * 3 + [429]
+
+
+@pytest.mark.usefixtures("rates_of_production")
+def test_a_device_knows_several_accounts_and_no_more_than_fit_a_cookie(db: None) -> None:
+    device = APIClient()
+    for n in range(7):
+        UserFactory(username=f"user-of-it-{n}")
+        known_to(f"user-of-it-{n}", device)
+    for n in (0, 6):
+        for _ in range(4):
+            try_to_sign_in(TOKEN, f"203.0.113.{n}", name=f"user-of-it-{n}")
+
+    answers = [
+        try_to_sign_in(TOKEN, f"203.0.113.{n}", client=device, name=f"user-of-it-{n}")
+        for n in (0, 6)
+    ]
+
+    assert [answer.status_code for answer in answers] == [429, 401]
+    assert len(device.cookies["known_device"].value) < 1_000
+
+
+@pytest.mark.usefixtures("rates_of_production")
+def test_who_knows_the_password_may_sign_in_again_and_again(alice: User) -> None:
+    statuses = [
+        try_to_sign_in(TOKEN, f"203.0.113.{n % 4}", password="correct horse").status_code
+        for n in range(16)
+    ]
+
+    assert statuses == [200] * 16
+
+
+@pytest.mark.usefixtures("rates_of_production")
+def test_a_sign_in_that_cannot_be_read_is_counted_too(db: None) -> None:
+    client = APIClient()
+
+    statuses = [
+        client.post(TOKEN, "{", content_type="application/json").status_code for _ in range(4)
+    ]
+
+    assert statuses == [400] * 3 + [429]
+
+
+def test_the_cookie_of_a_device_is_for_the_server_alone(alice: User, settings: Any) -> None:
+    settings.SESSION_COOKIE_SECURE = True
+
+    cookie = known_to("alice").cookies["known_device"]
+
+    assert cookie["httponly"]
+    assert cookie["secure"]
+    assert cookie["samesite"] == "Lax"
+    assert "alice" not in cookie.value
+    assert "known_device" not in try_to_sign_in(TOKEN, "::1").cookies
+
+
+def known_to(name: str, client: APIClient | None = None) -> APIClient:
+    """A device that signed in to the account, from an address that nobody else has."""
+    client = client or APIClient()
+    address = f"192.0.2.{next(NUMBERS) % 256}"
+    answer = try_to_sign_in(TOKEN, address, client=client, name=name, password="correct horse")
+    assert answer.status_code == 200, answer.content
+    return client
 
 
 @pytest.mark.parametrize("page", ["/sign-in", "/admin/login/"])

@@ -23,7 +23,7 @@ from jobs.api import contract
 from jobs.authentication import Token
 from jobs.request_limits import SHORT_BODY_BYTES
 from jobs.serializers import StrictSerializer, Text
-from jobs.throttle import SIGN_IN, limit_account
+from jobs.throttle import SIGN_IN, signed_in
 
 MAX_PASSWORD_CHARS = 1_000
 MAX_TOKEN_CHARS = 4_000
@@ -35,10 +35,10 @@ class SignIn(StrictSerializer):
 
     def validate(self, asked: dict[str, str]) -> dict[str, str]:
         request = self.context["request"]
-        limit_account(request, asked["username"])
         user = authenticate(request, **asked)
         if not isinstance(user, User):
             raise AuthenticationFailed("No such account, or another password.", "no_active_account")
+        signed_in(request, user)
         return _pair(user)
 
 

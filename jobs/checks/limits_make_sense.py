@@ -27,7 +27,7 @@ def _no_rate(name: str, text: str) -> CheckMessage:
     return Error(
         f"{name} has {text!r}, which is no rate.",
         hint=f"Set {name} to who:requests/seconds, as in owner:100/60, with commas between;"
-        " who is owner, address or account.",
+        " who is owner or address; to sign in, also account, account-address or device.",
         id="jobs.E010",
     )
 
@@ -131,7 +131,7 @@ def clients_are_told_apart(**kwargs: Any) -> list[CheckMessage]:
     return [
         Warning(
             "A proxy ends TLS and none is trusted: all clients have its address, and ten wrong"
-            " passwords a minute, anybody's, keep everybody from signing in.",
+            " passwords a minute, anybody's, keep all from signing in whose device is new.",
             hint="Set TRUSTED_PROXIES to the addresses that the proxy connects from, or"
             " TRUSTED_PROXY_HOPS to 1.",
             id="jobs.W009",

@@ -1,0 +1,77 @@
+"""Devices that signed in before. Others' wrong passwords do not keep them from signing in.
+
+A signed cookie names the device, and the accounts that it signed in to. It lets nobody in: a
+sign-in with it is counted for the device, instead of for its address and the account. Another
+password of the account ends it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
+
+COOKIE = "known_device"
+SALT = "jobs.devices"
+KEPT = timedelta(days=180)  # since its last sign-in
+MAX_ACCOUNTS = 5  # of one device, the last it signed in to: a cookie has little room
+MARK_CHARS = 32
+
+
+class SignedIn(NamedTuple):
+    """That a device signed in to an account."""
+
+    user_id: int
+    device: str  # a random id
+    mark: str  # of the password at that time
+
+
+def known_device(request: HttpRequest, username: str) -> str:
+    """Return the id of the device if it signed in to this account before, else nothing.
+
+    The name counts as it is written: `ALICE` may be somebody else's account than `alice`.
+    """
+    if not (entries := _entries(request)):
+        return ""
+    user = User.objects.filter(username=username).first()
+    for entry in entries:
+        if user and entry.user_id == user.pk and constant_time_compare(entry.mark, _mark(user)):
+            return entry.device
+    return ""
+
+
+def remember(request: HttpRequest, user: User) -> None:
+    """Have the answer tell the device that it signed in to this account."""
+    others = [entry for entry in _entries(request) if entry.user_id != user.pk]
+    entries = [SignedIn(user.pk, secrets.token_urlsafe(9), _mark(user)), *others][:MAX_ACCOUNTS]
+    request.known_device = signing.dumps(entries, salt=SALT)  # type: ignore[attr-defined]
+
+
+def set_cookie(request: HttpRequest, response: HttpResponse) -> None:
+    if value := getattr(request, "known_device", ""):
+        response.set_cookie(
+            COOKIE,
+            value,
+            max_age=KEPT,
+            secure=bool(settings.SESSION_COOKIE_SECURE),
+            httponly=True,
+            samesite="Lax",
+        )
+
+
+def _entries(request: HttpRequest) -> list[SignedIn]:
+    try:
+        found = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=KEPT)
+    except signing.BadSignature:
+        return []
+    return [SignedIn(*entry) for entry in found]
+
+
+def _mark(user: User) -> str:
+    return str(user.get_session_auth_hash())[:MARK_CHARS]
