@@ -27,7 +27,14 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from jobs import notifications, queue, quota, storage
 from jobs.errors import BuildError, StaleJob
 from jobs.kinds import KINDS, doorbell
-from jobs.models import UPLOAD, DownloadJob, Notification, StoredFile, Upload
+from jobs.models import (
+    UPLOAD,
+    DownloadJob,
+    EndedTokenFamily,
+    Notification,
+    StoredFile,
+    Upload,
+)
 from jobs.models.compiled import AnyRows
 from jobs.notifications import tell_operators
 from jobs.states import FINAL, LOST, Actor
@@ -265,6 +272,7 @@ def forget_keys() -> int:
 
 def forget_tokens() -> int:
     """Delete refresh tokens whose time is over, a batch at a time; how many."""
+    EndedTokenFamily.objects.filter(expires_at__lt=Now()).delete()
     over = OutstandingToken.objects.filter(expires_at__lt=Now()).order_by("expires_at")
     batch = list(over.values_list("pk", flat=True)[: BATCH * 10])
     OutstandingToken.objects.filter(pk__in=batch).delete()  # and what says that they were ended

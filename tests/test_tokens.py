@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,11 +11,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from jobs.dispatcher import forget_tokens
+from jobs.models import EndedTokenFamily
 from tests.factories import UserFactory
 
 JOBS, TOKEN = "/v1/download/jobs", "/v1/auth/token"
@@ -48,6 +51,73 @@ def test_a_refresh_token_gives_a_new_pair_once(alice: User) -> None:
     assert renew(second.json()["refresh"]).status_code == 200
     assert (again.status_code, again["Content-Type"]) == (401, "application/problem+json")
     assert again["WWW-Authenticate"].startswith("Bearer")
+
+
+def used_long_ago(refresh: str) -> None:
+    """Let the moment be over in which an honest client may send it twice."""
+    row = BlacklistedToken.objects.filter(token__jti=RefreshToken(refresh, verify=False)["jti"])
+    assert row.update(blacklisted_at=timezone.now() - timedelta(seconds=11))
+
+
+@pytest.mark.parametrize("again", [renew, revoke])
+def test_a_used_token_that_comes_again_ends_all_that_followed(alice: User, again: Any) -> None:
+    first, other = sign_in().json(), sign_in().json()
+    second = renew(first["refresh"]).json()
+    third = renew(second["refresh"]).json()
+    used_long_ago(first["refresh"])
+
+    assert again(first["refresh"]).status_code == 401
+
+    ended = renew(third["refresh"])
+    assert (ended.status_code, ended.json()["code"]) == (401, "token_not_valid")
+    assert revoke(third["refresh"]).status_code == 401
+    assert renew(other["refresh"]).status_code == 200  # of another sign-in
+    assert sign_in().status_code == 200
+
+
+def test_a_used_token_of_the_middle_ends_all_that_followed(alice: User) -> None:
+    second = renew(sign_in().json()["refresh"]).json()
+    third = renew(second["refresh"]).json()
+    used_long_ago(second["refresh"])
+
+    assert renew(second["refresh"]).status_code == 401
+    assert renew(third["refresh"]).status_code == 401
+
+
+def test_a_token_that_was_sent_twice_at_once_ends_nothing(alice: User) -> None:
+    first = sign_in().json()
+    second = renew(first["refresh"]).json()
+
+    assert renew(first["refresh"]).status_code == 401
+    assert renew(second["refresh"]).status_code == 200
+
+
+def test_a_forged_or_expired_token_ends_nothing(alice: User) -> None:
+    first = sign_in().json()
+    second = renew(first["refresh"]).json()
+    used_long_ago(first["refresh"])
+    forged = RefreshToken(first["refresh"], verify=False)
+    forged.set_exp(lifetime=-timedelta(minutes=1))
+
+    assert renew(first["refresh"][:-3] + "abc").status_code == 401
+    assert renew(str(forged)).status_code == 401
+    assert renew(second["refresh"]).status_code == 200
+
+
+def test_a_token_of_the_time_before_families_is_the_first_of_one(alice: User) -> None:
+    old = str(RefreshToken.for_user(alice))
+    second = renew(old).json()
+    used_long_ago(old)
+
+    assert renew(old).status_code == 401
+    assert renew(second["refresh"]).status_code == 401
+
+
+def test_what_is_stored_of_a_token_is_the_token(alice: User) -> None:
+    second = renew(sign_in().json()["refresh"]).json()
+
+    assert OutstandingToken.objects.filter(token=second["refresh"]).exists()
+    assert "family" not in AccessToken(second["access"])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -169,8 +239,12 @@ def test_tokens_that_are_over_are_forgotten(alice: User) -> None:
         expires_at="2020-01-01T00:00:00Z"
     )
 
+    EndedTokenFamily.objects.end("of now")
+    EndedTokenFamily.objects.create(family="old", expires_at="2020-01-01T00:00:00Z")
+
     assert forget_tokens() == 1
     assert OutstandingToken.objects.count() == 1
+    assert EndedTokenFamily.objects.get().family == "of now"
 
 
 def test_operators_do_not_see_tokens(client: Client, operator: User) -> None:

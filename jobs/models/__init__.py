@@ -1,5 +1,6 @@
 """The rows. What touches a second system too is a use case: submission, runner, dispatcher."""
 
+from jobs.models.ended_token_family import EndedTokenFamily
 from jobs.models.event import JobEvent
 from jobs.models.job import DownloadJob
 from jobs.models.job_row import FileRow, JobRow
@@ -12,6 +13,7 @@ from jobs.models.usage import Usage
 __all__ = [
     "UPLOAD",
     "DownloadJob",
+    "EndedTokenFamily",
     "FileQuerySet",
     "FileRow",
     "JobEvent",
