@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 import psycopg
 import redis
 
+from downloads_project import seaweedfs
 from downloads_project.processes import Process, StackError
 
 NEEDED_BYTES = 1_000_000_000
@@ -184,6 +185,7 @@ class Stack:
         identity = {"name": "downloads", "credentials": [keys], "actions": actions}
         config = self.folder / "s3.json"
         write_secret(config, json.dumps({"identities": [identity]}))
+        seaweedfs.write_security(folder)
         port = next(ports)
         command = [
             s3_program(),
@@ -200,6 +202,7 @@ class Stack:
             "-master.volumeSizeLimitMB=256",
             f"-s3.port.grpc={next(ports)}",
         ]
+        command += seaweedfs.OPTIONS
         for part in ("master", "volume", "filer", "admin"):
             command += [f"-{part}.port={next(ports)}", f"-{part}.port.grpc={next(ports)}"]
         env = {"GOMEMLIMIT": "400MiB", "HOME": str(folder), "TMPDIR": str(folder / "tmp")}
