@@ -168,6 +168,7 @@ _STRICT = {
     "initiate": ["owner:100/60", "address:1000/60"],
     "poll": ["owner:600/60", "address:6000/60"],
     "page": ["owner:3000/60", "address:30000/60"],  # each of its live rows polls for itself
+    "search": ["owner:120/60", "address:1200/60"],  # as somebody types
     "upload": ["owner:100/900", "address:10/60"],
     "chunk": ["owner:1200/60", "address:2400/60"],  # of 8 MiB: 160 MB/s
     # Guesses a day for one account: 1,440 of an address, 14,400 of any number of addresses.
@@ -176,13 +177,14 @@ _STRICT = {
 _LOOSE = {
     "initiate": ["owner:1000/60"], "poll": ["owner:10000/60"], "page": ["owner:30000/60"],
     "upload": ["owner:10000/900"], "chunk": ["owner:60000/60"],
-    "sign-in": ["account:1000/60", "device:1000/60"],
+    "sign-in": ["account:1000/60", "device:1000/60"], "search": ["owner:1200/60"],
 }  # fmt: skip
 _RATES = _STRICT if PRODUCTION else _LOOSE
 RATES: dict[str, list[str]] = {
     "initiate": env.list("RATE_INITIATE", default=_RATES["initiate"]),
     "poll": env.list("RATE_POLL", default=_RATES["poll"]),
     "page": env.list("RATE_PAGE", default=_RATES["page"]),
+    "search": env.list("RATE_SEARCH", default=_RATES["search"]),
     "upload": env.list("RATE_UPLOAD", default=_RATES["upload"]),
     "chunk": env.list("RATE_CHUNK", default=_RATES["chunk"]),
     "sign-in": env.list("RATE_SIGN_IN", default=_RATES["sign-in"]),

@@ -51,7 +51,7 @@ RANKS: list[set[str]] = [
         "throttle",
         "statistics",
     },  # use cases
-    {"uploads"},  # ends in a submission
+    {"uploads", "searching"},  # ends in a submission; counts
     {"serializers", "http", "browsable", "authentication", "tasks"},  # translation
     {"api", "pages", "admin", "checks", "health", "management"},
     {"urls", "apps", "middleware"},

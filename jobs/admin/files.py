@@ -8,12 +8,12 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
-from jobs.admin.shared import Newest, ReadOnly
+from jobs.admin.shared import Newest, ReadOnly, Searched
 from jobs.models import StoredFile, Upload
 
 
 @admin.register(StoredFile)
-class StoredFileAdmin(ReadOnly, admin.ModelAdmin[StoredFile]):
+class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
     list_display = [
         "name",
         "file_id",
@@ -41,7 +41,7 @@ class StoredFileAdmin(ReadOnly, admin.ModelAdmin[StoredFile]):
 
 
 @admin.register(Upload)
-class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
+class UploadAdmin(Searched, ReadOnly, admin.ModelAdmin[Upload]):
     """Files that are not all here yet."""
 
     list_display = ["name", "owner", "share", "size", "created_at", "touched_at"]

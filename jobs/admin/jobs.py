@@ -19,7 +19,7 @@ from django_celery_results.models import TaskResult
 
 from jobs import wording
 from jobs.admin.notifications import Told
-from jobs.admin.shared import BULK_LIMIT, LISTED, Chosen, Known, Newest, ReadOnly
+from jobs.admin.shared import BULK_LIMIT, LISTED, Chosen, Known, Newest, ReadOnly, Searched
 from jobs.errors import JOB_CODES, StaleJob
 from jobs.kinds import KINDS
 from jobs.models import DownloadJob, JobEvent
@@ -74,7 +74,7 @@ class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
 
 
 @admin.register(DownloadJob)
-class JobAdmin(Chosen, ReadOnly, admin.ModelAdmin[DownloadJob]):
+class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
     list_display = [
         "name", "owner", "kind", "status", "share", "size", "attempt", "error_code", "created_at",
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from jobs.admin.shared import BULK_LIMIT, LISTED, Chosen, Known, Newest, ReadOnly
+from jobs.admin.shared import BULK_LIMIT, LISTED, Chosen, Known, Newest, ReadOnly, Searched
 from jobs.models import DownloadJob, Notification
 
 
@@ -49,7 +49,7 @@ class Told(ReadOnly, admin.TabularInline[Notification, DownloadJob]):
 
 
 @admin.register(Notification)
-class NotificationAdmin(Chosen, ReadOnly, admin.ModelAdmin[Notification]):
+class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notification]):
     list_display = [
         "channel", "download", "place", "owner", "state", "tries", "moment", "error"
     ]  # fmt: skip

@@ -10,10 +10,12 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import NotificationQuerySet
+from jobs.searching import searching
 
 BULK_LIMIT = 500  # one request must not queue more than the workers drain in minutes
 LISTED = 10_000  # of the newest rows; counting a million would take longer than showing fifty
@@ -42,6 +44,22 @@ class Chosen:
         except ValidationError:  # an id that is none
             messages.error(request, "What was chosen is none of these.")
             return None
+        return answer
+
+
+class Searched:
+    """A list that is searched no more often, nor for longer, than those of owners are."""
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # A POST is an action, which may take its time.
+        text = request.GET.get("q", "") if request.method == "GET" else ""
+        with searching(request, text):
+            response: Any = super().changelist_view(  # type: ignore[misc]
+                request, *args, **kwargs
+            )
+            if isinstance(response, TemplateResponse):
+                response.render()  # which asks for the rows
+        answer: HttpResponse = response
         return answer
 
 

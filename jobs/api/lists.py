@@ -11,11 +11,13 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from jobs.http import caller
 from jobs.kinds import KINDS
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
+from jobs.searching import searching
 from jobs.serializers import JobSerializer
 from jobs.states import Status
 
@@ -95,6 +97,10 @@ class Listed(ListAPIView[DownloadJob]):
     pagination_class = Newest
     filter_backends = [filters.DjangoFilterBackend]
     filterset_class = JobFilter
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with searching(request, request.query_params.get("search", "")):
+            return super().list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[DownloadJob]:
         jobs = DownloadJob.objects.filter(owner=caller(self.request))

@@ -23,6 +23,7 @@ from jobs.models import FileQuerySet, StoredFile
 from jobs.pages import terms
 from jobs.pages.asking import NAME_ERRORS, new_form, number_or_dirt, sentence, start
 from jobs.pages.shared import newest, number, page, signed_in
+from jobs.searching import searching
 from jobs.serializers import BundleRequest
 
 SHOWN = 25  # files on one page
@@ -139,13 +140,14 @@ def _shop(
     search, kind = (filters.cleaned_data.get(name, "") for name in ("search", "type"))
     mine = StoredFile.objects.visible_to(caller(request).pk)
     ticked = _ticked(mine, given)
-    files = newest(
-        _matching(mine, search, kind).by_owner(None, caller(request).pk),
-        ("file_id",),
-        SHOWN,
-        after=_place(given.get("after")),
-        before=_place(given.get("before")),
-    )
+    with searching(request, search):
+        files = newest(
+            _matching(mine, search, kind).by_owner(None, caller(request).pk),
+            ("file_id",),
+            SHOWN,
+            after=_place(given.get("after")),
+            before=_place(given.get("before")),
+        )
     shown, now = {file.file_id for file in files.rows}, timezone.now()
     context = {
         "here": "new",

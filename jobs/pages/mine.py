@@ -19,6 +19,7 @@ from jobs.pages.choose import ask
 from jobs.pages.live import Live, answer, watched
 from jobs.pages.made import read_ahead
 from jobs.pages.shared import Place, first, newest, page, signed_in
+from jobs.searching import searching
 from jobs.states import ACTIVE, FINAL, Status
 
 SHOWN = 25  # downloads on one page
@@ -64,11 +65,13 @@ def _list(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     # Their params stay in the database: up to 100,000 numbers each.
     mine = DownloadJob.objects.filter(owner=caller(request)).defer("params")
-    matching = _matching(mine.select_related("artifact"), asked)
-    pinned = [] if any(asked[name] for name in ("status", "after", "before")) else _pinned(matching)
     statuses = STATES[asked["status"]][1] if asked["status"] else FINAL
     places = {side: _place(mine, asked[side]) for side in ("after", "before")}
-    found = newest(matching.by_status(statuses), ("created_at", "pk"), SHOWN, **places)
+    is_begin = not any(asked[name] for name in ("status", "after", "before"))
+    with searching(request, asked["search"]):
+        matching = _matching(mine.select_related("artifact"), asked)
+        pinned = _pinned(matching) if is_begin else []
+        found = newest(matching.by_status(statuses), ("created_at", "pk"), SHOWN, **places)
     read_ahead(found.rows)
     wording.read_ahead([*pinned, *found.rows])
     groups = _groups(pinned[:PINNED], found.rows)

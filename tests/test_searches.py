@@ -1,0 +1,143 @@
+"""Searches by name: so often, so many at once and for so long, that others' lists stay quick."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection
+from django.test import Client, RequestFactory
+from rest_framework.test import APIClient
+
+from jobs import searching
+from tests.factories import JobFactory
+
+LISTS = [
+    "/v1/download/jobs?search=",
+    "/downloads?format=json&search=",
+    "/downloads?search=",
+    "/?search=",
+    "/admin/jobs/downloadjob/?q=",
+    "/admin/jobs/storedfile/?q=",
+    "/admin/jobs/upload/?q=",
+    "/admin/jobs/notification/?q=",
+]
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted(settings: Any) -> Iterator[None]:
+    counter = redis.Redis.from_url(settings.CACHE_URL)
+    counter.flushdb()
+    yield
+    counter.flushdb()
+
+
+@pytest.fixture
+def visitor(client: Client, operator: User) -> Client:
+    """Somebody who sees every list."""
+    client.force_login(operator)
+    return client
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_searches_have_a_rate_of_their_own(visitor: Client, settings: Any, path: str) -> None:
+    settings.RATES |= {"search": ["owner:2/60"]}
+
+    statuses = [visitor.get(f"{path}xyz").status_code for _ in range(3)]
+
+    assert statuses == [200, 200, 429]
+    assert 0 < int(visitor.get(f"{path}xyz")["Retry-After"]) <= 60
+    assert visitor.get(path).status_code == 200  # looks for nothing
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_an_owner_searches_one_thing_at_a_time(
+    visitor: Client, operator: User, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(searching, "WAIT_SECONDS", 0.05)
+
+    with searching._places.taken(operator.pk):
+        refused = visitor.get(f"{path}xyz", headers={"Accept": "application/json"})
+        others = visitor.get(path)
+
+    assert (refused.status_code, refused["Retry-After"]) == (429, "2")
+    assert others.status_code == 200
+    assert visitor.get(f"{path}xyz").status_code == 200  # its place was given back
+
+
+def test_all_together_search_few_things_at_a_time(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "WAIT_SECONDS", 0.05)
+
+    with searching._places.taken(-1), searching._places.taken(-2):
+        refused = client_of_alice.get("/v1/download/jobs?search=xyz")
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert refused["Retry-After"] == "2"
+
+
+def test_a_search_waits_for_the_one_before(client_of_alice: APIClient, alice: User) -> None:
+    JobFactory(owner=alice, name="xyz.zip")
+    taken = threading.Event()
+    before = threading.Thread(target=hold_a_place, args=(alice.pk, taken))
+    before.start()
+    taken.wait()
+
+    answer = client_of_alice.get("/v1/download/jobs?search=xyz")
+
+    before.join()
+    assert [job["fileName"] for job in answer.json()["results"]] == ["xyz.zip"]
+
+
+def hold_a_place(owner_id: int, taken: threading.Event) -> None:
+    with searching._places.taken(owner_id):
+        taken.set()
+        time.sleep(0.3)
+
+
+def test_of_very_many_that_wait_the_rest_are_refused_at_once(
+    client_of_alice: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "MAX_WAITING", 0)
+    monkeypatch.setattr(searching, "WAIT_SECONDS", 30)
+
+    with searching._places.taken(alice.pk):
+        began = time.monotonic()
+        refused = client_of_alice.get("/v1/download/jobs?search=xyz")
+
+    assert refused.status_code == 429
+    assert time.monotonic() - began < 15
+
+
+def test_a_search_that_fails_gives_its_place_back(alice: User) -> None:
+    for _ in range(searching.MAX_AT_ONCE + 1):
+        with pytest.raises(RuntimeError), searching._places.taken(alice.pk):
+            raise RuntimeError
+
+    assert searching._places._searches.total() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_postgres_ends_a_search_that_takes_too_long(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "STATEMENT_SECONDS", 1)
+    request = RequestFactory().get("/")
+    request.user = alice
+
+    with (
+        pytest.raises(OperationalError),
+        searching.searching(request, "xyz"),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_sleep(10)")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)  # of this process, as before
