@@ -46,6 +46,7 @@ from jobs.errors import (
     TypeNotAllowed,
 )
 from jobs.models import DownloadJob, JobRow, StoredFile
+from jobs.names import MISLEADING
 from jobs.patience import DATABASE_AWAY, give_back_connection
 from jobs.problems import PROBLEM, Problem
 from jobs.readers import reads_pages
@@ -266,7 +267,7 @@ def _fields(details: Any, path: str = "") -> Any:
 
 def _shown(text: str, most: int) -> str:
     """What may have come from a client: cut, and without what a terminal or a page obeys."""
-    seen = "".join(each if each.isprintable() else "\ufffd" for each in text[:most])
+    seen = MISLEADING.sub("\ufffd", text[:most])
     return seen if len(text) <= most else f"{seen[:-1]}\u2026"
 
 

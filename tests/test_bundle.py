@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,7 +18,7 @@ import pytest
 
 from jobs.builders.bundle import BundleParams, build, member_names
 from jobs.errors import Interrupted, SourceChanged, SourceMissing
-from jobs.names import MAX_NAME_BYTES, safe_name
+from jobs.names import MAX_NAME_BYTES, safe_name, split_name
 from jobs.workspace import CHUNK_BYTES, Source
 
 FILES = {
@@ -210,6 +211,17 @@ def test_names_that_clash_are_numbered_whatever_their_case() -> None:
     assert len({name.casefold() for name in names}) == 4
 
 
+def test_names_that_one_system_takes_for_the_same_are_numbered() -> None:
+    given = ["\u00e9.tar.gz", "e\u0301.tar.gz", "\u00c9.TAR.GZ", "con", "_CON", "a\u200db", "ab"]
+
+    names = list(member_names(source(name) for name in given))
+
+    assert names == [
+        *["\u00e9.tar.gz", "\u00e9 (2).tar.gz", "\u00c9 (3).TAR.GZ"],
+        *["_con", "_CON (2)", "a\u200db", "ab (2)"],
+    ]
+
+
 def test_many_equal_names_take_no_time_to_speak_of() -> None:
     names = list(member_names(source("same.txt") for _ in range(20_000)))
 
@@ -224,16 +236,67 @@ def test_many_equal_names_take_no_time_to_speak_of() -> None:
         ("/", "file"),
         ("..", "file"),
         ("", "file"),
-        ("a\x00b\nc.txt", "abc.txt"),
+        ("a\x00b\nc.txt", "a_b_c.txt"),
+        ("a.txt\x00", "a.txt"),
+        ("a\x85b\u2028c\ufffe.txt", "a_b_c_.txt"),
         ("\u202etxt.exe", "txt.exe"),
         ("e\u0301.txt", "\u00e9.txt"),
         ('what?<is>"this"|*:.txt', "what__is__this____.txt"),
-        (" spaced .txt ", "spaced.txt"),
-        ("\ud800.txt", "txt"),
+        (" spaced .txt ", "spaced .txt"),
+        ("\ud800.txt", "_.txt"),
+        ("a.txt. . ", "a.txt"),
+        ("a.txt\u200b", "a.txt"),
+        ("\u2066a\u2069\u061c.txt", "a.txt"),
+        *[(name, f"_{name}") for name in ("CON", "aux.txt", "NUL.tar.gz", "COM\u00b9", "lpt0.x")],
+        *[("prn .txt", "_prn .txt"), ("Con.", "_Con"), ("CONIN$", "_CONIN$"), ("nul:", "nul_")],
+        ("con" + " " * 300 + "x", "_con"),
     ],
 )
 def test_a_safe_name(given: str, safe: str) -> None:
     assert safe_name(given) == safe
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *[".gitignore", "..hidden", "console.txt", "com10.txt", "icon", "a .txt", "a..txt"],
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.txt",  # Persian, with a ZWNJ
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467.png",  # a family
+        "\u2764\ufe0f\u200d\U0001f525",  # a heart on fire, without a suffix
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",  # of England
+        "\U0001fae9.txt",  # an emoji of Unicode 16, which this Python does not know
+        "\uf8ff.txt",  # of private use: Apple's logo
+        "so\u00adft\u2060.txt",
+    ],
+)
+def test_a_name_that_every_system_holds_is_kept(name: str) -> None:
+    assert safe_name(name) == name
+    assert list(member_names([source(name)])) == [name]
+
+
+@pytest.mark.parametrize(
+    "character",
+    [
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\U0001f1e9\U0001f1ea",
+        "\U0001f44d\U0001f3fd",
+        "g\u0308\u0323",
+        "\u0915\u094d\u0937\u093f",
+        "\u1112\u119e\u11ab",  # Hangul that does not compose
+    ],
+)
+def test_a_long_name_is_cut_between_characters(character: str) -> None:
+    character = unicodedata.normalize("NFC", character)
+
+    for before in range(len(character.encode())):
+        stem, suffix = split_name(safe_name("x" * before + character * 100 + ".tar.gz"))
+        assert suffix == ".tar.gz"
+        assert stem == "x" * before + character * stem.count(character)
+        assert len(f"{stem}{character}{suffix}".encode()) > MAX_NAME_BYTES
+
+
+def test_a_character_that_is_too_long_is_cut_all_the_same() -> None:
+    assert safe_name("a" + "\u0323" * 500 + ".txt") == "\u1ea1" + "\u0323" * 86 + ".txt"
 
 
 @pytest.mark.parametrize("name", ["x" * 500 + ".pdf", "\u00e9" * 500 + ".pdf", "a." + "b" * 500])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from rest_framework.exceptions import APIException
 from jobs.builders.bundle import member_names
 from jobs.kinds import KINDS, artifact_name
 from jobs.names import MAX_NAME_BYTES, safe_name
-from jobs.parsers import StrictJSONParser
+from jobs.parsers import MAX_NAME_CHARS, StrictJSONParser
 from jobs.storage import attachment
 from jobs.workspace import Source
 
@@ -28,12 +29,13 @@ settings.load_profile("the same each time")
 LONGEST = 255  # bytes that a file system takes for one name
 # Characters without halves of pairs: neither JSON nor Postgres lets those in.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+MEMBER_NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=MAX_NAME_CHARS)
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 )
 VALUES = st.recursive(
     SCALARS | TEXT,
-    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    lambda inner: st.lists(inner) | st.dictionaries(MEMBER_NAMES, inner),
     max_leaves=20,
 )
 # What a parser stumbles over, in any order: bytes alone would hardly ever be JSON.
@@ -141,12 +143,19 @@ def test_what_is_read_can_be_written_as_utf_8(value: Any) -> None:
     assert json.loads(json.dumps(found, ensure_ascii=False).encode()) == found
 
 
+BIDI_CONTROLS = {*"\u061c\u200e\u200f", *map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)])}
+
+
 def assert_safe(name: str) -> None:
     assert name
     assert name not in (".", "..")
     assert not set(name) & set('/\\<>:"|?*')
-    assert not [c for c in name if unicodedata.category(c).startswith("C")]  # bidi among them
-    assert name == name.strip().strip(".")
+    assert not [c for c in name if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]
+    assert not set(name) & BIDI_CONTROLS
+    assert name == name.strip().rstrip(".")
+    device = name.partition(".")[0].rstrip(" ").upper()
+    assert device not in {"CON", "PRN", "AUX", "NUL"}
+    assert not re.fullmatch("(COM|LPT).", device) or not device[3:].isdigit()
     assert unicodedata.is_normalized("NFC", name)
     assert PurePosixPath(name).name == name
 
@@ -160,6 +169,8 @@ def assert_safe(name: str) -> None:
 @example("e\u200f\u0301")
 @example("a" * 179 + ". b")
 @example("x" + "." + "y" * 300)
+@example("con" + " " * 300 + "x")
+@example("Com\u00b2.tar.gz")
 def test_a_safe_name_is_safe_short_and_not_empty(name: str) -> None:
     safe = safe_name(name)
 

@@ -40,6 +40,11 @@ and `email` and `webhook`, which are told when it is over, in place of what your
 form they are fields: `true` or `false`, ids with commas between. A bundle takes `job_ids`: what
 these jobs made, or are going to make. A webhook is signed as Standard Webhooks has it.
 
+A `fileName` is one that Windows, macOS and Linux can all hold. What one of them cannot hold becomes
+`_` (`a:b.txt` is `a_b.txt`), a device of Windows gets one in front (`CON` is `_CON`), and what is
+longer than 180 bytes is cut before its extension. Bidi controls, blanks around a name and dots
+behind it are removed. Files of one name in a bundle are numbered: `a (2).txt`.
+
 Sign in with `Authorization: Bearer` and a token of `POST /v1/auth/token`, or with the session of
 the pages. Requests are JSON (`application/json`), or `multipart/form-data` where a file comes, read
 strictly: a field that is not known, a name twice or a number in quotes is refused. Answers may get

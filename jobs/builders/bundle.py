@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from stat import S_IFREG
 
 from stream_zip import NO_COMPRESSION_64, MemberFile, ZipIntegrityError, stream_zip
 
 from jobs.errors import SourceChanged
-from jobs.names import safe_name
+from jobs.names import comparable, safe_name, split_name
 from jobs.workspace import CHUNK_BYTES, Source, Workspace
 
 MODE = S_IFREG | 0o644
@@ -51,17 +50,19 @@ def _members(sources: tuple[Source, ...], work: Workspace) -> Iterator[MemberFil
 
 
 def member_names(sources: Iterable[Source]) -> Iterator[str]:
-    """A safe name for each source, unique inside the archive on any file system.
+    """Yield a safe name for each source, unique inside the archive on any file system.
 
-    Later ones that clash are numbered: `a.txt`, `a (2).txt`. Case does not tell names apart.
+    Later ones that clash are numbered: `a.txt`, `a (2).txt`. Case does not tell names apart, nor
+    do other ways to write an accent.
     """
     taken: dict[str, int] = {}
     for source in sources:
-        path = PurePosixPath(safe_name(source.name))
-        name, copy = path.name, taken.get(path.name.casefold(), 1)
-        while name.casefold() in taken:
+        name = wanted = safe_name(source.name)
+        stem, suffix = split_name(wanted)
+        copy = taken.get(comparable(wanted), 1)
+        while comparable(name) in taken:
             copy += 1
-            name = f"{path.stem} ({copy}){path.suffix}"
-        taken[path.name.casefold()] = copy  # where to go on counting; a long run stays linear
-        taken.setdefault(name.casefold(), 1)
+            name = f"{stem} ({copy}){suffix}"
+        taken[comparable(wanted)] = copy  # where to go on counting; a long run stays linear
+        taken.setdefault(comparable(name), 1)
         yield name

@@ -42,7 +42,7 @@ class Place:
         """`name` is the service's: it may not leave the folder, hide, or look like an option."""
         if self.file:
             return self.file
-        safe = safe_name(name)
+        safe = safe_name(safe_name(name).lstrip("."))
         return self.folder / (f"_{safe}" if safe.startswith("-") else safe)
 
     def keep(self, path: Path) -> None:

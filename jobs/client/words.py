@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from jobs.names import MISLEADING
+
 MAX_SHOWN = 300  # of a text that somebody else wrote
 # What the service does with a job of a kind, and has done in the end. Fetching is what we do.
 PHASES = {"remote": ("Storing", "Stored")}
@@ -13,7 +15,7 @@ OTHER_PHASES = ("Making", "Made")
 
 def printable(text: str) -> str:
     """On one line, and without what could move the cursor, ring, or turn the reading direction."""
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    shown = MISLEADING.sub("\N{REPLACEMENT CHARACTER}", text)
     return shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + "…"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.models import Notification
+from jobs.names import MISLEADING
 from jobs.states import Status
 from jobs.wording import KINDS, seconds, size_of
 from jobs.wording.standing import ASK_OPERATOR
@@ -120,9 +120,8 @@ def _address(page: str, *args: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Without what ends a line, turns its direction or cannot be seen."""
-    seen = (" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
-    return " ".join("".join(seen).split())
+    """Return the text without what ends a line or turns its direction; each blank is a space."""
+    return " ".join(MISLEADING.sub(" ", text).split())
 
 
 def shortened(text: str, most_chars: int) -> str:
