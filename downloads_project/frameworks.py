@@ -66,6 +66,7 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.JSONRenderer",
         "jobs.browsable.PageRenderer",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.readers.ContentNegotiation",
     "DEFAULT_SCHEMA_CLASS": "jobs.api.schema.Schema",
     "EXCEPTION_HANDLER": "jobs.http.problem_for",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -73,7 +74,6 @@ REST_FRAMEWORK = {
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
-    "AUTH_HEADER_TYPES": ("Bearer", "bearer"),
     "CHECK_REVOKE_TOKEN": True,  # a new password ends all tokens
 }
 SPECTACULAR_SETTINGS = {
@@ -86,6 +86,7 @@ SPECTACULAR_SETTINGS = {
     # Nobody else is asked to validate the document.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "SCHEMA_PATH_PREFIX": "/v1",
+    "PATH_CONVERTER_OVERRIDES": {"job": {"type": "string", "format": "uuid"}},
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.states.Status"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -60,6 +60,11 @@ class SignInPage(LoginView):
 
 
 class Token(JWTAuthentication):
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        """Return the token of `Bearer`, in whatever case (RFC 9110 11.1)."""
+        scheme, *rest = header.split(maxsplit=1) or [b""]
+        return super().get_raw_token(b" ".join([scheme.capitalize(), *rest]))
+
     def get_user(self, token: Any) -> Any:
         try:
             return super().get_user(token)

@@ -26,6 +26,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 
 from jobs.patience import give_back_connection
 from jobs.problems import Problem
+from jobs.request_limits import content_coding
 
 FORM = "multipart/form-data"
 PIECE_BYTES = 128 * 1024  # what the web process takes from the line at once
@@ -99,7 +100,7 @@ class Form:
         kind = self._request.headers.get("Content-Type", "")
         if kind.partition(";")[0].strip().lower() != FORM:
             raise UnsupportedMediaType(kind, f"Send the file as {FORM}.")
-        if (coding := self._request.headers.get("Content-Encoding", "identity")) != "identity":
+        if coding := content_coding(self._request.META):
             raise UnsupportedMediaType(coding, "Send the form as it is, without Content-Encoding.")
         if int(self._request.META.get("CONTENT_LENGTH") or 0) > self._most_bytes:
             raise too_large(self._max_bytes)

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 
 from jobs.patience import give_back_connection
 from jobs.problems import Problem
-from jobs.request_limits import max_body_bytes
+from jobs.request_limits import content_coding, max_body_bytes
 
 MAX_NAMES = 100  # of all objects of a body together; the longest request has a dozen
 MAX_NAME_CHARS = 100
@@ -75,7 +75,7 @@ def loads(body: bytes) -> Any:
 
 def _check_headers(request: Request, most: int) -> None:
     """Before a byte is read: the client is told, and need not send it all."""
-    if (coding := request.headers.get("Content-Encoding", "identity")) != "identity":
+    if coding := content_coding(request.META):
         raise UnsupportedMediaType(coding, "Send the body as it is, without Content-Encoding.")
     _check_size(int(request.META.get("CONTENT_LENGTH") or 0), most)
 

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.views.decorators.csrf import csrf_protect
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
 
 from jobs.problems import PROBLEM
 from jobs.request_limits import FORMS
@@ -15,6 +18,31 @@ from jobs.request_limits import FORMS
 JSON, HTML = "application/json", "text/html"
 
 View = Callable[..., HttpResponseBase]
+
+
+class ContentNegotiation(DefaultContentNegotiation):
+    """Refuses an `Accept` only where the answer has a body to choose.
+
+    A redirect has none, nor has a 204: a view names such methods in `bodiless_methods`. Their
+    errors are JSON, whatever is asked for.
+    """
+
+    def get_accept_list(self, request: Request) -> list[str]:
+        """Return what is accepted: anything, where the header is empty."""
+        return super().get_accept_list(request) or ["*/*"]
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[Any, str]:
+        renderers = list(renderers)
+        try:
+            chosen: tuple[Any, str] = super().select_renderer(request, renderers, format_suffix)
+        except (NotAcceptable, Http404):  # no such `Accept`, no such `?format=`
+            view = (request.parser_context or {}).get("view")
+            if request.method not in getattr(view, "bodiless_methods", ()):
+                raise
+            return renderers[0], renderers[0].media_type
+        return chosen
 
 
 def page_or_api(page: View, api: Any, *, reads_body: bool = False) -> View:

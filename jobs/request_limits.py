@@ -48,6 +48,12 @@ def has_long_header(meta: dict[str, Any]) -> bool:
     )
 
 
+def content_coding(meta: dict[str, Any]) -> str:
+    """Return how the body is encoded; empty where it is sent as it is. Codings have no case."""
+    codings = [each.strip().lower() for each in meta.get("HTTP_CONTENT_ENCODING", "").split(",")]
+    return ", ".join(each for each in codings if each not in ("", "identity"))
+
+
 def has_long_query(meta: dict[str, Any]) -> bool:
     """Whether Django would refuse the query for its number of names."""
     separators = str(meta.get("QUERY_STRING", "")).count("&")

@@ -56,6 +56,30 @@ def test_a_head_request_is_sent_where_head_works(
     assert asked.headers["Content-Length"] == str(len(CONTENT))
 
 
+@pytest.mark.parametrize("query", ["", "?format=zip"])
+@pytest.mark.parametrize("accept", ["application/zip", "image/*;q=0.5", "nonsense", "*/*;q=0", ""])
+def test_a_redirect_does_not_care_for_accept(
+    client_of_alice: APIClient, completed_job: DownloadJob, accept: str, query: str
+) -> None:
+    for ask in (client_of_alice.get, client_of_alice.head):
+        response = ask(f"/v1/download/{completed_job.pk}{query}", headers={"Accept": accept})
+
+        assert response.status_code == 302
+
+
+def test_the_errors_of_a_redirect_are_problems_whatever_is_accepted(
+    client_of_alice: APIClient, alice: User
+) -> None:
+    path = f"/v1/download/{JobFactory(owner=alice).pk}"
+    accept = {"Accept": "application/zip"}
+
+    response = client_of_alice.get(path, headers=accept)
+
+    assert response.status_code == 409
+    assert response["Content-Type"] == "application/problem+json"
+    assert client_of_alice.delete(path, headers=accept).status_code == 406  # that has a body
+
+
 def test_a_range_of_the_bytes_can_be_fetched(
     client_of_alice: APIClient, completed_job: DownloadJob
 ) -> None:

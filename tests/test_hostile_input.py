@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, UnreadablePostError
 from django.test import Client
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
 from jobs.models import DownloadJob
 from tests.factories import JobFactory
@@ -173,6 +174,55 @@ def test_what_cannot_be_spoken_is_406_as_a_problem(client_of_alice: APIClient, a
     assert response.status_code in (200, 406)
     if response.status_code == 406:
         assert response["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("accept", ["", " ", ","])
+@pytest.mark.parametrize(
+    "path", ["/v1/download/jobs", "/openapi", "/docs", "/downloads", "/health"]
+)
+def test_an_empty_accept_takes_anything(client_of_alice: APIClient, path: str, accept: str) -> None:
+    plain = client_of_alice.get(path, headers={"Accept": "*/*"})
+
+    response = client_of_alice.get(path, headers={"Accept": accept})
+
+    assert response.status_code == plain.status_code
+    assert response["Content-Type"] == plain["Content-Type"]
+
+
+@pytest.mark.parametrize("scheme", ["BEARER", "bearer", "bEaReR"])
+def test_a_scheme_has_no_case(alice: User, scheme: str) -> None:
+    headers = {"Authorization": f"{scheme} {AccessToken.for_user(alice)}"}
+
+    assert APIClient().get("/v1/download/jobs", headers=headers).status_code == 200
+    other = headers | {"Authorization": f"{scheme}x a"}
+    assert APIClient().get("/v1/download/jobs", headers=other).status_code == 401
+
+
+@pytest.mark.parametrize("coding", ["Identity", "IDENTITY, identity", ""])
+def test_a_body_that_is_not_encoded_may_say_so_in_any_case(
+    client_of_alice: APIClient, coding: str
+) -> None:
+    headers = {"Content-Encoding": coding}
+
+    json = client_of_alice.post(INITIATE, {"file_ids": [70000]}, headers=headers)
+    form = client_of_alice.post("/upload", {}, "multipart", headers=headers)
+    typed = client_of_alice.generic("POST", INITIATE, "{}", "Application/JSON", headers=headers)
+
+    assert json.status_code == 202
+    assert typed.json()["code"] == "invalid"
+    assert form.json()["code"] == "no_file"
+
+
+def test_an_id_in_an_address_has_no_case(client_of_alice: APIClient, alice: User) -> None:
+    job = JobFactory(owner=alice)
+    upper = str(job.pk).upper()
+
+    for path in ("/v1/download/status/{}", "/status/{}", "/downloads/{}/status", "/downloads/{}"):
+        response = client_of_alice.get(path.format(upper))
+        assert (response.status_code, response.json()["jobId"]) == (200, str(job.pk)), path
+    page = client_of_alice.get(f"/downloads/{upper}", headers={"Accept": "text/html"})
+    assert page.status_code == 302  # to where one signs in
+    assert client_of_alice.delete(f"/v1/download/{upper}").status_code == 200
 
 
 def test_somebody_elses_job_can_be_hidden(

@@ -21,6 +21,7 @@ RANKS: list[set[str]] = [
         "errors",
         "backoff",
         "names",
+        "converters",
         "addresses",
         "public_addresses",
         "digest",

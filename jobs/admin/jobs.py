@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 from django_celery_results.models import TaskResult
 
+from jobs import converters as converters  # makes `<job:...>` known
 from jobs import wording
 from jobs.admin.notifications import Told
 from jobs.admin.shared import BULK_LIMIT, LISTED, Chosen, Known, Newest, ReadOnly, Searched
@@ -185,7 +186,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [
-            path(f"<uuid:job_id>/{name}", self._button(verb, word), name=f"job_{name}")
+            path(f"<job:job_id>/{name}", self._button(verb, word), name=f"job_{name}")
             for name, verb, word in [
                 ("run_again", run_again, "Queued"),
                 ("cancel", cancel, "Cancelled"),

@@ -221,6 +221,8 @@ class Result(APIView):
 class Download(APIView):
     """The bytes (by a redirect to the file store), or the end of the job."""
 
+    bodiless_methods = ("GET", "HEAD")
+
     @contract.download
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
         """Fetch the file. You are redirected to the file store, or told why there is none."""

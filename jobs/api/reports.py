@@ -52,6 +52,8 @@ class ReportStatus(APIView):
 
 
 class ReportDownload(APIView):
+    bodiless_methods = ("GET", "HEAD")
+
     @contract.report_download
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
         """Fetch the report. You are redirected to the file store, or told why there is none."""

@@ -32,7 +32,7 @@ Json = dict[str, Any]
 Handler = Callable[..., Any]
 Decorator = Callable[[Handler], Handler]
 
-EVERYWHERE = ["invalid", "not_acceptable", "internal", "overloaded"]
+EVERYWHERE = ["invalid", "internal", "overloaded"]
 WITH_A_BODY = ["parse_error", "slow_body", "too_large", "unsupported_media_type"]
 WITH_A_TOKEN = ["token_not_valid", "user_inactive", "user_not_found", "password_changed"]
 WITH_A_JOB = ["permission_denied", "not_found"]
@@ -163,6 +163,8 @@ class Schema(AutoSchema):
 
     def _codes(self) -> Iterator[str]:
         yield from EVERYWHERE
+        if self.method not in getattr(self.view, "bodiless_methods", ()):
+            yield "not_acceptable"
         if has_body := self._has_body():
             yield from WITH_A_BODY
         if self.view.get_authenticators():

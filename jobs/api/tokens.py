@@ -139,6 +139,7 @@ class Revoke(TokenViewBase):
     """Sign out: the refresh token works no longer, the access token until its 15 minutes end."""
 
     serializer_class = Revocation
+    bodiless_methods = ("POST",)
     max_body_bytes = SHORT_BODY_BYTES
 
     @contract.token_revoke(Revocation)

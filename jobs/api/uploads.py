@@ -116,6 +116,8 @@ class Chunked(APIView):
 class ChunkedUpload(APIView):
     """What has arrived of a file in chunks; or give it up."""
 
+    bodiless_methods = ("DELETE",)
+
     @contract.chunked_upload
     def get(self, request: Request, job_id: UUID) -> Response:
         """See what has arrived, to send what is missing. `complete` once it is a job."""

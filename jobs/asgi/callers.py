@@ -23,7 +23,6 @@ from jobs.patience import give_back_connection
 
 MAX_HEADER_BYTES = 2_000  # ours have 350; longer ones are not remembered
 SESSION_SECONDS = 300  # that a session is taken for valid; then it is looked up again
-SCHEMES = {scheme.encode() for scheme in api_settings.AUTH_HEADER_TYPES}
 
 
 class Caller(NamedTuple):
@@ -49,7 +48,7 @@ def caller_of_token(authorization: bytes) -> Caller | None:
 @lru_cache(maxsize=10_000)
 def _verified(authorization: bytes) -> Caller | None:
     scheme, _, raw = authorization.partition(b" ")
-    if scheme not in SCHEMES or not raw.isascii():
+    if scheme.lower() != b"bearer" or not raw.isascii():
         return None
     try:
         token = AccessToken(raw.decode())  # type: ignore[arg-type] # as the library's view does

@@ -87,9 +87,9 @@ class Events:
 def _ids(scope: Scope) -> list[str]:
     """The jobs that an address names; none for another address."""
     if one := ONE.fullmatch(scope["path"]):
-        return [] if scope["query_string"] else [one[1]]
+        return [] if scope["query_string"] else [one[1].lower()]
     several = SEVERAL.fullmatch(scope["query_string"]) if scope["path"] == PATH else None
-    return list(dict.fromkeys(several[1].decode().split(","))) if several else []
+    return list(dict.fromkeys(several[1].decode().lower().split(","))) if several else []
 
 
 async def _stream(send: Send, watch: Watch, jobs: list[OwnJob], news: list[OwnJob]) -> None:

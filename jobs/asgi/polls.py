@@ -8,9 +8,10 @@ from jobs.asgi.jobs import Jobs, OwnJob
 from jobs.asgi.postgres import Refused, Unavailable
 from jobs.asgi.rate_counter import RateCounter
 from jobs.asgi.request import NativeRequest
+from jobs.converters import JobIdConverter
 from jobs.rates import Count, RatesUnknown
 
-ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # of a job, in an address
+ID = JobIdConverter.regex  # of a job, in an address; jobs are remembered by lower case
 NOBODY = "00000000-0000-0000-0000-000000000000"  # no job's
 
 

@@ -54,7 +54,7 @@ class NativeRequest:
         headers = known.read(scope["headers"])
         if headers is None:
             return None
-        if headers.get(b"accept", b"*/*") not in (b"*/*", accepts):
+        if headers.get(b"accept", b"*/*") not in (b"*/*", accepts, b""):
             return None
         if not known.is_allowed(headers.get(b"host", b"")):
             return None

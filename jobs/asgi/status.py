@@ -27,7 +27,7 @@ from jobs.representation import Body, as_json, link_body, report_body, upload_bo
 
 REMEMBERED = 4_096  # answers, some 3 kB each
 MAX_WAIT_SECONDS = 30  # proxies give up what is silent for a minute
-WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,4})(?=$|[,;\s])")  # of RFC 7240
+WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,4})(?=$|[,;\s])", re.IGNORECASE)  # of RFC 7240
 Variant = Callable[[JobRow, Body], Body]
 
 # Each address, and how a job looks there.
@@ -83,7 +83,7 @@ class StatusPoll:
             return False
         number = address.lastindex // 2  # of the two groups that matched, the id is the inner one
         caller, variant = request.caller, VARIANTS[number]
-        found = await self._polls.own(caller, address[address.lastindex + 1])
+        found = await self._polls.own(caller, address[address.lastindex + 1].lower())
         if found is None or (variant is report_body and found.job.kind != "report"):
             return False
         counts = await self._polls.count(request, caller)

@@ -32,7 +32,7 @@ from jobs.serializers.fields import (
 from jobs.serializers.terms import TermsRequest
 
 MAX_WATCHED = 50  # jobs in one stream of events
-JOB_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+JOB_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 THREADS = 4  # connections, where nobody says how many
 
 
@@ -202,7 +202,7 @@ class WatchRequest(StrictSerializer):
     jobs = Text(max_length=37 * MAX_WATCHED)
 
     def validate_jobs(self, jobs: str) -> list[UUID]:
-        ids = list(dict.fromkeys(jobs.split(",")))
+        ids = list(dict.fromkeys(jobs.lower().split(",")))
         if not all(JOB_ID.fullmatch(each) for each in ids) or len(ids) > MAX_WATCHED:
             raise serializers.ValidationError(
                 f"1 to {MAX_WATCHED} ids of jobs, with commas between."

@@ -54,6 +54,20 @@ class Stream:
         return dict(json.loads(piece.partition(b"data: ")[2]))
 
 
+def test_ids_in_the_address_of_events_have_no_case(native: Native, alice: User) -> None:
+    job = JobFactory(owner=alice, status=Status.COMPLETED)
+    upper, asked = str(job.pk).upper(), {"authorization": bearer(alice), "accept": STREAM}
+
+    one = native.request(EVENTS.format(upper), **asked)
+    both = native.request(EVENTS[:-3], query=f"jobs={upper},{job.pk}", **asked)
+    theirs = ask_django(f"{EVENTS[:-3]}?jobs={upper},{job.pk}", **asked)
+
+    assert one
+    assert both
+    assert one.content.count(b"id: ") == both.content.count(b"id: ") == 1
+    assert both.content.count(b"data: ") == theirs.content.count(b"data: ") == 1
+
+
 def in_thread(act: Any) -> Any:
     """Django's ORM is not for the loop's thread."""
 

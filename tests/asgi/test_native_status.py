@@ -104,6 +104,18 @@ def test_what_a_client_has_seen_is_told_the_same_way(
     assert comparable(ours) == comparable(ask_django(path, **asked))
 
 
+@pytest.mark.parametrize("address", ADDRESSES[:3])
+def test_an_id_and_a_scheme_have_no_case(native: Native, alice: User, address: str) -> None:
+    path = address.format(str(JobFactory(owner=alice).pk).upper())
+    asked = {"authorization": bearer(alice).replace("Bearer", "BEARER"), "accept": ""}
+
+    ours = native.request(path, **asked)
+
+    assert ours is not None
+    assert comparable(ours) == comparable(ask_django(path, **asked))
+    assert ours.status == 200
+
+
 def test_the_row_has_what_the_model_has(alice: User) -> None:
     fields = {field.attname for field in DownloadJob._meta.concrete_fields}
 
