@@ -210,3 +210,31 @@ def test_stored_files_are_listed_and_found_by_number(desk: Client) -> None:
 
     assert "plan.pdf" in page
     assert desk.get(f"/admin/jobs/storedfile/{file.pk}/change/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("lookup", "value"),
+    [
+        ("gte", "0001-01-01T00:00:00+23:59"),
+        ("lt", "9999-12-31T23:59:59-23:59"),
+        ("in", "2026-01-01T00:00:00+16:00"),
+        ("year", "-1"),
+        ("year__gte", "9" * 20),
+        ("gte", "2026-02-30"),
+    ],
+)
+def test_a_filter_that_no_column_can_hold_is_no_500(desk: Client, lookup: str, value: str) -> None:
+    for model, column in [
+        ("jobs/downloadjob", "created_at"),
+        ("jobs/storedfile", "created_at"),
+        ("jobs/upload", "touched_at"),
+        ("jobs/notification", "created_at"),
+        ("auth/user", "date_joined"),
+        ("django_celery_results/taskresult", "date_done"),
+    ]:
+        page = desk.get(f"/admin/{model}/", {f"{column}__{lookup}": value})
+
+        assert page.status_code in (200, 302), model
+        assert page.status_code == 200 or page["Location"].endswith("?e=1")
+    assert desk.get(LIST, {"name__regex": "("}).status_code == 302

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -63,6 +65,15 @@ def test_a_query_that_makes_no_sense_is_refused(client_of_alice: APIClient, quer
 
     assert response.status_code == 400
     assert response["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("position", ["2026-01-01T00:00:00+23:59", "2026-01-01", "20260101T00Z"])
+def test_a_cursor_with_another_way_to_write_a_time_is_followed(
+    client_of_alice: APIClient, position: str
+) -> None:
+    cursor = b64encode(urlencode({"p": position}).encode()).decode()
+
+    assert client_of_alice.get(URL, {"cursor": cursor}).status_code == 200
 
 
 def test_a_list_costs_the_same_however_long(

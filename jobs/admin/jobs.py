@@ -15,12 +15,15 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
+from django_celery_results.admin import TaskResultAdmin
 from django_celery_results.models import TaskResult
 
 from jobs import converters as converters  # makes `<job:...>` known
 from jobs import wording
 from jobs.admin.notifications import Told
-from jobs.admin.shared import BULK_LIMIT, LISTED, Chosen, Known, Newest, ReadOnly, Searched
+from jobs.admin.shared import (
+    BULK_LIMIT, LISTED, Chosen, Filtered, Known, Newest, ReadOnly, Searched,
+)  # fmt: skip
 from jobs.errors import JOB_CODES, StaleJob
 from jobs.kinds import KINDS
 from jobs.models import DownloadJob, JobEvent
@@ -72,6 +75,14 @@ class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
         return format_html(
             "<details><summary>{}</summary><pre>{}</pre></details>", last, event.detail
         )
+
+
+admin.site.unregister(TaskResult)
+
+
+@admin.register(TaskResult)
+class TaskResults(Filtered, TaskResultAdmin):
+    """The library's own."""
 
 
 @admin.register(DownloadJob)

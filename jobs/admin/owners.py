@@ -6,14 +6,28 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from jobs.admin.shared import Newest
+from jobs.admin.shared import Filtered, Newest
 from jobs.models import Preferences
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class Accounts(Filtered, UserAdmin[User]):
+    """Django's own."""
+
+
+@admin.register(Group)
+class Groups(Filtered, GroupAdmin):
+    """Django's own."""
 
 
 @admin.register(Preferences)
-class PreferencesAdmin(admin.ModelAdmin[Preferences]):
+class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
     """An owner without a row has what everybody has, and gets one here."""
 
     list_display = ["owner", "most_urgent", "email"]

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.db import DataError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -21,7 +24,25 @@ BULK_LIMIT = 500  # one request must not queue more than the workers drain in mi
 LISTED = 10_000  # of the newest rows; counting a million would take longer than showing fifty
 
 
-class ReadOnly:
+class FilteredRows(ChangeList):
+    """A list whose address may ask for what no column holds: the year -1, an offset of a day."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Raises IncorrectLookupParameters, which Django answers, where the query cannot run."""
+        try:
+            super().get_results(request)
+        except (DataError, OverflowError, ValueError) as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+class Filtered:
+    """Takes any filter from the address. For every page of the admin that lists rows."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return FilteredRows
+
+
+class ReadOnly(Filtered):
     """Rows are written by the service alone."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

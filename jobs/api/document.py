@@ -34,11 +34,12 @@ file before it was checked; `processedFiles` is what was made of it.
 
 `POST /reports` makes a PDF, CSV or JSON of what you asked for in a period.
 
-Each of these also takes `runAt`, the earliest start; `after`, ids of jobs of yours that have to be
-completed before (it fails with `dependency_failed` where one will not be); `priority`, from 0 to 9;
-and `email` and `webhook`, which are told when it is over, in place of what your settings say. In a
-form they are fields: `true` or `false`, ids with commas between. A bundle takes `job_ids`: what
-these jobs made, or are going to make. A webhook is signed as Standard Webhooks has it.
+Each of these also takes `runAt`, the earliest start (a time of RFC 3339 with its zone, but for leap
+seconds); `after`, ids of jobs of yours that have to be completed before (it fails with
+`dependency_failed` where one will not be); `priority`, from 0 to 9; and `email` and `webhook`,
+which are told when it is over, in place of what your settings say. In a form they are fields:
+`true` or `false`, ids with commas between. A bundle takes `job_ids`: what these jobs made, or are
+going to make. A webhook is signed as Standard Webhooks has it.
 
 A `fileName` is one that Windows, macOS and Linux can all hold. What one of them cannot hold becomes
 `_` (`a:b.txt` is `a_b.txt`), a device of Windows gets one in front (`CON` is `_CON`), and what is

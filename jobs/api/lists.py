@@ -58,7 +58,9 @@ class Newest(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:
-                datetime.fromisoformat(str(cursor.position)).astimezone(UTC)
+                # In UTC: Postgres takes no offset of 16 hours, which Python does.
+                position: Any = datetime.fromisoformat(str(cursor.position)).astimezone(UTC)
+                cursor = cursor._replace(position=position.isoformat())
         except (NotFound, ValueError, OverflowError) as error:
             raise ValidationError({"cursor": ["Not a cursor of this list."]}) from error
         return cursor

@@ -18,8 +18,12 @@ MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
 SHA256 = re.compile("[0-9A-Fa-f]{64}")
 MAX_TOLD = 20  # wrong ids in one answer
 MAX_JOB_IDS = 1_000
-# As RFC 3339 has it: with a zone, so that nobody has to guess whose clock is meant.
-MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# As RFC 3339 has it: with a zone, so that nobody has to guess whose clock is meant. Postgres and
+# Python know no leap seconds.
+MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
 PERIOD = re.compile("[1-9][0-9]{0,2}d")
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 FARTHEST = timedelta(days=366)  # that something can be asked for ahead
