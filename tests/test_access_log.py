@@ -27,6 +27,37 @@ def test_a_link_in_an_address_is_not_logged(web: Live, address: str) -> None:
     assert "Signature" not in log
 
 
+@pytest.mark.parametrize("byte", [b"\x01", b"\x7f", b"\x80", b"\xc3\xa9", b"\xff", b" "])
+def test_a_raw_byte_in_a_request_line_takes_none_of_it_to_the_log(web: Live, byte: bytes) -> None:
+    line = b"GET /link?url=Signature HTTP/1.1\r\n"
+    for place in (1, 6, 14, 20, 26, 28):
+        sent = line[:place] + byte + line[place:] + b"Host: localhost\r\n\r\n"
+        assert exchange(web.url, sent).status == 400
+
+    log = web.processes[0].log.read_text()
+    assert "Signature" not in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("host", [b"evil.example", b"a b", b"\xff", b"[::1", b"a@localhost", b""])
+@pytest.mark.parametrize("accept", [b"text/html", b"*/*"])
+def test_a_host_that_is_not_ours_is_a_line_without_a_traceback(
+    web: Live, host: bytes, accept: bytes
+) -> None:
+    answer = exchange(
+        web.url,
+        b"GET /docs?url=Signature HTTP/1.1\r\nHost: " + host + b"\r\nAccept: " + accept + b"\r\n"
+        b"Origin: https://evil.example\r\nConnection: close\r\n\r\n",
+    )
+
+    log = web.processes[0].log.read_text()
+    told = [line for line in log.splitlines() if answer.headers["X-Request-ID"] in line]
+    assert answer.status == 400
+    assert len(told) == 2  # why, and the access log's
+    assert "Traceback" not in log
+    assert "Signature" not in log
+
+
 def test_a_refused_request_keeps_it_to_itself_too(web: Live) -> None:
     head = f"GET /link?url={LINK} HTTP/1.1\r\nHost: localhost\r\nHost: two\r\n\r\n"
 

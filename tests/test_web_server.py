@@ -95,6 +95,30 @@ def test_a_host_in_the_address_is_not_part_of_the_path(web: Live) -> None:
     assert answer.body.startswith(b"http /scheme a=b 127.0.0.1 ")
 
 
+@pytest.mark.parametrize("host", [b"", HOST, b"Host: other.example:81\r\n"])
+@pytest.mark.parametrize("scheme", [b"http", b"HTTPS"])
+def test_the_host_in_the_address_is_the_one_that_counts(
+    web: Live, scheme: bytes, host: bytes
+) -> None:
+    line = b"GET " + scheme + b"://Target.Example:80/host?a HTTP/1.1\r\n"
+
+    answer = exchange(web.url, line + CLOSE + host + b"\r\n")
+
+    assert answer.body == b"Target.Example:80"
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://", "http://u:secret@localhost", "ftp://localhost", "x://"]
+)
+def test_an_address_without_a_web_host_is_refused(web: Live, origin: str) -> None:
+    answer = exchange(web.url, get(f"{origin}/refused#secret", CLOSE))
+
+    assert (answer.status, answer.json["code"]) == (400, "invalid")
+    assert f'"GET /refused HTTP/1.1" 400 {len(answer.body)} 0ms' in log(web)
+    assert "secret@" not in log(web)
+    assert "#secret" not in log(web)
+
+
 def test_a_path_is_decoded_once(web: Live) -> None:
     assert exchange(web.url, get("/sche%6De?%41", CLOSE)).body.startswith(b"http /scheme %41 ")
     assert exchange(web.url, get("/sche%256De", CLOSE)).body == b"hello"

@@ -28,7 +28,7 @@ from downloads_project.web_server.refusals import (
     Refused,
     refusal_of,
 )
-from downloads_project.web_server.request import Request
+from downloads_project.web_server.request import Request, path_of
 
 HEAD_SECONDS = 10  # from the first byte of a request, or from the connection, to the head's end
 HEAD_BYTES = 32 * 1024
@@ -209,10 +209,10 @@ class Connection(asyncio.BufferedProtocol):
         """Answer a request that is not served, and close."""
         request_id = uuid.uuid4().hex
         if request_line:
-            method, target, version = request_line.decode("latin-1").split()
+            method, target, version = request_line.split()
             self.connections.access_log.add(
                 self.ip,
-                f"{method} {target.partition('?')[0]} {version}",
+                b" ".join([method, path_of(target), version]).decode("latin-1"),
                 refusal.status,
                 len(refusal.body(request_id)),
                 seconds=0,

@@ -37,7 +37,8 @@ STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nServer: gunicorn\r\n".encode()
     for status in HTTPStatus
 }
-ORIGIN = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
+ORIGIN = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+WEB_HOST = re.compile(rb"https?://[^@/?#]+", re.IGNORECASE)  # names no user (RFC 9110 4.2.4)
 SPECIAL = {b"expect", b"transfer-encoding"}
 
 
@@ -83,7 +84,9 @@ class Request:
         self._keep_alive = parser.should_keep_alive and method != "CONNECT"
         self._pieces: list[bytes] = []
         headers, scheme = self._headers(parser)
-        raw_path, path, query = _target(parser.path)
+        raw_path, path, query, host = _target(parser.path)
+        if host:  # instead of the header's (RFC 9112 3.2.2)
+            headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
         self._request_line = f"{method} {raw_path.decode()} HTTP/{version}"
         self.scope: dict[str, Any] | None = {
             "type": "http",
@@ -342,18 +345,27 @@ class Request:
         connection.served(keep_alive=self._keep_alive and self._is_answered)
 
 
-def _target(target: bytes) -> tuple[bytes, str, bytes]:
-    """Return the path as it came, the path decoded, and the query."""
+def path_of(target: bytes) -> bytes:
+    """Return the path of a target that may not be valid, for the log: no query, no user's name."""
+    origin = ORIGIN.match(target)
+    return re.split(rb"[?#]", target[origin.end() :] if origin else target)[0] or b"/"
+
+
+def _target(target: bytes) -> tuple[bytes, str, bytes, bytes]:
+    """Return the path as it came, the path decoded, the query, and the host if it names one."""
     if not target.isascii():  # the parser takes care of blanks and controls
         raise Refused(INVALID)
+    host = b""
     if not target.startswith(b"/") and (origin := ORIGIN.match(target)):
-        target = target[origin.end() :]
+        if not WEB_HOST.fullmatch(origin[0]):
+            raise Refused(INVALID)
+        host, target = origin[1], target[origin.end() :]
     if b"#" in target:
         target = target.partition(b"#")[0]
     raw_path, _, query = target.partition(b"?")
     raw_path = raw_path or b"/"
     path = unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path
-    return raw_path, path.decode("utf-8", "replace"), query
+    return raw_path, path.decode("utf-8", "replace"), query, host
 
 
 def _value(fields: bytes, lowered: bytes, start: bytes) -> bytes | None:

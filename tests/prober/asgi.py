@@ -48,6 +48,11 @@ async def scheme(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, " ".join([*told, *names]).encode())
 
 
+async def host(scope: Any, receive: Any, send: Any) -> None:
+    """The hosts that the request names."""
+    await answer(send, b" ".join(value for name, value in scope["headers"] if name == b"host"))
+
+
 async def events(scope: Any, receive: Any, send: Any) -> None:
     """A piece at once, and one more when the process stops. `/left` tells who went before."""
     scope["extensions"]["web_server"].end_with_client()
@@ -115,6 +120,6 @@ async def long(scope: Any, receive: Any, send: Any) -> None:
 
 
 ACTS = {f"/{act.__name__}": act for act in (
-    echo, unread, scheme, events, left, some, count, flood, broken, half, split, silent, short,
-    long,
+    echo, unread, scheme, host, events, left, some, count, flood, broken, half, split, silent,
+    short, long,
 )}  # fmt: skip
