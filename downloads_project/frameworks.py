@@ -33,9 +33,9 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "jobs.middleware.WrongMethodMiddleware",
-    # Probes ask by any name, without https, and get no id.
-    "jobs.middleware.ProbeMiddleware",
     "jobs.middleware.RequestIdMiddleware",
+    # Probes ask by any name, without https.
+    "jobs.middleware.ProbeMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "jobs.middleware.LimitsMiddleware",
     "jobs.middleware.NoNulMiddleware",

@@ -1,12 +1,10 @@
-"""What happens to every request: probes are answered first, the others get an id.
+"""What happens to every request: it gets an id, and probes are answered first.
 
 And to every answer: its headers tell browsers and caches to be careful.
 """
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -21,6 +19,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from jobs import devices, health, http, throttle
 from jobs.authentication import CHALLENGE, gateway_user
+from jobs.request_ids import request_id_of
 from jobs.request_limits import FORMS, has_long_header, has_long_query, max_form_bytes
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -151,10 +150,6 @@ class PackMiddleware(GZipMiddleware):
         return packed
 
 
-# No control characters, no surprises in a log.
-VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
-
-
 class RequestIdMiddleware:
     """Sets `request.request_id`, and the X-Request-ID header of the answer."""
 
@@ -162,8 +157,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        asked = request.headers.get("X-Request-ID", "")
-        request_id = asked if VALID_REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+        request_id = request_id_of(request.headers.get("X-Request-ID", ""))
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)

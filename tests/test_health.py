@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -67,6 +68,17 @@ def test_liveness_touches_nothing(client: Client, django_assert_num_queries: Any
         response = client.get("/health/live")
 
     assert response.json() == {"status": "healthy"}
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health", "/health/ready"])
+def test_a_probe_has_an_id_like_any_request(client: Client, bucket: Any, path: str) -> None:
+    answer = client.get(path)
+
+    assert str(UUID(answer["X-Request-ID"])) == answer["X-Request-ID"]
+    named = client.get(path, headers={"X-Request-ID": "probe-1"})
+    assert named["X-Request-ID"] == "probe-1"
+    refused = client.post(path)
+    assert refused.json()["requestId"] == refused["X-Request-ID"]
 
 
 def test_health_is_read_only(client: Client) -> None:

@@ -22,6 +22,7 @@ RANKS: list[set[str]] = [
         "backoff",
         "names",
         "converters",
+        "request_ids",
         "addresses",
         "public_addresses",
         "digest",

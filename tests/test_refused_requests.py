@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from types import SimpleNamespace
+from uuid import UUID
 
 import gunicorn_h1c
 import pytest
@@ -69,7 +70,7 @@ def test_it_has_the_members_of_every_other_problem(web: Live) -> None:
 
     request = SimpleNamespace(request_id=told["requestId"])
     assert told == problem(request, 417, "expectation_failed", told["detail"])
-    assert re.fullmatch("[0-9a-f]{32}", told["requestId"])
+    assert str(UUID(told["requestId"])) == told["requestId"]
 
 
 def test_a_refused_request_that_has_an_address_is_in_the_access_log(web: Live) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
@@ -29,6 +28,7 @@ from downloads_project.web_server.refusals import (
     refusal_of,
 )
 from downloads_project.web_server.request import Request, path_of
+from jobs.request_ids import new_request_id
 
 HEAD_SECONDS = 10  # from the first byte of a request, or from the connection, to the head's end
 HEAD_BYTES = 32 * 1024
@@ -207,7 +207,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def refuse(self, refusal: Refusal, request_line: bytes = b"") -> None:
         """Answer a request that is not served, and close."""
-        request_id = uuid.uuid4().hex
+        request_id = new_request_id()
         if request_line:
             method, target, version = request_line.split()
             self.connections.access_log.add(

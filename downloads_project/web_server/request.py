@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
 from http import HTTPStatus
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from downloads_project.web_server.refusals import (
     Refusal,
     Refused,
 )
+from jobs.request_ids import new_request_id
 
 if TYPE_CHECKING:
     from downloads_project.web_server.protocol import Connection
@@ -233,7 +233,7 @@ class Request:
         except (ClientGone, asyncio.CancelledError):
             self._keep_alive = False
         except Exception:
-            self._request_id = uuid.uuid4().hex
+            self._request_id = new_request_id()
             connections.log.exception("request %s broke", self._request_id)
             self._refuse(INTERNAL)
         try:
@@ -322,7 +322,7 @@ class Request:
         if self._status and not self._start:  # some of another response is out: cut it off
             self._connection.close()
             return
-        self._request_id = self._request_id or uuid.uuid4().hex
+        self._request_id = self._request_id or new_request_id()
         self._start, self._status = None, refusal.status.value
         self._sent_bytes = len(refusal.body(self._request_id))
         if not self._connection.is_gone:

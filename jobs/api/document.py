@@ -50,7 +50,7 @@ Sign in with `Authorization: Bearer` and a token of `POST /v1/auth/token`, or wi
 the pages. Requests are JSON (`application/json`), or `multipart/form-data` where a file comes, read
 strictly: a field that is not known, a name twice or a number in quotes is refused. Answers may get
 new members; ignore what you do not know. A method that an address does not have is 405, and `Allow`
-names those that it has. Every answer of the API has an `X-Request-ID`; the probes have none.
+names those that it has. Every answer has an `X-Request-ID`.
 
 At `/downloads`, `/downloads/{job_id}`, `/upload` and `/reports` people have pages. What prefers
 HTML to JSON gets them, and so does a form; a token or `?format=json` says that a program asks.
@@ -164,4 +164,9 @@ def _probe(operation_id: str, summary: str, answers: Json) -> Json:
 def _answer(sentence: str, **shown: Json) -> Json:
     examples = {name: {"value": value} for name, value in shown.items()}
     content = {"schema": {"$ref": "#/components/schemas/Health"}, "examples": examples}
-    return {"description": sentence, "content": {"application/json": content}}
+    named = {"description": "Names the request in our logs.", "schema": {"type": "string"}}
+    return {
+        "description": sentence,
+        "headers": {"X-Request-ID": named | {"required": True}},
+        "content": {"application/json": content},
+    }

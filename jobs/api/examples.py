@@ -303,7 +303,7 @@ def problem_example(code: str, field: str = "") -> Json:
         "status": int(status),
         "detail": sentence,
         "code": code,
-        "requestId": "5f0c9a3e8d8b4c0f9d5d0c6d1f7e21aa",
+        "requestId": "5f0c9a3e-8d8b-4c0f-9d5d-0c6d1f7e21aa",
         "error": status.phrase,
     }
     if code == "invalid" and field:

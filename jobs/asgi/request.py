@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache, lru_cache
-from secrets import token_hex
 from typing import Any, Self
 
 from django.conf import settings
@@ -17,7 +16,7 @@ from django.dispatch import receiver
 from django.http.request import split_domain_port, validate_host
 
 from jobs.asgi.callers import Caller, caller_of_token
-from jobs.middleware import VALID_REQUEST_ID
+from jobs.request_ids import request_id_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,7 +44,7 @@ class NativeRequest:
         self.is_secure = is_secure
         self.path: str = scope["path"]
         self.peer: str = (scope.get("client") or ("",))[0]
-        self.request_id = _request_id(headers.get(b"x-request-id"))
+        self.request_id = request_id_of(self.text(b"x-request-id"))
 
     @classmethod
     def of(cls, scope: Scope, *, accepts: bytes = JSON) -> Self | None:
@@ -122,9 +121,3 @@ def _clear_request_settings(**_: object) -> None:
 
 def _name(header: str) -> bytes:
     return header.lower().encode()
-
-
-def _request_id(sent: bytes | None) -> str:
-    """The client's, if it is a valid one."""
-    text = sent.decode("latin-1") if sent else ""
-    return text if VALID_REQUEST_ID.fullmatch(text) else token_hex(16)
