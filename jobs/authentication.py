@@ -56,6 +56,7 @@ class SignInPage(LoginView):
     template_name = "sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+    http_method_names = ["get", "head", "post", "options"]  # Django's has PUT
     max_body_bytes = SHORT_BODY_BYTES
 
 

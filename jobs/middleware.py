@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import structlog
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.middleware.security import SecurityMiddleware
@@ -33,6 +33,7 @@ HEADERS = {
 }
 TOLD_APART_BY = ("Accept", "Authorization", "Cookie")
 PACKET_BYTES = 1_400
+ANY_PAGE_MAY_HAVE = ("GET", "HEAD", "POST", "OPTIONS", "TRACE")
 
 
 class HeadersMiddleware(SecurityMiddleware):
@@ -55,7 +56,10 @@ class HeadersMiddleware(SecurityMiddleware):
 
 
 class WrongMethodMiddleware:
-    """Gives Django's 405 a body: it has none, at pages, probes, files and in the admin."""
+    """Gives Django's 405 a body: it has none, at pages, probes, files and in the admin.
+
+    And comes before the form's token is looked for, which a method that pages do not have lacks.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -70,6 +74,26 @@ class WrongMethodMiddleware:
             if not name.startswith("Content-"):
                 told[name] = value
         return told
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponseBase], *_: object
+    ) -> HttpResponse | None:
+        if request.method in ANY_PAGE_MAY_HAVE or getattr(view, "csrf_exempt", False):
+            return None  # the view says what it has, as the API's all do
+        allowed = _methods_of_page(view)
+        return None if request.method in allowed else HttpResponseNotAllowed(allowed)
+
+
+def _methods_of_page(view: Callable[..., HttpResponseBase]) -> list[str]:
+    """Return those of a class; of a function, which does not say, those that any page may have."""
+    by_class = getattr(view, "view_class", None)
+    if by_class is None:
+        return ["GET", "HEAD", "POST"]
+    return [
+        name.upper()
+        for name in by_class.http_method_names
+        if hasattr(by_class, "get" if name == "head" else name)
+    ]
 
 
 PROBES = {"/health": health.ready, "/health/ready": health.ready, "/health/live": health.live}

@@ -167,6 +167,21 @@ def test_a_method_that_no_page_has_is_a_problem_too(client: Client, path: str) -
     assert answer["Allow"] in page.content.decode()
 
 
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "BREW"])
+@pytest.mark.parametrize("path", ["/", "/link", "/sign-in", "/sign-out", "/theme", "/admin/"])
+def test_a_method_that_no_page_has_needs_no_form_token(path: str, method: str, alice: User) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(alice)
+
+    answer = browser.generic(method, path)
+
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert method not in answer["Allow"]
+    assert "POST" in answer["Allow"]
+    assert answer.json()["requestId"] == answer["X-Request-ID"]
+    assert browser.post(path).status_code == 403
+
+
 @pytest.mark.parametrize("accept", ["application/xml", "text/csv", "nonsense", "*/*;q=0"])
 def test_what_cannot_be_spoken_is_406_as_a_problem(client_of_alice: APIClient, accept: str) -> None:
     response = client_of_alice.get("/v1/download/jobs", headers={"Accept": accept})
