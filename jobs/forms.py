@@ -236,6 +236,8 @@ def _check_part(head: MultipartSegment) -> None:
         raise _refused("Name the file with `filename`, in UTF-8: a form has no `filename*`.")
     if (head.header("Content-Transfer-Encoding") or "binary").strip().lower() not in AS_IT_IS:
         raise _refused("Send each part as it is, without Content-Transfer-Encoding.")
+    if head.header("Content-Range"):
+        raise _refused("Send each part whole, without Content-Range.")
     if head.content_type == "multipart/mixed":
         raise _refused("A form has no multipart within.")
 

@@ -65,6 +65,14 @@ def test_a_form_without_a_file_is_told_so(client_of_alice: APIClient, form: dict
     assert told["error"] == "No file uploaded"
 
 
+def test_a_part_of_a_file_is_not_taken_for_the_whole(client_of_alice: APIClient) -> None:
+    response = send(client_of_alice, b"the words", **{"Content-Range": "bytes 0-8/20"})
+
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["field"] == "Content-Range"
+    assert Upload.objects.count() == 0
+
+
 def test_an_empty_file_is_none(client_of_alice: APIClient) -> None:
     response = send(client_of_alice, b"")
 

@@ -91,6 +91,38 @@ def test_the_fields_may_stand_behind_the_chunk(client_of_alice: APIClient) -> No
     assert response.status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("sent", "is_right"),
+    [
+        ("bytes {first}-{last}/{total}", True),
+        ("bytes {first}-{last}/*", True),
+        ("Bytes {first}-{last}/*", True),
+        ("bytes 0-7/*", False),
+        ("bytes {first}-{last}/7", False),
+        ("bytes {last}-{first}/*", False),
+        ("bytes */{total}", False),
+        ("bytes {first}-{last}", False),
+        ("items {first}-{last}/*", False),
+        ("", False),
+    ],
+)
+def test_a_content_range_has_to_be_the_chunks(
+    client_of_alice: APIClient, sent: str, is_right: bool
+) -> None:
+    begun = begin(client_of_alice, len(CONTENT))
+    sent = sent.format(first=CHUNK, last=2 * CHUNK - 1, total=len(CONTENT))
+
+    response = send_chunk(client_of_alice, begun, 1, CONTENT, {"Content-Range": sent})
+
+    assert response.status_code == (200 if is_right else 400)
+    if not is_right:
+        (error,) = response.json()["errors"]
+        assert error["field"] == "Content-Range"
+        assert f"bytes {CHUNK}-{2 * CHUNK - 1}/{len(CONTENT)}" in error["detail"]
+    arrived = client_of_alice.get(f"/upload/chunked/{begun['jobId']}").json()["receivedChunks"]
+    assert arrived == ([1] if is_right else [])
+
+
 def test_one_asks_what_has_arrived(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, len(CONTENT))
     send_chunk(client_of_alice, begun, 1, CONTENT)

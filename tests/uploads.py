@@ -45,7 +45,12 @@ def begin(client: APIClient, size: int, name: str = "drone.bin", **asked: Any) -
 
 
 def send_chunk(
-    client: APIClient, begun: dict[str, Any], number: int, content: bytes, **fields: Any
+    client: APIClient,
+    begun: dict[str, Any],
+    number: int,
+    content: bytes,
+    headers: dict[str, str] | None = None,
+    **fields: Any,
 ) -> Any:
     """That of the number, cut out of the whole content."""
     size = begun["chunkSize"]
@@ -55,7 +60,7 @@ def send_chunk(
         "totalChunks": begun["totalChunks"],
         "chunk": SimpleUploadedFile("blob", content[number * size : (number + 1) * size]),
     }
-    return client.post("/upload/chunked", form | fields, format="multipart")
+    return client.post("/upload/chunked", form | fields, format="multipart", headers=headers)
 
 
 def in_the_bucket(prefix: str = "") -> list[str]:

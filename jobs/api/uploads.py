@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -34,6 +35,10 @@ from jobs.serializers import (
     terms_of_form,
 )
 
+CONTENT_RANGE = re.compile(
+    r"bytes +([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)", re.ASCII | re.IGNORECASE
+)
+
 
 class Uploads(APIView):
     """Send a file: it is stored as it comes, then checked and processed."""
@@ -49,6 +54,9 @@ class Uploads(APIView):
     @contract.upload
     def post(self, request: Request) -> Response:
         key = idempotency_key(request)
+        if "Content-Range" in request.headers:  # what is a part would be stored as the whole
+            sentence = "Send the whole file, or its chunks to /upload/chunked."
+            raise ValidationError({"Content-Range": [sentence]})
         file = self.form.file()
         if file is None:
             raise no_file()
@@ -109,7 +117,9 @@ class Chunked(APIView):
                 raise no_file("The form has no file `chunk`.")
             now = _own_upload(request, asked.validated_data["jobId"])
             if isinstance(now, Upload):
-                now = _put(now, asked.number_in(now), content, request_id(request))
+                number = asked.number_in(now)
+                _check_content_range(request, now, number)
+                now = _put(now, number, content, request_id(request))
         return _became(now) if isinstance(now, DownloadJob) else Response(ReceivedChunk(now).data)
 
 
@@ -164,6 +174,20 @@ def _own_upload(request: Request, upload_id: UUID) -> Upload | DownloadJob:
 
 def _became(job: DownloadJob, *, is_new: bool = True) -> Response:
     return accepted(job, {"received": True} | AcceptedUpload(job).data, is_new=is_new)
+
+
+def _check_content_range(request: Request, upload: Upload, number: int) -> None:
+    """Raise ValidationError where the header (RFC 9110 14.4) is there and names other bytes."""
+    sent = request.headers.get("Content-Range")
+    if sent is None:
+        return
+    first = number * upload.chunk_bytes
+    last, total = first + upload.size_of(number) - 1, upload.size_bytes
+    found = CONTENT_RANGE.fullmatch(sent)
+    is_it = found and (int(found[1]), int(found[2])) == (first, last)
+    if not (found and is_it and (found[3] == "*" or int(found[3]) == total)):
+        sentence = f"Chunk {number} is bytes {first}-{last}/{total}."
+        raise ValidationError({"Content-Range": [sentence]})
 
 
 def _put(upload: Upload, number: int, content: IO[bytes], request_id: str) -> Upload | DownloadJob:
