@@ -13,7 +13,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from jobs.states import Status
-from tests.factories import JobFactory
+from tests.factories import ArtifactFactory, JobFactory
 
 URL = "/v1/download/jobs"
 
@@ -65,6 +65,35 @@ def test_a_query_that_makes_no_sense_is_refused(client_of_alice: APIClient, quer
 
     assert response.status_code == 400
     assert response["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("url", [URL, "/downloads", "/reports"])
+def test_only_staff_may_list_the_jobs_of_others(
+    client_of_alice: APIClient, alice: User, bob: User, operator: User, url: str
+) -> None:
+    mine, kind = {"owner": alice}, {"/downloads": "remote", "/reports": "report"}.get(url, "bundle")
+    job = JobFactory(kind=kind, status=Status.COMPLETED, artifact=ArtifactFactory(**mine), **mine)
+    staff = APIClient()
+    staff.force_authenticate(operator)
+
+    refused = client_of_alice.get(url, {"userId": bob.pk})
+    own = client_of_alice.get(url, {"userId": alice.pk}).json()["results"]
+    (seen,) = staff.get(url, {"userId": alice.pk}).json()["results"]
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert [each["jobId"] for each in own] == [seen["jobId"]] == [str(job.pk)]
+    assert "downloadUrl" in own[0]
+    assert "downloadUrl" not in seen
+    assert staff.get(url, {"userId": ""}).json()["results"] == []
+    assert staff.get(url, {"userId": "9" * 18}).json()["results"] == []
+
+
+@pytest.mark.parametrize("user_id", ["alice", "-1", "1.0", "9" * 30, "\u0661", "1,2"])
+def test_a_user_id_that_is_no_number_is_refused(client_of_alice: APIClient, user_id: str) -> None:
+    response = client_of_alice.get(URL, {"userId": user_id})
+
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["field"] == "userId"
 
 
 @pytest.mark.parametrize("position", ["2026-01-01T00:00:00+23:59", "2026-01-01", "20260101T00Z"])

@@ -35,7 +35,7 @@ STATUSES = {
     "initiate": SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
     "start": SIGNED_IN | WITH_A_BODY | {200, 202, 403, 409, 422},
     "check": SIGNED_IN | WITH_A_BODY | {200, 403},
-    "jobs": SIGNED_IN | {200},
+    "jobs": SIGNED_IN | {200, 403},
     "status": SIGNED_IN | {200, 304, 403, 404},
     "status_alias": SIGNED_IN | {200, 304, 403, 404},
     "events": SIGNED_IN | {200, 204, 403, 404},
@@ -49,12 +49,12 @@ STATUSES = {
     "chunked_upload": {200, 400, 401, 403, 404, 406, 429, 500, 503},
     "give_up_upload": {204, 400, 401, 403, 404, 429, 500, 503},
     "fetch_link": SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
-    "links": SIGNED_IN | {200},
+    "links": SIGNED_IN | {200, 403},
     "link": SIGNED_IN | {200, 304, 403, 404},
     "link_status": SIGNED_IN | {200, 304, 403, 404},
     "cancel_link": SIGNED_IN | {200, 403, 404, 409},
     "report": SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
-    "reports": SIGNED_IN | {200},
+    "reports": SIGNED_IN | {200, 403},
     "report_status": SIGNED_IN | {200, 304, 403, 404},
     "report_download": NO_BODY | {302, 403, 404, 409, 410},
     "cancel_report": SIGNED_IN | {200, 403, 404, 409},
@@ -277,7 +277,7 @@ def test_the_bounds_of_the_list_are_those_that_it_keeps_to(operations: dict[str,
 def test_a_list_of_one_kind_is_asked_for_no_kind(operations: dict[str, Json]) -> None:
     asked = {each["name"] for each in operations["links"]["parameters"]}
 
-    assert asked == {"search", "status", "limit", "cursor", "X-Request-ID"}
+    assert asked == {"search", "status", "userId", "limit", "cursor", "X-Request-ID"}
 
 
 class ManyTimes(UserRateThrottle):

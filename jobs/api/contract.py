@@ -91,6 +91,11 @@ KIND = OpenApiParameter(
     enum=["", *KINDS],
     description=f"Of your newest {SEARCHED:,} jobs those of the kind. Empty: of any kind.",
 )
+USER_ID = OpenApiParameter(
+    "userId",
+    pattern="^[0-9]*$",
+    description="For staff: whose jobs. The links to the files of others are left out.",
+)
 WHERE_TO_POLL = [
     header("Location", "Where to poll the job.", 202),
     header("Retry-After", "Seconds until the first poll.", 202, schema=COUNT),
@@ -168,7 +173,8 @@ check = operation(
 jobs = operation(
     "jobs",
     {200: told(JobSerializer(many=True), "A page of them.", examples.COMPLETED)},
-    parameters=[SEARCH, STATUS, KIND],
+    parameters=[SEARCH, STATUS, KIND, USER_ID],
+    refusals=["permission_denied"],
 )
 
 
@@ -243,7 +249,8 @@ fetch_link = operation(
 links = operation(
     "links",
     {200: told(LinkJob(many=True), "A page of them.", examples.COMPLETED_LINK)},
-    parameters=[SEARCH, STATUS],
+    parameters=[SEARCH, STATUS, USER_ID],
+    refusals=["permission_denied"],
 )
 link = polling("link", LinkJob, *LINKS)
 link_status = polling("link_status", LinkJob, *LINKS)
@@ -263,7 +270,8 @@ report = operation(
 reports = operation(
     "reports",
     {200: told(ReportJob(many=True), "A page of them.", examples.COMPLETED_REPORT)},
-    parameters=[SEARCH, STATUS],
+    parameters=[SEARCH, STATUS, USER_ID],
+    refusals=["permission_denied"],
 )
 report_status = polling(
     "report_status", ReportJob, examples.RUNNING_REPORT, examples.COMPLETED_REPORT

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
@@ -20,6 +21,9 @@ from jobs.models.job_queryset import JobQuerySet
 from jobs.searching import searching
 from jobs.serializers import JobSerializer
 from jobs.states import Status
+
+USER_ID = re.compile("[0-9]{1,18}")
+TO_THE_FILES = ("downloadUrl", "expiresIn", "processedFiles")  # an owner's alone
 
 
 class Newest(CursorPagination):
@@ -105,8 +109,31 @@ class Listed(ListAPIView[DownloadJob]):
             return super().list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[DownloadJob]:
-        jobs = DownloadJob.objects.filter(owner=caller(self.request))
+        jobs = DownloadJob.objects.filter(owner=self._owner_id())
         return jobs.select_related("artifact").defer("params")
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response = super().list(request, *args, **kwargs)
+        if self._owner_id() != caller(request).pk:
+            for body in response.data["results"]:
+                for name in TO_THE_FILES:
+                    body.pop(name, None)
+        return response
+
+    def _owner_id(self) -> int:
+        """Return whose jobs are listed: the caller's, or those of `userId`, which staff may name.
+
+        Raises ValidationError, PermissionDenied.
+        """
+        own: int = caller(self.request).pk
+        asked = self.request.query_params.get("userId", "")
+        if not asked:
+            return own
+        if not USER_ID.fullmatch(asked):
+            raise ValidationError({"userId": ["The number of a user."]})
+        if int(asked) != own and not caller(self.request).is_staff:
+            raise PermissionDenied("Only staff may list the downloads of others.")
+        return int(asked)
 
 
 class ListedOfKind(Listed):
