@@ -274,6 +274,7 @@ STORAGES: dict[str, Any] = {
 # Attempts of one call, the first included, and how long each waits: a page has less patience.
 S3_ATTEMPTS, S3_READ_SECONDS = (1, 3) if ROLE == "web" else (4, 20)
 STORAGES["patient"] = STORAGES["default"] | {"BACKEND": "jobs.storage.PatientStorage"}  # uploads
+STORAGES["slow"] = STORAGES["default"] | {"BACKEND": "jobs.storage.SlowStorage"}
 
 # What `manage.py lifecycle` has the file store do by itself. The service deletes results before
 # that, after RESULT_KEPT_SECONDS; the store deletes what it missed.

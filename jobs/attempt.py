@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from django.conf import settings
 
 from jobs import quota, storage
 from jobs.digest import Digest
-from jobs.errors import NoRoom, SourceMissing
+from jobs.errors import NoRoom, SourceChanged, SourceMissing
 from jobs.models import DownloadJob, StoredFile
 from jobs.names import safe_name
 from jobs.patience import insist
 from jobs.pulse import Pulse
 from jobs.scratch import Scratch
-from jobs.workspace import CHUNK_BYTES, Source
+from jobs.workspace import CHUNK_BYTES, NOT_AS_STORED, Source
 
 UPLOAD_GONE = "The uploaded file is gone. Upload it again."
 Made = storage.S3Output | storage.S3Parts  # what was stored, or is being
@@ -26,17 +26,20 @@ Made = storage.S3Output | storage.S3Parts  # what was stored, or is being
 class Attempt:
     """The real Workspace."""
 
-    def __init__(self, job: DownloadJob, pulse: Pulse, *, content_type: str) -> None:
+    def __init__(
+        self, job: DownloadJob, pulse: Pulse, *, content_type: str, max_bytes: int = 0
+    ) -> None:
         self._job = job
         self._pulse = pulse
         self._content_type = content_type
+        self._max_bytes = max_bytes  # of an artifact of a size that nobody knows
         self._output: storage.S3Output | None = None
         self._parts: storage.S3Parts | None = None
         self._found: storage.S3Parts | None = None  # of an earlier attempt
         self._kept: StoredFile | None = None  # of an upload: the file itself
         self._attached: list[StoredFile] = []
         self._scratch: Scratch | None = None
-        self._read = storage.read
+        self._read: Callable[[Source], Iterator[bytes]] = _read
 
     def tell(
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
@@ -55,9 +58,15 @@ class Attempt:
             self._output = storage.S3Output(
                 self._key(self._job.name),
                 content_type=self._content_type,
-                expected_bytes=(self._job.total or 0) if self._is_in_bytes else 0,
+                expected_bytes=self._expected_bytes,
             )
         return self._output
+
+    @property
+    def _expected_bytes(self) -> int:
+        if not self._is_in_bytes:
+            return 0
+        return self._max_bytes if self._job.total is None else self._job.total
 
     def first_gap(self) -> tuple[int, int | None]:
         if kept := self._job.checkpoint:
@@ -93,6 +102,7 @@ class Attempt:
         if upload_id := self._job.params.get("upload_id"):
             self.say("Putting the parts together")
             storage.complete(file.key, upload_id, size_bytes=file.size_bytes)
+            self.say("Checking the file")
         for chunk in storage.read(file.key):
             self.advance(len(chunk))
             yield chunk
@@ -154,17 +164,19 @@ class Attempt:
     @contextmanager
     def read_ahead(self, sources: Sequence[Source]) -> Iterator[None]:
         with storage.ReadAhead((source.key, source.size_bytes) for source in sources) as ahead:
-            self._read = ahead.read
+            self._read = lambda source: ahead.read(source.key)
             yield
-        self._read = storage.read
+        self._read = _read
 
     def chunks(self, source: Source) -> Iterator[bytes]:
         try:
-            for chunk in self._read(source.key):
+            for chunk in self._read(source):
                 self.advance(len(chunk))
                 yield chunk
         except SourceMissing as error:
             raise SourceMissing(f"{source.told_as} could not be found.") from error
+        except SourceChanged as error:
+            raise SourceChanged(f"{source.told_as} {NOT_AS_STORED}") from error
 
     # What the runner does with it, the builder having returned or not
 
@@ -177,6 +189,8 @@ class Attempt:
                 insist(lambda: self._check_room(self.output.size_bytes))
             elif self._job.total is None:  # nobody knew it, and whether there is room for it
                 self.tell(total_bytes=self.output.size_bytes)
+            if self.output.is_in_parts:  # which the store may take minutes to put together
+                self.say("Storing the file")
             self.output.finish()
         made = self._parts or self.output
         return StoredFile(
@@ -256,3 +270,7 @@ class Attempt:
     def _check_room(self, total_bytes: int) -> None:
         if not quota.has_room(self._job, total_bytes):
             raise NoRoom("The file would take up more room than you have.")
+
+
+def _read(source: Source) -> Iterator[bytes]:
+    return storage.read(source.key, size_bytes=source.size_bytes)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from jobs.digest import Digest
 
 CHUNK_BYTES = 1024 * 1024
+NOT_AS_STORED = "is not what it was when it was stored."
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,5 +134,6 @@ class Workspace(Protocol):
     def chunks(self, source: Source) -> Iterator[bytes]:
         """The source's bytes, at most CHUNK_BYTES at a time; each counts as progress.
 
-        Raises SourceMissing if the object is gone, StorageUnavailable if it cannot be read.
+        Raises SourceMissing if the object is gone, SourceChanged if it is another one or becomes
+        one meanwhile, StorageUnavailable if it cannot be read.
         """

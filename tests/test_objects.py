@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from jobs import storage
-from jobs.errors import SourceMissing, StorageUnavailable
+from jobs.errors import SourceChanged, SourceMissing, StorageUnavailable
 from jobs.storage.connections import Abort, Connections
 from jobs.storage.objects import Objects
 from jobs.storage.signature import Bucket, Signer
@@ -236,12 +236,88 @@ def test_a_store_that_comes_back_is_found(proxy: Proxy) -> None:
 
 
 def test_an_object_that_breaks_off_is_never_taken_for_whole(proxy: Proxy) -> None:
-    objects = through(proxy, attempts=4)
+    objects = through(proxy)
     put(objects, "raw/broken", MEGABYTE * 4)
     proxy.cut_after(2_000_000, "client")
 
     with pytest.raises(StorageUnavailable, match="cannot be reached"):
         list(objects.read("raw/broken"))
+
+
+def test_reading_goes_on_where_the_connection_broke(proxy: Proxy) -> None:
+    objects = through(proxy, attempts=4)
+    put(objects, "raw/broken", MEGABYTE * 4)
+    proxy.cut_after(2_000_000, "client")
+
+    chunks = []
+    for chunk in objects.read("raw/broken", size_bytes=4 * len(MEGABYTE)):
+        chunks.append(chunk)
+        if len(chunks) == 2:
+            proxy.cut_after(1_200_000, "client")  # and again: it has come further meanwhile
+
+    assert b"".join(chunks) == MEGABYTE * 4
+
+
+def test_reading_goes_on_when_the_store_fell_silent(proxy: Proxy) -> None:
+    objects = through(proxy, attempts=4, read_seconds=0.5)
+    put(objects, "raw/silent", MEGABYTE * 8)
+    reading = objects.read("raw/silent")
+    chunks = [next(reading)]
+    proxy.freeze()
+    threading.Timer(1, proxy.pass_on).start()
+
+    chunks += reading
+
+    assert b"".join(chunks) == MEGABYTE * 8
+
+
+@pytest.mark.parametrize("size", [8, 1, 20])
+def test_an_object_that_changed_meanwhile_is_never_mixed_with_the_old_one(
+    proxy: Proxy, objects: Objects, size: int
+) -> None:
+    cut = through(proxy, attempts=4)
+    put(cut, "raw/changed", MEGABYTE * 8)
+    proxy.cut_after(2_000_000, "client")
+    reading = cut.read("raw/changed", size_bytes=8 * len(MEGABYTE))
+    next(reading)
+    put(objects, "raw/changed", bytes(len(MEGABYTE)) * size)
+
+    with pytest.raises(SourceChanged):
+        list(reading)
+
+
+def test_an_object_that_vanished_meanwhile_is_missing(
+    proxy: Proxy, objects: Objects, bucket: Any
+) -> None:
+    cut = through(proxy, attempts=4)
+    put(cut, "raw/vanished", MEGABYTE * 8)
+    proxy.cut_after(2_000_000, "client")
+    reading = cut.read("raw/vanished")
+    next(reading)
+    bucket.delete("raw/vanished")
+
+    with pytest.raises(SourceMissing):
+        list(reading)
+
+
+def test_an_object_of_another_size_than_recorded_is_not_read(objects: Objects) -> None:
+    put(objects, "raw/size", MEGABYTE)
+
+    with pytest.raises(SourceChanged):
+        next(objects.read("raw/size", size_bytes=len(MEGABYTE) - 1))
+
+
+@pytest.mark.parametrize("kind", [bytes, io.BytesIO])
+def test_a_body_may_take_longer_than_connecting_if_it_moves(proxy: Proxy, kind: Any) -> None:
+    objects = through(proxy, read_seconds=6)
+    proxy.throttle(2_500_000)
+    body = MEGABYTE * 20  # 8 s: longer than CONNECT_SECONDS, and than the store may be silent
+    before = storage.moved_bytes()
+
+    put(objects, "raw/slow", kind(body))
+
+    assert storage.moved_bytes() - before >= len(body)
+    assert storage.has("raw/slow", len(body))
 
 
 def test_reading_may_stop_early(proxy: Proxy) -> None:

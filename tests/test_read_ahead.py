@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from jobs import storage
-from jobs.errors import Interrupted, SourceMissing, StorageUnavailable
+from jobs.errors import Interrupted, SourceChanged, SourceMissing, StorageUnavailable
 from jobs.storage import read_ahead
 from jobs.storage.read_ahead import AHEAD_BYTES, MAX_OBJECT_BYTES, THREADS, ReadAhead
 from tests.faults.proxy import Proxy
@@ -113,12 +113,13 @@ def test_what_is_missing_is_told_when_it_is_its_turn(bucket: Any) -> None:
         assert b"".join(ahead.read(objects[3][0])) == content(3, 10)
 
 
-def test_one_that_is_larger_than_recorded_is_not_kept_in_memory(bucket: Any) -> None:
+def test_one_that_is_larger_than_recorded_is_not_read(bucket: Any) -> None:
     first, (key, _) = put(0, 10), put(1, 30 * MEBIBYTE)
 
     with ReadAhead([first, (key, 100)]) as ahead:
         list(ahead.read(first[0]))
-        assert 100 < len(b"".join(ahead.read(key))) <= MEBIBYTE
+        with pytest.raises(SourceChanged):
+            list(ahead.read(key))
 
 
 @pytest.mark.parametrize("error", [Interrupted(timed_out=False), StorageUnavailable("away")])

@@ -10,7 +10,7 @@ from stream_zip import NO_COMPRESSION_64, MemberFile, ZipIntegrityError, stream_
 
 from jobs.errors import SourceChanged
 from jobs.names import comparable, safe_name, split_name
-from jobs.workspace import CHUNK_BYTES, Source, Workspace
+from jobs.workspace import CHUNK_BYTES, NOT_AS_STORED, Source, Workspace
 
 MODE = S_IFREG | 0o644
 
@@ -32,18 +32,23 @@ def build(params: BundleParams, work: Workspace) -> None:
     """
     if not params.is_measured:
         work.tell(total_bytes=sum(source.size_bytes for source in params.sources))
+    begun: list[Source] = []
     try:
         with work.read_ahead(params.sources):
-            for chunk in stream_zip(_members(params.sources, work), chunk_size=CHUNK_BYTES):
+            members = _members(params.sources, work, begun)
+            for chunk in stream_zip(members, chunk_size=CHUNK_BYTES):
                 work.output.write(chunk)
     except ZipIntegrityError as error:
-        raise SourceChanged("A file is not what it was when it was stored.") from error
+        raise SourceChanged(f"{begun[-1].told_as} {NOT_AS_STORED}") from error
 
 
-def _members(sources: tuple[Source, ...], work: Workspace) -> Iterator[MemberFile]:
+def _members(
+    sources: tuple[Source, ...], work: Workspace, begun: list[Source]
+) -> Iterator[MemberFile]:
     # Stored, not deflated: the inputs are mostly compressed already. Size and CRC come before
     # the bytes, because some readers refuse stored entries that tell them afterwards.
     for number, (source, name) in enumerate(zip(sources, member_names(sources), strict=True), 1):
+        begun.append(source)
         work.say(f"Adding {number} of {len(sources)}: {name}")
         method = NO_COMPRESSION_64(source.size_bytes, source.crc32)
         yield name, source.made_at, MODE, method, work.chunks(source)

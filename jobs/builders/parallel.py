@@ -17,13 +17,14 @@ from jobs.workspace import Parts, Workspace
 TICK_SECONDS = 0.1
 FIRST_REST_SECONDS = 0.5  # of a connection that got nothing; then twice as long each time
 MAX_REST_SECONDS = 8.0
+MEMORY_BYTES = 512 * 1024 * 1024  # of all parts that are being fetched and stored
 FUTILE = 3  # tries of each connection in turn, none of which brought a byte
 
 
 class Fetch:
     """All parts that are not stored yet. `run` is called once, by the builder's thread.
 
-    Memory is bounded by threads * RUN + STORING parts.
+    Memory is bounded by threads * RUN + STORING parts, and by MEMORY_BYTES or two parts.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Fetch:
         self._remote, self._validator, self._threads = remote, validator, threads
         self._plan = Plan(size_bytes, parts.part_bytes, parts.stored)
         self._changed = threading.Condition()  # guards the plan and the assembly
-        most = threads * RUN + STORING
+        most = min(threads * RUN + STORING, max(MEMORY_BYTES // parts.part_bytes, 2))
         self._assembly = Assembly(parts, self._plan, most=most, lock=self._changed)
         self._answers: dict[Piece, Answer] = {}
         self._arrived = 0  # bytes

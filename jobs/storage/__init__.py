@@ -6,8 +6,10 @@ BuildError's storage classes and nothing of boto's.
 
 from jobs.storage.bucket import (
     MAX_URL_SECONDS,
+    SILENT_SECONDS,
     JobStorage,
     PatientStorage,
+    SlowStorage,
     bucket,
     clock_offset_seconds,
     copy,
@@ -18,8 +20,10 @@ from jobs.storage.bucket import (
     ping,
     read,
     size_of,
+    slow_bucket,
 )
 from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_since
+from jobs.storage.connections import moved_bytes
 from jobs.storage.lifecycle import (
     left_out,
     lifecycle_rules,
@@ -32,11 +36,20 @@ from jobs.storage.parts import Checkpoint, S3Parts
 from jobs.storage.read_ahead import ReadAhead
 from jobs.storage.signature import attachment
 from jobs.storage.signed import presigned_url, url_seconds
-from jobs.storage.upload import MIN_PART_BYTES, SMALL_PART_BYTES, Upload, complete, part_bytes
+from jobs.storage.upload import (
+    MAX_OBJECT_BYTES,
+    MIN_PART_BYTES,
+    SMALL_PART_BYTES,
+    Upload,
+    complete,
+    part_bytes,
+)
 
 __all__ = [
+    "MAX_OBJECT_BYTES",
     "MAX_URL_SECONDS",
     "MIN_PART_BYTES",
+    "SILENT_SECONDS",
     "SMALL_PART_BYTES",
     "Checkpoint",
     "JobStorage",
@@ -44,6 +57,7 @@ __all__ = [
     "ReadAhead",
     "S3Output",
     "S3Parts",
+    "SlowStorage",
     "Upload",
     "attachment",
     "bucket",
@@ -57,6 +71,7 @@ __all__ = [
     "left_out",
     "lifecycle_rules",
     "make_bucket",
+    "moved_bytes",
     "open_uploads",
     "part_bytes",
     "patiently",
@@ -64,6 +79,7 @@ __all__ = [
     "presigned_url",
     "read",
     "size_of",
+    "slow_bucket",
     "stored_rules",
     "stored_since",
     "url_seconds",

@@ -26,6 +26,8 @@ from jobs.storage.objects import GONE, ErrorResponse, Objects
 from jobs.storage.signature import Bucket, Signer
 
 MAX_URL_SECONDS = 600
+SLOW_READ_SECONDS = 60
+SILENT_SECONDS = 4 * SLOW_READ_SECONDS  # that a worker waits for the store at most
 
 
 class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
@@ -88,12 +90,23 @@ class PatientStorage(JobStorage):
     connections = 64
 
 
+class SlowStorage(JobStorage):
+    """For what the store may take minutes for, and say nothing meanwhile."""
+
+    attempts, read_seconds = 4, SLOW_READ_SECONDS
+
+
 _alias = ContextVar("alias", default="default")
 
 
 def bucket() -> JobStorage:
     """The bucket as this process reaches it."""
     return cast(JobStorage, storages[_alias.get()])
+
+
+def slow_bucket() -> JobStorage:
+    """The same bucket for requests that may take minutes; a web process has no minutes."""
+    return bucket() if settings.ROLE == "web" else cast(JobStorage, storages["slow"])
 
 
 @contextmanager
@@ -153,9 +166,10 @@ def has(key: str, size_bytes: int) -> bool:
         return False
 
 
-def read(key: str) -> Iterator[bytes]:
-    """The object in chunks of CHUNK_BYTES. Raises SourceMissing, StorageUnavailable."""
-    return bucket().objects.read(key)
+def read(key: str, *, size_bytes: int | None = None) -> Iterator[bytes]:
+    """The object in chunks of CHUNK_BYTES. Raises SourceMissing, StorageUnavailable, and
+    SourceChanged where it changes meanwhile, or is not of `size_bytes`."""
+    return bucket().objects.read(key, size_bytes=size_bytes)
 
 
 def copy(key: str, to: str) -> None:

@@ -28,6 +28,23 @@ TICK_SECONDS = 0.05
 Body = bytes | bytearray | memoryview | IO[bytes]
 
 
+class _Traffic:
+    """Bytes to and from the store, by all threads of this process: a sign of life.
+
+    Threads may lose each other's additions; that it changes is enough.
+    """
+
+    moved_bytes = 0
+
+
+def moved_bytes() -> int:
+    return _Traffic.moved_bytes
+
+
+def count(size_bytes: int) -> None:
+    _Traffic.moved_bytes += size_bytes
+
+
 class Abort:
     """Ends the requests of the threads that watch it. `set` may be interrupted, and called again.
 
@@ -80,6 +97,10 @@ def pause(seconds: float) -> None:
 class _Connection(HTTPConnection):
     _connected: socket.socket | None = None  # `sock` is forgotten once a response ends with it
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._send_seconds: float = options.pop("send_seconds")
+        super().__init__(*args, **options)
+
     def connect(self) -> None:
         super().connect()
         self._connected = self.sock
@@ -89,13 +110,33 @@ class _Connection(HTTPConnection):
     def request(self, *args: Any, **options: Any) -> None:
         if abort := _abort.get():
             abort.use(self)
+        if (body := options.get("body")) is not None:
+            options["body"] = self._blocks(body)
         super().request(*args, **options)
+
+    def _blocks(self, body: Body) -> Iterator[bytes | memoryview]:
+        """Each has the time that a read has. The whole body would else have that of connecting:
+        a timeout of a socket is one of all that `sendall` sends."""
+        for block in _cut(body):
+            self.sock.settimeout(self._send_seconds)  # the headers are sent: there is one
+            yield block
+            count(len(block))
 
     def cut(self) -> None:
         if self._connected:
             with suppress(OSError):  # it ended by itself
                 # Of TLS the line below it alone: the reader must not see what is encrypted.
                 socket.socket.shutdown(self._connected, socket.SHUT_RDWR)
+
+
+def _cut(body: Body) -> Iterator[bytes | memoryview]:
+    if isinstance(body, bytes | bytearray | memoryview):
+        whole = memoryview(body)
+        for start in range(0, len(whole), BLOCK_BYTES):
+            yield whole[start : start + BLOCK_BYTES]
+    else:
+        while block := body.read(BLOCK_BYTES):
+            yield block
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
@@ -135,6 +176,7 @@ class Connections:
             manager = ProxyManager(proxy, proxy_headers=headers, **options)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         self._pool = manager.connection_from_url(endpoint)
+        self._pool.conn_kw["send_seconds"] = read_seconds
         # A proxy for http wants to know where to; one for https was told when it connected.
         self._before = endpoint if proxy and endpoint.startswith("http:") else ""
 

@@ -18,8 +18,8 @@ from urllib.parse import quote
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from jobs.errors import BuildError, SourceMissing, StorageUnavailable
-from jobs.storage.connections import Body, Connections, pause
+from jobs.errors import BuildError, SourceChanged, SourceMissing, StorageUnavailable
+from jobs.storage.connections import Body, Connections, count, pause
 from jobs.storage.signature import EMPTY_SHA256, Bucket, Signer
 from jobs.workspace import CHUNK_BYTES
 
@@ -27,6 +27,8 @@ GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
 TRANSIENT = {429, 500, 502, 503, 504}
 THROTTLED = {"SlowDown", "RequestLimitExceeded", "BandwidthLimitExceeded", "RequestThrottled"}
 MAX_PAUSE_SECONDS = 20
+CHANGED = {412, 416}  # what a GET that goes on is answered: no such version, or no such bytes
+CHANGED_SENTENCE = "A stored file changed while it was read."
 
 
 class ErrorResponse(Exception):
@@ -60,16 +62,28 @@ class Objects:
         self._connect = connect
         self._connections: tuple[int, Connections] | None = None
 
-    def read(self, key: str) -> Generator[bytes]:
-        """The object in chunks of CHUNK_BYTES."""
-        response = self._request("GET", key, preload_content=False)
-        try:
-            while chunk := response.read(CHUNK_BYTES):
-                yield chunk
-        except HTTPError as error:
-            raise StorageUnavailable("The file store cannot be reached.") from error
-        finally:
-            response.close()  # back into the pool it is already, if it was read to its end
+    def read(self, key: str, *, size_bytes: int | None = None) -> Generator[bytes]:
+        """The object in chunks of CHUNK_BYTES. What breaks off is gone on with where it did.
+
+        Raises SourceChanged where it is then another one, or not of `size_bytes` to begin with.
+        """
+        place, futile = _Place(size_bytes), 0
+        while True:
+            response = self._request("GET", key, headers=place.headers(), preload_content=False)
+            try:
+                place.check(response)
+                while chunk := response.read(CHUNK_BYTES):
+                    place.position, futile = place.position + len(chunk), 0
+                    count(len(chunk))
+                    yield chunk
+                return
+            except HTTPError as error:
+                futile += 1
+                if futile >= self._attempts or not place.etag:
+                    raise StorageUnavailable("The file store cannot be reached.") from error
+                _rest(random.random() * 0.05 * 2**futile)
+            finally:
+                response.close()  # back into the pool it is already, if it was read to its end
 
     def head(self, key: str = "") -> Mapping[str, str]:
         """The object's headers, or the bucket's."""
@@ -110,6 +124,8 @@ class Objects:
         except ErrorResponse as error:
             if error.code in GONE:
                 raise gone("A stored file could not be found.") from error
+            if error.status in CHANGED:
+                raise SourceChanged(CHANGED_SENTENCE) from error
             raise StorageUnavailable("The file store refused a request.") from error
         except (HTTPError, ConnectionAbortedError) as error:
             raise StorageUnavailable("The file store cannot be reached.") from error
@@ -149,7 +165,7 @@ class Objects:
     ) -> BaseHTTPResponse:
         """Signed anew each time: a signature is good for 15 minutes."""
         path = self._bucket.path(key)
-        size_bytes, hashed = _measure(body) if body is not None and not sha256 else (None, sha256)
+        size_bytes, hashed = (None, "") if body is None else _measure(body, sha256)
         signed = self._signer.signed_headers(
             method,
             self._bucket,
@@ -187,17 +203,51 @@ def _etag_of(response: BaseHTTPResponse) -> str:
     return etag
 
 
-def _measure(body: Body) -> tuple[int, str]:
-    """Bytes and SHA-256; of a file all of it, which is at its beginning afterwards."""
+def _rest(seconds: float) -> None:
+    try:
+        pause(seconds)
+    except ConnectionAbortedError as error:
+        raise StorageUnavailable("The file store cannot be reached.") from error
+
+
+class _Place:
+    """How far an object is read, and which version of it."""
+
+    def __init__(self, size_bytes: int | None) -> None:
+        self.position, self.etag = 0, ""
+        self._size_bytes = size_bytes
+
+    def headers(self) -> dict[str, str]:
+        if not self.position:
+            return {}
+        return {"range": f"bytes={self.position}-", "if-match": self.etag}
+
+    def check(self, response: BaseHTTPResponse) -> None:
+        """Raises SourceChanged unless the response is of the bytes that are wanted."""
+        etag = response.headers.get("ETag", "")
+        if self.position:
+            begins = response.headers.get("Content-Range", "").startswith(f"bytes {self.position}-")
+            if etag != self.etag or not begins:
+                raise SourceChanged(CHANGED_SENTENCE)
+            return
+        length = response.headers.get("Content-Length", "")
+        if self._size_bytes is not None and length.isdigit() and int(length) != self._size_bytes:
+            raise SourceChanged("A stored file is not of the size that it had when it was stored.")
+        self.etag = etag
+
+
+def _measure(body: Body, sha256: str) -> tuple[int, str]:
+    """Bytes and SHA-256, if it is not given; of a file all of it, which is at its beginning
+    afterwards."""
     if isinstance(body, bytes | bytearray | memoryview):
-        return len(body), hashlib.sha256(body).hexdigest()
+        return len(body), sha256 or hashlib.sha256(body).hexdigest()
     body.seek(0)
-    sha256 = hashlib.sha256()
+    found = hashlib.sha256()
     while chunk := body.read(CHUNK_BYTES):
-        sha256.update(chunk)
+        found.update(chunk)
     size_bytes = body.tell()
     body.seek(0)
-    return size_bytes, sha256.hexdigest()
+    return size_bytes, found.hexdigest()
 
 
 def _text(name: str, body: bytes) -> str:

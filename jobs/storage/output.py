@@ -6,6 +6,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.errors import SourceMissing, StorageUnavailable
+from jobs.storage.bucket import has
 from jobs.storage.upload import (
     MIN_PART_BYTES,
     SMALL_PART_BYTES,
@@ -18,14 +19,16 @@ from jobs.storage.upload import (
 )
 
 PARTS_IN_FLIGHT = 2  # they are sent and hashed while the next fills: memory is (this + 1) parts
+MEMORY_BYTES = 256 * 1024 * 1024  # of these parts; of larger ones fewer are in flight, or none
 
 
 class S3Output(S3Object):
     """One object on its way into the bucket, written front to back; nobody sees it before `finish`.
 
-    Memory is bounded by PARTS_IN_FLIGHT + 1 parts; by one, as small as may be, where many outputs
-    are written at once. If the process dies, or `discard` cannot reach the server, the parts stay
-    behind as an open upload for `delete_all_but`.
+    Memory is bounded by PARTS_IN_FLIGHT + 1 parts and MEMORY_BYTES, or by one part if that is
+    larger; by one, as small as may be, where many outputs are written at once. If the process
+    dies, or `discard` cannot reach the server, the parts stay behind as an open upload for
+    `delete_all_but`.
     """
 
     def __init__(
@@ -35,7 +38,8 @@ class S3Output(S3Object):
         least = SMALL_PART_BYTES if is_one_of_many else MIN_PART_BYTES
         self.size_bytes = 0
         self._part_bytes = part_bytes(expected_bytes, least=least)
-        self._in_flight = 0 if is_one_of_many else PARTS_IN_FLIGHT
+        most = min(PARTS_IN_FLIGHT, max(MEMORY_BYTES // self._part_bytes - 1, 0))
+        self._in_flight = 0 if is_one_of_many else most
         self._buffer = bytearray()  # the next part: it grows once, and is then filled again
         self._filled = self._hashed = 0  # bytes of it
         self._parts = 0
@@ -73,8 +77,9 @@ class S3Output(S3Object):
                     future.result()
             try:
                 self._upload.complete()
-            except SourceMissing as error:
-                raise StorageUnavailable("The file store lost an upload.") from error
+            except SourceMissing as error:  # or it was done, and the answer came too late
+                if not has(self.key, self.size_bytes):
+                    raise StorageUnavailable("The file store lost an upload.") from error
         else:
             content = self._content()
             put_whole(self.key, content, content_type=self._content_type, sha256=self.sha256)

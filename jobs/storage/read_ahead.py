@@ -56,16 +56,17 @@ class ReadAhead:
         self._fetches.clear()
 
     def read(self, key: str) -> Iterator[bytes]:
-        """The next object in chunks of CHUNK_BYTES. Raises SourceMissing, StorageUnavailable.
+        """The next object in chunks of CHUNK_BYTES.
 
-        It may be cut off once it is larger than it should be.
+        Raises SourceMissing, StorageUnavailable, and SourceChanged where it is not of its size. It
+        may be cut off once it is larger.
         """
         fetch, self._next = self._fetches[self._next], self._next + 1
         if fetch.key != key:
             raise ValueError("not the next object")
         self._begin_more()
         if not fetch.is_ahead:
-            yield from self._objects.read(key)
+            yield from self._objects.read(key, size_bytes=fetch.size_bytes)
             return
         chunks = fetch.wait()
         while chunks:
@@ -103,7 +104,7 @@ class ReadAhead:
 
     def _fetched(self, fetch: _Fetch) -> list[bytes]:
         chunks, left = [], fetch.size_bytes
-        with closing(self._objects.read(fetch.key)) as reading:
+        with closing(self._objects.read(fetch.key, size_bytes=fetch.size_bytes)) as reading:
             for chunk in reading:
                 chunks.append(chunk)
                 left -= len(chunk)

@@ -6,11 +6,12 @@ from typing import Any, Self
 
 from jobs.digest import Digest
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
-from jobs.storage.bucket import bucket, has, mapped_errors
+from jobs.storage.bucket import bucket, has, mapped_errors, slow_bucket
 from jobs.storage.connections import Body
 
 MIN_PART_BYTES = 8 * 1024 * 1024
 SMALL_PART_BYTES = 5 * 1024 * 1024  # S3 takes none smaller: many are in memory at once
+MAX_OBJECT_BYTES = 5 * 2**40  # that S3 takes
 MAX_PARTS = 9_000  # S3 allows 10,000; the rest is room for what a container adds to its contents
 
 
@@ -66,7 +67,7 @@ class Upload:
         """Make the object of all parts appear. Raises SourceMissing if that was done before."""
         parts = [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._etags.items())]
         with mapped_errors():
-            bucket().client.complete_multipart_upload(
+            slow_bucket().client.complete_multipart_upload(
                 **self._target, MultipartUpload={"Parts": parts}
             )
 
