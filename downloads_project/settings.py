@@ -85,7 +85,11 @@ FENCE_SECONDS = env.int("FENCE_SECONDS", default=LEASE_SECONDS * 3 // 4)
 BEAT_SECONDS = env.float("BEAT_SECONDS", default=1.0)
 # How long a lease may go unrenewed while nothing visible changes.
 RENEW_SECONDS = env.int("RENEW_SECONDS", default=LEASE_SECONDS // 4)
+# A job may take this long, and a second more for each JOB_MIN_SPEED bytes that it reads.
 JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=300)
+JOB_MIN_SPEED = env.int("JOB_MIN_SPEED", default=1_000_000)
+# An attempt that makes no progress for so long is stopped, and tried again.
+STALLED_SECONDS = env.int("STALLED_SECONDS", default=300)
 # Celery kills the process this long after the limit, should the builder not have stopped.
 KILL_AFTER_SECONDS = env.int("KILL_AFTER_SECONDS", default=30)
 RESULT_KEPT_SECONDS = env.int("RESULT_KEPT_SECONDS", default=30 * 24 * 3600)
@@ -203,7 +207,9 @@ TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
 REMOTE_PORTS = env.list("REMOTE_PORTS", cast=int, default=[80, 443, 8080, 8443])
 # Names, addresses and networks that are fetched from though they are private; a name at any port.
 REMOTE_ALLOWED_PRIVATE_HOSTS = env.list("REMOTE_ALLOWED_PRIVATE_HOSTS", default=[])
+# A fetch may take this long, and a second more for each REMOTE_AVERAGE_SPEED bytes that came.
 REMOTE_TIME_LIMIT_SECONDS = env.int("REMOTE_TIME_LIMIT_SECONDS", default=3600)
+REMOTE_AVERAGE_SPEED = env.int("REMOTE_AVERAGE_SPEED", default=100_000)
 REMOTE_MAX_BYTES = env.int("REMOTE_MAX_BYTES", default=5 * 10**9)
 # A connection that is silent for so long is given up.
 REMOTE_SILENT_SECONDS = env.float("REMOTE_SILENT_SECONDS", default=20)
@@ -244,6 +250,7 @@ UPLOAD_TYPES = env.list("UPLOAD_TYPES", default=["*/*"])  # that are taken, by w
 UPLOAD_IDLE_SECONDS = env.int("UPLOAD_IDLE_SECONDS", default=24 * 3600)  # then it is given up
 UPLOAD_REUSE = env.bool("UPLOAD_REUSE", default=True)  # of what was made of the same content
 UPLOAD_QUEUE = env.str("UPLOAD_QUEUE", default=QUEUE)  # of another name: workers of their own
+# And a second more for each JOB_MIN_SPEED bytes of the file.
 UPLOAD_TIME_LIMIT_SECONDS = env.int("UPLOAD_TIME_LIMIT_SECONDS", default=1800)
 PREVIEW_MAX_BYTES = env.int("PREVIEW_MAX_BYTES", default=2 * 2**30)  # that have previews
 STORE_BYTES = env.int("STORE_BYTES", default=0)  # beyond 90 % no upload is taken; 0: unknown

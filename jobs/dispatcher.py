@@ -222,7 +222,9 @@ def _collect(job: DownloadJob) -> int:
         gone += storage.delete_all_but(wanted, prefix=f"{job.folder}{attempt}/")
     if job.kind == UPLOAD and not job.files.received().exists():
         gone += storage.delete_all_but(wanted, prefix=f"raw/{job.pk}/")
-    again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS)
+    # A worker that lost a large job may go on longer: its limit is later, too.
+    late = KINDS[job.kind].time_limit.extra_seconds(max(job.done, job.total or 0))
+    again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS + late)
     row = DownloadJob.objects.filter(pk=job.pk, attempt=job.attempt, status__in=FINAL)
     if not row.filter(collect_at__lt=again).update(collect_at=again):
         row.update(collect_at=None)  # this was the second look

@@ -13,7 +13,9 @@ JobError
 `-- BuildError                 one attempt failed: a public `code`, and `retryable`
     |-- SourceMissing          a stored file is gone, or was never there
     |-- SourceChanged          a stored file is not the one that was recorded
+    |-- ArchiveTooLarge        together the files are more than the file store takes as one
     |-- StorageUnavailable     object storage is down or slow (retryable)
+    |-- Stalled                nothing moved for too long (retryable)
     |-- TypeNotAllowed         an uploaded file is of a type that is not taken
     |-- NoRoom                 the owner's results would take up more than they may
     |-- RemoteError            the other side of a link, or the way there
@@ -38,7 +40,7 @@ JobError
     |-- NotScannable           the file is more than the virus scanner takes
     |-- ScannerUnavailable     the virus scanner is away, silent or confused (retryable)
     `-- Unexpected             a bug, or something nobody thought of (retryable)
-Interrupted                    the attempt was taken away, or its time is up
+Interrupted                    the attempt was taken away, its time is up, or it stands still
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ JOB_CODES: dict[str, str] = {
     "build_failed": "The file could not be made.",
     "source_missing": "A stored file is gone, was never there, or is not yours to read.",
     "source_changed": "A stored file is not what it was when it was stored.",
+    "archive_too_large": "The files are more than the file store takes as one: 5 TiB.",
     "storage_unavailable": "The file store is away; tried again after 1, 5 and 30 s.",
     "type_not_allowed": "What is in the file is of a type that is not taken.",
     "storage_full": "The file would take more room than you have.",
@@ -72,7 +75,8 @@ JOB_CODES: dict[str, str] = {
     "not_scanned": "The file is too large, or packed too deeply, to be scanned for viruses.",
     "scanner_unavailable": "The virus scanner is away; tried again three times, after 30 s each.",
     "dependency_failed": "A download that it was to wait for failed or was cancelled.",
-    "timeout": "It took longer than its time limit and was stopped.",
+    "timeout": "It took longer than its time limit, which grows with its size, and was stopped.",
+    "stalled": "It made no progress for too long; tried again after 1, 5 and 30 s.",
     "worker_lost": "The machine that made it stopped three times.",
     "unexpected": "A bug, or something that nobody thought of; tried again after 1, 5 and 30 s.",
 }
@@ -158,8 +162,17 @@ class SourceChanged(BuildError):
     code = "source_changed"
 
 
+class ArchiveTooLarge(BuildError):
+    code = "archive_too_large"
+
+
 class StorageUnavailable(BuildError):
     code = "storage_unavailable"
+    retryable = True
+
+
+class Stalled(BuildError):
+    code = "stalled"
     retryable = True
 
 
@@ -273,8 +286,12 @@ class Interrupted(BaseException):
 
     Not an Exception: botocore turns every Exception that passes through it into an error of
     its own and tries again, and a builder must not be able to swallow this by accident.
+    `limit_seconds` is the limit that is over: of all, or of standing still.
     """
 
-    def __init__(self, *, timed_out: bool) -> None:
-        super().__init__("the time limit is over" if timed_out else "the attempt was taken away")
-        self.timed_out = timed_out
+    def __init__(
+        self, *, timed_out: bool = False, stalled: bool = False, limit_seconds: int = 0
+    ) -> None:
+        over = "it stands still" if stalled else "the time limit is over"
+        super().__init__(over if timed_out or stalled else "the attempt was taken away")
+        self.timed_out, self.stalled, self.limit_seconds = timed_out, stalled, limit_seconds

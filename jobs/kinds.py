@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from jobs import clamd
 from jobs.builders import bundle, remote, report, upload
-from jobs.errors import Infected, RemoteChanged, SourceMissing
+from jobs.errors import ArchiveTooLarge, Infected, RemoteChanged, SourceMissing
 from jobs.models import DownloadJob, FileQuerySet, JobRow, StoredFile
 from jobs.models.job_queryset import JobQuerySet
 from jobs.names import safe_name
@@ -27,11 +27,15 @@ from jobs.queue import Doorbell
 from jobs.reporting import ReportParams, Row
 from jobs.sources import Sources
 from jobs.states import Status
+from jobs.storage import MAX_OBJECT_BYTES
+from jobs.time_limit import TimeLimit
 from jobs.workspace import Source, Workspace
 
 USUAL_PERIOD = "30d"  # of a report
 MAX_DAYS = 366
 ROWS_READ = 500  # of a report, from the database at once
+REPORT_MIN_SPEED = 200  # jobs a second, read and drawn; usual are thousands
+REPORT_MAX_JOBS = 20_000_000  # that it is given time for
 FEW_FILES = 100  # of a bundle; more are not held in memory all at once
 SHOWN_IDS = 20  # in a sentence; the rest is counted
 
@@ -51,7 +55,16 @@ class Kind:
     suffix: str = ""  # that its artifact's name always has
     is_numbered: bool = False  # so that a bundle may take its artifact
     queue: str = settings.QUEUE
+    # An attempt gets this long, and a second more for each `min_speed` units of its work.
     time_limit_seconds: int = settings.JOB_TIME_LIMIT_SECONDS
+    min_speed: int = settings.JOB_MIN_SPEED
+    max_work: int = MAX_OBJECT_BYTES  # of a job whose total nobody knows, in its units
+    trusts_total: bool = True  # else only what was done gets more time
+
+    @property
+    def time_limit(self) -> TimeLimit:
+        longest = self.time_limit_seconds + self.max_work // self.min_speed
+        return TimeLimit(self.time_limit_seconds, self.min_speed, longest, self.trusts_total)
 
 
 def _bundle_sources(params: Params) -> Sources:
@@ -69,6 +82,8 @@ def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
     if missing := [each for each in wanted if each not in found]:
         raise SourceMissing(_missing_sentence(missing))
     sources = tuple(dict.fromkeys(found[each] for each in wanted))
+    if sum(source.size_bytes for source in sources) > MAX_OBJECT_BYTES:
+        raise ArchiveTooLarge("Together the files are more than 5 TiB, the most that one zip has.")
     return bundle.BundleParams(sources, is_measured=job.total is not None)
 
 
@@ -203,6 +218,9 @@ KINDS: dict[str, Kind] = {
         is_numbered=True,
         queue=settings.REMOTE_QUEUE,
         time_limit_seconds=settings.REMOTE_TIME_LIMIT_SECONDS,
+        min_speed=settings.REMOTE_AVERAGE_SPEED,
+        max_work=settings.REMOTE_MAX_BYTES,
+        trusts_total=False,
     ),
     "upload": Kind(
         content_type="application/octet-stream",
@@ -221,6 +239,8 @@ KINDS: dict[str, Kind] = {
         load=_load_report,
         default_name=lambda params: f"Report.{params['format']}",
         is_numbered=True,
+        min_speed=REPORT_MIN_SPEED,
+        max_work=REPORT_MAX_JOBS,
     ),
 }
 
@@ -240,5 +260,5 @@ def artifact_name(kind: Kind, asked: str, params: Params) -> str:
 def doorbell(job: DownloadJob | JobRow) -> Doorbell:
     """What a worker is told about the job, and when Celery should kill its process."""
     kind = KINDS[job.kind]
-    limit = kind.time_limit_seconds + settings.KILL_AFTER_SECONDS
+    limit = kind.time_limit.kill_after_seconds(job.total)
     return Doorbell(job.pk, kind.queue, job.priority, limit)

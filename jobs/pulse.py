@@ -2,8 +2,13 @@
 
 Used by runner.py around a build. A thread with a database connection of its own asks each second
 whether the attempt still owns the row. An alarm in the main thread looks each second whether that
-thread still hears "yes" and the time limit is not over; else the builder gets Interrupted, whatever
-it is doing: waiting for a socket included. The alarm asks nobody, so nothing that hangs stops it.
+thread still hears "yes", the time limit is not over and something moves; else the builder gets
+Interrupted, whatever it is doing: waiting for a socket included. The alarm asks nobody, so nothing
+that hangs stops it.
+
+Something moves if there is progress, a new message, a byte to or from the file store, or if this
+process computes. What else may be silent has a limit of its own, shorter than STALLED_SECONDS: see
+jobs/checks/silence.py.
 """
 
 from __future__ import annotations
@@ -20,27 +25,32 @@ import structlog
 from django.conf import settings
 from django.db import connection, connections
 
+from jobs import storage
 from jobs.errors import Interrupted
 from jobs.models import DownloadJob
+from jobs.time_limit import TimeLimit
 
 log = structlog.get_logger(__name__)
 
 JOIN_SECONDS = 2
 SPEED_SECONDS = 5  # what happened before says nothing of now
+BUSY_SHARE = 0.1  # of one processor: a process that uses more computes
+BUSY_SECONDS = 1  # what less time says of it is chance
 FIRST_BEAT_SECONDS = 0.1  # then twice as long each time: short work shows progress, too
 
 
 class Pulse:
     """Enter it in the main thread of a worker's process; one at a time."""
 
-    def __init__(self, job: DownloadJob, *, limit_seconds: float) -> None:
-        self._job = job
-        self._ends = time.monotonic() + limit_seconds
+    def __init__(self, job: DownloadJob, limit: TimeLimit) -> None:
+        self._job, self._limit = job, limit
+        self._began = time.monotonic()
         self._done = 0
         self._before = 0  # done by earlier attempts
         self._message = job.message
         self._threads = 0
         self._speed = _Speed()
+        self._moves = _Moves()
         self._told = (0, job.message, 0, 0)  # what the row says
         self._told_at = time.monotonic()
         self._confirmed = time.monotonic()
@@ -87,11 +97,21 @@ class Pulse:
     def check(self) -> None:
         """Raises Interrupted if this attempt should stop. Cheap: asks nobody."""
         now = time.monotonic()
-        if now > self._ends:
-            raise Interrupted(timed_out=True)
+        limit = self._limit.seconds(total=self._job.total, done=self._done)
+        if now - self._began > limit:
+            raise Interrupted(timed_out=True, limit_seconds=limit)
         # Unconfirmed for so long, the row may be another's soon: lost, as far as we can know.
         if self._taken_away or now - self._confirmed > settings.FENCE_SECONDS:
-            raise Interrupted(timed_out=False)
+            raise Interrupted
+
+    def _check_moves(self) -> None:
+        """Raises Interrupted if the attempt stands still."""
+        if self._still_seconds() > settings.STALLED_SECONDS:
+            raise Interrupted(stalled=True, limit_seconds=settings.STALLED_SECONDS)
+
+    def _still_seconds(self) -> float:
+        signs = self._done, self._before, self._message, storage.moved_bytes()
+        return self._moves.still_seconds(signs)
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
         # Again each second until it is heard: a destructor may swallow one. Not on the way in or
@@ -99,6 +119,7 @@ class Pulse:
         door = (Pulse.__enter__.__code__, Pulse.__exit__.__code__)
         if self._armed and not (frame and frame.f_code in door):
             self.check()
+            self._check_moves()
 
     def _run(self) -> None:
         try:
@@ -106,6 +127,7 @@ class Pulse:
             while not self._over.wait(min(pause, settings.BEAT_SECONDS)):
                 pause *= 2
                 self._look()
+                self._kill_if_deaf()
         finally:
             connections.close_all()  # this thread's; in short work none was opened
 
@@ -123,6 +145,16 @@ class Pulse:
             self._taken_away = True
             if not self._over.is_set():
                 os.kill(os.getpid(), signal.SIGALRM)  # the next alarm may be a second away
+
+    def _kill_if_deaf(self) -> None:
+        """End this process if it stands still and does not hear the alarm: a lock in C, perhaps.
+
+        Celery would, too, but after the time limit, which may be days. The worker's main process
+        gives the job back.
+        """
+        if self._still_seconds() > settings.STALLED_SECONDS + settings.KILL_AFTER_SECONDS:
+            log.critical("the builder stands still and cannot be interrupted; its process ends")
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _beat(self) -> bool:
         now = time.monotonic()
@@ -148,3 +180,21 @@ class _Speed:
             self._seen.popleft()
         began, before = self._seen[0]
         return max(round((done - before) / max(now - began, 0.001)), 0)
+
+
+class _Moves:
+    """For how long nothing has moved. Two threads ask; what they write at once does no harm."""
+
+    def __init__(self) -> None:
+        self._last: tuple[object, float, float] = None, time.monotonic(), time.process_time()
+
+    def still_seconds(self, signs: object) -> float:
+        """0 if `signs` have changed, or the process has computed, since somebody asked before."""
+        before, since, cpu_seconds = self._last
+        now, cpu_now = time.monotonic(), time.process_time()
+        still = now - since
+        is_busy = still > BUSY_SECONDS and cpu_now - cpu_seconds > BUSY_SHARE * still
+        if signs != before or is_busy:
+            self._last = signs, now, cpu_now
+            return 0
+        return still

@@ -108,12 +108,12 @@ def ping() -> None:
 class _Messages:
     """Build the messages of `app.send_task`, at a tenth of its cost.
 
-    Celery builds the first message for each queue, priority and time limit. The others are copies
-    with new ids.
+    Celery builds the first message for each queue and priority. The others are copies with new ids
+    and time limits.
     """
 
     def __init__(self) -> None:
-        self._templates: dict[tuple[str, int, int], _Template] = {}
+        self._templates: dict[tuple[str, int], _Template] = {}
         self._lock = threading.Lock()
 
     def by_list(self, bells: Iterable[Doorbell]) -> dict[str, list[str]]:
@@ -123,8 +123,9 @@ class _Messages:
         """
         found: dict[str, list[str]] = {}
         for bell in bells:
-            template = self._template(bell.queue, 9 - bell.priority, bell.time_limit_seconds)
-            found.setdefault(template.list, []).append(template.message(str(bell.job_id)))
+            template = self._template(bell.queue, 9 - bell.priority)
+            text = template.message(str(bell.job_id), bell.time_limit_seconds)
+            found.setdefault(template.list, []).append(text)
         return found
 
     def _template(self, *key: Any) -> _Template:
@@ -167,11 +168,13 @@ class _Sender:
 
 
 class _Template:
-    """The text of a message, in which places of three ids and of the body are marked."""
+    """The text of a message, in which places of three ids, the limit and the body are marked."""
 
-    def __init__(self, queue: str, priority: int, time_limit: int) -> None:
+    def __init__(self, queue: str, priority: int) -> None:
         self.list = _list_name(queue, priority)
-        mark = {each: f"<{each}>" for each in ("job", "task", "delivery")}
+        mark: dict[str, Any] = {
+            each: f"<{each}>" for each in ("job", "task", "delivery", "time limit")
+        }
         with app.connection_for_write("memory://") as memory:
             app.send_task(
                 TASK,
@@ -179,7 +182,7 @@ class _Template:
                 task_id=mark["task"],
                 queue=queue,
                 priority=priority,
-                time_limit=time_limit,
+                time_limit=mark["time limit"],  # Celery passes it on as it is
                 ignore_result=False,
                 connection=memory,
             )
@@ -190,9 +193,10 @@ class _Template:
         message["properties"]["delivery_tag"] = mark["delivery"]
         self._text = json.dumps(message)
 
-    def message(self, job_id: str) -> str:
+    def message(self, job_id: str, time_limit_seconds: int) -> str:
         body = base64.b64encode(self._body.replace("<job>", job_id).encode()).decode()
         text = self._text.replace("<body>", body).replace("<job>", job_id)
+        text = text.replace('"<time limit>"', str(time_limit_seconds))
         return text.replace("<task>", str(uuid4())).replace("<delivery>", str(uuid4()))
 
 

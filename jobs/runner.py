@@ -19,12 +19,13 @@ from django.db import connection, transaction
 
 from jobs.attempt import Attempt, Made
 from jobs.backoff import delay_seconds
-from jobs.errors import BuildError, Infected, Interrupted, StaleJob, Unexpected
+from jobs.errors import BuildError, Infected, Interrupted, StaleJob, Stalled, Unexpected
 from jobs.kinds import KINDS, Kind
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import DATABASE_AWAY, insist
 from jobs.pulse import Pulse
 from jobs.states import Actor, Status
+from jobs.time_limit import duration
 
 log = structlog.get_logger(__name__)
 
@@ -32,14 +33,19 @@ CLEANUP_SECONDS = 1  # a cancelled builder is gone within 2 s; the dispatcher fi
 TIMEOUT = "timeout"
 
 
-def run(job_id: UUID, *, task_id: str, worker: str) -> str:
-    """Run one attempt; the status it left behind. Raises StaleJob if there was nothing to claim."""
+def run(
+    job_id: UUID, *, task_id: str, worker: str, killed_after_seconds: float | None = None
+) -> str:
+    """Run one attempt; the status it left behind. Raises StaleJob if there was nothing to claim.
+
+    The attempt is stopped before Celery kills this process, if it is told when that is.
+    """
     job = DownloadJob(pk=job_id)  # the claim reads the row
     job.claim(task_id=task_id, worker=worker)
     context = {"job_id": str(job.pk), "attempt": job.attempt, "request_id": job.request_id}
     with structlog.contextvars.bound_contextvars(**context):
         log.info("claimed", kind=job.kind, bytes=job.total)
-        _attempt(job)
+        _attempt(job, killed_after_seconds)
         log.info("settled", status=job.status, code=job.error_code)
     return job.status
 
@@ -55,7 +61,8 @@ def child_overran(job_id: UUID, *, task_id: str) -> None:
     """Celery killed the process because the builder did not stop at its time limit."""
     with transaction.atomic():
         if job := _running(job_id, task_id):
-            job.fail(TIMEOUT, _timeout_sentence(KINDS[job.kind]))
+            limit = KINDS[job.kind].time_limit.seconds(total=job.total, done=job.done)
+            job.fail(TIMEOUT, _timeout_sentence(limit))
 
 
 def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
@@ -65,12 +72,12 @@ def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
     return running.locked().first()
 
 
-def _attempt(job: DownloadJob) -> None:
+def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
     attempt: Attempt | None = None
     try:
         kind = KINDS[job.kind]
-        with Pulse(job, limit_seconds=kind.time_limit_seconds) as pulse:
-            attempt = Attempt(job, pulse, content_type=kind.content_type)
+        with Pulse(job, kind.time_limit.before(killed_after_seconds)) as pulse:
+            attempt = Attempt(job, pulse, content_type=kind.content_type, max_bytes=kind.max_work)
             _simulate_delay(pulse)
             kind.build(kind.load(job), attempt)
             artifact = attempt.finish()
@@ -100,8 +107,10 @@ def _settle(job: DownloadJob, error: BaseException) -> None:
     connection.close()  # one that broke, or was interrupted, must not break this too
     with suppress(StaleJob):
         if isinstance(error, Interrupted):
-            if error.timed_out:
-                insist(lambda: job.fail(TIMEOUT, _timeout_sentence(KINDS[job.kind])))
+            if error.stalled:
+                _give_up(job, Stalled(_stalled_sentence(error.limit_seconds)), detail=_trace(error))
+            elif error.timed_out:
+                insist(lambda: job.fail(TIMEOUT, _timeout_sentence(error.limit_seconds)))
         elif isinstance(error, BuildError):
             _give_up(job, error, detail=_trace(error))
         elif not isinstance(error, Exception):
@@ -139,10 +148,12 @@ def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _timeout_sentence(kind: Kind) -> str:
-    minutes, seconds = divmod(kind.time_limit_seconds, 60)
-    limit = f"{kind.time_limit_seconds} seconds" if seconds else f"{minutes} minutes"
-    return f"It took longer than {limit} and was stopped."
+def _timeout_sentence(limit_seconds: int) -> str:
+    return f"It took longer than {duration(limit_seconds)} and was stopped."
+
+
+def _stalled_sentence(limit_seconds: int) -> str:
+    return f"It made no progress for {duration(limit_seconds)} and was stopped."
 
 
 def _discard(attempt: Attempt) -> None:

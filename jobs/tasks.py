@@ -12,6 +12,7 @@ from celery.signals import task_failure
 from django.conf import settings
 from django.db import close_old_connections, connection, connections
 
+from downloads_project.celery import app
 from jobs import runner
 from jobs.errors import StaleJob
 from jobs.queue import TASK
@@ -23,7 +24,12 @@ def run(self: Task[Any, Any], job_id: str) -> str:
     close_old_connections()  # kept from the job before; perhaps it died since
     try:
         request = self.request
-        status = runner.run(UUID(job_id), task_id=request.id or "", worker=request.hostname or "")
+        status = runner.run(
+            UUID(job_id),
+            task_id=request.id or "",
+            worker=request.hostname or "",
+            killed_after_seconds=(request.timelimit or [None])[0] or app.conf.task_time_limit,
+        )
     except StaleJob as stale:
         raise Ignore(str(stale)) from stale  # rung twice, or too late: not an error
     except BaseException:

@@ -72,6 +72,11 @@ def test_the_defaults_and_the_short_clocks_of_tests_are_fine(settings: Any) -> N
         ({"WORKER_STOPS_SECONDS": -1}, "jobs.E003"),
         ({"BEAT_SECONDS": 45.0}, "jobs.E004"),
         ({"BEAT_SECONDS": 20.0, "RENEW_SECONDS": 40}, "jobs.E004"),
+        ({"JOB_MIN_SPEED": 0}, "jobs.E003"),
+        ({"REMOTE_AVERAGE_SPEED": -1}, "jobs.E003"),
+        ({"STALLED_SECONDS": 280}, "jobs.E023"),
+        ({"CLAMD_SILENT_SECONDS": 300.0}, "jobs.E023"),
+        ({"REMOTE_SLOW_SECONDS": 150.0}, "jobs.E023"),
         ({"COLLECT_AGAIN_SECONDS": 329}, "jobs.E005"),
         (
             {"PRODUCTION": True, "DEBUG": True, "S3_PUBLIC_ENDPOINT_URL": "https://s3.io"},
@@ -158,6 +163,7 @@ def test_each_contradiction_is_told_of_once_and_with_a_way_out(
     [
         {"WORKER_STOPS_SECONDS": 0, "START_WAITS_SECONDS": 0, "RENEW_SECONDS": 0},
         {"BEAT_SECONDS": 44.0},
+        {"STALLED_SECONDS": 281},
         {"COLLECT_AGAIN_SECONDS": 3630},
         {"DEBUG": True},
         {"SIMULATED_DELAY_SECONDS": [10.0, 299.0]},

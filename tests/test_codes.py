@@ -78,6 +78,7 @@ PUBLISHED_OF_JOBS = {
     "build_failed",
     "source_missing",
     "source_changed",
+    "archive_too_large",
     "dependency_failed",
     "storage_unavailable",
     "storage_full",
@@ -102,6 +103,7 @@ PUBLISHED_OF_JOBS = {
     "not_scanned",
     "scanner_unavailable",
     "timeout",
+    "stalled",
     "worker_lost",
     "unexpected",
 }

@@ -20,6 +20,7 @@ RANKS: list[set[str]] = [
         "terms",
         "errors",
         "backoff",
+        "time_limit",
         "names",
         "converters",
         "request_ids",

@@ -19,6 +19,7 @@ from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.models.notification import NotificationQuerySet
 from jobs.pulse import Pulse
 from jobs.states import Actor, Event, Status
+from jobs.time_limit import TimeLimit
 from tests.factories import ArtifactFactory, JobFactory
 from tests.live import until
 
@@ -80,10 +81,10 @@ def test_the_heartbeat_of_short_work_opens_no_connection(
 
     monkeypatch.setattr(ConnectionHandler, "create_connection", noted)
 
-    with Pulse(running_job, limit_seconds=10):
+    with Pulse(running_job, TimeLimit(10, 1, 10)):
         pass
     short = list(made)
-    with Pulse(running_job, limit_seconds=10):
+    with Pulse(running_job, TimeLimit(10, 1, 10)):
         until(lambda: made)
 
     assert short == []

@@ -100,6 +100,17 @@ def test_a_doorbell_is_the_message_that_celery_would_send(
     assert list(first) == list(celerys)
 
 
+def test_time_limits_of_all_sizes_share_one_template(alone: str) -> None:
+    messages = queue._Messages()
+    bells = [Doorbell(uuid4(), alone, 4, limit) for limit in range(330, 430)]
+
+    (texts,) = messages.by_list(bells).values()
+
+    limits = [json.loads(text)["headers"]["timelimit"] for text in texts]
+    assert limits == [[limit, None] for limit in range(330, 430)]
+    assert len(messages._templates) == 1
+
+
 def test_a_connection_that_ended_meanwhile_loses_no_doorbell(alone: str) -> None:
     queue.ring(bell(alone))
     with app.connection_for_write() as connection:

@@ -24,10 +24,12 @@ from jobs.pulse import Pulse
 from jobs.states import Actor, Event, Status
 from jobs.storage.upload import MIN_PART_BYTES
 from jobs.submission import resubmit
+from jobs.time_limit import TimeLimit
 from jobs.workspace import Workspace
 from tests.factories import JobFactory, StoredFileFactory, store
 from tests.links import left_behind
 
+LONG = TimeLimit(60, 1, 60)
 pytestmark = pytest.mark.django_db(transaction=True)  # the pulse looks through its own connection
 
 
@@ -185,12 +187,13 @@ def test_too_long_is_a_timeout_and_final(job: DownloadJob, build_with: Callable[
     run(job)
 
     assert (job.status, job.error_code) == (Status.FAILED, "timeout")
-    assert job.error == "It took longer than 1 seconds and was stopped."
+    assert job.error == "It took longer than 3 seconds and was stopped."  # 1 s, and 1 s per MB
     assert left_behind(job) == []
 
 
 @pytest.mark.parametrize(
-    ("limit", "told"), [(300, "5 minutes"), (3600, "60 minutes"), (90, "90 s")]
+    ("limit", "told"),
+    [(300, "5 minutes"), (3600, "60 minutes"), (90, "90 s"), (1801, "30 m"), (107_674, "30 hours")],
 )
 def test_the_time_limit_is_told_as_people_say_it(
     running_job: DownloadJob, build_with: Callable[..., None], limit: int, told: str
@@ -511,7 +514,7 @@ def test_a_beat_that_failed_is_sent_again(
         return True
 
     monkeypatch.setattr(DownloadJob, "beat", beat)
-    pulse = Pulse(running_job, limit_seconds=60)
+    pulse = Pulse(running_job, LONG)
     pulse.advance(7)
 
     pulse._look()
@@ -523,10 +526,10 @@ def test_a_beat_that_failed_is_sent_again(
 def test_an_interrupt_on_the_way_out_does_not_leave_the_pulse_running(
     running_job: DownloadJob,
 ) -> None:
-    pulse = Pulse(running_job, limit_seconds=60)
+    pulse = Pulse(running_job, LONG)
     before = signal.getsignal(signal.SIGALRM)
     pulse.__enter__()
-    pulse._ends = 0
+    pulse._began = -1_000
 
     # As if the signal came with the first instruction of __exit__, and again inside it.
     pulse._on_alarm(signal.SIGALRM, FakeFrame(Pulse.__exit__.__code__))  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from jobs.checks import (
     scanner,
     servers_suit,
     settings_agree,
+    silence,
     store_address,
     telling,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "scanner",
     "servers_suit",
     "settings_agree",
+    "silence",
     "store_address",
     "telling",
 ]

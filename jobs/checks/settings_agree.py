@@ -13,7 +13,10 @@ from jobs.kinds import KINDS
 ABOVE_ZERO = [
     "BEAT_SECONDS",
     "JOB_TIME_LIMIT_SECONDS",
+    "JOB_MIN_SPEED",
+    "REMOTE_AVERAGE_SPEED",
     "KILL_AFTER_SECONDS",
+    "STALLED_SECONDS",
     "RESULT_KEPT_SECONDS",
     "SOURCE_KEPT_SECONDS",
     "MAX_FILES_PER_BUNDLE",
@@ -82,7 +85,11 @@ def leases_outlive_their_renewal(**kwargs: Any) -> list[CheckMessage]:
 
 @register
 def the_simulated_delay_fits(**kwargs: Any) -> list[CheckMessage]:
-    delay, limit = settings.SIMULATED_DELAY_SECONDS, settings.JOB_TIME_LIMIT_SECONDS
+    delay = settings.SIMULATED_DELAY_SECONDS
+    limits = ("JOB_TIME_LIMIT_SECONDS", "STALLED_SECONDS")
+    name, limit = min(
+        ((name, getattr(settings, name)) for name in limits), key=lambda each: each[1]
+    )
     if len(delay) != 2 or not 0 <= delay[0] <= delay[1]:
         return [
             Error(
@@ -95,7 +102,7 @@ def the_simulated_delay_fits(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            f"The simulated delay is longer than JOB_TIME_LIMIT_SECONDS ({limit}): jobs time out.",
+            f"The simulated delay is longer than {name} ({limit}): jobs are stopped.",
             hint="Lower SIMULATED_DELAY_SECONDS, or remove it.",
             id="jobs.W001",
         )

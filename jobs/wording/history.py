@@ -21,6 +21,7 @@ WENT_WRONG = {
     "build_failed": "It could not be made.",
     "source_missing": "A file could not be found.",
     "source_changed": "A file is not what it was when it was stored.",
+    "archive_too_large": "The files are more than one zip can hold.",
     "storage_unavailable": "The file store could not be reached.",
     "type_not_allowed": "What is in the file is of a type that is not taken.",
     "storage_full": "It would take more room than you have.",
@@ -45,6 +46,7 @@ WENT_WRONG = {
     "scanner_unavailable": "The virus scanner could not be reached.",
     "dependency_failed": "Something that it was to wait for failed or was cancelled.",
     "timeout": "It took too long and was stopped.",
+    "stalled": "It made no progress and was stopped.",
     "unexpected": "Something went wrong on our side.",
     "worker_lost": "The worker went silent three times.",
 }

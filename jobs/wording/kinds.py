@@ -82,6 +82,7 @@ OF_A_ZIP = OF_ALL | {
     "source_missing": f"{NOT_AGAIN} Choose again without what is missing, or ask whoever gave you"
     " the numbers.",
     "source_changed": f"{NOT_AGAIN} Ask an operator about the file.",
+    "archive_too_large": f"{NOT_AGAIN} Choose fewer files: several zips hold them all.",
     "timeout": f"{NOT_AGAIN} Choose fewer files, or run it again later.",
 }
 OF_A_LINK = OF_ALL | {

@@ -1,0 +1,56 @@
+"""How long one attempt may take. It grows with the work, so no size is too large by accident."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+
+HOUR, MINUTE = 3600, 60
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """`base_seconds`, and one more for each `min_speed` units of work, up to `max_seconds`.
+
+    The work is the job's total where it `trusts_total`. Else it is what was done so far: whoever
+    sends us a file might claim any size, and then send almost nothing.
+    """
+
+    base_seconds: int
+    min_speed: int  # units a second
+    max_seconds: int
+    trusts_total: bool = True
+
+    def seconds(self, *, total: int | None, done: int) -> int:
+        work = max(done, total or 0) if self.trusts_total else done
+        return min(self.base_seconds + work // self.min_speed, self.max_seconds)
+
+    def extra_seconds(self, work: int) -> int:
+        """What so much work adds to the limit."""
+        return min(work // self.min_speed, max(self.max_seconds - self.base_seconds, 0))
+
+    def kill_after_seconds(self, total: int | None) -> int:
+        """When Celery kills the process. Later than any attempt at the job should be stopped."""
+        is_known = self.trusts_total and total is not None
+        limit = self.seconds(total=total, done=0) if is_known else self.max_seconds
+        return limit + int(settings.KILL_AFTER_SECONDS)
+
+    def before(self, killed_after_seconds: float | None) -> TimeLimit:
+        """The same limit, but over before the process is killed, if it is known when that is.
+
+        They differ where a message is older than the job's total, or than a setting.
+        """
+        if killed_after_seconds is None:
+            return self
+        latest = max(int(killed_after_seconds) - settings.KILL_AFTER_SECONDS, 1)
+        return replace(self, max_seconds=min(self.max_seconds, latest))
+
+
+def duration(seconds: int) -> str:
+    """'90 seconds', '5 minutes', '28 hours'."""
+    if seconds >= 3 * HOUR:
+        return f"{round(seconds / HOUR)} hours"
+    if seconds < 10 * MINUTE and seconds % MINUTE:
+        return f"{seconds} seconds"
+    return f"{round(seconds / MINUTE)} minutes"
