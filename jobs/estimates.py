@@ -20,6 +20,7 @@ KEPT_SECONDS = 5  # a poll must stay one look-up of one row
 LATELY = timedelta(hours=6)
 FIRST_GUESS = 20e6  # bytes a second, until a job of the kind has finished
 MIN_AGE_SECONDS = 1.0  # before that an attempt's own pace says nothing
+STILL_SECONDS = 10.0  # after that an attempt without any pace may take any time
 MEASURED = 200  # jobs that finished last; of more the average is hardly another
 
 
@@ -37,7 +38,7 @@ UNKNOWN = Pace(FIRST_GUESS, 0, 0)
 
 def seconds_left(job: DownloadJob, now: float) -> int | None:
     """Whole seconds until `job` is ready; None for a finished one, one that waits for
-    others, or where nothing is known.
+    others or stands still, or where nothing is known.
 
     `now` is Unix time. While it runs, its own pace counts; while it waits, that of its kind, which
     is measured here once it is KEPT_SECONDS old.
@@ -60,6 +61,8 @@ def estimate(job: DownloadJob | JobRow, now: float) -> int | None:
     if job.status == Status.PROCESSING and job.started_at:
         age = now - job.started_at.timestamp()
         own = job.speed if age >= MIN_AGE_SECONDS else 0
+        if not own and age >= STILL_SECONDS:
+            return None
         return _ceil(left / (own or pace.units_per_second))
     wait = max(job.available_at.timestamp() - now, 0.0)
     slots = max(pace.running, 1)

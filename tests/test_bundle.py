@@ -186,6 +186,17 @@ def test_an_archive_over_4_gib_is_whole_where_it_matters(tmp_path: Path) -> None
             assert opened.read("last.txt") == b"alpha"
 
 
+def test_an_archive_has_room_for_more_members_than_16_bits_count() -> None:
+    sources = tuple(source(f"{number}.txt", key="nothing") for number in range(2**16 + 3))
+    work = Workspace(FILES)
+
+    build(BundleParams(sources), work)
+
+    with ZipFile(work.output) as opened:
+        assert len(opened.infolist()) == len(sources)
+        assert opened.namelist()[-1] == f"{2**16 + 2}.txt"
+
+
 ZEROS = bytes(1024 * 1024)
 
 

@@ -34,6 +34,18 @@ def test_a_running_job_tells_how_far_it_is(
     assert body["estimatedSecondsRemaining"] >= 1
 
 
+def test_a_job_that_stands_still_promises_no_end(client_of_alice: APIClient, alice: User) -> None:
+    began = timezone.now() - timedelta(minutes=5)
+    job = JobFactory(owner=alice, status=Status.PROCESSING, started_at=began, done=400, speed=0)
+    still = client_of_alice.get(url(job)).json()
+    DownloadJob.objects.update(speed=100)
+
+    moving = client_of_alice.get(url(job)).json()
+
+    assert still["estimatedSecondsRemaining"] is None
+    assert 6 <= moving["estimatedSecondsRemaining"] <= 8
+
+
 def test_a_completed_job_tells_where_the_file_is(client_of_alice: APIClient, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED)
 
