@@ -79,6 +79,19 @@ def hold_sources(
     return _checked(job.owner, asked)
 
 
+def keep_sources(job: DownloadJob, sources: Sources, *, for_seconds: int) -> None:
+    """Keep what a job reads from expiring for so long. No limit counts. Raises OwnerBusy."""
+    allowed = replace(limits(), max_active=None, max_bytes=None, max_queued=None)
+    asked = sql.Check(
+        owner_id=job.owner_id,
+        limits=replace(allowed, source_kept_seconds=for_seconds),
+        queued=0,
+        job_id=job.pk,
+        sources=sources,
+    )
+    one_at_a_time(job.owner, (sql.CHECK.text, [sql.as_json([asked])]))
+
+
 def _checked(owner: User, asked: sql.Check) -> int | None:
     code, queued, weight = one_at_a_time(owner, (sql.CHECK.text, [sql.as_json([asked])]))
     refuse(code, asked, queued)

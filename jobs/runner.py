@@ -17,9 +17,10 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
+from jobs import quota
 from jobs.attempt import Attempt, Made
 from jobs.backoff import delay_seconds
-from jobs.errors import BuildError, Infected, Interrupted, StaleJob, Stalled, Unexpected
+from jobs.errors import BuildError, Infected, Interrupted, OwnerBusy, StaleJob, Stalled, Unexpected
 from jobs.kinds import KINDS, Kind
 from jobs.models import DownloadJob, StoredFile
 from jobs.patience import DATABASE_AWAY, insist
@@ -30,6 +31,7 @@ from jobs.time_limit import duration
 log = structlog.get_logger(__name__)
 
 CLEANUP_SECONDS = 1  # a cancelled builder is gone within 2 s; the dispatcher finds what is left
+LONG_SECONDS = 3600  # more than this may take longer than sources are kept
 TIMEOUT = "timeout"
 
 
@@ -79,6 +81,7 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
         with Pulse(job, kind.time_limit.before(killed_after_seconds)) as pulse:
             attempt = Attempt(job, pulse, content_type=kind.content_type, max_bytes=kind.max_work)
             _simulate_delay(pulse)
+            _keep_sources(job, kind)
             kind.build(kind.load(job), attempt)
             artifact = attempt.finish()
         _succeed(job, artifact, kind, attempt)
@@ -94,6 +97,18 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
     finally:
         if attempt:
             attempt.close()
+
+
+def _keep_sources(job: DownloadJob, kind: Kind) -> None:
+    """Nothing that a long attempt reads expires before its time limit is over."""
+    extra = kind.time_limit.extra_seconds(job.total or 0)
+    if kind.sources is None or extra < LONG_SECONDS:
+        return
+    try:
+        for_seconds = kind.time_limit_seconds + extra + settings.SOURCE_KEPT_SECONDS
+        quota.keep_sources(job, kind.sources(job.params), for_seconds=for_seconds)
+    except OwnerBusy:
+        log.warning("sources are kept for SOURCE_KEPT_SECONDS alone")
 
 
 def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, attempt: Attempt) -> None:

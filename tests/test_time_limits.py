@@ -9,11 +9,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from jobs import dispatcher, kinds, runner, storage
 from jobs.attempt import Attempt
@@ -115,6 +117,20 @@ def test_the_limit_grows_with_the_work_and_not_beyond_what_the_message_says(
     job.pk = None
     again = JobFactory(owner=job.owner, params=job.params, total=2_300_011)
     assert run(again).status == Status.COMPLETED
+
+
+def test_what_a_long_attempt_reads_does_not_expire_before_its_limit(
+    job: DownloadJob, stored_files: list[StoredFile], build_with: Callable[..., None]
+) -> None:
+    soon = timezone.now() + timedelta(hours=1)
+    StoredFile.objects.update(expires_at=soon)
+    bundle = kinds.KINDS["bundle"].build
+
+    build_with(bundle, min_speed=10)  # 230,001 s, which is longer than a day
+
+    assert run(job).status == Status.COMPLETED
+    for file in StoredFile.objects.filter(file_id__in=job.params["file_ids"]):
+        assert file.expires_at > timezone.now() + timedelta(seconds=230_000)
 
 
 def test_what_a_late_worker_leaves_of_a_large_job_is_looked_for_later(
