@@ -144,6 +144,7 @@ def test_the_defaults_and_the_short_clocks_of_tests_are_fine(settings: Any) -> N
         ({"DOWNLOAD_URL_SECONDS": 601}, "jobs.W004"),
         ({"RESULT_KEPT_SECONDS": 599}, "jobs.W005"),
         ({"MAX_FILES_PER_BUNDLE": 125_001}, "jobs.W006"),
+        ({"REMOTE_MAX_BYTES": 5 * 2**40 + 1}, "jobs.W013"),
     ],
 )
 def test_each_contradiction_is_told_of_once_and_with_a_way_out(

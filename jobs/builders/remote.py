@@ -90,8 +90,7 @@ def _in_parallel(params: RemoteParams, work: Workspace, remote: RemoteFile, answ
     fetch = Fetch(remote, parts, total, answer.validator, threads=params.threads)
     work.say(f"Fetching from {remote.host}")
     digest = fetch.run(answer, work)
-    if parts.stored:
-        work.say("Checking what was stored")
+    work.say("Checking what was stored" if parts.stored else "Storing the file")
     parts.finish(digest)
     return parts.sha256
 

@@ -187,6 +187,20 @@ def the_largest_request_fits(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
+def the_largest_file_fits_into_the_store(**kwargs: Any) -> list[CheckMessage]:
+    most = storage.MAX_OBJECT_BYTES
+    return [
+        Warning(
+            f"{name} ({getattr(settings, name)}) is not obeyed: S3 takes {most} bytes as one file.",
+            hint=f"Set {name} to {most} or less.",
+            id="jobs.W013",
+        )
+        for name in ("REMOTE_MAX_BYTES", "MAX_CHUNKED_UPLOAD_BYTES")
+        if getattr(settings, name) > most
+    ]
+
+
+@register
 def strangers_see_no_traceback(**kwargs: Any) -> list[CheckMessage]:
     if not (settings.PRODUCTION and settings.DEBUG):
         return []
