@@ -136,6 +136,8 @@ def test_the_defaults_and_the_short_clocks_of_tests_are_fine(settings: Any) -> N
         ({"NOTIFY_DELAYS_SECONDS": [60, -1]}, "jobs.E021"),
         ({"DEFAULT_FROM_EMAIL": "Downloads"}, "jobs.E022"),
         ({"OPERATOR_EMAILS": ["olga@"], "MAIL_IS_ON": True}, "jobs.E022"),
+        ({"OPERATOR_EMAILS": ["ольга@example"], "MAIL_IS_ON": True}, "jobs.E022"),
+        ({"OPERATOR_EMAILS": ["olga@example.com>x"], "MAIL_IS_ON": True}, "jobs.E022"),
         ({"OPERATOR_EMAILS": ["olga@example.com"]}, "jobs.W011"),
         ({"EMAIL_TIMEOUT": 0.0}, "jobs.E003"),
         ({"OPERATOR_MAIL_EVERY_SECONDS": -1}, "jobs.E003"),

@@ -11,6 +11,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from jobs.notifications.mailboxes import NOT_ASCII, mailbox
+
 MAX_ADDRESSES_CHARS = 2_000  # of all operators, with commas: as much as a row holds
 
 
@@ -96,7 +98,9 @@ def _is_a_site(url: str) -> bool:
 
 def _is_an_address(text: str) -> bool:
     try:
-        validate_email(parseaddr(text)[1])
-    except ValidationError:
+        address = mailbox(text)
+        # Django knows ASCII alone before the @; SMTPUTF8 carries more.
+        validate_email(NOT_ASCII.sub("x", address.addr_spec))
+    except (ValueError, ValidationError):
         return False
     return True

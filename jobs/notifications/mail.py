@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
+from email.charset import QP, Charset
+from email.headerregistry import Address
+from email.policy import SMTPUTF8
 from smtplib import (
+    SMTP,
     SMTPDataError,
     SMTPException,
     SMTPRecipientsRefused,
@@ -12,17 +17,24 @@ from smtplib import (
     SMTPSenderRefused,
     SMTPServerDisconnected,
 )
-from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.smtp import EmailBackend
 
 from jobs.errors import Undelivered
 from jobs.models import Notification
-from jobs.notifications.letters import letter_of
+from jobs.notifications.letters import Letter, letter_of
+from jobs.notifications.mailboxes import mailbox, message_id
 
 OFF = "Mail is turned off here: EMAIL_URL is not set."
 NO_ADDRESS = "The account has no mail address."
+BAD_ADDRESS = "The mail address cannot be written to."
+BAD_LOGIN = "The user or password in EMAIL_URL has letters outside ASCII."
+NO_UTF8 = "The mail server takes no address outside ASCII (it has no SMTPUTF8)."
+# What is 8-bit is refused by servers without 8BITMIME, and all refuse lines beyond 998 bytes.
+QUOTED_PRINTABLE = Charset("utf-8")
+QUOTED_PRINTABLE.body_encoding = QP
 
 
 def send(notification: Notification) -> None:
@@ -31,21 +43,72 @@ def send(notification: Notification) -> None:
         raise Undelivered(OFF, for_good=True)
     if not notification.to:
         raise Undelivered(NO_ADDRESS, for_good=True)
-    letter = letter_of(notification)
+    try:
+        recipients = [mailbox(each) for each in notification.to.split(", ")]
+    except ValueError as error:
+        raise Undelivered(BAD_ADDRESS, for_good=True) from error
+    letter, sender = letter_of(notification), mailbox(settings.DEFAULT_FROM_EMAIL)
+    with _undelivered(), get_connection() as connection:
+        server = connection.connection if isinstance(connection, EmailBackend) else None
+        if server and not _takes_utf8(server):
+            recipients = _in_ascii(sender, recipients)
+        mail = _mail(notification, letter, sender, recipients)
+        if server and not _are_ascii(sender, *recipients):
+            _send_as_utf8(server, mail, sender, recipients)
+        else:
+            connection.send_messages([mail])
+
+
+def _takes_utf8(server: SMTP) -> bool:
+    server.ehlo_or_helo_if_needed()
+    return server.has_extn("smtputf8")
+
+
+def _in_ascii(sender: Address, recipients: list[Address]) -> list[Address]:
+    """Those that a server without SMTPUTF8 takes. Raises Undelivered if there are none."""
+    found = [each for each in recipients if _are_ascii(sender, each)]
+    if not found:
+        raise Undelivered(NO_UTF8, for_good=True)
+    return found
+
+
+def _are_ascii(*addresses: Address) -> bool:
+    return all(each.addr_spec.isascii() for each in addresses)
+
+
+def _mail(
+    notification: Notification, letter: Letter, sender: Address, recipients: list[Address]
+) -> EmailMultiAlternatives:
     mail = EmailMultiAlternatives(
         letter.subject,
         letter.text,
-        to=notification.to.split(", "),
+        str(sender),
+        [str(each) for each in recipients],
         alternatives=[(letter.html, "text/html")],
         headers={
             # The same each time: who gets it twice can tell.
-            "Message-ID": f"<{notification.pk}@{urlsplit(settings.BASE_URL).hostname}>",
+            "Message-ID": message_id(notification.pk, settings.BASE_URL),
             "Auto-Submitted": "auto-generated",  # no machine answers it: RFC 3834
             "X-Auto-Response-Suppress": "All",  # nor Exchange
         },
     )
-    with _undelivered():
-        mail.send()
+    mail.encoding = QUOTED_PRINTABLE
+    return mail
+
+
+def _send_as_utf8(
+    server: SMTP, mail: EmailMultiAlternatives, sender: Address, recipients: list[Address]
+) -> None:
+    """Send it with addresses as they are: RFC 6531. No header of ASCII can spell them."""
+    message = message_from_bytes(mail.message().as_bytes(), policy=SMTPUTF8)
+    message.replace_header("From", str(sender))
+    message.replace_header("To", ", ".join(map(str, recipients)))
+    server.sendmail(
+        sender.addr_spec,
+        [each.addr_spec for each in recipients],
+        message.as_bytes(),
+        mail_options=["SMTPUTF8", "BODY=8BITMIME"],
+    )
 
 
 @contextmanager
@@ -68,8 +131,8 @@ def _undelivered() -> Iterator[None]:
         raise Undelivered("The mail server cannot do what EMAIL_URL asks of it.") from error
     except OSError as error:
         raise Undelivered("The mail server cannot be reached.") from error
-    except ValueError as error:
-        raise Undelivered("The mail address cannot be written to.", for_good=True) from error
+    except UnicodeError as error:  # nothing else that is sent can raise it
+        raise Undelivered(BAD_LOGIN) from error
 
 
 def _refused(what: str, code: int) -> Undelivered:

@@ -25,18 +25,27 @@ class MailServer:
     Then it takes what comes. A mail is in `mails` as soon as its last byte is here, whatever is
     answered then: with the verdict `CUT` nothing is, for the line is cut; with `HOLD` nothing until
     `release`, or the end.
+
+    It says in its greeting that it takes 8-bit mails (8BITMIME) and addresses outside ASCII
+    (SMTPUTF8), unless it is told not to; then it refuses them.
     """
 
     CUT, HOLD = "cut", "hold"
 
     def __init__(self, port: int = 0) -> None:
+        self.takes_8_bits = self.takes_utf8 = True
         self.mails: list[EmailMessage] = []
+        self.raw: list[bytes] = []
+        self.senders: list[str] = []
+        self.options: list[list[str]] = []  # of MAIL
         self.recipients: list[str] = []  # that were tried
         self.objections: list[str] = []
         self.refusals: list[str] = []
         self.verdicts: list[str] = []
         self.port = port or next(free_ports(str(uuid4())))
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(
+            self, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=True, auth_require_tls=False
+        )
         self._released = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -52,12 +61,21 @@ class MailServer:
 
     # From here on everything runs in the server's thread.
 
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, name: str, lines: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        missing = {"250-8BITMIME": self.takes_8_bits, "250-SMTPUTF8": self.takes_utf8}
+        return [line for line in lines if missing.get(line, True)]
+
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if self.objections:
             return self.objections.pop(0)
         envelope.mail_from = address
+        self.senders.append(address)
+        self.options.append(options)
         return TAKEN
 
     async def handle_RCPT(  # noqa: N802
@@ -71,7 +89,10 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
+        if not self.takes_8_bits and not envelope.content.isascii():
+            return "554 5.6.1 8-bit data is not taken"
         mail = message_from_bytes(envelope.content, policy=default)
+        self.raw.append(envelope.content)
         self.mails.append(mail)
         verdict = self.verdicts.pop(0) if self.verdicts else TAKEN
         if verdict == self.CUT:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -107,6 +110,9 @@ def test_what_a_job_became_since_is_not_told(post: MailServer, alice: User, brok
         ("a\r\nBcc: eve@example.com.zip", "a Bcc: eve@example.com.zip is ready"),
         ("\N{RIGHT-TO-LEFT OVERRIDE}gpj.zip", "gpj.zip is ready"),
         ("Übersicht – März.zip", "Übersicht – März.zip is ready"),
+        ("x\N{ZERO WIDTH NON-JOINER}y.zip", "x\N{ZERO WIDTH NON-JOINER}y.zip is ready"),
+        ("👩\N{ZERO WIDTH JOINER}🚀.zip", "👩\N{ZERO WIDTH JOINER}🚀.zip is ready"),
+        ("a\N{LINE SEPARATOR}b.zip", "a b.zip is ready"),
         ("x" * 196 + ".zip", "x" * 44 + "…" + "x" * 11 + ".zip is ready"),
         ("<b>&amp;</b>.zip", "<b>&amp;</b>.zip is ready"),
     ],
@@ -121,6 +127,166 @@ def test_a_name_may_hold_anything(post: MailServer, alice: User, name: str, subj
     assert post.recipients == ["alice@example.com"]
     assert "<b>" not in html_of(mail)
     assert text_of(mail).startswith(subject.split("xxx")[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["two.zip", "Übersicht – März.zip", "报告🙂" * 12 + ".zip", "x" * 200]
+)
+@pytest.mark.parametrize("takes_8_bits", [True, False])
+def test_a_mail_is_of_7_bits_and_short_lines(
+    post: MailServer, alice: User, name: str, takes_8_bits: bool
+) -> None:
+    post.takes_8_bits = takes_8_bits
+
+    row = attempt(only(completed(alice, email=True, name=name)))
+
+    assert (row.state, row.error) == (State.SENT, "")
+    (raw,), (mail,) = post.raw, post.mails
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 80
+    parts = [part for part in mail.walk() if not part.is_multipart()]
+    assert [part["Content-Transfer-Encoding"] for part in parts] == ["quoted-printable"] * 2
+    assert "\N{NO-BREAK SPACE}B" in text_of(mail)
+
+
+@pytest.mark.parametrize(
+    ("site", "right_side"),
+    [
+        ("http://[::1]:8000", "[IPv6:::1]"),
+        ("http://[FE80:0::1]", "[IPv6:fe80::1]"),
+        ("http://127.0.0.1:8000", "[127.0.0.1]"),
+        ("https://Downloads.Example.com.", "downloads.example.com"),
+        ("https://a_b", "a_b"),
+        ("https://bücher.example", "xn--bcher-kva.example"),
+        ("https://a(b)c", "downloads.invalid"),
+        ("https://a..b", "downloads.invalid"),
+        ("https://" + "a" * 60 + ".example", "a" * 60 + ".example"),
+    ],
+)
+def test_the_id_of_a_mail_has_a_valid_right_side(
+    settings: Any, post: MailServer, alice: User, site: str, right_side: str
+) -> None:
+    settings.BASE_URL = site
+
+    row = attempt(only(completed(alice, email=True)))
+
+    assert post.mails[0]["Message-ID"].strip() == f"<{row.pk}@{right_side}>"
+
+
+@pytest.mark.parametrize(
+    ("address", "recipient"),
+    [
+        ("alice@bücher.example", "alice@xn--bcher-kva.example"),
+        ("alice@straße.example", "alice@xn--strae-oqa.example"),
+        ("alice@[127.0.0.1]", "alice@[127.0.0.1]"),
+        ("alice@[IPv6:::1]", "alice@[IPv6:::1]"),
+        ('"a. b"@example.com', '"a. b"@example.com'),
+        ("Alice+x@Example.com", "Alice+x@Example.com"),
+        ("o'hara/e@example.com", "o'hara/e@example.com"),
+    ],
+)
+@pytest.mark.parametrize("takes_utf8", [True, False])
+def test_an_address_that_ascii_can_spell_needs_no_extension(
+    post: MailServer, alice: User, address: str, recipient: str, takes_utf8: bool
+) -> None:
+    post.takes_utf8 = takes_utf8
+    alice.email = address
+    alice.save()
+
+    row = attempt(only(completed(alice, email=True)))
+
+    assert (row.state, row.error) == (State.SENT, "")
+    assert post.recipients == [recipient]
+    assert post.mails[0]["To"] == recipient
+    assert "SMTPUTF8" not in post.options[0]
+
+
+@pytest.mark.parametrize(
+    "address", ["пётр@example.com", "пётр@почта.example", "用户@bücher.example"]
+)
+def test_an_address_outside_ascii_is_written_as_it_is(
+    post: MailServer, alice: User, address: str
+) -> None:
+    alice.email = address
+    alice.save()
+
+    row = attempt(only(completed(alice, email=True, name="Übersicht.zip")))
+
+    assert (row.state, row.error) == (State.SENT, "")
+    (recipient,), (mail,) = post.recipients, post.mails
+    local_part, domain = address.split("@")
+    assert recipient == f"{local_part}@{domain.encode('idna').decode()}"
+    assert f"To: {recipient}\r\n".encode() in post.raw[0]
+    assert "SMTPUTF8" in post.options[0]
+    assert mail["Subject"].strip() == "Übersicht.zip is ready"
+    assert mail["Message-ID"] == f"<{row.pk}@downloads.example.com>"
+
+
+def test_an_address_outside_ascii_that_the_server_cannot_take_is_parked(
+    post: MailServer, alice: User
+) -> None:
+    post.takes_utf8 = False
+    alice.email = "пётр@example.com"
+    alice.save()
+
+    row = attempt(only(completed(alice, email=True)))
+
+    assert row.state == State.FAILED
+    assert row.error == "The mail server takes no address outside ASCII (it has no SMTPUTF8)."
+    assert post.recipients == []
+
+
+def test_operators_whose_addresses_the_server_takes_are_mailed_without_the_others(
+    post: MailServer, alice: User, settings: Any
+) -> None:
+    post.takes_utf8 = False
+    settings.OPERATOR_EMAILS = ["пётр@example.com", "ann@example.com"]
+    row = only(completed(alice, email=True))
+    row.to = ", ".join(settings.OPERATOR_EMAILS)
+    row.save()
+
+    assert attempt(row).state == State.SENT
+
+    assert post.recipients == ["ann@example.com"]
+    assert post.mails[0]["To"] == "ann@example.com"
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "Downloads <d@example.com>",
+        "Zoë" + 20 * " Übersee" + " <d@example.com>",
+        '"Downloads, for all" <d@example.com>',
+        '"Übersee, für alle" <d@example.com>',
+        "<d@example.com>",
+        "d@example.com",
+    ],
+)
+def test_the_sender_may_have_any_name(
+    settings: Any, post: MailServer, alice: User, sender: str
+) -> None:
+    settings.DEFAULT_FROM_EMAIL = sender
+
+    row = attempt(only(completed(alice, email=True)))
+
+    assert (row.state, row.error) == (State.SENT, "")
+    header = message_from_bytes(post.raw[0])["From"]  # not decoded: the new parser adds blanks
+    seen, address = parseaddr(header)
+    name = str(make_header(decode_header(seen)))
+    assert (name, address) == parseaddr(sender)
+    assert post.senders == ["d@example.com"]
+
+
+@pytest.mark.parametrize("login", ["ünal:secret", "unal:sécret"])
+def test_a_login_that_smtp_cannot_spell_is_said_to_be_so(
+    settings: Any, post: MailServer, alice: User, login: str
+) -> None:
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = login.split(":")
+
+    row = attempt(only(completed(alice, email=True)))
+
+    assert row.state == State.WAITING
+    assert row.error == "The user or password in EMAIL_URL has letters outside ASCII."
 
 
 @pytest.mark.parametrize(

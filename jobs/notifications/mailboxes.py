@@ -1,0 +1,55 @@
+"""Mail addresses as SMTP takes them, and the right side of a Message-ID. Asks no server."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.utils import parseaddr, unquote
+from ipaddress import IPv6Address
+from urllib.parse import urlsplit
+
+from jobs.remote_file.hosts import address_in, host_of
+
+ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+DOT_ATOM = re.compile(rf"{ATOM}(\.{ATOM})*")  # RFC 5322, 3.2.3
+NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+NOWHERE = "downloads.invalid"  # RFC 2606: a name that no other host has
+
+
+def mailbox(text: str) -> Address:
+    """The domain in ASCII, as every server takes it; the part before it as it is.
+
+    Raises ValueError for what is no address, and for more than one.
+    """
+    text = text.strip()
+    name, address = parseaddr(text)
+    is_whole = text == address or text.endswith(f"<{address}>")
+    if not is_whole or any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise ValueError("not one mail address")
+    local_part, _, domain = address.rpartition("@")
+    domain = domain if domain.isascii() else host_of(domain)
+    try:
+        # The parser takes ASCII only; RFC 6532 lets other letters stand wherever ASCII's may.
+        parsed = Address(addr_spec=f"{NOT_ASCII.sub('x', local_part)}@{domain}")
+    except (MessageError, IndexError) as error:
+        raise ValueError("no mail address") from error
+    username = parsed.username if local_part.isascii() else unquote(local_part)
+    return Address(display_name=name, username=username, domain=domain)
+
+
+def message_id(unique: object, site: str) -> str:
+    """'<unique@downloads.example.com>', valid whatever names the site: RFC 5322, 3.6.4."""
+    return f"<{unique}@{_right_side(urlsplit(site).hostname or '')}>"
+
+
+def _right_side(host: str) -> str:
+    address = address_in(host.partition("%")[0])
+    if address:
+        return f"[IPv6:{address}]" if isinstance(address, IPv6Address) else f"[{address}]"
+    try:
+        name = (host if host.isascii() else host_of(host)).removesuffix(".")
+    except ValueError:
+        return NOWHERE
+    return name if DOT_ATOM.fullmatch(name) else NOWHERE
