@@ -13,6 +13,13 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except KeyboardInterrupt:
         sys.exit(130)  # as shells count it; nobody who pressed Ctrl-C wants a traceback
+    except Exception as error:
+        if sys.argv[1:2] != ["download"]:
+            raise
+        from jobs.client.ending import cannot_start
+
+        # Python's own exit code is that of a failed job.
+        sys.exit(cannot_start(error, sys.argv))
 
 
 if __name__ == "__main__":

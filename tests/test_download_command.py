@@ -751,6 +751,201 @@ def test_whoever_else_answers_is_4(
     assert "Traceback" not in done.stderr
 
 
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+
+
+@pytest.mark.parametrize("shown", [["--json"], []])
+@pytest.mark.parametrize("output", ["./", "Über/"])
+def test_a_name_that_the_locale_cannot_spell_is_7(
+    impostor: Fake, tmp_path: Path, folder: Path, shown: list[str], output: str
+) -> None:
+    impostor.on(STATUS, tells(job("completed")))
+    impostor.on(RESULT, tells(result(f"{impostor.url}/store", b"x", fileName="Übersicht 报告.zip")))
+    impostor.on("/store", Stored(b"x"))
+
+    env = environment(STACK_FOLDER=str(tmp_path), **ASCII)
+    done = run(JOB_ID, f"--output={output}", *shown, cwd=folder, env=env)
+
+    assert done.returncode == 7, done.stderr
+    assert "file names are ascii in this locale" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not shown or json.loads(done.stdout)["errorCode"] == "bad_name"
+
+
+def test_a_locale_of_ascii_takes_names_that_are_given(
+    impostor: Fake, tmp_path: Path, folder: Path
+) -> None:
+    impostor.on(STATUS, tells(job("completed")))
+    impostor.on(RESULT, tells(result(f"{impostor.url}/store", b"x", fileName="Übersicht.zip")))
+    impostor.on("/store", Stored(b"x"))
+
+    env = environment(STACK_FOLDER=str(tmp_path), **ASCII)
+    done = run(JOB_ID, "--output=Ü.zip", "--json", cwd=folder, env=env)
+
+    assert (done.returncode, len(json.loads(done.stdout))) == (0, 9), done.stderr
+    assert (folder / "Ü.zip").read_bytes() == b"x"
+
+
+def test_a_locale_of_ascii_asks_for_what_was_typed(
+    impostor: Fake, tmp_path: Path, folder: Path
+) -> None:
+    impostor.on("/v1/download/initiate", problem(400, "invalid", "Ü: no."))
+
+    env = environment(STACK_FOLDER=str(tmp_path), **ASCII)
+    done = run("70000", "--name=Übersicht.zip", "--json", cwd=folder, env=env)
+
+    assert (done.returncode, json.loads(done.stdout)["error"]) == (3, "Ü: no.")
+    assert json.loads(impostor.to("/v1/download/initiate")[0].body)["name"] == "Übersicht.zip"
+
+
+def test_an_argument_that_is_no_utf_8_is_2(impostor: Fake, tmp_path: Path, folder: Path) -> None:
+    env = environment(STACK_FOLDER=str(tmp_path))
+
+    done = run("70000", os.fsdecode(b"--name=\xff"), "--json", cwd=folder, env=env)
+
+    assert (done.returncode, json.loads(done.stdout)["errorCode"]) == (2, "usage")
+    assert "no UTF-8" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "sentence"),
+    [
+        ({"REQUESTS_CA_BUNDLE": "/nowhere.pem"}, ["--service=https://127.0.0.1:1"], "certificates"),
+        (
+            {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": "/nowhere.pem"},
+            ["--service=https://127.0.0.1:1"],
+            "certificates",
+        ),
+        ({"REQUESTS_CA_BUNDLE": __file__}, [], "certificates"),
+        ({}, [], "TLS failed (wrong version number)"),
+        ({"HTTPS_PROXY": "http://[::1"}, [], "proxy"),
+        ({"HTTPS_PROXY": "what://127.0.0.1:1"}, [], "proxy"),
+        ({"HTTPS_PROXY": "socks5://127.0.0.1:1"}, [], "proxy"),
+        ({"HTTPS_PROXY": "http://127.0.0.1:99999"}, [], "proxy"),
+        ({"HTTPS_PROXY": "http://127.0.0.1:1"}, [], "Connection refused"),
+        ({"HTTPS_PROXY": "http://"}, [], "proxy"),
+    ],
+)
+def test_a_way_to_the_service_that_does_not_work_is_4(
+    impostor: Fake,
+    tmp_path: Path,
+    folder: Path,
+    variables: Any,
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    service = f"--service={impostor.url.replace('http', 'https')}"
+    env = environment(STACK_FOLDER=str(tmp_path), **variables)
+
+    done = run(
+        *[JOB_ID, service, "--user=u", "--password-stdin", "--json", "--patience=0", *arguments],
+        stdin="secret",
+        cwd=folder,
+        env=env,
+    )
+
+    assert (done.returncode, json.loads(done.stdout)["errorCode"]) == (4, "unreachable")
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_certificates_that_are_not_there_are_not_waited_for(tmp_path: Path, folder: Path) -> None:
+    env = environment(STACK_FOLDER=str(tmp_path), REQUESTS_CA_BUNDLE="/nowhere.pem")
+    service = ["--service=https://127.0.0.1:1", "--user=u", "--password-stdin", "--patience=3600"]
+
+    done = run(JOB_ID, *service, stdin="secret", cwd=folder, env=env)
+
+    assert done.returncode == 4
+
+
+def test_a_store_behind_certificates_that_are_not_there_is_4(
+    impostor: Fake, tmp_path: Path, folder: Path
+) -> None:
+    impostor.on(STATUS, tells(job("completed")))
+    impostor.on(RESULT, tells(result("https://127.0.0.1:1/store", b"x")))
+
+    env = environment(STACK_FOLDER=str(tmp_path), REQUESTS_CA_BUNDLE="/nowhere.pem")
+    done = run(JOB_ID, "--json", cwd=folder, env=env)
+
+    assert (done.returncode, json.loads(done.stdout)["errorCode"]) == (4, "unreachable")
+    assert "The file store cannot be reached: the file of certificates" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--json"],
+        ["--js", "70000", "--nonsense"],
+        ["70000", "--threads=four", "--json"],
+        ["70000", "--json=x"],
+        ["70000", "--json", "--verbosity=9"],
+        ["70000", "--json", "--no-color", "--force-color"],
+        ["70000", "--json", "--service=http://[", "--user=u"],
+        ["70000", "--json", "--service=http://a..b", "--user=u"],
+        ["70000", "--json", "--service=http://a b", "--user=u"],
+        ["70000", "--json", "--output"],
+    ],
+)
+def test_a_wrong_command_line_is_one_object_too(folder: Path, arguments: list[str]) -> None:
+    done = run(*arguments, cwd=folder, env=environment(STACK_FOLDER=str(folder)))
+
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["exitCode"], told["errorCode"]) == (2, 2, "usage")
+    assert set(told) == ONE_OBJECT
+    assert told["error"] in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", '{"url": 5, "user": []}', "[" * 100_000, "\xff"])
+def test_a_run_json_that_cannot_be_read_is_2(folder: Path, content: str) -> None:
+    (folder / "run.json").write_bytes(content.encode("latin-1"))
+
+    done = run("70000", "--json", cwd=folder, env=environment(STACK_FOLDER=str(folder)))
+
+    assert (done.returncode, json.loads(done.stdout)["errorCode"]) == (2, "usage")
+    assert "run.json does not tell which service" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"DEBUG": "perhaps"}, {"PRODUCTION": "true"}, {"DJANGO_SETTINGS_MODULE": "no.such"}],
+)
+def test_settings_that_cannot_be_read_are_8(folder: Path, variables: dict[str, str]) -> None:
+    env = {name: value for name, value in environment().items() if name != "SECRET_KEY"}
+
+    done = run("70000", "--json", cwd=folder, env=env | variables)
+
+    assert (done.returncode, json.loads(done.stdout)["errorCode"]) == (8, "client_error")
+    assert done.stderr.startswith("This program cannot start: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_stdout_of_a_full_disk_is_7(impostor: Fake, tmp_path: Path, folder: Path) -> None:
+    impostor.on(STATUS, tells(job("completed")))
+    impostor.on(RESULT, tells(result(f"{impostor.url}/store", b"x")))
+    impostor.on("/store", Stored(b"x"))
+    line = f"{shlex.join([*COMMAND, JOB_ID, '--json'])} >/dev/full"
+
+    env = environment(STACK_FOLDER=str(tmp_path))
+    done = subprocess.run(["sh", "-c", line], cwd=folder, env=env, capture_output=True, text=True)
+
+    assert done.returncode == 7
+    assert done.stderr.splitlines()[-1] == "stdout cannot be written: No space left on device."
+
+
+def test_without_a_temporary_folder_stdout_is_7(
+    impostor: Fake, tmp_path: Path, folder: Path
+) -> None:
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    env = environment(STACK_FOLDER=str(tmp_path), TMPDIR="/nowhere")
+    done = run(JOB_ID, "--output=-", cwd=folder, env=env, preexec_fn=small_disk)
+
+    assert done.returncode == 7
+    assert "A temporary folder (TMPDIR) cannot be written" in done.stderr
+
+
 def test_what_is_gone_when_it_is_fetched_has_no_way_on(
     impostor: Fake, tmp_path: Path, folder: Path
 ) -> None:

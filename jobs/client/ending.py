@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobs.client.errand import Errand
-from jobs.client.errors import INTERRUPTED, Failure, Gone, Terminated
+from jobs.client.errors import INTERRUPTED, Broken, Failure, Gone, Terminated
 from jobs.client.told import Job
+from jobs.client.words import printable
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,10 @@ class Ending:
     def of(cls, error: BaseException) -> Ending:
         if isinstance(error, Failure):
             return cls(error.exit_code, str(error), error.code)
+        if isinstance(error, Exception):
+            # Its own words may hold an address that nobody may see.
+            sentence = f"This program has a bug ({type(error).__name__}): --traceback shows where."
+            return cls(Broken.exit_code, sentence, Broken.code)
         if isinstance(error, Terminated):
             return cls(Terminated.exit_code, "Told to stop.", "terminated")
         return cls(INTERRUPTED, "Interrupted.", "interrupted")
@@ -45,3 +53,23 @@ class Ending:
             "errorCode": self.code or None,
             "goOn": go_on or None,
         }
+
+
+def wants_json(argv: list[str]) -> bool:
+    """As far as can be seen in a command line that cannot be read. It may be shortened."""
+    options = argv[: argv.index("--")] if "--" in argv else argv
+    names = [each.partition("=")[0] for each in options]
+    return any(len(name) > len("--") and "--json".startswith(name) for name in names)
+
+
+def cannot_start(error: Exception, argv: list[str]) -> int:
+    """Tell of settings that cannot be read, say: no option is known yet. The exit code."""
+    sentence = printable(f"This program cannot start: {type(error).__name__}: {error}")
+    end = Ending(Broken.exit_code, sentence, Broken.code)
+    with suppress(OSError, ValueError, AttributeError):  # closed streams are None
+        sys.stderr.write(f"{sentence}\n")
+    with suppress(OSError, ValueError, AttributeError):
+        if wants_json(argv):
+            sys.stdout.write(json.dumps(end.as_json(None, "")) + "\n")
+            sys.stdout.flush()
+    return end.exit_code

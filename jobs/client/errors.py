@@ -7,7 +7,8 @@ Failure
 |-- Unreachable   4   the service or the store is away, or something else answers in its place
 |-- WrongBytes    5   what arrived is not what was made
 |-- Gone          6   the download was cancelled, or its file is no longer kept
-`-- NotWritten    7   this machine does not take the file: exists, no room, no permission
+|-- NotWritten    7   this machine does not take the file: exists, no room, no permission
+`-- Broken        8   this program or its settings: nothing is known of the job
 Terminated      143   SIGTERM or SIGHUP came; Ctrl-C is Python's own KeyboardInterrupt
 """
 
@@ -24,6 +25,7 @@ EXIT_CODES = {
     5: "what arrived is not what was made; it was not kept",
     6: "cancelled or expired meanwhile",
     7: "the file cannot be written here: it exists, no room, no permission",
+    8: "this program cannot start, or has a bug; the job may go on",
     INTERRUPTED: "interrupted by Ctrl-C",
     143: "ended by SIGTERM, or its terminal was closed",
 }
@@ -73,6 +75,11 @@ class Gone(Failure):
 class NotWritten(Failure):
     exit_code = 7
     code = "not_written"
+
+
+class Broken(Failure):
+    exit_code = 8
+    code = "client_error"
 
 
 class Terminated(BaseException):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
+
+import requests
 
 from jobs.client.errors import Misused
 from jobs.client.words import printable
@@ -27,7 +30,7 @@ def login(url: str, user: str, run: Path, *, from_stdin: bool) -> Login:
     own = running if url.rstrip("/") == running.get("url") else {}
     user = user or own.get("user", "")
     if not url or not user:
-        raise Misused("Give --service and --user, or start the service with `make run`.")
+        raise Misused(_why_nobody(run))
     _check(url)
     if from_stdin:
         return Login(url, user, _first_line())
@@ -35,19 +38,28 @@ def login(url: str, user: str, run: Path, *, from_stdin: bool) -> Login:
     return Login(url, user, known or _asked(user))
 
 
-def _read(run: Path) -> dict[str, Any]:
+def _read(run: Path) -> dict[str, str]:
     try:
-        found = json.loads(run.read_text())
-    except (OSError, ValueError):  # nothing runs, or it is somebody else's
+        found = json.loads(run.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):  # nothing runs, or it is somebody else's
         return {}
-    return found if isinstance(found, dict) else {}
+    members = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in members if isinstance(value, str)}
+
+
+def _why_nobody(run: Path) -> str:
+    if os.path.exists(run):  # where it may not be looked for, it is not
+        return f"Give --service and --user: {run} does not tell which service, and who asks."
+    return "Give --service and --user, or start the service with `make run`."
 
 
 def _check(url: str) -> None:
     try:
         parts = urlsplit(url)
         is_plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
+        requests.Request("GET", url).prepare()
+        (parts.hostname or "").encode("idna")  # as connecting will
+    except (ValueError, requests.RequestException):
         is_plain = False
     if not is_plain or parts.username is not None or parts.query or parts.fragment:
         raise Misused("--service is an address such as https://downloads.example.org, no more.")
@@ -70,3 +82,7 @@ def _asked(user: str) -> str:
         return getpass.getpass(f"Password of {printable(user)}: ", sys.stderr)
     except EOFError as error:
         raise Misused("No password was given.") from error
+    except UnicodeError as error:
+        raise Misused(
+            "The password has letters that this locale lacks: set LC_ALL=C.UTF-8."
+        ) from error

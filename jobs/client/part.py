@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from jobs.client.errors import NotWritten
+from jobs.client.words import printable
 
 
 class Part:
@@ -26,9 +27,12 @@ class Part:
             self._file = path.open("a+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             self._file.close()
             raise NotWritten(f"Somebody else is writing {path}.", "busy") from error
+        except OSError as error:  # a file system without locks
+            self._file.close()
+            raise not_written(path, error) from error
         with told_of(path):
             self._file.seek(0)
             self._hash = hashlib.file_digest(self._file, "sha256")
@@ -59,7 +63,8 @@ class Part:
             self.path.replace(path)
 
     def delete(self) -> None:
-        self.path.unlink(missing_ok=True)
+        with told_of(self.path):
+            self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +88,12 @@ def told_of(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise not_written(path, error) from error
+    except UnicodeEncodeError as error:  # the name is the service's, or another terminal's
+        raise NotWritten(
+            f"{printable(str(path))} cannot be written: file names are {error.encoding} in this"
+            " locale. Set LC_ALL=C.UTF-8, or give --output for another name.",
+            "bad_name",
+        ) from error
 
 
 def not_written(path: Path | str, error: OSError) -> NotWritten:

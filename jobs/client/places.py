@@ -47,9 +47,11 @@ class Place:
 
     def keep(self, path: Path) -> None:
         """Raises NotWritten where a file would be overwritten, or what is none even by force."""
-        if path.exists() and not path.is_file():
+        with told_of(path):
+            is_there, is_other = os.path.lexists(path), path.exists() and not path.is_file()
+        if is_other:
             raise NotWritten(f"{path} is no ordinary file.", "exists")
-        if not self.force and os.path.lexists(path):
+        if not self.force and is_there:
             raise NotWritten(
                 f"{path} exists. Give --force to overwrite it, or --output for another name.",
                 "exists",
@@ -61,8 +63,9 @@ class Place:
         So what a job made anew is never put behind the beginning of something else. Such
         beginnings are of no use any more, and deleted.
         """
-        beginning = path.name.encode(errors="surrogateescape")[:MAX_NAME_BYTES]
-        stem = f"{beginning.decode(errors='ignore')}.{job_id}."  # leaves room for all that follows
+        with told_of(path):  # a name that this locale cannot spell
+            beginning = os.fsencode(path.name)[:MAX_NAME_BYTES].decode(errors="ignore").encode()
+        stem = f"{os.fsdecode(beginning)}.{job_id}."  # leaves room for all that follows
         part = path.with_name(f"{stem}{sha256[:FINGERPRINT_CHARS]}.part")
         with told_of(self.folder):
             for old in set(path.parent.glob(escape(stem) + "*.part")) - {part}:

@@ -15,7 +15,7 @@ from jobs.client.errors import Failure, Gone, JobFailed, Refused, Unreachable
 from jobs.client.login import Login
 from jobs.client.patience import Patience
 from jobs.client.told import Answer, Job, Result, poll_seconds
-from jobs.client.wire import TIMEOUT_SECONDS, check_location, reason, whole_body
+from jobs.client.wire import TIMEOUT_SECONDS, check_location, lasting_reason, reason, whole_body
 from jobs.client.wishes import New
 from jobs.client.words import printable
 
@@ -100,8 +100,12 @@ class Service:
         while True:
             try:
                 answer = self._send(method, path, body, headers)
-            except requests.RequestException as error:
-                patience.wait(Unreachable(f"{self.url} cannot be reached: {reason(error)}."))
+            # OSError and ValueError: what the libraries say of a file of certificates, a proxy.
+            except (requests.RequestException, OSError, ValueError) as error:
+                failure = Unreachable(f"{self.url} cannot be reached: {reason(error)}.")
+                if lasting_reason(error):
+                    raise failure from error
+                patience.wait(failure)
                 continue
             if answer.ok or not (answer.status in PASSING or answer.seconds is not None):
                 return answer

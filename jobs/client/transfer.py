@@ -12,7 +12,7 @@ from jobs.client.errors import Unreachable, WrongBytes
 from jobs.client.part import Part
 from jobs.client.patience import Patience
 from jobs.client.told import Result
-from jobs.client.wire import TIMEOUT_SECONDS, check_location, reason
+from jobs.client.wire import BAD_BUNDLE, TIMEOUT_SECONDS, check_location, lasting_reason, reason
 
 CHUNK_BYTES = 32 * 1024  # what a line that breaks costs at most
 MAX_REDIRECTS = 5
@@ -76,8 +76,12 @@ class Transfer:
                 if not self._stream():
                     return
             # ValueError: what the libraries say of some addresses that are none, "http://a..b".
-            except (requests.RequestException, ValueError) as error:
-                self._pause(Unreachable(f"The file store cannot be reached: {reason(error)}."))
+            # OSError: and of a file of certificates that is not there.
+            except (requests.RequestException, OSError, ValueError) as error:
+                failure = Unreachable(f"The file store cannot be reached: {reason(error)}.")
+                if lasting_reason(error) == BAD_BUNDLE:
+                    raise failure from error
+                self._pause(failure)
             except Unreachable as failure:
                 self._pause(failure)
 

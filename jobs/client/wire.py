@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,14 @@ from jobs.client.words import printable
 TIMEOUT_SECONDS = (10, 30)  # to connect, and between two bytes
 MAX_ANSWER_BYTES = 1_000_000
 MAX_ANSWER_SECONDS = 60
+NO_ADDRESS = (
+    requests.exceptions.InvalidURL,  # of a proxy, too
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+BAD_ADDRESS = "its address, or that of the proxy in HTTP_PROXY or HTTPS_PROXY, is not valid"
+BAD_BUNDLE = "the file of certificates in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be read"
 
 
 def check_location(response: requests.Response, **_: Any) -> None:
@@ -35,17 +44,46 @@ def whole_body(response: requests.Response) -> bytes:
     return bytes(body)
 
 
+def lasting_reason(error: BaseException) -> str:
+    """Why it will fail again, whatever is done elsewhere; empty where it may pass by itself."""
+    if isinstance(error, requests.exceptions.SSLError):
+        # OpenSSL could not read it: none of what it says while it talks to the other side.
+        talked = any(getattr(cause, "library", None) == "SSL" for cause in causes(error))
+        read = any(type(cause) in UNREADABLE for cause in causes(error))
+        lacks = any(getattr(cause, "library", None) == "X509" for cause in causes(error))
+        return BAD_BUNDLE if (read or lacks) and not talked else ""
+    if not isinstance(error, requests.RequestException):
+        return BAD_BUNDLE if isinstance(error, OSError) else BAD_ADDRESS
+    return BAD_ADDRESS if isinstance(error, NO_ADDRESS) else ""
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def reason(error: BaseException) -> str:
     """What the system says of it; the libraries around it say much more, addresses included."""
+    if lasts := lasting_reason(error):
+        return lasts
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted"
+        return _tls_reason(error)
     if isinstance(error, requests.TooManyRedirects):
         return "it redirects without end"
-    cause: BaseException | None = error
-    while cause:
+    for cause in causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return printable(cause.strerror)
-        cause = cause.__cause__ or cause.__context__
     return printable(str(error)) if type(error) is requests.RequestException else "the line broke"
+
+
+def _tls_reason(error: BaseException) -> str:
+    for cause in causes(error):
+        if hasattr(cause, "verify_message"):
+            return "its certificate is not trusted"
+    said = [getattr(cause, "reason", None) for cause in causes(error)]
+    words = next((text for text in reversed(said) if isinstance(text, str)), "no TLS")
+    return f"TLS failed ({printable(words.replace('_', ' ').lower())})"

@@ -15,29 +15,36 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from argparse import BooleanOptionalAction, RawDescriptionHelpFormatter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, NoReturn
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    DjangoHelpFormatter,
+)
 
 from jobs.client.beside import Beside
 from jobs.client.compare import compare
-from jobs.client.ending import Ending
+from jobs.client.ending import Ending, wants_json
 from jobs.client.errand import Errand
 from jobs.client.errors import EXIT_CODES, Failure, Misused, NotWritten, Terminated
 from jobs.client.login import login
-from jobs.client.part import not_written
+from jobs.client.part import not_written, told_of
 from jobs.client.patience import Patience
 from jobs.client.places import Place
 from jobs.client.progress import display
 from jobs.client.service import Service
 from jobs.client.wishes import Wish, file_ids_of, understood
+from jobs.client.words import printable
 
 RUN = settings.STACK_FOLDER / "run.json"
 STDOUT = "-"
@@ -53,11 +60,35 @@ class Command(BaseCommand):
         " report on what was asked for; shows how far it is, fetches and verifies it."
     )
     requires_system_checks = []  # it may run where there is no database
+    options: dict[str, Any]
+    errand: Errand | None = None
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         lines = [f"  {code:3}  {meaning}" for code, meaning in EXIT_CODES.items()]
         kwargs |= {"epilog": "\n".join(["exit codes:", *lines]), "formatter_class": Help}
-        return super().create_parser(prog_name, subcommand, **kwargs)
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+
+        def error(message: str) -> NoReturn:
+            parser.print_usage(sys.stderr)
+            raise Misused(f"{prog_name} {subcommand}: error: {message}")
+
+        parser.error = error  # type: ignore[method-assign]
+        return parser
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Also a command line that is refused is one object on stdout, where --json is in it."""
+        open_streams()
+        self.options = {"json": wants_json(argv), "traceback": False}
+        try:
+            super().run_from_argv(argv)
+        except Misused as failure:
+            sys.exit(self._tell(Ending.of(failure)))
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:  # of options that are Django's own
+            raise Misused(str(error)) from error
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
@@ -83,17 +114,14 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, terminate)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
             signal.signal(signal.SIGHUP, terminate)
-        # What is closed, as under a daemon, is None to Python.
-        sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
-        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+        open_streams()
         self.options = options
-        self.errand: Errand | None = None
         self.display = display(sys.stderr, quiet=options["quiet"])
         try:
             with self.display:
                 end = Ending(0, path=self._download())
-        except (Failure, KeyboardInterrupt, Terminated) as error:
-            end = Ending.of(error)
+        except (Exception, KeyboardInterrupt, Terminated) as error:
+            end = self._ending(error)
         with suppress(KeyboardInterrupt, Terminated):  # where the offer does not hear of it yet
             if end.code == "interrupted":
                 self._offer_to_cancel()
@@ -101,9 +129,15 @@ class Command(BaseCommand):
             signal.signal(number, signal.SIG_IGN)  # nobody is kept any more: let it be said
         sys.exit(self._tell(end))
 
+    def _ending(self, error: BaseException) -> Ending:
+        """Whatever it is: a script that reads exit codes must not take a bug for a failed job."""
+        if self.options["traceback"] and not isinstance(error, Failure):
+            traceback.print_exception(error)
+        return Ending.of(error)
+
     def _download(self) -> Path | None:
         """Where the file is; None where it went to stdout."""
-        options = self.options
+        options = self.options = as_utf8(self.options)
         if not options["patience"] >= 0:  # nor is it no number
             raise Misused("--patience is a number of seconds.")
         wish = understood(options["wanted"], Beside.of(options))
@@ -113,11 +147,12 @@ class Command(BaseCommand):
             return self._fetched(wish, Place(options["output"], force=options["force"]))
         if options["json"]:
             raise Misused("--json and --output - both want stdout.")
-        with (  # a file all the same, so that nothing unverified gets out
-            tempfile.TemporaryDirectory() as folder,
-            self._fetched(wish, Place(f"{folder}/", force=False)).open("rb") as file,
-        ):
-            to_stdout(file)
+        with temporary_folder() as folder:  # so that nothing unverified gets out
+            path = self._fetched(wish, Place(f"{folder}/", force=False))
+            with told_of(path):
+                file = path.open("rb")
+            with file:
+                to_stdout(file)
         return None
 
     def _fetched(self, wish: Wish, place: Place) -> Path:
@@ -204,12 +239,46 @@ def add_terms(add: Callable[..., object]) -> None:
     add("--webhook", default="", metavar="URL", help="what is told of its end")
 
 
+def open_streams() -> None:
+    """What is closed, as under a daemon, is None to Python."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
+def as_utf8(options: dict[str, Any]) -> dict[str, Any]:
+    """What was typed, in a locale that knows less than the terminal too. Raises Misused."""
+    return {name: texts if name == "output" else _text(texts) for name, texts in options.items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_text(each) for each in value]
+    if not isinstance(value, str) or value.isascii():
+        return value
+    try:
+        # What the locale could not read came as surrogates: PEP 383.
+        return value.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError as error:
+        raise Misused(f"{printable(value)} is no UTF-8.") from error
+
+
+@contextmanager
+def temporary_folder() -> Iterator[str]:
+    """Raises NotWritten."""
+    try:
+        made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    except OSError as error:
+        raise not_written("A temporary folder (TMPDIR)", error) from error
+    with made as folder:
+        yield folder
+
+
 def terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
 def say(text: str, end: str = "\n") -> None:
-    with suppress(OSError):  # nobody reads any more: the exit code tells
+    with suppress(OSError, ValueError):  # nobody reads any more: the exit code tells
         sys.stderr.write(text + end)
         sys.stderr.flush()
 
@@ -225,6 +294,8 @@ def typed() -> str:
     try:
         select.select([sys.stdin, woken], [], [])
         return sys.stdin.readline()
+    except UnicodeError:  # neither yes nor no
+        return ""
     finally:
         signal.set_wakeup_fd(before)
         os.close(woken)
