@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,7 +18,21 @@ from jobs.reporting.rows import Row
 
 MARK = "\ufeff"
 # What a spreadsheet takes for a formula; it may call programs and send away what is in the sheet.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Full-width, small and raised signs too, which some read as the plain ones.
+SIGNS = (
+    "=+@"
+    + "-"
+    + "".join(
+        c
+        for c in map(chr, range(0x2000, 0x10000))
+        if unicodedata.normalize("NFKC", c) in tuple("=+-@\u2212")
+    )
+)
+# What is cut away before a sign, or not seen.
+BLANKS = r"[\s\"'\x00-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
+FORMULA = re.compile(rf"[\t\r\n]|{BLANKS}[{re.escape(SIGNS)}]")
+# To some a cell begins behind a semicolon or a tab: to Excel where decimals have a comma.
+INNER = re.compile(rf"(?<=[;,|\t\r\n])({BLANKS})([{re.escape(SIGNS)}])")
 COLUMNS = [
     "jobId", "name", "owner", "kind", "status", "errorCode", "sizeBytes",
     "createdAt", "finishedAt", "waitedSeconds", "ranSeconds",
@@ -37,7 +53,17 @@ def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def _defused(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    """A number stays one. An apostrophe stands before what would be a formula."""
+    if not isinstance(cell, str):
+        return cell
+    start = FORMULA.match(cell)
+    begin = start.end() if start else 0
+    mark = "'" if start else ""
+    return f"{mark}{cell[:begin]}{INNER.sub(_quoted, cell[begin:])}"
+
+
+def _quoted(found: re.Match[str]) -> str:
+    return f"{found[1]}'{found[2]}"
 
 
 def _taken(line: io.StringIO) -> bytes:

@@ -60,7 +60,12 @@ def test_csv_of_nothing_is_its_header() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "＝1"]
+    "name",
+    [
+        *["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")', "-"],
+        *["＝1", "＋1", "－1", "＠x", "﹢1", "﹣1", "﹦1", "﹫x", "\N{MINUS SIGN}1", "₌1", "⁻1"],
+        *[" =1", "\N{NO-BREAK SPACE}=1", "\N{ZERO WIDTH NO-BREAK SPACE}=1", "\x00=1", "'=1", '"=1'],
+    ],
 )
 def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
     (found,) = sheet([row(name, owner=name)])
@@ -68,8 +73,35 @@ def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
     assert (found["name"], found["owner"]) == (f"'{name}", f"'{name}")
 
 
-def test_a_name_that_only_contains_such_a_sign_stays_as_it_is() -> None:
-    assert sheet([row("a=b-c.txt")])[0]["name"] == "a=b-c.txt"
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("a;=1", "a;'=1"),
+        ("a\t+1", "a\t'+1"),
+        ("a\n@x", "a\n'@x"),
+        ("a\r-1", "a\r'-1"),
+        ("a,=1", "a,'=1"),
+        ('a;"=1"', 'a;"\'=1"'),
+        ("a; ＝1;-2", "a; '＝1;'-2"),
+        (";=1", ";'=1"),
+        ("=1;=2", "'=1;'=2"),
+    ],
+)
+def test_nor_is_it_behind_what_parts_cells_elsewhere(name: str, kept: str) -> None:
+    """Excel parts them at semicolons where decimals have a comma, and text is pasted by tabs."""
+    assert sheet([row(name)])[0]["name"] == kept
+
+
+def test_every_column_of_text_is_safe_and_numbers_stay_numbers() -> None:
+    (found,) = sheet([row(kind="=k", status="@s", error_code="-e", waited_seconds=-1.5)])
+
+    assert (found["kind"], found["status"], found["errorCode"]) == ("'=k", "'@s", "'-e")
+    assert (found["waitedSeconds"], found["sizeBytes"]) == ("-1.5", "1000")
+
+
+@pytest.mark.parametrize("name", ["a=b-c.txt", "x - y; z, 1+1", "me@x.org", "C++.zip", "a;b\tc"])
+def test_a_name_that_only_contains_such_a_sign_stays_as_it_is(name: str) -> None:
+    assert sheet([row(name)])[0]["name"] == name
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
