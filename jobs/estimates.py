@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from django.db.models import Avg, Count, F, FloatField, Q, Sum
 from django.db.models.functions import Extract, Greatest, Now
 
+from jobs import simulated_delay
 from jobs.models import DownloadJob, JobRow
 from jobs.states import ACTIVE, Status
 
@@ -60,6 +61,9 @@ def estimate(job: DownloadJob | JobRow, now: float) -> int | None:
     left = max(job.total - job.done, 0)
     if job.status == Status.PROCESSING and job.started_at:
         age = now - job.started_at.timestamp()
+        delay = simulated_delay.seconds_in(job.message) - age
+        if delay > 0:  # the pace of those that finished has their delays in it
+            return _ceil(delay + left / max(pace.units_per_second, FIRST_GUESS))
         own = job.speed if age >= MIN_AGE_SECONDS else 0
         if not own and age >= STILL_SECONDS:
             return None

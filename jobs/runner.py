@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from jobs import quota
+from jobs import quota, simulated_delay
 from jobs.attempt import Attempt, Made
 from jobs.backoff import delay_seconds
 from jobs.errors import BuildError, Infected, Interrupted, OwnerBusy, StaleJob, Stalled, Unexpected
@@ -191,5 +191,6 @@ def _simulate_delay(pulse: Pulse) -> None:
     shortest, longest = settings.SIMULATED_DELAY_SECONDS
     if longest:
         seconds = random.uniform(shortest, longest)
-        pulse.say(f"Waiting {seconds:.0f} seconds, as the simulated delay asks")
+        pulse.say(simulated_delay.sentence(seconds))
         time.sleep(seconds)
+        pulse.say("Starting")

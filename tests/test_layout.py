@@ -36,6 +36,7 @@ RANKS: list[set[str]] = [
         "sources",
         "queue_depth",
         "request_limits",
+        "simulated_delay",
     },
     {"patience", "problems", "client", "submission_sql", "permissions", "devices"},
     {"readers"},
@@ -91,6 +92,7 @@ OWNERS = {
     "multipart": {"forms"},
     "reportlab": {"reporting"},
     "pymupdf_fonts": {"reporting"},
+    "uharfbuzz": {"reporting"},
     "smtplib": {"notifications"},
 }
 MAX_MODULE_LINES = 400

@@ -17,7 +17,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
-from jobs import dispatcher, kinds, patience, runner, storage
+from jobs import dispatcher, estimates, kinds, patience, runner, simulated_delay, storage
 from jobs.errors import Interrupted, SourceMissing, StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.pulse import Pulse
@@ -451,6 +451,47 @@ def test_the_simulated_delay_waits_first(job: DownloadJob, settings: Any) -> Non
 
     assert time.monotonic() - began >= 1
     assert job.status == Status.COMPLETED
+
+
+def test_while_the_simulated_delay_runs_a_poll_says_so_and_how_long(
+    job: DownloadJob, settings: Any
+) -> None:
+    settings.SIMULATED_DELAY_SECONDS = [3.0, 3.0]
+    polls: list[tuple[str, float, int | None]] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            seen, now = DownloadJob.objects.get(pk=job.pk), time.time()
+            polls.append((seen.message, now, estimates.estimate(seen, now)))
+        connection.close()
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        run(job)
+    finally:
+        over.set()
+        watcher.join()
+
+    job.refresh_from_db()
+    assert job.started_at
+    told = [
+        (now - job.started_at.timestamp(), left)
+        for message, now, left in polls
+        if message == "Waiting 3 seconds, as the simulated delay asks"
+    ]
+    assert len(told) > 5
+    assert all(left and 3 - age <= left <= 3 - age + 2.5 for age, left in told if age < 2.9)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(1.0, "1 second,"), (42.4, "42 seconds,")])
+def test_what_is_said_of_a_simulated_delay_can_be_read_back(seconds: float, said: str) -> None:
+    sentence = simulated_delay.sentence(seconds)
+
+    assert f"Waiting {said}" in sentence
+    assert simulated_delay.seconds_in(sentence) == round(seconds)
+    assert simulated_delay.seconds_in("Starting") == 0
 
 
 def test_a_killed_process_gives_its_job_back_once(job: DownloadJob) -> None:
