@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -142,3 +143,74 @@ def test_an_unknown_host_is_refused(client: Client) -> None:
 
 def test_probes_may_ask_by_any_name(client: Client) -> None:
     assert client.get("/health/live", headers={"Host": "10.1.2.3"}).status_code == 200
+
+
+# Why a form is refused
+
+
+def refused(client: Client, token: str = "", **sent: Any) -> str:
+    """What the sign-in page says to a form."""
+    form = {"username": "alice", "password": "correct horse"}
+    form |= {"csrfmiddlewaretoken": token} if token else {}
+
+    response = client.post("/sign-in", form, **sent)
+
+    assert response.status_code == 403
+    return re.sub(r"\s+", " ", response.content.decode())
+
+
+@pytest.fixture
+def stranger(alice: User) -> Client:
+    """Whose form token is checked."""
+    return Client(enforce_csrf_checks=True, headers={"Accept": "text/html"})
+
+
+def test_a_browser_without_cookies_is_told_of_cookies(stranger: Client) -> None:
+    said = refused(stranger, token="x" * 32)
+
+    assert "Your browser sent no cookies, and this site needs them" in said
+    assert "open for too long" not in said
+
+
+def test_a_cookie_that_is_gone_is_told_of_too(stranger: Client) -> None:
+    stranger.cookies["theme"] = "dark"
+
+    assert "The cookie that belongs to this page was deleted or blocked" in refused(stranger)
+
+
+def test_a_form_without_a_token_and_one_with_an_old_one_have_their_sentences(
+    stranger: Client,
+) -> None:
+    stranger.get("/sign-in")
+
+    assert "The form came without its token" in refused(stranger)
+    assert "This page was open for too long, or you signed in again." in refused(
+        stranger, token="x" * 32
+    )
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}])
+def test_a_form_of_another_site_has_its_sentence(stranger: Client, headers: dict[str, str]) -> None:
+    stranger.get("/sign-in")
+    token = stranger.cookies["csrftoken"].value
+
+    assert "sent from another site" in refused(stranger, token=token, headers=headers)
+
+
+def test_over_tls_a_form_that_says_not_from_where_has_its_sentence(stranger: Client) -> None:
+    stranger.get("/sign-in", secure=True)
+    token = stranger.cookies["csrftoken"].value
+
+    assert "does not say from where" in refused(stranger, token=token, secure=True)
+
+
+def test_an_upload_without_cookies_is_told_of_cookies_too(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True, headers={"Accept": "text/html"})
+    client.force_login(alice)
+    head = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a"'
+    body = head + b"\r\n\r\nx\r\n--cut--\r\n"
+
+    response = client.post("/upload", body, content_type="multipart/form-data; boundary=cut")
+
+    assert response.status_code == 403
+    assert "The cookie that belongs to this page" in response.content.decode()

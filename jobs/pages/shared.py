@@ -13,6 +13,7 @@ from urllib.parse import quote
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.middleware.csrf import REASON_CSRF_TOKEN_MISSING
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -24,6 +25,15 @@ IDLE_FORMS = {"choose", "settings", "theme"}  # a search with many ticks is one
 FORMS = {"downloads": "choose", "link": "link", "reports": "reports"}  # where each is filled in
 EMPTY_FORMS = {"settings", "upload"}  # nothing that was in them gets into an address
 MAX_ADDRESS = 3_500  # characters; the web server takes 4,094 with what is around it
+COOKIES_ARE_OFF = (
+    "Your browser sent no cookies, and this site needs them: allow cookies for it, and try again."
+)
+COOKIE_IS_GONE = "The cookie that belongs to this page was deleted or blocked: load the page again."
+OTHER_SITE = "The form was sent from another site, or your browser does not say from where."
+FORM_IS_CUT = (
+    "The form came without its token: load the page again. An extension may have removed it."
+)
+OLD_FORM = "This page was open for too long, or you signed in again."
 MAX_COUNTED = 99  # beside "My downloads"; more is "99+"
 NUMBER = re.compile("[0-9]{1,9}")  # no file number has more digits, and int() takes no dirt
 
@@ -85,10 +95,20 @@ def _filled_in(request: HttpRequest, empty: str) -> str:
     return address if len(quote(address)) <= MAX_ADDRESS else empty
 
 
-def on_csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
-    """Signed in anew in another tab, most of all: the form is to be loaded and sent again."""
-    detail = "This page was open for too long, or you signed in again. Nothing was changed."
+def on_csrf_failure(request: HttpRequest, reason: str = "", **_: str) -> HttpResponse:
+    """Say which of the causes it was. `reason` is Django's, or a sentence that holds it."""
+    detail = f"{_csrf_cause(request, reason)} Nothing was changed."
     return for_reader(request, 403, "csrf", detail, back=way_back(request))
+
+
+def _csrf_cause(request: HttpRequest, reason: str) -> str:
+    if "CSRF cookie" in reason:
+        return COOKIE_IS_GONE if request.COOKIES else COOKIES_ARE_OFF
+    if "Origin" in reason or "Referer" in reason:
+        return OTHER_SITE
+    if REASON_CSRF_TOKEN_MISSING in reason:
+        return FORM_IS_CUT
+    return OLD_FORM  # signed in anew in another tab, most of all
 
 
 def page(

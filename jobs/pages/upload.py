@@ -61,7 +61,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
         return again(_errors(error.get_full_details()), HTTPStatus.BAD_REQUEST)
     except APIException as problem:
         if problem.get_codes() == "csrf":
-            return on_csrf_failure(request)
+            return on_csrf_failure(request, reason=str(problem.__cause__))
         return again({"file": str(problem.detail)}, problem.status_code)
     except TypeNotAllowed as error:
         return again({"file": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
