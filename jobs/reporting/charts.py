@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count
@@ -22,13 +22,14 @@ from jobs.reporting.page import (
     Sheets,
     rgb,
 )
-from jobs.reporting.words import NO_BREAK, UNITS
+from jobs.reporting.words import NO_BREAK, UNITS, short
 
 AXIS = 34.0  # points, for the numbers at the left
 WIDEST_BAR = 26.0
 LONGEST_IN_DAYS = 92  # a longer period is told in weeks
 TICKS = 4
 LETTERS = 6.5
+APART = 1.5  # between two numbers
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,10 @@ def legend(sheets: Sheets, y: float, figures: Figures) -> None:
 
 
 def outcomes_chart(sheets: Sheets, top: float, height: float, bars: Bars) -> None:
-    """How many, stacked. The number over a bar tells how many of it have failed."""
+    """How many, stacked. The number over a bar tells how many of it have failed.
+
+    Where they would touch each other the highest are shown.
+    """
     most = max(bar.tally.outcomes.total() for bar in bars.bars)
     frame = _Frame(sheets, top - height, height, bars, most, lambda value, _: f"{value:,}")
     for number, bar in enumerate(bars.bars):
@@ -105,8 +109,22 @@ def outcomes_chart(sheets: Sheets, top: float, height: float, bars: Bars) -> Non
             if jobs := bar.tally.outcomes[outcome]:
                 frame.stack(number, at, at + jobs, style)
                 at += jobs
-        if (failed := bar.tally.outcomes[Outcome.FAILED]) and frame.slot >= LETTERS:
-            frame.over(number, at, f"{failed:,}", FAIL)
+    failed = [bar.tally.outcomes[Outcome.FAILED] for bar in bars.bars]
+    told = _fewest_letters(failed, frame.slot)
+    taken: list[tuple[float, float]] = []
+    for number in sorted(range(len(failed)), key=lambda number: -failed[number]):
+        left, right = frame.room(number, told[number])
+        if failed[number] and all(right <= low or left >= high for low, high in taken):
+            taken.append((left, right))
+            frame.over(number, bars.bars[number].tally.outcomes.total(), told[number], FAIL)
+
+
+def _fewest_letters(counts: Sequence[int], room: float) -> list[str]:
+    """All in one way: '1,234', or '1.2k' where that is too wide for one of them."""
+    whole = [f"{count:,}" for count in counts]
+    if max(fonts.line(text).width for text in whole) * LETTERS + APART <= room:
+        return whole
+    return [short(count) for count in counts]
 
 
 def bytes_chart(sheets: Sheets, top: float, height: float, bars: Bars) -> None:
@@ -157,12 +175,22 @@ class _Frame:
         y, height = self._bottom + low * self._scale, max((high - low) * self._scale, 0.5)
         self._sheets.box(x, y, self._bar, height, style.fill, style.edge)
 
+    def room(self, number: int, text: str) -> tuple[float, float]:
+        """From where to where `text` over a bar reaches, with what parts it from the next."""
+        half = (fonts.line(text).width * LETTERS + APART) / 2
+        middle = self._centre(number, text)
+        return middle - half, middle + half
+
     def over(self, number: int, value: int, text: str, colour: Colour) -> None:
         self._write(number, self._bottom + value * self._scale + 2.5, text, colour)
 
     def _write(self, number: int, y: float, text: str, colour: Colour) -> None:
-        x = min(self._middle(number), RIGHT - fonts.line(text).width * LETTERS / 2)
+        x = self._centre(number, text)
         self._sheets.text(x, y, text, size=LETTERS, colour=colour, align="centre")
+
+    def _centre(self, number: int, text: str) -> float:
+        """Of a text at a bar, which may not leave the page."""
+        return min(self._middle(number), RIGHT - fonts.line(text).width * LETTERS / 2)
 
     def _middle(self, number: int) -> float:
         return LEFT + AXIS + (number + 0.5) * self.slot

@@ -1,9 +1,10 @@
 """Which font has a character, and a line of text made of whatever fonts it takes.
 
 Noto Sans (Latin, Greek, Cyrillic) and FiraGO (Hebrew, Arabic, Georgian, Thai, Devanagari) are
-embedded, as far as they are used. Chinese, Japanese and Korean are drawn with fonts that PDF
-readers bring along or find on their machine. What none of them has is drawn as a replacement mark,
-emoji most of all; copied, it is still what it was.
+embedded, as far as they are used; HarfBuzz joins and moves the letters of Devanagari and Thai.
+Chinese, Japanese and Korean are drawn with fonts that PDF readers bring along or find on their
+machine. What none of them has is drawn as a replacement mark, emoji most of all, and the scripts
+of southern India; copied, it is still what it was.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 
 from jobs.reporting.bidi import is_mixed, visual
+from jobs.reporting.shaping import JOINERS, MEANT, Glyph, cannot_be_drawn, is_shaped, shape
 
 # The fonts to look in, in this order; upright and bold.
 EMBEDDED = (("notos", "figo"), ("notosbo", "figbo"))
@@ -50,12 +52,16 @@ def font(name: str) -> Any:
 class Line:
     """Text as it is drawn: pieces from left to right, each in one font; `width` is for size 1.
 
-    `says` is what it reads, if something else had to be drawn; else empty.
+    `says` is what it reads, if something else had to be drawn; else empty. `glyphs` are where those
+    of each piece are; none of a piece whose characters just follow each other. `lacks` tells that
+    there is a mark in the place of what no font has.
     """
 
     pieces: tuple[tuple[str, str], ...]
     width: float
     says: str = ""
+    glyphs: tuple[tuple[Glyph, ...], ...] = ()
+    lacks: bool = False
 
 
 @lru_cache(LINES)
@@ -78,6 +84,8 @@ def fitted(text: str, width: float, *, bold: bool = False) -> Line:
         whole = _line(text, bold)
         if whole.width <= width:
             return whole
+    while cut and unicodedata.category(text[cut : cut + 1] or " ").startswith("M"):
+        cut -= 1  # a letter is not parted from its marks
     return _line(text[:cut].rstrip() + ELLIPSIS, bold)
 
 
@@ -85,7 +93,9 @@ def _clean(text: str) -> str:
     """What can be drawn in one line, and copied without harm."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_seen, unicodedata.normalize("NFC", text)))
+    text = unicodedata.normalize("NFC", text)
+    meant = {found.start() for found in MEANT.finditer(text)}
+    return "".join(c if at in meant else _seen(c) for at, c in enumerate(text))
 
 
 def _seen(c: str) -> str:
@@ -105,10 +115,26 @@ def _line(text: str, bold: bool) -> Line:
     turned = drawn = visual(text) if is_mixed(text) else text
     if unicodedata.category(drawn[0]).startswith("M"):
         drawn = CIRCLE + drawn  # or it would stand on what is left of it
-    pieces = tuple(_pieces(drawn, bold))
-    is_same = turned == "".join(piece for _, piece in pieces)
-    width = sum(_width(name, piece) for name, piece in pieces)
-    return Line(pieces, width, "" if is_same else text)
+    placed = [_placed(name, piece) for name, piece in _pieces(drawn, bold)]
+    pieces = tuple((name, piece) for name, piece, _ in placed)
+    seen = "".join(piece for _, piece in pieces)
+    return Line(
+        pieces,
+        width=sum(_placed_width(*each) for each in placed),
+        says="" if seen == turned else text,
+        glyphs=tuple(glyphs for *_, glyphs in placed) if any(g for *_, g in placed) else (),
+        lacks=seen.count(REPLACEMENT) > text.count(REPLACEMENT),
+    )
+
+
+def _placed(name: str, piece: str) -> tuple[str, str, tuple[Glyph, ...]]:
+    if not is_shaped(piece[0]):
+        return name, piece, ()
+    return name, *shape(piece, font(name))
+
+
+def _placed_width(name: str, piece: str, glyphs: tuple[Glyph, ...]) -> float:
+    return sum(glyph.advance for glyph in glyphs) if glyphs else _width(name, piece)
 
 
 def _pieces(text: str, bold: bool) -> list[tuple[str, str]]:
@@ -116,17 +142,20 @@ def _pieces(text: str, bold: bool) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for c in text:
         name = _embedded(c, bold)
-        if unicodedata.combining(c) and found and ord(c) in _glyphs(found[-1][0]):
-            name = found[-1][0]
+        if found and (c in JOINERS or unicodedata.combining(c)):
+            name = found[-1][0] if ord(c) in _glyphs(found[-1][0]) else name
         found.append((name, c) if name else _elsewhere(c, asian, bold))
     return [
-        (name, "".join(c for _, c in run)) for name, run in groupby(found, lambda piece: piece[0])
+        (name, "".join(c for _, c in run))
+        for (name, _), run in groupby(found, lambda piece: (piece[0], is_shaped(piece[1])))
     ]
 
 
 @lru_cache(CHARACTERS)
 def _embedded(c: str, bold: bool) -> str:
     """The name of the font, empty where none has it."""
+    if cannot_be_drawn(c):
+        return ""
     return next((name for name in EMBEDDED[bold] if ord(c) in _glyphs(name)), "")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.reporting import charts, fonts
@@ -15,6 +15,7 @@ from jobs.reporting.words import downloads, moment, seconds, share, size
 
 HEADING = 32.0  # points, with a line of small print below it
 MASTHEAD = 62.0
+FIGURE_SIZES = (18.0, 17.0, 16.0, 15.0, 14.0, 13.0, 12.0)
 CHART, LOW_CHART, LABELS = 146.0, 84.0, 16.0
 
 
@@ -81,20 +82,33 @@ def _nothing(sheets: Sheets, top: float) -> None:
 def _figures(sheets: Sheets, top: float, figures: Figures, params: ReportParams) -> None:
     waiting = figures.waiting
     shown = [
-        (0.17, f"{figures.jobs:,}", "download" if figures.jobs == 1 else "downloads"),
-        (0.23, share(figures.completed, figures.over), "completed, of those over"),
-        (0.20, size(figures.all.size_bytes), "made"),
-        (0.18, seconds(waiting.median if waiting else None), "median wait"),
-        (0.22, seconds(waiting.p95 if waiting else None), "wait, 95th percentile"),
+        (f"{figures.jobs:,}", "download" if figures.jobs == 1 else "downloads"),
+        (share(figures.completed, figures.over), "completed, of those over"),
+        (size(figures.all.size_bytes), "made"),
+        (seconds(waiting.median if waiting else None), "median wait"),
+        (seconds(waiting.p95 if waiting else None), "wait, 95th percentile"),
     ]
-    x = LEFT
-    for part, figure, told in shown:
-        width = (RIGHT - LEFT) * part
-        largest = (width - GAP) / fonts.line(figure, bold=True).width  # it is never cut
-        sheets.text(x, top - 16, figure, size=min(largest, 18), bold=True)
+    letters = max(
+        size for size in FIGURE_SIZES if size == min(FIGURE_SIZES) or _gap(shown, size) >= GAP
+    )
+    x, gap = LEFT, _gap(shown, letters)
+    for (figure, told), width in zip(shown, _widths(shown, letters), strict=True):
+        sheets.text(x, top - 16, figure, size=letters, bold=True)
         sheets.text(x, top - 30, told, size=BODY, colour=SOFT)
-        x += width
+        x += width + gap
     sheets.text(LEFT, top - 52, _sentence(figures, params), size=BODY, fit=RIGHT - LEFT)
+
+
+def _gap(shown: Sequence[tuple[str, str]], letters: float) -> float:
+    """What is left between two figures of this size; all have the same, and none is ever cut."""
+    return (RIGHT - LEFT - sum(_widths(shown, letters))) / (len(shown) - 1)
+
+
+def _widths(shown: Sequence[tuple[str, str]], letters: float) -> list[float]:
+    return [
+        max(fonts.line(figure, bold=True).width * letters, fonts.line(told).width * BODY)
+        for figure, told in shown
+    ]
 
 
 def _sentence(figures: Figures, params: ReportParams) -> str:

@@ -17,6 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from jobs.reporting import fonts
 from jobs.reporting.rows import ReportParams
+from jobs.reporting.shaping import Glyph
 from jobs.reporting.words import moment
 
 WIDTH, HEIGHT = 595.28, 841.89  # points
@@ -25,6 +26,9 @@ RIGHT = WIDTH - LEFT
 TOP, BOTTOM = HEIGHT - 60.0, 50.0  # of what is between header and footer
 HEADER, FOOTER = HEIGHT - 36.0, 30.0
 SMALL, BODY = 7.5, 8.5
+NO_FONT = (
+    f"{fonts.REPLACEMENT} is what this report has no font for. The report as CSV has every name."
+)
 
 
 Colour = str  # as operands of PDF
@@ -48,6 +52,7 @@ class Sheets:
         self._canvas = _canvas(params)
         self._operators = lru_cache(fonts.LINES)(self._operators_of)
         self._number = 0
+        self._lacks = False  # whether a mark stands for what no font has, on this page
 
     def begin(self) -> int:
         """The next page, with its header; its number."""
@@ -80,6 +85,7 @@ class Sheets:
     ) -> float:
         """Draw it on the base line `y`, cut to `fit` points; how wide it is."""
         line = fonts.fitted(text, fit / size, bold=bold) if fit else fonts.line(text, bold=bold)
+        self._lacks |= line.lacks
         width = line.width * size
         x -= {"left": 0, "right": width, "centre": width / 2}[align]
         self._add(f"{colour} rg BT 1 0 0 1 {x:.2f} {y:.2f} Tm {self._operators(line, size)} ET")
@@ -115,6 +121,9 @@ class Sheets:
     def _end(self) -> None:
         """Pack the page: the library would keep its text until the end, some 40 kB of each page."""
         self.text(LEFT, FOOTER, f"Made {moment(self._params.made_at)}", colour=SOFT)
+        if self._lacks:
+            self.text(WIDTH / 2 + 25, FOOTER, NO_FONT, colour=SOFT, align="centre")
+            self._lacks = False
         number = f"Page {self._number:,} of {self._pages:,}"
         self.text(RIGHT, FOOTER, number, colour=SOFT, align="right")  # read last, as it is drawn
         self._canvas.showPage()
@@ -128,7 +137,11 @@ class Sheets:
         self._canvas.addLiteral(operators)
 
     def _operators_of(self, line: fonts.Line, size: float) -> str:
-        shown = " ".join(self._shown(name, text, size) for name, text in line.pieces)
+        placed = line.glyphs or ((),) * len(line.pieces)
+        shown = " ".join(
+            self._placed(name, text, glyphs, size) if glyphs else self._shown(name, text, size)
+            for (name, text), glyphs in zip(line.pieces, placed, strict=True)
+        )
         if not line.says:
             return shown
         # Whoever copies or listens gets this.
@@ -143,6 +156,20 @@ class Sheets:
             f"{font.getSubsetInternalName(subset, document)} {size} Tf ({self._escaped(codes)}) Tj"
             for subset, codes in font.splitString(text, document)
         )
+
+    def _placed(self, name: str, text: str, glyphs: tuple[Glyph, ...], size: float) -> str:
+        """Each glyph where HarfBuzz has it. What TJ is told, in thousandths, it subtracts."""
+        document, font = self._canvas._doc, fonts.font(name)
+        drawn, up = [], 0.0
+        for c, glyph in zip(text, glyphs, strict=True):
+            ((subset, code),) = font.splitString(c, document)
+            if glyph.up != up:
+                up = glyph.up
+                drawn.append(f"{up * size:.3f} Ts")
+            after = font.stringWidth(c, 1) + glyph.right - glyph.advance
+            shown = f"[{-1000 * glyph.right:.0f} ({self._escaped(code)}) {1000 * after:.0f}] TJ"
+            drawn.append(f"{font.getSubsetInternalName(subset, document)} {size} Tf {shown}")
+        return " ".join([*drawn, "0 Ts"] if up else drawn)
 
     def _escaped(self, codes: bytes) -> str:
         return str(self._canvas._escape(codes))

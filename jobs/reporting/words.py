@@ -31,6 +31,15 @@ def size(count: int | None) -> str:
     return f"{count / 1000**power:,.{places}f}{NO_BREAK}{UNITS[power]}"
 
 
+def short(count: int) -> str:
+    """'999', '1.2k', '12k', '3.4M': for where there is little room. Rounded down."""
+    for power, letter in ((9, "G"), (6, "M"), (3, "k")):
+        if count >= 10**power:
+            tenths = count // 10 ** (power - 1)
+            return f"{tenths / 10:.1f}{letter}" if tenths < 100 else f"{tenths // 10}{letter}"
+    return str(count)
+
+
 def seconds(count: float | None) -> str:
     """'0.4 s', '24 s', '3 min 20 s', '1 h 5 min', '2 days 3 h'."""
     if count is None:

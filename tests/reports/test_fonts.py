@@ -35,6 +35,62 @@ def test_what_no_font_has_is_a_mark_that_reads_as_what_it_was() -> None:
     assert shown.says == "🎉 ok"
 
 
+@pytest.mark.parametrize("text", ["தமிழ்", "বাংলা", "a🎉", "ខ្មែរ"])
+def test_what_lacks_a_font_is_known_to_lack_it(text: str) -> None:
+    assert line(text).lacks
+    assert not line("plain – \ufffd Ж 報告").lacks
+
+
+def test_devanagari_is_shaped_or_it_is_a_mark() -> None:
+    """Apart and in the order of its letters, it would be read as something else."""
+    shown = line("हिन्दी")
+
+    drawn = "".join(piece for _, piece in shown.pieces)
+    assert shown.says == "हिन्दी"
+    assert shown.glyphs or drawn == REPLACEMENT * 6
+    assert shown.lacks == (not shown.glyphs)
+
+
+def drawn_letters(text: str) -> list[str]:
+    """Names of what is drawn, in order; a glyph without a character is only 'private'."""
+    pytest.importorskip("uharfbuzz")
+    return [unicodedata.name(c, "private") for _, piece in line(text).pieces for c in piece]
+
+
+def test_a_vowel_sign_is_drawn_before_its_letter() -> None:
+    letters = drawn_letters("नि")
+
+    assert letters[1:] == ["DEVANAGARI LETTER NA"]
+
+
+def test_letters_of_a_conjunct_are_one_sign_and_a_joiner_keeps_them_apart() -> None:
+    assert drawn_letters("क्ष") == ["private"]
+    assert len(drawn_letters("क्\N{ZERO WIDTH JOINER}ष")) > 1
+    assert line("क्\N{ZERO WIDTH JOINER}ष").says == "क्\N{ZERO WIDTH JOINER}ष"
+
+
+def test_a_tone_mark_of_thai_is_above_its_vowel() -> None:
+    pytest.importorskip("uharfbuzz")
+    tone = [
+        glyph
+        for (_, piece), glyphs in zip(line("ที่").pieces, line("ที่").glyphs, strict=True)
+        for c, glyph in zip(piece, glyphs, strict=True)
+    ][-1]
+
+    assert tone.up or tone.right
+
+
+def test_shaped_words_are_as_wide_as_their_glyphs_and_fit() -> None:
+    pytest.importorskip("uharfbuzz")
+    whole = line("क्षत्रिय हिन्दी")
+    cut = fitted("क्षत्रिय हिन्दी " * 20, 12.0)
+
+    assert 0 < whole.width < sum(line(c).width for c in "क्षत्रिय हिन्दी")
+    assert 7 < cut.width <= 12
+    assert cut.says.endswith("…")
+    assert unicodedata.category(cut.says[-2])[0] in "LM"
+
+
 def test_control_characters_are_marks_and_do_not_come_back_by_copying() -> None:
     shown = line("a\x1bb\nc")
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from datetime import date, timedelta
 from functools import cache
+from itertools import pairwise
 
 import pypdfium2
 import pytest
 from pypdf import PdfReader
 
 from jobs.reporting import Row
+from jobs.reporting.charts import AXIS, LETTERS, Bar, Bars, outcomes_chart
 from jobs.reporting.everything import pages_of
+from jobs.reporting.figures import Outcome, Tally
+from jobs.reporting.fonts import line
+from jobs.reporting.page import LEFT, Sheets
 from tests.reports import made_up
-from tests.reports.desk import FIRST, LAST, NOON, made, row
+from tests.reports.desk import FIRST, LAST, NOON, made, params, row
 
 
 def pages(pdf: bytes) -> list[str]:
@@ -261,6 +267,79 @@ def test_words_that_run_from_right_to_left_can_be_found(name: str) -> None:
     text = "\n".join(pages(made(rows_of(name))))
 
     assert all(word in text for word in re.findall(r"\w+", name))
+
+
+@pytest.mark.parametrize("name", ["क्षत्रिय हिन्दी.pdf", "ที่ น้ำ.pdf", "தமிழ் அறிக்கை.pdf"])
+def test_a_name_in_letters_that_join_or_are_missing_can_be_copied(name: str) -> None:
+    assert name in "\n".join(pages(made(rows_of(name))))
+
+
+NOTE = "is what this report has no font for. The report as CSV has every name."
+
+
+def test_a_page_with_a_name_that_cannot_be_drawn_says_so_and_others_do_not() -> None:
+    rows = [*rows_of("தமிழ்.pdf"), *rows_of(*["plain – Ж 報告.zip"] * 200)]
+
+    shown = [NOTE in text for text in pages(made(rows))]
+
+    assert shown.count(True) == 1
+    assert NOTE not in "".join(pages(made(rows_of("plain.zip", "\x00", "\ufffd"))))
+
+
+def numbers_over_bars(failed: list[int]) -> list[tuple[float, float]]:
+    """From where to where each of them reaches, left to right."""
+    sheets = Sheets(params([]), pages=1)
+    sheets.begin()
+    tallies = [Tally(Counter({Outcome.FAILED: count})) for count in failed]
+    bars = [Bar(f"{number}", tally) for number, tally in enumerate(tallies)]
+    outcomes_chart(sheets, 600, 146, Bars("day", (1, 2, 7, 14), bars))
+    found = []
+
+    def see(text: str, _: object, at: list[float], *font: object) -> None:
+        if re.fullmatch(r"[\d,.]+[kM]?", text.strip()) and at[4] > LEFT + AXIS and at[5] > 460:
+            found.append((at[4], at[4] + line(text.strip()).width * LETTERS))
+
+    PdfReader(io.BytesIO(sheets.close())).pages[0].extract_text(visitor_text=see)
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("days", "most", "least_shown"),
+    [(30, 9, 30), (30, 999, 30), (30, 1_400, 30), (30, 14_000, 30), (60, 1_400, 20), (70, 99, 30)],
+)
+def test_numbers_over_bars_never_touch_each_other(days: int, most: int, least_shown: int) -> None:
+    told = numbers_over_bars([most - number % 2 for number in range(days)])
+
+    assert len(told) >= least_shown
+    assert all(right < left for (_, right), (left, _) in pairwise(told))
+
+
+def sizes_of_figures(rows: list[Row]) -> set[float]:
+    """Of the large figures at the top."""
+    found = set()
+
+    def see(text: str, _: object, at: list[float], font: object, size: float) -> None:
+        if 700 < at[5] < 740 and size > 10:
+            found.add(size)
+
+    PdfReader(io.BytesIO(made(rows))).pages[0].extract_text(visitor_text=see)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("waited", "size"),
+    [([15_000.0] * 9 + [28_500.0], 18), ([1.0], 18), ([86_400 * 1000 + 3600 * 5.0] * 2, 18)],
+)
+def test_the_figures_at_the_top_are_of_one_size(waited: list[float], size: float) -> None:
+    assert sizes_of_figures([row(waited_seconds=each) for each in waited]) == {size}
+
+
+def test_figures_that_are_too_long_shrink_together() -> None:
+    rows = [row(size_bytes=999_900_000_000_000_000, waited_seconds=86_400 * 12_345 + 3600 * 23.0)]
+
+    (size,) = sizes_of_figures(rows)
+
+    assert 12 <= size < 18
 
 
 def test_an_emoji_that_no_font_has_can_be_copied() -> None:
