@@ -155,7 +155,7 @@ CELERY_BROKER_URL = required("REDIS_URL", "redis://127.0.0.1:6379/0")
 QUEUE = env.str("QUEUE", default="download-jobs")
 # Of another name, links can have workers of their own: one may take as long as a thousand zips.
 REMOTE_QUEUE = env.str("REMOTE_QUEUE", default=QUEUE)
-QUEUE_SHORT = 100  # the dispatcher keeps the broker's list about this long, not longer
+QUEUE_SHORT = 100  # the dispatcher keeps the queue in the broker about this long
 WORKER_STOPS_SECONDS = env.int("WORKER_STOPS_SECONDS", default=20)
 CELERY_RESULT_BACKEND = "django-db"  # what one attempt returned, for operators
 # Also those of attempts that completed their job; else the job's own history has to do.

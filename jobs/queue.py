@@ -57,7 +57,7 @@ def ring_soon(bell: Doorbell) -> None:
 
 
 def waiting(queue: str) -> int:
-    """How many messages lie in the broker's list."""
+    """How many messages lie in the broker, in the lists of all priorities."""
     with app.connection_for_write() as connection:
         channel: Any = connection.default_channel
         return int(channel.queue_declare(queue=queue).message_count)

@@ -16,6 +16,8 @@ from kombu.exceptions import OperationalError
 from downloads_project.celery import app
 from jobs import queue
 from jobs.queue import Doorbell
+from jobs.terms import USUAL_PRIORITY
+from tests.live import ROOT
 from tests.test_initiate import wait_for
 
 
@@ -152,6 +154,25 @@ def test_waiting_counts_the_messages_of_every_priority(alone: str) -> None:
         queue.ring(bell(alone, priority))
 
     assert queue.waiting(alone) == 3
+
+
+def test_readme_and_the_example_name_the_lists_as_redis_does(settings: Any, alone: str) -> None:
+    for priority in range(10):
+        queue.ring(bell(alone, priority))
+    with app.connection_for_read() as connection:
+        client = connection.default_channel.client
+        lists = {key.decode() for key in client.keys(f"{alone}*") if client.llen(key) == 1}
+        most, usual, least = (lists & {each} for each in (alone, f"{alone}:5", f"{alone}:9"))
+
+    texts = [(ROOT / name).read_text() for name in ("README.md", ".env.example")]
+
+    assert len(lists) == 10
+    assert most
+    assert usual
+    assert least
+    assert "LLEN download-jobs:5" in texts[0]
+    assert "QUEUE:5 that of the usual 4" in texts[1]
+    assert queue._list_name("download-jobs", 9 - USUAL_PRIORITY) == "download-jobs:5"
 
 
 def test_a_queue_nobody_reads_is_refused() -> None:
