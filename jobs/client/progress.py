@@ -162,7 +162,7 @@ class Lines(Display):
         self._told_at = -LINE_SECONDS
 
     def say(self, line: str) -> None:
-        with suppress(OSError):  # nobody reads any more: that stops no download
+        with suppress(OSError, ValueError):  # nobody reads any more: that stops no download
             self._stream.write(line + "\n")
             self._stream.flush()
 

@@ -15,7 +15,14 @@ from jobs.client.errors import Failure, Gone, JobFailed, Refused, Unreachable
 from jobs.client.login import Login
 from jobs.client.patience import Patience
 from jobs.client.told import Answer, Job, Result, poll_seconds
-from jobs.client.wire import TIMEOUT_SECONDS, check_location, lasting_reason, reason, whole_body
+from jobs.client.wire import (
+    TIMEOUT_SECONDS,
+    Session,
+    check_location,
+    lasting_reason,
+    reason,
+    whole_body,
+)
 from jobs.client.wishes import New
 from jobs.client.words import printable
 
@@ -38,7 +45,7 @@ class Service:
         self._login = {"username": login.user, "password": login.password}
         self._patience = patience
         self._token = ""
-        self._session = requests.Session()
+        self._session = Session()
         self._session.hooks["response"].append(check_location)
         self._session.auth = self._sign  # a header of its own would lose against ~/.netrc
 

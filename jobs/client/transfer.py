@@ -12,7 +12,14 @@ from jobs.client.errors import Unreachable, WrongBytes
 from jobs.client.part import Part
 from jobs.client.patience import Patience
 from jobs.client.told import Result
-from jobs.client.wire import BAD_BUNDLE, TIMEOUT_SECONDS, check_location, lasting_reason, reason
+from jobs.client.wire import (
+    BAD_BUNDLE,
+    TIMEOUT_SECONDS,
+    Session,
+    check_location,
+    lasting_reason,
+    reason,
+)
 
 CHUNK_BYTES = 32 * 1024  # what a line that breaks costs at most
 MAX_REDIRECTS = 5
@@ -34,7 +41,7 @@ class Transfer:
         show: Callable[[int, int], None],
     ) -> None:
         self._part, self._ask, self._patience, self._show = part, ask, patience, show
-        self._session = requests.Session()
+        self._session = Session()
         self._session.hooks["response"].append(check_location)
         self._session.auth = lambda request: request  # nor what ~/.netrc has for that host
         self._session.headers["Accept-Encoding"] = "identity"  # else a range is one of other bytes

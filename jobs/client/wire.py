@@ -24,6 +24,17 @@ BAD_ADDRESS = "its address, or that of the proxy in HTTP_PROXY or HTTPS_PROXY, i
 BAD_BUNDLE = "the file of certificates in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be read"
 
 
+class Session(requests.Session):
+    """The library's, which asks ~/.netrc for a password again wherever it is redirected to."""
+
+    def rebuild_auth(
+        self,
+        prepared_request: requests.PreparedRequest,
+        response: requests.Response,  # noqa: ARG002 # the library's name
+    ) -> None:
+        prepared_request.headers.pop("Authorization", None)
+
+
 def check_location(response: requests.Response, **_: Any) -> None:
     """A hook. The library itself would raise a ValueError, and leave the line open."""
     try:

@@ -209,6 +209,20 @@ def test_a_store_that_redirects_without_end_is_given_up(target: Target, fake: Fa
         target.fetch()
 
 
+@pytest.mark.parametrize("netrc", [b"machine 127.0.0.1 login me password secret", b"machine \xff"])
+def test_a_redirect_takes_no_password_of_netrc_along(
+    target: Target, fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, netrc: bytes
+) -> None:
+    (tmp_path / "netrc").write_bytes(netrc)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    fake.on("/store", says(b"", 302, Location="/there"))
+    fake.on("/there", Stored(CONTENT))
+
+    target.fetch()
+
+    assert "Authorization" not in fake.to("/there")[0].headers
+
+
 @pytest.mark.parametrize("where", ["http://[", "http://a..b/", "http://a:x/", "/\xff"])
 def test_a_redirect_to_no_address_is_a_failure(target: Target, fake: Fake, where: str) -> None:
     fake.on("/store", says(b"", 302, Location=where))

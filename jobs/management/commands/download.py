@@ -242,7 +242,7 @@ def add_terms(add: Callable[..., object]) -> None:
 def open_streams() -> None:
     """What is closed, as under a daemon, is None to Python."""
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def as_utf8(options: dict[str, Any]) -> dict[str, Any]:
