@@ -20,6 +20,7 @@ PAIRS = ("()", "[]", "{}", "<>", "«»", "‹›")
 BRACKETS = {pair[1]: pair[0] for pair in PAIRS}
 MIRRORED = BRACKETS | {pair[0]: pair[1] for pair in PAIRS}
 TATWEEL = "\u0640"  # a stroke that lengthens a word
+NON_JOINER, JOINER = "\u200c", "\u200d"  # not drawn: they part letters, or act as one beside them
 
 
 def is_mixed(text: str) -> bool:
@@ -110,12 +111,12 @@ def _joined(text: str) -> str:
             drawn[after] = ""
         drawn[at] = FORMS.get(letter, {}).get(PLACES[follows, leads], drawn[at])
         follows = leads
-    return "".join(drawn)
+    return "".join(c for c in drawn if c not in (NON_JOINER, JOINER))
 
 
 def _reaches_on(letter: str) -> bool:
-    return letter == TATWEEL or "<initial>" in FORMS.get(letter, {})
+    return letter in (TATWEEL, JOINER) or "<initial>" in FORMS.get(letter, {})
 
 
 def _is_reached(letter: str) -> bool:
-    return letter == TATWEEL or "<final>" in FORMS.get(letter, {})
+    return letter in (TATWEEL, JOINER) or "<final>" in FORMS.get(letter, {})

@@ -20,7 +20,9 @@ JOINERS = "\u200c\u200d"
 SHAPED = re.compile(f"[{DEVANAGARI}{THAI}]")
 # Drawn letter by letter, it is not only ugly but says something else.
 UNREADABLE_APART = re.compile(f"[{DEVANAGARI}]")
-MEANT = re.compile(f"(?<=[{DEVANAGARI}])[{JOINERS}]")  # joiners that choose between two looks
+ARABIC = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff"
+# Joiners that choose between two looks of what is before them.
+MEANT = re.compile(f"(?<=[{DEVANAGARI}{ARABIC}])[{JOINERS}]")
 PRIVATE = range(0xE000, 0xF900)
 
 

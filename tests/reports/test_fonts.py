@@ -167,6 +167,23 @@ def test_lam_and_alef_are_one_sign() -> None:
     ]
 
 
+def test_a_non_joiner_of_persian_parts_letters_and_is_not_drawn() -> None:
+    drawn = "".join(piece for _, piece in line("می\N{ZERO WIDTH NON-JOINER}خواهم").pieces)
+
+    assert "\N{ZERO WIDTH NON-JOINER}" not in drawn
+    assert [unicodedata.name(c) for c in reversed(drawn)][:3] == [
+        "ARABIC LETTER MEEM INITIAL FORM",
+        "ARABIC LETTER FARSI YEH FINAL FORM",
+        "ARABIC LETTER KHAH INITIAL FORM",
+    ]
+
+
+def test_a_joiner_keeps_the_form_of_a_letter_that_would_stand_alone() -> None:
+    assert [unicodedata.name(c) for c in visual("ه\N{ZERO WIDTH JOINER}")] == [
+        "ARABIC LETTER HEH INITIAL FORM"
+    ]
+
+
 def test_marks_stay_behind_their_letter() -> None:
     assert visual("שָׁל") == "לשָׁ"
     assert [unicodedata.name(c) for c in visual("بَب")] == [
