@@ -22,7 +22,14 @@ from jobs import converters as converters  # makes `<job:...>` known
 from jobs import wording
 from jobs.admin.notifications import Told
 from jobs.admin.shared import (
-    BULK_LIMIT, LISTED, Chosen, Filtered, Known, Newest, ReadOnly, Searched,
+    BULK_LIMIT,
+    LISTED,
+    Chosen,
+    Filtered,
+    Known,
+    Newest,
+    ReadOnly,
+    Searched,
 )  # fmt: skip
 from jobs.errors import JOB_CODES, StaleJob
 from jobs.kinds import KINDS

@@ -104,16 +104,13 @@ class Listed(ListAPIView[DownloadJob]):
     filter_backends = [filters.DjangoFilterBackend]
     filterset_class = JobFilter
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        with searching(request, request.query_params.get("search", "")):
-            return super().list(request, *args, **kwargs)
-
     def get_queryset(self) -> QuerySet[DownloadJob]:
         jobs = DownloadJob.objects.filter(owner=self._owner_id())
         return jobs.select_related("artifact").defer("params")
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response = super().list(request, *args, **kwargs)
+        with searching(request, request.query_params.get("search", "")):
+            response = super().list(request, *args, **kwargs)
         if self._owner_id() != caller(request).pk:
             for body in response.data["results"]:
                 for name in TO_THE_FILES:
