@@ -1,0 +1,62 @@
+"""The file name in a Content-Disposition (RFC 6266), also where it is written as it should not be.
+
+Where Chrome and Firefox agree, this agrees with them; where they do not, it does as Chrome does.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from email.header import decode_header, make_header
+from urllib.parse import unquote, unquote_to_bytes
+
+MAX_CHARS = 4096  # more is no name
+PARAMETER = re.compile(r'([^\s=;]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
+EXTENDED = re.compile(r"([\w!#$%&+^`{}~-]+)'[^']*'(.*)", re.DOTALL | re.ASCII)  # RFC 8187
+_WORD = r"=\?[^?\s]+\?[bq]\?[^?]*\?="
+ENCODED_WORDS = re.compile(rf"{_WORD}(\s*{_WORD})*", re.IGNORECASE)  # RFC 2047
+WINDOWS_PATH = re.compile(r"([A-Za-z]:)?\\")
+
+
+def file_name(header: str) -> str:
+    """Not yet made safe; empty if there is none. `header` is as `http.client` gives it."""
+    found: dict[str, str] = {}
+    with suppress(UnicodeError):
+        header = header.encode("latin-1").decode()  # as most servers send it
+    for name, value in PARAMETER.findall(header[:MAX_CHARS]):
+        found.setdefault(name.lower(), _unquoted(value))
+    return _extended(found.get("filename*", "")) or _plain(found.get("filename", ""))
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    if not value.startswith('"'):
+        return value
+    value = value[1:].removesuffix('"') if len(value) > 1 else ""
+    if WINDOWS_PATH.match(value):  # from a server that sends a path as it is, unescaped
+        return value
+    return re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+
+
+def _extended(value: str) -> str:
+    """Empty where the encoding is unknown, or is not the one that the bytes are in."""
+    if parts := EXTENDED.fullmatch(value):
+        with suppress(UnicodeError, LookupError):
+            return unquote(parts[2], encoding=parts[1], errors="strict")
+    return ""
+
+
+def _plain(value: str) -> str:
+    if ENCODED_WORDS.search(value):
+        with suppress(UnicodeError, LookupError, ValueError):
+            return ENCODED_WORDS.sub(lambda words: _decoded(words[0]), value)
+    if value.isascii() and "%" in value:
+        with suppress(UnicodeError):
+            return unquote_to_bytes(value).decode()
+    with suppress(UnicodeError):  # text all along, or none of its bytes
+        return value.encode("latin-1").decode("cp1252")
+    return value
+
+
+def _decoded(words: str) -> str:
+    return str(make_header(decode_header(words)))
