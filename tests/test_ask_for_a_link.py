@@ -85,6 +85,23 @@ def test_until_it_is_fetched_it_is_named_after_its_path(
     assert told["fileName"] == name
 
 
+@pytest.mark.parametrize("length", [2_133, 8_000])
+def test_a_signed_link_may_be_as_long_as_http_asks_of_everybody(
+    client_of_alice: APIClient, length: int
+) -> None:
+    url = "https://data.example/a.csv?X-Amz-Signature=".ljust(length, "f")
+
+    response = client_of_alice.post(URL, {"url": url})
+
+    assert (response.status_code, response.json()["fileName"]) == (202, "a.csv")
+    assert DownloadJob.objects.get().params["url"] == url
+
+
+@pytest.mark.parametrize("host", ["a-.surge.example", "i❤.example", "xn--i-7iq.example"])
+def test_a_host_that_browsers_take_is_taken(client_of_alice: APIClient, host: str) -> None:
+    assert client_of_alice.post(URL, {"url": f"https://{host}/"}).status_code == 202
+
+
 # What is refused: rows B60, B61 and B66 of the table of bad requests, and their like
 
 
@@ -93,7 +110,7 @@ BAD = [
     *("javascript:alert(1)", "//data.example/a", "data.example/a", "https://", "http:///a"),
     *("https://me:secret@data.example/a", "https://data.example:0/", "https://data.example:99999/"),
     *("https://data.example/a b", "https://data.example\\a", "https://a..b/", "x", " "),
-    "https://data.example/" + "a" * 2_000,
+    "https://data.example/" + "a" * 8_000,
 ]
 BLOCKED = [
     *("127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433", "017700000001", "127.1"),

@@ -18,6 +18,7 @@ from jobs.http import asking, caller, own_job, status_of
 from jobs.pages import terms
 from jobs.pages.asking import NAME_ERRORS, new_form, number_or_dirt, sentence, start
 from jobs.pages.shared import page, signed_in
+from jobs.remote_file.targets import MAX_URL_CHARS
 from jobs.serializers import THREADS, RemoteRequest
 
 FIELDS = ("url", "output", "threads", "sha256")
@@ -26,7 +27,7 @@ SENTENCES: dict[str, dict[str, str]] = {
     "url": {
         "required": NO_LINK,
         "blank": NO_LINK,
-        "max_length": "A link has at most 2,000 characters.",
+        "max_length": f"A link has at most {MAX_URL_CHARS:,} characters.",
     },
     "output": NAME_ERRORS,
     "threads": {"": "From 1 to 16."},
@@ -114,6 +115,7 @@ def _form(
         "given": given | {"threads": threads},
         "errors": errors,
         "is_open": bool(given["sha256"] or threads != str(THREADS) or chosen.run_at),
+        "max_url_chars": MAX_URL_CHARS,
         "most": wording.limit_of(settings.REMOTE_MAX_BYTES),
         "kept": wording.seconds(settings.RESULT_KEPT_SECONDS),
         "once": new_form(),

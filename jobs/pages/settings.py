@@ -18,8 +18,7 @@ from jobs.http import caller
 from jobs.models import Notification, Preferences, can_be_mailed
 from jobs.pages.asking import sentence
 from jobs.pages.shared import SeeOther, page, signed_in
-from jobs.remote_file.targets import MAX_URL_CHARS
-from jobs.serializers import StrictSerializer, Url
+from jobs.serializers import MAX_WEBHOOK_CHARS, StrictSerializer, Url
 
 TOLD = 10  # messages, the latest
 
@@ -27,7 +26,7 @@ TOLD = 10  # messages, the latest
 class Wanted(StrictSerializer):
     """Nobody is told where `webhook` is empty."""
 
-    webhook = Url(allow_blank=True, max_length=MAX_URL_CHARS)
+    webhook = Url(allow_blank=True, max_length=MAX_WEBHOOK_CHARS)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

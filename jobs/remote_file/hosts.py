@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,11 +19,15 @@ from jobs.addresses import Address, Network
 from jobs.public_addresses import unwrapped
 
 MAX_HOST_CHARS = 253  # of a name in the DNS
-# More than the DNS promises and no more than it carries: names with an underscore are in use.
-_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+# More than the DNS promises and no more than it carries: names with an underscore, or a hyphen at
+# the end of a label, are in use.
+_LABEL = "[a-z0-9_-]{1,63}"
 NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 # No name ends so, but all that the C library takes for an IPv4 address does: 0x7f.1, 017700000001.
 ENDS_IN_A_NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
+ACE = "xn--"
+JOINERS = "\u200c\u200d"
+RIGHT_TO_LEFT = {"R", "AL", "AN"}
 NEVER_PUBLIC = ("localhost", "local", "internal")
 
 
@@ -45,13 +50,44 @@ def host_of(text: str) -> str:
 
 
 def _as_ascii(text: str) -> str:
-    """Raises UnicodeError, a ValueError.
+    """As browsers do it: UTS 46, with the flags of the URL standard's "domain to ASCII".
 
-    What is ASCII is left alone: `idna` refuses names that are in use, as r3---sn.example.
+    `idna.encode` would refuse names that are in use: i❤.example, r3---sn.example, a-.example.
+    Raises UnicodeError, a ValueError.
     """
-    if text.isascii() or len(text) > MAX_HOST_CHARS:
+    if len(text) > MAX_HOST_CHARS:
         return text
-    return idna.encode(text, uts46=True).decode("ascii")
+    labels = idna.uts46_remap(text, std3_rules=False).split(".")
+    names = [_decoded(each) for each in labels]
+    if any(unicodedata.bidirectional(char) in RIGHT_TO_LEFT for name in names for char in name):
+        for name in filter(None, names):
+            idna.check_bidi(name, check_ltr=True)
+    return ".".join(_encoded(name, label) for name, label in zip(names, labels, strict=True))
+
+
+def _decoded(label: str) -> str:
+    """What a label means, in Unicode. Raises UnicodeError if it is not valid (UTS 46, 4.1)."""
+    name = label
+    if label.startswith(ACE):
+        name = label.removeprefix(ACE).encode("ascii").decode("punycode")
+        if not name or name.isascii() or idna.uts46_remap(name, std3_rules=False) != name:
+            raise UnicodeError("a label that encodes what is not valid")
+    if name.isascii():
+        return name
+    idna.check_initial_combiner(name)
+    for position, char in enumerate(name):
+        if char in JOINERS and not idna.valid_contextj(name, position):
+            raise UnicodeError("a joiner where none may be")
+    return name
+
+
+def _encoded(name: str, label: str) -> str:
+    if name.isascii():
+        return name
+    encoded = ACE + name.encode("punycode").decode("ascii")
+    if label.startswith(ACE) and encoded != label:
+        raise UnicodeError("a label that is encoded in an unusual way")
+    return encoded
 
 
 def address_in(host: str) -> Address | None:

@@ -11,8 +11,9 @@ import socket
 import unicodedata
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
+import structlog
 from django.conf import settings
 
 from jobs.addresses import Address
@@ -20,10 +21,13 @@ from jobs.errors import BlockedAddress, BlockedRedirect, RemoteUnavailable
 from jobs.public_addresses import is_public
 from jobs.remote_file.hosts import address_in, allowance, host_of, is_never_public
 
-MAX_URL_CHARS = 2_000
-MAX_LOCATION_CHARS = 8_000  # signed links that are sent on to get long; servers read about 8 KiB
+MAX_URL_CHARS = 8_000  # what RFC 9110, 4.1 asks of everybody; signed links get long
 USUAL_PORTS = {"http": 80, "https": 443}
 URL = re.compile(r"(?P<scheme>[^:/?#]+)://(?P<authority>[^/?#]*)(?P<path>[^#]*)(#.*)?")
+# RFC 3986, appendix B.
+REFERENCE = re.compile(
+    r"((?P<scheme>[^:/?#]+):)?(//(?P<authority>[^/?#]*))?(?P<path>[^?#]*)(?P<query>\?[^#]*)?(#.*)?"
+)
 AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]+)(:(?P<port>[0-9]{0,5}))?")
 # Controls, halves of characters, blanks and ends of lines: no link has them, and readers of links
 # disagree on where one with them ends.
@@ -32,7 +36,10 @@ ODD_CATEGORIES = {"Cc", "Cs", "Zs", "Zl", "Zp"}
 IN_PATHS = "!$&'()*+,;=:@/?%"
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
 LIKE_A_HOST = re.compile("^//[^/?]*")
+DOTS, TWO_DOTS = {".", "%2e"}, {"..", ".%2e", "%2e.", "%2e%2e"}
 STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+
+log = structlog.get_logger(__name__)
 
 
 class BadUrl(ValueError):
@@ -63,15 +70,15 @@ class Target:
 
 def target_of(url: str) -> Target:
     """Asks no server. Raises BadUrl, and BlockedAddress for what is known not to be public."""
-    return _judged(_read(url, MAX_URL_CHARS))
+    return _judged(_read(url))
 
 
 def joined(target: Target, location: str) -> Target:
     """Where a redirect leads, by its Location as `http.client` gives it. Raises BlockedRedirect."""
     try:
         text = _text_of(location)
-        _refuse_odd(text)  # before urljoin leaves some of it out
-        return _judged(_read(urljoin(target.origin + target.path, text), MAX_LOCATION_CHARS))
+        _refuse_odd(text)
+        return _judged(_read(_resolved(target, text)))
     except (ValueError, BlockedAddress) as error:
         sentence = f"{target.host} sends on to an address that is not fetched from."
         raise BlockedRedirect(sentence) from error
@@ -80,18 +87,57 @@ def joined(target: Target, location: str) -> Target:
 def addresses_of(target: Target) -> list[str]:
     """Asks the resolver once, which may take it half a minute; the order is the resolver's.
 
-    Raises BlockedAddress if we may not connect to one of them, RemoteUnavailable if there is none.
+    Raises RemoteUnavailable if there is none, or if we may not connect to one of them. Owners get
+    the same answer for both: the difference would tell which names a private network has.
     """
+    sentence = f"The name {target.host} cannot be resolved to a public address."
     try:
         answers = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise RemoteUnavailable(f"The name {target.host} cannot be resolved.") from error
+        raise RemoteUnavailable(sentence) from error
     found = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in answers))
     if not found:
         raise RemoteUnavailable(f"The name {target.host} has no address.")
     if not all(_may_connect(target.host, ip_address(each)) for each in found):
-        raise BlockedAddress(f"{target.host} leads into a private network.")
+        log.warning("name leads into a private network", host=target.host)
+        raise RemoteUnavailable(sentence)
     return found
+
+
+def _resolved(base: Target, reference: str) -> str:
+    """RFC 3986, 5.2.2, strictly: `urljoin` takes http:///path for a path on the same host."""
+    parts = REFERENCE.fullmatch(reference)
+    assert parts  # it matches any text without line ends
+    query = parts["query"] or ""
+    if parts["scheme"]:
+        if parts["authority"] is None:
+            raise BadUrl("A link begins with http:// or https://, and a host.")
+        origin = f"{parts['scheme']}://{parts['authority']}"
+    elif parts["authority"] is not None:
+        origin = f"{base.scheme}://{parts['authority']}"
+    else:
+        path, path_query, base_query = base.path.partition("?")
+        origin = base.origin
+        if not parts["path"]:
+            return origin + path + (query or path_query + base_query)
+        if not parts["path"].startswith("/"):
+            merged = path.rpartition("/")[0] + "/" + parts["path"]
+            return origin + _without_dots(merged) + query
+    return origin + _without_dots(parts["path"]) + query
+
+
+def _without_dots(path: str) -> str:
+    """RFC 3986, 5.2.4; as browsers do, also for dots that are percent-encoded."""
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment.lower() in TWO_DOTS:
+            del kept[-1:]
+        elif segment.lower() not in DOTS:
+            kept.append(segment)
+    if segments and segments[-1].lower() in DOTS | TWO_DOTS:
+        kept.append("")  # what it leads to is a folder
+    return "/" + "/".join(kept) if segments else ""
 
 
 def _text_of(location: str) -> str:
@@ -107,9 +153,9 @@ def _text_of(location: str) -> str:
         return NOT_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), raw).decode()
 
 
-def _read(url: str, most_chars: int) -> Target:
-    if len(url) > most_chars:
-        raise BadUrl(f"A link has at most {most_chars:,} characters.")
+def _read(url: str) -> Target:
+    if len(url) > MAX_URL_CHARS:
+        raise BadUrl(f"A link has at most {MAX_URL_CHARS:,} characters.")
     _refuse_odd(url)
     parts = URL.fullmatch(url)
     if not parts or (scheme := parts["scheme"].lower()) not in USUAL_PORTS:

@@ -15,6 +15,7 @@ from jobs.serializers.asked import (
 )
 from jobs.serializers.coming import ReceivedChunk, UploadSerializer
 from jobs.serializers.fields import (
+    MAX_WEBHOOK_CHARS,
     FileIdField,
     FileIdsField,
     Period,
@@ -49,6 +50,7 @@ from jobs.serializers.told import (
 )
 
 __all__ = [
+    "MAX_WEBHOOK_CHARS",
     "THREADS",
     "AcceptedJob",
     "AcceptedLink",

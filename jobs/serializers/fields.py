@@ -18,6 +18,7 @@ MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
 SHA256 = re.compile("[0-9A-Fa-f]{64}")
 MAX_TOLD = 20  # wrong ids in one answer
 MAX_JOB_IDS = 1_000
+MAX_WEBHOOK_CHARS = 2_000  # as many as the columns have
 # As RFC 3339 has it: with a zone, so that nobody has to guess whose clock is meant. Postgres and
 # Python know no leap seconds.
 MOMENT = re.compile(

@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from rest_framework import serializers
 
 from jobs.models import DownloadJob, Preferences, can_be_mailed
-from jobs.remote_file.targets import MAX_URL_CHARS
 from jobs.serializers.fields import (
     MAX_JOB_IDS,
     MAX_TOLD,
+    MAX_WEBHOOK_CHARS,
     JobId,
     Listing,
     Moment,
@@ -35,7 +35,7 @@ class TermsRequest(StrictSerializer):
     """
 
     email = Switch(required=False)
-    webhook = Url(required=False, allow_null=True, max_length=MAX_URL_CHARS)
+    webhook = Url(required=False, allow_null=True, max_length=MAX_WEBHOOK_CHARS)
     runAt = Moment(required=False)
     after = Listing(child=JobId(), required=False, max_length=MAX_JOB_IDS)
     priority = Whole(required=False, min_value=0, max_value=9)

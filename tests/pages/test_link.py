@@ -44,6 +44,18 @@ def refused(visitor: Client, asked: dict[str, Any], status: int = 400) -> HttpRe
     return response
 
 
+def test_a_long_signed_link_is_taken_and_shown_on_its_page(visitor: Client) -> None:
+    url = "https://data.example/a.csv?X-Amz-Signature=".ljust(8_000, "f")
+    assert 'maxlength="8000"' in text(visitor.get("/link"))
+
+    response = visitor.post("/link", {"url": url})
+
+    assert response.status_code == 303
+    assert DownloadJob.objects.get().params["url"] == url
+    assert url in text(visitor.get(response["Location"]))
+    assert "at most 8,000 characters" in text(visitor.post("/link", {"url": url + "f"}))
+
+
 def test_both_doors_lead_to_each_other(visitor: Client) -> None:
     files, link = text(visitor.get("/")), text(visitor.get("/link"))
 
@@ -104,7 +116,7 @@ def test_a_second_click_is_the_same_job(visitor: Client, alice: User, broker: An
         ({"url": ""}, "url", "Paste the link of a file."),
         ({"url": "  "}, "url", "Paste the link of a file."),
         ({"url": None}, "url", "Paste the link of a file."),
-        ({"url": LINK + "a" * 2_000}, "url", "A link has at most 2,000 characters."),
+        ({"url": LINK + "a" * 8_000}, "url", "A link has at most 8,000 characters."),
         ({"url": "ftp://example.org/x"}, "url", "http:// or https://"),
         ({"url": "https://user:secret@example.org/x"}, "url", "password"),
         ({"url": "example.org/x"}, "url", "http:// or https://"),
