@@ -57,7 +57,7 @@ JOB_CODES: dict[str, str] = {
     "storage_full": "The file would take more room than you have.",
     "blocked_address": "The link leads into a private network, or to a port that is not fetched.",
     "blocked_redirect": "The other side sends on to an address that is not fetched from.",
-    "too_many_redirects": "The other side sends on more than five times.",
+    "too_many_redirects": "The other side sends on more than twenty times.",
     "remote_refused": "The other side does not give the file: not found, or not allowed.",
     "remote_not_trusted": "The certificate of the other side is not valid.",
     "remote_not_a_file": "The other side sends a web page in place of the file.",
@@ -99,11 +99,15 @@ class OwnerBusy(JobError):
 
 
 class Undelivered(JobError):
-    """The message is one sentence for people; of an address on the web it names the host alone."""
+    """The message is one sentence for people; of an address on the web it names the host alone.
 
-    def __init__(self, sentence: str, *, for_good: bool = False) -> None:
+    The next try comes no sooner than after `after_seconds`, if the receiver asked for such a rest.
+    """
+
+    def __init__(self, sentence: str, *, for_good: bool = False, after_seconds: int = 0) -> None:
         super().__init__(sentence)
         self.for_good = for_good
+        self.after_seconds = after_seconds
 
 
 class LimitReached(JobError):

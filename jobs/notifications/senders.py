@@ -107,21 +107,21 @@ def deliver(notification: Notification, send: Send) -> None:
     try:
         send(notification)
     except Undelivered as error:
-        _record_failure(notification, str(error), for_good=error.for_good)
+        _record_failure(notification, error)
     except Exception:
         log.exception("sending broke", **_known(notification))
-        _record_failure(notification, BUG, for_good=False)
+        _record_failure(notification, Undelivered(BUG))
     else:
         insist(notification.was_sent)
         log.info("sent", **_known(notification))
 
 
-def _record_failure(notification: Notification, sentence: str, *, for_good: bool) -> None:
+def _record_failure(notification: Notification, error: Undelivered) -> None:
     delays = settings.NOTIFY_DELAYS_SECONDS
-    is_last = for_good or notification.tries > len(delays)
-    seconds = None if is_last else delays[notification.tries - 1]
-    insist(partial(notification.was_not_sent, sentence, again_in_seconds=seconds))
-    log.warning("not sent", **_known(notification), error=sentence, again_in_seconds=seconds)
+    is_last = error.for_good or notification.tries > len(delays)
+    seconds = None if is_last else max(delays[notification.tries - 1], error.after_seconds)
+    insist(partial(notification.was_not_sent, str(error), again_in_seconds=seconds))
+    log.warning("not sent", **_known(notification), error=str(error), again_in_seconds=seconds)
 
 
 def _known(notification: Notification) -> dict[str, str | int]:

@@ -16,12 +16,13 @@ from django.utils import timezone
 from jobs.errors import BlockedAddress, RemoteError, Undelivered
 from jobs.models import Notification, Preferences
 from jobs.patience import give_back_connection
-from jobs.remote_file import BadUrl, post
+from jobs.remote_file import BadUrl, post, retry_after
 from jobs.states import Status
 
 WITHIN_SECONDS = 15  # for all of a try
 BOTH_SIGN = timedelta(days=1)  # after a change of the secret, so that receivers can change theirs
 GONE = 410
+MAX_REST_SECONDS = 24 * 3600  # of a Retry-After; who asks for more is tried after that
 
 
 def send(notification: Notification) -> None:
@@ -30,13 +31,18 @@ def send(notification: Notification) -> None:
     headers = _headers(notification, body)
     give_back_connection()
     try:
-        status = post(notification.to, body, headers, within_seconds=WITHIN_SECONDS)
+        response = post(notification.to, body, headers, within_seconds=WITHIN_SECONDS)
     except (BadUrl, BlockedAddress) as error:
         raise Undelivered(str(error), for_good=True) from error
     except RemoteError as error:
         raise Undelivered(str(error)) from error
+    status = response.status
     if not 200 <= status < 300:
-        raise Undelivered(f"{notification.place} answers {status}.", for_good=status == GONE)
+        raise Undelivered(
+            f"{notification.place} answers {status}.",
+            for_good=status == GONE,
+            after_seconds=retry_after.seconds_of(response.retry_after, at_most=MAX_REST_SECONDS),
+        )
 
 
 def body_of(notification: Notification) -> bytes:

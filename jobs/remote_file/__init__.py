@@ -4,8 +4,9 @@ What is asked of a server never goes through a proxy of the environment, carries
 and goes to an address that was judged before.
 """
 
+from jobs.remote_file import retry_after
 from jobs.remote_file.answer import Answer, RangesBroken
-from jobs.remote_file.http import RemoteFile
+from jobs.remote_file.http import PostResponse, RemoteFile
 from jobs.remote_file.limits import Pace, bounded, check_size
 from jobs.remote_file.posting import post
 from jobs.remote_file.targets import BadUrl, target_of
@@ -14,10 +15,12 @@ __all__ = [
     "Answer",
     "BadUrl",
     "Pace",
+    "PostResponse",
     "RangesBroken",
     "RemoteFile",
     "bounded",
     "check_size",
     "post",
+    "retry_after",
     "target_of",
 ]

@@ -10,11 +10,17 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import PurePosixPath
 
-from django.utils.http import parse_header_parameters
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from jobs.errors import RemoteChanged, RemoteEncoded, RemoteUnavailable
+from jobs.remote_file.disposition import file_name
+from jobs.remote_file.response_head import BadHead
 from jobs.remote_file.targets import Target
 
 READ_BYTES = 256 * 1024
@@ -24,17 +30,21 @@ CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 MAX_TYPE_CHARS = 100
 # A file that changes twice within a second keeps its Last-Modified; a minute is what RFC 7232 asks.
 SURELY_OLD = timedelta(seconds=60)
-# Where a coding is no more than what the name says, the file is meant as it is sent.
+# All codings that mean something; any other word in Content-Encoding changes no byte. Where one is
+# no more than what the name says, the file is meant as it is sent.
 PACKED_NAMES = {
     "gzip": {".gz", ".tgz", ".svgz"},
     "x-gzip": {".gz", ".tgz", ".svgz"},
     "compress": {".z"},
     "x-compress": {".z"},
-    "bzip2": {".bz2"},
-    "x-bzip2": {".bz2"},
+    "deflate": set[str](),
     "br": {".br"},
     "zstd": {".zst"},
 }
+
+
+class BadResponse(RemoteUnavailable):
+    """It hung up, or answered in a way that may be due to what it was asked for."""
 
 
 class RangesBroken(Exception):
@@ -49,7 +59,7 @@ class RangesBroken(Exception):
 
 
 class Answer:
-    """A good one: 200 with the whole file, or 206 with `first` to `last` of it.
+    """A good one: the whole file, or 206 with `first` to `last` of it.
 
     `total` is the size of the file, None where nobody says. `validator` names this version of it,
     as If-Range takes it; empty where two versions could have the same.
@@ -79,13 +89,18 @@ class Answer:
 
     @property
     def validator(self) -> str:
-        if STRONG_ETAG.fullmatch(etag := self._headers.get("ETag", "")):
+        if STRONG_ETAG.fullmatch(etag := self._sole("ETag")):
             return etag
-        modified, date = (self._headers.get(name, "") for name in ("Last-Modified", "Date"))
+        modified, date = self._sole("Last-Modified"), self._sole("Date")
         with suppress(ValueError, TypeError, OverflowError):
             age = parsedate_to_datetime(date) - parsedate_to_datetime(modified)
             return modified if age >= SURELY_OLD else ""
         return ""
+
+    @property
+    def names_no_version(self) -> bool:
+        """Not even by a validator that two versions could have."""
+        return not (self._headers.get("ETag") or self._headers.get("Last-Modified"))
 
     def check(self, wanted: tuple[int, int, int], validator: str) -> None:
         """That it has these bytes (first, last, total) of this version, and no others.
@@ -94,7 +109,7 @@ class Answer:
         file at all, such as a page that says so, and RangesBroken.
         """
         name = "ETag" if validator.startswith('"') else "Last-Modified"
-        told = self._headers.get(name, "")
+        told = self._sole(name) or self._headers.get(name, "")
         if told and told != validator:
             raise RemoteChanged(f"The file at {self.host} changed while we fetched it.")
         if not told and not self.is_partial:
@@ -108,19 +123,16 @@ class Answer:
     @property
     def content_type(self) -> str:
         """Plain, `text/csv`; empty where it is not told, or is none."""
-        told = self._headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        is_one = CONTENT_TYPE.fullmatch(told) and len(told) <= MAX_TYPE_CHARS
-        return told if is_one else ""
+        values = self._headers.get("Content-Type", "").lower().split(",")
+        types = [each.partition(";")[0].strip() for each in values]
+        known = [each for each in types if CONTENT_TYPE.fullmatch(each)]
+        # The last one counts where there are several, as the Fetch standard says.
+        return known[-1] if known and len(known[-1]) <= MAX_TYPE_CHARS else ""
 
     @property
     def name(self) -> str:
         """What Content-Disposition calls it, not yet made safe; empty where it does not."""
-        told = self._headers.get("Content-Disposition", "")
-        with suppress(UnicodeError):
-            told = told.encode("latin-1").decode()  # as most servers send it
-        with suppress(ValueError, LookupError):  # an encoding that nobody knows
-            return str(parse_header_parameters(told)[1].get("filename", ""))
-        return ""
+        return file_name(next(iter(self._headers.getlist("Content-Disposition")), ""))
 
     def read(self) -> bytes:
         """What has come; empty at the end. Raises RemoteUnavailable where it breaks off."""
@@ -137,11 +149,11 @@ class Answer:
             self._response.shutdown()
 
     def _length(self) -> int | None:
-        told = self._headers.get("Content-Length", "")
+        told = self._sole("Content-Length")
         return int(told) if re.fullmatch(r"\d{1,18}", told, re.ASCII) else None
 
     def _range(self) -> tuple[int, int, int]:
-        told = CONTENT_RANGE.fullmatch(self._headers.get("Content-Range", ""))
+        told = CONTENT_RANGE.fullmatch(self._sole("Content-Range"))
         if not told:
             raise RangesBroken("a 206 without a usable Content-Range")
         first, last, total = (int(number) for number in told.groups())
@@ -153,16 +165,21 @@ class Answer:
         return first, last, total
 
     def _refuse_codings(self) -> None:
-        # As it stands there: what is read takes nothing else for chunks, "chunked " not either.
-        if self._headers.get("Transfer-Encoding", "").lower() not in ("", "identity", "chunked"):
+        # As `response_head` leaves it: nothing else is taken for chunks.
+        if self._headers.get("Transfer-Encoding", "") not in ("", "chunked"):
             raise RemoteEncoded(f"{self._target.host} sends the file in a way that is not read.")
-        coding = self._headers.get("Content-Encoding", "").strip().lower()
-        if coding in ("", "identity"):
-            return
+        said = self._headers.get("Content-Encoding", "").lower().split(",")
+        codings = [each.partition(";")[0].strip() for each in said]
+        packed = [each for each in codings if each in PACKED_NAMES]
         suffix = PurePosixPath(self._target.path.partition("?")[0]).suffix.lower()
-        if suffix not in PACKED_NAMES.get(coding, ()):
+        if len(packed) > 1 or any(suffix not in PACKED_NAMES[each] for each in packed):
             sentence = f"{self._target.host} sends the file packed, though we asked it not to."
             raise RemoteEncoded(sentence)
+
+    def _sole(self, name: str) -> str:
+        """Empty also where the header is there twice, and says two things."""
+        values = set(self._headers.getlist(name))
+        return values.pop() if len(values) == 1 else ""
 
 
 @contextmanager
@@ -172,5 +189,9 @@ def passing_trouble(target: Target) -> Iterator[None]:
         yield
     except ReadTimeoutError as error:
         raise RemoteUnavailable(f"{target.host} fell silent.") from error
+    except BadHead as error:
+        raise BadResponse(f"{target.host} sends what is no valid HTTP response.") from error
+    except (NewConnectionError, ConnectTimeoutError) as error:
+        raise RemoteUnavailable(f"{target.host} cannot be reached.") from error
     except (HTTPError, OSError) as error:
-        raise RemoteUnavailable(f"{target.host} broke off.") from error
+        raise BadResponse(f"{target.host} broke off.") from error

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-import time
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 
@@ -15,27 +14,39 @@ from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from jobs.errors import (
-    BlockedAddress,
     BlockedRedirect,
     RemoteNotTrusted,
     RemoteRefused,
     RemoteUnavailable,
     TooManyRedirects,
 )
-from jobs.remote_file.answer import Answer, RangesBroken, passing_trouble
-from jobs.remote_file.lines import Lines, SealedLines, SealedSocket
+from jobs.remote_file import retry_after
+from jobs.remote_file.answer import Answer, BadResponse, RangesBroken, passing_trouble
+from jobs.remote_file.cookies import Cookies
+from jobs.remote_file.lines import EXACT_TARGET, Lines, SealedLines, SealedSocket
 from jobs.remote_file.targets import Target, addresses_of, joined, target_of
 
 CONNECT_SECONDS = 10
-MAX_REDIRECTS = 5
+MAX_REDIRECTS = 20  # as browsers; curl and wget follow as many, or more
 MAX_REST_SECONDS = 300  # of a Retry-After; who asks for more gets no fifth try
 REDIRECTS = {301, 302, 303, 307, 308}
+# Not (yet) the file, though they begin with a 2. All others carry it: a status that nobody knows is
+# a 200 (RFC 9110, 15).
+NOT_THE_FILE = {202, 204, 205, 207, 208}
 PASSING = {408, 425, 429}  # and all from 500
 HEADERS = {
     "User-Agent": "Downloads/1",
     "Accept": "*/*",
     "Accept-Encoding": "identity",  # the bytes of a file are those of its hash
 }
+
+
+@dataclass(frozen=True)
+class PostResponse:
+    """`retry_after` is the header of that name, or empty."""
+
+    status: int
+    retry_after: str
 
 
 class RemoteFile:
@@ -49,6 +60,7 @@ class RemoteFile:
         self._connections = connections
         self._landed: Target | None = None
         self._pools: dict[tuple[str, str, int], list[Lines]] = {}
+        self._cookies = Cookies()
         self._resolving = threading.Lock()
         self._is_closed = False
 
@@ -59,15 +71,30 @@ class RemoteFile:
 
     def whole(self) -> Answer:
         """The whole file, or RemoteUnavailable."""
-        answer = self._ask({})
-        if answer.is_partial:
+        try:
+            answer = self._ask({})
+        except RangesBroken as error:
+            sentence = f"{self.host} answers as if a part of the file had been asked for."
+            raise RemoteUnavailable(sentence) from error
+        if not answer.is_whole:
             answer.close()
-            raise RemoteUnavailable(f"{self._origin.host} sends a part of the file only.")
+            raise RemoteUnavailable(f"{self.host} sends a part of the file only.")
         return answer
 
-    def probe(self, first: int, last: int) -> Answer:
-        """These bytes of whichever version there is; the whole file where that is what comes."""
-        return self._ask({"Range": f"bytes={first}-{last}"})
+    def probe(self, first: int, last: int | None = None) -> Answer:
+        """These bytes of whichever version there is; the whole file where that is what comes.
+
+        To the end of the file if there is no `last`. Raises RangesBroken if the server may give
+        the file to whoever asks for no range.
+        """
+        try:
+            return self._ask({"Range": f"bytes={first}-{'' if last is None else last}"})
+        except RemoteRefused as error:
+            raise RangesBroken("a range is refused") from error
+        except BadResponse as error:
+            if first:  # it does ranges, and what it has sent before is not given up for a moment
+                raise
+            raise RangesBroken("a range is not answered") from error
 
     def range(self, first: int, last: int, validator: str, total: int) -> Answer:
         """These bytes of this version, exactly, or RangesBroken, or RemoteChanged."""
@@ -79,11 +106,11 @@ class RemoteFile:
             raise
         return answer
 
-    def post(self, body: bytes, headers: dict[str, str]) -> int:
-        """The status of the answer, of which no more is read. A redirect is not followed."""
+    def post(self, body: bytes, headers: dict[str, str]) -> PostResponse:
+        """The head of the answer, of which no more is read. A redirect is not followed."""
         response = self._send(self._origin, headers, body)
         response.close()
-        return response.status
+        return PostResponse(response.status, response.headers.get("Retry-After", ""))
 
     def close(self) -> None:
         """All connections, also those that somebody still waits on, and those to come."""
@@ -108,14 +135,13 @@ class RemoteFile:
                 answer = self._judged(response, target)
                 self._landed = target
                 return answer
-            location = response.headers.get("Location", "")
             response.close()  # not read to its end, which may not come
-            target = joined(target, location)
+            target = joined(target, _location(response, target))
         raise TooManyRedirects(f"{self._origin.host} sends on more than {MAX_REDIRECTS} times.")
 
     def _judged(self, response: BaseHTTPResponse, target: Target) -> Answer:
         try:
-            if response.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+            if not 200 <= response.status < 300 or response.status in NOT_THE_FILE:
                 raise _refusal(response, target)
             return Answer(response, target)
         except BaseException:
@@ -130,23 +156,26 @@ class RemoteFile:
         for pool in self._pools_of(target):
             try:
                 with passing_trouble(target):
-                    return self._sent(pool, target, headers, body)
+                    response = self._sent(pool, target, headers, body)
             except RemoteUnavailable as error:
                 if not isinstance(error.__cause__, NewConnectionError | ConnectTimeoutError):
                     raise
-                trouble = RemoteUnavailable(f"{target.host} cannot be reached.")
-                trouble.__cause__ = error.__cause__
+                trouble = error
+            else:
+                self._cookies.learn(response, target)
+                return response
         raise trouble
 
     def _sent(
         self, pool: Lines, target: Target, headers: dict[str, str], body: bytes | None
     ) -> BaseHTTPResponse:
+        headers = HEADERS | headers | self._cookies.header_for(target)
         try:
             return pool.urlopen(
                 "GET" if body is None else "POST",
-                target.path,
+                "/",
                 body=body,
-                headers=HEADERS | headers | {"Host": target.host_header},
+                headers=headers | {"Host": target.host_header, EXACT_TARGET: target.path},
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -162,19 +191,10 @@ class RemoteFile:
         key = (target.scheme, target.host, target.port)
         with self._resolving:
             if key not in self._pools:
-                self._pools[key] = [self._pool(target, each) for each in self._addresses(target)]
+                self._pools[key] = [self._pool(target, each) for each in addresses_of(target)]
             if self._is_closed:  # while the name was resolved, which nobody can cut short
                 raise RemoteUnavailable(f"{target.host} is not asked any more.")
             return self._pools[key]
-
-    def _addresses(self, target: Target) -> list[str]:
-        try:
-            return addresses_of(target)
-        except BlockedAddress as error:
-            if target == self._origin:
-                raise
-            sentence = f"{self._origin.host} sends on to an address that is not fetched from."
-            raise BlockedRedirect(sentence) from error
 
     def _pool(self, target: Target, address: str) -> Lines:
         timeout = Timeout(connect=CONNECT_SECONDS, read=settings.REMOTE_SILENT_SECONDS)
@@ -199,6 +219,14 @@ def _trust() -> ssl.SSLContext:
     return context
 
 
+def _location(response: BaseHTTPResponse, target: Target) -> str:
+    """Where a redirect leads; an empty text, which is the same place, where it does not say."""
+    locations = set(response.headers.getlist("Location"))
+    if len(locations) > 1:
+        raise BlockedRedirect(f"{target.host} sends on to two addresses at once.")
+    return locations.pop() if locations else ""
+
+
 def _refusal(response: BaseHTTPResponse, target: Target) -> Exception:
     status = response.status
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -207,19 +235,10 @@ def _refusal(response: BaseHTTPResponse, target: Target) -> Exception:
         said = f"{target.host} answers {status} ({HTTPStatus(status).phrase})."
     except ValueError:
         said = f"{target.host} answers {status}."
-    if status in PASSING or status >= 500 or status < 300:
-        rest = _rest_seconds(response.headers.get("Retry-After", ""))
+    value = response.headers.get("Retry-After", "")
+    rest = retry_after.seconds_of(value, at_most=MAX_REST_SECONDS)
+    if status < 300 or status == HTTPStatus.TOO_MANY_REQUESTS:
         return RemoteUnavailable(said, after_seconds=rest)
+    if status in PASSING or status >= 500:
+        return BadResponse(said, after_seconds=rest)
     return RemoteRefused(said)
-
-
-def _rest_seconds(told: str) -> int:
-    """Of a Retry-After, which is a number or a date."""
-    try:
-        if told.isdigit():
-            seconds = float(told[:9])
-        else:
-            seconds = parsedate_to_datetime(told).timestamp() - time.time()
-    except (ValueError, TypeError, OverflowError):
-        return 0
-    return int(min(max(seconds, 0), MAX_REST_SECONDS))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HeaderParsingError
-from urllib3.util.response import assert_header_parsing
+
+from jobs.remote_file.response_head import TolerantResponse
+
+# A pool writes the target of a request anew, and a signed link may not survive that. No header of
+# HTTP can have this name.
+EXACT_TARGET = ":path"
 
 
 class SealedSocket(ssl.SSLSocket):
@@ -22,6 +27,7 @@ class SealedSocket(ssl.SSLSocket):
 
 
 class _Line(HTTPConnection):
+    response_class = TolerantResponse
     _used: socket.socket | None = None
     _is_cut = False
 
@@ -31,17 +37,17 @@ class _Line(HTTPConnection):
         if self._is_cut:
             self.cut()
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # so it is in urllib3, too
-        """Raises HeaderParsingError: what follows a line that is no header was not read, and may
-        have told how the body is framed."""
-        response = super().getresponse()
-        assert response._original_response  # which it was made of
-        try:
-            assert_header_parsing(response._original_response.msg)
-        except HeaderParsingError:
-            response.close()
-            raise
-        return response
+    def request(  # type: ignore[override] # as in urllib3
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        """Ask for what the header EXACT_TARGET says, if there is one, and not for `url`."""
+        sent = dict(headers or {})
+        super().request(method, sent.pop(EXACT_TARGET, url), body, sent, **options)
 
     def cut(self) -> None:
         """Whoever reads from it gets what has come, if anything, and then the end."""

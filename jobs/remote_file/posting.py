@@ -7,17 +7,17 @@ from queue import Empty
 
 from jobs.errors import RemoteTooSlow
 from jobs.mailbox import Mailbox
-from jobs.remote_file.http import RemoteFile
+from jobs.remote_file.http import PostResponse, RemoteFile
 
 
-def post(url: str, body: bytes, headers: dict[str, str], *, within_seconds: float) -> int:
-    """The status of the answer; that of a redirect, too, for none is followed.
+def post(url: str, body: bytes, headers: dict[str, str], *, within_seconds: float) -> PostResponse:
+    """The head of the answer; that of a redirect, too, for none is followed.
 
-    Raises BadUrl, and a RemoteError: BlockedAddress where the link leads into a private network,
-    RemoteTooSlow where all of it together takes longer than that.
+    Raises BadUrl, and a RemoteError: BlockedAddress where the link is known to lead into a private
+    network, RemoteTooSlow where all of it together takes longer than that.
     """
     remote = RemoteFile(url, connections=1)
-    found: Mailbox[int | BaseException] = Mailbox()
+    found: Mailbox[PostResponse | BaseException] = Mailbox()
 
     def ask() -> None:
         try:
@@ -28,11 +28,11 @@ def post(url: str, body: bytes, headers: dict[str, str], *, within_seconds: floa
     # In a thread that is left to itself: a name is resolved without a limit of its own.
     threading.Thread(target=ask, name="post", daemon=True).start()
     try:
-        status = found.get(timeout_seconds=within_seconds)
+        response = found.get(timeout_seconds=within_seconds)
     except Empty as error:
         raise RemoteTooSlow(f"{remote.host} takes too long to answer.") from error
     finally:
         remote.close()
-    if isinstance(status, BaseException):
-        raise status
-    return status
+    if isinstance(response, BaseException):
+        raise response
+    return response

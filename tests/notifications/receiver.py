@@ -19,13 +19,15 @@ class Receiver:
     """Answers with the next of `statuses`, and with 204 when there is none left.
 
     0 in place of a status: nothing at all, until `release` or the end. -1: a header that never
-    ends, a byte at a time.
+    ends, a byte at a time. `first` is written before each answer, as it is.
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.statuses: list[int] = []
         self.location = ""
+        self.retry_after = ""
+        self.first = b""
         self.came = threading.Event()
         self.released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), self)
@@ -83,9 +85,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200)
 
     def _answer(self, status: int) -> None:
+        self.wfile.write(self.server.receiver.first)
         self.send_response(status)
         if self.server.receiver.location:
             self.send_header("Location", self.server.receiver.location)
+        if self.server.receiver.retry_after:
+            self.send_header("Retry-After", self.server.receiver.retry_after)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
+import time
 from datetime import timedelta
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +32,7 @@ from tests.notifications.receiver import Receiver
 pytestmark = pytest.mark.django_db(transaction=True)  # an outcome is recorded whatever it takes
 
 State = Notification.State
+HTTP_DATE = "a date"
 
 
 def test_another_hands_reading_of_the_standard_takes_our_signature(
@@ -159,6 +163,42 @@ def test_what_is_no_success_is_tried_again_as_it_was(
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
+@pytest.mark.parametrize("status", [429, 503, 500, 302])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("12", 60), ("600", 600), ("soon", 60), ("9999999", 86_400), (HTTP_DATE, 900)],
+)
+def test_a_receiver_says_when_to_come_again(
+    receiver: Receiver, alice: User, status: int, value: str, seconds: int
+) -> None:
+    """Within a day, and no sooner than after the usual delay."""
+    receiver.statuses = [status]
+    receiver.retry_after = formatdate(time.time() + 900) if value == HTTP_DATE else value
+
+    row = attempt(only(completed(alice, webhook=receiver.url)))
+
+    assert row.state == State.WAITING
+    assert wait_seconds(row) == pytest.approx(seconds, abs=2)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 102 Processing\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nMy Param: None\r\nno colon\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Many: v\r\n" * 150,
+    ],
+)
+def test_an_odd_answer_is_delivered_once(receiver: Receiver, alice: User, first: bytes) -> None:
+    receiver.first = first
+
+    row = attempt(only(completed(alice, webhook=receiver.url)))
+
+    assert (row.state, row.error, row.tries) == (State.SENT, "", 1)
+    assert len(receiver.calls) == 1
+
+
 def test_it_is_tried_five_times(receiver: Receiver, alice: User) -> None:
     row = only(completed(alice, webhook=receiver.url))
     receiver.statuses = [500] * 9
@@ -222,18 +262,27 @@ def test_where_links_may_not_lead_webhooks_do_not_either(
     assert receiver.calls == []
 
 
-def test_a_name_that_leads_into_a_private_network_is_blocked(
-    receiver: Receiver, alice: User, settings: Any
+def test_a_name_that_leads_into_a_private_network_looks_like_one_that_is_unknown(
+    receiver: Receiver, alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REMOTE_ALLOWED_PRIVATE_HOSTS = []
     settings.REMOTE_PORTS = [receiver.port]
     url = f"http://hooks.example.org:{receiver.port}/x"
 
     with rebinding("hooks.example.org", first="10.0.0.7", then="10.0.0.7"):
-        row = attempt(only(completed(alice, webhook=url)))
+        inside = attempt(only(completed(alice, webhook=url)))
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", unknown)
+        outside = attempt(only(completed(alice, webhook=url)))
 
-    assert row.state == State.FAILED
-    assert row.error == "hooks.example.org leads into a private network."
+    sentence = "The name hooks.example.org cannot be resolved to a public address."
+    for row in (inside, outside):
+        assert (row.state, row.error, wait_seconds(row)) == (State.WAITING, sentence, 60)
+    assert receiver.calls == []
+
+
+def unknown(host: str, *args: Any, **options: Any) -> Any:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 def test_a_name_is_asked_for_once_so_that_what_was_judged_is_what_is_connected_to(

@@ -1,0 +1,136 @@
+"""Read the head of a response as browsers and curl do, where `http.client` gives up.
+
+Skips interim responses, ignores lines that are no header, and limits bytes, not lines. What says
+where the body ends is read strictly: a head that leaves doubt about that raises BadHead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from http.client import HTTPException, HTTPMessage, HTTPResponse, RemoteDisconnected
+from io import BytesIO
+from typing import IO
+
+MAX_HEAD_BYTES = 256 * 1024  # interim responses included; Chromium has the same limit
+INTERIM = re.compile(rb"HTTP/\d(\.\d)?[ \t]+1\d\d(\s|$)")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+LENGTH = re.compile(r"0*(\d{1,18})", re.ASCII)
+NOT_IN_VALUES = re.compile(r"[\x00\r]")
+# All that `http.client` needs to know: how the body is framed, and whether the connection is kept.
+FRAMING = ("Transfer-Encoding", "Content-Length", "Connection", "Keep-Alive", "Proxy-Connection")
+MISSPELT_FRAMING = ("transferencoding", "contentlength")
+
+
+class BadHead(Exception):
+    """What came is not a valid HTTP response."""
+
+
+class TolerantResponse(HTTPResponse):
+    """For `HTTPConnection.response_class`."""
+
+    def begin(self) -> None:
+        """Raises BadHead, and RemoteDisconnected if the connection ends within the head."""
+        if self.headers is not None:  # it ran before
+            return
+        stream = self.fp
+        status_line, headers = _read_head(stream)
+        self.fp = BytesIO(status_line + _framing_of(headers))
+        try:
+            super().begin()
+        except HTTPException as error:
+            raise BadHead("not a status line of HTTP") from error
+        finally:
+            self.fp = stream
+        self.headers = self.msg = headers
+
+
+def _read_head(stream: IO[bytes]) -> tuple[bytes, HTTPMessage]:
+    """The status line and the headers of the final response."""
+    left = MAX_HEAD_BYTES
+    while True:
+        lines = _read_lines(stream, left)
+        left -= sum(map(len, lines))
+        if not lines or not INTERIM.match(lines[0]):
+            return (lines or [b"\n"])[0], _message(_fields(lines[1:]))
+
+
+def _read_lines(stream: IO[bytes], most_bytes: int) -> list[bytes]:
+    """Up to the empty line, without it."""
+    lines: list[bytes] = []
+    while (line := stream.readline(most_bytes + 1)) not in (b"\r\n", b"\n"):
+        most_bytes -= len(line)
+        if most_bytes < 0:
+            raise BadHead(f"more than {MAX_HEAD_BYTES:,} bytes before the body")
+        if not line:
+            raise RemoteDisconnected("the connection ended within the head")
+        lines.append(line)
+        if len(lines) == 1 and not line.startswith(b"HTTP/"):
+            break  # no HTTP: there may be no end to look for
+    return lines
+
+
+def _fields(lines: Iterable[bytes]) -> list[tuple[str, str]]:
+    """Names and values in their order; continued lines are joined (RFC 9112, 5.2)."""
+    fields: list[tuple[str, list[str]]] = []
+    may_continue = False  # false after a line that is ignored
+    for line in lines:
+        text = line.decode("latin-1").rstrip("\r\n")
+        name, colon, value = text.partition(":")
+        name = name.rstrip(" \t")
+        if text.startswith((" ", "\t")) and may_continue:
+            fields[-1][1].append(text.strip(" \t"))
+        elif colon and TOKEN.fullmatch(name):
+            fields.append((name, [value.strip(" \t")]))
+            may_continue = True
+        else:
+            _refuse_framing(name)
+            may_continue = False
+    return [(name, NOT_IN_VALUES.sub(" ", " ".join(filter(None, v)))) for name, v in fields]
+
+
+def _refuse_framing(odd_name: str) -> None:
+    letters = re.sub("[^a-z]", "", odd_name.lower())
+    if letters.startswith(MISSPELT_FRAMING):
+        raise BadHead("a line that may say where the body ends, and is no header")
+
+
+def _message(fields: list[tuple[str, str]]) -> HTTPMessage:
+    headers = HTTPMessage()
+    for name, value in fields:
+        headers[name] = value
+    codings = _list_of(headers, "Transfer-Encoding")
+    while codings and codings[0] == "identity":
+        del codings[0]
+    if codings and set(codings) == {"chunked"}:  # said twice, it is still done once
+        codings = ["chunked"]
+        del headers["Content-Length"]  # RFC 9112, 6.3: what does not count
+    _replace(headers, "Transfer-Encoding", ", ".join(codings))
+    _replace(headers, "Content-Length", _length_of(headers))
+    return headers
+
+
+def _length_of(headers: HTTPMessage) -> str:
+    """Empty if there is none. Raises BadHead if it is no number, or if there are two."""
+    said = [LENGTH.fullmatch(each) for each in _list_of(headers, "Content-Length")]
+    if not all(said) or len(lengths := {each[1] for each in said if each}) > 1:
+        raise BadHead("a Content-Length that is none")
+    return lengths.pop() if lengths else ""
+
+
+def _list_of(headers: HTTPMessage, name: str) -> list[str]:
+    """In lower case, of all headers of that name."""
+    values = ",".join(headers.get_all(name, [])).lower().split(",")
+    return [each.strip(" \t") for each in values if each.strip(" \t")]
+
+
+def _replace(headers: HTTPMessage, name: str, value: str) -> None:
+    del headers[name]
+    if value:
+        headers[name] = value
+
+
+def _framing_of(headers: HTTPMessage) -> bytes:
+    values = ((name, ", ".join(headers.get_all(name, []))) for name in FRAMING)
+    lines = [f"{name}: {value}\r\n" for name, value in values if value]
+    return "".join([*lines, "\r\n"]).encode("latin-1")

@@ -1,0 +1,143 @@
+"""Servers that set a cookie and redirect to the same link; and cookies that nobody else may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from jobs.errors import TooManyRedirects
+from jobs.remote_file import RemoteFile
+from jobs.remote_file.cookies import Cookies
+from jobs.remote_file.targets import Target, target_of
+from tests.hostile.content import File, Mode
+from tests.hostile.exchange import Exchange, honest
+from tests.hostile.server import Peer
+
+
+@pytest.fixture
+def peer(settings: Any) -> Iterator[Peer]:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1", "localhost"]
+    with Peer() as peer:
+        yield peer
+
+
+def wants(cookie: str, *, sets: str, location: str = "") -> Mode:
+    """The file for who sends the cookie; others are given one, and sent to where they came from."""
+
+    async def mode(exchange: Exchange) -> None:
+        if cookie in exchange.request.headers.get("cookie", ""):
+            return await honest(exchange)
+        place = location or exchange.request.path
+        head = f"HTTP/1.1 302 Found\r\nSet-Cookie: {sets}\r\nLocation: {place}\r\n"
+        return await exchange.write(f"{head}Content-Length: 0\r\n\r\n".encode())
+
+    return mode
+
+
+def sent_cookies(peer: Peer) -> list[str]:
+    return [request.headers.get("cookie", "") for request in peer.requests]
+
+
+def ask(url: str, times: int = 1) -> None:
+    remote = RemoteFile(url, connections=1)
+    try:
+        for _ in range(times):
+            remote.whole().close()
+    finally:
+        remote.close()
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        "ok=1",
+        "ok=1; Path=/",
+        "ok=1; Path=/a; HttpOnly; SameSite=Lax",
+        "ok=1; Domain=127.0.0.1; Max-Age=60",
+        "ok=1; Expires=Fri, 31 Dec 2100 23:59:59 GMT",
+        'ok=1; odd="a; b"',
+    ],
+)
+def test_a_redirect_to_itself_that_sets_a_cookie_leads_to_the_file(peer: Peer, sets: str) -> None:
+    ask(peer.serve("/a/x", File(misbehave=wants("ok=1", sets=sets))))
+
+    assert sent_cookies(peer) == ["", "ok=1"]
+
+
+def test_later_requests_of_the_same_fetch_send_it_and_other_fetches_do_not(peer: Peer) -> None:
+    url = peer.serve("/a/x", File(misbehave=wants("ok=1", sets="ok=1")))
+
+    ask(url, times=2)
+    ask(url)
+
+    assert sent_cookies(peer) == ["", "ok=1", "ok=1", "", "ok=1"]
+
+
+@pytest.mark.parametrize(
+    "sets",
+    ["ok=1; Path=/other", "ok=1; Secure", "ok=1; Domain=example.org", "ok=1; Max-Age=0", "=", ""],
+)
+def test_a_cookie_that_is_not_for_this_request_is_not_sent(peer: Peer, sets: str) -> None:
+    url = peer.serve("/a/x", File(misbehave=wants("ok=1", sets=sets)))
+
+    with pytest.raises(TooManyRedirects, match="more than 20 times"):
+        ask(url)
+
+    assert set(sent_cookies(peer)) == {""}
+    assert len(peer.requests) == 21
+
+
+def test_no_other_host_gets_a_cookie(peer: Peer) -> None:
+    elsewhere = f"http://localhost:{peer.port}/b"
+    peer.serve("/b", File())
+    url = peer.serve("/a", File(misbehave=wants("-", sets="ok=1; Path=/", location=elsewhere)))
+
+    ask(url)
+
+    assert sent_cookies(peer) == ["", ""]
+
+
+class Sets:
+    """A response that sets these cookies."""
+
+    def __init__(self, *cookies: str) -> None:
+        self.headers = self
+        self.cookies = list(cookies)
+
+    def getlist(self, name: str) -> list[str]:
+        return self.cookies
+
+
+def learned(url: str, *cookies: str) -> Cookies:
+    found = Cookies()
+    found.learn(Sets(*cookies), target_of(url))  # type: ignore[arg-type] # all that it looks at
+    return found
+
+
+@pytest.mark.parametrize(
+    "other", ["http://b.example.org/", "http://example.org/", "http://a.a.example.org/"]
+)
+def test_a_domain_that_several_hosts_share_does_not_share_a_cookie(other: str) -> None:
+    cookies = learned("http://a.example.org/", "x=1; Domain=example.org")
+
+    assert cookies.header_for(target_of("http://a.example.org/b")) == {"Cookie": "x=1"}
+    assert cookies.header_for(target_of(other)) == {}
+
+
+def test_a_secure_cookie_is_sent_to_https_alone() -> None:
+    cookies = learned("https://example.org/", "x=1; Secure")
+
+    assert cookies.header_for(target_of("https://example.org/")) == {"Cookie": "x=1"}
+    assert cookies.header_for(target_of("http://example.org/")) == {}
+
+
+def test_a_server_cannot_set_any_number_of_cookies_of_any_size() -> None:
+    many = [f"c{n}=1; Path=/" for n in range(200)]
+    cookies = learned("http://example.org/", "large=" + "a" * 5_000, *many)
+
+    (header,) = cookies.header_for(Target("http", "example.org", 80, "/")).values()
+
+    assert "large" not in header
+    assert header.count("=") == 49

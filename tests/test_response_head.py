@@ -1,0 +1,252 @@
+"""Heads of responses as real servers send them: the right bytes, or a clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from jobs.errors import RemoteEncoded, RemoteError, RemoteUnavailable
+from jobs.remote_file import RemoteFile
+from jobs.remote_file.response_head import MAX_HEAD_BYTES
+from tests.hostile.content import File, Mode, content
+from tests.hostile.exchange import Exchange
+from tests.hostile.server import Peer
+
+SIZE = 1_000
+BODY = content(1, 0, SIZE)
+OK = b"HTTP/1.1 200 OK\r\n"
+LENGTH = b"Content-Length: 1000\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+CHUNKS = b"3e8\r\n" + BODY + b"\r\n0\r\n\r\n"
+
+
+@pytest.fixture
+def peer(settings: Any) -> Iterator[Peer]:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
+    with Peer() as peer:
+        yield peer
+
+
+def writes(*pieces: bytes) -> Mode:
+    """These bytes and no others, after which the connection ends."""
+
+    async def mode(exchange: Exchange) -> None:
+        exchange.keep_alive = False
+        for piece in pieces:
+            await exchange.write(piece)
+
+    return mode
+
+
+def fetched(peer: Peer, *pieces: bytes) -> bytes:
+    url = peer.serve("/file", File(misbehave=writes(*pieces)))
+    remote = RemoteFile(url, connections=1)
+    try:
+        answer = remote.whole()
+        return b"".join(iter(answer.read, b""))
+    finally:
+        remote.close()
+
+
+@pytest.mark.parametrize(
+    "interim",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\n\r\n" * 5,
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n",
+        b"HTTP/1.1 103\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.0 199 Whatever\n\n",
+        b"HTTP/1.1 100 \r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n",
+    ],
+)
+def test_interim_responses_are_skipped(peer: Peer, interim: bytes) -> None:
+    assert fetched(peer, interim + OK + LENGTH + b"\r\n" + BODY) == BODY
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"My Param: None\r\n",
+        b"Name : x\r\n",
+        b": no name\r\n",
+        b"no colon\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b" a blank before it: 1\r\n",
+        b"\xff\xfe: 1\r\n",
+        b"X-Nul: a\x00b\r\n",
+        b"X\x00: nul\r\n",
+        b"X-Return: a\rb\r\n",
+        b"X-Long:\r\n one\r\n\ttwo\r\n",
+        b"X-Empty:\r\n",
+        b"no colon\r\n continued\r\n",
+        b"".join(b"X-H-%d: v\r\n" % n for n in range(1_000)),
+        b"X-Huge: " + b"a" * 100_000 + b"\r\n",
+        b"X-Bare: line end\n",
+    ],
+)
+def test_an_odd_line_is_ignored_and_what_follows_it_counts(peer: Peer, lines: bytes) -> None:
+    assert fetched(peer, OK + lines + LENGTH + b"\r\n" + BODY) == BODY
+    assert fetched(peer, OK + lines + CHUNKED + b"\r\n" + CHUNKS) == BODY
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked, chunked\r\n",
+        b"Transfer-Encoding: Chunked \r\n",
+        b"Transfer-Encoding : chunked\r\n",
+        b"Transfer-Encoding:\tchunked\r\n",
+        b"Transfer-Encoding:\r\n chunked\r\n",
+        b"Transfer-Encoding: identity, chunked\r\n",
+        b"Transfer-Encoding: identity\r\nTransfer-Encoding: , chunked,\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        b"Content-Length: nonsense\r\nTransfer-Encoding: chunked\r\n",
+    ],
+)
+def test_chunks_are_read_however_they_are_announced(peer: Peer, framing: bytes) -> None:
+    assert fetched(peer, OK + framing + b"\r\n" + CHUNKS) == BODY
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 1000\r\nContent-Length: 1000\r\n",
+        b"Content-Length: 1000, 1000\r\n",
+        b"Content-Length: 001000\r\n",
+        b"Content-Length : 1000\r\n",
+        b"Content-Length: 1000\r\nTransfer-Encoding: identity\r\n",
+        b"Content-Length:\r\n",
+        b"",
+    ],
+)
+def test_a_plain_body_is_read_to_its_end(peer: Peer, framing: bytes) -> None:
+    assert fetched(peer, OK + framing + b"\r\n" + BODY) == BODY
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b'Transfer-Encoding: "chunked"\r\n',
+        b"Transfer-Encoding: chunked;q=1\r\n",
+    ],
+)
+def test_a_transfer_coding_that_is_not_read_is_an_error(peer: Peer, framing: bytes) -> None:
+    with pytest.raises(RemoteEncoded):
+        fetched(peer, OK + framing + b"\r\n" + CHUNKS)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        OK + b"Content-Length: 1000\r\nContent-Length: 5\r\n\r\n",
+        OK + b"Content-Length: 1_000\r\n\r\n",
+        OK + b"Content-Length: +1000\r\n\r\n",
+        OK + b"Content-Length: -1\r\n\r\n",
+        OK + b"Content-Length: 1000 bytes\r\n\r\n",
+        OK + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n",
+        OK + b"Transfer Encoding: chunked\r\n\r\n",
+        OK + b"Transfer-Encoding\r\n\r\n",
+        OK + b" Transfer-Encoding: chunked\r\n\r\n",
+        OK + b"\xef\xbb\xbfTransfer-Encoding: chunked\r\n\r\n",
+        OK + b"Content-Length\x00: 5\r\n\r\n",
+        OK + b"X-Huge: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
+        OK + b"X-Many: v\r\n" * (MAX_HEAD_BYTES // 11) + b"\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * (MAX_HEAD_BYTES // 28 + 1),
+        b"HTTP/9.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 two hundred\r\n\r\n",
+        b"HTTP/1.1 200 " + b"a" * 70_000 + b"\r\n\r\n",
+        b"220 mail.example ESMTP\r\n",
+    ],
+)
+def test_a_head_that_leaves_doubt_is_no_response(peer: Peer, head: bytes) -> None:
+    with pytest.raises(RemoteUnavailable) as refused:
+        fetched(peer, head, BODY)
+
+    assert str(refused.value) == "127.0.0.1 sends what is no valid HTTP response."
+
+
+@pytest.mark.parametrize(
+    "head", [b"", OK, OK + b"X-A: 1\r\n", OK + LENGTH, OK + b"X-Cut: of", b"HTTP/1.1 100 \r\n\r\n"]
+)
+def test_a_head_that_breaks_off_is_no_empty_file(peer: Peer, head: bytes) -> None:
+    with pytest.raises(RemoteUnavailable, match=r"127\.0\.0\.1 broke off\."):
+        fetched(peer, head)
+
+
+@pytest.mark.parametrize(
+    "status", [b"200 OK", b"200", b"201 Created", b"203 Other", b"226", b"299"]
+)
+def test_a_success_carries_the_file(peer: Peer, status: bytes) -> None:
+    assert fetched(peer, b"HTTP/1.1 " + status + b"\r\n" + LENGTH + b"\r\n" + BODY) == BODY
+
+
+@pytest.mark.parametrize("status", [202, 204, 205, 207, 208])
+def test_a_success_that_is_not_the_file_is_none(peer: Peer, status: int) -> None:
+    with pytest.raises(RemoteUnavailable, match=rf"answers {status}"):
+        fetched(peer, b"HTTP/1.1 %d X\r\n" % status + LENGTH + b"\r\n" + BODY)
+
+
+@pytest.mark.parametrize(
+    "codings",
+    [
+        b"Content-Encoding: aws-chunked\r\n",
+        b"Content-Encoding: UTF-8\r\n",
+        b"Content-Encoding: Identity\r\n",
+        b"Content-Encoding: identity, aws-chunked\r\n",
+        b"Content-Encoding: none\r\nContent-Encoding: binary\r\n",
+        b"Content-Encoding:\r\n",
+        b"Content-Encoding: ,\r\n",
+        b"Content-Encoding: bzip2\r\n",
+        b"Content-Encoding: base64\r\n",
+    ],
+)
+def test_a_content_coding_that_packs_nothing_is_ignored(peer: Peer, codings: bytes) -> None:
+    assert fetched(peer, OK + LENGTH + codings + b"\r\n" + BODY) == BODY
+
+
+@pytest.mark.parametrize(
+    "coding",
+    ["gzip", "X-GZip", "deflate", "compress", "br", "zstd", "aws-chunked, gzip", "gzip;q=1"],
+)
+def test_a_packed_file_is_refused(peer: Peer, coding: str) -> None:
+    with pytest.raises(RemoteEncoded):
+        fetched(peer, OK + LENGTH + f"Content-Encoding: {coding}\r\n\r\n".encode() + BODY)
+
+
+def test_a_redirect_to_two_places_leads_nowhere(peer: Peer) -> None:
+    found = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
+
+    with pytest.raises(RemoteError, match="sends on to two addresses"):
+        fetched(peer, found + b"Location: /a\r\nLocation: /b\r\n\r\n")
+
+
+def test_a_page_that_says_twice_what_it_is_is_known_as_a_page(peer: Peer) -> None:
+    types = b"Content-Type: text/html\r\nContent-Type: text/html; charset=utf-8\r\n"
+    url = peer.serve("/file", File(misbehave=writes(OK + LENGTH + types + b"\r\n" + BODY)))
+
+    answer = RemoteFile(url, connections=1).whole()
+
+    assert answer.content_type == "text/html"
+    answer.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/a%2fb%3D", "/caf%c3%a9?x=%e2%82%ac&sig=a%2Bb%2f%3d", "/a/../b//c/./d", "/x?a=b?c=/../d"],
+)
+def test_a_path_is_asked_for_as_it_was_signed(peer: Peer, path: str) -> None:
+    served, _, query = path.partition("?")
+    peer.serve(served, File(size=10))
+
+    remote = RemoteFile(peer.url + path, connections=1)
+    remote.whole().close()
+
+    assert [(each.path, each.query) for each in peer.requests] == [(served, query)]
+    remote.close()
