@@ -63,9 +63,15 @@ class Plan:
     def size_of(self, part: int) -> int:
         return min(self.part_bytes, self.size_bytes - part * self.part_bytes)
 
-    def take(self, now: float, *, room: int) -> Piece | None:
-        """What a free connection does next. No more than `room` parts are begun for it."""
-        if self._given_back:
+    def take(self, now: float, *, room: int, at: int | None = None) -> Piece | None:
+        """What a free connection does next. No more than `room` parts are begun for it.
+
+        What begins `at` this byte comes first: the connection need not ask for that.
+        """
+        if at is not None and (piece := self._waiting(at)):
+            return self._take_over(piece, at, now)
+        is_next = self._fresh and self._fresh[0] * self.part_bytes == at
+        if self._given_back and not (room and is_next):
             piece = self._given_back.popleft()
             return self._run(piece.position, piece.end, now)
         if room and self._fresh:
@@ -114,6 +120,15 @@ class Plan:
         piece = Piece(start, end, now, now)
         self.running.add(piece)
         return piece
+
+    def _waiting(self, at: int) -> Piece | None:
+        """What begins there and no byte has come of: given back, or asked for by another."""
+        for piece in self._given_back:
+            if piece.position == at:
+                self._given_back.remove(piece)
+                return piece
+        begins = (piece for piece in self.running if piece.position == piece.first == at)
+        return next((piece for piece in begins if piece.left), None)
 
     def _split(self, now: float) -> Piece | None:
         # One that waits for its first byte is left to wait: another would have to wait as long.

@@ -41,8 +41,6 @@ OUTCOMES = dict.fromkeys(MODES, RIGHT) | {
     "length-too-large": "remote_unavailable",
     "length-too-small": "remote_unavailable",
     "chunked-and-packed": "remote_encoded",
-    "chunked-with-a-blank": "remote_encoded",
-    "broken-head": "remote_unavailable",
     "chunked-cut-off": "remote_unavailable",
     "endless-body": "remote_too_large",
     "endless-headers": "remote_unavailable",
@@ -63,7 +61,6 @@ OUTCOMES = dict.fromkeys(MODES, RIGHT) | {
     "redirect-to-file": "blocked_redirect",
     "redirect-nowhere": "too_many_redirects",
     "redirect-loop": "too_many_redirects",
-    "redirect-20-hops": "too_many_redirects",
 }
 
 

@@ -46,7 +46,7 @@ def test_each_connection_is_used_again(peer: Peer, alice: User) -> None:
 
     assert stored_sha256(job) == BIG.sha256()
     assert peer.most_at_once("/big") in (3, 4), "it hears late that an overtaken one is over"
-    whole = [count for _, count in peer.sent_ranges("/big") if count == RUN * PART]
+    whole = [count for _, count in peer.sent_ranges("/big") if count >= RUN * PART]
     assert len(whole) >= 3, "in one piece, before the others help the slowest"
     assert peer.connections < len(peer.ranges("/big"))
     spans = sorted(peer.sent_ranges("/big"))
@@ -57,7 +57,7 @@ def test_every_range_but_the_first_names_the_version(peer: Peer, alice: User) ->
     fetch(ask(alice, peer.serve("/big", BIG)))
 
     first, *others = [request.headers for request in peer.requests]
-    assert first["range"] == f"bytes=0-{RUN * PART - 1}"
+    assert first["range"] == "bytes=0-", "a link may be good for one request"
     assert "if-range" not in first
     assert {each["if-range"] for each in others} == {BIG.facts()["ETag"]}
     assert {each["accept-encoding"] for each in (first, *others)} == {"identity"}

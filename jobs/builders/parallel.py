@@ -35,7 +35,7 @@ class Fetch:
         self._changed = threading.Condition()  # guards the plan and the assembly
         most = min(threads * RUN + STORING, max(MEMORY_BYTES // parts.part_bytes, 2))
         self._assembly = Assembly(parts, self._plan, most=most, lock=self._changed)
-        self._answers: dict[Piece, Answer] = {}
+        self._streams: dict[Piece, Stream] = {}
         self._arrived = 0  # bytes
         self._futile = 0  # tries since the last byte
         self._is_over = False
@@ -43,7 +43,8 @@ class Fetch:
     def run(self, first: Answer, work: Workspace) -> Digest:
         """Of the file, if no part was stored before. Raises what one of the threads met.
 
-        `first` is an answer that begins where the first part that is missing does.
+        `first` is an answer that begins where the first part that is missing does. It may go on to
+        the end of the file; then one connection reads on in it as long as nobody is ahead.
         """
         try:
             for n in range(self._threads):
@@ -61,8 +62,8 @@ class Fetch:
 
     def _stop(self) -> None:
         self._is_over = True
-        for answer in list(self._answers.values()):
-            answer.shut()
+        for stream in list(self._streams.values()):
+            stream.answer.shut()
 
     def _watch(self, work: Workspace) -> None:
         # Takes no lock: an interrupt may come anywhere in here.
@@ -82,15 +83,15 @@ class Fetch:
 
     def _work(self, given: Answer | None = None) -> None:
         futile = 0  # tries in a row
+        first = Stream(given) if given else None
         try:
-            while piece := self._next():
+            while piece := self._next(first):
                 try:
-                    came = self._fetch(piece, given)
+                    came = self._fetch(piece, first)
                 except (RemoteUnavailable, RemoteRefused) as error:  # too many at once, perhaps
                     came = piece.position > piece.first
                     self._count(came, error)
                 finally:
-                    given = None
                     self._put_down(piece)
                 futile = 0 if came else futile + 1
                 if futile:
@@ -98,43 +99,49 @@ class Fetch:
         except BaseException as error:
             self._assembly.ended.put(error)
         finally:
-            if given:
-                given.close()
+            if first:
+                first.close()
 
-    def _next(self) -> Piece | None:
+    def _next(self, first: Stream | None) -> Piece | None:
         """Waits for something to do; None once there is nothing any more."""
         with self._changed:
             while not self._is_over:
-                if piece := self._plan.take(time.monotonic(), room=self._assembly.room):
+                at = first.position if first and first.left else None
+                if piece := self._plan.take(time.monotonic(), room=self._assembly.room, at=at):
                     self._assembly.open(self._plan.parts_of(piece))
-                    for other, answer in self._answers.items():
+                    for other, stream in self._streams.items():
                         if not other.left:
-                            answer.shut()
+                            stream.answer.shut()
                     return piece
                 if self._plan.is_fetched:
                     return None
+                if first and self._assembly.room:  # others are ahead of it
+                    first.close()
                 self._changed.wait(TICK_SECONDS)
         return None
 
-    def _fetch(self, piece: Piece, given: Answer | None) -> bool:
+    def _fetch(self, piece: Piece, first: Stream | None) -> bool:
         """Whether a byte came. Raises RemoteUnavailable if it breaks off before the end."""
-        answer = self._answer(piece, given)
+        stream = self._stream(piece, first)
         with self._changed:
-            self._answers[piece] = answer
+            self._streams[piece] = stream
         try:
-            while self._keep(piece, answer.read()):
+            while self._keep(piece, stream.read(piece.left)):
                 pass
-        finally:
-            answer.close()
+        except BaseException:
+            stream.close()
+            raise
+        if stream is not first or not stream.left:
+            stream.close()
         return True
 
-    def _answer(self, piece: Piece, given: Answer | None) -> Answer:
-        first, last = piece.position, piece.end - 1
-        if given and (given.first, given.last) == (first, last):
-            return given
-        if given:
-            given.close()
-        return self._remote.range(first, last, self._validator, self._plan.size_bytes)
+    def _stream(self, piece: Piece, first: Stream | None) -> Stream:
+        if first and first.has(piece):
+            return first
+        if first:
+            first.close()
+        start, last = piece.position, piece.end - 1
+        return Stream(self._remote.range(start, last, self._validator, self._plan.size_bytes))
 
     def _keep(self, piece: Piece, chunk: bytes) -> bool:
         """Whether the piece lacks more: somebody may have taken over what follows."""
@@ -149,11 +156,13 @@ class Fetch:
                 self._futile = 0
                 if self._plan.is_whole(part):
                     self._assembly.close(part)
+            if not piece.left:  # nobody may shut what is read on in
+                self._streams.pop(piece, None)
             return piece.left > 0 and not self._is_over
 
     def _put_down(self, piece: Piece) -> None:
         with self._changed:
-            self._answers.pop(piece, None)
+            self._streams.pop(piece, None)
             self._plan.give_back(piece)
             self._changed.notify_all()
 
@@ -167,3 +176,31 @@ class Fetch:
         ends = time.monotonic() + seconds
         while not self._is_over and time.monotonic() < ends:
             time.sleep(TICK_SECONDS)
+
+
+class Stream:
+    """An answer that is read a piece at a time. `position` is of the next byte, in the file."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.position = answer.first
+        self._end = 0 if answer.last is None else answer.last + 1
+        self._held = b""  # came with the end of the last piece
+
+    @property
+    def left(self) -> int:
+        return self._end - self.position
+
+    def has(self, piece: Piece) -> bool:
+        return self.position == piece.position and self._end >= piece.end
+
+    def read(self, most_bytes: int) -> bytes:
+        chunk = self._held or self.answer.read()
+        read, self._held = chunk[:most_bytes], chunk[most_bytes:]
+        self.position += len(read)
+        return read
+
+    def close(self) -> None:
+        """Nothing is left then. Idempotent."""
+        self._end = self.position
+        self.answer.close()

@@ -7,7 +7,6 @@ other side does, either its file is stored, whole and of one version, or the att
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from mimetypes import MimeTypes
 from pathlib import PurePosixPath
@@ -20,7 +19,7 @@ from jobs.names import safe_name
 from jobs.remote_file import Answer, RangesBroken, RemoteFile, bounded, check_size
 from jobs.workspace import Workspace
 
-FIRST_BYTES = 10 * 1024 * 1024  # asked for before anything is known: the first run of most files
+FIRST_BYTES = 10 * 1024 * 1024  # of the first range of a later attempt: the first run of most files
 TYPES = MimeTypes()  # those that Python knows; a machine's own would differ
 PAGES = {"text/html", "application/xhtml+xml"}
 MAY_ANSWER_PAGES = {None, "text/plain", "text/x-python", *PAGES}  # .pl and .py are programs there
@@ -64,23 +63,34 @@ def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
     if params.in_one_go:
         return _in_one_go(params, work, bounded(remote.whole))
     start, end = work.first_gap()
-    last = min(start + FIRST_BYTES, end or sys.maxsize) - 1
+    # All of it at first: a link may be good for one request, whose answer is read to its end.
+    last = None if end is None else min(start + FIRST_BYTES, end) - 1
     total = None
     try:
         answer = bounded(lambda: remote.probe(start, last))
         if answer.is_partial and answer.first == start and answer.validator:
             return _in_parallel(params, work, remote, answer)
-        if answer.is_whole:
-            return _in_one_go(params, work, answer)
-        answer.close()
     except RangesBroken as broken:
         work.drop_parts()
         total = broken.total
-    answer = bounded(remote.whole)
+        answer = bounded(remote.whole)
+    if not answer.is_whole:
+        answer.close()
+        answer = bounded(remote.whole)
     if total is not None and answer.total not in (None, total):
         answer.close()
         raise RemoteUnavailable(f"{answer.host} contradicts itself about the size of the file.")
+    if end is not None:
+        _refuse_strangers(params, answer)
     return _in_one_go(params, work, answer)
+
+
+def _refuse_strangers(params: RemoteParams, answer: Answer) -> None:
+    """An earlier attempt got parts, so the file has a validator. What has none is not the file."""
+    if answer.names_no_version:
+        answer.close()
+        _refuse_pages(params, answer)
+        raise RemoteUnavailable(f"{answer.host} answers with something else than the file.")
 
 
 def _in_parallel(params: RemoteParams, work: Workspace, remote: RemoteFile, answer: Answer) -> str:
@@ -109,12 +119,16 @@ def _in_one_go(params: RemoteParams, work: Workspace, answer: Answer) -> str:
 
 def _tell(params: RemoteParams, work: Workspace, answer: Answer) -> None:
     check_size(answer.total or 0)
-    own = PurePosixPath(params.name or unquote(urlsplit(params.url).path)).name
-    if answer.content_type in PAGES and not _may_be_a_page(own):
-        raise RemoteNotAFile(f"{answer.host} answers with a web page in place of the file.")
+    _refuse_pages(params, answer)
     name = params.name or (safe_name(answer.name) if answer.name else name_of(params.url))
     content_type = answer.content_type or TYPES.guess_type(name)[0] or "application/octet-stream"
     work.tell(name=name, content_type=content_type, total_bytes=answer.total)
+
+
+def _refuse_pages(params: RemoteParams, answer: Answer) -> None:
+    own = PurePosixPath(params.name or unquote(urlsplit(params.url).path)).name
+    if answer.content_type in PAGES and not _may_be_a_page(own):
+        raise RemoteNotAFile(f"{answer.host} answers with a web page in place of the file.")
 
 
 def _may_be_a_page(name: str) -> bool:

@@ -1,0 +1,229 @@
+"""The first request for a link is a bet: what is made of its answer, and what if it is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs.builders import parallel
+from jobs.states import Status
+from tests.hostile.content import File, Mode
+from tests.hostile.exchange import Exchange, honest
+from tests.hostile.honest import part, whole
+from tests.hostile.refusals import refuses
+from tests.hostile.server import Peer
+from tests.links import PART, ask, attempt, fetch, stored_sha256
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TWELVE_MB = File(size=12_000_000)
+SMALL = File(size=1_000)
+
+
+@pytest.fixture
+def peer(settings: Any, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
+    settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
+    monkeypatch.setattr(parallel, "FIRST_REST_SECONDS", 0.05)
+    with Peer() as peer:
+        yield peer
+
+
+def only_plain(refusal: Mode) -> Mode:
+    async def mode(exchange: Exchange) -> None:
+        has_range = "range" in exchange.request.headers
+        await (refusal(exchange) if has_range else exchange.send(whole(exchange.file)))
+
+    return mode
+
+
+async def once(exchange: Exchange) -> None:
+    await (honest(exchange) if exchange.nth == 1 else exchange.page(404, "used up"))
+
+
+async def hangs_up(exchange: Exchange) -> None:
+    exchange.keep_alive = False
+    exchange.reset()
+
+
+def as_one_part(content_range: str) -> Mode:
+    """206 for every request, whether it asks for a range or not."""
+
+    async def mode(exchange: Exchange) -> None:
+        reply = part(exchange.file, 0, exchange.file.size - 1)
+        await exchange.send(reply.but(content_range=content_range))
+
+    return mode
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 412, 416, 500, 501, 502, 503])
+def test_who_refuses_a_range_is_asked_for_the_whole_file(
+    peer: Peer, alice: User, status: int
+) -> None:
+    file = replace(SMALL, misbehave=only_plain(refuses(status)))
+
+    job = attempt(ask(alice, peer.serve("/x", file)))
+
+    assert (job.status, job.failures) == (Status.COMPLETED, 0)
+    assert stored_sha256(job) == SMALL.sha256()
+    assert len(peer.requests) == 2
+
+
+def test_who_hangs_up_on_a_range_is_asked_for_the_whole_file(peer: Peer, alice: User) -> None:
+    file = replace(SMALL, misbehave=only_plain(hangs_up))
+
+    assert stored_sha256(attempt(ask(alice, peer.serve("/x", file)))) == SMALL.sha256()
+
+
+def test_who_has_too_many_requests_is_not_sent_another(peer: Peer, alice: User) -> None:
+    job = attempt(ask(alice, peer.serve("/x", replace(SMALL, misbehave=refuses(429)))))
+
+    assert (job.status, job.error_code) == (Status.QUEUED, "remote_unavailable")
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_who_refuses_both_gives_a_reason(peer: Peer, alice: User, status: int) -> None:
+    job = attempt(ask(alice, peer.serve("/x", replace(SMALL, misbehave=refuses(status)))))
+
+    assert str(status) in job.error
+    assert len(peer.requests) == 2
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("etag", [None, '"a"'])
+def test_a_link_that_is_good_for_one_request_is_fetched_by_it(
+    peer: Peer, alice: User, threads: int, etag: str | None
+) -> None:
+    file = replace(TWELVE_MB, etag=etag, last_modified=None, misbehave=once)
+
+    job = attempt(ask(alice, peer.serve("/x", file), threads=threads))
+
+    assert (job.status, job.failures) == (Status.COMPLETED, 0)
+    assert stored_sha256(job) == file.sha256()
+    if threads == 1 or not etag:
+        assert len(peer.requests) == 1
+
+
+def test_other_connections_do_not_cost_a_large_file_its_only_request(
+    peer: Peer, alice: User
+) -> None:
+    file = File(size=9 * PART + 5, rate=20e6, misbehave=once)
+
+    job = attempt(ask(alice, peer.serve("/x", file), threads=4))
+
+    assert (job.status, job.failures) == (Status.COMPLETED, 0)
+    assert stored_sha256(job) == file.sha256()
+
+
+def test_one_connection_is_one_request(peer: Peer, alice: User) -> None:
+    file = File(size=5 * PART + 5)
+
+    job = fetch(ask(alice, peer.serve("/x", file), threads=1))
+
+    assert stored_sha256(job) == file.sha256()
+    assert [request.headers["range"] for request in peer.requests] == ["bytes=0-"]
+
+
+@pytest.mark.parametrize(
+    "content_range", ["bytes 0-999/1000", "bytes 0-7/*", "bytes 0-999/*", "bytes */1000", ""]
+)
+def test_a_part_that_nobody_asked_for_is_the_file_if_it_is_all_of_it(
+    peer: Peer, alice: User, content_range: str
+) -> None:
+    job = attempt(
+        ask(alice, peer.serve("/x", replace(SMALL, misbehave=as_one_part(content_range))))
+    )
+
+    if content_range == "bytes 0-999/1000":
+        assert stored_sha256(job) == SMALL.sha256()
+    else:
+        assert (job.status, job.error_code) == (Status.QUEUED, "remote_unavailable")
+        assert "unexpected" not in job.error_code
+
+
+class Portal:
+    """The file for the first request; then a page of somebody in between, for whatever is asked."""
+
+    def __init__(self, **headers: str) -> None:
+        self.headers = headers
+        self.is_there = True
+
+    async def __call__(self, exchange: Exchange) -> None:
+        if exchange.nth == 1 or not self.is_there:
+            return await honest(exchange)
+        return await exchange.page(
+            200, "Please sign in.", content_type="text/plain", **self.headers
+        )
+
+
+@pytest.mark.parametrize("headers", [{}, {"etag": '"portal"'}], ids=["plain", "ETag"])
+def test_a_page_in_place_of_a_later_range_costs_no_byte_of_the_file(
+    peer: Peer, alice: User, headers: dict[str, str]
+) -> None:
+    portal = Portal(**headers)
+    file = File(size=8 * PART + 5, rate=50e6)
+    job = ask(alice, peer.serve("/x", replace(file, misbehave=portal)), threads=4)
+
+    attempt(job)
+    portal.is_there = False
+    if not job.is_finished:  # else all of it came by the first answer
+        fetch(job)
+
+    assert stored_sha256(job) == file.sha256()
+
+
+def test_a_page_in_place_of_the_rest_is_not_stored_as_the_file(peer: Peer, alice: User) -> None:
+    portal = Portal()
+    file = File(size=8 * PART + 5)
+    broken = replace(file, misbehave=cuts_first(at=5 * PART, then=portal))
+    job = attempt(ask(alice, peer.serve("/x", broken), threads=1))
+    assert job.checkpoint
+
+    later = attempt(job)
+
+    assert (later.status, later.error_code) == (Status.QUEUED, "remote_unavailable")
+    portal.is_there = False
+    assert stored_sha256(fetch(later)) == file.sha256()
+    assert all(request.headers["range"] != "bytes=0-" for request in peer.requests[1:])
+
+
+def cuts_first(*, at: int, then: Mode) -> Mode:
+    """The first answer breaks off."""
+
+    async def mode(exchange: Exchange) -> None:
+        if exchange.nth > 1:
+            return await then(exchange)
+        reply = exchange.honest()
+        await exchange.head(reply)
+        await exchange.body(reply, at)
+        exchange.keep_alive = False
+        return None
+
+    return mode
+
+
+@pytest.mark.parametrize(
+    "location", ["http:///{host}/x", "///{host}/x", "http:/x", "http:x", "http://?x", "//"]
+)
+def test_a_redirect_without_a_host_stores_nothing(peer: Peer, alice: User, location: str) -> None:
+    place = location.format(host=f"127.0.0.1:{peer.port}")
+    for path in ("/x", f"/127.0.0.1:{peer.port}/x", "/a/x", "//"):
+        peer.serve(path, SMALL)
+    url = peer.serve("/a/b", File(misbehave=refuses(302, location=place)))
+
+    job = attempt(ask(alice, url))
+
+    assert (job.status, job.error_code) == (Status.FAILED, "blocked_redirect")
+    assert {request.path for request in peer.requests} == {"/a/b"}
+
+
+def test_a_name_as_mails_write_it_is_decoded(peer: Peer, alice: User) -> None:
+    disposition = 'attachment; filename="=?UTF-8?B?TUVJU0FJLmNzdg==?="'
+
+    job = attempt(ask(alice, peer.serve("/x", replace(SMALL, disposition=disposition))))
+
+    assert job.artifact.name == "MEISAI.csv"
