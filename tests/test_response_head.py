@@ -220,6 +220,17 @@ def test_a_packed_file_is_refused(peer: Peer, coding: str) -> None:
         fetched(peer, OK + LENGTH + f"Content-Encoding: {coding}\r\n\r\n".encode() + BODY)
 
 
+def test_a_part_that_is_called_the_whole_file_is_not_stored(peer: Peer) -> None:
+    part = b"Content-Range: bytes 0-999/5000\r\n"
+
+    with pytest.raises(RemoteUnavailable, match="as if a part"):
+        fetched(peer, OK + LENGTH + part + b"\r\n" + BODY)
+
+    for odd in (b"0-999/1000", b"0-7/5000", b"*/5000", b"nonsense"):
+        line = b"Content-Range: bytes " + odd + b"\r\n"
+        assert fetched(peer, OK + LENGTH + line + b"\r\n" + BODY) == BODY
+
+
 def test_a_redirect_to_two_places_leads_nowhere(peer: Peer) -> None:
     found = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
 

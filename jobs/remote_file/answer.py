@@ -75,6 +75,8 @@ class Answer:
         self.last = None if self.total is None else self.total - 1
         if self.is_partial:
             self.first, self.last, self.total = self._range()
+        else:
+            self._refuse_mislabelled_part()
         self._refuse_codings()
 
     @property
@@ -163,6 +165,14 @@ class Answer:
         if self._length() != last - first + 1:
             raise RangesBroken("Content-Length and Content-Range disagree", total=total)
         return first, last, total
+
+    def _refuse_mislabelled_part(self) -> None:
+        """Content-Range means nothing in a 200, but may tell that the file is cut off."""
+        said = CONTENT_RANGE.fullmatch(self._sole("Content-Range"))
+        if said and self.total is not None:
+            first, last, total = (int(number) for number in said.groups())
+            if self.total == last - first + 1 < total:
+                raise RangesBroken("a part that is called the whole file")
 
     def _refuse_codings(self) -> None:
         # As `response_head` leaves it: nothing else is taken for chunks.
