@@ -31,11 +31,14 @@ JobError
     |   |-- RemoteTooSlow          it sends next to nothing (retryable)
     |   |-- RemoteChanged          the file changed while we fetched it (retryable)
     |   `-- ChecksumMismatch       all arrived, and is not what the owner expects
-    |-- ProcessingError        what was uploaded, and what we make of it
+    |-- ProcessingError        no previews can be made of an upload, which is kept without them
     |   |-- FileUnreadable         it is broken, breaks off, or is not what it says
     |   |-- FileEncrypted          it wants a password
     |   |-- PictureTooLarge        it has more pixels than we read
-    |   `-- FileTooComplex         it takes too much memory, time or room, or broke its reader
+    |   |-- FileTooComplex         it takes too much memory, time or room, or broke its reader
+    |   |-- FileTooLarge           it has more bytes than we read
+    |   |-- NothingToShow          it has no picture, no page
+    |   `-- NoReader               the program that reads such files is not installed
     |-- Infected               a virus was found in the file
     |-- NotScannable           the file is more than the virus scanner takes
     |-- ScannerUnavailable     the virus scanner is away, silent or confused (retryable)
@@ -67,10 +70,6 @@ JOB_CODES: dict[str, str] = {
     "remote_too_slow": "The other side sends next to nothing; tried again after 1, 5 and 30 s.",
     "remote_changed": "The file changed while it was fetched; tried again after 1, 5 and 30 s.",
     "checksum_mismatch": "The file arrived, and its SHA-256 is not the expected one.",
-    "file_unreadable": "The file is broken, breaks off, or is not what it says it is.",
-    "file_encrypted": "The file can be read only with a password.",
-    "picture_too_large": "The picture has more pixels than are read.",
-    "file_too_complex": "Reading it takes too much memory, time or room, or breaks its reader.",
     "infected": "A virus was found in the file.",
     "not_scanned": "The file is too large, or packed too deeply, to be scanned for viruses.",
     "scanner_unavailable": "The virus scanner is away; tried again three times, after 30 s each.",
@@ -79,6 +78,22 @@ JOB_CODES: dict[str, str] = {
     "stalled": "It made no progress for too long; tried again after 1, 5 and 30 s.",
     "worker_lost": "The machine that made it stopped three times.",
     "unexpected": "A bug, or something that nobody thought of; tried again after 1, 5 and 30 s.",
+}
+# Why a completed upload lacks previews: its `metadata.skippedCode`. The same promise.
+PREVIEW_CODES: dict[str, str] = {
+    "file_unreadable": "The file is broken, breaks off, or is not what it says it is.",
+    "file_encrypted": "The file can be read only with a password.",
+    "picture_too_large": "The picture has more pixels than are read.",
+    "file_too_complex": "Reading it takes too much memory, time or room, or breaks its reader.",
+    "file_too_large": "The file has more bytes than previews are made of.",
+    "nothing_to_show": "There is no picture in it, as in a video of sound alone.",
+    "no_reader": "The program that reads such files is not installed on the server.",
+}
+# Uploads of earlier versions failed with these; now they complete.
+FORMER_JOB_CODES = ("file_unreadable", "file_encrypted", "picture_too_large", "file_too_complex")
+JOB_CODES |= {
+    code: f"{PREVIEW_CODES[code]} Of earlier versions alone: such uploads complete now."
+    for code in FORMER_JOB_CODES
 }
 
 
@@ -246,7 +261,11 @@ class ChecksumMismatch(RemoteError):
 
 
 class ProcessingError(BuildError):
-    """The message is for the owner of the file; what its reader had to say is in the cause."""
+    """Previews cannot be made of an upload, or not all of them. The upload completes without.
+
+    The message is for the owner of the file; what its reader had to say is in the cause. `code`
+    is one of PREVIEW_CODES.
+    """
 
     code = "file_unreadable"
 
@@ -265,6 +284,18 @@ class PictureTooLarge(ProcessingError):
 
 class FileTooComplex(ProcessingError):
     code = "file_too_complex"
+
+
+class FileTooLarge(ProcessingError):
+    code = "file_too_large"
+
+
+class NothingToShow(ProcessingError):
+    code = "nothing_to_show"
+
+
+class NoReader(ProcessingError):
+    code = "no_reader"
 
 
 class Infected(BuildError):

@@ -146,7 +146,8 @@ class UploadJobFactory(JobFactory):
     def made(self, create: bool, extracted: Any, **_: Any) -> None:
         """`made=["text", "preview"]` for what is no picture."""
         if self.status == Status.COMPLETED:
-            for role in extracted or ["thumbnail", "medium", "large"]:
+            usual = ["thumbnail", "medium", "large"]
+            for role in usual if extracted is None else extracted:
                 make_of(self, role)
 
 

@@ -12,7 +12,13 @@ import pytest
 from rest_framework.exceptions import APIException
 from rest_framework_simplejwt import authentication, exceptions, serializers
 
-from jobs.errors import JOB_CODES, BuildError
+from jobs.errors import (
+    FORMER_JOB_CODES,
+    JOB_CODES,
+    PREVIEW_CODES,
+    BuildError,
+    ProcessingError,
+)
 from jobs.problems import CODES
 from jobs.states import FINAL, Status
 
@@ -107,6 +113,15 @@ PUBLISHED_OF_JOBS = {
     "worker_lost",
     "unexpected",
 }
+PUBLISHED_OF_PREVIEWS = {
+    "file_unreadable",
+    "file_encrypted",
+    "picture_too_large",
+    "file_too_complex",
+    "file_too_large",
+    "nothing_to_show",
+    "no_reader",
+}
 
 
 def answers(source: str) -> Iterator[tuple[str, str]]:
@@ -144,6 +159,10 @@ def test_no_published_code_of_a_job_is_renamed() -> None:
     assert set(JOB_CODES) == PUBLISHED_OF_JOBS
 
 
+def test_no_published_code_of_missing_previews_is_renamed() -> None:
+    assert set(PREVIEW_CODES) == PUBLISHED_OF_PREVIEWS
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_every_code_in_the_sources_is_listed_with_its_status(path: Path) -> None:
     for status, code in answers(path.read_text()):
@@ -178,11 +197,17 @@ def test_the_codes_of_failed_jobs_are_listed() -> None:
     from jobs.runner import TIMEOUT
 
     others = {TIMEOUT, WORKER_LOST, DEPENDENCY_FAILED}
-    assert {kind.code for kind in kinds_of(BuildError)} | others == set(JOB_CODES)
+    of_previews = set(kinds_of(ProcessingError))
+    failing = {kind.code for kind in kinds_of(BuildError) if kind not in of_previews}
+    assert failing | others == set(JOB_CODES) - set(FORMER_JOB_CODES)
+    assert {kind.code for kind in of_previews} == set(PREVIEW_CODES)
 
 
 def test_a_sentence_ends_and_fits_a_row_of_the_table() -> None:
-    for sentence in [meaning.sentence for meaning in CODES.values()] + list(JOB_CODES.values()):
+    for sentence in [meaning.sentence for meaning in CODES.values()] + [
+        *JOB_CODES.values(),
+        *PREVIEW_CODES.values(),
+    ]:
         assert sentence.endswith(".")
         assert "|" not in sentence
         assert "\n" not in sentence

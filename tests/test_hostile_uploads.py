@@ -18,8 +18,8 @@ from tests.uploads import in_the_bucket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# A few of each sort; tests/processing/test_hostile_files.py has them all. How they end is told
-# there, but for those that are of another type than they claim: these are kept as what they are.
+# A few of each sort; tests/processing/test_hostile_files.py has them all, and says how reading them
+# ends. Here each is kept; those of another type than they claim as what they are.
 NAMES = [
     "png-of-50000-by-50000",
     "png-text-bomb",
@@ -78,8 +78,10 @@ def test_each_ends_as_it_should_and_the_worker_lives(live: Live, names: list[str
     until(lambda: not DownloadJob.objects.unfinished().exists(), 120, live.logs)
 
     jobs = {name: DownloadJob.objects.get(pk=ids[name]) for name in names}
-    ended = {name: job.error_code or MADE for name, job in jobs.items()}
+    assert {job.status for job in jobs.values()} == {"completed"}, live.logs()
+    ended = {name: job.metadata.get("skippedCode", MADE) for name, job in jobs.items()}
     assert ended == {name: MADE if name in KEPT else HOSTILE[name].ends for name in names}
+    assert all(job.metadata["skipped"] for job in jobs.values() if "skippedCode" in job.metadata)
     assert {job.attempt for job in jobs.values()} == {1}
     assert children(pid) == pool, "no process of the worker had to be replaced"
     for name in KEPT.keys() & jobs.keys():

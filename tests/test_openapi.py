@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from jobs.api import contract
 from jobs.api.document import Document
-from jobs.errors import JOB_CODES
+from jobs.errors import JOB_CODES, PREVIEW_CODES
 from jobs.problems import CODES
 from jobs.states import Status
 from tests.pages.looks import INLINE
@@ -191,7 +191,7 @@ def test_every_operation_says_what_it_is_for(document: Json, operations: dict[st
 def test_the_codes_are_in_the_description_and_in_the_schema(document: Json) -> None:
     schemas = document["components"]["schemas"]
 
-    for code in [*CODES, *JOB_CODES]:
+    for code in [*CODES, *JOB_CODES, *PREVIEW_CODES]:
         assert f"| `{code}` |" in document["info"]["description"]
     assert set(schemas["CodeEnum"]["enum"]) == set(CODES)
     assert set(schemas["ErrorCodeEnum"]["enum"]) == set(JOB_CODES)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from jobs import dispatcher, scratch, storage
+from jobs.errors import FORMER_JOB_CODES
 from jobs.models import DownloadJob, StoredFile
+from jobs.processing import Limits
 from jobs.states import Actor
 from jobs.submission import resubmit
 from tests.clamd import Clamd, eicar
 from tests.links import attempt
+from tests.processing.hostile import encrypted_pdf
 from tests.uploads import in_the_bucket, picture, processed, sent
 
 pytestmark = [
@@ -67,6 +71,76 @@ def test_any_other_file_is_kept_as_it_is(client_of_alice: APIClient) -> None:
     assert (told["contentType"], told["size"]) == ("text/csv", 20)
     assert told["fileId"] >= 1_000_000
     assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 302
+
+
+BROKEN = "The file is broken, breaks off, or is not what it says it is."
+LOCKED = "The PDF can be read only with a password."
+FEW = "2,400 by 1,200 pixels are too many. Previews are made of up to 1,000 by 1,000 pixels."
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "reason", "code"),
+    [
+        ("broken.png", lambda: picture(kind="PNG")[:45], BROKEN, "file_unreadable"),
+        ("locked.pdf", encrypted_pdf, LOCKED, "file_encrypted"),
+        ("large.jpg", lambda: picture(2400, 1200), FEW, "picture_too_large"),
+    ],
+)
+def test_a_file_without_previews_is_kept_with_the_reason(
+    client_of_alice: APIClient,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    make: Callable[[], bytes],
+    reason: str,
+    code: str,
+) -> None:
+    monkeypatch.setattr("jobs.processing.Limits", partial(Limits, max_pixels=1_000_000))
+    content = make()
+
+    job = processed(client_of_alice, content, name)
+
+    told = client_of_alice.get(f"/status/{job.pk}").json()
+    assert (told["status"], told["processedFiles"]) == ("completed", {})
+    assert told["metadata"] == {"skipped": reason, "skippedCode": code}
+    assert b"".join(storage.read(job.artifact.key)) == content
+    assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 302
+
+
+def test_a_file_that_is_too_large_for_previews_says_so(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    content = picture()
+    settings.PREVIEW_MAX_BYTES = len(content) - 1
+
+    job = processed(client_of_alice, content, "harbour.jpg")
+
+    assert (job.status, job.files.made_of_uploads().count()) == ("completed", 0)
+    assert job.metadata["skippedCode"] == "file_too_large"
+    assert job.metadata["skipped"].startswith("The file is too large. Previews are made of files")
+
+
+def test_a_broken_file_with_a_virus_is_refused(
+    client_of_alice: APIClient, clamd: Clamd, settings: Any
+) -> None:
+    settings.CLAMD = clamd.address
+
+    job = processed(client_of_alice, picture(kind="PNG")[:45] + INFECTED, "broken.png")
+
+    assert (job.status, job.error_code, job.metadata) == ("failed", "infected", {})
+
+
+@pytest.mark.parametrize("code", FORMER_JOB_CODES)
+def test_an_upload_that_failed_for_its_previews_is_kept_when_run_again(
+    client_of_alice: APIClient, code: str
+) -> None:
+    """By a version that took no file without previews."""
+    job = sent(client_of_alice, encrypted_pdf(), "locked.pdf")
+    job.claim(task_id="task-1", worker="worker@test")
+    job.fail(code, "The reason.")
+
+    client_of_alice.post(f"/v1/download/{job.pk}/retry")
+
+    assert attempt(job).status == "completed"
 
 
 def test_what_was_made_goes_into_a_zip(client_of_alice: APIClient, alice: User) -> None:

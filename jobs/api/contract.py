@@ -186,7 +186,7 @@ def polling(name: str, serializer: type[JobSerializer], *shown: OpenApiExample) 
 
 JOBS = [examples.QUEUED, examples.RUNNING, examples.WAITING, *ENDED, examples.CANCELLED]
 LINKS = [examples.QUEUED_LINK, examples.RUNNING_LINK, examples.COMPLETED_LINK]
-OLDER = [examples.QUEUED, examples.COMPLETED_UPLOAD]
+OLDER = [examples.QUEUED, examples.COMPLETED_UPLOAD, examples.WITHOUT_PREVIEWS]
 status = polling("status", JobSerializer, *JOBS)
 status_alias = polling("status_alias", UploadJob, *OLDER)
 EVENT = {

@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
-from jobs.errors import JOB_CODES
+from jobs.errors import JOB_CODES, PREVIEW_CODES
 from jobs.problems import CODES
 
 Json = dict[str, Any]
@@ -30,7 +30,11 @@ null. Once it is fetched it has a `fileId`, which a bundle may take.
 
 `POST /upload` takes a file in a form, and `POST /upload/chunked` a larger one in chunks, in any
 order; `GET /upload/chunked/{job_id}` says which are missing after a line broke. Nobody can have the
-file before it was checked; `processedFiles` is what was made of it.
+file before it was checked; `processedFiles` is what was made of it. A file is refused for a virus,
+or where it cannot be scanned for one, for its type, or where its transfer broke. One that no
+previews can be made of completes without them: it is damaged, say, or has a password.
+`metadata.skipped` then says in a sentence what was not made and why, and `metadata.skippedCode` is
+one of the codes below.
 
 `POST /reports` makes a PDF, CSV or JSON of what you asked for in a period.
 
@@ -65,6 +69,11 @@ FAILURES = """\
 ## Failed jobs
 
 A job that is `failed` has an `errorCode`; one that waits for its next try has a `lastError`.
+"""
+WITHOUT_PREVIEWS = """\
+## Uploads without previews
+
+An upload that is `completed` and lacks previews, or some of them, has `metadata.skippedCode`.
 """
 TAGS = [
     {
@@ -129,10 +138,12 @@ def complete(result: Json, **_: Any) -> Json:
 def _description() -> str:
     problems = [f"`{c}` | {int(m.status)} | {m.sentence}" for c, m in CODES.items()]
     jobs = [f"`{code}` | {sentence}" for code, sentence in JOB_CODES.items()]
+    skipped = [f"`{code}` | {sentence}" for code, sentence in PREVIEW_CODES.items()]
     return "\n".join(
         [
             *[MANNERS, ERRORS, _table("code | status | meaning", problems)],
             *["", FAILURES, _table("errorCode | meaning", jobs)],
+            *["", WITHOUT_PREVIEWS, _table("skippedCode | meaning", skipped)],
         ]
     )
 

@@ -131,6 +131,17 @@ _COMPLETED_UPLOAD = _COMPLETED | {
     "completedAt": _COMPLETED["finishedAt"],
     "downloadUrls": {"thumbnail": _MADE["downloadUrl"]},
 }
+_UPLOAD_WITHOUT_PREVIEWS = _COMPLETED_UPLOAD | {
+    "fileName": "offer.pdf",
+    "downloadUrl": URL.replace("results", "raw").replace("1/3%20files.zip", "offer.pdf"),
+    "contentType": "application/pdf",
+    "processedFiles": {},
+    "metadata": {
+        "skipped": "The PDF can be read only with a password.",
+        "skippedCode": "file_encrypted",
+    },
+    "downloadUrls": {},
+}
 _BEGUN: Json = {
     "jobId": JOB_ID,
     "fileName": "drone.mp4",
@@ -148,6 +159,7 @@ ACCEPTED_UPLOAD = OpenApiExample(
     _QUEUED_UPLOAD | {"message": "File uploaded successfully, processing started"},
 )
 COMPLETED_UPLOAD = OpenApiExample("An upload, completed", _COMPLETED_UPLOAD)
+WITHOUT_PREVIEWS = OpenApiExample("An upload, completed without previews", _UPLOAD_WITHOUT_PREVIEWS)
 CHUNKED = OpenApiExample("A file in chunks", {"fileName": "drone.mp4", "totalSize": 20_000_000})
 CHUNK = OpenApiExample(
     "The second chunk",

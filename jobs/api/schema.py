@@ -22,7 +22,7 @@ from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
 from jobs.api.examples import problem_example
-from jobs.errors import JOB_CODES
+from jobs.errors import JOB_CODES, PREVIEW_CODES
 from jobs.http import MAX_ERRORS
 from jobs.problems import CODES, PROBLEM
 from jobs.request_limits import max_body_bytes
@@ -59,7 +59,15 @@ SHARPER: Json = {
     "sha256": TEXT | {"pattern": "^[0-9a-f]{64}$"},
     "fileId": {"type": "integer", "minimum": 1},
     "contentType": TEXT,
-    "metadata": {"type": "object"},
+    "metadata": {
+        "type": "object",
+        "properties": {
+            **dict.fromkeys(("width", "height", "pages", "textPages"), COUNT),
+            "durationSeconds": {"type": "number", "minimum": 0},
+            "skipped": TEXT | {"description": "What was not made of the file, and why."},
+            "skippedCode": TEXT | {"enum": list(PREVIEW_CODES)},
+        },
+    },
     "processedFiles": {"type": "object", "additionalProperties": {"type": "object"}},
     "downloadUrls": {"type": "object", "additionalProperties": TEXT | {"format": "uri"}},
     "estimatedTimeRemaining": {"type": ["integer", "null"], "minimum": 1},

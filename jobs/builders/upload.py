@@ -1,7 +1,9 @@
 """Kind `upload`: a file that somebody sent, checked for viruses; what is made of it beside it.
 
-All of it is read once: for the scanner, for its digest, and, where previews are made of its type,
-onto the disk, for the process that makes them. Nobody can have the file before this has ended.
+A file is refused for a virus, for its type, or for a broken transfer. One that no previews can be
+made of is kept, and the reason is noted. Each is read once: for the scanner, for its digest, and,
+where previews are made of its type, onto the disk, for the process that makes them. Nobody can have
+it before this has ended.
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from jobs import clamd, processing
 from jobs.digest import Digest
-from jobs.errors import ChecksumMismatch, TypeNotAllowed
+from jobs.errors import ChecksumMismatch, FileTooLarge, ProcessingError, TypeNotAllowed
 from jobs.filetypes import is_among, type_of
 from jobs.workspace import Workspace
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,18 +39,27 @@ class UploadParams:
 
 
 def build(params: UploadParams, work: Workspace) -> None:
-    """Raises SourceMissing, StorageUnavailable, Infected, TypeNotAllowed, ChecksumMismatch, or a
-    ProcessingError where the file is not what it seems."""
+    """Raises SourceMissing, StorageUnavailable, Infected, TypeNotAllowed, ChecksumMismatch."""
     source = work.scratch / "file"
     work.say("Checking the file")
     content_type, digest = _checked(params, work, source)
     if params.sha256 and digest.sha256 != params.sha256:
         raise ChecksumMismatch(f"The file has SHA-256 {digest.sha256}, not the expected one.")
     work.keep(digest, content_type=content_type)
+    if not processing.can_process(content_type) or work.reuse():
+        return
+    try:
+        _make_previews(params, work, source, content_type)
+    except ProcessingError as error:
+        log.info("no previews", code=error.code, content_type=content_type, exc_info=True)
+        work.note(**processing.skipped(error))
+
+
+def _make_previews(params: UploadParams, work: Workspace, source: Path, content_type: str) -> None:
+    """Raises ProcessingError."""
     if not source.exists():
-        return
-    if work.reuse():
-        return
+        most = f"{params.preview_max_bytes / 1e6:,.0f} MB"
+        raise FileTooLarge(f"The file is too large. Previews are made of files of up to {most}.")
     work.say("Making previews")
     folder = work.scratch / "made"
     folder.mkdir()

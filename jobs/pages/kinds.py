@@ -38,10 +38,6 @@ WRONG_LINK = {
 WRONG_FILE = {
     "infected",
     "not_scanned",
-    "file_unreadable",
-    "file_encrypted",
-    "picture_too_large",
-    "file_too_complex",
     "type_not_allowed",
     "checksum_mismatch",
     "source_missing",

@@ -15,9 +15,9 @@ from queue import Empty
 from jobs.processing.keeper import Keeper
 from jobs.processing.lines import Said
 from jobs.processing.makers import MAKERS
-from jobs.processing.outcome import Limits, Made, Outcome
+from jobs.processing.outcome import Limits, Made, Outcome, skipped
 
-__all__ = ["Limits", "Made", "Outcome", "can_process", "process"]
+__all__ = ["Limits", "Made", "Outcome", "can_process", "process", "skipped"]
 
 LOOK_UP_SECONDS = 0.1
 

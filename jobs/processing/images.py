@@ -92,18 +92,18 @@ def _opened(file: IO[bytes], work: Work) -> Image.Image:
     try:
         picture = Image.open(file, formats=[FORMATS[work.content_type]])
     except Image.DecompressionBombError as error:
-        raise PictureTooLarge(f"The picture {_is_too_large(most)}") from error
+        raise PictureTooLarge(f"The picture has too many pixels. {_at_most(most)}") from error
     if picture.mode == "CMYK":
         most = min(most, CMYK_PIXELS)
     width, height = picture.size
     if width * height > most:
-        raise PictureTooLarge(f"{width:,} by {height:,} pixels {_is_too_large(most)}")
+        raise PictureTooLarge(f"{width:,} by {height:,} pixels are too many. {_at_most(most)}")
     return picture
 
 
-def _is_too_large(most: int) -> str:
-    side = f"{isqrt(most):,}"
-    return f"is too large. Send it at {side} by {side} pixels or less."
+def _at_most(pixels: int) -> str:
+    side = f"{isqrt(pixels):,}"
+    return f"Previews are made of up to {side} by {side} pixels."
 
 
 def _enough(picture: Image.Image) -> tuple[int, int]:

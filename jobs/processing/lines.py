@@ -27,7 +27,7 @@ REFUSALS: dict[str, type[errors.ProcessingError]] = {
     )
 }
 TOO_MUCH = "The file takes too much memory or room to read: it is too complex, or broken."
-FACTS = {"pages", "textPages", "width", "height", "durationSeconds", "skipped"}
+FACTS = {"pages", "textPages", "width", "height", "durationSeconds", "skipped", "skippedCode"}
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,8 @@ def _files(files: list[Any], maker: Maker, folder: Path) -> tuple[Made, ...]:
 def _facts(facts: dict[str, Any]) -> dict[str, Any]:
     if not facts.keys() <= FACTS:
         raise Garbled("no known facts")
+    if facts.get("skippedCode", "file_unreadable") not in errors.PREVIEW_CODES:
+        raise Garbled("no known code")
     for value in facts.values():
         if isinstance(value, str):
             _text(value)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.errors import ProcessingError
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -36,6 +38,11 @@ class Outcome:
 
     made: tuple[Made, ...]
     facts: dict[str, Any]
+
+
+def skipped(reason: ProcessingError) -> dict[str, str]:
+    """The facts that say what was not made, and why: a sentence, and its code."""
+    return {"skipped": str(reason), "skippedCode": reason.code}
 
 
 @dataclass(frozen=True)

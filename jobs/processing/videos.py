@@ -14,10 +14,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import FileTooComplex, FileUnreadable, PictureTooLarge
+from jobs.errors import (
+    FileTooComplex,
+    FileUnreadable,
+    NoReader,
+    NothingToShow,
+    PictureTooLarge,
+)
 from jobs.processing import cage
 from jobs.processing.lines import TOO_MUCH
-from jobs.processing.outcome import Limits, Made, Outcome, Work
+from jobs.processing.outcome import Limits, Made, Outcome, Work, skipped
 from jobs.processing.sizes import inside
 
 POSTER, CLIP = (1280, 1280), (854, 480)
@@ -42,11 +48,11 @@ SHOWN = "format=duration:stream=width,height,sample_aspect_ratio:stream_side_dat
 def make(work: Work) -> Outcome:
     """`poster` and `clip`, and none where there is no ffmpeg, or nothing to be seen."""
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
-        return Outcome((), {"skipped": "There is no program here that reads videos."})
+        return Outcome((), skipped(NoReader("There is no program here that reads videos.")))
     work.say("Looking at the video")
     facts = _facts(work)
     if "width" not in facts:
-        return Outcome((), facts | {"skipped": "There is nothing to be seen in it."})
+        return Outcome((), facts | skipped(NothingToShow("There is no picture in the video.")))
     shape = facts["width"], facts["height"]
     work.say("Taking a picture")
     poster = _poster(work, inside(shape, POSTER), facts.get("durationSeconds", 0))
@@ -72,8 +78,8 @@ def _shape(stream: dict[str, Any], limits: Limits) -> tuple[int, int]:
     if width * height > limits.max_pixels:
         side = f"{math.isqrt(limits.max_pixels):,}"
         raise PictureTooLarge(
-            f"{width:,} by {height:,} pixels is too large."
-            f" Send it at {side} by {side} pixels or less."
+            f"{width:,} by {height:,} pixels are too many."
+            f" Previews are made of up to {side} by {side} pixels."
         )
     if not width * height:
         raise FileUnreadable("The video does not tell how large it is.")

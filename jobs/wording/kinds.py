@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from jobs.errors import FORMER_JOB_CODES
 from jobs.kinds import wanted_by
 from jobs.models import DownloadJob
 from jobs.wording.numbers import files, limit_of, seconds
@@ -108,21 +109,18 @@ OF_A_LINK = OF_ALL | {
     " what arrived was not kept.",
     "timeout": f"{NOT_AGAIN} More connections may be faster; or run it again later.",
 }
-
+KEPT_NOW = f"{NOT_AGAIN} Run it again: such a file is kept now, without previews."
 OF_AN_UPLOAD = OF_ALL | {
     "infected": f"{NOT_AGAIN} Nobody can have what you sent. Check the machine that it came from.",
     "scanner_unavailable": f"{STOPPED} What you sent is kept for a while: run it again later.",
     "not_scanned": f"{NOT_AGAIN} A file that cannot be checked is not kept. Upload what is in it"
     " apart, or ask an operator.",
-    "file_unreadable": f"{NOT_AGAIN} See whether it opens on your machine, and upload it again.",
-    "file_encrypted": f"{NOT_AGAIN} Save it without its password, and upload it again.",
-    "picture_too_large": f"{NOT_AGAIN} Make it smaller, and upload it again.",
-    "file_too_complex": f"{NOT_AGAIN} Upload a simpler one, or several smaller ones.",
     "type_not_allowed": f"{NOT_AGAIN} Upload it in another format; or ask an operator.",
     "checksum_mismatch": f"{NOT_AGAIN} Something changed it on its way to us. Upload it again.",
     "source_missing": f"{NOT_AGAIN} What you sent is not kept any more. Upload it again.",
     "source_changed": f"{NOT_AGAIN} Upload it again; if that fails, too, ask an operator.",
     "timeout": f"{NOT_AGAIN} Upload a smaller file, or run it again later.",
+    **dict.fromkeys(FORMER_JOB_CODES, KEPT_NOW),
 }
 
 OF_A_REPORT = OF_ALL | {

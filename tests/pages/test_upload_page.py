@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs import wording
-from jobs.errors import JOB_CODES
+from jobs.errors import FORMER_JOB_CODES, JOB_CODES
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 from jobs.wording.history import WENT_WRONG
@@ -25,10 +25,10 @@ BOTH = ("job-state", "job-row")
 ROLES = ["thumbnail", "medium", "large"]
 SHOWN = {"thumbnail", "preview", "poster"}
 OF_A_FILE = {
-    "infected", "not_scanned", "file_unreadable", "file_encrypted", "picture_too_large",
-    "file_too_complex", "type_not_allowed", "checksum_mismatch", "source_missing", "source_changed",
+    "infected", "not_scanned", "type_not_allowed", "checksum_mismatch", "source_missing",
+    "source_changed",
 }  # fmt: skip
-OF_ANY = {"scanner_unavailable", "storage_full", "timeout"}
+OF_ANY = {"scanner_unavailable", "storage_full", "timeout", *FORMER_JOB_CODES}
 
 
 @pytest.fixture
@@ -136,6 +136,22 @@ def test_other_files_tell_other_facts(
 
     assert shown(html) == [address(job, role) for role in made if role in SHOWN]
     assert not [fact for fact in facts if fact not in html]
+
+
+def test_a_file_without_previews_can_be_downloaded_and_says_why(
+    visitor: Client, alice: User
+) -> None:
+    reason = "The PDF can be read only with a password."
+    metadata = {"skipped": reason, "skippedCode": "file_encrypted"}
+    job = UploadJobFactory(owner=alice, status=Status.COMPLETED, metadata=metadata, made=[])
+
+    html = plain(visitor.get(of(job)))
+
+    assert '<h2 id="previews">Previews</h2>' in html
+    assert "None were made of this file, which you can download as it is." in html
+    assert reason in html
+    assert "data-download=" in html
+    assert "file_encrypted" not in html
 
 
 def test_what_somebody_sent_is_never_shown_as_a_picture(visitor: Client, alice: User) -> None:

@@ -77,6 +77,7 @@ READY = b'{"ready": true}\n'
         READY + b'{"made": [], "facts": {"width": 1e300}}\n',
         READY + b'{"made": [], "facts": {"width": [1]}}\n',
         READY + b'{"made": [], "facts": {"owner": 1}}\n',
+        READY + b'{"made": [], "facts": {"skippedCode": "no_such_code"}}\n',
         READY + b'{"made": [["text", "a"]], "facts": {}}\n',
         READY + b'{"made": [["clip", "a", "video/mp4"]], "facts": {}}\n',
         READY + b'{"made": [], "facts": {}}\n' * 2,

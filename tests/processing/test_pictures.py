@@ -214,7 +214,9 @@ def test_too_large_a_picture_is_told_how_large_it_may_be(make: Process) -> None:
     with pytest.raises(PictureTooLarge) as told:
         make(content, "image/png", max_pixels=1_000_000)
 
-    sentence = "5,000 by 3,000 pixels is too large. Send it at 1,000 by 1,000 pixels or less."
+    sentence = (
+        "5,000 by 3,000 pixels are too many. Previews are made of up to 1,000 by 1,000 pixels."
+    )
     assert str(told.value) == sentence
 
 

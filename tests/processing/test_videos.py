@@ -95,7 +95,8 @@ def test_where_there_is_nothing_to_be_seen_this_is_said(make: Process) -> None:
     outcome = make(video("film.mp4", "-vn"), "video/mp4")
 
     assert outcome.made == ()
-    assert outcome.facts["skipped"] == "There is nothing to be seen in it."
+    assert outcome.facts["skipped"] == "There is no picture in the video."
+    assert outcome.facts["skippedCode"] == "nothing_to_show"
     assert outcome.facts["durationSeconds"] == 1
 
 
@@ -106,7 +107,8 @@ def test_without_ffmpeg_this_is_said_and_nothing_fails(
 
     outcome = make(b"whatever it is", "video/mp4")
 
-    assert outcome == Outcome((), {"skipped": "There is no program here that reads videos."})
+    reason = "There is no program here that reads videos."
+    assert outcome == Outcome((), {"skipped": reason, "skippedCode": "no_reader"})
 
 
 def test_a_test_without_ffmpeg_is_skipped_and_fails_where_ci_requires_it(
