@@ -67,9 +67,10 @@ def _found(job: DownloadJob) -> dict[str, str]:
 
 def _left_out(job: DownloadJob) -> str:
     facts = job.metadata
+    found = [str(facts["skipped"])] if "skipped" in facts else []
     if "textPages" in facts:
-        return f"The text is that of the first {facts['textPages']:,} pages."
-    return str(facts.get("skipped", ""))
+        found.append(f"The text is that of the first {facts['textPages']:,} pages.")
+    return " ".join(found)
 
 
 NOT_AGAIN = "It will not be tried again by itself."

@@ -246,6 +246,14 @@ def million_real_pages() -> bytes:
     return honest_pdf(1_000_000)
 
 
+def filled_form(fields: bytes, *, more: bytes = b"") -> bytes:
+    """A page without words and a field with one, which has no appearance of its own."""
+    form = b"/AcroForm << /Fields [5 0 R] /DA (/F 24 Tf 0 g) /DR %s %s >>" % (FONT, more)
+    shown = page(more=b"/Annots [5 0 R] /Resources " + FONT)
+    field = b"<< /Type /Annot /Subtype /Widget /T (name) /Rect [72 600 400 640] %s >>" % fields
+    return pdf(CATALOGUE[:-2] + form + b">>", ONE_PAGE, shown, stream(b""), field)
+
+
 def pages_that_are_not() -> bytes:
     return pdf(CATALOGUE, ONE_PAGE.replace(b"Count 1", b"Count 1000000"), page(), WORDS)
 
@@ -323,7 +331,7 @@ PDFS = {
     "pdf-with-a-password": Hostile("application/pdf", encrypted_pdf, ENCRYPTED),
     "pdf-of-a-million-pages": Hostile("application/pdf", million_real_pages, MADE),
     "pdf-of-one-page-a-million-times": Hostile("application/pdf", million_pages, MADE),
-    "pdf-with-pages-that-are-not": Hostile("application/pdf", pages_that_are_not, UNREADABLE),
+    "pdf-with-pages-that-are-not": Hostile("application/pdf", pages_that_are_not, MADE),
     "pdf-with-a-tree-that-is-a-ring": Hostile("application/pdf", cyclic_tree, UNREADABLE),
     "pdf-with-a-deep-tree": Hostile("application/pdf", deep_tree, UNREADABLE),
     "pdf-with-deep-arrays": Hostile("application/pdf", deep_arrays, MADE),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
+import pytest
 from PIL import Image
+from reportlab.pdfgen.canvas import Canvas
 
 from jobs.processing import Outcome
 from jobs.processing import pdfs as maker
@@ -10,10 +14,14 @@ from tests.processing.conftest import Process
 from tests.processing.hostile import (
     CATALOGUE,
     encrypted_pdf,
+    filled_form,
     honest_pdf,
     million_pages,
+    page,
+    pages_that_are_not,
     pdf,
     pdf_with_javascript,
+    stream,
     with_box,
 )
 
@@ -85,3 +93,80 @@ def test_the_longest_and_thinnest_page_has_a_preview(make: Process) -> None:
     outcome = make(with_box(b"0 0 100000 1"), PDF)
 
     assert preview(outcome).size == (maker.PREVIEW, 1)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 4, 5])
+def test_one_that_lacks_a_part_of_its_last_mark_is_read(cut: int, make: Process) -> None:
+    outcome = make(honest_pdf().rstrip()[:-cut], PDF)
+
+    assert text(outcome).split("\f") == [WORDS] * 3
+    assert outcome.facts == {"pages": 3}
+
+
+def test_one_that_breaks_off_shows_what_is_there_and_says_so(make: Process) -> None:
+    whole = honest_pdf()
+
+    outcome = make(whole[: whole.rindex(b"startxref")], PDF)
+
+    assert text(outcome).split("\f") == [WORDS] * 3
+    assert outcome.facts["skipped"] == "The PDF breaks off."
+    assert outcome.facts["skippedCode"] == "file_unreadable"
+
+
+def test_pages_that_cannot_be_read_cost_no_others(make: Process) -> None:
+    outcome = make(pages_that_are_not(), PDF, max_pages=5)
+
+    assert text(outcome) == WORDS + "\f" * 4
+    assert max(preview(outcome).size) == maker.PREVIEW
+    assert outcome.facts["skipped"] == "Page 2 of the PDF cannot be read."
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n\n", b"MIME-Version: 1.0\r\n" * 45])
+def test_something_may_be_before_it(before: bytes, make: Process) -> None:
+    outcome = make(before + honest_pdf(), PDF)
+
+    assert text(outcome).split("\f") == [WORDS] * 3
+
+
+def form_with_appearances() -> bytes:
+    """The field is black on white, as its text."""
+    file = BytesIO()
+    canvas = Canvas(file, pagesize=(612, 792))
+    canvas.acroForm.textfield(
+        value="WILHELMINA", x=72, y=600, width=328, height=40, fontSize=24, fillColor=None
+    )
+    canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        form_with_appearances(),
+        filled_form(b"/FT /Tx /V (WILHELMINA)"),
+        filled_form(b"/FT /Tx /V (WILHELMINA)", more=b"/NeedAppearances true"),
+        filled_form(b"/FT /Tx /V (WILHELMINA) /DA (/F 24 Tf 0 g)"),
+        filled_form(b"/FT /Ch /Ff 131072 /Opt [(Emma) (WILHELMINA)] /V (WILHELMINA)"),
+    ],
+    ids=["with appearances", "without", "which are needed", "with a font of its own", "a choice"],
+)
+def test_what_was_filled_in_is_shown(content: bytes, make: Process) -> None:
+    seen = preview(make(content, PDF)).convert("L")
+
+    scale = maker.PREVIEW / 792
+    left, top, right, bottom = (int(place * scale) for place in (76, 792 - 636, 396, 792 - 604))
+    field = seen.crop((left, top, right, bottom))
+    dark = sum(count for count, shade in field.getcolors(256) or [] if shade < 80)  # type: ignore[operator]
+    assert 0.01 < dark / (field.width * field.height) < 0.5
+
+
+def test_a_text_that_takes_too_long_is_cut(make: Process) -> None:
+    words = b"BT /F 9 Tf 9 9 Td %s ET" % (b"(A word of ours) Tj " * 60_000)
+    tree = b"<< /Type /Pages /Kids [%s] /Count 900 >>" % (b"3 0 R " * 900)
+
+    outcome = make(pdf(CATALOGUE, tree, page(), stream(words)), PDF, cpu_seconds=8)
+
+    assert outcome.facts["pages"] == 900
+    assert 0 < outcome.facts["textPages"] < 900
+    assert {each.role for each in outcome.made} == {"preview", "text"}
