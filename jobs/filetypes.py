@@ -1,7 +1,14 @@
-"""What a file is, by what is in it. Its name only decides between types that look the same."""
+"""What a file is, by what is in it. Its name only decides between types that look the same.
+
+A signature of a few letters is not believed alone: many a text begins with `BM` or `ID3`. What
+reads as text is text, unless its signature is one of a format that is written in text. What does
+not has to look like its format behind the signature, too.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from mimetypes import MimeTypes
 
@@ -19,22 +26,70 @@ SAME = {  # other names of a type
     "audio/wave": "audio/wav",
 }
 TYPES = MimeTypes()  # those that Python knows; a machine's own would differ
-MORE_TEXT = {"application/json", "application/xml", "application/javascript", "image/svg+xml"}
+TYPES.add_type("text/markdown", ".md")
+TYPES.add_type("application/x-ndjson", ".ndjson")
+TYPES.add_type("application/x-ndjson", ".jsonl")
+MORE_TEXT = {
+    "application/json",
+    "application/x-ndjson",
+    "application/xml",
+    "application/javascript",
+    "image/svg+xml",
+}
+
+# Text, and formats that are written in text
+
+BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # WHATWG, MIME sniffing: binary data bytes
+MOSTLY = 0.7  # ASCII, of a text in an encoding of one byte a letter
+UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+WRITTEN = (
+    "text/*", "message/*", "*+xml", "*/xml", "*/json", "*/javascript", "*/rtf", "*/postscript",
+    "*/pgp-*", "*/x-sh*", "*/x-eps", "*/x-xpixmap", "*/x-xbitmap", "*mpegurl", "*yaml", "model/*",
+    "*/binhex", "*/x-desktop", "*/x-scpls",
+)  # fmt: skip
+FEW_LETTERS = 5  # fewer are believed only of markup, or where the name agrees
+
+# What follows a signature, where it is short
+
+PDF = "application/pdf"
+PDF_BEGINS = re.compile(rb"%PDF-\d\.\d")
+PDF_BEGINS_A_LINE = re.compile(rb"(?:\A|[\r\n]|\xef\xbb\xbf)\s*%PDF-\d\.\d")
+PDF_OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
+PDF_BYTES = 1024  # of a file, in which its header may begin
+BMP = re.compile(rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)  # sizes of headers
+ID3 = re.compile(rb"ID3[\x02-\x04][^\xff].[\x00-\x7f]{4}", re.DOTALL)
+BLANK = rb"(?:\s|#[^\n]*\n)+"
+PNM = re.compile(rb"P[1-6]%b\d+%b\d+\s" % (BLANK, BLANK))
+PAM = re.compile(rb"P7\s*\n(?:#[^\n]*\n)*(?:WIDTH|HEIGHT|DEPTH|MAXVAL|TUPLTYPE) ")
+TRANSPORT = re.compile(rb"(?:.{4})?G(?:.{187}|.{191})G(?:.{187}|.{191})G", re.DOTALL)
+VIDEO_OBJECTS = re.compile(rb"\x00\x00\x01[\xb0\xb5]")  # MPEG-4 Part 2
+PARAMETER_SETS = re.compile(
+    rb"\x00?\x00\x00\x01(?:[\x27\x47\x67]|\x40\x01|\x09.\x00?\x00\x00\x01[\x27\x47\x67])", re.DOTALL
+)
+
+# ISO 14496-12: the file type box names brands, the major one first
+
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+AVIF_BRANDS = {b"avif", b"avis"}
+OF_MANY_CODECS = {b"mif1", b"mif2", b"msf1", b"miaf", b"MiHB", b"MiHE", b"MA1A", b"MA1B", b"1pic"}
+OF_SOUND = {b"M4A ", b"M4B ", b"M4P "}
+OF_VIDEO = re.compile(rb"iso[0-9a-m]|mp4[0-9]|avc[0-9]|hvc1|hev1|dash|cmf[a-z]|M4V.|f4v |XAVC|MSNV")
 
 
 def type_of(head: bytes, name: str) -> str:
     """The media type of a file that begins with `head`."""
     head = head[:HEAD_BYTES]
-    try:
-        found = puremagic.magic_string(head, name)
-    except (puremagic.PureError, ValueError):
-        found = []
-    matches = [match for match in found if match.mime_type and match.confidence > BY_NAME]
+    if found := _of_boxes(head):
+        return found
+    is_text = _is_text(head)
+    matches = [match for match in _signatures(head, name) if _is_believed(match, head, is_text)]
+    if _is_pdf(head, name, is_text, is_known=bool(matches)):
+        return PDF
     if not matches:
-        return _text(head, name)
+        return _named_text(name) if is_text else _stream_of_video(head)
     if head.startswith(ZIP_BEGINS) and matches[0].confidence < AGREED:
         return ZIP
-    named = str(matches[0].mime_type)
+    named = str(matches[0].mime_type).strip()
     return SAME.get(named, named)
 
 
@@ -43,14 +98,115 @@ def is_among(content_type: str, patterns: list[str]) -> bool:
     return any(fnmatchcase(content_type, pattern.strip().lower()) for pattern in patterns)
 
 
-def _text(head: bytes, name: str) -> str:
-    """Text has no mark of its own: what the name says, if that is text and this may be."""
+def _signatures(head: bytes, name: str) -> list[puremagic.PureMagicWithConfidence]:
+    """The likeliest first."""
+    try:
+        found = puremagic.magic_string(head, name)
+    except (puremagic.PureError, ValueError):
+        return []
+    return [match for match in found if match.mime_type and match.confidence > BY_NAME]
+
+
+def _is_believed(match: puremagic.PureMagicWithConfidence, head: bytes, is_text: bool) -> bool:
+    named = str(match.mime_type).strip()
+    if named == PDF:
+        return False  # see _is_pdf
+    for types, looks_like in STRUCTURES.items():
+        if fnmatchcase(named, types):
+            return looks_like(head)
+    if not is_text:
+        return len(match.byte_match) > 2 or match.confidence == AGREED
+    is_strong = len(match.byte_match) >= FEW_LETTERS or match.byte_match.startswith(b"<")
+    return is_among(named, list(WRITTEN)) and (is_strong or match.confidence == AGREED)
+
+
+def _is_gif(head: bytes) -> bool:
+    """Behind the logical screen, and its colours, a block begins."""
+    if len(head) < 13 or not BINARY.search(head):
+        return False
+    colours = 3 << ((head[10] & 7) + 1) if head[10] & 0x80 else 0
+    return head[13 + colours : 14 + colours] in (b"", b"\x21", b"\x2c", b"\x3b")
+
+
+def _matches(*patterns: re.Pattern[bytes]) -> Callable[[bytes], bool]:
+    return lambda head: any(pattern.match(head) for pattern in patterns)
+
+
+STRUCTURES: dict[str, Callable[[bytes], bool]] = {
+    "image/x-ms-bmp": _matches(BMP),
+    "image/bmp": _matches(BMP),
+    "image/gif": _is_gif,
+    "audio/mpeg": lambda head: not head.startswith(b"ID3") or bool(ID3.match(head)),
+    "image/x-portable-*": _matches(PNM, PAM),
+}
+
+
+def _is_pdf(head: bytes, name: str, is_text: bool, *, is_known: bool) -> bool:
+    """PDF 1.7, H.3.4.1: its header is somewhere in the first 1,024 bytes."""
+    begin = head[: PDF_BYTES + len(b"%PDF-1.7")]
+    if not PDF_BEGINS.search(begin):
+        return False
+    if PDF_BEGINS.match(begin) and not is_text:
+        return True
+    if not is_text:
+        return not is_known  # not a PDF inside of an archive
+    # A text may tell of PDF, and even show one.
+    line = PDF_BEGINS_A_LINE.search(begin)
+    if line is None or not PDF_OBJECT.search(head, line.end()):
+        return False
+    return not begin[: line.start()].strip() or not is_among(_named(name), ["text/*", "message/*"])
+
+
+def _of_boxes(head: bytes) -> str:
+    """Of pictures, sound and video in ISO's boxes; empty for what is none, or of a rare brand."""
+    if head[4:8] != b"ftyp":
+        return ""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[8:12], *(head[place : place + 4] for place in range(16, end - 3, 4))]
+    major = brands[0]
+    if major in AVIF_BRANDS | HEIC_BRANDS | OF_MANY_CODECS:
+        for brand in brands:
+            if brand in AVIF_BRANDS:
+                return "image/avif"
+            if brand in HEIC_BRANDS:
+                return "image/heic"
+        return "image/heif"
+    if major == b"qt  ":
+        return "video/quicktime"
+    if major in OF_SOUND:
+        return "audio/mp4"
+    return "video/mp4" if OF_VIDEO.fullmatch(major) else ""
+
+
+def _stream_of_video(head: bytes) -> str:
+    """Of video without a container, or in packets of 188 bytes, which begin with no signature."""
+    if TRANSPORT.match(head):
+        return "video/mp2t"
+    if VIDEO_OBJECTS.match(head) or PARAMETER_SETS.match(head):
+        return "video/mpeg"
+    return UNKNOWN
+
+
+def _is_text(head: bytes) -> bool:
+    """In UTF-8, in UTF-16 with its mark, or, most of it being ASCII, in one byte a letter."""
+    if encoding := UTF_16.get(head[:2]):
+        text = head[2 : len(head) & ~1].decode(encoding, "replace")
+        return "\ufffd" not in text[:-1] and not BINARY.search(text.encode())
+    if BINARY.search(head):
+        return False
     try:
         head.decode()
     except UnicodeDecodeError as error:
         if error.start < len(head) - 4:  # not the end, where a letter may be cut
-            return UNKNOWN
-    if b"\0" in head:
-        return UNKNOWN
-    named = TYPES.guess_type(name)[0] or ""
+            return sum(byte < 0x80 for byte in head) >= MOSTLY * len(head)
+    return True
+
+
+def _named_text(name: str) -> str:
+    """Text has no mark of its own: what the name says, if that is text."""
+    named = _named(name)
     return named if named.startswith("text/") or named in MORE_TEXT else "text/plain"
+
+
+def _named(name: str) -> str:
+    return TYPES.guess_type(name)[0] or ""

@@ -1,0 +1,180 @@
+"""What a file is taken for, by what is in it."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from jobs.filetypes import type_of
+from tests.processing.hostile import gif_that_is_javascript, honest_pdf, picture, zipped
+
+PDF = "application/pdf"
+
+
+def saved(form: str) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (9, 9), (200, 30, 30)).save(file, form)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        "BMI,age\n21,40\n",
+        "BM is short for a month",
+        "MZ, the initials of an author",
+        "ID3 is a way to name a song",
+        "ID;name\n1;Emma\n",
+        "P1 is the bus to take",
+        "P5 150 euros and more",
+        "P6, then P7",
+        "Rar! said the lion",
+        "GIF89a is a format of pictures",
+        "GIF87a,GIF89a\n",
+        "%PDF is a mark",
+        "%PDF-1.4 is how one begins, on page 3 of 7",
+        "Look for %PDF-1.4 in the file",
+        "OggS fLaC RIFF",
+        "RIFF raff",
+        "FORM of an answer",
+        "OTTO Wagner",
+        "MThd and others",
+        "SQLite format 3 is described below",
+        "8BPS, as Photoshop has it",
+        "fLaC is lossless",
+        "BZh91AY is how bzip2 begins",
+        "DOS and Windows",
+        "PK, a database's key",
+        "From the beginning of a story",
+        "The mdat box",
+        "II* and MM* of TIFF",
+        "ftyp is a box",
+    ],
+)
+def test_prose_that_begins_like_a_signature_is_text(begins: str) -> None:
+    text = f"{begins} and some more words.\n" * 3
+
+    for content in (text.encode(), text.encode("utf-16"), b"\xef\xbb\xbf" + text.encode()):
+        assert type_of(content, "notes.txt") == "text/plain"
+        assert type_of(content, "table.csv") == "text/csv"
+        assert type_of(content, "notes") == "text/plain"
+
+
+def test_text_in_one_byte_a_letter_is_text() -> None:
+    assert type_of("BMI;Größe\n21;1,80\n".encode("latin-1"), "a.csv") == "text/csv"
+    assert type_of(bytes(range(128, 256)), "a.csv") == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "found"),
+    [
+        (b"<html><p>Hello", "a.txt", "text/html"),
+        (b"<?xml version='1.0'?><a/>", "a", "application/xml"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a.png", "image/svg+xml"),
+        (b"{\\rtf1 Hello}", "a.doc", "application/rtf"),
+        (b"%!PS-Adobe-3.0\n", "a", "application/postscript"),
+        (b"#EXTM3U\n", "a.mp4", "application/vnd.apple.mpegurl"),
+        (b'{"a": 1}\n{"a": 2}\n', "a.ndjson", "application/x-ndjson"),
+        (b'{"a": 1}', "a.json", "application/json"),
+        (b"P3\n# a comment\n1 1\n255\n0 0 0\n", "a", "image/x-portable-pixmap"),
+        (b"", "a.txt", "text/plain"),
+    ],
+)
+def test_formats_that_are_written_in_text_are_known(content: bytes, name: str, found: str) -> None:
+    assert type_of(content, name) == found
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (saved("BMP"), "image/x-ms-bmp"),
+        (saved("GIF"), "image/gif"),
+        (gif_that_is_javascript(), "image/gif"),
+        (saved("JPEG"), "image/jpeg"),
+        (saved("PNG"), "image/png"),
+        (saved("WEBP"), "image/webp"),
+        (saved("TIFF"), "image/tiff"),
+        (saved("PPM"), "image/x-portable-pixmap"),
+        (b"ID3\x03\0\0\0\0\x07\x76TIT2" + bytes(99), "audio/mpeg"),
+        (b"Rar!\x1a\x07\x01\0" + bytes(99), "application/vnd.rar"),
+        (b"SQLite format 3\0\x10\0\x01\x01" + bytes(99), "application/x-sqlite3"),
+        (b"PK\x03\x04" + bytes(99), "application/zip"),
+        (b"\0\0\x01\xba!\0\x01\0\x01", "video/mpeg"),
+        (b"\0\0\x01\xb3\x14\0\xf0\x13", "video/mpeg"),
+        (b"\0\0\x01\xb0\x01\0\0\x01\xb5", "video/mpeg"),
+        (b"\0\0\0\x01\x67\xf4\0\x0d", "video/mpeg"),
+        ((b"G" + bytes(187)) * 3, "video/mp2t"),
+        ((bytes(4) + b"G" + bytes(187)) * 3, "video/mp2t"),
+    ],
+)
+def test_what_looks_like_its_format_is_of_it(content: bytes, found: str) -> None:
+    assert type_of(content, "a") == found
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"BM" + bytes(99), b"GIF89a\1\0\1\0\0\0\0" + b"what", b"ID3\xff" + bytes(99), b"P5\0" * 9],
+)
+def test_what_does_not_is_nothing_known(content: bytes) -> None:
+    assert type_of(content, "a") == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        b"\xef\xbb\xbf",
+        b"\r\n \n",
+        b"MIME-Version: 1.0\r\nContent-Type: application/pdf\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n",
+        b"\x1b%-12345X@PJL\r\n",
+        b"\0" * 128,
+        b"x" * 1000 + b"\n",
+    ],
+)
+def test_a_pdf_begins_in_its_first_1024_bytes(before: bytes) -> None:
+    assert type_of(before + honest_pdf(), "a.pdf") == PDF
+    assert type_of(before + honest_pdf().replace(b"\n", b"\n%\xe2\xe3\xcf\xd3\n", 1), "a") == PDF
+
+
+def test_a_pdf_that_begins_later_or_in_an_archive_is_none() -> None:
+    assert type_of(b"\0" * 1100 + honest_pdf(), "a.pdf") != PDF
+    assert type_of(zipped() + honest_pdf(), "a") == "application/zip"
+    assert type_of(b"Such a file is:\n\n" + honest_pdf(), "about.md") == "text/markdown"
+
+
+def boxes(major: bytes, *compatible: bytes) -> bytes:
+    """A file type box as ISO 14496-12 has it, and something behind it."""
+    brands = major + bytes(4) + b"".join(compatible)
+    return struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + b"\0\0\0\x08mdatavif"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (picture("AVIF"), "image/avif"),
+        (boxes(b"avif", b"mif1"), "image/avif"),
+        (boxes(b"avis", b"msf1", b"miaf"), "image/avif"),
+        (boxes(b"mif1", b"avif", b"miaf"), "image/avif"),
+        (boxes(b"mif1", b"miaf", b"MA1B", b"avif"), "image/avif"),
+        (boxes(b"miaf", b"avif"), "image/avif"),
+        (boxes(b"msf1", b"avis"), "image/avif"),
+        (boxes(b"MA1A", b"avif"), "image/avif"),
+        (boxes(b"heic", b"mif1"), "image/heic"),
+        (boxes(b"heix", b"mif1"), "image/heic"),
+        (boxes(b"mif1", b"heic"), "image/heic"),
+        (boxes(b"msf1", b"hevc"), "image/heic"),
+        (boxes(b"mif1", b"miaf"), "image/heif"),
+        (boxes(b"isom", b"avc1"), "video/mp4"),
+        (boxes(b"iso6", b"dash"), "video/mp4"),
+        (boxes(b"isom", b"avif"), "video/mp4"),
+        (boxes(b"qt  "), "video/quicktime"),
+        (boxes(b"M4A ", b"isom"), "audio/mp4"),
+    ],
+)
+def test_of_boxes_the_brands_tell(content: bytes, found: str) -> None:
+    for name in ("a", "a.avif", "a.mp4"):
+        assert type_of(content, name) == found
