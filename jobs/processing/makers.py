@@ -42,4 +42,5 @@ MAKERS: dict[str, Maker] = {
     "video/x-matroska": VIDEOS,
     "video/x-msvideo": VIDEOS,
     "video/mpeg": VIDEOS,
+    "video/mp2t": VIDEOS,
 }

@@ -1,7 +1,7 @@
 """A picture of a video, and its first seconds, small and silent. In the helper alone.
 
-By ffmpeg, where there is one. It is told which format to take the file for: a playlist that calls
-itself a video would have it open other files.
+By ffmpeg, where there is one. It finds out the format, and is told which ones to take: a playlist
+that calls itself a video would have it open other files.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from jobs.errors import (
     NoReader,
     NothingToShow,
     PictureTooLarge,
+    ProcessingError,
 )
 from jobs.processing import cage
 from jobs.processing.lines import TOO_MUCH
@@ -34,15 +35,12 @@ LONGEST_SECONDS = 30 * 24 * 3600  # what claims more is not believed
 THREADS = "2"
 SIGNALLED = 255  # ffmpeg's exit status for its processor time being over
 OUT_OF_MEMORY = b"Cannot allocate memory"
-DEMUXERS = {
-    "video/mp4": "mov",
-    "video/quicktime": "mov",
-    "video/webm": "matroska",
-    "video/x-matroska": "matroska",
-    "video/x-msvideo": "avi",
-    "video/mpeg": "mpeg",
-}
-SHOWN = "format=duration:stream=width,height,sample_aspect_ratio:stream_side_data=rotation"
+# None of these opens another file. The last ones are video without a container.
+DEMUXERS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc"  # as ffmpeg calls them
+WITHOUT_CONTAINER = {"mpegvideo", "m4v", "h264", "hevc"}  # whose duration is a guess
+SHOWN = (
+    "format=format_name,duration:stream=width,height,sample_aspect_ratio:stream_side_data=rotation"
+)
 
 
 def make(work: Work) -> Outcome:
@@ -57,7 +55,10 @@ def make(work: Work) -> Outcome:
     work.say("Taking a picture")
     poster = _poster(work, inside(shape, POSTER), facts.get("durationSeconds", 0))
     work.say("Making a preview")
-    return Outcome((poster, _clip(work, inside(shape, CLIP))), facts)
+    try:
+        return Outcome((poster, _clip(work, inside(shape, CLIP))), facts)
+    except ProcessingError as problem:
+        return Outcome((poster,), facts | skipped(problem))
 
 
 def _facts(work: Work) -> dict[str, Any]:
@@ -65,8 +66,9 @@ def _facts(work: Work) -> dict[str, Any]:
     options = ["-select_streams", "V:0", "-show_entries", SHOWN, "-of", "json"]
     told = json.loads(_run("ffprobe", [*options, *_input(work)]))
     facts = {}
-    seconds = float(told.get("format", {}).get("duration", "nan"))
-    if 0 < seconds < LONGEST_SECONDS:
+    container = told.get("format", {})
+    seconds = float(container.get("duration", "nan"))
+    if 0 < seconds < LONGEST_SECONDS and container.get("format_name") not in WITHOUT_CONTAINER:
         facts["durationSeconds"] = round(seconds, 3)
     for stream in told.get("streams", [])[:1]:
         facts["width"], facts["height"] = _shape(stream, work.limits)
@@ -98,9 +100,15 @@ def _stretched(stream: dict[str, Any]) -> float:
 
 def _poster(work: Work, size: tuple[int, int], seconds: float) -> Made:
     # From the keyframe before that, so that the shortest video has one, too.
-    begin = ["-noaccurate_seek", "-ss", str(min(seconds / 3, POSTER_SECONDS))]
+    later = ["-noaccurate_seek", "-ss", str(min(seconds / 3, POSTER_SECONDS))]
     look = ["-vf", f"{_scaled(size)},thumbnail={FRAMES}", "-frames:v", "1"]
-    path = _filmed(work, "poster.jpg", begin, [*look, "-q:v", "4", "-f", "image2", "-update", "1"])
+    file = [*look, "-q:v", "4", "-f", "image2", "-update", "1"]
+    try:
+        path = _filmed(work, "poster.jpg", later if seconds else [], file)
+    except FileUnreadable:
+        if not seconds:
+            raise
+        path = _filmed(work, "poster.jpg", [], file)  # it breaks off before, or cannot be sought in
     return Made("poster", path, "image/jpeg")
 
 
@@ -132,7 +140,7 @@ def _filmed(work: Work, name: str, before: list[str], after: list[str]) -> Path:
 
 
 def _input(work: Work) -> list[str]:
-    what = ["-protocol_whitelist", "file,pipe", "-f", DEMUXERS[work.content_type]]
+    what = ["-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS]
     return [*what, "-threads", THREADS, "-i", f"file:{work.source}"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,13 @@ FILMS = {
     "video/x-matroska": ("film.mkv", []),
     "video/x-msvideo": ("film.avi", []),
     "video/mpeg": ("film.mpg", []),
+    "video/mp2t": ("film.ts", []),
+}
+STREAMS = {
+    "MPEG-1": ("film.m1v", ["-c:v", "mpeg1video", "-f", "mpeg1video"]),
+    "MPEG-2": ("film.m2v", ["-c:v", "mpeg2video", "-f", "mpeg2video"]),
+    "MPEG-4": ("film.m4v", ["-c:v", "mpeg4", "-f", "m4v"]),
+    "H.264": ("film.h264", ["-f", "h264"]),
 }
 
 
@@ -49,6 +58,47 @@ def test_each_format_has_a_poster_and_a_clip(content_type: str, make: Process) -
         assert poster.size == (320, 180)
     (seen,) = streams(made(outcome, "clip"))
     assert (seen["codec_name"], seen["pix_fmt"]) == ("h264", "yuv420p")
+
+
+@pytest.mark.parametrize("codec", STREAMS)
+def test_a_stream_without_a_container_has_both_and_no_length(codec: str, make: Process) -> None:
+    name, options = STREAMS[codec]
+
+    outcome = make(video(name, "-an", *options), "video/mpeg")
+
+    assert outcome.facts == {"width": 320, "height": 180}
+    assert {each.role for each in outcome.made} == {"poster", "clip"}
+
+
+def test_what_is_of_another_format_than_it_seems_is_read(make: Process) -> None:
+    outcome = make(video("film.mkv"), "video/mp4")
+
+    assert {each.role for each in outcome.made} == {"poster", "clip"}
+
+
+@pytest.mark.parametrize("name", ["film.mov", "film.ts", "film.mkv", "film.mpg"])
+def test_one_that_breaks_off_shows_what_is_there(name: str, make: Process) -> None:
+    content = video(name, "-an", *(["-movflags", "+faststart"] if name == "film.mov" else []))
+
+    outcome = make(content[: len(content) * 6 // 10], "video/mp4")
+
+    assert {each.role for each in outcome.made} == {"poster", "clip"}
+
+
+def test_a_poster_is_kept_where_no_clip_can_be_made(
+    make: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = video("film.mp4")
+    real = shutil.which("ffmpeg")
+    stub = tmp_path / "ffmpeg"
+    stub.write_text(f'#!/bin/sh\ncase "$*" in *libx264*) exit 1;; esac\nexec {real} "$@"\n')
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    outcome = make(content, "video/mp4")
+
+    assert [each.role for each in outcome.made] == ["poster"]
+    assert outcome.facts["skippedCode"] == "file_unreadable"
 
 
 def test_a_clip_is_small_short_silent_and_can_be_played_while_it_comes(make: Process) -> None:
