@@ -16,7 +16,7 @@ from typing import IO
 from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, WebPImagePlugin
 from PIL.Image import Resampling, Transpose
 
-from jobs.errors import PictureTooLarge
+from jobs.errors import FileUnreadable, PictureTooLarge
 from jobs.processing import png
 from jobs.processing.outcome import Made, Outcome, Work
 from jobs.processing.sizes import inside, square
@@ -48,6 +48,8 @@ UPRIGHT = {
 }
 ON_THEIR_SIDE = {5, 6, 7, 8}
 ImageFile.LOAD_TRUNCATED_IMAGES = True  # what is there of one that breaks off, as browsers do
+ZERO_WHERE_NOTHING_CAME = {"image/png", "image/gif"}
+BROKEN_PIXELS = (SyntaxError, ValueError, LookupError, OSError, struct.error)
 BROKEN_EXIF = (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error)
 
 
@@ -72,17 +74,45 @@ def make(work: Work) -> Outcome:
 
 def _read(file: IO[bytes], work: Work) -> tuple[int, int, Image.Image]:
     """How large it is, and it, upright and in the colours of screens; maybe smaller already."""
+    size, number, picture, is_blank = _decoded(file, work)
+    if is_blank and _breaks_off(file, work):
+        raise FileUnreadable("The picture breaks off before anything of it can be seen.")
+    if number in UPRIGHT:
+        picture = picture.transpose(UPRIGHT[number])
+    return *(size[::-1] if number in ON_THEIR_SIDE else size), picture
+
+
+def _decoded(file: IO[bytes], work: Work) -> tuple[tuple[int, int], int, Image.Image, bool]:
+    """Its size as stored, how to turn it, it, and whether all of it is as if nothing had come."""
     with _opened(file, work) as source:
         size = source.size
         # JPEG's decoder can leave out what nobody will see. EXIF stays readable.
         source.draft(None, _enough(source))
         source.load()
+        is_blank = work.content_type in ZERO_WHERE_NOTHING_CAME and _is_zero(source)
         number = _orientation(source)
         profile = source.info.get("icc_profile")
         picture = _for_screens(_reduced(_with_clear_colour(source, file)), profile)
-    if number in UPRIGHT:
-        picture = picture.transpose(UPRIGHT[number])
-    return *(size[::-1] if number in ON_THEIR_SIDE else size), picture
+    return size, number, picture, is_blank
+
+
+def _is_zero(picture: Image.Image) -> bool:
+    extrema = picture.getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    return all(band == (0, 0) for band in bands)
+
+
+def _breaks_off(file: IO[bytes], work: Work) -> bool:
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        file.seek(0)
+        with _opened(file, work) as source:
+            source.load()
+    except BROKEN_PIXELS:
+        return True
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+    return False
 
 
 def _opened(file: IO[bytes], work: Work) -> Image.Image:

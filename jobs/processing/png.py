@@ -38,6 +38,13 @@ class Chunks(PngImagePlugin.PngStream):
         self.fp.seek(pos + length)
         return b""
 
+    def crc(self, cid: bytes, data: bytes) -> None:
+        assert self.fp is not None
+        if cid[0] & ANCILLARY:
+            self.crc_skip(cid, data)
+        else:
+            super().crc(cid, data)
+
     def chunk_tRNS(self, pos: int, length: int) -> bytes:  # noqa: N802
         """PNG 11.3.1.1: of the samples in tRNS as many bits count as the picture's have."""
         content = super().chunk_tRNS(pos, length)

@@ -133,7 +133,7 @@ PICTURES = {
         "image/png", lambda: png(50_000, 50_000, pixels=zeros(MEGABYTE)), TOO_LARGE
     ),
     "png-that-is-short-of-pixels": Hostile(
-        "image/png", lambda: png(9_000, 9_000, pixels=zlib.compress(b"\0")), MADE
+        "image/png", lambda: png(9_000, 9_000, pixels=zlib.compress(b"\0")), UNREADABLE
     ),
     "png-with-more-than-its-pixels": Hostile(
         "image/png", lambda: png(1, 1, pixels=zeros(500 * MEGABYTE)), MADE
@@ -403,6 +403,7 @@ VIDEOS = {
     "playlist-as-mp4": Hostile("video/mp4", playlist, UNREADABLE),
     "playlist-as-webm": Hostile("video/webm", playlist, UNREADABLE),
     "playlist-as-mpeg": Hostile("video/mpeg", playlist, UNREADABLE),
+    "playlist-as-mp2t": Hostile("video/mp2t", playlist, UNREADABLE),
     "concat-list-as-avi": Hostile("video/x-msvideo", concat_list, UNREADABLE),
     "mp4-broken-off": Hostile("video/mp4", lambda: video()[:9_000], UNREADABLE),
     "mp4-of-272-years": Hostile("video/mp4", mp4_that_lasts, MADE),
@@ -410,7 +411,7 @@ VIDEOS = {
     "raw-avi-of-16000-by-16000": Hostile(
         "video/x-msvideo", lambda: raw_avi_that_says(16_000), TOO_LARGE
     ),
-    "webm-as-mp4": Hostile("video/mp4", lambda: video("film.mkv"), UNREADABLE),
+    "webm-as-mp4": Hostile("video/mp4", lambda: video("film.mkv"), MADE),
 }
 
 # Of any type

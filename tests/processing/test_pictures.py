@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 
-from jobs.errors import PictureTooLarge
+from jobs.errors import FileUnreadable, PictureTooLarge
 from jobs.processing import Outcome, can_process
 from jobs.processing.makers import MAKERS
 from tests.processing.conftest import Process
@@ -263,6 +263,28 @@ def test_of_what_breaks_off_there_is_what_came(form: str, make: Process) -> None
     large = opened(make(marked[:-2], f"image/{form.lower()}"), "large")
     assert is_like(large.getpixel((9, 9)), RED)
     assert is_like(large.getpixel((590, 390)), GREY)
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF"])
+def test_of_what_breaks_off_before_its_pixels_nothing_is_made(form: str, make: Process) -> None:
+    content = saved(Image.effect_noise((600, 400), 90).convert("RGB"), form)
+    begins = {"PNG": b"IDAT", "GIF": b"\x2c\0\0\0\0"}[form]
+
+    with pytest.raises(FileUnreadable):
+        make(content[: content.index(begins) + 14], f"image/{form.lower()}")
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (128, 128, 128), (255, 255, 255)])
+def test_a_picture_of_one_colour_is_shown(colour: tuple[int, int, int], make: Process) -> None:
+    picture = Image.new("RGB", (60, 40), colour)
+    content = saved(picture)
+    check = chunk(b"pHYs", bytes(9))[:-1] + b"?"
+
+    for whole in (content, content[:33] + check + content[33:]):
+        assert is_like(opened(make(whole, "image/png"), "large").getpixel((9, 9)), colour)
+    for form in ("JPEG", "GIF"):
+        large = opened(make(saved(picture, form)[:-1], f"image/{form.lower()}"), "large")
+        assert is_like(large.getpixel((9, 9)), colour)
 
 
 def png_with_clear(bits: int, colours: int, row: bytes, clear: bytes) -> bytes:
