@@ -44,7 +44,11 @@ TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "application/vnd.oasis.opendocument.spreadsheet",
         ),
     ),
-    "text": ("Text", "Text", ("text/plain", "text/html", "text/markdown")),
+    "text": (
+        "Text",
+        "Text",
+        ("text/plain", "text/html", "text/markdown", "application/json", "application/x-ndjson"),
+    ),
     "sound": ("Sound", "Sound", ("audio/",)),
     "video": ("Video", "Video", ("video/",)),
     "archive": (
@@ -65,6 +69,7 @@ TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ),
     ),
 }
+SHORTER = {"NDJSON": "JSON", "JSONL": "JSON", "GEOJSON": "JSON"}
 ANY_TYPE = ("", "All")
 
 TOO_MANY = f"Choose at most {settings.MAX_FILES_PER_BUNDLE:,} files."
@@ -87,7 +92,7 @@ class Choice:
     """A file as a line of the table."""
 
     file: StoredFile
-    tile: str  # JPG
+    tile: str  # JPG; empty where that would be too long
     word: str  # Picture
     size: str
     added: str
@@ -197,6 +202,7 @@ def _matching(mine: FileQuerySet, search: str, kind: str) -> FileQuerySet:
 def _choice(file: StoredFile, is_ticked: bool, now: datetime) -> Choice:
     words = (word for _, word, starts in TYPES.values() if file.content_type.startswith(starts))
     suffix = PurePosixPath(file.name).suffix.removeprefix(".").upper()
+    suffix = SHORTER.get(suffix, suffix)
     return Choice(
         file=file,
         tile=suffix if len(suffix) <= 4 else "",
