@@ -97,6 +97,10 @@ JOB_CODES |= {
 }
 
 
+# The same file would fail again, and nobody is to try: neither pages nor the admin offer it.
+NOT_RUN_AGAIN = {"infected"}
+
+
 class JobError(Exception):
     """Base of the errors that this project raises on purpose."""
 

@@ -82,7 +82,7 @@ class Form:
         return Incoming(
             part.filename or "",
             part.content_type or "application/octet-stream",
-            self._pieces_of_the_file(),
+            self._pieces_of_the_file(part.filename or ""),
         )
 
     @property
@@ -186,7 +186,7 @@ class Form:
         while isinstance(event := next(self._events), bytes | bytearray):
             yield bytes(event)
 
-    def _pieces_of_the_file(self) -> Iterator[bytes]:
+    def _pieces_of_the_file(self, name: str) -> Iterator[bytes]:
         give_back_connection()
         came_bytes = 0
         for piece in self._pieces():
@@ -194,8 +194,8 @@ class Form:
             if came_bytes > self._max_bytes:
                 raise too_large(self._max_bytes)
             yield piece
-        if not came_bytes:
-            raise no_file("The file is empty.")
+        if not came_bytes and not name:  # as a browser sends a field where nothing was chosen
+            raise no_file()
         if self._next_file():
             raise _refused("A form has one file.")
 

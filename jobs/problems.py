@@ -23,7 +23,7 @@ S = HTTPStatus
 CODES: dict[str, Meaning] = {
     "invalid": Meaning(S.BAD_REQUEST, "The request is not valid; `errors` names the fields."),
     "parse_error": Meaning(S.BAD_REQUEST, "The body is no valid JSON or form."),
-    "no_file": Meaning(S.BAD_REQUEST, "The form has no file, or an empty one."),
+    "no_file": Meaning(S.BAD_REQUEST, "The form has no file."),
     "not_authenticated": Meaning(S.UNAUTHORIZED, "Nobody is signed in."),
     "authentication_failed": Meaning(S.UNAUTHORIZED, "The credentials are wrong."),
     "bad_authorization_header": Meaning(S.UNAUTHORIZED, "Write `Authorization: Bearer <token>`."),

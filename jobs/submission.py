@@ -13,7 +13,7 @@ from django.db import transaction
 
 from jobs import quota
 from jobs import submission_sql as sql
-from jobs.errors import KeyReused
+from jobs.errors import NOT_RUN_AGAIN, KeyReused, StaleJob
 from jobs.kinds import KINDS, Params, artifact_name, doorbell
 from jobs.models import DownloadJob
 from jobs.queue import ring_after_commit
@@ -120,8 +120,11 @@ def hash_of(*asked: object) -> str:
 def resubmit(job: DownloadJob, by: Actor) -> None:
     """Run a finished job again under the same id. Raises StaleJob if it is not one to run again.
 
-    Limits count as for a new one, but not for operators.
+    Limits count as for a new one, but not for operators. Only these may have a file scanned again
+    in which a virus was found: the scanner's signature may have been wrong.
     """
+    if by == Actor.OWNER and job.error_code in NOT_RUN_AGAIN:
+        raise StaleJob("A virus was found in the file. It is not run again.")
     kind = KINDS[job.kind]
     with transaction.atomic():
         total = quota.hold_sources(

@@ -13,7 +13,7 @@ from django_celery_results.models import TaskResult
 from jobs.admin import jobs as jobs_page
 from jobs.models import DownloadJob, Upload
 from jobs.states import Actor, Event, Status
-from tests.factories import JobFactory, StoredFileFactory, UserFactory
+from tests.factories import JobFactory, StoredFileFactory, UploadJobFactory, UserFactory
 
 LIST = "/admin/jobs/downloadjob/"
 
@@ -42,6 +42,19 @@ def test_run_again_queues_failed_jobs_and_says_what_it_skipped(
     running.refresh_from_db()
     assert (failed.status, running.status) == (Status.QUEUED, Status.PROCESSING)
     assert failed.events.get().by == Actor.OPERATOR
+
+
+def test_a_file_with_a_virus_is_not_run_again(desk: Client, alice: User) -> None:
+    job = UploadJobFactory(owner=alice, status=Status.FAILED, error_code="infected")
+
+    shown = desk.get(f"{LIST}{job.pk}/change/").content.decode()
+    page = act(desk, "run_again_selected", job)
+    desk.post(f"{LIST}{job.pk}/run_again")
+
+    assert "run_again" not in shown
+    assert "Queued 0, skipped 1" in page
+    job.refresh_from_db()
+    assert job.status == Status.FAILED
 
 
 def test_cancel_stops_active_jobs(desk: Client, queued_job: DownloadJob) -> None:

@@ -270,7 +270,16 @@ def test_a_form_without_a_file_has_none(body: bytes) -> None:
     assert read(arriving(body)) is None
 
 
-def test_an_empty_file_is_none() -> None:
+def test_an_empty_file_is_a_file() -> None:
+    assert read(arriving(file(b"", filename="empty.txt") + END)) == (
+        "empty.txt",
+        "application/pdf",
+        b"",
+        {},
+    )
+
+
+def test_a_field_where_nothing_was_chosen_is_no_file() -> None:
     with pytest.raises(Problem) as refused:
         read(arriving(file(b"", filename="") + END))
 

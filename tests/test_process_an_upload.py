@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
+from django.test import Client
 from PIL import Image
 from rest_framework.test import APIClient
 
@@ -20,12 +22,13 @@ from jobs import dispatcher, scratch, storage
 from jobs.errors import FORMER_JOB_CODES
 from jobs.models import DownloadJob, StoredFile
 from jobs.processing import Limits
+from jobs.pulse import Pulse
 from jobs.states import Actor
 from jobs.submission import resubmit
 from tests.clamd import Clamd, eicar
 from tests.links import attempt
 from tests.processing.hostile import encrypted_pdf
-from tests.uploads import in_the_bucket, picture, processed, sent
+from tests.uploads import begin, in_the_bucket, picture, processed, send_chunk, sent
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -73,7 +76,7 @@ def test_any_other_file_is_kept_as_it_is(client_of_alice: APIClient) -> None:
     assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 302
 
 
-BROKEN = "The file is broken, breaks off, or is not what it says it is."
+BROKEN = "The picture breaks off before anything of it can be seen."
 LOCKED = "The PDF can be read only with a password."
 FEW = "2,400 by 1,200 pixels are too many. Previews are made of up to 1,000 by 1,000 pixels."
 
@@ -141,6 +144,48 @@ def test_an_upload_that_failed_for_its_previews_is_kept_when_run_again(
     client_of_alice.post(f"/v1/download/{job.pk}/retry")
 
     assert attempt(job).status == "completed"
+
+
+def test_an_empty_file_is_kept_and_goes_into_a_zip(
+    client_of_alice: APIClient, clamd: Clamd, settings: Any
+) -> None:
+    settings.CLAMD = clamd.address
+
+    job = processed(client_of_alice, b"", "empty.txt")
+
+    told = client_of_alice.get(f"/status/{job.pk}").json()
+    assert (told["status"], told["size"], told["contentType"]) == ("completed", 0, "text/plain")
+    assert (told["metadata"], told["progress"]) == ({}, 1)
+    response = client_of_alice.post("/v1/download/initiate", {"file_ids": [told["fileId"]]})
+    zipped = attempt(DownloadJob.objects.get(pk=response.json()["jobId"]))
+    with zipfile.ZipFile(io.BytesIO(b"".join(storage.read(zipped.artifact.key)))) as archive:
+        assert [(each.filename, each.file_size) for each in archive.infolist()] == [
+            ("empty.txt", 0)
+        ]
+
+
+def test_an_empty_file_of_a_type_that_is_not_taken_is_refused(
+    client_of_alice: APIClient, settings: Any
+) -> None:
+    job = sent(client_of_alice, b"", "empty.jpg")
+    settings.UPLOAD_TYPES = ["image/*"]
+
+    assert attempt(job).error_code == "type_not_allowed"
+
+
+def test_parts_that_are_together_are_checked_and_this_is_said(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = begin(client_of_alice, 9)
+    send_chunk(client_of_alice, begun, 0, b"some text")
+    said: list[str] = []
+    real = Pulse.say
+    monkeypatch.setattr(Pulse, "say", lambda pulse, text: (said.append(text), real(pulse, text)))
+
+    job = attempt(DownloadJob.objects.get(pk=begun["jobId"]))
+
+    assert job.status == "completed", job.error
+    assert said == ["Checking the file", "Putting the parts together", "Checking the file"]
 
 
 def test_what_was_made_goes_into_a_zip(client_of_alice: APIClient, alice: User) -> None:
@@ -231,6 +276,29 @@ def test_a_file_in_quarantine_is_nobodys(
     assert in_the_bucket(f"raw/{job.pk}") == [file.key]
 
 
+def test_a_file_with_a_virus_is_not_run_again(
+    client_of_alice: APIClient,
+    client_of_operator: APIClient,
+    alice: User,
+    clamd: Clamd,
+    settings: Any,
+) -> None:
+    settings.CLAMD = clamd.address
+    job = processed(client_of_alice, INFECTED)
+    browser = Client()
+    browser.force_login(alice)
+
+    retried = client_of_alice.post(f"/v1/download/{job.pk}/retry")
+    pages = [browser.get(path) for path in ("/downloads", f"/downloads/{job.pk}")]
+
+    assert (retried.status_code, retried.json()["code"]) == (409, "conflict")
+    assert retried.json()["detail"] == "A virus was found in the file. It is not run again."
+    assert not [page for page in pages if "Run again" in page.content.decode()]
+    job.refresh_from_db()
+    assert (job.status, job.attempt) == ("failed", 1)
+    assert client_of_operator.post(f"/admin/retry/{job.pk}").status_code == 202
+
+
 def test_quarantine_ends(client_of_alice: APIClient, clamd: Clamd, settings: Any) -> None:
     settings.CLAMD = clamd.address
     job = processed(client_of_alice, INFECTED)
@@ -252,7 +320,7 @@ def test_a_signature_that_was_wrong_can_be_tried_again(
     better.start()
     settings.CLAMD = better.address
 
-    resubmit(job, Actor.OWNER)
+    resubmit(job, Actor.OPERATOR)
     job = attempt(job)
     better.stop()
 
@@ -266,7 +334,7 @@ def test_where_nobody_scans_any_more_a_file_stays_in_quarantine(
     job = processed(client_of_alice, INFECTED)
     settings.CLAMD = "off"
 
-    resubmit(job, Actor.OWNER)
+    resubmit(job, Actor.OPERATOR)
     job = attempt(job)
 
     assert (job.status, job.error_code) == ("failed", "infected")

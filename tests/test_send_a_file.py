@@ -73,8 +73,13 @@ def test_a_part_of_a_file_is_not_taken_for_the_whole(client_of_alice: APIClient)
     assert Upload.objects.count() == 0
 
 
-def test_an_empty_file_is_none(client_of_alice: APIClient) -> None:
-    response = send(client_of_alice, b"")
+def test_a_field_where_nothing_was_chosen_is_no_file(client_of_alice: APIClient) -> None:
+    head = b'Content-Disposition: form-data; name="file"; filename=""'
+    form = b"--cut\r\n" + head + b"\r\n\r\n\r\n--cut--\r\n"
+
+    response = client_of_alice.generic(
+        "POST", "/upload", form, content_type="multipart/form-data; boundary=cut"
+    )
 
     assert (response.status_code, response.json()["code"]) == (400, "no_file")
     assert Upload.objects.count() == 0

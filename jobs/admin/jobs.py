@@ -30,8 +30,8 @@ from jobs.admin.shared import (
     Newest,
     ReadOnly,
     Searched,
-)  # fmt: skip
-from jobs.errors import JOB_CODES, StaleJob
+)
+from jobs.errors import JOB_CODES, NOT_RUN_AGAIN, StaleJob
 from jobs.kinds import KINDS
 from jobs.models import DownloadJob, JobEvent
 from jobs.models.job_queryset import SEARCHED, JobQuerySet
@@ -42,6 +42,8 @@ Verb = Callable[[DownloadJob], None]
 
 
 def run_again(job: DownloadJob) -> None:
+    if job.error_code in NOT_RUN_AGAIN:
+        raise StaleJob("A virus was found in the file.")
     resubmit(job, Actor.OPERATOR)
 
 
@@ -173,7 +175,12 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
     ) -> HttpResponse:
         job: DownloadJob = context["original"]
         buttons = [("run_again", "Run again", Event.REQUEUE), ("cancel", "Cancel it", Event.CANCEL)]
-        context["verbs"] = [(url, word) for url, word, event in buttons if job.allows(event)]
+        context["verbs"] = [
+            (url, word)
+            for url, word, event in buttons
+            if job.allows(event)
+            and not (event == Event.REQUEUE and job.error_code in NOT_RUN_AGAIN)
+        ]
         return super().render_change_form(request, context, *args, **kwargs)
 
     # Actions on many, bounded, and buttons on one

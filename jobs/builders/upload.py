@@ -78,9 +78,8 @@ def _checked(params: UploadParams, work: Workspace, source: Path) -> tuple[str, 
         copy = None
         for chunk in work.received():
             if not content_type:
-                content_type = type_of(chunk, params.name)
-                if not is_among(content_type, list(params.types)):
-                    raise TypeNotAllowed(f"Files of type {content_type} are not taken.")
+                work.say("Checking the file")  # if it came in parts, they are together now
+                content_type = _allowed_type(chunk, params)
                 if _has_previews(content_type, params):
                     copy = stack.enter_context(source.open("wb"))
             digest.update(chunk)
@@ -91,7 +90,15 @@ def _checked(params: UploadParams, work: Workspace, source: Path) -> tuple[str, 
         if scan:
             work.say("Waiting for the virus scanner")
             scan.verdict()
-    return content_type, digest
+    return content_type or _allowed_type(b"", params), digest
+
+
+def _allowed_type(head: bytes, params: UploadParams) -> str:
+    """Raises TypeNotAllowed."""
+    content_type = type_of(head, params.name)
+    if not is_among(content_type, list(params.types)):
+        raise TypeNotAllowed(f"Files of type {content_type} are not taken.")
+    return content_type
 
 
 def _has_previews(content_type: str, params: UploadParams) -> bool:

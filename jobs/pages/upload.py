@@ -33,6 +33,8 @@ TYPES = {
     "video/*": "videos",
 }
 
+CHOOSE = "Choose a file."
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
@@ -48,7 +50,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
         file = sent.file()
         check_form_token(request, sent.fields.get("csrfmiddlewaretoken", ""))
         if file is None:
-            return again({"file": "Choose a file."}, HTTPStatus.BAD_REQUEST)
+            return again({"file": CHOOSE}, HTTPStatus.BAD_REQUEST)
         job, _ = uploads.receive(
             caller(request),
             file.name,
@@ -62,7 +64,9 @@ def _receive(request: HttpRequest) -> HttpResponse:
     except APIException as problem:
         if problem.get_codes() == "csrf":
             return on_csrf_failure(request, reason=str(problem.__cause__))
-        return again({"file": str(problem.detail)}, problem.status_code)
+        has_no_file = problem.get_codes() == "no_file"
+        detail = CHOOSE if has_no_file else str(problem.detail)
+        return again({"file": detail}, problem.status_code)
     except TypeNotAllowed as error:
         return again({"file": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
     except StorageUnavailable as error:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from jobs import estimates
 from jobs.backoff import DELAYS_SECONDS
+from jobs.errors import NOT_RUN_AGAIN
 from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.wording.kinds import KINDS
@@ -106,6 +107,8 @@ def state_of(job: DownloadJob, now: datetime) -> tuple[str, str]:
 
 def _verb(job: DownloadJob, look: str) -> str:
     if look == "expired" and not KINDS[job.kind].is_made_again:
+        return ""
+    if look == "failed" and job.error_code in NOT_RUN_AGAIN:
         return ""
     return VERBS.get(look, "cancel")
 

@@ -45,8 +45,7 @@ def test_a_form_leads_to_the_page_of_its_job(browser: Client) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("", b"", "The file is empty."),
-        ("notes.txt", b"", "The file is empty."),
+        ("", b"", "Choose a file."),
         ("notes.txt", bytes(1_001), "A file has at most 1,000 bytes."),
     ],
 )
