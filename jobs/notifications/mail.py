@@ -107,7 +107,8 @@ def _send_as_utf8(
         sender.addr_spec,
         [each.addr_spec for each in recipients],
         message.as_bytes(),
-        mail_options=["SMTPUTF8", "BODY=8BITMIME"],
+        # RFC 6531 wants 8BITMIME beside SMTPUTF8; a server that lacks it refuses the word.
+        mail_options=["SMTPUTF8", *(["BODY=8BITMIME"] if server.has_extn("8bitmime") else [])],
     )
 
 

@@ -34,6 +34,7 @@ class MailServer:
 
     def __init__(self, port: int = 0) -> None:
         self.takes_8_bits = self.takes_utf8 = True
+        self.says_8_bits = True  # else it takes them and does not say so
         self.mails: list[EmailMessage] = []
         self.raw: list[bytes] = []
         self.senders: list[str] = []
@@ -65,8 +66,11 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope, name: str, lines: list[str]
     ) -> list[str]:
         session.host_name = name
-        missing = {"250-8BITMIME": self.takes_8_bits, "250-SMTPUTF8": self.takes_utf8}
-        return [line for line in lines if missing.get(line, True)]
+        said = {
+            "250-8BITMIME": self.takes_8_bits and self.says_8_bits,
+            "250-SMTPUTF8": self.takes_utf8,
+        }
+        return [line for line in lines if said.get(line, True)]
 
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -201,12 +201,14 @@ def test_an_address_that_ascii_can_spell_needs_no_extension(
     assert "SMTPUTF8" not in post.options[0]
 
 
+@pytest.mark.parametrize("takes_8_bits", [True, False])
 @pytest.mark.parametrize(
     "address", ["пётр@example.com", "пётр@почта.example", "用户@bücher.example"]
 )
 def test_an_address_outside_ascii_is_written_as_it_is(
-    post: MailServer, alice: User, address: str
+    post: MailServer, alice: User, address: str, takes_8_bits: bool
 ) -> None:
+    post.says_8_bits = takes_8_bits
     alice.email = address
     alice.save()
 
@@ -218,6 +220,7 @@ def test_an_address_outside_ascii_is_written_as_it_is(
     assert recipient == f"{local_part}@{domain.encode('idna').decode()}"
     assert f"To: {recipient}\r\n".encode() in post.raw[0]
     assert "SMTPUTF8" in post.options[0]
+    assert ("BODY=8BITMIME" in post.options[0]) == takes_8_bits
     assert mail["Subject"].strip() == "Übersicht.zip is ready"
     assert mail["Message-ID"] == f"<{row.pk}@downloads.example.com>"
 
