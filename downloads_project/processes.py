@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -21,6 +21,15 @@ def die_with_parent(death: signal.Signals = signal.SIGKILL) -> None:
     """Covers the calling process only, not its children; a change of user undoes it."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, int(death))
+
+
+def hide_memory() -> None:
+    """Keep processes of the same user from reading this one's environment and memory.
+
+    Of the calling process and of those that it forks; a new program starts without.
+    """
+    if _libc is not None:
+        _libc.prctl(PR_SET_DUMPABLE, 0)
 
 
 class StackError(Exception):

@@ -11,13 +11,17 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty
+from typing import TYPE_CHECKING
 
-from jobs.processing.keeper import Keeper
+from jobs.processing.cage import LAYERS, missing_layers
 from jobs.processing.lines import Said
 from jobs.processing.makers import MAKERS
 from jobs.processing.outcome import Limits, Made, Outcome, skipped
 
-__all__ = ["Limits", "Made", "Outcome", "can_process", "process", "skipped"]
+if TYPE_CHECKING:
+    from jobs.processing.keeper import Keeper
+
+__all__ = ["LAYERS", "Limits", "Made", "Outcome", "can_process", "missing_layers", "process", "skipped"]
 
 LOOK_UP_SECONDS = 0.1
 
@@ -39,6 +43,8 @@ def process(
     Raises a ProcessingError over the file, and Unexpected if there is no helper to be had. However
     it ends, no process is left behind; files in `folder` may be.
     """
+    from jobs.processing.keeper import Keeper  # not in the helper: it would start more slowly
+
     maker = MAKERS[content_type]
     if maker.is_patient:
         limits = replace(

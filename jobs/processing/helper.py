@@ -1,7 +1,7 @@
 """The process that reads a stranger's file: `python -m jobs.processing.helper TASK`.
 
-It knows no secret, and tells its parent in lines of JSON how it goes. It may be killed at any
-moment, and leaves nothing but files in its folder.
+It knows no secret, and tells its parent in lines of JSON how it goes. It may be told to end at any
+moment (SIGTERM), and leaves nothing but files in its folder.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from pathlib import Path
 from typing import TextIO
 
 from jobs.errors import FileTooComplex, FileUnreadable, ProcessingError
-from jobs.processing import cage, lines
+from jobs.processing import cage, lines, supervisor
 from jobs.processing.lines import TOO_MUCH, Task
 from jobs.processing.makers import MAKERS
 from jobs.processing.outcome import Outcome, Work
 
 UNREADABLE = "The file is broken, breaks off, or is not what it says it is."
 NO_ROOM = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE}
+FORBIDDEN = {errno.EPERM, errno.EACCES, errno.EXDEV}  # what the sandbox answers
 
 
 def main(make: Callable[[Work], Outcome] | None = None) -> None:
     """`make` in place of the one for this type of content."""
     task = Task.read(sys.argv[1])
-    cage.enter(task.limits, parent=task.parent)
+    supervisor.fork_reader(parent=task.parent)
+    cage.enter(task)
     out = _own_stdout()
 
     def tell(line: str) -> None:
@@ -64,8 +66,12 @@ def _verdict(make: Callable[[Work], Outcome], work: Work) -> str:
         traceback.print_exc()
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             return lines.refused(FileTooComplex(TOO_MUCH))
+        if isinstance(error, OSError) and error.errno in FORBIDDEN:
+            raise  # no file is read that way
         return lines.refused(FileUnreadable(UNREADABLE))
 
 
 if __name__ == "__main__":
     main()
+    sys.stderr.flush()
+    os._exit(0)  # nothing is left to do: Python would take its time to tidy up

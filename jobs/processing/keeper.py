@@ -24,11 +24,14 @@ from jobs.processing import lines
 from jobs.processing.lines import TOO_MUCH, Garbled, Ready, Said, Task
 from jobs.processing.makers import Maker
 from jobs.processing.outcome import Limits, Outcome
+from jobs.processing.supervisor import SIGNALLED
 
 HELPER = "jobs.processing.helper"
 ROOT = Path(__file__).parents[2]
 TICK_SECONDS = 0.02  # how late it is noticed that nobody wants the helper any more
+ENDS_SECONDS = 0.001  # an ended process' pipes are closed a moment before it can be waited for
 BURIED_SECONDS = 5
+ENDED_SECONDS = 3
 CHUNK_BYTES = 64 * 1024
 TRACE_BYTES = 4_000  # of what the helper complained of last, for operators
 TOO_LONG = "The file takes too long to read: it is too complex, or broken."
@@ -115,6 +118,7 @@ class Keeper:
                 for key, _ in selector.select(TICK_SECONDS):
                     if not hearing.read(key.fd):
                         selector.unregister(key.fileobj)
+                        time.sleep(ENDS_SECONDS)
                 if is_over and not selector.select(0):
                     return
                 if time.monotonic() > ends:
@@ -138,7 +142,7 @@ class Keeper:
 def _refusal(hearing: _Hearing, verdict: object, status: int) -> BuildError:
     if isinstance(verdict, ProcessingError):
         return verdict
-    if status == -signal.SIGXCPU:
+    if status == SIGNALLED + signal.SIGXCPU:
         return FileTooComplex(TOO_LONG)
     if hearing.was_ready:
         return FileTooComplex(BROKE_DOWN)
@@ -189,9 +193,13 @@ def _has_ended(helper: subprocess.Popen[bytes]) -> bool:
 
 
 def _bury(helper: subprocess.Popen[bytes]) -> int:
-    """Kill whatever is left of its group, and reap it; its exit status."""
-    os.killpg(helper.pid, signal.SIGKILL)
-    return helper.wait()
+    """Have it end, with all that it started, and reap it; its exit status."""
+    helper.terminate()
+    try:
+        return helper.wait(ENDED_SECONDS)
+    except subprocess.TimeoutExpired:
+        helper.kill()  # the reader ends with it
+        return helper.wait()
 
 
 def _bytes_in(folder: Path) -> int:

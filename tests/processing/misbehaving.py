@@ -6,9 +6,9 @@ It runs in place of `jobs.processing.helper`, in the same cage.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jobs.processing import helper
 from jobs.processing.outcome import Made, Outcome, Work
+from tests.processing.attacks import ATTACKS
 
 GIGABYTE = 1024**3
 
@@ -103,19 +104,46 @@ def makes_a_web_page(work: Work) -> Outcome:
     return Outcome((Made("text", work.folder / "text.html", "text/html"),), {})
 
 
+def links_its_own(work: Work) -> Outcome:
+    (work.folder / "one").write_text("a text")
+    (work.folder / "text.txt").hardlink_to(work.folder / "one")
+    return Outcome((Made("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {})
+
+
+def makes_a_folder(work: Work) -> Outcome:
+    (work.folder / "text.txt").mkdir()
+    return Outcome((Made("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {})
+
+
 def tells_its_environment(work: Work) -> Outcome:
     rights = [line for line in Path("/proc/self/status").read_text().splitlines() if "Cap" in line]
-    nets = [name for _, name in socket.if_nameindex()]
-    told = {"environment": dict(os.environ), "rights": rights[:3], "nets": nets}
-    (work.folder / "text.txt").write_text(repr(told))
-    return Outcome(
-        (Made("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {"pages": 1}
-    )
+    told = {"environment": dict(os.environ), "rights": rights[:3]}
+    return _report(work, repr(told | {"network": os.readlink("/proc/self/ns/net")}))
+
+
+def attacks(work: Work) -> Outcome:
+    """Does what the second line says, with what the third has, and reports how that went."""
+    _, name, argument = work.source.read_text().split("\n")
+    try:
+        return _report(work, f"did it: {ATTACKS[name](argument)!r}")
+    except OSError as error:
+        return _report(work, f"refused: {errno.errorcode[error.errno or 0]}")
+
+
+def leaves_a_daemon_and_sleeps(work: Work) -> Outcome:
+    ATTACKS["leaves_a_daemon"](work.source.read_text().split("\n")[2])
+    return sleeps(work)
+
+
+def _report(work: Work, text: str) -> Outcome:
+    path = work.folder / "text.txt"
+    path.write_text(text)
+    return Outcome((Made("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
 
 
 def main() -> None:
     source = Path(helper.Task.read(sys.argv[1]).source)
-    deed = source.read_text()
+    deed = source.read_text().partition("\n")[0]
     if deed.startswith("says:"):  # instead of anything a helper says
         os.write(1, eval(deed.removeprefix("says:")))
         return

@@ -1,0 +1,299 @@
+"""A helper that was taken over, under the same user as all others: what it can reach, and leave.
+
+Its worker has no rights, as in a container. Once the kernel lets it have namespaces of its own, and
+once it refuses them, as Docker does by default.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jobs.processing.keeper import ROOT
+
+SECRET = "k9PzQ3v_7LrT2mXw8YdB5nHc4JfA6sGq"
+KERNELS = {"as it is": [], "without user namespaces": ["user namespaces"]}
+CALLS = [
+    "ptrace",
+    "process_vm_writev",
+    "pidfd_getfd",
+    "pidfd_send_signal",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "keyctl",
+    "add_key",
+    "request_key",
+    "io_uring_setup",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "setns",
+    "open_by_handle_at",
+    "inotify_init1",
+    "semget",
+    "msgget",
+    "chroot",
+]
+Attack = Callable[..., str]
+seconds = itertools.count(100_000 + os.getpid() * 100)
+
+
+class Worker:
+    """tests/processing/worker.py, which makes one thing after the other."""
+
+    def __init__(self, lacks: list[str]) -> None:
+        self._popen = subprocess.Popen(
+            [sys.executable, "-m", "tests.processing.worker", *lacks],
+            cwd=ROOT,
+            env=os.environ | {"SECRET_KEY": SECRET},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._popen.pid
+        assert self._answer() == "ready"
+
+    def make(self, source: Path, folder: Path) -> str:
+        assert self._popen.stdin
+        self._popen.stdin.write(json.dumps({"source": str(source), "folder": str(folder)}) + "\n")
+        self._popen.stdin.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        self._popen.kill()
+        self._popen.communicate()
+
+    def _answer(self) -> str:
+        assert self._popen.stdout
+        return str(json.loads(self._popen.stdout.readline()))
+
+
+@pytest.fixture(scope="module", params=list(KERNELS))
+def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
+    worker = Worker(KERNELS[request.param])
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def attack(worker: Worker, tmp_path: Path) -> Attack:
+    """What came of one, in a folder of its own beside the file that it reads."""
+
+    def attack(name: str, argument: object = "", deed: str = "attacks") -> str:
+        scratch = tmp_path / "scratch"
+        scratch.mkdir(0o700)
+        (scratch / "made").mkdir()
+        (scratch / "file").write_text(f"{deed}\n{name}\n{argument}")
+        return worker.make(scratch / "file", scratch / "made")
+
+    return attack
+
+
+@pytest.fixture
+def others_file(tmp_path: Path) -> Path:
+    """In the scratch folder of another attempt."""
+    folder = tmp_path / "downloads-scratch-other"
+    folder.mkdir(0o700)
+    (folder / "file").write_text("a letter")
+    return folder / "file"
+
+
+@pytest.mark.parametrize("relative", ["the worker", "its parent"])
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("reads_environment", "EACCES"),
+        ("reads_memory", "EACCES"),
+        ("reads_memory_by_a_call", "EPERM"),
+        ("traces", "EPERM"),
+    ],
+)
+def test_no_secret_of_the_worker_can_be_read(
+    name: str, error: str, relative: str, worker: Worker, attack: Attack
+) -> None:
+    pid = str(worker.pid) if relative == "the worker" else "parent"
+
+    told = attack(name, pid)
+
+    assert told == f"refused: {error}"
+
+
+def test_it_has_no_network(attack: Attack, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        told = attack("connects", server.getsockname()[1])
+
+    assert told == "refused: EPERM"
+
+
+def test_it_sends_no_datagram(attack: Attack) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        told = attack("sends_a_datagram", server.getsockname()[1])
+
+    assert told == "refused: EPERM"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("connects_to_a_unix_socket", socket.SOCK_STREAM),
+        ("sends_by_a_pair_of_sockets", socket.SOCK_DGRAM),
+    ],
+)
+def test_it_reaches_no_server_of_this_machine(
+    name: str, kind: socket.SocketKind, attack: Attack, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX, kind) as server:
+        server.bind(path)
+        if kind == socket.SOCK_STREAM:
+            server.listen()
+        told = attack(name, path)
+
+    assert told == "refused: EPERM"
+
+
+def test_it_does_not_learn_of_networks(attack: Attack) -> None:
+    assert attack("asks_for_networks") == "refused: EPERM"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reads",
+        "writes",
+        "cuts",
+        "removes",
+        "moves_away",
+        "points_at_and_reads",
+        "opens_up",
+        "ages",
+        "appends_in_a_child",
+        "makes_a_file_beside",
+    ],
+)
+def test_it_does_nothing_with_a_file_of_another_attempt(
+    name: str, attack: Attack, others_file: Path
+) -> None:
+    before = others_file.stat()
+
+    told = attack(name, others_file)
+
+    assert told.startswith("refused: ")
+    after = others_file.stat()
+    assert others_file.read_text() == "a letter"
+    assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
+    assert [each.name for each in others_file.parent.iterdir()] == ["file"]
+
+
+def test_it_does_not_see_which_attempts_there_are(attack: Attack, others_file: Path) -> None:
+    assert attack("lists", others_file.parent.parent) == "refused: EACCES"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "/etc/hostname",
+        ROOT / "README.md",
+        ROOT / "manage.py",
+        "/proc/mounts",
+        "/proc/version",
+    ],
+)
+def test_it_reads_no_file_that_no_reader_needs(path: str | Path, attack: Attack) -> None:
+    assert attack("reads", path) == "refused: EACCES"
+
+
+def test_it_does_not_write_to_the_file_that_it_reads(attack: Attack, tmp_path: Path) -> None:
+    assert attack("writes", tmp_path / "scratch/file").startswith("refused: ")
+
+
+def test_it_runs_no_program_of_its_own(attack: Attack) -> None:
+    assert attack("runs_its_own_program").startswith("refused: ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "signals",
+        "signals_its_thread",
+        "has_a_signal_sent",
+        "has_a_signal_sent_by_a_device",
+        "sets_limits",
+        "moves_to_a_processor",
+    ],
+)
+def test_it_does_nothing_to_the_worker(name: str, worker: Worker, attack: Attack) -> None:
+    assert attack(name, worker.pid) == "refused: EPERM"
+
+
+@pytest.mark.parametrize("name", ["signals_all", "slows_down_all", "shares_memory"])
+def test_it_does_nothing_to_processes_of_its_user(name: str, attack: Attack) -> None:
+    assert attack(name) == "refused: EPERM"
+
+
+@pytest.mark.parametrize("name", ["makes_a_namespace", "starts_in_a_namespace"])
+def test_it_gets_no_namespace_of_its_own(name: str, attack: Attack) -> None:
+    assert attack(name) == "refused: EPERM"
+
+
+def test_the_kernel_refuses_what_no_reader_needs(attack: Attack) -> None:
+    told = attack("makes_calls", " ".join(CALLS))
+
+    assert told == f"did it: {dict.fromkeys(CALLS, 'EPERM')!r}"
+
+
+@pytest.mark.parametrize(
+    "name", ["leaves_a_daemon", "leaves_a_group", "leaves_a_crowd_that_forks_on"]
+)
+def test_nothing_that_it_started_is_left(name: str, attack: Attack, tmp_path: Path) -> None:
+    marker = str(next(seconds))
+
+    told = attack(name, marker)
+
+    assert told == "did it: 'left'"
+    assert running(marker) + running(str(tmp_path)) == []
+
+
+def test_what_it_started_ends_with_a_worker_that_is_killed(tmp_path: Path) -> None:
+    worker, marker = Worker(["user namespaces"]), str(next(seconds))
+    (tmp_path / "made").mkdir()
+    (tmp_path / "file").write_text(f"leaves_a_daemon_and_sleeps\n\n{marker}")
+    request = {"source": str(tmp_path / "file"), "folder": str(tmp_path / "made")}
+    assert worker._popen.stdin
+    worker._popen.stdin.write(json.dumps(request) + "\n")
+    worker._popen.stdin.flush()
+    until(lambda: running(marker))
+    helpers = psutil.Process(worker.pid).children(recursive=True)
+
+    worker.close()
+
+    until(lambda: not running(marker))
+    until(lambda: not any(each.is_running() for each in helpers))
+
+
+def running(marker: str) -> list[int]:
+    return [
+        each.pid
+        for each in psutil.process_iter(["cmdline"])
+        if any(marker in word for word in each.info["cmdline"] or [])
+    ]
+
+
+def until(is_so: Callable[[], object]) -> None:
+    ends = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < ends, "too late"
+        time.sleep(0.01)

@@ -1,0 +1,43 @@
+"""A worker without rights, with secrets in its environment and in its memory, that makes what a
+test tells it to: `python -m tests.processing.worker [what its kernel lacks]`.
+
+Reads lines of JSON, `{"source": …, "folder": …}`, and answers each with a line: the text that was
+made, or the refusal. The helper is one that was taken over: see misbehaving.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from downloads_project.processes import hide_memory
+from jobs.processing import Limits, keeper, process
+from tests.processing import kernels
+
+keeper.HELPER = "tests.processing.misbehaving"
+LIMITS = Limits(cpu_seconds=10, wall_seconds=20)
+
+
+def main(lacks: list[str]) -> None:
+    kernels.give_up_rights()
+    for each in lacks:
+        kernels.lack(each)
+    hide_memory()
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(made(**json.loads(line))), flush=True)
+
+
+def made(source: str, folder: str) -> str:
+    try:
+        outcome = process(
+            Path(source), "application/pdf", Path(folder), limits=LIMITS, say=lambda message: None
+        )
+    except Exception as error:
+        return f"{error!r}: {error.__cause__}"
+    return outcome.made[0].path.read_text()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
