@@ -4,8 +4,11 @@
 import os
 import sys
 
+from downloads_project.processes import hide_memory
+
 
 def main() -> None:
+    hide_memory()  # which has every secret, whatever the command
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
     try:
         from django.core.management import execute_from_command_line

@@ -20,7 +20,7 @@ from kombu import Connection, Consumer, Queue
 
 from downloads_project import logs
 from downloads_project.preflight import contradictions
-from downloads_project.processes import die_with_parent
+from downloads_project.processes import die_with_parent, hide_memory, hide_secrets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
 POOL_LOOKS_SECONDS = 1.0
@@ -119,6 +119,11 @@ def _use_our_logs(**kwargs: Any) -> None:
 
 
 @signals.worker_init.connect
+def _hides_secrets(**kwargs: Any) -> None:
+    hide_secrets()
+
+
+@signals.worker_init.connect
 def _refuses_contradictions(**kwargs: Any) -> None:
     if found := contradictions():
         for sentence in found:
@@ -134,6 +139,11 @@ def _says_how_it_stops(**kwargs: Any) -> None:
             "start workers with REMAP_SIGTERM=SIGQUIT in the environment, else one that is told"
             " to stop waits for its jobs to end instead of handing them back"
         )
+
+
+@signals.worker_process_init.connect
+def _hides_memory(**kwargs: Any) -> None:
+    hide_memory()
 
 
 @signals.worker_process_init.connect

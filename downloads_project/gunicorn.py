@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from downloads_project.environment import CANNOT_BOOT
+from downloads_project.processes import hide_secrets
 
 wsgi_app = "downloads_project.asgi:application"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
@@ -23,6 +24,11 @@ forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
 accesslog = None  # web_server/access_log.py writes it
 control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """In the master, before it starts processes: they inherit it."""
+    hide_secrets()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+# Passwords that `manage.py seed_demo` alone uses, and that no service needs.
+UNNEEDED = ("DEMO_PASSWORD", "OPERATOR_PASSWORD")
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -30,6 +32,22 @@ def hide_memory() -> None:
     """
     if _libc is not None:
         _libc.prctl(PR_SET_DUMPABLE, 0)
+
+
+def hide_secrets() -> None:
+    """What a service does first: hide its memory, and forget the secrets that it never needs."""
+    hide_memory()
+    for name in UNNEEDED:
+        forget_variable(name)
+
+
+def forget_variable(name: str) -> None:
+    """Remove it, and also the text itself, which /proc shows and a dump of the memory has."""
+    if _libc is not None:
+        _libc.getenv.restype = ctypes.c_void_p
+        if place := _libc.getenv(os.fsencode(name)):
+            ctypes.memset(place, 0, len(ctypes.string_at(place)))
+    os.environ.pop(name, None)
 
 
 class StackError(Exception):

@@ -66,8 +66,6 @@ class Run:
             "operator_password": self.stack.secrets["operator"],
         }
         os.environ |= servers | {
-            "DEMO_PASSWORD": self.logins["password"],
-            "OPERATOR_PASSWORD": self.logins["operator_password"],
             "PORT": str(self.port),
             "REMAP_SIGTERM": "SIGQUIT",
             "STACK_FOLDER": str(FOLDER),
@@ -77,7 +75,11 @@ class Run:
         if boolean("SLOW", os.environ.get("SLOW") or "0"):
             os.environ.setdefault("SIMULATED_DELAY_SECONDS", SLOW_SECONDS)
         manage("migrate", "--verbosity=0")
-        say(manage("seed_demo"))
+        passwords = {
+            "DEMO_PASSWORD": self.logins["password"],
+            "OPERATOR_PASSWORD": self.logins["operator_password"],
+        }
+        say(manage("seed_demo", **passwords))
         for name, command in self._commands().items():
             self._spawn(name, command)
         web = self.processes[0]
@@ -151,10 +153,14 @@ class Run:
         write_secret(FOLDER / "env", text)
 
 
-def manage(*arguments: str) -> str:
-    """Run a management command; what it printed. Raises StackError with what it complained of."""
+def manage(*arguments: str, **variables: str) -> str:
+    """Run a management command; what it printed. Raises StackError with what it complained of.
+
+    It alone has the variables in its environment.
+    """
     command = [sys.executable, MANAGE, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    env = os.environ | variables
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip() or "no reason given"
         if "Traceback (most recent call last)" in said:

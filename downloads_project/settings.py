@@ -290,8 +290,9 @@ LIFECYCLE_EXPIRE_DAYS = env.int("LIFECYCLE_EXPIRE_DAYS", default=365)
 
 # The users that `seed_demo` makes; empty: it thinks of passwords and prints them
 
-DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="")
-OPERATOR_PASSWORD = env.str("OPERATOR_PASSWORD", default="")
+_IS_COMMAND = ROLE == "command"  # no service ever needs these
+DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="") if _IS_COMMAND else ""
+OPERATOR_PASSWORD = env.str("OPERATOR_PASSWORD", default="") if _IS_COMMAND else ""
 
 # Pages, static files, signing in
 

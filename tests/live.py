@@ -35,10 +35,16 @@ CLOCKS = {
 
 
 class Live:
-    """The service as users meet it. `env` is added to every process' environment."""
+    """The service as users meet it. `env` is added to every process' environment.
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+    `become` is run in each before its program.
+    """
+
+    def __init__(
+        self, folder: Path, env: dict[str, str], become: Callable[[], None] | None = None
+    ) -> None:
         self.folder = folder
+        self.become = become
         self._ports = free_ports(str(folder))
         self.url = ""  # of the web process that was started last
         self.env = CLOCKS | env | {"REMAP_SIGTERM": "SIGQUIT"}
@@ -56,7 +62,8 @@ class Live:
         number, port = len(self.processes), next(self._ports)
         log = self.folder / f"{name}-{number}.log"
         command = [*command, *options]
-        process = Process(name, command, log, self.env | {"ROLE": name, "PORT": str(port)} | env)
+        env = self.env | {"ROLE": name, "PORT": str(port)} | env
+        process = Process(name, command, log, env, become=self.become)
         self.processes.append(process)
         self.start_again(process)
         return process

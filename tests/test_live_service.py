@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,8 @@ from django.contrib.auth.models import User
 from jobs import storage
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
-from tests.live import Live, on_this_database, until
+from tests.live import ROOT, Live, children, on_this_database, until
+from tests.processing import kernels
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -135,3 +138,54 @@ def test_the_result_backend_tells_operators_what_an_attempt_returned(live: Live)
     result = until(lambda: TaskResult.objects.filter(status="SUCCESS").first())
     assert result.task_name == "jobs.run"
     assert result.task_id == DownloadJob.objects.get(pk=job["jobId"]).task_id
+
+
+# Prints those whose environment it can read, as the same user and without the rights of root.
+READER = """
+import sys
+from tests.processing import kernels
+kernels.give_up_rights()
+for pid in sys.argv[1:]:
+    try:
+        open(f"/proc/{pid}/environ", "rb").close()
+        print(pid)
+    except PermissionError:
+        pass
+"""
+
+
+@pytest.fixture
+def live_without_rights(tmp_path: Path, db: None) -> Iterator[Live]:
+    """As in a container. The rights of root would protect the processes, too."""
+    live = Live(tmp_path, on_this_database(), become=kernels.give_up_rights)
+    try:
+        live.start("dispatcher")
+        live.start("web")
+        live.start("worker")
+        yield live
+    finally:
+        live.stop()
+
+
+def test_no_process_shows_its_secrets_to_others_of_its_user(live_without_rights: Live) -> None:
+    live = live_without_rights
+    pids = [process.popen.pid for process in live.processes]
+    until(lambda: len(children(pids[2])) == 2, 60, live.logs)
+    pids += [child for pid in pids for child in children(pid)]
+
+    def readable() -> str:
+        command = [sys.executable, "-c", READER, *map(str, pids)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    until(lambda: not readable(), 20, readable)
+    assert len(pids) >= 3 + 2 + 1
+
+
+def test_no_service_keeps_the_password_of_the_operator(live: Live) -> None:
+    worker = live.start("worker", OPERATOR_PASSWORD="open sesame", DEMO_PASSWORD="open barley")
+    web = live.start("web", OPERATOR_PASSWORD="open sesame", DEMO_PASSWORD="open barley")
+    until(lambda: len(children(worker.popen.pid)) == 2, 60, live.logs)
+
+    for process in (worker, web):
+        for pid in [process.popen.pid, *children(process.popen.pid)]:
+            assert b"open " not in Path(f"/proc/{pid}/environ").read_bytes()
