@@ -19,7 +19,7 @@ from django.conf import settings
 from kombu import Connection, Consumer, Queue
 
 from downloads_project import logs
-from downloads_project.preflight import contradictions
+from downloads_project.preflight import contradictions, log_missing_layers
 from downloads_project.processes import die_with_parent, hide_memory, hide_secrets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
@@ -129,6 +129,7 @@ def _refuses_contradictions(**kwargs: Any) -> None:
         for sentence in found:
             structlog.get_logger(__name__).critical(sentence)
         raise SystemExit(1)
+    log_missing_layers()
 
 
 @signals.worker_init.connect

@@ -7,7 +7,9 @@ and throws the answer away.
 from __future__ import annotations
 
 import structlog
-from django.core.checks import Tags, run_checks
+from django.core.checks import CheckMessage, Tags, run_checks
+
+SANDBOX = "sandbox"  # the tag of its checks
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +22,15 @@ def contradictions() -> list[str]:
 
 def log_unsuited_servers() -> None:
     """Asks the servers, within about 3 s, and goes on whatever they say."""
-    for each in run_checks(tags=[Tags.database], databases=["default"]):
+    _log(run_checks(tags=[Tags.database], databases=["default"]))
+
+
+def log_missing_layers() -> None:
+    """What the sandbox of this worker lacks, as far as it may: else it did not start."""
+    _log(run_checks(tags=[SANDBOX]))
+
+
+def _log(found: list[CheckMessage]) -> None:
+    for each in found:
         if not each.is_silenced():
             log.warning(each.msg, check=each.id, hint=each.hint)

@@ -253,6 +253,8 @@ UPLOAD_QUEUE = env.str("UPLOAD_QUEUE", default=QUEUE)  # of another name: worker
 # And a second more for each JOB_MIN_SPEED bytes of the file.
 UPLOAD_TIME_LIMIT_SECONDS = env.int("UPLOAD_TIME_LIMIT_SECONDS", default=1800)
 PREVIEW_MAX_BYTES = env.int("PREVIEW_MAX_BYTES", default=2 * 2**30)  # that have previews
+# Layers of the sandbox that a worker may start without: seccomp, landlock. See docs/sandbox.md.
+SANDBOX_OPTIONAL_LAYERS = env.list("SANDBOX_OPTIONAL_LAYERS", default=[])
 STORE_BYTES = env.int("STORE_BYTES", default=0)  # beyond 90 % no upload is taken; 0: unknown
 
 # S3: one bucket, told to us by an internal and to clients by a public address

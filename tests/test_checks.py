@@ -16,7 +16,7 @@ from django.core.checks import CheckMessage, run_checks
 from downloads_project import preflight
 from downloads_project.stack import free_ports
 from jobs.checks import known_secrets
-from tests.live import BIN, CLOCKS, ROOT
+from tests.live import BIN, CLOCKS, ROOT, until
 
 # What an operator sets at least, as docker-compose.yml says.
 PRODUCTION = {
@@ -141,6 +141,7 @@ def test_the_defaults_and_the_short_clocks_of_tests_are_fine(settings: Any) -> N
         ({"OPERATOR_EMAILS": ["olga@example.com"]}, "jobs.W011"),
         ({"EMAIL_TIMEOUT": 0.0}, "jobs.E003"),
         ({"OPERATOR_MAIL_EVERY_SECONDS": -1}, "jobs.E003"),
+        ({"SANDBOX_OPTIONAL_LAYERS": ["landlock", "namespaces"]}, "jobs.E023"),
         ({"SIMULATED_DELAY_SECONDS": [10.0, 300.0]}, "jobs.W001"),
         ({"DISPATCH_EVERY_SECONDS": 6.0}, "jobs.W003"),
         ({"DOWNLOAD_URL_SECONDS": 601}, "jobs.W004"),
@@ -333,6 +334,90 @@ def test_a_process_refuses_to_start(
     assert "Set LEASE_SECONDS alone" in said
     assert "Traceback" not in said
     assert said.count("Booting worker") <= 2, "it starts them again and again"
+
+
+# A worker that starts on a kernel without what comes first.
+WORKER = """
+import sys
+from tests.processing import kernels
+kernels.lack(sys.argv[1])
+from downloads_project.celery import app
+app.worker_main(["worker", "--concurrency=1"])
+"""
+NO_LANDLOCK = (
+    "This machine has no landlock: code in an uploaded file could read and change the files of"
+    " other uploads."
+)
+NO_SECCOMP = (
+    "This machine has no seccomp: code in an uploaded file could use the network and other"
+    " processes."
+)
+
+
+@pytest.mark.parametrize(
+    ("layer", "optional", "sentence"),
+    [
+        ("landlock", "", NO_LANDLOCK),
+        ("seccomp", "", NO_SECCOMP),
+        ("seccomp", "landlock", NO_SECCOMP),
+    ],
+)
+def test_a_worker_in_production_does_not_start_with_an_open_sandbox(
+    layer: str, optional: str, sentence: str
+) -> None:
+    command = [sys.executable, "-c", WORKER, layer]
+    env = PRODUCTION | {"ROLE": "worker", "SANDBOX_OPTIONAL_LAYERS": optional}
+
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]} | env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert f"jobs.E024: {sentence} Run workers on" in done.stderr
+    assert f"To run without: SANDBOX_OPTIONAL_LAYERS={layer}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"ENV_FILES": ""},
+        PRODUCTION | {"REDIS_URL": "redis://127.0.0.1:1", "SANDBOX_OPTIONAL_LAYERS": "landlock"},
+    ],
+    ids=["in development", "where that is set"],
+)
+def test_a_worker_with_an_open_sandbox_says_what_it_lacks(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", WORKER, "landlock"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "ROLE": "worker", "REDIS_URL": "redis://127.0.0.1:1"}
+            | env,
+            stderr=out,
+            stdout=out,
+        )
+
+    try:
+        until(lambda: NO_LANDLOCK in log.read_text(), 60, log.read_text)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert "jobs.W013" in log.read_text()
+    assert "seccomp:" not in log.read_text()
+
+
+def test_this_machine_closes_the_sandbox(settings: Any) -> None:
+    """Or the tests of what it keeps off show nothing."""
+    settings.ROLE = "worker"
+
+    assert run_checks() == []
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,16 @@ from jobs.processing.outcome import Limits, Made, Outcome, skipped
 if TYPE_CHECKING:
     from jobs.processing.keeper import Keeper
 
-__all__ = ["LAYERS", "Limits", "Made", "Outcome", "can_process", "missing_layers", "process", "skipped"]
+__all__ = [
+    "LAYERS",
+    "Limits",
+    "Made",
+    "Outcome",
+    "can_process",
+    "missing_layers",
+    "process",
+    "skipped",
+]
 
 LOOK_UP_SECONDS = 0.1
 
