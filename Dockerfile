@@ -39,6 +39,9 @@ RUN PRODUCTION=true SECRET_KEY=unused DATABASE_URL=postgresql://unused/unused \
     S3_ACCESS_KEY_ID=unused S3_SECRET_ACCESS_KEY=unused \
     python manage.py collectstatic --noinput
 
+# What reads uploaded files is loaded for each of them, by a process that cannot write here.
+RUN python -m compileall -q jobs/processing
+
 # The code stays root's: a process can write to /tmp and nowhere else.
 USER 10001
 EXPOSE 8000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ def test_the_next_one_removes_what_a_dead_process_left(folders: Path) -> None:
     assert used.folder.exists()
     used.remove()
     assert list(folders.iterdir()) == []
+
+
+def test_each_is_its_owners_alone(folders: Path) -> None:
+    one, other = Scratch(), Scratch()
+
+    assert one.folder != other.folder
+    assert {stat.S_IMODE(each.folder.stat().st_mode) for each in (one, other)} == {0o700}
+    one.remove()
+    other.remove()
 
 
 @pytest.mark.parametrize("moment", ["before it is opened", "before it is locked"])
