@@ -85,6 +85,19 @@ def test_who_has_too_many_requests_is_not_sent_another(peer: Peer, alice: User) 
     assert len(peer.requests) == 1
 
 
+def test_a_redirect_that_is_good_for_one_request_is_not_asked_again(
+    peer: Peer, alice: User
+) -> None:
+    async def redirects_once(exchange: Exchange) -> None:
+        status, place = (302, "/there") if exchange.nth == 1 else (410, None)
+        await exchange.page(status, location=place)
+
+    peer.serve("/there", replace(SMALL, misbehave=only_plain(refuses(403))))
+    url = peer.serve("/x", File(misbehave=redirects_once))
+
+    assert stored_sha256(attempt(ask(alice, url))) == SMALL.sha256()
+
+
 @pytest.mark.parametrize("status", [403, 503])
 def test_who_refuses_both_gives_a_reason(peer: Peer, alice: User, status: int) -> None:
     job = attempt(ask(alice, peer.serve("/x", replace(SMALL, misbehave=refuses(status)))))

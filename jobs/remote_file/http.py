@@ -132,9 +132,8 @@ class RemoteFile:
         for _ in range(MAX_REDIRECTS + 1):
             response = self._send(target, headers)
             if response.status not in REDIRECTS:
-                answer = self._judged(response, target)
-                self._landed = target
-                return answer
+                self._landed = target  # also if it refuses this request: it may not the next
+                return self._judged(response, target)
             response.close()  # not read to its end, which may not come
             target = joined(target, _location(response, target))
         raise TooManyRedirects(f"{self._origin.host} sends on more than {MAX_REDIRECTS} times.")
