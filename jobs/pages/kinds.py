@@ -16,7 +16,7 @@ from uuid import UUID
 from django.urls import reverse
 
 from jobs import wording
-from jobs.errors import SourceMissing
+from jobs.errors import NOT_RUN_AGAIN, SourceMissing
 from jobs.kinds import sources_of, wanted_by
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
@@ -36,7 +36,6 @@ WRONG_LINK = {
 }
 # With these the same file would fail again, or is not there any more.
 WRONG_FILE = {
-    "infected",
     "not_scanned",
     "type_not_allowed",
     "checksum_mismatch",
@@ -151,7 +150,7 @@ def _another_link(job: DownloadJob) -> Remedy | None:
 
 def _sent(job: DownloadJob) -> Contents:
     facts = [wording.Detail("Name", job.name)]
-    if job.total:
+    if job.total is not None:
         facts.append(wording.Detail("Size", wording.size_of(job.total)))
     return Contents("What you sent", facts=tuple(facts))
 
@@ -163,6 +162,8 @@ def _same_file(job: DownloadJob) -> str:
 
 
 def _upload_again(job: DownloadJob) -> Remedy | None:
+    if job.error_code in NOT_RUN_AGAIN:
+        return Remedy("Upload another file", reverse("upload"))
     helps = job.status == Status.EXPIRED or job.error_code in WRONG_FILE
     return Remedy("Upload again", reverse("upload")) if helps else None
 

@@ -225,3 +225,21 @@ def test_the_token_on_the_button_is_the_one_that_counts(alice: User, broker: Any
     response = client.post("/downloads", {"file": "80000", "csrfmiddlewaretoken": found[1]})
 
     assert response.status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("name", "tile"),
+    [
+        ("a.jpg", "JPG"),
+        ("events.ndjson", "JSON"),
+        ("rows.jsonl", "JSON"),
+        ("rows.parquet", '<svg class="icon"><use href="#file"/></svg>'),
+        ("README", '<svg class="icon"><use href="#file"/></svg>'),
+    ],
+)
+def test_each_file_has_a_tile(visitor: Client, name: str, tile: str) -> None:
+    StoredFileFactory(file_id=70_900, name=name)
+
+    html = text(visitor.get("/", {"search": "70900"}))
+
+    assert f'<i class="type" aria-hidden="true">{tile}</i>' in html

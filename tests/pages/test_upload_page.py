@@ -256,7 +256,17 @@ def test_each_failure_says_what_to_do(visitor: Client, alice: User, code: str) -
     assert code in WENT_WRONG
     first = re.search(r'class="button primary"[^>]*>([^<]*)', html)
     assert first
-    assert first[1] == ("Upload again" if code in OF_A_FILE else "Run again")
+    if code == "infected":
+        assert first[1] == "Upload another file"
+    else:
+        assert first[1] == ("Upload again" if code in OF_A_FILE else "Run again")
+    assert (code == "infected") == ("Run again" not in html)
+
+
+def test_an_empty_file_has_a_size(visitor: Client, alice: User) -> None:
+    job = UploadJobFactory(owner=alice, status=Status.COMPLETED, metadata={}, made=[], total=0)
+
+    assert "<dt>Size</dt><dd>0 B</dd>" in plain(visitor.get(of(job)))
 
 
 def test_an_expired_upload_is_to_be_sent_again(visitor: Client, alice: User) -> None:
