@@ -115,7 +115,7 @@ class Keeper:
             selector.register(helper.stdout, selectors.EVENT_READ)
             while not self._is_unwanted:
                 is_over = _has_ended(helper)  # before the last look: then all was said
-                for key, _ in selector.select(TICK_SECONDS):
+                for key, _ in selector.select(0 if is_over else TICK_SECONDS):
                     if not hearing.read(key.fd):
                         selector.unregister(key.fileobj)
                         time.sleep(ENDS_SECONDS)

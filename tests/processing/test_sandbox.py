@@ -284,6 +284,39 @@ def test_what_it_started_ends_with_a_worker_that_is_killed(tmp_path: Path) -> No
     until(lambda: not any(each.is_running() for each in helpers))
 
 
+# What still holds where a layer is missing, as docs/sandbox.md says.
+REFUSED_WITHOUT = {
+    "landlock": {
+        "reads_environment": "refused: EACCES",  # the memory is hidden
+        "connects": "refused: EPERM",
+        "signals": "refused: EPERM",
+    },
+    "seccomp": {
+        "reads_environment": "refused: EACCES",
+        "reads": "refused: EACCES",
+    },
+}
+
+
+@pytest.mark.parametrize("layer", REFUSED_WITHOUT)
+def test_without_one_layer_the_others_hold(layer: str, tmp_path: Path, others_file: Path) -> None:
+    worker, marker = Worker(["user namespaces", layer]), str(next(seconds))
+    arguments = {"reads": str(others_file), "connects": "1"}
+    told = {}
+
+    for number, name in enumerate([*REFUSED_WITHOUT[layer], "leaves_a_daemon"]):
+        scratch = tmp_path / str(number)
+        (scratch / "made").mkdir(parents=True)
+        argument = marker if name == "leaves_a_daemon" else arguments.get(name, str(worker.pid))
+        (scratch / "file").write_text(f"attacks\n{name}\n{argument}")
+        told[name] = worker.make(scratch / "file", scratch / "made")
+
+    left = running(marker) + running(f"{tmp_path}/")
+    worker.close()
+    assert told == REFUSED_WITHOUT[layer] | {"leaves_a_daemon": "did it: 'left'"}
+    assert left == []
+
+
 def running(marker: str) -> list[int]:
     return [
         each.pid
