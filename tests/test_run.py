@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,6 +106,9 @@ def test_it_does_the_main_job_once_and_again_with_its_data_kept(tmp_path: Path, 
 def test_nothing_is_left_when_the_supervisor_is_killed(serving: Serving) -> None:
     everything = descendants(serving.process.pid)
     assert len(everything) > 10
+    for pid in everything:
+        with suppress(PermissionError, FileNotFoundError, ProcessLookupError):
+            assert b"OPERATOR_PASSWORD" not in Path(f"/proc/{pid}/environ").read_bytes()
 
     serving.process.kill()
 

@@ -42,7 +42,7 @@ def version() -> int:
 def restrict(rules: Iterable[tuple[Path, int]]) -> None:
     """Allow what is beneath these paths, each with its rights, and nothing else.
 
-    Paths that do not exist are left out. Raises OSError.
+    Paths that do not exist, or cannot be reached anyhow, are left out. Raises OSError.
     """
     abi = version()
     known = FILES_1 | sum(right for right, since in _SINCE.items() if abi >= since)
@@ -53,7 +53,7 @@ def restrict(rules: Iterable[tuple[Path, int]]) -> None:
     ruleset = kernel.call(_number("create_ruleset"), attributes, size, 0)
     try:
         for path, rights in rules:
-            with suppress(FileNotFoundError, NotADirectoryError):
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 _allow(ruleset, path, rights & known)
         kernel.call(_number("restrict_self"), ruleset, 0)
     finally:
