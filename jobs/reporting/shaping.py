@@ -46,6 +46,9 @@ def is_shaped(c: str) -> bool:
 
 
 def cannot_be_drawn(c: str) -> bool:
+    """Private characters mean nothing outside their owner's fonts; here they are glyphs."""
+    if ord(c) in PRIVATE:
+        return True
     return uharfbuzz is None and bool(UNREADABLE_APART.match(c))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.client.beside import Beside
+from jobs.client.ending import Ending
 from jobs.client.errand import Errand
 from jobs.client.errors import Gone
 from jobs.client.login import Login
@@ -132,6 +133,13 @@ def test_what_has_its_time_soon_is_looked_at_then() -> None:
     assert 15 < looks.seconds_until_next(Job.of(waiting)) <= 20
     assert looks.seconds == 0  # what it takes is counted from then on
     assert looks.seconds_until_next(Job.of(passed)) == 0.25
+
+
+def test_a_bug_is_no_failed_job_and_tells_no_address() -> None:
+    end = Ending.of(KeyError("https://store.example/?X-Amz-Signature=secret"))
+
+    assert (end.exit_code, end.code) == (8, "client_error")
+    assert end.sentence == "This program has a bug (KeyError): --traceback shows where."
 
 
 def test_a_file_that_expires_after_it_was_made_is_gone(

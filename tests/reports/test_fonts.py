@@ -51,6 +51,14 @@ def test_devanagari_is_shaped_or_it_is_a_mark() -> None:
     assert shown.lacks == (not shown.glyphs)
 
 
+@pytest.mark.parametrize("text", ["\ue000", "\ue123", "\uf8ff"])
+def test_a_private_character_is_a_mark_whatever_was_drawn_before(text: str) -> None:
+    line("क्षत्रिय")
+
+    assert line(f"a{text}").pieces == (("notos", f"a{REPLACEMENT}"),)
+    assert line(f"a{text}").lacks
+
+
 def drawn_letters(text: str) -> list[str]:
     """Names of what is drawn, in order; a glyph without a character is only 'private'."""
     pytest.importorskip("uharfbuzz")
