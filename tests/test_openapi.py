@@ -126,7 +126,7 @@ def test_every_endpoint_of_the_api_is_in_the_document(document: Json) -> None:
     from jobs.urls import urlpatterns
 
     served = {
-        "/" + str(url.pattern).replace("<uuid:job_id>", "{job_id}")
+        "/" + str(url.pattern).replace("<job:job_id>", "{job_id}")
         for url in urlpatterns
         if isinstance(url, URLPattern) and hasattr(url.callback, "cls")
     } - {f"/{name}" for name in NOT_OF_THE_API}

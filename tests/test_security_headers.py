@@ -144,7 +144,7 @@ def addresses_of_the_api() -> list[str]:
 
     paths = [str(url.pattern) for url in urlpatterns if isinstance(url, URLPattern)]
     of_api = [path for path in paths if path.startswith(("v1/", "status/", "admin/", "openapi"))]
-    return ["/" + path.replace("<uuid:job_id>", str(NOWHERE)) for path in of_api]
+    return ["/" + path.replace("<job:job_id>", str(NOWHERE)) for path in of_api]
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])

@@ -22,7 +22,7 @@ from jobs.urls import urlpatterns
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
 from tests.pages.looks import BROWSER
 
-OF_A_JOB = [str(url.pattern) for url in urlpatterns if "<uuid:job_id>" in str(url.pattern)]
+OF_A_JOB = [str(url.pattern) for url in urlpatterns if "<job:job_id>" in str(url.pattern)]
 OTHERS = [str(url.pattern) for url in urlpatterns if "<" not in str(url.pattern)]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 QUERIES = [
@@ -90,7 +90,7 @@ def client_of(user: User | None) -> Client:
 def test_at_an_address_of_a_job(
     pattern: str, reader: dict[str, str], secret_job: DownloadJob, bob: User
 ) -> None:
-    path = "/" + pattern.replace("<uuid:job_id>", str(secret_job.pk))
+    path = "/" + pattern.replace("<job:job_id>", str(secret_job.pk))
     second, nobody = client_of(bob), client_of(None)
     before = everything()
 
@@ -113,7 +113,7 @@ def test_hidden_it_looks_like_a_job_that_never_was(
     client = client_of(bob)
 
     def ask(job_id: Any) -> tuple[int, str]:
-        path = "/" + pattern.replace("<uuid:job_id>", str(job_id))
+        path = "/" + pattern.replace("<job:job_id>", str(job_id))
         answers = [client.generic(method, path, b"", "application/json") for method in METHODS]
         same = {"X-Request-ID": "same"}
         last = client.get(path, headers=same | {"Accept": "application/json"})
