@@ -48,7 +48,9 @@ def _sign_in_callers(request: Any, username: str) -> dict[str, str]:
     device = devices.known_device(request, username)
     if device and any(rate.who == "device" for rate in rates.rates_of(SIGN_IN)):
         return {"device": f"{device} {username}"}
-    callers, account = _callers(request), username.casefold()
+    callers = _callers(request)
+    # The case of ASCII letters alone: `_has_twin` asks Postgres, which folds others otherwise.
+    account = username.encode(errors="replace").lower().decode()
     return callers | {"account": account, "account-address": f"{callers['address']} {account}"}
 
 
@@ -57,8 +59,15 @@ def signed_in(request: HttpRequest | Request, user: User) -> None:
     request = getattr(request, "_request", request)
     callers: dict[str, str] = getattr(request, "sign_in_callers", {})
     of_account = {who: name for who, name in callers.items() if who in OF_ACCOUNT}
-    rates.give_back(SIGN_IN, of_account)
+    if not _has_twin(user):
+        rates.give_back(SIGN_IN, of_account)
     devices.remember(request, user)
+
+
+def _has_twin(user: User) -> bool:
+    """Whether another account's tries are counted with this one's, so that none is given back."""
+    same = User.objects.filter(username__iexact=user.username)
+    return same.exclude(pk=user.pk).exists()
 
 
 def _count(request: Any, scope: str, callers: dict[str, str]) -> None:

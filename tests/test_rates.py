@@ -330,6 +330,17 @@ def test_who_knows_the_password_may_sign_in_again_and_again(alice: User) -> None
 
 
 @pytest.mark.usefixtures("rates_of_production")
+def test_signing_in_to_ones_own_account_gives_no_guesses_for_anothers(alice: User) -> None:
+    UserFactory(username="ALICE")
+    guesses = []
+    for _ in range(4):
+        try_to_sign_in(TOKEN, "203.0.113.1", name="ALICE", password="correct horse")
+        guesses.append(try_to_sign_in(TOKEN, "203.0.113.1").status_code)
+
+    assert guesses == [401, 429, 429, 429]
+
+
+@pytest.mark.usefixtures("rates_of_production")
 def test_a_sign_in_that_cannot_be_read_is_counted_too(db: None) -> None:
     client = APIClient()
 
