@@ -141,7 +141,7 @@ def test_the_defaults_and_the_short_clocks_of_tests_are_fine(settings: Any) -> N
         ({"OPERATOR_EMAILS": ["olga@example.com"]}, "jobs.W011"),
         ({"EMAIL_TIMEOUT": 0.0}, "jobs.E003"),
         ({"OPERATOR_MAIL_EVERY_SECONDS": -1}, "jobs.E003"),
-        ({"SANDBOX_OPTIONAL_LAYERS": ["landlock", "namespaces"]}, "jobs.E023"),
+        ({"SANDBOX_OPTIONAL_LAYERS": ["landlock", "namespaces"]}, "jobs.E025"),
         ({"SIMULATED_DELAY_SECONDS": [10.0, 300.0]}, "jobs.W001"),
         ({"DISPATCH_EVERY_SECONDS": 6.0}, "jobs.W003"),
         ({"DOWNLOAD_URL_SECONDS": 601}, "jobs.W004"),
@@ -409,7 +409,7 @@ def test_a_worker_with_an_open_sandbox_says_what_it_lacks(
     finally:
         worker.kill()
         worker.wait()
-    assert "jobs.W013" in log.read_text()
+    assert "jobs.W014" in log.read_text()
     assert "seccomp:" not in log.read_text()
 
 

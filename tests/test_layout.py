@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,3 +216,11 @@ def test_every_module_says_what_it_is() -> None:
         if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert not silent
+
+
+def test_each_check_has_an_id_of_its_own() -> None:
+    sources = [path.read_text() for path in (ROOT / "jobs/checks").glob("*.py")]
+
+    ids = re.findall(r'"(jobs\.[EW]\d{3})"', "\n".join(sources))
+
+    assert sorted(ids) == sorted(set(ids))

@@ -27,7 +27,7 @@ def the_layers_have_names(**kwargs: Any) -> list[CheckMessage]:
         Error(
             f"SANDBOX_OPTIONAL_LAYERS has {name!r}, which is no layer of the sandbox.",
             hint=f"Set SANDBOX_OPTIONAL_LAYERS to some of {','.join(processing.LAYERS)}.",
-            id="jobs.E023",
+            id="jobs.E025",
         )
         for name in settings.SANDBOX_OPTIONAL_LAYERS
         if name not in processing.LAYERS
@@ -45,6 +45,6 @@ def the_sandbox_is_closed(**kwargs: Any) -> list[CheckMessage]:
 def _missing(layer: str) -> CheckMessage:
     sentence = f"This machine has no {layer}: {LACK[layer]}."
     if not settings.PRODUCTION or layer in settings.SANDBOX_OPTIONAL_LAYERS:
-        return Warning(sentence, hint=CURE[layer], id="jobs.W013")
+        return Warning(sentence, hint=CURE[layer], id="jobs.W014")
     hint = f"{CURE[layer]} To run without: SANDBOX_OPTIONAL_LAYERS={layer}; see docs/sandbox.md."
     return Error(sentence, hint=hint, id="jobs.E024")
