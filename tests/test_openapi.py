@@ -227,7 +227,7 @@ def test_a_link_and_what_goes_with_it_have_bounds(document: Json) -> None:
     members = asked["properties"]
 
     assert asked["required"] == ["url"]
-    assert (members["url"]["format"], members["url"]["maxLength"]) == ("uri", 2_000)
+    assert (members["url"]["format"], members["url"]["maxLength"]) == ("uri", 8_000)
     assert [members["threads"][name] for name in ("minimum", "maximum", "default")] == [1, 16, 4]
     assert re.search(members["sha256"]["pattern"], "0aF" * 21 + "0")
     assert not re.search(members["sha256"]["pattern"], "0aF" * 21)

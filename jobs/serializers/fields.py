@@ -62,6 +62,8 @@ class Url(Text):
 
     def to_internal_value(self, data: Any) -> str:
         url = super().to_internal_value(data)
+        if self.max_length and len(url) > self.max_length:
+            self.fail("bad_url", reason=f"A link has at most {self.max_length:,} characters.")
         try:
             target_of(url)
         except BadUrl as error:
