@@ -44,6 +44,8 @@ def searching(request: HttpRequest | Request, text: str) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")
         yield
+        with connection.cursor() as cursor:  # what follows may be in the same transaction
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
 
 
 class Places:

@@ -46,7 +46,7 @@ def visitor(client: Client, operator: User) -> Client:
 
 @pytest.mark.parametrize("path", LISTS)
 def test_searches_have_a_rate_of_their_own(visitor: Client, settings: Any, path: str) -> None:
-    settings.RATES |= {"search": ["owner:2/60"]}
+    settings.RATES = settings.RATES | {"search": ["owner:2/60"]}
 
     statuses = [visitor.get(f"{path}xyz").status_code for _ in range(3)]
 
