@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken
 
 from jobs.models import DownloadJob
+from jobs.pages.shared import COOKIE_IS_GONE
 from jobs.problems import PROBLEM
 from jobs.states import Status
 from tests.factories import JobFactory
@@ -109,7 +111,7 @@ def test_a_form_without_its_token_is_refused_as_on_every_page(alices: Client) ->
         page = alices.post("/downloads", "file=70000", content_type, headers=BROWSER)
 
         assert page.status_code == 403
-        assert "you signed in again. Nothing was changed." in page.content.decode()
+        assert f"{COOKIE_IS_GONE} Nothing was changed." in unescape(page.content.decode())
     assert not DownloadJob.objects.exists()
 
 
