@@ -78,7 +78,6 @@ def _checked(params: UploadParams, work: Workspace, source: Path) -> tuple[str, 
         copy = None
         for chunk in work.received():
             if not content_type:
-                work.say("Checking the file")  # if it came in parts, they are together now
                 content_type = _allowed_type(chunk, params)
                 if _has_previews(content_type, params):
                     copy = stack.enter_context(source.open("wb"))
