@@ -210,7 +210,7 @@ def test_a_cancelled_fetch_stops_and_leaves_nothing(peer: Peer, alice: User) -> 
     job = ask(alice, peer.serve("/big", replace(BIG, rate=1e6)))
 
     def cancel() -> None:
-        until(lambda: peer.open_now)
+        until(lambda: peer.open_now == 4)  # then the upload has begun
         DownloadJob.objects.get(pk=job.pk).cancel(Actor.OWNER)
         connection.close()
 
