@@ -16,8 +16,9 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except KeyboardInterrupt:
         sys.exit(130)  # as shells count it; nobody who pressed Ctrl-C wants a traceback
-    except Exception as error:
-        if sys.argv[1:2] != ["download"]:
+    except (Exception, SystemExit) as error:
+        is_ours = isinstance(error, Exception) or hasattr(error, "sentence")  # environment.py's
+        if sys.argv[1:2] != ["download"] or not is_ours:
             raise
         from jobs.client.ending import cannot_start
 

@@ -31,5 +31,17 @@ def boolean(name: str, text: str) -> bool:
 
 
 def _stop(sentence: str) -> NoReturn:
-    sys.stderr.write(f"{sentence}\n")
-    raise SystemExit(CANNOT_BOOT)
+    if sys.argv[1:2] != ["download"]:  # which says it as it says everything: manage.py
+        sys.stderr.write(f"{sentence}\n")
+    raise BadSetting(sentence)
+
+
+class BadSetting(SystemExit):
+    """Ends the process with CANNOT_BOOT."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(CANNOT_BOOT)
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence

@@ -62,7 +62,7 @@ def wants_json(argv: list[str]) -> bool:
     return any(len(name) > len("--") and "--json".startswith(name) for name in names)
 
 
-def cannot_start(error: Exception, argv: list[str]) -> int:
+def cannot_start(error: BaseException, argv: list[str]) -> int:
     """Tell of settings that cannot be read, say: no option is known yet. The exit code."""
     sentence = printable(f"This program cannot start: {type(error).__name__}: {error}")
     end = Ending(Broken.exit_code, sentence, Broken.code)
