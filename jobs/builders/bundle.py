@@ -9,7 +9,7 @@ from stat import S_IFREG
 from stream_zip import NO_COMPRESSION_64, MemberFile, ZipIntegrityError, stream_zip
 
 from jobs.errors import SourceChanged
-from jobs.names import comparable, safe_name, split_name
+from jobs.names import collision_key, safe_name, split_name
 from jobs.workspace import CHUNK_BYTES, NOT_AS_STORED, Source, Workspace
 
 MODE = S_IFREG | 0o644
@@ -64,10 +64,10 @@ def member_names(sources: Iterable[Source]) -> Iterator[str]:
     for source in sources:
         name = wanted = safe_name(source.name)
         stem, suffix = split_name(wanted)
-        copy = taken.get(comparable(wanted), 1)
-        while comparable(name) in taken:
+        copy = taken.get(collision_key(wanted), 1)
+        while collision_key(name) in taken:
             copy += 1
             name = f"{stem} ({copy}){suffix}"
-        taken[comparable(wanted)] = copy  # where to go on counting; a long run stays linear
-        taken.setdefault(comparable(name), 1)
+        taken[collision_key(wanted)] = copy  # where to go on counting; a long run stays linear
+        taken.setdefault(collision_key(name), 1)
         yield name

@@ -45,7 +45,7 @@ SITUATIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def comparable(response: Response) -> tuple[int, dict[str, str], Any]:
+def collision_key(response: Response) -> tuple[int, dict[str, str], Any]:
     own = {"x-request-id", "ratelimit"}  # of one request; a count
     headers = {name: value for name, value in response.headers.items() if name not in own}
     if "vary" in headers:
@@ -75,7 +75,7 @@ def test_both_ways_give_the_same_answer(
 
         assert ours is not None
         assert list(ours.json) == list(theirs.json)
-        assert comparable(ours) == comparable(theirs)
+        assert collision_key(ours) == collision_key(theirs)
 
 
 def test_a_blocked_job_names_those_it_waits_for(native: Native, alice: User) -> None:
@@ -87,7 +87,7 @@ def test_a_blocked_job_names_those_it_waits_for(native: Native, alice: User) -> 
 
     assert ours is not None
     assert len(ours.json["after"]) == 2
-    assert comparable(ours) == comparable(ask_django(path, authorization=bearer(alice)))
+    assert collision_key(ours) == collision_key(ask_django(path, authorization=bearer(alice)))
 
 
 @pytest.mark.parametrize("seen", ["{etag}", "W/{etag}", '"other", {etag}', "*", '"other"', "", "x"])
@@ -102,7 +102,7 @@ def test_what_a_client_has_seen_is_told_the_same_way(
 
     assert ours is not None
     assert ours.status == (304 if "etag" in seen or seen == "*" else 200)
-    assert comparable(ours) == comparable(ask_django(path, **asked))
+    assert collision_key(ours) == collision_key(ask_django(path, **asked))
 
 
 @pytest.mark.parametrize("address", ADDRESSES[:3])
@@ -113,7 +113,7 @@ def test_an_id_and_a_scheme_have_no_case(native: Native, alice: User, address: s
     ours = native.request(path, **asked)
 
     assert ours is not None
-    assert comparable(ours) == comparable(ask_django(path, **asked))
+    assert collision_key(ours) == collision_key(ask_django(path, **asked))
     assert ours.status == 200
 
 
