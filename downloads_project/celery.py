@@ -1,8 +1,8 @@
 """The Celery app, and what it promises: at most one delivery, which may get lost.
 
-A message is a doorbell. Who takes it has it, and acknowledges nothing: redelivery after a crash is
-the business of the row's lease and of the dispatcher. Redelivery by Celery runs a job that kills
-its process again and again, and runs a long one twice at once. `celery -A downloads_project` finds
+A message is a doorbell. Workers do not acknowledge it, and Celery never delivers it again: after a
+crash, the row's lease and the dispatcher restart the job. Redelivery by Celery would run a job that
+kills its process again and again, and a long job twice at once. `celery -A downloads_project` finds
 this app.
 """
 
@@ -39,9 +39,9 @@ class EagerAMQP(AMQP):
     Connection = EagerConnection
 
     def TaskConsumer(self, *args: Any, **options: Any) -> Consumer:  # noqa: N802
-        """Without acknowledgements, which cost Redis and the worker two transactions a message.
+        """Return a consumer without acknowledgements: they cost two transactions a message.
 
-        `no_ack` keeps kombu from noting what it took, not Celery from acknowledging it.
+        With `no_ack`, kombu does not store what is unacknowledged, but Celery still calls `ack`.
         """
         consumer = super().TaskConsumer(*args, no_ack=True, **options)
         channel: Any = consumer.channel

@@ -13,11 +13,11 @@ from django.db.backends.postgresql import base
 
 from downloads_project.postgres.connection import ImpatientConnection
 
-ALIVE_SECONDS = 1  # after an answer
+ALIVE_SECONDS = 1  # that a check is good for
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    _answered_at = 0.0  # when a connection was last found to be usable
+    _checked_at = 0.0  # when a connection was last found to be usable
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if self.settings_dict["OPTIONS"].get("pool"):
@@ -28,12 +28,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def is_usable(self) -> bool:
         """As Django's method, which waits for a frozen server as long as for a slow query.
 
-        A server that answered a moment ago is only asked again if the connection has ended since.
+        A connection that was checked within ALIVE_SECONDS is checked again only if it was closed.
         """
         try:
-            if time.monotonic() - self._answered_at > ALIVE_SECONDS or self.connection.has_news():
+            if (
+                time.monotonic() - self._checked_at > ALIVE_SECONDS
+                or self.connection.has_pending_input()
+            ):
                 self.connection.check()
-                self._answered_at = time.monotonic()
+                self._checked_at = time.monotonic()
         except psycopg.Error:
             return False
         return True

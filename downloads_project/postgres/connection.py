@@ -32,8 +32,8 @@ class ImpatientConnection(psycopg.Connection[Any]):
         finally:
             self.most_seconds = None
 
-    def has_news(self) -> bool:
-        """Whether the server sent something that nobody asked for, as it does when it ends."""
+    def has_pending_input(self) -> bool:
+        """Return whether the idle connection has data to read, as when the server closed it."""
         poll = select.poll()
         poll.register(self.pgconn.socket, select.POLLIN)
         return bool(poll.poll(0))

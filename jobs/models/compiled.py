@@ -56,8 +56,8 @@ class Query(Generic[M]):
 class AnyRows:
     """Whether each of several querysets would find a row, in one round trip.
 
-    Values are part of the statement. As parameters they would hide from Postgres which partial
-    index fits, and an EXISTS that finds nothing would read the whole table.
+    Values are part of the statement, not parameters: otherwise a generic plan cannot use partial
+    indexes, and an EXISTS that finds nothing scans the whole table.
     """
 
     def __init__(self, *querysets: models.QuerySet[Any]) -> None:

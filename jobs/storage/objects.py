@@ -90,9 +90,9 @@ class Objects:
         return self._request("HEAD", key).headers
 
     def put(self, key: str, body: Body, *, content_type: str, sha256: str = "") -> None:
-        """Store it whole: the store refuses a body that its signature does not fit.
+        """Store an object in one request. S3 rejects a body that does not match its signature.
 
-        `sha256` saves hashing the body again.
+        Pass `sha256` if it is known, to avoid hashing the body again.
         """
         response = self._request(
             "PUT",
@@ -196,7 +196,7 @@ class Objects:
 
 
 def _etag_of(response: BaseHTTPResponse) -> str:
-    """What S3 confirms an upload with, and a proxy that answers in its place does not have."""
+    """Return the ETag, with which S3 confirms an upload. A proxy's own response has none."""
     etag = response.headers.get("ETag")
     if not etag:
         raise StorageUnavailable("The file store did not confirm an upload.")
