@@ -1,8 +1,8 @@
-"""Searches for a name. Each reads thousands of rows, so they must not take everybody's time.
+"""Limit searches by name, which read thousands of rows each, so that other requests stay fast.
 
-A search has a rate of its own. In a process, an owner has one at a time, and all together have a
-few. Whoever finds no room within WAIT_SECONDS is asked to come again. Postgres ends a search that
-takes too long. Used by the lists of the API, of the pages and of the admin.
+Searches have a rate limit of their own. A process runs a few of them at a time, and one for each
+owner; a search that has to wait longer than WAIT_SECONDS is refused. Postgres cancels a search that
+takes too long. Used by the lists of the API, the pages and the admin.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from jobs.patience import give_back_connection
 from jobs.problems import Problem
 from jobs.throttle import limit
 
-MAX_AT_ONCE = 2  # of all owners, in one process
-MAX_OF_OWNER = 1
+MAX_CONCURRENT = 2  # of all owners, in one process
+MAX_CONCURRENT_OF_OWNER = 1
 MAX_WAITING = 16  # requests, each in a thread of the process; others are refused at once
 WAIT_SECONDS = 2.0
 STATEMENT_SECONDS = 2  # of other requests: 5
@@ -31,16 +31,16 @@ SOON = {"Retry-After": "2"}
 
 @contextmanager
 def searching(request: HttpRequest | Request, text: str) -> Iterator[None]:
-    """Evaluate a search for the text in here; of no text, nothing is counted.
+    """Run a search for the text inside this context. Without a text, nothing is limited.
 
-    Raises the Problem 429 where the owner searches too often or at once, 503 where all do.
+    Raises Problem: 429 if the owner exceeds a limit, 503 if too many owners search.
     """
     if not text.strip():
         yield
         return
     limit(request, "search")
     give_back_connection()  # others need it while this one waits
-    with _places.taken(request.user.pk or 0), transaction.atomic():
+    with _slots.held(request.user.pk or 0), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")
         yield
@@ -48,17 +48,17 @@ def searching(request: HttpRequest | Request, text: str) -> Iterator[None]:
             cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
 
 
-class Places:
-    """Who searches in this process. Of any threads."""
+class SearchSlots:
+    """The searches that run in this process. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._searches: Counter[int] = Counter()  # under way, by owner
+        self._searches: Counter[int] = Counter()  # running, by owner
         self._waiting = 0
 
     @contextmanager
-    def taken(self, owner_id: int) -> Iterator[None]:
-        """Wait for a place, and have it. Raises Problem."""
+    def held(self, owner_id: int) -> Iterator[None]:
+        """Wait for a slot and hold it. Raises Problem."""
         with self._changed:
             self._wait_for(owner_id)
             self._searches[owner_id] += 1
@@ -67,13 +67,13 @@ class Places:
         finally:
             with self._changed:
                 self._searches[owner_id] -= 1
-                self._searches += Counter()  # forgets those who have none
+                self._searches += Counter()  # drops owners that have none
                 self._changed.notify_all()
 
     def _wait_for(self, owner_id: int) -> None:
         def is_free() -> bool:
-            of_owner, all_ = self._searches[owner_id], self._searches.total()
-            return of_owner < MAX_OF_OWNER and all_ < MAX_AT_ONCE
+            of_owner, running = self._searches[owner_id], self._searches.total()
+            return of_owner < MAX_CONCURRENT_OF_OWNER and running < MAX_CONCURRENT
 
         if is_free():
             return
@@ -81,7 +81,7 @@ class Places:
         try:
             is_late = self._waiting > MAX_WAITING
             if is_late or not self._changed.wait_for(is_free, WAIT_SECONDS):
-                raise _refusal(is_owners=self._searches[owner_id] >= MAX_OF_OWNER)
+                raise _refusal(is_owners=self._searches[owner_id] >= MAX_CONCURRENT_OF_OWNER)
         finally:
             self._waiting -= 1
 
@@ -94,4 +94,4 @@ def _refusal(*, is_owners: bool) -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", sentence, SOON)
 
 
-_places = Places()
+_slots = SearchSlots()
