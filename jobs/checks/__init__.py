@@ -12,7 +12,7 @@ from jobs.checks import (
     scanner,
     servers_suit,
     settings_agree,
-    silence,
+    stalled,
     store_address,
     telling,
 )
@@ -25,7 +25,7 @@ __all__ = [
     "scanner",
     "servers_suit",
     "settings_agree",
-    "silence",
+    "stalled",
     "store_address",
     "telling",
 ]

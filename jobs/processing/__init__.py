@@ -13,10 +13,10 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING
 
-from jobs.processing.cage import LAYERS, missing_layers
 from jobs.processing.lines import Said
 from jobs.processing.makers import MAKERS
 from jobs.processing.outcome import Limits, Made, Outcome, skipped
+from jobs.processing.sandbox import LAYERS, missing_layers
 
 if TYPE_CHECKING:
     from jobs.processing.keeper import Keeper

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from jobs.errors import FileTooComplex, FileUnreadable, ProcessingError
-from jobs.processing import cage, lines, supervisor
+from jobs.processing import lines, sandbox, supervisor
 from jobs.processing.lines import TOO_MUCH, Task
 from jobs.processing.makers import MAKERS
 from jobs.processing.outcome import Outcome, Work
@@ -29,7 +29,7 @@ def main(make: Callable[[Work], Outcome] | None = None) -> None:
     """`make` in place of the one for this type of content."""
     task = Task.read(sys.argv[1])
     supervisor.fork_reader(parent=task.parent)
-    cage.enter(task)
+    sandbox.enter(task)
     out = _own_stdout()
 
     def tell(line: str) -> None:

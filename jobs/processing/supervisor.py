@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from jobs.processing import cage
+from jobs.processing import sandbox
 
 HEARD = {signal.SIGTERM, signal.SIGCHLD}
 SIGNALLED = 128  # plus its number, as shells say that a signal ended somebody
@@ -28,15 +28,15 @@ def fork_reader(*, parent: int) -> None:
     for number in HEARD:
         signal.signal(number, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
-    cage.die_with(parent, signal.SIGTERM)
-    cage.adopt_orphans()
+    sandbox.die_with(parent, signal.SIGTERM)
+    sandbox.adopt_orphans()
     supervisor = os.getpid()
     gc.freeze()  # a collection in the reader would copy what both have
     if reader := os.fork():
         os._exit(_supervise(reader))
     os.setpgid(0, 0)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    cage.die_with(supervisor)
+    sandbox.die_with(supervisor)
 
 
 def _supervise(reader: int) -> int:

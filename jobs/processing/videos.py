@@ -22,7 +22,7 @@ from jobs.errors import (
     PictureTooLarge,
     ProcessingError,
 )
-from jobs.processing import cage
+from jobs.processing import sandbox
 from jobs.processing.lines import TOO_MUCH
 from jobs.processing.outcome import Limits, Made, Outcome, Work, skipped
 from jobs.processing.sizes import inside
@@ -151,7 +151,7 @@ def _run(program: str, arguments: list[str]) -> bytes:
         [program, "-loglevel", "error", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        preexec_fn=lambda: cage.die_with(parent),  # there are no threads here
+        preexec_fn=lambda: sandbox.die_with(parent),  # there are no threads here
     )
     os.write(2, done.stderr)
     if done.returncode < 0 or done.returncode == SIGNALLED or OUT_OF_MEMORY in done.stderr:

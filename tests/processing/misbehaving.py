@@ -1,6 +1,6 @@
 """A helper process that was taken over: it does what the uploaded file says, a function's name.
 
-It runs in place of `jobs.processing.helper`, in the same cage.
+It runs in place of `jobs.processing.helper`, in the same sandbox.
 """
 
 from __future__ import annotations
