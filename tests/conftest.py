@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock, patch
@@ -206,3 +206,25 @@ def stored_files(bucket: Any, db: None) -> list[StoredFile]:
         store(70001, "empty.txt", b""),
         store(70002, "photo.jpg", b"\xff\xd8" + bytes(300_000)),
     ]
+
+
+@pytest.fixture
+def job(alice: User, stored_files: list[StoredFile]) -> DownloadJob:
+    """Return a queued zip of the three stored files. Modules may have a `job` of their own."""
+    from tests.factories import JobFactory
+
+    ids = [file.file_id for file in stored_files]
+    return JobFactory(owner=alice, params={"file_ids": ids}, total=2_300_011, name="3 files.zip")
+
+
+@pytest.fixture
+def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replace the builder of zips, which is an owned edge, and other fields of their kind."""
+    from dataclasses import replace
+
+    from jobs.kinds import KINDS
+
+    def put(build: Callable[..., None], **changes: Any) -> None:
+        monkeypatch.setitem(KINDS, "bundle", replace(KINDS["bundle"], build=build, **changes))
+
+    return put

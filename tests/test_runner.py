@@ -17,7 +17,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
-from jobs import dispatcher, estimates, kinds, patience, runner, simulated_delay, storage
+from jobs import dispatcher, estimates, patience, runner, simulated_delay, storage
 from jobs.errors import Interrupted, SourceMissing, StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.pulse import Pulse
@@ -37,25 +37,6 @@ def run(job: DownloadJob) -> DownloadJob:
     runner.run(job.pk, task_id="task-1", worker="worker@test")
     job.refresh_from_db()
     return job
-
-
-@pytest.fixture
-def job(alice: User, stored_files: list[StoredFile]) -> DownloadJob:
-    ids = [file.file_id for file in stored_files]
-    return JobFactory(owner=alice, params={"file_ids": ids}, total=2_300_011, name="3 files.zip")
-
-
-@pytest.fixture
-def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Replace the builder, which is an owned edge, and the kind's time limit."""
-
-    def replace(build: Callable[[Any, Workspace], None], **changes: Any) -> None:
-        from dataclasses import replace as changed
-
-        kind = changed(kinds.KINDS["bundle"], build=build, **changes)
-        monkeypatch.setitem(kinds.KINDS, "bundle", kind)
-
-    return replace
 
 
 def history(job: DownloadJob) -> list[str]:

@@ -8,7 +8,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,23 +37,6 @@ def run(job: DownloadJob, **options: Any) -> DownloadJob:
     runner.run(job.pk, task_id="task-1", worker="worker@test", **options)
     job.refresh_from_db()
     return job
-
-
-@pytest.fixture
-def job(alice: User, stored_files: list[StoredFile]) -> DownloadJob:
-    ids = [file.file_id for file in stored_files]
-    return JobFactory(owner=alice, params={"file_ids": ids}, total=2_300_011, name="3 files.zip")
-
-
-@pytest.fixture
-def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Replace the builder, which is an owned edge, and the kind's time limit."""
-
-    def put(build: Callable[[Any, Workspace], None], **changes: Any) -> None:
-        kind = replace(kinds.KINDS["bundle"], build=build, **changes)
-        monkeypatch.setitem(kinds.KINDS, "bundle", kind)
-
-    return put
 
 
 # What the limit is
