@@ -22,7 +22,7 @@ from jobs.errors import ArchiveTooLarge, Infected, RemoteChanged, SourceMissing
 from jobs.models import DownloadJob, FileQuerySet, JobRow, StoredFile
 from jobs.models.job_queryset import JobQuerySet
 from jobs.names import safe_name
-from jobs.permissions import may_see_all_jobs
+from jobs.permissions import can_view_all_jobs
 from jobs.queue import Doorbell
 from jobs.reporting import ReportParams, Row
 from jobs.sources import Sources
@@ -157,7 +157,7 @@ def _load_report(job: DownloadJob) -> ReportParams:
     asked, now = job.params, timezone.now()
     first, last = days_of(asked, now.astimezone(UTC).date())
     # It may be made long after it was asked for, by somebody who has lost the permission since.
-    owner = None if asked["everybody"] and may_see_all_jobs(job.owner) else job.owner
+    owner = None if asked["everybody"] and can_view_all_jobs(job.owner) else job.owner
     # Not itself: it is never seen to end.
     jobs = DownloadJob.objects.of_days(first, last, owner).exclude(pk=job.pk)
     return ReportParams(

@@ -14,24 +14,24 @@ from rest_framework.request import Request
 VIEW, CHANGE = "jobs.view_downloadjob", "jobs.change_downloadjob"
 
 
-def may_see_all_jobs(user: User | AnonymousUser) -> bool:
+def can_view_all_jobs(user: User | AnonymousUser) -> bool:
     """Who may change jobs may see them, as in the admin."""
     return bool(user.is_staff and (user.has_perm(VIEW) or user.has_perm(CHANGE)))
 
 
-def may_change_all_jobs(user: User | AnonymousUser) -> bool:
+def can_change_all_jobs(user: User | AnonymousUser) -> bool:
     return bool(user.is_staff and user.has_perm(CHANGE))
 
 
-class MaySeeAllJobs(IsAdminUser):
+class CanViewAllJobs(IsAdminUser):
     message = f"Only staff may see what everybody asked for, with the permission {VIEW}."
 
     def has_permission(self, request: Request, _view: Any) -> bool:
-        return may_see_all_jobs(request.user)
+        return can_view_all_jobs(request.user)
 
 
-class MayChangeAllJobs(IsAdminUser):
+class CanChangeAllJobs(IsAdminUser):
     message = f"Only staff may run others' downloads again, with the permission {CHANGE}."
 
     def has_permission(self, request: Request, _view: Any) -> bool:
-        return may_change_all_jobs(request.user)
+        return can_change_all_jobs(request.user)

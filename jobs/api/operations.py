@@ -17,7 +17,7 @@ from jobs import statistics
 from jobs.api import contract
 from jobs.http import accepted
 from jobs.models import DownloadJob
-from jobs.permissions import MayChangeAllJobs, MaySeeAllJobs
+from jobs.permissions import CanChangeAllJobs, CanViewAllJobs
 from jobs.serializers import JobSerializer, QueueStatistics, WorkerStatistics
 from jobs.states import Actor
 from jobs.submission import resubmit
@@ -39,7 +39,7 @@ class WorkerStats(APIView):
     For staff with the permission `jobs.view_downloadjob`: it names other owners' files.
     """
 
-    permission_classes = [MaySeeAllJobs]
+    permission_classes = [CanViewAllJobs]
 
     @contract.worker_stats
     def get(self, _request: Request) -> Response:
@@ -57,7 +57,7 @@ class AdminRetry(APIView):
     """
 
     sample = None
-    permission_classes = [MayChangeAllJobs]
+    permission_classes = [CanChangeAllJobs]
     rate = "initiate"
 
     @contract.admin_retry

@@ -17,7 +17,7 @@ from jobs.kinds import MAX_DAYS, USUAL_PERIOD
 from jobs.pages import terms
 from jobs.pages.asking import new_form, sentence, start
 from jobs.pages.shared import page, signed_in
-from jobs.permissions import may_see_all_jobs
+from jobs.permissions import can_view_all_jobs
 from jobs.serializers import ReportRequest
 
 OWN_DATES = "dates"  # instead of a period
@@ -58,7 +58,7 @@ def _asked(request: HttpRequest) -> dict[str, Any]:
         asked |= {end: given.get(end, "").strip() for end in ("from", "to")}
     else:
         asked["period"] = given.get("period", "")
-    if may_see_all_jobs(caller(request)):  # nobody else has the box
+    if can_view_all_jobs(caller(request)):  # nobody else has the box
         asked["everybody"] = "everybody" in given
     return asked | terms.asked(given, caller(request))
 
@@ -86,7 +86,7 @@ def _form(
         "first": given.get("from", f"{end.replace(day=1)}"),
         "last": given.get("to", f"{end}"),
         "everybody": "everybody" in given,
-        "may_see_all": may_see_all_jobs(caller(request)),
+        "may_see_all": can_view_all_jobs(caller(request)),
         "periods": PERIODS,
         "formats": FORMATS,
         "errors": errors or {},

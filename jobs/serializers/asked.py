@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from jobs.kinds import MAX_DAYS, USUAL_PERIOD, Params
 from jobs.models import Upload
-from jobs.permissions import MaySeeAllJobs, may_see_all_jobs
+from jobs.permissions import CanViewAllJobs, can_view_all_jobs
 from jobs.remote_file.targets import MAX_URL_CHARS
 from jobs.serializers.fields import (
     MAX_JOB_IDS,
@@ -122,8 +122,8 @@ class ReportRequest(Wanted):
         return {"from": Day(required=False)} | super().get_fields()  # a word of Python's
 
     def validate_everybody(self, everybody: bool) -> bool:
-        if everybody and not may_see_all_jobs(self.owner):
-            raise serializers.ValidationError(MaySeeAllJobs.message)
+        if everybody and not can_view_all_jobs(self.owner):
+            raise serializers.ValidationError(CanViewAllJobs.message)
         return everybody
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
