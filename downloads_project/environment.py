@@ -1,4 +1,4 @@
-"""Reads the environment. A value that is not understood stops the process with one sentence."""
+"""Read the environment. An invalid value stops the process with an error message."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ control_socket_disable = True
 
 
 def on_starting(_server: Any) -> None:
-    """In the master, before it starts processes: they inherit it."""
+    """Run in the master before it forks; the children inherit it."""
     hide_secrets()
 
 

@@ -26,7 +26,7 @@ def log_unsuited_servers() -> None:
 
 
 def log_missing_layers() -> None:
-    """What the sandbox of this worker lacks, as far as it may: else it did not start."""
+    """Log the sandbox layers that are missing and optional. Others stop the start."""
     _log(run_checks(tags=[SANDBOX]))
 
 

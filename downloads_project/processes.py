@@ -35,14 +35,14 @@ def hide_memory() -> None:
 
 
 def hide_secrets() -> None:
-    """What a service does first: hide its memory, and forget the secrets that it never needs."""
+    """Hide this process's memory and remove secrets that services do not need. Call it first."""
     hide_memory()
     for name in UNNEEDED:
         forget_variable(name)
 
 
 def forget_variable(name: str) -> None:
-    """Remove it, and also the text itself, which /proc shows and a dump of the memory has."""
+    """Remove the variable, and overwrite its text, which /proc and core dumps show."""
     if _libc is not None:
         _libc.getenv.restype = ctypes.c_void_p
         if place := _libc.getenv(os.fsencode(name)):

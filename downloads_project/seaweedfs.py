@@ -36,7 +36,7 @@ def write_security(home: Path) -> None:
 
 
 def _certified(openssl: str, folder: Path) -> str:
-    """Make the certificate that each part shows, and trusts alone."""
+    """Create the certificate that the store's parts present to each other."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     command += ["-nodes", "-days", "3650", "-subj", "/CN=localhost", "-addext", NAMES]

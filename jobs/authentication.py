@@ -35,7 +35,7 @@ class AccountField(UsernameField):
 
 
 class SignInForm(AuthenticationForm):
-    """Each try counts: see `limit_sign_in`."""
+    """Each attempt is counted: see `limit_sign_in`."""
 
     request: HttpRequest
     username = AccountField(widget=TextInput(attrs={"autofocus": True}))

@@ -47,7 +47,7 @@ def known_device(request: HttpRequest, username: str) -> str:
 
 
 def remember(request: HttpRequest, user: User) -> None:
-    """Have the answer tell the device that it signed in to this account."""
+    """Add a cookie to the response that marks the device as known for this account."""
     others = [entry for entry in _entries(request) if entry.user_id != user.pk]
     entries = [SignedIn(user.pk, secrets.token_urlsafe(9), _mark(user)), *others][:MAX_ACCOUNTS]
     request.known_device = signing.dumps(entries, salt=SALT)  # type: ignore[attr-defined]

@@ -121,7 +121,7 @@ def _is_believed(match: puremagic.PureMagicWithConfidence, head: bytes, is_text:
 
 
 def _is_gif(head: bytes) -> bool:
-    """Behind the logical screen, and its colours, a block begins."""
+    """Return whether a block follows the logical screen and its color table."""
     if len(head) < 13 or not BINARY.search(head):
         return False
     colours = 3 << ((head[10] & 7) + 1) if head[10] & 0x80 else 0
@@ -142,7 +142,7 @@ STRUCTURES: dict[str, Callable[[bytes], bool]] = {
 
 
 def _is_pdf(head: bytes, name: str, is_text: bool, *, is_known: bool) -> bool:
-    """PDF 1.7, H.3.4.1: its header is somewhere in the first 1,024 bytes."""
+    """Return whether a PDF header is in the first 1,024 bytes (PDF 1.7, H.3.4.1)."""
     begin = head[: PDF_BYTES + len(b"%PDF-1.7")]
     if not PDF_BEGINS.search(begin):
         return False
@@ -158,7 +158,7 @@ def _is_pdf(head: bytes, name: str, is_text: bool, *, is_known: bool) -> bool:
 
 
 def _of_boxes(head: bytes) -> str:
-    """Of pictures, sound and video in ISO's boxes; empty for what is none, or of a rare brand."""
+    """Return the type of an ISO base media file; empty if it is none or its brand is unknown."""
     if head[4:8] != b"ftyp":
         return ""
     end = min(int.from_bytes(head[:4], "big"), len(head))
@@ -179,7 +179,7 @@ def _of_boxes(head: bytes) -> str:
 
 
 def _stream_of_video(head: bytes) -> str:
-    """Of video without a container, or in packets of 188 bytes, which begin with no signature."""
+    """Return the type of a transport stream or of video without a container, else UNKNOWN."""
     if TRANSPORT.match(head):
         return "video/mp2t"
     if VIDEO_OBJECTS.match(head) or PARAMETER_SETS.match(head):
@@ -188,7 +188,7 @@ def _stream_of_video(head: bytes) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    """In UTF-8, in UTF-16 with its mark, or, most of it being ASCII, in one byte a letter."""
+    """Return whether it is text in UTF-8, UTF-16 with a BOM, or a mostly-ASCII 8-bit encoding."""
     if encoding := UTF_16.get(head[:2]):
         text = head[2 : len(head) & ~1].decode(encoding, "replace")
         return "\ufffd" not in text[:-1] and not BINARY.search(text.encode())

@@ -83,7 +83,7 @@ def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
         raise SourceMissing(_missing_sentence(missing))
     sources = tuple(dict.fromkeys(found[each] for each in wanted))
     if sum(source.size_bytes for source in sources) > MAX_OBJECT_BYTES:
-        raise ArchiveTooLarge("Together the files are more than 5 TiB, the most that one zip has.")
+        raise ArchiveTooLarge("The files together exceed 5 TiB, the maximum size of a zip.")
     return bundle.BundleParams(sources, is_measured=job.total is not None)
 
 

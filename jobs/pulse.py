@@ -50,7 +50,7 @@ class Pulse:
         self._message = job.message
         self._threads = 0
         self._speed = _Speed()
-        self._moves = _Moves()
+        self._progress_clock = _ProgressClock()
         self._told = (0, job.message, 0, 0)  # what the row says
         self._told_at = time.monotonic()
         self._confirmed = time.monotonic()
@@ -104,14 +104,14 @@ class Pulse:
         if self._taken_away or now - self._confirmed > settings.FENCE_SECONDS:
             raise Interrupted
 
-    def _check_moves(self) -> None:
+    def _check_progress(self) -> None:
         """Raises Interrupted if the attempt stands still."""
-        if self._still_seconds() > settings.STALLED_SECONDS:
+        if self._stalled_seconds() > settings.STALLED_SECONDS:
             raise Interrupted(stalled=True, limit_seconds=settings.STALLED_SECONDS)
 
-    def _still_seconds(self) -> float:
+    def _stalled_seconds(self) -> float:
         signs = self._done, self._before, self._message, storage.moved_bytes()
-        return self._moves.still_seconds(signs)
+        return self._progress_clock.stalled_seconds(signs)
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
         # Again each second until it is heard: a destructor may swallow one. Not on the way in or
@@ -119,7 +119,7 @@ class Pulse:
         door = (Pulse.__enter__.__code__, Pulse.__exit__.__code__)
         if self._armed and not (frame and frame.f_code in door):
             self.check()
-            self._check_moves()
+            self._check_progress()
 
     def _run(self) -> None:
         try:
@@ -127,7 +127,7 @@ class Pulse:
             while not self._over.wait(min(pause, settings.BEAT_SECONDS)):
                 pause *= 2
                 self._look()
-                self._kill_if_deaf()
+                self._kill_if_unresponsive()
         finally:
             connections.close_all()  # this thread's; in short work none was opened
 
@@ -146,13 +146,13 @@ class Pulse:
             if not self._over.is_set():
                 os.kill(os.getpid(), signal.SIGALRM)  # the next alarm may be a second away
 
-    def _kill_if_deaf(self) -> None:
+    def _kill_if_unresponsive(self) -> None:
         """End this process if it stands still and does not hear the alarm: a lock in C, perhaps.
 
         Celery would, too, but after the time limit, which may be days. The worker's main process
         gives the job back.
         """
-        if self._still_seconds() > settings.STALLED_SECONDS + settings.KILL_AFTER_SECONDS:
+        if self._stalled_seconds() > settings.STALLED_SECONDS + settings.KILL_AFTER_SECONDS:
             log.critical("the builder stands still and cannot be interrupted; its process ends")
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -182,13 +182,13 @@ class _Speed:
         return max(round((done - before) / max(now - began, 0.001)), 0)
 
 
-class _Moves:
-    """For how long nothing has moved. Two threads ask; what they write at once does no harm."""
+class _ProgressClock:
+    """Measures how long an attempt has made no progress. Two threads use it, without harm."""
 
     def __init__(self) -> None:
         self._last: tuple[object, float, float] = None, time.monotonic(), time.process_time()
 
-    def still_seconds(self, signs: object) -> float:
+    def stalled_seconds(self, signs: object) -> float:
         """0 if `signs` have changed, or the process has computed, since somebody asked before."""
         before, since, cpu_seconds = self._last
         now, cpu_now = time.monotonic(), time.process_time()

@@ -80,7 +80,7 @@ def hold_sources(
 
 
 def keep_sources(job: DownloadJob, sources: Sources, *, for_seconds: int) -> None:
-    """Keep what a job reads from expiring for so long. No limit counts. Raises OwnerBusy."""
+    """Extend the expiry of what a job reads. Checks no limit. Raises OwnerBusy."""
     allowed = replace(limits(), max_active=None, max_bytes=None, max_queued=None)
     asked = sql.Check(
         owner_id=job.owner_id,

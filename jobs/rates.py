@@ -137,7 +137,7 @@ def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) ->
 
 
 def give_back(scope: str, callers: Mapping[str, str]) -> None:
-    """Count one request less than `count` did, in windows that are still open."""
+    """Undo `count` for one request, in windows that are still open."""
     if not (keys := Increment.of(scope, callers).keys):
         return
     try:

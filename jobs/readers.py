@@ -28,7 +28,7 @@ class ContentNegotiation(DefaultContentNegotiation):
     """
 
     def get_accept_list(self, request: Request) -> list[str]:
-        """Return what is accepted: anything, where the header is empty."""
+        """Return the accepted media types; `*/*` if the header is empty."""
         return super().get_accept_list(request) or ["*/*"]
 
     def select_renderer(

@@ -100,7 +100,7 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
 
 
 def _keep_sources(job: DownloadJob, kind: Kind) -> None:
-    """Nothing that a long attempt reads expires before its time limit is over."""
+    """Keep the sources of a long attempt from expiring before its time limit."""
     extra = kind.time_limit.extra_seconds(job.total or 0)
     if kind.sources is None or extra < LONG_SECONDS:
         return

@@ -16,6 +16,6 @@ def sentence(seconds: float) -> str:
 
 
 def seconds_in(message: str) -> int:
-    """How long it lasts in all; 0 of another message."""
+    """Return the length of the simulated delay in seconds; 0 if the message is another one."""
     found = SENTENCE.fullmatch(message)
     return int(found[1]) if found else 0

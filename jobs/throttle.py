@@ -55,7 +55,7 @@ def _sign_in_callers(request: Any, username: str) -> dict[str, str]:
 
 
 def signed_in(request: HttpRequest | Request, user: User) -> None:
-    """Remember the device, and count no try for the account: its password was right."""
+    """Remember the device, and do not count the attempt: the password was right."""
     request = getattr(request, "_request", request)
     callers: dict[str, str] = getattr(request, "sign_in_callers", {})
     of_account = {who: name for who, name in callers.items() if who in OF_ACCOUNT}
@@ -65,7 +65,7 @@ def signed_in(request: HttpRequest | Request, user: User) -> None:
 
 
 def _has_twin(user: User) -> bool:
-    """Whether another account's tries are counted with this one's, so that none is given back."""
+    """Return whether another account shares this one's counter, as names ignore case there."""
     same = User.objects.filter(username__iexact=user.username)
     return same.exclude(pk=user.pk).exists()
 
@@ -120,7 +120,7 @@ class Throttle(BaseThrottle):
 
 
 def _username(request: Request) -> str:
-    """Of the account that the body names. A body that cannot be read is counted, too."""
+    """Return the username in the body. An unreadable body is counted as an attempt, too."""
     try:
         username = request.data.get("username") if isinstance(request.data, dict) else None
     except APIException:

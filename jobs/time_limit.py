@@ -31,7 +31,7 @@ class TimeLimit:
         return min(work // self.min_speed, max(self.max_seconds - self.base_seconds, 0))
 
     def kill_after_seconds(self, total: int | None) -> int:
-        """When Celery kills the process. Later than any attempt at the job should be stopped."""
+        """Return when Celery kills the process: later than any attempt's own limit."""
         is_known = self.trusts_total and total is not None
         limit = self.seconds(total=total, done=0) if is_known else self.max_seconds
         return limit + int(settings.KILL_AFTER_SECONDS)

@@ -228,10 +228,10 @@ def begin(
 
 
 def _check_open_uploads(owner: User) -> None:
-    """Raises TooManyUploads. Each has a row and an upload of the store's, however small it is."""
+    """Raises TooManyUploads. Each unfinished upload costs a row and an upload in the store."""
     most = settings.MAX_OPEN_UPLOADS
     if Upload.objects.coming().in_chunks().filter(owner=owner).count() >= most:
-        sentence = f"You have {most:,} unfinished uploads, which is the most. Finish or cancel one."
+        sentence = f"You have {most:,} unfinished uploads, the maximum. Finish or cancel one."
         raise TooManyUploads(sentence)
 
 

@@ -221,11 +221,11 @@ def test_a_builder_that_stands_still_and_hears_nothing_ends_with_its_process(
     settings.STALLED_SECONDS, settings.KILL_AFTER_SECONDS, killed = 0, 0, []
     monkeypatch.setattr(os, "kill", lambda pid, number: killed.append((pid, number)))
     pulse = Pulse(running_job, TimeLimit(60, 1, 60))
-    pulse._kill_if_deaf()
+    pulse._kill_if_unresponsive()
     assert not killed  # it has only begun
 
     time.sleep(0.01)
-    pulse._kill_if_deaf()
+    pulse._kill_if_unresponsive()
 
     assert killed == [(os.getpid(), signal.SIGKILL)]
 

@@ -25,7 +25,7 @@ LISTED = 10_000  # of the newest rows; counting a million would take longer than
 
 
 class FilteredRows(ChangeList):
-    """A list whose address may ask for what no column holds: the year -1, an offset of a day."""
+    """A list that rejects filter values that no column can hold, such as the year -1."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Raises IncorrectLookupParameters, which Django answers, where the query cannot run."""
@@ -36,7 +36,7 @@ class FilteredRows(ChangeList):
 
 
 class Filtered:
-    """Takes any filter from the address. For every page of the admin that lists rows."""
+    """Mixin for admin lists: an invalid filter in the URL is no server error."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return FilteredRows
@@ -69,7 +69,7 @@ class Chosen:
 
 
 class Searched:
-    """A list that is searched no more often, nor for longer, than those of owners are."""
+    """Limits searches of an admin list like those of owners."""
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         # A POST is an action, which may take its time.

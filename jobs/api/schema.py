@@ -64,7 +64,7 @@ SHARPER: Json = {
         "properties": {
             **dict.fromkeys(("width", "height", "pages", "textPages"), COUNT),
             "durationSeconds": {"type": "number", "minimum": 0},
-            "skipped": TEXT | {"description": "What was not made of the file, and why."},
+            "skipped": TEXT | {"description": "Which previews were skipped, and why."},
             "skippedCode": TEXT | {"enum": list(PREVIEW_CODES)},
         },
     },

@@ -81,13 +81,13 @@ def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
         answer.close()
         raise RemoteUnavailable(f"{answer.host} contradicts itself about the size of the file.")
     if end is not None:
-        _refuse_strangers(params, answer)
+        _refuse_unversioned(params, answer)
     return _in_one_go(params, work, answer)
 
 
-def _refuse_strangers(params: RemoteParams, answer: Answer) -> None:
-    """An earlier attempt got parts, so the file has a validator. What has none is not the file."""
-    if answer.names_no_version:
+def _refuse_unversioned(params: RemoteParams, answer: Answer) -> None:
+    """Reject a response without a validator: the file had one when earlier parts were fetched."""
+    if answer.lacks_validator:
         answer.close()
         _refuse_pages(params, answer)
         raise RemoteUnavailable(f"{answer.host} answers with something else than the file.")

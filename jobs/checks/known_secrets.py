@@ -1,4 +1,4 @@
-"""Does production use a secret that everybody knows? Asks no server."""
+"""Check that production does not use a secret from our own examples. Connects to nothing."""
 
 from __future__ import annotations
 

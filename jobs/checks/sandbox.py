@@ -1,4 +1,4 @@
-"""Can this machine close the sandbox of what reads uploaded files? Asks its kernel, in a worker."""
+"""Check that a worker's kernel has all layers of the sandbox for uploaded files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def the_layers_have_names(**kwargs: Any) -> list[CheckMessage]:
 
 @register(SANDBOX)
 def the_sandbox_is_closed(**kwargs: Any) -> list[CheckMessage]:
-    """Of a worker alone: nobody else reads uploaded files."""
+    """Check workers only: no other process reads uploaded files."""
     if settings.ROLE != "worker":
         return []
     return [_missing(layer) for layer in processing.missing_layers()]

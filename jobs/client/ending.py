@@ -56,14 +56,14 @@ class Ending:
 
 
 def wants_json(argv: list[str]) -> bool:
-    """As far as can be seen in a command line that cannot be read. It may be shortened."""
+    """Return whether an invalid command line asks for JSON. The option may be abbreviated."""
     options = argv[: argv.index("--")] if "--" in argv else argv
     names = [each.partition("=")[0] for each in options]
     return any(len(name) > len("--") and "--json".startswith(name) for name in names)
 
 
 def cannot_start(error: BaseException, argv: list[str]) -> int:
-    """Tell of settings that cannot be read, say: no option is known yet. The exit code."""
+    """Print why the program cannot start, before options are parsed. Returns the exit code."""
     sentence = printable(f"This program cannot start: {type(error).__name__}: {error}")
     end = Ending(Broken.exit_code, sentence, Broken.code)
     with suppress(OSError, ValueError, AttributeError):  # closed streams are None

@@ -25,7 +25,7 @@ BAD_BUNDLE = "the file of certificates in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE c
 
 
 class Session(requests.Session):
-    """The library's, which asks ~/.netrc for a password again wherever it is redirected to."""
+    """A session that does not read ~/.netrc again after a redirect."""
 
     def rebuild_auth(
         self,
@@ -56,7 +56,7 @@ def whole_body(response: requests.Response) -> bytes:
 
 
 def lasting_reason(error: BaseException) -> str:
-    """Why it will fail again, whatever is done elsewhere; empty where it may pass by itself."""
+    """Return why a retry would fail as well; empty if the error may be temporary."""
     if isinstance(error, requests.exceptions.SSLError):
         # OpenSSL could not read it: none of what it says while it talks to the other side.
         talked = any(getattr(cause, "library", None) == "SSL" for cause in causes(error))

@@ -1,4 +1,4 @@
-"""Refresh tokens that were ended together."""
+"""Families of refresh tokens that were revoked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARGIN = timedelta(hours=1)  # for one that was being renewed at that moment
 
 class EndedTokenFamilyQuerySet(models.QuerySet["EndedTokenFamily"]):
     def end(self, family: str) -> None:
-        """End all tokens of the family. Idempotent."""
+        """Revoke all tokens of the family. Idempotent."""
         lifetime: Any = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
         expires_at = timezone.now() + lifetime + MARGIN
         self.get_or_create(family=family, defaults={"expires_at": expires_at})

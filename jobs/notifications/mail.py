@@ -65,7 +65,7 @@ def _takes_utf8(server: SMTP) -> bool:
 
 
 def _in_ascii(sender: Address, recipients: list[Address]) -> list[Address]:
-    """Those that a server without SMTPUTF8 takes. Raises Undelivered if there are none."""
+    """Return the addresses that work without SMTPUTF8. Raises Undelivered if there are none."""
     found = [each for each in recipients if _are_ascii(sender, each)]
     if not found:
         raise Undelivered(NO_UTF8, for_good=True)
@@ -99,7 +99,7 @@ def _mail(
 def _send_as_utf8(
     server: SMTP, mail: EmailMultiAlternatives, sender: Address, recipients: list[Address]
 ) -> None:
-    """Send it with addresses as they are: RFC 6531. No header of ASCII can spell them."""
+    """Send the mail with SMTPUTF8 (RFC 6531), for addresses that ASCII cannot express."""
     message = message_from_bytes(mail.message().as_bytes(), policy=SMTPUTF8)
     message.replace_header("From", str(sender))
     message.replace_header("To", ", ".join(map(str, recipients)))

@@ -96,7 +96,7 @@ def _filled_in(request: HttpRequest, empty: str) -> str:
 
 
 def on_csrf_failure(request: HttpRequest, reason: str = "", **_: str) -> HttpResponse:
-    """Say which of the causes it was. `reason` is Django's, or a sentence that holds it."""
+    """Return the page that explains why the form was rejected. `reason` is Django's."""
     detail = f"{_csrf_cause(request, reason)} Nothing was changed."
     return for_reader(request, 403, "csrf", detail, back=way_back(request))
 

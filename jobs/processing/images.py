@@ -83,7 +83,7 @@ def _read(file: IO[bytes], work: Work) -> tuple[int, int, Image.Image]:
 
 
 def _decoded(file: IO[bytes], work: Work) -> tuple[tuple[int, int], int, Image.Image, bool]:
-    """Its size as stored, how to turn it, it, and whether all of it is as if nothing had come."""
+    """Return the stored size, the orientation, the picture, and whether it is blank."""
     with _opened(file, work) as source:
         size = source.size
         # JPEG's decoder can leave out what nobody will see. EXIF stays readable.

@@ -193,7 +193,7 @@ def _has_ended(helper: subprocess.Popen[bytes]) -> bool:
 
 
 def _bury(helper: subprocess.Popen[bytes]) -> int:
-    """Have it end, with all that it started, and reap it; its exit status."""
+    """Stop the helper with all its descendants, reap it, and return its exit status."""
     helper.terminate()
     try:
         return helper.wait(ENDED_SECONDS)

@@ -31,7 +31,7 @@ def prctl(option: int, value: int) -> None:
 
 
 def leave_namespaces() -> bool:
-    """Have a user namespace of one's own, and in it no network. False where that is forbidden."""
+    """Enter a new user and network namespace. Returns False if that is forbidden."""
     return not _libc.unshare(CLONE_NEWUSER | CLONE_NEWNET)
 
 

@@ -32,7 +32,7 @@ SCOPES = 0b11  # abstract sockets and signals, both of processes outside
 
 
 def version() -> int:
-    """Of the kernel's Landlock; 0: it has none, or it is switched off or forbidden."""
+    """Return the kernel's Landlock version; 0 if it is missing, disabled or forbidden."""
     try:
         return kernel.call(_number("create_ruleset"), None, 0, VERSION)
     except (OSError, KeyError):

@@ -41,7 +41,7 @@ class Outcome:
 
 
 def skipped(reason: ProcessingError) -> dict[str, str]:
-    """The facts that say what was not made, and why: a sentence, and its code."""
+    """Return the metadata that says what was skipped: a sentence and its code."""
     return {"skipped": str(reason), "skippedCode": reason.code}
 
 

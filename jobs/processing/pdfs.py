@@ -51,7 +51,7 @@ def make(work: Work) -> Outcome:
 
 
 def _has_end(source: Path) -> bool:
-    """PDFium makes do with what there is of a PDF that breaks off, and does not say so."""
+    """Return whether the PDF has its end: PDFium reads a truncated one without an error."""
     with source.open("rb") as file:
         if not source.stat().st_size:
             raise FileUnreadable("The file is empty.")

@@ -23,7 +23,7 @@ HIGH_BYTES, LOW_BYTES = "RGB;16B", "RGB;16L"  # which byte of each sample Pillow
 
 
 class Chunks(PngImagePlugin.PngStream):
-    """Leaves out what is not for pixels, however long, and what is broken and not critical."""
+    """Skips chunks that no pixel needs, and ancillary chunks that are broken."""
 
     def call(self, cid: bytes, pos: int, length: int) -> bytes:
         """Raises EOFError where pixels begin, as Pillow's does."""
@@ -76,7 +76,7 @@ PngImagePlugin.PngStream = Chunks  # type: ignore[misc]
 
 
 def grey(picture: Image.Image) -> Image.Image:
-    """Of 16 bits, in 8; RGBA where one of its greys is seen through."""
+    """Return 16-bit grey as 8-bit; as RGBA if one of its greys is transparent."""
     samples = picture.tobytes()
     low, high = (Image.frombytes("L", picture.size, samples[first::2]) for first in (0, 1))
     if CLEAR_16 not in picture.info:

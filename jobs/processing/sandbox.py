@@ -35,7 +35,7 @@ READ = [
 
 
 def missing_layers() -> list[str]:
-    """Of LAYERS, those that this machine cannot have."""
+    """Return the LAYERS that this machine lacks."""
     if sys.platform != "linux":
         return [*LAYERS]
     there = {"seccomp": seccomp.is_available(), "landlock": landlock.version() > 0}
@@ -63,7 +63,7 @@ def enter(task: Task) -> None:
 
 
 def die_with(parent: int, death: signal.Signals = signal.SIGKILL) -> None:
-    """However that ends. Of the calling process alone; outlives an exec, not a change of user."""
+    """Die when the parent ends, for whatever reason. Kept across exec, not a change of user."""
     if sys.platform == "linux":
         kernel.prctl(kernel.PR_SET_PDEATHSIG, death)
     if os.getppid() != parent:
@@ -71,7 +71,7 @@ def die_with(parent: int, death: signal.Signals = signal.SIGKILL) -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of what its children leave behind. Its memory is kept from all of them."""
+    """Make this process the subreaper of its descendants, and hide its memory from them."""
     if sys.platform == "linux":
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
@@ -86,7 +86,7 @@ def _set_limits(limits: Limits) -> None:
 
 
 def _limit(what: int, soft: int, hard: int | None = None) -> None:
-    """No more than it is already."""
+    """Set the limit, but never above the current hard limit."""
     ceiling = resource.getrlimit(what)[1]
     wanted = [soft, soft if hard is None else hard]
     if ceiling != resource.RLIM_INFINITY:
@@ -114,7 +114,7 @@ def _rules(task: Task) -> Iterator[tuple[Path, int]]:
 
 
 def _libraries() -> set[Path]:
-    """Of Python, and of its environment. Not all of our own folder, where .env is."""
+    """Return Python's library folders, but not the project's own, which may hold .env."""
     return {Path(sys.base_prefix, "lib"), *map(Path, sys.path)} - {CODE.parent, Path()}
 
 

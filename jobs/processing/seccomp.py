@@ -36,7 +36,7 @@ Step = tuple[int, int, int, int]  # code, steps skipped if true, if false, opera
 
 
 def is_available() -> bool:
-    """Whether the kernel takes filters from us, and we know the numbers of its calls."""
+    """Return whether the kernel accepts seccomp filters and its call numbers are known."""
     try:
         kernel.call(_own_number(), SET_MODE_FILTER, SPEC_ALLOW, None)
     except KeyError:
@@ -47,7 +47,7 @@ def is_available() -> bool:
 
 
 def install() -> None:
-    """For good. Of the calling thread. Needs PR_SET_NO_NEW_PRIVS. Raises OSError."""
+    """Restrict the calling thread permanently. Needs PR_SET_NO_NEW_PRIVS. Raises OSError."""
     steps = program(syscalls.column(), os.getpid())
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     packed = ctypes.create_string_buffer(struct.pack("@HP", len(steps), ctypes.addressof(code)))

@@ -51,7 +51,7 @@ def _supervise(reader: int) -> int:
 
 
 def _wait_for(reader: int) -> None:
-    """Until it ended, which leaves it to be reaped, or nobody wants it."""
+    """Wait until the reader ends, without reaping it, or until SIGTERM. Reaps orphans."""
     while signal.sigwait(HEARD) != signal.SIGTERM:
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             if ended.si_pid == reader:

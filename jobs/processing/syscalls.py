@@ -1,4 +1,4 @@
-"""The system calls that the sandbox knows, with their numbers on x86-64 and aarch64. Pure."""
+"""System calls that the sandbox refuses, with their numbers on x86-64 and aarch64."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ ALL = NO_OTHER_PROCESS | NO_NETWORK | NO_SHARED_MEMORY | NO_OTHER_FILES | NO_KER
 
 
 def column() -> int:
-    """Of this machine, in the numbers above. Raises KeyError where it is neither."""
+    """Return this machine's column in the table above. Raises KeyError if it has none."""
     if struct.calcsize("P") != 8:
         raise KeyError("32 bits")
     return {"x86_64": 0, "aarch64": 1}[os.uname().machine]

@@ -44,7 +44,7 @@ PACKED_NAMES = {
 
 
 class BadResponse(RemoteUnavailable):
-    """It hung up, or answered in a way that may be due to what it was asked for."""
+    """The server hung up, or its response may be due to the Range header."""
 
 
 class RangesBroken(Exception):
@@ -100,8 +100,8 @@ class Answer:
         return ""
 
     @property
-    def names_no_version(self) -> bool:
-        """Not even by a validator that two versions could have."""
+    def lacks_validator(self) -> bool:
+        """Return whether it has neither an ETag, not even a weak one, nor a Last-Modified."""
         return not (self._headers.get("ETag") or self._headers.get("Last-Modified"))
 
     def check(self, wanted: tuple[int, int, int], validator: str) -> None:
@@ -187,7 +187,7 @@ class Answer:
             raise RemoteEncoded(sentence)
 
     def _sole(self, name: str) -> str:
-        """Empty also where the header is there twice, and says two things."""
+        """Return the header; empty if it is there twice with different values."""
         values = set(self._headers.getlist(name))
         return values.pop() if len(values) == 1 else ""
 

@@ -19,7 +19,7 @@ WINDOWS_PATH = re.compile(r"([A-Za-z]:)?\\")
 
 
 def file_name(header: str) -> str:
-    """Not yet made safe; empty if there is none. `header` is as `http.client` gives it."""
+    """Return the raw file name; empty if there is none. `header` is as `http.client` returns it."""
     found: dict[str, str] = {}
     with suppress(UnicodeError):
         header = header.encode("latin-1").decode()  # as most servers send it

@@ -66,7 +66,7 @@ def _as_ascii(text: str) -> str:
 
 
 def _decoded(label: str) -> str:
-    """What a label means, in Unicode. Raises UnicodeError if it is not valid (UTS 46, 4.1)."""
+    """Return the label in Unicode. Raises UnicodeError if it is invalid (UTS 46, 4.1)."""
     name = label
     if label.startswith(ACE):
         name = label.removeprefix(ACE).encode("ascii").decode("punycode")

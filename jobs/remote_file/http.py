@@ -219,7 +219,7 @@ def _trust() -> ssl.SSLContext:
 
 
 def _location(response: BaseHTTPResponse, target: Target) -> str:
-    """Where a redirect leads; an empty text, which is the same place, where it does not say."""
+    """Return the redirect's Location; empty, which means the same URL, if it has none."""
     locations = set(response.headers.getlist("Location"))
     if len(locations) > 1:
         raise BlockedRedirect(f"{target.host} sends on to two addresses at once.")

@@ -56,7 +56,7 @@ def _read_head(stream: IO[bytes]) -> tuple[bytes, HTTPMessage]:
 
 
 def _read_lines(stream: IO[bytes], most_bytes: int) -> list[bytes]:
-    """Up to the empty line, without it."""
+    """Read the lines up to the empty line, which is dropped."""
     lines: list[bytes] = []
     while (line := stream.readline(most_bytes + 1)) not in (b"\r\n", b"\n"):
         most_bytes -= len(line)

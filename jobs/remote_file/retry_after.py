@@ -12,7 +12,7 @@ SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 def seconds_of(value: str, *, at_most: int) -> int:
-    """How long to wait, rounded up. 0 if it is empty, in the past, or not understood."""
+    """Return the seconds to wait, rounded up; 0 if empty, in the past, or invalid."""
     return math.ceil(min(max(_seconds(value.strip()), 0), at_most))
 
 

@@ -53,7 +53,7 @@ def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def _defused(cell: Any) -> Any:
-    """A number stays one. An apostrophe stands before what would be a formula."""
+    """Return the cell; text that a spreadsheet would run as a formula gets an apostrophe."""
     if not isinstance(cell, str):
         return cell
     start = FORMULA.match(cell)

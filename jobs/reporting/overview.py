@@ -100,7 +100,7 @@ def _figures(sheets: Sheets, top: float, figures: Figures, params: ReportParams)
 
 
 def _gap(shown: Sequence[tuple[str, str]], letters: float) -> float:
-    """What is left between two figures of this size; all have the same, and none is ever cut."""
+    """Return the gap between figures of this size. All use one size; none is cut."""
     return (RIGHT - LEFT - sum(_widths(shown, letters))) / (len(shown) - 1)
 
 

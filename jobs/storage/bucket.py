@@ -91,7 +91,7 @@ class PatientStorage(JobStorage):
 
 
 class SlowStorage(JobStorage):
-    """For what the store may take minutes for, and say nothing meanwhile."""
+    """Return a client for requests that the store may take minutes to answer."""
 
     attempts, read_seconds = 4, SLOW_READ_SECONDS
 
@@ -105,7 +105,7 @@ def bucket() -> JobStorage:
 
 
 def slow_bucket() -> JobStorage:
-    """The same bucket for requests that may take minutes; a web process has no minutes."""
+    """Return the bucket with long timeouts. Not for web processes."""
     return bucket() if settings.ROLE == "web" else cast(JobStorage, storages["slow"])
 
 

@@ -211,7 +211,7 @@ def _rest(seconds: float) -> None:
 
 
 class _Place:
-    """How far an object is read, and which version of it."""
+    """The position in an object that is being read, and the version of it."""
 
     def __init__(self, size_bytes: int | None) -> None:
         self.position, self.etag = 0, ""
@@ -223,7 +223,7 @@ class _Place:
         return {"range": f"bytes={self.position}-", "if-match": self.etag}
 
     def check(self, response: BaseHTTPResponse) -> None:
-        """Raises SourceChanged unless the response is of the bytes that are wanted."""
+        """Raises SourceChanged unless the response has the requested bytes."""
         etag = response.headers.get("ETag", "")
         if self.position:
             begins = response.headers.get("Content-Range", "").startswith(f"bytes {self.position}-")

@@ -21,7 +21,7 @@ WENT_WRONG = {
     "build_failed": "It could not be made.",
     "source_missing": "A file could not be found.",
     "source_changed": "A file is not what it was when it was stored.",
-    "archive_too_large": "The files are more than one zip can hold.",
+    "archive_too_large": "The files are too large for one zip.",
     "storage_unavailable": "The file store could not be reached.",
     "type_not_allowed": "What is in the file is of a type that is not taken.",
     "storage_full": "It would take more room than you have.",

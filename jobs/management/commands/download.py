@@ -76,7 +76,7 @@ class Command(BaseCommand):
         return parser
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Also a command line that is refused is one object on stdout, where --json is in it."""
+        """Print one object on stdout for an invalid command line too, if --json is in it."""
         open_streams()
         self.options = {"json": wants_json(argv), "traceback": False}
         try:
@@ -130,7 +130,7 @@ class Command(BaseCommand):
         sys.exit(self._tell(end))
 
     def _ending(self, error: BaseException) -> Ending:
-        """Whatever it is: a script that reads exit codes must not take a bug for a failed job."""
+        """Convert any error, so that a bug does not exit with the code of a failed job."""
         if self.options["traceback"] and not isinstance(error, Failure):
             traceback.print_exception(error)
         return Ending.of(error)
@@ -246,7 +246,7 @@ def open_streams() -> None:
 
 
 def as_utf8(options: dict[str, Any]) -> dict[str, Any]:
-    """What was typed, in a locale that knows less than the terminal too. Raises Misused."""
+    """Decode arguments as UTF-8 even in an ASCII locale. Raises Misused."""
     return {name: texts if name == "output" else _text(texts) for name, texts in options.items()}
 
 
