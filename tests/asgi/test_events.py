@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from jobs import http
 from jobs.asgi import watchers
 from jobs.changes import CHANNEL
 from jobs.models import DownloadJob
@@ -322,6 +324,11 @@ def test_one_user_cannot_take_all_the_room(
 
 
 class TestPollsThatWait:
+    @pytest.fixture(autouse=True)
+    def etag_that_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It changes with the clock, too: a test that meets that moment would see a new one."""
+        monkeypatch.setattr(http, "ETAG_SECONDS", sys.maxsize)
+
     def test_a_change_ends_the_wait(self, native: Native, alice: User, job: DownloadJob) -> None:
         path, who = STATUS.format(job.pk), bearer(alice)
         seen = ask_django(path, authorization=who).headers["etag"]
