@@ -1,5 +1,6 @@
 """How the web process is run: `ROLE=web gunicorn -c python:downloads_project.gunicorn`."""
 
+import multiprocessing
 import os
 import sys
 from typing import Any
@@ -29,14 +30,25 @@ control_socket_disable = True
 def on_starting(_server: Any) -> None:
     """Run in the master before it forks; the children inherit it."""
     hide_secrets()
+    # In a process of its own: what the master has imported, no reload could change any more. Once,
+    # because gunicorn ends with a traceback where two web processes fail to boot at the same time.
+    check = multiprocessing.get_context("fork").Process(target=_check_settings)
+    check.start()
+    check.join()
+    if check.exitcode:
+        sys.exit(CANNOT_BOOT)
 
 
-def post_worker_init(worker: Any) -> None:
-    """Stop the web process if its settings contradict each other."""
-    # Here and not in the master: what that has imported, no reload could change any more.
+def post_worker_init(_worker: Any) -> None:
+    """Check the settings that a reload has read."""
+    _check_settings()
+
+
+def _check_settings() -> None:
+    """Stop this process if the settings are invalid or contradict each other."""
+    import downloads_project.wsgi  # noqa: F401 # reads the settings, and loads the apps
     from downloads_project.preflight import contradictions
 
     if found := contradictions():
-        for sentence in found:
-            worker.log.critical(sentence)
+        sys.stderr.writelines(f"{sentence}\n" for sentence in found)
         sys.exit(CANNOT_BOOT)
