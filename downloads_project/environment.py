@@ -1,36 +1,78 @@
-"""Read the environment. An invalid value stops the process with an error message."""
+"""Read the environment. An invalid value stops the process with an error message.
+
+`.env.example` lists the variables, and docs/settings.md explains them.
+"""
 
 from __future__ import annotations
 
+import math
+import os
 import sys
-from typing import NoReturn
+from collections.abc import MutableMapping, Sequence
+from typing import NoReturn, TypeVar
 
 import environ
 
 TRUE = {"true", "yes", "on", "1", "y", "ok"}
 FALSE = {"false", "no", "off", "0", "n"}
 CANNOT_BOOT = 3  # the exit status after which gunicorn stops, instead of starting the next
+MAX_PORT = 65_535
+
+Number = TypeVar("Number", int, float)
 
 
 class Environment(environ.Env):  # type: ignore[misc] # the library has no types
-    """django-environ reads an unknown boolean as false: `PRODUCTION=ture` would be development."""
+    """Variables. One that is empty has its default.
 
-    def bool(self, var: str, default: bool = False) -> bool:
-        """The variable as a boolean. Returns the default where it is not set, or empty."""
-        text = str(self.str(var, default="")).strip()
-        return boolean(var, text) if text else default
+    django-environ reads an unknown boolean as false: `PRODUCTION=ture` would be development.
+    """
+
+    ENVIRON: MutableMapping[str, str] = os.environ
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """The variable as a boolean."""
+        text = self._text(name)
+        if not text:
+            return default
+        if text.lower() not in TRUE | FALSE:
+            _stop(name, text, "neither true nor false", "true or false")
+        return text.lower() in TRUE
+
+    def number(self, name: str, default: Number, *, maximum: float = math.inf) -> Number:
+        """The variable as a number from 0: a whole one, unless the default has decimals."""
+        text = self._text(name)
+        return _number(name, text, default, maximum) if text else default
+
+    def numbers(self, name: str, default: list[Number]) -> list[Number]:
+        """The variable as numbers, with commas between."""
+        texts = [each.strip() for each in self._text(name).split(",")]
+        return [_number(name, each, default[0], math.inf) for each in texts if each] or default
+
+    def choice(self, name: str, choices: Sequence[str], default: str) -> str:
+        """The variable as one of several words."""
+        text = self._text(name)
+        if text and text not in choices:
+            _stop(name, text, "unknown", f"one of {', '.join(choices)}")
+        return text or default
+
+    def _text(self, name: str) -> str:
+        return str(self.str(name, default="")).strip()
 
 
-def boolean(name: str, text: str) -> bool:
-    """Return what the variable's text says, or stop the process."""
-    if (word := text.strip().lower()) in TRUE:
-        return True
-    if word not in FALSE:
-        _stop(f"{name} is {text!r}, which is neither true nor false. Set {name} to true or false.")
-    return False
+def _number(name: str, text: str, example: Number, maximum: float) -> Number:
+    try:
+        value = type(example)(text)
+    except ValueError:
+        value = type(example)(-1)
+    if not 0 <= value <= maximum or math.isinf(value):
+        kind = "a whole number" if isinstance(example, int) else "a number"
+        limits = f"from 0 to {maximum:.0f}" if math.isfinite(maximum) else "from 0"
+        _stop(name, text, f"not {kind} {limits}", f"{kind} {limits}, such as {example}")
+    return value
 
 
-def _stop(sentence: str) -> NoReturn:
+def _stop(name: str, text: str, fault: str, valid: str) -> NoReturn:
+    sentence = f"{name} is {text!r}, which is {fault}. Set {name} to {valid}."
     if sys.argv[1:2] != ["download"]:  # which says it as it says everything: manage.py
         sys.stderr.write(f"{sentence}\n")
     raise BadSetting(sentence)

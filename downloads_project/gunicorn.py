@@ -1,26 +1,26 @@
 """How the web process is run: `ROLE=web gunicorn -c python:downloads_project.gunicorn`."""
 
 import multiprocessing
-import os
 import sys
 from typing import Any
 
-from downloads_project.environment import CANNOT_BOOT
+from downloads_project.environment import CANNOT_BOOT, MAX_PORT, Environment
 from downloads_project.processes import hide_secrets
 
 wsgi_app = "downloads_project.asgi:application"
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+env = Environment()
+bind = f"{env.str('HOST', default='127.0.0.1')}:{env.number('PORT', 8000, maximum=MAX_PORT)}"
 worker_class = "downloads_project.web_server.worker.WebWorker"
-workers = int(os.environ.get("WEB_PROCESSES", "2"))
+workers = env.number("WEB_PROCESSES", 2)
 # Many threads, since a waiting `start` or a long body holds one without using the processor. Half
 # of them may wait for files: fifty uploads at once, should they all meet the same process.
-threads = int(os.environ.get("WEB_THREADS", "128"))
+threads = env.number("WEB_THREADS", 128)
 # At once, of a process, if it may open so many files. Ten thousand watch their downloads.
 worker_connections = 12_000
 timeout = 60
-graceful_timeout = int(os.environ.get("WEB_STOPS_SECONDS", "25"))  # longer than `start` waits
+graceful_timeout = env.number("WEB_STOPS_SECONDS", 25)  # longer than `start` waits
 # Longer than proxies keep an idle line to us (60 s is usual): the one who closes it shall be they.
-keepalive = int(os.environ.get("WEB_KEEPALIVE_SECONDS", "75"))
+keepalive = env.number("WEB_KEEPALIVE_SECONDS", 75)
 forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that any client sends
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
 accesslog = None  # web_server/access_log.py writes it

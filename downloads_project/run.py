@@ -20,14 +20,15 @@ from urllib.parse import quote
 
 import requests
 
-from downloads_project.environment import boolean
+from downloads_project.environment import MAX_PORT, Environment
 from downloads_project.processes import Process, StackError
 from downloads_project.stack import Stack, is_free, write_secret
 from jobs import clamd
 from jobs.errors import ScannerUnavailable
 
 BASE = Path(__file__).resolve().parent.parent
-FOLDER = Path(os.environ.get("STACK_FOLDER", BASE / ".stack")).resolve()
+env = Environment()
+FOLDER = Path(env.str("STACK_FOLDER", default=str(BASE / ".stack"))).resolve()
 RUN_JSON = FOLDER / "run.json"
 MANAGE = str(BASE / "manage.py")
 BIN = Path(sys.executable).parent
@@ -42,9 +43,10 @@ SCANNER_SECONDS = 1  # until one has to answer
 class Run:
     """The processes, and what they are told."""
 
-    def __init__(self, *, port: int, reload: bool) -> None:
+    def __init__(self, *, port: int, slow: bool, reload: bool) -> None:
         self.url = f"http://{HOST}:{port}"
         self.port = port
+        self.slow = slow  # jobs wait before they begin
         self.reload = reload
         self.stack = Stack(FOLDER, durable=True)
         self.processes: list[Process] = []
@@ -57,7 +59,7 @@ class Run:
         servers = self.stack.start()
         say(f"Postgres, Redis and S3 are ready ({time.monotonic() - began:.1f} s)")
         servers |= find_scanner() | find_mail()
-        servers["BASE_URL"] = os.environ.get("BASE_URL", self.url)
+        servers["BASE_URL"] = env.str("BASE_URL", default=self.url)
         self._write_env(servers)
         self.logins = {
             "user": "demo",
@@ -69,10 +71,10 @@ class Run:
             "PORT": str(self.port),
             "REMAP_SIGTERM": "SIGQUIT",
             "STACK_FOLDER": str(FOLDER),
-            "WEB_STOPS_SECONDS": os.environ.get("WEB_STOPS_SECONDS", "3"),
-            "WORKER_STOPS_SECONDS": os.environ.get("WORKER_STOPS_SECONDS", "3"),
+            "WEB_STOPS_SECONDS": str(env.number("WEB_STOPS_SECONDS", 3)),
+            "WORKER_STOPS_SECONDS": str(env.number("WORKER_STOPS_SECONDS", 3)),
         }
-        if boolean("SLOW", os.environ.get("SLOW") or "0"):
+        if self.slow:
             os.environ.setdefault("SIMULATED_DELAY_SECONDS", SLOW_SECONDS)
         manage("migrate", "--verbosity=0")
         passwords = {
@@ -206,7 +208,8 @@ def main() -> int:
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)  # also where a shell's `&` had SIGINT ignored
-    run = Run(port=int(os.environ.get("PORT") or 8000), reload=options.reload)
+    port = env.number("PORT", 8000, maximum=MAX_PORT)
+    run = Run(port=port, slow=env.flag("SLOW"), reload=options.reload)
     try:
         run.start()
         status = run.show_main_job()

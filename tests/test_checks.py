@@ -227,49 +227,6 @@ def test_the_secrets_that_are_refused_are_those_of_our_files() -> None:
     assert passwords == set(known_secrets.PUBLIC_PASSWORDS.values())
 
 
-@pytest.mark.parametrize("name", ["PRODUCTION", "DEBUG", "UPLOAD_REUSE", "HIDE_FOREIGN_JOBS"])
-@pytest.mark.parametrize("value", ["ture", "TRUE!", "2", "enabled", "'true'"])
-def test_a_boolean_that_is_misspelt_stops_the_start(name: str, value: str) -> None:
-    done = settings_with({name: value}, "s.PRODUCTION")
-
-    assert done.returncode == 3
-    assert done.stderr == (
-        f"{name} is {value!r}, which is neither true nor false. Set {name} to true or false.\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        *((word, True) for word in ("true", "TRUE", " True ", "1", "yes", "on")),
-        *((word, False) for word in ("false", "False\r", "0", "no", "off", "")),
-    ],
-)
-def test_a_boolean_is_read_as_people_write_it(value: str, expected: bool) -> None:
-    assert settings_with({"DEBUG": value}, "s.DEBUG").stdout.strip() == str(expected)
-
-
-def test_a_web_process_with_a_misspelt_boolean_stops(tmp_path: Path) -> None:
-    command = [BIN / "gunicorn", "-c", "python:downloads_project.gunicorn"]
-    env = os.environ | {"DEBUG": "flase", "PORT": str(next(free_ports(str(tmp_path))))}
-
-    done = subprocess.run(
-        command, cwd=ROOT, env=env | {"ROLE": "web"}, capture_output=True, text=True, timeout=60
-    )
-
-    assert done.returncode == 3
-    assert "DEBUG is 'flase', which is neither true nor false." in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def settings_with(env: dict[str, str], value: str) -> subprocess.CompletedProcess[str]:
-    code = f"from downloads_project import settings as s; print({value})"
-    env = {"PATH": os.environ["PATH"], "ENV_FILES": ""} | env
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True
-    )
-
-
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
