@@ -34,8 +34,8 @@ def dispatch(rig: Rig, port: int) -> None:
     rig.start(
         "dispatcher",
         EMAIL_URL=f"smtp://127.0.0.1:{port}",
-        EMAIL_TIMEOUT_SECONDS="1",
-        NOTIFY_DELAYS_SECONDS="1,1,1,1",
+        EMAIL_TIMEOUT="1",
+        NOTIFY_DELAYS_SECONDS="[1, 1, 1, 1]",
     )
 
 
@@ -76,7 +76,7 @@ def test_mail_server(
 
     assert row.state == state, row.error
     rig.figure("mails of the job", len(post.mails), bound=sends, unit="mails")
-    assert {mail["Message-ID"] for mail in post.mails} <= {f"<{row.pk}@127.0.0.1>"}
+    assert {mail["Message-ID"] for mail in post.mails} <= {f"<{row.pk}@[127.0.0.1]>"}
     rig.judge()
 
 
@@ -109,5 +109,5 @@ def test_dispatcher_killed_while_it_mails(rig: Rig, post: MailServer) -> None:
 
     row = told(rig)
     assert row.state == State.SENT
-    assert {mail["Message-ID"] for mail in post.mails} == {f"<{row.pk}@127.0.0.1>"}
+    assert {mail["Message-ID"] for mail in post.mails} == {f"<{row.pk}@[127.0.0.1]>"}
     rig.judge()
