@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 # What settings.py has by default; the rig's own clocks are short.
 PRODUCTION = {
     "LEASE_SECONDS": "60",
-    "FENCE_SECONDS": "45",
-    "RENEW_SECONDS": "15",
     "BEAT_SECONDS": "1",
     "DISPATCH_EVERY_SECONDS": "1",
     "RING_AGAIN_SECONDS": "5",

@@ -38,15 +38,17 @@ class Environment(environ.Env):  # type: ignore[misc] # the library has no types
             _stop(name, text, "neither true nor false", "true or false")
         return text.lower() in TRUE
 
-    def number(self, name: str, default: Number, *, maximum: float = math.inf) -> Number:
-        """The variable as a number from 0: a whole one, unless the default has decimals."""
+    def number(
+        self, name: str, default: Number, *, minimum: int = 0, maximum: float = math.inf
+    ) -> Number:
+        """The variable as a number: a whole one, unless the default has decimals."""
         text = self._text(name)
-        return _number(name, text, default, maximum) if text else default
+        return _number(name, text, default, minimum, maximum) if text else default
 
     def numbers(self, name: str, default: list[Number]) -> list[Number]:
         """The variable as numbers, with commas between."""
         texts = [each.strip() for each in self._text(name).split(",")]
-        return [_number(name, each, default[0], math.inf) for each in texts if each] or default
+        return [_number(name, each, default[0], 0, math.inf) for each in texts if each] or default
 
     def choice(self, name: str, choices: Sequence[str], default: str) -> str:
         """The variable as one of several words."""
@@ -59,14 +61,14 @@ class Environment(environ.Env):  # type: ignore[misc] # the library has no types
         return str(self.str(name, default="")).strip()
 
 
-def _number(name: str, text: str, example: Number, maximum: float) -> Number:
+def _number(name: str, text: str, example: Number, minimum: int, maximum: float) -> Number:
     try:
         value = type(example)(text)
     except ValueError:
         value = type(example)(-1)
-    if not 0 <= value <= maximum or math.isinf(value):
+    if not minimum <= value <= maximum or math.isinf(value):
         kind = "a whole number" if isinstance(example, int) else "a number"
-        limits = f"from 0 to {maximum:.0f}" if math.isfinite(maximum) else "from 0"
+        limits = f"from {minimum}" + (f" to {maximum:.0f}" if math.isfinite(maximum) else "")
         _stop(name, text, f"not {kind} {limits}", f"{kind} {limits}, such as {example}")
     return value
 

@@ -20,7 +20,7 @@ worker_connections = 12_000
 timeout = 60
 graceful_timeout = env.number("WEB_STOPS_SECONDS", 25)  # longer than `start` waits
 # Longer than proxies keep an idle line to us (60 s is usual): the one who closes it shall be they.
-keepalive = env.number("WEB_KEEPALIVE_SECONDS", 75)
+keepalive = 75
 forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that any client sends
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
 accesslog = None  # web_server/access_log.py writes it

@@ -35,7 +35,7 @@ class _Environment(Environment):
 env = _Environment()
 # Where `make run` keeps what it starts.
 STACK_FOLDER = Path(env.str("STACK_FOLDER", default=str(BASE_DIR / ".stack")))
-PRODUCTION: bool = env.flag("PRODUCTION", False)
+PRODUCTION = env.flag("PRODUCTION")
 for _name in (
     [] if PRODUCTION else env.list("ENV_FILES", default=[".env", str(STACK_FOLDER / "env")])
 ):
@@ -58,7 +58,7 @@ def next_database(redis_url: str) -> str:
 
 # web, worker, dispatcher or command: what the process is for decides pools and timeouts.
 ROLE = env.choice("ROLE", ["web", "worker", "dispatcher", "command"], "command")
-DEBUG = env.flag("DEBUG", False)
+DEBUG = env.flag("DEBUG")
 SECRET_KEY = required("SECRET_KEY", "only-for-development-" + "x" * 32)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -83,34 +83,34 @@ TEMPLATES = [
 
 # Jobs (seconds unless said otherwise)
 
-LEASE_SECONDS = env.number("LEASE_SECONDS", 60)
-# Without a confirmed beat for this long an attempt takes itself for lost.
-FENCE_SECONDS = env.number("FENCE_SECONDS", LEASE_SECONDS * 3 // 4)
-BEAT_SECONDS = env.number("BEAT_SECONDS", 1.0)
+LEASE_SECONDS = env.number("LEASE_SECONDS", 60, minimum=4)
+# Without a confirmed heartbeat for this long an attempt gives up its job.
+FENCE_SECONDS = LEASE_SECONDS * 3 // 4
 # How long a lease may go unrenewed while nothing visible changes.
-RENEW_SECONDS = env.number("RENEW_SECONDS", LEASE_SECONDS // 4)
-# A job may take this long, and a second more for each JOB_MIN_SPEED bytes that it reads.
-JOB_TIME_LIMIT_SECONDS = env.number("JOB_TIME_LIMIT_SECONDS", 300)
-JOB_MIN_SPEED = env.number("JOB_MIN_SPEED", 1_000_000)
-# An attempt that makes no progress for so long is stopped, and tried again.
-STALLED_SECONDS = env.number("STALLED_SECONDS", 300)
+RENEW_SECONDS = LEASE_SECONDS // 4
+BEAT_SECONDS = 1.0  # between two looks of an attempt at its row: a cancellation takes 2 at most
+# An attempt may take this long, and a second more for each JOB_MIN_SPEED bytes that it reads.
+JOB_TIME_LIMIT_SECONDS = env.number("JOB_TIME_LIMIT_SECONDS", 300, minimum=1)
+JOB_MIN_SPEED = 1_000_000  # a tenth of what one slow disk gives
+# An attempt that makes no progress for so long is stopped, and tried again. Longer than a helper,
+# the scanner, the store or a link may be silent.
+STALLED_SECONDS = 300
 # Celery kills the process this long after the limit, should the builder not have stopped.
-KILL_AFTER_SECONDS = env.number("KILL_AFTER_SECONDS", 30)
-RESULT_KEPT_SECONDS = env.number("RESULT_KEPT_SECONDS", 30 * 24 * 3600)
-SOURCE_KEPT_SECONDS = env.number("SOURCE_KEPT_SECONDS", 24 * 3600)
-MAX_FILES_PER_BUNDLE = env.number("MAX_FILES_PER_BUNDLE", 100_000)
+KILL_AFTER_SECONDS = 30
+RESULT_KEPT_SECONDS = env.number("RESULT_KEPT_SECONDS", 30 * 24 * 3600, minimum=1)
+SOURCE_KEPT_SECONDS = 24 * 3600  # that a job's sources are kept for it, as its queue may be long
+MAX_FILES_PER_BUNDLE = 100_000  # whose ids a request's body has room for
 # A range such as "10,120" makes every job wait that long first, to try things out.
 SIMULATED_DELAY_SECONDS = env.numbers("SIMULATED_DELAY_SECONDS", [0.0, 0.0])
-DOWNLOAD_URL_SECONDS = env.number("DOWNLOAD_URL_SECONDS", 600)
+# At most what a client may wait until it follows a link.
+DOWNLOAD_URL_SECONDS = env.number("DOWNLOAD_URL_SECONDS", 600, minimum=1, maximum=600)
 # Answer 404 instead of 403 for somebody else's job, so that not even its existence is told.
-HIDE_FOREIGN_JOBS = env.flag("HIDE_FOREIGN_JOBS", False)
-START_WAITS_SECONDS = env.number("START_WAITS_SECONDS", 20)
+HIDE_FOREIGN_JOBS = env.flag("HIDE_FOREIGN_JOBS")
+START_WAITS_SECONDS = 20  # below the 30 s after which the first proxies give up
 
-DISPATCH_EVERY_SECONDS = env.number("DISPATCH_EVERY_SECONDS", 1.0)
-COLLECT_EVERY_SECONDS = env.number("COLLECT_EVERY_SECONDS", 300.0)
-# Objects of a finished job are looked for at once and again this much later.
-COLLECT_AGAIN_SECONDS = env.number("COLLECT_AGAIN_SECONDS", 7200)
-RING_AGAIN_SECONDS = env.number("RING_AGAIN_SECONDS", 5)
+DISPATCH_EVERY_SECONDS = 1.0
+COLLECT_EVERY_SECONDS = 300.0
+RING_AGAIN_SECONDS = 5  # a message is in the broker within milliseconds
 
 # Postgres
 
@@ -161,9 +161,7 @@ QUEUE = env.str("QUEUE", default="download-jobs")
 REMOTE_QUEUE = env.str("REMOTE_QUEUE", default=QUEUE)
 QUEUE_SHORT = 100  # the dispatcher keeps the queue in the broker about this long
 WORKER_STOPS_SECONDS = env.number("WORKER_STOPS_SECONDS", 20)
-CELERY_RESULT_BACKEND = "django-db"  # what one attempt returned, for operators
-# Also those of attempts that completed their job; else the job's own history has to do.
-STORE_ALL_TASK_RESULTS = env.flag("STORE_ALL_TASK_RESULTS", False)
+CELERY_RESULT_BACKEND = "django-db"  # what an attempt returned that did not complete its job
 CELERY_RESULT_EXTENDED = True
 # Celery would close the connection around each task: jobs/tasks.py decides when.
 CELERY_DB_REUSE_MAX = sys.maxsize
@@ -191,15 +189,17 @@ _RATES = _STRICT if PRODUCTION else _LOOSE
 RATES: dict[str, list[str]] = {
     "initiate": env.list("RATE_INITIATE", default=_RATES["initiate"]),
     "poll": env.list("RATE_POLL", default=_RATES["poll"]),
-    "page": env.list("RATE_PAGE", default=_RATES["page"]),
-    "search": env.list("RATE_SEARCH", default=_RATES["search"]),
+    "page": _RATES["page"],
+    "search": _RATES["search"],
     "upload": env.list("RATE_UPLOAD", default=_RATES["upload"]),
-    "chunk": env.list("RATE_CHUNK", default=_RATES["chunk"]),
+    "chunk": _RATES["chunk"],
     "sign-in": env.list("RATE_SIGN_IN", default=_RATES["sign-in"]),
 }
-MAX_ACTIVE_JOBS = env.number("MAX_ACTIVE_JOBS", 100 if PRODUCTION else 10_000)  # of an owner
-MAX_PRIORITY = env.number("MAX_PRIORITY", 6 if PRODUCTION else 9)  # that anybody may ask for
-MAX_QUEUED_JOBS = env.number("MAX_QUEUED_JOBS", 10_000)  # of all, and due
+# Of an owner.
+MAX_ACTIVE_JOBS = env.number("MAX_ACTIVE_JOBS", 100 if PRODUCTION else 10_000, minimum=1)
+# That anybody may ask for.
+MAX_PRIORITY = env.number("MAX_PRIORITY", 6 if PRODUCTION else 9, maximum=9)
+MAX_QUEUED_JOBS = env.number("MAX_QUEUED_JOBS", 10_000, minimum=1)  # of all, and due
 # Bytes of results that an owner may have, those of active jobs included; 0: no limit.
 OWNER_STORAGE_BYTES = env.number("OWNER_STORAGE_BYTES", 100 * 2**30 if PRODUCTION else 0)
 # Whose X-Forwarded-For is believed: of these networks, or else of that many proxies before us.
@@ -212,14 +212,14 @@ REMOTE_PORTS = env.numbers("REMOTE_PORTS", [80, 443, 8080, 8443])
 # Names, addresses and networks that are fetched from though they are private; a name at any port.
 REMOTE_ALLOWED_PRIVATE_HOSTS = env.list("REMOTE_ALLOWED_PRIVATE_HOSTS", default=[])
 # A fetch may take this long, and a second more for each REMOTE_AVERAGE_SPEED bytes that came.
-REMOTE_TIME_LIMIT_SECONDS = env.number("REMOTE_TIME_LIMIT_SECONDS", 3600)
-REMOTE_AVERAGE_SPEED = env.number("REMOTE_AVERAGE_SPEED", 100_000)
+REMOTE_TIME_LIMIT_SECONDS = env.number("REMOTE_TIME_LIMIT_SECONDS", 3600, minimum=1)
+REMOTE_AVERAGE_SPEED = 100_000
 REMOTE_MAX_BYTES = env.number("REMOTE_MAX_BYTES", 5 * 10**9)
 # A connection that is silent for so long is given up.
-REMOTE_SILENT_SECONDS = env.number("REMOTE_SILENT_SECONDS", 20.0)
+REMOTE_SILENT_SECONDS = 20.0
 # A fetch that gets fewer bytes a second than this, for so long, is given up.
-REMOTE_MIN_SPEED = env.number("REMOTE_MIN_SPEED", 1000)
-REMOTE_SLOW_SECONDS = env.number("REMOTE_SLOW_SECONDS", 30.0)
+REMOTE_MIN_SPEED = 1000
+REMOTE_SLOW_SECONDS = 30.0
 
 # Mails and webhooks
 
@@ -231,32 +231,36 @@ EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 if MAIL_IS_ON:
     _mail = env.email_url_config(EMAIL_URL)
     globals().update({name: _mail[name] for name in _mail if name.startswith("EMAIL_")})
-EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT_SECONDS", 10.0)  # of each answer of the mail server
+EMAIL_TIMEOUT = 10.0  # of each answer of the mail server
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Downloads <downloads@localhost>")
 # Between two tries of one mail or webhook: five tries in all.
-NOTIFY_DELAYS_SECONDS = env.numbers("NOTIFY_DELAYS_SECONDS", [60, 300, 1800, 7200])
+NOTIFY_DELAYS_SECONDS = [60, 300, 1800, 7200]
 # Who is mailed about downloads that failed, and how often at most.
 OPERATOR_EMAILS = [each.strip() for each in env.list("OPERATOR_EMAILS", default=[])]
-OPERATOR_MAIL_EVERY_SECONDS = env.number("OPERATOR_MAIL_EVERY_SECONDS", 3600)
+OPERATOR_MAIL_EVERY_SECONDS = 3600
 
 # The virus scanner: tcp://host:port or unix:///path of a clamd; off: files are not scanned
 
 CLAMD = env.str("CLAMD", default="tcp://127.0.0.1:3310")
 # A clamd that is silent for so long is given up. It scans for 120 s at most (its MaxScanTime).
-CLAMD_SILENT_SECONDS = env.number("CLAMD_SILENT_SECONDS", 130.0)
+CLAMD_SILENT_SECONDS = 130.0
 
 # Uploads: files that people send us
 
 MAX_UPLOAD_BYTES = env.number("MAX_UPLOAD_BYTES", 100 * 2**20)  # of one that comes in a form
 MAX_CHUNKED_UPLOAD_BYTES = env.number("MAX_CHUNKED_UPLOAD_BYTES", 50 * 10**9)
-MAX_OPEN_UPLOADS = env.number("MAX_OPEN_UPLOADS", 100)  # of an owner, in chunks
+MAX_OPEN_UPLOADS = 100  # of an owner, in chunks
 UPLOAD_TYPES = env.list("UPLOAD_TYPES", default=["*/*"])  # that are taken, by what is in a file
-UPLOAD_IDLE_SECONDS = env.number("UPLOAD_IDLE_SECONDS", 24 * 3600)  # then it is given up
-UPLOAD_REUSE = env.flag("UPLOAD_REUSE", True)  # of what was made of the same content
+UPLOAD_IDLE_SECONDS = 24 * 3600  # then it is given up
 UPLOAD_QUEUE = env.str("UPLOAD_QUEUE", default=QUEUE)  # of another name: workers of their own
 # And a second more for each JOB_MIN_SPEED bytes of the file.
-UPLOAD_TIME_LIMIT_SECONDS = env.number("UPLOAD_TIME_LIMIT_SECONDS", 1800)
-PREVIEW_MAX_BYTES = env.number("PREVIEW_MAX_BYTES", 2 * 2**30)  # that have previews
+UPLOAD_TIME_LIMIT_SECONDS = 1800
+# Objects of a finished job are looked for at once and again this much later, when the last worker
+# that may still have written some is killed.
+COLLECT_AGAIN_SECONDS = 2 * max(
+    JOB_TIME_LIMIT_SECONDS, REMOTE_TIME_LIMIT_SECONDS, UPLOAD_TIME_LIMIT_SECONDS
+)
+PREVIEW_MAX_BYTES = 2 * 2**30  # that have previews
 # Layers of the sandbox that a worker may start without: seccomp, landlock. See docs/sandbox.md.
 SANDBOX_OPTIONAL_LAYERS = env.list("SANDBOX_OPTIONAL_LAYERS", default=[])
 STORE_BYTES = env.number("STORE_BYTES", 0)  # beyond 90 % no upload is taken; 0: unknown
@@ -273,8 +277,7 @@ _S3: dict[str, Any] = {
         "secret_key": required("S3_SECRET_ACCESS_KEY", "minioadmin"),
         "region_name": env.str("S3_REGION", default="us-east-1"),
         "endpoint_url": S3_ENDPOINT_URL,
-        "verify": env.str("AWS_CA_BUNDLE", default=env.str("REQUESTS_CA_BUNDLE", default=""))
-        or None,
+        "verify": env.str("AWS_CA_BUNDLE", default="") or None,
     },
 }
 STORAGES: dict[str, Any] = {
@@ -288,11 +291,6 @@ STORAGES: dict[str, Any] = {
 S3_ATTEMPTS, S3_READ_SECONDS = (1, 3) if ROLE == "web" else (4, 20)
 STORAGES["patient"] = STORAGES["default"] | {"BACKEND": "jobs.storage.PatientStorage"}  # uploads
 STORAGES["slow"] = STORAGES["default"] | {"BACKEND": "jobs.storage.SlowStorage"}
-
-# What `manage.py lifecycle` has the file store do by itself. The service deletes results before
-# that, after RESULT_KEPT_SECONDS; the store deletes what it missed.
-LIFECYCLE_COLD_DAYS = env.number("LIFECYCLE_COLD_DAYS", 30)  # 0: never
-LIFECYCLE_EXPIRE_DAYS = env.number("LIFECYCLE_EXPIRE_DAYS", 365)
 
 # The users that `seed_demo` makes; empty: it thinks of passwords and prints them
 
@@ -368,7 +366,6 @@ SESSION_COOKIE_SAMESITE = "Lax"
 
 # Logs: lines for people in development, JSON in production
 
-LOG_JSON = env.flag("LOG_JSON", PRODUCTION)
 LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], "INFO")
 LOGGING_CONFIG = "downloads_project.logs.configure"
-LOGGING = {"json": LOG_JSON, "level": LOG_LEVEL}
+LOGGING = {"json": PRODUCTION, "level": LOG_LEVEL}

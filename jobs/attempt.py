@@ -7,8 +7,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
 from jobs import quota, storage
 from jobs.digest import Digest
 from jobs.errors import NoRoom, SourceChanged, SourceMissing
@@ -138,7 +136,7 @@ class Attempt:
         )
 
     def reuse(self) -> bool:
-        if not settings.UPLOAD_REUSE or self._kept is None:
+        if self._kept is None:
             return False
         twin = StoredFile.objects.twin_of(self._kept)
         if twin is None or twin.made_by is None:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.urls import reverse
 
 from jobs import storage
@@ -97,7 +98,7 @@ def _common(job: Job, now: float) -> Body:
 def _result(file: File) -> Body:
     return {
         "downloadUrl": download_url(file),
-        "expiresIn": storage.url_seconds(),
+        "expiresIn": settings.DOWNLOAD_URL_SECONDS,
         "size": file.size_bytes,
         "sha256": file.sha256,
         "contentType": file.content_type,
@@ -180,7 +181,7 @@ def file_body(file: File) -> Body:
         "contentType": file.content_type,
         "size": file.size_bytes,
         "downloadUrl": download_url(file),
-        "expiresIn": storage.url_seconds(),
+        "expiresIn": settings.DOWNLOAD_URL_SECONDS,
     }
 
 

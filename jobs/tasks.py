@@ -9,7 +9,6 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task, shared_task
 from celery.exceptions import Ignore
 from celery.signals import task_failure
-from django.conf import settings
 from django.db import close_old_connections, connection, connections
 
 from downloads_project.celery import app
@@ -35,8 +34,8 @@ def run(self: Task[Any, Any], job_id: str) -> str:
     except BaseException:
         connection.close()  # alive it may be, and lead to a server that has become read-only
         raise
-    completed = status == Status.COMPLETED
-    request.ignore_result = completed and not settings.STORE_ALL_TASK_RESULTS
+    # A job that is completed has its own history; operators look for the others.
+    request.ignore_result = status == Status.COMPLETED
     return status
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -25,13 +26,31 @@ ROOT = Path(__file__).parent.parent
 # Short clocks, so that a lease runs out while somebody watches.
 CLOCKS = {
     "LEASE_SECONDS": "4",
-    "FENCE_SECONDS": "3",
-    "RENEW_SECONDS": "1",
     "BEAT_SECONDS": "0.5",
     "DISPATCH_EVERY_SECONDS": "0.5",
     "RING_AGAIN_SECONDS": "2",
     "WORKER_STOPS_SECONDS": "2",
 }
+# Settings that no variable of the environment sets, but in tests: see tests/settings.py.
+CONSTANTS = {
+    "BEAT_SECONDS",
+    "COLLECT_AGAIN_SECONDS",
+    "COLLECT_EVERY_SECONDS",
+    "DISPATCH_EVERY_SECONDS",
+    "EMAIL_TIMEOUT",
+    "JOB_MIN_SPEED",
+    "KILL_AFTER_SECONDS",
+    "NOTIFY_DELAYS_SECONDS",
+    "RING_AGAIN_SECONDS",
+    "START_WAITS_SECONDS",
+    "UPLOAD_IDLE_SECONDS",
+}
+
+
+def with_constants(env: dict[str, str]) -> dict[str, str]:
+    """The environment of a process in which CONSTANTS have the values that `env` has for them."""
+    constants = {name: json.loads(env[name]) for name in CONSTANTS & env.keys()}
+    return env | {"DJANGO_SETTINGS_MODULE": "tests.settings", "CONSTANTS": json.dumps(constants)}
 
 
 class Live:
@@ -63,7 +82,7 @@ class Live:
         log = self.folder / f"{name}-{number}.log"
         command = [*command, *options]
         env = self.env | {"ROLE": name, "PORT": str(port)} | env
-        process = Process(name, command, log, env, become=self.become)
+        process = Process(name, command, log, with_constants(env), become=self.become)
         self.processes.append(process)
         self.start_again(process)
         return process

@@ -15,8 +15,8 @@ from tests.live import BIN, ROOT
 
 FLAG = "{name} is {value!r}, which is neither true nor false. Set {name} to true or false."
 LEASE = (
-    "LEASE_SECONDS is '60s', which is not a whole number from 0."
-    " Set LEASE_SECONDS to a whole number from 0, such as 60."
+    "LEASE_SECONDS is '60s', which is not a whole number from 4."
+    " Set LEASE_SECONDS to a whole number from 4, such as 60."
 )
 PORT = (
     "PORT is 'abc', which is not a whole number from 0 to 65535."

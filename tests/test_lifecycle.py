@@ -65,57 +65,54 @@ def test_a_store_without_storage_classes_refuses_and_one_is_told_the_way_out(rul
 
     assert "refused the rules" in str(told.value)
     assert "(NotImplemented)" in str(told.value)
-    assert "set LIFECYCLE_COLD_DAYS to 0" in str(told.value)
+    assert "use --cold-days 0" in str(told.value)
     assert rules() == []
 
 
-def test_without_them_it_takes_the_rules_again_and_again(rules: Any, settings: Any) -> None:
-    settings.LIFECYCLE_COLD_DAYS = 0
+NEVER_COLD = ("--cold-days", "0")
 
-    first, again = lifecycle(), lifecycle()
+
+def test_without_them_it_takes_the_rules_again_and_again(rules: Any) -> None:
+    first, again = lifecycle(*NEVER_COLD), lifecycle(*NEVER_COLD)
 
     assert by_id(first) == by_id(again) == by_id(ours())
     assert by_id(lifecycle("--show")) == by_id(ours())
 
 
-def test_changed_days_take_the_place_of_the_earlier_ones(rules: Any, settings: Any) -> None:
-    settings.LIFECYCLE_COLD_DAYS = 0
-    lifecycle()
+def test_changed_days_take_the_place_of_the_earlier_ones(rules: Any) -> None:
+    lifecycle(*NEVER_COLD)
 
-    settings.LIFECYCLE_EXPIRE_DAYS = 90
-    lifecycle()
+    lifecycle(*NEVER_COLD, "--expire-days", "90")
 
     assert by_id(rules()) == by_id(ours(Expiration={"Days": 90}))
 
 
-def test_rules_of_others_stay(bucket: Any, rules: Any, settings: Any) -> None:
-    settings.LIFECYCLE_COLD_DAYS = 0
+def test_rules_of_others_stay(bucket: Any, rules: Any) -> None:
     storage.write_rules([THEIRS])
 
-    lifecycle()
+    lifecycle(*NEVER_COLD)
 
     assert by_id(rules()) == by_id([THEIRS, *ours()])
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("options", "kept_seconds", "told"),
     [
-        ({"LIFECYCLE_EXPIRE_DAYS": 30}, r"\(30\) is not longer than RESULT_KEPT_SECONDS \(30 days"),
-        ({"RESULT_KEPT_SECONDS": 366 * 86_400}, r"\(365\) is not longer than .* \(366 days"),
-        ({"RESULT_KEPT_SECONDS": 365 * 86_400 + 1}, "is not longer"),
-        ({"LIFECYCLE_COLD_DAYS": 365}, r"LIFECYCLE_COLD_DAYS \(365\) is not between"),
-        ({"LIFECYCLE_COLD_DAYS": -1}, "is not between"),
+        (["--expire-days=30"], 30 * 86_400, r"30 is not longer than RESULT_KEPT_SECONDS \(30 days"),
+        ([], 366 * 86_400, r"365 is not longer than .* \(366 days"),
+        ([], 365 * 86_400 + 1, "is not longer"),
+        (["--cold-days=365"], 60, "--cold-days 365 is not between"),
+        (["--cold-days=-1"], 60, "is not between"),
     ],
 )
 def test_days_that_contradict_each_other_are_refused(
-    rules: Any, settings: Any, changes: dict[str, int], told: str
+    rules: Any, settings: Any, options: list[str], kept_seconds: int, told: str
 ) -> None:
-    for name, value in changes.items():
-        setattr(settings, name, value)
+    settings.RESULT_KEPT_SECONDS = kept_seconds
 
-    for options in ([], ["--dry-run"]):
+    for more in ([], ["--dry-run"]):
         with pytest.raises(CommandError, match=told):
-            lifecycle(*options)
+            lifecycle(*options, *more)
 
     assert rules() == []
 
@@ -129,16 +126,15 @@ def test_results_that_are_kept_a_second_less_are_no_contradiction(
 
 
 def test_what_a_store_takes_and_forgets_is_told(
-    bucket: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+    bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     half = ours()
     del half[0]["AbortIncompleteMultipartUpload"]
     half[1]["Expiration"] = {"Days": 1}
-    settings.LIFECYCLE_COLD_DAYS = 0
     answer(monkeypatch, bucket, get={"Rules": half}, put={})
 
     with pytest.raises(CommandError) as told:
-        lifecycle()
+        lifecycle(*NEVER_COLD)
 
     assert str(told.value).endswith(
         "left out: raw/ AbortIncompleteMultipartUpload, processed/ Expiration."

@@ -132,12 +132,16 @@ def test_the_operators_commands_work(live: Live, tmp_path: Path) -> None:
 def test_the_result_backend_tells_operators_what_an_attempt_returned(live: Live) -> None:
     from django_celery_results.models import TaskResult
 
-    live.start("worker", STORE_ALL_TASK_RESULTS="true")
-    job = live.wait_for(live.initiate(70000), "completed")
+    live.start("worker")
+    kept = live.wait_for(live.initiate(70000), "completed")
+    StoredFile.objects.filter(file_id=70001).delete()
+    job = live.wait_for(live.initiate(70001), "failed")
 
     result = until(lambda: TaskResult.objects.filter(status="SUCCESS").first())
     assert result.task_name == "jobs.run"
     assert result.task_id == DownloadJob.objects.get(pk=job["jobId"]).task_id
+    task_id = DownloadJob.objects.get(pk=kept["jobId"]).task_id
+    assert not TaskResult.objects.filter(task_id=task_id).exists()
 
 
 # Prints those whose environment it can read, as the same user and without the rights of root.

@@ -225,21 +225,13 @@ def test_the_same_content_is_processed_once(
         assert storage.has(file.key, file.size_bytes)
 
 
-@pytest.mark.parametrize("reuse", [True, False])
-def test_the_same_content_of_somebody_else_or_by_setting_is_processed_anew(
-    client_of_alice: APIClient,
-    bob: User,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: Any,
-    reuse: bool,
+def test_the_same_content_of_somebody_else_is_processed_anew(
+    client_of_alice: APIClient, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = picture()
     processed(client_of_alice, content)
-    client = client_of_alice
-    if reuse:
-        client = APIClient()
-        client.force_authenticate(bob)
-    settings.UPLOAD_REUSE = reuse
+    client = APIClient()
+    client.force_authenticate(bob)
     monkeypatch.setattr("jobs.processing.process", None)
 
     job = processed(client, content)

@@ -141,11 +141,13 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path: Path, port: str) -> None:
 def test_settings_that_contradict_each_other_are_told_with_a_way_out(
     tmp_path: Path, port: str
 ) -> None:
-    done = run(tmp_path, "--once", PORT=port, RENEW_SECONDS="50")
+    both = {"TRUSTED_PROXIES": "10.0.0.0/8", "TRUSTED_PROXY_HOPS": "1"}
+
+    done = run(tmp_path, "--once", PORT=port, **both)
 
     assert done.returncode == 1
-    assert "RENEW_SECONDS (50) < FENCE_SECONDS (45) < LEASE_SECONDS (60) must hold" in done.stderr
-    assert "Set LEASE_SECONDS alone" in done.stderr
+    assert "TRUSTED_PROXIES and TRUSTED_PROXY_HOPS are both set" in done.stderr
+    assert "Remove TRUSTED_PROXY_HOPS" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ def post(path: str, body: bytes, *headers: bytes) -> bytes:
     return head + b"\r\n" + body
 
 
-def start(folder: Path, **env: str) -> Live:
-    live = Live(folder, {"WEB_PROCESSES": "1", "WEB_STOPS_SECONDS": "5"} | env)
-    live.start("web", "tests.prober.asgi:application")
+def start(folder: Path, *options: str) -> Live:
+    live = Live(folder, {"WEB_PROCESSES": "1", "WEB_STOPS_SECONDS": "5"})
+    live.start("web", "tests.prober.asgi:application", *options)
     return live
 
 
@@ -288,7 +288,7 @@ def test_a_client_that_takes_nothing_holds_back_what_is_sent(web: Live) -> None:
 
 
 def test_a_client_that_takes_nothing_is_got_rid_of(tmp_path: Path) -> None:
-    live = start(tmp_path, WEB_KEEPALIVE_SECONDS="1")
+    live = start(tmp_path, "--keep-alive=1")
     try:
         with socket.socket() as line:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -12,7 +12,6 @@ from jobs.checks import (
     scanner,
     servers_suit,
     settings_agree,
-    stalled,
     store_address,
     telling,
 )
@@ -25,7 +24,6 @@ __all__ = [
     "scanner",
     "servers_suit",
     "settings_agree",
-    "stalled",
     "store_address",
     "telling",
 ]

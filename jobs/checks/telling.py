@@ -31,19 +31,6 @@ def links_lead_to_this_site(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def delays_are_possible(**kwargs: Any) -> list[CheckMessage]:
-    if all(seconds >= 0 for seconds in settings.NOTIFY_DELAYS_SECONDS):
-        return []
-    return [
-        Error(
-            "NOTIFY_DELAYS_SECONDS has a number below 0.",
-            hint="Set NOTIFY_DELAYS_SECONDS to seconds, with commas, as in 60,300,1800,7200.",
-            id="jobs.E021",
-        )
-    ]
-
-
-@register
 def mail_has_addresses(**kwargs: Any) -> list[CheckMessage]:
     named = {"EMAIL_FROM": [settings.DEFAULT_FROM_EMAIL]}
     named["OPERATOR_EMAILS"] = settings.OPERATOR_EMAILS

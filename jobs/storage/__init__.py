@@ -5,8 +5,7 @@ BuildError's storage classes and nothing of boto's.
 """
 
 from jobs.storage.bucket import (
-    MAX_URL_SECONDS,
-    SILENT_SECONDS,
+    SLOW_READ_SECONDS,
     JobStorage,
     PatientStorage,
     SlowStorage,
@@ -35,7 +34,7 @@ from jobs.storage.output import S3Output
 from jobs.storage.parts import Checkpoint, S3Parts
 from jobs.storage.read_ahead import ReadAhead
 from jobs.storage.signature import attachment
-from jobs.storage.signed import presigned_url, url_seconds
+from jobs.storage.signed import presigned_url
 from jobs.storage.upload import (
     MAX_OBJECT_BYTES,
     MIN_PART_BYTES,
@@ -47,9 +46,8 @@ from jobs.storage.upload import (
 
 __all__ = [
     "MAX_OBJECT_BYTES",
-    "MAX_URL_SECONDS",
     "MIN_PART_BYTES",
-    "SILENT_SECONDS",
+    "SLOW_READ_SECONDS",
     "SMALL_PART_BYTES",
     "Checkpoint",
     "JobStorage",
@@ -82,7 +80,6 @@ __all__ = [
     "slow_bucket",
     "stored_rules",
     "stored_since",
-    "url_seconds",
     "with_others",
     "write_rules",
 ]

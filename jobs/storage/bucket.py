@@ -25,9 +25,7 @@ from jobs.storage.connections import CONNECT_SECONDS, Connections
 from jobs.storage.objects import GONE, ErrorResponse, Objects
 from jobs.storage.signature import Bucket, Signer
 
-MAX_URL_SECONDS = 600
 SLOW_READ_SECONDS = 60
-SILENT_SECONDS = 4 * SLOW_READ_SECONDS  # that a worker waits for the store at most
 
 
 class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
@@ -36,7 +34,6 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
 
     def get_default_settings(self) -> dict[str, Any]:
         return cast(dict[str, Any], super().get_default_settings()) | {
-            "querystring_expire": MAX_URL_SECONDS,
             "file_overwrite": True,
             "client_config": Config(
                 signature_version="s3v4",  # with an endpoint of one's own, boto would sign v2

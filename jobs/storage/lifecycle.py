@@ -20,21 +20,22 @@ NO_RULES = "NoSuchLifecycleConfiguration"
 Rules = list[dict[str, Any]]
 
 
-def lifecycle_rules() -> Rules:
-    """Ours, as the settings want them. Raises ValueError where these contradict each other."""
-    cold, expire = settings.LIFECYCLE_COLD_DAYS, settings.LIFECYCLE_EXPIRE_DAYS
+def lifecycle_rules(*, cold_days: int, expire_days: int) -> Rules:
+    """Our rules. Raises ValueError if the days contradict each other.
+
+    Objects move to COLD_CLASS after `cold_days`, 0 for never, and expire after `expire_days`.
+    """
     kept = settings.RESULT_KEPT_SECONDS / DAY_SECONDS
-    if expire <= kept:
+    if expire_days <= kept:
         raise ValueError(
-            f"LIFECYCLE_EXPIRE_DAYS ({expire}) is not longer than RESULT_KEPT_SECONDS ({kept:g}"
+            f"--expire-days {expire_days} is not longer than RESULT_KEPT_SECONDS ({kept:g}"
             " days): the file store would delete results that can still be downloaded."
         )
-    if not 0 <= cold < expire:
+    if not 0 <= cold_days < expire_days:
         raise ValueError(
-            f"LIFECYCLE_COLD_DAYS ({cold}) is not between 0, for never, and LIFECYCLE_EXPIRE_DAYS"
-            f" ({expire})."
+            f"--cold-days {cold_days} is not between 0, for never, and --expire-days {expire_days}."
         )
-    return [_rule(prefix, cold, expire) for prefix in PREFIXES]
+    return [_rule(prefix, cold_days, expire_days) for prefix in PREFIXES]
 
 
 def _rule(prefix: str, cold_days: int, expire_days: int) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def write_rules(rules: Rules) -> None:
             f"The file store refused the rules: {told['Message'].rstrip('.')} ({told['Code']})."
         )
         if any("Transitions" in rule for rule in rules):
-            sentence += f" Has it no storage class {COLD_CLASS}? Then set LIFECYCLE_COLD_DAYS to 0."
+            sentence += f" Has it no storage class {COLD_CLASS}? Then use --cold-days 0."
         raise StorageUnavailable(sentence) from error
 
 

@@ -9,27 +9,22 @@ from typing import cast
 from django.conf import settings
 from django.core.files.storage import storages
 
-from jobs.storage.bucket import MAX_URL_SECONDS, JobStorage
+from jobs.storage.bucket import JobStorage
 from jobs.storage.signature import Bucket, Signer, attachment
 
 MAX_REUSE_SECONDS = 60
 MAX_REMEMBERED = 2048  # about a kilobyte each
 
 
-def url_seconds() -> int:
-    """How long a presigned address works at least, from when somebody is given it."""
-    return int(min(settings.DOWNLOAD_URL_SECONDS, MAX_URL_SECONDS))
-
-
 def presigned_url(key: str, *, name: str, content_type: str, method: str = "GET") -> str:
-    """An address that gives anybody the object under `name` for `url_seconds()`.
+    """An address that gives anybody the object under `name` for DOWNLOAD_URL_SECONDS.
 
     Signed for the public endpoint, for one method, without asking the server. The disposition
     is ours, so that no stored file opens as a page of the bucket's host. Never store or log it.
 
     Given out again for up to a minute, and so valid for up to a minute longer.
     """
-    public, seconds = cast(JobStorage, storages["public"]), url_seconds()
+    public, seconds = cast(JobStorage, storages["public"]), settings.DOWNLOAD_URL_SECONDS
     reuse = max(1, min(seconds // 10, MAX_REUSE_SECONDS))
     at = int(time.time()) // reuse * reuse
     return _signed(

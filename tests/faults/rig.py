@@ -40,11 +40,9 @@ from tests.live import Live, children, until
 
 # Collect at once and once more soon, so that what a case leaves behind is seen by its end.
 RIG_CLOCKS = {
-    "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
     "COLLECT_EVERY_SECONDS": "0.5",
     "COLLECT_AGAIN_SECONDS": "1",
     "JOB_MIN_SPEED": "1000000000",  # else large jobs are collected again only much later
-    "SILENCED_SYSTEM_CHECKS": "jobs.E005",  # which says that this is too early
 }
 # A worker whose jobs all run until `open_gate`, however fast or slow anything is.
 HELD = {"SABOTAGE": "hold_until_opened"}

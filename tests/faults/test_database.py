@@ -20,7 +20,7 @@ from tests.faults.rig import HELD, Rig, slow
 from tests.live import children, until
 
 LEASE_SECONDS = 4  # tests/live.py
-PATIENT = {"LEASE_SECONDS": "20", "FENCE_SECONDS": "15"}
+PATIENT = {"LEASE_SECONDS": "20"}
 
 
 @pytest.mark.long

@@ -236,7 +236,7 @@ LIMITS = {"JOB_TIME_LIMIT_SECONDS": "2", "KILL_AFTER_SECONDS": "2"}
 
 def start_limited(rig: Rig, **env: str) -> Process:
     """The limit goes with the doorbell, so all processes are told."""
-    patient = LIMITS | {"LEASE_SECONDS": "60", "FENCE_SECONDS": "45"}
+    patient = LIMITS | {"LEASE_SECONDS": "60"}
     rig.start("dispatcher", **patient)
     rig.start("web", **patient)
     return rig.worker(**patient | env)

@@ -29,7 +29,7 @@ TOKEN_LIFETIME = timedelta(hours=6)  # longer than a full run
 UNREACHED = "owner:900000000/60,address:900000000/60"
 SETTINGS = {
     "DEBUG": "false",
-    **{f"RATE_{name}": UNREACHED for name in ("INITIATE", "POLL", "PAGE", "UPLOAD", "CHUNK")},
+    **{f"RATE_{name}": UNREACHED for name in ("INITIATE", "POLL", "UPLOAD")},
     "MAX_ACTIVE_JOBS": "2000000",
     "MAX_QUEUED_JOBS": "2000000",
     "WORKER_STOPS_SECONDS": "2",

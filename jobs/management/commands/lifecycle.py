@@ -18,18 +18,33 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--cold-days",
+            type=int,
+            default=30,
+            metavar="N",
+            help="days until objects move to STANDARD_IA; 0: never (default: 30)",
+        )
+        parser.add_argument(
+            "--expire-days",
+            type=int,
+            default=365,
+            metavar="N",
+            help="days until the store deletes objects (default: 365)",
+        )
         either = parser.add_mutually_exclusive_group()
         either.add_argument("--show", action="store_true", help="only print what the bucket has")
         either.add_argument("--dry-run", action="store_true", help="only print what it would write")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        days = {name: options[name] for name in ("cold_days", "expire_days")}
         try:
             if options["show"]:
                 self._print(storage.stored_rules())
             elif options["dry_run"]:
-                self._print(storage.with_others(storage.lifecycle_rules()))
+                self._print(storage.with_others(storage.lifecycle_rules(**days)))
             else:
-                self._write(storage.lifecycle_rules())
+                self._write(storage.lifecycle_rules(**days))
         except (ValueError, BuildError) as error:
             raise CommandError(str(error)) from error
 

@@ -1,0 +1,14 @@
+"""The service's settings for the processes that tests start, with constants of theirs.
+
+`CONSTANTS` is a JSON object of settings that no variable sets.
+"""
+
+import json
+import os
+
+from downloads_project.settings import *  # noqa: F403
+from downloads_project.settings import INSTALLED_APPS
+
+if "SABOTAGE_FOLDER" in os.environ:
+    INSTALLED_APPS = [*INSTALLED_APPS, "tests.faults.sabotage.Sabotage"]
+globals().update(json.loads(os.environ.get("CONSTANTS", "{}")))
