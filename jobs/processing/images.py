@@ -17,7 +17,7 @@ from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, WebPImagePlugin
 from PIL.Image import Resampling, Transpose
 
 from jobs.errors import FileUnreadable, PictureTooLarge
-from jobs.processing import png
+from jobs.processing import jpeg, png, webp
 from jobs.processing.outcome import Made, Outcome, Work
 from jobs.processing.sizes import inside, square
 
@@ -48,9 +48,9 @@ UPRIGHT = {
 }
 ON_THEIR_SIDE = {5, 6, 7, 8}
 ImageFile.LOAD_TRUNCATED_IMAGES = True  # what is there of one that breaks off, as browsers do
-ZERO_WHERE_NOTHING_CAME = {"image/png", "image/gif"}
+ZERO_WHERE_NOTHING_CAME = {"image/png", "image/gif", "image/jpeg"}
 BROKEN_PIXELS = (SyntaxError, ValueError, LookupError, OSError, struct.error)
-BROKEN_EXIF = (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error)
+BROKEN_EXIF = (*BROKEN_PIXELS, TypeError, OverflowError)
 
 
 def make(work: Work) -> Outcome:
@@ -108,8 +108,8 @@ def _breaks_off(file: IO[bytes], work: Work) -> bool:
         file.seek(0)
         with _opened(file, work) as source:
             source.load()
-    except BROKEN_PIXELS:
-        return True
+    except BROKEN_PIXELS as error:
+        return not (work.content_type == "image/jpeg" and str(error).startswith(jpeg.CUT_OFF))
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = True
     return False
@@ -124,7 +124,8 @@ def _opened(file: IO[bytes], work: Work) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = most if work.content_type == "image/webp" else None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each would have its own memory
     try:
-        picture = Image.open(file, formats=[FORMATS[work.content_type]])
+        content = webp.with_true_size(file) if work.content_type == "image/webp" else file
+        picture = Image.open(content, formats=[FORMATS[work.content_type]])
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"The picture has too many pixels. {_at_most(most)}") from error
     if picture.mode == "CMYK":
@@ -152,6 +153,7 @@ def _factor(picture: Image.Image) -> int:
 
 
 def _orientation(picture: Image.Image) -> int:
+    picture.info.pop("xmp", None)  # where Pillow would look, too, but no browser does
     try:
         return int(picture.getexif().get(ORIENTATION, 1))
     except BROKEN_EXIF:

@@ -18,6 +18,7 @@ USED = {b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL"} | FRAMES
 BROKEN = (SyntaxError, ValueError, LookupError, OSError, struct.error)
 # How Pillow calls samples of fewer bits, which it spreads over 8.
 BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "RGB": 8}
+COLOURS = 256  # that a palette has at most
 CLEAR_16 = "transparency of 16 bits"  # in `info`: the samples of the colour that is seen through
 HIGH_BYTES, LOW_BYTES = "RGB;16B", "RGB;16L"  # which byte of each sample Pillow reads
 
@@ -48,6 +49,8 @@ class Chunks(PngImagePlugin.PngStream):
     def chunk_tRNS(self, pos: int, length: int) -> bytes:  # noqa: N802
         """PNG 11.3.1.1: of the samples in tRNS as many bits count as the picture's have."""
         content = super().chunk_tRNS(pos, length)
+        if self.im_mode == "P" and isinstance(alpha := self.im_info.get("transparency"), bytes):
+            self.im_info["transparency"] = alpha[:COLOURS]
         if self.im_mode == "P" or "transparency" not in self.im_info:
             return content
         samples = struct.unpack(">3H" if self.im_mode == "RGB" else ">H", content[: length & ~1])

@@ -287,6 +287,71 @@ def test_a_picture_of_one_colour_is_shown(colour: tuple[int, int, int], make: Pr
         assert is_like(large.getpixel((9, 9)), colour)
 
 
+def with_segment(marker: int, content: bytes) -> bytes:
+    """A JPEG that begins with a segment of metadata."""
+    whole = saved(quarters((600, 400), STORED[1]), "JPEG")
+    return whole[:2] + struct.pack(">HH", marker, len(content) + 2) + content + whole[2:]
+
+
+def exif_orientation(kind: int, value: bytes) -> bytes:
+    return b"Exif\0\0MM" + struct.pack(">HIHHHI", 42, 8, 1, ORIENTATION, kind, 1) + value + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("marker", "content"),
+    [
+        (0xFFE0, b"JF"),
+        (0xFFE0, b"JFIF"),
+        (0xFFE1, b"Exif\0\0MM"),
+        (0xFFE1, exif_orientation(11, struct.pack(">f", float("inf")))),
+        (0xFFE1, b'http://ns.adobe.com/xap/1.0/\0<a tiff:Orientation="6"/>'),
+        (0xFFE2, b"ICC_PROFILE\0"),
+        (0xFFE2, b"ICC_PROFILE\0\1"),
+        (0xFFE2, b"ICC_PROFILE\0\1\1broken"),
+        (0xFFE2, b"MPF\0"),
+        (0xFFED, b"Photoshop 3.0\x008BIM\4"),
+        (0xFFEE, b"Adobe"),
+        (0xFFEE, b"Adobe\0"),
+    ],
+)
+def test_broken_metadata_of_a_jpeg_costs_no_preview(
+    marker: int, content: bytes, make: Process
+) -> None:
+    outcome = make(with_segment(marker, content), "image/jpeg")
+
+    large = opened(outcome, "large")
+    assert large.size == (600, 400)
+    assert [is_like(large.getpixel((x, 9)), STORED[1][x // 300]) for x in (9, 590)] == [True] * 2
+
+
+def test_no_preview_of_a_jpeg_that_cannot_be_decoded(make: Process) -> None:
+    content = saved(Image.effect_noise((600, 400), 90).convert("RGB"), "JPEG")
+
+    for broken in (content.replace(b"\xff\xc0", b"\xff\xc5", 1), b"\xff\xd8" + content):
+        with pytest.raises(FileUnreadable):
+            make(broken, "image/jpeg")
+
+
+def test_a_webp_whose_header_counts_too_many_bytes_is_shown(make: Process) -> None:
+    content = saved(quarters((600, 400), STORED[1]), "WEBP")
+
+    for more in (0, 1000):  # a common mistake is to count all of the file
+        size = struct.pack("<I", len(content) + more)
+        large = opened(make(content[:4] + size + content[8:], "image/webp"), "large")
+        assert is_like(large.getpixel((9, 9)), RED)
+
+
+def test_a_png_with_more_transparency_than_colours_is_shown(make: Process) -> None:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 3, 0, 0, 0))
+    palette = chunk(b"PLTE", bytes(RED + BLUE)) + chunk(b"tRNS", b"\0\xff" * 200)
+    pixels = chunk(b"IDAT", zlib.compress(b"\0\0\0\1\1" * 4))
+    content = b"\x89PNG\r\n\x1a\n" + header + palette + pixels + chunk(b"IEND", b"")
+
+    large = opened(make(content, "image/png"), "large")
+
+    assert [large.getpixel((x, 1))[3] for x in (0, 3)] == [0, 255]  # type: ignore[index]
+
+
 def png_with_clear(bits: int, colours: int, row: bytes, clear: bytes) -> bytes:
     """Four pixels of this row, four times."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, bits, colours, 0, 0, 0))

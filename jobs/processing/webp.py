@@ -1,0 +1,24 @@
+"""WebP as browsers read it: a file that has fewer bytes than its header says may have its picture.
+
+In the helper alone.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from io import BytesIO
+from typing import IO
+
+RIFF_BYTES = 8  # before what the header counts
+
+
+def with_true_size(file: IO[bytes]) -> IO[bytes]:
+    """Return the file; with the size that it has, if its header says more."""
+    size = file.seek(0, os.SEEK_END) - RIFF_BYTES
+    file.seek(0)
+    begin = file.read(RIFF_BYTES)
+    if struct.unpack("<4xI", begin)[0] > size:
+        return BytesIO(begin[:4] + struct.pack("<I", size) + file.read())
+    file.seek(0)
+    return file
