@@ -15,15 +15,10 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
-from multipart import (
-    MultipartError,
-    MultipartSegment,
-    ParserError,
-    PushMultipartParser,
-    parse_options_header,
-)
+from multipart import MultipartError, MultipartSegment, ParserError, PushMultipartParser
 from rest_framework.exceptions import UnsupportedMediaType
 
+from jobs.form_headers import boundary_of, names_of
 from jobs.patience import give_back_connection
 from jobs.problems import Problem
 from jobs.request_limits import content_coding
@@ -111,8 +106,7 @@ class Form:
         return self._max_bytes + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     def _boundary(self) -> bytes:
-        _, options = parse_options_header(self._request.headers["Content-Type"])
-        boundary = str(options.get("boundary", ""))
+        boundary = boundary_of(self._request.headers["Content-Type"])
         if not BOUNDARY.fullmatch(boundary):
             raise _refused("Content-Type has no boundary, or none of 1 to 70 visible signs.")
         return boundary.encode()
@@ -158,6 +152,7 @@ class Form:
         """The next part that is a file. The fields before it are kept; None at the form's end."""
         for head in self._events:
             assert isinstance(head, MultipartSegment)  # the part before has been read to its end
+            head.name, head.filename = names_of(head.header("Content-Disposition"))
             _check_part(head)
             if head.filename is not None:
                 return head
@@ -232,8 +227,6 @@ def _check_part(head: MultipartSegment) -> None:
         raise _refused("A part's head says something twice.")
     if not head.name or CONTROL.search(head.name) or "\0" in (head.filename or ""):
         raise _refused("A part has no name, or one with a control character.")
-    if head.filename is None and "filename*" in (head.header("Content-Disposition") or ""):
-        raise _refused("Name the file with `filename`, in UTF-8: a form has no `filename*`.")
     if (head.header("Content-Transfer-Encoding") or "binary").strip().lower() not in AS_IT_IS:
         raise _refused("Send each part as it is, without Content-Transfer-Encoding.")
     if head.header("Content-Range"):

@@ -23,6 +23,7 @@ settings.load_profile("the same each time")
 
 BOUNDARY = "----WebKitFormBoundary7MA4YWxk"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+FORM = "multipart/form-data;Boundary="
 OPEN, END = f"--{BOUNDARY}\r\n".encode(), f"--{BOUNDARY}--\r\n".encode()
 DISPOSITION = b"Content-Disposition: form-data; "
 MAX_BYTES = 300_000
@@ -191,7 +192,6 @@ BAD = {
     "a file's name in Latin-1": part(DISPOSITION + b'name="file"; filename="\xfc.pdf"') + END,
     "half a character in a file's name": part(DISPOSITION + b'name="file"; filename="\xed\xa0\x80"')
     + END,
-    "a name of RFC 2231 alone": part(DISPOSITION + b"name=\"file\"; filename*=UTF-8''%C3%BC") + END,
     "base64": part(
         DISPOSITION + b'name="file"; filename="a"\r\nContent-Transfer-Encoding: base64', b"eA=="
     )
@@ -301,6 +301,36 @@ def test_a_name_is_told_as_it_was_sent(sent: str, told: str) -> None:
 
     assert found
     assert found[0] == told
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        (b"name=file; filename=my file.pdf", "my file.pdf"),
+        (b'name="file"; filename="say "hi".pdf"', 'say "hi".pdf'),
+        (b'name="file"; filename="a; name=b.pdf"', "a; name=b.pdf"),
+        (b'name="file";\tfilename="a.pdf"', "a.pdf"),
+        (b'name="file";\r\n\tfilename="a.pdf"', "a.pdf"),
+        (b'name="file"; filename="=?utf-8?B?w7wucGRm?="', "\xfc.pdf"),
+        (b'name="file"; filename="=?utf-8?Q?=C3=BC.pdf?="', "\xfc.pdf"),
+        (b"name=\"file\"; filename*=UTF-8''%C3%BC.pdf", "\xfc.pdf"),
+        (b"name=file; filename=\"=?utf-8?B?w7w=?=\"; filename*=utf-8''%C3%BC.pdf", "\xfc.pdf"),
+        (b'name="file"; filename*=UTF-8\'\'%FF.pdf; filename="a.pdf"', "a.pdf"),
+    ],
+)
+def test_a_name_is_read_however_a_client_writes_it(disposition: bytes, name: str) -> None:
+    found = read(arriving(part(DISPOSITION + disposition) + END))
+
+    assert found
+    assert found[0] == name
+
+
+@pytest.mark.parametrize("boundary", ["----=_Part_1_12.34", "a:b/c?d", "a@b", "{1-2}", "'abc'"])
+def test_a_boundary_without_quotes_is_read(boundary: str) -> None:
+    body = (file() + END).replace(BOUNDARY.encode(), boundary.encode())
+
+    for kind in (f"multipart/form-data; boundary={boundary}; charset=utf-8", f'{FORM}"{boundary}"'):
+        assert read(arriving(body, kind=kind)) is not None
 
 
 def test_what_comes_after_the_form_is_not_looked_at() -> None:

@@ -46,7 +46,7 @@ RANKS: list[set[str]] = [
     {"builders", "models", "queue"},  # must not meet
     {"kinds", "pulse", "estimates", "representation", "quota"},
     {"attempt", "wording"},
-    {"notifications"},
+    {"notifications", "form_headers"},
     {
         "submission",
         "runner",
@@ -90,7 +90,7 @@ OWNERS = {
     "PIL": {"processing"},
     "pypdf": set(),
     "pypdfium2": {"processing"},
-    "multipart": {"forms"},
+    "multipart": {"forms", "form_headers"},
     "reportlab": {"reporting"},
     "pymupdf_fonts": {"reporting"},
     "uharfbuzz": {"reporting"},

@@ -25,7 +25,22 @@ def file_name(header: str) -> str:
         header = header.encode("latin-1").decode()  # as most servers send it
     for name, value in PARAMETER.findall(header[:MAX_CHARS]):
         found.setdefault(name.lower(), _unquoted(value))
-    return _extended(found.get("filename*", "")) or _plain(found.get("filename", ""))
+    return extended_value(found.get("filename*", "")) or _plain(found.get("filename", ""))
+
+
+def extended_value(value: str) -> str:
+    """Return the text of an RFC 8187 value; empty if it cannot be decoded."""
+    if parts := EXTENDED.fullmatch(value):
+        with suppress(UnicodeError, LookupError):
+            return unquote(parts[2], encoding=parts[1], errors="strict")
+    return ""
+
+
+def with_decoded_words(value: str) -> str:
+    """Return the value with its encoded words (RFC 2047) decoded; as it is if one cannot be."""
+    with suppress(UnicodeError, LookupError, ValueError):
+        return ENCODED_WORDS.sub(lambda words: _decoded(words[0]), value)
+    return value
 
 
 def _unquoted(value: str) -> str:
@@ -38,18 +53,9 @@ def _unquoted(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
 
 
-def _extended(value: str) -> str:
-    """Empty where the encoding is unknown, or is not the one that the bytes are in."""
-    if parts := EXTENDED.fullmatch(value):
-        with suppress(UnicodeError, LookupError):
-            return unquote(parts[2], encoding=parts[1], errors="strict")
-    return ""
-
-
 def _plain(value: str) -> str:
-    if ENCODED_WORDS.search(value):
-        with suppress(UnicodeError, LookupError, ValueError):
-            return ENCODED_WORDS.sub(lambda words: _decoded(words[0]), value)
+    if (decoded := with_decoded_words(value)) != value:
+        return decoded
     if value.isascii() and "%" in value:
         with suppress(UnicodeError):
             return unquote_to_bytes(value).decode()
