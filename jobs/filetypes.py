@@ -48,12 +48,26 @@ WRITTEN = (
     "*/binhex", "*/x-desktop", "*/x-scpls",
 )  # fmt: skip
 FEW_LETTERS = 5  # fewer are believed only of markup, or where the name agrees
+# Signatures of these are words such as `import`, `record` or `Index:`, with which a table or a
+# sentence may begin. They are believed where they are long, or where the name agrees.
+WORDS = (
+    "text/x-*",
+    "text/vnd.*",
+    "text/ascii",
+    "text/troff",
+    "text/xmcd",
+    "message/news",
+    "model/*",
+)
+MANY_LETTERS = 12
+PLAIN = ("text/plain", "text/csv", "text/tab-separated-values", "text/markdown")
 
 # What follows a signature, where it is short
 
 PDF = "application/pdf"
 PDF_BEGINS = re.compile(rb"%PDF-\d\.\d")
-PDF_BEGINS_A_LINE = re.compile(rb"(?:\A|[\r\n]|\xef\xbb\xbf)\s*%PDF-\d\.\d")
+PDF_MARK = b"%PDF-"  # of many a file without a version, or with a wrong one
+PDF_BEGINS_A_LINE = re.compile(rb"(?:\A|[\r\n]|\xef\xbb\xbf)\s*%PDF-")
 PDF_OBJECT = re.compile(rb"\d\s+\d+\s+obj\b|[\r\n]%%EOF")  # or the end of one that has none
 PDF_BYTES = 1024  # of a file, in which its header may begin
 BMP = re.compile(rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)  # sizes of headers
@@ -61,7 +75,17 @@ ID3 = re.compile(rb"ID3[\x02-\x04][^\xff].[\x00-\x7f]{4}", re.DOTALL)
 BLANK = rb"(?:\s|#[^\n]*\n)+"
 PNM = re.compile(rb"P[1-6]%b\d+%b\d+\s" % (BLANK, BLANK))
 PAM = re.compile(rb"P7\s*\n(?:#[^\n]*\n)*(?:WIDTH|HEIGHT|DEPTH|MAXVAL|TUPLTYPE) ")
-TRANSPORT = re.compile(rb"(?:.{4})?G(?:.{187}|.{191})G(?:.{187}|.{191})G", re.DOTALL)
+# Packets of 188 bytes; of 192 with a time before, of 204 with parity behind. A recording may begin
+# in the middle of one.
+TRANSPORT = re.compile(rb"(?:.{4})?G(?:(?:.{187}G){2}|(?:.{191}G){2}|(?:.{203}G){2})", re.DOTALL)
+CUT_TRANSPORT = re.compile(
+    rb".{0,203}?G(?:(?:.{187}G){7}|(?:.{191}G){7}|(?:.{203}G){7})", re.DOTALL
+)
+XBM = re.compile(rb"#define[ \t]+\w*width[ \t]+\d+\s+#define[ \t]+\w*height[ \t]")
+HEADER = rb"[!-9;-~]+:[^\n]*\n(?:[ \t]+[^\n]+\n)*"
+MAIL = re.compile(rb"(?:N?#! ?rnews [^\n]*\n)?%b(?:%b|\r?\n)" % (HEADER, HEADER))
+BINHEX = re.compile(rb"\(This file must be converted")
+DESKTOP_ENTRY = re.compile(rb"(?:#[^\n]*\n|\s)*\[(?:KDE )?Desktop ")
 VIDEO_OBJECTS = re.compile(rb"\x00\x00\x01[\xb0\xb5]")  # MPEG-4 Part 2
 PARAMETER_SETS = re.compile(
     rb"\x00?\x00\x00\x01(?:[\x27\x47\x67]|\x40\x01|\x09.\x00?\x00\x00\x01[\x27\x47\x67])", re.DOTALL
@@ -73,6 +97,15 @@ HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"
 AVIF_BRANDS = {b"avif", b"avis"}
 OF_MANY_CODECS = {b"mif1", b"mif2", b"msf1", b"miaf", b"MiHB", b"MiHE", b"MA1A", b"MA1B", b"1pic"}
 OF_SOUND = {b"M4A ", b"M4B ", b"M4P "}
+JPEG_2000 = b"jP  \r\n\x87\n"  # ISO 15444-1: what is in the first box
+OF_JPEG_2000 = {b"jpx ": "image/jpx", b"jpm ": "image/jpm", b"mjp2": "video/mj2"}
+OF_ITS_OWN = {b"qt  ": "video/quicktime", b"crx ": "image/x-canon-cr3"}
+OF_PHONES = {
+    b"3g2": "video/3gpp2",
+    b"3gp": "video/3gpp",
+    b"3ge": "video/3gpp",
+    b"3gr": "video/3gpp",
+}
 OF_VIDEO = re.compile(rb"iso[0-9a-m]|mp4[0-9]|avc[0-9]|hvc1|hev1|dash|cmf[a-z]|M4V.|f4v |XAVC|MSNV")
 
 
@@ -82,7 +115,9 @@ def type_of(head: bytes, name: str) -> str:
     if found := _of_boxes(head):
         return found
     is_text = _is_text(head)
-    matches = [match for match in _signatures(head, name) if _is_believed(match, head, is_text)]
+    matches = [
+        match for match in _signatures(head, name) if _is_believed(match, head, name, is_text)
+    ]
     if _is_pdf(head, name, is_text, is_known=bool(matches)):
         return PDF
     if not matches:
@@ -107,17 +142,32 @@ def _signatures(head: bytes, name: str) -> list[puremagic.PureMagicWithConfidenc
     return [match for match in found if match.mime_type and match.confidence > BY_NAME]
 
 
-def _is_believed(match: puremagic.PureMagicWithConfidence, head: bytes, is_text: bool) -> bool:
+def _is_believed(
+    match: puremagic.PureMagicWithConfidence, head: bytes, name: str, is_text: bool
+) -> bool:
     named = str(match.mime_type).strip()
     if named == PDF:
         return False  # see _is_pdf
     for types, looks_like in STRUCTURES.items():
-        if fnmatchcase(named, types):
-            return looks_like(head)
-    if not is_text:
-        return len(match.byte_match) > 2 or match.confidence == AGREED
-    is_strong = len(match.byte_match) >= FEW_LETTERS or match.byte_match.startswith(b"<")
-    return is_among(named, list(WRITTEN)) and (is_strong or match.confidence == AGREED)
+        if fnmatchcase(named, types) and not looks_like(head):
+            return False
+    if is_text:
+        return _is_believed_of_text(match, named, name)
+    if named.startswith("text/") and BINARY.search(head):
+        return False
+    return is_among(named, list(STRUCTURES)) or (
+        len(match.byte_match) > 2 or match.confidence == AGREED
+    )
+
+
+def _is_believed_of_text(match: puremagic.PureMagicWithConfidence, named: str, name: str) -> bool:
+    if is_among(named, ["image/x-portable-*"]):
+        return _named(name) not in PLAIN
+    if not is_among(named, list(WRITTEN)):
+        return False
+    least = MANY_LETTERS if is_among(named, list(WORDS)) else FEW_LETTERS
+    is_strong = len(match.byte_match) >= least or match.byte_match.startswith((b"<", b"#!"))
+    return is_strong or match.confidence == AGREED
 
 
 def _is_gif(head: bytes) -> bool:
@@ -138,18 +188,19 @@ STRUCTURES: dict[str, Callable[[bytes], bool]] = {
     "image/gif": _is_gif,
     "audio/mpeg": lambda head: not head.startswith(b"ID3") or bool(ID3.match(head)),
     "image/x-portable-*": _matches(PNM, PAM),
+    "image/x-xbitmap": _matches(XBM),
+    "message/*": _matches(MAIL),
+    "*/binhex": _matches(BINHEX),
+    "application/x-desktop": _matches(DESKTOP_ENTRY),
 }
 
 
 def _is_pdf(head: bytes, name: str, is_text: bool, *, is_known: bool) -> bool:
     """Return whether a PDF header is in the first 1,024 bytes (PDF 1.7, H.3.4.1)."""
     begin = head[: PDF_BYTES + len(b"%PDF-1.7")]
-    if not PDF_BEGINS.search(begin):
-        return False
-    if PDF_BEGINS.match(begin) and not is_text:
-        return True
     if not is_text:
-        return not is_known  # not a PDF inside of an archive
+        # Not a PDF inside of an archive.
+        return begin.startswith(PDF_MARK) or (bool(PDF_BEGINS.search(begin)) and not is_known)
     # A text may tell of PDF, and even show one.
     line = PDF_BEGINS_A_LINE.search(begin)
     if line is None or not PDF_OBJECT.search(head, line.end()):
@@ -159,28 +210,31 @@ def _is_pdf(head: bytes, name: str, is_text: bool, *, is_known: bool) -> bool:
 
 def _of_boxes(head: bytes) -> str:
     """Return the type of an ISO base media file; empty if it is none or its brand is unknown."""
+    if head[4:12] == JPEG_2000:
+        return OF_JPEG_2000.get(head[20:24], "image/jp2")
     if head[4:8] != b"ftyp":
         return ""
     end = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[place : place + 4] for place in range(16, end - 3, 4))]
     major = brands[0]
     if major in AVIF_BRANDS | HEIC_BRANDS | OF_MANY_CODECS:
-        for brand in brands:
-            if brand in AVIF_BRANDS:
-                return "image/avif"
-            if brand in HEIC_BRANDS:
-                return "image/heic"
-        return "image/heif"
-    if major == b"qt  ":
-        return "video/quicktime"
+        return next((_of_picture(each) for each in brands if _of_picture(each)), "image/heif")
     if major in OF_SOUND:
         return "audio/mp4"
+    if found := OF_ITS_OWN.get(major) or OF_PHONES.get(major[:3]):
+        return found
     return "video/mp4" if OF_VIDEO.fullmatch(major) else ""
+
+
+def _of_picture(brand: bytes) -> str:
+    if brand in AVIF_BRANDS:
+        return "image/avif"
+    return "image/heic" if brand in HEIC_BRANDS else ""
 
 
 def _stream_of_video(head: bytes) -> str:
     """Return the type of a transport stream or of video without a container, else UNKNOWN."""
-    if TRANSPORT.match(head):
+    if TRANSPORT.match(head) or CUT_TRANSPORT.match(head):
         return "video/mp2t"
     if VIDEO_OBJECTS.match(head) or PARAMETER_SETS.match(head):
         return "video/mpeg"

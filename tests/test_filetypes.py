@@ -63,6 +63,40 @@ def test_prose_that_begins_like_a_signature_is_text(begins: str) -> None:
         assert type_of(content, "notes") == "text/plain"
 
 
+@pytest.mark.parametrize(
+    "begins",
+    [
+        "P1\n1\n2\n3",
+        "P5\n10\n20\n30",
+        "import duties rose",
+        "import,export\n1,2",
+        "record,name",
+        "function,name",
+        "graph of a function",
+        "diff of both",
+        "begin with this",
+        "Index:1",
+        "Summary: a good year",
+        "Article 5 of the treaty",
+        "Path: the one through the wood",
+        "Only in summer",
+        "Subject: the matter of this text",
+        "From: here to there",
+        "Forward to the board",
+        "Pipe to the left",
+        "(This figure is an estimate)",
+        "# Config File of the service",
+        "0123456789,name",
+        "#define SIZE 8",
+    ],
+)
+def test_a_word_that_begins_a_format_makes_no_format(begins: str) -> None:
+    content = f"{begins}\nand some more words.\n".encode()
+
+    assert type_of(content, "notes.txt") == "text/plain"
+    assert type_of(content, "table.csv") == "text/csv"
+
+
 def test_text_in_one_byte_a_letter_is_text() -> None:
     assert type_of("BMI;Größe\n21;1,80\n".encode("latin-1"), "a.csv") == "text/csv"
     assert type_of(bytes(range(128, 256)), "a.csv") == "application/octet-stream"
@@ -81,6 +115,13 @@ def test_text_in_one_byte_a_letter_is_text() -> None:
         (b'{"a": 1}', "a.json", "application/json"),
         (b"P3\n# a comment\n1 1\n255\n0 0 0\n", "a", "image/x-portable-pixmap"),
         (b"", "a.txt", "text/plain"),
+        (b"From: a@b.c\r\nTo: d@e.f\r\n\r\nHello", "a", "message/rfc822"),
+        (b"Received: from a\n by b\nFrom: c@d.e\n\nHello", "a.txt", "message/rfc822"),
+        (b"import os\n", "a.py", "text/x-python"),
+        (b"#!/usr/bin/env python\n", "a", "text/x-python"),
+        (b"strict digraph g {}\n", "a", "text/vnd.graphviz"),
+        (b"#define a_width 8\n#define a_height 1\nstatic char a_bits[] =", "a", "image/x-xbitmap"),
+        (b"#define FOO 8\nint x;\n", "a.h", "text/plain"),
     ],
 )
 def test_formats_that_are_written_in_text_are_known(content: bytes, name: str, found: str) -> None:
@@ -108,6 +149,10 @@ def test_formats_that_are_written_in_text_are_known(content: bytes, name: str, f
         (b"\0\0\0\x01\x67\xf4\0\x0d", "video/mpeg"),
         ((b"G" + bytes(187)) * 3, "video/mp2t"),
         ((bytes(4) + b"G" + bytes(187)) * 3, "video/mp2t"),
+        ((b"G" + bytes(203)) * 3, "video/mp2t"),
+        (b"\xff" * 138 + (b"G" + b"\xff" * 187) * 10 + bytes(9), "video/mp2t"),
+        (saved("JPEG2000"), "image/jp2"),
+        (b"\xff" * 20 + bytes(99), "application/octet-stream"),
     ],
 )
 def test_what_looks_like_its_format_is_of_it(content: bytes, found: str) -> None:
@@ -138,6 +183,14 @@ def test_what_does_not_is_nothing_known(content: bytes) -> None:
 def test_a_pdf_begins_in_its_first_1024_bytes(before: bytes) -> None:
     assert type_of(before + honest_pdf(), "a.pdf") == PDF
     assert type_of(before + honest_pdf().replace(b"\n", b"\n%\xe2\xe3\xcf\xd3\n", 1), "a") == PDF
+
+
+@pytest.mark.parametrize("begins", [b"%PDF-1.", b"%PDF-", b"%PDF-1,4", b"%PDF-a.b", b"%PDF-1"])
+def test_a_pdf_with_an_odd_version_is_one(begins: bytes) -> None:
+    content = begins + honest_pdf()[len(b"%PDF-1.7") :]
+
+    assert type_of(content, "a.pdf") == PDF
+    assert type_of(content.replace(b"\n", b"\n%\xe2\0\xcf\xd3\n", 1), "a") == PDF
 
 
 def test_a_pdf_that_begins_later_or_in_an_archive_is_none() -> None:
@@ -173,6 +226,9 @@ def boxes(major: bytes, *compatible: bytes) -> bytes:
         (boxes(b"isom", b"avif"), "video/mp4"),
         (boxes(b"qt  "), "video/quicktime"),
         (boxes(b"M4A ", b"isom"), "audio/mp4"),
+        (boxes(b"3gp4", b"isom"), "video/3gpp"),
+        (boxes(b"3g2a", b"isom"), "video/3gpp2"),
+        (boxes(b"crx ", b"isom"), "image/x-canon-cr3"),
     ],
 )
 def test_of_boxes_the_brands_tell(content: bytes, found: str) -> None:

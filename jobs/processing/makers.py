@@ -38,6 +38,8 @@ MAKERS: dict[str, Maker] = {
     "application/pdf": PDFS,
     "video/mp4": VIDEOS,
     "video/quicktime": VIDEOS,
+    "video/3gpp": VIDEOS,
+    "video/3gpp2": VIDEOS,
     "video/webm": VIDEOS,
     "video/x-matroska": VIDEOS,
     "video/x-msvideo": VIDEOS,
