@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pypdfium2
 import pypdfium2.raw as pdfium
+from PIL import Image
 
 from jobs.errors import FileEncrypted, FileUnreadable
 from jobs.processing.outcome import Limits, Made, Outcome, Work, skipped
@@ -23,9 +24,9 @@ DOTS_PER_POINT = 3
 QUALITY = 82
 MAX_TEXT_BYTES = 32 * 1024**2
 TEXT_SHARE = 0.8  # of the time, after which the text is cut: what was made is not to be lost
-# It ends with its mark, of which some programs write a part, or at least with what is before that.
-END = re.compile(rb"%%EOF|startxref\s+\d+\s*(?:%%?E?O?)?\s*\Z")
-END_BYTES = 2048  # from the end, that the latter is in
+# Before its last mark, of which some programs write a part or another one, is where its index is.
+INDEX = re.compile(rb"startxref\s+\d")
+INDEX_BYTES = 2048  # from the end, that this is in; more than 1,024, in which Acrobat looks for it
 LOCKED = {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
 # Nothing that a terminal or an editor obeys; of the pages only we make form feeds.
 NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -56,7 +57,7 @@ def _has_end(source: Path) -> bool:
         if not source.stat().st_size:
             raise FileUnreadable("The file is empty.")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return content.rfind(b"%%EOF") >= 0 or bool(END.search(content[-END_BYTES:]))
+            return content.rfind(b"%%EOF") >= 0 or bool(INDEX.search(content[-INDEX_BYTES:]))
 
 
 def _opened(source: Path) -> pypdfium2.PdfDocument:
@@ -74,9 +75,12 @@ def _opened(source: Path) -> pypdfium2.PdfDocument:
 def _page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
     """From 0, as everywhere but in what people read."""
     try:
-        return document[number]
+        page = document[number]
     except pypdfium2.PdfiumError as error:
         raise FileUnreadable(f"Page {number + 1:,} of the PDF cannot be read.") from error
+    if not all(page.get_size()):  # its crop box is outside of its media box
+        page.set_cropbox(*page.get_mediabox())
+    return page
 
 
 def _preview(
@@ -85,16 +89,23 @@ def _preview(
     """None where the page cannot be read, which is then one of the problems."""
     work.say("Drawing the first page")
     try:
-        page = _page(document, 0)
+        picture = _drawn(_page(document, 0))
     except FileUnreadable as problem:
         problems.append(problem)
         return ()
-    scale = min(PREVIEW / max(*page.get_size(), 1), DOTS_PER_POINT)
-    # A hair less: PDFium's Python rounds up, and there is no such thing as an exact quotient.
-    picture = page.render(scale=scale * (1 - 1e-9)).to_pil()
     path = work.folder / "preview.jpg"
     picture.save(path, "JPEG", quality=QUALITY, optimize=True, progressive=True)
     return (Made("preview", path, "image/jpeg"),)
+
+
+def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
+    scale = min(PREVIEW / max(*page.get_size(), 1), DOTS_PER_POINT)
+    try:
+        # A hair less: PDFium's Python rounds up, and there is no such thing as an exact quotient.
+        picture: Image.Image = page.render(scale=scale * (1 - 1e-9)).to_pil()
+    except (pypdfium2.PdfiumError, ValueError) as error:
+        raise FileUnreadable("The first page of the PDF cannot be drawn.") from error
+    return picture
 
 
 def _text(

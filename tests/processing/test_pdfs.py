@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
-from jobs.processing import Outcome
+from jobs.processing import Limits, Outcome
 from jobs.processing import pdfs as maker
+from jobs.processing.outcome import Work
 from tests.processing.conftest import Process
 from tests.processing.hostile import (
     CATALOGUE,
@@ -101,6 +104,37 @@ def test_one_that_lacks_a_part_of_its_last_mark_is_read(cut: int, make: Process)
 
     assert text(outcome).split("\f") == [WORDS] * 3
     assert outcome.facts == {"pages": 3}
+
+
+@pytest.mark.parametrize("end", [b"%EOF", b"%%eof", b"", b"\0" * 900, b"%%E0F\n", b"<html></html>"])
+def test_one_with_another_last_mark_is_read(end: bytes, make: Process) -> None:
+    outcome = make(honest_pdf().replace(b"%%EOF", end), PDF)
+
+    assert outcome.facts == {"pages": 3}
+
+
+def test_a_page_whose_crop_box_is_elsewhere_is_shown_whole(make: Process) -> None:
+    content = honest_pdf().replace(b"/Resources", b"/CropBox [9000 9000 9001 9001] /Resources")
+
+    outcome = make(content, PDF)
+
+    seen = preview(outcome)
+    assert abs(seen.width / seen.height - 612 / 792) < 0.01
+    assert seen.convert("L").getextrema()[0] < 50  # type: ignore[operator]
+    assert text(outcome).split("\f") == [WORDS] * 3
+
+
+def test_a_first_page_that_cannot_be_drawn_costs_no_text(
+    make: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "a.pdf"
+    source.write_bytes(honest_pdf())
+    monkeypatch.setattr(maker.pypdfium2.PdfPage, "render", Mock(side_effect=ValueError))
+
+    outcome = maker.make(Work(source, PDF, tmp_path, Limits(), lambda message: None))
+
+    assert text(outcome).split("\f") == [WORDS] * 3
+    assert outcome.facts["skipped"] == "The first page of the PDF cannot be drawn."
 
 
 def test_one_that_breaks_off_shows_what_is_there_and_says_so(make: Process) -> None:
