@@ -28,11 +28,17 @@ SIGNS = (
         if unicodedata.normalize("NFKC", c) in tuple("=+-@\u2212")
     )
 )
-# What is cut away before a sign, or not seen.
-BLANKS = r"[\s\"'\x00-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
+# What is cut away before a sign, or not seen: Unicode's Default_Ignorable_Code_Point, too.
+IGNORABLE = (
+    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
+)
+BLANKS = rf"[\s\"'\x00-\x1f\x7f-\x9f{IGNORABLE}]*"
 FORMULA = re.compile(rf"[\t\r\n]|{BLANKS}[{re.escape(SIGNS)}]")
-# To some a cell begins behind a semicolon or a tab: to Excel where decimals have a comma.
-INNER = re.compile(rf"(?<=[;,|\t\r\n])({BLANKS})([{re.escape(SIGNS)}])")
+# To some a cell begins behind a semicolon or a tab: to Excel where decimals have a comma. And a
+# line behind any of Unicode's line breaks.
+SEPARATORS = r";,|\t\n-\r\x1c-\x1f\x85\u2028\u2029"
+INNER = re.compile(rf"(?<=[{SEPARATORS}])({BLANKS})([{re.escape(SIGNS)}])")
 COLUMNS = [
     "jobId", "name", "owner", "kind", "status", "errorCode", "sizeBytes",
     "createdAt", "finishedAt", "waitedSeconds", "ranSeconds",

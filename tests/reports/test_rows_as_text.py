@@ -85,6 +85,8 @@ def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
         ("a; ＝1;-2", "a; '＝1;'-2"),
         (";=1", ";'=1"),
         ("=1;=2", "'=1;'=2"),
+        *[(f"a{c}=1", f"a{c}'=1") for c in "\v\f\x1c\x1e\x1f\x85\u2028\u2029"],
+        *[(f"{c}=1", f"'{c}=1") for c in "\x85\u034f\u061c\u2800\u3164\ufe0f\U000e0061"],
     ],
 )
 def test_nor_is_it_behind_what_parts_cells_elsewhere(name: str, kept: str) -> None:
