@@ -16,7 +16,11 @@ import puremagic
 
 HEAD_BYTES = 64 * 1024  # of a file, that tell its type; fewer where it has no more
 UNKNOWN = "application/octet-stream"
-ZIP, ZIP_BEGINS = "application/zip", b"PK\x03\x04"  # many are one: an office's documents, programs
+# Many formats are one of these: an office's documents, programs. Their names tell which.
+CONTAINERS = {
+    b"PK\x03\x04": "application/zip",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
+}
 BY_NAME = 0.1  # the confidence of a match that nothing in the file speaks for
 AGREED = 0.9  # of one that the name speaks for, too
 SAME = {  # other names of a type
@@ -41,7 +45,14 @@ MORE_TEXT = {
 
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # WHATWG, MIME sniffing: binary data bytes
 MOSTLY = 0.7  # ASCII, of a text in an encoding of one byte a letter
-UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+SOME = 0.05  # ASCII, of one in another alphabet: its line ends and commas, where its name says text
+MARKS = {  # the longer ones first
+    b"\xff\xfe\0\0": "utf-32-le",
+    b"\0\0\xfe\xff": "utf-32-be",
+    b"\xff\xfe": "utf-16-le",
+    b"\xfe\xff": "utf-16-be",
+}
+END_OF_FILE = b"\x1a"  # of DOS
 WRITTEN = (
     "text/*", "message/*", "*+xml", "*/xml", "*/json", "*/javascript", "*/rtf", "*/postscript",
     "*/pgp-*", "*/x-sh*", "*/x-eps", "*/x-xpixmap", "*/x-xbitmap", "*mpegurl", "*yaml", "model/*",
@@ -81,8 +92,16 @@ TRANSPORT = re.compile(rb"(?:.{4})?G(?:(?:.{187}G){2}|(?:.{191}G){2}|(?:.{203}G)
 CUT_TRANSPORT = re.compile(
     rb".{0,203}?G(?:(?:.{187}G){7}|(?:.{191}G){7}|(?:.{203}G){7})", re.DOTALL
 )
+EBML = re.compile(rb"\x1a\x45\xdf\xa3.{,200}?\x42\x82[\x84\x88](webm|matroska)", re.DOTALL)
+BIG_TIFF = b"II+\0\x08\0\0\0"
+APP_IMAGE = re.compile(rb"\x7fELF.{4}AI", re.DOTALL)
+COMMENT = rb"<!--(?:(?!-->).)*-->\s*"
+DOCTYPE = rb"<!DOCTYPE\s+svg[^>\[]*(?:\[[^\]]*\]\s*)?>\s*"
+PROLOG = rb"\s*(?:<\?xml[^>]*>\s*)?(?:%b|%b)*" % (COMMENT, DOCTYPE)
+SVG = re.compile(rb"%b<(?:svg:)?svg[\s/>]" % PROLOG, re.DOTALL)
+HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body|script)[\s>]", re.IGNORECASE)
 XBM = re.compile(rb"#define[ \t]+\w*width[ \t]+\d+\s+#define[ \t]+\w*height[ \t]")
-HEADER = rb"[!-9;-~]+:[^\n]*\n(?:[ \t]+[^\n]+\n)*"
+HEADER = rb"[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*"
 MAIL = re.compile(rb"(?:N?#! ?rnews [^\n]*\n)?%b(?:%b|\r?\n)" % (HEADER, HEADER))
 BINHEX = re.compile(rb"\(This file must be converted")
 DESKTOP_ENTRY = re.compile(rb"(?:#[^\n]*\n|\s)*\[(?:KDE )?Desktop ")
@@ -112,9 +131,11 @@ OF_VIDEO = re.compile(rb"iso[0-9a-m]|mp4[0-9]|avc[0-9]|hvc1|hev1|dash|cmf[a-z]|M
 def type_of(head: bytes, name: str) -> str:
     """The media type of a file that begins with `head`."""
     head = head[:HEAD_BYTES]
-    if found := _of_boxes(head):
+    if found := _of_boxes(head) or _of_elements(head):
         return found
-    is_text = _is_text(head)
+    is_text = _is_text(head, is_named_text=_is_named_text(name))
+    if is_text and (found := _of_markup(head)):
+        return found
     matches = [
         match for match in _signatures(head, name) if _is_believed(match, head, name, is_text)
     ]
@@ -122,8 +143,9 @@ def type_of(head: bytes, name: str) -> str:
         return PDF
     if not matches:
         return _named_text(name) if is_text else _stream_of_video(head)
-    if head.startswith(ZIP_BEGINS) and matches[0].confidence < AGREED:
-        return ZIP
+    for begin, container in CONTAINERS.items():
+        if head.startswith(begin) and matches[0].confidence < AGREED:
+            return container
     named = str(matches[0].mime_type).strip()
     return SAME.get(named, named)
 
@@ -190,6 +212,7 @@ STRUCTURES: dict[str, Callable[[bytes], bool]] = {
     "image/x-portable-*": _matches(PNM, PAM),
     "image/x-xbitmap": _matches(XBM),
     "message/*": _matches(MAIL),
+    "application/x-iso9660-appimage": _matches(APP_IMAGE),
     "*/binhex": _matches(BINHEX),
     "application/x-desktop": _matches(DESKTOP_ENTRY),
 }
@@ -232,6 +255,13 @@ def _of_picture(brand: bytes) -> str:
     return "image/heic" if brand in HEIC_BRANDS else ""
 
 
+def _of_elements(head: bytes) -> str:
+    """Return the type of a Matroska or WebM file (RFC 8794), which its document type tells."""
+    if found := EBML.match(head):
+        return "video/webm" if found[1] == b"webm" else "video/x-matroska"
+    return "image/tiff" if head.startswith(BIG_TIFF) else ""
+
+
 def _stream_of_video(head: bytes) -> str:
     """Return the type of a transport stream or of video without a container, else UNKNOWN."""
     if TRANSPORT.match(head) or CUT_TRANSPORT.match(head):
@@ -241,25 +271,46 @@ def _stream_of_video(head: bytes) -> str:
     return UNKNOWN
 
 
-def _is_text(head: bytes) -> bool:
-    """Return whether it is text in UTF-8, UTF-16 with a BOM, or a mostly-ASCII 8-bit encoding."""
-    if encoding := UTF_16.get(head[:2]):
-        text = head[2 : len(head) & ~1].decode(encoding, "replace")
-        return "\ufffd" not in text[:-1] and not BINARY.search(text.encode())
+def _is_text(head: bytes, *, is_named_text: bool) -> bool:
+    """Return whether it is text in Unicode, in mostly ASCII, or in the encoding of a region."""
+    for mark, encoding in MARKS.items():
+        if head.startswith(mark):
+            return _decodes(head[len(mark) :], encoding)
+    if is_named_text and b"\0" in head[:2]:
+        return _decodes(head, "utf-16-le" if head[0] else "utf-16-be")
+    head = head.removesuffix(END_OF_FILE)
     if BINARY.search(head):
         return False
     try:
         head.decode()
     except UnicodeDecodeError as error:
         if error.start < len(head) - 4:  # not the end, where a letter may be cut
-            return sum(byte < 0x80 for byte in head) >= MOSTLY * len(head)
+            least = SOME if is_named_text else MOSTLY
+            return sum(byte < 0x80 for byte in head) >= least * len(head)
     return True
+
+
+def _decodes(head: bytes, encoding: str) -> bool:
+    text = head[: len(head) & ~3 or len(head)].decode(encoding, "replace")
+    return "\ufffd" not in text[:-1] and not BINARY.search(text.encode(errors="replace"))
+
+
+def _of_markup(head: bytes) -> str:
+    """Return the type of a page or a drawing, whatever is before its first element."""
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    if SVG.match(text):
+        return "image/svg+xml"
+    return "text/html" if HTML.match(text) else ""
 
 
 def _named_text(name: str) -> str:
     """Text has no mark of its own: what the name says, if that is text."""
+    return _named(name) if _is_named_text(name) else "text/plain"
+
+
+def _is_named_text(name: str) -> bool:
     named = _named(name)
-    return named if named.startswith("text/") or named in MORE_TEXT else "text/plain"
+    return named.startswith("text/") or named in MORE_TEXT
 
 
 def _named(name: str) -> str:

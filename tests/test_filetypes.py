@@ -103,6 +103,45 @@ def test_text_in_one_byte_a_letter_is_text() -> None:
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        "Имя,Возраст\r\nАнна,21\r\n".encode("cp1251"),
+        "Имя;Возраст\r\nАнна;21\r\n".encode("koi8-r"),
+        "名前,年齢\r\n花子,21\r\n".encode("shift-jis"),
+        "姓名,年龄\r\n小红,21\r\n".encode("gbk"),
+        "이름,나이\r\n영희,21\r\n".encode("euc-kr"),
+        "Name,Age\r\nÄnne,21\r\n".encode("utf-32"),
+        "Name,Age\r\nÄnne,21\r\n".encode("utf-16-le"),
+        "Name,Age\r\nÄnne,21\r\n".encode("utf-16-be"),
+        b"Name,Age\r\nEmma,21\r\n\x1a",
+    ],
+)
+def test_a_table_is_text_in_any_encoding(content: bytes) -> None:
+    assert type_of(content, "table.csv") == "text/csv"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<svg\n xmlns='http://www.w3.org/2000/svg'/>",
+        b"\xef\xbb\xbf<svg/>",
+        b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<?xml version='1.0'?>\r\n<!-- Generator -->\r\n<!-- > --><svg:svg/>",
+        b"<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'svg11.dtd' [<!ENTITY a 'b'>]>\n<svg />",
+        b"<!-- a drawing -->\n<svg>",
+    ],
+)
+def test_a_drawing_is_one_whatever_is_before_it(content: bytes) -> None:
+    for name in ("a", "a.svg", "a.png"):
+        assert type_of(content, name) == "image/svg+xml"
+
+
+@pytest.mark.parametrize("begins", [b"<HTML>", b"\n\n<!DocType HTML>", b"<Script >", b"<BODY\n>"])
+def test_a_page_is_one_in_any_case(begins: bytes) -> None:
+    assert type_of(begins + b"Hello", "a.txt") == "text/html"
+
+
+@pytest.mark.parametrize(
     ("content", "name", "found"),
     [
         (b"<html><p>Hello", "a.txt", "text/html"),
@@ -152,6 +191,10 @@ def test_formats_that_are_written_in_text_are_known(content: bytes, name: str, f
         ((b"G" + bytes(203)) * 3, "video/mp2t"),
         (b"\xff" * 138 + (b"G" + b"\xff" * 187) * 10 + bytes(9), "video/mp2t"),
         (saved("JPEG2000"), "image/jp2"),
+        (b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska\x42\x87\x81\2", "video/x-matroska"),
+        (b"\x1a\x45\xdf\xa3\x8f\x42\x82\x84webm\x42\x87\x81\2", "video/webm"),
+        (b"II+\0\x08\0\0\0" + bytes(20), "image/tiff"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "application/x-ole-storage"),
         (b"\xff" * 20 + bytes(99), "application/octet-stream"),
     ],
 )
