@@ -14,10 +14,11 @@ from typing import IO
 
 # Loaded here, or Pillow would load all its fifty formats at the first AVIF or WebP.
 from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, WebPImagePlugin
+from PIL.GifImagePlugin import GifImageFile
 from PIL.Image import Resampling, Transpose
 
 from jobs.errors import FileUnreadable, PictureTooLarge
-from jobs.processing import jpeg, png, webp
+from jobs.processing import gif, jpeg, png, webp
 from jobs.processing.outcome import Made, Outcome, Work
 from jobs.processing.sizes import inside, square
 
@@ -32,7 +33,7 @@ FORMATS = {
 }
 # Their decoders hold a picture several times at once, and this is what goes into a GiB.
 HUNGRY, HUNGRY_PIXELS = {"image/webp", "image/avif"}, 36_000_000
-CLEAR_COLOUR_PIXELS = 36_000_000  # of a PNG of 16 bits, which is then read twice
+CLEAR_COLOUR_PIXELS = 36_000_000  # of a PNG of 16 bits, which is then read twice; of a GIF's RGBA
 CMYK_PIXELS = 100_000_000  # whose progressive JPEG has eight bytes each at once
 STRIP_PIXELS = 4_000_000
 SRGB = ImageCms.createProfile("sRGB")
@@ -164,6 +165,8 @@ def _with_clear_colour(source: Image.Image, file: IO[bytes]) -> Image.Image:
     is_small = source.width * source.height <= CLEAR_COLOUR_PIXELS
     if source.mode == "RGB" and png.CLEAR_16 in source.info and is_small:
         return png.clear_colour(source, file)
+    if isinstance(source, GifImageFile) and is_small:
+        return gif.clear_around(source)
     return source
 
 

@@ -341,6 +341,20 @@ def test_a_webp_whose_header_counts_too_many_bytes_is_shown(make: Process) -> No
         assert is_like(large.getpixel((9, 9)), RED)
 
 
+@pytest.mark.parametrize("is_larger", [True, False])
+def test_what_the_first_frame_of_a_gif_leaves_free_is_clear(is_larger: bool, make: Process) -> None:
+    content = bytearray(saved(Image.new("RGB", (40, 40), RED), "GIF"))
+    if is_larger:
+        content[6:10] = struct.pack("<HH", 80, 40)
+
+    large = opened(make(bytes(content), "image/gif"), "large")
+
+    assert large.mode == ("RGBA" if is_larger else "RGB")
+    assert is_like(large.getpixel((9, 9))[:3], RED)  # type: ignore[index]
+    if is_larger:
+        assert [large.getpixel((x, 9))[3] for x in (9, 70)] == [255, 0]  # type: ignore[index]
+
+
 def test_a_png_with_more_transparency_than_colours_is_shown(make: Process) -> None:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 3, 0, 0, 0))
     palette = chunk(b"PLTE", bytes(RED + BLUE)) + chunk(b"tRNS", b"\0\xff" * 200)
