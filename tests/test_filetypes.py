@@ -194,6 +194,7 @@ def test_formats_that_are_written_in_text_are_known(content: bytes, name: str, f
         (b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska\x42\x87\x81\2", "video/x-matroska"),
         (b"\x1a\x45\xdf\xa3\x8f\x42\x82\x84webm\x42\x87\x81\2", "video/webm"),
         (b"II+\0\x08\0\0\0" + bytes(20), "image/tiff"),
+        (b"\x7fELF\2\1\1" + bytes(99), "application/octet-stream"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "application/x-ole-storage"),
         (b"\xff" * 20 + bytes(99), "application/octet-stream"),
     ],

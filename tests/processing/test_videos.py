@@ -20,6 +20,8 @@ from tests.processing.hostile import mp4_that_lasts, video
 FILMS = {
     "video/mp4": ("film.mp4", []),
     "video/quicktime": ("film.mov", []),
+    "video/3gpp": ("film.3gp", ["-c:v", "libx264", "-an"]),
+    "video/3gpp2": ("film.3g2", ["-c:v", "libx264", "-an"]),
     "video/webm": ("film.webm", ["-c:v", "libvpx", "-deadline", "realtime"]),
     "video/x-matroska": ("film.mkv", []),
     "video/x-msvideo": ("film.avi", []),
