@@ -112,6 +112,48 @@ def test_chunks_are_read_however_they_are_announced(peer: Peer, framing: bytes) 
 
 
 @pytest.mark.parametrize(
+    "chunks",
+    [
+        b"3E8\r\n%b\r\n0\r\n\r\n",
+        b"000003e8\r\n%b\r\n0000\r\n\r\n",
+        b"3e8  \r\n%b\r\n0 \r\n\r\n",
+        b'3e8;a=1;b="x y"\r\n%b\r\n0;last\r\n\r\n',
+        b"3e8 ; a=" + b"x" * 10_000 + b"\r\n%b\r\n0\r\n\r\n",
+        b"3e8\n%b\n0\n\n",
+        b"3e8\n%b\r\n0\r\n\n",
+        b"3e8\r\n%b\r\n0\r\nX-Sum: 1\r\nno colon\r\n\r\n",
+        b"3e8\r\n%b\r\n0\r\n" + b"X: y\r\n" * 1_000 + b"\r\n",
+        b"3e8\r\n%b\r\n0\r\n",
+    ],
+)
+def test_chunks_are_read_however_their_lines_are_written(peer: Peer, chunks: bytes) -> None:
+    assert fetched(peer, OK + CHUNKED + b"\r\n" + chunks.replace(b"%b", BODY)) == BODY
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        b"\r\n",
+        b"\r\n0",
+        b"\r\n00",  # of 0002000, a size that is cut off
+        b"\r\n0;",
+        b"\r\n\r\n",
+        b"\r\n-5\r\n",
+        b"\r\n0x0\r\n\r\n",
+        b"\r\n+0\r\n\r\n",
+        b"\r\n0_0\r\n\r\n",
+        b"\r\nnonsense\r\n\r\n",
+        b"\r\n0;" + b"x" * 100_000 + b"\r\n\r\n",
+        b"more0\r\n\r\n",
+        b"",
+    ],
+)
+def test_chunks_that_leave_doubt_are_no_file(peer: Peer, after: bytes) -> None:
+    with pytest.raises(RemoteUnavailable, match=r"127\.0\.0\.1 broke off\."):
+        fetched(peer, OK + CHUNKED + b"\r\n3e8\r\n" + BODY + after)
+
+
+@pytest.mark.parametrize(
     "framing",
     [
         b"Content-Length: 1000\r\nContent-Length: 1000\r\n",

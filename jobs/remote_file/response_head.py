@@ -1,14 +1,21 @@
 """Read the head of a response as browsers and curl do, where `http.client` gives up.
 
 Skips interim responses, ignores lines that are no header, and limits bytes, not lines. What says
-where the body ends is read strictly: a head that leaves doubt about that raises BadHead.
+where the body ends is read strictly: a head that leaves doubt about that raises BadHead, and a
+chunk size that leaves doubt, or whose line is cut off, breaks the response off.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from http.client import HTTPException, HTTPMessage, HTTPResponse, RemoteDisconnected
+from http.client import (
+    HTTPException,
+    HTTPMessage,
+    HTTPResponse,
+    IncompleteRead,
+    RemoteDisconnected,
+)
 from io import BytesIO
 from typing import IO
 
@@ -20,6 +27,8 @@ NOT_IN_VALUES = re.compile(r"[\x00\r]")
 # All that `http.client` needs to know: how the body is framed, and whether the connection is kept.
 FRAMING = ("Transfer-Encoding", "Content-Length", "Connection", "Keep-Alive", "Proxy-Connection")
 MISSPELT_FRAMING = ("transferencoding", "contentlength")
+MAX_CHUNK_LINE_BYTES = 16 * 1024  # of a chunk size with its extensions; curl and Chromium the same
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(;.*)?\r?\n", re.DOTALL)
 
 
 class BadHead(Exception):
@@ -43,6 +52,32 @@ class TolerantResponse(HTTPResponse):
         finally:
             self.fp = stream
         self.headers = self.msg = headers
+
+    # The method of `http.client` would also take "-5", "0x5" and "5_0" for a size, a size that is
+    # cut off ("00" of "0005") for the last one, and no line that ends in LF alone.
+    def _get_chunk_left(self) -> int | None:
+        """Return the bytes left in the chunk, or of the next one; None after the last chunk."""
+        if self.chunk_left:
+            return self.chunk_left
+        # The line end after a chunk; there is none before the first one.
+        if self.chunk_left is not None and self.fp.readline(2) not in (b"\r\n", b"\n"):
+            raise IncompleteRead(b"")
+        size = CHUNK_SIZE.fullmatch(self.fp.readline(MAX_CHUNK_LINE_BYTES))
+        if not size:
+            raise IncompleteRead(b"")
+        self.chunk_left = int(size[1], 16) or None
+        if not self.chunk_left:
+            self._skip_trailers()
+            self._close_conn()  # type: ignore[attr-defined] # as the method that this replaces
+        return self.chunk_left
+
+    def _skip_trailers(self) -> None:
+        """Up to the empty line, or to the end of the connection: the body is complete by now."""
+        left = MAX_HEAD_BYTES
+        while (line := self.fp.readline(left + 1)) not in (b"\r\n", b"\n", b""):
+            left -= len(line)
+            if left < 0:
+                raise BadHead(f"more than {MAX_HEAD_BYTES:,} bytes after the body")
 
 
 def _read_head(stream: IO[bytes]) -> tuple[bytes, HTTPMessage]:
