@@ -126,6 +126,82 @@ def test_a_domain_that_several_hosts_share_does_not_share_a_cookie(other: str) -
     assert cookies.header_for(target_of(other)) == {}
 
 
+@pytest.mark.parametrize(
+    "sets",
+    [
+        *[
+            "ok=1",
+            " ok = 1 ;; Path=/",
+            "ok=1; path=/d",
+            "ok=1; Path=/d/",
+            "ok=1; Path=/other; Path=/",
+        ],
+        *["ok=1; Path=foo", 'ok=1; Version=1; Path="/"', "ok=1; Path", "ok=1; Path="],
+        *["ok=1; Max-Age=soon", "ok=1; Max-Age=1.5", 'ok=1; Max-Age="0"', "ok=1; Max-Age"],
+        *["ok=1; Max-Age=0; Max-Age=60", "ok=1; Max-Age=" + "9" * 3_000],
+        *["ok=1; Domain", "ok=1; Domain=", "ok=1; Domain=.", "ok=1; DOMAIN=.Example.ORG"],
+        *["ok=1; Version=2", "ok=1; Version=x", "ok=1; Port=81", "ok=1; Secured; Comment=a"],
+        *["ok=1; Expires=0", "ok=1; Expires=-1", "ok=1; Expires", "ok=1; Expires=soon"],
+        *["ok=1; Expires=Wed, 31-Dec-69 23:59:59 GMT", "ok=1; expires=31 feb 1999 1:2:3"],
+        "ok=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60",
+    ],
+)
+def test_an_odd_attribute_does_not_cost_the_cookie(sets: str) -> None:
+    cookies = learned("http://a.example.org/d/x", sets)
+
+    assert cookies.header_for(target_of("http://a.example.org/d/x?y")) == {"Cookie": "ok=1"}
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        *["ok=1; Max-Age=0", "ok=1; Max-Age=-1", "ok=1; Max-Age=60; Max-Age=000"],
+        *["ok=1; Path=/D", "ok=1; Path=/d/x/", "ok=1; Path=/other"],
+        *["ok=1; Domain=other.example", "ok=1; Domain=b.example.org", "ok=1; Domain=ample.org"],
+        *[
+            "ok=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            "ok=1; Expires=Thu, 01-Jan-70 00:00:01 GMT",
+        ],
+        *[
+            "ok=1; Expires=Thu Jan  1 00:00:00 1970",
+            "ok=1; Expires=Fri, 31 Dec 1999 23:59:59 +0000",
+        ],
+    ],
+)
+def test_a_cookie_that_is_over_or_for_others_is_not_sent(sets: str) -> None:
+    cookies = learned("http://a.example.org/d/x", sets)
+
+    assert cookies.header_for(target_of("http://a.example.org/d/x")) == {}
+
+
+@pytest.mark.parametrize("over", ["Max-Age=0", "Expires=Thu, 01-Jan-70 00:00:01 GMT"])
+def test_a_cookie_is_deleted_by_its_name_and_path(over: str) -> None:
+    cookies = learned("http://example.org/d/x", "a=1", "a=2; Path=/", "b=3", f"a=; {over}")
+
+    assert cookies.header_for(target_of("http://example.org/d/y")) == {"Cookie": "b=3; a=2"}
+
+
+@pytest.mark.parametrize(
+    ("target", "sent"),
+    [
+        (Target("http", "fileserver", 80, "/x"), "Domain=fileserver"),
+        (Target("http", "fileserver", 80, "/x"), ""),
+        (Target("http", "8.8.8.8", 8080, "/x"), "Domain=8.8.8.8"),
+        (Target("http", "2606:4700::1111", 80, "/x"), "Domain=[2606:4700::1111]"),
+    ],
+)
+def test_a_host_that_is_no_name_of_the_dns_has_cookies_too(target: Target, sent: str) -> None:
+    cookies = Cookies()
+    cookies.learn(Sets(f"ok=1; {sent}"), target)  # type: ignore[arg-type] # all that it looks at
+
+    assert cookies.header_for(target) == {"Cookie": "ok=1"}
+
+    cookies = Cookies()
+    cookies.learn(Sets("ok=1; Domain=8.8"), target)  # type: ignore[arg-type] # all that it looks at
+
+    assert cookies.header_for(target) == {}
+
+
 def test_a_secure_cookie_is_sent_to_https_alone() -> None:
     cookies = learned("https://example.org/", "x=1; Secure")
 
