@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from jobs.errors import RemoteUnavailable
 from jobs.remote_file import Answer, RemoteFile, http
 from jobs.states import Status
-from tests.hostile.content import File, content
+from tests.hostile.content import File, Mode, content
 from tests.hostile.exchange import Exchange
 from tests.hostile.modes import MODES
 from tests.hostile.server import Peer
@@ -67,6 +67,31 @@ def test_what_comes_sealed_is_never_read_as_it_lies_on_the_line(sealed: Peer) ->
 
     assert read == content(FILE.seed, 0, len(read))
     answer.close()
+
+
+def ends(framing: bytes, *, with_goodbye: bool) -> Mode:
+    async def mode(exchange: Exchange) -> None:
+        exchange.keep_alive = False
+        await exchange.write(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n" + content(1, 0, 1_000))
+        if not with_goodbye:
+            exchange.abort()
+
+    return mode
+
+
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_a_sealed_line_that_is_cut_is_not_the_end_of_the_file(sealed: Peer) -> None:
+    whole = sealed.serve("/whole", File(misbehave=ends(b"", with_goodbye=True)))
+    cut = sealed.serve("/cut", File(misbehave=ends(b"", with_goodbye=False)))
+    length = b"Content-Length: 1000\r\n"
+    known = sealed.serve("/known", File(misbehave=ends(length, with_goodbye=False)))
+
+    for url in (whole, known):
+        answer = RemoteFile(url, connections=1).whole()
+        assert b"".join(iter(answer.read, b"")) == content(1, 0, 1_000)
+    answer = RemoteFile(cut, connections=1).whole()
+    with pytest.raises(RemoteUnavailable, match="broke off"):
+        b"".join(iter(answer.read, b""))
 
 
 def test_an_answer_that_was_read_to_its_end_may_still_be_shut() -> None:

@@ -58,7 +58,12 @@ class _Line(HTTPConnection):
 
 
 class _SealedLine(_Line, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        super().connect()
+        # A connection that ends without saying so in TLS was cut off, maybe by somebody in between:
+        # a body that ends with it is incomplete (RFC 9112, 9.8). Python would call it complete.
+        assert isinstance(self.sock, ssl.SSLSocket)  # after connecting
+        self.sock.suppress_ragged_eofs = False
 
 
 class Lines(HTTPConnectionPool):

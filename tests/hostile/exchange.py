@@ -107,6 +107,11 @@ class Exchange:
         self._writer.transport.abort()
         self.keep_alive = False
 
+    def abort(self) -> None:
+        """End the connection, without the goodbye that TLS has for it."""
+        self._writer.transport.abort()
+        self.keep_alive = False
+
     def leave(self) -> None:
         """The exchange is over, as far as counting goes. May be called twice."""
         if not self._left:
