@@ -63,7 +63,7 @@ class _SealedLine(_Line, HTTPSConnection):
         # A connection that ends without saying so in TLS was cut off, maybe by somebody in between:
         # a body that ends with it is incomplete (RFC 9112, 9.8). Python would call it complete.
         assert isinstance(self.sock, ssl.SSLSocket)  # after connecting
-        self.sock.suppress_ragged_eofs = False
+        self.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined] # not in typeshed
 
 
 class Lines(HTTPConnectionPool):
