@@ -11,7 +11,7 @@ import socket
 import unicodedata
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import structlog
 from django.conf import settings
@@ -29,14 +29,15 @@ REFERENCE = re.compile(
     r"((?P<scheme>[^:/?#]+):)?(//(?P<authority>[^/?#]*))?(?P<path>[^?#]*)(?P<query>\?[^#]*)?(#.*)?"
 )
 AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]+)(:(?P<port>[0-9]{0,5}))?")
-# Controls, halves of characters, blanks and ends of lines: no link has them, and readers of links
-# disagree on where one with them ends.
-ODD_CATEGORIES = {"Cc", "Cs", "Zs", "Zl", "Zp"}
+# Controls, halves of characters and ends of lines: no link has them, and readers of links disagree
+# on where one with them ends. So they do of the blank of ASCII; others are letters of a name.
+ODD_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 # What RFC 3986 lets stand in a path or query, besides letters, digits and -._~
 IN_PATHS = "!$&'()*+,;=:@/?%"
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
 LIKE_A_HOST = re.compile("^//[^/?]*")
 DOTS, TWO_DOTS = {".", "%2e"}, {"..", ".%2e", "%2e.", "%2e%2e"}
+QUERY_OR_FRAGMENT = re.compile("[?#]")
 STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 log = structlog.get_logger(__name__)
@@ -167,7 +168,9 @@ def _read(url: str) -> Target:
 
 
 def _refuse_odd(text: str) -> None:
-    if "\\" in text or any(unicodedata.category(char) in ODD_CATEGORIES for char in text):
+    is_odd = " " in text or any(unicodedata.category(char) in ODD_CATEGORIES for char in text)
+    # A query may have backslashes: all readers agree on where that begins.
+    if is_odd or "\\" in QUERY_OR_FRAGMENT.split(text, maxsplit=1)[0]:
         raise BadUrl("A link has no blanks, control characters or backslashes.")
 
 
@@ -177,10 +180,23 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
     if not parts or (parts["port"] and not 0 < int(parts["port"]) < 2**16):
         raise BadUrl("The link has no host, or its port is none.")
     try:
-        host = host_of(parts["host"])
+        host = host_of(_decoded(parts["host"]))
     except ValueError as error:
         raise BadUrl("The host of the link is neither a name nor an address.") from error
     return host, int(parts["port"]) if parts["port"] else None
+
+
+def _decoded(host: str) -> str:
+    """Decode percent-encoded UTF-8 (RFC 3986, 3.2.2) once, before the host is judged.
+
+    Raises ValueError.
+    """
+    if host.startswith("["):
+        return host
+    name = unquote(host, errors="strict")
+    if name.startswith("["):
+        raise ValueError("an address whose brackets are encoded")
+    return name
 
 
 def _as_sent(path: str) -> str:
