@@ -234,6 +234,33 @@ def test_a_redirect_without_a_host_stores_nothing(peer: Peer, alice: User, locat
     assert {request.path for request in peer.requests} == {"/a/b"}
 
 
+@pytest.mark.parametrize(
+    "content_range",
+    ["Bytes 0-999/1000", "bytes=0-999/1000", "bytes: 0-999/1000", "bytes  0 - 999 / 1000"],
+)
+def test_a_range_that_is_oddly_written_is_read_in_one_request(
+    peer: Peer, alice: User, content_range: str
+) -> None:
+    async def once_in_part(exchange: Exchange) -> None:
+        if exchange.nth > 1:
+            return await exchange.page(404, "used up")
+        return await as_one_part(content_range)(exchange)
+
+    job = attempt(ask(alice, peer.serve("/x", replace(SMALL, misbehave=once_in_part))))
+
+    assert stored_sha256(job) == SMALL.sha256()
+
+
+def test_a_choice_that_the_server_prefers_is_followed(peer: Peer, alice: User) -> None:
+    peer.serve("/there", SMALL)
+    url = peer.serve("/x", File(misbehave=refuses(300, location="/there")))
+    undecided = peer.serve("/y", File(misbehave=refuses(300)))
+
+    assert stored_sha256(attempt(ask(alice, url))) == SMALL.sha256()
+    job = attempt(ask(alice, undecided))
+    assert (job.status, job.error_code) == (Status.FAILED, "remote_refused")
+
+
 def test_a_name_as_mails_write_it_is_decoded(peer: Peer, alice: User) -> None:
     disposition = 'attachment; filename="=?UTF-8?B?TUVJU0FJLmNzdg==?="'
 

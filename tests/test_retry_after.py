@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from jobs.remote_file.retry_after import seconds_of
+from jobs.remote_file.retry_after import longest_of, seconds_of
 
 MOST = 86_400
 
@@ -54,3 +54,24 @@ def test_all_three_forms_of_a_date_are_in_utc(form: str, monkeypatch: pytest.Mon
 def test_it_is_rounded_up() -> None:
     assert seconds_of(formatdate(time.time() + 1.0, usegmt=True), at_most=MOST) <= 1
     assert seconds_of("0.1", at_most=MOST) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        ([], 0),
+        ([""], 0),
+        (["12"], 12),
+        (["12", "12"], 12),
+        (["12, 12"], 12),
+        (["5", "60", "soon"], 60),
+        (["Sun, 06 Nov 1994 08:49:37 GMT"], 0),
+        (["Fri, 31 Dec 9999 23:59:59 GMT", "5"], MOST),
+    ],
+)
+def test_of_several_the_longest_counts(values: list[str], seconds: int) -> None:
+    assert longest_of(values, at_most=MOST) == seconds
+
+
+def test_a_date_may_be_a_leap_second() -> None:
+    assert seconds_of("Fri, 31 Dec 9998 23:59:60 GMT", at_most=MOST) == MOST

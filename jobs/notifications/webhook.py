@@ -41,7 +41,7 @@ def send(notification: Notification) -> None:
         raise Undelivered(
             f"{notification.place} answers {status}.",
             for_good=status == GONE,
-            after_seconds=retry_after.seconds_of(response.retry_after, at_most=MAX_REST_SECONDS),
+            after_seconds=retry_after.longest_of(response.retry_after, at_most=MAX_REST_SECONDS),
         )
 
 

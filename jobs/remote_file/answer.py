@@ -24,7 +24,11 @@ from jobs.remote_file.response_head import BadHead
 from jobs.remote_file.targets import Target
 
 READ_BYTES = 256 * 1024
-CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
+# The unit in any case (RFC 9110, 14.1), and with the blanks and signs that curl reads over.
+CONTENT_RANGE = re.compile(
+    r"bytes[ \t:=]*(\d{1,18})[ \t]*-[ \t]*(\d{1,18})[ \t]*/[ \t]*(\d{1,18})",
+    re.ASCII | re.IGNORECASE,
+)
 STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 MAX_TYPE_CHARS = 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -43,10 +44,10 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class PostResponse:
-    """`retry_after` is the header of that name, or empty."""
+    """`retry_after` has the headers of that name."""
 
     status: int
-    retry_after: str
+    retry_after: Sequence[str]
 
 
 class RemoteFile:
@@ -110,7 +111,7 @@ class RemoteFile:
         """The head of the answer, of which no more is read. A redirect is not followed."""
         response = self._send(self._origin, headers, body)
         response.close()
-        return PostResponse(response.status, response.headers.get("Retry-After", ""))
+        return PostResponse(response.status, response.headers.getlist("Retry-After"))
 
     def close(self) -> None:
         """All connections, also those that somebody still waits on, and those to come."""
@@ -131,7 +132,7 @@ class RemoteFile:
         target = self._origin
         for _ in range(MAX_REDIRECTS + 1):
             response = self._send(target, headers)
-            if response.status not in REDIRECTS:
+            if not _is_redirect(response):
                 self._landed = target  # also if it refuses this request: it may not the next
                 return self._judged(response, target)
             response.close()  # not read to its end, which may not come
@@ -218,6 +219,12 @@ def _trust() -> ssl.SSLContext:
     return context
 
 
+def _is_redirect(response: BaseHTTPResponse) -> bool:
+    """Also a list of choices, if the server prefers one of them (RFC 9110, 15.4.1)."""
+    is_choice = response.status == HTTPStatus.MULTIPLE_CHOICES
+    return response.status in REDIRECTS or (is_choice and "Location" in response.headers)
+
+
 def _location(response: BaseHTTPResponse, target: Target) -> str:
     """Return the redirect's Location; empty, which means the same URL, if it has none."""
     locations = set(response.headers.getlist("Location"))
@@ -234,8 +241,8 @@ def _refusal(response: BaseHTTPResponse, target: Target) -> Exception:
         said = f"{target.host} answers {status} ({HTTPStatus(status).phrase})."
     except ValueError:
         said = f"{target.host} answers {status}."
-    value = response.headers.get("Retry-After", "")
-    rest = retry_after.seconds_of(value, at_most=MAX_REST_SECONDS)
+    values = response.headers.getlist("Retry-After")
+    rest = retry_after.longest_of(values, at_most=MAX_REST_SECONDS)
     if status < 300 or status == HTTPStatus.TOO_MANY_REQUESTS:
         return RemoteUnavailable(said, after_seconds=rest)
     if status in PASSING or status >= 500:
