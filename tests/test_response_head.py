@@ -262,6 +262,40 @@ def test_a_packed_file_is_refused(peer: Peer, coding: str) -> None:
         fetched(peer, OK + LENGTH + f"Content-Encoding: {coding}\r\n\r\n".encode() + BODY)
 
 
+@pytest.mark.parametrize(
+    ("coding", "says"),
+    [
+        ("gzip", "Content-Type: application/gzip"),
+        ("x-gzip", "Content-Type: Application/X-GZip; a=b"),
+        ("gzip", 'Content-Disposition: attachment; filename="a.tar.gz"'),
+        ("br", "Content-Disposition: attachment; filename*=UTF-8''a.js.br"),
+        ("zstd", "Content-Type: application/zstd"),
+    ],
+)
+def test_a_file_that_is_packed_itself_is_stored_as_it_is(
+    peer: Peer, coding: str, says: str
+) -> None:
+    lines = f"Content-Encoding: {coding}\r\n{says}\r\n\r\n".encode()
+
+    assert fetched(peer, OK + LENGTH + lines + BODY) == BODY
+
+
+@pytest.mark.parametrize(
+    ("coding", "says"),
+    [
+        ("br", "Content-Type: application/gzip"),
+        ("gzip, gzip", "Content-Type: application/gzip"),
+        ("gzip", "Content-Type: application/x-tar"),
+        ("gzip", 'Content-Disposition: attachment; filename="gz"'),
+    ],
+)
+def test_a_file_that_is_packed_otherwise_is_refused(peer: Peer, coding: str, says: str) -> None:
+    lines = f"Content-Encoding: {coding}\r\n{says}\r\n\r\n".encode()
+
+    with pytest.raises(RemoteEncoded):
+        fetched(peer, OK + LENGTH + lines + BODY)
+
+
 def test_a_part_that_is_called_the_whole_file_is_not_stored(peer: Peer) -> None:
     part = b"Content-Range: bytes 0-999/5000\r\n"
 

@@ -35,7 +35,7 @@ MAX_TYPE_CHARS = 100
 # A file that changes twice within a second keeps its Last-Modified; a minute is what RFC 7232 asks.
 SURELY_OLD = timedelta(seconds=60)
 # All codings that mean something; any other word in Content-Encoding changes no byte. Where one is
-# no more than what the name says, the file is meant as it is sent.
+# no more than what the name or the type says, the file is meant as it is sent.
 PACKED_NAMES = {
     "gzip": {".gz", ".tgz", ".svgz"},
     "x-gzip": {".gz", ".tgz", ".svgz"},
@@ -43,7 +43,14 @@ PACKED_NAMES = {
     "x-compress": {".z"},
     "deflate": set[str](),
     "br": {".br"},
-    "zstd": {".zst"},
+    "zstd": {".zst", ".tzst"},
+}
+PACKED_TYPES = {
+    "gzip": {"application/gzip", "application/x-gzip", "application/x-tgz"},
+    "x-gzip": {"application/gzip", "application/x-gzip", "application/x-tgz"},
+    "compress": {"application/x-compress"},
+    "x-compress": {"application/x-compress"},
+    "zstd": {"application/zstd", "application/x-zstd"},
 }
 
 
@@ -185,10 +192,15 @@ class Answer:
         said = self._headers.get("Content-Encoding", "").lower().split(",")
         codings = [each.partition(";")[0].strip() for each in said]
         packed = [each for each in codings if each in PACKED_NAMES]
-        suffix = PurePosixPath(self._target.path.partition("?")[0]).suffix.lower()
-        if len(packed) > 1 or any(suffix not in PACKED_NAMES[each] for each in packed):
+        if len(packed) > 1 or not all(self._is_meant_packed(each) for each in packed):
             sentence = f"{self._target.host} sends the file packed, though we asked it not to."
             raise RemoteEncoded(sentence)
+
+    def _is_meant_packed(self, coding: str) -> bool:
+        names = (self._target.path.partition("?")[0], self.name)
+        suffixes = {PurePosixPath(each).suffix.lower() for each in names}
+        is_named = not suffixes.isdisjoint(PACKED_NAMES[coding])
+        return is_named or self.content_type in PACKED_TYPES.get(coding, ())
 
     def _sole(self, name: str) -> str:
         """Return the header; empty if it is there twice with different values."""
