@@ -102,6 +102,7 @@ def test_an_odd_line_is_ignored_and_what_follows_it_counts(peer: Peer, lines: by
         b"Transfer-Encoding:\tchunked\r\n",
         b"Transfer-Encoding:\r\n chunked\r\n",
         b"Transfer-Encoding: identity, chunked\r\n",
+        b"Transfer-Encoding: binary, chunked\r\n",
         b"Transfer-Encoding: identity\r\nTransfer-Encoding: , chunked,\r\n",
         b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
         b"Content-Length: nonsense\r\nTransfer-Encoding: chunked\r\n",
@@ -161,6 +162,9 @@ def test_chunks_that_leave_doubt_are_no_file(peer: Peer, after: bytes) -> None:
         b"Content-Length: 001000\r\n",
         b"Content-Length : 1000\r\n",
         b"Content-Length: 1000\r\nTransfer-Encoding: identity\r\n",
+        b"Content-Length: 1000\r\nTransfer-Encoding: binary\r\n",
+        b"Transfer-Encoding: None\r\n",
+        b"Transfer-Encoding: 8bit, identity\r\n",
         b"Content-Length:\r\n",
         b"",
     ],
@@ -205,6 +209,10 @@ def test_a_transfer_coding_that_is_not_read_is_an_error(peer: Peer, framing: byt
         b"HTTP/1.1 two hundred\r\n\r\n",
         b"HTTP/1.1 200 " + b"a" * 70_000 + b"\r\n\r\n",
         b"220 mail.example ESMTP\r\n",
+        b" HTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n",
+        b"\tHTTP/1.1 200 OK\r\n" + CHUNKED + b"\r\n",
+        b"\x0b\x0cHTTP/1.0 200\n\n",
+        b"\r\n HTTP/1.1 200 OK\r\n\r\n",
     ],
 )
 def test_a_head_that_leaves_doubt_is_no_response(peer: Peer, head: bytes) -> None:

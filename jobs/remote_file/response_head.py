@@ -26,6 +26,8 @@ LENGTH = re.compile(r"0*(\d{1,18})", re.ASCII)
 NOT_IN_VALUES = re.compile(r"[\x00\r]")
 # All that `http.client` needs to know: how the body is framed, and whether the connection is kept.
 FRAMING = ("Transfer-Encoding", "Content-Length", "Connection", "Keep-Alive", "Proxy-Connection")
+# In Transfer-Encoding: words that are said of a body that is sent as it is.
+NO_CODINGS = {"identity", "none", "binary", "7bit", "8bit"}
 MISSPELT_FRAMING = ("transferencoding", "contentlength")
 MAX_CHUNK_LINE_BYTES = 16 * 1024  # of a chunk size with its extensions; curl and Chromium the same
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(;.*)?\r?\n", re.DOTALL)
@@ -100,8 +102,8 @@ def _read_lines(stream: IO[bytes], most_bytes: int) -> list[bytes]:
         if not line:
             raise RemoteDisconnected("the connection ended within the head")
         lines.append(line)
-        if len(lines) == 1 and not line.startswith(b"HTTP/"):
-            break  # no HTTP: there may be no end to look for
+        if not lines[0].startswith(b"HTTP/"):  # there may be no end to look for
+            raise BadHead("not a status line of HTTP")
     return lines
 
 
@@ -135,7 +137,7 @@ def _message(fields: list[tuple[str, str]]) -> HTTPMessage:
     for name, value in fields:
         headers[name] = value
     codings = _list_of(headers, "Transfer-Encoding")
-    while codings and codings[0] == "identity":
+    while codings and codings[0] in NO_CODINGS:
         del codings[0]
     if codings and set(codings) == {"chunked"}:  # said twice, it is still done once
         codings = ["chunked"]
