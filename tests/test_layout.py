@@ -38,6 +38,7 @@ RANKS: list[set[str]] = [
         "queue_depth",
         "request_limits",
         "simulated_delay",
+        "retry_after",
     },
     {"patience", "problems", "client", "submission_sql", "permissions", "devices"},
     {"readers"},
@@ -162,7 +163,7 @@ def test_what_draws_reports_knows_no_database_and_no_web() -> None:
 
 def test_the_client_knows_the_service_by_its_contract_only() -> None:
     for path in (JOBS / "client").glob("*.py"):
-        assert inner_imports(path) <= {"names"}, path.name
+        assert inner_imports(path) <= {"names", "retry_after"}, path.name
         known = {name.split(".")[0] for name in imports(path)}
         assert not known & {"django", "rest_framework", "celery"}, path.name
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from jobs.client.errors import Unreachable
+from jobs.client.wire import seconds_asked
 from jobs.client.words import printable
 
 ACTIVE = ("queued", "processing")
@@ -25,7 +26,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer; `seconds` is its Retry-After."""
+    """A whole answer; `seconds` is its Retry-After, if there is one."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,8 +38,7 @@ class Answer:
 
     @property
     def seconds(self) -> float | None:
-        told = self.headers.get("Retry-After", "")
-        return float(told) if re.fullmatch(r"[0-9]{1,6}", told) else None  # a date: our own pauses
+        return seconds_asked(self.headers)
 
     def told(self) -> Told:
         try:

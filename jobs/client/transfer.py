@@ -19,6 +19,7 @@ from jobs.client.wire import (
     check_location,
     lasting_reason,
     reason,
+    seconds_asked,
 )
 
 CHUNK_BYTES = 32 * 1024  # what a line that breaks costs at most
@@ -47,6 +48,7 @@ class Transfer:
         self._session.headers["Accept-Encoding"] = "identity"  # else a range is one of other bytes
         self._session.max_redirects = MAX_REDIRECTS
         self._etag = ""
+        self._rest_seconds: float | None = None  # that the store asked for
         self._was_continued = False
         self._furthest = 0
         self.received = 0  # bytes, those of vain tries too
@@ -124,6 +126,7 @@ class Transfer:
         else:
             told = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if response.status_code != HTTPStatus.PARTIAL_CONTENT or not told:
+                self._rest_seconds = seconds_asked(response.headers)
                 raise Unreachable(f"The file store answers {response.status_code}.")
             if int(told[1]) != begin:
                 return False
@@ -141,7 +144,8 @@ class Transfer:
         if self._part.size > self._furthest:
             self._furthest = self._part.size
             self._patience.renew()
-        self._patience.wait(failure)
+        self._patience.wait(failure, self._rest_seconds)
+        self._rest_seconds = None
         fresh = self._ask()
         if fresh.sha256 != self._result.sha256:  # made anew meanwhile
             self._begin_anew()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
+from jobs import retry_after
 from jobs.client.words import printable
 
 TIMEOUT_SECONDS = (10, 30)  # to connect, and between two bytes
 MAX_ANSWER_BYTES = 1_000_000
 MAX_ANSWER_SECONDS = 60
+MAX_REST_SECONDS = 10**6 - 1  # of a Retry-After; nobody is as patient
 NO_ADDRESS = (
     requests.exceptions.InvalidURL,  # of a proxy, too
     requests.exceptions.InvalidSchema,
@@ -42,6 +44,14 @@ def check_location(response: requests.Response, **_: Any) -> None:
     except ValueError as error:
         response.close()
         raise requests.RequestException("it redirects to no address") from error
+
+
+def seconds_asked(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of Retry-After, or until its date; None where nothing is asked."""
+    told = headers.get("Retry-After", "").strip()
+    if told == "0":
+        return 0.0
+    return retry_after.longest_of([told], at_most=MAX_REST_SECONDS) or None
 
 
 def whole_body(response: requests.Response) -> bytes:

@@ -4,7 +4,6 @@ What is asked of a server never goes through a proxy of the environment, carries
 and goes to an address that was judged before.
 """
 
-from jobs.remote_file import retry_after
 from jobs.remote_file.answer import Answer, RangesBroken
 from jobs.remote_file.http import PostResponse, RemoteFile
 from jobs.remote_file.limits import Pace, bounded, check_size
@@ -21,6 +20,5 @@ __all__ = [
     "bounded",
     "check_size",
     "post",
-    "retry_after",
     "target_of",
 ]

@@ -14,6 +14,7 @@ from django.conf import settings
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
+from jobs import retry_after
 from jobs.errors import (
     BlockedRedirect,
     RemoteNotTrusted,
@@ -21,7 +22,6 @@ from jobs.errors import (
     RemoteUnavailable,
     TooManyRedirects,
 )
-from jobs.remote_file import retry_after
 from jobs.remote_file.answer import Answer, BadResponse, RangesBroken, passing_trouble
 from jobs.remote_file.cookies import Cookies
 from jobs.remote_file.lines import EXACT_TARGET, Lines, SealedLines, SealedSocket

@@ -92,6 +92,21 @@ def test_retry_after_is_waited_for(fake: Fake, status: int, no_pauses: list[floa
     assert no_pauses == [7, 7]
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"],
+)
+def test_a_retry_after_that_is_a_date_is_waited_for(
+    fake: Fake, no_pauses: list[float], form: str
+) -> None:
+    date = time.strftime(form, time.gmtime(time.time() + 30))
+    fake.on(STATUS, problem(503, "later", "Later.", Retry_After=date), tells(job()))
+
+    service(fake.url).find(ID)
+
+    assert no_pauses == [pytest.approx(29, abs=2)]
+
+
 def test_a_retry_after_beyond_the_patience_is_refused_at_once(
     fake: Fake, no_pauses: list[float]
 ) -> None:

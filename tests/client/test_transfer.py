@@ -161,6 +161,15 @@ def test_a_store_that_stays_away_is_given_up_and_the_part_kept(
     assert 10 < sum(no_pauses) <= 20
 
 
+def test_a_store_says_when_to_come_again(
+    target: Target, fake: Fake, no_pauses: list[float]
+) -> None:
+    fake.on("/store", problem(503, "SlowDown", "", Retry_After="7"), Stored(CONTENT))
+
+    assert target.fetch() == CONTENT
+    assert no_pauses == [7]
+
+
 def test_patience_begins_anew_with_every_byte_that_is_new(
     target: Target, fake: Fake, no_pauses: list[float]
 ) -> None:
