@@ -261,6 +261,31 @@ def test_a_choice_that_the_server_prefers_is_followed(peer: Peer, alice: User) -
     assert (job.status, job.error_code) == (Status.FAILED, "remote_refused")
 
 
+@pytest.mark.parametrize(
+    ("disposition", "is_file"),
+    [
+        ('attachment; filename="report.pdf"', True),
+        ("Attachment;filename*=UTF-8''report.pdf", True),
+        ("attachment", True),
+        ('inline; filename="report.pdf"', False),
+        ('filename="report.pdf"', False),
+        ("", False),
+    ],
+)
+def test_what_is_sent_as_an_attachment_is_no_page_in_place_of_the_file(
+    peer: Peer, alice: User, disposition: str, is_file: bool
+) -> None:
+    """Scripts send files with the content type that they have for their pages."""
+    file = replace(SMALL, content_type="text/html", disposition=disposition or None)
+
+    job = attempt(ask(alice, peer.serve("/report.pdf", file)))
+
+    if is_file:
+        assert stored_sha256(job) == SMALL.sha256()
+    else:
+        assert (job.status, job.error_code) == (Status.FAILED, "remote_not_a_file")
+
+
 def test_a_name_as_mails_write_it_is_decoded(peer: Peer, alice: User) -> None:
     disposition = 'attachment; filename="=?UTF-8?B?TUVJU0FJLmNzdg==?="'
 

@@ -127,7 +127,8 @@ def _tell(params: RemoteParams, work: Workspace, answer: Answer) -> None:
 
 def _refuse_pages(params: RemoteParams, answer: Answer) -> None:
     own = PurePosixPath(params.name or unquote(urlsplit(params.url).path)).name
-    if answer.content_type in PAGES and not _may_be_a_page(own):
+    is_page = answer.content_type in PAGES and not answer.is_attachment
+    if is_page and not _may_be_a_page(own):
         raise RemoteNotAFile(f"{answer.host} answers with a web page in place of the file.")
 
 

@@ -19,7 +19,7 @@ from urllib3.exceptions import (
 )
 
 from jobs.errors import RemoteChanged, RemoteEncoded, RemoteUnavailable
-from jobs.remote_file.disposition import file_name
+from jobs.remote_file.disposition import file_name, is_attachment
 from jobs.remote_file.response_head import BadHead
 from jobs.remote_file.targets import Target
 
@@ -145,7 +145,12 @@ class Answer:
     @property
     def name(self) -> str:
         """What Content-Disposition calls it, not yet made safe; empty where it does not."""
-        return file_name(next(iter(self._headers.getlist("Content-Disposition")), ""))
+        return file_name(self._disposition)
+
+    @property
+    def is_attachment(self) -> bool:
+        """Return whether the server says that it is a file, whatever its content type."""
+        return is_attachment(self._disposition)
 
     def read(self) -> bytes:
         """What has come; empty at the end. Raises RemoteUnavailable where it breaks off."""
@@ -160,6 +165,10 @@ class Answer:
         """From another thread: let `read` end at once."""
         with suppress(ValueError, RuntimeError, OSError):  # it ended by itself
             self._response.shutdown()
+
+    @property
+    def _disposition(self) -> str:
+        return next(iter(self._headers.getlist("Content-Disposition")), "")
 
     def _length(self) -> int | None:
         told = self._sole("Content-Length")

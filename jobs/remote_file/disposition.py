@@ -43,6 +43,11 @@ def with_decoded_words(value: str) -> str:
     return value
 
 
+def is_attachment(header: str) -> bool:
+    """Return whether the server says that this is a file to be kept (RFC 6266, 4.2)."""
+    return header.partition(";")[0].strip().lower() == "attachment"
+
+
 def _unquoted(value: str) -> str:
     value = value.strip()
     if not value.startswith('"'):
