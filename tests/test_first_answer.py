@@ -251,6 +251,44 @@ def test_a_range_that_is_oddly_written_is_read_in_one_request(
     assert stored_sha256(job) == SMALL.sha256()
 
 
+def in_chunks(size: int) -> Mode:
+    """206 for every request: all of SMALL by its Content-Range, and `size` bytes by its chunks."""
+
+    async def mode(exchange: Exchange) -> None:
+        reply = part(replace(exchange.file, size=size), 0, size - 1)
+        told = reply.but(content_length=None, content_range="bytes 0-999/1000")
+        await exchange.head(told.but(transfer_encoding="chunked"))
+        await exchange.body(told, chunked=True)
+        await exchange.write(b"0\r\n\r\n")
+
+    return mode
+
+
+@pytest.mark.parametrize("etag", [None, '"a"'])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_part_in_chunks_is_the_file_if_it_is_all_of_it(
+    peer: Peer, alice: User, etag: str | None, threads: int
+) -> None:
+    file = replace(SMALL, etag=etag, last_modified=None, misbehave=in_chunks(1_000))
+
+    job = attempt(ask(alice, peer.serve("/x", file), threads=threads))
+
+    assert stored_sha256(job) == SMALL.sha256()
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.parametrize("etag", [None, '"a"'])
+@pytest.mark.parametrize("size", [999, 1_001])
+def test_a_part_in_chunks_of_another_size_is_not_stored(
+    peer: Peer, alice: User, etag: str | None, size: int
+) -> None:
+    file = replace(SMALL, etag=etag, last_modified=None, misbehave=in_chunks(size))
+
+    job = attempt(ask(alice, peer.serve("/x", file), threads=1))
+
+    assert (job.status, job.error_code) == (Status.QUEUED, "remote_unavailable")
+
+
 def test_a_choice_that_the_server_prefers_is_followed(peer: Peer, alice: User) -> None:
     peer.serve("/there", SMALL)
     url = peer.serve("/x", File(misbehave=refuses(300, location="/there")))

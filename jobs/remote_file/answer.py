@@ -80,6 +80,7 @@ class Answer:
         self._response = response
         self._target = target
         self._headers = response.headers
+        self._left: int | None = None  # bytes to come, where only Content-Range tells how many
         self.is_partial = response.status == HTTPStatus.PARTIAL_CONTENT
         self.first = 0
         self.total = self._length()
@@ -155,7 +156,12 @@ class Answer:
     def read(self) -> bytes:
         """What has come; empty at the end. Raises RemoteUnavailable where it breaks off."""
         with passing_trouble(self._target):
-            return self._response.read1(READ_BYTES, decode_content=False)
+            chunk = self._response.read1(READ_BYTES, decode_content=False)
+        if self._left is not None:
+            self._left -= len(chunk)
+            if self._left < 0 or (self._left and not chunk):
+                raise RemoteUnavailable(f"{self.host} sends another size than it says.")
+        return chunk
 
     def close(self) -> None:
         """The connection can be used again if all was read."""
@@ -174,6 +180,10 @@ class Answer:
         told = self._sole("Content-Length")
         return int(told) if re.fullmatch(r"\d{1,18}", told, re.ASCII) else None
 
+    @property
+    def _is_chunked(self) -> bool:
+        return self._headers.get("Transfer-Encoding") == "chunked"
+
     def _range(self) -> tuple[int, int, int]:
         told = CONTENT_RANGE.fullmatch(self._sole("Content-Range"))
         if not told:
@@ -181,8 +191,11 @@ class Answer:
         first, last, total = (int(number) for number in told.groups())
         if not first <= last < total:
             raise RangesBroken("a Content-Range that cannot be")
-        # Without a length, what stands where a line broke off may be anything.
-        if self._length() != last - first + 1:
+        # Without a length, what stands where a line broke off may be anything; chunks have an end.
+        count = last - first + 1
+        if self._is_chunked:
+            self._left = count
+        elif self._length() != count:
             raise RangesBroken("Content-Length and Content-Range disagree", total=total)
         return first, last, total
 
