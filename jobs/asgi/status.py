@@ -27,7 +27,10 @@ from jobs.representation import Body, as_json, link_body, report_body, upload_bo
 
 REMEMBERED = 4_096  # answers, some 3 kB each
 MAX_WAIT_SECONDS = 30  # proxies give up what is silent for a minute
-WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,4})(?=$|[,;\s])", re.IGNORECASE)  # of RFC 7240
+# RFC 7240, 2: with blanks around the sign, and maybe in quotes.
+WAIT = re.compile(
+    r"(?:^|[,;\s])wait[ \t]*=[ \t]*(\"?)([0-9]{1,4})\1(?=$|[,;\s])", re.ASCII | re.IGNORECASE
+)
 Variant = Callable[[JobRow, Body], Body]
 
 # Each address, and how a job looks there.
@@ -138,4 +141,4 @@ def _preferred_seconds(request: NativeRequest, found: OwnJob) -> int:
     preferred = WAIT.search(request.text(b"prefer"))
     if not preferred or found.job.is_finished:
         return 0
-    return min(int(preferred[1]), MAX_WAIT_SECONDS)
+    return min(int(preferred[2]), MAX_WAIT_SECONDS)

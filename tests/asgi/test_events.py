@@ -349,18 +349,21 @@ class TestPollsThatWait:
 
         native.run(wait())
 
+    @pytest.mark.parametrize("prefer", ["wait=1", 'Wait="1"', "wait = 1", "respond-async, wait=1"])
     def test_without_a_change_it_is_304_when_the_time_is_over(
-        self, native: Native, alice: User, job: DownloadJob
+        self, native: Native, alice: User, job: DownloadJob, prefer: str
     ) -> None:
         path, who = STATUS.format(job.pk), bearer(alice)
         seen = ask_django(path, authorization=who).headers["etag"]
 
-        answer = native.request(path, authorization=who, if_none_match=seen, prefer="wait=1")
+        answer = native.request(path, authorization=who, if_none_match=seen, prefer=prefer)
 
         assert answer is not None
         assert (answer.status, answer.headers["preference-applied"]) == (304, "wait=1")
 
-    @pytest.mark.parametrize("prefer", ["wait", "wait=x", "respond-async", "wait=0", "swait=9"])
+    @pytest.mark.parametrize(
+        "prefer", ["wait", "wait=x", "respond-async", "wait=0", "swait=9", 'wait="9']
+    )
     def test_another_preference_is_not_waited_for(
         self, native: Native, alice: User, job: DownloadJob, prefer: str
     ) -> None:
