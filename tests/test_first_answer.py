@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.builders import parallel
+from jobs.builders.remote import name_of
 from jobs.states import Status
 from tests.hostile.content import File, Mode
 from tests.hostile.exchange import Exchange, honest
@@ -322,6 +323,21 @@ def test_what_is_sent_as_an_attachment_is_no_page_in_place_of_the_file(
         assert stored_sha256(job) == SMALL.sha256()
     else:
         assert (job.status, job.error_code) == (Status.FAILED, "remote_not_a_file")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/a%20b%C3%A4.txt", "a bä.txt"),
+        ("/%E4%F6.txt", "%E4%F6.txt"),
+        ("/a%2Fb.txt", "b.txt"),
+        ("/%2e%2e", "file"),
+        ("/a/", "a"),
+        ("/?x=/b.zip", "example.org"),
+    ],
+)
+def test_a_link_calls_its_file_by_the_end_of_its_path(path: str, name: str) -> None:
+    assert name_of(f"https://example.org{path}") == name
 
 
 def test_a_name_as_mails_write_it_is_decoded(peer: Peer, alice: User) -> None:

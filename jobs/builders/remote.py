@@ -7,6 +7,7 @@ other side does, either its file is stored, whole and of one version, or the att
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from mimetypes import MimeTypes
 from pathlib import PurePosixPath
@@ -43,7 +44,10 @@ class RemoteParams:
 def name_of(url: str) -> str:
     """What a link calls its file: the end of its path, or else the host."""
     parts = urlsplit(url)
-    return safe_name(unquote(PurePosixPath(parts.path).name) or parts.hostname or "")
+    name = PurePosixPath(parts.path).name
+    with suppress(UnicodeError):  # bytes that are no UTF-8 stay encoded, as in Content-Disposition
+        name = unquote(name, errors="strict")
+    return safe_name(name or parts.hostname or "")
 
 
 def build(params: RemoteParams, work: Workspace) -> None:
