@@ -16,6 +16,7 @@ from jobs.remote_file import Answer, RemoteFile, http
 from jobs.states import Status
 from tests.hostile.content import File, Mode, content
 from tests.hostile.exchange import Exchange
+from tests.hostile.honest import whole
 from tests.hostile.modes import MODES
 from tests.hostile.server import Peer
 from tests.links import ask, attempt
@@ -119,7 +120,8 @@ async def interim_answers_to_ranges(exchange: Exchange) -> None:
 
 async def chunks_and_trailers(exchange: Exchange) -> None:
     """The file, and then header after header."""
-    reply = exchange.honest().but(content_length=None, transfer_encoding="chunked")
+    # Not a part, which is complete with its last byte.
+    reply = whole(exchange.file).but(content_length=None, transfer_encoding="chunked")
     await exchange.head(reply)
     await exchange.body(reply, chunked=True)
     await exchange.write(b"0\r\n")
