@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -28,8 +29,9 @@ class ContentNegotiation(DefaultContentNegotiation):
     """
 
     def get_accept_list(self, request: Request) -> list[str]:
-        """Return the accepted media types; `*/*` if the header is empty."""
-        return super().get_accept_list(request) or ["*/*"]
+        """Return the accepted media types. An empty header and `*`, as Java sends it, are `*/*`."""
+        accepted = super().get_accept_list(request) or ["*/*"]
+        return [re.sub(r"^\s*\*\s*(?=;|$)", "*/*", each) for each in accepted]
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None

@@ -191,7 +191,7 @@ def test_what_cannot_be_spoken_is_406_as_a_problem(client_of_alice: APIClient, a
         assert response["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("accept", ["", " ", ","])
+@pytest.mark.parametrize("accept", ["", " ", ",", "*", "image/gif, * ; q=.2"])
 @pytest.mark.parametrize(
     "path", ["/v1/download/jobs", "/openapi", "/docs", "/downloads", "/health"]
 )
