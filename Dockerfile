@@ -40,7 +40,7 @@ RUN PRODUCTION=true SECRET_KEY=unused DATABASE_URL=postgresql://unused/unused \
     python manage.py collectstatic --noinput
 
 # What reads uploaded files is loaded for each of them, by a process that cannot write here.
-RUN python -m compileall -q jobs/processing
+RUN python -m compileall -q jobs/kinds/upload/previews
 
 # The code stays root's: a process can write to /tmp and nowhere else.
 USER 10001

@@ -29,10 +29,10 @@ ffmpeg: install
 	@$(BIN)/python -m tests.processing.ffmpeg
 
 run: install  ## the whole service: servers, main job once, then serving (ARGS=--once, PORT, SLOW=1)
-	@$(BIN)/python -m downloads_project.run $(ARGS)
+	@$(BIN)/python -m downloads_project.local.run $(ARGS)
 
 dev: install  ## the same, reloading when the code changes
-	@$(BIN)/python -m downloads_project.run --reload $(ARGS)
+	@$(BIN)/python -m downloads_project.local.run --reload $(ARGS)
 
 test: install chromium clamd ffmpeg  ## all tests against throw-away servers (ARGS="-k cancel")
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(ARGS)

@@ -29,7 +29,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from downloads_project.stack import Stack
+from downloads_project.local.stack import Stack
 
 MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
 TYPE = "application/octet-stream"
@@ -129,7 +129,7 @@ def stored(files: int, size: int) -> list[Any]:
 
 def bundle(sources: list[Any], key: str) -> None:
     from jobs import storage
-    from jobs.builders.bundle import BundleParams, build
+    from jobs.kinds.bundle.build import BundleParams, build
 
     total = sum(source.size_bytes for source in sources)
 

@@ -75,8 +75,8 @@ class Contest:
     def ours(self) -> float:
         from django.contrib.auth.models import User
 
-        from jobs import runner
-        from jobs.submission import submit
+        from jobs.engine import runner
+        from jobs.engine.submission import submit
 
         owner, _ = User.objects.get_or_create(username="benchmark")
         params = {"url": self._url, "threads": CONNECTIONS}

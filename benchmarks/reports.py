@@ -67,8 +67,8 @@ class Sink:
 
 
 def measure(form: str, count: int) -> Cost:
-    from jobs.builders.report import build
-    from jobs.reporting import ReportParams, Row
+    from jobs.kinds.report.build import build
+    from jobs.kinds.report.document import ReportParams, Row
     from tests.reports.made_up import rows
 
     def read() -> Iterator[Row]:

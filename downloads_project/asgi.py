@@ -9,7 +9,7 @@ from downloads_project.web_server.bodies import Receive, bounded_body
 from downloads_project.web_server.bridge import Bridge, Send
 from downloads_project.web_server.clients import Scope
 from downloads_project.wsgi import application as django
-from jobs.asgi.application import NativeEndpoints
+from jobs.web.asgi.application import NativeEndpoints
 
 bridge = Bridge(django, threads=web.threads)
 native = NativeEndpoints(django, read_body=bounded_body)

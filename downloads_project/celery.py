@@ -94,7 +94,7 @@ app.conf.update(
         "interval_max": 0.2,
     },
 )
-app.autodiscover_tasks()
+app.autodiscover_tasks(["jobs.engine"])
 
 
 class LookAtThePool(bootsteps.StartStopStep):

@@ -29,46 +29,46 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     # What only adds headers comes first, so that it adds them to the refusals of the others.
-    "jobs.middleware.HeadersMiddleware",
+    "jobs.web.middleware.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "jobs.middleware.WrongMethodMiddleware",
-    "jobs.middleware.RequestIdMiddleware",
+    "jobs.web.middleware.WrongMethodMiddleware",
+    "jobs.web.middleware.RequestIdMiddleware",
     # Probes ask by any name, without https.
-    "jobs.middleware.ProbeMiddleware",
+    "jobs.web.middleware.ProbeMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "jobs.middleware.LimitsMiddleware",
-    "jobs.middleware.NoNulMiddleware",
-    "jobs.middleware.PackMiddleware",
+    "jobs.web.middleware.LimitsMiddleware",
+    "jobs.web.middleware.NoNulMiddleware",
+    "jobs.web.middleware.PackMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "jobs.middleware.GatewayMiddleware",  # takes the place of the session's user
+    "jobs.web.middleware.GatewayMiddleware",  # takes the place of the session's user
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "jobs.middleware.AnswerMiddleware",  # last: it is the first to hear of what a view raised
+    "jobs.web.middleware.AnswerMiddleware",  # last: it is the first to hear of what a view raised
 ]
 
 REST_FRAMEWORK = {
     # The first has a WWW-Authenticate header, so that no credentials is 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "jobs.authentication.Gateway",
-        "jobs.authentication.Token",
-        "jobs.authentication.Session",
+        "jobs.web.authentication.Gateway",
+        "jobs.web.authentication.Token",
+        "jobs.web.authentication.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["jobs.throttle.Throttle"],
-    "DEFAULT_PARSER_CLASSES": ["jobs.parsers.StrictJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["jobs.web.throttle.Throttle"],
+    "DEFAULT_PARSER_CLASSES": ["jobs.web.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "jobs.browsable.PageRenderer",
+        "jobs.web.browsable.PageRenderer",
     ],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.readers.ContentNegotiation",
-    "DEFAULT_SCHEMA_CLASS": "jobs.api.schema.Schema",
-    "EXCEPTION_HANDLER": "jobs.http.problem_for",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.web.readers.ContentNegotiation",
+    "DEFAULT_SCHEMA_CLASS": "jobs.web.api.schema.Schema",
+    "EXCEPTION_HANDLER": "jobs.web.http.problem_for",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SIMPLE_JWT = {
@@ -90,6 +90,6 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.states.Status"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "jobs.api.document.complete",
+        "jobs.web.api.document.complete",
     ],
 }

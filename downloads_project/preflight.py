@@ -1,4 +1,4 @@
-"""What a process asks before it works. The answers are the system checks of jobs/checks/.
+"""What a process asks before it works. The answers are the checks of jobs/operations/checks/.
 
 Management commands ask for contradictions by themselves. gunicorn asks nothing, and Celery asks
 and throws the answer away.

@@ -163,7 +163,7 @@ QUEUE_SHORT = 100  # the dispatcher keeps the queue in the broker about this lon
 WORKER_STOPS_SECONDS = env.number("WORKER_STOPS_SECONDS", 20)
 CELERY_RESULT_BACKEND = "django-db"  # what an attempt returned that did not complete its job
 CELERY_RESULT_EXTENDED = True
-# Celery would close the connection around each task: jobs/tasks.py decides when.
+# Celery would close the connection around each task: jobs/engine/tasks.py decides when.
 CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_RESULT_EXPIRES = timedelta(days=3)
 
@@ -323,7 +323,7 @@ GATEWAY_ADDRESSES = env.list("GATEWAY_ADDRESSES", default=[])
 # Bodies of requests
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file ids are 0.8 MB
-FILE_UPLOAD_HANDLERS = ["jobs.forms.NoFiles"]
+FILE_UPLOAD_HANDLERS = ["jobs.web.forms.NoFiles"]
 
 # Security headers
 
@@ -353,7 +353,7 @@ CORS_EXPOSE_HEADERS = [
 ]  # fmt: skip
 CORS_PREFLIGHT_MAX_AGE = 7200  # seconds; Chromium keeps to no more
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "jobs.pages.shared.on_csrf_failure"
+CSRF_FAILURE_VIEW = "jobs.web.pages.shared.on_csrf_failure"
 SECURE_REFERRER_POLICY = "same-origin"
 # Behind a proxy that ends TLS and always sets this header itself, name it here.
 if _proxy_header := env.str("TLS_PROXY_HEADER", default="X-Forwarded-Proto" * PRODUCTION):

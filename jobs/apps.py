@@ -10,4 +10,5 @@ class JobsConfig(AppConfig):
     verbose_name = "Downloads"
 
     def ready(self) -> None:
-        from jobs import checks  # noqa: F401 - importing it registers the system checks
+        # Importing them registers them.
+        from jobs.operations import admin, checks  # noqa: F401

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from jobs.digest import Digest
+from jobs.lib.digest import Digest
 
 CHUNK_BYTES = 1024 * 1024
 NOT_AS_STORED = "is not what it was when it was stored."

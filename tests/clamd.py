@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from deploy.debian import install
+from downloads_project.local.stack import free_ports
 from downloads_project.processes import Process
-from downloads_project.stack import free_ports
-from jobs import clamd
+from jobs import scanner as clamd
 
 IS_REQUIRED = "REQUIRE_CLAMD"  # set where a test that is skipped would be a hole, as in .ci/run
 SYSTEM_PROGRAMS = "/usr/sbin"  # Debian has it there, where few people's PATH leads

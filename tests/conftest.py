@@ -15,7 +15,7 @@ from unittest.mock import Mock, patch
 
 import pytest
 
-from downloads_project.stack import Stack
+from downloads_project.local.stack import Stack
 from tests import throwaway
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def quick_passwords(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def queue_not_counted_yet() -> None:
     """Nobody remembers how long the queue was in another test."""
-    from jobs import quota
+    from jobs.engine import quota
 
     quota.depth.forget()
 
@@ -140,7 +140,7 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
 @pytest.fixture
 def broker() -> Iterator[Mock]:
     """What the broker is told, instead of telling it."""
-    with patch("jobs.queue.send") as send:
+    with patch("jobs.engine.queue.send") as send:
         yield send
 
 
@@ -222,7 +222,7 @@ def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Replace the builder of zips, which is an owned edge, and other fields of their kind."""
     from dataclasses import replace
 
-    from jobs.kinds import KINDS
+    from jobs.kinds.registry import KINDS
 
     def put(build: Callable[..., None], **changes: Any) -> None:
         monkeypatch.setitem(KINDS, "bundle", replace(KINDS["bundle"], build=build, **changes))

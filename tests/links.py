@@ -8,9 +8,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
-from jobs import runner, storage
+from jobs import storage
+from jobs.engine import runner
+from jobs.engine.submission import submit
 from jobs.models import DownloadJob
-from jobs.submission import submit
 
 PART = storage.SMALL_PART_BYTES
 

@@ -17,8 +17,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from rest_framework_simplejwt.tokens import AccessToken
 
+from downloads_project.local.stack import free_ports
 from downloads_project.processes import Process
-from downloads_project.stack import free_ports
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent

@@ -10,8 +10,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django_celery_results.models import TaskResult
 
-from jobs.admin import jobs as jobs_page
 from jobs.models import DownloadJob, Upload
+from jobs.operations.admin import jobs as jobs_page
 from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory, StoredFileFactory, UploadJobFactory, UserFactory
 

@@ -10,8 +10,8 @@ from django.test import Client
 from rest_framework.exceptions import ParseError
 from rest_framework.test import APIClient
 
-from jobs import parsers
 from jobs.models import DownloadJob
+from jobs.web import parsers
 
 TOKEN, CHECK, INITIATE = "/v1/auth/token", "/v1/download/check", "/v1/download/initiate"
 ANYBODYS = [TOKEN, f"{TOKEN}/refresh", f"{TOKEN}/revoke", CHECK]

@@ -112,7 +112,7 @@ def test_a_list_that_is_too_long_is_not_looked_into(
     def look(*_: object) -> None:
         raise AssertionError("looked into")
 
-    monkeypatch.setattr("jobs.serializers.fields.JobId.to_internal_value", look)
+    monkeypatch.setattr("jobs.web.serializers.fields.JobId.to_internal_value", look)
 
     answer = client_of_alice.post(INITIATE, {"file_ids": [70000], field: ["x"] * 200_000})
 

@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.browsable import linked
 from jobs.models import DownloadJob
+from jobs.web.browsable import linked
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER, INLINE, text
 

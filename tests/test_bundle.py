@@ -16,9 +16,9 @@ from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 
-from jobs.builders.bundle import BundleParams, build, member_names
 from jobs.errors import Interrupted, SourceChanged, SourceMissing
-from jobs.names import MAX_NAME_BYTES, safe_name, split_name
+from jobs.kinds.bundle.build import BundleParams, build, member_names
+from jobs.lib.names import MAX_NAME_BYTES, safe_name, split_name
 from jobs.workspace import CHUNK_BYTES, Source
 
 FILES = {

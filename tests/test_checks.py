@@ -14,10 +14,11 @@ from django.conf import settings as settings_of_tests
 from django.core.checks import CheckMessage, run_checks
 
 from downloads_project import preflight
-from downloads_project.stack import free_ports
-from jobs import processing, storage
-from jobs.checks import known_secrets
-from jobs.kinds import KINDS
+from downloads_project.local.stack import free_ports
+from jobs import storage
+from jobs.kinds.registry import KINDS
+from jobs.kinds.upload import previews as processing
+from jobs.operations.checks import known_secrets
 from tests.live import BIN, ROOT, until
 
 # What an operator sets at least, as docker-compose.yml says.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.addresses import address, as_one_client, client_of, networks
+from jobs.lib.addresses import address, as_one_client, client_of, networks
 
 PROXIES = networks(["10.0.0.0/8", "fd00::/8"])
 

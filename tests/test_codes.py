@@ -19,11 +19,17 @@ from jobs.errors import (
     BuildError,
     ProcessingError,
 )
-from jobs.problems import CODES
 from jobs.states import FINAL, Status
+from jobs.web.problems import CODES
 
 BASE = Path(__file__).parent.parent
-SOURCES = sorted([*(BASE / "jobs").rglob("*.py"), *(BASE / "downloads_project").glob("*.py")])
+SOURCES = sorted(
+    [
+        *(BASE / "jobs").rglob("*.py"),
+        *(BASE / "downloads_client").glob("*.py"),
+        *(BASE / "downloads_project").glob("*.py"),
+    ]
+)
 ANSWERS = {
     "Problem": 1,
     "Refusal": 1,
@@ -193,8 +199,8 @@ def test_what_is_answered_for_a_job_without_a_file_is_listed() -> None:
 
 
 def test_the_codes_of_failed_jobs_are_listed() -> None:
+    from jobs.engine.runner import TIMEOUT
     from jobs.models.job import DEPENDENCY_FAILED, WORKER_LOST
-    from jobs.runner import TIMEOUT
 
     others = {TIMEOUT, WORKER_LOST, DEPENDENCY_FAILED}
     of_previews = set(kinds_of(ProcessingError))

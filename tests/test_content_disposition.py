@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.remote_file.disposition import file_name
+from jobs.outbound.disposition import file_name
 
 
 @pytest.mark.parametrize(

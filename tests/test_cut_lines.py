@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.errors import RemoteUnavailable
-from jobs.remote_file import Answer, RemoteFile, http
+from jobs.outbound import Answer, RemoteFile, http
 from jobs.states import Status
 from tests.hostile.content import File, Mode, content
 from tests.hostile.exchange import Exchange

@@ -18,11 +18,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
-from jobs import dispatcher, queue, storage
+from jobs import storage
+from jobs.engine import dispatcher, queue
+from jobs.engine.submission import submit
 from jobs.errors import StaleJob, StorageUnavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
-from jobs.submission import submit
 from tests.factories import ArtifactFactory, JobFactory
 
 LONG_AGO = timezone.now() - timedelta(days=2)
@@ -312,7 +313,7 @@ def test_a_tick_with_nothing_to_do_is_one_statement(
     JobFactory(owner=alice, status=Status.PROCESSING)
     JobFactory(owner=alice, status=Status.COMPLETED)
     asked_broker = Mock()
-    monkeypatch.setattr("jobs.queue.waiting", asked_broker)
+    monkeypatch.setattr("jobs.engine.queue.waiting", asked_broker)
     look = dispatcher.Look()
 
     with CaptureQueriesContext(connection) as asked:

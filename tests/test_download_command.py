@@ -22,8 +22,8 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
+from downloads_client.errors import EXIT_CODES
 from jobs import storage
-from jobs.client.errors import EXIT_CODES
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 from tests.client.fake import (

@@ -39,7 +39,7 @@ def read_by_compose() -> set[str]:
 
 
 def read_by_code() -> set[str]:
-    found = {name for path in (BASE / "downloads_project").glob("*.py") for name in _reads(path)}
+    found = {name for path in (BASE / "downloads_project").rglob("*.py") for name in _reads(path)}
     assert {"SECRET_KEY", "DATABASE_URL", "WEB_THREADS", "SLOW"} <= found  # it looks everywhere
     return found - THE_SYSTEMS_OWN
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from downloads_project.environment import BadSetting, Environment
-from downloads_project.stack import free_ports
+from downloads_project.local.stack import free_ports
 from tests.live import BIN, ROOT
 
 FLAG = "{name} is {value!r}, which is neither true nor false. Set {name} to true or false."
@@ -102,7 +102,7 @@ WEB = [BIN / "gunicorn", "-c", "python:downloads_project.gunicorn"]
 WORKER = [BIN / "celery", "-A", "downloads_project", "worker", "--concurrency=1"]
 DISPATCHER = [sys.executable, ROOT / "manage.py", "dispatcher"]
 COMMAND = [sys.executable, ROOT / "manage.py", "check"]
-RUN = [sys.executable, "-m", "downloads_project.run"]
+RUN = [sys.executable, "-m", "downloads_project.local.run"]
 
 
 @pytest.mark.parametrize(

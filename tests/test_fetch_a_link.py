@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from jobs import ranges
-from jobs.builders import parallel
+from jobs.kinds.remote import parallel, ranges
 from jobs.states import Status
 from tests.hostile.modes import MODES
 from tests.hostile.server import Peer

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from jobs.errors import TooManyRedirects
-from jobs.remote_file import RemoteFile
-from jobs.remote_file.cookies import Cookies
-from jobs.remote_file.targets import Target, target_of
+from jobs.outbound import RemoteFile
+from jobs.outbound.cookies import Cookies
+from jobs.outbound.targets import Target, target_of
 from tests.hostile.content import File, Mode
 from tests.hostile.exchange import Exchange, honest
 from tests.hostile.server import Peer

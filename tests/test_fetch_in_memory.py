@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from jobs import ranges
-from jobs.builders.assembly import STORING
-from jobs.builders.parallel import Fetch
-from jobs.digest import Digest
-from jobs.ranges import RUN
-from jobs.remote_file import RemoteFile
+from jobs.kinds.remote import ranges
+from jobs.kinds.remote.assembly import STORING
+from jobs.kinds.remote.parallel import Fetch
+from jobs.kinds.remote.ranges import RUN
+from jobs.lib.digest import Digest
+from jobs.outbound import RemoteFile
 from tests.hostile.content import File
 from tests.hostile.exchange import Exchange
 from tests.hostile.server import Peer

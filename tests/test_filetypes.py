@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from jobs.filetypes import type_of
+from jobs.lib.filetypes import type_of
 from tests.processing.hostile import gif_that_is_javascript, honest_pdf, picture, zipped
 
 PDF = "application/pdf"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from jobs.builders import parallel
-from jobs.builders.remote import name_of
+from jobs.kinds.remote import parallel
+from jobs.kinds.remote.build import name_of
 from jobs.states import Status
 from tests.hostile.content import File, Mode
 from tests.hostile.exchange import Exchange, honest

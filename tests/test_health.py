@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from jobs import health
+from jobs.engine import health
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-from jobs import dispatcher, storage
+from jobs import storage
+from jobs.engine import dispatcher
 from jobs.models import DownloadJob, StoredFile, Upload
 from tests.clamd import Clamd, eicar
 from tests.live import Live, children, on_this_database, until

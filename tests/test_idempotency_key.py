@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs import dispatcher, quota
+from jobs.engine import dispatcher, quota
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Status
 from tests.factories import JobFactory, StoredFileFactory

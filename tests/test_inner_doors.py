@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 import pytest
 from django.core.files.base import ContentFile
 
-from downloads_project.stack import Stack, s3_program
+from downloads_project.local.stack import Stack, s3_program
 
 KEY, CONTENT = "catalogue/inner-door/secret.txt", b"for its owner alone" * 1_000
 

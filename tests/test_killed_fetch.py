@@ -12,9 +12,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs import storage
-from jobs.builders.assembly import STORING
+from jobs.kinds.remote.assembly import STORING
+from jobs.kinds.remote.ranges import RUN
 from jobs.models import DownloadJob
-from jobs.ranges import RUN
 from jobs.states import Event
 from tests.hostile.content import File
 from tests.hostile.server import Peer

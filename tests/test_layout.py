@@ -11,98 +11,101 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 JOBS = ROOT / "jobs"
+CLIENT = ROOT / "downloads_client"
 MODULES = [path for path in sorted(JOBS.rglob("*.py")) if "migrations" not in path.parts]
-CODE = MODULES + sorted((ROOT / "downloads_project").rglob("*.py"))
+CODE = [
+    *MODULES,
+    *sorted(CLIENT.rglob("*.py")),
+    *sorted((ROOT / "downloads_project").rglob("*.py")),
+]
+MAX_ENTRIES = 20  # of jobs/
 
-# Lower ranks never import higher ones; equal ranks never import each other. A package is one unit.
+# Lower ranks never import higher ones; equal ranks never import each other. A unit is a folder or
+# a module of jobs/, and of jobs/engine/ and jobs/web/.
+SPLIT = {"engine", "web"}
 RANKS: list[set[str]] = [
-    {
-        "states",
-        "terms",
-        "errors",
-        "backoff",
-        "time_limit",
-        "names",
-        "converters",
-        "request_ids",
-        "addresses",
-        "public_addresses",
-        "digest",
-        "mailbox",
-        "demo_files",
-        "ranges",
-        "filetypes",
-        "scratch",
-        "changes",
-        "sources",
-        "queue_depth",
-        "request_limits",
-        "simulated_delay",
-        "retry_after",
-    },
-    {"patience", "problems", "client", "submission_sql", "permissions", "devices"},
-    {"readers"},
+    {"states", "terms", "errors", "backoff"},  # the domain's words
+    {"lib", "engine.time_limit", "engine.simulated_delay", "engine.queue_depth"},
     {"workspace"},  # the contract between builders and runner
-    {"storage", "remote_file", "clamd", "processing", "reporting", "rates"},  # the outside world
-    {"builders", "models", "queue"},  # must not meet
-    {"kinds", "pulse", "estimates", "representation", "quota"},
-    {"attempt", "wording"},
-    {"notifications", "form_headers"},
+    {"storage", "outbound", "scanner"},  # the outside world
+    {"models", "engine.queue"},
+    {"kinds", "engine.estimates", "engine.submission_sql", "engine.pulse", "engine.statistics"},
+    {"engine.quota", "engine.health"},
+    {"engine.submission", "engine.attempt"},
+    {"engine.uploads", "engine.runner"},
     {
-        "submission",
-        "runner",
-        "dispatcher",
-        "parsers",
-        "forms",
-        "throttle",
-        "statistics",
-    },  # use cases
-    {"uploads", "searching"},  # ends in a submission; counts
-    {"serializers", "http", "browsable", "authentication", "tasks"},  # translation
-    {"api", "pages", "admin", "checks", "health", "management"},
-    {"urls", "apps", "middleware"},
-    {"asgi"},
+        "web.problems",
+        "web.converters",
+        "web.devices",
+        "web.request_ids",
+        "web.request_limits",
+        "web.form_headers",
+    },
+    {"web.rates", "web.readers", "web.forms", "web.parsers", "web.browsable"},
+    {"web.throttle", "web.representation"},
+    {"web.authentication", "web.http", "web.searching", "web.serializers", "web.wording"},
+    {"notifications"},
+    {"engine.dispatcher", "engine.tasks"},
+    {"web.api", "web.pages", "web.middleware", "web.asgi", "operations"},
+    {"web.urls", "management", "apps"},
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
-TIGHTER = {
-    "client": 0,
-    "models": 0,
-    "builders": RANK["storage"],
-}  # the highest rank these may import
+TIGHTER = {"models": RANK["lib"]}  # the highest rank these may import
 
 # Who owns a library: nobody else imports it.
-OWNERS = {
+OWNERS: dict[str, set[str]] = {
     "boto3": {"storage"},
     "botocore": {"storage"},
     "storages": {"storage"},
-    "celery": {"queue", "tasks"},
-    "billiard": {"tasks"},
-    "kombu": {"queue"},
-    "hiredis": {"asgi"},
-    "redis": {"rates", "changes", "asgi"},
-    "psycopg": {"asgi", "quota"},
-    "socket": {"remote_file", "clamd", "storage"},
-    "ssl": {"remote_file"},
-    "urllib3": {"remote_file", "storage"},
-    "idna": {"remote_file"},
-    "requests": {"client"},
-    "rich": {"client"},
-    "stream_zip": {"builders"},
-    "PIL": {"processing"},
+    "celery": {"engine.queue", "engine.tasks"},
+    "billiard": {"engine.tasks"},
+    "kombu": {"engine.queue"},
+    "hiredis": {"web.asgi"},
+    "redis": {"web.rates", "lib.changes", "web.asgi"},
+    "psycopg": {"web.asgi", "engine.quota"},
+    "socket": {"outbound", "scanner", "storage"},
+    "ssl": {"outbound"},
+    "urllib3": {"outbound", "storage"},
+    "idna": {"outbound"},
+    "requests": set(),
+    "rich": set(),
+    "stream_zip": {"kinds.bundle"},
+    "PIL": {"kinds.upload.previews"},
     "pypdf": set(),
-    "pypdfium2": {"processing"},
-    "multipart": {"forms", "form_headers"},
-    "reportlab": {"reporting"},
-    "pymupdf_fonts": {"reporting"},
-    "uharfbuzz": {"reporting"},
+    "pypdfium2": {"kinds.upload.previews"},
+    "multipart": {"web.forms", "web.form_headers"},
+    "reportlab": {"kinds.report.document"},
+    "pymupdf_fonts": {"kinds.report.document"},
+    "uharfbuzz": {"kinds.report.document"},
     "smtplib": {"notifications"},
 }
+# What makes files knows no database and no web.
+BUILDERS = {
+    "kinds.bundle.build",
+    "kinds.remote",
+    "kinds.report.build",
+    "kinds.report.document",
+    "kinds.upload.build",
+    "kinds.upload.previews",
+}
+WEB_AND_DATABASE = {"django", "rest_framework", "celery"}
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 50
 
 
-def unit(path: Path) -> str:
-    return path.relative_to(JOBS).parts[0].removesuffix(".py")
+def dotted(path: Path) -> str:
+    """The module's name below jobs."""
+    parts = path.relative_to(JOBS).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def unit_of(module: str) -> str:
+    first, *rest = module.split(".")
+    return ".".join([first, *rest[:1]]) if first in SPLIT else first
+
+
+def is_in(module: str, homes: set[str]) -> bool:
+    return any(module == home or module.startswith(f"{home}.") for home in homes)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -116,18 +119,25 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def inner_imports(path: Path) -> set[str]:
-    parts = [name.split(".") for name in imports(path)]
-    return {part[1] for part in parts if part[0] == "jobs" and len(part) > 1} - {unit(path)}
+    """The units of jobs that a module imports."""
+    names = {name.removeprefix("jobs.") for name in imports(path) if name.startswith("jobs.")}
+    return {unit_of(name) for name in names} - SPLIT
+
+
+def test_jobs_has_few_entries() -> None:
+    entries = sorted(path.name for path in JOBS.iterdir() if path.name != "__pycache__")
+    assert len(entries) <= MAX_ENTRIES, entries
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_down(path: Path) -> None:
-    if unit(path) == "__init__":
+    mine = unit_of(dotted(path))
+    if mine in SPLIT or not mine:
+        assert not inner_imports(path)
         return
-    mine = RANK[unit(path)]
-    highest = TIGHTER.get(unit(path), mine - 1)
+    highest = TIGHTER.get(mine, RANK[mine] - 1)
 
-    upward = {name for name in inner_imports(path) if RANK.get(name, 0) > highest}
+    upward = {name for name in inner_imports(path) - {mine} if RANK.get(name, 0) > highest}
 
     assert not upward, f"{path.relative_to(ROOT)} may not import {upward}"
 
@@ -136,36 +146,48 @@ def test_imports_point_down(path: Path) -> None:
 def test_each_library_has_its_owner(path: Path) -> None:
     used = {name.split(".")[0] for name in imports(path)}
 
-    stolen = {name for name in used & set(OWNERS) if unit(path) not in OWNERS[name]}
+    stolen = {name for name in used & set(OWNERS) if not is_in(dotted(path), OWNERS[name])}
 
     assert not stolen, f"{path.relative_to(ROOT)} may not import {stolen}"
 
 
+def modules_in(*homes: str) -> list[Path]:
+    found = [path for path in MODULES if is_in(dotted(path), set(homes))]
+    assert found
+    return found
+
+
+def libraries_of(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports(path)}
+
+
 def test_builders_know_no_database_and_no_web() -> None:
-    for path in (JOBS / "builders").glob("*.py"):
-        known = {name.split(".")[0] for name in imports(path)}
-        assert not known & {"django", "rest_framework", "celery"}, path.name
+    for path in modules_in(*BUILDERS):
+        assert not libraries_of(path) & WEB_AND_DATABASE, path
+        assert {RANK[unit] for unit in inner_imports(path) - {"kinds"}} <= set(
+            range(RANK["storage"] + 1)
+        ), path
 
 
-def test_what_reads_uploaded_files_knows_no_database_and_no_web() -> None:
-    for path in (JOBS / "processing").glob("*.py"):
-        assert inner_imports(path) <= {"errors", "mailbox"}, path.name
-        known = {name.split(".")[0] for name in imports(path)}
-        assert not known & {"django", "rest_framework", "celery", "structlog"}, path.name
+def test_what_reads_uploaded_files_knows_little_else() -> None:
+    for path in modules_in("kinds.upload.previews"):
+        assert inner_imports(path) <= {"errors", "lib", "kinds"}, path
+        assert "structlog" not in libraries_of(path), path
 
 
-def test_what_draws_reports_knows_no_database_and_no_web() -> None:
-    for path in (JOBS / "reporting").glob("*.py"):
-        assert inner_imports(path) <= {"errors", "states"}, path.name
-        known = {name.split(".")[0] for name in imports(path)}
-        assert not known & {"django", "rest_framework", "celery", "structlog"}, path.name
+def test_what_draws_reports_knows_little_else() -> None:
+    for path in modules_in("kinds.report.document"):
+        assert inner_imports(path) <= {"errors", "states", "kinds"}, path
+        assert "structlog" not in libraries_of(path), path
 
 
 def test_the_client_knows_the_service_by_its_contract_only() -> None:
-    for path in (JOBS / "client").glob("*.py"):
-        assert inner_imports(path) <= {"names", "retry_after"}, path.name
-        known = {name.split(".")[0] for name in imports(path)}
-        assert not known & {"django", "rest_framework", "celery"}, path.name
+    for path in CLIENT.glob("*.py"):
+        inner = {name for name in imports(path) if name.split(".")[0] == "jobs"}
+        assert all(
+            is_in(name, {"jobs.lib.names", "jobs.lib.retry_after"}) for name in inner - {"jobs.lib"}
+        ), path.name
+        assert not libraries_of(path) & WEB_AND_DATABASE, path.name
 
 
 def test_only_move_writes_a_status() -> None:
@@ -220,7 +242,7 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_each_check_has_an_id_of_its_own() -> None:
-    sources = [path.read_text() for path in (ROOT / "jobs/checks").glob("*.py")]
+    sources = [path.read_text() for path in (JOBS / "operations/checks").glob("*.py")]
 
     ids = re.findall(r'"(jobs\.[EW]\d{3})"', "\n".join(sources))
 

@@ -11,10 +11,10 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
+from jobs.engine.submission import resubmit, submit
 from jobs.errors import TooManyActive
 from jobs.models import DownloadJob
 from jobs.states import Actor, Status
-from jobs.submission import resubmit, submit
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
 
 INITIATE = "/v1/download/initiate"

@@ -13,12 +13,13 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from jobs import runner, storage
-from jobs.builders import parallel
+from jobs import storage
+from jobs.engine import runner
+from jobs.engine.submission import submit
+from jobs.kinds.remote import parallel
+from jobs.kinds.remote.ranges import RUN
 from jobs.models import DownloadJob, StoredFile, Upload
-from jobs.ranges import RUN
 from jobs.states import Actor, Status
-from jobs.submission import submit
 from tests.hostile.content import File
 from tests.hostile.exchange import Exchange
 from tests.hostile.honest import honest_reply, whole

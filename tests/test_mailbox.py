@@ -10,7 +10,7 @@ from queue import Empty
 
 import pytest
 
-from jobs.mailbox import Mailbox
+from jobs.lib.mailbox import Mailbox
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from django.db import IntegrityError, connection
 from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 
-from jobs import runner
+from jobs.engine import runner
+from jobs.engine.pulse import Pulse
+from jobs.engine.time_limit import TimeLimit
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.models.notification import NotificationQuerySet
-from jobs.pulse import Pulse
 from jobs.states import Actor, Event, Status
-from jobs.time_limit import TimeLimit
 from tests.factories import ArtifactFactory, JobFactory
 from tests.live import until
 

@@ -17,11 +17,11 @@ from rest_framework.response import Response
 from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
-from jobs.api import contract
-from jobs.api.document import Document
 from jobs.errors import JOB_CODES, PREVIEW_CODES
-from jobs.problems import CODES
 from jobs.states import Status
+from jobs.web.api import contract
+from jobs.web.api.document import Document
+from jobs.web.problems import CODES
 from tests.pages.looks import INLINE
 
 Json = dict[str, Any]
@@ -122,8 +122,8 @@ def test_it_is_made_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_every_endpoint_of_the_api_is_in_the_document(document: Json) -> None:
-    from jobs.middleware import PROBES
-    from jobs.urls import urlpatterns
+    from jobs.web.middleware import PROBES
+    from jobs.web.urls import urlpatterns
 
     served = {
         "/" + str(url.pattern).replace("<job:job_id>", "{job_id}")
@@ -264,7 +264,7 @@ def test_who_may_ask_is_told(document: Json, operations: dict[str, Json]) -> Non
 
 
 def test_the_bounds_of_the_list_are_those_that_it_keeps_to(operations: dict[str, Json]) -> None:
-    from jobs.api.lists import JobFilter, Newest
+    from jobs.web.api.lists import JobFilter, Newest
 
     asked = {each["name"]: each["schema"] for each in operations["jobs"]["parameters"]}
 
@@ -313,6 +313,6 @@ def test_the_page_serves_its_own_assets(client: Client) -> None:
 
 
 def test_no_address_ends_with_a_slash_outside_the_admin() -> None:
-    from jobs.urls import urlpatterns
+    from jobs.web.urls import urlpatterns
 
     assert not [url for url in urlpatterns if str(url.pattern).endswith("/")]

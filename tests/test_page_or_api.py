@@ -11,9 +11,9 @@ from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken
 
 from jobs.models import DownloadJob
-from jobs.pages.shared import COOKIE_IS_GONE
-from jobs.problems import PROBLEM
 from jobs.states import Status
+from jobs.web.pages.shared import COOKIE_IS_GONE
+from jobs.web.problems import PROBLEM
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER
 

@@ -12,9 +12,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from jobs import dispatcher, estimates
-from jobs.admin import shared
+from jobs.engine import dispatcher, estimates
 from jobs.models import DownloadJob, JobEvent, job_queryset, notification
+from jobs.operations.admin import shared
 from jobs.states import ACTIVE, FINAL, Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
 from tests.pages.looks import BROWSER

@@ -18,13 +18,15 @@ from django.test import Client
 from PIL import Image
 from rest_framework.test import APIClient
 
-from jobs import dispatcher, scratch, storage
+from jobs import storage
+from jobs.engine import dispatcher
+from jobs.engine.pulse import Pulse
+from jobs.engine.submission import resubmit
 from jobs.errors import FORMER_JOB_CODES
+from jobs.kinds.upload.previews import Limits
+from jobs.lib import scratch
 from jobs.models import DownloadJob, StoredFile
-from jobs.processing import Limits
-from jobs.pulse import Pulse
 from jobs.states import Actor
-from jobs.submission import resubmit
 from tests.clamd import Clamd, eicar
 from tests.links import attempt
 from tests.processing.hostile import encrypted_pdf
@@ -97,7 +99,7 @@ def test_a_file_without_previews_is_kept_with_the_reason(
     reason: str,
     code: str,
 ) -> None:
-    monkeypatch.setattr("jobs.processing.Limits", partial(Limits, max_pixels=1_000_000))
+    monkeypatch.setattr("jobs.kinds.upload.previews.Limits", partial(Limits, max_pixels=1_000_000))
     content = make()
 
     job = processed(client_of_alice, content, name)
@@ -204,7 +206,7 @@ def test_the_same_content_is_processed_once(
 ) -> None:
     content = picture()
     first = processed(client_of_alice, content, "harbour.jpg")
-    monkeypatch.setattr("jobs.processing.process", None)  # whoever calls it fails
+    monkeypatch.setattr("jobs.kinds.upload.previews.process", None)  # whoever calls it fails
 
     second = processed(client_of_alice, content, "the same.jpg")
 
@@ -232,7 +234,7 @@ def test_the_same_content_of_somebody_else_is_processed_anew(
     processed(client_of_alice, content)
     client = APIClient()
     client.force_authenticate(bob)
-    monkeypatch.setattr("jobs.processing.process", None)
+    monkeypatch.setattr("jobs.kinds.upload.previews.process", None)
 
     job = processed(client, content)
 

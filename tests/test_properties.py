@@ -16,11 +16,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import APIException
 
-from jobs.builders.bundle import member_names
-from jobs.kinds import KINDS, artifact_name
-from jobs.names import MAX_NAME_BYTES, safe_name
-from jobs.parsers import MAX_NAME_CHARS, StrictJSONParser
+from jobs.kinds.bundle.build import member_names
+from jobs.kinds.registry import KINDS, artifact_name
+from jobs.lib.names import MAX_NAME_BYTES, safe_name
 from jobs.storage import attachment
+from jobs.web.parsers import MAX_NAME_CHARS, StrictJSONParser
 from jobs.workspace import Source
 
 settings.register_profile("the same each time", derandomize=True, deadline=None, max_examples=200)
@@ -87,7 +87,7 @@ NAMES = TEXT | st.lists(
 
 @pytest.fixture(autouse=True)
 def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.parsers.give_back_connection", lambda: None)
+    monkeypatch.setattr("jobs.web.parsers.give_back_connection", lambda: None)
 
 
 def parse(body: bytes) -> Any:

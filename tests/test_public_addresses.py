@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.public_addresses import is_public
+from jobs.outbound.public_addresses import is_public
 
 THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=300)
 

@@ -14,8 +14,8 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from downloads_project.celery import app
-from jobs import queue
-from jobs.queue import Doorbell
+from jobs.engine import queue
+from jobs.engine.queue import Doorbell
 from jobs.terms import USUAL_PRIORITY
 from tests.live import ROOT
 from tests.test_initiate import wait_for

@@ -9,11 +9,11 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs import quota
+from jobs.engine import quota
+from jobs.engine.queue_depth import FULL_SECONDS, REMEMBERED_SECONDS, QueueDepth
+from jobs.engine.submission import submit
 from jobs.errors import QueueFull
 from jobs.models import DownloadJob
-from jobs.queue_depth import FULL_SECONDS, REMEMBERED_SECONDS, QueueDepth
-from jobs.submission import submit
 from jobs.terms import Terms
 from tests.factories import JobFactory
 

@@ -8,8 +8,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import ranges
-from jobs.ranges import RUN, Piece, Plan
+from jobs.kinds.remote import ranges
+from jobs.kinds.remote.ranges import RUN, Piece, Plan
 
 KIB = 1024
 PART = 1024 * KIB

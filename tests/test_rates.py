@@ -16,10 +16,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
 
+from downloads_project.local.stack import Stack
 from downloads_project.settings import next_database
-from downloads_project.stack import Stack
-from jobs import rates
 from jobs.models import DownloadJob
+from jobs.web import rates
 from tests.factories import JobFactory, UserFactory
 
 INITIATE, JOBS, CHECK, TOKEN = (

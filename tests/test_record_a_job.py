@@ -22,13 +22,13 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from jobs import quota, submission
-from jobs import submission_sql as sql
+from jobs.engine import quota, submission
+from jobs.engine import submission_sql as sql
+from jobs.engine.submission import submit
 from jobs.errors import OwnerBusy, TooManyActive
-from jobs.kinds import sources_of
+from jobs.kinds.registry import sources_of
 from jobs.models import DownloadJob, JobEvent, Preferences, StoredFile
 from jobs.states import Actor, Event
-from jobs.submission import submit
 from jobs.terms import Terms
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
 from tests.faults.proxy import Proxy

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.errors import BlockedAddress, BlockedRedirect, RemoteUnavailable
-from jobs.public_addresses import is_public
-from jobs.remote_file.targets import BadUrl, Target, addresses_of, joined, target_of
+from jobs.outbound.public_addresses import is_public
+from jobs.outbound.targets import BadUrl, Target, addresses_of, joined, target_of
 
 THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=500)
 NOT_FOUND = "The name example.org cannot be resolved to a public address."

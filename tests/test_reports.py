@@ -19,11 +19,11 @@ from django.utils import timezone
 from pypdf import PdfReader
 from rest_framework.test import APIClient
 
-from jobs import runner
-from jobs.kinds import KINDS
+from jobs.engine import runner
+from jobs.engine.submission import resubmit
+from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
-from jobs.submission import resubmit
 from tests.factories import JobFactory, UploadJobFactory, staff_who_may
 from tests.live import on_this_database
 
@@ -219,7 +219,7 @@ def test_of_nothing_there_is_a_report_too(client_of_alice: APIClient, format: st
 def test_a_period_ends_on_the_day_on_which_it_is_made() -> None:
     from datetime import date
 
-    from jobs.kinds import days_of
+    from jobs.kinds.registry import days_of
 
     assert days_of({"period": "7d"}, date(2026, 3, 1)) == (date(2026, 2, 23), date(2026, 3, 1))
     assert days_of({"from": "2026-01-01", "to": "2026-01-01"}, date(2026, 3, 1)) == (
@@ -270,7 +270,7 @@ def test_somebody_elses_report_is_theirs(client_of_alice: APIClient, bob: User) 
 def test_a_bundle_takes_what_other_jobs_made(client_of_alice: APIClient) -> None:
     import zipfile
 
-    from jobs import dispatcher
+    from jobs.engine import dispatcher
 
     first, second = ask(client_of_alice, format="csv"), ask(client_of_alice, format="json")
     ids = [str(first.pk), str(second.pk)]
@@ -310,7 +310,7 @@ def test_a_bundle_of_nothing_is_refused(client_of_alice: APIClient) -> None:
 
 
 def test_a_cancelled_source_fails_the_bundle(client_of_alice: APIClient) -> None:
-    from jobs import dispatcher
+    from jobs.engine import dispatcher
 
     first = ask(client_of_alice)
     answer = client_of_alice.post("/v1/download/initiate", {"job_ids": [str(first.pk)]}, "json")
@@ -337,7 +337,7 @@ HUNDRED_THOUSAND_JOBS = """
 # What a worker does, and the most memory that it ever had.
 ONE_ATTEMPT = """
 import sys, django; django.setup()
-from jobs import runner
+from jobs.engine import runner
 runner.run(sys.argv[1], task_id="task-1", worker="worker@test")
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """

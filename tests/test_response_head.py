@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jobs.errors import RemoteEncoded, RemoteError, RemoteUnavailable
-from jobs.remote_file import RemoteFile
-from jobs.remote_file.response_head import MAX_HEAD_BYTES
+from jobs.outbound import RemoteFile
+from jobs.outbound.response_head import MAX_HEAD_BYTES
 from tests.hostile.content import File, Mode, content
 from tests.hostile.exchange import Exchange
 from tests.hostile.server import Peer

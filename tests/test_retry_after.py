@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from jobs.retry_after import longest_of, seconds_of
+from jobs.lib.retry_after import longest_of, seconds_of
 
 MOST = 86_400
 

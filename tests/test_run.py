@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
-from downloads_project import run as run_module
+from downloads_project.local import run as run_module
+from downloads_project.local.stack import Stack, free_ports
 from downloads_project.processes import StackError
-from downloads_project.stack import Stack, free_ports
 from tests.clamd import Clamd, cuts_in, pretender
 from tests.live import ROOT, children, until
 
@@ -26,7 +26,7 @@ OF_THE_TESTS = [
     "EMAIL_URL",
 ]  # fmt: skip
 NOBODY = "tcp://127.0.0.1:1"
-COMMAND = [sys.executable, "-m", "downloads_project.run"]
+COMMAND = [sys.executable, "-m", "downloads_project.local.run"]
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

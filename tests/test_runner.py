@@ -17,14 +17,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
-from jobs import dispatcher, estimates, patience, runner, simulated_delay, storage
+from jobs import storage
+from jobs.engine import dispatcher, estimates, runner, simulated_delay
+from jobs.engine.pulse import Pulse
+from jobs.engine.submission import resubmit
+from jobs.engine.time_limit import TimeLimit
 from jobs.errors import Interrupted, SourceMissing, StaleJob, StorageUnavailable
+from jobs.lib import patience
 from jobs.models import DownloadJob, StoredFile
-from jobs.pulse import Pulse
 from jobs.states import Actor, Event, Status
 from jobs.storage.upload import MIN_PART_BYTES
-from jobs.submission import resubmit
-from jobs.time_limit import TimeLimit
 from jobs.workspace import Workspace
 from tests.factories import JobFactory, StoredFileFactory, store
 from tests.links import left_behind

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobs.scratch import PREFIX, Scratch
+from jobs.lib.scratch import PREFIX, Scratch
 
 
 @pytest.fixture(autouse=True)

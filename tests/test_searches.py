@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
-from jobs import searching
+from jobs.web import searching
 from tests.factories import JobFactory
 
 LISTS = [

@@ -105,7 +105,7 @@ def test_a_bug_and_a_body_that_is_too_long_are_careful_too(
     def bug(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("jobs.api.downloads.submit", bug)
+    monkeypatch.setattr("jobs.web.api.downloads.submit", bug)
     client_of_alice.raise_request_exception = False
     answers = [
         client_of_alice.post("/v1/download/initiate", {"file_ids": [70000], "name": name})
@@ -140,7 +140,7 @@ def test_only_files_that_are_everybodys_may_be_kept(client: Client) -> None:
 
 
 def addresses_of_the_api() -> list[str]:
-    from jobs.urls import urlpatterns
+    from jobs.web.urls import urlpatterns
 
     paths = [str(url.pattern) for url in urlpatterns if isinstance(url, URLPattern)]
     of_api = [path for path in paths if path.startswith(("v1/", "status/", "admin/", "openapi"))]

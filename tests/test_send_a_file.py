@@ -11,7 +11,8 @@ from django.db import OperationalError
 from django.test import Client
 from rest_framework.test import APIClient
 
-from jobs import dispatcher, storage, uploads
+from jobs import storage
+from jobs.engine import dispatcher, uploads
 from jobs.errors import StorageUnavailable
 from jobs.models import DownloadJob, StoredFile, Upload
 from jobs.states import Status
@@ -208,7 +209,7 @@ def test_a_file_is_counted_once_while_it_is_processed(
 def test_a_store_that_is_nearly_full_takes_no_more(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.uploads._measured", (-100.0, 0))
+    monkeypatch.setattr("jobs.engine.uploads._measured", (-100.0, 0))
     settings.STORE_BYTES = 2_000
 
     response = send(client_of_alice, bytes(2_000))

@@ -15,7 +15,8 @@ from django.db import connection
 from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
-from jobs import dispatcher, storage
+from jobs import storage
+from jobs.engine import dispatcher
 from jobs.errors import StorageUnavailable
 from jobs.models import DownloadJob, StoredFile, Upload
 from tests.links import attempt
@@ -406,7 +407,7 @@ def test_chunks_take_the_stores_room_while_they_come(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STORE_BYTES = 1_000
-    monkeypatch.setattr("jobs.uploads.MEASURED_SECONDS", -1)
+    monkeypatch.setattr("jobs.engine.uploads.MEASURED_SECONDS", -1)
     begin(client_of_alice, 800)
 
     response = client_of_alice.post("/upload/chunked", {"fileName": "a", "totalSize": 300})

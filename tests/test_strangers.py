@@ -15,10 +15,11 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.test import Client
 
-from jobs import runner, storage
+from jobs import storage
+from jobs.engine import runner
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import Status
-from jobs.urls import urlpatterns
+from jobs.web.urls import urlpatterns
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
 from tests.pages.looks import BROWSER
 

@@ -16,13 +16,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from jobs import dispatcher, kinds, runner, storage
-from jobs.attempt import Attempt
+from jobs import storage
+from jobs.engine import dispatcher, runner
+from jobs.engine.attempt import Attempt
+from jobs.engine.pulse import Pulse
+from jobs.engine.time_limit import TimeLimit
+from jobs.kinds import registry as kinds
 from jobs.models import DownloadJob, StoredFile
-from jobs.pulse import Pulse
 from jobs.states import Event, Status
 from jobs.storage.output import PARTS_IN_FLIGHT
-from jobs.time_limit import TimeLimit
 from jobs.workspace import Workspace
 from tests.factories import JobFactory, RemoteJobFactory, StoredFileFactory, store
 from tests.faults.proxy import Proxy

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from jobs.dispatcher import forget_tokens
+from jobs.engine.dispatcher import forget_tokens
 from jobs.models import EndedTokenFamily
 from tests.factories import UserFactory
 
@@ -144,7 +144,7 @@ def test_a_database_that_goes_away_within_a_renewal_costs_no_token(
     UserFactory(username="alice")
     refresh = sign_in().json()["refresh"]
     with monkeypatch.context() as away:
-        away.setattr("jobs.api.tokens._pair", Mock(side_effect=OperationalError))
+        away.setattr("jobs.web.api.tokens._pair", Mock(side_effect=OperationalError))
         assert renew(refresh).status_code == 503
 
     assert renew(refresh).status_code == 200

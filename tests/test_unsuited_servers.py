@@ -18,7 +18,7 @@ from django.core.management import CommandError
 from django.db import connection
 
 from downloads_project import gunicorn, preflight
-from jobs import queue
+from jobs.engine import queue
 from tests.clamd import Clamd, cuts_in, pretender
 from tests.test_checks import ids
 

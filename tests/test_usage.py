@@ -18,11 +18,11 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from jobs import dispatcher, quota
+from jobs.engine import dispatcher, quota
+from jobs.engine.submission import submit
 from jobs.errors import LimitReached
 from jobs.models import DownloadJob, FileQuerySet, StoredFile, Usage
 from jobs.states import Status
-from jobs.submission import submit
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
 
 LONG_AGO = timezone.now() - timedelta(days=400)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from jobs import clamd as scanner
-from jobs.clamd import Scan
+from jobs import scanner as scanner
 from jobs.errors import BuildError, Infected, Interrupted, NotScannable, ScannerUnavailable
+from jobs.scanner import Scan
 from tests.clamd import (
     SIGNATURE,
     Behaviour,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from downloads_project.stack import Stack
+from downloads_project.local.stack import Stack
 
 # Servers that somebody needs; the tests' are their own.
 OTHERS = ("DATABASE_URL", "REDIS_URL", "CACHE_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")

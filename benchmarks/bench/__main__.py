@@ -25,7 +25,7 @@ from tests.faults import standalone
 if TYPE_CHECKING:
     from benchmarks.bench.report import Report
     from benchmarks.bench.rig import Rig
-    from downloads_project.stack import Stack
+    from downloads_project.local.stack import Stack
 
 BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->\n"
 

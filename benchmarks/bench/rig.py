@@ -19,7 +19,7 @@ from benchmarks.bench.contenders.plain import Plain
 from benchmarks.bench.contenders.service import SMALL, Service, token_of
 from benchmarks.bench.figures import NotMeasured
 from benchmarks.bench.sizes import Sizes
-from downloads_project.stack import Stack
+from downloads_project.local.stack import Stack
 from tests.factories import UserFactory, store
 
 TEMPLATE = "template_of_benchmarks"  # with users and files, and no job

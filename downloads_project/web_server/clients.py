@@ -8,14 +8,14 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.addresses import Network, address, as_one_client, client_of, is_in, networks
+from jobs.lib.addresses import Network, address, as_one_client, client_of, is_in, networks
 
 Scope = MutableMapping[str, Any]
 FORWARDED = b"x-forwarded-for"
 
 
 def client(scope: Scope) -> str:
-    """Return what stands for the client of a request, as jobs.throttle counts it."""
+    """Return what stands for the client of a request, as jobs.web.throttle counts it."""
     peer = scope["client"][0] if scope.get("client") else ""
     if not _proxies() and not settings.TRUSTED_PROXY_HOPS:
         return peer_client(peer)

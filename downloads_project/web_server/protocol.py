@@ -28,7 +28,7 @@ from downloads_project.web_server.refusals import (
     refusal_of,
 )
 from downloads_project.web_server.request import Request, path_of
-from jobs.request_ids import new_request_id
+from jobs.web.request_ids import new_request_id
 
 HEAD_SECONDS = 10  # from the first byte of a request, or from the connection, to the head's end
 HEAD_BYTES = 32 * 1024

@@ -20,7 +20,7 @@ from downloads_project.web_server.refusals import (
     Refusal,
     Refused,
 )
-from jobs.request_ids import new_request_id
+from jobs.web.request_ids import new_request_id
 
 if TYPE_CHECKING:
     from downloads_project.web_server.protocol import Connection

@@ -20,8 +20,8 @@ from django.db.models.functions import Coalesce, Greatest, Least, Now
 from django.db.models.lookups import GreaterThanOrEqual
 
 from jobs.backoff import MAX_LOSSES
-from jobs.changes import announce_after_commit
 from jobs.errors import StaleJob
+from jobs.lib.changes import announce_after_commit
 from jobs.models import transition
 from jobs.models.event import JobEvent
 from jobs.models.job_queryset import JobQuerySet

@@ -11,11 +11,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs.lib.names import MISLEADING
 from jobs.models import Notification
-from jobs.names import MISLEADING
 from jobs.states import Status
-from jobs.wording import KINDS, seconds, size_of
-from jobs.wording.standing import ASK_OPERATOR
+from jobs.web.wording import KINDS, seconds, size_of
+from jobs.web.wording.standing import ASK_OPERATOR
 
 SUBJECT_CHARS, NAME_CHARS = 60, 120
 SHOWN_CODES = 4  # in a subject

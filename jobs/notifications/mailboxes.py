@@ -10,7 +10,7 @@ from email.utils import parseaddr, unquote
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
-from jobs.remote_file.hosts import address_in, host_of
+from jobs.outbound.hosts import address_in, host_of
 
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 DOT_ATOM = re.compile(rf"{ATOM}(\.{ATOM})*")  # RFC 5322, 3.2.3

@@ -13,11 +13,11 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs import retry_after
 from jobs.errors import BlockedAddress, RemoteError, Undelivered
+from jobs.lib import retry_after
+from jobs.lib.patience import give_back_connection
 from jobs.models import Notification, Preferences
-from jobs.patience import give_back_connection
-from jobs.remote_file import BadUrl, post
+from jobs.outbound import BadUrl, post
 from jobs.states import Status
 
 WITHIN_SECONDS = 15  # for all of a try

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Self
 
-from jobs.digest import Digest
 from jobs.errors import SourceMissing
+from jobs.lib.digest import Digest
 from jobs.storage.bucket import has, read
 from jobs.storage.upload import (
     SMALL_PART_BYTES,

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from jobs.mailbox import Mailbox
+from jobs.lib.mailbox import Mailbox
 from jobs.storage.bucket import bucket
 from jobs.storage.connections import Abort
 

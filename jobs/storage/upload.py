@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from jobs.digest import Digest
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
+from jobs.lib.digest import Digest
 from jobs.storage.bucket import bucket, has, mapped_errors, slow_bucket
 from jobs.storage.connections import Body
 

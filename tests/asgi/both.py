@@ -15,7 +15,7 @@ from django.core.wsgi import get_wsgi_application
 from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken
 
-from jobs.asgi.application import NativeEndpoints
+from jobs.web.asgi.application import NativeEndpoints
 
 Headers = dict[str, str]
 RUN_SECONDS = 60

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.asgi.batcher import Batcher
+from jobs.web.asgi.batcher import Batcher
 from tests.asgi.both import a_loop
 
 

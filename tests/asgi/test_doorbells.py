@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 
 from downloads_project.celery import app
-from jobs import queue
-from jobs.asgi import doorbells
-from jobs.asgi.doorbells import Doorbells
-from jobs.queue import Doorbell
+from jobs.engine import queue
+from jobs.engine.queue import Doorbell
+from jobs.web.asgi import doorbells
+from jobs.web.asgi.doorbells import Doorbells
 from tests.asgi.both import a_loop
 from tests.test_queue import take_all
 

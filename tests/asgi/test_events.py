@@ -13,11 +13,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs import http
-from jobs.asgi import watchers
-from jobs.changes import CHANNEL
+from jobs.lib.changes import CHANNEL
 from jobs.models import DownloadJob
 from jobs.states import Actor, Status
+from jobs.web import http
+from jobs.web.asgi import watchers
 from tests.asgi.both import Native, ask_django, bearer
 from tests.factories import JobFactory
 
@@ -232,13 +232,13 @@ def test_a_stream_ends_with_its_token(
         stream = Stream(native, EVENTS.format(job.pk), authorization=bearer(alice))
         await stream.event()
         later = timezone.now().timestamp() + 16 * 60
-        monkeypatch.setattr("jobs.asgi.events.time.time", lambda: later)
-        monkeypatch.setattr("jobs.asgi.events.COMMENT_SECONDS", 0)
+        monkeypatch.setattr("jobs.web.asgi.events.time.time", lambda: later)
+        monkeypatch.setattr("jobs.web.asgi.events.COMMENT_SECONDS", 0)
 
         while piece := await stream.piece():
             assert piece == b": still here\n\n"
 
-    monkeypatch.setattr("jobs.asgi.events.COMMENT_SECONDS", 0.2)
+    monkeypatch.setattr("jobs.web.asgi.events.COMMENT_SECONDS", 0.2)
     native.run(watch())
 
 

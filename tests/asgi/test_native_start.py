@@ -15,9 +15,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from jobs import queue
-from jobs.asgi.doorbells import Doorbells
+from jobs.engine import queue
 from jobs.models import DownloadJob, Preferences
+from jobs.web.asgi.doorbells import Doorbells
 from tests.asgi.both import Native, Response, bearer
 from tests.factories import StoredFileFactory
 

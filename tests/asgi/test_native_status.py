@@ -13,10 +13,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import RefreshToken
 
-from jobs.asgi.callers import caller_of_token
 from jobs.models import DownloadJob, JobRow
 from jobs.models.job_row import COLUMNS
 from jobs.states import Status
+from jobs.web.asgi.callers import caller_of_token
 from tests.asgi.both import Native, Response, ask_django, bearer
 from tests.factories import JobFactory, RemoteJobFactory, UploadJobFactory
 
@@ -269,7 +269,7 @@ class TestWhatEndsAToken:
         import time
 
         later = time.time() + 16 * 60
-        monkeypatch.setattr("jobs.asgi.callers.time.time", lambda: later)
+        monkeypatch.setattr("jobs.web.asgi.callers.time.time", lambda: later)
 
         assert native.request(path, authorization=who) is None
 

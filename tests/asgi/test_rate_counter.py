@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 import redis
 
-from jobs import rates
-from jobs.asgi import rate_counter
-from jobs.asgi.rate_counter import RateCounter
-from jobs.rates import RatesUnknown
+from jobs.web import rates
+from jobs.web.asgi import rate_counter
+from jobs.web.asgi.rate_counter import RateCounter
+from jobs.web.rates import RatesUnknown
 from tests.asgi.both import a_loop
 
 

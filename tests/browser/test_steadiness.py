@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from jobs.dispatcher import release_held
+from jobs.engine.dispatcher import release_held
 from jobs.states import Status
 from tests.browser.looks import (
     OF_A_LINK,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from jobs.client.progress import Bar, Display, Lines, View, display, fitting
-from jobs.client.told import Answer, Job
+from downloads_client.progress import Bar, Display, Lines, View, display, fitting
+from downloads_client.told import Answer, Job
 from tests.client.fake import JOB_ID, job
 
 
@@ -43,7 +43,7 @@ def test_each_place_gets_what_suits_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still until a test sets it."""
     at = [100.0]
-    monkeypatch.setattr("jobs.client.progress.time.monotonic", lambda: at[0])
+    monkeypatch.setattr("downloads_client.progress.time.monotonic", lambda: at[0])
     return at
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.client.errors import Gone, NotWritten, Unreachable, WrongBytes
-from jobs.client.part import Part
-from jobs.client.patience import Patience
-from jobs.client.told import Result
-from jobs.client.transfer import Transfer
+from downloads_client.errors import Gone, NotWritten, Unreachable, WrongBytes
+from downloads_client.part import Part
+from downloads_client.patience import Patience
+from downloads_client.told import Result
+from downloads_client.transfer import Transfer
 from tests.client.fake import Fake, Stored, problem, says
 
 CONTENT = os.urandom(300_000)

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from jobs.client import words
-from jobs.client.beside import Beside
-from jobs.client.errors import Misused, NotWritten
-from jobs.client.pace import Pace
-from jobs.client.places import Place
-from jobs.client.wishes import Existing, New, file_ids_of, understood
+from downloads_client import words
+from downloads_client.beside import Beside
+from downloads_client.errors import Misused, NotWritten
+from downloads_client.pace import Pace
+from downloads_client.places import Place
+from downloads_client.wishes import Existing, New, file_ids_of, understood
 from tests.client.fake import JOB_ID
 
 ID = UUID(JOB_ID)

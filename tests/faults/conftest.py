@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from downloads_project.stack import Stack
+from downloads_project.local.stack import Stack
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

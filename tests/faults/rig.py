@@ -28,11 +28,11 @@ from django.conf import settings
 from django.db import connection
 
 from downloads_project.celery import app
+from downloads_project.local.stack import Stack
 from downloads_project.processes import Process
-from downloads_project.stack import Stack
 from jobs import storage
+from jobs.engine.queue import TASK
 from jobs.models import DownloadJob, JobEvent, StoredFile
-from jobs.queue import TASK
 from jobs.states import FINAL, Status
 from tests.faults.proxy import Proxy
 from tests.faults.sabotage import GATE

@@ -28,7 +28,7 @@ class Sabotage(AppConfig):
     label = "sabotage"
 
     def ready(self) -> None:
-        from jobs import kinds
+        from jobs.kinds import registry as kinds
 
         bundle = kinds.KINDS["bundle"]
         kinds.KINDS["bundle"] = replace(bundle, build=_cursed(bundle.build))
@@ -38,8 +38,8 @@ class Sabotage(AppConfig):
 
 def die_before_publish() -> None:
     """The request's process ends between the commit and the doorbell; nobody is answered."""
-    from jobs.asgi.doorbells import Doorbells
-    from jobs.queue import _Publisher
+    from jobs.engine.queue import _Publisher
+    from jobs.web.asgi.doorbells import Doorbells
 
     _before(_Publisher, "put", _die_once)
     _before(Doorbells, "ring", _die_once)
@@ -93,7 +93,7 @@ def die_while_collecting() -> None:
 
 def hold_until_opened() -> None:
     """Builders wait for `Rig.open_gate`: so long, a worker is as full as it gets, and stays so."""
-    from jobs import kinds
+    from jobs.kinds import registry as kinds
 
     bundle = kinds.KINDS["bundle"]
     kinds.KINDS["bundle"] = replace(bundle, build=_held(bundle.build))

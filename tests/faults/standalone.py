@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from downloads_project.stack import Stack
+from downloads_project.local.stack import Stack
 from tests import throwaway
 
 if TYPE_CHECKING:

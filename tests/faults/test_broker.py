@@ -16,8 +16,8 @@ import pytest
 import redis
 from django.conf import settings
 
+from jobs.engine.queue import TASK
 from jobs.models import DownloadJob
-from jobs.queue import TASK
 from jobs.states import Status
 from tests.faults.load import Load
 from tests.faults.rig import HELD, Rig, slow

@@ -20,11 +20,11 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs import dispatcher, runner
+from jobs.engine import dispatcher, runner
+from jobs.engine.submission import resubmit, submit
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
-from jobs.submission import resubmit, submit
 from tests.factories import JobFactory, StoredFileFactory, new_job
 from tests.faults.rig import Figure, Rig, assert_true_story, slow
 

@@ -12,8 +12,8 @@ import pytest
 import requests
 from django.db import connection
 
+from jobs.engine.submission_sql import LOCKS_OF_OWNERS
 from jobs.models import DownloadJob, JobEvent
-from jobs.submission_sql import LOCKS_OF_OWNERS
 from tests.faults.load import Load
 from tests.faults.rig import HELD, Rig, slow, together
 from tests.live import children, until

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from downloads_project.stack import Stack
+from downloads_project.local.stack import Stack
 from tests.faults import standalone
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from jobs.admin import notifications as page
 from jobs.models import Notification, Preferences
+from jobs.operations.admin import notifications as page
 from tests.factories import UserFactory
 from tests.notifications.outbox import completed, failed, only
 

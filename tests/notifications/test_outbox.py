@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import dispatcher
+from jobs.engine import dispatcher
 from jobs.models import DownloadJob, Notification
 from jobs.notifications.senders import LEASE
 from jobs.states import Actor, Status

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from jobs import dispatcher
+from jobs.engine import dispatcher
 from jobs.models import Notification
 from jobs.notifications import Sender, mail, senders
 from jobs.notifications.senders import LEASE

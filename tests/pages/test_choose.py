@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import DownloadJob
-from jobs.serializers import BundleRequest
+from jobs.web.serializers import BundleRequest
 from tests.factories import ArtifactFactory, StoredFileFactory
 from tests.pages.looks import BROWSER, NOT_FILES, numbers, of, text, ticked
 
@@ -180,7 +180,7 @@ def test_a_bad_name_is_refused_beside_its_field(visitor: Client, name: str) -> N
 def test_more_files_than_allowed_are_refused(
     visitor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.serializers.BundleRequest._declared_fields", small_bundles())
+    monkeypatch.setattr("jobs.web.serializers.BundleRequest._declared_fields", small_bundles())
 
     assert "Choose at most" in text(refused(visitor, {"file": ["80000", "80001", "80002"]}))
 
@@ -188,7 +188,7 @@ def test_more_files_than_allowed_are_refused(
 def small_bundles() -> dict[str, Any]:
     from rest_framework import serializers
 
-    from jobs.serializers import FileIdField
+    from jobs.web.serializers import FileIdField
 
     fields = dict(BundleRequest._declared_fields)
     fields["file_ids"] = serializers.ListField(child=FileIdField(), allow_empty=False, max_length=2)

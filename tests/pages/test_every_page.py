@@ -10,12 +10,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
-from jobs import http, kinds, wording
-from jobs.middleware import PRIVATE
+from jobs.kinds import registry as kinds
 from jobs.models import DownloadJob
-from jobs.pages import kinds as kinds_on_pages
-from jobs.problems import PROBLEM
 from jobs.states import Status
+from jobs.web import http, wording
+from jobs.web.middleware import PRIVATE
+from jobs.web.pages import kinds as kinds_on_pages
+from jobs.web.problems import PROBLEM
 from tests.factories import JobFactory, RemoteJobFactory, StoredFileFactory, UploadJobFactory
 from tests.pages.looks import BROWSER, INLINE, of, text, ticked
 
@@ -179,7 +180,7 @@ def test_a_bug_in_a_page_is_a_page_without_its_details(
     def bug(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("jobs.pages.asking.submit", bug)
+    monkeypatch.setattr("jobs.web.pages.asking.submit", bug)
     visitor.raise_request_exception = False
 
     response = visitor.post("/downloads", {"file": "80000"})

@@ -11,11 +11,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs import wording
-from jobs.dispatcher import release_held
+from jobs.engine.dispatcher import release_held
 from jobs.models import DownloadJob
 from jobs.states import Actor, Status
 from jobs.terms import USUAL_PRIORITY
+from jobs.web import wording
 from tests.factories import JobFactory, StoredFileFactory
 from tests.pages.looks import of, text
 

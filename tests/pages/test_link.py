@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from jobs.models import DownloadJob
-from jobs.serializers import THREADS
+from jobs.web.serializers import THREADS
 from tests.factories import LINK, JobFactory, RemoteJobFactory
 from tests.pages.looks import BROWSER, of, text
 

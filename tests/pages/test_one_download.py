@@ -17,8 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.models import DownloadJob, JobEvent, StoredFile
-from jobs.serializers import BundleRequest
 from jobs.states import FINAL, Actor, Event, Status
+from jobs.web.serializers import BundleRequest
 from tests.factories import JobFactory, StoredFileFactory
 from tests.pages.looks import of, text
 

@@ -14,13 +14,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs import estimates, wording
+from jobs.engine import estimates
 from jobs.errors import JOB_CODES
 from jobs.models import DownloadJob
-from jobs.serializers import RemoteRequest
 from jobs.states import Status
-from jobs.wording.history import WENT_WRONG
-from jobs.wording.standing import ASK_OPERATOR
+from jobs.web import wording
+from jobs.web.serializers import RemoteRequest
+from jobs.web.wording.history import WENT_WRONG
+from jobs.web.wording.standing import ASK_OPERATOR
 from tests.factories import LINK, ArtifactFactory, JobFactory, RemoteJobFactory, StoredFileFactory
 from tests.pages.looks import of, text
 from tests.pages.test_one_download import commands

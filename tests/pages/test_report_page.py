@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import DownloadJob
-from jobs.serializers import ReportRequest
 from jobs.states import Status
+from jobs.web.serializers import ReportRequest
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER, of, text
 from tests.pages.test_link import wrong

@@ -11,12 +11,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from jobs import wording
 from jobs.errors import FORMER_JOB_CODES, JOB_CODES
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
-from jobs.wording.history import WENT_WRONG
-from jobs.wording.standing import ASK_OPERATOR
+from jobs.web import wording
+from jobs.web.wording.history import WENT_WRONG
+from jobs.web.wording.standing import ASK_OPERATOR
 from tests.factories import JobFactory, RemoteJobFactory, UploadJobFactory, make_of
 from tests.pages.looks import names, of, text
 from tests.pages.test_one_download import commands

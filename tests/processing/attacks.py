@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from jobs.processing.syscalls import ALL, column
+from jobs.kinds.upload.previews.syscalls import ALL, column
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE = 0x4206

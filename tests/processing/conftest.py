@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.processing import Limits, Outcome, process
+from jobs.kinds.upload.previews import Limits, Outcome, process
 
 Process = Callable[..., Outcome]
 

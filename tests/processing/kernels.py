@@ -10,7 +10,7 @@ import ctypes
 import errno
 import struct
 
-from jobs.processing.syscalls import ALL, column
+from jobs.kinds.upload.previews.syscalls import ALL, column
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2

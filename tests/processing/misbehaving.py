@@ -1,6 +1,6 @@
 """A helper process that was taken over: it does what the uploaded file says, a function's name.
 
-It runs in place of `jobs.processing.helper`, in the same sandbox.
+It runs in place of `jobs.kinds.upload.previews.helper`, in the same sandbox.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from jobs.processing import helper
-from jobs.processing.outcome import Made, Outcome, Work
+from jobs.kinds.upload.previews import helper
+from jobs.kinds.upload.previews.outcome import Made, Outcome, Work
 from tests.processing.attacks import ATTACKS
 
 GIGABYTE = 1024**3

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import FileTooComplex, Unexpected
-from jobs.processing import keeper
+from jobs.kinds.upload.previews import keeper
 from tests.processing.conftest import Process, left_behind
 
 LIMITS = {"cpu_seconds": 1, "wall_seconds": 4, "file_bytes": 50 * 1024**2}

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
-from jobs.processing import Limits, Outcome
-from jobs.processing import pdfs as maker
-from jobs.processing.outcome import Work
+from jobs.kinds.upload.previews import Limits, Outcome
+from jobs.kinds.upload.previews import pdfs as maker
+from jobs.kinds.upload.previews.outcome import Work
 from tests.processing.conftest import Process
 from tests.processing.hostile import (
     CATALOGUE,

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from jobs.errors import FileUnreadable, PictureTooLarge
-from jobs.processing import Outcome, can_process
-from jobs.processing.makers import MAKERS
+from jobs.kinds.upload.previews import Outcome, can_process
+from jobs.kinds.upload.previews.makers import MAKERS
 from tests.processing.conftest import Process
 from tests.processing.hostile import MEGABYTE, chunk, png, zeros
 

@@ -15,9 +15,9 @@ from types import FrameType
 import pytest
 
 from jobs.errors import Interrupted
-from jobs.processing import Limits, keeper, process
-from jobs.processing.keeper import ROOT
-from jobs.processing.lines import Task
+from jobs.kinds.upload.previews import Limits, keeper, process
+from jobs.kinds.upload.previews.keeper import ROOT
+from jobs.kinds.upload.previews.lines import Task
 from tests.processing.conftest import Process, left_behind, working_in
 from tests.processing.hostile import video
 
@@ -25,7 +25,7 @@ PDF = "application/pdf"
 PARENT = """
 import sys
 from pathlib import Path
-from jobs.processing import Limits, keeper, process
+from jobs.kinds.upload.previews import Limits, keeper, process
 keeper.HELPER = "tests.processing.misbehaving"
 source, folder = map(Path, sys.argv[1:])
 process(source, "application/pdf", folder, limits=Limits(), say=print)
@@ -143,7 +143,7 @@ def test_a_helper_whose_parent_is_gone_before_it_began_ends(tmp_path: Path) -> N
     task = Task(str(tmp_path), PDF, str(tmp_path), Limits(), parent=1 << 22)
 
     ended = subprocess.run(
-        [sys.executable, "-m", "jobs.processing.helper", task.written()],
+        [sys.executable, "-m", "jobs.kinds.upload.previews.helper", task.written()],
         cwd=ROOT,
         capture_output=True,
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.processing import seccomp
-from jobs.processing.seccomp import Step, program
-from jobs.processing.syscalls import ALL
+from jobs.kinds.upload.previews import seccomp
+from jobs.kinds.upload.previews.seccomp import Step, program
+from jobs.kinds.upload.previews.syscalls import ALL
 
 PID = 4321
 MACHINES = {"x86-64": 0, "aarch64": 1}

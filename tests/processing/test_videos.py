@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from jobs.processing import Outcome
+from jobs.kinds.upload.previews import Outcome
 from tests.processing import ffmpeg
 from tests.processing.conftest import Process
 from tests.processing.hostile import mp4_that_lasts, video

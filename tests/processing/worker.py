@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from downloads_project.processes import hide_memory
-from jobs.processing import Limits, keeper, process
+from jobs.kinds.upload.previews import Limits, keeper, process
 from tests.processing import kernels
 
 keeper.HELPER = "tests.processing.misbehaving"

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from jobs.builders.report import build
-from jobs.reporting import ReportParams, Row
+from jobs.kinds.report.build import build
+from jobs.kinds.report.document import ReportParams, Row
 
 FIRST, LAST = date(2026, 10, 24), date(2026, 11, 22)
 MADE_AT = datetime(2026, 11, 23, 0, 5, tzinfo=UTC)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from jobs.reporting import Row
+from jobs.kinds.report.document import Row
 
 OWNERS = ["ana", "boris", "chiara.rossi", "dmitri", "eleni", "farid", "grace", "hana", "ines"]
 NAMES = [

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from jobs.reporting import Counting, Figures, Row, Spread
-from jobs.reporting.figures import LARGEST, Outcome, percentile
+from jobs.kinds.report.document import Counting, Figures, Row, Spread
+from jobs.kinds.report.document.figures import LARGEST, Outcome, percentile
 from tests.reports.desk import FIRST, LAST, NOON, row
 
 

@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-from jobs.reporting.bidi import visual
-from jobs.reporting.fonts import ASIAN, REPLACEMENT, fitted, line
+from jobs.kinds.report.document.bidi import visual
+from jobs.kinds.report.document.fonts import ASIAN, REPLACEMENT, fitted, line
 
 
 def test_plain_text_is_one_piece_and_says_itself() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.builders.report import build
 from jobs.errors import Interrupted
-from jobs.reporting import Row
+from jobs.kinds.report.build import build
+from jobs.kinds.report.document import Row
 from tests.reports import made_up
 from tests.reports.desk import FIRST, LAST, Desk, params, row
 

@@ -13,12 +13,12 @@ import pypdfium2
 import pytest
 from pypdf import PdfReader
 
-from jobs.reporting import Row
-from jobs.reporting.charts import AXIS, LETTERS, Bar, Bars, outcomes_chart
-from jobs.reporting.everything import pages_of
-from jobs.reporting.figures import Outcome, Tally
-from jobs.reporting.fonts import line
-from jobs.reporting.page import LEFT, Sheets
+from jobs.kinds.report.document import Row
+from jobs.kinds.report.document.charts import AXIS, LETTERS, Bar, Bars, outcomes_chart
+from jobs.kinds.report.document.everything import pages_of
+from jobs.kinds.report.document.figures import Outcome, Tally
+from jobs.kinds.report.document.fonts import line
+from jobs.kinds.report.document.page import LEFT, Sheets
 from tests.reports import made_up
 from tests.reports.desk import FIRST, LAST, NOON, made, params, row
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs.reporting import Counting
+from jobs.kinds.report.document import Counting
 from tests.reports import made_up
 from tests.reports.desk import FIRST, LAST, NOON, made, row
 

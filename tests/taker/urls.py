@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.forms import Form, no_file
+from jobs.web.forms import Form, no_file
 
-handler400 = "jobs.http.on_400"
-handler500 = "jobs.http.on_500"
+handler400 = "jobs.web.http.on_400"
+handler500 = "jobs.web.http.on_500"
 MAX_BYTES = 3_000_000
 
 

@@ -18,8 +18,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from benchmarks.bench.contenders import processes
 from benchmarks.bench.load import Request
+from downloads_project.local.stack import Stack
 from downloads_project.processes import Process
-from downloads_project.stack import Stack
 from tests.live import CLOCKS, Live, until
 
 SMALL = 70000  # the id of a file of 20 kB

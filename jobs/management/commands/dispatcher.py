@@ -1,4 +1,4 @@
-"""`manage.py dispatcher`: the clock process. See jobs/dispatcher.py."""
+"""`manage.py dispatcher`: the clock process. See jobs/engine/dispatcher.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 
 from downloads_project import preflight
 from downloads_project.processes import hide_secrets
-from jobs import dispatcher
+from jobs.engine import dispatcher
 
 
 class Command(BaseCommand):

@@ -1,8 +1,8 @@
 """`manage.py download 70000 70001`: ask the running service for files, for a link or for a report,
 wait, fetch, verify.
 
-A client like any other: what it does is in jobs/client/, over HTTP. Here are its arguments, and
-what is said at the end. Beside `make run` the numbers do: `.stack/run.json` has the rest.
+A client like any other: what it does is in downloads_client/, over HTTP. Here are its arguments,
+and what is said at the end. Beside `make run` the numbers do: `.stack/run.json` has the rest.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
-from jobs.client.beside import Beside
-from jobs.client.compare import compare
-from jobs.client.ending import Ending, wants_json
-from jobs.client.errand import Errand
-from jobs.client.errors import EXIT_CODES, Failure, Misused, NotWritten, Terminated
-from jobs.client.login import login
-from jobs.client.part import not_written, told_of
-from jobs.client.patience import Patience
-from jobs.client.places import Place
-from jobs.client.progress import display
-from jobs.client.service import Service
-from jobs.client.wishes import Wish, file_ids_of, understood
-from jobs.client.words import printable
+from downloads_client.beside import Beside
+from downloads_client.compare import compare
+from downloads_client.ending import Ending, wants_json
+from downloads_client.errand import Errand
+from downloads_client.errors import EXIT_CODES, Failure, Misused, NotWritten, Terminated
+from downloads_client.login import login
+from downloads_client.part import not_written, told_of
+from downloads_client.patience import Patience
+from downloads_client.places import Place
+from downloads_client.progress import display
+from downloads_client.service import Service
+from downloads_client.wishes import Wish, file_ids_of, understood
+from downloads_client.words import printable
 
 RUN = settings.STACK_FOLDER / "run.json"
 STDOUT = "-"

@@ -12,8 +12,9 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.management.base import BaseCommand
 
-from jobs import demo_files, storage
+from jobs import storage
 from jobs.models import StoredFile
+from jobs.operations import demo_files
 
 
 class Command(BaseCommand):

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from jobs import dispatcher, storage
+from jobs import storage
+from jobs.engine import dispatcher
 
 
 class Command(BaseCommand):

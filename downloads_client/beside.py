@@ -1,0 +1,112 @@
+"""What the options say of a new download, beside what is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from typing import Any, Self
+
+from downloads_client.errors import Misused
+
+PERIOD = re.compile(r"[0-9]{1,3}d")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+WEB = re.compile(r"https?://", re.IGNORECASE)
+FORMATS = ("pdf", "csv", "json")
+MISPLACED = {
+    "of_links": "--threads and --sha256 are for a new link.",
+    "of_reports": "--period, --from, --to, --format and --everybody are for a report.",
+    "bundle": "--bundle is for numbers of files and ids of downloads.",
+    "terms": "--priority, --run-at, --after, --email and --webhook are for a new download.",
+}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """As the options have it; the properties are members of requests, without what nobody said."""
+
+    name: str = ""
+    bundle: bool = False
+    threads: int | None = None
+    sha256: str = ""
+    period: str = ""
+    first_day: str = ""
+    last_day: str = ""
+    format: str = ""
+    everybody: bool = False
+    priority: int | None = None
+    run_at: str = ""
+    after: list[str] = field(default_factory=list)
+    email: bool | None = None
+    webhook: str = ""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        return cls(**{field.name: options[field.name] for field in fields(cls)})
+
+    @property
+    def of_links(self) -> dict[str, Any]:
+        return said(threads=self.threads, sha256=self.sha256)
+
+    @property
+    def of_reports(self) -> dict[str, Any]:
+        days = {"from": self.first_day, "to": self.last_day}
+        everybody = self.everybody or None
+        return said(period=self.period, **days, format=self.format, everybody=everybody)
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        when = said(priority=self.priority, runAt=self.run_at, after=self.after)
+        return when | said(email=self.email, webhook=self.webhook)
+
+    def refuse(self, *groups: str) -> None:
+        """Raises Misused where one of these was given: they are of no use for what is wanted."""
+        for group in groups:
+            if getattr(self, group):
+                raise Misused(MISPLACED[group])
+
+    def check(self) -> None:
+        """Raises Misused for what cannot be meant; how much may be asked for the service knows."""
+        self._check_days()
+        if self.format and self.format not in FORMATS:
+            raise Misused("--format is pdf, csv or json.")
+        if self.run_at and not is_moment(self.run_at):
+            raise Misused("--run-at is a time with its zone, as in 2026-11-23T06:00:00Z.")
+        if not all(JOB_ID.fullmatch(each) for each in self.after):
+            raise Misused("--after is the id of a download.")
+        if self.webhook and not WEB.match(self.webhook):
+            raise Misused("--webhook is an address such as https://hooks.example.org/x.")
+
+    def _check_days(self) -> None:
+        days = [day for day in (self.first_day, self.last_day) if day]
+        if self.period and not PERIOD.fullmatch(self.period):
+            raise Misused("--period is a number of days, as in 7d.")
+        if not all(is_day(day) for day in days):
+            raise Misused("--from and --to are days, as in 2026-10-31.")
+        if len(days) == 1:
+            raise Misused("--from and --to come together.")
+        if days and self.period:
+            raise Misused("Give either --period, or --from and --to.")
+
+
+NOTHING = Beside()
+
+
+def said(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value not in (None, "", [])}
+
+
+def is_day(text: str) -> bool:
+    try:
+        return bool(DAY.fullmatch(text) and date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

@@ -1,0 +1,100 @@
+"""The bytes of a file that is not complete yet, on disk beside its final name."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from downloads_client.errors import NotWritten
+from downloads_client.words import printable
+
+
+class Part:
+    """Opened where an earlier one ended; what is there stays when this process dies.
+
+    Holds a lock, so that two never write one file. Every method may raise NotWritten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with told_of(path):
+            self._file = path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise NotWritten(f"Somebody else is writing {path}.", "busy") from error
+        except OSError as error:  # a file system without locks
+            self._file.close()
+            raise not_written(path, error) from error
+        with told_of(path):
+            self._file.seek(0)
+            self._hash = hashlib.file_digest(self._file, "sha256")
+            self.size = self._file.tell()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def write(self, chunk: bytes) -> None:
+        with told_of(self.path):
+            self._file.write(chunk)
+        self._hash.update(chunk)
+        self.size += len(chunk)
+
+    def empty(self) -> None:
+        with told_of(self.path):
+            self._file.seek(0)
+            self._file.truncate()
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def become(self, path: Path) -> None:
+        """The whole file, under its name, in one step."""
+        with told_of(path):
+            self._file.flush()
+            os.fsync(self._file.fileno())  # or a power cut could leave the name without the bytes
+            self.path.replace(path)
+
+    def delete(self) -> None:
+        with told_of(self.path):
+            self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError as unwritten:
+            if error is None:
+                raise not_written(self.path, unwritten) from unwritten
+
+
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise not_written(path, error) from error
+    except UnicodeEncodeError as error:  # the name is the service's, or another terminal's
+        raise NotWritten(
+            f"{printable(str(path))} cannot be written: file names are {error.encoding} in this"
+            " locale. Set LC_ALL=C.UTF-8, or give --output for another name.",
+            "bad_name",
+        ) from error
+
+
+def not_written(path: Path | str, error: OSError) -> NotWritten:
+    return NotWritten(f"{path} cannot be written: {error.strerror or error}.")

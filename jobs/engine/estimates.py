@@ -1,0 +1,114 @@
+"""How long a job will still take, from what jobs of its kind took lately."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.db import DatabaseError
+from django.db.models import Avg, Count, F, FloatField, Q, Sum
+from django.db.models.functions import Extract, Greatest, Now
+
+from jobs.engine import simulated_delay
+from jobs.models import DownloadJob, JobRow
+from jobs.states import ACTIVE, Status
+
+log = structlog.get_logger(__name__)
+
+KEPT_SECONDS = 5  # a poll must stay one look-up of one row
+LATELY = timedelta(hours=6)
+FIRST_GUESS = 20e6  # bytes a second, until a job of the kind has finished
+MIN_AGE_SECONDS = 1.0  # before that an attempt's own pace says nothing
+STILL_SECONDS = 10.0  # after that an attempt without any pace may take any time
+MEASURED = 200  # jobs that finished last; of more the average is hardly another
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What one kind does at the moment. `backlog` is the work that is queued and due, in units."""
+
+    units_per_second: float
+    backlog: int
+    running: int
+
+
+UNKNOWN = Pace(FIRST_GUESS, 0, 0)
+
+
+def seconds_left(job: DownloadJob, now: float) -> int | None:
+    """Whole seconds until `job` is ready; None for a finished one, one that waits for
+    others or stands still, or where nothing is known.
+
+    `now` is Unix time. While it runs, its own pace counts; while it waits, that of its kind, which
+    is measured here once it is KEPT_SECONDS old.
+    """
+    if is_estimated(job) and is_stale(job.kind):
+        measure(job.kind)
+    return estimate(job, now)
+
+
+def is_estimated(job: DownloadJob | JobRow) -> bool:
+    return not (job.is_finished or job.held or job.total is None)
+
+
+def estimate(job: DownloadJob | JobRow, now: float) -> int | None:
+    """The same from what is known of the kind. Asks nobody."""
+    if not is_estimated(job) or job.total is None:
+        return None
+    _, pace = _known.get(job.kind, NOTHING_KNOWN)
+    left = max(job.total - job.done, 0)
+    if job.status == Status.PROCESSING and job.started_at:
+        age = now - job.started_at.timestamp()
+        delay = simulated_delay.seconds_in(job.message) - age
+        if delay > 0:  # the pace of those that finished has their delays in it
+            return _ceil(delay + left / max(pace.units_per_second, FIRST_GUESS))
+        own = job.speed if age >= MIN_AGE_SECONDS else 0
+        if not own and age >= STILL_SECONDS:
+            return None
+        return _ceil(left / (own or pace.units_per_second))
+    wait = max(job.available_at.timestamp() - now, 0.0)
+    slots = max(pace.running, 1)
+    return _ceil(wait + max(pace.backlog, left) / (pace.units_per_second * slots))
+
+
+def _ceil(seconds: float) -> int:
+    return max(1, round(seconds + 0.5))
+
+
+NOTHING_KNOWN = (-float(KEPT_SECONDS), UNKNOWN)
+_known: dict[str, tuple[float, Pace]] = {}
+
+
+def is_stale(kind: str) -> bool:
+    measured_at, _ = _known.get(kind, NOTHING_KNOWN)
+    return time.monotonic() - measured_at > KEPT_SECONDS
+
+
+def measure(kind: str) -> None:
+    """Ask the database how fast the kind is done at the moment."""
+    _, pace = _known.get(kind, NOTHING_KNOWN)
+    now = time.monotonic()
+    _known[kind] = now, pace  # the others go on with what is known while one measures
+    try:
+        pace = _measure(kind)
+    except DatabaseError as error:
+        log.warning("no estimate", error=repr(error))  # nobody's poll fails for it
+    _known[kind] = now, pace
+
+
+def _measure(kind: str) -> Pace:
+    taken = Extract(F("finished_at") - F("started_at"), "epoch", output_field=FloatField())
+    rate = F("done") / Greatest(taken, 0.001)
+    of_kind = DownloadJob.objects.filter(kind=kind).order_by()
+    lately = of_kind.filter(status=Status.COMPLETED, finished_at__gt=Now() - LATELY)
+    last = lately.order_by("-finished_at").annotate(rate=rate)[:MEASURED]
+    measured = last.aggregate(found=Avg("rate", filter=Q(done__gt=0)))["found"]
+    # No more are queued than MAX_QUEUED_JOBS: 10,000 are added up within 10 ms.
+    due = Q(status=Status.QUEUED, held=False, available_at__lte=Now())
+    now = of_kind.filter(status__in=ACTIVE).aggregate(
+        backlog=Sum("total", filter=due, default=0),
+        running=Count("id", filter=Q(status=Status.PROCESSING)),
+    )
+    return Pace(float(measured or FIRST_GUESS), now["backlog"], now["running"])

@@ -1,0 +1,196 @@
+"""One attempt at one job: claim, build, store, settle. Called by tasks.py in a worker's process.
+
+Whatever happens, the row is settled first and the leftovers are removed second, so a process that
+dies in between leaves rubbish for the dispatcher and never a job in limbo.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import traceback
+from contextlib import suppress
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+
+from jobs.backoff import delay_seconds
+from jobs.engine import quota, simulated_delay
+from jobs.engine.attempt import Attempt, Made
+from jobs.engine.pulse import Pulse
+from jobs.engine.time_limit import duration
+from jobs.errors import BuildError, Infected, Interrupted, OwnerBusy, StaleJob, Stalled, Unexpected
+from jobs.kinds.registry import KINDS, Kind
+from jobs.lib.patience import DATABASE_AWAY, insist
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import Actor, Status
+
+log = structlog.get_logger(__name__)
+
+CLEANUP_SECONDS = 1  # a cancelled builder is gone within 2 s; the dispatcher finds what is left
+LONG_SECONDS = 3600  # more than this may take longer than sources are kept
+TIMEOUT = "timeout"
+
+
+def run(
+    job_id: UUID, *, task_id: str, worker: str, killed_after_seconds: float | None = None
+) -> str:
+    """Run one attempt; the status it left behind. Raises StaleJob if there was nothing to claim.
+
+    The attempt is stopped before Celery kills this process, if it is told when that is.
+    """
+    job = DownloadJob(pk=job_id)  # the claim reads the row
+    job.claim(task_id=task_id, worker=worker)
+    context = {"job_id": str(job.pk), "attempt": job.attempt, "request_id": job.request_id}
+    with structlog.contextvars.bound_contextvars(**context):
+        log.info("claimed", kind=job.kind, bytes=job.total)
+        _attempt(job, killed_after_seconds)
+        log.info("settled", status=job.status, code=job.error_code)
+    return job.status
+
+
+def child_died(job_id: UUID, *, task_id: str) -> None:
+    """The process that ran this task is gone; called in the worker's main process, maybe twice."""
+    with transaction.atomic():
+        if job := _running(job_id, task_id):
+            job.rescue(Actor.WORKER)
+
+
+def child_overran(job_id: UUID, *, task_id: str) -> None:
+    """Celery killed the process because the builder did not stop at its time limit."""
+    with transaction.atomic():
+        if job := _running(job_id, task_id):
+            limit = KINDS[job.kind].time_limit.seconds(total=job.total, done=job.done)
+            job.fail(TIMEOUT, _timeout_sentence(limit))
+
+
+def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
+    # The task's id, since the main process does not know the attempt: the death of a doubled
+    # doorbell's process must not take the job from the healthy one.
+    running = DownloadJob.objects.filter(pk=job_id, task_id=task_id, status=Status.PROCESSING)
+    return running.locked().first()
+
+
+def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
+    attempt: Attempt | None = None
+    try:
+        kind = KINDS[job.kind]
+        with Pulse(job, kind.time_limit.before(killed_after_seconds)) as pulse:
+            attempt = Attempt(job, pulse, content_type=kind.content_type, max_bytes=kind.max_work)
+            _simulate_delay(pulse)
+            _keep_sources(job, kind)
+            kind.build(kind.load(job), attempt)
+            artifact = attempt.finish()
+        _succeed(job, artifact, kind, attempt)
+    except BaseException as error:
+        try:
+            _settle(job, error)
+            if attempt:
+                _discard(attempt)
+        except DATABASE_AWAY:
+            log.exception("left to the lease and to the dispatcher")
+        if not isinstance(error, Exception | Interrupted):
+            raise  # SystemExit: the worker is being stopped, and goes on stopping
+    finally:
+        if attempt:
+            attempt.close()
+
+
+def _keep_sources(job: DownloadJob, kind: Kind) -> None:
+    """Keep the sources of a long attempt from expiring before its time limit."""
+    extra = kind.time_limit.extra_seconds(job.total or 0)
+    if kind.sources is None or extra < LONG_SECONDS:
+        return
+    try:
+        for_seconds = kind.time_limit_seconds + extra + settings.SOURCE_KEPT_SECONDS
+        quota.keep_sources(job, kind.sources(job.params), for_seconds=for_seconds)
+    except OwnerBusy:
+        log.warning("sources are kept for SOURCE_KEPT_SECONDS alone")
+
+
+def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, attempt: Attempt) -> None:
+    if kind.is_numbered:
+        insist(artifact.take_number)
+    insist(lambda: job.succeed(artifact, others=attempt.others, in_parts=attempt.is_in_parts))
+
+
+def _settle(job: DownloadJob, error: BaseException) -> None:
+    """Turn the end of an attempt into the job's next move; a job that moved on is left alone."""
+    connection.close()  # one that broke, or was interrupted, must not break this too
+    with suppress(StaleJob):
+        if isinstance(error, Interrupted):
+            if error.stalled:
+                _give_up(job, Stalled(_stalled_sentence(error.limit_seconds)), detail=_trace(error))
+            elif error.timed_out:
+                insist(lambda: job.fail(TIMEOUT, _timeout_sentence(error.limit_seconds)))
+        elif isinstance(error, BuildError):
+            _give_up(job, error, detail=_trace(error))
+        elif not isinstance(error, Exception):
+            job.hand_back()  # once: the worker has seconds left, and the lease does the same
+        elif not isinstance(error, StaleJob):
+            log.exception("unexpected error")
+            unexpected = Unexpected("Something went wrong on our side.")
+            _give_up(job, unexpected, detail=_trace(error))
+    job.refresh_from_db()
+
+
+def _give_up(job: DownloadJob, error: BuildError, *, detail: str) -> None:
+    # Decided once: a try that is rolled back leaves its count of failures in our copy.
+    delay = delay_seconds(job.failures) if error.retryable else None
+    delay = delay and max(delay, error.after_seconds)
+
+    def move() -> None:
+        if delay is None:
+            _fail(job, error, detail)
+        else:
+            job.retry(error.code, str(error), after_seconds=delay, detail=detail)
+
+    insist(move)
+
+
+def _fail(job: DownloadJob, error: BuildError, detail: str) -> None:
+    with transaction.atomic():
+        if isinstance(error, Infected):
+            log.error("infected", owner=job.owner_id, reason=str(error))
+            job.files.quarantine()
+        job.fail(error.code, str(error), detail=detail)
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _timeout_sentence(limit_seconds: int) -> str:
+    return f"It took longer than {duration(limit_seconds)} and was stopped."
+
+
+def _stalled_sentence(limit_seconds: int) -> str:
+    return f"It made no progress for {duration(limit_seconds)} and was stopped."
+
+
+def _discard(attempt: Attempt) -> None:
+    # In a thread, because the file store may be the very thing that hangs.
+    leftovers = attempt.leftovers()
+    cleanup = threading.Thread(target=_discard_quietly, args=[leftovers], daemon=True)
+    cleanup.start()
+    cleanup.join(CLEANUP_SECONDS)
+
+
+def _discard_quietly(leftovers: list[Made]) -> None:
+    for made in leftovers:
+        try:
+            made.discard()
+        except BuildError as error:
+            log.warning("left for the dispatcher to collect", key=made.key, error=repr(error))
+
+
+def _simulate_delay(pulse: Pulse) -> None:
+    shortest, longest = settings.SIMULATED_DELAY_SECONDS
+    if longest:
+        seconds = random.uniform(shortest, longest)
+        pulse.say(simulated_delay.sentence(seconds))
+        time.sleep(seconds)
+        pulse.say("Starting")

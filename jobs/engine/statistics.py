@@ -1,0 +1,104 @@
+"""How the service does as a whole: what waits, what was done lately, which workers are there.
+
+For operators. The counts read every row: half a second for 300,000 jobs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db.models import Count, Min, Q
+from django.db.models.functions import Now
+
+from jobs.engine import queue
+from jobs.models import DownloadJob
+from jobs.states import Status
+
+log = structlog.get_logger(__name__)
+
+LATELY = {"lastMinute": timedelta(minutes=1), "lastHour": timedelta(hours=1)}
+
+
+def of_the_queue() -> dict[str, Any]:
+    """Jobs by status and kind, the age of the oldest that is due, and what came and went lately."""
+    jobs = DownloadJob.objects.order_by()
+    by_kind: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(Status.values, 0))
+    for row in jobs.values("kind", "status").annotate(many=Count("pk")):
+        by_kind[row["kind"]][row["status"]] = row["many"]
+    totals = {status: sum(kind[status] for kind in by_kind.values()) for status in Status.values}
+    return {
+        "queue_stats": totals | {"total": sum(totals.values())},
+        "kinds": dict(by_kind),
+        **_waiting(jobs),
+        "rates": {name: _since(jobs, ago) for name, ago in LATELY.items()},
+    }
+
+
+def _waiting(jobs: Any) -> dict[str, Any]:
+    queued = Q(status=Status.QUEUED)
+    due = queued & Q(held=False, available_at__lte=Now())
+    later = queued & Q(held=False, available_at__gt=Now())
+    found: dict[str, Any] = jobs.unfinished().aggregate(
+        waitingForRetry=Count("pk", later & ~Q(error_code="")),
+        waitingForTheirTime=Count("pk", later & Q(error_code="")),
+        waitingForOthers=Count("pk", queued & Q(held=True)),
+        stalled=Count("pk", Q(status=Status.PROCESSING, lease_until__lt=Now())),
+        oldest=Now() - Min("available_at", filter=due),
+    )
+    oldest = found.pop("oldest")
+    return found | {"oldestQueuedSeconds": oldest and round(oldest.total_seconds(), 1)}
+
+
+def _since(jobs: Any, ago: timedelta) -> dict[str, int]:
+    ended = {
+        status.value: Count("pk", Q(status=status, finished_at__gt=Now() - ago))
+        for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+    }
+    submitted = Count("pk", Q(created_at__gt=Now() - ago))
+    lately = jobs.filter(Q(created_at__gt=Now() - ago) | Q(finished_at__gt=Now() - ago))
+    return dict(lately.aggregate(submitted=submitted, **ended))
+
+
+def of_the_workers() -> dict[str, Any]:
+    """Each worker that answers or is said to have a job, and its jobs. Takes about a second."""
+    answers = _answers()
+    running: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    jobs = DownloadJob.objects.filter(status=Status.PROCESSING).order_by("started_at")
+    for job in jobs.defer("params"):
+        running[job.worker].append(_told(job))
+    names = sorted({*running, *(answers or {})})
+    return {
+        "brokerAnswers": answers is not None,
+        "workers": [
+            {
+                "name": name,
+                "answers": name in (answers or {}),
+                "processes": (answers or {}).get(name),
+                "jobs": running[name],
+            }
+            for name in names
+        ],
+    }
+
+
+def _answers() -> dict[str, int] | None:
+    try:
+        return queue.workers()
+    except Exception as error:  # of any of the broker's libraries; the rows say something still
+        log.warning("workers could not be asked", error=repr(error))
+        return None
+
+
+def _told(job: DownloadJob) -> dict[str, Any]:
+    return {
+        "jobId": str(job.pk),
+        "kind": job.kind,
+        "attempt": job.attempt,
+        "progress": job.progress,
+        "message": job.message,
+        "startedAt": job.started_at,
+        "leaseUntil": job.lease_until,
+    }

@@ -1,0 +1,141 @@
+"""Taking work in: a new job from a caller, or an old one that somebody wants again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from jobs.engine import quota
+from jobs.engine import submission_sql as sql
+from jobs.engine.queue import ring_after_commit
+from jobs.errors import NOT_RUN_AGAIN, KeyReused, StaleJob
+from jobs.kinds.registry import KINDS, Params, artifact_name, doorbell
+from jobs.models import DownloadJob
+from jobs.models.sources import Sources
+from jobs.states import Actor, Event
+from jobs.terms import USUAL, Terms
+
+REUSED = "This Idempotency-Key came with another request before."
+JSON_COLUMNS = [sql.COLUMNS.index(name) for name in ("params", "checkpoint", "metadata")]
+
+
+def submit(
+    *,
+    owner: User,
+    kind: str,
+    params: Params,
+    name: str = "",
+    terms: Terms = USUAL,
+    request_id: str = "",
+    key: str = "",
+    job_id: UUID | None = None,
+    request_hash: str = "",
+) -> tuple[DownloadJob, bool]:
+    """Record the job and ring for a worker after the commit; the job, and whether it is new.
+
+    It is not where this owner asked for the same with the same idempotency `key` before; then no
+    limit counts. Raises KeyReused where they asked for something else, LimitReached where nobody
+    or not this owner may ask for more now. `params` are already valid for `kind`; serializers
+    sees to that. `request_hash` tells what was asked for, if the params do not.
+    """
+    asked = submission_of(
+        owner.pk, kind, params, name, terms,
+        request_id=request_id, key=key, job_id=job_id, request_hash=request_hash,
+    )  # fmt: skip
+    query = sql.SUBMIT.text, [sql.as_json([asked])]
+    _, code, queued, *values = quota.one_at_a_time(owner, query)
+    quota.refuse(code, asked, queued)
+    if code == sql.REUSED:
+        raise KeyReused(REUSED)
+    if code == sql.UNKNOWN:
+        raise User.DoesNotExist
+    job = _job_of(values, owner)
+    if (is_new := code == sql.NEW) and job.is_due:
+        quota.depth.add()
+        ring_after_commit(doorbell(job))
+    return job, is_new
+
+
+def submission_of(
+    owner_id: int,
+    kind: str,
+    params: Params,
+    name: str,
+    terms: Terms,
+    *,
+    request_id: str = "",
+    key: str = "",
+    job_id: UUID | None = None,
+    request_hash: str = "",
+    password_md5: str | None = None,
+) -> sql.Submission:
+    """The arguments of the statement that records the job. Asks nobody."""
+    if key and not request_hash:
+        request_hash = hash_of(kind, params, name, terms.as_asked())
+    return sql.Submission(
+        owner_id=owner_id,
+        password_md5=password_md5,
+        job_id=job_id or uuid4(),
+        kind=kind,
+        params=params,
+        name=artifact_name(KINDS[kind], name, params),
+        sources=_sources(kind, params),
+        is_stored=KINDS[kind].is_stored,
+        after=terms.after,
+        run_at=terms.run_at,
+        priority=terms.priority,
+        email=terms.email,
+        webhook=terms.webhook,
+        request_id=request_id,
+        idempotency_key=key,
+        request_hash=request_hash,
+        limits=quota.limits(),
+        queued=quota.depth.known(settings.MAX_QUEUED_JOBS),
+    )
+
+
+def _sources(kind: str, params: Params) -> Sources | None:
+    name = KINDS[kind].sources
+    return name(params) if name else None
+
+
+def _job_of(values: list[Any], owner: User) -> DownloadJob:
+    for n in JSON_COLUMNS:  # Django has Postgres' JSON come as text
+        values[n] = values[n] and json.loads(values[n])
+    job = DownloadJob.from_db("default", sql.COLUMNS, values)
+    job.owner = owner
+    return job
+
+
+def hash_of(*asked: object) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def resubmit(job: DownloadJob, by: Actor) -> None:
+    """Run a finished job again under the same id. Raises StaleJob if it is not one to run again.
+
+    Limits count as for a new one, but not for operators. Only these may have a file scanned again
+    in which a virus was found: the scanner's signature may have been wrong.
+    """
+    if by == Actor.OWNER and job.error_code in NOT_RUN_AGAIN:
+        raise StaleJob("A virus was found in the file. It is not run again.")
+    kind = KINDS[job.kind]
+    with transaction.atomic():
+        total = quota.hold_sources(
+            job,
+            _sources(job.kind, job.params),
+            is_stored=kind.is_stored,
+            is_limited=by == Actor.OWNER and job.allows(Event.REQUEUE),
+        )
+        if job.after.undone().exists() and not kind.is_stored:
+            total = None  # others may still make some of what it will read
+        job.requeue(by, total=total)
+        if job.is_due:
+            quota.depth.add()
+            ring_after_commit(doorbell(job))

@@ -1,0 +1,167 @@
+"""The SQL that records a job, in one round trip. Pure: whoever has a connection sends it.
+
+First LOCK, then SUBMIT, in one transaction at READ COMMITTED. The statements of SUBMIT's function
+have newer snapshots than the lock, so they see what earlier requests of the same owner committed:
+its limits are exact. Sent as one pipeline with one Sync, Postgres makes the two one transaction,
+without BEGIN and COMMIT.
+
+Several owners may share a transaction (`batch`): LOCK takes an array, sorted, so that two batches
+cannot deadlock. If one submission fails, none of the batch is recorded; send each again alone.
+
+The functions are in jobs/migrations/0011_submit.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from jobs.models.sources import Sources
+from jobs.states import WAITING
+from jobs.terms import USUAL_PRIORITY
+
+CONSTANTS = {"message": WAITING, "usual_priority": USUAL_PRIORITY}
+LOCKS_OF_OWNERS = 1  # the first half of an advisory lock's name; the second is the owner's id
+
+# What SUBMIT returns for each: the id of the submission, `code`, `queued`, and these columns of the
+# job, null unless `code` is NEW or REPLAYED. Named one by one, so that a new column does not change
+# what a prepared plan returns.
+COLUMNS = (
+    "id", "owner_id", "kind", "name", "params", "priority", "run_at", "held", "email", "webhook",
+    "request_id", "idempotency_key", "request_hash", "status", "attempt", "failures", "losses",
+    "available_at", "published_at", "lease_until", "task_id", "worker", "version", "progress",
+    "done", "total", "unit", "speed", "threads", "message", "checkpoint", "metadata",
+    "artifact_id", "error_code", "error", "created_at", "started_at", "updated_at",
+    "finished_at", "expires_at", "collect_at",
+)  # fmt: skip
+
+# The codes of SUBMIT. CHECK answers NEW for "there is room", and one of the last three.
+NEW = "new"
+REPLAYED = "replayed"  # the same request came before; the row is what it made
+REUSED = "reused"  # another request came with the same key
+UNKNOWN = "unknown"  # no such owner; not active any more; another password since the token
+TOO_MANY_ACTIVE = "too_many_active"  # from here on the public codes of LimitReached
+STORAGE_FULL = "storage_full"
+OVERLOADED = "overloaded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the settings say. None: no limit."""
+
+    max_active: int | None
+    max_bytes: int | None  # of stored files, active jobs and uploads together
+    max_queued: int | None  # of everybody's, and due
+    max_priority: int  # that anybody may ask for
+    upload_idle_seconds: int
+    source_kept_seconds: int  # from a job's earliest start
+    mail_is_on: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Whether an owner may have one more job, which reads these sources."""
+
+    owner_id: int
+    limits: Limits
+    queued: int | None  # how many jobs are due, as far as it is known; None: count them
+    job_id: UUID | None = None  # its own bytes do not count
+    room_bytes: int = 0  # beside what the sources weigh
+    sources: Sources | None = None
+    is_stored: bool = False  # what it reads becomes its artifact, and takes no more room
+    run_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission(Check):
+    """A job to record. `priority`, `email`, `webhook`: None leaves it to the owner's settings."""
+
+    password_md5: str | None = None  # in upper case, as a token has it; None: whoever asks is known
+    kind: str
+    name: str
+    params: dict[str, Any]
+    after: Sequence[UUID] = ()
+    priority: int | None = None
+    email: bool | None = None
+    webhook: str | None = None
+    request_id: str = ""
+    idempotency_key: str = ""
+    request_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What to prepare. `$1` in its text is its one parameter."""
+
+    name: str
+    text: str
+
+
+# $1: the array made by `owner_ids`.
+LOCK = Statement(
+    "lock_owners",
+    f"SELECT pg_advisory_xact_lock({LOCKS_OF_OWNERS}, owner_id)"
+    " FROM unnest($1::integer[]) AS owner_id",
+)
+
+# $1: the JSON made by `as_json`, of Submissions.
+SUBMIT = Statement(
+    "submit",
+    f"""
+    SELECT submission.job_id, result.code, result.queued,
+        {", ".join(f"(result.job).{name}" for name in COLUMNS)}
+    FROM jsonb_populate_recordset(NULL::jobs_submission_1, $1::jsonb) AS submission,
+        LATERAL jobs_submit_1(submission) AS result
+    """,
+)
+
+# $1: the JSON of one Check. Returns `code`, `queued`, and the size of the sources in bytes.
+CHECK = Statement(
+    "check_limits",
+    """
+    SELECT result.code, result.queued, result.bytes
+    FROM jsonb_populate_recordset(NULL::jobs_submission_1, $1::jsonb) AS submission,
+        LATERAL jobs_check_1(submission) AS result
+    """,
+)
+
+# $1: the JSON of one Check. Returns the bytes that an owner's files, active jobs and uploads use,
+# one job excluded.
+ROOM = Statement(
+    "room",
+    """
+    SELECT jobs_used_1(submission)
+    FROM jsonb_populate_recordset(NULL::jobs_submission_1, $1::jsonb) AS submission
+    """,
+)
+
+
+def batch(submissions: Sequence[Submission]) -> list[tuple[Statement, str]]:
+    """The statements to send in one pipeline, each with its parameter."""
+    return [
+        (LOCK, owner_ids(each.owner_id for each in submissions)),
+        (SUBMIT, as_json(submissions)),
+    ]
+
+
+def owner_ids(ids: Iterable[int]) -> str:
+    """An array of Postgres, sorted and without duplicates."""
+    return "{" + ",".join(map(str, sorted(set(ids)))) + "}"
+
+
+def as_json(checks: Iterable[Check]) -> str:
+    """A JSON array of jobs_submission_1 objects. Missing members are null in Postgres."""
+    return json.dumps([_members(each) for each in checks], default=str)
+
+
+def _members(check: Check) -> dict[str, Any]:
+    members = vars(check) | vars(check.limits) | CONSTANTS
+    members["reads_files"] = check.sources is not None
+    del members["limits"]
+    if sources := members.pop("sources"):
+        members |= vars(sources)
+    return members

@@ -1,0 +1,222 @@
+"""A picture in three sizes, without what it told of its maker and place. In the helper alone.
+
+JPEG, which everything shows; or WebP where something shines through, since as PNG a photograph with
+a soft edge is ten times as large, and every browser has shown WebP since 2020.
+"""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+from io import BytesIO
+from math import isqrt
+from typing import IO
+
+# Loaded here, or Pillow would load all its fifty formats at the first AVIF or WebP.
+from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, WebPImagePlugin
+from PIL.GifImagePlugin import GifImageFile
+from PIL.Image import Resampling, Transpose
+
+from jobs.errors import FileUnreadable, PictureTooLarge
+from jobs.kinds.upload.previews import gif, jpeg, png, webp
+from jobs.kinds.upload.previews.outcome import Made, Outcome, Work
+from jobs.kinds.upload.previews.sizes import inside, square
+
+LARGE, MEDIUM, THUMBNAIL = 1920, 800, 200
+QUALITY = 82
+FORMATS = {
+    "image/jpeg": "JPEG",
+    "image/png": "PNG",
+    "image/gif": "GIF",
+    "image/webp": WebPImagePlugin.WebPImageFile.format,
+    "image/avif": AvifImagePlugin.AvifImageFile.format,
+}
+# Their decoders hold a picture several times at once, and this is what goes into a GiB.
+HUNGRY, HUNGRY_PIXELS = {"image/webp", "image/avif"}, 36_000_000
+CLEAR_COLOUR_PIXELS = 36_000_000  # of a PNG of 16 bits, which is then read twice; of a GIF's RGBA
+CMYK_PIXELS = 100_000_000  # whose progressive JPEG has eight bytes each at once
+STRIP_PIXELS = 4_000_000
+SRGB = ImageCms.createProfile("sRGB")
+ORIENTATION = 0x0112  # in EXIF: how to turn what is stored into what is to be seen
+UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+ON_THEIR_SIDE = {5, 6, 7, 8}
+ImageFile.LOAD_TRUNCATED_IMAGES = True  # what is there of one that breaks off, as browsers do
+ZERO_WHERE_NOTHING_CAME = {"image/png", "image/gif", "image/jpeg"}
+BROKEN_PIXELS = (SyntaxError, ValueError, LookupError, OSError, struct.error)
+BROKEN_EXIF = (*BROKEN_PIXELS, TypeError, OverflowError)
+
+
+def make(work: Work) -> Outcome:
+    """`thumbnail` is a square from the middle, of no more pixels than there are: 50 of 100 by 50.
+
+    Of what moves, its first picture. Raises PictureTooLarge by what the file says of its size.
+    """
+    work.say("Reading the picture")
+    with work.source.open("rb") as file:
+        width, height, picture = _read(file, work)
+    work.say("Making it smaller")
+    large = _resized(picture, LARGE)
+    smaller = {
+        "large": large,
+        "medium": _resized(large, MEDIUM),
+        "thumbnail": _resized(picture.crop(square(picture.size)), THUMBNAIL),
+    }
+    made = tuple(_saved(each, role, work) for role, each in smaller.items())
+    return Outcome(made, {"width": width, "height": height})
+
+
+def _read(file: IO[bytes], work: Work) -> tuple[int, int, Image.Image]:
+    """How large it is, and it, upright and in the colours of screens; maybe smaller already."""
+    size, number, picture, is_blank = _decoded(file, work)
+    if is_blank and _breaks_off(file, work):
+        raise FileUnreadable("The picture breaks off before anything of it can be seen.")
+    if number in UPRIGHT:
+        picture = picture.transpose(UPRIGHT[number])
+    return *(size[::-1] if number in ON_THEIR_SIDE else size), picture
+
+
+def _decoded(file: IO[bytes], work: Work) -> tuple[tuple[int, int], int, Image.Image, bool]:
+    """Return the stored size, the orientation, the picture, and whether it is blank."""
+    with _opened(file, work) as source:
+        size = source.size
+        # JPEG's decoder can leave out what nobody will see. EXIF stays readable.
+        source.draft(None, _enough(source))
+        source.load()
+        is_blank = work.content_type in ZERO_WHERE_NOTHING_CAME and _is_zero(source)
+        number = _orientation(source)
+        profile = source.info.get("icc_profile")
+        picture = _for_screens(_reduced(_with_clear_colour(source, file)), profile)
+    return size, number, picture, is_blank
+
+
+def _is_zero(picture: Image.Image) -> bool:
+    extrema = picture.getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    return all(band == (0, 0) for band in bands)
+
+
+def _breaks_off(file: IO[bytes], work: Work) -> bool:
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        file.seek(0)
+        with _opened(file, work) as source:
+            source.load()
+    except BROKEN_PIXELS as error:
+        return not (work.content_type == "image/jpeg" and str(error).startswith(jpeg.CUT_OFF))
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+    return False
+
+
+def _opened(file: IO[bytes], work: Work) -> Image.Image:
+    """By the decoder of its type and no other; nothing is unpacked yet."""
+    most = work.limits.max_pixels
+    if work.content_type in HUNGRY:
+        most = min(most, HUNGRY_PIXELS)
+    # Of WebP alone Pillow must judge the size, at twice this: it needs memory for it at once.
+    Image.MAX_IMAGE_PIXELS = most if work.content_type == "image/webp" else None
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each would have its own memory
+    try:
+        content = webp.with_true_size(file) if work.content_type == "image/webp" else file
+        picture = Image.open(content, formats=[FORMATS[work.content_type]])
+    except Image.DecompressionBombError as error:
+        raise PictureTooLarge(f"The picture has too many pixels. {_at_most(most)}") from error
+    if picture.mode == "CMYK":
+        most = min(most, CMYK_PIXELS)
+    width, height = picture.size
+    if width * height > most:
+        raise PictureTooLarge(f"{width:,} by {height:,} pixels are too many. {_at_most(most)}")
+    return picture
+
+
+def _at_most(pixels: int) -> str:
+    side = f"{isqrt(pixels):,}"
+    return f"Previews are made of up to {side} by {side} pixels."
+
+
+def _enough(picture: Image.Image) -> tuple[int, int]:
+    """How many pixels are needed of it: twice those that are made, so that none is seen to lack."""
+    factor = _factor(picture)
+    return picture.width // factor, picture.height // factor
+
+
+def _factor(picture: Image.Image) -> int:
+    sides = sorted(picture.size)
+    return max(min(sides[0] // (2 * THUMBNAIL), sides[1] // (2 * LARGE)), 1)
+
+
+def _orientation(picture: Image.Image) -> int:
+    picture.info.pop("xmp", None)  # where Pillow would look, too, but no browser does
+    try:
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except BROKEN_EXIF:
+        return 1  # cameras and editors write much nonsense there, around a good picture
+
+
+def _with_clear_colour(source: Image.Image, file: IO[bytes]) -> Image.Image:
+    is_small = source.width * source.height <= CLEAR_COLOUR_PIXELS
+    if source.mode == "RGB" and png.CLEAR_16 in source.info and is_small:
+        return png.clear_colour(source, file)
+    if isinstance(source, GifImageFile) and is_small:
+        return gif.clear_around(source)
+    return source
+
+
+def _reduced(source: Image.Image) -> Image.Image:
+    """In one of four modes. Strip by strip: a second copy of the whole would be too much."""
+    factor = _factor(source)
+    rows = max(STRIP_PIXELS // (source.width * factor), 1) * factor
+    strips = range(0, source.height, rows)
+    reduced: Image.Image | None = None
+    for top in strips:
+        bottom = min(top + rows, source.height)
+        strip = _simple(source.crop((0, top, source.width, bottom))).reduce(factor)
+        if reduced is None:
+            reduced = Image.new(strip.mode, (strip.width, -(-source.height // factor)))
+        reduced.paste(strip, (0, top // factor))
+    assert reduced is not None  # no format has pictures without a row
+    return reduced
+
+
+def _simple(picture: Image.Image) -> Image.Image:
+    if picture.mode == "I;16":
+        picture = png.grey(picture)
+    if picture.has_transparency_data:
+        return picture.convert("RGBA")
+    return picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
+
+
+def _for_screens(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """In sRGB, which is what no profile means; RGBA if one can see through, else RGB."""
+    is_clear = picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (255, 255)
+    if profile:
+        # One that is broken, or of another kind of picture, is as none.
+        with suppress(ImageCms.PyCMSError, OSError):
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+            seen = ImageCms.profileToProfile(picture, source, SRGB, outputMode=mode)
+            picture = seen or picture
+    return picture.convert("RGBA" if is_clear else "RGB")
+
+
+def _resized(picture: Image.Image, most: int) -> Image.Image:
+    return picture.resize(inside(picture.size, (most, most)), Resampling.LANCZOS)
+
+
+def _saved(picture: Image.Image, role: str, work: Work) -> Made:
+    """New pixels alone: a picture that Pillow made has no EXIF, comment or profile."""
+    clear = picture.mode == "RGBA"
+    path = work.folder / (f"{role}.webp" if clear else f"{role}.jpg")
+    if clear:
+        picture.save(path, "WEBP", quality=QUALITY, icc_profile=b"")
+        return Made(role, path, "image/webp")
+    picture.save(path, "JPEG", quality=QUALITY, optimize=True, progressive=True)
+    return Made(role, path, "image/jpeg")

@@ -1,0 +1,152 @@
+"""The text of a PDF, and a picture of its first page. In the helper alone.
+
+By PDFium, the reader of Chromium, built without JavaScript: one parser for both.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+from PIL import Image
+
+from jobs.errors import FileEncrypted, FileUnreadable
+from jobs.kinds.upload.previews.outcome import Limits, Made, Outcome, Work, skipped
+
+PREVIEW = 1200  # pixels: small print can be read
+DOTS_PER_POINT = 3
+QUALITY = 82
+MAX_TEXT_BYTES = 32 * 1024**2
+TEXT_SHARE = 0.8  # of the time, after which the text is cut: what was made is not to be lost
+# Before its last mark, of which some programs write a part or another one, is where its index is.
+INDEX = re.compile(rb"startxref\s+\d")
+INDEX_BYTES = 2048  # from the end, that this is in; more than 1,024, in which Acrobat looks for it
+LOCKED = {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
+# Nothing that a terminal or an editor obeys; of the pages only we make form feeds.
+NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def make(work: Work) -> Outcome:
+    """`text` has a form feed between pages; there is none of a PDF of mere pictures.
+
+    `textPages` is told where it has fewer pages than the PDF. What cannot be read of it is left
+    out, and said. Raises FileEncrypted, FileUnreadable.
+    """
+    problems = [] if _has_end(work.source) else [FileUnreadable("The PDF breaks off.")]
+    with _opened(work.source) as document:
+        pages = len(document)
+        if not pages:
+            raise FileUnreadable("There are no pages in the PDF.")
+        preview = _preview(document, work, problems)
+        text_pages, text = _text(document, work, problems)
+    if not preview and not text:
+        raise problems[-1]
+    facts = {"pages": pages} if text_pages == pages else {"pages": pages, "textPages": text_pages}
+    return Outcome((*text, *preview), facts | (skipped(problems[0]) if problems else {}))
+
+
+def _has_end(source: Path) -> bool:
+    """Return whether the PDF has its end: PDFium reads a truncated one without an error."""
+    with source.open("rb") as file:
+        if not source.stat().st_size:
+            raise FileUnreadable("The file is empty.")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.rfind(b"%%EOF") >= 0 or bool(INDEX.search(content[-INDEX_BYTES:]))
+
+
+def _opened(source: Path) -> pypdfium2.PdfDocument:
+    try:
+        document = pypdfium2.PdfDocument(source)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code in LOCKED:
+            raise FileEncrypted("The PDF can be read only with a password.") from error
+        raise FileUnreadable("The PDF is broken, or breaks off.") from error
+    with suppress(pypdfium2.PdfiumError):  # without its fields it is worth showing, too
+        document.init_forms()
+    return document
+
+
+def _page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
+    """From 0, as everywhere but in what people read."""
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError as error:
+        raise FileUnreadable(f"Page {number + 1:,} of the PDF cannot be read.") from error
+    if not all(page.get_size()):  # its crop box is outside of its media box
+        page.set_cropbox(*page.get_mediabox())
+    return page
+
+
+def _preview(
+    document: pypdfium2.PdfDocument, work: Work, problems: list[FileUnreadable]
+) -> tuple[Made, ...]:
+    """None where the page cannot be read, which is then one of the problems."""
+    work.say("Drawing the first page")
+    try:
+        picture = _drawn(_page(document, 0))
+    except FileUnreadable as problem:
+        problems.append(problem)
+        return ()
+    path = work.folder / "preview.jpg"
+    picture.save(path, "JPEG", quality=QUALITY, optimize=True, progressive=True)
+    return (Made("preview", path, "image/jpeg"),)
+
+
+def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
+    scale = min(PREVIEW / max(*page.get_size(), 1), DOTS_PER_POINT)
+    try:
+        # A hair less: PDFium's Python rounds up, and there is no such thing as an exact quotient.
+        picture: Image.Image = page.render(scale=scale * (1 - 1e-9)).to_pil()
+    except (pypdfium2.PdfiumError, ValueError) as error:
+        raise FileUnreadable("The first page of the PDF cannot be drawn.") from error
+    return picture
+
+
+def _text(
+    document: pypdfium2.PdfDocument, work: Work, problems: list[FileUnreadable]
+) -> tuple[int, tuple[Made, ...]]:
+    """How many pages were read, and the text, if there is any."""
+    path = work.folder / "text.txt"
+    pages, size, is_blank = min(len(document), work.limits.max_pages), 0, True
+    is_late = _clock(work.limits)
+    with path.open("wb") as file:
+        for number in range(pages):
+            work.say(f"Reading page {number + 1:,} of {pages:,}")
+            text = _text_of_page(document, number, problems)
+            is_blank = is_blank and not text.strip()
+            size += file.write((b"\f" if number else b"") + text.encode()[: MAX_TEXT_BYTES - size])
+            if size >= MAX_TEXT_BYTES or is_late():
+                pages = number + 1
+                break
+    if is_blank:
+        return pages, ()
+    return pages, (Made("text", path, "text/plain; charset=utf-8"),)
+
+
+def _clock(limits: Limits) -> Callable[[], bool]:
+    """Whether most of the time is over, of which drawing has had some."""
+    ends = time.monotonic() + TEXT_SHARE * limits.wall_seconds - time.process_time()
+    most = TEXT_SHARE * limits.cpu_seconds
+    return lambda: time.process_time() > most or time.monotonic() > ends
+
+
+def _text_of_page(
+    document: pypdfium2.PdfDocument, number: int, problems: list[FileUnreadable]
+) -> str:
+    try:
+        return _text_of(_page(document, number))
+    except FileUnreadable as problem:
+        problems.append(problem)
+        return ""
+
+
+def _text_of(page: pypdfium2.PdfPage) -> str:
+    with closing(page), closing(page.get_textpage()) as found:
+        text = found.get_text_bounded()
+    return NOT_TEXT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -1,0 +1,124 @@
+"""What the helper process gives up before it reads a stranger's file. Linux enforces all of it,
+other systems some. docs/sandbox.md says what each layer is for."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from jobs.kinds.upload.previews import kernel, landlock, seccomp
+from jobs.kinds.upload.previews.lines import Task
+from jobs.kinds.upload.previews.outcome import Limits
+
+LAYERS = ("seccomp", "landlock")
+OPEN_FILES = 64
+PROCESSES = 64
+GRACE_SECONDS = 2  # ffmpeg hears that its time is over, and may go on; this is when it is killed
+CODE = Path(__file__).parents[3]
+PROGRAMS = ("ffmpeg", "ffprobe")
+# Where systems keep programs and libraries. Of /etc and /proc, what these look at.
+RUN = [
+    "/bin", "/lib", "/lib32", "/lib64", "/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64",
+    "/usr/libexec", "/usr/local/bin", "/usr/local/lib", "/usr/local/lib64", "/nix/store",
+    "/gnu/store",
+]  # fmt: skip
+READ = [
+    "/usr/share", "/usr/local/share", "/etc/fonts", "/etc/ld.so.cache", "/etc/ld.so.preload",
+    "/etc/localtime", "/etc/ssl/openssl.cnf", "/dev/random", "/dev/urandom", "/dev/zero",
+    "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu",
+]  # fmt: skip
+
+
+def missing_layers() -> list[str]:
+    """Return the LAYERS that this machine lacks."""
+    if sys.platform != "linux":
+        return [*LAYERS]
+    there = {"seccomp": seccomp.is_available(), "landlock": landlock.version() > 0}
+    return [layer for layer in LAYERS if not there[layer]]
+
+
+def enter(task: Task) -> None:
+    """Once, before any parser is imported. Raises OSError if a layer that is there does not hold.
+
+    A layer that this machine does not have is left out: whether that will do, is decided when the
+    worker starts.
+    """
+    _set_limits(task.limits)
+    if sys.platform == "linux":
+        missing = missing_layers()
+        if kernel.leave_namespaces():
+            # In a namespace of its own: else those of the worker, and of others, are counted too.
+            _limit(resource.RLIMIT_NPROC, PROCESSES)
+        kernel.drop_capabilities()
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        if "landlock" not in missing:
+            landlock.restrict(_rules(task))
+        if "seccomp" not in missing:
+            seccomp.install()
+
+
+def die_with(parent: int, death: signal.Signals = signal.SIGKILL) -> None:
+    """Die when the parent ends, for whatever reason. Kept across exec, not a change of user."""
+    if sys.platform == "linux":
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, death)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Make this process the subreaper of its descendants, and hide its memory from them."""
+    if sys.platform == "linux":
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+
+
+def _set_limits(limits: Limits) -> None:
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
+    _limit(resource.RLIMIT_AS, limits.memory_bytes)
+    _limit(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + GRACE_SECONDS)
+
+
+def _limit(what: int, soft: int, hard: int | None = None) -> None:
+    """Set the limit, but never above the current hard limit."""
+    ceiling = resource.getrlimit(what)[1]
+    wanted = [soft, soft if hard is None else hard]
+    if ceiling != resource.RLIM_INFINITY:
+        wanted = [min(value, ceiling) for value in wanted]
+    resource.setrlimit(what, (wanted[0], wanted[1]))
+
+
+def _rules(task: Task) -> Iterator[tuple[Path, int]]:
+    """All that may be used of this machine's files."""
+    yield Path(task.folder), landlock.WRITE
+    yield Path(task.source), landlock.READ
+    yield CODE, landlock.READ
+    yield Path("/dev/null"), landlock.READ | landlock.WRITE_FILE
+    for path in map(Path, RUN):
+        yield path, landlock.RUN
+    for path in map(Path, READ):
+        yield path, landlock.READ
+    for path in _libraries():
+        yield path, landlock.READ
+    for program in filter(None, map(shutil.which, PROGRAMS)):
+        found = Path(program).resolve()
+        yield found, landlock.RUN
+        yield found.parent.parent / "lib", landlock.READ
+    yield _own_status(), landlock.READ
+
+
+def _libraries() -> set[Path]:
+    """Return Python's library folders, but not the project's own, which may hold .env."""
+    return {Path(sys.base_prefix, "lib"), *map(Path, sys.path)} - {CODE.parent, Path()}
+
+
+def _own_status() -> Path:
+    """Held open to the end: the right is one to this very entry, which the kernel would forget."""
+    held = os.open("/proc/self/status", os.O_PATH)
+    return Path(f"/proc/self/fd/{held}")

@@ -1,0 +1,66 @@
+"""Files that are stored, and those that are not all here yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+
+from jobs.models import StoredFile, Upload
+from jobs.operations.admin.shared import Newest, ReadOnly, Searched
+
+
+@admin.register(StoredFile)
+class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
+    list_display = [
+        "name",
+        "file_id",
+        "role",
+        "owner",
+        "size",
+        "content_type",
+        "created_at",
+        "expires_at",
+    ]
+    list_filter = ["role"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    paginator = Newest
+    search_fields = ["=file_id", "name", "owner__username"]
+    search_help_text = "A file's number, its name, or its owner's name"
+    show_full_result_count = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="size", ordering="size_bytes")
+    def size(self, file: StoredFile) -> str:
+        return filesizeformat(file.size_bytes)
+
+
+@admin.register(Upload)
+class UploadAdmin(Searched, ReadOnly, admin.ModelAdmin[Upload]):
+    """Files that are not all here yet."""
+
+    list_display = ["name", "owner", "share", "size", "created_at", "touched_at"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    paginator = Newest
+    ordering = ["-touched_at"]
+    search_fields = ["name", "owner__username"]
+    show_full_result_count = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="here")
+    def share(self, upload: Upload) -> str:
+        if not upload.chunk_bytes:
+            return "coming"  # in one form
+        return f"{upload.received_bytes * 100 // upload.size_bytes} %"
+
+    @admin.display(description="size", ordering="size_bytes")
+    def size(self, upload: Upload) -> str:
+        return filesizeformat(upload.size_bytes)

@@ -1,0 +1,230 @@
+"""Jobs: their history, run again, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST
+from django_celery_results.admin import TaskResultAdmin
+from django_celery_results.models import TaskResult
+
+from jobs.engine.submission import resubmit
+from jobs.errors import JOB_CODES, NOT_RUN_AGAIN, StaleJob
+from jobs.kinds.registry import KINDS
+from jobs.models import DownloadJob, JobEvent
+from jobs.models.job_queryset import SEARCHED, JobQuerySet
+from jobs.operations.admin.notifications import Told
+from jobs.operations.admin.shared import (
+    BULK_LIMIT,
+    LISTED,
+    Chosen,
+    Filtered,
+    Known,
+    Newest,
+    ReadOnly,
+    Searched,
+)
+from jobs.states import Actor, Event
+from jobs.web import converters as converters  # makes `<job:...>` known
+from jobs.web import wording
+
+Verb = Callable[[DownloadJob], None]
+
+
+def run_again(job: DownloadJob) -> None:
+    if job.error_code in NOT_RUN_AGAIN:
+        raise StaleJob("A virus was found in the file.")
+    resubmit(job, Actor.OPERATOR)
+
+
+def cancel(job: DownloadJob) -> None:
+    job.cancel(Actor.OPERATOR)
+
+
+class Kind(Known):
+    title = parameter_name = "kind"
+    values = KINDS
+
+
+class ErrorCode(Known):
+    title, parameter_name = "error code", "error_code"
+    values = sorted(JOB_CODES)
+
+
+class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
+    model = JobEvent
+    verbose_name_plural = "history"
+    fields = ("moment", "by", "code", "trace")
+    readonly_fields = fields
+    can_delete = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="at")
+    def moment(self, event: JobEvent) -> str:
+        return f"{event.at:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="detail")
+    def trace(self, event: JobEvent) -> str:
+        """A traceback is folded behind its last line, so that the history reads as a story."""
+        *above, last = event.detail.strip().splitlines() or ["-"]
+        if not above:
+            return last
+        return format_html(
+            "<details><summary>{}</summary><pre>{}</pre></details>", last, event.detail
+        )
+
+
+admin.site.unregister(TaskResult)
+
+
+@admin.register(TaskResult)
+class TaskResults(Filtered, TaskResultAdmin):
+    """The library's own."""
+
+
+@admin.register(DownloadJob)
+class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
+    list_display = [
+        "name", "owner", "kind", "status", "share", "size", "attempt", "error_code", "created_at",
+    ]  # fmt: skip
+    list_filter = ["status", Kind, ErrorCode, "created_at"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    paginator = Newest
+    search_fields = ["id", "owner__username", "name"]  # as get_search_results does it
+    search_help_text = (
+        "The beginning of a download's id, its owner's whole name, or a part of its own name"
+        f" if it is one of the newest {SEARCHED:,}: kinds and error codes are looked for among"
+        f" these, too. The newest {LISTED:,} are listed."
+    )
+    show_full_result_count = False
+    ordering = ["-created_at"]
+    inlines = [History, Told]
+    actions = ["run_again_selected", "cancel_selected"]
+    fieldsets = [
+        (
+            None,
+            {"fields": ["id", "name", "kind", "owner", "status", "message", "error", "error_code"]},
+        ),
+        (
+            "Progress",
+            {"fields": ["share", "done", "total", "unit", "speed", "threads", "artifact"]},
+        ),
+        (
+            "Attempts",
+            {"fields": ["attempt", "failures", "losses", "worker", "result", "lease_until"]},
+        ),
+        (
+            "Times",
+            {
+                "fields": [
+                    "created_at", "available_at", "started_at", "updated_at", "finished_at",
+                    "expires_at",
+                ]
+            },
+        ),
+        ("Asked for", {"fields": ["priority", "params", "request_id"]}),
+    ]  # fmt: skip
+
+    class Media:
+        css = {"all": ["jobs/admin.css"]}
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [field for _, group in self.fieldsets for field in group["fields"]]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[DownloadJob], search_term: str
+    ) -> tuple[QuerySet[DownloadJob], bool]:
+        assert isinstance(queryset, JobQuerySet)  # the model's only manager makes no others
+        if not (text := search_term.strip()):
+            return queryset, False
+        if owner := User.objects.filter(username=text).first():
+            return queryset.filter(owner=owner), False
+        return queryset.found_by(text), False
+
+    @admin.display(description="progress", ordering="progress")
+    def share(self, job: DownloadJob) -> str:
+        return f"{job.progress:.0%}"
+
+    @admin.display(description="size", ordering="total")
+    def size(self, job: DownloadJob) -> str:
+        return "-" if job.total is None else wording.amount(job.total, unit=job.unit)
+
+    @admin.display(description="task result")
+    def result(self, job: DownloadJob) -> str:
+        """A link where a row is there: one of a completed attempt is seldom stored."""
+        if not TaskResult.objects.filter(task_id=job.task_id).exists():
+            return job.task_id or "-"
+        url = reverse("admin:django_celery_results_taskresult_changelist")
+        return format_html('<a href="{}?q={}">{}</a>', url, job.task_id, job.task_id)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        job: DownloadJob = context["original"]
+        buttons = [("run_again", "Run again", Event.REQUEUE), ("cancel", "Cancel it", Event.CANCEL)]
+        context["verbs"] = [
+            (url, word)
+            for url, word, event in buttons
+            if job.allows(event)
+            and not (event == Event.REQUEUE and job.error_code in NOT_RUN_AGAIN)
+        ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # Actions on many, bounded, and buttons on one
+
+    @admin.action(description="Run again", permissions=["change"])
+    def run_again_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
+        self._do(request, jobs, run_again, "Queued")
+
+    @admin.action(description="Cancel", permissions=["change"])
+    def cancel_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
+        self._do(request, jobs, cancel, "Cancelled")
+
+    def _do(self, request: HttpRequest, jobs: QuerySet[DownloadJob], verb: Verb, word: str) -> None:
+        """Apply the verb to the oldest BULK_LIMIT, and be honest about what was skipped."""
+        done = skipped = 0
+        chosen = jobs.select_related("owner").order_by("created_at")
+        left = max(chosen.count() - BULK_LIMIT, 0)  # before the moves, which may empty a filter
+        for job in chosen[:BULK_LIMIT]:
+            try:
+                verb(job)
+                done += 1
+            except StaleJob:
+                skipped += 1
+        said = f"{word} {done}, skipped {skipped} that it does not apply to."
+        said += f" {left} more were left: at most {BULK_LIMIT} at once." if left else ""
+        level = messages.WARNING if skipped or left else messages.SUCCESS
+        self.message_user(request, said, level)
+
+    def get_urls(self) -> list[URLPattern]:
+        buttons = [
+            path(f"<job:job_id>/{name}", self._button(verb, word), name=f"job_{name}")
+            for name, verb, word in [
+                ("run_again", run_again, "Queued"),
+                ("cancel", cancel, "Cancelled"),
+            ]
+        ]
+        return buttons + super().get_urls()
+
+    def _button(self, verb: Verb, word: str) -> Callable[..., HttpResponse]:
+        def press(request: HttpRequest, job_id: UUID) -> HttpResponse:
+            if not self.has_change_permission(request):
+                raise PermissionDenied
+            job = get_object_or_404(DownloadJob, pk=job_id)
+            self._do(request, DownloadJob.objects.filter(pk=job.pk), verb, word)
+            return HttpResponseRedirect(reverse("admin:jobs_downloadjob_change", args=[job.pk]))
+
+        return require_POST(self.admin_site.admin_view(press))

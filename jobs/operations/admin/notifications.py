@@ -1,0 +1,138 @@
+"""The outbox: who was told of what, and another try for what did not get through."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST
+
+from jobs.models import DownloadJob, Notification
+from jobs.operations.admin.shared import (
+    BULK_LIMIT,
+    LISTED,
+    Chosen,
+    Known,
+    Newest,
+    ReadOnly,
+    Searched,
+)
+
+
+class State(Known):
+    title = parameter_name = "state"
+    values = Notification.State.values
+
+
+class Channel(Known):
+    title = parameter_name = "channel"
+    values = Notification.Channel.values
+
+
+class Told(ReadOnly, admin.TabularInline[Notification, DownloadJob]):
+    """On a job's page."""
+
+    model = Notification
+    verbose_name_plural = "who was told"
+    fields = ("channel", "place", "state", "tries", "error", "created_at", "sent_at")
+    readonly_fields = fields
+    can_delete = False
+    show_change_link = True
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="to")
+    def place(self, notification: Notification) -> str:
+        return notification.place
+
+
+@admin.register(Notification)
+class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notification]):
+    list_display = [
+        "channel", "download", "place", "owner", "state", "tries", "moment", "error"
+    ]  # fmt: skip
+    list_filter = [State, Channel]
+    list_select_related = ["owner", "job"]
+    list_per_page = 50
+    paginator = Newest
+    search_fields = ["job__id", "owner__username"]  # as get_search_results does it
+    search_help_text = (
+        "The beginning of a download's id, or its owner's whole name; states and channels are"
+        f" looked for among the newest, and the newest {LISTED:,} are listed."
+    )
+    show_full_result_count = False
+    ordering = ["-created_at"]
+    actions = ["send_again_selected"]
+    fields = (
+        "id", "channel", "place", "owner", "download", "state", "tries", "moment", "error",
+        "created_at", "content",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Notification], search_term: str
+    ) -> tuple[QuerySet[Notification], bool]:
+        if not (text := search_term.strip()):
+            return queryset, False
+        if owner := User.objects.filter(username=text).first():
+            return queryset.filter(owner=owner), False
+        return queryset.filter(job__in=DownloadJob.objects.found_by(text)), False
+
+    @admin.display(description="to")
+    def place(self, notification: Notification) -> str:
+        return notification.place
+
+    @admin.display(description="download")
+    def download(self, notification: Notification) -> str:
+        if not notification.job:
+            return "-"
+        url = reverse("admin:jobs_downloadjob_change", args=[notification.job.pk])
+        return format_html('<a href="{}">{}</a>', url, notification.job.name)
+
+    @admin.display(description="sent, or next try")
+    def moment(self, notification: Notification) -> datetime | None:
+        is_waiting = notification.state == Notification.State.WAITING
+        return notification.due_at if is_waiting else notification.sent_at
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        is_waiting = context["original"].state == Notification.State.WAITING
+        context["verbs"] = [] if is_waiting else [("send_again", "Send again")]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.action(description="Send again", permissions=["change"])
+    def send_again_selected(self, request: HttpRequest, rows: QuerySet[Notification]) -> None:
+        self._send_again(request, rows)
+
+    def _send_again(self, request: HttpRequest, rows: QuerySet[Notification]) -> None:
+        """The oldest BULK_LIMIT. What waits is left alone: it may just be on its way."""
+        chosen = list(rows.order_by("created_at").values_list("pk", flat=True)[: BULK_LIMIT + 1])
+        queued = Notification.objects.filter(pk__in=chosen[:BULK_LIMIT]).send_again()
+        skipped = len(chosen[:BULK_LIMIT]) - queued
+        said = f"Queued {queued}, skipped {skipped} that wait anyway."
+        said += f" At most {BULK_LIMIT} at once: others were left." * (len(chosen) > BULK_LIMIT)
+        is_all = queued == len(chosen)
+        self.message_user(request, said, messages.SUCCESS if is_all else messages.WARNING)
+
+    def get_urls(self) -> list[URLPattern]:
+        press = require_POST(self.admin_site.admin_view(self._press))
+        button = path("<uuid:pk>/send_again", press, name="notification_send_again")
+        return [button, *super().get_urls()]
+
+    def _press(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        row = get_object_or_404(Notification, pk=pk)
+        self._send_again(request, Notification.objects.filter(pk=row.pk))
+        return HttpResponseRedirect(reverse("admin:jobs_notification_change", args=[row.pk]))

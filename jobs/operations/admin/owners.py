@@ -1,0 +1,57 @@
+"""What operators grant owners. What owners want themselves is theirs, and their secrets are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+
+from jobs.models import Preferences
+from jobs.operations.admin.shared import Filtered, Newest
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class Accounts(Filtered, UserAdmin[User]):
+    """Django's own."""
+
+
+@admin.register(Group)
+class Groups(Filtered, GroupAdmin):
+    """Django's own."""
+
+
+@admin.register(Preferences)
+class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
+    """An owner without a row has what everybody has, and gets one here."""
+
+    list_display = ["owner", "most_urgent", "email"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    paginator = Newest
+    search_fields = ["owner__username"]
+    show_full_result_count = False
+    ordering = ["owner__username"]
+    fields = ["owner", "most_urgent"]
+    autocomplete_fields = ["owner"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["owner"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Preferences,
+        form: forms.ModelForm[Preferences],
+        change: bool,
+    ) -> None:
+        # The rest of the row is the owner's, who may change it at this moment.
+        obj.save(update_fields=["most_urgent"] if change else None)

@@ -1,0 +1,111 @@
+"""What the pages of several kinds of rows have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db import DataError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.functional import cached_property
+
+from jobs.models.job_queryset import JobQuerySet
+from jobs.models.notification import NotificationQuerySet
+from jobs.web.searching import searching
+
+BULK_LIMIT = 500  # one request must not queue more than the workers drain in minutes
+LISTED = 10_000  # of the newest rows; counting a million would take longer than showing fifty
+
+
+class FilteredRows(ChangeList):
+    """A list that rejects filter values that no column can hold, such as the year -1."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Raises IncorrectLookupParameters, which Django answers, where the query cannot run."""
+        try:
+            super().get_results(request)
+        except (DataError, OverflowError, ValueError) as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+class Filtered:
+    """Mixin for admin lists: an invalid filter in the URL is no server error."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return FilteredRows
+
+
+class ReadOnly(Filtered):
+    """Rows are written by the service alone."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class Chosen:
+    """Actions on rows whose ids are UUIDs."""
+
+    def response_action(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        try:
+            answer: HttpResponse | None = super().response_action(  # type: ignore[misc]
+                request, *args, **kwargs
+            )
+        except ValidationError:  # an id that is none
+            messages.error(request, "What was chosen is none of these.")
+            return None
+        return answer
+
+
+class Searched:
+    """Limits searches of an admin list like those of owners."""
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # A POST is an action, which may take its time.
+        text = request.GET.get("q", "") if request.method == "GET" else ""
+        with searching(request, text):
+            response: Any = super().changelist_view(  # type: ignore[misc]
+                request, *args, **kwargs
+            )
+            if isinstance(response, TemplateResponse):
+                response.render()  # which asks for the rows
+        answer: HttpResponse = response
+        return answer
+
+
+class Newest(Paginator[Any]):
+    """Pages through the first LISTED rows."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list  # the admin gives it querysets alone
+        return int(rows.order_by()[:LISTED].count())
+
+
+class Known(admin.SimpleListFilter):
+    """A filter of the newest for values that we know, of which there may be none.
+
+    Django's own would read every row to learn them.
+    """
+
+    values: Iterable[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, value) for value in self.values]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        assert isinstance(queryset, JobQuerySet | NotificationQuerySet)  # no others have one
+        if not (chosen := self.value()):
+            return queryset
+        return queryset.newest().filter(**{str(self.parameter_name): chosen})

@@ -1,0 +1,40 @@
+"""Are uploads scanned for viruses, as far as the settings say? Asks no server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from jobs import scanner as clamd
+
+
+@register
+def the_scanner_has_an_address(**kwargs: Any) -> list[CheckMessage]:
+    try:
+        if clamd.is_on():
+            clamd.place_of(settings.CLAMD)
+    except ValueError:
+        return [
+            Error(
+                f"CLAMD ({settings.CLAMD!r}) is not where a virus scanner can listen.",
+                hint="Set CLAMD to tcp://host:port or unix:///path, or to off.",
+                id="jobs.E019",
+            )
+        ]
+    return []
+
+
+@register(deploy=True)
+def files_are_scanned(**kwargs: Any) -> list[CheckMessage]:
+    if clamd.is_on():
+        return []
+    return [
+        Warning(
+            "CLAMD is off: uploads are not scanned for viruses.",
+            hint="Set CLAMD to the address of a clamd, as in tcp://clamav:3310. Where that is"
+            " meant: SILENCED_SYSTEM_CHECKS=jobs.W010.",
+            id="jobs.W010",
+        )
+    ]

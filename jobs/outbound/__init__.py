@@ -1,0 +1,24 @@
+"""Files on other people's servers, and what these are told: the only outgoing HTTP.
+
+What is asked of a server never goes through a proxy of the environment, carries no credentials,
+and goes to an address that was judged before.
+"""
+
+from jobs.outbound.answer import Answer, RangesBroken
+from jobs.outbound.http import PostResponse, RemoteFile
+from jobs.outbound.limits import Pace, bounded, check_size
+from jobs.outbound.posting import post
+from jobs.outbound.targets import BadUrl, target_of
+
+__all__ = [
+    "Answer",
+    "BadUrl",
+    "Pace",
+    "PostResponse",
+    "RangesBroken",
+    "RemoteFile",
+    "bounded",
+    "check_size",
+    "post",
+    "target_of",
+]

@@ -1,0 +1,225 @@
+"""Where a link leads: read once, judged, and resolved once.
+
+What comes out is all that is connected to: nobody parses the link or asks for the name again, so
+neither another reading of it nor another answer gets past the judgement.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import unicodedata
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import quote, unquote
+
+import structlog
+from django.conf import settings
+
+from jobs.errors import BlockedAddress, BlockedRedirect, RemoteUnavailable
+from jobs.lib.addresses import Address
+from jobs.outbound.hosts import address_in, allowance, host_of, is_never_public
+from jobs.outbound.public_addresses import is_public
+
+MAX_URL_CHARS = 8_000  # what RFC 9110, 4.1 asks of everybody; signed links get long
+USUAL_PORTS = {"http": 80, "https": 443}
+URL = re.compile(r"(?P<scheme>[^:/?#]+)://(?P<authority>[^/?#]*)(?P<path>[^#]*)(#.*)?")
+# RFC 3986, appendix B.
+REFERENCE = re.compile(
+    r"((?P<scheme>[^:/?#]+):)?(//(?P<authority>[^/?#]*))?(?P<path>[^?#]*)(?P<query>\?[^#]*)?(#.*)?"
+)
+AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]+)(:(?P<port>[0-9]{0,5}))?")
+# Controls, halves of characters and ends of lines: no link has them, and readers of links disagree
+# on where one with them ends. So they do of the blank of ASCII; others are letters of a name.
+ODD_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
+# What RFC 3986 lets stand in a path or query, besides letters, digits and -._~
+IN_PATHS = "!$&'()*+,;=:@/?%"
+NOT_ASCII = re.compile(rb"[\x80-\xff]")
+LIKE_A_HOST = re.compile("^//[^/?]*")
+DOTS, TWO_DOTS = {".", "%2e"}, {"..", ".%2e", "%2e.", "%2e%2e"}
+QUERY_OR_FRAGMENT = re.compile("[?#]")
+STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+
+log = structlog.get_logger(__name__)
+
+
+class BadUrl(ValueError):
+    """The link is not understood. The message is one sentence for people, without the link."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A host, as `hosts.host_of` writes it, and what to ask it for. Its text has no path."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = field(repr=False)  # with the query: often a secret
+
+    def __str__(self) -> str:
+        return self.origin
+
+    @property
+    def origin(self) -> str:
+        return f"{self.scheme}://{self.host_header}"
+
+    @property
+    def host_header(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == USUAL_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def target_of(url: str) -> Target:
+    """Asks no server. Raises BadUrl, and BlockedAddress for what is known not to be public."""
+    return _judged(_read(url))
+
+
+def joined(target: Target, location: str) -> Target:
+    """Where a redirect leads, by its Location as `http.client` gives it. Raises BlockedRedirect."""
+    try:
+        text = _text_of(location)
+        _refuse_odd(text)
+        return _judged(_read(_resolved(target, text)))
+    except (ValueError, BlockedAddress) as error:
+        sentence = f"{target.host} sends on to an address that is not fetched from."
+        raise BlockedRedirect(sentence) from error
+
+
+def addresses_of(target: Target) -> list[str]:
+    """Asks the resolver once, which may take it half a minute; the order is the resolver's.
+
+    Raises RemoteUnavailable if there is none, or if we may not connect to one of them. Owners get
+    the same answer for both: the difference would tell which names a private network has.
+    """
+    sentence = f"The name {target.host} cannot be resolved to a public address."
+    try:
+        answers = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise RemoteUnavailable(sentence) from error
+    found = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in answers))
+    if not found:
+        raise RemoteUnavailable(f"The name {target.host} has no address.")
+    if not all(_may_connect(target.host, ip_address(each)) for each in found):
+        log.warning("name leads into a private network", host=target.host)
+        raise RemoteUnavailable(sentence)
+    return found
+
+
+def _resolved(base: Target, reference: str) -> str:
+    """RFC 3986, 5.2.2, strictly: `urljoin` takes http:///path for a path on the same host."""
+    parts = REFERENCE.fullmatch(reference)
+    assert parts  # it matches any text without line ends
+    query = parts["query"] or ""
+    if parts["scheme"]:
+        if parts["authority"] is None:
+            raise BadUrl("A link begins with http:// or https://, and a host.")
+        origin = f"{parts['scheme']}://{parts['authority']}"
+    elif parts["authority"] is not None:
+        origin = f"{base.scheme}://{parts['authority']}"
+    else:
+        path, path_query, base_query = base.path.partition("?")
+        origin = base.origin
+        if not parts["path"]:
+            return origin + path + (query or path_query + base_query)
+        if not parts["path"].startswith("/"):
+            merged = path.rpartition("/")[0] + "/" + parts["path"]
+            return origin + _without_dots(merged) + query
+    return origin + _without_dots(parts["path"]) + query
+
+
+def _without_dots(path: str) -> str:
+    """RFC 3986, 5.2.4; as browsers do, also for dots that are percent-encoded."""
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment.lower() in TWO_DOTS:
+            del kept[-1:]
+        elif segment.lower() not in DOTS:
+            kept.append(segment)
+    if segments and segments[-1].lower() in DOTS | TWO_DOTS:
+        kept.append("")  # what it leads to is a folder
+    return "/" + "/".join(kept) if segments else ""
+
+
+def _text_of(location: str) -> str:
+    """As browsers read it: the bytes behind it are UTF-8, or else stand for themselves."""
+    text = location.strip(" ").replace(" ", "%20")
+    try:
+        raw = text.encode("latin-1")
+    except UnicodeEncodeError:  # it was text all along
+        return text
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return NOT_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), raw).decode()
+
+
+def _read(url: str) -> Target:
+    if len(url) > MAX_URL_CHARS:
+        raise BadUrl(f"A link has at most {MAX_URL_CHARS:,} characters.")
+    _refuse_odd(url)
+    parts = URL.fullmatch(url)
+    if not parts or (scheme := parts["scheme"].lower()) not in USUAL_PORTS:
+        raise BadUrl("A link begins with http:// or https://, and a host.")
+    if "@" in parts["authority"]:
+        raise BadUrl("A link with a user name or password in it is not fetched.")
+    host, port = _host_and_port(parts["authority"])
+    return Target(scheme, host, port or USUAL_PORTS[scheme], _as_sent(parts["path"]))
+
+
+def _refuse_odd(text: str) -> None:
+    is_odd = " " in text or any(unicodedata.category(char) in ODD_CATEGORIES for char in text)
+    # A query may have backslashes: all readers agree on where that begins.
+    if is_odd or "\\" in QUERY_OR_FRAGMENT.split(text, maxsplit=1)[0]:
+        raise BadUrl("A link has no blanks, control characters or backslashes.")
+
+
+def _host_and_port(authority: str) -> tuple[str, int | None]:
+    """No port where none is named, or an empty one."""
+    parts = AUTHORITY.fullmatch(authority)
+    if not parts or (parts["port"] and not 0 < int(parts["port"]) < 2**16):
+        raise BadUrl("The link has no host, or its port is none.")
+    try:
+        host = host_of(_decoded(parts["host"]))
+    except ValueError as error:
+        raise BadUrl("The host of the link is neither a name nor an address.") from error
+    return host, int(parts["port"]) if parts["port"] else None
+
+
+def _decoded(host: str) -> str:
+    """Decode percent-encoded UTF-8 (RFC 3986, 3.2.2) once, before the host is judged.
+
+    Raises ValueError.
+    """
+    if host.startswith("["):
+        return host
+    name = unquote(host, errors="strict")
+    if name.startswith("["):
+        raise ValueError("an address whose brackets are encoded")
+    return name
+
+
+def _as_sent(path: str) -> str:
+    """A percent sign that begins no byte is meant as itself."""
+    whole = path if path.startswith("/") else "/" + path
+    sent = quote(STRAY_PERCENT.sub("%25", whole), safe=IN_PATHS)
+    # urllib3 looks for a host and its port in a path that begins so.
+    return LIKE_A_HOST.sub(lambda found: found[0].replace(":", "%3A"), sent)
+
+
+def _judged(target: Target) -> Target:
+    """By the link alone."""
+    address = address_in(target.host)
+    allowed = allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
+    if allowed.has_name(target.host) or (address and allowed.has_address(address)):
+        return target
+    if is_never_public(target.host) or (address and not is_public(address)):
+        raise BlockedAddress(f"{target.host} is not on the public internet.")
+    if target.port not in settings.REMOTE_PORTS:
+        raise BlockedAddress(f"Port {target.port} of {target.host} is not fetched from.")
+    return target
+
+
+def _may_connect(host: str, address: Address) -> bool:
+    allowed = allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
+    return is_public(address) or allowed.has_name(host) or allowed.has_address(address)

@@ -1,0 +1,144 @@
+"""Lists of the caller's jobs: newest first, a page at a time, filtered."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.kinds.registry import KINDS
+from jobs.models import DownloadJob
+from jobs.models.job_queryset import JobQuerySet
+from jobs.states import Status
+from jobs.web.http import caller
+from jobs.web.searching import searching
+from jobs.web.serializers import JobSerializer
+
+USER_ID = re.compile("[0-9]{1,18}")
+TO_THE_FILES = ("downloadUrl", "expiresIn", "processedFiles")  # an owner's alone
+
+
+class Newest(CursorPagination):
+    page_size = 20
+    max_page_size = 100
+    page_size_query_param = "limit"
+    ordering = ("-created_at", "-id")
+
+    def get_page_size(self, request: Request) -> int:
+        asked = request.query_params.get("limit", str(self.page_size))
+        if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= self.max_page_size):
+            raise ValidationError({"limit": [f"A number from 1 to {self.max_page_size}."]})
+        return int(asked)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        limit = {"type": "integer", "minimum": 1, "maximum": self.max_page_size}
+        limit["default"] = self.page_size
+        told = {"limit": "How many at most.", "cursor": "From `next` or `previous` of a page."}
+        schemas = {"limit": limit, "cursor": {"type": "string", "pattern": "^[A-Za-z0-9+/=]*$"}}
+        return [
+            {"name": name, "in": "query", "description": told[name], "schema": schemas[name]}
+            for name in told
+        ]
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        address = {"type": ["string", "null"], "format": "uri"}
+        following = "https://downloads.example.org/v1/download/jobs?cursor=cD0yMDI2LTExLTIy"
+        members = {
+            "next": address | {"example": following},
+            "previous": address | {"example": None},
+            "results": schema,
+        }
+        return {"type": "object", "properties": members, "required": list(members)}
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor and cursor.position is not None:
+                # In UTC: Postgres takes no offset of 16 hours, which Python does.
+                position: Any = datetime.fromisoformat(str(cursor.position)).astimezone(UTC)
+                cursor = cursor._replace(position=position.isoformat())
+        except (NotFound, ValueError, OverflowError) as error:
+            raise ValidationError({"cursor": ["Not a cursor of this list."]}) from error
+        return cursor
+
+
+class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no types
+    status = filters.ChoiceFilter(choices=Status.choices)
+    kind = filters.ChoiceFilter(choices=[(name, name) for name in KINDS], method="by_kind")
+    search = filters.CharFilter(method="by_name_or_id", max_length=100, label="Name or id")
+
+    class Meta:
+        model = DownloadJob
+        fields = ["search", "status", "kind"]  # in this order: searched are the newest of all
+
+    def by_kind(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
+        return jobs.of_kind(value)
+
+    def by_name_or_id(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
+        return jobs.found_by(value)
+
+
+class KindFilter(JobFilter):
+    """Of a list that has one kind alone."""
+
+    kind = None
+
+    class Meta(JobFilter.Meta):
+        fields = ["search", "status"]  # or the library makes a filter by kind of its own
+
+
+class Listed(ListAPIView[DownloadJob]):
+    """The caller's jobs, newest first."""
+
+    queryset = DownloadJob.objects.none()  # for the schema; see get_queryset
+    serializer_class = JobSerializer
+    pagination_class = Newest
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = JobFilter
+
+    def get_queryset(self) -> QuerySet[DownloadJob]:
+        jobs = DownloadJob.objects.filter(owner=self._owner_id())
+        return jobs.select_related("artifact").defer("params")
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with searching(request, request.query_params.get("search", "")):
+            response = super().list(request, *args, **kwargs)
+        if self._owner_id() != caller(request).pk:
+            for body in response.data["results"]:
+                for name in TO_THE_FILES:
+                    body.pop(name, None)
+        return response
+
+    def _owner_id(self) -> int:
+        """Return whose jobs are listed: the caller's, or those of `userId`, which staff may name.
+
+        Raises ValidationError, PermissionDenied.
+        """
+        own: int = caller(self.request).pk
+        asked = self.request.query_params.get("userId", "")
+        if not asked:
+            return own
+        if not USER_ID.fullmatch(asked):
+            raise ValidationError({"userId": ["The number of a user."]})
+        if int(asked) != own and not caller(self.request).is_staff:
+            raise PermissionDenied("Only staff may list the downloads of others.")
+        return int(asked)
+
+
+class ListedOfKind(Listed):
+    """Those of one kind."""
+
+    kind: str
+    filterset_class = KindFilter
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        found: Any = super().filter_queryset(queryset)
+        return found.of_kind(self.kind)

@@ -1,0 +1,57 @@
+"""Links: a file that a URL leads to, fetched into the store. People have pages at the addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jobs.web.api import contract, examples
+from jobs.web.api.downloads import cancelled, polled, submitted
+from jobs.web.api.lists import ListedOfKind
+from jobs.web.http import accepted
+from jobs.web.serializers import AcceptedLink, LinkJob, RemoteRequest
+
+
+class Links(ListedOfKind):
+    """The caller's jobs that fetch a link, newest first."""
+
+    serializer_class = LinkJob
+    rate = "initiate"
+    sample = examples.LINK.value
+    kind = "remote"
+
+    @contract.links
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @contract.fetch_link
+    def post(self, request: Request) -> Response:
+        """Fetch a link: the file that it leads to, into the store."""
+        job, is_new = submitted(request, RemoteRequest)
+        return accepted(job, AcceptedLink(job).data, is_new=is_new)
+
+
+class Link(APIView):
+    """A job, at the address that is its page for people."""
+
+    @contract.link
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Poll a job, at the address that is its page for people."""
+        return polled(request, job_id, LinkJob)
+
+    @contract.cancel_link
+    def delete(self, request: Request, job_id: UUID) -> Response:
+        """Cancel a job. The same as at its other address."""
+        return cancelled(request, job_id, LinkJob)
+
+
+class LinkStatus(APIView):
+    """Poll a job, at the address beside that of links."""
+
+    @contract.link_status
+    def get(self, request: Request, job_id: UUID) -> Response:
+        return polled(request, job_id, LinkJob)

@@ -1,0 +1,69 @@
+"""Reports on what was asked for. People have a page at the first address."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponseRedirect
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jobs.models import DownloadJob
+from jobs.web.api import contract, examples
+from jobs.web.api.downloads import cancelled, polled, submitted
+from jobs.web.api.lists import ListedOfKind
+from jobs.web.http import accepted, own_job, redirect_to_result
+from jobs.web.serializers import AcceptedReport, ReportJob, ReportRequest
+
+
+class Reports(ListedOfKind):
+    """The caller's reports, newest first."""
+
+    serializer_class = ReportJob
+    rate = "initiate"
+    sample = examples.REPORT.value
+    kind = "report"
+
+    @contract.reports
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @contract.report
+    def post(self, request: Request) -> Response:
+        """Ask for a report on your jobs of some days."""
+        job, is_new = submitted(request, ReportRequest)
+        return accepted(job, AcceptedReport(job).data, is_new=is_new)
+
+
+class Report(APIView):
+    @contract.cancel_report
+    def delete(self, request: Request, job_id: UUID) -> Response:
+        """Cancel a report. Twice is well."""
+        return cancelled(request, own_report(request, job_id).pk, ReportJob)
+
+
+class ReportStatus(APIView):
+    @contract.report_status
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Poll a report."""
+        return polled(request, own_report(request, job_id).pk, ReportJob)
+
+
+class ReportDownload(APIView):
+    bodiless_methods = ("GET", "HEAD")
+
+    @contract.report_download
+    def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
+        """Fetch the report. You are redirected to the file store, or told why there is none."""
+        return redirect_to_result(own_report(request, job_id), request.method or "GET")
+
+    head = get
+
+
+def own_report(request: Request, job_id: UUID) -> DownloadJob:
+    job = own_job(request, job_id)
+    if job.kind != Reports.kind:
+        raise Http404("There is no such report.")
+    return job

@@ -1,0 +1,100 @@
+"""What native endpoints send: the headers that Django would put on the same answer, and a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+
+from jobs.web.asgi.request import Headers, NativeRequest, Send
+from jobs.web.representation import as_json
+
+# What belongs to the one answer that Django is asked for, and to no other.
+ITS_OWN = {
+    "content-type", "content-length", "www-authenticate", "x-request-id", "ratelimit",
+    "ratelimit-policy", "retry-after",
+}  # fmt: skip
+
+
+class FixedHeaders:
+    """Those that every answer of one endpoint has, as Django's middleware and views make them."""
+
+    def __init__(self, django: WSGIHandler, method: str, path: str) -> None:
+        self._plain = _asked(django, method, path, scheme="http")
+        self._secure = _asked(django, method, path, scheme="https")
+
+    def of(self, request: NativeRequest) -> Headers:
+        return self._secure if request.is_secure else self._plain
+
+
+def _asked(django: WSGIHandler, method: str, path: str, *, scheme: str) -> Headers:
+    """Of what Django answers somebody without a token, which costs no query."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "HTTP_HOST": _some_host(),
+        "wsgi.url_scheme": scheme,
+    }
+    if proxy_header := getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
+        environ[proxy_header[0]] = scheme
+    setup_testing_defaults(environ)
+    found: list[tuple[str, str]] = []
+    response = django(environ, _Collected(found))
+    response.close()
+    return [
+        (name.lower().encode(), value.encode("latin-1"))
+        for name, value in found
+        if name.lower() not in ITS_OWN
+    ]
+
+
+class _Collected:
+    """WSGI's start_response, which keeps the headers."""
+
+    def __init__(self, headers: list[tuple[str, str]]) -> None:
+        self._headers = headers
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        self._headers.extend(headers)
+        return lambda _: None
+
+
+def _some_host() -> str:
+    """One that Django takes."""
+    pattern = next(iter(settings.ALLOWED_HOSTS), "localhost")
+    return "localhost" if pattern == "*" else str(pattern).removeprefix(".")
+
+
+async def send_json(
+    send: Send,
+    request: NativeRequest,
+    status: int,
+    fixed: Headers,
+    own: Mapping[str, str],
+    body: Mapping[str, Any] | None,
+    *,
+    content_type: str = "application/json",
+) -> None:
+    """One answer. `body` is None for one that has none, a 304."""
+    content = b""
+    if body is not None:
+        content = as_json(body)
+        own = {**own, "Content-Type": content_type, "Content-Length": str(len(content))}
+    await send_head(send, request, status, fixed, own)
+    await send({"type": "http.response.body", "body": content})
+
+
+async def send_head(
+    send: Send, request: NativeRequest, status: int, fixed: Headers, own: Mapping[str, str]
+) -> None:
+    headers = [*fixed, (b"x-request-id", request.request_id.encode()), *encoded(own)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+def encoded(headers: Mapping[str, str]) -> Headers:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]

@@ -1,0 +1,78 @@
+"""Who is asking: by a token, which is verified once, or by a browser's session.
+
+The account is looked at with every request: `Caller.is_still`.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from importlib import import_module
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import User
+from django.http import HttpRequest, parse_cookie
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken
+from rest_framework_simplejwt.utils import get_md5_hash_password
+
+from jobs.lib.patience import give_back_connection
+
+MAX_HEADER_BYTES = 2_000  # ours have 350; longer ones are not remembered
+SESSION_SECONDS = 300  # that a session is taken for valid; then it is looked up again
+
+
+class Caller(NamedTuple):
+    """An account, as it was when the token was made or the session was looked up."""
+
+    user_id: int
+    password_digest: str  # another password ends the token
+    expires_at: float  # Unix time
+
+    def is_still(self, *, is_active: bool, password: str) -> bool:
+        """Whether the account, as it is now, may still be used so."""
+        return is_active and _digest(password) == self.password_digest
+
+
+def caller_of_token(authorization: bytes) -> Caller | None:
+    """From an Authorization header; None for one that has no valid access token of ours."""
+    if len(authorization) > MAX_HEADER_BYTES:
+        return None
+    found = _verified(authorization)
+    return found if found and time.time() < found.expires_at else None
+
+
+@lru_cache(maxsize=10_000)
+def _verified(authorization: bytes) -> Caller | None:
+    scheme, _, raw = authorization.partition(b" ")
+    if scheme.lower() != b"bearer" or not raw.isascii():
+        return None
+    try:
+        token = AccessToken(raw.decode())  # type: ignore[arg-type] # as the library's view does
+        return Caller(
+            user_id=int(token[api_settings.USER_ID_CLAIM]),
+            password_digest=str(token[api_settings.REVOKE_TOKEN_CLAIM]),
+            expires_at=float(token["exp"]),
+        )
+    except (TokenError, KeyError, TypeError, ValueError):
+        return None
+
+
+_digest = lru_cache(maxsize=10_000)(get_md5_hash_password)
+
+
+def caller_of_session(cookie: bytes) -> Caller | None:
+    """From a Cookie header; None where nobody is signed in. Asks the database: for a thread."""
+    request = HttpRequest()
+    key = parse_cookie(cookie.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    try:
+        user = get_user(request)
+    finally:
+        give_back_connection()
+    if not isinstance(user, User):
+        return None
+    return Caller(user.pk, _digest(user.password), time.time() + SESSION_SECONDS)

@@ -1,0 +1,42 @@
+"""Send doorbells from the event loop, without the publisher thread of jobs/engine/queue.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hiredis
+from django.conf import settings
+
+from jobs.engine import queue
+from jobs.engine.queue import MAX_BATCH, MAX_WAITING, Doorbell
+from jobs.web.asgi.batcher import Batcher
+from jobs.web.asgi.redis import Pipeline
+
+ANSWER_SECONDS = 2.0
+
+
+class Doorbells:
+    """One connection to the broker. Requests do not wait for it."""
+
+    def __init__(self) -> None:
+        self._redis = Pipeline(settings.CELERY_BROKER_URL, answer_seconds=ANSWER_SECONDS)
+        self._batcher = Batcher(self._send, max_concurrent=1, max_size=MAX_BATCH)
+
+    def ring(self, bell: Doorbell) -> None:
+        """Notify a worker soon. Never raises; the dispatcher sends lost doorbells again."""
+        if self._batcher.waiting < MAX_WAITING:
+            self._batcher.submit(bell)
+        else:
+            queue.log_lost([bell], RuntimeError("Too many doorbells wait for the broker."))
+
+    async def _send(self, bells: list[Doorbell]) -> list[None]:
+        try:
+            for name, texts in queue.messages.by_list(bells).items():
+                command: Any = ("LPUSH", name, *texts)
+                await self._redis.ask(hiredis.pack_command(command))
+        except Exception as error:
+            queue.log_lost(bells, error)
+        return [None] * len(bells)
+
+    def close(self) -> None:
+        self._redis.close()

@@ -1,0 +1,123 @@
+"""Jobs as server-sent events, one for each change.
+
+`GET /v1/download/events/{id}` watches one, `GET /v1/download/events?jobs={id},{id}` several. The
+first event of a job is how it is, the last one how it ended. A stream ends with the token that it
+was asked for with, or some minutes after a session was looked up; browsers then ask again by
+themselves, and name the last event that they have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from http import HTTPStatus
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import DatabaseError
+
+from jobs.web import rates
+from jobs.web.asgi.answer import FixedHeaders, send_head
+from jobs.web.asgi.callers import Caller, caller_of_session
+from jobs.web.asgi.jobs import OwnJob
+from jobs.web.asgi.polls import ID, NOBODY, Polls
+from jobs.web.asgi.request import NativeRequest, Scope, Send
+from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
+from jobs.web.representation import EVENT_STREAM, event, event_id
+
+PATH = "/v1/download/events"
+ONE = re.compile(f"{PATH}/({ID})")
+SEVERAL = re.compile(rf"jobs=({ID}(?:,{ID}){{0,49}})".encode())  # MAX_WATCHED of them
+COMMENT = b": still here\n\n"
+COMMENT_SECONDS = 25  # proxies close what is silent for a minute
+
+
+class Events:
+    """Answers 200, and 204 where there is nothing left to tell: browsers ask no more after that."""
+
+    def __init__(self, polls: Polls, watchers: Watchers, django: WSGIHandler) -> None:
+        self._polls = polls
+        self._watchers = watchers
+        self._headers = FixedHeaders(django, "GET", f"{PATH}/{NOBODY}")
+
+    async def __call__(self, scope: Scope, send: Send) -> bool:
+        """False where nothing was sent."""
+        ids = _ids(scope)
+        request = NativeRequest.of(scope, accepts=EVENT_STREAM.encode()) if ids else None
+        if not (request and (caller := await self._caller(request))):
+            return False
+        found = [await self._polls.own(caller, job_id) for job_id in ids]
+        jobs = [each for each in found if each]
+        counts = await self._polls.count(request, caller) if len(jobs) == len(ids) else None
+        if counts is None:
+            return False
+        own = rates.headers(counts)
+        known = request.text(b"last-event-id")
+        news = [each for each in jobs if event_id(each.job) != known]
+        if not news and all(each.job.is_finished for each in jobs):
+            fixed = self._headers.of(request)
+            await send_head(send, request, HTTPStatus.NO_CONTENT, fixed, own)
+            await send({"type": "http.response.body", "body": b""})
+            return True
+        versions = {each.job.id: each.job.version for each in jobs}
+        try:
+            with Watch(self._watchers, caller, versions) as watch:
+                await self._begin(request, send, own)
+                await _stream(send, watch, jobs, news)
+        except TooMany:
+            return False
+        return True
+
+    async def _begin(self, request: NativeRequest, send: Send, own: dict[str, str]) -> None:
+        own |= {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
+        await send_head(send, request, HTTPStatus.OK, self._headers.of(request), own)
+        request.end_with_client()
+
+    async def _caller(self, request: NativeRequest) -> Caller | None:
+        cookie = request.headers.get(b"cookie")
+        if request.caller or b"authorization" in request.headers or not cookie:
+            return request.caller
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(None, caller_of_session, cookie)
+        except DatabaseError:
+            return None
+
+
+def _ids(scope: Scope) -> list[str]:
+    """The jobs that an address names; none for another address."""
+    if one := ONE.fullmatch(scope["path"]):
+        return [] if scope["query_string"] else [one[1].lower()]
+    several = SEVERAL.fullmatch(scope["query_string"]) if scope["path"] == PATH else None
+    return list(dict.fromkeys(several[1].decode().lower().split(","))) if several else []
+
+
+async def _stream(send: Send, watch: Watch, jobs: list[OwnJob], news: list[OwnJob]) -> None:
+    """Send what changes until all jobs have ended, or the caller may no longer ask."""
+    active = {each.job.id for each in jobs if not each.job.is_finished}
+    await _send_piece(send, b"".join(map(_event, news)) or COMMENT)
+    while active:
+        left = watch.caller.expires_at - time.time()
+        if left <= 0:
+            break
+        try:
+            changes = await watch.changes(min(COMMENT_SECONDS, left))
+        except TimeoutError:
+            await _send_piece(send, COMMENT)
+            continue
+        except Ended:
+            break
+        if None in changes.values():
+            break
+        news = [each for each in changes.values() if each]
+        await _send_piece(send, b"".join(map(_event, news)))
+        active -= {each.job.id for each in news if each.job.is_finished}
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _event(found: OwnJob) -> bytes:
+    return event(found.job, found.body())
+
+
+async def _send_piece(send: Send, piece: bytes) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -1,0 +1,202 @@
+"""Jobs read from the event loop, with the account of whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from django.contrib.auth.models import User
+
+from jobs.engine import estimates
+from jobs.lib.patience import give_back_connection
+from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
+from jobs.models.job_row import COLUMNS, FILE_COLUMNS
+from jobs.states import Status
+from jobs.web.asgi.batcher import Batcher
+from jobs.web.asgi.callers import Caller
+from jobs.web.asgi.postgres import Pipeline, Result, Value, rows
+from jobs.web.representation import Body, job_body
+
+CONNECTIONS = 2  # so that other reads do not wait behind a batch of polls
+OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"changed"
+NUMBER, IS_ACTIVE, PASSWORD, VERSION, FIRST = range(5)  # columns; the first one of a job
+MAX_BATCH = 100  # jobs in one statement
+REMEMBERED = 10_000  # jobs, some 2 kB each
+NOT_PREVIEWS = ("catalogue", "artifact", "upload", "quarantined")
+USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
+FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_table
+
+
+def _own_sql() -> str:
+    """$1 are users, $2 a job of each, $3 and $4 its version and expiry as far as they are known.
+
+    No row: there is no such user. The version is null: no job of theirs. The columns from FIRST on
+    are null: it is as it was.
+    """
+    job = ", ".join(f"n.{name}" for name in COLUMNS)
+    file = ", ".join(f"f.{name}" for name in FILE_COLUMNS)
+    return f"""
+        SELECT key.n - 1, u.is_active, u.password, j.version, {job}, {file}
+        FROM unnest($1::int[], $2::uuid[], $3::int[], $4::timestamptz[])
+            WITH ORDINALITY AS key (user_id, job_id, version, expires_at, n)
+        JOIN {USERS} u ON u.id = key.user_id
+        LEFT JOIN {JOBS} j ON j.id = key.job_id AND j.owner_id = u.id
+        LEFT JOIN {JOBS} n ON n.id = j.id AND (
+            n.version IS DISTINCT FROM key.version
+            OR n.expires_at IS DISTINCT FROM key.expires_at)
+        LEFT JOIN {FILES} f ON f.id = n.artifact_id
+    """
+
+
+def _previews_sql() -> str:
+    """$1 is an upload. The files that were made of it."""
+    roles = ", ".join(f"'{role}'" for role in NOT_PREVIEWS)
+    return f"""
+        SELECT {", ".join(FILE_COLUMNS)} FROM {FILES}
+        WHERE made_by_id = $1::uuid AND role NOT IN ({roles}) ORDER BY id DESC
+    """
+
+
+def _dependencies_sql() -> str:
+    """$1 is a job. Those that it waits for."""
+    return f"""
+        SELECT o.id FROM {LINKS} l JOIN {JOBS} o ON o.id = l.to_downloadjob_id
+        WHERE l.from_downloadjob_id = $1::uuid ORDER BY o.created_at DESC
+    """
+
+
+def _changed_sql() -> str:
+    """$1 are jobs, $2 the versions of them that are known. Those that have another one by now."""
+    return f"""
+        SELECT j.id FROM unnest($1::uuid[], $2::int[]) AS known (id, version)
+        JOIN {JOBS} j ON j.id = known.id
+        WHERE j.version <> known.version
+    """
+
+
+_Key = tuple[bytes, bytes, Value, Value]  # the parameters of _own_sql for one job
+_Found = tuple[Result, int]  # and the number of the row in it
+
+
+class OwnJob(NamedTuple):
+    """A job, and what else an answer may show of it."""
+
+    job: JobRow
+    previews: list[FileRow]
+    depends_on: list[str]  # ids of jobs
+    known_version: Value  # as Postgres writes them
+    known_expiry: Value
+
+    def body(self) -> Body:
+        """As the API shows it now."""
+        return shown(self.job, depends_on=self.depends_on, previews=self.previews)
+
+
+def shown(job: JobRow, *, depends_on: Sequence[str] = (), previews: Sequence[FileRow] = ()) -> Body:
+    """A job as the API shows it now."""
+    now = time.time()
+    if estimates.is_estimated(job) and estimates.is_stale(job.kind):
+        # For the next one who asks: this answer does not wait for it.
+        asyncio.get_running_loop().run_in_executor(None, _measure, job.kind)
+    return job_body(
+        job,
+        now=now,
+        seconds_left=estimates.estimate(job, now),
+        depends_on=lambda: depends_on,
+        previews=lambda: previews,
+    )
+
+
+class Jobs:
+    """Reads over a few connections."""
+
+    def __init__(self) -> None:
+        statements = {
+            OWN: _own_sql(),
+            PREVIEWS: _previews_sql(),
+            DEPENDENCIES: _dependencies_sql(),
+            CHANGED: _changed_sql(),
+        }
+        self._remembered: dict[str, OwnJob] = {}
+        self._pipelines = [Pipeline(statements) for _ in range(CONNECTIONS)]
+        # One at a time, so that batches are larger.
+        self._batcher = Batcher(self._own, max_concurrent=1, max_size=MAX_BATCH)
+
+    async def own(self, caller: Caller, job_id: str) -> OwnJob | None:
+        """The caller's job, as long as they may still ask; None for anything else.
+
+        Raises Unavailable.
+        """
+        known = self._remembered.get(job_id)
+        version, expires_at = (known.known_version, known.known_expiry) if known else (None, None)
+        user, job = b"%d" % caller.user_id, job_id.encode()
+        found = await self._batcher.submit((user, job, version, expires_at))
+        if found is None:
+            return None
+        result, row = found
+        get = result.get_value
+        password = (get(row, PASSWORD) or b"").decode()
+        if not caller.is_still(is_active=get(row, IS_ACTIVE) == b"t", password=password):
+            return None
+        if get(row, VERSION) is None:
+            return None
+        if known and get(row, FIRST) is None:
+            return known
+        values = [get(row, column) for column in range(FIRST, result.nfields)]
+        return self._remember(await self._read(values))
+
+    async def _own(self, keys: list[_Key]) -> list[_Found | None]:
+        """The row of each job in the result; None where there is no such user."""
+        found: list[_Found | None] = [None] * len(keys)
+        result = await self._fetch(OWN, *(_array(values) for values in zip(*keys, strict=True)))
+        for row in range(result.ntuples):
+            found[int(result.get_value(row, NUMBER) or 0)] = result, row
+        return found
+
+    async def _read(self, values: list[Value]) -> OwnJob:
+        job = JobRow.decode(values)
+        previews: list[FileRow] = []
+        depends_on: list[str] = []
+        if job.kind == UPLOAD and job.status == Status.COMPLETED:
+            found = rows(await self._fetch(PREVIEWS, job.id.encode()))
+            previews = [FileRow.decode(row) for row in found]
+        elif job.held and job.status == Status.QUEUED:
+            found = rows(await self._fetch(DEPENDENCIES, job.id.encode()))
+            depends_on = [(other or b"").decode() for (other,) in found]
+        version, expiry = values[COLUMNS.index("version")], values[COLUMNS.index("expires_at")]
+        return OwnJob(job, previews, depends_on, version, expiry)
+
+    def _remember(self, found: OwnJob) -> OwnJob:
+        """The next poll reads the row only if it has changed."""
+        if len(self._remembered) >= REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]  # the oldest
+        self._remembered[found.job.id] = found
+        return found
+
+    async def changed(self, versions: Mapping[str, int]) -> list[str]:
+        """The jobs that are no longer of these versions. Raises Unavailable."""
+        ids = _array([job_id.encode() for job_id in versions])
+        known = _array([b"%d" % version for version in versions.values()])
+        changed = rows(await self._fetch(CHANGED, ids, known))
+        return [(job_id or b"").decode() for (job_id,) in changed]
+
+    async def _fetch(self, statement: bytes, *params: Value) -> Result:
+        pipeline = min(self._pipelines, key=lambda each: each.load)
+        return await pipeline.fetch(statement, *params)
+
+    def close(self) -> None:
+        for pipeline in self._pipelines:
+            pipeline.close()
+
+
+def _array(values: Sequence[Value]) -> bytes:
+    """An array literal of numbers, UUIDs or timestamps."""
+    return b"{%b}" % b",".join([b"NULL" if value is None else value for value in values])
+
+
+def _measure(kind: str) -> None:
+    """In a thread."""
+    estimates.measure(kind)
+    give_back_connection()

@@ -1,0 +1,135 @@
+"""Limits on how often one may ask, at the edge: who is asking, and 429."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from jobs.web import devices, rates
+from jobs.web.problems import Problem
+from jobs.web.rates import Count, RatesUnknown
+
+if TYPE_CHECKING:  # DRF loads this module while it makes that one
+    from rest_framework.views import APIView
+
+SIGN_IN = "sign-in"
+OF_ACCOUNT = {"account", "account-address"}  # rates of wrong passwords; others count all tries
+CLOSED = "Signing in is not possible right now. Try again soon."
+
+
+def limit(request: HttpRequest | Request, scope: str) -> None:
+    """Count this request for its owner and its address. Raises the Problem 429 beyond a rate.
+
+    Somebody unknown is counted as their address. When Redis does not tell, everything goes on but
+    signing in (`limit_sign_in`), which stays closed: whoever guesses passwords may have stopped it.
+    """
+    request = getattr(request, "_request", request)  # what middleware sees
+    _count(request, scope, _callers(request))
+
+
+def limit_sign_in(request: HttpRequest | Request, username: str) -> None:
+    """Count a try to sign in, for the account from this address most of all.
+
+    Wrong passwords from one address keep nobody else out. A device that signed in to the account
+    before is counted by itself.
+    """
+    http_request: Any = getattr(request, "_request", request)
+    http_request.sign_in_callers = _sign_in_callers(http_request, username)
+    _count(http_request, SIGN_IN, http_request.sign_in_callers)
+
+
+def _sign_in_callers(request: Any, username: str) -> dict[str, str]:
+    device = devices.known_device(request, username)
+    if device and any(rate.who == "device" for rate in rates.rates_of(SIGN_IN)):
+        return {"device": f"{device} {username}"}
+    callers = _callers(request)
+    # The case of ASCII letters alone: `_has_twin` asks Postgres, which folds others otherwise.
+    account = username.encode(errors="replace").lower().decode()
+    return callers | {"account": account, "account-address": f"{callers['address']} {account}"}
+
+
+def signed_in(request: HttpRequest | Request, user: User) -> None:
+    """Remember the device, and do not count the attempt: the password was right."""
+    request = getattr(request, "_request", request)
+    callers: dict[str, str] = getattr(request, "sign_in_callers", {})
+    of_account = {who: name for who, name in callers.items() if who in OF_ACCOUNT}
+    if not _has_twin(user):
+        rates.give_back(SIGN_IN, of_account)
+    devices.remember(request, user)
+
+
+def _has_twin(user: User) -> bool:
+    """Return whether another account shares this one's counter, as names ignore case there."""
+    same = User.objects.filter(username__iexact=user.username)
+    return same.exclude(pk=user.pk).exists()
+
+
+def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
+    try:
+        counts = _counted_before(request, scope) or rates.count(
+            scope, callers, must_know=scope == SIGN_IN
+        )
+    except RatesUnknown as error:
+        if scope != SIGN_IN:
+            return
+        headers = {"Retry-After": "5"}
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "sign_in_closed", CLOSED, headers) from error
+    request.rate_counts = [*getattr(request, "rate_counts", []), *counts]  # for `tell`
+    if exceeded := [count for count in counts if count.is_exceeded]:
+        raise _too_many(exceeded)
+
+
+def _counted_before(request: Any, scope: str) -> list[Count]:
+    """By the native endpoint that left the request to Django."""
+    counts: dict[str, list[Count]] = request.META.get("jobs.rate_counts", {})
+    return counts.get(scope, [])
+
+
+def _callers(request: Any) -> dict[str, str]:
+    user = getattr(request, "user", None)
+    peer = request.META.get("REMOTE_ADDR", "")
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return rates.callers(peer, forwarded, user.pk if user else None)
+
+
+def _too_many(exceeded: list[Count]) -> Problem:
+    seconds = max(count.resets_in_seconds for count in exceeded)
+    rate = exceeded[0].rate
+    sentence = f"At most {rate.most:,} requests in {rate.seconds} s. Try again in {seconds} s."
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS, "throttled", sentence, {"Retry-After": str(seconds)}
+    )
+
+
+class Throttle(BaseThrottle):
+    """Counts a request to the API: a POST in the scope that its view names, all else as a poll."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        scope = getattr(view, "rate", "poll") if request.method == "POST" else "poll"
+        if scope == SIGN_IN:
+            limit_sign_in(request, _username(request))
+        else:
+            limit(request, scope)
+        return True
+
+
+def _username(request: Request) -> str:
+    """Return the username in the body. An unreadable body is counted as an attempt, too."""
+    try:
+        username = request.data.get("username") if isinstance(request.data, dict) else None
+    except APIException:
+        limit_sign_in(request, "")
+        raise
+    return username if isinstance(username, str) else ""
+
+
+def tell(request: HttpRequest, response: HttpResponse) -> None:
+    """Say in the answer how its caller stands, if the request was counted."""
+    for name, value in rates.headers(getattr(request, "rate_counts", [])).items():
+        response[name] = value
