@@ -20,7 +20,7 @@ def main() -> None:
         is_ours = isinstance(error, Exception) or hasattr(error, "sentence")  # environment.py's
         if sys.argv[1:2] != ["download"] or not is_ours:
             raise
-        from downloads_client.ending import cannot_start
+        from downloads_client.outcome import cannot_start
 
         # Python's own exit code is that of a failed job.
         sys.exit(cannot_start(error, sys.argv))

@@ -7,9 +7,9 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 from downloads_client.errors import WrongBytes
+from downloads_client.formatting import printable
 from downloads_client.progress import Display
 from downloads_client.service import Service
-from downloads_client.words import printable
 
 
 def compare(service: Service, path: Path, file_ids: list[int], display: Display) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from downloads_client.errors import Misused
-from downloads_client.words import printable
+from downloads_client.formatting import printable
 
 
 class Login(NamedTuple):

@@ -13,9 +13,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from downloads_client import words
-from downloads_client.pace import Pace
-from downloads_client.told import Job
+from downloads_client import formatting
+from downloads_client.responses import Job
+from downloads_client.speed import Pace
 
 LINE_SECONDS = 1.0  # between two lines, and only where the whole percent is another
 FRAMES_A_SECOND = 8
@@ -82,7 +82,9 @@ class Display:
 
     def making(self, job: Job) -> None:
         if job.is_waiting:
-            self._show(View("Waiting", None, "", note=words.waiting(job.others, job.starts_at)))
+            self._show(
+                View("Waiting", None, "", note=formatting.waiting(job.others, job.starts_at))
+            )
             return
         seen, left = self._seen(("making", job.attempt), job.done, job.total)
         speed = job.speed or seen  # ours is of what we saw since we came
@@ -90,11 +92,11 @@ class Display:
         left = job.seconds_left if left is None else left
         self._show(
             View(
-                phase=words.PHASES.get(job.kind, words.OTHER_PHASES)[0],
+                phase=formatting.PHASES.get(job.kind, formatting.OTHER_PHASES)[0],
                 share=None if job.total is None else job.progress,
                 sizes=sizes_text(job),
                 speed=speed_text(speed) if job.unit == "bytes" else "",
-                connections=words.connections(job.threads) if job.threads else "",
+                connections=formatting.connections(job.threads) if job.threads else "",
                 left=left_text(left),
                 note=f"{job.message}: {job.error}" if job.error else job.message,
             )
@@ -103,14 +105,14 @@ class Display:
     def fetching(self, done: int, total: int) -> None:
         speed, left = self._seen(("fetching",), done, total)
         share = done / total if total else 1.0
-        sizes = words.size_of(done, total)
+        sizes = formatting.size_of(done, total)
         self._show(
             View("Fetching", min(share, 1.0), sizes, speed_text(speed), left=left_text(left))
         )
 
     def pausing(self, why: str, seconds: float) -> None:
         """Something does not work and is tried again after so long."""
-        again = f"Again in {words.duration(seconds)}: {why}"  # the end may not fit
+        again = f"Again in {formatting.duration(seconds)}: {why}"  # the end may not fit
         self._show(replace(self._view, speed="", connections="", left="", note=again))
 
     def __enter__(self) -> Self:
@@ -141,15 +143,15 @@ class Display:
 def sizes_text(job: Job) -> str:
     """The unit, too, is known only when the work has begun."""
     begun = job.done or job.total is not None
-    return words.size_of(job.done, job.total, job.unit) if begun else ""
+    return formatting.size_of(job.done, job.total, job.unit) if begun else ""
 
 
 def speed_text(speed: float | None) -> str:
-    return f"{words.size(speed)}/s" if speed else ""
+    return f"{formatting.size(speed)}/s" if speed else ""
 
 
 def left_text(seconds: float | None) -> str:
-    return f"{words.clock(seconds)} left" if seconds is not None else ""
+    return f"{formatting.clock(seconds)} left" if seconds is not None else ""
 
 
 class Lines(Display):

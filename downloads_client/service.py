@@ -12,10 +12,8 @@ from uuid import UUID
 import requests
 
 from downloads_client.errors import Failure, Gone, JobFailed, Refused, Unreachable
-from downloads_client.login import Login
-from downloads_client.patience import Patience
-from downloads_client.told import Answer, Job, Result, poll_seconds
-from downloads_client.wire import (
+from downloads_client.formatting import printable
+from downloads_client.http import (
     TIMEOUT_SECONDS,
     Session,
     check_location,
@@ -23,8 +21,10 @@ from downloads_client.wire import (
     reason,
     whole_body,
 )
-from downloads_client.wishes import New
-from downloads_client.words import printable
+from downloads_client.login import Login
+from downloads_client.requests import New
+from downloads_client.responses import Answer, Job, Result, poll_seconds
+from downloads_client.retry import Patience
 
 PASSING = {  # what a proxy says while there is nobody behind it
     HTTPStatus.REQUEST_TIMEOUT,

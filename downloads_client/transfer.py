@@ -9,10 +9,7 @@ from http import HTTPStatus
 import requests
 
 from downloads_client.errors import Unreachable, WrongBytes
-from downloads_client.part import Part
-from downloads_client.patience import Patience
-from downloads_client.told import Result
-from downloads_client.wire import (
+from downloads_client.http import (
     BAD_BUNDLE,
     TIMEOUT_SECONDS,
     Session,
@@ -21,6 +18,9 @@ from downloads_client.wire import (
     reason,
     seconds_asked,
 )
+from downloads_client.partial_file import Part
+from downloads_client.responses import Result
+from downloads_client.retry import Patience
 
 CHUNK_BYTES = 32 * 1024  # what a line that breaks costs at most
 MAX_REDIRECTS = 5

@@ -66,9 +66,9 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.JSONRenderer",
         "jobs.web.browsable.PageRenderer",
     ],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.web.readers.ContentNegotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.web.content_negotiation.ContentNegotiation",
     "DEFAULT_SCHEMA_CLASS": "jobs.web.api.schema.Schema",
-    "EXCEPTION_HANDLER": "jobs.web.http.problem_for",
+    "EXCEPTION_HANDLER": "jobs.web.api_responses.problem_for",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SIMPLE_JWT = {

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import APIException
 
+from jobs.web.api_responses import problem_for
 from jobs.web.authentication import check_form_token
-from jobs.web.forms import MAX_FIELD_BYTES, MAX_FIELDS, PIECE_BYTES, Form, no_file
-from jobs.web.http import problem_for
+from jobs.web.multipart_form import MAX_FIELD_BYTES, MAX_FIELDS, PIECE_BYTES, Form, no_file
 from jobs.web.problems import Problem
 
 settings.register_profile("the same each time", derandomize=True, deadline=None, max_examples=200)

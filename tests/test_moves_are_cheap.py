@@ -14,7 +14,7 @@ from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 
 from jobs.engine import runner
-from jobs.engine.pulse import Pulse
+from jobs.engine.heartbeat import Pulse
 from jobs.engine.time_limit import TimeLimit
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, JobEvent, StoredFile

@@ -131,7 +131,7 @@ def test_a_304_never_keeps_a_dead_address_alive(
     import time
 
     later = time.time() + 301
-    monkeypatch.setattr("jobs.web.http.time.time", lambda: later)
+    monkeypatch.setattr("jobs.web.api_responses.time.time", lambda: later)
     again = client_of_alice.get(url(job), headers={"If-None-Match": first["ETag"]})
 
     assert again.status_code == 200

@@ -20,7 +20,7 @@ from rest_framework.test import APIClient
 
 from jobs import storage
 from jobs.engine import dispatcher
-from jobs.engine.pulse import Pulse
+from jobs.engine.heartbeat import Pulse
 from jobs.engine.submission import resubmit
 from jobs.errors import FORMER_JOB_CODES
 from jobs.kinds.upload.previews import Limits

@@ -11,7 +11,7 @@ import gunicorn_h1c
 import pytest
 
 from downloads_project.web_server.refusals import INTERNAL, PARSE_ERRORS, refusal_of
-from jobs.web.http import problem
+from jobs.web.api_responses import problem
 from tests.live import Live
 from tests.wire import exchange
 

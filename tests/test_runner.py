@@ -19,14 +19,14 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 
 from jobs import storage
 from jobs.engine import dispatcher, estimates, runner, simulated_delay
-from jobs.engine.pulse import Pulse
+from jobs.engine.heartbeat import Pulse
 from jobs.engine.submission import resubmit
 from jobs.engine.time_limit import TimeLimit
 from jobs.errors import Interrupted, SourceMissing, StaleJob, StorageUnavailable
-from jobs.lib import patience
+from jobs.lib import database
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
-from jobs.storage.upload import MIN_PART_BYTES
+from jobs.storage.multipart_upload import MIN_PART_BYTES
 from jobs.workspace import Workspace
 from tests.factories import JobFactory, StoredFileFactory, store
 from tests.links import left_behind
@@ -268,7 +268,7 @@ def test_an_outcome_is_recorded_when_the_database_is_back(
         succeed(self, artifact)
 
     monkeypatch.setattr(DownloadJob, "succeed", away_twice)
-    monkeypatch.setattr(patience, "INSIST_SECONDS", 0)
+    monkeypatch.setattr(database, "INSIST_SECONDS", 0)
 
     run(job)
 
@@ -293,7 +293,7 @@ def test_a_retry_that_could_not_be_committed_is_the_same_retry(
         return execute(sql, params, many, context)
 
     build_with(build)
-    monkeypatch.setattr(patience, "INSIST_SECONDS", 0)
+    monkeypatch.setattr(database, "INSIST_SECONDS", 0)
 
     with connection.execute_wrapper(cut_once):
         run(job)
@@ -358,7 +358,7 @@ def test_a_database_that_stays_away_is_not_waited_for_longer_than_a_lease(
 
     monkeypatch.setattr(DownloadJob, "succeed", away)
     monkeypatch.setattr(DownloadJob, "retry", away)
-    monkeypatch.setattr(patience, "INSIST_SECONDS", 0.05)
+    monkeypatch.setattr(database, "INSIST_SECONDS", 0.05)
     settings.LEASE_SECONDS = 0.2
 
     run(job)

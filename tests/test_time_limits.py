@@ -19,7 +19,7 @@ from django.utils import timezone
 from jobs import storage
 from jobs.engine import dispatcher, runner
 from jobs.engine.attempt import Attempt
-from jobs.engine.pulse import Pulse
+from jobs.engine.heartbeat import Pulse
 from jobs.engine.time_limit import TimeLimit
 from jobs.kinds import registry as kinds
 from jobs.models import DownloadJob, StoredFile

@@ -9,11 +9,11 @@ from typing import Any
 
 from jobs import storage
 from jobs.engine import quota
-from jobs.engine.pulse import Pulse
+from jobs.engine.heartbeat import Pulse
 from jobs.errors import NoRoom, SourceChanged, SourceMissing
+from jobs.lib.database import insist
 from jobs.lib.digest import Digest
 from jobs.lib.names import safe_name
-from jobs.lib.patience import insist
 from jobs.lib.scratch import Scratch
 from jobs.models import DownloadJob, StoredFile
 from jobs.workspace import CHUNK_BYTES, NOT_AS_STORED, Source

@@ -20,11 +20,11 @@ from django.db import connection, transaction
 from jobs.backoff import delay_seconds
 from jobs.engine import quota, simulated_delay
 from jobs.engine.attempt import Attempt, Made
-from jobs.engine.pulse import Pulse
+from jobs.engine.heartbeat import Pulse
 from jobs.engine.time_limit import duration
 from jobs.errors import BuildError, Infected, Interrupted, OwnerBusy, StaleJob, Stalled, Unexpected
 from jobs.kinds.registry import KINDS, Kind
-from jobs.lib.patience import DATABASE_AWAY, insist
+from jobs.lib.database import DATABASE_AWAY, insist
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 

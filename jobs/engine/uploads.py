@@ -30,9 +30,9 @@ from jobs.errors import (
     TypeNotAllowed,
 )
 from jobs.kinds.registry import Params
+from jobs.lib.database import give_back_connection
 from jobs.lib.filetypes import HEAD_BYTES, is_among, type_of
 from jobs.lib.names import safe_name
-from jobs.lib.patience import give_back_connection
 from jobs.models import UPLOAD, DownloadJob, Preferences, StoredFile, Upload
 from jobs.terms import USUAL, Terms
 

@@ -24,11 +24,11 @@ from jobs.errors import StaleJob
 from jobs.lib.changes import announce_after_commit
 from jobs.models import transition
 from jobs.models.event import JobEvent
+from jobs.models.incoming_upload import UPLOAD
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import Notification
 from jobs.models.stored_file import StoredFile
 from jobs.models.transition import NOW, from_now, on_entering
-from jobs.models.upload import UPLOAD
 from jobs.states import ACTIVE, ENDS, FINAL, MOVES, WAITING, Actor, Event, Status
 from jobs.terms import USUAL_PRIORITY
 

@@ -15,8 +15,8 @@ from django.db.models import F, Func, Q, Sum, Value
 from django.db.models.functions import Now
 
 from jobs.models.compiled import Query, Slot
+from jobs.models.incoming_upload import UPLOAD
 from jobs.models.sources import Sources
-from jobs.models.upload import UPLOAD
 
 FILE_IDS = ArrayField(models.IntegerField(), name="file_ids")
 

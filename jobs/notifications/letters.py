@@ -15,7 +15,7 @@ from jobs.lib.names import MISLEADING
 from jobs.models import Notification
 from jobs.states import Status
 from jobs.web.wording import KINDS, seconds, size_of
-from jobs.web.wording.standing import ASK_OPERATOR
+from jobs.web.wording.status_text import ASK_OPERATOR
 
 SUBJECT_CHARS, NAME_CHARS = 60, 120
 SHOWN_CODES = 4  # in a subject

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from jobs.errors import Undelivered
-from jobs.lib.patience import insist
+from jobs.lib.database import insist
 from jobs.models import Notification
 from jobs.models.compiled import AnyRows
 from jobs.notifications import mail, webhook

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from jobs.errors import BlockedAddress, RemoteError, Undelivered
 from jobs.lib import retry_after
-from jobs.lib.patience import give_back_connection
+from jobs.lib.database import give_back_connection
 from jobs.models import Notification, Preferences
 from jobs.outbound import BadUrl, post
 from jobs.states import Status

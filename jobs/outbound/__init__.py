@@ -4,10 +4,10 @@ What is asked of a server never goes through a proxy of the environment, carries
 and goes to an address that was judged before.
 """
 
-from jobs.outbound.answer import Answer, RangesBroken
 from jobs.outbound.http import PostResponse, RemoteFile
 from jobs.outbound.limits import Pace, bounded, check_size
-from jobs.outbound.posting import post
+from jobs.outbound.post import post
+from jobs.outbound.response import Answer, RangesBroken
 from jobs.outbound.targets import BadUrl, target_of
 
 __all__ = [

@@ -22,9 +22,9 @@ from jobs.errors import (
     TooManyRedirects,
 )
 from jobs.lib import retry_after
-from jobs.outbound.answer import Answer, BadResponse, RangesBroken, passing_trouble
+from jobs.outbound.connections import EXACT_TARGET, Lines, SealedLines, SealedSocket
 from jobs.outbound.cookies import Cookies
-from jobs.outbound.lines import EXACT_TARGET, Lines, SealedLines, SealedSocket
+from jobs.outbound.response import Answer, BadResponse, RangesBroken, passing_trouble
 from jobs.outbound.targets import Target, addresses_of, joined, target_of
 
 CONNECT_SECONDS = 10

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from jobs.errors import RemoteTooLarge, RemoteTooSlow
 from jobs.lib.mailbox import Mailbox
-from jobs.outbound.answer import Answer
+from jobs.outbound.response import Answer
 
 PATIENCE = 2  # times REMOTE_SLOW_SECONDS, for all until the first byte
 

@@ -30,12 +30,7 @@ from jobs.storage.lifecycle import (
     with_others,
     write_rules,
 )
-from jobs.storage.output import S3Output
-from jobs.storage.parts import Checkpoint, S3Parts
-from jobs.storage.read_ahead import ReadAhead
-from jobs.storage.signature import attachment
-from jobs.storage.signed import presigned_url
-from jobs.storage.upload import (
+from jobs.storage.multipart_upload import (
     MAX_OBJECT_BYTES,
     MIN_PART_BYTES,
     SMALL_PART_BYTES,
@@ -43,6 +38,11 @@ from jobs.storage.upload import (
     complete,
     part_bytes,
 )
+from jobs.storage.output import S3Output
+from jobs.storage.parts import Checkpoint, S3Parts
+from jobs.storage.read_ahead import ReadAhead
+from jobs.storage.signature import attachment
+from jobs.storage.signed import presigned_url
 
 __all__ = [
     "MAX_OBJECT_BYTES",

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.errors import SourceMissing, StorageUnavailable
 from jobs.storage.bucket import has
-from jobs.storage.upload import (
+from jobs.storage.multipart_upload import (
     MIN_PART_BYTES,
     SMALL_PART_BYTES,
     S3Object,

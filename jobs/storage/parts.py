@@ -8,7 +8,7 @@ from typing import Any, Self
 from jobs.errors import SourceMissing
 from jobs.lib.digest import Digest
 from jobs.storage.bucket import has, read
-from jobs.storage.upload import (
+from jobs.storage.multipart_upload import (
     SMALL_PART_BYTES,
     S3Object,
     Upload,

@@ -18,7 +18,7 @@ from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import AuthenticationFailed
 
 from jobs.engine import health
-from jobs.web import devices, http, throttle
+from jobs.web import api_responses, devices, throttle
 from jobs.web.authentication import CHALLENGE, gateway_user
 from jobs.web.request_ids import request_id_of
 from jobs.web.request_limits import FORMS, has_long_header, has_long_query, max_form_bytes
@@ -70,7 +70,9 @@ class WrongMethodMiddleware:
         if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or hasattr(response, "data"):
             return response
         sentence = f"This address has other methods: {response['Allow']}."
-        told = http.for_reader(request, response.status_code, "method_not_allowed", sentence)
+        told = api_responses.for_reader(
+            request, response.status_code, "method_not_allowed", sentence
+        )
         for name, value in response.items():
             if not name.startswith("Content-"):
                 told[name] = value
@@ -122,7 +124,7 @@ class LimitsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if has_long_header(request.META):
             sentence = "A header is too long."  # of Accept, perhaps: so nobody reads it
-            return http.problem_response(request, 431, "headers_too_large", sentence)
+            return api_responses.problem_response(request, 431, "headers_too_large", sentence)
         if has_long_query(request.META):
             request.GET = QueryDict()  # or the page of the error raises, too
             raise BadRequest("too many names")
@@ -136,7 +138,7 @@ class LimitsMiddleware:
         if most is None or int(request.META.get("CONTENT_LENGTH") or 0) <= most:
             return None
         sentence = f"A form has at most {most:,} bytes."
-        return http.for_reader(request, 413, "too_large", sentence)
+        return api_responses.for_reader(request, 413, "too_large", sentence)
 
 
 class NoNulMiddleware:
@@ -202,7 +204,7 @@ class GatewayMiddleware:
             user = gateway_user(request)
         except AuthenticationFailed as error:
             code, sentence = str(error.get_codes()), str(error.detail)
-            refused = http.for_reader(request, 401, code, sentence)
+            refused = api_responses.for_reader(request, 401, code, sentence)
             refused["WWW-Authenticate"] = CHALLENGE
             return refused
         if user:
@@ -226,4 +228,4 @@ class AnswerMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return http.page_problem(request, error)
+        return api_responses.page_problem(request, error)

@@ -16,7 +16,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from jobs.lib.patience import give_back_connection
+from jobs.lib.database import give_back_connection
 from jobs.web.problems import Problem
 from jobs.web.request_limits import content_coding, max_body_bytes
 

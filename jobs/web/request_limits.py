@@ -1,7 +1,8 @@
 """How large a request may be before it is read: its headers, its query, its JSON or form.
 
 Anybody can send these, so this bounds what a request costs without signing in. A view that needs
-another bound for its body names it: `max_body_bytes`. Files have bounds of their own (forms.py).
+another bound for its body names it: `max_body_bytes`. Uploaded files have their own limits
+(multipart_form.py).
 """
 
 from __future__ import annotations

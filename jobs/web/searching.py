@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-from jobs.lib.patience import give_back_connection
+from jobs.lib.database import give_back_connection
 from jobs.web.problems import Problem
 from jobs.web.throttle import limit
 

@@ -8,12 +8,12 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from jobs.web import converters as converters  # makes `<job:...>` known
 from jobs.web.api import document, downloads, operations, remote, reports, tokens, uploads
+from jobs.web.api_responses import nowhere
 from jobs.web.authentication import SignInPage
-from jobs.web.http import nowhere
-from jobs.web.pages import choose, job, made, mine, settings, theme, upload
+from jobs.web.content_negotiation import page_or_api
+from jobs.web.pages import choose, job, my_downloads, previews, settings, theme, upload
 from jobs.web.pages import link as link_page
 from jobs.web.pages import report as report_page
-from jobs.web.readers import page_or_api
 
 links, link = remote.Links.as_view(), remote.Link.as_view()
 all_reports = reports.Reports.as_view()
@@ -23,14 +23,14 @@ docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names
 
 urlpatterns = [
     path("", choose.choose, name="choose"),
-    path("downloads", page_or_api(mine.downloads, links), name="downloads"),
+    path("downloads", page_or_api(my_downloads.downloads, links), name="downloads"),
     path("downloads/<job:job_id>", page_or_api(job.job_page, link), name="job-page"),
     path("downloads/<job:job_id>/status", remote.LinkStatus.as_view(), name="link-status"),
     path("downloads/<job:job_id>/state", job.state, name="job-state"),
-    path("downloads/<job:job_id>/row", mine.row, name="job-row"),
+    path("downloads/<job:job_id>/row", my_downloads.row, name="job-row"),
     path("downloads/<job:job_id>/cancel", job.cancel, name="job-cancel"),
     path("downloads/<job:job_id>/retry", job.retry, name="job-retry"),
-    path("downloads/<job:job_id>/files/<slug:role>", made.file, name="made"),
+    path("downloads/<job:job_id>/files/<slug:role>", previews.file, name="made"),
     path("link", link_page.link, name="link"),
     path("upload", page_or_api(upload.upload, send, reads_body=True), name="upload"),
     path("upload/chunked", uploads.Chunked.as_view(), name="upload-chunked"),

@@ -17,7 +17,7 @@ def fake() -> Iterator[Fake]:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long it would have slept: the clock goes on by so much at once."""
     slept: list[float] = []
-    monkeypatch.setattr("downloads_client.patience.time", Clock(slept))
+    monkeypatch.setattr("downloads_client.retry.time", Clock(slept))
     return slept
 
 

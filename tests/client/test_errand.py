@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from downloads_client.beside import Beside
-from downloads_client.ending import Ending
-from downloads_client.errand import Errand
+from downloads_client.destination import Place
+from downloads_client.download import Errand
 from downloads_client.errors import Gone
 from downloads_client.login import Login
-from downloads_client.looks import Looks
-from downloads_client.patience import Patience
-from downloads_client.places import Place
+from downloads_client.options import Beside
+from downloads_client.outcome import Ending
+from downloads_client.poll_interval import Looks
 from downloads_client.progress import Display, Lines
+from downloads_client.requests import understood
+from downloads_client.responses import Answer, Job
+from downloads_client.retry import Patience
 from downloads_client.service import Service
-from downloads_client.told import Answer, Job
-from downloads_client.wishes import understood
 from tests.client.fake import (
     JOB_ID,
     RESULT,
@@ -51,7 +51,7 @@ def errand(fake: Fake, folder: Path, display: Display) -> Errand:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long it would have waited between two polls."""
     seconds: list[float] = []
-    monkeypatch.setattr("downloads_client.errand.time.sleep", seconds.append)
+    monkeypatch.setattr("downloads_client.download.time.sleep", seconds.append)
     return seconds
 
 
@@ -98,7 +98,7 @@ def test_its_time_is_waited_for_with_a_poll_a_minute_however_long_and_bad_the_li
     display: type[Display],
 ) -> None:
     monkeypatch.setattr(
-        "downloads_client.errand.time.sleep", no_pauses.append
+        "downloads_client.download.time.sleep", no_pauses.append
     )  # one clock for both
     waiting = tells(job("queued", runAt=tomorrow()), Retry_After="5")
     away = says(b"<html>Bad gateway</html>", 502)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from downloads_client.progress import Bar, Display, Lines, View, display, fitting
-from downloads_client.told import Answer, Job
+from downloads_client.responses import Answer, Job
 from tests.client.fake import JOB_ID, job
 
 

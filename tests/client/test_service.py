@@ -15,10 +15,10 @@ import pytest
 
 from downloads_client.errors import Failure, Gone, JobFailed, Refused, Unreachable
 from downloads_client.login import Login
-from downloads_client.patience import Patience
+from downloads_client.requests import New
+from downloads_client.responses import Job
+from downloads_client.retry import Patience
 from downloads_client.service import Service
-from downloads_client.told import Job
-from downloads_client.wishes import New
 from tests.client.fake import JOB_ID, RESULT, STATUS, Fake, Handler, job, problem, says, tells
 
 INITIATE = "/v1/download/initiate"
@@ -288,7 +288,7 @@ def test_an_answer_that_drips_is_not_waited_for(
             handler.wfile.write(b" ")
 
     fake.on(STATUS, drip)
-    monkeypatch.setattr("downloads_client.wire.MAX_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("downloads_client.http.MAX_ANSWER_SECONDS", 0.5)
     began = time.monotonic()
 
     with pytest.raises(Unreachable, match="its answer does not end"):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from downloads_client.errors import Gone, NotWritten, Unreachable, WrongBytes
-from downloads_client.part import Part
-from downloads_client.patience import Patience
-from downloads_client.told import Result
+from downloads_client.partial_file import Part
+from downloads_client.responses import Result
+from downloads_client.retry import Patience
 from downloads_client.transfer import Transfer
 from tests.client.fake import Fake, Stored, problem, says
 

@@ -11,12 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from downloads_client import words
-from downloads_client.beside import Beside
+from downloads_client import formatting
+from downloads_client.destination import Place
 from downloads_client.errors import Misused, NotWritten
-from downloads_client.pace import Pace
-from downloads_client.places import Place
-from downloads_client.wishes import Existing, New, file_ids_of, understood
+from downloads_client.options import Beside
+from downloads_client.requests import Existing, New, file_ids_of, understood
+from downloads_client.speed import Pace
 from tests.client.fake import JOB_ID
 
 ID = UUID(JOB_ID)
@@ -382,14 +382,14 @@ def test_looks_that_are_close_together_are_one() -> None:
      (1e9, "1.0 GB"), (2.5e12, "2.5 TB")],
 )  # fmt: skip
 def test_sizes_are_decimal(count: float, text: str) -> None:
-    assert words.size(count) == text
+    assert formatting.size(count) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0:00"), (0.1, "0:01"), (61, "1:01"), (3723, "1:02:03")]
 )
 def test_a_clock_is_short(seconds: float, text: str) -> None:
-    assert words.clock(seconds) == text
+    assert formatting.clock(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -404,4 +404,4 @@ def test_a_clock_is_short(seconds: float, text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_wait_is_one_sentence(others: int, at: datetime | None, text: str) -> None:
-    assert words.waiting(others, at) == text
+    assert formatting.waiting(others, at) == text

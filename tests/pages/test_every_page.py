@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from jobs.kinds import registry as kinds
 from jobs.models import DownloadJob
 from jobs.states import Status
-from jobs.web import http, wording
+from jobs.web import api_responses, wording
 from jobs.web.middleware import PRIVATE
 from jobs.web.pages import kinds as kinds_on_pages
 from jobs.web.problems import PROBLEM
@@ -161,7 +161,12 @@ Handler = Callable[..., Any]
 
 @pytest.mark.parametrize(
     ("handler", "status"),
-    [(http.on_400, 400), (http.on_403, 403), (http.on_404, 404), (http.on_500, 500)],
+    [
+        (api_responses.on_400, 400),
+        (api_responses.on_403, 403),
+        (api_responses.on_404, 404),
+        (api_responses.on_500, 500),
+    ],
 )
 def test_error_pages_need_neither_database_nor_session(handler: Handler, status: int) -> None:
     # No database mark: a query would fail. A bare request: no user, no messages, no session.
@@ -180,7 +185,7 @@ def test_a_bug_in_a_page_is_a_page_without_its_details(
     def bug(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("jobs.web.pages.asking.submit", bug)
+    monkeypatch.setattr("jobs.web.pages.form_submit.submit", bug)
     visitor.raise_request_exception = False
 
     response = visitor.post("/downloads", {"file": "80000"})

@@ -21,7 +21,7 @@ from jobs.states import Status
 from jobs.web import wording
 from jobs.web.serializers import RemoteRequest
 from jobs.web.wording.history import WENT_WRONG
-from jobs.web.wording.standing import ASK_OPERATOR
+from jobs.web.wording.status_text import ASK_OPERATOR
 from tests.factories import LINK, ArtifactFactory, JobFactory, RemoteJobFactory, StoredFileFactory
 from tests.pages.looks import of, text
 from tests.pages.test_one_download import commands

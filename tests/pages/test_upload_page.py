@@ -16,7 +16,7 @@ from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 from jobs.web import wording
 from jobs.web.wording.history import WENT_WRONG
-from jobs.web.wording.standing import ASK_OPERATOR
+from jobs.web.wording.status_text import ASK_OPERATOR
 from tests.factories import JobFactory, RemoteJobFactory, UploadJobFactory, make_of
 from tests.pages.looks import names, of, text
 from tests.pages.test_one_download import commands

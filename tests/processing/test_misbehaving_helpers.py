@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import FileTooComplex, Unexpected
-from jobs.kinds.upload.previews import keeper
+from jobs.kinds.upload.previews import helper_process
 from tests.processing.conftest import Process, left_behind
 
 LIMITS = {"cpu_seconds": 1, "wall_seconds": 4, "file_bytes": 50 * 1024**2}
@@ -20,7 +20,7 @@ OUTCOME = b'{"made": [["text", "%s", "text/plain; charset=utf-8"]], "facts": {}}
 
 @pytest.fixture(autouse=True)
 def taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "HELPER", "tests.processing.misbehaving")
+    monkeypatch.setattr(helper_process, "HELPER", "tests.processing.misbehaving")
 
 
 @pytest.mark.parametrize(

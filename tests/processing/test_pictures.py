@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from jobs.errors import FileUnreadable, PictureTooLarge
 from jobs.kinds.upload.previews import Outcome, can_process
-from jobs.kinds.upload.previews.makers import MAKERS
+from jobs.kinds.upload.previews.preview_types import MAKERS
 from tests.processing.conftest import Process
 from tests.processing.hostile import MEGABYTE, chunk, png, zeros
 

@@ -15,9 +15,9 @@ from types import FrameType
 import pytest
 
 from jobs.errors import Interrupted
-from jobs.kinds.upload.previews import Limits, keeper, process
-from jobs.kinds.upload.previews.keeper import ROOT
-from jobs.kinds.upload.previews.lines import Task
+from jobs.kinds.upload.previews import Limits, helper_process, process
+from jobs.kinds.upload.previews.helper_process import ROOT
+from jobs.kinds.upload.previews.protocol import Task
 from tests.processing.conftest import Process, left_behind, working_in
 from tests.processing.hostile import video
 
@@ -60,7 +60,7 @@ def sleeps(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[float], None]:
     """Is processed by a helper that does nothing for minutes."""
-    monkeypatch.setattr(keeper, "HELPER", "tests.processing.misbehaving")
+    monkeypatch.setattr(helper_process, "HELPER", "tests.processing.misbehaving")
     source = tmp_path / "uploaded"
     source.write_text("sleeps")
 

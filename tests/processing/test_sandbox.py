@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.kinds.upload.previews.keeper import ROOT
+from jobs.kinds.upload.previews.helper_process import ROOT
 
 SECRET = "k9PzQ3v_7LrT2mXw8YdB5nHc4JfA6sGq"
 KERNELS = {"as it is": [], "without user namespaces": ["user namespaces"]}

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from downloads_project.processes import hide_memory
-from jobs.kinds.upload.previews import Limits, keeper, process
+from jobs.kinds.upload.previews import Limits, helper_process, process
 from tests.processing import kernels
 
-keeper.HELPER = "tests.processing.misbehaving"
+helper_process.HELPER = "tests.processing.misbehaving"
 LIMITS = Limits(cpu_seconds=10, wall_seconds=20)
 
 

@@ -14,8 +14,8 @@ import pytest
 from pypdf import PdfReader
 
 from jobs.kinds.report.document import Row
+from jobs.kinds.report.document.all_rows import pages_of
 from jobs.kinds.report.document.charts import AXIS, LETTERS, Bar, Bars, outcomes_chart
-from jobs.kinds.report.document.everything import pages_of
 from jobs.kinds.report.document.figures import Outcome, Tally
 from jobs.kinds.report.document.fonts import line
 from jobs.kinds.report.document.page import LEFT, Sheets

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.web.forms import Form, no_file
+from jobs.web.multipart_form import Form, no_file
 
-handler400 = "jobs.web.http.on_400"
-handler500 = "jobs.web.http.on_500"
+handler400 = "jobs.web.api_responses.on_400"
+handler500 = "jobs.web.api_responses.on_500"
 MAX_BYTES = 3_000_000
 
 

@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from jobs.errors import ChecksumMismatch, RemoteNotAFile, RemoteUnavailable
-from jobs.kinds.remote.one_go import chunks_of
 from jobs.kinds.remote.parallel import Fetch
+from jobs.kinds.remote.sequential import chunks_of
 from jobs.lib.names import safe_name
 from jobs.outbound import Answer, RangesBroken, RemoteFile, bounded, check_size
 from jobs.workspace import Workspace

@@ -32,19 +32,19 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
-from downloads_client.beside import Beside
 from downloads_client.compare import compare
-from downloads_client.ending import Ending, wants_json
-from downloads_client.errand import Errand
+from downloads_client.destination import Place
+from downloads_client.download import Errand
 from downloads_client.errors import EXIT_CODES, Failure, Misused, NotWritten, Terminated
+from downloads_client.formatting import printable
 from downloads_client.login import login
-from downloads_client.part import not_written, told_of
-from downloads_client.patience import Patience
-from downloads_client.places import Place
+from downloads_client.options import Beside
+from downloads_client.outcome import Ending, wants_json
+from downloads_client.partial_file import not_written, told_of
 from downloads_client.progress import display
+from downloads_client.requests import Wish, file_ids_of, understood
+from downloads_client.retry import Patience
 from downloads_client.service import Service
-from downloads_client.wishes import Wish, file_ids_of, understood
-from downloads_client.words import printable
 
 RUN = settings.STACK_FOLDER / "run.json"
 STDOUT = "-"

@@ -5,25 +5,25 @@ Warning that it works otherwise than its settings say.
 """
 
 from jobs.operations.checks import (
+    contradictions,
     known_secrets,
-    limits_make_sense,
+    limits,
+    notifications,
     origins,
     sandbox,
     scanner,
-    servers_suit,
-    settings_agree,
+    servers,
     store_address,
-    telling,
 )
 
 __all__ = [
+    "contradictions",
     "known_secrets",
-    "limits_make_sense",
+    "limits",
+    "notifications",
     "origins",
     "sandbox",
     "scanner",
-    "servers_suit",
-    "settings_agree",
+    "servers",
     "store_address",
-    "telling",
 ]

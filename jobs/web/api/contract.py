@@ -47,7 +47,7 @@ from jobs.web.serializers import (
     UploadSerializer,
     WorkerStatistics,
 )
-from jobs.web.serializers.asked import MAX_WATCHED
+from jobs.web.serializers.requests import MAX_WATCHED
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",

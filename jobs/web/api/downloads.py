@@ -19,12 +19,12 @@ from rest_framework.views import APIView
 from jobs import storage
 from jobs.engine.submission import resubmit, submit
 from jobs.errors import StaleJob
-from jobs.lib.patience import give_back_connection
+from jobs.lib.database import give_back_connection
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import FINAL, Actor, Status
 from jobs.web.api import contract, examples
 from jobs.web.api.lists import Listed
-from jobs.web.http import (
+from jobs.web.api_responses import (
     accepted,
     asking,
     caller,

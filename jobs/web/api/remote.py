@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from jobs.web.api import contract, examples
 from jobs.web.api.downloads import cancelled, polled, submitted
 from jobs.web.api.lists import ListedOfKind
-from jobs.web.http import accepted
+from jobs.web.api_responses import accepted
 from jobs.web.serializers import AcceptedLink, LinkJob, RemoteRequest
 
 

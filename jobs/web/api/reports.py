@@ -14,7 +14,7 @@ from jobs.models import DownloadJob
 from jobs.web.api import contract, examples
 from jobs.web.api.downloads import cancelled, polled, submitted
 from jobs.web.api.lists import ListedOfKind
-from jobs.web.http import accepted, own_job, redirect_to_result
+from jobs.web.api_responses import accepted, own_job, redirect_to_result
 from jobs.web.serializers import AcceptedReport, ReportJob, ReportRequest
 
 

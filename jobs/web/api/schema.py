@@ -23,7 +23,7 @@ from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
 from jobs.errors import JOB_CODES, PREVIEW_CODES
 from jobs.web.api.examples import problem_example
-from jobs.web.http import MAX_ERRORS
+from jobs.web.api_responses import MAX_ERRORS
 from jobs.web.problems import CODES, PROBLEM
 from jobs.web.request_limits import max_body_bytes
 from jobs.web.serializers import JobSerializer

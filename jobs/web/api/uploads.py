@@ -24,8 +24,16 @@ from jobs.errors import SourceMissing, StorageUnavailable
 from jobs.lib.filetypes import HEAD_BYTES
 from jobs.models import UPLOAD, DownloadJob, Upload
 from jobs.web.api import contract, examples
-from jobs.web.forms import FORM, Form, no_file
-from jobs.web.http import SOON, accepted, asking, caller, idempotency_key, own_job, request_id
+from jobs.web.api_responses import (
+    SOON,
+    accepted,
+    asking,
+    caller,
+    idempotency_key,
+    own_job,
+    request_id,
+)
+from jobs.web.multipart_form import FORM, Form, no_file
 from jobs.web.problems import Problem
 from jobs.web.serializers import (
     AcceptedUpload,

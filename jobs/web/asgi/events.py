@@ -17,11 +17,11 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import DatabaseError
 
 from jobs.web import rates
-from jobs.web.asgi.answer import FixedHeaders, send_head
 from jobs.web.asgi.callers import Caller, caller_of_session
 from jobs.web.asgi.jobs import OwnJob
 from jobs.web.asgi.polls import ID, NOBODY, Polls
 from jobs.web.asgi.request import NativeRequest, Scope, Send
+from jobs.web.asgi.response import FixedHeaders, send_head
 from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
 from jobs.web.representation import EVENT_STREAM, event, event_id
 

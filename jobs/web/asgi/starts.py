@@ -20,7 +20,7 @@ from jobs.kinds.registry import doorbell
 from jobs.models import JobRow
 from jobs.terms import Terms
 from jobs.web import rates
-from jobs.web.asgi.answer import FixedHeaders, send_json
+from jobs.web.api_responses import KEY, SOON, TRY_AGAIN, problem
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.doorbells import Doorbells
@@ -28,7 +28,7 @@ from jobs.web.asgi.jobs import shown
 from jobs.web.asgi.postgres import PLANS, Command, Pipeline, Refused, Row, Unavailable, rows
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import JSON, Headers, NativeRequest, Scope, Send
-from jobs.web.http import KEY, SOON, TRY_AGAIN, problem
+from jobs.web.asgi.response import FixedHeaders, send_json
 from jobs.web.parsers import loads
 from jobs.web.problems import PROBLEM
 from jobs.web.rates import Count, RatesUnknown

@@ -16,13 +16,13 @@ from django.core.handlers.wsgi import WSGIHandler
 
 from jobs.models import JobRow
 from jobs.web import rates
-from jobs.web.asgi.answer import FixedHeaders, encoded, send_head
+from jobs.web.api_responses import has_seen, poll_headers
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.jobs import OwnJob
 from jobs.web.asgi.polls import ID, NOBODY, Polls
 from jobs.web.asgi.request import Headers, NativeRequest, Scope, Send
+from jobs.web.asgi.response import FixedHeaders, encoded, send_head
 from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
-from jobs.web.http import has_seen, poll_headers
 from jobs.web.representation import Body, as_json, link_body, report_body, upload_body
 
 REMEMBERED = 4_096  # answers, some 3 kB each

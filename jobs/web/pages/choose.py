@@ -19,9 +19,9 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import LimitReached
 from jobs.models import FileQuerySet, StoredFile
 from jobs.web import wording
-from jobs.web.http import asking, caller, status_of
+from jobs.web.api_responses import asking, caller, status_of
 from jobs.web.pages import terms
-from jobs.web.pages.asking import NAME_ERRORS, new_form, number_or_dirt, sentence, start
+from jobs.web.pages.form_submit import NAME_ERRORS, new_form, number_or_dirt, sentence, start
 from jobs.web.pages.shared import newest, number, page, signed_in
 from jobs.web.searching import searching
 from jobs.web.serializers import BundleRequest

@@ -18,11 +18,11 @@ from jobs.errors import StaleJob
 from jobs.models import DownloadJob
 from jobs.states import Actor
 from jobs.web import wording
-from jobs.web.http import own_job
+from jobs.web.api_responses import own_job
 from jobs.web.pages import kinds
-from jobs.web.pages.live import Live, answer, watched
-from jobs.web.pages.made import made_of
-from jobs.web.pages.others import others_of
+from jobs.web.pages.dependencies import others_of
+from jobs.web.pages.polling import Live, answer, watched
+from jobs.web.pages.previews import made_of
 from jobs.web.pages.shared import SeeOther, page, signed_in
 
 TOLD = 100  # events of a history, the latest; a job may be run again without end

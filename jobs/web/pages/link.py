@@ -15,9 +15,9 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import BlockedAddress, LimitReached
 from jobs.outbound.targets import MAX_URL_CHARS
 from jobs.web import wording
-from jobs.web.http import asking, caller, own_job, status_of
+from jobs.web.api_responses import asking, caller, own_job, status_of
 from jobs.web.pages import terms
-from jobs.web.pages.asking import NAME_ERRORS, new_form, number_or_dirt, sentence, start
+from jobs.web.pages.form_submit import NAME_ERRORS, new_form, number_or_dirt, sentence, start
 from jobs.web.pages.shared import page, signed_in
 from jobs.web.serializers import THREADS, RemoteRequest
 

@@ -14,9 +14,9 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import LimitReached
 from jobs.kinds.registry import MAX_DAYS, USUAL_PERIOD
 from jobs.models.permissions import can_view_all_jobs
-from jobs.web.http import asking, caller, status_of
+from jobs.web.api_responses import asking, caller, status_of
 from jobs.web.pages import terms
-from jobs.web.pages.asking import new_form, sentence, start
+from jobs.web.pages.form_submit import new_form, sentence, start
 from jobs.web.pages.shared import page, signed_in
 from jobs.web.serializers import ReportRequest
 

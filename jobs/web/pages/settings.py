@@ -15,8 +15,8 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import BlockedAddress
 from jobs.models import Notification, Preferences, can_be_mailed
 from jobs.web import wording
-from jobs.web.http import caller
-from jobs.web.pages.asking import sentence
+from jobs.web.api_responses import caller
+from jobs.web.pages.form_submit import sentence
 from jobs.web.pages.shared import SeeOther, page, signed_in
 from jobs.web.serializers import MAX_WEBHOOK_CHARS, StrictSerializer, Url
 

@@ -18,7 +18,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from jobs.models import DownloadJob
-from jobs.web.http import caller, for_reader
+from jobs.web.api_responses import caller, for_reader
 from jobs.web.throttle import limit
 
 IDLE_FORMS = {"choose", "settings", "theme"}  # a search with many ticks is one

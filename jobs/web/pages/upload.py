@@ -16,11 +16,11 @@ from jobs.engine import uploads
 from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
 from jobs.terms import Terms
 from jobs.web import wording
+from jobs.web.api_responses import asking, caller, request_id, status_of
 from jobs.web.authentication import check_form_token
-from jobs.web.forms import Form
-from jobs.web.http import asking, caller, request_id, status_of
+from jobs.web.multipart_form import Form
 from jobs.web.pages import terms
-from jobs.web.pages.asking import sentence
+from jobs.web.pages.form_submit import sentence
 from jobs.web.pages.shared import SeeOther, on_csrf_failure, page, signed_in
 from jobs.web.serializers import TermsRequest
 

@@ -1,6 +1,17 @@
 """What may be asked for, per kind, and what is told about a job. Used by the API and the pages."""
 
-from jobs.web.serializers.asked import (
+from jobs.web.serializers.chunked_upload import ReceivedChunk, UploadSerializer
+from jobs.web.serializers.fields import (
+    MAX_WEBHOOK_CHARS,
+    FileIdField,
+    FileIdsField,
+    Period,
+    Sha256,
+    StrictSerializer,
+    Text,
+    Url,
+)
+from jobs.web.serializers.requests import (
     THREADS,
     BundleRequest,
     CheckRequest,
@@ -13,29 +24,7 @@ from jobs.web.serializers.asked import (
     Wanted,
     WatchRequest,
 )
-from jobs.web.serializers.coming import ReceivedChunk, UploadSerializer
-from jobs.web.serializers.fields import (
-    MAX_WEBHOOK_CHARS,
-    FileIdField,
-    FileIdsField,
-    Period,
-    Sha256,
-    StrictSerializer,
-    Text,
-    Url,
-)
-from jobs.web.serializers.statistics import (
-    ByStatus,
-    Lately,
-    QueueStatistics,
-    Rates,
-    RunningJob,
-    Total,
-    Worker,
-    WorkerStatistics,
-)
-from jobs.web.serializers.terms import TermsRequest, terms_of_form
-from jobs.web.serializers.told import (
+from jobs.web.serializers.responses import (
     AcceptedJob,
     AcceptedLink,
     AcceptedReport,
@@ -48,6 +37,17 @@ from jobs.web.serializers.told import (
     ReportJob,
     UploadJob,
 )
+from jobs.web.serializers.statistics import (
+    ByStatus,
+    Lately,
+    QueueStatistics,
+    Rates,
+    RunningJob,
+    Total,
+    Worker,
+    WorkerStatistics,
+)
+from jobs.web.serializers.terms import TermsRequest, terms_of_form
 
 __all__ = [
     "MAX_WEBHOOK_CHARS",

@@ -19,7 +19,7 @@ from jobs.web.wording.numbers import (
     seconds,
     size_of,
 )
-from jobs.web.wording.standing import Told, state_of, told
+from jobs.web.wording.status_text import Told, state_of, told
 from jobs.web.wording.waiting import read_ahead
 
 __all__ = [

@@ -14,7 +14,7 @@ from jobs.states import Actor, Event
 from jobs.terms import USUAL_PRIORITY
 from jobs.web.wording.kinds import KINDS
 from jobs.web.wording.numbers import clock, day, moment
-from jobs.web.wording.standing import after_expiry, attempt, look_of
+from jobs.web.wording.status_text import after_expiry, attempt, look_of
 from jobs.web.wording.waiting import until_ready
 
 WENT_WRONG = {

@@ -8,7 +8,7 @@ from datetime import datetime
 from jobs.models import Notification
 from jobs.states import Status
 from jobs.web.wording.numbers import moment
-from jobs.web.wording.standing import FINAL_LOOKS, WORDS
+from jobs.web.wording.status_text import FINAL_LOOKS, WORDS
 
 State = Notification.State
 

@@ -9,6 +9,7 @@ from itertools import count
 
 from jobs.kinds.report.document import fonts
 from jobs.kinds.report.document.figures import Figures, Outcome, Tally
+from jobs.kinds.report.document.labels import NO_BREAK, UNITS, short
 from jobs.kinds.report.document.page import (
     EDGE,
     FAIL,
@@ -22,7 +23,6 @@ from jobs.kinds.report.document.page import (
     Sheets,
     rgb,
 )
-from jobs.kinds.report.document.words import NO_BREAK, UNITS, short
 
 AXIS = 34.0  # points, for the numbers at the left
 WIDEST_BAR = 26.0

@@ -16,9 +16,9 @@ from reportlab.pdfbase.pdfdoc import PDFDictionary, PDFName, PDFStream
 from reportlab.pdfgen.canvas import Canvas
 
 from jobs.kinds.report.document import fonts
+from jobs.kinds.report.document.labels import moment
 from jobs.kinds.report.document.rows import ReportParams
 from jobs.kinds.report.document.shaping import Glyph
-from jobs.kinds.report.document.words import moment
 
 WIDTH, HEIGHT = 595.28, 841.89  # points
 LEFT = 42.0

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from jobs.kinds.report.document.everything import HEAD, LINE, Everything, pages_of
+from jobs.kinds.report.document.all_rows import HEAD, LINE, Everything, pages_of
 from jobs.kinds.report.document.figures import Figures
-from jobs.kinds.report.document.overview import HEADING, Block, blocks, heading
 from jobs.kinds.report.document.page import BOTTOM, TOP, Sheets
 from jobs.kinds.report.document.rows import ReportParams, Spool
+from jobs.kinds.report.document.summary import HEADING, Block, blocks, heading
 
 BETWEEN = 20.0  # points, from one block to the next
 LEAST = HEADING + HEAD + 10 * LINE  # the table begins below the last block if there is so much room

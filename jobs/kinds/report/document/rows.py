@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 
-from jobs.kinds.report.document.words import period
+from jobs.kinds.report.document.labels import period
 
 
 @dataclass(frozen=True, slots=True)

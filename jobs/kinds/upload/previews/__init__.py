@@ -13,13 +13,13 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING
 
-from jobs.kinds.upload.previews.lines import Said
-from jobs.kinds.upload.previews.makers import MAKERS
 from jobs.kinds.upload.previews.outcome import Limits, Made, Outcome, skipped
+from jobs.kinds.upload.previews.preview_types import MAKERS
+from jobs.kinds.upload.previews.protocol import Said
 from jobs.kinds.upload.previews.sandbox import LAYERS, missing_layers
 
 if TYPE_CHECKING:
-    from jobs.kinds.upload.previews.keeper import Keeper
+    from jobs.kinds.upload.previews.helper_process import Keeper
 
 __all__ = [
     "LAYERS",
@@ -52,9 +52,7 @@ def process(
     Raises a ProcessingError over the file, and Unexpected if there is no helper to be had. However
     it ends, no process is left behind; files in `folder` may be.
     """
-    from jobs.kinds.upload.previews.keeper import (
-        Keeper,  # not in the helper: it would start more slowly
-    )
+    from jobs.kinds.upload.previews.helper_process import Keeper
 
     maker = MAKERS[content_type]
     if maker.is_patient:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TextIO
 
 from jobs.errors import FileTooComplex, FileUnreadable, ProcessingError
-from jobs.kinds.upload.previews import lines, sandbox, supervisor
-from jobs.kinds.upload.previews.lines import TOO_MUCH, Task
-from jobs.kinds.upload.previews.makers import MAKERS
+from jobs.kinds.upload.previews import protocol, sandbox, supervisor
 from jobs.kinds.upload.previews.outcome import Outcome, Work
+from jobs.kinds.upload.previews.preview_types import MAKERS
+from jobs.kinds.upload.previews.protocol import TOO_MUCH, Task
 
 UNREADABLE = "The file is broken, breaks off, or is not what it says it is."
 NO_ROOM = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE}
@@ -37,10 +37,10 @@ def main(make: Callable[[Work], Outcome] | None = None) -> None:
         out.flush()
 
     def say(message: str) -> None:
-        tell(lines.said(message))
+        tell(protocol.said(message))
 
     make = make or MAKERS[task.content_type].load()
-    tell(lines.ready())
+    tell(protocol.ready())
     work = Work(Path(task.source), task.content_type, Path(task.folder), task.limits, say)
     tell(_verdict(make, work))
 
@@ -55,20 +55,20 @@ def _own_stdout() -> TextIO:
 
 def _verdict(make: Callable[[Work], Outcome], work: Work) -> str:
     try:
-        return lines.made(make(work))
+        return protocol.made(make(work))
     except ProcessingError as refusal:
         traceback.print_exc()
-        return lines.refused(refusal)
+        return protocol.refused(refusal)
     except MemoryError:
-        return lines.refused(FileTooComplex(TOO_MUCH))
+        return protocol.refused(FileTooComplex(TOO_MUCH))
     except Exception as error:
         # Parsers raise anything over a file that is made to break them.
         traceback.print_exc()
         if isinstance(error, OSError) and error.errno in NO_ROOM:
-            return lines.refused(FileTooComplex(TOO_MUCH))
+            return protocol.refused(FileTooComplex(TOO_MUCH))
         if isinstance(error, OSError) and error.errno in FORBIDDEN:
             raise  # no file is read that way
-        return lines.refused(FileUnreadable(UNREADABLE))
+        return protocol.refused(FileUnreadable(UNREADABLE))
 
 
 if __name__ == "__main__":

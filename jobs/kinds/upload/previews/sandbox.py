@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.kinds.upload.previews import kernel, landlock, seccomp
-from jobs.kinds.upload.previews.lines import Task
 from jobs.kinds.upload.previews.outcome import Limits
+from jobs.kinds.upload.previews.protocol import Task
 
 LAYERS = ("seccomp", "landlock")
 OPEN_FILES = 64

@@ -23,8 +23,8 @@ from jobs.errors import (
     ProcessingError,
 )
 from jobs.kinds.upload.previews import sandbox
-from jobs.kinds.upload.previews.lines import TOO_MUCH
 from jobs.kinds.upload.previews.outcome import Limits, Made, Outcome, Work, skipped
+from jobs.kinds.upload.previews.protocol import TOO_MUCH
 from jobs.kinds.upload.previews.sizes import inside
 
 POSTER, CLIP = (1280, 1280), (854, 480)

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.models import DownloadJob
 from jobs.web import wording
-from jobs.web.http import poll_after_seconds
-from jobs.web.pages.made import Made, made_of
+from jobs.web.api_responses import poll_after_seconds
+from jobs.web.pages.previews import Made, made_of
 from jobs.web.pages.shared import page
 from jobs.web.representation import event_id
 

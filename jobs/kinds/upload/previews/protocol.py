@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jobs import errors
-from jobs.kinds.upload.previews.makers import Maker
 from jobs.kinds.upload.previews.outcome import Limits, Made, Outcome
+from jobs.kinds.upload.previews.preview_types import Maker
 
 MAX_LINE_BYTES = 16 * 1024
 MAX_BYTES = 1024 * 1024

@@ -18,8 +18,8 @@ from django.http import HttpRequest
 from multipart import MultipartError, MultipartSegment, ParserError, PushMultipartParser
 from rest_framework.exceptions import UnsupportedMediaType
 
-from jobs.lib.patience import give_back_connection
-from jobs.web.form_headers import boundary_of, names_of
+from jobs.lib.database import give_back_connection
+from jobs.web.multipart_headers import boundary_of, names_of
 from jobs.web.problems import Problem
 from jobs.web.request_limits import content_coding
 

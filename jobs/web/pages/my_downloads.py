@@ -15,10 +15,10 @@ from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.states import ACTIVE, FINAL, Status
 from jobs.web import wording
-from jobs.web.http import caller, own_job
+from jobs.web.api_responses import caller, own_job
 from jobs.web.pages.choose import ask
-from jobs.web.pages.live import Live, answer, watched
-from jobs.web.pages.made import read_ahead
+from jobs.web.pages.polling import Live, answer, watched
+from jobs.web.pages.previews import read_ahead
 from jobs.web.pages.shared import Place, first, newest, page, signed_in
 from jobs.web.searching import searching
 

@@ -8,9 +8,9 @@ from glob import escape
 from pathlib import Path
 from uuid import UUID
 
-from downloads_client import words
+from downloads_client import formatting
 from downloads_client.errors import NotWritten
-from downloads_client.part import told_of
+from downloads_client.partial_file import told_of
 from jobs.lib.names import MAX_NAME_BYTES, safe_name
 
 FINGERPRINT_CHARS = 8
@@ -76,5 +76,5 @@ class Place:
         with told_of(self.folder):
             free = shutil.disk_usage(self.folder).free
         if needed > free:
-            there = f"{words.size(needed)} are needed, {words.size(free)} are free"
+            there = f"{formatting.size(needed)} are needed, {formatting.size(free)} are free"
             raise NotWritten(f"{self.folder} has not enough room: {there}.", "no_room")

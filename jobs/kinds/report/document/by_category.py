@@ -7,10 +7,7 @@ from collections.abc import Callable, Iterator
 
 from jobs.errors import JOB_CODES
 from jobs.kinds.report.document.figures import Figures, OfKind, Spread
-from jobs.kinds.report.document.page import FAIL, INK, SOFT
-from jobs.kinds.report.document.rows import ReportParams
-from jobs.kinds.report.document.tables import Cell, Column, Table
-from jobs.kinds.report.document.words import (
+from jobs.kinds.report.document.labels import (
     STATUSES,
     clock,
     day,
@@ -20,6 +17,9 @@ from jobs.kinds.report.document.words import (
     share,
     size,
 )
+from jobs.kinds.report.document.page import FAIL, INK, SOFT
+from jobs.kinds.report.document.rows import ReportParams
+from jobs.kinds.report.document.tables import Cell, Column, Table
 
 ALL = "All"
 MOST_CODES = 25  # told one by one; the table stays on one page

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import IO
 
 from jobs.errors import BuildError, FileTooComplex, ProcessingError, Unexpected
-from jobs.kinds.upload.previews import lines
-from jobs.kinds.upload.previews.lines import TOO_MUCH, Garbled, Ready, Said, Task
-from jobs.kinds.upload.previews.makers import Maker
+from jobs.kinds.upload.previews import protocol
 from jobs.kinds.upload.previews.outcome import Limits, Outcome
+from jobs.kinds.upload.previews.preview_types import Maker
+from jobs.kinds.upload.previews.protocol import TOO_MUCH, Garbled, Ready, Said, Task
 from jobs.kinds.upload.previews.supervisor import SIGNALLED
 from jobs.lib.mailbox import Mailbox
 
@@ -130,7 +130,7 @@ class Keeper:
         verdict = hearing.verdict
         try:
             if isinstance(verdict, Outcome) and status == 0:
-                lines.check_files(verdict, self._limits)
+                protocol.check_files(verdict, self._limits)
                 return verdict
         except Garbled as error:
             verdict = error
@@ -170,14 +170,14 @@ class _Hearing:
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         for line in whole:
             self._hear(line)
-        if self._bytes > lines.MAX_BYTES or len(self._rest) > lines.MAX_LINE_BYTES:
+        if self._bytes > protocol.MAX_BYTES or len(self._rest) > protocol.MAX_LINE_BYTES:
             raise Garbled("too much is said")
         return bool(chunk)
 
     def _hear(self, line: bytes) -> None:
-        if self.verdict or len(line) > lines.MAX_LINE_BYTES:
+        if self.verdict or len(line) > protocol.MAX_LINE_BYTES:
             raise Garbled("too much is said")
-        told = lines.heard(line, self._maker, self._folder)
+        told = protocol.heard(line, self._maker, self._folder)
         if isinstance(told, Said):
             self._told.put(told)
         elif isinstance(told, Ready):

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from downloads_client.errors import NotWritten
-from downloads_client.words import printable
+from downloads_client.formatting import printable
 
 
 class Part:

@@ -15,8 +15,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from downloads_client.errors import Unreachable
-from downloads_client.wire import seconds_asked
-from downloads_client.words import printable
+from downloads_client.formatting import printable
+from downloads_client.http import seconds_asked
 
 ACTIVE = ("queued", "processing")
 FINAL = ("completed", "failed", "cancelled", "expired")

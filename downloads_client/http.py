@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from downloads_client.words import printable
+from downloads_client.formatting import printable
 from jobs.lib import retry_after
 
 TIMEOUT_SECONDS = (10, 30)  # to connect, and between two bytes

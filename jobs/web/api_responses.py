@@ -45,12 +45,12 @@ from jobs.errors import (
     StoreFull,
     TypeNotAllowed,
 )
+from jobs.lib.database import DATABASE_AWAY, give_back_connection
 from jobs.lib.names import MISLEADING
-from jobs.lib.patience import DATABASE_AWAY, give_back_connection
 from jobs.models import DownloadJob, JobRow, StoredFile
 from jobs.states import Status
+from jobs.web.content_negotiation import reads_pages
 from jobs.web.problems import PROBLEM, Problem
-from jobs.web.readers import reads_pages
 
 log = structlog.get_logger(__name__)
 

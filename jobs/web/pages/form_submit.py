@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from jobs.engine.submission import submit
-from jobs.web.http import caller, request_id
+from jobs.web.api_responses import caller, request_id
 from jobs.web.pages.shared import SeeOther, number
 
 ONCE = re.compile("[0-9a-f]{32}")  # what tells one form from the next

@@ -167,7 +167,10 @@ class ChunkedRequest(TermsRequest):
 
 
 class UploadForm(TermsRequest):
-    """A form with one file; forms.py reads it as it comes. `after` has commas between its ids."""
+    """A form with one file; multipart_form.py reads it as it comes.
+
+    `after` has commas between its ids.
+    """
 
     file = serializers.FileField()
     after = Text(required=False)  # type: ignore[assignment] # a form has no lists

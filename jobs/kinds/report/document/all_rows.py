@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
+from jobs.kinds.report.document.labels import (
+    STATUSES,
+    clock,
+    day,
+    downloads,
+    kind_of,
+    named,
+    seconds,
+    size,
+)
 from jobs.kinds.report.document.page import (
     BOTTOM,
     FAIL,
@@ -20,16 +30,6 @@ from jobs.kinds.report.document.page import (
 )
 from jobs.kinds.report.document.rows import ReportParams, Row
 from jobs.kinds.report.document.tables import DROP, Column, head, places_of
-from jobs.kinds.report.document.words import (
-    STATUSES,
-    clock,
-    day,
-    downloads,
-    kind_of,
-    named,
-    seconds,
-    size,
-)
 from jobs.states import Status
 
 LINE = 12.0  # points

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from downloads_client.beside import JOB_ID, NOTHING, Beside, said
 from downloads_client.errors import Misused
-from downloads_client.words import bundled, printable
+from downloads_client.formatting import bundled, printable
+from downloads_client.options import JOB_ID, NOTHING, Beside, said
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 # Its host without a user's name and password, which the service refuses and nobody need see.

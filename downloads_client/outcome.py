@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from downloads_client.errand import Errand
+from downloads_client.download import Errand
 from downloads_client.errors import INTERRUPTED, Broken, Failure, Gone, Terminated
-from downloads_client.told import Job
-from downloads_client.words import printable
+from downloads_client.formatting import printable
+from downloads_client.responses import Job
 
 
 @dataclass(frozen=True)

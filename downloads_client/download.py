@@ -7,17 +7,17 @@ import time
 from functools import partial
 from pathlib import Path
 
-from downloads_client import words
+from downloads_client import formatting
+from downloads_client.destination import Place
 from downloads_client.errors import Gone, JobFailed, Refused
-from downloads_client.looks import Looks
-from downloads_client.part import Part, told_of
-from downloads_client.patience import Patience
-from downloads_client.places import Place
+from downloads_client.partial_file import Part, told_of
+from downloads_client.poll_interval import Looks
 from downloads_client.progress import Display
+from downloads_client.requests import New, Wish
+from downloads_client.responses import Job, Result
+from downloads_client.retry import Patience
 from downloads_client.service import Service
-from downloads_client.told import Job, Result
 from downloads_client.transfer import Transfer
-from downloads_client.wishes import New, Wish
 
 
 class Errand:
@@ -68,8 +68,8 @@ class Errand:
         if job.status != "completed":
             raise Gone(f"The download is {job.status}.", job.status)
         if was_active:
-            _, made = words.PHASES.get(job.kind, words.OTHER_PHASES)
-            took = words.duration(looks.seconds)
+            _, made = formatting.PHASES.get(job.kind, formatting.OTHER_PHASES)
+            took = formatting.duration(looks.seconds)
             self._display.finish(f"{made} in {took}: {job.name}")
         return job
 
@@ -90,13 +90,13 @@ class Errand:
     def _fill(self, part: Part, job: Job, result: Result) -> None:
         began = time.monotonic()
         if part.size:
-            self._display.say(f"Going on after {words.size_of(part.size, result.size)}")
+            self._display.say(f"Going on after {formatting.size_of(part.size, result.size)}")
         patience = Patience(self._patience_seconds, self._display.pausing)
         ask = partial(self._service.result, job.id)
         transfer = Transfer(part, ask, patience, self._display.fetching)
         self.result = transfer.run(result)
-        took = words.duration(time.monotonic() - began)
-        fetched = words.size(transfer.received)
+        took = formatting.duration(time.monotonic() - began)
+        fetched = formatting.size(transfer.received)
         self._display.finish(f"Fetched {fetched} in {took}, SHA-256 verified")
 
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from jobs.models import UPLOAD, DownloadJob
 from jobs.states import Status
 from jobs.web import wording
-from jobs.web.http import own_job, redirect_to
+from jobs.web.api_responses import own_job, redirect_to
 from jobs.web.pages.shared import signed_in
 
 THUMBNAIL = 200  # pixels of its sides at most

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.kinds.report.document import charts, fonts
-from jobs.kinds.report.document.breakdown import failures, kinds, largest, times
+from jobs.kinds.report.document.by_category import failures, kinds, largest, times
 from jobs.kinds.report.document.figures import Figures
+from jobs.kinds.report.document.labels import downloads, moment, seconds, share, size
 from jobs.kinds.report.document.page import BODY, LEFT, RIGHT, SOFT, Sheets
 from jobs.kinds.report.document.rows import ReportParams
 from jobs.kinds.report.document.tables import GAP, Table
-from jobs.kinds.report.document.words import downloads, moment, seconds, share, size
 
 HEADING = 32.0  # points, with a line of small print below it
 MASTHEAD = 62.0
