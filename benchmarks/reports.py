@@ -56,7 +56,7 @@ class Sink:
     def say(self, message: str) -> None:
         self.said = message
 
-    def tell(self, **told: object) -> None:
+    def describe(self, **told: object) -> None:
         pass
 
     def plan(self, total: int, unit: str) -> None:

@@ -289,7 +289,7 @@ STORAGES: dict[str, Any] = {
 }
 # Attempts of one call, the first included, and how long each waits: a page has less patience.
 S3_ATTEMPTS, S3_READ_SECONDS = (1, 3) if ROLE == "web" else (4, 20)
-STORAGES["patient"] = STORAGES["default"] | {"BACKEND": "jobs.storage.PatientStorage"}  # uploads
+STORAGES["retrying"] = STORAGES["default"] | {"BACKEND": "jobs.storage.RetryingStorage"}  # uploads
 STORAGES["slow"] = STORAGES["default"] | {"BACKEND": "jobs.storage.SlowStorage"}
 
 # The users that `seed_demo` makes; empty: it thinks of passwords and prints them

@@ -1,7 +1,7 @@
-"""The life of a job, as one table.
+"""The state machine of a job, as one table.
 
-Only `DownloadJob._move` (models.py) writes a status, and it obeys MOVES. To change what may
-follow what, edit the table; tests/test_states.py checks every cell of it.
+Only `DownloadJob._move` (models/job.py) writes a status, as MOVES allows. To change which status
+may follow which, edit the table; tests/test_states.py checks every cell of it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.db.models import TextChoices
 
-WAITING = "Waiting for a worker"  # the message of a job that is queued
+WAITING = "Waiting for a worker"  # the message of a queued job
 
 
 class Status(TextChoices):
@@ -23,18 +23,19 @@ class Status(TextChoices):
 
 
 class Event(TextChoices):
-    SUBMIT = "submit"  # the row is written; it has no status before
-    RELEASE = "release"  # all that it was to wait for is completed
-    SKIP = "skip"  # something that it was to wait for failed, or was cancelled
-    CLAIM = "claim"  # a worker takes the job; the attempt number goes up
+    SUBMIT = "submit"  # the row is created; it has no status before
+    RELEASE = "release"  # all its dependencies are completed
+    # One of its dependencies failed or was cancelled. The stored value is older than the name.
+    DEPENDENCY_FAILED = "skip", "Skip"
+    CLAIM = "claim"  # a worker starts the job; the attempt number goes up
     SUCCEED = "succeed"  # the artifact is in object storage
-    RETRY = "retry"  # this attempt failed; another is due after a backoff
-    FAIL = "fail"  # no attempt is left, or another would not help
-    HAND_BACK = "hand_back"  # the worker was told to stop and gives the job back
-    RESCUE = "rescue"  # the worker went silent or died; the job goes back
-    CANCEL = "cancel"  # the owner or an operator gave up on it
-    REQUEUE = "requeue"  # the owner or an operator asks for the work again
-    EXPIRE = "expire"  # the artifact's time is over
+    RETRY = "retry"  # the attempt failed; the next one starts after a backoff
+    FAIL = "fail"  # no attempt is left, or the error is permanent
+    HAND_BACK = "hand_back"  # the worker is stopping and returns the job to the queue
+    RESCUE = "rescue"  # the worker died or stopped responding; the job is queued again
+    CANCEL = "cancel"  # by the owner or an operator
+    REQUEUE = "requeue"  # the owner or an operator runs it again
+    EXPIRE = "expire"  # the artifact expired
 
 
 class Actor(TextChoices):
@@ -45,9 +46,11 @@ class Actor(TextChoices):
 
 
 class Move(NamedTuple):
+    """The statuses in which an event can happen, and the status that it leads to."""
+
     sources: frozenset[Status]
     target: Status
-    any_attempt: bool = False  # True: the caller need not hold the current attempt
+    any_attempt: bool = False  # True: also for callers that do not know the current attempt
 
 
 def _from(*sources: Status, to: Status, any_attempt: bool = False) -> Move:
@@ -57,8 +60,8 @@ def _from(*sources: Status, to: Status, any_attempt: bool = False) -> Move:
 S = Status
 MOVES: dict[Event, Move] = {
     Event.RELEASE: _from(S.QUEUED, to=S.QUEUED),
-    Event.SKIP: _from(S.QUEUED, to=S.FAILED),
-    Event.CLAIM: _from(S.QUEUED, to=S.PROCESSING, any_attempt=True),  # a message names none
+    Event.DEPENDENCY_FAILED: _from(S.QUEUED, to=S.FAILED),
+    Event.CLAIM: _from(S.QUEUED, to=S.PROCESSING, any_attempt=True),  # messages have none
     Event.SUCCEED: _from(S.PROCESSING, to=S.COMPLETED),
     Event.RETRY: _from(S.PROCESSING, to=S.QUEUED),
     Event.FAIL: _from(S.PROCESSING, to=S.FAILED),
@@ -71,6 +74,8 @@ MOVES: dict[Event, Move] = {
 
 ACTIVE = frozenset({S.QUEUED, S.PROCESSING})
 FINAL = frozenset(S) - ACTIVE
-DONE = frozenset({S.COMPLETED, S.EXPIRED})  # the work was done, if its file may be gone by now
+DONE = frozenset({S.COMPLETED, S.EXPIRED})  # the work was done; the file may have expired
 LOST = FINAL - DONE
-ENDS = frozenset({Event.SUCCEED, Event.FAIL, Event.SKIP, Event.CANCEL})  # which people wait for
+ENDS = frozenset(
+    {Event.SUCCEED, Event.FAIL, Event.DEPENDENCY_FAILED, Event.CANCEL}
+)  # the events that people are notified of

@@ -35,7 +35,7 @@ class Terms:
             "webhook": self.webhook,
         }
 
-    def as_asked(self) -> dict[str, Any]:
+    def as_requested(self) -> dict[str, Any]:
         """What makes one request another: the same one stays it though settings change."""
         return {name: value for name, value in self.as_json().items() if name in self.named}
 

@@ -22,7 +22,7 @@ NOT_AS_STORED = "is not what it was when it was stored."
 class Source:
     """One stored file that a builder reads. Size and CRC-32 were recorded when it was stored."""
 
-    told_as: str  # to people: "File 70000"
+    label: str  # to people: "File 70000"
     key: str
     name: str
     size_bytes: int
@@ -70,7 +70,7 @@ class Workspace(Protocol):
     `output` or to `parts`; what is told before of its name and type is what it gets.
     """
 
-    def tell(
+    def describe(
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
     ) -> None:
         """What was found out about the artifact. Raises NoRoom where it is too much for its owner.

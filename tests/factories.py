@@ -173,7 +173,7 @@ def new_job(**fields: Any) -> DownloadJob:
     """A job with the first line of its history, and any values that `submit` would not take."""
     job = DownloadJob.objects.create(message=WAITING, **fields)
     job.refresh_from_db()
-    JobEvent.objects.remember(job, Event.SUBMIT, Actor.OWNER)
+    JobEvent.objects.record(job, Event.SUBMIT, Actor.OWNER)
     return job
 
 

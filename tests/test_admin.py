@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django_celery_results.models import TaskResult
 
-from jobs.models import DownloadJob, Upload
+from jobs.models import DownloadJob, IncomingUpload
 from jobs.operations.admin import jobs as jobs_page
 from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory, StoredFileFactory, UploadJobFactory, UserFactory
@@ -207,10 +207,10 @@ def test_nothing_is_added_or_deleted_by_hand(desk: Client, queued_job: DownloadJ
 
 def test_files_that_are_on_their_way_are_listed(desk: Client, alice: User) -> None:
     in_chunks = {"size_bytes": 30, "chunk_bytes": 10, "received": [0, 2]}
-    Upload.objects.create(owner=alice, name="drone.mp4", **in_chunks)
-    Upload.objects.create(owner=alice, name="harbour.jpg", size_bytes=6_000_000)
+    IncomingUpload.objects.create(owner=alice, name="drone.mp4", **in_chunks)
+    IncomingUpload.objects.create(owner=alice, name="harbour.jpg", size_bytes=6_000_000)
 
-    page = desk.get("/admin/jobs/upload/?q=alice").content.decode()
+    page = desk.get("/admin/jobs/incomingupload/?q=alice").content.decode()
 
     assert ("drone.mp4" in page, "66 %" in page) == (True, True)
     assert ("harbour.jpg" in page, "coming" in page) == (True, True)
@@ -241,7 +241,7 @@ def test_a_filter_that_no_column_can_hold_is_no_500(desk: Client, lookup: str, v
     for model, column in [
         ("jobs/downloadjob", "created_at"),
         ("jobs/storedfile", "created_at"),
-        ("jobs/upload", "touched_at"),
+        ("jobs/incomingupload", "touched_at"),
         ("jobs/notification", "created_at"),
         ("auth/user", "date_joined"),
         ("django_celery_results/taskresult", "date_done"),

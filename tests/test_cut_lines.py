@@ -63,7 +63,7 @@ def test_what_comes_sealed_is_never_read_as_it_lies_on_the_line(sealed: Peer) ->
     answer = remote.probe(0, FILE.size - 1)
     read = answer.read()
 
-    answer.shut()
+    answer.abort()
     read += rest_of(answer)
 
     assert read == content(FILE.seed, 0, len(read))
@@ -100,7 +100,7 @@ def test_an_answer_that_was_read_to_its_end_may_still_be_shut() -> None:
         answer = RemoteFile(peer.serve("/file", FILE), connections=1).probe(0, FILE.size - 1)
         assert len(rest_of(answer)) == FILE.size
 
-        answer.shut()
+        answer.abort()
 
         answer.close()
 

@@ -93,10 +93,10 @@ def test_only_queued_jobs_are_rung(alice: User, broker: Mock, status: Status) ->
 
 
 def test_a_silent_worker_loses_its_job(running_job: DownloadJob) -> None:
-    assert dispatcher.rescue_silent() == 0
+    assert dispatcher.rescue_expired_leases() == 0
 
     DownloadJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert dispatcher.rescue_silent() == 1
+    assert dispatcher.rescue_expired_leases() == 1
 
     running_job.refresh_from_db()
     assert (running_job.status, running_job.losses) == (Status.QUEUED, 1)
@@ -115,7 +115,7 @@ def test_several_dispatchers_rescue_each_job_once(alice: User) -> None:
         from django.db import connection
 
         start.wait()
-        counts.append(dispatcher.rescue_silent())
+        counts.append(dispatcher.rescue_expired_leases())
         connection.close()
 
     threads = [threading.Thread(target=sweep) for _ in range(4)]
@@ -148,7 +148,7 @@ def test_an_artifact_that_is_wanted_meanwhile_is_not_let_go(alice: User) -> None
     job = JobFactory(owner=alice, status=Status.COMPLETED, expires_at=LONG_AGO)
     artifact = ArtifactFactory(owner=alice, key=f"{job.folder}1/a.zip", made_by=job)
     DownloadJob.objects.update(artifact=artifact)
-    (found,) = DownloadJob.objects.outdated()
+    (found,) = DownloadJob.objects.due_to_expire()
     submit(owner=alice, kind="bundle", params={"file_ids": [], "job_ids": [str(job.pk)]})
 
     with pytest.raises(StaleJob):
@@ -323,15 +323,15 @@ def test_a_tick_with_nothing_to_do_is_one_statement(
     assert not asked_broker.called
 
 
-@pytest.mark.parametrize("chore", ["ring_due", "rescue_silent", "release_held"])
+@pytest.mark.parametrize("chore", ["ring_due", "rescue_expired_leases", "release_blocked"])
 def test_a_tick_does_what_there_is_to_do(
     alice: User, monkeypatch: pytest.MonkeyPatch, chore: str
 ) -> None:
     past = timezone.now() - timedelta(seconds=30)
     due: dict[str, dict[str, Any]] = {
         "ring_due": {"published_at": past},
-        "rescue_silent": {"status": Status.PROCESSING, "lease_until": past},
-        "release_held": {"held": True},
+        "rescue_expired_leases": {"status": Status.PROCESSING, "lease_until": past},
+        "release_blocked": {"held": True},
     }
     JobFactory(owner=alice, **due[chore])
     done = {name: Mock(__name__=name, return_value=0) for name in due}
@@ -360,7 +360,11 @@ def test_a_slow_collection_delays_no_rescue(
         return 0
 
     nothing = dict.fromkeys(["ring_due", "expire_artifacts", "forget_results", "forget_keys"])
-    for name, sweep in {**nothing, "collect_garbage": collect, "rescue_silent": rescue}.items():
+    for name, sweep in {
+        **nothing,
+        "collect_garbage": collect,
+        "rescue_expired_leases": rescue,
+    }.items():
         monkeypatch.setattr(dispatcher, name, sweep or Mock(__name__=name, return_value=0))
 
     dispatcher.run(stop)

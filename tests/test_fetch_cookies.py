@@ -112,7 +112,7 @@ class Sets:
 
 def learned(url: str, *cookies: str) -> Cookies:
     found = Cookies()
-    found.learn(Sets(*cookies), target_of(url))  # type: ignore[arg-type] # all that it looks at
+    found.store(Sets(*cookies), target_of(url))  # type: ignore[arg-type] # all that it looks at
     return found
 
 
@@ -192,12 +192,12 @@ def test_a_cookie_is_deleted_by_its_name_and_path(over: str) -> None:
 )
 def test_a_host_that_is_no_name_of_the_dns_has_cookies_too(target: Target, sent: str) -> None:
     cookies = Cookies()
-    cookies.learn(Sets(f"ok=1; {sent}"), target)  # type: ignore[arg-type] # all that it looks at
+    cookies.store(Sets(f"ok=1; {sent}"), target)  # type: ignore[arg-type] # all that it looks at
 
     assert cookies.header_for(target) == {"Cookie": "ok=1"}
 
     cookies = Cookies()
-    cookies.learn(Sets("ok=1; Domain=8.8"), target)  # type: ignore[arg-type] # all that it looks at
+    cookies.store(Sets("ok=1; Domain=8.8"), target)  # type: ignore[arg-type] # all that it looks at
 
     assert cookies.header_for(target) == {}
 

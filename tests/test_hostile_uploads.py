@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from jobs import storage
 from jobs.engine import dispatcher
-from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from tests.clamd import Clamd, eicar
 from tests.live import Live, children, on_this_database, until
 from tests.processing import ffmpeg
@@ -87,7 +87,7 @@ def test_each_ends_as_it_should_and_the_worker_lives(live: Live, names: list[str
     assert children(pid) == pool, "no process of the worker had to be replaced"
     for name in KEPT.keys() & jobs.keys():
         assert jobs[name].artifact.content_type == KEPT[name]
-        assert not jobs[name].files.made_of_uploads().exists()
+        assert not jobs[name].files.previews().exists()
     assert_nothing_is_astray()
 
 
@@ -103,7 +103,7 @@ def assert_nothing_is_astray() -> None:
         for key in in_the_bucket(f"{top}/{job}/")
     ]
     assert sorted(there) == sorted(known)
-    assert not Upload.objects.exists()
+    assert not IncomingUpload.objects.exists()
 
 
 def test_a_virus_is_caught_on_its_way_through_the_service(live: Live, clamd: Clamd) -> None:

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from jobs.engine import dispatcher
 from jobs.engine.submission import resubmit
 from jobs.errors import StaleJob
-from jobs.models import DownloadJob, Preferences, Upload
+from jobs.models import DownloadJob, IncomingUpload, Preferences
 from jobs.states import Actor, Status
 from jobs.terms import Terms
 from tests.factories import JobFactory
@@ -141,7 +141,7 @@ def test_it_starts_when_the_others_are_completed_and_not_before(
     job = ask(client_of_alice, **FILES, after=[str(first.pk), str(second.pk)])
 
     end(first, Status.COMPLETED)
-    assert dispatcher.release_held() == 0
+    assert dispatcher.release_blocked() == 0
     with pytest.raises(StaleJob):
         job.claim(task_id="t", worker="w")
     told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
@@ -149,7 +149,7 @@ def test_it_starts_when_the_others_are_completed_and_not_before(
     assert told["estimatedSecondsRemaining"] is None
 
     end(second, Status.COMPLETED)
-    assert dispatcher.release_held() == 1
+    assert dispatcher.release_blocked() == 1
     job.refresh_from_db()
     job.claim(task_id="t", worker="w")
     assert [line.event for line in job.events.all()] == ["submit", "release", "claim"]
@@ -175,7 +175,7 @@ def test_what_waits_for_a_time_and_for_others_waits_for_both(client_of_alice: AP
     job = ask(client_of_alice, **FILES, after=[str(first.pk)], runAt=at.isoformat())
 
     end(first, Status.COMPLETED)
-    dispatcher.release_held()
+    dispatcher.release_blocked()
 
     job.refresh_from_db()
     assert (job.held, job.available_at) == (False, at)
@@ -199,7 +199,7 @@ def test_it_fails_as_soon_as_one_of_the_others_did(
     job = ask(client_of_alice, **FILES, after=[str(first.pk), str(second.pk)])
     end(first, status)
 
-    dispatcher.release_held()
+    dispatcher.release_blocked()
 
     told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
     assert (told["status"], told["errorCode"]) == ("failed", "dependency_failed")
@@ -213,8 +213,8 @@ def test_what_waits_for_what_failed_fails_in_turn(client_of_alice: APIClient) ->
     third = ask(client_of_alice, **FILES, after=[str(second.pk)])
     first.cancel(Actor.OWNER)
 
-    dispatcher.release_held()
-    dispatcher.release_held()
+    dispatcher.release_blocked()
+    dispatcher.release_blocked()
 
     assert {job.status for job in (second, third) if not job.refresh_from_db()} == {"failed"}
 
@@ -227,14 +227,14 @@ def test_of_many_that_wait_a_few_at_a_time_are_locked(
     for _ in range(3):
         JobFactory(owner=alice, held=True).after.set([lost])
 
-    assert [dispatcher.release_held() for _ in range(3)] == [2, 1, 0]
+    assert [dispatcher.release_blocked() for _ in range(3)] == [2, 1, 0]
 
 
 def test_run_again_it_waits_again(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     job = ask(client_of_alice, **FILES, after=[str(first.pk)])
     first.cancel(Actor.OWNER)
-    dispatcher.release_held()
+    dispatcher.release_blocked()
     job.refresh_from_db()
     first.refresh_from_db()
 
@@ -243,7 +243,7 @@ def test_run_again_it_waits_again(client_of_alice: APIClient) -> None:
 
     assert job.held
     end(first, Status.COMPLETED)
-    dispatcher.release_held()
+    dispatcher.release_blocked()
     job.refresh_from_db()
     assert job.is_due
     assert list(DownloadJob.objects.due()) == [job]
@@ -255,7 +255,7 @@ def test_run_again_before_what_it_reads_is_there_it_is_measured_when_it_starts(
     first = ask(client_of_alice)
     job = ask(client_of_alice, job_ids=[str(first.pk)])
     first.cancel(Actor.OWNER)
-    dispatcher.release_held()
+    dispatcher.release_blocked()
     for each in (first, job):
         each.refresh_from_db()
         resubmit(each, Actor.OWNER)
@@ -438,7 +438,7 @@ def test_processes_of_the_last_version_go_on_recording_uploads(alice: User) -> N
             [uuid4(), alice.pk],
         )
 
-    assert Terms.of_json(Upload.objects.get().terms) == Terms()
+    assert Terms.of_json(IncomingUpload.objects.get().terms) == Terms()
 
 
 def test_terms_are_what_they_were_when_they_come_back_from_json() -> None:

@@ -18,7 +18,7 @@ from jobs.engine import runner
 from jobs.engine.submission import submit
 from jobs.kinds.remote import parallel
 from jobs.kinds.remote.ranges import RUN
-from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from jobs.states import Actor, Status
 from tests.hostile.content import File
 from tests.hostile.exchange import Exchange
@@ -310,7 +310,7 @@ def test_what_an_upload_was_promised_no_link_takes(peer: Peer, alice: User, sett
     settings.OWNER_STORAGE_BYTES = 2_000_000
     url = peer.serve("/1000000", replace(MODES["chunked"], size=1_000_000))
     job = ask(alice, url)
-    Upload.objects.create(owner=alice, name="a.bin", size_bytes=1_500_000)
+    IncomingUpload.objects.create(owner=alice, name="a.bin", size_bytes=1_500_000)
 
     job = fetch(job)
 

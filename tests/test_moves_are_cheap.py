@@ -14,7 +14,7 @@ from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 
 from jobs.engine import runner
-from jobs.engine.heartbeat import Pulse
+from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.time_limit import TimeLimit
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, JobEvent, StoredFile
@@ -81,14 +81,14 @@ def test_the_heartbeat_of_short_work_opens_no_connection(
 
     monkeypatch.setattr(ConnectionHandler, "create_connection", noted)
 
-    with Pulse(running_job, TimeLimit(10, 1, 10)):
+    with Heartbeat(running_job, TimeLimit(10, 1, 10)):
         pass
     short = list(made)
-    with Pulse(running_job, TimeLimit(10, 1, 10)):
+    with Heartbeat(running_job, TimeLimit(10, 1, 10)):
         until(lambda: made)
 
     assert short == []
-    assert made == ["pulse"]
+    assert made == ["heartbeat"]
 
 
 @pytest.mark.parametrize("event", ["cancel", "retry", "fail", "hand_back"])

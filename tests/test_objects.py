@@ -21,7 +21,7 @@ import pytest
 
 from jobs import storage
 from jobs.errors import SourceChanged, SourceMissing, StorageUnavailable
-from jobs.storage.connections import Abort, Connections
+from jobs.storage.connections import Abort, StorageConnections
 from jobs.storage.objects import Objects
 from jobs.storage.signature import Bucket, Signer
 from tests.faults.proxy import Proxy
@@ -43,7 +43,7 @@ def objects_at(
     return Objects(
         Bucket(url, bucket.bucket_name),
         signer,
-        lambda: Connections(url, read_seconds=read_seconds, most=16, verify=verify),
+        lambda: StorageConnections(url, read_seconds=read_seconds, most=16, verify=verify),
         attempts=attempts,
     )
 
@@ -95,7 +95,7 @@ def test_a_body_may_be_any_buffer_or_a_file(objects: Objects, kind: Any, size: i
 
 
 def test_parts_become_an_object(objects: Objects, bucket: Any) -> None:
-    upload = storage.Upload.begin("raw/parts/a", content_type="text/plain")
+    upload = storage.MultipartUpload.begin("raw/parts/a", content_type="text/plain")
     parts = [MEGABYTE * 5, memoryview(MEGABYTE * 5), io.BytesIO(b"end")]
 
     for number, part in enumerate(parts, 1):
@@ -317,7 +317,7 @@ def test_a_body_may_take_longer_than_connecting_if_it_moves(proxy: Proxy, kind: 
     put(objects, "raw/slow", kind(body))
 
     assert storage.moved_bytes() - before >= len(body)
-    assert storage.has("raw/slow", len(body))
+    assert storage.exists("raw/slow", len(body))
 
 
 def test_reading_may_stop_early(proxy: Proxy) -> None:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs.engine import dispatcher, estimates
-from jobs.models import DownloadJob, JobEvent, job_queryset, notification
+from jobs.models import DownloadJob, JobEvent, newest
 from jobs.operations.admin import shared
 from jobs.states import ACTIVE, FINAL, Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
@@ -74,8 +74,7 @@ NOTIFICATIONS = """
 @pytest.fixture
 def desk(db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Of somebody who has downloads, and is an operator."""
-    monkeypatch.setattr(job_queryset, "SEARCHED", SEARCHED)
-    monkeypatch.setattr(notification, "SEARCHED", SEARCHED)
+    monkeypatch.setattr(newest, "SEARCHED", SEARCHED)
     monkeypatch.setattr(shared, "LISTED", SEARCHED)
     client = Client(headers=BROWSER)
     client.force_login(UserFactory(username="mine", is_staff=True, is_superuser=True))
@@ -221,7 +220,7 @@ def hold(job: DownloadJob) -> None:
 
 def test_a_poll_leaves_a_long_list_of_files_in_the_database(desk: Client) -> None:
     job = JobFactory(owner=User.objects.get(username="mine"))
-    JobEvent.objects.remember(job, Event.SUBMIT, Actor.OWNER)
+    JobEvent.objects.record(job, Event.SUBMIT, Actor.OWNER)
     job.claim(task_id="task-1", worker="worker@test")
 
     with CaptureQueriesContext(connection) as seen:
@@ -235,7 +234,7 @@ def test_a_beat_writes_to_no_index(running_job: DownloadJob) -> None:
     before = updates()
 
     for done in range(5):
-        running_job.beat(done=done, message=f"Adding {done}")
+        running_job.heartbeat(done=done, message=f"Adding {done}")
 
     made, spared = (now - then for now, then in zip(updates(), before, strict=True))
     assert made == 5

@@ -24,7 +24,7 @@ def url(job: DownloadJob) -> str:
 def test_a_running_job_tells_how_far_it_is(
     client_of_alice: APIClient, running_job: DownloadJob
 ) -> None:
-    running_job.beat(done=400, message="Adding 1 of 2: report.pdf")
+    running_job.heartbeat(done=400, message="Adding 1 of 2: report.pdf")
 
     body = client_of_alice.get(url(running_job)).json()
 
@@ -88,7 +88,7 @@ def test_a_poll_that_knows_it_all_is_304(
 ) -> None:
     first = client_of_alice.get(url(running_job))
     again = client_of_alice.get(url(running_job), headers={"If-None-Match": first["ETag"]})
-    running_job.beat(done=1, message="Moved")
+    running_job.heartbeat(done=1, message="Moved")
     moved = client_of_alice.get(url(running_job), headers={"If-None-Match": first["ETag"]})
 
     assert again.status_code == 304
@@ -190,8 +190,8 @@ def test_a_poll_costs_one_look_up_by_key(
 
 
 def test_progress_never_goes_back_within_an_attempt(running_job: DownloadJob) -> None:
-    running_job.beat(done=900, message="")
-    running_job.beat(done=2_000, message="")  # more than was expected
+    running_job.heartbeat(done=900, message="")
+    running_job.heartbeat(done=2_000, message="")  # more than was expected
 
     running_job.refresh_from_db()
     assert running_job.progress == 1.0

@@ -20,7 +20,7 @@ from rest_framework.test import APIClient
 
 from jobs import storage
 from jobs.engine import dispatcher
-from jobs.engine.heartbeat import Pulse
+from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.submission import resubmit
 from jobs.errors import FORMER_JOB_CODES
 from jobs.kinds.upload.previews import Limits
@@ -119,7 +119,7 @@ def test_a_file_that_is_too_large_for_previews_says_so(
 
     job = processed(client_of_alice, content, "harbour.jpg")
 
-    assert (job.status, job.files.made_of_uploads().count()) == ("completed", 0)
+    assert (job.status, job.files.previews().count()) == ("completed", 0)
     assert job.metadata["skippedCode"] == "file_too_large"
     assert job.metadata["skipped"].startswith("The file is too large. Previews are made of files")
 
@@ -181,8 +181,10 @@ def test_parts_that_are_together_are_checked_and_this_is_said(
     begun = begin(client_of_alice, 9)
     send_chunk(client_of_alice, begun, 0, b"some text")
     said: list[str] = []
-    real = Pulse.say
-    monkeypatch.setattr(Pulse, "say", lambda pulse, text: (said.append(text), real(pulse, text)))
+    real = Heartbeat.say
+    monkeypatch.setattr(
+        Heartbeat, "say", lambda heartbeat, text: (said.append(text), real(heartbeat, text))
+    )
 
     job = attempt(DownloadJob.objects.get(pk=begun["jobId"]))
 
@@ -212,19 +214,17 @@ def test_the_same_content_is_processed_once(
 
     assert second.status == "completed", second.error
     assert second.metadata == first.metadata
-    of_both = [
-        {file.role: file.sha256 for file in job.files.made_of_uploads()} for job in (first, second)
-    ]
+    of_both = [{file.role: file.sha256 for file in job.files.previews()} for job in (first, second)]
     assert of_both[0] == of_both[1]
     assert len(of_both[0]) == 3
-    assert {file.name for file in second.files.made_of_uploads()} == {
+    assert {file.name for file in second.files.previews()} == {
         f"the same {role}.jpg" for role in ("thumbnail", "medium", "large")
     }
     DownloadJob.objects.filter(pk=first.pk).update(expires_at=Now() - timedelta(seconds=1))
     dispatcher.expire_artifacts()
     dispatcher.collect_garbage()
     for file in second.files.all():
-        assert storage.has(file.key, file.size_bytes)
+        assert storage.exists(file.key, file.size_bytes)
 
 
 def test_the_same_content_of_somebody_else_is_processed_anew(
@@ -245,11 +245,11 @@ def test_the_same_content_of_another_type_is_processed_anew(client_of_alice: API
     content = picture()
     first = processed(client_of_alice, content)
     StoredFile.objects.filter(pk=first.artifact_id).update(content_type="text/plain")
-    first.files.made_of_uploads().delete()  # of text there is nothing
+    first.files.previews().delete()  # of text there is nothing
 
     second = processed(client_of_alice, content)
 
-    assert second.files.made_of_uploads().count() == 3
+    assert second.files.previews().count() == 3
 
 
 def test_a_file_in_quarantine_is_nobodys(
@@ -397,7 +397,7 @@ def test_an_open_upload_that_nobody_knows_of_is_collected(client_of_alice: APICl
     """The store began it, and its answer was lost: boto asked again."""
     job = sent(client_of_alice, b"words")
     key = job.params["key"]
-    storage.Upload.begin(key, content_type="")
+    storage.MultipartUpload.begin(key, content_type="")
 
     assert attempt(job).status == "completed"
     dispatcher.collect_garbage()

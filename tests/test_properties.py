@@ -87,7 +87,7 @@ NAMES = TEXT | st.lists(
 
 @pytest.fixture(autouse=True)
 def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.web.parsers.give_back_connection", lambda: None)
+    monkeypatch.setattr("jobs.web.parsers.release_connection", lambda: None)
 
 
 def parse(body: bytes) -> Any:

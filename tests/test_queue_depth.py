@@ -31,13 +31,13 @@ def test_nobody_knows_it_before_it_was_counted() -> None:
     depth = QueueDepth(Clock())
 
     assert depth.known(LIMIT) is None
-    depth.learn(3)
+    depth.record(3)
     assert depth.known(LIMIT) == 3
 
 
 def test_what_is_added_here_counts_at_once() -> None:
     depth = QueueDepth(Clock())
-    depth.learn(3)
+    depth.record(3)
 
     depth.add()
     depth.add()
@@ -47,19 +47,19 @@ def test_what_is_added_here_counts_at_once() -> None:
 
 def test_after_a_second_one_counts_and_the_others_go_on() -> None:
     depth = QueueDepth(clock := Clock())
-    depth.learn(3)
+    depth.record(3)
     depth.add()
     clock.now += REMEMBERED_SECONDS
 
     assert [depth.known(LIMIT) for _ in range(3)] == [None, 4, 4]
     depth.add()  # before the answer, which may or may not have it
-    depth.learn(2)
+    depth.record(2)
     assert depth.known(LIMIT) == 3
 
 
 def test_a_count_that_fails_is_made_by_another_a_second_later() -> None:
     depth = QueueDepth(clock := Clock())
-    depth.learn(3)
+    depth.record(3)
     clock.now += REMEMBERED_SECONDS
     assert depth.known(LIMIT) is None  # and never tells
 
@@ -69,7 +69,7 @@ def test_a_count_that_fails_is_made_by_another_a_second_later() -> None:
 
 def test_a_number_that_refuses_is_soon_counted_again() -> None:
     depth = QueueDepth(clock := Clock())
-    depth.learn(LIMIT)
+    depth.record(LIMIT)
     clock.now += FULL_SECONDS / 2
     assert depth.known(LIMIT) == LIMIT
 
@@ -86,7 +86,7 @@ def test_the_queue_gets_too_long_by_what_others_add_in_a_second_and_no_more() ->
     def start(depth: QueueDepth) -> None:
         nonlocal queue
         if (known := depth.known(LIMIT)) is None:
-            depth.learn(known := queue)
+            depth.record(known := queue)
         if known < LIMIT:
             queue += 1
             depth.add()

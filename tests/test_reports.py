@@ -280,7 +280,7 @@ def test_a_bundle_takes_what_other_jobs_made(client_of_alice: APIClient) -> None
     )
     assert (bundle.held, bundle.total) == (True, None)
     contents = [made(client_of_alice, job) for job in (first, second)]
-    dispatcher.release_held()
+    dispatcher.release_blocked()
 
     runner.run(bundle.pk, task_id="task-1", worker="worker@test")
 
@@ -315,7 +315,7 @@ def test_a_cancelled_source_fails_the_bundle(client_of_alice: APIClient) -> None
     first = ask(client_of_alice)
     answer = client_of_alice.post("/v1/download/initiate", {"job_ids": [str(first.pk)]}, "json")
     first.cancel(Actor.OWNER)
-    dispatcher.release_held()
+    dispatcher.release_blocked()
 
     told = client_of_alice.get(f"/v1/download/status/{answer.json()['jobId']}").json()
     assert told["errorCode"] == "dependency_failed"

@@ -19,7 +19,7 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 
 from jobs import storage
 from jobs.engine import dispatcher, estimates, runner, simulated_delay
-from jobs.engine.heartbeat import Pulse
+from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.submission import resubmit
 from jobs.engine.time_limit import TimeLimit
 from jobs.errors import Interrupted, SourceMissing, StaleJob, StorageUnavailable
@@ -268,7 +268,7 @@ def test_an_outcome_is_recorded_when_the_database_is_back(
         succeed(self, artifact)
 
     monkeypatch.setattr(DownloadJob, "succeed", away_twice)
-    monkeypatch.setattr(database, "INSIST_SECONDS", 0)
+    monkeypatch.setattr(database, "RETRY_EVERY_SECONDS", 0)
 
     run(job)
 
@@ -293,7 +293,7 @@ def test_a_retry_that_could_not_be_committed_is_the_same_retry(
         return execute(sql, params, many, context)
 
     build_with(build)
-    monkeypatch.setattr(database, "INSIST_SECONDS", 0)
+    monkeypatch.setattr(database, "RETRY_EVERY_SECONDS", 0)
 
     with connection.execute_wrapper(cut_once):
         run(job)
@@ -347,7 +347,7 @@ def test_an_upload_whose_answer_was_lost_is_collected(
 
     assert job.status == Status.COMPLETED
     assert not list(storage.open_uploads(job.folder))
-    assert storage.has(job.artifact.key, 9_000_000)
+    assert storage.exists(job.artifact.key, 9_000_000)
 
 
 def test_a_database_that_stays_away_is_not_waited_for_longer_than_a_lease(
@@ -358,7 +358,7 @@ def test_a_database_that_stays_away_is_not_waited_for_longer_than_a_lease(
 
     monkeypatch.setattr(DownloadJob, "succeed", away)
     monkeypatch.setattr(DownloadJob, "retry", away)
-    monkeypatch.setattr(database, "INSIST_SECONDS", 0.05)
+    monkeypatch.setattr(database, "RETRY_EVERY_SECONDS", 0.05)
     settings.LEASE_SECONDS = 0.2
 
     run(job)
@@ -407,7 +407,7 @@ def test_an_attempt_that_cannot_reach_the_database_takes_itself_for_lost(
         raise OperationalError("no route")
 
     monkeypatch.setattr(DownloadJob, "beat", unreachable)
-    monkeypatch.setattr(DownloadJob, "is_mine", unreachable)
+    monkeypatch.setattr(DownloadJob, "is_current_attempt", unreachable)
     stopped: list[Interrupted] = []
 
     def endless(params: Any, work: Workspace) -> None:
@@ -538,11 +538,11 @@ def test_a_beat_that_failed_is_sent_again(
         return True
 
     monkeypatch.setattr(DownloadJob, "beat", beat)
-    pulse = Pulse(running_job, LONG)
-    pulse.advance(7)
+    heartbeat = Heartbeat(running_job, LONG)
+    heartbeat.advance(7)
 
-    pulse._look()
-    pulse._look()
+    heartbeat._look()
+    heartbeat._look()
 
     assert sent == [7, 7]
 
@@ -550,17 +550,17 @@ def test_a_beat_that_failed_is_sent_again(
 def test_an_interrupt_on_the_way_out_does_not_leave_the_pulse_running(
     running_job: DownloadJob,
 ) -> None:
-    pulse = Pulse(running_job, LONG)
+    heartbeat = Heartbeat(running_job, LONG)
     before = signal.getsignal(signal.SIGALRM)
-    pulse.__enter__()
-    pulse._began = -1_000
+    heartbeat.__enter__()
+    heartbeat._began = -1_000
 
     # As if the signal came with the first instruction of __exit__, and again inside it.
-    pulse._on_alarm(signal.SIGALRM, FakeFrame(Pulse.__exit__.__code__))  # type: ignore[arg-type]
-    pulse.__exit__(None, None, None)
-    pulse._on_alarm(signal.SIGALRM, None)
+    heartbeat._on_alarm(signal.SIGALRM, FakeFrame(Heartbeat.__exit__.__code__))  # type: ignore[arg-type]
+    heartbeat.__exit__(None, None, None)
+    heartbeat._on_alarm(signal.SIGALRM, None)
 
-    assert not pulse._thread.is_alive()
+    assert not heartbeat._thread.is_alive()
     assert signal.getsignal(signal.SIGALRM) == before
 
 
@@ -585,7 +585,7 @@ def test_a_database_that_hangs_does_not_keep_a_builder_going(
             raise
 
     monkeypatch.setattr(DownloadJob, "beat", hang)
-    monkeypatch.setattr(DownloadJob, "is_mine", hang)
+    monkeypatch.setattr(DownloadJob, "is_current_attempt", hang)
     build_with(build)
 
     job = run(job)

@@ -24,7 +24,7 @@ LISTS = [
     "/?search=",
     "/admin/jobs/downloadjob/?q=",
     "/admin/jobs/storedfile/?q=",
-    "/admin/jobs/upload/?q=",
+    "/admin/jobs/incomingupload/?q=",
     "/admin/jobs/notification/?q=",
 ]
 

@@ -122,7 +122,7 @@ def test_the_file_store_is_not_told_where_somebody_came_from(
     client_of_alice: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job: DownloadJob = JobFactory(owner=alice, status=Status.COMPLETED)
-    monkeypatch.setattr("jobs.storage.has", lambda *args: True)
+    monkeypatch.setattr("jobs.storage.exists", lambda *args: True)
 
     response = client_of_alice.get(f"/v1/download/{job.pk}")
 

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from jobs import storage
 from jobs.engine import dispatcher, uploads
 from jobs.errors import StorageUnavailable
-from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from jobs.states import Status
 from jobs.storage import output
 from tests.uploads import in_the_bucket, picture, send, sent
@@ -54,7 +54,7 @@ def test_a_file_of_many_parts_is_stored_whole(client_of_alice: APIClient) -> Non
     stored = b"".join(storage.read(f"raw/{job.pk}/large.bin"))
     assert hashlib.sha256(stored).digest() == hashlib.sha256(content).digest()
     assert job.params["sha256"] == hashlib.sha256(content).hexdigest()
-    assert Upload.objects.count() == 0
+    assert IncomingUpload.objects.count() == 0
 
 
 @pytest.mark.parametrize("form", [{}, {"name": "no file"}])
@@ -71,7 +71,7 @@ def test_a_part_of_a_file_is_not_taken_for_the_whole(client_of_alice: APIClient)
 
     assert response.status_code == 400
     assert response.json()["errors"][0]["field"] == "Content-Range"
-    assert Upload.objects.count() == 0
+    assert IncomingUpload.objects.count() == 0
 
 
 def test_a_field_where_nothing_was_chosen_is_no_file(client_of_alice: APIClient) -> None:
@@ -83,7 +83,7 @@ def test_a_field_where_nothing_was_chosen_is_no_file(client_of_alice: APIClient)
     )
 
     assert (response.status_code, response.json()["code"]) == (400, "no_file")
-    assert Upload.objects.count() == 0
+    assert IncomingUpload.objects.count() == 0
 
 
 @pytest.mark.parametrize("excess", [1, 20_000_000])
@@ -102,7 +102,7 @@ def test_a_file_that_is_too_large_is_refused(
         "File too large",
     )
     assert in_the_bucket("raw/") == []
-    assert (DownloadJob.objects.count(), Upload.objects.count()) == (0, 0)
+    assert (DownloadJob.objects.count(), IncomingUpload.objects.count()) == (0, 0)
 
 
 def test_a_file_of_the_largest_size_is_taken(client_of_alice: APIClient, settings: Any) -> None:
@@ -133,7 +133,7 @@ def test_types_are_told_by_what_is_in_a_file(
     if status == 422:
         assert response.json()["code"] == "type_not_allowed"
         assert in_the_bucket("raw/") == []
-        assert Upload.objects.count() == 0
+        assert IncomingUpload.objects.count() == 0
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_the_same_key_and_file_is_one_job(client_of_alice: APIClient) -> None:
     assert again.json()["jobId"] == first.json()["jobId"]
     assert again["Idempotency-Replayed"] == "true"
     assert in_the_bucket("raw/") == [f"raw/{first.json()['jobId']}/notes.txt"]
-    assert Upload.objects.count() == 0
+    assert IncomingUpload.objects.count() == 0
 
 
 def test_a_replay_does_not_count_against_limits(client_of_alice: APIClient, settings: Any) -> None:
@@ -231,7 +231,7 @@ def test_where_the_store_fails_nothing_is_promised(
     told = response.json()
     assert (response.status_code, told["code"]) == (503, "storage_unavailable")
     assert told["error"] == "Upload failed"
-    assert (DownloadJob.objects.count(), Upload.objects.coming().count()) == (0, 0)
+    assert (DownloadJob.objects.count(), IncomingUpload.objects.coming().count()) == (0, 0)
 
 
 def test_what_the_store_kept_without_an_answer_is_deleted(
@@ -249,7 +249,7 @@ def test_what_the_store_kept_without_an_answer_is_deleted(
     assert response.status_code == 503
     assert len(in_the_bucket("raw/")) == 1
     assert dispatcher.give_up_uploads() == 1
-    assert (in_the_bucket("raw/"), Upload.objects.count()) == ([], 0)
+    assert (in_the_bucket("raw/"), IncomingUpload.objects.count()) == ([], 0)
 
 
 def test_a_file_stays_when_only_the_answer_of_the_commit_was_lost(
@@ -299,7 +299,7 @@ def test_a_file_that_came_for_so_long_that_it_was_given_up_makes_no_job(
 ) -> None:
     def overtaken(*args: Any, **kwargs: Any) -> None:
         put_whole(*args, **kwargs)
-        Upload.objects.all().give_up()
+        IncomingUpload.objects.all().give_up()
 
     put_whole = output.put_whole
     monkeypatch.setattr(output, "put_whole", overtaken)

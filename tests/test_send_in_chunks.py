@@ -18,7 +18,7 @@ from rest_framework.test import APIClient
 from jobs import storage
 from jobs.engine import dispatcher
 from jobs.errors import StorageUnavailable
-from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from tests.links import attempt
 from tests.uploads import CHUNK, begin, in_the_bucket, send, send_chunk
 
@@ -61,7 +61,7 @@ def test_an_owner_has_so_many_unfinished_uploads_at_most(
 
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_uploads")
     assert refused["Retry-After"] == "60"
-    assert Upload.objects.count() == 2
+    assert IncomingUpload.objects.count() == 2
     client_of_bob = APIClient()
     client_of_bob.force_authenticate(bob)
     assert begin(client_of_bob, 1)
@@ -190,7 +190,7 @@ def test_a_chunk_that_does_not_fit_is_refused(
 
     assert response.status_code == 400
     assert [each["field"] for each in response.json()["errors"]] == [field]
-    assert Upload.objects.get().received == []
+    assert IncomingUpload.objects.get().received == []
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_what_could_not_be_begun_takes_no_room(
     settings.OWNER_STORAGE_BYTES = 8
     asked = {"fileName": "a.bin", "totalSize": 5}
     with monkeypatch.context() as patched:
-        patched.setattr(storage.Upload, "begin", away)
+        patched.setattr(storage.MultipartUpload, "begin", away)
         refused = client_of_alice.post("/upload/chunked", asked, headers=key)
 
     again = client_of_alice.post("/upload/chunked", asked, headers=key)
@@ -319,13 +319,13 @@ def test_what_is_given_up_is_deleted(client_of_alice: APIClient) -> None:
     assert send_chunk(client_of_alice, begun, 1, CONTENT).status_code == 404
     assert dispatcher.give_up_uploads() == 1
     assert in_the_bucket("raw/") == []
-    assert Upload.objects.count() == 0
+    assert IncomingUpload.objects.count() == 0
 
 
 def test_an_upload_that_the_store_let_go_of_is_over(client_of_alice: APIClient) -> None:
     """By a lifecycle rule, or by somebody's hand."""
     begun = begin(client_of_alice, len(CONTENT))
-    storage.delete(Upload.objects.get().key)
+    storage.delete(IncomingUpload.objects.get().key)
 
     answers = [send_chunk(client_of_alice, begun, n, CONTENT).status_code for n in (0, 1)]
 
@@ -338,14 +338,14 @@ def test_a_chunk_that_comes_when_its_file_is_put_together_finds_the_job(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(*args: Any, **kwargs: Any) -> None:
-        monkeypatch.setattr(storage.Upload, "put", put)
+        monkeypatch.setattr(storage.MultipartUpload, "put", put)
         send_chunk(client_of_alice, begun, 0, b"words")
         attempt(DownloadJob.objects.get())
         put(*args, **kwargs)
 
-    put = storage.Upload.put
+    put = storage.MultipartUpload.put
     begun = begin(client_of_alice, 5)
-    monkeypatch.setattr(storage.Upload, "put", overtaken)
+    monkeypatch.setattr(storage.MultipartUpload, "put", overtaken)
 
     response = send_chunk(client_of_alice, begun, 0, b"words")
 
@@ -359,9 +359,9 @@ def test_a_chunk_that_comes_while_its_upload_is_given_up_makes_no_job(
         put(*args, **kwargs)
         client_of_alice.delete(f"/upload/chunked/{begun['jobId']}")
 
-    put = storage.Upload.put
+    put = storage.MultipartUpload.put
     begun = begin(client_of_alice, 5)
-    monkeypatch.setattr(storage.Upload, "put", overtaken)
+    monkeypatch.setattr(storage.MultipartUpload, "put", overtaken)
 
     response = send_chunk(client_of_alice, begun, 0, b"words")
 
@@ -376,11 +376,11 @@ def test_an_abandoned_upload_is_collected(client_of_alice: APIClient, settings: 
     send_chunk(client_of_alice, begun, 0, CONTENT)
     fresh = begin(client_of_alice, 5)
     a_day_and_more = Now() - timedelta(seconds=settings.UPLOAD_IDLE_SECONDS + 1)
-    Upload.objects.filter(pk=begun["jobId"]).update(touched_at=a_day_and_more)
+    IncomingUpload.objects.filter(pk=begun["jobId"]).update(touched_at=a_day_and_more)
 
     assert dispatcher.give_up_uploads() == 1
 
-    assert [str(upload.pk) for upload in Upload.objects.all()] == [fresh["jobId"]]
+    assert [str(upload.pk) for upload in IncomingUpload.objects.all()] == [fresh["jobId"]]
     assert in_the_bucket(f"raw/{begun['jobId']}") == []
 
 

@@ -21,7 +21,9 @@ def make(job: DownloadJob, event: Event) -> None:
     """The public verb behind each event."""
     verbs = {
         Event.RELEASE: job.release,
-        Event.SKIP: lambda: job.skip(JobFactory.build(status=Status.FAILED)),
+        Event.DEPENDENCY_FAILED: lambda: job.fail_with_dependency(
+            JobFactory.build(status=Status.FAILED)
+        ),
         Event.CLAIM: lambda: job.claim(task_id="t", worker="w"),
         Event.SUCCEED: lambda: job.succeed(ArtifactFactory.build(owner=job.owner, made_by=job)),
         Event.RETRY: lambda: job.retry("code", "Sentence.", after_seconds=1),
@@ -39,7 +41,7 @@ def make(job: DownloadJob, event: Event) -> None:
 def test_only_moves_in_the_table_happen(alice: User, event: Event, status: Status) -> None:
     long_ago = timezone.now() - timedelta(days=2)
     expires_at = long_ago if event == Event.EXPIRE else None
-    held = event in (Event.RELEASE, Event.SKIP)
+    held = event in (Event.RELEASE, Event.DEPENDENCY_FAILED)
     job = JobFactory(owner=alice, status=status, expires_at=expires_at, held=held)
     version = job.version
 
@@ -87,7 +89,7 @@ def test_a_worker_given_up_for_dead_cannot_finish_the_job(running_job: DownloadJ
         ghost.succeed(ArtifactFactory.build(owner=ghost.owner, made_by=ghost))
     with pytest.raises(StaleJob):
         ghost.fail("code", "Sentence.")
-    assert not ghost.beat(done=999, message="late")
+    assert not ghost.heartbeat(done=999, message="late")
 
     running_job.refresh_from_db()
     assert running_job.status == Status.PROCESSING
@@ -140,8 +142,8 @@ def test_a_retry_waits_its_delay_and_keeps_the_reason(running_job: DownloadJob) 
 def test_a_beat_changes_the_version_only_when_something_shows(running_job: DownloadJob) -> None:
     version = running_job.version
 
-    running_job.beat(done=500, message="Half")
-    running_job.beat(done=500, message="Half")
+    running_job.heartbeat(done=500, message="Half")
+    running_job.heartbeat(done=500, message="Half")
 
     running_job.refresh_from_db()
     assert running_job.version == version + 1

@@ -19,7 +19,7 @@ from django.utils import timezone
 from jobs import storage
 from jobs.engine import dispatcher, runner
 from jobs.engine.attempt import Attempt
-from jobs.engine.heartbeat import Pulse
+from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.time_limit import TimeLimit
 from jobs.kinds import registry as kinds
 from jobs.models import DownloadJob, StoredFile
@@ -222,12 +222,12 @@ def test_a_builder_that_stands_still_and_hears_nothing_ends_with_its_process(
 ) -> None:
     settings.STALLED_SECONDS, settings.KILL_AFTER_SECONDS, killed = 0, 0, []
     monkeypatch.setattr(os, "kill", lambda pid, number: killed.append((pid, number)))
-    pulse = Pulse(running_job, TimeLimit(60, 1, 60))
-    pulse._kill_if_unresponsive()
+    heartbeat = Heartbeat(running_job, TimeLimit(60, 1, 60))
+    heartbeat._kill_if_unresponsive()
     assert not killed  # it has only begun
 
     time.sleep(0.01)
-    pulse._kill_if_unresponsive()
+    heartbeat._kill_if_unresponsive()
 
     assert killed == [(os.getpid(), signal.SIGKILL)]
 
@@ -331,7 +331,7 @@ def test_the_message_is_true_while_a_large_object_is_put_together(
     working: list[Any] = []
 
     def look(request: Any, **said: Any) -> None:
-        seen.append(working[0]._pulse._message)
+        seen.append(working[0]._heartbeat._message)
 
     def build(params: Any, work: Workspace) -> None:
         working.append(work)

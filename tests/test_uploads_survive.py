@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 
 from downloads_project.processes import Process
 from jobs import storage
-from jobs.models import DownloadJob, StoredFile, Upload
+from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from tests.links import stored_sha256
 from tests.live import Live, on_this_database, until
 from tests.processing import ffmpeg
@@ -144,7 +144,7 @@ def test_what_is_cut_three_times_and_killed_once_goes_on(
     forms = 1_000 * sender.chunks  # what stands around the chunks
     assert again < 4 * CHUNK // 2 + forms, "a half of each chunk that broke off, and no more"
     assert in_the_bucket(f"raw/{sender.id}") == [job.artifact.key]
-    assert not Upload.objects.exists()
+    assert not IncomingUpload.objects.exists()
 
 
 @pytest.mark.parametrize("framing", ["known", "chunked"])
@@ -160,10 +160,10 @@ def test_a_form_that_is_cut_leaves_nothing(live: Live, framing: str, mebibytes: 
 
     with connect(live.url, 60) as line:
         line.sendall(begun)
-        until(Upload.objects.exists, 20, live.logs)
+        until(IncomingUpload.objects.exists, 20, live.logs)
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
-    until(lambda: not Upload.objects.exists(), 20, live.logs)
+    until(lambda: not IncomingUpload.objects.exists(), 20, live.logs)
     assert in_the_bucket("raw/") == []
     assert not StoredFile.objects.filter(role=StoredFile.Role.UPLOAD).exists()
     assert not DownloadJob.objects.exists()
@@ -179,10 +179,10 @@ def test_what_a_killed_web_process_leaves_is_collected(live: Live) -> None:
         line.sendall(begun)
         until(lambda: list(storage.open_uploads("raw/")), 20, live.logs)
         live.kill(web)
-    left = Upload.objects.get()
+    left = IncomingUpload.objects.get()
     live.start("dispatcher", UPLOAD_IDLE_SECONDS="1", COLLECT_EVERY_SECONDS="0.5")
 
-    until(lambda: not Upload.objects.filter(pk=left.pk).exists(), 30, live.logs)
+    until(lambda: not IncomingUpload.objects.filter(pk=left.pk).exists(), 30, live.logs)
     assert in_the_bucket("raw/") == []
 
 
@@ -204,7 +204,7 @@ def test_a_worker_killed_while_it_makes_previews_costs_nothing(live: Live, tmp_p
     assert [line.event for line in job.events.all()].count("succeed") == 1
     assert set(told["processedFiles"]) == {"poster", "clip"}
     assert sorted(in_the_bucket(f"processed/{job_id}")) == sorted(
-        file.key for file in job.files.made_of_uploads()
+        file.key for file in job.files.previews()
     )
     assert not any(psutil.pid_exists(pid) for pid in ours)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from jobs import storage
 from jobs.engine import quota
-from jobs.engine.heartbeat import Pulse
+from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import NoRoom, SourceChanged, SourceMissing
-from jobs.lib.database import insist
+from jobs.lib.database import retry_while_unavailable
 from jobs.lib.digest import Digest
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
@@ -26,10 +26,10 @@ class Attempt:
     """The real Workspace."""
 
     def __init__(
-        self, job: DownloadJob, pulse: Pulse, *, content_type: str, max_bytes: int = 0
+        self, job: DownloadJob, heartbeat: Heartbeat, *, content_type: str, max_bytes: int = 0
     ) -> None:
         self._job = job
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._content_type = content_type
         self._max_bytes = max_bytes  # of an artifact of a size that nobody knows
         self._output: storage.S3Output | None = None
@@ -40,13 +40,13 @@ class Attempt:
         self._scratch: Scratch | None = None
         self._read: Callable[[Source], Iterator[bytes]] = _read
 
-    def tell(
+    def describe(
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
     ) -> None:
         self._content_type = content_type or self._content_type
         self._learn(name=name or self._job.name, total=total_bytes)
         if total_bytes:
-            insist(lambda: self._check_room(total_bytes))
+            retry_while_unavailable(lambda: self._check_room(total_bytes))
 
     def plan(self, total: int, unit: str) -> None:
         self._learn(total=total, unit=unit)
@@ -78,7 +78,7 @@ class Attempt:
         same = (kept.get("size_bytes"), kept.get("validator")) == (total_bytes, validator)
         if self._found and same:
             self._parts = self._found
-            self._pulse.skip(sum(map(self._parts.size_of, self._parts.stored)))
+            self._heartbeat.skip(sum(map(self._parts.size_of, self._parts.stored)))
         else:
             self._parts = self._begun(total_bytes, validator)
         return self._parts
@@ -86,15 +86,15 @@ class Attempt:
     def drop_parts(self) -> None:
         if self._parts:
             self._learn(checkpoint=None)
-            self._pulse.start_over()
+            self._heartbeat.start_over()
             self._parts.discard()
             self._parts = None
 
     def say(self, message: str) -> None:
-        self._pulse.say(message)
+        self._heartbeat.say(message)
 
     def advance(self, amount: int, *, threads: int = 0) -> None:
-        self._pulse.advance(amount, threads=threads)
+        self._heartbeat.advance(amount, threads=threads)
 
     def received(self) -> Iterator[bytes]:
         file = self._received_file()
@@ -139,11 +139,11 @@ class Attempt:
     def reuse(self) -> bool:
         if self._kept is None:
             return False
-        twin = StoredFile.objects.twin_of(self._kept)
+        twin = StoredFile.objects.duplicate_of(self._kept)
         if twin is None or twin.made_by is None:
             return False
         try:
-            for made in twin.made_by.files.made_of_uploads():
+            for made in twin.made_by.files.previews():
                 self._attach_copy(made)
         except SourceMissing:  # it expires at this moment
             self._attached.clear()
@@ -173,9 +173,9 @@ class Attempt:
                 self.advance(len(chunk))
                 yield chunk
         except SourceMissing as error:
-            raise SourceMissing(f"{source.told_as} could not be found.") from error
+            raise SourceMissing(f"{source.label} could not be found.") from error
         except SourceChanged as error:
-            raise SourceChanged(f"{source.told_as} {NOT_AS_STORED}") from error
+            raise SourceChanged(f"{source.label} {NOT_AS_STORED}") from error
 
     # What the runner does with it, the builder having returned or not
 
@@ -185,9 +185,9 @@ class Attempt:
             return self._kept
         if self._parts is None:
             if not self._is_in_bytes:
-                insist(lambda: self._check_room(self.output.size_bytes))
+                retry_while_unavailable(lambda: self._check_room(self.output.size_bytes))
             elif self._job.total is None:  # nobody knew it, and whether there is room for it
-                self.tell(total_bytes=self.output.size_bytes)
+                self.describe(total_bytes=self.output.size_bytes)
             if self.output.is_in_parts:  # which the store may take minutes to put together
                 self.say("Storing the file")
             self.output.finish()
@@ -264,7 +264,7 @@ class Attempt:
         return parts
 
     def _learn(self, **found: Any) -> None:
-        insist(lambda: self._job.learn(**found))
+        retry_while_unavailable(lambda: self._job.record(**found))
 
     def _check_room(self, total_bytes: int) -> None:
         if not quota.has_room(self._job, total_bytes):

@@ -32,12 +32,12 @@ from jobs.models import (
     UPLOAD,
     DownloadJob,
     EndedTokenFamily,
+    IncomingUpload,
     Notification,
     StoredFile,
-    Upload,
 )
 from jobs.models.compiled import AnyRows
-from jobs.notifications import tell_operators
+from jobs.notifications import notify_operators
 from jobs.states import FINAL, LOST, Actor
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ def run(stop: threading.Event) -> None:
         thread.start()
     look = Look()
     while not stop.is_set():
-        for each in (look, tell_operators):
+        for each in (look, notify_operators):
             _try(each)
         stop.wait(settings.DISPATCH_EVERY_SECONDS)
     for sender in senders:
@@ -79,11 +79,11 @@ class Look:
 
     def __init__(self) -> None:
         jobs, unheard = DownloadJob.objects, timedelta(seconds=settings.RING_AGAIN_SECONDS)
-        self._rows = AnyRows(jobs.silent(), jobs.to_release_or_skip(), jobs.to_ring(unheard))
+        self._rows = AnyRows(jobs.lease_expired(), jobs.to_release_or_fail(), jobs.to_ring(unheard))
 
     def __call__(self) -> int:
-        sweeps = (rescue_silent, release_held, ring_due)
-        for is_needed, sweep in zip(self._rows.look(), sweeps, strict=True):
+        sweeps = (rescue_expired_leases, release_blocked, ring_due)
+        for is_needed, sweep in zip(self._rows.exist(), sweeps, strict=True):
             if is_needed:
                 _try(sweep)
         return 0  # each has said how many
@@ -132,25 +132,25 @@ def _take_unheard(queue_name: str, most: int) -> list[DownloadJob]:
     return jobs
 
 
-def rescue_silent() -> int:
+def rescue_expired_leases() -> int:
     """Take jobs from workers whose lease is over; how many."""
     with transaction.atomic():
-        jobs = list(DownloadJob.objects.silent().locked()[:BATCH])
+        jobs = list(DownloadJob.objects.lease_expired().locked()[:BATCH])
         for job in jobs:
             job.rescue(Actor.DISPATCHER)
             log.warning("rescued", job_id=str(job.pk), attempt=job.attempt, worker=job.worker)
     return len(jobs)
 
 
-def release_held() -> int:
+def release_blocked() -> int:
     """Let jobs start whose others are done, and fail those that wait in vain; how many."""
     with transaction.atomic():
-        jobs = list(DownloadJob.objects.to_release_or_skip().locked()[:BATCH])
+        jobs = list(DownloadJob.objects.to_release_or_fail().locked()[:BATCH])
         for job in jobs:
             others = job.after.all()
             if lost := others.filter(status__in=LOST).first():
-                job.skip(lost)
-            elif not others.undone().exists():
+                job.fail_with_dependency(lost)
+            elif not others.not_completed().exists():
                 job.release()
     return len(jobs)
 
@@ -158,7 +158,7 @@ def release_held() -> int:
 def expire_artifacts() -> int:
     """Let go of artifacts whose time is over; their objects go with the next collection."""
     expired = 0
-    while jobs := list(DownloadJob.objects.outdated()[:BATCH]):
+    while jobs := list(DownloadJob.objects.due_to_expire()[:BATCH]):
         for job in jobs:
             with suppress(StaleJob):  # another dispatcher was here
                 job.expire()
@@ -183,12 +183,12 @@ def expire_uploads() -> int:
 def give_up_uploads() -> int:
     """Delete what came of uploads that nobody goes on with; how many."""
     gone = failed = 0
-    for upload in Upload.objects.given_up()[:BATCH]:
+    for upload in IncomingUpload.objects.given_up()[:BATCH]:
         try:
             storage.delete(upload.key)
         except BuildError as error:
             log.warning("not given up", upload_id=str(upload.pk), error=repr(error))
-            Upload.objects.filter(pk=upload.pk).give_up()  # behind all the others
+            IncomingUpload.objects.filter(pk=upload.pk).give_up()  # behind all the others
             failed += 1
             if failed == MAX_FAILED:
                 break
@@ -247,7 +247,7 @@ def _unknown(keys: set[str]) -> list[str]:
     # In this order: a job that succeeds meanwhile is found by one of the two.
     ids = {key: key.split("/")[1] for key in keys}
     asked = list(filter(_is_id, ids.values()))
-    coming = Upload.objects.filter(pk__in=asked).values_list("pk", flat=True)
+    coming = IncomingUpload.objects.filter(pk__in=asked).values_list("pk", flat=True)
     active = DownloadJob.objects.unfinished().filter(pk__in=asked).values_list("pk", flat=True)
     spared = {str(each) for each in [*coming, *active]}
     known = set(StoredFile.objects.filter(key__in=keys).values_list("key", flat=True))

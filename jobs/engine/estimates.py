@@ -26,7 +26,7 @@ MEASURED = 200  # jobs that finished last; of more the average is hardly another
 
 
 @dataclass(frozen=True)
-class Pace:
+class Throughput:
     """What one kind does at the moment. `backlog` is the work that is queued and due, in units."""
 
     units_per_second: float
@@ -34,7 +34,7 @@ class Pace:
     running: int
 
 
-UNKNOWN = Pace(FIRST_GUESS, 0, 0)
+UNKNOWN = Throughput(FIRST_GUESS, 0, 0)
 
 
 def seconds_left(job: DownloadJob, now: float) -> int | None:
@@ -78,7 +78,7 @@ def _ceil(seconds: float) -> int:
 
 
 NOTHING_KNOWN = (-float(KEPT_SECONDS), UNKNOWN)
-_known: dict[str, tuple[float, Pace]] = {}
+_known: dict[str, tuple[float, Throughput]] = {}
 
 
 def is_stale(kind: str) -> bool:
@@ -98,7 +98,7 @@ def measure(kind: str) -> None:
     _known[kind] = now, pace
 
 
-def _measure(kind: str) -> Pace:
+def _measure(kind: str) -> Throughput:
     taken = Extract(F("finished_at") - F("started_at"), "epoch", output_field=FloatField())
     rate = F("done") / Greatest(taken, 0.001)
     of_kind = DownloadJob.objects.filter(kind=kind).order_by()
@@ -111,4 +111,4 @@ def _measure(kind: str) -> Pace:
         backlog=Sum("total", filter=due, default=0),
         running=Count("id", filter=Q(status=Status.PROCESSING)),
     )
-    return Pace(float(measured or FIRST_GUESS), now["backlog"], now["running"])
+    return Throughput(float(measured or FIRST_GUESS), now["backlog"], now["running"])

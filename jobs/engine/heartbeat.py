@@ -39,7 +39,7 @@ BUSY_SECONDS = 1  # what less time says of it is chance
 FIRST_BEAT_SECONDS = 0.1  # then twice as long each time: short work shows progress, too
 
 
-class Pulse:
+class Heartbeat:
     """Enter it in the main thread of a worker's process; one at a time."""
 
     def __init__(self, job: DownloadJob, limit: TimeLimit) -> None:
@@ -57,9 +57,9 @@ class Pulse:
         self._taken_away = False
         self._armed = True
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
-    def __enter__(self) -> Pulse:
+    def __enter__(self) -> Heartbeat:
         self._old_handler: Any = signal.signal(signal.SIGALRM, self._on_alarm)
         self._thread.start()
         signal.setitimer(signal.ITIMER_REAL, settings.BEAT_SECONDS, settings.BEAT_SECONDS)
@@ -116,7 +116,7 @@ class Pulse:
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
         # Again each second until it is heard: a destructor may swallow one. Not on the way in or
         # out, though: from `__enter__` no `__exit__` follows, and that must be able to begin.
-        door = (Pulse.__enter__.__code__, Pulse.__exit__.__code__)
+        door = (Heartbeat.__enter__.__code__, Heartbeat.__exit__.__code__)
         if self._armed and not (frame and frame.f_code in door):
             self.check()
             self._check_progress()
@@ -161,9 +161,9 @@ class Pulse:
         done = max(self._before + self._done, self._told[0])
         told = (done, self._message, self._speed.after(self._done, now), self._threads)
         if told == self._told and now - self._told_at < settings.RENEW_SECONDS:
-            return self._job.is_mine()
+            return self._job.is_current_attempt()
         done, message, speed, threads = told
-        still_mine = self._job.beat(done=done, message=message, speed=speed, threads=threads)
+        still_mine = self._job.heartbeat(done=done, message=message, speed=speed, threads=threads)
         self._told, self._told_at = told, now  # only now: a beat that failed told nothing
         return still_mine
 

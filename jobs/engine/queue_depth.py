@@ -40,7 +40,7 @@ class QueueDepth:
             self._counted, self._added = depth, 0
             return None
 
-    def learn(self, counted: int) -> None:
+    def record(self, counted: int) -> None:
         """What was just counted. What was added meanwhile may count twice, for a second."""
         with self._lock:
             if self._counted is None:

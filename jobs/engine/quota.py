@@ -38,8 +38,8 @@ def one_at_a_time(owner: User, *queries: Query) -> list[Any]:
         raise
 
 
-def limits() -> sql.Limits:
-    return sql.Limits(
+def limits() -> sql.SubmissionLimits:
+    return sql.SubmissionLimits(
         max_active=settings.MAX_ACTIVE_JOBS,
         max_bytes=settings.OWNER_STORAGE_BYTES or None,
         max_queued=settings.MAX_QUEUED_JOBS,
@@ -53,7 +53,7 @@ def limits() -> sql.Limits:
 def check_limits(owner: User, *, room_bytes: int) -> None:
     """Take the owner's lock. Raises LimitReached where they may not have so many bytes more."""
     queued = depth.known(settings.MAX_QUEUED_JOBS)
-    asked = sql.Check(owner_id=owner.pk, limits=limits(), queued=queued, room_bytes=room_bytes)
+    asked = sql.LimitCheck(owner_id=owner.pk, limits=limits(), queued=queued, room_bytes=room_bytes)
     _checked(owner, asked)
 
 
@@ -68,7 +68,7 @@ def hold_sources(
     allowed = limits()
     if not is_limited:
         allowed = replace(allowed, max_active=None, max_bytes=None, max_queued=None)
-    asked = sql.Check(
+    asked = sql.LimitCheck(
         owner_id=job.owner_id,
         limits=allowed,
         queued=depth.known(settings.MAX_QUEUED_JOBS),
@@ -82,7 +82,7 @@ def hold_sources(
 def keep_sources(job: DownloadJob, sources: Sources, *, for_seconds: int) -> None:
     """Extend the expiry of what a job reads. Checks no limit. Raises OwnerBusy."""
     allowed = replace(limits(), max_active=None, max_bytes=None, max_queued=None)
-    asked = sql.Check(
+    asked = sql.LimitCheck(
         owner_id=job.owner_id,
         limits=replace(allowed, source_kept_seconds=for_seconds),
         queued=0,
@@ -92,7 +92,7 @@ def keep_sources(job: DownloadJob, sources: Sources, *, for_seconds: int) -> Non
     one_at_a_time(job.owner, (sql.CHECK.text, [sql.as_json([asked])]))
 
 
-def _checked(owner: User, asked: sql.Check) -> int | None:
+def _checked(owner: User, asked: sql.LimitCheck) -> int | None:
     code, queued, weight = one_at_a_time(owner, (sql.CHECK.text, [sql.as_json([asked])]))
     refuse(code, asked, queued)
     return None if weight is None else int(weight)
@@ -103,7 +103,7 @@ def has_room(job: DownloadJob, total_bytes: int) -> bool:
     if not (quota := settings.OWNER_STORAGE_BYTES):
         return True
     allowed = replace(limits(), max_active=None)  # or not all of them are summed up
-    asked = sql.Check(owner_id=job.owner_id, limits=allowed, queued=0, job_id=job.pk)
+    asked = sql.LimitCheck(owner_id=job.owner_id, limits=allowed, queued=0, job_id=job.pk)
     (used,) = in_one_round_trip((sql.ROOM.text, [sql.as_json([asked])]))
     return bool(int(used) + total_bytes <= quota)
 
@@ -136,13 +136,13 @@ def _mend(owner_id: int) -> bool:
         return True
 
 
-def refuse(code: str, asked: sql.Check, queued: int | None) -> None:
+def refuse(code: str, asked: sql.LimitCheck, queued: int | None) -> None:
     """Raises LimitReached where a statement found a limit. Remembers how many jobs it counted.
 
     Exact for the owner, whose lock was held; for the queue see QueueDepth.
     """
     if asked.queued is None and queued is not None:
-        depth.learn(queued)
+        depth.record(queued)
     match code:
         case sql.TOO_MANY_ACTIVE:
             most = settings.MAX_ACTIVE_JOBS

@@ -20,11 +20,11 @@ from django.db import connection, transaction
 from jobs.backoff import delay_seconds
 from jobs.engine import quota, simulated_delay
 from jobs.engine.attempt import Attempt, Made
-from jobs.engine.heartbeat import Pulse
+from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.time_limit import duration
 from jobs.errors import BuildError, Infected, Interrupted, OwnerBusy, StaleJob, Stalled, Unexpected
 from jobs.kinds.registry import KINDS, Kind
-from jobs.lib.database import DATABASE_AWAY, insist
+from jobs.lib.database import DATABASE_AWAY, retry_while_unavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 
@@ -78,9 +78,11 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
     attempt: Attempt | None = None
     try:
         kind = KINDS[job.kind]
-        with Pulse(job, kind.time_limit.before(killed_after_seconds)) as pulse:
-            attempt = Attempt(job, pulse, content_type=kind.content_type, max_bytes=kind.max_work)
-            _simulate_delay(pulse)
+        with Heartbeat(job, kind.time_limit.before(killed_after_seconds)) as heartbeat:
+            attempt = Attempt(
+                job, heartbeat, content_type=kind.content_type, max_bytes=kind.max_work
+            )
+            _simulate_delay(heartbeat)
             _keep_sources(job, kind)
             kind.build(kind.load(job), attempt)
             artifact = attempt.finish()
@@ -113,8 +115,10 @@ def _keep_sources(job: DownloadJob, kind: Kind) -> None:
 
 def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, attempt: Attempt) -> None:
     if kind.is_numbered:
-        insist(artifact.take_number)
-    insist(lambda: job.succeed(artifact, others=attempt.others, in_parts=attempt.is_in_parts))
+        retry_while_unavailable(artifact.take_number)
+    retry_while_unavailable(
+        lambda: job.succeed(artifact, others=attempt.others, in_parts=attempt.is_in_parts)
+    )
 
 
 def _settle(job: DownloadJob, error: BaseException) -> None:
@@ -125,7 +129,9 @@ def _settle(job: DownloadJob, error: BaseException) -> None:
             if error.stalled:
                 _give_up(job, Stalled(_stalled_sentence(error.limit_seconds)), detail=_trace(error))
             elif error.timed_out:
-                insist(lambda: job.fail(TIMEOUT, _timeout_sentence(error.limit_seconds)))
+                retry_while_unavailable(
+                    lambda: job.fail(TIMEOUT, _timeout_sentence(error.limit_seconds))
+                )
         elif isinstance(error, BuildError):
             _give_up(job, error, detail=_trace(error))
         elif not isinstance(error, Exception):
@@ -148,7 +154,7 @@ def _give_up(job: DownloadJob, error: BuildError, *, detail: str) -> None:
         else:
             job.retry(error.code, str(error), after_seconds=delay, detail=detail)
 
-    insist(move)
+    retry_while_unavailable(move)
 
 
 def _fail(job: DownloadJob, error: BuildError, detail: str) -> None:
@@ -187,10 +193,10 @@ def _discard_quietly(leftovers: list[Made]) -> None:
             log.warning("left for the dispatcher to collect", key=made.key, error=repr(error))
 
 
-def _simulate_delay(pulse: Pulse) -> None:
+def _simulate_delay(heartbeat: Heartbeat) -> None:
     shortest, longest = settings.SIMULATED_DELAY_SECONDS
     if longest:
         seconds = random.uniform(shortest, longest)
-        pulse.say(simulated_delay.sentence(seconds))
+        heartbeat.say(simulated_delay.sentence(seconds))
         time.sleep(seconds)
-        pulse.say("Starting")
+        heartbeat.say("Starting")

@@ -77,7 +77,7 @@ def submission_of(
 ) -> sql.Submission:
     """The arguments of the statement that records the job. Asks nobody."""
     if key and not request_hash:
-        request_hash = hash_of(kind, params, name, terms.as_asked())
+        request_hash = hash_of(kind, params, name, terms.as_requested())
     return sql.Submission(
         owner_id=owner_id,
         password_md5=password_md5,
@@ -133,7 +133,7 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
             is_stored=kind.is_stored,
             is_limited=by == Actor.OWNER and job.allows(Event.REQUEUE),
         )
-        if job.after.undone().exists() and not kind.is_stored:
+        if job.after.not_completed().exists() and not kind.is_stored:
             total = None  # others may still make some of what it will read
         job.requeue(by, total=total)
         if job.is_due:

@@ -50,7 +50,7 @@ OVERLOADED = "overloaded"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class SubmissionLimits:
     """What the settings say. None: no limit."""
 
     max_active: int | None
@@ -63,11 +63,11 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class LimitCheck:
     """Whether an owner may have one more job, which reads these sources."""
 
     owner_id: int
-    limits: Limits
+    limits: SubmissionLimits
     queued: int | None  # how many jobs are due, as far as it is known; None: count them
     job_id: UUID | None = None  # its own bytes do not count
     room_bytes: int = 0  # beside what the sources weigh
@@ -77,7 +77,7 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Submission(Check):
+class Submission(LimitCheck):
     """A job to record. `priority`, `email`, `webhook`: None leaves it to the owner's settings."""
 
     password_md5: str | None = None  # in upper case, as a token has it; None: whoever asks is known
@@ -94,7 +94,7 @@ class Submission(Check):
 
 
 @dataclass(frozen=True)
-class Statement:
+class PreparedStatement:
     """What to prepare. `$1` in its text is its one parameter."""
 
     name: str
@@ -102,14 +102,14 @@ class Statement:
 
 
 # $1: the array made by `owner_ids`.
-LOCK = Statement(
+LOCK = PreparedStatement(
     "lock_owners",
     f"SELECT pg_advisory_xact_lock({LOCKS_OF_OWNERS}, owner_id)"
     " FROM unnest($1::integer[]) AS owner_id",
 )
 
 # $1: the JSON made by `as_json`, of Submissions.
-SUBMIT = Statement(
+SUBMIT = PreparedStatement(
     "submit",
     f"""
     SELECT submission.job_id, result.code, result.queued,
@@ -120,7 +120,7 @@ SUBMIT = Statement(
 )
 
 # $1: the JSON of one Check. Returns `code`, `queued`, and the size of the sources in bytes.
-CHECK = Statement(
+CHECK = PreparedStatement(
     "check_limits",
     """
     SELECT result.code, result.queued, result.bytes
@@ -131,7 +131,7 @@ CHECK = Statement(
 
 # $1: the JSON of one Check. Returns the bytes that an owner's files, active jobs and uploads use,
 # one job excluded.
-ROOM = Statement(
+ROOM = PreparedStatement(
     "room",
     """
     SELECT jobs_used_1(submission)
@@ -140,7 +140,7 @@ ROOM = Statement(
 )
 
 
-def batch(submissions: Sequence[Submission]) -> list[tuple[Statement, str]]:
+def batch(submissions: Sequence[Submission]) -> list[tuple[PreparedStatement, str]]:
     """The statements to send in one pipeline, each with its parameter."""
     return [
         (LOCK, owner_ids(each.owner_id for each in submissions)),
@@ -153,12 +153,12 @@ def owner_ids(ids: Iterable[int]) -> str:
     return "{" + ",".join(map(str, sorted(set(ids)))) + "}"
 
 
-def as_json(checks: Iterable[Check]) -> str:
+def as_json(checks: Iterable[LimitCheck]) -> str:
     """A JSON array of jobs_submission_1 objects. Missing members are null in Postgres."""
     return json.dumps([_members(each) for each in checks], default=str)
 
 
-def _members(check: Check) -> dict[str, Any]:
+def _members(check: LimitCheck) -> dict[str, Any]:
     members = vars(check) | vars(check.limits) | CONSTANTS
     members["reads_files"] = check.sources is not None
     del members["limits"]

@@ -30,10 +30,10 @@ from jobs.errors import (
     TypeNotAllowed,
 )
 from jobs.kinds.registry import Params
-from jobs.lib.database import give_back_connection
+from jobs.lib.database import release_connection
 from jobs.lib.filetypes import HEAD_BYTES, is_among, type_of
 from jobs.lib.names import safe_name
-from jobs.models import UPLOAD, DownloadJob, Preferences, StoredFile, Upload
+from jobs.models import UPLOAD, DownloadJob, IncomingUpload, Preferences, StoredFile
 from jobs.terms import USUAL, Terms
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ def receive(
         upload.key, content_type="", expected_bytes=most_bytes, is_one_of_many=True
     )
     try:
-        with storage.patiently():
+        with storage.with_retries():
             _store(pieces, output, upload.name)
         job, is_new = _hand_over(upload, output, terms(), request_id=request_id, key=key)
     except StorageUnavailable:  # it may have stored more than it answered
@@ -82,13 +82,15 @@ def receive(
     return job, is_new
 
 
-def _begun(owner: User, name: str, size_bytes: int, key: str) -> Upload:
+def _begun(owner: User, name: str, size_bytes: int, key: str) -> IncomingUpload:
     with transaction.atomic():
         if not (key and _made_before(owner, key)):
             _check_store(size_bytes)
             check_limits(owner, room_bytes=size_bytes)
-        upload = Upload.objects.create(owner=owner, name=safe_name(name), size_bytes=size_bytes)
-    give_back_connection()  # the rest may come slowly
+        upload = IncomingUpload.objects.create(
+            owner=owner, name=safe_name(name), size_bytes=size_bytes
+        )
+    release_connection()  # the rest may come slowly
     return upload
 
 
@@ -118,9 +120,9 @@ def check_type(head: bytes, name: str) -> None:
 
 
 def _hand_over(
-    upload: Upload, output: storage.S3Output, terms: Terms, *, request_id: str, key: str
+    upload: IncomingUpload, output: storage.S3Output, terms: Terms, *, request_id: str, key: str
 ) -> tuple[DownloadJob, bool]:
-    request_hash = hash_of(UPLOAD, upload.name, output.sha256, terms.as_asked()) if key else ""
+    request_hash = hash_of(UPLOAD, upload.name, output.sha256, terms.as_requested()) if key else ""
     upload.size_bytes, upload.sha256 = output.size_bytes, output.sha256
     upload.terms = terms.as_json()
     with transaction.atomic():
@@ -131,7 +133,7 @@ def _hand_over(
 
 
 def _submitted(
-    upload: Upload, request_id: str, key: str, request_hash: str
+    upload: IncomingUpload, request_id: str, key: str, request_hash: str
 ) -> tuple[DownloadJob, bool]:
     """The job that takes the upload's place. Within a transaction.
 
@@ -143,7 +145,7 @@ def _submitted(
     if upload.sha256:
         params["sha256"] = upload.sha256
     one_at_a_time(upload.owner)
-    if not Upload.objects.coming().filter(pk=upload.pk).delete()[0]:
+    if not IncomingUpload.objects.coming().filter(pk=upload.pk).delete()[0]:
         raise StorageUnavailable("The file took too long to come.")
     StoredFile.objects.create(
         owner=upload.owner,
@@ -168,7 +170,7 @@ def _submitted(
     )
 
 
-def _forget(upload: Upload, output: storage.S3Output) -> None:
+def _forget(upload: IncomingUpload, output: storage.S3Output) -> None:
     """The object first: should that not be possible now, the dispatcher finds the row."""
     if StoredFile.objects.filter(key=upload.key).exists():
         return  # the commit got through, and only its answer was lost: a job wants the object
@@ -178,7 +180,7 @@ def _forget(upload: Upload, output: storage.S3Output) -> None:
         log.warning("left for the dispatcher to collect", key=upload.key, error=repr(error))
         give_up(upload)
     else:
-        Upload.objects.filter(pk=upload.pk).delete()
+        IncomingUpload.objects.filter(pk=upload.pk).delete()
 
 
 # In chunks
@@ -192,13 +194,13 @@ def begin(
     sha256: str = "",
     terms: Terms = USUAL,
     key: str = "",
-) -> tuple[Upload | DownloadJob, bool]:
+) -> tuple[IncomingUpload | DownloadJob, bool]:
     """Make ready for the chunks of a file; whether this is new.
 
     It is not, where the same was asked for with the same idempotency key before: then it is the
     upload as far as it has come, or the job that it became. Raises as `receive` does.
     """
-    upload = Upload(
+    upload = IncomingUpload(
         owner=owner,
         name=safe_name(name),
         size_bytes=size_bytes,
@@ -208,7 +210,7 @@ def begin(
         idempotency_key=key,
     )
     if key:
-        upload.request_hash = hash_of(UPLOAD, upload.name, size_bytes, sha256, terms.as_asked())
+        upload.request_hash = hash_of(UPLOAD, upload.name, size_bytes, sha256, terms.as_requested())
     with transaction.atomic():
         earlier = _earlier(upload)
         if isinstance(earlier, DownloadJob):
@@ -218,38 +220,38 @@ def begin(
             check_limits(owner, room_bytes=size_bytes)  # takes the owner's lock
             _check_open_uploads(owner)
             upload.save(force_insert=True)
-    give_back_connection()  # the store may be slow
+    release_connection()  # the store may be slow
     try:
         return _opened(earlier or upload), earlier is None
     except StorageUnavailable:
         # Or it takes its owner's room for a day. The same request may have come again, though.
-        Upload.objects.filter(pk=upload.pk, upload_id="").give_up()
+        IncomingUpload.objects.filter(pk=upload.pk, upload_id="").give_up()
         raise
 
 
 def _check_open_uploads(owner: User) -> None:
     """Raises TooManyUploads. Each unfinished upload costs a row and an upload in the store."""
     most = settings.MAX_OPEN_UPLOADS
-    if Upload.objects.coming().in_chunks().filter(owner=owner).count() >= most:
+    if IncomingUpload.objects.coming().in_chunks().filter(owner=owner).count() >= most:
         sentence = f"You have {most:,} unfinished uploads, the maximum. Finish or cancel one."
         raise TooManyUploads(sentence)
 
 
-def _opened(upload: Upload) -> Upload:
+def _opened(upload: IncomingUpload) -> IncomingUpload:
     if not upload.upload_id:  # an earlier try may have got no further than its row
-        with storage.patiently():
-            upload_id = storage.Upload.begin(upload.key, content_type="").id
-        Upload.objects.filter(pk=upload.pk, upload_id="").update(upload_id=upload_id)
+        with storage.with_retries():
+            upload_id = storage.MultipartUpload.begin(upload.key, content_type="").id
+        IncomingUpload.objects.filter(pk=upload.pk, upload_id="").update(upload_id=upload_id)
         upload.refresh_from_db()
     return upload
 
 
-def _earlier(upload: Upload) -> Upload | DownloadJob | None:
+def _earlier(upload: IncomingUpload) -> IncomingUpload | DownloadJob | None:
     """What the same request began before. Raises KeyReused if it was another one."""
     if not (key := upload.idempotency_key):
         return None
     job = _made_before(upload.owner, key)
-    same = Upload.objects.filter(owner=upload.owner, idempotency_key=key)
+    same = IncomingUpload.objects.filter(owner=upload.owner, idempotency_key=key)
     same.given_up().update(idempotency_key="")  # there is no going on with it
     earlier = same.first() or job
     if earlier and earlier.request_hash != upload.request_hash:
@@ -258,23 +260,25 @@ def _earlier(upload: Upload) -> Upload | DownloadJob | None:
 
 
 def put(
-    upload: Upload, chunk: int, content: IO[bytes], *, request_id: str = ""
-) -> Upload | DownloadJob:
+    upload: IncomingUpload, chunk: int, content: IO[bytes], *, request_id: str = ""
+) -> IncomingUpload | DownloadJob:
     """Store a chunk; the job, if it was the last one missing. Once more is well.
 
     Raises StorageUnavailable; SourceMissing where the upload is over, or was given up.
     """
-    if not Upload.objects.coming().filter(pk=upload.pk).update(touched_at=Now()):
+    if not IncomingUpload.objects.coming().filter(pk=upload.pk).update(touched_at=Now()):
         return _became(upload.pk)
-    give_back_connection()
+    release_connection()
     try:
-        with storage.patiently():
-            storage.Upload(upload.key, upload.upload_id).put(chunk + 1, content, gone=SourceMissing)
+        with storage.with_retries():
+            storage.MultipartUpload(upload.key, upload.upload_id).put(
+                chunk + 1, content, gone=SourceMissing
+            )
     except SourceMissing:  # a job has put the parts together, or somebody threw them away
         give_up(upload)
         return _became(upload.pk)
     with transaction.atomic():
-        row = Upload.objects.coming().select_for_update().filter(pk=upload.pk).first()
+        row = IncomingUpload.objects.coming().select_for_update().filter(pk=upload.pk).first()
         if row is None:  # given up, or the same chunk came twice, and another was the last one
             return _became(upload.pk)
         if chunk not in row.received:
@@ -293,9 +297,9 @@ def _became(upload_id: UUID) -> DownloadJob:
     return job
 
 
-def as_it_came(job: DownloadJob) -> Upload:
+def as_it_came(job: DownloadJob) -> IncomingUpload:
     """What a complete upload in chunks was; one that came in a form has no chunks."""
-    upload = Upload(
+    upload = IncomingUpload(
         id=job.pk,
         owner=job.owner,
         name=job.name,
@@ -306,9 +310,9 @@ def as_it_came(job: DownloadJob) -> Upload:
     return upload
 
 
-def give_up(upload: Upload) -> None:
+def give_up(upload: IncomingUpload) -> None:
     """Nobody goes on with it; the dispatcher deletes what has come."""
-    Upload.objects.filter(pk=upload.pk).give_up()
+    IncomingUpload.objects.filter(pk=upload.pk).give_up()
 
 
 # The store as a whole
@@ -323,7 +327,7 @@ def _check_store(size_bytes: int) -> None:
         return
     at, used = _measured
     if time.monotonic() - at > MEASURED_SECONDS:
-        used = StoredFile.objects.all().bytes() + Upload.objects.bytes()
+        used = StoredFile.objects.all().bytes() + IncomingUpload.objects.bytes()
         _measured = time.monotonic(), used
     if used + size_bytes > NEARLY_FULL * settings.STORE_BYTES:
         raise StoreFull("The file store is nearly full. Try again later, or ask an operator.")

@@ -103,7 +103,7 @@ def wanted_by(params: Params) -> list[int | str]:
 
 def _source(file: StoredFile) -> Source:
     return Source(
-        told_as=f"File {file.file_id}" if file.file_id else file.name,
+        label=f"File {file.file_id}" if file.file_id else file.name,
         key=file.key,
         name=file.name,
         size_bytes=file.size_bytes,

@@ -17,13 +17,13 @@ from django.db import (
 
 log = structlog.get_logger(__name__)
 
-INSIST_SECONDS = 0.5  # between two tries to record something
+RETRY_EVERY_SECONDS = 0.5  # between two tries to record something
 
 # What Django raises when the database is away, starting, full, locked or read-only for a while.
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
-def give_back_connection() -> None:
+def release_connection() -> None:
     """Return this thread's database connection to the pool, before a wait for somebody slow.
 
     The next query takes another. Inside a transaction nothing happens.
@@ -32,7 +32,7 @@ def give_back_connection() -> None:
         connection.close()
 
 
-def insist(move: Callable[[], None]) -> None:
+def retry_while_unavailable(move: Callable[[], None]) -> None:
     """Make the move through a database that goes away and comes back within a lease.
 
     Should its first commit have got through, and only the answer be lost, the second raises
@@ -48,4 +48,4 @@ def insist(move: Callable[[], None]) -> None:
                 raise  # lease and dispatcher see to the rest
             log.warning("cannot be recorded yet", error=repr(error))
             connection.close()  # the next one may lead to another server: one that takes writes
-            time.sleep(INSIST_SECONDS)
+            time.sleep(RETRY_EVERY_SECONDS)

@@ -1,8 +1,8 @@
-"""The rows. What touches a second system too is a use case: submission, runner, dispatcher."""
+"""The models. They use the database only; jobs/engine/ has what needs the broker or the bucket."""
 
 from jobs.models.ended_token_family import EndedTokenFamily
 from jobs.models.event import JobEvent
-from jobs.models.incoming_upload import UPLOAD, Upload
+from jobs.models.incoming_upload import UPLOAD, IncomingUpload
 from jobs.models.job import DownloadJob
 from jobs.models.job_row import FileRow, JobRow
 from jobs.models.notification import Notification
@@ -16,12 +16,12 @@ __all__ = [
     "EndedTokenFamily",
     "FileQuerySet",
     "FileRow",
+    "IncomingUpload",
     "JobEvent",
     "JobRow",
     "Notification",
     "Preferences",
     "StoredFile",
-    "Upload",
     "Usage",
     "can_be_mailed",
 ]

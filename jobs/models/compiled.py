@@ -1,7 +1,7 @@
-"""Queries that Django's compiler turns into SQL once, to be run with other values each time.
+"""Queries that Django compiles to SQL once and runs with new values each time.
 
-For a statement of twenty columns the compiler takes longer than the whole round trip. Postgres
-need not plan it each time either, where connections may prepare statements (settings.py).
+For a statement of twenty columns, compiling takes longer than the round trip. Where connections
+may prepare statements (settings.py), Postgres does not plan it each time either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ M = TypeVar("M", bound=models.Model)
 
 
 class Slot(Expression):
-    """Where a value will stand. Its name is by default the field's."""
+    """A placeholder for a value. Its default name is the field's."""
 
     def __init__(self, field: Any, name: str = "") -> None:
         super().__init__(output_field=field)
@@ -26,7 +26,7 @@ class Slot(Expression):
     def as_sql(self, *_: Any, **__: Any) -> tuple[str, Any]:
         return "%s", (self,)
 
-    def filled(self, values: Mapping[str, Any]) -> Any:
+    def fill(self, values: Mapping[str, Any]) -> Any:
         field, value = self.output_field, values[self.name]
         if isinstance(value, models.Model):
             value = value.prepare_database_save(field)
@@ -34,27 +34,27 @@ class Slot(Expression):
 
 
 def execute(sql: str, params: Sequence[Any], values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Run it with the values in its slots; the rows, as Postgres returned them."""
-    filled = [p.filled(values) if isinstance(p, Slot) else p for p in params]
-    whole = transaction.mark_for_rollback_on_error(using=connection.alias)
-    with whole, connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
+    """Run the statement with the values in its slots. Return the rows."""
+    filled = [p.fill(values) if isinstance(p, Slot) else p for p in params]
+    atomic = transaction.mark_for_rollback_on_error(using=connection.alias)
+    with atomic, connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(sql, filled)
         return list(cursor.fetchall())
 
 
 class Query(Generic[M]):
-    """A queryset with slots in it, which selects whole rows of one model."""
+    """A queryset with slots that selects whole rows of one model."""
 
     def __init__(self, queryset: models.QuerySet[M]) -> None:
         self._sql, self._params = queryset.query.sql_with_params()
-        self._row = Row(queryset.model)
+        self._row = RowLoader(queryset.model)
 
     def rows(self, **values: Any) -> list[M]:
-        return [self._row.made(row) for row in execute(self._sql, self._params, values)]
+        return [self._row.instance(row) for row in execute(self._sql, self._params, values)]
 
 
 class AnyRows:
-    """Whether each of several querysets would find a row, in one round trip.
+    """Several EXISTS queries in one round trip.
 
     Values are part of the statement, not parameters: otherwise a generic plan cannot use partial
     indexes, and an EXISTS that finds nothing scans the whole table.
@@ -65,7 +65,8 @@ class AnyRows:
             found.order_by().values("pk")[:1].query.sql_with_params() for found in querysets
         ]
 
-    def look(self) -> tuple[bool, ...]:
+    def exist(self) -> tuple[bool, ...]:
+        """Return for each queryset whether it has rows."""
         return execute(self._sql, [], {})[0]
 
     @cached_property
@@ -77,8 +78,8 @@ class AnyRows:
         return statement.replace("%", "%%")
 
 
-class Row(Generic[M]):
-    """How rows of a model, all its columns in order, become what its objects hold."""
+class RowLoader(Generic[M]):
+    """Converts rows with all columns of a model, in order, to model instances."""
 
     def __init__(self, model: type[M]) -> None:
         self._model = model
@@ -94,13 +95,13 @@ class Row(Generic[M]):
         return ", ".join(connection.ops.quote_name(str(field.column)) for field in self.fields)
 
     def load(self, into: models.Model, row: Sequence[Any]) -> None:
-        """As `refresh_from_db`; what is cached of a related row stays if it is the same row."""
+        """Refresh an instance from the row, keeping related objects that are still the same."""
         for name, value in self._named(row):
             setattr(into, name, value)
         into._state.adding, into._state.db = False, connection.alias
         into._prefetched_objects_cache = {}  # type: ignore[attr-defined]
 
-    def made(self, row: Sequence[Any]) -> M:
+    def instance(self, row: Sequence[Any]) -> M:
         names, values = zip(*self._named(row), strict=True)
         return self._model.from_db(connection.alias, names, values)
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-MARGIN = timedelta(hours=1)  # for one that was being renewed at that moment
+MARGIN = timedelta(hours=1)  # for a token that is being renewed at that moment
 
 
 class EndedTokenFamilyQuerySet(models.QuerySet["EndedTokenFamily"]):
@@ -21,9 +21,9 @@ class EndedTokenFamilyQuerySet(models.QuerySet["EndedTokenFamily"]):
 
 
 class EndedTokenFamily(models.Model):
-    """The refresh tokens that follow from one sign-in, none of which can be renewed any more.
+    """The refresh tokens of one sign-in, all revoked.
 
-    `family` is the id (jti) of the first. The row goes when all of them are expired.
+    `family` is the id (jti) of the first. The row is deleted when all of them have expired.
     """
 
     family = models.CharField(primary_key=True, max_length=255)

@@ -12,26 +12,27 @@ from jobs.states import Actor, Event
 if TYPE_CHECKING:
     from jobs.models.job import DownloadJob
 
-MAX_DETAIL_CHARS = 8_000  # of a traceback; its end says most, so the end is kept
+MAX_DETAIL_CHARS = 8_000  # of a traceback, whose end is kept: it says most
 
 
 class EventQuerySet(models.QuerySet["JobEvent"]):
-    def remember(
+    def record(
         self, job: DownloadJob, event: Event, by: Actor, *, code: str = "", detail: str = ""
     ) -> JobEvent:
+        """Add a line to the job's history."""
         return self.create(
             job=job, event=event, by=by, attempt=job.attempt, code=code, detail=storable(detail)
         )
 
 
 def storable(detail: str) -> str:
-    """Postgres takes neither NUL nor half a character, and a traceback may hold both."""
+    """Return the end of the text, without what Postgres refuses: NULs and lone surrogates."""
     clean = detail.replace("\0", "").encode(errors="replace").decode()
     return clean[-MAX_DETAIL_CHARS:]
 
 
 class JobEvent(models.Model):
-    """One line of a job's history. Written with the move it tells of, never changed."""
+    """One line of a job's history, written in the statement that changes the job."""
 
     job = models.ForeignKey("DownloadJob", models.CASCADE, related_name="events")
     at = models.DateTimeField(db_default=Now())

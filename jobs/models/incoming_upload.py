@@ -1,4 +1,4 @@
-"""Files on their way to us."""
+"""Uploads that are not complete yet."""
 
 from __future__ import annotations
 
@@ -12,56 +12,62 @@ from django.db import models
 from django.db.models import Sum
 from django.db.models.functions import Now
 
-UPLOAD = "upload"  # the kind of the job that it becomes
+UPLOAD = "upload"  # the kind of the job that a complete upload becomes
 
 
-class UploadQuerySet(models.QuerySet["Upload"]):
+class IncomingUploadQuerySet(models.QuerySet["IncomingUpload"]):
     def coming(self) -> Self:
-        """Those that may still be gone on with."""
-        return self.filter(touched_at__gte=_edge())
+        """Return the uploads that are not abandoned."""
+        return self.filter(touched_at__gte=_oldest_activity())
 
     def in_chunks(self) -> Self:
         return self.filter(chunk_bytes__gt=0)
 
     def given_up(self) -> Self:
-        return self.filter(touched_at__lt=_edge()).order_by("touched_at")
+        """Return the abandoned uploads, the oldest first."""
+        return self.filter(touched_at__lt=_oldest_activity()).order_by("touched_at")
 
     def give_up(self) -> None:
-        """Of several, these are the last that the dispatcher deletes."""
-        self.update(touched_at=_edge())
+        """Mark uploads as abandoned. The dispatcher deletes older ones first."""
+        self.update(touched_at=_oldest_activity())
 
     def bytes(self) -> int:
+        """Return the announced size of all active uploads."""
         return int(self.coming().aggregate(bytes=Sum("size_bytes", default=0))["bytes"])
 
 
-def _edge() -> models.Expression:
+def _oldest_activity() -> models.Expression:
     return Now() - timedelta(seconds=settings.UPLOAD_IDLE_SECONDS)
 
 
-class Upload(models.Model):
-    """A file that is not all here yet. It becomes a job of the same id, and this row goes.
+class IncomingUpload(models.Model):
+    """A file that is being uploaded. When it is complete, a job with the same id replaces the row.
 
-    It comes in one form, or in chunks onto an upload of the store's, whose id is `upload_id`.
-    Should whoever sends it or receives it die, the dispatcher finds here what to delete.
+    A file is sent in one form, or in chunks that become the parts of an S3 multipart upload,
+    `upload_id`. If the client or this process dies, the dispatcher finds here what to delete.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="uploads")
     name = models.CharField(max_length=200)
-    size_bytes = models.PositiveBigIntegerField()  # as announced; of a form, the most it may be
-    chunk_bytes = models.PositiveBigIntegerField(default=0)  # of each but the last
+    size_bytes = models.PositiveBigIntegerField()  # as announced; for a form, the maximum
+    chunk_bytes = models.PositiveBigIntegerField(
+        default=0
+    )  # of each chunk but the last; 0 for a form
     upload_id = models.TextField(blank=True)
     received = ArrayField(models.PositiveIntegerField(), default=list)  # chunks, from 0
-    sha256 = models.CharField(max_length=64, blank=True)  # that it shall have
-    terms = models.JSONField(default=dict, db_default={})  # of the job, as Terms writes them
+    sha256 = models.CharField(max_length=64, blank=True)  # that the client expects
+    terms = models.JSONField(default=dict, db_default={})  # of the job, from Terms.as_json
     idempotency_key = models.CharField(max_length=255, blank=True)
     request_hash = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     touched_at = models.DateTimeField(db_default=Now())
 
-    objects = UploadQuerySet.as_manager()
+    objects = IncomingUploadQuerySet.as_manager()
 
     class Meta:
+        db_table = "jobs_upload"
+        verbose_name = "upload"
         indexes = [models.Index("touched_at", name="upload_touched")]
         constraints = [
             models.UniqueConstraint(
@@ -77,12 +83,12 @@ class Upload(models.Model):
 
     @property
     def key(self) -> str:
-        """Where it lies in the bucket."""
+        """Key of the object in the bucket."""
         return f"raw/{self.pk}/{self.name}"
 
     @property
     def chunks(self) -> int:
-        """How many there are in all."""
+        """Number of chunks of the whole file."""
         return -(-self.size_bytes // self.chunk_bytes)
 
     def size_of(self, chunk: int) -> int:
@@ -94,7 +100,7 @@ class Upload(models.Model):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it is given up, if nothing comes before; a complete one is not."""
+        """Time at which the upload counts as abandoned; None if it is complete."""
         if self.is_complete:
             return None
         return self.touched_at + timedelta(seconds=settings.UPLOAD_IDLE_SECONDS)

@@ -1,23 +1,20 @@
-"""A job's row.
+"""DownloadJob: everything that can happen to a job, each as one method.
 
-Owns every change of a job's status (`_move`). Knows nothing of the broker, the bucket or HTTP;
-what touches a second system is a use case: submission.py, runner.py, dispatcher.py.
+`_move` is the only code that changes a status. Nothing here uses the broker, the bucket or HTTP:
+see engine/submission.py, engine/runner.py and engine/dispatcher.py for that.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection
 from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Greatest, Least, Now
-from django.db.models.lookups import GreaterThanOrEqual
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from jobs.backoff import MAX_LOSSES
 from jobs.errors import StaleJob
@@ -25,18 +22,14 @@ from jobs.lib.changes import announce_after_commit
 from jobs.models import transition
 from jobs.models.event import JobEvent
 from jobs.models.incoming_upload import UPLOAD
+from jobs.models.job_fields import JobFields
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import Notification
 from jobs.models.stored_file import StoredFile
 from jobs.models.transition import NOW, from_now, on_entering
-from jobs.states import ACTIVE, ENDS, FINAL, MOVES, WAITING, Actor, Event, Status
-from jobs.terms import USUAL_PRIORITY
+from jobs.states import ENDS, FINAL, MOVES, WAITING, Actor, Event, Status
 
 NO_GUARD = Q()
-BIG = models.BigIntegerField()
-AT_LEAST_0 = [MinValueValidator(0)]
-# None is below 0.
-NUMBERS = "attempt", "failures", "losses", "version", "done", "total", "speed", "threads"
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
 IS_DUE = Q(held=False, available_at__lte=NOW + CLAIM_EARLY)
 ALL_DONE = Coalesce("total", "done")
@@ -47,112 +40,10 @@ WORKER_LOST = "worker_lost"
 WORKER_LOST_SENTENCE = "The machine that made this stopped three times. Ask an operator."
 
 
-class DownloadJob(models.Model):
-    """One piece of slow work somebody asked for. The row is the truth about it."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(  # without an index of its own: two others begin with it
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="jobs", db_index=False
-    )
-    kind = models.CharField(max_length=20)
-    name = models.CharField(max_length=200)  # of the file that will come out
-    params = models.JSONField()
-    priority = models.SmallIntegerField(default=USUAL_PRIORITY)
-    run_at = models.DateTimeField(null=True)  # the earliest start, if not when it was created
-    after = models.ManyToManyField("self", symmetrical=False, related_name="followers")
-    held = models.BooleanField(default=False, db_default=False)  # some of `after` are not done
-    email = models.BooleanField(default=False, db_default=False)  # the owner is mailed of its end
-    webhook = models.CharField(max_length=2000, blank=True, db_default="")  # which is told of it
-    request_id = models.CharField(max_length=64, blank=True)
-    idempotency_key = models.CharField(max_length=255, blank=True)  # the caller's, for a day
-    request_hash = models.CharField(max_length=64, blank=True)  # of what came with the key
-
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
-    attempt = models.IntegerField(default=0)  # the run's number, and its fence
-    failures = models.SmallIntegerField(default=0)
-    losses = models.SmallIntegerField(default=0)
-    available_at = models.DateTimeField(db_default=Now())
-    published_at = models.DateTimeField(null=True, db_default=Now())
-    lease_until = models.DateTimeField(null=True)
-    task_id = models.CharField(max_length=40, blank=True)
-    worker = models.CharField(max_length=100, blank=True)
-    version = models.IntegerField(default=1)  # +1 at every visible change; makes the ETag
-
-    progress = models.FloatField(default=0)
-    done = models.BigIntegerField(default=0, validators=AT_LEAST_0)
-    total = models.BigIntegerField(null=True, validators=AT_LEAST_0)
-    unit = models.CharField(max_length=10, default="bytes")
-    speed = models.BigIntegerField(default=0)  # units a second, lately
-    threads = models.SmallIntegerField(default=0)  # connections in use, of a remote one
-    message = models.CharField(max_length=300, blank=True)
-    checkpoint = models.JSONField(null=True)  # what the next attempt may go on from
-    metadata = models.JSONField(default=dict, db_default={})  # facts about the file: its pages
-
-    artifact = models.ForeignKey(StoredFile, models.PROTECT, null=True, related_name="+")
-    error_code = models.CharField(max_length=40, blank=True)
-    error = models.CharField(max_length=500, blank=True)
-
-    created_at = models.DateTimeField(db_default=Now())
-    started_at = models.DateTimeField(null=True)
-    updated_at = models.DateTimeField(db_default=Now())
-    finished_at = models.DateTimeField(null=True)
-    expires_at = models.DateTimeField(null=True)
-    collect_at = models.DateTimeField(null=True)  # when to look for objects left behind
+class DownloadJob(JobFields):
+    """One piece of slow work that an owner requested. The row is the source of truth about it."""
 
     objects = JobQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = "download"
-        ordering = ["-created_at"]
-        constraints = [
-            # Few, since each costs every change of a row: Postgres reads its text again.
-            models.CheckConstraint(
-                name="job_fits_its_status",
-                condition=Q(status=Status.QUEUED, lease_until=None, finished_at=None)
-                | Q(status=Status.PROCESSING, lease_until__isnull=False, finished_at=None)
-                | Q(status__in=sorted(FINAL), lease_until=None, finished_at__isnull=False)
-                & (~Q(status=Status.COMPLETED) | Q(artifact__isnull=False)),
-            ),
-            models.CheckConstraint(
-                name="job_numbers_in_range",
-                condition=Q(GreaterThanOrEqual(Least(*NUMBERS, output_field=BIG), 0))
-                & Q(priority__gte=0, priority__lte=9, progress__gte=0, progress__lte=1),
-            ),
-            models.UniqueConstraint(
-                "owner", "idempotency_key", name="job_once_a_key", condition=~Q(idempotency_key="")
-            ),
-        ]
-        # None has a column that a beat writes, or each beat would have to write to all of them.
-        indexes = [
-            models.Index(
-                F("owner"), F("created_at").desc(), F("id").desc(), name="job_newest_of_owner"
-            ),
-            models.Index(
-                F("owner"), F("status"), F("created_at").desc(), F("id").desc(),
-                name="job_of_owner_by_status",
-            ),
-            models.Index("owner", name="job_active", condition=Q(status__in=sorted(ACTIVE))),
-            models.Index(F("created_at").desc(), F("id"), name="job_newest"),
-            models.Index(F("status"), F("created_at").desc(), name="job_by_status"),
-            models.Index(
-                F("priority").desc(), F("available_at"),
-                name="job_due", condition=Q(status=Status.QUEUED, held=False),
-            ),
-            models.Index(
-                "created_at", name="job_held", condition=Q(status=Status.QUEUED, held=True)
-            ),
-            models.Index(
-                "kind", "finished_at", name="job_lately", condition=Q(status=Status.COMPLETED)
-            ),
-            models.Index("finished_at", name="job_failed", condition=Q(status=Status.FAILED)),
-            models.Index("expires_at", name="job_to_expire", condition=Q(status=Status.COMPLETED)),
-            models.Index(
-                "collect_at", name="job_to_collect", condition=Q(collect_at__isnull=False)
-            ),
-            models.Index(
-                "created_at", name="job_with_key", condition=~Q(idempotency_key="")
-            ),
-        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
@@ -163,26 +54,27 @@ class DownloadJob(models.Model):
 
     @property
     def is_due(self) -> bool:
-        """Whether a worker could take it at once when it was last queued."""
+        """Return whether a worker could start it as soon as it was queued."""
         return not self.held and not self.is_scheduled
 
     @property
-    def is_scheduled(self) -> bool:  # then
+    def is_scheduled(self) -> bool:
+        """Return whether it was queued for a later time."""
         return self.run_at is not None and self.run_at > self.updated_at
 
     def allows(self, event: Event) -> bool:
-        """Whether the move could be made, as far as this copy of the row knows."""
+        """Return whether the event can happen in the status that this copy of the row has."""
         return self.status in MOVES[event].sources
 
     @property
     def folder(self) -> str:
-        """Where all lies that its attempts ever stored."""
+        """Key prefix of everything that its attempts store in the bucket."""
         return f"{'processed' if self.kind == UPLOAD else 'results'}/{self.pk}/"
 
-    # What its worker does
+    # Called by the worker
 
     def claim(self, *, task_id: str, worker: str) -> None:
-        """Take a due job for one attempt. Raises StaleJob if it is not due, or taken."""
+        """Start an attempt. Raises StaleJob if the job is not due or already claimed."""
         self._move(
             Event.CLAIM,
             Actor.WORKER,
@@ -200,11 +92,11 @@ class DownloadJob(models.Model):
             message="Starting",
         )
 
-    def beat(self, *, done: int, message: str, speed: int = 0, threads: int = 0) -> bool:
-        """Renew the lease and record progress. False: this attempt no longer owns the row."""
+    def heartbeat(self, *, done: int, message: str, speed: int = 0, threads: int = 0) -> bool:
+        """Renew the lease and record progress. Return False if another attempt owns the row."""
         changed = Q(done=done, message=message, speed=speed, threads=threads)
-        is_mine = bool(
-            self._mine().update(
+        is_current = bool(
+            self._current_attempt().update(
                 lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
                 done=done,
                 progress=min(done / self.total, 1.0) if self.total else 0.0,
@@ -218,23 +110,25 @@ class DownloadJob(models.Model):
             )
         )
         announce_after_commit(self.pk)
-        return is_mine
+        return is_current
 
-    def is_mine(self) -> bool:
-        """Whether the row still belongs to the attempt that this object claimed."""
-        return self._mine().exists()
+    def is_current_attempt(self) -> bool:
+        """Return whether the attempt that this object claimed still owns the row."""
+        return self._current_attempt().exists()
 
-    def learn(self, **found: Any) -> None:
-        """Record what an attempt found out, as in `total` or `metadata`. Raises StaleJob."""
-        new = {name: value for name, value in found.items() if getattr(self, name) != value}
-        if new and not self._mine().update(**new, version=F("version") + 1, updated_at=Now()):
+    def record(self, **values: Any) -> None:
+        """Save what the attempt found out, such as `total` or `metadata`. Raises StaleJob."""
+        new = {name: value for name, value in values.items() if getattr(self, name) != value}
+        if new and not self._current_attempt().update(
+            **new, version=F("version") + 1, updated_at=Now()
+        ):
             raise StaleJob("The attempt was taken away.")
         for name, value in new.items():
             setattr(self, name, value)
         announce_after_commit(self.pk)
 
-    def _mine(self) -> JobQuerySet:
-        """The row, as long as it belongs to the attempt that this object claimed."""
+    def _current_attempt(self) -> JobQuerySet:
+        """Return the row, or nothing if the attempt that this object claimed lost it."""
         return DownloadJob.objects.filter(
             pk=self.pk, status=Status.PROCESSING, attempt=self.attempt
         )
@@ -246,9 +140,10 @@ class DownloadJob(models.Model):
         others: Collection[StoredFile] = (),
         in_parts: bool = False,
     ) -> None:
-        """Record the artifact, whose object is stored, and what else was made, and finish.
+        """Complete the job with its artifact and `others`, whose objects are stored already.
 
-        What was stored `in_parts` may have left an open upload: one whose answer was lost.
+        Pass `in_parts` for a multipart upload: if a response was lost, one may still be open, and
+        the dispatcher looks for it.
         """
         expires_at = from_now(settings.RESULT_KEPT_SECONDS)
         outcome: dict[str, Any] = {
@@ -256,7 +151,7 @@ class DownloadJob(models.Model):
             "progress": 1,
             "done": ALL_DONE,
             "message": "Ready",
-            # A first attempt that stored one piece leaves nothing else behind.
+            # A first attempt with a single PUT leaves nothing behind.
             "collect_at": NOW if in_parts or self.attempt > 1 else None,
             "error_code": "",
             "error": "",
@@ -298,48 +193,49 @@ class DownloadJob(models.Model):
         )
 
     def hand_back(self) -> None:
-        """Give the job back unharmed: this worker was told to stop."""
+        """Requeue the job without counting a failure, because this worker is stopping."""
         self._move(Event.HAND_BACK, Actor.WORKER, message="Waiting for another worker")
 
-    # What happens to it from outside
+    # Called by the dispatcher, the owner or an operator
 
     def release(self) -> None:
-        """All that it was to wait for is done: it may start, though perhaps not before `run_at`."""
-        start = Greatest("run_at", Now())  # of what is null Postgres takes no notice
+        """Unblock the job: its dependencies are done. It starts now, or at `run_at`."""
+        start = Greatest("run_at", Now())  # GREATEST ignores NULL
         self._move(
             Event.RELEASE, Actor.DISPATCHER, guard=Q(held=True),
             held=False, run_at=start, available_at=start, message=WAITING,
         )  # fmt: skip
 
-    def skip(self, lost: DownloadJob) -> None:
-        """Fail without a try, since `lost`, which was to be completed before, never will be."""
-        sentence = f"{lost.name}, which this was to wait for, {ENDED[Status(lost.status)]}."
+    def fail_with_dependency(self, dependency: DownloadJob) -> None:
+        """Fail the blocked job without an attempt, because `dependency` failed or was cancelled."""
+        ending = ENDED[Status(dependency.status)]
+        sentence = f"{dependency.name}, which this was to wait for, {ending}."
         self._move(
-            Event.SKIP, Actor.DISPATCHER, guard=Q(held=True), code=DEPENDENCY_FAILED,
+            Event.DEPENDENCY_FAILED, Actor.DISPATCHER, guard=Q(held=True), code=DEPENDENCY_FAILED,
             error_code=DEPENDENCY_FAILED, error=sentence, message="Failed",
         )  # fmt: skip
 
     def rescue(self, by: Actor) -> None:
-        """Take the job from a worker that died or went silent; the third time, fail it.
+        """Requeue the job of a worker that died or stopped responding; fail it the third time.
 
-        The caller holds the row's lock, so the losses counted here are the losses there are.
+        The caller holds the row's lock, so `losses` is up to date.
         """
-        told: dict[str, Any] = {"code": WORKER_LOST, "losses": F("losses") + 1}
-        told["detail"] = f"{self.worker} died or fell silent"
+        changes: dict[str, Any] = {"code": WORKER_LOST, "losses": F("losses") + 1}
+        changes["detail"] = f"{self.worker} died or fell silent"
         if self.losses + 1 < MAX_LOSSES:
-            self._move(Event.RESCUE, by, message="Waiting for another worker", **told)
+            self._move(Event.RESCUE, by, message="Waiting for another worker", **changes)
         else:
-            told |= {"error_code": WORKER_LOST, "error": WORKER_LOST_SENTENCE}
-            self._move(Event.FAIL, by, message="Failed", **told)
+            changes |= {"error_code": WORKER_LOST, "error": WORKER_LOST_SENTENCE}
+            self._move(Event.FAIL, by, message="Failed", **changes)
 
     def cancel(self, by: Actor) -> None:
-        """Give up on it, whichever attempt is running. A running builder stops within 2 s."""
+        """Cancel the job, whichever attempt is running. A running builder stops within 2 s."""
         self._move(Event.CANCEL, by, message="Cancelled", error_code="", error="")
 
     def requeue(self, by: Actor, *, total: int | None) -> None:
-        """Run it again with fresh budgets; the attempt goes on counting.
+        """Queue a finished job again, with its failures and losses reset.
 
-        `total` is measured anew: its sources may have come or gone meanwhile.
+        `total` is measured again by the caller, because its sources may have changed.
         """
         self._move(
             Event.REQUEUE,
@@ -347,14 +243,14 @@ class DownloadJob(models.Model):
             failures=0,
             losses=0,
             run_at=Now(),
-            held=self.after.undone().exists(),
+            held=self.after.not_completed().exists(),
             artifact=None,
             expires_at=None,
             started_at=None,
             progress=0,
             done=0,
             total=total,
-            checkpoint=None,  # its parts are collected
+            checkpoint=None,  # its parts were deleted
             metadata={},
             error_code="",
             error="",
@@ -362,9 +258,9 @@ class DownloadJob(models.Model):
         )
 
     def expire(self) -> None:
-        """Forget the files. Their objects are deleted later, by the dispatcher."""
+        """Delete the rows of its files. The dispatcher deletes their objects later."""
         with transaction.atomic():
-            guard = Q(expires_at__lt=Now())  # a bundle may have asked for it meanwhile
+            guard = Q(expires_at__lt=Now())  # a new bundle may have extended it
             self._move(
                 Event.EXPIRE, Actor.DISPATCHER, guard=guard, artifact=None, message="Expired"
             )
@@ -381,18 +277,21 @@ class DownloadJob(models.Model):
         file: StoredFile | None = None,
         **changes: Any,
     ) -> None:
-        # One conditional UPDATE: the row decides, not our copy of it. Matching on `attempt`
-        # shuts out a worker that was given up for dead and came back.
+        """Change the status and write the event, in one statement. Raises StaleJob.
+
+        The UPDATE is conditional, so the row decides, not this copy of it. Matching on `attempt`
+        keeps out a worker whose job was given to another one.
+        """
         changes = on_entering(MOVES[event].target) | changes
-        is_heard_of = event in ENDS and bool(self.email or self.webhook)  # neither ever changes
-        with transaction.atomic() if is_heard_of else nullcontext():
+        has_recipient = event in ENDS and bool(self.email or self.webhook)  # neither ever changes
+        with transaction.atomic() if has_recipient else nullcontext():
             line_id = transition.update(
                 self, event, by, guard=guard, code=code, detail=detail, file=file,
                 status=MOVES[event].target, version=NEXT_VERSION, updated_at=NOW, **changes,
             )  # fmt: skip
             if line_id is None:
                 raise StaleJob(f"The download can no longer {event.label.lower()}.")
-            if is_heard_of:
+            if has_recipient:
                 line = JobEvent(pk=line_id, job=self, event=event, by=by, attempt=self.attempt)
-                Notification.objects.tell_the_end(self, line)
+                Notification.objects.record_outcome(self, line)
         announce_after_commit(self.pk)

@@ -1,4 +1,4 @@
-"""Which jobs: the answers that the service asks its rows for."""
+"""The queries for jobs."""
 
 from __future__ import annotations
 
@@ -9,44 +9,38 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import models
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
+from jobs.models.newest import NewestQuerySet
 from jobs.states import ACTIVE, DONE, LOST, Status
 
 if TYPE_CHECKING:
-    from jobs.models.job import DownloadJob  # noqa: F401 # the base names it
+    from jobs.models.job import DownloadJob  # noqa: F401 # in the type of the base class
 
-SEARCHED = 10_000  # jobs, the newest, that are looked through for a name
-ID_BEGINS = re.compile("[0-9a-f]{8,32}")  # fewer digits are true of too many jobs
-FEW = 25  # to which so many digits can lead
+ID_BEGINS = re.compile("[0-9a-f]{8,32}")  # fewer digits match too many jobs
+FEW = 25  # more jobs than 8 digits can match by chance
 
 
-class JobQuerySet(models.QuerySet["DownloadJob"]):
+class JobQuerySet(NewestQuerySet["DownloadJob"]):
     def unfinished(self) -> Self:
+        """Return queued and running jobs."""
         return self.filter(status__in=ACTIVE)
 
-    def undone(self) -> Self:
-        """What others that come after them still wait for, perhaps in vain."""
+    def not_completed(self) -> Self:
+        """Return the jobs that block their dependents: all but completed and expired ones."""
         return self.exclude(status__in=DONE)
 
     def by_status(self, statuses: Iterable[Status]) -> list[Self]:
-        """Apart, so that of each the newest come out of an index in their order."""
+        """Return one queryset a status, each of which an index returns newest first."""
         return [self.filter(status=status) for status in sorted(statuses)]
 
-    def newest(self) -> Self:
-        """The newest SEARCHED of all jobs or one owner's, so that older ones cost nothing."""
-        times = self.order_by("-created_at").values_list("created_at", flat=True)
-        edge = list(times[SEARCHED - 1 : SEARCHED])
-        return self.filter(created_at__gte=edge[0]) if edge else self
-
     def of_kind(self, kind: str) -> Self:
-        """Those of the newest: kinds have no index, and somebody may have none of a kind."""
+        """Return the newest jobs of a kind. Only the newest are searched: kinds have no index."""
         return self.newest().filter(kind=kind)
 
     def of_days(self, first: date, last: date, owner: User | None) -> Self:
-        """Asked for on these days of UTC, the last included, by one owner or anybody."""
+        """Return the jobs created from `first` through `last`, in UTC, of one owner or of all."""
         begin, end = (
             datetime.combine(day, time.min, UTC) for day in (first, last + timedelta(days=1))
         )
@@ -55,18 +49,18 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         return jobs.order_by("-created_at", "-id" if owner else "id")  # as the indexes are
 
     def found_by(self, text: str) -> Self:
-        """That whose id begins so; else those of the newest with the text in their name.
+        """Return the jobs whose id begins with the text, or the newest with it in their name.
 
-        Names have no index: every move of a job would have to write to it as well.
+        Names have no index, which every change of a job would have to update.
         """
         identified = self.filter(pk__in=self._ids_that_begin(text))
         if identified.exists():
             return identified
-        # No `icontains`: of its UPPER(name) Postgres has no statistics, and would sort all of them.
+        # Not `icontains`: Postgres has no statistics for its UPPER(name) and would sort all rows.
         return self.newest().filter(name__iregex=re.escape(text))
 
     def _ids_that_begin(self, text: str) -> list[UUID]:
-        """Anybody's, found between the lowest and the highest such id. Hyphens may be missing."""
+        """Return ids, of any owner, that begin with these digits. Hyphens are optional."""
         digits = text.lower().replace("-", "")
         if not ID_BEGINS.fullmatch(digits):
             return []
@@ -75,42 +69,43 @@ class JobQuerySet(models.QuerySet["DownloadJob"]):
         return list(jobs.values_list("pk", flat=True)[:FEW])
 
     def due(self) -> Self:
-        """What a worker could take now."""
+        """Return the jobs that a worker can claim now."""
         return self.filter(status=Status.QUEUED, held=False, available_at__lte=Now())
 
     def to_ring(self, unheard: timedelta) -> Self:
-        """Due, and nobody was told for `unheard`: the most urgent first, then the oldest."""
-        silent = self.due().filter(Q(published_at=None) | Q(published_at__lt=Now() - unheard))
-        return silent.order_by("-priority", "available_at")
+        """Return due jobs whose last doorbell is older than `unheard`, the most urgent first."""
+        unclaimed = self.due().filter(Q(published_at=None) | Q(published_at__lt=Now() - unheard))
+        return unclaimed.order_by("-priority", "available_at")
 
-    def to_release_or_skip(self) -> Self:
-        """Held for others, none of which goes on; or one of which will not be done.
+    def to_release_or_fail(self) -> Self:
+        """Return blocked jobs whose dependencies are all finished, or one of them failed.
 
-        Found from the few that are held: neither of all jobs nor of all that ever waited is there
-        an end.
+        The query starts from the blocked jobs, which are few.
         """
-        held = self.filter(status=Status.QUEUED, held=True)
-        going_on = Count("after", Q(after__status__in=ACTIVE))
+        blocked = self.filter(status=Status.QUEUED, held=True)
+        active = Count("after", Q(after__status__in=ACTIVE))
         lost = Count("after", Q(after__status__in=LOST))
-        counted = held.values("pk").annotate(going_on=going_on, lost=lost)
-        over = counted.filter(Q(going_on=0) | Q(lost__gt=0)).values("pk")
-        return held.filter(pk__in=over).order_by("created_at")
+        counted = blocked.values("pk").annotate(active=active, lost=lost)
+        decided = counted.filter(Q(active=0) | Q(lost__gt=0)).values("pk")
+        return blocked.filter(pk__in=decided).order_by("created_at")
 
-    def silent(self) -> Self:
+    def lease_expired(self) -> Self:
+        """Return running jobs whose worker has stopped renewing the lease."""
         return self.filter(status=Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")
 
-    def outdated(self) -> Self:
-        """Its time is over, and no other job waits to read it."""
+    def due_to_expire(self) -> Self:
+        """Return completed jobs past their expiry that no active job depends on."""
         over = self.filter(status=Status.COMPLETED, expires_at__lt=Now()).order_by("expires_at")
         return over.exclude(followers__status__in=ACTIVE)
 
     def to_collect(self) -> Self:
+        """Return jobs whose leftover objects are to be deleted now."""
         return self.filter(collect_at__lt=Now()).order_by("collect_at")
 
     def with_old_key(self, kept: timedelta) -> Self:
-        """Created so long ago that nobody tries the same request again."""
+        """Return jobs with an idempotency key that is older than `kept`."""
         return self.filter(~Q(idempotency_key=""), created_at__lt=Now() - kept)
 
     def locked(self) -> Self:
-        """Lock the rows; those that somebody else holds are left to them."""
+        """Lock the rows, skipping those that are locked already."""
         return self.select_for_update(skip_locked=True, of=("self",))

@@ -1,7 +1,7 @@
-"""A job's row, read without the ORM: the columns that the API shows, and its file's.
+"""A job's row without the ORM: the columns that the API shows, and those of its file.
 
-What reads rows in great numbers, the status poll, decodes them here from Postgres' text format. It
-costs a tenth of an instance of the model.
+The status poll, which reads many rows, decodes them here from Postgres' text format, at a tenth of
+the cost of a model instance.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Decode = Callable[[bytes], Any]
 
 
 class FileRow(NamedTuple):
-    """The columns of a stored file that an answer shows."""
+    """The columns of a stored file that a response shows."""
 
     key: str
     name: str
@@ -30,7 +30,7 @@ class FileRow(NamedTuple):
 
     @classmethod
     def decode(cls, values: Sequence[Value]) -> Self:
-        """From the values of FILE_COLUMNS."""
+        """Return the row from the values of FILE_COLUMNS."""
         return cls._make(_decode(_FILE_DECODERS, values))
 
 
@@ -66,7 +66,7 @@ class _Columns(NamedTuple):
 
 
 class JobRow(_Columns):
-    """One row. It has the attributes of a DownloadJob that an answer needs."""
+    """One row, with the attributes of a DownloadJob that a response needs."""
 
     __slots__ = ()
 
@@ -88,16 +88,16 @@ class JobRow(_Columns):
 
     @classmethod
     def decode(cls, values: Sequence[Value]) -> Self:
-        """From the values of COLUMNS and then of FILE_COLUMNS, in Postgres' text format, UTC."""
+        """Return the row from the values of COLUMNS and FILE_COLUMNS, in text format and UTC."""
         count = len(COLUMNS)
         file = values[count:]
-        # The join found no file where there is no key.
+        # Without a key, the join found no file.
         artifact = None if file[0] is None else FileRow.decode(file)
         return cls._make([*_decode(_DECODERS, values[:count]), artifact])
 
     @classmethod
     def of(cls, columns: Sequence[str], values: Sequence[Value]) -> Self:
-        """From the values of other columns, all of these among them, for a job without a file."""
+        """Return the row of a job without a file from a superset of the columns."""
         named = dict(zip(columns, values, strict=True))
         return cls.decode([*(named[name] for name in COLUMNS), *(None for _ in FILE_COLUMNS)])
 
@@ -135,7 +135,7 @@ _DECODE: dict[Any, Decode] = {
     datetime | None: _moment,
     dict[str, Any]: _facts,
 }
-COLUMNS = _Columns._fields[:-1]  # but the artifact, which is a row of its own
+COLUMNS = _Columns._fields[:-1]  # without the artifact, which is another row
 FILE_COLUMNS = FileRow._fields
 _DECODERS = [_DECODE[get_type_hints(_Columns)[name]] for name in COLUMNS]
 _FILE_DECODERS = [_DECODE[kind] for kind in get_type_hints(FileRow).values()]

@@ -1,7 +1,4 @@
-"""The outbox: who is to hear of what, and whether they did.
-
-Sending is another's business: jobs/notifications/.
-"""
+"""The outbox: mails and webhooks to send, and whether they were. jobs/notifications/ sends them."""
 
 from __future__ import annotations
 
@@ -17,84 +14,80 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from jobs.models.event import JobEvent
-from jobs.models.job_queryset import SEARCHED
+from jobs.models.newest import NewestQuerySet
 from jobs.states import Actor, Status
 
 if TYPE_CHECKING:
     from jobs.models.job import DownloadJob
 
-OUTBOX = uuid.UUID("8f1c3a52-6c0e-4a77-9a1b-0d5b7f0c2f6e")  # what the ids of its rows are made in
+OUTBOX = uuid.UUID("8f1c3a52-6c0e-4a77-9a1b-0d5b7f0c2f6e")  # namespace of the ids of its rows
 
 
-class NotificationQuerySet(models.QuerySet["Notification"]):
-    def tell_the_end(self, job: DownloadJob, event: JobEvent) -> None:
-        """Written with the move that ended the job, in its transaction: both are there, or none.
+class NotificationQuerySet(NewestQuerySet["Notification"]):
+    def record_outcome(self, job: DownloadJob, event: JobEvent) -> None:
+        """Add the job's mail and webhook, in the transaction that ended the job.
 
-        Nobody gets a mail about what they did themselves.
+        An owner who cancels a job gets no mail about that.
         """
-        told = outcome(job)
+        content = outcome(job)
         if job.email and not (job.status == Status.CANCELLED and event.by == Actor.OWNER):
-            self._put(Notification.Channel.EMAIL, job.owner.email, event, told)
+            self._put(Notification.Channel.EMAIL, job.owner.email, event, content)
         if job.webhook:
-            self._put(Notification.Channel.WEBHOOK, job.webhook, event, told)
+            self._put(Notification.Channel.WEBHOOK, job.webhook, event, content)
 
-    def _put(self, channel: str, to: str, event: JobEvent, told: dict[str, Any]) -> None:
+    def _put(self, channel: str, to: str, event: JobEvent, content: dict[str, Any]) -> None:
         self.create(
             pk=uuid.uuid5(OUTBOX, f"{event.pk} {channel}"),
             owner=event.job.owner,
             job=event.job,
             channel=channel,
             to=to,
-            content=told,
+            content=content,
         )
 
     def due(self, *channels: str) -> Self:
+        """Return the messages to send now."""
         waiting = self.filter(state=Notification.State.WAITING, due_at__lte=Now())
         return waiting.filter(channel__in=channels)
 
     def take(
         self, channel: str, *, lease: timedelta, spared: Iterable[int | None]
     ) -> Notification | None:
-        """Begin the next try of what is due longest, unless its owner is `spared`.
+        """Claim the message that is due longest; those of `spared` owners are left out.
 
-        For `lease` nobody else begins another. Should the process die, that is what follows.
+        No other process claims it during `lease`. If this one dies, another tries again after that.
         """
         due = self.due(channel).exclude(owner__in=[id for id in spared if id])
         with transaction.atomic():
             found = due.order_by("due_at").select_for_update(skip_locked=True, of=("self",)).first()
             if found:
                 self.filter(pk=found.pk).update(tries=F("tries") + 1, due_at=Now() + lease)
-                found.refresh_from_db()  # its due_at tells this try from any other
+                found.refresh_from_db()  # its due_at identifies this try
         return found
 
     def settled(self) -> Self:
+        """Return the messages that were sent or have failed for good."""
         return self.filter(state__in=[Notification.State.SENT, Notification.State.FAILED])
 
     def send_again(self) -> int:
-        """As new, under the same ids; how many. What still waits is sent by itself."""
+        """Queue settled messages again, under the same ids. Return how many."""
         return self.settled().update(
             state=Notification.State.WAITING, tries=0, due_at=Now(), sent_at=None, error=""
         )
 
-    def newest(self) -> Self:
-        """The newest SEARCHED of all, so that older ones cost nothing."""
-        times = self.order_by("-created_at").values_list("created_at", flat=True)
-        edge = list(times[SEARCHED - 1 : SEARCHED])
-        return self.filter(created_at__gte=edge[0]) if edge else self
-
 
 class Notification(models.Model):
-    """One message to one address. Its id is the message's own, however often it is sent."""
+    """One message to one address. Its id stays the same however often it is sent."""
 
     class Channel(models.TextChoices):
         EMAIL = "email"
         WEBHOOK = "webhook"
-        OPERATORS = "operators"  # a mail to all of them, of what failed lately
+        OPERATORS = "operators"  # one mail about recent failures, to all operators
 
     class State(models.TextChoices):
-        WAITING = "waiting"  # to be sent, perhaps again
+        WAITING = "waiting"  # for its first or next try
         SENT = "sent"
-        FAILED = "failed"  # no try is left, or another would not help
+        FAILED = "failed"  # no try is left, or the error is permanent
 
     id = models.UUIDField(primary_key=True, editable=False)
     owner = models.ForeignKey(
@@ -102,11 +95,11 @@ class Notification(models.Model):
     )
     job = models.ForeignKey("DownloadJob", models.CASCADE, null=True, related_name="notifications")
     channel = models.CharField(max_length=10, choices=Channel.choices)
-    to = models.CharField(max_length=2000, blank=True)  # an address of mail or of the web
-    content = models.JSONField()  # what it tells, as it was then
+    to = models.CharField(max_length=2000, blank=True)  # a mail address or a URL
+    content = models.JSONField()  # as it was when the job ended
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     tries = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(db_default=Now())  # while it is being sent: when to give that up
+    due_at = models.DateTimeField(db_default=Now())  # while it is being sent: when the lease ends
     error = models.CharField(max_length=500, blank=True)  # of the last try
     created_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)
@@ -140,7 +133,7 @@ class Notification(models.Model):
 
     @property
     def place(self) -> str:
-        """The mail address, or a webhook's host: the path is often a secret."""
+        """Mail address, or the host of a webhook: its path is often a secret."""
         if self.channel != self.Channel.WEBHOOK:
             return self.to
         try:
@@ -148,28 +141,28 @@ class Notification(models.Model):
         except ValueError:
             return "-"
 
-    def was_sent(self) -> None:
-        """Record it; as below, unless another try has begun or this was recorded before."""
+    def mark_sent(self) -> None:
+        """Record success, unless another try has started or the outcome is recorded already."""
         self._settle(state=self.State.SENT, sent_at=Now(), error="")
 
-    def was_not_sent(self, sentence: str, *, again_in_seconds: int | None) -> None:
-        """Record why, and when the next try is due; None: there is none."""
-        if again_in_seconds is None:
-            self._settle(state=self.State.FAILED, error=sentence)
+    def mark_failed(self, error: str, *, retry_in_seconds: int | None) -> None:
+        """Record the error, and when to try again; None: never. The same conditions apply."""
+        if retry_in_seconds is None:
+            self._settle(state=self.State.FAILED, error=error)
         else:
-            self._settle(due_at=Now() + timedelta(seconds=again_in_seconds), error=sentence)
+            self._settle(due_at=Now() + timedelta(seconds=retry_in_seconds), error=error)
 
     def _settle(self, **outcome: Any) -> None:
-        # One conditional UPDATE. A try whose lease was over before it ended changes nothing.
-        mine = Notification.objects.filter(
+        # One conditional UPDATE: a try that outlived its lease changes nothing.
+        this_try = Notification.objects.filter(
             pk=self.pk, state=self.State.WAITING, tries=self.tries, due_at=self.due_at
         )
-        mine.update(**outcome)
+        this_try.update(**outcome)
 
 
 def outcome(job: DownloadJob) -> dict[str, Any]:
-    """How the job ended, in the words of the API. No address of the file store is among them."""
-    told = {
+    """Return how the job ended, with the names of the API and without a presigned URL."""
+    content = {
         "jobId": str(job.pk),
         "kind": job.kind,
         "userId": str(job.owner_id),
@@ -181,17 +174,17 @@ def outcome(job: DownloadJob) -> dict[str, Any]:
         "finishedAt": _moment(job.finished_at),
     }
     if job.status == Status.FAILED:
-        told |= {"error": job.error, "errorCode": job.error_code}
+        content |= {"error": job.error, "errorCode": job.error_code}
     if job.artifact:
-        told |= {
+        content |= {
             "size": job.artifact.size_bytes,
             "sha256": job.artifact.sha256,
             "contentType": job.artifact.content_type,
             "expiresAt": _moment(job.expires_at),
         }
         if job.artifact.file_id:
-            told["fileId"] = job.artifact.file_id
-    return told
+            content["fileId"] = job.artifact.file_id
+    return content
 
 
 def _moment(at: datetime | None) -> str | None:

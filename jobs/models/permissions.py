@@ -1,7 +1,4 @@
-"""What staff may do with other owners' jobs: the permissions that the admin asks for, too.
-
-Being staff alone opens the admin. What somebody sees and does there, groups and permissions decide.
-"""
+"""Permissions of staff for other owners' jobs, the same as in the admin."""
 
 from __future__ import annotations
 
@@ -15,11 +12,12 @@ VIEW, CHANGE = "jobs.view_downloadjob", "jobs.change_downloadjob"
 
 
 def can_view_all_jobs(user: User | AnonymousUser) -> bool:
-    """Who may change jobs may see them, as in the admin."""
+    """Return whether the user is staff and may view or change jobs."""
     return bool(user.is_staff and (user.has_perm(VIEW) or user.has_perm(CHANGE)))
 
 
 def can_change_all_jobs(user: User | AnonymousUser) -> bool:
+    """Return whether the user is staff and may change jobs."""
     return bool(user.is_staff and user.has_perm(CHANGE))
 
 

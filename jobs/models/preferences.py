@@ -1,4 +1,4 @@
-"""What an owner wants of all jobs, and what an operator grants an owner."""
+"""Settings of an owner for all their jobs, and the priority that operators allow them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ SECRET_BYTES = 24
 
 
 def new_secret() -> str:
-    """As Standard Webhooks writes them, so that any of its libraries takes it."""
+    """Return a signing secret in the format of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def can_be_mailed(owner: User) -> bool:
-    """Whether there is an address, and a mail server."""
+    """Return whether the owner has an address and mail is set up."""
     return bool(owner.email) and settings.MAIL_IS_ON
 
 
 class Preferences(models.Model):
-    """Of one owner; without a row they are the defaults."""
+    """Preferences of one owner. Without a row, the defaults apply."""
 
     owner = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preferences"
     )
     email = models.BooleanField("mail when done", default=False)
-    webhook = models.URLField(max_length=2000, blank=True)  # told of every end; empty: nobody is
-    secret = models.CharField(max_length=80, default=new_secret)  # that webhooks are signed with
-    earlier_secret = models.CharField(max_length=80, blank=True)  # signs as well, for a day
+    webhook = models.URLField(max_length=2000, blank=True)  # for every job; empty: off
+    secret = models.CharField(max_length=80, default=new_secret)  # signs webhooks
+    earlier_secret = models.CharField(
+        max_length=80, blank=True
+    )  # also signs, for a day after a change
     secret_changed_at = models.DateTimeField(null=True, blank=True)
     most_urgent = models.PositiveSmallIntegerField(
         "highest priority",
@@ -60,11 +62,11 @@ class Preferences(models.Model):
 
     @classmethod
     def of(cls, owner: User) -> Self:
-        """Perhaps not saved yet."""
+        """Return the owner's preferences, unsaved if they have no row."""
         return cls.objects.filter(owner=owner).first() or cls(owner=owner)
 
     def complete(self, terms: Terms) -> Terms:
-        """The terms with what they leave to preferences. jobs_submit_1 does the same in SQL."""
+        """Return the terms with defaults filled in. jobs_submit_1 does the same in SQL."""
         email = self.email and can_be_mailed(self.owner)
         priority = min(USUAL_PRIORITY, self.highest_priority)
         return replace(
@@ -75,17 +77,17 @@ class Preferences(models.Model):
         )
 
     def change_secret(self, shown: str) -> bool:
-        """Sign with a new one, and for a day with the one before as well.
+        """Rotate the signing secret. For a day, webhooks are also signed with the old one.
 
-        False where `shown`, which is to be changed, was changed already.
+        Return False, and change nothing, if `shown` is no longer the current secret.
         """
-        mine = Preferences.objects.filter(pk=self.pk, secret=shown)
+        rows = Preferences.objects.filter(pk=self.pk, secret=shown)
         changed = {"secret": new_secret(), "earlier_secret": shown, "secret_changed_at": Now()}
-        return bool(mine.update(**changed))
+        return bool(rows.update(**changed))
 
     @property
     def highest_priority(self) -> int:
-        """That this owner may ask for."""
+        """Return the highest priority that the owner may request."""
         if self.most_urgent is not None:
             return self.most_urgent
         return 9 if self.owner.is_staff else settings.MAX_PRIORITY

@@ -1,4 +1,4 @@
-"""The objects in the bucket that are meant to be there."""
+"""Stored files: the objects in the bucket that belong to somebody."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ FILE_IDS = ArrayField(models.IntegerField(), name="file_ids")
 
 class FileQuerySet(models.QuerySet["StoredFile"]):
     def numbered(self, file_ids: Sequence[int]) -> Self:
-        """Those of the given file ids, which travel as one array: there may be 100,000."""
+        """Return the files with these ids, sent as one array: there may be 100,000."""
         return self._of_array(Value(list(file_ids), output_field=FILE_IDS))
 
     def _of_array(self, file_ids: models.Expression) -> Self:
         return self.filter(file_id__in=Func(file_ids, template="(SELECT unnest(%(expressions)s))"))
 
     def few_visible_to(self, owner_id: int, file_ids: list[int]) -> list[StoredFile]:
-        """What `visible_to` and `numbered` find, by a query that is compiled and planned once."""
+        """Return the visible files with these ids. The query is compiled and planned once."""
         return _few_visible().rows(owner=owner_id, file_ids=file_ids)
 
     def visible_to(self, owner_id: int | Slot | None) -> Self:
-        """What this caller may put in a bundle: the public catalogue and files of their own."""
+        """Return the files that the owner can bundle: the public catalogue and their own."""
         return self.filter(Q(owner=None) | Q(owner=owner_id), file_id__isnull=False).filter(
             Q(expires_at=None) | Q(expires_at__gt=Now())
         )
 
     def made_by_jobs(self, job_ids: Sequence[str], owner_id: int) -> Self:
-        """The artifacts of an owner's jobs."""
+        """Return the artifacts of these jobs of the owner."""
         role = StoredFile.Role.ARTIFACT
         return self.filter(owner=owner_id, made_by__in=job_ids, role=role)
 
     def read_by(self, sources: Sources, owner_id: int) -> Self:
-        """What a job of this owner reads. jobs_check_1 says the same in SQL."""
+        """Return the files that a job of the owner reads. jobs_check_1 does the same in SQL."""
         found = self.none()
         if sources.received_key:
             found |= self.received().filter(owner=owner_id, key=sources.received_key)
@@ -56,50 +56,51 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         return found
 
     def by_owner(self, *owner_ids: int | None) -> list[Self]:
-        """Apart, so that of each the newest come out of an index in their order."""
+        """Return one queryset an owner, each of which an index returns newest first."""
         return [self.filter(owner=owner_id) for owner_id in owner_ids]
 
     def received(self) -> Self:
-        """What was sent and has become nothing yet: nobody may have it."""
+        """Return uploaded files that are not processed yet. Nobody can download them."""
         return self.filter(role__in=[StoredFile.Role.UPLOAD, StoredFile.Role.QUARANTINED])
 
-    def twin_of(self, file: StoredFile) -> StoredFile | None:
-        """An earlier upload of the same content by the same owner, which was processed."""
-        # The type, too: of some content the name decides what it is, and so what is made of it.
+    def duplicate_of(self, file: StoredFile) -> StoredFile | None:
+        """Return the owner's newest processed upload of the same content; None if there is none."""
+        # Of the same type, too: it depends on the name, and the previews depend on it.
         same = {"owner": file.owner_id, "sha256": file.sha256, "content_type": file.content_type}
         processed = {"role": StoredFile.Role.ARTIFACT, "made_by__kind": UPLOAD}
-        there = self.filter(**same, **processed, file_id__isnull=False, expires_at__gt=Now())
-        there = there.exclude(made_by__metadata__has_key="skipped")  # it may be made by now
-        return there.select_related("made_by").order_by("-pk").first()
+        found = self.filter(**same, **processed, file_id__isnull=False, expires_at__gt=Now())
+        found = found.exclude(made_by__metadata__has_key="skipped")  # previews may be possible now
+        return found.select_related("made_by").order_by("-pk").first()
 
     def not_kept(self) -> Self:
-        """What came and became nothing, and whose time is over."""
+        """Return uploaded files that never completed and have expired."""
         return self.received().filter(expires_at__lt=Now())
 
     def quarantine(self) -> None:
-        """Keep what came, for operators to look at, and let nobody have it."""
-        kept = Now() + timedelta(seconds=settings.RESULT_KEPT_SECONDS)
+        """Mark uploaded files as infected: kept for operators, and not for download."""
+        expires_at = Now() + timedelta(seconds=settings.RESULT_KEPT_SECONDS)
         role = StoredFile.Role.QUARANTINED
-        self.filter(role=StoredFile.Role.UPLOAD).update(role=role, expires_at=kept)
+        self.filter(role=StoredFile.Role.UPLOAD).update(role=role, expires_at=expires_at)
 
-    def made_of_uploads(self) -> Self:
-        """Previews and the like: not what came."""
+    def previews(self) -> Self:
+        """Return the previews, without the uploaded file."""
         role = StoredFile.Role
         return self.exclude(role__in=[role.CATALOGUE, role.ARTIFACT, role.UPLOAD, role.QUARANTINED])
 
     def bytes(self) -> int:
+        """Return the total size."""
         return int(self.aggregate(bytes=Sum("size_bytes", default=0))["bytes"])
 
 
 class StoredFile(models.Model):
-    """One object in the bucket that is meant to be there."""
+    """One object in the bucket: a file of the catalogue, an artifact, an upload or a preview."""
 
     class Role(models.TextChoices):
         CATALOGUE = "catalogue"
         ARTIFACT = "artifact"
-        UPLOAD = "upload"  # what came, not checked yet: nobody may have it
-        QUARANTINED = "quarantined"  # a virus was found in it: nobody may have it
-        # what was made of an upload
+        UPLOAD = "upload"  # not checked yet; cannot be downloaded
+        QUARANTINED = "quarantined"  # infected; cannot be downloaded
+        # previews of an upload
         THUMBNAIL = "thumbnail"
         MEDIUM = "medium"
         LARGE = "large"
@@ -129,7 +130,7 @@ class StoredFile(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        # Of the files with a number only: the results of jobs, which are many more, have none.
+        # Only files with a number: most artifacts, which are many more, have none.
         indexes = [
             models.Index(
                 F("file_id").desc(),
@@ -147,7 +148,7 @@ class StoredFile(models.Model):
                 "expires_at",
                 name="file_not_kept", condition=Q(role__in=["upload", "quarantined"]),
             ),
-            GinIndex(  # of trigrams; without a list of pending ones, which each search would read
+            GinIndex(  # of trigrams; without a pending list, which each search would read
                 fields=["name", "content_type"], opclasses=["gin_trgm_ops"] * 2, fastupdate=False,
                 name="file_found", condition=Q(file_id__isnull=False),
             ),
@@ -163,7 +164,7 @@ class StoredFile(models.Model):
         return self.name
 
     def take_number(self) -> None:
-        """One of its own, by which bundles may ask for it."""
+        """Assign a file id, by which bundles can include it. The caller saves the row."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT nextval('jobs_file_number')")
             (self.file_id,) = cursor.fetchone()

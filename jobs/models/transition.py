@@ -1,7 +1,7 @@
-"""One statement for a move of a job: its guarded UPDATE, the line of its history, its new file.
+"""One SQL statement that updates a job if its status allows it, and inserts its event and file.
 
-Only `DownloadJob._move` calls it. Either all of it happens or nothing does, and what the row holds
-afterwards comes back with it: no transaction, no savepoint and no second look are needed.
+Only `DownloadJob._move` calls it. The statement is atomic and returns the updated row, so it needs
+no transaction, no savepoint and no second query.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.db.models import Q, sql
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Now
 
-from jobs.models.compiled import Row, Slot, execute
+from jobs.models.compiled import RowLoader, Slot, execute
 from jobs.models.event import JobEvent, storable
 from jobs.models.stored_file import StoredFile
 from jobs.states import MOVES, Actor, Event, Status
@@ -23,12 +23,12 @@ from jobs.states import MOVES, Actor, Event, Status
 if TYPE_CHECKING:
     from jobs.models.job import DownloadJob
 
-# Made once: what a move is compiled for is looked up by its expressions.
+# Created once: compiled moves are cached by the identity of their expressions.
 NOW = Now()
 FINISHED = Coalesce("finished_at", NOW)  # expiry is not a second finish
-# The id that the new file will have: the row points to it before it is inserted.
+# The id of the new file: the job refers to it before it is inserted.
 NEW_FILE = RawSQL("nextval(pg_get_serial_sequence('jobs_storedfile', 'id'))", [])
-GIVEN_BY_THE_ROW = {"id": "artifact_id", "expires_at": "expires_at"}  # to the new file
+FROM_JOB = {"id": "artifact_id", "expires_at": "expires_at"}  # columns of the new file
 
 Shape = tuple[tuple[str, Any], ...]  # columns, each with its expression; None: a value
 
@@ -39,19 +39,21 @@ def from_now(seconds: float) -> Any:
 
 
 def on_entering(status: Status) -> dict[str, Any]:
-    """What every move into `status` sets, so that the table's constraints hold."""
+    """Return what every move into `status` sets, so that the table's constraints hold."""
     if status == Status.PROCESSING:
         return {}
-    if status == Status.QUEUED:  # published_at=None: the dispatcher rings at its next tick
+    if status == Status.QUEUED:  # published_at=None: the dispatcher rings on its next pass
         queued = {"available_at": NOW, "published_at": None, "finished_at": None}
         return queued | {"lease_until": None, "collect_at": None}
     return {"lease_until": None, "finished_at": FINISHED, "collect_at": NOW}
 
 
-class Statement(NamedTuple):
+class CompiledMove(NamedTuple):
+    """The statement for one kind of move, with slots for its values."""
+
     sql: str
     params: tuple[Any, ...]
-    row: Row[DownloadJob]
+    row: RowLoader[DownloadJob]
 
 
 def update(
@@ -65,10 +67,10 @@ def update(
     file: StoredFile | None,
     **changes: Any,
 ) -> int | None:
-    """Change the row if it still may make the move; the id of the new line of its history.
+    """Update the row if the event is still allowed. Return the id of the new event.
 
-    None: it may not, and nothing happened. `job` is then as it was, else as its row is now. `file`
-    is inserted, and NEW_FILE among the changes is its id.
+    Return None, and change nothing, if it is not. Otherwise `job` has the new values of its row.
+    `file` is inserted; NEW_FILE among the changes stands for its id.
     """
     shape = tuple(
         (name, value if _is_expression(value) else None) for name, value in changes.items()
@@ -77,9 +79,7 @@ def update(
     line = {"event": event.value, "by": by.value, "code": code, "detail": storable(detail)}
     values = changes | line | {"where_id": job.pk, "where_attempt": job.attempt}
     if file:
-        values |= {
-            f"file_{field.name}": getattr(file, field.attname) for field in _told(StoredFile)
-        }
+        values |= {f"file_{field.name}": getattr(file, field.attname) for field in _file_fields()}
     rows = execute(statement.sql, statement.params, values)
     if not rows:
         return None
@@ -100,19 +100,19 @@ def _has_been_saved(file: StoredFile, job: DownloadJob, made_at: Any) -> None:
     job.artifact = file
 
 
-@lru_cache(maxsize=100)  # of equal expressions there is one; a delay may be any
+@lru_cache(maxsize=100)  # equal expressions are one key; delays vary
 def _compiled(
     model: type[DownloadJob], event: Event, guard: Q, shape: Shape, with_file: bool
-) -> Statement:
-    row = Row(model)
+) -> CompiledMove:
+    row = RowLoader(model)
     moved, params = _update(model, event, guard, shape)
     line, more = _insert_line()
     file, yet_more = _insert_file() if with_file else ("SELECT NULL AS created_at", [])
-    statement = (  # of names only: values are in the slots
+    statement = (  # only names are formatted in: values are in the slots
         f"WITH moved AS ({moved} RETURNING {row.columns}), line AS ({line}), file AS ({file})"
         " SELECT moved.*, line.id, file.created_at FROM moved, line, file"
     )
-    return Statement(statement, (*params, *more, *yet_more), row)
+    return CompiledMove(statement, (*params, *more, *yet_more), row)
 
 
 def _update(
@@ -141,22 +141,21 @@ def _insert_line() -> tuple[str, list[Any]]:
 
 
 def _insert_file() -> tuple[str, list[Any]]:
-    fields = _told(StoredFile)
-    columns = ", ".join([*GIVEN_BY_THE_ROW, *(str(field.column) for field in fields)])
-    values = ", ".join([*GIVEN_BY_THE_ROW.values(), *map(_typed, fields)])
+    fields = _file_fields()
+    columns = ", ".join([*FROM_JOB, *(str(field.column) for field in fields)])
+    values = ", ".join([*FROM_JOB.values(), *map(_typed, fields)])
     text = (
         f"INSERT INTO jobs_storedfile ({columns}) SELECT {values} FROM moved RETURNING created_at"
     )
     return text, [Slot(field, f"file_{field.name}") for field in fields]
 
 
-def _told(model: type[StoredFile]) -> list[models.Field[Any, Any]]:
-    """What an object says of its row; the rest comes from the job's row, or from the database."""
-    return [
-        f for f in model._meta.concrete_fields if f.name not in (*GIVEN_BY_THE_ROW, "created_at")
-    ]
+def _file_fields() -> list[models.Field[Any, Any]]:
+    """Return the fields that the StoredFile itself gives, not the job's row or the database."""
+    fields = StoredFile._meta.concrete_fields
+    return [field for field in fields if field.name not in (*FROM_JOB, "created_at")]
 
 
 def _typed(field: models.Field[Any, Any]) -> str:
-    # Of a parameter in a SELECT nothing says the type. Text is cut by a cast, and needs none.
+    # A parameter in a SELECT has no type of its own. Not for text: a cast would truncate it.
     return "%s" if isinstance(field, models.CharField) else f"%s::{field.db_type(connection)}"

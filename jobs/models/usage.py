@@ -1,4 +1,4 @@
-"""How much room an owner's files take up, without reading all of them."""
+"""The storage that each owner uses, kept as a sum."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from django.db import models
 
 
 class Usage(models.Model):
-    """The sum of an owner's stored files. Triggers on their table keep it: see migration 0009.
+    """Total size of an owner's stored files, maintained by triggers (migration 0009).
 
-    Without a row it is 0. What a trigger changes is exact once its transaction is over.
+    No row means 0. The sum is exact once the transaction that changes files has ended.
     """
 
     owner = models.OneToOneField(

@@ -4,7 +4,7 @@ Each is sent at least once, always under the same id, and a job never waits for 
 is in the row, as it was when the job ended; only the address of a webhook's secret is looked up.
 """
 
-from jobs.notifications.operators import tell_operators
+from jobs.notifications.operators import notify_operators
 from jobs.notifications.senders import Sender, deliver, senders
 
-__all__ = ["Sender", "deliver", "senders", "tell_operators"]
+__all__ = ["Sender", "deliver", "notify_operators", "senders"]

@@ -22,7 +22,7 @@ EXAMPLES = 5
 Jobs = QuerySet[DownloadJob]
 
 
-def tell_operators() -> int:
+def notify_operators() -> int:
     """Write one letter about all jobs that failed since the last one; how many letters.
 
     The first failure is told at once; those that follow wait for OPERATOR_MAIL_EVERY_SECONDS.

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from jobs.errors import Undelivered
-from jobs.lib.database import insist
+from jobs.lib.database import retry_while_unavailable
 from jobs.models import Notification
 from jobs.models.compiled import AnyRows
 from jobs.notifications import mail, webhook
@@ -71,7 +71,7 @@ class Sender:
     def start_due(self) -> int:
         """Begin to send what is due, as far as there is room; how many."""
         started = 0
-        if not any(self._due.look()):  # as it is most of the time
+        if not any(self._due.exist()):  # as it is most of the time
             return started
         while len(self._tries) < self._at_once and (found := self._take()):
             thread = threading.Thread(target=self._try, args=[found], name=self.name, daemon=True)
@@ -112,7 +112,7 @@ def deliver(notification: Notification, send: Send) -> None:
         log.exception("sending broke", **_known(notification))
         _record_failure(notification, Undelivered(BUG))
     else:
-        insist(notification.was_sent)
+        retry_while_unavailable(notification.mark_sent)
         log.info("sent", **_known(notification))
 
 
@@ -120,8 +120,8 @@ def _record_failure(notification: Notification, error: Undelivered) -> None:
     delays = settings.NOTIFY_DELAYS_SECONDS
     is_last = error.for_good or notification.tries > len(delays)
     seconds = None if is_last else max(delays[notification.tries - 1], error.after_seconds)
-    insist(partial(notification.was_not_sent, str(error), again_in_seconds=seconds))
-    log.warning("not sent", **_known(notification), error=str(error), again_in_seconds=seconds)
+    retry_while_unavailable(partial(notification.mark_failed, str(error), retry_in_seconds=seconds))
+    log.warning("not sent", **_known(notification), error=str(error), retry_in_seconds=seconds)
 
 
 def _known(notification: Notification) -> dict[str, str | int]:

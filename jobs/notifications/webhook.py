@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from jobs.errors import BlockedAddress, RemoteError, Undelivered
 from jobs.lib import retry_after
-from jobs.lib.database import give_back_connection
+from jobs.lib.database import release_connection
 from jobs.models import Notification, Preferences
 from jobs.outbound import BadUrl, post
 from jobs.states import Status
@@ -30,7 +30,7 @@ def send(notification: Notification) -> None:
     """Raises Undelivered."""
     body = body_of(notification)
     headers = _headers(notification, body)
-    give_back_connection()
+    release_connection()
     try:
         response = post(notification.to, body, headers, within_seconds=WITHIN_SECONDS)
     except (BadUrl, BlockedAddress) as error:

@@ -5,18 +5,18 @@ and goes to an address that was judged before.
 """
 
 from jobs.outbound.http import PostResponse, RemoteFile
-from jobs.outbound.limits import Pace, bounded, check_size
+from jobs.outbound.limits import LowSpeedLimit, bounded, check_size
 from jobs.outbound.post import post
-from jobs.outbound.response import Answer, RangesBroken
+from jobs.outbound.response import RangesBroken, RemoteResponse
 from jobs.outbound.targets import BadUrl, target_of
 
 __all__ = [
-    "Answer",
     "BadUrl",
-    "Pace",
+    "LowSpeedLimit",
     "PostResponse",
     "RangesBroken",
     "RemoteFile",
+    "RemoteResponse",
     "bounded",
     "check_size",
     "post",

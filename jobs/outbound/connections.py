@@ -19,14 +19,14 @@ from jobs.outbound.response_head import TolerantResponse
 EXACT_TARGET = ":path"
 
 
-class SealedSocket(ssl.SSLSocket):
+class TlsSocket(ssl.SSLSocket):
     def shutdown(self, how: int) -> None:
         """Of the line alone. The library's would also leave the seal, and whoever reads at that
         moment would get what comes next as it lies on the line."""
         socket.socket.shutdown(self, how)
 
 
-class _Line(HTTPConnection):
+class RemoteConnection(HTTPConnection):
     response_class = TolerantResponse
     _used: socket.socket | None = None
     _is_cut = False
@@ -57,7 +57,7 @@ class _Line(HTTPConnection):
                 self._used.shutdown(socket.SHUT_RDWR)
 
 
-class _SealedLine(_Line, HTTPSConnection):
+class TlsConnection(RemoteConnection, HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         # A connection that ends without saying so in TLS was cut off, maybe by somebody in between:
@@ -66,27 +66,27 @@ class _SealedLine(_Line, HTTPSConnection):
         self.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined] # not in typeshed
 
 
-class Lines(HTTPConnectionPool):
+class ConnectionPool(HTTPConnectionPool):
     """To one address."""
 
-    ConnectionCls = _Line
+    ConnectionCls = RemoteConnection
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._lines: WeakSet[_Line] = WeakSet()
+        self._connections: WeakSet[RemoteConnection] = WeakSet()
 
-    def _new_conn(self) -> _Line:
+    def _new_conn(self) -> RemoteConnection:
         line = super()._new_conn()
-        assert isinstance(line, _Line)  # by ConnectionCls
-        self._lines.add(line)
+        assert isinstance(line, RemoteConnection)  # by ConnectionCls
+        self._connections.add(line)
         return line
 
     def cut(self) -> None:
         """All that there are, and let there be no other."""
         self.close()
-        for line in list(self._lines):
+        for line in list(self._connections):
             line.cut()
 
 
-class SealedLines(Lines, HTTPSConnectionPool):  # type: ignore[misc] # its lines are _Lines, too
-    ConnectionCls = _SealedLine
+class TlsConnectionPool(ConnectionPool, HTTPSConnectionPool):  # type: ignore[misc] # its lines are _Lines, too
+    ConnectionCls = TlsConnection

@@ -60,15 +60,15 @@ class Cookies:
         found.sort(key=lambda each: -len(each.path))
         return {"Cookie": "; ".join(each.pair for each in found)} if found else {}
 
-    def learn(self, response: BaseHTTPResponse, target: Target) -> None:
+    def store(self, response: BaseHTTPResponse, target: Target) -> None:
         """Keep what the response sets, and drop what it deletes."""
         with self._lock:
             for text in response.headers.getlist("Set-Cookie")[:MAX_COOKIES]:
                 if len(text) <= MAX_COOKIE_CHARS:
-                    _learn(self._jars[target.host], text, target)
+                    _store(self._jars[target.host], text, target)
 
 
-def _learn(jar: Jar, text: str, target: Target) -> None:
+def _store(jar: Jar, text: str, target: Target) -> None:
     pair, *parts = text.split(";")
     name, equals, value = (each.strip(" \t") for each in pair.partition("="))
     if not equals:

@@ -22,9 +22,9 @@ from jobs.errors import (
     TooManyRedirects,
 )
 from jobs.lib import retry_after
-from jobs.outbound.connections import EXACT_TARGET, Lines, SealedLines, SealedSocket
+from jobs.outbound.connections import EXACT_TARGET, ConnectionPool, TlsConnectionPool, TlsSocket
 from jobs.outbound.cookies import Cookies
-from jobs.outbound.response import Answer, BadResponse, RangesBroken, passing_trouble
+from jobs.outbound.response import BadResponse, RangesBroken, RemoteResponse, passing_trouble
 from jobs.outbound.targets import Target, addresses_of, joined, target_of
 
 CONNECT_SECONDS = 10
@@ -60,7 +60,7 @@ class RemoteFile:
         self._origin = target_of(url)
         self._connections = connections
         self._landed: Target | None = None
-        self._pools: dict[tuple[str, str, int], list[Lines]] = {}
+        self._pools: dict[tuple[str, str, int], list[ConnectionPool]] = {}
         self._cookies = Cookies()
         self._resolving = threading.Lock()
         self._is_closed = False
@@ -70,7 +70,7 @@ class RemoteFile:
         """Where it leads, as far as that is known."""
         return (self._landed or self._origin).host
 
-    def whole(self) -> Answer:
+    def whole(self) -> RemoteResponse:
         """The whole file, or RemoteUnavailable."""
         try:
             answer = self._ask({})
@@ -82,7 +82,7 @@ class RemoteFile:
             raise RemoteUnavailable(f"{self.host} sends a part of the file only.")
         return answer
 
-    def probe(self, first: int, last: int | None = None) -> Answer:
+    def probe(self, first: int, last: int | None = None) -> RemoteResponse:
         """These bytes of whichever version there is; the whole file where that is what comes.
 
         To the end of the file if there is no `last`. Raises RangesBroken if the server may give
@@ -97,7 +97,7 @@ class RemoteFile:
                 raise
             raise RangesBroken("a range is not answered") from error
 
-    def range(self, first: int, last: int, validator: str, total: int) -> Answer:
+    def range(self, first: int, last: int, validator: str, total: int) -> RemoteResponse:
         """These bytes of this version, exactly, or RangesBroken, or RemoteChanged."""
         answer = self._ask({"Range": f"bytes={first}-{last}", "If-Range": validator})
         try:
@@ -120,7 +120,7 @@ class RemoteFile:
             for pool in pools:
                 pool.cut()
 
-    def _ask(self, headers: dict[str, str]) -> Answer:
+    def _ask(self, headers: dict[str, str]) -> RemoteResponse:
         if (landed := self._landed) and landed != self._origin:
             try:
                 return self._judged(self._send(landed, headers), landed)
@@ -128,7 +128,7 @@ class RemoteFile:
                 pass  # a signed address, most likely, whose time is over
         return self._follow(headers)
 
-    def _follow(self, headers: dict[str, str]) -> Answer:
+    def _follow(self, headers: dict[str, str]) -> RemoteResponse:
         target = self._origin
         for _ in range(MAX_REDIRECTS + 1):
             response = self._send(target, headers)
@@ -139,11 +139,11 @@ class RemoteFile:
             target = joined(target, _location(response, target))
         raise TooManyRedirects(f"{self._origin.host} sends on more than {MAX_REDIRECTS} times.")
 
-    def _judged(self, response: BaseHTTPResponse, target: Target) -> Answer:
+    def _judged(self, response: BaseHTTPResponse, target: Target) -> RemoteResponse:
         try:
             if not 200 <= response.status < 300 or response.status in NOT_THE_FILE:
                 raise _refusal(response, target)
-            return Answer(response, target)
+            return RemoteResponse(response, target)
         except BaseException:
             response.close()
             raise
@@ -162,12 +162,12 @@ class RemoteFile:
                     raise
                 trouble = error
             else:
-                self._cookies.learn(response, target)
+                self._cookies.store(response, target)
                 return response
         raise trouble
 
     def _sent(
-        self, pool: Lines, target: Target, headers: dict[str, str], body: bytes | None
+        self, pool: ConnectionPool, target: Target, headers: dict[str, str], body: bytes | None
     ) -> BaseHTTPResponse:
         headers = HEADERS | headers | self._cookies.header_for(target)
         try:
@@ -187,7 +187,7 @@ class RemoteFile:
                 raise RemoteNotTrusted(sentence) from error
             raise
 
-    def _pools_of(self, target: Target) -> list[Lines]:
+    def _pools_of(self, target: Target) -> list[ConnectionPool]:
         key = (target.scheme, target.host, target.port)
         with self._resolving:
             if key not in self._pools:
@@ -196,11 +196,11 @@ class RemoteFile:
                 raise RemoteUnavailable(f"{target.host} is not asked any more.")
             return self._pools[key]
 
-    def _pool(self, target: Target, address: str) -> Lines:
+    def _pool(self, target: Target, address: str) -> ConnectionPool:
         timeout = Timeout(connect=CONNECT_SECONDS, read=settings.REMOTE_SILENT_SECONDS)
         if target.scheme == "http":
-            return Lines(address, target.port, timeout=timeout, maxsize=self._connections)
-        return SealedLines(
+            return ConnectionPool(address, target.port, timeout=timeout, maxsize=self._connections)
+        return TlsConnectionPool(
             address,
             target.port,
             timeout=timeout,
@@ -215,7 +215,7 @@ def _trust() -> ssl.SSLContext:
     """The system's authorities, which an intranet may have added to, and the usual ones."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
-    context.sslsocket_class = SealedSocket
+    context.sslsocket_class = TlsSocket
     return context
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from jobs.errors import RemoteTooLarge, RemoteTooSlow
 from jobs.lib.mailbox import Mailbox
-from jobs.outbound.response import Answer
+from jobs.outbound.response import RemoteResponse
 
 PATIENCE = 2  # times REMOTE_SLOW_SECONDS, for all until the first byte
 
@@ -23,7 +23,7 @@ def check_size(size_bytes: int) -> None:
         raise RemoteTooLarge(f"The file has more than {most:,} bytes, the most that is fetched.")
 
 
-def bounded(ask: Callable[[], Answer]) -> Answer:
+def bounded(ask: Callable[[], RemoteResponse]) -> RemoteResponse:
     """What is asked for, but no later than that. Names are resolved, and headers come, without a
     limit of their own: in a thread that is left to itself. Raises RemoteTooSlow."""
     asking = _Asking(ask)
@@ -40,8 +40,8 @@ def bounded(ask: Callable[[], Answer]) -> Answer:
 
 
 class _Asking:
-    def __init__(self, ask: Callable[[], Answer]) -> None:
-        self.found: Mailbox[Answer | BaseException] = Mailbox()
+    def __init__(self, ask: Callable[[], RemoteResponse]) -> None:
+        self.found: Mailbox[RemoteResponse | BaseException] = Mailbox()
         self._ask = ask
         self._is_given_up = False
         threading.Thread(target=self._run, name="ask", daemon=True).start()
@@ -62,11 +62,11 @@ class _Asking:
     def _close(self) -> None:
         with suppress(Empty):
             late = self.found.get(timeout_seconds=0)
-            if isinstance(late, Answer):
+            if isinstance(late, RemoteResponse):
                 late.close()
 
 
-class Pace:
+class LowSpeedLimit:
     """Whether enough comes, in the time that is spent waiting for it."""
 
     def __init__(self) -> None:

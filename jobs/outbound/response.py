@@ -69,7 +69,7 @@ class RangesBroken(Exception):
         self.total = total
 
 
-class Answer:
+class RemoteResponse:
     """A good one: the whole file, or 206 with `first` to `last` of it.
 
     `total` is the size of the file, None where nobody says. `validator` names this version of it,
@@ -167,7 +167,7 @@ class Answer:
         """The connection can be used again if all was read."""
         self._response.close()
 
-    def shut(self) -> None:
+    def abort(self) -> None:
         """From another thread: let `read` end at once."""
         with suppress(ValueError, RuntimeError, OSError):  # it ended by itself
             self._response.shutdown()

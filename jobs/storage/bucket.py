@@ -21,7 +21,7 @@ from django.utils.functional import cached_property
 from storages.backends.s3 import S3Storage
 
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
-from jobs.storage.connections import CONNECT_SECONDS, Connections
+from jobs.storage.connections import CONNECT_SECONDS, StorageConnections
 from jobs.storage.objects import GONE, ErrorResponse, Objects
 from jobs.storage.signature import Bucket, Signer
 
@@ -71,8 +71,8 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
         """For what concerns one object, at a fraction of the client's cost."""
         return Objects(self.address, self.signer, self._connect, attempts=self.attempts)
 
-    def _connect(self) -> Connections:
-        return Connections(
+    def _connect(self) -> StorageConnections:
+        return StorageConnections(
             self.endpoint_url,
             read_seconds=self.read_seconds,
             most=self.connections,
@@ -80,7 +80,7 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
         )
 
 
-class PatientStorage(JobStorage):
+class RetryingStorage(JobStorage):
     """For what a web process receives: nobody sends a file twice for a store that was busy."""
 
     attempts, read_seconds = 3, 20
@@ -107,9 +107,9 @@ def slow_bucket() -> JobStorage:
 
 
 @contextmanager
-def patiently() -> Iterator[None]:
+def with_retries() -> Iterator[None]:
     """Wait for the store as long as a worker would."""
-    before = _alias.set("patient")
+    before = _alias.set("retrying")
     try:
         yield
     finally:
@@ -155,7 +155,7 @@ def size_of(key: str) -> int:
     return int(bucket().objects.head(key)["content-length"])
 
 
-def has(key: str, size_bytes: int) -> bool:
+def exists(key: str, size_bytes: int) -> bool:
     """Whether the object is there, and whole. Raises StorageUnavailable."""
     try:
         return size_of(key) == size_bytes

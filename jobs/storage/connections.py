@@ -151,7 +151,7 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-class Connections:
+class StorageConnections:
     """Kept-alive connections to one endpoint. Proxies and trust are found as botocore finds them.
 
     Thread-safe, but not for use after a fork.

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
 from jobs.lib.digest import Digest
-from jobs.storage.bucket import bucket, has, mapped_errors, slow_bucket
+from jobs.storage.bucket import bucket, exists, mapped_errors, slow_bucket
 from jobs.storage.connections import Body
 
 MIN_PART_BYTES = 8 * 1024 * 1024
@@ -20,7 +20,7 @@ def part_bytes(size_bytes: int, *, least: int = MIN_PART_BYTES) -> int:
     return max(least, -(-size_bytes // MAX_PARTS))
 
 
-class Upload:
+class MultipartUpload:
     """Begun and not yet completed: nobody sees an object. Any thread may put parts.
 
     If the process dies, the parts stay behind, for `found` to go on with or `delete_all_but`.
@@ -83,7 +83,7 @@ class S3Object:
         self.key = key
         self._content_type = content_type
         self._digest = Digest()
-        self._upload: Upload | None = None
+        self._upload: MultipartUpload | None = None
         self._is_stored = False
 
     @property
@@ -104,12 +104,12 @@ def complete(key: str, upload_id: str, *, size_bytes: int) -> None:
 
     Raises SourceMissing where there is neither, StorageUnavailable.
     """
-    upload = Upload(key, upload_id)
+    upload = MultipartUpload(key, upload_id)
     try:
         upload.find_parts()
         upload.complete()
     except SourceMissing:
-        if not has(key, size_bytes):
+        if not exists(key, size_bytes):
             raise
     check_size(key, size_bytes)
 
@@ -121,7 +121,7 @@ def put_whole(key: str, body: Body, *, content_type: str, sha256: str = "") -> N
 
 def check_size(key: str, size_bytes: int) -> None:
     """Raises StorageUnavailable where the object is not there, or not whole."""
-    if not has(key, size_bytes):
+    if not exists(key, size_bytes):
         raise StorageUnavailable("The file was not stored whole.")
 
 

@@ -19,7 +19,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from jobs.errors import BuildError, SourceChanged, SourceMissing, StorageUnavailable
-from jobs.storage.connections import Body, Connections, count, pause
+from jobs.storage.connections import Body, StorageConnections, count, pause
 from jobs.storage.signature import EMPTY_SHA256, Bucket, Signer
 from jobs.workspace import CHUNK_BYTES
 
@@ -56,11 +56,16 @@ class Objects:
     """
 
     def __init__(
-        self, bucket: Bucket, signer: Signer, connect: Callable[[], Connections], *, attempts: int
+        self,
+        bucket: Bucket,
+        signer: Signer,
+        connect: Callable[[], StorageConnections],
+        *,
+        attempts: int,
     ) -> None:
         self._bucket, self._signer, self._attempts = bucket, signer, attempts
         self._connect = connect
-        self._connections: tuple[int, Connections] | None = None
+        self._connections: tuple[int, StorageConnections] | None = None
 
     def read(self, key: str, *, size_bytes: int | None = None) -> Generator[bytes]:
         """The object in chunks of CHUNK_BYTES. What breaks off is gone on with where it did.
@@ -188,7 +193,7 @@ class Objects:
             raise ErrorResponse(response.status, response.headers, response.data)
         return response
 
-    def _open(self) -> Connections:
+    def _open(self) -> StorageConnections:
         pid = os.getpid()
         if self._connections is None or self._connections[0] != pid:  # never the parent's
             self._connections = pid, self._connect()

@@ -6,12 +6,12 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.errors import SourceMissing, StorageUnavailable
-from jobs.storage.bucket import has
+from jobs.storage.bucket import exists
 from jobs.storage.multipart_upload import (
     MIN_PART_BYTES,
     SMALL_PART_BYTES,
+    MultipartUpload,
     S3Object,
-    Upload,
     check_size,
     delete_object,
     part_bytes,
@@ -78,7 +78,7 @@ class S3Output(S3Object):
             try:
                 self._upload.complete()
             except SourceMissing as error:  # or it was done, and the answer came too late
-                if not has(self.key, self.size_bytes):
+                if not exists(self.key, self.size_bytes):
                     raise StorageUnavailable("The file store lost an upload.") from error
         else:
             content = self._content()
@@ -109,7 +109,7 @@ class S3Output(S3Object):
 
     def _send(self) -> None:
         if not self._upload:
-            self._upload = Upload.begin(self.key, content_type=self._content_type)
+            self._upload = MultipartUpload.begin(self.key, content_type=self._content_type)
         number = self._parts = self._parts + 1
         content = self._content()
         if self._in_flight:

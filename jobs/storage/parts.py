@@ -7,11 +7,11 @@ from typing import Any, Self
 
 from jobs.errors import SourceMissing
 from jobs.lib.digest import Digest
-from jobs.storage.bucket import has, read
+from jobs.storage.bucket import exists, read
 from jobs.storage.multipart_upload import (
     SMALL_PART_BYTES,
+    MultipartUpload,
     S3Object,
-    Upload,
     check_size,
     delete_object,
     part_bytes,
@@ -38,11 +38,11 @@ class S3Parts(S3Object):
         """Raises SourceMissing where that upload is no longer open, and made no object either."""
         parts = cls(checkpoint["key"], content_type="", size_bytes=checkpoint["size_bytes"])
         parts.part_bytes = checkpoint["part_bytes"]
-        parts._upload = Upload(parts.key, checkpoint["upload_id"])
+        parts._upload = MultipartUpload(parts.key, checkpoint["upload_id"])
         try:
             found = parts._upload.find_parts()
         except SourceMissing:
-            if not has(parts.key, parts.size_bytes):
+            if not exists(parts.key, parts.size_bytes):
                 raise
             parts._is_stored = True
             found = {n + 1: parts.size_of(n) for n in range(parts._count)}
@@ -53,7 +53,7 @@ class S3Parts(S3Object):
         """Nothing, and empty, for an object of one part."""
         if self.size_bytes <= self.part_bytes:
             return {}
-        self._upload = Upload.begin(self.key, content_type=self._content_type)
+        self._upload = MultipartUpload.begin(self.key, content_type=self._content_type)
         return {
             "key": self.key,
             "upload_id": self._upload.id,

@@ -45,7 +45,7 @@ from jobs.errors import (
     StoreFull,
     TypeNotAllowed,
 )
-from jobs.lib.database import DATABASE_AWAY, give_back_connection
+from jobs.lib.database import DATABASE_AWAY, release_connection
 from jobs.lib.names import MISLEADING
 from jobs.models import DownloadJob, JobRow, StoredFile
 from jobs.states import Status
@@ -163,8 +163,8 @@ def result_of(job: DownloadJob) -> StoredFile:
         raise Problem(HTTPStatus.CONFLICT, "job_failed", job.error)
     if job.artifact is None:
         raise Problem(HTTPStatus.GONE, job.status, f"The download is {job.status}.")
-    give_back_connection()  # the store may be slow
-    if not storage.has(job.artifact.key, job.artifact.size_bytes):
+    release_connection()  # the store may be slow
+    if not storage.exists(job.artifact.key, job.artifact.size_bytes):
         raise Problem(HTTPStatus.GONE, "artifact_gone", "The file is gone.")
     return job.artifact
 

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from multipart import MultipartError, MultipartSegment, ParserError, PushMultipartParser
 from rest_framework.exceptions import UnsupportedMediaType
 
-from jobs.lib.database import give_back_connection
+from jobs.lib.database import release_connection
 from jobs.web.multipart_headers import boundary_of, names_of
 from jobs.web.problems import Problem
 from jobs.web.request_limits import content_coding
@@ -67,7 +67,7 @@ class Form:
         if not self._has_body():
             return None
         self._check_headers()
-        give_back_connection()  # the body may come slowly
+        release_connection()  # the body may come slowly
         self._events = self._parse(self._boundary())
         part = self._next_file()
         if part is None:
@@ -182,7 +182,7 @@ class Form:
             yield bytes(event)
 
     def _pieces_of_the_file(self, name: str) -> Iterator[bytes]:
-        give_back_connection()
+        release_connection()
         came_bytes = 0
         for piece in self._pieces():
             came_bytes += len(piece)

@@ -105,7 +105,7 @@ def test_each_change_is_an_event_and_the_last_one_ends_the_stream(
 
         await in_thread(lambda: job.claim(task_id="t", worker="w"))
         assert (await stream.event())["status"] == "processing"
-        await in_thread(lambda: job.beat(done=400, message="Adding 1 of 2"))
+        await in_thread(lambda: job.heartbeat(done=400, message="Adding 1 of 2"))
         assert (await stream.event())["message"] == "Adding 1 of 2"
         await in_thread(lambda: job.cancel(Actor.OWNER))
         assert (await stream.event())["status"] == "cancelled"
@@ -218,7 +218,9 @@ def test_a_closed_account_ends_the_stream(native: Native, alice: User, job: Down
         await stream.event()
 
         await in_thread(lambda: User.objects.filter(pk=alice.pk).update(is_active=False))
-        await in_thread(lambda: job.beat(done=1, message="") or job.claim(task_id="", worker=""))
+        await in_thread(
+            lambda: job.heartbeat(done=1, message="") or job.claim(task_id="", worker="")
+        )
 
         assert await stream.piece() == b""
 

@@ -58,13 +58,13 @@ def start(job: DownloadJob) -> None:
 def advance(job: DownloadJob) -> None:
     if job.kind == "remote":
         message = "Fetching from data.example.org"
-        job.beat(done=FETCHED_BYTES, message=message, speed=5_200_000, threads=4)
+        job.heartbeat(done=FETCHED_BYTES, message=message, speed=5_200_000, threads=4)
     elif job.kind == "upload":
-        job.beat(done=(job.total or 0) * 2 // 5, message="Checking it for viruses")
+        job.heartbeat(done=(job.total or 0) * 2 // 5, message="Checking it for viruses")
     elif job.kind == "report":
-        job.beat(done=1_200, message="Reading the jobs: 1,200 of 3,400", speed=600)
+        job.heartbeat(done=1_200, message="Reading the jobs: 1,200 of 3,400", speed=600)
     else:
-        job.beat(done=(job.total or 0) * 2 // 5, message="Adding 2 of 3: interview.wav")
+        job.heartbeat(done=(job.total or 0) * 2 // 5, message="Adding 2 of 3: interview.wav")
 
 
 def put_off(job: DownloadJob) -> None:

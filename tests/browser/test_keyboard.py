@@ -106,7 +106,7 @@ def test_a_poll_leaves_the_focus_where_it_is(
     wanted = of_alice.get_by_role(role, name=name, exact=True)
     tab_to(of_alice, wanted)
 
-    job.beat(done=700_000, message="Adding 3 of 3: frames.tar")
+    job.heartbeat(done=700_000, message="Adding 3 of 3: frames.tar")
 
     expect(of_alice.get_by_text("Adding 3 of 3: frames.tar").first).to_be_visible()
     assert has_focus(wanted)

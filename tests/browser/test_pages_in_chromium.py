@@ -57,7 +57,7 @@ def test_a_job_is_followed_until_it_is_ready_and_then_left_alone(
     of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
     polls = counted(of_alice)
 
-    job.beat(done=400_000, message="Adding 1 of 2: a.txt")
+    job.heartbeat(done=400_000, message="Adding 1 of 2: a.txt")
     expect(of_alice.locator(".share")).to_have_text("40%")
     expect(of_alice.locator("#bar")).to_have_js_property("value", 40)
     expect(of_alice.locator("#moves .now")).to_contain_text("Adding 1 of 2: a.txt")
@@ -94,7 +94,7 @@ def test_cancel_works_from_a_row_that_was_put_in_by_a_poll(
 ) -> None:
     job = claimed(alice)
     of_alice.goto(f"{live_server.url}/downloads")
-    job.beat(done=400_000, message="Adding 1 of 2: a.txt")
+    job.heartbeat(done=400_000, message="Adding 1 of 2: a.txt")
     expect(of_alice.locator(f"#job-{job.pk}")).to_contain_text("Adding 1 of 2")
 
     of_alice.get_by_role("button", name="Cancel Photos.zip").click()
@@ -233,7 +233,7 @@ def test_what_is_selected_stays_selected_until_the_last_change(
     for place, text in {"#facts dd": str(job.pk), "#moves p": "Attempt 1 started."}.items():
         of_alice.locator(place).first.select_text()
         before = of_alice.evaluate(selected)
-        job.beat(done=job.done + 100_000, message=f"Adding to {place}")
+        job.heartbeat(done=job.done + 100_000, message=f"Adding to {place}")
         expect(of_alice.locator("#state")).to_contain_text(f"Adding to {place}")
         assert of_alice.evaluate(selected) == before
         assert text in before
@@ -559,7 +559,7 @@ def test_the_name_that_the_other_side_gives_appears_by_itself(
     of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
     expect(of_alice.get_by_role("heading", level=1)).to_have_text("frames.tar")
 
-    job.learn(name="Frames of 2026.tar")
+    job.record(name="Frames of 2026.tar")
 
     expect(of_alice.get_by_role("heading", level=1)).to_have_text("Frames of 2026.tar")
     expect(of_alice).to_have_title(re.compile("Frames of 2026.tar"))

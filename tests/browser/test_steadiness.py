@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from jobs.engine.dispatcher import release_held
+from jobs.engine.dispatcher import release_blocked
 from jobs.states import Status
 from tests.browser.looks import (
     OF_A_LINK,
@@ -72,7 +72,7 @@ def test_progress_moves_nothing(tab: Page, alice: User, live_server: Any, path: 
 
     for share in (41, 49, 50, 75, 99):
         name = "facade-" + "east-" * (share % 7) + "1.png"  # some are long
-        job.beat(done=job.total * share // 100 + 1, message=f"Adding {share} of 120: {name}")
+        job.heartbeat(done=job.total * share // 100 + 1, message=f"Adding {share} of 120: {name}")
         look(tab)
         expect(tab.get_by_role("progressbar")).to_have_js_property("value", share)
 
@@ -86,7 +86,9 @@ def test_what_is_of_unknown_size_moves_nothing(
     tab.goto(live_server.url + path.format(job.pk))
 
     for done, threads in [(9_900_000, 4), (10_100_000, 16), (999_900_000, 1), (1_200_000_000, 0)]:
-        job.beat(done=done, message=f"Fetching with {threads}", speed=done // 9, threads=threads)
+        job.heartbeat(
+            done=done, message=f"Fetching with {threads}", speed=done // 9, threads=threads
+        )
         look(tab)
         expect(tab.get_by_text(f"Fetching with {threads}").first).to_be_visible()
 
@@ -139,7 +141,7 @@ def test_what_waited_for_others_moves_little_when_it_starts(
 
     start(other)
     succeed(other)
-    release_held()
+    release_blocked()
     job.refresh_from_db()
     start(job)
     look(tab)

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Dialog, Locator, Page, Request, Route, expect
 
 from jobs import storage
-from jobs.models import DownloadJob, Upload
+from jobs.models import DownloadJob, IncomingUpload
 from jobs.states import Status
 from tests.browser.looks import look, start
 from tests.browser.test_keyboard import has_focus, tab_to
@@ -271,7 +271,7 @@ def test_giving_up_a_large_file_leaves_nothing_to_go_on_with(
         tab.get_by_role("button", name=f"Cancel {large.name}").click()
 
     assert given_up.value.status == 204
-    assert not Upload.objects.coming().exists()
+    assert not IncomingUpload.objects.coming().exists()
     assert tab.evaluate("Object.keys(localStorage)") == []
 
 

@@ -222,7 +222,7 @@ def test_many_dispatchers(alice: User, figures: list[Figure]) -> None:
     def sweep(_: int) -> int:
         try:
             total = 0
-            while found := dispatcher.rescue_silent():
+            while found := dispatcher.rescue_expired_leases():
                 total += found
             return total
         finally:
@@ -230,7 +230,7 @@ def test_many_dispatchers(alice: User, figures: list[Figure]) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         rescued = list(threads.map(sweep, range(4)))
-    rescued.append(dispatcher.rescue_silent())  # what all four skipped at their last look
+    rescued.append(dispatcher.rescue_expired_leases())  # what all four skipped at their last look
 
     figures.append(Figure("rescues more than jobs", sum(rescued) - RACES, 0, f"of {RACES}"))
     assert sum(rescued) == RACES

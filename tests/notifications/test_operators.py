@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import DownloadJob, Notification
-from jobs.notifications import tell_operators
+from jobs.notifications import notify_operators
 from jobs.states import Actor, Status
 from tests.factories import JobFactory
 from tests.notifications.outbox import SITE, attempt
@@ -52,7 +52,7 @@ def letter() -> Notification:
 def test_the_first_failure_is_told_at_once(post: MailServer) -> None:
     job = fail("remote_unavailable", kind="remote", name="frames.tar")
 
-    assert tell_operators() == 1
+    assert notify_operators() == 1
 
     row = attempt(letter())
     assert (row.state, row.owner, row.job) == (State.SENT, None, None)
@@ -67,13 +67,13 @@ def test_the_first_failure_is_told_at_once(post: MailServer) -> None:
 
 def test_what_follows_is_gathered_for_an_hour(post: MailServer) -> None:
     fail()
-    assert [tell_operators(), tell_operators()] == [1, 0]
+    assert [notify_operators(), notify_operators()] == [1, 0]
 
     an_hour_passes()
-    assert tell_operators() == 0, "nothing new failed"
+    assert notify_operators() == 0, "nothing new failed"
     for code in ("timeout", "remote_unavailable", "remote_unavailable"):
         fail(code)
-    assert [tell_operators(), tell_operators()] == [1, 0]
+    assert [notify_operators(), notify_operators()] == [1, 0]
 
     attempt(letter())
     assert post.mails[0]["Subject"] == "3 downloads failed: remote_unavailable (2), timeout (1)"
@@ -83,10 +83,10 @@ def test_what_is_being_committed_is_told_the_next_time_and_nothing_twice() -> No
     fail()
     young = fail("unexpected", seconds_ago=0)
 
-    tell_operators()
+    notify_operators()
     first = letter().content
     an_hour_passes()
-    tell_operators()
+    notify_operators()
     second = letter().content
 
     assert [each["code"] for each in first["codes"]] == ["timeout"]
@@ -100,7 +100,7 @@ def test_mere_consequences_come_last_whatever_their_number() -> None:
     fail("timeout")
     fail("timeout", kind="remote")
 
-    tell_operators()
+    notify_operators()
 
     assert letter().content["codes"] == [
         {"code": "timeout", "count": 2, "kinds": {"bundle": 1, "remote": 1}},
@@ -113,7 +113,7 @@ def test_examples_are_few_and_lead_to_the_admin(post: MailServer, client: Client
         fail(f"code_{n}", name=f"file-{n}.zip")
         fail(f"code_{n}", name=f"older-{n}.zip", seconds_ago=20)
 
-    tell_operators()
+    notify_operators()
     row = attempt(letter())
 
     examples = row.content["examples"]
@@ -139,14 +139,14 @@ def test_what_is_no_fresh_failure_is_not_told(spoil: Callable[[], None]) -> None
     fail()
     spoil()
 
-    assert tell_operators() == 0
+    assert notify_operators() == 0
 
 
 def test_nobody_is_told_where_nobody_is_named(settings: Any) -> None:
     settings.OPERATOR_EMAILS = []
     fail()
 
-    assert tell_operators() == 0
+    assert notify_operators() == 0
 
     assert not Notification.objects.exists()
 
@@ -157,7 +157,7 @@ def test_several_dispatchers_write_one_letter() -> None:
 
     def sweep() -> None:
         start.wait()
-        letters.append(tell_operators())
+        letters.append(notify_operators())
         connection.close()
 
     threads = [threading.Thread(target=sweep) for _ in range(4)]
@@ -173,6 +173,6 @@ def test_several_dispatchers_write_one_letter() -> None:
 def test_without_a_mail_server_the_row_says_so(settings: Any) -> None:
     settings.MAIL_IS_ON = False
     fail()
-    tell_operators()
+    notify_operators()
 
     assert attempt(letter()).error == "Mail is turned off here: EMAIL_URL is not set."

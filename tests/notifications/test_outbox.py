@@ -90,12 +90,12 @@ def test_who_comes_late_changes_nothing(alice: User) -> None:
     Notification.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     current = take()
 
-    late.was_not_sent("Late.", again_in_seconds=None)
-    late.was_sent()
+    late.mark_failed("Late.", retry_in_seconds=None)
+    late.mark_sent()
 
     row = Notification.objects.get()
     assert (row.state, row.error, row.due_at) == (State.WAITING, "", current.due_at)
-    current.was_sent()
+    current.mark_sent()
     row.refresh_from_db()
     assert row.state == State.SENT
 
@@ -104,12 +104,12 @@ def test_what_is_sent_again_is_not_settled_by_an_earlier_try(alice: User) -> Non
     completed(alice, email=True)
     late = take()
     Notification.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    take().was_sent()
+    take().mark_sent()
     Notification.objects.all().send_again()
     again = take()
     assert again.tries == late.tries
 
-    late.was_not_sent("Late.", again_in_seconds=None)
+    late.mark_failed("Late.", retry_in_seconds=None)
 
     assert Notification.objects.get().state == State.WAITING
 
@@ -118,7 +118,7 @@ def test_sending_again_leaves_alone_what_is_on_its_way(alice: User) -> None:
     row = only(completed(alice, email=True))
     assert Notification.objects.all().send_again() == 0
 
-    take().was_sent()
+    take().mark_sent()
 
     assert Notification.objects.all().send_again() == 1
     row.refresh_from_db()
@@ -140,7 +140,7 @@ def test_a_failure_to_tell_does_not_touch_the_job(alice: User) -> None:
     job = completed(alice, email=True)
     before = DownloadJob.objects.values().get(pk=job.pk)
 
-    take().was_not_sent("Nobody there.", again_in_seconds=None)
+    take().mark_failed("Nobody there.", retry_in_seconds=None)
 
     assert DownloadJob.objects.values().get(pk=job.pk) == before
     assert only(job).state == State.FAILED

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.models import DownloadJob, job_queryset
+from jobs.models import DownloadJob, newest
 from jobs.states import FINAL, Status
 from tests.factories import JobFactory, RemoteJobFactory
 from tests.pages.looks import names, text
@@ -83,7 +83,7 @@ def test_what_could_be_an_id_is_looked_for_in_names_as_well(
 def test_names_are_looked_for_among_the_newest_and_ids_among_all(
     visitor: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_queryset, "SEARCHED", 2)
+    monkeypatch.setattr(newest, "SEARCHED", 2)
     now = timezone.now()
     for days, name in [(1, "new.zip"), (0, "newer.zip")]:
         JobFactory(owner=alice, name=name, created_at=now - timedelta(days=days))

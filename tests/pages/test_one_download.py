@@ -164,7 +164,7 @@ def test_a_job_whose_worker_is_silent_says_so(visitor: Client, running_job: Down
 def test_progress_is_told_in_bytes_and_percent(visitor: Client, running_job: DownloadJob) -> None:
     DownloadJob.objects.update(total=104_900_000)
     running_job.refresh_from_db()
-    running_job.beat(done=42_000_000, message="Adding 1 of 2: a.txt")
+    running_job.heartbeat(done=42_000_000, message="Adding 1 of 2: a.txt")
 
     html = text(visitor.get(of(running_job, "job-state")))
 
@@ -188,7 +188,7 @@ def test_a_poll_that_would_show_the_same_is_spared(
     assert found
 
     assert visitor.get(found[1]).status_code == 204
-    running_job.beat(done=1, message="Adding 2 of 2: b.txt")
+    running_job.heartbeat(done=1, message="Adding 2 of 2: b.txt")
     assert "Adding 2 of 2" in text(visitor.get(found[1]))
 
 
@@ -227,7 +227,7 @@ def test_history_is_told_in_plain_words_without_tracebacks(
 @pytest.mark.parametrize("event", list(Event))
 def test_every_event_has_a_sentence(visitor: Client, alice: User, event: Event) -> None:
     job = JobFactory(owner=alice, status=Status.FAILED)
-    JobEvent.objects.remember(job, event, Actor.WORKER, code="a code nobody knows")
+    JobEvent.objects.record(job, event, Actor.WORKER, code="a code nobody knows")
 
     assert visitor.get(of(job)).status_code == 200
 

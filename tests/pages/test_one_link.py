@@ -73,7 +73,7 @@ def test_the_expected_hash_is_told_if_there_is_one(visitor: Client, alice: User)
 def test_what_is_of_unknown_size_slides_and_counts(
     visitor: Client, running: DownloadJob, name: str
 ) -> None:
-    running.beat(done=3_100_000, message="Fetching frames.tar", speed=5_200_000, threads=4)
+    running.heartbeat(done=3_100_000, message="Fetching frames.tar", speed=5_200_000, threads=4)
 
     html = plain(visitor.get(of(running, name)))
 
@@ -84,7 +84,7 @@ def test_what_is_of_unknown_size_slides_and_counts(
 
 
 def test_what_cannot_be_foretold_is_not(visitor: Client, running: DownloadJob) -> None:
-    running.beat(done=3_100_000, message="Fetching frames.tar", speed=5_200_000, threads=4)
+    running.heartbeat(done=3_100_000, message="Fetching frames.tar", speed=5_200_000, threads=4)
 
     assert estimates.seconds_left(running, timezone.now().timestamp()) is None
     html = text(visitor.get(of(running)))
@@ -96,8 +96,8 @@ def test_what_cannot_be_foretold_is_not(visitor: Client, running: DownloadJob) -
 def test_a_size_that_becomes_known_is_told(
     visitor: Client, running: DownloadJob, name: str
 ) -> None:
-    running.learn(total=14_200_000)
-    running.beat(done=7_100_000, message="Fetching frames.tar", speed=700_000, threads=4)
+    running.record(total=14_200_000)
+    running.heartbeat(done=7_100_000, message="Fetching frames.tar", speed=700_000, threads=4)
 
     html = plain(visitor.get(of(running, name)))
 
@@ -112,7 +112,7 @@ def test_a_size_that_becomes_known_is_told(
 def test_the_connections_in_use_are_told_while_it_works(
     visitor: Client, running: DownloadJob, threads: int, told: str
 ) -> None:
-    running.beat(done=1, message="Fetching frames.tar", threads=threads)
+    running.heartbeat(done=1, message="Fetching frames.tar", threads=threads)
     fact = f"<dt>Fetched with</dt><dd>{told}</dd>"
 
     assert fact in text(visitor.get(of(running)))
@@ -125,7 +125,7 @@ def test_a_name_that_the_other_side_gives_takes_the_place_of_the_guess(
 ) -> None:
     assert '<h1 id="name">frames.tar</h1>' in text(visitor.get(of(running)))
 
-    running.learn(name="Frames of 2026.tar")
+    running.record(name="Frames of 2026.tar")
 
     html = text(visitor.get(of(running, "job-state")))
     assert '<h1 id="name" hx-swap-oob="true">Frames of 2026.tar</h1>' in html

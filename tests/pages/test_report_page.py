@@ -178,8 +178,8 @@ def test_a_form_without_its_token_is_refused_and_leads_back_to_it(alice: User) -
 def test_its_progress_is_told_in_jobs(visitor: Client, alice: User) -> None:
     job = report_of(alice, total=None)
     job.claim(task_id="task-1", worker="worker@test")
-    job.learn(total=3_400)
-    job.beat(done=1_200, message="Reading the jobs", speed=600)
+    job.record(total=3_400)
+    job.heartbeat(done=1_200, message="Reading the jobs", speed=600)
     DownloadJob.objects.update(started_at=timezone.now() - timedelta(seconds=2))
 
     for name in ("job-state", "job-row"):

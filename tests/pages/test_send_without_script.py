@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from jobs import storage
-from jobs.models import DownloadJob, Upload
+from jobs.models import DownloadJob, IncomingUpload
 from tests.pages.looks import text
 
 
@@ -66,7 +66,7 @@ def test_a_form_with_a_wrong_token_stores_nothing(browser: Client) -> None:
 
     assert response.status_code == 403
     assert "open for too long" in text(response)
-    assert (DownloadJob.objects.count(), Upload.objects.count()) == (0, 0)
+    assert (DownloadJob.objects.count(), IncomingUpload.objects.count()) == (0, 0)
 
 
 def test_a_stranger_signs_in_and_comes_back(db: None) -> None:

@@ -61,7 +61,7 @@ class Desk:
     interrupt: Callable[[], BaseException] | None = None
     patience: int = 0
 
-    def tell(self, **told: Any) -> None:
+    def describe(self, **told: Any) -> None:
         assert not self.output.getvalue(), "told before anything is written"
         self.told |= told
 

@@ -31,7 +31,7 @@ def build(params: BundleParams, work: Workspace) -> None:
     NoRoom where there is too little for what nobody could measure before.
     """
     if not params.is_measured:
-        work.tell(total_bytes=sum(source.size_bytes for source in params.sources))
+        work.describe(total_bytes=sum(source.size_bytes for source in params.sources))
     begun: list[Source] = []
     try:
         with work.read_ahead(params.sources):
@@ -39,7 +39,7 @@ def build(params: BundleParams, work: Workspace) -> None:
             for chunk in stream_zip(members, chunk_size=CHUNK_BYTES):
                 work.output.write(chunk)
     except ZipIntegrityError as error:
-        raise SourceChanged(f"{begun[-1].told_as} {NOT_AS_STORED}") from error
+        raise SourceChanged(f"{begun[-1].label} {NOT_AS_STORED}") from error
 
 
 def _members(

@@ -17,7 +17,7 @@ from jobs.errors import ChecksumMismatch, RemoteNotAFile, RemoteUnavailable
 from jobs.kinds.remote.parallel import Fetch
 from jobs.kinds.remote.sequential import chunks_of
 from jobs.lib.names import safe_name
-from jobs.outbound import Answer, RangesBroken, RemoteFile, bounded, check_size
+from jobs.outbound import RangesBroken, RemoteFile, RemoteResponse, bounded, check_size
 from jobs.workspace import Workspace
 
 FIRST_BYTES = 10 * 1024 * 1024  # of the first range of a later attempt: the first run of most files
@@ -89,7 +89,7 @@ def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
     return _in_one_go(params, work, answer)
 
 
-def _refuse_unversioned(params: RemoteParams, answer: Answer) -> None:
+def _refuse_unversioned(params: RemoteParams, answer: RemoteResponse) -> None:
     """Reject a response without a validator: the file had one when earlier parts were fetched."""
     if answer.lacks_validator:
         answer.close()
@@ -97,7 +97,9 @@ def _refuse_unversioned(params: RemoteParams, answer: Answer) -> None:
         raise RemoteUnavailable(f"{answer.host} answers with something else than the file.")
 
 
-def _in_parallel(params: RemoteParams, work: Workspace, remote: RemoteFile, answer: Answer) -> str:
+def _in_parallel(
+    params: RemoteParams, work: Workspace, remote: RemoteFile, answer: RemoteResponse
+) -> str:
     total = answer.total or 0
     _tell(params, work, answer)
     parts = work.parts(total, answer.validator)
@@ -109,7 +111,7 @@ def _in_parallel(params: RemoteParams, work: Workspace, remote: RemoteFile, answ
     return parts.sha256
 
 
-def _in_one_go(params: RemoteParams, work: Workspace, answer: Answer) -> str:
+def _in_one_go(params: RemoteParams, work: Workspace, answer: RemoteResponse) -> str:
     _tell(params, work, answer)
     work.say(f"Fetching from {answer.host}")
     came = 0
@@ -121,15 +123,15 @@ def _in_one_go(params: RemoteParams, work: Workspace, answer: Answer) -> str:
     return work.output.sha256
 
 
-def _tell(params: RemoteParams, work: Workspace, answer: Answer) -> None:
+def _tell(params: RemoteParams, work: Workspace, answer: RemoteResponse) -> None:
     check_size(answer.total or 0)
     _refuse_pages(params, answer)
     name = params.name or (safe_name(answer.name) if answer.name else name_of(params.url))
     content_type = answer.content_type or TYPES.guess_type(name)[0] or "application/octet-stream"
-    work.tell(name=name, content_type=content_type, total_bytes=answer.total)
+    work.describe(name=name, content_type=content_type, total_bytes=answer.total)
 
 
-def _refuse_pages(params: RemoteParams, answer: Answer) -> None:
+def _refuse_pages(params: RemoteParams, answer: RemoteResponse) -> None:
     own = PurePosixPath(params.name or unquote(urlsplit(params.url).path)).name
     is_page = answer.content_type in PAGES and not answer.is_attachment
     if is_page and not _may_be_a_page(own):

@@ -11,7 +11,7 @@ from jobs.errors import RemoteError, RemoteRefused, RemoteUnavailable
 from jobs.kinds.remote.assembly import STORING, Assembly
 from jobs.kinds.remote.ranges import RUN, Piece, Plan
 from jobs.lib.digest import Digest
-from jobs.outbound import Answer, Pace, RangesBroken, RemoteFile
+from jobs.outbound import LowSpeedLimit, RangesBroken, RemoteFile, RemoteResponse
 from jobs.workspace import Parts, Workspace
 
 TICK_SECONDS = 0.1
@@ -40,7 +40,7 @@ class Fetch:
         self._futile = 0  # tries since the last byte
         self._is_over = False
 
-    def run(self, first: Answer, work: Workspace) -> Digest:
+    def run(self, first: RemoteResponse, work: Workspace) -> Digest:
         """Of the file, if no part was stored before. Raises what one of the threads met.
 
         `first` is an answer that begins where the first part that is missing does. It may go on to
@@ -63,11 +63,11 @@ class Fetch:
     def _stop(self) -> None:
         self._is_over = True
         for stream in list(self._streams.values()):
-            stream.answer.shut()
+            stream.answer.abort()
 
     def _watch(self, work: Workspace) -> None:
         # Takes no lock: an interrupt may come anywhere in here.
-        pace, told, at = Pace(), 0, time.monotonic()
+        pace, told, at = LowSpeedLimit(), 0, time.monotonic()
         is_over = False
         while not is_over:
             with suppress(Empty):
@@ -81,7 +81,7 @@ class Fetch:
 
     # What each of the threads does
 
-    def _work(self, given: Answer | None = None) -> None:
+    def _work(self, given: RemoteResponse | None = None) -> None:
         futile = 0  # tries in a row
         first = Stream(given) if given else None
         try:
@@ -111,7 +111,7 @@ class Fetch:
                     self._assembly.open(self._plan.parts_of(piece))
                     for other, stream in self._streams.items():
                         if not other.left:
-                            stream.answer.shut()
+                            stream.answer.abort()
                     return piece
                 if self._plan.is_fetched:
                     return None
@@ -181,7 +181,7 @@ class Fetch:
 class Stream:
     """An answer that is read a piece at a time. `position` is of the next byte, in the file."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: RemoteResponse) -> None:
         self.answer = answer
         self.position = answer.first
         self._end = 0 if answer.last is None else answer.last + 1

@@ -30,7 +30,7 @@ READING = 0.25  # of the work; the rest is to draw what was read
 def build(params: ReportParams, work: Workspace) -> None:
     """The rows are read once. As CSV they go on as they come; else they are kept on disk, because
     their figures come first."""
-    work.tell(name=params.file_name, content_type=TYPES[params.format])
+    work.describe(name=params.file_name, content_type=TYPES[params.format])
     work.plan(params.count, "jobs")
     way = _Way(work, params.count)
     if params.format == "csv":

@@ -42,7 +42,7 @@ class Command(BaseCommand):
 def _store(file_id: int, name: str, content_type: str, make: Any) -> StoredFile:
     """The file's row; makes and stores the bytes where row or object is missing."""
     file = StoredFile.objects.filter(file_id=file_id).first()
-    if file and storage.has(file.key, file.size_bytes):
+    if file and storage.exists(file.key, file.size_bytes):
         return file
     content = make()
     key = f"catalogue/{file_id}/{name}"

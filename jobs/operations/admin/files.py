@@ -8,8 +8,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
-from jobs.models import StoredFile, Upload
-from jobs.operations.admin.shared import Newest, ReadOnly, Searched
+from jobs.models import IncomingUpload, StoredFile
+from jobs.operations.admin.shared import NewestPaginator, ReadOnly, Searched
 
 
 @admin.register(StoredFile)
@@ -27,7 +27,7 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
     list_filter = ["role"]
     list_select_related = ["owner"]
     list_per_page = 50
-    paginator = Newest
+    paginator = NewestPaginator
     search_fields = ["=file_id", "name", "owner__username"]
     search_help_text = "A file's number, its name, or its owner's name"
     show_full_result_count = False
@@ -40,14 +40,14 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
         return filesizeformat(file.size_bytes)
 
 
-@admin.register(Upload)
-class UploadAdmin(Searched, ReadOnly, admin.ModelAdmin[Upload]):
+@admin.register(IncomingUpload)
+class UploadAdmin(Searched, ReadOnly, admin.ModelAdmin[IncomingUpload]):
     """Files that are not all here yet."""
 
     list_display = ["name", "owner", "share", "size", "created_at", "touched_at"]
     list_select_related = ["owner"]
     list_per_page = 50
-    paginator = Newest
+    paginator = NewestPaginator
     ordering = ["-touched_at"]
     search_fields = ["name", "owner__username"]
     show_full_result_count = False
@@ -56,11 +56,11 @@ class UploadAdmin(Searched, ReadOnly, admin.ModelAdmin[Upload]):
         return False
 
     @admin.display(description="here")
-    def share(self, upload: Upload) -> str:
+    def share(self, upload: IncomingUpload) -> str:
         if not upload.chunk_bytes:
             return "coming"  # in one form
         return f"{upload.received_bytes * 100 // upload.size_bytes} %"
 
     @admin.display(description="size", ordering="size_bytes")
-    def size(self, upload: Upload) -> str:
+    def size(self, upload: IncomingUpload) -> str:
         return filesizeformat(upload.size_bytes)

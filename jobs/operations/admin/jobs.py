@@ -22,15 +22,16 @@ from jobs.engine.submission import resubmit
 from jobs.errors import JOB_CODES, NOT_RUN_AGAIN, StaleJob
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, JobEvent
-from jobs.models.job_queryset import SEARCHED, JobQuerySet
-from jobs.operations.admin.notifications import Told
+from jobs.models.job_queryset import JobQuerySet
+from jobs.models.newest import SEARCHED
+from jobs.operations.admin.notifications import NotificationInline
 from jobs.operations.admin.shared import (
     BULK_LIMIT,
     LISTED,
     Chosen,
     Filtered,
-    Known,
-    Newest,
+    KnownValuesFilter,
+    NewestPaginator,
     ReadOnly,
     Searched,
 )
@@ -51,17 +52,17 @@ def cancel(job: DownloadJob) -> None:
     job.cancel(Actor.OPERATOR)
 
 
-class Kind(Known):
+class KindFilter(KnownValuesFilter):
     title = parameter_name = "kind"
     values = KINDS
 
 
-class ErrorCode(Known):
+class ErrorCodeFilter(KnownValuesFilter):
     title, parameter_name = "error code", "error_code"
     values = sorted(JOB_CODES)
 
 
-class History(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
+class HistoryInline(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
     model = JobEvent
     verbose_name_plural = "history"
     fields = ("moment", "by", "code", "trace")
@@ -99,10 +100,10 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
     list_display = [
         "name", "owner", "kind", "status", "share", "size", "attempt", "error_code", "created_at",
     ]  # fmt: skip
-    list_filter = ["status", Kind, ErrorCode, "created_at"]
+    list_filter = ["status", KindFilter, ErrorCodeFilter, "created_at"]
     list_select_related = ["owner"]
     list_per_page = 50
-    paginator = Newest
+    paginator = NewestPaginator
     search_fields = ["id", "owner__username", "name"]  # as get_search_results does it
     search_help_text = (
         "The beginning of a download's id, its owner's whole name, or a part of its own name"
@@ -111,7 +112,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
     )
     show_full_result_count = False
     ordering = ["-created_at"]
-    inlines = [History, Told]
+    inlines = [HistoryInline, NotificationInline]
     actions = ["run_again_selected", "cancel_selected"]
     fieldsets = [
         (

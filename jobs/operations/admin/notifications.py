@@ -21,24 +21,24 @@ from jobs.operations.admin.shared import (
     BULK_LIMIT,
     LISTED,
     Chosen,
-    Known,
-    Newest,
+    KnownValuesFilter,
+    NewestPaginator,
     ReadOnly,
     Searched,
 )
 
 
-class State(Known):
+class StateFilter(KnownValuesFilter):
     title = parameter_name = "state"
     values = Notification.State.values
 
 
-class Channel(Known):
+class ChannelFilter(KnownValuesFilter):
     title = parameter_name = "channel"
     values = Notification.Channel.values
 
 
-class Told(ReadOnly, admin.TabularInline[Notification, DownloadJob]):
+class NotificationInline(ReadOnly, admin.TabularInline[Notification, DownloadJob]):
     """On a job's page."""
 
     model = Notification
@@ -61,10 +61,10 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
     list_display = [
         "channel", "download", "place", "owner", "state", "tries", "moment", "error"
     ]  # fmt: skip
-    list_filter = [State, Channel]
+    list_filter = [StateFilter, ChannelFilter]
     list_select_related = ["owner", "job"]
     list_per_page = 50
-    paginator = Newest
+    paginator = NewestPaginator
     search_fields = ["job__id", "owner__username"]  # as get_search_results does it
     search_help_text = (
         "The beginning of a download's id, or its owner's whole name; states and channels are"

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
 from jobs.models import Preferences
-from jobs.operations.admin.shared import Filtered, Newest
+from jobs.operations.admin.shared import Filtered, NewestPaginator
 
 admin.site.unregister([User, Group])
 
@@ -33,7 +33,7 @@ class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
     list_display = ["owner", "most_urgent", "email"]
     list_select_related = ["owner"]
     list_per_page = 50
-    paginator = Newest
+    paginator = NewestPaginator
     search_fields = ["owner__username"]
     show_full_result_count = False
     ordering = ["owner__username"]

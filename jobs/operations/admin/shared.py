@@ -84,7 +84,7 @@ class Searched:
         return answer
 
 
-class Newest(Paginator[Any]):
+class NewestPaginator(Paginator[Any]):
     """Pages through the first LISTED rows."""
 
     @cached_property
@@ -93,7 +93,7 @@ class Newest(Paginator[Any]):
         return int(rows.order_by()[:LISTED].count())
 
 
-class Known(admin.SimpleListFilter):
+class KnownValuesFilter(admin.SimpleListFilter):
     """A filter of the newest for values that we know, of which there may be none.
 
     Django's own would read every row to learn them.

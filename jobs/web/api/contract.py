@@ -19,7 +19,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from jobs.kinds.registry import KINDS
-from jobs.models.job_queryset import SEARCHED
+from jobs.models.newest import SEARCHED
 from jobs.states import Status
 from jobs.web.api import examples
 from jobs.web.api.schema import COUNT, WITH_A_TOKEN, Decorator, header, problems

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from jobs import storage
 from jobs.engine.submission import resubmit, submit
 from jobs.errors import StaleJob
-from jobs.lib.database import give_back_connection
+from jobs.lib.database import release_connection
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import FINAL, Actor, Status
 from jobs.web.api import contract, examples
@@ -104,7 +104,7 @@ def submitted(request: Request, wanted: type[Wanted]) -> tuple[DownloadJob, bool
 def _wait(job: DownloadJob) -> None:
     ends = time.monotonic() + settings.START_WAITS_SECONDS
     while not job.is_finished and time.monotonic() < ends:
-        give_back_connection()
+        release_connection()
         time.sleep(LOOK_SECONDS)
         if DownloadJob.objects.filter(pk=job.pk, status__in=FINAL).exists():
             job.refresh_from_db()
@@ -123,8 +123,8 @@ class Check(APIView):
         asked.is_valid(raise_exception=True)
         file_id = asked.validated_data["file_id"]
         file = StoredFile.objects.visible_to(request.user.pk).filter(file_id=file_id).first()
-        give_back_connection()  # the store may be slow
-        if file is None or not storage.has(file.key, file.size_bytes):
+        release_connection()  # the store may be slow
+        if file is None or not storage.exists(file.key, file.size_bytes):
             gone = dict.fromkeys(["s3Key", "size", "sha256"])
             return Response({"file_id": file_id, "available": False, **gone})
         there = {"s3Key": file.key, "size": file.size_bytes, "sha256": file.sha256}

@@ -22,7 +22,7 @@ from jobs import storage
 from jobs.engine import uploads
 from jobs.errors import SourceMissing, StorageUnavailable
 from jobs.lib.filetypes import HEAD_BYTES
-from jobs.models import UPLOAD, DownloadJob, Upload
+from jobs.models import UPLOAD, DownloadJob, IncomingUpload
 from jobs.web.api import contract, examples
 from jobs.web.api_responses import (
     SOON,
@@ -125,7 +125,7 @@ class Chunked(APIView):
             if chunk is None:
                 raise no_file("The form has no file `chunk`.")
             now = _own_upload(request, asked.validated_data["jobId"])
-            if isinstance(now, Upload):
+            if isinstance(now, IncomingUpload):
                 number = asked.number_in(now)
                 _check_content_range(request, now, number)
                 now = _put(now, number, content, request_id(request))
@@ -167,9 +167,9 @@ def _told_as_failed() -> Iterator[None]:
         raise Problem(unavailable, error.code, str(error), SOON, title="Upload failed") from error
 
 
-def _own_upload(request: Request, upload_id: UUID) -> Upload | DownloadJob:
+def _own_upload(request: Request, upload_id: UUID) -> IncomingUpload | DownloadJob:
     """The caller's; the job, if it has become that. 404 and 403 as for a job."""
-    upload = Upload.objects.coming().in_chunks().filter(pk=upload_id).first()
+    upload = IncomingUpload.objects.coming().in_chunks().filter(pk=upload_id).first()
     is_mine = upload is not None and upload.owner_id == caller(request).pk
     if upload is None or (settings.HIDE_FOREIGN_JOBS and not is_mine):
         job = own_job(request, upload_id)
@@ -185,7 +185,7 @@ def _became(job: DownloadJob, *, is_new: bool = True) -> Response:
     return accepted(job, {"received": True} | AcceptedUpload(job).data, is_new=is_new)
 
 
-def _check_content_range(request: Request, upload: Upload, number: int) -> None:
+def _check_content_range(request: Request, upload: IncomingUpload, number: int) -> None:
     """Raise ValidationError where the header (RFC 9110 14.4) is there and names other bytes."""
     sent = request.headers.get("Content-Range")
     if sent is None:
@@ -199,7 +199,9 @@ def _check_content_range(request: Request, upload: Upload, number: int) -> None:
         raise ValidationError({"Content-Range": [sentence]})
 
 
-def _put(upload: Upload, number: int, content: IO[bytes], request_id: str) -> Upload | DownloadJob:
+def _put(
+    upload: IncomingUpload, number: int, content: IO[bytes], request_id: str
+) -> IncomingUpload | DownloadJob:
     if (came := content.tell()) != (expected := upload.size_of(number)):
         sentence = f"Chunk {number} has {expected:,} bytes; {came:,} came."
         raise ValidationError({"chunk": [sentence]})

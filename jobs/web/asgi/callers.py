@@ -19,7 +19,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from jobs.lib.database import give_back_connection
+from jobs.lib.database import release_connection
 
 MAX_HEADER_BYTES = 2_000  # ours have 350; longer ones are not remembered
 SESSION_SECONDS = 300  # that a session is taken for valid; then it is looked up again
@@ -72,7 +72,7 @@ def caller_of_session(cookie: bytes) -> Caller | None:
     try:
         user = get_user(request)
     finally:
-        give_back_connection()
+        release_connection()
     if not isinstance(user, User):
         return None
     return Caller(user.pk, _digest(user.password), time.time() + SESSION_SECONDS)

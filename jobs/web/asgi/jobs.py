@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import User
 
 from jobs.engine import estimates
-from jobs.lib.database import give_back_connection
+from jobs.lib.database import release_connection
 from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
 from jobs.models.job_row import COLUMNS, FILE_COLUMNS
 from jobs.states import Status
@@ -199,4 +199,4 @@ def _array(values: Sequence[Value]) -> bytes:
 def _measure(kind: str) -> None:
     """In a thread."""
     estimates.measure(kind)
-    give_back_connection()
+    release_connection()

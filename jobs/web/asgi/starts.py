@@ -171,7 +171,7 @@ class Recorder:
             return None
         code, queued, *values = row
         if submission.queued is None and queued is not None:
-            quota.depth.learn(int(queued))
+            quota.depth.record(int(queued))
         if code not in RECORDED or values[sql.COLUMNS.index("artifact_id")]:
             return None
         job = JobRow.of(sql.COLUMNS, values)

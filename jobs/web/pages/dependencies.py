@@ -27,7 +27,7 @@ def others_of(job: DownloadJob, now: datetime) -> list[Others]:
     still = job.status == Status.QUEUED and job.held
     found = [
         _listed(
-            "Waits for" if still else "Waited for", DownloadJob.objects.filter(followers=job), now
+            "Waits for" if still else "Waited for", DownloadJob.objects.filter(dependents=job), now
         ),
         _listed("Waited for by", DownloadJob.objects.filter(after=job), now),
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from jobs.models import Upload
+from jobs.models import IncomingUpload
 
 
-class UploadSerializer(serializers.ModelSerializer[Upload]):
+class UploadSerializer(serializers.ModelSerializer[IncomingUpload]):
     """A file that comes in chunks, as far as it has come. Chunks are counted from 0."""
 
     jobId = serializers.UUIDField(source="id")
@@ -21,7 +21,7 @@ class UploadSerializer(serializers.ModelSerializer[Upload]):
     expiresAt = serializers.DateTimeField(source="expires_at", allow_null=True)
 
     class Meta:
-        model = Upload
+        model = IncomingUpload
         fields = [
             "jobId", "fileName", "totalSize", "chunkSize", "totalChunks", "receivedChunks",
             "receivedSize", "complete", "expiresAt",
@@ -36,6 +36,6 @@ class ReceivedChunk(UploadSerializer):
     class Meta(UploadSerializer.Meta):
         fields = ["received", *UploadSerializer.Meta.fields]
 
-    def get_received(self, upload: Upload) -> bool:
+    def get_received(self, upload: IncomingUpload) -> bool:
         """Whether any chunk is here: the one that came with the request, most of all."""
         return bool(upload.received)

@@ -11,7 +11,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from jobs.kinds.registry import MAX_DAYS, USUAL_PERIOD, Params
-from jobs.models import Upload
+from jobs.models import IncomingUpload
 from jobs.models.permissions import CanViewAllJobs, can_view_all_jobs
 from jobs.outbound.targets import MAX_URL_CHARS
 from jobs.web.serializers.fields import (
@@ -183,7 +183,7 @@ class ChunkRequest(StrictSerializer):
     chunkIndex = serializers.IntegerField(min_value=0, max_value=10_000)
     totalChunks = serializers.IntegerField(min_value=1, max_value=10_000)
 
-    def number_in(self, upload: Upload) -> int:
+    def number_in(self, upload: IncomingUpload) -> int:
         """Of the chunk. Raises ValidationError where the upload has none of that number."""
         number, total = (self.validated_data[name] for name in ("chunkIndex", "totalChunks"))
         if total != upload.chunks:

@@ -102,7 +102,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
             now=now,
             seconds_left=estimates.seconds_left(job, now),
             depends_on=partial(_ids_of_dependencies, job),
-            previews=job.files.made_of_uploads,
+            previews=job.files.previews,
         )
 
 

@@ -103,7 +103,7 @@ def _sentence(event: JobEvent, begun: str) -> tuple[str, str, str]:
     return {
         Event.SUBMIT: (begun, "", ""),
         Event.RELEASE: ("What it waited for is ready.", "", ""),
-        Event.SKIP: (f"Failed: {went_wrong[0].lower()}{went_wrong[1:]}", "", "failed"),
+        Event.DEPENDENCY_FAILED: (f"Failed: {went_wrong[0].lower()}{went_wrong[1:]}", "", "failed"),
         Event.CLAIM: (f"Attempt {event.attempt} started.", "", ""),
         Event.SUCCEED: ("Ready to download.", "", "ready"),
         Event.RETRY: (went_wrong, "It is tried again by itself.", "waiting"),
