@@ -50,7 +50,8 @@ CONSTANTS = {
 def with_constants(env: dict[str, str]) -> dict[str, str]:
     """The environment of a process in which CONSTANTS have the values that `env` has for them."""
     constants = {name: json.loads(env[name]) for name in CONSTANTS & env.keys()}
-    return env | {"DJANGO_SETTINGS_MODULE": "tests.settings", "CONSTANTS": json.dumps(constants)}
+    own = {"DJANGO_SETTINGS_MODULE": "tests.settings"}  # unless a test has settings of its own
+    return own | env | {"CONSTANTS": json.dumps(constants)}
 
 
 class Live:
