@@ -969,10 +969,10 @@ def test_a_store_that_lies_is_5(impostor: Fake, tmp_path: Path, folder: Path) ->
     assert list(folder.iterdir()) == []
 
 
-def test_help_and_readme_tell_every_exit_code() -> None:
+def test_help_and_documentation_have_every_exit_code() -> None:
     shown = run("--help").stdout
-    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs/client.md").read_text()
 
     for code, meaning in EXIT_CODES.items():
         assert re.search(rf"^ +{code}  {re.escape(meaning)}$", shown, re.MULTILINE)
-        assert f"| {code} | {meaning} |" in readme
+        assert f"| {code} | {meaning} |" in page

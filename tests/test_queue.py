@@ -156,7 +156,7 @@ def test_waiting_counts_the_messages_of_every_priority(alone: str) -> None:
     assert queue.waiting(alone) == 3
 
 
-def test_readme_and_the_example_name_the_lists_as_redis_does(settings: Any, alone: str) -> None:
+def test_operations_page_names_the_lists_as_redis_does(settings: Any, alone: str) -> None:
     for priority in range(10):
         queue.ring(bell(alone, priority))
     with app.connection_for_read() as connection:
@@ -164,14 +164,14 @@ def test_readme_and_the_example_name_the_lists_as_redis_does(settings: Any, alon
         lists = {key.decode() for key in client.keys(f"{alone}*") if client.llen(key) == 1}
         most, usual, least = (lists & {each} for each in (alone, f"{alone}:5", f"{alone}:9"))
 
-    texts = [(ROOT / name).read_text() for name in ("README.md", ".env.example")]
+    page = (ROOT / "docs/operations.md").read_text()
 
     assert len(lists) == 10
     assert most
     assert usual
     assert least
-    assert "LLEN download-jobs:5" in texts[0]
-    assert "QUEUE:5 that of the usual 4" in texts[1]
+    assert "LLEN download-jobs:5" in page
+    assert "`download-jobs:5` the default priority 4" in page
     assert queue._list_name("download-jobs", 9 - USUAL_PRIORITY) == "download-jobs:5"
 
 

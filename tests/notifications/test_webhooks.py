@@ -58,12 +58,12 @@ def test_another_hands_reading_of_the_standard_takes_our_signature(
     assert call.headers["user-agent"] == "Downloads/1"
 
 
-def test_the_readme_says_how_to_verify_one_by_hand(receiver: Receiver, alice: User) -> None:
+def test_verification_code_in_the_documentation(receiver: Receiver, alice: User) -> None:
     attempt(only(completed(alice, webhook=receiver.url)))
     (call,), secret = receiver.calls, Preferences.objects.get(owner=alice).secret
     told: dict[str, Any] = {}
 
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL)
     exec(next(block for block in blocks if "webhook-id" in block), told)
 
     late = call.headers | {"webhook-timestamp": "1700000000"}
