@@ -541,8 +541,8 @@ def test_a_beat_that_failed_is_sent_again(
     heartbeat = Heartbeat(running_job, LONG)
     heartbeat.advance(7)
 
-    heartbeat._look()
-    heartbeat._look()
+    heartbeat._confirm()
+    heartbeat._confirm()
 
     assert sent == [7, 7]
 

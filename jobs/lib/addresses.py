@@ -1,8 +1,8 @@
-"""Which client a request comes from, whatever proxies stand between. Pure.
+"""Find the client's address behind proxies. Pure.
 
-Anybody can write X-Forwarded-For. But each proxy adds at its end the address that it saw, so the
-list is read from there, and only as far as the proxies are ours. CF-Connecting-IP and its like
-are never looked at: the same address is in this list.
+Anybody can send X-Forwarded-For. But each proxy appends the address that it saw, so the list is
+read from its end, and only while the proxies are trusted. Headers such as CF-Connecting-IP are
+ignored: the same address is in this list.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ipaddress import (
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-ONE_CLIENT_BITS = 64  # of IPv6: who has one address has all that share its first half
+ONE_CLIENT_BITS = 64  # of an IPv6 address: a client usually has the whole /64
 
 
 def client_of(
     peer: str, forwarded: str, *, trusted: Sequence[Network] = (), hops: int = 0
 ) -> Address | None:
-    """The client's address; None where even the peer has none, as on a socket in a file.
+    """Return the client's address; None if the peer has none, as with a Unix socket.
 
-    `peer` is who opened the connection, `forwarded` the X-Forwarded-For header. Trusted are the
-    networks, or else that many proxies, the nearest being the peer itself.
+    `peer` is the address of the connection, `forwarded` the X-Forwarded-For header. Proxies are
+    trusted by network, or by number: `hops`, of which the peer is the first.
     """
     found = address(peer)
     for n, entry in enumerate(reversed(forwarded.split(",")) if forwarded else []):
@@ -45,7 +45,7 @@ def is_in(found: Address, networks: Sequence[Network]) -> bool:
 
 
 def address(text: str) -> Address | None:
-    """As proxies write it: perhaps with a port, IPv6 perhaps in brackets."""
+    """Parse an address as proxies write it: IPv6 perhaps in brackets, perhaps with a port."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -59,12 +59,12 @@ def address(text: str) -> Address | None:
 
 
 def networks(texts: Sequence[str]) -> list[Network]:
-    """Raises ValueError for what is neither an address nor a network."""
+    """Parse addresses and networks. Raises ValueError."""
     return [ip_network(text) for text in texts]
 
 
 def as_one_client(found: Address | None) -> str:
-    """What stands for a client when requests are counted."""
+    """Return the key under which a client's requests are counted."""
     if isinstance(found, IPv6Address):
         return str(ip_network((found, ONE_CLIENT_BITS), strict=False))
     return str(found or "unknown")

@@ -1,7 +1,7 @@
-"""Announcements that a job has changed, by Redis' publish and subscribe.
+"""Publish job changes with Redis pub/sub, so that watchers read the job again at once.
 
-A hint for whoever watches the job: it is read again at once. What is lost costs them a second,
-since they also look by themselves; so nobody waits for Redis, and nothing is tried again.
+A lost message delays a watcher by a second, because watchers also poll. So nothing waits for Redis,
+and nothing is retried.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from redis.retry import Retry
 log = structlog.get_logger(__name__)
 
 CHANNEL = "jobs:changed"
-WAIT_SECONDS = 0.1  # for a Redis that is silent
-REST_SECONDS = 5.0  # then nothing is announced for so long
+WAIT_SECONDS = 0.1  # for a Redis that does not respond
+REST_SECONDS = 5.0  # after an error, before the next try
 
 
 def announce_after_commit(job_id: UUID) -> None:
-    """Tell watchers once the change is durable. Never raises."""
+    """Publish the job's id after the transaction commits. Never raises."""
     transaction.on_commit(partial(_publisher.publish, str(job_id)))
 
 
@@ -55,5 +55,5 @@ def _client(url: str) -> redis.Redis:
         socket_connect_timeout=WAIT_SECONDS,
         protocol=2,
         driver_info=None,
-        retry=retry,  # once, where the line was cut
+        retry=retry,  # once, if the connection was lost
     )

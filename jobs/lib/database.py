@@ -1,4 +1,4 @@
-"""Waiting without keeping what others need, and what is worth waiting for."""
+"""Release the database connection during a wait; retry while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from django.db import (
 
 log = structlog.get_logger(__name__)
 
-RETRY_EVERY_SECONDS = 0.5  # between two tries to record something
+RETRY_EVERY_SECONDS = 0.5  # between two tries
 
-# What Django raises when the database is away, starting, full, locked or read-only for a while.
+# What Django raises while the database is unreachable, starting, full, locked or read-only.
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
 def release_connection() -> None:
-    """Return this thread's database connection to the pool, before a wait for somebody slow.
+    """Return this thread's connection to the pool, before waiting for a slow client or server.
 
-    The next query takes another. Inside a transaction nothing happens.
+    The next query opens another. Does nothing inside a transaction.
     """
     if not connection.in_atomic_block:
         connection.close()
 
 
-def retry_while_unavailable(move: Callable[[], None]) -> None:
-    """Make the move through a database that goes away and comes back within a lease.
+def retry_while_unavailable(write: Callable[[], None]) -> None:
+    """Call `write`, and again while the database is unavailable, for up to LEASE_SECONDS.
 
-    Should its first commit have got through, and only the answer be lost, the second raises
-    StaleJob: an outcome is recorded once.
+    If the first try was committed and only the response was lost, the second raises StaleJob: an
+    outcome is recorded once.
     """
     ends = time.monotonic() + settings.LEASE_SECONDS
     while True:
         close_old_connections()
         try:
-            return move()
+            return write()
         except DATABASE_AWAY as error:
             if time.monotonic() > ends:
-                raise  # lease and dispatcher see to the rest
+                raise  # the lease expires, and the dispatcher requeues the job
             log.warning("cannot be recorded yet", error=repr(error))
             connection.close()  # the next one may lead to another server: one that takes writes
             time.sleep(RETRY_EVERY_SECONDS)

@@ -1,4 +1,4 @@
-"""What bytes are known by: their size, SHA-256 and CRC-32."""
+"""Size, SHA-256 and CRC-32 of a stream."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 
 
 class Digest:
-    """Of bytes that come front to back."""
+    """Size and hashes of what was passed to `update` so far."""
 
     def __init__(self) -> None:
         self.size_bytes = 0

@@ -170,8 +170,8 @@ def _is_believed(
     named = str(match.mime_type).strip()
     if named == PDF:
         return False  # see _is_pdf
-    for types, looks_like in STRUCTURES.items():
-        if fnmatchcase(named, types) and not looks_like(head):
+    for types, is_plausible in STRUCTURES.items():
+        if fnmatchcase(named, types) and not is_plausible(head):
             return False
     if is_text:
         return _is_believed_of_text(match, named, name)

@@ -1,7 +1,7 @@
-"""A queue for one reader that signals may interrupt, at any moment. Pure.
+"""A queue for one reader that signal handlers may interrupt at any moment. Pure.
 
-`queue.Queue` takes a lock in Python: an exception of a signal's handler can leave it locked. And
-`SimpleQueue.get` waits for ever if its time is over while the handler runs (CPython 3.11).
+`queue.Queue` takes a lock in Python: an exception in a signal handler can leave it locked. And
+`SimpleQueue.get` waits forever if its timeout ends while the handler runs (CPython 3.11).
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ T = TypeVar("T")
 
 
 class Mailbox(Generic[T]):
+    """First in, first out. Any thread may put, one thread gets."""
+
     def __init__(self) -> None:
         self._items: deque[T] = deque()
-        self._came = threading.Lock()  # locked while nothing did
-        self._came.acquire()
+        self._arrived = threading.Lock()  # locked while it is empty
+        self._arrived.acquire()
 
     def put(self, item: T) -> None:
-        """From any thread."""
+        """Add an item. Any thread may call it."""
         self._items.append(item)
-        with suppress(RuntimeError):  # another came before
-            self._came.release()
+        with suppress(RuntimeError):  # it is released already
+            self._arrived.release()
 
     def get(self, *, timeout_seconds: float) -> T:
-        """Raises queue.Empty."""
+        """Remove and return the oldest item. Raises queue.Empty after the timeout."""
         ends = time.monotonic() + timeout_seconds
         while not self._items:
-            if not self._came.acquire(timeout=max(ends - time.monotonic(), 0)):
+            if not self._arrived.acquire(timeout=max(ends - time.monotonic(), 0)):
                 raise Empty
         return self._items.popleft()

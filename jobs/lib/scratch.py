@@ -1,4 +1,4 @@
-"""Folders on this machine's disk for the time of one attempt."""
+"""Temporary folders on this machine's disk, each for one attempt."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PREFIX = "downloads-scratch-"
 
 
 class Scratch:
-    """A folder that is there until `remove`; those of processes that died go with the next one."""
+    """A folder that exists until `remove`. The next one removes those of processes that died."""
 
     def __init__(self) -> None:
         _remove_orphans()
         while not (locked := _locked(Path(tempfile.mkdtemp(prefix=PREFIX)))):
-            pass  # another process found it before it was locked: each finds it once
+            pass  # another process removed it before it was locked
         self.folder, self._lock = locked
 
     def remove(self) -> None:
@@ -27,7 +27,7 @@ class Scratch:
 
 
 def _locked(folder: Path) -> tuple[Path, int] | None:
-    """The kernel lets go of the lock when this process ends, however it does."""
+    """Lock the folder; None if it is gone. The kernel releases the lock when this process ends."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
@@ -41,7 +41,7 @@ def _locked(folder: Path) -> tuple[Path, int] | None:
 
 def _remove_orphans() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):  # somebody else's, or just removed
+        with suppress(OSError):  # another user's, or just removed
             _remove_if_orphaned(folder)
 
 

@@ -1,16 +1,15 @@
-"""Do Redis, Postgres, the file store and the virus scanner suit? All are asked at the same time.
+"""Check Redis, Postgres, the file store and the virus scanner, all at the same time.
 
-Runs where a database is named: `migrate`, `check --database default`, and the dispatcher at its
-start. Never raises, and takes PATIENCE_SECONDS at most: a server that is away is a Warning.
+Runs for commands that name a database: `migrate`, `check --database default`, and when the
+dispatcher starts. Takes at most TIMEOUT_SECONDS. A server that does not answer is a Warning.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from queue import Empty
 from typing import Any
 
 from django.conf import settings
@@ -21,23 +20,25 @@ from downloads_project import gunicorn as web
 from jobs import scanner as clamd
 from jobs import storage
 from jobs.engine import queue
+from jobs.lib.background_call import BackgroundCall
 from jobs.web import rates
 
-PATIENCE_SECONDS = 3.0
+TIMEOUT_SECONDS = 3.0
 SKEW_REFUSED_SECONDS = 15 * 60  # S3 refuses a signature that is older or newer
 SKEW_NOTED_SECONDS = 30
-OLD_SIGNATURES = timedelta(days=7)  # new ones come each day
+OLD_SIGNATURES = timedelta(days=7)  # new ones are published daily
 
 Findings = list[CheckMessage]
 
 
 @register(Tags.database)
-def servers_suit(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def check_servers(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     if not databases:
         return []
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    answers = {variable: _start(find) for variable, find in QUESTIONS.items()}
-    return [one for variable in answers for one in _findings(variable, answers[variable], deadline)]
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    # In threads: a frozen server ignores every timeout that we could set.
+    calls = {variable: BackgroundCall(check, name=variable) for variable, check in CHECKS.items()}
+    return [one for variable in calls for one in _findings(variable, calls[variable], deadline)]
 
 
 def _broker() -> Findings:
@@ -89,7 +90,7 @@ def _database() -> Findings:
 
 
 def _store() -> Findings:
-    # First the clock: while it is wrong, every other question is refused.
+    # First the clock: while it is wrong, the store refuses every request.
     skew = storage.clock_offset_seconds()
     if abs(skew) > SKEW_NOTED_SECONDS:
         return [_clocks_differ(skew)]
@@ -128,8 +129,8 @@ def _scanner() -> Findings:
     ]
 
 
-# By the variable that holds the server's address.
-QUESTIONS = {
+# By the variable that has the server's address.
+CHECKS: dict[str, Callable[[], Findings]] = {
     "REDIS_URL": _broker,
     "CACHE_URL": _counts,
     "DATABASE_URL": _database,
@@ -138,26 +139,12 @@ QUESTIONS = {
 }
 
 
-def _start(find: Callable[[], Findings]) -> Future[Findings]:
-    """In a thread of its own: a frozen server ignores every timeout we could set."""
-    answer: Future[Findings] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(find())
-        except Exception as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return answer
-
-
-def _findings(variable: str, answer: Future[Findings], deadline: float) -> Findings:
+def _findings(variable: str, call: BackgroundCall[Findings], deadline: float) -> Findings:
     try:
-        return answer.result(max(deadline - time.monotonic(), 0))
-    except TimeoutError:
-        reason = f"no answer within {PATIENCE_SECONDS:.0f} s"
-    except Exception as error:  # of any library: a check tells, and never stops what asked
+        return call.result(timeout_seconds=max(deadline - time.monotonic(), 0))
+    except (Empty, TimeoutError):
+        reason = f"no answer within {TIMEOUT_SECONDS:.0f} s"
+    except Exception as error:  # from any library: a check must not stop the command
         reason = (str(error).strip() or repr(error)).splitlines()[0]
     return [
         Warning(
