@@ -1,4 +1,4 @@
-"""The workspace of one attempt: where a builder's bytes go, and who hears of its progress."""
+"""The Workspace of an attempt, which stores a builder's output and records its progress."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from jobs.models import DownloadJob, StoredFile
 from jobs.workspace import CHUNK_BYTES, NOT_AS_STORED, Source
 
 UPLOAD_GONE = "The uploaded file is gone. Upload it again."
-Made = storage.S3Output | storage.S3Parts  # what was stored, or is being
+StorageOutput = storage.S3Output | storage.S3Parts
 
 
 class Attempt:
-    """The real Workspace."""
+    """The Workspace that workers use. jobs/workspace.py documents what builders call."""
 
     def __init__(
         self, job: DownloadJob, heartbeat: Heartbeat, *, content_type: str, max_bytes: int = 0
@@ -31,11 +31,11 @@ class Attempt:
         self._job = job
         self._heartbeat = heartbeat
         self._content_type = content_type
-        self._max_bytes = max_bytes  # of an artifact of a size that nobody knows
+        self._max_bytes = max_bytes  # of an artifact of unknown size
         self._output: storage.S3Output | None = None
         self._parts: storage.S3Parts | None = None
-        self._found: storage.S3Parts | None = None  # of an earlier attempt
-        self._kept: StoredFile | None = None  # of an upload: the file itself
+        self._found: storage.S3Parts | None = None  # parts of an earlier attempt
+        self._kept: StoredFile | None = None  # the uploaded file, as an artifact
         self._attached: list[StoredFile] = []
         self._scratch: Scratch | None = None
         self._read: Callable[[Source], Iterator[bytes]] = _read
@@ -44,12 +44,12 @@ class Attempt:
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
     ) -> None:
         self._content_type = content_type or self._content_type
-        self._learn(name=name or self._job.name, total=total_bytes)
+        self._record(name=name or self._job.name, total=total_bytes)
         if total_bytes:
             retry_while_unavailable(lambda: self._check_room(total_bytes))
 
     def plan(self, total: int, unit: str) -> None:
-        self._learn(total=total, unit=unit)
+        self._record(total=total, unit=unit)
 
     @property
     def output(self) -> storage.S3Output:
@@ -69,7 +69,7 @@ class Attempt:
 
     def first_gap(self) -> tuple[int, int | None]:
         if kept := self._job.checkpoint:
-            with suppress(SourceMissing):  # somebody collected it
+            with suppress(SourceMissing):  # it was deleted
                 self._found = storage.S3Parts.resumed(kept)
         return self._found.first_gap if self._found else (0, None)
 
@@ -80,12 +80,12 @@ class Attempt:
             self._parts = self._found
             self._heartbeat.skip(sum(map(self._parts.size_of, self._parts.stored)))
         else:
-            self._parts = self._begun(total_bytes, validator)
+            self._parts = self._new_parts(total_bytes, validator)
         return self._parts
 
     def drop_parts(self) -> None:
         if self._parts:
-            self._learn(checkpoint=None)
+            self._record(checkpoint=None)
             self._heartbeat.start_over()
             self._parts.discard()
             self._parts = None
@@ -139,20 +139,20 @@ class Attempt:
     def reuse(self) -> bool:
         if self._kept is None:
             return False
-        twin = StoredFile.objects.duplicate_of(self._kept)
-        if twin is None or twin.made_by is None:
+        duplicate = StoredFile.objects.duplicate_of(self._kept)
+        if duplicate is None or duplicate.made_by is None:
             return False
         try:
-            for made in twin.made_by.files.previews():
-                self._attach_copy(made)
-        except SourceMissing:  # it expires at this moment
+            for preview in duplicate.made_by.files.previews():
+                self._attach_copy(preview)
+        except SourceMissing:  # it expired meanwhile
             self._attached.clear()
             return False
-        self.note(**twin.made_by.metadata)
+        self.note(**duplicate.made_by.metadata)
         return True
 
     def note(self, **facts: Any) -> None:
-        self._learn(metadata=self._job.metadata | facts)
+        self._record(metadata=self._job.metadata | facts)
 
     @property
     def scratch(self) -> Path:
@@ -177,71 +177,73 @@ class Attempt:
         except SourceChanged as error:
             raise SourceChanged(f"{source.label} {NOT_AS_STORED}") from error
 
-    # What the runner does with it, the builder having returned or not
+    # Called by the runner, after the builder
 
     def finish(self) -> StoredFile:
-        """The artifact, whose object is stored now; its row is not saved yet."""
+        """Store the artifact. Return its unsaved row. Raises NoRoom, StorageUnavailable."""
         if self._kept:
             return self._kept
         if self._parts is None:
             if not self._is_in_bytes:
                 retry_while_unavailable(lambda: self._check_room(self.output.size_bytes))
-            elif self._job.total is None:  # nobody knew it, and whether there is room for it
+            elif self._job.total is None:  # the size was unknown until now
                 self.describe(total_bytes=self.output.size_bytes)
-            if self.output.is_in_parts:  # which the store may take minutes to put together
+            if self.output.is_in_parts:  # completing those may take the store minutes
                 self.say("Storing the file")
             self.output.finish()
-        made = self._parts or self.output
+        output = self._parts or self.output
         return StoredFile(
             owner_id=self._job.owner_id,
-            key=made.key,
+            key=output.key,
             name=self._job.name,
             content_type=self._content_type,
-            size_bytes=made.size_bytes,
-            sha256=made.sha256,
-            crc32=made.crc32,
+            size_bytes=output.size_bytes,
+            sha256=output.sha256,
+            crc32=output.crc32,
             made_by=self._job,
             role=StoredFile.Role.ARTIFACT,
         )
 
     @property
     def others(self) -> list[StoredFile]:
-        """What goes along with the artifact."""
+        """The unsaved rows of attached files, whose objects are stored."""
         return self._attached
 
     @property
     def is_in_parts(self) -> bool:
-        # What web processes and the store's copying did to an upload, only a look can tell.
-        return self._kept is not None or any(made.is_in_parts for made in self._made())
+        """Whether a multipart upload may be left open. Unknown for uploads, so True for them."""
+        return self._kept is not None or any(each.is_in_parts for each in self._outputs())
 
-    def leftovers(self) -> list[Made]:
-        """What nobody will want any more. Parts stay for the next attempt, if there may be one."""
-        made = self._made() if self._job.is_finished else [self._output] if self._output else []
-        # If the commit got through, and only its answer was lost, the object is wanted.
-        return [each for each in made if not StoredFile.objects.filter(key=each.key).exists()]
+    def leftovers(self) -> list[StorageOutput]:
+        """Return the outputs to discard. Parts are kept if another attempt may follow."""
+        unfinished = [self._output] if self._output else []
+        found = self._outputs() if self._job.is_finished else unfinished
+        # Not those with a row: the commit may have succeeded though its response was lost.
+        return [each for each in found if not StoredFile.objects.filter(key=each.key).exists()]
 
     def close(self) -> None:
+        """Remove the scratch folder."""
         if self._scratch:
             self._scratch.remove()
 
     @property
     def _is_in_bytes(self) -> bool:
-        """What there is to do. Else it is known, and not what the artifact will weigh."""
+        """Whether `total` is the size of the artifact, not a number of other units."""
         return self._job.unit == "bytes"
 
     def _received_file(self) -> StoredFile:
-        """Raises SourceMissing."""
+        """Return the row of the uploaded file. Raises SourceMissing."""
         file = self._job.files.received().first()
         if file is None:
             raise SourceMissing(UPLOAD_GONE)
         return file
 
-    def _attach_copy(self, made: StoredFile) -> None:
-        suffix = Path(made.name).suffix
-        key = self._key(f"{made.role}{suffix}")
-        storage.copy(made.key, key)
-        made.pk, made._state.adding, made.key = None, True, key
-        self._attach(made, suffix=suffix)
+    def _attach_copy(self, preview: StoredFile) -> None:
+        suffix = Path(preview.name).suffix
+        key = self._key(f"{preview.role}{suffix}")
+        storage.copy(preview.key, key)
+        preview.pk, preview._state.adding, preview.key = None, True, key
+        self._attach(preview, suffix=suffix)
 
     def _attach(self, file: StoredFile, *, suffix: str) -> None:
         file.owner_id, file.made_by = self._job.owner_id, self._job
@@ -249,22 +251,22 @@ class Attempt:
         file.take_number()
         self._attached.append(file)
 
-    def _made(self) -> list[Made]:
-        return [made for made in (self._output, self._parts or self._found) if made]
+    def _outputs(self) -> list[StorageOutput]:
+        return [each for each in (self._output, self._parts or self._found) if each]
 
     def _key(self, name: str) -> str:
         return f"{self._job.folder}{self._job.attempt}/{name}"
 
-    def _begun(self, total_bytes: int, validator: str) -> storage.S3Parts:
+    def _new_parts(self, total_bytes: int, validator: str) -> storage.S3Parts:
         parts = storage.S3Parts(
             self._key(self._job.name), content_type=self._content_type, size_bytes=total_bytes
         )
         if checkpoint := parts.begin():
-            self._learn(checkpoint=checkpoint | {"validator": validator})
+            self._record(checkpoint=checkpoint | {"validator": validator})
         return parts
 
-    def _learn(self, **found: Any) -> None:
-        retry_while_unavailable(lambda: self._job.record(**found))
+    def _record(self, **values: Any) -> None:
+        retry_while_unavailable(lambda: self._job.record(**values))
 
     def _check_room(self, total_bytes: int) -> None:
         if not quota.has_room(self._job, total_bytes):

@@ -1,4 +1,4 @@
-"""How long a job will still take, from what jobs of its kind took lately."""
+"""Estimate when a job will be ready, from its own speed or that of recent jobs of its kind."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from jobs.states import ACTIVE, Status
 
 log = structlog.get_logger(__name__)
 
-KEPT_SECONDS = 5  # a poll must stay one look-up of one row
+KEPT_SECONDS = 5  # a poll must stay one query for one row
 LATELY = timedelta(hours=6)
 FIRST_GUESS = 20e6  # bytes a second, until a job of the kind has finished
-MIN_AGE_SECONDS = 1.0  # before that an attempt's own pace says nothing
-STILL_SECONDS = 10.0  # after that an attempt without any pace may take any time
-MEASURED = 200  # jobs that finished last; of more the average is hardly another
+MIN_AGE_SECONDS = 1.0  # before that, an attempt's own speed means nothing
+STILL_SECONDS = 10.0  # after that, there is no estimate for an attempt without progress
+MEASURED = 200  # the last jobs to finish; more would hardly change the average
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """What one kind does at the moment. `backlog` is the work that is queued and due, in units."""
+    """What one kind does at the moment. `backlog` is the queued and due work, in units."""
 
     units_per_second: float
     backlog: int
@@ -38,11 +38,11 @@ UNKNOWN = Throughput(FIRST_GUESS, 0, 0)
 
 
 def seconds_left(job: DownloadJob, now: float) -> int | None:
-    """Whole seconds until `job` is ready; None for a finished one, one that waits for
-    others or stands still, or where nothing is known.
+    """Return whole seconds until `job` is ready; None if it is finished, blocked or stalled, or if
+    its size is unknown.
 
-    `now` is Unix time. While it runs, its own pace counts; while it waits, that of its kind, which
-    is measured here once it is KEPT_SECONDS old.
+    `now` is Unix time. For a running job its own speed counts, for a queued one that of its kind,
+    which is measured here if the last measurement is older than KEPT_SECONDS.
     """
     if is_estimated(job) and is_stale(job.kind):
         measure(job.kind)
@@ -50,27 +50,28 @@ def seconds_left(job: DownloadJob, now: float) -> int | None:
 
 
 def is_estimated(job: DownloadJob | JobRow) -> bool:
+    """Return whether the job can have an estimate: not if finished, blocked or of unknown size."""
     return not (job.is_finished or job.held or job.total is None)
 
 
 def estimate(job: DownloadJob | JobRow, now: float) -> int | None:
-    """The same from what is known of the kind. Asks nobody."""
+    """Return what `seconds_left` does, from the last measurement. Runs no query."""
     if not is_estimated(job) or job.total is None:
         return None
-    _, pace = _known.get(job.kind, NOTHING_KNOWN)
+    _, kind = _known.get(job.kind, NOTHING_KNOWN)
     left = max(job.total - job.done, 0)
     if job.status == Status.PROCESSING and job.started_at:
         age = now - job.started_at.timestamp()
         delay = simulated_delay.seconds_in(job.message) - age
-        if delay > 0:  # the pace of those that finished has their delays in it
-            return _ceil(delay + left / max(pace.units_per_second, FIRST_GUESS))
+        if delay > 0:  # the speed of finished jobs includes their delays
+            return _ceil(delay + left / max(kind.units_per_second, FIRST_GUESS))
         own = job.speed if age >= MIN_AGE_SECONDS else 0
         if not own and age >= STILL_SECONDS:
             return None
-        return _ceil(left / (own or pace.units_per_second))
+        return _ceil(left / (own or kind.units_per_second))
     wait = max(job.available_at.timestamp() - now, 0.0)
-    slots = max(pace.running, 1)
-    return _ceil(wait + max(pace.backlog, left) / (pace.units_per_second * slots))
+    slots = max(kind.running, 1)
+    return _ceil(wait + max(kind.backlog, left) / (kind.units_per_second * slots))
 
 
 def _ceil(seconds: float) -> int:
@@ -82,20 +83,21 @@ _known: dict[str, tuple[float, Throughput]] = {}
 
 
 def is_stale(kind: str) -> bool:
+    """Return whether the kind is to be measured again."""
     measured_at, _ = _known.get(kind, NOTHING_KNOWN)
     return time.monotonic() - measured_at > KEPT_SECONDS
 
 
 def measure(kind: str) -> None:
-    """Ask the database how fast the kind is done at the moment."""
-    _, pace = _known.get(kind, NOTHING_KNOWN)
+    """Measure the kind's throughput and backlog, and cache them."""
+    _, throughput = _known.get(kind, NOTHING_KNOWN)
     now = time.monotonic()
-    _known[kind] = now, pace  # the others go on with what is known while one measures
+    _known[kind] = now, throughput  # other threads use the old one meanwhile
     try:
-        pace = _measure(kind)
+        throughput = _measure(kind)
     except DatabaseError as error:
-        log.warning("no estimate", error=repr(error))  # nobody's poll fails for it
-    _known[kind] = now, pace
+        log.warning("no estimate", error=repr(error))  # no reason for a poll to fail
+    _known[kind] = now, throughput
 
 
 def _measure(kind: str) -> Throughput:
@@ -105,7 +107,7 @@ def _measure(kind: str) -> Throughput:
     lately = of_kind.filter(status=Status.COMPLETED, finished_at__gt=Now() - LATELY)
     last = lately.order_by("-finished_at").annotate(rate=rate)[:MEASURED]
     measured = last.aggregate(found=Avg("rate", filter=Q(done__gt=0)))["found"]
-    # No more are queued than MAX_QUEUED_JOBS: 10,000 are added up within 10 ms.
+    # At most MAX_QUEUED_JOBS are queued: adding up 10,000 takes 10 ms.
     due = Q(status=Status.QUEUED, held=False, available_at__lte=Now())
     now = of_kind.filter(status__in=ACTIVE).aggregate(
         backlog=Sum("total", filter=due, default=0),

@@ -1,4 +1,4 @@
-"""Is this process fit to serve? Asked by load balancers, answered within 3 s whatever hangs."""
+"""Health checks for load balancers, which answer within 3 s whatever hangs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from jobs.engine import queue
 
 log = structlog.get_logger(__name__)
 
-PATIENCE_SECONDS = 2.5
+TIMEOUT_SECONDS = 2.5
 
 
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
-    """The process answers. Touches nothing else, so that a slow database restarts nobody."""
+    """Return 200. Checks nothing else, so that a slow database does not restart this process."""
     return JsonResponse({"status": "healthy"}, headers={"Cache-Control": "no-store"})
 
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """All that a request may need answers: 200, else 503 and which part does not."""
+    """Return 200 if storage, database and broker respond; otherwise 503 and which do not."""
     for probe in PROBES.values():
         probe.start()
-    deadline = time.monotonic() + PATIENCE_SECONDS  # one for all: they run at the same time
-    checks = {name: "ok" if probe.is_well(deadline) else "error" for name, probe in PROBES.items()}
+    deadline = time.monotonic() + TIMEOUT_SECONDS  # for all: they run at the same time
+    checks = {
+        name: "ok" if probe.is_healthy(deadline) else "error" for name, probe in PROBES.items()
+    }
     healthy = set(checks.values()) == {"ok"}
     return JsonResponse(
         {"status": "healthy" if healthy else "unhealthy", "checks": checks},
@@ -42,10 +44,9 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 
 class Probe:
-    """One check in a thread of its own: a frozen server ignores every timeout we could set.
+    """One check, in a thread: a frozen server ignores every timeout that we could set.
 
-    Callers that come while one is under way share it, so that a hang holds one thread, not one
-    for each call.
+    Calls during a check share it, so that a server that hangs blocks one thread, not one a call.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
@@ -53,24 +54,26 @@ class Probe:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._over.set()
-        self._well = False
+        self._healthy = False
 
     def start(self) -> None:
+        """Start the check unless one is running."""
         with self._lock:
             if self._over.is_set():
                 self._over.clear()
                 threading.Thread(target=self._run, daemon=True).start()
 
-    def is_well(self, deadline: float) -> bool:
-        return self._over.wait(max(deadline - time.monotonic(), 0)) and self._well
+    def is_healthy(self, deadline: float) -> bool:
+        """Return whether the check passes before the deadline, a time of the monotonic clock."""
+        return self._over.wait(max(deadline - time.monotonic(), 0)) and self._healthy
 
     def _run(self) -> None:
         try:
             self._check()
-            self._well = True
+            self._healthy = True
         except Exception as error:
             log.warning("unhealthy", check=self._check.__name__, error=repr(error))
-            self._well = False
+            self._healthy = False
         finally:
             self._over.set()
 

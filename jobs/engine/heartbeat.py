@@ -1,14 +1,13 @@
-"""The heartbeat of one attempt: keeps its lease alive, and stops its builder when it is lost.
+"""The heartbeat of an attempt: renews its lease, and interrupts its builder when that is lost.
 
-Used by runner.py around a build. A thread with a database connection of its own asks each second
-whether the attempt still owns the row. An alarm in the main thread looks each second whether that
-thread still hears "yes", the time limit is not over and something moves; else the builder gets
-Interrupted, whatever it is doing: waiting for a socket included. The alarm asks nobody, so nothing
-that hangs stops it.
+runner.py uses it around a build. Once a second, a thread with its own database connection checks
+that the attempt still owns the row. Once a second, a SIGALRM in the main thread checks that the
+thread gets confirmations, that the time limit has not passed and that there is progress. Otherwise
+it raises Interrupted in the builder, whatever that is doing, also while it waits for a socket. The
+alarm itself waits for nothing.
 
-Something moves if there is progress, a new message, a byte to or from the file store, or if this
-process computes. What else may be silent has a limit of its own, shorter than STALLED_SECONDS: see
-tests/test_checks.py.
+Progress is work done, a new message, a byte to or from the file store, or processor time. Every
+other wait has its own timeout, shorter than STALLED_SECONDS: see tests/test_checks.py.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ from jobs.models import DownloadJob
 log = structlog.get_logger(__name__)
 
 JOIN_SECONDS = 2
-SPEED_SECONDS = 5  # what happened before says nothing of now
-BUSY_SHARE = 0.1  # of one processor: a process that uses more computes
-BUSY_SECONDS = 1  # what less time says of it is chance
-FIRST_BEAT_SECONDS = 0.1  # then twice as long each time: short work shows progress, too
+SPEED_SECONDS = 5  # the speed is measured over so long
+BUSY_SHARE = 0.1  # of one processor: above it, a process counts as computing
+BUSY_SECONDS = 1  # the share is not meaningful over less
+FIRST_BEAT_SECONDS = 0.1  # doubles each time, so that short jobs show progress, too
 
 
 class Heartbeat:
-    """Enter it in the main thread of a worker's process; one at a time."""
+    """Context manager for the main thread of a worker process; one at a time."""
 
     def __init__(self, job: DownloadJob, limit: TimeLimit) -> None:
         self._job, self._limit = job, limit
@@ -51,10 +50,10 @@ class Heartbeat:
         self._threads = 0
         self._speed = _Speed()
         self._progress_clock = _ProgressClock()
-        self._told = (0, job.message, 0, 0)  # what the row says
-        self._told_at = time.monotonic()
-        self._confirmed = time.monotonic()
-        self._taken_away = False
+        self._recorded = (0, job.message, 0, 0)  # progress in the row
+        self._recorded_at = time.monotonic()
+        self._confirmed_at = time.monotonic()
+        self._is_lost = False
         self._armed = True
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -74,38 +73,42 @@ class Heartbeat:
         self._armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         self._over.set()
-        self._thread.join(JOIN_SECONDS)  # it may hang in a database that is frozen
-        signal.signal(signal.SIGALRM, self._old_handler)  # last: by default an alarm kills
+        self._thread.join(JOIN_SECONDS)  # it may wait for a frozen database
+        signal.signal(
+            signal.SIGALRM, self._old_handler
+        )  # last: the default action kills the process
 
     def say(self, message: str) -> None:
+        """Set the message of the job. Raises Interrupted."""
         self._message = message
         self.check()
 
     def advance(self, amount: int, *, threads: int = 0) -> None:
+        """Add to the work done. Raises Interrupted."""
         self._done += amount
         self._threads = threads
         self.check()
 
     def skip(self, amount: int) -> None:
-        """So much was done by an earlier attempt: progress, and no speed."""
+        """Add work done by an earlier attempt: it counts as progress, not for the speed."""
         self._before += amount
 
     def start_over(self) -> None:
-        """What was done does not count any more; nobody sees it go back, though."""
+        """Discard the work done so far. The progress that clients see never goes back."""
         self._before = -self._done
 
     def check(self) -> None:
-        """Raises Interrupted if this attempt should stop. Cheap: asks nobody."""
+        """Raises Interrupted if this attempt should stop. Cheap: runs no query."""
         now = time.monotonic()
         limit = self._limit.seconds(total=self._job.total, done=self._done)
         if now - self._began > limit:
             raise Interrupted(timed_out=True, limit_seconds=limit)
-        # Unconfirmed for so long, the row may be another's soon: lost, as far as we can know.
-        if self._taken_away or now - self._confirmed > settings.FENCE_SECONDS:
+        # Without confirmation for so long, the lease may soon be another worker's.
+        if self._is_lost or now - self._confirmed_at > settings.FENCE_SECONDS:
             raise Interrupted
 
     def _check_progress(self) -> None:
-        """Raises Interrupted if the attempt stands still."""
+        """Raises Interrupted if the attempt makes no progress."""
         if self._stalled_seconds() > settings.STALLED_SECONDS:
             raise Interrupted(stalled=True, limit_seconds=settings.STALLED_SECONDS)
 
@@ -114,10 +117,10 @@ class Heartbeat:
         return self._progress_clock.stalled_seconds(signs)
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
-        # Again each second until it is heard: a destructor may swallow one. Not on the way in or
-        # out, though: from `__enter__` no `__exit__` follows, and that must be able to begin.
-        door = (Heartbeat.__enter__.__code__, Heartbeat.__exit__.__code__)
-        if self._armed and not (frame and frame.f_code in door):
+        # Each second, because a destructor may swallow one exception. Not inside `__enter__`, after
+        # which no `__exit__` would follow, nor inside `__exit__`.
+        exempt = (Heartbeat.__enter__.__code__, Heartbeat.__exit__.__code__)
+        if self._armed and not (frame and frame.f_code in exempt):
             self.check()
             self._check_progress()
 
@@ -126,31 +129,32 @@ class Heartbeat:
             pause = FIRST_BEAT_SECONDS
             while not self._over.wait(min(pause, settings.BEAT_SECONDS)):
                 pause *= 2
-                self._look()
+                self._confirm()
                 self._kill_if_unresponsive()
         finally:
-            connections.close_all()  # this thread's; in short work none was opened
+            connections.close_all()  # of this thread
 
-    def _look(self) -> None:
-        asked = time.monotonic()
+    def _confirm(self) -> None:
+        """Check in the database that the attempt owns the row; interrupt the builder if not."""
+        began = time.monotonic()
         try:
-            still_mine = self._beat()
+            is_current = self._beat()
         except Exception:
-            # The row may still be ours; the fence and the lease bound the doubt.
+            # Perhaps it still does: FENCE_SECONDS limits how long we go on without knowing.
             log.exception("no heartbeat")
             connection.close()
             return
-        self._confirmed = asked
-        if not still_mine:
-            self._taken_away = True
+        self._confirmed_at = began
+        if not is_current:
+            self._is_lost = True
             if not self._over.is_set():
                 os.kill(os.getpid(), signal.SIGALRM)  # the next alarm may be a second away
 
     def _kill_if_unresponsive(self) -> None:
-        """End this process if it stands still and does not hear the alarm: a lock in C, perhaps.
+        """Kill this process if it makes no progress and does not react to the alarm.
 
-        Celery would, too, but after the time limit, which may be days. The worker's main process
-        gives the job back.
+        C code can block signals. Celery would kill it only after the time limit, which may be days.
+        The worker's main process then requeues the job.
         """
         if self._stalled_seconds() > settings.STALLED_SECONDS + settings.KILL_AFTER_SECONDS:
             log.critical("the builder stands still and cannot be interrupted; its process ends")
@@ -158,21 +162,21 @@ class Heartbeat:
 
     def _beat(self) -> bool:
         now = time.monotonic()
-        done = max(self._before + self._done, self._told[0])
-        told = (done, self._message, self._speed.after(self._done, now), self._threads)
-        if told == self._told and now - self._told_at < settings.RENEW_SECONDS:
+        done = max(self._before + self._done, self._recorded[0])
+        progress = (done, self._message, self._speed.after(self._done, now), self._threads)
+        if progress == self._recorded and now - self._recorded_at < settings.RENEW_SECONDS:
             return self._job.is_current_attempt()
-        done, message, speed, threads = told
-        still_mine = self._job.heartbeat(done=done, message=message, speed=speed, threads=threads)
-        self._told, self._told_at = told, now  # only now: a beat that failed told nothing
-        return still_mine
+        done, message, speed, threads = progress
+        is_current = self._job.heartbeat(done=done, message=message, speed=speed, threads=threads)
+        self._recorded, self._recorded_at = progress, now  # not if it raised
+        return is_current
 
 
 class _Speed:
-    """Units a second, over the last few."""
+    """Measures units a second over the last SPEED_SECONDS."""
 
     def __init__(self) -> None:
-        self._seen = deque([(time.monotonic(), 0)])  # when, and how much was done
+        self._seen = deque([(time.monotonic(), 0)])  # times, with the work done until then
 
     def after(self, done: int, now: float) -> int:
         self._seen.append((now, done))
@@ -183,13 +187,13 @@ class _Speed:
 
 
 class _ProgressClock:
-    """Measures how long an attempt has made no progress. Two threads use it, without harm."""
+    """Measures how long an attempt has made no progress. Two threads may use it."""
 
     def __init__(self) -> None:
         self._last: tuple[object, float, float] = None, time.monotonic(), time.process_time()
 
     def stalled_seconds(self, signs: object) -> float:
-        """0 if `signs` have changed, or the process has computed, since somebody asked before."""
+        """Return seconds since `signs` last changed or the process last computed."""
         before, since, cpu_seconds = self._last
         now, cpu_now = time.monotonic(), time.process_time()
         still = now - since

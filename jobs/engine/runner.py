@@ -1,7 +1,7 @@
-"""One attempt at one job: claim, build, store, settle. Called by tasks.py in a worker's process.
+"""Run one attempt of a job: claim, build, store, record. tasks.py calls it in a worker process.
 
-Whatever happens, the row is settled first and the leftovers are removed second, so a process that
-dies in between leaves rubbish for the dispatcher and never a job in limbo.
+The outcome is recorded first and leftovers are removed second. A process that dies in between
+leaves objects for the dispatcher to delete, and never an unsettled job.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 from jobs.backoff import delay_seconds
 from jobs.engine import quota, simulated_delay
-from jobs.engine.attempt import Attempt, Made
+from jobs.engine.attempt import Attempt, StorageOutput
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.time_limit import duration
 from jobs.errors import BuildError, Infected, Interrupted, OwnerBusy, StaleJob, Stalled, Unexpected
@@ -30,17 +30,17 @@ from jobs.states import Actor, Status
 
 log = structlog.get_logger(__name__)
 
-CLEANUP_SECONDS = 1  # a cancelled builder is gone within 2 s; the dispatcher finds what is left
-LONG_SECONDS = 3600  # more than this may take longer than sources are kept
+CLEANUP_SECONDS = 1  # a cancelled builder stops within 2 s; the dispatcher deletes the rest
+LONG_SECONDS = 3600  # longer attempts may outlast the expiry of their sources
 TIMEOUT = "timeout"
 
 
 def run(
     job_id: UUID, *, task_id: str, worker: str, killed_after_seconds: float | None = None
 ) -> str:
-    """Run one attempt; the status it left behind. Raises StaleJob if there was nothing to claim.
+    """Run one attempt. Return the job's new status. Raises StaleJob if it cannot be claimed.
 
-    The attempt is stopped before Celery kills this process, if it is told when that is.
+    The attempt is stopped before Celery kills this process, after `killed_after_seconds`.
     """
     job = DownloadJob(pk=job_id)  # the claim reads the row
     job.claim(task_id=task_id, worker=worker)
@@ -53,14 +53,14 @@ def run(
 
 
 def child_died(job_id: UUID, *, task_id: str) -> None:
-    """The process that ran this task is gone; called in the worker's main process, maybe twice."""
+    """Requeue the job of a process that died. Called in the worker's main process, maybe twice."""
     with transaction.atomic():
         if job := _running(job_id, task_id):
             job.rescue(Actor.WORKER)
 
 
 def child_overran(job_id: UUID, *, task_id: str) -> None:
-    """Celery killed the process because the builder did not stop at its time limit."""
+    """Fail the job of a process that Celery killed, because it did not stop at its time limit."""
     with transaction.atomic():
         if job := _running(job_id, task_id):
             limit = KINDS[job.kind].time_limit.seconds(total=job.total, done=job.done)
@@ -68,8 +68,8 @@ def child_overran(job_id: UUID, *, task_id: str) -> None:
 
 
 def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
-    # The task's id, since the main process does not know the attempt: the death of a doubled
-    # doorbell's process must not take the job from the healthy one.
+    # By the task's id, because the main process does not know the attempt: if the process of a
+    # duplicate doorbell dies, the job stays with the process that claimed it.
     running = DownloadJob.objects.filter(pk=job_id, task_id=task_id, status=Status.PROCESSING)
     return running.locked().first()
 
@@ -95,7 +95,7 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
         except DATABASE_AWAY:
             log.exception("left to the lease and to the dispatcher")
         if not isinstance(error, Exception | Interrupted):
-            raise  # SystemExit: the worker is being stopped, and goes on stopping
+            raise  # SystemExit: the worker is stopping
     finally:
         if attempt:
             attempt.close()
@@ -122,39 +122,41 @@ def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, attempt: Attemp
 
 
 def _settle(job: DownloadJob, error: BaseException) -> None:
-    """Turn the end of an attempt into the job's next move; a job that moved on is left alone."""
-    connection.close()  # one that broke, or was interrupted, must not break this too
+    """Record why an attempt ended, unless it lost the job. Then refresh `job`."""
+    connection.close()  # it may be broken, or interrupted in the middle of a query
     with suppress(StaleJob):
         if isinstance(error, Interrupted):
             if error.stalled:
-                _give_up(job, Stalled(_stalled_sentence(error.limit_seconds)), detail=_trace(error))
+                _retry_or_fail(
+                    job, Stalled(_stalled_sentence(error.limit_seconds)), detail=_trace(error)
+                )
             elif error.timed_out:
                 retry_while_unavailable(
                     lambda: job.fail(TIMEOUT, _timeout_sentence(error.limit_seconds))
                 )
         elif isinstance(error, BuildError):
-            _give_up(job, error, detail=_trace(error))
+            _retry_or_fail(job, error, detail=_trace(error))
         elif not isinstance(error, Exception):
-            job.hand_back()  # once: the worker has seconds left, and the lease does the same
+            job.hand_back()  # no retries: the worker has seconds left, and the lease expires anyway
         elif not isinstance(error, StaleJob):
             log.exception("unexpected error")
             unexpected = Unexpected("Something went wrong on our side.")
-            _give_up(job, unexpected, detail=_trace(error))
+            _retry_or_fail(job, unexpected, detail=_trace(error))
     job.refresh_from_db()
 
 
-def _give_up(job: DownloadJob, error: BuildError, *, detail: str) -> None:
-    # Decided once: a try that is rolled back leaves its count of failures in our copy.
+def _retry_or_fail(job: DownloadJob, error: BuildError, *, detail: str) -> None:
+    # Decided before the write: one that is rolled back has changed `job.failures`.
     delay = delay_seconds(job.failures) if error.retryable else None
     delay = delay and max(delay, error.after_seconds)
 
-    def move() -> None:
+    def write() -> None:
         if delay is None:
             _fail(job, error, detail)
         else:
             job.retry(error.code, str(error), after_seconds=delay, detail=detail)
 
-    retry_while_unavailable(move)
+    retry_while_unavailable(write)
 
 
 def _fail(job: DownloadJob, error: BuildError, detail: str) -> None:
@@ -178,19 +180,19 @@ def _stalled_sentence(limit_seconds: int) -> str:
 
 
 def _discard(attempt: Attempt) -> None:
-    # In a thread, because the file store may be the very thing that hangs.
+    # In a thread, because the file store may be what hangs.
     leftovers = attempt.leftovers()
     cleanup = threading.Thread(target=_discard_quietly, args=[leftovers], daemon=True)
     cleanup.start()
     cleanup.join(CLEANUP_SECONDS)
 
 
-def _discard_quietly(leftovers: list[Made]) -> None:
-    for made in leftovers:
+def _discard_quietly(leftovers: list[StorageOutput]) -> None:
+    for output in leftovers:
         try:
-            made.discard()
+            output.discard()
         except BuildError as error:
-            log.warning("left for the dispatcher to collect", key=made.key, error=repr(error))
+            log.warning("left for the dispatcher to collect", key=output.key, error=repr(error))
 
 
 def _simulate_delay(heartbeat: Heartbeat) -> None:

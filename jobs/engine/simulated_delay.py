@@ -1,6 +1,6 @@
-"""A wait before the work, to try out what is slow: what a job says of it, and how long it lasts.
+"""The message of a job during SIMULATED_DELAY_SECONDS, which makes jobs slow for demonstrations.
 
-A worker writes the sentence; whoever estimates when the job is ready reads it.
+The worker writes it; estimates.py reads the delay from it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ SENTENCE = re.compile(r"Waiting ([0-9]{1,6}) seconds?, as the simulated delay as
 
 
 def sentence(seconds: float) -> str:
+    """Return the message for a delay."""
     whole = round(seconds)
     return f"Waiting {whole} second{'' if whole == 1 else 's'}, as the simulated delay asks"
 

@@ -1,6 +1,6 @@
-"""How the service does as a whole: what waits, what was done lately, which workers are there.
+"""Statistics for operators: the queue, recent rates, and the workers.
 
-For operators. The counts read every row: half a second for 300,000 jobs.
+The counts read every row: half a second for 300,000 jobs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LATELY = {"lastMinute": timedelta(minutes=1), "lastHour": timedelta(hours=1)}
 
 
 def of_the_queue() -> dict[str, Any]:
-    """Jobs by status and kind, the age of the oldest that is due, and what came and went lately."""
+    """Return jobs by status and kind, the age of the oldest due job, and rates."""
     jobs = DownloadJob.objects.order_by()
     by_kind: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(Status.values, 0))
     for row in jobs.values("kind", "status").annotate(many=Count("pk")):
@@ -63,12 +63,12 @@ def _since(jobs: Any, ago: timedelta) -> dict[str, int]:
 
 
 def of_the_workers() -> dict[str, Any]:
-    """Each worker that answers or is said to have a job, and its jobs. Takes about a second."""
-    answers = _answers()
+    """Return each worker that responds or has a job, and its jobs. Takes about a second."""
+    answers = _responding_workers()
     running: dict[str, list[dict[str, Any]]] = defaultdict(list)
     jobs = DownloadJob.objects.filter(status=Status.PROCESSING).order_by("started_at")
     for job in jobs.defer("params"):
-        running[job.worker].append(_told(job))
+        running[job.worker].append(_job_body(job))
     names = sorted({*running, *(answers or {})})
     return {
         "brokerAnswers": answers is not None,
@@ -84,15 +84,15 @@ def of_the_workers() -> dict[str, Any]:
     }
 
 
-def _answers() -> dict[str, int] | None:
+def _responding_workers() -> dict[str, int] | None:
     try:
         return queue.workers()
-    except Exception as error:  # of any of the broker's libraries; the rows say something still
+    except Exception as error:  # from any of the broker's libraries; the rows are shown anyway
         log.warning("workers could not be asked", error=repr(error))
         return None
 
 
-def _told(job: DownloadJob) -> dict[str, Any]:
+def _job_body(job: DownloadJob) -> dict[str, Any]:
     return {
         "jobId": str(job.pk),
         "kind": job.kind,

@@ -1,4 +1,4 @@
-"""What Celery calls: the doorbell, and the death of a process that answered one."""
+"""The Celery task that runs a job, and the handler for when its process dies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from jobs.states import Status
 
 @shared_task(name=TASK, bind=True)
 def run(self: Task[Any, Any], job_id: str) -> str:
-    close_old_connections()  # kept from the job before; perhaps it died since
+    """Run one attempt of the job. Return its status, which is the task's result."""
+    close_old_connections()  # the one of the last job may have died since
     try:
         request = self.request
         status = runner.run(
@@ -30,11 +31,11 @@ def run(self: Task[Any, Any], job_id: str) -> str:
             killed_after_seconds=(request.timelimit or [None])[0] or app.conf.task_time_limit,
         )
     except StaleJob as stale:
-        raise Ignore(str(stale)) from stale  # rung twice, or too late: not an error
+        raise Ignore(str(stale)) from stale  # a second or late doorbell: not an error
     except BaseException:
-        connection.close()  # alive it may be, and lead to a server that has become read-only
+        connection.close()  # it may lead to a server that has become read-only
         raise
-    # A job that is completed has its own history; operators look for the others.
+    # Completed jobs have their own history: only other results are stored, for operators.
     request.ignore_result = status == Status.COMPLETED
     return status
 
@@ -43,7 +44,7 @@ def run(self: Task[Any, Any], job_id: str) -> str:
 def _on_failure(
     task_id: str = "", exception: BaseException | None = None, args: Any = (), **kwargs: Any
 ) -> None:
-    """In the worker's main process when a pool process died, so that its job need not wait."""
+    """Settle the job of a pool process that died. Runs in the worker's main process."""
     settle = {WorkerLostError: runner.child_died, TimeLimitExceeded: runner.child_overran}
     if call := settle.get(type(exception)):  # type: ignore[arg-type]
         try:

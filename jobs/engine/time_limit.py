@@ -1,4 +1,4 @@
-"""How long one attempt may take. It grows with the work, so no size is too large by accident."""
+"""The time limit of one attempt. It grows with the work, so that large files can finish."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ HOUR, MINUTE = 3600, 60
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """`base_seconds`, and one more for each `min_speed` units of work, up to `max_seconds`.
+    """`base_seconds`, plus one second for each `min_speed` units of work, up to `max_seconds`.
 
-    The work is the job's total where it `trusts_total`. Else it is what was done so far: whoever
-    sends us a file might claim any size, and then send almost nothing.
+    The work is the job's total if `trusts_total`. Otherwise it is what was done so far: a remote
+    server might claim any size, and then send almost nothing.
     """
 
     base_seconds: int
@@ -23,11 +23,12 @@ class TimeLimit:
     trusts_total: bool = True
 
     def seconds(self, *, total: int | None, done: int) -> int:
+        """Return the limit in seconds."""
         work = max(done, total or 0) if self.trusts_total else done
         return min(self.base_seconds + work // self.min_speed, self.max_seconds)
 
     def extra_seconds(self, work: int) -> int:
-        """What so much work adds to the limit."""
+        """Return what so much work adds to `base_seconds`."""
         return min(work // self.min_speed, max(self.max_seconds - self.base_seconds, 0))
 
     def kill_after_seconds(self, total: int | None) -> int:
@@ -37,9 +38,9 @@ class TimeLimit:
         return limit + int(settings.KILL_AFTER_SECONDS)
 
     def before(self, killed_after_seconds: float | None) -> TimeLimit:
-        """The same limit, but over before the process is killed, if it is known when that is.
+        """Return a limit that ends before Celery kills the process; the same one if None.
 
-        They differ where a message is older than the job's total, or than a setting.
+        The kill time may be earlier: its message may be older than the job's total or a setting.
         """
         if killed_after_seconds is None:
             return self
@@ -48,7 +49,7 @@ class TimeLimit:
 
 
 def duration(seconds: int) -> str:
-    """'90 seconds', '5 minutes', '28 hours'."""
+    """Return a duration such as '90 seconds', '5 minutes' or '28 hours'."""
     if seconds >= 3 * HOUR:
         return f"{round(seconds / HOUR)} hours"
     if seconds < 10 * MINUTE and seconds % MINUTE:
