@@ -46,7 +46,7 @@ RANKS: list[set[str]] = [
     {"web.authentication", "web.api_responses", "web.searching", "web.serializers", "web.wording"},
     {"notifications"},
     {"engine.dispatcher", "engine.tasks"},
-    {"web.api", "web.pages", "web.middleware", "web.asgi", "operations"},
+    {"web.api", "web.pages", "web.templatetags", "web.middleware", "web.asgi", "operations"},
     {"web.urls", "management", "apps"},
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

@@ -1,4 +1,4 @@
-"""What a mail says, as text and as HTML. From the row's content alone: nothing is looked up."""
+"""The text and HTML of mails, from the content of an outbox row alone: without a query."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ SUBJECT_CHARS, NAME_CHARS = 60, 120
 SHOWN_CODES = 4  # in a subject
 ENDINGS = {
     Status.COMPLETED: "is ready",
-    Status.FAILED: "could not be made",
+    Status.FAILED: "could not be created",
     Status.CANCELLED: "was cancelled",
 }
 FAILURES = {"remote": "could not be fetched", "upload": "was not accepted"}  # by kind
 WORDS = {Status.COMPLETED: "Ready", Status.CANCELLED: "Cancelled"}
-CANCELLED = "An operator cancelled it. Nothing was kept."
-RUN_AGAIN = "You can run it again from its page."
+COLORS = {Status.COMPLETED: "#14713d", Status.FAILED: "#b5302d", Status.CANCELLED: "#5b5d63"}
+CANCELLED = "An operator cancelled it. No file was kept."
+RETRY = "You can retry it from its page."
 
 
 @dataclass(frozen=True)
@@ -38,65 +39,67 @@ class Letter:
 
 
 def letter_of(notification: Notification) -> Letter:
+    """Return the mail for an owner or for operators."""
     if notification.channel == Notification.Channel.OPERATORS:
         return _to_operators(notification.content)
     return _to_owner(notification.content)
 
 
-def _to_owner(told: dict[str, Any]) -> Letter:
-    status = Status(told["status"])
-    name = one_line(told["fileName"])
+def _to_owner(content: dict[str, Any]) -> Letter:
+    status = Status(content["status"])
+    name = one_line(content["fileName"])
     ending = ENDINGS[status]
     if status == Status.FAILED:
-        ending = FAILURES.get(told["kind"], ending)
+        ending = FAILURES.get(content["kind"], ending)
     return _letter(
         "job",
         f"{shortened(name, SUBJECT_CHARS)} {ending}",
         look=status.value,
+        color=COLORS[status],
         name=shortened(name, NAME_CHARS),
         ending=ending,
         word=WORDS.get(status, ending[0].upper() + ending[1:]),
-        sentences=_sentences(told, status),
-        facts=_facts(told),
-        link=_address("job-page", told["jobId"]),
+        sentences=_sentences(content, status),
+        facts=_facts(content),
+        link=_address("job-page", content["jobId"]),
         settings_link=_address("settings"),
     )
 
 
-def _sentences(told: dict[str, Any], status: Status) -> list[str]:
+def _sentences(content: dict[str, Any], status: Status) -> list[str]:
     if status == Status.FAILED:
-        steps = KINDS[told["kind"]].next_steps
-        return [one_line(told["error"]), steps.get(told["errorCode"], ASK_OPERATOR)]
-    return [CANCELLED, RUN_AGAIN] if status == Status.CANCELLED else []
+        steps = KINDS[content["kind"]].next_steps
+        return [one_line(content["error"]), steps.get(content["errorCode"], ASK_OPERATOR)]
+    return [CANCELLED, RETRY] if status == Status.CANCELLED else []
 
 
-def _facts(told: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts(content: dict[str, Any]) -> list[tuple[str, str]]:
     facts = []
-    if "size" in told:
-        facts.append(("Size", size_of(told["size"])))
-    if told.get("expiresAt"):
-        facts.append(("Kept until", _moment(told["expiresAt"])))
-    return [*facts, ("Asked for", _moment(told["createdAt"]))]
+    if "size" in content:
+        facts.append(("Size", size_of(content["size"])))
+    if content.get("expiresAt"):
+        facts.append(("Kept until", _moment(content["expiresAt"])))
+    return [*facts, ("Requested", _moment(content["createdAt"]))]
 
 
-def _to_operators(told: dict[str, Any]) -> Letter:
-    count = told["count"]
-    subject = f"{count:,} download{'s' if count != 1 else ''} failed: {_codes(told['codes'])}"
+def _to_operators(content: dict[str, Any]) -> Letter:
+    count = content["count"]
+    subject = f"{count:,} download{'s' if count != 1 else ''} failed: {_codes(content['codes'])}"
     examples = [
         {
             "name": shortened(one_line(each["fileName"]), NAME_CHARS),
             "code": each["errorCode"],
             "link": _address("admin:jobs_downloadjob_change", each["jobId"]),
         }
-        for each in told["examples"]
+        for each in content["examples"]
     ]
     return _letter(
         "operators",
         subject,
         look="failed",
         count=count,
-        since=_moment(told["since"]),
-        codes=told["codes"],
+        since=_moment(content["since"]),
+        codes=content["codes"],
         examples=examples,
         every=seconds(settings.OPERATOR_MAIL_EVERY_SECONDS),
         link=_address("admin:jobs_downloadjob_changelist") + "?status__exact=failed",
@@ -104,7 +107,7 @@ def _to_operators(told: dict[str, Any]) -> Letter:
 
 
 def _codes(codes: list[dict[str, Any]]) -> str:
-    """'remote_unavailable (2), timeout (1)'."""
+    """Return 'remote_unavailable (2), timeout (1)'."""
     shown = [f"{each['code']} ({each['count']:,})" for each in codes[:SHOWN_CODES]]
     return ", ".join([*shown, "…"] if len(codes) > SHOWN_CODES else shown)
 
@@ -120,19 +123,19 @@ def _address(page: str, *args: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the text without what ends a line or turns its direction; each blank is a space."""
+    """Return the text on one line, without characters that change its direction."""
     return " ".join(MISLEADING.sub(" ", text).split())
 
 
 def shortened(text: str, most_chars: int) -> str:
-    """Its beginning and its end, which says what kind of file it is."""
+    """Return the beginning and the end of the text, which has a file's suffix."""
     if len(text) <= most_chars:
         return text
     tail = most_chars // 4
     return f"{text[: most_chars - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
 
 
-def _moment(told: str) -> str:
-    """'21 December 2026, 14:31 UTC'."""
-    at = timezone.localtime(datetime.fromisoformat(told))
+def _moment(iso: str) -> str:
+    """Return '21 December 2026, 14:31 UTC'."""
+    at = timezone.localtime(datetime.fromisoformat(iso))
     return f"{at.day} {at:%B %Y, %H:%M %Z}"

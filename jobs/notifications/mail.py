@@ -1,4 +1,4 @@
-"""Handing letters to the mail server, and what its answers mean."""
+"""Send mails, and turn the mail server's errors into Undelivered."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from jobs.models import Notification
 from jobs.notifications.letters import Letter, letter_of
 from jobs.notifications.mailboxes import mailbox, message_id
 
-OFF = "Mail is turned off here: EMAIL_URL is not set."
-NO_ADDRESS = "The account has no mail address."
-BAD_ADDRESS = "The mail address cannot be written to."
-BAD_LOGIN = "The user or password in EMAIL_URL has letters outside ASCII."
-NO_UTF8 = "The mail server takes no address outside ASCII (it has no SMTPUTF8)."
+OFF = "Email is not set up on this server: EMAIL_URL is not set."
+NO_ADDRESS = "The account has no email address."
+BAD_ADDRESS = "The email address is not valid."
+BAD_LOGIN = "The user or password in EMAIL_URL has characters outside ASCII."
+NO_UTF8 = "The mail server does not accept addresses outside ASCII (no SMTPUTF8)."
 # What is 8-bit is refused by servers without 8BITMIME, and all refuse lines beyond 998 bytes.
 QUOTED_PRINTABLE = Charset("utf-8")
 QUOTED_PRINTABLE.body_encoding = QP
 
 
 def send(notification: Notification) -> None:
-    """Raises Undelivered."""
+    """Send the mail. Raises Undelivered."""
     if not settings.MAIL_IS_ON:
         raise Undelivered(OFF, for_good=True)
     if not notification.to:
@@ -114,7 +114,7 @@ def _send_as_utf8(
 
 @contextmanager
 def _undelivered() -> Iterator[None]:
-    """What the way to the mail server and its answers raise, as Undelivered."""
+    """Turn errors of the connection and of the mail server into Undelivered."""
     try:
         yield
     except SMTPRecipientsRefused as error:
@@ -125,17 +125,17 @@ def _undelivered() -> Iterator[None]:
     except SMTPDataError as error:
         raise _refused("mail", error.smtp_code) from error
     except SMTPServerDisconnected as error:
-        raise Undelivered("The mail server broke off or fell silent.") from error
-    except SMTPResponseException as error:  # also of a wrong password: an operator will mend it
-        raise Undelivered(f"The mail server answers {error.smtp_code}.") from error
+        raise Undelivered("The mail server closed the connection or did not respond.") from error
+    except SMTPResponseException as error:  # a wrong password, too: an operator can fix it
+        raise Undelivered(f"The mail server returned {error.smtp_code}.") from error
     except SMTPException as error:
-        raise Undelivered("The mail server cannot do what EMAIL_URL asks of it.") from error
+        raise Undelivered("The mail server does not support what EMAIL_URL requires.") from error
     except OSError as error:
-        raise Undelivered("The mail server cannot be reached.") from error
+        raise Undelivered("The mail server could not be reached.") from error
     except UnicodeError as error:  # nothing else that is sent can raise it
         raise Undelivered(BAD_LOGIN) from error
 
 
 def _refused(what: str, code: int) -> Undelivered:
-    """A code from 500 on is meant to last."""
-    return Undelivered(f"The mail server refuses the {what} ({code}).", for_good=code >= 500)
+    """Return Undelivered. SMTP codes from 500 on are permanent."""
+    return Undelivered(f"The mail server refused the {what} ({code}).", for_good=code >= 500)

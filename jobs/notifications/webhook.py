@@ -40,7 +40,7 @@ def send(notification: Notification) -> None:
     status = response.status
     if not 200 <= status < 300:
         raise Undelivered(
-            f"{notification.place} answers {status}.",
+            f"{notification.place} returned {status}.",
             for_good=status == GONE,
             after_seconds=retry_after.longest_of(response.retry_after, at_most=MAX_REST_SECONDS),
         )

@@ -1,5 +1,5 @@
-// The browsable API's forms: sends JSON, which no form does by itself, and shows the answer in the
-// place of the page's main part.
+// The forms of the browsable API: send JSON, which forms cannot, and replace the page's main part
+// with the response.
 
 const show = () => document.querySelectorAll("form[data-send]").forEach((form) => (form.hidden = false));
 
@@ -7,16 +7,16 @@ async function send(form) {
   const body = form.elements.body?.value;
   const headers = { Accept: "text/html", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value };
   if (body) headers["Content-Type"] = "application/json";
-  const answer = await fetch(location.href, { method: form.dataset.send, headers, body });
-  const text = await answer.text();
+  const response = await fetch(location.href, { method: form.dataset.send, headers, body });
+  const text = await response.text();
   const main = new DOMParser().parseFromString(text, "text/html").querySelector("main");
   if (main) {
     document.querySelector("main").replaceWith(main);
     const field = main.querySelector("[name=body]");
-    if (field && body) field.value = body; // to mend it and send it again
+    if (field && body) field.value = body; // to edit it and send it again
     show();
   } else {
-    document.querySelector("[data-answer]").textContent = `HTTP ${answer.status}\n\n${text}`;
+    document.querySelector("[data-answer]").textContent = `HTTP ${response.status}\n\n${text}`;
   }
   document.querySelector("[data-answer]")?.focus();
 }

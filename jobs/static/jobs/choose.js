@@ -1,6 +1,6 @@
-// The basket: adds up what is ticked. Without it the form works all the same.
+// The basket: sums up the ticked files. The form works without this script, too.
 
-const MAX_IN_ADDRESS = 200; // ticks; as choose.py has it
+const MAX_IN_ADDRESS = 200; // ticks; the same in choose.py
 const form = document.getElementById("choose");
 const lines = form.querySelector("[data-lines]");
 
@@ -34,7 +34,7 @@ function addUp() {
   const total = form.querySelector("[data-total]");
   total.firstElementChild.textContent = chosen.length ? count : "No files yet";
   total.lastElementChild.textContent = chosen.length ? sizeOf(bytes) : "";
-  form.elements.name.placeholder = chosen.length ? `${count}.zip` : "If you like";
+  form.elements.name.placeholder = chosen.length ? `${count}.zip` : "Optional";
 
   const whole = form.querySelector("[data-all]");
   if (!whole) return;
@@ -42,9 +42,8 @@ function addUp() {
   whole.indeterminate = here.length > 0 && !whole.checked;
 }
 
-// Searching puts other files into the table. What was ticked there stays in the basket, each file
-// with a box of its own, until its row is there again. What was unticked while the answer was on
-// its way is not ticked again by it.
+// A search replaces the files in the table. Ticked files stay in the basket, each with a checkbox,
+// until their row is back. Boxes that are unticked during the request stay unticked.
 
 let unticked = []; // the boxes' ids
 
@@ -77,39 +76,39 @@ function takeTicksBack() {
   keepInAddress();
 }
 
-function sayLess(asked) {
-  asked.delete("csrfmiddlewaretoken"); // the address is no place for it
-  if (asked.getAll("file").length > MAX_IN_ADDRESS) asked.delete("file");
-  for (const [name, value] of [...asked]) if (value === "") asked.delete(name);
+function shorten(params) {
+  params.delete("csrfmiddlewaretoken"); // it must not get into the URL
+  if (params.getAll("file").length > MAX_IN_ADDRESS) params.delete("file");
+  for (const [name, value] of [...params]) if (value === "") params.delete(name);
 }
 
-// The address has what is ticked now, so that loading it anew or signing in again loses nothing.
+// Keep the ticked files in the URL, so that a reload or signing in again loses nothing.
 
 function keepInAddress() {
-  const asked = new URLSearchParams(new FormData(form));
-  sayLess(asked);
+  const params = new URLSearchParams(new FormData(form));
+  shorten(params);
   const was = new URLSearchParams(location.search);
-  for (const place of ["after", "before"]) if (was.has(place)) asked.set(place, was.get(place));
-  const address = asked.size ? `?${asked}` : location.pathname;
+  for (const place of ["after", "before"]) if (was.has(place)) params.set(place, was.get(place));
+  const address = params.size ? `?${params}` : location.pathname;
   history.replaceState(history.state, "", address);
 }
 
-// Back and Forward search again and leave the basket alone; htmx would load the page anew.
+// Back and Forward repeat the search and keep the basket; htmx would reload the page.
 
 function searchAgain(event) {
   if (!event.state?.htmx) return;
   event.stopImmediatePropagation();
-  const asked = new URLSearchParams(location.search);
-  asked.delete("file"); // what was ticked then
-  form.elements.search.value = asked.get("search") ?? "";
-  htmx.ajax("GET", `${location.pathname}?${asked}`, {
+  const params = new URLSearchParams(location.search);
+  params.delete("file"); // those ticked at that time
+  form.elements.search.value = params.get("search") ?? "";
+  htmx.ajax("GET", `${location.pathname}?${params}`, {
     source: "#found",
     target: "#found",
     swap: "outerHTML",
   });
 }
 
-// Letters typed one after another are one step back.
+// A search typed letter by letter is one entry of the history.
 
 function goOnInHistory({ detail }) {
   const goesOn = new URLSearchParams(location.search).has("search");
@@ -118,7 +117,7 @@ function goOnInHistory({ detail }) {
 
 window.addEventListener("popstate", searchAgain, { capture: true }); // before htmx
 document.addEventListener("htmx:beforeHistoryUpdate", goOnInHistory);
-document.addEventListener("htmx:configRequest", (event) => sayLess(event.detail.formData));
+document.addEventListener("htmx:configRequest", (event) => shorten(event.detail.formData));
 document.addEventListener("htmx:beforeSwap", (event) => event.detail.shouldSwap && keepTicks());
 document.addEventListener("htmx:afterSettle", takeTicksBack);
 form.addEventListener("change", (event) => {
@@ -129,7 +128,7 @@ form.addEventListener("change", (event) => {
 });
 form.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !event.target.matches("input")) return;
-  event.preventDefault(); // would press the form's first button, which loads the page anew
+  event.preventDefault(); // would press the form's first button, which reloads the page
   if (event.target.name === "name") form.querySelector("[data-make]").click();
 });
 window.addEventListener("pageshow", addUp); // also when the browser goes back to it

@@ -1,29 +1,29 @@
-// Niceties on top of pages that work without: polling that knows when to rest, times in the
-// reader's own zone. Served under a CSP that allows neither inline code nor eval.
+// Polling with pauses, times in the reader's time zone, copy buttons. The pages work without it.
+// The CSP allows neither inline code nor eval.
 
-// Polling. The server says how often (`every 3s`), and leaves that out where nothing will change.
+// Polling. The server sets the interval (`every 3s`), and none once nothing will change.
 
-const HIDDEN_REST_MS = 30_000; // title and icon of a hidden tab still tell
-const LONGEST_REST_MS = 15_000;
-const RESTS = new Map(); // the id of a fragment in a hidden tab -> until when
+const HIDDEN_POLL_MS = 30_000; // keeps title and icon of a hidden tab up to date
+const MAX_BACKOFF_MS = 15_000;
+const PAUSED = new Map(); // the id of a fragment in a hidden tab -> until when
 let failures = 0;
-let restUntil = 0;
+let pausedUntil = 0;
 
-// Not `detail.elt`: once the answer took its place, that is another one.
+// Not `detail.elt`: after the swap that is the new element.
 const isPoll = (event) => event.detail.requestConfig.elt.matches("[data-polled]");
 
 const show = (id, shown) => (document.getElementById(id).hidden = !shown);
 
-function mayAsk(fragment, now) {
-  if (now < restUntil || isWatched(fragment, now)) return false;
+function mayPoll(fragment, now) {
+  if (now < pausedUntil || isWatched(fragment, now)) return false;
   if (!document.hidden) return true;
-  if (now < (RESTS.get(fragment.id) ?? 0)) return false;
-  RESTS.set(fragment.id, now + HIDDEN_REST_MS);
+  if (now < (PAUSED.get(fragment.id) ?? 0)) return false;
+  PAUSED.set(fragment.id, now + HIDDEN_POLL_MS);
   return true;
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (isPoll(event) && !mayAsk(event.detail.elt, Date.now())) event.preventDefault();
+  if (isPoll(event) && !mayPoll(event.detail.elt, Date.now())) event.preventDefault();
 });
 
 function noticeAfter(event) {
@@ -35,7 +35,7 @@ function noticeAfter(event) {
 }
 
 const NOTICES = ["signed-out", "unanswered", "busy", "offline"];
-const notice = (told) => NOTICES.forEach((id) => show(id, id === told));
+const notice = (shown) => NOTICES.forEach((id) => show(id, id === shown));
 
 document.addEventListener("htmx:afterRequest", (event) => {
   const { xhr, successful } = event.detail;
@@ -43,40 +43,40 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const here = encodeURIComponent(location.pathname + location.search);
   document.querySelector("#signed-out a").search = `?next=${here}`;
   if (!isPoll(event)) return;
-  if (xhr.status === 403 || xhr.status === 404) giveUp(event.detail.requestConfig.elt);
-  if (successful) failures = restUntil = 0;
-  else if (Date.now() >= restUntil) {
-    failures += 1; // a server that is coming back is not met by everybody at once
-    const asked = Number(xhr.status && xhr.getResponseHeader("Retry-After")) * 1000;
-    const rest = Math.max(asked, Math.min(1000 * 2 ** failures, LONGEST_REST_MS));
-    restUntil = Date.now() + rest * (0.75 + Math.random() / 2);
+  if (xhr.status === 403 || xhr.status === 404) removeFragment(event.detail.requestConfig.elt);
+  if (successful) failures = pausedUntil = 0;
+  else if (Date.now() >= pausedUntil) {
+    failures += 1; // back off, with jitter
+    const retryAfter = Number(xhr.status && xhr.getResponseHeader("Retry-After")) * 1000;
+    const delay = Math.max(retryAfter, Math.min(1000 * 2 ** failures, MAX_BACKOFF_MS));
+    pausedUntil = Date.now() + delay * (0.75 + Math.random() / 2);
   }
 });
 
-// It is gone. A row goes, too; its own page says so when it is loaded anew.
-function giveUp(fragment) {
+// The job is gone. Remove its row; its own page shows an error after a reload.
+function removeFragment(fragment) {
   if (fragment.id === "state") location.reload();
   else fragment.remove();
 }
 
-// A search that a newer one takes the place of needs no answer.
+// A search that is replaced by a newer one is no error.
 document.addEventListener("htmx:sendAbort", () => notice(""));
 
-function lookNow() {
+function pollNow() {
   if (document.hidden) return;
-  restUntil = 0;
+  pausedUntil = 0;
   document.querySelectorAll("[data-polled]").forEach((fragment) => htmx.trigger(fragment, "look"));
 }
 
-// Watching. One stream of events says which of the page's jobs has changed: its fragment is asked
-// for at once if the status is another, else when its next poll is due. Polls without news are left
-// out while the stream is open. A hidden tab has none: a browser has few connections to a server.
+// Server-sent events. One stream reports which of the page's jobs have changed. A fragment polls at
+// once if the status changed, otherwise at its next interval; polls without changes are skipped
+// while the stream is open. A hidden tab has no stream: browsers limit connections to a server.
 
-const WATCHED_REST_MS = 30_000; // should the stream have missed something
+const WATCHED_POLL_MS = 30_000; // in case the stream missed an event
 const MAX_WATCHED = 50;
-const ASKED = new Map(); // a job -> when it was asked for last
-const NEWS = new Set(); // jobs that have changed since
-const STATUS = new Map(); // a job -> its status, as the stream said it last
+const POLLED_AT = new Map(); // a job -> the time of its last poll
+const CHANGED = new Set(); // jobs that have changed since
+const STATUS = new Map(); // a job -> its status in the last event
 let stream = null;
 let watched = "";
 
@@ -87,10 +87,10 @@ const polled = () => [...document.querySelectorAll('[data-polled*="-"]')];
 function isWatched(fragment, now) {
   const job = jobOf(fragment);
   const isOpen = stream?.readyState === EventSource.OPEN && watched.split(",").includes(job);
-  if (!ASKED.has(job)) ASKED.set(job, now); // as the page was made
-  if (isOpen && !NEWS.has(job) && now < ASKED.get(job) + WATCHED_REST_MS) return true;
-  NEWS.delete(job);
-  ASKED.set(job, now);
+  if (!POLLED_AT.has(job)) POLLED_AT.set(job, now); // when the page was rendered
+  if (isOpen && !CHANGED.has(job) && now < POLLED_AT.get(job) + WATCHED_POLL_MS) return true;
+  CHANGED.delete(job);
+  POLLED_AT.set(job, now);
   return false;
 }
 
@@ -108,7 +108,7 @@ function onEvent(id, { jobId, status }) {
   const was = STATUS.get(jobId);
   STATUS.set(jobId, status);
   if (!fragment || fragment.dataset.polled === id) return;
-  NEWS.add(jobId);
+  CHANGED.add(jobId);
   if (status !== was) htmx.trigger(fragment, "look");
 }
 
@@ -117,11 +117,11 @@ document.addEventListener("htmx:afterSettle", watch);
 window.addEventListener("pagehide", () => stream?.close());
 watch();
 
-document.addEventListener("visibilitychange", lookNow);
-window.addEventListener("online", lookNow);
-window.addEventListener("pageshow", (event) => event.persisted && lookNow());
+document.addEventListener("visibilitychange", pollNow);
+window.addEventListener("online", pollNow);
+window.addEventListener("pageshow", (event) => event.persisted && pollNow());
 
-// What somebody has selected is not taken from under them, unless it changes for the last time.
+// Selected text is not replaced, except by the last change.
 
 let goesOn = true;
 
@@ -134,7 +134,7 @@ document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   if (goesOn && holds && detail.target.closest("main")) detail.shouldSwap = false;
 });
 
-// Countdowns: by this machine's clock, from the moment the server's number came.
+// Countdowns, which start when the number arrives.
 
 const ends = new WeakMap();
 
@@ -154,7 +154,7 @@ document.addEventListener("change", ({ target }) => {
   if (target.matches("[data-submits]")) target.form.requestSubmit();
 });
 
-// Copying: a command, or this page's address.
+// Copy a command, or this page's URL.
 
 async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
@@ -174,16 +174,16 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (word.textContent = usual), 2000);
 });
 
-// "Download it when it is ready": once, however many tabs and reloads it takes.
+// "Download automatically when ready": once, in any number of tabs and reloads.
 
-const wish = (job) => `download-when-ready:${job}`;
-const wishes = storage();
+const autoDownloadKey = (job) => `download-when-ready:${job}`;
+const autoDownloads = storage();
 
 function storage() {
   try {
     return localStorage;
   } catch {
-    const kept = new Map(); // the browser keeps nothing for this site: this page has to
+    const kept = new Map(); // the browser blocks storage: keep it in this page
     return {
       getItem: (name) => kept.get(name) ?? null,
       setItem: (name, value) => kept.set(name, value),
@@ -194,33 +194,33 @@ function storage() {
 
 const alone = (work) => (navigator.locks ? navigator.locks.request("download", work) : work());
 
-function restoreWish() {
+function restoreAutoDownload() {
   const box = document.querySelector("[data-later]");
-  if (box) box.checked = wishes.getItem(wish(box.dataset.later)) !== null;
+  if (box) box.checked = autoDownloads.getItem(autoDownloadKey(box.dataset.later)) !== null;
 }
 
-function grantWish() {
+function downloadIfReady() {
   const link = document.querySelector("#state [data-download]");
   if (!link) return;
   alone(() => {
-    const name = wish(link.dataset.download);
-    if (wishes.getItem(name) === null) return;
-    wishes.removeItem(name);
+    const name = autoDownloadKey(link.dataset.download);
+    if (autoDownloads.getItem(name) === null) return;
+    autoDownloads.removeItem(name);
     location.assign(link.href);
   });
 }
 
 document.addEventListener("change", ({ target }) => {
   const job = target.dataset.later;
-  if (job && target.checked) wishes.setItem(wish(job), "");
-  else if (job) wishes.removeItem(wish(job));
+  if (job && target.checked) autoDownloads.setItem(autoDownloadKey(job), "");
+  else if (job) autoDownloads.removeItem(autoDownloadKey(job));
 });
-document.addEventListener("htmx:afterSettle", grantWish);
-window.addEventListener("storage", restoreWish); // ticked or unticked in another tab
-restoreWish();
-grantWish();
+document.addEventListener("htmx:afterSettle", downloadIfReady);
+window.addEventListener("storage", restoreAutoDownload); // ticked or unticked in another tab
+restoreAutoDownload();
+downloadIfReady();
 
-// Times: the server writes its own zone, where there is no script to know better
+// Times: the server renders them in its time zone; this shows them in the reader's.
 
 const clock = (at, seconds) =>
   at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: seconds });
@@ -248,14 +248,14 @@ function writeTimes() {
     const at = new Date(time.dateTime);
     const today = at.toDateString() === new Date().toDateString();
     const text = WRITTEN[time.dataset.time](at, today);
-    if (time.textContent !== text) time.textContent = text; // else what is selected is not any more
+    if (time.textContent !== text) time.textContent = text; // an unchanged one keeps its selection
   }
 }
 
 document.addEventListener("htmx:afterSettle", writeTimes);
-setInterval(writeTimes, 30_000); // "just now" is not, in a page left open
+setInterval(writeTimes, 30_000); // "just now" grows old in an open page
 
-// A time in a field: nobody's zone is in it. It is shown in the reader's, and sent as UTC.
+// A datetime-local field has no time zone: show the time in the reader's, and send it in UTC.
 
 function localOf(at) {
   const shifted = new Date(at - at.getTimezoneOffset() * 60_000);
@@ -265,11 +265,11 @@ function localOf(at) {
 for (const field of document.querySelectorAll("[data-at]"))
   if (field.dataset.at) field.defaultValue = localOf(new Date(field.dataset.at));
 for (const zone of document.querySelectorAll("[data-own-zone]"))
-  zone.textContent = "In your own time zone.";
+  zone.textContent = "In your time zone.";
 document.addEventListener("formdata", ({ target, formData }) => {
   for (const { name, value } of target.querySelectorAll("[data-at]"))
     if (value) formData.set(name, new Date(value).toISOString());
 });
 
-document.querySelector("[data-zone]")?.replaceChildren("Times are in your own time zone.");
+document.querySelector("[data-zone]")?.replaceChildren("Times are in your time zone.");
 writeTimes();

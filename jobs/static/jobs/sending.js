@@ -1,13 +1,13 @@
-// How a file gets to the server: whole, or in parts, which go on where they stopped, even in a page
-// that was loaded anew. Knows nothing of rows; upload.js does, and is told what happens on the way.
+// Upload a file: whole, or in parts, which resume where they stopped, even after a reload. Calls
+// back to upload.js, which shows the rows.
 
 const PARTS_AT_ONCE = 3;
-const MOST_FAILURES = 8; // one after the other: about a minute and a half
-const LONGEST_REST_SECONDS = 15;
-const LONGEST_WAIT_SECONDS = 900; // that a server may ask for
-const SILENCE_MS = 60_000; // in which nothing moves: then the line is dead
-const ANEW = [403, 404, 410]; // the upload is not there any more, or was begun by somebody else
-const NO_ROOM = ["storage_full", "store_full"]; // which no wait of a minute changes
+const MAX_FAILURES = 8; // in a row: about a minute and a half
+const MAX_BACKOFF_SECONDS = 15;
+const MAX_RETRY_AFTER_SECONDS = 900;
+const IDLE_TIMEOUT_MS = 60_000; // without progress
+const RESTART = [403, 404, 410]; // the upload is gone, or another user's
+const NO_ROOM = ["storage_full", "store_full"]; // a retry does not help soon
 
 class NotSent extends Error {
   constructor(sentence, { status = 0, code = "", wait = 0, passes = false } = {}) {
@@ -17,20 +17,20 @@ class NotSent extends Error {
 }
 
 const NO_CONNECTION = "No connection.";
-const UNREADABLE = "This cannot be read: it is a folder, or was moved or changed meanwhile.";
+const UNREADABLE = "The file could not be read: it is a folder, or it was moved or changed.";
 
 const token = () => document.cookie.match(/(?:^|; )csrftoken=([^;]*)/)?.[1] ?? "";
 
 function refusal(xhr) {
-  const { status, response: told } = xhr;
+  const { status, response: problem } = xhr;
   const wait = Number(xhr.getResponseHeader("Retry-After"));
   const soon = [408, 409, 429].includes(status) || status >= 500;
-  const passes = soon && !NO_ROOM.includes(told?.code) && wait <= LONGEST_WAIT_SECONDS;
-  const sentence = told?.errors?.[0]?.detail ?? told?.detail ?? `The service does not take it just now (${status}).`;
-  return new NotSent(sentence, { status, code: told?.code, wait, passes });
+  const passes = soon && !NO_ROOM.includes(problem?.code) && wait <= MAX_RETRY_AFTER_SECONDS;
+  const sentence = problem?.errors?.[0]?.detail ?? problem?.detail ?? `The service did not accept the file (${status}).`;
+  return new NotSent(sentence, { status, code: problem?.code, wait, passes });
 }
 
-// XMLHttpRequest, because fetch does not tell how much of a body has gone.
+// XMLHttpRequest, because fetch does not report upload progress.
 function request(method, address, { body, headers, signal, onSent = () => {} }) {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
@@ -39,7 +39,7 @@ function request(method, address, { body, headers, signal, onSent = () => {} }) 
     let silent;
     const listen = () => {
       clearTimeout(silent);
-      silent = setTimeout(() => (xhr.abort(), lost()), SILENCE_MS);
+      silent = setTimeout(() => (xhr.abort(), lost()), IDLE_TIMEOUT_MS);
     };
     xhr.open(method, address);
     xhr.responseType = "json";
@@ -65,19 +65,19 @@ function form(fields) {
 // One file on its way. `heard` has `sent(bytes)`, `part(number, total)` and `rests(seconds, why)`,
 // of Infinity seconds while there is no network.
 
-class Way {
+class Transfer {
   failures = 0;
-  key = `${Date.now()}-${Math.random().toString(36).slice(2)}`; // two answers lost are one upload
+  key = `${Date.now()}-${Math.random().toString(36).slice(2)}`; // makes retries idempotent
 
   constructor(file, address, choices, signal, heard) {
     Object.assign(this, { file, address, choices, signal, heard });
   }
 
-  ask(method, address, options = {}) {
+  send(method, address, options = {}) {
     return request(method, address, { signal: this.signal, ...options });
   }
 
-  async patiently(work) {
+  async withRetries(work) {
     for (;;) {
       await this.check();
       try {
@@ -85,10 +85,10 @@ class Way {
       } catch (error) {
         this.signal.throwIfAborted();
         if (!error.passes) throw error;
-        await this.check(); // what cannot be read any more looks like a lost line
+        await this.check(); // an unreadable file looks like a connection error
         if (error.code !== "throttled" && navigator.onLine) this.failures += 1;
-        if (this.failures > MOST_FAILURES) throw error;
-        await this.rest(error);
+        if (this.failures > MAX_FAILURES) throw error;
+        await this.backOff(error);
       }
     }
   }
@@ -101,8 +101,8 @@ class Way {
     }
   }
 
-  rest(error) {
-    const grown = Math.min(2 ** (this.failures - 1), LONGEST_REST_SECONDS);
+  backOff(error) {
+    const grown = Math.min(2 ** (this.failures - 1), MAX_BACKOFF_SECONDS);
     const seconds = navigator.onLine ? Math.max(error.wait, grown) : Infinity;
     this.heard.rests(seconds, error.message);
     return new Promise((resolve, reject) => {
@@ -114,20 +114,20 @@ class Way {
   }
 
   whole() {
-    return this.patiently(async () => {
+    return this.withRetries(async () => {
       const body = form({ ...this.choices, file: this.file });
       const headers = { "Idempotency-Key": this.key };
       const onSent = (bytes) => this.heard.sent(Math.min(bytes, this.file.size));
-      return (await this.ask("POST", this.address, { body, headers, onSent })).response;
+      return (await this.send("POST", this.address, { body, headers, onSent })).response;
     });
   }
 
-  // Each round begins with what the server has: nothing is sent twice because an answer was lost.
+  // Each round starts with the parts that the server has, so that none is sent twice.
   async inParts() {
     this.address += "/chunked";
     try {
-      return await this.patiently(async () => {
-        const upload = (await this.comeBack()) ?? (await this.begin());
+      return await this.withRetries(async () => {
+        const upload = (await this.resume()) ?? (await this.begin());
         this.heard.sent(upload.receivedSize);
         const job = upload.complete ? upload : await this.round(upload);
         forget(this.file);
@@ -139,13 +139,13 @@ class Way {
     }
   }
 
-  async comeBack() {
+  async resume() {
     const id = remembered(this.file);
     if (!id) return null;
     try {
-      return (await this.ask("GET", `${this.address}/${id}`)).response;
+      return (await this.send("GET", `${this.address}/${id}`)).response;
     } catch (error) {
-      if (!ANEW.includes(error.status)) throw error;
+      if (!RESTART.includes(error.status)) throw error;
       return forget(this.file);
     }
   }
@@ -154,7 +154,7 @@ class Way {
     const { name: fileName, size: totalSize } = this.file;
     const body = JSON.stringify({ ...this.choices, fileName, totalSize });
     const headers = { "Content-Type": "application/json", "Idempotency-Key": this.key };
-    const upload = (await this.ask("POST", this.address, { body, headers })).response;
+    const upload = (await this.send("POST", this.address, { body, headers })).response;
     remember(this.file, upload);
     return upload;
   }
@@ -172,11 +172,11 @@ class Way {
     const total = upload.totalChunks;
     const going = new Map(); // the part -> how much of it has gone
     let [arrived, job, failure] = [upload.receivedSize, null, null];
-    const tell = () => this.heard.sent([...going.values()].reduce((sum, n) => sum + n, arrived));
+    const report = () => this.heard.sent([...going.values()].reduce((sum, n) => sum + n, arrived));
 
     const send = async (part) => {
       const size = Math.min(upload.chunkSize, this.file.size - part * upload.chunkSize);
-      const onSent = (bytes) => (going.set(part, Math.min(bytes, size)), tell());
+      const onSent = (bytes) => (going.set(part, Math.min(bytes, size)), report());
       this.heard.part(total - missing.length, total);
       const { status, response } = await this.sendPart(upload, part, size, onSent);
       going.delete(part);
@@ -190,8 +190,8 @@ class Way {
     };
     await Promise.all(Array.from({ length: PARTS_AT_ONCE }, lane));
     if (job) return job;
-    failure ??= new NotSent("The parts are being put together.", { passes: true });
-    failure.passes ||= ANEW.includes(failure.status);
+    failure ??= new NotSent("Combining the parts.", { passes: true });
+    failure.passes ||= RESTART.includes(failure.status);
     throw failure;
   }
 
@@ -199,7 +199,7 @@ class Way {
     const begin = chunkIndex * chunkSize;
     const chunk = this.file.slice(begin, begin + size);
     const body = form({ jobId, chunkIndex, totalChunks, chunk });
-    return this.ask("POST", this.address, { body, onSent });
+    return this.send("POST", this.address, { body, onSent });
   }
 }
 
@@ -227,6 +227,6 @@ for (const key of Object.keys(kept ?? {}))
 
 // `choices` are terms of the job: `email`, `runAt`. Resolves to it; rejects with a NotSent, or with the signal's reason.
 globalThis.sendFile = (file, { address, most, choices, signal, heard }) => {
-  const way = new Way(file, address, choices, signal, heard);
-  return file.size > most ? way.inParts() : way.whole();
+  const transfer = new Transfer(file, address, choices, signal, heard);
+  return file.size > most ? transfer.inParts() : transfer.whole();
 };

@@ -1,13 +1,13 @@
-// The page for uploads: files that are dropped or chosen, a row for each while it is sent, at most
-// three at once. Then its row is the server's, which polls like any other.
+// The upload page: dropped or chosen files, a row for each while it is sent, at most three at once.
+// After that the row comes from the server and polls like any other.
 
 const AT_ONCE = 3;
 const DRAWN_EVERY_MS = 400;
 const SPEED_OVER_MS = 5_000;
-const FINAL = [400, 413, 415, 422]; // sending the same again changes nothing
+const FINAL = [400, 413, 415, 422]; // a retry does not help
 const SIGNED_OUT = [401, 403];
-const SIGN_IN = "You are signed out. Sign in again in another tab, and then send it again here.";
-const NOTHING_KEPT = "Nothing was kept.";
+const SIGN_IN = "You're signed out. Sign in again in another tab, then upload it again here.";
+const NOTHING_KEPT = "No file was kept.";
 const NO_JOB = "00000000-0000-0000-0000-000000000000";
 
 const zone = document.getElementById("drop");
@@ -81,7 +81,7 @@ class Row {
 
   wait() {
     this.draw(0);
-    this.show("queued", "Queued", ["sent when another one is through"], { cancel: true });
+    this.show("queued", "Queued", ["starts when another upload finishes"], { cancel: true });
   }
 
   begin() {
@@ -97,7 +97,7 @@ class Row {
     this.show("working", "Sending", this.facts, { cancel: true });
   }
 
-  // What sending.js tells.
+  // Callbacks of sending.js.
   get heard() {
     return {
       sent: (bytes) => {
@@ -112,10 +112,10 @@ class Row {
         this.rests = true;
         this.samples = [];
         const soon = seconds < Infinity;
-        const told = why.replace(/\.$/, "");
-        const facts = soon ? [told] : [told, "goes on by itself"];
+        const reason = why.replace(/\.$/, "");
+        const facts = soon ? [reason] : [reason, "continues automatically"];
         const countdown = soon ? seconds : 0;
-        this.show("waiting", soon ? "Trying again" : "Waiting", facts, { cancel: true, countdown });
+        this.show("waiting", soon ? "Retrying" : "Waiting", facts, { cancel: true, countdown });
       },
     };
   }
@@ -127,7 +127,7 @@ class Row {
     this.one("[data-ring] circle + circle").setAttribute("stroke-dasharray", `${share} 100`);
     this.one("[data-done]").textContent = sizeOf(sent, size);
     // A new one each time, as in a row that polls: in the same, its beginning would move.
-    const pace = span(sent && sent >= size ? "Arriving" : this.pace(sent));
+    const pace = span(sent && sent >= size ? "Processing" : this.pace(sent));
     this.one("[data-done] + span").replaceWith(pace);
   }
 
@@ -158,12 +158,12 @@ class Row {
   fail(error) {
     const { status, message } = error;
     if (this.stopper.signal.aborted) this.end("cancelled", "Cancelled", NOTHING_KEPT);
-    else if (SIGNED_OUT.includes(status)) this.end("failed", "Not sent", SIGN_IN);
+    else if (SIGNED_OUT.includes(status)) this.end("failed", "Failed", SIGN_IN);
     else if (FINAL.includes(status)) this.end("failed", "Not accepted", message, false);
-    else this.end("failed", "Not sent", message);
+    else this.end("failed", "Failed", message);
   }
 
-  // From now on it is the server's, and asks for itself as all rows do.
+  // From now on the row comes from the server and polls, like all rows.
   handOver(job) {
     const address = list.dataset.row.replace(NO_JOB, job.jobId);
     this.draw(this.file.size);
@@ -187,8 +187,8 @@ async function run(row) {
   try {
     const { address, most } = zone.dataset;
     const { signal } = row.stopper;
-    const told = { address, most: Number(most), signal, heard: row.heard, choices: row.choices };
-    const job = await sendFile(row.file, told);
+    const options = { address, most: Number(most), signal, heard: row.heard, choices: row.choices };
+    const job = await sendFile(row.file, options);
     row.handOver(job);
   } catch (error) {
     row.fail(error);
@@ -205,10 +205,10 @@ function enqueue(row) {
 
 function next() {
   while (waiting.length && sending.size < AT_ONCE) run(waiting.shift());
-  tellTitle();
+  updateTitle();
 }
 
-// What the form says besides, at the moment; pages.js sees to the zone of its time.
+// The other fields of the form; pages.js converts the time to UTC.
 function chosen() {
   const { email } = zone.elements;
   const runAt = new FormData(zone).get("runAt");
@@ -221,11 +221,11 @@ function add(files) {
   list.closest("section").hidden = false;
   list.prepend(...rows.map((row) => row.item));
   rows.forEach(enqueue);
-  say(rows.length === 1 ? `Sending ${rows[0].file.name}` : `Sending ${rows.length} files`);
+  say(rows.length === 1 ? `Uploading ${rows[0].file.name}` : `Uploading ${rows.length} files`);
   next();
 }
 
-function tellTitle() {
+function updateTitle() {
   const all = [...sending, ...waiting];
   const size = all.reduce((sum, row) => sum + row.file.size, 0);
   const sent = all.reduce((sum, row) => sum + (row.sent ?? 0), 0);
@@ -236,7 +236,7 @@ function tellTitle() {
 setInterval(() => {
   if (!sending.size) return;
   sending.forEach((row) => row.draw());
-  tellTitle();
+  updateTitle();
 }, DRAWN_EVERY_MS);
 
 window.addEventListener("beforeunload", (event) => {
@@ -252,7 +252,7 @@ input.addEventListener("change", () => {
 });
 choose.addEventListener("click", () => input.click());
 
-// Dropping, anywhere on the page. What is no file is left alone.
+// Dropping files anywhere on the page.
 
 const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
 const over = (isOver) => zone.classList.toggle("over", isOver);
@@ -271,7 +271,7 @@ window.addEventListener("drop", (event) => {
   add(event.dataTransfer.files);
 });
 
-// Cancel and Run again in the server's rows: without leaving, or what is being sent would stop.
+// Cancel and Retry in the server's rows, without leaving the page: uploads would stop.
 
 list.addEventListener("submit", async (event) => {
   event.preventDefault();

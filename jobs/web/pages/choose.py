@@ -169,8 +169,8 @@ def _shop(
         "once": new_form(),
     }
     if request.htmx:  # type: ignore[attr-defined]
-        context["said"] = wording.files(len(shown)) + " shown" if shown else "Nothing found"
-        return page(request, "jobs/_found_anew.html", context)
+        context["said"] = wording.files(len(shown)) + " shown" if shown else "No matching files"
+        return page(request, "jobs/_files_polled.html", context)
     return page(request, "jobs/choose.html", context, status)
 
 

@@ -18,7 +18,7 @@ class Others:
     """The first of them under a title, each with its look and its word."""
 
     title: str
-    first: list[tuple[DownloadJob, str, str]]
+    jobs: list[tuple[DownloadJob, str, str]]
     has_more: bool
 
 
@@ -31,10 +31,10 @@ def others_of(job: DownloadJob, now: datetime) -> list[Others]:
         ),
         _listed("Waited for by", DownloadJob.objects.filter(after=job), now),
     ]
-    return [others for others in found if others.first]
+    return [others for others in found if others.jobs]
 
 
 def _listed(title: str, jobs: JobQuerySet, now: datetime) -> Others:
     listed = list(jobs.defer("params").order_by("created_at", "pk")[: LISTED + 1])
-    first = [(other, *wording.state_of(other, now)) for other in listed[:LISTED]]
+    first = [(other, *wording.status_of(other, now)) for other in listed[:LISTED]]
     return Others(title, first, has_more=len(listed) > LISTED)

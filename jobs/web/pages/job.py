@@ -38,7 +38,7 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     still = {
         "here": "mine",
         "live": live,
-        "asked_for": wording.KINDS[job.kind].asked_for(job),
+        "summary": wording.KINDS[job.kind].summary(job),
         "contents": kinds.KINDS[job.kind].contents(job),
         "commands": _commands(request, job),
     }
@@ -72,7 +72,7 @@ def _do(request: HttpRequest, job_id: UUID, verb: Callable[[DownloadJob], None])
     try:
         verb(job)
     except StaleJob:
-        messages.warning(request, "Nothing was changed: it had moved on by then.")
+        messages.warning(request, "Nothing was changed: the download is no longer in that state.")
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 
@@ -81,12 +81,12 @@ def _card(live: Live, now: datetime) -> dict[str, Any]:
     job = live.job
     latest = job.events.defer("detail").order_by("-id")[:TOLD]
     return {
-        "asked_at": wording.moment(job.created_at, now),
+        "created": wording.moment(job.created_at, now),
         "details": wording.details(job, now),
         "history": wording.history(job, reversed(latest), now),
-        "made": made_of(job),
-        "others": others_of(job, now),
-        "left_out": wording.KINDS[job.kind].left_out(job),
+        "previews": made_of(job),
+        "dependencies": others_of(job, now),
+        "left_out": wording.KINDS[job.kind].notes(job),
         "remedy": kinds.KINDS[job.kind].remedy(job),
         "size": wording.size_of(job.artifact.size_bytes) if job.artifact else "",
     }
@@ -95,7 +95,7 @@ def _card(live: Live, now: datetime) -> dict[str, Any]:
 def _commands(request: HttpRequest, job: DownloadJob) -> dict[str, str]:
     """What a terminal would do: fetch this file, and ask for the same again."""
     fetch = request.build_absolute_uri(reverse("download", args=[job.pk]))
-    found = {"Fetch the file": f"curl -fLOJ {fetch} \\\n  {AS_ME}"}
+    found = {"Download the file": f"curl -fLOJ {fetch} \\\n  {AS_ME}"}
     if again := kinds.command(job, request.build_absolute_uri, AS_ME):
-        found["Ask for the same"] = again
+        found["Repeat the request"] = again
     return found

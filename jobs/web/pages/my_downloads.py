@@ -31,7 +31,7 @@ STATES: dict[str, tuple[str, frozenset[Status]]] = {
     "failed": ("Failed", frozenset({Status.FAILED})),
     "ended": ("Cancelled or expired", frozenset({Status.CANCELLED, Status.EXPIRED})),
 }
-KINDS = [(name, words.kind) for name, words in wording.KINDS.items()]
+KINDS = [(name, texts.label) for name, texts in wording.KINDS.items()]
 
 
 class Filters(forms.Form):
@@ -77,7 +77,7 @@ def _list(request: HttpRequest) -> HttpResponse:
     groups = _groups(pinned[:PINNED], found.rows)
     context = {
         "here": "mine",
-        "asked": asked,
+        "filters": asked,
         "found": found,
         "groups": groups,
         "has_live": any(live.poll_seconds for _, rows in groups for live in rows),

@@ -28,13 +28,13 @@ class Live:
     """A job at one moment. `poll_seconds` is 0 once nothing will change by itself."""
 
     job: DownloadJob
-    told: wording.Told
+    status_text: wording.StatusText
     ago: str
     poll_seconds: int
 
     @property
     def said(self) -> str:
-        return f"{self.job.name}: {self.told.heading}"
+        return f"{self.job.name}: {self.status_text.heading}"
 
     @property
     def event_id(self) -> str:
@@ -44,7 +44,7 @@ class Live:
     @property
     def icon(self) -> str:
         """Of the browser's tab."""
-        return "working" if self.poll_seconds else self.told.look
+        return "working" if self.poll_seconds else self.status_text.look
 
     @property
     def picture(self) -> Made | None:
@@ -57,16 +57,17 @@ class Live:
 
         A countdown is left out of it: the page goes on with that by itself.
         """
-        told = repr((replace(self.told, wait_seconds=0), self.job.version, self.poll_seconds))
-        return f"{self.told.look}-{blake2b(told.encode(), digest_size=4).hexdigest()}"
+        text = replace(self.status_text, wait_seconds=0)
+        seen = repr((text, self.job.version, self.poll_seconds)).encode()
+        return f"{text.look}-{blake2b(seen, digest_size=4).hexdigest()}"
 
 
 def watched(job: DownloadJob, now: datetime) -> Live:
-    told = wording.told(job, now)
+    told = wording.describe(job, now)
     return Live(job, told, wording.ago(job.created_at, now), _poll_seconds(job, told, now))
 
 
-def _poll_seconds(job: DownloadJob, told: wording.Told, now: datetime) -> int:
+def _poll_seconds(job: DownloadJob, told: wording.StatusText, now: datetime) -> int:
     if job.is_finished:
         return 0
     usual = max(MIN_POLL_SECONDS, poll_after_seconds(job))
@@ -83,5 +84,5 @@ def answer(
     was = request.GET.get("was", "")
     if was == live.mark:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    changed = was.partition("-")[0] != live.told.look
+    changed = was.partition("-")[0] != live.status_text.look
     return page(request, template, context() | {"live": live, "changed": changed})

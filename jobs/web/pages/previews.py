@@ -29,7 +29,7 @@ class Made:
     """One file. `shape` is that of a picture: width and height, or what they are to each other."""
 
     role: str
-    word: str
+    label: str
     address: str
     size: str
     file_id: int | None
@@ -56,13 +56,13 @@ def made_of(job: DownloadJob) -> list[Made]:
     return [
         Made(
             role=role,
-            word=word,
+            label=label,
             address=reverse("made", args=[job.pk, role]),
             size=wording.size_of(files[role].size_bytes),
             file_id=files[role].file_id,
             shape=_shape(job, role),
         )
-        for role, word in wording.ROLES.items()
+        for role, label in wording.ROLES.items()
         if role in files
     ]
 

@@ -69,7 +69,7 @@ def _form(
     now = timezone.now()
     sent = Notification.objects.filter(owner=caller(request)).order_by("-created_at")[:TOLD]
     context = {
-        "mine": mine,
+        "preferences": mine,
         "can_mail": can_be_mailed(caller(request)),
         "error": error,
         "notices": [wording.notice(notification, now) for notification in sent],

@@ -1,7 +1,7 @@
-"""What people are told about a job, in plain words. Used by the pages.
+"""Texts about jobs for pages and mails, in words for people who know nothing of the code.
 
-Zip, file, worker, attempt: never job, bundle or kind. `now` is passed in, so that one page
-speaks of one moment.
+They say zip, file, worker and attempt, never job, bundle or kind. `now` is passed in, so that all
+texts on a page are of the same moment.
 """
 
 from jobs.web.wording.history import Detail, details, history
@@ -19,7 +19,7 @@ from jobs.web.wording.numbers import (
     seconds,
     size_of,
 )
-from jobs.web.wording.status_text import Told, state_of, told
+from jobs.web.wording.status_text import StatusText, describe, status_of
 from jobs.web.wording.waiting import read_ahead
 
 __all__ = [
@@ -27,11 +27,12 @@ __all__ = [
     "ROLES",
     "Detail",
     "Notice",
-    "Told",
+    "StatusText",
     "added",
     "ago",
     "amount",
     "days",
+    "describe",
     "details",
     "files",
     "history",
@@ -42,6 +43,5 @@ __all__ = [
     "read_ahead",
     "seconds",
     "size_of",
-    "state_of",
-    "told",
+    "status_of",
 ]

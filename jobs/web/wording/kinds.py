@@ -1,5 +1,5 @@
-"""What is said of one kind of download and of no other. Questions about its params are for whole
-pages, not for polls: a zip's may be 100,000 numbers."""
+"""Texts that depend on the kind of a download. `summary` reads a job's params, which may be 100,000
+numbers: only for whole pages, not for polls."""
 
 from __future__ import annotations
 
@@ -16,143 +16,147 @@ from jobs.web.wording.numbers import files, limit_of, seconds
 
 
 @dataclass(frozen=True)
-class Words:
-    """`working` is what else can be told while it is being made, term by term; `found` what the
-    file turned out to be, and `left_out` a sentence on what could not be made of it.
-    """
+class KindTexts:
+    """`next_steps` says what to do about an error code; `notes` what a completed job left out."""
 
-    kind: str
-    asked_for: Callable[[DownloadJob], str]  # reads the params
-    made: str
-    next_steps: dict[str, str]  # what to do, by the code that it failed with
-    working: Callable[[DownloadJob], dict[str, str]] = lambda _: {}
-    found: Callable[[DownloadJob], dict[str, str]] = lambda _: {}
-    left_out: Callable[[DownloadJob], str] = lambda _: ""
-    begun: str = "You asked for it."
-    is_made_again: bool = True  # once it has expired; else its owner has to send it again
+    label: str
+    describe: Callable[[DownloadJob], str]  # reads the params
+    finished: str  # a participle
+    next_steps: dict[str, str]
+    progress_facts: Callable[[DownloadJob], dict[str, str]] = lambda _: {}
+    file_facts: Callable[[DownloadJob], dict[str, str]] = lambda _: {}
+    notes: Callable[[DownloadJob], str] = lambda _: ""
+    created: str = "Requested"
+    can_recreate: bool = True  # once it has expired; otherwise its owner has to upload it again
+
+    def summary(self, job: DownloadJob) -> str:
+        """Return '7 files as one zip, requested', or 'Uploaded'. A time follows."""
+        description = self.describe(job)
+        if not description:
+            return self.created
+        return f"{description[0].upper()}{description[1:]}, {self.created.lower()}"
 
 
 def _files(job: DownloadJob) -> str:
-    """'7 files as one zip'."""
+    """Return '7 files as one zip'."""
     return f"{files(len(wanted_by(job.params)))} as one zip"
 
 
 def _host(job: DownloadJob) -> str:
-    """'a link to example.org'."""
+    """Return 'a link to example.org'."""
     return f"a link to {urlsplit(job.params['url']).hostname}"
 
 
 def _connections(job: DownloadJob) -> dict[str, str]:
-    many = "1 connection" if job.threads == 1 else f"{job.threads} connections"
-    return {"Fetched with": many if job.threads else "no connection yet"}
+    return {"Connections": str(job.threads or "None yet")}
 
 
 def _activity(job: DownloadJob) -> str:
-    """'your activity as a PDF'."""
-    whose = "everybody's" if job.params["everybody"] else "your"
+    """Return 'your activity as a PDF'."""
+    whose = "everyone's" if job.params["everybody"] else "your"
     return f"{whose} activity as {FORMATS[job.params['format']]}"
 
 
-def _found(job: DownloadJob) -> dict[str, str]:
-    facts = job.metadata
-    told = {}
-    if "width" in facts and "height" in facts:
-        told["Pixels"] = f"{facts['width']:,} by {facts['height']:,}"
-    if "pages" in facts:
-        told["Pages"] = f"{facts['pages']:,}"
-    if "durationSeconds" in facts:
-        told["Duration"] = seconds(facts["durationSeconds"])
-    return told
+def _metadata(job: DownloadJob) -> dict[str, str]:
+    metadata = job.metadata
+    facts = {}
+    if "width" in metadata and "height" in metadata:
+        facts["Pixels"] = f"{metadata['width']:,} by {metadata['height']:,}"
+    if "pages" in metadata:
+        facts["Pages"] = f"{metadata['pages']:,}"
+    if "durationSeconds" in metadata:
+        facts["Duration"] = seconds(metadata["durationSeconds"])
+    return facts
 
 
-def _left_out(job: DownloadJob) -> str:
-    facts = job.metadata
-    found = [str(facts["skipped"])] if "skipped" in facts else []
-    if "textPages" in facts:
-        found.append(f"The text is that of the first {facts['textPages']:,} pages.")
-    return " ".join(found)
+def _missing_previews(job: DownloadJob) -> str:
+    metadata = job.metadata
+    notes = [str(metadata["skipped"])] if "skipped" in metadata else []
+    if "textPages" in metadata:
+        notes.append(f"The text covers the first {metadata['textPages']:,} pages.")
+    return " ".join(notes)
 
 
-NOT_AGAIN = "It will not be tried again by itself."
-STOPPED = "We stopped trying."
+NO_RETRY = "We won't retry automatically."
+STOPPED = "We stopped retrying."
 OF_ALL = {
-    "storage_full": f"{NOT_AGAIN} Run it again when files of yours have expired, or ask an operator"
-    " for more room.",
-    "dependency_failed": f"{NOT_AGAIN} Run what it was to wait for again first, and then this.",
+    "storage_full": f"{NO_RETRY} Retry when some of your files have expired, or ask an operator for"
+    " more space.",
+    "dependency_failed": f"{NO_RETRY} Run the downloads it depends on again, then this one.",
 }
 OF_A_ZIP = OF_ALL | {
-    "source_missing": f"{NOT_AGAIN} Choose again without what is missing, or ask whoever gave you"
-    " the numbers.",
-    "source_changed": f"{NOT_AGAIN} Ask an operator about the file.",
-    "archive_too_large": f"{NOT_AGAIN} Choose fewer files: several zips hold them all.",
-    "timeout": f"{NOT_AGAIN} Choose fewer files, or run it again later.",
+    "source_missing": f"{NO_RETRY} Choose again without the missing files, or ask whoever gave you"
+    " their numbers.",
+    "source_changed": f"{NO_RETRY} Ask an operator about the file.",
+    "archive_too_large": f"{NO_RETRY} Choose fewer files, and create several zips.",
+    "timeout": f"{NO_RETRY} Choose fewer files, or retry later.",
 }
 OF_A_LINK = OF_ALL | {
-    "blocked_address": f"{NOT_AGAIN} Use a link to a public address.",
-    "blocked_redirect": f"{NOT_AGAIN} Open the link in a browser, and use the public address that"
-    " it ends at.",
-    "too_many_redirects": f"{NOT_AGAIN} Open the link in a browser, and use the address that it"
-    " ends at.",
-    "remote_refused": f"{NOT_AGAIN} Open the link in a browser: the file may be gone, or only for"
-    " those who sign in there.",
-    "remote_not_trusted": f"{NOT_AGAIN} Tell whoever runs the site that its certificate is not"
+    "blocked_address": f"{NO_RETRY} Use a link to a public address.",
+    "blocked_redirect": f"{NO_RETRY} Open the link in a browser, and use the public address it"
+    " redirects to.",
+    "too_many_redirects": f"{NO_RETRY} Open the link in a browser, and use the address it redirects"
+    " to.",
+    "remote_refused": f"{NO_RETRY} Open the link in a browser: the file may be gone, or may require"
+    " signing in.",
+    "remote_not_trusted": f"{NO_RETRY} Let the owner of the site know that its certificate is not"
     " valid.",
-    "remote_not_a_file": f"{NOT_AGAIN} Open the link in a browser: there may be another link to the"
-    " file itself, or one has to sign in there.",
-    "remote_encoded": f"{NOT_AGAIN} Download it with a browser, or tell whoever runs the site.",
-    "remote_too_large": f"{NOT_AGAIN} We fetch files of up to {limit_of(settings.REMOTE_MAX_BYTES)}"
-    "; ask an operator about a larger one.",
-    "remote_unavailable": f"{STOPPED} See whether the link works in a browser, and run it again"
-    " later.",
-    "remote_too_slow": f"{STOPPED} Run it again later, when the other side has less to do.",
-    "remote_changed": f"{STOPPED} Run it again when nobody writes to the file any more.",
-    "checksum_mismatch": f"{NOT_AGAIN} Compare the SHA-256 that you gave with what the site says;"
-    " what arrived was not kept.",
-    "timeout": f"{NOT_AGAIN} More connections may be faster; or run it again later.",
+    "remote_not_a_file": f"{NO_RETRY} Open the link in a browser: there may be a direct link to the"
+    " file, or the site may require signing in.",
+    "remote_encoded": f"{NO_RETRY} Download the file with a browser, or contact the owner of the"
+    " site.",
+    "remote_too_large": f"{NO_RETRY} We fetch files of up to {limit_of(settings.REMOTE_MAX_BYTES)}."
+    " Ask an operator about larger ones.",
+    "remote_unavailable": f"{STOPPED} Check that the link works in a browser, and retry later.",
+    "remote_too_slow": f"{STOPPED} Retry later, when the server is less busy.",
+    "remote_changed": f"{STOPPED} Retry when the file no longer changes.",
+    "checksum_mismatch": f"{NO_RETRY} Compare your SHA-256 with the one on the site. We didn't keep"
+    " the file.",
+    "timeout": f"{NO_RETRY} Use more connections, or retry later.",
 }
-KEPT_NOW = f"{NOT_AGAIN} Run it again: such a file is kept now, without previews."
+KEPT_NOW = f"{NO_RETRY} Retry: we now keep such files, without previews."
 OF_AN_UPLOAD = OF_ALL | {
-    "infected": f"{NOT_AGAIN} Nobody can have what you sent. Check the machine that it came from.",
-    "scanner_unavailable": f"{STOPPED} What you sent is kept for a while: run it again later.",
-    "not_scanned": f"{NOT_AGAIN} A file that cannot be checked is not kept. Upload what is in it"
-    " apart, or ask an operator.",
-    "type_not_allowed": f"{NOT_AGAIN} Upload it in another format; or ask an operator.",
-    "checksum_mismatch": f"{NOT_AGAIN} Something changed it on its way to us. Upload it again.",
-    "source_missing": f"{NOT_AGAIN} What you sent is not kept any more. Upload it again.",
-    "source_changed": f"{NOT_AGAIN} Upload it again; if that fails, too, ask an operator.",
-    "timeout": f"{NOT_AGAIN} Upload a smaller file, or run it again later.",
+    "infected": f"{NO_RETRY} Nobody can download this file. Check the device it came from.",
+    "scanner_unavailable": f"{STOPPED} We keep your upload for a while: retry later.",
+    "not_scanned": f"{NO_RETRY} We don't keep files that we can't scan. Upload its contents"
+    " separately, or ask an operator.",
+    "type_not_allowed": f"{NO_RETRY} Upload it in another format, or ask an operator.",
+    "checksum_mismatch": f"{NO_RETRY} The file changed on its way to us. Upload it again.",
+    "source_missing": f"{NO_RETRY} We no longer have your upload. Upload it again.",
+    "source_changed": f"{NO_RETRY} Upload it again. If that fails too, ask an operator.",
+    "timeout": f"{NO_RETRY} Upload a smaller file, or retry later.",
     **dict.fromkeys(FORMER_JOB_CODES, KEPT_NOW),
 }
 
 OF_A_REPORT = OF_ALL | {
-    "timeout": f"{NOT_AGAIN} Ask for fewer days, or for CSV, which is made sooner.",
+    "timeout": f"{NO_RETRY} Choose fewer days, or CSV, which is faster.",
 }
 
 FORMATS = {"pdf": "a PDF", "csv": "CSV", "json": "JSON"}
 
-# What was made of an upload, in the order in which people are told.
+# The previews of an upload, in the order in which pages list them.
 ROLES = {
-    "thumbnail": "Small square",
+    "thumbnail": "Thumbnail",
     "medium": "Medium picture",
     "large": "Large picture",
     "preview": "First page",
     "text": "Text",
-    "poster": "Picture from it",
-    "clip": "First seconds",
+    "poster": "Poster frame",
+    "clip": "Preview clip",
 }
 
-KINDS: dict[str, Words] = {
-    "bundle": Words("Zip", _files, "made", OF_A_ZIP),
-    "remote": Words("Link", _host, "fetched", OF_A_LINK, _connections),
-    "upload": Words(
+KINDS: dict[str, KindTexts] = {
+    "bundle": KindTexts("Zip", _files, "created", OF_A_ZIP),
+    "remote": KindTexts("Link", _host, "fetched", OF_A_LINK, _connections),
+    "upload": KindTexts(
         "Upload",
-        lambda _: "a file that you sent",
+        lambda _: "",
         "checked",
         OF_AN_UPLOAD,
-        found=_found,
-        left_out=_left_out,
-        begun="You sent it.",
-        is_made_again=False,
+        file_facts=_metadata,
+        notes=_missing_previews,
+        created="Uploaded",
+        can_recreate=False,
     ),
-    "report": Words("Report", _activity, "made", OF_A_REPORT),
+    "report": KindTexts("Report", _activity, "created", OF_A_REPORT),
 }

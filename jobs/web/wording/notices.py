@@ -1,4 +1,4 @@
-"""Who was told of a job's end, and whether they heard of it."""
+"""Mails and webhooks about finished jobs, and whether they were delivered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ State = Notification.State
 
 @dataclass(frozen=True)
 class Notice:
-    """One message. `look` and `word` are of how it stands, `about` of what it tells."""
+    """A mail or webhook: `look` and `word` are its status, `about` its subject."""
 
     notification: Notification
     look: str
@@ -28,18 +28,19 @@ class Notice:
 
 
 def notice(notification: Notification, now: datetime) -> Notice:
+    """Return the texts about one mail or webhook."""
     look, word = {
-        State.WAITING: ("waiting", "Trying again") if notification.tries else ("queued", "Queued"),
+        State.WAITING: ("waiting", "Retrying") if notification.tries else ("queued", "Queued"),
         State.SENT: ("ready", "Sent"),
-        State.FAILED: ("failed", "Not sent"),
+        State.FAILED: ("failed", "Failed"),
     }[State(notification.state)]
     at = notification.sent_at or notification.created_at
-    told = notification.content
+    content = notification.content
     return Notice(
         notification=notification,
         look=look,
         word=word,
-        about=f"{told['fileName']}: {WORDS[FINAL_LOOKS[Status(told['status'])]].lower()}",
+        about=f"{content['fileName']}: {WORDS[FINAL_LOOKS[Status(content['status'])]].lower()}",
         to=_to(notification),
         at=at,
         when=moment(at, now),
@@ -49,5 +50,5 @@ def notice(notification: Notification, now: datetime) -> Notice:
 
 def _to(notification: Notification) -> str:
     if notification.channel == Notification.Channel.EMAIL:
-        return f"Mail to {notification.to}"
-    return f"Message to {notification.place}"
+        return f"Email to {notification.to}"
+    return f"Webhook to {notification.place}"

@@ -1,4 +1,4 @@
-"""Sizes, durations and times, as people write them. Times are in the site's zone."""
+"""Sizes, durations and times for people. Times are in the server's time zone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def files(count: int) -> str:
 
 
 def size_of(count: int, total: int | None = None) -> str:
-    """'14.2 MB', or '3.1 of 14.2 MB': decimal units, the total's for both."""
+    """Return '14.2 MB', or '3.1 of 14.2 MB': decimal units, and the same one for both."""
     power = min((len(str(total or count)) - 1) // 3, 4)
     unit = ("B", "kB", "MB", "GB", "TB")[power]
     places = 0 if power < 2 else 1
@@ -24,7 +24,7 @@ def size_of(count: int, total: int | None = None) -> str:
 
 
 def amount(count: int, total: int | None = None, *, unit: str = "bytes") -> str:
-    """The same of whatever is counted: '1,200 of 3,400 jobs'."""
+    """Return the same for any unit: '1,200 of 3,400 jobs'."""
     if unit == "bytes":
         return size_of(count, total)
     word = unit.removesuffix("s") if (total or count) == 1 else unit
@@ -33,12 +33,12 @@ def amount(count: int, total: int | None = None, *, unit: str = "bytes") -> str:
 
 
 def limit_of(count: int) -> str:
-    """'5 GB': like any size, without a nought that says nothing in a round number."""
+    """Return '5 GB': a size without '.0'."""
     return size_of(count).replace(f".0{NO_BREAK}", NO_BREAK)
 
 
 def seconds(count: float) -> str:
-    """'24 s', '3 min', '1 h 5 min', '30 days'."""
+    """Return '24 s', '3 min', '1 h 5 min' or '30 days'."""
     whole = max(round(count), 1)
     if whole < 60:
         return f"{whole}{NO_BREAK}s"
@@ -50,7 +50,7 @@ def seconds(count: float) -> str:
 
 
 def day(at: datetime, now: datetime, *, short: bool = False) -> str:
-    """'21 December', with the year when it is another one."""
+    """Return '21 December', with the year unless it is this year."""
     local = timezone.localtime(at)
     month = f"{local:%b}" if short else f"{local:%B}"
     year = "" if local.year == timezone.localtime(now).year else f" {local.year}"
@@ -58,28 +58,28 @@ def day(at: datetime, now: datetime, *, short: bool = False) -> str:
 
 
 def days(first: date, last: date) -> str:
-    """'1 October 2026 to 31 October 2026', the last included; one alone is told once."""
+    """Return '1 October 2026 to 31 October 2026', or the one day if both are the same."""
     return " to ".join(dict.fromkeys(f"{each.day} {each:%B} {each.year}" for each in (first, last)))
 
 
 def clock(at: datetime, now: datetime) -> str:
-    """'14:31:58' today, '20 Nov' before."""
+    """Return '14:31:58' today, '20 Nov' on another day."""
     return f"{timezone.localtime(at):%H:%M:%S}" if is_today(at, now) else day(at, now, short=True)
 
 
 def moment(at: datetime, now: datetime) -> str:
-    """'today at 14:31', '20 November at 14:31'."""
+    """Return 'today at 14:31' or '20 November at 14:31'."""
     date = "today" if is_today(at, now) else day(at, now)
     return f"{date} at {timezone.localtime(at):%H:%M}"
 
 
 def start(at: datetime, now: datetime) -> str:
-    """After "starts": 'today at 14:31', 'on 24 November at 06:00'."""
+    """Return what follows "starts": 'today at 14:31' or 'on 24 November at 06:00'."""
     return moment(at, now) if is_today(at, now) else f"on {moment(at, now)}"
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """'just now', '3 min ago', '14:02', '20 Nov'."""
+    """Return 'just now', '3 min ago', '14:02' or '20 Nov'."""
     age = (now - at).total_seconds()
     if age < 60:
         return "just now"
@@ -89,7 +89,7 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def added(at: datetime, now: datetime) -> str:
-    """'today, 14:31', '20 Nov'."""
+    """Return 'today, 14:31' or '20 Nov'."""
     today = f"today, {timezone.localtime(at):%H:%M}"
     return today if is_today(at, now) else day(at, now, short=True)
 

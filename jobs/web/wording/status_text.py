@@ -1,4 +1,4 @@
-"""How a job stands, in words: for its row in a list and for its own card."""
+"""The status of a job in words: for its row in a list and for its own page."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ WORDS = {
     "queued": "Queued",
     "working": "Working",
     "stalled": "Working",
-    "waiting": "Trying again",
+    "waiting": "Retrying",
     "held": "Waiting",
     "scheduled": "Scheduled",
 } | {look: look.capitalize() for look in FINAL_LOOKS.values()}
 ACTIVE_LOOKS = ("queued", "working", "stalled", "waiting", "held", "scheduled")
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
-MAKE_AGAIN, SEND_AGAIN = "You can make it again.", "You can upload it again."
+RECREATE, UPLOAD_AGAIN = "You can recreate it.", "You can upload it again."
 
-ASK_OPERATOR = "We stopped trying. Run it again later; if it fails again, ask an operator."
+ASK_OPERATOR = "We stopped retrying. Retry later; if it fails again, ask an operator."
 
 
 @dataclass(frozen=True)
-class Told:
-    """How a job stands, in words. `share` is a percentage, None where no bar has a length."""
+class StatusText:
+    """The status of a job in words. `share` is a percentage, or None while it is not known."""
 
     look: str
     word: str
-    wait_seconds: int  # until it is tried again; 0 where nothing waits
+    wait_seconds: int  # until the next attempt; 0 unless it is put off
     line: str
     facts: list[str]
     reason: str
     share: int | None
     done: str
     pace: str
-    verb: str  # the one thing its owner can do next; empty where there is none
-    starts_at: datetime | None  # of what is scheduled; `line` and the last fact end with it
+    verb: str  # what its owner can do next; empty if there is nothing
+    starts_at: datetime | None  # of a scheduled job; `line` and the last fact end with it
     starts: str
 
     @property
@@ -64,26 +64,32 @@ class Told:
         return f"{self.word} in {self.wait}" if self.wait_seconds else self.word
 
     @property
+    def again(self) -> str:
+        """Return the label of the button that runs the job again."""
+        return "Recreate" if self.look == "expired" else "Retry"
+
+    @property
     def has_bar(self) -> bool:
-        """All that is not over: none appears or goes above what somebody is about to press."""
+        """Return True until the job is finished, so that no bar moves a button while it runs."""
         return self.look in ACTIVE_LOOKS
 
     @property
     def bar(self) -> int | None:
-        """How long it is; None where nobody knows, and it slides."""
+        """Return the value of the progress bar; None for one without a value."""
         return self.share if self.look == "working" else self.share or 0
 
     @property
     def tab(self) -> str:
-        """What the browser's tab says before the name."""
+        """Return the beginning of the page's title, which the name follows."""
         return f"{self.share}%" if self.share is not None else f"{self.word}:"
 
 
-def told(job: DownloadJob, now: datetime) -> Told:
+def describe(job: DownloadJob, now: datetime) -> StatusText:
+    """Return the texts about the job's status, as of `now`."""
     look = look_of(job, now)
     facts = _facts(job, look, now)
     known = look in ("working", "stalled") and bool(job.done and job.total)
-    return Told(
+    return StatusText(
         look=look,
         word=WORDS[look],
         wait_seconds=_wait_seconds(job, now) if look == "waiting" else 0,
@@ -99,14 +105,14 @@ def told(job: DownloadJob, now: datetime) -> Told:
     )
 
 
-def state_of(job: DownloadJob, now: datetime) -> tuple[str, str]:
-    """Its look and its word, and nothing that has to be looked for."""
+def status_of(job: DownloadJob, now: datetime) -> tuple[str, str]:
+    """Return the look and the word of the job's status, without a query."""
     look = look_of(job, now)
     return look, WORDS[look]
 
 
 def _verb(job: DownloadJob, look: str) -> str:
-    if look == "expired" and not KINDS[job.kind].is_made_again:
+    if look == "expired" and not KINDS[job.kind].can_recreate:
         return ""
     if look == "failed" and job.error_code in NOT_RUN_AGAIN:
         return ""
@@ -114,7 +120,7 @@ def _verb(job: DownloadJob, look: str) -> str:
 
 
 def after_expiry(job: DownloadJob) -> str:
-    return MAKE_AGAIN if KINDS[job.kind].is_made_again else SEND_AGAIN
+    return RECREATE if KINDS[job.kind].can_recreate else UPLOAD_AGAIN
 
 
 def look_of(job: DownloadJob, now: datetime) -> str:
@@ -138,8 +144,8 @@ def _wait_seconds(job: DownloadJob, now: datetime) -> int:
 
 
 def _facts(job: DownloadJob, look: str, now: datetime) -> list[str]:
-    """Beside the word in a list: short, without full stops."""
-    kind = KINDS[job.kind].kind
+    """Return what follows the word in a list: short phrases without full stops."""
+    kind = KINDS[job.kind].label
     if look == "queued":
         return [kind, "starts as soon as a worker is free"]
     if look == "held":
@@ -150,7 +156,7 @@ def _facts(job: DownloadJob, look: str, now: datetime) -> list[str]:
         return [job.message]
     if look == "stalled":
         silence = seconds((now - job.updated_at).total_seconds())
-        return [f"No word from the worker for {silence}", "another one takes over"]
+        return [f"No response from the worker for {silence}", "another one will take over"]
     if look == "waiting":
         return [job.error.rstrip("."), f"{attempt(job)} is next"]
     if look == "failed":
@@ -158,11 +164,11 @@ def _facts(job: DownloadJob, look: str, now: datetime) -> list[str]:
     if look == "ready" and job.artifact and job.expires_at:
         kept = f"kept until {day(job.expires_at, now)}"
         return [kind, size_of(job.artifact.size_bytes), kept]
-    return [kind, "its time was over"] if look == "expired" else [kind]
+    return [kind]
 
 
 def _line(job: DownloadJob, look: str, facts: list[str], now: datetime) -> str:
-    """Under the word in a job's own card: one sentence."""
+    """Return the sentence below the word on the job's own page."""
     if look == "queued":
         left = estimates.seconds_left(job, now.timestamp())
         about = f" Ready in about {seconds(left)}." if left else ""
@@ -172,16 +178,16 @@ def _line(job: DownloadJob, look: str, facts: list[str], now: datetime) -> str:
     if look == "scheduled":
         return "Starts"
     if look == "stalled":
-        return f"{facts[0]}. Another one takes over in a moment."
+        return f"{facts[0]}. Another one will take over in a moment."
     if look == "waiting":
         return f"{attempt(job).capitalize()} is next."
     if look == "ready" and job.artifact and job.expires_at:
-        took = f"{KINDS[job.kind].made} in {seconds(_took_seconds(job))}"
+        took = f"{KINDS[job.kind].finished} in {seconds(_took_seconds(job))}"
         return f"{facts[1]}, {took}. Kept until {day(job.expires_at, now)}."
     if look == "cancelled":
-        return "Nothing was kept. You can run it again."
+        return "No file was kept. You can retry it."
     if look == "expired":
-        return f"The file was removed when its time was over. {after_expiry(job)}"
+        return f"The file was deleted. {after_expiry(job)}"
     return facts[0]
 
 
@@ -194,7 +200,7 @@ def _took_seconds(job: DownloadJob) -> float:
 def _reason(job: DownloadJob, look: str) -> str:
     if look == "waiting":
         return (
-            f"{job.error} This often passes by itself. If the last attempt fails, we say so here."
+            f"{job.error} This is often temporary. If the last attempt fails, you'll see it here."
         )
     if look == "failed":
         return KINDS[job.kind].next_steps.get(job.error_code, ASK_OPERATOR)
@@ -202,9 +208,9 @@ def _reason(job: DownloadJob, look: str) -> str:
 
 
 def _done(job: DownloadJob) -> str:
-    """'3.1 of 14.2 MB', or '1,200 of 3,400 jobs'; '3.1 MB so far' where nobody knows the total.
+    """Return '3.1 of 14.2 MB' or '1,200 of 3,400 jobs'; '3.1 MB so far' without a known total.
 
-    What there is to do, '14.2 MB', while nothing is being done.
+    A queued job has only its total: '14.2 MB'.
     """
     if job.status == Status.QUEUED:
         return amount(job.total, unit=job.unit) if job.total else ""
@@ -214,7 +220,7 @@ def _done(job: DownloadJob) -> str:
 
 
 def _pace(job: DownloadJob, now: datetime) -> str:
-    """Speed and time left, as far as there is something to tell them from."""
+    """Return the speed and the time left, once they can be estimated."""
     age = (now - job.started_at).total_seconds() if job.started_at else 0
     if not job.speed or age < estimates.MIN_AGE_SECONDS:
         return ""
@@ -224,9 +230,9 @@ def _pace(job: DownloadJob, now: datetime) -> str:
 
 
 def attempt(job: DownloadJob) -> str:
-    """The one that runs or comes next: 'attempt 2 of 4'.
+    """Return the current or next attempt: 'attempt 2 of 4'.
 
-    Without the total where an earlier run or a lost worker makes the number a different one.
+    The total is left out if an earlier run or a lost worker makes the attempt number higher.
     """
     number = job.attempt if job.status == Status.PROCESSING else job.attempt + 1
     if number - job.failures == 1:

@@ -1,4 +1,4 @@
-"""What a job waits for before it may start, in words."""
+"""The downloads that a job waits for before it starts, in words."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from jobs.states import DONE, Status
 
 
 def read_ahead(jobs: Iterable[DownloadJob]) -> None:
-    """What those of them that are held still wait for: in one query for all of them, or in none.
+    """Load the unfinished dependencies of all waiting jobs, with one query or none.
 
-    No more than an owner may have under way: whatever is not, is ready or lost.
+    They are never more than an owner's limit on active jobs.
     """
     held = [job for job in jobs if job.status == Status.QUEUED and job.held]
     others = DownloadJob.objects.exclude(status__in=DONE).only("name").order_by("created_at", "pk")
@@ -21,11 +21,11 @@ def read_ahead(jobs: Iterable[DownloadJob]) -> None:
 
 
 def until_ready(job: DownloadJob) -> str:
-    """'when frames.tar and 2 others are ready'; a query, unless they were read ahead."""
+    """Return 'when frames.tar and 2 others are ready'. Queries unless `read_ahead` did."""
     read_ahead([job])
     names = [other.name for other in job.after.all()]
     if not names:
-        return "in a moment"  # the dispatcher has not looked yet
+        return "in a moment"  # the dispatcher releases it in its next round
     if len(names) == 1:
         return f"when {names[0]} is ready"
     others = "one other" if len(names) == 2 else f"{len(names) - 1:,} others"
