@@ -1,6 +1,6 @@
-"""The OpenAPI document, and what it says beside its operations: manners, codes, and the probes.
+"""The OpenAPI document: its introduction, tables of codes, and the health checks.
 
-The probes are answered before Django looks for a view, so nothing finds them by itself.
+The health checks are answered before Django resolves a view, so drf-spectacular does not find them.
 """
 
 from __future__ import annotations
@@ -18,71 +18,72 @@ from jobs.web.problems import CODES
 
 Json = dict[str, Any]
 
-MANNERS = """\
-Ask for slow work, poll it, be sent to the file: every request is short.
+INTRODUCTION = """\
+Start a job, poll it, download its file. Every request is short.
 
-`POST /v1/download/initiate` answers 202 with a job. Poll its `Location`, wait `Retry-After` seconds
-between two polls and send `If-None-Match`; when it is `completed`, `GET /v1/download/{job_id}`
-redirects to the bytes. Send an `Idempotency-Key` with what creates a job: a request that got no
-answer can then be sent again. `POST /downloads` does the same for a file that a URL leads to; how
-large it is may be known late or never, and until then `total` and `estimatedSecondsRemaining` are
-null. Once it is fetched it has a `fileId`, which a bundle may take.
+`POST /v1/download/initiate` answers 202 with a job. Poll its `Location`: wait `Retry-After` seconds
+between polls and send the last `ETag` as `If-None-Match`. When the job is `completed`,
+`GET /v1/download/{job_id}` redirects to the file. Send an `Idempotency-Key` with each request that
+starts a job; if you get no response, send the same request again.
 
-`POST /upload` takes a file in a form, and `POST /upload/chunked` a larger one in chunks, in any
-order; `GET /upload/chunked/{job_id}` says which are missing after a line broke. Nobody can have the
-file before it was checked; `processedFiles` is what was made of it. A file is refused for a virus,
-or where it cannot be scanned for one, for its type, or where its transfer broke. One that no
-previews can be made of completes without them: it is damaged, say, or has a password.
-`metadata.skipped` then says in a sentence what was not made and why, and `metadata.skippedCode` is
-one of the codes below.
+`POST /downloads` fetches the file at a URL. `total` and `estimatedSecondsRemaining` are null until
+its size is known. The completed job has a `fileId`, which a bundle accepts.
 
-`POST /reports` makes a PDF, CSV or JSON of what you asked for in a period.
+`POST /upload` uploads a file in a form, `POST /upload/chunked` a larger one in chunks, in any
+order; `GET /upload/chunked/{job_id}` lists the received ones, to resume after an interruption. The
+file is available after the virus scan; `processedFiles` has its previews. An upload fails if the
+file has a virus or cannot be scanned, if its type is not allowed, or if it arrives incomplete or
+changed. A file that is, for example, damaged or encrypted completes without previews:
+`metadata.skipped` is a sentence with the reason, and `metadata.skippedCode` one of the codes below.
 
-Each of these also takes `runAt`, the earliest start (a time of RFC 3339 with its zone, but for leap
-seconds); `after`, ids of jobs of yours that have to be completed before (it fails with
-`dependency_failed` where one will not be); `priority`, from 0 to 9; and `email` and `webhook`,
-which are told when it is over, in place of what your settings say. In a form they are fields:
-`true` or `false`, ids with commas between. A bundle takes `job_ids`: what these jobs made, or are
-going to make. A webhook is signed as Standard Webhooks has it.
+`POST /reports` makes a PDF, CSV or JSON about your jobs in a period.
 
-A `fileName` is one that Windows, macOS and Linux can all hold. What one of them cannot hold becomes
-`_` (`a:b.txt` is `a_b.txt`), a device of Windows gets one in front (`CON` is `_CON`), and what is
-longer than 180 bytes is cut before its extension. Bidi controls, blanks around a name and dots
-behind it are removed. Files of one name in a bundle are numbered: `a (2).txt`.
+All of these also accept `runAt`, the earliest start (an RFC 3339 time with its zone, without leap
+seconds); `after`, ids of your jobs that must complete first (if one does not, the job fails with
+`dependency_failed`); `priority`, from 0 to 9; and `email` and `webhook`, which override your
+settings. In a form they are fields: `true` or `false`, and ids separated by commas. A bundle
+accepts `job_ids`, the results of other jobs, finished or not. Webhooks are signed as Standard
+Webhooks describes.
 
-Sign in with `Authorization: Bearer` and a token of `POST /v1/auth/token`, or with the session of
-the pages. Requests are JSON (`application/json`), or `multipart/form-data` where a file comes, read
-strictly: a field that is not known, a name twice or a number in quotes is refused. Answers may get
-new members; ignore what you do not know. A method that an address does not have is 405, and `Allow`
-names those that it has. Every answer has an `X-Request-ID`.
+A `fileName` is valid on Windows, macOS and Linux. Characters that one of them forbids are replaced
+by `_` (`a:b.txt` becomes `a_b.txt`), device names of Windows get a prefix (`CON` becomes `_CON`),
+and names longer than 180 bytes are cut before the extension. Bidirectional controls, surrounding
+spaces and trailing dots are removed. Files with the same name in a bundle are numbered:
+`a (2).txt`.
 
-At `/downloads`, `/downloads/{job_id}`, `/upload` and `/reports` people have pages. What prefers
-HTML to JSON gets them, and so does a form; a token or `?format=json` says that a program asks.
+Sign in with `Authorization: Bearer` and a token from `POST /v1/auth/token`, or with the session of
+the pages. Requests are JSON (`application/json`), or `multipart/form-data` for files. They are
+validated strictly: unknown fields, duplicate names and numbers in quotes are refused. Responses may
+get new members; ignore unknown ones. A method that an address does not support is 405, and `Allow`
+lists those that it does. Every response has an `X-Request-ID`.
+
+`/downloads`, `/downloads/{job_id}`, `/upload` and `/reports` are also pages. Clients that prefer
+HTML to JSON get the page, and so do submitted forms; send a token or `?format=json` to use the API.
 """
 ERRORS = """\
 ## Errors
 
-Every error is `application/problem+json` (RFC 9457). Branch on `code`: one may be added, none is
-ever renamed.
+Every error is `application/problem+json` (RFC 9457). Use `code` in programs: codes may be added,
+but are never renamed.
 """
-FAILURES = """\
+FAILED_JOBS = """\
 ## Failed jobs
 
-A job that is `failed` has an `errorCode`; one that waits for its next try has a `lastError`.
+A `failed` job has an `errorCode`; a job that waits for its next attempt has a `lastError`.
 """
 WITHOUT_PREVIEWS = """\
 ## Uploads without previews
 
-An upload that is `completed` and lacks previews, or some of them, has `metadata.skippedCode`.
+A `completed` upload without previews, or without some of them, has a `metadata.skippedCode`.
 """
 TAGS = [
     {
         "name": "jobs",
-        "description": "Start a bundle, a link or a report; poll it, cancel it, run it again.",
+        "description": "Start, poll, cancel and retry jobs.",
     },
     {"name": "auth", "description": "Tokens for programs."},
     {"name": "operations", "description": "For staff."},
-    {"name": "health", "description": "For load balancers and those who watch."},
+    {"name": "health", "description": "For load balancers and monitoring."},
 ]
 PART = {"type": "string", "enum": ["ok", "error"]}
 HEALTH: Json = {
@@ -102,7 +103,7 @@ SICK = {"status": "unhealthy", "checks": {"storage": "error", "database": "ok", 
 
 
 class Document(SpectacularAPIView):
-    """The same for everybody, whatever `version` or `lang` the query asks the library for."""
+    """The document. It ignores the parameters `version` and `lang` of drf-spectacular."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -115,7 +116,7 @@ class Document(SpectacularAPIView):
         )
 
 
-@cache  # it takes a fifth of a second of the processor, and anybody may ask for it
+@cache  # rendering takes 0.2 s of processor time, and the address is public
 def _rendered(renderer: Any) -> bytes:
     generator: Any = Document.generator_class()
     document = generator.get_schema(request=None, public=True)
@@ -123,7 +124,7 @@ def _rendered(renderer: Any) -> bytes:
 
 
 def complete(result: Json, **_: Any) -> Json:
-    """The last of drf-spectacular's hooks."""
+    """Add introduction, tags and health checks. A postprocessing hook of drf-spectacular."""
     result["info"]["description"] = _description()
     result["tags"] = TAGS
     result["components"]["schemas"]["Health"] = HEALTH
@@ -141,8 +142,8 @@ def _description() -> str:
     skipped = [f"`{code}` | {sentence}" for code, sentence in PREVIEW_CODES.items()]
     return "\n".join(
         [
-            *[MANNERS, ERRORS, _table("code | status | meaning", problems)],
-            *["", FAILURES, _table("errorCode | meaning", jobs)],
+            *[INTRODUCTION, ERRORS, _table("code | status | meaning", problems)],
+            *["", FAILED_JOBS, _table("errorCode | meaning", jobs)],
             *["", WITHOUT_PREVIEWS, _table("skippedCode | meaning", skipped)],
         ]
     )
@@ -154,17 +155,17 @@ def _table(head: str, rows: list[str]) -> str:
 
 
 def _ready(operation_id: str) -> Json:
-    summary = "Is it fit to serve? Within 3 s, whatever hangs"
+    summary = "Check the database, the broker and the store. Answers within 3 s"
     answers = {
-        "200": _answer("Everything that a request may need answers.", well=WELL),
-        "503": _answer("`checks` tells which part does not.", sick=SICK),
+        "200": _answer("All parts answer.", well=WELL),
+        "503": _answer("`checks` names the part that does not answer.", sick=SICK),
     }
     return _probe(operation_id, summary, answers)
 
 
 def _live() -> Json:
     well = _answer("The process answers.", well={"status": "healthy"})
-    return _probe("health_live", "Does the process answer? Touches nothing else", {"200": well})
+    return _probe("health_live", "Check the process alone", {"200": well})
 
 
 def _probe(operation_id: str, summary: str, answers: Json) -> Json:
@@ -175,7 +176,7 @@ def _probe(operation_id: str, summary: str, answers: Json) -> Json:
 def _answer(sentence: str, **shown: Json) -> Json:
     examples = {name: {"value": value} for name, value in shown.items()}
     content = {"schema": {"$ref": "#/components/schemas/Health"}, "examples": examples}
-    named = {"description": "Names the request in our logs.", "schema": {"type": "string"}}
+    named = {"description": "Identifies the request in the logs.", "schema": {"type": "string"}}
     return {
         "description": sentence,
         "headers": {"X-Request-ID": named | {"required": True}},
