@@ -12,12 +12,15 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
 
-install: $(VENV)/installed  ## the virtual environment with the locked requirements
+install: $(VENV)/installed $(BIN)/downloads  ## the virtual environment: locked requirements, the client `downloads`
 
 $(VENV)/installed: requirements/dev.txt
 	$(PYTHON) -m deploy.make_venv $(VENV)
 	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.txt
 	@touch $@
+
+$(BIN)/downloads: $(VENV)/installed deploy/install_client.py
+	$(PYTHON) -m deploy.install_client $(VENV)
 
 chromium: install
 	@$(BIN)/python -m tests.browser.chromium

@@ -1,5 +1,5 @@
-"""A client of the HTTP API, for a terminal or a script: ask, follow, fetch, verify.
+"""A command-line client of the HTTP API: create a download, wait for it, fetch and verify the file.
 
-Knows the service as anybody does who read its contract: no Django, no settings, no database.
-`manage.py download` reads the arguments and calls Errand.
+Needs no Django, settings or database. Run it as `downloads`, as `python -m downloads_client`, or as
+`manage.py download`.
 """

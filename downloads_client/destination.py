@@ -1,4 +1,4 @@
-"""Where the file goes on this machine."""
+"""Where the file is saved on this machine."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from uuid import UUID
 
 from downloads_client import formatting
 from downloads_client.errors import NotWritten
-from downloads_client.partial_file import told_of
+from downloads_client.partial_file import raising_not_written
 from jobs.lib.names import MAX_NAME_BYTES, safe_name
 
 FINGERPRINT_CHARS = 8
 
 
-class Place:
-    """What `--output` says: a folder, if it is one or ends in a slash; else the file itself.
+class Destination:
+    """The value of `--output`: a folder if it is one or ends in a slash, otherwise the file itself.
 
-    Raises NotWritten where that cannot be told.
+    Raises NotWritten if the path cannot be examined.
     """
 
     def __init__(self, output: str, *, force: bool) -> None:
         given = Path(output)
-        with told_of(given):  # a name that is too long, a folder that may not be looked into
+        with raising_not_written(given):  # the name may be too long, or a parent not readable
             is_folder = output.endswith("/") or given.is_dir()
             given.exists()
         self.folder = given if is_folder else given.parent
@@ -32,22 +32,28 @@ class Place:
         self.force = force
 
     def prepare(self) -> None:
-        """Before somebody works for it: raises NotWritten where no file could be made."""
-        with told_of(self.folder):
+        """Create the folder. Raises NotWritten if no file can be created in it."""
+        with raising_not_written(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         if not os.access(self.folder, os.W_OK | os.X_OK):
             raise NotWritten(f"{self.folder} cannot be written: no permission.")
 
     def path(self, name: str) -> Path:
-        """`name` is the service's: it may not leave the folder, hide, or look like an option."""
+        """Return the path for a file that the service calls `name`.
+
+        The path never leaves the folder, and its name is neither hidden nor looks like an option.
+        """
         if self.file:
             return self.file
         safe = safe_name(safe_name(name).lstrip("."))
         return self.folder / (f"_{safe}" if safe.startswith("-") else safe)
 
-    def keep(self, path: Path) -> None:
-        """Raises NotWritten where a file would be overwritten, or what is none even by force."""
-        with told_of(path):
+    def check_overwrite(self, path: Path) -> None:
+        """Raise NotWritten if `path` exists and may not be overwritten.
+
+        Devices and folders are never overwritten, files only with `force`.
+        """
+        with raising_not_written(path):
             is_there, is_other = os.path.lexists(path), path.exists() and not path.is_file()
         if is_other:
             raise NotWritten(f"{path} is no ordinary file.", "exists")
@@ -57,24 +63,25 @@ class Place:
                 "exists",
             )
 
-    def part(self, path: Path, job_id: UUID, sha256: str) -> Path:
-        """Beside `path`, named after the job and the bytes that it is to hold.
+    def partial_path(self, path: Path, job_id: UUID, sha256: str) -> Path:
+        """Return the path of the partial file, next to `path`, and delete outdated ones.
 
-        So what a job made anew is never put behind the beginning of something else. Such
-        beginnings are of no use any more, and deleted.
+        Its name has the job's id and the beginning of the SHA-256, so that a file that was created
+        again is never appended to the bytes of the old one.
         """
-        with told_of(path):  # a name that this locale cannot spell
+        with raising_not_written(path):  # a name that this locale cannot encode
             beginning = os.fsencode(path.name)[:MAX_NAME_BYTES].decode(errors="ignore").encode()
         stem = f"{os.fsdecode(beginning)}.{job_id}."  # leaves room for all that follows
-        part = path.with_name(f"{stem}{sha256[:FINGERPRINT_CHARS]}.part")
-        with told_of(self.folder):
-            for old in set(path.parent.glob(escape(stem) + "*.part")) - {part}:
+        partial = path.with_name(f"{stem}{sha256[:FINGERPRINT_CHARS]}.part")
+        with raising_not_written(self.folder):
+            for old in set(path.parent.glob(escape(stem) + "*.part")) - {partial}:
                 old.unlink(missing_ok=True)
-        return part
+        return partial
 
-    def have_room(self, needed: int) -> None:
-        with told_of(self.folder):
+    def check_free_space(self, needed: int) -> None:
+        """Raise NotWritten if fewer than `needed` bytes are free."""
+        with raising_not_written(self.folder):
             free = shutil.disk_usage(self.folder).free
         if needed > free:
-            there = f"{formatting.size(needed)} are needed, {formatting.size(free)} are free"
-            raise NotWritten(f"{self.folder} has not enough room: {there}.", "no_room")
+            sizes = f"{formatting.size(needed)} are needed, {formatting.size(free)} are free"
+            raise NotWritten(f"{self.folder} has not enough room: {sizes}.", "no_room")

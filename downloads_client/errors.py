@@ -1,15 +1,15 @@
-"""Every way to end without the file, by what a script may do about it, and its exit code.
+"""The ways to fail, by what a script can do about each, and their exit codes.
 
 Failure
-|-- JobFailed     1   the service tried, and could not make the file
-|-- Misused       2   the command line asks for nothing that can be done
-|-- Refused       3   the service will not: password, limits, no such download
-|-- Unreachable   4   the service or the store is away, or something else answers in its place
-|-- WrongBytes    5   what arrived is not what was made
-|-- Gone          6   the download was cancelled, or its file is no longer kept
-|-- NotWritten    7   this machine does not take the file: exists, no room, no permission
-`-- Broken        8   this program or its settings: nothing is known of the job
-Terminated      143   SIGTERM or SIGHUP came; Ctrl-C is Python's own KeyboardInterrupt
+|-- JobFailed       1   the service could not create the file
+|-- UsageError      2   the command line is invalid
+|-- RequestRefused  3   the service refuses: password, limits, no such download
+|-- Unreachable     4   the service or the file store is away, or another server responds
+|-- WrongBytes      5   the received file has another size or SHA-256
+|-- Gone            6   the download was cancelled, or its file has been deleted
+|-- NotWritten      7   the file cannot be saved here: it exists, no space, no permission
+`-- InternalError   8   a bug in this program, or invalid settings
+Terminated        143   SIGTERM or SIGHUP; Ctrl-C is Python's own KeyboardInterrupt
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EXIT_CODES = {
 
 
 class Failure(Exception):
-    """One sentence for people; `code` is the service's own, or ours, for programs."""
+    """Its text is one sentence for people. `code` is for programs."""
 
     exit_code = 1
     code = "failed"
@@ -47,12 +47,12 @@ class JobFailed(Failure):
     code = "job_failed"
 
 
-class Misused(Failure):
+class UsageError(Failure):
     exit_code = 2
     code = "usage"
 
 
-class Refused(Failure):
+class RequestRefused(Failure):
     exit_code = 3
     code = "refused"
 
@@ -77,12 +77,12 @@ class NotWritten(Failure):
     code = "not_written"
 
 
-class Broken(Failure):
+class InternalError(Failure):
     exit_code = 8
     code = "client_error"
 
 
 class Terminated(BaseException):
-    """By SIGTERM or SIGHUP. No Exception, like KeyboardInterrupt: nobody goes on after it."""
+    """Raised by SIGTERM and SIGHUP. Like KeyboardInterrupt no Exception, so it is not caught."""
 
     exit_code = 143

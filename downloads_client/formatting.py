@@ -1,4 +1,4 @@
-"""How text, sizes and durations are shown in a terminal."""
+"""Formats text, sizes and durations for a terminal."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from datetime import datetime
 
 from jobs.lib.names import MISLEADING
 
-MAX_SHOWN = 300  # of a text that somebody else wrote
-# What the service does with a job of a kind, and has done in the end. Fetching is what we do.
+MAX_SHOWN = 300  # characters of a text from the service
+# The verb for a running job of a kind, and for a completed one.
 PHASES = {"remote": ("Storing", "Stored")}
 OTHER_PHASES = ("Making", "Made")
 
 
 def printable(text: str) -> str:
-    """On one line, and without what could move the cursor, ring, or turn the reading direction."""
+    """Return the text on one line, without control characters and bidi overrides, shortened."""
     shown = MISLEADING.sub("\N{REPLACEMENT CHARACTER}", text)
     return shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + "…"
 
 
 def size(count: float) -> str:
-    """'14.2 MB': decimal units, as the pages say it."""
+    """Return '14.2 MB', in decimal units as on the pages."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 999.95 or (unit == "B" and count < 1000):
             break
@@ -31,31 +31,31 @@ def size(count: float) -> str:
 
 
 def size_of(count: int, total: int | None, unit: str = "bytes") -> str:
-    """'3.1 MB of 14.2 MB', '3 of 7 pages'."""
+    """Return '3.1 MB of 14.2 MB' or '3 of 7 pages'."""
     if unit != "bytes":
         return f"{count:,} of {total:,} {unit}" if total else f"{count:,} {unit}"
     return f"{size(count)} of {size(total)}" if total else size(count)
 
 
 def clock(seconds: float) -> str:
-    """'0:42', '1:02:03'."""
+    """Return '0:42' or '1:02:03'."""
     minutes, rest = divmod(math.ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def duration(seconds: float) -> str:
-    """'3.8 s', '42 s', '12:05'."""
+    """Return '3.8 s' or '42 s'."""
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 
 def moment(at: datetime) -> str:
-    """'06:00 on 23 November (UTC)', in its own zone."""
+    """Return '06:00 on 23 November (UTC)', in the zone of `at`."""
     return f"{at:%H:%M} on {at.day} {at:%B} ({at:%Z})"
 
 
 def waiting(others: int, at: datetime | None) -> str:
-    """'Waits for 2 others', 'Starts at 06:00 on 23 November (UTC)'."""
+    """Return 'Waits for 2 others' or 'Starts at 06:00 on 23 November (UTC)'."""
     if not others:
         return f"Starts at {moment(at)}" if at else ""
     waits = f"Waits for {others:,} {'other' if others == 1 else 'others'}"
@@ -71,7 +71,7 @@ def files(count: int) -> str:
 
 
 def bundled(file_count: int, job_count: int) -> str:
-    """'3 files', 'what 2 downloads made', '1 file and what 1 download made'."""
+    """Return '3 files', 'what 2 downloads made' or '1 file and what 1 download made'."""
     if not job_count:
         return files(file_count)
     made = f"what {job_count:,} {'download' if job_count == 1 else 'downloads'} made"

@@ -1,4 +1,4 @@
-"""What talking to the service and to the file store have in common."""
+"""HTTP helpers, for the service and for the file store."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from downloads_client.formatting import printable
 from jobs.lib import retry_after
 
 TIMEOUT_SECONDS = (10, 30)  # to connect, and between two bytes
-MAX_ANSWER_BYTES = 1_000_000
-MAX_ANSWER_SECONDS = 60
-MAX_REST_SECONDS = 10**6 - 1  # of a Retry-After; nobody is as patient
-NO_ADDRESS = (
+MAX_RESPONSE_BYTES = 1_000_000
+MAX_RESPONSE_SECONDS = 60
+MAX_RETRY_AFTER_SECONDS = 10**6 - 1
+INVALID_ADDRESS_ERRORS = (
     requests.exceptions.InvalidURL,  # of a proxy, too
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
@@ -26,7 +26,7 @@ BAD_ADDRESS = "its address, or that of the proxy in HTTP_PROXY or HTTPS_PROXY, i
 BAD_BUNDLE = "the file of certificates in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be read"
 
 
-class Session(requests.Session):
+class HttpSession(requests.Session):
     """A session that does not read ~/.netrc again after a redirect."""
 
     def rebuild_auth(
@@ -38,7 +38,10 @@ class Session(requests.Session):
 
 
 def check_location(response: requests.Response, **_: Any) -> None:
-    """A hook. The library itself would raise a ValueError, and leave the line open."""
+    """Close the response if its Location is no address. A hook of requests.
+
+    The library itself would raise a ValueError and leave the connection open.
+    """
     try:
         urlsplit(response.headers.get("Location", "").encode("latin-1").decode())
     except ValueError as error:
@@ -46,39 +49,40 @@ def check_location(response: requests.Response, **_: Any) -> None:
         raise requests.RequestException("it redirects to no address") from error
 
 
-def seconds_asked(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of Retry-After, or until its date; None where nothing is asked."""
-    told = headers.get("Retry-After", "").strip()
-    if told == "0":
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of Retry-After, or until its date; None without a valid one."""
+    value = headers.get("Retry-After", "").strip()
+    if value == "0":
         return 0.0
-    return retry_after.longest_of([told], at_most=MAX_REST_SECONDS) or None
+    return retry_after.longest_of([value], at_most=MAX_RETRY_AFTER_SECONDS) or None
 
 
-def whole_body(response: requests.Response) -> bytes:
-    """Raises requests.RequestException for one that does not end."""
-    ends = time.monotonic() + MAX_ANSWER_SECONDS
+def read_body(response: requests.Response) -> bytes:
+    """Return the body. Raises requests.RequestException if it is too long or too slow."""
+    ends = time.monotonic() + MAX_RESPONSE_SECONDS
     body = bytearray()
     for chunk in response.iter_content(1):  # a longer read waits for all of it, however slow it is
         body += chunk
-        if len(body) > MAX_ANSWER_BYTES or time.monotonic() > ends:
+        if len(body) > MAX_RESPONSE_BYTES or time.monotonic() > ends:
             raise requests.RequestException("its answer does not end")
     return bytes(body)
 
 
-def lasting_reason(error: BaseException) -> str:
+def permanent_reason(error: BaseException) -> str:
     """Return why a retry would fail as well; empty if the error may be temporary."""
     if isinstance(error, requests.exceptions.SSLError):
-        # OpenSSL could not read it: none of what it says while it talks to the other side.
+        # Errors of OpenSSL while it reads the bundle, as opposed to errors of the handshake.
         talked = any(getattr(cause, "library", None) == "SSL" for cause in causes(error))
         read = any(type(cause) in UNREADABLE for cause in causes(error))
         lacks = any(getattr(cause, "library", None) == "X509" for cause in causes(error))
         return BAD_BUNDLE if (read or lacks) and not talked else ""
     if not isinstance(error, requests.RequestException):
         return BAD_BUNDLE if isinstance(error, OSError) else BAD_ADDRESS
-    return BAD_ADDRESS if isinstance(error, NO_ADDRESS) else ""
+    return BAD_ADDRESS if isinstance(error, INVALID_ADDRESS_ERRORS) else ""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and what caused it, innermost last."""
     cause: BaseException | None = error
     while cause:
         yield cause
@@ -86,9 +90,9 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def reason(error: BaseException) -> str:
-    """What the system says of it; the libraries around it say much more, addresses included."""
-    if lasts := lasting_reason(error):
-        return lasts
+    """Return the reason in a few words. The libraries' own messages include addresses."""
+    if permanent := permanent_reason(error):
+        return permanent
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
@@ -105,6 +109,6 @@ def _tls_reason(error: BaseException) -> str:
     for cause in causes(error):
         if hasattr(cause, "verify_message"):
             return "its certificate is not trusted"
-    said = [getattr(cause, "reason", None) for cause in causes(error)]
-    words = next((text for text in reversed(said) if isinstance(text, str)), "no TLS")
+    reasons = [getattr(cause, "reason", None) for cause in causes(error)]
+    words = next((text for text in reversed(reasons) if isinstance(text, str)), "no TLS")
     return f"TLS failed ({printable(words.replace('_', ' ').lower())})"

@@ -1,4 +1,4 @@
-"""Which service, and who asks."""
+"""The service's address, the user name and the password."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from downloads_client.errors import Misused
+from downloads_client.errors import UsageError
 from downloads_client.formatting import printable
 
 
@@ -22,38 +22,45 @@ class Login(NamedTuple):
     password: str
 
 
-def login(url: str, user: str, run: Path, *, from_stdin: bool) -> Login:
-    """What is not given is that of `make run`, which wrote it to `run`. Raises Misused."""
-    running = _read(run)
+def find_login(url: str, user: str, run_json: Path, *, from_stdin: bool) -> Login:
+    """Return the login, completed from the file that `make run` writes. Raises UsageError."""
+    running = _read(run_json)
     url = url or running.get("url", "")
-    # Its password is for its own service, not for any that somebody names.
+    # The password in run.json is for that service only.
     own = running if url.rstrip("/") == running.get("url") else {}
     user = user or own.get("user", "")
     if not url or not user:
-        raise Misused(_why_nobody(run))
-    _check(url)
+        raise UsageError(_missing_message(run_json))
+    _validate(url)
     if from_stdin:
-        return Login(url, user, _first_line())
+        return Login(url, user, _password_from_stdin())
     known = own.get("password", "") if user == own.get("user") else ""
-    return Login(url, user, known or _asked(user))
+    return Login(url, user, known or _prompt(user))
 
 
-def _read(run: Path) -> dict[str, str]:
+def default_run_json() -> Path:
+    """Return the path of the file that `make run` writes."""
+    folder = os.environ.get("STACK_FOLDER") or Path(__file__).resolve().parents[1] / ".stack"
+    return Path(folder) / "run.json"
+
+
+def _read(run_json: Path) -> dict[str, str]:
     try:
-        found = json.loads(run.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):  # nothing runs, or it is somebody else's
+        found = json.loads(run_json.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):  # nothing runs, or the file is not ours
         return {}
     members = found.items() if isinstance(found, dict) else ()
     return {name: value for name, value in members if isinstance(value, str)}
 
 
-def _why_nobody(run: Path) -> str:
-    if os.path.exists(run):  # where it may not be looked for, it is not
-        return f"Give --service and --user: {run} does not tell which service, and who asks."
+def _missing_message(run_json: Path) -> str:
+    if os.path.exists(run_json):  # False in a folder without permission
+        return f"Give --service and --user: {run_json} does not tell which service, and who asks."
     return "Give --service and --user, or start the service with `make run`."
 
 
-def _check(url: str) -> None:
+def _validate(url: str) -> None:
+    """Raise UsageError unless it is a plain http or https address."""
     try:
         parts = urlsplit(url)
         is_plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -62,27 +69,27 @@ def _check(url: str) -> None:
     except (ValueError, requests.RequestException):
         is_plain = False
     if not is_plain or parts.username is not None or parts.query or parts.fragment:
-        raise Misused("--service is an address such as https://downloads.example.org, no more.")
+        raise UsageError("--service is an address such as https://downloads.example.org, no more.")
 
 
-def _first_line() -> str:
+def _password_from_stdin() -> str:
     try:
         password = sys.stdin.buffer.readline().decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise Misused("The password on stdin is no UTF-8.") from error
+        raise UsageError("The password on stdin is no UTF-8.") from error
     if not password:
-        raise Misused("There is no password on stdin.")
+        raise UsageError("There is no password on stdin.")
     return password
 
 
-def _asked(user: str) -> str:
+def _prompt(user: str) -> str:
     if not sys.stdin.isatty():
-        raise Misused("Nobody is there to be asked for the password: give --password-stdin.")
+        raise UsageError("Nobody is there to be asked for the password: give --password-stdin.")
     try:
         return getpass.getpass(f"Password of {printable(user)}: ", sys.stderr)
     except EOFError as error:
-        raise Misused("No password was given.") from error
+        raise UsageError("No password was given.") from error
     except UnicodeError as error:
-        raise Misused(
+        raise UsageError(
             "The password has letters that this locale lacks: set LC_ALL=C.UTF-8."
         ) from error

@@ -1,4 +1,4 @@
-"""What the options say of a new download, beside what is wanted."""
+"""The options of a new download, and their members in request bodies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, Self
 
-from downloads_client.errors import Misused
+from downloads_client.errors import UsageError
 
 PERIOD = re.compile(r"[0-9]{1,3}d")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -24,8 +24,8 @@ MISPLACED = {
 
 
 @dataclass(frozen=True)
-class Beside:
-    """As the options have it; the properties are members of requests, without what nobody said."""
+class Options:
+    """Values of the command line's options. The properties are members of request bodies."""
 
     name: str = ""
     bundle: bool = False
@@ -48,53 +48,54 @@ class Beside:
 
     @property
     def of_links(self) -> dict[str, Any]:
-        return said(threads=self.threads, sha256=self.sha256)
+        return without_empty(threads=self.threads, sha256=self.sha256)
 
     @property
     def of_reports(self) -> dict[str, Any]:
         days = {"from": self.first_day, "to": self.last_day}
         everybody = self.everybody or None
-        return said(period=self.period, **days, format=self.format, everybody=everybody)
+        return without_empty(period=self.period, **days, format=self.format, everybody=everybody)
 
     @property
     def terms(self) -> dict[str, Any]:
-        when = said(priority=self.priority, runAt=self.run_at, after=self.after)
-        return when | said(email=self.email, webhook=self.webhook)
+        when = without_empty(priority=self.priority, runAt=self.run_at, after=self.after)
+        return when | without_empty(email=self.email, webhook=self.webhook)
 
-    def refuse(self, *groups: str) -> None:
-        """Raises Misused where one of these was given: they are of no use for what is wanted."""
+    def reject(self, *groups: str) -> None:
+        """Raise UsageError if an option of one of these groups was given."""
         for group in groups:
             if getattr(self, group):
-                raise Misused(MISPLACED[group])
+                raise UsageError(MISPLACED[group])
 
-    def check(self) -> None:
-        """Raises Misused for what cannot be meant; how much may be asked for the service knows."""
-        self._check_days()
+    def validate(self) -> None:
+        """Raise UsageError for a malformed value. Limits are checked by the service."""
+        self._validate_days()
         if self.format and self.format not in FORMATS:
-            raise Misused("--format is pdf, csv or json.")
-        if self.run_at and not is_moment(self.run_at):
-            raise Misused("--run-at is a time with its zone, as in 2026-11-23T06:00:00Z.")
+            raise UsageError("--format is pdf, csv or json.")
+        if self.run_at and not is_time_with_zone(self.run_at):
+            raise UsageError("--run-at is a time with its zone, as in 2026-11-23T06:00:00Z.")
         if not all(JOB_ID.fullmatch(each) for each in self.after):
-            raise Misused("--after is the id of a download.")
+            raise UsageError("--after is the id of a download.")
         if self.webhook and not WEB.match(self.webhook):
-            raise Misused("--webhook is an address such as https://hooks.example.org/x.")
+            raise UsageError("--webhook is an address such as https://hooks.example.org/x.")
 
-    def _check_days(self) -> None:
+    def _validate_days(self) -> None:
         days = [day for day in (self.first_day, self.last_day) if day]
         if self.period and not PERIOD.fullmatch(self.period):
-            raise Misused("--period is a number of days, as in 7d.")
+            raise UsageError("--period is a number of days, as in 7d.")
         if not all(is_day(day) for day in days):
-            raise Misused("--from and --to are days, as in 2026-10-31.")
+            raise UsageError("--from and --to are days, as in 2026-10-31.")
         if len(days) == 1:
-            raise Misused("--from and --to come together.")
+            raise UsageError("--from and --to come together.")
         if days and self.period:
-            raise Misused("Give either --period, or --from and --to.")
+            raise UsageError("Give either --period, or --from and --to.")
 
 
-NOTHING = Beside()
+NO_OPTIONS = Options()
 
 
-def said(**members: Any) -> dict[str, Any]:
+def without_empty(**members: Any) -> dict[str, Any]:
+    """Return the members that are not None, empty text or an empty list."""
     return {name: value for name, value in members.items() if value not in (None, "", [])}
 
 
@@ -105,7 +106,7 @@ def is_day(text: str) -> bool:
         return False
 
 
-def is_moment(text: str) -> bool:
+def is_time_with_zone(text: str) -> bool:
     try:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:

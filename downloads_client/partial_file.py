@@ -1,4 +1,4 @@
-"""The bytes of a file that is not complete yet, on disk beside its final name."""
+"""A file that is not complete yet, stored next to its final path."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from downloads_client.errors import NotWritten
 from downloads_client.formatting import printable
 
 
-class Part:
-    """Opened where an earlier one ended; what is there stays when this process dies.
+class PartialFile:
+    """A file opened for appending; its content survives when this process dies.
 
-    Holds a lock, so that two never write one file. Every method may raise NotWritten.
+    It is locked, so that two processes never write one file. Every method may raise NotWritten.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with told_of(path):
+        with raising_not_written(path):
             self._file = path.open("a+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,7 +33,7 @@ class Part:
         except OSError as error:  # a file system without locks
             self._file.close()
             raise not_written(path, error) from error
-        with told_of(path):
+        with raising_not_written(path):
             self._file.seek(0)
             self._hash = hashlib.file_digest(self._file, "sha256")
             self.size = self._file.tell()
@@ -43,27 +43,27 @@ class Part:
         return self._hash.hexdigest()
 
     def write(self, chunk: bytes) -> None:
-        with told_of(self.path):
+        with raising_not_written(self.path):
             self._file.write(chunk)
         self._hash.update(chunk)
         self.size += len(chunk)
 
-    def empty(self) -> None:
-        with told_of(self.path):
+    def truncate(self) -> None:
+        with raising_not_written(self.path):
             self._file.seek(0)
             self._file.truncate()
         self._hash = hashlib.sha256()
         self.size = 0
 
-    def become(self, path: Path) -> None:
-        """The whole file, under its name, in one step."""
-        with told_of(path):
+    def rename_to(self, path: Path) -> None:
+        """Move the complete file to its final path, atomically."""
+        with raising_not_written(path):
             self._file.flush()
             os.fsync(self._file.fileno())  # or a power cut could leave the name without the bytes
             self.path.replace(path)
 
     def delete(self) -> None:
-        with told_of(self.path):
+        with raising_not_written(self.path):
             self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
@@ -83,7 +83,8 @@ class Part:
 
 
 @contextmanager
-def told_of(path: Path) -> Iterator[None]:
+def raising_not_written(path: Path) -> Iterator[None]:
+    """Raise NotWritten in place of an OSError or of a name that the locale cannot encode."""
     try:
         yield
     except OSError as error:

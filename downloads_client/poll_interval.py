@@ -1,4 +1,4 @@
-"""How long to leave a job alone between two looks at it."""
+"""How long to wait between two polls of a job."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ YOUNG_SECONDS = 60
 LONGEST_SECONDS = 60.0  # it may be cancelled, and clocks differ
 
 
-class Looks:
-    """`watched` says whether somebody waits for each movement."""
+class PollInterval:
+    """`is_interactive` polls more often at first, so that a progress bar moves."""
 
-    def __init__(self, *, watched: bool) -> None:
-        self._watched = watched
+    def __init__(self, *, is_interactive: bool) -> None:
+        self._is_interactive = is_interactive
         self._began = time.monotonic()
         self._shortest = FIRST_SECONDS
 
-    def seconds_until_next(self, job: Job) -> float:
-        """A program waits as long as it is told, and a job that has not begun moves for nobody.
+    def next_seconds(self, job: Job) -> float:
+        """Return the seconds to wait before the next poll of `job`.
 
-        Somebody who looks at a bar sees it move, at first: that is 60 polls a minute of the 600
-        that one may make.
+        The service's Retry-After is obeyed, except for a progress bar during the first minute: that
+        is one poll a second, of the 600 a minute that the service allows.
         """
         if job.is_waiting:
             ahead = seconds_until(job.starts_at)
-            self._begin(ahead)
+            self._restart(ahead)
             return max(job.poll_seconds, ahead)
-        if not self._watched or self.seconds > YOUNG_SECONDS:
+        if not self._is_interactive or self.elapsed_seconds > YOUNG_SECONDS:
             return job.poll_seconds
         shortest, self._shortest = self._shortest, min(self._shortest * 2, USUAL_SECONDS)
         return min(shortest, job.poll_seconds)
 
     @property
-    def seconds(self) -> float:
-        """Since the first look; where it had to wait, since it could begin."""
+    def elapsed_seconds(self) -> float:
+        """Seconds since the first poll, or since a job that had to wait could start."""
         return max(time.monotonic() - self._began, 0)
 
-    def _begin(self, ahead_seconds: float = 0) -> None:
+    def _restart(self, ahead_seconds: float) -> None:
         self._began = time.monotonic() + ahead_seconds
         self._shortest = FIRST_SECONDS
 
 
 def seconds_until(at: datetime | None) -> float:
-    """At most a minute."""
+    """Return the seconds until `at`: 0 if it has passed or is None, at most LONGEST_SECONDS."""
     ahead = (at - datetime.now(UTC)).total_seconds() if at else 0
     return min(max(ahead, 0), LONGEST_SECONDS)

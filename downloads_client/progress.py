@@ -1,4 +1,4 @@
-"""What somebody sees while a download is made and fetched: a bar, lines, or nothing."""
+"""Progress display of a download: a bar, lines, or nothing."""
 
 from __future__ import annotations
 
@@ -15,29 +15,26 @@ from rich.text import Text
 
 from downloads_client import formatting
 from downloads_client.responses import Job
-from downloads_client.speed import Pace
+from downloads_client.speed import SpeedMeter
 
-LINE_SECONDS = 1.0  # between two lines, and only where the whole percent is another
+LINE_SECONDS = 1.0  # between two lines
 FRAMES_A_SECOND = 8
-ECHO_COLUMNS = 3  # for the `^C` of a terminal: in the next line it would spoil what is drawn
-SHORTEST_BAR = 10  # what does not fit beside it is left out, the least important first
+ECHO_COLUMNS = 3  # free for the terminal's `^C`, which would otherwise wrap and spoil the bar
+SHORTEST_BAR = 10  # columns; text that leaves less is omitted
 
 
-def display(stream: TextIO, *, quiet: bool) -> Display:
-    """The one that suits where `stream` leads."""
+def display_for(stream: TextIO, *, quiet: bool) -> Display:
+    """Return a bar for a terminal, lines for a pipe or a file, nothing with `quiet`."""
     if quiet:
         return Display()
     if not stream.isatty() or Console(file=stream, force_terminal=True).is_dumb_terminal:
-        return Lines(stream)
-    return Bar(stream)
+        return LineDisplay(stream)
+    return BarDisplay(stream)
 
 
 @dataclass(frozen=True)
 class View:
-    """A moment of one phase, in words. `share` is None where nobody knows how much there is.
-
-    `sizes` are empty where there is nothing yet, nobody knows of how much.
-    """
+    """The texts of one update. `share` is None if the total is unknown; `sizes` may be empty."""
 
     phase: str
     share: float | None
@@ -49,46 +46,45 @@ class View:
 
     @property
     def percent(self) -> str:
-        """100 only when all is there."""
+        """Rounded down: 100% only when everything is there."""
         return "" if self.share is None else f"{int(self.share * 100):3}%"
 
     @property
     def digits(self) -> str:
-        """The first two of the amount: of an unknown whole, more is news once they are others."""
+        """The first two digits of the amount. Without a total, a line is due when they change."""
         return self.sizes.replace(".", "")[:2]
 
     @property
-    def pieces(self) -> list[str]:
+    def columns(self) -> list[str]:
         return [self.percent, self.sizes, self.speed, self.connections, self.left]
 
 
 class Display:
-    """Shows nothing, and is what the others have in common. A context: nothing is left drawn."""
+    """Shows nothing; the base of the other displays. A context manager that closes the display."""
 
-    watched = False  # whether somebody waits for each movement
+    is_interactive = False  # True if a person watches the progress
 
     def __init__(self) -> None:
         self._view = View("Asking", 0, "")
-        self._pace = Pace(0, time.monotonic())
-        self._paced: tuple[object, ...] = ()
+        self._meter = SpeedMeter(0, time.monotonic())
+        self._metered_phase: tuple[object, ...] = ()
 
-    def say(self, line: str) -> None:
-        """A line that stays."""
+    def print_line(self, line: str) -> None:
+        """Print a permanent line."""
 
     def finish(self, line: str) -> None:
-        """A phase is over: `line` takes its place."""
+        """End a phase: remove the bar and print the line."""
         self.close()
-        self.say(line)
+        self.print_line(line)
 
-    def making(self, job: Job) -> None:
+    def show_job(self, job: Job) -> None:
         if job.is_waiting:
-            self._show(
-                View("Waiting", None, "", note=formatting.waiting(job.others, job.starts_at))
-            )
+            note = formatting.waiting(job.depends_on_count, job.starts_at)
+            self._show(View("Waiting", None, "", note=note))
             return
-        seen, left = self._seen(("making", job.attempt), job.done, job.total)
-        speed = job.speed or seen  # ours is of what we saw since we came
-        # The service knows of the queue ahead; what has begun to move is seen here, and sooner.
+        measured, left = self._measure(("making", job.attempt), job.done, job.total)
+        speed = job.speed or measured
+        # While nothing moves only the service, which knows the queue, has an estimate.
         left = job.seconds_left if left is None else left
         self._show(
             View(
@@ -102,17 +98,17 @@ class Display:
             )
         )
 
-    def fetching(self, done: int, total: int) -> None:
-        speed, left = self._seen(("fetching",), done, total)
+    def show_transfer(self, done: int, total: int) -> None:
+        speed, left = self._measure(("fetching",), done, total)
         share = done / total if total else 1.0
         sizes = formatting.size_of(done, total)
         self._show(
             View("Fetching", min(share, 1.0), sizes, speed_text(speed), left=left_text(left))
         )
 
-    def pausing(self, why: str, seconds: float) -> None:
-        """Something does not work and is tried again after so long."""
-        again = f"Again in {formatting.duration(seconds)}: {why}"  # the end may not fit
+    def show_retry(self, reason: str, seconds: float) -> None:
+        """Show that a failed operation is tried again after `seconds`."""
+        again = f"Again in {formatting.duration(seconds)}: {reason}"  # the end may not fit
         self._show(replace(self._view, speed="", connections="", left="", note=again))
 
     def __enter__(self) -> Self:
@@ -122,26 +118,26 @@ class Display:
         self.close()
 
     def close(self) -> None:
-        """Twice is well."""
+        """Remove the bar. Idempotent."""
 
     def _show(self, view: View) -> None:
         self._view = view
 
-    def _seen(
+    def _measure(
         self, phase: tuple[object, ...], done: int, total: int | None
     ) -> tuple[float | None, float | None]:
-        """Speed and seconds left, from what was seen since this phase began."""
+        """Return the speed and the seconds left, measured since this phase began."""
         now = time.monotonic()
-        if phase != self._paced:
-            self._paced, self._pace = phase, Pace(done, now)
-        self._pace.note(done, now)
-        speed = self._pace.per_second
-        left = None if total is None else self._pace.seconds_left(max(total - done, 0))
+        if phase != self._metered_phase:
+            self._metered_phase, self._meter = phase, SpeedMeter(done, now)
+        self._meter.update(done, now)
+        speed = self._meter.per_second
+        left = None if total is None else self._meter.seconds_left(max(total - done, 0))
         return speed, left
 
 
 def sizes_text(job: Job) -> str:
-    """The unit, too, is known only when the work has begun."""
+    """Return the sizes, or nothing before the work begins: the unit is not known then."""
     begun = job.done or job.total is not None
     return formatting.size_of(job.done, job.total, job.unit) if begun else ""
 
@@ -154,37 +150,37 @@ def left_text(seconds: float | None) -> str:
     return f"{formatting.clock(seconds)} left" if seconds is not None else ""
 
 
-class Lines(Display):
-    """For logs and pipes: a line now and then, when there is news."""
+class LineDisplay(Display):
+    """For logs and pipes: a line at most every second, and only if something changed."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
-        self._told: tuple[str, ...] = ()
-        self._told_at = -LINE_SECONDS
+        self._last_line: tuple[str, ...] = ()
+        self._last_line_at = -LINE_SECONDS
 
-    def say(self, line: str) -> None:
-        with suppress(OSError, ValueError):  # nobody reads any more: that stops no download
+    def print_line(self, line: str) -> None:
+        with suppress(OSError, ValueError):  # the reader closed the pipe; the download goes on
             self._stream.write(line + "\n")
             self._stream.flush()
 
-    def pausing(self, why: str, seconds: float) -> None:
-        if self._told != (why,):
-            self._told = (why,)
-            self.say(f"{why} Trying again.")
+    def show_retry(self, reason: str, seconds: float) -> None:
+        if self._last_line != (reason,):
+            self._last_line = (reason,)
+            self.print_line(f"{reason} Trying again.")
 
     def _show(self, view: View) -> None:
         super()._show(view)
-        now, news = time.monotonic(), (view.phase, view.percent or view.digits or view.note)
-        if news != self._told and now - self._told_at >= LINE_SECONDS:
-            self._told, self._told_at = news, now
-            self.say("  ".join([view.phase, *filter(None, [*view.pieces, view.note])]))
+        now, line = time.monotonic(), (view.phase, view.percent or view.digits or view.note)
+        if line != self._last_line and now - self._last_line_at >= LINE_SECONDS:
+            self._last_line, self._last_line_at = line, now
+            self.print_line("  ".join([view.phase, *filter(None, [*view.columns, view.note])]))
 
 
-class Bar(Display):
-    """For a terminal, drawn again in place; gone when it is closed. `say` writes above it."""
+class BarDisplay(Display):
+    """A bar redrawn in place. `print_line` prints above it, `close` removes it."""
 
-    watched = True
+    is_interactive = True
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -193,7 +189,7 @@ class Bar(Display):
         )
         self._live: Live | None = None
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)  # one line to copy, however long
 
     def close(self) -> None:
@@ -201,14 +197,14 @@ class Bar(Display):
             try:
                 self._live.stop()
             finally:
-                self._console.show_cursor()  # also where a second Ctrl-C came in between
+                self._console.show_cursor()  # also after a second Ctrl-C meanwhile
                 self._live = None
 
     def _show(self, view: View) -> None:
         super()._show(view)
         if not self._live:
             self._live = Live(
-                get_renderable=self._drawn,
+                get_renderable=self._render,
                 console=self._console,
                 refresh_per_second=FRAMES_A_SECOND,
                 transient=True,
@@ -217,22 +213,22 @@ class Bar(Display):
             )
             self._live.start()
 
-    def _drawn(self) -> RenderableType:
+    def _render(self) -> RenderableType:
         view, width = self._view, self._console.width - ECHO_COLUMNS
-        pieces = fitting(view, width - len(view.phase) - SHORTEST_BAR - 2)
+        columns = fit_columns(view, width - len(view.phase) - SHORTEST_BAR - 2)
         line = Table.grid(padding=(0, 1), expand=True)
         line.width = width
-        for n in range(2 + len(pieces)):
+        for n in range(2 + len(columns)):
             line.add_column(no_wrap=True, ratio=1 if n == 1 else None)
-        pulses = view.share is None and view.sizes
+        is_indeterminate = view.share is None and view.sizes
         bar = ProgressBar(
-            None if pulses else 1.0,
+            None if is_indeterminate else 1.0,
             view.share or 0.0,
             complete_style="cyan",
             finished_style="green",
             pulse_style="cyan",
         )
-        line.add_row(view.phase, bar, *pieces)
+        line.add_row(view.phase, bar, *columns)
         if not view.note:
             return line
         note = Text(view.note, style="dim", no_wrap=True)
@@ -240,10 +236,10 @@ class Bar(Display):
         return Group(line, note)
 
 
-def fitting(view: View, width: int) -> list[str]:
-    """Percent, sizes, speed and the like in their order; of these the most important that fit."""
+def fit_columns(view: View, width: int) -> list[str]:
+    """Return the columns that fit, in their order; the least important are left out first."""
     chosen = [view.percent or view.sizes]
-    for piece in (view.left, view.sizes, view.speed, view.connections):
-        if piece and piece not in chosen and len(" ".join([*chosen, piece])) <= width:
-            chosen.append(piece)
-    return [piece for piece in view.pieces if piece and piece in chosen]
+    for column in (view.left, view.sizes, view.speed, view.connections):
+        if column and column not in chosen and len(" ".join([*chosen, column])) <= width:
+            chosen.append(column)
+    return [column for column in view.columns if column and column in chosen]

@@ -1,6 +1,6 @@
-"""What was given on the command line, as the request that asks for it.
+"""Turns the arguments of the command line into the request to send.
 
-A new kind of download is one more function in WAYS.
+To support a new kind of download, add a function to PARSERS.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from downloads_client.errors import Misused
+from downloads_client.errors import UsageError
 from downloads_client.formatting import bundled, printable
-from downloads_client.options import JOB_ID, NOTHING, Beside, said
+from downloads_client.options import JOB_ID, NO_OPTIONS, Options, without_empty
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 # Its host without a user's name and password, which the service refuses and nobody need see.
@@ -22,97 +22,104 @@ REPORT = "report"
 
 
 @dataclass(frozen=True)
-class New:
-    """A download to be asked for. Its key makes all tries to do so one job."""
+class NewDownload:
+    """A download to create. The idempotency key makes all tries to create it one job."""
 
     path: str
     body: dict[str, Any]
-    what: str  # for people: "3 files"
-    file_ids: list[int] = field(default_factory=list)  # that it will be made of, and nothing else
-    key: str = field(default_factory=lambda: str(uuid4()))
+    summary: str  # for people: "3 files"
+    idempotency_key: str = field(default_factory=lambda: str(uuid4()))
 
 
 @dataclass(frozen=True)
-class Existing:
-    """A download that somebody asked for before."""
+class ExistingDownload:
+    """A download that was created before."""
 
     job_id: UUID
 
 
-Wish = New | Existing
+DownloadRequest = NewDownload | ExistingDownload
 
 
-def understood(given: list[str], beside: Beside = NOTHING) -> Wish:
-    """Raises Misused."""
-    beside.check()
-    for way in WAYS:
-        if wish := way(given, beside):
-            return wish
-    numbers, ids = numbers_and_ids(given)
-    strange = next(each for each in given if each not in numbers + ids)
-    raise Misused(
-        f"{printable(strange)!r} is no file number. Give numbers of files (70000 70001), one link"
+def parse_request(arguments: list[str], options: Options = NO_OPTIONS) -> DownloadRequest:
+    """Return what the arguments request. Raises UsageError."""
+    options.validate()
+    for parse in PARSERS:
+        if request := parse(arguments, options):
+            return request
+    numbers, ids = numbers_and_ids(arguments)
+    unknown = next(each for each in arguments if each not in numbers + ids)
+    raise UsageError(
+        f"{printable(unknown)!r} is no file number. Give numbers of files (70000 70001), one link"
         " (https://...), the word report, or the id of one download."
     )
 
 
-def file_ids_of(wish: Wish) -> list[int]:
-    """Of the stored files that it will be made of, if it is known to be."""
-    return wish.file_ids if isinstance(wish, New) else []
-
-
-def bundle(given: list[str], beside: Beside) -> New | None:
-    numbers, ids = numbers_and_ids(given)
-    if len(numbers) + len(ids) < len(given) or (ids and not beside.bundle):
+def parse_bundle(arguments: list[str], options: Options) -> NewDownload | None:
+    """Return a bundle of file numbers; with --bundle also of ids of downloads. None if others."""
+    numbers, ids = numbers_and_ids(arguments)
+    if len(numbers) + len(ids) < len(arguments) or (ids and not options.bundle):
         return None
-    beside.refuse("of_links", "of_reports")
+    options.reject("of_links", "of_reports")
     file_ids = list(dict.fromkeys(map(int, numbers)))
     job_ids = list(dict.fromkeys(map(str.lower, ids)))
-    body = said(file_ids=file_ids, job_ids=job_ids, name=beside.name) | beside.terms
-    only_files = [] if job_ids else file_ids
-    return New("v1/download/initiate", body, bundled(len(file_ids), len(job_ids)), only_files)
+    body = without_empty(file_ids=file_ids, job_ids=job_ids, name=options.name) | options.terms
+    return NewDownload("v1/download/initiate", body, bundled(len(file_ids), len(job_ids)))
 
 
-def link(given: list[str], beside: Beside) -> New | None:
-    found = [match for each in given if (match := LINK.fullmatch(each))]
-    if len(found) < len(given):
+def parse_link(arguments: list[str], options: Options) -> NewDownload | None:
+    """Return a download of a link, or None if not all arguments are links."""
+    found = [match for each in arguments if (match := LINK.fullmatch(each))]
+    if len(found) < len(arguments):
         return None
-    if len(given) > 1:
-        raise Misused("Give one link at a time.")
-    beside.refuse("of_reports", "bundle")
-    body = {"url": given[0]} | said(output=beside.name) | beside.of_links | beside.terms
-    return New("downloads", body, f"a file from {printable(found[0]['host'])}")
+    if len(arguments) > 1:
+        raise UsageError("Give one link at a time.")
+    options.reject("of_reports", "bundle")
+    body = {"url": arguments[0]} | without_empty(output=options.name)
+    body |= options.of_links | options.terms
+    return NewDownload("downloads", body, f"a file from {printable(found[0]['host'])}")
 
 
-def report(given: list[str], beside: Beside) -> New | None:
-    if REPORT not in given:
+def parse_report(arguments: list[str], options: Options) -> NewDownload | None:
+    """Return a report, or None if the word `report` is not among the arguments."""
+    if REPORT not in arguments:
         return None
-    if len(given) > 1:
-        raise Misused("Ask for a report alone, without numbers, links or ids.")
-    if beside.name:
-        raise Misused("--name is for files and links; a report has its name. --output is for all.")
-    beside.refuse("of_links", "bundle")
-    return New("reports", beside.of_reports | beside.terms, "a report")
+    if len(arguments) > 1:
+        raise UsageError("Ask for a report alone, without numbers, links or ids.")
+    if options.name:
+        raise UsageError(
+            "--name is for files and links; a report has its name. --output is for all."
+        )
+    options.reject("of_links", "bundle")
+    return NewDownload("reports", options.of_reports | options.terms, "a report")
 
 
-def existing(given: list[str], beside: Beside) -> Existing | None:
-    numbers, ids = numbers_and_ids(given)
-    if len(numbers) + len(ids) < len(given):
+def parse_existing(arguments: list[str], options: Options) -> ExistingDownload | None:
+    """Return the download with the given id, or None if there are other arguments."""
+    numbers, ids = numbers_and_ids(arguments)
+    if len(numbers) + len(ids) < len(arguments):
         return None
-    if len(given) > 1:
-        raise Misused(
+    if len(arguments) > 1:
+        raise UsageError(
             "Give the id of one download at a time, or --bundle for an archive of what they made."
         )
-    if beside.name:
-        raise Misused("--name is for a new download; this one has its name. --output is for both.")
-    beside.refuse("of_links", "of_reports", "terms")
-    return Existing(UUID(given[0]))
+    if options.name:
+        raise UsageError(
+            "--name is for a new download; this one has its name. --output is for both."
+        )
+    options.reject("of_links", "of_reports", "terms")
+    return ExistingDownload(UUID(arguments[0]))
 
 
-def numbers_and_ids(given: list[str]) -> tuple[list[str], list[str]]:
-    """What is the number of a file, and what the id of a download."""
-    numbers = [each for each in given if NUMBER.fullmatch(each)]
-    return numbers, [each for each in given if JOB_ID.fullmatch(each)]
+def numbers_and_ids(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments that are file numbers, and those that are ids of downloads."""
+    numbers = [each for each in arguments if NUMBER.fullmatch(each)]
+    return numbers, [each for each in arguments if JOB_ID.fullmatch(each)]
 
 
-WAYS: list[Callable[[list[str], Beside], Wish | None]] = [bundle, link, report, existing]
+PARSERS: list[Callable[[list[str], Options], DownloadRequest | None]] = [
+    parse_bundle,
+    parse_link,
+    parse_report,
+    parse_existing,
+]

@@ -1,7 +1,7 @@
-"""What the service tells, as values that can be relied on. Anything else is Unreachable.
+"""Validated responses of the service. Raises Unreachable for any other response.
 
-A proxy, a portal or a stranger may answer in the service's place: no field is believed to be
-there, to be of its type, or to be fit for a terminal.
+A proxy or a captive portal may respond in the service's place, so that every member is checked for
+presence and type, and text is made safe for a terminal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from downloads_client.errors import Unreachable
 from downloads_client.formatting import printable
-from downloads_client.http import seconds_asked
+from downloads_client.http import retry_after_seconds
 
 ACTIVE = ("queued", "processing")
 FINAL = ("completed", "failed", "cancelled", "expired")
@@ -25,8 +25,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A whole answer; `seconds` is its Retry-After, if there is one."""
+class ApiResponse:
+    """A complete HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,38 +37,39 @@ class Answer:
         return 200 <= self.status < 300 or self.status == 304
 
     @property
-    def seconds(self) -> float | None:
-        return seconds_asked(self.headers)
+    def retry_after_seconds(self) -> float | None:
+        return retry_after_seconds(self.headers)
 
-    def told(self) -> Told:
+    def json(self) -> JsonObject:
+        """Return the body. Raises Unreachable if it is no JSON object."""
         try:
             found = json.loads(self.body)
         except (ValueError, RecursionError) as error:
             raise not_the_service() from error
         if not isinstance(found, dict):
             raise not_the_service()
-        return Told(found)
+        return JsonObject(found)
 
 
-class Told:
-    """A JSON object of the service's."""
+class JsonObject:
+    """A JSON object. Its methods raise Unreachable for a member that is missing or malformed."""
 
-    def __init__(self, found: dict[str, Any]) -> None:
-        self._found = found
+    def __init__(self, members: dict[str, Any]) -> None:
+        self._members = members
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Fit for a terminal."""
-        value = self._found.get(name)
+        """Return the member, safe to print."""
+        value = self._members.get(name)
         if value is None and default is not None:
             return default
         if not isinstance(value, str):
             raise not_the_service()
         return printable(value)
 
-    def address(self, name: str) -> str:
-        """As it is, fit for a header: never to be shown, for whoever has it has the file."""
+    def secret(self, name: str) -> str:
+        """Return the member unchanged, safe in a header. Never print it: it grants access."""
         self.text(name)
-        value = str(self._found[name])
+        value = str(self._members[name])
         if not (value.isascii() and value.isprintable()):
             raise not_the_service()
         return value
@@ -85,17 +86,17 @@ class Told:
         return value
 
     def number(self, name: str) -> float:
-        value = self._found.get(name)
+        value = self._members.get(name)
         # A comparison with NaN is false, so that it is none of these either.
         if type(value) not in (int, float) or not 0 <= value < MAX_NUMBER:  # type: ignore[operator]
             raise not_the_service()
         return value  # type: ignore[return-value]
 
     def number_or_none(self, name: str) -> float | None:
-        return None if self._found.get(name) is None else self.number(name)
+        return None if self._members.get(name) is None else self.number(name)
 
     def moment_or_none(self, name: str) -> datetime | None:
-        """In the zone of whoever looks at the terminal, as far as this process knows it."""
+        """Return the time in the local time zone."""
         if not (text := self.text(name, "")):
             return None
         try:
@@ -105,26 +106,26 @@ class Told:
             raise not_the_service() from error
 
     def count(self, name: str) -> int:
-        """Of the elements of a list; 0 where there is none."""
-        value = self._found.get(name, [])
+        """Return the length of a list; 0 if it is missing."""
+        value = self._members.get(name, [])
         if not isinstance(value, list):
             raise not_the_service()
         return len(value)
 
     def details(self) -> str:
-        """The sentence of a problem, and what is wrong with which field."""
-        errors = self._found.get("errors")
-        listed = errors if isinstance(errors, list) else []
-        fields = [Told(each) for each in listed if isinstance(each, dict)]
-        told = [f"{each.text('field', '')}: {each.text('detail', '')}" for each in fields]
-        return printable(" ".join([self.text("detail", ""), *told]).strip())
+        """Return the `detail` of a problem (RFC 9457) and its errors by field."""
+        found = self._members.get("errors")
+        listed = found if isinstance(found, list) else []
+        fields = [JsonObject(each) for each in listed if isinstance(each, dict)]
+        errors = [f"{each.text('field', '')}: {each.text('detail', '')}" for each in fields]
+        return printable(" ".join([self.text("detail", ""), *errors]).strip())
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job, as told once. `speed`, in units a second, and `threads` are 0 where nobody told.
+    """The state of a job. `speed`, in units per second, and `threads` are 0 if unknown.
 
-    It starts at `run_at`, if there is one, and when `others` of the owner's jobs are done.
+    It starts after `run_at`, if set, and after the `depends_on_count` jobs that it depends on.
     """
 
     id: UUID
@@ -141,38 +142,38 @@ class Job:
     name: str
     seconds_left: float | None
     run_at: datetime | None
-    others: int
+    depends_on_count: int
     error: str
     error_code: str
     etag: str
     poll_seconds: float
 
     @classmethod
-    def of(cls, answer: Answer) -> Self:
-        told = answer.told()
-        if (status := told.text("status")) not in ACTIVE + FINAL:
+    def of(cls, response: ApiResponse) -> Self:
+        body = response.json()
+        if (status := body.text("status")) not in ACTIVE + FINAL:
             raise not_the_service()
-        total = told.number_or_none("total")
+        total = body.number_or_none("total")
         return cls(
-            id=told.uuid("jobId"),
-            kind=told.text("kind", ""),
+            id=body.uuid("jobId"),
+            kind=body.text("kind", ""),
             status=status,
-            progress=min(told.number("progress"), 1.0),
-            message=told.text("message", ""),
-            done=int(told.number("done")),
+            progress=min(body.number("progress"), 1.0),
+            message=body.text("message", ""),
+            done=int(body.number("done")),
             total=None if total is None else int(total),
-            unit=told.text("unit", "bytes"),
-            speed=told.number_or_none("speed") or 0,
-            threads=int(told.number_or_none("threads") or 0),
-            attempt=int(told.number("attempts")),
-            name=told.text("fileName", ""),
-            seconds_left=told.number_or_none("estimatedSecondsRemaining"),
-            run_at=told.moment_or_none("runAt"),
-            others=told.count("after"),
-            error=told.text("error", told.text("lastError", "")),
-            error_code=told.text("errorCode", ""),
-            etag=answer.headers.get("ETag", ""),
-            poll_seconds=poll_seconds(answer),
+            unit=body.text("unit", "bytes"),
+            speed=body.number_or_none("speed") or 0,
+            threads=int(body.number_or_none("threads") or 0),
+            attempt=int(body.number("attempts")),
+            name=body.text("fileName", ""),
+            seconds_left=body.number_or_none("estimatedSecondsRemaining"),
+            run_at=body.moment_or_none("runAt"),
+            depends_on_count=body.count("after"),
+            error=body.text("error", body.text("lastError", "")),
+            error_code=body.text("errorCode", ""),
+            etag=response.headers.get("ETag", ""),
+            poll_seconds=poll_seconds(response),
         )
 
     @property
@@ -181,18 +182,18 @@ class Job:
 
     @property
     def is_waiting(self) -> bool:
-        """For its time or for others; not for a worker, nor to be tried again."""
-        return self.others > 0 or self.starts_at is not None
+        """True before `run_at` or while dependencies run; not while waiting for a worker."""
+        return self.depends_on_count > 0 or self.starts_at is not None
 
     @property
     def starts_at(self) -> datetime | None:
-        """Its time, as long as that has not come."""
+        """`run_at` while it is in the future, otherwise None."""
         return self.run_at if self.run_at and self.run_at > datetime.now(UTC) else None
 
 
 @dataclass(frozen=True)
-class Result:
-    """A finished file: what it must be, and an address that works for some minutes."""
+class DownloadResult:
+    """A finished file: its name, size and SHA-256, and a URL that works for some minutes."""
 
     url: str
     name: str
@@ -200,18 +201,19 @@ class Result:
     sha256: str
 
     @classmethod
-    def of(cls, answer: Answer) -> Self:
-        told = answer.told()
+    def of(cls, response: ApiResponse) -> Self:
+        body = response.json()
         return cls(
-            url=told.address("downloadUrl"),
-            name=told.text("fileName"),
-            size=int(told.number("size")),
-            sha256=told.sha256("sha256"),
+            url=body.secret("downloadUrl"),
+            name=body.text("fileName"),
+            size=int(body.number("size")),
+            sha256=body.sha256("sha256"),
         )
 
 
-def poll_seconds(answer: Answer) -> float:
-    return min(answer.seconds or 1.0, 60.0)
+def poll_seconds(response: ApiResponse) -> float:
+    """Return the seconds until the next poll: Retry-After, at most a minute."""
+    return min(response.retry_after_seconds or 1.0, 60.0)
 
 
 def not_the_service() -> Unreachable:

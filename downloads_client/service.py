@@ -1,4 +1,4 @@
-"""The service over HTTP, signed in. Tries again for a while what may pass by itself."""
+"""The calls of the HTTP API, with sign-in and retries of temporary failures."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from uuid import UUID
 
 import requests
 
-from downloads_client.errors import Failure, Gone, JobFailed, Refused, Unreachable
+from downloads_client.errors import Failure, Gone, JobFailed, RequestRefused, Unreachable
 from downloads_client.formatting import printable
 from downloads_client.http import (
     TIMEOUT_SECONDS,
-    Session,
+    HttpSession,
     check_location,
-    lasting_reason,
+    permanent_reason,
+    read_body,
     reason,
-    whole_body,
 )
 from downloads_client.login import Login
-from downloads_client.requests import New
-from downloads_client.responses import Answer, Job, Result, poll_seconds
-from downloads_client.retry import Patience
+from downloads_client.requests import NewDownload
+from downloads_client.responses import ApiResponse, DownloadResult, Job, poll_seconds
+from downloads_client.retry import Retry
 
-PASSING = {  # what a proxy says while there is nobody behind it
+TRANSIENT_STATUSES = {  # as a proxy sends them while the service restarts
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -35,90 +35,92 @@ PASSING = {  # what a proxy says while there is nobody behind it
 
 
 class Service:
-    """Every method raises a Failure where the service does not do what was asked.
+    """A signed-in client. Every method raises a Failure if the request fails.
 
-    `patience` makes a new one for each request.
+    `new_retry` returns a Retry for each request.
     """
 
-    def __init__(self, login: Login, patience: Callable[[], Patience]) -> None:
+    def __init__(self, login: Login, new_retry: Callable[[], Retry]) -> None:
         self.url = login.url.rstrip("/")
         self._login = {"username": login.user, "password": login.password}
-        self._patience = patience
+        self._new_retry = new_retry
         self._token = ""
-        self._session = Session()
+        self._session = HttpSession()
         self._session.hooks["response"].append(check_location)
-        self._session.auth = self._sign  # a header of its own would lose against ~/.netrc
+        self._session.auth = self._authorize  # a plain header would be replaced from ~/.netrc
 
-    def ask(self, wish: New) -> Job:
-        """Twice is once: the wish carries its key."""
-        answer = self._call("POST", wish.path, wish.body, {"Idempotency-Key": wish.key})
-        return replace(Job.of(answer), message="")  # that it was asked for we know
+    def create(self, request: NewDownload) -> Job:
+        """Create the download. Idempotent: the request has a key."""
+        key = {"Idempotency-Key": request.idempotency_key}
+        response = self._call("POST", request.path, request.body, key)
+        return replace(Job.of(response), message="")  # the caller prints one of its own
 
-    def find(self, job_id: UUID) -> Job:
+    def get(self, job_id: UUID) -> Job:
         return Job.of(self._call("GET", f"v1/download/status/{job_id}"))
 
-    def look_again(self, job: Job) -> Job:
-        """When nothing changed, it is the same, but for how long to leave it alone."""
-        seen = {"If-None-Match": job.etag} if job.etag else {}
-        answer = self._call("GET", f"v1/download/status/{job.id}", headers=seen)
-        if answer.status == HTTPStatus.NOT_MODIFIED:
-            return replace(job, poll_seconds=poll_seconds(answer))
-        return Job.of(answer)
+    def poll(self, job: Job) -> Job:
+        """Return the job's present state. Sends its ETag, so an unchanged job costs a 304."""
+        headers = {"If-None-Match": job.etag} if job.etag else {}
+        response = self._call("GET", f"v1/download/status/{job.id}", headers=headers)
+        if response.status == HTTPStatus.NOT_MODIFIED:
+            return replace(job, poll_seconds=poll_seconds(response))
+        return Job.of(response)
 
     def cancel(self, job_id: UUID) -> Job:
         return Job.of(self._call("DELETE", f"v1/download/{job_id}"))
 
-    def result(self, job_id: UUID) -> Result:
-        return Result.of(self._call("GET", f"v1/download/result/{job_id}"))
-
-    def sha256_of(self, file_id: int) -> str:
-        """Of a source; empty where it is not there."""
-        told = self._call("POST", "v1/download/check", {"file_id": file_id}).told()
-        return told.text("sha256", "")
+    def result(self, job_id: UUID) -> DownloadResult:
+        return DownloadResult.of(self._call("GET", f"v1/download/result/{job_id}"))
 
     def _call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> Answer:
+    ) -> ApiResponse:
         if not self._token:
             self._sign_in()
-        answer = self._try(method, path, body, headers)
-        if answer.status == HTTPStatus.UNAUTHORIZED:  # a token lives for minutes, a job for hours
+        response = self._send_with_retries(method, path, body, headers)
+        if response.status == HTTPStatus.UNAUTHORIZED:  # a token lives for minutes, a job for hours
             self._sign_in()
-            answer = self._try(method, path, body, headers)
-        if not answer.ok:
-            raise self._failure(answer)
-        return answer
+            response = self._send_with_retries(method, path, body, headers)
+        if not response.ok:
+            raise self._failure(response)
+        return response
 
     def _sign_in(self) -> None:
         self._token = ""
-        answer = self._try("POST", "v1/auth/token", self._login, None)
-        if not answer.ok:
-            raise self._failure(answer)
-        self._token = answer.told().address("access")
+        response = self._send_with_retries("POST", "v1/auth/token", self._login, None)
+        if not response.ok:
+            raise self._failure(response)
+        self._token = response.json().secret("access")
 
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
-    def _try(self, method: str, path: str, body: Any, headers: dict[str, str] | None) -> Answer:
-        """The first answer that is final: neither passing trouble, nor a wish to be asked later."""
-        patience = self._patience()
+    def _send_with_retries(
+        self, method: str, path: str, body: Any, headers: dict[str, str] | None
+    ) -> ApiResponse:
+        """Return the first response that is neither a temporary failure nor has a Retry-After."""
+        retry = self._new_retry()
         while True:
             try:
-                answer = self._send(method, path, body, headers)
-            # OSError and ValueError: what the libraries say of a file of certificates, a proxy.
+                response = self._send(method, path, body, headers)
+            # The libraries raise OSError for an unreadable CA bundle, ValueError for a bad proxy.
             except (requests.RequestException, OSError, ValueError) as error:
                 failure = Unreachable(f"{self.url} cannot be reached: {reason(error)}.")
-                if lasting_reason(error):
+                if permanent_reason(error):
                     raise failure from error
-                patience.wait(failure)
+                retry.wait(failure)
                 continue
-            if answer.ok or not (answer.status in PASSING or answer.seconds is not None):
-                return answer
-            patience.wait(self._failure(answer), answer.seconds)
+            seconds = response.retry_after_seconds
+            is_temporary = response.status in TRANSIENT_STATUSES or seconds is not None
+            if response.ok or not is_temporary:
+                return response
+            retry.wait(self._failure(response), seconds)
 
-    def _send(self, method: str, path: str, body: Any, headers: dict[str, str] | None) -> Answer:
+    def _send(
+        self, method: str, path: str, body: Any, headers: dict[str, str] | None
+    ) -> ApiResponse:
         with self._session.request(
             method,
             f"{self.url}/{path}",
@@ -128,22 +130,24 @@ class Service:
             allow_redirects=False,
             stream=True,
         ) as response:
-            return Answer(response.status_code, response.headers, whole_body(response))
+            return ApiResponse(response.status_code, response.headers, read_body(response))
 
-    def _failure(self, answer: Answer) -> Failure:
-        """What an answer that is none of the good ones means."""
-        if 300 <= answer.status < 400:
-            there = urlsplit(answer.headers.get("Location", ""))
-            site = printable(f"{there.scheme}://{there.netloc}")
+    def _failure(self, response: ApiResponse) -> Failure:
+        """Return the Failure for an error response."""
+        if 300 <= response.status < 400:
+            location = urlsplit(response.headers.get("Location", ""))
+            site = printable(f"{location.scheme}://{location.netloc}")
             return Unreachable(f"{self.url} sends on to {site}. Is that the service's address?")
         try:
-            told = answer.told()
-            sentence, code = told.details(), told.text("code")
+            body = response.json()
+            sentence, code = body.details(), body.text("code")
         except Unreachable:
-            return Unreachable(f"{self.url} answers {answer.status}, and not as the service does.")
-        if answer.status >= 500:
+            return Unreachable(
+                f"{self.url} answers {response.status}, and not as the service does."
+            )
+        if response.status >= 500:
             return Unreachable(sentence, code)
         if code == "job_failed":
             return JobFailed(sentence, code)
-        kind = Gone if answer.status == HTTPStatus.GONE else Refused
-        return kind(sentence, code)
+        failure = Gone if response.status == HTTPStatus.GONE else RequestRefused
+        return failure(sentence, code)

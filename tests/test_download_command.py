@@ -1,4 +1,4 @@
-"""`manage.py download`, in real processes, against the real service, its store, and impostors."""
+"""`manage.py download`, in real processes, against the real service, its store, and fake ones."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from tests.client.fake import (
     Fake,
     Stored,
     job,
+    json_response,
     problem,
+    response,
     result,
-    says,
     serving,
-    tells,
 )
 from tests.client.terminal import COMMAND, Terminal, environment, run, start
 from tests.factories import ArtifactFactory, JobFactory
@@ -69,9 +69,9 @@ class Site:
         self.url = f"http://127.0.0.1:{self.line.port}"
 
     def login(self, folder: Path) -> dict[str, str]:
-        """An environment that finds the service as beside `make run`."""
-        told = {"url": self.url, "user": "alice", "password": PASSWORD}
-        (folder / "run.json").write_text(json.dumps(told))
+        """Return an environment that finds the service, as `make run` provides it."""
+        run_json = {"url": self.url, "user": "alice", "password": PASSWORD}
+        (folder / "run.json").write_text(json.dumps(run_json))
         return {"STACK_FOLDER": str(folder)}
 
     def close(self) -> None:
@@ -145,24 +145,23 @@ def parts(folder: Path) -> list[Path]:
 # The whole way
 
 
-def test_files_are_asked_for_made_fetched_and_compared(
+def test_files_are_requested_bundled_and_fetched(
     site: Site, env: dict[str, str], folder: Path, stored_files: list[StoredFile]
 ) -> None:
     site.live.start("worker")
     site.live.start("dispatcher")
 
-    done = run("70000", "70001", "70002", "70000", "--compare", "--name=Mine", cwd=folder, env=env)
+    done = run("70000", "70001", "70002", "70000", "--name=Own", cwd=folder, env=env)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "Mine.zip\n"
-    assert done.stderr.count("same SHA-256") == 3
-    with ZipFile(folder / "Mine.zip") as archive:
+    assert done.stdout == "Own.zip\n"
+    with ZipFile(folder / "Own.zip") as archive:
         assert archive.namelist() == [file.name for file in stored_files]
     assert DownloadJob.objects.count() == 1
     assert parts(folder) == []
 
 
-def test_a_link_ends_as_its_file_or_with_the_reason_whatever_its_server_does(
+def test_a_link_is_fetched_or_fails_with_the_reason(
     site: Site, env: dict[str, str], folder: Path
 ) -> None:
     site.live.start("worker")
@@ -186,7 +185,7 @@ def test_a_link_ends_as_its_file_or_with_the_reason_whatever_its_server_does(
     assert [path.name for path in folder.iterdir()] == ["torn.bin"]
 
 
-def test_a_report_is_asked_for_made_and_fetched(
+def test_a_report_is_requested_and_fetched(
     site: Site, env: dict[str, str], folder: Path, ready: DownloadJob
 ) -> None:
     site.live.start("worker")
@@ -194,18 +193,18 @@ def test_a_report_is_asked_for_made_and_fetched(
     done = run("report", "--period=7d", "--format=csv", "--json", cwd=folder, env=env)
 
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert set(told) == ONE_OBJECT
-    assert str(ready.pk) in (folder / told["path"]).read_text()
-    assert Path(told["path"]).suffix == ".csv"
-    asked = DownloadJob.objects.get(pk=told["jobId"]).params
-    assert asked == {"period": "7d", "format": "csv", "everybody": False}
+    output = json.loads(done.stdout)
+    assert set(output) == ONE_OBJECT
+    assert str(ready.pk) in (folder / output["path"]).read_text()
+    assert Path(output["path"]).suffix == ".csv"
+    params = DownloadJob.objects.get(pk=output["jobId"]).params
+    assert params == {"period": "7d", "format": "csv", "everybody": False}
     assert "Asked for a report: download" in done.stderr
     making = [line for line in done.stderr.splitlines() if line.startswith("Making")]
     assert not re.search(r"\d [kMG]?B", " ".join(making)), making
 
 
-def test_what_downloads_made_and_files_are_bundled_in_their_order(
+def test_files_of_downloads_and_stored_files_are_bundled_in_order(
     site: Site,
     env: dict[str, str],
     folder: Path,
@@ -223,7 +222,7 @@ def test_what_downloads_made_and_files_are_bundled_in_their_order(
         assert archive.read(ready.artifact.name) == CONTENT
 
 
-def test_a_download_starts_on_the_terms_that_are_given(
+def test_a_new_download_has_the_given_options(
     site: Site, env: dict[str, str], folder: Path, ready: DownloadJob, alice: User
 ) -> None:
     alice.email = "alice@example.org"
@@ -239,7 +238,7 @@ def test_a_download_starts_on_the_terms_that_are_given(
     assert list(job.after.all()) == [ready]
 
 
-def test_an_id_fetches_what_was_made_before(
+def test_an_id_fetches_an_existing_download(
     ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
     done = run(str(ready.pk), "--output", "new/here/", cwd=folder, env=env)
@@ -253,11 +252,11 @@ def test_json_is_one_object_and_quiet_is_quiet(
 ) -> None:
     done = run(str(ready.pk), "--json", "--quiet", cwd=folder, env=env)
 
-    told = json.loads(done.stdout)
-    assert set(told) == ONE_OBJECT
-    assert told["path"] == "2 files.zip"
-    assert told["sha256"] == sha256(CONTENT).hexdigest()
-    assert (told["exitCode"], told["status"], told["error"]) == (0, "completed", None)
+    output = json.loads(done.stdout)
+    assert set(output) == ONE_OBJECT
+    assert output["path"] == "2 files.zip"
+    assert output["sha256"] == sha256(CONTENT).hexdigest()
+    assert (output["exitCode"], output["status"], output["error"]) == (0, "completed", None)
     assert done.stderr == ""
 
 
@@ -282,30 +281,30 @@ def test_a_file_that_is_there_already_is_not_fetched_again(
     assert site.store_line.connections == before
 
 
-def test_another_file_is_overwritten_only_by_force(
+def test_another_file_is_overwritten_only_with_force(
     ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
-    mine = folder / "mine.zip"
-    mine.write_text("mine")
+    existing = folder / "own.zip"
+    existing.write_text("own")
 
-    refused = run(str(ready.pk), "--output=mine.zip", cwd=folder, env=env)
-    at_once = run("70000", "--output=mine.zip", cwd=folder, env=env)
-    kept = mine.read_text()
-    forced = run(str(ready.pk), "--output=mine.zip", "--force", cwd=folder, env=env)
+    refused = run(str(ready.pk), "--output=own.zip", cwd=folder, env=env)
+    at_once = run("70000", "--output=own.zip", cwd=folder, env=env)
+    kept = existing.read_text()
+    forced = run(str(ready.pk), "--output=own.zip", "--force", cwd=folder, env=env)
 
     for done in (refused, at_once):
         assert done.returncode == 7
-        assert "mine.zip exists. Give --force" in done.stderr
-    assert kept == "mine"
+        assert "own.zip exists. Give --force" in done.stderr
+    assert kept == "own"
     assert DownloadJob.objects.count() == 1
     assert forced.returncode == 0
-    assert mine.read_bytes() == CONTENT
+    assert existing.read_bytes() == CONTENT
 
 
 # Lines that break
 
 
-def test_a_line_that_is_cut_is_resumed_where_it_was(
+def test_a_dropped_connection_is_resumed_where_it_broke(
     site: Site, ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
     before = site.store_line.bytes_to_client
@@ -320,12 +319,12 @@ def test_a_line_that_is_cut_is_resumed_where_it_was(
     assert parts(folder) == []
 
 
-def test_a_store_that_is_away_leaves_a_part_that_the_next_run_resumes(
+def test_the_next_run_resumes_a_partial_file(
     site: Site, ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
     site.store_line.throttle(2_000_000)
     site.store_line.cut_after(1_000_000, "client", times=1_000)
-    broken = run(str(ready.pk), "--patience=0", cwd=folder, env=env)
+    broken = run(str(ready.pk), "--retry-for=0", cwd=folder, env=env)
     site.store_line.pass_on()
     begun = parts(folder)[0].stat().st_size
     before = site.store_line.bytes_to_client
@@ -341,7 +340,7 @@ def test_a_store_that_is_away_leaves_a_part_that_the_next_run_resumes(
     assert site.store_line.bytes_to_client - before < len(CONTENT) - begun + 10_000
 
 
-def test_an_object_that_is_another_is_not_kept(
+def test_an_object_with_other_bytes_is_deleted(
     ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
     key = ready.artifact.key
@@ -350,8 +349,8 @@ def test_an_object_that_is_another_is_not_kept(
 
     done = run(str(ready.pk), "--json", cwd=folder, env=env)
 
-    told = json.loads(done.stdout)
-    assert (done.returncode, told["exitCode"], told["errorCode"]) == (5, 5, "wrong_bytes")
+    output = json.loads(done.stdout)
+    assert (done.returncode, output["exitCode"], output["errorCode"]) == (5, 5, "wrong_bytes")
     assert list(folder.iterdir()) == []
 
 
@@ -387,7 +386,7 @@ def terminals() -> Iterator[list[Terminal]]:
     [("y\r", "cancelled"), ("n\r", "processing"), ("\r", "processing"), ("\x03", "processing")],
     ids=["yes", "no", "neither", "Ctrl-C again"],
 )
-def test_ctrl_c_in_a_terminal_asks_what_becomes_of_the_job(
+def test_ctrl_c_in_a_terminal_offers_to_cancel_the_job(
     site: Site,
     running: DownloadJob,
     tmp_path: Path,
@@ -415,7 +414,7 @@ def test_ctrl_c_in_a_terminal_asks_what_becomes_of_the_job(
     assert "Traceback" not in terminal.raw
 
 
-def test_what_has_its_time_tomorrow_is_waited_for_until_it_is_not_wanted(
+def test_a_job_scheduled_for_tomorrow_is_waited_for_until_it_is_cancelled(
     site: Site,
     running: DownloadJob,
     tmp_path: Path,
@@ -438,7 +437,7 @@ def test_what_has_its_time_tomorrow_is_waited_for_until_it_is_not_wanted(
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
 )
-def test_a_script_that_is_told_to_stop_leaves_the_job_running(
+def test_a_signal_stops_a_script_and_leaves_the_job_running(
     running: DownloadJob, env: dict[str, str], folder: Path, number: int, code: int
 ) -> None:
     with start(str(running.pk), "--json", "--output=x y.zip", cwd=folder, env=env) as client:
@@ -448,15 +447,15 @@ def test_a_script_that_is_told_to_stop_leaves_the_job_running(
         client.send_signal(number)
         out, err = client.communicate(timeout=30)
 
-    told = json.loads(out)
-    assert (client.returncode, told["exitCode"]) == (code, code)
-    assert told["goOn"] == f"{GO_ON} {running.pk} '--output=x y.zip'"
-    assert err.splitlines()[-1] == f"To go on: {told['goOn']}"
+    output = json.loads(out)
+    assert (client.returncode, output["exitCode"]) == (code, code)
+    assert output["goOn"] == f"{GO_ON} {running.pk} '--output=x y.zip'"
+    assert err.splitlines()[-1] == f"To go on: {output['goOn']}"
     running.refresh_from_db()
     assert running.status == Status.PROCESSING
 
 
-def test_ctrl_c_while_it_is_fetched_keeps_what_has_arrived(
+def test_ctrl_c_during_the_fetch_keeps_the_partial_file(
     site: Site, ready: DownloadJob, tmp_path: Path, folder: Path, terminals: list[Terminal]
 ) -> None:
     site.store_line.throttle(500_000)
@@ -552,10 +551,10 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
 
     done = run(str(running.pk), "--json", cwd=folder, env=env)
 
-    told = json.loads(done.stdout)
-    assert (done.returncode, told["errorCode"]) == (1, "source_missing")
-    assert told["error"] == "The download failed: File 70009 could not be found."
-    assert told["goOn"] is None
+    output = json.loads(done.stdout)
+    assert (done.returncode, output["errorCode"]) == (1, "source_missing")
+    assert output["error"] == "The download failed: File 70009 could not be found."
+    assert output["goOn"] is None
 
 
 @pytest.mark.parametrize(
@@ -563,18 +562,17 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
     [
         (["x"], "'x' is no file number"),
         (["70000", "--json", "--output=-"], "both want stdout"),
-        (["70000", "--patience=nan"], "--patience is a number of seconds"),
-        ([JOB_ID, "--compare"], "--compare needs the numbers"),
+        (["70000", "--retry-for=nan"], "--retry-for is a number of seconds"),
+        (["70000", "--patience=-1"], "--retry-for is a number of seconds"),  # its former name
+        (["70000", "--compare"], "unrecognized arguments"),
         (["70000", "--threads=4"], "are for a new link"),
         (["https://data.example/a", "--threads=four"], "invalid int value"),
-        (["https://data.example/a", "--compare"], "--compare needs the numbers"),
         (["https://data.example/a", "70000"], "one link"),
         (["report", "--from=2026-10-01"], "--from and --to come together"),
         (["report", "--period=7d", "--from=2026-10-01", "--to=2026-10-31"], "either --period"),
         (["report", "--format=xls"], "--format is pdf, csv or json"),
         (["70000", "--run-at=tomorrow"], "--run-at is a time with its zone"),
         ([JOB_ID, JOB_ID], "or --bundle for an archive of what they made"),
-        ([JOB_ID, "70000", "--bundle", "--compare"], "--compare needs the numbers"),
         ([JOB_ID, "--no-email"], "are for a new download"),
         (["70000", "--everybody"], "are for a report"),
         (["70000", "--user=bob"], "Nobody is there to be asked for the password"),
@@ -624,14 +622,14 @@ def test_the_password_comes_from_stdin(
     site: Site, ready: DownloadJob, folder: Path, tmp_path: Path
 ) -> None:
     login = [f"--service={site.url}/", "--user=alice", "--password-stdin"]
-    nowhere = environment(STACK_FOLDER=str(tmp_path / "none"))
+    without_run_json = environment(STACK_FOLDER=str(tmp_path / "none"))
 
-    done = run(str(ready.pk), *login, cwd=folder, env=nowhere, stdin=f"{PASSWORD}\n")
+    done = run(str(ready.pk), *login, cwd=folder, env=without_run_json, stdin=f"{PASSWORD}\n")
 
     assert done.returncode == 0, done.stderr
 
 
-def test_in_a_terminal_the_password_is_asked_for_and_not_shown(
+def test_in_a_terminal_the_password_is_prompted_for_and_not_shown(
     site: Site, ready: DownloadJob, tmp_path: Path, terminals: list[Terminal]
 ) -> None:
     login = [f"--service={site.url}", "--user=alice"]
@@ -656,7 +654,7 @@ def test_the_secret_of_make_run_goes_to_no_other_service(
     done = run(JOB_ID, *login, cwd=folder, env=env)
 
     assert done.returncode == 2
-    assert impostor.asked == []
+    assert impostor.requests == []
 
 
 @pytest.mark.parametrize("status", [Status.CANCELLED, Status.EXPIRED])
@@ -684,7 +682,7 @@ def test_a_disk_that_is_full_is_7_and_one_sentence(
     assert [path.suffix for path in folder.iterdir()] == [".part"]
 
 
-def test_a_reader_of_stdout_who_left_is_7(
+def test_a_closed_pipe_on_stdout_is_7(
     ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
     with start(str(ready.pk), "--output=-", cwd=folder, env=env) as client:
@@ -722,29 +720,29 @@ def test_a_name_that_is_too_long_is_7(alice: User, env: dict[str, str], folder: 
 def impostor(tmp_path: Path) -> Iterator[Fake]:
     """Something in the service's place, with a login."""
     with serving() as fake:
-        told = {"url": fake.url, "user": "demo", "password": "secret"}
-        (tmp_path / "run.json").write_text(json.dumps(told))
+        run_json = {"url": fake.url, "user": "demo", "password": "secret"}
+        (tmp_path / "run.json").write_text(json.dumps(run_json))
         yield fake
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        says(b"<html>Welcome to the hotel</html>"),
-        says(b"<html>Bad gateway</html>", 502),
-        says(b"", 302, Location=STATUS),
-        says(b"{"),
+        response(b"<html>Welcome to the hotel</html>"),
+        response(b"<html>Bad gateway</html>", 502),
+        response(b"", 302, Location=STATUS),
+        response(b"{"),
         problem(503, "overloaded", "Try again soon.", Retry_After="5"),
         lambda handler: handler.hang_up(),
     ],
 )
-def test_whoever_else_answers_is_4(
+def test_another_server_in_place_of_the_service_is_4(
     impostor: Fake, tmp_path: Path, folder: Path, answer: Any
 ) -> None:
     impostor.on(STATUS, answer)
 
     env = environment(STACK_FOLDER=str(tmp_path))
-    done = run(JOB_ID, "--patience=0", "--json", cwd=folder, env=env)
+    done = run(JOB_ID, "--retry-for=0", "--json", cwd=folder, env=env)
 
     assert (done.returncode, json.loads(done.stdout)["exitCode"]) == (4, 4), done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -756,11 +754,13 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIO
 
 @pytest.mark.parametrize("shown", [["--json"], []])
 @pytest.mark.parametrize("output", ["./", "Über/"])
-def test_a_name_that_the_locale_cannot_spell_is_7(
+def test_a_name_that_the_locale_cannot_encode_is_7(
     impostor: Fake, tmp_path: Path, folder: Path, shown: list[str], output: str
 ) -> None:
-    impostor.on(STATUS, tells(job("completed")))
-    impostor.on(RESULT, tells(result(f"{impostor.url}/store", b"x", fileName="Übersicht 报告.zip")))
+    impostor.on(STATUS, json_response(job("completed")))
+    impostor.on(
+        RESULT, json_response(result(f"{impostor.url}/store", b"x", fileName="Übersicht 报告.zip"))
+    )
     impostor.on("/store", Stored(b"x"))
 
     env = environment(STACK_FOLDER=str(tmp_path), **ASCII)
@@ -772,11 +772,13 @@ def test_a_name_that_the_locale_cannot_spell_is_7(
     assert not shown or json.loads(done.stdout)["errorCode"] == "bad_name"
 
 
-def test_a_locale_of_ascii_takes_names_that_are_given(
+def test_an_ascii_locale_accepts_a_given_output_name(
     impostor: Fake, tmp_path: Path, folder: Path
 ) -> None:
-    impostor.on(STATUS, tells(job("completed")))
-    impostor.on(RESULT, tells(result(f"{impostor.url}/store", b"x", fileName="Übersicht.zip")))
+    impostor.on(STATUS, json_response(job("completed")))
+    impostor.on(
+        RESULT, json_response(result(f"{impostor.url}/store", b"x", fileName="Übersicht.zip"))
+    )
     impostor.on("/store", Stored(b"x"))
 
     env = environment(STACK_FOLDER=str(tmp_path), **ASCII)
@@ -786,7 +788,7 @@ def test_a_locale_of_ascii_takes_names_that_are_given(
     assert (folder / "Ü.zip").read_bytes() == b"x"
 
 
-def test_a_locale_of_ascii_asks_for_what_was_typed(
+def test_an_ascii_locale_sends_arguments_as_utf_8(
     impostor: Fake, tmp_path: Path, folder: Path
 ) -> None:
     impostor.on("/v1/download/initiate", problem(400, "invalid", "Ü: no."))
@@ -826,7 +828,7 @@ def test_an_argument_that_is_no_utf_8_is_2(impostor: Fake, tmp_path: Path, folde
         ({"HTTPS_PROXY": "http://"}, [], "proxy"),
     ],
 )
-def test_a_way_to_the_service_that_does_not_work_is_4(
+def test_a_broken_connection_setup_is_4(
     impostor: Fake,
     tmp_path: Path,
     folder: Path,
@@ -838,7 +840,7 @@ def test_a_way_to_the_service_that_does_not_work_is_4(
     env = environment(STACK_FOLDER=str(tmp_path), **variables)
 
     done = run(
-        *[JOB_ID, service, "--user=u", "--password-stdin", "--json", "--patience=0", *arguments],
+        *[JOB_ID, service, "--user=u", "--password-stdin", "--json", "--retry-for=0", *arguments],
         stdin="secret",
         cwd=folder,
         env=env,
@@ -849,20 +851,20 @@ def test_a_way_to_the_service_that_does_not_work_is_4(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_certificates_that_are_not_there_are_not_waited_for(tmp_path: Path, folder: Path) -> None:
+def test_a_missing_ca_bundle_is_not_retried(tmp_path: Path, folder: Path) -> None:
     env = environment(STACK_FOLDER=str(tmp_path), REQUESTS_CA_BUNDLE="/nowhere.pem")
-    service = ["--service=https://127.0.0.1:1", "--user=u", "--password-stdin", "--patience=3600"]
+    service = ["--service=https://127.0.0.1:1", "--user=u", "--password-stdin", "--retry-for=3600"]
 
     done = run(JOB_ID, *service, stdin="secret", cwd=folder, env=env)
 
     assert done.returncode == 4
 
 
-def test_a_store_behind_certificates_that_are_not_there_is_4(
+def test_a_missing_ca_bundle_for_the_store_is_4(
     impostor: Fake, tmp_path: Path, folder: Path
 ) -> None:
-    impostor.on(STATUS, tells(job("completed")))
-    impostor.on(RESULT, tells(result("https://127.0.0.1:1/store", b"x")))
+    impostor.on(STATUS, json_response(job("completed")))
+    impostor.on(RESULT, json_response(result("https://127.0.0.1:1/store", b"x")))
 
     env = environment(STACK_FOLDER=str(tmp_path), REQUESTS_CA_BUNDLE="/nowhere.pem")
     done = run(JOB_ID, "--json", cwd=folder, env=env)
@@ -889,10 +891,10 @@ def test_a_store_behind_certificates_that_are_not_there_is_4(
 def test_a_wrong_command_line_is_one_object_too(folder: Path, arguments: list[str]) -> None:
     done = run(*arguments, cwd=folder, env=environment(STACK_FOLDER=str(folder)))
 
-    told = json.loads(done.stdout)
-    assert (done.returncode, told["exitCode"], told["errorCode"]) == (2, 2, "usage")
-    assert set(told) == ONE_OBJECT
-    assert told["error"] in done.stderr
+    output = json.loads(done.stdout)
+    assert (done.returncode, output["exitCode"], output["errorCode"]) == (2, 2, "usage")
+    assert set(output) == ONE_OBJECT
+    assert output["error"] in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -921,8 +923,8 @@ def test_settings_that_cannot_be_read_are_8(folder: Path, variables: dict[str, s
 
 
 def test_stdout_of_a_full_disk_is_7(impostor: Fake, tmp_path: Path, folder: Path) -> None:
-    impostor.on(STATUS, tells(job("completed")))
-    impostor.on(RESULT, tells(result(f"{impostor.url}/store", b"x")))
+    impostor.on(STATUS, json_response(job("completed")))
+    impostor.on(RESULT, json_response(result(f"{impostor.url}/store", b"x")))
     impostor.on("/store", Stored(b"x"))
     line = f"{shlex.join([*COMMAND, JOB_ID, '--json'])} >/dev/full"
 
@@ -946,10 +948,10 @@ def test_without_a_temporary_folder_stdout_is_7(
     assert "A temporary folder (TMPDIR) cannot be written" in done.stderr
 
 
-def test_what_is_gone_when_it_is_fetched_has_no_way_on(
+def test_a_file_that_expired_before_the_fetch_cannot_be_resumed(
     impostor: Fake, tmp_path: Path, folder: Path
 ) -> None:
-    impostor.on(STATUS, tells(job("completed")))
+    impostor.on(STATUS, json_response(job("completed")))
     impostor.on(RESULT, problem(410, "expired", "The download is expired."))
 
     done = run(JOB_ID, "--json", cwd=folder, env=environment(STACK_FOLDER=str(tmp_path)))
@@ -959,8 +961,8 @@ def test_what_is_gone_when_it_is_fetched_has_no_way_on(
 
 
 def test_a_store_that_lies_is_5(impostor: Fake, tmp_path: Path, folder: Path) -> None:
-    impostor.on(STATUS, tells(job("completed")))
-    impostor.on(RESULT, tells(result(f"{impostor.url}/store", b"the file")))
+    impostor.on(STATUS, json_response(job("completed")))
+    impostor.on(RESULT, json_response(result(f"{impostor.url}/store", b"the file")))
     impostor.on("/store", Stored(b"elif eht"))
 
     done = run(JOB_ID, cwd=folder, env=environment(STACK_FOLDER=str(tmp_path)))

@@ -1,12 +1,13 @@
-"""`make run`: the whole service on this machine, its main job once before your eyes, then serving.
+"""`make run`: start the whole service on this machine, run a sample job, then serve.
 
-Keeps its data in `.stack/`. Every process it starts ends with it, however it ends; a process that
-dies meanwhile is started again, as an init system would.
+Keeps its data in `.stack/`. All its child processes end when it ends, even if it is killed. A child
+that dies is restarted.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from urllib.parse import quote
+from zipfile import ZipFile
 
 import requests
 
@@ -32,16 +34,16 @@ FOLDER = Path(env.str("STACK_FOLDER", default=str(BASE / ".stack"))).resolve()
 RUN_JSON = FOLDER / "run.json"
 MANAGE = str(BASE / "manage.py")
 BIN = Path(sys.executable).parent
-SHOWN_FILE_IDS = [str(70_000 + n) for n in range(14)]
-SLOW_SECONDS = "10,120"  # what `SLOW=1` makes of SIMULATED_DELAY_SECONDS
+SAMPLE_FILE_IDS = [70_000 + n for n in range(14)]
+SLOW_SECONDS = "10,120"  # SIMULATED_DELAY_SECONDS with `SLOW=1`
 HOST = "127.0.0.1"
 # Where a clamd listens on Debian, and in a container whose port is published.
 SCANNERS = ["unix:///run/clamav/clamd.ctl", "tcp://127.0.0.1:3310"]
-SCANNER_SECONDS = 1  # until one has to answer
+SCANNER_SECONDS = 1  # timeout
 
 
-class Run:
-    """The processes, and what they are told."""
+class LocalService:
+    """The processes of the service and their environment."""
 
     def __init__(self, *, port: int, slow: bool, reload: bool) -> None:
         self.url = f"http://{HOST}:{port}"
@@ -55,7 +57,7 @@ class Run:
         if not is_free(self.port):
             raise StackError(f"Port {self.port} is taken. Choose another: make run PORT=8001")
         began = time.monotonic()
-        RUN_JSON.unlink(missing_ok=True)  # it tells scripts that the service is there
+        RUN_JSON.unlink(missing_ok=True)  # scripts take the service for running if it exists
         servers = self.stack.start()
         say(f"Postgres, Redis and S3 are ready ({time.monotonic() - began:.1f} s)")
         servers |= find_scanner() | find_mail()
@@ -104,26 +106,41 @@ class Run:
         return commands
 
     def _spawn(self, name: str, command: list[str]) -> None:
-        # A reloader passes a gentle signal on to its child; the kernel's harsh one it could not.
+        # A reloader forwards SIGTERM to its child; it could not forward SIGKILL.
         orphan = signal.SIGTERM if self.reload else signal.SIGKILL
         env = {"ROLE": name} | ({"DEBUG": "true"} if self.reload else {})
         process = Process(name, command, FOLDER / f"{name}.log", env, orphan_signal=orphan)
         process.start()
         self.processes.append(process)
 
-    def show_main_job(self) -> int:
-        """Act as a client; the exit status of that client."""
-        folder = f"{FOLDER / 'downloads'}/"
-        arguments = [*SHOWN_FILE_IDS, "--compare", "--force", "--output", folder]
-        command = [sys.executable, MANAGE, "download", *arguments]
-        # No stdin: on Ctrl-C everything ends, so there is nothing to ask.
-        return subprocess.run(command, stdin=subprocess.DEVNULL).returncode
+    def run_sample_job(self) -> int:
+        """Download a bundle with the client and verify it. Returns the client's exit code."""
+        ids = map(str, SAMPLE_FILE_IDS)
+        command = [sys.executable, MANAGE, "download", *ids, "--force"]
+        command += ["--output", f"{FOLDER / 'downloads'}/"]
+        # No stdin: Ctrl-C stops the service, so the client need not offer to cancel the job.
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        say(done.stdout.rstrip("\n"))
+        if done.returncode == 0:
+            self._verify(done.stdout.rstrip("\n"))
+        return done.returncode
 
-    def tell(self) -> None:
-        who = self.logins
+    def _verify(self, archive: str) -> None:
+        """Compare the SHA-256 of each member with that of its source. Raises StackError."""
+        with ZipFile(archive) as bundle:
+            members = [bundle.read(name) for name in bundle.namelist()]
+        found = [hashlib.sha256(member).hexdigest() for member in members]
+        check = f"{self.url}/v1/download/check"
+        sources = [requests.post(check, json={"file_id": n}, timeout=10) for n in SAMPLE_FILE_IDS]
+        if found != [source.json().get("sha256") for source in sources]:
+            raise StackError(f"The members of {archive} differ from their sources.")
+        say(f"All {len(found)} members have the SHA-256 of their sources")
+
+    def print_addresses(self) -> None:
+        logins = self.logins
         rows = [
-            ("Pages", "/", f"{who['user']} / {who['password']}"),
-            ("Admin", "/admin/", f"{who['operator']} / {who['operator_password']}"),
+            ("Pages", "/", f"{logins['user']} / {logins['password']}"),
+            ("Admin", "/admin/", f"{logins['operator']} / {logins['operator_password']}"),
             ("API", "/docs", "the same users, or a token from /v1/auth/token"),
             ("Health", "/health", "no sign-in"),
         ]
@@ -133,7 +150,7 @@ class Run:
         say(f"  {'Logs':8}{FOLDER.name}/*.log\n")
 
     def serve(self) -> None:
-        """Until interrupted: start again what dies."""
+        """Restart processes that die, until interrupted."""
         while True:
             time.sleep(0.5)
             for process in [*self.stack.processes, *self.processes]:
@@ -156,23 +173,23 @@ class Run:
 
 
 def manage(*arguments: str, **variables: str) -> str:
-    """Run a management command; what it printed. Raises StackError with what it complained of.
+    """Run a management command and return its output. Raises StackError with its error message.
 
-    It alone has the variables in its environment.
+    Only this command gets the variables in its environment.
     """
     command = [sys.executable, MANAGE, *arguments]
     env = os.environ | variables
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode:
-        said = done.stderr.strip() or "no reason given"
-        if "Traceback (most recent call last)" in said:
-            said = said.splitlines()[-1]  # the reason; what is no traceback is all reason
-        raise StackError(f"`manage.py {' '.join(arguments)}` failed: {said}")
+        reason = done.stderr.strip() or "no reason given"
+        if "Traceback (most recent call last)" in reason:
+            reason = reason.splitlines()[-1]
+        raise StackError(f"`manage.py {' '.join(arguments)}` failed: {reason}")
     return done.stdout.strip()
 
 
 def find_scanner() -> dict[str, str]:
-    """CLAMD, unless it is set: the virus scanner of this machine, or off. Says which."""
+    """Return CLAMD unless it is set: the virus scanner of this machine, or off. Prints which."""
     if "CLAMD" in os.environ:
         return {}
     for address in SCANNERS:
@@ -185,7 +202,7 @@ def find_scanner() -> dict[str, str]:
 
 
 def find_mail() -> dict[str, str]:
-    """EMAIL_URL, unless it is set: mails are written to files. Says so."""
+    """Return EMAIL_URL unless it is set: mails are written to files. Prints where."""
     if "EMAIL_URL" in os.environ:
         return {}
     folder = FOLDER / "mail"
@@ -209,14 +226,14 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)  # also where a shell's `&` had SIGINT ignored
     port = env.number("PORT", 8000, maximum=MAX_PORT)
-    run = Run(port=port, slow=env.flag("SLOW"), reload=options.reload)
+    service = LocalService(port=port, slow=env.flag("SLOW"), reload=options.reload)
     try:
-        run.start()
-        status = run.show_main_job()
+        service.start()
+        status = service.run_sample_job()
         if not options.once:
-            run.tell()
+            service.print_addresses()
             say("Serving until Ctrl-C.")
-            run.serve()
+            service.serve()
         return status
     except KeyboardInterrupt:
         say("\nStopping.")
@@ -227,7 +244,7 @@ def main() -> int:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        run.stop()
+        service.stop()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def fake() -> Iterator[Fake]:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long it would have slept: the clock goes on by so much at once."""
+    """Return the seconds that it would have slept; the clock advances by as much."""
     slept: list[float] = []
     monkeypatch.setattr("downloads_client.retry.time", Clock(slept))
     return slept

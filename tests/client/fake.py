@@ -1,4 +1,4 @@
-"""Servers of the tests' own, in the place of the service and the file store: they misbehave."""
+"""Servers that take the place of the service and of the file store, and misbehave."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATUS, RESULT = f"/v1/download/status/{JOB_ID}", f"/v1/download/result/{JOB_ID}
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     method: str
     path: str
     headers: Message
@@ -27,22 +27,23 @@ class Asked:
 
 @dataclass
 class Fake:
-    """Answers from `script`, by path: one after the other, the last one for ever."""
+    """Responds from `script`, by path: in order, and with the last response from then on."""
 
     url: str = ""
     script: dict[str, list[Callable[[Handler], None]]] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
 
     def on(self, path: str, *answers: Callable[[Handler], None]) -> None:
         self.script[path] = list(answers)
 
-    def to(self, path: str) -> list[Asked]:
-        return [asked for asked in self.asked if asked.path == path]
+    def to(self, path: str) -> list[ReceivedRequest]:
+        return [request for request in self.requests if request.path == path]
 
     def answer(self, handler: Handler) -> None:
         length = int(handler.headers.get("Content-Length", 0))
         body = handler.rfile.read(length)
-        self.asked.append(Asked(handler.command, handler.path, handler.headers, body))
+        request = ReceivedRequest(handler.command, handler.path, handler.headers, body)
+        self.requests.append(request)
         answers = self.script.get(handler.path) or [problem(404, "not_found", "Nothing here.")]
         with suppress(BrokenPipeError, ConnectionResetError):
             (answers.pop(0) if len(answers) > 1 else answers[0])(handler)
@@ -64,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: Any) -> None:
         pass
 
-    def say(self, status: int, body: bytes, **headers: str) -> None:
+    def send(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -85,7 +86,7 @@ def serving() -> Iterator[Fake]:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     fake.url = f"http://127.0.0.1:{server.server_address[1]}"
-    fake.on("/v1/auth/token", tells({"access": "token", "refresh": "other"}))
+    fake.on("/v1/auth/token", json_response({"access": "token", "refresh": "other"}))
     try:
         yield fake
     finally:
@@ -93,20 +94,20 @@ def serving() -> Iterator[Fake]:
         server.server_close()
 
 
-def tells(told: Any, status: int = 200, **headers: str) -> Callable[[Handler], None]:
-    return says(json.dumps(told).encode(), status, **headers)
+def json_response(body: Any, status: int = 200, **headers: str) -> Callable[[Handler], None]:
+    return response(json.dumps(body).encode(), status, **headers)
 
 
-def says(body: bytes, status: int = 200, **headers: str) -> Callable[[Handler], None]:
-    return lambda handler: handler.say(status, body, **headers)
+def response(body: bytes, status: int = 200, **headers: str) -> Callable[[Handler], None]:
+    return lambda handler: handler.send(status, body, **headers)
 
 
 def problem(status: int, code: str, detail: str, **headers: str) -> Callable[[Handler], None]:
-    return tells({"detail": detail, "code": code, "status": status}, status, **headers)
+    return json_response({"detail": detail, "code": code, "status": status}, status, **headers)
 
 
 def job(status: str = "processing", **fields: Any) -> dict[str, Any]:
-    """As the service tells it."""
+    """Return a job as the service sends it."""
     return {
         "jobId": JOB_ID, "kind": "bundle", "status": status, "progress": 0.4, "message": "Adding",
         "done": 40, "total": 100, "unit": "bytes", "attempts": 1, "fileName": "2 files.zip",
@@ -114,8 +115,8 @@ def job(status: str = "processing", **fields: Any) -> dict[str, Any]:
 
 
 def result(url: str, content: bytes, **fields: Any) -> dict[str, Any]:
-    told = {"downloadUrl": url, "fileName": "2 files.zip", "size": len(content)}
-    return told | {"sha256": sha256(content).hexdigest()} | fields
+    body = {"downloadUrl": url, "fileName": "2 files.zip", "size": len(content)}
+    return body | {"sha256": sha256(content).hexdigest()} | fields
 
 
 @dataclass
@@ -129,11 +130,11 @@ class Stored:
     sent: int = 0
 
     def __call__(self, handler: Handler) -> None:
-        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+        sent_range = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
         same = handler.headers.get("If-Range") in (None, self.etag)
-        begin = int(asked[1]) if asked and self.takes_ranges and same else 0
+        begin = int(sent_range[1]) if sent_range and self.takes_ranges and same else 0
         if begin and begin >= len(self.content):
-            handler.say(416, b"")
+            handler.send(416, b"")
             return
         rest = self.content[begin:]
         headers = {"ETag": self.etag, "Content_Length": str(len(rest))}
@@ -142,6 +143,6 @@ class Stored:
             headers["Content_Range"] = f"bytes {begin}-{last}/{len(self.content)}"
         cut = self.cuts.pop(0) if self.cuts else len(rest)
         self.sent += min(cut, len(rest))
-        handler.say(206 if begin else 200, rest[:cut], **headers)
+        handler.send(206 if begin else 200, rest[:cut], **headers)
         if cut < len(rest):
             handler.hang_up()

@@ -1,4 +1,4 @@
-"""What somebody sees: a bar that fits the terminal, and few lines where there is none."""
+"""The progress display: a bar that fits the terminal, and few lines without one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from downloads_client.progress import Bar, Display, Lines, View, display, fitting
-from downloads_client.responses import Answer, Job
+from downloads_client.progress import (
+    BarDisplay,
+    Display,
+    LineDisplay,
+    View,
+    display_for,
+    fit_columns,
+)
+from downloads_client.responses import ApiResponse, Job
 from tests.client.fake import JOB_ID, job
 
 
@@ -19,24 +26,24 @@ class Tty(io.StringIO):
         return True
 
 
-def told(status: str = "processing", **fields: Any) -> Job:
-    return Job.of(Answer(200, {}, json.dumps(job(status, **fields)).encode()))
+def a_job(status: str = "processing", **fields: Any) -> Job:
+    return Job.of(ApiResponse(200, {}, json.dumps(job(status, **fields)).encode()))
 
 
 @pytest.mark.parametrize("term", ["dumb", "unknown"])
 def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch, term: str) -> None:
     monkeypatch.setenv("TERM", term)
 
-    assert isinstance(display(Tty(), quiet=False), Lines)
+    assert isinstance(display_for(Tty(), quiet=False), LineDisplay)
 
 
-def test_each_place_gets_what_suits_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_display_suits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")  # it forces colours, but makes no terminal of a log
 
-    assert isinstance(display(Tty(), quiet=False), Bar)
-    assert isinstance(display(io.StringIO(), quiet=False), Lines)
-    assert type(display(Tty(), quiet=True)) is Display
+    assert isinstance(display_for(Tty(), quiet=False), BarDisplay)
+    assert isinstance(display_for(io.StringIO(), quiet=False), LineDisplay)
+    assert type(display_for(Tty(), quiet=True)) is Display
 
 
 @pytest.fixture
@@ -47,13 +54,17 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return at
 
 
-def test_lines_come_once_a_second_and_only_with_news(now: list[float]) -> None:
+def test_lines_are_printed_at_most_once_a_second_and_only_when_something_changed(
+    now: list[float],
+) -> None:
     out = io.StringIO()
-    lines = Lines(out)
+    lines = LineDisplay(out)
 
     for tenth in range(100):  # ten seconds: five that move on, five that do not
         now[0] = 100 + tenth / 10
-        lines.making(told(progress=min(tenth, 50) / 100, done=min(tenth, 50) * 1000, total=100_000))
+        lines.show_job(
+            a_job(progress=min(tenth, 50) / 100, done=min(tenth, 50) * 1000, total=100_000)
+        )
 
     shown = out.getvalue().splitlines()
     assert len(shown) == 6
@@ -61,47 +72,49 @@ def test_lines_come_once_a_second_and_only_with_news(now: list[float]) -> None:
     assert shown[3] == "Making   30%  30 kB of 100 kB  10 kB/s  0:08 left  Adding"
 
 
-def test_trouble_is_one_line_however_often_it_is_tried(now: list[float]) -> None:
+def test_a_retry_is_one_line_however_often_it_is_repeated(now: list[float]) -> None:
     out = io.StringIO()
-    lines = Lines(out)
+    lines = LineDisplay(out)
 
     for _ in range(5):
-        lines.pausing("It does not answer.", 2)
+        lines.show_retry("It does not answer.", 2)
 
     assert out.getvalue() == "It does not answer. Trying again.\n"
 
 
-def test_the_services_estimate_counts_while_nothing_moves(now: list[float]) -> None:
+def test_the_services_estimate_is_shown_while_nothing_moves(now: list[float]) -> None:
     out = io.StringIO()
-    lines = Lines(out)
+    lines = LineDisplay(out)
 
-    lines.making(
-        told("queued", progress=0, done=0, message="Waiting", estimatedSecondsRemaining=72)
+    lines.show_job(
+        a_job("queued", progress=0, done=0, message="Waiting", estimatedSecondsRemaining=72)
     )
 
     assert out.getvalue() == "Making    0%  0 B of 100 B  1:12 left  Waiting\n"
 
 
-def test_what_is_waiting_for_its_next_try_says_why(now: list[float]) -> None:
+def test_a_job_waiting_for_a_retry_shows_its_last_error(now: list[float]) -> None:
     out = io.StringIO()
 
-    Lines(out).making(told("queued", message="Waiting to try again", lastError="No store."))
+    LineDisplay(out).show_job(
+        a_job("queued", message="Waiting to try again", lastError="No store.")
+    )
 
     assert out.getvalue().endswith("Waiting to try again: No store.\n")
 
 
-def test_what_waits_says_for_what_and_once(now: list[float]) -> None:
+def test_a_waiting_job_shows_once_what_it_waits_for(now: list[float]) -> None:
     out = io.StringIO()
-    lines = Lines(out)
+    lines = LineDisplay(out)
     after = [JOB_ID, JOB_ID]
 
     for minute in range(60):
         now[0] = 100 + minute * 60
-        lines.making(told("queued", done=0, after=after, message="Waiting"))
+        lines.show_job(a_job("queued", done=0, after=after, message="Waiting"))
     now[0] += 60
-    lines.making(told("queued", done=0, runAt="2999-11-23T06:00:00Z", message="Waiting"))
+    lines.show_job(a_job("queued", done=0, runAt="2999-11-23T06:00:00Z", message="Waiting"))
     now[0] += 60
-    lines.making(told("queued", done=0, runAt="2020-11-23T06:00:00Z", message="Waiting"))
+    lines.show_job(a_job("queued", done=0, runAt="2020-11-23T06:00:00Z", message="Waiting"))
 
     assert out.getvalue().splitlines() == [
         "Waiting  Waits for 2 others",
@@ -110,28 +123,32 @@ def test_what_waits_says_for_what_and_once(now: list[float]) -> None:
     ]
 
 
-def test_the_bar_of_what_waits_is_at_rest() -> None:
+def test_the_bar_of_a_waiting_job_does_not_move() -> None:
     out = Tty()
 
-    with Bar(out) as bar:
-        bar.making(told("queued", done=0, runAt="2999-11-23T06:00:00Z"))
+    with BarDisplay(out) as bar:
+        bar.show_job(a_job("queued", done=0, runAt="2999-11-23T06:00:00Z"))
 
     drawn = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", out.getvalue())
     assert re.match(r"Waiting ━+ *\r?\nStarts at 06:00 on 23 November \(UTC\)", drawn), drawn
 
 
-def test_what_is_counted_in_jobs_has_no_bytes_in_it_from_first_to_last(now: list[float]) -> None:
+def test_a_report_never_shows_bytes(now: list[float]) -> None:
     out = io.StringIO()
-    lines = Lines(out)
+    lines = LineDisplay(out)
     of_a_report = {"kind": "report", "unit": "jobs"}
 
-    # Its unit is told only once it has begun.
-    lines.making(told("queued", kind="report", done=0, total=None, progress=0, message="Waiting"))
+    # The unit is known only once the work has begun.
+    lines.show_job(
+        a_job("queued", kind="report", done=0, total=None, progress=0, message="Waiting")
+    )
     for second in range(1, 4):
         now[0] = 100 + second
         done = second * 3_000
         progress = done / 12_000
-        lines.making(told(**of_a_report, done=done, total=12_000, progress=progress, speed=3_000))
+        lines.show_job(
+            a_job(**of_a_report, done=done, total=12_000, progress=progress, speed=3_000)
+        )
 
     assert out.getvalue().splitlines() == [
         "Making  Waiting",
@@ -152,8 +169,8 @@ def test_what_is_counted_in_jobs_has_no_bytes_in_it_from_first_to_last(now: list
 def test_the_bar_of_a_report_counts_jobs(fields: dict[str, Any], shown: str) -> None:
     out = Tty()
 
-    with Bar(out) as bar:
-        bar.making(told(kind="report", message="Waiting", **fields))
+    with BarDisplay(out) as bar:
+        bar.show_job(a_job(kind="report", message="Waiting", **fields))
 
     assert re.search(shown, re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", out.getvalue()))
 
@@ -161,21 +178,21 @@ def test_the_bar_of_a_report_counts_jobs(fields: dict[str, Any], shown: str) -> 
 def test_other_units_and_no_total_are_shown_too(now: list[float]) -> None:
     out = io.StringIO()
 
-    Lines(out).making(told(done=3, total=7, unit="pages"))
-    Lines(out).making(told(done=3, total=None, unit="pages"))
+    LineDisplay(out).show_job(a_job(done=3, total=7, unit="pages"))
+    LineDisplay(out).show_job(a_job(done=3, total=None, unit="pages"))
 
     assert "3 of 7 pages" in out.getvalue()
     assert "3 pages" in out.getvalue()
 
 
-def test_of_an_unknown_size_there_is_neither_a_share_nor_a_whole(now: list[float]) -> None:
+def test_without_a_total_neither_percent_nor_total_is_shown(now: list[float]) -> None:
     out = io.StringIO()
     unknown = {"kind": "remote", "total": None, "progress": 0, "estimatedSecondsRemaining": None}
 
-    Lines(out).making(
-        told(**unknown, done=3_100_000, speed=1_200_000, threads=4, message="Fetching")
+    LineDisplay(out).show_job(
+        a_job(**unknown, done=3_100_000, speed=1_200_000, threads=4, message="Fetching")
     )
-    Lines(out).making(told("queued", **unknown, done=0, message="Waiting"))
+    LineDisplay(out).show_job(a_job("queued", **unknown, done=0, message="Waiting"))
 
     assert out.getvalue().splitlines() == [
         "Storing  3.1 MB  1.2 MB/s  4 connections  Fetching",
@@ -183,13 +200,13 @@ def test_of_an_unknown_size_there_is_neither_a_share_nor_a_whole(now: list[float
     ]
 
 
-def test_once_the_size_is_known_it_is_shown(now: list[float]) -> None:
+def test_the_total_is_shown_once_it_is_known(now: list[float]) -> None:
     out = io.StringIO()
-    lines = Lines(out)
+    lines = LineDisplay(out)
 
-    lines.making(told(kind="remote", total=None, progress=0, done=20, threads=1))
+    lines.show_job(a_job(kind="remote", total=None, progress=0, done=20, threads=1))
     now[0] += 1
-    lines.making(told(kind="remote", total=100, progress=0.4, done=40, threads=1))
+    lines.show_job(a_job(kind="remote", total=100, progress=0.4, done=40, threads=1))
 
     assert out.getvalue().splitlines() == [
         "Storing  20 B  1 connection  Adding",
@@ -197,22 +214,22 @@ def test_once_the_size_is_known_it_is_shown(now: list[float]) -> None:
     ]
 
 
-def test_lines_of_an_unknown_size_are_few_however_long_it_takes(now: list[float]) -> None:
+def test_lines_without_a_total_are_few_however_long_it_takes(now: list[float]) -> None:
     out = io.StringIO()
-    lines = Lines(out)
+    lines = LineDisplay(out)
 
     for second in range(3_600):
         now[0] = 100 + second
-        lines.making(told(total=None, progress=0, done=second * 1_000_000))
+        lines.show_job(a_job(total=None, progress=0, done=second * 1_000_000))
 
     assert 100 < len(out.getvalue().splitlines()) < 400
 
 
-def test_the_bar_of_an_unknown_size_has_no_percent() -> None:
+def test_the_bar_without_a_total_has_no_percent() -> None:
     out = Tty()
 
-    with Bar(out) as bar:
-        bar.making(told(kind="remote", total=None, progress=0, done=3_100_000, threads=4))
+    with BarDisplay(out) as bar:
+        bar.show_job(a_job(kind="remote", total=None, progress=0, done=3_100_000, threads=4))
 
     drawn = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", out.getvalue())
     assert "Storing ━━" in drawn
@@ -220,27 +237,27 @@ def test_the_bar_of_an_unknown_size_has_no_percent() -> None:
     assert "%" not in drawn
 
 
-def test_a_reader_who_left_stops_no_download() -> None:
+def test_a_closed_pipe_does_not_stop_the_download() -> None:
     class Closed(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    Lines(Closed()).say("anything")
+    LineDisplay(Closed()).print_line("anything")
 
 
-def test_what_does_not_fit_is_left_out_the_least_important_first() -> None:
+def test_the_least_important_columns_are_left_out_first() -> None:
     view = View("Making", 0.5, "29.5 MB of 59.1 MB", "20.1 MB/s", left="0:02 left")
     pieces = [" 50%", "29.5 MB of 59.1 MB", "20.1 MB/s", "0:02 left"]
 
-    assert fitting(view, 60) == pieces
-    assert fitting(view, 40) == [pieces[0], pieces[1], pieces[3]]
-    assert fitting(view, 15) == [pieces[0], pieces[3]]
-    assert fitting(view, 0) == [pieces[0]]
+    assert fit_columns(view, 60) == pieces
+    assert fit_columns(view, 40) == [pieces[0], pieces[1], pieces[3]]
+    assert fit_columns(view, 15) == [pieces[0], pieces[3]]
+    assert fit_columns(view, 0) == [pieces[0]]
 
 
-def test_without_a_share_the_amount_is_what_matters_most() -> None:
+def test_without_a_total_the_amount_is_the_most_important_column() -> None:
     view = View("Storing", None, "3.1 MB", "1.2 MB/s", "4 connections")
 
-    assert fitting(view, 60) == ["3.1 MB", "1.2 MB/s", "4 connections"]
-    assert fitting(view, 16) == ["3.1 MB", "1.2 MB/s"]
-    assert fitting(view, 0) == ["3.1 MB"]
+    assert fit_columns(view, 60) == ["3.1 MB", "1.2 MB/s", "4 connections"]
+    assert fit_columns(view, 16) == ["3.1 MB", "1.2 MB/s"]
+    assert fit_columns(view, 0) == ["3.1 MB"]

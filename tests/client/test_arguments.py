@@ -1,0 +1,407 @@
+"""Arguments and their requests, destinations, speed and formatting: no server needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from downloads_client import formatting
+from downloads_client.destination import Destination
+from downloads_client.errors import NotWritten, UsageError
+from downloads_client.options import Options
+from downloads_client.requests import ExistingDownload, NewDownload, parse_request
+from downloads_client.speed import SpeedMeter
+from tests.client.fake import JOB_ID
+
+ID = UUID(JOB_ID)
+NOBODY = 65_534
+
+
+def test_numbers_request_a_bundle_without_duplicates() -> None:
+    request = parse_request(["70000", "70001", "70000"], Options("Contracts"))
+
+    assert isinstance(request, NewDownload)
+    assert request.path == "v1/download/initiate"
+    assert request.body == {"file_ids": [70000, 70001], "name": "Contracts"}
+    assert request.summary == "2 files"
+
+
+OTHER_ID = "1b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
+
+
+@pytest.mark.parametrize(
+    ("given", "body", "what"),
+    [
+        ([JOB_ID], {"job_ids": [JOB_ID]}, "what 1 download made"),
+        (
+            [JOB_ID, OTHER_ID, JOB_ID.upper()],
+            {"job_ids": [JOB_ID, OTHER_ID]},
+            "what 2 downloads made",
+        ),
+        (
+            ["70000", JOB_ID, "70001", "70000"],
+            {"file_ids": [70000, 70001], "job_ids": [JOB_ID]},
+            "2 files and what 1 download made",
+        ),
+    ],
+)
+def test_ids_with_the_option_bundle_request_a_bundle_of_their_files(
+    given: list[str], body: dict[str, Any], what: str
+) -> None:
+    request = parse_request(given, Options("Both", bundle=True, priority=7))
+
+    assert isinstance(request, NewDownload)
+    assert request.path == "v1/download/initiate"
+    assert request.body == body | {"name": "Both", "priority": 7}
+    assert request.summary == what
+
+
+def test_numbers_are_a_bundle_with_or_without_the_option() -> None:
+    request = parse_request(["70000"], Options(bundle=True))
+
+    assert isinstance(request, NewDownload)
+    assert request.body == {"file_ids": [70000]}
+
+
+def test_an_id_requests_an_existing_download() -> None:
+    assert parse_request([JOB_ID.upper()]) == ExistingDownload(ID)
+
+
+def test_a_link_requests_its_file() -> None:
+    url = "HTTPS://data.example:8443/a.csv?token=secret"
+
+    plain = parse_request([url])
+    said = parse_request([url], Options("Ours.csv", threads=8, sha256="0" * 64))
+
+    assert isinstance(plain, NewDownload)
+    assert isinstance(said, NewDownload)
+    assert (plain.path, plain.body) == ("downloads", {"url": url})
+    assert plain.summary == "a file from data.example:8443"
+    assert said.body == {"url": url, "output": "Ours.csv", "threads": 8, "sha256": "0" * 64}
+
+
+def test_the_word_report_requests_a_report_of_the_given_days() -> None:
+    usual = parse_request(["report"])
+    week = parse_request(["report"], Options(period="7d", format="csv", everybody=True))
+    october = parse_request(["report"], Options(first_day="2026-10-01", last_day="2026-10-31"))
+
+    assert isinstance(usual, NewDownload)
+    assert isinstance(week, NewDownload)
+    assert isinstance(october, NewDownload)
+    assert (usual.path, usual.body, usual.summary) == ("reports", {}, "a report")
+    assert week.body == {"period": "7d", "format": "csv", "everybody": True}
+    assert october.body == {"from": "2026-10-01", "to": "2026-10-31"}
+
+
+@pytest.mark.parametrize("given", ["70000", "https://data.example/a", "report"])
+def test_every_new_download_takes_the_common_options(given: str) -> None:
+    said = Options(
+        priority=0,
+        run_at="2026-11-23T06:00:00Z",
+        after=[JOB_ID],
+        email=False,
+        webhook="https://hooks.example/x",
+    )
+
+    plain, with_terms = parse_request([given]), parse_request([given], said)
+
+    assert isinstance(plain, NewDownload)
+    assert isinstance(with_terms, NewDownload)
+    assert with_terms.body == plain.body | {
+        "priority": 0,
+        "runAt": "2026-11-23T06:00:00Z",
+        "after": [JOB_ID],
+        "email": False,
+        "webhook": "https://hooks.example/x",
+    }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(priority=4),
+        Options(run_at="2026-11-23T06:00:00Z"),
+        Options(after=[JOB_ID]),
+        Options(email=False),
+        Options(webhook="https://hooks.example/x"),
+    ],
+)
+def test_an_existing_download_takes_no_options_of_new_ones(options: Options) -> None:
+    with pytest.raises(UsageError, match="are for a new download"):
+        parse_request([JOB_ID], options)
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("http://me:secret@data.example/a", "a file from data.example"),
+        ("http://data.example?secret", "a file from data.example"),
+        ("http://a\x1b[2J/", "a file from a�[2J"),
+        ("http://[::1]/", "a file from [::1]"),
+        ("http://", "a file from "),
+    ],
+)
+def test_of_a_link_only_the_host_is_shown(url: str, what: str) -> None:
+    request = parse_request([url])
+
+    assert isinstance(request, NewDownload)
+    assert request.summary == what
+
+
+NAMED, FOUR, EXPECTED = Options("own"), Options(threads=4), Options(sha256="0" * 64)
+WEEK, ALL, AS_CSV = Options(period="7d"), Options(everybody=True), Options(format="csv")
+TOGETHER = Options(bundle=True)
+OCTOBER = Options(first_day="2026-10-01", last_day="2026-10-31")
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "sentence"),
+    [
+        (["70000", "x\x1b[2J"], Options(), "'x�\\[2J' is no file number"),
+        (["7" * 30], Options(), "no file number|too"),
+        (["-5"], Options(), "is no file number"),
+        (["٧٠٠٠٠"], Options(), "is no file number"),
+        (["ftp://data.example/a.zip"], Options(), "is no file number.* one link"),
+        (["https://data.example/a.zip", "70000"], Options(), "is no file number"),
+        (["https://data.example/a", "https://data.example/b"], Options(), "one link at a time"),
+        ([JOB_ID, JOB_ID], Options(), "one download at a time, or --bundle"),
+        ([JOB_ID, "70000"], Options(), "one download at a time, or --bundle"),
+        ([JOB_ID, "https://data.example/a"], Options(), "'https://data.example/a' is no file"),
+        ([JOB_ID, "x", "70000"], TOGETHER, "'x' is no file number"),
+        (["https://data.example/a"], TOGETHER, "--bundle is for numbers"),
+        (["report"], TOGETHER, "--bundle is for numbers"),
+        ([JOB_ID], Options(bundle=True, threads=4), "are for a new link"),
+        ([JOB_ID], NAMED, "--name is for a new download"),
+        ([JOB_ID], FOUR, "are for a new link"),
+        ([JOB_ID], EXPECTED, "are for a new link"),
+        (["70000"], FOUR, "are for a new link"),
+        (["70000"], EXPECTED, "are for a new link"),
+        (["report"], FOUR, "are for a new link"),
+        (["report"], NAMED, "a report has its name"),
+        (["report", "70000"], Options(), "a report alone"),
+        (["70000"], WEEK, "are for a report"),
+        (["https://data.example/a"], ALL, "are for a report"),
+        ([JOB_ID], AS_CSV, "are for a report"),
+        (["70000"], OCTOBER, "are for a report"),
+    ],
+)
+def test_invalid_arguments_are_a_clear_usage_error(
+    given: list[str], options: Options, sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        parse_request(given, options)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (Options(period="7"), "as in 7d"),
+        (Options(period="a week"), "as in 7d"),
+        (Options(format="xls"), "pdf, csv or json"),
+        (Options(first_day="2026-10-01"), "come together"),
+        (Options(last_day="2026-10-31"), "come together"),
+        (Options(first_day="1 October", last_day="2026-10-31"), "as in 2026-10-31"),
+        (Options(first_day="2026-10-01", last_day="2026-10-32"), "as in 2026-10-31"),
+        (Options(period="7d", first_day="2026-10-01", last_day="2026-10-31"), "either --period"),
+        (Options(run_at="06:00"), "a time with its zone"),
+        (Options(run_at="2026-11-23T06:00:00"), "a time with its zone"),
+        (Options(after=[JOB_ID, "70000"]), "--after is the id"),
+        (Options(webhook="hooks.example"), "--webhook is an address"),
+    ],
+)
+def test_an_invalid_option_is_a_clear_usage_error(options: Options, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        parse_request(["report"], options)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("2 files.zip", "2 files.zip"),
+        ("../../etc/cron.d/x", "x"),
+        ("/etc/passwd", "passwd"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        (".bashrc", "bashrc"),
+        ("..", "file"),
+        ("", "file"),
+        ("-rf", "_-rf"),
+        (".con", "_con"),
+        ("a\x1b[2Jb\n.zip", "a_[2Jb_.zip"),
+        ("‮piz.exe", "piz.exe"),
+        ("Verträge.zip", "Verträge.zip"),
+    ],
+)
+def test_a_name_from_the_service_stays_in_the_folder(tmp_path: Path, name: str, kept: str) -> None:
+    destination = Destination(str(tmp_path), force=False)
+
+    assert destination.path(name) == tmp_path / kept
+
+
+def test_the_longest_name_leaves_room_for_the_partial_files_suffix(tmp_path: Path) -> None:
+    destination = Destination(str(tmp_path), force=False)
+
+    part = destination.partial_path(destination.path("ä" * 500 + ".zip"), ID, "0" * 64)
+
+    assert len(os.fsencode(part.name)) <= 255
+    part.touch()
+
+
+def test_the_longest_name_given_as_output_does_too(tmp_path: Path) -> None:
+    destination = Destination(f"{tmp_path}/{'ä' * 127}", force=False)
+    assert destination.file
+
+    destination.partial_path(destination.file, ID, "0" * 64).touch()
+
+
+@pytest.mark.parametrize(
+    ("output", "folder", "file"),
+    [
+        (".", ".", None),
+        ("new/", "new", None),
+        ("there", "there", None),
+        ("a.zip", ".", "a.zip"),
+        ("new/a.zip", "new", "new/a.zip"),
+    ],
+)
+def test_output_is_a_folder_or_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, folder: str, file: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+
+    destination = Destination(output, force=False)
+    destination.prepare()
+
+    assert destination.folder == Path(folder)
+    assert destination.folder.is_dir()
+    assert destination.file == (Path(file) if file else None)
+
+
+@pytest.fixture
+def forbidden(tmp_path: Path) -> Iterator[Path]:
+    """A folder that nobody may write, not even root: it is somebody else meanwhile."""
+    folder = tmp_path / "forbidden"
+    folder.mkdir(mode=0o500)
+    us = os.getresuid()
+    if os.geteuid() == 0:
+        os.setresuid(NOBODY, NOBODY, 0)
+    yield folder
+    os.setresuid(*us)
+
+
+@pytest.mark.parametrize("output", ["", "/", "/a.zip", "/a/b.zip"])
+def test_a_folder_without_permission_fails_before_a_job_is_created(
+    forbidden: Path, output: str
+) -> None:
+    with pytest.raises(NotWritten, match=r"no permission|Permission denied"):
+        Destination(f"{forbidden}{output}", force=False).prepare()
+
+
+def test_a_file_in_place_of_a_folder_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+
+    with pytest.raises(NotWritten, match="cannot be written"):
+        Destination(f"{tmp_path}/a/b.zip", force=False).prepare()
+
+
+def test_a_dangling_link_is_not_overwritten_either(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").symlink_to("nowhere")
+
+    with pytest.raises(NotWritten, match=r"exists\. Give --force"):
+        Destination(f"{tmp_path}/", force=False).check_overwrite(tmp_path / "a.zip")
+
+    Destination(f"{tmp_path}/", force=True).check_overwrite(tmp_path / "a.zip")
+
+
+def test_a_device_is_not_overwritten_even_by_force(tmp_path: Path) -> None:
+    with pytest.raises(NotWritten, match="is no ordinary file"):
+        Destination("/dev/null", force=True).check_overwrite(Path("/dev/null"))
+
+
+def test_a_partial_file_of_other_bytes_of_the_same_job_is_deleted(tmp_path: Path) -> None:
+    destination = Destination(f"{tmp_path}/", force=False)
+    path, other = tmp_path / "a [1].zip", UUID(int=7)
+    old, foreign = (
+        destination.partial_path(path, ID, "1" * 64),
+        destination.partial_path(path, other, "1" * 64),
+    )
+    old.touch()
+    foreign.touch()
+
+    new = destination.partial_path(path, ID, "2" * 64)
+
+    assert new != old
+    assert not old.exists()
+    assert foreign.exists()
+
+
+def test_too_little_space_fails_before_the_fetch(tmp_path: Path) -> None:
+    with pytest.raises(NotWritten, match=r"not enough room: 1000000\.0 TB are needed"):
+        Destination(f"{tmp_path}/", force=False).check_free_space(10**18)
+
+
+def test_speed_is_smoothed_and_the_time_left_follows_it() -> None:
+    meter = SpeedMeter(0, now=0)
+    assert meter.seconds_left(100) is None
+    for second in range(1, 11):
+        meter.update(second * 1000, second)
+    assert meter.per_second == pytest.approx(1000)
+
+    meter.update(10_000 + 5000, 11)  # one jump does not make it five times as fast
+
+    assert meter.per_second == pytest.approx(1725, abs=5)
+    assert meter.seconds_left(17_250) == pytest.approx(10, abs=0.1)
+
+
+def test_the_speed_falls_while_nothing_moves() -> None:
+    meter = SpeedMeter(0, now=0)
+    meter.update(1000, 1)
+    for second in range(2, 60):
+        meter.update(1000, second)
+
+    assert meter.seconds_left(1000) is None
+
+
+def test_samples_close_together_are_merged() -> None:
+    meter = SpeedMeter(0, now=0)
+    for n in range(1, 100):
+        meter.update(n * 10, n * 0.01)
+
+    assert meter.per_second == pytest.approx(1000, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (59_117_758, "59.1 MB"), (999_960, "1.0 MB"),
+     (1e9, "1.0 GB"), (2.5e12, "2.5 TB")],
+)  # fmt: skip
+def test_sizes_are_decimal(count: float, text: str) -> None:
+    assert formatting.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (0.1, "0:01"), (61, "1:01"), (3723, "1:02:03")]
+)
+def test_a_clock_is_short(seconds: float, text: str) -> None:
+    assert formatting.clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("others", "at", "text"),
+    [
+        (1, None, "Waits for 1 other"),
+        (1200, None, "Waits for 1,200 others"),
+        (0, datetime(2026, 11, 3, 6, 5, tzinfo=UTC), "Starts at 06:05 on 3 November (UTC)"),
+        (2, datetime(2026, 11, 23, 6, tzinfo=UTC),
+         "Waits for 2 others, and for 06:00 on 23 November (UTC)"),
+        (0, None, ""),
+    ],
+)  # fmt: skip
+def test_a_wait_is_one_sentence(others: int, at: datetime | None, text: str) -> None:
+    assert formatting.waiting(others, at) == text
