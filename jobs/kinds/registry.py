@@ -23,7 +23,7 @@ from jobs.errors import ArchiveTooLarge, Infected, RemoteChanged, SourceMissing
 from jobs.kinds.bundle import build as bundle
 from jobs.kinds.remote import build as remote
 from jobs.kinds.report import build as report
-from jobs.kinds.report.document import ReportParams, Row
+from jobs.kinds.report.document import ReportParams, ReportRow
 from jobs.kinds.upload import build as upload
 from jobs.lib.names import safe_name
 from jobs.models import DownloadJob, FileQuerySet, JobRow, StoredFile
@@ -181,11 +181,11 @@ def days_of(asked: Params, today: date) -> tuple[date, date]:
     return today - timedelta(days=int(asked["period"].removesuffix("d")) - 1), today
 
 
-def _rows(jobs: JobQuerySet) -> Iterator[Row]:
+def _rows(jobs: JobQuerySet) -> Iterator[ReportRow]:
     jobs = jobs.select_related("owner", "artifact").defer("params", "checkpoint", "metadata")
     for job in jobs.iterator(chunk_size=ROWS_READ):
         was_made = job.unit == "bytes" and job.status == Status.EXPIRED
-        yield Row(
+        yield ReportRow(
             job_id=str(job.pk),
             name=job.name,
             owner=job.owner.get_username(),

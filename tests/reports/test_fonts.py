@@ -1,4 +1,4 @@
-"""Text as it is drawn: which font, in which order, cut where."""
+"""How text is drawn: the fonts, the order of characters, and where it is cut."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from jobs.kinds.report.document.bidi import visual
 from jobs.kinds.report.document.fonts import ASIAN, REPLACEMENT, fitted, line
 
 
-def test_plain_text_is_one_piece_and_says_itself() -> None:
+def test_ascii_text_is_one_piece() -> None:
     assert line("Zip").pieces == (("notos", "Zip"),)
     assert line("Zip", bold=True).pieces == (("notosbo", "Zip"),)
-    assert line("Zip").says == ""
+    assert line("Zip").actual_text == ""
 
 
-def test_each_run_has_the_font_that_knows_it() -> None:
+def test_each_run_has_a_font_with_its_characters() -> None:
     assert line("aЖ ש").pieces == (("notos", "aЖ "), ("figo", "ש"))
 
 
@@ -24,21 +24,21 @@ def test_each_run_has_the_font_that_knows_it() -> None:
     ("text", "encoding"),
     [("報告書", "shift_jis"), ("ひらがな", "shift_jis"), ("报告体", "gbk"), ("한국어", "cp949")],
 )
-def test_a_name_of_east_asia_is_in_one_font_as_a_whole(text: str, encoding: str) -> None:
+def test_east_asian_text_is_in_one_font(text: str, encoding: str) -> None:
     assert line(text).pieces == ((ASIAN[encoding], text),)
 
 
-def test_what_no_font_has_is_a_mark_that_reads_as_what_it_was() -> None:
+def test_character_without_a_font_is_replaced_but_can_be_copied() -> None:
     shown = line("🎉 ok")
 
     assert "".join(text for _, text in shown.pieces) == f"{REPLACEMENT} ok"
-    assert shown.says == "🎉 ok"
+    assert shown.actual_text == "🎉 ok"
 
 
 @pytest.mark.parametrize("text", ["தமிழ்", "বাংলা", "a🎉", "ខ្មែរ"])
-def test_what_lacks_a_font_is_known_to_lack_it(text: str) -> None:
-    assert line(text).lacks
-    assert not line("plain – \ufffd Ж 報告").lacks
+def test_line_knows_whether_a_character_was_replaced(text: str) -> None:
+    assert line(text).has_replacement
+    assert not line("plain – \ufffd Ж 報告").has_replacement
 
 
 def test_devanagari_is_shaped_or_it_is_a_mark() -> None:
@@ -46,38 +46,38 @@ def test_devanagari_is_shaped_or_it_is_a_mark() -> None:
     shown = line("हिन्दी")
 
     drawn = "".join(piece for _, piece in shown.pieces)
-    assert shown.says == "हिन्दी"
+    assert shown.actual_text == "हिन्दी"
     assert shown.glyphs or drawn == REPLACEMENT * 6
-    assert shown.lacks == (not shown.glyphs)
+    assert shown.has_replacement == (not shown.glyphs)
 
 
 @pytest.mark.parametrize("text", ["\ue000", "\ue123", "\uf8ff"])
-def test_a_private_character_is_a_mark_whatever_was_drawn_before(text: str) -> None:
+def test_private_use_character_is_replaced(text: str) -> None:
     line("क्षत्रिय")
 
     assert line(f"a{text}").pieces == (("notos", f"a{REPLACEMENT}"),)
-    assert line(f"a{text}").lacks
+    assert line(f"a{text}").has_replacement
 
 
 def drawn_letters(text: str) -> list[str]:
-    """Names of what is drawn, in order; a glyph without a character is only 'private'."""
+    """Return the names of the drawn characters; 'private' is a glyph without a character."""
     pytest.importorskip("uharfbuzz")
     return [unicodedata.name(c, "private") for _, piece in line(text).pieces for c in piece]
 
 
-def test_a_vowel_sign_is_drawn_before_its_letter() -> None:
+def test_devanagari_vowel_sign_is_drawn_before_its_letter() -> None:
     letters = drawn_letters("नि")
 
     assert letters[1:] == ["DEVANAGARI LETTER NA"]
 
 
-def test_letters_of_a_conjunct_are_one_sign_and_a_joiner_keeps_them_apart() -> None:
+def test_devanagari_conjunct_is_one_glyph_unless_a_joiner_splits_it() -> None:
     assert drawn_letters("क्ष") == ["private"]
     assert len(drawn_letters("क्\N{ZERO WIDTH JOINER}ष")) > 1
-    assert line("क्\N{ZERO WIDTH JOINER}ष").says == "क्\N{ZERO WIDTH JOINER}ष"
+    assert line("क्\N{ZERO WIDTH JOINER}ष").actual_text == "क्\N{ZERO WIDTH JOINER}ष"
 
 
-def test_a_tone_mark_of_thai_is_above_its_vowel() -> None:
+def test_thai_tone_mark_is_above_its_vowel() -> None:
     pytest.importorskip("uharfbuzz")
     tone = [
         glyph
@@ -88,38 +88,38 @@ def test_a_tone_mark_of_thai_is_above_its_vowel() -> None:
     assert tone.up or tone.right
 
 
-def test_shaped_words_are_as_wide_as_their_glyphs_and_fit() -> None:
+def test_width_of_shaped_text_is_that_of_its_glyphs() -> None:
     pytest.importorskip("uharfbuzz")
     whole = line("क्षत्रिय हिन्दी")
     cut = fitted("क्षत्रिय हिन्दी " * 20, 12.0)
 
     assert 0 < whole.width < sum(line(c).width for c in "क्षत्रिय हिन्दी")
     assert 7 < cut.width <= 12
-    assert cut.says.endswith("…")
-    assert unicodedata.category(cut.says[-2])[0] in "LM"
+    assert cut.actual_text.endswith("…")
+    assert unicodedata.category(cut.actual_text[-2])[0] in "LM"
 
 
-def test_control_characters_are_marks_and_do_not_come_back_by_copying() -> None:
+def test_control_characters_are_replaced_and_not_copied() -> None:
     shown = line("a\x1bb\nc")
 
     assert shown.pieces == (("notos", f"a{REPLACEMENT}b{REPLACEMENT}c"),)
-    assert shown.says == ""
+    assert shown.actual_text == ""
 
 
-def test_signs_that_turn_the_direction_are_left_out() -> None:
+def test_direction_controls_are_removed() -> None:
     assert line("x\u202egnp.exe").pieces == (("notos", "xgnp.exe"),)
 
 
-def test_a_lone_mark_gets_something_to_stand_on() -> None:
+def test_leading_combining_mark_is_drawn_on_a_circle() -> None:
     assert line("\u0301a").pieces[0][1].startswith("◌")
 
 
-def test_a_letter_and_its_accent_become_one() -> None:
+def test_text_is_normalized_to_nfc() -> None:
     assert line("e\u0301").pieces == (("notos", "é"),)
 
 
 @pytest.mark.parametrize("text", ["a" * 200, "Ж" * 200, "السلام " * 30, "報告" * 100, "🎉" * 99])
-def test_what_is_too_wide_is_cut_with_an_ellipsis_and_fits(text: str) -> None:
+def test_wide_text_is_cut_with_an_ellipsis_and_fits(text: str) -> None:
     shown = fitted(text, 12.0)
 
     drawn = "".join(piece for _, piece in shown.pieces)
@@ -128,7 +128,7 @@ def test_what_is_too_wide_is_cut_with_an_ellipsis_and_fits(text: str) -> None:
     assert 7 < shown.width <= 12  # joined, letters of Arabic are narrower than they are alone
 
 
-def test_what_fits_is_not_cut() -> None:
+def test_fitting_text_is_not_cut() -> None:
     assert fitted("14 files.zip", 12.0) == line("14 files.zip")
 
 

@@ -1,13 +1,14 @@
-"""Kind `report`: what was asked for in a period, as a PDF to print, or as CSV or JSON."""
+"""Kind `report`: the downloads of a period, as a PDF to print, or as CSV or JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from jobs.kinds.report.document import (
-    Counting,
+    PDF_ROWS,
+    Aggregator,
     ReportParams,
-    Row,
+    ReportRow,
     Spool,
     csv_lines,
     draw,
@@ -22,70 +23,81 @@ TYPES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/json",
 }
-ROWS = 250  # from one look at how far it is to the next
+ROWS = 250  # between two progress updates
 PIECE_BYTES = 64 * 1024
-READING = 0.25  # of the work; the rest is to draw what was read
+READING = 0.25  # of the work for JSON; the rest is writing
 
 
 def build(params: ReportParams, work: Workspace) -> None:
-    """The rows are read once. As CSV they go on as they come; else they are kept on disk, because
-    their figures come first."""
+    """Write the report. The rows are read once.
+
+    CSV is written while the rows are read. The other formats begin with the figures: for JSON all
+    rows are kept on disk until then, for PDF the newest ones in memory.
+    """
     work.describe(name=params.file_name, content_type=TYPES[params.format])
     work.plan(params.count, "jobs")
-    way = _Way(work, params.count)
+    progress = _Progress(work, params.count)
     if params.format == "csv":
-        _write(work, csv_lines(way.read(params.rows(), until=1)))
+        _write(work, csv_lines(progress.read(params.rows(), until=1)))
+    elif params.format == "json":
+        _write_json(params, progress)
     else:
-        with Spool(work.scratch) as spool:
-            _tell(params, spool, way)
-    way.reach(1)
+        _write_pdf(params, progress)
+    progress.reach(1)
 
 
-def _tell(params: ReportParams, spool: Spool, way: _Way) -> None:
-    """The figures, and then the rows that they are of."""
-    counting = Counting(params.first_day, params.last_day)
-    for row in way.read(params.rows(), until=READING):
-        counting.add(row)
-        spool.add(row)
-    way.work.say("Computing the figures")
-    figures = counting.figures()
-    if params.format == "json":
-        way.work.say("Writing the file")
-        rows = way.write(spool, figures.jobs)
-        _write(way.work, json_lines(params, figures, rows))
-    else:
-        way.work.say("Drawing the pages")
-        _write(way.work, _chunks(draw(params, figures, spool, way.drawn)))
+def _write_json(params: ReportParams, progress: _Progress) -> None:
+    aggregator = Aggregator(params.first_day, params.last_day)
+    with Spool(progress.work.scratch) as spool:
+        for row in progress.read(params.rows(), until=READING):
+            aggregator.add(row)
+            spool.add(row)
+        progress.work.say("Computing the figures")
+        figures = aggregator.figures()
+        progress.work.say("Writing the file")
+        rows = progress.write(spool, figures.jobs)
+        _write(progress.work, json_lines(params, figures, rows))
 
 
-class _Way:
-    """How far it is, in jobs. A part of each is done when it is read, the rest when it is drawn."""
+def _write_pdf(params: ReportParams, progress: _Progress) -> None:
+    aggregator = Aggregator(params.first_day, params.last_day)
+    newest: list[ReportRow] = []
+    for row in progress.read(params.rows(), until=1):
+        aggregator.add(row)
+        if len(newest) < PDF_ROWS:
+            newest.append(row)
+    progress.work.say("Computing the figures")
+    figures = aggregator.figures()
+    progress.work.say("Drawing the pages")
+    _write(progress.work, _chunks(draw(params, figures, newest)))
+
+
+class _Progress:
+    """Report progress in jobs: part of each job when it is read, the rest when it is written."""
 
     def __init__(self, work: Workspace, count: int) -> None:
         self.work = work
         self._count, self._done = count, 0
 
-    def read(self, rows: Iterable[Row], *, until: float) -> Iterator[Row]:
+    def read(self, rows: Iterable[ReportRow], *, until: float) -> Iterator[ReportRow]:
+        """Yield the rows; progress ends at `until`, a share of the whole work."""
         self.work.say("Reading the jobs")
         for number, row in enumerate(rows, 1):
             yield row
             if number % ROWS == 0:
-                count = max(self._count, number)  # it was a guess
+                count = max(self._count, number)  # the planned count was an estimate
                 self.work.say(f"Reading the jobs: {number:,} of {count:,}")
                 self.reach(until * number / count)
 
-    def write(self, rows: Iterable[Row], count: int) -> Iterator[Row]:
+    def write(self, rows: Iterable[ReportRow], count: int) -> Iterator[ReportRow]:
+        """Yield the rows; progress goes on from where reading ended."""
         for number, row in enumerate(rows, 1):
             yield row
             if number % ROWS == 0:
                 self.reach(READING + (1 - READING) * number / count)
 
-    def drawn(self, page: int, pages: int) -> None:
-        self.work.say(f"Drawing page {page:,} of {pages:,}")
-        self.reach(READING + (1 - READING) * page / pages)
-
     def reach(self, share: float) -> None:
-        """May raise Interrupted."""
+        """Advance to this share of the work. May raise Interrupted."""
         due = int(self._count * share)
         if due > self._done:
             self.work.advance(due - self._done)
@@ -93,7 +105,7 @@ class _Way:
 
 
 def _write(work: Workspace, lines: Iterable[bytes]) -> None:
-    """In pieces that are worth a hash."""
+    """Write the lines, buffered: each write is hashed."""
     piece = bytearray()
     for line in lines:
         piece += line

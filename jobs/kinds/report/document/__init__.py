@@ -1,23 +1,25 @@
-"""A report on what was asked for: its figures, and the file that tells of them.
+"""A report: its figures, and the file that shows them.
 
-Rows in, bytes out. Knows no database, web or store; called by a builder. Reportlab makes the PDFs.
+Takes rows and returns bytes. Uses no database, web or storage; called by a builder. Reportlab
+writes the PDFs.
 """
 
 from __future__ import annotations
 
 from jobs.kinds.report.document.csv_rows import csv_lines
-from jobs.kinds.report.document.figures import Counting, Figures, Spread
+from jobs.kinds.report.document.figures import Aggregator, Figures, Percentiles
 from jobs.kinds.report.document.json_rows import json_lines
-from jobs.kinds.report.document.pdf import draw
-from jobs.kinds.report.document.rows import ReportParams, Row, Spool
+from jobs.kinds.report.document.pdf import PDF_ROWS, draw
+from jobs.kinds.report.document.rows import ReportParams, ReportRow, Spool
 
 __all__ = [
-    "Counting",
+    "PDF_ROWS",
+    "Aggregator",
     "Figures",
+    "Percentiles",
     "ReportParams",
-    "Row",
+    "ReportRow",
     "Spool",
-    "Spread",
     "csv_lines",
     "draw",
     "json_lines",

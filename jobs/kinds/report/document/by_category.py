@@ -1,4 +1,4 @@
-"""The small tables of a report: by kind, by time, by reason, by size."""
+"""The small tables of a report: by kind, by time, by error code, by size."""
 
 from __future__ import annotations
 
@@ -6,107 +6,111 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from jobs.errors import JOB_CODES
-from jobs.kinds.report.document.figures import Figures, OfKind, Spread
+from jobs.kinds.report.document.figures import Figures, KindFigures, Percentiles
 from jobs.kinds.report.document.labels import (
     STATUSES,
-    clock,
-    day,
-    kind_of,
-    named,
-    seconds,
-    share,
-    size,
+    duration,
+    file_size,
+    kind_label,
+    long_date,
+    name_or_dash,
+    percentage,
+    time_of_day,
 )
 from jobs.kinds.report.document.page import FAIL, INK, SOFT
 from jobs.kinds.report.document.rows import ReportParams
 from jobs.kinds.report.document.tables import Cell, Column, Table
 
 ALL = "All"
-MOST_CODES = 25  # told one by one; the table stays on one page
+MAX_CODES = 25  # the rest is summed up, so that the table fits on one page
 NOT_KNOWN = "No reason was recorded."
 
 
-def kinds(figures: Figures) -> Table:
+def by_kind(figures: Figures) -> Table:
     columns = [
         Column("Kind", align="left"),
         *(Column(word, 52) for word in STATUSES.values()),
         Column(ALL, 52),
     ]
-    together = sum((of.statuses for of in figures.kinds), Counter[str]())
-    rows = [_statuses(kind_of(of.kind), of.statuses) for of in figures.kinds]
-    return Table(columns, [*rows, *_if_several(figures, _statuses(ALL, together, bold=True))])
+    total = sum((kind.statuses for kind in figures.kinds), Counter[str]())
+    rows = [_kind_row(kind_label(kind.kind), kind.statuses) for kind in figures.kinds]
+    return Table(columns, [*rows, *_if_several(figures, _kind_row(ALL, total, bold=True))])
 
 
-def _statuses(word: str, statuses: Counter[str], *, bold: bool = False) -> list[Cell]:
+def _kind_row(label: str, statuses: Counter[str], *, bold: bool = False) -> list[Cell]:
     return [
-        Cell(word, bold=bold),
+        Cell(label, bold=bold),
         *(_number(statuses[status], bold=bold) for status in STATUSES),
         _number(statuses.total(), bold=True),
     ]
 
 
 def _number(count: int, *, bold: bool = False) -> Cell:
-    """A nought is there, and does not shout."""
+    """Return a cell for the count; a zero is gray and never bold."""
     return Cell(f"{count:,}", INK if count else SOFT, bold=bold and bool(count))
 
 
-def times(figures: Figures, of_kind: Callable[[Figures | OfKind], Spread | None]) -> Table:
+def by_time(
+    figures: Figures, times_of: Callable[[Figures | KindFigures], Percentiles | None]
+) -> Table:
     columns = [
         Column("Kind", align="left"),
         *(Column(title, 68) for title in ("Downloads", "Median", "p95", "p99", "Longest")),
     ]
-    rows = [_times(kind_of(of.kind), spread) for of in figures.kinds if (spread := of_kind(of))]
-    spread = of_kind(figures)
-    together = _times(ALL, spread, bold=True) if spread else []
-    return Table(columns, [*rows, *_if_several(figures, together)])
+    rows = [
+        _time_row(kind_label(kind.kind), times)
+        for kind in figures.kinds
+        if (times := times_of(kind))
+    ]
+    times = times_of(figures)
+    total = _time_row(ALL, times, bold=True) if times else []
+    return Table(columns, [*rows, *_if_several(figures, total)])
 
 
-def _times(word: str, spread: Spread, *, bold: bool = False) -> list[Cell]:
-    shown = map(seconds, (spread.median, spread.p95, spread.p99, spread.longest))
-    return [Cell(text, bold=bold) for text in (word, f"{spread.count:,}", *shown)]
+def _time_row(label: str, times: Percentiles, *, bold: bool = False) -> list[Cell]:
+    texts = map(duration, (times.median, times.p95, times.p99, times.longest))
+    return [Cell(text, bold=bold) for text in (label, f"{times.count:,}", *texts)]
 
 
-def _if_several(figures: Figures, row: list[Cell]) -> Iterator[list[Cell]]:
-    """A sum of one kind would be that kind again."""
+def _if_several(figures: Figures, total: list[Cell]) -> Iterator[list[Cell]]:
+    """Yield the total if there are several kinds; with one it would repeat that row."""
     if len(figures.kinds) > 1:
-        yield row
+        yield total
 
 
-def failures(figures: Figures) -> Table:
+def by_code(figures: Figures) -> Table:
     columns = [
         Column("Code", 92, "left"),
         Column("Count", 34),
         Column("Share", 34),
         Column("What it means", align="left"),
     ]
-    told = figures.failures[:MOST_CODES]
-    rows = [_failure(code, count, figures) for code, count in told]
-    if rest := figures.failures[MOST_CODES:]:
+    listed, rest = figures.failures[:MAX_CODES], figures.failures[MAX_CODES:]
+    rows = [
+        _code_row(code or "none", count, figures, JOB_CODES.get(code, NOT_KNOWN))
+        for code, count in listed
+    ]
+    if rest:
         others = sum(count for _, count in rest)
-        rows.append(_cells(f"{len(rest)} others", others, figures, ""))
+        rows.append(_code_row(f"{len(rest)} others", others, figures, ""))
     return Table(columns, rows)
 
 
-def _failure(code: str, count: int, figures: Figures) -> list[Cell]:
-    return _cells(code or "none", count, figures, JOB_CODES.get(code, NOT_KNOWN))
-
-
-def _cells(code: str, count: int, figures: Figures, sentence: str) -> list[Cell]:
-    shown = share(count, figures.failed)
-    return [Cell(code, FAIL), Cell(f"{count:,}"), Cell(shown), Cell(sentence, SOFT)]
+def _code_row(code: str, count: int, figures: Figures, meaning: str) -> list[Cell]:
+    share = percentage(count, figures.failed)
+    return [Cell(code, FAIL), Cell(f"{count:,}"), Cell(share), Cell(meaning, SOFT)]
 
 
 def largest(figures: Figures, params: ReportParams) -> Table:
     columns = [Column("File", align="left")]
     if not params.owner:
         columns.append(Column("Owner", 80, "left"))
-    columns += [Column("Kind", 36, "left"), Column("Asked for", 112, "left"), Column("Size", 52)]
+    columns += [Column("Kind", 36, "left"), Column("Requested", 112, "left"), Column("Size", 52)]
     rows = []
     for row in figures.largest:
         owner = [] if params.owner else [Cell(row.owner)]
-        asked = Cell(f"{day(row.day)}, {clock(row.created_at)}", SOFT)
-        kind = Cell(kind_of(row.kind))
-        rows.append(
-            [Cell(named(row.name)), *owner, kind, asked, Cell(size(row.size_bytes), bold=True)]
-        )
+        requested = Cell(f"{long_date(row.day)}, {time_of_day(row.created_at)}", SOFT)
+        kind = Cell(kind_label(row.kind))
+        size = Cell(file_size(row.size_bytes), bold=True)
+        rows.append([Cell(name_or_dash(row.name)), *owner, kind, requested, size])
     return Table(columns, rows)

@@ -1,4 +1,4 @@
-"""Bars over time, drawn by hand: an axis that begins at nought, few lines, numbers in words."""
+"""Bar charts over time. The value axis starts at zero."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from itertools import count
 
 from jobs.kinds.report.document import fonts
-from jobs.kinds.report.document.figures import Figures, Outcome, Tally
-from jobs.kinds.report.document.labels import NO_BREAK, UNITS, short
+from jobs.kinds.report.document.figures import Figures, JobOutcome, Tally
+from jobs.kinds.report.document.labels import NO_BREAK, UNITS, compact_number
 from jobs.kinds.report.document.page import (
     EDGE,
     FAIL,
@@ -20,176 +20,181 @@ from jobs.kinds.report.document.page import (
     WHITE,
     WORK,
     Colour,
-    Sheets,
+    PdfDocument,
     rgb,
 )
 
-AXIS = 34.0  # points, for the numbers at the left
+AXIS = 34.0  # points, for the labels on the left
 WIDEST_BAR = 26.0
-LONGEST_IN_DAYS = 92  # a longer period is told in weeks
+MAX_DAYS = 92  # a longer period has a bar for each week
 TICKS = 4
 LETTERS = 6.5
-APART = 1.5  # between two numbers
+LABEL_GAP = 1.5  # between two numbers above bars
 
 
 @dataclass(frozen=True)
 class Style:
-    """They differ in lightness and edge, too: some see no colours, and some printers have none."""
+    """How an outcome is drawn. Styles also differ in lightness and edge, for black and white."""
 
-    word: str
+    label: str
     fill: Colour
     edge: Colour | None = None
 
 
 STYLES = {
-    Outcome.COMPLETED: Style("completed", rgb(0x5C9E79)),
-    Outcome.CANCELLED: Style("cancelled", WHITE, EDGE),
-    Outcome.GOING: Style("still going", rgb(0xD5DDF6), WORK),
-    Outcome.FAILED: Style("failed", FAIL),
+    JobOutcome.COMPLETED: Style("completed", rgb(0x5C9E79)),
+    JobOutcome.CANCELLED: Style("cancelled", WHITE, EDGE),
+    JobOutcome.IN_PROGRESS: Style("in progress", rgb(0xD5DDF6), WORK),
+    JobOutcome.FAILED: Style("failed", FAIL),
 }
 BYTES = Style("", WORK)
 
 
 @dataclass(frozen=True)
-class Bar:
+class ChartBar:
     label: str
     tally: Tally
 
 
 @dataclass(frozen=True)
-class Bars:
-    """`unit` is what one bar stands for; every so many of them may have a label."""
+class TimeSeries:
+    """One bar for each `unit` of time; `steps` are the intervals at which bars may be labelled."""
 
     unit: str
     steps: tuple[int, ...]
-    bars: list[Bar]
+    bars: list[ChartBar]
 
 
-def bars_of(figures: Figures) -> Bars:
-    """Of a day its hours, of up to three months their days, else weeks, which begin on Mondays."""
+def time_series(figures: Figures) -> TimeSeries:
+    """Return a bar for each hour of one day, each day of up to 92, or each week from Monday."""
     days = figures.days
     if len(days) == 1:
-        hours = [Bar(f"{hour}:00", tally) for hour, tally in enumerate(figures.hours)]
-        return Bars("hour", (1, 2, 3, 6), hours)
-    if len(days) <= LONGEST_IN_DAYS:
-        return Bars("day", (1, 2, 7, 14), [Bar(_label(day), tally) for day, tally in days.items()])
+        hours = [ChartBar(f"{hour}:00", tally) for hour, tally in enumerate(figures.hours)]
+        return TimeSeries("hour", (1, 2, 3, 6), hours)
+    if len(days) <= MAX_DAYS:
+        return TimeSeries(
+            "day", (1, 2, 7, 14), [ChartBar(_label(day), tally) for day, tally in days.items()]
+        )
     weeks: dict[date, Tally] = {}
     for day, tally in days.items():
         monday = day - timedelta(day.weekday())
         weeks[monday] = weeks.get(monday, Tally()) + tally
     first = next(iter(days))
-    bars = [Bar(_label(max(monday, first)), tally) for monday, tally in weeks.items()]
-    return Bars("week", (1, 2, 4, 8), bars)
+    bars = [ChartBar(_label(max(monday, first)), tally) for monday, tally in weeks.items()]
+    return TimeSeries("week", (1, 2, 4, 8), bars)
 
 
 def _label(day: date) -> str:
     return f"{day.day}{NO_BREAK}{day:%b}"
 
 
-def legend(sheets: Sheets, y: float, figures: Figures) -> None:
-    """In the order of the stack, each with its number."""
+def legend(pdf: PdfDocument, y: float, figures: Figures) -> None:
+    """Draw the legend in the order of the stack, each entry with its number."""
     x = LEFT
     for outcome, style in STYLES.items():
         if not (jobs := figures.all.outcomes[outcome]):
             continue
-        sheets.box(x, y - 0.5, 7, 7, style.fill, style.edge)
-        x += 11 + sheets.text(x + 11, y, f"{jobs:,} {style.word}", colour=SOFT) + 16
+        pdf.rectangle(x, y - 0.5, 7, 7, style.fill, style.edge)
+        x += 11 + pdf.text(x + 11, y, f"{jobs:,} {style.label}", colour=SOFT) + 16
 
 
-def outcomes_chart(sheets: Sheets, top: float, height: float, bars: Bars) -> None:
-    """How many, stacked. The number over a bar tells how many of it have failed.
+def outcomes_chart(pdf: PdfDocument, top: float, height: float, series: TimeSeries) -> None:
+    """Draw the number of downloads, stacked by outcome, with the number of failures above each bar.
 
-    Where they would touch each other the highest are shown.
+    Where two of these numbers would touch, only the higher one is drawn.
     """
-    most = max(bar.tally.outcomes.total() for bar in bars.bars)
-    frame = _Frame(sheets, top - height, height, bars, most, lambda value, _: f"{value:,}")
-    for number, bar in enumerate(bars.bars):
+    most = max(bar.tally.outcomes.total() for bar in series.bars)
+    frame = _Frame(pdf, top - height, height, series, most, lambda value, _: f"{value:,}")
+    for number, bar in enumerate(series.bars):
         at = 0
         for outcome, style in STYLES.items():
             if jobs := bar.tally.outcomes[outcome]:
                 frame.stack(number, at, at + jobs, style)
                 at += jobs
-    failed = [bar.tally.outcomes[Outcome.FAILED] for bar in bars.bars]
-    told = _fewest_letters(failed, frame.slot)
+    failed = [bar.tally.outcomes[JobOutcome.FAILED] for bar in series.bars]
+    labels = _fitting_labels(failed, frame.slot)
     taken: list[tuple[float, float]] = []
     for number in sorted(range(len(failed)), key=lambda number: -failed[number]):
-        left, right = frame.room(number, told[number])
+        left, right = frame.extent(number, labels[number])
         if failed[number] and all(right <= low or left >= high for low, high in taken):
             taken.append((left, right))
-            frame.over(number, bars.bars[number].tally.outcomes.total(), told[number], FAIL)
+            total = series.bars[number].tally.outcomes.total()
+            frame.label_above(number, total, labels[number], FAIL)
 
 
-def _fewest_letters(counts: Sequence[int], room: float) -> list[str]:
-    """All in one way: '1,234', or '1.2k' where that is too wide for one of them."""
+def _fitting_labels(counts: Sequence[int], room: float) -> list[str]:
+    """Return labels in one format: '1,234', or '1.2k' if one of them would be too wide."""
     whole = [f"{count:,}" for count in counts]
-    if max(fonts.line(text).width for text in whole) * LETTERS + APART <= room:
+    if max(fonts.line(text).width for text in whole) * LETTERS + LABEL_GAP <= room:
         return whole
-    return [short(count) for count in counts]
+    return [compact_number(count) for count in counts]
 
 
-def bytes_chart(sheets: Sheets, top: float, height: float, bars: Bars) -> None:
-    most = max(bar.tally.size_bytes for bar in bars.bars)
-    frame = _Frame(sheets, top - height, height, bars, most, _size)
-    for number, bar in enumerate(bars.bars):
+def bytes_chart(pdf: PdfDocument, top: float, height: float, series: TimeSeries) -> None:
+    most = max(bar.tally.size_bytes for bar in series.bars)
+    frame = _Frame(pdf, top - height, height, series, most, _size)
+    for number, bar in enumerate(series.bars):
         if size_bytes := bar.tally.size_bytes:
             frame.stack(number, 0, size_bytes, BYTES)
 
 
 def _size(value: int, highest: int) -> str:
-    """In the unit of the highest, so that they can be compared at a glance."""
+    """Format all values in the unit of the highest, so that they are easy to compare."""
     power = min((len(str(highest)) - 1) // 3, len(UNITS) - 1)
     return f"{value / 1000**power:g}{NO_BREAK}{UNITS[power]}" if value else "0"
 
 
 class _Frame:
-    """The lines and labels of a chart, and where its bars go."""
+    """The grid and labels of a chart, and the positions of its bars."""
 
     def __init__(
         self,
-        sheets: Sheets,
+        pdf: PdfDocument,
         bottom: float,
         height: float,
-        bars: Bars,
+        series: TimeSeries,
         most: int,
-        told: Callable[[int, int], str],
+        value_label: Callable[[int, int], str],
     ) -> None:
-        self._sheets, self._bottom = sheets, bottom
+        self._pdf, self._bottom = pdf, bottom
         step = _step(most)
         highest = -(-most // step) * step
         self._scale = height / highest
-        self.slot = (RIGHT - LEFT - AXIS) / len(bars.bars)
+        self.slot = (RIGHT - LEFT - AXIS) / len(series.bars)
         self._bar = min(self.slot * 0.72, WIDEST_BAR)
         for value in range(0, highest + 1, step):
             y = bottom + value * self._scale
-            sheets.rule(y, left=LEFT + AXIS, colour=LINE if value else EDGE)
-            label = told(value, highest)
-            sheets.text(LEFT + AXIS - 6, y - 2.2, label, size=LETTERS, colour=SOFT, align="right")
-        widest = max(fonts.line(bar.label).width for bar in bars.bars) * LETTERS + 8
-        every = next((step for step in bars.steps if step * self.slot >= widest), bars.steps[-1])
-        for number, bar in enumerate(bars.bars[::every]):
+            pdf.rule(y, left=LEFT + AXIS, colour=LINE if value else EDGE)
+            label = value_label(value, highest)
+            pdf.text(LEFT + AXIS - 6, y - 2.2, label, size=LETTERS, colour=SOFT, align="right")
+        widest = max(fonts.line(bar.label).width for bar in series.bars) * LETTERS + 8
+        every = next(
+            (step for step in series.steps if step * self.slot >= widest), series.steps[-1]
+        )
+        for number, bar in enumerate(series.bars[::every]):
             self._write(number * every, bottom - 10, bar.label, SOFT)
 
     def stack(self, number: int, low: int, high: int, style: Style) -> None:
-        """One piece of a bar, from one value to another; never too low to be seen."""
+        """Draw a segment of a bar from one value to another, high enough to be visible."""
         x = self._middle(number) - self._bar / 2
         y, height = self._bottom + low * self._scale, max((high - low) * self._scale, 0.5)
-        self._sheets.box(x, y, self._bar, height, style.fill, style.edge)
+        self._pdf.rectangle(x, y, self._bar, height, style.fill, style.edge)
 
-    def room(self, number: int, text: str) -> tuple[float, float]:
-        """From where to where `text` over a bar reaches, with what parts it from the next."""
-        half = (fonts.line(text).width * LETTERS + APART) / 2
+    def extent(self, number: int, text: str) -> tuple[float, float]:
+        """Return the left and right edge of `text` above a bar, including the gap to the next."""
+        half = (fonts.line(text).width * LETTERS + LABEL_GAP) / 2
         middle = self._centre(number, text)
         return middle - half, middle + half
 
-    def over(self, number: int, value: int, text: str, colour: Colour) -> None:
+    def label_above(self, number: int, value: int, text: str, colour: Colour) -> None:
         self._write(number, self._bottom + value * self._scale + 2.5, text, colour)
 
     def _write(self, number: int, y: float, text: str, colour: Colour) -> None:
         x = self._centre(number, text)
-        self._sheets.text(x, y, text, size=LETTERS, colour=colour, align="centre")
+        self._pdf.text(x, y, text, size=LETTERS, colour=colour, align="centre")
 
     def _centre(self, number: int, text: str) -> float:
-        """Of a text at a bar, which may not leave the page."""
+        """Return the centre of a bar's text, moved so that it stays on the page."""
         return min(self._middle(number), RIGHT - fonts.line(text).width * LETTERS / 2)
 
     def _middle(self, number: int) -> float:
@@ -197,6 +202,6 @@ class _Frame:
 
 
 def _step(most: int) -> int:
-    """From one line to the next: the least of 1, 2, 5, 10, 20 ... that needs no more than TICKS."""
+    """Return the grid step: the smallest of 1, 2, 5, 10, 20 ... that needs at most TICKS lines."""
     steps: Iterator[int] = (lead * 10**power for power in count() for lead in (1, 2, 5))
     return next(step for step in steps if step * TICKS >= most)

@@ -1,7 +1,7 @@
-"""One line a job, for spreadsheets.
+"""CSV for spreadsheets: one line for each job.
 
-RFC 4180, in UTF-8. It begins with a byte order mark: without one Excel takes it for the code page
-of its machine and breaks all but plain letters, and whatever else reads CSV knows how to skip it.
+RFC 4180, in UTF-8 with a byte order mark. Without the mark Excel assumes the code page of its
+machine and breaks all non-ASCII letters; other CSV readers skip it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from jobs.kinds.report.document.json_rows import wire
-from jobs.kinds.report.document.rows import Row
+from jobs.kinds.report.document.json_rows import row_json
+from jobs.kinds.report.document.rows import ReportRow
 
 MARK = "\ufeff"
-# What a spreadsheet takes for a formula; it may call programs and send away what is in the sheet.
-# Full-width, small and raised signs too, which some read as the plain ones.
+# A spreadsheet runs a cell that starts with one of these as a formula, which may start programs and
+# send data elsewhere. Includes full-width, small and superscript signs, which some treat the same.
 SIGNS = (
     "=+@"
     + "-"
@@ -28,15 +28,15 @@ SIGNS = (
         if unicodedata.normalize("NFKC", c) in tuple("=+-@\u2212")
     )
 )
-# What is cut away before a sign, or not seen: Unicode's Default_Ignorable_Code_Point, too.
+# Characters that are stripped before a sign, or invisible (Unicode's Default_Ignorable_Code_Point).
 IGNORABLE = (
     r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
 )
 BLANKS = rf"[\s\"'\x00-\x1f\x7f-\x9f{IGNORABLE}]*"
 FORMULA = re.compile(rf"[\t\r\n]|{BLANKS}[{re.escape(SIGNS)}]")
-# To some a cell begins behind a semicolon or a tab: to Excel where decimals have a comma. And a
-# line behind any of Unicode's line breaks.
+# Some programs also start a cell after a semicolon or a tab (Excel does where the decimal separator
+# is a comma), and a line after any of Unicode's line breaks.
 SEPARATORS = r";,|\t\n-\r\x1c-\x1f\x85\u2028\u2029"
 INNER = re.compile(rf"(?<=[{SEPARATORS}])({BLANKS})([{re.escape(SIGNS)}])")
 COLUMNS = [
@@ -45,35 +45,36 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def csv_lines(rows: Iterable[Row]) -> Iterator[bytes]:
-    """The header, then a line for each row as soon as it is there."""
+def csv_lines(rows: Iterable[ReportRow]) -> Iterator[bytes]:
+    """Yield the header, then a line for each row as soon as it is read."""
     line = io.StringIO(newline="")
     writer = csv.writer(line)
     line.write(MARK)
     writer.writerow(COLUMNS)
     for row in rows:
-        yield _taken(line)
-        told = wire(row)
-        writer.writerow([_defused(told[column]) for column in COLUMNS])
-    yield _taken(line)
+        yield _drain(line)
+        cells = row_json(row)
+        writer.writerow([_escaped(cells[column]) for column in COLUMNS])
+    yield _drain(line)
 
 
-def _defused(cell: Any) -> Any:
+def _escaped(cell: Any) -> Any:
     """Return the cell; text that a spreadsheet would run as a formula gets an apostrophe."""
     if not isinstance(cell, str):
         return cell
     start = FORMULA.match(cell)
     begin = start.end() if start else 0
     mark = "'" if start else ""
-    return f"{mark}{cell[:begin]}{INNER.sub(_quoted, cell[begin:])}"
+    return f"{mark}{cell[:begin]}{INNER.sub(_add_apostrophe, cell[begin:])}"
 
 
-def _quoted(found: re.Match[str]) -> str:
+def _add_apostrophe(found: re.Match[str]) -> str:
     return f"{found[1]}'{found[2]}"
 
 
-def _taken(line: io.StringIO) -> bytes:
+def _drain(line: io.StringIO) -> bytes:
+    """Return what was written, and empty the buffer."""
     text = line.getvalue()
     line.seek(0)
     line.truncate()
-    return text.encode(errors="replace")  # half of a surrogate pair is no character
+    return text.encode(errors="replace")  # half of a surrogate pair cannot be encoded

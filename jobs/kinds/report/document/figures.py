@@ -1,4 +1,4 @@
-"""The figures of a report, the same for every format."""
+"""The figures of a report, the same in every format."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from datetime import UTC, date, timedelta
 from enum import StrEnum
 from itertools import chain, count
 
-from jobs.kinds.report.document.rows import Row
+from jobs.kinds.report.document.rows import ReportRow
 from jobs.states import Status
 
 LARGEST = 10
 
 
-class Outcome(StrEnum):
-    """What became of a job, as far as people care. Of an expired one there was a file."""
+class JobOutcome(StrEnum):
+    """The status of a job, simplified for charts. An expired job had a file, so it completed."""
 
     COMPLETED = "completed"
     CANCELLED = "cancelled"
-    GOING = "going"
+    IN_PROGRESS = "going"
     FAILED = "failed"
 
 
-OUTCOMES: dict[str, Outcome] = {
-    Status.COMPLETED: Outcome.COMPLETED,
-    Status.EXPIRED: Outcome.COMPLETED,
-    Status.FAILED: Outcome.FAILED,
-    Status.CANCELLED: Outcome.CANCELLED,
-    Status.QUEUED: Outcome.GOING,
-    Status.PROCESSING: Outcome.GOING,
+OUTCOMES: dict[str, JobOutcome] = {
+    Status.COMPLETED: JobOutcome.COMPLETED,
+    Status.EXPIRED: JobOutcome.COMPLETED,
+    Status.FAILED: JobOutcome.FAILED,
+    Status.CANCELLED: JobOutcome.CANCELLED,
+    Status.QUEUED: JobOutcome.IN_PROGRESS,
+    Status.PROCESSING: JobOutcome.IN_PROGRESS,
 }
 
 
 @dataclass(frozen=True)
-class Spread:
-    """How many seconds it took."""
+class Percentiles:
+    """How waiting or running times are distributed, in seconds."""
 
     count: int
     median: float
@@ -47,8 +47,8 @@ class Spread:
     longest: float
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> Spread | None:
-        """Exact; None of nothing."""
+    def of(cls, values: Iterable[float]) -> Percentiles | None:
+        """Return the exact percentiles, or None if there are no values."""
         ordered = array("d", sorted(values))
         if not ordered:
             return None
@@ -57,8 +57,10 @@ class Spread:
 
 
 def percentile(ordered: array[float], share: float) -> float:
-    """Between the two nearest ranks in proportion, as numpy's `linear` and statistics' `inclusive`
-    do."""
+    """Interpolate linearly between the two nearest ranks.
+
+    Same as numpy's `linear` and the `inclusive` method of statistics.quantiles.
+    """
     rank = share * (len(ordered) - 1)
     below = int(rank)
     above = min(below + 1, len(ordered) - 1)
@@ -67,12 +69,12 @@ def percentile(ordered: array[float], share: float) -> float:
 
 @dataclass
 class Tally:
-    """Of a day or an hour, by when a job was asked for."""
+    """The totals of a day or an hour, by when a job was created."""
 
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    outcomes: Counter[JobOutcome] = field(default_factory=Counter)
     size_bytes: int = 0
 
-    def add(self, outcome: Outcome, size_bytes: int) -> None:
+    def add(self, outcome: JobOutcome, size_bytes: int) -> None:
         self.outcomes[outcome] += 1
         self.size_bytes += size_bytes
 
@@ -81,11 +83,13 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class OfKind:
+class KindFigures:
+    """The figures of one kind of job."""
+
     kind: str
     statuses: Counter[str]
-    waiting: Spread | None
-    running: Spread | None
+    waiting: Percentiles | None
+    running: Percentiles | None
 
     @property
     def jobs(self) -> int:
@@ -94,38 +98,37 @@ class OfKind:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of all rows. `days` are those of the period, and `hours` those of a day, over all days."""
+    """All figures. `days` has each day of the period; `hours` sums up each hour over all days."""
 
     all: Tally
     owners: int
-    kinds: list[OfKind]  # the most frequent first
-    waiting: Spread | None
-    running: Spread | None
+    kinds: list[KindFigures]  # the most frequent first
+    waiting: Percentiles | None
+    running: Percentiles | None
     days: dict[date, Tally]
     hours: list[Tally]
     failures: list[tuple[str, int]]  # code and count, the most frequent first
-    largest: list[Row]
+    largest: list[ReportRow]
 
     @property
     def jobs(self) -> int:
         return self.all.outcomes.total()
 
     @property
-    def over(self) -> int:
-        """How many jobs are not going any more."""
-        return self.jobs - self.all.outcomes[Outcome.GOING]
+    def finished(self) -> int:
+        return self.jobs - self.all.outcomes[JobOutcome.IN_PROGRESS]
 
     @property
     def failed(self) -> int:
-        return self.all.outcomes[Outcome.FAILED]
+        return self.all.outcomes[JobOutcome.FAILED]
 
     @property
     def completed(self) -> int:
-        return self.all.outcomes[Outcome.COMPLETED]
+        return self.all.outcomes[JobOutcome.COMPLETED]
 
 
-class Counting:
-    """Takes row after row. In memory: two numbers of each, and whatever is as few as days."""
+class Aggregator:
+    """Computes the figures from rows added one by one. Keeps two numbers of each row in memory."""
 
     def __init__(self, first_day: date, last_day: date) -> None:
         length = (last_day - first_day).days + 1
@@ -137,13 +140,13 @@ class Counting:
         self._waits: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
         self._runs: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
         self._failures: Counter[str] = Counter()
-        self._largest: list[tuple[int, int, Row]] = []  # a heap
-        self._order = count(0, -1)  # of two as large, the one that came first
+        self._largest: list[tuple[int, int, ReportRow]] = []  # a heap
+        self._order = count(0, -1)  # of two equally large rows, prefer the first
 
-    def add(self, row: Row) -> None:
-        """A row from outside the period counts everywhere but among the days."""
+    def add(self, row: ReportRow) -> None:
+        """Add a row. One from outside the period counts everywhere except in `days`."""
         at, size_bytes = row.created_at.astimezone(UTC), row.size_bytes or 0
-        outcome = OUTCOMES.get(row.status, Outcome.GOING)
+        outcome = OUTCOMES.get(row.status, JobOutcome.IN_PROGRESS)
         for tally in (self._all, self._hours[at.hour], self._days.get(at.date())):
             if tally is not None:
                 tally.add(outcome, size_bytes)
@@ -153,32 +156,32 @@ class Counting:
             self._waits[row.kind].append(row.waited_seconds)
         if row.ran_seconds is not None:
             self._runs[row.kind].append(row.ran_seconds)
-        if outcome is Outcome.FAILED:
+        if outcome is JobOutcome.FAILED:
             self._failures[row.error_code] += 1
         if size_bytes:
-            self._consider(row, size_bytes)
+            self._keep_if_large(row, size_bytes)
 
     def figures(self) -> Figures:
-        kinds = [self._of_kind(kind) for kind in sorted(self._statuses)]
+        kinds = [self._kind_figures(kind) for kind in sorted(self._statuses)]
         return Figures(
             all=self._all,
             owners=len(self._owners),
-            kinds=sorted(kinds, key=lambda of: -of.jobs),
-            waiting=Spread.of(chain.from_iterable(self._waits.values())),
-            running=Spread.of(chain.from_iterable(self._runs.values())),
+            kinds=sorted(kinds, key=lambda kind: -kind.jobs),
+            waiting=Percentiles.of(chain.from_iterable(self._waits.values())),
+            running=Percentiles.of(chain.from_iterable(self._runs.values())),
             days=self._days,
             hours=self._hours,
             failures=sorted(self._failures.items(), key=lambda each: (-each[1], each[0])),
             largest=[row for _, _, row in sorted(self._largest, reverse=True)],
         )
 
-    def _consider(self, row: Row, size_bytes: int) -> None:
+    def _keep_if_large(self, row: ReportRow, size_bytes: int) -> None:
         entry = (size_bytes, next(self._order), row)
         if len(self._largest) < LARGEST:
             heapq.heappush(self._largest, entry)
         elif entry[:2] > self._largest[0][:2]:
             heapq.heapreplace(self._largest, entry)
 
-    def _of_kind(self, kind: str) -> OfKind:
+    def _kind_figures(self, kind: str) -> KindFigures:
         waits, runs = self._waits.get(kind, ()), self._runs.get(kind, ())
-        return OfKind(kind, self._statuses[kind], Spread.of(waits), Spread.of(runs))
+        return KindFigures(kind, self._statuses[kind], Percentiles.of(waits), Percentiles.of(runs))

@@ -56,7 +56,7 @@ def font(name: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """Text as it is drawn: pieces from left to right, each in one font; `width` is for size 1.
 
     `says` is what it reads, if something else had to be drawn; else empty. `glyphs` are where those
@@ -66,18 +66,18 @@ class Line:
 
     pieces: tuple[tuple[str, str], ...]
     width: float
-    says: str = ""
+    actual_text: str = ""
     glyphs: tuple[tuple[Glyph, ...], ...] = ()
-    lacks: bool = False
+    has_replacement: bool = False
 
 
 @lru_cache(LINES)
-def line(text: str, *, bold: bool = False) -> Line:
+def line(text: str, *, bold: bool = False) -> TextLine:
     return _line(_clean(text), bold)
 
 
 @lru_cache(LINES)
-def fitted(text: str, width: float, *, bold: bool = False) -> Line:
+def fitted(text: str, width: float, *, bold: bool = False) -> TextLine:
     """Cut with an ellipsis where it is wider than `width`, which is for size 1."""
     text = _clean(text)
     room, cut, apart = width - _advance(ELLIPSIS, bold), 0, 0.0
@@ -114,10 +114,10 @@ def _seen(c: str) -> str:
     return " " if category.startswith("Z") else c
 
 
-def _line(text: str, bold: bool) -> Line:
+def _line(text: str, bold: bool) -> TextLine:
     if text.isascii():
         name = EMBEDDED[bold][0]
-        return Line(((name, text),), _width(name, text))
+        return TextLine(((name, text),), _width(name, text))
     # What is only turned is not told again: readers turn it back, and PDFium would turn both.
     turned = drawn = visual(text) if is_mixed(text) else text
     if unicodedata.category(drawn[0]).startswith("M"):
@@ -125,12 +125,12 @@ def _line(text: str, bold: bool) -> Line:
     placed = [_placed(name, piece) for name, piece in _pieces(drawn, bold)]
     pieces = tuple((name, piece) for name, piece, _ in placed)
     seen = "".join(piece for _, piece in pieces)
-    return Line(
+    return TextLine(
         pieces,
         width=sum(_placed_width(*each) for each in placed),
-        says="" if seen == turned else text,
+        actual_text="" if seen == turned else text,
         glyphs=tuple(glyphs for *_, glyphs in placed) if any(g for *_, g in placed) else (),
-        lacks=seen.count(REPLACEMENT) > text.count(REPLACEMENT),
+        has_replacement=seen.count(REPLACEMENT) > text.count(REPLACEMENT),
     )
 
 

@@ -1,4 +1,4 @@
-"""The figures and the rows as one JSON object, in the words of the API."""
+"""The figures and the rows as one JSON object, with the names of the API."""
 
 from __future__ import annotations
 
@@ -8,42 +8,44 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.kinds.report.document.figures import Figures, OfKind, Outcome, Spread, Tally
-from jobs.kinds.report.document.rows import ReportParams, Row
+from jobs.kinds.report.document.figures import Figures, JobOutcome, KindFigures, Percentiles, Tally
+from jobs.kinds.report.document.rows import ReportParams, ReportRow
 
-PLACES = 3  # of seconds
+PLACES = 3  # decimal places of seconds
 
 
-def json_lines(params: ReportParams, figures: Figures, rows: Iterable[Row]) -> Iterator[bytes]:
-    """A line for the figures, one for each row, one for the end."""
-    head = _encoded(told(params, figures))
+def json_lines(
+    params: ReportParams, figures: Figures, rows: Iterable[ReportRow]
+) -> Iterator[bytes]:
+    """Yield a line with the figures, one for each row, and one for the end."""
+    head = _encoded(_figures(params, figures))
     yield head[:-1] + b', "rows": ['
-    between = b"\n"
+    separator = b"\n"
     for row in rows:
-        yield between + _encoded(wire(row))
-        between = b",\n"
+        yield separator + _encoded(row_json(row))
+        separator = b",\n"
     yield b"\n]}\n"
 
 
-def told(params: ReportParams, figures: Figures) -> dict[str, Any]:
-    """All but the rows. `owner` is null where the report is on everybody."""
+def _figures(params: ReportParams, figures: Figures) -> dict[str, Any]:
+    """Return everything except the rows. `owner` is null in a report on all users."""
     return {
         "title": params.title,
         "owner": params.owner or None,
         "period": {"from": params.first_day.isoformat(), "to": params.last_day.isoformat()},
         "madeAt": _time(params.made_at),
         "jobs": figures.jobs,
-        "byKind": {of.kind: _kind(of) for of in figures.kinds},
-        "waitingSeconds": _spread(figures.waiting),
-        "runningSeconds": _spread(figures.running),
+        "byKind": {kind.kind: _kind(kind) for kind in figures.kinds},
+        "waitingSeconds": _percentiles(figures.waiting),
+        "runningSeconds": _percentiles(figures.running),
         "bytes": figures.all.size_bytes,
         "failures": [{"code": code, "jobs": jobs} for code, jobs in figures.failures],
-        "largest": [wire(row) for row in figures.largest],
+        "largest": [row_json(row) for row in figures.largest],
         "days": [{"day": day.isoformat()} | _tally(tally) for day, tally in figures.days.items()],
     }
 
 
-def wire(row: Row) -> dict[str, Any]:
+def row_json(row: ReportRow) -> dict[str, Any]:
     return {
         "jobId": row.job_id,
         "name": row.name,
@@ -59,28 +61,28 @@ def wire(row: Row) -> dict[str, Any]:
     }
 
 
-def _kind(of: OfKind) -> dict[str, Any]:
+def _kind(kind: KindFigures) -> dict[str, Any]:
     return {
-        "jobs": of.jobs,
-        "byStatus": dict(sorted(of.statuses.items())),
-        "waitingSeconds": _spread(of.waiting),
-        "runningSeconds": _spread(of.running),
+        "jobs": kind.jobs,
+        "byStatus": dict(sorted(kind.statuses.items())),
+        "waitingSeconds": _percentiles(kind.waiting),
+        "runningSeconds": _percentiles(kind.running),
     }
 
 
-def _spread(spread: Spread | None) -> dict[str, float] | None:
-    if spread is None:
+def _percentiles(percentiles: Percentiles | None) -> dict[str, float] | None:
+    if percentiles is None:
         return None
-    return {name: round(value, PLACES) for name, value in asdict(spread).items()}
+    return {name: round(value, PLACES) for name, value in asdict(percentiles).items()}
 
 
 def _tally(tally: Tally) -> dict[str, Any]:
-    jobs = {outcome.value: tally.outcomes[outcome] for outcome in Outcome}
+    jobs = {outcome.value: tally.outcomes[outcome] for outcome in JobOutcome}
     return {"jobs": tally.outcomes.total(), **jobs, "bytes": tally.size_bytes}
 
 
 def _time(at: datetime | None) -> str | None:
-    """As RFC 3339 has it."""
+    """Format as RFC 3339, in UTC."""
     if at is None:
         return None
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -90,5 +92,5 @@ def _seconds(count: float | None) -> float | None:
     return None if count is None else round(count, PLACES)
 
 
-def _encoded(told: Any) -> bytes:
-    return json.dumps(told, ensure_ascii=False).encode(errors="replace")
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode(errors="replace")

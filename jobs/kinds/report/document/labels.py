@@ -1,4 +1,4 @@
-"""Numbers, times, kinds and statuses, as a report prints them. All times are in UTC."""
+"""Format numbers, times, kinds and statuses for a report. All times are in UTC."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ NOTHING = "–"
 NO_BREAK = "\u00a0"
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 KINDS = {"bundle": "Zip", "remote": "Link", "upload": "Upload", "report": "Report"}
-STATUSES = {status.value: status.value.capitalize() for status in Status}
+# The words of the pages.
+STATUSES = {status.value: status.value.capitalize() for status in Status} | {
+    Status.PROCESSING.value: "Working",
+    Status.COMPLETED.value: "Ready",
+}
 
 
-def kind_of(name: str) -> str:
+def kind_label(name: str) -> str:
     return KINDS.get(name, name.capitalize())
 
 
-def named(name: str) -> str:
-    """A name of blanks leaves no hole in a table."""
+def name_or_dash(name: str) -> str:
+    """Return the name, or a dash for one of blanks only."""
     return name.strip() or NOTHING
 
 
-def size(count: int | None) -> str:
-    """'14.2 MB', as on the pages: decimal units, and one place from megabytes on."""
+def file_size(count: int | None) -> str:
+    """'14.2 MB', as on the pages: decimal units, one decimal place from megabytes up."""
     if count is None:
         return NOTHING
     power = min((len(str(count)) - 1) // 3, len(UNITS) - 1)
@@ -31,8 +35,8 @@ def size(count: int | None) -> str:
     return f"{count / 1000**power:,.{places}f}{NO_BREAK}{UNITS[power]}"
 
 
-def short(count: int) -> str:
-    """'999', '1.2k', '12k', '3.4M': for where there is little room. Rounded down."""
+def compact_number(count: int) -> str:
+    """'999', '1.2k', '12k', '3.4M', rounded down."""
     for power, letter in ((9, "G"), (6, "M"), (3, "k")):
         if count >= 10**power:
             tenths = count // 10 ** (power - 1)
@@ -40,13 +44,13 @@ def short(count: int) -> str:
     return str(count)
 
 
-def seconds(count: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """'0.4 s', '24 s', '3 min 20 s', '1 h 5 min', '2 days 3 h'."""
-    if count is None:
+    if seconds is None:
         return NOTHING
-    if count < 9.95:
-        return f"{max(count, 0):.1f}{NO_BREAK}s"
-    whole = round(count)
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f}{NO_BREAK}s"
+    whole = round(seconds)
     for unit, large, lesser, small in (
         (86_400, "days" if whole >= 2 * 86_400 else "day", 3_600, "h"),
         (3_600, "h", 60, "min"),
@@ -59,8 +63,8 @@ def seconds(count: float | None) -> str:
     return f"{whole}{NO_BREAK}s"
 
 
-def share(part: int, whole: int) -> str:
-    """'97.4%'. Never 0% of some nor 100% of less than all."""
+def percentage(part: int, whole: int) -> str:
+    """'97.4%'. Never 0% for a part above zero, nor 100% for less than the whole."""
     if not whole:
         return NOTHING
     if 0 < part * 1000 < whole:
@@ -70,29 +74,29 @@ def share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}".replace(".0%", "%")
 
 
-def downloads(count: int) -> str:
+def download_count(count: int) -> str:
     return "1 download" if count == 1 else f"{count:,} downloads"
 
 
-def day(at: date) -> str:
+def long_date(at: date) -> str:
     return f"{at.day} {at:%B %Y}"
 
 
-def period(first: date, last: date) -> str:
-    """'24 October to 22 November 2026', with no word twice that is the same."""
+def date_range(first: date, last: date) -> str:
+    """'24 October to 22 November 2026', without repeating an equal month or year."""
     if first == last:
-        return day(last)
+        return long_date(last)
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} to {day(last)}"
+        return f"{first.day} to {long_date(last)}"
     if first.year == last.year:
-        return f"{first.day} {first:%B} to {day(last)}"
-    return f"{day(first)} to {day(last)}"
+        return f"{first.day} {first:%B} to {long_date(last)}"
+    return f"{long_date(first)} to {long_date(last)}"
 
 
-def moment(at: datetime) -> str:
+def timestamp(at: datetime) -> str:
     at = at.astimezone(UTC)
-    return f"{day(at)} at {at:%H:%M} UTC"
+    return f"{long_date(at)} at {at:%H:%M} UTC"
 
 
-def clock(at: datetime) -> str:
+def time_of_day(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S}"

@@ -1,72 +1,65 @@
-"""Sheets of A4: what is on each of them, and marks on paper with nothing interpreted in between.
+"""Draw text, rectangles and lines on A4 pages.
 
-Reportlab keeps the document, its fonts and its outline. What a page shows is written as PDF's own
-operators, packed as soon as the page is full: so it takes little time, and little memory.
+Reportlab keeps the document, its fonts and its outline. The content of a page is written as PDF
+operators, because reportlab cannot place single glyphs or set the text to copy.
 """
 
 from __future__ import annotations
 
 import io
-import zlib
 from datetime import UTC
-from functools import lru_cache
 from typing import Any
 
-from reportlab.pdfbase.pdfdoc import PDFDictionary, PDFName, PDFStream
 from reportlab.pdfgen.canvas import Canvas
 
 from jobs.kinds.report.document import fonts
-from jobs.kinds.report.document.labels import moment
+from jobs.kinds.report.document.labels import timestamp
 from jobs.kinds.report.document.rows import ReportParams
 from jobs.kinds.report.document.shaping import Glyph
 
 WIDTH, HEIGHT = 595.28, 841.89  # points
 LEFT = 42.0
 RIGHT = WIDTH - LEFT
-TOP, BOTTOM = HEIGHT - 60.0, 50.0  # of what is between header and footer
+TOP, BOTTOM = HEIGHT - 60.0, 50.0  # of the content between header and footer
 HEADER, FOOTER = HEIGHT - 36.0, 30.0
 SMALL, BODY = 7.5, 8.5
-NO_FONT = (
-    f"{fonts.REPLACEMENT} is what this report has no font for. The report as CSV has every name."
-)
+NO_FONT = f"{fonts.REPLACEMENT}: this report has no font for it. The report as CSV has every name."
 
 
-Colour = str  # as operands of PDF
+Colour = str  # operands of the PDF operators rg and RG
 
 
 def rgb(number: int) -> Colour:
     return " ".join(f"{part / 255:.3f}" for part in number.to_bytes(3, "big"))
 
 
-# As in style.css, in light mode.
+# The colours of style.css in light mode.
 INK, SOFT, EDGE, LINE, WHITE = map(rgb, (0x1B1C1E, 0x5B5D63, 0x8A8B88, 0xE6E6E1, 0xFFFFFF))
 WORK, READY, FAIL = map(rgb, (0x2F56D0, 0x14713D, 0xB5302D))
 
 
-class Sheets:
-    """One document. Positions are in points, from the lower left corner of a page."""
+class PdfDocument:
+    """A PDF. Positions are in points, from the lower left corner of the page."""
 
     def __init__(self, params: ReportParams, *, pages: int) -> None:
         self._params = params
         self._pages = pages
         self._canvas = _canvas(params)
-        self._operators = lru_cache(fonts.LINES)(self._operators_of)
         self._number = 0
-        self._lacks = False  # whether a mark stands for what no font has, on this page
+        self._has_replacement = False  # for a character without a font, on this page
 
-    def begin(self) -> int:
-        """The next page, with its header; its number."""
+    def begin_page(self) -> None:
+        """End the current page, and start the next with its header."""
         if self._number:
-            self._end()
+            self._end_page()
         self._number += 1
         if self._number > 1:
             self.text(LEFT, HEADER, self._params.title, bold=True, fit=RIGHT - LEFT - 200)
             self.text(RIGHT, HEADER, self._params.period, colour=SOFT, align="right")
             self.rule(HEADER - 8)
-        return self._number
 
-    def mark(self, title: str, y: float, *, level: int = 0) -> None:
-        """A line of the outline, which leads here."""
+    def outline_entry(self, title: str, y: float, *, level: int = 0) -> None:
+        """Add an entry to the outline that links to this position."""
         key = f"{self._number}-{y:.1f}"
         self._canvas.bookmarkHorizontal(key, 0, y)
         self._canvas.addOutlineEntry(title, key, level, closed=level == 0)
@@ -83,15 +76,15 @@ class Sheets:
         align: str = "left",
         fit: float = 0,
     ) -> float:
-        """Draw it on the base line `y`, cut to `fit` points; how wide it is."""
+        """Draw text on the base line `y`, cut to `fit` points if given. Return its width."""
         line = fonts.fitted(text, fit / size, bold=bold) if fit else fonts.line(text, bold=bold)
-        self._lacks |= line.lacks
+        self._has_replacement |= line.has_replacement
         width = line.width * size
         x -= {"left": 0, "right": width, "centre": width / 2}[align]
         self._add(f"{colour} rg BT 1 0 0 1 {x:.2f} {y:.2f} Tm {self._operators(line, size)} ET")
         return width
 
-    def box(
+    def rectangle(
         self,
         x: float,
         y: float,
@@ -100,7 +93,7 @@ class Sheets:
         fill: Colour,
         edge: Colour | None = None,
     ) -> None:
-        if edge:  # drawn on the inside
+        if edge:  # the edge is drawn on the inside
             x, y, width, height = x + 0.3, y + 0.3, max(width - 0.6, 0.1), max(height - 0.6, 0.1)
         area = f"{x:.2f} {y:.2f} {width:.2f} {height:.2f} re"
         if edge:
@@ -114,39 +107,36 @@ class Sheets:
         self._add(f"{colour} RG 0.5 w {left:.2f} {y:.2f} m {right:.2f} {y:.2f} l S")
 
     def close(self) -> bytes:
-        """The whole document."""
-        self._end()
+        """End the last page and return the document."""
+        self._end_page()
         return bytes(self._canvas.getpdfdata())
 
-    def _end(self) -> None:
-        """Pack the page: the library would keep its text until the end, some 40 kB of each page."""
-        self.text(LEFT, FOOTER, f"Made {moment(self._params.made_at)}", colour=SOFT)
-        if self._lacks:
+    def _end_page(self) -> None:
+        self.text(LEFT, FOOTER, f"Created {timestamp(self._params.made_at)}", colour=SOFT)
+        if self._has_replacement:
             self.text(WIDTH / 2 + 25, FOOTER, NO_FONT, colour=SOFT, align="centre")
-            self._lacks = False
+            self._has_replacement = False
         number = f"Page {self._number:,} of {self._pages:,}"
-        self.text(RIGHT, FOOTER, number, colour=SOFT, align="right")  # read last, as it is drawn
+        self.text(
+            RIGHT, FOOTER, number, colour=SOFT, align="right"
+        )  # read last, because drawn last
         self._canvas.showPage()
-        page = self._canvas._doc.Pages.pages[-1]
-        packed = zlib.compress(page.stream.encode("latin-1"))
-        page.Contents = PDFStream(PDFDictionary({"Filter": PDFName("FlateDecode")}), packed)
-        page.stream = None
-        self._canvas._doc.updateSignature(packed)
 
     def _add(self, operators: str) -> None:
         self._canvas.addLiteral(operators)
 
-    def _operators_of(self, line: fonts.Line, size: float) -> str:
+    def _operators(self, line: fonts.TextLine, size: float) -> str:
+        """Return the operators that show the line."""
         placed = line.glyphs or ((),) * len(line.pieces)
         shown = " ".join(
             self._placed(name, text, glyphs, size) if glyphs else self._shown(name, text, size)
             for (name, text), glyphs in zip(line.pieces, placed, strict=True)
         )
-        if not line.says:
+        if not line.actual_text:
             return shown
-        # Whoever copies or listens gets this.
-        says = line.says.encode("utf-16-be", errors="replace").hex()
-        return f"/Span <</ActualText <feff{says}>>> BDC {shown} EMC"
+        # The text for copying and for screen readers.
+        actual_text = line.actual_text.encode("utf-16-be", errors="replace").hex()
+        return f"/Span <</ActualText <feff{actual_text}>>> BDC {shown} EMC"
 
     def _shown(self, name: str, text: str, size: float) -> str:
         document, font = self._canvas._doc, fonts.font(name)
@@ -158,7 +148,7 @@ class Sheets:
         )
 
     def _placed(self, name: str, text: str, glyphs: tuple[Glyph, ...], size: float) -> str:
-        """Each glyph where HarfBuzz has it. What TJ is told, in thousandths, it subtracts."""
+        """Show each glyph where HarfBuzz placed it. TJ subtracts its numbers, in thousandths."""
         document, font = self._canvas._doc, fonts.font(name)
         drawn, up = [], 0.0
         for c, glyph in zip(text, glyphs, strict=True):
@@ -176,7 +166,7 @@ class Sheets:
 
 
 def _canvas(params: ReportParams) -> Any:
-    """An empty document, which says the same of itself whenever it is made of the same."""
+    """Return an empty document. The same content always gives the same bytes."""
     fonts.font(fonts.EMBEDDED[False][0])
     canvas = Canvas(
         io.BytesIO(),

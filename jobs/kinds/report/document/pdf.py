@@ -1,53 +1,75 @@
-"""The report to read and to print.
+"""The report to read and to print: figures, charts, and a table of the newest downloads.
 
-Text is text, and there are titles, a language and an outline; but it is not tagged, which reportlab
-cannot do: a screen reader reads the tables line by line.
+The PDF has text, titles, a language and an outline. It is not tagged, which reportlab cannot do: a
+screen reader reads the tables line by line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 
-from jobs.kinds.report.document.all_rows import HEAD, LINE, Everything, pages_of
 from jobs.kinds.report.document.figures import Figures
-from jobs.kinds.report.document.page import BOTTOM, TOP, Sheets
-from jobs.kinds.report.document.rows import ReportParams, Spool
+from jobs.kinds.report.document.newest_rows import HEAD, LINE, RowsTable, paginate
+from jobs.kinds.report.document.page import BOTTOM, LEFT, SOFT, TOP, PdfDocument
+from jobs.kinds.report.document.rows import ReportParams, ReportRow
 from jobs.kinds.report.document.summary import HEADING, Block, blocks, heading
 
-BETWEEN = 20.0  # points, from one block to the next
-LEAST = HEADING + HEAD + 10 * LINE  # the table begins below the last block if there is so much room
-WHAT = "The newest first. Waited: until the last attempt began. Ran: from then until it was over."
-Step = Callable[[int, int], None]
+PDF_ROWS = 1_000  # about 20 pages
+BETWEEN = 20.0  # points between two blocks
+# The table begins below the last block if at least this much space is left.
+LEAST = HEADING + HEAD + 10 * LINE
+COLUMNS = (
+    "Newest first. Waited: time until the last attempt started. Ran: time from then until it ended."
+)
 
 
-def draw(params: ReportParams, figures: Figures, rows: Spool, step: Step) -> bytes:
-    """`step` hears which page of how many was drawn, and may raise whatever it likes."""
+def draw(params: ReportParams, figures: Figures, newest: Sequence[ReportRow]) -> bytes:
+    """Return the PDF. `newest` are the rows to list; the figures are of all rows."""
     front, room = _packed(blocks(figures, params))
-    goes_on = room >= LEAST  # the table begins where the overview ends
-    first_room = room if goes_on else TOP - BOTTOM
-    table = pages_of(rows.runs, first_room=first_room - HEADING) if figures.jobs else []
-    pages = len(front) + len(table) - (goes_on and bool(table))
-    sheets = Sheets(params, pages=pages)
-    everything = Everything(sheets, params, iter(rows))
+    continues = room >= LEAST  # the table begins on the last page of the summary
+    first_room = room if continues else TOP - BOTTOM
+    heading_height = HEADING + (LINE if _left_out(figures, newest) else 0)
+    table = paginate(newest, first_room=first_room - heading_height) if newest else []
+    pdf = PdfDocument(params, pages=len(front) + len(table) - (continues and bool(table)))
     for placed in front:
-        step(sheets.begin(), pages)
+        pdf.begin_page()
         for block, top in placed:
-            block.draw(sheets, top)
-    for position, parts in enumerate(table):
-        is_first = position == 0
-        if not (is_first and goes_on):
-            step(sheets.begin(), pages)
-        top = BOTTOM + first_room if is_first else TOP
-        if is_first:
-            heading(sheets, top, "All downloads", WHAT)
-        everything.draw(parts, top - HEADING if is_first else top)
-    return sheets.close()
+            block.draw(pdf, top)
+    rows_table = RowsTable(pdf, params, figures.days)
+    for number, sections in enumerate(table):
+        if number or not continues:
+            pdf.begin_page()
+        top = TOP
+        if number == 0:
+            _table_heading(pdf, BOTTOM + first_room, figures, newest)
+            top = BOTTOM + first_room - heading_height
+        rows_table.draw(sections, top)
+    return pdf.close()
+
+
+def _table_heading(
+    pdf: PdfDocument, top: float, figures: Figures, newest: Sequence[ReportRow]
+) -> None:
+    if left_out := _left_out(figures, newest):
+        heading(pdf, top, "Newest downloads", COLUMNS)
+        older = "download is" if left_out == 1 else "downloads are"
+        note = (
+            f"These are the newest {len(newest):,}. {left_out:,} older {older} not listed; "
+            "the report as CSV or JSON lists all of them."
+        )
+        pdf.text(LEFT, top - 23 - LINE, note, colour=SOFT)
+    else:
+        heading(pdf, top, "All downloads", COLUMNS)
+
+
+def _left_out(figures: Figures, newest: Sequence[ReportRow]) -> int:
+    return figures.jobs - len(newest)
 
 
 def _packed(blocks: Iterable[Block]) -> tuple[list[list[tuple[Block, float]]], float]:
-    """Which block begins where on which page, and how much room the last page has left."""
+    """Return each page's blocks with their top positions, and the space left on the last page."""
     pages: list[list[tuple[Block, float]]] = [[]]
-    top = TOP + 20  # of the first page, which has no header
+    top = TOP + 20  # the first page has no header
     for block in blocks:
         if top - block.height < BOTTOM:
             pages.append([])

@@ -1,4 +1,4 @@
-"""What a report is made of: one row a job, and what was asked of the report."""
+"""The input of a report: its parameters, and one row for each job."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 
-from jobs.kinds.report.document.labels import period
+from jobs.kinds.report.document.labels import date_range
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One job. Times are aware; a day is one of UTC."""
+class ReportRow:
+    """One job. Times are aware; days are in UTC."""
 
     job_id: str
-    name: str  # of the file: anything that a user typed, in any script
+    name: str  # of the file: any text that a user typed, in any script
     owner: str  # user name
     kind: str
     status: str
-    error_code: str  # empty where there is none
-    size_bytes: int | None  # of what was made
+    error_code: str  # empty if there is none
+    size_bytes: int | None  # of the artifact
     created_at: datetime
     finished_at: datetime | None
-    waited_seconds: float | None  # until the last attempt began; None where none has
-    ran_seconds: float | None  # None where it is not finished
+    waited_seconds: float | None  # until the last attempt started; None if none has
+    ran_seconds: float | None  # None if the job is not finished
 
     @property
     def day(self) -> date:
@@ -35,9 +35,10 @@ class Row:
 
 @dataclass(frozen=True)
 class ReportParams:
-    """`owner` is a user name, or empty: then the report is on everybody. `count` is a guess.
+    """What to report on.
 
-    `rows` reads them, newest first. It is called once: what is read a second time is other rows.
+    `owner` is a user name, or empty for a report on all users. `count` is an estimate. `rows`
+    returns the rows, newest first. Call it once: a second call may return other rows.
     """
 
     format: str  # pdf, csv or json
@@ -46,7 +47,7 @@ class ReportParams:
     owner: str
     made_at: datetime
     count: int
-    rows: Callable[[], Iterator[Row]]
+    rows: Callable[[], Iterator[ReportRow]]
 
     @property
     def title(self) -> str:
@@ -54,7 +55,7 @@ class ReportParams:
 
     @property
     def period(self) -> str:
-        return period(self.first_day, self.last_day)
+        return date_range(self.first_day, self.last_day)
 
     @property
     def file_name(self) -> str:
@@ -63,15 +64,15 @@ class ReportParams:
 
 
 class Spool:
-    """Rows on disk, in the order in which they came; enter it to have the file closed.
+    """Rows on disk, in the order they were added. Use it as a context manager to close the file.
 
-    A report tells its figures before its rows. Read twice, they would be of two moments, since jobs
-    go on meanwhile; in memory 100,000 would be too many.
+    JSON has the figures before the rows. Reading the database twice could return different rows,
+    and 100,000 rows are too many for memory.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / "rows").open("w+b")
-        self._runs: list[tuple[date, int]] = []
+        self._count = 0
 
     def __enter__(self) -> Spool:
         return self
@@ -84,21 +85,11 @@ class Spool:
     ) -> None:
         self._file.close()
 
-    def add(self, row: Row) -> None:
+    def add(self, row: ReportRow) -> None:
         pickle.dump(row, self._file, pickle.HIGHEST_PROTOCOL)
-        day, before = self._runs.pop() if self._runs else (row.day, 0)
-        if day != row.day:
-            self._runs.append((day, before))
-            day, before = row.day, 0
-        self._runs.append((day, before + 1))
+        self._count += 1
 
-    @property
-    def runs(self) -> list[tuple[date, int]]:
-        """How many rows there are of one day, then of the next."""
-        return list(self._runs)
-
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[ReportRow]:
         self._file.seek(0)
-        for _, count in self._runs:
-            for _ in range(count):
-                yield pickle.load(self._file)  # noqa: S301 our own, of a moment ago
+        for _ in range(self._count):
+            yield pickle.load(self._file)  # noqa: S301 written by this process

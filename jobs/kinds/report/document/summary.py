@@ -1,4 +1,4 @@
-"""What comes before the table of all downloads: figures, charts and small tables, as blocks."""
+"""Everything before the table of downloads: figures, charts and small tables, as blocks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.kinds.report.document import charts, fonts
-from jobs.kinds.report.document.by_category import failures, kinds, largest, times
+from jobs.kinds.report.document.by_category import by_code, by_kind, by_time, largest
 from jobs.kinds.report.document.figures import Figures
-from jobs.kinds.report.document.labels import downloads, moment, seconds, share, size
-from jobs.kinds.report.document.page import BODY, LEFT, RIGHT, SOFT, Sheets
+from jobs.kinds.report.document.labels import (
+    download_count,
+    duration,
+    file_size,
+    percentage,
+    timestamp,
+)
+from jobs.kinds.report.document.page import BODY, LEFT, RIGHT, SOFT, PdfDocument
 from jobs.kinds.report.document.rows import ReportParams
 from jobs.kinds.report.document.tables import GAP, Table
 
@@ -21,82 +27,84 @@ CHART, LOW_CHART, LABELS = 146.0, 84.0, 16.0
 
 @dataclass(frozen=True)
 class Block:
-    """What stays together on a page; `draw` gets where it begins at the top."""
+    """Content that stays together on a page; `draw` takes the position of its top."""
 
     height: float
-    draw: Callable[[Sheets, float], None]
+    draw: Callable[[PdfDocument, float], None]
 
 
 def blocks(figures: Figures, params: ReportParams) -> Iterator[Block]:
-    yield Block(MASTHEAD, lambda sheets, top: _masthead(sheets, top, params))
+    yield Block(MASTHEAD, lambda pdf, top: _masthead(pdf, top, params))
     if not figures.jobs:
-        yield Block(60, _nothing)
+        yield Block(60, _no_downloads)
         return
-    yield Block(60, lambda sheets, top: _figures(sheets, top, figures, params))
+    yield Block(60, lambda pdf, top: _figures(pdf, top, figures, params))
     yield from _charts(figures)
     yield _section(
-        "By kind and status", "Where they stood when this report was made.", kinds(figures)
+        "By kind and status", "The status when this report was created.", by_kind(figures)
     )
     if figures.waiting:
-        told = "Until the last attempt began. Of 100 downloads, 95 waited no longer than p95."
-        yield _section("Waiting", told, times(figures, lambda of: of.waiting))
+        note = "Time until the last attempt started. 95% of downloads waited no longer than p95."
+        yield _section("Waiting", note, by_time(figures, lambda each: each.waiting))
     if figures.running:
-        told = "From the beginning of the last attempt until it was over."
-        yield _section("Running", told, times(figures, lambda of: of.running))
+        note = "Time from the start of the last attempt to its end."
+        yield _section("Running", note, by_time(figures, lambda each: each.running))
     if figures.failures:
-        told = f"Why {downloads(figures.failed)} failed."
-        yield _section("Failures", told, failures(figures))
+        note = f"Why {download_count(figures.failed)} failed."
+        yield _section("Failures", note, by_code(figures))
     if figures.largest:
-        told = "Of all that were made, those that take the most room."
-        yield _section("Largest files", told, largest(figures, params))
+        note = "The largest files of this period."
+        yield _section("Largest files", note, largest(figures, params))
 
 
-def heading(sheets: Sheets, top: float, title: str, told: str) -> None:
-    sheets.mark(title, top + 6)
-    sheets.text(LEFT, top - 11, title, size=11.5, bold=True)
-    sheets.text(LEFT, top - 23, told, colour=SOFT)
+def heading(pdf: PdfDocument, top: float, title: str, note: str) -> None:
+    """Draw a heading with a note below it, and add it to the outline."""
+    pdf.outline_entry(title, top + 6)
+    pdf.text(LEFT, top - 11, title, size=11.5, bold=True)
+    pdf.text(LEFT, top - 23, note, colour=SOFT)
 
 
-def _section(title: str, told: str, table: Table) -> Block:
-    def draw(sheets: Sheets, top: float) -> None:
-        heading(sheets, top, title, told)
-        table.draw(sheets, top - HEADING)
+def _section(title: str, note: str, table: Table) -> Block:
+    def draw(pdf: PdfDocument, top: float) -> None:
+        heading(pdf, top, title, note)
+        table.draw(pdf, top - HEADING)
 
     return Block(HEADING + table.height, draw)
 
 
-def _masthead(sheets: Sheets, top: float, params: ReportParams) -> None:
-    sheets.mark("Summary", top + 20)
-    sheets.text(LEFT, top - 6, params.title, size=23, bold=True, fit=RIGHT - LEFT)
-    sheets.text(LEFT, top - 25, params.period, size=11)
-    told = f"Made {moment(params.made_at)}. Days and times are in UTC, sizes in decimal units."
-    sheets.text(LEFT, top - 40, told, colour=SOFT)
-    sheets.rule(top - 54)
+def _masthead(pdf: PdfDocument, top: float, params: ReportParams) -> None:
+    pdf.outline_entry("Summary", top + 20)
+    pdf.text(LEFT, top - 6, params.title, size=23, bold=True, fit=RIGHT - LEFT)
+    pdf.text(LEFT, top - 25, params.period, size=11)
+    note = (
+        f"Created {timestamp(params.made_at)}. Days and times are in UTC, sizes in decimal units."
+    )
+    pdf.text(LEFT, top - 40, note, colour=SOFT)
+    pdf.rule(top - 54)
 
 
-def _nothing(sheets: Sheets, top: float) -> None:
-    sheets.text(LEFT, top - 12, "Nothing was asked for in this period.", size=13)
-    sheets.text(LEFT, top - 30, "So there is nothing to count, and no table.", size=9, colour=SOFT)
+def _no_downloads(pdf: PdfDocument, top: float) -> None:
+    pdf.text(LEFT, top - 12, "No downloads in this period.", size=13)
 
 
-def _figures(sheets: Sheets, top: float, figures: Figures, params: ReportParams) -> None:
+def _figures(pdf: PdfDocument, top: float, figures: Figures, params: ReportParams) -> None:
     waiting = figures.waiting
     shown = [
         (f"{figures.jobs:,}", "download" if figures.jobs == 1 else "downloads"),
-        (share(figures.completed, figures.over), "completed, of those over"),
-        (size(figures.all.size_bytes), "made"),
-        (seconds(waiting.median if waiting else None), "median wait"),
-        (seconds(waiting.p95 if waiting else None), "wait, 95th percentile"),
+        (percentage(figures.completed, figures.finished), "completion rate"),
+        (file_size(figures.all.size_bytes), "total file size"),
+        (duration(waiting.median if waiting else None), "median wait"),
+        (duration(waiting.p95 if waiting else None), "wait, 95th percentile"),
     ]
     letters = max(
         size for size in FIGURE_SIZES if size == min(FIGURE_SIZES) or _gap(shown, size) >= GAP
     )
     x, gap = LEFT, _gap(shown, letters)
-    for (figure, told), width in zip(shown, _widths(shown, letters), strict=True):
-        sheets.text(x, top - 16, figure, size=letters, bold=True)
-        sheets.text(x, top - 30, told, size=BODY, colour=SOFT)
+    for (figure, label), width in zip(shown, _widths(shown, letters), strict=True):
+        pdf.text(x, top - 16, figure, size=letters, bold=True)
+        pdf.text(x, top - 30, label, size=BODY, colour=SOFT)
         x += width + gap
-    sheets.text(LEFT, top - 52, _sentence(figures, params), size=BODY, fit=RIGHT - LEFT)
+    pdf.text(LEFT, top - 52, _sentence(figures, params), size=BODY, fit=RIGHT - LEFT)
 
 
 def _gap(shown: Sequence[tuple[str, str]], letters: float) -> float:
@@ -106,40 +114,40 @@ def _gap(shown: Sequence[tuple[str, str]], letters: float) -> float:
 
 def _widths(shown: Sequence[tuple[str, str]], letters: float) -> list[float]:
     return [
-        max(fonts.line(figure, bold=True).width * letters, fonts.line(told).width * BODY)
-        for figure, told in shown
+        max(fonts.line(figure, bold=True).width * letters, fonts.line(label).width * BODY)
+        for figure, label in shown
     ]
 
 
 def _sentence(figures: Figures, params: ReportParams) -> str:
-    by = f" by {figures.owners:,} {'user' if figures.owners == 1 else 'users'}"
+    users = f" by {figures.owners:,} {'user' if figures.owners == 1 else 'users'}"
     outcomes = [
-        f"{count:,} {style.word}"
+        f"{count:,} {style.label}"
         for outcome, style in charts.STYLES.items()
         if (count := figures.all.outcomes[outcome])
     ]
-    asked = f"{downloads(figures.jobs)} asked for{'' if params.owner else by}"
-    return f"{asked}: {', '.join(outcomes)}."
+    who = "" if params.owner else users
+    return f"{download_count(figures.jobs)} requested{who}: {', '.join(outcomes)}."
 
 
 def _charts(figures: Figures) -> Iterator[Block]:
-    bars = charts.bars_of(figures)
-    if any(bar.tally.outcomes.total() for bar in bars.bars):
-        title = f"Downloads per {bars.unit}"
-        failed = " The number over a bar is how many failed." if figures.failed else ""
-        told = f"By the {bars.unit} they were asked for.{failed}"
+    series = charts.time_series(figures)
+    if any(bar.tally.outcomes.total() for bar in series.bars):
+        title = f"Downloads per {series.unit}"
+        failed = " The number above a bar is how many failed." if figures.failed else ""
+        note = f"By {series.unit} of request.{failed}"
 
-        def outcomes(sheets: Sheets, top: float) -> None:
-            heading(sheets, top, title, told)
-            charts.legend(sheets, top - HEADING - 4, figures)
-            charts.outcomes_chart(sheets, top - HEADING - 24, CHART, bars)
+        def outcomes(pdf: PdfDocument, top: float) -> None:
+            heading(pdf, top, title, note)
+            charts.legend(pdf, top - HEADING - 4, figures)
+            charts.outcomes_chart(pdf, top - HEADING - 24, CHART, series)
 
         yield Block(HEADING + 24 + CHART + LABELS, outcomes)
-    if any(bar.tally.size_bytes for bar in bars.bars):
-        told_bytes = f"The size of what was made, by the {bars.unit} it was asked for."
+    if any(bar.tally.size_bytes for bar in series.bars):
+        note_on_sizes = f"Total size of the files, by {series.unit} of request."
 
-        def sizes(sheets: Sheets, top: float) -> None:
-            heading(sheets, top, f"Bytes per {bars.unit}", told_bytes)
-            charts.bytes_chart(sheets, top - HEADING - 8, LOW_CHART, bars)
+        def sizes(pdf: PdfDocument, top: float) -> None:
+            heading(pdf, top, f"Bytes per {series.unit}", note_on_sizes)
+            charts.bytes_chart(pdf, top - HEADING - 8, LOW_CHART, series)
 
         yield Block(HEADING + 8 + LOW_CHART + LABELS, sizes)

@@ -1,29 +1,38 @@
-"""Tables: columns, their heads, and rows of a few or of a hundred thousand lines."""
+"""Draw tables: columns, their heads, and rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.kinds.report.document.page import EDGE, INK, LEFT, RIGHT, SMALL, SOFT, Colour, Sheets
+from jobs.kinds.report.document.page import (
+    EDGE,
+    INK,
+    LEFT,
+    RIGHT,
+    SMALL,
+    SOFT,
+    Colour,
+    PdfDocument,
+)
 
-ROW = 14.5  # points from one line to the next
-DROP = 4.5  # of a rule, below the base line of what is above it
+ROW = 14.5  # line height, in points
+DROP = 4.5  # from a base line down to the rule below it
 GAP = 8.0  # between two columns
 
 
 @dataclass(frozen=True)
 class Column:
-    """`width` in points, without the gap after it; 0 for what the others leave."""
+    """`width` is in points, without the gap after it; 0 means the space that is left."""
 
     title: str
     width: float = 0
-    align: str = "right"  # as numbers are
+    align: str = "right"  # as for numbers
 
 
 @dataclass(frozen=True)
-class Place:
-    """A column on the page."""
+class ColumnPosition:
+    """Where a column is on the page."""
 
     left: float
     width: float
@@ -31,7 +40,7 @@ class Place:
 
     def write(
         self,
-        sheets: Sheets,
+        pdf: PdfDocument,
         y: float,
         text: str,
         *,
@@ -40,9 +49,7 @@ class Place:
         colour: Colour = INK,
     ) -> None:
         x = self.left if self.align == "left" else self.left + self.width
-        sheets.text(
-            x, y, text, size=size, bold=bold, colour=colour, align=self.align, fit=self.width
-        )
+        pdf.text(x, y, text, size=size, bold=bold, colour=colour, align=self.align, fit=self.width)
 
 
 @dataclass(frozen=True)
@@ -61,29 +68,32 @@ class Table:
     def height(self) -> float:
         return ROW * (len(self.rows) + 1)
 
-    def draw(self, sheets: Sheets, top: float) -> None:
-        places = places_of(self.columns)
+    def draw(self, pdf: PdfDocument, top: float) -> None:
+        positions = positions_of(self.columns)
         y = top - ROW + DROP
-        head(sheets, y, self.columns, places)
+        draw_head(pdf, y, self.columns, positions)
         for row in self.rows:
             y -= ROW
-            for place, cell in zip(places, row, strict=True):
-                place.write(sheets, y, cell.text, bold=cell.bold, colour=cell.colour)
-            sheets.rule(y - DROP)
+            for position, cell in zip(positions, row, strict=True):
+                position.write(pdf, y, cell.text, bold=cell.bold, colour=cell.colour)
+            pdf.rule(y - DROP)
 
 
-def places_of(columns: Sequence[Column]) -> list[Place]:
+def positions_of(columns: Sequence[Column]) -> list[ColumnPosition]:
+    """Return where each column is; columns without a width share the space that is left."""
     fixed = sum(column.width for column in columns) + GAP * (len(columns) - 1)
     rest = (RIGHT - LEFT - fixed) / max(sum(not column.width for column in columns), 1)
-    places, left = [], LEFT
+    positions, left = [], LEFT
     for column in columns:
         width = column.width or rest
-        places.append(Place(left, width, column.align))
+        positions.append(ColumnPosition(left, width, column.align))
         left += width + GAP
-    return places
+    return positions
 
 
-def head(sheets: Sheets, y: float, columns: Sequence[Column], places: Sequence[Place]) -> None:
-    for column, place in zip(columns, places, strict=True):
-        place.write(sheets, y, column.title, bold=True, colour=SOFT)
-    sheets.rule(y - DROP, colour=EDGE)
+def draw_head(
+    pdf: PdfDocument, y: float, columns: Sequence[Column], positions: Sequence[ColumnPosition]
+) -> None:
+    for column, position in zip(columns, positions, strict=True):
+        position.write(pdf, y, column.title, bold=True, colour=SOFT)
+    pdf.rule(y - DROP, colour=EDGE)

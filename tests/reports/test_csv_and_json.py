@@ -1,4 +1,4 @@
-"""CSV and JSON: the same rows, and the same figures, for programs."""
+"""Reports as CSV and JSON: the rows, and the figures."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 
 import pytest
 
-from jobs.kinds.report.document import Counting
-from tests.reports import made_up
-from tests.reports.desk import FIRST, LAST, NOON, made, row
+from jobs.kinds.report.document import Aggregator
+from tests.reports import sample_rows
+from tests.reports.memory_workspace import FIRST, LAST, NOON, build_report, report_row
 
 
-def sheet(*args: Any, **others: Any) -> list[dict[str, str]]:
-    text = made(*args, form="csv", **others).decode("utf-8-sig")
+def csv_rows(*args: Any, **others: Any) -> list[dict[str, str]]:
+    text = build_report(*args, format="csv", **others).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
-def told(*args: Any, **others: Any) -> dict[str, Any]:
-    found = json.loads(made(*args, form="json", **others))
+def json_report(*args: Any, **others: Any) -> dict[str, Any]:
+    found = json.loads(build_report(*args, format="json", **others))
     assert isinstance(found, dict)
     return found
 
 
-def test_a_row_of_csv_has_all_that_is_known_of_a_job() -> None:
+def test_csv_row_has_every_field_of_a_job() -> None:
     at = datetime(2026, 11, 20, 12, 0, 7, 250_000, tzinfo=UTC)
 
-    (found,) = sheet([row('a "b", c\nd.zip', finished_at=at, waited_seconds=4.25678)])
+    (found,) = csv_rows([report_row('a "b", c\nd.zip', finished_at=at, waited_seconds=4.25678)])
 
     assert found == {
         "jobId": "2b241cda-4ee4-4a93-8055-7a1f74a4bd18",
@@ -46,17 +46,17 @@ def test_a_row_of_csv_has_all_that_is_known_of_a_job() -> None:
     }
 
 
-def test_csv_begins_with_a_mark_and_ends_its_lines_as_the_rfc_has_it() -> None:
-    content = made([row()], "csv")
+def test_csv_has_a_byte_order_mark_and_crlf_line_ends() -> None:
+    content = build_report([report_row()], "csv")
 
     assert content.startswith("\ufeffjobId,name,".encode())
     assert content.endswith(b"\r\n")
     assert content.count(b"\r\n") == content.count(b"\n") == 2
 
 
-def test_csv_of_nothing_is_its_header() -> None:
-    assert made([], "csv").count(b"\r\n") == 1
-    assert sheet([]) == []
+def test_csv_without_rows_is_the_header() -> None:
+    assert build_report([], "csv").count(b"\r\n") == 1
+    assert csv_rows([]) == []
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_csv_of_nothing_is_its_header() -> None:
         *[" =1", "\N{NO-BREAK SPACE}=1", "\N{ZERO WIDTH NO-BREAK SPACE}=1", "\x00=1", "'=1", '"=1'],
     ],
 )
-def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
-    (found,) = sheet([row(name, owner=name)])
+def test_name_that_starts_like_a_formula_gets_an_apostrophe(name: str) -> None:
+    (found,) = csv_rows([report_row(name, owner=name)])
 
     assert (found["name"], found["owner"]) == (f"'{name}", f"'{name}")
 
@@ -89,36 +89,36 @@ def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
         *[(f"{c}=1", f"'{c}=1") for c in "\x85\u034f\u061c\u2800\u3164\ufe0f\U000e0061"],
     ],
 )
-def test_nor_is_it_behind_what_parts_cells_elsewhere(name: str, kept: str) -> None:
-    """Excel parts them at semicolons where decimals have a comma, and text is pasted by tabs."""
-    assert sheet([row(name)])[0]["name"] == kept
+def test_formula_after_a_cell_separator_gets_an_apostrophe(name: str, kept: str) -> None:
+    """Excel splits at semicolons in locales with a decimal comma; pasted text splits at tabs."""
+    assert csv_rows([report_row(name)])[0]["name"] == kept
 
 
-def test_every_column_of_text_is_safe_and_numbers_stay_numbers() -> None:
-    (found,) = sheet([row(kind="=k", status="@s", error_code="-e", waited_seconds=-1.5)])
+def test_all_text_columns_are_escaped_and_numbers_are_not() -> None:
+    (found,) = csv_rows([report_row(kind="=k", status="@s", error_code="-e", waited_seconds=-1.5)])
 
     assert (found["kind"], found["status"], found["errorCode"]) == ("'=k", "'@s", "'-e")
     assert (found["waitedSeconds"], found["sizeBytes"]) == ("-1.5", "1000")
 
 
 @pytest.mark.parametrize("name", ["a=b-c.txt", "x - y; z, 1+1", "me@x.org", "C++.zip", "a;b\tc"])
-def test_a_name_that_only_contains_such_a_sign_stays_as_it_is(name: str) -> None:
-    assert sheet([row(name)])[0]["name"] == name
+def test_name_with_a_sign_inside_is_unchanged(name: str) -> None:
+    assert csv_rows([report_row(name)])[0]["name"] == name
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
-def test_half_a_character_does_not_break_the_file(form: str) -> None:
-    assert "? half" in made([row("\ud800 half")], form).decode()
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_lone_surrogate_is_replaced(format: str) -> None:
+    assert "? half" in build_report([report_row("\ud800 half")], format).decode()
 
 
 def test_json_has_the_figures_and_the_rows() -> None:
-    rows = list(made_up.rows(300, FIRST, LAST))
-    counting = Counting(FIRST, LAST)
+    rows = list(sample_rows.rows(300, FIRST, LAST))
+    aggregator = Aggregator(FIRST, LAST)
     for each in rows:
-        counting.add(each)
-    figures = counting.figures()
+        aggregator.add(each)
+    figures = aggregator.figures()
 
-    found = told(rows, owner="")
+    found = json_report(rows, owner="")
 
     assert found["title"] == "Activity of everybody"
     assert found["owner"] is None
@@ -132,8 +132,8 @@ def test_json_has_the_figures_and_the_rows() -> None:
     assert [each["sizeBytes"] for each in found["largest"]] == [
         each.size_bytes for each in figures.largest
     ]
-    assert {kind: of["jobs"] for kind, of in found["byKind"].items()} == {
-        of.kind: of.jobs for of in figures.kinds
+    assert {kind: each["jobs"] for kind, each in found["byKind"].items()} == {
+        each.kind: each.jobs for each in figures.kinds
     }
     assert [day["jobs"] for day in found["days"]] == [
         tally.outcomes.total() for tally in figures.days.values()
@@ -141,20 +141,20 @@ def test_json_has_the_figures_and_the_rows() -> None:
     assert [each["name"] for each in found["rows"]] == [each.name for each in rows]
 
 
-def test_json_of_nothing_is_whole() -> None:
-    found = told([])
+def test_json_without_rows_is_complete() -> None:
+    found = json_report([])
 
     assert (found["jobs"], found["rows"], found["byKind"]) == (0, [], {})
     assert found["waitingSeconds"] is None
     assert len(found["days"]) == 30
 
 
-def test_what_is_not_known_is_null() -> None:
-    waiting = row(
+def test_unknown_values_are_null() -> None:
+    waiting = report_row(
         status="queued", size_bytes=None, finished_at=None, waited_seconds=None, ran_seconds=None
     )
 
-    (found,) = told([waiting])["rows"]
+    (found,) = json_report([waiting])["rows"]
 
     assert found["createdAt"] == NOON.isoformat().replace("+00:00", ".000Z")
     unknown = ("errorCode", "sizeBytes", "finishedAt", "waitedSeconds", "ranSeconds")
