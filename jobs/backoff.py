@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 DELAYS_SECONDS = (1, 5, 30)
-MAX_LOSSES = 3  # a job that takes its worker down with it this often is poison
+MAX_LOSSES = 3  # a job whose worker dies this often fails
 
 
 def delay_seconds(failures: int) -> int | None:
-    """Seconds before the next attempt after `failures` earlier ones; None after the last."""
+    """Return seconds to wait after so many earlier failures; None: no further attempt."""
     return DELAYS_SECONDS[failures] if failures < len(DELAYS_SECONDS) else None

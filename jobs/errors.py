@@ -1,55 +1,55 @@
-"""Everything that goes wrong on purpose, by who has to act.
+"""The errors that this project raises, as a tree.
 
 JobError
-|-- StaleJob                   the row moved on; drop what you were doing
-|-- KeyReused                  an idempotency key came again with another request
+|-- StaleJob                   the job has changed meanwhile; stop working on it
+|-- KeyReused                  the idempotency key was used with another request
 |-- OwnerBusy                  the owner's earlier request is still being recorded; try again
-|-- Undelivered                a mail or webhook was not taken; `for_good`: nor will it be
-|-- LimitReached               not now: a public `code`, and when to ask again
-|   |-- TooManyActive          the owner has as many downloads under way as they may
-|   |-- StorageFull            the owner's results take up what they may
+|-- Undelivered                a mail or webhook was not delivered; `for_good`: do not retry
+|-- LimitReached               a limit is exceeded: a public `code`, and when to retry
+|   |-- TooManyActive          the owner has too many active downloads
+|   |-- TooManyUploads         the owner has too many unfinished uploads
+|   |-- StorageFull            the owner's storage quota is used up
 |   |-- StoreFull              the whole file store is nearly full
-|   `-- QueueFull              everybody together has queued too much
+|   `-- QueueFull              the queue is full
 `-- BuildError                 one attempt failed: a public `code`, and `retryable`
-    |-- SourceMissing          a stored file is gone, or was never there
-    |-- SourceChanged          a stored file is not the one that was recorded
-    |-- ArchiveTooLarge        together the files are more than the file store takes as one
+    |-- SourceMissing          a stored file does not exist
+    |-- SourceChanged          a stored file is not what was recorded
+    |-- ArchiveTooLarge        the archive would exceed the maximum size of an object
     |-- StorageUnavailable     object storage is down or slow (retryable)
-    |-- Stalled                nothing moved for too long (retryable)
-    |-- TypeNotAllowed         an uploaded file is of a type that is not taken
-    |-- NoRoom                 the owner's results would take up more than they may
-    |-- RemoteError            the other side of a link, or the way there
-    |   |-- BlockedAddress         we do not fetch from there: a private network, most of all
-    |   |-- BlockedRedirect        it sends us on to such a place
-    |   |-- TooManyRedirects       it sends us on and on
-    |   |-- RemoteRefused          it says no, and will say so again
-    |   |-- RemoteNotTrusted       nobody vouches for who it says it is
-    |   |-- RemoteNotAFile         it sends a web page in place of the file
-    |   |-- RemoteEncoded          it sends the file packed, though we asked it not to
-    |   |-- RemoteTooLarge         the file is larger than we fetch
-    |   |-- RemoteUnavailable      it cannot be reached, or breaks off (retryable)
-    |   |-- RemoteTooSlow          it sends next to nothing (retryable)
-    |   |-- RemoteChanged          the file changed while we fetched it (retryable)
-    |   `-- ChecksumMismatch       all arrived, and is not what the owner expects
-    |-- ProcessingError        no previews can be made of an upload, which is kept without them
-    |   |-- FileUnreadable         it is broken, breaks off, or is not what it says
-    |   |-- FileEncrypted          it wants a password
-    |   |-- PictureTooLarge        it has more pixels than we read
-    |   |-- FileTooComplex         it takes too much memory, time or room, or broke its reader
-    |   |-- FileTooLarge           it has more bytes than we read
-    |   |-- NothingToShow          it has no picture, no page
+    |-- Stalled                no progress for too long (retryable)
+    |-- TypeNotAllowed         an uploaded file has a type that is not allowed
+    |-- NoRoom                 the artifact would exceed the owner's storage quota
+    |-- RemoteError            the server of a link, or the connection to it
+    |   |-- BlockedAddress         the address is not allowed, such as a private network
+    |   |-- BlockedRedirect        a redirect to such an address
+    |   |-- TooManyRedirects       more redirects than are followed
+    |   |-- RemoteRefused          the server refused the file
+    |   |-- RemoteNotTrusted       the certificate is not valid
+    |   |-- RemoteNotAFile         a web page was sent in place of the file
+    |   |-- RemoteEncoded          the file has a content coding, though none was accepted
+    |   |-- RemoteTooLarge         the file is too large
+    |   |-- RemoteUnavailable      no connection, or it was lost (retryable)
+    |   |-- RemoteTooSlow          the transfer is too slow (retryable)
+    |   |-- RemoteChanged          the file changed during the download (retryable)
+    |   `-- ChecksumMismatch       the file does not have the expected SHA-256
+    |-- ProcessingError        an upload has no previews; it is kept without them
+    |   |-- FileUnreadable         it is damaged, incomplete, or not of its type
+    |   |-- FileEncrypted          it needs a password
+    |   |-- PictureTooLarge        it has too many pixels
+    |   |-- FileTooComplex         it takes too much memory, time or disk, or crashed its reader
+    |   |-- FileTooLarge           it has too many bytes
+    |   |-- NothingToShow          it has no picture and no page
     |   `-- NoReader               the program that reads such files is not installed
     |-- Infected               a virus was found in the file
-    |-- NotScannable           the file is more than the virus scanner takes
-    |-- ScannerUnavailable     the virus scanner is away, silent or confused (retryable)
-    `-- Unexpected             a bug, or something nobody thought of (retryable)
-Interrupted                    the attempt was taken away, its time is up, or it stands still
+    |-- NotScannable           the file is too large for the virus scanner
+    |-- ScannerUnavailable     the virus scanner gave no valid response (retryable)
+    `-- Unexpected             a bug (retryable)
+Interrupted                    the attempt lost its job, exceeded its time limit, or stalled
 """
 
 from __future__ import annotations
 
-# Why a job failed, or waits for its next try: its `errorCode`. One may be added, and none is ever
-# renamed.
+# Why a job failed, or waits for its next attempt: its `errorCode`. Codes are never renamed.
 JOB_CODES: dict[str, str] = {
     "build_failed": "The file could not be made.",
     "source_missing": "A stored file is gone, was never there, or is not yours to read.",
@@ -79,7 +79,7 @@ JOB_CODES: dict[str, str] = {
     "worker_lost": "The machine that made it stopped three times.",
     "unexpected": "A bug, or something that nobody thought of; tried again after 1, 5 and 30 s.",
 }
-# Why a completed upload lacks previews: its `metadata.skippedCode`. The same promise.
+# Why a completed upload has no previews: its `metadata.skippedCode`. Never renamed either.
 PREVIEW_CODES: dict[str, str] = {
     "file_unreadable": "The file is broken, breaks off, or is not what it says it is.",
     "file_encrypted": "The file can be read only with a password.",
@@ -89,7 +89,7 @@ PREVIEW_CODES: dict[str, str] = {
     "nothing_to_show": "The file has no picture, such as a video with sound only.",
     "no_reader": "The program that reads such files is not installed on the server.",
 }
-# Uploads of earlier versions failed with these; now they complete.
+# Uploads of earlier versions failed with these codes; now they complete.
 FORMER_JOB_CODES = ("file_unreadable", "file_encrypted", "picture_too_large", "file_too_complex")
 JOB_CODES |= {
     code: f"{PREVIEW_CODES[code]} Of earlier versions alone: such uploads complete now."
@@ -97,7 +97,7 @@ JOB_CODES |= {
 }
 
 
-# The same file would fail again, and nobody is to try: neither pages nor the admin offer it.
+# Jobs with these codes cannot be run again from pages or the admin.
 NOT_RUN_AGAIN = {"infected"}
 
 
@@ -110,17 +110,17 @@ class StaleJob(JobError):
 
 
 class KeyReused(JobError):
-    """The idempotency key belongs to a request that asked for something else."""
+    """The idempotency key belongs to a different request."""
 
 
 class OwnerBusy(JobError):
-    """Another request of this owner holds the lock that submissions are recorded under."""
+    """Another request holds this owner's lock."""
 
 
 class Undelivered(JobError):
-    """The message is one sentence for people; of an address on the web it names the host alone.
+    """A mail or webhook was not delivered. The message is one sentence for people.
 
-    The next try comes no sooner than after `after_seconds`, if the receiver asked for such a rest.
+    It names the host of a URL, never its path. `after_seconds` is the receiver's Retry-After.
     """
 
     def __init__(self, sentence: str, *, for_good: bool = False, after_seconds: int = 0) -> None:
@@ -130,7 +130,7 @@ class Undelivered(JobError):
 
 
 class LimitReached(JobError):
-    """Nothing was recorded. `code` is public; `retry_after_seconds` is a guess."""
+    """The request exceeds a limit; nothing was recorded. `code` is public."""
 
     code = "limit_reached"
     retry_after_seconds = 60
@@ -166,7 +166,7 @@ class BuildError(JobError):
 
     `code` is stored on the job and shown to clients, so it is never renamed. The message is
     one sentence that an owner can act on: no key, no address, no traceback. The next attempt
-    comes no sooner than after `after_seconds`, if somebody asked for such a rest.
+    starts no sooner than after `after_seconds`.
     """
 
     code = "build_failed"
@@ -208,7 +208,7 @@ class NoRoom(BuildError):
 
 
 class RemoteError(BuildError):
-    """The message may name the host of the link, and never its path, query or address."""
+    """Fetching a link failed. The message may name its host, never its path, query or address."""
 
     code = "remote_refused"
 
@@ -265,10 +265,10 @@ class ChecksumMismatch(RemoteError):
 
 
 class ProcessingError(BuildError):
-    """Previews cannot be made of an upload, or not all of them. The upload completes without.
+    """Previews of an upload could not be made, or not all. The upload completes without them.
 
-    The message is for the owner of the file; what its reader had to say is in the cause. `code`
-    is one of PREVIEW_CODES.
+    The message is for the owner; the cause has the error of the reader. `code` is one of
+    PREVIEW_CODES.
     """
 
     code = "file_unreadable"
@@ -321,16 +321,15 @@ class Unexpected(BuildError):
 
 
 class Interrupted(BaseException):
-    """Raised inside a builder, between any two of its steps, to make it stop now.
+    """Raised inside a builder, at any point, to stop it.
 
-    Not an Exception: botocore turns every Exception that passes through it into an error of
-    its own and tries again, and a builder must not be able to swallow this by accident.
-    `limit_seconds` is the limit that is over: of all, or of standing still.
+    Not an Exception: botocore converts every Exception that passes through it and retries, and a
+    builder must not catch this by accident. `limit_seconds` is the limit that was exceeded.
     """
 
     def __init__(
         self, *, timed_out: bool = False, stalled: bool = False, limit_seconds: int = 0
     ) -> None:
-        over = "it stands still" if stalled else "the time limit is over"
-        super().__init__(over if timed_out or stalled else "the attempt was taken away")
+        exceeded = "no progress" if stalled else "time limit exceeded"
+        super().__init__(exceeded if timed_out or stalled else "the attempt lost its job")
         self.timed_out, self.stalled, self.limit_seconds = timed_out, stalled, limit_seconds

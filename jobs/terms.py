@@ -1,4 +1,4 @@
-"""When a job may start and who hears of its end: what every kind may be asked for. Pure."""
+"""Options of a request that are common to all kinds: when to start, and whom to notify. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ USUAL_PRIORITY = 4  # of 0 to 9; 9 is the most urgent
 
 @dataclass(frozen=True)
 class Terms:
-    """`run_at` is the earliest start, `after` what has to be completed before.
+    """The options of one request.
 
-    `email` tells the owner of its end; `webhook` is the address that is told, or empty. None leaves
-    one of them, or the priority, to the owner's preferences. `named` are those that the request
-    itself named.
+    `run_at` is the earliest start, `after` the jobs that must be completed first. `email` mails the
+    owner when the job ends; `webhook` is the URL to notify, or empty. None for one of these, or for
+    the priority, means the owner's preference. `named` are the options that the request has.
     """
 
     priority: int | None = USUAL_PRIORITY
@@ -27,6 +27,7 @@ class Terms:
     named: frozenset[str] = field(default=frozenset(), compare=False)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the options as JSON, for storage."""
         return {
             "priority": self.priority,
             "run_at": self.run_at and self.run_at.isoformat(),
@@ -36,18 +37,21 @@ class Terms:
         }
 
     def as_requested(self) -> dict[str, Any]:
-        """What makes one request another: the same one stays it though settings change."""
+        """Return the options that the request has, by which repeated requests are recognized.
+
+        Defaults are left out: a request stays the same when preferences change.
+        """
         return {name: value for name, value in self.as_json().items() if name in self.named}
 
     @classmethod
-    def of_json(cls, told: dict[str, Any]) -> Self:
-        """What `as_json` wrote."""
-        run_at = told.get("run_at")
+    def of_json(cls, stored: dict[str, Any]) -> Self:
+        """Return the options that `as_json` stored."""
+        run_at = stored.get("run_at")
         return cls(
-            **told
+            **stored
             | {
                 "run_at": datetime.fromisoformat(run_at) if run_at else None,
-                "after": tuple(UUID(job_id) for job_id in told.get("after", [])),
+                "after": tuple(UUID(job_id) for job_id in stored.get("after", [])),
             }
         )
 

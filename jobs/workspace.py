@@ -1,6 +1,6 @@
-"""What a builder is given: sources to read, an output to write, somebody to tell.
+"""The interface between a builder and its attempt: sources to read, an output, and progress.
 
-Builders know only this contract; runner.py makes the real one, tests make small ones.
+Builders know only these protocols. engine/attempt.py implements them; tests have small fakes.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ NOT_AS_STORED = "is not what it was when it was stored."
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One stored file that a builder reads. Size and CRC-32 were recorded when it was stored."""
+    """A stored file that a builder reads. Its size and CRC-32 were recorded when it was stored."""
 
-    label: str  # to people: "File 70000"
+    label: str  # for messages: "File 70000"
     key: str
     name: str
     size_bytes: int
@@ -31,19 +31,20 @@ class Source:
 
 
 class Output(Protocol):
-    """The artifact on its way into object storage: written front to back, never read."""
+    """The artifact, written sequentially to object storage."""
 
-    def write(self, chunk: bytes) -> None: ...
+    def write(self, chunk: bytes) -> None:
+        """Append a chunk. Raises StorageUnavailable."""
 
     @property
     def sha256(self) -> str:
-        """Of what was written so far."""
+        """SHA-256 of what was written so far."""
 
 
 class Parts(Protocol):
-    """The artifact in numbered parts, from 0; all have `part_bytes`, but the last.
+    """The artifact in parts, numbered from 0. All but the last have `part_bytes`.
 
-    `stored` are there already: an earlier attempt put them.
+    `stored` are the numbers of parts that an earlier attempt stored.
     """
 
     @property
@@ -53,87 +54,88 @@ class Parts(Protocol):
     def stored(self) -> Set[int]: ...
 
     def put(self, number: int, part: bytes | bytearray) -> None:
-        """From any thread. Raises StorageUnavailable."""
+        """Store a part. Any thread may call it. Raises StorageUnavailable."""
 
     def finish(self, digest: Digest) -> None:
-        """All parts being put, make one object of them. It is read back if `digest` lacks some."""
+        """Make one object of the parts, all stored. It is read back if `digest` is incomplete."""
 
     @property
     def sha256(self) -> str:
-        """Of all of it, once it is finished."""
+        """SHA-256 of the artifact, after `finish`."""
 
 
 class Workspace(Protocol):
-    """One attempt. Every method may raise Interrupted; then clean up nothing and let it pass.
+    """What a builder uses during an attempt.
 
-    They belong to the thread that `build` was called in. The artifact is written either to
-    `output` or to `parts`; what is told before of its name and type is what it gets.
+    Call its methods in the thread of `build`. Each may raise Interrupted: do not catch it. Write
+    the artifact either to `output` or to `parts`, after `describe`, which sets its name and type.
     """
 
     def describe(
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
     ) -> None:
-        """What was found out about the artifact. Raises NoRoom where it is too much for its owner.
+        """Set the artifact's name, type and size. Raises NoRoom if the owner has no room for it.
 
-        `total_bytes` is also what there is to do, for progress; None where nobody knows.
+        `total_bytes` is also the total for the progress; None if it is unknown.
         """
 
     def plan(self, total: int, unit: str) -> None:
-        """There is so much to do, where bytes would not tell how far it is. `advance` counts it."""
+        """Set the total for the progress in another unit than bytes, for `advance` to count."""
 
     @property
-    def output(self) -> Output: ...
+    def output(self) -> Output:
+        """The artifact, to be written sequentially."""
 
     def first_gap(self) -> tuple[int, int | None]:
-        """Where the first byte is that no earlier attempt put into parts, and where the gap ends.
+        """Return the first byte that no earlier attempt stored, and where that gap ends.
 
-        0 and None where there are no such parts.
+        Return 0 and None if no parts are stored.
         """
 
     def parts(self, total_bytes: int, validator: str) -> Parts:
-        """Where an earlier attempt at the same size and validator stopped, or new ones."""
+        """Resume the parts of an earlier attempt at the same version, or start new ones."""
 
     def drop_parts(self) -> None:
-        """Forget what was put, also for later attempts, and make way for `output`."""
+        """Delete all parts. Then the artifact can be written to `output`."""
 
     def say(self, message: str) -> None:
-        """Tell people what is being done now, in one short sentence."""
+        """Set the job's message, one short sentence about the current step."""
 
     def advance(self, amount: int, *, threads: int = 0) -> None:
-        """So much more is done, by so many threads at the moment."""
+        """Add to the work done, and set the number of active threads."""
 
     def received(self) -> Iterator[bytes]:
-        """The uploaded file's bytes; each counts as progress. It is put together first, if it came
-        in parts.
+        """Yield the uploaded file, and count its bytes as progress.
 
-        Raises SourceMissing if it is gone, StorageUnavailable if it cannot be read.
+        If it came in chunks, its multipart upload is completed first. Raises SourceMissing if it is
+        gone, StorageUnavailable if it cannot be read.
         """
 
     def keep(self, digest: Digest, *, content_type: str) -> None:
-        """What was received is the artifact, as it is."""
+        """Make the uploaded file the artifact. Raises SourceMissing if it has another size."""
 
     def attach(self, role: str, path: Path, *, content_type: str) -> None:
-        """Store a file that was made of the artifact, to go along with it."""
+        """Store a file next to the artifact, such as a preview."""
 
     def reuse(self) -> bool:
-        """Attach what was made of the same content before, if anything was."""
+        """Attach copies of the previews of the same content. Return False if there are none."""
 
     def note(self, **facts: Any) -> None:
-        """Facts about the artifact, for whoever asks: `pages`, `width`."""
+        """Add metadata of the artifact, such as `pages` or `width`."""
 
     @property
     def scratch(self) -> Path:
-        """A folder on this machine's disk, which goes with the attempt."""
+        """A folder on this machine's disk, which is removed after the attempt."""
 
     def read_ahead(self, sources: Sequence[Source]) -> AbstractContextManager[None]:
-        """Within it, `chunks` is called for each of these in this order, and may fetch some before.
+        """Fetch sources in advance. Inside, call `chunks` for each of them, in this order.
 
-        What is wrong with one is raised when it is its turn.
+        Errors are raised when it is the source's turn.
         """
 
     def chunks(self, source: Source) -> Iterator[bytes]:
-        """The source's bytes, at most CHUNK_BYTES at a time; each counts as progress.
+        """Yield the source in chunks of at most CHUNK_BYTES, and count its bytes as progress.
 
-        Raises SourceMissing if the object is gone, SourceChanged if it is another one or becomes
-        one meanwhile, StorageUnavailable if it cannot be read.
+        Raises SourceMissing if the object is gone, SourceChanged if it is not the recorded one or
+        changes meanwhile, StorageUnavailable if it cannot be read.
         """

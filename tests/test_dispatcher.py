@@ -314,7 +314,7 @@ def test_a_tick_with_nothing_to_do_is_one_statement(
     JobFactory(owner=alice, status=Status.COMPLETED)
     asked_broker = Mock()
     monkeypatch.setattr("jobs.engine.queue.waiting", asked_broker)
-    look = dispatcher.Look()
+    look = dispatcher.FastSweeps()
 
     with CaptureQueriesContext(connection) as asked:
         look()
@@ -338,7 +338,7 @@ def test_a_tick_does_what_there_is_to_do(
     for name, sweep in done.items():
         monkeypatch.setattr(dispatcher, name, sweep)
 
-    dispatcher.Look()()
+    dispatcher.FastSweeps()()
 
     assert [name for name, sweep in done.items() if sweep.called] == [chore]
 

@@ -167,7 +167,7 @@ def test_while_the_first_is_still_open_the_second_is_409(alice: User, broker: Mo
             connections.close_all()
 
     with transaction.atomic(), ThreadPoolExecutor(1) as threads:
-        quota.one_at_a_time(alice)  # as a request does that hangs before its commit
+        quota.lock_owner(alice)  # as a request does that hangs before its commit
         answer = threads.submit(post).result()
 
     assert (answer.status_code, answer.json()["code"]) == (409, "still_open")
@@ -220,7 +220,7 @@ def test_two_clicks_while_the_first_hangs_are_no_error_of_ours(alice: User, brok
             connections.close_all()
 
     with transaction.atomic(), ThreadPoolExecutor(1) as threads:
-        quota.one_at_a_time(alice)
+        quota.lock_owner(alice)
         answer = threads.submit(post).result()
 
     assert answer.status_code == 409

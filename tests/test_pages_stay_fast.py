@@ -254,7 +254,7 @@ def updates() -> tuple[int, int]:
 
 def test_a_dispatcher_with_nothing_to_do_never_reads_the_whole_table(desk: Client) -> None:
     fill(1, FEW * TIMES)
-    look = dispatcher.Look()
+    look = dispatcher.FastSweeps()
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE jobs_downloadjob SET status = 'cancelled', finished_at = now(),"

@@ -406,7 +406,7 @@ def test_who_does_not_get_the_lock_in_time_is_busy(alice: User, broker: Mock) ->
             connection.close()
 
     with transaction.atomic(), ThreadPoolExecutor(1) as threads:
-        quota.one_at_a_time(alice)
+        quota.lock_owner(alice)
         status = threads.submit(start).result()
 
     assert status == "queued"  # others go on, on the same connection

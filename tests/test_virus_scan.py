@@ -146,7 +146,7 @@ def test_a_clamd_that_is_away_is_asked_again_later(address: str) -> None:
         scan(address, b"hello")
 
     assert caught.value.retryable
-    assert caught.value.after_seconds == scanner.REST_SECONDS
+    assert caught.value.after_seconds == scanner.RETRY_AFTER_SECONDS
     assert "nowhere" not in str(caught.value)
 
 

@@ -1,9 +1,9 @@
-"""What happens on a clock: ring what is due, rescue what is silent, expire and collect what is old.
+"""The periodic work: ring for due jobs, requeue lost ones, delete what has expired.
 
-It also sends mails and webhooks, which is described in notifications/.
+It also sends mails and webhooks: see notifications/.
 
-A process of its own, `manage.py dispatcher`, and no Celery task: a sweeper that rides the queue it
-repairs stalls with it. Any number may run; rows that one holds are skipped by the others.
+It is a process of its own, `manage.py dispatcher`, and not a Celery task, because it must go on
+when the queue stalls. Any number may run: each skips the rows that another has locked.
 """
 
 from __future__ import annotations
@@ -42,28 +42,28 @@ from jobs.states import FINAL, LOST, Actor
 
 log = structlog.get_logger(__name__)
 
-BATCH = 100  # rows a sweep takes at once
+BATCH = 100  # rows that a sweep handles at once
 KEY_KEPT = timedelta(hours=24)
 NOTIFICATION_KEPT = timedelta(days=30)
-STOP_SECONDS = 1  # for what is slow to end; what is cut off leaves nothing half done
-MAX_FAILED = 3  # then the store is away, and the rest would wait for it in vain
+STOP_SECONDS = 1  # for threads to end; those that take longer can be cut off safely
+MAX_FAILED = 3  # then a sweep stops: the store is probably unavailable
 
 
 def run(stop: threading.Event) -> None:
-    """Sweep until told to stop. A sweep that fails is logged and tried again at its next tick.
+    """Run the sweeps until `stop` is set. A sweep that fails is logged and tried again next time.
 
-    What is slow has threads of its own: a file store, mail server or webhook that hangs must not
-    delay a rescue.
+    Slow work has its own threads: a file store, mail server or webhook that hangs must not delay
+    the others.
     """
     senders = notifications.senders()
-    works = [_sweep_slowly, *(sender.run for sender in senders)]
-    threads = [threading.Thread(target=work, args=[stop], daemon=True) for work in works]
+    loops = [_sweep_slowly, *(sender.run for sender in senders)]
+    threads = [threading.Thread(target=loop, args=[stop], daemon=True) for loop in loops]
     for thread in threads:
         thread.start()
-    look = Look()
+    fast = FastSweeps()
     while not stop.is_set():
-        for each in (look, notify_operators):
-            _try(each)
+        for sweep in (fast, notify_operators):
+            _try(sweep)
         stop.wait(settings.DISPATCH_EVERY_SECONDS)
     for sender in senders:
         sender.wake()
@@ -72,10 +72,10 @@ def run(stop: threading.Event) -> None:
         thread.join(max(ends - time.monotonic(), 0))
 
 
-class Look:
-    """Whether there is anything to do, in one statement; then the sweeps that do it."""
+class FastSweeps:
+    """The frequent sweeps. One query finds out which of them have anything to do."""
 
-    __name__ = "look"  # as a sweep has one
+    __name__ = "fast_sweeps"  # as functions have one
 
     def __init__(self) -> None:
         jobs, unheard = DownloadJob.objects, timedelta(seconds=settings.RING_AGAIN_SECONDS)
@@ -86,7 +86,7 @@ class Look:
         for is_needed, sweep in zip(self._rows.exist(), sweeps, strict=True):
             if is_needed:
                 _try(sweep)
-        return 0  # each has said how many
+        return 0  # each has logged its own count
 
 
 def _sweep_slowly(stop: threading.Event) -> None:
@@ -103,37 +103,37 @@ def _sweep_slowly(stop: threading.Event) -> None:
             audit_usage,
         ):
             _try(sweep)
-        connection.close()  # nobody needs it for minutes
+        connection.close()  # not needed for minutes
         stop.wait(settings.COLLECT_EVERY_SECONDS)
 
 
 def ring_due() -> int:
-    """Ring for due jobs that no worker seems to have heard of; how many.
+    """Send doorbells again for due jobs that no worker has claimed. Return how many.
 
-    Only while the broker's list is short: a fixed rule would flood it, and bury new doorbells.
+    Only while the queue is short: otherwise repeated doorbells would delay new ones.
     """
     rung = 0
     for name in {kind.queue for kind in KINDS.values()}:
         room = settings.QUEUE_SHORT - queue.waiting(name)
-        for job in _take_unheard(name, room) if room > 0 else []:
+        for job in _take_unclaimed(name, room) if room > 0 else []:
             queue.ring(doorbell(job))
             rung += 1
     return rung
 
 
-def _take_unheard(queue_name: str, most: int) -> list[DownloadJob]:
+def _take_unclaimed(queue_name: str, most: int) -> list[DownloadJob]:
     kinds = [name for name, kind in KINDS.items() if kind.queue == queue_name]
     unheard = timedelta(seconds=settings.RING_AGAIN_SECONDS)
     with transaction.atomic():
         jobs = list(DownloadJob.objects.to_ring(unheard).filter(kind__in=kinds).locked()[:most])
-        # Marked before they are rung: if Redis is away now, the mark is old again in a moment.
+        # Marked before they are sent: if Redis is unavailable, they are due again soon.
         ids = [job.pk for job in jobs]
         DownloadJob.objects.filter(pk__in=ids).update(published_at=Now())
     return jobs
 
 
 def rescue_expired_leases() -> int:
-    """Take jobs from workers whose lease is over; how many."""
+    """Requeue jobs whose worker stopped renewing the lease. Return how many."""
     with transaction.atomic():
         jobs = list(DownloadJob.objects.lease_expired().locked()[:BATCH])
         for job in jobs:
@@ -143,36 +143,36 @@ def rescue_expired_leases() -> int:
 
 
 def release_blocked() -> int:
-    """Let jobs start whose others are done, and fail those that wait in vain; how many."""
+    """Unblock jobs whose dependencies are done; fail those with a failed one. Return how many."""
     with transaction.atomic():
         jobs = list(DownloadJob.objects.to_release_or_fail().locked()[:BATCH])
         for job in jobs:
-            others = job.after.all()
-            if lost := others.filter(status__in=LOST).first():
+            dependencies = job.after.all()
+            if lost := dependencies.filter(status__in=LOST).first():
                 job.fail_with_dependency(lost)
-            elif not others.not_completed().exists():
+            elif not dependencies.not_completed().exists():
                 job.release()
     return len(jobs)
 
 
 def expire_artifacts() -> int:
-    """Let go of artifacts whose time is over; their objects go with the next collection."""
+    """Expire artifacts. Their objects are deleted by `collect_garbage`. Return how many."""
     expired = 0
     while jobs := list(DownloadJob.objects.due_to_expire()[:BATCH]):
         for job in jobs:
-            with suppress(StaleJob):  # another dispatcher was here
+            with suppress(StaleJob):  # another dispatcher expired it
                 job.expire()
                 expired += 1
     return expired
 
 
 def expire_uploads() -> int:
-    """Let go of what came for jobs that were not completed; it goes with the next collection."""
+    """Delete the rows of expired uploads that were never processed. Return how many."""
     with transaction.atomic():
-        over = StoredFile.objects.not_kept().filter(made_by__status__in=FINAL)
-        files = list(over.select_for_update(skip_locked=True, of=("self",))[: BATCH * 10])
+        expired = StoredFile.objects.not_kept().filter(made_by__status__in=FINAL)
+        files = list(expired.select_for_update(skip_locked=True, of=("self",))[: BATCH * 10])
         for owner_id in sorted({file.owner_id or 0 for file in files}):
-            # One owner after another: their sums are locked until this ends (models/usage.py).
+            # In the order of owners, because this locks the sum of each (models/usage.py).
             of_owner = [file.pk for file in files if file.owner_id == owner_id]
             StoredFile.objects.filter(pk__in=of_owner).delete()
         jobs = DownloadJob.objects.filter(pk__in=[file.made_by_id for file in files])
@@ -181,61 +181,61 @@ def expire_uploads() -> int:
 
 
 def give_up_uploads() -> int:
-    """Delete what came of uploads that nobody goes on with; how many."""
-    gone = failed = 0
+    """Delete abandoned uploads and their objects. Return how many."""
+    deleted = failed = 0
     for upload in IncomingUpload.objects.given_up()[:BATCH]:
         try:
             storage.delete(upload.key)
         except BuildError as error:
             log.warning("not given up", upload_id=str(upload.pk), error=repr(error))
-            IncomingUpload.objects.filter(pk=upload.pk).give_up()  # behind all the others
+            IncomingUpload.objects.filter(pk=upload.pk).give_up()  # to the end of the list
             failed += 1
             if failed == MAX_FAILED:
                 break
-        else:  # nobody goes on with it now: its time is over for everybody
+        else:
             upload.delete()
-            gone += 1
-    return gone
+            deleted += 1
+    return deleted
 
 
 def collect_garbage() -> int:
-    """Delete what finished jobs left in the bucket and no row knows; how many objects."""
-    gone = failed = 0
+    """Delete objects of finished jobs that have no row. Return how many objects."""
+    deleted = failed = 0
     while failed < MAX_FAILED and (jobs := list(DownloadJob.objects.to_collect()[:BATCH])):
         for job in jobs:
             try:
-                gone += _collect(job)
+                deleted += _collect(job)
             except BuildError as error:
                 failed += 1
                 log.warning("not collected", job_id=str(job.pk), error=repr(error))
-                # Later, so that one that always fails does not stand before all the others.
+                # Later, so that one that always fails does not block the others.
                 later = Now() + timedelta(seconds=settings.COLLECT_EVERY_SECONDS)
                 DownloadJob.objects.filter(pk=job.pk).to_collect().update(collect_at=later)
-    return gone
+    return deleted
 
 
 def _collect(job: DownloadJob) -> int:
-    wanted = set(job.files.values_list("key", flat=True))
-    gone = 0
-    # Folder by folder up to the attempt read with the final status: should the job be run again
-    # meanwhile, its new attempt has a higher number and is not touched.
+    kept = set(job.files.values_list("key", flat=True))
+    deleted = 0
+    # Only the folders of attempts up to the one read with the final status: if the job is run
+    # again meanwhile, its new attempt has a higher number.
     for attempt in range(1, job.attempt + 1):
-        gone += storage.delete_all_but(wanted, prefix=f"{job.folder}{attempt}/")
+        deleted += storage.delete_all_but(kept, prefix=f"{job.folder}{attempt}/")
     if job.kind == UPLOAD and not job.files.received().exists():
-        gone += storage.delete_all_but(wanted, prefix=f"raw/{job.pk}/")
-    # A worker that lost a large job may go on longer: its limit is later, too.
+        deleted += storage.delete_all_but(kept, prefix=f"raw/{job.pk}/")
+    # The worker of a large job may go on longer after losing it: its time limit is later.
     late = KINDS[job.kind].time_limit.extra_seconds(max(job.done, job.total or 0))
     again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS + late)
     row = DownloadJob.objects.filter(pk=job.pk, attempt=job.attempt, status__in=FINAL)
     if not row.filter(collect_at__lt=again).update(collect_at=again):
-        row.update(collect_at=None)  # this was the second look
-    return gone
+        row.update(collect_at=None)  # this was the second time
+    return deleted
 
 
 def strays(before: datetime) -> Iterator[str]:
-    """Keys in the bucket, last written `before`, that no row knows and nobody may need.
+    """Yield keys in the bucket, last written `before`, that belong to no row and no active job.
 
-    Lists all that jobs ever stored: for an operator, not for a clock.
+    It lists the whole bucket, so it is for an operator, not for the dispatcher.
     """
     for prefix in ("results/", "processed/", "raw/"):
         keys = storage.stored_since(prefix, before)
@@ -244,11 +244,11 @@ def strays(before: datetime) -> Iterator[str]:
 
 
 def _unknown(keys: set[str]) -> list[str]:
-    # In this order: a job that succeeds meanwhile is found by one of the two.
+    # Active jobs before files: a job that succeeds in between is found by one of the queries.
     ids = {key: key.split("/")[1] for key in keys}
-    asked = list(filter(_is_id, ids.values()))
-    coming = IncomingUpload.objects.filter(pk__in=asked).values_list("pk", flat=True)
-    active = DownloadJob.objects.unfinished().filter(pk__in=asked).values_list("pk", flat=True)
+    job_ids = list(filter(_is_id, ids.values()))
+    coming = IncomingUpload.objects.filter(pk__in=job_ids).values_list("pk", flat=True)
+    active = DownloadJob.objects.unfinished().filter(pk__in=job_ids).values_list("pk", flat=True)
     spared = {str(each) for each in [*coming, *active]}
     known = set(StoredFile.objects.filter(key__in=keys).values_list("key", flat=True))
     return sorted(key for key in keys - known if ids[key] not in spared)
@@ -261,29 +261,29 @@ def _is_id(text: str) -> bool:
 
 
 def forget_results() -> int:
-    """Delete old task results, a batch at a time."""
+    """Delete a batch of old task results. Return how many."""
     old = TaskResult.objects.filter(date_done__lt=Now() - settings.CELERY_RESULT_EXPIRES)
     count, _ = TaskResult.objects.filter(pk__in=old.values("pk")[: BATCH * 10]).delete()
     return count
 
 
 def forget_keys() -> int:
-    """Let idempotency keys of another day be used again, a batch at a time; how many."""
+    """Remove the idempotency keys of a batch of old jobs. Return how many."""
     old = DownloadJob.objects.with_old_key(KEY_KEPT).values("pk")[: BATCH * 10]
     return DownloadJob.objects.filter(pk__in=old).update(idempotency_key="", request_hash="")
 
 
 def forget_tokens() -> int:
-    """Delete refresh tokens whose time is over, a batch at a time; how many."""
+    """Delete a batch of expired refresh tokens. Return how many."""
     EndedTokenFamily.objects.filter(expires_at__lt=Now()).delete()
-    over = OutstandingToken.objects.filter(expires_at__lt=Now()).order_by("expires_at")
-    batch = list(over.values_list("pk", flat=True)[: BATCH * 10])
-    OutstandingToken.objects.filter(pk__in=batch).delete()  # and what says that they were ended
+    expired = OutstandingToken.objects.filter(expires_at__lt=Now()).order_by("expires_at")
+    batch = list(expired.values_list("pk", flat=True)[: BATCH * 10])
+    OutstandingToken.objects.filter(pk__in=batch).delete()  # and their blacklist entries
     return len(batch)
 
 
 def forget_notifications() -> int:
-    """Delete what was told, or not, so long ago that nobody asks, a batch at a time; how many."""
+    """Delete a batch of old notifications. Return how many."""
     old = Notification.objects.settled().filter(created_at__lt=Now() - NOTIFICATION_KEPT)
     batch = old.order_by("created_at").values("pk")[: BATCH * 10]
     count, _ = Notification.objects.filter(pk__in=batch).delete()
@@ -291,7 +291,7 @@ def forget_notifications() -> int:
 
 
 def audit_usage() -> int:
-    """Mend the sums of some owners' files that are not true, if any are; how many."""
+    """Correct wrong sums of stored bytes for a batch of owners. Return how many were wrong."""
     return quota.audit(BATCH)
 
 

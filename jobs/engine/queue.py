@@ -1,8 +1,8 @@
-"""The only sender to the broker: doorbells, and the questions an operator asks.
+"""The only code that uses the broker: it sends doorbells, and reads the queue for operators.
 
-A doorbell is a job's id. One that is lost, late or doubled does no harm: the row decides, and the
-dispatcher rings again. So a request never waits for Redis: a thread sends, or the event
-loop (jobs/web/asgi/doorbells.py).
+A doorbell is a message with a job's id. It may be lost, late or duplicated: the row decides, and
+the dispatcher rings again. So requests never wait for Redis: a thread sends, or the event loop
+(jobs/web/asgi/doorbells.py).
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ log = structlog.get_logger(__name__)
 
 TASK = "jobs.run"
 ANSWER_SECONDS = 1.0
-MAX_WAITING = 10_000  # doorbells; beyond it the oldest are dropped, and the dispatcher rings them
+MAX_WAITING = 10_000  # doorbells; above it, the oldest are left to the dispatcher
 MAX_BATCH = 100  # doorbells in one command
 
 
 @dataclass(frozen=True)
 class Doorbell:
+    """A message that a job is due, and how to send it."""
+
     job_id: UUID | str
     queue: str
     priority: int  # 9 is the most urgent
@@ -42,22 +44,22 @@ class Doorbell:
 
 
 def ring(bell: Doorbell) -> None:
-    """Tell a worker now. Raises what the broker's client raises, within about 2 s."""
+    """Send a doorbell now. Raises what the broker's client raises, within about 2 s."""
     send([bell])
 
 
 def ring_after_commit(bell: Doorbell) -> None:
-    """Tell a worker once the transaction is durable, without waiting for the broker."""
+    """Send a doorbell after the transaction commits, without waiting for the broker."""
     transaction.on_commit(partial(ring_soon, bell))
 
 
 def ring_soon(bell: Doorbell) -> None:
-    """Tell a worker, without waiting for the broker. Never raises."""
+    """Send a doorbell from a thread, without waiting for the broker. Never raises."""
     _publisher.put(bell)
 
 
 def waiting(queue: str) -> int:
-    """How many messages lie in the broker, in the lists of all priorities."""
+    """Return the number of messages in the broker, of all priorities."""
     with app.connection_for_write() as connection:
         channel: Any = connection.default_channel
         return int(channel.queue_declare(queue=queue).message_count)
@@ -65,10 +67,10 @@ def waiting(queue: str) -> int:
 
 @dataclass(frozen=True)
 class Server:
-    """What the broker says of itself; what it does not say is taken for good."""
+    """Settings of the broker that matter; those that it does not show count as good."""
 
     memory_policy: str
-    keeps_a_log: bool  # its messages outlive its restart
+    keeps_a_log: bool  # messages survive a restart
 
     @property
     def evicts(self) -> bool:
@@ -76,7 +78,7 @@ class Server:
 
 
 def server() -> Server:
-    """Raises what the broker's client raises. Asks by INFO, since hosts often forbid CONFIG."""
+    """Return the broker's settings, from INFO, since hosted servers often forbid CONFIG."""
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
         channel: Any = connection.default_channel
@@ -88,14 +90,14 @@ def server() -> Server:
 
 
 def workers() -> dict[str, int]:
-    """The workers that answer within ANSWER_SECONDS, and how many processes each has.
+    """Return the workers that respond within ANSWER_SECONDS, with their number of processes.
 
-    Raises what the broker's client raises. An answer takes all of the time: others may follow.
+    Always takes that long. Raises what the broker's client raises.
     """
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
-        asked = app.control.inspect(timeout=ANSWER_SECONDS, connection=connection)
-        answers: dict[str, Any] = asked.stats() or {}
+        inspect = app.control.inspect(timeout=ANSWER_SECONDS, connection=connection)
+        answers: dict[str, Any] = inspect.stats() or {}
     return {name: int(stats["pool"]["max-concurrency"]) for name, stats in answers.items()}
 
 
@@ -168,7 +170,7 @@ class _Sender:
 
 
 class _Template:
-    """The text of a message, in which places of three ids, the limit and the body are marked."""
+    """The text of a message, with placeholders for three ids, the time limit and the body."""
 
     def __init__(self, queue: str, priority: int) -> None:
         self.list = _list_name(queue, priority)
@@ -201,7 +203,7 @@ class _Template:
 
 
 def _list_name(queue: str, priority: int) -> str:
-    """The Redis list that kombu reads for this priority; 0 is read first."""
+    """Return the Redis list that kombu reads for this priority; 0 is read first."""
     options = app.conf.broker_transport_options or {}
     steps = options.get("priority_steps", Channel.priority_steps)
     step = steps[bisect(steps, priority) - 1]
@@ -212,7 +214,7 @@ send = _Sender().send
 
 
 class _Publisher:
-    """One daemon thread a process, started at the first doorbell and so after any fork."""
+    """One daemon thread a process, started for the first doorbell, and so after any fork."""
 
     def __init__(self) -> None:
         self._waiting: deque[Doorbell] = deque(maxlen=MAX_WAITING)

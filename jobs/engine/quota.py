@@ -1,4 +1,4 @@
-"""What an owner may have at once, and the lock that makes it exact."""
+"""The limits of an owner, and the lock that makes them exact."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from jobs.models.sources import Sources
 
 log = structlog.get_logger(__name__)
 
-depth = QueueDepth()  # as far as this process knows
+depth = QueueDepth()  # of this process
 
 
-def one_at_a_time(owner: User, *queries: Query) -> list[Any]:
-    """Take the owner's lock until the transaction ends, and run the queries in the same round trip.
+def lock_owner(owner: User, *queries: Query) -> list[Any]:
+    """Lock the owner until the transaction ends, and run the queries in the same round trip.
 
-    Returns the last one's row. A double of a request waits here, and then finds its job. Should
-    this process die, Postgres lets go of the lock with the connection. Raises OwnerBusy.
+    Return the row of the last one. A duplicate request waits here, and then finds the job of the
+    first. If this process dies, Postgres releases the lock. Raises OwnerBusy.
     """
     try:
         return in_one_round_trip((sql.LOCK.text, [sql.owner_ids([owner.pk])]), *queries)
@@ -39,6 +39,7 @@ def one_at_a_time(owner: User, *queries: Query) -> list[Any]:
 
 
 def limits() -> sql.SubmissionLimits:
+    """Return the limits from the settings."""
     return sql.SubmissionLimits(
         max_active=settings.MAX_ACTIVE_JOBS,
         max_bytes=settings.OWNER_STORAGE_BYTES or None,
@@ -51,24 +52,23 @@ def limits() -> sql.SubmissionLimits:
 
 
 def check_limits(owner: User, *, room_bytes: int) -> None:
-    """Take the owner's lock. Raises LimitReached where they may not have so many bytes more."""
+    """Lock the owner. Raises LimitReached if one more job of `room_bytes` exceeds a limit."""
     queued = depth.known(settings.MAX_QUEUED_JOBS)
-    asked = sql.LimitCheck(owner_id=owner.pk, limits=limits(), queued=queued, room_bytes=room_bytes)
-    _checked(owner, asked)
+    check = sql.LimitCheck(owner_id=owner.pk, limits=limits(), queued=queued, room_bytes=room_bytes)
+    _run(owner, check)
 
 
 def hold_sources(
     job: DownloadJob, sources: Sources | None, *, is_stored: bool, is_limited: bool
 ) -> int | None:
-    """Take the owner's lock, and keep what the job reads from expiring under it.
+    """Lock the owner, and extend the expiry of what the job reads.
 
-    Returns the bytes of its sources, None where nobody knows them. Raises LimitReached if the
-    job `is_limited` and may not begin.
+    Return the size of its sources, None if unknown. Raises LimitReached, but only if `is_limited`.
     """
     allowed = limits()
     if not is_limited:
         allowed = replace(allowed, max_active=None, max_bytes=None, max_queued=None)
-    asked = sql.LimitCheck(
+    check = sql.LimitCheck(
         owner_id=job.owner_id,
         limits=allowed,
         queued=depth.known(settings.MAX_QUEUED_JOBS),
@@ -76,54 +76,56 @@ def hold_sources(
         sources=sources,
         is_stored=is_stored,
     )
-    return _checked(job.owner, asked)
+    return _run(job.owner, check)
 
 
 def keep_sources(job: DownloadJob, sources: Sources, *, for_seconds: int) -> None:
     """Extend the expiry of what a job reads. Checks no limit. Raises OwnerBusy."""
     allowed = replace(limits(), max_active=None, max_bytes=None, max_queued=None)
-    asked = sql.LimitCheck(
+    check = sql.LimitCheck(
         owner_id=job.owner_id,
         limits=replace(allowed, source_kept_seconds=for_seconds),
         queued=0,
         job_id=job.pk,
         sources=sources,
     )
-    one_at_a_time(job.owner, (sql.CHECK.text, [sql.as_json([asked])]))
+    lock_owner(job.owner, (sql.CHECK.text, [sql.as_json([check])]))
 
 
-def _checked(owner: User, asked: sql.LimitCheck) -> int | None:
-    code, queued, weight = one_at_a_time(owner, (sql.CHECK.text, [sql.as_json([asked])]))
-    refuse(code, asked, queued)
-    return None if weight is None else int(weight)
+def _run(owner: User, check: sql.LimitCheck) -> int | None:
+    """Return the size of the sources. Raises LimitReached."""
+    code, queued, size_bytes = lock_owner(owner, (sql.CHECK.text, [sql.as_json([check])]))
+    refuse(code, check, queued)
+    return None if size_bytes is None else int(size_bytes)
 
 
 def has_room(job: DownloadJob, total_bytes: int) -> bool:
-    """Whether the job's artifact may weigh so much."""
+    """Return whether the owner has room for an artifact of this size."""
     if not (quota := settings.OWNER_STORAGE_BYTES):
         return True
-    allowed = replace(limits(), max_active=None)  # or not all of them are summed up
-    asked = sql.LimitCheck(owner_id=job.owner_id, limits=allowed, queued=0, job_id=job.pk)
-    (used,) = in_one_round_trip((sql.ROOM.text, [sql.as_json([asked])]))
+    allowed = replace(limits(), max_active=None)  # so that all of them are added up
+    check = sql.LimitCheck(owner_id=job.owner_id, limits=allowed, queued=0, job_id=job.pk)
+    (used,) = in_one_round_trip((sql.ROOM.text, [sql.as_json([check])]))
     return bool(int(used) + total_bytes <= quota)
 
 
-_audited = 0  # the last owner
+_audited = 0  # id of the last owner
 
 
 def audit(most: int) -> int:
-    """Compare the sums of so many owners with their files, going round; how many were wrong."""
+    """Check the sums of the next `most` owners against their files. Return how many were wrong."""
     global _audited
     files = StoredFile.objects.filter(owner=OuterRef("pk"))
     owners = User.objects.filter(Exists(files) | Exists(Usage.objects.filter(pk=OuterRef("pk"))))
     ids = list(owners.filter(pk__gt=_audited).order_by("pk").values_list("pk", flat=True)[:most])
     _audited = ids[-1] if len(ids) == most else 0
-    return sum(map(_mend, ids))
+    return sum(map(_correct_usage, ids))
 
 
-def _mend(owner_id: int) -> bool:
+def _correct_usage(owner_id: int) -> bool:
+    """Return whether the sum was wrong."""
     with transaction.atomic():
-        # While the row is locked, nobody's change of these files commits: they wait to add to it.
+        # While the row is locked, no change to these files commits: its trigger waits for the row.
         Usage.objects.get_or_create(owner_id=owner_id, defaults={"stored_bytes": 0})
         usage = Usage.objects.select_for_update().get(pk=owner_id)
         stored_bytes = StoredFile.objects.filter(owner=owner_id).bytes()
@@ -136,12 +138,12 @@ def _mend(owner_id: int) -> bool:
         return True
 
 
-def refuse(code: str, asked: sql.LimitCheck, queued: int | None) -> None:
-    """Raises LimitReached where a statement found a limit. Remembers how many jobs it counted.
+def refuse(code: str, check: sql.LimitCheck, queued: int | None) -> None:
+    """Raises LimitReached if the statement's code is one. Records the number of jobs it counted.
 
-    Exact for the owner, whose lock was held; for the queue see QueueDepth.
+    Exact for the owner, who was locked; for the queue see QueueDepth.
     """
-    if asked.queued is None and queued is not None:
+    if check.queued is None and queued is not None:
         depth.record(queued)
     match code:
         case sql.TOO_MANY_ACTIVE:

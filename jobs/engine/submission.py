@@ -1,4 +1,4 @@
-"""Taking work in: a new job from a caller, or an old one that somebody wants again."""
+"""Submit a new job, or run a finished one again."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def submit(
     job_id: UUID | None = None,
     request_hash: str = "",
 ) -> tuple[DownloadJob, bool]:
-    """Record the job and ring for a worker after the commit; the job, and whether it is new.
+    """Record a job, and ring for a worker after the commit. Return the job, and whether it is new.
 
-    It is not where this owner asked for the same with the same idempotency `key` before; then no
-    limit counts. Raises KeyReused where they asked for something else, LimitReached where nobody
-    or not this owner may ask for more now. `params` are already valid for `kind`; serializers
-    sees to that. `request_hash` tells what was asked for, if the params do not.
+    It is not new if this owner sent the same request with the same idempotency `key` before; limits
+    are then not checked. Raises KeyReused if the key came with another request, and LimitReached.
+    `params` must be valid for `kind`: serializers validate them. `request_hash` identifies the
+    request if the params do not.
     """
-    asked = submission_of(
+    submission = submission_of(
         owner.pk, kind, params, name, terms,
         request_id=request_id, key=key, job_id=job_id, request_hash=request_hash,
     )  # fmt: skip
-    query = sql.SUBMIT.text, [sql.as_json([asked])]
-    _, code, queued, *values = quota.one_at_a_time(owner, query)
-    quota.refuse(code, asked, queued)
+    query = sql.SUBMIT.text, [sql.as_json([submission])]
+    _, code, queued, *values = quota.lock_owner(owner, query)
+    quota.refuse(code, submission, queued)
     if code == sql.REUSED:
         raise KeyReused(REUSED)
     if code == sql.UNKNOWN:
@@ -75,7 +75,7 @@ def submission_of(
     request_hash: str = "",
     password_md5: str | None = None,
 ) -> sql.Submission:
-    """The arguments of the statement that records the job. Asks nobody."""
+    """Return the arguments of the statement that records a job. Runs no query."""
     if key and not request_hash:
         request_hash = hash_of(kind, params, name, terms.as_requested())
     return sql.Submission(
@@ -101,27 +101,28 @@ def submission_of(
 
 
 def _sources(kind: str, params: Params) -> Sources | None:
-    name = KINDS[kind].sources
-    return name(params) if name else None
+    sources_of = KINDS[kind].sources
+    return sources_of(params) if sources_of else None
 
 
 def _job_of(values: list[Any], owner: User) -> DownloadJob:
-    for n in JSON_COLUMNS:  # Django has Postgres' JSON come as text
+    for n in JSON_COLUMNS:  # Django's connections return JSON as text
         values[n] = values[n] and json.loads(values[n])
     job = DownloadJob.from_db("default", sql.COLUMNS, values)
     job.owner = owner
     return job
 
 
-def hash_of(*asked: object) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+def hash_of(*request: object) -> str:
+    """Return a hash that is the same for the same request."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 def resubmit(job: DownloadJob, by: Actor) -> None:
-    """Run a finished job again under the same id. Raises StaleJob if it is not one to run again.
+    """Run a finished job again under the same id. Raises StaleJob, LimitReached.
 
-    Limits count as for a new one, but not for operators. Only these may have a file scanned again
-    in which a virus was found: the scanner's signature may have been wrong.
+    Operators have no limits. Only they can run a job again in whose file a virus was found, because
+    the scanner's signature may have been wrong.
     """
     if by == Actor.OWNER and job.error_code in NOT_RUN_AGAIN:
         raise StaleJob("A virus was found in the file. It is not run again.")
@@ -134,7 +135,7 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
             is_limited=by == Actor.OWNER and job.allows(Event.REQUEUE),
         )
         if job.after.not_completed().exists() and not kind.is_stored:
-            total = None  # others may still make some of what it will read
+            total = None  # its dependencies may still make some of its sources
         job.requeue(by, total=total)
         if job.is_due:
             quota.depth.add()

@@ -1,4 +1,4 @@
-"""The SQL that records a job, in one round trip. Pure: whoever has a connection sends it.
+"""The SQL that records a job, in one round trip. Pure: the caller sends it.
 
 First LOCK, then SUBMIT, in one transaction at READ COMMITTED. The statements of SUBMIT's function
 have newer snapshots than the lock, so they see what earlier requests of the same owner committed:
@@ -39,11 +39,11 @@ COLUMNS = (
     "finished_at", "expires_at", "collect_at",
 )  # fmt: skip
 
-# The codes of SUBMIT. CHECK answers NEW for "there is room", and one of the last three.
+# The codes of SUBMIT. CHECK returns NEW, for "within the limits", or one of the last three.
 NEW = "new"
-REPLAYED = "replayed"  # the same request came before; the row is what it made
-REUSED = "reused"  # another request came with the same key
-UNKNOWN = "unknown"  # no such owner; not active any more; another password since the token
+REPLAYED = "replayed"  # the same request was sent before: this is its job
+REUSED = "reused"  # another request was sent with the same key
+UNKNOWN = "unknown"  # no such owner, or not active, or the password is newer than the token
 TOO_MANY_ACTIVE = "too_many_active"  # from here on the public codes of LimitReached
 STORAGE_FULL = "storage_full"
 OVERLOADED = "overloaded"
@@ -51,12 +51,12 @@ OVERLOADED = "overloaded"
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionLimits:
-    """What the settings say. None: no limit."""
+    """The limits from the settings. None: no limit."""
 
     max_active: int | None
     max_bytes: int | None  # of stored files, active jobs and uploads together
-    max_queued: int | None  # of everybody's, and due
-    max_priority: int  # that anybody may ask for
+    max_queued: int | None  # due jobs of all owners
+    max_priority: int  # that any owner may request
     upload_idle_seconds: int
     source_kept_seconds: int  # from a job's earliest start
     mail_is_on: bool
@@ -64,15 +64,15 @@ class SubmissionLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class LimitCheck:
-    """Whether an owner may have one more job, which reads these sources."""
+    """The question whether an owner may have one more job that reads these sources."""
 
     owner_id: int
     limits: SubmissionLimits
-    queued: int | None  # how many jobs are due, as far as it is known; None: count them
+    queued: int | None  # number of due jobs; None: count them
     job_id: UUID | None = None  # its own bytes do not count
-    room_bytes: int = 0  # beside what the sources weigh
+    room_bytes: int = 0  # in addition to the sources
     sources: Sources | None = None
-    is_stored: bool = False  # what it reads becomes its artifact, and takes no more room
+    is_stored: bool = False  # its source becomes its artifact, and takes no more room
     run_at: datetime | None = None
 
 
@@ -80,7 +80,7 @@ class LimitCheck:
 class Submission(LimitCheck):
     """A job to record. `priority`, `email`, `webhook`: None leaves it to the owner's settings."""
 
-    password_md5: str | None = None  # in upper case, as a token has it; None: whoever asks is known
+    password_md5: str | None = None  # from a token, in upper case; None: not checked
     kind: str
     name: str
     params: dict[str, Any]
@@ -95,7 +95,7 @@ class Submission(LimitCheck):
 
 @dataclass(frozen=True)
 class PreparedStatement:
-    """What to prepare. `$1` in its text is its one parameter."""
+    """A statement to prepare, with one parameter, `$1`."""
 
     name: str
     text: str
@@ -141,7 +141,7 @@ ROOM = PreparedStatement(
 
 
 def batch(submissions: Sequence[Submission]) -> list[tuple[PreparedStatement, str]]:
-    """The statements to send in one pipeline, each with its parameter."""
+    """Return the statements to send in one pipeline, each with its parameter."""
     return [
         (LOCK, owner_ids(each.owner_id for each in submissions)),
         (SUBMIT, as_json(submissions)),
@@ -149,12 +149,12 @@ def batch(submissions: Sequence[Submission]) -> list[tuple[PreparedStatement, st
 
 
 def owner_ids(ids: Iterable[int]) -> str:
-    """An array of Postgres, sorted and without duplicates."""
+    """Return a Postgres array, sorted and without duplicates."""
     return "{" + ",".join(map(str, sorted(set(ids)))) + "}"
 
 
 def as_json(checks: Iterable[LimitCheck]) -> str:
-    """A JSON array of jobs_submission_1 objects. Missing members are null in Postgres."""
+    """Return a JSON array of jobs_submission_1 objects. Missing members are null in Postgres."""
     return json.dumps([_members(each) for each in checks], default=str)
 
 

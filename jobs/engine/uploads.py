@@ -1,7 +1,7 @@
-"""Taking files in: begin, receive, and hand over to a job when all of it is here.
+"""Receive uploads, in one form or in chunks, and submit the job that processes each.
 
-A row comes first, so that nothing that was stored is ever without one: an Upload while the file is
-coming, then a StoredFile and the job of the same id, which take its place in one transaction.
+Rows are written before objects, so that every object has one: an IncomingUpload during the upload,
+then, in one transaction, a StoredFile and a job with the same id.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs import storage
-from jobs.engine.quota import check_limits, one_at_a_time
+from jobs.engine.quota import check_limits, lock_owner
 from jobs.engine.submission import REUSED, hash_of, submit
 from jobs.errors import (
     BuildError,
@@ -39,8 +39,8 @@ from jobs.terms import USUAL, Terms
 log = structlog.get_logger(__name__)
 
 NEARLY_FULL = 0.9  # of STORE_BYTES
-MEASURED_SECONDS = 60  # how long the sum of all files is taken for true
-CHUNK_BYTES = storage.MIN_PART_BYTES  # the more the file weighs, the larger they get
+MEASURED_SECONDS = 60  # for which the sum of all files is cached
+CHUNK_BYTES = storage.MIN_PART_BYTES  # at least; more for large files
 
 
 # In one form
@@ -56,14 +56,13 @@ def receive(
     request_id: str = "",
     key: str = "",
 ) -> tuple[DownloadJob, bool]:
-    """Store a file as it comes, and submit the job that processes it; whether that is new.
+    """Store a file as it arrives, and submit its job. Return the job, and whether it is new.
 
-    `most_bytes` is what it may weigh, as far as one knows before. `terms` are asked for last: they
-    may stand behind the file. What asking and `pieces` raise, passes.
-    Raises LimitReached, TypeNotAllowed, KeyReused, StorageUnavailable; then nothing is kept, or
-    only for the dispatcher to delete.
+    `most_bytes` is an upper limit of its size. `terms` is called last: in a form, they may follow
+    the file. Raises what `pieces` and `terms` raise, and LimitReached, TypeNotAllowed, KeyReused,
+    StorageUnavailable; nothing is kept then, except for the dispatcher to delete.
     """
-    upload = _begun(owner, name, most_bytes, key)
+    upload = _new_upload(owner, name, most_bytes, key)
     output = storage.S3Output(
         upload.key, content_type="", expected_bytes=most_bytes, is_one_of_many=True
     )
@@ -71,7 +70,7 @@ def receive(
         with storage.with_retries():
             _store(pieces, output, upload.name)
         job, is_new = _hand_over(upload, output, terms(), request_id=request_id, key=key)
-    except StorageUnavailable:  # it may have stored more than it answered
+    except StorageUnavailable:  # the file may be stored though the response was lost
         give_up(upload)
         raise
     except BaseException:
@@ -82,21 +81,21 @@ def receive(
     return job, is_new
 
 
-def _begun(owner: User, name: str, size_bytes: int, key: str) -> IncomingUpload:
+def _new_upload(owner: User, name: str, size_bytes: int, key: str) -> IncomingUpload:
     with transaction.atomic():
-        if not (key and _made_before(owner, key)):
+        if not (key and _earlier_job(owner, key)):
             _check_store(size_bytes)
             check_limits(owner, room_bytes=size_bytes)
         upload = IncomingUpload.objects.create(
             owner=owner, name=safe_name(name), size_bytes=size_bytes
         )
-    release_connection()  # the rest may come slowly
+    release_connection()  # the file may arrive slowly
     return upload
 
 
-def _made_before(owner: User, key: str) -> DownloadJob | None:
-    """Takes the owner's lock, so that a double of the request is not overlooked."""
-    one_at_a_time(owner)
+def _earlier_job(owner: User, key: str) -> DownloadJob | None:
+    """Return the job of an earlier request with the key. Locks the owner, so duplicates wait."""
+    lock_owner(owner)
     return DownloadJob.objects.filter(owner=owner, idempotency_key=key).first()
 
 
@@ -114,7 +113,7 @@ def _store(pieces: Iterable[bytes], output: storage.S3Output, name: str) -> None
 
 
 def check_type(head: bytes, name: str) -> None:
-    """Raises TypeNotAllowed. For an early word; the job looks for itself."""
+    """Raises TypeNotAllowed. An early check; the job checks the whole file."""
     if not is_among(content_type := type_of(head, name), settings.UPLOAD_TYPES):
         raise TypeNotAllowed(f"Files of type {content_type} are not taken.")
 
@@ -135,16 +134,16 @@ def _hand_over(
 def _submitted(
     upload: IncomingUpload, request_id: str, key: str, request_hash: str
 ) -> tuple[DownloadJob, bool]:
-    """The job that takes the upload's place. Within a transaction.
+    """Replace the upload by a job, within a transaction. Return it, and whether it is new.
 
-    Raises StorageUnavailable where it took so long that the dispatcher may be deleting it.
+    Raises StorageUnavailable if the upload took so long that the dispatcher may be deleting it.
     """
     params: Params = {"key": upload.key}
     if upload.upload_id:
         params |= {"upload_id": upload.upload_id, "chunk_bytes": upload.chunk_bytes}
     if upload.sha256:
         params["sha256"] = upload.sha256
-    one_at_a_time(upload.owner)
+    lock_owner(upload.owner)
     if not IncomingUpload.objects.coming().filter(pk=upload.pk).delete()[0]:
         raise StorageUnavailable("The file took too long to come.")
     StoredFile.objects.create(
@@ -153,9 +152,9 @@ def _submitted(
         name=upload.name,
         size_bytes=upload.size_bytes,
         crc32=0,
-        made_by_id=upload.pk,  # Postgres looks for it when the transaction ends
+        made_by_id=upload.pk,  # the constraint is checked at the end of the transaction
         role=StoredFile.Role.UPLOAD,
-        expires_at=Now(),  # the job holds it
+        expires_at=Now(),  # active jobs keep it
     )
     return submit(
         owner=upload.owner,
@@ -171,9 +170,9 @@ def _submitted(
 
 
 def _forget(upload: IncomingUpload, output: storage.S3Output) -> None:
-    """The object first: should that not be possible now, the dispatcher finds the row."""
+    """Delete the object, then the row. If that fails, the dispatcher deletes both later."""
     if StoredFile.objects.filter(key=upload.key).exists():
-        return  # the commit got through, and only its answer was lost: a job wants the object
+        return  # the commit succeeded, though its response was lost: a job needs the object
     try:
         output.discard()
     except BuildError as error:
@@ -195,10 +194,10 @@ def begin(
     terms: Terms = USUAL,
     key: str = "",
 ) -> tuple[IncomingUpload | DownloadJob, bool]:
-    """Make ready for the chunks of a file; whether this is new.
+    """Start an upload in chunks. Return it, and whether it is new.
 
-    It is not, where the same was asked for with the same idempotency key before: then it is the
-    upload as far as it has come, or the job that it became. Raises as `receive` does.
+    It is not new if the same request was sent with the same idempotency key before: then it is the
+    upload as it is now, or the job that replaced it. Raises what `receive` raises.
     """
     upload = IncomingUpload(
         owner=owner,
@@ -206,7 +205,7 @@ def begin(
         size_bytes=size_bytes,
         chunk_bytes=storage.part_bytes(size_bytes, least=CHUNK_BYTES),
         sha256=sha256,
-        terms=Preferences.of(owner).complete(terms).as_json(),  # of now, not of its last chunk
+        terms=Preferences.of(owner).complete(terms).as_json(),  # as they are now
         idempotency_key=key,
     )
     if key:
@@ -217,20 +216,20 @@ def begin(
             return earlier, False
         if earlier is None:
             _check_store(size_bytes)
-            check_limits(owner, room_bytes=size_bytes)  # takes the owner's lock
+            check_limits(owner, room_bytes=size_bytes)  # locks the owner
             _check_open_uploads(owner)
             upload.save(force_insert=True)
     release_connection()  # the store may be slow
     try:
         return _opened(earlier or upload), earlier is None
     except StorageUnavailable:
-        # Or it takes its owner's room for a day. The same request may have come again, though.
+        # Or it counts against the quota for a day. Not if a repeated request has opened it.
         IncomingUpload.objects.filter(pk=upload.pk, upload_id="").give_up()
         raise
 
 
 def _check_open_uploads(owner: User) -> None:
-    """Raises TooManyUploads. Each unfinished upload costs a row and an upload in the store."""
+    """Raises TooManyUploads. Each unfinished upload costs a row and a multipart upload."""
     most = settings.MAX_OPEN_UPLOADS
     if IncomingUpload.objects.coming().in_chunks().filter(owner=owner).count() >= most:
         sentence = f"You have {most:,} unfinished uploads, the maximum. Finish or cancel one."
@@ -238,7 +237,7 @@ def _check_open_uploads(owner: User) -> None:
 
 
 def _opened(upload: IncomingUpload) -> IncomingUpload:
-    if not upload.upload_id:  # an earlier try may have got no further than its row
+    if not upload.upload_id:  # an earlier try may have stopped after writing the row
         with storage.with_retries():
             upload_id = storage.MultipartUpload.begin(upload.key, content_type="").id
         IncomingUpload.objects.filter(pk=upload.pk, upload_id="").update(upload_id=upload_id)
@@ -247,12 +246,12 @@ def _opened(upload: IncomingUpload) -> IncomingUpload:
 
 
 def _earlier(upload: IncomingUpload) -> IncomingUpload | DownloadJob | None:
-    """What the same request began before. Raises KeyReused if it was another one."""
+    """Return the upload or job of the same request. Raises KeyReused if the request differs."""
     if not (key := upload.idempotency_key):
         return None
-    job = _made_before(upload.owner, key)
+    job = _earlier_job(upload.owner, key)
     same = IncomingUpload.objects.filter(owner=upload.owner, idempotency_key=key)
-    same.given_up().update(idempotency_key="")  # there is no going on with it
+    same.given_up().update(idempotency_key="")  # they cannot be continued
     earlier = same.first() or job
     if earlier and earlier.request_hash != upload.request_hash:
         raise KeyReused(REUSED)
@@ -262,25 +261,25 @@ def _earlier(upload: IncomingUpload) -> IncomingUpload | DownloadJob | None:
 def put(
     upload: IncomingUpload, chunk: int, content: IO[bytes], *, request_id: str = ""
 ) -> IncomingUpload | DownloadJob:
-    """Store a chunk; the job, if it was the last one missing. Once more is well.
+    """Store a chunk. Return the upload, or its job if no chunk is missing. Idempotent.
 
-    Raises StorageUnavailable; SourceMissing where the upload is over, or was given up.
+    Raises StorageUnavailable, and SourceMissing if the upload was abandoned or cancelled.
     """
     if not IncomingUpload.objects.coming().filter(pk=upload.pk).update(touched_at=Now()):
-        return _became(upload.pk)
+        return _job_of(upload.pk)
     release_connection()
     try:
         with storage.with_retries():
             storage.MultipartUpload(upload.key, upload.upload_id).put(
                 chunk + 1, content, gone=SourceMissing
             )
-    except SourceMissing:  # a job has put the parts together, or somebody threw them away
+    except SourceMissing:  # a job has completed the multipart upload, or it was aborted
         give_up(upload)
-        return _became(upload.pk)
+        return _job_of(upload.pk)
     with transaction.atomic():
         row = IncomingUpload.objects.coming().select_for_update().filter(pk=upload.pk).first()
-        if row is None:  # given up, or the same chunk came twice, and another was the last one
-            return _became(upload.pk)
+        if row is None:  # abandoned, or a duplicate of this chunk came when another was the last
+            return _job_of(upload.pk)
         if chunk not in row.received:
             row.received = sorted([*row.received, chunk])
         row.save(update_fields=["received"])
@@ -290,15 +289,16 @@ def put(
         return job
 
 
-def _became(upload_id: UUID) -> DownloadJob:
+def _job_of(upload_id: UUID) -> DownloadJob:
+    """Return the job that replaced the upload. Raises SourceMissing."""
     job = DownloadJob.objects.select_related("owner").filter(pk=upload_id).first()
     if job is None:
         raise SourceMissing("The upload was given up.")
     return job
 
 
-def as_it_came(job: DownloadJob) -> IncomingUpload:
-    """What a complete upload in chunks was; one that came in a form has no chunks."""
+def completed_upload(job: DownloadJob) -> IncomingUpload:
+    """Return the upload that the job replaced, complete. One that came in a form has no chunks."""
     upload = IncomingUpload(
         id=job.pk,
         owner=job.owner,
@@ -311,7 +311,7 @@ def as_it_came(job: DownloadJob) -> IncomingUpload:
 
 
 def give_up(upload: IncomingUpload) -> None:
-    """Nobody goes on with it; the dispatcher deletes what has come."""
+    """Mark the upload as abandoned. The dispatcher deletes it."""
     IncomingUpload.objects.filter(pk=upload.pk).give_up()
 
 

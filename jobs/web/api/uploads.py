@@ -142,7 +142,7 @@ class ChunkedUpload(APIView):
         """See what has arrived, to send what is missing. `complete` once it is a job."""
         found = _own_upload(request, job_id)
         if isinstance(found, DownloadJob):
-            found = uploads.as_it_came(found)
+            found = uploads.completed_upload(found)
         if not found.chunk_bytes:
             raise Http404("It came in one form.")
         return Response(UploadSerializer(found).data)
