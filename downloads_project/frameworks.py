@@ -39,7 +39,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "jobs.web.middleware.LimitsMiddleware",
     "jobs.web.middleware.NoNulMiddleware",
-    "jobs.web.middleware.PackMiddleware",
+    "jobs.web.middleware.CompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -49,15 +49,15 @@ MIDDLEWARE = [
     "jobs.web.middleware.GatewayMiddleware",  # takes the place of the session's user
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "jobs.web.middleware.AnswerMiddleware",  # last: it is the first to hear of what a view raised
+    "jobs.web.middleware.ResponseMiddleware",  # last: it is the first to hear of what a view raised
 ]
 
 REST_FRAMEWORK = {
     # The first has a WWW-Authenticate header, so that no credentials is 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "jobs.web.authentication.Gateway",
-        "jobs.web.authentication.Token",
-        "jobs.web.authentication.Session",
+        "jobs.web.authentication.GatewayAuthentication",
+        "jobs.web.authentication.TokenAuthentication",
+        "jobs.web.authentication.CookieAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_THROTTLE_CLASSES": ["jobs.web.throttle.Throttle"],
@@ -68,7 +68,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.web.content_negotiation.ContentNegotiation",
     "DEFAULT_SCHEMA_CLASS": "jobs.web.api.schema.Schema",
-    "EXCEPTION_HANDLER": "jobs.web.api_responses.problem_for",
+    "EXCEPTION_HANDLER": "jobs.web.error_responses.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SIMPLE_JWT = {

@@ -354,7 +354,7 @@ CORS_EXPOSE_HEADERS = [
 ]  # fmt: skip
 CORS_PREFLIGHT_MAX_AGE = 7200  # seconds; Chromium keeps to no more
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "jobs.web.pages.shared.on_csrf_failure"
+CSRF_FAILURE_VIEW = "jobs.web.pages.access.csrf_failure"
 SECURE_REFERRER_POLICY = "same-origin"
 # Behind a proxy that ends TLS and always sets this header itself, name it here.
 if _proxy_header := env.str("TLS_PROXY_HEADER", default="X-Forwarded-Proto" * PRODUCTION):

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import APIException
 
-from jobs.web.api_responses import problem_for
-from jobs.web.authentication import check_form_token
-from jobs.web.multipart_form import MAX_FIELD_BYTES, MAX_FIELDS, PIECE_BYTES, Form, no_file
+from jobs.web.authentication import check_csrf_token
+from jobs.web.error_responses import exception_handler
+from jobs.web.multipart_form import MAX_FIELD_BYTES, MAX_FIELDS, PIECE_BYTES, MultipartForm, no_file
 from jobs.web.problems import Problem
 
 settings.register_profile("the same each time", derandomize=True, deadline=None, max_examples=200)
@@ -84,7 +84,7 @@ def arriving(
 
 def read(request: HttpRequest) -> tuple[str, str, bytes, dict[str, str]] | None:
     """Everything: name, type, bytes, fields."""
-    form = Form(request, max_bytes=MAX_BYTES)
+    form = MultipartForm(request, max_bytes=MAX_BYTES)
     incoming = form.file()
     if incoming is None:
         return None
@@ -106,7 +106,7 @@ def test_a_file_and_the_fields_around_it_are_read() -> None:
 
 def test_the_fields_before_the_file_are_there_before_it_is_read() -> None:
     request = arriving(field("token") + file(bytes(MAX_BYTES)) + END)
-    form = Form(request, max_bytes=MAX_BYTES)
+    form = MultipartForm(request, max_bytes=MAX_BYTES)
 
     assert form.file()
 
@@ -115,7 +115,7 @@ def test_the_fields_before_the_file_are_there_before_it_is_read() -> None:
 
 
 def test_no_piece_is_larger_than_what_is_read_at_once() -> None:
-    form = Form(arriving(file(bytes(MAX_BYTES)) + END), max_bytes=MAX_BYTES)
+    form = MultipartForm(arriving(file(bytes(MAX_BYTES)) + END), max_bytes=MAX_BYTES)
 
     sizes = [len(piece) for piece in form.file() or []]
 
@@ -386,7 +386,7 @@ def test_a_line_that_breaks_is_no_end(length: str, error: OSError, told: tuple[i
 
 
 def test_a_client_that_looks_for_error_is_told_what_is_wrong() -> None:
-    answer = problem_for(no_file(), {"request": RequestFactory().get("/")})
+    answer = exception_handler(no_file(), {"request": RequestFactory().get("/")})
 
     assert answer
     assert (answer.status_code, answer.data["code"]) == (400, "no_file")
@@ -404,17 +404,17 @@ def with_token() -> tuple[HttpRequest, str]:
 def test_a_form_token_that_came_as_a_field_is_good() -> None:
     request, token = with_token()
 
-    check_form_token(request, token)
+    check_csrf_token(request, token)
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "x" * 64])
 def test_a_wrong_form_token_is_refused_before_the_file_is_read(token: str) -> None:
     request, _ = with_token()
-    form = Form(request, max_bytes=MAX_BYTES)
+    form = MultipartForm(request, max_bytes=MAX_BYTES)
     form.file()
 
     with pytest.raises(Problem) as refused:
-        check_form_token(request, token)
+        check_csrf_token(request, token)
 
     assert (refused.value.status_code, refused.value.get_codes()) == (403, "csrf")
     assert request.META["wsgi.input"].read_bytes <= PIECE_BYTES
@@ -423,7 +423,7 @@ def test_a_wrong_form_token_is_refused_before_the_file_is_read(token: str) -> No
 def test_the_check_alone_reads_nothing() -> None:
     request, token = with_token()
 
-    check_form_token(request, token)
+    check_csrf_token(request, token)
 
     assert request.META["wsgi.input"].read_bytes == 0
 

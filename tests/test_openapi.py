@@ -264,12 +264,12 @@ def test_who_may_ask_is_told(document: Json, operations: dict[str, Json]) -> Non
 
 
 def test_the_bounds_of_the_list_are_those_that_it_keeps_to(operations: dict[str, Json]) -> None:
-    from jobs.web.api.lists import JobFilter, Newest
+    from jobs.web.api.lists import JobFilter, NewestFirst
 
     asked = {each["name"]: each["schema"] for each in operations["jobs"]["parameters"]}
 
-    assert asked["limit"]["maximum"] == Newest.max_page_size
-    assert asked["limit"]["default"] == Newest.page_size
+    assert asked["limit"]["maximum"] == NewestFirst.max_page_size
+    assert asked["limit"]["default"] == NewestFirst.page_size
     assert set(asked["status"]["enum"]) == {"", *Status.values}
     assert asked["search"]["maxLength"] == JobFilter.base_filters["search"].extra["max_length"]
 

@@ -12,7 +12,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from jobs.models import DownloadJob
 from jobs.states import Status
-from jobs.web.pages.shared import COOKIE_IS_GONE
+from jobs.web.pages.access import COOKIE_IS_GONE
 from jobs.web.problems import PROBLEM
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER

@@ -11,7 +11,7 @@ import gunicorn_h1c
 import pytest
 
 from downloads_project.web_server.refusals import INTERNAL, PARSE_ERRORS, refusal_of
-from jobs.web.api_responses import problem
+from jobs.web.error_responses import problem_body
 from tests.live import Live
 from tests.wire import exchange
 
@@ -69,7 +69,7 @@ def test_it_has_the_members_of_every_other_problem(web: Live) -> None:
     told = exchange(web.url, GET + b"Expect: secret\r\n\r\n").json
 
     request = SimpleNamespace(request_id=told["requestId"])
-    assert told == problem(request, 417, "expectation_failed", told["detail"])
+    assert told == problem_body(request, 417, "expectation_failed", told["detail"])
     assert str(UUID(told["requestId"])) == told["requestId"]
 
 

@@ -23,7 +23,7 @@ class Refusal:
     headers: tuple[str, ...] = ()
 
     def body(self, request_id: str) -> bytes:
-        """Return the members that jobs.web.api_responses.problem gives every other problem."""
+        """Return the body of a problem, as jobs.web.error_responses.problem_body does."""
         title = self.status.phrase
         members = {"type": "about:blank", "title": title, "status": self.status}
         members |= {"detail": self.detail, "code": self.code, "requestId": request_id}

@@ -1,4 +1,4 @@
-"""Who is asking: by a password, by a token, by a browser's session, by a gateway."""
+"""Authentication: by a password, an access token, a browser's session, or a gateway's header."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from jobs.lib.addresses import address, is_in, networks
 from jobs.web.problems import Problem
 from jobs.web.request_limits import SHORT_BODY_BYTES
-from jobs.web.throttle import limit_sign_in, signed_in
+from jobs.web.throttle import limit_sign_in, record_sign_in
 
 CHALLENGE = 'Bearer realm="api"'
 
 
 class AccountField(UsernameField):
-    """Shows no more of a name that is too long than a name may have."""
+    """Cuts a name that is too long when the form shows it again."""
 
     def bound_data(self, data: Any, initial: Any) -> str:
         return str(super().bound_data(data, initial) or "")[: self.max_length]
 
 
 class SignInForm(AuthenticationForm):
-    """Each attempt is counted: see `limit_sign_in`."""
+    """Counts each attempt: see `limit_sign_in`."""
 
     request: HttpRequest
     username = AccountField(widget=TextInput(attrs={"autofocus": True}))
@@ -44,12 +44,12 @@ class SignInForm(AuthenticationForm):
         limit_sign_in(self.request, self.cleaned_data.get("username", ""))
         cleaned = super().clean()
         if isinstance(user := self.get_user(), User):
-            signed_in(self.request, user)
+            record_sign_in(self.request, user)
         return cleaned
 
 
 class AdminSignInForm(SignInForm, AdminAuthenticationForm):
-    """The same for the admin's own page."""
+    """The sign-in form of the admin."""
 
 
 class SignInPage(LoginView):
@@ -60,22 +60,22 @@ class SignInPage(LoginView):
     max_body_bytes = SHORT_BODY_BYTES
 
 
-class Token(JWTAuthentication):
+class TokenAuthentication(JWTAuthentication):
     def get_raw_token(self, header: bytes) -> bytes | None:
-        """Return the token of `Bearer`, in whatever case (RFC 9110 11.1)."""
+        """Return the token. The scheme `Bearer` ignores case (RFC 9110 11.1)."""
         scheme, *rest = header.split(maxsplit=1) or [b""]
         return super().get_raw_token(b" ".join([scheme.capitalize(), *rest]))
 
     def get_user(self, token: Any) -> Any:
         try:
             return super().get_user(token)
-        except (TypeError, ValueError) as error:  # signed with our key, and not for us
+        except (TypeError, ValueError) as error:  # signed with our key, but for another service
             raise AuthenticationFailed("The token names nobody.", "user_not_found") from error
 
 
-class Session(SessionAuthentication):
+class CookieAuthentication(SessionAuthentication):
     def enforce_csrf(self, request: Request) -> None:
-        # Django's own, which looks for no token in a body that somebody else reads.
+        # Django's request, which does not read the body of a streamed upload for the token.
         http_request = getattr(request, "_request", request)
         try:
             super().enforce_csrf(http_request)
@@ -84,41 +84,41 @@ class Session(SessionAuthentication):
             raise Problem(HTTPStatus.FORBIDDEN, "csrf", sentence) from error
 
 
-def check_form_token(request: HttpRequest, token: str) -> None:
-    """Check a session's form token that came as a field, for a body that a Form reads.
+def check_csrf_token(request: HttpRequest, token: str) -> None:
+    """Check the CSRF token from a field of a MultipartForm, or else from the header.
 
-    Raises the Problem 403 where neither it nor the header's is right; reads nothing.
+    Raises Problem 403 if it is wrong. Reads nothing of the body.
     """
-    request.read(0)  # or Django parses the body in search of the field
+    request.read(0)  # or Django would parse the body for the field
     if token:
         request.META[settings.CSRF_HEADER_NAME] = token
-    Session().enforce_csrf(cast(Request, request))
+    CookieAuthentication().enforce_csrf(cast(Request, request))
 
 
-class Gateway(BaseAuthentication):
-    """The user whom a gateway named; GatewayMiddleware found out who that is."""
+class GatewayAuthentication(BaseAuthentication):
+    """The user that a gateway named, as GatewayMiddleware found."""
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
         user = getattr(request._request, "gateway_user", None)
         if user and request.method not in SAFE_METHODS:
-            _refuse_other_sites(request)
+            _check_origin(request)
         return (user, None) if user else None
 
     def authenticate_header(self, _request: Request) -> str:
-        return CHALLENGE  # it comes first, so this is what every 401 says
+        return CHALLENGE  # this class comes first, so every 401 has its challenge
 
 
-def _refuse_other_sites(request: Request) -> None:
-    """A gateway may know a browser by its cookie, which other sites' forms carry too."""
+def _check_origin(request: Request) -> None:
+    """Reject forms of other sites: the gateway may authenticate a browser by a cookie."""
     check: Any = CSRFCheck(lambda _: HttpResponse())
     if "Origin" in request.headers and not check._origin_verified(request._request):
         raise Problem(HTTPStatus.FORBIDDEN, "csrf", "This request comes from another site.")
 
 
 def gateway_user(request: HttpRequest) -> User | None:
-    """Whom the gateway names in its header, where one is set up: made when first seen.
+    """Return the user in the gateway's header; None without the header. Creates new users.
 
-    Raises AuthenticationFailed where somebody else sent the header, or where it names nobody.
+    Raises AuthenticationFailed if the header is not from the gateway, or names no valid user.
     """
     header = settings.GATEWAY_USER_HEADER
     name = request.headers.get(header) if header else None
@@ -127,13 +127,13 @@ def gateway_user(request: HttpRequest) -> User | None:
     peer = address(request.META.get("REMOTE_ADDR", ""))
     if peer is None or not is_in(peer, networks(settings.GATEWAY_ADDRESSES)):
         raise AuthenticationFailed(f"{header} is only taken from the gateway.", "untrusted_gateway")
-    user = User.objects.filter(username=name).first() or _made(name)
+    user = User.objects.filter(username=name).first() or _create_user(name)
     if not user.is_active:
         raise AuthenticationFailed("This account is closed.", "user_inactive")
     return user
 
 
-def _made(name: str) -> User:
+def _create_user(name: str) -> User:
     user = User(username=name)
     user.set_unusable_password()
     try:

@@ -1,6 +1,6 @@
-"""The API as a person with a browser sees it: the plain answer with its links, and a form for JSON.
+"""The browsable API: the response with its links, and a form to send JSON.
 
-A view's `sample` is what that form holds at first; None where the view takes no body.
+A view's `sample` is the initial text of that form; None for a view without a request body.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:  # DRF's views load this module
     from rest_framework.views import APIView
 
 CODE = re.compile("`([^`]+)`")
-ADDRESS = re.compile(r'(?<=")((?:https?:/)?/[^"\\\s]+)(?=")')  # a whole string of the JSON
+URL = re.compile(r'(?<=")((?:https?:/)?/[^"\\\s]+)(?=")')  # a whole string of the JSON
 
 
 class PageRenderer(BrowsableAPIRenderer):
-    """DRF's own page has inline styles, libraries of 2013 and somebody else's name on it."""
+    """Replaces the page of DRF, which has inline styles and old libraries."""
 
     template = "api.html"
     filter_template = "api_filters.html"
@@ -45,9 +45,9 @@ class PageRenderer(BrowsableAPIRenderer):
         }
 
 
-def linked(answer: str) -> SafeString:
-    """The text of an answer, with every address in it made a link."""
-    parts = ADDRESS.split(answer)  # text and addresses take turns
+def linked(text: str) -> SafeString:
+    """Return the text of a response as HTML, with a link for every URL in it."""
+    parts = URL.split(text)  # texts and URLs alternate
     return format_html_join(
         "",
         "{}",
@@ -59,14 +59,14 @@ def linked(answer: str) -> SafeString:
 
 
 def _name(request: Request) -> str:
-    """As the address is called: Token refresh."""
+    """Return the title from the name of the URL: Token refresh."""
     match = request.resolver_match
     name = (match and match.url_name) or "API"
     return re.sub("-(alias|page)$", "", name).replace("-", " ").capitalize()
 
 
 def _sample(view: APIView, form: Any) -> str | None:
-    """Else what DRF makes of the view's serializer: its fields, empty."""
-    by_serializer = (form and form.fields["_content"].initial) or ""
-    sample = getattr(view, "sample", by_serializer)
+    """Return the view's sample; by default the fields of its serializer, empty."""
+    default = (form and form.fields["_content"].initial) or ""
+    sample = getattr(view, "sample", default)
     return sample if sample is None or isinstance(sample, str) else json.dumps(sample)

@@ -1,4 +1,4 @@
-"""Who reads the answer: a person, for whom it is a page, or a program. Some addresses have both."""
+"""Content negotiation: HTML pages for people, JSON for programs. Some paths have both."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ View = Callable[..., HttpResponseBase]
 
 
 class ContentNegotiation(DefaultContentNegotiation):
-    """Refuses an `Accept` only where the answer has a body to choose.
+    """Answers 406 only if the response has a body.
 
-    A redirect has none, nor has a 204: a view names such methods in `bodiless_methods`. Their
-    errors are JSON, whatever is asked for.
+    A view names the methods without one (a redirect, a 204) in `bodiless_methods`. Their errors are
+    JSON, whatever the client accepts.
     """
 
     def get_accept_list(self, request: Request) -> list[str]:
@@ -48,46 +48,46 @@ class ContentNegotiation(DefaultContentNegotiation):
 
 
 def page_or_api(page: View, api: Any, *, reads_body: bool = False) -> View:
-    """A page for a person, else the API, which also has the methods that pages do not.
+    """Return a view that calls the page for a browser, else the API.
 
-    `reads_body` says of the page that it reads forms as they come, and sees to their token itself;
-    programs send forms to that address, too. `api` is what `as_view` made, and stays what finds it
-    in urls.py finds: the OpenAPI document.
+    `reads_body` is for a page that streams its form and checks the CSRF token itself; programs send
+    forms to its path, too. The view wraps `api`, the result of `as_view`, so that the OpenAPI
+    document finds it.
     """
-    guarded = page if reads_body else csrf_protect(page)  # the API only for sessions
-    is_persons = reads_pages if reads_body else asks_for_page
+    guarded = page if reads_body else csrf_protect(page)  # the API checks it for sessions only
+    is_for_page = prefers_html if reads_body else wants_page
     takes_forms = hasattr(api.cls, "post")
 
     @wraps(api)
     def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "POST":
-            is_page = takes_forms and is_persons(request)
+            is_page = takes_forms and is_for_page(request)
         else:
-            is_page = asks_for_page(request)
+            is_page = wants_page(request)
         return (guarded if is_page else api)(request, *args, **kwargs)
 
     return view
 
 
-def asks_for_page(request: HttpRequest) -> bool:
-    """Whether it is a person's: a form, a part of a page, or what prefers HTML."""
-    if _is_surely_a_programs(request):
+def wants_page(request: HttpRequest) -> bool:
+    """Return True for a browser: it sends a form, requests a fragment, or prefers HTML."""
+    if _is_api_client(request):
         return False
     if "HX-Request" in request.headers:
         return True
     if request.method == "POST":
         return request.content_type in FORMS
-    return request.method in ("GET", "HEAD") and reads_pages(request)
+    return request.method in ("GET", "HEAD") and prefers_html(request)
 
 
-def reads_pages(request: HttpRequest) -> bool:
-    """Whether HTML is preferred to JSON. Of equals JSON comes first, as in `Accept: */*`."""
-    if _is_surely_a_programs(request):
+def prefers_html(request: HttpRequest) -> bool:
+    """Return True if the client prefers HTML to JSON. `Accept: */*` prefers JSON."""
+    if _is_api_client(request):
         return False
     return request.get_preferred_type([PROBLEM, JSON, HTML]) == HTML
 
 
-def _is_surely_a_programs(request: HttpRequest) -> bool:
-    """Pages send neither tokens nor JSON, and `format` chooses one of the API's."""
+def _is_api_client(request: HttpRequest) -> bool:
+    """Return True for what pages never send: a token, JSON, or `?format=`."""
     scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
     return scheme == "bearer" or request.content_type == JSON or "format" in request.GET

@@ -1,4 +1,4 @@
-"""How addresses name jobs: a UUID, whose digits may be of either case (RFC 9562)."""
+"""The path converter for job ids: a UUID in upper or lower case (RFC 9562)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.urls.converters import UUIDConverter
 
 
 class JobIdConverter(UUIDConverter):
-    """As Django's own, which takes lower case alone."""
+    """Like UUIDConverter, which only accepts lower case."""
 
     regex = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 

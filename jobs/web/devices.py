@@ -1,8 +1,8 @@
-"""Devices that signed in before. Others' wrong passwords do not keep them from signing in.
+"""Devices that signed in before: wrong passwords of others do not lock them out.
 
-A signed cookie names the device, and the accounts that it signed in to. It lets nobody in: a
-sign-in with it is counted for the device, instead of for its address and the account. Another
-password of the account ends it.
+A signed cookie has the id of the device and the accounts that it signed in to. It does not
+authenticate: it makes sign-ins count for the device instead of for its address and the account. A
+new password of the account invalidates it.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from django.utils.crypto import constant_time_compare
 
 COOKIE = "known_device"
 SALT = "jobs.devices"
-KEPT = timedelta(days=180)  # since its last sign-in
-MAX_ACCOUNTS = 5  # of one device, the last it signed in to: a cookie has little room
+COOKIE_AGE = timedelta(days=180)  # since its last sign-in
+MAX_ACCOUNTS = 5  # of a device, the most recent: a cookie has little room
 MARK_CHARS = 32
 
 
 class SignedIn(NamedTuple):
-    """That a device signed in to an account."""
+    """A sign-in of a device to an account."""
 
     user_id: int
     device: str  # a random id
-    mark: str  # of the password at that time
+    mark: str  # a hash of the password at that time
 
 
 def known_device(request: HttpRequest, username: str) -> str:
-    """Return the id of the device if it signed in to this account before, else nothing.
+    """Return the id of the device if it signed in to this account before, else an empty string.
 
-    The name counts as it is written: `ALICE` may be somebody else's account than `alice`.
+    The name is case-sensitive: `ALICE` and `alice` may be different accounts.
     """
     if not (entries := _entries(request)):
         return ""
@@ -58,7 +58,7 @@ def set_cookie(request: HttpRequest, response: HttpResponse) -> None:
         response.set_cookie(
             COOKIE,
             value,
-            max_age=KEPT,
+            max_age=COOKIE_AGE,
             secure=bool(settings.SESSION_COOKIE_SECURE),
             httponly=True,
             samesite="Lax",
@@ -67,7 +67,7 @@ def set_cookie(request: HttpRequest, response: HttpResponse) -> None:
 
 def _entries(request: HttpRequest) -> list[SignedIn]:
     try:
-        found = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=KEPT)
+        found = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=COOKIE_AGE)
     except signing.BadSignature:
         return []
     return [SignedIn(*entry) for entry in found]

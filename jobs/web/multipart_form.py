@@ -1,6 +1,6 @@
-"""A form with a file, read as it arrives: never more of it in hand than a piece.
+"""Read a multipart form with one file as a stream: one piece is in memory at a time.
 
-Views make a Form before anybody asks who is there, since Django would read the body for a token.
+Views create the form before authentication, since Django would read the body for a CSRF token.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from jobs.web.problems import Problem
 from jobs.web.request_limits import content_coding
 
 FORM = "multipart/form-data"
-PIECE_BYTES = 128 * 1024  # what the web process takes from the line at once
+PIECE_BYTES = 128 * 1024  # what the web process reads from the socket at once
 MAX_FIELDS = 20
 MAX_FIELD_BYTES = 8 * 1024
-BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")  # RFC 2046 has fewer signs; no client keeps to them
+BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")  # RFC 2046 allows fewer characters; no client follows it
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-AS_IT_IS = {"7bit", "8bit", "binary"}
+NO_ENCODING = {"7bit", "8bit", "binary"}
 
 
 @dataclass(frozen=True)
-class Incoming:
-    """A file that is on its way: its name and type as the client claims them, its bytes once.
+class IncomingFile:
+    """A file that is being received, with the name and type that the client sent.
 
-    Whoever iterates has a whole file only if nothing was raised at the end: the rest of the form
-    is read there. Raises Problem for a file that is too large, slow or broken off.
+    Iterate once over its bytes. The file is complete only if iterating raises nothing: the end of
+    the form is checked there. Raises Problem if the file is too large, slow or breaks off.
     """
 
     name: str  # may be empty, or a path
@@ -48,22 +48,22 @@ class Incoming:
         return self.pieces
 
 
-class Form:
-    """A form as it arrives: its fields and its one file.
+class MultipartForm:
+    """A form that is being received: its fields and its one file.
 
-    `fields` has those before the file once that was asked for, and all when it has been read.
+    After `file()`, `fields` has the fields before the file; after the file was read, all of them.
     """
 
     def __init__(self, request: HttpRequest, *, max_bytes: int) -> None:
-        request.read(0)  # Django takes the body for read, and looks for a token in the header
+        request.read(0)  # now Django does not read the body for the CSRF token
         self.fields: dict[str, str] = {}
         self._request = request
         self._max_bytes = max_bytes  # of the file
-        self._came_bytes = 0  # of the whole form
+        self._received_bytes = 0  # of the whole form
         self._events: Iterator[MultipartSegment | bytes | bytearray | None] = iter(())
 
-    def file(self, name: str = "file") -> Incoming | None:
-        """Read up to the file; None where there is none. Raises Problem for anything else."""
+    def file(self, name: str = "file") -> IncomingFile | None:
+        """Read up to the file and return it; None if there is none. Raises Problem."""
         if not self._has_body():
             return None
         self._check_headers()
@@ -74,15 +74,15 @@ class Form:
             return None
         if part.name != name:
             raise _refused(f"The file has to be the field `{name}`.")
-        return Incoming(
+        return IncomingFile(
             part.filename or "",
             part.content_type or "application/octet-stream",
             self._pieces_of_the_file(part.filename or ""),
         )
 
     @property
-    def promised_bytes(self) -> int:
-        """The most that the file can have."""
+    def max_file_bytes(self) -> int:
+        """The most bytes that the file can have, by Content-Length and the limit."""
         length = int(self._request.META.get("CONTENT_LENGTH") or 0)
         return min(length or self._max_bytes, self._max_bytes)
 
@@ -91,18 +91,18 @@ class Form:
         return bool(int(meta.get("CONTENT_LENGTH") or 0) or "HTTP_TRANSFER_ENCODING" in meta)
 
     def _check_headers(self) -> None:
-        """Before a byte is read: the client is told, and need not send it all."""
-        kind = self._request.headers.get("Content-Type", "")
-        if kind.partition(";")[0].strip().lower() != FORM:
-            raise UnsupportedMediaType(kind, f"Send the file as {FORM}.")
+        """Reject a form before reading it, so that the client need not send all of it."""
+        media_type = self._request.headers.get("Content-Type", "")
+        if media_type.partition(";")[0].strip().lower() != FORM:
+            raise UnsupportedMediaType(media_type, f"Send the file as {FORM}.")
         if coding := content_coding(self._request.META):
             raise UnsupportedMediaType(coding, "Send the form as it is, without Content-Encoding.")
-        if int(self._request.META.get("CONTENT_LENGTH") or 0) > self._most_bytes:
-            raise too_large(self._max_bytes)
+        if int(self._request.META.get("CONTENT_LENGTH") or 0) > self._max_form_bytes:
+            raise file_too_large(self._max_bytes)
 
     @property
-    def _most_bytes(self) -> int:
-        """Of a form with the largest file: around that it may be as long as any other body."""
+    def _max_form_bytes(self) -> int:
+        """The largest file, and as much around it as any other body may have."""
         return self._max_bytes + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     def _boundary(self) -> bytes:
@@ -112,8 +112,8 @@ class Form:
         return boundary.encode()
 
     def _parse(self, boundary: bytes) -> Iterator[MultipartSegment | bytes | bytearray | None]:
-        """The head of each part, its pieces, None; raises Problem unless the form ends properly."""
-        # Strict, it would refuse a line end after the last boundary that comes in another piece.
+        """Yield the head of each part, its pieces, and None. Raises Problem for a broken form."""
+        # Not strict: that rejects a line end after the last boundary if it is in another piece.
         limits = {"max_header_count": 8, "max_header_size": 4096}
         try:
             with PushMultipartParser(boundary, **limits) as parser:
@@ -125,41 +125,41 @@ class Form:
             raise _refused(f"The form is broken: {error.args[0]}.") from error
 
     def _opening(self, boundary: bytes) -> bytes:
-        """The first bytes, enough of them to see that they open a form: it has no preamble."""
-        came = b""
-        while len(came) < len(boundary) + 4 and (piece := self._read()):
-            came += piece
-        if not came.removeprefix(b"\r\n").startswith(boundary):
+        """Return the first bytes. Raises ParserError unless they begin with the boundary."""
+        opening = b""
+        while len(opening) < len(boundary) + 4 and (piece := self._read()):
+            opening += piece
+        if not opening.removeprefix(b"\r\n").startswith(boundary):
             raise ParserError("It does not begin with its boundary")
-        return came
+        return opening
 
     def _read(self) -> bytes:
-        """The next bytes; none at the end."""
+        """Return the next bytes; empty at the end."""
         meta = self._request.META
         has_no_length = "wsgi.input_terminated" in meta and not meta.get("CONTENT_LENGTH")
-        # Of a body of unknown length Django reads nothing. The web process knows where it ends.
+        # Django reads nothing of a body without a length; the web process knows where it ends.
         stream: Any = meta["wsgi.input"] if has_no_length else self._request
         try:
             piece: bytes = stream.read(PIECE_BYTES)
         except OSError as error:
             raise _broken_off(error) from error
-        self._came_bytes += len(piece)
-        if self._came_bytes > self._most_bytes:
-            raise too_large(self._max_bytes)
+        self._received_bytes += len(piece)
+        if self._received_bytes > self._max_form_bytes:
+            raise file_too_large(self._max_bytes)
         return piece
 
     def _next_file(self) -> MultipartSegment | None:
-        """The next part that is a file. The fields before it are kept; None at the form's end."""
+        """Return the next part that is a file; None at the end. Stores the fields before it."""
         for head in self._events:
-            assert isinstance(head, MultipartSegment)  # the part before has been read to its end
+            assert isinstance(head, MultipartSegment)  # the previous part has been read to its end
             head.name, head.filename = names_of(head.header("Content-Disposition"))
             _check_part(head)
             if head.filename is not None:
                 return head
-            self._keep(head.name or "")
+            self._store_field(head.name or "")
         return None
 
-    def _keep(self, name: str) -> None:
+    def _store_field(self, name: str) -> None:
         if name in self.fields or len(self.fields) == MAX_FIELDS:
             raise _refused(f"A form has at most {MAX_FIELDS} fields, each once.")
         value = bytearray()
@@ -177,19 +177,19 @@ class Form:
             raise _refused("A field has a NUL.")
 
     def _pieces(self) -> Iterator[bytes]:
-        """Of the part whose head came last."""
+        """Yield the pieces of the current part."""
         while isinstance(event := next(self._events), bytes | bytearray):
             yield bytes(event)
 
     def _pieces_of_the_file(self, name: str) -> Iterator[bytes]:
         release_connection()
-        came_bytes = 0
+        received_bytes = 0
         for piece in self._pieces():
-            came_bytes += len(piece)
-            if came_bytes > self._max_bytes:
-                raise too_large(self._max_bytes)
+            received_bytes += len(piece)
+            if received_bytes > self._max_bytes:
+                raise file_too_large(self._max_bytes)
             yield piece
-        if not came_bytes and not name:  # as a browser sends a field where nothing was chosen
+        if not received_bytes and not name:  # a browser sends this if no file was chosen
             raise no_file()
         if self._next_file():
             raise _refused("A form has one file.")
@@ -199,7 +199,7 @@ def no_file(sentence: str = "The form has no file.") -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, "no_file", sentence, title="No file uploaded")
 
 
-def too_large(max_bytes: int) -> Problem:
+def file_too_large(max_bytes: int) -> Problem:
     sentence = f"A file has at most {max_bytes:,} bytes."
     return Problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", sentence, title="File too large"
@@ -207,11 +207,11 @@ def too_large(max_bytes: int) -> Problem:
 
 
 class NoFiles(FileUploadHandler):
-    """Lets Django read short forms for their fields: files it would keep on this machine's disk."""
+    """Makes Django skip files in forms that it reads, which it would store on the local disk."""
 
-    def handle_raw_input(self, *told: Any, **_: Any) -> None:
-        """Before anything is read."""
-        _input, _meta, content_length = told[:3]
+    def handle_raw_input(self, *args: Any, **_: Any) -> None:
+        """Reject a long body before it is read."""
+        _input, _meta, content_length = args[:3]
         if content_length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestDataTooBig
 
@@ -220,14 +220,14 @@ class NoFiles(FileUploadHandler):
 
 
 def _check_part(head: MultipartSegment) -> None:
-    """Refuse what readers of forms take for different things."""
+    """Reject a part that parsers understand in different ways."""
     if any(CONTROL.search(value) for _, value in head.headerlist):
         raise _refused("A part's head has a control character.")
     if len({name for name, _ in head.headerlist}) < len(head.headerlist):
         raise _refused("A part's head says something twice.")
     if not head.name or CONTROL.search(head.name) or "\0" in (head.filename or ""):
         raise _refused("A part has no name, or one with a control character.")
-    if (head.header("Content-Transfer-Encoding") or "binary").strip().lower() not in AS_IT_IS:
+    if (head.header("Content-Transfer-Encoding") or "binary").strip().lower() not in NO_ENCODING:
         raise _refused("Send each part as it is, without Content-Transfer-Encoding.")
     if head.header("Content-Range"):
         raise _refused("Send each part whole, without Content-Range.")
@@ -236,7 +236,7 @@ def _check_part(head: MultipartSegment) -> None:
 
 
 def _broken_off(error: OSError) -> Problem:
-    """Whom Django or the web process gave up."""
+    """Return the Problem for a body that came too slowly, or not to its end."""
     if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
         sentence = "The body did not come in time."
         return Problem(HTTPStatus.REQUEST_TIMEOUT, "slow_body", sentence)

@@ -1,4 +1,4 @@
-"""The headers of a multipart form (RFC 7578), also as libraries and scripts write them."""
+"""Parse the headers of a multipart form (RFC 7578), also as libraries and scripts write them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from multipart import content_disposition_unquote
 
 from jobs.outbound.disposition import extended_value, with_decoded_words
 
-# Many a client leaves the quotes out, although its boundary has a `=` or a `:`.
+# Some clients leave out the quotes although the boundary has a `=` or a `:`.
 BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^";,\s]*))', re.IGNORECASE)
 # A quote within quotes ends a value only at the end of the parameter.
 PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*("(?:\\.|[^\\])*?"(?=\s*(?:;|\Z))|[^;]*)', re.DOTALL)
 
 
 def boundary_of(content_type: str) -> str:
-    """Return the boundary of a form; empty if there is none."""
+    """Return the boundary of the form; empty if there is none."""
     found = BOUNDARY.search(content_type)
     if found is None:
         return ""
@@ -23,7 +23,7 @@ def boundary_of(content_type: str) -> str:
 
 
 def names_of(disposition: str) -> tuple[str, str | None]:
-    """Return the name of a part and its file name; None if it is no file.
+    """Return the name of a part and its file name, which is None if it is not a file.
 
     A file name may be unquoted, or encoded as in a mail or in the header of a download.
     """

@@ -1,6 +1,6 @@
-"""How a JSON body is read: bounded, strict, and without a database connection in hand.
+"""Parse JSON bodies strictly, within limits, and without holding a database connection.
 
-What a hostile body costs is bounded, too: its bytes by the view, its names, lists and depth here.
+The view limits the bytes of a body; this module limits its names, lists and depth.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from jobs.lib.database import release_connection
 from jobs.web.problems import Problem
 from jobs.web.request_limits import content_coding, max_body_bytes
 
-MAX_NAMES = 100  # of all objects of a body together; the longest request has a dozen
+MAX_NAMES = 100  # of all objects in a body; the longest valid request has a dozen
 MAX_NAME_CHARS = 100
-MAX_DEPTH = 10  # a request has two levels
-# Brackets, braces and colons, those in strings included: two links may have 2,000 each.
+MAX_DEPTH = 10  # a valid request has two levels
+# Brackets, braces and colons, also in strings: two links may have 2,000 each.
 MAX_MARKS = 10_000
 TOO_DEEP = "The JSON is nested too deeply."
 
 
 class StrictJSONParser(BaseParser):
-    """Refuses what Python lets pass: a name twice, NaN, half characters, bottomless nests.
+    """Rejects what Python accepts: duplicate names, NaN, lone surrogates, deep nesting.
 
-    No JSONParser: DRF reads the whole body for one before it asks it.
+    Not a subclass of JSONParser: DRF would read the whole body before it calls one.
     """
 
     media_type = "application/json"
@@ -43,28 +43,28 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        # DRF takes a wildcard for what it might be.
+        # DRF lets a wildcard match.
         if media_type and "*" in media_type.partition(";")[0]:
             raise UnsupportedMediaType(media_type)
         release_connection()  # a body may come slowly
         context = parser_context or {}
-        most = max_body_bytes(context.get("view"))
+        max_bytes = max_body_bytes(context.get("view"))
         if "request" in context:
-            _check_headers(context["request"], most)
-        return loads(_read(stream, most))
+            _check_headers(context["request"], max_bytes)
+        return loads(_read(stream, max_bytes))
 
 
 def loads(body: bytes) -> Any:
-    """The value of a JSON text in UTF-8. Raises ParseError."""
+    """Return the value of a JSON text in UTF-8. Raises ParseError."""
     opened = body.count(b"[") + body.count(b"{")
     if opened > MAX_MARKS or body.count(b":") > MAX_MARKS:
         raise ParseError("The JSON has too many lists, objects or names.")
     try:
-        # Of bytes, json would guess UTF-16 and UTF-32, which a proxy in between does not read.
+        # From bytes, json would also detect UTF-16 and UTF-32, which a proxy may not expect.
         found = json.loads(
             body.decode("utf-8-sig"), object_pairs_hook=_Objects(), parse_constant=_no_constant
         )
-        if opened > MAX_DEPTH or b"\\u" in body:  # else there is nothing to find
+        if opened > MAX_DEPTH or b"\\u" in body:  # else there can be nothing wrong
             _check_inside([found], MAX_DEPTH)
     except RecursionError as error:
         raise ParseError(TOO_DEEP) from error
@@ -73,30 +73,30 @@ def loads(body: bytes) -> Any:
     return found
 
 
-def _check_headers(request: Request, most: int) -> None:
-    """Before a byte is read: the client is told, and need not send it all."""
+def _check_headers(request: Request, max_bytes: int) -> None:
+    """Reject a body before reading it, so that the client need not send all of it."""
     if coding := content_coding(request.META):
         raise UnsupportedMediaType(coding, "Send the body as it is, without Content-Encoding.")
-    _check_size(int(request.META.get("CONTENT_LENGTH") or 0), most)
+    _check_size(int(request.META.get("CONTENT_LENGTH") or 0), max_bytes)
 
 
-def _read(stream: IO[Any], most: int) -> bytes:
+def _read(stream: IO[Any], max_bytes: int) -> bytes:
     try:
-        body: bytes = stream.read(most + 1)
+        body: bytes = stream.read(max_bytes + 1)
     except UnreadablePostError as error:
         raise Problem(HTTPStatus.REQUEST_TIMEOUT, "slow_body", "The body did not come.") from error
-    _check_size(len(body), most)
+    _check_size(len(body), max_bytes)
     return body
 
 
-def _check_size(size_bytes: int, most: int) -> None:
-    if size_bytes > most:
-        sentence = f"A body has at most {most:,} bytes."
+def _check_size(size_bytes: int, max_bytes: int) -> None:
+    if size_bytes > max_bytes:
+        sentence = f"A body has at most {max_bytes:,} bytes."
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", sentence)
 
 
 class _Objects:
-    """Makes the objects of one body, the innermost first, and counts their names."""
+    """Builds the objects of one body, the innermost first, and counts their names."""
 
     def __init__(self) -> None:
         self._names = 0
@@ -114,7 +114,7 @@ class _Objects:
 
 
 def _check_inside(values: Iterable[Any], levels: int) -> None:
-    """Refuse more levels, and half of a surrogate pair, which can only come as an escape."""
+    """Reject deeper nesting, and lone surrogates, which only an escape can make."""
     for each in values:
         if isinstance(each, str):
             each.encode()

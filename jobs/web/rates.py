@@ -1,9 +1,9 @@
-"""How often is too often: requests counted in Redis, the same for all web processes.
+"""Rate limits: requests counted in Redis, for all web processes together.
 
-The first request of a caller opens a window; those beyond the rate are refused until it ends. To
-open it and to count is one step of Redis, so that no count can lose its end. Refused requests do
-not make the window longer, nor use up the caller's next rate: one who hammers takes nothing from
-others at the same address.
+The first request of a caller opens a window; those beyond the rate are refused until it ends. One
+script opens the window and counts, so that no count can be without an end. Refused requests do not
+extend the window, and do not count in the next rate: a client that exceeds its own rate takes
+nothing from others at the same address.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from jobs.lib.addresses import as_one_client, client_of, networks
 
 log = structlog.get_logger(__name__)
 
-# How long a request waits for its count. Whoever may pass uncounted has less patience.
+# How long a request waits for its count; the first is for those that may pass uncounted.
 OPEN_SECONDS, CLOSED_SECONDS = 0.2, 0.3
-REST_SECONDS = 1.0  # after a wait in vain, until somebody who may pass uncounted waits again
+REST_SECONDS = 1.0  # after a timeout requests that may pass uncounted do not wait
 # KEYS: the keys of all callers. ARGV, for each caller: the number of keys, the number of requests
 # to count, then the limit and the window in seconds of each key.
 COUNT = """
@@ -66,7 +66,7 @@ Reply = list[tuple[int, int]]
 
 
 class RatesUnknown(Exception):
-    """Redis does not tell, or not in time."""
+    """Redis did not reply in time."""
 
 
 class Rate(NamedTuple):
@@ -83,7 +83,7 @@ class Rate(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How a caller stands. `resets_in_seconds` is when the window ends, rounded up."""
+    """The requests of a caller in a window. `resets_in_seconds` is rounded up."""
 
     rate: Rate
     requests: int
@@ -99,7 +99,7 @@ class Count(NamedTuple):
 
 
 def rates_of(scope: str) -> list[Rate]:
-    """As the settings say. Raises ValueError for what is no rate, as `owner:100/60` is one."""
+    """Return the rates in the settings, such as `owner:100/60`. Raises ValueError."""
     return _parsed(scope, tuple(settings.RATES[scope]))
 
 
@@ -115,11 +115,11 @@ def _parsed(scope: str, texts: tuple[str, ...]) -> list[Rate]:
 
 
 def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) -> list[Count]:
-    """Count one request; how its caller stands in each rate of the scope.
+    """Count one request. Return the caller's count in each rate of the scope.
 
-    `callers` tells who is asking, by `Rate.who`; a rate whose `who` is not there does not apply.
-    None is told beyond one that is exceeded. Raises RatesUnknown when Redis is silent for
-    CLOSED_SECONDS where `must_know`, else for OPEN_SECONDS, and at once when it just was.
+    `callers` has the caller's name by `Rate.who`; rates without one do not apply. Stops at the
+    first rate that is exceeded. Raises RatesUnknown if Redis does not reply within OPEN_SECONDS
+    (CLOSED_SECONDS if `must_know`), or at once if it just did not.
     """
     increment = Increment.of(scope, callers)
     if not increment.rates:
@@ -142,7 +142,10 @@ def give_back(scope: str, callers: Mapping[str, str]) -> None:
         return
     try:
         _client(settings.CACHE_URL, CLOSED_SECONDS).eval(GIVE_BACK, len(keys), *keys)
-    except (redis.RedisError, OSError) as error:  # then it counts on until the window ends
+    except (
+        redis.RedisError,
+        OSError,
+    ) as error:  # then it stays counted in its window
         log.warning("count not given back", error=repr(error))
 
 
@@ -163,7 +166,7 @@ class Increment(NamedTuple):
         return [len(self.rates), requests, *limits]
 
     def counts(self, reply: Reply) -> list[Count]:
-        """Up to the first rate that is exceeded; those behind it were not counted."""
+        """Return the counts up to the first rate that is exceeded; others were not counted."""
         return [
             Count(rate, requests, -(-milliseconds // 1000))
             for rate, (requests, milliseconds) in zip(self.rates, reply, strict=False)
@@ -171,9 +174,9 @@ class Increment(NamedTuple):
 
 
 def callers(peer: str, forwarded: str, owner_id: int | None) -> dict[str, str]:
-    """Who is asking, by `Rate.who`. Somebody unknown is counted as their address.
+    """Return the caller's names by `Rate.who`. An anonymous client is counted by its address.
 
-    `peer` is who opened the connection, `forwarded` the X-Forwarded-For header.
+    `peer` is the address of the connection, `forwarded` the X-Forwarded-For header.
     """
     client = _client_address(peer, forwarded)
     return {"address": client, "owner": f"user {owner_id}" if owner_id else client}
@@ -182,7 +185,7 @@ def callers(peer: str, forwarded: str, owner_id: int | None) -> dict[str, str]:
 def _client_address(peer: str, forwarded: str) -> str:
     trusted, hops = tuple(settings.TRUSTED_PROXIES), settings.TRUSTED_PROXY_HOPS
     if not trusted and not hops:
-        forwarded = ""  # nobody believes it
+        forwarded = ""  # not trusted
     return _known_address(peer, forwarded[-MAX_FORWARDED_CHARS:], trusted, hops)
 
 
@@ -192,7 +195,7 @@ def _known_address(peer: str, forwarded: str, trusted: tuple[str, ...], hops: in
 
 
 def headers(counts: Sequence[Count]) -> dict[str, str]:
-    """How the caller stands, as the IETF's draft "RateLimit header fields for HTTP" has it."""
+    """Return the headers of the IETF draft "RateLimit header fields for HTTP"."""
     if not counts:
         return {}
     limits = [
@@ -208,7 +211,7 @@ def _policy(rates: tuple[Rate, ...]) -> str:
 
 
 def is_resting() -> bool:
-    """Whether Redis was silent just now, so that nobody who may pass uncounted asks it."""
+    """Return True shortly after a timeout of Redis: requests then pass uncounted."""
     return time.monotonic() < _rest.until
 
 
@@ -219,22 +222,22 @@ def rest(error: Exception) -> None:
 
 
 def is_address(url: str) -> bool:
-    """Whether the client makes anything of it; asks nobody."""
+    """Return True if the Redis client can parse the URL. Makes no connection."""
     try:
         redis.Redis.from_url(url).connection_pool.make_connection()
-    except (redis.RedisError, ValueError, TypeError):  # by what part of it is wrong
+    except (redis.RedisError, ValueError, TypeError):  # depends on the part that is wrong
         return False
     return True
 
 
 def ping() -> None:
-    """Raises what Redis' client raises, also where there is no such database on the server."""
+    """Ping Redis. Raises the errors of its client, also if the server has no such database."""
     _client(settings.CACHE_URL, CLOSED_SECONDS).ping()
 
 
 @lru_cache(maxsize=10_000)
 def _key(rate: Rate, caller: str) -> str:
-    # Hashed, since it may be as long as its sender likes. A new rate begins to count anew.
+    # Hashed, since a client may send a long name. Another window has another key.
     short = hashlib.sha256(caller.encode(errors="replace")).hexdigest()[:32]
     return f"rate:{rate.name}:{rate.seconds}:{short}"
 
@@ -245,16 +248,16 @@ def _client(url: str, seconds: float) -> redis.Redis:
         url,
         socket_timeout=seconds,
         socket_connect_timeout=seconds,
-        protocol=2,  # this and the next: a new connection has less to say before the question
+        protocol=2,  # this and the next: a new connection sends fewer commands first
         driver_info=None,
-        # Again only where the line was cut, as by Redis' restart: that costs no time.
+        # Retries only a broken connection, as after a restart of Redis: that costs no time.
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
     )
 
 
 @dataclass
 class _Rest:
-    """By time.monotonic. Of two threads that set it at once, either is right."""
+    """A time of time.monotonic. Threads may overwrite each other's value."""
 
     until: float = 0.0
 

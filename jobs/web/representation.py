@@ -1,7 +1,7 @@
-"""What a job looks like in the API: one function of its row, which asks neither database nor store.
+"""The JSON of a job, made from its row without queries.
 
-The serializers declare the members, for the OpenAPI document, and return this; the status poll
-that bypasses Django returns it too, so that both give the same body.
+The serializers declare the members for the OpenAPI document and return this JSON. The native
+endpoints (asgi/) return it too, so that both send the same body.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
 from jobs.states import FINAL, Status
 
 EVENT_STREAM = "text/event-stream"
-RETRY_MILLISECONDS = 3_000  # after which a browser whose stream ended asks again
+RETRY_MILLISECONDS = 3_000  # after which a browser reconnects
 Body = dict[str, Any]
 Job = DownloadJob | JobRow
 File = StoredFile | FileRow
 
-# Members that are there in some statuses alone; all others always are.
+# Members that only some statuses have.
 OF_RESULTS = {"downloadUrl", "expiresIn", "size", "sha256", "contentType", "expiresAt"}
 OF_UPLOADS = {"processedFiles", "metadata"}
 CONDITIONAL = (
@@ -45,10 +45,10 @@ def job_body(
     depends_on: Callable[[], Iterable[str]],
     previews: Callable[[], Iterable[File]],
 ) -> Body:
-    """The members of a job, those alone that apply to its status, in the contract's order.
+    """Return the members that apply to the status of the job, in the order of the serializer.
 
-    `now` is Unix time. `depends_on` gives the ids of the jobs that a blocked one waits for,
-    `previews` the files made of an upload; each is called only where the answer shows them.
+    `now` is Unix time. `depends_on` returns the ids of the jobs that this one waits for, `previews`
+    the files made from an upload; they are only called if the body has them.
     """
     status, file = job.status, job.artifact
     body = _common(job, now)
@@ -117,7 +117,7 @@ def _waiting(job: Job, depends_on: Callable[[], Iterable[str]]) -> Body:
 
 
 def message(job: Job, now: float) -> str:
-    """What is going on, in one short sentence. `now` is Unix time."""
+    """Return what the job is doing, in a short sentence. `now` is Unix time."""
     if job.status == Status.QUEUED and job.held:
         return "Waiting for other downloads"
     if job.status == Status.QUEUED and job.run_at and job.run_at.timestamp() > now:
@@ -126,18 +126,18 @@ def message(job: Job, now: float) -> str:
 
 
 def link_body(job: Job, body: Body) -> Body:
-    """The same at the addresses of links, where older clients know some members by other names."""
+    """Add the names that older clients of links use for some members."""
     older = {"job_id": str(job.pk), "bytes_downloaded": job.done, "total_bytes": job.total}
     return body | older
 
 
 def report_body(job: Job, body: Body) -> Body:
-    """The same at the addresses of reports, with the names that older clients know."""
+    """Add the names that older clients of reports use for some members."""
     return body | {"id": str(job.pk), "progress_message": body["message"]}
 
 
 def upload_body(job: Job, body: Body) -> Body:
-    """The same at the short address, with the names that clients of uploads know."""
+    """Add the names that older clients of uploads use for some members."""
     body = dict(body)
     if job.status == Status.COMPLETED:
         body["completedAt"] = timestamp(job.finished_at)
@@ -152,7 +152,7 @@ def upload_body(job: Job, body: Body) -> Body:
 
 
 def event(job: Job, body: Body) -> bytes:
-    """A job as one server-sent event."""
+    """Return the job as a server-sent event."""
     return b"retry: %d\nid: %b\ndata: %b\n\n" % (
         RETRY_MILLISECONDS,
         event_id(job).encode(),
@@ -161,7 +161,7 @@ def event(job: Job, body: Body) -> bytes:
 
 
 def event_id(job: Job) -> str:
-    """Of this version of the job: what a client that asks again names as the last it has."""
+    """Return the event id of this version, which a reconnecting client sends as the last it has."""
     return f"{job.pk}-{job.version}"
 
 
@@ -169,12 +169,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 
 
 def as_json(body: Mapping[str, Any]) -> bytes:
-    """As REST framework renders it."""
+    """Return the bytes that the JSONRenderer of DRF would return."""
     return _encode(body).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
 
 
 def file_body(file: File) -> Body:
-    """A file that was made of an upload."""
+    """Return the members of a file that was made from an upload."""
     return {
         "fileId": file.file_id,
         "fileName": file.name,
@@ -200,5 +200,5 @@ def _status_prefix() -> str:
 
 
 def timestamp(moment: datetime | None) -> str | None:
-    """As RFC 3339 has it, in UTC: 2026-11-23T06:00:00Z."""
+    """Format a time in RFC 3339, in UTC: 2026-11-23T06:00:00Z."""
     return moment.isoformat().replace("+00:00", "Z") if moment else None

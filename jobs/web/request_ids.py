@@ -1,17 +1,23 @@
-"""The id of a request: the client's own if it is a valid one, else a new UUID."""
+"""The id of a request: the client's X-Request-ID if it is valid, else a new UUID."""
 
 from __future__ import annotations
 
 import re
 from os import urandom
+from typing import Any
 
-# No control characters, no surprises in a log.
+# No control characters: it is written to the logs.
 VALID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
 _VARIANT = {digit: "89ab"[number % 4] for number, digit in enumerate("0123456789abcdef")}
 
 
+def request_id(request: Any) -> str:
+    """Return the id that RequestIdMiddleware gave the request; empty if it did not run."""
+    return str(getattr(request, "request_id", ""))
+
+
 def request_id_of(sent: str) -> str:
-    """Return what the client sent as X-Request-ID; a new one where that is empty or not valid."""
+    """Return the client's X-Request-ID; a new id if that is empty or not valid."""
     return sent if sent and VALID.fullmatch(sent) else new_request_id()
 
 

@@ -1,8 +1,7 @@
-"""How large a request may be before it is read: its headers, its query, its JSON or form.
+"""Limits on the size of a request: its headers, its query, its JSON or form.
 
-Anybody can send these, so this bounds what a request costs without signing in. A view that needs
-another bound for its body names it: `max_body_bytes`. Uploaded files have their own limits
-(multipart_form.py).
+They apply before authentication. A view sets another limit for its body with `max_body_bytes`.
+Uploaded files have their own limits (multipart_form.py).
 """
 
 from __future__ import annotations
@@ -13,25 +12,25 @@ from typing import Any
 from django.conf import settings
 
 MAX_BODY_BYTES = 128 * 1024
-SHORT_BODY_BYTES = 8 * 1024  # where a few words are sent, or a token, and nobody is signed in
-# Of a form that Django reads: of each %, it makes a piece of text. 1,000 ticked files are 16 kB.
+SHORT_BODY_BYTES = 8 * 1024  # for short requests without authentication
+# A form that Django reads. Decoding many `%` is slow. 1,000 ticked files are 16 kB.
 MAX_FORM_BYTES = 32 * 1024
 FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
-# Of the value of a header. The web process joins those of one name, and bounds each line alone.
+# Of a header value. The web process joins headers of one name, and only limits each line.
 MAX_HEADER_CHARS = 8_190
-# Where each piece of the value is looked at. Browsers send 150 characters of Accept.
+# Headers whose value is parsed. Browsers send 150 characters of Accept.
 MAX_CHARS = {"HTTP_ACCEPT": 1_000, "HTTP_IF_NONE_MATCH": 1_000, "CONTENT_TYPE": 1_000}
-MAX_COOKIE_ESCAPES = 200  # before 3.11.10 and 3.12.6, Python takes the square of their number
+MAX_COOKIE_ESCAPES = 200  # before 3.11.10 and 3.12.6, Python needs quadratic time
 
 
 def max_body_bytes(view: Any) -> int:
-    """Of JSON, and of a form where that is less than of any. `view` is a class or its instance."""
+    """Return the limit of a view, a class or its instance, for JSON, and for a form if lower."""
     return int(getattr(view, "max_body_bytes", MAX_BODY_BYTES))
 
 
 def max_form_bytes(view: Callable[..., Any]) -> int | None:
-    """None where the view reads forms itself, as they come."""
+    """Return the limit of a view for forms; None if it streams them itself."""
     by_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
     if getattr(by_class, "reads_forms", False):
         return None
@@ -39,7 +38,7 @@ def max_form_bytes(view: Callable[..., Any]) -> int | None:
 
 
 def has_long_header(meta: dict[str, Any]) -> bool:
-    """Whether a header of this WSGI environment is longer than any that is read."""
+    """Return True if a header in this WSGI environment is too long."""
     if meta.get("HTTP_COOKIE", "").count("\\") > MAX_COOKIE_ESCAPES:
         return True
     return any(
@@ -50,12 +49,12 @@ def has_long_header(meta: dict[str, Any]) -> bool:
 
 
 def content_coding(meta: dict[str, Any]) -> str:
-    """Return how the body is encoded; empty where it is sent as it is. Codings have no case."""
+    """Return the Content-Encoding in lower case; empty if the body is not encoded."""
     codings = [each.strip().lower() for each in meta.get("HTTP_CONTENT_ENCODING", "").split(",")]
     return ", ".join(each for each in codings if each not in ("", "identity"))
 
 
 def has_long_query(meta: dict[str, Any]) -> bool:
-    """Whether Django would refuse the query for its number of names."""
+    """Return True if Django would reject the query for its number of parameters."""
     separators = str(meta.get("QUERY_STRING", "")).count("&")
     return separators >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS

@@ -23,9 +23,9 @@ from jobs.web.throttle import limit
 
 MAX_CONCURRENT = 2  # of all owners, in one process
 MAX_CONCURRENT_OF_OWNER = 1
-MAX_WAITING = 16  # requests, each in a thread of the process; others are refused at once
+MAX_WAITING = 16  # requests, each in a thread of the process; more are rejected at once
 WAIT_SECONDS = 2.0
-STATEMENT_SECONDS = 2  # of other requests: 5
+STATEMENT_SECONDS = 2  # other requests have 5
 SOON = {"Retry-After": "2"}
 
 
@@ -39,12 +39,12 @@ def searching(request: HttpRequest | Request, text: str) -> Iterator[None]:
         yield
         return
     limit(request, "search")
-    release_connection()  # others need it while this one waits
-    with _slots.held(request.user.pk or 0), transaction.atomic():
+    release_connection()  # others can use it while this request waits
+    with _slots.acquire(request.user.pk or 0), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")
         yield
-        with connection.cursor() as cursor:  # what follows may be in the same transaction
+        with connection.cursor() as cursor:  # the rest may run in the same transaction
             cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
 
 
@@ -57,7 +57,7 @@ class SearchSlots:
         self._waiting = 0
 
     @contextmanager
-    def held(self, owner_id: int) -> Iterator[None]:
+    def acquire(self, owner_id: int) -> Iterator[None]:
         """Wait for a slot and hold it. Raises Problem."""
         with self._changed:
             self._wait_for(owner_id)

@@ -1,4 +1,4 @@
-"""Limits on how often one may ask, at the edge: who is asking, and 429."""
+"""Rate limits of requests: who is counted, and the response 429."""
 
 from __future__ import annotations
 
@@ -19,24 +19,27 @@ if TYPE_CHECKING:  # DRF loads this module while it makes that one
     from rest_framework.views import APIView
 
 SIGN_IN = "sign-in"
-OF_ACCOUNT = {"account", "account-address"}  # rates of wrong passwords; others count all tries
+OF_ACCOUNT = {
+    "account",
+    "account-address",
+}  # count wrong passwords; others all attempts
 CLOSED = "Signing in is not possible right now. Try again soon."
 
 
 def limit(request: HttpRequest | Request, scope: str) -> None:
-    """Count this request for its owner and its address. Raises the Problem 429 beyond a rate.
+    """Count this request for its owner and its address. Raises Problem 429 beyond a rate.
 
-    Somebody unknown is counted as their address. When Redis does not tell, everything goes on but
-    signing in (`limit_sign_in`), which stays closed: whoever guesses passwords may have stopped it.
+    An anonymous client is counted by its address. While Redis is away requests pass uncounted,
+    except sign-ins (`limit_sign_in`): a password guesser may have stopped Redis.
     """
-    request = getattr(request, "_request", request)  # what middleware sees
+    request = getattr(request, "_request", request)  # the one that middleware sees
     _count(request, scope, _callers(request))
 
 
 def limit_sign_in(request: HttpRequest | Request, username: str) -> None:
-    """Count a try to sign in, for the account from this address most of all.
+    """Count an attempt to sign in. Raises Problem 429 beyond a rate, 503 without Redis.
 
-    Wrong passwords from one address keep nobody else out. A device that signed in to the account
+    Wrong passwords from one address do not lock out others. A device that signed in to the account
     before is counted by itself.
     """
     http_request: Any = getattr(request, "_request", request)
@@ -49,12 +52,12 @@ def _sign_in_callers(request: Any, username: str) -> dict[str, str]:
     if device and any(rate.who == "device" for rate in rates.rates_of(SIGN_IN)):
         return {"device": f"{device} {username}"}
     callers = _callers(request)
-    # The case of ASCII letters alone: `_has_twin` asks Postgres, which folds others otherwise.
+    # Lower-case ASCII only: Postgres, which `_has_twin` queries, folds other letters differently.
     account = username.encode(errors="replace").lower().decode()
     return callers | {"account": account, "account-address": f"{callers['address']} {account}"}
 
 
-def signed_in(request: HttpRequest | Request, user: User) -> None:
+def record_sign_in(request: HttpRequest | Request, user: User) -> None:
     """Remember the device, and do not count the attempt: the password was right."""
     request = getattr(request, "_request", request)
     callers: dict[str, str] = getattr(request, "sign_in_callers", {})
@@ -80,13 +83,13 @@ def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
             return
         headers = {"Retry-After": "5"}
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "sign_in_closed", CLOSED, headers) from error
-    request.rate_counts = [*getattr(request, "rate_counts", []), *counts]  # for `tell`
+    request.rate_counts = [*getattr(request, "rate_counts", []), *counts]  # for `set_rate_headers`
     if exceeded := [count for count in counts if count.is_exceeded]:
         raise _too_many(exceeded)
 
 
 def _counted_before(request: Any, scope: str) -> list[Count]:
-    """By the native endpoint that left the request to Django."""
+    """Return what a native endpoint counted before it left the request to Django."""
     counts: dict[str, list[Count]] = request.META.get("jobs.rate_counts", {})
     return counts.get(scope, [])
 
@@ -108,7 +111,7 @@ def _too_many(exceeded: list[Count]) -> Problem:
 
 
 class Throttle(BaseThrottle):
-    """Counts a request to the API: a POST in the scope that its view names, all else as a poll."""
+    """Counts a POST in the scope that its view names, and any other request as a poll."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         scope = getattr(view, "rate", "poll") if request.method == "POST" else "poll"
@@ -129,7 +132,7 @@ def _username(request: Request) -> str:
     return username if isinstance(username, str) else ""
 
 
-def tell(request: HttpRequest, response: HttpResponse) -> None:
-    """Say in the answer how its caller stands, if the request was counted."""
+def set_rate_headers(request: HttpRequest, response: HttpResponse) -> None:
+    """Set the RateLimit headers of the response, if the request was counted."""
     for name, value in rates.headers(getattr(request, "rate_counts", [])).items():
         response[name] = value

@@ -1,4 +1,4 @@
-"""Addresses of the API and of the pages. No trailing slashes."""
+"""URLs of the API and the pages. No trailing slashes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from jobs.web import converters as converters  # makes `<job:...>` known
+from jobs.web import converters as converters  # registers `<job:...>`
 from jobs.web.api import document, downloads, operations, remote, reports, tokens, uploads
-from jobs.web.api_responses import nowhere
 from jobs.web.authentication import SignInPage
 from jobs.web.content_negotiation import page_or_api
+from jobs.web.error_responses import api_not_found
 from jobs.web.pages import choose, job, my_downloads, previews, settings, theme, upload
 from jobs.web.pages import link as link_page
 from jobs.web.pages import report as report_page
@@ -45,18 +45,18 @@ urlpatterns = [
     path("sign-out", LogoutView.as_view(), name="sign-out"),
     path("v1/download/initiate", downloads.Initiate.as_view(), name="initiate"),
     path("v1/download/start", downloads.Start.as_view(), name="start"),
-    path("v1/download/check", downloads.Check.as_view(), name="check"),
-    path("v1/download/jobs", downloads.Jobs.as_view(), name="jobs"),
+    path("v1/download/check", downloads.CheckFile.as_view(), name="check"),
+    path("v1/download/jobs", downloads.JobList.as_view(), name="jobs"),
     path("v1/download/status/<job:job_id>", downloads.JobStatus.as_view(), name="status"),
     path("v1/download/events", downloads.EventsOfJobs.as_view(), name="events-of-jobs"),
     path("v1/download/events/<job:job_id>", downloads.JobEvents.as_view(), name="events"),
-    path("v1/download/result/<job:job_id>", downloads.Result.as_view(), name="result"),
+    path("v1/download/result/<job:job_id>", downloads.ResultLink.as_view(), name="result"),
     path("v1/download/<job:job_id>", downloads.Download.as_view(), name="download"),
     path("v1/download/<job:job_id>/retry", downloads.Retry.as_view(), name="retry"),
     path("status/<job:job_id>", downloads.StatusAlias.as_view(), name="status-alias"),
     path("admin/retry/<job:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),
-    # No job's id: Django's admin, which comes next, would send a program to its sign-in page.
-    path("admin/retry/<path:rest>", nowhere),
+    # Not a job id: the admin, which comes next, would redirect to its sign-in page.
+    path("admin/retry/<path:rest>", api_not_found),
     path("queue/stats", operations.QueueStats.as_view(), name="queue-stats"),
     path("workers/stats", operations.WorkerStats.as_view(), name="worker-stats"),
     path("v1/auth/token", tokens.Obtain.as_view(), name="token"),

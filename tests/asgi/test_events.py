@@ -87,7 +87,7 @@ def in_thread(act: Any) -> Any:
 @pytest.fixture
 def slow_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is announced is noticed."""
-    monkeypatch.setattr(watchers, "LOOK_SECONDS", 60)
+    monkeypatch.setattr(watchers, "QUERY_SECONDS", 60)
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.web.multipart_form import Form, no_file
+from jobs.web.multipart_form import MultipartForm, no_file
 
-handler400 = "jobs.web.api_responses.on_400"
-handler500 = "jobs.web.api_responses.on_500"
+handler400 = "jobs.web.error_responses.bad_request"
+handler500 = "jobs.web.error_responses.server_error"
 MAX_BYTES = 3_000_000
 
 
@@ -25,7 +25,7 @@ class Take(APIView):
     reads_forms = True
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        self.form = Form(request, max_bytes=MAX_BYTES)
+        self.form = MultipartForm(request, max_bytes=MAX_BYTES)
         return super().initialize_request(request, *args, **kwargs)
 
     def post(self, request: Request) -> Response:

@@ -146,12 +146,12 @@ def form(serializer: Any, *shown: OpenApiExample) -> dict[str, OpenApiRequest]:
     return {"multipart/form-data": OpenApiRequest(serializer, examples=list(shown))}
 
 
-def told(serializer: Any, sentence: str, *shown: OpenApiExample) -> OpenApiResponse:
+def response(serializer: Any, sentence: str, *shown: OpenApiExample) -> OpenApiResponse:
     return OpenApiResponse(serializer, sentence, list(shown))
 
 
 BUNDLE = json(BundleRequest, examples.BUNDLE, examples.NAMED_BUNDLE, examples.LINKS_IN_ONE)
-ACCEPTED = told(AcceptedJob, "Recorded; poll on.", examples.ACCEPTED)
+ACCEPTED = response(AcceptedJob, "Recorded; poll on.", examples.ACCEPTED)
 ENDED = [examples.COMPLETED, examples.FAILED]
 
 initiate = operation(
@@ -159,20 +159,20 @@ initiate = operation(
 )
 start = operation(
     "start",
-    {200: told(JobSerializer, "It has ended.", *ENDED), 202: ACCEPTED},
+    {200: response(JobSerializer, "It has ended.", *ENDED), 202: ACCEPTED},
     body=BUNDLE,
     parameters=[*STARTING, header("Location", "The job's own address.", 200)],
     refusals=MAY_NOT_START,
 )
 check = operation(
     "check",
-    {200: told(FileAvailability, "It is there, or not.", examples.THERE, examples.NOT_THERE)},
+    {200: response(FileAvailability, "It is there, or not.", examples.THERE, examples.NOT_THERE)},
     body=json(CheckRequest, examples.CHECK),
     refusals=["storage_unavailable"],
 )
 jobs = operation(
     "jobs",
-    {200: told(JobSerializer(many=True), "A page of them.", examples.COMPLETED)},
+    {200: response(JobSerializer(many=True), "A page of them.", examples.COMPLETED)},
     parameters=[SEARCH, STATUS, KIND, USER_ID],
     refusals=["permission_denied"],
 )
@@ -180,7 +180,7 @@ jobs = operation(
 
 def polling(name: str, serializer: type[JobSerializer], *shown: OpenApiExample) -> Decorator:
     seen = OpenApiResponse(description="As you know it.")
-    answers = {200: told(serializer, "The job.", *shown), 304: seen}
+    answers = {200: response(serializer, "The job.", *shown), 304: seen}
     return operation(name, answers, parameters=[ETAG_SEEN, PREFER, *WHEN_TO_POLL])
 
 
@@ -214,7 +214,7 @@ events_of_jobs = operation(
 )
 result = operation(
     "result",
-    {200: told(JobResult, "Where it is.", examples.RESULT)},
+    {200: response(JobResult, "Where it is.", examples.RESULT)},
     parameters=IF_NOT_READY,
     refusals=NO_FILE,
 )
@@ -228,10 +228,10 @@ FETCHED: dict[str, Any] = {
 download = operation("download", **FETCHED)
 cancel = operation(
     "cancel",
-    {200: told(JobSerializer, "It is over.", examples.CANCELLED)},
+    {200: response(JobSerializer, "It is over.", examples.CANCELLED)},
     refusals=["conflict"],
 )
-QUEUED_AGAIN = {202: told(JobSerializer, "Queued again.", examples.QUEUED)}
+QUEUED_AGAIN = {202: response(JobSerializer, "Queued again.", examples.QUEUED)}
 retry = operation(
     "retry", QUEUED_AGAIN, parameters=WHERE_TO_POLL, refusals=["conflict", *MAY_NOT_RUN]
 )
@@ -241,14 +241,14 @@ admin_retry = operation(
 
 fetch_link = operation(
     "fetch_link",
-    {202: told(AcceptedLink, "Recorded; poll on.", examples.ACCEPTED_LINK)},
+    {202: response(AcceptedLink, "Recorded; poll on.", examples.ACCEPTED_LINK)},
     body=json(RemoteRequest, examples.LINK, examples.EXPECTED_LINK, examples.LATER_LINK),
     parameters=STARTING,
     refusals=MAY_NOT_START,
 )
 links = operation(
     "links",
-    {200: told(LinkJob(many=True), "A page of them.", examples.COMPLETED_LINK)},
+    {200: response(LinkJob(many=True), "A page of them.", examples.COMPLETED_LINK)},
     parameters=[SEARCH, STATUS, USER_ID],
     refusals=["permission_denied"],
 )
@@ -256,20 +256,20 @@ link = polling("link", LinkJob, *LINKS)
 link_status = polling("link_status", LinkJob, *LINKS)
 cancel_link = operation(
     "cancel_link",
-    {200: told(LinkJob, "It is over.", examples.CANCELLED_LINK)},
+    {200: response(LinkJob, "It is over.", examples.CANCELLED_LINK)},
     refusals=["conflict"],
 )
 
 report = operation(
     "report",
-    {202: told(AcceptedReport, "Recorded; poll on.", examples.ACCEPTED_REPORT)},
+    {202: response(AcceptedReport, "Recorded; poll on.", examples.ACCEPTED_REPORT)},
     body=json(ReportRequest, examples.REPORT, examples.REPORT_OF_DAYS),
     parameters=STARTING,
     refusals=MAY_NOT_START,
 )
 reports = operation(
     "reports",
-    {200: told(ReportJob(many=True), "A page of them.", examples.COMPLETED_REPORT)},
+    {200: response(ReportJob(many=True), "A page of them.", examples.COMPLETED_REPORT)},
     parameters=[SEARCH, STATUS, USER_ID],
     refusals=["permission_denied"],
 )
@@ -279,11 +279,11 @@ report_status = polling(
 report_download = operation("report_download", **FETCHED)
 cancel_report = operation(
     "cancel_report",
-    {200: told(ReportJob, "It is over.", examples.CANCELLED_REPORT)},
+    {200: response(ReportJob, "It is over.", examples.CANCELLED_REPORT)},
     refusals=["conflict"],
 )
 
-UPLOADED = told(AcceptedUpload, "All of it is here; poll on.", examples.ACCEPTED_UPLOAD)
+UPLOADED = response(AcceptedUpload, "All of it is here; poll on.", examples.ACCEPTED_UPLOAD)
 MAY_NOT_UPLOAD = [
     "no_file", "type_not_allowed", "storage_unavailable", "store_full", *MAY_NOT_START
 ]  # fmt: skip
@@ -298,7 +298,7 @@ upload = operation(
 upload_chunked = operation(
     "upload_chunked",
     {
-        200: told(ReceivedChunk, "As far as it has come.", examples.RECEIVED, examples.BEGUN),
+        200: response(ReceivedChunk, "As far as it has come.", examples.RECEIVED, examples.BEGUN),
         202: UPLOADED,
     },
     body=json(ChunkedRequest, examples.CHUNKED) | form(ChunkForm, examples.CHUNK),
@@ -306,20 +306,20 @@ upload_chunked = operation(
     refusals=["permission_denied", "not_found", "too_many_uploads", *MAY_NOT_UPLOAD],
 )
 chunked_upload = operation(
-    "chunked_upload", {200: told(UploadSerializer, "What has arrived.", examples.ARRIVING)}
+    "chunked_upload", {200: response(UploadSerializer, "What has arrived.", examples.ARRIVING)}
 )
 give_up_upload = operation(
     "give_up_upload", {204: OpenApiResponse(description="What had arrived is deleted.")}
 )
 
 queue_stats = operation(
-    "queue_stats", {200: told(QueueStatistics, "The queue as a whole.", examples.QUEUE)}
+    "queue_stats", {200: response(QueueStatistics, "The queue as a whole.", examples.QUEUE)}
 )
 worker_stats = operation(
-    "worker_stats", {200: told(WorkerStatistics, "The workers.", examples.WORKERS)}
+    "worker_stats", {200: response(WorkerStatistics, "The workers.", examples.WORKERS)}
 )
 
-PAIR = told(
+PAIR = response(
     inline_serializer(
         "TokenPair", {name: serializers.CharField() for name in ("access", "refresh")}
     ),

@@ -1,4 +1,4 @@
-"""Bundles, and what every kind's jobs share: poll, fetch, cancel, run again."""
+"""Bundles, and what all kinds of jobs share: poll, fetch, cancel, retry."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from jobs.lib.database import release_connection
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import FINAL, Actor, Status
 from jobs.web.api import contract, examples
-from jobs.web.api.lists import Listed
+from jobs.web.api.lists import OwnJobList
 from jobs.web.api_responses import (
     accepted,
-    asking,
     caller,
     idempotency_key,
     own_job,
+    poll_response,
     redirect_to_result,
-    request_id,
-    result_of,
-    told,
+    result_file,
+    serializer_context,
 )
 from jobs.web.representation import EVENT_STREAM, event
+from jobs.web.request_ids import request_id
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.serializers import (
     AcceptedJob,
     BundleRequest,
     CheckRequest,
+    JobRequest,
     JobResult,
     JobSerializer,
     UploadJob,
-    Wanted,
     WatchRequest,
 )
 
-LOOK_SECONDS = 0.3  # between two looks at the row while `start` waits
-MAX_WAITING_STARTS = 4  # a process; they hold a thread each, the rest is sent polling at once
+QUERY_SECONDS = 0.3  # between queries of the status while `start` waits
+MAX_WAITING_STARTS = 4  # in a process; each holds a thread. Others return 202 at once
 
 
 class Initiate(APIView):
@@ -66,7 +66,7 @@ class Initiate(APIView):
 
 
 class Start(APIView):
-    """Start a bundle and wait a while: the finished job, or 202 to poll on."""
+    """Start a bundle and wait for it: the finished job, or 202 to poll."""
 
     rate = "initiate"
     sample = examples.BUNDLE.value
@@ -81,37 +81,38 @@ class Start(APIView):
                 _wait(job)
             finally:
                 self.waiting.release()
-        told = JobSerializer if job.is_finished else AcceptedJob
-        response = accepted(job, told(job).data, is_new=is_new)
+        serializer = JobSerializer if job.is_finished else AcceptedJob
+        response = accepted(job, serializer(job).data, is_new=is_new)
         if job.is_finished:
             response.status_code = HTTPStatus.OK
             del response["Retry-After"]
         return response
 
 
-def submitted(request: Request, wanted: type[Wanted]) -> tuple[DownloadJob, bool]:
-    """Read what is asked for and record it: the job, and whether it is new."""
-    asked = wanted(data=request.data, context=asking(request))
-    asked.is_valid(raise_exception=True)
+def submitted(request: Request, job_request: type[JobRequest]) -> tuple[DownloadJob, bool]:
+    """Validate the request and record its job. Return the job, and whether it is new."""
+    serializer = job_request(data=request.data, context=serializer_context(request))
+    serializer.is_valid(raise_exception=True)
     return submit(
         owner=caller(request),
         request_id=request_id(request),
         key=idempotency_key(request),
-        **asked.asked(),
+        **serializer.submission(),
     )
 
 
 def _wait(job: DownloadJob) -> None:
+    """Wait until the job is finished, for at most START_WAITS_SECONDS."""
     ends = time.monotonic() + settings.START_WAITS_SECONDS
     while not job.is_finished and time.monotonic() < ends:
         release_connection()
-        time.sleep(LOOK_SECONDS)
+        time.sleep(QUERY_SECONDS)
         if DownloadJob.objects.filter(pk=job.pk, status__in=FINAL).exists():
             job.refresh_from_db()
 
 
-class Check(APIView):
-    """Is this file there? Without signing in, only the public catalogue is."""
+class CheckFile(APIView):
+    """Check whether a file is available. Without signing in, only public files are."""
 
     sample = {"file_id": 70000}
     max_body_bytes = SHORT_BODY_BYTES
@@ -119,20 +120,20 @@ class Check(APIView):
 
     @contract.check
     def post(self, request: Request) -> Response:
-        asked = CheckRequest(data=request.data)
-        asked.is_valid(raise_exception=True)
-        file_id = asked.validated_data["file_id"]
+        serializer = CheckRequest(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        file_id = serializer.validated_data["file_id"]
         file = StoredFile.objects.visible_to(request.user.pk).filter(file_id=file_id).first()
         release_connection()  # the store may be slow
         if file is None or not storage.exists(file.key, file.size_bytes):
-            gone = dict.fromkeys(["s3Key", "size", "sha256"])
-            return Response({"file_id": file_id, "available": False, **gone})
-        there = {"s3Key": file.key, "size": file.size_bytes, "sha256": file.sha256}
-        return Response({"file_id": file_id, "available": True, **there})
+            missing = dict.fromkeys(["s3Key", "size", "sha256"])
+            return Response({"file_id": file_id, "available": False, **missing})
+        found = {"s3Key": file.key, "size": file.size_bytes, "sha256": file.sha256}
+        return Response({"file_id": file_id, "available": True, **found})
 
 
-class Jobs(Listed):
-    """The caller's jobs, newest first."""
+class JobList(OwnJobList):
+    """List your jobs, newest first."""
 
     @contract.jobs
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -140,7 +141,7 @@ class Jobs(Listed):
 
 
 class JobStatus(APIView):
-    """Poll a job. Send `If-None-Match`; wait `Retry-After` seconds before the next poll."""
+    """Poll a job. Send `If-None-Match`, and wait `Retry-After` seconds between polls."""
 
     @contract.status
     def get(self, request: Request, job_id: UUID) -> Response:
@@ -148,7 +149,7 @@ class JobStatus(APIView):
 
 
 class EventStream(BaseRenderer):
-    """An answer that is a server-sent event already."""
+    """Renders bytes that are server-sent events already."""
 
     media_type = EVENT_STREAM
     format = "events"
@@ -162,15 +163,15 @@ class EventStream(BaseRenderer):
 class JobEvents(APIView):
     """Watch a job, as server-sent events.
 
-    Behind our own web process the stream stays open (jobs/web/asgi/events.py). Here it has one
-    event of each job, and ends: a browser asks again after `retry`, which is a poll.
+    The web process has a native endpoint whose stream stays open (jobs/web/asgi/events.py). This
+    view sends one event for each job and ends: browsers reconnect after `retry`, like a poll.
     """
 
     renderer_classes = [EventStream]
 
     @contract.events
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Watch a job: an event for each change, until it has ended."""
+        """Watch a job: an event for each change, until it is finished."""
         return Response(_event(request, job_id))
 
 
@@ -181,10 +182,10 @@ class EventsOfJobs(APIView):
 
     @contract.events_of_jobs
     def get(self, request: Request) -> Response:
-        """Watch up to 50 jobs: an event for each change, until all have ended."""
-        asked = WatchRequest(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        ids = asked.validated_data["jobs"]
+        """Watch up to 50 jobs: an event for each change, until all are finished."""
+        serializer = WatchRequest(data=request.query_params)
+        serializer.is_valid(raise_exception=True)
+        ids = serializer.validated_data["jobs"]
         return Response(b"".join(_event(request, job_id) for job_id in ids))
 
 
@@ -194,7 +195,7 @@ def _event(request: Request, job_id: UUID) -> bytes:
 
 
 class StatusAlias(JobStatus):
-    """Poll a job, at the short address that older clients know."""
+    """Poll a job, at the path of older clients."""
 
     @contract.status_alias
     def get(self, request: Request, job_id: UUID) -> Response:
@@ -205,34 +206,34 @@ def polled(
     request: Request, job_id: UUID, serializer: type[JobSerializer] = JobSerializer
 ) -> Response:
     job = own_job(request, job_id)
-    return told(job, request, lambda: serializer(job).data)
+    return poll_response(job, request, lambda: serializer(job).data)
 
 
-class Result(APIView):
-    """The finished file: a presigned address, and what it weighs."""
+class ResultLink(APIView):
+    """Get the presigned URL of the file, and its size."""
 
     @contract.result
     def get(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
-        result_of(job)
+        result_file(job)
         return Response(JobResult(job).data)
 
 
 class Download(APIView):
-    """The bytes (by a redirect to the file store), or the end of the job."""
+    """Fetch the file of a job, or cancel it."""
 
     bodiless_methods = ("GET", "HEAD")
 
     @contract.download
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
-        """Fetch the file. You are redirected to the file store, or told why there is none."""
+        """Fetch the file: a redirect to the file store."""
         return redirect_to_result(own_job(request, job_id), request.method or "GET")
 
     head = get
 
     @contract.cancel
     def delete(self, request: Request, job_id: UUID) -> Response:
-        """Cancel a job. Twice is well; a running builder stops within 2 s."""
+        """Cancel a job. Idempotent. A running job stops within 2 s."""
         return cancelled(request, job_id)
 
 
@@ -244,13 +245,13 @@ def cancelled(
         job.cancel(Actor.OWNER)
     except StaleJob:
         job.refresh_from_db()
-        if job.status != Status.CANCELLED:  # twice is well, at once too
+        if job.status != Status.CANCELLED:  # idempotent, also for simultaneous requests
             raise
     return Response(serializer(job).data)
 
 
 class Retry(APIView):
-    """Run a failed, cancelled or expired job again, under the same id."""
+    """Retry a failed, cancelled or expired job, under the same id."""
 
     rate = "initiate"
     sample = None

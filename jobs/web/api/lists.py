@@ -1,4 +1,4 @@
-"""Lists of the caller's jobs: newest first, a page at a time, filtered."""
+"""Lists of jobs: newest first, paginated and filtered."""
 
 from __future__ import annotations
 
@@ -23,37 +23,39 @@ from jobs.web.searching import searching
 from jobs.web.serializers import JobSerializer
 
 USER_ID = re.compile("[0-9]{1,18}")
-TO_THE_FILES = ("downloadUrl", "expiresIn", "processedFiles")  # an owner's alone
+FILE_LINKS = ("downloadUrl", "expiresIn", "processedFiles")  # only for the owner
 
 
-class Newest(CursorPagination):
+class NewestFirst(CursorPagination):
     page_size = 20
     max_page_size = 100
     page_size_query_param = "limit"
     ordering = ("-created_at", "-id")
 
     def get_page_size(self, request: Request) -> int:
-        asked = request.query_params.get("limit", str(self.page_size))
-        if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= self.max_page_size):
+        limit = request.query_params.get("limit", str(self.page_size))
+        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= self.max_page_size):
             raise ValidationError({"limit": [f"A number from 1 to {self.max_page_size}."]})
-        return int(asked)
+        return int(limit)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         limit = {"type": "integer", "minimum": 1, "maximum": self.max_page_size}
         limit["default"] = self.page_size
-        told = {"limit": "How many at most.", "cursor": "From `next` or `previous` of a page."}
-        schemas = {"limit": limit, "cursor": {"type": "string", "pattern": "^[A-Za-z0-9+/=]*$"}}
+        cursor = {"type": "string", "pattern": "^[A-Za-z0-9+/=]*$"}
         return [
-            {"name": name, "in": "query", "description": told[name], "schema": schemas[name]}
-            for name in told
+            {"name": name, "in": "query", "description": description, "schema": schema}
+            for name, description, schema in (
+                ("limit", "The maximum number of jobs.", limit),
+                ("cursor", "From `next` or `previous` of a page.", cursor),
+            )
         ]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        address = {"type": ["string", "null"], "format": "uri"}
-        following = "https://downloads.example.org/v1/download/jobs?cursor=cD0yMDI2LTExLTIy"
+        url = {"type": ["string", "null"], "format": "uri"}
+        example = "https://downloads.example.org/v1/download/jobs?cursor=cD0yMDI2LTExLTIy"
         members = {
-            "next": address | {"example": following},
-            "previous": address | {"example": None},
+            "next": url | {"example": example},
+            "previous": url | {"example": None},
             "results": schema,
         }
         return {"type": "object", "properties": members, "required": list(members)}
@@ -62,7 +64,7 @@ class Newest(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:
-                # In UTC: Postgres takes no offset of 16 hours, which Python does.
+                # In UTC: Postgres rejects an offset of 16 hours, which Python accepts.
                 position: Any = datetime.fromisoformat(str(cursor.position)).astimezone(UTC)
                 cursor = cursor._replace(position=position.isoformat())
         except (NotFound, ValueError, OverflowError) as error:
@@ -77,7 +79,11 @@ class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no t
 
     class Meta:
         model = DownloadJob
-        fields = ["search", "status", "kind"]  # in this order: searched are the newest of all
+        fields = [
+            "search",
+            "status",
+            "kind",
+        ]  # in this order: a search reads all kinds
 
     def by_kind(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
         return jobs.of_kind(value)
@@ -87,20 +93,20 @@ class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no t
 
 
 class KindFilter(JobFilter):
-    """Of a list that has one kind alone."""
+    """The filter of a list with one kind."""
 
     kind = None
 
     class Meta(JobFilter.Meta):
-        fields = ["search", "status"]  # or the library makes a filter by kind of its own
+        fields = ["search", "status"]  # without `kind`, for which the library would make a filter
 
 
-class Listed(ListAPIView[DownloadJob]):
-    """The caller's jobs, newest first."""
+class OwnJobList(ListAPIView[DownloadJob]):
+    """List your jobs, newest first."""
 
     queryset = DownloadJob.objects.none()  # for the schema; see get_queryset
     serializer_class = JobSerializer
-    pagination_class = Newest
+    pagination_class = NewestFirst
     filter_backends = [filters.DjangoFilterBackend]
     filterset_class = JobFilter
 
@@ -113,32 +119,32 @@ class Listed(ListAPIView[DownloadJob]):
             response = super().list(request, *args, **kwargs)
         if self._owner_id() != caller(request).pk:
             for body in response.data["results"]:
-                for name in TO_THE_FILES:
+                for name in FILE_LINKS:
                     body.pop(name, None)
         return response
 
     def _owner_id(self) -> int:
-        """Return whose jobs are listed: the caller's, or those of `userId`, which staff may name.
+        """Return the owner of the listed jobs: the user, or `userId`, which only staff may set.
 
-        Raises ValidationError, PermissionDenied.
+        Raises ValidationError and PermissionDenied.
         """
         own: int = caller(self.request).pk
-        asked = self.request.query_params.get("userId", "")
-        if not asked:
+        user_id = self.request.query_params.get("userId", "")
+        if not user_id:
             return own
-        if not USER_ID.fullmatch(asked):
-            raise ValidationError({"userId": ["The number of a user."]})
-        if int(asked) != own and not caller(self.request).is_staff:
+        if not USER_ID.fullmatch(user_id):
+            raise ValidationError({"userId": ["The id of a user."]})
+        if int(user_id) != own and not caller(self.request).is_staff:
             raise PermissionDenied("Only staff may list the downloads of others.")
-        return int(asked)
+        return int(user_id)
 
 
-class ListedOfKind(Listed):
-    """Those of one kind."""
+class OwnJobsOfKind(OwnJobList):
+    """List your jobs of one kind, newest first."""
 
     kind: str
     filterset_class = KindFilter
 
     def filter_queryset(self, queryset: Any) -> Any:
-        found: Any = super().filter_queryset(queryset)
-        return found.of_kind(self.kind)
+        jobs: Any = super().filter_queryset(queryset)
+        return jobs.of_kind(self.kind)

@@ -1,4 +1,4 @@
-"""What operators ask of the API."""
+"""The API for operators."""
 
 from __future__ import annotations
 
@@ -24,34 +24,36 @@ from jobs.web.serializers import JobSerializer, QueueStatistics, WorkerStatistic
 
 
 class QueueStats(APIView):
-    """What waits, what runs, what came and went lately. Staff only."""
+    """Get statistics of the queue. For staff."""
 
     permission_classes = [IsAdminUser]
 
     @contract.queue_stats
     def get(self, _request: Request) -> Response:
-        return _now(QueueStatistics, statistics.of_the_queue())
+        return _with_timestamp(QueueStatistics, statistics.of_the_queue())
 
 
 class WorkerStats(APIView):
-    """Which workers are alive, and what each does. Takes about a second.
+    """Get the workers and their jobs. Takes about a second.
 
-    For staff with the permission `jobs.view_downloadjob`: it names other owners' files.
+    For staff with the permission `jobs.view_downloadjob`: it shows other owners' file names.
     """
 
     permission_classes = [CanViewAllJobs]
 
     @contract.worker_stats
     def get(self, _request: Request) -> Response:
-        return _now(WorkerStatistics, statistics.of_the_workers())
+        return _with_timestamp(WorkerStatistics, statistics.of_the_workers())
 
 
-def _now(told: type[serializers.Serializer[Any]], found: dict[str, Any]) -> Response:
-    return Response(told(found | {"timestamp": timezone.now()}).data)
+def _with_timestamp(
+    serializer: type[serializers.Serializer[Any]], statistics: dict[str, Any]
+) -> Response:
+    return Response(serializer(statistics | {"timestamp": timezone.now()}).data)
 
 
 class AdminRetry(APIView):
-    """Run anybody's failed, cancelled or expired job again.
+    """Retry a failed, cancelled or expired job of any owner.
 
     For staff with the permission `jobs.change_downloadjob`.
     """

@@ -1,4 +1,4 @@
-"""Links: a file that a URL leads to, fetched into the store. People have pages at the addresses."""
+"""Links: download the file of a URL into the store. Browsers get pages at the same paths."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rest_framework.views import APIView
 
 from jobs.web.api import contract, examples
 from jobs.web.api.downloads import cancelled, polled, submitted
-from jobs.web.api.lists import ListedOfKind
+from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.api_responses import accepted
 from jobs.web.serializers import AcceptedLink, LinkJob, RemoteRequest
 
 
-class Links(ListedOfKind):
-    """The caller's jobs that fetch a link, newest first."""
+class Links(OwnJobsOfKind):
+    """List your links, newest first."""
 
     serializer_class = LinkJob
     rate = "initiate"
@@ -30,27 +30,27 @@ class Links(ListedOfKind):
 
     @contract.fetch_link
     def post(self, request: Request) -> Response:
-        """Fetch a link: the file that it leads to, into the store."""
+        """Download the file of a link into the store."""
         job, is_new = submitted(request, RemoteRequest)
         return accepted(job, AcceptedLink(job).data, is_new=is_new)
 
 
 class Link(APIView):
-    """A job, at the address that is its page for people."""
+    """Poll or cancel a job, at the path of its page."""
 
     @contract.link
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Poll a job, at the address that is its page for people."""
+        """Poll a job, at the path of its page."""
         return polled(request, job_id, LinkJob)
 
     @contract.cancel_link
     def delete(self, request: Request, job_id: UUID) -> Response:
-        """Cancel a job. The same as at its other address."""
+        """Cancel a job. Idempotent."""
         return cancelled(request, job_id, LinkJob)
 
 
 class LinkStatus(APIView):
-    """Poll a job, at the address beside that of links."""
+    """Poll a job, at the path of older clients of links."""
 
     @contract.link_status
     def get(self, request: Request, job_id: UUID) -> Response:

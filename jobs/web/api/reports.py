@@ -1,4 +1,4 @@
-"""Reports on what was asked for. People have a page at the first address."""
+"""Reports on jobs. Browsers get a page at the first path."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rest_framework.views import APIView
 from jobs.models import DownloadJob
 from jobs.web.api import contract, examples
 from jobs.web.api.downloads import cancelled, polled, submitted
-from jobs.web.api.lists import ListedOfKind
+from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.api_responses import accepted, own_job, redirect_to_result
 from jobs.web.serializers import AcceptedReport, ReportJob, ReportRequest
 
 
-class Reports(ListedOfKind):
-    """The caller's reports, newest first."""
+class Reports(OwnJobsOfKind):
+    """List your reports, newest first."""
 
     serializer_class = ReportJob
     rate = "initiate"
@@ -32,7 +32,7 @@ class Reports(ListedOfKind):
 
     @contract.report
     def post(self, request: Request) -> Response:
-        """Ask for a report on your jobs of some days."""
+        """Create a report on your jobs in a period."""
         job, is_new = submitted(request, ReportRequest)
         return accepted(job, AcceptedReport(job).data, is_new=is_new)
 
@@ -40,7 +40,7 @@ class Reports(ListedOfKind):
 class Report(APIView):
     @contract.cancel_report
     def delete(self, request: Request, job_id: UUID) -> Response:
-        """Cancel a report. Twice is well."""
+        """Cancel a report. Idempotent."""
         return cancelled(request, own_report(request, job_id).pk, ReportJob)
 
 
@@ -56,13 +56,14 @@ class ReportDownload(APIView):
 
     @contract.report_download
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
-        """Fetch the report. You are redirected to the file store, or told why there is none."""
+        """Fetch the report: a redirect to the file store."""
         return redirect_to_result(own_report(request, job_id), request.method or "GET")
 
     head = get
 
 
 def own_report(request: Request, job_id: UUID) -> DownloadJob:
+    """Return the user's report, or raise Http404 or PermissionDenied."""
     job = own_job(request, job_id)
     if job.kind != Reports.kind:
         raise Http404("There is no such report.")

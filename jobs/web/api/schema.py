@@ -23,7 +23,7 @@ from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
 from jobs.errors import JOB_CODES, PREVIEW_CODES
 from jobs.web.api.examples import problem_example
-from jobs.web.api_responses import MAX_ERRORS
+from jobs.web.error_responses import MAX_ERRORS
 from jobs.web.problems import CODES, PROBLEM
 from jobs.web.request_limits import max_body_bytes
 from jobs.web.serializers import JobSerializer
@@ -308,7 +308,7 @@ class FileSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "jobs.web.authentication.Session"
+    target_class = "jobs.web.authentication.CookieAuthentication"
     name = "session"
 
     def get_security_definition(self, auto_schema: Any) -> Json:
@@ -319,7 +319,7 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 class GatewayScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Nothing that a client could do, so the document is silent about it."""
 
-    target_class = "jobs.web.authentication.Gateway"
+    target_class = "jobs.web.authentication.GatewayAuthentication"
     name: list[str] = []
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
@@ -330,7 +330,7 @@ class GatewayScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "jobs.web.authentication.Token"
+    target_class = "jobs.web.authentication.TokenAuthentication"
     name = "token"
     priority = 1  # before drf-spectacular's own
 

@@ -1,8 +1,7 @@
-"""Tokens for programs: get a pair for a password, renew it, end it.
+"""Tokens for programs: obtain a pair for a password, refresh it, revoke it.
 
-A refresh token works once: it is renewed together with the access token. One that was used before
-and comes again was perhaps stolen, and nobody knows by whom it was used: it ends all that follow
-from the same sign-in, so both have to sign in again.
+A refresh token can be used once; refreshing replaces both tokens. If a used one is sent again, it
+may be stolen, by either sender: all tokens of the same sign-in are revoked, and both sign in again.
 """
 
 from __future__ import annotations
@@ -26,28 +25,28 @@ from rest_framework_simplejwt.views import TokenViewBase
 
 from jobs.models import EndedTokenFamily
 from jobs.web.api import contract
-from jobs.web.authentication import Token
+from jobs.web.authentication import TokenAuthentication
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.serializers import StrictSerializer, Text
-from jobs.web.throttle import SIGN_IN, signed_in
+from jobs.web.throttle import SIGN_IN, record_sign_in
 
 log = structlog.get_logger(__name__)
 
 MAX_PASSWORD_CHARS = 1_000
 MAX_TOKEN_CHARS = 4_000
-FAMILY = "family"  # the claim that names the first token of a sign-in; that one has none
-# Two requests of an honest client may renew at the same moment, or one may be sent twice.
+FAMILY = "family"  # the claim with the first token of a sign-in, which has none itself
+# A client may refresh twice at the same moment, or repeat a request.
 REUSE_GRACE = timedelta(seconds=10)
 
 
 class FamilyToken(RefreshToken):
-    """A refresh token that knows from which sign-in it follows."""
+    """A refresh token with a claim for the sign-in that it belongs to."""
 
     no_copy_claims: Any = (*RefreshToken.no_copy_claims, FAMILY)
 
     @classmethod
     def following(cls, family: str, user: Any) -> Self:
-        """Return the next token of the family, and store it."""
+        """Create, store and return the next token of the family."""
         token: Any = cls.for_user(user)
         token[FAMILY] = family
         OutstandingToken.objects.filter(jti=token["jti"]).update(token=str(token))
@@ -58,9 +57,9 @@ class FamilyToken(RefreshToken):
         return str(self.get(FAMILY) or self["jti"])
 
     def check_blacklist(self) -> None:
-        """Raise TokenError for a token that was used, or whose family has ended.
+        """Raise TokenError for a token that was used, or whose family was revoked.
 
-        A used one that comes again after REUSE_GRACE ends its family.
+        Revokes the family if the token was used more than REUSE_GRACE ago.
         """
         used = BlacklistedToken.objects.filter(token__jti=self["jti"]).first()
         if used and timezone.now() - used.blacklisted_at > REUSE_GRACE:
@@ -74,24 +73,24 @@ class SignIn(StrictSerializer):
     username = Text(max_length=150)
     password = Text(max_length=MAX_PASSWORD_CHARS, trim_whitespace=False)
 
-    def validate(self, asked: dict[str, str]) -> dict[str, str]:
+    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
         request = self.context["request"]
-        user = authenticate(request, **asked)
+        user = authenticate(request, **attrs)
         if not isinstance(user, User):
             raise AuthenticationFailed("No such account, or another password.", "no_active_account")
-        signed_in(request, user)
+        record_sign_in(request, user)
         return _pair(FamilyToken.for_user(user))
 
 
 class Renewal(StrictSerializer):
     refresh = Text(max_length=MAX_TOKEN_CHARS)
 
-    def validate(self, asked: dict[str, str]) -> dict[str, str]:
-        old = FamilyToken(asked["refresh"])  # type: ignore[arg-type] # takes text too
-        user = Token().get_user(old)
-        with transaction.atomic():  # nobody loses the old one and gets no other
-            found: Any = old.blacklist()  # the row, and whether it is new
-            if not found[1]:  # somebody else was at it at the same moment
+    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+        old = FamilyToken(attrs["refresh"])  # type: ignore[arg-type] # takes text too
+        user = TokenAuthentication().get_user(old)
+        with transaction.atomic():  # so that the old token is only used up if there is a new one
+            blacklisted: Any = old.blacklist()  # the row, and whether it is new
+            if not blacklisted[1]:  # another request used it at the same moment
                 raise InvalidToken
             return _pair(FamilyToken.following(old.family, user))
 
@@ -99,8 +98,8 @@ class Renewal(StrictSerializer):
 class Revocation(StrictSerializer):
     refresh = Text(max_length=MAX_TOKEN_CHARS)
 
-    def validate(self, asked: dict[str, str]) -> dict[str, str]:
-        FamilyToken(asked["refresh"]).blacklist()  # type: ignore[arg-type]
+    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+        FamilyToken(attrs["refresh"]).blacklist()  # type: ignore[arg-type]
         return {}
 
 
@@ -109,7 +108,7 @@ def _pair(refresh: RefreshToken) -> dict[str, str]:
 
 
 class Obtain(TokenViewBase):
-    """Sign in: an access token for 15 minutes, and a refresh token for a day."""
+    """Sign in: get an access token for 15 minutes, and a refresh token for a day."""
 
     serializer_class = SignIn
     max_body_bytes = SHORT_BODY_BYTES
@@ -121,10 +120,10 @@ class Obtain(TokenViewBase):
 
 
 class Refresh(TokenViewBase):
-    """Renew both tokens. The refresh token that was sent works no longer.
+    """Refresh both tokens. The refresh token can be used once.
 
-    Sent again later than 10 seconds after that, it ends all refresh tokens that follow from the
-    same sign-in: somebody else may have it. Access tokens work until their 15 minutes end.
+    If it is sent again after more than 10 seconds, it may be stolen: all refresh tokens of the same
+    sign-in are revoked. Access tokens remain valid until they expire.
     """
 
     serializer_class = Renewal
@@ -136,7 +135,7 @@ class Refresh(TokenViewBase):
 
 
 class Revoke(TokenViewBase):
-    """Sign out: the refresh token works no longer, the access token until its 15 minutes end."""
+    """Revoke a refresh token. The access token remains valid until it expires."""
 
     serializer_class = Revocation
     bodiless_methods = ("POST",)

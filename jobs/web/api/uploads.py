@@ -1,4 +1,4 @@
-"""Uploads: a file in one form, or in chunks that survive a broken line."""
+"""Uploads: a file in one form, or in chunks that can be resumed."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from jobs.lib.filetypes import HEAD_BYTES
 from jobs.models import UPLOAD, DownloadJob, IncomingUpload
 from jobs.web.api import contract, examples
 from jobs.web.api_responses import (
-    SOON,
     accepted,
-    asking,
     caller,
     idempotency_key,
     own_job,
-    request_id,
+    serializer_context,
 )
-from jobs.web.multipart_form import FORM, Form, no_file
+from jobs.web.error_responses import RETRY_SOON
+from jobs.web.multipart_form import FORM, MultipartForm, no_file
 from jobs.web.problems import Problem
+from jobs.web.request_ids import request_id
 from jobs.web.serializers import (
     AcceptedUpload,
     ChunkedRequest,
@@ -50,31 +50,31 @@ CONTENT_RANGE = re.compile(
 
 
 class Uploads(APIView):
-    """Send a file: it is stored as it comes, then checked and processed."""
+    """Upload a file. It is stored, then checked and processed."""
 
     rate = "upload"
     sample = None
     reads_forms = True
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        self.form = Form(request, max_bytes=settings.MAX_UPLOAD_BYTES)
+        self.form = MultipartForm(request, max_bytes=settings.MAX_UPLOAD_BYTES)
         return super().initialize_request(request, *args, **kwargs)
 
     @contract.upload
     def post(self, request: Request) -> Response:
         key = idempotency_key(request)
-        if "Content-Range" in request.headers:  # what is a part would be stored as the whole
+        if "Content-Range" in request.headers:  # or a part would be stored as the whole file
             sentence = "Send the whole file, or its chunks to /upload/chunked."
             raise ValidationError({"Content-Range": [sentence]})
         file = self.form.file()
         if file is None:
             raise no_file()
-        with _told_as_failed():
+        with _titled_upload_failed():
             job, is_new = uploads.receive(
                 caller(request),
                 file.name,
                 file,
-                most_bytes=self.form.promised_bytes,
+                most_bytes=self.form.max_file_bytes,
                 terms=lambda: terms_of_form(self.form.fields, caller(request)),
                 request_id=request_id(request),
                 key=key,
@@ -83,7 +83,7 @@ class Uploads(APIView):
 
 
 class Chunked(APIView):
-    """Send a large file in chunks: begin with JSON, then send forms, in any order."""
+    """Upload a file in chunks. Begin with JSON, then send one form for each chunk, in any order."""
 
     sample = examples.CHUNKED.value
     reads_forms = True
@@ -91,13 +91,15 @@ class Chunked(APIView):
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.form = None
         if request.content_type == FORM:
-            most = storage.part_bytes(settings.MAX_CHUNKED_UPLOAD_BYTES, least=uploads.CHUNK_BYTES)
-            self.form = Form(request, max_bytes=most)
+            max_bytes = storage.part_bytes(
+                settings.MAX_CHUNKED_UPLOAD_BYTES, least=uploads.CHUNK_BYTES
+            )
+            self.form = MultipartForm(request, max_bytes=max_bytes)
         return super().initialize_request(request, *args, **kwargs)
 
     @property
     def rate(self) -> str:
-        """Counted before either is read."""
+        """The rate limit of the request, which is counted before the body is read."""
         return "chunk" if self.form else "upload"
 
     @contract.upload_chunked
@@ -105,41 +107,48 @@ class Chunked(APIView):
         return self._receive(request, self.form) if self.form else self._begin(request)
 
     def _begin(self, request: Request) -> Response:
-        asked = ChunkedRequest(data=request.data, context=asking(request))
-        asked.is_valid(raise_exception=True)
+        serializer = ChunkedRequest(data=request.data, context=serializer_context(request))
+        serializer.is_valid(raise_exception=True)
         key = idempotency_key(request)
-        with _told_as_failed():
-            begun, is_new = uploads.begin(caller(request), key=key, **asked.asked())
-        if isinstance(begun, DownloadJob):
-            return _became(begun, is_new=False)
+        with _titled_upload_failed():
+            upload, is_new = uploads.begin(
+                caller(request), key=key, **serializer.upload_arguments()
+            )
+        if isinstance(upload, DownloadJob):
+            return _completed(upload, is_new=False)
         headers = {} if is_new else {"Idempotency-Replayed": "true"}
-        return Response(ReceivedChunk(begun).data, headers=headers)
+        return Response(ReceivedChunk(upload).data, headers=headers)
 
-    def _receive(self, request: Request, form: Form) -> Response:
+    def _receive(self, request: Request, form: MultipartForm) -> Response:
         with TemporaryFile() as content:
             chunk = form.file("chunk")
             for piece in chunk or ():
-                content.write(piece)  # where a slow client's takes nobody's memory
-            asked = ChunkRequest(data=form.fields)  # they may stand behind the file
-            asked.is_valid(raise_exception=True)
+                content.write(piece)  # on disk: a slow client must not take up memory
+            serializer = ChunkRequest(data=form.fields)  # fields may follow the file
+            serializer.is_valid(raise_exception=True)
             if chunk is None:
                 raise no_file("The form has no file `chunk`.")
-            now = _own_upload(request, asked.validated_data["jobId"])
-            if isinstance(now, IncomingUpload):
-                number = asked.number_in(now)
-                _check_content_range(request, now, number)
-                now = _put(now, number, content, request_id(request))
-        return _became(now) if isinstance(now, DownloadJob) else Response(ReceivedChunk(now).data)
+            upload = _own_upload(request, serializer.validated_data["jobId"])
+            if isinstance(upload, IncomingUpload):
+                number = serializer.number_in(upload)
+                _check_content_range(request, upload, number)
+                upload = _put(upload, number, content, request_id(request))
+        if isinstance(upload, DownloadJob):
+            return _completed(upload)
+        return Response(ReceivedChunk(upload).data)
 
 
 class ChunkedUpload(APIView):
-    """What has arrived of a file in chunks; or give it up."""
+    """Get the state of an upload in chunks, or abort it."""
 
     bodiless_methods = ("DELETE",)
 
     @contract.chunked_upload
     def get(self, request: Request, job_id: UUID) -> Response:
-        """See what has arrived, to send what is missing. `complete` once it is a job."""
+        """Get the received chunks of an upload, to send the missing ones.
+
+        `complete` is true once the upload has become a job.
+        """
         found = _own_upload(request, job_id)
         if isinstance(found, DownloadJob):
             found = uploads.completed_upload(found)
@@ -149,7 +158,7 @@ class ChunkedUpload(APIView):
 
     @contract.give_up_upload
     def delete(self, request: Request, job_id: UUID) -> Response:
-        """Give up an upload that is not complete. What has arrived is deleted."""
+        """Abort an incomplete upload, and delete its chunks."""
         found = _own_upload(request, job_id)
         if isinstance(found, DownloadJob):
             raise Http404("It is complete: cancel the job.")
@@ -158,43 +167,48 @@ class ChunkedUpload(APIView):
 
 
 @contextmanager
-def _told_as_failed() -> Iterator[None]:
-    """Older clients look for these words."""
+def _titled_upload_failed() -> Iterator[None]:
+    """Title a problem of the file store "Upload failed", which older clients look for."""
     try:
         yield
     except StorageUnavailable as error:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE
-        raise Problem(unavailable, error.code, str(error), SOON, title="Upload failed") from error
+        raise Problem(
+            unavailable, error.code, str(error), RETRY_SOON, title="Upload failed"
+        ) from error
 
 
 def _own_upload(request: Request, upload_id: UUID) -> IncomingUpload | DownloadJob:
-    """The caller's; the job, if it has become that. 404 and 403 as for a job."""
+    """Return the user's upload, or its job if it is complete.
+
+    Raises Http404, or PermissionDenied for that of another user.
+    """
     upload = IncomingUpload.objects.coming().in_chunks().filter(pk=upload_id).first()
-    is_mine = upload is not None and upload.owner_id == caller(request).pk
-    if upload is None or (settings.HIDE_FOREIGN_JOBS and not is_mine):
+    is_own = upload is not None and upload.owner_id == caller(request).pk
+    if upload is None or (settings.HIDE_FOREIGN_JOBS and not is_own):
         job = own_job(request, upload_id)
         if job.kind != UPLOAD:
             raise Http404("There is no such upload.")
         return job
-    if not is_mine:
+    if not is_own:
         raise PermissionDenied("This is somebody else's upload.")
     return upload
 
 
-def _became(job: DownloadJob, *, is_new: bool = True) -> Response:
+def _completed(job: DownloadJob, *, is_new: bool = True) -> Response:
     return accepted(job, {"received": True} | AcceptedUpload(job).data, is_new=is_new)
 
 
 def _check_content_range(request: Request, upload: IncomingUpload, number: int) -> None:
-    """Raise ValidationError where the header (RFC 9110 14.4) is there and names other bytes."""
-    sent = request.headers.get("Content-Range")
-    if sent is None:
+    """Raise ValidationError if there is a Content-Range (RFC 9110 14.4) with other bytes."""
+    header = request.headers.get("Content-Range")
+    if header is None:
         return
     first = number * upload.chunk_bytes
     last, total = first + upload.size_of(number) - 1, upload.size_bytes
-    found = CONTENT_RANGE.fullmatch(sent)
-    is_it = found and (int(found[1]), int(found[2])) == (first, last)
-    if not (found and is_it and (found[3] == "*" or int(found[3]) == total)):
+    found = CONTENT_RANGE.fullmatch(header)
+    matches = found and (int(found[1]), int(found[2])) == (first, last)
+    if not (found and matches and (found[3] == "*" or int(found[3]) == total)):
         sentence = f"Chunk {number} is bytes {first}-{last}/{total}."
         raise ValidationError({"Content-Range": [sentence]})
 
@@ -202,15 +216,15 @@ def _check_content_range(request: Request, upload: IncomingUpload, number: int) 
 def _put(
     upload: IncomingUpload, number: int, content: IO[bytes], request_id: str
 ) -> IncomingUpload | DownloadJob:
-    if (came := content.tell()) != (expected := upload.size_of(number)):
-        sentence = f"Chunk {number} has {expected:,} bytes; {came:,} came."
+    if (received := content.tell()) != (expected := upload.size_of(number)):
+        sentence = f"Chunk {number} has {expected:,} bytes; {received:,} were received."
         raise ValidationError({"chunk": [sentence]})
     content.seek(0)
     if number == 0:
         uploads.check_type(content.read(HEAD_BYTES), upload.name)
         content.seek(0)
     try:
-        with _told_as_failed():
+        with _titled_upload_failed():
             return uploads.put(upload, number, content, request_id=request_id)
     except SourceMissing as error:
         raise Http404("There is no such upload.") from error

@@ -1,5 +1,5 @@
-"""The endpoints that most requests go to, answered on the event loop: polls, events, starts.
+"""Native endpoints: the busiest requests, answered on the event loop. Polls, events and starts.
 
-They give the answers 200, 202 and 304, where they are sure of them. Everything else they leave to
-Django, which has the same endpoints: it alone refuses, and says why.
+They only send 200, 202, 204 and 304. All other requests go to Django, which has the same endpoints
+and sends all errors.
 """

@@ -1,4 +1,4 @@
-"""Which native endpoint a request goes to, if any."""
+"""Route requests to the native endpoints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.core.handlers.wsgi import WSGIHandler
 
 from jobs.web.asgi.events import Events
-from jobs.web.asgi.jobs import Jobs
+from jobs.web.asgi.job_reader import JobReader
 from jobs.web.asgi.polls import Polls
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import Receive, Scope, Send
@@ -16,16 +16,16 @@ from jobs.web.asgi.starts import MAX_BODY_BYTES, Starts, is_start
 from jobs.web.asgi.status import StatusPoll
 from jobs.web.asgi.watchers import Watchers
 
-ReadBody = Callable[[Scope, Receive, int], Awaitable[bytes]]  # of so many bytes at most
+ReadBody = Callable[[Scope, Receive, int], Awaitable[bytes]]  # of at most this many bytes
 
 
 class NativeEndpoints:
-    """Those of one process. They connect to nothing before they are asked."""
+    """The native endpoints of a process. They connect when they are first used."""
 
     def __init__(self, django: WSGIHandler, *, read_body: ReadBody) -> None:
         self._read_body = read_body
         self._counter = RateCounter()
-        self.jobs = Jobs()
+        self.jobs = JobReader()
         self._watchers = Watchers(self.jobs)
         polls = Polls(self.jobs, self._counter)
         self._status = StatusPoll(polls, self._watchers, django)
@@ -33,18 +33,18 @@ class NativeEndpoints:
         self._starts = Starts(self._counter, django)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
-        """Answer, and return None; or send nothing, and return what Django shall receive from."""
+        """Answer and return None; or send nothing and return the `receive` for Django."""
         if scope["method"] == "GET":
             is_answered = await self._status(scope, send) or await self._events(scope, send)
             return None if is_answered else receive
         if is_start(scope):
             body = await self._read_body(scope, receive, MAX_BODY_BYTES)
             is_answered = await self._starts(scope, body, send)
-            return None if is_answered else _Again(body, receive)
+            return None if is_answered else _ReplayedBody(body, receive)
         return receive
 
     def end_streams(self) -> None:
-        """The process stops: clients that watch ask another one."""
+        """End all streams when the process stops: clients reconnect to another one."""
         self._watchers.end()
 
     def close(self) -> None:
@@ -54,8 +54,8 @@ class NativeEndpoints:
         self._counter.close()
 
 
-class _Again:
-    """Receives a body that was read before."""
+class _ReplayedBody:
+    """A `receive` that returns a body that was read before."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body

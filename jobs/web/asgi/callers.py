@@ -1,6 +1,6 @@
-"""Who is asking: by a token, which is verified once, or by a browser's session.
+"""Authenticate callers by a token, which is verified once, or by a browser's session.
 
-The account is looked at with every request: `Caller.is_still`.
+The account is checked with every request: `Caller.is_still_valid`.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from jobs.lib.database import release_connection
 
-MAX_HEADER_BYTES = 2_000  # ours have 350; longer ones are not remembered
-SESSION_SECONDS = 300  # that a session is taken for valid; then it is looked up again
+MAX_HEADER_BYTES = 2_000  # ours have 350; longer ones are not cached
+SESSION_SECONDS = 300  # before a session is checked again
 
 
 class Caller(NamedTuple):
-    """An account, as it was when the token was made or the session was looked up."""
+    """An account, as it was when the token was issued or the session was read."""
 
     user_id: int
-    password_digest: str  # another password ends the token
+    password_digest: str  # a new password invalidates the token
     expires_at: float  # Unix time
 
-    def is_still(self, *, is_active: bool, password: str) -> bool:
-        """Whether the account, as it is now, may still be used so."""
+    def is_still_valid(self, *, is_active: bool, password: str) -> bool:
+        """Return True if the account is active and has the same password."""
         return is_active and _digest(password) == self.password_digest
 
 
 def caller_of_token(authorization: bytes) -> Caller | None:
-    """From an Authorization header; None for one that has no valid access token of ours."""
+    """Return the caller of an Authorization header; None without a valid access token."""
     if len(authorization) > MAX_HEADER_BYTES:
         return None
-    found = _verified(authorization)
-    return found if found and time.time() < found.expires_at else None
+    caller = _verified(authorization)
+    return caller if caller and time.time() < caller.expires_at else None
 
 
 @lru_cache(maxsize=10_000)
@@ -65,7 +65,10 @@ _digest = lru_cache(maxsize=10_000)(get_md5_hash_password)
 
 
 def caller_of_session(cookie: bytes) -> Caller | None:
-    """From a Cookie header; None where nobody is signed in. Asks the database: for a thread."""
+    """Return the caller of a Cookie header; None without a session.
+
+    Queries the database, so call it in a thread.
+    """
     request = HttpRequest()
     key = parse_cookie(cookie.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)

@@ -10,16 +10,16 @@ from django.conf import settings
 from jobs.engine import queue
 from jobs.engine.queue import MAX_BATCH, MAX_WAITING, Doorbell
 from jobs.web.asgi.batcher import Batcher
-from jobs.web.asgi.redis import Pipeline
+from jobs.web.asgi.redis import RedisPipeline
 
-ANSWER_SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
 
 
 class Doorbells:
     """One connection to the broker. Requests do not wait for it."""
 
     def __init__(self) -> None:
-        self._redis = Pipeline(settings.CELERY_BROKER_URL, answer_seconds=ANSWER_SECONDS)
+        self._redis = RedisPipeline(settings.CELERY_BROKER_URL, timeout=TIMEOUT_SECONDS)
         self._batcher = Batcher(self._send, max_concurrent=1, max_size=MAX_BATCH)
 
     def ring(self, bell: Doorbell) -> None:
@@ -33,7 +33,7 @@ class Doorbells:
         try:
             for name, texts in queue.messages.by_list(bells).items():
                 command: Any = ("LPUSH", name, *texts)
-                await self._redis.ask(hiredis.pack_command(command))
+                await self._redis.execute(hiredis.pack_command(command))
         except Exception as error:
             queue.log_lost(bells, error)
         return [None] * len(bells)

@@ -1,9 +1,9 @@
 """Jobs as server-sent events, one for each change.
 
 `GET /v1/download/events/{id}` watches one, `GET /v1/download/events?jobs={id},{id}` several. The
-first event of a job is how it is, the last one how it ended. A stream ends with the token that it
-was asked for with, or some minutes after a session was looked up; browsers then ask again by
-themselves, and name the last event that they have.
+first event has the current state of a job, the last event its final state. A stream ends when the
+token expires, or some minutes after the session was checked. Browsers then reconnect, and send the
+id of the last event that they have.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from django.db import DatabaseError
 
 from jobs.web import rates
 from jobs.web.asgi.callers import Caller, caller_of_session
-from jobs.web.asgi.jobs import OwnJob
-from jobs.web.asgi.polls import ID, NOBODY, Polls
+from jobs.web.asgi.job_reader import OwnJob
+from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedHeaders, send_head
 from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
 from jobs.web.representation import EVENT_STREAM, event, event_id
 
 PATH = "/v1/download/events"
-ONE = re.compile(f"{PATH}/({ID})")
-SEVERAL = re.compile(rf"jobs=({ID}(?:,{ID}){{0,49}})".encode())  # MAX_WATCHED of them
+ONE = re.compile(f"{PATH}/({JOB_ID})")
+SEVERAL = re.compile(rf"jobs=({JOB_ID}(?:,{JOB_ID}){{0,49}})".encode())  # MAX_WATCHED of them
 COMMENT = b": still here\n\n"
-COMMENT_SECONDS = 25  # proxies close what is silent for a minute
+COMMENT_SECONDS = 25  # proxies close a connection that is idle for a minute
 
 
 class Events:
-    """Answers 200, and 204 where there is nothing left to tell: browsers ask no more after that."""
+    """Sends 200; 204 if there will be no more events: browsers then stop to reconnect."""
 
     def __init__(self, polls: Polls, watchers: Watchers, django: WSGIHandler) -> None:
         self._polls = polls
         self._watchers = watchers
-        self._headers = FixedHeaders(django, "GET", f"{PATH}/{NOBODY}")
+        self._headers = FixedHeaders(django, "GET", f"{PATH}/{NO_JOB}")
 
     async def __call__(self, scope: Scope, send: Send) -> bool:
-        """False where nothing was sent."""
+        """Return False if nothing was sent."""
         ids = _ids(scope)
         request = NativeRequest.of(scope, accepts=EVENT_STREAM.encode()) if ids else None
         if not (request and (caller := await self._caller(request))):
@@ -51,26 +51,26 @@ class Events:
         counts = await self._polls.count(request, caller) if len(jobs) == len(ids) else None
         if counts is None:
             return False
-        own = rates.headers(counts)
-        known = request.text(b"last-event-id")
-        news = [each for each in jobs if event_id(each.job) != known]
-        if not news and all(each.job.is_finished for each in jobs):
+        headers = rates.headers(counts)
+        last_id = request.text(b"last-event-id")
+        changed = [each for each in jobs if event_id(each.job) != last_id]
+        if not changed and all(each.job.is_finished for each in jobs):
             fixed = self._headers.of(request)
-            await send_head(send, request, HTTPStatus.NO_CONTENT, fixed, own)
+            await send_head(send, request, HTTPStatus.NO_CONTENT, fixed, headers)
             await send({"type": "http.response.body", "body": b""})
             return True
         versions = {each.job.id: each.job.version for each in jobs}
         try:
             with Watch(self._watchers, caller, versions) as watch:
-                await self._begin(request, send, own)
-                await _stream(send, watch, jobs, news)
+                await self._begin(request, send, headers)
+                await _stream(send, watch, jobs, changed)
         except TooMany:
             return False
         return True
 
-    async def _begin(self, request: NativeRequest, send: Send, own: dict[str, str]) -> None:
-        own |= {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
-        await send_head(send, request, HTTPStatus.OK, self._headers.of(request), own)
+    async def _begin(self, request: NativeRequest, send: Send, headers: dict[str, str]) -> None:
+        headers |= {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
+        await send_head(send, request, HTTPStatus.OK, self._headers.of(request), headers)
         request.end_with_client()
 
     async def _caller(self, request: NativeRequest) -> Caller | None:
@@ -85,17 +85,17 @@ class Events:
 
 
 def _ids(scope: Scope) -> list[str]:
-    """The jobs that an address names; none for another address."""
+    """Return the job ids in the URL; none for another URL."""
     if one := ONE.fullmatch(scope["path"]):
         return [] if scope["query_string"] else [one[1].lower()]
     several = SEVERAL.fullmatch(scope["query_string"]) if scope["path"] == PATH else None
     return list(dict.fromkeys(several[1].decode().lower().split(","))) if several else []
 
 
-async def _stream(send: Send, watch: Watch, jobs: list[OwnJob], news: list[OwnJob]) -> None:
-    """Send what changes until all jobs have ended, or the caller may no longer ask."""
+async def _stream(send: Send, watch: Watch, jobs: list[OwnJob], changed: list[OwnJob]) -> None:
+    """Send events until all jobs are finished, or the caller is no longer valid."""
     active = {each.job.id for each in jobs if not each.job.is_finished}
-    await _send_piece(send, b"".join(map(_event, news)) or COMMENT)
+    await _send_piece(send, b"".join(map(_event, changed)) or COMMENT)
     while active:
         left = watch.caller.expires_at - time.time()
         if left <= 0:
@@ -109,14 +109,14 @@ async def _stream(send: Send, watch: Watch, jobs: list[OwnJob], news: list[OwnJo
             break
         if None in changes.values():
             break
-        news = [each for each in changes.values() if each]
-        await _send_piece(send, b"".join(map(_event, news)))
-        active -= {each.job.id for each in news if each.job.is_finished}
+        changed = [each for each in changes.values() if each]
+        await _send_piece(send, b"".join(map(_event, changed)))
+        active -= {each.job.id for each in changed if each.job.is_finished}
     await send({"type": "http.response.body", "body": b""})
 
 
-def _event(found: OwnJob) -> bytes:
-    return event(found.job, found.body())
+def _event(own: OwnJob) -> bytes:
+    return event(own.job, own.body())
 
 
 async def _send_piece(send: Send, piece: bytes) -> None:

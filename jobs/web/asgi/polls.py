@@ -1,34 +1,34 @@
-"""What polls and event streams have in common: the caller's job, counted in the rate of polls."""
+"""What polls and event streams share: read the caller's job, and count the request as a poll."""
 
 from __future__ import annotations
 
 from jobs.web import rates
 from jobs.web.asgi.callers import Caller
-from jobs.web.asgi.jobs import Jobs, OwnJob
-from jobs.web.asgi.postgres import Refused, Unavailable
+from jobs.web.asgi.job_reader import JobReader, OwnJob
+from jobs.web.asgi.postgres import PostgresUnavailable, StatementFailed
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import NativeRequest
 from jobs.web.converters import JobIdConverter
 from jobs.web.rates import Count, RatesUnknown
 
-ID = JobIdConverter.regex  # of a job, in an address; jobs are remembered by lower case
-NOBODY = "00000000-0000-0000-0000-000000000000"  # no job's
+JOB_ID = JobIdConverter.regex  # in a URL; jobs are cached by their lower-case ids
+NO_JOB = "00000000-0000-0000-0000-000000000000"
 
 
 class Polls:
-    def __init__(self, jobs: Jobs, counter: RateCounter) -> None:
+    def __init__(self, jobs: JobReader, counter: RateCounter) -> None:
         self._jobs = jobs
         self._counter = counter
 
     async def own(self, caller: Caller, job_id: str) -> OwnJob | None:
-        """The caller's job; None where Django shall say what there is to say."""
+        """Return the caller's job; None if Django has to answer."""
         try:
             return await self._jobs.own(caller, job_id)
-        except (Unavailable, Refused):
+        except (PostgresUnavailable, StatementFailed):
             return None
 
     async def count(self, request: NativeRequest, caller: Caller) -> list[Count] | None:
-        """How the caller stands; None where a rate is exceeded. Empty while Redis is silent."""
+        """Count the request. Return None if a rate is exceeded, no counts while Redis is away."""
         forwarded = request.text(b"x-forwarded-for")
         callers = rates.callers(request.peer, forwarded, caller.user_id)
         try:

@@ -1,8 +1,8 @@
-"""Postgres asked from the event loop: prepared statements over few connections, pipelined.
+"""Run prepared statements from the event loop, pipelined over few connections.
 
-What is asked for in one turn of the loop goes out in one write. libpq is used directly, since a
-cursor costs more than the statement. Raises Unavailable, also for whoever was waiting, where the
-server is away, restarts, or is silent for ANSWER_SECONDS.
+Statements of one turn of the loop are sent in one write. Uses libpq directly, since a cursor costs
+more than the statement. If the server is away, restarts, or does not answer for TIMEOUT_SECONDS,
+all waiting calls raise PostgresUnavailable.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from jobs.web.asgi.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
-ANSWER_SECONDS = 2.0  # a server that is well answers within milliseconds
-REST_SECONDS = 1.0  # after it did not, nobody asks for so long: Django says what is to be said
-MAX_WAITING = 2_000  # units; more would wait for longer than anybody does
+TIMEOUT_SECONDS = 2.0  # a healthy server answers within milliseconds
+PAUSE_SECONDS = 1.0  # after a failure no statements are sent, so that Django answers
+MAX_WAITING = 2_000  # units; more would wait for too long
 OK = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
-# A plan is made once and kept: with few rows in the table it must not be one for few rows.
+# A plan is made once and kept: one made for a small table would be slow for a large one.
 PLANS = (
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
     " -c enable_hashjoin=off -c enable_mergejoin=off"
@@ -39,20 +39,21 @@ Command = tuple[bytes, Sequence[Value] | None]  # a prepared statement's name, a
 
 
 def rows(result: Result) -> list[Row]:
+    """Return all rows of a result, as bytes."""
     get, columns = result.get_value, range(result.nfields)
     return [[get(n, c) for c in columns] for n in range(result.ntuples)]
 
 
-class Unavailable(Exception):
-    """Postgres does not answer, or not in time."""
+class PostgresUnavailable(Exception):
+    """Postgres did not answer in time, or the connection broke."""
 
     def __init__(self, reason: str, *, may_have_run: bool = False) -> None:
         super().__init__(reason)
-        self.may_have_run = may_have_run  # else it was never asked
+        self.may_have_run = may_have_run  # if False, nothing was sent
 
 
-class Refused(Exception):
-    """Postgres answered with an error: nothing was done. `sqlstate` says which."""
+class StatementFailed(Exception):
+    """Postgres answered with an error, and rolled back. `sqlstate` is its code."""
 
     def __init__(self, sqlstate: str, message: str) -> None:
         super().__init__(message)
@@ -60,7 +61,7 @@ class Refused(Exception):
 
 
 class _Unit:
-    """Commands that succeed or fail together, and whoever waits for the result of each."""
+    """Commands that succeed or fail together, and the future for their results."""
 
     __slots__ = ("commands", "error", "future", "results")
 
@@ -70,15 +71,19 @@ class _Unit:
         self.results: list[Result] = []
         self.error: Exception | None = None
 
-    def take(self, result: Result) -> None:
+    def add(self, result: Result) -> None:
+        """Add the result of the next command, or keep the first error."""
         if result.status in OK:
             self.results.append(result)
-        elif self.error is None:  # the first one; what follows was skipped for it
+        elif self.error is None:  # the first one: the commands after it were skipped
             state = result.error_field(pq.DiagnosticField.SQLSTATE) or b""
-            self.error = Refused(state.decode(), result.error_message.decode(errors="replace"))
+            self.error = StatementFailed(
+                state.decode(), result.error_message.decode(errors="replace")
+            )
 
     def settle(self) -> None:
-        if self.future.done():  # whoever waited is gone
+        """Set the result or the error of the future."""
+        if self.future.done():  # cancelled
             return
         if self.error:
             self.future.set_exception(self.error)
@@ -86,8 +91,8 @@ class _Unit:
             self.future.set_result(self.results)
 
 
-class Pipeline:
-    """One connection. It is made when first asked, and made anew after it broke."""
+class PostgresPipeline:
+    """One connection. It is opened when first used, and again after it broke."""
 
     def __init__(self, statements: Mapping[bytes, str], *, options: str = PLANS) -> None:
         self._statements = statements
@@ -95,49 +100,49 @@ class Pipeline:
         self._connection: psycopg.Connection[Any] | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: list[_Unit] = []
-        self._flying: deque[_Unit] = deque()
-        self._is_to_send = False
-        self._watchdog = Watchdog(ANSWER_SECONDS, self._on_silence)
-        self._rests_until = 0.0
+        self._in_flight: deque[_Unit] = deque()
+        self._is_send_scheduled = False
+        self._watchdog = Watchdog(TIMEOUT_SECONDS, self._on_timeout)
+        self._paused_until = 0.0
 
     @property
     def load(self) -> int:
-        """How many units it has in hand."""
-        return len(self._waiting) + len(self._flying)
+        """The number of units without a result."""
+        return len(self._waiting) + len(self._in_flight)
 
     async def run(self, commands: Sequence[Command]) -> list[Result]:
-        """The result of each command. Raises Refused and Unavailable.
+        """Run the commands in one transaction and return their results.
 
-        Without BEGIN and COMMIT among them they are one transaction as well.
+        Raises StatementFailed and PostgresUnavailable.
         """
-        if time.monotonic() < self._rests_until or self.load >= MAX_WAITING:
-            raise Unavailable("Postgres was away just now, or too many wait for it.")
+        if time.monotonic() < self._paused_until or self.load >= MAX_WAITING:
+            raise PostgresUnavailable("Postgres was just unavailable, or too many wait for it.")
         loop = asyncio.get_running_loop()
         unit = _Unit(commands, loop.create_future())
         self._waiting.append(unit)
         if self._connection is None:
             if self._connecting is None:
                 self._connecting = loop.create_task(self._connect())
-        elif not self._is_to_send:
-            self._is_to_send = True
+        elif not self._is_send_scheduled:
+            self._is_send_scheduled = True
             loop.call_soon(self._send)
-        self._watchdog.asked()
+        self._watchdog.start()
         return await unit.future
 
     async def fetch(self, statement: bytes, *params: Value) -> Result:
-        """The result of one statement."""
+        """Run one statement and return its result."""
         return (await self.run([(statement, params)]))[0]
 
     def close(self) -> None:
         if self._connecting:
             self._connecting.cancel()
-        self._fail(psycopg.OperationalError("closed"), rest=False)
+        self._fail(psycopg.OperationalError("closed"), pause=False)
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        connecting = loop.run_in_executor(None, self._prepared)
+        connecting = loop.run_in_executor(None, self._open_connection)
         try:
-            found = await asyncio.shield(connecting)
+            opened = await asyncio.shield(connecting)
         except psycopg.Error as error:
             self._fail(error)
             return
@@ -146,28 +151,28 @@ class Pipeline:
             raise
         finally:
             self._connecting = None
-        self._connection = found
-        loop.add_reader(found.pgconn.socket, self._read)
+        self._connection = opened
+        loop.add_reader(opened.pgconn.socket, self._read)
         self._send()
 
-    def _prepared(self) -> psycopg.Connection[Any]:
-        """In a thread: a connection with all statements prepared."""
+    def _open_connection(self) -> psycopg.Connection[Any]:
+        """Return a connection with all statements prepared. Runs in a thread."""
         params = connection.get_connection_params()
         for name in ("cursor_factory", "context", "prepare_threshold", "pool"):
             params.pop(name, None)
         params["options"] = f"{params.get('options', '')} -c TimeZone=UTC {self._options}"
-        found: psycopg.Connection[Any] = psycopg.Connection.connect(**params, autocommit=True)
+        opened: psycopg.Connection[Any] = psycopg.Connection.connect(**params, autocommit=True)
         for statement, text in self._statements.items():
-            result = found.pgconn.prepare(statement, text.encode())
+            result = opened.pgconn.prepare(statement, text.encode())
             if result.status not in OK:
-                found.close()
+                opened.close()
                 raise psycopg.ProgrammingError(result.error_message.decode(errors="replace"))
-        found.pgconn.nonblocking = 1
-        found.pgconn.enter_pipeline_mode()
-        return found
+        opened.pgconn.nonblocking = 1
+        opened.pgconn.enter_pipeline_mode()
+        return opened
 
     def _send(self) -> None:
-        self._is_to_send = False
+        self._is_send_scheduled = False
         if self._connection is None:
             return
         pg, units, self._waiting = self._connection.pgconn, self._waiting, []
@@ -176,15 +181,15 @@ class Pipeline:
                 for name, params in unit.commands:
                     pg.send_query_prepared(name, params)
                 pg.pipeline_sync()
-                self._flying.append(unit)
+                self._in_flight.append(unit)
             self._flush()
         except psycopg.Error as error:
-            self._waiting = [unit for unit in units if unit not in self._flying]
+            self._waiting = [unit for unit in units if unit not in self._in_flight]
             self._fail(error)
 
     def _flush(self) -> None:
-        """Write what the socket takes; the rest as soon as it takes more."""
-        assert self._connection  # whoever calls has it
+        """Write what the socket accepts; the rest when it accepts more."""
+        assert self._connection  # callers make sure
         pg, loop = self._connection.pgconn, asyncio.get_running_loop()
         try:
             if pg.flush():
@@ -195,30 +200,30 @@ class Pipeline:
             self._fail(error)
 
     def _read(self) -> None:
-        assert self._connection  # it is read from because it is there
+        assert self._connection  # the reader is removed with the connection
         pg = self._connection.pgconn
         try:
             pg.consume_input()
-            while self._flying and not pg.is_busy():
+            while self._in_flight and not pg.is_busy():
                 result = pg.get_result()
                 if result is None:  # the end of one command
                     continue
                 if result.status == pq.ExecStatus.PIPELINE_SYNC:
-                    self._flying.popleft().settle()
+                    self._in_flight.popleft().settle()
                 else:
-                    self._flying[0].take(result)
+                    self._in_flight[0].add(result)
         except psycopg.Error as error:
             self._fail(error)
             return
-        self._watchdog.heard(is_waiting=self.load > 0)
+        self._watchdog.reset(is_waiting=self.load > 0)
 
-    def _on_silence(self) -> None:
-        self._fail(psycopg.OperationalError(f"no answer within {ANSWER_SECONDS} s"))
+    def _on_timeout(self) -> None:
+        self._fail(psycopg.OperationalError(f"no answer within {TIMEOUT_SECONDS} s"))
 
-    def _fail(self, error: Exception, *, rest: bool = True) -> None:
-        """Give up the connection, and whoever waits for it."""
-        if rest:
-            self._rests_until = time.monotonic() + REST_SECONDS
+    def _fail(self, error: Exception, *, pause: bool = True) -> None:
+        """Close the connection and raise PostgresUnavailable in all waiting calls."""
+        if pause:
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
             log.warning("database", error=repr(error))
         self._watchdog.stop()
         if self._connection:
@@ -227,13 +232,13 @@ class Pipeline:
             loop.remove_writer(self._connection.pgconn.socket)
             self._connection.close()
             self._connection = None
-        flying, self._flying = self._flying, deque()
+        in_flight, self._in_flight = self._in_flight, deque()
         waiting, self._waiting = self._waiting, []
-        for unit in flying:
-            unit.error = Unavailable(repr(error), may_have_run=True)
+        for unit in in_flight:
+            unit.error = PostgresUnavailable(repr(error), may_have_run=True)
             unit.settle()
         for unit in waiting:
-            unit.error = Unavailable(repr(error))
+            unit.error = PostgresUnavailable(repr(error))
             unit.settle()
 
 

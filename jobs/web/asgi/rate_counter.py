@@ -19,7 +19,7 @@ from django.conf import settings
 
 from jobs.web import rates
 from jobs.web.asgi.batcher import Batcher
-from jobs.web.asgi.redis import Pipeline, Unavailable
+from jobs.web.asgi.redis import RedisPipeline, RedisUnavailable
 from jobs.web.rates import COUNT, OPEN_SECONDS, Count, Increment, Rate, RatesUnknown, Reply
 
 SHA1 = hashlib.sha1(COUNT.encode(), usedforsecurity=False).hexdigest()
@@ -34,7 +34,7 @@ class RateCounter:
     """Counts as `rates.count` does, for requests that may pass uncounted while Redis is away."""
 
     def __init__(self) -> None:
-        self._redis = Pipeline(settings.CACHE_URL, answer_seconds=OPEN_SECONDS, script=COUNT)
+        self._redis = RedisPipeline(settings.CACHE_URL, timeout=OPEN_SECONDS, script=COUNT)
         self._batcher = Batcher(self._count_in_redis, max_concurrent=1, max_size=MAX_BATCH)
         self._local: dict[tuple[str, ...], _LocalCount] = {}  # by keys, of recent callers
         self._flushing: asyncio.Task[None] | None = None
@@ -68,8 +68,8 @@ class RateCounter:
         ]
         command: Any = ("EVALSHA", SHA1, len(keys), *keys, *arguments)
         try:
-            return cast(list[Reply], await self._redis.ask(hiredis.pack_command(command)))
-        except (Unavailable, hiredis.HiredisError) as error:
+            return cast(list[Reply], await self._redis.execute(hiredis.pack_command(command)))
+        except (RedisUnavailable, hiredis.HiredisError) as error:
             rates.rest(error)
             self._local.clear()
             self._redis.close()  # the next connection loads the script again

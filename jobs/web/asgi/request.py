@@ -1,7 +1,7 @@
-"""A request as the native endpoints read it: whether they may answer, and for whom.
+"""Requests of the native endpoints: whether they can answer, and the caller.
 
-Whatever is unusual about it is Django's: another host, plain HTTP where TLS is asked for, another
-site's page, a gateway's header, a media type that is not JSON.
+Unusual requests are left to Django: an unknown host, plain HTTP if TLS is required, a page of
+another site, a gateway's header, a media type other than JSON.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ JSON = b"application/json"
 
 
 class NativeRequest:
-    """One that a native endpoint may answer. Each header is there once at most."""
+    """A request that a native endpoint can answer. No header is repeated."""
 
     __slots__ = ("caller", "headers", "is_secure", "path", "peer", "request_id", "scope")
 
@@ -48,7 +48,7 @@ class NativeRequest:
 
     @classmethod
     def of(cls, scope: Scope, *, accepts: bytes = JSON) -> Self | None:
-        """None where Django shall answer."""
+        """Return the request; None if Django has to answer."""
         known = _request_settings()
         headers = known.read(scope["headers"])
         if headers is None:
@@ -63,7 +63,7 @@ class NativeRequest:
         return cls(scope, headers, is_secure=is_secure)
 
     def end_with_client(self) -> None:
-        """Cancel what serves the request as soon as the client closes its side."""
+        """Cancel the request as soon as the client disconnects."""
         if server := self.scope.get("extensions", {}).get("web_server"):
             server.end_with_client()
 
@@ -72,7 +72,7 @@ class NativeRequest:
 
 
 class _RequestSettings:
-    """The settings that every request needs, converted once."""
+    """The settings that every request needs, parsed once."""
 
     def __init__(self) -> None:
         name, value = getattr(settings, "SECURE_PROXY_SSL_HEADER", None) or ("", "")
@@ -85,7 +85,7 @@ class _RequestSettings:
         self.is_allowed = lru_cache(maxsize=1_000)(self._is_allowed)
 
     def read(self, all_headers: Headers) -> dict[bytes, bytes] | None:
-        """Those that are read here; None where there is one that is not understood, or a double."""
+        """Return the headers in READ; None if one is repeated, or left to Django."""
         found: dict[bytes, bytes] = {}
         for name, value in all_headers:
             if name in self._read:
@@ -97,11 +97,11 @@ class _RequestSettings:
         return found
 
     def is_secure(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
-        """As Django's HttpRequest.is_secure has it."""
-        said = headers.get(self._proxy_header)
-        if said is None:
+        """Return what HttpRequest.is_secure of Django would return."""
+        value = headers.get(self._proxy_header)
+        if value is None:
             return bool(scope["scheme"] == "https")
-        return said.decode("latin-1").partition(",")[0].strip() == self._secure_value
+        return value.decode("latin-1").partition(",")[0].strip() == self._secure_value
 
     def _is_allowed(self, host: bytes) -> bool:
         if len(host) > MAX_HOST_BYTES:
@@ -115,7 +115,7 @@ _request_settings = cache(_RequestSettings)
 
 @receiver(setting_changed)
 def _clear_request_settings(**_: object) -> None:
-    """For tests that override settings."""
+    """Parse the settings again, for tests that override them."""
     _request_settings.cache_clear()
 
 

@@ -1,4 +1,4 @@
-"""What native endpoints send: the headers that Django would put on the same answer, and a body."""
+"""Responses of the native endpoints, with the headers that Django would set."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from django.core.handlers.wsgi import WSGIHandler
 from jobs.web.asgi.request import Headers, NativeRequest, Send
 from jobs.web.representation import as_json
 
-# What belongs to the one answer that Django is asked for, and to no other.
-ITS_OWN = {
+# Headers of the sample response that other responses do not have.
+NOT_SHARED = {
     "content-type", "content-length", "www-authenticate", "x-request-id", "ratelimit",
     "ratelimit-policy", "retry-after",
 }  # fmt: skip
 
 
 class FixedHeaders:
-    """Those that every answer of one endpoint has, as Django's middleware and views make them."""
+    """The headers of all responses of an endpoint, as Django's middleware and views set them."""
 
     def __init__(self, django: WSGIHandler, method: str, path: str) -> None:
-        self._plain = _asked(django, method, path, scheme="http")
-        self._secure = _asked(django, method, path, scheme="https")
+        self._plain = _sample_headers(django, method, path, scheme="http")
+        self._secure = _sample_headers(django, method, path, scheme="https")
 
     def of(self, request: NativeRequest) -> Headers:
         return self._secure if request.is_secure else self._plain
 
 
-def _asked(django: WSGIHandler, method: str, path: str, *, scheme: str) -> Headers:
-    """Of what Django answers somebody without a token, which costs no query."""
+def _sample_headers(django: WSGIHandler, method: str, path: str, *, scheme: str) -> Headers:
+    """Return the headers of a response to a request without a token, which makes no query."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,
@@ -47,12 +47,12 @@ def _asked(django: WSGIHandler, method: str, path: str, *, scheme: str) -> Heade
     return [
         (name.lower().encode(), value.encode("latin-1"))
         for name, value in found
-        if name.lower() not in ITS_OWN
+        if name.lower() not in NOT_SHARED
     ]
 
 
 class _Collected:
-    """WSGI's start_response, which keeps the headers."""
+    """A `start_response` of WSGI that stores the headers."""
 
     def __init__(self, headers: list[tuple[str, str]]) -> None:
         self._headers = headers
@@ -65,7 +65,7 @@ class _Collected:
 
 
 def _some_host() -> str:
-    """One that Django takes."""
+    """Return a host that Django allows."""
     pattern = next(iter(settings.ALLOWED_HOSTS), "localhost")
     return "localhost" if pattern == "*" else str(pattern).removeprefix(".")
 
@@ -80,7 +80,7 @@ async def send_json(
     *,
     content_type: str = "application/json",
 ) -> None:
-    """One answer. `body` is None for one that has none, a 304."""
+    """Send a response. `body` is None for a 304."""
     content = b""
     if body is not None:
         content = as_json(body)

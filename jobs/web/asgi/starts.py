@@ -1,7 +1,6 @@
-"""Starting a bundle: `POST /v1/download/initiate` with the numbers of files, perhaps with a key.
+"""Start bundles of files: `POST /v1/download/initiate`, with or without an idempotency key.
 
-One round trip records the job. Starts that come while one is under way go into the next
-transaction, together.
+One round trip records a job. Requests that arrive meanwhile go into the next transaction together.
 """
 
 from __future__ import annotations
@@ -20,15 +19,24 @@ from jobs.kinds.registry import doorbell
 from jobs.models import JobRow
 from jobs.terms import Terms
 from jobs.web import rates
-from jobs.web.api_responses import KEY, SOON, TRY_AGAIN, problem
+from jobs.web.api_responses import KEY
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.doorbells import Doorbells
-from jobs.web.asgi.jobs import shown
-from jobs.web.asgi.postgres import PLANS, Command, Pipeline, Refused, Row, Unavailable, rows
+from jobs.web.asgi.job_reader import current_body
+from jobs.web.asgi.postgres import (
+    PLANS,
+    Command,
+    PostgresPipeline,
+    PostgresUnavailable,
+    Row,
+    StatementFailed,
+    rows,
+)
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import JSON, Headers, NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedHeaders, send_json
+from jobs.web.error_responses import RETRY_SOON, TRY_AGAIN, problem_body
 from jobs.web.parsers import loads
 from jobs.web.problems import PROBLEM
 from jobs.web.rates import Count, RatesUnknown
@@ -36,19 +44,19 @@ from jobs.web.representation import status_url
 from jobs.web.serializers.fields import MAX_FILE_ID, MIN_FILE_ID
 
 ADDRESS = "/v1/download/initiate"
-MAX_BODY_BYTES = 32 * 1024  # 2,000 numbers take the loop half a millisecond; more are Django's
+MAX_BODY_BYTES = 32 * 1024  # 2,000 ids block the loop for half a millisecond; Django parses more
 MAX_NAME_CHARS = 200
-MAX_BATCH = 32  # starts in one transaction
-# An owner whose lock another request holds is left to Django, whose threads may wait for it.
+MAX_BATCH = 32  # jobs in one transaction
+# Another request may hold the owner's lock. Django's threads can wait for it.
 OPTIONS = f"{PLANS} -c lock_timeout=100"
-LEFT_OPEN = Terms(priority=None, email=None, webhook=None)  # to the owner's preferences
+DEFAULT_TERMS = Terms(priority=None, email=None, webhook=None)  # the owner's preferences
 
 NEW = sql.NEW.encode()
 RECORDED = {NEW, sql.REPLAYED.encode()}
 
 
 class Starts:
-    """Answers 202; what it is not sure of is left to Django."""
+    """Sends 202. Leaves everything else to Django."""
 
     def __init__(self, counter: RateCounter, django: WSGIHandler) -> None:
         self._counter = counter
@@ -56,7 +64,7 @@ class Starts:
         self._headers = FixedHeaders(django, "POST", ADDRESS)
 
     async def __call__(self, scope: Scope, body: bytes, send: Send) -> bool:
-        """False where nothing was sent."""
+        """Return False if nothing was sent."""
         request = NativeRequest.of(scope)
         if not request or not (caller := request.caller):
             return False
@@ -68,25 +76,25 @@ class Starts:
             return False
         fixed = self._headers.of(request)
         try:
-            found = await self._recorder.record(submission)
-        except Unavailable:
+            recorded = await self._recorder.record(submission)
+        except PostgresUnavailable:
             await _send_unavailable(send, request, fixed, rates.headers(counts))
             return True
-        if found is None:
+        if recorded is None:
             return False
-        code, job = found
-        own = {"Location": status_url(job), "Retry-After": "3"} | rates.headers(counts)
+        code, job = recorded
+        headers = {"Location": status_url(job), "Retry-After": "3"} | rates.headers(counts)
         if code == sql.REPLAYED:
-            own["Idempotency-Replayed"] = "true"
-        members = shown(job) | {"totalFileIds": len(submission.params["file_ids"])}
-        await send_json(send, request, HTTPStatus.ACCEPTED, fixed, own, members)
+            headers["Idempotency-Replayed"] = "true"
+        body_members = current_body(job) | {"totalFileIds": len(submission.params["file_ids"])}
+        await send_json(send, request, HTTPStatus.ACCEPTED, fixed, headers, body_members)
         return True
 
     def close(self) -> None:
         self._recorder.close()
 
     async def _count(self, request: NativeRequest, caller: Caller) -> list[Count] | None:
-        """None where a rate is exceeded. What was counted is not counted again by Django."""
+        """Count the request. Return None if a rate is exceeded. Django does not count it again."""
         forwarded = request.text(b"x-forwarded-for")
         callers = rates.callers(request.peer, forwarded, caller.user_id)
         try:
@@ -98,7 +106,7 @@ class Starts:
 
 
 def is_start(scope: Scope) -> bool:
-    """Whether its body is worth reading here."""
+    """Return True if the request may be answered here, so that its body has to be read."""
     if scope["method"] != "POST" or scope["path"] != ADDRESS or scope["query_string"]:
         return False
     headers = dict(scope["headers"])
@@ -108,29 +116,29 @@ def is_start(scope: Scope) -> bool:
 
 
 def _submission(request: NativeRequest, caller: Caller, body: bytes) -> sql.Submission | None:
-    """What is asked for; None unless it is certain that Django would take it as it is."""
+    """Return the submission; None unless Django would surely accept the request as it is."""
     key = request.text(b"idempotency-key")
     if b"idempotency-key" in request.headers and not KEY.fullmatch(key):
         return None
     try:
-        asked = loads(body)
+        data = loads(body)
     except ParseError:
         return None
-    if not isinstance(asked, dict) or not {"file_ids"} <= asked.keys() <= {"file_ids", "name"}:
+    if not isinstance(data, dict) or not {"file_ids"} <= data.keys() <= {"file_ids", "name"}:
         return None
-    file_ids, name = asked["file_ids"], asked.get("name", "")
+    file_ids, name = data["file_ids"], data.get("name", "")
     if not (isinstance(file_ids, list) and 0 < len(file_ids) <= settings.MAX_FILES_PER_BUNDLE):
         return None
     if not all(type(each) is int and MIN_FILE_ID <= each <= MAX_FILE_ID for each in file_ids):
         return None
-    if "name" in asked and not _is_plain_name(name):
+    if "name" in data and not _is_plain_name(name):
         return None
     return submission_of(
         caller.user_id,
         "bundle",
         {"file_ids": list(dict.fromkeys(file_ids))},
         name,
-        LEFT_OPEN,
+        DEFAULT_TERMS,
         request_id=request.request_id,
         key=key,
         password_md5=caller.password_digest,
@@ -138,33 +146,33 @@ def _submission(request: NativeRequest, caller: Caller, body: bytes) -> sql.Subm
 
 
 def _is_plain_name(name: Any) -> bool:
-    """Whether a serializer would leave it alone."""
+    """Return True if a serializer would not change the name."""
     is_text = isinstance(name, str) and name.isprintable() and name == name.strip()
     return is_text and 0 < len(name) <= MAX_NAME_CHARS
 
 
 async def _send_unavailable(
-    send: Send, request: NativeRequest, fixed: Headers, own: dict[str, str]
+    send: Send, request: NativeRequest, fixed: Headers, headers: dict[str, str]
 ) -> None:
-    """The database may have recorded the job, and did not say so: Django would do it again."""
-    body = problem(request, HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN)
-    own = own | SOON
-    await send_json(send, request, body["status"], fixed, own, body, content_type=PROBLEM)
+    """Send 503: the job may be recorded already, and Django would record it again."""
+    body = problem_body(request, HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN)
+    headers = headers | RETRY_SOON
+    await send_json(send, request, body["status"], fixed, headers, body, content_type=PROBLEM)
 
 
 class Recorder:
-    """Records jobs, several in one transaction where several come at once."""
+    """Records jobs, those of simultaneous requests in one transaction."""
 
     def __init__(self) -> None:
         statements = {each.name.encode(): each.text for each in (sql.LOCK, sql.SUBMIT)}
-        self._pipeline = Pipeline(statements, options=OPTIONS)
+        self._pipeline = PostgresPipeline(statements, options=OPTIONS)
         self._batcher = Batcher(self._record, max_concurrent=1, max_size=MAX_BATCH)
         self._doorbells = Doorbells()
 
     async def record(self, submission: sql.Submission) -> tuple[str, JobRow] | None:
-        """The code and the job, which is durable; None where Django shall do it, or say why not.
+        """Record a job and commit. Return the code and the job; None if Django has to answer.
 
-        Raises Unavailable where it may be recorded, and Postgres did not say so.
+        Raises PostgresUnavailable if it is not known whether the job is recorded.
         """
         row = await self._batcher.submit(submission)
         if row is None:
@@ -187,17 +195,17 @@ class Recorder:
     async def _record(self, submissions: list[sql.Submission]) -> list[Row | None]:
         try:
             return await self._transact(submissions)
-        except Refused:  # for one of them: nothing was recorded
+        except StatementFailed:  # for one of them: nothing was recorded
             if len(submissions) == 1:
-                return [None]  # Django says why, as that the owner is busy
+                return [None]  # Django sends the error, such as that the owner is busy
             return [(await self._record([each]))[0] for each in submissions]
-        except Unavailable as error:
+        except PostgresUnavailable as error:
             if error.may_have_run:
                 raise
             return [None] * len(submissions)
 
     async def _transact(self, submissions: list[sql.Submission]) -> list[Row | None]:
-        """Record all of them in one transaction. Returns the row of SUBMIT for each."""
+        """Record all of them in one transaction. Return the row of SUBMIT for each."""
         commands: list[Command] = [
             (statement.name.encode(), [parameter.encode()])
             for statement, parameter in sql.batch(submissions)

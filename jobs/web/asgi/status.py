@@ -1,6 +1,6 @@
 """The status poll: `GET /v1/download/status/{id}` and its other addresses.
 
-`Prefer: wait=20` with an If-None-Match that is still current waits so long for a change.
+`Prefer: wait=20` waits up to 20 s for a change if the If-None-Match is still current.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from django.core.handlers.wsgi import WSGIHandler
 
 from jobs.models import JobRow
 from jobs.web import rates
-from jobs.web.api_responses import has_seen, poll_headers
+from jobs.web.api_responses import etag_matches, poll_headers
 from jobs.web.asgi.callers import Caller
-from jobs.web.asgi.jobs import OwnJob
-from jobs.web.asgi.polls import ID, NOBODY, Polls
+from jobs.web.asgi.job_reader import OwnJob
+from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import Headers, NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedHeaders, encoded, send_head
 from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
 from jobs.web.representation import Body, as_json, link_body, report_body, upload_body
 
-REMEMBERED = 4_096  # answers, some 3 kB each
-MAX_WAIT_SECONDS = 30  # proxies give up what is silent for a minute
-# RFC 7240, 2: with blanks around the sign, and maybe in quotes.
+MAX_CACHED = 4_096  # responses, about 3 kB each
+MAX_WAIT_SECONDS = 30  # proxies close a connection that is idle for a minute
+# RFC 7240 section 2: there may be spaces around the sign, and quotes.
 WAIT = re.compile(
     r"(?:^|[,;\s])wait[ \t]*=[ \t]*(\"?)([0-9]{1,4})\1(?=$|[,;\s])", re.ASCII | re.IGNORECASE
 )
 Variant = Callable[[JobRow, Body], Body]
 
-# Each address, and how a job looks there.
-ADDRESSES: dict[str, Variant] = {
+# Each path, and the variant of the JSON there.
+PATHS: dict[str, Variant] = {
     "/v1/download/status/{}": lambda _, body: body,
     "/status/{}": upload_body,
     "/downloads/{}/status": link_body,
     "/reports/{}/status": report_body,
 }
-ADDRESS = re.compile(
-    "|".join(f"({address.format(f'({ID})')})" for address in ADDRESSES)  # two groups each
+PATH = re.compile(
+    "|".join(f"({path.format(f'({JOB_ID})')})" for path in PATHS)  # two groups each
 )
-VARIANTS = list(ADDRESSES.values())
+VARIANTS = list(PATHS.values())
 
 
 class Rendered:
-    """The answer to polls of one job in one second."""
+    """The response to polls of one job within one second."""
 
     def __init__(self, found: OwnJob, variant: Variant, second: int) -> None:
         self.found = found
@@ -68,67 +68,65 @@ class Rendered:
 
 
 class StatusPoll:
-    """Answers 200 and 304; what it is not sure of is left to Django."""
+    """Sends 200 and 304. Leaves everything else to Django."""
 
     def __init__(self, polls: Polls, watchers: Watchers, django: WSGIHandler) -> None:
         self._polls = polls
         self._watchers = watchers
-        self._remembered: dict[tuple[int, str], Rendered] = {}
-        self._headers = [
-            FixedHeaders(django, "GET", address.format(NOBODY)) for address in ADDRESSES
-        ]
+        self._cached: dict[tuple[int, str], Rendered] = {}
+        self._headers = [FixedHeaders(django, "GET", path.format(NO_JOB)) for path in PATHS]
 
     async def __call__(self, scope: Scope, send: Send) -> bool:
-        """False where nothing was sent."""
-        address = None if scope["query_string"] else ADDRESS.fullmatch(scope["path"])
-        request = NativeRequest.of(scope) if address else None
-        if not (address and address.lastindex and request and request.caller):
+        """Return False if nothing was sent."""
+        match = None if scope["query_string"] else PATH.fullmatch(scope["path"])
+        request = NativeRequest.of(scope) if match else None
+        if not (match and match.lastindex and request and request.caller):
             return False
-        number = address.lastindex // 2  # of the two groups that matched, the id is the inner one
+        number = match.lastindex // 2  # of the two groups that matched, the id is the inner one
         caller, variant = request.caller, VARIANTS[number]
-        found = await self._polls.own(caller, address[address.lastindex + 1].lower())
+        found = await self._polls.own(caller, match[match.lastindex + 1].lower())
         if found is None or (variant is report_body and found.job.kind != "report"):
             return False
         counts = await self._polls.count(request, caller)
         if counts is None:
             return False
         rendered = self._rendered(number, found)
-        own: dict[str, str] = {}
-        if self._has_seen(request, rendered) and (seconds := _preferred_seconds(request, found)):
+        headers: dict[str, str] = {}
+        if self._is_current(request, rendered) and (seconds := _preferred_seconds(request, found)):
             waited = await self._wait(request, caller, found, seconds)
             if waited is None:
                 return False
             rendered = self._rendered(number, waited)
-            own["Preference-Applied"] = f"wait={seconds}"
-        own |= rates.headers(counts)
+            headers["Preference-Applied"] = f"wait={seconds}"
+        headers |= rates.headers(counts)
         fixed = [*self._headers[number].of(request), *rendered.headers]
-        if self._has_seen(request, rendered):
-            await send_head(send, request, HTTPStatus.NOT_MODIFIED, fixed, own)
+        if self._is_current(request, rendered):
+            await send_head(send, request, HTTPStatus.NOT_MODIFIED, fixed, headers)
             await send({"type": "http.response.body", "body": b""})
         else:
-            await send_head(send, request, HTTPStatus.OK, fixed + rendered.content_headers, own)
+            await send_head(send, request, HTTPStatus.OK, fixed + rendered.content_headers, headers)
             await send({"type": "http.response.body", "body": rendered.body})
         return True
 
     def _rendered(self, number: int, found: OwnJob) -> Rendered:
-        """Made anew each second, since estimates and addresses change with time."""
+        """Return the response. It is cached for a second: estimates and presigned URLs change."""
         second, key = int(time.time()), (number, found.job.id)
-        known = self._remembered.get(key)
-        if known and known.found is found and known.second == second:
-            return known
-        if len(self._remembered) >= REMEMBERED:
-            self._remembered.clear()
-        rendered = self._remembered[key] = Rendered(found, VARIANTS[number], second)
+        cached = self._cached.get(key)
+        if cached and cached.found is found and cached.second == second:
+            return cached
+        if len(self._cached) >= MAX_CACHED:
+            self._cached.clear()
+        rendered = self._cached[key] = Rendered(found, VARIANTS[number], second)
         return rendered
 
-    def _has_seen(self, request: NativeRequest, rendered: Rendered) -> bool:
-        seen = request.headers.get(b"if-none-match")
-        return seen is not None and has_seen(seen.decode("latin-1"), rendered.etag)
+    def _is_current(self, request: NativeRequest, rendered: Rendered) -> bool:
+        header = request.headers.get(b"if-none-match")
+        return header is not None and etag_matches(header.decode("latin-1"), rendered.etag)
 
     async def _wait(
         self, request: NativeRequest, caller: Caller, found: OwnJob, seconds: int
     ) -> OwnJob | None:
-        """The job after it changed, or as it is; None where the caller may no longer see it."""
+        """Wait for a change and return the job; None if the caller may no longer see it."""
         request.end_with_client()
         watch = Watch(self._watchers, caller, {found.job.id: found.job.version})
         with suppress(Ended, TooMany, TimeoutError), watch:
@@ -137,7 +135,7 @@ class StatusPoll:
 
 
 def _preferred_seconds(request: NativeRequest, found: OwnJob) -> int:
-    """How long to wait for a change; 0 for a client that does not ask for it."""
+    """Return the seconds that the client prefers to wait for a change; 0 without a preference."""
     preferred = WAIT.search(request.text(b"prefer"))
     if not preferred or found.job.is_finished:
         return 0

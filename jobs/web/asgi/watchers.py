@@ -1,8 +1,7 @@
-"""Who waits for a job to change: event streams and long polls, at no cost while nothing changes.
+"""Wait for jobs to change, for event streams and long polls.
 
-A change is announced by Redis (jobs/lib/changes.py), as a hint; each second the versions of all
-watched jobs are read as well, in one statement. Then the job is read once for each user who
-watches it.
+Redis publishes changes (jobs/lib/changes.py), as a hint. Each second one statement also reads the
+versions of all watched jobs. A changed job is read once for each user who watches it.
 """
 
 from __future__ import annotations
@@ -20,36 +19,36 @@ from redis.asyncio import Redis
 
 from jobs.lib.changes import CHANNEL
 from jobs.web.asgi.callers import Caller
-from jobs.web.asgi.jobs import Jobs, OwnJob
-from jobs.web.asgi.postgres import Refused, Unavailable
+from jobs.web.asgi.job_reader import JobReader, OwnJob
+from jobs.web.asgi.postgres import PostgresUnavailable, StatementFailed
 
 log = structlog.get_logger(__name__)
 
-MAX_WATCHES = 20_000  # of a process
-LOOK_SECONDS = 1.0  # between two looks at the versions
+MAX_WATCHES = 20_000  # in a process
+QUERY_SECONDS = 1.0  # between queries of the versions
 SUBSCRIBE_AGAIN_SECONDS = 1.0
 
 
 class TooMany(Exception):
-    """There is no room for another watch, or none for this user."""
+    """Too many watches, or too many of this user."""
 
 
 class Ended(Exception):
-    """The process stops: nobody is told of anything any more."""
+    """The process stops: there will be no more changes."""
 
 
 class Watch:
-    """One client that waits for one job or for several. Leave it by `with`."""
+    """A client that waits for one or several jobs. Use it with `with`."""
 
     __slots__ = ("_has_ended", "_latest", "_waiter", "_watchers", "caller", "versions")
 
     def __init__(self, watchers: Watchers, caller: Caller, versions: dict[str, int]) -> None:
         self._watchers = watchers
         self._waiter: asyncio.Future[None] | None = None
-        self._latest: dict[str, OwnJob | None] = {}  # what it was told, and has not taken
+        self._latest: dict[str, OwnJob | None] = {}  # changes that `changes` has not returned
         self._has_ended = False
         self.caller = caller
-        self.versions = versions  # of each job, that the client has
+        self.versions = versions  # of each job, as the client has it
 
     def __enter__(self) -> Self:
         self._watchers.add(self)
@@ -59,9 +58,9 @@ class Watch:
         self._watchers.remove(self)
 
     async def changes(self, seconds: float) -> dict[str, OwnJob | None]:
-        """The jobs that are of another version by now. Raises TimeoutError where none is.
+        """Wait for jobs with another version, and return them. Raises TimeoutError.
 
-        A job is None where the user may no longer see it. Raises Ended when the process stops.
+        A job is None if the user may no longer see it. Raises Ended when the process stops.
         """
         if not self._latest and not self._has_ended:
             self._waiter = asyncio.get_running_loop().create_future()
@@ -78,7 +77,8 @@ class Watch:
                 self.versions[job_id] = found.job.version
         return latest
 
-    def tell(self, job_id: str, found: OwnJob | None) -> None:
+    def notify(self, job_id: str, found: OwnJob | None) -> None:
+        """Store a change and wake the client, unless it has this version."""
         if found and found.job.version == self.versions[job_id]:
             return
         self._latest[job_id] = found
@@ -96,18 +96,18 @@ class Watch:
 class Watchers:
     """All watches of one process."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: JobReader) -> None:
         self._jobs = jobs
         self._watches: dict[str, set[Watch]] = {}  # by job
-        self._versions: dict[str, int] = {}  # that all watches of a job have, or were told of
-        self._reading: dict[str, bool] = {}  # jobs, and whether one has changed again meanwhile
+        self._versions: dict[str, int] = {}  # that all watches of a job have
+        self._reading: dict[str, bool] = {}  # job ids; True if the job changed again meanwhile
         self._count = 0
         self._of_user: Counter[int] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._has_ended = False
 
     def add(self, watch: Watch) -> None:
-        """Raises TooMany. One user may have as many as are still free, so others find room."""
+        """Add a watch. Raises TooMany: a user may have as many as remain free for others."""
         if self._has_ended or self._of_user[watch.caller.user_id] >= MAX_WATCHES - self._count:
             raise TooMany
         self._count += 1
@@ -117,7 +117,7 @@ class Watchers:
             self._versions[job_id] = min(self._versions.get(job_id, version), version)
         if not self._tasks:
             self._start(self._subscribe())
-            self._start(self._look())
+            self._start(self._query())
 
     def remove(self, watch: Watch) -> None:
         self._count -= 1
@@ -131,14 +131,14 @@ class Watchers:
                 del self._watches[job_id], self._versions[job_id]
 
     def end(self) -> None:
-        """The process stops."""
+        """End all watches when the process stops."""
         self._has_ended = True
         for watches in self._watches.values():
             for watch in watches:
                 watch.end()
 
     def close(self) -> None:
-        self._has_ended = True  # Redis' client may swallow what cancels it
+        self._has_ended = True  # the Redis client may swallow the cancellation
         for task in self._tasks:
             task.cancel()
 
@@ -148,7 +148,7 @@ class Watchers:
         task.add_done_callback(self._tasks.discard)
 
     async def _subscribe(self) -> None:
-        """Hear what is announced, as long as Redis is there, and again when it is back."""
+        """Receive changes from Redis. Subscribes again after an error."""
         while not self._has_ended:
             try:
                 client = Redis.from_url(settings.CACHE_URL, protocol=2)
@@ -158,14 +158,15 @@ class Watchers:
                         if message["type"] == "message":
                             self._changed(message["data"].decode())
             except (redis.RedisError, OSError) as error:
-                log.warning("changes are not heard", error=repr(error))
+                log.warning("changes are not received", error=repr(error))
             await asyncio.sleep(SUBSCRIBE_AGAIN_SECONDS)
 
-    async def _look(self) -> None:
+    async def _query(self) -> None:
+        """Query the versions of all watched jobs, each second."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(QUERY_SECONDS)
             if self._versions:
-                with suppress(Unavailable, Refused):
+                with suppress(PostgresUnavailable, StatementFailed):
                     for job_id in await self._jobs.changed(self._versions):
                         self._changed(job_id)
 
@@ -177,22 +178,22 @@ class Watchers:
             self._start(self._read(job_id))
 
     async def _read(self, job_id: str) -> None:
-        """Once for each user; what changed meanwhile is read again."""
+        """Read a job once for each user, and again if it changed meanwhile."""
         try:
             while job_id in self._watches:
                 self._reading[job_id] = False
                 for caller in {watch.caller for watch in self._watches.get(job_id, ())}:
-                    self._tell(job_id, caller, await self._jobs.own(caller, job_id))
+                    self._notify(job_id, caller, await self._jobs.own(caller, job_id))
                 if not self._reading[job_id]:
                     return
-        except (Unavailable, Refused):  # the next look finds it changed still
+        except (PostgresUnavailable, StatementFailed):  # the next query finds the change again
             pass
         finally:
             self._reading.pop(job_id, None)
 
-    def _tell(self, job_id: str, caller: Caller, found: OwnJob | None) -> None:
+    def _notify(self, job_id: str, caller: Caller, found: OwnJob | None) -> None:
         for watch in self._watches.get(job_id, ()):
             if watch.caller == caller:
-                watch.tell(job_id, found)
+                watch.notify(job_id, found)
         if found and job_id in self._versions:
             self._versions[job_id] = found.job.version

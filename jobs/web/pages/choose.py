@@ -1,4 +1,4 @@
-"""Choosing stored files, and asking for them as one zip."""
+"""Choose stored files, and download them as one zip."""
 
 from __future__ import annotations
 
@@ -19,18 +19,28 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import LimitReached
 from jobs.models import FileQuerySet, StoredFile
 from jobs.web import wording
-from jobs.web.api_responses import asking, caller, status_of
+from jobs.web.api_responses import caller, serializer_context
+from jobs.web.error_responses import status_of
 from jobs.web.pages import terms
-from jobs.web.pages.form_submit import NAME_ERRORS, new_form, number_or_dirt, sentence, start
-from jobs.web.pages.shared import newest, number, page, signed_in
+from jobs.web.pages.access import sign_in_required
+from jobs.web.pages.form_submit import (
+    NAME_ERRORS,
+    error_sentences,
+    new_form_id,
+    number_or_text,
+    parse_number,
+    submit_form,
+)
+from jobs.web.pages.pagination import Position, newest_page
+from jobs.web.pages.rendering import render_page
 from jobs.web.searching import searching
 from jobs.web.serializers import BundleRequest
 
-SHOWN = 25  # files on one page
-MAX_IN_ADDRESS = 200  # ticks; choose.js leaves more of them out of its searches
-LETTERS = 3  # of a search that is looked for anywhere in a name; of fewer, at its beginning
+SHOWN = 25  # files on a page
+MAX_IN_ADDRESS = 200  # ticked files; choose.js leaves more of them out of its searches
+LETTERS = 3  # a shorter search only matches the beginning of a name
 
-# The words, one on a filter and one on a file, and how its content types begin.
+# The label of the filter, the label of a file, and how the content types begin.
 TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "pdf": ("PDF", "PDF", ("application/pdf",)),
     "picture": ("Pictures", "Picture", ("image/",)),
@@ -78,135 +88,132 @@ FILE_ERRORS = {
     "max_length": TOO_MANY,
     "": "Something that was chosen is not a file. Choose again.",
 }
+SENTENCES = {"file_ids": FILE_ERRORS, "name": NAME_ERRORS} | terms.SENTENCES
 
 
-class Filters(forms.Form):
-    """What is looked for. What is not valid is as if it were not there."""
+class FileFilterForm(forms.Form):
+    """The filters. A value that is not valid is ignored."""
 
     search = forms.CharField(required=False, max_length=255)
     type = forms.ChoiceField(required=False, choices=[(name, name) for name in TYPES])
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A file as a line of the table."""
+class FileRow:
+    """A file as a row of the table."""
 
     file: StoredFile
-    tile: str  # JPG; empty where that would be too long
-    word: str  # Picture
+    tile: str  # JPG; empty if the suffix is too long
+    label: str  # Picture
     size: str
     added: str
     is_ticked: bool
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@sign_in_required
 def choose(request: HttpRequest) -> HttpResponse:
-    """Search and page through the files; by POST where the ticks are too many for an address."""
-    return _shop(request, request.POST or request.GET)
+    """Show the files, filtered. A search is a POST if too many are ticked for a URL."""
+    return _render(request, request.POST or request.GET)
 
 
-def ask(request: HttpRequest) -> HttpResponse:
-    """Start the zip and go to its page; or the form again, with what is wrong with it."""
+def submit_bundle(request: HttpRequest) -> HttpResponse:
+    """Start the bundle and redirect to its page, or show the form with its errors."""
     name = request.POST.get("name", "").strip()
-    asked: dict[str, Any] = {
-        "file_ids": [number_or_dirt(text) for text in request.POST.getlist("file")]
+    data: dict[str, Any] = {
+        "file_ids": [number_or_text(text) for text in request.POST.getlist("file")]
     }
-    asked |= {"name": name} if name else {}
-    asked |= terms.asked(request.POST, caller(request))
-    bundle = BundleRequest(data=asked, context=asking(request))
+    data |= {"name": name} if name else {}
+    data |= terms.serializer_data(request.POST, caller(request))
+    bundle = BundleRequest(data=data, context=serializer_context(request))
     try:
         bundle.is_valid(raise_exception=True)
-        return start(request, bundle.asked())
+        return submit_form(request, bundle.submission())
     except ValidationError as error:
-        return _shop(request, request.POST, _errors(error.get_full_details()), status=400)
-    except LimitReached as error:  # what was chosen stays chosen
-        return _shop(request, request.POST, {"files": str(error)}, status_of(error))
+        return _render(request, request.POST, _errors(error.get_full_details()), status=400)
+    except LimitReached as error:
+        return _render(request, request.POST, {"files": str(error)}, status_of(error))
 
 
 def _errors(details: Any) -> dict[str, str]:
-    """One sentence for each field: `files`, `name` and `runAt`."""
-    told = {}
-    if "file_ids" in details:
-        told["files"] = sentence(details["file_ids"], FILE_ERRORS)
-    if "name" in details:
-        told["name"] = sentence(details["name"], NAME_ERRORS)
-    if "runAt" in details:
-        told["runAt"] = sentence(details["runAt"], terms.SENTENCES["runAt"])
-    return told
+    """Return one sentence for each field: `files`, `name` and `runAt`."""
+    errors = error_sentences(details, SENTENCES)
+    if "file_ids" in errors:
+        errors["files"] = errors.pop("file_ids")
+    return errors
 
 
-def _shop(
-    request: HttpRequest, given: QueryDict, errors: dict[str, str] | None = None, status: int = 200
+def _render(
+    request: HttpRequest, form: QueryDict, errors: dict[str, str] | None = None, status: int = 200
 ) -> HttpResponse:
-    """The form, with everything that was given to it still in its place."""
-    filters = Filters(given)
+    """Render the form with the values that were submitted."""
+    filters = FileFilterForm(form)
     filters.is_valid()
     search, kind = (filters.cleaned_data.get(name, "") for name in ("search", "type"))
-    mine = StoredFile.objects.visible_to(caller(request).pk)
-    ticked = _ticked(mine, given)
+    visible = StoredFile.objects.visible_to(caller(request).pk)
+    ticked = _ticked(visible, form)
     with searching(request, search):
-        files = newest(
-            _matching(mine, search, kind).by_owner(None, caller(request).pk),
+        files = newest_page(
+            _matching(visible, search, kind).by_owner(None, caller(request).pk),
             ("file_id",),
             SHOWN,
-            after=_place(given.get("after")),
-            before=_place(given.get("before")),
+            after=_position(form.get("after")),
+            before=_position(form.get("before")),
         )
     shown, now = {file.file_id for file in files.rows}, timezone.now()
     context = {
         "here": "new",
         "files": files,
-        "choices": [_choice(file, file in ticked, now) for file in files.rows],
-        "elsewhere": [_choice(file, True, now) for file in ticked if file.file_id not in shown],
+        "choices": [_row(file, file in ticked, now) for file in files.rows],
+        "elsewhere": [_row(file, True, now) for file in ticked if file.file_id not in shown],
         "search": search,
         "type": kind,
         "types": [ANY_TYPE, *((value, words[0]) for value, words in TYPES.items())],
-        "name": given.get("name", ""),
-        "terms": terms.offered(given, caller(request)),
+        "name": form.get("name", ""),
+        "terms": terms.field_values(form, caller(request)),
         "method": "get" if len(ticked) <= MAX_IN_ADDRESS - SHOWN else "post",
         "errors": errors or {},
-        "once": new_form(),
+        "once": new_form_id(),
     }
     if request.htmx:  # type: ignore[attr-defined]
         context["said"] = wording.files(len(shown)) + " shown" if shown else "No matching files"
-        return page(request, "jobs/_files_polled.html", context)
-    return page(request, "jobs/choose.html", context, status)
+        return render_page(request, "jobs/_files_polled.html", context)
+    return render_page(request, "jobs/choose.html", context, status)
 
 
-def _place(text: str | None) -> dict[str, int] | None:
-    file_id = number(text)
+def _position(text: str | None) -> Position | None:
+    file_id = parse_number(text)
     return None if file_id is None else {"file_id": file_id}
 
 
-def _ticked(mine: FileQuerySet, given: QueryDict) -> list[StoredFile]:
-    ids = {number(text) for text in given.getlist("file")} - {None}
-    return list(mine.filter(file_id__in=ids).order_by("-file_id")) if ids else []
+def _ticked(files: FileQuerySet, form: QueryDict) -> list[StoredFile]:
+    ids = {parse_number(text) for text in form.getlist("file")} - {None}
+    return list(files.filter(file_id__in=ids).order_by("-file_id")) if ids else []
 
 
-def _matching(mine: FileQuerySet, search: str, kind: str) -> FileQuerySet:
+def _matching(files: FileQuerySet, search: str, kind: str) -> FileQuerySet:
     if kind:
         starts = TYPES[kind][2]
-        mine = mine.filter(Q(*(("content_type__startswith", s) for s in starts), _connector=Q.OR))
+        files = files.filter(Q(*(("content_type__startswith", s) for s in starts), _connector=Q.OR))
     if search:
-        # A pattern, not `icontains`, whose UPPER(name) Postgres knows no statistics of. Of one or
-        # two letters there are no trigrams, except at the beginning.
+        # A pattern, since Postgres has no statistics of the UPPER(name) of `icontains`. One or two
+        # letters make no trigram, except at the beginning.
         begins = "^" if len(search) < LETTERS else ""
         found = Q(name__iregex=begins + re.escape(search))
-        if (file_id := number(search)) is not None:
+        if (file_id := parse_number(search)) is not None:
             found |= Q(file_id=file_id)
-        mine = mine.filter(found)
-    return mine
+        files = files.filter(found)
+    return files
 
 
-def _choice(file: StoredFile, is_ticked: bool, now: datetime) -> Choice:
-    words = (word for _, word, starts in TYPES.values() if file.content_type.startswith(starts))
+def _row(file: StoredFile, is_ticked: bool, now: datetime) -> FileRow:
+    labels = (label for _, label, starts in TYPES.values() if file.content_type.startswith(starts))
     suffix = PurePosixPath(file.name).suffix.removeprefix(".").upper()
     suffix = SHORTER.get(suffix, suffix)
-    return Choice(
+    return FileRow(
         file=file,
         tile=suffix if len(suffix) <= 4 else "",
-        word=next(words, "File"),
+        label=next(labels, "File"),
         size=wording.size_of(file.size_bytes),
         added=wording.added(file.created_at, now),
         is_ticked=is_ticked,

@@ -1,4 +1,4 @@
-"""What one download waits for, and what waits for it."""
+"""The downloads that one depends on, and those that depend on it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ from jobs.models.job_queryset import JobQuerySet
 from jobs.states import Status
 from jobs.web import wording
 
-LISTED = 20
+LISTED = 20  # jobs of each list
 
 
 @dataclass(frozen=True)
-class Others:
-    """The first of them under a title, each with its look and its word."""
+class RelatedJobs:
+    """The first jobs of a list with a title; each with its icon and the word for its status."""
 
     title: str
     jobs: list[tuple[DownloadJob, str, str]]
     has_more: bool
 
 
-def others_of(job: DownloadJob, now: datetime) -> list[Others]:
-    """Two queries, however many there are."""
-    still = job.status == Status.QUEUED and job.held
-    found = [
-        _listed(
-            "Waits for" if still else "Waited for", DownloadJob.objects.filter(dependents=job), now
-        ),
+def related_jobs(job: DownloadJob, now: datetime) -> list[RelatedJobs]:
+    """Return the lists that are not empty. Makes two queries."""
+    is_waiting = job.status == Status.QUEUED and job.held
+    title = "Waits for" if is_waiting else "Waited for"
+    lists = [
+        _listed(title, DownloadJob.objects.filter(dependents=job), now),
         _listed("Waited for by", DownloadJob.objects.filter(after=job), now),
     ]
-    return [others for others in found if others.jobs]
+    return [related for related in lists if related.jobs]
 
 
-def _listed(title: str, jobs: JobQuerySet, now: datetime) -> Others:
+def _listed(title: str, jobs: JobQuerySet, now: datetime) -> RelatedJobs:
     listed = list(jobs.defer("params").order_by("created_at", "pk")[: LISTED + 1])
-    first = [(other, *wording.status_of(other, now)) for other in listed[:LISTED]]
-    return Others(title, first, has_more=len(listed) > LISTED)
+    rows = [(each, *wording.status_of(each, now)) for each in listed[:LISTED]]
+    return RelatedJobs(title, rows, has_more=len(listed) > LISTED)

@@ -1,5 +1,5 @@
-"""What the forms have in common that ask for work: one job however often one clicks, and a sentence
-beside each field that is not right."""
+"""What the forms that start a job share: a form submitted twice starts one job, and each invalid
+field gets a sentence."""
 
 from __future__ import annotations
 
@@ -13,49 +13,71 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from jobs.engine.submission import submit
-from jobs.web.api_responses import caller, request_id
-from jobs.web.pages.shared import SeeOther, number
+from jobs.web.api_responses import caller
+from jobs.web.pages.rendering import SeeOther
+from jobs.web.request_ids import request_id
 
-ONCE = re.compile("[0-9a-f]{32}")  # what tells one form from the next
+FORM_ID = re.compile("[0-9a-f]{32}")
+NUMBER = re.compile("[0-9]{1,9}")  # no file id has more digits
 NAME_ERRORS = {
     "max_length": "Use 200 characters at most.",
     "": "Use another name: this one has characters that no file can have.",
 }
 
 
-def new_form() -> str:
-    """For its address: `?once=...`."""
+def new_form_id() -> str:
+    """Return a new value for `?once=...` in the action of a form."""
     return uuid4().hex
 
 
-def start(request: HttpRequest, asked: dict[str, Any]) -> SeeOther:
-    """Submit what a form asks for, and go to its page. Raises LimitReached."""
+def submit_form(request: HttpRequest, submission: dict[str, Any]) -> SeeOther:
+    """Record the job that a form describes, and redirect to its page. Raises LimitReached.
+
+    `submission` has keyword arguments of `submit`.
+    """
     job, _ = submit(
-        owner=caller(request), request_id=request_id(request), key=_key(request, asked), **asked
+        owner=caller(request),
+        request_id=request_id(request),
+        key=_idempotency_key(request, submission),
+        **submission,
     )
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 
-def _key(request: HttpRequest, asked: dict[str, Any]) -> str:
-    """Two clicks on one form are one job; something else asked for on the same form is another."""
-    once = request.GET.get("once", "")
-    if not ONCE.fullmatch(once):
+def _idempotency_key(request: HttpRequest, submission: dict[str, Any]) -> str:
+    """Return a key of the form and its values: the same form with other values is another job."""
+    form_id = request.GET.get("once", "")
+    if not FORM_ID.fullmatch(form_id):
         return ""
-    told = json.dumps(asked | {"terms": asked["terms"].as_json()}, sort_keys=True).encode()
-    return f"page-{once}-{hashlib.sha256(told).hexdigest()}"
+    values = submission | {"terms": submission["terms"].as_json()}
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    return f"page-{form_id}-{digest}"
 
 
-def number_or_dirt(text: str) -> int | str:
-    """What a serializer says is wrong with it, if it is no number."""
-    found = number(text)
-    return text if found is None else found
+def parse_number(text: str | None) -> int | None:
+    return int(text) if text and NUMBER.fullmatch(text) else None
 
 
-def sentence(details: Any, sentences: dict[str, str]) -> str:
-    """For one field's errors, as DRF tells them in full: by the code, or the one for all others.
+def number_or_text(text: str) -> int | str:
+    """Return the number, or the text itself for the serializer to reject."""
+    number = parse_number(text)
+    return text if number is None else number
 
-    Where there is none for all others, the serializer's own.
+
+def error_sentence(details: Any, sentences: dict[str, str]) -> str:
+    """Return the sentence for the errors of one field, in the form of DRF's full details.
+
+    `sentences` are by code; "" is for all other codes. Without one, it is the serializer's message.
     """
     first = details[0] if isinstance(details, list) else {}
-    own = str(first.get("message", ""))
-    return sentences.get(first.get("code", ""), sentences.get("", own))
+    message = str(first.get("message", ""))
+    return sentences.get(first.get("code", ""), sentences.get("", message))
+
+
+def error_sentences(details: Any, sentences: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Return one sentence for each field that has errors."""
+    return {
+        name: error_sentence(details[name], by_code)
+        for name, by_code in sentences.items()
+        if name in details
+    }

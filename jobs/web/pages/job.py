@@ -1,4 +1,4 @@
-"""One download: how it stands, what happened, what is in it; cancel it, or run it again."""
+"""The page of one download: status, history and contents; cancel or retry it."""
 
 from __future__ import annotations
 
@@ -20,72 +20,75 @@ from jobs.states import Actor
 from jobs.web import wording
 from jobs.web.api_responses import own_job
 from jobs.web.pages import kinds
-from jobs.web.pages.dependencies import others_of
-from jobs.web.pages.polling import Live, answer, watched
-from jobs.web.pages.previews import made_of
-from jobs.web.pages.shared import SeeOther, page, signed_in
+from jobs.web.pages.access import sign_in_required
+from jobs.web.pages.dependencies import related_jobs
+from jobs.web.pages.polling import JobView, job_view, poll_response
+from jobs.web.pages.previews import previews_of
+from jobs.web.pages.rendering import SeeOther, render_page
 
-TOLD = 100  # events of a history, the latest; a job may be run again without end
-AS_ME = '-H "Authorization: Bearer $TOKEN"'
+MAX_EVENTS = 100  # of the history, the latest; a job can be retried without limit
+AUTHORIZATION = '-H "Authorization: Bearer $TOKEN"'
 
 
 @require_safe
-@signed_in
+@sign_in_required
 def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     now = timezone.now()
-    live = watched(own_job(request, job_id), now)
-    job = live.job
-    still = {
+    view = job_view(own_job(request, job_id), now)
+    job = view.job
+    context = {
         "here": "mine",
-        "live": live,
+        "live": view,
         "summary": wording.KINDS[job.kind].summary(job),
         "contents": kinds.KINDS[job.kind].contents(job),
         "commands": _commands(request, job),
     }
-    return page(request, "jobs/job.html", still | _card(live, now))
+    return render_page(request, "jobs/job.html", context | _card(view, now))
 
 
 @require_safe
-@signed_in
+@sign_in_required
 def state(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    """The card to put in the place of the old one; history and details come along."""
+    """Render the status card with history and details, to replace the old; 204 if unchanged."""
     now = timezone.now()
-    live = watched(own_job(request, job_id), now)
-    return answer(request, live, "jobs/_state_polled.html", lambda: _card(live, now))
+    view = job_view(own_job(request, job_id), now)
+    return poll_response(request, view, "jobs/_state_polled.html", lambda: _card(view, now))
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    return _do(request, job_id, lambda job: job.cancel(Actor.OWNER))
+    return _change(request, job_id, lambda job: job.cancel(Actor.OWNER))
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    return _do(request, job_id, lambda job: resubmit(job, Actor.OWNER))
+    return _change(request, job_id, lambda job: resubmit(job, Actor.OWNER))
 
 
-def _do(request: HttpRequest, job_id: UUID, verb: Callable[[DownloadJob], None]) -> HttpResponse:
-    """Apply the verb, then show the job; that it came too late is a message there."""
+def _change(
+    request: HttpRequest, job_id: UUID, change: Callable[[DownloadJob], None]
+) -> HttpResponse:
+    """Change the job, then redirect to its page, with a message if the change came too late."""
     job = own_job(request, job_id)
     try:
-        verb(job)
+        change(job)
     except StaleJob:
         messages.warning(request, "Nothing was changed: the download is no longer in that state.")
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 
-def _card(live: Live, now: datetime) -> dict[str, Any]:
-    """What changes while one looks on."""
-    job = live.job
-    latest = job.events.defer("detail").order_by("-id")[:TOLD]
+def _card(view: JobView, now: datetime) -> dict[str, Any]:
+    """Return the context of what polls update."""
+    job = view.job
+    latest = job.events.defer("detail").order_by("-id")[:MAX_EVENTS]
     return {
         "created": wording.moment(job.created_at, now),
         "details": wording.details(job, now),
         "history": wording.history(job, reversed(latest), now),
-        "previews": made_of(job),
-        "dependencies": others_of(job, now),
+        "previews": previews_of(job),
+        "dependencies": related_jobs(job, now),
         "left_out": wording.KINDS[job.kind].notes(job),
         "remedy": kinds.KINDS[job.kind].remedy(job),
         "size": wording.size_of(job.artifact.size_bytes) if job.artifact else "",
@@ -93,9 +96,9 @@ def _card(live: Live, now: datetime) -> dict[str, Any]:
 
 
 def _commands(request: HttpRequest, job: DownloadJob) -> dict[str, str]:
-    """What a terminal would do: fetch this file, and ask for the same again."""
+    """Return the curl commands that fetch this file, and that start the same job again."""
     fetch = request.build_absolute_uri(reverse("download", args=[job.pk]))
-    found = {"Download the file": f"curl -fLOJ {fetch} \\\n  {AS_ME}"}
-    if again := kinds.command(job, request.build_absolute_uri, AS_ME):
-        found["Repeat the request"] = again
-    return found
+    commands = {"Download the file": f"curl -fLOJ {fetch} \\\n  {AUTHORIZATION}"}
+    if again := kinds.command(job, request.build_absolute_uri, AUTHORIZATION):
+        commands["Repeat the request"] = again
+    return commands

@@ -1,4 +1,4 @@
-"""What the page of one download shows that depends on its kind."""
+"""The parts of a download's page that depend on its kind."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from jobs.states import Status
 from jobs.web import wording
 
 LISTED = 20  # files of a zip
-MAX_CHOSEN_AGAIN = 300  # as many numbers as an address can be sure to carry
-MAX_TYPED = 100  # numbers in a command that somebody copies
-NUMBERS = re.compile(r"(?<![\w-])\d+(?![\w-])")  # and no part of a download's id
-# With these a link fails again until it is another one.
+MAX_CHOSEN_AGAIN = 300  # file ids that surely fit into a URL
+MAX_COPIED = 100  # file ids in a command to copy
+NUMBERS = re.compile(r"(?<![\w-])\d+(?![\w-])")  # not a part of a download's id
+# Errors that another link may fix, but a retry does not.
 WRONG_LINK = {
     "blocked_address",
     "blocked_redirect",
@@ -34,7 +34,7 @@ WRONG_LINK = {
     "remote_not_a_file",
     "checksum_mismatch",
 }
-# With these the same file would fail again, or is not there any more.
+# Errors that only uploading the file again may fix.
 WRONG_FILE = {
     "not_scanned",
     "type_not_allowed",
@@ -46,7 +46,7 @@ WRONG_FILE = {
 
 @dataclass(frozen=True)
 class Contents:
-    """What was asked for: a list of files with their sizes, or some facts."""
+    """What the job was made for: files with their sizes, or some facts."""
 
     title: str
     files: tuple[tuple[str, str], ...] = ()
@@ -56,7 +56,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Remedy:
-    """What helps better than to run it again."""
+    """A link to what helps more than a retry."""
 
     verb: str
     address: str
@@ -64,22 +64,22 @@ class Remedy:
 
 @dataclass(frozen=True)
 class KindOnPage:
-    """`sends` is what curl sends to `address` for the same again; nothing if it is too long.
+    """`curl_body` has the arguments of curl that start the same job; empty if they are too long.
 
-    `remedy` is asked at each poll: it reads the params, which may be long, only if it has to.
+    `remedy` is called at each poll, so it reads the long `params` only if it has to.
     """
 
     contents: Callable[[DownloadJob], Contents]
-    address: str  # by its name
-    sends: Callable[[DownloadJob], str]
+    url_name: str
+    curl_body: Callable[[DownloadJob], str]
     remedy: Callable[[DownloadJob], Remedy | None]
 
 
-def command(job: DownloadJob, absolute: Callable[[str], str], as_me: str) -> str:
-    """What a terminal asks for the same with; empty where nobody would copy it."""
+def command(job: DownloadJob, absolute: Callable[[str], str], authorization: str) -> str:
+    """Return the curl command that starts the same job; empty if it is too long to copy."""
     kind = KINDS[job.kind]
-    sends = kind.sends(job)
-    return sends and f"curl -f {absolute(reverse(kind.address))} \\\n  {as_me} \\\n  {sends}"
+    url, body = absolute(reverse(kind.url_name)), kind.curl_body(job)
+    return body and f"curl -f {url} \\\n  {authorization} \\\n  {body}"
 
 
 def _json(body: dict[str, Any]) -> str:
@@ -87,55 +87,57 @@ def _json(body: dict[str, Any]) -> str:
 
 
 def _files(job: DownloadJob) -> Contents:
-    """The first files of the zip with their sizes, and how many more there are."""
-    wanted = wanted_by(job.params)
-    stored = [each for each in wanted[:LISTED] if isinstance(each, int)]
-    made = [each for each in wanted[:LISTED] if isinstance(each, str)]
-    there = {file.file_id: file for file in sources_of(job.kind, {"file_ids": stored}, job.owner)}
-    listed = tuple(_listed(file_id, there.get(file_id)) for file_id in stored) + _made(job, made)
-    return Contents(wording.files(len(wanted)), files=listed, more=len(wanted) - len(listed))
+    """Return the first files of the zip with their sizes, and how many more there are."""
+    sources = wanted_by(job.params)
+    file_ids = [each for each in sources[:LISTED] if isinstance(each, int)]
+    job_ids = [each for each in sources[:LISTED] if isinstance(each, str)]
+    found = {file.file_id: file for file in sources_of(job.kind, {"file_ids": file_ids}, job.owner)}
+    files = tuple(_file(file_id, found.get(file_id)) for file_id in file_ids)
+    files += _results(job, job_ids)
+    return Contents(wording.files(len(sources)), files=files, more=len(sources) - len(files))
 
 
-def _listed(file_id: int, file: StoredFile | None) -> tuple[str, str]:
+def _file(file_id: int, file: StoredFile | None) -> tuple[str, str]:
     return (file.name, wording.size_of(file.size_bytes)) if file else (str(file_id), "not found")
 
 
-def _made(job: DownloadJob, job_ids: list[str]) -> tuple[tuple[str, str], ...]:
-    """No query for a zip of stored files alone."""
+def _results(job: DownloadJob, job_ids: list[str]) -> tuple[tuple[str, str], ...]:
+    """Return the results of other jobs. Makes no query for stored files alone."""
     if not job_ids:
         return ()
-    makers = DownloadJob.objects.filter(owner=job.owner).select_related("artifact")
-    there = makers.defer("params").in_bulk(list(map(UUID, job_ids)))
-    return tuple(_result(job_id, there.get(UUID(job_id))) for job_id in job_ids)
+    jobs = DownloadJob.objects.filter(owner=job.owner).select_related("artifact")
+    found = jobs.defer("params").in_bulk(list(map(UUID, job_ids)))
+    return tuple(_result(job_id, found.get(UUID(job_id))) for job_id in job_ids)
 
 
-def _result(job_id: str, maker: DownloadJob | None) -> tuple[str, str]:
-    if maker is None:
+def _result(job_id: str, job: DownloadJob | None) -> tuple[str, str]:
+    if job is None:
         return job_id, "not found"
-    if maker.artifact:
-        return maker.artifact.name, wording.size_of(maker.artifact.size_bytes)
-    return maker.name, "not found" if maker.is_finished else "not ready yet"
+    if job.artifact:
+        return job.artifact.name, wording.size_of(job.artifact.size_bytes)
+    return job.name, "not found" if job.is_finished else "not ready yet"
 
 
 def _same_files(job: DownloadJob) -> str:
-    asked = {name: ids for name, ids in job.params.items() if ids}
-    return _json({**asked, "name": job.name}) if len(wanted_by(job.params)) <= MAX_TYPED else ""
+    if len(wanted_by(job.params)) > MAX_COPIED:
+        return ""
+    return _json({name: ids for name, ids in job.params.items() if ids} | {"name": job.name})
 
 
 def _without_missing(job: DownloadJob) -> Remedy | None:
-    """For a zip that failed over missing files: where the others are ticked already."""
+    """For a zip that failed for missing files, return the form with the other files ticked."""
     if job.error_code != SourceMissing.code or len(wanted_by(job.params)) > MAX_CHOSEN_AGAIN:
         return None
     numbered = sources_of(job.kind, job.params, job.owner).exclude(file_id=None)
-    there = numbered.values_list("file_id", flat=True)
-    told = set(NUMBERS.findall(job.error))  # its row may be there, and its bytes gone
-    others = [file_id for file_id in there if str(file_id) not in told]
+    found = numbered.values_list("file_id", flat=True)
+    missing = set(NUMBERS.findall(job.error))  # a row may exist whose bytes are gone
+    others = [file_id for file_id in found if str(file_id) not in missing]
     chosen = urlencode({"file": others}, doseq=True)
     return Remedy("Choose without them", f"{reverse('choose')}?{chosen}") if chosen else None
 
 
 def _link(job: DownloadJob) -> Contents:
-    """All of it, as its owner wrote it: text, since nobody is to follow it by a slip."""
+    """Return the link as text, so that nobody follows it by mistake."""
     facts = [wording.Detail("Web address", job.params["url"])]
     if expected := job.params.get("sha256"):
         facts.append(wording.Detail("Expected SHA-256", expected))
@@ -148,7 +150,7 @@ def _another_link(job: DownloadJob) -> Remedy | None:
     return Remedy("Change the link", f"{reverse('link')}?job={job.pk}")
 
 
-def _sent(job: DownloadJob) -> Contents:
+def _uploaded_file(job: DownloadJob) -> Contents:
     facts = [wording.Detail("Name", job.name)]
     if job.total is not None:
         facts.append(wording.Detail("Size", wording.size_of(job.total)))
@@ -156,7 +158,7 @@ def _sent(job: DownloadJob) -> Contents:
 
 
 def _same_file(job: DownloadJob) -> str:
-    """Of that name, in the folder where it is typed. To curl, quotes keep `;` and `,` whole."""
+    """Return the argument for a file of that name. Quotes keep `;` and `,` from curl."""
     name = job.name.replace("\\", "\\\\").replace('"', '\\"')
     return "-F " + shlex.quote(f'file=@"{name}"')
 
@@ -169,16 +171,16 @@ def _upload_again(job: DownloadJob) -> Remedy | None:
 
 
 def _period(job: DownloadJob) -> Contents:
-    asked = job.params
-    if "from" in asked:
-        period = wording.days(*(date.fromisoformat(asked[end]) for end in ("from", "to")))
+    params = job.params
+    if "from" in params:
+        period = wording.days(*(date.fromisoformat(params[end]) for end in ("from", "to")))
     else:
-        days = int(asked["period"].removesuffix("d"))
+        days = int(params["period"].removesuffix("d"))
         period = "The day on which it is made" if days == 1 else f"The last {days} days"
     facts = {
         "Period": period,
-        "Format": asked["format"].upper(),
-        "Downloads of": "everybody" if asked["everybody"] else "you",
+        "Format": params["format"].upper(),
+        "Downloads of": "everybody" if params["everybody"] else "you",
     }
     return Contents("The report", facts=tuple(starmap(wording.Detail, facts.items())))
 
@@ -186,6 +188,6 @@ def _period(job: DownloadJob) -> Contents:
 KINDS: dict[str, KindOnPage] = {
     "bundle": KindOnPage(_files, "initiate", _same_files, _without_missing),
     "remote": KindOnPage(_link, "downloads", lambda job: _json(job.params), _another_link),
-    "upload": KindOnPage(_sent, "upload", _same_file, _upload_again),
+    "upload": KindOnPage(_uploaded_file, "upload", _same_file, _upload_again),
     "report": KindOnPage(_period, "reports", lambda job: _json(job.params), lambda _: None),
 }

@@ -1,4 +1,4 @@
-"""Asking for the file that a link leads to."""
+"""Download the file of a link."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import BlockedAddress, LimitReached
 from jobs.outbound.targets import MAX_URL_CHARS
 from jobs.web import wording
-from jobs.web.api_responses import asking, caller, own_job, status_of
+from jobs.web.api_responses import caller, own_job, serializer_context
+from jobs.web.error_responses import status_of
 from jobs.web.pages import terms
-from jobs.web.pages.form_submit import NAME_ERRORS, new_form, number_or_dirt, sentence, start
-from jobs.web.pages.shared import page, signed_in
+from jobs.web.pages.access import sign_in_required
+from jobs.web.pages.form_submit import (
+    NAME_ERRORS,
+    error_sentences,
+    new_form_id,
+    number_or_text,
+    submit_form,
+)
+from jobs.web.pages.rendering import render_page
 from jobs.web.serializers import THREADS, RemoteRequest
 
 FIELDS = ("url", "output", "threads", "sha256")
@@ -35,68 +43,62 @@ SENTENCES: dict[str, dict[str, str]] = {
 } | terms.SENTENCES
 
 
-class Earlier(forms.Form):
-    """A job whose link is to be changed. What is not valid is as if it were not there."""
+class EarlierJobForm(forms.Form):
+    """The job whose link to fill in. A value that is not valid is ignored."""
 
     job = forms.UUIDField(required=False)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@sign_in_required
 def link(request: HttpRequest) -> HttpResponse:
-    """`?url=` fills the form in, as does `?job=`, whose link then is in no address."""
-    return _ask(request) if request.method == "POST" else _form(request, _given(request))
+    """Show or submit the form. `?url=` fills it in, and so does `?job=` with the job's link."""
+    return _submit(request) if request.method == "POST" else _form(request, _given(request))
 
 
-def _ask(request: HttpRequest) -> HttpResponse:
-    """Start fetching and go to its page; or the form again, with what is wrong with it."""
+def _submit(request: HttpRequest) -> HttpResponse:
+    """Start the job and redirect to its page, or show the form with its errors."""
     given = _given(request)
-    asked: dict[str, Any] = {name: text for name, text in given.items() if text}
-    if "threads" in asked:
-        asked["threads"] = number_or_dirt(asked["threads"])
-    asked |= terms.asked(request.POST, caller(request))
-    remote = RemoteRequest(data=asked, context=asking(request))
+    data: dict[str, Any] = {name: text for name, text in given.items() if text}
+    if "threads" in data:
+        data["threads"] = number_or_text(data["threads"])
+    data |= terms.serializer_data(request.POST, caller(request))
+    remote = RemoteRequest(data=data, context=serializer_context(request))
     try:
         remote.is_valid(raise_exception=True)
-        return start(request, remote.asked())
+        return submit_form(request, remote.submission())
     except ValidationError as error:
-        errors = _errors(error.get_full_details())
+        errors = error_sentences(error.get_full_details(), SENTENCES)
         return _form(request, given, errors, HTTPStatus.BAD_REQUEST)
     except BlockedAddress as error:
-        errors = _errors_beside_the_link(request, asked) | {"url": str(error)}
+        errors = _errors_of_other_fields(request, data) | {"url": str(error)}
         return _form(request, given, errors, HTTPStatus.UNPROCESSABLE_ENTITY)
     except LimitReached as error:
         return _form(request, given, {"form": str(error)}, status_of(error))
 
 
 def _given(request: HttpRequest) -> dict[str, str]:
+    """Return the value of each field: submitted, from the query, or of the earlier job."""
     given = request.POST or request.GET
     earlier = _earlier(request) if request.method != "POST" else {}
     return {name: str(earlier.get(name, given.get(name, ""))).strip() for name in FIELDS}
 
 
 def _earlier(request: HttpRequest) -> dict[str, Any]:
-    """What was asked for by a link of the caller's."""
-    form = Earlier(request.GET)
+    """Return the params of the earlier job; empty if there is none."""
+    form = EarlierJobForm(request.GET)
     form.is_valid()
     job_id: UUID | None = form.cleaned_data.get("job")
     job = own_job(request, job_id) if job_id else None
     return job.params if job and job.kind == "remote" else {}
 
 
-def _errors_beside_the_link(request: HttpRequest, asked: dict[str, Any]) -> dict[str, str]:
-    """Where the link may not be fetched nothing else was read."""
-    rest = {name: text for name, text in asked.items() if name != "url"}
-    remote = RemoteRequest(data=rest, context=asking(request))
+def _errors_of_other_fields(request: HttpRequest, data: dict[str, Any]) -> dict[str, str]:
+    """Return the errors of all fields but `url`: a blocked address stops validation there."""
+    others = {name: value for name, value in data.items() if name != "url"}
+    remote = RemoteRequest(data=others, context=serializer_context(request))
     remote.is_valid()
-    return _errors(ValidationError(remote.errors).get_full_details())
-
-
-def _errors(details: Any) -> dict[str, str]:
-    """One sentence for each field."""
-    return {
-        name: sentence(details[name], told) for name, told in SENTENCES.items() if name in details
-    }
+    return error_sentences(ValidationError(remote.errors).get_full_details(), SENTENCES)
 
 
 def _form(
@@ -105,19 +107,19 @@ def _form(
     errors: dict[str, str] | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    """The form, with everything that was given to it still in its place."""
+    """Render the form with the values that were submitted."""
     errors = errors or {}
     threads = given["threads"] or str(THREADS)
-    chosen = terms.offered(request.POST or request.GET, caller(request))
+    values = terms.field_values(request.POST or request.GET, caller(request))
     context = {
         "here": "new",
-        "terms": chosen,
+        "terms": values,
         "given": given | {"threads": threads},
         "errors": errors,
-        "is_open": bool(given["sha256"] or threads != str(THREADS) or chosen.run_at),
+        "is_open": bool(given["sha256"] or threads != str(THREADS) or values.run_at),
         "max_url_chars": MAX_URL_CHARS,
         "most": wording.limit_of(settings.REMOTE_MAX_BYTES),
         "kept": wording.seconds(settings.RESULT_KEPT_SECONDS),
-        "once": new_form(),
+        "once": new_form_id(),
     }
-    return page(request, "jobs/link.html", context, status)
+    return render_page(request, "jobs/link.html", context, status)

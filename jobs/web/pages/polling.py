@@ -1,4 +1,4 @@
-"""Jobs as somebody watches them: how often a page asks for one again, and what it gets."""
+"""Jobs as the pages show them, and the polls that update them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from django.http import HttpRequest, HttpResponse
 from jobs.models import DownloadJob
 from jobs.web import wording
 from jobs.web.api_responses import poll_after_seconds
-from jobs.web.pages.previews import Made, made_of
-from jobs.web.pages.shared import page
+from jobs.web.pages.previews import Preview, previews_of
+from jobs.web.pages.rendering import render_page
 from jobs.web.representation import event_id
 
-MIN_POLL_SECONDS = 3  # nobody's eyes need more, and a list polls each of its rows
-LEISURE_SECONDS = 15  # between polls of what may wait for hours
-YOUNG = timedelta(minutes=1)  # whoever has just asked for it may still look on
+MIN_POLL_SECONDS = 3  # a list polls each of its rows
+IDLE_POLL_SECONDS = 15  # of a job that may wait for hours
+YOUNG = timedelta(minutes=1)  # of a young job: its owner may be watching
 
 
 @dataclass(frozen=True)
-class Live:
-    """A job at one moment. `poll_seconds` is 0 once nothing will change by itself."""
+class JobView:
+    """A job as a page shows it now. `poll_seconds` is 0 if it is finished."""
 
     job: DownloadJob
     status_text: wording.StatusText
@@ -34,55 +34,57 @@ class Live:
 
     @property
     def said(self) -> str:
+        """The text for screen readers."""
         return f"{self.job.name}: {self.status_text.heading}"
 
     @property
     def event_id(self) -> str:
-        """Of the server-sent event that says as much."""
+        """The id of the server-sent event with the same version of the job."""
         return event_id(self.job)
 
     @property
     def icon(self) -> str:
-        """Of the browser's tab."""
+        """The icon of the browser's tab."""
         return "working" if self.poll_seconds else self.status_text.look
 
     @property
-    def picture(self) -> Made | None:
-        """The one that stands for it; a query, unless they were read ahead."""
-        return next((made for made in made_of(self.job) if made.shape), None)
+    def picture(self) -> Preview | None:
+        """The picture in the row. Makes a query, unless previews were prefetched."""
+        return next((preview for preview in previews_of(self.job) if preview.shape), None)
 
     @property
     def mark(self) -> str:
-        """Tells one sight of a job from the next: 'working-1f0c52a9'.
+        """A hash of what is shown, after the look: 'working-1f0c52a9'. A poll sends it as `was`.
 
-        A countdown is left out of it: the page goes on with that by itself.
+        It leaves out the countdown, which the page updates by itself.
         """
-        text = replace(self.status_text, wait_seconds=0)
-        seen = repr((text, self.job.version, self.poll_seconds)).encode()
-        return f"{text.look}-{blake2b(seen, digest_size=4).hexdigest()}"
+        shown = (replace(self.status_text, wait_seconds=0), self.job.version, self.poll_seconds)
+        digest = blake2b(repr(shown).encode(), digest_size=4).hexdigest()
+        return f"{self.status_text.look}-{digest}"
 
 
-def watched(job: DownloadJob, now: datetime) -> Live:
-    told = wording.describe(job, now)
-    return Live(job, told, wording.ago(job.created_at, now), _poll_seconds(job, told, now))
+def job_view(job: DownloadJob, now: datetime) -> JobView:
+    text = wording.describe(job, now)
+    return JobView(job, text, wording.ago(job.created_at, now), _poll_seconds(job, text, now))
 
 
-def _poll_seconds(job: DownloadJob, told: wording.StatusText, now: datetime) -> int:
+def _poll_seconds(job: DownloadJob, text: wording.StatusText, now: datetime) -> int:
+    """Return the seconds between polls; 0 for a finished job."""
     if job.is_finished:
         return 0
     usual = max(MIN_POLL_SECONDS, poll_after_seconds(job))
-    if told.look == "held" and now - job.created_at > YOUNG:
-        return LEISURE_SECONDS
-    ahead = (told.starts_at - now).total_seconds() if told.starts_at else 0
-    return max(usual, min(LEISURE_SECONDS, round(ahead)))
+    if text.look == "held" and now - job.created_at > YOUNG:
+        return IDLE_POLL_SECONDS
+    ahead = (text.starts_at - now).total_seconds() if text.starts_at else 0
+    return max(usual, min(IDLE_POLL_SECONDS, round(ahead)))
 
 
-def answer(
-    request: HttpRequest, live: Live, template: str, context: Callable[[], dict[str, Any]]
+def poll_response(
+    request: HttpRequest, view: JobView, template: str, context: Callable[[], dict[str, Any]]
 ) -> HttpResponse:
-    """What takes the place of the fragment that polls; 204 where it would look the same."""
+    """Render the fragment that replaces the one that polls; 204 if it has not changed."""
     was = request.GET.get("was", "")
-    if was == live.mark:
+    if was == view.mark:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    changed = was.partition("-")[0] != live.status_text.look
-    return page(request, template, context() | {"live": live, "changed": changed})
+    changed = was.partition("-")[0] != view.status_text.look
+    return render_page(request, template, context() | {"live": view, "changed": changed})

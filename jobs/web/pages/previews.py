@@ -1,6 +1,6 @@
-"""What was made of an upload besides: a small picture for its row, all of it for its page.
+"""The previews of an upload: one picture in its row, all of them on its page.
 
-Shown is what we made ourselves, and never what somebody sent.
+Pages never show the uploaded file itself.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from django.views.decorators.http import require_safe
 from jobs.models import UPLOAD, DownloadJob
 from jobs.states import Status
 from jobs.web import wording
-from jobs.web.api_responses import own_job, redirect_to
-from jobs.web.pages.shared import signed_in
+from jobs.web.api_responses import own_job, redirect_to_file
+from jobs.web.pages.access import sign_in_required
 
-THUMBNAIL = 200  # pixels of its sides at most
-A4 = (210, 297)  # what a page of a PDF mostly is
+THUMBNAIL_PIXELS = 200  # the longest side
+A4 = (210, 297)  # the shape of most PDF pages
 
 
 @dataclass(frozen=True)
-class Made:
-    """One file. `shape` is that of a picture: width and height, or what they are to each other."""
+class Preview:
+    """One file. `shape` is the width and height of a picture, or their ratio; None for others."""
 
     role: str
     label: str
@@ -37,24 +37,24 @@ class Made:
 
 
 @require_safe
-@signed_in
+@sign_in_required
 def file(request: HttpRequest, job_id: UUID, role: str) -> HttpResponseRedirect:
-    """To the file's bytes, by an address that stays the same while presigned ones come and go."""
+    """Redirect to the file. Unlike presigned URLs, this URL stays the same."""
     job = own_job(request, job_id)
-    is_there = job.status == Status.COMPLETED and role in wording.ROLES
-    found = job.files.filter(role=role).first() if is_there else None
+    is_ready = job.status == Status.COMPLETED and role in wording.ROLES
+    found = job.files.filter(role=role).first() if is_ready else None
     if found is None:
         raise Http404("There is no such file.")
-    return redirect_to(found, request.method or "GET")
+    return redirect_to_file(found, request.method or "GET")
 
 
-def made_of(job: DownloadJob) -> list[Made]:
-    """In the order in which people are told of it. One query at most; none for other kinds."""
+def previews_of(job: DownloadJob) -> list[Preview]:
+    """Return the previews in the order of ROLES. Makes one query, only for a ready upload."""
     if job.kind != UPLOAD or job.status != Status.COMPLETED:
         return []
     files = {file.role: file for file in job.files.all()}
     return [
-        Made(
+        Preview(
             role=role,
             label=label,
             address=reverse("made", args=[job.pk, role]),
@@ -67,15 +67,15 @@ def made_of(job: DownloadJob) -> list[Made]:
     ]
 
 
-def read_ahead(jobs: Iterable[DownloadJob]) -> None:
-    """In one query for all of them, or in none."""
-    makers = [job for job in jobs if job.kind == UPLOAD and job.status == Status.COMPLETED]
-    prefetch_related_objects(makers, "files")
+def prefetch_previews(jobs: Iterable[DownloadJob]) -> None:
+    """Read the files of all ready uploads in one query."""
+    uploads = [job for job in jobs if job.kind == UPLOAD and job.status == Status.COMPLETED]
+    prefetch_related_objects(uploads, "files")
 
 
 def _shape(job: DownloadJob, role: str) -> tuple[int, int] | None:
-    """So that nothing moves when it arrives; None for what is not shown."""
+    """Return the shape of a picture, to reserve its space; None for a file that is not shown."""
     width, height = (job.metadata.get(name, 0) for name in ("width", "height"))
-    side = min(width, height, THUMBNAIL) or THUMBNAIL
+    side = min(width, height, THUMBNAIL_PIXELS) or THUMBNAIL_PIXELS
     shapes = {"thumbnail": (side, side), "preview": A4, "poster": (width or 16, height or 9)}
     return shapes.get(role)

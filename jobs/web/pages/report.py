@@ -1,4 +1,4 @@
-"""Asking for a report on what was asked for."""
+"""Request a report on downloads."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import LimitReached
 from jobs.kinds.registry import MAX_DAYS, USUAL_PERIOD
 from jobs.models.permissions import can_view_all_jobs
-from jobs.web.api_responses import asking, caller, status_of
+from jobs.web.api_responses import caller, serializer_context
+from jobs.web.error_responses import status_of
 from jobs.web.pages import terms
-from jobs.web.pages.form_submit import new_form, sentence, start
-from jobs.web.pages.shared import page, signed_in
+from jobs.web.pages.access import sign_in_required
+from jobs.web.pages.form_submit import error_sentences, new_form_id, submit_form
+from jobs.web.pages.rendering import render_page
 from jobs.web.serializers import ReportRequest
 
 OWN_DATES = "dates"  # instead of a period
 PERIODS = {"7d": "Last 7 days", "30d": "Last 30 days", OWN_DATES: "Own dates"}
-FORMAT = "as"  # a `format` in an address would ask the API
+FORMAT = "as"  # `format` in a query would select a renderer of the API
 FORMATS = {"pdf": "PDF", "csv": "CSV", "json": "JSON"}
 SENTENCES = {
     "period": {"": "Choose one of these."},
@@ -33,67 +35,62 @@ SENTENCES = {
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@sign_in_required
 def report(request: HttpRequest) -> HttpResponse:
-    return _ask(request) if request.method == "POST" else _form(request, request.GET)
+    return _submit(request) if request.method == "POST" else _form(request, request.GET)
 
 
-def _ask(request: HttpRequest) -> HttpResponse:
-    """Start the report and go to its page; or the form again, with what is wrong with it."""
-    given = request.POST
-    wanted = ReportRequest(data=_asked(request), context=asking(request))
+def _submit(request: HttpRequest) -> HttpResponse:
+    """Start the report and redirect to its page, or show the form with its errors."""
+    form = request.POST
+    serializer = ReportRequest(data=_serializer_data(request), context=serializer_context(request))
     try:
-        wanted.is_valid(raise_exception=True)
-        return start(request, wanted.asked())
+        serializer.is_valid(raise_exception=True)
+        return submit_form(request, serializer.submission())
     except ValidationError as error:
-        return _form(request, given, _errors(error.get_full_details()), HTTPStatus.BAD_REQUEST)
+        errors = error_sentences(error.get_full_details(), SENTENCES)
+        return _form(request, form, errors, HTTPStatus.BAD_REQUEST)
     except LimitReached as error:
-        return _form(request, given, {"form": str(error)}, status_of(error))
+        return _form(request, form, {"form": str(error)}, status_of(error))
 
 
-def _asked(request: HttpRequest) -> dict[str, Any]:
-    given = request.POST
-    asked: dict[str, Any] = {"format": given.get(FORMAT, "")}
-    if given.get("period") == OWN_DATES:
-        asked |= {end: given.get(end, "").strip() for end in ("from", "to")}
+def _serializer_data(request: HttpRequest) -> dict[str, Any]:
+    """Return the submitted fields as input of a ReportRequest."""
+    form = request.POST
+    data: dict[str, Any] = {"format": form.get(FORMAT, "")}
+    if form.get("period") == OWN_DATES:
+        data |= {end: form.get(end, "").strip() for end in ("from", "to")}
     else:
-        asked["period"] = given.get("period", "")
-    if can_view_all_jobs(caller(request)):  # nobody else has the box
-        asked["everybody"] = "everybody" in given
-    return asked | terms.asked(given, caller(request))
-
-
-def _errors(details: Any) -> dict[str, str]:
-    """One sentence for each field."""
-    return {
-        name: sentence(details[name], told) for name, told in SENTENCES.items() if name in details
-    }
+        data["period"] = form.get("period", "")
+    if can_view_all_jobs(caller(request)):  # others have no such box
+        data["everybody"] = "everybody" in form
+    return data | terms.serializer_data(form, caller(request))
 
 
 def _form(
     request: HttpRequest,
-    given: QueryDict,
+    form: QueryDict,
     errors: dict[str, str] | None = None,
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    """The form, with everything that was given to it still in its place."""
+    """Render the form with the values that were submitted."""
     end = timezone.now().date().replace(day=1) - timedelta(days=1)  # of the last whole month
     context = {
         "here": "new",
-        "terms": terms.offered(given, caller(request)),
-        "period": _one_of(PERIODS, given.get("period"), USUAL_PERIOD),
-        "format": _one_of(FORMATS, given.get(FORMAT), "pdf"),
-        "first": given.get("from", f"{end.replace(day=1)}"),
-        "last": given.get("to", f"{end}"),
-        "everybody": "everybody" in given,
+        "terms": terms.field_values(form, caller(request)),
+        "period": _one_of(PERIODS, form.get("period"), USUAL_PERIOD),
+        "format": _one_of(FORMATS, form.get(FORMAT), "pdf"),
+        "first": form.get("from", f"{end.replace(day=1)}"),
+        "last": form.get("to", f"{end}"),
+        "everybody": "everybody" in form,
         "may_see_all": can_view_all_jobs(caller(request)),
         "periods": PERIODS,
         "formats": FORMATS,
         "errors": errors or {},
-        "once": new_form(),
+        "once": new_form_id(),
     }
-    return page(request, "jobs/report.html", context, status)
+    return render_page(request, "jobs/report.html", context, status)
 
 
-def _one_of(known: dict[str, str], name: str | None, usual: str) -> str:
-    return name if name in known else usual
+def _one_of(choices: dict[str, str], name: str | None, default: str) -> str:
+    return name if name in choices else default

@@ -1,4 +1,4 @@
-"""What an owner wants of all downloads: to be mailed, and who else is told that one is over."""
+"""The settings page: notifications by mail and webhook, the webhook secret, recent deliveries."""
 
 from __future__ import annotations
 
@@ -16,62 +16,67 @@ from jobs.errors import BlockedAddress
 from jobs.models import Notification, Preferences, can_be_mailed
 from jobs.web import wording
 from jobs.web.api_responses import caller
-from jobs.web.pages.form_submit import sentence
-from jobs.web.pages.shared import SeeOther, page, signed_in
+from jobs.web.pages.access import sign_in_required
+from jobs.web.pages.form_submit import error_sentence
+from jobs.web.pages.rendering import SeeOther, render_page
 from jobs.web.serializers import MAX_WEBHOOK_CHARS, StrictSerializer, Url
 
-TOLD = 10  # messages, the latest
+MAX_NOTIFICATIONS = 10  # the latest
 
 
-class Wanted(StrictSerializer):
-    """Nobody is told where `webhook` is empty."""
+class WebhookSettings(StrictSerializer):
+    """An empty `webhook` turns it off."""
 
     webhook = Url(allow_blank=True, max_length=MAX_WEBHOOK_CHARS)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@sign_in_required
 def settings(request: HttpRequest) -> HttpResponse:
-    # Saved with the first look: a secret that is shown has to stay.
-    mine, _ = Preferences.objects.get_or_create(owner=caller(request))
+    # Saved when first shown, so that the secret on the page stays valid.
+    preferences, _ = Preferences.objects.get_or_create(owner=caller(request))
     if request.method != "POST":
-        return _form(request, mine)
-    return _change_secret(request, mine) if "secret" in request.POST else _keep(request, mine)
+        return _form(request, preferences)
+    if "secret" in request.POST:
+        return _rotate_secret(request, preferences)
+    return _save(request, preferences)
 
 
-def _keep(request: HttpRequest, mine: Preferences) -> HttpResponse:
-    given = request.POST.get("webhook", "").strip()
-    wanted = Wanted(data={"webhook": given})
-    mine.email = "email" in request.POST and can_be_mailed(caller(request))
-    mine.webhook = given
+def _save(request: HttpRequest, preferences: Preferences) -> HttpResponse:
+    """Save the notification settings, or show the form with its error."""
+    webhook = request.POST.get("webhook", "").strip()
+    serializer = WebhookSettings(data={"webhook": webhook})
+    preferences.email = "email" in request.POST and can_be_mailed(caller(request))
+    preferences.webhook = webhook
     try:
-        wanted.is_valid(raise_exception=True)
+        serializer.is_valid(raise_exception=True)
     except ValidationError as error:
         details: Any = error.get_full_details()
-        return _form(request, mine, sentence(details["webhook"], {}), HTTPStatus.BAD_REQUEST)
+        error_text = error_sentence(details["webhook"], {})
+        return _form(request, preferences, error_text, HTTPStatus.BAD_REQUEST)
     except BlockedAddress as error:
-        return _form(request, mine, str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
-    mine.save(update_fields=["email", "webhook"])
+        return _form(request, preferences, str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
+    preferences.save(update_fields=["email", "webhook"])
     messages.success(request, "Saved. It holds for what you ask for from now on.")
     return SeeOther(reverse("settings"))
 
 
-def _change_secret(request: HttpRequest, mine: Preferences) -> HttpResponse:
-    """Once for each page that showed one: a second click leaves the new one alone."""
-    if mine.change_secret(request.POST["secret"]):
+def _rotate_secret(request: HttpRequest, preferences: Preferences) -> HttpResponse:
+    """Make a new secret, unless the form has an old one: a second click changes nothing."""
+    if preferences.change_secret(request.POST["secret"]):
         messages.success(request, "There is a new secret. The old one works for another day.")
     return SeeOther(reverse("settings"))
 
 
 def _form(
-    request: HttpRequest, mine: Preferences, error: str = "", status: int = HTTPStatus.OK
+    request: HttpRequest, preferences: Preferences, error: str = "", status: int = HTTPStatus.OK
 ) -> HttpResponse:
     now = timezone.now()
-    sent = Notification.objects.filter(owner=caller(request)).order_by("-created_at")[:TOLD]
+    notifications = Notification.objects.filter(owner=caller(request)).order_by("-created_at")
     context = {
-        "preferences": mine,
+        "preferences": preferences,
         "can_mail": can_be_mailed(caller(request)),
         "error": error,
-        "notices": [wording.notice(notification, now) for notification in sent],
+        "notices": [wording.notice(each, now) for each in notifications[:MAX_NOTIFICATIONS]],
     }
-    return page(request, "jobs/settings.html", context, status)
+    return render_page(request, "jobs/settings.html", context, status)

@@ -1,4 +1,4 @@
-"""What every form asks besides: whether to mail its owner, and when to start at the earliest."""
+"""The fields that every form has: whether to mail the owner, and the earliest start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from jobs.models import Preferences, can_be_mailed
 
-# As browsers write the value of a datetime-local: nobody's zone is in it.
+# The value of a datetime-local input, which has no time zone.
 LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?", re.ASCII)
 SENTENCES = {
     "runAt": {
@@ -25,8 +25,8 @@ SENTENCES = {
 
 
 @dataclass(frozen=True)
-class Offered:
-    """What stands in the fields. `run_at` is as it was typed, if it is no moment."""
+class FieldValues:
+    """What the fields show. `run_at` is as typed if it is no valid time; then `at` is None."""
 
     can_mail: bool
     email: bool
@@ -34,36 +34,39 @@ class Offered:
     at: datetime | None
 
 
-def asked(given: Mapping[str, Any], owner: User) -> dict[str, Any]:
-    """For a serializer. A form says `email` twice where its box is ticked; the last one counts."""
-    found: dict[str, Any] = {}
-    if "email" in given and can_be_mailed(owner):
-        found["email"] = given["email"] == "true"
-    if run_at := _with_zone(str(given.get("runAt", ""))):
-        found["runAt"] = run_at
-    return found
+def serializer_data(form: Mapping[str, Any], owner: User) -> dict[str, Any]:
+    """Return the submitted fields as input of a TermsRequest.
+
+    A form sends `email` twice if its box is ticked; the last value counts.
+    """
+    data: dict[str, Any] = {}
+    if "email" in form and can_be_mailed(owner):
+        data["email"] = form["email"] == "true"
+    if run_at := _with_zone(str(form.get("runAt", ""))):
+        data["runAt"] = run_at
+    return data
 
 
-def offered(given: Mapping[str, Any], owner: User) -> Offered:
-    """As it was given, or else as the owner's settings have it."""
-    run_at = str(given.get("runAt", "")).strip()
+def field_values(form: Mapping[str, Any], owner: User) -> FieldValues:
+    """Return the submitted values, or the owner's preferences for those that are missing."""
+    run_at = str(form.get("runAt", "")).strip()
     at = None
     with suppress(ValueError, OverflowError):
         at = timezone.localtime(datetime.fromisoformat(_with_zone(run_at)))
-    return Offered(
+    return FieldValues(
         can_mail=can_be_mailed(owner),
-        email=can_be_mailed(owner) and _is_ticked(given, owner),
+        email=can_be_mailed(owner) and _is_ticked(form, owner),
         run_at=f"{at:%Y-%m-%dT%H:%M}" if at else run_at,
         at=at,
     )
 
 
-def _is_ticked(given: Mapping[str, Any], owner: User) -> bool:
-    return given["email"] == "true" if "email" in given else Preferences.of(owner).email
+def _is_ticked(form: Mapping[str, Any], owner: User) -> bool:
+    return form["email"] == "true" if "email" in form else Preferences.of(owner).email
 
 
 def _with_zone(text: str) -> str:
-    """As it is, if it has one; pages.js sends it. Else it is meant in the site's."""
+    """Return the time with its own zone, which pages.js adds, or else with the site's."""
     with suppress(ValueError, OverflowError):
         if LOCAL.fullmatch(text := text.strip()):
             return timezone.make_aware(datetime.fromisoformat(text)).isoformat()

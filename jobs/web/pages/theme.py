@@ -1,4 +1,4 @@
-"""Light, dark, or as the device has it: kept in a cookie, so that the page comes right at once."""
+"""The theme: light, dark or the device's. A cookie keeps it, so that pages render in it at once."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from jobs.web.pages.shared import SeeOther, signed_in
+from jobs.web.pages.access import sign_in_required
+from jobs.web.pages.rendering import SeeOther
 
 COOKIE = "theme"  # base.html reads it
 THEMES = ("auto", "light", "dark")
-KEPT = timedelta(days=365)
+COOKIE_AGE = timedelta(days=365)
 
 
-class Wanted(forms.Form):
+class ThemeForm(forms.Form):
     theme = forms.ChoiceField(choices=[(name, name) for name in THEMES])
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def theme(request: HttpRequest) -> HttpResponse:
-    """Keep the choice, and go back to the page that it was made on."""
+    """Save the theme in a cookie, and redirect back to the page."""
     response = SeeOther(_referrer(request))
-    wanted = Wanted(request.POST)
-    if wanted.is_valid():
+    form = ThemeForm(request.POST)
+    if form.is_valid():
         response.set_cookie(
             COOKIE,
-            wanted.cleaned_data["theme"],
-            max_age=KEPT,
+            form.cleaned_data["theme"],
+            max_age=COOKIE_AGE,
             secure=settings.SESSION_COOKIE_SECURE,
             httponly=True,
             samesite="Lax",
@@ -41,6 +42,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 
 def _referrer(request: HttpRequest) -> str:
+    """Return the URL that the request came from, if it is one of this site."""
     page = request.headers.get("Referer", "")
-    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure())
-    return page if ours else reverse("downloads")
+    is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure())
+    return page if is_ours else reverse("downloads")

@@ -1,10 +1,9 @@
-"""The page where files are uploaded. Sending them is upload.js's business, and the API's."""
+"""The upload page. upload.js sends files to the API; without scripts the form comes here."""
 
 from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -16,15 +15,18 @@ from jobs.engine import uploads
 from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
 from jobs.terms import Terms
 from jobs.web import wording
-from jobs.web.api_responses import asking, caller, request_id, status_of
-from jobs.web.authentication import check_form_token
-from jobs.web.multipart_form import Form
+from jobs.web.api_responses import caller, serializer_context
+from jobs.web.authentication import check_csrf_token
+from jobs.web.error_responses import status_of
+from jobs.web.multipart_form import MultipartForm
 from jobs.web.pages import terms
-from jobs.web.pages.form_submit import sentence
-from jobs.web.pages.shared import SeeOther, on_csrf_failure, page, signed_in
+from jobs.web.pages.access import csrf_failure, sign_in_required
+from jobs.web.pages.form_submit import error_sentences
+from jobs.web.pages.rendering import SeeOther, render_page
+from jobs.web.request_ids import request_id
 from jobs.web.serializers import TermsRequest
 
-UNTICKED = {"email": "false"}  # what a form says of a box by saying nothing
+UNTICKED = {"email": "false"}  # a form leaves out a box that is not ticked
 EVERYTHING = "*/*"
 TYPES = {
     "application/pdf": "PDF",
@@ -38,55 +40,51 @@ CHOOSE = "Choose a file."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@sign_in_required
 def upload(request: HttpRequest) -> HttpResponse:
     return _receive(request) if request.method == "POST" else _form(request)
 
 
 def _receive(request: HttpRequest) -> HttpResponse:
-    """Take the file of a browser without scripts, and go to its job's page."""
-    sent = Form(request, max_bytes=settings.MAX_UPLOAD_BYTES)
-    again = partial(_form, request, given=sent.fields)
+    """Store the file of a browser without scripts, and redirect to the page of its job."""
+    form = MultipartForm(request, max_bytes=settings.MAX_UPLOAD_BYTES)
+    show_form = partial(_form, request, fields=form.fields)
     try:
-        file = sent.file()
-        check_form_token(request, sent.fields.get("csrfmiddlewaretoken", ""))
+        file = form.file()
+        check_csrf_token(request, form.fields.get("csrfmiddlewaretoken", ""))
         if file is None:
-            return again({"file": CHOOSE}, HTTPStatus.BAD_REQUEST)
+            return show_form({"file": CHOOSE}, HTTPStatus.BAD_REQUEST)
         job, _ = uploads.receive(
             caller(request),
             file.name,
             file,
-            most_bytes=sent.promised_bytes,
-            terms=lambda: _terms(request, sent.fields),
+            most_bytes=form.max_file_bytes,
+            terms=lambda: _terms(request, form.fields),
             request_id=request_id(request),
         )
     except ValidationError as error:
-        return again(_errors(error.get_full_details()), HTTPStatus.BAD_REQUEST)
+        errors = error_sentences(error.get_full_details(), terms.SENTENCES)
+        return show_form(errors, HTTPStatus.BAD_REQUEST)
     except APIException as problem:
         if problem.get_codes() == "csrf":
-            return on_csrf_failure(request, reason=str(problem.__cause__))
+            return csrf_failure(request, reason=str(problem.__cause__))
         has_no_file = problem.get_codes() == "no_file"
         detail = CHOOSE if has_no_file else str(problem.detail)
-        return again({"file": detail}, problem.status_code)
+        return show_form({"file": detail}, problem.status_code)
     except TypeNotAllowed as error:
-        return again({"file": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return show_form({"file": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
     except StorageUnavailable as error:
-        return again({"form": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
+        return show_form({"form": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
     except LimitReached as error:
-        return again({"form": str(error)}, status_of(error))
+        return show_form({"form": str(error)}, status_of(error))
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 
 def _terms(request: HttpRequest, fields: dict[str, str]) -> Terms:
-    asked = terms.asked(UNTICKED | fields, caller(request))
-    wanted = TermsRequest(data=asked, context=asking(request))
-    wanted.is_valid(raise_exception=True)
-    return wanted.terms()
-
-
-def _errors(details: Any) -> dict[str, str]:
-    said = terms.SENTENCES.items()
-    return {name: sentence(details[name], told) for name, told in said if name in details}
+    data = terms.serializer_data(UNTICKED | fields, caller(request))
+    serializer = TermsRequest(data=data, context=serializer_context(request))
+    serializer.is_valid(raise_exception=True)
+    return serializer.terms()
 
 
 def _form(
@@ -94,24 +92,24 @@ def _form(
     errors: dict[str, str] | None = None,
     status: int = HTTPStatus.OK,
     *,
-    given: dict[str, str] | None = None,
+    fields: dict[str, str] | None = None,
 ) -> HttpResponse:
-    """`errors` are sentences: of the `file`, of `runAt`, or of the whole `form`."""
+    """Render the form. `errors` has sentences for `file`, `runAt` or the whole `form`."""
     context = {
         "here": "new",
         "errors": errors or {},
-        "terms": terms.offered({} if given is None else UNTICKED | given, caller(request)),
-        "taken": _taken(),
+        "terms": terms.field_values({} if fields is None else UNTICKED | fields, caller(request)),
+        "taken": _allowed_types(),
         "most": wording.limit_of(settings.MAX_UPLOAD_BYTES),
         "most_in_parts": wording.limit_of(settings.MAX_CHUNKED_UPLOAD_BYTES),
         "in_parts_above": settings.MAX_UPLOAD_BYTES,
     }
-    return page(request, "jobs/upload.html", context, status)
+    return render_page(request, "jobs/upload.html", context, status)
 
 
-def _taken() -> str:
-    """'Any kind of file', or 'Pictures, PDF': by the patterns of what is taken."""
+def _allowed_types() -> str:
+    """Return the allowed types as text: 'Any kind of file', or 'Pictures, PDF'."""
     if EVERYTHING in settings.UPLOAD_TYPES:
         return "Any kind of file"
-    told = ", ".join(TYPES.get(pattern, pattern) for pattern in settings.UPLOAD_TYPES)
-    return told[:1].upper() + told[1:]
+    names = ", ".join(TYPES.get(pattern, pattern) for pattern in settings.UPLOAD_TYPES)
+    return names[:1].upper() + names[1:]

@@ -1,4 +1,4 @@
-"""What may be asked for, per kind, and what is told about a job. Used by the API and the pages."""
+"""Serializers of requests and responses. The API and the pages use them."""
 
 from jobs.web.serializers.chunked_upload import ReceivedChunk, UploadSerializer
 from jobs.web.serializers.fields import (
@@ -18,10 +18,10 @@ from jobs.web.serializers.requests import (
     ChunkedRequest,
     ChunkForm,
     ChunkRequest,
+    JobRequest,
     RemoteRequest,
     ReportRequest,
     UploadForm,
-    Wanted,
     WatchRequest,
 )
 from jobs.web.serializers.responses import (
@@ -39,9 +39,9 @@ from jobs.web.serializers.responses import (
 )
 from jobs.web.serializers.statistics import (
     ByStatus,
-    Lately,
     QueueStatistics,
     Rates,
+    RecentJobs,
     RunningJob,
     Total,
     Worker,
@@ -65,15 +65,16 @@ __all__ = [
     "FileAvailability",
     "FileIdField",
     "FileIdsField",
+    "JobRequest",
     "JobResult",
     "JobSerializer",
-    "Lately",
     "LinkJob",
     "Period",
     "ProcessedFile",
     "QueueStatistics",
     "Rates",
     "ReceivedChunk",
+    "RecentJobs",
     "RemoteRequest",
     "ReportJob",
     "ReportRequest",
@@ -87,7 +88,6 @@ __all__ = [
     "UploadJob",
     "UploadSerializer",
     "Url",
-    "Wanted",
     "WatchRequest",
     "Worker",
     "WorkerStatistics",

@@ -1,4 +1,4 @@
-"""What is told of a file that comes in chunks."""
+"""The state of an upload in chunks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jobs.models import IncomingUpload
 
 
 class UploadSerializer(serializers.ModelSerializer[IncomingUpload]):
-    """A file that comes in chunks, as far as it has come. Chunks are counted from 0."""
+    """The state of an upload in chunks. Chunks are numbered from 0."""
 
     jobId = serializers.UUIDField(source="id")
     fileName = serializers.CharField(source="name")
@@ -29,7 +29,7 @@ class UploadSerializer(serializers.ModelSerializer[IncomingUpload]):
 
 
 class ReceivedChunk(UploadSerializer):
-    """What beginning answers, and sending a chunk, as long as others are missing."""
+    """The response to the first request, and to each chunk while others are missing."""
 
     received = serializers.SerializerMethodField()
 
@@ -37,5 +37,5 @@ class ReceivedChunk(UploadSerializer):
         fields = ["received", *UploadSerializer.Meta.fields]
 
     def get_received(self, upload: IncomingUpload) -> bool:
-        """Whether any chunk is here: the one that came with the request, most of all."""
+        """Return True if any chunk has been received."""
         return bool(upload.received)

@@ -1,4 +1,4 @@
-"""The fields of requests: strict, as JSON tells types apart."""
+"""Strict fields for requests: they do not convert JSON types."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ from jobs.outbound.targets import BadUrl, target_of
 
 MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
 SHA256 = re.compile("[0-9A-Fa-f]{64}")
-MAX_TOLD = 20  # wrong ids in one answer
+MAX_REPORTED = 20  # invalid items in one response
 MAX_JOB_IDS = 1_000
-MAX_WEBHOOK_CHARS = 2_000  # as many as the columns have
-# As RFC 3339 has it: with a zone, so that nobody has to guess whose clock is meant. Postgres and
-# Python know no leap seconds.
+MAX_WEBHOOK_CHARS = 2_000  # the length of the columns
+# RFC 3339, with a time zone. Postgres and Python have no leap seconds.
 MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
 PERIOD = re.compile("[1-9][0-9]{0,2}d")
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-FARTHEST = timedelta(days=366)  # that something can be asked for ahead
+MAX_AHEAD = timedelta(days=366)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields that it does not know: a typing error must not be ignored in silence.
+    """Rejects unknown fields, so that a misspelled one is not ignored.
 
-    `RULES` says in JSON Schema which fields go together, for the OpenAPI document.
+    `RULES` is JSON Schema for the OpenAPI document: which fields go together.
     """
 
     RULES: dict[str, Any] = {}
@@ -47,7 +46,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 class Text(serializers.CharField):
-    """A JSON string, and no number that could be written as one."""
+    """A JSON string. Numbers are not converted."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -56,7 +55,7 @@ class Text(serializers.CharField):
 
 
 class Url(Text):
-    """A link that may be fetched, by its text alone. Raises BlockedAddress for one that may not."""
+    """A link that can be fetched, judged by its text. Raises BlockedAddress for a blocked one."""
 
     default_error_messages = {"bad_url": "{reason}"}
 
@@ -81,7 +80,7 @@ class Sha256(Text):
 
 
 class Switch(serializers.BooleanField):
-    """A JSON true or false, and nothing that looks like one."""
+    """A JSON true or false. Strings and numbers are not converted."""
 
     def to_internal_value(self, data: Any) -> bool:
         if type(data) is not bool:
@@ -89,8 +88,8 @@ class Switch(serializers.BooleanField):
         return data
 
 
-class Moment(serializers.DateTimeField):
-    """A point in time of RFC 3339, at most a year ahead."""
+class Timestamp(serializers.DateTimeField):
+    """A time of RFC 3339, at most a year ahead."""
 
     default_error_messages = {
         "no_moment": "A time such as 2026-11-23T06:00:00Z, with its zone.",
@@ -101,16 +100,16 @@ class Moment(serializers.DateTimeField):
         if not isinstance(data, str) or not MOMENT.fullmatch(data):
             self.fail("no_moment")
         try:
-            moment = datetime.fromisoformat(data.upper()).astimezone(UTC)
+            time = datetime.fromisoformat(data.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             self.fail("no_moment")
-        if moment > timezone.now() + FARTHEST:
+        if time > timezone.now() + MAX_AHEAD:
             self.fail("too_far")
-        return moment
+        return time
 
 
 class Day(serializers.DateField):
-    """A day of the calendar, 2026-11-23, at most a year ahead."""
+    """A date such as 2026-11-23, at most a year ahead."""
 
     default_error_messages = {"too_far": "At most 366 days ahead."}
 
@@ -118,13 +117,13 @@ class Day(serializers.DateField):
         if not isinstance(data, str) or not DAY.fullmatch(data):
             self.fail("invalid", format="YYYY-MM-DD")
         day: date = super().to_internal_value(data)
-        if day > (timezone.now() + FARTHEST).date():
+        if day > (timezone.now() + MAX_AHEAD).date():
             self.fail("too_far")
         return day
 
 
 class Period(Text):
-    """So many days: 7d."""
+    """A number of days, such as 7d."""
 
     default_error_messages = {"bad_period": f"Days, as in 7d or 30d; at most {MAX_DAYS}d."}
 
@@ -137,7 +136,7 @@ class Period(Text):
 
 
 class JobId(serializers.UUIDField):
-    """As it was told: a UUID in JSON text."""
+    """A UUID as a JSON string."""
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str):
@@ -145,67 +144,67 @@ class JobId(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
-def whole(number: Any) -> Any:
-    """JSON has one kind of number: 7.0 is 7. What is none stays as it is, and is refused."""
+def as_integer(number: Any) -> Any:
+    """Return 7 for 7.0, since JSON has one kind of number; any other value unchanged."""
     return int(number) if type(number) is float and number.is_integer() else number
 
 
-class Whole(serializers.IntegerField):
-    """A JSON number, and no string that looks like one."""
+class Integer(serializers.IntegerField):
+    """A JSON number without a fraction. Strings are not converted."""
 
     def to_internal_value(self, data: Any) -> int:
-        if type(data := whole(data)) is not int:
+        if type(data := as_integer(data)) is not int:
             self.fail("invalid")
         return super().to_internal_value(data)
 
 
-class FileIdField(Whole):
+class FileIdField(Integer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=MIN_FILE_ID, max_value=MAX_FILE_ID, **kwargs)
 
 
-class Listing(serializers.ListField):
-    """A JSON list. One that is too long is not looked into; the first wrong items are reported."""
+class StrictList(serializers.ListField):
+    """A JSON list. Reports the first MAX_REPORTED invalid items; none if the list is too long."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        most = self.max_length
-        if most is not None and isinstance(data, list) and len(data) > most:
-            self.fail("max_length", max_length=most)
+        limit = self.max_length
+        if limit is not None and isinstance(data, list) and len(data) > limit:
+            self.fail("max_length", max_length=limit)
         items: list[Any] = super().to_internal_value(data)
         return items
 
     def run_child_validation(self, data: list[Any]) -> list[Any]:
-        found, wrong = [], dict[str, Any]()
+        values, errors = [], dict[str, Any]()
         for n, item in enumerate(data):
             try:
-                found.append(self.child.run_validation(item))
+                values.append(self.child.run_validation(item))
             except serializers.ValidationError as error:
-                wrong[str(n)] = error.detail
-            if len(wrong) == MAX_TOLD:
+                errors[str(n)] = error.detail
+            if len(errors) == MAX_REPORTED:
                 break
-        if wrong:
-            raise serializers.ValidationError(wrong)
-        return found
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
 
 
-class FileIdsField(Listing):
-    """Up to 100,000 file ids, looked at in one go; the first that are wrong are told."""
+class FileIdsField(StrictList):
+    """Up to 100,000 file ids, checked in one pass. Reports the first MAX_REPORTED invalid ones."""
 
     child = FileIdField()
 
     def run_child_validation(self, data: list[Any]) -> list[int]:
-        data = [whole(item) for item in data]
-        wrong = (
+        data = [as_integer(item) for item in data]
+        invalid = (
             (n, item)
             for n, item in enumerate(data)
             if type(item) is not int or not MIN_FILE_ID <= item <= MAX_FILE_ID
         )
-        told: dict[str, Any] = {}
-        for n, item in islice(wrong, MAX_TOLD):
+        errors: dict[str, Any] = {}
+        for n, item in islice(invalid, MAX_REPORTED):
             try:
                 self.child.run_validation(item)
             except serializers.ValidationError as error:
-                told[str(n)] = error.detail
-        if told:
-            raise serializers.ValidationError(told)
+                errors[str(n)] = error.detail
+        if errors:
+            raise serializers.ValidationError(errors)
         return data

@@ -1,4 +1,4 @@
-"""What may be asked for, per kind."""
+"""Serializers of requests."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ from jobs.web.serializers.fields import (
     Day,
     FileIdField,
     FileIdsField,
+    Integer,
     JobId,
-    Listing,
     Period,
     Sha256,
+    StrictList,
     StrictSerializer,
     Switch,
     Text,
     Url,
-    Whole,
 )
 from jobs.web.serializers.terms import TermsRequest
 
 MAX_WATCHED = 50  # jobs in one stream of events
 JOB_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-THREADS = 4  # connections, where nobody says how many
+THREADS = 4  # the default number of connections
 
 
-class Wanted(TermsRequest):
-    """What one kind of job may be asked for, on which terms."""
+class JobRequest(TermsRequest):
+    """The request for a job of one kind, with its terms."""
 
-    def asked(self) -> dict[str, Any]:
-        """The keyword arguments of `submit` that say what is wanted."""
+    def submission(self) -> dict[str, Any]:
+        """Return the keyword arguments of `submit` for this request."""
         raise NotImplementedError
 
 
-class BundleRequest(Wanted):
-    """Stored files, and what jobs of the caller's made or are going to make, in this order.
+class BundleRequest(JobRequest):
+    """Stored files, then the results of your jobs, in the given order. Duplicates are ignored.
 
-    `job_ids` are waited for, as `after` are. What is named twice is in it once. `name` is what the
-    archive is called.
+    The bundle waits for the jobs in `job_ids`, as for those in `after`. `name` is the file name of
+    the archive.
     """
 
     file_ids = FileIdsField(
         required=False, allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE
     )
-    job_ids = Listing(child=JobId(), required=False, min_length=1, max_length=MAX_JOB_IDS)
+    job_ids = StrictList(child=JobId(), required=False, min_length=1, max_length=MAX_JOB_IDS)
     name = Text(required=False, max_length=200)
     RULES = {"anyOf": [{"required": ["file_ids"]}, {"required": ["job_ids"]}]}
 
@@ -62,36 +62,36 @@ class BundleRequest(Wanted):
         return list(dict.fromkeys(file_ids))
 
     def validate_job_ids(self, job_ids: list[UUID]) -> list[UUID]:
-        return self.own(job_ids)
+        return self.own_jobs(job_ids)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "file_ids" not in attrs and "job_ids" not in attrs:
             raise serializers.ValidationError({"file_ids": ["This field is required."]}, "required")
         return attrs
 
-    def asked(self) -> dict[str, Any]:
-        asked, terms = self.validated_data, self.terms()
-        job_ids = asked.get("job_ids", [])
-        params: Params = {"file_ids": asked.get("file_ids", [])}
+    def submission(self) -> dict[str, Any]:
+        data, terms = self.validated_data, self.terms()
+        job_ids = data.get("job_ids", [])
+        params: Params = {"file_ids": data.get("file_ids", [])}
         if job_ids:
             params["job_ids"] = [str(job_id) for job_id in job_ids]
             terms = replace(terms, after=tuple(dict.fromkeys([*terms.after, *job_ids])))
-        name = asked.get("name", "")
+        name = data.get("name", "")
         return {"kind": "bundle", "params": params, "name": name, "terms": terms}
 
 
-class RemoteRequest(Wanted):
-    """`output` is what the file is called; without it, what the other side or the URL says.
+class RemoteRequest(JobRequest):
+    """`output` is the file name; the default is the name from the server or the URL.
 
-    `threads` is how many connections are used at most, `sha256` what the file has to have.
+    `threads` is the maximum number of connections, `sha256` the expected hash of the file.
     """
 
     url = Url(max_length=MAX_URL_CHARS)
     output = Text(required=False, max_length=200)
-    threads = Whole(default=THREADS, min_value=1, max_value=16)
+    threads = Integer(default=THREADS, min_value=1, max_value=16)
     sha256 = Sha256(required=False)
 
-    def asked(self) -> dict[str, Any]:
+    def submission(self) -> dict[str, Any]:
         of_kind = ("url", "output", "threads", "sha256")
         params = {
             name: self.validated_data[name] for name in of_kind if name in self.validated_data
@@ -100,10 +100,10 @@ class RemoteRequest(Wanted):
         return {"kind": "remote", "params": params, "name": name, "terms": self.terms()}
 
 
-class ReportRequest(Wanted):
-    """`period` is so many days, the last of them today; or `from` and `to` are its days.
+class ReportRequest(JobRequest):
+    """`period` is a number of days that ends today; or set `from` and `to`. Days are in UTC.
 
-    Days are those of UTC. `everybody` is what all owners asked for: for staff with the permission
+    `everybody` includes the jobs of all owners. It requires staff with the permission
     `jobs.view_downloadjob`.
     """
 
@@ -119,7 +119,7 @@ class ReportRequest(Wanted):
     }
 
     def get_fields(self) -> dict[str, Any]:
-        return {"from": Day(required=False)} | super().get_fields()  # a word of Python's
+        return {"from": Day(required=False)} | super().get_fields()  # `from` is a keyword
 
     def validate_everybody(self, everybody: bool) -> bool:
         if everybody and not can_view_all_jobs(self.owner):
@@ -139,52 +139,50 @@ class ReportRequest(Wanted):
             )
         return attrs
 
-    def asked(self) -> dict[str, Any]:
-        asked = self.validated_data
-        if "from" in asked:
-            period = {"from": str(asked["from"]), "to": str(asked["to"])}
+    def submission(self) -> dict[str, Any]:
+        data = self.validated_data
+        if "from" in data:
+            period = {"from": str(data["from"]), "to": str(data["to"])}
         else:
-            period = {"period": asked.get("period", USUAL_PERIOD)}
-        params = period | {name: asked[name] for name in ("format", "everybody")}
+            period = {"period": data.get("period", USUAL_PERIOD)}
+        params = period | {name: data[name] for name in ("format", "everybody")}
         return {"kind": "report", "params": params, "terms": self.terms()}
 
 
 class ChunkedRequest(TermsRequest):
-    """A file that will come in chunks. `sha256` is what it has to have.
+    """A file to upload in chunks. `sha256` is its expected hash.
 
-    The terms are those of the job that it becomes.
+    The other fields apply to the job that processes it.
     """
 
     fileName = Text(max_length=255)
-    totalSize = Whole(min_value=1, max_value=settings.MAX_CHUNKED_UPLOAD_BYTES)
+    totalSize = Integer(min_value=1, max_value=settings.MAX_CHUNKED_UPLOAD_BYTES)
     sha256 = Sha256(required=False)
 
-    def asked(self) -> dict[str, Any]:
-        """The arguments of `uploads.begin`."""
-        asked = self.validated_data
-        named = {"name": asked["fileName"], "size_bytes": asked["totalSize"]}
-        return named | {"sha256": asked.get("sha256", ""), "terms": self.terms()}
+    def upload_arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of `uploads.begin` for this request."""
+        data = self.validated_data
+        file = {"name": data["fileName"], "size_bytes": data["totalSize"]}
+        return file | {"sha256": data.get("sha256", ""), "terms": self.terms()}
 
 
 class UploadForm(TermsRequest):
-    """A form with one file; multipart_form.py reads it as it comes.
+    """A form with one file. The ids in `after` are separated by commas."""
 
-    `after` has commas between its ids.
-    """
-
+    # For the OpenAPI document: multipart_form.py reads the form.
     file = serializers.FileField()
     after = Text(required=False)  # type: ignore[assignment] # a form has no lists
 
 
 class ChunkRequest(StrictSerializer):
-    """The fields of a form that brings a chunk. They are text, as in any form."""
+    """The fields of a form with a chunk. They are text, as in any form."""
 
     jobId = serializers.UUIDField()
     chunkIndex = serializers.IntegerField(min_value=0, max_value=10_000)
     totalChunks = serializers.IntegerField(min_value=1, max_value=10_000)
 
     def number_in(self, upload: IncomingUpload) -> int:
-        """Of the chunk. Raises ValidationError where the upload has none of that number."""
+        """Return the number of the chunk. Raises ValidationError if it is out of range."""
         number, total = (self.validated_data[name] for name in ("chunkIndex", "totalChunks"))
         if total != upload.chunks:
             raise serializers.ValidationError({"totalChunks": [f"It has {upload.chunks:,}."]})
@@ -194,13 +192,13 @@ class ChunkRequest(StrictSerializer):
 
 
 class ChunkForm(ChunkRequest):
-    """The same, and the chunk: `chunkSize` bytes from `chunkIndex * chunkSize` on."""
+    """A form with a chunk: the `chunkSize` bytes from `chunkIndex * chunkSize` on."""
 
     chunk = serializers.FileField()
 
 
 class WatchRequest(StrictSerializer):
-    """The ids of jobs, with commas between."""
+    """The ids of jobs, separated by commas."""
 
     jobs = Text(max_length=37 * MAX_WATCHED)
 
@@ -214,6 +212,6 @@ class WatchRequest(StrictSerializer):
 
 
 class CheckRequest(StrictSerializer):
-    """The number of a file."""
+    """The id of a file."""
 
     file_id = FileIdField()

@@ -1,4 +1,4 @@
-"""What is told about a job and its file."""
+"""Serializers of jobs and files in responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jobs.web.representation import (
 
 
 class FileAvailability(serializers.Serializer[Any]):
-    """Whether a file can be had. Size and hash are null where it cannot."""
+    """Whether a file is available. If not, its size and hash are null."""
 
     file_id = serializers.IntegerField()
     available = serializers.BooleanField()
@@ -33,7 +33,7 @@ class FileAvailability(serializers.Serializer[Any]):
 
 
 class ProcessedFile(serializers.ModelSerializer[StoredFile]):
-    """A file that was made of an upload."""
+    """A file that was made from an upload."""
 
     fileId = serializers.IntegerField(source="file_id")
     fileName = serializers.CharField(source="name")
@@ -51,9 +51,9 @@ class ProcessedFile(serializers.ModelSerializer[StoredFile]):
 
 
 class JobSerializer(serializers.ModelSerializer[DownloadJob]):
-    """A job, as told. What does not apply to its status is left out."""
+    """A job. Members that do not apply to its status are left out."""
 
-    # The fields are for the OpenAPI document; representation.py says what is in them.
+    # The fields are for the OpenAPI document; representation.py makes the members.
 
     jobId = serializers.UUIDField(source="id")
     userId = serializers.CharField(source="owner_id")
@@ -78,7 +78,8 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     errorCode = serializers.CharField(source="error_code")
     runAt = serializers.DateTimeField(source="run_at")
     after = serializers.ListField(
-        child=serializers.UUIDField(), help_text="The jobs that it waits for, done or not."
+        child=serializers.UUIDField(),
+        help_text="The jobs that it depends on, completed or not.",
     )
     retryAt = serializers.DateTimeField(source="available_at")
     lastError = serializers.CharField(source="error")
@@ -107,12 +108,12 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
 
 
 def _ids_of_dependencies(job: DownloadJob) -> list[str]:
-    """The jobs that it waits for, done or not."""
+    """Return the ids of the jobs that this one depends on, completed or not."""
     return [str(other.pk) for other in job.after.only("pk")]
 
 
 class AcceptedJob(JobSerializer):
-    """What starting a bundle answers: the job, and how many different files it will hold."""
+    """A new bundle. `totalFileIds` is the number of different files in it."""
 
     totalFileIds = serializers.IntegerField()
 
@@ -125,7 +126,7 @@ class AcceptedJob(JobSerializer):
 
 
 class LinkJob(JobSerializer):
-    """A job at the addresses of links, where older clients know some members by other names."""
+    """A link. Some members have a second name for older clients."""
 
     job_id = serializers.UUIDField(source="id")
     bytes_downloaded = serializers.IntegerField(source="done")
@@ -139,7 +140,7 @@ class LinkJob(JobSerializer):
 
 
 class AcceptedLink(LinkJob):
-    """What asking for a link answers."""
+    """A new link."""
 
     def to_representation(self, job: DownloadJob) -> Body:
         body = super().to_representation(job)
@@ -147,7 +148,7 @@ class AcceptedLink(LinkJob):
 
 
 class ReportJob(JobSerializer):
-    """A job at the addresses of reports, where older clients know some members by other names."""
+    """A report. Some members have a second name for older clients."""
 
     id = serializers.UUIDField()
     progress_message = serializers.CharField()
@@ -160,17 +161,14 @@ class ReportJob(JobSerializer):
 
 
 class AcceptedReport(ReportJob):
-    """What asking for a report answers."""
+    """A new report."""
 
     def to_representation(self, job: DownloadJob) -> Body:
         return super().to_representation(job) | {"message": "Report generation started"}
 
 
 class UploadJob(JobSerializer):
-    """A job at the short address, where older clients know some members by other names.
-
-    They apply to the statuses that the clients expect them in.
-    """
+    """A job for older clients: some members have a second name, in the statuses they expect."""
 
     completedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
     downloadUrls = serializers.DictField(child=serializers.CharField())
@@ -192,7 +190,7 @@ class UploadJob(JobSerializer):
 
 
 class AcceptedUpload(JobSerializer):
-    """What sending a file answers."""
+    """A new upload."""
 
     def to_representation(self, job: DownloadJob) -> Body:
         sentence = "File uploaded successfully, processing started"
@@ -200,9 +198,9 @@ class AcceptedUpload(JobSerializer):
 
 
 class JobResult(JobSerializer):
-    """A finished file and where to fetch it."""
+    """The file of a completed job, and its URL."""
 
-    CONDITIONAL = set()  # there is one only while the job is completed
+    CONDITIONAL = set()  # only a completed job has one
 
     class Meta(JobSerializer.Meta):
         fields = ["jobId", "status", "downloadUrl", "expiresIn", "fileName", "size", "sha256"]

@@ -1,4 +1,4 @@
-"""What is told of the service as a whole."""
+"""Statistics of the queue and the workers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 
 class ByStatus(serializers.Serializer[Any]):
-    """How many jobs have which status."""
+    """The number of jobs with each status."""
 
     queued = serializers.IntegerField()
     processing = serializers.IntegerField()
@@ -22,8 +22,8 @@ class Total(ByStatus):
     total = serializers.IntegerField()
 
 
-class Lately(serializers.Serializer[Any]):
-    """Jobs that came and went in the time."""
+class RecentJobs(serializers.Serializer[Any]):
+    """The number of jobs with each event in a period."""
 
     submitted = serializers.IntegerField()
     completed = serializers.IntegerField()
@@ -32,12 +32,12 @@ class Lately(serializers.Serializer[Any]):
 
 
 class Rates(serializers.Serializer[Any]):
-    lastMinute = Lately()
-    lastHour = Lately()
+    lastMinute = RecentJobs()
+    lastHour = RecentJobs()
 
 
 class QueueStatistics(serializers.Serializer[Any]):
-    """The queue as a whole. `oldestQueuedSeconds` is null while nothing is due."""
+    """Statistics of the queue. `oldestQueuedSeconds` is null if no job is due."""
 
     queue_stats = Total()
     kinds = serializers.DictField(child=ByStatus())
@@ -61,7 +61,7 @@ class RunningJob(serializers.Serializer[Any]):
 
 
 class Worker(serializers.Serializer[Any]):
-    """A worker. `processes`, as many jobs as it runs at once, is null where it does not answer."""
+    """A worker. `processes` is how many jobs it runs at once; null if it does not respond."""
 
     name = serializers.CharField()
     answers = serializers.BooleanField()
@@ -70,7 +70,7 @@ class Worker(serializers.Serializer[Any]):
 
 
 class WorkerStatistics(serializers.Serializer[Any]):
-    """The workers, and what they do. Without the broker it is known from the jobs alone."""
+    """The workers and their jobs. If the broker is away, only workers with a job are listed."""
 
     brokerAnswers = serializers.BooleanField()
     workers = Worker(many=True)

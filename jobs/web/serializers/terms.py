@@ -1,4 +1,4 @@
-"""What every kind of job may be asked for beside what it shall make."""
+"""The terms that a request for any kind of job may have: notifications, start, priority."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from jobs.models import DownloadJob, Preferences, can_be_mailed
 from jobs.terms import Terms
 from jobs.web.serializers.fields import (
     MAX_JOB_IDS,
-    MAX_TOLD,
+    MAX_REPORTED,
     MAX_WEBHOOK_CHARS,
+    Integer,
     JobId,
-    Listing,
-    Moment,
+    StrictList,
     StrictSerializer,
     Switch,
+    Timestamp,
     Url,
-    Whole,
 )
 
 NOT_YOURS = "You have no download with this id."
@@ -29,19 +29,19 @@ WORDS = {"true": True, "false": False, "null": None}
 
 
 class TermsRequest(StrictSerializer):
-    """Who is told of the end, and when it may start. Needs the `owner` in its context.
+    """Notifications, start and priority of a job. Needs the `owner` in its context.
 
-    `email` and `webhook` are those of the owner's settings where nothing is said; null is nobody.
+    The default of `email` and `webhook` is in the owner's settings; a `webhook` of null sends none.
     """
 
     email = Switch(required=False)
     webhook = Url(required=False, allow_null=True, max_length=MAX_WEBHOOK_CHARS)
-    runAt = Moment(required=False)
-    after = Listing(child=JobId(), required=False, max_length=MAX_JOB_IDS)
-    priority = Whole(required=False, min_value=0, max_value=9)
+    runAt = Timestamp(required=False)
+    after = StrictList(child=JobId(), required=False, max_length=MAX_JOB_IDS)
+    priority = Integer(required=False, min_value=0, max_value=9)
 
     def get_fields(self) -> dict[str, Any]:
-        """The terms come last, behind what is wanted."""
+        """Return the fields with the terms at the end."""
         fields = super().get_fields()
         terms = {name: fields.pop(name) for name in TERMS}
         return fields | terms
@@ -51,57 +51,58 @@ class TermsRequest(StrictSerializer):
         owner: User = self.context["owner"]
         return owner
 
-    def validate_email(self, wanted: bool) -> bool:
-        if wanted and not self.owner.email:
+    def validate_email(self, email: bool) -> bool:
+        if email and not self.owner.email:
             raise serializers.ValidationError("Your account has no e-mail address.")
-        if wanted and not can_be_mailed(self.owner):
-            raise serializers.ValidationError("No mail is sent from here.")
-        return wanted
+        if email and not can_be_mailed(self.owner):
+            raise serializers.ValidationError("E-mail is not set up on this server.")
+        return email
 
     def validate_after(self, job_ids: list[UUID]) -> list[UUID]:
-        return self.own(job_ids)
+        return self.own_jobs(job_ids)
 
     def validate_priority(self, priority: int) -> int:
-        if priority > (most := Preferences.of(self.owner).highest_priority):
-            raise serializers.ValidationError(f"You may ask for {most} at most.")
+        if priority > (highest := Preferences.of(self.owner).highest_priority):
+            raise serializers.ValidationError(f"Your highest priority is {highest}.")
         return priority
 
-    def own(self, job_ids: list[UUID]) -> list[UUID]:
-        """Each once. Raises ValidationError where one is not a job of the owner's."""
+    def own_jobs(self, job_ids: list[UUID]) -> list[UUID]:
+        """Return the ids without duplicates. Raises ValidationError for one of another owner."""
         job_ids = list(dict.fromkeys(job_ids))
-        mine = DownloadJob.objects.filter(owner=self.owner, pk__in=job_ids)
-        strange = set(job_ids) - set(mine.values_list("pk", flat=True))
-        places = [n for n, job_id in enumerate(job_ids) if job_id in strange]
-        if places:
-            raise serializers.ValidationError({str(n): [NOT_YOURS] for n in places[:MAX_TOLD]})
+        own = DownloadJob.objects.filter(owner=self.owner, pk__in=job_ids)
+        unknown = set(job_ids) - set(own.values_list("pk", flat=True))
+        positions = [n for n, job_id in enumerate(job_ids) if job_id in unknown]
+        if positions:
+            errors = {str(n): [NOT_YOURS] for n in positions[:MAX_REPORTED]}
+            raise serializers.ValidationError(errors)
         return job_ids
 
     def terms(self) -> Terms:
-        """What is not named is left to the owner's preferences, when the job is recorded."""
-        asked = self.validated_data
+        """Return the terms. Missing ones come from the owner's preferences when it is recorded."""
+        data = self.validated_data
         return Terms(
-            priority=asked.get("priority"),
-            run_at=asked.get("runAt"),
-            after=tuple(asked.get("after", ())),
-            email=asked.get("email"),
-            webhook=asked["webhook"] or "" if "webhook" in asked else None,
-            named=frozenset(name.replace("runAt", "run_at") for name in TERMS if name in asked),
+            priority=data.get("priority"),
+            run_at=data.get("runAt"),
+            after=tuple(data.get("after", ())),
+            email=data.get("email"),
+            webhook=data["webhook"] or "" if "webhook" in data else None,
+            named=frozenset(name.replace("runAt", "run_at") for name in TERMS if name in data),
         )
 
 
 def terms_of_form(fields: dict[str, str], owner: User) -> Terms:
-    """The terms among the fields of a form, which are all text. Raises ValidationError.
+    """Return the terms in the fields of a form, which are all text. Raises ValidationError.
 
-    `after` has its ids with commas between.
+    The ids in `after` are separated by commas.
     """
-    told: dict[str, Any] = {name: fields[name] for name in TERMS if name in fields}
+    data: dict[str, Any] = {name: fields[name] for name in TERMS if name in fields}
     for name in ("email", "webhook"):
-        if name in told:
-            told[name] = WORDS.get(told[name], told[name])
-    if "after" in told:
-        told["after"] = [job_id.strip() for job_id in told["after"].split(",")]
-    if told.get("priority", "").isdecimal():
-        told["priority"] = int(told["priority"][:9])
-    asked = TermsRequest(data=told, context={"owner": owner})
-    asked.is_valid(raise_exception=True)
-    return asked.terms()
+        if name in data:
+            data[name] = WORDS.get(data[name], data[name])
+    if "after" in data:
+        data["after"] = [job_id.strip() for job_id in data["after"].split(",")]
+    if data.get("priority", "").isdecimal():
+        data["priority"] = int(data["priority"][:9])
+    serializer = TermsRequest(data=data, context={"owner": owner})
+    serializer.is_valid(raise_exception=True)
+    return serializer.terms()

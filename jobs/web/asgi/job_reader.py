@@ -1,4 +1,4 @@
-"""Jobs read from the event loop, with the account of whoever asks."""
+"""Read jobs from the event loop, together with the account of the caller."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from jobs.models.job_row import COLUMNS, FILE_COLUMNS
 from jobs.states import Status
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
-from jobs.web.asgi.postgres import Pipeline, Result, Value, rows
+from jobs.web.asgi.postgres import PostgresPipeline, Result, Value, rows
 from jobs.web.representation import Body, job_body
 
 CONNECTIONS = 2  # so that other reads do not wait behind a batch of polls
 OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"changed"
-NUMBER, IS_ACTIVE, PASSWORD, VERSION, FIRST = range(5)  # columns; the first one of a job
+NUMBER, IS_ACTIVE, PASSWORD, VERSION, FIRST = range(5)  # columns; FIRST is the first one of the job
 MAX_BATCH = 100  # jobs in one statement
-REMEMBERED = 10_000  # jobs, some 2 kB each
+MAX_CACHED = 10_000  # jobs, about 2 kB each
 NOT_PREVIEWS = ("catalogue", "artifact", "upload", "quarantined")
 USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
 FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_table
 
 
 def _own_sql() -> str:
-    """$1 are users, $2 a job of each, $3 and $4 its version and expiry as far as they are known.
+    """$1 are users, $2 a job of each, $3 and $4 its cached version and expiry, or null.
 
-    No row: there is no such user. The version is null: no job of theirs. The columns from FIRST on
-    are null: it is as it was.
+    No row: there is no such user. The version is null: the user has no such job. The columns from
+    FIRST on are null: the cached job is current.
     """
     job = ", ".join(f"n.{name}" for name in COLUMNS)
     file = ", ".join(f"f.{name}" for name in FILE_COLUMNS)
@@ -51,7 +51,7 @@ def _own_sql() -> str:
 
 
 def _previews_sql() -> str:
-    """$1 is an upload. The files that were made of it."""
+    """Select the files that were made from the upload $1."""
     roles = ", ".join(f"'{role}'" for role in NOT_PREVIEWS)
     return f"""
         SELECT {", ".join(FILE_COLUMNS)} FROM {FILES}
@@ -60,7 +60,7 @@ def _previews_sql() -> str:
 
 
 def _dependencies_sql() -> str:
-    """$1 is a job. Those that it waits for."""
+    """Select the jobs that the job $1 depends on."""
     return f"""
         SELECT o.id FROM {LINKS} l JOIN {JOBS} o ON o.id = l.to_downloadjob_id
         WHERE l.from_downloadjob_id = $1::uuid ORDER BY o.created_at DESC
@@ -68,7 +68,7 @@ def _dependencies_sql() -> str:
 
 
 def _changed_sql() -> str:
-    """$1 are jobs, $2 the versions of them that are known. Those that have another one by now."""
+    """Select those of the jobs $1 whose version is not the one in $2."""
     return f"""
         SELECT j.id FROM unnest($1::uuid[], $2::int[]) AS known (id, version)
         JOIN {JOBS} j ON j.id = known.id
@@ -81,24 +81,26 @@ _Found = tuple[Result, int]  # and the number of the row in it
 
 
 class OwnJob(NamedTuple):
-    """A job, and what else an answer may show of it."""
+    """A job, and what else a response may need."""
 
     job: JobRow
     previews: list[FileRow]
     depends_on: list[str]  # ids of jobs
-    known_version: Value  # as Postgres writes them
-    known_expiry: Value
+    cached_version: Value  # as Postgres writes it
+    cached_expiry: Value
 
     def body(self) -> Body:
-        """As the API shows it now."""
-        return shown(self.job, depends_on=self.depends_on, previews=self.previews)
+        """Return the JSON of the job now."""
+        return current_body(self.job, depends_on=self.depends_on, previews=self.previews)
 
 
-def shown(job: JobRow, *, depends_on: Sequence[str] = (), previews: Sequence[FileRow] = ()) -> Body:
-    """A job as the API shows it now."""
+def current_body(
+    job: JobRow, *, depends_on: Sequence[str] = (), previews: Sequence[FileRow] = ()
+) -> Body:
+    """Return the JSON of a job now."""
     now = time.time()
     if estimates.is_estimated(job) and estimates.is_stale(job.kind):
-        # For the next one who asks: this answer does not wait for it.
+        # For the next request: this response does not wait for it.
         asyncio.get_running_loop().run_in_executor(None, _measure, job.kind)
     return job_body(
         job,
@@ -109,8 +111,8 @@ def shown(job: JobRow, *, depends_on: Sequence[str] = (), previews: Sequence[Fil
     )
 
 
-class Jobs:
-    """Reads over a few connections."""
+class JobReader:
+    """Reads jobs over a few connections, and caches them."""
 
     def __init__(self) -> None:
         statements = {
@@ -119,18 +121,20 @@ class Jobs:
             DEPENDENCIES: _dependencies_sql(),
             CHANGED: _changed_sql(),
         }
-        self._remembered: dict[str, OwnJob] = {}
-        self._pipelines = [Pipeline(statements) for _ in range(CONNECTIONS)]
+        self._cached: dict[str, OwnJob] = {}
+        self._pipelines = [PostgresPipeline(statements) for _ in range(CONNECTIONS)]
         # One at a time, so that batches are larger.
         self._batcher = Batcher(self._own, max_concurrent=1, max_size=MAX_BATCH)
 
     async def own(self, caller: Caller, job_id: str) -> OwnJob | None:
-        """The caller's job, as long as they may still ask; None for anything else.
+        """Return the caller's job; None if there is none, or if the caller is no longer valid.
 
-        Raises Unavailable.
+        Raises PostgresUnavailable.
         """
-        known = self._remembered.get(job_id)
-        version, expires_at = (known.known_version, known.known_expiry) if known else (None, None)
+        cached = self._cached.get(job_id)
+        version, expires_at = None, None
+        if cached:
+            version, expires_at = cached.cached_version, cached.cached_expiry
         user, job = b"%d" % caller.user_id, job_id.encode()
         found = await self._batcher.submit((user, job, version, expires_at))
         if found is None:
@@ -138,17 +142,17 @@ class Jobs:
         result, row = found
         get = result.get_value
         password = (get(row, PASSWORD) or b"").decode()
-        if not caller.is_still(is_active=get(row, IS_ACTIVE) == b"t", password=password):
+        if not caller.is_still_valid(is_active=get(row, IS_ACTIVE) == b"t", password=password):
             return None
         if get(row, VERSION) is None:
             return None
-        if known and get(row, FIRST) is None:
-            return known
+        if cached and get(row, FIRST) is None:
+            return cached
         values = [get(row, column) for column in range(FIRST, result.nfields)]
-        return self._remember(await self._read(values))
+        return self._cache(await self._read(values))
 
     async def _own(self, keys: list[_Key]) -> list[_Found | None]:
-        """The row of each job in the result; None where there is no such user."""
+        """Return the result and the row of each job; None if there is no such user."""
         found: list[_Found | None] = [None] * len(keys)
         result = await self._fetch(OWN, *(_array(values) for values in zip(*keys, strict=True)))
         for row in range(result.ntuples):
@@ -168,15 +172,15 @@ class Jobs:
         version, expiry = values[COLUMNS.index("version")], values[COLUMNS.index("expires_at")]
         return OwnJob(job, previews, depends_on, version, expiry)
 
-    def _remember(self, found: OwnJob) -> OwnJob:
-        """The next poll reads the row only if it has changed."""
-        if len(self._remembered) >= REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]  # the oldest
-        self._remembered[found.job.id] = found
+    def _cache(self, found: OwnJob) -> OwnJob:
+        """Cache a job, so that the next poll only reads its row if it has changed."""
+        if len(self._cached) >= MAX_CACHED:
+            del self._cached[next(iter(self._cached))]  # the oldest
+        self._cached[found.job.id] = found
         return found
 
     async def changed(self, versions: Mapping[str, int]) -> list[str]:
-        """The jobs that are no longer of these versions. Raises Unavailable."""
+        """Return the jobs that no longer have these versions. Raises PostgresUnavailable."""
         ids = _array([job_id.encode() for job_id in versions])
         known = _array([b"%d" % version for version in versions.values()])
         changed = rows(await self._fetch(CHANGED, ids, known))
@@ -192,11 +196,11 @@ class Jobs:
 
 
 def _array(values: Sequence[Value]) -> bytes:
-    """An array literal of numbers, UUIDs or timestamps."""
+    """Return an array literal of numbers, UUIDs or timestamps."""
     return b"{%b}" % b",".join([b"NULL" if value is None else value for value in values])
 
 
 def _measure(kind: str) -> None:
-    """In a thread."""
+    """Measure the estimates of a kind. Runs in a thread."""
     estimates.measure(kind)
     release_connection()
