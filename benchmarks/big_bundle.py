@@ -1,4 +1,4 @@
-"""What a big bundle costs its worker: memory over idle, files on its disk, bytes a second.
+"""What a big bundle costs its worker: memory over idle, files on its disk, bytes per second.
 
 Beside `make run`, on the same machine:  .venv/bin/python benchmarks/big_bundle.py --gib 2
 """

@@ -51,48 +51,48 @@ from __future__ import annotations
 
 # Why a job failed, or waits for its next attempt: its `errorCode`. Codes are never renamed.
 JOB_CODES: dict[str, str] = {
-    "build_failed": "The file could not be made.",
-    "source_missing": "A stored file is gone, was never there, or is not yours to read.",
-    "source_changed": "A stored file is not what it was when it was stored.",
+    "build_failed": "The file could not be created.",
+    "source_missing": "A stored file is missing, or you may not read it.",
+    "source_changed": "A stored file has changed since it was stored.",
     "archive_too_large": "The files together exceed 5 TiB, the maximum size of an object.",
-    "storage_unavailable": "The file store is away; tried again after 1, 5 and 30 s.",
-    "type_not_allowed": "What is in the file is of a type that is not taken.",
-    "storage_full": "The file would take more room than you have.",
-    "blocked_address": "The link leads into a private network, or to a port that is not fetched.",
-    "blocked_redirect": "The other side sends on to an address that is not fetched from.",
+    "storage_unavailable": "The file store is unavailable; retried after 1, 5 and 30 s.",
+    "type_not_allowed": "The content of the file is of a type that is not allowed.",
+    "storage_full": "The file needs more storage space than you have left.",
+    "blocked_address": "The link leads to a private network, or to a port that is not allowed.",
+    "blocked_redirect": "The server redirects to an address that is not allowed.",
     "too_many_redirects": "The server redirects more than 20 times.",
-    "remote_refused": "The other side does not give the file: not found, or not allowed.",
-    "remote_not_trusted": "The certificate of the other side is not valid.",
-    "remote_not_a_file": "The other side sends a web page in place of the file.",
-    "remote_encoded": "The other side sends the file packed, though it was asked not to.",
-    "remote_too_large": "The file is larger than is fetched.",
-    "remote_unavailable": "The other side is away or breaks off; tried again after 1, 5 and 30 s.",
-    "remote_too_slow": "The other side sends next to nothing; tried again after 1, 5 and 30 s.",
-    "remote_changed": "The file changed while it was fetched; tried again after 1, 5 and 30 s.",
-    "checksum_mismatch": "The file arrived, and its SHA-256 is not the expected one.",
+    "remote_refused": "The server refused the file: not found, or not allowed.",
+    "remote_not_trusted": "The server's certificate is not valid.",
+    "remote_not_a_file": "The server sent a web page instead of the file.",
+    "remote_encoded": "The server compressed the file, although it was asked not to.",
+    "remote_too_large": "The file is larger than the limit.",
+    "remote_unavailable": "The server is unreachable or hangs up; retried after 1, 5 and 30 s.",
+    "remote_too_slow": "The server is too slow; retried after 1, 5 and 30 s.",
+    "remote_changed": "The file changed while it was fetched; retried after 1, 5 and 30 s.",
+    "checksum_mismatch": "The SHA-256 of the file is not the expected one.",
     "infected": "A virus was found in the file.",
-    "not_scanned": "The file is too large, or packed too deeply, to be scanned for viruses.",
-    "scanner_unavailable": "The virus scanner is away; tried again three times, after 30 s each.",
-    "dependency_failed": "A download that it was to wait for failed or was cancelled.",
+    "not_scanned": "The file is too large or too deeply nested to be scanned for viruses.",
+    "scanner_unavailable": "The virus scanner is unavailable; retried three times, every 30 s.",
+    "dependency_failed": "A download that it depends on failed or was cancelled.",
     "timeout": "It took longer than its time limit, which grows with its size, and was stopped.",
-    "stalled": "It made no progress for too long; tried again after 1, 5 and 30 s.",
-    "worker_lost": "The machine that made it stopped three times.",
-    "unexpected": "A bug, or something that nobody thought of; tried again after 1, 5 and 30 s.",
+    "stalled": "It made no progress for too long; retried after 1, 5 and 30 s.",
+    "worker_lost": "Its worker stopped responding three times.",
+    "unexpected": "An unexpected error; retried after 1, 5 and 30 s.",
 }
 # Why a completed upload has no previews: its `metadata.skippedCode`. Never renamed either.
 PREVIEW_CODES: dict[str, str] = {
-    "file_unreadable": "The file is broken, breaks off, or is not what it says it is.",
-    "file_encrypted": "The file can be read only with a password.",
-    "picture_too_large": "The picture has more pixels than are read.",
-    "file_too_complex": "Reading it takes too much memory, time or room, or breaks its reader.",
-    "file_too_large": "The file has more bytes than previews are made of.",
-    "nothing_to_show": "The file has no picture, such as a video with sound only.",
+    "file_unreadable": "The file is damaged, incomplete, or not of the type it claims to be.",
+    "file_encrypted": "The file is protected by a password.",
+    "picture_too_large": "The picture has too many pixels.",
+    "file_too_complex": "Reading it takes too much memory, time or disk space, or crashes.",
+    "file_too_large": "The file is too large for previews.",
+    "nothing_to_show": "The file has nothing to show, such as a video with sound only.",
     "no_reader": "The program that reads such files is not installed on the server.",
 }
 # Uploads of earlier versions failed with these codes; now they complete.
 FORMER_JOB_CODES = ("file_unreadable", "file_encrypted", "picture_too_large", "file_too_complex")
 JOB_CODES |= {
-    code: f"{PREVIEW_CODES[code]} Of earlier versions alone: such uploads complete now."
+    code: f"{PREVIEW_CODES[code]} Only in jobs of earlier versions: such uploads now complete."
     for code in FORMER_JOB_CODES
 }
 

@@ -78,7 +78,7 @@ def is_on() -> bool:
 def ping(address: str, *, seconds: float = CONNECT_SECONDS) -> None:
     """Raises ScannerUnavailable unless a clamd responds. Uses no settings."""
     if (response := _ask(address, "PING", seconds)) != "PONG":
-        raise ScannerUnavailable("No virus scanner answers there.") from ValueError(response)
+        raise ScannerUnavailable("No virus scanner responds there.") from ValueError(response)
 
 
 def signatures_made_at(address: str) -> datetime | None:
@@ -152,9 +152,7 @@ def _response(connection: socket.socket) -> str:
 def _judge(response: str) -> None:
     """Return if the response says that the file is clean. Raises Infected, NotScannable."""
     if TOO_MUCH.fullmatch(response):
-        raise NotScannable(
-            "The file is too large, or packed too deeply, to be scanned for viruses."
-        )
+        raise NotScannable("The file is too large or too deeply nested to be scanned for viruses.")
     if found := FOUND.fullmatch(response):
         raise Infected(f"A virus was found in the file: {_safe(found[1])}.")
     if response != "stream: OK":
@@ -172,5 +170,5 @@ def _mapped_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        sentence = "The virus scanner could not be reached, or did not answer."
+        sentence = "The virus scanner could not be reached, or did not respond."
         raise ScannerUnavailable(sentence, after_seconds=RETRY_AFTER_SECONDS) from error

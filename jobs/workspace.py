@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from jobs.lib.digest import Digest
 
 CHUNK_BYTES = 1024 * 1024
-NOT_AS_STORED = "is not what it was when it was stored."
+NOT_AS_STORED = "has changed since it was stored."
 
 
 @dataclass(frozen=True, slots=True)

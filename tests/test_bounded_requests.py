@@ -26,7 +26,7 @@ def test_a_form_that_is_too_long_is_413_unread(path: str, most: int, kind: str) 
     longer = client.generic("POST", path, b"%" * (most + 1), kind)
 
     assert (longer.status_code, longer.json()["code"]) == (413, "too_large")
-    assert longer.json()["detail"] == f"A form has at most {most:,} bytes."
+    assert longer.json()["detail"] == f"A form may have at most {most:,} bytes."
 
 
 @pytest.mark.django_db

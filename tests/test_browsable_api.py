@@ -114,7 +114,7 @@ def test_a_list_is_filtered_and_turned_over(visitor: Client, alice: User) -> Non
     page = text(visitor.get("/v1/download/jobs?limit=2&status=queued"))
 
     assert '<select name="status"' in page
-    assert ">Name or id<" in page
+    assert ">Name or ID<" in page
     assert 'rel="next"' in page
     assert 'rel="prev"' not in page
 

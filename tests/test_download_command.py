@@ -178,7 +178,7 @@ def test_a_link_is_fetched_or_fails_with_the_reason(
     assert json.loads(done.stdout)["sha256"] == torn.sha256()
     assert sha256((folder / "torn.bin").read_bytes()).hexdigest() == torn.sha256()
     assert json.loads(failed.stdout)["errorCode"] == "remote_not_a_file"
-    assert "localhost answers with a web page in place of the file." in failed.stderr
+    assert "localhost returned a web page instead of the file." in failed.stderr
     assert "enqueued" not in done.stderr, "the first answer says what the client said before"
     assert "secret" not in done.stdout + done.stderr + failed.stdout + failed.stderr
     assert "secret" not in site.live.logs()
@@ -599,19 +599,19 @@ def test_a_refusal_is_3(
     foreign = JobFactory(owner=bob)
 
     for arguments, sentence, stdin in [
-        ([JOB_ID], "There is no such download.", None),
-        ([str(foreign.pk)], "This is somebody else's download.", None),
+        ([JOB_ID], "This download does not exist.", None),
+        ([str(foreign.pk)], "This download belongs to another user.", None),
         (["7"], "The request is not valid. file_ids.0:", None),
         (["https://u:p@data.example/a"], "url: A link with a user name or password", None),
         (["report", "--everybody"], "everybody: Only staff may see", None),
         (["report", "--period=999d"], "period: Days, as in 7d or 30d; at most 366d.", None),
-        (["70000", f"--after={foreign.pk}"], "after.0: You have no download with this id.", None),
-        ([str(foreign.pk), "--bundle"], "job_ids.0: You have no download with this id.", None),
+        (["70000", f"--after={foreign.pk}"], "after.0: You have no download with this ID.", None),
+        ([str(foreign.pk), "--bundle"], "job_ids.0: You have no download with this ID.", None),
         (["70000", "--priority=10"], "priority: Ensure this value", None),
         (["http://127.0.0.1/a"], "127.0.0.1 is not on the public internet.", None),
         (["https://data.example/a", "--threads=17"], "threads: Ensure this value", None),
         (["https://data.example/a", "--sha256=x"], "sha256: 64 hexadecimal digits.", None),
-        ([JOB_ID, "--password-stdin"], "No such account, or another password.", "wrong\n"),
+        ([JOB_ID, "--password-stdin"], "Wrong username or password.", "wrong\n"),
     ]:
         done = run(*arguments, cwd=folder, env=env, stdin=stdin)
         assert done.returncode == 3, done.stderr

@@ -145,7 +145,7 @@ def test_an_admin_action_on_what_is_no_job_says_so(client: Client, operator: Use
 
     page = client.post("/admin/jobs/downloadjob/", chosen, follow=True)
 
-    assert "What was chosen is none of these." in page.content.decode()
+    assert "That is not one of the choices." in page.content.decode()
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi", INITIATE, LINKS, "/health"])

@@ -164,7 +164,9 @@ def test_what_waits_for_no_worker_does_not_say_so(client_of_alice: APIClient) ->
     later = timezone.now() + timedelta(hours=1)
 
     assert told(first) == "Waiting for a worker"
-    assert told(ask(client_of_alice, **FILES, runAt=later.isoformat())) == "Waiting for its time"
+    assert (
+        told(ask(client_of_alice, **FILES, runAt=later.isoformat())) == "Waiting for its start time"
+    )
     held = ask(client_of_alice, **FILES, after=[str(first.pk)])
     assert told(held) == "Waiting for other downloads"
 

@@ -78,8 +78,8 @@ def test_any_other_file_is_kept_as_it_is(client_of_alice: APIClient) -> None:
     assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 302
 
 
-BROKEN = "The picture breaks off before anything of it can be seen."
-LOCKED = "The PDF can be read only with a password."
+BROKEN = "The picture ends before any of it can be shown."
+LOCKED = "The PDF is protected by a password."
 FEW = "2,400 by 1,200 pixels are too many. Previews are made of up to 1,000 by 1,000 pixels."
 
 
@@ -189,7 +189,7 @@ def test_parts_that_are_together_are_checked_and_this_is_said(
     job = attempt(DownloadJob.objects.get(pk=begun["jobId"]))
 
     assert job.status == "completed", job.error
-    assert said == ["Checking the file", "Putting the parts together", "Checking the file"]
+    assert said == ["Checking the file", "Combining the parts", "Checking the file"]
 
 
 def test_what_was_made_goes_into_a_zip(client_of_alice: APIClient, alice: User) -> None:
@@ -286,8 +286,8 @@ def test_a_file_with_a_virus_is_not_run_again(
     pages = [browser.get(path) for path in ("/downloads", f"/downloads/{job.pk}")]
 
     assert (retried.status_code, retried.json()["code"]) == (409, "conflict")
-    assert retried.json()["detail"] == "A virus was found in the file. It is not run again."
-    assert not [page for page in pages if "Run again" in page.content.decode()]
+    assert retried.json()["detail"] == "A virus was found in the file, so it cannot be retried."
+    assert not [page for page in pages if "Retry" in page.content.decode()]
     job.refresh_from_db()
     assert (job.status, job.attempt) == ("failed", 1)
     assert client_of_operator.post(f"/admin/retry/{job.pk}").status_code == 202
@@ -379,7 +379,7 @@ def test_after_that_day_it_is_gone(client_of_alice: APIClient) -> None:
 
     job = attempt(job)
     assert (job.status, job.error_code) == ("failed", "source_missing")
-    assert job.error == "The uploaded file is gone. Upload it again."
+    assert job.error == "The uploaded file no longer exists. Upload it again."
 
 
 def test_an_expired_upload_leaves_nothing(client_of_alice: APIClient) -> None:

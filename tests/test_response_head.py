@@ -150,7 +150,7 @@ def test_chunks_are_read_however_their_lines_are_written(peer: Peer, chunks: byt
     ],
 )
 def test_chunks_that_leave_doubt_are_no_file(peer: Peer, after: bytes) -> None:
-    with pytest.raises(RemoteUnavailable, match=r"127\.0\.0\.1 broke off\."):
+    with pytest.raises(RemoteUnavailable, match=r"127\.0\.0\.1 closed the connection early\."):
         fetched(peer, OK + CHUNKED + b"\r\n3e8\r\n" + BODY + after)
 
 
@@ -219,14 +219,14 @@ def test_a_head_that_leaves_doubt_is_no_response(peer: Peer, head: bytes) -> Non
     with pytest.raises(RemoteUnavailable) as refused:
         fetched(peer, head, BODY)
 
-    assert str(refused.value) == "127.0.0.1 sends what is no valid HTTP response."
+    assert str(refused.value) == "127.0.0.1 sent an invalid HTTP response."
 
 
 @pytest.mark.parametrize(
     "head", [b"", OK, OK + b"X-A: 1\r\n", OK + LENGTH, OK + b"X-Cut: of", b"HTTP/1.1 100 \r\n\r\n"]
 )
 def test_a_head_that_breaks_off_is_no_empty_file(peer: Peer, head: bytes) -> None:
-    with pytest.raises(RemoteUnavailable, match=r"127\.0\.0\.1 broke off\."):
+    with pytest.raises(RemoteUnavailable, match=r"127\.0\.0\.1 closed the connection early\."):
         fetched(peer, head)
 
 
@@ -239,7 +239,7 @@ def test_a_success_carries_the_file(peer: Peer, status: bytes) -> None:
 
 @pytest.mark.parametrize("status", [202, 204, 205, 207, 208])
 def test_a_success_that_is_not_the_file_is_none(peer: Peer, status: int) -> None:
-    with pytest.raises(RemoteUnavailable, match=rf"answers {status}"):
+    with pytest.raises(RemoteUnavailable, match=rf"returned {status}"):
         fetched(peer, b"HTTP/1.1 %d X\r\n" % status + LENGTH + b"\r\n" + BODY)
 
 

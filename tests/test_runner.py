@@ -99,7 +99,7 @@ def test_a_store_that_is_away_is_tried_again_after_1_5_and_30_seconds(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
     def away(params: Any, work: Workspace) -> None:
-        raise StorageUnavailable("The file store cannot be reached.")
+        raise StorageUnavailable("The file store could not be reached.")
 
     build_with(away)
 

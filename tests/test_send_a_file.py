@@ -222,7 +222,7 @@ def test_where_the_store_fails_nothing_is_promised(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*args: Any, **kwargs: Any) -> None:
-        raise StorageUnavailable("The file store cannot be reached.")
+        raise StorageUnavailable("The file store could not be reached.")
 
     monkeypatch.setattr("jobs.storage.output.put_whole", away)
 
@@ -239,7 +239,7 @@ def test_what_the_store_kept_without_an_answer_is_deleted(
 ) -> None:
     def cut_off(*args: Any, **kwargs: Any) -> None:
         put_whole(*args, **kwargs)
-        raise StorageUnavailable("The file store cannot be reached.")
+        raise StorageUnavailable("The file store could not be reached.")
 
     put_whole = output.put_whole
     monkeypatch.setattr(output, "put_whole", cut_off)

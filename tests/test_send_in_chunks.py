@@ -247,7 +247,7 @@ def test_what_could_not_be_begun_takes_no_room(
     key: dict[str, str],
 ) -> None:
     def away(*args: Any, **kwargs: Any) -> None:
-        raise StorageUnavailable("The file store cannot be reached.")
+        raise StorageUnavailable("The file store could not be reached.")
 
     settings.OWNER_STORAGE_BYTES = 8
     asked = {"fileName": "a.bin", "totalSize": 5}

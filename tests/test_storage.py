@@ -101,7 +101,7 @@ def test_a_store_that_is_away_is_unavailable(settings: Any) -> None:
 
 def test_a_part_that_fails_fails_the_writer(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(*args: Any, **kwargs: Any) -> None:
-        raise StorageUnavailable("The file store cannot be reached.")
+        raise StorageUnavailable("The file store could not be reached.")
 
     monkeypatch.setattr(bucket.objects, "put_part", slow)  # the one that all threads share
     out = output("results/fails/1/a")

@@ -244,7 +244,7 @@ def test_a_source_that_is_not_of_its_size_fails_at_once_and_is_named(
     run(job)
 
     assert (job.status, job.error_code) == (Status.FAILED, "source_changed")
-    assert job.error == "File 70000 is not what it was when it was stored."
+    assert job.error == "File 70000 has changed since it was stored."
     assert left_behind(job) == []
 
 
@@ -255,7 +255,7 @@ def test_a_source_whose_content_changed_is_named(
 
     run(job)
 
-    assert job.error == "File 70002 is not what it was when it was stored."
+    assert job.error == "File 70002 has changed since it was stored."
 
 
 def test_a_zip_that_no_store_takes_is_refused_before_it_is_begun(alice: User) -> None:

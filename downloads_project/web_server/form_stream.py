@@ -60,7 +60,7 @@ class FormStream(RawIOBase):
             self._error = ClientGone()
             raise self._error from error
         if event["type"] == "http.disconnect":
-            self._error = ClientGone("The body broke off.")
+            self._error = ClientGone("The body is incomplete.")
             raise self._error
         self._piece, self._is_over = memoryview(event["body"]), not event["more_body"]
 

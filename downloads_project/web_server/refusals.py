@@ -53,20 +53,24 @@ class Refused(Exception):
         self.refusal = refusal
 
 
-INVALID = Refusal(S.BAD_REQUEST, "invalid", "This is not valid HTTP.")
-SLOW_HEADERS = Refusal(S.REQUEST_TIMEOUT, "slow_headers", "The request did not come in time.")
-SLOW_BODY = Refusal(S.REQUEST_TIMEOUT, "slow_body", "The body did not come in time.")
-TOO_LARGE = Refusal(S.REQUEST_ENTITY_TOO_LARGE, "too_large", "The body is too large to be read.")
-ADDRESS_TOO_LONG = Refusal(S.REQUEST_URI_TOO_LONG, "address_too_long", "The address is too long.")
+INVALID = Refusal(S.BAD_REQUEST, "invalid", "The request is not valid HTTP.")
+SLOW_HEADERS = Refusal(S.REQUEST_TIMEOUT, "slow_headers", "The request did not arrive in time.")
+SLOW_BODY = Refusal(S.REQUEST_TIMEOUT, "slow_body", "The body did not arrive in time.")
+TOO_LARGE = Refusal(S.REQUEST_ENTITY_TOO_LARGE, "too_large", "The body is too large.")
+ADDRESS_TOO_LONG = Refusal(S.REQUEST_URI_TOO_LONG, "address_too_long", "The URL is too long.")
 EXPECTATION = Refusal(
-    S.EXPECTATION_FAILED, "expectation_failed", "Expect 100-continue, or nothing."
+    S.EXPECTATION_FAILED, "expectation_failed", "Only `Expect: 100-continue` is supported."
 )
 HEADERS_TOO_LARGE = Refusal(
-    S.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too many or too long."
+    S.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "headers_too_large",
+    "There are too many headers, or they are too long.",
 )
 INTERNAL = Refusal(S.INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
 TRANSFER_CODING = Refusal(
-    S.NOT_IMPLEMENTED, "unsupported_transfer_coding", "A body may be chunked, or as it is."
+    S.NOT_IMPLEMENTED,
+    "unsupported_transfer_coding",
+    "Only the transfer coding `chunked` is supported.",
 )
 OVERLOADED = Refusal(S.SERVICE_UNAVAILABLE, "overloaded", "Try again soon.", ("Retry-After: 5",))
 

@@ -18,7 +18,7 @@ from jobs.lib.scratch import Scratch
 from jobs.models import DownloadJob, StoredFile
 from jobs.workspace import CHUNK_BYTES, NOT_AS_STORED, Source
 
-UPLOAD_GONE = "The uploaded file is gone. Upload it again."
+UPLOAD_GONE = "The uploaded file no longer exists. Upload it again."
 StorageOutput = storage.S3Output | storage.S3Parts
 
 
@@ -99,7 +99,7 @@ class Attempt:
     def received(self) -> Iterator[bytes]:
         file = self._received_file()
         if upload_id := self._job.params.get("upload_id"):
-            self.say("Putting the parts together")
+            self.say("Combining the parts")
             storage.complete(file.key, upload_id, size_bytes=file.size_bytes)
             self.say("Checking the file")
         for chunk in storage.read(file.key):
@@ -270,7 +270,7 @@ class Attempt:
 
     def _check_room(self, total_bytes: int) -> None:
         if not quota.has_room(self._job, total_bytes):
-            raise NoRoom("The file would take up more room than you have.")
+            raise NoRoom("The file needs more storage space than you have left.")
 
 
 def _read(source: Source) -> Iterator[bytes]:

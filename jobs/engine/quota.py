@@ -148,8 +148,10 @@ def refuse(code: str, check: sql.LimitCheck, queued: int | None) -> None:
     match code:
         case sql.TOO_MANY_ACTIVE:
             most = settings.MAX_ACTIVE_JOBS
-            raise TooManyActive(f"More than {most:,} at once are too many. Wait for one to end.")
+            raise TooManyActive(
+                f"{most:,} active downloads are the maximum. Wait for one to finish."
+            )
         case sql.STORAGE_FULL:
-            raise StorageFull("Your files would take up more room than you have.")
+            raise StorageFull("Your files would need more storage space than you have left.")
         case sql.OVERLOADED:
-            raise QueueFull("Too much is waiting to be done. Try again in a while.")
+            raise QueueFull("The queue is full. Try again later.")

@@ -21,7 +21,7 @@ from jobs.models.sources import Sources
 from jobs.states import Actor, Event
 from jobs.terms import USUAL, Terms
 
-REUSED = "This Idempotency-Key came with another request before."
+REUSED = "This Idempotency-Key was already used with a different request."
 JSON_COLUMNS = [sql.COLUMNS.index(name) for name in ("params", "checkpoint", "metadata")]
 
 
@@ -125,7 +125,7 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
     the scanner's signature may have been wrong.
     """
     if by == Actor.OWNER and job.error_code in NOT_RUN_AGAIN:
-        raise StaleJob("A virus was found in the file. It is not run again.")
+        raise StaleJob("A virus was found in the file, so it cannot be retried.")
     kind = KINDS[job.kind]
     with transaction.atomic():
         total = quota.hold_sources(

@@ -115,7 +115,7 @@ def _store(pieces: Iterable[bytes], output: storage.S3Output, name: str) -> None
 def check_type(head: bytes, name: str) -> None:
     """Raises TypeNotAllowed. An early check; the job checks the whole file."""
     if not is_among(content_type := type_of(head, name), settings.UPLOAD_TYPES):
-        raise TypeNotAllowed(f"Files of type {content_type} are not taken.")
+        raise TypeNotAllowed(f"Files of type {content_type} are not allowed.")
 
 
 def _hand_over(
@@ -145,7 +145,7 @@ def _submitted(
         params["sha256"] = upload.sha256
     lock_owner(upload.owner)
     if not IncomingUpload.objects.coming().filter(pk=upload.pk).delete()[0]:
-        raise StorageUnavailable("The file took too long to come.")
+        raise StorageUnavailable("The upload took too long.")
     StoredFile.objects.create(
         owner=upload.owner,
         key=upload.key,
@@ -293,7 +293,7 @@ def _job_of(upload_id: UUID) -> DownloadJob:
     """Return the job that replaced the upload. Raises SourceMissing."""
     job = DownloadJob.objects.select_related("owner").filter(pk=upload_id).first()
     if job is None:
-        raise SourceMissing("The upload was given up.")
+        raise SourceMissing("The upload was cancelled.")
     return job
 
 

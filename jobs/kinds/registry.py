@@ -145,7 +145,7 @@ def _upload_sources(params: Params) -> Sources:
 def _load_upload(job: DownloadJob) -> upload.UploadParams:
     in_quarantine = job.files.filter(role=StoredFile.Role.QUARANTINED)
     if not clamd.is_on() and in_quarantine.exists():
-        raise Infected("A virus was found in the file, and nothing looks for one any more.")
+        raise Infected("A virus was found in the file, and virus scanning is now off.")
     return upload.UploadParams(
         name=job.name,
         size_bytes=job.total or 0,

@@ -37,7 +37,7 @@ NEXT_ATTEMPT, NEXT_VERSION = F("attempt") + 1, F("version") + 1
 DEPENDENCY_FAILED = "dependency_failed"
 ENDED = {Status.FAILED: "failed", Status.CANCELLED: "was cancelled"}
 WORKER_LOST = "worker_lost"
-WORKER_LOST_SENTENCE = "The machine that made this stopped three times. Ask an operator."
+WORKER_LOST_SENTENCE = "The worker stopped responding three times. Ask an operator."
 
 
 class DownloadJob(JobFields):
@@ -122,7 +122,7 @@ class DownloadJob(JobFields):
         if new and not self._current_attempt().update(
             **new, version=F("version") + 1, updated_at=Now()
         ):
-            raise StaleJob("The attempt was taken away.")
+            raise StaleJob("The attempt was cancelled.")
         for name, value in new.items():
             setattr(self, name, value)
         announce_after_commit(self.pk)
@@ -177,7 +177,7 @@ class DownloadJob(JobFields):
             available_at=Now() + timedelta(seconds=after_seconds),
             error_code=code,
             error=sentence,
-            message="Waiting to try again",
+            message="Waiting to retry",
         )
 
     def fail(self, code: str, sentence: str, *, detail: str = "") -> None:
@@ -209,7 +209,7 @@ class DownloadJob(JobFields):
     def fail_with_dependency(self, dependency: DownloadJob) -> None:
         """Fail the blocked job without an attempt, because `dependency` failed or was cancelled."""
         ending = ENDED[Status(dependency.status)]
-        sentence = f"{dependency.name}, which this was to wait for, {ending}."
+        sentence = f"{dependency.name}, which this download depends on, {ending}."
         self._move(
             Event.DEPENDENCY_FAILED, Actor.DISPATCHER, guard=Q(held=True), code=DEPENDENCY_FAILED,
             error_code=DEPENDENCY_FAILED, error=sentence, message="Failed",

@@ -22,14 +22,14 @@ def can_change_all_jobs(user: User | AnonymousUser) -> bool:
 
 
 class CanViewAllJobs(IsAdminUser):
-    message = f"Only staff may see what everybody asked for, with the permission {VIEW}."
+    message = f"Only staff may see everyone's downloads, with the permission {VIEW}."
 
     def has_permission(self, request: Request, _view: Any) -> bool:
         return can_view_all_jobs(request.user)
 
 
 class CanChangeAllJobs(IsAdminUser):
-    message = f"Only staff may run others' downloads again, with the permission {CHANGE}."
+    message = f"Only staff may retry others' downloads, with the permission {CHANGE}."
 
     def has_permission(self, request: Request, _view: Any) -> bool:
         return can_change_all_jobs(request.user)

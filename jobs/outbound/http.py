@@ -75,11 +75,11 @@ class RemoteFile:
         try:
             answer = self._ask({})
         except RangesBroken as error:
-            sentence = f"{self.host} answers as if a part of the file had been asked for."
+            sentence = f"{self.host} responded as if part of the file had been requested."
             raise RemoteUnavailable(sentence) from error
         if not answer.is_whole:
             answer.close()
-            raise RemoteUnavailable(f"{self.host} sends a part of the file only.")
+            raise RemoteUnavailable(f"{self.host} sent only part of the file.")
         return answer
 
     def probe(self, first: int, last: int | None = None) -> RemoteResponse:
@@ -137,7 +137,7 @@ class RemoteFile:
                 return self._judged(response, target)
             response.close()  # not read to its end, which may not come
             target = joined(target, _location(response, target))
-        raise TooManyRedirects(f"{self._origin.host} sends on more than {MAX_REDIRECTS} times.")
+        raise TooManyRedirects(f"{self._origin.host} redirected more than {MAX_REDIRECTS} times.")
 
     def _judged(self, response: BaseHTTPResponse, target: Target) -> RemoteResponse:
         try:
@@ -152,7 +152,7 @@ class RemoteFile:
         self, target: Target, headers: dict[str, str], body: bytes | None = None
     ) -> BaseHTTPResponse:
         """To the first of its addresses that lets us connect."""
-        trouble: Exception = RemoteUnavailable(f"{target.host} cannot be reached.")
+        trouble: Exception = RemoteUnavailable(f"{target.host} could not be reached.")
         for pool in self._pools_of(target):
             try:
                 with passing_trouble(target):
@@ -193,7 +193,7 @@ class RemoteFile:
             if key not in self._pools:
                 self._pools[key] = [self._pool(target, each) for each in addresses_of(target)]
             if self._is_closed:  # while the name was resolved, which nobody can cut short
-                raise RemoteUnavailable(f"{target.host} is not asked any more.")
+                raise RemoteUnavailable(f"{target.host} was not contacted again.")
             return self._pools[key]
 
     def _pool(self, target: Target, address: str) -> ConnectionPool:
@@ -229,7 +229,7 @@ def _location(response: BaseHTTPResponse, target: Target) -> str:
     """Return the redirect's Location; empty, which means the same URL, if it has none."""
     locations = set(response.headers.getlist("Location"))
     if len(locations) > 1:
-        raise BlockedRedirect(f"{target.host} sends on to two addresses at once.")
+        raise BlockedRedirect(f"{target.host} redirected to two addresses at once.")
     return locations.pop() if locations else ""
 
 
@@ -238,9 +238,9 @@ def _refusal(response: BaseHTTPResponse, target: Target) -> Exception:
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         return RangesBroken("a range that is there is refused")
     try:
-        said = f"{target.host} answers {status} ({HTTPStatus(status).phrase})."
+        said = f"{target.host} returned {status} ({HTTPStatus(status).phrase})."
     except ValueError:
-        said = f"{target.host} answers {status}."
+        said = f"{target.host} returned {status}."
     values = response.headers.getlist("Retry-After")
     rest = retry_after.longest_of(values, at_most=MAX_REST_SECONDS)
     if status < 300 or status == HTTPStatus.TOO_MANY_REQUESTS:

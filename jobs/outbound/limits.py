@@ -18,7 +18,7 @@ def check_size(size_bytes: int) -> None:
     """Raises RemoteTooLarge."""
     if size_bytes > settings.REMOTE_MAX_BYTES:
         most = settings.REMOTE_MAX_BYTES
-        raise RemoteTooLarge(f"The file has more than {most:,} bytes, the most that is fetched.")
+        raise RemoteTooLarge(f"The file has more than {most:,} bytes, which is the limit.")
 
 
 def bounded(request: Callable[[], RemoteResponse]) -> RemoteResponse:
@@ -30,7 +30,7 @@ def bounded(request: Callable[[], RemoteResponse]) -> RemoteResponse:
     try:
         return call.result(timeout_seconds=FIRST_BYTE_FACTOR * settings.REMOTE_SLOW_SECONDS)
     except Empty as error:
-        raise RemoteTooSlow("The other side takes too long to answer.") from error
+        raise RemoteTooSlow("The server took too long to respond.") from error
 
 
 class LowSpeedLimit:
@@ -48,5 +48,5 @@ class LowSpeedLimit:
             return
         if self._received < settings.REMOTE_MIN_SPEED * self._waited:
             least = settings.REMOTE_MIN_SPEED
-            raise RemoteTooSlow(f"The other side sends fewer than {least:,} bytes a second.")
+            raise RemoteTooSlow(f"The server sent fewer than {least:,} bytes per second.")
         self._waited, self._received = 0.0, 0

@@ -22,6 +22,6 @@ def post(url: str, body: bytes, headers: dict[str, str], *, within_seconds: floa
     try:
         return call.result(timeout_seconds=within_seconds)
     except Empty as error:
-        raise RemoteTooSlow(f"{remote.host} takes too long to answer.") from error
+        raise RemoteTooSlow(f"{remote.host} took too long to respond.") from error
     finally:
         remote.close()

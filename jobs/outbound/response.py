@@ -127,7 +127,7 @@ class RemoteResponse:
         if told and told != validator:
             raise RemoteChanged(f"The file at {self.host} changed while we fetched it.")
         if not told and not self.is_partial:
-            raise RemoteUnavailable(f"{self.host} answers with something else than the file.")
+            raise RemoteUnavailable(f"{self.host} returned something other than the file.")
         # Beside a Last-Modified in If-Range a server may leave it out; an ETag it may not.
         if not self.is_partial or (name == "ETag" and not told):
             raise RangesBroken("not the range that was asked for")
@@ -160,7 +160,7 @@ class RemoteResponse:
         if self._left is not None:
             self._left -= len(chunk)
             if self._left < 0 or (self._left and not chunk):
-                raise RemoteUnavailable(f"{self.host} sends another size than it says.")
+                raise RemoteUnavailable(f"{self.host} sent a different size than it announced.")
         return chunk
 
     def close(self) -> None:
@@ -210,12 +210,12 @@ class RemoteResponse:
     def _refuse_codings(self) -> None:
         # As `response_head` leaves it: nothing else is taken for chunks.
         if self._headers.get("Transfer-Encoding", "") not in ("", "chunked"):
-            raise RemoteEncoded(f"{self._target.host} sends the file in a way that is not read.")
+            raise RemoteEncoded(f"{self._target.host} used an encoding that we don't support.")
         said = self._headers.get("Content-Encoding", "").lower().split(",")
         codings = [each.partition(";")[0].strip() for each in said]
         packed = [each for each in codings if each in PACKED_NAMES]
         if len(packed) > 1 or not all(self._is_meant_packed(each) for each in packed):
-            sentence = f"{self._target.host} sends the file packed, though we asked it not to."
+            sentence = f"{self._target.host} compressed the file, although we asked it not to."
             raise RemoteEncoded(sentence)
 
     def _is_meant_packed(self, coding: str) -> bool:
@@ -236,10 +236,10 @@ def passing_trouble(target: Target) -> Iterator[None]:
     try:
         yield
     except ReadTimeoutError as error:
-        raise RemoteUnavailable(f"{target.host} fell silent.") from error
+        raise RemoteUnavailable(f"{target.host} stopped responding.") from error
     except BadHead as error:
-        raise BadResponse(f"{target.host} sends what is no valid HTTP response.") from error
+        raise BadResponse(f"{target.host} sent an invalid HTTP response.") from error
     except (NewConnectionError, ConnectTimeoutError) as error:
-        raise RemoteUnavailable(f"{target.host} cannot be reached.") from error
+        raise RemoteUnavailable(f"{target.host} could not be reached.") from error
     except (HTTPError, OSError) as error:
-        raise BadResponse(f"{target.host} broke off.") from error
+        raise BadResponse(f"{target.host} closed the connection early.") from error

@@ -81,7 +81,7 @@ def joined(target: Target, location: str) -> Target:
         _refuse_odd(text)
         return _judged(_read(_resolved(target, text)))
     except (ValueError, BlockedAddress) as error:
-        sentence = f"{target.host} sends on to an address that is not fetched from."
+        sentence = f"{target.host} redirected to an address that we don't fetch from."
         raise BlockedRedirect(sentence) from error
 
 
@@ -91,14 +91,14 @@ def addresses_of(target: Target) -> list[str]:
     Raises RemoteUnavailable if there is none, or if we may not connect to one of them. Owners get
     the same answer for both: the difference would tell which names a private network has.
     """
-    sentence = f"The name {target.host} cannot be resolved to a public address."
+    sentence = f"We couldn't find a public address for {target.host}."
     try:
         answers = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise RemoteUnavailable(sentence) from error
     found = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in answers))
     if not found:
-        raise RemoteUnavailable(f"The name {target.host} has no address.")
+        raise RemoteUnavailable(f"We couldn't find the server {target.host}.")
     if not all(_may_connect(target.host, ip_address(each)) for each in found):
         log.warning("name leads into a private network", host=target.host)
         raise RemoteUnavailable(sentence)
@@ -112,7 +112,7 @@ def _resolved(base: Target, reference: str) -> str:
     query = parts["query"] or ""
     if parts["scheme"]:
         if parts["authority"] is None:
-            raise BadUrl("A link begins with http:// or https://, and a host.")
+            raise BadUrl("Enter a web address that starts with http:// or https://.")
         origin = f"{parts['scheme']}://{parts['authority']}"
     elif parts["authority"] is not None:
         origin = f"{base.scheme}://{parts['authority']}"
@@ -156,13 +156,13 @@ def _text_of(location: str) -> str:
 
 def _read(url: str) -> Target:
     if len(url) > MAX_URL_CHARS:
-        raise BadUrl(f"A link has at most {MAX_URL_CHARS:,} characters.")
+        raise BadUrl(f"Use at most {MAX_URL_CHARS:,} characters.")
     _refuse_odd(url)
     parts = URL.fullmatch(url)
     if not parts or (scheme := parts["scheme"].lower()) not in USUAL_PORTS:
-        raise BadUrl("A link begins with http:// or https://, and a host.")
+        raise BadUrl("Enter a web address that starts with http:// or https://.")
     if "@" in parts["authority"]:
-        raise BadUrl("A link with a user name or password in it is not fetched.")
+        raise BadUrl("Remove the user name and password from the web address.")
     host, port = _host_and_port(parts["authority"])
     return Target(scheme, host, port or USUAL_PORTS[scheme], _as_sent(parts["path"]))
 
@@ -171,18 +171,18 @@ def _refuse_odd(text: str) -> None:
     is_odd = " " in text or any(unicodedata.category(char) in ODD_CATEGORIES for char in text)
     # A query may have backslashes: all readers agree on where that begins.
     if is_odd or "\\" in QUERY_OR_FRAGMENT.split(text, maxsplit=1)[0]:
-        raise BadUrl("A link has no blanks, control characters or backslashes.")
+        raise BadUrl("Enter a valid web address.")
 
 
 def _host_and_port(authority: str) -> tuple[str, int | None]:
     """No port where none is named, or an empty one."""
     parts = AUTHORITY.fullmatch(authority)
     if not parts or (parts["port"] and not 0 < int(parts["port"]) < 2**16):
-        raise BadUrl("The link has no host, or its port is none.")
+        raise BadUrl("Enter a web address with a host and a valid port.")
     try:
         host = host_of(_decoded(parts["host"]))
     except ValueError as error:
-        raise BadUrl("The host of the link is neither a name nor an address.") from error
+        raise BadUrl("Enter a web address with a valid host.") from error
     return host, int(parts["port"]) if parts["port"] else None
 
 
@@ -216,7 +216,7 @@ def _judged(target: Target) -> Target:
     if is_never_public(target.host) or (address and not is_public(address)):
         raise BlockedAddress(f"{target.host} is not on the public internet.")
     if target.port not in settings.REMOTE_PORTS:
-        raise BlockedAddress(f"Port {target.port} of {target.host} is not fetched from.")
+        raise BlockedAddress(f"We don't fetch from port {target.port} of {target.host}.")
     return target
 
 

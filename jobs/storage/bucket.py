@@ -185,4 +185,4 @@ def mapped_errors(gone: type[BuildError] = SourceMissing) -> Iterator[None]:
             raise gone("A stored file could not be found.") from error
         raise StorageUnavailable("The file store refused a request.") from error
     except BotoCoreError as error:
-        raise StorageUnavailable("The file store cannot be reached.") from error
+        raise StorageUnavailable("The file store could not be reached.") from error

@@ -122,7 +122,7 @@ def put_whole(key: str, body: Body, *, content_type: str, sha256: str = "") -> N
 def check_size(key: str, size_bytes: int) -> None:
     """Raises StorageUnavailable where the object is not there, or not whole."""
     if not exists(key, size_bytes):
-        raise StorageUnavailable("The file was not stored whole.")
+        raise StorageUnavailable("The file was stored incompletely.")
 
 
 def delete_object(key: str) -> None:

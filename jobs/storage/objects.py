@@ -85,7 +85,7 @@ class Objects:
             except HTTPError as error:
                 futile += 1
                 if futile >= self._attempts or not place.etag:
-                    raise StorageUnavailable("The file store cannot be reached.") from error
+                    raise StorageUnavailable("The file store could not be reached.") from error
                 _rest(random.random() * 0.05 * 2**futile)
             finally:
                 response.close()  # back into the pool it is already, if it was read to its end
@@ -133,7 +133,7 @@ class Objects:
                 raise SourceChanged(CHANGED_SENTENCE) from error
             raise StorageUnavailable("The file store refused a request.") from error
         except (HTTPError, ConnectionAbortedError) as error:
-            raise StorageUnavailable("The file store cannot be reached.") from error
+            raise StorageUnavailable("The file store could not be reached.") from error
 
     def _with_retries(self, send: Callable[[], BaseHTTPResponse]) -> BaseHTTPResponse:
         """Waits between two attempts as botocore's standard mode does."""
@@ -212,7 +212,7 @@ def _rest(seconds: float) -> None:
     try:
         pause(seconds)
     except ConnectionAbortedError as error:
-        raise StorageUnavailable("The file store cannot be reached.") from error
+        raise StorageUnavailable("The file store could not be reached.") from error
 
 
 class _Place:
@@ -237,7 +237,7 @@ class _Place:
             return
         length = response.headers.get("Content-Length", "")
         if self._size_bytes is not None and length.isdigit() and int(length) != self._size_bytes:
-            raise SourceChanged("A stored file is not of the size that it had when it was stored.")
+            raise SourceChanged("The size of a stored file has changed since it was stored.")
         self.etag = etag
 
 

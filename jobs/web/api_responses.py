@@ -47,7 +47,7 @@ def idempotency_key(request: Request) -> str:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not KEY.fullmatch(key):
         raise exceptions.ValidationError(
-            {"Idempotency-Key": ["1 to 255 visible characters of ASCII."]}
+            {"Idempotency-Key": ["Use 1 to 255 visible ASCII characters."]}
         )
     return key or ""
 
@@ -60,9 +60,9 @@ def own_job(request: Request | HttpRequest, job_id: UUID) -> DownloadJob:
     jobs = DownloadJob.objects.select_related("owner", "artifact").defer("params")
     job = jobs.filter(pk=job_id).first()
     if job is None or (settings.HIDE_FOREIGN_JOBS and job.owner_id != caller(request).pk):
-        raise Http404("There is no such download.")
+        raise Http404("This download does not exist.")
     if job.owner_id != caller(request).pk:
-        raise PermissionDenied("This is somebody else's download.")
+        raise PermissionDenied("This download belongs to another user.")
     return job
 
 
@@ -124,7 +124,7 @@ def result_file(job: DownloadJob) -> StoredFile:
         raise Problem(HTTPStatus.GONE, job.status, f"The download is {job.status}.")
     release_connection()  # the store may be slow
     if not storage.exists(job.artifact.key, job.artifact.size_bytes):
-        raise Problem(HTTPStatus.GONE, "artifact_gone", "The file is gone.")
+        raise Problem(HTTPStatus.GONE, "artifact_gone", "The file no longer exists.")
     return job.artifact
 
 

@@ -70,7 +70,9 @@ class TokenAuthentication(JWTAuthentication):
         try:
             return super().get_user(token)
         except (TypeError, ValueError) as error:  # signed with our key, but for another service
-            raise AuthenticationFailed("The token names nobody.", "user_not_found") from error
+            raise AuthenticationFailed(
+                "The token does not name a user.", "user_not_found"
+            ) from error
 
 
 class CookieAuthentication(SessionAuthentication):
@@ -80,7 +82,7 @@ class CookieAuthentication(SessionAuthentication):
         try:
             super().enforce_csrf(http_request)
         except PermissionDenied as error:
-            sentence = "Send the CSRF token of your session as the header X-CSRFToken."
+            sentence = "Send the CSRF token of your session in the X-CSRFToken header."
             raise Problem(HTTPStatus.FORBIDDEN, "csrf", sentence) from error
 
 
@@ -112,7 +114,7 @@ def _check_origin(request: Request) -> None:
     """Reject forms of other sites: the gateway may authenticate a browser by a cookie."""
     check: Any = CSRFCheck(lambda _: HttpResponse())
     if "Origin" in request.headers and not check._origin_verified(request._request):
-        raise Problem(HTTPStatus.FORBIDDEN, "csrf", "This request comes from another site.")
+        raise Problem(HTTPStatus.FORBIDDEN, "csrf", "This request came from another site.")
 
 
 def gateway_user(request: HttpRequest) -> User | None:
@@ -126,10 +128,12 @@ def gateway_user(request: HttpRequest) -> User | None:
         return None
     peer = address(request.META.get("REMOTE_ADDR", ""))
     if peer is None or not is_in(peer, networks(settings.GATEWAY_ADDRESSES)):
-        raise AuthenticationFailed(f"{header} is only taken from the gateway.", "untrusted_gateway")
+        raise AuthenticationFailed(
+            f"{header} is accepted only from the gateway.", "untrusted_gateway"
+        )
     user = User.objects.filter(username=name).first() or _create_user(name)
     if not user.is_active:
-        raise AuthenticationFailed("This account is closed.", "user_inactive")
+        raise AuthenticationFailed("This account is disabled.", "user_inactive")
     return user
 
 
@@ -139,7 +143,7 @@ def _create_user(name: str) -> User:
     try:
         user.clean_fields(exclude=["password"])
     except ValidationError as error:
-        raise AuthenticationFailed("The gateway named nobody.", "bad_username") from error
+        raise AuthenticationFailed("The gateway did not name a user.", "bad_username") from error
     found: tuple[User, Any] = User.objects.get_or_create(
         username=name, defaults={"password": user.password}
     )

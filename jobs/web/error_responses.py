@@ -202,7 +202,7 @@ def api_not_found(request: HttpRequest, rest: str) -> HttpResponseBase:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return error_response(request, 404, "not_found", "There is nothing at this address.")
+    return error_response(request, 404, "not_found", "There is nothing at this URL.")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

@@ -66,7 +66,7 @@ class WrongMethodMiddleware:
         response = self.get_response(request)
         if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or hasattr(response, "data"):
             return response
-        sentence = f"This address has other methods: {response['Allow']}."
+        sentence = f"This URL allows only these methods: {response['Allow']}."
         error = error_responses.error_response(
             request, response.status_code, "method_not_allowed", sentence
         )

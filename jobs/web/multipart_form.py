@@ -73,7 +73,7 @@ class MultipartForm:
         if part is None:
             return None
         if part.name != name:
-            raise _refused(f"The file has to be the field `{name}`.")
+            raise _refused(f"Send the file in the field `{name}`.")
         return IncomingFile(
             part.filename or "",
             part.content_type or "application/octet-stream",
@@ -96,7 +96,7 @@ class MultipartForm:
         if media_type.partition(";")[0].strip().lower() != FORM:
             raise UnsupportedMediaType(media_type, f"Send the file as {FORM}.")
         if coding := content_coding(self._request.META):
-            raise UnsupportedMediaType(coding, "Send the form as it is, without Content-Encoding.")
+            raise UnsupportedMediaType(coding, "Send the form without Content-Encoding.")
         if int(self._request.META.get("CONTENT_LENGTH") or 0) > self._max_form_bytes:
             raise file_too_large(self._max_bytes)
 
@@ -108,7 +108,7 @@ class MultipartForm:
     def _boundary(self) -> bytes:
         boundary = boundary_of(self._request.headers["Content-Type"])
         if not BOUNDARY.fullmatch(boundary):
-            raise _refused("Content-Type has no boundary, or none of 1 to 70 visible signs.")
+            raise _refused("Content-Type needs a boundary of 1 to 70 visible characters.")
         return boundary.encode()
 
     def _parse(self, boundary: bytes) -> Iterator[MultipartSegment | bytes | bytearray | None]:
@@ -122,7 +122,7 @@ class MultipartForm:
                     yield from parser.parse(piece)
                     piece = self._read()
         except MultipartError as error:
-            raise _refused(f"The form is broken: {error.args[0]}.") from error
+            raise _refused(f"The form is malformed: {error.args[0]}.") from error
 
     def _opening(self, boundary: bytes) -> bytes:
         """Return the first bytes. Raises ParserError unless they begin with the boundary."""
@@ -161,20 +161,20 @@ class MultipartForm:
 
     def _store_field(self, name: str) -> None:
         if name in self.fields or len(self.fields) == MAX_FIELDS:
-            raise _refused(f"A form has at most {MAX_FIELDS} fields, each once.")
+            raise _refused(f"A form may have at most {MAX_FIELDS} fields, each once.")
         value = bytearray()
         for piece in self._pieces():
             value += piece
             if len(value) > MAX_FIELD_BYTES:
                 raise _refused(
-                    f"A field has at most {MAX_FIELD_BYTES:,} bytes; a file has a `filename`."
+                    f"A field may have at most {MAX_FIELD_BYTES:,} bytes; a file has a `filename`."
                 )
         try:
             self.fields[name] = value.decode()
         except UnicodeDecodeError as error:
-            raise _refused("A field is no UTF-8.") from error
+            raise _refused("A field is not valid UTF-8.") from error
         if "\0" in self.fields[name]:
-            raise _refused("A field has a NUL.")
+            raise _refused("A field contains a NUL character.")
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield the pieces of the current part."""
@@ -192,7 +192,7 @@ class MultipartForm:
         if not received_bytes and not name:  # a browser sends this if no file was chosen
             raise no_file()
         if self._next_file():
-            raise _refused("A form has one file.")
+            raise _refused("A form may have only one file.")
 
 
 def no_file(sentence: str = "The form has no file.") -> Problem:
@@ -200,7 +200,7 @@ def no_file(sentence: str = "The form has no file.") -> Problem:
 
 
 def file_too_large(max_bytes: int) -> Problem:
-    sentence = f"A file has at most {max_bytes:,} bytes."
+    sentence = f"A file may have at most {max_bytes:,} bytes."
     return Problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", sentence, title="File too large"
     )
@@ -222,25 +222,25 @@ class NoFiles(FileUploadHandler):
 def _check_part(head: MultipartSegment) -> None:
     """Reject a part that parsers understand in different ways."""
     if any(CONTROL.search(value) for _, value in head.headerlist):
-        raise _refused("A part's head has a control character.")
+        raise _refused("The headers of a part contain a control character.")
     if len({name for name, _ in head.headerlist}) < len(head.headerlist):
-        raise _refused("A part's head says something twice.")
+        raise _refused("The headers of a part contain a duplicate.")
     if not head.name or CONTROL.search(head.name) or "\0" in (head.filename or ""):
-        raise _refused("A part has no name, or one with a control character.")
+        raise _refused("A part has no name, or its name contains a control character.")
     if (head.header("Content-Transfer-Encoding") or "binary").strip().lower() not in NO_ENCODING:
-        raise _refused("Send each part as it is, without Content-Transfer-Encoding.")
+        raise _refused("Send each part without Content-Transfer-Encoding.")
     if head.header("Content-Range"):
-        raise _refused("Send each part whole, without Content-Range.")
+        raise _refused("Send each part completely, without Content-Range.")
     if head.content_type == "multipart/mixed":
-        raise _refused("A form has no multipart within.")
+        raise _refused("Nested multipart is not supported.")
 
 
 def _broken_off(error: OSError) -> Problem:
     """Return the Problem for a body that came too slowly, or not to its end."""
     if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
-        sentence = "The body did not come in time."
+        sentence = "The body did not arrive in time."
         return Problem(HTTPStatus.REQUEST_TIMEOUT, "slow_body", sentence)
-    return _refused("The body broke off, or is no valid HTTP.")
+    return _refused("The body is incomplete, or not valid HTTP.")
 
 
 def _refused(sentence: str) -> Problem:

@@ -76,7 +76,7 @@ def loads(body: bytes) -> Any:
 def _check_headers(request: Request, max_bytes: int) -> None:
     """Reject a body before reading it, so that the client need not send all of it."""
     if coding := content_coding(request.META):
-        raise UnsupportedMediaType(coding, "Send the body as it is, without Content-Encoding.")
+        raise UnsupportedMediaType(coding, "Send the body without Content-Encoding.")
     _check_size(int(request.META.get("CONTENT_LENGTH") or 0), max_bytes)
 
 
@@ -84,7 +84,9 @@ def _read(stream: IO[Any], max_bytes: int) -> bytes:
     try:
         body: bytes = stream.read(max_bytes + 1)
     except UnreadablePostError as error:
-        raise Problem(HTTPStatus.REQUEST_TIMEOUT, "slow_body", "The body did not come.") from error
+        raise Problem(
+            HTTPStatus.REQUEST_TIMEOUT, "slow_body", "The body did not arrive."
+        ) from error
     _check_size(len(body), max_bytes)
     return body
 

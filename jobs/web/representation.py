@@ -121,7 +121,7 @@ def message(job: Job, now: float) -> str:
     if job.status == Status.QUEUED and job.held:
         return "Waiting for other downloads"
     if job.status == Status.QUEUED and job.run_at and job.run_at.timestamp() > now:
-        return "Waiting for its time"
+        return "Waiting for its start time"
     return job.message
 
 

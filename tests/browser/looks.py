@@ -14,11 +14,11 @@ from jobs.models import DownloadJob
 from jobs.states import Actor
 from tests.factories import LINK, ArtifactFactory, make_of, new_job
 
-AWAY = ("storage_unavailable", "The file store cannot be reached.")
-BROKEN = ("file_unreadable", "The picture is broken, or breaks off.")
+AWAY = ("storage_unavailable", "The file store could not be reached.")
+BROKEN = ("file_unreadable", "The picture is damaged or incomplete.")
 MISSING = ("source_missing", "File 70004 could not be found.")
 LATER_SECONDS = 1800
-REFUSED = ("remote_refused", "data.example.org answers 404.")
+REFUSED = ("remote_refused", "data.example.org returned 404.")
 FETCHED_BYTES = 3_100_000
 # What makes a job that of a link, whose size is not known.
 OF_A_LINK: dict[str, Any] = {"kind": "remote", "params": {"url": LINK, "threads": 4}, "total": None}

@@ -48,12 +48,12 @@ class Visit:
             StoredFileFactory()
         self.go("/")
         self.tab.get_by_label("Select all on this page").check()
-        self.tab.get_by_text("Later").click()
+        self.tab.get_by_text("Schedule").click()
 
     def choose_nothing(self) -> None:
         StoredFileFactory()
         self.go("/")
-        self.tab.get_by_role("button", name="Make the zip").click()
+        self.tab.get_by_role("button", name="Create zip").click()
         expect(self.tab.get_by_role("alert")).to_be_visible()
 
     def nothing_to_choose(self) -> None:
@@ -71,7 +71,7 @@ class Visit:
     def wrong_link(self) -> None:
         self.link_with_options()
         self.tab.get_by_label("Expected SHA-256").fill("none")
-        self.tab.get_by_role("button", name="Fetch the file").click()
+        self.tab.get_by_role("button", name="Fetch file").click()
         expect(self.tab.get_by_role("alert")).to_have_count(2)
 
     def report(self) -> None:
@@ -80,11 +80,11 @@ class Visit:
 
     def wrong_report(self) -> None:
         self.report()
-        self.tab.get_by_text("Own dates").click()
+        self.tab.get_by_text("Custom range").click()
         self.tab.get_by_label("To", exact=True).fill("")
-        self.tab.get_by_text("Later").click()
+        self.tab.get_by_text("Schedule").click()
         self.tab.get_by_label("Start at").fill("2099-01-01T06:00")
-        self.tab.get_by_role("button", name="Make the report").click()
+        self.tab.get_by_role("button", name="Create report").click()
         expect(self.tab.get_by_role("alert")).to_have_count(2)
 
     def settings(self) -> None:
@@ -92,11 +92,11 @@ class Visit:
         User.objects.update(email="alice@example.org")
         Preferences.objects.create(owner=self.alice, webhook="https://example.org/hook/secret")
         NotificationFactory(owner=self.alice)
-        NotificationFactory(owner=self.alice, tries=2, error="example.org answers 503.")
-        NotificationFactory(owner=self.alice, state="failed", error="example.org answers 410.")
+        NotificationFactory(owner=self.alice, tries=2, error="example.org returned 503.")
+        NotificationFactory(owner=self.alice, state="failed", error="example.org returned 410.")
         NotificationFactory(owner=self.alice, channel="email", to="alice@example.org", sent=True)
         self.go("/settings")
-        self.tab.get_by_text("Show the secret").click()
+        self.tab.get_by_text("Reveal secret").click()
 
     def wrong_settings(self) -> None:
         self.go("/settings")
@@ -107,7 +107,7 @@ class Visit:
     def upload(self) -> None:
         User.objects.update(email="alice@example.org")
         self.go("/upload")
-        self.tab.get_by_text("Later").click()
+        self.tab.get_by_text("Schedule").click()
 
     def send(self) -> None:
         """A row in each state that the page itself draws; nothing gets through."""
@@ -123,7 +123,7 @@ class Visit:
         self.tab.route("**/upload", answer)
         files = [{"name": f"{n}.txt", "mimeType": "", "buffer": b"hello"} for n in range(8)]
         self.tab.locator("input[type=file]").set_input_files(files)  # type: ignore[arg-type]
-        for word in ("Not accepted", "Not sent", "Trying again", "Sending", "Queued"):
+        for word in ("Not accepted", "Failed", "Retrying", "Uploading", "Queued"):
             expect(self.tab.get_by_text(word).first).to_be_visible()
         self.tab.get_by_role("button", name="Cancel 7.txt").click()
         expect(self.tab.get_by_text("Cancelled", exact=True)).to_be_visible()

@@ -96,7 +96,7 @@ def test_no_answer_is_told_of_and_can_be_sent_again(
 
     of_alice.get_by_role("button", name="POST").click()
 
-    expect(of_alice.get_by_role("alert")).to_have_text("No answer came. Send it again.")
+    expect(of_alice.get_by_role("alert")).to_have_text("No response. Try again.")
     expect(of_alice.get_by_role("button", name="POST")).to_be_enabled()
     complaints.clear()
 

@@ -64,7 +64,7 @@ def test_the_whole_way_by_keyboard(
     for plan in reversed(plans[5:]):  # the newest, as they stand on the page
         tab_to(of_alice, of_alice.get_by_label(plan))
         of_alice.keyboard.press("Space")
-    tab_to(of_alice, of_alice.get_by_role("button", name="Make the zip"))
+    tab_to(of_alice, of_alice.get_by_role("button", name="Create zip"))
     of_alice.keyboard.press("Enter")
     expect(of_alice.get_by_role("heading", level=1)).to_have_text("25 files.zip")
     tab_to(of_alice, of_alice.get_by_role("button", name="Cancel"))

@@ -103,7 +103,7 @@ def make(tab: Page, service: Service, name: str = "Summer") -> None:
     for photo in PHOTOS:
         tab.get_by_label(photo).check()
     tab.get_by_label("File name").fill(name)
-    tab.get_by_role("button", name="Make the zip").click()
+    tab.get_by_role("button", name="Create zip").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text(f"{name}.zip")
 
 
@@ -154,7 +154,7 @@ def test_the_whole_way(tab: Page, service: Service) -> None:
 def paste(tab: Page, link: str) -> None:
     """Ask for what it leads to; then its page is open."""
     tab.get_by_label("Web address").fill(link)
-    tab.get_by_role("button", name="Fetch the file").click()
+    tab.get_by_role("button", name="Fetch file").click()
 
 
 def test_a_link_is_fetched_and_can_go_into_a_zip(tab: Page, service: Service) -> None:
@@ -183,7 +183,7 @@ def test_a_link_that_leads_nowhere_is_changed(tab: Page, service: Service) -> No
         nowhere = peer.serve("/frames.bin", File(misbehave=refuses(404)))
         paste(tab, nowhere)
         comes_to(tab, "Failed")
-        tab.get_by_role("link", name="Change the link").click()
+        tab.get_by_role("link", name="Edit the link").click()
         expect(tab.get_by_label("Web address")).to_have_value(nowhere)
         paste(tab, peer.serve("/there.bin", File()))
         comes_to(tab, "Ready")
@@ -203,7 +203,7 @@ def test_a_picture_is_sent_and_seen(tab: Page, service: Service) -> None:
 
     tab.get_by_role("link", name="facade.jpg", exact=True).click()
     comes_to(tab, "Ready")
-    assert_seen(tab.get_by_role("img", name="Small square of facade.jpg"))
+    assert_seen(tab.get_by_role("img", name="Thumbnail of facade.jpg"))
     with tab.expect_download() as started:
         tab.get_by_role("link", name="Download Large picture").click()
     assert started.value.suggested_filename == "facade large.jpg"
@@ -238,9 +238,9 @@ def test_a_failure_says_what_to_do_and_runs_again(
     make(tab, service)
     comes_to(tab, "Failed")
     expect(tab.get_by_text("File 70003 could not be found.")).to_be_visible()
-    expect(tab.get_by_text("It will not be tried again by itself.")).to_be_visible()
+    expect(tab.get_by_text("We won't retry automatically.")).to_be_visible()
     storage.bucket().save(lost, ContentFile(content))
-    tab.get_by_role("button", name="Run again").click()
+    tab.get_by_role("button", name="Retry").click()
 
     comes_to(tab, "Ready")
     assert_downloads(tab, service)
@@ -251,8 +251,8 @@ def test_a_store_that_comes_back_needs_nobody(tab: Page, service: Service) -> No
     make(tab, service)
 
     with staying(tab):
-        comes_to(tab, "Trying again")
-        expect(tab.get_by_text("The file store cannot be reached.").first).to_be_visible()
+        comes_to(tab, "Retrying")
+        expect(tab.get_by_text("The file store could not be reached.").first).to_be_visible()
         service.store.pass_on()
         comes_to(tab, "Ready")
 
@@ -283,12 +283,12 @@ def test_a_worker_is_killed(tab: Page, service: Service) -> None:
         service.start_again(service.worker)
         comes_to(tab, "Ready")
 
-    expect(tab.get_by_text("The worker went silent.")).to_be_visible()
+    expect(tab.get_by_text("The worker stopped responding.")).to_be_visible()
 
 
 def test_the_server_is_restarted(lost_connections: None, tab: Page, service: Service) -> None:
     make_slowly(tab, service)
-    notice = tab.get_by_text("No connection")
+    notice = tab.get_by_text("You're offline")
 
     with staying(tab):
         service.kill(service.web)
@@ -307,13 +307,13 @@ def test_a_page_left_open_survives_worker_and_server(
     with staying(tab):
         service.kill(service.worker)
         service.kill(service.web)
-        expect(tab.get_by_text("No connection")).to_be_visible(timeout=LONG)
+        expect(tab.get_by_text("You're offline")).to_be_visible(timeout=LONG)
         service.store.pass_on()
         service.start_again(service.worker)
         service.start_again(service.web)
         comes_to(tab, "Ready")
 
-    expect(tab.get_by_text("The worker went silent.")).to_be_visible()
+    expect(tab.get_by_text("The worker stopped responding.")).to_be_visible()
     assert_downloads(tab, service)
 
 
@@ -368,7 +368,7 @@ def test_a_phone_is_wide_enough(
     tab.wait_for_load_state()  # the script has run, which ticks the others
     tab.get_by_label("Select all on this page").tap()
     service.store.throttle(SLOWLY)
-    tab.get_by_role("button", name="Make the zip").tap()
+    tab.get_by_role("button", name="Create zip").tap()
     expect(tab.get_by_text(PERCENT)).to_be_visible(timeout=LONG)
     tab.get_by_role("link", name="My downloads").first.tap()
     tab.get_by_role("link", name="12 files.zip", exact=True).tap()
@@ -382,7 +382,7 @@ def test_a_lost_network_is_told_and_caught_up_with(
     lost_connections: None, tab: Page, service: Service
 ) -> None:
     make_slowly(tab, service)
-    notice = tab.get_by_text("No connection")
+    notice = tab.get_by_text("You're offline")
 
     with staying(tab):
         tab.context.set_offline(True)

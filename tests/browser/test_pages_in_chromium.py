@@ -66,7 +66,7 @@ def test_a_job_is_followed_until_it_is_ready_and_then_left_alone(
 
     expect(of_alice.locator("#state-word")).to_have_text("Ready")
     expect(of_alice.get_by_role("link", name="Download 5 B")).to_be_visible()
-    expect(of_alice.locator("#moves")).to_contain_text("Ready to download.")
+    expect(of_alice.locator("#moves")).to_contain_text("Ready to download")
     expect(of_alice.locator("#said")).to_have_text("Ready")
     expect(of_alice.locator("#icon")).to_have_attribute("href", re.compile("icon-ready"))
     expect(of_alice.locator("#active")).to_be_hidden()
@@ -181,9 +181,9 @@ def test_a_poll_that_is_refused_is_not_called_a_lost_connection(
     of_alice.route(POLL, lambda route: route.fulfill(status=429))
     of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
 
-    expect(of_alice.get_by_text("The service cannot answer just now.")).to_be_visible()
+    expect(of_alice.get_by_text("The service is unavailable right now.")).to_be_visible()
 
-    expect(of_alice.get_by_text("No connection.")).to_be_hidden()
+    expect(of_alice.get_by_text("You're offline.")).to_be_hidden()
     complaints[:] = [said for said in complaints if "429" not in said]
 
 
@@ -195,7 +195,7 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
     of_alice.route(POLL, lambda route: route.fulfill(status=503, headers={"Retry-After": "20"}))
     of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
     of_alice.clock.run_for(2_000)
-    busy = of_alice.get_by_text("The service cannot answer just now.")
+    busy = of_alice.get_by_text("The service is unavailable right now.")
     expect(busy).to_be_visible()
     polls = counted(of_alice)
 
@@ -230,7 +230,7 @@ def test_what_is_selected_stays_selected_until_the_last_change(
     of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
     selected = "getSelection().toString().trim()"
 
-    for place, text in {"#facts dd": str(job.pk), "#moves p": "Attempt 1 started."}.items():
+    for place, text in {"#facts dd": str(job.pk), "#moves p": "Attempt 1 started"}.items():
         of_alice.locator(place).first.select_text()
         before = of_alice.evaluate(selected)
         job.heartbeat(done=job.done + 100_000, message=f"Adding to {place}")
@@ -241,7 +241,7 @@ def test_what_is_selected_stays_selected_until_the_last_change(
     before = of_alice.evaluate(selected)
     finish(job)
 
-    expect(of_alice.locator("#moves")).to_contain_text("Ready to download.")
+    expect(of_alice.locator("#moves")).to_contain_text("Ready to download")
     assert of_alice.evaluate(selected) == before
 
 
@@ -258,7 +258,7 @@ def test_the_wait_for_the_next_attempt_is_counted_down(
 
     after = of_alice.locator("[data-countdown]").inner_text()
     assert int(before.split()[0]) - int(after.split()[0]) in (9, 10, 11)
-    expect(of_alice.locator("#state-word")).to_contain_text("Trying again in")
+    expect(of_alice.locator("#state-word")).to_contain_text("Retrying in")
 
 
 def test_how_long_ago_is_told_anew_in_a_page_left_open(
@@ -344,14 +344,14 @@ def test_a_download_wished_for_starts_by_itself_and_only_once(
     other = of_alice.context.new_page()
     other.goto(page)
 
-    of_alice.get_by_label("Download it when it is ready").check()
+    of_alice.get_by_label("Download automatically when ready").check()
     of_alice.reload()
-    expect(of_alice.get_by_label("Download it when it is ready")).to_be_checked()
+    expect(of_alice.get_by_label("Download automatically when ready")).to_be_checked()
     finish(job)
 
     for tab in (of_alice, other):
         expect(tab.locator("#state-word")).to_have_text("Ready")
-        expect(tab.get_by_label("Download it when it is ready")).to_have_count(0)
+        expect(tab.get_by_label("Download automatically when ready")).to_have_count(0)
     of_alice.goto(page)
     other.reload()
     assert len(fetched) == 1
@@ -365,11 +365,11 @@ def test_a_wish_is_ticked_and_unticked_in_every_tab(
     other = of_alice.context.new_page()
     other.goto(page)
 
-    of_alice.get_by_label("Download it when it is ready").check()
-    expect(other.get_by_label("Download it when it is ready")).to_be_checked()
-    other.get_by_label("Download it when it is ready").uncheck()
+    of_alice.get_by_label("Download automatically when ready").check()
+    expect(other.get_by_label("Download automatically when ready")).to_be_checked()
+    other.get_by_label("Download automatically when ready").uncheck()
 
-    expect(of_alice.get_by_label("Download it when it is ready")).not_to_be_checked()
+    expect(of_alice.get_by_label("Download automatically when ready")).not_to_be_checked()
 
 
 def test_a_browser_that_keeps_nothing_grants_a_wish_while_the_page_is_open(
@@ -380,10 +380,10 @@ def test_a_browser_that_keeps_nothing_grants_a_wish_while_the_page_is_open(
       get() { throw new DOMException("denied", "SecurityError"); }
     })""")
     of_alice.goto(f"{live_server.url}/downloads/{job.pk}")
-    expect(of_alice.locator("[data-zone]")).to_have_text("Times are in your own time zone.")
+    expect(of_alice.locator("[data-zone]")).to_have_text("Times are in your time zone.")
     of_alice.route(f"**/v1/download/{job.pk}", lambda route: route.fulfill(status=204))
 
-    of_alice.get_by_label("Download it when it is ready").check()
+    of_alice.get_by_label("Download automatically when ready").check()
     with of_alice.expect_request(f"**/v1/download/{job.pk}"):
         finish(job)
 
@@ -418,7 +418,7 @@ def test_a_search_as_one_types_keeps_the_ticks_and_the_focus(
     expect(basket).to_contain_text("2 files")
     of_alice.go_back()
     expect(of_alice.locator(".files")).to_contain_text("plan.pdf")
-    of_alice.get_by_role("button", name="Make the zip").click()
+    of_alice.get_by_role("button", name="Create zip").click()
 
     expect(of_alice.get_by_role("heading", level=1)).to_have_text("2 files.zip")
     assert DownloadJob.objects.get().params["file_ids"] == [80_001, 80_000]
@@ -545,7 +545,7 @@ def test_a_link_needs_no_script_and_is_asked_for_once(
     plain = context.new_page()
     plain.goto(f"{live_server.url}/link?url={quote(LINK)}")
 
-    plain.get_by_role("button", name="Fetch the file").dblclick()
+    plain.get_by_role("button", name="Fetch file").dblclick()
 
     expect(plain.get_by_role("heading", level=1)).to_have_text("frames.tar")
     assert DownloadJob.objects.get().params["url"] == LINK

@@ -40,9 +40,9 @@ def tab(of_alice: Page, alice: User, broker: Any, made_bucket: None) -> Iterator
     storage.delete_all_but([], prefix="raw/")
 
 
-def type_time(tab: Page, summary: str = "Later", typed: str = TYPED) -> None:
+def type_time(tab: Page, summary: str = "Schedule", typed: str = TYPED) -> None:
     tab.get_by_text(summary).click()
-    expect(tab.get_by_text("In your own time zone.", exact=True)).to_be_visible()
+    expect(tab.get_by_text("In your time zone.", exact=True)).to_be_visible()
     tab.get_by_label("Start at").fill(typed)
 
 
@@ -56,7 +56,7 @@ def assert_scheduled(tab: Page) -> None:
 def test_of_a_report(tab: Page, live_server: Any) -> None:
     tab.goto(f"{live_server.url}/reports")
     type_time(tab)
-    tab.get_by_role("button", name="Make the report").click()
+    tab.get_by_role("button", name="Create report").click()
 
     assert_scheduled(tab)
 
@@ -65,20 +65,20 @@ def test_of_a_link(tab: Page, live_server: Any) -> None:
     tab.goto(f"{live_server.url}/link")
     tab.get_by_label("Web address").fill("https://data.example.org/frames.tar")
     type_time(tab, "More options")
-    tab.get_by_role("button", name="Fetch the file").click()
+    tab.get_by_role("button", name="Fetch file").click()
 
     assert_scheduled(tab)
 
 
 def test_of_a_zip_after_a_search(tab: Page, live_server: Any) -> None:
     type_time(tab)
-    tab.get_by_label("Mail me").check()
+    tab.get_by_label("Email me").check()
     tab.get_by_role("searchbox").fill("facade")
     expect(tab).to_have_url(re.compile("search=facade"))
     tab.reload()
     expect(tab.get_by_label("Start at")).to_have_value(TYPED)
     tab.get_by_label("facade.jpg").check()
-    tab.get_by_role("button", name="Make the zip").click()
+    tab.get_by_role("button", name="Create zip").click()
 
     assert_scheduled(tab)
     assert DownloadJob.objects.get().email
@@ -89,9 +89,9 @@ def test_a_time_that_is_refused_stays_as_it_was_typed(
 ) -> None:
     tab.goto(f"{live_server.url}/reports")
     type_time(tab, typed="2099-07-01T06:00")
-    tab.get_by_role("button", name="Make the report").click()
+    tab.get_by_role("button", name="Create report").click()
 
-    expect(tab.get_by_role("alert")).to_have_text("At most a year from now.")
+    expect(tab.get_by_role("alert")).to_have_text("Choose a time within a year.")
     expect(tab.get_by_label("Start at")).to_have_value("2099-07-01T06:00")
     assert refusals() == 1
 
@@ -101,7 +101,7 @@ def test_of_a_file_whole_or_in_parts(tab: Page, live_server: Any, settings: Any,
     settings.MAX_UPLOAD_BYTES = most
     tab.goto(f"{live_server.url}/upload")
     type_time(tab)
-    tab.get_by_label("Mail me").check()
+    tab.get_by_label("Email me").check()
     choose(tab, ("notes.txt", b"words"))
 
     row = tab.locator("#sent > li")
@@ -122,7 +122,7 @@ def test_each_file_is_sent_as_the_form_stood_when_it_was_chosen(
     tab.route("**/upload/chunked", note)
     tab.goto(f"{live_server.url}/upload")
     tab.evaluate("document.getElementById('drop').dataset.most = 1")
-    box = tab.get_by_label("Mail me")
+    box = tab.get_by_label("Email me")
     for number, ticked in enumerate((True, False)):
         box.set_checked(ticked)
         choose(tab, (f"{number}.txt", b"words"))

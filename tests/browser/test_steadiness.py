@@ -153,7 +153,7 @@ def test_what_waited_for_others_moves_little_when_it_starts(
 MOVES = [
     ("Starting", start),
     ("Adding 2 of 3", advance),
-    ("Trying again", put_off),
+    ("Retrying", put_off),
     ("Starting", start_again),
     ("Kept until", succeed),
 ]

@@ -159,7 +159,7 @@ def test_how_far_it_is_is_told_while_it_is_sent(tab: Page) -> None:
     choose(tab, ("survey.bin", bytes(2 * MEGABYTE)))
 
     sending = row(tab, "survey.bin")
-    expect(sending.locator(".tint")).to_have_text("Sending")
+    expect(sending.locator(".tint")).to_have_text("Uploading")
     expect(sending).to_contain_text(re.compile(r"[01]\.\d of 2\.0\sMB"))
     expect(sending).to_contain_text(re.compile(r"\d+\skB/s · about \d+\ss left"))
     expect(tab).to_have_title(re.compile(r"^[1-9]\d?% Upload"))
@@ -173,7 +173,7 @@ def test_sending_moves_nothing(of_alice: Page, live_server: Any) -> None:
     of_alice.goto(f"{live_server.url}/upload")
     slow_down(of_alice, 300_000)
     choose(of_alice, ("survey.bin", bytes(MEGABYTE)), ("plan.bin", bytes(MEGABYTE)))
-    expect(row(of_alice, "plan.bin").locator(".tint")).to_have_text("Sending")
+    expect(row(of_alice, "plan.bin").locator(".tint")).to_have_text("Uploading")
     moved(of_alice)
 
     expect(row(of_alice, "survey.bin")).to_contain_text("left")
@@ -188,20 +188,20 @@ def test_three_are_sent_at_once_and_the_others_wait(tab: Page) -> None:
     choose(tab, *((f"photo-{number}.bin", bytes(MEGABYTE)) for number in range(5)))
 
     words = tab.locator("#sent .tint")
-    expect(words).to_have_text(["Sending"] * 3 + ["Queued"] * 2)
+    expect(words).to_have_text(["Uploading"] * 3 + ["Queued"] * 2)
     tab.get_by_role("button", name="Cancel photo-0.bin").click()
-    expect(words).to_have_text(["Cancelled"] + ["Sending"] * 3 + ["Queued"])
+    expect(words).to_have_text(["Cancelled"] + ["Uploading"] * 3 + ["Queued"])
 
 
 def test_cancel_ends_the_sending_and_it_can_be_sent_again(tab: Page) -> None:
     slow_down(tab, 100_000)
     choose(tab, ("survey.bin", bytes(MEGABYTE)))
-    expect(row(tab, "survey.bin").locator(".tint")).to_have_text("Sending")
+    expect(row(tab, "survey.bin").locator(".tint")).to_have_text("Uploading")
 
     tab.get_by_role("button", name="Cancel survey.bin").click()
 
-    expect(row(tab, "survey.bin")).to_contain_text("Cancelled Nothing was kept.")
-    again = tab.get_by_role("button", name="Send again survey.bin")
+    expect(row(tab, "survey.bin")).to_contain_text("Cancelled No file was kept.")
+    again = tab.get_by_role("button", name="Upload again survey.bin")
     assert has_focus(again)
     expect(tab.locator("#said")).to_contain_text("survey.bin: Cancelled")
     assert not DownloadJob.objects.exists()
@@ -230,7 +230,7 @@ def test_a_line_that_breaks_costs_no_part_that_has_arrived(
     mend = cut(tab, after=1)
     choose(tab, large)
     expect(row(tab, large.name)).to_contain_text("No connection")
-    expect(row(tab, large.name)).to_contain_text("Trying again in")
+    expect(row(tab, large.name)).to_contain_text("Retrying in")
 
     mend()
     parts = parts_sent(tab)
@@ -246,7 +246,7 @@ def test_a_page_loaded_anew_goes_on_with_the_same_file(
     tab.reload()
     mend = cut(tab, after=2)
     choose(tab, large)
-    expect(row(tab, large.name)).to_contain_text("Trying again in")
+    expect(row(tab, large.name)).to_contain_text("Retrying in")
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.reload()
     mend()
@@ -265,7 +265,7 @@ def test_giving_up_a_large_file_leaves_nothing_to_go_on_with(
     tab.reload()
     cut(tab, after=1)
     choose(tab, large)
-    expect(row(tab, large.name)).to_contain_text("Trying again in")
+    expect(row(tab, large.name)).to_contain_text("Retrying in")
 
     with tab.expect_response(lambda answer: answer.request.method == "DELETE") as given_up:
         tab.get_by_role("button", name=f"Cancel {large.name}").click()
@@ -278,7 +278,7 @@ def test_giving_up_a_large_file_leaves_nothing_to_go_on_with(
 def test_without_a_network_it_waits_for_one(tab: Page, lost_lines: None) -> None:
     tab.context.set_offline(True)
     choose(tab, ("notes.txt", b"hello"))
-    expect(row(tab, "notes.txt")).to_contain_text("Waiting No connection goes on by itself")
+    expect(row(tab, "notes.txt")).to_contain_text("Waiting No connection continues automatically")
 
     tab.context.set_offline(False)
 
@@ -286,12 +286,12 @@ def test_without_a_network_it_waits_for_one(tab: Page, lost_lines: None) -> None
 
 
 def test_what_is_refused_says_why_and_is_not_sent_again(tab: Page, refusals: Any) -> None:
-    refuse(tab, 422, "type_not_allowed", "Files of type text/html are not taken.")
+    refuse(tab, 422, "type_not_allowed", "Files of type text/html are not allowed.")
 
     choose(tab, ("page.html", b"<h1>Hello</h1>"))
 
     told = row(tab, "page.html")
-    expect(told).to_contain_text("Not accepted Files of type text/html are not taken.")
+    expect(told).to_contain_text("Not accepted Files of type text/html are not allowed.")
     expect(told.get_by_role("button")).to_have_count(0)
     expect(tab.locator("#said")).to_contain_text("page.html: Not accepted")
     assert refusals() == 1
@@ -299,13 +299,19 @@ def test_what_is_refused_says_why_and_is_not_sent_again(tab: Page, refusals: Any
 
 def test_what_may_be_taken_later_can_be_sent_again(tab: Page, refusals: Any) -> None:
     later = {"Retry-After": "3600"}
-    refuse(tab, 429, "storage_full", "Your files would take up more room than you have.", **later)
+    refuse(
+        tab,
+        429,
+        "storage_full",
+        "Your files would need more storage space than you have left.",
+        **later,
+    )
 
     choose(tab, ("notes.txt", b"hello"))
 
-    expect(row(tab, "notes.txt")).to_contain_text("Not sent Your files would take up more room")
+    expect(row(tab, "notes.txt")).to_contain_text("Failed Your files would need more storage space")
     tab.unroute("**/upload")
-    tab.get_by_role("button", name="Send again notes.txt").click()
+    tab.get_by_role("button", name="Upload again notes.txt").click()
     expect(row(tab, "notes.txt")).to_contain_text("starts as soon as a worker is free")
     refusals()
 
@@ -313,7 +319,7 @@ def test_what_may_be_taken_later_can_be_sent_again(tab: Page, refusals: Any) -> 
 def test_a_busy_service_is_asked_again_when_it_says_so(tab: Page, refusals: Any) -> None:
     refuse(tab, 429, "throttled", "At most 10 requests in 60 s.", **{"Retry-After": "2"})
     choose(tab, ("notes.txt", b"hello"))
-    expect(row(tab, "notes.txt")).to_contain_text(re.compile(r"Trying again in \d\ss At most 10"))
+    expect(row(tab, "notes.txt")).to_contain_text(re.compile(r"Retrying in \d\ss At most 10"))
 
     tab.unroute("**/upload")
 
@@ -334,7 +340,7 @@ def test_leaving_while_something_is_sent_asks_first(tab: Page, live_server: Any)
     tab.get_by_role("button", name="Choose files").focus()
     tab.keyboard.press("Escape")  # somebody was here: else no browser asks
     choose(tab, ("survey.bin", bytes(MEGABYTE)))
-    expect(row(tab, "survey.bin").locator(".tint")).to_have_text("Sending")
+    expect(row(tab, "survey.bin").locator(".tint")).to_have_text("Uploading")
 
     tab.reload()
 

@@ -96,11 +96,9 @@ def test_the_services_estimate_is_shown_while_nothing_moves(now: list[float]) ->
 def test_a_job_waiting_for_a_retry_shows_its_last_error(now: list[float]) -> None:
     out = io.StringIO()
 
-    LineDisplay(out).show_job(
-        a_job("queued", message="Waiting to try again", lastError="No store.")
-    )
+    LineDisplay(out).show_job(a_job("queued", message="Waiting to retry", lastError="No store."))
 
-    assert out.getvalue().endswith("Waiting to try again: No store.\n")
+    assert out.getvalue().endswith("Waiting to retry: No store.\n")
 
 
 def test_a_waiting_job_shows_once_what_it_waits_for(now: list[float]) -> None:

@@ -208,7 +208,7 @@ def test_a_file_that_is_deleted_meanwhile_is_gone(target: Target, fake: Fake) ->
     known = target.result()
 
     def gone() -> DownloadResult:
-        raise Gone("The file is gone.", "artifact_gone")
+        raise Gone("The file no longer exists.", "artifact_gone")
 
     with PartialFile(target.path) as part:
         retry = Retry(20, lambda reason, seconds: None)

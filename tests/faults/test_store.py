@@ -51,7 +51,7 @@ def test_store_away_for_good(service: Rig) -> None:
     service.judge(outcomes={"failed"})
     assert job["errorCode"] == "storage_unavailable"
     assert told["retryAt"]
-    assert told["lastError"] == "The file store cannot be reached."
+    assert told["lastError"] == "The file store could not be reached."
     assert service.story(job_id).count("retry 2 storage_unavailable worker") == 1
 
 

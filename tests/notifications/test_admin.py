@@ -27,7 +27,7 @@ def desk(client: Client, operator: User) -> Client:
 
 def settle(row: Notification, *, error: str = "") -> Notification:
     taken = Notification.objects.filter(pk=row.pk)
-    taken.update(state=State.FAILED, error=error or "127.0.0.1 answers 500.", tries=5)
+    taken.update(state=State.FAILED, error=error or "127.0.0.1 returned 500.", tries=5)
     row.refresh_from_db()
     return row
 
@@ -52,7 +52,7 @@ def test_rows_are_listed_with_what_went_wrong_and_without_secrets(
         said = answer.content.decode()
         assert answer.status_code == 200
         assert "hooks.example.com" in said
-        assert "127.0.0.1 answers 500." in said
+        assert "127.0.0.1 returned 500." in said
         assert "secret-of-alice" not in said
         assert 'name="_save"' not in said
     assert f"/admin/jobs/downloadjob/{row.job_id}/change/" in shown[1].content.decode()
@@ -121,7 +121,7 @@ def test_a_job_tells_who_heard_of_it(desk: Client, alice: User) -> None:
 
     said = desk.get(f"/admin/jobs/downloadjob/{row.job_id}/change/").content.decode()
 
-    assert ("127.0.0.1 answers 500." in said, "hooks.example.com" in said) == (True, True)
+    assert ("127.0.0.1 returned 500." in said, "hooks.example.com" in said) == (True, True)
     assert f"{LIST}{row.pk}/change/" in said
     assert "secret-of-alice" not in said
 

@@ -83,7 +83,7 @@ def test_each_end_is_told_in_its_words(post: MailServer, alice: User) -> None:
     subjects = [mail["Subject"] for mail in post.mails]
     assert subjects == [
         "2 files.zip is ready",
-        "2 files.zip could not be made",
+        "2 files.zip could not be created",
         "2 files.zip was cancelled",
     ]
     ready, broken, gone = map(text_of, post.mails)
@@ -100,7 +100,7 @@ def test_what_a_job_became_since_is_not_told(post: MailServer, alice: User, brok
 
     attempt(only(job))
 
-    assert post.mails[0]["Subject"] == "2 files.zip could not be made"
+    assert post.mails[0]["Subject"] == "2 files.zip could not be created"
     assert "Another." not in text_of(post.mails[0])
 
 
@@ -299,7 +299,10 @@ def test_a_login_that_smtp_cannot_spell_is_said_to_be_so(
         ({"objections": ["450 later"]}, "The mail server refuses the sender (450)."),
         ({"verdicts": ["452 full"]}, "The mail server refuses the mail (452)."),
         ({"verdicts": ["421 bye"]}, "The mail server refuses the mail (421)."),
-        ({"verdicts": [MailServer.CUT]}, "The mail server broke off or fell silent."),
+        (
+            {"verdicts": [MailServer.CUT]},
+            "The mail server closed the connection or did not respond.",
+        ),
     ],
 )
 def test_what_may_pass_is_tried_again_with_the_same_id(
@@ -360,7 +363,10 @@ def test_a_mail_server_that_hangs_is_given_up(settings: Any, post: MailServer, a
 
     row = attempt(only(completed(alice, email=True)))
 
-    assert (row.state, row.error) == (State.WAITING, "The mail server broke off or fell silent.")
+    assert (row.state, row.error) == (
+        State.WAITING,
+        "The mail server closed the connection or did not respond.",
+    )
     post.release()
     assert attempt(row).state == State.SENT
 

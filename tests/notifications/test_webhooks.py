@@ -154,7 +154,7 @@ def test_what_is_no_success_is_tried_again_as_it_was(
     row = attempt(only(job))
 
     assert (row.state, row.tries) == (State.WAITING, 1)
-    assert row.error == f"127.0.0.1 answers {status}."
+    assert row.error == f"127.0.0.1 returned {status}."
     assert wait_seconds(row) == 60
     assert len(receiver.calls) == 1, "a redirect is not followed"
     assert attempt(row).state == State.SENT
@@ -215,7 +215,7 @@ def test_a_receiver_that_is_gone_is_not_asked_again(receiver: Receiver, alice: U
 
     row = attempt(only(completed(alice, webhook=receiver.url)))
 
-    assert (row.state, row.error) == (State.FAILED, "127.0.0.1 answers 410.")
+    assert (row.state, row.error) == (State.FAILED, "127.0.0.1 returned 410.")
 
 
 @pytest.mark.parametrize("misbehave", [0, -1], ids=["silent", "dripping"])
@@ -228,7 +228,7 @@ def test_a_receiver_that_never_ends_is_given_up(
 
     row = attempt(only(completed(alice, webhook=receiver.url)))
 
-    assert (row.state, row.error) == (State.WAITING, "127.0.0.1 takes too long to answer.")
+    assert (row.state, row.error) == (State.WAITING, "127.0.0.1 took too long to respond.")
     assert (timezone.now() - began).total_seconds() < 3
 
 
@@ -246,8 +246,8 @@ def test_nobody_there_is_tried_again(receiver: Receiver, alice: User) -> None:
         ("http://[::1]:{port}/x", "::1 is not on the public internet."),
         ("http://169.254.169.254/latest", "169.254.169.254 is not on the public internet."),
         ("https://hooks.example.com:22/x", "Port 22 of hooks.example.com is not fetched from."),
-        ("ftp://hooks.example.com/x", "A link begins with http:// or https://, and a host."),
-        ("http://me:pw@example.com/", "A link with a user name or password in it is not fetched."),
+        ("ftp://hooks.example.com/x", "Enter a web address that starts with http:// or https://."),
+        ("http://me:pw@example.com/", "Remove the user name and password from the web address."),
     ],
 )
 def test_where_links_may_not_lead_webhooks_do_not_either(

@@ -15,7 +15,9 @@ NOT_FILES = ["abc", "-1", "1e5", "70000.0", "", "٣٤٥٦٧", "9" * 40, "9999", 
 
 
 def text(response: Any) -> str:
-    return str(response.content.decode())
+    """Return the HTML without the line breaks and indents between tags and texts."""
+    html: str = response.content.decode()
+    return re.sub(r"(?<=>)\n\s*|\n\s*(?=<)", "", html)
 
 
 def names(response: Any) -> list[str]:

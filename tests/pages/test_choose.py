@@ -212,7 +212,7 @@ def test_a_form_without_its_token_is_refused(alice: User) -> None:
 
     assert response.status_code == 403
     assert "Nothing was changed." in text(response)
-    assert 'href="/?file=80000">Go back to it' in text(response)
+    assert 'href="/?file=80000">Go back' in text(response)
     assert not DownloadJob.objects.exists()
 
 

@@ -69,9 +69,9 @@ def test_one_that_is_tried_again_is_no_scheduled_one(
     visitor: Client, running_job: DownloadJob
 ) -> None:
     DownloadJob.objects.update(run_at=timezone.now() - timedelta(hours=1))
-    running_job.retry("storage_unavailable", "The file store is away.", after_seconds=30)
+    running_job.retry("storage_unavailable", "The file store is unavailable.", after_seconds=30)
 
-    assert "Trying again in" in words(visitor.get(of(running_job)))
+    assert "Retrying in" in words(visitor.get(of(running_job)))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_it_can_be_cancelled_and_then_waits_for_nothing(
     visitor.post(of(job, "job-cancel"))
 
     html = words(visitor.get(of(job)))
-    assert "Nothing was kept." in html
+    assert "No file was kept." in html
     assert "Scheduled" not in html
     assert "Waiting" not in html
 
@@ -163,13 +163,13 @@ def test_its_page_lists_what_it_waits_for_and_theirs_what_waits(
 
     mine, theirs = text(visitor.get(of(job))), text(visitor.get(of(running)))
 
-    assert section(mine, "Waits for") == [
+    assert section(mine, "Depends on") == [
         (of(ready), "Ready.zip", "Ready"),
         (of(running), "Running.zip", "Working"),
     ]
-    assert section(theirs, "Waited for by") == [(of(job), "Both.zip", "Waiting")]
-    assert "Waits for" not in theirs
-    assert "Waited for by" not in mine
+    assert section(theirs, "Required by") == [(of(job), "Both.zip", "Waiting")]
+    assert "Depends on" not in theirs
+    assert "Required by" not in mine
 
 
 def section(html: str, title: str) -> list[tuple[str, ...]]:
@@ -186,7 +186,7 @@ def test_of_many_the_first_are_listed_in_two_queries(
     with django_assert_max_num_queries(12):
         html = text(visitor.get(of(job)))
 
-    assert len(section(html, "Waits for")) == 20
+    assert len(section(html, "Depends on")) == 20
     assert "and more" in html
 
 
@@ -196,7 +196,7 @@ def test_once_it_was_let_go_the_past_tense_is_used(visitor: Client, alice: User)
     assert release_blocked() == 1
 
     html = text(visitor.get(of(job)))
-    assert section(html, "Waited for")
+    assert section(html, "Depended on")
     assert "What it waited for is ready." in html
 
 
@@ -206,7 +206,7 @@ def test_one_that_waited_in_vain_says_so(visitor: Client, alice: User) -> None:
     assert release_blocked() == 1
 
     html = words(visitor.get(of(job)))
-    assert "Frames.tar, which this was to wait for, was cancelled." in html
+    assert "Frames.tar, which this download depends on, was cancelled." in html
     assert "Run what it was to wait for again first, and then this." in html
 
 
@@ -214,8 +214,8 @@ def test_what_comes_is_in_the_history(visitor: Client, alice: User) -> None:
     later, waiting = scheduled(alice), held(alice, JobFactory(owner=alice, name="Frames.tar"))
 
     assert 'class="ahead"' in text(visitor.get(of(later)))
-    assert "<p>Starts.</p>" in text(visitor.get(of(later)))
-    assert "<p>Starts when Frames.tar is ready.</p>" in text(visitor.get(of(waiting)))
+    assert "<p>Starts</p>" in text(visitor.get(of(later)))
+    assert "<p>Starts when Frames.tar is ready</p>" in text(visitor.get(of(waiting)))
     assert "<time></time>" not in text(visitor.get(of(waiting)))
 
 
@@ -225,9 +225,9 @@ def test_details_say_who_will_hear_of_it_and_no_secret(visitor: Client, alice: U
 
     html = text(visitor.get(of(job)))
 
-    assert "<dd>You will be mailed, and hooks.example.org will be told</dd>" in html
+    assert "<dd>Email, webhook to hooks.example.org</dd>" in html
     assert "<dt>Priority</dt><dd>7 of 9</dd>" in html
-    assert "<dt>Not before</dt>" in html
+    assert "<dt>Scheduled for</dt>" in html
     assert "24 November 2099 at 12:00" in html
     assert "secret" not in html
 
@@ -238,14 +238,14 @@ def test_the_usual_terms_are_not_told(visitor: Client, alice: User) -> None:
     html = text(visitor.get(of(job)))
 
     assert "Priority" not in html
-    assert "When it is over" not in html
+    assert "<dt>Notifications</dt>" not in html
     assert 'id="others"></div>' in html
 
 
 def test_nobody_is_promised_anything_once_it_is_over(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED, email=True, webhook="https://a.example")
 
-    assert "When it is over" not in text(visitor.get(of(job)))
+    assert "<dt>Notifications</dt>" not in text(visitor.get(of(job)))
 
 
 def test_lists_say_it_too(visitor: Client, alice: User) -> None:
@@ -293,7 +293,9 @@ def test_numbers_in_the_id_of_a_missing_result_are_no_files(visitor: Client, ali
         error=f"The result of download {maker.pk} could not be found.",
     )
 
-    assert f'href="/?file={file.file_id}">Choose without them' in text(visitor.get(of(job)))
+    assert f'href="/?file={file.file_id}">Choose without missing files' in text(
+        visitor.get(of(job))
+    )
 
 
 def test_a_requeued_one_waits_again(visitor: Client, alice: User, broker: Any) -> None:

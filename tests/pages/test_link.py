@@ -1,4 +1,4 @@
-"""Asking for the file that a link leads to."""
+"""Requesting the file that a link leads to."""
 
 from __future__ import annotations
 
@@ -113,21 +113,21 @@ def test_a_second_click_is_the_same_job(visitor: Client, alice: User, broker: An
 @pytest.mark.parametrize(
     ("asked", "field", "sentence"),
     [
-        ({"url": ""}, "url", "Paste the link of a file."),
-        ({"url": "  "}, "url", "Paste the link of a file."),
-        ({"url": None}, "url", "Paste the link of a file."),
+        ({"url": ""}, "url", "Enter a web address."),
+        ({"url": "  "}, "url", "Enter a web address."),
+        ({"url": None}, "url", "Enter a web address."),
         ({"url": LINK + "a" * 8_000}, "url", "A link has at most 8,000 characters."),
         ({"url": "ftp://example.org/x"}, "url", "http:// or https://"),
         ({"url": "https://user:secret@example.org/x"}, "url", "password"),
         ({"url": "example.org/x"}, "url", "http:// or https://"),
-        ({"output": "x" * 201}, "output", "Use 200 characters at most."),
+        ({"output": "x" * 201}, "output", "Use at most 200 characters."),
         ({"output": "a\x00b"}, "output", "Use another name"),
-        ({"threads": "0"}, "threads", "From 1 to 16."),
-        ({"threads": "17"}, "threads", "From 1 to 16."),
-        ({"threads": "4.5"}, "threads", "From 1 to 16."),
-        ({"threads": "-1"}, "threads", "From 1 to 16."),
-        ({"threads": "٤"}, "threads", "From 1 to 16."),
-        ({"threads": "9" * 400}, "threads", "From 1 to 16."),
+        ({"threads": "0"}, "threads", "Enter a number from 1 to 16."),
+        ({"threads": "17"}, "threads", "Enter a number from 1 to 16."),
+        ({"threads": "4.5"}, "threads", "Enter a number from 1 to 16."),
+        ({"threads": "-1"}, "threads", "Enter a number from 1 to 16."),
+        ({"threads": "٤"}, "threads", "Enter a number from 1 to 16."),
+        ({"threads": "9" * 400}, "threads", "Enter a number from 1 to 16."),
         ({"sha256": "abc"}, "sha256", "64 digits"),
         ({"sha256": "g" * 64}, "sha256", "64 digits"),
         ({"sha256": SHA256 + "0"}, "sha256", "64 digits"),
@@ -219,7 +219,7 @@ def test_a_form_without_its_token_is_refused_and_leads_back_to_it(alice: User) -
     response = client.post("/link", {"url": "https://example.org/x"})
 
     assert response.status_code == 403
-    assert 'href="/link?url=https%3A%2F%2Fexample.org%2Fx">Go back to it' in text(response)
+    assert 'href="/link?url=https%3A%2F%2Fexample.org%2Fx">Go back' in text(response)
     assert not DownloadJob.objects.exists()
 
 

@@ -146,7 +146,7 @@ def test_the_list_costs_the_same_queries_for_one_and_for_many(
 def test_the_empty_list_says_where_to_begin(visitor: Client) -> None:
     html = text(visitor.get("/downloads"))
 
-    assert "Nothing here yet" in html
+    assert "No downloads yet" in html
     assert '<a class="button primary" href="/">' in html
     assert '<a class="button" href="/link">' in html
 

@@ -122,9 +122,9 @@ def test_what_takes_longer_is_polled_less_often(visitor: Client, queued_job: Dow
         (Status.QUEUED, "Queued", "Cancel"),
         (Status.PROCESSING, "Working", "Cancel"),
         (Status.COMPLETED, "Ready", "Download"),
-        (Status.FAILED, "Failed", "Run again"),
-        (Status.CANCELLED, "Cancelled", "Run again"),
-        (Status.EXPIRED, "Expired", "Make again"),
+        (Status.FAILED, "Failed", "Retry"),
+        (Status.CANCELLED, "Cancelled", "Retry"),
+        (Status.EXPIRED, "Expired", "Recreate"),
     ],
 )
 def test_each_state_has_its_word_and_the_button_that_helps(
@@ -146,7 +146,7 @@ def test_a_job_that_waits_says_for_how_long_and_for_which_attempt(
 
     html = text(visitor.get(of(running_job))).replace("\u00a0", " ")
 
-    assert re.search('Trying again in <span data-countdown="(30|29)">(30|29) s</span>', html)
+    assert re.search('Retrying in <span data-countdown="(30|29)">(30|29) s</span>', html)
     assert "Attempt 2 of 4 is next." in html
     assert "The file store did not answer." in html
 
@@ -157,7 +157,7 @@ def test_a_job_whose_worker_is_silent_says_so(visitor: Client, running_job: Down
 
     html = text(visitor.get(of(running_job))).replace("\u00a0", " ")
 
-    assert "No word from the worker for 48 s" in html
+    assert "No response from the worker for 48 s" in html
     assert "is-stalled" in html
 
 
@@ -214,12 +214,12 @@ def test_history_is_told_in_plain_words_without_tracebacks(
 
     told = re.findall(r"<div><p>([^<]*)</p>", html)
     assert told == [
-        "Attempt 1 started.",
+        "Attempt 1 started",
         "Something went wrong on our side.",
-        "Attempt 2 started.",
-        "The worker went silent.",
-        "An operator cancelled it.",
-        "You asked for it again.",
+        "Attempt 2 started",
+        "The worker stopped responding.",
+        "Cancelled by an operator",
+        "Retried by you",
     ]
     assert "secret" not in html
 
@@ -294,7 +294,7 @@ def test_a_zip_with_missing_files_offers_the_others(visitor: Client, alice: User
 
     html = text(visitor.get(of(job)))
 
-    assert f'href="/?file={file.file_id}">Choose without them' in html
+    assert f'href="/?file={file.file_id}">Choose without missing files' in html
     assert "These files could not be found: 80001, 80002." in html
 
 

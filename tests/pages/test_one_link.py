@@ -54,7 +54,7 @@ def plain(response: Any) -> str:
 def test_the_page_says_what_was_asked_for(visitor: Client, alice: User) -> None:
     html = text(visitor.get(of(RemoteJobFactory(owner=alice))))
 
-    assert "A link to data.example.org, asked for <time" in html
+    assert "A link to data.example.org, requested <time" in html
     assert "The link</h2>" in html
     assert f"<dd>{LINK}</dd>" in html
     assert f'href="{LINK}' not in html  # nobody follows it by a slip
@@ -88,7 +88,7 @@ def test_what_cannot_be_foretold_is_not(visitor: Client, running: DownloadJob) -
 
     assert estimates.seconds_left(running, timezone.now().timestamp()) is None
     html = text(visitor.get(of(running)))
-    assert "Ready, if it goes on like this." not in html
+    assert "Ready (estimate)" not in html
     assert "left</span>" not in html
 
 
@@ -107,17 +107,17 @@ def test_a_size_that_becomes_known_is_told(
 
 @pytest.mark.parametrize(
     ("threads", "told"),
-    [(0, "no connection yet"), (1, "1 connection"), (4, "4 connections"), (16, "16 connections")],
+    [(0, "None yet"), (1, "1"), (4, "4"), (16, "16")],
 )
 def test_the_connections_in_use_are_told_while_it_works(
     visitor: Client, running: DownloadJob, threads: int, told: str
 ) -> None:
     running.heartbeat(done=1, message="Fetching frames.tar", threads=threads)
-    fact = f"<dt>Fetched with</dt><dd>{told}</dd>"
+    fact = f"<dt>Connections</dt><dd>{told}</dd>"
 
     assert fact in text(visitor.get(of(running)))
-    running.fail("remote_refused", "data.example.org answers 404.")
-    assert "Fetched with" not in text(visitor.get(of(running, "job-state")))
+    running.fail("remote_refused", "data.example.org returned 404.")
+    assert "<dt>Connections</dt>" not in text(visitor.get(of(running, "job-state")))
 
 
 def test_a_name_that_the_other_side_gives_takes_the_place_of_the_guess(
@@ -137,7 +137,7 @@ def test_a_fetched_file_can_go_into_a_zip(visitor: Client, alice: User) -> None:
     html = text(visitor.get(of(job, "job-state")))
 
     number = job.artifact.file_id
-    assert f'<dd><a href="/?file={number}">{number}</a>, can go into a zip</dd>' in html
+    assert f'<dd><a href="/?file={number}">{number}</a> (can be added to a zip)</dd>' in html
     assert f"<dd>{job.artifact.sha256}</dd>" in html
     assert "fetched in 5" in html
     chosen = text(visitor.get("/", {"file": number}))
@@ -147,8 +147,8 @@ def test_a_fetched_file_can_go_into_a_zip(visitor: Client, alice: User) -> None:
 def test_a_zip_has_no_number(visitor: Client, alice: User) -> None:
     html = text(visitor.get(of(JobFactory(owner=alice, status=Status.COMPLETED))))
 
-    assert "can go into a zip" not in html
-    assert "made in 5" in html
+    assert "can be added to a zip" not in html
+    assert "created in 5" in html
 
 
 def test_fetched_files_are_offered_first_with_the_word_for_their_type(
@@ -213,9 +213,9 @@ def test_a_link_that_cannot_work_is_to_be_changed_rather_than_run_again(
 
     first = re.search(r'class="button primary"[^>]*>([^<]*)', html)
     assert first
-    assert first[1] == ("Change the link" if code in HOPELESS else "Run again")
+    assert first[1] == ("Edit the link" if code in HOPELESS else "Retry")
     assert (f'href="/link?job={job.pk}"' in html) == (code in HOPELESS)
-    assert "Run again" in html
+    assert "Retry" in html
 
 
 @pytest.mark.parametrize("status", list(Status))

@@ -92,15 +92,15 @@ def test_the_form_begins_with_what_is_usual(visitor: Client) -> None:
 @pytest.mark.parametrize(
     ("asked", "fields", "sentence"),
     [
-        ({"period": "1y"}, {"period"}, "Choose one of these."),
-        ({"period": ""}, {"period"}, "Choose one of these."),
-        ({"as": "docx"}, {"format"}, "Choose one of these."),
+        ({"period": "1y"}, {"period"}, "Choose one of the options."),
+        ({"period": ""}, {"period"}, "Choose one of the options."),
+        ({"as": "docx"}, {"format"}, "Choose one of the options."),
         (DATES | {"from": ""}, {"from"}, "Choose a day."),
         (DATES | {"from": "", "to": "31.10.2026"}, {"from", "to"}, "Choose a day."),
         (DATES | {"to": "2026-02-30"}, {"to"}, "Choose a day from the first on"),
         (DATES | {"to": "2026-09-30"}, {"to"}, "Choose a day from the first on"),
         (DATES | {"to": str(TOO_LONG)}, {"to"}, "for at most 366 days in all."),
-        ({"runAt": "2099-01-01T06:00"}, {"runAt"}, "At most a year from now."),
+        ({"runAt": "2099-01-01T06:00"}, {"runAt"}, "Choose a time within a year."),
         (DATES | {"from": "", "runAt": "soon"}, {"from", "runAt"}, "Choose a day and a time"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_form_without_its_token_is_refused_and_leads_back_to_it(alice: User) -
     response = client.post("/reports", USUAL)
 
     assert response.status_code == 403
-    assert 'href="/reports?period=30d&amp;as=pdf">Go back to it' in text(response)
+    assert 'href="/reports?period=30d&amp;as=pdf">Go back' in text(response)
     assert not DownloadJob.objects.exists()
 
 
@@ -215,7 +215,7 @@ def test_one_job_alone_is_no_jobs(visitor: Client, alice: User) -> None:
         (
             {"period": "1d"},
             "Your activity as a PDF",
-            ["The day on which it is made", "PDF", "you"],
+            ["The day it is created", "PDF", "you"],
         ),
     ],
 )
@@ -224,7 +224,7 @@ def test_its_page_says_what_it_is_on(
 ) -> None:
     html = text(visitor.get(of(report_of(alice, params=params))))
 
-    assert f"<p>{asked_for}, asked for" in html
+    assert f"<p>{asked_for}, requested" in html
     contents = html.split(">The report</h2>")[1]
     assert re.findall("<dd>([^<]*)</dd>", contents) == facts
 

@@ -135,21 +135,21 @@ def test_the_last_ten_messages_are_told(visitor: Client, mailed: User, bob: User
     for _ in range(9):
         NotificationFactory(owner=mailed)
     NotificationFactory(
-        owner=mailed, state="failed", error="hooks.example.org answers 410.", to=HOOK
+        owner=mailed, state="failed", error="hooks.example.org returned 410.", to=HOOK
     )
-    NotificationFactory(owner=mailed, tries=2, error="hooks.example.org answers 503.", to=HOOK)
+    NotificationFactory(owner=mailed, tries=2, error="hooks.example.org returned 503.", to=HOOK)
     newest = NotificationFactory(owner=mailed, channel="email", to="alice@example.org", sent=True)
     NotificationFactory(owner=bob, to="https://bobs.example/")
 
     html = text(visitor.get("/settings"))
 
-    told = html.split(">Sent lately</h2>")[1].split("</section>")[0]
+    told = html.split(">Recent deliveries</h2>")[1].split("</section>")[0]
     assert told.count("<li") == 10
     states = re.findall(r'<span class="tint small">([^<]*)</span>', told)
-    assert states[:4] == ["Sent", "Trying again", "Not sent", "Queued"]
-    assert "Mail to alice@example.org" in told
-    assert "Message to hooks.example.org" in told
-    assert "hooks.example.org answers 410." in told
+    assert states[:4] == ["Sent", "Retrying", "Failed", "Queued"]
+    assert "Email to alice@example.org" in told
+    assert "Webhook to hooks.example.org" in told
+    assert "hooks.example.org returned 410." in told
     assert f'<a href="{of(newest.job)}">2 files.zip: ready</a>' in told
     assert "secret" not in told
     assert "bobs" not in html
@@ -170,7 +170,7 @@ def test_a_form_without_its_token_changes_nothing_and_leads_back(alice: User) ->
     response = client.post("/settings", {"webhook": HOOK})
 
     assert response.status_code == 403
-    assert 'href="/settings">Go back to it' in text(response)
+    assert 'href="/settings">Go back' in text(response)
     assert not Preferences.objects.exclude(webhook="").exists()
 
 

@@ -116,8 +116,8 @@ def test_no_time_is_at_once(
 @pytest.mark.parametrize(
     ("run_at", "sentence", "shown"),
     [
-        ("2199-01-01T06:00", "At most a year from now.", "2199-01-01T06:00"),
-        ("2199-01-01T06:00:00.000Z", "At most a year from now.", "2199-01-01T06:00"),
+        ("2199-01-01T06:00", "Choose a time within a year.", "2199-01-01T06:00"),
+        ("2199-01-01T06:00:00.000Z", "Choose a time within a year.", "2199-01-01T06:00"),
         ("tomorrow", "Choose a day and a time", "tomorrow"),
         ("2026-02-30T06:00", "Choose a day and a time", "2026-02-30T06:00"),
         ("9999-12-31T23:59:59-23:59", "Choose a day and a time", "9999-12-31T23:59:59-23:59"),
@@ -143,7 +143,9 @@ def test_a_wrong_time_is_said_beside_it_and_all_is_kept(
 def test_the_page_says_whose_clock_is_meant(visitor: Client, page: str) -> None:
     html = text(visitor.get(page))
 
-    assert re.search(r"<p [^>]*><span data-own-zone>In UTC.</span> Empty: at once.</p>", html)
+    assert re.search(
+        r"<p [^>]*><span data-own-zone>In UTC.</span> Leave empty to start now.</p>", html
+    )
 
 
 def test_a_search_keeps_what_was_chosen(visitor: Client, mailed: User) -> None:
@@ -207,7 +209,7 @@ def test_a_wrong_time_keeps_no_file(sender: Any, mailed: User) -> None:
     response = sender(runAt="2199-01-01T06:00", email="true")
 
     assert response.status_code == 400
-    assert "At most a year from now." in text(response)
+    assert "Choose a time within a year." in text(response)
     assert is_ticked(response)
     assert 'name="runAt" value="2199-01-01T06:00"' in text(response)
     assert not DownloadJob.objects.exists()

@@ -73,7 +73,7 @@ def test_without_a_script_it_is_a_form_whose_token_comes_first(visitor: Client) 
     assert fields == ["csrfmiddlewaretoken", "file", "runAt"]
     assert 'enctype="multipart/form-data"' in form
     assert "multiple" not in form
-    assert "Send the file</button>" in form
+    assert "Upload</button>" in form
 
 
 def test_the_page_promises_what_the_settings_say(visitor: Client, settings: Any) -> None:
@@ -141,14 +141,14 @@ def test_other_files_tell_other_facts(
 def test_a_file_without_previews_can_be_downloaded_and_says_why(
     visitor: Client, alice: User
 ) -> None:
-    reason = "The PDF can be read only with a password."
+    reason = "The PDF is protected by a password."
     metadata = {"skipped": reason, "skippedCode": "file_encrypted"}
     job = UploadJobFactory(owner=alice, status=Status.COMPLETED, metadata=metadata, made=[])
 
     html = plain(visitor.get(of(job)))
 
     assert '<h2 id="previews">Previews</h2>' in html
-    assert "None were made of this file, which you can download as it is." in html
+    assert "There are no previews of this file." in html
     assert reason in html
     assert "data-download=" in html
     assert "file_encrypted" not in html
@@ -259,8 +259,8 @@ def test_each_failure_says_what_to_do(visitor: Client, alice: User, code: str) -
     if code == "infected":
         assert first[1] == "Upload another file"
     else:
-        assert first[1] == ("Upload again" if code in OF_A_FILE else "Run again")
-    assert (code == "infected") == ("Run again" not in html)
+        assert first[1] == ("Upload again" if code in OF_A_FILE else "Retry")
+    assert (code == "infected") == ("Retry" not in html)
 
 
 def test_an_empty_file_has_a_size(visitor: Client, alice: User) -> None:
@@ -277,9 +277,9 @@ def test_an_expired_upload_is_to_be_sent_again(visitor: Client, alice: User) -> 
 
     assert "You can upload it again." in html
     assert '<a class="button primary" href="/upload">Upload again</a>' in html
-    assert "Make again" not in html
-    assert "Make again" in other
-    assert "Make again" not in text(visitor.get(of(job, "job-row")))
+    assert "Recreate" not in html
+    assert "Recreate" in other
+    assert "Recreate" not in text(visitor.get(of(job, "job-row")))
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "It's; ours, type=x.txt", 'a "b" \\ c.txt'])

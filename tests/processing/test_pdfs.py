@@ -143,7 +143,7 @@ def test_one_that_breaks_off_shows_what_is_there_and_says_so(make: Process) -> N
     outcome = make(whole[: whole.rindex(b"startxref")], PDF)
 
     assert text(outcome).split("\f") == [WORDS] * 3
-    assert outcome.facts["skipped"] == "The PDF breaks off."
+    assert outcome.facts["skipped"] == "The PDF is incomplete."
     assert outcome.facts["skippedCode"] == "file_unreadable"
 
 

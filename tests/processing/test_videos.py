@@ -147,7 +147,7 @@ def test_where_there_is_nothing_to_be_seen_this_is_said(make: Process) -> None:
     outcome = make(video("film.mp4", "-vn"), "video/mp4")
 
     assert outcome.made == ()
-    assert outcome.facts["skipped"] == "There is no picture in the video."
+    assert outcome.facts["skipped"] == "The video has no pictures."
     assert outcome.facts["skippedCode"] == "nothing_to_show"
     assert outcome.facts["durationSeconds"] == 1
 
@@ -159,7 +159,7 @@ def test_without_ffmpeg_this_is_said_and_nothing_fails(
 
     outcome = make(b"whatever it is", "video/mp4")
 
-    reason = "There is no program here that reads videos."
+    reason = "This server cannot read videos."
     assert outcome == Outcome((), {"skipped": reason, "skippedCode": "no_reader"})
 
 

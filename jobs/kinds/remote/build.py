@@ -52,14 +52,14 @@ def name_of(url: str) -> str:
 
 def build(params: RemoteParams, work: Workspace) -> None:
     """Raises a RemoteError, StorageUnavailable or NoRoom."""
-    work.say("Asking for the file")
+    work.say("Requesting the file")
     remote = RemoteFile(params.url, connections=params.threads)
     try:
         sha256 = _fetched(params, work, remote)
     finally:
         remote.close()
     if params.sha256 and sha256 != params.sha256:
-        raise ChecksumMismatch(f"The file has SHA-256 {sha256}, not the one that was expected.")
+        raise ChecksumMismatch(f"The file has SHA-256 {sha256}, not the expected one.")
 
 
 def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
@@ -83,7 +83,7 @@ def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
         answer = bounded(remote.whole)
     if total is not None and answer.total not in (None, total):
         answer.close()
-        raise RemoteUnavailable(f"{answer.host} contradicts itself about the size of the file.")
+        raise RemoteUnavailable(f"{answer.host} returned contradictory sizes of the file.")
     if end is not None:
         _refuse_unversioned(params, answer)
     return _in_one_go(params, work, answer)
@@ -94,7 +94,7 @@ def _refuse_unversioned(params: RemoteParams, answer: RemoteResponse) -> None:
     if answer.lacks_validator:
         answer.close()
         _refuse_pages(params, answer)
-        raise RemoteUnavailable(f"{answer.host} answers with something else than the file.")
+        raise RemoteUnavailable(f"{answer.host} returned something other than the file.")
 
 
 def _in_parallel(
@@ -106,7 +106,7 @@ def _in_parallel(
     fetch = Fetch(remote, parts, total, answer.validator, threads=params.threads)
     work.say(f"Fetching from {remote.host}")
     digest = fetch.run(answer, work)
-    work.say("Checking what was stored" if parts.stored else "Storing the file")
+    work.say("Verifying the stored file" if parts.stored else "Storing the file")
     parts.finish(digest)
     return parts.sha256
 
@@ -135,7 +135,7 @@ def _refuse_pages(params: RemoteParams, answer: RemoteResponse) -> None:
     own = PurePosixPath(params.name or unquote(urlsplit(params.url).path)).name
     is_page = answer.content_type in PAGES and not answer.is_attachment
     if is_page and not _may_be_a_page(own):
-        raise RemoteNotAFile(f"{answer.host} answers with a web page in place of the file.")
+        raise RemoteNotAFile(f"{answer.host} returned a web page instead of the file.")
 
 
 def _may_be_a_page(name: str) -> bool:

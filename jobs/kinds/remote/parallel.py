@@ -147,7 +147,7 @@ class Fetch:
         """Whether the piece lacks more: somebody may have taken over what follows."""
         with self._changed:
             if not chunk and piece.left and not self._is_over:
-                raise RemoteUnavailable(f"{self._remote.host} broke off.")
+                raise RemoteUnavailable(f"{self._remote.host} closed the connection early.")
             rest = memoryview(chunk)
             for part, offset, size in self._plan.accept(piece, len(chunk), time.monotonic()):
                 self._assembly.write(part, offset, rest[:size])

@@ -97,7 +97,7 @@ def _allowed_type(head: bytes, params: UploadParams) -> str:
     """Raises TypeNotAllowed."""
     content_type = type_of(head, params.name)
     if not is_among(content_type, list(params.types)):
-        raise TypeNotAllowed(f"Files of type {content_type} are not taken.")
+        raise TypeNotAllowed(f"Files of type {content_type} are not allowed.")
     return content_type
 
 

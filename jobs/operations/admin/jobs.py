@@ -175,7 +175,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         job: DownloadJob = context["original"]
-        buttons = [("run_again", "Run again", Event.REQUEUE), ("cancel", "Cancel it", Event.CANCEL)]
+        buttons = [("run_again", "Retry", Event.REQUEUE), ("cancel", "Cancel", Event.CANCEL)]
         context["verbs"] = [
             (url, word)
             for url, word, event in buttons
@@ -186,7 +186,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
 
     # Actions on many, bounded, and buttons on one
 
-    @admin.action(description="Run again", permissions=["change"])
+    @admin.action(description="Retry", permissions=["change"])
     def run_again_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
         self._do(request, jobs, run_again, "Queued")
 

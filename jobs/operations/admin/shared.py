@@ -63,7 +63,7 @@ class Chosen:
                 request, *args, **kwargs
             )
         except ValidationError:  # an id that is none
-            messages.error(request, "What was chosen is none of these.")
+            messages.error(request, "That is not one of the choices.")
             return None
         return answer
 

@@ -69,10 +69,10 @@ _FAILED: Json = _ENDED | {
     "errorCode": "source_missing",
 }
 _WAITING: Json = _QUEUED | {
-    "message": "Waiting to try again",
+    "message": "Waiting to retry",
     "attempts": 1,
     "retryAt": "2026-11-22T09:30:10.100000Z",
-    "lastError": "The file store cannot be reached.",
+    "lastError": "The file store could not be reached.",
 }
 
 
@@ -137,7 +137,7 @@ _UPLOAD_WITHOUT_PREVIEWS = _COMPLETED_UPLOAD | {
     "contentType": "application/pdf",
     "processedFiles": {},
     "metadata": {
-        "skipped": "The PDF can be read only with a password.",
+        "skipped": "The PDF is protected by a password.",
         "skippedCode": "file_encrypted",
     },
     "downloadUrls": {},

@@ -35,7 +35,7 @@ class NewestFirst(CursorPagination):
     def get_page_size(self, request: Request) -> int:
         limit = request.query_params.get("limit", str(self.page_size))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= self.max_page_size):
-            raise ValidationError({"limit": [f"A number from 1 to {self.max_page_size}."]})
+            raise ValidationError({"limit": [f"Use a number from 1 to {self.max_page_size}."]})
         return int(limit)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -68,14 +68,14 @@ class NewestFirst(CursorPagination):
                 position: Any = datetime.fromisoformat(str(cursor.position)).astimezone(UTC)
                 cursor = cursor._replace(position=position.isoformat())
         except (NotFound, ValueError, OverflowError) as error:
-            raise ValidationError({"cursor": ["Not a cursor of this list."]}) from error
+            raise ValidationError({"cursor": ["The cursor is not valid for this list."]}) from error
         return cursor
 
 
 class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no types
     status = filters.ChoiceFilter(choices=Status.choices)
     kind = filters.ChoiceFilter(choices=[(name, name) for name in KINDS], method="by_kind")
-    search = filters.CharFilter(method="by_name_or_id", max_length=100, label="Name or id")
+    search = filters.CharFilter(method="by_name_or_id", max_length=100, label="Name or ID")
 
     class Meta:
         model = DownloadJob
@@ -135,7 +135,7 @@ class OwnJobList(ListAPIView[DownloadJob]):
         if not USER_ID.fullmatch(user_id):
             raise ValidationError({"userId": ["The id of a user."]})
         if int(user_id) != own and not caller(self.request).is_staff:
-            raise PermissionDenied("Only staff may list the downloads of others.")
+            raise PermissionDenied("Only staff may list other users' downloads.")
         return int(user_id)
 
 

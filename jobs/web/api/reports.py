@@ -66,5 +66,5 @@ def own_report(request: Request, job_id: UUID) -> DownloadJob:
     """Return the user's report, or raise Http404 or PermissionDenied."""
     job = own_job(request, job_id)
     if job.kind != Reports.kind:
-        raise Http404("There is no such report.")
+        raise Http404("This report does not exist.")
     return job

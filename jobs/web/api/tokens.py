@@ -77,7 +77,7 @@ class SignIn(StrictSerializer):
         request = self.context["request"]
         user = authenticate(request, **attrs)
         if not isinstance(user, User):
-            raise AuthenticationFailed("No such account, or another password.", "no_active_account")
+            raise AuthenticationFailed("Wrong username or password.", "no_active_account")
         record_sign_in(request, user)
         return _pair(FamilyToken.for_user(user))
 

@@ -153,7 +153,7 @@ class ChunkedUpload(APIView):
         if isinstance(found, DownloadJob):
             found = uploads.completed_upload(found)
         if not found.chunk_bytes:
-            raise Http404("It came in one form.")
+            raise Http404("This upload is not chunked.")
         return Response(UploadSerializer(found).data)
 
     @contract.give_up_upload
@@ -161,7 +161,7 @@ class ChunkedUpload(APIView):
         """Abort an incomplete upload, and delete its chunks."""
         found = _own_upload(request, job_id)
         if isinstance(found, DownloadJob):
-            raise Http404("It is complete: cancel the job.")
+            raise Http404("The upload is complete. Cancel the job instead.")
         uploads.give_up(found)
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -188,10 +188,10 @@ def _own_upload(request: Request, upload_id: UUID) -> IncomingUpload | DownloadJ
     if upload is None or (settings.HIDE_FOREIGN_JOBS and not is_own):
         job = own_job(request, upload_id)
         if job.kind != UPLOAD:
-            raise Http404("There is no such upload.")
+            raise Http404("This upload does not exist.")
         return job
     if not is_own:
-        raise PermissionDenied("This is somebody else's upload.")
+        raise PermissionDenied("This upload belongs to another user.")
     return upload
 
 
@@ -227,4 +227,4 @@ def _put(
         with _titled_upload_failed():
             return uploads.put(upload, number, content, request_id=request_id)
     except SourceMissing as error:
-        raise Http404("There is no such upload.") from error
+        raise Http404("This upload does not exist.") from error

@@ -20,14 +20,10 @@ FORMS_WITHOUT_JOB = {"choose", "settings", "theme"}  # `choose` posts a search w
 FORMS = {"downloads": "choose", "link": "link", "reports": "reports"}  # where each is filled in
 PRIVATE_FORMS = {"settings", "upload"}  # their values never get into a URL
 MAX_URL_CHARS = 3_500  # the web server accepts a request line of 4,094
-COOKIES_ARE_OFF = (
-    "Your browser sent no cookies, and this site needs them: allow cookies for it, and try again."
-)
-COOKIE_IS_GONE = "The cookie that belongs to this page was deleted or blocked: load the page again."
-OTHER_SITE = "The form was sent from another site, or your browser does not say from where."
-FORM_IS_CUT = (
-    "The form came without its token: load the page again. An extension may have removed it."
-)
+COOKIES_ARE_OFF = "This site needs cookies. Allow them in your browser, and try again."
+COOKIE_IS_GONE = "A cookie of this page was deleted or blocked. Reload the page."
+OTHER_SITE = "The form was sent from another site, or your browser hides where it came from."
+FORM_IS_CUT = "The form has no CSRF token. Reload the page; an extension may have removed it."
 OLD_FORM = "This page was open for too long, or you signed in again."
 
 P = ParamSpec("P")

@@ -86,7 +86,7 @@ TOO_MANY = f"Choose at most {settings.MAX_FILES_PER_BUNDLE:,} files."
 FILE_ERRORS = {
     "empty": "Choose at least one file.",
     "max_length": TOO_MANY,
-    "": "Something that was chosen is not a file. Choose again.",
+    "": "One of the selected files does not exist. Choose again.",
 }
 SENTENCES = {"file_ids": FILE_ERRORS, "name": NAME_ERRORS} | terms.SENTENCES
 

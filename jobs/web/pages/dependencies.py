@@ -25,10 +25,10 @@ class RelatedJobs:
 def related_jobs(job: DownloadJob, now: datetime) -> list[RelatedJobs]:
     """Return the lists that are not empty. Makes two queries."""
     is_waiting = job.status == Status.QUEUED and job.held
-    title = "Waits for" if is_waiting else "Waited for"
+    title = "Depends on" if is_waiting else "Depended on"
     lists = [
         _listed(title, DownloadJob.objects.filter(dependents=job), now),
-        _listed("Waited for by", DownloadJob.objects.filter(after=job), now),
+        _listed("Required by", DownloadJob.objects.filter(after=job), now),
     ]
     return [related for related in lists if related.jobs]
 

@@ -20,8 +20,8 @@ from jobs.web.request_ids import request_id
 FORM_ID = re.compile("[0-9a-f]{32}")
 NUMBER = re.compile("[0-9]{1,9}")  # no file id has more digits
 NAME_ERRORS = {
-    "max_length": "Use 200 characters at most.",
-    "": "Use another name: this one has characters that no file can have.",
+    "max_length": "Use at most 200 characters.",
+    "": "Use a different name: this one contains characters that file names can't have.",
 }
 
 

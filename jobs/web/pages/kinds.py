@@ -133,7 +133,9 @@ def _without_missing(job: DownloadJob) -> Remedy | None:
     missing = set(NUMBERS.findall(job.error))  # a row may exist whose bytes are gone
     others = [file_id for file_id in found if str(file_id) not in missing]
     chosen = urlencode({"file": others}, doseq=True)
-    return Remedy("Choose without them", f"{reverse('choose')}?{chosen}") if chosen else None
+    return (
+        Remedy("Choose without missing files", f"{reverse('choose')}?{chosen}") if chosen else None
+    )
 
 
 def _link(job: DownloadJob) -> Contents:
@@ -147,14 +149,14 @@ def _link(job: DownloadJob) -> Contents:
 def _another_link(job: DownloadJob) -> Remedy | None:
     if job.error_code not in WRONG_LINK:
         return None
-    return Remedy("Change the link", f"{reverse('link')}?job={job.pk}")
+    return Remedy("Edit the link", f"{reverse('link')}?job={job.pk}")
 
 
 def _uploaded_file(job: DownloadJob) -> Contents:
     facts = [wording.Detail("Name", job.name)]
     if job.total is not None:
         facts.append(wording.Detail("Size", wording.size_of(job.total)))
-    return Contents("What you sent", facts=tuple(facts))
+    return Contents("The file", facts=tuple(facts))
 
 
 def _same_file(job: DownloadJob) -> str:
@@ -176,11 +178,11 @@ def _period(job: DownloadJob) -> Contents:
         period = wording.days(*(date.fromisoformat(params[end]) for end in ("from", "to")))
     else:
         days = int(params["period"].removesuffix("d"))
-        period = "The day on which it is made" if days == 1 else f"The last {days} days"
+        period = "The day it is created" if days == 1 else f"The last {days} days"
     facts = {
         "Period": period,
         "Format": params["format"].upper(),
-        "Downloads of": "everybody" if params["everybody"] else "you",
+        "Downloads of": "everyone" if params["everybody"] else "you",
     }
     return Contents("The report", facts=tuple(starmap(wording.Detail, facts.items())))
 

@@ -30,16 +30,16 @@ from jobs.web.pages.rendering import render_page
 from jobs.web.serializers import THREADS, RemoteRequest
 
 FIELDS = ("url", "output", "threads", "sha256")
-NO_LINK = "Paste the link of a file."
+NO_LINK = "Enter a web address."
 SENTENCES: dict[str, dict[str, str]] = {
     "url": {
         "required": NO_LINK,
         "blank": NO_LINK,
-        "max_length": f"A link has at most {MAX_URL_CHARS:,} characters.",
+        "max_length": f"Use at most {MAX_URL_CHARS:,} characters.",
     },
     "output": NAME_ERRORS,
-    "threads": {"": "From 1 to 16."},
-    "sha256": {"": "A SHA-256 has 64 digits and letters from a to f."},
+    "threads": {"": "Enter a number from 1 to 16."},
+    "sha256": {"": "Enter 64 hexadecimal digits."},
 } | terms.SENTENCES
 
 

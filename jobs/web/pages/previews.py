@@ -44,7 +44,7 @@ def file(request: HttpRequest, job_id: UUID, role: str) -> HttpResponseRedirect:
     is_ready = job.status == Status.COMPLETED and role in wording.ROLES
     found = job.files.filter(role=role).first() if is_ready else None
     if found is None:
-        raise Http404("There is no such file.")
+        raise Http404("This file does not exist.")
     return redirect_to_file(found, request.method or "GET")
 
 

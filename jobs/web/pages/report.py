@@ -23,14 +23,14 @@ from jobs.web.pages.rendering import render_page
 from jobs.web.serializers import ReportRequest
 
 OWN_DATES = "dates"  # instead of a period
-PERIODS = {"7d": "Last 7 days", "30d": "Last 30 days", OWN_DATES: "Own dates"}
+PERIODS = {"7d": "Last 7 days", "30d": "Last 30 days", OWN_DATES: "Custom range"}
 FORMAT = "as"  # `format` in a query would select a renderer of the API
 FORMATS = {"pdf": "PDF", "csv": "CSV", "json": "JSON"}
 SENTENCES = {
-    "period": {"": "Choose one of these."},
+    "period": {"": "Choose one of the options."},
     "from": {"": "Choose a day."},
-    "to": {"": f"Choose a day from the first on, for at most {MAX_DAYS} days in all."},
-    "format": {"": "Choose one of these."},
+    "to": {"": f"Choose a day on or after the first, for at most {MAX_DAYS} days."},
+    "format": {"": "Choose one of the options."},
 } | terms.SENTENCES
 
 

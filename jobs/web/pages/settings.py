@@ -57,14 +57,14 @@ def _save(request: HttpRequest, preferences: Preferences) -> HttpResponse:
     except BlockedAddress as error:
         return _form(request, preferences, str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
     preferences.save(update_fields=["email", "webhook"])
-    messages.success(request, "Saved. It holds for what you ask for from now on.")
+    messages.success(request, "Saved. Applies to new downloads.")
     return SeeOther(reverse("settings"))
 
 
 def _rotate_secret(request: HttpRequest, preferences: Preferences) -> HttpResponse:
     """Make a new secret, unless the form has an old one: a second click changes nothing."""
     if preferences.change_secret(request.POST["secret"]):
-        messages.success(request, "There is a new secret. The old one works for another day.")
+        messages.success(request, "Secret rotated. The old one stays valid for one day.")
     return SeeOther(reverse("settings"))
 
 

@@ -18,8 +18,8 @@ from jobs.models import Preferences, can_be_mailed
 LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?", re.ASCII)
 SENTENCES = {
     "runAt": {
-        "too_far": "At most a year from now.",
-        "": "Choose a day and a time, or leave it empty.",
+        "too_far": "Choose a time within a year.",
+        "": "Choose a date and time, or leave it empty.",
     }
 }
 

@@ -40,7 +40,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
             raise serializers.ValidationError(
-                {name: ["This field is not known."] for name in sorted(unknown)}, code="unknown"
+                {name: ["Unknown field."] for name in sorted(unknown)}, code="unknown"
             )
         return super().to_internal_value(data)
 
@@ -62,7 +62,7 @@ class Url(Text):
     def to_internal_value(self, data: Any) -> str:
         url = super().to_internal_value(data)
         if self.max_length and len(url) > self.max_length:
-            self.fail("bad_url", reason=f"A link has at most {self.max_length:,} characters.")
+            self.fail("bad_url", reason=f"Use at most {self.max_length:,} characters.")
         try:
             target_of(url)
         except BadUrl as error:
@@ -71,7 +71,7 @@ class Url(Text):
 
 
 class Sha256(Text):
-    default_error_messages = {"bad_sha256": "64 hexadecimal digits."}
+    default_error_messages = {"bad_sha256": "Use 64 hexadecimal digits."}
 
     def to_internal_value(self, data: Any) -> str:
         if not SHA256.fullmatch(digits := super().to_internal_value(data)):
@@ -92,8 +92,8 @@ class Timestamp(serializers.DateTimeField):
     """A time of RFC 3339, at most a year ahead."""
 
     default_error_messages = {
-        "no_moment": "A time such as 2026-11-23T06:00:00Z, with its zone.",
-        "too_far": "At most 366 days ahead.",
+        "no_moment": "Use a time with a time zone, such as 2026-11-23T06:00:00Z.",
+        "too_far": "Use a time within 366 days.",
     }
 
     def to_internal_value(self, data: Any) -> datetime:
@@ -111,7 +111,7 @@ class Timestamp(serializers.DateTimeField):
 class Day(serializers.DateField):
     """A date such as 2026-11-23, at most a year ahead."""
 
-    default_error_messages = {"too_far": "At most 366 days ahead."}
+    default_error_messages = {"too_far": "Use a time within 366 days."}
 
     def to_internal_value(self, data: Any) -> date:
         if not isinstance(data, str) or not DAY.fullmatch(data):
@@ -125,7 +125,9 @@ class Day(serializers.DateField):
 class Period(Text):
     """A number of days, such as 7d."""
 
-    default_error_messages = {"bad_period": f"Days, as in 7d or 30d; at most {MAX_DAYS}d."}
+    default_error_messages = {
+        "bad_period": f"Use a number of days such as 7d or 30d, up to {MAX_DAYS}d."
+    }
 
     def to_internal_value(self, data: Any) -> str:
         if not PERIOD.fullmatch(period := super().to_internal_value(data)):

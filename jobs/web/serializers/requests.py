@@ -129,13 +129,15 @@ class ReportRequest(JobRequest):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         first, last = attrs.get("from"), attrs.get("to")
         if "period" in attrs and (first or last):
-            raise serializers.ValidationError({"period": ["Either this, or `from` and `to`."]})
+            raise serializers.ValidationError(
+                {"period": ["Send either `period`, or `from` and `to`."]}
+            )
         if bool(first) != bool(last):
             missing = "to" if first else "from"
-            raise serializers.ValidationError({missing: ["`from` and `to` come together."]})
+            raise serializers.ValidationError({missing: ["Send both `from` and `to`."]})
         if first and last and not 0 <= (last - first).days < MAX_DAYS:
             raise serializers.ValidationError(
-                {"to": [f"From 1 to {MAX_DAYS} days, in their order."]}
+                {"to": [f"Use a range of 1 to {MAX_DAYS} days, with `from` first."]}
             )
         return attrs
 
@@ -205,9 +207,7 @@ class WatchRequest(StrictSerializer):
     def validate_jobs(self, jobs: str) -> list[UUID]:
         ids = list(dict.fromkeys(jobs.lower().split(",")))
         if not all(JOB_ID.fullmatch(each) for each in ids) or len(ids) > MAX_WATCHED:
-            raise serializers.ValidationError(
-                f"1 to {MAX_WATCHED} ids of jobs, with commas between."
-            )
+            raise serializers.ValidationError(f"1 to {MAX_WATCHED} job IDs, separated by commas.")
         return [UUID(each) for each in ids]
 
 

@@ -23,7 +23,7 @@ from jobs.web.serializers.fields import (
     Url,
 )
 
-NOT_YOURS = "You have no download with this id."
+NOT_YOURS = "You have no download with this ID."
 TERMS = ("email", "webhook", "runAt", "after", "priority")
 WORDS = {"true": True, "false": False, "null": None}
 
@@ -53,7 +53,7 @@ class TermsRequest(StrictSerializer):
 
     def validate_email(self, email: bool) -> bool:
         if email and not self.owner.email:
-            raise serializers.ValidationError("Your account has no e-mail address.")
+            raise serializers.ValidationError("Your account has no email address.")
         if email and not can_be_mailed(self.owner):
             raise serializers.ValidationError("E-mail is not set up on this server.")
         return email

@@ -20,7 +20,7 @@ from jobs.kinds.upload.previews.outcome import Outcome, Work
 from jobs.kinds.upload.previews.preview_types import MAKERS
 from jobs.kinds.upload.previews.protocol import TOO_MUCH, Task
 
-UNREADABLE = "The file is broken, breaks off, or is not what it says it is."
+UNREADABLE = "The file is damaged, incomplete, or not of the type it claims to be."
 NO_ROOM = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE}
 FORBIDDEN = {errno.EPERM, errno.EACCES, errno.EXDEV}  # what the sandbox answers
 

@@ -34,8 +34,8 @@ BURIED_SECONDS = 5
 ENDED_SECONDS = 3
 CHUNK_BYTES = 64 * 1024
 TRACE_BYTES = 4_000  # of what the helper complained of last, for operators
-TOO_LONG = "The file takes too long to read: it is too complex, or broken."
-BROKE_DOWN = "The program that reads such files broke down over this one."
+TOO_LONG = "Reading the file takes too long: it is too complex or damaged."
+BROKE_DOWN = "The program that reads such files crashed."
 ON_OUR_SIDE = "Something went wrong on our side."
 
 

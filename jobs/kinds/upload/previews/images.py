@@ -62,7 +62,7 @@ def make(work: Work) -> Outcome:
     work.say("Reading the picture")
     with work.source.open("rb") as file:
         width, height, picture = _read(file, work)
-    work.say("Making it smaller")
+    work.say("Resizing the picture")
     large = _resized(picture, LARGE)
     smaller = {
         "large": large,
@@ -77,7 +77,7 @@ def _read(file: IO[bytes], work: Work) -> tuple[int, int, Image.Image]:
     """How large it is, and it, upright and in the colours of screens; maybe smaller already."""
     size, number, picture, is_blank = _decoded(file, work)
     if is_blank and _breaks_off(file, work):
-        raise FileUnreadable("The picture breaks off before anything of it can be seen.")
+        raise FileUnreadable("The picture ends before any of it can be shown.")
     if number in UPRIGHT:
         picture = picture.transpose(UPRIGHT[number])
     return *(size[::-1] if number in ON_THEIR_SIDE else size), picture

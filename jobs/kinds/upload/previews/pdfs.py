@@ -38,11 +38,11 @@ def make(work: Work) -> Outcome:
     `textPages` is told where it has fewer pages than the PDF. What cannot be read of it is left
     out, and said. Raises FileEncrypted, FileUnreadable.
     """
-    problems = [] if _has_end(work.source) else [FileUnreadable("The PDF breaks off.")]
+    problems = [] if _has_end(work.source) else [FileUnreadable("The PDF is incomplete.")]
     with _opened(work.source) as document:
         pages = len(document)
         if not pages:
-            raise FileUnreadable("There are no pages in the PDF.")
+            raise FileUnreadable("The PDF has no pages.")
         preview = _preview(document, work, problems)
         text_pages, text = _text(document, work, problems)
     if not preview and not text:
@@ -65,8 +65,8 @@ def _opened(source: Path) -> pypdfium2.PdfDocument:
         document = pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as error:
         if error.err_code in LOCKED:
-            raise FileEncrypted("The PDF can be read only with a password.") from error
-        raise FileUnreadable("The PDF is broken, or breaks off.") from error
+            raise FileEncrypted("The PDF is protected by a password.") from error
+        raise FileUnreadable("The PDF is damaged or incomplete.") from error
     with suppress(pypdfium2.PdfiumError):  # without its fields it is worth showing, too
         document.init_forms()
     return document

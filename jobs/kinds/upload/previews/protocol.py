@@ -26,7 +26,7 @@ REFUSALS: dict[str, type[errors.ProcessingError]] = {
         errors.FileTooComplex,
     )
 }
-TOO_MUCH = "The file takes too much memory or room to read: it is too complex, or broken."
+TOO_MUCH = "Reading the file takes too much memory or disk space: it is too complex or damaged."
 FACTS = {"pages", "textPages", "width", "height", "durationSeconds", "skipped", "skippedCode"}
 
 

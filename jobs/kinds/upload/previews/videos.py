@@ -46,15 +46,15 @@ SHOWN = (
 def make(work: Work) -> Outcome:
     """`poster` and `clip`, and none where there is no ffmpeg, or nothing to be seen."""
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
-        return Outcome((), skipped(NoReader("There is no program here that reads videos.")))
-    work.say("Looking at the video")
+        return Outcome((), skipped(NoReader("This server cannot read videos.")))
+    work.say("Reading the video")
     facts = _facts(work)
     if "width" not in facts:
-        return Outcome((), facts | skipped(NothingToShow("There is no picture in the video.")))
+        return Outcome((), facts | skipped(NothingToShow("The video has no pictures.")))
     shape = facts["width"], facts["height"]
-    work.say("Taking a picture")
+    work.say("Creating the poster frame")
     poster = _poster(work, inside(shape, POSTER), facts.get("durationSeconds", 0))
-    work.say("Making a preview")
+    work.say("Creating the preview clip")
     try:
         return Outcome((poster, _clip(work, inside(shape, CLIP))), facts)
     except ProcessingError as problem:
@@ -84,7 +84,7 @@ def _shape(stream: dict[str, Any], limits: Limits) -> tuple[int, int]:
             f" Previews are made of up to {side} by {side} pixels."
         )
     if not width * height:
-        raise FileUnreadable("The video does not tell how large it is.")
+        raise FileUnreadable("The video has no dimensions.")
     width = max(round(width * _stretched(stream)), 1)
     turns = [side.get("rotation", 0) for side in stream.get("side_data_list", [])]
     is_on_its_side = any(round(turn / 90) % 2 for turn in turns)
@@ -135,7 +135,7 @@ def _filmed(work: Work, name: str, before: list[str], after: list[str]) -> Path:
     source = ["-max_pixels", str(work.limits.max_pixels), *before, *_input(work)]
     _run("ffmpeg", [*quiet, *source, *seen, "-threads", THREADS, *after, f"file:{path}"])
     if not path.exists() or not path.stat().st_size:
-        raise FileUnreadable("No picture in the video can be read.")
+        raise FileUnreadable("The video could not be decoded.")
     return path
 
 
@@ -157,5 +157,7 @@ def _run(program: str, arguments: list[str]) -> bytes:
     if done.returncode < 0 or done.returncode == SIGNALLED or OUT_OF_MEMORY in done.stderr:
         raise FileTooComplex(TOO_MUCH)
     if done.returncode:
-        raise FileUnreadable("The video is broken or breaks off, or is not what it says it is.")
+        raise FileUnreadable(
+            "The video is damaged, incomplete, or not of the type it claims to be."
+        )
     return done.stdout
