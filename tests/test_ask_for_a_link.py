@@ -72,7 +72,7 @@ def test_four_connections_are_used_where_nobody_says_how_many(client_of_alice: A
         ("/a/report%202026.pdf?token=secret#page=2", "report 2026.pdf"),
         ("/..%2f..%2fetc%2fpasswd", "passwd"),
         ("/a%00%0a%1b%5b2Jb.csv", "a___[2Jb.csv"),
-        ("/%ff%fe", "\ufffd\ufffd"),
+        ("/%ff%fe", "%ff%fe"),
         ("/folder/", "folder"),
         ("", "data.example"),
     ],
