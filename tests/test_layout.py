@@ -98,6 +98,8 @@ BUILDERS = {
 WEB_AND_DATABASE = {"django", "rest_framework", "celery"}
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 50
+TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.*") if path.is_file())
+MAX_TEMPLATE_CHARS = 120
 
 
 def dotted(path: Path) -> str:
@@ -236,6 +238,13 @@ def test_nothing_grows_too_long_to_read(path: Path) -> None:
 
     assert text.count("\n") <= MAX_MODULE_LINES
     too_long = [f.name for f in functions if (f.end_lineno or 0) - f.lineno >= MAX_FUNCTION_LINES]
+    assert not too_long
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_templates_have_short_lines(path: Path) -> None:
+    too_long = [line for line in path.read_text().splitlines() if len(line) > MAX_TEMPLATE_CHARS]
+
     assert not too_long
 
 

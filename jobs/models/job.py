@@ -290,7 +290,8 @@ class DownloadJob(JobFields):
                 status=MOVES[event].target, version=NEXT_VERSION, updated_at=NOW, **changes,
             )  # fmt: skip
             if line_id is None:
-                raise StaleJob(f"The download can no longer {event.label.lower()}.")
+                sentence = f"The download does not allow this any more: {event.label.lower()}."
+                raise StaleJob(transition.REFUSALS.get(event, sentence))
             if has_recipient:
                 line = JobEvent(pk=line_id, job=self, event=event, by=by, attempt=self.attempt)
                 Notification.objects.record_outcome(self, line)

@@ -30,6 +30,12 @@ FINISHED = Coalesce("finished_at", NOW)  # expiry is not a second finish
 NEW_FILE = RawSQL("nextval(pg_get_serial_sequence('jobs_storedfile', 'id'))", [])
 FROM_JOB = {"id": "artifact_id", "expires_at": "expires_at"}  # columns of the new file
 
+# What the owner or an operator reads if the status does not allow the move.
+REFUSALS = {
+    Event.CANCEL: "The download has finished and can no longer be cancelled.",
+    Event.REQUEUE: "The download is ready or still active, so it cannot be retried.",
+}
+
 Shape = tuple[tuple[str, Any], ...]  # columns, each with its expression; None: a value
 
 
