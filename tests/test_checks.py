@@ -17,7 +17,7 @@ from downloads_project import preflight
 from downloads_project.local.stack import free_ports
 from jobs import storage
 from jobs.kinds.registry import KINDS
-from jobs.kinds.upload import previews as processing
+from jobs.kinds.upload import previews
 from jobs.operations.checks import known_secrets
 from tests.live import BIN, ROOT, until
 
@@ -60,7 +60,7 @@ def test_the_defaults_are_fine() -> None:
 
 def test_healthy_attempts_do_not_stall(settings: Any) -> None:
     """An attempt sees no progress while it waits for a helper, the scanner, the store or a link."""
-    limits = processing.Limits()
+    limits = previews.PreviewLimits()
     waits = [
         limits.wall_seconds * limits.video_times,
         4 * storage.SLOW_READ_SECONDS,  # the attempts of one request

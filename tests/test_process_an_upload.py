@@ -23,7 +23,7 @@ from jobs.engine import dispatcher
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.submission import resubmit
 from jobs.errors import FORMER_JOB_CODES
-from jobs.kinds.upload.previews import Limits
+from jobs.kinds.upload.previews import PreviewLimits
 from jobs.lib import scratch
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor
@@ -99,7 +99,9 @@ def test_a_file_without_previews_is_kept_with_the_reason(
     reason: str,
     code: str,
 ) -> None:
-    monkeypatch.setattr("jobs.kinds.upload.previews.Limits", partial(Limits, max_pixels=1_000_000))
+    monkeypatch.setattr(
+        "jobs.kinds.upload.previews.PreviewLimits", partial(PreviewLimits, max_pixels=1_000_000)
+    )
     content = make()
 
     job = processed(client_of_alice, content, name)
@@ -208,7 +210,7 @@ def test_the_same_content_is_processed_once(
 ) -> None:
     content = picture()
     first = processed(client_of_alice, content, "harbour.jpg")
-    monkeypatch.setattr("jobs.kinds.upload.previews.process", None)  # whoever calls it fails
+    monkeypatch.setattr("jobs.kinds.upload.previews.make_previews", None)  # whoever calls it fails
 
     second = processed(client_of_alice, content, "the same.jpg")
 
@@ -234,7 +236,7 @@ def test_the_same_content_of_somebody_else_is_processed_anew(
     processed(client_of_alice, content)
     client = APIClient()
     client.force_authenticate(bob)
-    monkeypatch.setattr("jobs.kinds.upload.previews.process", None)
+    monkeypatch.setattr("jobs.kinds.upload.previews.make_previews", None)
 
     job = processed(client, content)
 

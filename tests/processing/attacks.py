@@ -105,7 +105,7 @@ def appends_in_a_child(path: str) -> str:
     return done.stdout
 
 
-def makes_a_file_beside(path: str) -> int:
+def creates_a_file_next_to(path: str) -> int:
     return Path(path).with_name("mine").write_text("mine")
 
 

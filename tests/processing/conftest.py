@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.kinds.upload.previews import Limits, Outcome, process
+from jobs.kinds.upload.previews import PreviewLimits, PreviewResult, make_previews
 
-Process = Callable[..., Outcome]
+Process = Callable[..., PreviewResult]
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -65,9 +65,11 @@ def said() -> list[str]:
 
 @pytest.fixture
 def make(tmp_path: Path, folder: Path, said: list[str]) -> Process:
-    def make(content: bytes, content_type: str, **limits: int) -> Outcome:
+    def make(content: bytes, content_type: str, **limits: int) -> PreviewResult:
         source = tmp_path / "uploaded"
         source.write_bytes(content)
-        return process(source, content_type, folder, limits=Limits(**limits), say=said.append)
+        return make_previews(
+            source, content_type, folder, limits=PreviewLimits(**limits), say=said.append
+        )
 
     return make

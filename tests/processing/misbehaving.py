@@ -1,4 +1,4 @@
-"""A helper process that was taken over: it does what the uploaded file says, a function's name.
+"""A compromised helper process: it runs the function that the uploaded file names.
 
 It runs in place of `jobs.kinds.upload.previews.helper`, in the same sandbox.
 """
@@ -15,113 +15,127 @@ import time
 from pathlib import Path
 
 from jobs.kinds.upload.previews import helper
-from jobs.kinds.upload.previews.outcome import Made, Outcome, Work
+from jobs.kinds.upload.previews.preview_result import Preview, PreviewResult, Work
 from tests.processing.attacks import ATTACKS
 
 GIGABYTE = 1024**3
 
 
-def allocates(work: Work) -> Outcome:
+def text_of(path: Path) -> PreviewResult:
+    return PreviewResult((Preview("text", path, "text/plain; charset=utf-8"),), {})
+
+
+def allocates(work: Work) -> PreviewResult:
     bytearray(10 * GIGABYTE)
-    return Outcome((), {})
+    return PreviewResult((), {})
 
 
-def spins(work: Work) -> Outcome:
+def spins(work: Work) -> PreviewResult:
     while True:
         pass
 
 
-def sleeps(work: Work) -> Outcome:
+def sleeps(work: Work) -> PreviewResult:
     time.sleep(600)
-    return Outcome((), {})
+    return PreviewResult((), {})
 
 
-def writes_one_file(work: Work) -> Outcome:
+def writes_one_file(work: Work) -> PreviewResult:
     with (work.folder / "large").open("wb") as file:
         while True:
             file.write(bytes(1024 * 1024))
 
 
-def writes_many_files(work: Work) -> Outcome:
+def writes_many_files(work: Work) -> PreviewResult:
     for number in range(10_000):
         deep = work.folder / str(number)
         deep.mkdir()
         (deep / "large").write_bytes(bytes(1024 * 1024))
-    return Outcome((), {})
+    return PreviewResult((), {})
 
 
-def crashes(work: Work) -> Outcome:
+def crashes(work: Work) -> PreviewResult:
     ctypes.string_at(0)
-    return Outcome((), {})
+    return PreviewResult((), {})
 
 
-def is_killed(work: Work) -> Outcome:
+def is_killed(work: Work) -> PreviewResult:
     os.kill(os.getpid(), signal.SIGKILL)
-    return Outcome((), {})
+    return PreviewResult((), {})
 
 
-def forks(work: Work) -> Outcome:
+def forks(work: Work) -> PreviewResult:
     for _ in range(30):
         subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL)
-    return Outcome((), {})
+    return PreviewResult((), {})
 
 
-def forks_and_keeps_the_pipe(work: Work) -> Outcome:
+def forks_and_keeps_the_pipe(work: Work) -> PreviewResult:
     for pipe in range(3, 20):
         if Path(f"/proc/self/fd/{pipe}").exists():
             os.set_inheritable(pipe, True)
     subprocess.Popen(["sleep", "600"], close_fds=False)
-    return Outcome((), {})
+    return PreviewResult((), {})
 
 
-def makes_a_copy(work: Work) -> Outcome:
+def makes_a_copy(work: Work) -> PreviewResult:
     path = work.folder / "text.txt"
     path.write_bytes(b"a text")
-    return Outcome((Made("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
+    return PreviewResult((Preview("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
 
 
-def points_elsewhere(work: Work) -> Outcome:
+def points_elsewhere(work: Work) -> PreviewResult:
     (work.folder / "text.txt").symlink_to("/etc/passwd")
-    return Outcome((Made("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {})
+    return PreviewResult(
+        (Preview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+    )
 
 
-def links_elsewhere(work: Work) -> Outcome:
+def links_elsewhere(work: Work) -> PreviewResult:
     (work.folder / "text.txt").hardlink_to(work.source)
-    return Outcome((Made("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {})
+    return PreviewResult(
+        (Preview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+    )
 
 
-def makes_a_pipe(work: Work) -> Outcome:
+def makes_a_pipe(work: Work) -> PreviewResult:
     os.mkfifo(work.folder / "text.txt")
-    return Outcome((Made("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {})
+    return PreviewResult(
+        (Preview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+    )
 
 
-def makes_nothing(work: Work) -> Outcome:
-    return Outcome((Made("text", work.folder / "no", "text/plain; charset=utf-8"),), {})
+def makes_nothing(work: Work) -> PreviewResult:
+    return text_of(work.folder / "no")
 
 
-def makes_a_web_page(work: Work) -> Outcome:
+def makes_a_web_page(work: Work) -> PreviewResult:
     (work.folder / "text.html").write_text("<script>")
-    return Outcome((Made("text", work.folder / "text.html", "text/html"),), {})
+    return PreviewResult((Preview("text", work.folder / "text.html", "text/html"),), {})
 
 
-def links_its_own(work: Work) -> Outcome:
+def links_its_own(work: Work) -> PreviewResult:
     (work.folder / "one").write_text("a text")
     (work.folder / "text.txt").hardlink_to(work.folder / "one")
-    return Outcome((Made("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {})
+    return PreviewResult(
+        (Preview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+    )
 
 
-def makes_a_folder(work: Work) -> Outcome:
+def makes_a_folder(work: Work) -> PreviewResult:
     (work.folder / "text.txt").mkdir()
-    return Outcome((Made("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {})
+    return PreviewResult(
+        (Preview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+    )
 
 
-def tells_its_environment(work: Work) -> Outcome:
+def reports_its_environment(work: Work) -> PreviewResult:
     rights = [line for line in Path("/proc/self/status").read_text().splitlines() if "Cap" in line]
-    told = {"environment": dict(os.environ), "rights": rights[:3]}
-    return _report(work, repr(told | {"network": os.readlink("/proc/self/ns/net")}))
+    report = {"environment": dict(os.environ), "rights": rights[:3]}
+    return _report(work, repr(report | {"network": os.readlink("/proc/self/ns/net")}))
 
 
-def attacks(work: Work) -> Outcome:
+def attacks(work: Work) -> PreviewResult:
     """Does what the second line says, with what the third has, and reports how that went."""
     _, name, argument = work.source.read_text().split("\n")
     try:
@@ -130,19 +144,19 @@ def attacks(work: Work) -> Outcome:
         return _report(work, f"refused: {errno.errorcode[error.errno or 0]}")
 
 
-def leaves_a_daemon_and_sleeps(work: Work) -> Outcome:
+def leaves_a_daemon_and_sleeps(work: Work) -> PreviewResult:
     ATTACKS["leaves_a_daemon"](work.source.read_text().split("\n")[2])
     return sleeps(work)
 
 
-def _report(work: Work, text: str) -> Outcome:
+def _report(work: Work, text: str) -> PreviewResult:
     path = work.folder / "text.txt"
     path.write_text(text)
-    return Outcome((Made("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
+    return PreviewResult((Preview("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
 
 
 def main() -> None:
-    source = Path(helper.Task.read(sys.argv[1]).source)
+    source = Path(helper.Task.from_json(sys.argv[1]).source)
     deed = source.read_text().partition("\n")[0]
     if deed.startswith("says:"):  # instead of anything a helper says
         os.write(1, eval(deed.removeprefix("says:")))

@@ -16,7 +16,7 @@ SECONDS = {"cpu_seconds": 3, "wall_seconds": 12, "video_times": 1}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_each_ends_clearly_and_soon(name: str, make: Process, folder: Path) -> None:
+def test_each_ends_soon_with_a_clear_error(name: str, make: Process, folder: Path) -> None:
     hostile = HOSTILE[name]
     if hostile.needs_ffmpeg:
         ffmpeg.needed()
@@ -24,7 +24,7 @@ def test_each_ends_clearly_and_soon(name: str, make: Process, folder: Path) -> N
     began = time.monotonic()
 
     try:
-        outcome = make(content, hostile.content_type, **SECONDS)
+        result = make(content, hostile.content_type, **SECONDS)
         ended = MADE
     except ProcessingError as error:
         ended = error.code
@@ -33,4 +33,4 @@ def test_each_ends_clearly_and_soon(name: str, make: Process, folder: Path) -> N
     assert time.monotonic() - began < 20
     assert not left_behind(folder)
     if ended == MADE:
-        assert all(SCRIPT not in each.path.read_bytes() for each in outcome.made)
+        assert all(SCRIPT not in each.path.read_bytes() for each in result.previews)

@@ -42,19 +42,19 @@ def taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
         "makes_a_web_page",
     ],
 )
-def test_each_is_too_complex_a_file_soon(deed: str, make: Process, folder: Path) -> None:
+def test_each_fails_soon_as_too_complex(deed: str, make: Process, folder: Path) -> None:
     began = time.monotonic()
 
-    with pytest.raises(FileTooComplex) as told:
+    with pytest.raises(FileTooComplex) as caught:
         make(deed.encode(), PDF, **LIMITS)
 
-    assert str(folder) not in str(told.value)
+    assert str(folder) not in str(caught.value)
     assert time.monotonic() - began < 8
     assert not left_behind(folder)
 
 
 @pytest.mark.parametrize("deed", ["forks", "forks_and_keeps_the_pipe"])
-def test_what_it_started_ends_with_it(deed: str, make: Process, folder: Path) -> None:
+def test_its_descendants_end_with_it(deed: str, make: Process, folder: Path) -> None:
     make(deed.encode(), PDF, **LIMITS)
 
     assert not left_behind(folder)
@@ -92,26 +92,26 @@ READY = b'{"ready": true}\n'
         READY + OUTCOME % b"",
     ],
 )
-def test_nothing_it_says_is_believed_unseen(saying: bytes, make: Process, folder: Path) -> None:
+def test_its_messages_are_validated(saying: bytes, make: Process, folder: Path) -> None:
     with pytest.raises(FileTooComplex):
         make(f"says:{saying!r}".encode(), PDF, **LIMITS)
 
     assert not left_behind(folder)
 
 
-def test_what_a_good_one_says_is_believed(make: Process, folder: Path) -> None:
-    outcome = make(b"makes_a_copy", PDF, **LIMITS)
+def test_valid_messages_are_accepted(make: Process, folder: Path) -> None:
+    result = make(b"makes_a_copy", PDF, **LIMITS)
 
-    assert outcome.made[0].path == folder / "text.txt"
-    assert outcome.facts == {"pages": 1}
+    assert result.previews[0].path == folder / "text.txt"
+    assert result.facts == {"pages": 1}
 
 
-def test_one_that_never_came_to_the_file_does_not_blame_it(make: Process) -> None:
-    with pytest.raises(Unexpected) as told:
+def test_a_helper_that_cannot_start_is_not_the_files_fault(make: Process) -> None:
+    with pytest.raises(Unexpected) as caught:
         make(b"cannot start", PDF, **LIMITS)
 
-    assert told.value.retryable
-    assert "no such library" in str(told.value.__cause__)  # for operators
+    assert caught.value.retryable
+    assert "no such library" in str(caught.value.__cause__)  # for operators
 
 
 def test_it_has_a_network_of_its_own_where_the_kernel_allows_it(make: Process) -> None:
@@ -119,21 +119,21 @@ def test_it_has_a_network_of_its_own_where_the_kernel_allows_it(make: Process) -
     if may_not:
         pytest.skip("this machine forbids namespaces of one's own")
 
-    outcome = make(b"tells_its_environment", PDF, **LIMITS)
+    result = make(b"reports_its_environment", PDF, **LIMITS)
 
-    told = eval(outcome.made[0].path.read_text())
-    assert told["network"] != os.readlink("/proc/self/ns/net")
+    report = eval(result.previews[0].path.read_text())
+    assert report["network"] != os.readlink("/proc/self/ns/net")
 
 
-def test_it_knows_no_secret_and_has_no_rights(
+def test_it_has_no_secrets_and_no_capabilities(
     make: Process, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "secret")
 
-    outcome = make(b"tells_its_environment", PDF, **LIMITS)
+    result = make(b"reports_its_environment", PDF, **LIMITS)
 
-    told = eval(outcome.made[0].path.read_text())
-    assert set(told["environment"]) <= {
+    report = eval(result.previews[0].path.read_text())
+    assert set(report["environment"]) <= {
         "PATH",
         "PYTHONPATH",
         "LANG",
@@ -141,5 +141,5 @@ def test_it_knows_no_secret_and_has_no_rights(
         "HOME",
         "TMPDIR",
     }
-    assert told["environment"]["HOME"] == told["environment"]["TMPDIR"] == str(folder)
-    assert [line.split()[1] for line in told["rights"]] == ["0" * 16] * 3
+    assert report["environment"]["HOME"] == report["environment"]["TMPDIR"] == str(folder)
+    assert [line.split()[1] for line in report["rights"]] == ["0" * 16] * 3

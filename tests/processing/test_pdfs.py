@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
-from jobs.kinds.upload.previews import Limits, Outcome
+from jobs.kinds.upload.previews import PreviewLimits, PreviewResult
 from jobs.kinds.upload.previews import pdfs as maker
-from jobs.kinds.upload.previews.outcome import Work
+from jobs.kinds.upload.previews.preview_result import Work
 from tests.processing.conftest import Process
 from tests.processing.hostile import (
     CATALOGUE,
@@ -32,14 +32,14 @@ PDF = "application/pdf"
 WORDS = "A word of ours"
 
 
-def text(outcome: Outcome) -> str:
-    (made,) = [each for each in outcome.made if each.role == "text"]
+def text(result: PreviewResult) -> str:
+    (made,) = [each for each in result.previews if each.role == "text"]
     assert made.content_type == "text/plain; charset=utf-8"
     return made.path.read_text()
 
 
-def preview(outcome: Outcome) -> Image.Image:
-    (made,) = [each for each in outcome.made if each.role == "preview"]
+def preview(result: PreviewResult) -> Image.Image:
+    (made,) = [each for each in result.previews if each.role == "preview"]
     assert made.content_type == "image/jpeg"
     with Image.open(made.path, formats=["JPEG"]) as picture:
         picture.load()
@@ -47,10 +47,10 @@ def preview(outcome: Outcome) -> Image.Image:
 
 
 def test_the_text_of_all_pages_has_a_form_feed_between(make: Process, said: list[str]) -> None:
-    outcome = make(honest_pdf(pages=3), PDF)
+    result = make(honest_pdf(pages=3), PDF)
 
-    assert text(outcome).split("\f") == [WORDS] * 3
-    assert outcome.facts == {"pages": 3}
+    assert text(result).split("\f") == [WORDS] * 3
+    assert result.facts == {"pages": 3}
     assert said[-1] == "Reading page 3 of 3"
 
 
@@ -64,64 +64,64 @@ def test_the_preview_shows_the_first_page(make: Process) -> None:
     assert lightest == 255
 
 
-def test_a_long_pdf_tells_how_much_of_it_is_in_the_text(make: Process) -> None:
-    outcome = make(million_pages(), PDF, max_pages=20)
+def test_a_long_pdf_notes_how_many_pages_are_in_the_text(make: Process) -> None:
+    result = make(million_pages(), PDF, max_pages=20)
 
-    assert len(text(outcome).split("\f")) == 20
-    assert outcome.facts == {"pages": 1_000_000, "textPages": 20}
+    assert len(text(result).split("\f")) == 20
+    assert result.facts == {"pages": 1_000_000, "textPages": 20}
 
 
 def test_a_pdf_of_no_words_has_no_text(make: Process) -> None:
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>"
     blank = pdf(CATALOGUE, b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", page)
 
-    outcome = make(blank, PDF)
+    result = make(blank, PDF)
 
-    assert [each.role for each in outcome.made] == ["preview"]
+    assert [each.role for each in result.previews] == ["preview"]
 
 
 def test_what_only_its_owner_may_change_can_be_read(make: Process) -> None:
-    outcome = make(encrypted_pdf(password=""), PDF)
+    result = make(encrypted_pdf(password=""), PDF)
 
-    assert text(outcome) == WORDS
+    assert text(result) == WORDS
 
 
 def test_its_scripts_are_not_run_and_not_in_the_text(make: Process) -> None:
-    outcome = make(pdf_with_javascript(), PDF)
+    result = make(pdf_with_javascript(), PDF)
 
-    assert text(outcome) == WORDS
+    assert text(result) == WORDS
 
 
 def test_the_longest_and_thinnest_page_has_a_preview(make: Process) -> None:
-    outcome = make(with_box(b"0 0 100000 1"), PDF)
+    result = make(with_box(b"0 0 100000 1"), PDF)
 
-    assert preview(outcome).size == (maker.PREVIEW, 1)
+    assert preview(result).size == (maker.PREVIEW, 1)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 4, 5])
 def test_one_that_lacks_a_part_of_its_last_mark_is_read(cut: int, make: Process) -> None:
-    outcome = make(honest_pdf().rstrip()[:-cut], PDF)
+    result = make(honest_pdf().rstrip()[:-cut], PDF)
 
-    assert text(outcome).split("\f") == [WORDS] * 3
-    assert outcome.facts == {"pages": 3}
+    assert text(result).split("\f") == [WORDS] * 3
+    assert result.facts == {"pages": 3}
 
 
 @pytest.mark.parametrize("end", [b"%EOF", b"%%eof", b"", b"\0" * 900, b"%%E0F\n", b"<html></html>"])
 def test_one_with_another_last_mark_is_read(end: bytes, make: Process) -> None:
-    outcome = make(honest_pdf().replace(b"%%EOF", end), PDF)
+    result = make(honest_pdf().replace(b"%%EOF", end), PDF)
 
-    assert outcome.facts == {"pages": 3}
+    assert result.facts == {"pages": 3}
 
 
 def test_a_page_whose_crop_box_is_elsewhere_is_shown_whole(make: Process) -> None:
     content = honest_pdf().replace(b"/Resources", b"/CropBox [9000 9000 9001 9001] /Resources")
 
-    outcome = make(content, PDF)
+    result = make(content, PDF)
 
-    seen = preview(outcome)
+    seen = preview(result)
     assert abs(seen.width / seen.height - 612 / 792) < 0.01
     assert seen.convert("L").getextrema()[0] < 50  # type: ignore[operator]
-    assert text(outcome).split("\f") == [WORDS] * 3
+    assert text(result).split("\f") == [WORDS] * 3
 
 
 def test_a_first_page_that_cannot_be_drawn_costs_no_text(
@@ -131,35 +131,35 @@ def test_a_first_page_that_cannot_be_drawn_costs_no_text(
     source.write_bytes(honest_pdf())
     monkeypatch.setattr(maker.pypdfium2.PdfPage, "render", Mock(side_effect=ValueError))
 
-    outcome = maker.make(Work(source, PDF, tmp_path, Limits(), lambda message: None))
+    result = maker.make(Work(source, PDF, tmp_path, PreviewLimits(), lambda message: None))
 
-    assert text(outcome).split("\f") == [WORDS] * 3
-    assert outcome.facts["skipped"] == "The first page of the PDF cannot be drawn."
+    assert text(result).split("\f") == [WORDS] * 3
+    assert result.facts["skipped"] == "The first page of the PDF cannot be drawn."
 
 
-def test_one_that_breaks_off_shows_what_is_there_and_says_so(make: Process) -> None:
+def test_a_truncated_pdf_shows_its_beginning_and_notes_so(make: Process) -> None:
     whole = honest_pdf()
 
-    outcome = make(whole[: whole.rindex(b"startxref")], PDF)
+    result = make(whole[: whole.rindex(b"startxref")], PDF)
 
-    assert text(outcome).split("\f") == [WORDS] * 3
-    assert outcome.facts["skipped"] == "The PDF is incomplete."
-    assert outcome.facts["skippedCode"] == "file_unreadable"
+    assert text(result).split("\f") == [WORDS] * 3
+    assert result.facts["skipped"] == "The PDF is incomplete."
+    assert result.facts["skippedCode"] == "file_unreadable"
 
 
 def test_pages_that_cannot_be_read_cost_no_others(make: Process) -> None:
-    outcome = make(pages_that_are_not(), PDF, max_pages=5)
+    result = make(pages_that_are_not(), PDF, max_pages=5)
 
-    assert text(outcome) == WORDS + "\f" * 4
-    assert max(preview(outcome).size) == maker.PREVIEW
-    assert outcome.facts["skipped"] == "Page 2 of the PDF cannot be read."
+    assert text(result) == WORDS + "\f" * 4
+    assert max(preview(result).size) == maker.PREVIEW
+    assert result.facts["skipped"] == "Page 2 of the PDF cannot be read."
 
 
 @pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n\n", b"MIME-Version: 1.0\r\n" * 45])
 def test_something_may_be_before_it(before: bytes, make: Process) -> None:
-    outcome = make(before + honest_pdf(), PDF)
+    result = make(before + honest_pdf(), PDF)
 
-    assert text(outcome).split("\f") == [WORDS] * 3
+    assert text(result).split("\f") == [WORDS] * 3
 
 
 def form_with_appearances() -> bytes:
@@ -199,8 +199,8 @@ def test_a_text_that_takes_too_long_is_cut(make: Process) -> None:
     words = b"BT /F 9 Tf 9 9 Td %s ET" % (b"(A word of ours) Tj " * 60_000)
     tree = b"<< /Type /Pages /Kids [%s] /Count 900 >>" % (b"3 0 R " * 900)
 
-    outcome = make(pdf(CATALOGUE, tree, page(), stream(words)), PDF, cpu_seconds=8)
+    result = make(pdf(CATALOGUE, tree, page(), stream(words)), PDF, cpu_seconds=8)
 
-    assert outcome.facts["pages"] == 900
-    assert 0 < outcome.facts["textPages"] < 900
-    assert {each.role for each in outcome.made} == {"preview", "text"}
+    assert result.facts["pages"] == 900
+    assert 0 < result.facts["textPages"] < 900
+    assert {each.role for each in result.previews} == {"preview", "text"}

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from jobs.errors import FileUnreadable, PictureTooLarge
-from jobs.kinds.upload.previews import Outcome, can_process
-from jobs.kinds.upload.previews.preview_types import MAKERS
+from jobs.kinds.upload.previews import PreviewResult, has_previews
+from jobs.kinds.upload.previews.preview_types import PREVIEW_TYPES
 from tests.processing.conftest import Process
 from tests.processing.hostile import MEGABYTE, chunk, png, zeros
 
@@ -46,8 +46,8 @@ def quarters(size: tuple[int, int], colours: tuple[tuple[int, int, int], ...]) -
     return small.resize(size, Image.Resampling.NEAREST)
 
 
-def opened(outcome: Outcome, role: str) -> Image.Image:
-    (made,) = [each for each in outcome.made if each.role == role]
+def opened(result: PreviewResult, role: str) -> Image.Image:
+    (made,) = [each for each in result.previews if each.role == role]
     with Image.open(made.path) as picture:
         assert Image.MIME[picture.format or ""] == made.content_type
         picture.load()
@@ -62,12 +62,12 @@ def is_like(colour: Any, other: tuple[int, ...], within: int = 25) -> bool:
 def test_each_format_is_made_into_three_sizes(form: str, make: Process, said: list[str]) -> None:
     content = saved(quarters((2400, 1200), STORED[1]), form)
 
-    outcome = make(content, f"image/{form.lower()}")
+    result = make(content, f"image/{form.lower()}")
 
-    assert outcome.facts == {"width": 2400, "height": 1200}
-    sizes = {each.role: opened(outcome, each.role).size for each in outcome.made}
+    assert result.facts == {"width": 2400, "height": 1200}
+    sizes = {each.role: opened(result, each.role).size for each in result.previews}
     assert sizes == {"thumbnail": (200, 200), "medium": (800, 400), "large": (1920, 960)}
-    assert is_like(opened(outcome, "medium").getpixel((10, 10)), RED)
+    assert is_like(opened(result, "medium").getpixel((10, 10)), RED)
     assert said[0] == "Reading the picture"
 
 
@@ -88,20 +88,20 @@ def test_no_picture_is_made_larger_than_it_is(
     large: tuple[int, int],
     make: Process,
 ) -> None:
-    outcome = make(saved(Image.new("RGB", size)), "image/png")
+    result = make(saved(Image.new("RGB", size)), "image/png")
 
-    assert opened(outcome, "thumbnail").size == thumbnail
-    assert opened(outcome, "medium").size == medium
-    assert opened(outcome, "large").size == large
+    assert opened(result, "thumbnail").size == thumbnail
+    assert opened(result, "medium").size == medium
+    assert opened(result, "large").size == large
 
 
 def test_a_thumbnail_is_the_middle_of_it(make: Process) -> None:
     picture = Image.new("RGB", (900, 300), RED)
     picture.paste(BLUE, (300, 0, 600, 300))
 
-    outcome = make(saved(picture), "image/png")
+    result = make(saved(picture), "image/png")
 
-    thumbnail = opened(outcome, "thumbnail")
+    thumbnail = opened(result, "thumbnail")
     assert all(is_like(thumbnail.getpixel((x, 100)), BLUE) for x in (5, 100, 195))
 
 
@@ -112,17 +112,15 @@ def test_a_picture_is_shown_upright(number: int, form: str, make: Process) -> No
     exif[ORIENTATION] = number
     stored = (400, 600) if number >= 5 else (600, 400)
 
-    outcome = make(
-        saved(quarters(stored, STORED[number]), form, exif=exif), f"image/{form.lower()}"
-    )
+    result = make(saved(quarters(stored, STORED[number]), form, exif=exif), f"image/{form.lower()}")
 
-    assert outcome.facts == {"width": 600, "height": 400}
-    large = opened(outcome, "large")
+    assert result.facts == {"width": 600, "height": 400}
+    large = opened(result, "large")
     corners = [large.getpixel(place) for place in ((9, 9), (590, 9), (9, 390), (590, 390))]
     assert all(map(is_like, corners, STORED[1]))
 
 
-def test_nothing_is_left_of_what_it_told_of_its_maker(make: Process) -> None:
+def test_previews_have_no_metadata(make: Process) -> None:
     exif = Image.Exif()
     exif[MAKER] = "SecretCamera"
     exif.get_ifd(GPS)[2] = (52.0, 31.0, 12.5)
@@ -131,30 +129,30 @@ def test_nothing_is_left_of_what_it_told_of_its_maker(make: Process) -> None:
     content = saved(quarters((600, 400), STORED[1]), "JPEG", **more)
     assert b"SecretCamera" in content
 
-    outcome = make(content, "image/jpeg")
+    result = make(content, "image/jpeg")
 
-    for each in outcome.made:
+    for each in result.previews:
         made = each.path.read_bytes()
         assert not [mark for mark in (b"Exif", b"Secret", b"ICC_PROFILE") if mark in made]
-        assert not opened(outcome, each.role).getexif()
+        assert not opened(result, each.role).getexif()
 
 
-def test_what_shines_through_stays_so_as_webp(make: Process) -> None:
+def test_transparency_is_kept_as_webp(make: Process) -> None:
     picture = Image.new("RGBA", (600, 400), (*RED, 255))
     picture.paste((0, 0, 0, 0), (0, 0, 300, 400))
 
-    outcome = make(saved(picture), "image/png")
+    result = make(saved(picture), "image/png")
 
-    assert {each.content_type for each in outcome.made} == {"image/webp"}
-    large = opened(outcome, "large")
+    assert {each.content_type for each in result.previews} == {"image/webp"}
+    large = opened(result, "large")
     assert large.getpixel((10, 10))[3] == 0  # type: ignore[index]
     assert is_like(large.getpixel((590, 200)), (*RED, 255))
 
 
-def test_what_could_and_does_not_shine_through_is_jpeg(make: Process) -> None:
-    outcome = make(saved(Image.new("RGBA", (600, 400), (*RED, 255))), "image/png")
+def test_an_opaque_picture_with_an_alpha_channel_is_jpeg(make: Process) -> None:
+    result = make(saved(Image.new("RGBA", (600, 400), (*RED, 255))), "image/png")
 
-    assert {each.content_type for each in outcome.made} == {"image/jpeg"}
+    assert {each.content_type for each in result.previews} == {"image/jpeg"}
 
 
 def palette_with_a_hole() -> bytes:
@@ -181,9 +179,9 @@ def palette_with_a_hole() -> bytes:
 def test_each_way_to_store_colours_is_shown_right(
     content: bytes, content_type: str, seen: tuple[int, ...], make: Process
 ) -> None:
-    outcome = make(content, content_type)
+    result = make(content, content_type)
 
-    assert is_like(opened(outcome, "large").getpixel((50, 20)), seen)
+    assert is_like(opened(result, "large").getpixel((50, 20)), seen)
 
 
 def test_colours_of_another_space_are_those_of_screens(make: Process) -> None:
@@ -203,12 +201,12 @@ def test_colours_of_another_space_are_those_of_screens(make: Process) -> None:
     assert is_like(lab_seen.getpixel((9, 9)), GREEN)
 
 
-def test_of_what_moves_the_first_picture_is_shown(make: Process) -> None:
+def test_the_first_frame_of_an_animation_is_shown(make: Process) -> None:
     first, second = (Image.new("RGB", (60, 40), colour) for colour in (RED, BLUE))
 
-    outcome = make(saved(first, "GIF", save_all=True, append_images=[second]), "image/gif")
+    result = make(saved(first, "GIF", save_all=True, append_images=[second]), "image/gif")
 
-    assert is_like(opened(outcome, "large").getpixel((9, 9)), RED)
+    assert is_like(opened(result, "large").getpixel((9, 9)), RED)
 
 
 def with_chunk(kind: bytes, content: bytes, *, is_whole: bool = True) -> bytes:
@@ -244,21 +242,21 @@ TEXT = zlib.compress(random.Random(7).randbytes(600_000).hex().encode())
     ],
     ids=lambda content: content[37:41].decode(),
 )
-def test_what_no_pixel_needs_costs_no_preview(content: bytes, make: Process) -> None:
-    outcome = make(content, "image/png")
+def test_broken_ancillary_chunks_cost_no_preview(content: bytes, make: Process) -> None:
+    result = make(content, "image/png")
 
-    large = opened(outcome, "large")
+    large = opened(result, "large")
     assert [is_like(large.getpixel((x, 9)), STORED[1][x // 300]) for x in (9, 590)] == [True] * 2
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF"])
-def test_of_what_breaks_off_there_is_what_came(form: str, make: Process) -> None:
+def test_a_truncated_picture_shows_its_beginning(form: str, make: Process) -> None:
     whole = saved(Image.effect_noise((600, 400), 90).convert("RGB"), form)
     marked = saved(quarters((600, 400), STORED[1]), form)
 
     for content in (marked[:-2], whole[: len(whole) // 2]):
-        outcome = make(content, f"image/{form.lower()}")
-        assert opened(outcome, "large").size == (600, 400)
+        result = make(content, f"image/{form.lower()}")
+        assert opened(result, "large").size == (600, 400)
 
     large = opened(make(marked[:-2], f"image/{form.lower()}"), "large")
     assert is_like(large.getpixel((9, 9)), RED)
@@ -266,7 +264,7 @@ def test_of_what_breaks_off_there_is_what_came(form: str, make: Process) -> None
 
 
 @pytest.mark.parametrize("form", ["PNG", "GIF"])
-def test_of_what_breaks_off_before_its_pixels_nothing_is_made(form: str, make: Process) -> None:
+def test_a_picture_truncated_before_its_pixels_has_no_previews(form: str, make: Process) -> None:
     content = saved(Image.effect_noise((600, 400), 90).convert("RGB"), form)
     begins = {"PNG": b"IDAT", "GIF": b"\x2c\0\0\0\0"}[form]
 
@@ -317,9 +315,9 @@ def exif_orientation(kind: int, value: bytes) -> bytes:
 def test_broken_metadata_of_a_jpeg_costs_no_preview(
     marker: int, content: bytes, make: Process
 ) -> None:
-    outcome = make(with_segment(marker, content), "image/jpeg")
+    result = make(with_segment(marker, content), "image/jpeg")
 
-    large = opened(outcome, "large")
+    large = opened(result, "large")
     assert large.size == (600, 400)
     assert [is_like(large.getpixel((x, 9)), STORED[1][x // 300]) for x in (9, 590)] == [True] * 2
 
@@ -393,35 +391,35 @@ def test_one_colour_of_a_png_is_seen_through(
     bits: int, colours: int, row: bytes, clear: bytes, make: Process
 ) -> None:
     """PNG 11.3.1.1."""
-    outcome = make(png_with_clear(bits, colours, row, clear), "image/png")
+    result = make(png_with_clear(bits, colours, row, clear), "image/png")
 
-    large = opened(outcome, "large")
+    large = opened(result, "large")
     alpha = large.getchannel("A")
     assert [alpha.getpixel((x, 1)) for x in range(4)] == [0, 0, 255, 255]
 
 
-def test_too_large_a_picture_is_told_how_large_it_may_be(make: Process) -> None:
+def test_the_error_for_a_large_picture_has_the_limit(make: Process) -> None:
     content = saved(Image.new("1", (5000, 3000)))
 
-    with pytest.raises(PictureTooLarge) as told:
+    with pytest.raises(PictureTooLarge) as caught:
         make(content, "image/png", max_pixels=1_000_000)
 
     sentence = (
         "5,000 by 3,000 pixels are too many. Previews are made of up to 1,000 by 1,000 pixels."
     )
-    assert str(told.value) == sentence
+    assert str(caught.value) == sentence
 
 
 def test_the_largest_picture_that_may_be_sent_is_made_smaller(make: Process) -> None:
     content = png(12_000, 12_000, colours=6, pixels=zeros(577 * MEGABYTE))
 
-    outcome = make(content, "image/png")
+    result = make(content, "image/png")
 
-    assert opened(outcome, "large").size == (1920, 1920)
+    assert opened(result, "large").size == (1920, 1920)
 
 
-def test_nothing_is_made_of_what_may_carry_scripts() -> None:
-    assert not can_process("image/svg+xml")
-    assert not can_process("text/html")
-    assert not can_process("image/tiff")
-    assert all(map(can_process, MAKERS))
+def test_types_that_may_carry_scripts_have_no_previews() -> None:
+    assert not has_previews("image/svg+xml")
+    assert not has_previews("text/html")
+    assert not has_previews("image/tiff")
+    assert all(map(has_previews, PREVIEW_TYPES))

@@ -15,7 +15,7 @@ from types import FrameType
 import pytest
 
 from jobs.errors import Interrupted
-from jobs.kinds.upload.previews import Limits, helper_process, process
+from jobs.kinds.upload.previews import PreviewLimits, helper_process, make_previews
 from jobs.kinds.upload.previews.helper_process import ROOT
 from jobs.kinds.upload.previews.protocol import Task
 from tests.processing.conftest import Process, left_behind, working_in
@@ -25,10 +25,10 @@ PDF = "application/pdf"
 PARENT = """
 import sys
 from pathlib import Path
-from jobs.kinds.upload.previews import Limits, keeper, process
-keeper.HELPER = "tests.processing.misbehaving"
+from jobs.kinds.upload.previews import PreviewLimits, helper_process, make_previews
+helper_process.HELPER = "tests.processing.misbehaving"
 source, folder = map(Path, sys.argv[1:])
-process(source, "application/pdf", folder, limits=Limits(), say=print)
+make_previews(source, "application/pdf", folder, limits=PreviewLimits(), say=print)
 """
 
 
@@ -44,7 +44,7 @@ def wait_until(is_so: Callable[[], object], seconds: float) -> None:
 
 @pytest.fixture
 def alarm() -> Iterator[None]:
-    """An alarm interrupts, as the pulse of an attempt does."""
+    """An alarm interrupts, as the heartbeat of an attempt does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise Interrupted(timed_out=False)
@@ -68,7 +68,7 @@ def sleeps(
         # Again and again, as a heartbeat does: a destructor may swallow one.
         signal.setitimer(signal.ITIMER_REAL, alarm_after_seconds, AGAIN_SECONDS)
         try:
-            process(source, PDF, folder, limits=Limits(wall_seconds=5), say=print)
+            make_previews(source, PDF, folder, limits=PreviewLimits(wall_seconds=5), say=print)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -89,7 +89,7 @@ def test_an_interrupted_helper_is_killed_and_reaped(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_no_interruption_is_overheard(
+def test_no_interruption_is_missed(
     alarm: None, sleeps: Callable[[float], None], folder: Path
 ) -> None:
     """One that came just before the waiting began was: in one of a hundred times."""
@@ -139,11 +139,11 @@ def test_a_helper_ends_with_its_killed_parent(tmp_path: Path, folder: Path) -> N
     wait_until(lambda: not left_behind(folder), seconds=1)
 
 
-def test_a_helper_whose_parent_is_gone_before_it_began_ends(tmp_path: Path) -> None:
-    task = Task(str(tmp_path), PDF, str(tmp_path), Limits(), parent=1 << 22)
+def test_a_helper_whose_parent_ended_before_its_start_ends(tmp_path: Path) -> None:
+    task = Task(str(tmp_path), PDF, str(tmp_path), PreviewLimits(), parent=1 << 22)
 
     ended = subprocess.run(
-        [sys.executable, "-m", "jobs.kinds.upload.previews.helper", task.written()],
+        [sys.executable, "-m", "jobs.kinds.upload.previews.helper", task.to_json()],
         cwd=ROOT,
         capture_output=True,
     )

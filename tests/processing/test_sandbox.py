@@ -124,24 +124,24 @@ def test_no_secret_of_the_worker_can_be_read(
 ) -> None:
     pid = str(worker.pid) if relative == "the worker" else "parent"
 
-    told = attack(name, pid)
+    outcome = attack(name, pid)
 
-    assert told == f"refused: {error}"
+    assert outcome == f"refused: {error}"
 
 
 def test_it_has_no_network(attack: Attack, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        told = attack("connects", server.getsockname()[1])
+        outcome = attack("connects", server.getsockname()[1])
 
-    assert told == "refused: EPERM"
+    assert outcome == "refused: EPERM"
 
 
 def test_it_sends_no_datagram(attack: Attack) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        told = attack("sends_a_datagram", server.getsockname()[1])
+        outcome = attack("sends_a_datagram", server.getsockname()[1])
 
-    assert told == "refused: EPERM"
+    assert outcome == "refused: EPERM"
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_it_reaches_no_server_of_this_machine(
         server.bind(path)
         if kind == socket.SOCK_STREAM:
             server.listen()
-        told = attack(name, path)
+        outcome = attack(name, path)
 
-    assert told == "refused: EPERM"
+    assert outcome == "refused: EPERM"
 
 
 def test_it_does_not_learn_of_networks(attack: Attack) -> None:
@@ -180,7 +180,7 @@ def test_it_does_not_learn_of_networks(attack: Attack) -> None:
         "opens_up",
         "ages",
         "appends_in_a_child",
-        "makes_a_file_beside",
+        "creates_a_file_next_to",
     ],
 )
 def test_it_does_nothing_with_a_file_of_another_attempt(
@@ -188,9 +188,9 @@ def test_it_does_nothing_with_a_file_of_another_attempt(
 ) -> None:
     before = others_file.stat()
 
-    told = attack(name, others_file)
+    outcome = attack(name, others_file)
 
-    assert told.startswith("refused: ")
+    assert outcome.startswith("refused: ")
     after = others_file.stat()
     assert others_file.read_text() == "a letter"
     assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
@@ -249,25 +249,25 @@ def test_it_gets_no_namespace_of_its_own(name: str, attack: Attack) -> None:
     assert attack(name) == "refused: EPERM"
 
 
-def test_the_kernel_refuses_what_no_reader_needs(attack: Attack) -> None:
-    told = attack("makes_calls", " ".join(CALLS))
+def test_the_kernel_refuses_calls_that_no_reader_needs(attack: Attack) -> None:
+    outcome = attack("makes_calls", " ".join(CALLS))
 
-    assert told == f"did it: {dict.fromkeys(CALLS, 'EPERM')!r}"
+    assert outcome == f"did it: {dict.fromkeys(CALLS, 'EPERM')!r}"
 
 
 @pytest.mark.parametrize(
     "name", ["leaves_a_daemon", "leaves_a_group", "leaves_a_crowd_that_forks_on"]
 )
-def test_nothing_that_it_started_is_left(name: str, attack: Attack, tmp_path: Path) -> None:
+def test_no_descendant_is_left(name: str, attack: Attack, tmp_path: Path) -> None:
     marker = str(next(seconds))
 
-    told = attack(name, marker)
+    outcome = attack(name, marker)
 
-    assert told == "did it: 'left'"
+    assert outcome == "did it: 'left'"
     assert running(marker) + running(str(tmp_path)) == []
 
 
-def test_what_it_started_ends_with_a_worker_that_is_killed(tmp_path: Path) -> None:
+def test_its_descendants_end_with_a_killed_worker(tmp_path: Path) -> None:
     worker, marker = Worker(["user namespaces"]), str(next(seconds))
     (tmp_path / "made").mkdir()
     (tmp_path / "file").write_text(f"leaves_a_daemon_and_sleeps\n\n{marker}")
@@ -302,18 +302,18 @@ REFUSED_WITHOUT = {
 def test_without_one_layer_the_others_hold(layer: str, tmp_path: Path, others_file: Path) -> None:
     worker, marker = Worker(["user namespaces", layer]), str(next(seconds))
     arguments = {"reads": str(others_file), "connects": "1"}
-    told = {}
+    outcome = {}
 
     for number, name in enumerate([*REFUSED_WITHOUT[layer], "leaves_a_daemon"]):
         scratch = tmp_path / str(number)
         (scratch / "made").mkdir(parents=True)
         argument = marker if name == "leaves_a_daemon" else arguments.get(name, str(worker.pid))
         (scratch / "file").write_text(f"attacks\n{name}\n{argument}")
-        told[name] = worker.make(scratch / "file", scratch / "made")
+        outcome[name] = worker.make(scratch / "file", scratch / "made")
 
     left = running(marker) + running(f"{tmp_path}/")
     worker.close()
-    assert told == REFUSED_WITHOUT[layer] | {"leaves_a_daemon": "did it: 'left'"}
+    assert outcome == REFUSED_WITHOUT[layer] | {"leaves_a_daemon": "did it: 'left'"}
     assert left == []
 
 

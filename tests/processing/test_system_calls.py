@@ -93,9 +93,9 @@ def test_each_call_has_its_answer(
     number = ALL[name][column]
     assert number is not None
 
-    told = answer(program(column, PID), seccomp.ARCHITECTURES[column], number, arguments)
+    verdict = answer(program(column, PID), seccomp.ARCHITECTURES[column], number, arguments)
 
-    assert told == expected
+    assert verdict == expected
 
 
 def test_calls_of_another_machine_end_the_process() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from jobs.kinds.upload.previews import Outcome
+from jobs.kinds.upload.previews import PreviewResult
 from tests.processing import ffmpeg
 from tests.processing.conftest import Process
 from tests.processing.hostile import mp4_that_lasts, video
@@ -36,15 +36,15 @@ STREAMS = {
 }
 
 
-def made(outcome: Outcome, role: str) -> Path:
-    (found,) = [each for each in outcome.made if each.role == role]
+def made(result: PreviewResult, role: str) -> Path:
+    (found,) = [each for each in result.previews if each.role == role]
     return found.path
 
 
 def streams(path: Path) -> list[dict[str, Any]]:
     ask = ["ffprobe", "-loglevel", "error", "-show_streams", "-show_format", "-of", "json", path]
-    told = json.loads(subprocess.run(ask, capture_output=True, check=True).stdout)
-    return [stream | {"length": float(told["format"]["duration"])} for stream in told["streams"]]
+    probe = json.loads(subprocess.run(ask, capture_output=True, check=True).stdout)
+    return [stream | {"length": float(probe["format"]["duration"])} for stream in probe["streams"]]
 
 
 @pytest.mark.parametrize("content_type", FILMS)
@@ -52,13 +52,13 @@ def test_each_format_has_a_poster_and_a_clip(content_type: str, make: Process) -
     name, options = FILMS[content_type]
     content = video(name, *options)
 
-    outcome = make(content, content_type)
+    result = make(content, content_type)
 
-    assert 0.8 < outcome.facts["durationSeconds"] < 1.3
-    assert (outcome.facts["width"], outcome.facts["height"]) == (320, 180)
-    with Image.open(made(outcome, "poster"), formats=["JPEG"]) as poster:
+    assert 0.8 < result.facts["durationSeconds"] < 1.3
+    assert (result.facts["width"], result.facts["height"]) == (320, 180)
+    with Image.open(made(result, "poster"), formats=["JPEG"]) as poster:
         assert poster.size == (320, 180)
-    (seen,) = streams(made(outcome, "clip"))
+    (seen,) = streams(made(result, "clip"))
     assert (seen["codec_name"], seen["pix_fmt"]) == ("h264", "yuv420p")
 
 
@@ -66,25 +66,25 @@ def test_each_format_has_a_poster_and_a_clip(content_type: str, make: Process) -
 def test_a_stream_without_a_container_has_both_and_no_length(codec: str, make: Process) -> None:
     name, options = STREAMS[codec]
 
-    outcome = make(video(name, "-an", *options), "video/mpeg")
+    result = make(video(name, "-an", *options), "video/mpeg")
 
-    assert outcome.facts == {"width": 320, "height": 180}
-    assert {each.role for each in outcome.made} == {"poster", "clip"}
+    assert result.facts == {"width": 320, "height": 180}
+    assert {each.role for each in result.previews} == {"poster", "clip"}
 
 
 def test_what_is_of_another_format_than_it_seems_is_read(make: Process) -> None:
-    outcome = make(video("film.mkv"), "video/mp4")
+    result = make(video("film.mkv"), "video/mp4")
 
-    assert {each.role for each in outcome.made} == {"poster", "clip"}
+    assert {each.role for each in result.previews} == {"poster", "clip"}
 
 
 @pytest.mark.parametrize("name", ["film.mov", "film.ts", "film.mkv", "film.mpg"])
-def test_one_that_breaks_off_shows_what_is_there(name: str, make: Process) -> None:
+def test_a_truncated_video_shows_its_beginning(name: str, make: Process) -> None:
     content = video(name, "-an", *(["-movflags", "+faststart"] if name == "film.mov" else []))
 
-    outcome = make(content[: len(content) * 6 // 10], "video/mp4")
+    result = make(content[: len(content) * 6 // 10], "video/mp4")
 
-    assert {each.role for each in outcome.made} == {"poster", "clip"}
+    assert {each.role for each in result.previews} == {"poster", "clip"}
 
 
 def test_a_poster_is_kept_where_no_clip_can_be_made(
@@ -97,18 +97,18 @@ def test_a_poster_is_kept_where_no_clip_can_be_made(
     stub.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
-    outcome = make(content, "video/mp4")
+    result = make(content, "video/mp4")
 
-    assert [each.role for each in outcome.made] == ["poster"]
-    assert outcome.facts["skippedCode"] == "file_unreadable"
+    assert [each.role for each in result.previews] == ["poster"]
+    assert result.facts["skippedCode"] == "file_unreadable"
 
 
 def test_a_clip_is_small_short_silent_and_can_be_played_while_it_comes(make: Process) -> None:
     content = video("film.mp4", "-preset", "ultrafast", size="960x540", seconds=11)
 
-    outcome = make(content, "video/mp4")
+    result = make(content, "video/mp4")
 
-    clip = made(outcome, "clip")
+    clip = made(result, "clip")
     (seen,) = streams(clip)
     assert (seen["width"], seen["height"]) == (852, 480)
     assert 9.9 < seen["length"] < 10.1
@@ -124,43 +124,43 @@ def test_a_video_that_was_held_upright_is_shown_so(make: Process, tmp_path: Path
     turn = ["-i", film, "-metadata:s:v:0", "rotate=90", "-c", "copy", turned]
     subprocess.run(["ffmpeg", "-loglevel", "error", *turn], check=True)
 
-    outcome = make(turned.read_bytes(), "video/mp4")
+    result = make(turned.read_bytes(), "video/mp4")
 
-    assert (outcome.facts["width"], outcome.facts["height"]) == (180, 320)
-    (seen,) = streams(made(outcome, "clip"))
+    assert (result.facts["width"], result.facts["height"]) == (180, 320)
+    (seen,) = streams(made(result, "clip"))
     assert (seen["width"], seen["height"]) == (180, 320)
 
 
 def test_a_video_of_one_picture_has_a_poster(make: Process) -> None:
-    outcome = make(video("film.mp4", "-an", seconds=0.04), "video/mp4")
+    result = make(video("film.mp4", "-an", seconds=0.04), "video/mp4")
 
-    assert made(outcome, "poster").stat().st_size
-
-
-def test_no_length_beyond_reason_is_told(make: Process) -> None:
-    outcome = make(mp4_that_lasts(), "video/mp4")
-
-    assert outcome.facts == {"width": 320, "height": 180}
+    assert made(result, "poster").stat().st_size
 
 
-def test_where_there_is_nothing_to_be_seen_this_is_said(make: Process) -> None:
-    outcome = make(video("film.mp4", "-vn"), "video/mp4")
+def test_an_extreme_duration_is_ignored(make: Process) -> None:
+    result = make(mp4_that_lasts(), "video/mp4")
 
-    assert outcome.made == ()
-    assert outcome.facts["skipped"] == "The video has no pictures."
-    assert outcome.facts["skippedCode"] == "nothing_to_show"
-    assert outcome.facts["durationSeconds"] == 1
+    assert result.facts == {"width": 320, "height": 180}
 
 
-def test_without_ffmpeg_this_is_said_and_nothing_fails(
+def test_a_video_without_a_picture_notes_so(make: Process) -> None:
+    result = make(video("film.mp4", "-vn"), "video/mp4")
+
+    assert result.previews == ()
+    assert result.facts["skipped"] == "The video has no pictures."
+    assert result.facts["skippedCode"] == "nothing_to_show"
+    assert result.facts["durationSeconds"] == 1
+
+
+def test_without_ffmpeg_the_upload_completes_with_a_note(
     make: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    outcome = make(b"whatever it is", "video/mp4")
+    result = make(b"whatever it is", "video/mp4")
 
     reason = "This server cannot read videos."
-    assert outcome == Outcome((), {"skipped": reason, "skippedCode": "no_reader"})
+    assert result == PreviewResult((), {"skipped": reason, "skippedCode": "no_reader"})
 
 
 def test_a_test_without_ffmpeg_is_skipped_and_fails_where_ci_requires_it(

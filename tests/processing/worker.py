@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 from downloads_project.processes import hide_memory
-from jobs.kinds.upload.previews import Limits, helper_process, process
+from jobs.kinds.upload.previews import PreviewLimits, helper_process, make_previews
 from tests.processing import kernels
 
 helper_process.HELPER = "tests.processing.misbehaving"
-LIMITS = Limits(cpu_seconds=10, wall_seconds=20)
+LIMITS = PreviewLimits(cpu_seconds=10, wall_seconds=20)
 
 
 def main(lacks: list[str]) -> None:
@@ -31,12 +31,12 @@ def main(lacks: list[str]) -> None:
 
 def made(source: str, folder: str) -> str:
     try:
-        outcome = process(
+        result = make_previews(
             Path(source), "application/pdf", Path(folder), limits=LIMITS, say=lambda message: None
         )
     except Exception as error:
         return f"{error!r}: {error.__cause__}"
-    return outcome.made[0].path.read_text()
+    return result.previews[0].path.read_text()
 
 
 if __name__ == "__main__":

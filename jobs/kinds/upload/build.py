@@ -1,9 +1,8 @@
-"""Kind `upload`: a file that somebody sent, checked for viruses; what is made of it beside it.
+"""Kind `upload`: scan an uploaded file for viruses, and create its previews.
 
-A file is refused for a virus, for its type, or for a broken transfer. One that no previews can be
-made of is kept, and the reason is noted. Each is read once: for the scanner, for its digest, and,
-where previews are made of its type, onto the disk, for the process that makes them. Nobody can have
-it before this has ended.
+A file is refused for a virus, its type or a wrong checksum. If previews cannot be created, it is
+kept and the reason is noted. It is read once: for the scanner, for its digest and, if its type has
+previews, into a copy on disk. It is not available before this has ended.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import structlog
 
 from jobs import scanner as clamd
 from jobs.errors import ChecksumMismatch, FileTooLarge, ProcessingError, TypeNotAllowed
-from jobs.kinds.upload import previews as processing
+from jobs.kinds.upload import previews
 from jobs.lib.digest import Digest
 from jobs.lib.filetypes import is_among, type_of
 from jobs.workspace import Workspace
@@ -26,9 +25,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class UploadParams:
-    """`sha256` is what the file shall have, or empty. `types` are patterns of those taken.
+    """`sha256` is the expected digest, or empty. `types` are patterns of allowed content types.
 
-    `scanner` is where a clamd listens; empty where files are not scanned.
+    `scanner` is the address of clamd; empty if files are not scanned.
     """
 
     name: str
@@ -40,39 +39,42 @@ class UploadParams:
 
 
 def build(params: UploadParams, work: Workspace) -> None:
-    """Raises SourceMissing, StorageUnavailable, Infected, TypeNotAllowed, ChecksumMismatch."""
+    """Check the upload, store its digest and type, and attach its previews.
+
+    Raises SourceMissing, StorageUnavailable, Infected, TypeNotAllowed, ChecksumMismatch.
+    """
     source = work.scratch / "file"
     work.say("Checking the file")
-    content_type, digest = _checked(params, work, source)
+    content_type, digest = _scan(params, work, source)
     if params.sha256 and digest.sha256 != params.sha256:
         raise ChecksumMismatch(f"The file has SHA-256 {digest.sha256}, not the expected one.")
     work.keep(digest, content_type=content_type)
-    if not processing.can_process(content_type) or work.reuse():
+    if not previews.has_previews(content_type) or work.reuse():
         return
     try:
         _make_previews(params, work, source, content_type)
     except ProcessingError as error:
         log.info("no previews", code=error.code, content_type=content_type, exc_info=True)
-        work.note(**processing.skipped(error))
+        work.note(**previews.skipped(error))
 
 
 def _make_previews(params: UploadParams, work: Workspace, source: Path, content_type: str) -> None:
-    """Raises ProcessingError."""
+    """Create the previews from the copy and attach them. Raises ProcessingError."""
     if not source.exists():
         most = f"{params.preview_max_bytes / 1e6:,.0f} MB"
         raise FileTooLarge(f"The file is too large. Previews are made of files of up to {most}.")
     work.say("Making previews")
     folder = work.scratch / "made"
     folder.mkdir()
-    limits = processing.Limits()
-    outcome = processing.process(source, content_type, folder, limits=limits, say=work.say)
-    for made in outcome.made:
-        work.attach(made.role, made.path, content_type=made.content_type)
-    work.note(**outcome.facts)
+    limits = previews.PreviewLimits()
+    result = previews.make_previews(source, content_type, folder, limits=limits, say=work.say)
+    for preview in result.previews:
+        work.attach(preview.role, preview.path, content_type=preview.content_type)
+    work.note(**result.facts)
 
 
-def _checked(params: UploadParams, work: Workspace, source: Path) -> tuple[str, Digest]:
-    """Its type and digest; a copy of it at `source`, if previews are to be made of it."""
+def _scan(params: UploadParams, work: Workspace, source: Path) -> tuple[str, Digest]:
+    """Scan the file. Return its type and digest; write a copy to `source` if it has previews."""
     content_type, digest = "", Digest()
     with ExitStack() as stack:
         scan = stack.enter_context(clamd.Scan(params.scanner)) if params.scanner else None
@@ -94,7 +96,7 @@ def _checked(params: UploadParams, work: Workspace, source: Path) -> tuple[str, 
 
 
 def _allowed_type(head: bytes, params: UploadParams) -> str:
-    """Raises TypeNotAllowed."""
+    """Return the content type. Raises TypeNotAllowed."""
     content_type = type_of(head, params.name)
     if not is_among(content_type, list(params.types)):
         raise TypeNotAllowed(f"Files of type {content_type} are not allowed.")
@@ -102,4 +104,4 @@ def _allowed_type(head: bytes, params: UploadParams) -> str:
 
 
 def _has_previews(content_type: str, params: UploadParams) -> bool:
-    return processing.can_process(content_type) and params.size_bytes <= params.preview_max_bytes
+    return previews.has_previews(content_type) and params.size_bytes <= params.preview_max_bytes

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from downloads_project.preflight import SANDBOX
-from jobs.kinds.upload import previews as processing
+from jobs.kinds.upload import previews
 
 LACK = {
     "seccomp": "code in an uploaded file could use the network and other processes",
@@ -26,11 +26,11 @@ def the_layers_have_names(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"SANDBOX_OPTIONAL_LAYERS has {name!r}, which is no layer of the sandbox.",
-            hint=f"Set SANDBOX_OPTIONAL_LAYERS to some of {','.join(processing.LAYERS)}.",
+            hint=f"Set SANDBOX_OPTIONAL_LAYERS to some of {','.join(previews.LAYERS)}.",
             id="jobs.E025",
         )
         for name in settings.SANDBOX_OPTIONAL_LAYERS
-        if name not in processing.LAYERS
+        if name not in previews.LAYERS
     ]
 
 
@@ -39,7 +39,7 @@ def the_sandbox_is_closed(**kwargs: Any) -> list[CheckMessage]:
     """Check workers only: no other process reads uploaded files."""
     if settings.ROLE != "worker":
         return []
-    return [_missing(layer) for layer in processing.missing_layers()]
+    return [_missing(layer) for layer in previews.missing_layers()]
 
 
 def _missing(layer: str) -> CheckMessage:

@@ -1,7 +1,7 @@
-"""Smaller pictures, the text, a preview: what is made from an uploaded file.
+"""Creates previews of uploaded files: smaller pictures, text, a poster, a clip.
 
-A stranger's file is read in a helper process alone, which has no secrets, no network and little
-memory, and may die of it. Knows no database, web or store; called by a builder, with files on disk.
+Untrusted files are read only in a helper process, which has no secrets, no network and little
+memory, and may crash. Knows no database, web or storage: the builder passes files on disk.
 """
 
 from __future__ import annotations
@@ -13,69 +13,70 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING
 
-from jobs.kinds.upload.previews.outcome import Limits, Made, Outcome, skipped
-from jobs.kinds.upload.previews.preview_types import MAKERS
-from jobs.kinds.upload.previews.protocol import Said
+from jobs.kinds.upload.previews.preview_result import Preview, PreviewLimits, PreviewResult, skipped
+from jobs.kinds.upload.previews.preview_types import PREVIEW_TYPES
+from jobs.kinds.upload.previews.protocol import Progress
 from jobs.kinds.upload.previews.sandbox import LAYERS, missing_layers
 
 if TYPE_CHECKING:
-    from jobs.kinds.upload.previews.helper_process import Keeper
+    from jobs.kinds.upload.previews.helper_process import HelperProcess
 
 __all__ = [
     "LAYERS",
-    "Limits",
-    "Made",
-    "Outcome",
-    "can_process",
+    "Preview",
+    "PreviewLimits",
+    "PreviewResult",
+    "has_previews",
+    "make_previews",
     "missing_layers",
-    "process",
     "skipped",
 ]
 
-LOOK_UP_SECONDS = 0.1
+WAIT_SECONDS = 0.1
 
 
-def can_process(content_type: str) -> bool:
-    return content_type in MAKERS
+def has_previews(content_type: str) -> bool:
+    """Return True if previews are created of files of this type."""
+    return content_type in PREVIEW_TYPES
 
 
-def process(
+def make_previews(
     source: Path,
     content_type: str,
     folder: Path,
     *,
-    limits: Limits,
+    limits: PreviewLimits,
     say: Callable[[str], None],
-) -> Outcome:
-    """Make what is made of such a file, in `folder`; `say` hears how it goes, in this thread.
+) -> PreviewResult:
+    """Create the previews in `folder`. `say` is called with progress messages, in this thread.
 
-    Raises a ProcessingError over the file, and Unexpected if there is no helper to be had. However
-    it ends, no process is left behind; files in `folder` may be.
+    Raises a ProcessingError because of the file, and Unexpected if the helper cannot start. Leaves
+    no process behind in any case; files in `folder` may be left.
     """
-    from jobs.kinds.upload.previews.helper_process import Keeper
+    from jobs.kinds.upload.previews.helper_process import HelperProcess
 
-    maker = MAKERS[content_type]
-    if maker.is_patient:
+    preview_type = PREVIEW_TYPES[content_type]
+    if preview_type.is_slow:
         limits = replace(
             limits,
             cpu_seconds=limits.cpu_seconds * limits.video_times,
             wall_seconds=limits.wall_seconds * limits.video_times,
         )
-    keeper = Keeper(source, content_type, folder, maker, limits)
+    helper = HelperProcess(source, content_type, folder, preview_type, limits)
     try:
-        keeper.start()
-        while isinstance(told := _next(keeper), Said):
-            say(told.message)
+        helper.start()
+        while isinstance(event := _next_event(helper), Progress):
+            say(event.message)
     finally:
-        keeper.stop()
-    if isinstance(told, BaseException):
-        raise told
-    return told
+        helper.stop()
+    if isinstance(event, BaseException):
+        raise event
+    return event
 
 
-def _next(keeper: Keeper) -> Said | Outcome | BaseException:
-    """What it tells next; in the end it tells that its time is over."""
+def _next_event(helper: HelperProcess) -> Progress | PreviewResult | BaseException:
+    """Wait for the next event. It always comes: the helper has a time limit."""
     while True:
-        # A signal that comes just before the waiting begins is heard only when that ends.
+        # A signal that arrives just before the wait is handled only when the wait ends.
         with suppress(Empty):
-            return keeper.told.get(timeout_seconds=LOOK_UP_SECONDS)
+            return helper.events.get(timeout_seconds=WAIT_SECONDS)

@@ -1,6 +1,6 @@
 """GIF as browsers show it: what the first frame does not cover is transparent.
 
-In the helper alone.
+Imported only by the helper.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A helper process and the thread that keeps it: starts it, hears it, and buries it.
+"""Runs a helper process in a thread: starts it, reads its output, stops it.
 
-A thread, because a signal's handler may raise in the main thread at any moment, also while a
-process is being started there: nobody would know its number. It is killed when this thread ends.
+A thread, because a signal handler may raise in the main thread at any moment, also between the
+start of a process and the assignment of its pid. The process is killed when the thread ends.
 """
 
 from __future__ import annotations
@@ -20,82 +20,87 @@ from typing import IO
 
 from jobs.errors import BuildError, FileTooComplex, ProcessingError, Unexpected
 from jobs.kinds.upload.previews import protocol
-from jobs.kinds.upload.previews.outcome import Limits, Outcome
-from jobs.kinds.upload.previews.preview_types import Maker
-from jobs.kinds.upload.previews.protocol import TOO_MUCH, Garbled, Ready, Said, Task
+from jobs.kinds.upload.previews.preview_result import PreviewLimits, PreviewResult
+from jobs.kinds.upload.previews.preview_types import PreviewType
+from jobs.kinds.upload.previews.protocol import TOO_MUCH, Progress, ProtocolError, Ready, Task
 from jobs.kinds.upload.previews.supervisor import SIGNALLED
 from jobs.lib.mailbox import Mailbox
 
 HELPER = "jobs.kinds.upload.previews.helper"
 ROOT = Path(__file__).parents[4]
-TICK_SECONDS = 0.02  # how late it is noticed that nobody wants the helper any more
-ENDS_SECONDS = 0.001  # an ended process' pipes are closed a moment before it can be waited for
-BURIED_SECONDS = 5
-ENDED_SECONDS = 3
+TICK_SECONDS = 0.02  # how late `stop` is noticed
+ENDS_SECONDS = 0.001  # a process' pipes are closed a moment before it can be waited for
+JOIN_SECONDS = 5
+TERMINATE_SECONDS = 3
 CHUNK_BYTES = 64 * 1024
-TRACE_BYTES = 4_000  # of what the helper complained of last, for operators
+TRACE_BYTES = 4_000  # of the end of stderr, for operators
 TOO_LONG = "Reading the file takes too long: it is too complex or damaged."
 BROKE_DOWN = "The program that reads such files crashed."
 ON_OUR_SIDE = "Something went wrong on our side."
 
 
 class HelperFailed(Exception):
-    """How the helper ended, and its last words: for operators."""
+    """The exit status and the end of stderr of the helper, for operators."""
 
 
-class Keeper:
-    """`told` hears Said, and last an Outcome or what is to be raised."""
+class HelperProcess:
+    """`events` receives Progress, and at last a PreviewResult or the exception to raise."""
 
     def __init__(
-        self, source: Path, content_type: str, folder: Path, maker: Maker, limits: Limits
+        self,
+        source: Path,
+        content_type: str,
+        folder: Path,
+        preview_type: PreviewType,
+        limits: PreviewLimits,
     ) -> None:
-        self.told: Mailbox[Said | Outcome | BaseException] = Mailbox()
+        self.events: Mailbox[Progress | PreviewResult | BaseException] = Mailbox()
         self._folder = folder
-        self._maker = maker
+        self._preview_type = preview_type
         self._limits = limits
         paths = str(source.absolute()), content_type, str(folder.absolute())
         self._task = Task(*paths, limits, parent=os.getpid())
-        self._is_unwanted = False
+        self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="helper", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """The helper, and what it started, are killed and reaped when this returns. Any time."""
-        self._is_unwanted = True
-        with suppress(RuntimeError):  # a signal came before the thread began; it sees the flag
-            self._thread.join(BURIED_SECONDS)
+        """Kill and reap the helper and its descendants. May be called at any time."""
+        self._is_stopped = True
+        with suppress(RuntimeError):  # a signal before the thread began; it sees the flag
+            self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
         try:
-            self.told.put(self._keep())
+            self.events.put(self._run_helper())
         except BaseException as error:
-            self.told.put(error)
+            self.events.put(error)
 
-    def _keep(self) -> Outcome:
-        with tempfile.TemporaryFile(dir=self._folder) as complaints:
-            hearing = _Hearing(self.told, self._maker, self._folder)
+    def _run_helper(self) -> PreviewResult:
+        with tempfile.TemporaryFile(dir=self._folder) as stderr:
+            reader = _OutputReader(self.events, self._preview_type, self._folder)
             before = _bytes_in(self._folder)
-            with self._started(complaints) as helper:
+            with self._start_process(stderr) as helper:
                 try:
-                    self._watch(helper, hearing, before)
-                except (Garbled, FileTooComplex) as error:
-                    hearing.verdict = error
+                    self._watch(helper, reader, before)
+                except (ProtocolError, FileTooComplex) as error:
+                    reader.result = error
                 finally:
-                    status = _bury(helper)
-            return self._judged(hearing, status, complaints)
+                    status = _terminate(helper)
+            return self._checked_result(reader, status, stderr)
 
-    def _started(self, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _start_process(self, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
         folder = self._task.folder
         return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-s", "-m", HELPER, self._task.written()],
+            [sys.executable, "-P", "-s", "-m", HELPER, self._task.to_json()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=stderr,
             bufsize=0,
             cwd=folder,
-            # All of it: no secret of ours.
+            # The whole environment: no secrets of the worker.
             env={
                 "PATH": os.pathsep.join(os.get_exec_path()),
                 "PYTHONPATH": str(ROOT),
@@ -106,17 +111,17 @@ class Keeper:
             start_new_session=True,
         )
 
-    def _watch(self, helper: subprocess.Popen[bytes], hearing: _Hearing, before: int) -> None:
-        """Until it ends or nobody wants it. Raises Garbled, and FileTooComplex for its time."""
+    def _watch(self, helper: subprocess.Popen[bytes], reader: _OutputReader, before: int) -> None:
+        """Read output until the helper ends or is stopped. Raises ProtocolError, FileTooComplex."""
         ends = time.monotonic() + self._limits.wall_seconds
-        assert helper.stdout  # asked for
+        assert helper.stdout  # a pipe
         os.set_blocking(helper.stdout.fileno(), False)
         with selectors.DefaultSelector() as selector:
             selector.register(helper.stdout, selectors.EVENT_READ)
-            while not self._is_unwanted:
-                is_over = _has_ended(helper)  # before the last look: then all was said
+            while not self._is_stopped:
+                is_over = _has_ended(helper)  # before the last read, which then gets everything
                 for key, _ in selector.select(0 if is_over else TICK_SECONDS):
-                    if not hearing.read(key.fd):
+                    if not reader.read(key.fd):
                         selector.unregister(key.fileobj)
                         time.sleep(ENDS_SECONDS)
                 if is_over and not selector.select(0):
@@ -126,77 +131,83 @@ class Keeper:
                 if _bytes_in(self._folder) - before > self._limits.file_bytes:
                     raise FileTooComplex(TOO_MUCH)
 
-    def _judged(self, hearing: _Hearing, status: int, complaints: IO[bytes]) -> Outcome:
-        verdict = hearing.verdict
+    def _checked_result(
+        self, reader: _OutputReader, status: int, stderr: IO[bytes]
+    ) -> PreviewResult:
+        """Return the result if its files are valid. Raises a BuildError."""
+        result = reader.result
         try:
-            if isinstance(verdict, Outcome) and status == 0:
-                protocol.check_files(verdict, self._limits)
-                return verdict
-        except Garbled as error:
-            verdict = error
-        # Its last words do not go to the owner: they name paths of this machine.
-        cause = HelperFailed(f"{verdict!r}, exit status {status}\n{_end_of(complaints)}")
-        raise _refusal(hearing, verdict, status) from cause
+            if isinstance(result, PreviewResult) and status == 0:
+                protocol.check_files(result, self._limits)
+                return result
+        except ProtocolError as error:
+            result = error
+        # Not for the owner: stderr has paths of this machine.
+        cause = HelperFailed(f"{result!r}, exit status {status}\n{_end_of(stderr)}")
+        raise _error(reader, result, status) from cause
 
 
-def _refusal(hearing: _Hearing, verdict: object, status: int) -> BuildError:
-    if isinstance(verdict, ProcessingError):
-        return verdict
+def _error(reader: _OutputReader, result: object, status: int) -> BuildError:
+    if isinstance(result, ProcessingError):
+        return result
     if status == SIGNALLED + signal.SIGXCPU:
         return FileTooComplex(TOO_LONG)
-    if hearing.was_ready:
+    if reader.was_ready:
         return FileTooComplex(BROKE_DOWN)
-    return Unexpected(ON_OUR_SIDE)  # it never came to the file
+    return Unexpected(ON_OUR_SIDE)  # it failed before it read the file
 
 
-class _Hearing:
-    """What the helper says, as it comes in."""
+class _OutputReader:
+    """Parses the helper's output as it arrives."""
 
     def __init__(
-        self, told: Mailbox[Said | Outcome | BaseException], maker: Maker, folder: Path
+        self,
+        events: Mailbox[Progress | PreviewResult | BaseException],
+        preview_type: PreviewType,
+        folder: Path,
     ) -> None:
         self.was_ready = False
-        self.verdict: Outcome | Exception | None = None
-        self._told = told
-        self._maker = maker
+        self.result: PreviewResult | Exception | None = None
+        self._events = events
+        self._preview_type = preview_type
         self._folder = folder
         self._rest = b""
         self._bytes = 0
 
     def read(self, pipe: int) -> bool:
-        """Whether there may be more. Raises Garbled."""
+        """Read a chunk. Return False at the end of the output. Raises ProtocolError."""
         chunk = os.read(pipe, CHUNK_BYTES)
         self._bytes += len(chunk)
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         for line in whole:
-            self._hear(line)
+            self._receive(line)
         if self._bytes > protocol.MAX_BYTES or len(self._rest) > protocol.MAX_LINE_BYTES:
-            raise Garbled("too much is said")
+            raise ProtocolError("too much output")
         return bool(chunk)
 
-    def _hear(self, line: bytes) -> None:
-        if self.verdict or len(line) > protocol.MAX_LINE_BYTES:
-            raise Garbled("too much is said")
-        told = protocol.heard(line, self._maker, self._folder)
-        if isinstance(told, Said):
-            self._told.put(told)
-        elif isinstance(told, Ready):
+    def _receive(self, line: bytes) -> None:
+        if self.result or len(line) > protocol.MAX_LINE_BYTES:
+            raise ProtocolError("too much output")
+        message = protocol.parse_line(line, self._preview_type, self._folder)
+        if isinstance(message, Progress):
+            self._events.put(message)
+        elif isinstance(message, Ready):
             self.was_ready = True
         else:
-            self.verdict = told
+            self.result = message
 
 
 def _has_ended(helper: subprocess.Popen[bytes]) -> bool:
-    """Leaves it to be reaped: while it is not, its number is nobody else's."""
+    """Return True if the helper has ended, without reaping it: its pid stays reserved."""
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
     return os.waitid(os.P_PID, helper.pid, flags) is not None
 
 
-def _bury(helper: subprocess.Popen[bytes]) -> int:
+def _terminate(helper: subprocess.Popen[bytes]) -> int:
     """Stop the helper with all its descendants, reap it, and return its exit status."""
     helper.terminate()
     try:
-        return helper.wait(ENDED_SECONDS)
+        return helper.wait(TERMINATE_SECONDS)
     except subprocess.TimeoutExpired:
         helper.kill()  # the reader ends with it
         return helper.wait()
@@ -206,11 +217,11 @@ def _bytes_in(folder: Path) -> int:
     total = 0
     for path, _, names in os.walk(folder):
         for name in names:
-            with suppress(FileNotFoundError):  # gone meanwhile
+            with suppress(FileNotFoundError):  # deleted meanwhile
                 total += os.lstat(os.path.join(path, name)).st_size
     return total
 
 
-def _end_of(complaints: IO[bytes]) -> str:
-    complaints.seek(max(complaints.seek(0, os.SEEK_END) - TRACE_BYTES, 0))
-    return complaints.read().decode(errors="replace")
+def _end_of(stderr: IO[bytes]) -> str:
+    stderr.seek(max(stderr.seek(0, os.SEEK_END) - TRACE_BYTES, 0))
+    return stderr.read().decode(errors="replace")

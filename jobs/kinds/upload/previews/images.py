@@ -1,7 +1,7 @@
-"""A picture in three sizes, without what it told of its maker and place. In the helper alone.
+"""A picture in three sizes, without its metadata. Imported only by the helper.
 
-JPEG, which everything shows; or WebP where something shines through, since as PNG a photograph with
-a soft edge is ten times as large, and every browser has shown WebP since 2020.
+JPEG, which everything shows; WebP if it has transparency, since a photograph with a soft edge is
+ten times as large as PNG, and every browser has shown WebP since 2020.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PIL.Image import Resampling, Transpose
 
 from jobs.errors import FileUnreadable, PictureTooLarge
 from jobs.kinds.upload.previews import gif, jpeg, png, webp
-from jobs.kinds.upload.previews.outcome import Made, Outcome, Work
+from jobs.kinds.upload.previews.preview_result import Preview, PreviewResult, Work
 from jobs.kinds.upload.previews.sizes import inside, square
 
 LARGE, MEDIUM, THUMBNAIL = 1920, 800, 200
@@ -31,13 +31,13 @@ FORMATS = {
     "image/webp": WebPImagePlugin.WebPImageFile.format,
     "image/avif": AvifImagePlugin.AvifImageFile.format,
 }
-# Their decoders hold a picture several times at once, and this is what goes into a GiB.
-HUNGRY, HUNGRY_PIXELS = {"image/webp", "image/avif"}, 36_000_000
-CLEAR_COLOUR_PIXELS = 36_000_000  # of a PNG of 16 bits, which is then read twice; of a GIF's RGBA
-CMYK_PIXELS = 100_000_000  # whose progressive JPEG has eight bytes each at once
+# Their decoders hold several copies of a picture; so many pixels fit into a GiB.
+LARGE_DECODERS, LARGE_DECODER_PIXELS = {"image/webp", "image/avif"}, 36_000_000
+CLEAR_COLOUR_PIXELS = 36_000_000  # of a 16-bit PNG, which is read twice; of a GIF as RGBA
+CMYK_PIXELS = 100_000_000  # a progressive JPEG needs eight bytes for each
 STRIP_PIXELS = 4_000_000
 SRGB = ImageCms.createProfile("sRGB")
-ORIENTATION = 0x0112  # in EXIF: how to turn what is stored into what is to be seen
+ORIENTATION = 0x0112  # the EXIF tag
 UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -47,17 +47,17 @@ UPRIGHT = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-ON_THEIR_SIDE = {5, 6, 7, 8}
-ImageFile.LOAD_TRUNCATED_IMAGES = True  # what is there of one that breaks off, as browsers do
-ZERO_WHERE_NOTHING_CAME = {"image/png", "image/gif", "image/jpeg"}
+ROTATED_BY_90 = {5, 6, 7, 8}
+ImageFile.LOAD_TRUNCATED_IMAGES = True  # as browsers do
+ZERO_IF_TRUNCATED = {"image/png", "image/gif", "image/jpeg"}
 BROKEN_PIXELS = (SyntaxError, ValueError, LookupError, OSError, struct.error)
 BROKEN_EXIF = (*BROKEN_PIXELS, TypeError, OverflowError)
 
 
-def make(work: Work) -> Outcome:
-    """`thumbnail` is a square from the middle, of no more pixels than there are: 50 of 100 by 50.
+def make(work: Work) -> PreviewResult:
+    """Create `large`, `medium`, and `thumbnail`: a square from the middle. Never enlarges.
 
-    Of what moves, its first picture. Raises PictureTooLarge by what the file says of its size.
+    Uses the first frame of an animation. Raises PictureTooLarge, FileUnreadable.
     """
     work.say("Reading the picture")
     with work.source.open("rb") as file:
@@ -69,31 +69,31 @@ def make(work: Work) -> Outcome:
         "medium": _resized(large, MEDIUM),
         "thumbnail": _resized(picture.crop(square(picture.size)), THUMBNAIL),
     }
-    made = tuple(_saved(each, role, work) for role, each in smaller.items())
-    return Outcome(made, {"width": width, "height": height})
+    previews = tuple(_saved(each, role, work) for role, each in smaller.items())
+    return PreviewResult(previews, {"width": width, "height": height})
 
 
 def _read(file: IO[bytes], work: Work) -> tuple[int, int, Image.Image]:
-    """How large it is, and it, upright and in the colours of screens; maybe smaller already."""
+    """Return width, height, and the picture: upright, in sRGB, and possibly reduced."""
     size, number, picture, is_blank = _decoded(file, work)
-    if is_blank and _breaks_off(file, work):
+    if is_blank and _is_truncated(file, work):
         raise FileUnreadable("The picture ends before any of it can be shown.")
     if number in UPRIGHT:
         picture = picture.transpose(UPRIGHT[number])
-    return *(size[::-1] if number in ON_THEIR_SIDE else size), picture
+    return *(size[::-1] if number in ROTATED_BY_90 else size), picture
 
 
 def _decoded(file: IO[bytes], work: Work) -> tuple[tuple[int, int], int, Image.Image, bool]:
     """Return the stored size, the orientation, the picture, and whether it is blank."""
     with _opened(file, work) as source:
         size = source.size
-        # JPEG's decoder can leave out what nobody will see. EXIF stays readable.
+        # The JPEG decoder can decode at a lower resolution. EXIF stays readable.
         source.draft(None, _enough(source))
         source.load()
-        is_blank = work.content_type in ZERO_WHERE_NOTHING_CAME and _is_zero(source)
+        is_blank = work.content_type in ZERO_IF_TRUNCATED and _is_zero(source)
         number = _orientation(source)
         profile = source.info.get("icc_profile")
-        picture = _for_screens(_reduced(_with_clear_colour(source, file)), profile)
+        picture = _as_srgb(_reduced(_with_transparency(source, file)), profile)
     return size, number, picture, is_blank
 
 
@@ -103,7 +103,7 @@ def _is_zero(picture: Image.Image) -> bool:
     return all(band == (0, 0) for band in bands)
 
 
-def _breaks_off(file: IO[bytes], work: Work) -> bool:
+def _is_truncated(file: IO[bytes], work: Work) -> bool:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         file.seek(0)
@@ -117,11 +117,11 @@ def _breaks_off(file: IO[bytes], work: Work) -> bool:
 
 
 def _opened(file: IO[bytes], work: Work) -> Image.Image:
-    """By the decoder of its type and no other; nothing is unpacked yet."""
+    """Open the file, with the decoder of its type only. Does not decode pixels yet."""
     most = work.limits.max_pixels
-    if work.content_type in HUNGRY:
-        most = min(most, HUNGRY_PIXELS)
-    # Of WebP alone Pillow must judge the size, at twice this: it needs memory for it at once.
+    if work.content_type in LARGE_DECODERS:
+        most = min(most, LARGE_DECODER_PIXELS)
+    # WebP allocates memory on opening, so Pillow must check it: at twice this number.
     Image.MAX_IMAGE_PIXELS = most if work.content_type == "image/webp" else None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each would have its own memory
     try:
@@ -143,7 +143,7 @@ def _at_most(pixels: int) -> str:
 
 
 def _enough(picture: Image.Image) -> tuple[int, int]:
-    """How many pixels are needed of it: twice those that are made, so that none is seen to lack."""
+    """Return the size to decode: at least twice that of each preview, for quality."""
     factor = _factor(picture)
     return picture.width // factor, picture.height // factor
 
@@ -154,14 +154,14 @@ def _factor(picture: Image.Image) -> int:
 
 
 def _orientation(picture: Image.Image) -> int:
-    picture.info.pop("xmp", None)  # where Pillow would look, too, but no browser does
+    picture.info.pop("xmp", None)  # Pillow would read it, browsers do not
     try:
         return int(picture.getexif().get(ORIENTATION, 1))
     except BROKEN_EXIF:
-        return 1  # cameras and editors write much nonsense there, around a good picture
+        return 1  # cameras and editors write broken EXIF around good pictures
 
 
-def _with_clear_colour(source: Image.Image, file: IO[bytes]) -> Image.Image:
+def _with_transparency(source: Image.Image, file: IO[bytes]) -> Image.Image:
     is_small = source.width * source.height <= CLEAR_COLOUR_PIXELS
     if source.mode == "RGB" and png.CLEAR_16 in source.info and is_small:
         return png.clear_colour(source, file)
@@ -171,7 +171,7 @@ def _with_clear_colour(source: Image.Image, file: IO[bytes]) -> Image.Image:
 
 
 def _reduced(source: Image.Image) -> Image.Image:
-    """In one of four modes. Strip by strip: a second copy of the whole would be too much."""
+    """Reduce the picture strip by strip: a second copy of the whole would be too large."""
     factor = _factor(source)
     rows = max(STRIP_PIXELS // (source.width * factor), 1) * factor
     strips = range(0, source.height, rows)
@@ -182,7 +182,7 @@ def _reduced(source: Image.Image) -> Image.Image:
         if reduced is None:
             reduced = Image.new(strip.mode, (strip.width, -(-source.height // factor)))
         reduced.paste(strip, (0, top // factor))
-    assert reduced is not None  # no format has pictures without a row
+    assert reduced is not None  # every picture has a row
     return reduced
 
 
@@ -194,16 +194,16 @@ def _simple(picture: Image.Image) -> Image.Image:
     return picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
 
 
-def _for_screens(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """In sRGB, which is what no profile means; RGBA if one can see through, else RGB."""
+def _as_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert to sRGB, which is also the default without a profile; RGBA if transparent."""
     is_clear = picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (255, 255)
     if profile:
-        # One that is broken, or of another kind of picture, is as none.
+        # A profile that is broken, or of another mode, is ignored.
         with suppress(ImageCms.PyCMSError, OSError):
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
             mode = "RGBA" if picture.mode == "RGBA" else "RGB"
-            seen = ImageCms.profileToProfile(picture, source, SRGB, outputMode=mode)
-            picture = seen or picture
+            converted = ImageCms.profileToProfile(picture, source, SRGB, outputMode=mode)
+            picture = converted or picture
     return picture.convert("RGBA" if is_clear else "RGB")
 
 
@@ -211,12 +211,12 @@ def _resized(picture: Image.Image, most: int) -> Image.Image:
     return picture.resize(inside(picture.size, (most, most)), Resampling.LANCZOS)
 
 
-def _saved(picture: Image.Image, role: str, work: Work) -> Made:
-    """New pixels alone: a picture that Pillow made has no EXIF, comment or profile."""
+def _saved(picture: Image.Image, role: str, work: Work) -> Preview:
+    """Save the pixels only: EXIF, comments and profiles are not copied."""
     clear = picture.mode == "RGBA"
     path = work.folder / (f"{role}.webp" if clear else f"{role}.jpg")
     if clear:
         picture.save(path, "WEBP", quality=QUALITY, icc_profile=b"")
-        return Made(role, path, "image/webp")
+        return Preview(role, path, "image/webp")
     picture.save(path, "JPEG", quality=QUALITY, optimize=True, progressive=True)
-    return Made(role, path, "image/jpeg")
+    return Preview(role, path, "image/jpeg")

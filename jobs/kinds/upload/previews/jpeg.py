@@ -1,6 +1,6 @@
-"""JPEG as browsers read it: broken metadata costs no picture.
+"""JPEG as browsers read it: broken metadata is skipped.
 
-In the helper alone; loading it changes how Pillow reads JPEG.
+Imported only by the helper; loading it changes how Pillow reads JPEG.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from PIL import JpegImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 
 APPLICATION_SEGMENTS = range(0xFFE0, 0xFFF0)
-ICC_HEADER_BYTES = 14  # its name, its number, and how many there are
-CUT_OFF = "image file is truncated"  # how Pillow calls a JPEG whose end is missing
+ICC_HEADER_BYTES = 14  # name, number and count
+CUT_OFF = "image file is truncated"  # Pillow's message for a truncated JPEG
 
 
 def application_segment(picture: JpegImageFile, marker: int) -> None:
-    """Read a segment of metadata, or skip one that is too short for what it says it is."""
+    """Read a segment of metadata, or skip it if it is too short."""
     with suppress(struct.error):
         JpegImagePlugin.APP(picture, marker)
     picture.icclist = [part for part in picture.icclist if len(part) >= ICC_HEADER_BYTES]

@@ -1,4 +1,4 @@
-"""System calls that Python has no function for. On Linux alone."""
+"""System calls that Python has no function for. Linux only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CAPABILITIES_V3 = 0x20080522
 
 
 def call(number: int, *arguments: Any) -> int:
-    """Raises OSError."""
+    """Make the call. Raises OSError."""
     words = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
     done = int(_libc.syscall(ctypes.c_long(number), *words))
     if done < 0:
@@ -24,7 +24,7 @@ def call(number: int, *arguments: Any) -> int:
 
 
 def prctl(option: int, value: int) -> None:
-    """Raises OSError."""
+    """Make the call. Raises OSError."""
     if _libc.prctl(option, ctypes.c_ulong(value), *[ctypes.c_ulong(0)] * 3):
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))

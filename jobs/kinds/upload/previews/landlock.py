@@ -1,4 +1,4 @@
-"""Landlock: the files that this process, and what it starts, may use from now on. Linux 5.13.
+"""Landlock: restricts the files that this process and its descendants may use. Linux 5.13.
 
 What it does not restrict at all (modes, owners, times), or not on older kernels (cutting a file
 short, signals), seccomp.py refuses.
@@ -17,7 +17,7 @@ from pathlib import Path
 from jobs.kinds.upload.previews import kernel
 from jobs.kinds.upload.previews.syscalls import OWN, column
 
-VERSION = 1  # asks which, instead of making a ruleset
+VERSION = 1  # flag: return the version instead of a ruleset
 PATH_BENEATH = 1
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAKE_REG = 1 << 4, 1 << 5, 1 << 7, 1 << 8
@@ -26,9 +26,9 @@ READ = READ_FILE | READ_DIR
 RUN = READ | EXECUTE
 WRITE = READ | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | REFER | TRUNCATE
 OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
-FILES_1 = (1 << 13) - 1  # all that version 1 knows
+FILES_1 = (1 << 13) - 1  # all rights of version 1
 TCP = 0b11  # to bind, and to connect
-SCOPES = 0b11  # abstract sockets and signals, both of processes outside
+SCOPES = 0b11  # abstract sockets, and signals to processes outside
 
 
 def version() -> int:
@@ -40,7 +40,7 @@ def version() -> int:
 
 
 def restrict(rules: Iterable[tuple[Path, int]]) -> None:
-    """Allow what is beneath these paths, each with its rights, and nothing else.
+    """Allow only what is beneath these paths, each with its rights.
 
     Paths that do not exist, or cannot be reached anyhow, are left out. Raises OSError.
     """

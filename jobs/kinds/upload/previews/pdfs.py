@@ -1,6 +1,6 @@
-"""The text of a PDF, and a picture of its first page. In the helper alone.
+"""The text of a PDF, and a picture of its first page. Imported only by the helper.
 
-By PDFium, the reader of Chromium, built without JavaScript: one parser for both.
+Uses PDFium, the reader of Chromium, built without JavaScript.
 """
 
 from __future__ import annotations
@@ -17,26 +17,32 @@ import pypdfium2.raw as pdfium
 from PIL import Image
 
 from jobs.errors import FileEncrypted, FileUnreadable
-from jobs.kinds.upload.previews.outcome import Limits, Made, Outcome, Work, skipped
+from jobs.kinds.upload.previews.preview_result import (
+    Preview,
+    PreviewLimits,
+    PreviewResult,
+    Work,
+    skipped,
+)
 
 PREVIEW = 1200  # pixels: small print can be read
 DOTS_PER_POINT = 3
 QUALITY = 82
 MAX_TEXT_BYTES = 32 * 1024**2
-TEXT_SHARE = 0.8  # of the time, after which the text is cut: what was made is not to be lost
-# Before its last mark, of which some programs write a part or another one, is where its index is.
+TEXT_SHARE = 0.8  # of the time; then the text is cut, so that the previews so far are kept
+# The position of the index, before the end marker, which some programs write incompletely.
 INDEX = re.compile(rb"startxref\s+\d")
-INDEX_BYTES = 2048  # from the end, that this is in; more than 1,024, in which Acrobat looks for it
+INDEX_BYTES = 2048  # searched from the end; Acrobat searches 1,024
 LOCKED = {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
-# Nothing that a terminal or an editor obeys; of the pages only we make form feeds.
+# Control characters. Form feeds are only added between pages, by us.
 NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def make(work: Work) -> Outcome:
-    """`text` has a form feed between pages; there is none of a PDF of mere pictures.
+def make(work: Work) -> PreviewResult:
+    """Create `preview`, and `text` with form feeds between pages, if the PDF has text.
 
-    `textPages` is told where it has fewer pages than the PDF. What cannot be read of it is left
-    out, and said. Raises FileEncrypted, FileUnreadable.
+    `textPages` is set if the text has fewer pages than the PDF. Pages that cannot be read are
+    skipped and noted. Raises FileEncrypted, FileUnreadable.
     """
     problems = [] if _has_end(work.source) else [FileUnreadable("The PDF is incomplete.")]
     with _opened(work.source) as document:
@@ -48,7 +54,7 @@ def make(work: Work) -> Outcome:
     if not preview and not text:
         raise problems[-1]
     facts = {"pages": pages} if text_pages == pages else {"pages": pages, "textPages": text_pages}
-    return Outcome((*text, *preview), facts | (skipped(problems[0]) if problems else {}))
+    return PreviewResult((*text, *preview), facts | (skipped(problems[0]) if problems else {}))
 
 
 def _has_end(source: Path) -> bool:
@@ -73,7 +79,7 @@ def _opened(source: Path) -> pypdfium2.PdfDocument:
 
 
 def _page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
-    """From 0, as everywhere but in what people read."""
+    """Return the page with this number, counted from 0."""
     try:
         page = document[number]
     except pypdfium2.PdfiumError as error:
@@ -85,8 +91,8 @@ def _page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
 
 def _preview(
     document: pypdfium2.PdfDocument, work: Work, problems: list[FileUnreadable]
-) -> tuple[Made, ...]:
-    """None where the page cannot be read, which is then one of the problems."""
+) -> tuple[Preview, ...]:
+    """Return the preview, or nothing if the page cannot be read; then adds to `problems`."""
     work.say("Drawing the first page")
     try:
         picture = _drawn(_page(document, 0))
@@ -95,13 +101,13 @@ def _preview(
         return ()
     path = work.folder / "preview.jpg"
     picture.save(path, "JPEG", quality=QUALITY, optimize=True, progressive=True)
-    return (Made("preview", path, "image/jpeg"),)
+    return (Preview("preview", path, "image/jpeg"),)
 
 
 def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
     scale = min(PREVIEW / max(*page.get_size(), 1), DOTS_PER_POINT)
     try:
-        # A hair less: PDFium's Python rounds up, and there is no such thing as an exact quotient.
+        # Slightly less: pypdfium2 rounds up, and the quotient is not exact.
         picture: Image.Image = page.render(scale=scale * (1 - 1e-9)).to_pil()
     except (pypdfium2.PdfiumError, ValueError) as error:
         raise FileUnreadable("The first page of the PDF cannot be drawn.") from error
@@ -110,8 +116,8 @@ def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
 
 def _text(
     document: pypdfium2.PdfDocument, work: Work, problems: list[FileUnreadable]
-) -> tuple[int, tuple[Made, ...]]:
-    """How many pages were read, and the text, if there is any."""
+) -> tuple[int, tuple[Preview, ...]]:
+    """Return the number of pages read, and the text, if any."""
     path = work.folder / "text.txt"
     pages, size, is_blank = min(len(document), work.limits.max_pages), 0, True
     is_late = _clock(work.limits)
@@ -126,11 +132,11 @@ def _text(
                 break
     if is_blank:
         return pages, ()
-    return pages, (Made("text", path, "text/plain; charset=utf-8"),)
+    return pages, (Preview("text", path, "text/plain; charset=utf-8"),)
 
 
-def _clock(limits: Limits) -> Callable[[], bool]:
-    """Whether most of the time is over, of which drawing has had some."""
+def _clock(limits: PreviewLimits) -> Callable[[], bool]:
+    """Return a function that returns True once most of the time is over."""
     ends = time.monotonic() + TEXT_SHARE * limits.wall_seconds - time.process_time()
     most = TEXT_SHARE * limits.cpu_seconds
     return lambda: time.process_time() > most or time.monotonic() > ends

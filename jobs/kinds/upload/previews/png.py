@@ -1,6 +1,6 @@
-"""PNG as browsers read it: a chunk that no pixel needs costs no picture, and tRNS is exact.
+"""PNG as browsers read it: broken ancillary chunks are skipped, and tRNS is exact.
 
-In the helper alone; loading it changes how Pillow reads PNG.
+Imported only by the helper; loading it changes how Pillow reads PNG.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ ANCILLARY = 0x20  # in the first letter of a chunk's name: a small one
 FRAMES = {b"fdAT"}
 USED = {b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL"} | FRAMES
 BROKEN = (SyntaxError, ValueError, LookupError, OSError, struct.error)
-# How Pillow calls samples of fewer bits, which it spreads over 8.
+# Bits per sample of Pillow's raw modes, which it scales to 8.
 BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "RGB": 8}
-COLOURS = 256  # that a palette has at most
-CLEAR_16 = "transparency of 16 bits"  # in `info`: the samples of the colour that is seen through
+COLOURS = 256  # in a palette, at most
+CLEAR_16 = "transparency of 16 bits"  # key in `info`: the samples of the transparent colour
 HIGH_BYTES, LOW_BYTES = "RGB;16B", "RGB;16L"  # which byte of each sample Pillow reads
 
 
 class Chunks(PngImagePlugin.PngStream):
-    """Skips chunks that no pixel needs, and ancillary chunks that are broken."""
+    """Skips unused ancillary chunks, and broken ones."""
 
     def call(self, cid: bytes, pos: int, length: int) -> bytes:
-        """Raises EOFError where pixels begin, as Pillow's does."""
+        """Read a chunk. Raises EOFError at the first pixels, as in Pillow."""
         assert self.fp is not None
         if not cid[0] & ANCILLARY:
             return super().call(cid, pos, length)
@@ -47,7 +47,7 @@ class Chunks(PngImagePlugin.PngStream):
             super().crc(cid, data)
 
     def chunk_tRNS(self, pos: int, length: int) -> bytes:  # noqa: N802
-        """PNG 11.3.1.1: of the samples in tRNS as many bits count as the picture's have."""
+        """Use only as many bits of each sample as the picture has (PNG 11.3.1.1)."""
         content = super().chunk_tRNS(pos, length)
         if self.im_mode == "P" and isinstance(alpha := self.im_info.get("transparency"), bytes):
             self.im_info["transparency"] = alpha[:COLOURS]
@@ -57,8 +57,8 @@ class Chunks(PngImagePlugin.PngStream):
         del self.im_info["transparency"]
         if bits := BITS.get(self.im_rawmode or ""):
             most = 2**bits - 1
-            spread = tuple((sample & most) * 255 // most for sample in samples)
-            self.im_info["transparency"] = spread if len(spread) > 1 else spread[0]
+            scaled = tuple((sample & most) * 255 // most for sample in samples)
+            self.im_info["transparency"] = scaled if len(scaled) > 1 else scaled[0]
         else:
             self.im_info[CLEAR_16] = samples
         return content
@@ -90,9 +90,9 @@ def grey(picture: Image.Image) -> Image.Image:
 
 
 def clear_colour(picture: Image.Image, file: IO[bytes]) -> Image.Image:
-    """The loaded picture of 16 bits for each colour, RGBA, with one of its colours seen through.
+    """Return the loaded 16-bit RGB picture as RGBA, with its transparent colour.
 
-    Pillow reads one byte of each sample; the other one is read from the file here.
+    Pillow reads the high byte of each sample; the low one is read from the file here.
     """
     clear = picture.info[CLEAR_16]
     file.seek(0)
@@ -105,7 +105,7 @@ def clear_colour(picture: Image.Image, file: IO[bytes]) -> Image.Image:
 
 
 def _unlike(bands: list[Image.Image], samples: list[int]) -> Image.Image:
-    """255 where a band has another sample than this one, 0 where none has."""
+    """Return a mask: 0 where every band has its sample, else 255."""
     unlike = (
         band.point([0 if value == sample else 255 for value in range(256)])
         for band, sample in zip(bands, samples, strict=True)

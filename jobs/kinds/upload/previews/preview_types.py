@@ -1,5 +1,7 @@
-"""What is made of which content type, and by which module. Imports none of them: each brings its
-parser along, and a helper process needs one."""
+"""The previews of each content type, and the module that creates them.
+
+The modules are imported on demand: each loads its own parser, and a helper process needs only one.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +9,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from jobs.kinds.upload.previews.outcome import Outcome, Work
+from jobs.kinds.upload.previews.preview_result import PreviewResult, Work
 
 PICTURE = ("image/jpeg", "image/webp")
 
 
 @dataclass(frozen=True)
-class Maker:
-    """`makes` is all that may come of it: content types by role."""
+class PreviewType:
+    """`content_types` are those that a preview may have, by role."""
 
     module: str
-    makes: dict[str, tuple[str, ...]]
-    is_patient: bool = False
+    content_types: dict[str, tuple[str, ...]]
+    is_slow: bool = False
 
-    def load(self) -> Callable[[Work], Outcome]:
-        make: Callable[[Work], Outcome] = import_module(
+    def load(self) -> Callable[[Work], PreviewResult]:
+        make: Callable[[Work], PreviewResult] = import_module(
             f"jobs.kinds.upload.previews.{self.module}"
         ).make
         return make
 
 
-IMAGES = Maker("images", {"thumbnail": PICTURE, "medium": PICTURE, "large": PICTURE})
-PDFS = Maker("pdfs", {"text": ("text/plain; charset=utf-8",), "preview": ("image/jpeg",)})
-VIDEOS = Maker("videos", {"poster": ("image/jpeg",), "clip": ("video/mp4",)}, is_patient=True)
+IMAGES = PreviewType("images", {"thumbnail": PICTURE, "medium": PICTURE, "large": PICTURE})
+PDFS = PreviewType("pdfs", {"text": ("text/plain; charset=utf-8",), "preview": ("image/jpeg",)})
+VIDEOS = PreviewType("videos", {"poster": ("image/jpeg",), "clip": ("video/mp4",)}, is_slow=True)
 
-MAKERS: dict[str, Maker] = {
+PREVIEW_TYPES: dict[str, PreviewType] = {
     "image/jpeg": IMAGES,
     "image/png": IMAGES,
     "image/webp": IMAGES,

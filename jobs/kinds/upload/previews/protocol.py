@@ -1,5 +1,7 @@
-"""What a helper process is told, and what it says, a line of JSON each: that is read with distrust.
-Pure."""
+"""The messages between a worker and a helper process: one line of JSON each.
+
+The helper is not trusted, since a malicious file may control it: every message is validated.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jobs import errors
-from jobs.kinds.upload.previews.outcome import Limits, Made, Outcome
-from jobs.kinds.upload.previews.preview_types import Maker
+from jobs.kinds.upload.previews.preview_result import Preview, PreviewLimits, PreviewResult
+from jobs.kinds.upload.previews.preview_types import PreviewType
 
 MAX_LINE_BYTES = 16 * 1024
 MAX_BYTES = 1024 * 1024
 MAX_TEXT = 200
-REFUSALS: dict[str, type[errors.ProcessingError]] = {
-    refusal.code: refusal
-    for refusal in (
+ERRORS: dict[str, type[errors.ProcessingError]] = {
+    error.code: error
+    for error in (
         errors.FileUnreadable,
         errors.FileEncrypted,
         errors.PictureTooLarge,
@@ -32,123 +34,123 @@ FACTS = {"pages", "textPages", "width", "height", "durationSeconds", "skipped", 
 
 @dataclass(frozen=True)
 class Task:
-    """What a helper is started for, by the process `parent`."""
+    """What a helper is to do for the process `parent`. Passed on its command line."""
 
     source: str
     content_type: str
     folder: str
-    limits: Limits
+    limits: PreviewLimits
     parent: int
 
-    def written(self) -> str:
+    def to_json(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
-    def read(cls, text: str) -> Task:
-        told = json.loads(text)
-        return cls(**told | {"limits": Limits(**told["limits"])})
+    def from_json(cls, text: str) -> Task:
+        fields = json.loads(text)
+        return cls(**fields | {"limits": PreviewLimits(**fields["limits"])})
 
 
-class Garbled(ValueError):
-    """No helper of ours says that."""
+class ProtocolError(ValueError):
+    """A message that an unmodified helper would never send."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """Whatever goes wrong from here on is the file's doing."""
+    """The sandbox is set up. Errors from here on are caused by the file."""
 
 
 @dataclass(frozen=True)
-class Said:
+class Progress:
     message: str
 
 
-Heard = Ready | Said | Outcome | errors.ProcessingError
+Message = Ready | Progress | PreviewResult | errors.ProcessingError
 
 
-def ready() -> str:
+def ready_line() -> str:
     return json.dumps({"ready": True})
 
 
-def said(message: str) -> str:
+def progress_line(message: str) -> str:
     return json.dumps({"say": message})
 
 
-def made(outcome: Outcome) -> str:
-    files = [[each.role, each.path.name, each.content_type] for each in outcome.made]
-    return json.dumps({"made": files, "facts": outcome.facts})
+def result_line(result: PreviewResult) -> str:
+    files = [[each.role, each.path.name, each.content_type] for each in result.previews]
+    return json.dumps({"made": files, "facts": result.facts})
 
 
-def refused(refusal: errors.ProcessingError) -> str:
-    return json.dumps({"refused": refusal.code, "sentence": str(refusal)})
+def error_line(error: errors.ProcessingError) -> str:
+    return json.dumps({"refused": error.code, "sentence": str(error)})
 
 
-def heard(line: bytes, maker: Maker, folder: Path) -> Heard:
-    """Raises Garbled. Whether there are such files is not looked at: see `check_files`."""
+def parse_line(line: bytes, preview_type: PreviewType, folder: Path) -> Message:
+    """Return the message. Raises ProtocolError. Files are checked later, by `check_files`."""
     try:
-        told = json.loads(line, parse_constant=_no_number)
+        message = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise Garbled("no JSON") from error
-    match told:
+        raise ProtocolError("no JSON") from error
+    match message:
         case {"ready": True}:
             return Ready()
-        case {"say": str(message)}:
-            return Said(_text(message))
-        case {"refused": str(code), "sentence": str(sentence)} if code in REFUSALS:
-            return REFUSALS[code](_text(sentence))
+        case {"say": str(text)}:
+            return Progress(_text(text))
+        case {"refused": str(code), "sentence": str(sentence)} if code in ERRORS:
+            return ERRORS[code](_text(sentence))
         case {"made": list(files), "facts": dict(facts)}:
-            return Outcome(_files(files, maker, folder), _facts(facts))
-    raise Garbled("no known line")
+            return PreviewResult(_files(files, preview_type, folder), _facts(facts))
+    raise ProtocolError("no known line")
 
 
-def check_files(outcome: Outcome, limits: Limits) -> None:
-    """Raises Garbled unless they are plain files, and no other names of what lies elsewhere."""
+def check_files(result: PreviewResult, limits: PreviewLimits) -> None:
+    """Raise ProtocolError unless the previews are plain files without other hard links."""
     sizes = 0
-    for each in outcome.made:
+    for each in result.previews:
         try:
             found = each.path.lstat()
         except OSError as error:
-            raise Garbled(f"no {each.role}") from error
+            raise ProtocolError(f"no {each.role}") from error
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            raise Garbled(f"the {each.role} is no file of its own")
+            raise ProtocolError(f"the {each.role} is no file of its own")
         sizes += found.st_size
     if sizes > limits.file_bytes:
-        raise Garbled("too much was made")
+        raise ProtocolError("too much was made")
 
 
-def _files(files: list[Any], maker: Maker, folder: Path) -> tuple[Made, ...]:
+def _files(files: list[Any], preview_type: PreviewType, folder: Path) -> tuple[Preview, ...]:
     found = {}
     for each in files:
         match each:
             case [str(role), str(name), str(content_type)]:
-                if content_type not in maker.makes.get(role, ()) or role in found:
-                    raise Garbled("no such thing is made")
+                if content_type not in preview_type.content_types.get(role, ()) or role in found:
+                    raise ProtocolError("no such thing is made")
                 if not name or Path(name).name != name or "\0" in name or len(name) > MAX_TEXT:
-                    raise Garbled("no name of a file in the folder")
-                found[role] = Made(role, folder / name, content_type)
+                    raise ProtocolError("no name of a file in the folder")
+                found[role] = Preview(role, folder / name, content_type)
             case _:
-                raise Garbled("no file")
+                raise ProtocolError("no file")
     return tuple(found.values())
 
 
 def _facts(facts: dict[str, Any]) -> dict[str, Any]:
     if not facts.keys() <= FACTS:
-        raise Garbled("no known facts")
+        raise ProtocolError("no known facts")
     if facts.get("skippedCode", "file_unreadable") not in errors.PREVIEW_CODES:
-        raise Garbled("no known code")
+        raise ProtocolError("no known code")
     for value in facts.values():
         if isinstance(value, str):
             _text(value)
         elif not (type(value) in (int, float) and math.isfinite(value) and abs(value) < 10**15):
-            raise Garbled("no fact")
+            raise ProtocolError("no fact")
     return facts
 
 
 def _text(text: str) -> str:
     if len(text) > MAX_TEXT or not text.isprintable():
-        raise Garbled("no short sentence")
+        raise ProtocolError("no short sentence")
     return text
 
 
-def _no_number(text: str) -> NoReturn:
-    raise Garbled(text)
+def _refuse_constant(text: str) -> NoReturn:
+    raise ProtocolError(text)

@@ -1,5 +1,7 @@
-"""What the helper process gives up before it reads a stranger's file. Linux enforces all of it,
-other systems some. docs/sandbox.md says what each layer is for."""
+"""The sandbox of the helper process. Linux enforces all of it, other systems a part.
+
+docs/sandbox.md explains each layer.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.kinds.upload.previews import kernel, landlock, seccomp
-from jobs.kinds.upload.previews.outcome import Limits
+from jobs.kinds.upload.previews.preview_result import PreviewLimits
 from jobs.kinds.upload.previews.protocol import Task
 
 LAYERS = ("seccomp", "landlock")
 OPEN_FILES = 64
 PROCESSES = 64
-GRACE_SECONDS = 2  # ffmpeg hears that its time is over, and may go on; this is when it is killed
+GRACE_SECONDS = 2  # after SIGXCPU, which ffmpeg may ignore; then it is killed
 CODE = Path(__file__).parents[3]
 PROGRAMS = ("ffmpeg", "ffprobe")
 # Where systems keep programs and libraries. Of /etc and /proc, what these look at.
@@ -38,21 +40,21 @@ def missing_layers() -> list[str]:
     """Return the LAYERS that this machine lacks."""
     if sys.platform != "linux":
         return [*LAYERS]
-    there = {"seccomp": seccomp.is_available(), "landlock": landlock.version() > 0}
-    return [layer for layer in LAYERS if not there[layer]]
+    available = {"seccomp": seccomp.is_available(), "landlock": landlock.version() > 0}
+    return [layer for layer in LAYERS if not available[layer]]
 
 
 def enter(task: Task) -> None:
-    """Once, before any parser is imported. Raises OSError if a layer that is there does not hold.
+    """Enter the sandbox. Call it once, before a parser is imported. Raises OSError.
 
-    A layer that this machine does not have is left out: whether that will do, is decided when the
-    worker starts.
+    Skips layers that this machine lacks: a check at the start of the worker decides whether that is
+    acceptable.
     """
     _set_limits(task.limits)
     if sys.platform == "linux":
         missing = missing_layers()
         if kernel.leave_namespaces():
-            # In a namespace of its own: else those of the worker, and of others, are counted too.
+            # Only in a namespace: otherwise processes of the worker are counted, too.
             _limit(resource.RLIMIT_NPROC, PROCESSES)
         kernel.drop_capabilities()
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -63,7 +65,7 @@ def enter(task: Task) -> None:
 
 
 def die_with(parent: int, death: signal.Signals = signal.SIGKILL) -> None:
-    """Die when the parent ends, for whatever reason. Kept across exec, not a change of user."""
+    """Die when the parent ends, for any reason. Kept across exec, but not across setuid."""
     if sys.platform == "linux":
         kernel.prctl(kernel.PR_SET_PDEATHSIG, death)
     if os.getppid() != parent:
@@ -77,7 +79,7 @@ def adopt_orphans() -> None:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
 
 
-def _set_limits(limits: Limits) -> None:
+def _set_limits(limits: PreviewLimits) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
@@ -88,14 +90,14 @@ def _set_limits(limits: Limits) -> None:
 def _limit(what: int, soft: int, hard: int | None = None) -> None:
     """Set the limit, but never above the current hard limit."""
     ceiling = resource.getrlimit(what)[1]
-    wanted = [soft, soft if hard is None else hard]
+    values = [soft, soft if hard is None else hard]
     if ceiling != resource.RLIM_INFINITY:
-        wanted = [min(value, ceiling) for value in wanted]
-    resource.setrlimit(what, (wanted[0], wanted[1]))
+        values = [min(value, ceiling) for value in values]
+    resource.setrlimit(what, (values[0], values[1]))
 
 
 def _rules(task: Task) -> Iterator[tuple[Path, int]]:
-    """All that may be used of this machine's files."""
+    """Yield the paths that may be used, with the rights for each."""
     yield Path(task.folder), landlock.WRITE
     yield Path(task.source), landlock.READ
     yield CODE, landlock.READ
@@ -119,6 +121,6 @@ def _libraries() -> set[Path]:
 
 
 def _own_status() -> Path:
-    """Held open to the end: the right is one to this very entry, which the kernel would forget."""
+    """Return /proc/self/status, held open: the rule is for this inode, which must not be freed."""
     held = os.open("/proc/self/status", os.O_PATH)
     return Path(f"/proc/self/fd/{held}")

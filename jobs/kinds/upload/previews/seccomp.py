@@ -1,6 +1,6 @@
-"""A seccomp filter: the system calls that this process, and what it starts, may no longer make.
+"""A seccomp filter: forbids system calls to this process and its descendants.
 
-What is refused fails with EPERM, as on a machine where one may not; nothing is killed for it.
+Forbidden calls fail with EPERM; the process is not killed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from jobs.kinds.upload.previews import kernel, syscalls
 from jobs.kinds.upload.previews.syscalls import LIMITED, OWN, Numbers
 
 SET_MODE_FILTER = 1
-# As container engines do: without it, older kernels slow everything down.
+# As container engines do: without it, older kernels slow down every process.
 SPEC_ALLOW = 4
 ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 REFUSE = ERRNO | errno.EPERM
 LOAD, IS_EQUAL, IS_AT_LEAST, HAS_A_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NUMBER_AT, ARCHITECTURE_AT, ARGUMENTS_AT = 0, 4, 16  # in what the kernel shows a filter
-ARCHITECTURES = (0xC000003E, 0xC00000B7)  # in the order of the numbers' columns
-X32_BIT = 0x40000000  # the same calls again, with short pointers
+NUMBER_AT, ARCHITECTURE_AT, ARGUMENTS_AT = 0, 4, 16  # offsets in seccomp_data
+ARCHITECTURES = (0xC000003E, 0xC00000B7)  # in the order of the columns in syscalls.py
+X32_BIT = 0x40000000  # the same calls with 32-bit pointers
 NAMESPACES = 0x7E020000  # CLONE_NEW…, all of them
 # fcntl's F_SETOWN, F_SETSIG, F_SETOWN_EX; ioctl's FIOSETOWN, SIOCSPGRP: they have the kernel send a
 # signal to any process of the same user. TIOCSTI, TIOCLINUX: they type into a terminal.
@@ -42,7 +42,7 @@ def is_available() -> bool:
     except KeyError:
         return False
     except OSError as error:
-        return error.errno == errno.EFAULT  # all it complains of is that there was no filter
+        return error.errno == errno.EFAULT  # it only complains about the missing filter
     return False
 
 
@@ -55,7 +55,7 @@ def install() -> None:
 
 
 def program(column: int, pid: int) -> list[Step]:
-    """For the machine of that column, and the process of that number."""
+    """Return the filter for an architecture, and for the process with this pid."""
     steps: list[Step] = [
         (LOAD, 0, 0, ARCHITECTURE_AT),
         (IS_EQUAL, 1, 0, ARCHITECTURES[column]),
@@ -73,7 +73,7 @@ def program(column: int, pid: int) -> list[Step]:
 
 @dataclass(frozen=True)
 class _Rule:
-    """`steps` end with a RETURN, whatever they find."""
+    """`steps` always end with a RETURN."""
 
     numbers: Numbers
     steps: list[Step]
@@ -85,9 +85,9 @@ def _rules(pid: int) -> Iterator[_Rule]:
     yield _Rule(LIMITED["clone"], _unless(0, HAS_A_BIT, [NAMESPACES], REFUSE))
     yield _Rule(LIMITED["fcntl"], _unless(1, IS_EQUAL, [*FCNTL_REFUSED], REFUSE))
     yield _Rule(LIMITED["ioctl"], _unless(1, IS_EQUAL, [*IOCTL_REFUSED], REFUSE))
-    # Its arguments are in memory, where no filter sees them; the C library takes clone instead.
+    # clone3 has its arguments in memory, which a filter cannot read; libc falls back to clone.
     yield _Rule(LIMITED["clone3"], [(RETURN, 0, 0, ERRNO | errno.ENOSYS)])
-    # Nothing leaves the group, so that one signal ends all. Told that it did, a daemon goes on.
+    # Nothing leaves the process group, so that one signal ends all. A daemon believes it did.
     for name in ("setsid", "setpgid"):
         yield _Rule(LIMITED[name], [(RETURN, 0, 0, ERRNO)])
     for calls in (

@@ -1,7 +1,7 @@
-"""The process between the worker and the reader: ends with either of them, and nothing outlives it.
+"""The process between the worker and the reader: it ends with either of them.
 
-It reads nothing of a stranger's. What the reader starts becomes its child when the reader ends,
-also a daemon with a session of its own: it kills and reaps all of them.
+It reads no untrusted data. As a subreaper it adopts what the reader started, daemons included, and
+kills and reaps all of it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,24 @@ from pathlib import Path
 
 from jobs.kinds.upload.previews import sandbox
 
-HEARD = {signal.SIGTERM, signal.SIGCHLD}
-SIGNALLED = 128  # plus its number, as shells say that a signal ended somebody
-LOOK_AGAIN_SECONDS = 0.001
+SIGNALS = {signal.SIGTERM, signal.SIGCHLD}
+SIGNALLED = 128  # plus the signal's number, as in shells
+POLL_SECONDS = 0.001
 
 
 def fork_reader(*, parent: int) -> None:
-    """Returns in a child, the reader. The process itself stays until that ends, `parent` does, or
-    somebody sends SIGTERM, and has the reader's exit status. There must be no threads."""
-    for number in HEARD:
+    """Fork, and return in the child, the reader. There must be no threads.
+
+    The supervisor stays until the reader or `parent` ends or SIGTERM arrives. It exits with the
+    reader's status.
+    """
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     sandbox.die_with(parent, signal.SIGTERM)
     sandbox.adopt_orphans()
     supervisor = os.getpid()
-    gc.freeze()  # a collection in the reader would copy what both have
+    gc.freeze()  # a collection in the reader would copy shared pages
     if reader := os.fork():
         os._exit(_supervise(reader))
     os.setpgid(0, 0)
@@ -40,10 +43,10 @@ def fork_reader(*, parent: int) -> None:
 
 
 def _supervise(reader: int) -> int:
-    with suppress(OSError):  # it did so itself, or is gone
+    with suppress(OSError):  # the reader did so itself, or has ended
         os.setpgid(reader, reader)
     _wait_for(reader)
-    # At once and all of them, while its number is nobody else's.
+    # The whole group, while its pid is reserved.
     os.killpg(reader, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1])
     _end_orphans()
@@ -52,7 +55,7 @@ def _supervise(reader: int) -> int:
 
 def _wait_for(reader: int) -> None:
     """Wait until the reader ends, without reaping it, or until SIGTERM. Reaps orphans."""
-    while signal.sigwait(HEARD) != signal.SIGTERM:
+    while signal.sigwait(SIGNALS) != signal.SIGTERM:
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             if ended.si_pid == reader:
                 return
@@ -70,14 +73,14 @@ def _end_orphans() -> None:
         for pid in _children():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(LOOK_AGAIN_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _children() -> Iterator[int]:
-    me = str(os.getpid())
+    own_pid = str(os.getpid())
     for folder in Path("/proc").glob("[1-9]*") if sys.platform == "linux" else ():
         with suppress(OSError):
-            # The name comes before, in brackets, and may have anything in it.
+            # The name, in parentheses, may contain anything.
             parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            if parent == me:
+            if parent == own_pid:
                 yield int(folder.name)

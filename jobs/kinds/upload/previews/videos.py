@@ -1,7 +1,7 @@
-"""A picture of a video, and its first seconds, small and silent. In the helper alone.
+"""A poster frame of a video, and a small silent clip of its first seconds.
 
-By ffmpeg, where there is one. It finds out the format, and is told which ones to take: a playlist
-that calls itself a video would have it open other files.
+Imported only by the helper. Uses ffmpeg if it is installed. ffmpeg detects the format, among those
+allowed here: a playlist in place of a video would make it open other files.
 """
 
 from __future__ import annotations
@@ -23,17 +23,23 @@ from jobs.errors import (
     ProcessingError,
 )
 from jobs.kinds.upload.previews import sandbox
-from jobs.kinds.upload.previews.outcome import Limits, Made, Outcome, Work, skipped
+from jobs.kinds.upload.previews.preview_result import (
+    Preview,
+    PreviewLimits,
+    PreviewResult,
+    Work,
+    skipped,
+)
 from jobs.kinds.upload.previews.protocol import TOO_MUCH
 from jobs.kinds.upload.previews.sizes import inside
 
 POSTER, CLIP = (1280, 1280), (854, 480)
 CLIP_SECONDS = 10
-POSTER_SECONDS = 3  # many a video begins in black
-FRAMES = 25  # of which the poster is the most typical
-LONGEST_SECONDS = 30 * 24 * 3600  # what claims more is not believed
+POSTER_SECONDS = 3  # many videos begin with black frames
+FRAMES = 25  # the poster is the most typical of these
+MAX_SECONDS = 30 * 24 * 3600  # a longer duration is taken for invalid
 THREADS = "2"
-SIGNALLED = 255  # ffmpeg's exit status for its processor time being over
+SIGNALLED = 255  # exit status of ffmpeg when its CPU time is over
 OUT_OF_MEMORY = b"Cannot allocate memory"
 # None of these opens another file. The last ones are video without a container.
 DEMUXERS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc"  # as ffmpeg calls them
@@ -43,39 +49,39 @@ SHOWN = (
 )
 
 
-def make(work: Work) -> Outcome:
-    """`poster` and `clip`, and none where there is no ffmpeg, or nothing to be seen."""
+def make(work: Work) -> PreviewResult:
+    """Create `poster` and `clip`; neither without ffmpeg or without a picture."""
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
-        return Outcome((), skipped(NoReader("This server cannot read videos.")))
+        return PreviewResult((), skipped(NoReader("This server cannot read videos.")))
     work.say("Reading the video")
     facts = _facts(work)
     if "width" not in facts:
-        return Outcome((), facts | skipped(NothingToShow("The video has no pictures.")))
+        return PreviewResult((), facts | skipped(NothingToShow("The video has no pictures.")))
     shape = facts["width"], facts["height"]
     work.say("Creating the poster frame")
     poster = _poster(work, inside(shape, POSTER), facts.get("durationSeconds", 0))
     work.say("Creating the preview clip")
     try:
-        return Outcome((poster, _clip(work, inside(shape, CLIP))), facts)
+        return PreviewResult((poster, _clip(work, inside(shape, CLIP))), facts)
     except ProcessingError as problem:
-        return Outcome((poster,), facts | skipped(problem))
+        return PreviewResult((poster,), facts | skipped(problem))
 
 
 def _facts(work: Work) -> dict[str, Any]:
-    """Width and height as it is shown: turned, and with pixels as wide as high."""
+    """Return duration, width and height, as displayed: rotated, with square pixels."""
     options = ["-select_streams", "V:0", "-show_entries", SHOWN, "-of", "json"]
-    told = json.loads(_run("ffprobe", [*options, *_input(work)]))
+    probe = json.loads(_run("ffprobe", [*options, *_input(work)]))
     facts = {}
-    container = told.get("format", {})
+    container = probe.get("format", {})
     seconds = float(container.get("duration", "nan"))
-    if 0 < seconds < LONGEST_SECONDS and container.get("format_name") not in WITHOUT_CONTAINER:
+    if 0 < seconds < MAX_SECONDS and container.get("format_name") not in WITHOUT_CONTAINER:
         facts["durationSeconds"] = round(seconds, 3)
-    for stream in told.get("streams", [])[:1]:
+    for stream in probe.get("streams", [])[:1]:
         facts["width"], facts["height"] = _shape(stream, work.limits)
     return facts
 
 
-def _shape(stream: dict[str, Any], limits: Limits) -> tuple[int, int]:
+def _shape(stream: dict[str, Any], limits: PreviewLimits) -> tuple[int, int]:
     width, height = stream.get("width", 0), stream.get("height", 0)
     if width * height > limits.max_pixels:
         side = f"{math.isqrt(limits.max_pixels):,}"
@@ -85,53 +91,56 @@ def _shape(stream: dict[str, Any], limits: Limits) -> tuple[int, int]:
         )
     if not width * height:
         raise FileUnreadable("The video has no dimensions.")
-    width = max(round(width * _stretched(stream)), 1)
+    width = max(round(width * _pixel_ratio(stream)), 1)
     turns = [side.get("rotation", 0) for side in stream.get("side_data_list", [])]
     is_on_its_side = any(round(turn / 90) % 2 for turn in turns)
     return (height, width) if is_on_its_side else (width, height)
 
 
-def _stretched(stream: dict[str, Any]) -> float:
-    """How many times as wide as high its pixels are. What is beyond reason is not believed."""
+def _pixel_ratio(stream: dict[str, Any]) -> float:
+    """Return the pixel aspect ratio; 1 if it is invalid or extreme."""
     across, _, down = stream.get("sample_aspect_ratio", "1:1").partition(":")
     ratio = float(across) / max(float(down), 1)
     return ratio if 0.1 <= ratio <= 10 else 1
 
 
-def _poster(work: Work, size: tuple[int, int], seconds: float) -> Made:
-    # From the keyframe before that, so that the shortest video has one, too.
+def _poster(work: Work, size: tuple[int, int], seconds: float) -> Preview:
+    # From the keyframe before, so that the shortest video has a poster, too.
     later = ["-noaccurate_seek", "-ss", str(min(seconds / 3, POSTER_SECONDS))]
     look = ["-vf", f"{_scaled(size)},thumbnail={FRAMES}", "-frames:v", "1"]
     file = [*look, "-q:v", "4", "-f", "image2", "-update", "1"]
     try:
-        path = _filmed(work, "poster.jpg", later if seconds else [], file)
+        path = _encode(work, "poster.jpg", later if seconds else [], file)
     except FileUnreadable:
         if not seconds:
             raise
-        path = _filmed(work, "poster.jpg", [], file)  # it breaks off before, or cannot be sought in
-    return Made("poster", path, "image/jpeg")
+        path = _encode(work, "poster.jpg", [], file)  # truncated before, or not seekable
+    return Preview("poster", path, "image/jpeg")
 
 
-def _clip(work: Work, size: tuple[int, int]) -> Made:
-    even = max(size[0] // 2 * 2, 2), max(size[1] // 2 * 2, 2)  # H.264 has a colour for four pixels
+def _clip(work: Work, size: tuple[int, int]) -> Preview:
+    even = (
+        max(size[0] // 2 * 2, 2),
+        max(size[1] // 2 * 2, 2),
+    )  # as H.264 requires
     look = ["-vf", _scaled(even), "-pix_fmt", "yuv420p", "-fpsmax", "30"]
     pace = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-maxrate", "1500k"]
     file = ["-bufsize", "3000k", "-movflags", "+faststart", "-f", "mp4"]
-    # Before the input too: what comes later is not even read.
+    # Before the input, too: then the rest is not even read.
     length = ["-t", str(CLIP_SECONDS)]
-    path = _filmed(work, "clip.mp4", length, [*length, *look, *pace, *file])
-    return Made("clip", path, "video/mp4")
+    path = _encode(work, "clip.mp4", length, [*length, *look, *pace, *file])
+    return Preview("clip", path, "video/mp4")
 
 
 def _scaled(size: tuple[int, int]) -> str:
     return f"scale={size[0]}:{size[1]},setsar=1"
 
 
-def _filmed(work: Work, name: str, before: list[str], after: list[str]) -> Path:
+def _encode(work: Work, name: str, before: list[str], after: list[str]) -> Path:
     path = work.folder / name
     seen = ["-map", "0:V:0", "-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"]
     quiet = ["-nostdin", "-hide_banner", "-y", "-filter_threads", "1"]
-    # A film may grow after its beginning, of which the probe told.
+    # The frames may become larger than the probe reported.
     source = ["-max_pixels", str(work.limits.max_pixels), *before, *_input(work)]
     _run("ffmpeg", [*quiet, *source, *seen, "-threads", THREADS, *after, f"file:{path}"])
     if not path.exists() or not path.stat().st_size:
@@ -145,7 +154,7 @@ def _input(work: Work) -> list[str]:
 
 
 def _run(program: str, arguments: list[str]) -> bytes:
-    """What it printed. It ends with this process, which alone may kill it, by its group."""
+    """Run the program and return its stdout. It ends when this process ends."""
     parent = os.getpid()
     done = subprocess.run(  # noqa: S603
         [program, "-loglevel", "error", *arguments],

@@ -1,6 +1,6 @@
-"""WebP as browsers read it: a file that has fewer bytes than its header says may have its picture.
+"""WebP as browsers read it: a file shorter than its header says may still have its picture.
 
-In the helper alone.
+Imported only by the helper.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import struct
 from io import BytesIO
 from typing import IO
 
-RIFF_BYTES = 8  # before what the header counts
+RIFF_BYTES = 8  # not counted by the header
 
 
 def with_true_size(file: IO[bytes]) -> IO[bytes]:
-    """Return the file; with the size that it has, if its header says more."""
+    """Return the file, with the actual size in its header if that says more."""
     size = file.seek(0, os.SEEK_END) - RIFF_BYTES
     file.seek(0)
     begin = file.read(RIFF_BYTES)

@@ -1,4 +1,4 @@
-"""What is made of an uploaded file, and what may be spent on that. Known on both sides. Pure."""
+"""The previews of an upload, and the limits for creating them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from jobs.errors import ProcessingError
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Per file. Videos have `video_times` as much time."""
+class PreviewLimits:
+    """Limits per file. Slow types, such as videos, get `video_times` as much time."""
 
     memory_bytes: int = 1024**3
     cpu_seconds: int = 60
     wall_seconds: int = 70
     video_times: int = 4
-    file_bytes: int = 256 * 1024**2  # of all that is made together
+    file_bytes: int = 256 * 1024**2  # of all previews together
     max_pixels: int = 144_000_000
     max_pages: int = 2_000
 
 
 @dataclass(frozen=True)
-class Made:
-    """A file made from the upload."""
+class Preview:
+    """A file created from the upload."""
 
     role: str
     path: Path
@@ -33,10 +33,10 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """`facts` are JSON: one level, numbers and short texts."""
+class PreviewResult:
+    """The previews, and metadata as a flat JSON object of numbers and short texts."""
 
-    made: tuple[Made, ...]
+    previews: tuple[Preview, ...]
     facts: dict[str, Any]
 
 
@@ -47,10 +47,10 @@ def skipped(reason: ProcessingError) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Work:
-    """What a maker is given: it reads `source`, and writes into `folder` alone."""
+    """The input of a preview function: it reads `source` and writes only into `folder`."""
 
     source: Path
     content_type: str
     folder: Path
-    limits: Limits
+    limits: PreviewLimits
     say: Callable[[str], None]
