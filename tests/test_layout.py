@@ -84,6 +84,7 @@ OWNERS: dict[str, set[str]] = {
     "reportlab": {"kinds.report.document"},
     "pymupdf_fonts": {"kinds.report.document"},
     "uharfbuzz": {"kinds.report.document"},
+    "bidi": {"kinds.report.document"},
     "smtplib": {"notifications"},
 }
 # What makes files knows no database and no web.

@@ -386,7 +386,9 @@ def test_figures_at_the_top_have_one_size(waited: list[float], size: float) -> N
 
 def test_long_figures_shrink_together() -> None:
     rows = [
-        report_row(size_bytes=999_900_000_000_000_000, waited_seconds=86_400 * 12_345 + 3600 * 23.0)
+        report_row(
+            size_bytes=999_900_000_000_000_000_000, waited_seconds=86_400 * 12_345 + 3600 * 23.0
+        )
     ]
 
     (size,) = sizes_of_figures(rows)

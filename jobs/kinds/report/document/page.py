@@ -15,7 +15,6 @@ from reportlab.pdfgen.canvas import Canvas
 from jobs.kinds.report.document import fonts
 from jobs.kinds.report.document.labels import timestamp
 from jobs.kinds.report.document.rows import ReportParams
-from jobs.kinds.report.document.shaping import Glyph
 
 WIDTH, HEIGHT = 595.28, 841.89  # points
 LEFT = 42.0
@@ -127,10 +126,9 @@ class PdfDocument:
 
     def _operators(self, line: fonts.TextLine, size: float) -> str:
         """Return the operators that show the line."""
-        placed = line.glyphs or ((),) * len(line.pieces)
         shown = " ".join(
-            self._placed(name, text, glyphs, size) if glyphs else self._shown(name, text, size)
-            for (name, text), glyphs in zip(line.pieces, placed, strict=True)
+            self._placed(piece, size) if piece.glyphs else self._shown(piece, size)
+            for piece in line.pieces
         )
         if not line.actual_text:
             return shown
@@ -138,20 +136,21 @@ class PdfDocument:
         actual_text = line.actual_text.encode("utf-16-be", errors="replace").hex()
         return f"/Span <</ActualText <feff{actual_text}>>> BDC {shown} EMC"
 
-    def _shown(self, name: str, text: str, size: float) -> str:
-        document, font = self._canvas._doc, fonts.font(name)
+    def _shown(self, piece: fonts.TextPiece, size: float) -> str:
+        document, font = self._canvas._doc, fonts.font(piece.font)
         if not font._dynamicFont:
-            return f"{document.getInternalFontName(name)} {size} Tf ({font.formatForPdf(text)}) Tj"
+            name = document.getInternalFontName(piece.font)
+            return f"{name} {size} Tf ({font.formatForPdf(piece.text)}) Tj"
         return " ".join(
             f"{font.getSubsetInternalName(subset, document)} {size} Tf ({self._escaped(codes)}) Tj"
-            for subset, codes in font.splitString(text, document)
+            for subset, codes in font.splitString(piece.text, document)
         )
 
-    def _placed(self, name: str, text: str, glyphs: tuple[Glyph, ...], size: float) -> str:
+    def _placed(self, piece: fonts.TextPiece, size: float) -> str:
         """Show each glyph where HarfBuzz placed it. TJ subtracts its numbers, in thousandths."""
-        document, font = self._canvas._doc, fonts.font(name)
+        document, font = self._canvas._doc, fonts.font(piece.font)
         drawn, up = [], 0.0
-        for c, glyph in zip(text, glyphs, strict=True):
+        for c, glyph in zip(piece.text, piece.glyphs, strict=True):
             ((subset, code),) = font.splitString(c, document)
             if glyph.up != up:
                 up = glyph.up
