@@ -115,7 +115,7 @@ def stored(files: int, size: int) -> list[Any]:
 
     storage.make_bucket()
     content = bytes(range(256)) * (size // 256) + bytes(size % 256)
-    there = set(storage.stored_since(f"catalogue/bundles/{size}/", datetime.now(UTC)))
+    there = set(storage.stored_before(f"catalogue/bundles/{size}/", datetime.now(UTC)))
     crc32, sources = zlib.crc32(content), []
     for number in range(files):
         key = f"catalogue/bundles/{size}/{number}"

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.errors import RemoteUnavailable
-from jobs.outbound import Answer, RemoteFile, http
+from jobs.outbound import RemoteFile, RemoteResponse, http
 from jobs.states import Status
 from tests.hostile.content import File, Mode, content
 from tests.hostile.exchange import Exchange
@@ -46,7 +46,7 @@ def sealed() -> Iterator[Peer]:
         http._trust.cache_clear()
 
 
-def rest_of(answer: Answer) -> bytes:
+def rest_of(answer: RemoteResponse) -> bytes:
     """What is read until it ends or breaks off."""
     read = b""
     try:

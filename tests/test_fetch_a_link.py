@@ -15,7 +15,7 @@ from tests.hostile.modes import MODES
 from tests.hostile.server import Peer
 from tests.links import PART, ask, fetch, left_behind, stored_sha256
 
-pytestmark = pytest.mark.django_db(transaction=True)  # the pulse looks through its own connection
+pytestmark = pytest.mark.django_db(transaction=True)  # heartbeats have their own connection
 
 SIZE = 8 * PART + 17  # five requests of four connections, and the last part is short
 RIGHT = "right"

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.engine import quota
-from jobs.engine.queue_depth import FULL_SECONDS, REMEMBERED_SECONDS, QueueDepth
+from jobs.engine.queue_depth import CACHED_SECONDS, FULL_SECONDS, QueueDepth
 from jobs.engine.submission import submit
 from jobs.errors import QueueFull
 from jobs.models import DownloadJob
@@ -49,7 +49,7 @@ def test_after_a_second_one_counts_and_the_others_go_on() -> None:
     depth = QueueDepth(clock := Clock())
     depth.record(3)
     depth.add()
-    clock.now += REMEMBERED_SECONDS
+    clock.now += CACHED_SECONDS
 
     assert [depth.known(LIMIT) for _ in range(3)] == [None, 4, 4]
     depth.add()  # before the answer, which may or may not have it
@@ -60,10 +60,10 @@ def test_after_a_second_one_counts_and_the_others_go_on() -> None:
 def test_a_count_that_fails_is_made_by_another_a_second_later() -> None:
     depth = QueueDepth(clock := Clock())
     depth.record(3)
-    clock.now += REMEMBERED_SECONDS
+    clock.now += CACHED_SECONDS
     assert depth.known(LIMIT) is None  # and never tells
 
-    clock.now += REMEMBERED_SECONDS
+    clock.now += CACHED_SECONDS
     assert depth.known(LIMIT) is None
 
 
@@ -97,7 +97,7 @@ def test_the_queue_gets_too_long_by_what_others_add_in_a_second_and_no_more() ->
             for depth in processes:
                 start(depth)
         longest.append(queue)
-        clock.now += REMEMBERED_SECONDS
+        clock.now += CACHED_SECONDS
 
     assert LIMIT < longest[0] <= LIMIT + 2 * LIMIT  # each may add LIMIT that the others do not see
     assert set(longest) == {longest[0]}  # but in the first second alone

@@ -32,7 +32,7 @@ from tests.factories import JobFactory, StoredFileFactory, store
 from tests.links import left_behind
 
 LONG = TimeLimit(60, 1, 60)
-pytestmark = pytest.mark.django_db(transaction=True)  # the pulse looks through its own connection
+pytestmark = pytest.mark.django_db(transaction=True)  # heartbeats have their own connection
 
 
 def run(job: DownloadJob) -> DownloadJob:

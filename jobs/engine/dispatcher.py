@@ -238,7 +238,7 @@ def strays(before: datetime) -> Iterator[str]:
     It lists the whole bucket, so it is for an operator, not for the dispatcher.
     """
     for prefix in ("results/", "processed/", "raw/"):
-        keys = storage.stored_since(prefix, before)
+        keys = storage.stored_before(prefix, before)
         while batch := set(islice(keys, BATCH * 10)):
             yield from _unknown(batch)
 

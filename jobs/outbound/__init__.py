@@ -1,7 +1,7 @@
-"""Files on other people's servers, and what these are told: the only outgoing HTTP.
+"""Requests to other servers: downloads of links, and webhooks. The only code with outgoing HTTP.
 
-What is asked of a server never goes through a proxy of the environment, carries no credentials,
-and goes to an address that was judged before.
+Requests never use a proxy from the environment, carry no credentials, and connect only to
+addresses that were checked before.
 """
 
 from jobs.outbound.http import PostResponse, RemoteFile

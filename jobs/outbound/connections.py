@@ -1,4 +1,4 @@
-"""Connections that another thread can cut off, whatever is being waited for on them."""
+"""Connections that another thread can abort, whatever they wait for."""
 
 from __future__ import annotations
 
@@ -14,28 +14,34 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from jobs.outbound.response_head import TolerantResponse
 
-# A pool writes the target of a request anew, and a signed link may not survive that. No header of
-# HTTP can have this name.
+# urllib3 normalizes the target of a request, which may break a signed URL. So the exact target is
+# passed as a header, with a name that no HTTP header can have.
 EXACT_TARGET = ":path"
 
 
 class TlsSocket(ssl.SSLSocket):
+    """A TLS socket that can be shut down while another thread reads from it."""
+
     def shutdown(self, how: int) -> None:
-        """Of the line alone. The library's would also leave the seal, and whoever reads at that
-        moment would get what comes next as it lies on the line."""
+        """Shut down the TCP connection only.
+
+        SSLSocket.shutdown also drops TLS: the reader would get encrypted data.
+        """
         socket.socket.shutdown(self, how)
 
 
 class RemoteConnection(HTTPConnection):
+    """An HTTP connection that can be aborted."""
+
     response_class = TolerantResponse
-    _used: socket.socket | None = None
-    _is_cut = False
+    _connected: socket.socket | None = None
+    _is_aborted = False
 
     def connect(self) -> None:
         super().connect()
-        self._used = self.sock  # which http.client forgets once an answer ends with the line
-        if self._is_cut:
-            self.cut()
+        self._connected = self.sock  # http.client drops it when a response closes the connection
+        if self._is_aborted:
+            self.abort()
 
     def request(  # type: ignore[override] # as in urllib3
         self,
@@ -45,29 +51,31 @@ class RemoteConnection(HTTPConnection):
         headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
-        """Ask for what the header EXACT_TARGET says, if there is one, and not for `url`."""
+        """Send the request, to the target in the header EXACT_TARGET if there is one."""
         sent = dict(headers or {})
         super().request(method, sent.pop(EXACT_TARGET, url), body, sent, **options)
 
-    def cut(self) -> None:
-        """Whoever reads from it gets what has come, if anything, and then the end."""
-        self._is_cut = True
-        if self._used:
-            with suppress(OSError):  # it ended by itself
-                self._used.shutdown(socket.SHUT_RDWR)
+    def abort(self) -> None:
+        """End the connection. A thread that reads from it gets the end of the data."""
+        self._is_aborted = True
+        if self._connected:
+            with suppress(OSError):  # it is closed already
+                self._connected.shutdown(socket.SHUT_RDWR)
 
 
 class TlsConnection(RemoteConnection, HTTPSConnection):
+    """An HTTPS connection that can be aborted."""
+
     def connect(self) -> None:
         super().connect()
-        # A connection that ends without saying so in TLS was cut off, maybe by somebody in between:
-        # a body that ends with it is incomplete (RFC 9112, 9.8). Python would call it complete.
+        # A connection that ends without a TLS close_notify may have been cut by an attacker: a body
+        # that ends there is incomplete (RFC 9112, 9.8). By default, Python takes it for complete.
         assert isinstance(self.sock, ssl.SSLSocket)  # after connecting
         self.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined] # not in typeshed
 
 
 class ConnectionPool(HTTPConnectionPool):
-    """To one address."""
+    """The connections to one address."""
 
     ConnectionCls = RemoteConnection
 
@@ -76,17 +84,17 @@ class ConnectionPool(HTTPConnectionPool):
         self._connections: WeakSet[RemoteConnection] = WeakSet()
 
     def _new_conn(self) -> RemoteConnection:
-        line = super()._new_conn()
-        assert isinstance(line, RemoteConnection)  # by ConnectionCls
-        self._connections.add(line)
-        return line
+        connection = super()._new_conn()
+        assert isinstance(connection, RemoteConnection)  # by ConnectionCls
+        self._connections.add(connection)
+        return connection
 
-    def cut(self) -> None:
-        """All that there are, and let there be no other."""
+    def abort(self) -> None:
+        """Abort all connections, and refuse new ones."""
         self.close()
-        for line in list(self._connections):
-            line.cut()
+        for connection in list(self._connections):
+            connection.abort()
 
 
-class TlsConnectionPool(ConnectionPool, HTTPSConnectionPool):  # type: ignore[misc] # its lines are _Lines, too
+class TlsConnectionPool(ConnectionPool, HTTPSConnectionPool):  # type: ignore[misc] # same kind of connections
     ConnectionCls = TlsConnection

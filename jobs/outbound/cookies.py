@@ -1,7 +1,7 @@
-"""Cookies for as long as one file is fetched: some servers set one and redirect to the same URL.
+"""Cookies during one download: some servers set one and redirect to the same URL.
 
-Read as RFC 6265 asks, which ignores an odd attribute and keeps its cookie. Each host has a jar of
-its own, so no cookie is ever sent to another host, whatever its Domain says.
+Parsed as RFC 6265 says: an invalid attribute is ignored and its cookie kept. Each host has its own
+jar, so a cookie is never sent to another host, whatever its Domain.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib3 import BaseHTTPResponse
 from jobs.outbound.hosts import address_in
 from jobs.outbound.targets import Target
 
-# What RFC 6265, 6.1 asks of every client, and no more: a server could send any number.
+# The minimum that RFC 6265, 6.1 requires. There must be a limit: servers can send any number.
 MAX_COOKIES = 50
 MAX_COOKIE_CHARS = 4096
 MAX_AGE = re.compile(r"-?\d+", re.ASCII)
@@ -32,11 +32,14 @@ MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 
 @dataclass(frozen=True)
 class Cookie:
+    """A cookie that a host has set."""
+
     pair: str  # as it is sent: "name=value"
     path: str
     is_secure: bool
 
     def fits(self, target: Target) -> bool:
+        """Return whether the cookie is sent to the target, which is on its host."""
         path = target.path.partition("?")[0]
         folder = self.path if self.path.endswith("/") else self.path + "/"
         is_below = path == self.path or path.startswith(folder)
@@ -47,21 +50,21 @@ Jar = dict[tuple[str, str], Cookie]  # by name and path
 
 
 class Cookies:
-    """Any thread may use it."""
+    """The cookies of all hosts. Thread-safe."""
 
     def __init__(self) -> None:
         self._jars: defaultdict[str, Jar] = defaultdict(dict)
         self._lock = threading.Lock()
 
     def header_for(self, target: Target) -> dict[str, str]:
-        """The Cookie header; empty if there is no cookie."""
+        """Return the Cookie header; empty if there is no cookie."""
         with self._lock:
             found = [each for each in self._jars[target.host].values() if each.fits(target)]
         found.sort(key=lambda each: -len(each.path))
         return {"Cookie": "; ".join(each.pair for each in found)} if found else {}
 
     def store(self, response: BaseHTTPResponse, target: Target) -> None:
-        """Keep what the response sets, and drop what it deletes."""
+        """Store the cookies that the response sets, and delete those that it expires."""
         with self._lock:
             for text in response.headers.getlist("Set-Cookie")[:MAX_COOKIES]:
                 if len(text) <= MAX_COOKIE_CHARS:
@@ -72,7 +75,7 @@ def _store(jar: Jar, text: str, target: Target) -> None:
     pair, *parts = text.split(";")
     name, equals, value = (each.strip(" \t") for each in pair.partition("="))
     if not equals:
-        name, value = "", name  # as browsers do: sent without a name, too
+        name, value = "", name  # as in browsers, which also send it without a name
     attributes = _attributes(parts)
     if not (name or value) or not _is_for(target.host, attributes.get("domain", "")):
         return
@@ -86,7 +89,7 @@ def _store(jar: Jar, text: str, target: Target) -> None:
 
 
 def _attributes(parts: list[str]) -> dict[str, str]:
-    """By name in lower case; of several, the last one that can be read counts (RFC 6265, 5.3)."""
+    """Return the attributes by lower-case name; the last valid one counts (RFC 6265, 5.3)."""
     found: dict[str, str] = {}
     for part in parts:
         name, _, value = (each.strip(" \t") for each in part.partition("="))
@@ -100,7 +103,7 @@ def _attributes(parts: list[str]) -> dict[str, str]:
 
 
 def _is_for(host: str, domain: str) -> bool:
-    """5.1.3. An empty Domain is none; below an address there are no other hosts."""
+    """Return whether the Domain includes the host (5.1.3). An IP address has no subdomains."""
     domain = domain.lower().removeprefix(".")
     if not domain or domain.removeprefix("[").removesuffix("]") == host:
         return True
@@ -108,7 +111,7 @@ def _is_for(host: str, domain: str) -> bool:
 
 
 def _path(path: str, target: Target) -> str:
-    """5.1.4: what is no path stands for the folder of what was asked for."""
+    """Return the path; by default, the folder of the request (5.1.4)."""
     if path.startswith("/"):
         return path
     return target.path.partition("?")[0].rpartition("/")[0] or "/"
@@ -122,7 +125,7 @@ def _is_over(attributes: dict[str, str]) -> bool:
 
 
 def _date(text: str) -> datetime | None:
-    """5.1.1. None where it is no date, or none that there is."""
+    """Parse a date (5.1.1). Return None if it is invalid."""
     time = day = month = year = None
     for token in DATE_TOKEN.findall(text):
         if not time and (time := TIME.fullmatch(token)):

@@ -1,6 +1,6 @@
-"""The file name in a Content-Disposition (RFC 6266), also where it is written as it should not be.
+"""Parse the file name in a Content-Disposition (RFC 6266), also in invalid headers.
 
-Where Chrome and Firefox agree, this agrees with them; where they do not, it does as Chrome does.
+The result is that of Chrome and Firefox, or of Chrome where they differ.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import suppress
 from email.header import decode_header, make_header
 from urllib.parse import unquote, unquote_to_bytes
 
-MAX_CHARS = 4096  # more is no name
+MAX_CHARS = 4096  # longer ones are cut
 PARAMETER = re.compile(r'([^\s=;]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 EXTENDED = re.compile(r"([\w!#$%&+^`{}~-]+)'[^']*'(.*)", re.DOTALL | re.ASCII)  # RFC 8187
 _WORD = r"=\?[^?\s]+\?[bq]\?[^?]*\?="

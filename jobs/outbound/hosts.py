@@ -1,6 +1,7 @@
-"""Which host a text names, however it is written, and whether it may be anything but public.
+"""Parse host names and addresses, and the list of private hosts that are allowed.
 
-Each host gets one spelling here, so that what is judged is what is connected to. Asks no server.
+Each host has one canonical form, so that the host that is checked is the one that is connected to.
+Nothing here uses the network.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import idna
 from jobs.lib.addresses import Address, Network
 from jobs.outbound.public_addresses import unwrapped
 
-MAX_HOST_CHARS = 253  # of a name in the DNS
-# More than the DNS promises and no more than it carries: names with an underscore, or a hyphen at
-# the end of a label, are in use.
+MAX_HOST_CHARS = 253  # of a DNS name
+# Wider than the rules for host names: names with an underscore, or a hyphen at the end of a label,
+# are in use.
 _LABEL = "[a-z0-9_-]{1,63}"
 NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-# No name ends so, but all that the C library takes for an IPv4 address does: 0x7f.1, 017700000001.
+# No name ends so, but every form of IPv4 address in the C library does: 0x7f.1, 017700000001.
 ENDS_IN_A_NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 ACE = "xn--"
 JOINERS = "\u200c\u200d"
@@ -32,9 +33,9 @@ NEVER_PUBLIC = ("localhost", "local", "internal")
 
 
 def host_of(text: str) -> str:
-    """A name in ASCII and lower case, without a dot at its end, or an address as usually written.
+    """Return the canonical form of a host: a name in lower-case ASCII, or an address.
 
-    IPv6 is read in brackets and given without. Raises ValueError for what is neither.
+    IPv6 has brackets in the text, and none in the result. Raises ValueError.
     """
     if text.startswith("["):
         return str(IPv6Address(text.removeprefix("[").removesuffix("]")))
@@ -50,9 +51,9 @@ def host_of(text: str) -> str:
 
 
 def _as_ascii(text: str) -> str:
-    """As browsers do it: UTS 46, with the flags of the URL standard's "domain to ASCII".
+    """Encode a name as browsers do: UTS 46, as in "domain to ASCII" of the URL standard.
 
-    `idna.encode` would refuse names that are in use: i❤.example, r3---sn.example, a-.example.
+    `idna.encode` rejects names that are in use: i❤.example, r3---sn.example, a-.example.
     Raises UnicodeError, a ValueError.
     """
     if len(text) > MAX_HOST_CHARS:
@@ -91,7 +92,7 @@ def _encoded(name: str, label: str) -> str:
 
 
 def address_in(host: str) -> Address | None:
-    """None if it is a name."""
+    """Return the IP address, or None for a name."""
     try:
         return ip_address(host)
     except ValueError:
@@ -99,33 +100,34 @@ def address_in(host: str) -> Address | None:
 
 
 def is_never_public(name: str) -> bool:
-    """Known without asking: it is this machine, or somebody's own network."""
+    """Return whether the name is local by definition, such as localhost."""
     return name.rpartition(".")[2] in NEVER_PUBLIC
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """Hosts that may be asked though they are not public, by name or by address."""
+    """Private hosts that requests may go to, by name or by address."""
 
     names: frozenset[str]
     networks: tuple[Network, ...]
 
     def has_name(self, host: str) -> bool:
+        """Return whether the host is allowed by name."""
         return host in self.names
 
     def has_address(self, address: Address) -> bool:
-        """An address with a zone is in no network."""
+        """Return whether the address is allowed. One with a zone never is."""
         if getattr(address, "scope_id", None) is not None:
             return False
         return any(unwrapped(address) in network for network in self.networks)
 
 
 def allowance(entries: Sequence[str]) -> Allowance:
-    """Of names, addresses and networks. Raises ValueError for what is none."""
-    read = [_entry(text) for text in entries]
+    """Parse names, addresses and networks. Raises ValueError."""
+    parsed = [_entry(text) for text in entries]
     return Allowance(
-        names=frozenset(each for each in read if isinstance(each, str)),
-        networks=tuple(each for each in read if not isinstance(each, str)),
+        names=frozenset(each for each in parsed if isinstance(each, str)),
+        networks=tuple(each for each in parsed if not isinstance(each, str)),
     )
 
 
@@ -133,6 +135,6 @@ def _entry(text: str) -> str | Network:
     with suppress(ValueError):
         return ip_network(text)
     with suppress(ValueError):
-        if not address_in(name := host_of(text)):  # 10.0.1 would be one, and is a typo
+        if not address_in(name := host_of(text)):  # not 10.0.1, probably a typo
             return name
     raise ValueError(f"{text!r} is neither a name, an address nor a network")

@@ -1,4 +1,4 @@
-"""One URL and the connections to where it leads, for as long as it is fetched."""
+"""Requests for one URL: follow its redirects, and keep its connections for the next request."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ from jobs.errors import (
 from jobs.lib import retry_after
 from jobs.outbound.connections import EXACT_TARGET, ConnectionPool, TlsConnectionPool, TlsSocket
 from jobs.outbound.cookies import Cookies
-from jobs.outbound.response import BadResponse, RangesBroken, RemoteResponse, passing_trouble
+from jobs.outbound.response import BadResponse, RangesBroken, RemoteResponse, mapped_errors
 from jobs.outbound.targets import Target, addresses_of, joined, target_of
 
 CONNECT_SECONDS = 10
-MAX_REDIRECTS = 20  # as browsers; curl and wget follow as many, or more
-MAX_REST_SECONDS = 300  # of a Retry-After; who asks for more gets no fifth try
+MAX_REDIRECTS = 20  # as in browsers; curl and wget follow at least as many
+MAX_REST_SECONDS = 300  # of a Retry-After
 REDIRECTS = {301, 302, 303, 307, 308}
-# Not (yet) the file, though they begin with a 2. All others carry it: a status that nobody knows is
-# a 200 (RFC 9110, 15).
+# Successful, but without the file. Any other 2xx has it: unknown ones are like 200 (RFC 9110, 15).
 NOT_THE_FILE = {202, 204, 205, 207, 208}
-PASSING = {408, 425, 429}  # and all from 500
+TRANSIENT = {408, 425, 429}  # and all from 500
 HEADERS = {
     "User-Agent": "Downloads/1",
     "Accept": "*/*",
-    "Accept-Encoding": "identity",  # the bytes of a file are those of its hash
+    "Accept-Encoding": "identity",  # the file must have its own bytes
 }
 
 
 @dataclass(frozen=True)
 class PostResponse:
-    """`retry_after` has the headers of that name."""
+    """The response to a POST. `retry_after` has all headers of that name."""
 
     status: int
     retry_after: Sequence[str]
 
 
 class RemoteFile:
-    """Any thread may ask. Raises a RemoteError; target_of's own errors where the URL is bad.
+    """The file behind a URL. Thread-safe.
 
-    Names are resolved once each: what was judged is what is connected to.
+    Methods raise a RemoteError, the constructor what `target_of` raises. Each name is resolved
+    once, so connections go to the addresses that were checked.
     """
 
     def __init__(self, url: str, *, connections: int) -> None:
         self._origin = target_of(url)
         self._connections = connections
-        self._landed: Target | None = None
+        self._final: Target | None = None  # after redirects
         self._pools: dict[tuple[str, str, int], list[ConnectionPool]] = {}
         self._cookies = Cookies()
         self._resolving = threading.Lock()
@@ -67,65 +67,69 @@ class RemoteFile:
 
     @property
     def host(self) -> str:
-        """Where it leads, as far as that is known."""
-        return (self._landed or self._origin).host
+        """The host, after redirects if they are known."""
+        return (self._final or self._origin).host
 
     def whole(self) -> RemoteResponse:
-        """The whole file, or RemoteUnavailable."""
+        """Request the whole file. Raises RemoteUnavailable if only a part is sent."""
         try:
-            answer = self._ask({})
+            response = self._request({})
         except RangesBroken as error:
             sentence = f"{self.host} responded as if part of the file had been requested."
             raise RemoteUnavailable(sentence) from error
-        if not answer.is_whole:
-            answer.close()
+        if not response.is_whole:
+            response.close()
             raise RemoteUnavailable(f"{self.host} sent only part of the file.")
-        return answer
+        return response
 
     def probe(self, first: int, last: int | None = None) -> RemoteResponse:
-        """These bytes of whichever version there is; the whole file where that is what comes.
+        """Request a range of the current version, to the end without `last`.
 
-        To the end of the file if there is no `last`. Raises RangesBroken if the server may give
-        the file to whoever asks for no range.
+        The response may have the whole file. Raises RangesBroken if the server might send the file
+        without a range.
         """
         try:
-            return self._ask({"Range": f"bytes={first}-{'' if last is None else last}"})
+            return self._request({"Range": f"bytes={first}-{'' if last is None else last}"})
         except RemoteRefused as error:
             raise RangesBroken("a range is refused") from error
         except BadResponse as error:
-            if first:  # it does ranges, and what it has sent before is not given up for a moment
+            if first:  # ranges worked before: keep the parts, and retry
                 raise
             raise RangesBroken("a range is not answered") from error
 
     def range(self, first: int, last: int, validator: str, total: int) -> RemoteResponse:
-        """These bytes of this version, exactly, or RangesBroken, or RemoteChanged."""
-        answer = self._ask({"Range": f"bytes={first}-{last}", "If-Range": validator})
+        """Request exactly this range of this version. Raises RangesBroken, RemoteChanged."""
+        response = self._request({"Range": f"bytes={first}-{last}", "If-Range": validator})
         try:
-            answer.check((first, last, total), validator)
+            response.check((first, last, total), validator)
         except BaseException:
-            answer.close()
+            response.close()
             raise
-        return answer
+        return response
 
     def post(self, body: bytes, headers: dict[str, str]) -> PostResponse:
-        """The head of the answer, of which no more is read. A redirect is not followed."""
+        """Send the body. Return the head of the response; its body is not read.
+
+        Redirects are not followed.
+        """
         response = self._send(self._origin, headers, body)
         response.close()
         return PostResponse(response.status, response.headers.getlist("Retry-After"))
 
     def close(self) -> None:
-        """All connections, also those that somebody still waits on, and those to come."""
+        """Abort all connections, and refuse new ones."""
         self._is_closed = True
         for pools in list(self._pools.values()):
             for pool in pools:
-                pool.cut()
+                pool.abort()
 
-    def _ask(self, headers: dict[str, str]) -> RemoteResponse:
-        if (landed := self._landed) and landed != self._origin:
+    def _request(self, headers: dict[str, str]) -> RemoteResponse:
+        """Send the request to where the redirects led, or follow them again."""
+        if (final := self._final) and final != self._origin:
             try:
-                return self._judged(self._send(landed, headers), landed)
+                return self._checked(self._send(final, headers), final)
             except RemoteRefused:
-                pass  # a signed address, most likely, whose time is over
+                pass  # probably a signed URL that has expired
         return self._follow(headers)
 
     def _follow(self, headers: dict[str, str]) -> RemoteResponse:
@@ -133,13 +137,13 @@ class RemoteFile:
         for _ in range(MAX_REDIRECTS + 1):
             response = self._send(target, headers)
             if not _is_redirect(response):
-                self._landed = target  # also if it refuses this request: it may not the next
-                return self._judged(response, target)
-            response.close()  # not read to its end, which may not come
+                self._final = target  # also if it refuses this request: the next one may succeed
+                return self._checked(response, target)
+            response.close()  # without reading its body, which may be endless
             target = joined(target, _location(response, target))
         raise TooManyRedirects(f"{self._origin.host} redirected more than {MAX_REDIRECTS} times.")
 
-    def _judged(self, response: BaseHTTPResponse, target: Target) -> RemoteResponse:
+    def _checked(self, response: BaseHTTPResponse, target: Target) -> RemoteResponse:
         try:
             if not 200 <= response.status < 300 or response.status in NOT_THE_FILE:
                 raise _refusal(response, target)
@@ -151,11 +155,11 @@ class RemoteFile:
     def _send(
         self, target: Target, headers: dict[str, str], body: bytes | None = None
     ) -> BaseHTTPResponse:
-        """To the first of its addresses that lets us connect."""
+        """Send to the first of its addresses that accepts a connection."""
         trouble: Exception = RemoteUnavailable(f"{target.host} could not be reached.")
         for pool in self._pools_of(target):
             try:
-                with passing_trouble(target):
+                with mapped_errors(target):
                     response = self._sent(pool, target, headers, body)
             except RemoteUnavailable as error:
                 if not isinstance(error.__cause__, NewConnectionError | ConnectTimeoutError):
@@ -192,7 +196,7 @@ class RemoteFile:
         with self._resolving:
             if key not in self._pools:
                 self._pools[key] = [self._pool(target, each) for each in addresses_of(target)]
-            if self._is_closed:  # while the name was resolved, which nobody can cut short
+            if self._is_closed:  # meanwhile: name resolution cannot be aborted
                 raise RemoteUnavailable(f"{target.host} was not contacted again.")
             return self._pools[key]
 
@@ -212,7 +216,7 @@ class RemoteFile:
 
 @cache
 def _trust() -> ssl.SSLContext:
-    """The system's authorities, which an intranet may have added to, and the usual ones."""
+    """Return a TLS context with the system's certificate authorities, and those of certifi."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.sslsocket_class = TlsSocket
@@ -220,7 +224,7 @@ def _trust() -> ssl.SSLContext:
 
 
 def _is_redirect(response: BaseHTTPResponse) -> bool:
-    """Also a list of choices, if the server prefers one of them (RFC 9110, 15.4.1)."""
+    """Return whether to follow. A 300 counts if it has a preferred choice (RFC 9110, 15.4.1)."""
     is_choice = response.status == HTTPStatus.MULTIPLE_CHOICES
     return response.status in REDIRECTS or (is_choice and "Location" in response.headers)
 
@@ -245,6 +249,6 @@ def _refusal(response: BaseHTTPResponse, target: Target) -> Exception:
     rest = retry_after.longest_of(values, at_most=MAX_REST_SECONDS)
     if status < 300 or status == HTTPStatus.TOO_MANY_REQUESTS:
         return RemoteUnavailable(said, after_seconds=rest)
-    if status in PASSING or status >= 500:
+    if status in TRANSIENT or status >= 500:
         return BadResponse(said, after_seconds=rest)
     return RemoteRefused(said)

@@ -1,4 +1,4 @@
-"""What a server answered, read with mistrust: only what is proven is believed."""
+"""The response to a request for a file. Its headers are checked strictly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from jobs.outbound.response_head import BadHead
 from jobs.outbound.targets import Target
 
 READ_BYTES = 256 * 1024
-# The unit in any case (RFC 9110, 14.1), and with the blanks and signs that curl reads over.
+# The unit in upper or lower case (RFC 9110, 14.1), with the separators that curl accepts.
 CONTENT_RANGE = re.compile(
     r"bytes[ \t:=]*(\d{1,18})[ \t]*-[ \t]*(\d{1,18})[ \t]*/[ \t]*(\d{1,18})",
     re.ASCII | re.IGNORECASE,
@@ -32,10 +32,10 @@ CONTENT_RANGE = re.compile(
 STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 MAX_TYPE_CHARS = 100
-# A file that changes twice within a second keeps its Last-Modified; a minute is what RFC 7232 asks.
+# A file that changes twice within a second keeps its Last-Modified. RFC 7232 requires a minute.
 SURELY_OLD = timedelta(seconds=60)
-# All codings that mean something; any other word in Content-Encoding changes no byte. Where one is
-# no more than what the name or the type says, the file is meant as it is sent.
+# The known content codings; other words in Content-Encoding are ignored. If the name or the type of
+# the file implies the coding, the file itself is compressed.
 PACKED_NAMES = {
     "gzip": {".gz", ".tgz", ".svgz"},
     "x-gzip": {".gz", ".tgz", ".svgz"},
@@ -55,13 +55,13 @@ PACKED_TYPES = {
 
 
 class BadResponse(RemoteUnavailable):
-    """The server hung up, or its response may be due to the Range header."""
+    """The server closed the connection, or its response may be due to the Range header."""
 
 
 class RangesBroken(Exception):
-    """The server does not keep to what it said of ranges; it may still give the file in one go.
+    """The server does not support ranges correctly. The whole file may still be available.
 
-    `total` is its size where we know that, and the trouble is another.
+    `total` is the size of the file, if it is known.
     """
 
     def __init__(self, reason: str, *, total: int | None = None) -> None:
@@ -70,17 +70,17 @@ class RangesBroken(Exception):
 
 
 class RemoteResponse:
-    """A good one: the whole file, or 206 with `first` to `last` of it.
+    """A successful response: the whole file, or a 206 with the bytes from `first` to `last`.
 
-    `total` is the size of the file, None where nobody says. `validator` names this version of it,
-    as If-Range takes it; empty where two versions could have the same.
+    `total` is the size of the file, None if unknown. `validator` identifies this version of it in
+    If-Range; it is empty if two versions could have the same.
     """
 
     def __init__(self, response: BaseHTTPResponse, target: Target) -> None:
         self._response = response
         self._target = target
         self._headers = response.headers
-        self._left: int | None = None  # bytes to come, where only Content-Range tells how many
+        self._left: int | None = None  # bytes left, if only Content-Range says how many
         self.is_partial = response.status == HTTPStatus.PARTIAL_CONTENT
         self.first = 0
         self.total = self._length()
@@ -93,12 +93,12 @@ class RemoteResponse:
 
     @property
     def host(self) -> str:
-        """Where it came from in the end."""
+        """The host that sent it, after redirects."""
         return self._target.host
 
     @property
     def is_whole(self) -> bool:
-        """All of the file is in this one answer."""
+        """Whether this response has all of the file."""
         return not self.is_partial or (self.first, self.last) == (0, (self.total or 0) - 1)
 
     @property
@@ -113,49 +113,49 @@ class RemoteResponse:
 
     @property
     def lacks_validator(self) -> bool:
-        """Return whether it has neither an ETag, not even a weak one, nor a Last-Modified."""
+        """Whether it has neither a Last-Modified nor an ETag, weak or strong."""
         return not (self._headers.get("ETag") or self._headers.get("Last-Modified"))
 
-    def check(self, wanted: tuple[int, int, int], validator: str) -> None:
-        """That it has these bytes (first, last, total) of this version, and no others.
+    def check(self, requested: tuple[int, int, int], validator: str) -> None:
+        """Check that it has the requested bytes (first, last, total) of this version.
 
-        Raises RemoteChanged where there is another version now, RemoteUnavailable where it is no
-        file at all, such as a page that says so, and RangesBroken.
+        Raises RemoteChanged if it is another version, RemoteUnavailable if it is not the file, such
+        as an error page, and RangesBroken.
         """
         name = "ETag" if validator.startswith('"') else "Last-Modified"
-        told = self._sole(name) or self._headers.get(name, "")
-        if told and told != validator:
+        received = self._sole(name) or self._headers.get(name, "")
+        if received and received != validator:
             raise RemoteChanged(f"The file at {self.host} changed while we fetched it.")
-        if not told and not self.is_partial:
+        if not received and not self.is_partial:
             raise RemoteUnavailable(f"{self.host} returned something other than the file.")
-        # Beside a Last-Modified in If-Range a server may leave it out; an ETag it may not.
-        if not self.is_partial or (name == "ETag" and not told):
+        # A server may leave out Last-Modified if it is in If-Range, but not the ETag.
+        if not self.is_partial or (name == "ETag" and not received):
             raise RangesBroken("not the range that was asked for")
-        if (self.first, self.last, self.total) != wanted:
+        if (self.first, self.last, self.total) != requested:
             raise RangesBroken("another range than was asked for")
 
     @property
     def content_type(self) -> str:
-        """Plain, `text/csv`; empty where it is not told, or is none."""
+        """The content type without parameters; empty if it is missing or invalid."""
         values = self._headers.get("Content-Type", "").lower().split(",")
         types = [each.partition(";")[0].strip() for each in values]
         known = [each for each in types if CONTENT_TYPE.fullmatch(each)]
-        # The last one counts where there are several, as the Fetch standard says.
+        # If there are several, the last one counts, as in the Fetch standard.
         return known[-1] if known and len(known[-1]) <= MAX_TYPE_CHARS else ""
 
     @property
     def name(self) -> str:
-        """What Content-Disposition calls it, not yet made safe; empty where it does not."""
+        """The raw file name in Content-Disposition; empty if there is none."""
         return file_name(self._disposition)
 
     @property
     def is_attachment(self) -> bool:
-        """Return whether the server says that it is a file, whatever its content type."""
+        """Whether the server says that it is a file, whatever its content type."""
         return is_attachment(self._disposition)
 
     def read(self) -> bytes:
-        """What has come; empty at the end. Raises RemoteUnavailable where it breaks off."""
-        with passing_trouble(self._target):
+        """Return the bytes that have arrived; empty at the end. Raises RemoteUnavailable."""
+        with mapped_errors(self._target):
             chunk = self._response.read1(READ_BYTES, decode_content=False)
         if self._left is not None:
             self._left -= len(chunk)
@@ -164,12 +164,12 @@ class RemoteResponse:
         return chunk
 
     def close(self) -> None:
-        """The connection can be used again if all was read."""
+        """Release the connection, which can be used again if all was read."""
         self._response.close()
 
     def abort(self) -> None:
-        """From another thread: let `read` end at once."""
-        with suppress(ValueError, RuntimeError, OSError):  # it ended by itself
+        """Make `read` in another thread return at once."""
+        with suppress(ValueError, RuntimeError, OSError):  # it has ended already
             self._response.shutdown()
 
     @property
@@ -177,21 +177,21 @@ class RemoteResponse:
         return next(iter(self._headers.getlist("Content-Disposition")), "")
 
     def _length(self) -> int | None:
-        told = self._sole("Content-Length")
-        return int(told) if re.fullmatch(r"\d{1,18}", told, re.ASCII) else None
+        length = self._sole("Content-Length")
+        return int(length) if re.fullmatch(r"\d{1,18}", length, re.ASCII) else None
 
     @property
     def _is_chunked(self) -> bool:
         return self._headers.get("Transfer-Encoding") == "chunked"
 
     def _range(self) -> tuple[int, int, int]:
-        told = CONTENT_RANGE.fullmatch(self._sole("Content-Range"))
-        if not told:
+        match = CONTENT_RANGE.fullmatch(self._sole("Content-Range"))
+        if not match:
             raise RangesBroken("a 206 without a usable Content-Range")
-        first, last, total = (int(number) for number in told.groups())
+        first, last, total = (int(number) for number in match.groups())
         if not first <= last < total:
             raise RangesBroken("a Content-Range that cannot be")
-        # Without a length, what stands where a line broke off may be anything; chunks have an end.
+        # Without a length, a lost connection would look like the end; chunked bodies have one.
         count = last - first + 1
         if self._is_chunked:
             self._left = count
@@ -200,19 +200,19 @@ class RemoteResponse:
         return first, last, total
 
     def _refuse_mislabelled_part(self) -> None:
-        """Content-Range means nothing in a 200, but may tell that the file is cut off."""
-        said = CONTENT_RANGE.fullmatch(self._sole("Content-Range"))
-        if said and self.total is not None:
-            first, last, total = (int(number) for number in said.groups())
+        """Raises RangesBroken for a 200 whose Content-Range shows that it is only a part."""
+        match = CONTENT_RANGE.fullmatch(self._sole("Content-Range"))
+        if match and self.total is not None:
+            first, last, total = (int(number) for number in match.groups())
             if self.total == last - first + 1 < total:
                 raise RangesBroken("a part that is called the whole file")
 
     def _refuse_codings(self) -> None:
-        # As `response_head` leaves it: nothing else is taken for chunks.
+        # As normalized by response_head.py.
         if self._headers.get("Transfer-Encoding", "") not in ("", "chunked"):
             raise RemoteEncoded(f"{self._target.host} used an encoding that we don't support.")
-        said = self._headers.get("Content-Encoding", "").lower().split(",")
-        codings = [each.partition(";")[0].strip() for each in said]
+        values = self._headers.get("Content-Encoding", "").lower().split(",")
+        codings = [each.partition(";")[0].strip() for each in values]
         packed = [each for each in codings if each in PACKED_NAMES]
         if len(packed) > 1 or not all(self._is_meant_packed(each) for each in packed):
             sentence = f"{self._target.host} compressed the file, although we asked it not to."
@@ -225,14 +225,14 @@ class RemoteResponse:
         return is_named or self.content_type in PACKED_TYPES.get(coding, ())
 
     def _sole(self, name: str) -> str:
-        """Return the header; empty if it is there twice with different values."""
+        """Return the header; empty if it appears with different values."""
         values = set(self._headers.getlist(name))
         return values.pop() if len(values) == 1 else ""
 
 
 @contextmanager
-def passing_trouble(target: Target) -> Iterator[None]:
-    """What goes wrong on the way, as RemoteUnavailable."""
+def mapped_errors(target: Target) -> Iterator[None]:
+    """Convert the errors of urllib3 to RemoteUnavailable."""
     try:
         yield
     except ReadTimeoutError as error:

@@ -1,8 +1,8 @@
-"""Read the head of a response as browsers and curl do, where `http.client` gives up.
+"""Parse the head of a response as tolerantly as browsers and curl, unlike `http.client`.
 
-Skips interim responses, ignores lines that are no header, and limits bytes, not lines. What says
-where the body ends is read strictly: a head that leaves doubt about that raises BadHead, and a
-chunk size that leaves doubt, or whose line is cut off, breaks the response off.
+Interim responses are skipped, lines that are not headers are ignored, and the limit is in bytes,
+not lines. But the length of the body is parsed strictly: an ambiguous head raises BadHead, and an
+invalid or truncated chunk size ends the response with an error.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ INTERIM = re.compile(rb"HTTP/\d(\.\d)?[ \t]+1\d\d(\s|$)")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LENGTH = re.compile(r"0*(\d{1,18})", re.ASCII)
 NOT_IN_VALUES = re.compile(r"[\x00\r]")
-# All that `http.client` needs to know: how the body is framed, and whether the connection is kept.
+# What `http.client` needs: how the body is framed, and whether the connection is persistent.
 FRAMING = ("Transfer-Encoding", "Content-Length", "Connection", "Keep-Alive", "Proxy-Connection")
-# In Transfer-Encoding: words that are said of a body that is sent as it is.
+# Words in Transfer-Encoding that mean no coding.
 NO_CODINGS = {"identity", "none", "binary", "7bit", "8bit"}
 MISSPELT_FRAMING = ("transferencoding", "contentlength")
-MAX_CHUNK_LINE_BYTES = 16 * 1024  # of a chunk size with its extensions; curl and Chromium the same
+MAX_CHUNK_LINE_BYTES = 16 * 1024  # of a chunk size and its extensions, as in curl and Chromium
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(;.*)?\r?\n", re.DOTALL)
 
 
 class BadHead(Exception):
-    """What came is not a valid HTTP response."""
+    """The response is not valid HTTP."""
 
 
 class TolerantResponse(HTTPResponse):
@@ -55,8 +55,8 @@ class TolerantResponse(HTTPResponse):
             self.fp = stream
         self.headers = self.msg = headers
 
-    # The method of `http.client` would also take "-5", "0x5" and "5_0" for a size, a size that is
-    # cut off ("00" of "0005") for the last one, and no line that ends in LF alone.
+    # The method of `http.client` accepts "-5", "0x5" and "5_0" as a size, takes a truncated size
+    # ("00" of "0005") for the last chunk, and rejects lines that end in LF alone.
     def _get_chunk_left(self) -> int | None:
         """Return the bytes left in the chunk, or of the next one; None after the last chunk."""
         if self.chunk_left:
@@ -74,7 +74,7 @@ class TolerantResponse(HTTPResponse):
         return self.chunk_left
 
     def _skip_trailers(self) -> None:
-        """Up to the empty line, or to the end of the connection: the body is complete by now."""
+        """Read to the empty line or the end of the connection. The body is complete already."""
         left = MAX_HEAD_BYTES
         while (line := self.fp.readline(left + 1)) not in (b"\r\n", b"\n", b""):
             left -= len(line)
@@ -83,7 +83,7 @@ class TolerantResponse(HTTPResponse):
 
 
 def _read_head(stream: IO[bytes]) -> tuple[bytes, HTTPMessage]:
-    """The status line and the headers of the final response."""
+    """Return the status line and the headers of the final response."""
     left = MAX_HEAD_BYTES
     while True:
         lines = _read_lines(stream, left)
@@ -102,13 +102,13 @@ def _read_lines(stream: IO[bytes], most_bytes: int) -> list[bytes]:
         if not line:
             raise RemoteDisconnected("the connection ended within the head")
         lines.append(line)
-        if not lines[0].startswith(b"HTTP/"):  # there may be no end to look for
+        if not lines[0].startswith(b"HTTP/"):  # the line may be endless
             raise BadHead("not a status line of HTTP")
     return lines
 
 
 def _fields(lines: Iterable[bytes]) -> list[tuple[str, str]]:
-    """Names and values in their order; continued lines are joined (RFC 9112, 5.2)."""
+    """Return names and values in order, with continued lines joined (RFC 9112, 5.2)."""
     fields: list[tuple[str, list[str]]] = []
     may_continue = False  # false after a line that is ignored
     for line in lines:
@@ -139,24 +139,24 @@ def _message(fields: list[tuple[str, str]]) -> HTTPMessage:
     codings = _list_of(headers, "Transfer-Encoding")
     while codings and codings[0] in NO_CODINGS:
         del codings[0]
-    if codings and set(codings) == {"chunked"}:  # said twice, it is still done once
+    if codings and set(codings) == {"chunked"}:  # repeated, it still means once
         codings = ["chunked"]
-        del headers["Content-Length"]  # RFC 9112, 6.3: what does not count
+        del headers["Content-Length"]  # it does not count: RFC 9112, 6.3
     _replace(headers, "Transfer-Encoding", ", ".join(codings))
     _replace(headers, "Content-Length", _length_of(headers))
     return headers
 
 
 def _length_of(headers: HTTPMessage) -> str:
-    """Empty if there is none. Raises BadHead if it is no number, or if there are two."""
-    said = [LENGTH.fullmatch(each) for each in _list_of(headers, "Content-Length")]
-    if not all(said) or len(lengths := {each[1] for each in said if each}) > 1:
+    """Return the length; empty if there is none. Raises BadHead if it is invalid or ambiguous."""
+    matches = [LENGTH.fullmatch(each) for each in _list_of(headers, "Content-Length")]
+    if not all(matches) or len(lengths := {each[1] for each in matches if each}) > 1:
         raise BadHead("a Content-Length that is none")
     return lengths.pop() if lengths else ""
 
 
 def _list_of(headers: HTTPMessage, name: str) -> list[str]:
-    """In lower case, of all headers of that name."""
+    """Return the values of all headers of that name, in lower case."""
     values = ",".join(headers.get_all(name, [])).lower().split(",")
     return [each.strip(" \t") for each in values if each.strip(" \t")]
 

@@ -1,7 +1,7 @@
-"""Where a link leads: read once, judged, and resolved once.
+"""Parse a URL, check it, and resolve its name, each only once.
 
-What comes out is all that is connected to: nobody parses the link or asks for the name again, so
-neither another reading of it nor another answer gets past the judgement.
+Connections use the result. Nothing else parses the URL or resolves the name again, so a different
+parser or a different DNS response cannot bypass the check.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jobs.lib.addresses import Address
 from jobs.outbound.hosts import address_in, allowance, host_of, is_never_public
 from jobs.outbound.public_addresses import is_public
 
-MAX_URL_CHARS = 8_000  # what RFC 9110, 4.1 asks of everybody; signed links get long
+MAX_URL_CHARS = 8_000  # the minimum in RFC 9110, 4.1; signed URLs are long
 USUAL_PORTS = {"http": 80, "https": 443}
 URL = re.compile(r"(?P<scheme>[^:/?#]+)://(?P<authority>[^/?#]*)(?P<path>[^#]*)(#.*)?")
 # RFC 3986, appendix B.
@@ -29,10 +29,10 @@ REFERENCE = re.compile(
     r"((?P<scheme>[^:/?#]+):)?(//(?P<authority>[^/?#]*))?(?P<path>[^?#]*)(?P<query>\?[^#]*)?(#.*)?"
 )
 AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]+)(:(?P<port>[0-9]{0,5}))?")
-# Controls, halves of characters and ends of lines: no link has them, and readers of links disagree
-# on where one with them ends. So they do of the blank of ASCII; others are letters of a name.
+# Controls, surrogates and line ends: no URL has them, and parsers disagree on where one with them
+# ends. The same goes for the ASCII space; other spaces are treated as letters.
 ODD_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
-# What RFC 3986 lets stand in a path or query, besides letters, digits and -._~
+# Allowed in a path or query by RFC 3986, besides letters, digits and -._~
 IN_PATHS = "!$&'()*+,;=:@/?%"
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
 LIKE_A_HOST = re.compile("^//[^/?]*")
@@ -44,17 +44,17 @@ log = structlog.get_logger(__name__)
 
 
 class BadUrl(ValueError):
-    """The link is not understood. The message is one sentence for people, without the link."""
+    """The URL is invalid. The message is one sentence for people, without the URL."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A host, as `hosts.host_of` writes it, and what to ask it for. Its text has no path."""
+    """A host, in canonical form, and a path on it. Its string has no path."""
 
     scheme: str
     host: str
     port: int
-    path: str = field(repr=False)  # with the query: often a secret
+    path: str = field(repr=False)  # with the query, which is often a secret
 
     def __str__(self) -> str:
         return self.origin
@@ -70,26 +70,26 @@ class Target:
 
 
 def target_of(url: str) -> Target:
-    """Asks no server. Raises BadUrl, and BlockedAddress for what is known not to be public."""
-    return _judged(_read(url))
+    """Parse and check a URL, without network access. Raises BadUrl, BlockedAddress."""
+    return _checked(_parsed(url))
 
 
 def joined(target: Target, location: str) -> Target:
-    """Where a redirect leads, by its Location as `http.client` gives it. Raises BlockedRedirect."""
+    """Return the target of a redirect, from its raw Location. Raises BlockedRedirect."""
     try:
         text = _text_of(location)
         _refuse_odd(text)
-        return _judged(_read(_resolved(target, text)))
+        return _checked(_parsed(_resolved(target, text)))
     except (ValueError, BlockedAddress) as error:
         sentence = f"{target.host} redirected to an address that we don't fetch from."
         raise BlockedRedirect(sentence) from error
 
 
 def addresses_of(target: Target) -> list[str]:
-    """Asks the resolver once, which may take it half a minute; the order is the resolver's.
+    """Resolve the name, which may take half a minute. Return the addresses in the resolver's order.
 
-    Raises RemoteUnavailable if there is none, or if we may not connect to one of them. Owners get
-    the same answer for both: the difference would tell which names a private network has.
+    Raises RemoteUnavailable if there are none, or if one of them is private. The message is the
+    same for both: otherwise it would reveal the names in a private network.
     """
     sentence = f"We couldn't find a public address for {target.host}."
     try:
@@ -106,7 +106,7 @@ def addresses_of(target: Target) -> list[str]:
 
 
 def _resolved(base: Target, reference: str) -> str:
-    """RFC 3986, 5.2.2, strictly: `urljoin` takes http:///path for a path on the same host."""
+    """Resolve a reference by RFC 3986, 5.2.2. `urljoin` takes http:///path for a path."""
     parts = REFERENCE.fullmatch(reference)
     assert parts  # it matches any text without line ends
     query = parts["query"] or ""
@@ -128,7 +128,7 @@ def _resolved(base: Target, reference: str) -> str:
 
 
 def _without_dots(path: str) -> str:
-    """RFC 3986, 5.2.4; as browsers do, also for dots that are percent-encoded."""
+    """Remove dot segments (RFC 3986, 5.2.4), also percent-encoded ones, as browsers do."""
     kept: list[str] = []
     segments = path.split("/")[1:]
     for segment in segments:
@@ -137,16 +137,16 @@ def _without_dots(path: str) -> str:
         elif segment.lower() not in DOTS:
             kept.append(segment)
     if segments and segments[-1].lower() in DOTS | TWO_DOTS:
-        kept.append("")  # what it leads to is a folder
+        kept.append("")  # the path of a folder
     return "/" + "/".join(kept) if segments else ""
 
 
 def _text_of(location: str) -> str:
-    """As browsers read it: the bytes behind it are UTF-8, or else stand for themselves."""
+    """Decode a Location as browsers do: as UTF-8, or else percent-encode its bytes."""
     text = location.strip(" ").replace(" ", "%20")
     try:
         raw = text.encode("latin-1")
-    except UnicodeEncodeError:  # it was text all along
+    except UnicodeEncodeError:  # it is decoded already
         return text
     try:
         return raw.decode()
@@ -154,7 +154,7 @@ def _text_of(location: str) -> str:
         return NOT_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), raw).decode()
 
 
-def _read(url: str) -> Target:
+def _parsed(url: str) -> Target:
     if len(url) > MAX_URL_CHARS:
         raise BadUrl(f"Use at most {MAX_URL_CHARS:,} characters.")
     _refuse_odd(url)
@@ -169,13 +169,13 @@ def _read(url: str) -> Target:
 
 def _refuse_odd(text: str) -> None:
     is_odd = " " in text or any(unicodedata.category(char) in ODD_CATEGORIES for char in text)
-    # A query may have backslashes: all readers agree on where that begins.
+    # A query may have backslashes: all parsers agree on where it begins.
     if is_odd or "\\" in QUERY_OR_FRAGMENT.split(text, maxsplit=1)[0]:
         raise BadUrl("Enter a valid web address.")
 
 
 def _host_and_port(authority: str) -> tuple[str, int | None]:
-    """No port where none is named, or an empty one."""
+    """Return host and port; None if the port is missing or empty."""
     parts = AUTHORITY.fullmatch(authority)
     if not parts or (parts["port"] and not 0 < int(parts["port"]) < 2**16):
         raise BadUrl("Enter a web address with a host and a valid port.")
@@ -200,15 +200,15 @@ def _decoded(host: str) -> str:
 
 
 def _as_sent(path: str) -> str:
-    """A percent sign that begins no byte is meant as itself."""
+    """Percent-encode a path with its query. A stray percent sign is encoded, too."""
     whole = path if path.startswith("/") else "/" + path
     sent = quote(STRAY_PERCENT.sub("%25", whole), safe=IN_PATHS)
-    # urllib3 looks for a host and its port in a path that begins so.
+    # urllib3 parses a path that begins with // as a host and port.
     return LIKE_A_HOST.sub(lambda found: found[0].replace(":", "%3A"), sent)
 
 
-def _judged(target: Target) -> Target:
-    """By the link alone."""
+def _checked(target: Target) -> Target:
+    """Raises BlockedAddress if the URL itself shows that the target is not allowed."""
     address = address_in(target.host)
     allowed = allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
     if allowed.has_name(target.host) or (address and allowed.has_address(address)):

@@ -1,7 +1,7 @@
-"""Object storage: the only module that speaks S3.
+"""Object storage: the only code that uses S3.
 
-Big objects go through `S3Output`, `S3Parts` and `read`, which never hold a whole one. Raises
-BuildError's storage classes and nothing of boto's.
+Large objects go through `S3Output`, `S3Parts` and `read`, which never hold a whole object in
+memory. Functions raise the storage errors of jobs/errors.py, never those of boto.
 """
 
 from jobs.storage.bucket import (
@@ -21,7 +21,7 @@ from jobs.storage.bucket import (
     slow_bucket,
     with_retries,
 )
-from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_since
+from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_before
 from jobs.storage.connections import moved_bytes
 from jobs.storage.lifecycle import (
     left_out,
@@ -77,8 +77,8 @@ __all__ = [
     "read",
     "size_of",
     "slow_bucket",
+    "stored_before",
     "stored_rules",
-    "stored_since",
     "with_others",
     "with_retries",
     "write_rules",

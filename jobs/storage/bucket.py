@@ -1,7 +1,6 @@
-"""The bucket as this process reaches it: is it there, what is in it, read it.
+"""Access to the bucket: check it, read from it, copy in it.
 
-`JobStorage` is django-storages' backend with our settings; saving, deleting and signing are the
-library's.
+`JobStorage` is the backend of django-storages with our settings.
 """
 
 from __future__ import annotations
@@ -29,6 +28,8 @@ SLOW_READ_SECONDS = 60
 
 
 class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
+    """The bucket, for requests that must not take long."""
+
     attempts, read_seconds = settings.S3_ATTEMPTS, settings.S3_READ_SECONDS
     connections = 16
 
@@ -36,12 +37,12 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
         return cast(dict[str, Any], super().get_default_settings()) | {
             "file_overwrite": True,
             "client_config": Config(
-                signature_version="s3v4",  # with an endpoint of one's own, boto would sign v2
+                signature_version="s3v4",  # for a custom endpoint, boto's default is v2
                 s3={"addressing_style": "path"},
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=self.read_seconds,
                 retries={"mode": "standard", "total_max_attempts": self.attempts},
-                # Newer checksum headers are not understood by every S3.
+                # Not every S3 server supports the newer checksum headers.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 max_pool_connections=self.connections,
@@ -50,8 +51,8 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
 
     @cached_property
     def connection(self) -> Any:
-        # The library makes one per thread: 8 ms and megabytes for each of a web process' 64.
-        # A client may be shared, and what else hangs on a connection only `save` uses.
+        # One for all threads. The library makes one each, which takes 8 ms and megabytes; clients
+        # are thread-safe, and only `save` uses the rest of the connection.
         return super().connection
 
     @property
@@ -68,7 +69,7 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
 
     @cached_property
     def objects(self) -> Objects:
-        """For what concerns one object, at a fraction of the client's cost."""
+        """Requests for single objects, at a fraction of the cost of `client`."""
         return Objects(self.address, self.signer, self._connect, attempts=self.attempts)
 
     def _connect(self) -> StorageConnections:
@@ -81,14 +82,14 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
 
 
 class RetryingStorage(JobStorage):
-    """For what a web process receives: nobody sends a file twice for a store that was busy."""
+    """The bucket with retries, for uploads: a client must not send a file again."""
 
     attempts, read_seconds = 3, 20
     connections = 64
 
 
 class SlowStorage(JobStorage):
-    """Return a client for requests that the store may take minutes to answer."""
+    """The bucket for requests that may take the store minutes."""
 
     attempts, read_seconds = 4, SLOW_READ_SECONDS
 
@@ -97,7 +98,7 @@ _alias = ContextVar("alias", default="default")
 
 
 def bucket() -> JobStorage:
-    """The bucket as this process reaches it."""
+    """Return the bucket, with retries inside `with_retries`."""
     return cast(JobStorage, storages[_alias.get()])
 
 
@@ -108,7 +109,7 @@ def slow_bucket() -> JobStorage:
 
 @contextmanager
 def with_retries() -> Iterator[None]:
-    """Wait for the store as long as a worker would."""
+    """Retry requests to the store inside this context, as uploads do."""
     before = _alias.set("retrying")
     try:
         yield
@@ -117,13 +118,14 @@ def with_retries() -> Iterator[None]:
 
 
 def make_bucket() -> None:
+    """Create the bucket if it does not exist. Raises StorageUnavailable."""
     if not has_bucket():
         with mapped_errors():
             bucket().client.create_bucket(Bucket=bucket().bucket_name)
 
 
 def has_bucket() -> bool:
-    """Raises StorageUnavailable."""
+    """Return whether the bucket exists. Raises StorageUnavailable."""
     try:
         ping()
     except SourceMissing:
@@ -132,31 +134,34 @@ def has_bucket() -> bool:
 
 
 def ping() -> None:
-    """Raises StorageUnavailable, or SourceMissing when there is no such bucket."""
+    """Raises StorageUnavailable, or SourceMissing if the bucket does not exist."""
     bucket().objects.head()
 
 
 def clock_offset_seconds() -> float:
-    """How far the server's clock is ahead of ours, to about a second. Raises StorageUnavailable."""
-    asked_at = time.time()
+    """Return how far the store's clock is ahead of ours, to about a second.
+
+    Raises StorageUnavailable.
+    """
+    began_at = time.time()
     try:
-        told = bucket().objects.head().get("date")
+        date = bucket().objects.head().get("date")
     except BuildError as error:
         if not isinstance(refused := error.__cause__, ErrorResponse):
             raise
-        told = refused.headers.get("date")  # a refusal tells the time, too
-    if not told:
+        date = refused.headers.get("date")  # error responses have a date, too
+    if not date:
         raise StorageUnavailable("The file store does not tell the time.")
-    return float(parsedate_to_datetime(told).timestamp() - (asked_at + time.time()) / 2)
+    return float(parsedate_to_datetime(date).timestamp() - (began_at + time.time()) / 2)
 
 
 def size_of(key: str) -> int:
-    """Bytes of the stored object. Raises SourceMissing, StorageUnavailable."""
+    """Return the size of an object. Raises SourceMissing, StorageUnavailable."""
     return int(bucket().objects.head(key)["content-length"])
 
 
 def exists(key: str, size_bytes: int) -> bool:
-    """Whether the object is there, and whole. Raises StorageUnavailable."""
+    """Return whether the object exists and has this size. Raises StorageUnavailable."""
     try:
         return size_of(key) == size_bytes
     except SourceMissing:
@@ -164,13 +169,16 @@ def exists(key: str, size_bytes: int) -> bool:
 
 
 def read(key: str, *, size_bytes: int | None = None) -> Iterator[bytes]:
-    """The object in chunks of CHUNK_BYTES. Raises SourceMissing, StorageUnavailable, and
-    SourceChanged where it changes meanwhile, or is not of `size_bytes`."""
+    """Yield the object in chunks of CHUNK_BYTES.
+
+    Raises SourceMissing, StorageUnavailable, and SourceChanged if it changes meanwhile or does not
+    have `size_bytes`.
+    """
     return bucket().objects.read(key, size_bytes=size_bytes)
 
 
 def copy(key: str, to: str) -> None:
-    """By the store itself. Raises SourceMissing, StorageUnavailable."""
+    """Copy an object inside the bucket. Raises SourceMissing, StorageUnavailable."""
     with mapped_errors():
         source = {"Bucket": bucket().bucket_name, "Key": key}
         bucket().client.copy(source, bucket().bucket_name, to)
@@ -178,6 +186,7 @@ def copy(key: str, to: str) -> None:
 
 @contextmanager
 def mapped_errors(gone: type[BuildError] = SourceMissing) -> Iterator[None]:
+    """Convert boto's errors: raises StorageUnavailable, or `gone` if nothing has that key."""
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""HTTP connections to the store, which another thread can cut off whatever they wait for."""
+"""HTTP connections to the store that another thread can abort, whatever they wait for."""
 
 from __future__ import annotations
 
@@ -23,32 +23,34 @@ from urllib3 import (
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 CONNECT_SECONDS = 3
-BLOCK_BYTES = 256 * 1024  # of a file that is sent
+BLOCK_BYTES = 256 * 1024  # of a body, sent at once
 TICK_SECONDS = 0.05
 Body = bytes | bytearray | memoryview | IO[bytes]
 
 
 class _Traffic:
-    """Bytes to and from the store, by all threads of this process: a sign of life.
+    """Counts bytes to and from the store, by all threads of this process, as a sign of progress.
 
-    Threads may lose each other's additions; that it changes is enough.
+    Concurrent additions may be lost: only changes matter.
     """
 
     moved_bytes = 0
 
 
 def moved_bytes() -> int:
+    """Return a number that grows while data is transferred."""
     return _Traffic.moved_bytes
 
 
 def count(size_bytes: int) -> None:
+    """Count transferred bytes."""
     _Traffic.moved_bytes += size_bytes
 
 
 class Abort:
-    """Ends the requests of the threads that watch it. `set` may be interrupted, and called again.
+    """Aborts the requests of the threads inside `watched`. `set` may be interrupted and repeated.
 
-    Not an Event: its lock, taken in Python, stays locked if a signal's handler raises inside.
+    Not an Event: if a signal handler raises inside its methods, its lock stays locked.
     """
 
     def __init__(self) -> None:
@@ -56,13 +58,14 @@ class Abort:
         self._in_use: dict[int, _Connection] = {}  # by thread
 
     def set(self) -> None:
+        """Abort all requests, and those to come."""
         self.is_set = True
         for connection in list(self._in_use.values()):
-            connection.cut()
+            connection.abort()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """In the thread whose requests end with it."""
+        """Context in which this thread's requests can be aborted."""
         token = _abort.set(self)
         try:
             yield
@@ -71,20 +74,21 @@ class Abort:
             _abort.reset(token)
 
     def use(self, connection: _Connection) -> None:
-        """Raises ConnectionAbortedError."""
+        """Register the connection of this thread. Raises ConnectionAbortedError."""
         self._in_use[threading.get_ident()] = connection
-        self.check()  # after it is known: `set` may have looked just before
+        self.check()  # after registering: `set` may have run just before
 
     def check(self) -> None:
+        """Raises ConnectionAbortedError if requests are aborted."""
         if self.is_set:
-            raise ConnectionAbortedError("nobody waits for the answer any more")
+            raise ConnectionAbortedError("the response is no longer needed")
 
 
 _abort: ContextVar[Abort | None] = ContextVar("abort", default=None)
 
 
 def pause(seconds: float) -> None:
-    """Sleep, but no longer than until this thread's requests are aborted."""
+    """Sleep, until this thread's requests are aborted. Raises ConnectionAbortedError then."""
     abort, ends = _abort.get(), time.monotonic() + seconds
     if abort is None:
         time.sleep(seconds)
@@ -95,7 +99,9 @@ def pause(seconds: float) -> None:
 
 
 class _Connection(HTTPConnection):
-    _connected: socket.socket | None = None  # `sock` is forgotten once a response ends with it
+    _connected: socket.socket | None = (
+        None  # `sock` becomes None when the response closes the connection
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._send_seconds: float = options.pop("send_seconds")
@@ -115,21 +121,24 @@ class _Connection(HTTPConnection):
         super().request(*args, **options)
 
     def _blocks(self, body: Body) -> Iterator[bytes | memoryview]:
-        """Each has the time that a read has. The whole body would else have that of connecting:
-        a timeout of a socket is one of all that `sendall` sends."""
-        for block in _cut(body):
-            self.sock.settimeout(self._send_seconds)  # the headers are sent: there is one
+        """Yield the body in blocks, each with a timeout of its own.
+
+        `sendall` has one timeout for all of its data: that of connecting, for the whole body.
+        """
+        for block in _blocks_of(body):
+            self.sock.settimeout(self._send_seconds)  # there is a socket: the headers are sent
             yield block
             count(len(block))
 
-    def cut(self) -> None:
+    def abort(self) -> None:
+        """Make pending reads and writes fail."""
         if self._connected:
-            with suppress(OSError):  # it ended by itself
-                # Of TLS the line below it alone: the reader must not see what is encrypted.
+            with suppress(OSError):  # it is closed already
+                # Shut down TCP only: SSLSocket.shutdown would let the reader see encrypted data.
                 socket.socket.shutdown(self._connected, socket.SHUT_RDWR)
 
 
-def _cut(body: Body) -> Iterator[bytes | memoryview]:
+def _blocks_of(body: Body) -> Iterator[bytes | memoryview]:
     if isinstance(body, bytes | bytearray | memoryview):
         whole = memoryview(body)
         for start in range(0, len(whole), BLOCK_BYTES):
@@ -152,9 +161,9 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class StorageConnections:
-    """Kept-alive connections to one endpoint. Proxies and trust are found as botocore finds them.
+    """Persistent connections to one endpoint, with proxies and certificates as in botocore.
 
-    Thread-safe, but not for use after a fork.
+    Thread-safe, but not after a fork.
     """
 
     def __init__(
@@ -177,8 +186,8 @@ class StorageConnections:
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         self._pool = manager.connection_from_url(endpoint)
         self._pool.conn_kw["send_seconds"] = read_seconds
-        # A proxy for http wants to know where to; one for https was told when it connected.
-        self._before = endpoint if proxy and endpoint.startswith("http:") else ""
+        # Over a proxy, http needs absolute URLs; https uses CONNECT.
+        self._url_prefix = endpoint if proxy and endpoint.startswith("http:") else ""
 
     def send(
         self,
@@ -189,10 +198,10 @@ class StorageConnections:
         body: Body | None,
         preload_content: bool,
     ) -> BaseHTTPResponse:
-        """One request, no matter what is answered. Raises urllib3's HTTPError."""
+        """Send one request and return the response, whatever its status. Raises HTTPError."""
         return self._pool.urlopen(
             method,
-            self._before + target,
+            self._url_prefix + target,
             body=body,  # type: ignore[arg-type] # any buffer will do
             headers=headers,
             preload_content=preload_content,

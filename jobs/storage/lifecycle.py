@@ -1,4 +1,4 @@
-"""The bucket's lifecycle rules: what the file store does to old objects by itself."""
+"""The bucket's lifecycle rules, by which S3 moves and deletes old objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.storage.bucket import bucket, mapped_errors
 
 PREFIXES = ["raw/", "processed/", "results/"]
 COLD_CLASS = "STANDARD_IA"
-ABORT_DAYS = 7  # no upload of ours goes on for as long
+ABORT_DAYS = 7  # longer than any upload
 ACTIONS = ["Transitions", "Expiration", "AbortIncompleteMultipartUpload"]
 DAY_SECONDS = 24 * 3600
 NO_RULES = "NoSuchLifecycleConfiguration"
@@ -21,7 +21,7 @@ Rules = list[dict[str, Any]]
 
 
 def lifecycle_rules(*, cold_days: int, expire_days: int) -> Rules:
-    """Our rules. Raises ValueError if the days contradict each other.
+    """Return our rules. Raises ValueError if the days contradict each other.
 
     Objects move to COLD_CLASS after `cold_days`, 0 for never, and expire after `expire_days`.
     """
@@ -52,7 +52,7 @@ def _rule(prefix: str, cold_days: int, expire_days: int) -> dict[str, Any]:
 
 
 def stored_rules() -> Rules:
-    """All that the bucket has, other people's too. Raises StorageUnavailable."""
+    """Return all rules of the bucket, also those of others. Raises StorageUnavailable."""
     with mapped_errors():
         try:
             answer = bucket().client.get_bucket_lifecycle_configuration(Bucket=bucket().bucket_name)
@@ -64,13 +64,13 @@ def stored_rules() -> Rules:
 
 
 def with_others(ours: Rules) -> Rules:
-    """All that the bucket shall have: those that are not ours stay."""
+    """Return our rules together with the bucket's rules that are not ours."""
     ids = {rule["ID"] for rule in ours}
     return [rule for rule in stored_rules() if rule.get("ID") not in ids] + ours
 
 
 def write_rules(rules: Rules) -> None:
-    """In place of all that there are. Raises StorageUnavailable, where refused in its words."""
+    """Replace all rules of the bucket. Raises StorageUnavailable, with the reason if refused."""
     try:
         with mapped_errors():
             bucket().client.put_bucket_lifecycle_configuration(
@@ -79,17 +79,16 @@ def write_rules(rules: Rules) -> None:
     except StorageUnavailable as error:
         if not isinstance(refused := error.__cause__, ClientError):
             raise
-        told = refused.response["Error"]
-        sentence = (
-            f"The file store refused the rules: {told['Message'].rstrip('.')} ({told['Code']})."
-        )
+        reason = refused.response["Error"]
+        message, code = reason["Message"].rstrip("."), reason["Code"]
+        sentence = f"The file store refused the rules: {message} ({code})."
         if any("Transitions" in rule for rule in rules):
             sentence += f" Has it no storage class {COLD_CLASS}? Then use --cold-days 0."
         raise StorageUnavailable(sentence) from error
 
 
 def left_out(ours: Rules) -> list[str]:
-    """What the store took and did not keep of ours, as "raw/ Expiration"."""
+    """Return the actions of our rules that the store did not keep, such as "raw/ Expiration"."""
     kept = {rule.get("ID"): rule for rule in stored_rules()}
     return [
         f"{rule['Filter']['Prefix']} {action}"

@@ -1,4 +1,4 @@
-"""S3's multipart upload, and what is common to all that is stored by it or in one go."""
+"""S3's multipart upload, and the base of objects that are stored by it or by one PUT."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from jobs.storage.bucket import bucket, exists, mapped_errors, slow_bucket
 from jobs.storage.connections import Body
 
 MIN_PART_BYTES = 8 * 1024 * 1024
-SMALL_PART_BYTES = 5 * 1024 * 1024  # S3 takes none smaller: many are in memory at once
-MAX_OBJECT_BYTES = 5 * 2**40  # that S3 takes
-MAX_PARTS = 9_000  # S3 allows 10,000; the rest is room for what a container adds to its contents
+SMALL_PART_BYTES = 5 * 1024 * 1024  # the minimum of S3; for many uploads at once
+MAX_OBJECT_BYTES = 5 * 2**40  # the maximum of S3
+MAX_PARTS = 9_000  # S3 allows 10,000; the rest is for what an archive adds to its files
 
 
 def part_bytes(size_bytes: int, *, least: int = MIN_PART_BYTES) -> int:
-    """How large the parts of an object of about this size are, all but the last."""
+    """Return the part size for an object of about this size."""
     return max(least, -(-size_bytes // MAX_PARTS))
 
 
 class MultipartUpload:
-    """Begun and not yet completed: nobody sees an object. Any thread may put parts.
+    """An open multipart upload. Thread-safe.
 
-    If the process dies, the parts stay behind, for `found` to go on with or `delete_all_but`.
+    If the process dies, the parts stay, to be resumed or deleted by `delete_all_but`.
     """
 
     def __init__(self, key: str, upload_id: str) -> None:
@@ -34,6 +34,7 @@ class MultipartUpload:
 
     @classmethod
     def begin(cls, key: str, *, content_type: str) -> Self:
+        """Create the upload. Raises StorageUnavailable."""
         with mapped_errors(gone=StorageUnavailable):
             answer = bucket().client.create_multipart_upload(
                 Bucket=bucket().bucket_name, Key=key, ContentType=content_type
@@ -41,8 +42,10 @@ class MultipartUpload:
         return cls(key, answer["UploadId"])
 
     def find_parts(self) -> dict[int, int]:
-        """Sizes of the parts that are there, by their numbers, from 1. Raises SourceMissing
-        where the upload is no longer open."""
+        """Return the sizes of the stored parts, by their numbers, from 1.
+
+        Raises SourceMissing if the upload is no longer open.
+        """
         sizes: dict[int, int] = {}
         with mapped_errors():
             pages = bucket().client.get_paginator("list_parts")
@@ -59,12 +62,14 @@ class MultipartUpload:
         *,
         gone: type[BuildError] = StorageUnavailable,
     ) -> None:
-        """From 1. The same number twice: the later one counts. Raises `gone` where the upload is
-        no longer open."""
+        """Store a part. Numbers begin at 1; storing one again replaces it.
+
+        Raises `gone` if the upload is no longer open.
+        """
         self._etags[number] = bucket().objects.put_part(self._key, self.id, number, part, gone=gone)
 
     def complete(self) -> None:
-        """Make the object of all parts appear. Raises SourceMissing if that was done before."""
+        """Create the object from the parts. Raises SourceMissing if the upload is not open."""
         parts = [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._etags.items())]
         with mapped_errors():
             slow_bucket().client.complete_multipart_upload(
@@ -72,12 +77,13 @@ class MultipartUpload:
             )
 
     def abort(self) -> None:
+        """Delete the parts."""
         with mapped_errors():
             bucket().client.abort_multipart_upload(**self._target)
 
 
 class S3Object:
-    """An object on its way into the bucket, which nobody sees before it is finished."""
+    """An object that is being stored. It does not exist before it is finished."""
 
     def __init__(self, key: str, *, content_type: str) -> None:
         self.key = key
@@ -88,6 +94,7 @@ class S3Object:
 
     @property
     def is_in_parts(self) -> bool:
+        """Whether it is stored by a multipart upload."""
         return self._upload is not None
 
     @property
@@ -100,9 +107,9 @@ class S3Object:
 
 
 def complete(key: str, upload_id: str, *, size_bytes: int) -> None:
-    """Make an object of the parts that were put. Done before is well: the size tells.
+    """Complete an upload. Idempotent: an object of the right size counts as completed.
 
-    Raises SourceMissing where there is neither, StorageUnavailable.
+    Raises StorageUnavailable, and SourceMissing if there is neither upload nor object.
     """
     upload = MultipartUpload(key, upload_id)
     try:
@@ -115,16 +122,17 @@ def complete(key: str, upload_id: str, *, size_bytes: int) -> None:
 
 
 def put_whole(key: str, body: Body, *, content_type: str, sha256: str = "") -> None:
-    """A small object, in one go. `sha256` saves hashing it again."""
+    """Store an object in one request. `sha256` saves hashing it again."""
     bucket().objects.put(key, body, content_type=content_type, sha256=sha256)
 
 
 def check_size(key: str, size_bytes: int) -> None:
-    """Raises StorageUnavailable where the object is not there, or not whole."""
+    """Raises StorageUnavailable if the object does not exist or has another size."""
     if not exists(key, size_bytes):
         raise StorageUnavailable("The file was stored incompletely.")
 
 
 def delete_object(key: str) -> None:
+    """Delete an object. Raises StorageUnavailable."""
     with mapped_errors(gone=StorageUnavailable):
         bucket().client.delete_object(Bucket=bucket().bucket_name, Key=key)

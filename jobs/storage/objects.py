@@ -1,7 +1,7 @@
 """Signed requests for single objects: GET, HEAD, PUT, and PUT of one part.
 
-They cost a fraction of botocore's processor time; botocore does everything else. Like it, they
-are tried again where that may help.
+They take a fraction of botocore's processor time; botocore is used for everything else. Transient
+errors are retried as botocore does.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
 TRANSIENT = {429, 500, 502, 503, 504}
 THROTTLED = {"SlowDown", "RequestLimitExceeded", "BandwidthLimitExceeded", "RequestThrottled"}
 MAX_PAUSE_SECONDS = 20
-CHANGED = {412, 416}  # what a GET that goes on is answered: no such version, or no such bytes
+CHANGED = {412, 416}  # for a GET that resumes: another version, or no such bytes
 CHANGED_SENTENCE = "A stored file changed while it was read."
 
 
 class ErrorResponse(Exception):
-    """What the store answered in place of what was asked for. For operators, not for owners."""
+    """An error response of the store. For operators, not for owners."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.status, self.headers = status, headers
-        # HEAD's answer has no body, and a proxy's has other words.
+        # A response to HEAD has no body, and one of a proxy another format.
         self.code, message = _text("Code", body) or str(status), _text("Message", body)
         super().__init__(f"{status} {self.code}: {message}")
 
@@ -50,9 +50,9 @@ class ErrorResponse(Exception):
 
 
 class Objects:
-    """Of one bucket. Thread-safe, and safe to use in a process that was forked.
+    """The objects of one bucket. Thread-safe, also in a forked process.
 
-    All methods raise StorageUnavailable, and SourceMissing or `gone` where there is no such object.
+    All methods raise StorageUnavailable, and SourceMissing or `gone` if there is no such object.
     """
 
     def __init__(
@@ -68,30 +68,30 @@ class Objects:
         self._connections: tuple[int, StorageConnections] | None = None
 
     def read(self, key: str, *, size_bytes: int | None = None) -> Generator[bytes]:
-        """The object in chunks of CHUNK_BYTES. What breaks off is gone on with where it did.
+        """Yield the object in chunks of CHUNK_BYTES. Resumes when the connection is lost.
 
-        Raises SourceChanged where it is then another one, or not of `size_bytes` to begin with.
+        Raises SourceChanged if the object has changed meanwhile, or does not have `size_bytes`.
         """
-        place, futile = _Place(size_bytes), 0
+        position, failures = _Position(size_bytes), 0
         while True:
-            response = self._request("GET", key, headers=place.headers(), preload_content=False)
+            response = self._request("GET", key, headers=position.headers(), preload_content=False)
             try:
-                place.check(response)
+                position.check(response)
                 while chunk := response.read(CHUNK_BYTES):
-                    place.position, futile = place.position + len(chunk), 0
+                    position.offset, failures = position.offset + len(chunk), 0
                     count(len(chunk))
                     yield chunk
                 return
             except HTTPError as error:
-                futile += 1
-                if futile >= self._attempts or not place.etag:
+                failures += 1
+                if failures >= self._attempts or not position.etag:
                     raise StorageUnavailable("The file store could not be reached.") from error
-                _rest(random.random() * 0.05 * 2**futile)
+                _pause(random.random() * 0.05 * 2**failures)
             finally:
-                response.close()  # back into the pool it is already, if it was read to its end
+                response.close()  # after a whole read, its connection is in the pool already
 
     def head(self, key: str = "") -> Mapping[str, str]:
-        """The object's headers, or the bucket's."""
+        """Return the headers of an object, or of the bucket."""
         return self._request("HEAD", key).headers
 
     def put(self, key: str, body: Body, *, content_type: str, sha256: str = "") -> None:
@@ -112,7 +112,7 @@ class Objects:
     def put_part(
         self, key: str, upload_id: str, number: int, body: Body, *, gone: type[BuildError]
     ) -> str:
-        """The part's ETag. Raises `gone` where the upload is no longer open."""
+        """Store a part and return its ETag. Raises `gone` if the upload is no longer open."""
         query = f"partNumber={number}&uploadId={quote(upload_id, safe='-._~')}"
         return _etag_of(self._request("PUT", key, query=query, body=body, gone=gone))
 
@@ -136,7 +136,7 @@ class Objects:
             raise StorageUnavailable("The file store could not be reached.") from error
 
     def _with_retries(self, send: Callable[[], BaseHTTPResponse]) -> BaseHTTPResponse:
-        """Waits between two attempts as botocore's standard mode does."""
+        """Call `send` until it succeeds, with the delays of botocore's standard mode."""
         attempt, is_reconnected = 1, False
         while True:
             scale = 0.05
@@ -147,7 +147,7 @@ class Objects:
                     raise
                 scale = 1 if error.is_throttling else scale
             except HTTPError as error:
-                # A kept-alive connection may have ended while nobody looked: that costs nothing.
+                # A persistent connection may have been closed by the server: not counted as a try.
                 if isinstance(error, ProtocolError) and not is_reconnected:
                     is_reconnected = True
                     pause(0)
@@ -168,7 +168,7 @@ class Objects:
         sha256: str = "",
         preload_content: bool = True,
     ) -> BaseHTTPResponse:
-        """Signed anew each time: a signature is good for 15 minutes."""
+        """Sign and send. Signed for each try, because a signature is valid for 15 minutes."""
         path = self._bucket.path(key)
         size_bytes, hashed = (None, "") if body is None else _measure(body, sha256)
         signed = self._signer.signed_headers(
@@ -195,7 +195,7 @@ class Objects:
 
     def _open(self) -> StorageConnections:
         pid = os.getpid()
-        if self._connections is None or self._connections[0] != pid:  # never the parent's
+        if self._connections is None or self._connections[0] != pid:  # not after a fork
             self._connections = pid, self._connect()
         return self._connections[1]
 
@@ -208,30 +208,30 @@ def _etag_of(response: BaseHTTPResponse) -> str:
     return etag
 
 
-def _rest(seconds: float) -> None:
+def _pause(seconds: float) -> None:
     try:
         pause(seconds)
     except ConnectionAbortedError as error:
         raise StorageUnavailable("The file store could not be reached.") from error
 
 
-class _Place:
-    """The position in an object that is being read, and the version of it."""
+class _Position:
+    """The offset in an object that is being read, and the version of the object."""
 
     def __init__(self, size_bytes: int | None) -> None:
-        self.position, self.etag = 0, ""
+        self.offset, self.etag = 0, ""
         self._size_bytes = size_bytes
 
     def headers(self) -> dict[str, str]:
-        if not self.position:
+        if not self.offset:
             return {}
-        return {"range": f"bytes={self.position}-", "if-match": self.etag}
+        return {"range": f"bytes={self.offset}-", "if-match": self.etag}
 
     def check(self, response: BaseHTTPResponse) -> None:
         """Raises SourceChanged unless the response has the requested bytes."""
         etag = response.headers.get("ETag", "")
-        if self.position:
-            begins = response.headers.get("Content-Range", "").startswith(f"bytes {self.position}-")
+        if self.offset:
+            begins = response.headers.get("Content-Range", "").startswith(f"bytes {self.offset}-")
             if etag != self.etag or not begins:
                 raise SourceChanged(CHANGED_SENTENCE)
             return
@@ -242,8 +242,7 @@ class _Place:
 
 
 def _measure(body: Body, sha256: str) -> tuple[int, str]:
-    """Bytes and SHA-256, if it is not given; of a file all of it, which is at its beginning
-    afterwards."""
+    """Return size and SHA-256 of a body. A file is rewound."""
     if isinstance(body, bytes | bytearray | memoryview):
         return len(body), sha256 or hashlib.sha256(body).hexdigest()
     body.seek(0)

@@ -1,4 +1,4 @@
-"""One object written front to back, of any size."""
+"""An object of any size that is written sequentially."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from jobs.storage.multipart_upload import (
     put_whole,
 )
 
-PARTS_IN_FLIGHT = 2  # they are sent and hashed while the next fills: memory is (this + 1) parts
-MEMORY_BYTES = 256 * 1024 * 1024  # of these parts; of larger ones fewer are in flight, or none
+PARTS_IN_FLIGHT = 2  # sent and hashed while the next one is filled: memory is one part more
+MEMORY_BYTES = 256 * 1024 * 1024  # for these parts; if they are large, fewer are in flight, or none
 
 
 class S3Output(S3Object):
-    """One object on its way into the bucket, written front to back; nobody sees it before `finish`.
+    """An object that is written sequentially. It does not exist before `finish`.
 
-    Memory is bounded by PARTS_IN_FLIGHT + 1 parts and MEMORY_BYTES, or by one part if that is
-    larger; by one, as small as may be, where many outputs are written at once. If the process
-    dies, or `discard` cannot reach the server, the parts stay behind as an open upload for
-    `delete_all_but`.
+    Memory is limited to PARTS_IN_FLIGHT + 1 parts and MEMORY_BYTES, or to one part if that is
+    larger. With `is_one_of_many`, it is one part of the minimum size. If the process dies or
+    `discard` fails, the parts stay in an open upload for `delete_all_but`.
     """
 
     def __init__(
@@ -40,8 +39,8 @@ class S3Output(S3Object):
         self._part_bytes = part_bytes(expected_bytes, least=least)
         most = min(PARTS_IN_FLIGHT, max(MEMORY_BYTES // self._part_bytes - 1, 0))
         self._in_flight = 0 if is_one_of_many else most
-        self._buffer = bytearray()  # the next part: it grows once, and is then filled again
-        self._filled = self._hashed = 0  # bytes of it
+        self._buffer = bytearray()  # the next part; reused for later ones
+        self._filled = self._hashed = 0  # bytes of the buffer
         self._parts = 0
         self._under_way: deque[tuple[bytearray, list[Future[None]]]] = deque()
         self._senders = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="part")
@@ -58,6 +57,7 @@ class S3Output(S3Object):
         return super().crc32
 
     def write(self, chunk: bytes) -> None:
+        """Append a chunk. Raises StorageUnavailable, also for earlier parts."""
         self.size_bytes += len(chunk)
         rest = memoryview(chunk)
         while rest:
@@ -68,7 +68,7 @@ class S3Output(S3Object):
                 self._send()
 
     def finish(self) -> None:
-        """Make the object appear, whole. Raises StorageUnavailable also if parts of it are lost."""
+        """Create the object. Raises StorageUnavailable, also if parts of it were lost."""
         if self._upload:
             if self._filled:
                 self._send()
@@ -77,7 +77,7 @@ class S3Output(S3Object):
                     future.result()
             try:
                 self._upload.complete()
-            except SourceMissing as error:  # or it was done, and the answer came too late
+            except SourceMissing as error:  # or it succeeded, and the response was lost
                 if not exists(self.key, self.size_bytes):
                     raise StorageUnavailable("The file store lost an upload.") from error
         else:
@@ -89,7 +89,7 @@ class S3Output(S3Object):
             check_size(self.key, self.size_bytes)
 
     def discard(self) -> None:
-        """Leave no object and no open upload, as far as the server can be reached."""
+        """Delete the object or its open upload. Raises StorageUnavailable."""
         self._stop()
         if self._is_stored:
             delete_object(self.key)
@@ -127,7 +127,7 @@ class S3Output(S3Object):
             return bytearray()
         buffer, futures = self._under_way.popleft()
         for future in futures:
-            future.result()  # also raises what went wrong with it
+            future.result()  # raises its error
         return buffer
 
     def _hash_all(self) -> None:

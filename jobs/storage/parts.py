@@ -1,4 +1,4 @@
-"""One object of known size whose parts come in any order, and survive who put them."""
+"""An object of known size whose parts are stored in any order, and can be resumed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Checkpoint = dict[str, Any]
 
 
 class S3Parts(S3Object):
-    """Numbered from 0, all of `part_bytes` but the last; an object of one part is put in one go.
+    """An object in parts, numbered from 0. All but the last have `part_bytes`.
 
-    `stored` are those that an earlier attempt put; `checkpoint` is what a later one goes on from.
+    An object of one part is stored by one PUT. `stored` are the parts of an earlier attempt.
     """
 
     def __init__(self, key: str, *, content_type: str, size_bytes: int) -> None:
@@ -35,7 +35,10 @@ class S3Parts(S3Object):
 
     @classmethod
     def resumed(cls, checkpoint: Checkpoint) -> Self:
-        """Raises SourceMissing where that upload is no longer open, and made no object either."""
+        """Return the object of an earlier attempt.
+
+        Raises SourceMissing if its upload is no longer open and it was not completed.
+        """
         parts = cls(checkpoint["key"], content_type="", size_bytes=checkpoint["size_bytes"])
         parts.part_bytes = checkpoint["part_bytes"]
         parts._upload = MultipartUpload(parts.key, checkpoint["upload_id"])
@@ -50,7 +53,7 @@ class S3Parts(S3Object):
         return parts
 
     def begin(self) -> Checkpoint:
-        """Nothing, and empty, for an object of one part."""
+        """Create the upload. Return its checkpoint, which is empty for an object of one part."""
         if self.size_bytes <= self.part_bytes:
             return {}
         self._upload = MultipartUpload.begin(self.key, content_type=self._content_type)
@@ -63,9 +66,9 @@ class S3Parts(S3Object):
 
     @property
     def first_gap(self) -> tuple[int, int]:
-        """Where the first byte is that is not stored, and where the next one is that is.
+        """The first byte that is not stored, and the next one that is stored.
 
-        Where all are, the last one stands for the gap.
+        If all are stored, it is the last byte.
         """
         count = self._count
         missing = [n for n in range(count) if n not in self.stored]
@@ -80,20 +83,24 @@ class S3Parts(S3Object):
         return -(-self.size_bytes // self.part_bytes)
 
     def size_of(self, number: int) -> int:
+        """Return the size of a part."""
         return min(self.part_bytes, self.size_bytes - number * self.part_bytes)
 
     def put(self, number: int, part: bytes | bytearray) -> None:
-        """From any thread."""
+        """Store a part. Any thread may call it."""
         if self._upload:
             self._upload.put(number + 1, part)
         else:
             put_whole(self.key, part, content_type=self._content_type)
 
     def finish(self, digest: Digest) -> None:
-        """Make the object appear, all parts being put. It is read back where the digest is not of
-        all of it. Raises StorageUnavailable also if its size is wrong."""
+        """Create the object, after all parts are stored.
+
+        If `digest` is incomplete, the object is read back. Raises StorageUnavailable, also if its
+        size is wrong.
+        """
         if self._upload and not self._is_stored:
-            with suppress(SourceMissing):  # done before, the answer was lost: the size tells
+            with suppress(SourceMissing):  # completed before: its size is checked below
                 self._upload.complete()
         self._is_stored = True
         check_size(self.key, self.size_bytes)
@@ -104,7 +111,7 @@ class S3Parts(S3Object):
         self._digest = digest
 
     def discard(self) -> None:
-        """Leave no object and no open upload, as far as the server can be reached."""
+        """Delete the object or its open upload. Raises StorageUnavailable."""
         if self._upload and not self._is_stored:
             self._upload.abort()
         else:

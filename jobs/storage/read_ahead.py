@@ -1,4 +1,4 @@
-"""Objects that are fetched before they are asked for, a few at once."""
+"""Fetch objects in advance, a few at once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from jobs.storage.connections import Abort
 
 THREADS = 4
 AHEAD_BYTES = 16 * 1024 * 1024  # in memory
-# A larger object is streamed when its turn comes: until then its connection would idle, and end.
+# Larger objects are streamed at their turn: a connection that idles until then would be closed.
 MAX_OBJECT_BYTES = 4 * 1024 * 1024
 JOIN_SECONDS = 1
-FOREVER_SECONDS = 365 * 24 * 3600.0  # requests end by themselves, and attempts are interrupted
+FOREVER_SECONDS = 365 * 24 * 3600.0  # requests have timeouts, and attempts are interrupted
 
 
 class ReadAhead:
-    """Of objects by their keys and sizes, in the order in which `read` is asked for them.
+    """Context manager that fetches objects, given by keys and sizes, in the order of `read` calls.
 
-    Enter it, and use it in one thread. That one takes no lock, so it may be interrupted anywhere.
-    On the way out, whatever is being fetched ends, and nothing is left in memory.
+    Use it in one thread. That thread takes no lock, so a signal handler may raise anywhere. On
+    exit, requests are aborted and memory is released.
     """
 
     def __init__(self, objects: Iterable[tuple[str, int]]) -> None:
         self._fetches = [_Fetch(key, size_bytes) for key, size_bytes in objects]
-        self._next = self._begun = 0  # the one to be read next, and the one to be fetched next
+        self._next = self._begun = 0  # the next one to read, and the next one to fetch
         self._ahead_bytes = 0
         self._objects = bucket().objects
         self._abort = Abort()
@@ -56,10 +56,10 @@ class ReadAhead:
         self._fetches.clear()
 
     def read(self, key: str) -> Iterator[bytes]:
-        """The next object in chunks of CHUNK_BYTES.
+        """Yield the next object in chunks of CHUNK_BYTES.
 
-        Raises SourceMissing, StorageUnavailable, and SourceChanged where it is not of its size. It
-        may be cut off once it is larger.
+        Raises SourceMissing, StorageUnavailable, and SourceChanged if it has another size. It may
+        be truncated if it is larger.
         """
         fetch, self._next = self._fetches[self._next], self._next + 1
         if fetch.key != key:
@@ -74,7 +74,7 @@ class ReadAhead:
         self._ahead_bytes -= fetch.size_bytes
 
     def _begin_more(self) -> None:
-        """What fits into memory. The first object's turn is now: it is not worth a thread."""
+        """Start to fetch what fits into memory, but not the object that is read now."""
         self._begun = max(self._begun, self._next)
         while self._begun < len(self._fetches):
             fetch = self._fetches[self._begun]
@@ -99,7 +99,7 @@ class ReadAhead:
                 with self._abort.watched():
                     self._abort.check()
                     fetch.result.put(self._fetched(fetch))
-            except BaseException as error:  # is raised where it is waited for
+            except BaseException as error:  # raised by `wait`
                 fetch.result.put(error)
 
     def _fetched(self, fetch: _Fetch) -> list[bytes]:
@@ -108,7 +108,7 @@ class ReadAhead:
             for chunk in reading:
                 chunks.append(chunk)
                 left -= len(chunk)
-                if left < 0:  # not as recorded: who knows how large it is
+                if left < 0:  # larger than recorded: limit the memory
                     break
         return chunks
 

@@ -1,6 +1,6 @@
-"""AWS Signature Version 4 for S3, with path-style addresses. Pure: no I/O, no settings, no clock.
+"""AWS Signature Version 4 for S3, with path-style URLs. Pure: no I/O, no settings, no clock.
 
-Byte for byte what botocore signs, at a fraction of its cost.
+The result is the same as that of botocore, byte by byte, at a fraction of the cost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket below an endpoint, which may have a path of its own."""
+    """A bucket and its endpoint, whose URL may have a path."""
 
     endpoint: str
     name: str
@@ -40,7 +40,7 @@ class Bucket:
         return f"{parts.scheme}://{parts.netloc}"
 
     def path(self, key: str = "") -> str:
-        """Of the object, percent-encoded; of the bucket without a key."""
+        """Return the path of an object, or of the bucket, percent-encoded."""
         return f"{self._base}/{quote(key, safe='/~')}" if key else self._base
 
     @cached_property
@@ -50,7 +50,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs with one access key. `token` belongs to temporary credentials."""
+    """Signs with one access key. `token` is for temporary credentials."""
 
     access_key: str
     secret_key: str
@@ -68,7 +68,7 @@ class Signer:
         headers: Mapping[str, str] | None = None,
         payload_sha256: str = EMPTY_SHA256,
     ) -> dict[str, str]:
-        """All headers to send. `headers` have lower-case names; `query` is encoded and sorted."""
+        """Return all headers to send. Pass lower-case names, and an encoded and sorted query."""
         timestamp = _timestamp(at)
         signed = {
             **(headers or {}),
@@ -99,7 +99,7 @@ class Signer:
         at: float,
         seconds: int,
     ) -> str:
-        """An address that anybody can use for `seconds` from `at`, with these response headers."""
+        """Return a URL that is valid for `seconds` from `at`, with these response headers."""
         timestamp, path = _timestamp(at), bucket.path(key)
         overrides = (
             f"response-content-disposition={_encode(disposition)}"
@@ -112,7 +112,7 @@ class Signer:
         )
         token = f"&X-Amz-Security-Token={_encode(self.token)}" if self.token else ""
         signed = "&X-Amz-SignedHeaders=host"
-        # What is signed is sorted; what is sent has the overrides first, as botocore sends it.
+        # The signed query is sorted; the sent one has the overrides first, as in botocore.
         request = (
             f"{method}\n{path}\n{before}{token}{signed}&{overrides}\n"
             f"host:{bucket.host}\n\nhost\nUNSIGNED-PAYLOAD"
@@ -122,7 +122,7 @@ class Signer:
         return f"{bucket.origin}{path}?{query}"
 
     def _signature(self, request: str, timestamp: str) -> tuple[str, str]:
-        """The credential, and the signature of a canonical request."""
+        """Return the credential and the signature of a canonical request."""
         scope = self._scope(timestamp)
         hashed = hashlib.sha256(request.encode()).hexdigest()
         text = f"{ALGORITHM}\n{timestamp}\n{scope}\n{hashed}"
@@ -134,14 +134,14 @@ class Signer:
 
 
 def attachment(name: str) -> str:
-    """A Content-Disposition (RFC 6266) with the name for old and for new readers."""
+    """Return a Content-Disposition (RFC 6266) with the name in ASCII and in UTF-8."""
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 @lru_cache(maxsize=16)
 def _signing_key(secret_key: str, day: str, region: str) -> bytes:
-    """The same for a whole day."""
+    """Return the signing key, which is the same for a day."""
     key = f"AWS4{secret_key}".encode()
     for text in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, text.encode(), "sha256")

@@ -1,4 +1,4 @@
-"""Presigned addresses: what a client may fetch, for a while, from the store itself."""
+"""Presigned URLs, by which clients download from the store."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ MAX_REMEMBERED = 2048  # about a kilobyte each
 
 
 def presigned_url(key: str, *, name: str, content_type: str, method: str = "GET") -> str:
-    """An address that gives anybody the object under `name` for DOWNLOAD_URL_SECONDS.
+    """Return a URL by which anybody can download the object for DOWNLOAD_URL_SECONDS.
 
-    Signed for the public endpoint, for one method, without asking the server. The disposition
-    is ours, so that no stored file opens as a page of the bucket's host. Never store or log it.
-
-    Given out again for up to a minute, and so valid for up to a minute longer.
+    It is for the public endpoint and one method, and always downloads: a stored file must not open
+    as a page of the bucket's host. Never store or log it. The same URL is returned for up to a
+    minute, and is valid for up to a minute longer.
     """
     public, seconds = cast(JobStorage, storages["public"]), settings.DOWNLOAD_URL_SECONDS
     reuse = max(1, min(seconds // 10, MAX_REUSE_SECONDS))

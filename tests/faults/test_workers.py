@@ -116,7 +116,7 @@ def test_main_process_frozen(service: Rig) -> None:
 
     service.judge()
     assert other.is_alive
-    assert DownloadJob.objects.get(pk=ids[0]).attempt == 1  # its pulse is its own
+    assert DownloadJob.objects.get(pk=ids[0]).attempt == 1  # its heartbeat is its own
 
 
 def test_worker_told_to_stop(service: Rig) -> None:
@@ -228,7 +228,7 @@ def test_zombie_with_a_stored_file(service: Rig) -> None:
 
 def stored(job: DownloadJob) -> bool:
     """Whether the first attempt's file is in the bucket."""
-    return any(storage.stored_since(f"{job.folder}1/", datetime.now(UTC) + timedelta(hours=1)))
+    return any(storage.stored_before(f"{job.folder}1/", datetime.now(UTC) + timedelta(hours=1)))
 
 
 LIMITS = {"JOB_TIME_LIMIT_SECONDS": "2", "KILL_AFTER_SECONDS": "2"}
