@@ -51,8 +51,8 @@ urlpatterns = [
     path("v1/download/events", downloads.EventsOfJobs.as_view(), name="events-of-jobs"),
     path("v1/download/events/<job:job_id>", downloads.JobEvents.as_view(), name="events"),
     path("v1/download/result/<job:job_id>", downloads.ResultLink.as_view(), name="result"),
-    path("v1/download/<job:job_id>", downloads.Download.as_view(), name="download"),
-    path("v1/download/<job:job_id>/retry", downloads.Retry.as_view(), name="retry"),
+    path("v1/download/<job:job_id>", downloads.DownloadFile.as_view(), name="download"),
+    path("v1/download/<job:job_id>/retry", downloads.RetryJob.as_view(), name="retry"),
     path("status/<job:job_id>", downloads.StatusAlias.as_view(), name="status-alias"),
     path("admin/retry/<job:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),
     # Not a job id: the admin, which comes next, would redirect to its sign-in page.

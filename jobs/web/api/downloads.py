@@ -219,7 +219,7 @@ class ResultLink(APIView):
         return Response(JobResult(job).data)
 
 
-class Download(APIView):
+class DownloadFile(APIView):
     """Fetch the file of a job, or cancel it."""
 
     bodiless_methods = ("GET", "HEAD")
@@ -250,7 +250,7 @@ def cancelled(
     return Response(serializer(job).data)
 
 
-class Retry(APIView):
+class RetryJob(APIView):
     """Retry a failed, cancelled or expired job, under the same id."""
 
     rate = "initiate"

@@ -1,4 +1,4 @@
-"""What requests and answers look like, shown in the OpenAPI document. A test holds them to it."""
+"""Examples of requests and responses in the OpenAPI document. A test checks them by its schemas."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ Json = dict[str, Any]
 JOB_ID = "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 URL = f"https://files.example.org/downloads/results/{JOB_ID}/1/3%20files.zip?X-Amz-Signature=6d1f…"
+CREATED, STARTED, NOW, FINISHED = (
+    f"2026-11-22T09:30:{seconds}00000Z" for seconds in ("00.1", "01.3", "02.9", "05.1")
+)
 FILE = {"downloadUrl": URL, "expiresIn": 600, "size": 59_117_758, "sha256": SHA256}
-
-_QUEUED: Json = {
+PREVIEW = {
+    "fileId": 1_000_008,
+    "fileName": "harbour thumbnail.jpg",
+    "contentType": "image/jpeg",
+    "size": 8_132,
+    "downloadUrl": URL.replace("results", "processed").replace("3%20files.zip", "thumbnail.jpg"),
+    "expiresIn": 600,
+}
+_JOB: Json = {
     "jobId": JOB_ID,
     "kind": "bundle",
     "userId": "42",
@@ -27,121 +37,116 @@ _QUEUED: Json = {
     "total": 59_117_000,
     "unit": "bytes",
     "attempts": 0,
-    "createdAt": "2026-11-22T09:30:00.120000Z",
+    "createdAt": CREATED,
     "startedAt": None,
-    "updatedAt": "2026-11-22T09:30:00.120000Z",
+    "updatedAt": CREATED,
     "finishedAt": None,
     "fileName": "3 files.zip",
     "statusUrl": f"/v1/download/status/{JOB_ID}",
-    "estimatedSecondsRemaining": 4,
 }
-_RUNNING: Json = _QUEUED | {
-    "status": "processing",
-    "progress": 0.4,
-    "message": "Adding 2 of 3: report.pdf",
-    "done": 23_646_800,
-    "attempts": 1,
-    "startedAt": "2026-11-22T09:30:01.300000Z",
-    "updatedAt": "2026-11-22T09:30:02.900000Z",
-    "speed": 14_780_000,
-    "estimatedSecondsRemaining": 3,
+_ATTEMPTED = {"attempts": 1, "progress": 0.4, "done": 23_646_800, "startedAt": STARTED}
+_ENDED = _ATTEMPTED | {"updatedAt": FINISHED, "finishedAt": FINISHED}
+_STATES: dict[str, Json] = {
+    "queued": {"estimatedSecondsRemaining": 4},
+    "waiting": {
+        "message": "Waiting to retry",
+        "attempts": 1,
+        "estimatedSecondsRemaining": 4,
+        "retryAt": "2026-11-22T09:30:10.100000Z",
+        "lastError": "The file store could not be reached.",
+    },
+    "processing": {
+        **_ATTEMPTED,
+        "status": "processing",
+        "message": "Adding 2 of 3: report.pdf",
+        "updatedAt": NOW,
+        "speed": 14_780_000,
+        "estimatedSecondsRemaining": 3,
+    },
+    "completed": {
+        **_ENDED,
+        **FILE,
+        "status": "completed",
+        "progress": 1.0,
+        "message": "Ready",
+        "done": 59_117_000,
+        "contentType": "application/zip",
+        "expiresAt": "2026-12-22T09:30:05.100000Z",
+    },
+    "failed": {
+        **_ENDED,
+        "status": "failed",
+        "message": "Failed",
+        "error": "File 70009 could not be found.",
+        "errorCode": "source_missing",
+    },
+    "cancelled": {**_ENDED, "status": "cancelled", "message": "Cancelled"},
 }
-_ENDED: Json = {
-    name: value
-    for name, value in _RUNNING.items()
-    if name not in ("speed", "estimatedSecondsRemaining")
-} | {
-    "finishedAt": "2026-11-22T09:30:05.100000Z",
-    "updatedAt": "2026-11-22T09:30:05.100000Z",
+_NAMES = {
+    "bundle": "3 files.zip",
+    "remote": "measurements.csv",
+    "upload": "harbour.jpg",
+    "report": "Activity 2026-10-24 to 2026-11-22.pdf",
 }
-_COMPLETED: Json = _ENDED | FILE | {
-    "status": "completed",
-    "progress": 1.0,
-    "message": "Ready",
-    "done": 59_117_000,
-    "contentType": "application/zip",
-    "expiresAt": "2026-12-22T09:30:05.100000Z",
-}  # fmt: skip
-_FAILED: Json = _ENDED | {
-    "status": "failed",
-    "message": "Failed",
-    "error": "File 70009 could not be found.",
-    "errorCode": "source_missing",
-}
-_WAITING: Json = _QUEUED | {
-    "message": "Waiting to retry",
-    "attempts": 1,
-    "retryAt": "2026-11-22T09:30:10.100000Z",
-    "lastError": "The file store could not be reached.",
+# What else a completed job of the kind has; `upload` with the names at its older path.
+_COMPLETED: dict[str, Json] = {
+    "bundle": {},
+    "remote": {"fileId": 1_000_004},
+    "upload": {
+        "fileId": 1_000_007,
+        "contentType": "image/jpeg",
+        "processedFiles": {"thumbnail": PREVIEW},
+        "metadata": {"width": 6000, "height": 4000},
+        "completedAt": FINISHED,
+        "downloadUrls": {"thumbnail": PREVIEW["downloadUrl"]},
+    },
+    "report": {"fileId": 1_000_009, "contentType": "application/pdf"},
 }
 
 
-def _of_link(job: Json) -> Json:
-    named = {"job_id": JOB_ID, "bytes_downloaded": job["done"], "total_bytes": job["total"]}
-    return job | {"kind": "remote", "fileName": "measurements.csv"} | named
+def jobs(kind: str, *states: str, **members: Any) -> list[OpenApiExample]:
+    """Return an example of a job in each state, with the names that older clients know."""
+    return [OpenApiExample(f"{kind}, {state}", _job(kind, state, members)) for state in states]
 
 
-_QUEUED_LINK = _of_link(_QUEUED | {"total": None, "estimatedSecondsRemaining": None})
-_RUNNING_LINK = _of_link(
-    _RUNNING | {"message": "Fetching from data.example", "speed": 12_500_000, "threads": 4}
-)
-_LINK_URL = URL.replace("3%20files.zip", "measurements.csv")
-_COMPLETED_LINK = _of_link(_COMPLETED | {"downloadUrl": _LINK_URL, "fileId": 1_000_004})
-_CANCELLED: Json = _ENDED | {"status": "cancelled", "message": "Cancelled"}
+def _job(kind: str, state: str, members: Json) -> Json:
+    job = _JOB | _STATES[state] | {"kind": kind, "fileName": _NAMES[kind]}
+    if state == "completed":
+        job |= _COMPLETED[kind]
+    job |= members
+    if kind == "remote":
+        job |= {"job_id": JOB_ID, "bytes_downloaded": job["done"], "total_bytes": job["total"]}
+    if kind == "report":
+        job |= {"id": JOB_ID, "progress_message": job["message"]}
+    return job
 
 
-def _of_report(job: Json) -> Json:
-    named = {"id": JOB_ID, "progress_message": job["message"]}
-    file = {"kind": "report", "fileName": "Activity 2026-10-24 to 2026-11-22.pdf"}
-    return job | file | {"unit": "jobs"} | named
-
-
-_COMPLETED_REPORT = _of_report(
-    _COMPLETED
-    | {
-        "done": 318,
-        "total": 318,
-        "downloadUrl": URL.replace("3%20files.zip", "Report.pdf"),
-        "contentType": "application/pdf",
-        "size": 84_300,
-        "fileId": 1_000_009,
-    }
-)
-_RUNNING_REPORT = _of_report(
-    _RUNNING | {"message": "Drawing page 4 of 12", "done": 127, "total": 318, "speed": 210}
-)
-
-_MADE = {
-    "fileId": 1_000_008,
-    "fileName": "harbour thumbnail.jpg",
-    "contentType": "image/jpeg",
-    "size": 8_132,
-    "downloadUrl": URL.replace("results", "processed").replace("3%20files.zip", "thumbnail.jpg"),
-    "expiresIn": 600,
-}
-_QUEUED_UPLOAD = _QUEUED | {"kind": "upload", "fileName": "harbour.jpg", "total": 6_207_776}
-_COMPLETED_UPLOAD = _COMPLETED | {
-    "kind": "upload",
-    "fileName": "harbour.jpg",
-    "downloadUrl": URL.replace("results", "raw").replace("1/3%20files.zip", "harbour.jpg"),
-    "fileId": 1_000_007,
-    "contentType": "image/jpeg",
-    "processedFiles": {"thumbnail": _MADE},
-    "metadata": {"width": 6000, "height": 4000},
-    "completedAt": _COMPLETED["finishedAt"],
-    "downloadUrls": {"thumbnail": _MADE["downloadUrl"]},
-}
-_UPLOAD_WITHOUT_PREVIEWS = _COMPLETED_UPLOAD | {
-    "fileName": "offer.pdf",
-    "downloadUrl": URL.replace("results", "raw").replace("1/3%20files.zip", "offer.pdf"),
-    "contentType": "application/pdf",
-    "processedFiles": {},
-    "metadata": {
+WITHOUT_PREVIEWS = jobs(
+    "upload",
+    "completed",
+    fileName="offer.pdf",
+    contentType="application/pdf",
+    processedFiles={},
+    downloadUrls={},
+    metadata={
         "skipped": "The PDF is protected by a password.",
         "skippedCode": "file_encrypted",
     },
-    "downloadUrls": {},
-}
+)
+RESULT = OpenApiExample(
+    "A file", FILE | {"jobId": JOB_ID, "status": "completed", "fileName": "3 files.zip"}
+)
+EVENT = OpenApiExample(
+    "An event",
+    {"id": f"{JOB_ID}-3", "retry": 3000, "data": json.dumps(_job("bundle", "processing", {}))},
+)
+
+CHUNKED = OpenApiExample("A file in chunks", {"fileName": "drone.mp4", "totalSize": 20_000_000})
+CHUNK = OpenApiExample(
+    "The second chunk",
+    {"jobId": JOB_ID, "chunkIndex": 1, "totalChunks": 3, "chunk": "(8,388,608 bytes)"},
+)
+UPLOAD = OpenApiExample("A picture", {"file": "(the bytes of harbour.jpg)"})
 _BEGUN: Json = {
     "jobId": JOB_ID,
     "fileName": "drone.mp4",
@@ -153,113 +158,45 @@ _BEGUN: Json = {
     "complete": False,
     "expiresAt": "2026-11-23T09:30:00.120000Z",
 }
-
-ACCEPTED_UPLOAD = OpenApiExample(
-    "An upload, accepted",
-    _QUEUED_UPLOAD | {"message": "File uploaded successfully, processing started"},
-)
-COMPLETED_UPLOAD = OpenApiExample("An upload, completed", _COMPLETED_UPLOAD)
-WITHOUT_PREVIEWS = OpenApiExample("An upload, completed without previews", _UPLOAD_WITHOUT_PREVIEWS)
-CHUNKED = OpenApiExample("A file in chunks", {"fileName": "drone.mp4", "totalSize": 20_000_000})
-CHUNK = OpenApiExample(
-    "The second chunk",
-    {"jobId": JOB_ID, "chunkIndex": 1, "totalChunks": 3, "chunk": "(8,388,608 bytes)"},
-)
-UPLOAD = OpenApiExample("A picture", {"file": "(the bytes of harbour.jpg)"})
+_ONE_CHUNK = _BEGUN | {"receivedChunks": [1], "receivedSize": 8_388_608}
 BEGUN = OpenApiExample("Begun", {"received": False} | _BEGUN)
-ARRIVING = OpenApiExample(
-    "A chunk is here", _BEGUN | {"receivedChunks": [1], "receivedSize": 8_388_608}
-)
-RECEIVED = OpenApiExample(
-    "A chunk", _BEGUN | {"received": True, "receivedChunks": [1], "receivedSize": 8_388_608}
-)
-
-QUEUED = OpenApiExample("Queued", _QUEUED)
-ACCEPTED = OpenApiExample("Accepted", _QUEUED | {"totalFileIds": 3})
-RUNNING = OpenApiExample("Running", _RUNNING)
-EVENT = OpenApiExample(
-    "An event", {"id": f"{_RUNNING['jobId']}-3", "retry": 3000, "data": json.dumps(_RUNNING)}
-)
-COMPLETED = OpenApiExample("Completed", _COMPLETED)
-QUEUED_LINK = OpenApiExample("A link, queued", _QUEUED_LINK)
-RUNNING_LINK = OpenApiExample("A link, running", _RUNNING_LINK)
-COMPLETED_LINK = OpenApiExample("A link, completed", _COMPLETED_LINK)
-FAILED = OpenApiExample("Failed", _FAILED)
-WAITING = OpenApiExample("Waiting for its next try", _WAITING)
-CANCELLED = OpenApiExample("Cancelled", _CANCELLED)
-ACCEPTED_LINK = OpenApiExample(
-    "A link, accepted", _QUEUED_LINK | {"message": "Download job enqueued successfully"}
-)
-CANCELLED_LINK = OpenApiExample("A link, cancelled", _of_link(_CANCELLED))
-RUNNING_REPORT = OpenApiExample("A report, running", _RUNNING_REPORT)
-COMPLETED_REPORT = OpenApiExample("A report, completed", _COMPLETED_REPORT)
-CANCELLED_REPORT = OpenApiExample("A report, cancelled", _of_report(_CANCELLED))
-ACCEPTED_REPORT = OpenApiExample(
-    "A report, accepted",
-    _of_report(_QUEUED | {"total": None, "estimatedSecondsRemaining": None})
-    | {"unit": "bytes", "fileName": "Report.pdf", "message": "Report generation started"},
-)
-RESULT = OpenApiExample(
-    "A file",
-    FILE | {"jobId": JOB_ID, "status": "completed", "fileName": "3 files.zip"},
-)
+RECEIVING = OpenApiExample("One chunk received", _ONE_CHUNK)
+RECEIVED = OpenApiExample("A chunk", {"received": True} | _ONE_CHUNK)
 
 BUNDLE = OpenApiExample("Three files", {"file_ids": [70000, 70001, 70002]})
 NAMED_BUNDLE = OpenApiExample(
-    "Named and urgent", {"file_ids": [70000], "name": "Contracts.zip", "priority": 9}
+    "With a name and a priority", {"file_ids": [70000], "name": "Contracts.zip", "priority": 9}
 )
-LINK = OpenApiExample("A link", {"url": "https://data.example/2026/measurements.csv"})
-EXPECTED_LINK = OpenApiExample(
-    "Named, over eight connections, and known by its SHA-256",
-    {
-        "url": "https://data.example/2026/measurements.csv",
-        "output": "Measurements of 2026.csv",
-        "threads": 8,
-        "sha256": SHA256,
-    },
+BUNDLE_OF_JOBS = OpenApiExample(
+    "The results of other jobs", {"job_ids": [JOB_ID], "name": "Measurements.zip", "email": True}
 )
-LINKS_IN_ONE = OpenApiExample(
-    "What other jobs are going to make",
-    {"job_ids": [JOB_ID], "name": "Measurements.zip", "email": True},
+_LINK = {"url": "https://data.example/2026/measurements.csv"}
+LINK = OpenApiExample("A link", _LINK)
+LINK_WITH_HASH = OpenApiExample(
+    "With a name, eight connections and a SHA-256",
+    _LINK | {"output": "Measurements of 2026.csv", "threads": 8, "sha256": SHA256},
 )
-LATER_LINK = OpenApiExample(
-    "At night, and a program of yours is told",
-    {
-        "url": "https://data.example/2026/measurements.csv",
-        "runAt": "2026-11-23T02:00:00Z",
-        "webhook": "https://hooks.example.org/downloads",
-    },
+SCHEDULED_LINK = OpenApiExample(
+    "At night, with a webhook",
+    _LINK | {"runAt": "2026-11-23T02:00:00Z", "webhook": "https://hooks.example.org/downloads"},
 )
 REPORT = OpenApiExample("The last 30 days", {"period": "30d"})
 REPORT_OF_DAYS = OpenApiExample(
-    "A month as a table, mailed",
+    "A month as a table, by e-mail",
     {"from": "2026-10-01", "to": "2026-10-31", "format": "csv", "email": True},
 )
 CHECK = OpenApiExample("A file", {"file_id": 70000})
-THERE = OpenApiExample(
-    "It is there",
-    {
-        "file_id": 70000,
-        "available": True,
-        "s3Key": "catalogue/70000/report.pdf",
-        "size": 6_207_776,
-        "sha256": SHA256,
-    },
+_FOUND = {"s3Key": "catalogue/70000/report.pdf", "size": 6_207_776, "sha256": SHA256}
+AVAILABLE = OpenApiExample("Available", {"file_id": 70000, "available": True} | _FOUND)
+NOT_AVAILABLE = OpenApiExample(
+    "Not available", {"file_id": 70000, "available": False} | dict.fromkeys(_FOUND)
 )
-NOT_THERE = OpenApiExample(
-    "It is not",
-    {"file_id": 70000, "available": False, "s3Key": None, "size": None, "sha256": None},
-)
-CREDENTIALS = OpenApiExample("Somebody", {"username": "demo", "password": "correct horse"})
+CREDENTIALS = OpenApiExample("A user", {"username": "demo", "password": "correct horse"})
 TOKENS = OpenApiExample("Both tokens", {"refresh": "eyJhbGciOi…", "access": "eyJhbGciOi…"})
-_BY_STATUS = {
-    "queued": 12,
-    "processing": 4,
-    "completed": 1_830,
-    "failed": 7,
-    "cancelled": 3,
-    "expired": 210,
-}
+REFRESH = OpenApiExample("A refresh token", {"refresh": "eyJhbGciOi…"})
+
+_STATUSES = ("queued", "processing", "completed", "failed", "cancelled", "expired")
+_BY_STATUS = dict(zip(_STATUSES, (12, 4, 1_830, 7, 3, 210), strict=True))
 QUEUE = OpenApiExample(
     "A busy hour",
     {
@@ -274,42 +211,35 @@ QUEUE = OpenApiExample(
             "lastMinute": {"submitted": 9, "completed": 8, "failed": 0, "cancelled": 0},
             "lastHour": {"submitted": 411, "completed": 398, "failed": 2, "cancelled": 1},
         },
-        "timestamp": "2026-11-22T09:30:05.100000Z",
+        "timestamp": FINISHED,
     },
 )
+_RUNNING_JOB = {
+    "jobId": JOB_ID,
+    "kind": "bundle",
+    "attempt": 1,
+    "progress": 0.4,
+    "message": "Adding 2 of 3: report.pdf",
+    "startedAt": STARTED,
+    "leaseUntil": "2026-11-22T09:31:02.900000Z",
+}
 WORKERS = OpenApiExample(
-    "One that works, one that fell silent",
+    "One working, one without a response",
     {
         "brokerAnswers": True,
         "workers": [
-            {
-                "name": "celery@worker-1",
-                "answers": True,
-                "processes": 2,
-                "jobs": [
-                    {
-                        "jobId": JOB_ID,
-                        "kind": "bundle",
-                        "attempt": 1,
-                        "progress": 0.4,
-                        "message": "Adding 2 of 3: report.pdf",
-                        "startedAt": "2026-11-22T09:30:01.300000Z",
-                        "leaseUntil": "2026-11-22T09:31:02.900000Z",
-                    }
-                ],
-            },
+            {"name": "celery@worker-1", "answers": True, "processes": 2, "jobs": [_RUNNING_JOB]},
             {"name": "celery@worker-2", "answers": False, "processes": None, "jobs": []},
         ],
-        "timestamp": "2026-11-22T09:30:05.100000Z",
+        "timestamp": FINISHED,
     },
 )
-REFRESH = OpenApiExample("A refresh token", {"refresh": "eyJhbGciOi…"})
 
 
 def problem_example(code: str, field: str = "") -> Json:
-    """The problem as it may look; `field` is a field of the request that may be wrong."""
+    """Return an example of the problem; `field` is a field of the request."""
     status, sentence = CODES[code]
-    shown = {
+    problem = {
         "type": "about:blank",
         "title": status.phrase,
         "status": int(status),
@@ -319,6 +249,6 @@ def problem_example(code: str, field: str = "") -> Json:
         "error": status.phrase,
     }
     if code == "invalid" and field:
-        wrong = {"field": field, "code": "required", "detail": "This field is required."}
-        shown["errors"] = [wrong]
-    return shown
+        error = {"field": field, "code": "required", "detail": "This field is required."}
+        problem["errors"] = [error]
+    return problem

@@ -92,7 +92,7 @@ class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no t
         return jobs.found_by(value)
 
 
-class KindFilter(JobFilter):
+class SingleKindFilter(JobFilter):
     """The filter of a list with one kind."""
 
     kind = None
@@ -143,7 +143,7 @@ class OwnJobsOfKind(OwnJobList):
     """List your jobs of one kind, newest first."""
 
     kind: str
-    filterset_class = KindFilter
+    filterset_class = SingleKindFilter
 
     def filter_queryset(self, queryset: Any) -> Any:
         jobs: Any = super().filter_queryset(queryset)

@@ -156,7 +156,7 @@ class ChunkedUpload(APIView):
             raise Http404("This upload is not chunked.")
         return Response(UploadSerializer(found).data)
 
-    @contract.give_up_upload
+    @contract.abort_upload
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Abort an incomplete upload, and delete its chunks."""
         found = _own_upload(request, job_id)

@@ -99,7 +99,7 @@ class FileFilterForm(forms.Form):
 
 
 @dataclass(frozen=True)
-class FileRow:
+class ChoiceRow:
     """A file as a row of the table."""
 
     file: StoredFile
@@ -206,11 +206,11 @@ def _matching(files: FileQuerySet, search: str, kind: str) -> FileQuerySet:
     return files
 
 
-def _row(file: StoredFile, is_ticked: bool, now: datetime) -> FileRow:
+def _row(file: StoredFile, is_ticked: bool, now: datetime) -> ChoiceRow:
     labels = (label for _, label, starts in TYPES.values() if file.content_type.startswith(starts))
     suffix = PurePosixPath(file.name).suffix.removeprefix(".").upper()
     suffix = SHORTER.get(suffix, suffix)
-    return FileRow(
+    return ChoiceRow(
         file=file,
         tile=suffix if len(suffix) <= 4 else "",
         label=next(labels, "File"),

@@ -11,6 +11,7 @@ from jobs.web.serializers.fields import (
     Text,
     Url,
 )
+from jobs.web.serializers.problem import MAX_ERRORS, ProblemSerializer
 from jobs.web.serializers.requests import (
     THREADS,
     BundleRequest,
@@ -50,6 +51,7 @@ from jobs.web.serializers.statistics import (
 from jobs.web.serializers.terms import TermsRequest, terms_of_form
 
 __all__ = [
+    "MAX_ERRORS",
     "MAX_WEBHOOK_CHARS",
     "THREADS",
     "AcceptedJob",
@@ -70,6 +72,7 @@ __all__ = [
     "JobSerializer",
     "LinkJob",
     "Period",
+    "ProblemSerializer",
     "ProcessedFile",
     "QueueStatistics",
     "Rates",

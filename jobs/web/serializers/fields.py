@@ -1,4 +1,7 @@
-"""Strict fields for requests: they do not convert JSON types."""
+"""Strict fields for requests: they do not convert JSON types.
+
+`openapi` of a field is JSON Schema that drf-spectacular cannot derive.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,15 @@ MOMENT = re.compile(
 PERIOD = re.compile("[1-9][0-9]{0,2}d")
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 MAX_AHEAD = timedelta(days=366)
+NO_NUL = r"^[^\u0000]+$"
+# Python also strips some characters that \s does not match.
+NOT_BLANK = r"^[^\u0000]*[^\u0000\s\u001c-\u001f\u0085][^\u0000]*$"
+
+
+class Binary(serializers.FileField):
+    """An uploaded file. drf-spectacular takes a FileField for the URL of a file."""
+
+    openapi = {"format": "binary"}
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -48,6 +60,10 @@ class StrictSerializer(serializers.Serializer[Any]):
 class Text(serializers.CharField):
     """A JSON string. Numbers are not converted."""
 
+    @property
+    def openapi(self) -> dict[str, Any]:
+        return {"minLength": 1, "pattern": NOT_BLANK if self.trim_whitespace else NO_NUL}
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
@@ -58,6 +74,7 @@ class Url(Text):
     """A link that can be fetched, judged by its text. Raises BlockedAddress for a blocked one."""
 
     default_error_messages = {"bad_url": "{reason}"}
+    openapi = {"format": "uri", "minLength": 1, "pattern": r"^\s*[Hh][Tt][Tt][Pp][Ss]?://"}
 
     def to_internal_value(self, data: Any) -> str:
         url = super().to_internal_value(data)
@@ -72,6 +89,7 @@ class Url(Text):
 
 class Sha256(Text):
     default_error_messages = {"bad_sha256": "Use 64 hexadecimal digits."}
+    openapi = {"pattern": r"^\s*[0-9A-Fa-f]{64}\s*$"}
 
     def to_internal_value(self, data: Any) -> str:
         if not SHA256.fullmatch(digits := super().to_internal_value(data)):
@@ -128,6 +146,7 @@ class Period(Text):
     default_error_messages = {
         "bad_period": f"Use a number of days such as 7d or 30d, up to {MAX_DAYS}d."
     }
+    openapi = {"pattern": "^([1-9]|[1-9][0-9]|[12][0-9][0-9]|3[0-5][0-9]|36[0-6])d$"}  # MAX_DAYS
 
     def to_internal_value(self, data: Any) -> str:
         if not PERIOD.fullmatch(period := super().to_internal_value(data)):
@@ -193,6 +212,10 @@ class FileIdsField(StrictList):
     """Up to 100,000 file ids, checked in one pass. Reports the first MAX_REPORTED invalid ones."""
 
     child = FileIdField()
+
+    @property
+    def openapi(self) -> dict[str, Any]:
+        return {"minItems": 0 if self.allow_empty else 1}
 
     def run_child_validation(self, data: list[Any]) -> list[int]:
         data = [as_integer(item) for item in data]

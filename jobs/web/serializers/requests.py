@@ -16,6 +16,7 @@ from jobs.models.permissions import CanViewAllJobs, can_view_all_jobs
 from jobs.outbound.targets import MAX_URL_CHARS
 from jobs.web.serializers.fields import (
     MAX_JOB_IDS,
+    Binary,
     Day,
     FileIdField,
     FileIdsField,
@@ -172,7 +173,7 @@ class UploadForm(TermsRequest):
     """A form with one file. The ids in `after` are separated by commas."""
 
     # For the OpenAPI document: multipart_form.py reads the form.
-    file = serializers.FileField()
+    file = Binary()
     after = Text(required=False)  # type: ignore[assignment] # a form has no lists
 
 
@@ -196,7 +197,7 @@ class ChunkRequest(StrictSerializer):
 class ChunkForm(ChunkRequest):
     """A form with a chunk: the `chunkSize` bytes from `chunkIndex * chunkSize` on."""
 
-    chunk = serializers.FileField()
+    chunk = Binary()
 
 
 class WatchRequest(StrictSerializer):

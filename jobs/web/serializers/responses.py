@@ -9,6 +9,7 @@ from typing import Any
 from rest_framework import serializers
 
 from jobs.engine import estimates
+from jobs.errors import JOB_CODES, PREVIEW_CODES
 from jobs.kinds.registry import wanted_by
 from jobs.models import DownloadJob, StoredFile
 from jobs.web.representation import (
@@ -39,8 +40,8 @@ class ProcessedFile(serializers.ModelSerializer[StoredFile]):
     fileName = serializers.CharField(source="name")
     contentType = serializers.CharField(source="content_type")
     size = serializers.IntegerField(source="size_bytes")
-    downloadUrl = serializers.CharField()
-    expiresIn = serializers.IntegerField()
+    downloadUrl = serializers.URLField()
+    expiresIn = serializers.IntegerField(min_value=0)
 
     class Meta:
         model = StoredFile
@@ -50,6 +51,29 @@ class ProcessedFile(serializers.ModelSerializer[StoredFile]):
         return file_body(file)
 
 
+class Metadata(serializers.JSONField):
+    """What is known about the content of an upload."""
+
+    openapi = {
+        "type": "object",
+        "properties": {
+            "width": {"type": "integer", "minimum": 0},
+            "height": {"type": "integer", "minimum": 0},
+            "pages": {"type": "integer", "minimum": 0},
+            "textPages": {"type": "integer", "minimum": 0},
+            "durationSeconds": {"type": "number", "minimum": 0},
+            "skipped": {"type": "string", "description": "The previews left out, and why."},
+            "skippedCode": {"type": "string", "enum": list(PREVIEW_CODES)},
+        },
+    }
+
+
+class UrlReference(serializers.CharField):
+    """A URL without scheme and host."""
+
+    openapi = {"format": "uri-reference"}
+
+
 class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     """A job. Members that do not apply to its status are left out."""
 
@@ -57,25 +81,29 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
 
     jobId = serializers.UUIDField(source="id")
     userId = serializers.CharField(source="owner_id")
+    progress = serializers.FloatField(min_value=0, max_value=1)
     message = serializers.CharField()
-    attempts = serializers.IntegerField(source="attempt")
+    attempts = serializers.IntegerField(source="attempt", min_value=0)
     createdAt = serializers.DateTimeField(source="created_at")
     startedAt = serializers.DateTimeField(source="started_at", allow_null=True)
     updatedAt = serializers.DateTimeField(source="updated_at")
     finishedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
     fileName = serializers.CharField(source="name")
-    fileId = serializers.IntegerField(source="artifact.file_id")
-    estimatedSecondsRemaining = serializers.IntegerField(allow_null=True)
-    statusUrl = serializers.CharField()
-    downloadUrl = serializers.CharField()
-    expiresIn = serializers.IntegerField()
-    size = serializers.IntegerField(source="artifact.size_bytes")
-    sha256 = serializers.CharField(source="artifact.sha256")
+    fileId = serializers.IntegerField(source="artifact.file_id", min_value=1)
+    speed = serializers.IntegerField(min_value=0)
+    threads = serializers.IntegerField(min_value=0)
+    estimatedSecondsRemaining = serializers.IntegerField(allow_null=True, min_value=1)
+    statusUrl = UrlReference()
+    downloadUrl = serializers.URLField()
+    expiresIn = serializers.IntegerField(min_value=0)
+    size = serializers.IntegerField(source="artifact.size_bytes", min_value=0)
+    sha256 = serializers.RegexField("^[0-9a-f]{64}$", source="artifact.sha256")
     contentType = serializers.CharField(source="artifact.content_type")
     processedFiles = serializers.DictField(child=ProcessedFile())
+    metadata = Metadata()
     expiresAt = serializers.DateTimeField(source="expires_at")
     error = serializers.CharField()
-    errorCode = serializers.CharField(source="error_code")
+    errorCode = serializers.ChoiceField(list(JOB_CODES), source="error_code")
     runAt = serializers.DateTimeField(source="run_at")
     after = serializers.ListField(
         child=serializers.UUIDField(),
@@ -115,7 +143,7 @@ def _ids_of_dependencies(job: DownloadJob) -> list[str]:
 class AcceptedJob(JobSerializer):
     """A new bundle. `totalFileIds` is the number of different files in it."""
 
-    totalFileIds = serializers.IntegerField()
+    totalFileIds = serializers.IntegerField(min_value=1)
 
     class Meta(JobSerializer.Meta):
         fields = [*JobSerializer.Meta.fields, "totalFileIds"]
@@ -171,9 +199,9 @@ class UploadJob(JobSerializer):
     """A job for older clients: some members have a second name, in the statuses they expect."""
 
     completedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
-    downloadUrls = serializers.DictField(child=serializers.CharField())
-    estimatedTimeRemaining = serializers.IntegerField(allow_null=True)
-    retryCount = serializers.IntegerField(source="failures")
+    downloadUrls = serializers.DictField(child=serializers.URLField())
+    estimatedTimeRemaining = serializers.IntegerField(allow_null=True, min_value=1)
+    retryCount = serializers.IntegerField(source="failures", min_value=0)
 
     class Meta(JobSerializer.Meta):
         fields = [
