@@ -1,7 +1,7 @@
-"""From a row of the outbox to whom it concerns: mails and webhooks.
+"""Send the mails and webhooks in the outbox.
 
-Each is sent at least once, always under the same id, and a job never waits for it. What it tells
-is in the row, as it was when the job ended; only the address of a webhook's secret is looked up.
+Each is sent at least once, always with the same id, and a job never waits for it. The content is in
+the row, as it was when the job ended; only a webhook's signing secret is looked up.
 """
 
 from jobs.notifications.operators import notify_operators

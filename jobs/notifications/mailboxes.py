@@ -1,4 +1,4 @@
-"""Mail addresses as SMTP takes them, and the right side of a Message-ID. Asks no server."""
+"""Parse mail addresses for SMTP, and make Message-IDs. Nothing here uses the network."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from jobs.outbound.hosts import address_in, host_of
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 DOT_ATOM = re.compile(rf"{ATOM}(\.{ATOM})*")  # RFC 5322, 3.2.3
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-NOWHERE = "downloads.invalid"  # RFC 2606: a name that no other host has
+DEFAULT_DOMAIN = "downloads.invalid"  # RFC 2606: never the name of a host
 
 
 def mailbox(text: str) -> Address:
-    """The domain in ASCII, as every server takes it; the part before it as it is.
+    """Parse one mail address. Its domain is converted to ASCII, the local part is unchanged.
 
-    Raises ValueError for what is no address, and for more than one.
+    Raises ValueError if it is not exactly one address.
     """
     text = text.strip()
     name, address = parseaddr(text)
@@ -31,7 +31,7 @@ def mailbox(text: str) -> Address:
     local_part, _, domain = address.rpartition("@")
     domain = domain if domain.isascii() else host_of(domain)
     try:
-        # The parser takes ASCII only; RFC 6532 lets other letters stand wherever ASCII's may.
+        # The parser accepts ASCII only. RFC 6532 allows other letters wherever ASCII letters are.
         parsed = Address(addr_spec=f"{NOT_ASCII.sub('x', local_part)}@{domain}")
     except (MessageError, IndexError) as error:
         raise ValueError("no mail address") from error
@@ -40,7 +40,7 @@ def mailbox(text: str) -> Address:
 
 
 def message_id(unique: object, site: str) -> str:
-    """'<unique@downloads.example.com>', valid whatever names the site: RFC 5322, 3.6.4."""
+    """Return '<unique@downloads.example.com>', valid for every site (RFC 5322, 3.6.4)."""
     return f"<{unique}@{_right_side(urlsplit(site).hostname or '')}>"
 
 
@@ -51,5 +51,5 @@ def _right_side(host: str) -> str:
     try:
         name = (host if host.isascii() else host_of(host)).removesuffix(".")
     except ValueError:
-        return NOWHERE
-    return name if DOT_ATOM.fullmatch(name) else NOWHERE
+        return DEFAULT_DOMAIN
+    return name if DOT_ATOM.fullmatch(name) else DEFAULT_DOMAIN

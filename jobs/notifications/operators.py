@@ -1,4 +1,4 @@
-"""Failed jobs are the dead letters: what operators are told of them, not too often."""
+"""Mail operators about failed jobs, at a limited rate."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from jobs.models import DownloadJob, Notification
 from jobs.models.job import DEPENDENCY_FAILED
 from jobs.states import Status
 
-LOCK = (2, 0)  # the name of an advisory lock; those of owners begin with 1
-LOOKED_BACK = timedelta(hours=1)  # where operators were never told before
-COMMITTED = timedelta(seconds=3)  # after that a move is seen: it is dated when it began
+LOCK = (2, 0)  # of an advisory lock; those of owners begin with 1
+FIRST_PERIOD = timedelta(hours=1)  # which the very first mail covers
+COMMIT_DELAY = timedelta(seconds=3)  # rows have the time at which their transaction began
 EXAMPLES = 5
 
 Jobs = QuerySet[DownloadJob]
 
 
 def notify_operators() -> int:
-    """Write one letter about all jobs that failed since the last one; how many letters.
+    """Queue one mail about all jobs that failed since the last one. Return how many mails.
 
-    The first failure is told at once; those that follow wait for OPERATOR_MAIL_EVERY_SECONDS.
+    The first failure is sent at once; the next mail follows after OPERATOR_MAIL_EVERY_SECONDS.
     """
     if not settings.OPERATOR_EMAILS:
         return 0
     with transaction.atomic():
-        now, is_alone = _now_alone()
-        last = _last_told_at()
-        rest = timedelta(seconds=settings.OPERATOR_MAIL_EVERY_SECONDS)
-        if not is_alone or (last and now - last < rest):
+        now, is_locked = _lock()
+        last = _last_mail_at()
+        interval = timedelta(seconds=settings.OPERATOR_MAIL_EVERY_SECONDS)
+        if not is_locked or (last and now - last < interval):
             return 0
-        since, until = (last or now - LOOKED_BACK) - COMMITTED, now - COMMITTED
+        since, until = (last or now - FIRST_PERIOD) - COMMIT_DELAY, now - COMMIT_DELAY
         failed = DownloadJob.objects.filter(
             status=Status.FAILED, finished_at__gt=since, finished_at__lte=until
         )
@@ -50,17 +50,17 @@ def notify_operators() -> int:
     return 1
 
 
-def _now_alone() -> tuple[datetime, bool]:
-    """The transaction's time, and whether no other dispatcher is doing the same."""
+def _lock() -> tuple[datetime, bool]:
+    """Return the transaction's time, and False if another dispatcher has the lock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT now(), pg_try_advisory_xact_lock(%s, %s)", LOCK)
-        now, is_alone = cursor.fetchone()
-    return now, is_alone
+        now, is_locked = cursor.fetchone()
+    return now, is_locked
 
 
-def _last_told_at() -> datetime | None:
-    told = Notification.objects.filter(channel=Notification.Channel.OPERATORS)
-    return told.order_by("-created_at").values_list("created_at", flat=True).first()
+def _last_mail_at() -> datetime | None:
+    mails = Notification.objects.filter(channel=Notification.Channel.OPERATORS)
+    return mails.order_by("-created_at").values_list("created_at", flat=True).first()
 
 
 def _content(failed: Jobs, since: datetime) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _content(failed: Jobs, since: datetime) -> dict[str, Any]:
 
 
 def _codes(failed: Jobs) -> list[dict[str, Any]]:
-    """How many of each code and of which kinds. The most come first, and mere consequences last."""
+    """Count failures by code and kind. The most frequent come first, failed dependencies last."""
     found: dict[str, dict[str, int]] = {}
     counted = failed.order_by("kind").values_list("error_code", "kind").annotate(Count("pk"))
     for code, kind, count in counted:
@@ -87,7 +87,7 @@ def _codes(failed: Jobs) -> list[dict[str, Any]]:
 
 
 def _examples(failed: Jobs, codes: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The newest of each code."""
+    """Return the newest job of each code."""
     newest = [failed.filter(error_code=each["code"]).latest("finished_at") for each in codes]
     return [
         {"jobId": str(job.pk), "fileName": job.name, "kind": job.kind, "errorCode": job.error_code}

@@ -1,7 +1,7 @@
-"""Who takes rows of the outbox and sends them, a few at once. Threads of the dispatcher.
+"""Send the messages of the outbox, a few at once, in threads of the dispatcher.
 
-Any number of dispatchers may run. One that dies in the midst of a try leaves its row to whoever
-looks when the lease is over; what the receiver then gets twice has the same id.
+Any number of dispatchers may run. If one dies during a try, another tries again when the lease has
+expired. The receiver may get a message twice, with the same id.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Channel = Notification.Channel
 Send = Callable[[Notification], None]  # raises Undelivered
 
 BUG = "Something went wrong on our side."
-# Longer than one try can take: the mail server may be silent for EMAIL_TIMEOUT a dozen times.
+# Longer than a try can take, which may reach EMAIL_TIMEOUT a dozen times.
 LEASE = timedelta(minutes=5)
 
 
 def senders() -> list[Sender]:
-    """Apart, so that a mail server that hangs keeps no webhook waiting, nor the other way round."""
+    """Return a sender for mail and one for webhooks, so that neither can delay the other."""
     return [
         Sender("mail", {Channel.OPERATORS: mail.send, Channel.EMAIL: mail.send}, at_once=4),
         Sender("webhooks", {Channel.WEBHOOK: webhook.send}, at_once=8),
@@ -41,18 +41,18 @@ def senders() -> list[Sender]:
 
 
 class Sender:
-    """One row of an owner at a time: who answers slowly, or never, delays only themselves."""
+    """Sends messages of some channels, one at a time for each owner, so slow ones block none."""
 
     def __init__(self, name: str, sends: dict[Channel, Send], *, at_once: int) -> None:
         self.name = name
         self._sends = sends
         self._at_once = at_once
-        self._tries: dict[UUID, tuple[int | None, threading.Thread]] = {}  # under way, with owners
+        self._tries: dict[UUID, tuple[int | None, threading.Thread]] = {}  # running
         self._woken = threading.Event()
         self._due = AnyRows(Notification.objects.due(*sends))
 
     def run(self, stop: threading.Event) -> None:
-        """Until told to stop, and then until what is under way has ended."""
+        """Send until `stop` is set. Then wait for the running tries."""
         while not stop.is_set():
             self._woken.clear()
             try:
@@ -65,13 +65,13 @@ class Sender:
         self.join()
 
     def wake(self) -> None:
-        """It looks what is due, or that it is to stop, at once."""
+        """Check at once for due messages, and whether to stop."""
         self._woken.set()
 
     def start_due(self) -> int:
-        """Begin to send what is due, as far as there is room; how many."""
+        """Start to send due messages, up to the limit. Return how many."""
         started = 0
-        if not any(self._due.exist()):  # as it is most of the time
+        if not any(self._due.exist()):  # the usual case
             return started
         while len(self._tries) < self._at_once and (found := self._take()):
             thread = threading.Thread(target=self._try, args=[found], name=self.name, daemon=True)
@@ -81,6 +81,7 @@ class Sender:
         return started
 
     def join(self) -> None:
+        """Wait for the running tries."""
         for _, thread in list(self._tries.values()):
             thread.join()
 
@@ -97,13 +98,13 @@ class Sender:
         except Exception:
             log.exception("outcome not recorded", notification_id=str(notification.pk))
         finally:
-            connection.close()  # this thread's own
+            connection.close()  # of this thread
             del self._tries[notification.pk]
             self.wake()
 
 
 def deliver(notification: Notification, send: Send) -> None:
-    """One try, and what came of it on the row. The job is not touched."""
+    """Try to send a message, and record the outcome."""
     try:
         send(notification)
     except Undelivered as error:

@@ -1,4 +1,4 @@
-"""A job's end as one signed POST, as Standard Webhooks describes it (standardwebhooks.com)."""
+"""Send webhooks, signed as Standard Webhooks specifies (standardwebhooks.com)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from jobs.models import Notification, Preferences
 from jobs.outbound import BadUrl, post
 from jobs.states import Status
 
-WITHIN_SECONDS = 15  # for all of a try
-BOTH_SIGN = timedelta(days=1)  # after a change of the secret, so that receivers can change theirs
+WITHIN_SECONDS = 15  # for a whole try
+BOTH_SIGN = timedelta(days=1)  # after the secret was rotated
 GONE = 410
-MAX_REST_SECONDS = 24 * 3600  # of a Retry-After; who asks for more is tried after that
+MAX_REST_SECONDS = 24 * 3600  # of a Retry-After
 
 
 def send(notification: Notification) -> None:
-    """Raises Undelivered."""
+    """Send one webhook. Raises Undelivered."""
     body = body_of(notification)
     headers = _headers(notification, body)
     release_connection()
@@ -47,20 +47,21 @@ def send(notification: Notification) -> None:
 
 
 def body_of(notification: Notification) -> bytes:
-    """The same bytes whenever it is asked."""
-    told = notification.content
-    links = {"statusUrl": _address("status", told["jobId"])}
-    if told["status"] == Status.COMPLETED:
-        links["downloadUrl"] = _address("download", told["jobId"])
+    """Return the body, which is the same for every try."""
+    outcome = notification.content
+    links = {"statusUrl": _address("status", outcome["jobId"])}
+    if outcome["status"] == Status.COMPLETED:
+        links["downloadUrl"] = _address("download", outcome["jobId"])
     message = {
-        "type": f"job.{told['status']}",
-        "timestamp": told["finishedAt"],
-        "data": told | links,
+        "type": f"job.{outcome['status']}",
+        "timestamp": outcome["finishedAt"],
+        "data": outcome | links,
     }
     return json.dumps(message, sort_keys=True).encode()
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the value of `webhook-signature` for one secret."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{message_id}.{timestamp}.".encode() + body
     digest = hmac.new(key, signed, hashlib.sha256).digest()
@@ -69,7 +70,7 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 
 def _headers(notification: Notification, body: bytes) -> dict[str, str]:
     assert notification.owner_id  # operators have no webhook
-    # Saved now if it never was: the owner has to be able to look it up.
+    # Saved if it is new: the owner must be able to look up the secret.
     owner, _ = Preferences.objects.get_or_create(owner_id=notification.owner_id)
     message_id, now = f"msg_{notification.pk.hex}", int(time.time())
     return {

@@ -1,4 +1,4 @@
-"""A small catalogue to try things out with: real files, the same bytes on every machine."""
+"""Sample files for the catalogue, with the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST_FILE_ID = 70_000
 
 
 def files() -> Iterator[tuple[int, str, str, Callable[[], bytes]]]:
-    """(file id, name, content type, how to make its bytes), about 60 MB in all."""
+    """Yield file id, name, content type and a function for the content; about 60 MB in all."""
     yield from ((FIRST_FILE_ID + n, *entry) for n, entry in enumerate(_FILES))
 
 

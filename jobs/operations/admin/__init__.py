@@ -1,7 +1,4 @@
-"""The operators' view: look, run again, cancel, send again. One thing is typed in: a priority.
-
-Importing registers the pages.
-"""
+"""The admin for operators: view, run again, cancel, send again. Importing registers the pages."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ __all__ = ["files", "jobs", "notifications", "owners"]
 
 admin.site.site_header = admin.site.site_title = "Downloads"
 admin.site.index_title = "For operators"
-admin.site.enable_nav_sidebar = False  # the tables need the room
+admin.site.enable_nav_sidebar = False  # the tables need the width
 admin.site.login_form = AdminSignInForm
-admin.site.unregister(GroupResult)  # the service makes none
-admin.site.unregister([OutstandingToken, BlacklistedToken])  # other people's, in full
+admin.site.unregister(GroupResult)  # not used
+admin.site.unregister([OutstandingToken, BlacklistedToken])  # they show whole tokens

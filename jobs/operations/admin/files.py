@@ -1,4 +1,4 @@
-"""Files that are stored, and those that are not all here yet."""
+"""The admin pages of stored files and of unfinished uploads."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
 
 
 @admin.register(IncomingUpload)
-class UploadAdmin(Searched, ReadOnly, admin.ModelAdmin[IncomingUpload]):
-    """Files that are not all here yet."""
+class IncomingUploadAdmin(Searched, ReadOnly, admin.ModelAdmin[IncomingUpload]):
+    """Unfinished uploads."""
 
     list_display = ["name", "owner", "share", "size", "created_at", "touched_at"]
     list_select_related = ["owner"]

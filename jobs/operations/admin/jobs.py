@@ -1,4 +1,4 @@
-"""Jobs: their history, run again, cancel."""
+"""The admin pages of jobs: their history, run again, cancel."""
 
 from __future__ import annotations
 
@@ -36,19 +36,21 @@ from jobs.operations.admin.shared import (
     Searched,
 )
 from jobs.states import Actor, Event
-from jobs.web import converters as converters  # makes `<job:...>` known
+from jobs.web import converters as converters  # registers `<job:...>`
 from jobs.web import wording
 
 Verb = Callable[[DownloadJob], None]
 
 
 def run_again(job: DownloadJob) -> None:
+    """Run the job again, as an operator. Raises StaleJob."""
     if job.error_code in NOT_RUN_AGAIN:
         raise StaleJob("A virus was found in the file.")
     resubmit(job, Actor.OPERATOR)
 
 
 def cancel(job: DownloadJob) -> None:
+    """Cancel the job, as an operator. Raises StaleJob."""
     job.cancel(Actor.OPERATOR)
 
 
@@ -78,7 +80,7 @@ class HistoryInline(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
 
     @admin.display(description="detail")
     def trace(self, event: JobEvent) -> str:
-        """A traceback is folded behind its last line, so that the history reads as a story."""
+        """Return the detail; of a traceback the last line, with the rest folded."""
         *above, last = event.detail.strip().splitlines() or ["-"]
         if not above:
             return last
@@ -92,7 +94,7 @@ admin.site.unregister(TaskResult)
 
 @admin.register(TaskResult)
 class TaskResults(Filtered, TaskResultAdmin):
-    """The library's own."""
+    """The library's page, with safe filters."""
 
 
 @admin.register(DownloadJob)
@@ -148,7 +150,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[DownloadJob], search_term: str
     ) -> tuple[QuerySet[DownloadJob], bool]:
-        assert isinstance(queryset, JobQuerySet)  # the model's only manager makes no others
+        assert isinstance(queryset, JobQuerySet)  # from the model's only manager
         if not (text := search_term.strip()):
             return queryset, False
         if owner := User.objects.filter(username=text).first():
@@ -165,7 +167,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
 
     @admin.display(description="task result")
     def result(self, job: DownloadJob) -> str:
-        """A link where a row is there: one of a completed attempt is seldom stored."""
+        """Return a link to the task's result if it is stored; those of completed jobs are not."""
         if not TaskResult.objects.filter(task_id=job.task_id).exists():
             return job.task_id or "-"
         url = reverse("admin:django_celery_results_taskresult_changelist")
@@ -195,7 +197,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
         self._do(request, jobs, cancel, "Cancelled")
 
     def _do(self, request: HttpRequest, jobs: QuerySet[DownloadJob], verb: Verb, word: str) -> None:
-        """Apply the verb to the oldest BULK_LIMIT, and be honest about what was skipped."""
+        """Apply the verb to the oldest BULK_LIMIT jobs. Show how many were skipped."""
         done = skipped = 0
         chosen = jobs.select_related("owner").order_by("created_at")
         left = max(chosen.count() - BULK_LIMIT, 0)  # before the moves, which may empty a filter
@@ -205,10 +207,10 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
                 done += 1
             except StaleJob:
                 skipped += 1
-        said = f"{word} {done}, skipped {skipped} that it does not apply to."
-        said += f" {left} more were left: at most {BULK_LIMIT} at once." if left else ""
+        text = f"{word} {done}, skipped {skipped} that it does not apply to."
+        text += f" {left} more were left: at most {BULK_LIMIT} at once." if left else ""
         level = messages.WARNING if skipped or left else messages.SUCCESS
-        self.message_user(request, said, level)
+        self.message_user(request, text, level)
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [

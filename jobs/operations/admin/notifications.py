@@ -1,4 +1,4 @@
-"""The outbox: who was told of what, and another try for what did not get through."""
+"""The admin pages of the outbox: mails and webhooks, and sending them again."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class ChannelFilter(KnownValuesFilter):
 
 
 class NotificationInline(ReadOnly, admin.TabularInline[Notification, DownloadJob]):
-    """On a job's page."""
+    """The mails and webhooks of a job, on its page."""
 
     model = Notification
-    verbose_name_plural = "who was told"
+    verbose_name_plural = "notifications"
     fields = ("channel", "place", "state", "tries", "error", "created_at", "sent_at")
     readonly_fields = fields
     can_delete = False
@@ -116,7 +116,7 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
         self._send_again(request, rows)
 
     def _send_again(self, request: HttpRequest, rows: QuerySet[Notification]) -> None:
-        """The oldest BULK_LIMIT. What waits is left alone: it may just be on its way."""
+        """Send the oldest BULK_LIMIT again. Waiting ones are skipped: they may be in progress."""
         chosen = list(rows.order_by("created_at").values_list("pk", flat=True)[: BULK_LIMIT + 1])
         queued = Notification.objects.filter(pk__in=chosen[:BULK_LIMIT]).send_again()
         skipped = len(chosen[:BULK_LIMIT]) - queued

@@ -1,4 +1,4 @@
-"""What operators grant owners. What owners want themselves is theirs, and their secrets are."""
+"""The admin pages of accounts, and of the priority that operators allow an owner."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Groups(Filtered, GroupAdmin):
 
 @admin.register(Preferences)
 class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
-    """An owner without a row has what everybody has, and gets one here."""
+    """The highest priority of an owner. Other preferences are not shown."""
 
     list_display = ["owner", "most_urgent", "email"]
     list_select_related = ["owner"]
@@ -53,5 +53,5 @@ class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
         form: forms.ModelForm[Preferences],
         change: bool,
     ) -> None:
-        # The rest of the row is the owner's, who may change it at this moment.
+        # The owner may change the other columns at the same time.
         obj.save(update_fields=["most_urgent"] if change else None)

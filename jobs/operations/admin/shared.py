@@ -1,4 +1,4 @@
-"""What the pages of several kinds of rows have in common."""
+"""Base classes of admin pages."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import NotificationQuerySet
 from jobs.web.searching import searching
 
-BULK_LIMIT = 500  # one request must not queue more than the workers drain in minutes
-LISTED = 10_000  # of the newest rows; counting a million would take longer than showing fifty
+BULK_LIMIT = 500  # jobs in one request: as many as workers finish in minutes
+LISTED = 10_000  # newest rows; counting all of a million takes longer than showing fifty
 
 
 class FilteredRows(ChangeList):
-    """A list that rejects filter values that no column can hold, such as the year -1."""
+    """A list that rejects filter values that are out of range, such as the year -1."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Raises IncorrectLookupParameters, which Django answers, where the query cannot run."""
+        """Raises IncorrectLookupParameters, which Django handles, if the query fails."""
         try:
             super().get_results(request)
         except (DataError, OverflowError, ValueError) as error:
@@ -36,14 +36,14 @@ class FilteredRows(ChangeList):
 
 
 class Filtered:
-    """Mixin for admin lists: an invalid filter in the URL is no server error."""
+    """Mixin for admin lists: an invalid filter in the URL is not a server error."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return FilteredRows
 
 
 class ReadOnly(Filtered):
-    """Rows are written by the service alone."""
+    """Mixin for rows that cannot be added or deleted."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -53,7 +53,7 @@ class ReadOnly(Filtered):
 
 
 class Chosen:
-    """Actions on rows whose ids are UUIDs."""
+    """Mixin for actions on rows whose ids are UUIDs."""
 
     def response_action(
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -62,14 +62,14 @@ class Chosen:
             answer: HttpResponse | None = super().response_action(  # type: ignore[misc]
                 request, *args, **kwargs
             )
-        except ValidationError:  # an id that is none
+        except ValidationError:  # an invalid id
             messages.error(request, "That is not one of the choices.")
             return None
         return answer
 
 
 class Searched:
-    """Limits searches of an admin list like those of owners."""
+    """Mixin that limits searches in an admin list, as for those of owners."""
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         # A POST is an action, which may take its time.
@@ -79,24 +79,24 @@ class Searched:
                 request, *args, **kwargs
             )
             if isinstance(response, TemplateResponse):
-                response.render()  # which asks for the rows
+                response.render()  # runs the queries
         answer: HttpResponse = response
         return answer
 
 
 class NewestPaginator(Paginator[Any]):
-    """Pages through the first LISTED rows."""
+    """A paginator of the first LISTED rows."""
 
     @cached_property
     def count(self) -> int:
-        rows: Any = self.object_list  # the admin gives it querysets alone
+        rows: Any = self.object_list  # the admin passes querysets
         return int(rows.order_by()[:LISTED].count())
 
 
 class KnownValuesFilter(admin.SimpleListFilter):
-    """A filter of the newest for values that we know, of which there may be none.
+    """A filter with fixed values, applied to the newest rows.
 
-    Django's own would read every row to learn them.
+    Django's own filter reads every row to find the values.
     """
 
     values: Iterable[str]
@@ -105,7 +105,7 @@ class KnownValuesFilter(admin.SimpleListFilter):
         return [(value, value) for value in self.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        assert isinstance(queryset, JobQuerySet | NotificationQuerySet)  # no others have one
+        assert isinstance(queryset, JobQuerySet | NotificationQuerySet)  # as they use it
         if not (chosen := self.value()):
             return queryset
         return queryset.newest().filter(**{str(self.parameter_name): chosen})

@@ -1,7 +1,7 @@
-"""System checks: what does not fit together is found at start, not at 3 am.
+"""System checks, which find wrong settings at start. Importing registers them.
 
-Importing registers them. An Error means that the service would lose work or serve nobody; a
-Warning that it works otherwise than its settings say.
+An Error means that the service would lose work or not work at all, a Warning that it works, but
+not as its settings say.
 """
 
 from jobs.operations.checks import (

@@ -1,4 +1,4 @@
-"""Do the settings contradict each other? Asks no server, so every process asks it at start."""
+"""Check settings that contradict each other. Connects to nothing: runs when any process starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs import storage
 
 
 @register
-def the_simulated_delay_fits(**kwargs: Any) -> list[CheckMessage]:
+def check_simulated_delay(**kwargs: Any) -> list[CheckMessage]:
     delay = settings.SIMULATED_DELAY_SECONDS
     limits = ("JOB_TIME_LIMIT_SECONDS", "STALLED_SECONDS")
     name, limit = min(
@@ -37,7 +37,7 @@ def the_simulated_delay_fits(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def links_lead_to_their_file(**kwargs: Any) -> list[CheckMessage]:
+def check_url_lifetime(**kwargs: Any) -> list[CheckMessage]:
     kept, works = settings.RESULT_KEPT_SECONDS, settings.DOWNLOAD_URL_SECONDS
     if kept >= works:
         return []
@@ -52,7 +52,7 @@ def links_lead_to_their_file(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def the_largest_file_fits_into_the_store(**kwargs: Any) -> list[CheckMessage]:
+def check_maximum_sizes(**kwargs: Any) -> list[CheckMessage]:
     most = storage.MAX_OBJECT_BYTES
     return [
         Warning(
@@ -66,7 +66,7 @@ def the_largest_file_fits_into_the_store(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def strangers_see_no_traceback(**kwargs: Any) -> list[CheckMessage]:
+def check_debug(**kwargs: Any) -> list[CheckMessage]:
     if not (settings.PRODUCTION and settings.DEBUG):
         return []
     return [

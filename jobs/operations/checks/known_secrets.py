@@ -15,7 +15,7 @@ PUBLIC_PASSWORDS = {"DATABASE_URL": "postgres", "REDIS_URL": "redis", "CACHE_URL
 
 
 @register
-def production_has_secrets_of_its_own(**kwargs: Any) -> list[CheckMessage]:
+def check_secrets(**kwargs: Any) -> list[CheckMessage]:
     if not settings.PRODUCTION:
         return []
     return [
@@ -30,7 +30,7 @@ def production_has_secrets_of_its_own(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _public_keys() -> list[tuple[str, str]]:
-    """What is public, and the variable that sets it."""
+    """Return the keys that are public, each with the variable that sets it."""
     found = []
     secret_key = settings.SECRET_KEY
     # The second is how Django marks the keys that `startproject` makes.
@@ -61,5 +61,5 @@ def _public_passwords() -> list[tuple[str, str]]:
 def _password(url: str) -> str:
     try:
         return unquote(urlsplit(url).password or "")
-    except ValueError:  # no URL; others complain of it
+    except ValueError:  # an invalid URL: another check reports it
         return ""

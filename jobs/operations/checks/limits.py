@@ -1,4 +1,4 @@
-"""Do the limits make sense, and those who are believed or fetched from? Asks no server."""
+"""Check rate limits, proxies, the gateway and allowed hosts. Connects to nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.web import rates
 
 
 @register
-def rates_can_be_read(**kwargs: Any) -> list[CheckMessage]:
+def check_rates(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for scope in settings.RATES:
         try:
@@ -33,7 +33,7 @@ def _no_rate(name: str, text: str) -> CheckMessage:
 
 
 @register
-def networks_can_be_read(**kwargs: Any) -> list[CheckMessage]:
+def check_networks(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for name in ("TRUSTED_PROXIES", "GATEWAY_ADDRESSES"):
         try:
@@ -45,7 +45,7 @@ def networks_can_be_read(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def proxies_are_told_in_one_way(**kwargs: Any) -> list[CheckMessage]:
+def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
     if not (settings.TRUSTED_PROXIES and settings.TRUSTED_PROXY_HOPS):
         return []
     return [
@@ -58,7 +58,7 @@ def proxies_are_told_in_one_way(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def the_gateway_is_known(**kwargs: Any) -> list[CheckMessage]:
+def check_gateway(**kwargs: Any) -> list[CheckMessage]:
     if not settings.GATEWAY_USER_HEADER or settings.GATEWAY_ADDRESSES:
         return []
     return [
@@ -71,7 +71,7 @@ def the_gateway_is_known(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def ports_exist(**kwargs: Any) -> list[CheckMessage]:
+def check_ports(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"REMOTE_PORTS has {port}, which is no port.",
@@ -84,7 +84,7 @@ def ports_exist(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def private_hosts_can_be_read(**kwargs: Any) -> list[CheckMessage]:
+def check_private_hosts(**kwargs: Any) -> list[CheckMessage]:
     try:
         allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
     except ValueError as error:
@@ -97,7 +97,7 @@ def private_hosts_can_be_read(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def counts_lie_beside_messages(**kwargs: Any) -> list[CheckMessage]:
+def check_separate_cache(**kwargs: Any) -> list[CheckMessage]:
     if settings.CACHE_URL != settings.CELERY_BROKER_URL:
         return []
     return [
@@ -110,7 +110,7 @@ def counts_lie_beside_messages(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def counts_have_a_place(**kwargs: Any) -> list[CheckMessage]:
+def check_cache_url(**kwargs: Any) -> list[CheckMessage]:
     if rates.is_address(settings.CACHE_URL):
         return []
     return [
@@ -124,7 +124,7 @@ def counts_have_a_place(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def clients_are_told_apart(**kwargs: Any) -> list[CheckMessage]:
+def check_proxy_is_trusted(**kwargs: Any) -> list[CheckMessage]:
     believed = settings.TRUSTED_PROXIES or settings.TRUSTED_PROXY_HOPS
     if believed or not settings.SECURE_PROXY_SSL_HEADER:
         return []

@@ -1,4 +1,4 @@
-"""Do mails and webhooks reach anybody, as far as the settings say? Asks no server."""
+"""Check the settings for mails and webhooks. Connects to nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_ADDRESSES_CHARS = 2_000  # of all operators, with commas: as much as a row h
 
 
 @register
-def links_lead_to_this_site(**kwargs: Any) -> list[CheckMessage]:
+def check_base_url(**kwargs: Any) -> list[CheckMessage]:
     if _is_a_site(settings.BASE_URL):
         return []
     return [
@@ -31,7 +31,7 @@ def links_lead_to_this_site(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def mail_has_addresses(**kwargs: Any) -> list[CheckMessage]:
+def check_mail_addresses(**kwargs: Any) -> list[CheckMessage]:
     named = {"EMAIL_FROM": [settings.DEFAULT_FROM_EMAIL]}
     named["OPERATOR_EMAILS"] = settings.OPERATOR_EMAILS
     return [
@@ -47,7 +47,7 @@ def mail_has_addresses(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def operators_can_be_mailed(**kwargs: Any) -> list[CheckMessage]:
+def check_operator_emails(**kwargs: Any) -> list[CheckMessage]:
     if settings.MAIL_IS_ON or not settings.OPERATOR_EMAILS:
         return []
     return [
@@ -60,7 +60,7 @@ def operators_can_be_mailed(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def mails_come_from_a_domain(**kwargs: Any) -> list[CheckMessage]:
+def check_sender_domain(**kwargs: Any) -> list[CheckMessage]:
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
     if not (settings.PRODUCTION and settings.MAIL_IS_ON and domain == "localhost"):
         return []
@@ -77,7 +77,7 @@ def _is_a_site(url: str) -> bool:
     try:
         parts = urlsplit(url)
         named = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none
+    except ValueError:  # an invalid port
         return False
     alone = url == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc
     return named and alone and parts.scheme in ("http", "https") and url.isascii()
@@ -86,7 +86,7 @@ def _is_a_site(url: str) -> bool:
 def _is_an_address(text: str) -> bool:
     try:
         address = mailbox(text)
-        # Django knows ASCII alone before the @; SMTPUTF8 carries more.
+        # Django's validator accepts only ASCII before the @; SMTPUTF8 allows more.
         validate_email(NOT_ASCII.sub("x", address.addr_spec))
     except (ValueError, ValidationError):
         return False

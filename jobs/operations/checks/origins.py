@@ -1,4 +1,4 @@
-"""Will the origins that may call the API ever call? Judged by their text alone.
+"""Check that CORS_ALLOWED_ORIGINS has origins that browsers send.
 
 django-cors-headers itself refuses one without a scheme or host, and one with a path.
 """
@@ -15,7 +15,7 @@ USUAL_PORTS = {"http": 80, "https": 443}
 
 
 @register
-def browsers_send_the_allowed_origins(**kwargs: Any) -> list[CheckMessage]:
+def check_allowed_origins(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"CORS_ALLOWED_ORIGINS has {origin!r}, which no page of yours sends as its origin.",
@@ -29,12 +29,12 @@ def browsers_send_the_allowed_origins(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _is_sent(origin: SplitResult) -> bool:
-    """True as well for what django-cors-headers tells of."""
+    """Return whether a browser can send it; also True for what django-cors-headers rejects."""
     if not (origin.scheme and origin.netloc):
         return True
     try:
         host, port = origin.hostname or "", origin.port
-    except ValueError:  # a port that is none
+    except ValueError:  # an invalid port
         return False
     host = f"[{host}]" if ":" in host else host
     sent = host if port in (None, USUAL_PORTS.get(origin.scheme)) else f"{host}:{port}"

@@ -22,7 +22,7 @@ CURE = {
 
 
 @register
-def the_layers_have_names(**kwargs: Any) -> list[CheckMessage]:
+def check_layer_names(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"SANDBOX_OPTIONAL_LAYERS has {name!r}, which is no layer of the sandbox.",
@@ -35,7 +35,7 @@ def the_layers_have_names(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(SANDBOX)
-def the_sandbox_is_closed(**kwargs: Any) -> list[CheckMessage]:
+def check_sandbox(**kwargs: Any) -> list[CheckMessage]:
     """Check workers only: no other process reads uploaded files."""
     if settings.ROLE != "worker":
         return []

@@ -1,4 +1,4 @@
-"""Are uploads scanned for viruses, as far as the settings say? Asks no server."""
+"""Check the settings of the virus scanner. Connects to nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs import scanner as clamd
 
 
 @register
-def the_scanner_has_an_address(**kwargs: Any) -> list[CheckMessage]:
+def check_scanner_address(**kwargs: Any) -> list[CheckMessage]:
     try:
         if clamd.is_on():
             clamd.place_of(settings.CLAMD)
@@ -27,7 +27,7 @@ def the_scanner_has_an_address(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def files_are_scanned(**kwargs: Any) -> list[CheckMessage]:
+def check_scanner_is_on(**kwargs: Any) -> list[CheckMessage]:
     if clamd.is_on():
         return []
     return [

@@ -1,4 +1,4 @@
-"""Do S3's two addresses lead anywhere? Judged by their text alone; asks no server."""
+"""Check S3's two endpoint URLs. Connects to nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PUBLIC_HINT = (
 
 
 @register
-def store_has_an_address(**kwargs: Any) -> list[CheckMessage]:
+def check_endpoints(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"{name} ({getattr(settings, name)!r}) is not the address of a server.",
@@ -29,7 +29,7 @@ def store_has_an_address(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def clients_reach_the_store(**kwargs: Any) -> list[CheckMessage]:
+def check_public_endpoint(**kwargs: Any) -> list[CheckMessage]:
     host = _host_of(settings.S3_PUBLIC_ENDPOINT_URL)
     if not settings.PRODUCTION or not host:
         return []
@@ -54,7 +54,7 @@ def clients_reach_the_store(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def browsers_trust_the_store(**kwargs: Any) -> list[CheckMessage]:
+def check_public_endpoint_is_https(**kwargs: Any) -> list[CheckMessage]:
     if settings.S3_PUBLIC_ENDPOINT_URL.startswith("https://"):
         return []
     return [
@@ -67,7 +67,7 @@ def browsers_trust_the_store(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _host_of(url: str) -> str:
-    """Empty where there is none that one could ask over HTTP."""
+    """Return the host of an HTTP URL; empty if it is invalid."""
     try:
         parts = urlsplit(url)
     except ValueError:
