@@ -76,7 +76,7 @@ def short_clocks(settings: Any, bucket: Any, monkeypatch: pytest.MonkeyPatch) ->
     settings.REMOTE_SLOW_SECONDS = 1.5
     settings.REMOTE_MAX_BYTES = 2 * SIZE
     monkeypatch.setattr(ranges, "SILENT_SECONDS", 0.1)
-    monkeypatch.setattr(parallel, "FIRST_REST_SECONDS", 0.05)
+    monkeypatch.setattr(parallel, "FIRST_PAUSE_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize(("mode", "outcome"), OUTCOMES.items(), ids=OUTCOMES)

@@ -28,7 +28,7 @@ SMALL = File(size=1_000)
 @pytest.fixture
 def peer(settings: Any, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
     settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
-    monkeypatch.setattr(parallel, "FIRST_REST_SECONDS", 0.05)
+    monkeypatch.setattr(parallel, "FIRST_PAUSE_SECONDS", 0.05)
     with Peer() as peer:
         yield peer
 

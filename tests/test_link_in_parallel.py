@@ -128,7 +128,7 @@ def test_an_error_page_midway_does_not_cost_what_was_fetched(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "FIRST_REST_SECONDS", 0.01)
+    monkeypatch.setattr(parallel, "FIRST_PAUSE_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -226,10 +226,10 @@ def test_report_without_jobs_is_created(client_of_alice: APIClient, format: str)
 def test_period_ends_on_the_current_day() -> None:
     from datetime import date
 
-    from jobs.kinds.registry import days_of
+    from jobs.kinds.registry import report_days
 
-    assert days_of({"period": "7d"}, date(2026, 3, 1)) == (date(2026, 2, 23), date(2026, 3, 1))
-    assert days_of({"from": "2026-01-01", "to": "2026-01-01"}, date(2026, 3, 1)) == (
+    assert report_days({"period": "7d"}, date(2026, 3, 1)) == (date(2026, 2, 23), date(2026, 3, 1))
+    assert report_days({"from": "2026-01-01", "to": "2026-01-01"}, date(2026, 3, 1)) == (
         date(2026, 1, 1),
         date(2026, 1, 1),
     )

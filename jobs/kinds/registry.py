@@ -1,6 +1,6 @@
-"""The kinds of slow work: what each reads, and who builds it.
+"""The kinds of jobs: how each is named, loaded and built.
 
-A new kind is one entry here, one builder, one params serializer and one URL.
+A new kind is an entry here, a builder, a params serializer and a URL.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from jobs.states import Status
 from jobs.storage import MAX_OBJECT_BYTES
 from jobs.workspace import Source, Workspace
 
-USUAL_PERIOD = "30d"  # of a report
+DEFAULT_PERIOD = "30d"  # of a report
 MAX_DAYS = 366
 ROWS_READ = 500  # of a report, from the database at once
-REPORT_MIN_SPEED = 200  # jobs a second, read and drawn; usual are thousands
-REPORT_MAX_JOBS = 20_000_000  # that it is given time for
-FEW_FILES = 100  # of a bundle; more are not held in memory all at once
-SHOWN_IDS = 20  # in a sentence; the rest is counted
+REPORT_MIN_SPEED = 200  # jobs per second; usually thousands
+REPORT_MAX_JOBS = 20_000_000  # for its time limit
+FEW_FILES = 100  # of a bundle; more are read with a cursor
+SHOWN_IDS = 20  # in an error message; the rest is counted
 
 Params = dict[str, Any]
 
@@ -49,20 +49,20 @@ Params = dict[str, Any]
 class Kind:
     """How one kind of job is named, loaded and built."""
 
-    content_type: str  # of the artifact, as long as the builder tells no other
+    content_type: str  # of the artifact, unless the builder sets another
     build: Callable[[Any, Workspace], None]
-    load: Callable[[DownloadJob], Any]  # what `build` takes; raises SourceMissing
+    load: Callable[[DownloadJob], Any]  # returns the params of `build`; raises SourceMissing
     default_name: Callable[[Params], str]
     sources: Callable[[Params], Sources] | None = None  # stored files that it reads
-    is_stored: bool = False  # what it reads becomes its artifact, and takes no more room
-    suffix: str = ""  # that its artifact's name always has
-    is_numbered: bool = False  # so that a bundle may take its artifact
+    is_stored: bool = False  # its source becomes its artifact, without more storage
+    suffix: str = ""  # of its artifact's name
+    is_numbered: bool = False  # its artifact gets a file number, so a bundle can include it
     queue: str = settings.QUEUE
-    # An attempt gets this long, and a second more for each `min_speed` units of its work.
+    # Time limit of an attempt: these seconds, plus one for each `min_speed` units of work.
     time_limit_seconds: int = settings.JOB_TIME_LIMIT_SECONDS
     min_speed: int = settings.JOB_MIN_SPEED
-    max_work: int = MAX_OBJECT_BYTES  # of a job whose total nobody knows, in its units
-    trusts_total: bool = True  # else only what was done gets more time
+    max_work: int = MAX_OBJECT_BYTES  # in units, if the total is unknown
+    trusts_total: bool = True  # if not, only completed work extends the time limit
 
     @property
     def time_limit(self) -> TimeLimit:
@@ -75,16 +75,16 @@ def _bundle_sources(params: Params) -> Sources:
 
 
 def _load_bundle(job: DownloadJob) -> bundle.BundleParams:
-    """The sources in the order asked for. Somebody else's file reads like one that is not there."""
+    """Return the sources in the requested order. Another owner's file is missing, too."""
     found: dict[object, Source] = {}
-    wanted = wanted_by(job.params)
+    ids = requested_ids(job.params)
     for file in _bundle_files(job.params, job.owner_id):
         found[file.file_id] = _source(file)
-        if file.role == StoredFile.Role.ARTIFACT:  # a job makes thumbnails, too
+        if file.role == StoredFile.Role.ARTIFACT:  # not its previews
             found[str(file.made_by_id)] = found[file.file_id]
-    if missing := [each for each in wanted if each not in found]:
+    if missing := [each for each in ids if each not in found]:
         raise SourceMissing(_missing_sentence(missing))
-    sources = tuple(dict.fromkeys(found[each] for each in wanted))
+    sources = tuple(dict.fromkeys(found[each] for each in ids))
     if sum(source.size_bytes for source in sources) > MAX_OBJECT_BYTES:
         raise ArchiveTooLarge("The files together exceed 5 TiB, the maximum size of a zip.")
     return bundle.BundleParams(sources, is_measured=job.total is not None)
@@ -96,8 +96,8 @@ def _bundle_files(params: Params, owner_id: int) -> Iterable[StoredFile]:
     return StoredFile.objects.few_visible_to(owner_id, params["file_ids"])
 
 
-def wanted_by(params: Params) -> list[int | str]:
-    """What a bundle shall hold: numbers of files, then ids of jobs whose results go in as well."""
+def requested_ids(params: Params) -> list[int | str]:
+    """Return the contents of a bundle: numbers of files, then ids of jobs with their results."""
     return [*params["file_ids"], *params.get("job_ids", [])]
 
 
@@ -123,18 +123,18 @@ def _missing_sentence(missing: list[int | str]) -> str:
 
 
 def _bundle_name(params: Params) -> str:
-    count = len(wanted_by(params))
+    count = len(requested_ids(params))
     return "1 file.zip" if count == 1 else f"{count} files.zip"
 
 
 def _load_remote(job: DownloadJob) -> remote.RemoteParams:
-    asked = job.params
+    params = job.params
     return remote.RemoteParams(
-        url=asked["url"],
-        threads=asked["threads"],
-        name=job.name if "output" in asked else "",
-        sha256=asked.get("sha256", ""),
-        in_one_go=job.error_code == RemoteChanged.code,
+        url=params["url"],
+        threads=params["threads"],
+        name=job.name if "output" in params else "",
+        sha256=params.get("sha256", ""),
+        is_sequential=job.error_code == RemoteChanged.code,
     )
 
 
@@ -157,14 +157,14 @@ def _load_upload(job: DownloadJob) -> upload.UploadParams:
 
 
 def _load_report(job: DownloadJob) -> ReportParams:
-    asked, now = job.params, timezone.now()
-    first, last = days_of(asked, now.astimezone(UTC).date())
-    # It may be made long after it was asked for, by somebody who has lost the permission since.
-    owner = None if asked["everybody"] and can_view_all_jobs(job.owner) else job.owner
-    # Not itself: it is never seen to end.
+    params, now = job.params, timezone.now()
+    first, last = report_days(params, now.astimezone(UTC).date())
+    # The owner may have lost the permission since the request.
+    owner = None if params["everybody"] and can_view_all_jobs(job.owner) else job.owner
+    # Without the report itself, which is still running.
     jobs = DownloadJob.objects.of_days(first, last, owner).exclude(pk=job.pk)
     return ReportParams(
-        format=asked["format"],
+        format=params["format"],
         first_day=first,
         last_day=last,
         owner=owner.get_username() if owner else "",
@@ -174,17 +174,17 @@ def _load_report(job: DownloadJob) -> ReportParams:
     )
 
 
-def days_of(asked: Params, today: date) -> tuple[date, date]:
-    """The first and the last day, both included, that a report asked for is on."""
-    if "from" in asked:
-        return date.fromisoformat(asked["from"]), date.fromisoformat(asked["to"])
-    return today - timedelta(days=int(asked["period"].removesuffix("d")) - 1), today
+def report_days(params: Params, today: date) -> tuple[date, date]:
+    """Return the first and the last day of a report, both included."""
+    if "from" in params:
+        return date.fromisoformat(params["from"]), date.fromisoformat(params["to"])
+    return today - timedelta(days=int(params["period"].removesuffix("d")) - 1), today
 
 
 def _rows(jobs: JobQuerySet) -> Iterator[ReportRow]:
     jobs = jobs.select_related("owner", "artifact").defer("params", "checkpoint", "metadata")
     for job in jobs.iterator(chunk_size=ROWS_READ):
-        was_made = job.unit == "bytes" and job.status == Status.EXPIRED
+        had_file = job.unit == "bytes" and job.status == Status.EXPIRED
         yield ReportRow(
             job_id=str(job.pk),
             name=job.name,
@@ -192,7 +192,7 @@ def _rows(jobs: JobQuerySet) -> Iterator[ReportRow]:
             kind=job.kind,
             status=job.status,
             error_code=job.error_code if job.status == Status.FAILED else "",
-            size_bytes=job.artifact.size_bytes if job.artifact else job.total if was_made else None,
+            size_bytes=job.artifact.size_bytes if job.artifact else job.total if had_file else None,
             created_at=job.created_at,
             finished_at=job.finished_at,
             waited_seconds=_seconds(job.run_at or job.created_at, job.started_at),
@@ -249,19 +249,21 @@ KINDS: dict[str, Kind] = {
 
 
 def sources_of(kind: str, params: Params, owner: User) -> FileQuerySet:
-    """The stored files that a job reads; none for a kind that reads something else."""
-    name = KINDS[kind].sources
-    return StoredFile.objects.read_by(name(params), owner.pk) if name else StoredFile.objects.none()
+    """Return the stored files that a job reads; empty for a kind that reads none."""
+    sources = KINDS[kind].sources
+    if not sources:
+        return StoredFile.objects.none()
+    return StoredFile.objects.read_by(sources(params), owner.pk)
 
 
-def artifact_name(kind: Kind, asked: str, params: Params) -> str:
-    """A safe name with the kind's suffix, from what the caller asked for or from the params."""
-    name = safe_name(asked) if asked else kind.default_name(params)
+def artifact_name(kind: Kind, requested: str, params: Params) -> str:
+    """Return a safe name with the kind's suffix: the requested one, or a default."""
+    name = safe_name(requested) if requested else kind.default_name(params)
     return name if name.lower().endswith(kind.suffix) else name + kind.suffix
 
 
 def doorbell(job: DownloadJob | JobRow) -> Doorbell:
-    """What a worker is told about the job, and when Celery should kill its process."""
+    """Return the message for a worker, with the time limit after which Celery kills it."""
     kind = KINDS[job.kind]
     limit = kind.time_limit.kill_after_seconds(job.total)
     return Doorbell(job.pk, kind.queue, job.priority, limit)

@@ -1,4 +1,4 @@
-"""Kind `bundle`: stored files in, one ZIP archive out."""
+"""Kind `bundle`: build a ZIP archive of stored files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MODE = S_IFREG | 0o644
 
 @dataclass(frozen=True)
 class BundleParams:
-    """`is_measured` says that what they weigh was known when the job was asked for."""
+    """`is_measured` is True if the sizes were known when the job was created."""
 
     sources: tuple[Source, ...]
     is_measured: bool = True
 
 
 def build(params: BundleParams, work: Workspace) -> None:
-    """Zip the stored files in the order asked for.
+    """Zip the stored files in the requested order.
 
-    Streams into storage: a few chunks are in memory at a time, whatever the files weigh.
-    Raises SourceMissing for a file that is gone, SourceChanged for one that is not as recorded,
-    NoRoom where there is too little for what nobody could measure before.
+    Streams into storage: only a few chunks are in memory, however large the files are.
+    Raises SourceMissing if a file is gone, SourceChanged if its bytes are not those recorded,
+    NoRoom if sizes that were unknown before exceed the quota.
     """
     if not params.is_measured:
         work.describe(total_bytes=sum(source.size_bytes for source in params.sources))
@@ -46,7 +46,7 @@ def _members(
     sources: tuple[Source, ...], work: Workspace, begun: list[Source]
 ) -> Iterator[MemberFile]:
     # Stored, not deflated: the inputs are mostly compressed already. Size and CRC come before
-    # the bytes, because some readers refuse stored entries that tell them afterwards.
+    # the bytes, because some readers refuse stored entries with a data descriptor.
     for number, (source, name) in enumerate(zip(sources, member_names(sources), strict=True), 1):
         begun.append(source)
         work.say(f"Adding {number} of {len(sources)}: {name}")
@@ -57,17 +57,17 @@ def _members(
 def member_names(sources: Iterable[Source]) -> Iterator[str]:
     """Yield a safe name for each source, unique inside the archive on any file system.
 
-    Later ones that clash are numbered: `a.txt`, `a (2).txt`. Case does not tell names apart, nor
-    do other ways to write an accent.
+    Duplicates are numbered: `a.txt`, `a (2).txt`. Names that differ only in case, or in how an
+    accent is composed, are duplicates.
     """
     taken: dict[str, int] = {}
     for source in sources:
-        name = wanted = safe_name(source.name)
-        stem, suffix = split_name(wanted)
-        copy = taken.get(collision_key(wanted), 1)
+        name = original = safe_name(source.name)
+        stem, suffix = split_name(original)
+        copy = taken.get(collision_key(original), 1)
         while collision_key(name) in taken:
             copy += 1
             name = f"{stem} ({copy}){suffix}"
-        taken[collision_key(wanted)] = copy  # where to go on counting; a long run stays linear
+        taken[collision_key(original)] = copy  # continue here next time, which keeps this linear
         taken.setdefault(collision_key(name), 1)
         yield name

@@ -1,4 +1,4 @@
-"""Parts in memory: filled by anybody, then stored, and hashed in the order of the file."""
+"""Buffers for the parts of a file: filled by connections, then stored, and hashed in order."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jobs.lib.digest import Digest
 from jobs.lib.mailbox import Mailbox
 from jobs.workspace import Parts
 
-STORING = 4  # parts on their way into the store at once
+STORING = 4  # parts that are stored at the same time
 
 
 class Assembly:
-    """At most so many parts are in memory. What it does by itself it does under `lock`, too.
+    """Holds at most `most` parts in memory. Its own threads take `lock`, too.
 
-    `ended` gets the error that made storing impossible, or None once all is stored and hashed. If
-    some parts were stored before, `digest` stays short of the whole file.
+    `ended` receives the error that stopped it, or None once everything is stored and hashed. If
+    some parts were stored by an earlier attempt, `digest` is not of the whole file.
     """
 
     def __init__(self, parts: Parts, plan: Plan, *, most: int, lock: threading.Condition) -> None:
@@ -29,19 +29,19 @@ class Assembly:
         self._spare: list[bytearray] = []
         self._to_store = plan.parts - len(parts.stored)
         self._to_hash = 0 if parts.stored else plan.parts
-        self._whole: set[int] = set()  # parts that can be hashed, once it is their turn
-        self._wanted: dict[int, int] = {}  # by part: 2 while it is to be stored and hashed
+        self._whole: set[int] = set()  # complete parts, to be hashed in order
+        self._uses: dict[int, int] = {}  # by part: 2 while it has to be stored and hashed
         self._storing = ThreadPoolExecutor(STORING, thread_name_prefix="store")
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="hash")
-        self._tell_if_over()
+        self._report_end()
 
     @property
     def room(self) -> int:
-        """How many parts more may be opened."""
+        """The number of parts that may still be opened."""
         return self._most - len(self._buffers)
 
     def open(self, parts: Iterable[int]) -> None:
-        """Somebody begins to fill them, or some more of them."""
+        """Allocate buffers for the parts, unless they have one."""
         for part in parts:
             if part not in self._buffers:
                 spare = self._spare.pop() if self._spare else bytearray(self._plan.part_bytes)
@@ -51,15 +51,15 @@ class Assembly:
         self._buffers[part][offset : offset + len(chunk)] = chunk
 
     def close(self, part: int) -> None:
-        """All of it was written."""
-        self._wanted[part] = 2 if self._to_hash else 1
+        """Store and hash the part, which is complete."""
+        self._uses[part] = 2 if self._to_hash else 1
         self._storing.submit(self._store, part)
         if self._to_hash:
             self._whole.add(part)
             self._hashing.submit(self._hash)
 
-    def store_the_rest(self) -> None:
-        """Of the parts that are whole. Waits for the store, as long as that waits for itself."""
+    def finish_storing(self) -> None:
+        """Wait until all complete parts are stored."""
         self._storing.shutdown()
 
     def stop(self) -> None:
@@ -77,7 +77,7 @@ class Assembly:
             self._release(part)
 
     def _hash(self) -> None:
-        """What is whole at the front; only one thread is in here."""
+        """Hash complete parts in order. Runs in one thread only."""
         while (part := self._plan.parts - self._to_hash) in self._whole:
             self.digest.update(self._content(part))
             with self._lock:
@@ -89,12 +89,12 @@ class Assembly:
         return buffer if size == len(buffer) else buffer[:size]
 
     def _release(self, part: int) -> None:
-        self._wanted[part] -= 1
-        if not self._wanted[part]:
+        self._uses[part] -= 1
+        if not self._uses[part]:
             self._spare.append(self._buffers.pop(part))
             self._lock.notify_all()
-        self._tell_if_over()
+        self._report_end()
 
-    def _tell_if_over(self) -> None:
+    def _report_end(self) -> None:
         if not (self._to_store or self._to_hash):
             self.ended.put(None)

@@ -1,8 +1,8 @@
-"""Kind `remote`: a file that a link leads to, into the store.
+"""Kind `remote`: fetch the file of a link and store it.
 
-The first answer decides. Of a version that has a strong validator, ranges are fetched in parallel,
-each proven to be of that version; all else comes by one connection, front to back. Whatever the
-other side does, either its file is stored, whole and of one version, or the attempt fails.
+The first response decides. With a strong validator, ranges are fetched in parallel, and each is
+checked to be of the same version; otherwise one connection reads the whole file. Whatever the
+server does, the file is stored complete and of one version, or the attempt fails.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from jobs.lib.names import safe_name
 from jobs.outbound import RangesBroken, RemoteFile, RemoteResponse, bounded, check_size
 from jobs.workspace import Workspace
 
-FIRST_BYTES = 10 * 1024 * 1024  # of the first range of a later attempt: the first run of most files
-TYPES = MimeTypes()  # those that Python knows; a machine's own would differ
+FIRST_BYTES = 10 * 1024 * 1024  # the first range of a later attempt
+TYPES = MimeTypes()  # Python's own: those of the machine would differ
 PAGES = {"text/html", "application/xhtml+xml"}
-MAY_ANSWER_PAGES = {None, "text/plain", "text/x-python", *PAGES}  # .pl and .py are programs there
+MAY_RETURN_PAGES = {None, "text/plain", "text/x-python", *PAGES}  # .pl and .py are programs there
 
 
 @dataclass(frozen=True)
 class RemoteParams:
-    """`name` is what the owner calls the file, `sha256` what it has to have: both may be empty.
+    """`name` is the owner's name for the file, `sha256` the expected digest; both may be empty.
 
-    `in_one_go`: the file changed under an earlier attempt. Perhaps it always seems to, as where
-    each of many servers has an ETag of its own for it.
+    `is_sequential` is True if the file changed during an earlier attempt. It may always seem to,
+    as when each of several servers has an ETag of its own.
     """
 
     url: str
     threads: int
     name: str = ""
     sha256: str = ""
-    in_one_go: bool = False
+    is_sequential: bool = False
 
 
 def name_of(url: str) -> str:
-    """What a link calls its file: the end of its path, or else the host."""
+    """Return the file name of a link: the end of its path, or else its host."""
     parts = urlsplit(url)
     name = PurePosixPath(parts.path).name
     with suppress(UnicodeError):  # bytes that are no UTF-8 stay encoded, as in Content-Disposition
@@ -51,93 +51,94 @@ def name_of(url: str) -> str:
 
 
 def build(params: RemoteParams, work: Workspace) -> None:
-    """Raises a RemoteError, StorageUnavailable or NoRoom."""
+    """Fetch and store the file. Raises a RemoteError, StorageUnavailable or NoRoom."""
     work.say("Requesting the file")
     remote = RemoteFile(params.url, connections=params.threads)
     try:
-        sha256 = _fetched(params, work, remote)
+        sha256 = _fetch(params, work, remote)
     finally:
         remote.close()
     if params.sha256 and sha256 != params.sha256:
         raise ChecksumMismatch(f"The file has SHA-256 {sha256}, not the expected one.")
 
 
-def _fetched(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
-    """Its SHA-256."""
-    if params.in_one_go:
-        return _in_one_go(params, work, bounded(remote.whole))
+def _fetch(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
+    """Fetch the file and return its SHA-256."""
+    if params.is_sequential:
+        return _fetch_sequentially(params, work, bounded(remote.whole))
     start, end = work.first_gap()
-    # All of it at first: a link may be good for one request, whose answer is read to its end.
+    # The whole file in the first attempt: a link may allow only one request.
     last = None if end is None else min(start + FIRST_BYTES, end) - 1
     total = None
     try:
-        answer = bounded(lambda: remote.probe(start, last))
-        if answer.is_partial and answer.first == start and answer.validator:
-            return _in_parallel(params, work, remote, answer)
+        response = bounded(lambda: remote.probe(start, last))
+        if response.is_partial and response.first == start and response.validator:
+            return _fetch_in_parallel(params, work, remote, response)
     except RangesBroken as broken:
         work.drop_parts()
         total = broken.total
-        answer = bounded(remote.whole)
-    if not answer.is_whole:
-        answer.close()
-        answer = bounded(remote.whole)
-    if total is not None and answer.total not in (None, total):
-        answer.close()
-        raise RemoteUnavailable(f"{answer.host} returned contradictory sizes of the file.")
+        response = bounded(remote.whole)
+    if not response.is_whole:
+        response.close()
+        response = bounded(remote.whole)
+    if total is not None and response.total not in (None, total):
+        response.close()
+        raise RemoteUnavailable(f"{response.host} returned contradictory sizes of the file.")
     if end is not None:
-        _refuse_unversioned(params, answer)
-    return _in_one_go(params, work, answer)
+        _refuse_unversioned(params, response)
+    return _fetch_sequentially(params, work, response)
 
 
-def _refuse_unversioned(params: RemoteParams, answer: RemoteResponse) -> None:
+def _refuse_unversioned(params: RemoteParams, response: RemoteResponse) -> None:
     """Reject a response without a validator: the file had one when earlier parts were fetched."""
-    if answer.lacks_validator:
-        answer.close()
-        _refuse_pages(params, answer)
-        raise RemoteUnavailable(f"{answer.host} returned something other than the file.")
+    if response.lacks_validator:
+        response.close()
+        _refuse_pages(params, response)
+        raise RemoteUnavailable(f"{response.host} returned something other than the file.")
 
 
-def _in_parallel(
-    params: RemoteParams, work: Workspace, remote: RemoteFile, answer: RemoteResponse
+def _fetch_in_parallel(
+    params: RemoteParams, work: Workspace, remote: RemoteFile, response: RemoteResponse
 ) -> str:
-    total = answer.total or 0
-    _tell(params, work, answer)
-    parts = work.parts(total, answer.validator)
-    fetch = Fetch(remote, parts, total, answer.validator, threads=params.threads)
+    total = response.total or 0
+    _describe(params, work, response)
+    parts = work.parts(total, response.validator)
+    fetch = Fetch(remote, parts, total, response.validator, threads=params.threads)
     work.say(f"Fetching from {remote.host}")
-    digest = fetch.run(answer, work)
+    digest = fetch.run(response, work)
     work.say("Verifying the stored file" if parts.stored else "Storing the file")
     parts.finish(digest)
     return parts.sha256
 
 
-def _in_one_go(params: RemoteParams, work: Workspace, answer: RemoteResponse) -> str:
-    _tell(params, work, answer)
-    work.say(f"Fetching from {answer.host}")
-    came = 0
-    for chunk in chunks_of(answer):
-        came += len(chunk)
-        check_size(came)
+def _fetch_sequentially(params: RemoteParams, work: Workspace, response: RemoteResponse) -> str:
+    _describe(params, work, response)
+    work.say(f"Fetching from {response.host}")
+    received = 0
+    for chunk in chunks_of(response):
+        received += len(chunk)
+        check_size(received)
         work.output.write(chunk)
         work.advance(len(chunk), threads=1)
     return work.output.sha256
 
 
-def _tell(params: RemoteParams, work: Workspace, answer: RemoteResponse) -> None:
-    check_size(answer.total or 0)
-    _refuse_pages(params, answer)
-    name = params.name or (safe_name(answer.name) if answer.name else name_of(params.url))
-    content_type = answer.content_type or TYPES.guess_type(name)[0] or "application/octet-stream"
-    work.describe(name=name, content_type=content_type, total_bytes=answer.total)
+def _describe(params: RemoteParams, work: Workspace, response: RemoteResponse) -> None:
+    """Record name, type and size. Raises RemoteTooLarge, RemoteNotAFile."""
+    check_size(response.total or 0)
+    _refuse_pages(params, response)
+    name = params.name or (safe_name(response.name) if response.name else name_of(params.url))
+    content_type = response.content_type or TYPES.guess_type(name)[0] or "application/octet-stream"
+    work.describe(name=name, content_type=content_type, total_bytes=response.total)
 
 
-def _refuse_pages(params: RemoteParams, answer: RemoteResponse) -> None:
+def _refuse_pages(params: RemoteParams, response: RemoteResponse) -> None:
     own = PurePosixPath(params.name or unquote(urlsplit(params.url).path)).name
-    is_page = answer.content_type in PAGES and not answer.is_attachment
+    is_page = response.content_type in PAGES and not response.is_attachment
     if is_page and not _may_be_a_page(own):
-        raise RemoteNotAFile(f"{answer.host} returned a web page instead of the file.")
+        raise RemoteNotAFile(f"{response.host} returned a web page instead of the file.")
 
 
 def _may_be_a_page(name: str) -> bool:
     content_type, packed = TYPES.guess_type(name)
-    return content_type in MAY_ANSWER_PAGES and not packed
+    return content_type in MAY_RETURN_PAGES and not packed

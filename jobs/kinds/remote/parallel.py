@@ -1,4 +1,4 @@
-"""Many connections that fetch the ranges of one file, and help each other out."""
+"""Fetches the ranges of one file over several connections, which share the work."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from jobs.outbound import LowSpeedLimit, RangesBroken, RemoteFile, RemoteRespons
 from jobs.workspace import Parts, Workspace
 
 TICK_SECONDS = 0.1
-FIRST_REST_SECONDS = 0.5  # of a connection that got nothing; then twice as long each time
-MAX_REST_SECONDS = 8.0
-MEMORY_BYTES = 512 * 1024 * 1024  # of all parts that are being fetched and stored
-FUTILE = 3  # tries of each connection in turn, none of which brought a byte
+FIRST_PAUSE_SECONDS = 0.5  # after a failed try; doubled each time
+MAX_PAUSE_SECONDS = 8.0
+MEMORY_BYTES = 512 * 1024 * 1024  # of all buffers
+MAX_FAILURES = 3  # tries per connection in a row, all without a byte
 
 
 class Fetch:
-    """All parts that are not stored yet. `run` is called once, by the builder's thread.
+    """Fetches the parts that are not stored yet. `run` is called once, by the builder's thread.
 
     Memory is bounded by threads * RUN + STORING parts, and by MEMORY_BYTES or two parts.
     """
@@ -37,23 +37,24 @@ class Fetch:
         self._assembly = Assembly(parts, self._plan, most=most, lock=self._changed)
         self._streams: dict[Piece, Stream] = {}
         self._arrived = 0  # bytes
-        self._futile = 0  # tries since the last byte
+        self._failures = 0  # since the last byte
         self._is_over = False
 
     def run(self, first: RemoteResponse, work: Workspace) -> Digest:
-        """Of the file, if no part was stored before. Raises what one of the threads met.
+        """Fetch the missing parts. Return the digest: of the whole file if no part was stored.
 
-        `first` is an answer that begins where the first part that is missing does. It may go on to
-        the end of the file; then one connection reads on in it as long as nobody is ahead.
+        `first` is a response that begins at the first missing part. It may reach to the end of the
+        file; then one connection reads it as long as no other one is ahead. Raises the error of any
+        thread.
         """
         try:
             for n in range(self._threads):
-                given = [first] if n == 0 else []
-                threading.Thread(target=self._work, args=given, name="fetch", daemon=True).start()
+                args = [first] if n == 0 else []
+                threading.Thread(target=self._work, args=args, name="fetch", daemon=True).start()
             self._watch(work)
         except (RemoteError, RangesBroken):
             self._stop()
-            self._assembly.store_the_rest()  # so much less for later, and nothing comes after it
+            self._assembly.finish_storing()  # a later attempt need not fetch these again
             raise
         finally:
             self._stop()
@@ -63,11 +64,11 @@ class Fetch:
     def _stop(self) -> None:
         self._is_over = True
         for stream in list(self._streams.values()):
-            stream.answer.abort()
+            stream.response.abort()
 
     def _watch(self, work: Workspace) -> None:
-        # Takes no lock: an interrupt may come anywhere in here.
-        pace, told, at = LowSpeedLimit(), 0, time.monotonic()
+        # Takes no lock: a signal handler may raise anywhere in here.
+        limit, reported, at = LowSpeedLimit(), 0, time.monotonic()
         is_over = False
         while not is_over:
             with suppress(Empty):
@@ -75,27 +76,27 @@ class Fetch:
                     raise error
                 is_over = True
             arrived, now, running = self._arrived, time.monotonic(), len(self._plan.running)
-            work.advance(arrived - told, threads=running)
-            pace.check(now - at if running else 0.0, arrived - told)
-            told, at = arrived, now
+            work.advance(arrived - reported, threads=running)
+            limit.check(now - at if running else 0.0, arrived - reported)
+            reported, at = arrived, now
 
-    # What each of the threads does
+    # The threads
 
-    def _work(self, given: RemoteResponse | None = None) -> None:
-        futile = 0  # tries in a row
-        first = Stream(given) if given else None
+    def _work(self, response: RemoteResponse | None = None) -> None:
+        failures = 0  # in a row
+        first = Stream(response) if response else None
         try:
             while piece := self._next(first):
                 try:
-                    came = self._fetch(piece, first)
-                except (RemoteUnavailable, RemoteRefused) as error:  # too many at once, perhaps
-                    came = piece.position > piece.first
-                    self._count(came, error)
+                    has_bytes = self._fetch(piece, first)
+                except (RemoteUnavailable, RemoteRefused) as error:  # too many connections, maybe
+                    has_bytes = piece.position > piece.first
+                    self._count_failure(has_bytes, error)
                 finally:
-                    self._put_down(piece)
-                futile = 0 if came else futile + 1
-                if futile:
-                    self._rest(min(FIRST_REST_SECONDS * 2 ** (futile - 1), MAX_REST_SECONDS))
+                    self._release(piece)
+                failures = 0 if has_bytes else failures + 1
+                if failures:
+                    self._pause(min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), MAX_PAUSE_SECONDS))
         except BaseException as error:
             self._assembly.ended.put(error)
         finally:
@@ -103,7 +104,7 @@ class Fetch:
                 first.close()
 
     def _next(self, first: Stream | None) -> Piece | None:
-        """Waits for something to do; None once there is nothing any more."""
+        """Wait for the next piece to fetch; None if nothing is left."""
         with self._changed:
             while not self._is_over:
                 at = first.position if first and first.left else None
@@ -111,22 +112,22 @@ class Fetch:
                     self._assembly.open(self._plan.parts_of(piece))
                     for other, stream in self._streams.items():
                         if not other.left:
-                            stream.answer.abort()
+                            stream.response.abort()
                     return piece
                 if self._plan.is_fetched:
                     return None
-                if first and self._assembly.room:  # others are ahead of it
+                if first and self._assembly.room:  # other connections are ahead of it
                     first.close()
                 self._changed.wait(TICK_SECONDS)
         return None
 
     def _fetch(self, piece: Piece, first: Stream | None) -> bool:
-        """Whether a byte came. Raises RemoteUnavailable if it breaks off before the end."""
+        """Fetch the piece. Raises RemoteUnavailable if the response is incomplete."""
         stream = self._stream(piece, first)
         with self._changed:
             self._streams[piece] = stream
         try:
-            while self._keep(piece, stream.read(piece.left)):
+            while self._write(piece, stream.read(piece.left)):
                 pass
         except BaseException:
             stream.close()
@@ -143,8 +144,11 @@ class Fetch:
         start, last = piece.position, piece.end - 1
         return Stream(self._remote.range(start, last, self._validator, self._plan.size_bytes))
 
-    def _keep(self, piece: Piece, chunk: bytes) -> bool:
-        """Whether the piece lacks more: somebody may have taken over what follows."""
+    def _write(self, piece: Piece, chunk: bytes) -> bool:
+        """Return True if the range still has bytes to fetch.
+
+        Another connection may have taken over its end.
+        """
         with self._changed:
             if not chunk and piece.left and not self._is_over:
                 raise RemoteUnavailable(f"{self._remote.host} closed the connection early.")
@@ -153,39 +157,40 @@ class Fetch:
                 self._assembly.write(part, offset, rest[:size])
                 rest = rest[size:]
                 self._arrived += size
-                self._futile = 0
+                self._failures = 0
                 if self._plan.is_whole(part):
                     self._assembly.close(part)
-            if not piece.left:  # nobody may shut what is read on in
+            if not piece.left:  # the stream may be reused: do not abort it
                 self._streams.pop(piece, None)
             return piece.left > 0 and not self._is_over
 
-    def _put_down(self, piece: Piece) -> None:
+    def _release(self, piece: Piece) -> None:
         with self._changed:
             self._streams.pop(piece, None)
             self._plan.give_back(piece)
             self._changed.notify_all()
 
-    def _count(self, came: bool, error: RemoteError) -> None:
+    def _count_failure(self, has_bytes: bool, error: RemoteError) -> None:
+        """Raise the error after too many failures of all connections in a row."""
         with self._changed:
-            self._futile = 0 if came else self._futile + 1
-            if self._futile >= FUTILE * self._threads:
+            self._failures = 0 if has_bytes else self._failures + 1
+            if self._failures >= MAX_FAILURES * self._threads:
                 raise error
 
-    def _rest(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
         while not self._is_over and time.monotonic() < ends:
             time.sleep(TICK_SECONDS)
 
 
 class Stream:
-    """An answer that is read a piece at a time. `position` is of the next byte, in the file."""
+    """A response that is read piece by piece. `position` is the offset of the next byte."""
 
-    def __init__(self, answer: RemoteResponse) -> None:
-        self.answer = answer
-        self.position = answer.first
-        self._end = 0 if answer.last is None else answer.last + 1
-        self._held = b""  # came with the end of the last piece
+    def __init__(self, response: RemoteResponse) -> None:
+        self.response = response
+        self.position = response.first
+        self._end = 0 if response.last is None else response.last + 1
+        self._held = b""  # received with the end of the last piece
 
     @property
     def left(self) -> int:
@@ -195,12 +200,12 @@ class Stream:
         return self.position == piece.position and self._end >= piece.end
 
     def read(self, most_bytes: int) -> bytes:
-        chunk = self._held or self.answer.read()
+        chunk = self._held or self.response.read()
         read, self._held = chunk[:most_bytes], chunk[most_bytes:]
         self.position += len(read)
         return read
 
     def close(self) -> None:
-        """Nothing is left then. Idempotent."""
+        """Close the response; `left` is 0 then. Idempotent."""
         self._end = self.position
-        self.answer.close()
+        self.response.close()

@@ -1,8 +1,8 @@
-"""Which bytes of a file are fetched by which connection. Pure; whoever uses it holds a lock.
+"""Plans which connection fetches which bytes of a file. Pure; callers hold a lock.
 
-Parts of equal size are handed out from the front, a few in a row for each request. A connection
-that finds none takes over half of what the slowest one still has before it, or all of it if that
-fell silent.
+Parts of equal size are assigned from the front, a few at a time for each request. A connection
+without work takes over half of what the slowest one still has to fetch, or everything from one that
+has stalled.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-RUN = 2  # parts that one request asks for: more would wait long for their turn to be hashed
-MIN_SPLIT_BYTES = 128 * 1024  # what is left of less is not worth a request
+RUN = 2  # parts per request: more would wait long to be hashed, which is done in order
+MIN_SPLIT_BYTES = 128 * 1024  # less is not worth a request
 MIN_SPLIT_SECONDS = 0.2
 SILENT_SECONDS = 3.0
 
@@ -25,7 +25,7 @@ class Piece:
     position: int
     end: int
     began: float
-    heard: float  # when the last byte came
+    heard: float  # when the last byte arrived
     first: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -36,12 +36,12 @@ class Piece:
         return self.end - self.position
 
     def seconds_left(self, now: float) -> float:
-        """At the pace so far, once something came."""
+        """Return the seconds left at the speed so far. At least one byte must have arrived."""
         return self.left * (now - self.began) / (self.position - self.first)
 
 
 class Share(NamedTuple):
-    """Bytes that belong into a part."""
+    """Bytes of a piece that belong to one part."""
 
     part: int
     offset: int
@@ -49,7 +49,7 @@ class Share(NamedTuple):
 
 
 class Plan:
-    """`stored` are parts that need not be fetched."""
+    """The assignment of parts to connections. `stored` are parts that need not be fetched."""
 
     def __init__(self, size_bytes: int, part_bytes: int, stored: Set[int] = frozenset()) -> None:
         self.size_bytes = size_bytes
@@ -64,9 +64,9 @@ class Plan:
         return min(self.part_bytes, self.size_bytes - part * self.part_bytes)
 
     def take(self, now: float, *, room: int, at: int | None = None) -> Piece | None:
-        """What a free connection does next. No more than `room` parts are begun for it.
+        """Return the next piece for an idle connection, of at most `room` new parts.
 
-        What begins `at` this byte comes first: the connection need not ask for that.
+        A piece that begins `at` this byte is preferred: the connection need not send a request.
         """
         if at is not None and (piece := self._waiting(at)):
             return self._take_over(piece, at, now)
@@ -83,7 +83,7 @@ class Plan:
         return self._split(now)
 
     def accept(self, piece: Piece, count: int, now: float) -> list[Share]:
-        """So many bytes came: where those belong that are of the piece, which may have shrunk."""
+        """Record `count` received bytes. Return where they belong; the piece may have shrunk."""
         shares = []
         piece.heard = now
         count = min(count, piece.left)
@@ -97,12 +97,12 @@ class Plan:
         return shares
 
     def parts_of(self, piece: Piece) -> range:
-        """Those that it has bytes of."""
+        """Return the parts that the piece has bytes of."""
         return range(piece.position // self.part_bytes, -(-piece.end // self.part_bytes))
 
     @property
     def is_fetched(self) -> bool:
-        """Nothing is left to take, and nothing can be given back any more."""
+        """True if no piece is left, and none can be given back."""
         if self._fresh or self._given_back:
             return False
         return not any(piece.left for piece in self.running)
@@ -111,7 +111,7 @@ class Plan:
         return self._missing[part] == 0
 
     def give_back(self, piece: Piece) -> None:
-        """Its connection is done with it; what it lacks is for the next one that is free."""
+        """End the piece. What is left of it goes to the next idle connection."""
         self.running.discard(piece)
         if piece.left:
             self._given_back.append(piece)
@@ -122,7 +122,7 @@ class Plan:
         return piece
 
     def _waiting(self, at: int) -> Piece | None:
-        """What begins there and no byte has come of: given back, or asked for by another."""
+        """Return the piece that begins at `at` and has no bytes yet: given back, or running."""
         for piece in self._given_back:
             if piece.position == at:
                 self._given_back.remove(piece)
@@ -131,7 +131,7 @@ class Plan:
         return next((piece for piece in begins if piece.left), None)
 
     def _split(self, now: float) -> Piece | None:
-        # One that waits for its first byte is left to wait: another would have to wait as long.
+        # Not from one that waits for its first byte: another would have to wait as long.
         begun = [piece for piece in self.running if piece.left and piece.position > piece.first]
         silent = [piece for piece in begun if now - piece.heard > SILENT_SECONDS]
         if silent:

@@ -1,4 +1,4 @@
-"""One answer, front to back."""
+"""Reads one response from beginning to end."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from queue import Empty, Queue
 
 from jobs.outbound import LowSpeedLimit, RemoteResponse
 
-AHEAD = 16  # chunks that are read while the store takes its time
+AHEAD = 16  # chunks read ahead of the storage
 TICK_SECONDS = 0.5
 
 
-def chunks_of(answer: RemoteResponse) -> Iterator[bytes]:
-    """All of it, read by a thread of its own: a server that sends a byte now and then is noticed.
+def chunks_of(response: RemoteResponse) -> Iterator[bytes]:
+    """Yield the body, read in a thread, so that a server that drips bytes is noticed.
 
-    Raises RemoteUnavailable where it breaks off, RemoteTooSlow.
+    Raises RemoteUnavailable if the body is incomplete, RemoteTooSlow.
     """
     read: Queue[bytes | Exception] = Queue(AHEAD)
-    over = threading.Event()
-    threading.Thread(target=_read, args=[answer, read, over], name="reader", daemon=True).start()
-    pace = LowSpeedLimit()
+    stop = threading.Event()
+    threading.Thread(target=_read, args=[response, read, stop], name="reader", daemon=True).start()
+    limit = LowSpeedLimit()
     try:
-        while chunk := _next(read, pace):
+        while chunk := _next(read, limit):
             yield chunk
     finally:
-        over.set()
-        answer.abort()
-        while not read.empty():  # so that the thread is not left waiting for room
+        stop.set()
+        response.abort()
+        while not read.empty():  # so that the thread does not block on a full queue
             read.get_nowait()
 
 
-def _read(answer: RemoteResponse, read: Queue[bytes | Exception], over: threading.Event) -> None:
+def _read(response: RemoteResponse, read: Queue[bytes | Exception], stop: threading.Event) -> None:
     try:
-        while not over.is_set() and (chunk := answer.read()):
+        while not stop.is_set() and (chunk := response.read()):
             read.put(chunk)
         read.put(b"")
     except Exception as error:
         read.put(error)
     finally:
-        answer.close()
+        response.close()
 
 
-def _next(read: Queue[bytes | Exception], pace: LowSpeedLimit) -> bytes:
+def _next(read: Queue[bytes | Exception], limit: LowSpeedLimit) -> bytes:
     while True:
         began = time.monotonic()
         try:
             found = read.get(timeout=TICK_SECONDS)
         except Empty:
-            pace.check(time.monotonic() - began, 0)
+            limit.check(time.monotonic() - began, 0)
             continue
         if isinstance(found, Exception):
             raise found
-        pace.check(time.monotonic() - began, len(found))
+        limit.check(time.monotonic() - began, len(found))
         return found

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.urls import reverse
 
 from jobs.errors import NOT_RUN_AGAIN, SourceMissing
-from jobs.kinds.registry import sources_of, wanted_by
+from jobs.kinds.registry import requested_ids, sources_of
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 from jobs.web import wording
@@ -88,7 +88,7 @@ def _json(body: dict[str, Any]) -> str:
 
 def _files(job: DownloadJob) -> Contents:
     """Return the first files of the zip with their sizes, and how many more there are."""
-    sources = wanted_by(job.params)
+    sources = requested_ids(job.params)
     file_ids = [each for each in sources[:LISTED] if isinstance(each, int)]
     job_ids = [each for each in sources[:LISTED] if isinstance(each, str)]
     found = {file.file_id: file for file in sources_of(job.kind, {"file_ids": file_ids}, job.owner)}
@@ -119,14 +119,14 @@ def _result(job_id: str, job: DownloadJob | None) -> tuple[str, str]:
 
 
 def _same_files(job: DownloadJob) -> str:
-    if len(wanted_by(job.params)) > MAX_COPIED:
+    if len(requested_ids(job.params)) > MAX_COPIED:
         return ""
     return _json({name: ids for name, ids in job.params.items() if ids} | {"name": job.name})
 
 
 def _without_missing(job: DownloadJob) -> Remedy | None:
     """For a zip that failed for missing files, return the form with the other files ticked."""
-    if job.error_code != SourceMissing.code or len(wanted_by(job.params)) > MAX_CHOSEN_AGAIN:
+    if job.error_code != SourceMissing.code or len(requested_ids(job.params)) > MAX_CHOSEN_AGAIN:
         return None
     numbered = sources_of(job.kind, job.params, job.owner).exclude(file_id=None)
     found = numbered.values_list("file_id", flat=True)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import LimitReached
-from jobs.kinds.registry import MAX_DAYS, USUAL_PERIOD
+from jobs.kinds.registry import DEFAULT_PERIOD, MAX_DAYS
 from jobs.models.permissions import can_view_all_jobs
 from jobs.web.api_responses import caller, serializer_context
 from jobs.web.error_responses import status_of
@@ -78,7 +78,7 @@ def _form(
     context = {
         "here": "new",
         "terms": terms.field_values(form, caller(request)),
-        "period": _one_of(PERIODS, form.get("period"), USUAL_PERIOD),
+        "period": _one_of(PERIODS, form.get("period"), DEFAULT_PERIOD),
         "format": _one_of(FORMATS, form.get(FORMAT), "pdf"),
         "first": form.get("from", f"{end.replace(day=1)}"),
         "last": form.get("to", f"{end}"),

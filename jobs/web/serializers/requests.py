@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from rest_framework import serializers
 
-from jobs.kinds.registry import MAX_DAYS, USUAL_PERIOD, Params
+from jobs.kinds.registry import DEFAULT_PERIOD, MAX_DAYS, Params
 from jobs.models import IncomingUpload
 from jobs.models.permissions import CanViewAllJobs, can_view_all_jobs
 from jobs.outbound.targets import MAX_URL_CHARS
@@ -147,7 +147,7 @@ class ReportRequest(JobRequest):
         if "from" in data:
             period = {"from": str(data["from"]), "to": str(data["to"])}
         else:
-            period = {"period": data.get("period", USUAL_PERIOD)}
+            period = {"period": data.get("period", DEFAULT_PERIOD)}
         params = period | {name: data[name] for name in ("format", "everybody")}
         return {"kind": "report", "params": params, "terms": self.terms()}
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from jobs.engine import estimates
 from jobs.errors import JOB_CODES, PREVIEW_CODES
-from jobs.kinds.registry import wanted_by
+from jobs.kinds.registry import requested_ids
 from jobs.models import DownloadJob, StoredFile
 from jobs.web.representation import (
     CONDITIONAL,
@@ -150,7 +150,7 @@ class AcceptedJob(JobSerializer):
 
     def to_representation(self, job: DownloadJob) -> Body:
         body = super().to_representation(job)
-        return body | {"totalFileIds": len(wanted_by(job.params))}
+        return body | {"totalFileIds": len(requested_ids(job.params))}
 
 
 class LinkJob(JobSerializer):

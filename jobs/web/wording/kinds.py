@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from jobs.errors import FORMER_JOB_CODES
-from jobs.kinds.registry import wanted_by
+from jobs.kinds.registry import requested_ids
 from jobs.models import DownloadJob
 from jobs.web.wording.numbers import files, limit_of, seconds
 
@@ -39,7 +39,7 @@ class KindTexts:
 
 def _files(job: DownloadJob) -> str:
     """Return '7 files as one zip'."""
-    return f"{files(len(wanted_by(job.params)))} as one zip"
+    return f"{files(len(requested_ids(job.params)))} as one zip"
 
 
 def _host(job: DownloadJob) -> str:
