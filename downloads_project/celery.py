@@ -1,4 +1,4 @@
-"""The Celery app, and what it promises: at most one delivery, which may get lost.
+"""The Celery app. Delivers each message at most once; it may get lost.
 
 A message is a doorbell. Workers do not acknowledge it, and Celery never delivers it again: after a
 crash, the row's lease and the dispatcher restart the job. Redelivery by Celery would run a job that
@@ -23,7 +23,7 @@ from downloads_project.preflight import contradictions, log_missing_layers
 from downloads_project.processes import die_with_parent, hide_memory, hide_secrets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
-POOL_LOOKS_SECONDS = 1.0
+POOL_CHECK_SECONDS = 1.0
 IS_WORKER = settings.ROLE == "worker"
 
 
@@ -57,7 +57,7 @@ app.conf.update(
         for name in dict.fromkeys([settings.QUEUE, settings.REMOTE_QUEUE, settings.UPLOAD_QUEUE])
     ],
     task_default_queue=settings.QUEUE,
-    task_create_missing_queues=False,  # a typing error must not become a queue nobody reads
+    task_create_missing_queues=False,  # a typo must not create a queue that nobody reads
     accept_content=["json"],
     task_acks_late=False,
     task_reject_on_worker_lost=False,
@@ -81,7 +81,7 @@ app.conf.update(
         "socket_timeout": 3 if IS_WORKER else 1,
         "socket_connect_timeout": 3 if IS_WORKER else 1,
         "socket_keepalive": True,
-        # A line that died without a word is given up after 1 s + twice this.
+        # A dead connection is dropped after 1 s plus twice this.
         "health_check_interval": 3,
         "queue_order_strategy": "priority",
         "priority_steps": list(range(10)),
@@ -97,20 +97,20 @@ app.conf.update(
 app.autodiscover_tasks(["jobs.engine"])
 
 
-class LookAtThePool(bootsteps.StartStopStep):
-    """Look each second which pool processes have died.
+class CheckPool(bootsteps.StartStopStep):
+    """Check every second which pool processes have died.
 
-    The event of a death comes when the kernel has closed the process' files, which may be before
-    it can be waited for: Celery then finds nothing, and looks again only after 5 s.
+    Celery notices a death when the kernel closes the process' files, which may be before it can be
+    waited for. Celery then finds nothing, and checks again only after 5 s.
     """
 
     requires = ("celery.worker.components:Pool",)
 
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:
-        hub.call_repeatedly(POOL_LOOKS_SECONDS, worker.pool.maintain_pool)
+        hub.call_repeatedly(POOL_CHECK_SECONDS, worker.pool.maintain_pool)
 
 
-app.steps["worker"].add(LookAtThePool)
+app.steps["worker"].add(CheckPool)
 
 
 @signals.setup_logging.connect
@@ -119,12 +119,12 @@ def _use_our_logs(**kwargs: Any) -> None:
 
 
 @signals.worker_init.connect
-def _hides_secrets(**kwargs: Any) -> None:
+def _hide_secrets(**kwargs: Any) -> None:
     hide_secrets()
 
 
 @signals.worker_init.connect
-def _refuses_contradictions(**kwargs: Any) -> None:
+def _refuse_contradictions(**kwargs: Any) -> None:
     if found := contradictions():
         for sentence in found:
             structlog.get_logger(__name__).critical(sentence)
@@ -133,7 +133,7 @@ def _refuses_contradictions(**kwargs: Any) -> None:
 
 
 @signals.worker_init.connect
-def _says_how_it_stops(**kwargs: Any) -> None:
+def _warn_about_sigterm(**kwargs: Any) -> None:
     # Celery's command line reads the variable before it loads this module: too late to set it.
     if REMAP_SIGTERM != "SIGQUIT":
         structlog.get_logger(__name__).warning(
@@ -143,11 +143,11 @@ def _says_how_it_stops(**kwargs: Any) -> None:
 
 
 @signals.worker_process_init.connect
-def _hides_memory(**kwargs: Any) -> None:
+def _hide_memory(**kwargs: Any) -> None:
     hide_memory()
 
 
 @signals.worker_process_init.connect
 def _end_with_the_worker(**kwargs: Any) -> None:
-    # A pool process whose main process is gone has nobody to enforce its time limit.
+    # Without its main process nothing enforces the time limit of a pool process.
     die_with_parent()

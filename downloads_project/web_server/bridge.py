@@ -1,7 +1,7 @@
-"""Django behind the event loop: its WSGI application, in a bounded pool of threads.
+"""Runs Django's WSGI application behind the event loop, in a bounded pool of threads.
 
-A body is read whole by the loop before a thread is taken. Only long forms with files stream, from
-the loop to the thread that reads them.
+The loop reads a whole body before it uses a thread. Only long forms with files are streamed to the
+thread that reads them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from downloads_project.web_server.refusals import Refused
 from downloads_project.web_server.shares import Shares
 
 FORM = b"multipart/form-data"
-REQUESTS = 1_000  # that may be in a thread, or wait for one
-PIECE_BYTES = 64 * 1024  # of a file that is sent, at once
+REQUESTS = 1_000  # running or waiting for a thread
+PIECE_BYTES = 64 * 1024  # read at once
 
 Send = Callable[[Any], Awaitable[None]]
 
 
 class Response(NamedTuple):
-    """What Django returned; `rest` is what comes after the body's first piece, if it streams."""
+    """Django's response. `rest` follows the first piece of the body, if it is streaming."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -41,7 +41,7 @@ class Response(NamedTuple):
 
 
 class Bridge:
-    """An ASGI application, for http alone."""
+    """An ASGI application for HTTP."""
 
     def __init__(self, application: Any, *, threads: int) -> None:
         self._application = application
@@ -86,7 +86,7 @@ class Bridge:
         try:
             response: Response = await self._in_thread(self._call, environ)
             try:
-                if is_stream and stream.refusal:  # whatever Django made of it
+                if is_stream and stream.refusal:  # in place of Django's response
                     raise Refused(stream.refusal)
                 await self._send(response, send)
             finally:
@@ -117,7 +117,7 @@ class Bridge:
 
         result = self._application(environ, start_response)
         if getattr(result, "streaming", False):
-            close_old_connections()  # this thread's: the rest may be read in others
+            close_old_connections()  # of this thread: the rest may be read in others
             rest = iter(result)
             return Response(*started[-1], _next(rest), rest, result.close)
         try:
@@ -127,9 +127,9 @@ class Bridge:
 
 
 def environ_of(scope: Scope, length: int | None) -> dict[str, Any]:
-    """Return what gunicorn's WSGI workers make of a request, but for its input.
+    """Return the WSGI environ of a request, as gunicorn does, without its input.
 
-    A header that comes twice is joined; those with `_` in their name never get here.
+    Repeated headers are joined; headers with `_` in their name were removed before.
     """
     environ: dict[str, Any] = {}
     for raw_name, raw_value in scope["headers"]:
@@ -168,7 +168,7 @@ def environ_of(scope: Scope, length: int | None) -> dict[str, Any]:
 
 
 def _next(rest: Iterator[bytes]) -> bytes:
-    """Return the next pieces, joined; none at the end."""
+    """Return the next pieces, joined; empty at the end."""
     pieces: list[bytes] = []
     size = 0
     while size < PIECE_BYTES and (piece := next(rest, None)) is not None:

@@ -1,4 +1,4 @@
-"""Who is who when room is shared: clients by their address, and proxies of ours."""
+"""Identifies clients, by address or behind trusted proxies, for limits per client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORWARDED = b"x-forwarded-for"
 
 
 def client(scope: Scope) -> str:
-    """Return what stands for the client of a request, as jobs.web.throttle counts it."""
+    """Return the key of the client of a request, the same as in jobs.web.throttle."""
     peer = scope["client"][0] if scope.get("client") else ""
     if not _proxies() and not settings.TRUSTED_PROXY_HOPS:
         return peer_client(peer)
@@ -30,7 +30,7 @@ def peer_client(peer: str) -> str:
 
 @lru_cache(4096)
 def is_proxy(peer: str) -> bool:
-    """Whether this peer speaks for other clients."""
+    """Return True if this peer is a trusted proxy."""
     found = address(peer)
     return settings.TRUSTED_PROXY_HOPS > 0 or (found is not None and is_in(found, _proxies()))
 

@@ -1,7 +1,4 @@
-"""The connections of one process: how many there may be, which wait, and for how long.
-
-Made for the event loop: nothing here is for threads.
-"""
+"""The connections of one process: limits and timeouts. Not thread-safe: for the event loop only."""
 
 from __future__ import annotations
 
@@ -17,19 +14,19 @@ from downloads_project.web_server.shares import Shares
 if TYPE_CHECKING:
     from downloads_project.web_server.protocol import Connection
 
-WAITING = 1_000  # connections that may wait for their clients at once; a head's 32 KiB each
-HELD_BYTES = 64 * 1024 * 1024  # of bodies that were read whole and are not answered yet
-READ_BYTES = 64 * 1024  # at once; the buffer is every connection's, one after the other
+WAITING = 1_000  # connections that may wait for their clients; up to 32 KiB each
+HELD_BYTES = 64 * 1024 * 1024  # of bodies in memory
+READ_BYTES = 64 * 1024  # the buffer is shared by all connections
 LIMITS = ("limit_request_line", "limit_request_fields", "limit_request_field_size")
-STOP_GRACE_SECONDS = 0.5  # for a request that is on its way when the process stops
+STOP_GRACE_SECONDS = 0.5  # for a request that is arriving when the process stops
 
 
-LOCAL = ""  # the peer at a socket in a file
-PROXIES = ""  # the address of all whose address says nothing of their clients
+LOCAL = ""  # the peer of a Unix socket
+PROXIES = ""  # the key of all proxies, whose address does not identify a client
 
 
 class Connections:
-    """Every connection of this process, and what they share."""
+    """All connections of this process, and their shared state."""
 
     def __init__(
         self, application: Any, loop: asyncio.AbstractEventLoop, cfg: Any, log: Any, *, most: int
@@ -56,7 +53,7 @@ class Connections:
         self._waiting: dict[str, dict[Connection, None]] = {}  # by address, the oldest first
 
     def secure_headers_of(self, peer: str) -> dict[bytes, bytes]:
-        """Return the headers by which this peer may say that it was asked by https."""
+        """Return the headers that this peer may use to indicate HTTPS."""
         cfg = self._cfg
         if peer == LOCAL or _ip_in_allow_list(
             peer, cfg.forwarded_allow_ips, cfg.forwarded_allow_networks()
@@ -74,7 +71,7 @@ class Connections:
         self.waits_no_more(connection)
 
     def waits(self, connection: Connection) -> None:
-        """This connection waits for its client. Too many of them make room among themselves."""
+        """Register a connection that waits for its client. Closes another one if too many wait."""
         waiting = self._waiting.setdefault(connection.client, {})
         self._n_waiting += connection not in waiting
         waiting[connection] = None
@@ -90,14 +87,14 @@ class Connections:
                 del self._waiting[connection.client]
 
     def sweep(self) -> None:
-        """To be called often: whose time is over is told so."""
+        """Time out connections past their deadline. Call it often."""
         now = monotonic()
         for waiting in list(self._waiting.values()):
             for connection in [each for each in waiting if each.deadline <= now]:
                 connection.late()
 
     def stop(self) -> None:
-        """No further request is waited for. Those that are being served are answered."""
+        """Close idle connections. Requests in progress get their response."""
         self.is_stopping = True
         self.state["stopping"].set()
         grace = monotonic() + STOP_GRACE_SECONDS
@@ -109,13 +106,13 @@ class Connections:
                     connection.deadline = min(connection.deadline, grace)
 
     def _make_room(self) -> bool:
-        """Close the oldest waiting connection of the address that has most; False if there is none.
+        """Close the oldest waiting connection of the client with most; return False without one.
 
-        A proxy's are never closed: it speaks for many clients.
+        Connections of proxies are never closed: they serve many clients.
         """
-        crowds = [each for address, each in self._waiting.items() if address != PROXIES]
-        if not crowds:
+        groups = [each for client, each in self._waiting.items() if client != PROXIES]
+        if not groups:
             return False
-        largest = max(crowds, key=len)
+        largest = max(groups, key=len)
         next(iter(largest)).close()
         return True

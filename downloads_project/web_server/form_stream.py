@@ -1,4 +1,4 @@
-"""A form that is read by a thread of Django's while the event loop receives it."""
+"""A form that a Django thread reads while the event loop receives it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from downloads_project.web_server.shares import Shares
 
 
 class FormStream(RawIOBase):
-    """The input of a WSGI request. Each OSError says that the body broke off, and stays.
+    """The input of a WSGI request. Raises an OSError, again and again, if the body is incomplete.
 
-    The first reading takes a place among those who wait for bodies, so that somebody who is
-    refused before needs none. `refusal` is what to answer where no place was free.
+    The first read takes one of the limited `places`, so that a request refused before needs none.
+    `refusal` is set if no place was free.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class FormStream(RawIOBase):
         return size
 
     def release(self) -> None:
-        """For the loop, when the request is answered."""
+        """Give the place back. The loop calls it when the response is sent."""
         if self._has_place:
             self._places.give_back(self._client, 1)
 

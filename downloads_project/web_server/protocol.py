@@ -1,8 +1,8 @@
-"""One HTTP/1 connection: it collects a request's head, has it answered, and does so again.
+"""One HTTP/1 connection: reads a request, serves it, and waits for the next one.
 
-gunicorn's C parser says what is valid. Instead of gunicorn's own ASGIProtocol, which spends more
-processor time on a request than an application that answers from memory, and has neither clocks
-for slow clients nor limits.
+Uses gunicorn's C parser. It replaces gunicorn's ASGIProtocol, which needs more CPU time for a
+request than an application that responds from memory, and has neither timeouts for slow clients nor
+limits.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ from downloads_project.web_server.refusals import (
     Refused,
     refusal_of,
 )
-from downloads_project.web_server.request import Request, path_of
+from downloads_project.web_server.request import Request
+from downloads_project.web_server.targets import path_of
 from jobs.web.request_ids import new_request_id
 
 HEAD_SECONDS = 10  # from the first byte of a request, or from the connection, to the head's end
 HEAD_BYTES = 32 * 1024
-LINGER_SECONDS = 2  # a client that still sends must read our answer before the line is reset
-LINGER_BYTES = 16 * 1024 * 1024  # as much of what it sends is thrown away meanwhile
+LINGER_SECONDS = 2  # a client that still sends must read the response before the reset
+LINGER_BYTES = 16 * 1024 * 1024  # discarded at most meanwhile
 WRITE_BUFFER_BYTES = 64 * 1024
-TAKING_SECONDS = 10  # that a client has for a response, and more for a long one
+SEND_SECONDS = 10  # for a client to read a response, and more for a long one
 LEAST_BYTES_A_SECOND = 10_000
 REQUEST_LINE = re.compile(rb"[A-Z]+ [\x21-\x7e]+ HTTP/1\.[01]\r\n")
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Waits for a request, serves it, or lingers: reads on although it answers no more."""
+    """Waits for a request, serves it, or lingers: reads on without responding."""
 
     __slots__ = (
         "_ahead", "_drained", "_has_hung_up", "_has_served", "_head", "_lingered_bytes",
@@ -52,7 +53,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
-        self.client = PROXIES  # with whom it shares what a client may have of this process
+        self.client = PROXIES  # shares its limits with all connections of this client
         self.ip = LOCAL
         self.peer: tuple[str, int] | None = None
         self.local: tuple[str, int] | None = None
@@ -61,15 +62,15 @@ class Connection(asyncio.BufferedProtocol):
         self.is_gone = False
         self.secure_headers: dict[bytes, bytes] = {}
         self._has_served = self._has_hung_up = False
-        self._head = bytearray()  # what came of a head that is not complete
-        self._ahead = bytearray()  # what the client sent before it had its answer
-        self._lingered_bytes = -1  # thrown away; less than none: it does not linger
+        self._head = bytearray()  # an incomplete head
+        self._ahead = bytearray()  # sent by the client before the response
+        self._lingered_bytes = -1  # discarded; -1: it does not linger
         self._drained: asyncio.Future[None] | None = None
         self._parser: Any = H1CProtocol(
             on_headers_complete=self._on_head,
             on_body=self._on_body,
             on_message_complete=self._on_complete,
-            limit_remaining=0,  # it is one reading's at most
+            limit_remaining=0,  # at most one read
             **connections.limits,
         )
 
@@ -104,7 +105,7 @@ class Connection(asyncio.BufferedProtocol):
             self._feed(data)
 
     def eof_received(self) -> bool:
-        """The client sends no more. It may still read: then its request is answered."""
+        """The client has closed its side. It may still read the response."""
         self._has_hung_up = True
         if self.request:
             self.request.on_eof()
@@ -144,27 +145,27 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether it has its answer, and has asked for nothing else."""
+        """True if the last response is sent and no new request has begun."""
         is_busy = self.request or self._head or self.transport.get_write_buffer_size()
         return self._has_served and not is_busy
 
     def late(self) -> None:
-        """Nothing came in time."""
+        """The deadline has passed: refuse the request, or close."""
         if self._head and self._lingered_bytes < 0:
             self.refuse(SLOW_HEADERS)
         else:
             self.close()
 
     def close(self) -> None:
-        """Close at once. What the client has not taken by now it does not get."""
+        """Close at once. Unsent data is discarded."""
         self.connections.waits_no_more(self)
         self.transport.abort()
 
     async def drain(self) -> None:
-        """Wait until the client has taken most of what was written. Raises ConnectionError."""
+        """Wait until most of the written data is sent. Raises ConnectionError."""
         if self._drained is None:
             return
-        with self.waits(self._taking_seconds, self._did_not_read):
+        with self.waits(self._send_seconds, self._did_not_read):
             await self._drained
 
     @contextmanager
@@ -180,33 +181,33 @@ class Connection(asyncio.BufferedProtocol):
             self.connections.waits_no_more(self)
 
     @property
-    def _taking_seconds(self) -> float:
-        """How long the client may take for what is written."""
+    def _send_seconds(self) -> float:
+        """The seconds that the client has to read the written data."""
         size = self.transport.get_write_buffer_size()
-        return TAKING_SECONDS + size / LEAST_BYTES_A_SECOND if size else 0
+        return SEND_SECONDS + size / LEAST_BYTES_A_SECOND if size else 0
 
     def _did_not_read(self) -> None:
         self.connections.log.info("ip=%s did not take its response", self.ip)
         self.close()
 
     def served(self, *, keep_alive: bool) -> None:
-        """The request is over. Wait for the next one, which may be here already."""
+        """End the request and wait for the next one, which may have arrived already."""
         self.request, self._has_served = None, True
         if self.is_gone:
             return
         if not keep_alive or self.connections.is_stopping:
             self._linger()
             return
-        came = self._parser.remaining() + bytes(self._ahead)
+        received = self._parser.remaining() + bytes(self._ahead)
         self._ahead.clear()
         self._parser.reset()
-        self._wait(HEAD_SECONDS if came else self.connections.keepalive_seconds)
+        self._wait(HEAD_SECONDS if received else self.connections.keepalive_seconds)
         self.transport.resume_reading()
-        if came:
-            self._feed(came)
+        if received:
+            self._feed(received)
 
     def refuse(self, refusal: Refusal, request_line: bytes = b"") -> None:
-        """Answer a request that is not served, and close."""
+        """Respond with a refusal, and close."""
         request_id = new_request_id()
         if request_line:
             method, target, version = request_line.split()
@@ -228,17 +229,17 @@ class Connection(asyncio.BufferedProtocol):
         self.connections.waits(self)
 
     def _linger(self) -> None:
-        """Say that we are done, and read on till the client is: a reset may cost it our answer."""
-        self.connections.access_log.flush()  # who has seen the end can find the line
+        """Close our side and read until the client closes: a reset could destroy the response."""
+        self.connections.access_log.flush()  # before the client can see the end of the response
         self._lingered_bytes = 0
         try:
             self.transport.write_eof()
         except OSError:  # the client is gone
             self.close()
             return
-        self._wait(LINGER_SECONDS + self._taking_seconds)
+        self._wait(LINGER_SECONDS + self._send_seconds)
         if self._has_hung_up:
-            self.transport.close()  # as soon as all is written
+            self.transport.close()  # once everything is sent
         else:
             self.transport.resume_reading()
 

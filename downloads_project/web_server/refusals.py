@@ -1,6 +1,6 @@
-"""What is answered where no request reaches the application: problems (RFC 9457), no pages.
+"""Responses to requests that do not reach the application: problems (RFC 9457), never pages.
 
-Imports neither settings nor jobs: what gunicorn's main process has loaded, it never reloads.
+Imports neither settings nor jobs: gunicorn's main process loads this and never reloads it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import gunicorn_h1c
 
 @dataclass(frozen=True)
 class Refusal:
-    """A status, a code for programs, a sentence for people. Never what the client sent."""
+    """A status, a code for programs, a sentence for people. Never contains input of the client."""
 
     status: S
     code: str

@@ -1,14 +1,10 @@
-"""One request while it is served: its scope, its body as it comes, its response as it goes."""
+"""One request in progress: its scope, its body as it arrives, its response as it is sent."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from http import HTTPStatus
-from time import monotonic, time
+from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
-from wsgiref.handlers import format_date_time
 
 from downloads_project.web_server.bodies import ClientGone
 from downloads_project.web_server.refusals import (
@@ -20,6 +16,8 @@ from downloads_project.web_server.refusals import (
     Refusal,
     Refused,
 )
+from downloads_project.web_server.response_head import STATUS_LINES, date_header, header_value
+from downloads_project.web_server.targets import parse_target
 from jobs.web.request_ids import new_request_id
 
 if TYPE_CHECKING:
@@ -28,53 +26,47 @@ if TYPE_CHECKING:
 ASGI = {"version": "3.0", "spec_version": "2.4"}
 VERSIONS = {(1, 0): "1.0", (1, 1): "1.1"}
 RECEIVE_SECONDS = 10  # between two pieces of a body
-GRACE_SECONDS = 10  # waiting that a body has for nothing; then it earns more by coming
+GRACE_SECONDS = 10  # waiting allowed for every body; received bytes add to it
 LEAST_BYTES_A_SECOND = 10_000  # 80 kbit/s, a bad mobile line: 100 MB would take hours anyway
-UNREAD_BYTES = 64 * 1024  # of a body; then the client has to wait
+UNREAD_BYTES = 64 * 1024  # of a body; then reading is paused
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NO_BODY = {204, 304}
-STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nServer: gunicorn\r\n".encode()
-    for status in HTTPStatus
-}
-ORIGIN = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
-WEB_HOST = re.compile(rb"https?://[^@/?#]+", re.IGNORECASE)  # names no user (RFC 9110 4.2.4)
 SPECIAL = {b"expect", b"transfer-encoding"}
 
 
 def seconds_left(received_bytes: int, waited_seconds: float) -> float:
-    """Return how long to wait for the next piece of a body; none or less where its time is over.
+    """Return the seconds to wait for the next piece of a body; 0 or less if it is too slow.
 
-    Only the time that is waited counts: a client is not slow because we are.
+    Only time spent waiting counts: a client is not slow because the application is.
     """
     earned = received_bytes / LEAST_BYTES_A_SECOND
     return min(GRACE_SECONDS + earned - waited_seconds, RECEIVE_SECONDS)
 
 
 class Request:
-    """The two sides of an ASGI application. It is `scope["extensions"]["web_server"]`, too."""
+    """`receive` and `send` of an ASGI application. Also `scope["extensions"]["web_server"]`."""
 
-    # How a request begins; most never get any further.
+    # Initial values; for most requests they never change.
     is_received = False  # the whole body
     _expects_continue = False
     _unread_bytes = 0
-    _received_bytes, _waited_seconds = 0, 0.0  # of what was waited for
+    _received_bytes, _waited_seconds = 0, 0.0  # while waiting
     _broken: Refusal | None = None
-    _has_ended = False  # the client sends no more
-    _asked_for_rest = False  # the application knows the body's end
+    _has_ended = False  # the client has closed its side
+    _has_delivered_end = False  # to the application
     _waiter: asyncio.Future[None] | None = None
     _watches_client = False
     _held: tuple[str, int] | None = None
-    _start: Any = None  # http.response.start, until it goes out with the first piece
+    _start: Any = None  # http.response.start, until it is sent with the first piece
     _status = 0
     _request_id = ""
     _sent_bytes = 0
-    _left_bytes: int | None = None  # of the length that was announced
+    _left_bytes: int | None = None  # of the Content-Length
     _in_chunks = _is_answered = False
     _task: asyncio.Task[None] | None = None
 
     def __init__(self, connection: Connection, parser: Any) -> None:
-        """Read the head. Raises Refused for what the parser lets pass, and we do not."""
+        """Read the head. Raises Refused for what only the parser accepts."""
         self._connection = connection
         self._started_at = monotonic()
         self.content_length: int | None = parser.content_length
@@ -84,7 +76,7 @@ class Request:
         self._keep_alive = parser.should_keep_alive and method != "CONNECT"
         self._pieces: list[bytes] = []
         headers, scheme = self._headers(parser)
-        raw_path, path, query, host = _target(parser.path)
+        raw_path, path, query, host = parse_target(parser.path)
         if host:  # instead of the header's (RFC 9112 3.2.2)
             headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
         self._request_line = f"{method} {raw_path.decode()} HTTP/{version}"
@@ -112,9 +104,9 @@ class Request:
     # For applications
 
     def hold(self, client: str, size: int) -> None:
-        """Count that a client has us keep so many bytes in all, until this is answered.
+        """Count `size` bytes in memory for the client until the response is sent.
 
-        Raises Refused (503) if that is too much.
+        Raises Refused (503) if the client has too many.
         """
         held = self._held[1] if self._held else 0
         if size > held:
@@ -122,7 +114,7 @@ class Request:
             self._held = client, size
 
     def end_with_client(self) -> None:
-        """Cancel the application when the client closes its side, as for a stream of events."""
+        """Cancel the application when the client closes its side, as for an event stream."""
         self._watches_client = True
         if self._has_ended and self._task:
             self._task.cancel()
@@ -132,7 +124,7 @@ class Request:
         while not self._pieces:
             if self._broken:
                 raise Refused(self._broken)
-            if self.is_received and not self._asked_for_rest:
+            if self.is_received and not self._has_delivered_end:
                 break
             if self._has_ended:
                 return {"type": "http.disconnect"}
@@ -142,11 +134,11 @@ class Request:
         if self._unread_bytes > UNREAD_BYTES and not self.reads_no_more:
             self._connection.transport.resume_reading()
         self._unread_bytes = 0
-        self._asked_for_rest = self.is_received
+        self._has_delivered_end = self.is_received
         return {"type": "http.request", "body": body, "more_body": not self.is_received}
 
     async def send(self, event: Any) -> None:
-        """Take the response. Raises ClientGone if nobody is there to read it."""
+        """Send an event of the response. Raises ClientGone if the client has disconnected."""
         if event["type"] == "http.response.start":
             if self._start or self._status:
                 raise RuntimeError("The response has started already.")
@@ -163,7 +155,7 @@ class Request:
 
     @property
     def reads_no_more(self) -> bool:
-        """Whether what comes now is not, or not any more, of this request."""
+        """True if further bytes do not belong to this request."""
         return self.is_received or self._broken is not None
 
     def on_body(self, piece: bytes) -> None:
@@ -180,13 +172,13 @@ class Request:
         self._wake()
 
     def on_invalid(self, refusal: Refusal) -> None:
-        """The rest of the body is not valid HTTP: it is not read."""
+        """Stop reading: the rest of the body is not valid HTTP."""
         self._broken, self._keep_alive = refusal, False
         self._connection.transport.pause_reading()
         self._wake()
 
     def on_eof(self) -> None:
-        """The client sends no more."""
+        """The client has closed its side."""
         self._has_ended, self._keep_alive = True, False
         self._wake()
         if self._watches_client and self._task:
@@ -201,7 +193,7 @@ class Request:
         headers: list[tuple[bytes, bytes]] = parser.asgi_headers
         secure, schemes, is_odd = self._connection.secure_headers, set(), False
         for name, value in headers:
-            if b"_" in name:  # as good as another header with `-`, to WSGI
+            if b"_" in name:  # WSGI would confuse it with one that has `-`
                 is_odd = True
             elif name in SPECIAL:
                 self._check(name, value.lower())
@@ -243,7 +235,7 @@ class Request:
             raise
 
     async def _wait(self) -> None:
-        """Until something has changed. A body has a deadline; the client's leaving has none."""
+        """Wait for an event. A body has a deadline, a disconnect has none."""
         self._waiter = self._connection.connections.loop.create_future()
         if self.is_received:
             await self._waiter
@@ -285,7 +277,7 @@ class Request:
             self._is_answered = True
             if self._in_chunks:
                 body += b"0\r\n\r\n"
-            if self._left_bytes:  # fewer than it announced: the client waits for them
+            if self._left_bytes:  # fewer than Content-Length: the client waits for them
                 self._keep_alive = False
         if (head or body) and not self._connection.is_gone:
             self._connection.transport.write(head + body)
@@ -297,10 +289,12 @@ class Request:
             raise RuntimeError("A header has a line end.")
         names = fields.lower()
         connections = self._connection.connections
-        self._request_id = (_value(fields, names, b"\nx-request-id: ") or b"").decode("latin-1")
+        self._request_id = (header_value(fields, names, b"\nx-request-id: ") or b"").decode(
+            "latin-1"
+        )
         extra = b""
         if not (self._is_head or self._status in NO_BODY):
-            if length := _value(fields, names, b"\ncontent-length: "):
+            if length := header_value(fields, names, b"\ncontent-length: "):
                 self._left_bytes = int(length)
             elif not more:
                 extra = b"Content-Length: %d\r\n" % len(body)
@@ -315,11 +309,11 @@ class Request:
         elif self._is_http_1_0:
             extra += b"Connection: keep-alive\r\n"
         line = STATUS_LINES.get(self._status) or b"HTTP/1.1 %d Unknown\r\n" % self._status
-        return b"%bDate: %b%b%b\r\n" % (line, _date(), fields, extra)
+        return b"%bDate: %b%b%b\r\n" % (line, date_header(), fields, extra)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._keep_alive = False
-        if self._status and not self._start:  # some of another response is out: cut it off
+        if self._status and not self._start:  # part of another response was sent: abort
             self._connection.close()
             return
         self._request_id = self._request_id or new_request_id()
@@ -343,47 +337,3 @@ class Request:
                 request_id=self._request_id,
             )
         connection.served(keep_alive=self._keep_alive and self._is_answered)
-
-
-def path_of(target: bytes) -> bytes:
-    """Return the path of a target that may not be valid, for the log: no query, no user's name."""
-    origin = ORIGIN.match(target)
-    return re.split(rb"[?#]", target[origin.end() :] if origin else target)[0] or b"/"
-
-
-def _target(target: bytes) -> tuple[bytes, str, bytes, bytes]:
-    """Return the path as it came, the path decoded, the query, and the host if it names one."""
-    if not target.isascii():  # the parser takes care of blanks and controls
-        raise Refused(INVALID)
-    host = b""
-    if not target.startswith(b"/") and (origin := ORIGIN.match(target)):
-        if not WEB_HOST.fullmatch(origin[0]):
-            raise Refused(INVALID)
-        host, target = origin[1], target[origin.end() :]
-    if b"#" in target:
-        target = target.partition(b"#")[0]
-    raw_path, _, query = target.partition(b"?")
-    raw_path = raw_path or b"/"
-    path = unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path
-    return raw_path, path.decode("utf-8", "replace"), query, host
-
-
-def _value(fields: bytes, lowered: bytes, start: bytes) -> bytes | None:
-    """Return what follows the first line that begins like this, in whatever case."""
-    at = lowered.find(start)
-    if at < 0:
-        return None
-    at += len(start)
-    return fields[at : fields.index(b"\r", at)]
-
-
-_dates: dict[int, bytes] = {}
-
-
-def _date() -> bytes:
-    """Return the Date header's value, made once a second."""
-    now = int(time())
-    if now not in _dates:
-        _dates.clear()
-        _dates[now] = format_date_time(now).encode()
-    return _dates[now]

@@ -96,7 +96,7 @@ class JobQuerySet(NewestQuerySet["DownloadJob"]):
     def due_to_expire(self) -> Self:
         """Return completed jobs past their expiry that no active job depends on."""
         over = self.filter(status=Status.COMPLETED, expires_at__lt=Now()).order_by("expires_at")
-        return over.exclude(followers__status__in=ACTIVE)
+        return over.exclude(dependents__status__in=ACTIVE)
 
     def to_collect(self) -> Self:
         """Return jobs whose leftover objects are to be deleted now."""

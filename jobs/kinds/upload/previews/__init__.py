@@ -13,7 +13,12 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING
 
-from jobs.kinds.upload.previews.preview_result import Preview, PreviewLimits, PreviewResult, skipped
+from jobs.kinds.upload.previews.preview_result import (
+    PreviewFile,
+    PreviewLimits,
+    PreviewResult,
+    skipped,
+)
 from jobs.kinds.upload.previews.preview_types import PREVIEW_TYPES
 from jobs.kinds.upload.previews.protocol import Progress
 from jobs.kinds.upload.previews.sandbox import LAYERS, missing_layers
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAYERS",
-    "Preview",
+    "PreviewFile",
     "PreviewLimits",
     "PreviewResult",
     "has_previews",

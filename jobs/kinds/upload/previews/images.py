@@ -19,7 +19,7 @@ from PIL.Image import Resampling, Transpose
 
 from jobs.errors import FileUnreadable, PictureTooLarge
 from jobs.kinds.upload.previews import gif, jpeg, png, webp
-from jobs.kinds.upload.previews.preview_result import Preview, PreviewResult, Work
+from jobs.kinds.upload.previews.preview_result import PreviewFile, PreviewResult, Work
 from jobs.kinds.upload.previews.sizes import inside, square
 
 LARGE, MEDIUM, THUMBNAIL = 1920, 800, 200
@@ -211,12 +211,12 @@ def _resized(picture: Image.Image, most: int) -> Image.Image:
     return picture.resize(inside(picture.size, (most, most)), Resampling.LANCZOS)
 
 
-def _saved(picture: Image.Image, role: str, work: Work) -> Preview:
+def _saved(picture: Image.Image, role: str, work: Work) -> PreviewFile:
     """Save the pixels only: EXIF, comments and profiles are not copied."""
     clear = picture.mode == "RGBA"
     path = work.folder / (f"{role}.webp" if clear else f"{role}.jpg")
     if clear:
         picture.save(path, "WEBP", quality=QUALITY, icc_profile=b"")
-        return Preview(role, path, "image/webp")
+        return PreviewFile(role, path, "image/webp")
     picture.save(path, "JPEG", quality=QUALITY, optimize=True, progressive=True)
-    return Preview(role, path, "image/jpeg")
+    return PreviewFile(role, path, "image/jpeg")

@@ -24,7 +24,7 @@ class PreviewLimits:
 
 
 @dataclass(frozen=True)
-class Preview:
+class PreviewFile:
     """A file created from the upload."""
 
     role: str
@@ -36,7 +36,7 @@ class Preview:
 class PreviewResult:
     """The previews, and metadata as a flat JSON object of numbers and short texts."""
 
-    previews: tuple[Preview, ...]
+    previews: tuple[PreviewFile, ...]
     facts: dict[str, Any]
 
 
