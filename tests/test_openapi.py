@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -72,7 +73,12 @@ STATUSES = {
 
 @pytest.fixture
 def document(client: Client) -> Json:
-    return yaml.safe_load(client.get("/openapi").content)
+    return parsed(client.get("/openapi").content)
+
+
+@cache  # it takes seconds
+def parsed(document: bytes) -> Json:
+    return yaml.safe_load(document)
 
 
 @pytest.fixture

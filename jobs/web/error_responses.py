@@ -36,12 +36,11 @@ from jobs.errors import (
 from jobs.lib.database import DATABASE_AWAY
 from jobs.lib.names import MISLEADING
 from jobs.web.content_negotiation import prefers_html
-from jobs.web.problems import PROBLEM, Problem
+from jobs.web.problems import MAX_ERRORS, PROBLEM, Problem
 from jobs.web.request_ids import request_id
 
 log = structlog.get_logger(__name__)
 
-MAX_ERRORS = 20  # in one response
 MAX_FIELD_CHARS, MAX_ERROR_CHARS, MAX_DETAIL_CHARS = 100, 200, 500
 TITLES = {
     400: "Not understood",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rest_framework import exceptions
 
 PROBLEM = "application/problem+json"
+MAX_ERRORS = 20  # in one response
 
 
 class Meaning(NamedTuple):

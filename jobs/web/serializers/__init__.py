@@ -11,7 +11,7 @@ from jobs.web.serializers.fields import (
     Text,
     Url,
 )
-from jobs.web.serializers.problem import MAX_ERRORS, ProblemSerializer
+from jobs.web.serializers.problem import ProblemSerializer
 from jobs.web.serializers.requests import (
     THREADS,
     BundleRequest,
@@ -51,7 +51,6 @@ from jobs.web.serializers.statistics import (
 from jobs.web.serializers.terms import TermsRequest, terms_of_form
 
 __all__ = [
-    "MAX_ERRORS",
     "MAX_WEBHOOK_CHARS",
     "THREADS",
     "AcceptedJob",

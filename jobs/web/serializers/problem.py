@@ -6,10 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from jobs.web.problems import CODES
+from jobs.web.problems import CODES, MAX_ERRORS
 from jobs.web.serializers.responses import UrlReference
-
-MAX_ERRORS = 20  # in one response
 
 
 class FieldError(serializers.Serializer[Any]):
