@@ -80,12 +80,12 @@ class DownloadCommand:
         """Download to the destination. Returns its path, or None for stdout."""
         options = self._options = decode_options(self._options)
         if not options["retry_for"] >= 0:  # false for NaN, too
-            raise UsageError("--retry-for is a number of seconds.")
+            raise UsageError("--retry-for needs a number of seconds.")
         request = parse_request(options["items"], Options.of(options))
         if options["output"] != STDOUT:
             return self._fetch(request, Destination(options["output"], force=options["force"]))
         if options["json"]:
-            raise UsageError("--json and --output - both want stdout.")
+            raise UsageError("--json and --output - cannot be combined: both write to stdout.")
         with temporary_folder() as folder:  # verified before the first byte is written to stdout
             path = self._fetch(request, Destination(f"{folder}/", force=False))
             with raising_not_written(path):
@@ -115,7 +115,7 @@ class DownloadCommand:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return
         try:
-            print_to_stderr("\nThe service goes on making it. Cancel it too? [y/N] ", end="")
+            print_to_stderr("\nThe download continues on the service. Cancel it? [y/N] ", end="")
             if read_line().strip().lower() in ("y", "yes"):
                 with self._display:
                     job = download.cancel(job)
@@ -150,7 +150,7 @@ def report(
     if outcome.message:
         print_to_stderr(outcome.message)
     if resume_command:
-        print_to_stderr(f"To go on: {resume_command}")
+        print_to_stderr(f"To resume: {resume_command}")
     output = b""
     if options["json"]:
         output = json.dumps(outcome.as_json(download, resume_command)).encode() + b"\n"

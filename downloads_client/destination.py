@@ -36,7 +36,7 @@ class Destination:
         with raising_not_written(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         if not os.access(self.folder, os.W_OK | os.X_OK):
-            raise NotWritten(f"{self.folder} cannot be written: no permission.")
+            raise NotWritten(f"{self.folder} is not writable: permission denied.")
 
     def path(self, name: str) -> Path:
         """Return the path for a file that the service calls `name`.
@@ -56,10 +56,10 @@ class Destination:
         with raising_not_written(path):
             is_there, is_other = os.path.lexists(path), path.exists() and not path.is_file()
         if is_other:
-            raise NotWritten(f"{path} is no ordinary file.", "exists")
+            raise NotWritten(f"{path} is not a regular file.", "exists")
         if not self.force and is_there:
             raise NotWritten(
-                f"{path} exists. Give --force to overwrite it, or --output for another name.",
+                f"{path} exists. Use --force to overwrite it, or --output to choose another name.",
                 "exists",
             )
 
@@ -84,4 +84,4 @@ class Destination:
             free = shutil.disk_usage(self.folder).free
         if needed > free:
             sizes = f"{formatting.size(needed)} are needed, {formatting.size(free)} are free"
-            raise NotWritten(f"{self.folder} has not enough room: {sizes}.", "no_room")
+            raise NotWritten(f"{self.folder} has not enough free space: {sizes}.", "no_room")

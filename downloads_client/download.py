@@ -58,7 +58,7 @@ class Download:
     def _start(self, request: DownloadRequest) -> Job:
         if isinstance(request, NewDownload):
             self.job = self._service.create(request)
-            self._display.print_line(f"Asked for {request.summary}: download {self.job.id}")
+            self._display.print_line(f"Requested {request.summary}: download {self.job.id}")
         else:
             self.job = self._service.get(request.job_id)
         return self.job
@@ -86,7 +86,7 @@ class Download:
         self.result = result = self._service.result(job.id)
         path = self._destination.path(result.name)
         if not self._destination.force and is_same_file(path, result):
-            self._display.print_line(f"It is there already, with SHA-256 {result.sha256}")
+            self._display.print_line(f"Already downloaded, with SHA-256 {result.sha256}")
             return path
         self._destination.check_overwrite(path)
         with PartialFile(self._destination.partial_path(path, job.id, result.sha256)) as file:
@@ -100,7 +100,7 @@ class Download:
         began = time.monotonic()
         if file.size:
             resumed_at = formatting.size_of(file.size, result.size)
-            self._display.print_line(f"Going on after {resumed_at}")
+            self._display.print_line(f"Resuming after {resumed_at}")
         retry = Retry(self._retry_for_seconds, self._display.show_retry)
         refresh = partial(self._service.result, job.id)
         transfer = Transfer(file, refresh, retry, self._display.show_transfer)

@@ -17,17 +17,17 @@ from __future__ import annotations
 INTERRUPTED = 130
 # 128 + n is what a shell reports for a program that signal n ended.
 EXIT_CODES = {
-    0: "the file is there, and its SHA-256 is the one that was promised",
-    1: "the job failed; the service says why",
+    0: "the file was downloaded and its SHA-256 verified",
+    1: "the download failed on the service",
     2: "the command line is wrong",
-    3: "the service refuses: wrong password, a limit, no such download",
-    4: "the service or the file store cannot be reached; worth trying again",
-    5: "what arrived is not what was made; it was not kept",
-    6: "cancelled or expired meanwhile",
-    7: "the file cannot be written here: it exists, no room, no permission",
-    8: "this program cannot start, or has a bug; the job may go on",
+    3: "the service refused: wrong password, a limit, no such download",
+    4: "the service or the file store could not be reached; try again",
+    5: "the file is corrupt and was not kept",
+    6: "the download was cancelled or has expired",
+    7: "the file could not be written: it exists, no space, no permission",
+    8: "this program could not start, or has a bug; the download may continue",
     INTERRUPTED: "interrupted by Ctrl-C",
-    143: "ended by SIGTERM, or its terminal was closed",
+    143: "terminated by SIGTERM, or the terminal was closed",
 }
 
 

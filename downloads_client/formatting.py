@@ -55,11 +55,11 @@ def moment(at: datetime) -> str:
 
 
 def waiting(others: int, at: datetime | None) -> str:
-    """Return 'Waits for 2 others' or 'Starts at 06:00 on 23 November (UTC)'."""
+    """Return 'Depends on 2 downloads' or 'Starts at 06:00 on 23 November (UTC)'."""
     if not others:
         return f"Starts at {moment(at)}" if at else ""
-    waits = f"Waits for {others:,} {'other' if others == 1 else 'others'}"
-    return f"{waits}, and for {moment(at)}" if at else waits
+    waits = f"Depends on {others:,} {'download' if others == 1 else 'downloads'}"
+    return f"{waits}; not before {moment(at)}" if at else waits
 
 
 def connections(count: int) -> str:
@@ -71,8 +71,8 @@ def files(count: int) -> str:
 
 
 def bundled(file_count: int, job_count: int) -> str:
-    """Return '3 files', 'what 2 downloads made' or '1 file and what 1 download made'."""
+    """Return '3 files', 'the results of 2 downloads' or '1 file and the results of 1 download'."""
     if not job_count:
         return files(file_count)
-    made = f"what {job_count:,} {'download' if job_count == 1 else 'downloads'} made"
+    made = f"the results of {job_count:,} {'download' if job_count == 1 else 'downloads'}"
     return f"{files(file_count)} and {made}" if file_count else made

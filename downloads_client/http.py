@@ -22,8 +22,8 @@ INVALID_ADDRESS_ERRORS = (
     requests.exceptions.MissingSchema,
 )
 UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-BAD_ADDRESS = "its address, or that of the proxy in HTTP_PROXY or HTTPS_PROXY, is not valid"
-BAD_BUNDLE = "the file of certificates in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be read"
+BAD_ADDRESS = "its URL, or that of the proxy in HTTP_PROXY or HTTPS_PROXY, is not valid"
+BAD_BUNDLE = "the certificates in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE could not be read"
 
 
 class HttpSession(requests.Session):
@@ -46,7 +46,7 @@ def check_location(response: requests.Response, **_: Any) -> None:
         urlsplit(response.headers.get("Location", "").encode("latin-1").decode())
     except ValueError as error:
         response.close()
-        raise requests.RequestException("it redirects to no address") from error
+        raise requests.RequestException("it redirects to an invalid URL") from error
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
@@ -64,7 +64,7 @@ def read_body(response: requests.Response) -> bytes:
     for chunk in response.iter_content(1):  # a longer read waits for all of it, however slow it is
         body += chunk
         if len(body) > MAX_RESPONSE_BYTES or time.monotonic() > ends:
-            raise requests.RequestException("its answer does not end")
+            raise requests.RequestException("its response does not end")
     return bytes(body)
 
 
@@ -94,15 +94,19 @@ def reason(error: BaseException) -> str:
     if permanent := permanent_reason(error):
         return permanent
     if isinstance(error, requests.Timeout):
-        return "no answer in time"
+        return "timed out"
     if isinstance(error, requests.exceptions.SSLError):
         return _tls_reason(error)
     if isinstance(error, requests.TooManyRedirects):
-        return "it redirects without end"
+        return "too many redirects"
     for cause in causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return printable(cause.strerror)
-    return printable(str(error)) if type(error) is requests.RequestException else "the line broke"
+    return (
+        printable(str(error))
+        if type(error) is requests.RequestException
+        else "the connection dropped"
+    )
 
 
 def _tls_reason(error: BaseException) -> str:

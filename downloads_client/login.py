@@ -55,8 +55,8 @@ def _read(run_json: Path) -> dict[str, str]:
 
 def _missing_message(run_json: Path) -> str:
     if os.path.exists(run_json):  # False in a folder without permission
-        return f"Give --service and --user: {run_json} does not tell which service, and who asks."
-    return "Give --service and --user, or start the service with `make run`."
+        return f"Use --service and --user: {run_json} does not name a service and a user."
+    return "Use --service and --user, or start the service with `make run`."
 
 
 def _validate(url: str) -> None:
@@ -69,27 +69,29 @@ def _validate(url: str) -> None:
     except (ValueError, requests.RequestException):
         is_plain = False
     if not is_plain or parts.username is not None or parts.query or parts.fragment:
-        raise UsageError("--service is an address such as https://downloads.example.org, no more.")
+        raise UsageError(
+            "--service needs a URL such as https://downloads.example.org, without a path."
+        )
 
 
 def _password_from_stdin() -> str:
     try:
         password = sys.stdin.buffer.readline().decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise UsageError("The password on stdin is no UTF-8.") from error
+        raise UsageError("The password on stdin is not valid UTF-8.") from error
     if not password:
-        raise UsageError("There is no password on stdin.")
+        raise UsageError("No password on stdin.")
     return password
 
 
 def _prompt(user: str) -> str:
     if not sys.stdin.isatty():
-        raise UsageError("Nobody is there to be asked for the password: give --password-stdin.")
+        raise UsageError("There is no terminal to enter the password: use --password-stdin.")
     try:
         return getpass.getpass(f"Password of {printable(user)}: ", sys.stderr)
     except EOFError as error:
         raise UsageError("No password was given.") from error
     except UnicodeError as error:
         raise UsageError(
-            "The password has letters that this locale lacks: set LC_ALL=C.UTF-8."
+            "The password has characters outside this locale: set LC_ALL=C.UTF-8."
         ) from error

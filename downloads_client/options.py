@@ -16,10 +16,10 @@ JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 WEB = re.compile(r"https?://", re.IGNORECASE)
 FORMATS = ("pdf", "csv", "json")
 MISPLACED = {
-    "of_links": "--threads and --sha256 are for a new link.",
-    "of_reports": "--period, --from, --to, --format and --everybody are for a report.",
-    "bundle": "--bundle is for numbers of files and ids of downloads.",
-    "terms": "--priority, --run-at, --after, --email and --webhook are for a new download.",
+    "of_links": "--threads and --sha256 need a new link.",
+    "of_reports": "--period, --from, --to, --format and --everybody need a report.",
+    "bundle": "--bundle needs file numbers or download IDs.",
+    "terms": "--priority, --run-at, --after, --email and --webhook need a new download.",
 }
 
 
@@ -71,24 +71,26 @@ class Options:
         """Raise UsageError for a malformed value. Limits are checked by the service."""
         self._validate_days()
         if self.format and self.format not in FORMATS:
-            raise UsageError("--format is pdf, csv or json.")
+            raise UsageError("--format must be pdf, csv or json.")
         if self.run_at and not is_time_with_zone(self.run_at):
-            raise UsageError("--run-at is a time with its zone, as in 2026-11-23T06:00:00Z.")
+            raise UsageError(
+                "--run-at needs a time with a time zone, such as 2026-11-23T06:00:00Z."
+            )
         if not all(JOB_ID.fullmatch(each) for each in self.after):
-            raise UsageError("--after is the id of a download.")
+            raise UsageError("--after needs a download ID.")
         if self.webhook and not WEB.match(self.webhook):
-            raise UsageError("--webhook is an address such as https://hooks.example.org/x.")
+            raise UsageError("--webhook needs a URL such as https://hooks.example.org/x.")
 
     def _validate_days(self) -> None:
         days = [day for day in (self.first_day, self.last_day) if day]
         if self.period and not PERIOD.fullmatch(self.period):
-            raise UsageError("--period is a number of days, as in 7d.")
+            raise UsageError("--period needs a number of days, such as 7d.")
         if not all(is_day(day) for day in days):
-            raise UsageError("--from and --to are days, as in 2026-10-31.")
+            raise UsageError("--from and --to need days, such as 2026-10-31.")
         if len(days) == 1:
-            raise UsageError("--from and --to come together.")
+            raise UsageError("Use --from and --to together.")
         if days and self.period:
-            raise UsageError("Give either --period, or --from and --to.")
+            raise UsageError("Use either --period, or --from and --to.")
 
 
 NO_OPTIONS = Options()

@@ -31,7 +31,7 @@ class CommandOutcome:
             message = f"This program has a bug ({type(error).__name__}): --traceback shows where."
             return cls(InternalError.exit_code, message, InternalError.code)
         if isinstance(error, Terminated):
-            return cls(Terminated.exit_code, "Told to stop.", "terminated")
+            return cls(Terminated.exit_code, "Terminated.", "terminated")
         return cls(INTERRUPTED, "Interrupted.", "interrupted")
 
     def can_resume(self, job: Job) -> bool:
@@ -64,7 +64,7 @@ def wants_json(argv: list[str]) -> bool:
 
 def cannot_start(error: BaseException, argv: list[str]) -> int:
     """Print why the program cannot start, before options are parsed. Returns the exit code."""
-    message = printable(f"This program cannot start: {type(error).__name__}: {error}")
+    message = printable(f"This program could not start: {type(error).__name__}: {error}")
     outcome = CommandOutcome(InternalError.exit_code, message, InternalError.code)
     with suppress(OSError, ValueError, AttributeError):  # closed streams are None
         sys.stderr.write(f"{message}\n")

@@ -29,7 +29,7 @@ class PartialFile:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._file.close()
-            raise NotWritten(f"Somebody else is writing {path}.", "busy") from error
+            raise NotWritten(f"Another process is writing {path}.", "busy") from error
         except OSError as error:  # a file system without locks
             self._file.close()
             raise not_written(path, error) from error
@@ -91,11 +91,11 @@ def raising_not_written(path: Path) -> Iterator[None]:
         raise not_written(path, error) from error
     except UnicodeEncodeError as error:  # the name is the service's, or another terminal's
         raise NotWritten(
-            f"{printable(str(path))} cannot be written: file names are {error.encoding} in this"
-            " locale. Set LC_ALL=C.UTF-8, or give --output for another name.",
+            f"{printable(str(path))} could not be written: file names are {error.encoding} in this"
+            " locale. Set LC_ALL=C.UTF-8, or use --output to choose another name.",
             "bad_name",
         ) from error
 
 
 def not_written(path: Path | str, error: OSError) -> NotWritten:
-    return NotWritten(f"{path} cannot be written: {error.strerror or error}.")
+    return NotWritten(f"{path} could not be written: {error.strerror or error}.")

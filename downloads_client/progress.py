@@ -108,7 +108,7 @@ class Display:
 
     def show_retry(self, reason: str, seconds: float) -> None:
         """Show that a failed operation is tried again after `seconds`."""
-        again = f"Again in {formatting.duration(seconds)}: {reason}"  # the end may not fit
+        again = f"Retrying in {formatting.duration(seconds)}: {reason}"  # the end may not fit
         self._show(replace(self._view, speed="", connections="", left="", note=again))
 
     def __enter__(self) -> Self:
@@ -167,7 +167,7 @@ class LineDisplay(Display):
     def show_retry(self, reason: str, seconds: float) -> None:
         if self._last_line != (reason,):
             self._last_line = (reason,)
-            self.print_line(f"{reason} Trying again.")
+            self.print_line(f"{reason} Retrying…")
 
     def _show(self, view: View) -> None:
         super()._show(view)

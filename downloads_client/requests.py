@@ -50,8 +50,8 @@ def parse_request(arguments: list[str], options: Options = NO_OPTIONS) -> Downlo
     numbers, ids = numbers_and_ids(arguments)
     unknown = next(each for each in arguments if each not in numbers + ids)
     raise UsageError(
-        f"{printable(unknown)!r} is no file number. Give numbers of files (70000 70001), one link"
-        " (https://...), the word report, or the id of one download."
+        f"{printable(unknown)!r} is not a file number. Use file numbers (70000 70001), one link"
+        " (https://...), the word report, or the ID of one download."
     )
 
 
@@ -73,7 +73,7 @@ def parse_link(arguments: list[str], options: Options) -> NewDownload | None:
     if len(found) < len(arguments):
         return None
     if len(arguments) > 1:
-        raise UsageError("Give one link at a time.")
+        raise UsageError("Use one link at a time.")
     options.reject("of_reports", "bundle")
     body = {"url": arguments[0]} | without_empty(output=options.name)
     body |= options.of_links | options.terms
@@ -85,10 +85,10 @@ def parse_report(arguments: list[str], options: Options) -> NewDownload | None:
     if REPORT not in arguments:
         return None
     if len(arguments) > 1:
-        raise UsageError("Ask for a report alone, without numbers, links or ids.")
+        raise UsageError("Request a report alone, without file numbers, links or IDs.")
     if options.name:
         raise UsageError(
-            "--name is for files and links; a report has its name. --output is for all."
+            "--name works for files and links, not for reports. --output works for all."
         )
     options.reject("of_links", "bundle")
     return NewDownload("reports", options.of_reports | options.terms, "a report")
@@ -101,12 +101,10 @@ def parse_existing(arguments: list[str], options: Options) -> ExistingDownload |
         return None
     if len(arguments) > 1:
         raise UsageError(
-            "Give the id of one download at a time, or --bundle for an archive of what they made."
+            "Use one download ID at a time, or --bundle for an archive of their results."
         )
     if options.name:
-        raise UsageError(
-            "--name is for a new download; this one has its name. --output is for both."
-        )
+        raise UsageError("--name works for new downloads only. --output works for both.")
     options.reject("of_links", "of_reports", "terms")
     return ExistingDownload(UUID(arguments[0]))
 

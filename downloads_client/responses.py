@@ -217,4 +217,4 @@ def poll_seconds(response: ApiResponse) -> float:
 
 
 def not_the_service() -> Unreachable:
-    return Unreachable("What answers is not the service: its answer cannot be read.")
+    return Unreachable("The response is not from the service: it could not be read.")

@@ -107,7 +107,7 @@ class Service:
                 response = self._send(method, path, body, headers)
             # The libraries raise OSError for an unreadable CA bundle, ValueError for a bad proxy.
             except (requests.RequestException, OSError, ValueError) as error:
-                failure = Unreachable(f"{self.url} cannot be reached: {reason(error)}.")
+                failure = Unreachable(f"{self.url} could not be reached: {reason(error)}.")
                 if permanent_reason(error):
                     raise failure from error
                 retry.wait(failure)
@@ -137,13 +137,13 @@ class Service:
         if 300 <= response.status < 400:
             location = urlsplit(response.headers.get("Location", ""))
             site = printable(f"{location.scheme}://{location.netloc}")
-            return Unreachable(f"{self.url} sends on to {site}. Is that the service's address?")
+            return Unreachable(f"{self.url} redirects to {site}. Is that the URL of the service?")
         try:
             body = response.json()
             sentence, code = body.details(), body.text("code")
         except Unreachable:
             return Unreachable(
-                f"{self.url} answers {response.status}, and not as the service does."
+                f"{self.url} returned {response.status}, and does not look like the service."
             )
         if response.status >= 500:
             return Unreachable(sentence, code)

@@ -37,7 +37,7 @@ def _decode(value: Any) -> Any:
         # Bytes that the locale cannot decode are surrogates (PEP 383).
         return value.encode("utf-8", "surrogateescape").decode()
     except UnicodeError as error:
-        raise UsageError(f"{printable(value)} is no UTF-8.") from error
+        raise UsageError(f"{printable(value)} is not valid UTF-8.") from error
 
 
 def print_to_stderr(text: str, end: str = "\n") -> None:

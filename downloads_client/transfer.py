@@ -69,7 +69,7 @@ class Transfer:
             self._fill()
         if not self._is_verified:
             self._file.delete()
-            raise WrongBytes("What arrived is not what the service made: another size or SHA-256.")
+            raise WrongBytes("The file is corrupt: its size or SHA-256 is not the expected one.")
         return self._result
 
     @property
@@ -88,7 +88,7 @@ class Transfer:
             # The libraries raise ValueError for URLs such as "http://a..b", and OSError for an
             # unreadable CA bundle.
             except (requests.RequestException, OSError, ValueError) as error:
-                failure = Unreachable(f"The file store cannot be reached: {reason(error)}.")
+                failure = Unreachable(f"The file store could not be reached: {reason(error)}.")
                 if permanent_reason(error) == BAD_BUNDLE:
                     raise failure from error
                 self._pause(failure)
@@ -113,7 +113,7 @@ class Transfer:
                 if self._file.size > self._result.size:
                     return False
         if self._file.size < self._result.size:
-            raise Unreachable("The file store broke off.")
+            raise Unreachable("The file store closed the connection.")
         return True
 
     def _accepts(self, response: requests.Response, begin: int) -> bool:
@@ -128,7 +128,7 @@ class Transfer:
             sent_range = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if response.status_code != HTTPStatus.PARTIAL_CONTENT or not sent_range:
                 self._retry_after_seconds = retry_after_seconds(response.headers)
-                raise Unreachable(f"The file store answers {response.status_code}.")
+                raise Unreachable(f"The file store returned {response.status_code}.")
             if int(sent_range[1]) != begin:
                 return False
             total = sent_range[2]

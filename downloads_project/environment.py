@@ -46,7 +46,7 @@ class Environment(environ.Env):  # type: ignore[misc] # the library has no types
         return _number(name, text, default, minimum, maximum) if text else default
 
     def numbers(self, name: str, default: list[Number]) -> list[Number]:
-        """The variable as numbers, with commas between."""
+        """The variable as numbers, separated by commas."""
         texts = [each.strip() for each in self._text(name).split(",")]
         return [_number(name, each, default[0], 0, math.inf) for each in texts if each] or default
 

@@ -43,6 +43,6 @@ def _certified(openssl: str, folder: Path) -> str:
     command += ["-keyout", str(key), "-out", str(certificate)]
     made = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
     if made.returncode:
-        raise StackError(f"openssl makes no certificate: {made.stderr.strip()[-300:]}")
+        raise StackError(f"openssl created no certificate: {made.stderr.strip()[-300:]}")
     files = f'cert = "{certificate}"\nkey = "{key}"\n'
     return f'[grpc]\nca = "{certificate}"\n' + "".join(f"[grpc.{part}]\n{files}" for part in PARTS)

@@ -199,7 +199,7 @@ def test_a_report_is_requested_and_fetched(
     assert Path(output["path"]).suffix == ".csv"
     params = DownloadJob.objects.get(pk=output["jobId"]).params
     assert params == {"period": "7d", "format": "csv", "everybody": False}
-    assert "Asked for a report: download" in done.stderr
+    assert "Requested a report: download" in done.stderr
     making = [line for line in done.stderr.splitlines() if line.startswith("Making")]
     assert not re.search(r"\d [kMG]?B", " ".join(making)), making
 
@@ -216,7 +216,7 @@ def test_files_of_downloads_and_stored_files_are_bundled_in_order(
     done = run(str(ready.pk), "70000", "--bundle", "--name=Both", cwd=folder, env=env)
 
     assert (done.returncode, done.stdout) == (0, "Both.zip\n"), done.stderr
-    assert "Asked for 1 file and what 1 download made: download" in done.stderr
+    assert "Requested 1 file and the results of 1 download: download" in done.stderr
     with ZipFile(folder / "Both.zip") as archive:
         assert archive.namelist() == [stored_files[0].name, ready.artifact.name]
         assert archive.read(ready.artifact.name) == CONTENT
@@ -294,7 +294,7 @@ def test_another_file_is_overwritten_only_with_force(
 
     for done in (refused, at_once):
         assert done.returncode == 7
-        assert "own.zip exists. Give --force" in done.stderr
+        assert "own.zip exists. Use --force" in done.stderr
     assert kept == "own"
     assert DownloadJob.objects.count() == 1
     assert forced.returncode == 0
@@ -332,7 +332,7 @@ def test_the_next_run_resumes_a_partial_file(
     done = run(str(ready.pk), cwd=folder, env=env)
 
     assert broken.returncode == 4
-    assert f"To go on: {GO_ON} {ready.pk}\n" in broken.stderr
+    assert f"To resume: {GO_ON} {ready.pk}\n" in broken.stderr
     assert 800_000 < begun <= 1_000_000
     assert done.returncode == 0
     assert " of 3.0 MB\n" in done.stderr
@@ -362,7 +362,7 @@ def test_a_service_that_restarts_is_waited_for(
         assert "Making" in client.stderr.readline()
 
         site.web.end(1)
-        assert "Trying again." in client.stderr.readline()
+        assert "Retrying…" in client.stderr.readline()
         site.web.start()
         running.cancel(Actor.OWNER)
 
@@ -406,7 +406,7 @@ def test_ctrl_c_in_a_terminal_offers_to_cancel_the_job(
     assert terminal.end() == 130
     running.refresh_from_db()
     assert running.status == status
-    go_on = f"To go on: {GO_ON} {running.pk}"
+    go_on = f"To resume: {GO_ON} {running.pk}"
     last = terminal.raw.splitlines()[-1]
     assert last == ("Interrupted." if status == "cancelled" else go_on)
     assert "Making" not in terminal.screen  # the bar is gone, wherever `^C` was echoed
@@ -424,7 +424,7 @@ def test_a_job_scheduled_for_tomorrow_is_waited_for_until_it_is_cancelled(
     at = f"--run-at={tomorrow}"
     terminal = Terminal("report", at, f"--after={running.pk}", cwd=tmp_path, **site.login(tmp_path))
     terminals.append(terminal)
-    terminal.wait_for(r"Waits for 1 other, and for \d\d:\d\d on \d+ [A-Z][a-z]+ \(UTC\)")
+    terminal.wait_for(r"Depends on 1 download; not before \d\d:\d\d on \d+ [A-Z][a-z]+ \(UTC\)")
 
     terminal.ctrl_c()
     terminal.wait_for(r"Cancel it too\?")
@@ -450,7 +450,7 @@ def test_a_signal_stops_a_script_and_leaves_the_job_running(
     output = json.loads(out)
     assert (client.returncode, output["exitCode"]) == (code, code)
     assert output["goOn"] == f"{GO_ON} {running.pk} '--output=x y.zip'"
-    assert err.splitlines()[-1] == f"To go on: {output['goOn']}"
+    assert err.splitlines()[-1] == f"To resume: {output['goOn']}"
     running.refresh_from_db()
     assert running.status == Status.PROCESSING
 
@@ -469,7 +469,7 @@ def test_ctrl_c_during_the_fetch_keeps_the_partial_file(
     assert parts(folder)[0].stat().st_size > 0
     assert "Cancel it too" not in terminal.screen
     last = terminal.raw.splitlines()[-1]
-    assert last == f"To go on: {GO_ON} {ready.pk}"
+    assert last == f"To resume: {GO_ON} {ready.pk}"
 
 
 # What a person sees
@@ -560,7 +560,7 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["x"], "'x' is no file number"),
+        (["x"], "'x' is not a file number"),
         (["70000", "--json", "--output=-"], "both want stdout"),
         (["70000", "--retry-for=nan"], "--retry-for is a number of seconds"),
         (["70000", "--patience=-1"], "--retry-for is a number of seconds"),  # its former name
@@ -576,7 +576,7 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
         ([JOB_ID, "--no-email"], "are for a new download"),
         (["70000", "--everybody"], "are for a report"),
         (["70000", "--user=bob"], "Nobody is there to be asked for the password"),
-        (["70000", "--service=https://x.example"], "Give --service and --user"),
+        (["70000", "--service=https://x.example"], "Use --service and --user"),
         (["70000", "--service=ftp://x", "--user=u", "--password-stdin"], "--service is an address"),
         (["70000", "--service=http://a:b@x", "--user=u", "--password-stdin"], "--service is an"),
         (["70000", "--password-stdin"], "There is no password on stdin"),
@@ -677,7 +677,7 @@ def test_a_disk_that_is_full_is_7_and_one_sentence(
     done = run(str(ready.pk), cwd=folder, env=env, preexec_fn=small_disk)
 
     assert done.returncode == 7
-    assert "cannot be written: File too large." in done.stderr
+    assert "could not be written: File too large." in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.suffix for path in folder.iterdir()] == [".part"]
 
@@ -692,7 +692,7 @@ def test_a_closed_pipe_on_stdout_is_7(
         err = client.stderr.read()
 
     assert client.returncode == 7
-    assert err.splitlines()[-2] == "stdout cannot be written: Broken pipe."
+    assert err.splitlines()[-2] == "stdout could not be written: Broken pipe."
 
 
 @pytest.mark.parametrize(("closed", "code"), [("<&-", 0), ("2>&-", 0), (">&-", 7)])
@@ -712,7 +712,7 @@ def test_a_name_that_is_too_long_is_7(alice: User, env: dict[str, str], folder: 
     done = run("70000", f"--output={'a' * 300}", cwd=folder, env=env)
 
     assert done.returncode == 7
-    assert "cannot be written: File name too long." in done.stderr
+    assert "could not be written: File name too long." in done.stderr
     assert not DownloadJob.objects.exists()
 
 
@@ -918,7 +918,7 @@ def test_settings_that_cannot_be_read_are_8(folder: Path, variables: dict[str, s
     done = run("70000", "--json", cwd=folder, env=env | variables)
 
     assert (done.returncode, json.loads(done.stdout)["errorCode"]) == (8, "client_error")
-    assert done.stderr.startswith("This program cannot start: ")
+    assert done.stderr.startswith("This program could not start: ")
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -932,7 +932,7 @@ def test_stdout_of_a_full_disk_is_7(impostor: Fake, tmp_path: Path, folder: Path
     done = subprocess.run(["sh", "-c", line], cwd=folder, env=env, capture_output=True, text=True)
 
     assert done.returncode == 7
-    assert done.stderr.splitlines()[-1] == "stdout cannot be written: No space left on device."
+    assert done.stderr.splitlines()[-1] == "stdout could not be written: No space left on device."
 
 
 def test_without_a_temporary_folder_stdout_is_7(
@@ -945,7 +945,7 @@ def test_without_a_temporary_folder_stdout_is_7(
     done = run(JOB_ID, "--output=-", cwd=folder, env=env, preexec_fn=small_disk)
 
     assert done.returncode == 7
-    assert "A temporary folder (TMPDIR) cannot be written" in done.stderr
+    assert "A temporary folder (TMPDIR) could not be written" in done.stderr
 
 
 def test_a_file_that_expired_before_the_fetch_cannot_be_resumed(

@@ -197,7 +197,7 @@ def find_scanner() -> dict[str, str]:
             clamd.ping(address, seconds=SCANNER_SECONDS)
             say(f"Uploads are scanned for viruses by {address}")
             return {"CLAMD": address}
-    say("Uploads are not scanned for viruses: no clamd answers here (see CLAMD in .env.example)")
+    say("Uploads are not scanned for viruses: no clamd responds here (see CLAMD in .env.example)")
     return {"CLAMD": clamd.OFF}
 
 

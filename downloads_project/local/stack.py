@@ -158,7 +158,7 @@ class Stack:
             command, input=self.secrets["pg"], capture_output=True, text=True, preexec_fn=become
         )
         if made.returncode:
-            raise StackError(f"Postgres cannot make its folder: {made.stderr.strip()[-300:]}")
+            raise StackError(f"Postgres could not create its folder: {made.stderr.strip()[-300:]}")
         unfinished.rename(folder)
 
     def _redis(self, ports: Iterator[int]) -> Callable[[], dict[str, str]]:
@@ -241,7 +241,7 @@ def check_server(variable: str, url: str) -> None:
     except (OSError, psycopg.Error, redis.RedisError) as error:
         reason = str(error).strip().splitlines()[0]
         raise StackError(
-            f"The server that {variable} names, {parts.hostname}, does not answer: {reason}"
+            f"The server that {variable} names, {parts.hostname}, does not respond: {reason}"
         ) from error
 
 

@@ -163,17 +163,17 @@ OCTOBER = Options(first_day="2026-10-01", last_day="2026-10-31")
 @pytest.mark.parametrize(
     ("given", "options", "sentence"),
     [
-        (["70000", "x\x1b[2J"], Options(), "'x�\\[2J' is no file number"),
+        (["70000", "x\x1b[2J"], Options(), "'x�\\[2J' is not a file number"),
         (["7" * 30], Options(), "no file number|too"),
-        (["-5"], Options(), "is no file number"),
-        (["٧٠٠٠٠"], Options(), "is no file number"),
-        (["ftp://data.example/a.zip"], Options(), "is no file number.* one link"),
-        (["https://data.example/a.zip", "70000"], Options(), "is no file number"),
+        (["-5"], Options(), "is not a file number"),
+        (["٧٠٠٠٠"], Options(), "is not a file number"),
+        (["ftp://data.example/a.zip"], Options(), "is not a file number.* one link"),
+        (["https://data.example/a.zip", "70000"], Options(), "is not a file number"),
         (["https://data.example/a", "https://data.example/b"], Options(), "one link at a time"),
         ([JOB_ID, JOB_ID], Options(), "one download at a time, or --bundle"),
         ([JOB_ID, "70000"], Options(), "one download at a time, or --bundle"),
         ([JOB_ID, "https://data.example/a"], Options(), "'https://data.example/a' is no file"),
-        ([JOB_ID, "x", "70000"], TOGETHER, "'x' is no file number"),
+        ([JOB_ID, "x", "70000"], TOGETHER, "'x' is not a file number"),
         (["https://data.example/a"], TOGETHER, "--bundle is for numbers"),
         (["report"], TOGETHER, "--bundle is for numbers"),
         ([JOB_ID], Options(bundle=True, threads=4), "are for a new link"),
@@ -306,21 +306,21 @@ def test_a_folder_without_permission_fails_before_a_job_is_created(
 def test_a_file_in_place_of_a_folder_is_not_written(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
 
-    with pytest.raises(NotWritten, match="cannot be written"):
+    with pytest.raises(NotWritten, match="is not writable|could not be written"):
         Destination(f"{tmp_path}/a/b.zip", force=False).prepare()
 
 
 def test_a_dangling_link_is_not_overwritten_either(tmp_path: Path) -> None:
     (tmp_path / "a.zip").symlink_to("nowhere")
 
-    with pytest.raises(NotWritten, match=r"exists\. Give --force"):
+    with pytest.raises(NotWritten, match=r"exists\. Use --force"):
         Destination(f"{tmp_path}/", force=False).check_overwrite(tmp_path / "a.zip")
 
     Destination(f"{tmp_path}/", force=True).check_overwrite(tmp_path / "a.zip")
 
 
 def test_a_device_is_not_overwritten_even_by_force(tmp_path: Path) -> None:
-    with pytest.raises(NotWritten, match="is no ordinary file"):
+    with pytest.raises(NotWritten, match="is not a regular file"):
         Destination("/dev/null", force=True).check_overwrite(Path("/dev/null"))
 
 
@@ -395,11 +395,11 @@ def test_a_clock_is_short(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("others", "at", "text"),
     [
-        (1, None, "Waits for 1 other"),
-        (1200, None, "Waits for 1,200 others"),
+        (1, None, "Depends on 1 download"),
+        (1200, None, "Depends on 1,200 downloads"),
         (0, datetime(2026, 11, 3, 6, 5, tzinfo=UTC), "Starts at 06:05 on 3 November (UTC)"),
         (2, datetime(2026, 11, 23, 6, tzinfo=UTC),
-         "Waits for 2 others, and for 06:00 on 23 November (UTC)"),
+         "Depends on 2 downloads; not before 06:00 on 23 November (UTC)"),
         (0, None, ""),
     ],
 )  # fmt: skip

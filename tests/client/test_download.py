@@ -170,7 +170,7 @@ def test_steps_are_printed_in_order(two_files: Fake, tmp_path: Path, slept: list
     download(two_files, tmp_path, LineDisplay(out)).run(parse_request(["70000", "70001"]))
 
     steps = [line.split()[0] for line in out.getvalue().splitlines()]
-    assert steps == ["Asked", "Making", "Made", "Fetched"]
+    assert steps == ["Requested", "Making", "Made", "Fetched"]
 
 
 def test_a_link_is_requested_stored_and_fetched(
@@ -194,5 +194,5 @@ def test_a_link_is_requested_stored_and_fetched(
     }
     assert sent.headers["Idempotency-Key"]
     assert path.read_bytes() == CONTENT
-    assert f"Asked for a file from data.example: download {JOB_ID}" in out.getvalue()
+    assert f"Requested a file from data.example: download {JOB_ID}" in out.getvalue()
     assert "secret" not in out.getvalue()

@@ -79,7 +79,7 @@ def test_a_retry_is_one_line_however_often_it_is_repeated(now: list[float]) -> N
     for _ in range(5):
         lines.show_retry("It does not answer.", 2)
 
-    assert out.getvalue() == "It does not answer. Trying again.\n"
+    assert out.getvalue() == "It does not answer. Retrying…\n"
 
 
 def test_the_services_estimate_is_shown_while_nothing_moves(now: list[float]) -> None:
@@ -115,7 +115,7 @@ def test_a_waiting_job_shows_once_what_it_waits_for(now: list[float]) -> None:
     lines.show_job(a_job("queued", done=0, runAt="2020-11-23T06:00:00Z", message="Waiting"))
 
     assert out.getvalue().splitlines() == [
-        "Waiting  Waits for 2 others",
+        "Waiting  Depends on 2 downloads",
         "Waiting  Starts at 06:00 on 23 November (UTC)",
         "Making   40%  0 B of 100 B  Waiting",
     ]

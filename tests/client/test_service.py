@@ -141,7 +141,7 @@ def test_an_html_page_of_a_proxy_is_retried(fake: Fake, status: int) -> None:
 def test_retries_end(fake: Fake, no_pauses: list[float]) -> None:
     fake.on(STATUS, response(b"<html>Bad gateway</html>", 502))
 
-    with pytest.raises(Unreachable, match="answers 502, and not as the service does"):
+    with pytest.raises(Unreachable, match="returned 502, and does not look like the service"):
         service(fake.url, retry_for=20).get(ID)
 
     assert no_pauses == [0.5, 1, 2, 4, 8]
@@ -303,7 +303,7 @@ def test_a_response_that_drips_is_cut_off(fake: Fake, monkeypatch: pytest.Monkey
     monkeypatch.setattr("downloads_client.http.MAX_RESPONSE_SECONDS", 0.5)
     began = time.monotonic()
 
-    with pytest.raises(Unreachable, match="its answer does not end"):
+    with pytest.raises(Unreachable, match="its response does not end"):
         service(fake.url, retry_for=0).get(ID)
 
     given_up.set()

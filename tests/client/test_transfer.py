@@ -249,7 +249,7 @@ def test_a_redirect_to_no_address_is_a_failure(target: Target, fake: Fake, where
 def test_a_range_beyond_all_numbers_is_a_failure(target: Target, fake: Fake) -> None:
     fake.on("/store", response(b"x", 206, Content_Range=f"bytes {'9' * 5000}-1/8"))
 
-    with pytest.raises(Unreachable, match="answers 206"):
+    with pytest.raises(Unreachable, match="returned 206"):
         target.fetch(retry_for=0)
 
 
@@ -269,7 +269,7 @@ def test_an_address_that_is_none_is_a_failure(target: Target, url: str) -> None:
 
 
 def test_two_processes_never_write_one_partial_file(target: Target) -> None:
-    with PartialFile(target.path), pytest.raises(NotWritten, match="Somebody else"):
+    with PartialFile(target.path), pytest.raises(NotWritten, match="Another process"):
         PartialFile(target.path)
 
 

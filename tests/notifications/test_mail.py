@@ -384,7 +384,7 @@ def test_an_address_that_is_none_is_parked(post: MailServer, alice: User) -> Non
 
     row = attempt(only(completed(alice, email=True)))
 
-    assert (row.state, row.error) == (State.FAILED, "The mail address cannot be written to.")
+    assert (row.state, row.error) == (State.FAILED, "The email address is not valid.")
     assert post.recipients == []
 
 

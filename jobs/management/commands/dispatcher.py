@@ -14,9 +14,7 @@ from jobs.engine import dispatcher
 
 
 class Command(BaseCommand):
-    help = (
-        "Rings for due jobs, rescues silent ones, expires and collects old ones. Run one or more."
-    )
+    help = "Publish due jobs, rescue stalled ones, expire and delete old ones. Run one or more."
 
     def handle(self, *args: Any, **options: Any) -> None:
         hide_secrets()

@@ -13,8 +13,8 @@ from jobs.errors import BuildError
 
 class Command(BaseCommand):
     help = (
-        "Writes the bucket's lifecycle rules: when objects move to a colder storage class, when"
-        " they expire, when unfinished uploads end. Rules that are not ours stay."
+        "Write the bucket's lifecycle rules: when objects move to a colder storage class, when"
+        " they expire, when unfinished uploads end. Other rules are kept."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,8 +33,8 @@ class Command(BaseCommand):
             help="days until the store deletes objects (default: 365)",
         )
         either = parser.add_mutually_exclusive_group()
-        either.add_argument("--show", action="store_true", help="only print what the bucket has")
-        either.add_argument("--dry-run", action="store_true", help="only print what it would write")
+        either.add_argument("--show", action="store_true", help="only print the current rules")
+        either.add_argument("--dry-run", action="store_true", help="only print the new rules")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = {name: options[name] for name in ("cold_days", "expire_days")}
@@ -52,9 +52,7 @@ class Command(BaseCommand):
         storage.write_rules(storage.with_others(ours))
         self._print(storage.stored_rules())
         if left_out := storage.left_out(ours):
-            raise CommandError(
-                f"The file store took the rules, but left out: {', '.join(left_out)}."
-            )
+            raise CommandError(f"The file store accepted the rules except: {', '.join(left_out)}.")
 
     def _print(self, rules: list[dict[str, Any]]) -> None:
         self.stdout.write(json.dumps({"Rules": rules}, indent=2, default=str))

@@ -11,7 +11,7 @@ from jobs.errors import BuildError
 
 
 class Command(BaseCommand):
-    help = "Makes the bucket that S3_BUCKET names, unless it is there."
+    help = "Create the bucket S3_BUCKET, unless it exists."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -18,7 +18,7 @@ from jobs.operations import demo_files
 
 
 class Command(BaseCommand):
-    help = "Makes the bucket, about 60 MB of sample files from id 70000 on, and two users."
+    help = "Create the bucket, about 60 MB of sample files from number 70000 on, and two users."
 
     def handle(self, *args: Any, **options: Any) -> None:
         storage.make_bucket()

@@ -13,13 +13,15 @@ from jobs.engine import dispatcher
 
 class Command(BaseCommand):
     help = (
-        "Lists objects and open uploads of jobs that no row knows. The"
-        " dispatcher deletes what finished jobs leave behind; this finds what came later still."
+        "List objects and multipart uploads without a job in the database. The"
+        " dispatcher deletes what finished jobs leave behind; this finds later ones."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--hours", type=float, default=24, help="at least so old (24)")
-        parser.add_argument("--delete", action="store_true", help="delete them, too")
+        parser.add_argument(
+            "--hours", type=float, default=24, help="minimum age in hours (default: 24)"
+        )
+        parser.add_argument("--delete", action="store_true", help="delete them")
 
     def handle(self, *args: Any, **options: Any) -> None:
         before = datetime.now(UTC) - timedelta(hours=options["hours"])

@@ -29,7 +29,7 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
     list_per_page = 50
     paginator = NewestPaginator
     search_fields = ["=file_id", "name", "owner__username"]
-    search_help_text = "A file's number, its name, or its owner's name"
+    search_help_text = "Search by file number, name, or owner"
     show_full_result_count = False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -99,7 +99,7 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
         url = reverse("admin:jobs_downloadjob_change", args=[notification.job.pk])
         return format_html('<a href="{}">{}</a>', url, notification.job.name)
 
-    @admin.display(description="sent, or next try")
+    @admin.display(description="sent or next attempt")
     def moment(self, notification: Notification) -> datetime | None:
         is_waiting = notification.state == Notification.State.WAITING
         return notification.due_at if is_waiting else notification.sent_at
@@ -120,8 +120,10 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
         chosen = list(rows.order_by("created_at").values_list("pk", flat=True)[: BULK_LIMIT + 1])
         queued = Notification.objects.filter(pk__in=chosen[:BULK_LIMIT]).send_again()
         skipped = len(chosen[:BULK_LIMIT]) - queued
-        said = f"Queued {queued}, skipped {skipped} that wait anyway."
-        said += f" At most {BULK_LIMIT} at once: others were left." * (len(chosen) > BULK_LIMIT)
+        said = f"Queued {queued}, skipped {skipped} already waiting."
+        said += f" At most {BULK_LIMIT} at once: others were not changed." * (
+            len(chosen) > BULK_LIMIT
+        )
         is_all = queued == len(chosen)
         self.message_user(request, said, messages.SUCCESS if is_all else messages.WARNING)
 

@@ -20,7 +20,7 @@ def check_simulated_delay(**kwargs: Any) -> list[CheckMessage]:
     if len(delay) != 2 or not 0 <= delay[0] <= delay[1]:
         return [
             Error(
-                "SIMULATED_DELAY_SECONDS is not two numbers, the smaller one first.",
+                "SIMULATED_DELAY_SECONDS must be two numbers, the smaller one first.",
                 hint="Set SIMULATED_DELAY_SECONDS to a range such as 10,120, or remove it.",
                 id="jobs.E002",
             )
@@ -56,7 +56,7 @@ def check_maximum_sizes(**kwargs: Any) -> list[CheckMessage]:
     most = storage.MAX_OBJECT_BYTES
     return [
         Warning(
-            f"{name} ({getattr(settings, name)}) is not obeyed: S3 takes {most} bytes as one file.",
+            f"{name} ({getattr(settings, name)}) has no effect: S3 allows {most} bytes per file.",
             hint=f"Set {name} to {most} or less.",
             id="jobs.W013",
         )
@@ -71,7 +71,7 @@ def check_debug(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "PRODUCTION and DEBUG are both true: strangers would read tracebacks and settings.",
+            "PRODUCTION and DEBUG are both true: error pages would show settings.",
             hint="Set DEBUG to false.",
             id="jobs.E006",
         )

@@ -25,8 +25,8 @@ def check_rates(**kwargs: Any) -> list[CheckMessage]:
 
 def _no_rate(name: str, text: str) -> CheckMessage:
     return Error(
-        f"{name} has {text!r}, which is no rate.",
-        hint=f"Set {name} to who:requests/seconds, as in owner:100/60, with commas between;"
+        f"{name} has {text!r}, which is not a rate.",
+        hint=f"Set {name} to who:requests/seconds, as in owner:100/60, separated by commas;"
         " who is owner or address; to sign in, also account, account-address or device.",
         id="jobs.E010",
     )
@@ -39,7 +39,7 @@ def check_networks(**kwargs: Any) -> list[CheckMessage]:
         try:
             networks(getattr(settings, name))
         except ValueError as error:
-            hint = f"Set {name} to addresses or networks, as in 10.0.0.0/8, with commas between."
+            hint = f"Set {name} to addresses or networks, as in 10.0.0.0/8, separated by commas."
             found.append(Error(f"{name}: {error}.", hint=hint, id="jobs.E011"))
     return found
 
@@ -50,7 +50,7 @@ def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "TRUSTED_PROXIES and TRUSTED_PROXY_HOPS are both set: which proxies are believed?",
+            "TRUSTED_PROXIES and TRUSTED_PROXY_HOPS are both set: only one may be.",
             hint="Remove TRUSTED_PROXY_HOPS; networks are safer than a number.",
             id="jobs.E012",
         )
@@ -63,7 +63,7 @@ def check_gateway(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "GATEWAY_USER_HEADER is set and GATEWAY_ADDRESSES is not: nobody may send the header.",
+            "GATEWAY_USER_HEADER is set and GATEWAY_ADDRESSES is not: nobody may send it.",
             hint="Set GATEWAY_ADDRESSES to the addresses that the gateway connects from.",
             id="jobs.E013",
         )
@@ -74,8 +74,8 @@ def check_gateway(**kwargs: Any) -> list[CheckMessage]:
 def check_ports(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
-            f"REMOTE_PORTS has {port}, which is no port.",
-            hint="Set REMOTE_PORTS to numbers from 1 to 65535, with commas between.",
+            f"REMOTE_PORTS has {port}, which is not a port.",
+            hint="Set REMOTE_PORTS to numbers from 1 to 65535, separated by commas.",
             id="jobs.E017",
         )
         for port in settings.REMOTE_PORTS
@@ -90,7 +90,7 @@ def check_private_hosts(**kwargs: Any) -> list[CheckMessage]:
     except ValueError as error:
         hint = (
             "Set REMOTE_ALLOWED_PRIVATE_HOSTS to host names, addresses or networks, as in"
-            " minio,10.0.0.0/8, with commas between."
+            " minio,10.0.0.0/8, separated by commas."
         )
         return [Error(f"REMOTE_ALLOWED_PRIVATE_HOSTS: {error}.", hint=hint, id="jobs.E018")]
     return []
@@ -102,7 +102,7 @@ def check_separate_cache(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "CACHE_URL and REDIS_URL name the same database: what empties one empties the other.",
+            "CACHE_URL and REDIS_URL name the same database: flushing one flushes the other.",
             hint="Set CACHE_URL to another database of Redis, as in redis://host:6379/1.",
             id="jobs.W008",
         )
@@ -115,7 +115,7 @@ def check_cache_url(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "CACHE_URL is no address of a Redis that its client understands: every request fails.",
+            "CACHE_URL is not a valid Redis URL: every request fails.",
             hint="Set CACHE_URL to one, as in redis://host:6379/1 or unix:///run/redis.sock?db=1;"
             " it follows from REDIS_URL only where that begins with redis:// or rediss://.",
             id="jobs.E016",

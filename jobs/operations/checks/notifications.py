@@ -36,7 +36,7 @@ def check_mail_addresses(**kwargs: Any) -> list[CheckMessage]:
     named["OPERATOR_EMAILS"] = settings.OPERATOR_EMAILS
     return [
         Error(
-            f"{name} has {text!r}, which is no mail address.",
+            f"{name} has {text!r}, which is not an email address.",
             hint=f"Set {name} to addresses such as ann@example.com.",
             id="jobs.E022",
         )
@@ -52,7 +52,7 @@ def check_operator_emails(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "OPERATOR_EMAILS names somebody, and mail is off: nobody hears of failed downloads.",
+            "OPERATOR_EMAILS is set, but email is not: operators receive no mail.",
             hint="Set EMAIL_URL, or remove OPERATOR_EMAILS.",
             id="jobs.W011",
         )
@@ -66,7 +66,7 @@ def check_sender_domain(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "Mails come from an address at localhost: most mail servers refuse them.",
+            "Mails are sent from an address at localhost: most mail servers refuse them.",
             hint="Set EMAIL_FROM to an address of a domain that your mail server sends for.",
             id="jobs.W012",
         )

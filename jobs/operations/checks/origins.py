@@ -18,7 +18,7 @@ USUAL_PORTS = {"http": 80, "https": 443}
 def check_allowed_origins(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
-            f"CORS_ALLOWED_ORIGINS has {origin!r}, which no page of yours sends as its origin.",
+            f"CORS_ALLOWED_ORIGINS has {origin!r}, which is not a valid origin.",
             hint="Name each origin in full, in small letters and without a usual port, as in"
             " https://app.example.com.",
             id="jobs.E015",

@@ -25,7 +25,7 @@ CURE = {
 def check_layer_names(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
-            f"SANDBOX_OPTIONAL_LAYERS has {name!r}, which is no layer of the sandbox.",
+            f"SANDBOX_OPTIONAL_LAYERS has {name!r}, which is not a layer of the sandbox.",
             hint=f"Set SANDBOX_OPTIONAL_LAYERS to some of {','.join(previews.LAYERS)}.",
             id="jobs.E025",
         )

@@ -18,7 +18,7 @@ def check_scanner_address(**kwargs: Any) -> list[CheckMessage]:
     except ValueError:
         return [
             Error(
-                f"CLAMD ({settings.CLAMD!r}) is not where a virus scanner can listen.",
+                f"CLAMD ({settings.CLAMD!r}) is not a valid address of a virus scanner.",
                 hint="Set CLAMD to tcp://host:port or unix:///path, or to off.",
                 id="jobs.E019",
             )

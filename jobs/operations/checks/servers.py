@@ -47,7 +47,7 @@ def _broker() -> Findings:
     if server.evicts:
         found.append(
             Warning(
-                f"Redis throws messages away when its memory is full ({server.memory_policy}):"
+                f"Redis evicts messages when its memory is full ({server.memory_policy}):"
                 " jobs then start late.",
                 hint="Set maxmemory-policy to noeviction in Redis.",
                 id="jobs.W021",
@@ -56,7 +56,7 @@ def _broker() -> Findings:
     if settings.PRODUCTION and not server.keeps_a_log:
         found.append(
             Warning(
-                "Redis forgets all messages when it restarts: jobs then start late.",
+                "Redis loses all messages when it restarts: jobs then start late.",
                 hint="Set appendonly to yes in Redis.",
                 id="jobs.W022",
             )
@@ -111,7 +111,7 @@ def _clocks_differ(skew: float) -> CheckMessage:
     hint = "Set both clocks by NTP."
     if abs(skew) > SKEW_REFUSED_SECONDS:
         return Error(f"{sentence}, which refuses all requests.", hint=hint, id="jobs.E009")
-    return Warning(f"{sentence}: links end early or late.", hint=hint, id="jobs.W025")
+    return Warning(f"{sentence}: links expire too early or too late.", hint=hint, id="jobs.W025")
 
 
 def _scanner() -> Findings:
@@ -122,8 +122,8 @@ def _scanner() -> Findings:
         return []
     return [
         Warning(
-            f"The virus scanner's signatures are {age.days} days old: it misses newer viruses.",
-            hint="Let freshclam run beside clamd.",
+            f"The virus scanner's signatures are {age.days} days old: it cannot find newer viruses.",
+            hint="Run freshclam next to clamd.",
             id="jobs.W026",
         )
     ]
@@ -143,12 +143,12 @@ def _findings(variable: str, call: BackgroundCall[Findings], deadline: float) ->
     try:
         return call.result(timeout_seconds=max(deadline - time.monotonic(), 0))
     except (Empty, TimeoutError):
-        reason = f"no answer within {TIMEOUT_SECONDS:.0f} s"
+        reason = f"no response within {TIMEOUT_SECONDS:.0f} s"
     except Exception as error:  # from any library: a check must not stop the command
         reason = (str(error).strip() or repr(error)).splitlines()[0]
     return [
         Warning(
-            f"The server that {variable} names could not be asked whether it suits: {reason}",
+            f"The server that {variable} names could not be checked: {reason}",
             hint=f"Start it, or correct {variable}.",
             id="jobs.W020",
         )

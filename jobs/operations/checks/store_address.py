@@ -19,7 +19,7 @@ PUBLIC_HINT = (
 def check_endpoints(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
-            f"{name} ({getattr(settings, name)!r}) is not the address of a server.",
+            f"{name} ({getattr(settings, name)!r}) is not the URL of a server.",
             hint=f"Set {name} to scheme, host and port, as in http://minio:9000.",
             id="jobs.E007",
         )
@@ -45,8 +45,8 @@ def check_public_endpoint(**kwargs: Any) -> list[CheckMessage]:
     if _is_internal(host):
         return [
             Warning(
-                f"Downloads are sent to {host}, which is unknown outside of your own network.",
-                hint=f"{PUBLIC_HINT} Where that is meant: SILENCED_SYSTEM_CHECKS=jobs.W007.",
+                f"Downloads are sent to {host}, which is not known outside your network.",
+                hint=f"{PUBLIC_HINT} If this is intended: SILENCED_SYSTEM_CHECKS=jobs.W007.",
                 id="jobs.W007",
             )
         ]
