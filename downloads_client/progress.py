@@ -167,7 +167,7 @@ class LineDisplay(Display):
     def show_retry(self, reason: str, seconds: float) -> None:
         if self._last_line != (reason,):
             self._last_line = (reason,)
-            self.print_line(f"{reason} Retrying…")
+            self.print_line(f"{reason} Retrying...")
 
     def _show(self, view: View) -> None:
         super()._show(view)

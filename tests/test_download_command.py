@@ -362,7 +362,7 @@ def test_a_service_that_restarts_is_waited_for(
         assert "Making" in client.stderr.readline()
 
         site.web.end(1)
-        assert "Retrying…" in client.stderr.readline()
+        assert "Retrying..." in client.stderr.readline()
         site.web.start()
         running.cancel(Actor.OWNER)
 
@@ -562,24 +562,24 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
     [
         (["x"], "'x' is not a file number"),
         (["70000", "--json", "--output=-"], "both want stdout"),
-        (["70000", "--retry-for=nan"], "--retry-for is a number of seconds"),
-        (["70000", "--patience=-1"], "--retry-for is a number of seconds"),  # its former name
+        (["70000", "--retry-for=nan"], "--retry-for needs a number of seconds"),
+        (["70000", "--patience=-1"], "--retry-for needs a number of seconds"),  # its former name
         (["70000", "--compare"], "unrecognized arguments"),
-        (["70000", "--threads=4"], "are for a new link"),
+        (["70000", "--threads=4"], "need a new link"),
         (["https://data.example/a", "--threads=four"], "invalid int value"),
         (["https://data.example/a", "70000"], "one link"),
-        (["report", "--from=2026-10-01"], "--from and --to come together"),
+        (["report", "--from=2026-10-01"], "--from and --to together"),
         (["report", "--period=7d", "--from=2026-10-01", "--to=2026-10-31"], "either --period"),
-        (["report", "--format=xls"], "--format is pdf, csv or json"),
-        (["70000", "--run-at=tomorrow"], "--run-at is a time with its zone"),
-        ([JOB_ID, JOB_ID], "or --bundle for an archive of what they made"),
-        ([JOB_ID, "--no-email"], "are for a new download"),
-        (["70000", "--everybody"], "are for a report"),
-        (["70000", "--user=bob"], "Nobody is there to be asked for the password"),
+        (["report", "--format=xls"], "--format must be pdf, csv or json"),
+        (["70000", "--run-at=tomorrow"], "--run-at needs a time with a time zone"),
+        ([JOB_ID, JOB_ID], "or --bundle for an archive of their results"),
+        ([JOB_ID, "--no-email"], "need a new download"),
+        (["70000", "--everybody"], "need a report"),
+        (["70000", "--user=bob"], "There is no terminal to enter the password"),
         (["70000", "--service=https://x.example"], "Use --service and --user"),
-        (["70000", "--service=ftp://x", "--user=u", "--password-stdin"], "--service is an address"),
-        (["70000", "--service=http://a:b@x", "--user=u", "--password-stdin"], "--service is an"),
-        (["70000", "--password-stdin"], "There is no password on stdin"),
+        (["70000", "--service=ftp://x", "--user=u", "--password-stdin"], "--service needs a URL"),
+        (["70000", "--service=http://a:b@x", "--user=u", "--password-stdin"], "--service needs"),
+        (["70000", "--password-stdin"], "No password on stdin"),
         (["70000", "--nonsense"], "unrecognized arguments"),
     ],
 )
@@ -602,15 +602,15 @@ def test_a_refusal_is_3(
         ([JOB_ID], "This download does not exist.", None),
         ([str(foreign.pk)], "This download belongs to another user.", None),
         (["7"], "The request is not valid. file_ids.0:", None),
-        (["https://u:p@data.example/a"], "url: A link with a user name or password", None),
+        (["https://u:p@data.example/a"], "url: Remove the user name and password", None),
         (["report", "--everybody"], "everybody: Only staff may see", None),
-        (["report", "--period=999d"], "period: Days, as in 7d or 30d; at most 366d.", None),
+        (["report", "--period=999d"], "period: Use a number of days such as 7d", None),
         (["70000", f"--after={foreign.pk}"], "after.0: You have no download with this ID.", None),
         ([str(foreign.pk), "--bundle"], "job_ids.0: You have no download with this ID.", None),
         (["70000", "--priority=10"], "priority: Ensure this value", None),
         (["http://127.0.0.1/a"], "127.0.0.1 is not on the public internet.", None),
         (["https://data.example/a", "--threads=17"], "threads: Ensure this value", None),
-        (["https://data.example/a", "--sha256=x"], "sha256: 64 hexadecimal digits.", None),
+        (["https://data.example/a", "--sha256=x"], "sha256: Use 64 hexadecimal digits.", None),
         ([JOB_ID, "--password-stdin"], "Wrong username or password.", "wrong\n"),
     ]:
         done = run(*arguments, cwd=folder, env=env, stdin=stdin)
@@ -806,7 +806,7 @@ def test_an_argument_that_is_no_utf_8_is_2(impostor: Fake, tmp_path: Path, folde
     done = run("70000", os.fsdecode(b"--name=\xff"), "--json", cwd=folder, env=env)
 
     assert (done.returncode, json.loads(done.stdout)["errorCode"]) == (2, "usage")
-    assert "no UTF-8" in done.stderr
+    assert "not valid UTF-8" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -870,7 +870,7 @@ def test_a_missing_ca_bundle_for_the_store_is_4(
     done = run(JOB_ID, "--json", cwd=folder, env=env)
 
     assert (done.returncode, json.loads(done.stdout)["errorCode"]) == (4, "unreachable")
-    assert "The file store cannot be reached: the file of certificates" in done.stderr
+    assert "The file store could not be reached: the certificates" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -905,7 +905,7 @@ def test_a_run_json_that_cannot_be_read_is_2(folder: Path, content: str) -> None
     done = run("70000", "--json", cwd=folder, env=environment(STACK_FOLDER=str(folder)))
 
     assert (done.returncode, json.loads(done.stdout)["errorCode"]) == (2, "usage")
-    assert "run.json does not tell which service" in done.stderr
+    assert "run.json does not name a service" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_a_retry_is_one_line_however_often_it_is_repeated(now: list[float]) -> N
     for _ in range(5):
         lines.show_retry("It does not answer.", 2)
 
-    assert out.getvalue() == "It does not answer. Retrying…\n"
+    assert out.getvalue() == "It does not answer. Retrying...\n"
 
 
 def test_the_services_estimate_is_shown_while_nothing_moves(now: list[float]) -> None:

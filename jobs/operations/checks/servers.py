@@ -122,7 +122,7 @@ def _scanner() -> Findings:
         return []
     return [
         Warning(
-            f"The virus scanner's signatures are {age.days} days old: it cannot find newer viruses.",
+            f"The virus scanner's signatures are {age.days} days old: it misses newer viruses.",
             hint="Run freshclam next to clamd.",
             id="jobs.W026",
         )
