@@ -162,7 +162,7 @@ def test_what_is_not_a_file_is_refused_and_the_ticks_stay(visitor: Client, dirt:
 
     response = refused(visitor, {"file": ["80000", dirt], "name": "Mine"})
 
-    assert "is not a file" in text(response)
+    assert "does not exist. Choose again." in text(response)
     assert ticked(response) == {file.file_id}
     assert 'value="Mine"' in text(response)
 
@@ -233,8 +233,8 @@ def test_the_token_on_the_button_is_the_one_that_counts(alice: User, broker: Any
         ("a.jpg", "JPG"),
         ("events.ndjson", "JSON"),
         ("rows.jsonl", "JSON"),
-        ("rows.parquet", '<svg class="icon"><use href="#file"/></svg>'),
-        ("README", '<svg class="icon"><use href="#file"/></svg>'),
+        ("rows.parquet", '<svg class="icon" aria-hidden="true"><use href="#file"/></svg>'),
+        ("README", '<svg class="icon" aria-hidden="true"><use href="#file"/></svg>'),
     ],
 )
 def test_each_file_has_a_tile(visitor: Client, name: str, tile: str) -> None:

@@ -197,7 +197,7 @@ def test_once_it_was_let_go_the_past_tense_is_used(visitor: Client, alice: User)
 
     html = text(visitor.get(of(job)))
     assert section(html, "Depended on")
-    assert "What it waited for is ready." in html
+    assert "The downloads it depends on are ready" in html
 
 
 def test_one_that_waited_in_vain_says_so(visitor: Client, alice: User) -> None:
@@ -207,7 +207,7 @@ def test_one_that_waited_in_vain_says_so(visitor: Client, alice: User) -> None:
 
     html = words(visitor.get(of(job)))
     assert "Frames.tar, which this download depends on, was cancelled." in html
-    assert "Run what it was to wait for again first, and then this." in html
+    assert "Run the downloads it depends on again, then this one." in html
 
 
 def test_what_comes_is_in_the_history(visitor: Client, alice: User) -> None:

@@ -70,7 +70,7 @@ def test_the_page_promises_what_the_settings_say(visitor: Client, settings: Any)
 
     html = text(visitor.get("/link")).replace("\u00a0", " ")
 
-    assert "one file, up to 2.5 GB." in html
+    assert "a single file, up to 2.5 GB." in html
     assert "keep it for 7 days." in html
 
 
@@ -177,7 +177,7 @@ def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings:
     response = visitor.post("/link", FULL)
 
     assert response.status_code == 429
-    assert "Wait for one to end." in text(response)
+    assert "Wait for one to finish." in text(response)
     assert values(response) == FULL
     assert DownloadJob.objects.count() == 1
 

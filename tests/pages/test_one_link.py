@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -193,7 +194,7 @@ def test_each_failure_has_a_sentence_of_its_own(visitor: Client, alice: User, co
     job.claim(task_id="task-1", worker="worker@test")
     job.fail(code, "The reason.")
 
-    html = text(visitor.get(of(job)))
+    html = unescape(text(visitor.get(of(job))))
 
     next_step = wording.KINDS[job.kind].next_steps.get(code, ASK_OPERATOR)
     assert (next_step == ASK_OPERATOR) == (code in OURS)

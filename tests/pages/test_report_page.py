@@ -147,7 +147,7 @@ def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings:
     response = visitor.post("/reports", DATES | {"as": "csv"})
 
     assert response.status_code == 429
-    assert "Wait for one to end." in text(response)
+    assert "Wait for one to finish." in text(response)
     assert (chosen(response, "period"), chosen(response, "as")) == (["dates"], ["csv"])
 
 
@@ -199,8 +199,8 @@ def test_one_job_alone_is_no_jobs(visitor: Client, alice: User) -> None:
         ({}, "Your activity as a PDF", ["The last 30 days", "PDF", "you"]),
         (
             {"format": "csv", "everybody": True},
-            "Everybody&#x27;s activity as CSV",
-            ["The last 30 days", "CSV", "everybody"],
+            "Everyone&#x27;s activity as CSV",
+            ["The last 30 days", "CSV", "everyone"],
         ),
         (
             {"format": "json", "from": "2026-10-01", "to": "2026-10-31"},

@@ -94,7 +94,7 @@ def test_without_an_address_there_is_nothing_to_tick(visitor: Client, alice: Use
     html = text(visitor.get("/settings"))
 
     assert 'name="email"' not in html
-    assert "Your account has no e-mail address" in html
+    assert "Your account has no email address" in html
     visitor.post("/settings", {"email": "true", "webhook": ""})
     assert not Preferences.objects.get().email
 
@@ -118,7 +118,7 @@ def test_a_new_secret_keeps_the_old_one_and_a_double_click_makes_one(
     assert mine.secret_changed_at
     assert mine.secret_changed_at > timezone.now() - timedelta(minutes=1)
     html = text(visitor.get("/settings"))
-    assert "The old one works for another day." in html
+    assert "The old one stays valid for one day." in html
     assert old not in html
 
 

@@ -59,7 +59,7 @@ def test_the_box_is_as_the_settings_have_it(
     response = visitor.get(page)
 
     assert is_ticked(response) == wants
-    assert "goes to alice@example.org." in text(response)
+    assert "send a link to alice@example.org." in text(response)
 
 
 @each_page

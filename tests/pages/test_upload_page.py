@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -247,7 +248,7 @@ def test_each_failure_says_what_to_do(visitor: Client, alice: User, code: str) -
     job.claim(task_id="task-1", worker="worker@test")
     job.fail(code, "The reason.")
 
-    html = re.sub("<svg.*?</svg>", "", text(visitor.get(of(job))))
+    html = unescape(re.sub("<svg.*?</svg>", "", text(visitor.get(of(job)))))
 
     step = wording.KINDS["upload"].next_steps[code]
     assert step != ASK_OPERATOR
