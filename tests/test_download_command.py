@@ -400,7 +400,7 @@ def test_ctrl_c_in_a_terminal_offers_to_cancel_the_job(
     terminal.wait_for("a long name")
 
     terminal.ctrl_c()
-    terminal.wait_for(r"Cancel it too\? \[y/N\]")
+    terminal.wait_for(r"Cancel it?\? \[y/N\]")
     terminal.type(answer)
 
     assert terminal.end() == 130
@@ -427,7 +427,7 @@ def test_a_job_scheduled_for_tomorrow_is_waited_for_until_it_is_cancelled(
     terminal.wait_for(r"Depends on 1 download; not before \d\d:\d\d on \d+ [A-Z][a-z]+ \(UTC\)")
 
     terminal.ctrl_c()
-    terminal.wait_for(r"Cancel it too\?")
+    terminal.wait_for(r"Cancel it?\?")
     terminal.type("y\r")
 
     assert terminal.end() == 130
@@ -467,7 +467,7 @@ def test_ctrl_c_during_the_fetch_keeps_the_partial_file(
 
     assert terminal.end() == 130
     assert parts(folder)[0].stat().st_size > 0
-    assert "Cancel it too" not in terminal.screen
+    assert "Cancel it?" not in terminal.screen
     last = terminal.raw.splitlines()[-1]
     assert last == f"To resume: {GO_ON} {ready.pk}"
 
@@ -561,7 +561,7 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
     ("arguments", "sentence"),
     [
         (["x"], "'x' is not a file number"),
-        (["70000", "--json", "--output=-"], "both want stdout"),
+        (["70000", "--json", "--output=-"], "cannot be combined"),
         (["70000", "--retry-for=nan"], "--retry-for needs a number of seconds"),
         (["70000", "--patience=-1"], "--retry-for needs a number of seconds"),  # its former name
         (["70000", "--compare"], "unrecognized arguments"),

@@ -168,14 +168,14 @@ def stranger(alice: User) -> Client:
 def test_a_browser_without_cookies_is_told_of_cookies(stranger: Client) -> None:
     said = refused(stranger, token="x" * 32)
 
-    assert "Your browser sent no cookies, and this site needs them" in said
+    assert "This site needs cookies." in said
     assert "open for too long" not in said
 
 
 def test_a_cookie_that_is_gone_is_told_of_too(stranger: Client) -> None:
     stranger.cookies["theme"] = "dark"
 
-    assert "The cookie that belongs to this page was deleted or blocked" in refused(stranger)
+    assert "A cookie of this page was deleted or blocked" in refused(stranger)
 
 
 def test_a_form_without_a_token_and_one_with_an_old_one_have_their_sentences(
@@ -183,7 +183,7 @@ def test_a_form_without_a_token_and_one_with_an_old_one_have_their_sentences(
 ) -> None:
     stranger.get("/sign-in")
 
-    assert "The form came without its token" in refused(stranger)
+    assert "The form has no CSRF token" in refused(stranger)
     assert "This page was open for too long, or you signed in again." in refused(
         stranger, token="x" * 32
     )
@@ -201,7 +201,7 @@ def test_over_tls_a_form_that_says_not_from_where_has_its_sentence(stranger: Cli
     stranger.get("/sign-in", secure=True)
     token = stranger.cookies["csrftoken"].value
 
-    assert "does not say from where" in refused(stranger, token=token, secure=True)
+    assert "hides where it came from" in refused(stranger, token=token, secure=True)
 
 
 def test_an_upload_without_cookies_is_told_of_cookies_too(alice: User) -> None:
@@ -213,4 +213,4 @@ def test_an_upload_without_cookies_is_told_of_cookies_too(alice: User) -> None:
     response = client.post("/upload", body, content_type="multipart/form-data; boundary=cut")
 
     assert response.status_code == 403
-    assert "The cookie that belongs to this page" in response.content.decode()
+    assert "A cookie of this page" in response.content.decode()

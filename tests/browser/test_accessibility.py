@@ -100,7 +100,7 @@ class Visit:
 
     def wrong_settings(self) -> None:
         self.go("/settings")
-        self.tab.get_by_label("Web address to tell").fill("http://10.0.0.1/")
+        self.tab.get_by_label("Webhook URL").fill("http://10.0.0.1/")
         self.tab.get_by_role("button", name="Save").click()
         expect(self.tab.get_by_role("alert")).to_have_count(1)
 

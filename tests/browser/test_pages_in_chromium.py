@@ -114,7 +114,7 @@ def test_somebody_signed_out_meanwhile_is_told_and_comes_back_to_the_same_page(
 
     of_alice.context.clear_cookies()
 
-    notice = of_alice.get_by_text("You are signed out.")
+    notice = of_alice.get_by_text("You're signed out.")
     expect(notice).to_be_visible()
     link = f"{live_server.url}/sign-in?next=%2Fdownloads%2F{job.pk}"
     expect(of_alice.get_by_role("link", name="sign in")).to_have_attribute("href", link)
@@ -217,9 +217,9 @@ def test_a_search_that_fails_asks_to_be_tried_again(
 
     of_alice.get_by_role("searchbox").fill("x")
 
-    expect(of_alice.get_by_text("Try it again in a moment.")).to_be_visible()
+    expect(of_alice.get_by_text("Try again in a moment.")).to_be_visible()
     of_alice.get_by_role("searchbox").fill("y")
-    expect(of_alice.get_by_text("Try it again in a moment.")).to_be_hidden()
+    expect(of_alice.get_by_text("Try again in a moment.")).to_be_hidden()
     complaints.clear()
 
 

@@ -72,9 +72,9 @@ def test_an_expired_token_is_renewed(fake: Fake) -> None:
 
 
 def test_a_wrong_password_is_refused_at_once(fake: Fake) -> None:
-    fake.on("/v1/auth/token", problem(401, "no_active_account", "No such account."))
+    fake.on("/v1/auth/token", problem(401, "no_active_account", "Wrong username."))
 
-    with pytest.raises(RequestRefused, match="No such account"):
+    with pytest.raises(RequestRefused, match="Wrong username"):
         service(fake.url).get(ID)
 
     assert len(fake.requests) == 1

@@ -133,7 +133,7 @@ def test_nothing_is_added_or_deleted_by_hand(desk: Client, alice: User) -> None:
     assert desk.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}).status_code == 403
     assert act(desk).count("Queued") == 0
     chosen = {"action": "send_again_selected", "_selected_action": ["no-id"]}
-    assert "none of these" in desk.post(LIST, chosen, follow=True).content.decode()
+    assert "not one of the choices" in desk.post(LIST, chosen, follow=True).content.decode()
 
 
 def test_a_list_costs_the_same_however_long(

@@ -89,7 +89,7 @@ def test_each_end_is_told_in_its_words(post: MailServer, alice: User) -> None:
     ready, broken, gone = map(text_of, post.mails)
     assert ("Size: 5\N{NO-BREAK SPACE}B" in ready, "Kept until: " in ready) == (True, True)
     assert "It took longer than 300 s." in broken
-    assert "Choose fewer files, or run it again later." in broken
+    assert "Choose fewer files, or retry later." in broken
     assert "An operator cancelled it." in gone
     assert all(f"{SITE}/settings" in body(mail) for mail in post.mails for body in BODIES)
 
@@ -235,7 +235,7 @@ def test_an_address_outside_ascii_that_the_server_cannot_take_is_parked(
     row = attempt(only(completed(alice, email=True)))
 
     assert row.state == State.FAILED
-    assert row.error == "The mail server takes no address outside ASCII (it has no SMTPUTF8)."
+    assert row.error == "The mail server does not accept addresses outside ASCII (no SMTPUTF8)."
     assert post.recipients == []
 
 
@@ -289,7 +289,7 @@ def test_a_login_that_smtp_cannot_spell_is_said_to_be_so(
     row = attempt(only(completed(alice, email=True)))
 
     assert row.state == State.WAITING
-    assert row.error == "The user or password in EMAIL_URL has letters outside ASCII."
+    assert row.error == "The user or password in EMAIL_URL has characters outside ASCII."
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_a_mail_server_that_is_down_is_tried_five_times(
 
     assert waited == [60, 300, 1800, 7200]
     assert (last.state, last.tries) == (State.FAILED, 5)
-    assert last.error == "The mail server cannot be reached."
+    assert last.error == "The mail server could not be reached."
 
 
 def test_a_mail_server_that_hangs_is_given_up(settings: Any, post: MailServer, alice: User) -> None:
@@ -374,7 +374,7 @@ def test_a_mail_server_that_hangs_is_given_up(settings: Any, post: MailServer, a
 def test_an_owner_without_an_address_is_told_of_on_the_row(post: MailServer, bob: User) -> None:
     row = attempt(only(completed(bob, email=True)))
 
-    assert (row.state, row.error) == (State.FAILED, "The account has no mail address.")
+    assert (row.state, row.error) == (State.FAILED, "The account has no email address.")
     assert post.recipients == []
 
 
@@ -394,7 +394,7 @@ def test_without_a_mail_server_nothing_breaks(settings: Any, alice: User) -> Non
     row = attempt(only(completed(alice, email=True)))
 
     assert row.state == State.FAILED
-    assert row.error == "Mail is turned off here: EMAIL_URL is not set."
+    assert row.error == "Email is not set up on this server: EMAIL_URL is not set."
 
 
 def test_a_bug_while_it_is_written_is_tried_again(post: MailServer, alice: User) -> None:

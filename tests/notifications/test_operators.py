@@ -175,4 +175,4 @@ def test_without_a_mail_server_the_row_says_so(settings: Any) -> None:
     fail()
     notify_operators()
 
-    assert attempt(letter()).error == "Mail is turned off here: EMAIL_URL is not set."
+    assert attempt(letter()).error == "Email is not set up on this server: EMAIL_URL is not set."

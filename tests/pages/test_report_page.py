@@ -97,11 +97,11 @@ def test_the_form_begins_with_what_is_usual(visitor: Client) -> None:
         ({"as": "docx"}, {"format"}, "Choose one of the options."),
         (DATES | {"from": ""}, {"from"}, "Choose a day."),
         (DATES | {"from": "", "to": "31.10.2026"}, {"from", "to"}, "Choose a day."),
-        (DATES | {"to": "2026-02-30"}, {"to"}, "Choose a day from the first on"),
-        (DATES | {"to": "2026-09-30"}, {"to"}, "Choose a day from the first on"),
-        (DATES | {"to": str(TOO_LONG)}, {"to"}, "for at most 366 days in all."),
+        (DATES | {"to": "2026-02-30"}, {"to"}, "Choose a day on or after the first"),
+        (DATES | {"to": "2026-09-30"}, {"to"}, "Choose a day on or after the first"),
+        (DATES | {"to": str(TOO_LONG)}, {"to"}, "for at most 366 days."),
         ({"runAt": "2099-01-01T06:00"}, {"runAt"}, "Choose a time within a year."),
-        (DATES | {"from": "", "runAt": "soon"}, {"from", "runAt"}, "Choose a day and a time"),
+        (DATES | {"from": "", "runAt": "soon"}, {"from", "runAt"}, "Choose a date and time"),
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field(

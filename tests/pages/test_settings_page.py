@@ -70,7 +70,7 @@ def test_empty_and_unticked_is_nobody(visitor: Client, mailed: User) -> None:
         ("example.org", 400, "http:// or https://"),
         ("https://user:pass@example.org/", 400, "password"),
         ("https://example.org/" + "a" * 2_000, 400, "2,000 characters"),
-        ("https://example.org/a b", 400, "no blanks"),
+        ("https://example.org/a b", 400, "Enter a valid web address."),
         ("http://10.0.0.1/", 422, "not on the public internet"),
         ("http://localhost:9000/", 422, "not on the public internet"),
     ],

@@ -118,9 +118,9 @@ def test_no_time_is_at_once(
     [
         ("2199-01-01T06:00", "Choose a time within a year.", "2199-01-01T06:00"),
         ("2199-01-01T06:00:00.000Z", "Choose a time within a year.", "2199-01-01T06:00"),
-        ("tomorrow", "Choose a day and a time", "tomorrow"),
-        ("2026-02-30T06:00", "Choose a day and a time", "2026-02-30T06:00"),
-        ("9999-12-31T23:59:59-23:59", "Choose a day and a time", "9999-12-31T23:59:59-23:59"),
+        ("tomorrow", "Choose a date and time", "tomorrow"),
+        ("2026-02-30T06:00", "Choose a date and time", "2026-02-30T06:00"),
+        ("9999-12-31T23:59:59-23:59", "Choose a date and time", "9999-12-31T23:59:59-23:59"),
     ],
 )
 def test_a_wrong_time_is_said_beside_it_and_all_is_kept(
