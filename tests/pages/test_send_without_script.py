@@ -46,7 +46,7 @@ def test_a_form_leads_to_the_page_of_its_job(browser: Client) -> None:
     ("name", "content", "told"),
     [
         ("", b"", "Choose a file."),
-        ("notes.txt", bytes(1_001), "A file has at most 1,000 bytes."),
+        ("notes.txt", bytes(1_001), "A file may have at most 1,000 bytes."),
     ],
 )
 def test_what_is_wrong_is_said_beside_the_file(
