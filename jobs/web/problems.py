@@ -23,7 +23,7 @@ S = HTTPStatus
 # Clients depend on these. Codes may be added, but never renamed or given another status.
 CODES: dict[str, Meaning] = {
     "invalid": Meaning(S.BAD_REQUEST, "The request is not valid; `errors` names the fields."),
-    "parse_error": Meaning(S.BAD_REQUEST, "The body is no valid JSON or form."),
+    "parse_error": Meaning(S.BAD_REQUEST, "The body is not valid JSON, or not a valid form."),
     "no_file": Meaning(S.BAD_REQUEST, "The form has no file."),
     "not_authenticated": Meaning(S.UNAUTHORIZED, "Authentication is required."),
     "authentication_failed": Meaning(S.UNAUTHORIZED, "The credentials are wrong."),
@@ -37,7 +37,7 @@ CODES: dict[str, Meaning] = {
     "bad_username": Meaning(S.UNAUTHORIZED, "The gateway's header has no valid username."),
     "permission_denied": Meaning(S.FORBIDDEN, "This belongs to another user, or is for staff."),
     "csrf": Meaning(S.FORBIDDEN, "The CSRF token is missing or wrong."),
-    "not_found": Meaning(S.NOT_FOUND, "There is nothing at this address."),
+    "not_found": Meaning(S.NOT_FOUND, "There is nothing at this URL."),
     "method_not_allowed": Meaning(S.METHOD_NOT_ALLOWED, "`Allow` lists the supported methods."),
     "not_acceptable": Meaning(S.NOT_ACCEPTABLE, "Responses are JSON, which `Accept` excludes."),
     "slow_headers": Meaning(S.REQUEST_TIMEOUT, "The headers did not arrive in time."),
@@ -49,7 +49,7 @@ CODES: dict[str, Meaning] = {
     "cancelled": Meaning(S.GONE, "The job was cancelled and has no file."),
     "expired": Meaning(S.GONE, "The file expired. A retry recreates it."),
     "artifact_gone": Meaning(S.GONE, "The file is no longer in the store."),
-    "too_large": Meaning(S.REQUEST_ENTITY_TOO_LARGE, "The body has too many bytes."),
+    "too_large": Meaning(S.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
     "address_too_long": Meaning(S.REQUEST_URI_TOO_LONG, "The URL has too many bytes."),
     "unsupported_media_type": Meaning(S.UNSUPPORTED_MEDIA_TYPE, "Send `application/json`."),
     "type_not_allowed": Meaning(
@@ -60,9 +60,7 @@ CODES: dict[str, Meaning] = {
     ),
     "blocked_address": Meaning(S.UNPROCESSABLE_ENTITY, "The link points to a private network."),
     "expectation_failed": Meaning(S.EXPECTATION_FAILED, "The value of `Expect` is not supported."),
-    "headers_too_large": Meaning(
-        S.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers have too many bytes."
-    ),
+    "headers_too_large": Meaning(S.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large."),
     "throttled": Meaning(S.TOO_MANY_REQUESTS, "Too many requests; wait `Retry-After` seconds."),
     "too_many_active": Meaning(S.TOO_MANY_REQUESTS, "Too many of your jobs are still active."),
     "too_many_uploads": Meaning(S.TOO_MANY_REQUESTS, "Too many of your uploads are unfinished."),

@@ -207,8 +207,8 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
                 done += 1
             except StaleJob:
                 skipped += 1
-        text = f"{word} {done}, skipped {skipped} that it does not apply to."
-        text += f" {left} more were left: at most {BULK_LIMIT} at once." if left else ""
+        text = f"{word} {done}, skipped {skipped} in another state."
+        text += f" {left} more were not changed: at most {BULK_LIMIT} at once." if left else ""
         level = messages.WARNING if skipped or left else messages.SUCCESS
         self.message_user(request, text, level)
 
