@@ -229,6 +229,38 @@ def test_the_same_content_is_processed_once(
         assert storage.exists(file.key, file.size_bytes)
 
 
+def test_a_preview_that_disappears_while_it_is_copied_is_made_again(
+    client_of_alice: APIClient,
+) -> None:
+    content = picture()
+    first = processed(client_of_alice, content)
+    copied_last = first.files.previews().last()
+    assert copied_last
+    storage.delete(copied_last.key)
+
+    second = processed(client_of_alice, content)
+
+    assert (second.status, second.error_code) == ("completed", "")
+    roles = sorted(file.role for file in second.files.previews())
+    assert roles == ["large", "medium", "thumbnail"]
+
+
+def test_previews_that_were_skipped_are_tried_again_for_the_same_content(
+    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = picture()
+    with monkeypatch.context() as patched:
+        few = partial(PreviewLimits, max_pixels=100)
+        patched.setattr("jobs.kinds.upload.previews.PreviewLimits", few)
+        first = processed(client_of_alice, content)
+    assert "skipped" in first.metadata
+
+    second = processed(client_of_alice, content)
+
+    assert "skipped" not in second.metadata
+    assert second.files.previews().count() == 3
+
+
 def test_the_same_content_of_somebody_else_is_processed_anew(
     client_of_alice: APIClient, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -382,6 +414,16 @@ def test_after_that_day_it_is_gone(client_of_alice: APIClient) -> None:
     job = attempt(job)
     assert (job.status, job.error_code) == ("failed", "source_missing")
     assert job.error == "The uploaded file no longer exists. Upload it again."
+
+
+def test_a_file_of_another_size_than_announced_fails(client_of_alice: APIClient) -> None:
+    job = sent(client_of_alice, b"words")
+    StoredFile.objects.filter(made_by=job).update(size_bytes=4)
+
+    job = attempt(job)
+
+    assert (job.status, job.error_code) == ("failed", "source_missing")
+    assert job.artifact is None
 
 
 def test_an_expired_upload_leaves_nothing(client_of_alice: APIClient) -> None:

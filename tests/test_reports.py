@@ -223,6 +223,17 @@ def test_report_without_jobs_is_created(client_of_alice: APIClient, format: str)
     )
 
 
+def test_report_without_room_for_its_file_fails(client_of_alice: APIClient, settings: Any) -> None:
+    job = request_report(client_of_alice, format="csv")
+    settings.OWNER_STORAGE_BYTES = 1
+
+    runner.run(job.pk, task_id="task-1", worker="worker@test")
+
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == (Status.FAILED, "storage_full")
+    assert not StoredFile.objects.filter(made_by=job).exists()
+
+
 def test_period_ends_on_the_current_day() -> None:
     from datetime import date
 

@@ -61,6 +61,16 @@ def test_only_moves_in_the_table_happen(alice: User, event: Event, status: Statu
         assert not job.events.exists()
 
 
+def test_a_job_that_is_not_blocked_is_neither_released_nor_failed(queued_job: DownloadJob) -> None:
+    for event in (Event.RELEASE, Event.DEPENDENCY_FAILED):
+        with pytest.raises(StaleJob):
+            make(queued_job, event)
+
+    queued_job.refresh_from_db()
+    assert (queued_job.status, queued_job.version) == (Status.QUEUED, 1)
+    assert not queued_job.events.exists()
+
+
 def test_a_second_doorbell_does_not_run_the_job_twice(queued_job: DownloadJob) -> None:
     second = DownloadJob.objects.get(pk=queued_job.pk)
     queued_job.claim(task_id="1", worker="w")
@@ -116,7 +126,7 @@ def test_an_owner_cancels_an_attempt_they_did_not_see(queued_job: DownloadJob) -
     seen_by_owner.cancel(Actor.OWNER)
 
     assert DownloadJob.objects.get().status == Status.CANCELLED
-    assert not queued_job.is_mine()
+    assert not queued_job.is_current_attempt()
 
 
 def test_requeue_gives_fresh_budgets_and_goes_on_counting(running_job: DownloadJob) -> None:
