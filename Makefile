@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd ffmpeg run dev test faults soak fuzz recovery bench bench-remote bench-uploads bench-reports screenshots check fix lock clean
+.PHONY: help install chromium clamd ffmpeg run dev test test-all faults soak fuzz recovery bench bench-remote bench-uploads bench-reports screenshots check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -37,8 +37,13 @@ run: install  ## the whole service: servers, main job once, then serving (ARGS=-
 dev: install  ## the same, reloading when the code changes
 	@$(BIN)/python -m downloads_project.local.run --reload $(ARGS)
 
-test: install chromium clamd ffmpeg  ## all tests against throw-away servers (ARGS="-k cancel")
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long" $(ARGS)
+PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test: install clamd ffmpeg  ## the tests, on temporary servers, without slow ones (ARGS="-k cancel")
+	@$(PYTEST) -m "not slow and not long" $(ARGS)
+
+test-all: test chromium  ## those, then the slow ones: browser, faults, processes of their own
+	@$(PYTEST) -m "slow and not long" $(ARGS)
 
 faults: install  ## break everything, case by case; a table and faults.json (ARGS="-k frozen")
 	@FAULTS_JSON=faults.json $(BIN)/python -m pytest tests/faults -n 2 --tb=short $(ARGS)

@@ -28,6 +28,32 @@ if TYPE_CHECKING:
 
 running: list[Stack] = []
 
+# Folders and modules whose tests start processes of their own, open a browser, or wait for
+# seconds. `make test` leaves them to `make test-all`.
+SLOW = {
+    "browser",
+    "faults",
+    "test_bench.py",
+    "test_docs.py",
+    "test_download_command.py",
+    "test_environment.py",
+    "test_frozen_database.py",
+    "test_fuzz.py",
+    "test_hostile_uploads.py",
+    "test_killed_fetch.py",
+    "test_large_forms.py",
+    "test_link_queue.py",
+    "test_live_service.py",
+    "test_page_weight.py",
+    "test_pages_stay_fast.py",
+    "test_run.py",
+    "test_shares.py",
+    "test_slow_clients.py",
+    "test_small_jobs.py",
+    "test_uploads_survive.py",
+    "test_web_server.py",
+}
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +65,13 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
     assert settings.ROLE == "command"  # reading one reads all: pytest-django finds them configured
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_sessionfinish() -> None:
