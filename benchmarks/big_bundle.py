@@ -86,7 +86,9 @@ def store_sources(count: int) -> Iterator[int]:
 def worker_processes() -> list[int]:
     """Every process of the workers, the main ones included."""
     stats = app.control.inspect(timeout=5).stats() or sys.exit("No worker answers.")
-    return [pid for told in stats.values() for pid in [told["pid"], *told["pool"]["processes"]]]
+    return [
+        pid for worker in stats.values() for pid in [worker["pid"], *worker["pool"]["processes"]]
+    ]
 
 
 def initiate(file_ids: list[int]) -> tuple[requests.Session, str]:

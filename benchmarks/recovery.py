@@ -32,7 +32,7 @@ PRODUCTION = {
     "COLLECT_AGAIN_SECONDS": "7200",
 }
 SMALL = 70000
-ROUNDS = 3  # the slowest is told; what takes a lease is done once
+ROUNDS = 3  # the slowest counts; what waits for a lease is done once
 
 
 class Recovery:
@@ -45,17 +45,17 @@ class Recovery:
         self.rig.start("web")
         print(f"{'fault':34}{'what was waited for':34}{'seconds':>8}{'bound':>8}", flush=True)
         killed = max(self.pool_process_killed() for _ in range(ROUNDS))
-        self.tell("pool process killed", "its job is queued again", killed, 2)
-        self.tell("worker killed", "its job is claimed again", self.worker_killed(), 65)
-        self.tell("worker told to stop", "it has ended, its job is back", self.deploy(), 30)
+        self.report("pool process killed", "its job is queued again", killed, 2)
+        self.report("worker killed", "its job is claimed again", self.worker_killed(), 65)
+        self.report("worker told to stop", "it has ended, its job is back", self.deploy(), 30)
         lost = max(self.redis_lost() for _ in range(ROUNDS))
-        self.tell("Redis lost, empty when it is back", "a queued job is claimed", lost, 10)
+        self.report("Redis lost, empty when it is back", "a queued job is claimed", lost, 10)
         slowest, thawed = self.redis_frozen()
-        self.tell("Redis frozen for 10 s", "slowest answer to a POST", slowest, 0.3)
-        self.tell("", "once thawed, a job is claimed", thawed, 10)
+        self.report("Redis frozen for 10 s", "slowest answer to a POST", slowest, 0.3)
+        self.report("", "once thawed, a job is claimed", thawed, 10)
         return int(not self.kept)
 
-    def tell(self, fault: str, what: str, seconds: float, bound: float) -> None:
+    def report(self, fault: str, what: str, seconds: float, bound: float) -> None:
         self.kept &= seconds <= bound
         print(f"{fault:34}{what:34}{seconds:8.2f}{bound:8}", flush=True)
 

@@ -1,4 +1,4 @@
-"""How long fetching a link takes beside aria2c: in pairs, the same file, the same connections.
+"""Fetching a link, compared with aria2c: in pairs, the same file, the same connections.
 
 `make bench-remote`: servers of its own, and a web server on the loopback in a process of its own;
 takes about two minutes. Ours is a warm worker's attempt, from the claim to the settled row, with
@@ -125,8 +125,8 @@ class Benchmark:
 
     def run(self) -> int:
         self._measure(WARM_UP, 1)
-        told = f"{CONNECTIONS} connections, medians of {self._pairs} pairs"
-        print(f"{told}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+        setup = f"{CONNECTIONS} connections, medians of {self._pairs} pairs"
+        print(f"{setup}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
         print(ROW.format("", "ours", "aria2c", "ratio", "from, to", "promised"))
         print(ROW.format(*["---"] * 6), flush=True)
         kept = [self._keeps(race) for race in RACES]  # both, whatever the first says

@@ -62,7 +62,7 @@ class Upload:
         return self.answer.status if self.answer else 0
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         if self.answer is None:
             return "no answer"
         kind = self.answer.headers.get_content_type()
@@ -108,9 +108,9 @@ class Benchmark:
     def _one_at_a_time(self, how: str, rate: int | None) -> None:
         uploads = [self._upload(self._form, rate) for _ in range(self._rounds)]
         waits = [upload.ms for upload in uploads]
-        self._tell_accepted(f"20 MB {how}: answered 202", uploads)
-        self._tell("  last byte to answer, median", median(waits), "ms", ANSWER_MS)
-        self._tell("  last byte to answer, worst", max(waits), "ms", ANSWER_MS)
+        self._report_accepted(f"20 MB {how}: answered 202", uploads)
+        self._report("  last byte to answer, median", median(waits), "ms", ANSWER_MS)
+        self._report("  last byte to answer, worst", max(waits), "ms", ANSWER_MS)
 
     def _all_at_once(self, web: Process, job_id: str, how: str, rate: int | None) -> None:
         logged = web.log.stat().st_size
@@ -121,11 +121,11 @@ class Benchmark:
         with web.log.open("rb") as log:
             log.seek(logged)
             found = [int(ms) for ms in POLLED.findall(log.read().decode(errors="replace"))]
-        self._tell_accepted(f"{AT_ONCE} of 20 MB {how}: 202", uploads)
-        self._tell("  all of them", seconds, "s")
-        self._tell("  polls meanwhile", len(found), "polls")
-        self._tell("  a poll, p95, by the server's log", p95(found), "ms", POLL_MS)
-        self._tell("  a poll, p95, as its client waits", p95(polls.waits_ms), "ms")
+        self._report_accepted(f"{AT_ONCE} of 20 MB {how}: 202", uploads)
+        self._report("  all of them", seconds, "s")
+        self._report("  polls meanwhile", len(found), "polls")
+        self._report("  a poll, p95, by the server's log", p95(found), "ms", POLL_MS)
+        self._report("  a poll, p95, as its client waits", p95(polls.waits_ms), "ms")
 
     def _largest_at_once(self) -> None:
         web = self._live.start("web", WEB_PROCESSES="1")
@@ -135,10 +135,10 @@ class Benchmark:
         idle = sum(memory_mib(pid, "VmRSS") for pid in pids)
         uploads, seconds = self._together(LARGEST_AT_ONCE, form_of(LARGEST_BYTES))
         peak = sum(memory_mib(pid, "VmHWM") for pid in pids)
-        self._tell_accepted(f"{LARGEST_AT_ONCE} of 100 MB at once, one process: 202", uploads)
-        self._tell("  all of them", seconds, "s")
-        self._tell("  web processes, idle", idle, "MiB")
-        self._tell("  web processes, over idle at most", peak - idle, "MiB", MORE_MIB)
+        self._report_accepted(f"{LARGEST_AT_ONCE} of 100 MB at once, one process: 202", uploads)
+        self._report("  all of them", seconds, "s")
+        self._report("  web processes, idle", idle, "MiB")
+        self._report("  web processes, over idle at most", peak - idle, "MiB", MORE_MIB)
 
     def _together(
         self, count: int, form: bytes, rate: int | None = None
@@ -170,14 +170,14 @@ class Benchmark:
                 return Upload(read_answer(line), ms)
         return Upload(None, ms)
 
-    def _tell_accepted(self, what: str, uploads: list[Upload]) -> None:
+    def _report_accepted(self, what: str, uploads: list[Upload]) -> None:
         accepted = sum(upload.status == 202 for upload in uploads)
         self._row(what, f"{accepted}", f"{len(uploads)}", accepted == len(uploads))
-        others = Counter(upload.told for upload in uploads if upload.status != 202)
-        for told, count in others.items():
-            self._row(f"  {told}", f"{count}", "", None)
+        others = Counter(upload.description for upload in uploads if upload.status != 202)
+        for description, count in others.items():
+            self._row(f"  {description}", f"{count}", "", None)
 
-    def _tell(self, what: str, value: float, unit: str, most: float | None = None) -> None:
+    def _report(self, what: str, value: float, unit: str, most: float | None = None) -> None:
         promised = "" if most is None else f"<= {most} {unit}"
         shown = f"{value} {unit}" if isinstance(value, int) else f"{value:.1f} {unit}"
         self._row(what, shown, promised, None if most is None else value <= most)

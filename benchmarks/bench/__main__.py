@@ -1,4 +1,4 @@
-"""The service beside peers and limits. Starts all that it compares, and stops it, whatever happens.
+"""Compares the service with peers and limits. Starts everything that it compares, and stops it.
 
 python -m benchmarks.bench                     all cases; about half an hour
 python -m benchmarks.bench poll start-1-owner  some of them

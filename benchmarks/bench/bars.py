@@ -1,4 +1,4 @@
-"""What the service is held to. Each bar looks at one row of one case."""
+"""The targets. Each bar is a limit for one row of one case."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Bar:
 
     @property
     def text(self) -> str:
-        beside = f" ÷ {self.divisor}" if self.divisor else ""
-        return f"{self.case}: {self.what}{beside}"
+        divisor = f" ÷ {self.divisor}" if self.divisor else ""
+        return f"{self.case}: {self.what}{divisor}"
 
     def bound(self, value: float | None) -> str:
         if value is None:

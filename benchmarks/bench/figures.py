@@ -73,7 +73,7 @@ class Result:
         return next((row for row in self.rows if row.what == what), None)
 
     def include(self, other: Result, prefix: str) -> None:
-        """The rows of another comparison, told apart by what they begin with."""
+        """Add the rows of another comparison, with a prefix."""
         self.rows += [replace(row, what=f"{prefix}: {row.what}") for row in other.rows]
 
     def add(self, what: str, unit: str, *values: float, contender: str = "service") -> None:

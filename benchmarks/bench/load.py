@@ -37,14 +37,14 @@ def round_of(
 ) -> Round:
     """wrk's load, and what the processes below `roots` used for it."""
     before = processor_time.read(roots)
-    told = wrk(request, connections=connections, seconds=seconds)
+    figures = wrk(request, connections=connections, seconds=seconds)
     time.sleep(SETTLE_SECONDS)
     spent = processor_time.spent(before, processor_time.read(roots))
-    if not told["requests"] or told["failed"] > told["requests"] / 100:
+    if not figures["requests"] or figures["failed"] > figures["requests"] / 100:
         raise NotMeasured(
-            f"{told['failed']} of {told['requests']} requests to {request.url} failed"
+            f"{figures['failed']} of {figures['requests']} requests to {request.url} failed"
         )
-    return Round(**told, spent_ms=spent)
+    return Round(**figures, spent_ms=spent)
 
 
 def wrk(request: Request, *, connections: int, seconds: float) -> dict[str, Any]:

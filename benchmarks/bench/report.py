@@ -1,4 +1,4 @@
-"""What was found, as text for the terminal, as Markdown for the docs, and as JSON."""
+"""The results, as text for the terminal, as Markdown for the docs, and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cases work with: the contenders, started when they are first asked for."""
+"""The contenders, started when they are first used."""
 
 from __future__ import annotations
 

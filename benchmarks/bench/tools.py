@@ -1,4 +1,4 @@
-"""The programs that load and limits are made with: where they are, and how to get them."""
+"""The programs for load and limits: where they are, and how to install them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OLDEST_NODE = 20
 
 
 def install() -> None:
-    """Get what is missing, where nobody has to be asked. What cannot be had is told, not fatal."""
+    """Install what is missing, without prompting. Report programs that cannot be installed."""
     for program, package in DEBIAN.items():
         if not shutil.which(program) and not debian.install(package):
             print(f"{program} is not here: install Debian's {package}. Its cases are left out.")
@@ -56,8 +56,8 @@ def autocannon() -> list[str]:
 
 
 def pgbench() -> str:
-    beside = shutil.which("pgbench", path=str(postgres_programs()))
-    return beside or program("pgbench")
+    pgbench = shutil.which("pgbench", path=str(postgres_programs()))
+    return pgbench or program("pgbench")
 
 
 def versions() -> dict[str, str]:

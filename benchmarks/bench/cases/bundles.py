@@ -1,4 +1,4 @@
-"""A bundle of small files beside the least that could be done: boto3 that copies their bytes."""
+"""A bundle of small files, compared with the minimum: boto3 that copies their bytes."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ MEGABYTES = "MB a second"
 OVER_IDLE = "memory over idle"
 FIRST_FILE_ID, FILE_BYTES = 100_000, 64 * 1024
 ALONE = Path(__file__).parents[2] / "bundles.py"  # the builder without its job
-LOOKS_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
 def small_files(rig: Rig) -> Result:
-    """How fast is a zip of 1,000 files of 64 KiB, beside reading them and writing one object?"""
+    """How fast is a zip of 1,000 files of 64 KiB, against reading them and writing one object?"""
     files = [_stored(FIRST_FILE_ID + n) for n in range(rig.sizes.bundled)]
     megabytes = len(files) * FILE_BYTES / 1e6
     copy = partial(_copy, rig, [file.key for file in files])
@@ -117,5 +117,5 @@ class Memory:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._over.wait(LOOKS_SECONDS):
+        while not self._over.wait(POLL_SECONDS):
             self._peak = max(self._peak, processor_time.memory_kib(self._root))

@@ -1,4 +1,4 @@
-"""What the service uses while nobody asks for anything."""
+"""What the service uses while it is idle."""
 
 from __future__ import annotations
 

@@ -13,14 +13,14 @@ from benchmarks.bench.figures import JOB, NotMeasured, Result, Round, compare, p
 from benchmarks.bench.processor_time import Roots
 from benchmarks.bench.rig import Rig
 
-LOOKS_SECONDS = 0.2  # what looking costs is counted, too
+POLL_SECONDS = 0.2  # its cost is included
 ENDS_SECONDS = 300
 LATENCY = "from the start to processing"
 COMPLETED = "status = 'completed'"
 
 
 def small_jobs(rig: Rig) -> Result:
-    """What does a zip of a file of 20 kB cost worker and Postgres, beside tasks that do nothing?"""
+    """What does a zip of a file of 20 kB cost worker and Postgres, compared with empty tasks?"""
     sizes = rig.sizes
     rig.plain.worker()
     measures = {
@@ -97,7 +97,7 @@ class Begun:
         while not is_done():
             if time.monotonic() - self._began > ENDS_SECONDS:
                 raise NotMeasured(f"{count} jobs were not done within {ENDS_SECONDS} s")
-            time.sleep(LOOKS_SECONDS)
+            time.sleep(POLL_SECONDS)
         seconds = time.monotonic() - self._began
         spent = processor_time.spent(self._used, processor_time.read(self._roots))
         return Round(count, seconds, spent)

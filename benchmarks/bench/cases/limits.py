@@ -1,4 +1,4 @@
-"""What the servers below can do at best on this machine: no service on them can be faster."""
+"""The limits of the servers below on this machine: no service can be faster."""
 
 from __future__ import annotations
 

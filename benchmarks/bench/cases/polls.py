@@ -26,7 +26,7 @@ def poll(rig: Rig) -> Result:
 
 
 def not_modified(rig: Rig) -> Result:
-    """What does a poll cost that is answered 304? The peer has no ETag: beside its whole answer."""
+    """What does a poll cost that returns 304? The peer has no ETag and sends it all."""
     job_id = rig.service.finished_job()
 
     def request() -> Request:

@@ -19,7 +19,7 @@ from benchmarks.bench.rig import Rig
 IN_TIME, ACCEPTED = "answers within 200 ms", "answers 202"
 UPLOAD_P95 = "upload to jobId, p95"
 UNFINISHED = "accepted jobs that did not finish"
-LOOKS_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 def autocannon(rig: Rig) -> Result:
@@ -77,15 +77,15 @@ def flood(rig: Rig) -> Result:
     began = time.monotonic()
     before = service.count("true"), service.count("status = 'completed'")
     options = ["-a", str(sizes.flood), "-R", str(sizes.flood_a_second), "-t", "60"]
-    told = load.autocannon(
+    load_result = load.autocannon(
         service.start_request(1), *options, "-c", str(min(500, sizes.flood_a_second))
     )
     answered = time.monotonic() - began
     while not service.is_at_rest():
         if time.monotonic() - began > sizes.flood_ends_seconds:
             break
-        time.sleep(LOOKS_SECONDS)
-    result, accepted = Result(), float(told["2xx"])
+        time.sleep(POLL_SECONDS)
+    result, accepted = Result(), float(load_result["2xx"])
     rows = service.count("true") - before[0]
     result.add("accepted", "", accepted)
     result.add("refused or unanswered", "", sizes.flood - accepted)

@@ -1,4 +1,4 @@
-"""Starts of a job, while nobody takes them: what one costs until its worker has been told."""
+"""Creating jobs while no worker runs: the cost of one up to its message in the broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many who watch their jobs by server-sent events, on one web process."""
+"""Many clients that watch their jobs by server-sent events, on one web process."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def _watch(rig: Rig, service: Service, jobs: dict[str, str]) -> Result:
     there = sum(bool(watcher.events) for watcher in watching)
     result.add(CONNECTED, "", there)
     if not there:
-        raise NotMeasured("no watcher was told anything")
+        raise NotMeasured("no watcher received an event")
     result.add(MEMORY, "KiB", (processor_time.memory_kib(web) - before) / there)
     roots = {"web": [web]}
     used = processor_time.read(roots)

@@ -57,7 +57,7 @@ class Peer:
         processes.stop(started)
 
     def forget(self) -> None:
-        """All that it was ever told."""
+        """All its data so far."""
         with redis.Redis(port=self._redis_port) as broker:
             broker.flushall()
 

@@ -1,4 +1,4 @@
-"""This service, by its HTTP contract, its processes and its rows alone."""
+"""This service, through its HTTP API, its processes and its rows."""
 
 from __future__ import annotations
 
