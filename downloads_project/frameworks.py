@@ -1,11 +1,13 @@
-"""How Django, REST framework and the makers of tokens and documents are put together.
-
-The same wherever the service runs: settings.py takes it over, and has all that differs.
-"""
+"""Settings of Django and its packages that are the same everywhere. settings.py imports them."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
+
+ROOT_URLCONF = "downloads_project.urls"
+WSGI_APPLICATION = "downloads_project.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -28,13 +30,13 @@ INSTALLED_APPS = [
     "jobs",
 ]
 MIDDLEWARE = [
-    # What only adds headers comes first, so that it adds them to the refusals of the others.
+    # Middleware that only adds headers comes first, so that refusals of the others have them.
     "jobs.web.middleware.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "jobs.web.middleware.WrongMethodMiddleware",
     "jobs.web.middleware.RequestIdMiddleware",
-    # Probes ask by any name, without https.
+    # Probes use any host name, without HTTPS.
     "jobs.web.middleware.ProbeMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "jobs.web.middleware.LimitsMiddleware",
@@ -46,10 +48,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "jobs.web.middleware.GatewayMiddleware",  # takes the place of the session's user
+    "jobs.web.middleware.GatewayMiddleware",  # replaces the user of the session
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "jobs.web.middleware.ResponseMiddleware",  # last: it is the first to hear of what a view raised
+    "jobs.web.middleware.ResponseMiddleware",  # last, so it sees exceptions of views first
 ]
 
 REST_FRAMEWORK = {
@@ -83,7 +85,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
-    # Nobody else is asked to validate the document.
+    # No external validator.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "SCHEMA_PATH_PREFIX": "/v1",
     "PATH_CONVERTER_OVERRIDES": {"job": {"type": "string", "format": "uuid"}},
@@ -93,3 +95,47 @@ SPECTACULAR_SETTINGS = {
         "jobs.web.api.document.complete",
     ],
 }
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent.parent / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["jobs.web.templatetags"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "choose"
+LOGOUT_REDIRECT_URL = "sign-in"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("MinimumLength", "CommonPassword")
+]
+
+CORS_URLS_REGEX = "/(v1/|status/|openapi$|upload(/|$)|(downloads|reports)(/[^/]+(/status)?)?$)"
+CORS_ALLOW_METHODS = ["GET", "POST", "DELETE"]
+CORS_ALLOW_HEADERS = [
+    "authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = [
+    "ETag", "Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
+    "X-Request-ID",
+]  # fmt: skip
+CORS_PREFLIGHT_MAX_AGE = 7200  # seconds; Chromium keeps to no more
+
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "jobs.web.pages.access.csrf_failure"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SAMESITE = "Lax"
