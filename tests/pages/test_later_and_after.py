@@ -53,9 +53,9 @@ def test_a_scheduled_one_says_when_it_starts(visitor: Client, alice: User, name:
 
 
 def test_today_is_called_so(alice: User) -> None:
-    told = wording.told(scheduled(alice), NOON - timedelta(hours=2))
+    status = wording.describe(scheduled(alice), NOON - timedelta(hours=2))
 
-    assert f"{told.line} {told.starts}." == "Starts today at 12:00."
+    assert f"{status.line} {status.starts}." == "Starts today at 12:00."
 
 
 def test_one_whose_time_has_come_is_queued(visitor: Client, alice: User) -> None:

@@ -271,7 +271,7 @@ def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> Non
     assert fetch[3:5] == ask[3:5] == ["-H", "Authorization: Bearer $TOKEN"]
     asked = BundleRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
     assert asked.is_valid()
-    assert asked.asked()["params"] == job.params
+    assert asked.submission()["params"] == job.params
     assert asked.validated_data["name"] == name
 
 
@@ -319,4 +319,4 @@ def test_the_command_for_a_zip_of_results_is_one_that_is_taken(
 
     asked = BundleRequest(data=json.loads(ask[-1]), context={"owner": alice})
     assert asked.is_valid()
-    assert asked.asked()["params"] == params
+    assert asked.submission()["params"] == params

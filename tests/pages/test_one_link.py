@@ -184,7 +184,7 @@ def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> Non
     assert ask[2] == "http://testserver/downloads"
     asked = RemoteRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
     assert asked.is_valid()
-    assert asked.asked()["params"] == params
+    assert asked.submission()["params"] == params
 
 
 @pytest.mark.parametrize("code", sorted(JOB_CODES.keys() - OF_UPLOADS))

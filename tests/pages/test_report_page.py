@@ -237,7 +237,7 @@ def test_the_command_asks_for_the_same(visitor: Client, alice: User) -> None:
     assert ask[2] == "http://testserver/reports"
     asked = ReportRequest(data=json.loads(ask[-1]), context={"owner": alice})
     assert asked.is_valid()
-    assert asked.asked()["params"] == job.params
+    assert asked.submission()["params"] == job.params
 
 
 def test_reports_can_be_looked_for(visitor: Client, alice: User) -> None:
