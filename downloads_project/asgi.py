@@ -1,4 +1,4 @@
-"""What gunicorn serves: Django, in threads, behind what the event loop answers by itself."""
+"""The ASGI application: native endpoints on the event loop, and Django in threads for the rest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
-    """Stop what answers on the event loop when the last response is out.
+    """Stop the native endpoints after the last response.
 
     `scope["state"]["stopping"]` is an asyncio.Event that is set once the process is told to stop.
     """
@@ -42,6 +42,6 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _end_streams(stopping: asyncio.Event) -> None:
-    """Nobody waits for events that this process will not send any more."""
+    """End event streams when the process stops."""
     await stopping.wait()
     native.end_streams()

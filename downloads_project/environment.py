@@ -30,7 +30,7 @@ class Environment(environ.Env):  # type: ignore[misc] # the library has no types
     ENVIRON: MutableMapping[str, str] = os.environ
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """The variable as a boolean."""
+        """Return the variable as a boolean."""
         text = self._text(name)
         if not text:
             return default
@@ -41,17 +41,17 @@ class Environment(environ.Env):  # type: ignore[misc] # the library has no types
     def number(
         self, name: str, default: Number, *, minimum: int = 0, maximum: float = math.inf
     ) -> Number:
-        """The variable as a number: a whole one, unless the default has decimals."""
+        """Return the variable as a number: an integer, unless the default is a float."""
         text = self._text(name)
         return _number(name, text, default, minimum, maximum) if text else default
 
     def numbers(self, name: str, default: list[Number]) -> list[Number]:
-        """The variable as numbers, separated by commas."""
+        """Return the variable as numbers, separated by commas."""
         texts = [each.strip() for each in self._text(name).split(",")]
         return [_number(name, each, default[0], 0, math.inf) for each in texts if each] or default
 
     def choice(self, name: str, choices: Sequence[str], default: str) -> str:
-        """The variable as one of several words."""
+        """Return the variable, which must be one of these words."""
         text = self._text(name)
         if text and text not in choices:
             _stop(name, text, "unknown", f"one of {', '.join(choices)}")
@@ -81,7 +81,7 @@ def _stop(name: str, text: str, fault: str, valid: str) -> NoReturn:
 
 
 class BadSetting(SystemExit):
-    """Ends the process with CANNOT_BOOT."""
+    """Ends the process with exit code CANNOT_BOOT."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(CANNOT_BOOT)

@@ -1,4 +1,4 @@
-"""How the web process is run: `ROLE=web gunicorn -c python:downloads_project.gunicorn`."""
+"""Configuration of the web process: `ROLE=web gunicorn -c python:downloads_project.gunicorn`."""
 
 import multiprocessing
 import sys
@@ -19,7 +19,7 @@ threads = env.number("WEB_THREADS", 128)
 worker_connections = 12_000
 timeout = 60
 graceful_timeout = env.number("WEB_STOPS_SECONDS", 25)  # longer than `start` waits
-# Longer than proxies keep an idle line to us (60 s is usual): the one who closes it shall be they.
+# Longer than proxies keep idle connections (usually 60 s), so that they close them, not we.
 keepalive = 75
 forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that any client sends
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
@@ -30,8 +30,8 @@ control_socket_disable = True
 def on_starting(_server: Any) -> None:
     """Run in the master before it forks; the children inherit it."""
     hide_secrets()
-    # In a process of its own: what the master has imported, no reload could change any more. Once,
-    # because gunicorn ends with a traceback where two web processes fail to boot at the same time.
+    # In a child process, because the master's imports are never reloaded. Once, as gunicorn ends
+    # with a traceback if two web processes fail to boot at the same time.
     check = multiprocessing.get_context("fork").Process(target=_check_settings)
     check.start()
     check.join()

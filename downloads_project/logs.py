@@ -1,4 +1,4 @@
-"""How log lines look: `structlog` for everything, the standard library's loggers included."""
+"""Logging with `structlog`, also for loggers of the standard library."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-# Without local variables: links, passwords and the secrets of webhooks are among them.
+# Without local variables: they include links, passwords and secrets of webhooks.
 TRACES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 class WithoutTrace(logging.Filter):
-    """Drops the traceback of what a client did wrong: Django refused it, and says why in a line."""
+    """Drop the traceback of an invalid request: Django has refused it and logs the reason."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("django.security."):
@@ -55,7 +55,7 @@ def configure(options: dict[str, Any]) -> None:
             },
             "root": {"handlers": ["stderr"], "level": options["level"]},
             "loggers": {
-                # A line a request is the access log's business.
+                # Requests are in the access log.
                 "django.request": {"level": "ERROR"},
                 "botocore": {"level": "WARNING"},
                 "urllib3": {"level": "ERROR"},  # its warnings name whole links, secrets included

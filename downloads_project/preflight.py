@@ -1,4 +1,4 @@
-"""What a process asks before it works. The answers are the checks of jobs/operations/checks/.
+"""What a process checks before it starts. The checks are in jobs/operations/checks/.
 
 Management commands ask for contradictions by themselves. gunicorn asks nothing, and Celery asks
 and throws the answer away.
@@ -15,13 +15,13 @@ log = structlog.get_logger(__name__)
 
 
 def contradictions() -> list[str]:
-    """Why this process must not start; empty where the settings agree."""
+    """Return why this process must not start; empty if the settings are consistent."""
     found = [each for each in run_checks() if each.is_serious() and not each.is_silenced()]
     return sorted(f"{each.id}: {each.msg} {each.hint or ''}".strip() for each in found)
 
 
 def log_unsuited_servers() -> None:
-    """Asks the servers, within about 3 s, and goes on whatever they say."""
+    """Check the servers, within about 3 s, and log problems. Never stops the process."""
     _log(run_checks(tags=[Tags.database], databases=["default"]))
 
 

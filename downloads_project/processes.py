@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
-# Passwords that `manage.py seed_demo` alone uses, and that no service needs.
+# Passwords that only `manage.py seed_demo` uses.
 UNNEEDED = ("DEMO_PASSWORD", "OPERATOR_PASSWORD")
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with_parent(death: signal.Signals = signal.SIGKILL) -> None:
-    """Covers the calling process only, not its children; a change of user undoes it."""
+    """Kill the calling process when its parent ends. Not inherited; setuid undoes it."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, int(death))
 
@@ -51,12 +51,12 @@ def forget_variable(name: str) -> None:
 
 
 class StackError(Exception):
-    """One sentence about why the servers cannot run."""
+    """A server cannot start. Its text is one sentence for people."""
 
 
 @dataclass
 class Process:
-    """A child that ends with us, and how to start it again."""
+    """A restartable child process that ends with its parent."""
 
     name: str
     command: Sequence[str | Path]
@@ -94,7 +94,7 @@ class Process:
         return self.popen.poll() is None
 
     def wait_until(self, ready: Callable[[], object], seconds: float = 40) -> None:
-        """Raises StackError with the end of the log if it dies or does not get ready."""
+        """Wait until `ready` succeeds. Raises StackError with the end of the log otherwise."""
         deadline = time.monotonic() + seconds
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What keeps strangers on this machine from the inner doors of SeaweedFS, which ask no password.
+"""Protects the internal ports of SeaweedFS, which need no password, from other local users.
 
 Its S3 port asks for keys. Behind that, its parts talk to each other by HTTP and gRPC at ports of
 their own, and would take the same from anybody. See stack.py, which starts it.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from downloads_project.processes import StackError
 
-# Refuses HTTP at the master and the filer. The parts need gRPC alone there.
+# Refuses HTTP at the master and the filer, where SeaweedFS itself needs only gRPC.
 OPTIONS = ["-disableHttp=true"]
 SIGNED = ["jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read"]
 PARTS = ["master", "volume", "filer", "s3", "client", "admin", "worker"]
@@ -21,7 +21,7 @@ NAMES = "subjectAltName=IP:127.0.0.1,DNS:localhost"
 
 
 def write_security(home: Path) -> None:
-    """Write the keys by which the parts know each other; new ones with each start.
+    """Write the keys with which the components authenticate each other; new at each start.
 
     `home` is the HOME of the process. Without the program `openssl`, gRPC stays open to who has an
     account on this machine; HTTP does not.
@@ -36,7 +36,7 @@ def write_security(home: Path) -> None:
 
 
 def _certified(openssl: str, folder: Path) -> str:
-    """Create the certificate that the store's parts present to each other."""
+    """Create the certificate that the components present to each other."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     command += ["-nodes", "-days", "3650", "-subj", "/CN=localhost", "-addext", NAMES]

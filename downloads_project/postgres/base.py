@@ -1,4 +1,4 @@
-"""Django's Postgres backend with connections that do not wait for ever.
+"""Django's Postgres backend, with timeouts on the client side.
 
 With a pool (settings.py) the pool is told the class; here is how it is done without one.
 """

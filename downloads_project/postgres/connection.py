@@ -1,4 +1,4 @@
-"""A connection whose asking side keeps the time.
+"""A connection with timeouts on the client side.
 
 A server that is frozen, or behind a line that swallows everything, honours neither
 `statement_timeout` nor `tcp_user_timeout`: whoever asked it would wait for ever.
@@ -20,12 +20,12 @@ LOOK_SECONDS = 2  # an empty query asks for nothing: a server that is well answe
 
 
 class ImpatientConnection(psycopg.Connection[Any]):
-    """Raises OperationalError when the server is silent for DATABASE_WAIT_SECONDS, and closes."""
+    """Closes and raises OperationalError if the server is silent for DATABASE_WAIT_SECONDS."""
 
     most_seconds: float | None = None  # less, while something quick is asked
 
     def check(self) -> None:
-        """Raise OperationalError unless the server answers within LOOK_SECONDS."""
+        """Raise OperationalError unless the server responds within LOOK_SECONDS."""
         self.most_seconds = LOOK_SECONDS
         try:
             ConnectionPool.check_connection(self)

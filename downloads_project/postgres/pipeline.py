@@ -12,7 +12,7 @@ Query = tuple[str, Sequence[str | None]]  # with $1 ... for its values, in Postg
 
 
 def in_one_round_trip(*queries: Query) -> list[Any]:
-    """Run the queries one after another; the first row of the last one.
+    """Run the queries in order. Return the first row of the last one.
 
     Outside a transaction they are one of their own, which is durable on return: a pipeline up to
     its Sync is one transaction, in which each query has a snapshot of its own. Each is prepared at

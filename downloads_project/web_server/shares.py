@@ -1,15 +1,15 @@
-"""A supply that many clients share, none of whom may take so much that others find nothing."""
+"""A limited resource shared fairly: no client can take so much that others get nothing."""
 
 from __future__ import annotations
 
 from downloads_project.web_server.refusals import OVERLOADED, Refused
 
-# A client may take more while it holds at most this many times what is free: alone, four fifths.
+# A client may take more while it holds at most this many times the free units: alone, 4/5.
 TIMES_WHAT_IS_FREE = 4
 
 
 class Shares:
-    """Units of something, as bytes or threads, by the client that holds them.
+    """Units of a resource, such as bytes or threads, by the client that holds them.
 
     For one thread: the event loop's.
     """
@@ -19,7 +19,7 @@ class Shares:
         self._held: dict[str, int] = {}
 
     def take(self, client: str, units: int) -> None:
-        """Raise Refused (503) if there is not so much, or not for this client."""
+        """Take units. Raises Refused (503) if too few are free for this client."""
         held = self._held.get(client, 0)
         if units > self.free or held > TIMES_WHAT_IS_FREE * self.free:
             raise Refused(OVERLOADED)

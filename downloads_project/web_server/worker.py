@@ -1,4 +1,4 @@
-"""gunicorn's asgi worker, with our own protocol on its event loop."""
+"""gunicorn's asgi worker, with the protocol of protocol.py."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 if TYPE_CHECKING:
     from downloads_project.web_server.connections import Connections
 
-# The loop accepts so many connections before it looks what else there is: other processes want
-# their part of a crowd, too.
+# Connections accepted in one iteration of the loop: other processes get their share of a burst.
 ACCEPTED_AT_ONCE = 4
 SWITCH_SECONDS = 0.0005  # that a thread has before the loop gets its turn; Python's own are 0.005
 SWEEP_SECONDS = 0.5  # between two looks for connections whose time is over
@@ -30,13 +29,13 @@ OTHER_FILES = 64  # beside connections and two of each thread: servers, logs, mo
 
 
 class WebWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Serves downloads_project.asgi until it is told to stop."""
+    """Serves downloads_project.asgi until it is stopped."""
 
     connections: Connections
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
-        """`threads` are the bridge's; gunicorn's own asgi worker warns that it has none."""
+        """Skip the warning about `threads`: they are those of the bridge."""
 
     def init_process(self) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -70,7 +69,7 @@ class WebWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
                 sock=listener.sock,
                 backlog=ACCEPTED_AT_ONCE,
             )
-            # Else the kernel takes megabytes for a client that takes none.
+            # Otherwise the kernel buffers megabytes for a client that does not read.
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
             listener.sock.listen(self.cfg.backlog)  # how many may wait, which is another number
             self.servers.append(server)
@@ -84,7 +83,7 @@ class WebWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             await lifespan.shutdown()
 
     def _connections(self) -> Connections:
-        # Not at the top: what gunicorn's main process has loaded, no reload could change any more.
+        # Not at the top: gunicorn's main process would load it, and never reload it.
         from downloads_project.web_server.connections import Connections
 
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -94,7 +93,7 @@ class WebWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         return Connections(self.asgi, self.loop, self.cfg, self.log, most=most)
 
     async def _stop(self) -> None:
-        """Accept no more, and wait for what is being answered."""
+        """Stop accepting, and wait for requests in progress."""
         for server in self.servers:
             server.close()
         self.connections.stop()
