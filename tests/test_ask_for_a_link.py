@@ -50,10 +50,10 @@ def test_answers_202_with_where_to_poll(client_of_alice: APIClient, broker: Mock
     assert (job.events.get().event, job.events.get().by) == (Event.SUBMIT, Actor.OWNER)
 
 
-def test_what_is_asked_for_is_what_is_recorded(client_of_alice: APIClient) -> None:
-    asked = {"url": LINK, "output": "Ours.csv", "threads": 16, "sha256": SHA256, "priority": 9}
+def test_the_request_is_recorded_as_sent(client_of_alice: APIClient) -> None:
+    fields = {"url": LINK, "output": "Ours.csv", "threads": 16, "sha256": SHA256, "priority": 9}
 
-    client_of_alice.post(URL, asked)
+    client_of_alice.post(URL, fields)
 
     job = DownloadJob.objects.get()
     expected = {"url": LINK, "output": "Ours.csv", "threads": 16, "sha256": SHA256.lower()}
@@ -80,9 +80,9 @@ def test_four_connections_are_used_where_nobody_says_how_many(client_of_alice: A
 def test_until_it_is_fetched_it_is_named_after_its_path(
     client_of_alice: APIClient, path: str, name: str
 ) -> None:
-    told = client_of_alice.post(URL, {"url": "https://data.example" + path}).json()
+    response_body = client_of_alice.post(URL, {"url": "https://data.example" + path}).json()
 
-    assert told["fileName"] == name
+    assert response_body["fileName"] == name
 
 
 @pytest.mark.parametrize("length", [2_133, 8_000])
@@ -242,15 +242,15 @@ def test_beyond_a_limit_nothing_is_recorded(
     assert DownloadJob.objects.count() == 1
 
 
-def test_asking_counts_as_starting_and_looking_as_polling(
+def test_a_post_counts_as_a_start_and_a_get_as_a_poll(
     client_of_alice: APIClient, settings: Any
 ) -> None:
     settings.RATES = {"initiate": ["owner:1/60"], "poll": ["owner:3/60"]}
 
-    asked = [client_of_alice.post(URL, {"url": LINK}).status_code for _ in range(2)]
+    statuses = [client_of_alice.post(URL, {"url": LINK}).status_code for _ in range(2)]
     looked = [client_of_alice.get(URL).status_code for _ in range(4)]
 
-    assert asked == [202, 429]
+    assert statuses == [202, 429]
     assert looked == [200, 200, 200, 429]
 
 
@@ -299,26 +299,34 @@ def test_a_list_costs_the_same_however_long(
 
 def test_a_job_of_any_kind_is_polled_here_too(client_of_alice: APIClient, alice: User) -> None:
     for job in (linked(alice), JobFactory(owner=alice)):
-        told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
+        response_body = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
 
         named = {"job_id": str(job.pk), "bytes_downloaded": 0, "total_bytes": job.total}
         for path in (f"{URL}/{job.pk}", f"{URL}/{job.pk}/status"):
             response = client_of_alice.get(path)
-            assert response.json() == told | named
+            assert response.json() == response_body | named
             assert response["Retry-After"]
             seen = {"If-None-Match": response["ETag"]}
             assert client_of_alice.get(path, headers=seen).status_code == 304
 
 
-def test_speed_and_connections_are_told_while_it_runs(
+def test_speed_and_connections_are_in_the_body_while_it_runs(
     client_of_alice: APIClient, alice: User
 ) -> None:
     job = linked(alice, status=Status.PROCESSING, done=5_000, speed=1_000, threads=3)
 
-    told = client_of_alice.get(f"{URL}/{job.pk}/status").json()
+    response_body = client_of_alice.get(f"{URL}/{job.pk}/status").json()
 
-    assert (told["speed"], told["threads"], told["done"]) == (1_000, 3, 5_000)
-    assert (told["total"], told["progress"], told["estimatedSecondsRemaining"]) == (None, 0, None)
+    assert (response_body["speed"], response_body["threads"], response_body["done"]) == (
+        1_000,
+        3,
+        5_000,
+    )
+    assert (
+        response_body["total"],
+        response_body["progress"],
+        response_body["estimatedSecondsRemaining"],
+    ) == (None, 0, None)
     assert "threads" not in client_of_alice.get(f"{URL}/{JobFactory(owner=alice).pk}").json()
 
 
@@ -328,11 +336,13 @@ def test_what_was_fetched_has_a_number_that_a_bundle_takes(
     file: StoredFile = ArtifactFactory(owner=alice, file_id=1_000_004)
     job = linked(alice, status=Status.COMPLETED, artifact=file, total=file.size_bytes)
 
-    told = client_of_alice.get(f"{URL}/{job.pk}/status").json()
-    bundle = client_of_alice.post("/v1/download/initiate", {"file_ids": [told["fileId"]]}).json()
+    response_body = client_of_alice.get(f"{URL}/{job.pk}/status").json()
+    bundle = client_of_alice.post(
+        "/v1/download/initiate", {"file_ids": [response_body["fileId"]]}
+    ).json()
 
-    assert told["fileId"] == 1_000_004
-    assert "speed" not in told
+    assert response_body["fileId"] == 1_000_004
+    assert "speed" not in response_body
     assert bundle["total"] == file.size_bytes
 
 

@@ -45,13 +45,13 @@ def test_a_view_reads_as_much_as_it_needs(client_of_alice: APIClient, path: str,
 def test_the_document_says_how_long_a_body_may_be(client: Client) -> None:
     paths = client.get("/openapi?format=json").json()["paths"]
 
-    def told(path: str) -> str:
+    def description_of(path: str) -> str:
         return str(paths[path]["post"]["responses"]["413"]["description"])
 
-    assert "JSON has at most 8,192." in told(TOKEN)
-    assert "JSON has at most 131,072." in told("/downloads")
-    assert "JSON has at most 1,000,000." in told(INITIATE)
-    assert "JSON" not in told("/upload")
+    assert "JSON has at most 8,192." in description_of(TOKEN)
+    assert "JSON has at most 131,072." in description_of("/downloads")
+    assert "JSON has at most 1,000,000." in description_of(INITIATE)
+    assert "JSON" not in description_of("/upload")
 
 
 HOSTILE = {
@@ -68,14 +68,14 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize(("body", "told"), HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize(("body", "sentence"), HOSTILE.values(), ids=HOSTILE)
 def test_a_body_with_too_much_in_it_is_400(
-    client_of_alice: APIClient, body: bytes, told: str
+    client_of_alice: APIClient, body: bytes, sentence: str
 ) -> None:
     answer = send(client_of_alice, INITIATE, body)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
-    assert told in answer.json()["detail"]
+    assert sentence in answer.json()["detail"]
 
 
 def test_what_any_request_may_have_is_read(client_of_alice: APIClient, broker: Any) -> None:

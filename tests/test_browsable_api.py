@@ -87,9 +87,11 @@ def test_what_takes_no_body_has_only_a_button(visitor: Client, queued_job: Downl
 
 
 def test_addresses_in_an_answer_are_links_and_nothing_else_is_markup() -> None:
-    told = linked('{"a": "/v1/x?b=1&c", "n": "<b>", "u": "https://x.io/?\'", "t": "see /v1/x"}')
+    page_html = linked(
+        '{"a": "/v1/x?b=1&c", "n": "<b>", "u": "https://x.io/?\'", "t": "see /v1/x"}'
+    )
 
-    assert re.findall(r"<.*?>", told) == [
+    assert re.findall(r"<.*?>", page_html) == [
         '<a href="/v1/x?b=1&amp;c">',
         "</a>",
         '<a href="https://x.io/?&#x27;">',

@@ -95,7 +95,7 @@ def test_another_origin_may_not(origin: str) -> None:
     ],
 )
 @pytest.mark.django_db
-def test_a_page_may_be_asked_for_by_no_other_origin(path: str) -> None:
+def test_no_other_origin_may_read_a_page(path: str) -> None:
     for response in (preflight(path), Client().get(path, headers={"Origin": APP})):
         assert "Access-Control-Allow-Origin" not in response
 
@@ -120,13 +120,13 @@ def test_a_session_is_no_good_there(alice: User) -> None:
     client.force_login(alice)
 
     read = [client.get(path, headers={"Accept": "text/html"}) for path in ("/downloads", JOB)]
-    asked = client.post("/downloads", {"url": "https://data.example/"}, "application/json")
+    posted = client.post("/downloads", {"url": "https://data.example/"}, "application/json")
     filled_in = client.post("/downloads", "file=70000", "application/x-www-form-urlencoded")
     cancelled = client.delete(f"/downloads/{job.pk}")
 
-    for answer in (*read, asked, filled_in, cancelled):
+    for answer in (*read, posted, filled_in, cancelled):
         assert "Access-Control-Allow-Credentials" not in answer
-    assert [answer.status_code for answer in (asked, filled_in, cancelled)] == [403, 403, 403]
+    assert [answer.status_code for answer in (posted, filled_in, cancelled)] == [403, 403, 403]
     assert DownloadJob.objects.unfinished().get() == job
 
 

@@ -51,9 +51,9 @@ def test_a_head_request_is_sent_where_head_works(
     response = client_of_alice.head(f"/v1/download/{completed_job.pk}")
 
     assert response.status_code == 302
-    asked = requests.head(response["Location"], timeout=5)
-    assert asked.status_code == 200
-    assert asked.headers["Content-Length"] == str(len(CONTENT))
+    head_response = requests.head(response["Location"], timeout=5)
+    assert head_response.status_code == 200
+    assert head_response.headers["Content-Length"] == str(len(CONTENT))
 
 
 @pytest.mark.parametrize("query", ["", "?format=zip"])
@@ -90,7 +90,7 @@ def test_a_range_of_the_bytes_can_be_fetched(
     assert (part.status_code, part.content) == (206, b"the")
 
 
-def test_the_result_tells_what_the_file_weighs(
+def test_the_result_has_the_size_of_the_file(
     client_of_alice: APIClient, completed_job: DownloadJob
 ) -> None:
     body = client_of_alice.get(f"/v1/download/result/{completed_job.pk}").json()
@@ -113,7 +113,7 @@ def test_the_result_tells_what_the_file_weighs(
         (Status.EXPIRED, 410, "expired"),
     ],
 )
-def test_no_file_is_told_by_its_reason(
+def test_a_missing_file_has_the_code_of_its_reason(
     client_of_alice: APIClient, alice: User, address: str, status: Status, answer: int, code: str
 ) -> None:
     job = JobFactory(owner=alice, status=status)

@@ -287,7 +287,7 @@ def test_a_field_where_nothing_was_chosen_is_no_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "expected"),
     [
         ("C:/temp/a.pdf", "C:/temp/a.pdf"),
         ("../../etc/passwd", "../../etc/passwd"),
@@ -296,11 +296,11 @@ def test_a_field_where_nothing_was_chosen_is_no_file() -> None:
         ("a%00.pdf", "a%00.pdf"),
     ],
 )
-def test_a_name_is_told_as_it_was_sent(sent: str, told: str) -> None:
+def test_a_name_is_read_as_it_was_sent(sent: str, expected: str) -> None:
     found = read(arriving(file(filename=sent) + END))
 
     assert found
-    assert found[0] == told
+    assert found[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -372,20 +372,22 @@ def test_a_form_that_says_it_is_too_long_is_413_unread() -> None:
 
 @pytest.mark.parametrize("length", ["known", "unknown"])
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [(TimeoutError(), (408, "slow_body")), (ConnectionResetError(), (400, "parse_error"))],
 )
-def test_a_line_that_breaks_is_no_end(length: str, error: OSError, told: tuple[int, str]) -> None:
+def test_a_line_that_breaks_is_no_end(
+    length: str, error: OSError, expected: tuple[int, str]
+) -> None:
     body = file()
     request = arriving(body, [], error, length=len(body) + 9 if length == "known" else None)
 
     with pytest.raises(Problem) as refused:
         read(request)
 
-    assert (refused.value.status_code, refused.value.get_codes()) == told
+    assert (refused.value.status_code, refused.value.get_codes()) == expected
 
 
-def test_a_client_that_looks_for_error_is_told_what_is_wrong() -> None:
+def test_the_member_error_says_what_is_wrong() -> None:
     answer = exception_handler(no_file(), {"request": RequestFactory().get("/")})
 
     assert answer

@@ -121,7 +121,7 @@ def test_without_a_key_twice_is_two(client_of_alice: APIClient) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_replay_tells_how_far_the_job_is(
+def test_a_replay_has_the_current_state_of_the_job(
     client_of_alice: APIClient, broker: Mock, settings: Any
 ) -> None:
     settings.START_WAITS_SECONDS = 0

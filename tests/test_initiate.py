@@ -160,7 +160,7 @@ def test_put_is_405_and_says_what_is_allowed(client_of_alice: APIClient) -> None
 
 
 @pytest.mark.parametrize(
-    ("asked", "called"),
+    ("requested", "called"),
     [
         ("", "2 files.zip"),
         ("Holiday", "Holiday.zip"),
@@ -169,10 +169,10 @@ def test_put_is_405_and_says_what_is_allowed(client_of_alice: APIClient) -> None
         ("\u202egpj.exe", "gpj.exe.zip"),
     ],
 )
-def test_the_result_is_called_as_asked_and_safely(
-    client_of_alice: APIClient, asked: str, called: str
+def test_the_result_has_the_requested_name_made_safe(
+    client_of_alice: APIClient, requested: str, called: str
 ) -> None:
-    body = {"file_ids": [70000, 70001]} | ({"name": asked} if asked else {})
+    body = {"file_ids": [70000, 70001]} | ({"name": requested} if requested else {})
 
     response = client_of_alice.post(URL, body)
 

@@ -51,7 +51,7 @@ def end(job: DownloadJob, status: Status) -> None:
 
 
 @pytest.mark.parametrize(("address", "body"), EVERY_KIND)
-def test_every_kind_can_be_told_when_and_after_what(
+def test_every_kind_accepts_a_start_and_dependencies(
     client_of_alice: APIClient, alice: User, address: str, body: dict[str, Any]
 ) -> None:
     alice.email = "alice@example.org"
@@ -83,10 +83,10 @@ def test_before_its_time_no_worker_hears_of_it_or_gets_it(
     assert not DownloadJob.objects.due().exists()
     with pytest.raises(StaleJob):
         job.claim(task_id="t", worker="w")
-    told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
-    assert told["status"] == "queued"
-    assert told["runAt"] == at.isoformat().replace("+00:00", "Z")
-    assert "retryAt" not in told
+    response_body = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
+    assert response_body["status"] == "queued"
+    assert response_body["runAt"] == at.isoformat().replace("+00:00", "Z")
+    assert "retryAt" not in response_body
 
     DownloadJob.objects.update(available_at=timezone.now())
     assert list(DownloadJob.objects.due()) == [job]
@@ -144,9 +144,9 @@ def test_it_starts_when_the_others_are_completed_and_not_before(
     assert dispatcher.release_blocked() == 0
     with pytest.raises(StaleJob):
         job.claim(task_id="t", worker="w")
-    told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
-    assert set(told["after"]) == {str(first.pk), str(second.pk)}
-    assert told["estimatedSecondsRemaining"] is None
+    response_body = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
+    assert set(response_body["after"]) == {str(first.pk), str(second.pk)}
+    assert response_body["estimatedSecondsRemaining"] is None
 
     end(second, Status.COMPLETED)
     assert dispatcher.release_blocked() == 1
@@ -156,19 +156,20 @@ def test_it_starts_when_the_others_are_completed_and_not_before(
 
 
 def test_what_waits_for_no_worker_does_not_say_so(client_of_alice: APIClient) -> None:
-    def told(job: DownloadJob) -> str:
+    def message_of(job: DownloadJob) -> str:
         message: str = client_of_alice.get(f"/v1/download/status/{job.pk}").json()["message"]
         return message
 
     first = ask(client_of_alice)
     later = timezone.now() + timedelta(hours=1)
 
-    assert told(first) == "Waiting for a worker"
+    assert message_of(first) == "Waiting for a worker"
     assert (
-        told(ask(client_of_alice, **FILES, runAt=later.isoformat())) == "Waiting for its start time"
+        message_of(ask(client_of_alice, **FILES, runAt=later.isoformat()))
+        == "Waiting for its start time"
     )
     held = ask(client_of_alice, **FILES, after=[str(first.pk)])
-    assert told(held) == "Waiting for other downloads"
+    assert message_of(held) == "Waiting for other downloads"
 
 
 def test_what_waits_for_a_time_and_for_others_waits_for_both(client_of_alice: APIClient) -> None:
@@ -203,10 +204,10 @@ def test_it_fails_as_soon_as_one_of_the_others_did(
 
     dispatcher.release_blocked()
 
-    told = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
-    assert (told["status"], told["errorCode"]) == ("failed", "dependency_failed")
-    assert first.name in told["error"]
-    assert told["attempts"] == 0
+    response_body = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
+    assert (response_body["status"], response_body["errorCode"]) == ("failed", "dependency_failed")
+    assert first.name in response_body["error"]
+    assert response_body["attempts"] == 0
 
 
 def test_what_waits_for_what_failed_fails_in_turn(client_of_alice: APIClient) -> None:
@@ -269,9 +270,9 @@ def test_a_file_that_waits_for_others_weighs_what_came(client_of_alice: APIClien
     first = ask(client_of_alice)
     form = {"file": SimpleUploadedFile("notes.txt", b"hello"), "after": f"{first.pk}"}
 
-    told = client_of_alice.post("/upload", form, "multipart").json()
+    response_body = client_of_alice.post("/upload", form, "multipart").json()
 
-    assert (told["after"], told["total"]) == ([str(first.pk)], 5)
+    assert (response_body["after"], response_body["total"]) == ([str(first.pk)], 5)
 
 
 def test_what_another_job_waits_to_read_does_not_expire(client_of_alice: APIClient) -> None:

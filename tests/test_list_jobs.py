@@ -71,8 +71,11 @@ def test_a_query_that_makes_no_sense_is_refused(client_of_alice: APIClient, quer
 def test_only_staff_may_list_the_jobs_of_others(
     client_of_alice: APIClient, alice: User, bob: User, operator: User, url: str
 ) -> None:
-    mine, kind = {"owner": alice}, {"/downloads": "remote", "/reports": "report"}.get(url, "bundle")
-    job = JobFactory(kind=kind, status=Status.COMPLETED, artifact=ArtifactFactory(**mine), **mine)
+    owned, kind = (
+        {"owner": alice},
+        {"/downloads": "remote", "/reports": "report"}.get(url, "bundle"),
+    )
+    job = JobFactory(kind=kind, status=Status.COMPLETED, artifact=ArtifactFactory(**owned), **owned)
     staff = APIClient()
     staff.force_authenticate(operator)
 

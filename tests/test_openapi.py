@@ -111,10 +111,10 @@ def test_it_is_the_same_each_time_that_somebody_asks(client: Client) -> None:
 
 @pytest.mark.parametrize("query", ["version=2", "version=a%0D%0Ab", 'version="', "lang=de"])
 def test_nobody_makes_another_document_of_it(client: Client, query: str) -> None:
-    usual, asked = client.get("/openapi"), client.get(f"/openapi?{query}")
+    usual, other = client.get("/openapi"), client.get(f"/openapi?{query}")
 
-    assert asked.status_code == 200
-    assert (asked.content, asked["Content-Disposition"]) == (
+    assert other.status_code == 200
+    assert (other.content, other["Content-Disposition"]) == (
         usual.content,
         usual["Content-Disposition"],
     )
@@ -140,13 +140,13 @@ def test_every_endpoint_of_the_api_is_in_the_document(document: Json) -> None:
     assert set(document["paths"]) == served | set(PROBES)
 
 
-def test_each_operation_tells_every_status_that_it_can_answer(operations: dict[str, Json]) -> None:
-    told = {name: set(map(int, each["responses"])) for name, each in operations.items()}
+def test_each_operation_lists_every_status_that_it_returns(operations: dict[str, Json]) -> None:
+    statuses = {name: set(map(int, each["responses"])) for name, each in operations.items()}
 
-    assert told == STATUSES
+    assert statuses == STATUSES
 
 
-def test_no_code_is_told_twice_of_one_answer(operations: dict[str, Json]) -> None:
+def test_no_code_is_listed_twice_in_a_response(operations: dict[str, Json]) -> None:
     for name, operation in operations.items():
         for status, answer in operation["responses"].items():
             lines = answer["description"].splitlines()
@@ -229,10 +229,10 @@ def test_a_member_that_not_every_job_has_is_not_required(document: Json) -> None
 
 
 def test_a_link_and_what_goes_with_it_have_bounds(document: Json) -> None:
-    asked = document["components"]["schemas"]["RemoteRequest"]
-    members = asked["properties"]
+    schema = document["components"]["schemas"]["RemoteRequest"]
+    members = schema["properties"]
 
-    assert asked["required"] == ["url"]
+    assert schema["required"] == ["url"]
     assert (members["url"]["format"], members["url"]["maxLength"]) == ("uri", 8_000)
     assert [members["threads"][name] for name in ("minimum", "maximum", "default")] == [1, 16, 4]
     assert re.search(members["sha256"]["pattern"], "0aF" * 21 + "0")
@@ -260,7 +260,7 @@ def test_headers_that_a_client_obeys_are_described(
     assert set(operations[name]["responses"][status]["headers"]) >= headers
 
 
-def test_who_may_ask_is_told(document: Json, operations: dict[str, Json]) -> None:
+def test_security_requirements_are_described(document: Json, operations: dict[str, Json]) -> None:
     schemes = document["components"]["securitySchemes"]
 
     assert (schemes["token"]["scheme"], schemes["session"]["in"]) == ("bearer", "cookie")
@@ -272,18 +272,18 @@ def test_who_may_ask_is_told(document: Json, operations: dict[str, Json]) -> Non
 def test_the_bounds_of_the_list_are_those_that_it_keeps_to(operations: dict[str, Json]) -> None:
     from jobs.web.api.lists import JobFilter, NewestFirst
 
-    asked = {each["name"]: each["schema"] for each in operations["jobs"]["parameters"]}
+    parameters = {each["name"]: each["schema"] for each in operations["jobs"]["parameters"]}
 
-    assert asked["limit"]["maximum"] == NewestFirst.max_page_size
-    assert asked["limit"]["default"] == NewestFirst.page_size
-    assert set(asked["status"]["enum"]) == {"", *Status.values}
-    assert asked["search"]["maxLength"] == JobFilter.base_filters["search"].extra["max_length"]
+    assert parameters["limit"]["maximum"] == NewestFirst.max_page_size
+    assert parameters["limit"]["default"] == NewestFirst.page_size
+    assert set(parameters["status"]["enum"]) == {"", *Status.values}
+    assert parameters["search"]["maxLength"] == JobFilter.base_filters["search"].extra["max_length"]
 
 
-def test_a_list_of_one_kind_is_asked_for_no_kind(operations: dict[str, Json]) -> None:
-    asked = {each["name"] for each in operations["links"]["parameters"]}
+def test_a_list_of_one_kind_has_no_filter_by_kind(operations: dict[str, Json]) -> None:
+    names = {each["name"] for each in operations["links"]["parameters"]}
 
-    assert asked == {"search", "status", "userId", "limit", "cursor", "X-Request-ID"}
+    assert names == {"search", "status", "userId", "limit", "cursor", "X-Request-ID"}
 
 
 class ManyTimes(UserRateThrottle):

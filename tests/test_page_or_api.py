@@ -77,13 +77,13 @@ def test_the_browsable_api_is_at_the_same_address(alices: Client, alice: User) -
     job = JobFactory(owner=alice)
 
     listed = alices.get("/downloads?format=api", headers=BROWSER).content.decode()
-    told = alices.get(f"/downloads/{job.pk}?format=api", headers=BROWSER).content.decode()
+    as_api = alices.get(f"/downloads/{job.pk}?format=api", headers=BROWSER).content.decode()
 
     assert "HTTP 200 OK" in listed
     assert 'data-send="POST"' in listed
     assert "https://data.example" in listed
-    assert 'data-send="DELETE"' in told
-    assert "<h1>Job</h1>" in told
+    assert 'data-send="DELETE"' in as_api
+    assert "<h1>Job</h1>" in as_api
 
 
 def test_a_token_is_a_programs_whatever_it_accepts(alice: User) -> None:
@@ -97,13 +97,13 @@ def test_a_token_is_a_programs_whatever_it_accepts(alice: User) -> None:
 
 
 @pytest.mark.django_db
-def test_who_is_not_signed_in_is_sent_to_sign_in_or_told() -> None:
+def test_without_a_session_a_page_redirects_and_the_api_is_401() -> None:
     for path in ("/downloads", f"/downloads/{JobFactory().pk}"):
-        page, told = Client().get(path, headers=BROWSER), Client().get(path)
+        page, as_api = Client().get(path, headers=BROWSER), Client().get(path)
 
         assert (page.status_code, page["Location"]) == (302, f"/sign-in?next={path}")
-        assert (told.status_code, told["Content-Type"]) == (401, PROBLEM)
-        assert told["WWW-Authenticate"]
+        assert (as_api.status_code, as_api["Content-Type"]) == (401, PROBLEM)
+        assert as_api["WWW-Authenticate"]
 
 
 def test_a_form_without_its_token_is_refused_as_on_every_page(alices: Client) -> None:
@@ -143,11 +143,11 @@ def test_a_session_with_its_token_may_use_the_api(alices: Client, alice: User) -
     alices.get("/", headers=BROWSER)
     token = {"X-CSRFToken": alices.cookies["csrftoken"].value}
 
-    asked = alices.post("/downloads", LINK, JSON, headers=token)
+    posted = alices.post("/downloads", LINK, JSON, headers=token)
     refused = alices.delete(f"/downloads/{job.pk}")
     cancelled = alices.delete(f"/downloads/{job.pk}", headers=token)
 
-    assert asked.status_code == 202
+    assert posted.status_code == 202
     assert (refused.status_code, refused.json()["code"]) == (403, "csrf")
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, Status.CANCELLED)
 
@@ -163,19 +163,19 @@ def test_a_session_with_its_token_may_use_the_api(alices: Client, alice: User) -
     ],
 )
 @pytest.mark.parametrize("content_type", [JSON, FORM])
-def test_another_method_is_told_all_that_the_address_has(
+def test_another_method_is_405_with_all_allowed_methods(
     client: Client, alice: User, path: str, method: str, allowed: set[str], content_type: str
 ) -> None:
     client.force_login(alice)
     at = path.format(job=JobFactory(owner=alice).pk)
 
-    told = client.generic(method, at, b"{}", content_type)
+    as_api = client.generic(method, at, b"{}", content_type)
     shown = client.generic(method, at, b"{}", content_type, headers=BROWSER)
 
-    for answer in (told, shown):
+    for answer in (as_api, shown):
         assert answer.status_code == 405
         assert {each.strip() for each in answer["Allow"].split(",")} == allowed
-    assert (told["Content-Type"], told.json()["code"]) == (PROBLEM, "method_not_allowed")
+    assert (as_api["Content-Type"], as_api.json()["code"]) == (PROBLEM, "method_not_allowed")
     assert type_of(shown) == PAGE
 
 
@@ -193,7 +193,7 @@ def test_another_method_is_told_all_that_the_address_has(
         ("/downloads/nothing/status", "GET", "", BROWSER | {"Authorization": "bearer x"}, PROBLEM),
     ],
 )
-def test_an_error_is_told_to_the_same_reader(
+def test_an_error_has_the_format_of_the_response(
     path: str, method: str, content_type: str, headers: dict[str, str], expected: str
 ) -> None:
     answer = Client().generic(method, path, b"x", content_type, headers=headers)

@@ -21,7 +21,7 @@ def url(job: DownloadJob) -> str:
     return f"/v1/download/status/{job.pk}"
 
 
-def test_a_running_job_tells_how_far_it_is(
+def test_a_running_job_has_its_progress(
     client_of_alice: APIClient, running_job: DownloadJob
 ) -> None:
     running_job.heartbeat(done=400, message="Adding 1 of 2: report.pdf")
@@ -46,7 +46,7 @@ def test_a_job_that_stands_still_promises_no_end(client_of_alice: APIClient, ali
     assert 6 <= moving["estimatedSecondsRemaining"] <= 8
 
 
-def test_a_completed_job_tells_where_the_file_is(client_of_alice: APIClient, alice: User) -> None:
+def test_a_completed_job_has_the_url_of_its_file(client_of_alice: APIClient, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED)
 
     response = client_of_alice.get(url(job))
@@ -60,7 +60,7 @@ def test_a_completed_job_tells_where_the_file_is(client_of_alice: APIClient, ali
     assert "estimatedSecondsRemaining" not in body
 
 
-def test_a_failed_job_tells_why(client_of_alice: APIClient, running_job: DownloadJob) -> None:
+def test_a_failed_job_has_its_error(client_of_alice: APIClient, running_job: DownloadJob) -> None:
     running_job.fail("source_missing", "File 70009 could not be found.", detail="trace")
 
     body = client_of_alice.get(url(running_job)).json()
@@ -71,7 +71,7 @@ def test_a_failed_job_tells_why(client_of_alice: APIClient, running_job: Downloa
     assert "trace" not in str(body)
 
 
-def test_a_job_that_waits_for_a_retry_tells_when(
+def test_a_job_that_waits_for_a_retry_has_its_time(
     client_of_alice: APIClient, running_job: DownloadJob
 ) -> None:
     running_job.retry("storage_unavailable", "The store is away.", after_seconds=30)
@@ -111,13 +111,13 @@ def test_a_poll_that_knows_it_all_is_304(
         ("", 200),
     ],
 )
-def test_what_a_client_has_seen_is_told_as_http_has_it(
+def test_if_none_match_is_compared_as_http_requires(
     client_of_alice: APIClient, running_job: DownloadJob, seen: str, status: int
 ) -> None:
     etag = client_of_alice.get(url(running_job))["ETag"]
-    asked = seen.format(etag=etag, bare=etag.strip('"'))
+    if_none_match = seen.format(etag=etag, bare=etag.strip('"'))
 
-    answer = client_of_alice.get(url(running_job), headers={"If-None-Match": asked})
+    answer = client_of_alice.get(url(running_job), headers={"If-None-Match": if_none_match})
 
     assert answer.status_code == status
 

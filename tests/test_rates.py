@@ -153,11 +153,11 @@ def test_pages_are_counted_too(client: Client, alice: User, settings: Any) -> No
     job = JobFactory(owner=alice)
 
     assert client.get("/").status_code == 200
-    told = client.get(f"/downloads/{job.pk}/state", headers={"Accept": "text/html"})
+    response = client.get(f"/downloads/{job.pk}/state", headers={"Accept": "text/html"})
 
-    assert told.status_code == 429
-    assert "Too many requests" in told.content.decode()
-    assert told["Retry-After"]
+    assert response.status_code == 429
+    assert "Too many requests" in response.content.decode()
+    assert response["Retry-After"]
 
 
 # Signing in

@@ -66,11 +66,11 @@ def test_what_is_no_http_is_a_problem(web: Live, sent: bytes, status: int, code:
 
 
 def test_it_has_the_members_of_every_other_problem(web: Live) -> None:
-    told = exchange(web.url, GET + b"Expect: secret\r\n\r\n").json
+    members = exchange(web.url, GET + b"Expect: secret\r\n\r\n").json
 
-    request = SimpleNamespace(request_id=told["requestId"])
-    assert told == problem_body(request, 417, "expectation_failed", told["detail"])
-    assert str(UUID(told["requestId"])) == told["requestId"]
+    request = SimpleNamespace(request_id=members["requestId"])
+    assert members == problem_body(request, 417, "expectation_failed", members["detail"])
+    assert str(UUID(members["requestId"])) == members["requestId"]
 
 
 def test_a_refused_request_that_has_an_address_is_in_the_access_log(web: Live) -> None:

@@ -72,7 +72,7 @@ def test_every_answer_is_careful(
 
 
 @pytest.mark.parametrize("host", ["evil.example", "testserver"])
-def test_who_is_sent_to_https_is_told_the_same(settings: Any, host: str) -> None:
+def test_a_redirect_to_https_has_the_same_headers(settings: Any, host: str) -> None:
     settings.SECURE_SSL_REDIRECT = True
 
     response = Client().get("/docs", headers={"Host": host})
@@ -118,7 +118,7 @@ def test_a_bug_and_a_body_that_is_too_long_are_careful_too(
         assert answer["Cache-Control"] == PRIVATE
 
 
-def test_the_file_store_is_not_told_where_somebody_came_from(
+def test_the_file_store_gets_no_referrer(
     client_of_alice: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job: DownloadJob = JobFactory(owner=alice, status=Status.COMPLETED)

@@ -27,12 +27,16 @@ def test_a_file_is_stored_and_becomes_a_job(client_of_alice: APIClient, alice: U
 
     response = send(client_of_alice, content, "harbour.jpg")
 
-    told = response.json()
-    job = DownloadJob.objects.get(pk=told["jobId"])
+    members = response.json()
+    job = DownloadJob.objects.get(pk=members["jobId"])
     assert response.status_code == 202
     assert response["Location"] == f"/v1/download/status/{job.pk}"
-    assert (told["status"], told["kind"], told["fileName"]) == ("queued", "upload", "harbour.jpg")
-    assert told["total"] == len(content)
+    assert (members["status"], members["kind"], members["fileName"]) == (
+        "queued",
+        "upload",
+        "harbour.jpg",
+    )
+    assert members["total"] == len(content)
     assert b"".join(storage.read(f"raw/{job.pk}/harbour.jpg")) == content
     assert (job.owner, job.status) == (alice, Status.QUEUED)
 
@@ -58,12 +62,12 @@ def test_a_file_of_many_parts_is_stored_whole(client_of_alice: APIClient) -> Non
 
 
 @pytest.mark.parametrize("form", [{}, {"name": "no file"}])
-def test_a_form_without_a_file_is_told_so(client_of_alice: APIClient, form: dict[str, str]) -> None:
+def test_a_form_without_a_file_is_400(client_of_alice: APIClient, form: dict[str, str]) -> None:
     response = client_of_alice.post("/upload", form, format="multipart")
 
-    told = response.json()
-    assert (response.status_code, told["code"]) == (400, "no_file")
-    assert told["error"] == "No file uploaded"
+    members = response.json()
+    assert (response.status_code, members["code"]) == (400, "no_file")
+    assert members["error"] == "No file uploaded"
 
 
 def test_a_part_of_a_file_is_not_taken_for_the_whole(client_of_alice: APIClient) -> None:
@@ -95,8 +99,8 @@ def test_a_file_that_is_too_large_is_refused(
 
     response = send(client_of_alice, bytes(6_000_000 + excess))
 
-    told = response.json()
-    assert (response.status_code, told["code"], told["error"]) == (
+    members = response.json()
+    assert (response.status_code, members["code"], members["error"]) == (
         413,
         "too_large",
         "File too large",
@@ -122,7 +126,7 @@ def test_a_file_of_the_largest_size_is_taken(client_of_alice: APIClient, setting
         (b"<html><script>", "a.pdf", 422),
     ],
 )
-def test_types_are_told_by_what_is_in_a_file(
+def test_types_are_detected_by_the_content_of_a_file(
     client_of_alice: APIClient, settings: Any, content: bytes, name: str, status: int
 ) -> None:
     settings.UPLOAD_TYPES = ["image/*", "application/pdf"]
@@ -228,9 +232,9 @@ def test_where_the_store_fails_nothing_is_promised(
 
     response = send(client_of_alice, b"words")
 
-    told = response.json()
-    assert (response.status_code, told["code"]) == (503, "storage_unavailable")
-    assert told["error"] == "Upload failed"
+    members = response.json()
+    assert (response.status_code, members["code"]) == (503, "storage_unavailable")
+    assert members["error"] == "Upload failed"
     assert (DownloadJob.objects.count(), IncomingUpload.objects.coming().count()) == (0, 0)
 
 
@@ -280,7 +284,7 @@ def test_a_file_stays_when_only_the_answer_of_the_commit_was_lost(
         ("multipart/form-data; boundary=cut", {"Content-Encoding": "gzip"}),
     ],
 )
-def test_a_person_is_told_of_a_form_that_is_not_understood(
+def test_a_malformed_form_shows_an_error_on_the_page(
     alice: User, content_type: str, headers: dict[str, str]
 ) -> None:
     client = Client()

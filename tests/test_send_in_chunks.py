@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("no_uploads_stay", "broker")
 CONTENT = bytes(range(256)) * (CHUNK // 256 * 2) + b"the end"  # two chunks and a little
 
 
-def test_beginning_tells_how_to_go_on(client_of_alice: APIClient) -> None:
+def test_the_first_response_has_the_size_of_the_chunks(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, len(CONTENT), "drone.mp4")
 
     assert (begun["chunkSize"], begun["totalChunks"]) == (CHUNK, 3)
@@ -55,9 +55,9 @@ def test_an_owner_has_so_many_unfinished_uploads_at_most(
 ) -> None:
     settings.MAX_OPEN_UPLOADS = 2
     first, _ = begin(client_of_alice, 1), begin(client_of_alice, 1)
-    asked = {"fileName": "one.bin", "totalSize": 1}
+    new_upload = {"fileName": "one.bin", "totalSize": 1}
 
-    refused = client_of_alice.post("/upload/chunked", asked)
+    refused = client_of_alice.post("/upload/chunked", new_upload)
 
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_uploads")
     assert refused["Retry-After"] == "60"
@@ -73,10 +73,10 @@ def test_a_repeated_beginning_is_no_other_unfinished_upload(
     client_of_alice: APIClient, settings: Any
 ) -> None:
     settings.MAX_OPEN_UPLOADS = 1
-    asked, key = {"fileName": "one.bin", "totalSize": 1}, {"Idempotency-Key": "once"}
-    first = client_of_alice.post("/upload/chunked", asked, headers=key)
+    new_upload, key = {"fileName": "one.bin", "totalSize": 1}, {"Idempotency-Key": "once"}
+    first = client_of_alice.post("/upload/chunked", new_upload, headers=key)
 
-    again = client_of_alice.post("/upload/chunked", asked, headers=key)
+    again = client_of_alice.post("/upload/chunked", new_upload, headers=key)
 
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.json()["jobId"] == first.json()["jobId"]
@@ -128,20 +128,20 @@ def test_one_asks_what_has_arrived(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, len(CONTENT))
     send_chunk(client_of_alice, begun, 1, CONTENT)
 
-    told = client_of_alice.get(f"/upload/chunked/{begun['jobId']}").json()
+    state = client_of_alice.get(f"/upload/chunked/{begun['jobId']}").json()
 
-    assert (told["receivedChunks"], told["receivedSize"]) == ([1], CHUNK)
-    assert told["complete"] is False
+    assert (state["receivedChunks"], state["receivedSize"]) == ([1], CHUNK)
+    assert state["complete"] is False
 
 
 def test_what_is_complete_says_so(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, 5)
     send_chunk(client_of_alice, begun, 0, b"words")
 
-    told = client_of_alice.get(f"/upload/chunked/{begun['jobId']}").json()
+    state = client_of_alice.get(f"/upload/chunked/{begun['jobId']}").json()
     again = send_chunk(client_of_alice, begun, 0, b"words")
 
-    assert (told["complete"], told["receivedChunks"], told["expiresAt"]) == (True, [0], None)
+    assert (state["complete"], state["receivedChunks"], state["expiresAt"]) == (True, [0], None)
     assert (again.status_code, again.json()["jobId"]) == (202, begun["jobId"])
     assert DownloadJob.objects.count() == 1
 
@@ -194,7 +194,7 @@ def test_a_chunk_that_does_not_fit_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("new_upload", "field"),
     [
         ({"totalSize": 5}, "fileName"),
         ({"fileName": "a", "totalSize": 0}, "totalSize"),
@@ -205,9 +205,9 @@ def test_a_chunk_that_does_not_fit_is_refused(
     ],
 )
 def test_what_cannot_be_begun_is_refused(
-    client_of_alice: APIClient, asked: dict[str, Any], field: str
+    client_of_alice: APIClient, new_upload: dict[str, Any], field: str
 ) -> None:
-    response = client_of_alice.post("/upload/chunked", asked)
+    response = client_of_alice.post("/upload/chunked", new_upload)
 
     assert response.status_code == 400
     assert [each["field"] for each in response.json()["errors"]] == [field]
@@ -225,13 +225,13 @@ def test_a_type_that_is_not_taken_is_refused_with_the_first_chunk(
 
 
 def test_beginning_twice_with_one_key_is_one_upload(client_of_alice: APIClient) -> None:
-    asked = {"fileName": "a.bin", "totalSize": 5}
+    new_upload = {"fileName": "a.bin", "totalSize": 5}
     key = {"Idempotency-Key": "k-1"}
-    first = client_of_alice.post("/upload/chunked", asked, headers=key)
-    again = client_of_alice.post("/upload/chunked", asked, headers=key)
-    other = client_of_alice.post("/upload/chunked", asked | {"totalSize": 6}, headers=key)
+    first = client_of_alice.post("/upload/chunked", new_upload, headers=key)
+    again = client_of_alice.post("/upload/chunked", new_upload, headers=key)
+    other = client_of_alice.post("/upload/chunked", new_upload | {"totalSize": 6}, headers=key)
     send_chunk(client_of_alice, first.json(), 0, b"words")
-    done = client_of_alice.post("/upload/chunked", asked, headers=key)
+    done = client_of_alice.post("/upload/chunked", new_upload, headers=key)
 
     assert again.json()["jobId"] == first.json()["jobId"] == done.json()["jobId"]
     assert again["Idempotency-Replayed"] == done["Idempotency-Replayed"] == "true"
@@ -250,24 +250,24 @@ def test_what_could_not_be_begun_takes_no_room(
         raise StorageUnavailable("The file store could not be reached.")
 
     settings.OWNER_STORAGE_BYTES = 8
-    asked = {"fileName": "a.bin", "totalSize": 5}
+    new_upload = {"fileName": "a.bin", "totalSize": 5}
     with monkeypatch.context() as patched:
         patched.setattr(storage.MultipartUpload, "begin", away)
-        refused = client_of_alice.post("/upload/chunked", asked, headers=key)
+        refused = client_of_alice.post("/upload/chunked", new_upload, headers=key)
 
-    again = client_of_alice.post("/upload/chunked", asked, headers=key)
+    again = client_of_alice.post("/upload/chunked", new_upload, headers=key)
 
     assert (refused.status_code, again.status_code) == (503, 200)
     assert send_chunk(client_of_alice, again.json(), 0, b"words").status_code == 202
 
 
 def test_the_key_of_what_was_given_up_begins_anew(client_of_alice: APIClient) -> None:
-    asked = {"fileName": "a.bin", "totalSize": 5}
+    new_upload = {"fileName": "a.bin", "totalSize": 5}
     key = {"Idempotency-Key": "k-1"}
-    first = client_of_alice.post("/upload/chunked", asked, headers=key).json()
+    first = client_of_alice.post("/upload/chunked", new_upload, headers=key).json()
     client_of_alice.delete(f"/upload/chunked/{first['jobId']}")
 
-    again = client_of_alice.post("/upload/chunked", asked, headers=key)
+    again = client_of_alice.post("/upload/chunked", new_upload, headers=key)
 
     assert again.json()["jobId"] != first["jobId"]
     assert send_chunk(client_of_alice, again.json(), 0, b"words").status_code == 202

@@ -165,14 +165,14 @@ def stranger(alice: User) -> Client:
     return Client(enforce_csrf_checks=True, headers={"Accept": "text/html"})
 
 
-def test_a_browser_without_cookies_is_told_of_cookies(stranger: Client) -> None:
+def test_the_error_without_cookies_explains_cookies(stranger: Client) -> None:
     said = refused(stranger, token="x" * 32)
 
     assert "This site needs cookies." in said
     assert "open for too long" not in said
 
 
-def test_a_cookie_that_is_gone_is_told_of_too(stranger: Client) -> None:
+def test_the_error_for_a_missing_cookie_explains_it(stranger: Client) -> None:
     stranger.cookies["theme"] = "dark"
 
     assert "A cookie of this page was deleted or blocked" in refused(stranger)
@@ -204,7 +204,7 @@ def test_over_tls_a_form_that_says_not_from_where_has_its_sentence(stranger: Cli
     assert "hides where it came from" in refused(stranger, token=token, secure=True)
 
 
-def test_an_upload_without_cookies_is_told_of_cookies_too(alice: User) -> None:
+def test_an_upload_without_cookies_explains_cookies(alice: User) -> None:
     client = Client(enforce_csrf_checks=True, headers={"Accept": "text/html"})
     client.force_login(alice)
     head = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a"'

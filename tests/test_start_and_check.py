@@ -39,7 +39,7 @@ def test_start_answers_with_the_finished_job(
     assert response.json()["status"] == "failed"
 
 
-def test_start_sends_polling_after_its_patience(
+def test_start_returns_202_after_its_timeout(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.START_WAITS_SECONDS = 0.1
@@ -65,7 +65,9 @@ def test_only_a_few_starts_wait_at_once(
     assert time.monotonic() - began < 10  # it would wait for twice that
 
 
-def test_check_tells_what_is_there(client_of_alice: APIClient, stored_files: Any) -> None:
+def test_check_returns_whether_the_file_is_available(
+    client_of_alice: APIClient, stored_files: Any
+) -> None:
     response = client_of_alice.post("/v1/download/check", {"file_id": 70002})
 
     file = stored_files[2]

@@ -224,7 +224,7 @@ def test_blanks_belong_to_a_password(db: None) -> None:
     assert sign_in("blank", "blank").status_code == 401
 
 
-def test_tokens_are_not_cached_and_unknown_accounts_not_told_apart(alice: User) -> None:
+def test_tokens_are_not_cached_and_unknown_accounts_not_revealed(alice: User) -> None:
     wrong, unknown = sign_in(password="wrong"), sign_in("nobody")
 
     assert sign_in()["Cache-Control"] == "private, no-store"

@@ -1,4 +1,4 @@
-"""One request, asked both ways: of the native endpoints and of Django."""
+"""Send one request to both the native endpoints and Django."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class Native:
         self, path: str, *, method: str = "GET", body: bytes = b"", query: str = "", **headers: str
     ) -> Response | None:
         """The answer; None where it is left to Django."""
-        return self.run(self.asked(path, method=method, body=body, query=query, **headers))
+        return self.run(self.arequest(path, method=method, body=body, query=query, **headers))
 
-    async def asked(
+    async def arequest(
         self, path: str, *, method: str = "GET", body: bytes = b"", query: str = "", **headers: str
     ) -> Response | None:
         sent: list[dict[str, Any]] = []

@@ -58,11 +58,11 @@ class Stream:
 
 def test_ids_in_the_address_of_events_have_no_case(native: Native, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED)
-    upper, asked = str(job.pk).upper(), {"authorization": bearer(alice), "accept": STREAM}
+    upper, request_headers = str(job.pk).upper(), {"authorization": bearer(alice), "accept": STREAM}
 
-    one = native.request(EVENTS.format(upper), **asked)
-    both = native.request(EVENTS[:-3], query=f"jobs={upper},{job.pk}", **asked)
-    theirs = ask_django(f"{EVENTS[:-3]}?jobs={upper},{job.pk}", **asked)
+    one = native.request(EVENTS.format(upper), **request_headers)
+    both = native.request(EVENTS[:-3], query=f"jobs={upper},{job.pk}", **request_headers)
+    theirs = ask_django(f"{EVENTS[:-3]}?jobs={upper},{job.pk}", **request_headers)
 
     assert one
     assert both
@@ -85,7 +85,7 @@ def in_thread(act: Any) -> Any:
 
 
 @pytest.fixture
-def slow_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def slow_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is announced is noticed."""
     monkeypatch.setattr(watchers, "QUERY_SECONDS", 60)
 
@@ -118,7 +118,7 @@ def test_each_change_is_an_event_and_the_last_one_ends_the_stream(
 
 
 def test_an_announced_change_is_heard_at_once(
-    native: Native, alice: User, job: DownloadJob, slow_looks: None, settings: Any
+    native: Native, alice: User, job: DownloadJob, slow_queries: None, settings: Any
 ) -> None:
     async def watch() -> None:
         stream = Stream(native, EVENTS.format(job.pk), authorization=bearer(alice), accept=STREAM)
@@ -171,14 +171,12 @@ def test_several_jobs_are_watched_by_one_stream(native: Native, alice: User) -> 
     native.run(watch())
 
 
-@pytest.mark.parametrize(
-    "query", ["", "jobs=", "jobs=7", "jobs={mine},{others}", "jobs={mine}&a=b"]
-)
+@pytest.mark.parametrize("query", ["", "jobs=", "jobs=7", "jobs={own},{others}", "jobs={own}&a=b"])
 def test_what_may_not_be_watched_is_left_to_django(
     native: Native, alice: User, bob: User, query: str
 ) -> None:
-    mine, others = JobFactory(owner=alice), JobFactory(owner=bob)
-    query = query.format(mine=mine.pk, others=others.pk)
+    own, others = JobFactory(owner=alice), JobFactory(owner=bob)
+    query = query.format(own=own.pk, others=others.pk)
 
     assert native.request("/v1/download/events", query=query, authorization=bearer(alice)) is None
 
@@ -186,7 +184,7 @@ def test_what_may_not_be_watched_is_left_to_django(
     assert answer.status == (403 if str(others.pk) in query else 400)
 
 
-def test_who_knows_the_version_is_told_of_the_next_one_only(
+def test_a_client_with_the_current_version_gets_only_the_next_one(
     native: Native, alice: User, job: DownloadJob
 ) -> None:
     async def watch() -> None:
@@ -255,7 +253,7 @@ def test_a_process_that_stops_ends_its_streams(
         native.endpoints.end_streams()
 
         assert await stream.piece() == b""
-        assert await native.asked(path, authorization=who) is None
+        assert await native.arequest(path, authorization=who) is None
 
     native.run(watch())
 
@@ -268,14 +266,14 @@ def test_a_browsers_session_may_watch_too(
         client.force_login(user)
         return f"sessionid={client.cookies['sessionid'].value}"
 
-    mine, others = cookie(alice), cookie(bob)
+    own, others = cookie(alice), cookie(bob)
 
     async def watch() -> None:
-        stream = Stream(native, EVENTS.format(job.pk), cookie=mine, accept=STREAM)
+        stream = Stream(native, EVENTS.format(job.pk), cookie=own, accept=STREAM)
         assert (await stream.event())["jobId"] == str(job.pk)
         stream.task.cancel()
         for wrong in (others, "sessionid=x", "a=b", "sessionid=" + "y" * 32):
-            assert await native.asked(EVENTS.format(job.pk), cookie=wrong) is None
+            assert await native.arequest(EVENTS.format(job.pk), cookie=wrong) is None
 
     native.run(watch())
 
@@ -313,7 +311,7 @@ def test_one_user_cannot_take_all_the_room(
         for stream in streams:
             await stream.event()
 
-        assert await native.asked(path, authorization=who) is None
+        assert await native.arequest(path, authorization=who) is None
         other = Stream(native, EVENTS.format(bobs.pk), authorization=bearer(bob))
         assert (await other.event())["userId"] == str(bob.pk)
         for stream in (*streams, other):
@@ -337,7 +335,7 @@ class TestPollsThatWait:
 
         async def wait() -> None:
             named = {"authorization": who, "if_none_match": seen, "prefer": "wait=20"}
-            poll = native.loop.create_task(native.asked(path, **named))
+            poll = native.loop.create_task(native.arequest(path, **named))
             await asyncio.sleep(0.3)
             assert not poll.done()
 

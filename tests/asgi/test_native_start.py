@@ -133,8 +133,8 @@ def test_fifty_at_once_with_one_key_are_one_job(native: Native, alice: User) -> 
     named["content_length"] = str(len(body))
 
     async def all_at_once() -> list[Response | None]:
-        asked = (native.asked(INITIATE, method="POST", body=body, **named) for _ in range(50))
-        return list(await asyncio.gather(*asked))
+        requests = (native.arequest(INITIATE, method="POST", body=body, **named) for _ in range(50))
+        return list(await asyncio.gather(*requests))
 
     answers = native.run(all_at_once())
 
@@ -150,15 +150,15 @@ def test_many_owners_at_once_share_transactions_and_keep_their_limits(
     body = json.dumps({"file_ids": [70000]}).encode()
 
     async def all_at_once() -> list[Response | None]:
-        asked = [
-            native.asked(
+        requests = [
+            native.arequest(
                 INITIATE, method="POST", body=body, authorization=bearer(user),
                 content_type=JSON, content_length=str(len(body)),
             )
             for _ in range(20)
             for user in (alice, bob)
         ]  # fmt: skip
-        return list(await asyncio.gather(*asked))
+        return list(await asyncio.gather(*requests))
 
     answers = native.run(all_at_once())
 
@@ -174,14 +174,14 @@ def test_an_owner_who_is_busy_holds_up_nobody_else(native: Native, alice: User, 
         cursor.execute("SELECT pg_advisory_xact_lock(1, %s)", [alice.pk])
 
         async def both() -> list[Response | None]:
-            asked = [
-                native.asked(
+            requests = [
+                native.arequest(
                     INITIATE, method="POST", body=body, authorization=bearer(user),
                     content_type=JSON, content_length=str(len(body)),
                 )
                 for user in (alice, bob)
             ]  # fmt: skip
-            return list(await asyncio.gather(*asked))
+            return list(await asyncio.gather(*requests))
 
         busy, other = native.run(both())
         cursor.execute("ROLLBACK")
@@ -256,9 +256,7 @@ class TestLeftToDjango:
         assert DownloadJob.objects.count() == 3
 
 
-def test_a_database_that_does_not_say_whether_is_503_and_not_asked_again(
-    native: Native, alice: User
-) -> None:
+def test_an_unknown_outcome_is_503_without_a_second_attempt(native: Native, alice: User) -> None:
     assert start(native, alice, {"file_ids": [70000]})
     recorder = native.endpoints._starts._recorder
     connection = recorder._pipeline._connection

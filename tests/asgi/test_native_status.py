@@ -91,29 +91,27 @@ def test_a_blocked_job_names_those_it_waits_for(native: Native, alice: User) -> 
 
 
 @pytest.mark.parametrize("seen", ["{etag}", "W/{etag}", '"other", {etag}', "*", '"other"', "", "x"])
-def test_what_a_client_has_seen_is_told_the_same_way(
-    native: Native, alice: User, seen: str
-) -> None:
+def test_if_none_match_gets_the_same_response(native: Native, alice: User, seen: str) -> None:
     path = STATUS.format(JobFactory(owner=alice).pk)
     etag = ask_django(path, authorization=bearer(alice)).headers["etag"]
-    asked = {"authorization": bearer(alice), "if_none_match": seen.format(etag=etag)}
+    request_headers = {"authorization": bearer(alice), "if_none_match": seen.format(etag=etag)}
 
-    ours = native.request(path, **asked)
+    ours = native.request(path, **request_headers)
 
     assert ours is not None
     assert ours.status == (304 if "etag" in seen or seen == "*" else 200)
-    assert collision_key(ours) == collision_key(ask_django(path, **asked))
+    assert collision_key(ours) == collision_key(ask_django(path, **request_headers))
 
 
 @pytest.mark.parametrize("address", ADDRESSES[:3])
 def test_an_id_and_a_scheme_have_no_case(native: Native, alice: User, address: str) -> None:
     path = address.format(str(JobFactory(owner=alice).pk).upper())
-    asked = {"authorization": bearer(alice).replace("Bearer", "BEARER"), "accept": ""}
+    request_headers = {"authorization": bearer(alice).replace("Bearer", "BEARER"), "accept": ""}
 
-    ours = native.request(path, **asked)
+    ours = native.request(path, **request_headers)
 
     assert ours is not None
-    assert collision_key(ours) == collision_key(ask_django(path, **asked))
+    assert collision_key(ours) == collision_key(ask_django(path, **request_headers))
     assert ours.status == 200
 
 
@@ -215,7 +213,7 @@ class TestLeftToDjango:
         assert native.request(path, authorization=bearer(alice), x_user_id="bob") is None
         assert native.request(path, authorization=bearer(alice)) is not None
 
-    def test_plain_http_where_tls_is_asked_for(
+    def test_plain_http_if_tls_is_required(
         self, native: Native, alice: User, job: DownloadJob, settings: Any
     ) -> None:
         settings.SECURE_SSL_REDIRECT = True

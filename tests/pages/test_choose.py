@@ -28,7 +28,7 @@ def test_only_files_that_may_be_used_are_offered(visitor: Client, alice: User, b
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("query", "found"),
     [
         ({"search": "REPORT"}, [80002, 80001]),
         ({"search": "80001"}, [80001]),
@@ -46,13 +46,13 @@ def test_only_files_that_may_be_used_are_offered(visitor: Client, alice: User, b
     ],
 )
 def test_files_are_found_by_name_number_and_type(
-    visitor: Client, asked: dict[str, str], found: list[int]
+    visitor: Client, query: dict[str, str], found: list[int]
 ) -> None:
     StoredFileFactory(file_id=80001, name="report.pdf", content_type="application/pdf")
     StoredFileFactory(file_id=80002, name="Report 100%.txt")
     StoredFileFactory(file_id=80003, name="photo.jpg", content_type="image/jpeg")
 
-    assert numbers(visitor.get("/", asked)) == found
+    assert numbers(visitor.get("/", query)) == found
 
 
 def test_paging_through_the_files_loses_none_and_comes_back(visitor: Client) -> None:
@@ -79,26 +79,26 @@ def test_dirt_in_the_address_is_no_error(visitor: Client, dirt: str) -> None:
 def test_ticks_survive_a_search(visitor: Client, bob: User) -> None:
     here, there = StoredFileFactory(name="here.txt"), StoredFileFactory(name="there.txt")
     foreign = StoredFileFactory(owner=bob, name="secret.txt")
-    asked = {
+    query = {
         "file": [f.file_id for f in (here, there, foreign)],
         "search": "here.txt",
         "name": "My",
     }
 
-    response = visitor.get("/", asked)
+    response = visitor.get("/", query)
 
     assert numbers(response) == [there.file_id, here.file_id]  # "there.txt" has it in it, too
     assert ticked(response) == {here.file_id, there.file_id}
-    assert ticked(visitor.get("/", asked | {"search": "x"})) == {here.file_id, there.file_id}
+    assert ticked(visitor.get("/", query | {"search": "x"})) == {here.file_id, there.file_id}
     assert "secret.txt" not in text(response)
     assert 'value="My"' in text(response)
 
 
 def test_a_search_by_a_script_gets_the_table_alone(visitor: Client) -> None:
     StoredFileFactory(file_id=80_000, name="photo.jpg", content_type="image/jpeg")
-    asked = {"type": "picture", "search": "photo"}
+    query = {"type": "picture", "search": "photo"}
 
-    html = text(visitor.get("/", asked, headers={"HX-Request": "true"}))
+    html = text(visitor.get("/", query, headers={"HX-Request": "true"}))
 
     assert html.startswith('<div id="found">')
     assert "photo.jpg" in html
@@ -130,9 +130,9 @@ def test_the_choice_costs_the_same_queries_for_one_file_and_for_many(
 
 
 def test_the_chosen_files_become_a_job(visitor: Client, alice: User, broker: Any) -> None:
-    asked = {"file": ["80001", "80000", "80001"], "name": " Holiday ", "search": "left over"}
+    form_data = {"file": ["80001", "80000", "80001"], "name": " Holiday ", "search": "left over"}
 
-    response = visitor.post("/downloads", asked)
+    response = visitor.post("/downloads", form_data)
 
     job = DownloadJob.objects.get()
     assert response.status_code == 303
@@ -143,9 +143,9 @@ def test_the_chosen_files_become_a_job(visitor: Client, alice: User, broker: Any
     assert visitor.get(response["Location"]).status_code == 200
 
 
-def refused(visitor: Client, asked: dict[str, Any]) -> HttpResponse:
+def refused(visitor: Client, form_data: dict[str, Any]) -> HttpResponse:
     """The page that says no; nothing was made."""
-    response = visitor.post("/downloads", asked)
+    response = visitor.post("/downloads", form_data)
 
     assert response.status_code == 400
     assert not DownloadJob.objects.exists()
@@ -168,7 +168,7 @@ def test_what_is_not_a_file_is_refused_and_the_ticks_stay(visitor: Client, dirt:
 
 
 @pytest.mark.parametrize("name", ["x" * 201, "a\x00b"])
-def test_a_bad_name_is_refused_beside_its_field(visitor: Client, name: str) -> None:
+def test_an_invalid_name_has_an_error_at_its_field(visitor: Client, name: str) -> None:
     StoredFileFactory(file_id=80_000)
 
     response = refused(visitor, {"file": "80000", "name": name})

@@ -45,9 +45,9 @@ def test_a_form_of_somebody_signed_out_changes_nothing_and_leads_back_to_it() ->
 def test_what_somebody_signed_out_chose_is_there_again_after_signing_in(alice: User) -> None:
     StoredFileFactory.create(file_id=80_000)
     client, login = Client(), {"username": "alice", "password": "correct horse"}
-    asked = {"file": ["80000"], "name": "Ours & theirs", "csrfmiddlewaretoken": "x"}
+    form_data = {"file": ["80000"], "name": "Ours & theirs", "csrfmiddlewaretoken": "x"}
 
-    to_sign_in = client.post("/downloads", asked)["Location"]
+    to_sign_in = client.post("/downloads", form_data)["Location"]
     form = client.get(to_sign_in)
     back = client.post("/sign-in", login | {"next": form.context["next"]})["Location"]
 
@@ -75,7 +75,7 @@ def test_a_poll_of_somebody_signed_out_is_refused_and_the_page_says_so(name: str
     assert not response.content  # above all no sign-in form in the place of a row
 
 
-def test_signing_in_leads_to_the_page_asked_for_and_out_again(alice: User) -> None:
+def test_signing_in_redirects_to_the_requested_page(alice: User) -> None:
     client = Client(headers=BROWSER)
     login = {"username": "alice", "password": "correct horse", "next": "/downloads"}
 

@@ -53,9 +53,9 @@ def test_a_scheduled_one_says_when_it_starts(visitor: Client, alice: User, name:
 
 
 def test_today_is_called_so(alice: User) -> None:
-    status = wording.describe(scheduled(alice), NOON - timedelta(hours=2))
+    status_text = wording.describe(scheduled(alice), NOON - timedelta(hours=2))
 
-    assert f"{status.line} {status.starts}." == "Starts today at 12:00."
+    assert f"{status_text.line} {status_text.starts}." == "Starts today at 12:00."
 
 
 def test_one_whose_time_has_come_is_queued(visitor: Client, alice: User) -> None:
@@ -124,7 +124,7 @@ def test_it_can_be_cancelled_and_then_waits_for_nothing(
         (61, None, 15),
     ],
 )
-def test_what_waits_for_long_is_asked_for_at_leisure(
+def test_a_job_that_waits_for_long_is_polled_less_often(
     visitor: Client, alice: User, age: int, ahead: timedelta | None, every: int
 ) -> None:
     job = scheduled(alice, timezone.now() + ahead) if ahead else held(alice)
@@ -136,7 +136,7 @@ def test_what_waits_for_long_is_asked_for_at_leisure(
         assert every - int(found[1]) in (0, 1)
 
 
-def test_a_poll_tells_when_another_one_is_ready(visitor: Client, alice: User) -> None:
+def test_a_poll_shows_when_another_one_is_ready(visitor: Client, alice: User) -> None:
     first, second = JobFactory.create_batch(2, owner=alice)
     job = held(alice, first, second)
     found = re.search(r'hx-get="([^"]+)"', text(visitor.get(of(job, "job-state"))))
@@ -161,15 +161,15 @@ def test_its_page_lists_what_it_waits_for_and_theirs_what_waits(
     running = JobFactory(owner=alice, status=Status.PROCESSING, name="Running.zip")
     job = held(alice, ready, running, name="Both.zip")
 
-    mine, theirs = text(visitor.get(of(job))), text(visitor.get(of(running)))
+    own_page, theirs = text(visitor.get(of(job))), text(visitor.get(of(running)))
 
-    assert section(mine, "Depends on") == [
+    assert section(own_page, "Depends on") == [
         (of(ready), "Ready.zip", "Ready"),
         (of(running), "Running.zip", "Working"),
     ]
     assert section(theirs, "Required by") == [(of(job), "Both.zip", "Waiting")]
     assert "Depends on" not in theirs
-    assert "Required by" not in mine
+    assert "Required by" not in own_page
 
 
 def section(html: str, title: str) -> list[tuple[str, ...]]:
@@ -232,7 +232,7 @@ def test_details_say_who_will_hear_of_it_and_no_secret(visitor: Client, alice: U
     assert "secret" not in html
 
 
-def test_the_usual_terms_are_not_told(visitor: Client, alice: User) -> None:
+def test_default_terms_are_not_shown(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice, priority=USUAL_PRIORITY)
 
     html = text(visitor.get(of(job)))

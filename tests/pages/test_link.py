@@ -29,15 +29,15 @@ def values(response: Any) -> dict[str, str]:
 def wrong(response: Any) -> set[str]:
     """The fields that have an error beside them, and point to it."""
     html = text(response)
-    beside = set(re.findall(r'id="(\w+)-error" role="alert"', html))
+    with_errors = set(re.findall(r'id="(\w+)-error" role="alert"', html))
     pointed = set(re.findall(r'aria-invalid="true" aria-describedby="(\w+)-error[ "]', html))
-    assert beside == pointed
-    return beside
+    assert with_errors == pointed
+    return with_errors
 
 
-def refused(visitor: Client, asked: dict[str, Any], status: int = 400) -> HttpResponse:
+def refused(visitor: Client, form_data: dict[str, Any], status: int = 400) -> HttpResponse:
     """The form again; nothing was made."""
-    response = visitor.post("/link", asked)
+    response = visitor.post("/link", form_data)
 
     assert response.status_code == status
     assert not DownloadJob.objects.exists()
@@ -74,7 +74,7 @@ def test_the_page_promises_what_the_settings_say(visitor: Client, settings: Any)
     assert "keep it for 7 days." in html
 
 
-def test_round_promises_are_told_in_round_numbers(visitor: Client) -> None:
+def test_limits_are_shown_in_round_numbers(visitor: Client) -> None:
     html = text(visitor.get("/link")).replace("\u00a0", " ")
 
     assert "up to 5 GB." in html
@@ -91,7 +91,7 @@ def test_a_link_becomes_a_job(visitor: Client, alice: User, broker: Any) -> None
     assert visitor.get(of(job)).status_code == 200
 
 
-def test_all_that_is_asked_for_counts(visitor: Client, alice: User, broker: Any) -> None:
+def test_all_fields_are_submitted(visitor: Client, alice: User, broker: Any) -> None:
     visitor.post("/link", FULL | {"sha256": SHA256.upper()})
 
     job = DownloadJob.objects.get()
@@ -111,7 +111,7 @@ def test_a_second_click_is_the_same_job(visitor: Client, alice: User, broker: An
 
 
 @pytest.mark.parametrize(
-    ("asked", "field", "sentence"),
+    ("changes", "field", "sentence"),
     [
         ({"url": ""}, "url", "Enter a web address."),
         ({"url": "  "}, "url", "Enter a web address."),
@@ -133,10 +133,10 @@ def test_a_second_click_is_the_same_job(visitor: Client, alice: User, broker: An
         ({"sha256": SHA256 + "0"}, "sha256", "64 hexadecimal digits"),
     ],
 )
-def test_what_is_wrong_is_said_beside_its_field_and_all_is_kept(
-    visitor: Client, asked: dict[str, Any], field: str, sentence: str
+def test_an_invalid_field_has_an_error_and_all_values_are_kept(
+    visitor: Client, changes: dict[str, Any], field: str, sentence: str
 ) -> None:
-    given = {name: text for name, text in (FULL | asked).items() if text is not None}
+    given = {name: text for name, text in (FULL | changes).items() if text is not None}
 
     response = refused(visitor, given)
 
@@ -147,7 +147,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_all_is_kept(
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1/x", "http://localhost/x", "http://[::1]/x"])
-def test_a_private_address_is_422_beside_the_link(visitor: Client, url: str) -> None:
+def test_a_private_address_is_422_with_an_error_at_the_link(visitor: Client, url: str) -> None:
     response = refused(visitor, FULL | {"url": url}, status=422)
 
     assert wrong(response) == {"url"}
@@ -161,10 +161,10 @@ def test_all_that_is_wrong_is_said_at_once(visitor: Client) -> None:
     assert wrong(response) == set(FIELDS)
 
 
-def test_so_it_is_beside_a_private_address(visitor: Client) -> None:
-    asked = dict.fromkeys(FIELDS, "x" * 201) | {"url": "http://10.0.0.1/x"}
+def test_a_private_address_also_shows_the_other_errors(visitor: Client) -> None:
+    form_data = dict.fromkeys(FIELDS, "x" * 201) | {"url": "http://10.0.0.1/x"}
 
-    response = refused(visitor, asked, status=422)
+    response = refused(visitor, form_data, status=422)
 
     assert wrong(response) == set(FIELDS)
     assert "not on the public internet" in text(response)
@@ -193,7 +193,7 @@ def test_a_bookmark_fills_the_link_in(visitor: Client, url: str) -> None:
         assert values(response) == {"url": LINK, "output": "", "threads": "4", "sha256": ""}
 
 
-def test_what_somebody_signed_out_asked_for_is_there_after_signing_in(alice: User) -> None:
+def test_a_form_sent_without_a_session_is_filled_in_after_signing_in(alice: User) -> None:
     client, login = Client(), {"username": "alice", "password": "correct horse"}
 
     to_sign_in = client.post("/link?once=" + "a" * 32, FULL | {"csrfmiddlewaretoken": "x"})

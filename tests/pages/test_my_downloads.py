@@ -17,7 +17,7 @@ from tests.factories import JobFactory, RemoteJobFactory
 from tests.pages.looks import names, text
 
 
-def test_the_list_is_mine_newest_first_with_what_runs_on_top(
+def test_the_list_has_own_jobs_newest_first_with_active_ones_on_top(
     visitor: Client, alice: User, bob: User
 ) -> None:
     now = timezone.now()
@@ -32,7 +32,7 @@ def test_the_list_is_mine_newest_first_with_what_runs_on_top(
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("query", "found"),
     [
         ({"status": "active"}, {"queued", "processing"}),
         ({"status": "completed"}, {"completed"}),
@@ -49,13 +49,13 @@ def test_the_list_is_mine_newest_first_with_what_runs_on_top(
     ],
 )
 def test_the_list_is_filtered(
-    visitor: Client, alice: User, asked: dict[str, str], found: set[str]
+    visitor: Client, alice: User, query: dict[str, str], found: set[str]
 ) -> None:
     for status in Status:
         JobFactory(owner=alice, name=status.value, status=status)
     RemoteJobFactory(owner=alice, name="link", status=Status.CANCELLED)
 
-    response = visitor.get("/downloads", asked)
+    response = visitor.get("/downloads", query)
 
     assert response.status_code == 200
     assert set(names(response)) == found
@@ -63,9 +63,9 @@ def test_the_list_is_filtered(
 
 def test_a_download_is_found_by_the_beginning_of_its_id(visitor: Client, alice: User) -> None:
     JobFactory(owner=alice)
-    wanted = JobFactory(owner=alice, name="this one")
+    searched = JobFactory(owner=alice, name="this one")
 
-    assert names(visitor.get("/downloads", {"search": str(wanted.pk)[:13]})) == ["this one"]
+    assert names(visitor.get("/downloads", {"search": str(searched.pk)[:13]})) == ["this one"]
 
 
 def test_what_could_be_an_id_is_looked_for_in_names_as_well(

@@ -161,7 +161,7 @@ def test_a_job_whose_worker_is_silent_says_so(visitor: Client, running_job: Down
     assert "is-stalled" in html
 
 
-def test_progress_is_told_in_bytes_and_percent(visitor: Client, running_job: DownloadJob) -> None:
+def test_progress_is_shown_in_bytes_and_percent(visitor: Client, running_job: DownloadJob) -> None:
     DownloadJob.objects.update(total=104_900_000)
     running_job.refresh_from_db()
     running_job.heartbeat(done=42_000_000, message="Adding 1 of 2: a.txt")
@@ -201,7 +201,7 @@ def test_a_countdown_alone_is_nothing_new(visitor: Client, running_job: Download
     assert visitor.get(found[1]).status_code == 204
 
 
-def test_history_is_told_in_plain_words_without_tracebacks(
+def test_history_has_plain_words_without_tracebacks(
     visitor: Client, running_job: DownloadJob
 ) -> None:
     running_job.retry("unexpected", "Oh.", after_seconds=0, detail="Traceback: secret")
@@ -212,8 +212,8 @@ def test_history_is_told_in_plain_words_without_tracebacks(
 
     html = text(visitor.get(of(running_job)))
 
-    told = re.findall(r"<div><p>([^<]*)</p>", html)
-    assert told == [
+    sentences = re.findall(r"<div><p>([^<]*)</p>", html)
+    assert sentences == [
         "Attempt 1 started",
         "Something went wrong on our side.",
         "Attempt 2 started",
@@ -269,10 +269,10 @@ def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> Non
     assert fetch[:3] == ["curl", "-fLOJ", f"http://testserver{of(job, 'download')}"]
     assert ask[2] == "http://testserver/v1/download/initiate"
     assert fetch[3:5] == ask[3:5] == ["-H", "Authorization: Bearer $TOKEN"]
-    asked = BundleRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
-    assert asked.is_valid()
-    assert asked.submission()["params"] == job.params
-    assert asked.validated_data["name"] == name
+    serializer = BundleRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
+    assert serializer.is_valid()
+    assert serializer.submission()["params"] == job.params
+    assert serializer.validated_data["name"] == name
 
 
 def test_no_command_is_longer_than_one_can_paste(visitor: Client, alice: User) -> None:
@@ -317,6 +317,6 @@ def test_the_command_for_a_zip_of_results_is_one_that_is_taken(
 
     _, ask = commands(visitor.get(of(job)))
 
-    asked = BundleRequest(data=json.loads(ask[-1]), context={"owner": alice})
-    assert asked.is_valid()
-    assert asked.submission()["params"] == params
+    serializer = BundleRequest(data=json.loads(ask[-1]), context={"owner": alice})
+    assert serializer.is_valid()
+    assert serializer.submission()["params"] == params

@@ -52,7 +52,7 @@ def plain(response: Any) -> str:
     return text(response).replace("\u00a0", " ")
 
 
-def test_the_page_says_what_was_asked_for(visitor: Client, alice: User) -> None:
+def test_the_page_shows_the_request(visitor: Client, alice: User) -> None:
     html = text(visitor.get(of(RemoteJobFactory(owner=alice))))
 
     assert "A link to data.example.org, requested <time" in html
@@ -61,7 +61,7 @@ def test_the_page_says_what_was_asked_for(visitor: Client, alice: User) -> None:
     assert f'href="{LINK}' not in html  # nobody follows it by a slip
 
 
-def test_the_expected_hash_is_told_if_there_is_one(visitor: Client, alice: User) -> None:
+def test_the_expected_hash_is_shown_if_there_is_one(visitor: Client, alice: User) -> None:
     expected = "0123456789abcdef" * 4
     with_it = RemoteJobFactory(owner=alice, params={"url": LINK, "threads": 4, "sha256": expected})
     without = RemoteJobFactory(owner=alice)
@@ -94,7 +94,7 @@ def test_what_cannot_be_foretold_is_not(visitor: Client, running: DownloadJob) -
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_a_size_that_becomes_known_is_told(
+def test_a_size_that_becomes_known_is_shown(
     visitor: Client, running: DownloadJob, name: str
 ) -> None:
     running.record(total=14_200_000)
@@ -107,14 +107,14 @@ def test_a_size_that_becomes_known_is_told(
 
 
 @pytest.mark.parametrize(
-    ("threads", "told"),
+    ("threads", "connections"),
     [(0, "None yet"), (1, "1"), (4, "4"), (16, "16")],
 )
-def test_the_connections_in_use_are_told_while_it_works(
-    visitor: Client, running: DownloadJob, threads: int, told: str
+def test_the_connections_in_use_are_shown_while_it_runs(
+    visitor: Client, running: DownloadJob, threads: int, connections: str
 ) -> None:
     running.heartbeat(done=1, message="Fetching frames.tar", threads=threads)
-    fact = f"<dt>Connections</dt><dd>{told}</dd>"
+    fact = f"<dt>Connections</dt><dd>{connections}</dd>"
 
     assert fact in text(visitor.get(of(running)))
     running.fail("remote_refused", "data.example.org returned 404.")
@@ -182,9 +182,9 @@ def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> Non
 
     assert fetch[:3] == ["curl", "-fLOJ", f"http://testserver{of(job, 'download')}"]
     assert ask[2] == "http://testserver/downloads"
-    asked = RemoteRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
-    assert asked.is_valid()
-    assert asked.submission()["params"] == params
+    serializer = RemoteRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
+    assert serializer.is_valid()
+    assert serializer.submission()["params"] == params
 
 
 @pytest.mark.parametrize("code", sorted(JOB_CODES.keys() - OF_UPLOADS))

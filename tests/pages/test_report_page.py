@@ -33,9 +33,9 @@ def report_of(owner: User, **fields: Any) -> DownloadJob:
     return job
 
 
-def refused(visitor: Client, asked: dict[str, Any]) -> HttpResponse:
+def refused(visitor: Client, changes: dict[str, Any]) -> HttpResponse:
     """The form again; nothing was made."""
-    response = visitor.post("/reports", USUAL | asked)
+    response = visitor.post("/reports", USUAL | changes)
 
     assert response.status_code == 400
     assert not DownloadJob.objects.exists()
@@ -90,7 +90,7 @@ def test_the_form_begins_with_what_is_usual(visitor: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "fields", "sentence"),
+    ("changes", "fields", "sentence"),
     [
         ({"period": "1y"}, {"period"}, "Choose one of the options."),
         ({"period": ""}, {"period"}, "Choose one of the options."),
@@ -104,14 +104,14 @@ def test_the_form_begins_with_what_is_usual(visitor: Client) -> None:
         (DATES | {"from": "", "runAt": "soon"}, {"from", "runAt"}, "Choose a date and time"),
     ],
 )
-def test_what_is_wrong_is_said_beside_its_field(
-    visitor: Client, asked: dict[str, Any], fields: set[str], sentence: str
+def test_an_invalid_field_has_an_error(
+    visitor: Client, changes: dict[str, Any], fields: set[str], sentence: str
 ) -> None:
-    html = text(refused(visitor, asked))
+    html = text(refused(visitor, changes))
 
-    beside = set(re.findall(r'id="(\w+)-error" role="alert"', html))
+    with_errors = set(re.findall(r'id="(\w+)-error" role="alert"', html))
     pointed = set(re.findall(r'aria-describedby="(\w+)-error[ "]', html))
-    assert beside == pointed == fields
+    assert with_errors == pointed == fields
     assert sentence in html
 
 
@@ -136,8 +136,10 @@ def test_only_staff_who_may_see_all_can_have_everybodys(
         assert ('name="everybody"' in text(visitor.get("/reports"))) == may_see_all
         visitor.post("/reports", USUAL | {"everybody": "true"})
 
-    asked = DownloadJob.objects.order_by("created_at").values_list("params__everybody", flat=True)
-    assert list(asked) == [False, True]
+    everybody = DownloadJob.objects.order_by("created_at").values_list(
+        "params__everybody", flat=True
+    )
+    assert list(everybody) == [False, True]
 
 
 def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings: Any) -> None:
@@ -151,7 +153,7 @@ def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings:
     assert (chosen(response, "period"), chosen(response, "as")) == (["dates"], ["csv"])
 
 
-def test_what_somebody_signed_out_asked_for_is_there_after_signing_in(alice: User) -> None:
+def test_a_form_sent_without_a_session_is_filled_in_after_signing_in(alice: User) -> None:
     client, login = Client(), {"username": "alice", "password": "correct horse"}
 
     to_sign_in = client.post("/reports?once=" + "a" * 32, DATES | {"as": "csv"})
@@ -175,7 +177,7 @@ def test_a_form_without_its_token_is_refused_and_leads_back_to_it(alice: User) -
     assert not DownloadJob.objects.exists()
 
 
-def test_its_progress_is_told_in_jobs(visitor: Client, alice: User) -> None:
+def test_its_progress_is_shown_in_jobs(visitor: Client, alice: User) -> None:
     job = report_of(alice, total=None)
     job.claim(task_id="task-1", worker="worker@test")
     job.record(total=3_400)
@@ -194,7 +196,7 @@ def test_one_job_alone_is_no_jobs(visitor: Client, alice: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "asked_for", "facts"),
+    ("params", "summary", "facts"),
     [
         ({}, "Your activity as a PDF", ["The last 30 days", "PDF", "you"]),
         (
@@ -220,11 +222,11 @@ def test_one_job_alone_is_no_jobs(visitor: Client, alice: User) -> None:
     ],
 )
 def test_its_page_says_what_it_is_on(
-    visitor: Client, alice: User, params: dict[str, Any], asked_for: str, facts: list[str]
+    visitor: Client, alice: User, params: dict[str, Any], summary: str, facts: list[str]
 ) -> None:
     html = text(visitor.get(of(report_of(alice, params=params))))
 
-    assert f"<p>{asked_for}, requested" in html
+    assert f"<p>{summary}, requested" in html
     contents = html.split(">The report</h2>")[1]
     assert re.findall("<dd>([^<]*)</dd>", contents) == facts
 
@@ -235,9 +237,9 @@ def test_the_command_asks_for_the_same(visitor: Client, alice: User) -> None:
     _, ask = commands(visitor.get(of(job)))
 
     assert ask[2] == "http://testserver/reports"
-    asked = ReportRequest(data=json.loads(ask[-1]), context={"owner": alice})
-    assert asked.is_valid()
-    assert asked.submission()["params"] == job.params
+    serializer = ReportRequest(data=json.loads(ask[-1]), context={"owner": alice})
+    assert serializer.is_valid()
+    assert serializer.submission()["params"] == job.params
 
 
 def test_reports_can_be_looked_for(visitor: Client, alice: User) -> None:

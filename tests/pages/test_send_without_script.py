@@ -43,21 +43,21 @@ def test_a_form_leads_to_the_page_of_its_job(browser: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "sentence"),
     [
         ("", b"", "Choose a file."),
         ("notes.txt", bytes(1_001), "A file may have at most 1,000 bytes."),
     ],
 )
-def test_what_is_wrong_is_said_beside_the_file(
-    browser: Client, settings: Any, name: str, content: bytes, told: str
+def test_an_invalid_file_has_an_error(
+    browser: Client, settings: Any, name: str, content: bytes, sentence: str
 ) -> None:
     settings.MAX_UPLOAD_BYTES = 1_000
 
     response = post(browser, name, content)
 
     assert response.status_code in (400, 413)
-    assert told in text(response)
+    assert sentence in text(response)
     assert DownloadJob.objects.count() == 0
 
 

@@ -44,8 +44,8 @@ def test_what_is_chosen_is_kept_and_holds_for_what_comes(
     response = visitor.post("/settings", {"email": "true", "webhook": f" {HOOK} "})
 
     assert (response.status_code, response["Location"]) == (303, "/settings")
-    mine = Preferences.objects.get(owner=mailed)
-    assert (mine.email, mine.webhook) == (True, HOOK)
+    preferences = Preferences.objects.get(owner=mailed)
+    assert (preferences.email, preferences.webhook) == (True, HOOK)
     html = text(visitor.get("/settings"))
     assert "Saved." in html
     assert f'name="webhook" value="{HOOK}"' in html
@@ -59,8 +59,8 @@ def test_empty_and_unticked_is_nobody(visitor: Client, mailed: User) -> None:
 
     visitor.post("/settings", {"webhook": ""})
 
-    mine = Preferences.objects.get()
-    assert (mine.email, mine.webhook) == (False, "")
+    preferences = Preferences.objects.get()
+    assert (preferences.email, preferences.webhook) == (False, "")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_empty_and_unticked_is_nobody(visitor: Client, mailed: User) -> None:
         ("http://localhost:9000/", 422, "not on the public internet"),
     ],
 )
-def test_a_wrong_address_is_said_beside_it_and_changes_nothing(
+def test_an_invalid_webhook_has_an_error_and_changes_nothing(
     visitor: Client, mailed: User, webhook: str, status: int, sentence: str
 ) -> None:
     Preferences.objects.create(owner=mailed, webhook=HOOK)
@@ -86,8 +86,8 @@ def test_a_wrong_address_is_said_beside_it_and_changes_nothing(
     assert wrong(response) == {"webhook"}
     assert sentence in text(response)
     assert f'name="webhook" value="{webhook}"' in text(response)
-    mine = Preferences.objects.get()
-    assert (mine.email, mine.webhook) == (False, HOOK)
+    preferences = Preferences.objects.get()
+    assert (preferences.email, preferences.webhook) == (False, HOOK)
 
 
 def test_without_an_address_there_is_nothing_to_tick(visitor: Client, alice: User) -> None:
@@ -113,10 +113,10 @@ def test_a_new_secret_keeps_the_old_one_and_a_double_click_makes_one(
     for _ in range(2):
         assert visitor.post("/settings", {"secret": old}).status_code == 303
 
-    mine = Preferences.objects.get()
-    assert (mine.earlier_secret, mine.secret != old) == (old, True)
-    assert mine.secret_changed_at
-    assert mine.secret_changed_at > timezone.now() - timedelta(minutes=1)
+    preferences = Preferences.objects.get()
+    assert (preferences.earlier_secret, preferences.secret != old) == (old, True)
+    assert preferences.secret_changed_at
+    assert preferences.secret_changed_at > timezone.now() - timedelta(minutes=1)
     html = text(visitor.get("/settings"))
     assert "The old one stays valid for one day." in html
     assert old not in html
@@ -127,11 +127,11 @@ def test_nobody_chooses_their_secret(visitor: Client, alice: User) -> None:
 
     visitor.post("/settings", {"secret": "whsec_mine"})
 
-    mine = Preferences.objects.get()
-    assert (mine.secret, mine.earlier_secret) == (old, "")
+    preferences = Preferences.objects.get()
+    assert (preferences.secret, preferences.earlier_secret) == (old, "")
 
 
-def test_the_last_ten_messages_are_told(visitor: Client, mailed: User, bob: User) -> None:
+def test_the_last_ten_notifications_are_shown(visitor: Client, mailed: User, bob: User) -> None:
     for _ in range(9):
         NotificationFactory(owner=mailed)
     NotificationFactory(
@@ -143,15 +143,15 @@ def test_the_last_ten_messages_are_told(visitor: Client, mailed: User, bob: User
 
     html = text(visitor.get("/settings"))
 
-    told = html.split(">Recent deliveries</h2>")[1].split("</section>")[0]
-    assert told.count("<li") == 10
-    states = re.findall(r'<span class="tint small">([^<]*)</span>', told)
+    deliveries = html.split(">Recent deliveries</h2>")[1].split("</section>")[0]
+    assert deliveries.count("<li") == 10
+    states = re.findall(r'<span class="tint small">([^<]*)</span>', deliveries)
     assert states[:4] == ["Sent", "Retrying", "Failed", "Queued"]
-    assert "Email to alice@example.org" in told
-    assert "Webhook to hooks.example.org" in told
-    assert "hooks.example.org returned 410." in told
-    assert f'<a href="{of(newest.job)}">2 files.zip: ready</a>' in told
-    assert "secret" not in told
+    assert "Email to alice@example.org" in deliveries
+    assert "Webhook to hooks.example.org" in deliveries
+    assert "hooks.example.org returned 410." in deliveries
+    assert f'<a href="{of(newest.job)}">2 files.zip: ready</a>' in deliveries
+    assert "secret" not in deliveries
     assert "bobs" not in html
 
 
@@ -174,7 +174,7 @@ def test_a_form_without_its_token_changes_nothing_and_leads_back(alice: User) ->
     assert not Preferences.objects.exclude(webhook="").exists()
 
 
-def test_saving_is_not_counted_as_asking_for_work(
+def test_saving_does_not_count_as_starting_a_job(
     visitor: Client, alice: User, settings: Any
 ) -> None:
     settings.RATES = settings.RATES | {"initiate": ["owner:1/60"]}

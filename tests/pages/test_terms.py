@@ -27,7 +27,7 @@ SOON = (timezone.now() + timedelta(days=2)).replace(second=0, microsecond=0)
 TICKED, UNTICKED = ["false", "true"], ["false"]
 BOX = r'<input type="checkbox" name="email" value="true"( checked)?>'
 
-each_form = pytest.mark.parametrize(("page", "address", "asked"), FORMS, ids=PAGES[:3])
+each_form = pytest.mark.parametrize(("page", "address", "form_data"), FORMS, ids=PAGES[:3])
 each_page = pytest.mark.parametrize("page", PAGES)
 
 
@@ -71,21 +71,21 @@ def test_there_is_no_box_where_there_is_no_address(visitor: Client, page: str) -
 @pytest.mark.parametrize("usual", [True, False])
 @pytest.mark.parametrize("given", [TICKED, UNTICKED])
 def test_the_box_counts_whatever_the_settings_say(
-    visitor: Client, mailed: User, broker: Any, page: str, address: str, asked: Any,
+    visitor: Client, mailed: User, broker: Any, page: str, address: str, form_data: Any,
     given: list[str], usual: bool,
 ) -> None:  # fmt: skip
     Preferences.objects.create(owner=mailed, email=usual)
 
-    assert visitor.post(address, asked | {"email": given}).status_code == 303
+    assert visitor.post(address, form_data | {"email": given}).status_code == 303
 
     assert DownloadJob.objects.get().email == (given == TICKED)
 
 
 @each_form
 def test_a_box_that_nobody_was_shown_is_no_error(
-    visitor: Client, broker: Any, page: str, address: str, asked: Any
+    visitor: Client, broker: Any, page: str, address: str, form_data: Any
 ) -> None:
-    assert visitor.post(address, asked | {"email": TICKED}).status_code == 303
+    assert visitor.post(address, form_data | {"email": TICKED}).status_code == 303
 
     assert not DownloadJob.objects.get().email
 
@@ -95,9 +95,9 @@ def test_a_box_that_nobody_was_shown_is_no_error(
     "text", ["{:%Y-%m-%dT%H:%M}", "{:%Y-%m-%dT%H:%M:%S}", "{:%Y-%m-%dT%H:%M:%S.000Z}"]
 )
 def test_a_time_without_a_zone_is_one_of_utc(
-    visitor: Client, broker: Any, page: str, address: str, asked: Any, text: str
+    visitor: Client, broker: Any, page: str, address: str, form_data: Any, text: str
 ) -> None:
-    visitor.post(address, asked | {"runAt": text.format(SOON)})
+    visitor.post(address, form_data | {"runAt": text.format(SOON)})
 
     job = DownloadJob.objects.get()
     assert job.run_at == job.available_at == SOON
@@ -105,9 +105,9 @@ def test_a_time_without_a_zone_is_one_of_utc(
 
 @each_form
 def test_no_time_is_at_once(
-    visitor: Client, broker: Any, page: str, address: str, asked: Any
+    visitor: Client, broker: Any, page: str, address: str, form_data: Any
 ) -> None:
-    visitor.post(address, asked | {"runAt": " "})
+    visitor.post(address, form_data | {"runAt": " "})
 
     assert DownloadJob.objects.get().run_at is None
 
@@ -123,11 +123,11 @@ def test_no_time_is_at_once(
         ("9999-12-31T23:59:59-23:59", "Choose a date and time", "9999-12-31T23:59:59-23:59"),
     ],
 )
-def test_a_wrong_time_is_said_beside_it_and_all_is_kept(
-    visitor: Client, mailed: User, page: str, address: str, asked: Any,
+def test_an_invalid_time_has_an_error_and_all_values_are_kept(
+    visitor: Client, mailed: User, page: str, address: str, form_data: Any,
     run_at: str, sentence: str, shown: str,
 ) -> None:  # fmt: skip
-    response = visitor.post(address, asked | {"runAt": run_at, "email": TICKED})
+    response = visitor.post(address, form_data | {"runAt": run_at, "email": TICKED})
 
     html = text(response)
     assert response.status_code == 400

@@ -128,7 +128,7 @@ def test_the_page_lists_what_was_made(visitor: Client, picture: DownloadJob) -> 
         (["poster"], {"skipped": "There is nothing to be heard."}, ["nothing to be heard."]),
     ],
 )
-def test_other_files_tell_other_facts(
+def test_other_files_have_other_facts(
     visitor: Client, alice: User, made: list[str], metadata: dict[str, Any], facts: list[str]
 ) -> None:
     job = UploadJobFactory(owner=alice, status=Status.COMPLETED, metadata=metadata, made=made)
