@@ -31,7 +31,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def sign_in_required(view: View[P]) -> View[P]:
-    """Redirect to the sign-in page unless somebody is signed in; answer a poll with 401.
+    """Redirect to the sign-in page without a session; answer a poll with 401.
 
     Counts the request in its rate limit. A form counts as the API request that it stands for.
     """

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from jobs.models import DownloadJob
 from jobs.web import wording
 from jobs.web.api_responses import poll_after_seconds
-from jobs.web.pages.previews import PreviewFile, previews_of
+from jobs.web.pages.previews import PreviewView, previews_of
 from jobs.web.pages.rendering import render_page
 from jobs.web.representation import event_id
 
@@ -48,7 +48,7 @@ class JobView:
         return "working" if self.poll_seconds else self.status_text.look
 
     @property
-    def picture(self) -> PreviewFile | None:
+    def picture(self) -> PreviewView | None:
         """The picture in the row. Makes a query, unless previews were prefetched."""
         return next((preview for preview in previews_of(self.job) if preview.shape), None)
 

@@ -25,7 +25,7 @@ A4 = (210, 297)  # the shape of most PDF pages
 
 
 @dataclass(frozen=True)
-class PreviewFile:
+class PreviewView:
     """One file. `shape` is the width and height of a picture, or their ratio; None for others."""
 
     role: str
@@ -48,13 +48,13 @@ def file(request: HttpRequest, job_id: UUID, role: str) -> HttpResponseRedirect:
     return redirect_to_file(found, request.method or "GET")
 
 
-def previews_of(job: DownloadJob) -> list[PreviewFile]:
+def previews_of(job: DownloadJob) -> list[PreviewView]:
     """Return the previews in the order of ROLES. Makes one query, only for a ready upload."""
     if job.kind != UPLOAD or job.status != Status.COMPLETED:
         return []
     files = {file.role: file for file in job.files.all()}
     return [
-        PreviewFile(
+        PreviewView(
             role=role,
             label=label,
             address=reverse("made", args=[job.pk, role]),
