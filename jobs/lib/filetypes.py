@@ -1,8 +1,8 @@
-"""What a file is, by what is in it. Its name only decides between types that look the same.
+"""Detect the media type of a file from its content. The name only decides between similar types.
 
-A signature of a few letters is not believed alone: many a text begins with `BM` or `ID3`. What
-reads as text is text, unless its signature is one of a format that is written in text. What does
-not has to look like its format behind the signature, too.
+A short signature alone is not enough: many texts begin with `BM` or `ID3`. Content that is text has
+a text type, unless it has the signature of a text-based format. Binary content must also match its
+format after the signature.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from mimetypes import MimeTypes
 
 import puremagic
 
-HEAD_BYTES = 64 * 1024  # of a file, that tell its type; fewer where it has no more
+HEAD_BYTES = 64 * 1024  # of a file that are used; fewer if it is shorter
 UNKNOWN = "application/octet-stream"
-# Many formats are one of these: an office's documents, programs. Their names tell which.
+# Many formats are one of these, such as office documents. Their names decide.
 CONTAINERS = {
     b"PK\x03\x04": "application/zip",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
 }
-BY_NAME = 0.1  # the confidence of a match that nothing in the file speaks for
-AGREED = 0.9  # of one that the name speaks for, too
-SAME = {  # other names of a type
+BY_NAME = 0.1  # the confidence of a match by name alone
+AGREED = 0.9  # of a match by content and name
+SAME = {  # synonyms
     "video/avi": "video/x-msvideo",
     "video/dvd": "video/mpeg",
     "application/x-matroska": "video/x-matroska",
     "audio/wave": "audio/wav",
 }
-TYPES = MimeTypes()  # those that Python knows; a machine's own would differ
+TYPES = MimeTypes()  # Python's own list: that of the machine may differ
 TYPES.add_type("text/markdown", ".md")
 TYPES.add_type("application/x-ndjson", ".ndjson")
 TYPES.add_type("application/x-ndjson", ".jsonl")
@@ -41,11 +41,11 @@ MORE_TEXT = {
     "image/svg+xml",
 }
 
-# Text, and formats that are written in text
+# Text, and text-based formats
 
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # WHATWG, MIME sniffing: binary data bytes
-MOSTLY = 0.7  # ASCII, of a text in an encoding of one byte a letter
-SOME = 0.05  # ASCII, of one in another alphabet: its line ends and commas, where its name says text
+MOSTLY = 0.7  # share of ASCII in a text with a single-byte encoding
+SOME = 0.05  # the same in another alphabet, if the name says that it is text
 MARKS = {  # the longer ones first
     b"\xff\xfe\0\0": "utf-32-le",
     b"\0\0\xfe\xff": "utf-32-be",
@@ -58,9 +58,9 @@ WRITTEN = (
     "*/pgp-*", "*/x-sh*", "*/x-eps", "*/x-xpixmap", "*/x-xbitmap", "*mpegurl", "*yaml", "model/*",
     "*/binhex", "*/x-desktop", "*/x-scpls",
 )  # fmt: skip
-FEW_LETTERS = 5  # fewer are believed only of markup, or where the name agrees
-# Signatures of these are words such as `import`, `record` or `Index:`, with which a table or a
-# sentence may begin. They are believed where they are long, or where the name agrees.
+FEW_LETTERS = 5  # shorter signatures count only for markup, or if the name agrees
+# Their signatures are words such as `import`, `record` or `Index:`, with which other texts may
+# begin. They count only if they are long, or if the name agrees.
 WORDS = (
     "text/x-*",
     "text/vnd.*",
@@ -73,21 +73,21 @@ WORDS = (
 MANY_LETTERS = 12
 PLAIN = ("text/plain", "text/csv", "text/tab-separated-values", "text/markdown")
 
-# What follows a signature, where it is short
+# What must follow a short signature
 
 PDF = "application/pdf"
 PDF_BEGINS = re.compile(rb"%PDF-\d\.\d")
-PDF_MARK = b"%PDF-"  # of many a file without a version, or with a wrong one
+PDF_MARK = b"%PDF-"  # also with an invalid version or none
 PDF_BEGINS_A_LINE = re.compile(rb"(?:\A|[\r\n]|\xef\xbb\xbf)\s*%PDF-")
-PDF_OBJECT = re.compile(rb"\d\s+\d+\s+obj\b|[\r\n]%%EOF")  # or the end of one that has none
-PDF_BYTES = 1024  # of a file, in which its header may begin
+PDF_OBJECT = re.compile(rb"\d\s+\d+\s+obj\b|[\r\n]%%EOF")  # or the end of a file without objects
+PDF_BYTES = 1024  # within which the header may begin
 BMP = re.compile(rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)  # sizes of headers
 ID3 = re.compile(rb"ID3[\x02-\x04][^\xff].[\x00-\x7f]{4}", re.DOTALL)
 BLANK = rb"(?:\s|#[^\n]*\n)+"
 PNM = re.compile(rb"P[1-6]%b\d+%b\d+\s" % (BLANK, BLANK))
 PAM = re.compile(rb"P7\s*\n(?:#[^\n]*\n)*(?:WIDTH|HEIGHT|DEPTH|MAXVAL|TUPLTYPE) ")
-# Packets of 188 bytes; of 192 with a time before, of 204 with parity behind. A recording may begin
-# in the middle of one.
+# Packets of 188 bytes, of 192 with a time code before, or of 204 with parity after. A recording may
+# begin in the middle of a packet.
 TRANSPORT = re.compile(rb"(?:.{4})?G(?:(?:.{187}G){2}|(?:.{191}G){2}|(?:.{203}G){2})", re.DOTALL)
 CUT_TRANSPORT = re.compile(
     rb".{0,203}?G(?:(?:.{187}G){7}|(?:.{191}G){7}|(?:.{203}G){7})", re.DOTALL
@@ -110,7 +110,7 @@ PARAMETER_SETS = re.compile(
     rb"\x00?\x00\x00\x01(?:[\x27\x47\x67]|\x40\x01|\x09.\x00?\x00\x00\x01[\x27\x47\x67])", re.DOTALL
 )
 
-# ISO 14496-12: the file type box names brands, the major one first
+# ISO 14496-12: the file type box has brands, the major one first
 
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 AVIF_BRANDS = {b"avif", b"avis"}
@@ -129,7 +129,7 @@ OF_VIDEO = re.compile(rb"iso[0-9a-m]|mp4[0-9]|avc[0-9]|hvc1|hev1|dash|cmf[a-z]|M
 
 
 def type_of(head: bytes, name: str) -> str:
-    """The media type of a file that begins with `head`."""
+    """Return the media type of a file that begins with `head`."""
     head = head[:HEAD_BYTES]
     if found := _of_boxes(head) or _of_elements(head):
         return found
@@ -151,12 +151,12 @@ def type_of(head: bytes, name: str) -> str:
 
 
 def is_among(content_type: str, patterns: list[str]) -> bool:
-    """Whether one of the patterns, as in `image/*`, is true of it."""
+    """Return whether the type matches a pattern, such as `image/*`."""
     return any(fnmatchcase(content_type, pattern.strip().lower()) for pattern in patterns)
 
 
 def _signatures(head: bytes, name: str) -> list[puremagic.PureMagicWithConfidence]:
-    """The likeliest first."""
+    """Return the matching signatures, the likeliest first."""
     try:
         found = puremagic.magic_string(head, name)
     except (puremagic.PureError, ValueError):
@@ -224,7 +224,7 @@ def _is_pdf(head: bytes, name: str, is_text: bool, *, is_known: bool) -> bool:
     if not is_text:
         # Not a PDF inside of an archive.
         return begin.startswith(PDF_MARK) or (bool(PDF_BEGINS.search(begin)) and not is_known)
-    # A text may tell of PDF, and even show one.
+    # A text may mention PDF, and even quote a file.
     line = PDF_BEGINS_A_LINE.search(begin)
     if line is None or not PDF_OBJECT.search(head, line.end()):
         return False
@@ -256,7 +256,7 @@ def _of_picture(brand: bytes) -> str:
 
 
 def _of_elements(head: bytes) -> str:
-    """Return the type of a Matroska or WebM file (RFC 8794), which its document type tells."""
+    """Return the type of a Matroska or WebM file (RFC 8794), from its document type."""
     if found := EBML.match(head):
         return "video/webm" if found[1] == b"webm" else "video/x-matroska"
     return "image/tiff" if head.startswith(BIG_TIFF) else ""
@@ -284,7 +284,7 @@ def _is_text(head: bytes, *, is_named_text: bool) -> bool:
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # not the end, where a letter may be cut
+        if error.start < len(head) - 4:  # not the end, where a character may be cut
             least = SOME if is_named_text else MOSTLY
             return sum(byte < 0x80 for byte in head) >= least * len(head)
     return True
@@ -304,7 +304,7 @@ def _of_markup(head: bytes) -> str:
 
 
 def _named_text(name: str) -> str:
-    """Text has no mark of its own: what the name says, if that is text."""
+    """Return the text type of the name, or plain text."""
     return _named(name) if _is_named_text(name) else "text/plain"
 
 

@@ -1,4 +1,4 @@
-"""`manage.py dispatcher`: the clock process. See jobs/engine/dispatcher.py."""
+"""`manage.py dispatcher`: the process for periodic work. See jobs/engine/dispatcher.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py lifecycle`: the rules by which the file store forgets by itself."""
+"""`manage.py lifecycle`: set the bucket's lifecycle rules."""
 
 from __future__ import annotations
 

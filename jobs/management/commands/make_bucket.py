@@ -1,4 +1,4 @@
-"""`manage.py make_bucket`: the bucket alone, without the files and users of `seed_demo`."""
+"""`manage.py make_bucket`: create the bucket, without the files and users of `seed_demo`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: a bucket, a small catalogue, somebody to ask and somebody to operate."""
+"""`manage.py seed_demo`: create the bucket, sample files and two users."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
 
 def _store(file_id: int, name: str, content_type: str, make: Any) -> StoredFile:
-    """The file's row; makes and stores the bytes where row or object is missing."""
+    """Return the file's row. Creates the row and the object if one of them is missing."""
     file = StoredFile.objects.filter(file_id=file_id).first()
     if file and storage.exists(file.key, file.size_bytes):
         return file

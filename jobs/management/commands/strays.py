@@ -1,4 +1,4 @@
-"""`manage.py strays`: what lies in the bucket and belongs to nobody."""
+"""`manage.py strays`: find objects in the bucket that belong to no row."""
 
 from __future__ import annotations
 
