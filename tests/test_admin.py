@@ -37,7 +37,7 @@ def test_run_again_queues_failed_jobs_and_says_what_it_skipped(
 
     page = act(desk, "run_again_selected", failed, running)
 
-    assert "Queued 1, skipped 1 that it does not apply to." in page
+    assert "Queued 1, skipped 1 in another state." in page
     failed.refresh_from_db()
     running.refresh_from_db()
     assert (failed.status, running.status) == (Status.QUEUED, Status.PROCESSING)
@@ -73,7 +73,7 @@ def test_one_action_is_bounded_and_says_what_it_left(
     page = act(desk, "cancel_selected", *jobs)
 
     assert "Cancelled 2" in page
-    assert "1 more were left" in page
+    assert "1 more were not changed" in page
     assert DownloadJob.objects.filter(status=Status.QUEUED).count() == 1
 
 
@@ -87,7 +87,7 @@ def test_what_was_left_is_told_also_when_the_moves_empty_the_filter(
     page = desk.post(f"{LIST}?status__exact=failed", chosen, follow=True).content.decode()
 
     assert "Queued 2, skipped 0" in page
-    assert "3 more were left" in page
+    assert "3 more were not changed" in page
 
 
 def test_a_job_shows_its_history_and_has_buttons(

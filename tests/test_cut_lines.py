@@ -32,7 +32,7 @@ def peers_are_allowed(settings: Any) -> None:
 
 
 @pytest.fixture
-def sealed() -> Iterator[Peer]:
+def tls_peer() -> Iterator[Peer]:
     """A server that speaks TLS, and whose certificate nobody asks for."""
     ours, theirs = http._trust(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ours.check_hostname, ours.verify_mode = False, ssl.CERT_NONE
@@ -58,8 +58,8 @@ def rest_of(answer: RemoteResponse) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-def test_what_comes_sealed_is_never_read_as_it_lies_on_the_line(sealed: Peer) -> None:
-    remote = RemoteFile(sealed.serve("/file", FILE), connections=1)
+def test_an_aborted_tls_connection_never_returns_encrypted_data(tls_peer: Peer) -> None:
+    remote = RemoteFile(tls_peer.serve("/file", FILE), connections=1)
     answer = remote.probe(0, FILE.size - 1)
     read = answer.read()
 
@@ -81,11 +81,11 @@ def ends(framing: bytes, *, with_goodbye: bool) -> Mode:
 
 
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-def test_a_sealed_line_that_is_cut_is_not_the_end_of_the_file(sealed: Peer) -> None:
-    whole = sealed.serve("/whole", File(misbehave=ends(b"", with_goodbye=True)))
-    cut = sealed.serve("/cut", File(misbehave=ends(b"", with_goodbye=False)))
+def test_a_tls_connection_without_close_notify_does_not_end_a_file(tls_peer: Peer) -> None:
+    whole = tls_peer.serve("/whole", File(misbehave=ends(b"", with_goodbye=True)))
+    cut = tls_peer.serve("/cut", File(misbehave=ends(b"", with_goodbye=False)))
     length = b"Content-Length: 1000\r\n"
-    known = sealed.serve("/known", File(misbehave=ends(length, with_goodbye=False)))
+    known = tls_peer.serve("/known", File(misbehave=ends(length, with_goodbye=False)))
 
     for url in (whole, known):
         answer = RemoteFile(url, connections=1).whole()
@@ -95,7 +95,7 @@ def test_a_sealed_line_that_is_cut_is_not_the_end_of_the_file(sealed: Peer) -> N
         b"".join(iter(answer.read, b""))
 
 
-def test_an_answer_that_was_read_to_its_end_may_still_be_shut() -> None:
+def test_a_response_that_was_read_to_its_end_can_be_aborted() -> None:
     with Peer() as peer:
         answer = RemoteFile(peer.serve("/file", FILE), connections=1).probe(0, FILE.size - 1)
         assert len(rest_of(answer)) == FILE.size
@@ -142,7 +142,7 @@ async def chunks_and_trailers(exchange: Exchange) -> None:
     ],
     ids=["interim", "interim-in-ranges", "trailers", "endless-body"],
 )
-def test_a_fetch_that_is_over_leaves_no_connection_and_no_thread(
+def test_a_fetch_leaves_no_connection_and_no_thread(
     file: File, outcome: str, alice: User, bucket: Any, settings: Any
 ) -> None:
     settings.REMOTE_SLOW_SECONDS = 1

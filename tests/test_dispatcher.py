@@ -38,7 +38,7 @@ def rung(broker: Mock) -> list[str]:
     return [str(bell.job_id) for call in broker.call_args_list for bell in call.args[0]]
 
 
-def test_a_job_nobody_heard_of_is_rung_again(alice: User, broker: Mock) -> None:
+def test_a_due_job_that_nobody_claimed_is_rung_again(alice: User, broker: Mock) -> None:
     lost = JobFactory(owner=alice, published_at=LONG_AGO)
     JobFactory(owner=alice, published_at=timezone.now())
 
@@ -72,7 +72,7 @@ def test_the_most_urgent_come_first_then_the_oldest(alice: User, broker: Mock) -
     assert rung(broker) == [str(job.pk) for job in (urgent, early, late)]
 
 
-def test_a_long_list_is_left_to_drain(
+def test_a_long_queue_gets_no_more_doorbells(
     alice: User, broker: Mock, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(5):
@@ -92,7 +92,7 @@ def test_only_queued_jobs_are_rung(alice: User, broker: Mock, status: Status) ->
     assert dispatcher.ring_due() == 0
 
 
-def test_a_silent_worker_loses_its_job(running_job: DownloadJob) -> None:
+def test_a_worker_without_heartbeats_loses_its_job(running_job: DownloadJob) -> None:
     assert dispatcher.rescue_expired_leases() == 0
 
     DownloadJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -128,7 +128,7 @@ def test_several_dispatchers_rescue_each_job_once(alice: User) -> None:
     assert set(DownloadJob.objects.values_list("losses", flat=True)) == {1}
 
 
-def test_an_old_artifact_is_let_go_and_its_object_collected(alice: User, bucket: Any) -> None:
+def test_an_expired_artifact_and_its_object_are_deleted(alice: User, bucket: Any) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED, expires_at=LONG_AGO)
     key = f"{job.folder}1/a.zip"
     artifact = ArtifactFactory(owner=alice, key=key, made_by=job)
@@ -144,7 +144,7 @@ def test_an_old_artifact_is_let_go_and_its_object_collected(alice: User, bucket:
     assert not bucket.exists(key)
 
 
-def test_an_artifact_that_is_wanted_meanwhile_is_not_let_go(alice: User) -> None:
+def test_an_artifact_that_a_job_depends_on_does_not_expire(alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED, expires_at=LONG_AGO)
     artifact = ArtifactFactory(owner=alice, key=f"{job.folder}1/a.zip", made_by=job)
     DownloadJob.objects.update(artifact=artifact)
@@ -158,7 +158,7 @@ def test_an_artifact_that_is_wanted_meanwhile_is_not_let_go(alice: User) -> None
     assert (job.status, job.artifact) == (Status.COMPLETED, artifact)
 
 
-def test_what_losers_left_is_collected_now_and_once_more_later(
+def test_leftovers_are_deleted_now_and_once_more_later(
     running_job: DownloadJob, bucket: Any
 ) -> None:
     bucket.save(f"{running_job.folder}1/lost.zip", ContentFile(b"x"))
@@ -180,7 +180,7 @@ def test_what_losers_left_is_collected_now_and_once_more_later(
     assert running_job.collect_at is None
 
 
-def test_collecting_spares_artifacts_and_unfinished_jobs(alice: User, bucket: Any) -> None:
+def test_artifacts_and_unfinished_jobs_keep_their_objects(alice: User, bucket: Any) -> None:
     kept = JobFactory(owner=alice, status=Status.COMPLETED, collect_at=LONG_AGO, attempt=2)
     running = JobFactory(owner=alice, status=Status.PROCESSING)
     keys = [f"{kept.folder}2/a.zip", f"{running.folder}1/b.zip"]
@@ -208,7 +208,7 @@ def test_a_job_run_again_meanwhile_keeps_its_new_object(
     assert bucket.exists(key)
 
 
-def test_old_task_results_are_forgotten(db: None) -> None:
+def test_old_task_results_are_deleted(db: None) -> None:
     TaskResult.objects.create(task_id="old")
     TaskResult.objects.update(date_done=timezone.now() - timedelta(days=4))
     TaskResult.objects.create(task_id="new")
@@ -219,7 +219,7 @@ def test_old_task_results_are_forgotten(db: None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)  # the connection is closed after a failure
-def test_a_sweep_that_fails_does_not_stop_the_clock(
+def test_a_failing_sweep_does_not_stop_the_others(
     alice: User, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.DISPATCH_EVERY_SECONDS = 0.01
@@ -239,7 +239,7 @@ def test_a_sweep_that_fails_does_not_stop_the_clock(
     assert len(calls) == 3
 
 
-def test_a_backlog_is_collected_in_one_round(alice: User, bucket: Any) -> None:
+def test_a_backlog_of_leftovers_is_deleted_in_one_round(alice: User, bucket: Any) -> None:
     for _ in range(dispatcher.BATCH + 20):
         JobFactory(owner=alice, status=Status.CANCELLED, collect_at=LONG_AGO, attempt=0)
 
@@ -248,7 +248,7 @@ def test_a_backlog_is_collected_in_one_round(alice: User, bucket: Any) -> None:
     assert not DownloadJob.objects.filter(collect_at__lt=timezone.now()).exists()
 
 
-def test_a_job_that_cannot_be_collected_does_not_stand_before_the_others(
+def test_a_job_that_cannot_be_collected_does_not_block_the_others(
     alice: User, bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stuck, other = (
@@ -271,7 +271,7 @@ def test_a_job_that_cannot_be_collected_does_not_stand_before_the_others(
     assert stuck.collect_at > timezone.now(), "it is tried again later"
 
 
-def test_strays_are_what_no_row_and_no_active_job_knows(
+def test_strays_are_objects_without_a_row_or_an_active_job(
     bucket: Any, alice: User, running_job: DownloadJob
 ) -> None:
     kept = JobFactory(owner=alice, status=Status.COMPLETED)
@@ -306,7 +306,7 @@ def test_an_operator_deletes_strays(bucket: Any, transactional_db: None) -> None
     assert bucket.exists(wanted), "its key only begins like the stray's"
 
 
-def test_a_tick_with_nothing_to_do_is_one_statement(
+def test_a_round_with_nothing_to_do_is_one_statement(
     alice: User, settings: Any, broker: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     JobFactory(owner=alice, published_at=timezone.now())
@@ -324,7 +324,7 @@ def test_a_tick_with_nothing_to_do_is_one_statement(
 
 
 @pytest.mark.parametrize("chore", ["ring_due", "rescue_expired_leases", "release_blocked"])
-def test_a_tick_does_what_there_is_to_do(
+def test_a_round_runs_the_sweeps_that_have_work(
     alice: User, monkeypatch: pytest.MonkeyPatch, chore: str
 ) -> None:
     past = timezone.now() - timedelta(seconds=30)
@@ -343,7 +343,7 @@ def test_a_tick_does_what_there_is_to_do(
     assert [name for name, sweep in done.items() if sweep.called] == [chore]
 
 
-def test_a_slow_collection_delays_no_rescue(
+def test_a_slow_sweep_does_not_delay_a_rescue(
     running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.DISPATCH_EVERY_SECONDS = 0.01
@@ -372,7 +372,7 @@ def test_a_slow_collection_delays_no_rescue(
     assert stop.is_set()
 
 
-def test_a_job_that_succeeds_meanwhile_is_no_stray(
+def test_the_object_of_a_job_that_succeeds_meanwhile_is_not_a_stray(
     bucket: Any, alice: User, running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = f"{running_job.folder}1/a.zip"

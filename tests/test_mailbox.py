@@ -29,14 +29,14 @@ def test_a_signal_does_not_prolong_the_wait(slow_alarm: None) -> None:
         Mailbox[int]().get(timeout_seconds=0.1)
 
 
-def test_what_is_put_meanwhile_ends_the_wait() -> None:
+def test_an_item_that_is_put_meanwhile_ends_the_wait() -> None:
     box = Mailbox[int]()
     threading.Timer(0.05, box.put, [1]).start()
 
     assert box.get(timeout_seconds=10) == 1
 
 
-def test_things_come_out_in_their_order_and_once() -> None:
+def test_items_are_returned_in_order_and_once() -> None:
     box = Mailbox[int]()
     for n in range(3):
         box.put(n)

@@ -71,7 +71,7 @@ def put(objects: Objects, key: str, body: Any) -> None:
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if ".." not in key and "//" not in key])
-def test_an_object_of_any_name_goes_in_and_out(objects: Objects, bucket: Any, key: str) -> None:
+def test_an_object_can_have_any_name(objects: Objects, bucket: Any, key: str) -> None:
     key = f"raw/odd/{key.strip('/')}"
 
     put(objects, key, key.encode())
@@ -84,7 +84,7 @@ def test_an_object_of_any_name_goes_in_and_out(objects: Objects, bucket: Any, ke
 
 @pytest.mark.parametrize("size", [0, 1, 1024 * 1024, 2 * 1024 * 1024 + 1])
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
-def test_a_body_may_be_any_buffer_or_a_file(objects: Objects, kind: Any, size: int) -> None:
+def test_a_body_can_be_any_buffer_or_a_file(objects: Objects, kind: Any, size: int) -> None:
     content = (MEGABYTE * 3)[:size]
 
     put(objects, "raw/bodies/a", kind(content))
@@ -105,7 +105,7 @@ def test_parts_become_an_object(objects: Objects, bucket: Any) -> None:
     assert b"".join(objects.read("raw/parts/a")) == MEGABYTE * 10 + b"end"
 
 
-def test_what_is_not_there_is_missing(objects: Objects) -> None:
+def test_an_object_that_does_not_exist_is_missing(objects: Objects) -> None:
     with pytest.raises(SourceMissing):
         list(objects.read("raw/none"))
     with pytest.raises(SourceMissing):
@@ -128,7 +128,7 @@ def test_a_wrong_key_is_refused(objects: Objects, settings: Any) -> None:
     assert "403 SignatureDoesNotMatch: " in str(raised.value.__cause__)
 
 
-def test_a_clock_that_is_wrong_is_named(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_clock_is_reported(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Mock(time=lambda: time.time() - 3600)
     monkeypatch.setattr("jobs.storage.objects.time", clock)
 
@@ -148,7 +148,7 @@ def test_one_attempt_is_one_request(proxy: Proxy) -> None:
     assert proxy.errors_answered == 1
 
 
-def test_a_200_that_is_not_the_stores_stores_nothing(proxy: Proxy) -> None:
+def test_a_200_without_an_etag_is_an_error(proxy: Proxy) -> None:
     proxy.answer_errors(1, seed=1, status=200, code="Welcome")
 
     with pytest.raises(StorageUnavailable, match="did not confirm"):
@@ -156,7 +156,7 @@ def test_a_200_that_is_not_the_stores_stores_nothing(proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
-def test_errors_that_pass_are_tried_again(proxy: Proxy, status: int) -> None:
+def test_transient_errors_are_retried(proxy: Proxy, status: int) -> None:
     proxy.answer_errors(1, seed=1, status=status, code="InternalError")
 
     with pytest.raises(StorageUnavailable):
@@ -165,7 +165,7 @@ def test_errors_that_pass_are_tried_again(proxy: Proxy, status: int) -> None:
     assert proxy.errors_answered == 3
 
 
-def test_a_refusal_is_not_tried_again(proxy: Proxy) -> None:
+def test_a_refusal_is_not_retried(proxy: Proxy) -> None:
     proxy.answer_errors(1, seed=1, status=403, code="AccessDenied")
 
     with pytest.raises(StorageUnavailable):
@@ -175,7 +175,7 @@ def test_a_refusal_is_not_tried_again(proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize("kind", [bytes, io.BytesIO])
-def test_what_is_sent_again_is_sent_whole(proxy: Proxy, kind: Any) -> None:
+def test_a_retry_sends_the_whole_body(proxy: Proxy, kind: Any) -> None:
     objects = through(proxy, attempts=3)
     proxy.cut_after(500_000, times=2)
 
@@ -187,7 +187,7 @@ def test_what_is_sent_again_is_sent_whole(proxy: Proxy, kind: Any) -> None:
 # Lines that break
 
 
-def test_a_kept_connection_that_ended_costs_nothing(proxy: Proxy) -> None:
+def test_a_closed_persistent_connection_is_not_an_attempt(proxy: Proxy) -> None:
     objects = through(proxy)
     put(objects, "raw/kept", b"kept")
 
@@ -199,7 +199,7 @@ def test_a_kept_connection_that_ended_costs_nothing(proxy: Proxy) -> None:
     assert proxy.connections == 3
 
 
-def test_connections_are_kept(proxy: Proxy) -> None:
+def test_connections_are_reused(proxy: Proxy) -> None:
     objects = through(proxy)
 
     for _ in range(5):
@@ -212,7 +212,7 @@ def test_connections_are_kept(proxy: Proxy) -> None:
     assert proxy.connections == 1
 
 
-def test_a_store_that_is_silent_is_not_waited_for(proxy: Proxy) -> None:
+def test_a_store_that_does_not_respond_times_out(proxy: Proxy) -> None:
     objects = through(proxy, attempts=2, read_seconds=0.3)
     proxy.freeze()
     began = time.monotonic()
@@ -223,7 +223,7 @@ def test_a_store_that_is_silent_is_not_waited_for(proxy: Proxy) -> None:
     assert 0.6 <= time.monotonic() - began < 2
 
 
-def test_a_store_that_comes_back_is_found(proxy: Proxy) -> None:
+def test_a_store_that_comes_back_is_used_again(proxy: Proxy) -> None:
     objects = through(proxy, attempts=4)
     put(objects, "raw/back", b"back")
     proxy.refuse()
@@ -235,7 +235,7 @@ def test_a_store_that_comes_back_is_found(proxy: Proxy) -> None:
     assert b"".join(objects.read("raw/back")) == b"back"
 
 
-def test_an_object_that_breaks_off_is_never_taken_for_whole(proxy: Proxy) -> None:
+def test_a_truncated_object_is_an_error(proxy: Proxy) -> None:
     objects = through(proxy)
     put(objects, "raw/broken", MEGABYTE * 4)
     proxy.cut_after(2_000_000, "client")
@@ -244,7 +244,7 @@ def test_an_object_that_breaks_off_is_never_taken_for_whole(proxy: Proxy) -> Non
         list(objects.read("raw/broken"))
 
 
-def test_reading_goes_on_where_the_connection_broke(proxy: Proxy) -> None:
+def test_reading_resumes_where_the_connection_broke(proxy: Proxy) -> None:
     objects = through(proxy, attempts=4)
     put(objects, "raw/broken", MEGABYTE * 4)
     proxy.cut_after(2_000_000, "client")
@@ -258,7 +258,7 @@ def test_reading_goes_on_where_the_connection_broke(proxy: Proxy) -> None:
     assert b"".join(chunks) == MEGABYTE * 4
 
 
-def test_reading_goes_on_when_the_store_fell_silent(proxy: Proxy) -> None:
+def test_reading_resumes_after_a_timeout(proxy: Proxy) -> None:
     objects = through(proxy, attempts=4, read_seconds=0.5)
     put(objects, "raw/silent", MEGABYTE * 8)
     reading = objects.read("raw/silent")
@@ -286,7 +286,7 @@ def test_an_object_that_changed_meanwhile_is_never_mixed_with_the_old_one(
         list(reading)
 
 
-def test_an_object_that_vanished_meanwhile_is_missing(
+def test_an_object_deleted_meanwhile_is_missing(
     proxy: Proxy, objects: Objects, bucket: Any
 ) -> None:
     cut = through(proxy, attempts=4)
@@ -308,7 +308,7 @@ def test_an_object_of_another_size_than_recorded_is_not_read(objects: Objects) -
 
 
 @pytest.mark.parametrize("kind", [bytes, io.BytesIO])
-def test_a_body_may_take_longer_than_connecting_if_it_moves(proxy: Proxy, kind: Any) -> None:
+def test_sending_a_body_may_take_longer_than_the_connect_timeout(proxy: Proxy, kind: Any) -> None:
     objects = through(proxy, read_seconds=6)
     proxy.throttle(2_500_000)
     body = MEGABYTE * 20  # 8 s: longer than CONNECT_SECONDS, and than the store may be silent
@@ -320,7 +320,7 @@ def test_a_body_may_take_longer_than_connecting_if_it_moves(proxy: Proxy, kind: 
     assert storage.exists("raw/slow", len(body))
 
 
-def test_reading_may_stop_early(proxy: Proxy) -> None:
+def test_reading_can_stop_early(proxy: Proxy) -> None:
     objects = through(proxy)
     put(objects, "raw/early", MEGABYTE * 4)
 
@@ -332,7 +332,7 @@ def test_reading_may_stop_early(proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize("phase", ["head", "body"])
-def test_another_thread_can_abort_what_is_waited_for(proxy: Proxy, phase: str) -> None:
+def test_another_thread_can_abort_a_request(proxy: Proxy, phase: str) -> None:
     objects, abort = through(proxy, attempts=4, read_seconds=60), Abort()
     put(objects, "raw/abort", MEGABYTE * 8)
     if phase == "body":
@@ -363,7 +363,7 @@ def test_another_thread_can_abort_what_is_waited_for(proxy: Proxy, phase: str) -
 # Threads and processes
 
 
-def test_many_threads_may_ask_at_once(objects: Objects) -> None:
+def test_many_threads_can_send_requests_at_once(objects: Objects) -> None:
     def ask(number: int) -> bool:
         put(objects, f"raw/threads/{number}", str(number).encode())
         return b"".join(objects.read(f"raw/threads/{number}")) == str(number).encode()
@@ -372,7 +372,7 @@ def test_many_threads_may_ask_at_once(objects: Objects) -> None:
         assert all(threads.map(ask, range(100)))
 
 
-def test_a_forked_process_takes_no_connection_of_its_parent(proxy: Proxy) -> None:
+def test_a_forked_process_opens_its_own_connections(proxy: Proxy) -> None:
     objects = through(proxy)
     put(objects, "raw/fork", b"fork")
 
@@ -409,7 +409,7 @@ def test_a_proxy_is_found_as_botocore_finds_it(
         objects_at("http://store.invalid:9000").head()
 
 
-class Sealed(BaseHTTPRequestHandler):
+class TlsHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
@@ -433,10 +433,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sealed_port(certificate: Path) -> Iterator[int]:
+def tls_port(certificate: Path) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Sealed)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), TlsHandler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.handle_error = lambda *args: None  # type: ignore[method-assign] # who did not trust it
     thread = threading.Thread(target=server.serve_forever)
@@ -447,10 +447,10 @@ def sealed_port(certificate: Path) -> Iterator[int]:
     server.server_close()
 
 
-def test_only_a_store_that_is_trusted_is_asked(
-    bucket: Any, sealed_port: int, certificate: Path
+def test_a_store_with_an_untrusted_certificate_is_refused(
+    bucket: Any, tls_port: int, certificate: Path
 ) -> None:
-    url, trusted = f"https://127.0.0.1:{sealed_port}", str(certificate)
+    url, trusted = f"https://127.0.0.1:{tls_port}", str(certificate)
 
     assert objects_at(url, verify=trusted).head("raw/a")["content-length"] == "7"
     with pytest.raises(StorageUnavailable, match="cannot be reached") as raised:

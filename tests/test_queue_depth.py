@@ -27,7 +27,7 @@ class Clock:
         return self.now
 
 
-def test_nobody_knows_it_before_it_was_counted() -> None:
+def test_depth_is_unknown_before_the_first_count() -> None:
     depth = QueueDepth(Clock())
 
     assert depth.known(LIMIT) is None
@@ -35,7 +35,7 @@ def test_nobody_knows_it_before_it_was_counted() -> None:
     assert depth.known(LIMIT) == 3
 
 
-def test_what_is_added_here_counts_at_once() -> None:
+def test_jobs_added_by_this_process_count_at_once() -> None:
     depth = QueueDepth(Clock())
     depth.record(3)
 
@@ -45,7 +45,7 @@ def test_what_is_added_here_counts_at_once() -> None:
     assert depth.known(LIMIT) == 5
 
 
-def test_after_a_second_one_counts_and_the_others_go_on() -> None:
+def test_after_a_second_one_caller_counts_and_others_use_the_old_number() -> None:
     depth = QueueDepth(clock := Clock())
     depth.record(3)
     depth.add()
@@ -57,7 +57,7 @@ def test_after_a_second_one_counts_and_the_others_go_on() -> None:
     assert depth.known(LIMIT) == 3
 
 
-def test_a_count_that_fails_is_made_by_another_a_second_later() -> None:
+def test_after_a_failed_count_another_caller_counts_a_second_later() -> None:
     depth = QueueDepth(clock := Clock())
     depth.record(3)
     clock.now += CACHED_SECONDS
@@ -67,7 +67,7 @@ def test_a_count_that_fails_is_made_by_another_a_second_later() -> None:
     assert depth.known(LIMIT) is None
 
 
-def test_a_number_that_refuses_is_soon_counted_again() -> None:
+def test_a_full_queue_is_soon_counted_again() -> None:
     depth = QueueDepth(clock := Clock())
     depth.record(LIMIT)
     clock.now += FULL_SECONDS / 2
@@ -78,7 +78,7 @@ def test_a_number_that_refuses_is_soon_counted_again() -> None:
     assert depth.known(LIMIT) is None
 
 
-def test_the_queue_gets_too_long_by_what_others_add_in_a_second_and_no_more() -> None:
+def test_the_queue_exceeds_its_limit_only_by_what_others_add_in_a_second() -> None:
     """Three processes that take in whatever they can."""
     clock = Clock()
     processes, queue = [QueueDepth(clock) for _ in range(3)], 0
@@ -116,7 +116,7 @@ def test_one_process_alone_never_exceeds_the_limit(alice: User, settings: Any) -
 
 
 @pytest.mark.django_db
-def test_what_is_not_due_does_not_count(alice: User, settings: Any) -> None:
+def test_jobs_that_are_not_due_do_not_count(alice: User, settings: Any) -> None:
     settings.MAX_QUEUED_JOBS = 1
     other = JobFactory(status="processing", owner=alice)
     submit(owner=alice, kind="bundle", params={"file_ids": [1]}, terms=Terms(after=(other.pk,)))
@@ -127,7 +127,7 @@ def test_what_is_not_due_does_not_count(alice: User, settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_room_that_workers_make_is_found_again(
+def test_jobs_are_accepted_again_after_workers_made_room(
     alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MAX_QUEUED_JOBS = 1
@@ -143,7 +143,7 @@ def test_room_that_workers_make_is_found_again(
 
 
 @pytest.mark.django_db
-def test_in_between_nobody_counts(alice: User) -> None:
+def test_between_counts_no_job_is_counted(alice: User) -> None:
     """Nor does anybody ask anything by Django's cursors: all is one statement."""
     submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
     assert quota.depth.known(LIMIT) == 1

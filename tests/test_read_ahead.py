@@ -42,7 +42,7 @@ def readers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "ahead"]
 
 
-def test_all_come_in_order_and_whole(bucket: Any) -> None:
+def test_objects_are_read_whole_and_in_order(bucket: Any) -> None:
     sizes = [10, 0, MAX_OBJECT_BYTES, MAX_OBJECT_BYTES + 1, 3 * MEBIBYTE + 5, 1, *[70_000] * 30]
     objects = [put(number, size) for number, size in enumerate(sizes)]
 
@@ -55,9 +55,7 @@ def test_all_come_in_order_and_whole(bucket: Any) -> None:
     assert not readers()
 
 
-def test_the_next_ones_are_there_before_they_are_asked_for(
-    bucket: Any, settings: Any, proxy: Proxy
-) -> None:
+def test_the_next_objects_are_fetched_in_advance(bucket: Any, settings: Any, proxy: Proxy) -> None:
     objects = [put(number, 1000) for number in range(9)]
     use_store(settings, f"http://127.0.0.1:{proxy.port}")
     proxy.delay(0.2)
@@ -102,7 +100,7 @@ def test_memory_is_bounded_however_slow_the_writing_is(
     assert len(fetched) == 11
 
 
-def test_what_is_missing_is_told_when_it_is_its_turn(bucket: Any) -> None:
+def test_a_missing_object_is_an_error_when_it_is_its_turn(bucket: Any) -> None:
     objects = [put(0, 10), put(1, 10), ("catalogue/ahead/none", 10), put(3, 10)]
 
     with ReadAhead(objects) as ahead:
@@ -113,7 +111,7 @@ def test_what_is_missing_is_told_when_it_is_its_turn(bucket: Any) -> None:
         assert b"".join(ahead.read(objects[3][0])) == content(3, 10)
 
 
-def test_one_that_is_larger_than_recorded_is_not_read(bucket: Any) -> None:
+def test_an_object_that_is_larger_than_recorded_is_not_read(bucket: Any) -> None:
     first, (key, _) = put(0, 10), put(1, 30 * MEBIBYTE)
 
     with ReadAhead([first, (key, 100)]) as ahead:
@@ -123,7 +121,7 @@ def test_one_that_is_larger_than_recorded_is_not_read(bucket: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [Interrupted(timed_out=False), StorageUnavailable("away")])
-def test_whatever_ends_it_ends_its_threads(
+def test_threads_end_on_exit(
     bucket: Any, settings: Any, proxy: Proxy, error: BaseException
 ) -> None:
     """Also where the store is silent, and each would wait for it for a long time."""
@@ -148,7 +146,7 @@ def test_whatever_ends_it_ends_its_threads(
     assert not readers()
 
 
-def test_no_more_threads_than_a_few(bucket: Any) -> None:
+def test_the_number_of_threads_is_limited(bucket: Any) -> None:
     objects = [put(number, 1000) for number in range(40)]
 
     with ReadAhead(objects) as ahead:
@@ -157,7 +155,7 @@ def test_no_more_threads_than_a_few(bucket: Any) -> None:
             assert len(readers()) <= THREADS
 
 
-def test_nothing_stays_in_memory(bucket: Any) -> None:
+def test_memory_is_released_on_exit(bucket: Any) -> None:
     objects = [put(number, 1000) for number in range(5)]
 
     with ReadAhead(objects) as ahead:

@@ -63,7 +63,7 @@ def test_a_bundle_is_built_stored_and_recorded(
     assert job.collect_at is None
 
 
-def test_files_that_are_not_there_fail_at_once_and_are_named(alice: User, bob: User) -> None:
+def test_missing_files_fail_the_job_and_are_named(alice: User, bob: User) -> None:
     StoredFileFactory(file_id=70001, owner=bob)
     job = JobFactory(owner=alice, params={"file_ids": [70001, 99_999]})
 
@@ -74,7 +74,7 @@ def test_files_that_are_not_there_fail_at_once_and_are_named(alice: User, bob: U
     assert job.attempt == 1
 
 
-def test_an_object_that_is_gone_is_named_and_leaves_nothing(
+def test_a_missing_object_is_named_and_nothing_is_stored(
     job: DownloadJob, stored_files: list[StoredFile]
 ) -> None:
     storage.bucket().delete(stored_files[2].key)
@@ -95,7 +95,7 @@ def test_a_changed_source_fails_the_job(job: DownloadJob, stored_files: list[Sto
     assert left_behind(job) == []
 
 
-def test_a_store_that_is_away_is_tried_again_after_1_5_and_30_seconds(
+def test_an_unavailable_store_is_retried_after_1_5_and_30_seconds(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
     def away(params: Any, work: Workspace) -> None:
@@ -116,7 +116,7 @@ def test_a_store_that_is_away_is_tried_again_after_1_5_and_30_seconds(
     assert history(job) == ["claim", "retry"] * 3 + ["claim", "fail"]
 
 
-def test_a_bug_is_tried_again_and_told_to_operators_only(
+def test_a_bug_is_retried_and_its_traceback_is_for_operators_only(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
     def broken(params: Any, work: Workspace) -> None:
@@ -160,7 +160,7 @@ def cancel_from_elsewhere(job_id: Any) -> None:
     connection.close()
 
 
-def test_too_long_is_a_timeout_and_final(job: DownloadJob, build_with: Callable[..., None]) -> None:
+def test_a_timeout_is_final(job: DownloadJob, build_with: Callable[..., None]) -> None:
     def slow(params: Any, work: Workspace) -> None:
         time.sleep(60)
         raise AssertionError
@@ -178,7 +178,7 @@ def test_too_long_is_a_timeout_and_final(job: DownloadJob, build_with: Callable[
     ("limit", "told"),
     [(300, "5 minutes"), (3600, "60 minutes"), (90, "90 s"), (1801, "30 m"), (107_674, "30 hours")],
 )
-def test_the_time_limit_is_told_as_people_say_it(
+def test_the_time_limit_is_shown_in_words(
     running_job: DownloadJob, build_with: Callable[..., None], limit: int, told: str
 ) -> None:
     build_with(lambda params, work: None, time_limit_seconds=limit)
@@ -189,7 +189,7 @@ def test_the_time_limit_is_told_as_people_say_it(
     assert told in running_job.error
 
 
-def test_a_builder_that_swallows_errors_is_stopped_all_the_same(
+def test_a_builder_that_catches_every_exception_is_stopped(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
     def stubborn(params: Any, work: Workspace) -> None:
@@ -204,7 +204,7 @@ def test_a_builder_that_swallows_errors_is_stopped_all_the_same(
     assert run(job).error_code == "timeout"
 
 
-def test_a_worker_told_to_stop_hands_the_job_back_unharmed(
+def test_a_worker_that_stops_hands_the_job_back(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
     def stopped(params: Any, work: Workspace) -> None:
@@ -236,7 +236,7 @@ def test_the_loser_of_a_race_removes_its_object_and_no_other(
     assert left_behind(job) == []
 
 
-def test_a_commit_that_got_through_unheard_keeps_its_object(
+def test_a_commit_whose_response_was_lost_keeps_its_object(
     job: DownloadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     succeed = DownloadJob.succeed
@@ -318,7 +318,7 @@ def test_a_worker_that_is_stopped_stops_though_the_database_is_away(
         run(job)
 
 
-def test_an_upload_whose_answer_was_lost_is_collected(
+def test_a_multipart_upload_whose_response_was_lost_is_deleted(
     bucket: Any, job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
     from botocore.exceptions import ReadTimeoutError
@@ -350,7 +350,7 @@ def test_an_upload_whose_answer_was_lost_is_collected(
     assert storage.exists(job.artifact.key, 9_000_000)
 
 
-def test_a_database_that_stays_away_is_not_waited_for_longer_than_a_lease(
+def test_an_unavailable_database_is_retried_for_a_lease_at_most(
     job: DownloadJob, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     def away(self: DownloadJob, *args: Any, **said: Any) -> None:
@@ -395,7 +395,7 @@ def test_the_lease_is_renewed_while_nothing_changes(
     assert seen[1] > seen[0]
 
 
-def test_an_attempt_that_cannot_reach_the_database_takes_itself_for_lost(
+def test_an_attempt_without_a_database_counts_as_lost(
     job: DownloadJob,
     build_with: Callable[..., None],
     settings: Any,
@@ -469,7 +469,7 @@ def test_while_the_simulated_delay_runs_a_poll_says_so_and_how_long(
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(1.0, "1 second,"), (42.4, "42 seconds,")])
-def test_what_is_said_of_a_simulated_delay_can_be_read_back(seconds: float, said: str) -> None:
+def test_the_message_of_a_simulated_delay_can_be_parsed(seconds: float, said: str) -> None:
     sentence = simulated_delay.sentence(seconds)
 
     assert f"Waiting {said}" in sentence
@@ -502,7 +502,7 @@ def test_a_process_killed_at_its_time_limit_is_a_timeout_once(job: DownloadJob) 
 
 
 @pytest.mark.parametrize("dirt", ["a\0b", "a\ud800b"], ids=["NUL", "half a pair"])
-def test_dirt_in_a_traceback_is_no_reason_not_to_settle(
+def test_a_traceback_that_postgres_refuses_is_stored_cleaned(
     running_job: DownloadJob, dirt: str
 ) -> None:
     running_job.retry("unexpected", "Sentence.", after_seconds=1, detail=f"RuntimeError: {dirt}")
@@ -510,7 +510,7 @@ def test_dirt_in_a_traceback_is_no_reason_not_to_settle(
     assert "RuntimeError: a" in running_job.events.get(event=Event.RETRY).detail
 
 
-def test_an_object_of_parts_that_is_not_there_is_the_stores_fault(
+def test_a_completed_upload_without_an_object_is_storage_unavailable(
     job: DownloadJob, build_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S3 may answer 200 before it has put the parts together; to a PUT it answers afterwards."""
@@ -526,7 +526,7 @@ def test_an_object_of_parts_that_is_not_there_is_the_stores_fault(
     assert (job.status, job.error_code) == (Status.QUEUED, "storage_unavailable")
 
 
-def test_a_beat_that_failed_is_sent_again(
+def test_a_failed_heartbeat_is_sent_again(
     running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
@@ -547,7 +547,7 @@ def test_a_beat_that_failed_is_sent_again(
     assert sent == [7, 7]
 
 
-def test_an_interrupt_on_the_way_out_does_not_leave_the_pulse_running(
+def test_an_interrupt_during_exit_does_not_leave_the_heartbeat_running(
     running_job: DownloadJob,
 ) -> None:
     heartbeat = Heartbeat(running_job, LONG)
@@ -564,7 +564,7 @@ def test_an_interrupt_on_the_way_out_does_not_leave_the_pulse_running(
     assert signal.getsignal(signal.SIGALRM) == before
 
 
-def test_a_database_that_hangs_does_not_keep_a_builder_going(
+def test_a_builder_is_stopped_when_the_database_hangs(
     job: DownloadJob,
     build_with: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -599,7 +599,7 @@ class FakeFrame:
     f_code: Any
 
 
-def test_run_again_measures_its_sources_anew(alice: User, bucket: Any) -> None:
+def test_requeue_measures_the_sources_again(alice: User, bucket: Any) -> None:
     job = JobFactory(owner=alice, status=Status.FAILED, params={"file_ids": [70500]}, total=0)
     store(70500, "late.txt", b"hello")
 

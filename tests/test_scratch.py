@@ -21,7 +21,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_next_one_removes_what_a_dead_process_left(folders: Path) -> None:
+def test_the_next_folder_removes_those_of_dead_processes(folders: Path) -> None:
     orphan = folders / f"{PREFIX}dead"
     (orphan / "made").mkdir(parents=True)
     used = Scratch()
@@ -34,7 +34,7 @@ def test_the_next_one_removes_what_a_dead_process_left(folders: Path) -> None:
     assert list(folders.iterdir()) == []
 
 
-def test_each_is_its_owners_alone(folders: Path) -> None:
+def test_each_folder_has_one_owner(folders: Path) -> None:
     one, other = Scratch(), Scratch()
 
     assert one.folder != other.folder
@@ -44,7 +44,7 @@ def test_each_is_its_owners_alone(folders: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before it is opened", "before it is locked"])
-def test_one_that_is_taken_for_an_orphans_is_made_anew(
+def test_a_folder_removed_before_it_was_locked_is_replaced(
     moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module, name = (os, "open") if moment == "before it is opened" else (fcntl, "flock")

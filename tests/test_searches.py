@@ -61,7 +61,7 @@ def test_an_owner_searches_one_thing_at_a_time(
 ) -> None:
     monkeypatch.setattr(searching, "WAIT_SECONDS", 0.05)
 
-    with searching._slots.held(operator.pk):
+    with searching._slots.acquire(operator.pk):
         refused = visitor.get(f"{path}xyz", headers={"Accept": "application/json"})
         others = visitor.get(path)
 
@@ -75,7 +75,7 @@ def test_all_together_search_few_things_at_a_time(
 ) -> None:
     monkeypatch.setattr(searching, "WAIT_SECONDS", 0.05)
 
-    with searching._slots.held(-1), searching._slots.held(-2):
+    with searching._slots.acquire(-1), searching._slots.held(-2):
         refused = client_of_alice.get("/v1/download/jobs?search=xyz")
 
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
@@ -96,7 +96,7 @@ def test_a_search_waits_for_the_one_before(client_of_alice: APIClient, alice: Us
 
 
 def hold_a_place(owner_id: int, taken: threading.Event) -> None:
-    with searching._slots.held(owner_id):
+    with searching._slots.acquire(owner_id):
         taken.set()
         time.sleep(0.3)
 
@@ -107,7 +107,7 @@ def test_of_very_many_that_wait_the_rest_are_refused_at_once(
     monkeypatch.setattr(searching, "MAX_WAITING", 0)
     monkeypatch.setattr(searching, "WAIT_SECONDS", 30)
 
-    with searching._slots.held(alice.pk):
+    with searching._slots.acquire(alice.pk):
         began = time.monotonic()
         refused = client_of_alice.get("/v1/download/jobs?search=xyz")
 
@@ -117,7 +117,7 @@ def test_of_very_many_that_wait_the_rest_are_refused_at_once(
 
 def test_a_search_that_fails_gives_its_place_back(alice: User) -> None:
     for _ in range(searching.MAX_CONCURRENT + 1):
-        with pytest.raises(RuntimeError), searching._slots.held(alice.pk):
+        with pytest.raises(RuntimeError), searching._slots.acquire(alice.pk):
             raise RuntimeError
 
     assert searching._slots._searches.total() == 0

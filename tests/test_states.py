@@ -90,7 +90,7 @@ def test_a_job_is_not_claimed_before_it_is_due(queued_job: DownloadJob) -> None:
         queued_job.claim(task_id="1", worker="w")
 
 
-def test_a_worker_given_up_for_dead_cannot_finish_the_job(running_job: DownloadJob) -> None:
+def test_a_worker_that_lost_the_job_cannot_finish_it(running_job: DownloadJob) -> None:
     ghost = DownloadJob.objects.get(pk=running_job.pk)
     running_job.rescue(Actor.DISPATCHER)
     running_job.claim(task_id="2", worker="other")
@@ -119,7 +119,7 @@ def test_the_third_loss_fails_the_job(running_job: DownloadJob) -> None:
     assert (running_job.status, running_job.error_code) == (Status.FAILED, "worker_lost")
 
 
-def test_an_owner_cancels_an_attempt_they_did_not_see(queued_job: DownloadJob) -> None:
+def test_an_owner_can_cancel_a_newer_attempt_than_they_saw(queued_job: DownloadJob) -> None:
     seen_by_owner = DownloadJob.objects.get(pk=queued_job.pk)
     queued_job.claim(task_id="1", worker="w")
 
@@ -129,7 +129,7 @@ def test_an_owner_cancels_an_attempt_they_did_not_see(queued_job: DownloadJob) -
     assert not queued_job.is_current_attempt()
 
 
-def test_requeue_gives_fresh_budgets_and_goes_on_counting(running_job: DownloadJob) -> None:
+def test_requeue_resets_failures_and_keeps_the_attempt_number(running_job: DownloadJob) -> None:
     running_job.fail("code", "Sentence.")
 
     running_job.requeue(Actor.OPERATOR, total=1)
@@ -139,7 +139,7 @@ def test_requeue_gives_fresh_budgets_and_goes_on_counting(running_job: DownloadJ
     assert running_job.finished_at is None
 
 
-def test_a_retry_waits_its_delay_and_keeps_the_reason(running_job: DownloadJob) -> None:
+def test_a_retry_has_a_delay_and_an_error(running_job: DownloadJob) -> None:
     running_job.retry("storage_unavailable", "The store is away.", after_seconds=30, detail="trace")
 
     wait = (running_job.available_at - running_job.updated_at).total_seconds()
@@ -149,7 +149,9 @@ def test_a_retry_waits_its_delay_and_keeps_the_reason(running_job: DownloadJob) 
     assert (told.code, told.detail, told.by) == ("storage_unavailable", "trace", Actor.WORKER)
 
 
-def test_a_beat_changes_the_version_only_when_something_shows(running_job: DownloadJob) -> None:
+def test_a_heartbeat_changes_the_version_with_visible_changes(
+    running_job: DownloadJob,
+) -> None:
     version = running_job.version
 
     running_job.heartbeat(done=500, message="Half")
@@ -187,14 +189,14 @@ def test_expiry_is_not_a_second_finish(alice: User) -> None:
     ],
     ids=str,
 )
-def test_the_database_refuses_what_the_table_rules_out(
+def test_constraints_reject_rows_that_do_not_fit_their_status(
     alice: User, broken: dict[str, object]
 ) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         JobFactory(owner=alice, **broken)
 
 
-def test_final_statuses_are_those_that_nothing_leaves_by_itself() -> None:
+def test_final_statuses_are_left_only_by_requeue_and_expiry() -> None:
     own_accord = {Event.CLAIM, Event.SUCCEED, Event.RETRY, Event.FAIL, Event.RESCUE}
     left = {source for event in own_accord for source in MOVES[event].sources}
     assert not left & FINAL

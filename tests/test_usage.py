@@ -74,7 +74,7 @@ def test_one_statement_may_change_files_of_several_owners(alice: User, bob: User
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_rolled_back_does_not_count(alice: User) -> None:
+def test_changes_that_are_rolled_back_do_not_count(alice: User) -> None:
     ArtifactFactory(owner=alice, size_bytes=5)
     with transaction.atomic():
         ArtifactFactory(owner=alice, size_bytes=300)
@@ -85,7 +85,7 @@ def test_what_is_rolled_back_does_not_count(alice: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_migration_sums_up_what_is_there(alice: User, bob: User) -> None:
+def test_the_migration_adds_up_existing_files(alice: User, bob: User) -> None:
     call_command("migrate", "jobs", "0008", verbosity=0)
     try:
         for owner, size in ((alice, 3), (alice, 4), (bob, 5), (None, 6)):
@@ -105,7 +105,7 @@ def from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-def test_the_dispatcher_mends_a_sum_that_is_wrong(
+def test_the_dispatcher_corrects_a_wrong_sum(
     alice: User, bob: User, from_the_beginning: None
 ) -> None:
     ArtifactFactory(owner=alice, size_bytes=300)
@@ -130,7 +130,7 @@ def test_the_audit_goes_round_a_few_owners_at_a_time(from_the_beginning: None) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_the_audit_compares_nobody_changes_the_sum(
+def test_the_sum_cannot_change_during_the_audit(
     alice: User, from_the_beginning: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ArtifactFactory(owner=alice, size_bytes=5)
@@ -176,7 +176,7 @@ def at_once(works: list[Callable[[random.Random], Any]]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_sums_are_true_after_a_storm(settings: Any, broker: Any) -> None:
+def test_sums_are_correct_after_many_concurrent_changes(settings: Any, broker: Any) -> None:
     """Starts, settles, expiries, uploads that are given up and plain changes; no deadlock."""
     settings.OWNER_STORAGE_BYTES, settings.RESULT_KEPT_SECONDS = 20_000, -1
     owners = [UserFactory() for _ in range(4)]

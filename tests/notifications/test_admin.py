@@ -64,7 +64,7 @@ def test_send_again_begins_anew_under_the_same_id(desk: Client, alice: User) -> 
 
     said = act(desk, parked, waiting)
 
-    assert "Queued 1, skipped 1 that wait anyway." in said
+    assert "Queued 1, skipped 1 already waiting." in said
     parked.refresh_from_db()
     assert (parked.state, parked.tries, parked.error) == (State.WAITING, 0, "")
 
