@@ -360,7 +360,7 @@ def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
             raise OperationalError("the connection broke")
         learn(self, **found)
 
-    monkeypatch.setattr(DownloadJob, "learn", cut_once)
+    monkeypatch.setattr(DownloadJob, "record", cut_once)
     job = fetch(ask(alice, peer.serve("/x", File(size=10))))
 
     assert lost

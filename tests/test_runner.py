@@ -406,7 +406,7 @@ def test_an_attempt_without_a_database_counts_as_lost(
     def unreachable(self: DownloadJob, **told: Any) -> bool:
         raise OperationalError("no route")
 
-    monkeypatch.setattr(DownloadJob, "beat", unreachable)
+    monkeypatch.setattr(DownloadJob, "heartbeat", unreachable)
     monkeypatch.setattr(DownloadJob, "is_current_attempt", unreachable)
     stopped: list[Interrupted] = []
 
@@ -537,7 +537,7 @@ def test_a_failed_heartbeat_is_sent_again(
             raise OperationalError("the connection broke")
         return True
 
-    monkeypatch.setattr(DownloadJob, "beat", beat)
+    monkeypatch.setattr(DownloadJob, "heartbeat", beat)
     heartbeat = Heartbeat(running_job, LONG)
     heartbeat.advance(7)
 
@@ -584,7 +584,7 @@ def test_a_builder_is_stopped_when_the_database_hangs(
             thawed.set()
             raise
 
-    monkeypatch.setattr(DownloadJob, "beat", hang)
+    monkeypatch.setattr(DownloadJob, "heartbeat", hang)
     monkeypatch.setattr(DownloadJob, "is_current_attempt", hang)
     build_with(build)
 

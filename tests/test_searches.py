@@ -75,7 +75,7 @@ def test_all_together_search_few_things_at_a_time(
 ) -> None:
     monkeypatch.setattr(searching, "WAIT_SECONDS", 0.05)
 
-    with searching._slots.acquire(-1), searching._slots.held(-2):
+    with searching._slots.acquire(-1), searching._slots.acquire(-2):
         refused = client_of_alice.get("/v1/download/jobs?search=xyz")
 
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")

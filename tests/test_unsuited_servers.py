@@ -270,7 +270,7 @@ def test_a_server_that_hangs_is_not_waited_for(settings: Any) -> None:
 
         assert time.monotonic() - began < 10  # it would wait for 80
     assert ids(found) == ["jobs.W020"]
-    assert "no answer within 3 s" in found[0].msg
+    assert "no response within 3 s" in found[0].msg
 
 
 def test_migrate_says_what_to_do_where_it_may_not_make_the_extension() -> None:

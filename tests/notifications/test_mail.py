@@ -295,10 +295,10 @@ def test_a_login_that_smtp_cannot_spell_is_said_to_be_so(
 @pytest.mark.parametrize(
     ("answers", "error"),
     [
-        ({"refusals": ["451 later"]}, "The mail server refuses the recipient (451)."),
-        ({"objections": ["450 later"]}, "The mail server refuses the sender (450)."),
-        ({"verdicts": ["452 full"]}, "The mail server refuses the mail (452)."),
-        ({"verdicts": ["421 bye"]}, "The mail server refuses the mail (421)."),
+        ({"refusals": ["451 later"]}, "The mail server refused the recipient (451)."),
+        ({"objections": ["450 later"]}, "The mail server refused the sender (450)."),
+        ({"verdicts": ["452 full"]}, "The mail server refused the mail (452)."),
+        ({"verdicts": ["421 bye"]}, "The mail server refused the mail (421)."),
         (
             {"verdicts": [MailServer.CUT]},
             "The mail server closed the connection or did not respond.",
@@ -323,9 +323,9 @@ def test_what_may_pass_is_tried_again_with_the_same_id(
 @pytest.mark.parametrize(
     ("answers", "error"),
     [
-        ({"refusals": ["550 no such user"]}, "The mail server refuses the recipient (550)."),
-        ({"verdicts": ["554 spam"]}, "The mail server refuses the mail (554)."),
-        ({"objections": ["553 not yours"]}, "The mail server refuses the sender (553)."),
+        ({"refusals": ["550 no such user"]}, "The mail server refused the recipient (550)."),
+        ({"verdicts": ["554 spam"]}, "The mail server refused the mail (554)."),
+        ({"objections": ["553 not yours"]}, "The mail server refused the sender (553)."),
     ],
 )
 def test_what_will_be_refused_again_is_parked(

@@ -235,7 +235,7 @@ def test_a_receiver_that_never_ends_is_given_up(
 def test_nobody_there_is_tried_again(receiver: Receiver, alice: User) -> None:
     row = attempt(only(completed(alice, webhook="http://127.0.0.1:1/secret-path")))
 
-    assert (row.state, row.error) == (State.WAITING, "127.0.0.1 cannot be reached.")
+    assert (row.state, row.error) == (State.WAITING, "127.0.0.1 could not be reached.")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_nobody_there_is_tried_again(receiver: Receiver, alice: User) -> None:
         ("http://localhost:{port}/x", "localhost is not on the public internet."),
         ("http://[::1]:{port}/x", "::1 is not on the public internet."),
         ("http://169.254.169.254/latest", "169.254.169.254 is not on the public internet."),
-        ("https://hooks.example.com:22/x", "Port 22 of hooks.example.com is not fetched from."),
+        ("https://hooks.example.com:22/x", "We don't fetch from port 22 of hooks.example.com."),
         ("ftp://hooks.example.com/x", "Enter a web address that starts with http:// or https://."),
         ("http://me:pw@example.com/", "Remove the user name and password from the web address."),
     ],
@@ -275,7 +275,7 @@ def test_a_name_that_leads_into_a_private_network_looks_like_one_that_is_unknown
         patched.setattr(socket, "getaddrinfo", unknown)
         outside = attempt(only(completed(alice, webhook=url)))
 
-    sentence = "The name hooks.example.org cannot be resolved to a public address."
+    sentence = "We couldn't find a public address for hooks.example.org."
     for row in (inside, outside):
         assert (row.state, row.error, wait_seconds(row)) == (State.WAITING, sentence, 60)
     assert receiver.calls == []
@@ -295,7 +295,7 @@ def test_a_name_is_asked_for_once_so_that_what_was_judged_is_what_is_connected_t
     with rebinding("hooks.example.org", first="127.0.0.2", then="127.0.0.1") as name:
         row = attempt(only(completed(alice, webhook=url)))
 
-    assert (row.state, row.error) == (State.WAITING, "hooks.example.org cannot be reached.")
+    assert (row.state, row.error) == (State.WAITING, "hooks.example.org could not be reached.")
     assert (name.calls, receiver.calls) == (1, [])
 
 
