@@ -352,13 +352,13 @@ def test_a_path_that_looks_like_a_host_is_fetched(peer: Peer, alice: User) -> No
 def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
     peer: Peer, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn, lost = DownloadJob.learn, []
+    record, lost = DownloadJob.record, []
 
     def cut_once(self: DownloadJob, **found: Any) -> None:
         if not lost:
             lost.append(found)
             raise OperationalError("the connection broke")
-        learn(self, **found)
+        record(self, **found)
 
     monkeypatch.setattr(DownloadJob, "record", cut_once)
     job = fetch(ask(alice, peer.serve("/x", File(size=10))))
