@@ -67,7 +67,7 @@ def told(rig: Rig) -> Notification:
 def test_mail_server(
     rig: Rig, post: MailServer, answers: dict[str, list[str]], state: str, sends: int
 ) -> None:
-    """The mail server answers 451, answers 550, hangs, or dies with the whole mail in hand."""
+    """The mail server returned 451, answers 550, hangs, or dies with the whole mail in hand."""
     vars(post).update(answers)
     start(rig, post.port)
     complete(rig)
