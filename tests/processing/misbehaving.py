@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 
 from jobs.kinds.upload.previews import helper
-from jobs.kinds.upload.previews.preview_result import PreviewFile, PreviewResult, Work
+from jobs.kinds.upload.previews.preview_result import CreatedPreview, PreviewResult, Work
 from tests.processing.attacks import ATTACKS
 
 GIGABYTE = 1024**3
 
 
 def text_of(path: Path) -> PreviewResult:
-    return PreviewResult((PreviewFile("text", path, "text/plain; charset=utf-8"),), {})
+    return PreviewResult((CreatedPreview("text", path, "text/plain; charset=utf-8"),), {})
 
 
 def allocates(work: Work) -> PreviewResult:
@@ -81,27 +81,27 @@ def forks_and_keeps_the_pipe(work: Work) -> PreviewResult:
 def makes_a_copy(work: Work) -> PreviewResult:
     path = work.folder / "text.txt"
     path.write_bytes(b"a text")
-    return PreviewResult((PreviewFile("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
+    return PreviewResult((CreatedPreview("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
 
 
 def points_elsewhere(work: Work) -> PreviewResult:
     (work.folder / "text.txt").symlink_to("/etc/passwd")
     return PreviewResult(
-        (PreviewFile("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+        (CreatedPreview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
     )
 
 
 def links_elsewhere(work: Work) -> PreviewResult:
     (work.folder / "text.txt").hardlink_to(work.source)
     return PreviewResult(
-        (PreviewFile("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+        (CreatedPreview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
     )
 
 
 def makes_a_pipe(work: Work) -> PreviewResult:
     os.mkfifo(work.folder / "text.txt")
     return PreviewResult(
-        (PreviewFile("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+        (CreatedPreview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
     )
 
 
@@ -111,21 +111,21 @@ def makes_nothing(work: Work) -> PreviewResult:
 
 def makes_a_web_page(work: Work) -> PreviewResult:
     (work.folder / "text.html").write_text("<script>")
-    return PreviewResult((PreviewFile("text", work.folder / "text.html", "text/html"),), {})
+    return PreviewResult((CreatedPreview("text", work.folder / "text.html", "text/html"),), {})
 
 
 def links_its_own(work: Work) -> PreviewResult:
     (work.folder / "one").write_text("a text")
     (work.folder / "text.txt").hardlink_to(work.folder / "one")
     return PreviewResult(
-        (PreviewFile("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+        (CreatedPreview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
     )
 
 
 def makes_a_folder(work: Work) -> PreviewResult:
     (work.folder / "text.txt").mkdir()
     return PreviewResult(
-        (PreviewFile("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
+        (CreatedPreview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
     )
 
 
@@ -152,7 +152,7 @@ def leaves_a_daemon_and_sleeps(work: Work) -> PreviewResult:
 def _report(work: Work, text: str) -> PreviewResult:
     path = work.folder / "text.txt"
     path.write_text(text)
-    return PreviewResult((PreviewFile("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
+    return PreviewResult((CreatedPreview("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from queue import Empty
 from typing import TYPE_CHECKING
 
 from jobs.kinds.upload.previews.preview_result import (
-    PreviewFile,
+    CreatedPreview,
     PreviewLimits,
     PreviewResult,
     skipped,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAYERS",
-    "PreviewFile",
+    "CreatedPreview",
     "PreviewLimits",
     "PreviewResult",
     "has_previews",

@@ -19,7 +19,7 @@ from PIL.Image import Resampling, Transpose
 
 from jobs.errors import FileUnreadable, PictureTooLarge
 from jobs.kinds.upload.previews import gif, jpeg, png, webp
-from jobs.kinds.upload.previews.preview_result import PreviewFile, PreviewResult, Work
+from jobs.kinds.upload.previews.preview_result import CreatedPreview, PreviewResult, Work
 from jobs.kinds.upload.previews.sizes import inside, square
 
 LARGE, MEDIUM, THUMBNAIL = 1920, 800, 200
@@ -211,12 +211,12 @@ def _resized(picture: Image.Image, most: int) -> Image.Image:
     return picture.resize(inside(picture.size, (most, most)), Resampling.LANCZOS)
 
 
-def _saved(picture: Image.Image, role: str, work: Work) -> PreviewFile:
+def _saved(picture: Image.Image, role: str, work: Work) -> CreatedPreview:
     """Save the pixels only: EXIF, comments and profiles are not copied."""
     clear = picture.mode == "RGBA"
     path = work.folder / (f"{role}.webp" if clear else f"{role}.jpg")
     if clear:
         picture.save(path, "WEBP", quality=QUALITY, icc_profile=b"")
-        return PreviewFile(role, path, "image/webp")
+        return CreatedPreview(role, path, "image/webp")
     picture.save(path, "JPEG", quality=QUALITY, optimize=True, progressive=True)
-    return PreviewFile(role, path, "image/jpeg")
+    return CreatedPreview(role, path, "image/jpeg")

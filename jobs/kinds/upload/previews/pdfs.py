@@ -18,7 +18,7 @@ from PIL import Image
 
 from jobs.errors import FileEncrypted, FileUnreadable
 from jobs.kinds.upload.previews.preview_result import (
-    PreviewFile,
+    CreatedPreview,
     PreviewLimits,
     PreviewResult,
     Work,
@@ -91,7 +91,7 @@ def _page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
 
 def _preview(
     document: pypdfium2.PdfDocument, work: Work, problems: list[FileUnreadable]
-) -> tuple[PreviewFile, ...]:
+) -> tuple[CreatedPreview, ...]:
     """Return the preview, or nothing if the page cannot be read; then adds to `problems`."""
     work.say("Drawing the first page")
     try:
@@ -101,7 +101,7 @@ def _preview(
         return ()
     path = work.folder / "preview.jpg"
     picture.save(path, "JPEG", quality=QUALITY, optimize=True, progressive=True)
-    return (PreviewFile("preview", path, "image/jpeg"),)
+    return (CreatedPreview("preview", path, "image/jpeg"),)
 
 
 def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
@@ -116,7 +116,7 @@ def _drawn(page: pypdfium2.PdfPage) -> Image.Image:
 
 def _text(
     document: pypdfium2.PdfDocument, work: Work, problems: list[FileUnreadable]
-) -> tuple[int, tuple[PreviewFile, ...]]:
+) -> tuple[int, tuple[CreatedPreview, ...]]:
     """Return the number of pages read, and the text, if any."""
     path = work.folder / "text.txt"
     pages, size, is_blank = min(len(document), work.limits.max_pages), 0, True
@@ -132,7 +132,7 @@ def _text(
                 break
     if is_blank:
         return pages, ()
-    return pages, (PreviewFile("text", path, "text/plain; charset=utf-8"),)
+    return pages, (CreatedPreview("text", path, "text/plain; charset=utf-8"),)
 
 
 def _clock(limits: PreviewLimits) -> Callable[[], bool]:

@@ -24,7 +24,7 @@ class PreviewLimits:
 
 
 @dataclass(frozen=True)
-class PreviewFile:
+class CreatedPreview:
     """A file created from the upload."""
 
     role: str
@@ -36,7 +36,7 @@ class PreviewFile:
 class PreviewResult:
     """The previews, and metadata as a flat JSON object of numbers and short texts."""
 
-    previews: tuple[PreviewFile, ...]
+    previews: tuple[CreatedPreview, ...]
     facts: dict[str, Any]
 
 

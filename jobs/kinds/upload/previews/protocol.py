@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jobs import errors
-from jobs.kinds.upload.previews.preview_result import PreviewFile, PreviewLimits, PreviewResult
+from jobs.kinds.upload.previews.preview_result import CreatedPreview, PreviewLimits, PreviewResult
 from jobs.kinds.upload.previews.preview_types import PreviewType
 
 MAX_LINE_BYTES = 16 * 1024
@@ -118,7 +118,7 @@ def check_files(result: PreviewResult, limits: PreviewLimits) -> None:
         raise ProtocolError("too much was made")
 
 
-def _files(files: list[Any], preview_type: PreviewType, folder: Path) -> tuple[PreviewFile, ...]:
+def _files(files: list[Any], preview_type: PreviewType, folder: Path) -> tuple[CreatedPreview, ...]:
     found = {}
     for each in files:
         match each:
@@ -127,7 +127,7 @@ def _files(files: list[Any], preview_type: PreviewType, folder: Path) -> tuple[P
                     raise ProtocolError("no such thing is made")
                 if not name or Path(name).name != name or "\0" in name or len(name) > MAX_TEXT:
                     raise ProtocolError("no name of a file in the folder")
-                found[role] = PreviewFile(role, folder / name, content_type)
+                found[role] = CreatedPreview(role, folder / name, content_type)
             case _:
                 raise ProtocolError("no file")
     return tuple(found.values())

@@ -24,7 +24,7 @@ from jobs.errors import (
 )
 from jobs.kinds.upload.previews import sandbox
 from jobs.kinds.upload.previews.preview_result import (
-    PreviewFile,
+    CreatedPreview,
     PreviewLimits,
     PreviewResult,
     Work,
@@ -104,7 +104,7 @@ def _pixel_ratio(stream: dict[str, Any]) -> float:
     return ratio if 0.1 <= ratio <= 10 else 1
 
 
-def _poster(work: Work, size: tuple[int, int], seconds: float) -> PreviewFile:
+def _poster(work: Work, size: tuple[int, int], seconds: float) -> CreatedPreview:
     # From the keyframe before, so that the shortest video has a poster, too.
     later = ["-noaccurate_seek", "-ss", str(min(seconds / 3, POSTER_SECONDS))]
     look = ["-vf", f"{_scaled(size)},thumbnail={FRAMES}", "-frames:v", "1"]
@@ -115,10 +115,10 @@ def _poster(work: Work, size: tuple[int, int], seconds: float) -> PreviewFile:
         if not seconds:
             raise
         path = _encode(work, "poster.jpg", [], file)  # truncated before, or not seekable
-    return PreviewFile("poster", path, "image/jpeg")
+    return CreatedPreview("poster", path, "image/jpeg")
 
 
-def _clip(work: Work, size: tuple[int, int]) -> PreviewFile:
+def _clip(work: Work, size: tuple[int, int]) -> CreatedPreview:
     even = (
         max(size[0] // 2 * 2, 2),
         max(size[1] // 2 * 2, 2),
@@ -129,7 +129,7 @@ def _clip(work: Work, size: tuple[int, int]) -> PreviewFile:
     # Before the input, too: then the rest is not even read.
     length = ["-t", str(CLIP_SECONDS)]
     path = _encode(work, "clip.mp4", length, [*length, *look, *pace, *file])
-    return PreviewFile("clip", path, "video/mp4")
+    return CreatedPreview("clip", path, "video/mp4")
 
 
 def _scaled(size: tuple[int, int]) -> str:
