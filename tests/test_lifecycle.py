@@ -154,7 +154,7 @@ def test_a_store_that_allows_no_rules_is_one_sentence(
 def test_a_store_that_is_away_is_one_sentence(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, bucket, get=EndpointConnectionError(endpoint_url="http://secret"))
 
-    with pytest.raises(CommandError, match=r"^The file store cannot be reached\.$"):
+    with pytest.raises(CommandError, match=r"^The file store could not be reached\.$"):
         lifecycle()
 
 
