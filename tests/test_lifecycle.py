@@ -137,7 +137,7 @@ def test_what_a_store_takes_and_forgets_is_told(
         lifecycle(*NEVER_COLD)
 
     assert str(told.value).endswith(
-        "left out: raw/ AbortIncompleteMultipartUpload, processed/ Expiration."
+        "rules except: raw/ AbortIncompleteMultipartUpload, processed/ Expiration."
     )
 
 

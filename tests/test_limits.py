@@ -146,5 +146,5 @@ def test_the_page_says_it_and_keeps_what_was_chosen(
     page = client.post("/downloads", {"file": [file.file_id], "name": "mine"})
 
     assert page.status_code == 429
-    assert "More than 1 at once are too many" in page.content.decode()
+    assert "1 active downloads are the maximum" in page.content.decode()
     assert 'value="mine"' in page.content.decode()

@@ -263,7 +263,7 @@ def test_an_attempt_that_is_taken_away_hangs_up(
         file.verdict()
 
     assert time.monotonic() - began < 2
-    assert file._line.fileno() == -1
+    assert file._socket.fileno() == -1
 
 
 def test_a_heartbeat_neither_ends_nor_prolongs_the_wait(

@@ -98,7 +98,7 @@ def addresses_of(target: Target) -> list[str]:
         raise RemoteUnavailable(sentence) from error
     found = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in answers))
     if not found:
-        raise RemoteUnavailable(f"We couldn't find the server {target.host}.")
+        raise RemoteUnavailable(sentence)
     if not all(_may_connect(target.host, ip_address(each)) for each in found):
         log.warning("name leads into a private network", host=target.host)
         raise RemoteUnavailable(sentence)

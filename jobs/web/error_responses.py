@@ -207,7 +207,8 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBa
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if isinstance(exception, RequestDataTooBig):
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        return error_response(request, 413, "too_large", f"A form has at most {limit:,} bytes.")
+        sentence = f"A form may have at most {limit:,} bytes."
+        return error_response(request, 413, "too_large", sentence)
     return error_response(request, 400, "invalid", "The request is not valid.")
 
 

@@ -134,7 +134,7 @@ class LimitsMiddleware:
         max_bytes = max_form_bytes(view) if request.content_type in FORMS else None
         if max_bytes is None or int(request.META.get("CONTENT_LENGTH") or 0) <= max_bytes:
             return None
-        sentence = f"A form has at most {max_bytes:,} bytes."
+        sentence = f"A form may have at most {max_bytes:,} bytes."
         return error_responses.error_response(request, 413, "too_large", sentence)
 
 

@@ -306,7 +306,7 @@ def test_a_folder_without_permission_fails_before_a_job_is_created(
 def test_a_file_in_place_of_a_folder_is_not_written(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
 
-    with pytest.raises(NotWritten, match="is not writable"):
+    with pytest.raises(NotWritten, match="could not be written"):
         Destination(f"{tmp_path}/a/b.zip", force=False).prepare()
 
 

@@ -130,8 +130,10 @@ def test_a_first_page_that_cannot_be_drawn_costs_no_text(
     source = tmp_path / "a.pdf"
     source.write_bytes(honest_pdf())
     monkeypatch.setattr(maker.pypdfium2.PdfPage, "render", Mock(side_effect=ValueError))
+    # The processor time of a helper counts from its start, and that of the tests' process, too.
+    limits = PreviewLimits(cpu_seconds=10**6, wall_seconds=10**6)
 
-    result = maker.make(Work(source, PDF, tmp_path, PreviewLimits(), lambda message: None))
+    result = maker.make(Work(source, PDF, tmp_path, limits, lambda message: None))
 
     assert text(result).split("\f") == [WORDS] * 3
     assert result.facts["skipped"] == "The first page of the PDF cannot be drawn."
