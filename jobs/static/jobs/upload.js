@@ -94,7 +94,7 @@ class Row {
 
   showSending() {
     this.rests = false;
-    this.show("working", "Sending", this.facts, { cancel: true });
+    this.show("working", "Uploading", this.facts, { cancel: true });
   }
 
   // Callbacks of sending.js.
