@@ -162,7 +162,8 @@ def test_a_named_server_that_is_away_is_one_clear_sentence(
     done = run(tmp_path, "--once", PORT=port, **{variable: url})
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"\nThe server that {variable} names, 127.0.0.1, does not answer")
+    sentence = f"\nThe server that {variable} names, 127.0.0.1, does not respond"
+    assert done.stderr.startswith(sentence)
     assert "secret" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 

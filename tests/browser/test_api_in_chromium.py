@@ -173,7 +173,7 @@ def test_an_operator_signs_in_to_the_admin_and_cancels(
     of_alice.get_by_role("button", name="Log in").click()
     of_alice.locator("#content").get_by_role("link", name="Downloads", exact=True).last.click()
     of_alice.get_by_role("link", name=job.name).click()
-    of_alice.get_by_role("button", name="Cancel it").click()
+    of_alice.get_by_role("button", name="Cancel", exact=True).click()
 
     expect(of_alice.locator(".messagelist")).to_contain_text("Cancelled 1")
     for path in ("storedfile/", "downloadjob/?status__exact=cancelled"):

@@ -32,7 +32,7 @@ PHOTO_BYTES = 200_000
 SLOWLY = PHOTO_BYTES // 4  # a second, of each connection: a worker reads by four of them
 LONG = 60_000  # ms: a rescue waits for a lease to run out, a retry for its turn
 PERCENT = re.compile(r"^[1-9]\d?%$")
-CONNECTIONS = re.compile(r"^[1-4] connections?$")
+CONNECTIONS = re.compile(r"Connections\s+[1-4]\b")
 PAIR = ("First", "Second")
 LOST = re.compile("net::ERR_|^htmx:(sendError|afterRequest),")
 
@@ -165,7 +165,7 @@ def test_a_link_is_fetched_and_can_go_into_a_zip(tab: Page, service: Service) ->
         paste(tab, peer.serve("/get", file))
         expect(tab.get_by_role("heading", level=1)).to_have_text("Frames.bin")
         with staying(tab):
-            expect(tab.get_by_text(CONNECTIONS)).to_be_visible()
+            expect(tab.locator(".pairs > div").filter(has_text=CONNECTIONS)).to_be_visible()
             expect(tab.get_by_text(PERCENT)).to_be_visible(timeout=LONG)
             comes_to(tab, "Ready")
 
@@ -224,7 +224,7 @@ def test_cancel_ends_what_is_running(tab: Page, service: Service) -> None:
     tab.get_by_role("button", name="Cancel").click()
 
     comes_to(tab, "Cancelled")
-    expect(tab.get_by_text("You cancelled it.")).to_be_visible()
+    expect(tab.get_by_text("Cancelled by you")).to_be_visible()
     assert DownloadJob.objects.get().status == Status.CANCELLED
 
 
