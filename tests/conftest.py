@@ -257,11 +257,10 @@ def job(alice: User, stored_files: list[StoredFile]) -> DownloadJob:
 @pytest.fixture
 def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Replace the builder of zips, which is an owned edge, and other fields of their kind."""
-    from dataclasses import replace
-
     from jobs.kinds.registry import KINDS
 
     def put(build: Callable[..., None], **changes: Any) -> None:
-        monkeypatch.setitem(KINDS, "bundle", replace(KINDS["bundle"], build=build, **changes))
+        for name, value in {"build": build, **changes}.items():
+            monkeypatch.setattr(KINDS["bundle"], name, value)
 
     return put

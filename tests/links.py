@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from jobs import storage
 from jobs.engine import runner
 from jobs.engine.submission import submit
+from jobs.kinds.registry import folder_of
 from jobs.models import DownloadJob
 
 PART = storage.SMALL_PART_BYTES
@@ -49,6 +50,6 @@ def stored_sha256(job: DownloadJob) -> str:
 def left_behind(job: DownloadJob) -> list[str]:
     """Objects and open uploads of the job."""
     bucket = storage.bucket()
-    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=job.folder)
+    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=folder_of(job))
     keys = [item["Key"] for item in found.get("Contents", [])]
-    return keys + [upload["Key"] for upload in storage.open_uploads(job.folder)]
+    return keys + [upload["Key"] for upload in storage.open_uploads(folder_of(job))]

@@ -22,6 +22,7 @@ from jobs import storage
 from jobs.engine import dispatcher, queue
 from jobs.engine.submission import submit
 from jobs.errors import StaleJob, StorageUnavailable
+from jobs.kinds.registry import folder_of
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory
@@ -130,7 +131,7 @@ def test_several_dispatchers_rescue_each_job_once(alice: User) -> None:
 
 def test_an_expired_artifact_and_its_object_are_deleted(alice: User, bucket: Any) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED, expires_at=LONG_AGO)
-    key = f"{job.folder}1/a.zip"
+    key = f"{folder_of(job)}1/a.zip"
     artifact = ArtifactFactory(owner=alice, key=key, made_by=job)
     DownloadJob.objects.update(artifact=artifact)
     bucket.save(key, ContentFile(b"x"))
@@ -146,7 +147,7 @@ def test_an_expired_artifact_and_its_object_are_deleted(alice: User, bucket: Any
 
 def test_an_artifact_that_a_job_depends_on_does_not_expire(alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED, expires_at=LONG_AGO)
-    artifact = ArtifactFactory(owner=alice, key=f"{job.folder}1/a.zip", made_by=job)
+    artifact = ArtifactFactory(owner=alice, key=f"{folder_of(job)}1/a.zip", made_by=job)
     DownloadJob.objects.update(artifact=artifact)
     (found,) = DownloadJob.objects.due_to_expire()
     submit(owner=alice, kind="bundle", params={"file_ids": [], "job_ids": [str(job.pk)]})
@@ -161,8 +162,10 @@ def test_an_artifact_that_a_job_depends_on_does_not_expire(alice: User) -> None:
 def test_leftovers_are_deleted_now_and_once_more_later(
     running_job: DownloadJob, bucket: Any
 ) -> None:
-    bucket.save(f"{running_job.folder}1/lost.zip", ContentFile(b"x"))
-    upload = storage.S3Output(f"{running_job.folder}1/open.zip", content_type="", expected_bytes=0)
+    bucket.save(f"{folder_of(running_job)}1/lost.zip", ContentFile(b"x"))
+    upload = storage.S3Output(
+        f"{folder_of(running_job)}1/open.zip", content_type="", expected_bytes=0
+    )
     upload.write(bytes(2 * storage.MIN_PART_BYTES))
     running_job.fail("code", "Sentence.")
 
@@ -183,7 +186,7 @@ def test_leftovers_are_deleted_now_and_once_more_later(
 def test_artifacts_and_unfinished_jobs_keep_their_objects(alice: User, bucket: Any) -> None:
     kept = JobFactory(owner=alice, status=Status.COMPLETED, collect_at=LONG_AGO, attempt=2)
     running = JobFactory(owner=alice, status=Status.PROCESSING)
-    keys = [f"{kept.folder}2/a.zip", f"{running.folder}1/b.zip"]
+    keys = [f"{folder_of(kept)}2/a.zip", f"{folder_of(running)}1/b.zip"]
     ArtifactFactory(owner=alice, key=keys[0], made_by=kept)
     for key in keys:
         bucket.save(key, ContentFile(b"x"))
@@ -200,7 +203,7 @@ def test_a_job_run_again_meanwhile_keeps_its_new_object(
     seen_final = DownloadJob.objects.get(pk=running_job.pk)
     running_job.requeue(Actor.OWNER, total=1)
     running_job.claim(task_id="2", worker="w")
-    key = f"{running_job.folder}2/new.zip"
+    key = f"{folder_of(running_job)}2/new.zip"
     bucket.save(key, ContentFile(b"x"))
 
     dispatcher._collect(seen_final)
@@ -263,7 +266,7 @@ def test_a_job_that_cannot_be_collected_does_not_block_the_others(
         return delete_all_but(wanted, prefix=prefix)
 
     monkeypatch.setattr(storage, "delete_all_but", refuse_one)
-    bucket.save(f"{other.folder}1/lost", ContentFile(b"x"))
+    bucket.save(f"{folder_of(other)}1/lost", ContentFile(b"x"))
 
     assert dispatcher.collect_garbage() == 1
 
@@ -276,7 +279,7 @@ def test_strays_are_objects_without_a_row_or_an_active_job(
 ) -> None:
     kept = JobFactory(owner=alice, status=Status.COMPLETED)
     gone = f"results/{uuid4()}/1/late.zip"
-    keys = [kept.artifact.key, f"{running_job.folder}1/now.zip", gone, "results/not-an-id"]
+    keys = [kept.artifact.key, f"{folder_of(running_job)}1/now.zip", gone, "results/not-an-id"]
     for key in keys:
         bucket.save(key, ContentFile(b"x"))
     upload = f"results/{uuid4()}/2/half.zip"
@@ -286,7 +289,7 @@ def test_strays_are_objects_without_a_row_or_an_active_job(
     young = set(dispatcher.strays(datetime.now(UTC) - timedelta(hours=1)))
 
     assert {gone, upload, "results/not-an-id"} <= found
-    assert not found & {kept.artifact.key, f"{running_job.folder}1/now.zip"}
+    assert not found & {kept.artifact.key, f"{folder_of(running_job)}1/now.zip"}
     assert not young & set(keys)
 
 
@@ -375,7 +378,7 @@ def test_a_slow_sweep_does_not_delay_a_rescue(
 def test_the_object_of_a_job_that_succeeds_meanwhile_is_not_a_stray(
     bucket: Any, alice: User, running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = f"{running_job.folder}1/a.zip"
+    key = f"{folder_of(running_job)}1/a.zip"
     bucket.save(key, ContentFile(b"x"))
     is_id = dispatcher._is_id
 

@@ -90,7 +90,7 @@ OWNERS: dict[str, set[str]] = {
 # What makes files knows no database and no web.
 BUILDERS = {
     "kinds.bundle.build",
-    "kinds.remote",
+    *(f"kinds.remote.{name}" for name in ["assembly", "build", "parallel", "ranges", "sequential"]),
     "kinds.report.build",
     "kinds.report.document",
     "kinds.upload.build",

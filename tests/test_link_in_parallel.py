@@ -16,6 +16,7 @@ from django.utils import timezone
 from jobs import storage
 from jobs.engine import runner
 from jobs.engine.submission import submit
+from jobs.kinds.registry import folder_of
 from jobs.kinds.remote import parallel
 from jobs.kinds.remote.ranges import RUN
 from jobs.models import DownloadJob, IncomingUpload, StoredFile
@@ -192,7 +193,7 @@ def test_an_object_whose_making_nobody_could_record_is_not_fetched_again(
 def test_parts_that_somebody_collected_are_fetched_again(
     peer: Peer, half_done: DownloadJob
 ) -> None:
-    storage.delete_all_but([], prefix=half_done.folder)
+    storage.delete_all_but([], prefix=folder_of(half_done))
     peer.serve("/big", BIG)
 
     fetch(half_done)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rest_framework.exceptions import APIException
 
 from jobs.kinds.bundle.build import member_names
-from jobs.kinds.registry import KINDS, artifact_name
+from jobs.kinds.registry import KINDS
 from jobs.lib.names import MAX_NAME_BYTES, safe_name
 from jobs.storage import attachment
 from jobs.web.parsers import MAX_NAME_CHARS, StrictJSONParser
@@ -192,7 +192,7 @@ def test_a_plain_name_is_left_alone(name: str) -> None:
 
 @given(NAMES, st.integers(1, 100_000))
 def test_the_archive_itself_has_a_safe_name(name: str, count: int) -> None:
-    found = artifact_name(KINDS["bundle"], name, {"file_ids": range(count)})
+    found = KINDS["bundle"].artifact_name(name, {"file_ids": range(count)})
 
     assert_safe(found)
     assert found.lower().endswith(".zip")

@@ -23,6 +23,7 @@ from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.submission import resubmit
 from jobs.engine.time_limit import TimeLimit
 from jobs.errors import Interrupted, SourceMissing, StaleJob, StorageUnavailable
+from jobs.kinds.registry import folder_of
 from jobs.lib import database
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
@@ -341,12 +342,12 @@ def test_a_multipart_upload_whose_response_was_lost_is_deleted(
         run(job)
     finally:
         events.unregister("before-send.s3.CreateMultipartUpload", lose_once)
-    assert len(list(storage.open_uploads(job.folder))) == 1
+    assert len(list(storage.open_uploads(folder_of(job)))) == 1
 
     dispatcher.collect_garbage()
 
     assert job.status == Status.COMPLETED
-    assert not list(storage.open_uploads(job.folder))
+    assert not list(storage.open_uploads(folder_of(job)))
     assert storage.exists(job.artifact.key, 9_000_000)
 
 

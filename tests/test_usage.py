@@ -21,6 +21,7 @@ from django.utils import timezone
 from jobs.engine import dispatcher, quota
 from jobs.engine.submission import submit
 from jobs.errors import LimitReached
+from jobs.kinds.registry import folder_of
 from jobs.models import DownloadJob, FileQuerySet, StoredFile, Usage
 from jobs.states import Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
@@ -185,7 +186,7 @@ def test_sums_are_correct_after_many_concurrent_changes(settings: Any, broker: A
         for _ in range(40):
             job = JobFactory(owner=chance.choice(owners), total=100, status=Status.PROCESSING)
             job.refresh_from_db()
-            key, size = f"{job.folder}1/a.zip", chance.randrange(500)
+            key, size = f"{folder_of(job)}1/a.zip", chance.randrange(500)
             made = ArtifactFactory.build(owner=job.owner, made_by=job, key=key, size_bytes=size)
             job.succeed(made)
 

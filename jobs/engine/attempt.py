@@ -11,6 +11,7 @@ from jobs import storage
 from jobs.engine import quota
 from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import NoRoom, SourceChanged, SourceMissing
+from jobs.kinds.registry import folder_of
 from jobs.lib.database import retry_while_unavailable
 from jobs.lib.digest import Digest
 from jobs.lib.names import safe_name
@@ -139,7 +140,7 @@ class Attempt:
     def reuse(self) -> bool:
         if self._kept is None:
             return False
-        duplicate = StoredFile.objects.duplicate_of(self._kept)
+        duplicate = StoredFile.objects.duplicate_of(self._kept, self._job.kind)
         if duplicate is None or duplicate.made_by is None:
             return False
         try:
@@ -255,7 +256,7 @@ class Attempt:
         return [each for each in (self._output, self._parts or self._found) if each]
 
     def _key(self, name: str) -> str:
-        return f"{self._job.folder}{self._job.attempt}/{name}"
+        return f"{folder_of(self._job)}{self._job.attempt}/{name}"
 
     def _new_parts(self, total_bytes: int, validator: str) -> storage.S3Parts:
         parts = storage.S3Parts(

@@ -27,9 +27,8 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from jobs import notifications, storage
 from jobs.engine import queue, quota
 from jobs.errors import BuildError, StaleJob
-from jobs.kinds.registry import KINDS, doorbell
+from jobs.kinds.registry import KINDS, doorbell, folder_of, folders
 from jobs.models import (
-    UPLOAD,
     DownloadJob,
     EndedTokenFamily,
     IncomingUpload,
@@ -220,9 +219,9 @@ def _collect(job: DownloadJob) -> int:
     # Only the folders of attempts up to the one read with the final status: if the job is run
     # again meanwhile, its new attempt has a higher number.
     for attempt in range(1, job.attempt + 1):
-        deleted += storage.delete_all_but(kept, prefix=f"{job.folder}{attempt}/")
-    if job.kind == UPLOAD and not job.files.received().exists():
-        deleted += storage.delete_all_but(kept, prefix=f"raw/{job.pk}/")
+        deleted += storage.delete_all_but(kept, prefix=f"{folder_of(job)}{attempt}/")
+    if KINDS[job.kind].is_stored and not job.files.received().exists():
+        deleted += storage.delete_all_but(kept, prefix=f"{IncomingUpload.FOLDER}/{job.pk}/")
     # The worker of a large job may go on longer after losing it: its time limit is later.
     late = KINDS[job.kind].time_limit.extra_seconds(max(job.done, job.total or 0))
     again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS + late)
@@ -237,8 +236,8 @@ def strays(before: datetime) -> Iterator[str]:
 
     It lists the whole bucket, so it is for an operator, not for the dispatcher.
     """
-    for prefix in ("results/", "processed/", "raw/"):
-        keys = storage.stored_before(prefix, before)
+    for folder in folders():
+        keys = storage.stored_before(f"{folder}/", before)
         while batch := set(islice(keys, BATCH * 10)):
             yield from _unknown(batch)
 

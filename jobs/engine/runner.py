@@ -23,7 +23,8 @@ from jobs.engine.attempt import Attempt, StorageOutput
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.time_limit import duration
 from jobs.errors import BuildError, Infected, Interrupted, OwnerBusy, StaleJob, Stalled, Unexpected
-from jobs.kinds.registry import KINDS, Kind
+from jobs.kinds.base import Kind
+from jobs.kinds.registry import KINDS
 from jobs.lib.database import DATABASE_AWAY, retry_while_unavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
@@ -104,11 +105,12 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
 def _keep_sources(job: DownloadJob, kind: Kind) -> None:
     """Keep the sources of a long attempt from expiring before its time limit."""
     extra = kind.time_limit.extra_seconds(job.total or 0)
-    if kind.sources is None or extra < LONG_SECONDS:
+    sources = kind.sources(job.params) if extra >= LONG_SECONDS else None
+    if sources is None:
         return
     try:
         for_seconds = kind.time_limit_seconds + extra + settings.SOURCE_KEPT_SECONDS
-        quota.keep_sources(job, kind.sources(job.params), for_seconds=for_seconds)
+        quota.keep_sources(job, sources, for_seconds=for_seconds)
     except OwnerBusy:
         log.warning("sources are kept for SOURCE_KEPT_SECONDS alone")
 

@@ -15,9 +15,9 @@ from jobs.engine import quota
 from jobs.engine import submission_sql as sql
 from jobs.engine.queue import ring_after_commit
 from jobs.errors import NOT_RUN_AGAIN, KeyReused, StaleJob
-from jobs.kinds.registry import KINDS, Params, artifact_name, doorbell
+from jobs.kinds.base import Params
+from jobs.kinds.registry import KINDS, doorbell
 from jobs.models import DownloadJob
-from jobs.models.sources import Sources
 from jobs.states import Actor, Event
 from jobs.terms import USUAL, Terms
 
@@ -84,8 +84,8 @@ def submission_of(
         job_id=job_id or uuid4(),
         kind=kind,
         params=params,
-        name=artifact_name(KINDS[kind], name, params),
-        sources=_sources(kind, params),
+        name=KINDS[kind].artifact_name(name, params),
+        sources=KINDS[kind].sources(params),
         is_stored=KINDS[kind].is_stored,
         after=terms.after,
         run_at=terms.run_at,
@@ -98,11 +98,6 @@ def submission_of(
         limits=quota.limits(),
         queued=quota.depth.known(settings.MAX_QUEUED_JOBS),
     )
-
-
-def _sources(kind: str, params: Params) -> Sources | None:
-    sources_of = KINDS[kind].sources
-    return sources_of(params) if sources_of else None
 
 
 def _job_of(values: list[Any], owner: User) -> DownloadJob:
@@ -130,7 +125,7 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
     with transaction.atomic():
         total = quota.hold_sources(
             job,
-            _sources(job.kind, job.params),
+            kind.sources(job.params),
             is_stored=kind.is_stored,
             is_limited=by == Actor.OWNER and job.allows(Event.REQUEUE),
         )

@@ -29,7 +29,7 @@ from jobs.errors import (
     TooManyUploads,
     TypeNotAllowed,
 )
-from jobs.kinds.registry import Params
+from jobs.kinds.base import Params
 from jobs.lib.database import release_connection
 from jobs.lib.filetypes import HEAD_BYTES, is_among, type_of
 from jobs.lib.names import safe_name

@@ -29,11 +29,13 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelTable("Upload", "jobs_upload"),
         migrations.RenameModel("Upload", "IncomingUpload"),
-        migrations.AlterModelOptions("IncomingUpload", {"verbose_name": "upload"}),
         migrations.AlterField(
             "DownloadJob",
             "after",
             models.ManyToManyField("jobs.downloadjob", related_name="dependents"),
+        ),
+        migrations.AlterField(
+            "StoredFile", "role", models.CharField(default="catalogue", max_length=20)
         ),
         migrations.RunPython(
             rename_permissions("upload", "incomingupload"),

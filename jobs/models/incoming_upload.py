@@ -65,9 +65,10 @@ class IncomingUpload(models.Model):
 
     objects = IncomingUploadQuerySet.as_manager()
 
+    FOLDER = "raw"  # the first part of the keys of uploaded files
+
     class Meta:
         db_table = "jobs_upload"
-        verbose_name = "upload"
         indexes = [models.Index("touched_at", name="upload_touched")]
         constraints = [
             models.UniqueConstraint(
@@ -84,7 +85,7 @@ class IncomingUpload(models.Model):
     @property
     def key(self) -> str:
         """Key of the object in the bucket."""
-        return f"raw/{self.pk}/{self.name}"
+        return f"{self.FOLDER}/{self.pk}/{self.name}"
 
     @property
     def chunks(self) -> int:

@@ -21,7 +21,6 @@ from jobs.errors import StaleJob
 from jobs.lib.changes import announce_after_commit
 from jobs.models import transition
 from jobs.models.event import JobEvent
-from jobs.models.incoming_upload import UPLOAD
 from jobs.models.job_fields import JobFields
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import Notification
@@ -65,11 +64,6 @@ class DownloadJob(JobFields):
     def allows(self, event: Event) -> bool:
         """Return whether the event can happen in the status that this copy of the row has."""
         return self.status in MOVES[event].sources
-
-    @property
-    def folder(self) -> str:
-        """Key prefix of everything that its attempts store in the bucket."""
-        return f"{'processed' if self.kind == UPLOAD else 'results'}/{self.pk}/"
 
     # Called by the worker
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from enum import auto
 from functools import cache
 from typing import Self
 
@@ -15,7 +16,6 @@ from django.db.models import F, Func, Q, Sum, Value
 from django.db.models.functions import Now
 
 from jobs.models.compiled import Query, Slot
-from jobs.models.incoming_upload import UPLOAD
 from jobs.models.sources import Sources
 
 FILE_IDS = ArrayField(models.IntegerField(), name="file_ids")
@@ -63,11 +63,11 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         """Return uploaded files that are not processed yet. Nobody can download them."""
         return self.filter(role__in=[StoredFile.Role.UPLOAD, StoredFile.Role.QUARANTINED])
 
-    def duplicate_of(self, file: StoredFile) -> StoredFile | None:
-        """Return the owner's newest processed upload of the same content; None if there is none."""
+    def duplicate_of(self, file: StoredFile, kind: str) -> StoredFile | None:
+        """Return the owner's newest result of this kind with the same content, or None."""
         # Of the same type, too: it depends on the name, and the previews depend on it.
         same = {"owner": file.owner_id, "sha256": file.sha256, "content_type": file.content_type}
-        processed = {"role": StoredFile.Role.ARTIFACT, "made_by__kind": UPLOAD}
+        processed = {"role": Role.ARTIFACT, "made_by__kind": kind}
         found = self.filter(**same, **processed, file_id__isnull=False, expires_at__gt=Now())
         found = found.exclude(made_by__metadata__has_key="skipped")  # previews may be possible now
         return found.select_related("made_by").order_by("-pk").first()
@@ -83,31 +83,31 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         self.filter(role=StoredFile.Role.UPLOAD).update(role=role, expires_at=expires_at)
 
     def previews(self) -> Self:
-        """Return the previews, without the uploaded file."""
-        role = StoredFile.Role
-        return self.exclude(role__in=[role.CATALOGUE, role.ARTIFACT, role.UPLOAD, role.QUARANTINED])
+        """Return what jobs made beside their artifacts, such as previews."""
+        return self.exclude(role__in=Role.values)
 
     def bytes(self) -> int:
         """Return the total size."""
         return int(self.aggregate(bytes=Sum("size_bytes", default=0))["bytes"])
 
 
+class Role(models.TextChoices):
+    """What a file is. Any other role is of a file that a job made beside its artifact."""
+
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> str:
+        return name.lower()
+
+    CATALOGUE = auto()
+    ARTIFACT = auto()
+    UPLOAD = auto()  # not checked yet; cannot be downloaded
+    QUARANTINED = auto()  # infected; cannot be downloaded
+
+
 class StoredFile(models.Model):
     """One object in the bucket: a file of the catalogue, an artifact, an upload or a preview."""
 
-    class Role(models.TextChoices):
-        CATALOGUE = "catalogue"
-        ARTIFACT = "artifact"
-        UPLOAD = "upload"  # not checked yet; cannot be downloaded
-        QUARANTINED = "quarantined"  # infected; cannot be downloaded
-        # previews of an upload
-        THUMBNAIL = "thumbnail"
-        MEDIUM = "medium"
-        LARGE = "large"
-        TEXT = "text"
-        PREVIEW = "preview"
-        POSTER = "poster"
-        CLIP = "clip"
+    Role = Role
 
     file_id = models.PositiveIntegerField(unique=True, null=True, blank=True)
     owner = models.ForeignKey(
@@ -122,7 +122,7 @@ class StoredFile(models.Model):
     made_by = models.ForeignKey(
         "DownloadJob", models.PROTECT, null=True, blank=True, related_name="files"
     )
-    role = models.CharField(max_length=20, choices=Role.choices, default=Role.CATALOGUE)
+    role = models.CharField(max_length=20, default=Role.CATALOGUE)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
 
@@ -146,7 +146,7 @@ class StoredFile(models.Model):
             ),
             models.Index(
                 "expires_at",
-                name="file_not_kept", condition=Q(role__in=["upload", "quarantined"]),
+                name="file_not_kept", condition=Q(role__in=[Role.UPLOAD, Role.QUARANTINED]),
             ),
             GinIndex(  # of trigrams; without a pending list, which each search would read
                 fields=["name", "content_type"], opclasses=["gin_trgm_ops"] * 2, fastupdate=False,

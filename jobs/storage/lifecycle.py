@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,7 +11,6 @@ from django.conf import settings
 from jobs.errors import StorageUnavailable
 from jobs.storage.bucket import bucket, mapped_errors
 
-PREFIXES = ["raw/", "processed/", "results/"]
 COLD_CLASS = "STANDARD_IA"
 ABORT_DAYS = 7  # longer than any upload
 ACTIONS = ["Transitions", "Expiration", "AbortIncompleteMultipartUpload"]
@@ -20,8 +20,8 @@ NO_RULES = "NoSuchLifecycleConfiguration"
 Rules = list[dict[str, Any]]
 
 
-def lifecycle_rules(*, cold_days: int, expire_days: int) -> Rules:
-    """Return our rules. Raises ValueError if the days contradict each other.
+def lifecycle_rules(folders: Iterable[str], *, cold_days: int, expire_days: int) -> Rules:
+    """Return a rule for each folder. Raises ValueError if the days contradict each other.
 
     Objects move to COLD_CLASS after `cold_days`, 0 for never, and expire after `expire_days`.
     """
@@ -35,7 +35,7 @@ def lifecycle_rules(*, cold_days: int, expire_days: int) -> Rules:
         raise ValueError(
             f"--cold-days {cold_days} is not between 0, for never, and --expire-days {expire_days}."
         )
-    return [_rule(prefix, cold_days, expire_days) for prefix in PREFIXES]
+    return [_rule(f"{folder}/", cold_days, expire_days) for folder in folders]
 
 
 def _rule(prefix: str, cold_days: int, expire_days: int) -> dict[str, Any]:

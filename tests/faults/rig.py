@@ -32,6 +32,7 @@ from downloads_project.local.stack import Stack
 from downloads_project.processes import Process
 from jobs import storage
 from jobs.engine.queue import TASK
+from jobs.kinds.registry import folder_of
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import FINAL, Status
 from tests.faults.proxy import Proxy
@@ -292,10 +293,10 @@ def signal_all(pid: int, number: signal.Signals) -> None:
 def assert_one_object(job: DownloadJob, file_ids: list[int]) -> None:
     """I2: the finished job has its artifact, byte for byte, and nothing else is in its folder."""
     bucket = storage.bucket()
-    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=job.folder)
+    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=folder_of(job))
     keys = [item["Key"] for item in found.get("Contents", [])]
     assert keys == [file.key for file in job.files.all()], f"{job.pk}: {keys}"
-    assert not list(storage.open_uploads(job.folder)), f"{job.pk} left an open upload"
+    assert not list(storage.open_uploads(folder_of(job))), f"{job.pk} left an open upload"
     if job.status != Status.COMPLETED:
         return
     assert job.artifact is not None

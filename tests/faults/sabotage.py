@@ -13,7 +13,6 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ class Sabotage(AppConfig):
         from jobs.kinds import registry as kinds
 
         bundle = kinds.KINDS["bundle"]
-        kinds.KINDS["bundle"] = replace(bundle, build=_cursed(bundle.build))
+        bundle.build = _cursed(bundle.build)
         for name in filter(None, os.environ.get("SABOTAGE", "").split(",")):
             SABOTAGES[name]()
 
@@ -96,7 +95,7 @@ def hold_until_opened() -> None:
     from jobs.kinds import registry as kinds
 
     bundle = kinds.KINDS["bundle"]
-    kinds.KINDS["bundle"] = replace(bundle, build=_held(bundle.build))
+    bundle.build = _held(bundle.build)
 
 
 def slow_commit() -> None:

@@ -23,6 +23,7 @@ from django.utils import timezone
 from jobs.engine import dispatcher, runner
 from jobs.engine.submission import resubmit, submit
 from jobs.errors import StaleJob
+from jobs.kinds.registry import folder_of
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory, StoredFileFactory, new_job
@@ -88,7 +89,7 @@ def claim(job: DownloadJob) -> None:
 
 
 def succeed(job: DownloadJob) -> None:
-    key = f"{job.folder}{job.attempt}/a.zip"
+    key = f"{folder_of(job)}{job.attempt}/a.zip"
     job.succeed(StoredFileFactory.build(file_id=None, key=key, owner=job.owner, made_by=job))
 
 

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs import storage
 from jobs.errors import BuildError
+from jobs.kinds.registry import folders
 
 
 class Command(BaseCommand):
@@ -42,9 +43,9 @@ class Command(BaseCommand):
             if options["show"]:
                 self._print(storage.stored_rules())
             elif options["dry_run"]:
-                self._print(storage.with_others(storage.lifecycle_rules(**days)))
+                self._print(storage.with_others(storage.lifecycle_rules(folders(), **days)))
             else:
-                self._write(storage.lifecycle_rules(**days))
+                self._write(storage.lifecycle_rules(folders(), **days))
         except (ValueError, BuildError) as error:
             raise CommandError(str(error)) from error
 

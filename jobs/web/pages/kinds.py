@@ -16,7 +16,8 @@ from uuid import UUID
 from django.urls import reverse
 
 from jobs.errors import NOT_RUN_AGAIN, SourceMissing
-from jobs.kinds.registry import requested_ids, sources_of
+from jobs.kinds.bundle.load import requested_ids
+from jobs.kinds.registry import sources_of
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 from jobs.web import wording

@@ -14,7 +14,6 @@ from uuid import UUID
 from django.utils import timezone
 from rest_framework import serializers
 
-from jobs.kinds.registry import MAX_DAYS
 from jobs.outbound.targets import BadUrl, target_of
 
 MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
@@ -27,6 +26,8 @@ MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
+MAX_DAYS = 366  # of a report
+DEFAULT_PERIOD = "30d"
 PERIOD = re.compile("[1-9][0-9]{0,2}d")
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 MAX_AHEAD = timedelta(days=366)

@@ -10,11 +10,13 @@ from uuid import UUID
 from django.conf import settings
 from rest_framework import serializers
 
-from jobs.kinds.registry import DEFAULT_PERIOD, MAX_DAYS, Params
+from jobs.kinds.base import Params
 from jobs.models import IncomingUpload
 from jobs.models.permissions import CanViewAllJobs, can_view_all_jobs
 from jobs.outbound.targets import MAX_URL_CHARS
 from jobs.web.serializers.fields import (
+    DEFAULT_PERIOD,
+    MAX_DAYS,
     MAX_JOB_IDS,
     Binary,
     Day,

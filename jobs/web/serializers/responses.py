@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from jobs.engine import estimates
 from jobs.errors import JOB_CODES, PREVIEW_CODES
-from jobs.kinds.registry import requested_ids
+from jobs.kinds.bundle.load import requested_ids
 from jobs.models import DownloadJob, StoredFile
 from jobs.web.representation import (
     CONDITIONAL,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from jobs.errors import FORMER_JOB_CODES
-from jobs.kinds.registry import requested_ids
+from jobs.kinds.bundle.load import requested_ids
 from jobs.models import DownloadJob
 from jobs.web.wording.numbers import files, limit_of, seconds
 

@@ -1,0 +1,73 @@
+"""Kind: everything that the service knows about one kind of slow work.
+
+A kind is a class with `name`, `label`, `load` and `build`; every other hook has a default. The rest
+of the service never names a kind: it looks up the kind of a job in registry.py and calls its hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.conf import settings
+
+from jobs.engine.time_limit import TimeLimit
+from jobs.lib.names import safe_name
+from jobs.models import DownloadJob
+from jobs.models.sources import Sources
+from jobs.storage import MAX_OBJECT_BYTES
+from jobs.workspace import Workspace
+
+Params = dict[str, Any]
+
+
+class Kind:
+    """One kind of slow work. One instance serves all jobs and threads, so it has no state."""
+
+    name: ClassVar[str]  # in the database, the API and the settings
+    label: ClassVar[str]  # in lists and filters
+
+    # The artifact, and what else an attempt stores
+
+    content_type: str = "application/octet-stream"  # unless the builder sets another
+    suffix: str = ""  # of the artifact's name
+    is_numbered: bool = False  # the artifact gets a file number, so a bundle can include it
+    is_stored: bool = False  # the source becomes the artifact, without more storage
+    folder: str = "results"  # the key prefix of everything that its attempts store
+    roles: Mapping[str, str] = {}  # of the files that it attaches to the artifact, with labels
+
+    # The attempts. An attempt is stopped after `time_limit_seconds`, plus one second for each
+    # `min_speed` units of work.
+
+    queue: str = settings.QUEUE
+    time_limit_seconds: int = settings.JOB_TIME_LIMIT_SECONDS
+    min_speed: int = settings.JOB_MIN_SPEED
+    max_work: int = MAX_OBJECT_BYTES  # in units, if the total is unknown
+    trusts_total: bool = True  # if not, only completed work extends the time limit
+    has_threads: bool = False  # reports the number of its connections as progress
+
+    def load(self, job: DownloadJob) -> Any:
+        """Return what `build` needs, read from the database. Raises a BuildError."""
+        raise NotImplementedError
+
+    def build(self, loaded: Any, work: Workspace) -> None:
+        """Make the artifact. It uses neither the database nor Celery. Raises a BuildError."""
+        raise NotImplementedError
+
+    def default_name(self, params: Params) -> str:
+        """Return the name of the artifact if the owner did not choose one."""
+        return self.label
+
+    def sources(self, params: Params) -> Sources | None:
+        """Return the stored files that a job reads; None for a kind that reads none."""
+        return None
+
+    @property
+    def time_limit(self) -> TimeLimit:
+        longest = self.time_limit_seconds + self.max_work // self.min_speed
+        return TimeLimit(self.time_limit_seconds, self.min_speed, longest, self.trusts_total)
+
+    def artifact_name(self, requested: str, params: Params) -> str:
+        """Return a safe name with the kind's suffix: the requested one, or the default."""
+        name = safe_name(requested) if requested else self.default_name(params)
+        return name if name.lower().endswith(self.suffix) else name + self.suffix

@@ -1,0 +1,68 @@
+"""Read the sources of a bundle from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jobs.errors import ArchiveTooLarge, SourceMissing
+from jobs.kinds.base import Params
+from jobs.kinds.bundle.build import BundleParams
+from jobs.models import DownloadJob, StoredFile
+from jobs.models.sources import Sources
+from jobs.storage import MAX_OBJECT_BYTES
+from jobs.workspace import Source
+
+FEW_FILES = 100  # more are read with a cursor
+SHOWN_IDS = 20  # in an error message; the rest is counted
+
+
+def requested_ids(params: Params) -> list[int | str]:
+    """Return the contents of a bundle: numbers of files, then ids of jobs with their results."""
+    return [*params["file_ids"], *params.get("job_ids", [])]
+
+
+def sources_of_bundle(params: Params) -> Sources:
+    return Sources(params["file_ids"], params.get("job_ids", []))
+
+
+def load(job: DownloadJob) -> BundleParams:
+    """Return the sources in the requested order. Another owner's file is missing, too."""
+    found: dict[object, Source] = {}
+    ids = requested_ids(job.params)
+    for file in _files(job.params, job.owner_id):
+        found[file.file_id] = _source(file)
+        if file.role == StoredFile.Role.ARTIFACT:  # not its previews
+            found[str(file.made_by_id)] = found[file.file_id]
+    if missing := [each for each in ids if each not in found]:
+        raise SourceMissing(_missing_sentence(missing))
+    sources = tuple(dict.fromkeys(found[each] for each in ids))
+    if sum(source.size_bytes for source in sources) > MAX_OBJECT_BYTES:
+        raise ArchiveTooLarge("The files together exceed 5 TiB, the maximum size of a zip.")
+    return BundleParams(sources, is_measured=job.total is not None)
+
+
+def _files(params: Params, owner_id: int) -> Iterable[StoredFile]:
+    if len(params["file_ids"]) > FEW_FILES or params.get("job_ids"):
+        return StoredFile.objects.read_by(sources_of_bundle(params), owner_id).iterator()
+    return StoredFile.objects.few_visible_to(owner_id, params["file_ids"])
+
+
+def _source(file: StoredFile) -> Source:
+    return Source(
+        label=f"File {file.file_id}" if file.file_id else file.name,
+        key=file.key,
+        name=file.name,
+        size_bytes=file.size_bytes,
+        crc32=file.crc32,
+        made_at=file.created_at,
+    )
+
+
+def _missing_sentence(missing: list[int | str]) -> str:
+    """Ids of jobs are text, numbers of files are none."""
+    if len(missing) == 1:
+        what = "The result of download" if isinstance(missing[0], str) else "File"
+        return f"{what} {missing[0]} could not be found."
+    shown = ", ".join(map(str, missing[:SHOWN_IDS]))
+    more = f" and {len(missing) - SHOWN_IDS} more" if len(missing) > SHOWN_IDS else ""
+    return f"These files could not be found: {shown}{more}."

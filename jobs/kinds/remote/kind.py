@@ -1,0 +1,39 @@
+"""Kind `remote`: the file of a link, fetched by parallel byte ranges."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from jobs.errors import RemoteChanged
+from jobs.kinds.base import Kind, Params
+from jobs.kinds.remote.build import RemoteParams, build, name_of
+from jobs.models import DownloadJob
+from jobs.workspace import Workspace
+
+
+class Remote(Kind):
+    name = "remote"
+    label = "Link"
+    is_numbered = True
+    queue = settings.REMOTE_QUEUE
+    time_limit_seconds = settings.REMOTE_TIME_LIMIT_SECONDS
+    min_speed = settings.REMOTE_AVERAGE_SPEED
+    max_work = settings.REMOTE_MAX_BYTES
+    trusts_total = False
+    has_threads = True
+
+    def load(self, job: DownloadJob) -> RemoteParams:
+        params = job.params
+        return RemoteParams(
+            url=params["url"],
+            threads=params["threads"],
+            name=job.name if "output" in params else "",
+            sha256=params.get("sha256", ""),
+            is_sequential=job.error_code == RemoteChanged.code,
+        )
+
+    def build(self, loaded: RemoteParams, work: Workspace) -> None:
+        build(loaded, work)
+
+    def default_name(self, params: Params) -> str:
+        return name_of(params["url"])

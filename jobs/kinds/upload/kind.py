@@ -1,0 +1,56 @@
+"""Kind `upload`: an uploaded file, scanned for viruses, with previews."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from django.conf import settings
+
+from jobs import scanner as clamd
+from jobs.errors import Infected
+from jobs.kinds.base import Kind, Params
+from jobs.kinds.upload.build import UploadParams, build
+from jobs.models import DownloadJob, StoredFile
+from jobs.models.sources import Sources
+from jobs.workspace import Workspace
+
+
+class Upload(Kind):
+    name = "upload"
+    label = "Upload"
+    is_stored = True
+    is_numbered = True
+    folder = "processed"
+    roles = {
+        "thumbnail": "Thumbnail",
+        "medium": "Medium picture",
+        "large": "Large picture",
+        "preview": "First page",
+        "text": "Text",
+        "poster": "Poster frame",
+        "clip": "Preview clip",
+    }
+    queue = settings.UPLOAD_QUEUE
+    time_limit_seconds = settings.UPLOAD_TIME_LIMIT_SECONDS
+
+    def load(self, job: DownloadJob) -> UploadParams:
+        in_quarantine = job.files.filter(role=StoredFile.Role.QUARANTINED)
+        if not clamd.is_on() and in_quarantine.exists():
+            raise Infected("A virus was found in the file, and virus scanning is now off.")
+        return UploadParams(
+            name=job.name,
+            size_bytes=job.total or 0,
+            sha256=job.params.get("sha256", ""),
+            types=tuple(settings.UPLOAD_TYPES),
+            preview_max_bytes=settings.PREVIEW_MAX_BYTES,
+            scanner=settings.CLAMD if clamd.is_on() else "",
+        )
+
+    def build(self, loaded: UploadParams, work: Workspace) -> None:
+        build(loaded, work)
+
+    def default_name(self, params: Params) -> str:
+        return PurePosixPath(params["key"]).name
+
+    def sources(self, params: Params) -> Sources:
+        return Sources(received_key=params["key"])
