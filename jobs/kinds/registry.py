@@ -38,7 +38,7 @@ def folder_of(job: DownloadJob) -> str:
 
 def folders() -> list[str]:
     """Return the key prefixes of everything that belongs to jobs and uploads."""
-    return sorted({IncomingUpload.FOLDER, *(kind.folder for kind in KINDS.values())})
+    return [IncomingUpload.FOLDER, *sorted({kind.folder for kind in KINDS.values()})]
 
 
 def doorbell(job: DownloadJob | JobRow) -> Doorbell:
