@@ -1,0 +1,50 @@
+"""Migrations of rows that a running service has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from jobs.models import IncomingUpload
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def migrate(name: str) -> None:
+    executor = MigrationExecutor(connection)
+    executor.migrate([("jobs", name)])
+
+
+@pytest.fixture
+def latest() -> Iterator[str]:
+    """The name of the last migration; the database has it afterwards."""
+    ((_, name),) = MigrationExecutor(connection).loader.graph.leaf_nodes("jobs")
+    yield name
+    migrate(name)
+
+
+def test_uploads_and_their_permissions_survive_the_new_name(alice: User, latest: str) -> None:
+    migrate("0012_ended_token_family")
+    executor = MigrationExecutor(connection)
+    before = executor.loader.project_state([("jobs", "0012_ended_token_family")]).apps
+    upload_id = uuid4()
+    before.get_model("jobs", "Upload").objects.create(
+        id=upload_id, owner_id=alice.pk, name="a.bin", size_bytes=10, chunk_bytes=5, received=[0]
+    )
+    content_type, _ = ContentType.objects.get_or_create(app_label="jobs", model="upload")
+    permission, _ = Permission.objects.get_or_create(
+        content_type=content_type, codename="view_upload", defaults={"name": "Can view upload"}
+    )
+    alice.user_permissions.add(permission)
+
+    migrate(latest)
+
+    upload = IncomingUpload.objects.get(pk=upload_id)
+    assert (upload.owner, upload.name, upload.received) == (alice, "a.bin", [0])
+    assert User.objects.get(pk=alice.pk).has_perm("jobs.view_incomingupload")
