@@ -49,6 +49,8 @@ Interrupted                    the attempt lost its job, exceeded its time limit
 
 from __future__ import annotations
 
+from typing import Any
+
 # Why a job failed, or waits for its next attempt: its `errorCode`. Codes are never renamed.
 JOB_CODES: dict[str, str] = {
     "build_failed": "The file could not be created.",
@@ -166,18 +168,23 @@ class BuildError(JobError):
 
     `code` is stored on the job and shown to clients, so it is never renamed. The message is
     one sentence that an owner can act on: no key, no address, no traceback. The next attempt
-    starts no sooner than after `after_seconds`.
+    starts no sooner than after `after_seconds`. `facts` are kept in the metadata of a failed job.
     """
 
     code = "build_failed"
     retryable = False
 
-    def __init__(self, sentence: str, *, after_seconds: int = 0) -> None:
+    def __init__(
+        self, sentence: str, *, after_seconds: int = 0, facts: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(sentence)
         self.after_seconds = after_seconds
+        self.facts = facts or {}
 
 
 class SourceMissing(BuildError):
+    """`facts["missingFileIds"]` are the numbers of the missing files, if they are known."""
+
     code = "source_missing"
 
 

@@ -28,6 +28,7 @@ class Source:
     size_bytes: int
     crc32: int
     made_at: datetime
+    file_id: int | None = None
 
 
 class Output(Protocol):

@@ -72,6 +72,7 @@ def test_missing_files_fail_the_job_and_are_named(alice: User, bob: User) -> Non
 
     assert (job.status, job.error_code) == (Status.FAILED, "source_missing")
     assert job.error == "These files could not be found: 70001, 99999."
+    assert job.metadata == {"missingFileIds": [70001, 99_999]}
     assert job.attempt == 1
 
 
@@ -83,7 +84,8 @@ def test_a_missing_object_is_named_and_nothing_is_stored(
     run(job)
 
     assert (job.status, job.error_code) == (Status.FAILED, "source_missing")
-    assert "70002" in job.error
+    assert job.error == "File 70002 could not be found."
+    assert job.metadata == {"missingFileIds": [70002]}
     assert left_behind(job) == []
 
 

@@ -174,7 +174,8 @@ class Attempt:
                 self.advance(len(chunk))
                 yield chunk
         except SourceMissing as error:
-            raise SourceMissing(f"{source.label} could not be found.") from error
+            facts = {"missingFileIds": [source.file_id]} if source.file_id else {}
+            raise SourceMissing(f"{source.label} could not be found.", facts=facts) from error
         except SourceChanged as error:
             raise SourceChanged(f"{source.label} {NOT_AS_STORED}") from error
 

@@ -166,7 +166,7 @@ def _fail(job: DownloadJob, error: BuildError, detail: str) -> None:
         if isinstance(error, Infected):
             log.error("infected", owner=job.owner_id, reason=str(error))
             job.files.quarantine()
-        job.fail(error.code, str(error), detail=detail)
+        job.fail(error.code, str(error), detail=detail, facts=error.facts)
 
 
 def _trace(error: BaseException) -> str:

@@ -174,7 +174,10 @@ class DownloadJob(JobFields):
             message="Waiting to retry",
         )
 
-    def fail(self, code: str, sentence: str, *, detail: str = "") -> None:
+    def fail(
+        self, code: str, sentence: str, *, detail: str = "", facts: dict[str, Any] | None = None
+    ) -> None:
+        """Fail for good. `facts` are added to the metadata."""
         self._move(
             Event.FAIL,
             Actor.WORKER,
@@ -184,6 +187,7 @@ class DownloadJob(JobFields):
             error_code=code,
             error=sentence,
             message="Failed",
+            **({"metadata": self.metadata | facts} if facts else {}),
         )
 
     def hand_back(self) -> None:

@@ -290,6 +290,7 @@ def test_a_zip_with_missing_files_offers_the_others(visitor: Client, alice: User
         params={"file_ids": [80_000, 80_001, gone.file_id]},
         error_code="source_missing",
         error="These files could not be found: 80001, 80002.",
+        metadata={"missingFileIds": [80_001, gone.file_id]},
     )
 
     html = text(visitor.get(of(job)))

@@ -14,6 +14,7 @@ from jobs.workspace import Source
 
 FEW_FILES = 100  # more are read with a cursor
 SHOWN_IDS = 20  # in an error message; the rest is counted
+MAX_RECORDED = 1_000  # numbers of missing files in the job's metadata
 
 
 def requested_ids(params: Params) -> list[int | str]:
@@ -34,7 +35,8 @@ def load(job: DownloadJob) -> BundleParams:
         if file.role == StoredFile.Role.ARTIFACT:  # not its previews
             found[str(file.made_by_id)] = found[file.file_id]
     if missing := [each for each in ids if each not in found]:
-        raise SourceMissing(_missing_sentence(missing))
+        numbers = [each for each in missing if isinstance(each, int)][:MAX_RECORDED]
+        raise SourceMissing(_missing_sentence(missing), facts={"missingFileIds": numbers})
     sources = tuple(dict.fromkeys(found[each] for each in ids))
     if sum(source.size_bytes for source in sources) > MAX_OBJECT_BYTES:
         raise ArchiveTooLarge("The files together exceed 5 TiB, the maximum size of a zip.")
@@ -55,6 +57,7 @@ def _source(file: StoredFile) -> Source:
         size_bytes=file.size_bytes,
         crc32=file.crc32,
         made_at=file.created_at,
+        file_id=file.file_id,
     )
 
 

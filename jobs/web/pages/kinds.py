@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from jobs.web import wording
 LISTED = 20  # files of a zip
 MAX_CHOSEN_AGAIN = 300  # file ids that surely fit into a URL
 MAX_COPIED = 100  # file ids in a command to copy
-NUMBERS = re.compile(r"(?<![\w-])\d+(?![\w-])")  # not a part of a download's id
 # Errors that another link may fix, but a retry does not.
 WRONG_LINK = {
     "blocked_address",
@@ -131,8 +129,8 @@ def _without_missing(job: DownloadJob) -> Remedy | None:
         return None
     numbered = sources_of(job.kind, job.params, job.owner).exclude(file_id=None)
     found = numbered.values_list("file_id", flat=True)
-    missing = set(NUMBERS.findall(job.error))  # a row may exist whose bytes are gone
-    others = [file_id for file_id in found if str(file_id) not in missing]
+    missing = job.metadata.get("missingFileIds", [])  # a row may exist whose bytes are gone
+    others = [file_id for file_id in found if file_id not in missing]
     chosen = urlencode({"file": others}, doseq=True)
     return (
         Remedy("Choose without missing files", f"{reverse('choose')}?{chosen}") if chosen else None
