@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from itertools import count
 
 from jobs.kinds.report.document import fonts
-from jobs.kinds.report.document.figures import Figures, JobOutcome, Tally
+from jobs.kinds.report.document.figures import Figures, JobOutcome
 from jobs.kinds.report.document.labels import NO_BREAK, UNITS, compact_number
 from jobs.kinds.report.document.page import (
     EDGE,
@@ -23,10 +22,10 @@ from jobs.kinds.report.document.page import (
     PdfDocument,
     rgb,
 )
+from jobs.kinds.report.document.time_series import TimeSeries
 
 AXIS = 34.0  # points, for the labels on the left
 WIDEST_BAR = 26.0
-MAX_DAYS = 92  # a longer period has a bar for each week
 TICKS = 4
 LETTERS = 6.5
 LABEL_GAP = 1.5  # between two numbers above bars
@@ -48,44 +47,6 @@ STYLES = {
     JobOutcome.FAILED: Style("failed", FAIL),
 }
 BYTES = Style("", WORK)
-
-
-@dataclass(frozen=True)
-class ChartBar:
-    label: str
-    tally: Tally
-
-
-@dataclass(frozen=True)
-class TimeSeries:
-    """One bar for each `unit` of time; `steps` are the intervals at which bars may be labelled."""
-
-    unit: str
-    steps: tuple[int, ...]
-    bars: list[ChartBar]
-
-
-def time_series(figures: Figures) -> TimeSeries:
-    """Return a bar for each hour of one day, each day of up to 92, or each week from Monday."""
-    days = figures.days
-    if len(days) == 1:
-        hours = [ChartBar(f"{hour}:00", tally) for hour, tally in enumerate(figures.hours)]
-        return TimeSeries("hour", (1, 2, 3, 6), hours)
-    if len(days) <= MAX_DAYS:
-        return TimeSeries(
-            "day", (1, 2, 7, 14), [ChartBar(_label(day), tally) for day, tally in days.items()]
-        )
-    weeks: dict[date, Tally] = {}
-    for day, tally in days.items():
-        monday = day - timedelta(day.weekday())
-        weeks[monday] = weeks.get(monday, Tally()) + tally
-    first = next(iter(days))
-    bars = [ChartBar(_label(max(monday, first)), tally) for monday, tally in weeks.items()]
-    return TimeSeries("week", (1, 2, 4, 8), bars)
-
-
-def _label(day: date) -> str:
-    return f"{day.day}{NO_BREAK}{day:%b}"
 
 
 def legend(pdf: PdfDocument, y: float, figures: Figures) -> None:

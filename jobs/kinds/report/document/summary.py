@@ -18,6 +18,7 @@ from jobs.kinds.report.document.labels import (
 from jobs.kinds.report.document.page import BODY, LEFT, RIGHT, SOFT, PdfDocument
 from jobs.kinds.report.document.rows import ReportParams
 from jobs.kinds.report.document.tables import GAP, Table
+from jobs.kinds.report.document.time_series import time_series
 
 HEADING = 32.0  # points, with a line of small print below it
 MASTHEAD = 62.0
@@ -131,7 +132,7 @@ def _sentence(figures: Figures, params: ReportParams) -> str:
 
 
 def _charts(figures: Figures) -> Iterator[Block]:
-    series = charts.time_series(figures)
+    series = time_series(figures)
     if any(bar.tally.outcomes.total() for bar in series.bars):
         title = f"Downloads per {series.unit}"
         failed = " The number above a bar is how many failed." if figures.failed else ""
