@@ -9,6 +9,7 @@ from queue import Empty
 
 from jobs.errors import RemoteError, RemoteRefused, RemoteUnavailable
 from jobs.kinds.remote.assembly import STORING, Assembly
+from jobs.kinds.remote.range_stream import RangeStream
 from jobs.kinds.remote.ranges import RUN, Piece, Plan
 from jobs.lib.digest import Digest
 from jobs.outbound import LowSpeedLimit, RangesBroken, RemoteFile, RemoteResponse
@@ -35,7 +36,7 @@ class Fetch:
         self._changed = threading.Condition()  # guards the plan and the assembly
         most = min(threads * RUN + STORING, max(MEMORY_BYTES // parts.part_bytes, 2))
         self._assembly = Assembly(parts, self._plan, most=most, lock=self._changed)
-        self._streams: dict[Piece, Stream] = {}
+        self._streams: dict[Piece, RangeStream] = {}
         self._arrived = 0  # bytes
         self._failures = 0  # since the last byte
         self._is_over = False
@@ -84,7 +85,7 @@ class Fetch:
 
     def _work(self, response: RemoteResponse | None = None) -> None:
         failures = 0  # in a row
-        first = Stream(response) if response else None
+        first = RangeStream(response) if response else None
         try:
             while piece := self._next(first):
                 try:
@@ -103,7 +104,7 @@ class Fetch:
             if first:
                 first.close()
 
-    def _next(self, first: Stream | None) -> Piece | None:
+    def _next(self, first: RangeStream | None) -> Piece | None:
         """Wait for the next piece to fetch; None if nothing is left."""
         with self._changed:
             while not self._is_over:
@@ -121,7 +122,7 @@ class Fetch:
                 self._changed.wait(TICK_SECONDS)
         return None
 
-    def _fetch(self, piece: Piece, first: Stream | None) -> bool:
+    def _fetch(self, piece: Piece, first: RangeStream | None) -> bool:
         """Fetch the piece. Raises RemoteUnavailable if the response is incomplete."""
         stream = self._stream(piece, first)
         with self._changed:
@@ -136,13 +137,13 @@ class Fetch:
             stream.close()
         return True
 
-    def _stream(self, piece: Piece, first: Stream | None) -> Stream:
+    def _stream(self, piece: Piece, first: RangeStream | None) -> RangeStream:
         if first and first.has(piece):
             return first
         if first:
             first.close()
         start, last = piece.position, piece.end - 1
-        return Stream(self._remote.range(start, last, self._validator, self._plan.size_bytes))
+        return RangeStream(self._remote.range(start, last, self._validator, self._plan.size_bytes))
 
     def _write(self, piece: Piece, chunk: bytes) -> bool:
         """Return True if the range still has bytes to fetch.
@@ -181,31 +182,3 @@ class Fetch:
         ends = time.monotonic() + seconds
         while not self._is_over and time.monotonic() < ends:
             time.sleep(TICK_SECONDS)
-
-
-class Stream:
-    """A response that is read piece by piece. `position` is the offset of the next byte."""
-
-    def __init__(self, response: RemoteResponse) -> None:
-        self.response = response
-        self.position = response.first
-        self._end = 0 if response.last is None else response.last + 1
-        self._held = b""  # received with the end of the last piece
-
-    @property
-    def left(self) -> int:
-        return self._end - self.position
-
-    def has(self, piece: Piece) -> bool:
-        return self.position == piece.position and self._end >= piece.end
-
-    def read(self, most_bytes: int) -> bytes:
-        chunk = self._held or self.response.read()
-        read, self._held = chunk[:most_bytes], chunk[most_bytes:]
-        self.position += len(read)
-        return read
-
-    def close(self) -> None:
-        """Close the response; `left` is 0 then. Idempotent."""
-        self._end = self.position
-        self.response.close()
