@@ -20,9 +20,10 @@ from typing import IO
 
 from jobs.errors import BuildError, FileTooComplex, ProcessingError, Unexpected
 from jobs.kinds.upload.previews import protocol
+from jobs.kinds.upload.previews.helper_output import OutputReader
 from jobs.kinds.upload.previews.preview_result import PreviewLimits, PreviewResult
 from jobs.kinds.upload.previews.preview_types import PreviewType
-from jobs.kinds.upload.previews.protocol import TOO_MUCH, Progress, ProtocolError, Ready, Task
+from jobs.kinds.upload.previews.protocol import TOO_MUCH, Progress, ProtocolError, Task
 from jobs.kinds.upload.previews.supervisor import SIGNALLED
 from jobs.lib.mailbox import Mailbox
 
@@ -32,7 +33,6 @@ TICK_SECONDS = 0.02  # how late `stop` is noticed
 ENDS_SECONDS = 0.001  # a process' pipes are closed a moment before it can be waited for
 JOIN_SECONDS = 5
 TERMINATE_SECONDS = 3
-CHUNK_BYTES = 64 * 1024
 TRACE_BYTES = 4_000  # of the end of stderr, for operators
 TOO_LONG = "Reading the file takes too long: it is too complex or damaged."
 BROKE_DOWN = "The program that reads such files crashed."
@@ -80,7 +80,7 @@ class HelperProcess:
 
     def _run_helper(self) -> PreviewResult:
         with tempfile.TemporaryFile(dir=self._folder) as stderr:
-            reader = _OutputReader(self.events, self._preview_type, self._folder)
+            reader = OutputReader(self.events, self._preview_type, self._folder)
             before = _bytes_in(self._folder)
             with self._start_process(stderr) as helper:
                 try:
@@ -111,7 +111,7 @@ class HelperProcess:
             start_new_session=True,
         )
 
-    def _watch(self, helper: subprocess.Popen[bytes], reader: _OutputReader, before: int) -> None:
+    def _watch(self, helper: subprocess.Popen[bytes], reader: OutputReader, before: int) -> None:
         """Read output until the helper ends or is stopped. Raises ProtocolError, FileTooComplex."""
         ends = time.monotonic() + self._limits.wall_seconds
         assert helper.stdout  # a pipe
@@ -132,7 +132,7 @@ class HelperProcess:
                     raise FileTooComplex(TOO_MUCH)
 
     def _checked_result(
-        self, reader: _OutputReader, status: int, stderr: IO[bytes]
+        self, reader: OutputReader, status: int, stderr: IO[bytes]
     ) -> PreviewResult:
         """Return the result if its files are valid. Raises a BuildError."""
         result = reader.result
@@ -147,7 +147,7 @@ class HelperProcess:
         raise _error(reader, result, status) from cause
 
 
-def _error(reader: _OutputReader, result: object, status: int) -> BuildError:
+def _error(reader: OutputReader, result: object, status: int) -> BuildError:
     if isinstance(result, ProcessingError):
         return result
     if status == SIGNALLED + signal.SIGXCPU:
@@ -155,46 +155,6 @@ def _error(reader: _OutputReader, result: object, status: int) -> BuildError:
     if reader.was_ready:
         return FileTooComplex(BROKE_DOWN)
     return Unexpected(ON_OUR_SIDE)  # it failed before it read the file
-
-
-class _OutputReader:
-    """Parses the helper's output as it arrives."""
-
-    def __init__(
-        self,
-        events: Mailbox[Progress | PreviewResult | BaseException],
-        preview_type: PreviewType,
-        folder: Path,
-    ) -> None:
-        self.was_ready = False
-        self.result: PreviewResult | Exception | None = None
-        self._events = events
-        self._preview_type = preview_type
-        self._folder = folder
-        self._rest = b""
-        self._bytes = 0
-
-    def read(self, pipe: int) -> bool:
-        """Read a chunk. Return False at the end of the output. Raises ProtocolError."""
-        chunk = os.read(pipe, CHUNK_BYTES)
-        self._bytes += len(chunk)
-        *whole, self._rest = (self._rest + chunk).split(b"\n")
-        for line in whole:
-            self._receive(line)
-        if self._bytes > protocol.MAX_BYTES or len(self._rest) > protocol.MAX_LINE_BYTES:
-            raise ProtocolError("too much output")
-        return bool(chunk)
-
-    def _receive(self, line: bytes) -> None:
-        if self.result or len(line) > protocol.MAX_LINE_BYTES:
-            raise ProtocolError("too much output")
-        message = protocol.parse_line(line, self._preview_type, self._folder)
-        if isinstance(message, Progress):
-            self._events.put(message)
-        elif isinstance(message, Ready):
-            self.was_ready = True
-        else:
-            self.result = message
 
 
 def _has_ended(helper: subprocess.Popen[bytes]) -> bool:

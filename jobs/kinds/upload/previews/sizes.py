@@ -1,6 +1,8 @@
-"""Arithmetic of widths and heights. Pure."""
+"""The sizes of previews, and arithmetic of widths and heights. Pure."""
 
 from __future__ import annotations
+
+LARGE, MEDIUM, THUMBNAIL = 1920, 800, 200  # pixels of the longest side
 
 
 def inside(size: tuple[float, float], most: tuple[int, int]) -> tuple[int, int]:
