@@ -25,7 +25,13 @@ MAX_ENTRIES = 20  # of jobs/
 SPLIT = {"engine", "web"}
 RANKS: list[set[str]] = [
     {"states", "terms", "errors", "backoff"},  # the domain's words
-    {"lib", "engine.time_limit", "engine.simulated_delay", "engine.queue_depth"},
+    {
+        "lib",
+        "engine.time_limit",
+        "engine.simulated_delay",
+        "engine.progress_clock",
+        "engine.queue_depth",
+    },
     {"workspace"},  # the contract between builders and runner
     {"storage", "outbound", "scanner"},  # the outside world
     {"models", "engine.queue"},

@@ -16,7 +16,6 @@ import os
 import signal
 import threading
 import time
-from collections import deque
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -25,6 +24,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from jobs import storage
+from jobs.engine.progress_clock import ProgressClock, Speed
 from jobs.engine.time_limit import TimeLimit
 from jobs.errors import Interrupted
 from jobs.models import DownloadJob
@@ -32,9 +32,6 @@ from jobs.models import DownloadJob
 log = structlog.get_logger(__name__)
 
 JOIN_SECONDS = 2
-SPEED_SECONDS = 5  # the speed is measured over so long
-BUSY_SHARE = 0.1  # of one processor: above it, a process counts as computing
-BUSY_SECONDS = 1  # the share is not meaningful over less
 FIRST_BEAT_SECONDS = 0.1  # doubles each time, so that short jobs show progress, too
 
 
@@ -48,8 +45,8 @@ class Heartbeat:
         self._before = 0  # done by earlier attempts
         self._message = job.message
         self._threads = 0
-        self._speed = _Speed()
-        self._progress_clock = _ProgressClock()
+        self._speed = Speed()
+        self._progress_clock = ProgressClock()
         self._recorded = (0, job.message, 0, 0)  # progress in the row
         self._recorded_at = time.monotonic()
         self._confirmed_at = time.monotonic()
@@ -170,35 +167,3 @@ class Heartbeat:
         is_current = self._job.heartbeat(done=done, message=message, speed=speed, threads=threads)
         self._recorded, self._recorded_at = progress, now  # not if it raised
         return is_current
-
-
-class _Speed:
-    """Measures units a second over the last SPEED_SECONDS."""
-
-    def __init__(self) -> None:
-        self._seen = deque([(time.monotonic(), 0)])  # times, with the work done until then
-
-    def after(self, done: int, now: float) -> int:
-        self._seen.append((now, done))
-        while now - self._seen[1][0] > SPEED_SECONDS:
-            self._seen.popleft()
-        began, before = self._seen[0]
-        return max(round((done - before) / max(now - began, 0.001)), 0)
-
-
-class _ProgressClock:
-    """Measures how long an attempt has made no progress. Two threads may use it."""
-
-    def __init__(self) -> None:
-        self._last: tuple[object, float, float] = None, time.monotonic(), time.process_time()
-
-    def stalled_seconds(self, signs: object) -> float:
-        """Return seconds since `signs` last changed or the process last computed."""
-        before, since, cpu_seconds = self._last
-        now, cpu_now = time.monotonic(), time.process_time()
-        still = now - since
-        is_busy = still > BUSY_SECONDS and cpu_now - cpu_seconds > BUSY_SHARE * still
-        if signs != before or is_busy:
-            self._last = signs, now, cpu_now
-            return 0
-        return still
