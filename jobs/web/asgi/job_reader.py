@@ -7,16 +7,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from django.contrib.auth.models import User
-
 from jobs.engine import estimates
 from jobs.lib.database import release_connection
-from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
-from jobs.models.job_row import COLUMNS, FILE_COLUMNS
+from jobs.models import UPLOAD, FileRow, JobRow
+from jobs.models.job_row import COLUMNS
 from jobs.states import Status
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
-from jobs.web.asgi.postgres import PostgresPipeline, Result, Value, rows
+from jobs.web.asgi.job_statements import changed_sql, dependencies_sql, own_sql, previews_sql
+from jobs.web.asgi.postgres import PostgresPipeline
+from jobs.web.asgi.postgres_commands import Result, Value, rows
 from jobs.web.representation import Body, job_body
 
 CONNECTIONS = 2  # so that other reads do not wait behind a batch of polls
@@ -24,59 +24,9 @@ OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"c
 NUMBER, IS_ACTIVE, PASSWORD, VERSION, FIRST = range(5)  # columns; FIRST is the first one of the job
 MAX_BATCH = 100  # jobs in one statement
 MAX_CACHED = 10_000  # jobs, about 2 kB each
-NOT_PREVIEWS = ("catalogue", "artifact", "upload", "quarantined")
-USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
-FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_table
 
 
-def _own_sql() -> str:
-    """$1 are users, $2 a job of each, $3 and $4 its cached version and expiry, or null.
-
-    No row: there is no such user. The version is null: the user has no such job. The columns from
-    FIRST on are null: the cached job is current.
-    """
-    job = ", ".join(f"n.{name}" for name in COLUMNS)
-    file = ", ".join(f"f.{name}" for name in FILE_COLUMNS)
-    return f"""
-        SELECT key.n - 1, u.is_active, u.password, j.version, {job}, {file}
-        FROM unnest($1::int[], $2::uuid[], $3::int[], $4::timestamptz[])
-            WITH ORDINALITY AS key (user_id, job_id, version, expires_at, n)
-        JOIN {USERS} u ON u.id = key.user_id
-        LEFT JOIN {JOBS} j ON j.id = key.job_id AND j.owner_id = u.id
-        LEFT JOIN {JOBS} n ON n.id = j.id AND (
-            n.version IS DISTINCT FROM key.version
-            OR n.expires_at IS DISTINCT FROM key.expires_at)
-        LEFT JOIN {FILES} f ON f.id = n.artifact_id
-    """
-
-
-def _previews_sql() -> str:
-    """Select the files that were made from the upload $1."""
-    roles = ", ".join(f"'{role}'" for role in NOT_PREVIEWS)
-    return f"""
-        SELECT {", ".join(FILE_COLUMNS)} FROM {FILES}
-        WHERE made_by_id = $1::uuid AND role NOT IN ({roles}) ORDER BY id DESC
-    """
-
-
-def _dependencies_sql() -> str:
-    """Select the jobs that the job $1 depends on."""
-    return f"""
-        SELECT o.id FROM {LINKS} l JOIN {JOBS} o ON o.id = l.to_downloadjob_id
-        WHERE l.from_downloadjob_id = $1::uuid ORDER BY o.created_at DESC
-    """
-
-
-def _changed_sql() -> str:
-    """Select those of the jobs $1 whose version is not the one in $2."""
-    return f"""
-        SELECT j.id FROM unnest($1::uuid[], $2::int[]) AS known (id, version)
-        JOIN {JOBS} j ON j.id = known.id
-        WHERE j.version <> known.version
-    """
-
-
-_Key = tuple[bytes, bytes, Value, Value]  # the parameters of _own_sql for one job
+_Key = tuple[bytes, bytes, Value, Value]  # the parameters of own_sql for one job
 _Found = tuple[Result, int]  # and the number of the row in it
 
 
@@ -116,10 +66,10 @@ class JobReader:
 
     def __init__(self) -> None:
         statements = {
-            OWN: _own_sql(),
-            PREVIEWS: _previews_sql(),
-            DEPENDENCIES: _dependencies_sql(),
-            CHANGED: _changed_sql(),
+            OWN: own_sql(),
+            PREVIEWS: previews_sql(),
+            DEPENDENCIES: dependencies_sql(),
+            CHANGED: changed_sql(),
         }
         self._cached: dict[str, OwnJob] = {}
         self._pipelines = [PostgresPipeline(statements) for _ in range(CONNECTIONS)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs.web import rates
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.job_reader import JobReader, OwnJob
-from jobs.web.asgi.postgres import PostgresUnavailable, StatementFailed
+from jobs.web.asgi.postgres_commands import PostgresUnavailable, StatementFailed
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import NativeRequest
 from jobs.web.converters import JobIdConverter

@@ -18,6 +18,14 @@ import structlog
 from django.db import connection
 from psycopg import pq
 
+from jobs.web.asgi.postgres_commands import (
+    OK,
+    Command,
+    CommandUnit,
+    PostgresUnavailable,
+    Result,
+    Value,
+)
 from jobs.web.asgi.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
@@ -25,70 +33,11 @@ log = structlog.get_logger(__name__)
 TIMEOUT_SECONDS = 2.0  # a healthy server answers within milliseconds
 PAUSE_SECONDS = 1.0  # after a failure no statements are sent, so that Django answers
 MAX_WAITING = 2_000  # units; more would wait for too long
-OK = {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}
 # A plan is made once and kept: one made for a small table would be slow for a large one.
 PLANS = (
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
     " -c enable_hashjoin=off -c enable_mergejoin=off"
 )
-
-Value = bytes | None
-Row = list[Value]
-Result = pq.abc.PGresult
-Command = tuple[bytes, Sequence[Value] | None]  # a prepared statement's name, and its parameters
-
-
-def rows(result: Result) -> list[Row]:
-    """Return all rows of a result, as bytes."""
-    get, columns = result.get_value, range(result.nfields)
-    return [[get(n, c) for c in columns] for n in range(result.ntuples)]
-
-
-class PostgresUnavailable(Exception):
-    """Postgres did not answer in time, or the connection broke."""
-
-    def __init__(self, reason: str, *, may_have_run: bool = False) -> None:
-        super().__init__(reason)
-        self.may_have_run = may_have_run  # if False, nothing was sent
-
-
-class StatementFailed(Exception):
-    """Postgres answered with an error, and rolled back. `sqlstate` is its code."""
-
-    def __init__(self, sqlstate: str, message: str) -> None:
-        super().__init__(message)
-        self.sqlstate = sqlstate
-
-
-class _Unit:
-    """Commands that succeed or fail together, and the future for their results."""
-
-    __slots__ = ("commands", "error", "future", "results")
-
-    def __init__(self, commands: Sequence[Command], future: asyncio.Future[list[Result]]):
-        self.commands = commands
-        self.future = future
-        self.results: list[Result] = []
-        self.error: Exception | None = None
-
-    def add(self, result: Result) -> None:
-        """Add the result of the next command, or keep the first error."""
-        if result.status in OK:
-            self.results.append(result)
-        elif self.error is None:  # the first one: the commands after it were skipped
-            state = result.error_field(pq.DiagnosticField.SQLSTATE) or b""
-            self.error = StatementFailed(
-                state.decode(), result.error_message.decode(errors="replace")
-            )
-
-    def settle(self) -> None:
-        """Set the result or the error of the future."""
-        if self.future.done():  # cancelled
-            return
-        if self.error:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.results)
 
 
 class PostgresPipeline:
@@ -99,8 +48,8 @@ class PostgresPipeline:
         self._options = options
         self._connection: psycopg.Connection[Any] | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._waiting: list[_Unit] = []
-        self._in_flight: deque[_Unit] = deque()
+        self._waiting: list[CommandUnit] = []
+        self._in_flight: deque[CommandUnit] = deque()
         self._is_send_scheduled = False
         self._watchdog = Watchdog(TIMEOUT_SECONDS, self._on_timeout)
         self._paused_until = 0.0
@@ -118,7 +67,7 @@ class PostgresPipeline:
         if time.monotonic() < self._paused_until or self.load >= MAX_WAITING:
             raise PostgresUnavailable("Postgres was just unavailable, or too many wait for it.")
         loop = asyncio.get_running_loop()
-        unit = _Unit(commands, loop.create_future())
+        unit = CommandUnit(commands, loop.create_future())
         self._waiting.append(unit)
         if self._connection is None:
             if self._connecting is None:

@@ -24,15 +24,8 @@ from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.doorbells import Doorbells
 from jobs.web.asgi.job_reader import current_body
-from jobs.web.asgi.postgres import (
-    PLANS,
-    Command,
-    PostgresPipeline,
-    PostgresUnavailable,
-    Row,
-    StatementFailed,
-    rows,
-)
+from jobs.web.asgi.postgres import PLANS, PostgresPipeline
+from jobs.web.asgi.postgres_commands import Command, PostgresUnavailable, Row, StatementFailed, rows
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import JSON, Headers, NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedHeaders, send_json

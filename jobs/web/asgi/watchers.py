@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from jobs.lib.changes import CHANNEL
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.job_reader import JobReader, OwnJob
-from jobs.web.asgi.postgres import PostgresUnavailable, StatementFailed
+from jobs.web.asgi.postgres_commands import PostgresUnavailable, StatementFailed
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,59 @@
+"""The statements that read jobs from the event loop, as SQL to prepare."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+
+from jobs.models import DownloadJob, StoredFile
+from jobs.models.job_row import COLUMNS, FILE_COLUMNS
+
+NOT_PREVIEWS = ("catalogue", "artifact", "upload", "quarantined")
+USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
+FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_table
+
+
+def own_sql() -> str:
+    """$1 are users, $2 a job of each, $3 and $4 its cached version and expiry, or null.
+
+    No row: there is no such user. The version is null: the user has no such job. The columns from
+    FIRST on are null: the cached job is current.
+    """
+    job = ", ".join(f"n.{name}" for name in COLUMNS)
+    file = ", ".join(f"f.{name}" for name in FILE_COLUMNS)
+    return f"""
+        SELECT key.n - 1, u.is_active, u.password, j.version, {job}, {file}
+        FROM unnest($1::int[], $2::uuid[], $3::int[], $4::timestamptz[])
+            WITH ORDINALITY AS key (user_id, job_id, version, expires_at, n)
+        JOIN {USERS} u ON u.id = key.user_id
+        LEFT JOIN {JOBS} j ON j.id = key.job_id AND j.owner_id = u.id
+        LEFT JOIN {JOBS} n ON n.id = j.id AND (
+            n.version IS DISTINCT FROM key.version
+            OR n.expires_at IS DISTINCT FROM key.expires_at)
+        LEFT JOIN {FILES} f ON f.id = n.artifact_id
+    """
+
+
+def previews_sql() -> str:
+    """Select the files that were made from the upload $1."""
+    roles = ", ".join(f"'{role}'" for role in NOT_PREVIEWS)
+    return f"""
+        SELECT {", ".join(FILE_COLUMNS)} FROM {FILES}
+        WHERE made_by_id = $1::uuid AND role NOT IN ({roles}) ORDER BY id DESC
+    """
+
+
+def dependencies_sql() -> str:
+    """Select the jobs that the job $1 depends on."""
+    return f"""
+        SELECT o.id FROM {LINKS} l JOIN {JOBS} o ON o.id = l.to_downloadjob_id
+        WHERE l.from_downloadjob_id = $1::uuid ORDER BY o.created_at DESC
+    """
+
+
+def changed_sql() -> str:
+    """Select those of the jobs $1 whose version is not the one in $2."""
+    return f"""
+        SELECT j.id FROM unnest($1::uuid[], $2::int[]) AS known (id, version)
+        JOIN {JOBS} j ON j.id = known.id
+        WHERE j.version <> known.version
+    """
