@@ -47,8 +47,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "items",
         nargs="+",
         metavar="ITEM",
-        help="file numbers (70000 70001), a link (https://...), the word report, or the ID"
-        " of a download",
+        help="file numbers (70000 70001), one link (https://...), the word report, or the ID"
+        " of one download",
     )
     add(
         "--output",
