@@ -6,7 +6,7 @@ import sys
 
 from downloads_client.arguments import make_parser
 from downloads_client.command import DownloadCommand, report_usage_error
-from downloads_client.errors import INTERRUPTED, UsageError
+from downloads_client.failures import INTERRUPTED, UsageError
 from downloads_client.login import default_run_json
 from downloads_client.outcome import cannot_start
 from downloads_client.streams import open_missing_streams

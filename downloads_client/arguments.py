@@ -8,7 +8,7 @@ from collections.abc import Callable
 from textwrap import fill
 from typing import NoReturn
 
-from downloads_client.errors import EXIT_CODES, UsageError
+from downloads_client.failures import EXIT_CODES, UsageError
 
 DESCRIPTION = (
     "Download files as one archive, the file behind a link, or a report on your downloads. Shows"

@@ -15,14 +15,14 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from downloads_client.destination import Destination
-from downloads_client.download import Download
-from downloads_client.errors import Failure, NotWritten, Terminated, UsageError
+from downloads_client.download_request import DownloadRequest, parse_request
+from downloads_client.downloader import Downloader
+from downloads_client.failures import Failure, NotWritten, Terminated, UsageError
 from downloads_client.login import find_login
 from downloads_client.options import Options
 from downloads_client.outcome import CommandOutcome, wants_json
 from downloads_client.partial_file import raising_not_written
 from downloads_client.progress import display_for
-from downloads_client.requests import DownloadRequest, parse_request
 from downloads_client.retry import Retry
 from downloads_client.service import Service
 from downloads_client.streams import (
@@ -49,7 +49,7 @@ class DownloadCommand:
         self._options = options
         self._invocation = invocation
         self._run_json = run_json
-        self._download: Download | None = None
+        self._download: Downloader | None = None
 
     def run(self) -> int:
         """Return the exit code. Replaces the handlers of SIGTERM and SIGHUP."""
@@ -103,7 +103,7 @@ class DownloadCommand:
             from_stdin=options["password_stdin"],
         )
         service = Service(login, lambda: Retry(seconds, self._display.show_retry))
-        self._download = Download(service, destination, self._display, retry_for_seconds=seconds)
+        self._download = Downloader(service, destination, self._display, retry_for_seconds=seconds)
         return self._download.run(request)
 
     def _offer_to_cancel(self) -> None:
@@ -143,7 +143,7 @@ class DownloadCommand:
 def report(
     outcome: CommandOutcome,
     options: dict[str, Any],
-    download: Download | None = None,
+    download: Downloader | None = None,
     resume_command: str = "",
 ) -> int:
     """Print the message to stderr, and the path or the JSON to stdout. Returns the exit code."""

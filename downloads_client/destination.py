@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from downloads_client import formatting
-from downloads_client.errors import NotWritten
+from downloads_client.failures import NotWritten
 from downloads_client.partial_file import raising_not_written
 from jobs.lib.names import MAX_NAME_BYTES, safe_name
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from downloads_client.errors import UsageError
+from downloads_client.failures import UsageError
 from downloads_client.formatting import printable
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, Self
 
-from downloads_client.errors import UsageError
+from downloads_client.failures import UsageError
 
 PERIOD = re.compile(r"[0-9]{1,3}d")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

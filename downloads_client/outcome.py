@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from downloads_client.download import Download
-from downloads_client.errors import INTERRUPTED, Failure, Gone, InternalError, Terminated
+from downloads_client.downloader import Downloader
+from downloads_client.failures import INTERRUPTED, Failure, Gone, InternalError, Terminated
 from downloads_client.formatting import printable
-from downloads_client.responses import Job
+from downloads_client.service_responses import Job
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class CommandOutcome:
             return False
         return job.is_active or job.status == "completed"
 
-    def as_json(self, download: Download | None, resume_command: str) -> dict[str, Any]:
+    def as_json(self, download: Downloader | None, resume_command: str) -> dict[str, Any]:
         job, result = (download.job, download.result) if download else (None, None)
         return {
             "exitCode": self.exit_code,

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from downloads_client.errors import NotWritten
+from downloads_client.failures import NotWritten
 from downloads_client.formatting import printable
 
 

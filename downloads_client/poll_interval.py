@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from downloads_client.responses import Job
+from downloads_client.service_responses import Job
 
 FIRST_SECONDS = 0.25  # a small bundle is ready at once
 USUAL_SECONDS = 1.0

@@ -11,20 +11,19 @@ from uuid import UUID
 
 import requests
 
-from downloads_client.errors import Failure, Gone, JobFailed, RequestRefused, Unreachable
+from downloads_client.connection_errors import permanent_reason, reason
+from downloads_client.download_request import NewDownload
+from downloads_client.failures import Failure, Gone, JobFailed, RequestRefused, Unreachable
 from downloads_client.formatting import printable
-from downloads_client.http import (
+from downloads_client.http_session import (
     TIMEOUT_SECONDS,
     HttpSession,
     check_location,
-    permanent_reason,
     read_body,
-    reason,
 )
 from downloads_client.login import Login
-from downloads_client.requests import NewDownload
-from downloads_client.responses import ApiResponse, DownloadResult, Job, poll_seconds
 from downloads_client.retry import Retry
+from downloads_client.service_responses import ApiResponse, DownloadResult, Job, poll_seconds
 
 TRANSIENT_STATUSES = {  # as a proxy sends them while the service restarts
     HTTPStatus.REQUEST_TIMEOUT,

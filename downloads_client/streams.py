@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
-from downloads_client.errors import NotWritten, UsageError
+from downloads_client.failures import NotWritten, UsageError
 from downloads_client.formatting import printable
 from downloads_client.partial_file import not_written
 

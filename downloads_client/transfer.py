@@ -8,19 +8,17 @@ from http import HTTPStatus
 
 import requests
 
-from downloads_client.errors import Unreachable, WrongBytes
-from downloads_client.http import (
-    BAD_BUNDLE,
+from downloads_client.connection_errors import BAD_CA_BUNDLE, permanent_reason, reason
+from downloads_client.failures import Unreachable, WrongBytes
+from downloads_client.http_session import (
     TIMEOUT_SECONDS,
     HttpSession,
     check_location,
-    permanent_reason,
-    reason,
     retry_after_seconds,
 )
 from downloads_client.partial_file import PartialFile
-from downloads_client.responses import DownloadResult
 from downloads_client.retry import Retry
+from downloads_client.service_responses import DownloadResult
 
 CHUNK_BYTES = 32 * 1024  # at most as much is lost when the connection drops
 MAX_REDIRECTS = 5
@@ -89,7 +87,7 @@ class Transfer:
             # unreadable CA bundle.
             except (requests.RequestException, OSError, ValueError) as error:
                 failure = Unreachable(f"The file store could not be reached: {reason(error)}.")
-                if permanent_reason(error) == BAD_BUNDLE:
+                if permanent_reason(error) == BAD_CA_BUNDLE:
                     raise failure from error
                 self._pause(failure)
             except Unreachable as failure:

@@ -26,7 +26,7 @@ BASE = Path(__file__).parent.parent
 SOURCES = sorted(
     [
         *(BASE / "jobs").rglob("*.py"),
-        *(BASE / "downloads_client").glob("*.py"),
+        *(BASE / "downloads_client").rglob("*.py"),
         *(BASE / "downloads_project").glob("*.py"),
     ]
 )

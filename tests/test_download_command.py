@@ -22,7 +22,7 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from downloads_client.errors import EXIT_CODES
+from downloads_client.failures import EXIT_CODES
 from jobs import storage
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status

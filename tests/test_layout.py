@@ -198,7 +198,7 @@ def test_what_draws_reports_knows_little_else() -> None:
 
 
 def test_the_client_knows_the_service_by_its_contract_only() -> None:
-    for path in CLIENT.glob("*.py"):
+    for path in CLIENT.rglob("*.py"):
         inner = {name for name in imports(path) if name.split(".")[0] == "jobs"}
         assert all(
             is_in(name, {"jobs.lib.names", "jobs.lib.retry_after"}) for name in inner - {"jobs.lib"}

@@ -13,9 +13,9 @@ import pytest
 
 from downloads_client import formatting
 from downloads_client.destination import Destination
-from downloads_client.errors import NotWritten, UsageError
+from downloads_client.download_request import ExistingDownload, NewDownload, parse_request
+from downloads_client.failures import NotWritten, UsageError
 from downloads_client.options import Options
-from downloads_client.requests import ExistingDownload, NewDownload, parse_request
 from downloads_client.speed import SpeedMeter
 from tests.client.fake import JOB_ID
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from downloads_client.destination import Destination
-from downloads_client.download import Download
-from downloads_client.errors import Gone
+from downloads_client.download_request import parse_request
+from downloads_client.downloader import Downloader
+from downloads_client.failures import Gone
 from downloads_client.login import Login
 from downloads_client.options import Options
 from downloads_client.outcome import CommandOutcome
 from downloads_client.poll_interval import PollInterval
 from downloads_client.progress import Display, LineDisplay
-from downloads_client.requests import parse_request
-from downloads_client.responses import ApiResponse, Job
 from downloads_client.retry import Retry
 from downloads_client.service import Service
+from downloads_client.service_responses import ApiResponse, Job
 from tests.client.fake import (
     JOB_ID,
     RESULT,
@@ -41,17 +41,19 @@ class Interactive(Display):
     is_interactive = True
 
 
-def download(fake: Fake, folder: Path, display: Display) -> Download:
+def download(fake: Fake, folder: Path, display: Display) -> Downloader:
     new_retry = lambda: Retry(60, display.show_retry)  # noqa: E731
     service = Service(Login(fake.url, "demo", "secret"), new_retry)
-    return Download(service, Destination(f"{folder}/", force=False), display, retry_for_seconds=60)
+    return Downloader(
+        service, Destination(f"{folder}/", force=False), display, retry_for_seconds=60
+    )
 
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long it would have waited between two polls."""
     seconds: list[float] = []
-    monkeypatch.setattr("downloads_client.download.time.sleep", seconds.append)
+    monkeypatch.setattr("downloads_client.downloader.time.sleep", seconds.append)
     return seconds
 
 
@@ -103,7 +105,7 @@ def test_a_job_scheduled_for_later_is_polled_once_a_minute_despite_failures(
     display: type[Display],
 ) -> None:
     monkeypatch.setattr(
-        "downloads_client.download.time.sleep", no_pauses.append
+        "downloads_client.downloader.time.sleep", no_pauses.append
     )  # one clock for both
     waiting = json_response(job("queued", runAt=tomorrow()), Retry_After="5")
     away = response(b"<html>Bad gateway</html>", 502)

@@ -9,15 +9,9 @@ from typing import Any
 
 import pytest
 
-from downloads_client.progress import (
-    BarDisplay,
-    Display,
-    LineDisplay,
-    View,
-    display_for,
-    fit_columns,
-)
-from downloads_client.responses import ApiResponse, Job
+from downloads_client.progress import BarDisplay, Display, LineDisplay, display_for
+from downloads_client.progress.view import View, fit_columns
+from downloads_client.service_responses import ApiResponse, Job
 from tests.client.fake import JOB_ID, job
 
 
@@ -50,7 +44,7 @@ def test_the_display_suits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still until a test sets it."""
     at = [100.0]
-    monkeypatch.setattr("downloads_client.progress.time.monotonic", lambda: at[0])
+    monkeypatch.setattr("downloads_client.progress.display.time.monotonic", lambda: at[0])
     return at
 
 

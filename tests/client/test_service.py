@@ -13,12 +13,12 @@ from uuid import UUID
 
 import pytest
 
-from downloads_client.errors import Failure, Gone, JobFailed, RequestRefused, Unreachable
+from downloads_client.download_request import NewDownload
+from downloads_client.failures import Failure, Gone, JobFailed, RequestRefused, Unreachable
 from downloads_client.login import Login
-from downloads_client.requests import NewDownload
-from downloads_client.responses import Job
 from downloads_client.retry import Retry
 from downloads_client.service import Service
+from downloads_client.service_responses import Job
 from tests.client.fake import (
     JOB_ID,
     RESULT,
@@ -300,7 +300,7 @@ def test_a_response_that_drips_is_cut_off(fake: Fake, monkeypatch: pytest.Monkey
             handler.wfile.write(b" ")
 
     fake.on(STATUS, drip)
-    monkeypatch.setattr("downloads_client.http.MAX_RESPONSE_SECONDS", 0.5)
+    monkeypatch.setattr("downloads_client.http_session.MAX_RESPONSE_SECONDS", 0.5)
     began = time.monotonic()
 
     with pytest.raises(Unreachable, match="its response does not end"):

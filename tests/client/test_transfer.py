@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from downloads_client.errors import Gone, NotWritten, Unreachable, WrongBytes
+from downloads_client.failures import Gone, NotWritten, Unreachable, WrongBytes
 from downloads_client.partial_file import PartialFile
-from downloads_client.responses import DownloadResult
 from downloads_client.retry import Retry
+from downloads_client.service_responses import DownloadResult
 from downloads_client.transfer import Transfer
 from tests.client.fake import Fake, Stored, problem, response
 

@@ -19,7 +19,7 @@ from django.core.management.base import (
 
 from downloads_client.arguments import DESCRIPTION, EPILOG, add_arguments, raise_usage_errors
 from downloads_client.command import DownloadCommand, report_usage_error
-from downloads_client.errors import UsageError
+from downloads_client.failures import UsageError
 from downloads_client.streams import open_missing_streams
 
 

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from downloads_client import formatting
 from downloads_client.destination import Destination
-from downloads_client.errors import Gone, JobFailed, RequestRefused
+from downloads_client.download_request import DownloadRequest, NewDownload
+from downloads_client.failures import Gone, JobFailed, RequestRefused
 from downloads_client.partial_file import PartialFile, raising_not_written
 from downloads_client.poll_interval import PollInterval
 from downloads_client.progress import Display
-from downloads_client.requests import DownloadRequest, NewDownload
-from downloads_client.responses import DownloadResult, Job
 from downloads_client.retry import Retry
 from downloads_client.service import Service
+from downloads_client.service_responses import DownloadResult, Job
 from downloads_client.transfer import Transfer
 
 
-class Download:
+class Downloader:
     """Runs one download. `job` and `result` hold the latest responses, also after a failure."""
 
     def __init__(

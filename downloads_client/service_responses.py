@@ -1,27 +1,18 @@
-"""Validated responses of the service. Raises Unreachable for any other response.
-
-A proxy or a captive portal may respond in the service's place, so that every member is checked for
-presence and type, and text is made safe for a terminal.
-"""
+"""The responses of the service: jobs, and results of completed jobs."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
-from downloads_client.errors import Unreachable
-from downloads_client.formatting import printable
-from downloads_client.http import retry_after_seconds
+from downloads_client.http_session import retry_after_seconds
+from downloads_client.json_object import JsonObject, not_the_service
 
 ACTIVE = ("queued", "processing")
 FINAL = ("completed", "failed", "cancelled", "expired")
-MAX_NUMBER = 2**63
-SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -42,83 +33,7 @@ class ApiResponse:
 
     def json(self) -> JsonObject:
         """Return the body. Raises Unreachable if it is no JSON object."""
-        try:
-            found = json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise not_the_service() from error
-        if not isinstance(found, dict):
-            raise not_the_service()
-        return JsonObject(found)
-
-
-class JsonObject:
-    """A JSON object. Its methods raise Unreachable for a member that is missing or malformed."""
-
-    def __init__(self, members: dict[str, Any]) -> None:
-        self._members = members
-
-    def text(self, name: str, default: str | None = None) -> str:
-        """Return the member, safe to print."""
-        value = self._members.get(name)
-        if value is None and default is not None:
-            return default
-        if not isinstance(value, str):
-            raise not_the_service()
-        return printable(value)
-
-    def secret(self, name: str) -> str:
-        """Return the member unchanged, safe in a header. Never print it: it grants access."""
-        self.text(name)
-        value = str(self._members[name])
-        if not (value.isascii() and value.isprintable()):
-            raise not_the_service()
-        return value
-
-    def uuid(self, name: str) -> UUID:
-        try:
-            return UUID(self.text(name))
-        except ValueError as error:
-            raise not_the_service() from error
-
-    def sha256(self, name: str) -> str:
-        if not SHA256.fullmatch(value := self.text(name)):
-            raise not_the_service()
-        return value
-
-    def number(self, name: str) -> float:
-        value = self._members.get(name)
-        # A comparison with NaN is false, so that it is none of these either.
-        if type(value) not in (int, float) or not 0 <= value < MAX_NUMBER:  # type: ignore[operator]
-            raise not_the_service()
-        return value  # type: ignore[return-value]
-
-    def number_or_none(self, name: str) -> float | None:
-        return None if self._members.get(name) is None else self.number(name)
-
-    def moment_or_none(self, name: str) -> datetime | None:
-        """Return the time in the local time zone."""
-        if not (text := self.text(name, "")):
-            return None
-        try:
-            moment = datetime.fromisoformat(text)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone()
-        except (ValueError, OverflowError) as error:
-            raise not_the_service() from error
-
-    def count(self, name: str) -> int:
-        """Return the length of a list; 0 if it is missing."""
-        value = self._members.get(name, [])
-        if not isinstance(value, list):
-            raise not_the_service()
-        return len(value)
-
-    def details(self) -> str:
-        """Return the `detail` of a problem (RFC 9457) and its errors by field."""
-        found = self._members.get("errors")
-        listed = found if isinstance(found, list) else []
-        fields = [JsonObject(each) for each in listed if isinstance(each, dict)]
-        errors = [f"{each.text('field', '')}: {each.text('detail', '')}" for each in fields]
-        return printable(" ".join([self.text("detail", ""), *errors]).strip())
+        return JsonObject.parse(self.body)
 
 
 @dataclass(frozen=True)
@@ -214,7 +129,3 @@ class DownloadResult:
 def poll_seconds(response: ApiResponse) -> float:
     """Return the seconds until the next poll: Retry-After, at most a minute."""
     return min(response.retry_after_seconds or 1.0, 60.0)
-
-
-def not_the_service() -> Unreachable:
-    return Unreachable("The response is not from the service: it could not be read.")

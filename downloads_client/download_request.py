@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from downloads_client.errors import UsageError
+from downloads_client.failures import UsageError
 from downloads_client.formatting import bundled, printable
 from downloads_client.options import JOB_ID, NO_OPTIONS, Options, without_empty
 
