@@ -1,41 +1,17 @@
-"""The ways to fail, by what a script can do about each, and their exit codes.
-
-Failure
-|-- JobFailed       1   the service could not create the file
-|-- UsageError      2   the command line is invalid
-|-- RequestRefused  3   the service refuses: password, limits, no such download
-|-- Unreachable     4   the service or the file store is away, or another server responds
-|-- WrongBytes      5   the received file has another size or SHA-256
-|-- Gone            6   the download was cancelled, or its file has been deleted
-|-- NotWritten      7   the file cannot be saved here: it exists, no space, no permission
-`-- InternalError   8   a bug in this program, or invalid settings
-Terminated        143   SIGTERM or SIGHUP; Ctrl-C is Python's own KeyboardInterrupt
-"""
+"""The ways to fail, by what a script can do about each, and their exit codes."""
 
 from __future__ import annotations
 
-INTERRUPTED = 130
-# 128 + n is what a shell reports for a program that signal n ended.
-EXIT_CODES = {
-    0: "the file was downloaded and its SHA-256 verified",
-    1: "the download failed on the service",
-    2: "the command line is wrong",
-    3: "the service refused: wrong password, a limit, no such download",
-    4: "the service or the file store could not be reached; try again",
-    5: "the file is corrupt and was not kept",
-    6: "the download was cancelled or has expired",
-    7: "the file could not be written: it exists, no space, no permission",
-    8: "this program could not start, or has a bug; the download may continue",
-    INTERRUPTED: "interrupted by Ctrl-C",
-    143: "terminated by SIGTERM, or the terminal was closed",
-}
-
 
 class Failure(Exception):
-    """Its text is one sentence for people. `code` is for programs."""
+    """The base of all failures. Its text is one sentence for people, `code` is for programs.
 
-    exit_code = 1
-    code = "failed"
+    `meaning` explains the exit code in --help.
+    """
+
+    exit_code: int
+    meaning: str
+    code: str
 
     def __init__(self, sentence: str, code: str = "") -> None:
         super().__init__(sentence)
@@ -43,46 +19,60 @@ class Failure(Exception):
 
 
 class JobFailed(Failure):
-    exit_code = 1
-    code = "job_failed"
+    exit_code, code = 1, "job_failed"
+    meaning = "the download failed on the service"
 
 
 class UsageError(Failure):
-    exit_code = 2
-    code = "usage"
+    exit_code, code = 2, "usage"
+    meaning = "the command line is wrong"
 
 
 class RequestRefused(Failure):
-    exit_code = 3
-    code = "refused"
+    exit_code, code = 3, "refused"
+    meaning = "the service refused: wrong password, a limit, no such download"
 
 
 class Unreachable(Failure):
-    exit_code = 4
-    code = "unreachable"
+    """Also raised if another server responds in place of the service or the file store."""
+
+    exit_code, code = 4, "unreachable"
+    meaning = "the service or the file store could not be reached; try again"
 
 
 class WrongBytes(Failure):
-    exit_code = 5
-    code = "wrong_bytes"
+    """The received file has another size or SHA-256."""
+
+    exit_code, code = 5, "wrong_bytes"
+    meaning = "the file is corrupt and was not kept"
 
 
 class Gone(Failure):
-    exit_code = 6
-    code = "gone"
+    exit_code, code = 6, "gone"
+    meaning = "the download was cancelled or has expired"
 
 
 class NotWritten(Failure):
-    exit_code = 7
-    code = "not_written"
+    exit_code, code = 7, "not_written"
+    meaning = "the file could not be written: it exists, no space, no permission"
 
 
 class InternalError(Failure):
-    exit_code = 8
-    code = "client_error"
+    exit_code, code = 8, "client_error"
+    meaning = "this program could not start, or has a bug; the download may continue"
 
 
 class Terminated(BaseException):
     """Raised by SIGTERM and SIGHUP. Like KeyboardInterrupt no Exception, so it is not caught."""
 
     exit_code = 143
+
+
+# 128 + n is what a shell reports for a program that signal n ended.
+INTERRUPTED = 130
+EXIT_CODES = {
+    0: "the file was downloaded and its SHA-256 verified",
+    **{failure.exit_code: failure.meaning for failure in Failure.__subclasses__()},
+    INTERRUPTED: "interrupted by Ctrl-C",
+    Terminated.exit_code: "terminated by SIGTERM, or the terminal was closed",
+}
