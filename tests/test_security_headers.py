@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import URLPattern
 from rest_framework.test import APIClient
 
 from jobs.models import DownloadJob
@@ -140,9 +139,9 @@ def test_only_files_that_are_everybodys_may_be_kept(client: Client) -> None:
 
 
 def addresses_of_the_api() -> list[str]:
-    from jobs.web.urls import urlpatterns
+    from tests.routes import routes
 
-    paths = [str(url.pattern) for url in urlpatterns if isinstance(url, URLPattern)]
+    paths = [str(url.pattern) for url in routes()]
     of_api = [path for path in paths if path.startswith(("v1/", "status/", "admin/", "openapi"))]
     return ["/" + path.replace("<job:job_id>", str(NOWHERE)) for path in of_api]
 

@@ -19,12 +19,12 @@ from jobs import storage
 from jobs.engine import runner
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import Status
-from jobs.web.urls import urlpatterns
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory
 from tests.pages.looks import BROWSER
+from tests.routes import routes
 
-OF_A_JOB = [str(url.pattern) for url in urlpatterns if "<job:job_id>" in str(url.pattern)]
-OTHERS = [str(url.pattern) for url in urlpatterns if "<" not in str(url.pattern)]
+OF_A_JOB = [str(url.pattern) for url in routes() if "<job:job_id>" in str(url.pattern)]
+OTHERS = [str(url.pattern) for url in routes() if "<" not in str(url.pattern)]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 QUERIES = [
     "search={secret}",

@@ -46,6 +46,10 @@ class Kind:
     trusts_total: bool = True  # if not, only completed work extends the time limit
     has_threads: bool = False  # reports the number of its connections as progress
 
+    # The web
+
+    urlconf: str = ""  # the dotted path of a module with the `urlpatterns` of its pages and API
+
     def load(self, job: DownloadJob) -> Any:
         """Return what `build` needs, read from the database. Raises a BuildError."""
         raise NotImplementedError

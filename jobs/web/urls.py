@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from jobs.kinds.registry import KINDS
 from jobs.web import converters as converters  # registers `<job:...>`
-from jobs.web.api import document, downloads, operations, remote, reports, tokens, uploads
+from jobs.web.api import document, downloads, operations, tokens
 from jobs.web.authentication import SignInPage
-from jobs.web.content_negotiation import page_or_api
 from jobs.web.error_responses import api_not_found
-from jobs.web.pages import choose, job, my_downloads, previews, settings, theme, upload
-from jobs.web.pages import link as link_page
-from jobs.web.pages import report as report_page
-
-links, link = remote.Links.as_view(), remote.Link.as_view()
-all_reports = reports.Reports.as_view()
-send = uploads.Uploads.as_view()
+from jobs.web.pages import job, my_downloads, previews, settings, theme
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])
 
 urlpatterns = [
-    path("", choose.choose, name="choose"),
-    path("downloads", page_or_api(my_downloads.downloads, links), name="downloads"),
-    path("downloads/<job:job_id>", page_or_api(job.job_page, link), name="job-page"),
-    path("downloads/<job:job_id>/status", remote.LinkStatus.as_view(), name="link-status"),
+    # First, because a kind may answer programs at the path of a page that comes below.
+    *(path("", include(kind.urlconf)) for kind in KINDS.values() if kind.urlconf),
+    path("downloads", my_downloads.downloads, name="downloads"),
+    path("downloads/<job:job_id>", job.job_page, name="job-page"),
     path("downloads/<job:job_id>/state", job.state, name="job-state"),
     path("downloads/<job:job_id>/row", my_downloads.row, name="job-row"),
     path("downloads/<job:job_id>/cancel", job.cancel, name="job-cancel"),
     path("downloads/<job:job_id>/retry", job.retry, name="job-retry"),
     path("downloads/<job:job_id>/files/<slug:role>", previews.file, name="made"),
-    path("link", link_page.link, name="link"),
-    path("upload", page_or_api(upload.upload, send, reads_body=True), name="upload"),
-    path("upload/chunked", uploads.Chunked.as_view(), name="upload-chunked"),
-    path("upload/chunked/<job:job_id>", uploads.ChunkedUpload.as_view(), name="chunked-upload"),
-    path("reports", page_or_api(report_page.report, all_reports), name="reports"),
-    path("reports/<job:job_id>", reports.Report.as_view(), name="report"),
-    path("reports/<job:job_id>/status", reports.ReportStatus.as_view(), name="report-status"),
-    path("reports/<job:job_id>/download", reports.ReportDownload.as_view(), name="report-download"),
     path("settings", settings.settings, name="settings"),
     path("theme", theme.theme, name="theme"),
     path("sign-in", SignInPage.as_view(), name="sign-in"),

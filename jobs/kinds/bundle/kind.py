@@ -13,6 +13,7 @@ from jobs.workspace import Workspace
 class Bundle(Kind):
     name = "bundle"
     label = "Zip"
+    urlconf = "jobs.kinds.bundle.urls"
     content_type = "application/zip"
     suffix = ".zip"
 

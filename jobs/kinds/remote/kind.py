@@ -14,6 +14,7 @@ from jobs.workspace import Workspace
 class Remote(Kind):
     name = "remote"
     label = "Link"
+    urlconf = "jobs.kinds.remote.urls"
     is_numbered = True
     queue = settings.REMOTE_QUEUE
     time_limit_seconds = settings.REMOTE_TIME_LIMIT_SECONDS

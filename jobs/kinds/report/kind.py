@@ -13,6 +13,7 @@ from jobs.workspace import Workspace
 class Report(Kind):
     name = "report"
     label = "Report"
+    urlconf = "jobs.kinds.report.urls"
     content_type = "application/pdf"
     is_numbered = True
     min_speed = 200  # jobs per second; usually thousands

@@ -18,6 +18,7 @@ from jobs.workspace import Workspace
 class Upload(Kind):
     name = "upload"
     label = "Upload"
+    urlconf = "jobs.kinds.upload.urls"
     is_stored = True
     is_numbered = True
     folder = "processed"
