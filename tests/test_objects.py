@@ -21,7 +21,7 @@ import pytest
 
 from jobs import storage
 from jobs.errors import SourceChanged, SourceMissing, StorageUnavailable
-from jobs.storage.connections import Abort, StorageConnections
+from jobs.storage.abortable_connections import Abort, StorageConnections
 from jobs.storage.objects import Objects
 from jobs.storage.signature import Bucket, Signer
 from tests.faults.proxy import Proxy

@@ -22,7 +22,6 @@ from jobs.storage.bucket import (
     with_retries,
 )
 from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_before
-from jobs.storage.connections import moved_bytes
 from jobs.storage.lifecycle import (
     left_out,
     lifecycle_rules,
@@ -43,6 +42,7 @@ from jobs.storage.parts import Checkpoint, S3Parts
 from jobs.storage.read_ahead import ReadAhead
 from jobs.storage.signature import attachment
 from jobs.storage.signed import presigned_url
+from jobs.storage.traffic import moved_bytes
 
 __all__ = [
     "MAX_OBJECT_BYTES",

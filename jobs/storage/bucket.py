@@ -20,8 +20,9 @@ from django.utils.functional import cached_property
 from storages.backends.s3 import S3Storage
 
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
-from jobs.storage.connections import CONNECT_SECONDS, StorageConnections
-from jobs.storage.objects import GONE, ErrorResponse, Objects
+from jobs.storage.abortable_connections import CONNECT_SECONDS, StorageConnections
+from jobs.storage.objects import Objects
+from jobs.storage.s3_errors import GONE, ErrorResponse
 from jobs.storage.signature import Bucket, Signer
 
 SLOW_READ_SECONDS = 60

@@ -7,7 +7,7 @@ from typing import Any, Self
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
 from jobs.lib.digest import Digest
 from jobs.storage.bucket import bucket, exists, mapped_errors, slow_bucket
-from jobs.storage.connections import Body
+from jobs.storage.request_body import Body
 
 MIN_PART_BYTES = 8 * 1024 * 1024
 SMALL_PART_BYTES = 5 * 1024 * 1024  # the minimum of S3; for many uploads at once

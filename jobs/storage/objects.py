@@ -6,10 +6,8 @@ errors are retried as botocore does.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
-import re
 import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
@@ -19,34 +17,15 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from jobs.errors import BuildError, SourceChanged, SourceMissing, StorageUnavailable
-from jobs.storage.connections import Body, StorageConnections, count, pause
+from jobs.storage.abortable_connections import StorageConnections, pause
+from jobs.storage.read_position import CHANGED_SENTENCE, ReadPosition
+from jobs.storage.request_body import Body, measure
+from jobs.storage.s3_errors import CHANGED, GONE, ErrorResponse
 from jobs.storage.signature import EMPTY_SHA256, Bucket, Signer
+from jobs.storage.traffic import count
 from jobs.workspace import CHUNK_BYTES
 
-GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
-TRANSIENT = {429, 500, 502, 503, 504}
-THROTTLED = {"SlowDown", "RequestLimitExceeded", "BandwidthLimitExceeded", "RequestThrottled"}
 MAX_PAUSE_SECONDS = 20
-CHANGED = {412, 416}  # for a GET that resumes: another version, or no such bytes
-CHANGED_SENTENCE = "A stored file changed while it was read."
-
-
-class ErrorResponse(Exception):
-    """An error response of the store. For operators, not for owners."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.status, self.headers = status, headers
-        # A response to HEAD has no body, and one of a proxy another format.
-        self.code, message = _text("Code", body) or str(status), _text("Message", body)
-        super().__init__(f"{status} {self.code}: {message}")
-
-    @property
-    def is_transient(self) -> bool:
-        return self.status in TRANSIENT or self.code == "RequestTimeout" or self.is_throttling
-
-    @property
-    def is_throttling(self) -> bool:
-        return self.code in THROTTLED or self.status == 429
 
 
 class Objects:
@@ -72,7 +51,7 @@ class Objects:
 
         Raises SourceChanged if the object has changed meanwhile, or does not have `size_bytes`.
         """
-        position, failures = _Position(size_bytes), 0
+        position, failures = ReadPosition(size_bytes), 0
         while True:
             response = self._request("GET", key, headers=position.headers(), preload_content=False)
             try:
@@ -170,7 +149,7 @@ class Objects:
     ) -> BaseHTTPResponse:
         """Sign and send. Signed for each try, because a signature is valid for 15 minutes."""
         path = self._bucket.path(key)
-        size_bytes, hashed = (None, "") if body is None else _measure(body, sha256)
+        size_bytes, hashed = (None, "") if body is None else measure(body, sha256)
         signed = self._signer.signed_headers(
             method,
             self._bucket,
@@ -213,47 +192,3 @@ def _pause(seconds: float) -> None:
         pause(seconds)
     except ConnectionAbortedError as error:
         raise StorageUnavailable("The file store could not be reached.") from error
-
-
-class _Position:
-    """The offset in an object that is being read, and the version of the object."""
-
-    def __init__(self, size_bytes: int | None) -> None:
-        self.offset, self.etag = 0, ""
-        self._size_bytes = size_bytes
-
-    def headers(self) -> dict[str, str]:
-        if not self.offset:
-            return {}
-        return {"range": f"bytes={self.offset}-", "if-match": self.etag}
-
-    def check(self, response: BaseHTTPResponse) -> None:
-        """Raises SourceChanged unless the response has the requested bytes."""
-        etag = response.headers.get("ETag", "")
-        if self.offset:
-            begins = response.headers.get("Content-Range", "").startswith(f"bytes {self.offset}-")
-            if etag != self.etag or not begins:
-                raise SourceChanged(CHANGED_SENTENCE)
-            return
-        length = response.headers.get("Content-Length", "")
-        if self._size_bytes is not None and length.isdigit() and int(length) != self._size_bytes:
-            raise SourceChanged("The size of a stored file has changed since it was stored.")
-        self.etag = etag
-
-
-def _measure(body: Body, sha256: str) -> tuple[int, str]:
-    """Return size and SHA-256 of a body. A file is rewound."""
-    if isinstance(body, bytes | bytearray | memoryview):
-        return len(body), sha256 or hashlib.sha256(body).hexdigest()
-    body.seek(0)
-    found = hashlib.sha256()
-    while chunk := body.read(CHUNK_BYTES):
-        found.update(chunk)
-    size_bytes = body.tell()
-    body.seek(0)
-    return size_bytes, found.hexdigest()
-
-
-def _text(name: str, body: bytes) -> str:
-    found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), body)
-    return found[1].decode(errors="replace") if found else ""

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from jobs.lib.mailbox import Mailbox
+from jobs.storage.abortable_connections import Abort
 from jobs.storage.bucket import bucket
-from jobs.storage.connections import Abort
 
 THREADS = 4
 AHEAD_BYTES = 16 * 1024 * 1024  # in memory

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import IO, Any
+from typing import Any
 
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
@@ -22,29 +22,11 @@ from urllib3 import (
 )
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from jobs.storage.request_body import BLOCK_BYTES, Body, blocks_of
+from jobs.storage.traffic import count
+
 CONNECT_SECONDS = 3
-BLOCK_BYTES = 256 * 1024  # of a body, sent at once
 TICK_SECONDS = 0.05
-Body = bytes | bytearray | memoryview | IO[bytes]
-
-
-class _Traffic:
-    """Counts bytes to and from the store, by all threads of this process, as a sign of progress.
-
-    Concurrent additions may be lost: only changes matter.
-    """
-
-    moved_bytes = 0
-
-
-def moved_bytes() -> int:
-    """Return a number that grows while data is transferred."""
-    return _Traffic.moved_bytes
-
-
-def count(size_bytes: int) -> None:
-    """Count transferred bytes."""
-    _Traffic.moved_bytes += size_bytes
 
 
 class Abort:
@@ -125,7 +107,7 @@ class _Connection(HTTPConnection):
 
         `sendall` has one timeout for all of its data: that of connecting, for the whole body.
         """
-        for block in _blocks_of(body):
+        for block in blocks_of(body):
             self.sock.settimeout(self._send_seconds)  # there is a socket: the headers are sent
             yield block
             count(len(block))
@@ -136,16 +118,6 @@ class _Connection(HTTPConnection):
             with suppress(OSError):  # it is closed already
                 # Shut down TCP only: SSLSocket.shutdown would let the reader see encrypted data.
                 socket.socket.shutdown(self._connected, socket.SHUT_RDWR)
-
-
-def _blocks_of(body: Body) -> Iterator[bytes | memoryview]:
-    if isinstance(body, bytes | bytearray | memoryview):
-        whole = memoryview(body)
-        for start in range(0, len(whole), BLOCK_BYTES):
-            yield whole[start : start + BLOCK_BYTES]
-    else:
-        while block := body.read(BLOCK_BYTES):
-            yield block
 
 
 class _TlsConnection(_Connection, HTTPSConnection):

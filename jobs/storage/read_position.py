@@ -1,0 +1,35 @@
+"""Where reading an object has got to, so that it can resume."""
+
+from __future__ import annotations
+
+from urllib3 import BaseHTTPResponse
+
+from jobs.errors import SourceChanged
+
+CHANGED_SENTENCE = "A stored file changed while it was read."
+
+
+class ReadPosition:
+    """The offset in an object that is being read, and the version of the object."""
+
+    def __init__(self, size_bytes: int | None) -> None:
+        self.offset, self.etag = 0, ""
+        self._size_bytes = size_bytes
+
+    def headers(self) -> dict[str, str]:
+        if not self.offset:
+            return {}
+        return {"range": f"bytes={self.offset}-", "if-match": self.etag}
+
+    def check(self, response: BaseHTTPResponse) -> None:
+        """Raises SourceChanged unless the response has the requested bytes."""
+        etag = response.headers.get("ETag", "")
+        if self.offset:
+            begins = response.headers.get("Content-Range", "").startswith(f"bytes {self.offset}-")
+            if etag != self.etag or not begins:
+                raise SourceChanged(CHANGED_SENTENCE)
+            return
+        length = response.headers.get("Content-Length", "")
+        if self._size_bytes is not None and length.isdigit() and int(length) != self._size_bytes:
+            raise SourceChanged("The size of a stored file has changed since it was stored.")
+        self.etag = etag

@@ -1,0 +1,34 @@
+"""The error responses of S3: which are transient, and what their codes mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
+TRANSIENT = {429, 500, 502, 503, 504}
+THROTTLED = {"SlowDown", "RequestLimitExceeded", "BandwidthLimitExceeded", "RequestThrottled"}
+CHANGED = {412, 416}  # for a GET that resumes: another version, or no such bytes
+
+
+class ErrorResponse(Exception):
+    """An error response of the store. For operators, not for owners."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status, self.headers = status, headers
+        # A response to HEAD has no body, and one of a proxy another format.
+        self.code, message = _text("Code", body) or str(status), _text("Message", body)
+        super().__init__(f"{status} {self.code}: {message}")
+
+    @property
+    def is_transient(self) -> bool:
+        return self.status in TRANSIENT or self.code == "RequestTimeout" or self.is_throttling
+
+    @property
+    def is_throttling(self) -> bool:
+        return self.code in THROTTLED or self.status == 429
+
+
+def _text(name: str, body: bytes) -> str:
+    found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), body)
+    return found[1].decode(errors="replace") if found else ""
