@@ -12,7 +12,7 @@ from downloads_project.web_server.access_log import AccessLog
 from downloads_project.web_server.shares import Shares
 
 if TYPE_CHECKING:
-    from downloads_project.web_server.protocol import Connection
+    from downloads_project.web_server.http_connection import Connection
 
 WAITING = 1_000  # connections that may wait for their clients; up to 32 KiB each
 HELD_BYTES = 64 * 1024 * 1024  # of bodies in memory

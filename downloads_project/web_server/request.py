@@ -16,12 +16,12 @@ from downloads_project.web_server.refusals import (
     Refusal,
     Refused,
 )
-from downloads_project.web_server.response_head import STATUS_LINES, date_header, header_value
-from downloads_project.web_server.targets import parse_target
+from downloads_project.web_server.request_target import parse_target
+from downloads_project.web_server.response_headers import STATUS_LINES, date_header, header_value
 from jobs.web.request_ids import new_request_id
 
 if TYPE_CHECKING:
-    from downloads_project.web_server.protocol import Connection
+    from downloads_project.web_server.http_connection import Connection
 
 ASGI = {"version": "3.0", "spec_version": "2.4"}
 VERSIONS = {(1, 0): "1.0", (1, 1): "1.1"}

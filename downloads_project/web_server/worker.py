@@ -1,4 +1,4 @@
-"""gunicorn's asgi worker, with the protocol of protocol.py."""
+"""gunicorn's asgi worker, with the connections of http_connection.py."""
 
 from __future__ import annotations
 
@@ -105,6 +105,6 @@ class WebWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _connection_class() -> Any:
-    from downloads_project.web_server.protocol import Connection
+    from downloads_project.web_server.http_connection import Connection
 
     return Connection

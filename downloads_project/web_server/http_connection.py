@@ -28,7 +28,7 @@ from downloads_project.web_server.refusals import (
     refusal_of,
 )
 from downloads_project.web_server.request import Request
-from downloads_project.web_server.targets import path_of
+from downloads_project.web_server.request_target import path_of
 from jobs.web.request_ids import new_request_id
 
 HEAD_SECONDS = 10  # from the first byte of a request, or from the connection, to the head's end
