@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.errors import RemoteUnavailable
-from jobs.outbound import RemoteFile, RemoteResponse, http
+from jobs.outbound import RemoteFile, RemoteResponse, connection_pools
 from jobs.states import Status
 from tests.hostile.content import File, Mode, content
 from tests.hostile.exchange import Exchange
@@ -34,7 +34,7 @@ def peers_are_allowed(settings: Any) -> None:
 @pytest.fixture
 def tls_peer() -> Iterator[Peer]:
     """A server that speaks TLS, and whose certificate nobody asks for."""
-    ours, theirs = http._trust(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours, theirs = connection_pools._tls_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ours.check_hostname, ours.verify_mode = False, ssl.CERT_NONE
     for context in (ours, theirs):
         context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -43,7 +43,7 @@ def tls_peer() -> Iterator[Peer]:
         with Peer(tls=theirs) as peer:
             yield peer
     finally:
-        http._trust.cache_clear()
+        connection_pools._tls_context.cache_clear()
 
 
 def rest_of(answer: RemoteResponse) -> bytes:

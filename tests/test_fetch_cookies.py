@@ -10,7 +10,8 @@ import pytest
 from jobs.errors import TooManyRedirects
 from jobs.outbound import RemoteFile
 from jobs.outbound.cookies import Cookies
-from jobs.outbound.targets import Target, target_of
+from jobs.outbound.targets import target_of
+from jobs.outbound.url_parser import Target
 from tests.hostile.content import File, Mode
 from tests.hostile.exchange import Exchange, honest
 from tests.hostile.server import Peer

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from jobs.errors import BlockedAddress, BlockedRedirect, RemoteUnavailable
 from jobs.outbound.public_addresses import is_public
-from jobs.outbound.targets import BadUrl, Target, addresses_of, joined, target_of
+from jobs.outbound.targets import addresses_of, joined, target_of
+from jobs.outbound.url_parser import BadUrl, Target
 
 THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=500)
 NOT_FOUND = "We couldn't find a public address for example.org."

@@ -4,11 +4,13 @@ Requests never use a proxy from the environment, carry no credentials, and conne
 addresses that were checked before.
 """
 
-from jobs.outbound.http import PostResponse, RemoteFile
-from jobs.outbound.limits import LowSpeedLimit, bounded, check_size
 from jobs.outbound.post import post
-from jobs.outbound.response import RangesBroken, RemoteResponse
-from jobs.outbound.targets import BadUrl, target_of
+from jobs.outbound.remote_file import PostResponse, RemoteFile
+from jobs.outbound.remote_response import RemoteResponse
+from jobs.outbound.response_errors import RangesBroken
+from jobs.outbound.targets import target_of
+from jobs.outbound.transfer_limits import LowSpeedLimit, bounded, check_size
+from jobs.outbound.url_parser import BadUrl
 
 __all__ = [
     "BadUrl",

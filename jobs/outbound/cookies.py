@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from urllib3 import BaseHTTPResponse
 
 from jobs.outbound.hosts import address_in
-from jobs.outbound.targets import Target
+from jobs.outbound.url_parser import Target
 
 # The minimum that RFC 6265, 6.1 requires. There must be a limit: servers can send any number.
 MAX_COOKIES = 50

@@ -7,7 +7,7 @@ from queue import Empty
 
 from jobs.errors import RemoteTooSlow
 from jobs.lib.background_call import BackgroundCall
-from jobs.outbound.http import PostResponse, RemoteFile
+from jobs.outbound.remote_file import PostResponse, RemoteFile
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, within_seconds: float) -> PostResponse:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import BlockedAddress, LimitReached
-from jobs.outbound.targets import MAX_URL_CHARS
+from jobs.outbound.url_parser import MAX_URL_CHARS
 from jobs.web import wording
 from jobs.web.api_responses import caller, own_job, serializer_context
 from jobs.web.error_responses import status_of

@@ -14,7 +14,8 @@ from uuid import UUID
 from django.utils import timezone
 from rest_framework import serializers
 
-from jobs.outbound.targets import BadUrl, target_of
+from jobs.outbound.targets import target_of
+from jobs.outbound.url_parser import BadUrl
 
 MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
 SHA256 = re.compile("[0-9A-Fa-f]{64}")

@@ -13,7 +13,7 @@ from rest_framework import serializers
 from jobs.kinds.base import Params
 from jobs.models import IncomingUpload
 from jobs.models.permissions import CanViewAllJobs, can_view_all_jobs
-from jobs.outbound.targets import MAX_URL_CHARS
+from jobs.outbound.url_parser import MAX_URL_CHARS
 from jobs.web.serializers.fields import (
     DEFAULT_PERIOD,
     MAX_DAYS,

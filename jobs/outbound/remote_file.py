@@ -6,34 +6,27 @@ import ssl
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from http import HTTPStatus
 
-import certifi
-from django.conf import settings
-from urllib3 import BaseHTTPResponse, Timeout
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from jobs.errors import (
-    BlockedRedirect,
     RemoteNotTrusted,
     RemoteRefused,
     RemoteUnavailable,
     TooManyRedirects,
 )
-from jobs.lib import retry_after
-from jobs.outbound.connections import EXACT_TARGET, ConnectionPool, TlsConnectionPool, TlsSocket
+from jobs.outbound.connection_pools import EXACT_TARGET, ConnectionPool, pool_of
 from jobs.outbound.cookies import Cookies
-from jobs.outbound.response import BadResponse, RangesBroken, RemoteResponse, mapped_errors
-from jobs.outbound.targets import Target, addresses_of, joined, target_of
+from jobs.outbound.redirects import is_redirect, location_of
+from jobs.outbound.remote_response import RemoteResponse
+from jobs.outbound.response_errors import BadResponse, RangesBroken, mapped_errors, refusal
+from jobs.outbound.targets import addresses_of, joined, target_of
+from jobs.outbound.url_parser import Target
 
-CONNECT_SECONDS = 10
 MAX_REDIRECTS = 20  # as in browsers; curl and wget follow at least as many
-MAX_REST_SECONDS = 300  # of a Retry-After
-REDIRECTS = {301, 302, 303, 307, 308}
 # Successful, but without the file. Any other 2xx has it: unknown ones are like 200 (RFC 9110, 15).
 NOT_THE_FILE = {202, 204, 205, 207, 208}
-TRANSIENT = {408, 425, 429}  # and all from 500
 HEADERS = {
     "User-Agent": "Downloads/1",
     "Accept": "*/*",
@@ -136,17 +129,17 @@ class RemoteFile:
         target = self._origin
         for _ in range(MAX_REDIRECTS + 1):
             response = self._send(target, headers)
-            if not _is_redirect(response):
+            if not is_redirect(response):
                 self._final = target  # also if it refuses this request: the next one may succeed
                 return self._checked(response, target)
             response.close()  # without reading its body, which may be endless
-            target = joined(target, _location(response, target))
+            target = joined(target, location_of(response, target))
         raise TooManyRedirects(f"{self._origin.host} redirected more than {MAX_REDIRECTS} times.")
 
     def _checked(self, response: BaseHTTPResponse, target: Target) -> RemoteResponse:
         try:
             if not 200 <= response.status < 300 or response.status in NOT_THE_FILE:
-                raise _refusal(response, target)
+                raise refusal(response, target)
             return RemoteResponse(response, target)
         except BaseException:
             response.close()
@@ -195,60 +188,10 @@ class RemoteFile:
         key = (target.scheme, target.host, target.port)
         with self._resolving:
             if key not in self._pools:
-                self._pools[key] = [self._pool(target, each) for each in addresses_of(target)]
+                self._pools[key] = [
+                    pool_of(target, each, connections=self._connections)
+                    for each in addresses_of(target)
+                ]
             if self._is_closed:  # meanwhile: name resolution cannot be aborted
                 raise RemoteUnavailable(f"{target.host} was not contacted again.")
             return self._pools[key]
-
-    def _pool(self, target: Target, address: str) -> ConnectionPool:
-        timeout = Timeout(connect=CONNECT_SECONDS, read=settings.REMOTE_SILENT_SECONDS)
-        if target.scheme == "http":
-            return ConnectionPool(address, target.port, timeout=timeout, maxsize=self._connections)
-        return TlsConnectionPool(
-            address,
-            target.port,
-            timeout=timeout,
-            maxsize=self._connections,
-            ssl_context=_trust(),
-            server_hostname=target.host,  # for the certificate too
-        )
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """Return a TLS context with the system's certificate authorities, and those of certifi."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    context.sslsocket_class = TlsSocket
-    return context
-
-
-def _is_redirect(response: BaseHTTPResponse) -> bool:
-    """Return whether to follow. A 300 counts if it has a preferred choice (RFC 9110, 15.4.1)."""
-    is_choice = response.status == HTTPStatus.MULTIPLE_CHOICES
-    return response.status in REDIRECTS or (is_choice and "Location" in response.headers)
-
-
-def _location(response: BaseHTTPResponse, target: Target) -> str:
-    """Return the redirect's Location; empty, which means the same URL, if it has none."""
-    locations = set(response.headers.getlist("Location"))
-    if len(locations) > 1:
-        raise BlockedRedirect(f"{target.host} redirected to two addresses at once.")
-    return locations.pop() if locations else ""
-
-
-def _refusal(response: BaseHTTPResponse, target: Target) -> Exception:
-    status = response.status
-    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-        return RangesBroken("a range that is there is refused")
-    try:
-        said = f"{target.host} returned {status} ({HTTPStatus(status).phrase})."
-    except ValueError:
-        said = f"{target.host} returned {status}."
-    values = response.headers.getlist("Retry-After")
-    rest = retry_after.longest_of(values, at_most=MAX_REST_SECONDS)
-    if status < 300 or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return RemoteUnavailable(said, after_seconds=rest)
-    if status in TRANSIENT or status >= 500:
-        return BadResponse(said, after_seconds=rest)
-    return RemoteRefused(said)

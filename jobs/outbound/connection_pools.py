@@ -6,17 +6,22 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from weakref import WeakSet
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+import certifi
+from django.conf import settings
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from jobs.outbound.response_head import TolerantResponse
+from jobs.outbound.url_parser import Target
 
 # urllib3 normalizes the target of a request, which may break a signed URL. So the exact target is
 # passed as a header, with a name that no HTTP header can have.
 EXACT_TARGET = ":path"
+CONNECT_SECONDS = 10
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -98,3 +103,27 @@ class ConnectionPool(HTTPConnectionPool):
 
 class TlsConnectionPool(ConnectionPool, HTTPSConnectionPool):  # type: ignore[misc] # same kind of connections
     ConnectionCls = TlsConnection
+
+
+def pool_of(target: Target, address: str, *, connections: int) -> ConnectionPool:
+    """Return a pool of connections to one address of the target. Opens none yet."""
+    timeout = Timeout(connect=CONNECT_SECONDS, read=settings.REMOTE_SILENT_SECONDS)
+    if target.scheme == "http":
+        return ConnectionPool(address, target.port, timeout=timeout, maxsize=connections)
+    return TlsConnectionPool(
+        address,
+        target.port,
+        timeout=timeout,
+        maxsize=connections,
+        ssl_context=_tls_context(),
+        server_hostname=target.host,  # for the certificate too
+    )
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """Return a TLS context with the system's certificate authorities, and those of certifi."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    context.sslsocket_class = TlsSocket
+    return context

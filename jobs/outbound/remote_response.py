@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from pathlib import PurePosixPath
 
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
 
 from jobs.errors import RemoteChanged, RemoteEncoded, RemoteUnavailable
+from jobs.outbound.content_codings import is_own_coding
 from jobs.outbound.disposition import file_name, is_attachment
-from jobs.outbound.response_head import BadHead
-from jobs.outbound.targets import Target
+from jobs.outbound.response_errors import RangesBroken, mapped_errors
+from jobs.outbound.url_parser import Target
 
 READ_BYTES = 256 * 1024
 # The unit in upper or lower case (RFC 9110, 14.1), with the separators that curl accepts.
@@ -34,39 +27,6 @@ CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 MAX_TYPE_CHARS = 100
 # A file that changes twice within a second keeps its Last-Modified. RFC 7232 requires a minute.
 SURELY_OLD = timedelta(seconds=60)
-# The known content codings; other words in Content-Encoding are ignored. If the name or the type of
-# the file implies the coding, the file itself is compressed.
-PACKED_NAMES = {
-    "gzip": {".gz", ".tgz", ".svgz"},
-    "x-gzip": {".gz", ".tgz", ".svgz"},
-    "compress": {".z"},
-    "x-compress": {".z"},
-    "deflate": set[str](),
-    "br": {".br"},
-    "zstd": {".zst", ".tzst"},
-}
-PACKED_TYPES = {
-    "gzip": {"application/gzip", "application/x-gzip", "application/x-tgz"},
-    "x-gzip": {"application/gzip", "application/x-gzip", "application/x-tgz"},
-    "compress": {"application/x-compress"},
-    "x-compress": {"application/x-compress"},
-    "zstd": {"application/zstd", "application/x-zstd"},
-}
-
-
-class BadResponse(RemoteUnavailable):
-    """The server closed the connection, or its response may be due to the Range header."""
-
-
-class RangesBroken(Exception):
-    """The server does not support ranges correctly. The whole file may still be available.
-
-    `total` is the size of the file, if it is known.
-    """
-
-    def __init__(self, reason: str, *, total: int | None = None) -> None:
-        super().__init__(reason)
-        self.total = total
 
 
 class RemoteResponse:
@@ -211,35 +171,13 @@ class RemoteResponse:
         # As normalized by response_head.py.
         if self._headers.get("Transfer-Encoding", "") not in ("", "chunked"):
             raise RemoteEncoded(f"{self._target.host} used an encoding that we don't support.")
-        values = self._headers.get("Content-Encoding", "").lower().split(",")
-        codings = [each.partition(";")[0].strip() for each in values]
-        packed = [each for each in codings if each in PACKED_NAMES]
-        if len(packed) > 1 or not all(self._is_meant_packed(each) for each in packed):
+        names = (self._target.path.partition("?")[0], self.name)
+        encoding = self._headers.get("Content-Encoding", "")
+        if not is_own_coding(encoding, names=names, content_type=self.content_type):
             sentence = f"{self._target.host} compressed the file, although we asked it not to."
             raise RemoteEncoded(sentence)
-
-    def _is_meant_packed(self, coding: str) -> bool:
-        names = (self._target.path.partition("?")[0], self.name)
-        suffixes = {PurePosixPath(each).suffix.lower() for each in names}
-        is_named = not suffixes.isdisjoint(PACKED_NAMES[coding])
-        return is_named or self.content_type in PACKED_TYPES.get(coding, ())
 
     def _sole(self, name: str) -> str:
         """Return the header; empty if it appears with different values."""
         values = set(self._headers.getlist(name))
         return values.pop() if len(values) == 1 else ""
-
-
-@contextmanager
-def mapped_errors(target: Target) -> Iterator[None]:
-    """Convert the errors of urllib3 to RemoteUnavailable."""
-    try:
-        yield
-    except ReadTimeoutError as error:
-        raise RemoteUnavailable(f"{target.host} stopped responding.") from error
-    except BadHead as error:
-        raise BadResponse(f"{target.host} sent an invalid HTTP response.") from error
-    except (NewConnectionError, ConnectTimeoutError) as error:
-        raise RemoteUnavailable(f"{target.host} could not be reached.") from error
-    except (HTTPError, OSError) as error:
-        raise BadResponse(f"{target.host} closed the connection early.") from error

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from jobs.errors import RemoteTooLarge, RemoteTooSlow
 from jobs.lib.background_call import BackgroundCall
-from jobs.outbound.response import RemoteResponse
+from jobs.outbound.remote_response import RemoteResponse
 
 FIRST_BYTE_FACTOR = 2  # times REMOTE_SLOW_SECONDS: the limit until the headers have come
 
