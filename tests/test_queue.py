@@ -14,8 +14,8 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from downloads_project.celery import app
-from jobs.engine import queue
-from jobs.engine.queue import Doorbell
+from jobs.engine import doorbell, queue
+from jobs.engine.doorbell import Doorbell
 from jobs.terms import USUAL_PRIORITY
 from tests.live import ROOT
 from tests.test_initiate import wait_for
@@ -81,7 +81,7 @@ def test_a_doorbell_is_the_message_that_celery_would_send(
     queue.ring(each)
     queue.ring(each)
     app.send_task(
-        queue.TASK,
+        doorbell.TASK,
         args=[str(each.job_id)],
         queue=alone,
         priority=9 - priority,
@@ -103,7 +103,7 @@ def test_a_doorbell_is_the_message_that_celery_would_send(
 
 
 def test_time_limits_of_all_sizes_share_one_template(alone: str) -> None:
-    messages = queue._Messages()
+    messages = doorbell._Messages()
     bells = [Doorbell(uuid4(), alone, 4, limit) for limit in range(330, 430)]
 
     (texts,) = messages.by_list(bells).values()
@@ -172,7 +172,7 @@ def test_operations_page_names_the_lists_as_redis_does(settings: Any, alone: str
     assert least
     assert "LLEN download-jobs:5" in page
     assert "`download-jobs:5` the default priority 4" in page
-    assert queue._list_name("download-jobs", 9 - USUAL_PRIORITY) == "download-jobs:5"
+    assert doorbell._list_name("download-jobs", 9 - USUAL_PRIORITY) == "download-jobs:5"
 
 
 def test_a_queue_nobody_reads_is_refused() -> None:

@@ -13,7 +13,7 @@ from django.db import close_old_connections, connection, connections
 
 from downloads_project.celery import app
 from jobs.engine import runner
-from jobs.engine.queue import TASK
+from jobs.engine.doorbell import TASK
 from jobs.errors import StaleJob
 from jobs.states import Status
 

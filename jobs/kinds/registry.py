@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
-from jobs.engine.queue import Doorbell
+from jobs.engine.doorbell import Doorbell
 from jobs.kinds.base import Kind, Params
 from jobs.models import DownloadJob, FileQuerySet, IncomingUpload, JobRow, StoredFile
 

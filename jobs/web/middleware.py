@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from http import HTTPStatus
 
 import structlog
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
-from django.middleware.gzip import GZipMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import AuthenticationFailed
@@ -30,8 +28,6 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 VARY_BY = ("Accept", "Authorization", "Cookie")
-PACKET_BYTES = 1_400
-METHODS_OF_PAGES = ("GET", "HEAD", "POST", "OPTIONS", "TRACE")
 
 
 class HeadersMiddleware(SecurityMiddleware):
@@ -51,49 +47,6 @@ class HeadersMiddleware(SecurityMiddleware):
         if response.headers["Cache-Control"] == PRIVATE:
             patch_vary_headers(response, VARY_BY)
         return response
-
-
-class WrongMethodMiddleware:
-    """Gives the 405 of Django a body: at pages, probes, files and in the admin.
-
-    Rejects the methods that pages do not have before their CSRF token is checked.
-    """
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or hasattr(response, "data"):
-            return response
-        sentence = f"This URL allows only these methods: {response['Allow']}."
-        error = error_responses.error_response(
-            request, response.status_code, "method_not_allowed", sentence
-        )
-        for name, value in response.items():
-            if not name.startswith("Content-"):
-                error[name] = value
-        return error
-
-    def process_view(
-        self, request: HttpRequest, view: Callable[..., HttpResponseBase], *_: object
-    ) -> HttpResponse | None:
-        if request.method in METHODS_OF_PAGES or getattr(view, "csrf_exempt", False):
-            return None  # the view checks its methods, as views of the API do
-        allowed = _methods_of_page(view)
-        return None if request.method in allowed else HttpResponseNotAllowed(allowed)
-
-
-def _methods_of_page(view: Callable[..., HttpResponseBase]) -> list[str]:
-    """Return the methods of a class-based view; for a function, those that a page may have."""
-    by_class = getattr(view, "view_class", None)
-    if by_class is None:
-        return ["GET", "HEAD", "POST"]
-    return [
-        name.upper()
-        for name in by_class.http_method_names
-        if hasattr(by_class, "get" if name == "head" else name)
-    ]
 
 
 PROBES = {"/health": health.ready, "/health/ready": health.ready, "/health/live": health.live}
@@ -148,30 +101,6 @@ class NoNulMiddleware:
         if "%00" in request.META.get("QUERY_STRING", "") or "\0" in request.path:
             raise BadRequest("NUL")
         return self.get_response(request)
-
-
-class CompressionMiddleware(GZipMiddleware):
-    """Compresses pages, and files that are not compressed yet, with gzip.
-
-    Leaves out what fits into one packet, and polls of the API, whose ETag stays strong. Django adds
-    random padding against attacks on the length (BREACH).
-    """
-
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
-        if isinstance(response, HttpResponse):
-            is_skipped = len(response.content) < PACKET_BYTES or response.has_header("ETag")
-            return response if is_skipped else super().process_response(request, response)
-        if response.has_header("Content-Encoding"):  # compressed by collectstatic
-            return response
-        if (request.method, response.status_code) != ("GET", HTTPStatus.OK):
-            return response  # no file, or a part of one
-        compressed = super().process_response(request, response)
-        if compressed.has_header("Content-Encoding"):
-            # WhiteNoise does not match a weak ETag. Last-Modified is enough.
-            del compressed["ETag"]
-        return compressed
 
 
 class RequestIdMiddleware:

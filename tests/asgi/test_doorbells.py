@@ -13,7 +13,7 @@ import pytest
 
 from downloads_project.celery import app
 from jobs.engine import queue
-from jobs.engine.queue import Doorbell
+from jobs.engine.doorbell import Doorbell
 from jobs.web.asgi import doorbells
 from jobs.web.asgi.doorbells import Doorbells
 from tests.asgi.both import a_loop

@@ -31,7 +31,7 @@ from downloads_project.celery import app
 from downloads_project.local.stack import Stack
 from downloads_project.processes import Process
 from jobs import storage
-from jobs.engine.queue import TASK
+from jobs.engine.doorbell import TASK
 from jobs.kinds.registry import folder_of
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import FINAL, Status

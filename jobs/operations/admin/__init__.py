@@ -6,10 +6,10 @@ from django.contrib import admin
 from django_celery_results.models import GroupResult
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from jobs.operations.admin import files, jobs, notifications, owners
+from jobs.operations.admin import files, jobs, notifications, owners, task_results
 from jobs.web.authentication import AdminSignInForm
 
-__all__ = ["files", "jobs", "notifications", "owners"]
+__all__ = ["files", "jobs", "notifications", "owners", "task_results"]
 
 admin.site.site_header = admin.site.site_title = "Downloads"
 admin.site.index_title = "For operators"

@@ -15,21 +15,20 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
-from django_celery_results.admin import TaskResultAdmin
 from django_celery_results.models import TaskResult
 
 from jobs.engine.submission import resubmit
 from jobs.errors import JOB_CODES, NOT_RUN_AGAIN, StaleJob
 from jobs.kinds.registry import KINDS
-from jobs.models import DownloadJob, JobEvent
+from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.newest import SEARCHED
+from jobs.operations.admin.job_history import HistoryInline
 from jobs.operations.admin.notifications import NotificationInline
 from jobs.operations.admin.shared import (
     BULK_LIMIT,
     LISTED,
     Chosen,
-    Filtered,
     KnownValuesFilter,
     NewestPaginator,
     ReadOnly,
@@ -62,39 +61,6 @@ class KindFilter(KnownValuesFilter):
 class ErrorCodeFilter(KnownValuesFilter):
     title, parameter_name = "error code", "error_code"
     values = sorted(JOB_CODES)
-
-
-class HistoryInline(ReadOnly, admin.TabularInline[JobEvent, DownloadJob]):
-    model = JobEvent
-    verbose_name_plural = "history"
-    fields = ("moment", "by", "code", "trace")
-    readonly_fields = fields
-    can_delete = False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.display(description="at")
-    def moment(self, event: JobEvent) -> str:
-        return f"{event.at:%Y-%m-%d %H:%M:%S}"
-
-    @admin.display(description="detail")
-    def trace(self, event: JobEvent) -> str:
-        """Return the detail; of a traceback the last line, with the rest folded."""
-        *above, last = event.detail.strip().splitlines() or ["-"]
-        if not above:
-            return last
-        return format_html(
-            "<details><summary>{}</summary><pre>{}</pre></details>", last, event.detail
-        )
-
-
-admin.site.unregister(TaskResult)
-
-
-@admin.register(TaskResult)
-class TaskResults(Filtered, TaskResultAdmin):
-    """The library's page, with safe filters."""
 
 
 @admin.register(DownloadJob)

@@ -8,7 +8,8 @@ import hiredis
 from django.conf import settings
 
 from jobs.engine import queue
-from jobs.engine.queue import MAX_BATCH, MAX_WAITING, Doorbell
+from jobs.engine.doorbell import Doorbell, messages
+from jobs.engine.queue import MAX_BATCH, MAX_WAITING
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.redis import RedisPipeline
 
@@ -31,7 +32,7 @@ class Doorbells:
 
     async def _send(self, bells: list[Doorbell]) -> list[None]:
         try:
-            for name, texts in queue.messages.by_list(bells).items():
+            for name, texts in messages.by_list(bells).items():
                 command: Any = ("LPUSH", name, *texts)
                 await self._redis.execute(hiredis.pack_command(command))
         except Exception as error:
