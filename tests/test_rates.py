@@ -19,7 +19,7 @@ from rest_framework.test import APIClient
 from downloads_project.local.stack import Stack
 from downloads_project.settings import next_database
 from jobs.models import DownloadJob
-from jobs.web import rates
+from jobs.web import rate_counting
 from tests.factories import JobFactory, UserFactory
 
 INITIATE, JOBS, CHECK, TOKEN = (
@@ -35,7 +35,7 @@ WRONG = {"username": "alice", "password": "wrong"}
 def nothing_counted(settings: Any) -> Iterator[redis.Redis]:
     counter = redis.Redis.from_url(settings.CACHE_URL)
     counter.flushdb()
-    rates._rest.until = 0
+    rate_counting._rest.until = 0
     settings.RATES = {scope: [] for scope in settings.RATES}
     yield counter
     counter.flushdb()
@@ -109,7 +109,9 @@ def test_owners_are_counted_apart_and_scopes_too(
 def test_many_at_once_are_counted_exactly(settings: Any) -> None:
     settings.RATES |= {"initiate": ["owner:20/60"]}
     with ThreadPoolExecutor(16) as threads:
-        found = threads.map(lambda _: rates.count("initiate", {"owner": "alice"}), range(50))
+        found = threads.map(
+            lambda _: rate_counting.count("initiate", {"owner": "alice"}), range(50)
+        )
 
     assert sum(not counts[0].is_exceeded for counts in found) == 20
 
@@ -118,24 +120,24 @@ def test_refused_requests_do_not_make_the_window_longer(
     settings: Any, nothing_counted: redis.Redis
 ) -> None:
     settings.RATES |= {"initiate": ["owner:1/60"]}
-    rates.count("initiate", {"owner": "alice"})
+    rate_counting.count("initiate", {"owner": "alice"})
     (key,) = nothing_counted.keys("rate:*")
     nothing_counted.expire(key, 30)  # half a minute later
 
-    (refused,) = rates.count("initiate", {"owner": "alice"})
+    (refused,) = rate_counting.count("initiate", {"owner": "alice"})
 
     assert refused.is_exceeded
     assert refused.resets_in_seconds <= 30
     nothing_counted.delete(key)  # as Redis does when it is over
-    assert not rates.count("initiate", {"owner": "alice"})[0].is_exceeded
+    assert not rate_counting.count("initiate", {"owner": "alice"})[0].is_exceeded
 
 
 def test_who_asks_too_often_uses_up_nothing_of_others_at_the_address(settings: Any) -> None:
     settings.RATES |= {"initiate": ["owner:1/60", "address:3/60"]}
     for _ in range(9):
-        refused = rates.count("initiate", {"owner": "alice", "address": "203.0.113.1"})
+        refused = rate_counting.count("initiate", {"owner": "alice", "address": "203.0.113.1"})
 
-    counts = rates.count("initiate", {"owner": "bob", "address": "203.0.113.1"})
+    counts = rate_counting.count("initiate", {"owner": "bob", "address": "203.0.113.1"})
 
     assert [count.rate.who for count in refused] == ["owner"]
     assert [count.requests for count in counts] == [1, 2]
@@ -435,8 +437,8 @@ def test_only_the_first_request_of_a_second_waits_for_a_redis_that_hangs(
 ) -> None:
     client_of_alice.get(JOBS)
 
-    with pytest.raises(rates.RatesUnknown) as caught:
-        rates.count("poll", {"owner": "alice"})
+    with pytest.raises(rate_counting.RatesUnknown) as caught:
+        rate_counting.count("poll", {"owner": "alice"})
 
     assert caught.value.__cause__ is None  # Redis was not asked
 

@@ -11,9 +11,10 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from jobs.web import devices, rates
+from jobs.web import devices, rate_counting, rates
 from jobs.web.problems import Problem
-from jobs.web.rates import Count, RatesUnknown
+from jobs.web.rate_counting import RatesUnknown
+from jobs.web.rates import Count
 
 if TYPE_CHECKING:  # DRF loads this module while it makes that one
     from rest_framework.views import APIView
@@ -63,7 +64,7 @@ def record_sign_in(request: HttpRequest | Request, user: User) -> None:
     callers: dict[str, str] = getattr(request, "sign_in_callers", {})
     of_account = {who: name for who, name in callers.items() if who in OF_ACCOUNT}
     if not _has_twin(user):
-        rates.give_back(SIGN_IN, of_account)
+        rate_counting.give_back(SIGN_IN, of_account)
     devices.remember(request, user)
 
 
@@ -75,7 +76,7 @@ def _has_twin(user: User) -> bool:
 
 def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
     try:
-        counts = _counted_before(request, scope) or rates.count(
+        counts = _counted_before(request, scope) or rate_counting.count(
             scope, callers, must_know=scope == SIGN_IN
         )
     except RatesUnknown as error:

@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 import redis
 
-from jobs.web import rates
+from jobs.web import rate_counting, rates
 from jobs.web.asgi import rate_counter
 from jobs.web.asgi.rate_counter import RateCounter
-from jobs.web.rates import RatesUnknown
+from jobs.web.rate_counting import RatesUnknown
 from tests.asgi.both import a_loop
 
 
@@ -25,9 +25,9 @@ def callers() -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def redis_is_there() -> Iterator[None]:
-    rates._rest.until = 0.0
+    rate_counting._rest.until = 0.0
     yield
-    rates._rest.until = 0.0
+    rate_counting._rest.until = 0.0
 
 
 def run(story: Coroutine[Any, Any, Any]) -> Any:

@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from jobs.lib.addresses import networks
 from jobs.outbound.hosts import allowance
-from jobs.web import rates
+from jobs.web import rate_counting, rates
 
 
 @register
@@ -111,7 +111,7 @@ def check_separate_cache(**kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_cache_url(**kwargs: Any) -> list[CheckMessage]:
-    if rates.is_address(settings.CACHE_URL):
+    if rate_counting.is_address(settings.CACHE_URL):
         return []
     return [
         Error(

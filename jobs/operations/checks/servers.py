@@ -21,7 +21,7 @@ from jobs import scanner as clamd
 from jobs import storage
 from jobs.engine import queue
 from jobs.lib.background_call import BackgroundCall
-from jobs.web import rates
+from jobs.web import rate_counting
 
 TIMEOUT_SECONDS = 3.0
 SKEW_REFUSED_SECONDS = 15 * 60  # S3 refuses a signature that is older or newer
@@ -65,7 +65,7 @@ def _broker() -> Findings:
 
 
 def _counts() -> Findings:
-    rates.ping()
+    rate_counting.ping()
     return []
 
 

@@ -9,7 +9,8 @@ from jobs.web.asgi.postgres_commands import PostgresUnavailable, StatementFailed
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import NativeRequest
 from jobs.web.converters import JobIdConverter
-from jobs.web.rates import Count, RatesUnknown
+from jobs.web.rate_counting import RatesUnknown
+from jobs.web.rates import Count
 
 JOB_ID = JobIdConverter.regex  # in a URL; jobs are cached by their lower-case ids
 NO_JOB = "00000000-0000-0000-0000-000000000000"

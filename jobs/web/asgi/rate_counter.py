@@ -17,10 +17,11 @@ from typing import Any, cast
 import hiredis
 from django.conf import settings
 
-from jobs.web import rates
+from jobs.web import rate_counting
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.redis import RedisPipeline, RedisUnavailable
-from jobs.web.rates import COUNT, OPEN_SECONDS, Count, Increment, Rate, RatesUnknown, Reply
+from jobs.web.rate_counting import COUNT, OPEN_SECONDS, RatesUnknown
+from jobs.web.rates import Count, Increment, Rate, Reply
 
 SHA1 = hashlib.sha1(COUNT.encode(), usedforsecurity=False).hexdigest()
 MAX_BATCH = 100  # callers; Redis answers nobody else while it counts them
@@ -31,7 +32,7 @@ NEAR_LIMIT_REQUESTS = 10  # at least
 
 
 class RateCounter:
-    """Counts as `rates.count` does, for requests that may pass uncounted while Redis is away."""
+    """Counts as rate_counting.py does, for requests that may pass uncounted while Redis is away."""
 
     def __init__(self) -> None:
         self._redis = RedisPipeline(settings.CACHE_URL, timeout=OPEN_SECONDS, script=COUNT)
@@ -48,7 +49,7 @@ class RateCounter:
         increment = _increment(scope, texts, tuple(callers.items()))
         if not increment.rates:
             return []
-        if rates.is_resting():
+        if rate_counting.is_resting():
             raise RatesUnknown
         local = self._local.get(increment.keys)
         if local is None or local.increment is not increment:
@@ -70,7 +71,7 @@ class RateCounter:
         try:
             return cast(list[Reply], await self._redis.execute(hiredis.pack_command(command)))
         except (RedisUnavailable, hiredis.HiredisError) as error:
-            rates.rest(error)
+            rate_counting.rest(error)
             self._local.clear()
             self._redis.close()  # the next connection loads the script again
             raise RatesUnknown from error

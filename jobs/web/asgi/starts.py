@@ -32,7 +32,8 @@ from jobs.web.asgi.response import FixedHeaders, send_json
 from jobs.web.error_responses import RETRY_SOON, TRY_AGAIN, problem_body
 from jobs.web.parsers import loads
 from jobs.web.problems import PROBLEM
-from jobs.web.rates import Count, RatesUnknown
+from jobs.web.rate_counting import RatesUnknown
+from jobs.web.rates import Count
 from jobs.web.representation import status_url
 from jobs.web.serializers.fields import MAX_FILE_ID, MIN_FILE_ID
 
