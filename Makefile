@@ -75,7 +75,7 @@ screenshots: install chromium  ## pictures of the pages, for the README
 check: install  ## format, lint, types, migrations, settings, layout
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/djlint --lint --quiet templates
+	$(BIN)/djlint --lint --quiet templates jobs/kinds
 	$(BIN)/mypy
 	$(BIN)/python manage.py check --fail-level WARNING
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run

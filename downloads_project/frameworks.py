@@ -96,10 +96,11 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+_ROOT = Path(__file__).parent.parent
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [Path(__file__).parent.parent / "templates"],
+        "DIRS": [_ROOT / "templates", *sorted(_ROOT.glob("jobs/kinds/*/templates"))],
         "APP_DIRS": True,
         "OPTIONS": {
             "builtins": ["jobs.web.templatetags"],

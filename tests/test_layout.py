@@ -137,7 +137,12 @@ BUILDERS = {
 WEB_AND_DATABASE = {"django", "rest_framework", "celery"}
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 50
-TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.*") if path.is_file())
+TEMPLATES = sorted(
+    path
+    for folder in [ROOT / "templates", *JOBS.glob("kinds/*/templates")]
+    for path in folder.rglob("*.*")
+    if path.is_file()
+)
 MAX_TEMPLATE_CHARS = 120
 
 

@@ -49,6 +49,8 @@ class Kind:
     # The web
 
     urlconf: str = ""  # the dotted path of a module with the `urlpatterns` of its pages and API
+    # The dotted path of a view for forms that are posted to /downloads; of one kind at most.
+    downloads_post_view: str = ""
 
     def load(self, job: DownloadJob) -> Any:
         """Return what `build` needs, read from the database. Raises a BuildError."""

@@ -14,6 +14,7 @@ class Bundle(Kind):
     name = "bundle"
     label = "Zip"
     urlconf = "jobs.kinds.bundle.urls"
+    downloads_post_view = "jobs.kinds.bundle.form.submit_bundle"
     content_type = "application/zip"
     suffix = ".zip"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs.web.pages import choose
+from jobs.kinds.bundle import form
 
 urlpatterns = [
-    path("", choose.choose, name="choose"),
+    path("", form.choose, name="choose"),
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
+from jobs.kinds.remote import form
 from jobs.web import converters as converters  # registers `<job:...>`
 from jobs.web.api import remote
 from jobs.web.content_negotiation import page_or_api
-from jobs.web.pages import job, link, my_downloads
+from jobs.web.pages import job, my_downloads
 
 links, one_link = remote.Links.as_view(), remote.Link.as_view()
 
@@ -15,5 +16,5 @@ urlpatterns = [
     path("downloads", page_or_api(my_downloads.downloads, links), name="downloads"),
     path("downloads/<job:job_id>", page_or_api(job.job_page, one_link), name="job-page"),
     path("downloads/<job:job_id>/status", remote.LinkStatus.as_view(), name="link-status"),
-    path("link", link.link, name="link"),
+    path("link", form.link, name="link"),
 ]

@@ -6,18 +6,19 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_http_methods, require_safe
 
+from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.states import ACTIVE, FINAL, Status
 from jobs.web import wording
 from jobs.web.api_responses import caller, own_job
 from jobs.web.pages.access import sign_in_required
-from jobs.web.pages.choose import submit_bundle
 from jobs.web.pages.pagination import Position, first_rows, newest_page
 from jobs.web.pages.polling import JobView, job_view, poll_response
 from jobs.web.pages.previews import prefetch_previews
@@ -33,7 +34,10 @@ STATES: dict[str, tuple[str, frozenset[Status]]] = {
     "failed": ("Failed", frozenset({Status.FAILED})),
     "ended": ("Cancelled or expired", frozenset({Status.CANCELLED, Status.EXPIRED})),
 }
-KINDS = [(name, texts.label) for name, texts in wording.KINDS.items()]
+
+
+def _kinds() -> list[tuple[str, str]]:
+    return [(name, kind.label) for name, kind in KINDS.items()]
 
 
 class JobFilterForm(forms.Form):
@@ -41,7 +45,7 @@ class JobFilterForm(forms.Form):
 
     search = forms.CharField(required=False, max_length=200)
     status = forms.ChoiceField(required=False, choices=[(name, name) for name in STATES])
-    kind = forms.ChoiceField(required=False, choices=KINDS)
+    kind = forms.ChoiceField(required=False, choices=_kinds)
     after = forms.UUIDField(required=False)
     before = forms.UUIDField(required=False)
 
@@ -49,7 +53,16 @@ class JobFilterForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @sign_in_required
 def downloads(request: HttpRequest) -> HttpResponse:
-    return submit_bundle(request) if request.method == "POST" else _list(request)
+    return _submit(request) if request.method == "POST" else _list(request)
+
+
+def _submit(request: HttpRequest) -> HttpResponse:
+    """Call the view of the kind whose form is posted to this page."""
+    for kind in KINDS.values():
+        if kind.downloads_post_view:
+            response: HttpResponse = import_string(kind.downloads_post_view)(request)
+            return response
+    return HttpResponseNotAllowed(["GET", "HEAD"])
 
 
 @require_safe
@@ -87,7 +100,7 @@ def _list(request: HttpRequest) -> HttpResponse:
         "has_more_pinned": len(pinned) > PINNED,
         "is_filtered": any(filters.values()),
         "states": [("", "All"), *((value, word) for value, (word, _) in STATES.items())],
-        "kinds": KINDS,
+        "kinds": _kinds(),
     }
     return render_page(request, "jobs/downloads.html", context)
 
