@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
 from textwrap import fill
 from typing import NoReturn
 
+from downloads_client.download_request import ITEMS_HELP
 from downloads_client.failures import EXIT_CODES, UsageError
+from downloads_client.formatting import alternatives
+from downloads_client.kinds import KINDS
+from downloads_client.new_download import COMMON_OPTIONS
 
 DESCRIPTION = (
-    "Download files as one archive, the file behind a link, or a report on your downloads. Shows"
-    " progress, and verifies the file."
+    f"Download {alternatives([kind.description for kind in KINDS])}. Shows progress, and verifies"
+    " the file."
 )
 EPILOG = "\n".join(["exit codes:", *(f"  {code:3}  {why}" for code, why in EXIT_CODES.items())])
 
@@ -47,8 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "items",
         nargs="+",
         metavar="ITEM",
-        help="file numbers (70000 70001), one link (https://...), the word report, or the ID"
-        " of one download",
+        help=ITEMS_HELP,
     )
     add(
         "--output",
@@ -57,8 +59,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="a folder, a file, or - for stdout (default: .)",
     )
     add("--force", action="store_true", help="overwrite existing files")
-    _add_options_of_kinds(add)
-    _add_options_of_new_downloads(add)
+    add("--name", default="", help="name of the file")
+    for group in (*(kind.options for kind in KINDS), COMMON_OPTIONS):
+        for option in group.options:
+            option.add_to(add)
     add(
         "--service",
         default="",
@@ -78,50 +82,3 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--patience", type=float, default=SUPPRESS, dest="retry_for", help=SUPPRESS)
     add("--json", action="store_true", help="print one JSON object, also on failure")
     add("--quiet", action="store_true", help="print errors only")
-
-
-def _add_options_of_kinds(add: Callable[..., object]) -> None:
-    add("--name", default="", help="name of the file")
-    add(
-        "--bundle",
-        action="store_true",
-        help="combine files and the results of downloads in one archive",
-    )
-    add("--threads", type=int, metavar="N", help="connections for a link, 1 to 16 (default: 4)")
-    add("--sha256", default="", metavar="HEX", help="expected SHA-256 of a link's file")
-    add("--period", default="", metavar="DAYS", help="days of a report, up to today (default: 30d)")
-    add(
-        "--from",
-        default="",
-        dest="first_day",
-        metavar="DAY",
-        help="first day of a report, such as 2026-10-01",
-    )
-    add(
-        "--to",
-        default="",
-        dest="last_day",
-        metavar="DAY",
-        help="last day of a report, such as 2026-10-31",
-    )
-    add(
-        "--format",
-        default="",
-        metavar="NAME",
-        help="format of a report: pdf, csv or json (default: pdf)",
-    )
-    add("--everybody", action="store_true", help="report on everyone's downloads (staff only)")
-
-
-def _add_options_of_new_downloads(add: Callable[..., object]) -> None:
-    add("--priority", type=int, metavar="N", help="priority, 0 to 9 (default: 4)")
-    add("--run-at", default="", metavar="TIME", help="start time, such as 2026-11-23T06:00:00Z")
-    add(
-        "--after",
-        default=[],
-        action="append",
-        metavar="ID",
-        help="start after this download; repeatable",
-    )
-    add("--email", action=BooleanOptionalAction, help="send an email when it finishes")
-    add("--webhook", default="", metavar="URL", help="URL that receives a POST when it finishes")

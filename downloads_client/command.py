@@ -19,7 +19,6 @@ from downloads_client.download_request import DownloadRequest, parse_request
 from downloads_client.downloader import Downloader
 from downloads_client.failures import Failure, NotWritten, Terminated, UsageError
 from downloads_client.login import find_login
-from downloads_client.options import Options
 from downloads_client.outcome import CommandOutcome, wants_json
 from downloads_client.partial_file import raising_not_written
 from downloads_client.progress import display_for
@@ -81,7 +80,7 @@ class DownloadCommand:
         options = self._options = decode_options(self._options)
         if not options["retry_for"] >= 0:  # false for NaN, too
             raise UsageError("--retry-for needs a number of seconds.")
-        request = parse_request(options["items"], Options.of(options))
+        request = parse_request(options["items"], options)
         if options["output"] != STDOUT:
             return self._fetch(request, Destination(options["output"], force=options["force"]))
         if options["json"]:

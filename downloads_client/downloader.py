@@ -9,8 +9,10 @@ from pathlib import Path
 
 from downloads_client import formatting
 from downloads_client.destination import Destination
-from downloads_client.download_request import DownloadRequest, NewDownload
+from downloads_client.download_request import DownloadRequest
 from downloads_client.failures import Gone, JobFailed, RequestRefused
+from downloads_client.kinds import kind_named
+from downloads_client.new_download import NewDownload
 from downloads_client.partial_file import PartialFile, raising_not_written
 from downloads_client.poll_interval import PollInterval
 from downloads_client.progress import Display
@@ -76,7 +78,7 @@ class Downloader:
         if job.status != "completed":
             raise Gone(f"The download is {job.status}.", job.status)
         if was_active:
-            _, verb = formatting.PHASES.get(job.kind, formatting.OTHER_PHASES)
+            verb = kind_named(job.kind).completed
             took = formatting.duration(interval.elapsed_seconds)
             self._display.finish(f"{verb} in {took}: {job.name}")
         return job

@@ -8,9 +8,6 @@ from datetime import datetime
 from jobs.lib.names import MISLEADING
 
 MAX_SHOWN = 300  # characters of a text from the service
-# The verb for a running job of a kind, and for a completed one.
-PHASES = {"remote": ("Storing", "Stored")}
-OTHER_PHASES = ("Making", "Made")
 
 
 def printable(text: str) -> str:
@@ -66,13 +63,6 @@ def connections(count: int) -> str:
     return "1 connection" if count == 1 else f"{count} connections"
 
 
-def files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count:,} files"
-
-
-def bundled(file_count: int, job_count: int) -> str:
-    """Return '3 files', 'the results of 2 downloads' or '1 file and the results of 1 download'."""
-    if not job_count:
-        return files(file_count)
-    made = f"the results of {job_count:,} {'download' if job_count == 1 else 'downloads'}"
-    return f"{files(file_count)} and {made}" if file_count else made
+def alternatives(texts: list[str]) -> str:
+    """Return 'a, b, or c'."""
+    return ", ".join([*texts[:-1], f"or {texts[-1]}"])

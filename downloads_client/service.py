@@ -12,7 +12,6 @@ from uuid import UUID
 import requests
 
 from downloads_client.connection_errors import permanent_reason, reason
-from downloads_client.download_request import NewDownload
 from downloads_client.failures import Failure, Gone, JobFailed, RequestRefused, Unreachable
 from downloads_client.formatting import printable
 from downloads_client.http_session import (
@@ -22,6 +21,7 @@ from downloads_client.http_session import (
     read_body,
 )
 from downloads_client.login import Login
+from downloads_client.new_download import NewDownload
 from downloads_client.retry import Retry
 from downloads_client.service_responses import ApiResponse, DownloadResult, Job, poll_seconds
 
@@ -51,7 +51,7 @@ class Service:
     def create(self, request: NewDownload) -> Job:
         """Create the download. Idempotent: the request has a key."""
         key = {"Idempotency-Key": request.idempotency_key}
-        response = self._call("POST", request.path, request.body, key)
+        response = self._call(request.method, request.path, request.body, key)
         return replace(Job.of(response), message="")  # the caller prints one of its own
 
     def get(self, job_id: UUID) -> Job:

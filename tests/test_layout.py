@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from downloads_client import kinds as client_kinds
+
 ROOT = Path(__file__).parent.parent
 JOBS = ROOT / "jobs"
 CLIENT = ROOT / "downloads_client"
@@ -242,6 +244,18 @@ def test_the_client_knows_the_service_by_its_contract_only() -> None:
             is_in(name, {"jobs.lib.names", "jobs.lib.retry_after"}) for name in inner - {"jobs.lib"}
         ), path.name
         assert not libraries_of(path) & WEB_AND_DATABASE, path.name
+
+
+def test_the_client_names_kinds_in_one_folder_only() -> None:
+    kinds = {kind.name for kind in client_kinds.KINDS} | {"upload"}  # which it cannot request
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in CLIENT.rglob("*.py")
+        if CLIENT / "kinds" not in path.parents
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in kinds
+    ]
+    assert not found
 
 
 def test_only_move_writes_a_status() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Self
 
 from downloads_client import formatting
+from downloads_client.kinds import kind_named
 from downloads_client.progress.view import View, left_text, sizes_text, speed_text
 from downloads_client.service_responses import Job
 from downloads_client.speed import SpeedMeter
@@ -41,7 +42,7 @@ class Display:
         left = job.seconds_left if left is None else left
         self._show(
             View(
-                phase=formatting.PHASES.get(job.kind, formatting.OTHER_PHASES)[0],
+                phase=kind_named(job.kind).running,
                 share=None if job.total is None else job.progress,
                 sizes=sizes_text(job),
                 speed=speed_text(speed) if job.unit == "bytes" else "",

@@ -13,9 +13,10 @@ import pytest
 
 from downloads_client import formatting
 from downloads_client.destination import Destination
-from downloads_client.download_request import ExistingDownload, NewDownload, parse_request
+from downloads_client.download_request import ExistingDownload, parse_request
 from downloads_client.failures import NotWritten, UsageError
-from downloads_client.options import Options
+from downloads_client.new_download import NewDownload
+from downloads_client.options import OptionValues
 from downloads_client.speed import SpeedMeter
 from tests.client.fake import JOB_ID
 
@@ -24,7 +25,7 @@ NOBODY = 65_534
 
 
 def test_numbers_request_a_bundle_without_duplicates() -> None:
-    request = parse_request(["70000", "70001", "70000"], Options("Contracts"))
+    request = parse_request(["70000", "70001", "70000"], {"name": "Contracts"})
 
     assert isinstance(request, NewDownload)
     assert request.path == "v1/download/initiate"
@@ -54,7 +55,7 @@ OTHER_ID = "1b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
 def test_ids_with_the_option_bundle_request_a_bundle_of_their_files(
     given: list[str], body: dict[str, Any], what: str
 ) -> None:
-    request = parse_request(given, Options("Both", bundle=True, priority=7))
+    request = parse_request(given, {"name": "Both", "bundle": True, "priority": 7})
 
     assert isinstance(request, NewDownload)
     assert request.path == "v1/download/initiate"
@@ -63,7 +64,7 @@ def test_ids_with_the_option_bundle_request_a_bundle_of_their_files(
 
 
 def test_numbers_are_a_bundle_with_or_without_the_option() -> None:
-    request = parse_request(["70000"], Options(bundle=True))
+    request = parse_request(["70000"], {"bundle": True})
 
     assert isinstance(request, NewDownload)
     assert request.body == {"file_ids": [70000]}
@@ -77,7 +78,7 @@ def test_a_link_requests_its_file() -> None:
     url = "HTTPS://data.example:8443/a.csv?token=secret"
 
     plain = parse_request([url])
-    said = parse_request([url], Options("Ours.csv", threads=8, sha256="0" * 64))
+    said = parse_request([url], {"name": "Ours.csv", "threads": 8, "sha256": "0" * 64})
 
     assert isinstance(plain, NewDownload)
     assert isinstance(said, NewDownload)
@@ -88,8 +89,8 @@ def test_a_link_requests_its_file() -> None:
 
 def test_the_word_report_requests_a_report_of_the_given_days() -> None:
     usual = parse_request(["report"])
-    week = parse_request(["report"], Options(period="7d", format="csv", everybody=True))
-    october = parse_request(["report"], Options(first_day="2026-10-01", last_day="2026-10-31"))
+    week = parse_request(["report"], {"period": "7d", "format": "csv", "everybody": True})
+    october = parse_request(["report"], {"first_day": "2026-10-01", "last_day": "2026-10-31"})
 
     assert isinstance(usual, NewDownload)
     assert isinstance(week, NewDownload)
@@ -101,13 +102,13 @@ def test_the_word_report_requests_a_report_of_the_given_days() -> None:
 
 @pytest.mark.parametrize("given", ["70000", "https://data.example/a", "report"])
 def test_every_new_download_takes_the_common_options(given: str) -> None:
-    said = Options(
-        priority=0,
-        run_at="2026-11-23T06:00:00Z",
-        after=[JOB_ID],
-        email=False,
-        webhook="https://hooks.example/x",
-    )
+    said = {
+        "priority": 0,
+        "run_at": "2026-11-23T06:00:00Z",
+        "after": [JOB_ID],
+        "email": False,
+        "webhook": "https://hooks.example/x",
+    }
 
     plain, with_terms = parse_request([given]), parse_request([given], said)
 
@@ -125,14 +126,14 @@ def test_every_new_download_takes_the_common_options(given: str) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        Options(priority=4),
-        Options(run_at="2026-11-23T06:00:00Z"),
-        Options(after=[JOB_ID]),
-        Options(email=False),
-        Options(webhook="https://hooks.example/x"),
+        {"priority": 4},
+        {"run_at": "2026-11-23T06:00:00Z"},
+        {"after": [JOB_ID]},
+        {"email": False},
+        {"webhook": "https://hooks.example/x"},
     ],
 )
-def test_an_existing_download_takes_no_options_of_new_ones(options: Options) -> None:
+def test_an_existing_download_takes_no_options_of_new_ones(options: OptionValues) -> None:
     with pytest.raises(UsageError, match="need a new download"):
         parse_request([JOB_ID], options)
 
@@ -154,29 +155,29 @@ def test_of_a_link_only_the_host_is_shown(url: str, what: str) -> None:
     assert request.summary == what
 
 
-NAMED, FOUR, EXPECTED = Options("own"), Options(threads=4), Options(sha256="0" * 64)
-WEEK, ALL, AS_CSV = Options(period="7d"), Options(everybody=True), Options(format="csv")
-TOGETHER = Options(bundle=True)
-OCTOBER = Options(first_day="2026-10-01", last_day="2026-10-31")
+NAMED, FOUR, EXPECTED = {"name": "own"}, {"threads": 4}, {"sha256": "0" * 64}
+WEEK, ALL, AS_CSV = {"period": "7d"}, {"everybody": True}, {"format": "csv"}
+TOGETHER = {"bundle": True}
+OCTOBER = {"first_day": "2026-10-01", "last_day": "2026-10-31"}
 
 
 @pytest.mark.parametrize(
     ("given", "options", "sentence"),
     [
-        (["70000", "x\x1b[2J"], Options(), "'x�\\[2J' is not a file number"),
-        (["7" * 30], Options(), "not a file number|too"),
-        (["-5"], Options(), "is not a file number"),
-        (["٧٠٠٠٠"], Options(), "is not a file number"),
-        (["ftp://data.example/a.zip"], Options(), "is not a file number.* one link"),
-        (["https://data.example/a.zip", "70000"], Options(), "is not a file number"),
-        (["https://data.example/a", "https://data.example/b"], Options(), "one link at a time"),
-        ([JOB_ID, JOB_ID], Options(), "one download ID at a time, or --bundle"),
-        ([JOB_ID, "70000"], Options(), "one download ID at a time, or --bundle"),
-        ([JOB_ID, "https://data.example/a"], Options(), "'https://data.example/a' is not a file"),
+        (["70000", "x\x1b[2J"], {}, "'x�\\[2J' is not a file number"),
+        (["7" * 30], {}, "not a file number|too"),
+        (["-5"], {}, "is not a file number"),
+        (["٧٠٠٠٠"], {}, "is not a file number"),
+        (["ftp://data.example/a.zip"], {}, "is not a file number.* one link"),
+        (["https://data.example/a.zip", "70000"], {}, "is not a file number"),
+        (["https://data.example/a", "https://data.example/b"], {}, "one link at a time"),
+        ([JOB_ID, JOB_ID], {}, "one download ID at a time, or --bundle"),
+        ([JOB_ID, "70000"], {}, "one download ID at a time, or --bundle"),
+        ([JOB_ID, "https://data.example/a"], {}, "'https://data.example/a' is not a file"),
         ([JOB_ID, "x", "70000"], TOGETHER, "'x' is not a file number"),
         (["https://data.example/a"], TOGETHER, "--bundle needs file"),
         (["report"], TOGETHER, "--bundle needs file"),
-        ([JOB_ID], Options(bundle=True, threads=4), "need a new link"),
+        ([JOB_ID], {"bundle": True, "threads": 4}, "need a new link"),
         ([JOB_ID], NAMED, "--name works for new"),
         ([JOB_ID], FOUR, "need a new link"),
         ([JOB_ID], EXPECTED, "need a new link"),
@@ -184,7 +185,7 @@ OCTOBER = Options(first_day="2026-10-01", last_day="2026-10-31")
         (["70000"], EXPECTED, "need a new link"),
         (["report"], FOUR, "need a new link"),
         (["report"], NAMED, "not for reports"),
-        (["report", "70000"], Options(), "a report alone"),
+        (["report", "70000"], {}, "a report alone"),
         (["70000"], WEEK, "need a report"),
         (["https://data.example/a"], ALL, "need a report"),
         ([JOB_ID], AS_CSV, "need a report"),
@@ -192,7 +193,7 @@ OCTOBER = Options(first_day="2026-10-01", last_day="2026-10-31")
     ],
 )
 def test_invalid_arguments_are_a_clear_usage_error(
-    given: list[str], options: Options, sentence: str
+    given: list[str], options: OptionValues, sentence: str
 ) -> None:
     with pytest.raises(UsageError, match=sentence):
         parse_request(given, options)
@@ -201,21 +202,21 @@ def test_invalid_arguments_are_a_clear_usage_error(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (Options(period="7"), "such as 7d"),
-        (Options(period="a week"), "such as 7d"),
-        (Options(format="xls"), "pdf, csv or json"),
-        (Options(first_day="2026-10-01"), "--from and --to together"),
-        (Options(last_day="2026-10-31"), "--from and --to together"),
-        (Options(first_day="1 October", last_day="2026-10-31"), "such as 2026-10-31"),
-        (Options(first_day="2026-10-01", last_day="2026-10-32"), "such as 2026-10-31"),
-        (Options(period="7d", first_day="2026-10-01", last_day="2026-10-31"), "either --period"),
-        (Options(run_at="06:00"), "a time with a time zone"),
-        (Options(run_at="2026-11-23T06:00:00"), "a time with a time zone"),
-        (Options(after=[JOB_ID, "70000"]), "--after needs"),
-        (Options(webhook="hooks.example"), "--webhook needs a URL"),
+        ({"period": "7"}, "such as 7d"),
+        ({"period": "a week"}, "such as 7d"),
+        ({"format": "xls"}, "pdf, csv or json"),
+        ({"first_day": "2026-10-01"}, "--from and --to together"),
+        ({"last_day": "2026-10-31"}, "--from and --to together"),
+        ({"first_day": "1 October", "last_day": "2026-10-31"}, "such as 2026-10-31"),
+        ({"first_day": "2026-10-01", "last_day": "2026-10-32"}, "such as 2026-10-31"),
+        ({"period": "7d", "first_day": "2026-10-01", "last_day": "2026-10-31"}, "either --period"),
+        ({"run_at": "06:00"}, "a time with a time zone"),
+        ({"run_at": "2026-11-23T06:00:00"}, "a time with a time zone"),
+        ({"after": [JOB_ID, "70000"]}, "--after needs"),
+        ({"webhook": "hooks.example"}, "--webhook needs a URL"),
     ],
 )
-def test_an_invalid_option_is_a_clear_usage_error(options: Options, sentence: str) -> None:
+def test_an_invalid_option_is_a_clear_usage_error(options: OptionValues, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         parse_request(["report"], options)
 

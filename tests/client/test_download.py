@@ -14,7 +14,6 @@ from downloads_client.download_request import parse_request
 from downloads_client.downloader import Downloader
 from downloads_client.failures import Gone
 from downloads_client.login import Login
-from downloads_client.options import Options
 from downloads_client.outcome import CommandOutcome
 from downloads_client.poll_interval import PollInterval
 from downloads_client.progress import Display, LineDisplay
@@ -186,7 +185,7 @@ def test_a_link_is_requested_stored_and_fetched(
         STATUS, json_response(job(**of_a_link, speed=9, threads=4)), json_response(job("completed"))
     )
 
-    request = parse_request(["https://data.example/a.csv?key=secret"], Options(threads=4))
+    request = parse_request(["https://data.example/a.csv?key=secret"], {"threads": 4})
     path = download(two_files, tmp_path, LineDisplay(out)).run(request)
 
     (sent,) = two_files.to("/downloads")

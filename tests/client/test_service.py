@@ -13,9 +13,9 @@ from uuid import UUID
 
 import pytest
 
-from downloads_client.download_request import NewDownload
 from downloads_client.failures import Failure, Gone, JobFailed, RequestRefused, Unreachable
 from downloads_client.login import Login
+from downloads_client.new_download import NewDownload
 from downloads_client.retry import Retry
 from downloads_client.service import Service
 from downloads_client.service_responses import Job
