@@ -6,7 +6,8 @@ import unicodedata
 
 import pytest
 
-from jobs.kinds.report.document.fonts import ASIAN, REPLACEMENT, fitted, line
+from jobs.kinds.report.document.fonts import ASIAN, REPLACEMENT
+from jobs.kinds.report.document.text_lines import fitted, line
 
 
 def fonts_and_texts(text: str, *, bold: bool = False) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from jobs.kinds.report.document import fonts
+from jobs.kinds.report.document import text_lines
 from jobs.kinds.report.document.figures import Figures, JobOutcome
 from jobs.kinds.report.document.labels import NO_BREAK, UNITS, compact_number
 from jobs.kinds.report.document.page import (
@@ -86,7 +86,7 @@ def outcomes_chart(pdf: PdfDocument, top: float, height: float, series: TimeSeri
 def _fitting_labels(counts: Sequence[int], room: float) -> list[str]:
     """Return labels in one format: '1,234', or '1.2k' if one of them would be too wide."""
     whole = [f"{count:,}" for count in counts]
-    if max(fonts.line(text).width for text in whole) * LETTERS + LABEL_GAP <= room:
+    if max(text_lines.line(text).width for text in whole) * LETTERS + LABEL_GAP <= room:
         return whole
     return [compact_number(count) for count in counts]
 
@@ -128,7 +128,7 @@ class _Frame:
             pdf.rule(y, left=LEFT + AXIS, colour=LINE if value else EDGE)
             label = value_label(value, highest)
             pdf.text(LEFT + AXIS - 6, y - 2.2, label, size=LETTERS, colour=SOFT, align="right")
-        widest = max(fonts.line(bar.label).width for bar in series.bars) * LETTERS + 8
+        widest = max(text_lines.line(bar.label).width for bar in series.bars) * LETTERS + 8
         every = next(
             (step for step in series.steps if step * self.slot >= widest), series.steps[-1]
         )
@@ -143,7 +143,7 @@ class _Frame:
 
     def extent(self, number: int, text: str) -> tuple[float, float]:
         """Return the left and right edge of `text` above a bar, including the gap to the next."""
-        half = (fonts.line(text).width * LETTERS + LABEL_GAP) / 2
+        half = (text_lines.line(text).width * LETTERS + LABEL_GAP) / 2
         middle = self._centre(number, text)
         return middle - half, middle + half
 
@@ -156,7 +156,7 @@ class _Frame:
 
     def _centre(self, number: int, text: str) -> float:
         """Return the centre of a bar's text, moved so that it stays on the page."""
-        return min(self._middle(number), RIGHT - fonts.line(text).width * LETTERS / 2)
+        return min(self._middle(number), RIGHT - text_lines.line(text).width * LETTERS / 2)
 
     def _middle(self, number: int) -> float:
         return LEFT + AXIS + (number + 0.5) * self.slot

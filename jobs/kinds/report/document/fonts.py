@@ -1,16 +1,15 @@
-"""Choose fonts for a line of text, and cut it to a width.
+"""Choose a font for each character of a line.
 
 Noto Sans (Latin, Greek, Cyrillic) and FiraGO (Hebrew, Arabic, Georgian, Thai, Devanagari) are
-embedded as subsets. HarfBuzz shapes Hebrew, Arabic, Devanagari and Thai. Chinese, Japanese and
-Korean use fonts that PDF readers have or find on their machine. Other characters, such as emoji and
-the scripts of southern India, are drawn as a replacement character; copied text has the original.
+embedded as subsets. Chinese, Japanese and Korean use fonts that PDF readers have or find on their
+machine. Other characters, such as emoji and the scripts of southern India, are drawn as a
+replacement character; copied text has the original.
 """
 
 from __future__ import annotations
 
 import io
 import unicodedata
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import groupby
 from typing import Any
@@ -22,24 +21,16 @@ from reportlab.pdfbase.ttfonts import TTFont
 
 from jobs.kinds.report.document.shaping import (
     JOINERS,
-    MEANT,
-    RIGHT_TO_LEFT,
-    Glyph,
     direction_at,
     is_private,
-    is_right_to_left,
-    shape,
 )
 
 # The fonts to search, in this order; upright and bold.
 EMBEDDED = (("notos", "figo"), ("notosbo", "figbo"))
 # The font for each encoding. One encoding for all of a name is tried first, to avoid mixing fonts.
 ASIAN = {"shift_jis": "HeiseiKakuGo-W5", "gbk": "STSong-Light", "cp949": "HYGothic-Medium"}
-ELLIPSIS, REPLACEMENT, CIRCLE = "…", "\ufffd", "◌"
-LINES = 4096  # cached: words and numbers that are in many rows
+REPLACEMENT = "\ufffd"
 CHARACTERS = 16_384
-MAX_NARROWING = 2  # joined Arabic letters are narrower than single ones, but less than this
-VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 
 
 @cache
@@ -55,121 +46,7 @@ def font(name: str) -> Any:
     return loaded
 
 
-@dataclass(frozen=True, slots=True)
-class TextPiece:
-    """A part of a line in one font. `glyphs` is empty if the characters just follow each other."""
-
-    font: str
-    text: str
-    glyphs: tuple[Glyph, ...] = ()
-
-    @property
-    def width(self) -> float:
-        """The width at font size 1."""
-        if self.glyphs:
-            return sum(glyph.advance for glyph in self.glyphs)
-        return _width(self.font, self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class TextLine:
-    """A line of text: its pieces from left to right, and its width at font size 1.
-
-    `actual_text` is the text to copy; empty if the pieces have the same text. `has_replacement` is
-    True if a character has no font.
-    """
-
-    pieces: tuple[TextPiece, ...]
-    width: float
-    actual_text: str = ""
-    has_replacement: bool = False
-
-
-@lru_cache(LINES)
-def line(text: str, *, bold: bool = False) -> TextLine:
-    return _line(_clean(text), bold)
-
-
-@lru_cache(LINES)
-def fitted(text: str, width: float, *, bold: bool = False) -> TextLine:
-    """Return the line, cut with an ellipsis if wider than `width` at font size 1."""
-    text = _clean(text)
-    room, cut, total = width - _advance(ELLIPSIS, bold), 0, 0.0
-    for at, c in enumerate(text):
-        total += _advance(c, bold)
-        if total <= room:
-            cut = at + 1
-        elif total > MAX_NARROWING * width:
-            break
-    else:
-        whole = _line(text, bold)
-        if whole.width <= width:
-            return whole
-    while cut and _is_mark(text[cut : cut + 1] or " "):
-        cut -= 1  # keep a letter and its marks together
-    return _line(text[:cut].rstrip() + ELLIPSIS, bold)
-
-
-def _is_mark(c: str) -> bool:
-    return unicodedata.category(c).startswith("M")
-
-
-def _clean(text: str) -> str:
-    """Return text for one line: normalized, without control and direction characters."""
-    if text.isascii() and text.isprintable():
-        return text
-    text = unicodedata.normalize("NFC", text)
-    meant = {found.start() for found in MEANT.finditer(text)}
-    return "".join(c if at in meant else _clean_character(c) for at, c in enumerate(text))
-
-
-def _clean_character(c: str) -> str:
-    category = unicodedata.category(c)
-    if category in ("Cc", "Cs"):
-        return REPLACEMENT
-    if category == "Cf" or ord(c) in VARIATION_SELECTORS:
-        return ""
-    return " " if category.startswith("Z") else c
-
-
-def _line(text: str, bold: bool) -> TextLine:
-    if text.isascii():
-        piece = TextPiece(EMBEDDED[bold][0], text)
-        return TextLine((piece,), piece.width)
-    # Without the circle a leading mark would be drawn on the text to its left.
-    visual = _visual_order(CIRCLE + text if _is_mark(text[0]) else text)
-    runs = [(*run, _piece(*run)) for run in _runs(visual, bold)]
-    pieces = tuple(piece for *_, piece in runs)
-    # PDF readers put right-to-left words back into reading order; PDFium would do so with
-    # ActualText, too. So there is none for text that is only reordered and joined.
-    copied = "".join(
-        run if direction == RIGHT_TO_LEFT and not any(map(is_private, piece.text)) else piece.text
-        for _, direction, run, piece in runs
-    )
-    replaced = sum(piece.text.count(REPLACEMENT) for piece in pieces)
-    return TextLine(
-        pieces,
-        width=sum(piece.width for piece in pieces),
-        actual_text="" if copied == visual and len(visual) == len(text) else text,
-        has_replacement=replaced > text.count(REPLACEMENT),
-    )
-
-
-def _visual_order(text: str) -> str:
-    if not any(map(is_right_to_left, text)):
-        return text
-    from jobs.kinds.report.document.bidi import visual_order  # few names need it
-
-    return visual_order(text)
-
-
-def _piece(name: str, direction: str, text: str) -> TextPiece:
-    if not direction:
-        return TextPiece(name, text)
-    return TextPiece(name, *shape(text, direction, font(name)))
-
-
-def _runs(text: str, bold: bool) -> list[tuple[str, str, str]]:
+def runs(text: str, bold: bool) -> list[tuple[str, str, str]]:
     """Split text in visual order into runs of one font and one direction of shaping."""
     asian = _asian("".join(c for c in text if not _embedded(c, bold)))
     found: list[tuple[str, str, str]] = []
@@ -219,9 +96,9 @@ def _has(encoding: str, text: str) -> bool:
 
 
 @lru_cache(CHARACTERS)
-def _advance(c: str, bold: bool) -> float:
-    return sum(_width(name, text) for name, _, text in _runs(c, bold))
+def advance(c: str, bold: bool) -> float:
+    return sum(width(name, text) for name, _, text in runs(c, bold))
 
 
-def _width(name: str, text: str) -> float:
+def width(name: str, text: str) -> float:
     return float(font(name).stringWidth(text, 1))

@@ -12,7 +12,7 @@ from typing import Any
 
 from reportlab.pdfgen.canvas import Canvas
 
-from jobs.kinds.report.document import fonts
+from jobs.kinds.report.document import fonts, text_lines
 from jobs.kinds.report.document.labels import timestamp
 from jobs.kinds.report.document.rows import ReportParams
 
@@ -76,7 +76,11 @@ class PdfDocument:
         fit: float = 0,
     ) -> float:
         """Draw text on the base line `y`, cut to `fit` points if given. Return its width."""
-        line = fonts.fitted(text, fit / size, bold=bold) if fit else fonts.line(text, bold=bold)
+        line = (
+            text_lines.fitted(text, fit / size, bold=bold)
+            if fit
+            else text_lines.line(text, bold=bold)
+        )
         self._has_replacement |= line.has_replacement
         width = line.width * size
         x -= {"left": 0, "right": width, "centre": width / 2}[align]
@@ -124,7 +128,7 @@ class PdfDocument:
     def _add(self, operators: str) -> None:
         self._canvas.addLiteral(operators)
 
-    def _operators(self, line: fonts.TextLine, size: float) -> str:
+    def _operators(self, line: text_lines.TextLine, size: float) -> str:
         """Return the operators that show the line."""
         shown = " ".join(
             self._placed(piece, size) if piece.glyphs else self._shown(piece, size)
@@ -136,7 +140,7 @@ class PdfDocument:
         actual_text = line.actual_text.encode("utf-16-be", errors="replace").hex()
         return f"/Span <</ActualText <feff{actual_text}>>> BDC {shown} EMC"
 
-    def _shown(self, piece: fonts.TextPiece, size: float) -> str:
+    def _shown(self, piece: text_lines.TextPiece, size: float) -> str:
         document, font = self._canvas._doc, fonts.font(piece.font)
         if not font._dynamicFont:
             name = document.getInternalFontName(piece.font)
@@ -146,7 +150,7 @@ class PdfDocument:
             for subset, codes in font.splitString(piece.text, document)
         )
 
-    def _placed(self, piece: fonts.TextPiece, size: float) -> str:
+    def _placed(self, piece: text_lines.TextPiece, size: float) -> str:
         """Show each glyph where HarfBuzz placed it. TJ subtracts its numbers, in thousandths."""
         document, font = self._canvas._doc, fonts.font(piece.font)
         drawn, up = [], 0.0

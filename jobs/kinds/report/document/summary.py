@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from jobs.kinds.report.document import charts, fonts
+from jobs.kinds.report.document import charts, text_lines
 from jobs.kinds.report.document.by_category import by_code, by_kind, by_time, largest
 from jobs.kinds.report.document.figures import Figures
 from jobs.kinds.report.document.labels import (
@@ -115,7 +115,7 @@ def _gap(shown: Sequence[tuple[str, str]], letters: float) -> float:
 
 def _widths(shown: Sequence[tuple[str, str]], letters: float) -> list[float]:
     return [
-        max(fonts.line(figure, bold=True).width * letters, fonts.line(label).width * BODY)
+        max(text_lines.line(figure, bold=True).width * letters, text_lines.line(label).width * BODY)
         for figure, label in shown
     ]
 
