@@ -298,7 +298,7 @@ GATEWAY_ADDRESSES = env.list("GATEWAY_ADDRESSES", default=[])
 # Bodies of requests
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file ids are 0.8 MB
-FILE_UPLOAD_HANDLERS = ["jobs.web.multipart_form.NoFiles"]
+FILE_UPLOAD_HANDLERS = ["jobs.web.upload_handlers.NoFiles"]
 
 # Security headers
 

@@ -177,9 +177,9 @@ def test_every_code_in_the_sources_is_listed_with_its_status(path: Path) -> None
 
 
 def test_the_search_for_codes_finds_them() -> None:
-    responses = BASE / "jobs/web/error_responses.py"
+    paths = [BASE / f"jobs/web/{name}.py" for name in ("error_responses", "error_handlers")]
 
-    found = {code for _, code in answers(responses.read_text())}
+    found = {code for path in paths for _, code in answers(path.read_text())}
 
     assert {"internal", "overloaded", "not_found"} <= found
 

@@ -15,7 +15,8 @@ from rest_framework.exceptions import APIException
 
 from jobs.web.authentication import check_csrf_token
 from jobs.web.error_responses import exception_handler
-from jobs.web.multipart_form import MAX_FIELD_BYTES, MAX_FIELDS, PIECE_BYTES, MultipartForm, no_file
+from jobs.web.multipart_form import MAX_FIELD_BYTES, MAX_FIELDS, PIECE_BYTES, MultipartForm
+from jobs.web.multipart_problems import no_file
 from jobs.web.problems import Problem
 
 settings.register_profile("the same each time", derandomize=True, deadline=None, max_examples=200)

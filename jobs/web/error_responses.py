@@ -1,23 +1,19 @@
 """Error responses: problem+json for programs (RFC 9457), an HTML page for people.
 
-Has the exception handler of DRF, the error handlers of urls.py (`handler404` and the others), and
-what the middleware uses. Needs neither database nor session.
+Has the exception handler of DRF, and what the middleware and error_handlers.py use. Needs neither
+database nor session.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
 import structlog
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, views
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -59,7 +55,7 @@ RETRY_SOON = {"Retry-After": "5"}
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the problem+json response for an exception; None for a bug.
 
-    This is the EXCEPTION_HANDLER of DRF. It leaves bugs to `server_error`.
+    This is the EXCEPTION_HANDLER of DRF. It leaves bugs to error_handlers.py.
     """
     error = _as_problem(error)
     response = views.exception_handler(error, context)
@@ -131,12 +127,9 @@ def _errors(details: Any) -> list[dict[str, str]]:
 def _fields(details: Any, path: str = "") -> Iterator[dict[str, str]]:
     """Flatten the nested details of DRF into {field, code, detail}, one for each message."""
     if isinstance(details, dict) and set(details) == {"message", "code"}:
+        field = _sanitized(path, MAX_FIELD_CHARS)
         detail = _sanitized(str(details["message"]), MAX_ERROR_CHARS)
-        yield {
-            "field": _sanitized(path, MAX_FIELD_CHARS),
-            "code": details["code"],
-            "detail": detail,
-        }
+        yield {"field": field, "code": details["code"], "detail": detail}
     elif isinstance(details, dict):
         for name, inner in details.items():
             part = "" if name == "non_field_errors" else str(name)
@@ -192,35 +185,6 @@ def error_response(
     }
     body = render_to_string("error.html", context)
     return HttpResponse(body, status=status)
-
-
-@csrf_exempt  # clients of the API have no CSRF token, and nothing is changed here
-def api_not_found(request: HttpRequest, rest: str) -> HttpResponseBase:
-    """Raise Http404, for a path of the API that has no view."""
-    raise Http404
-
-
-def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return error_response(request, 404, "not_found", "There is nothing at this URL.")
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    if isinstance(exception, RequestDataTooBig):
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        sentence = f"A form may have at most {limit:,} bytes."
-        return error_response(request, 413, "too_large", sentence)
-    return error_response(request, 400, "invalid", "The request is not valid.")
-
-
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return error_response(request, 403, "permission_denied", "This is not allowed.")
-
-
-def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Return 500, or the response for an error of ours that a middleware or a session raised."""
-    error = sys.exception()
-    response = response_for(request, error) if isinstance(error, Exception) else None
-    return response or error_response(request, 500, "internal", "Something went wrong on our side.")
 
 
 def response_for(request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -8,19 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
 from multipart import MultipartError, MultipartSegment, ParserError, PushMultipartParser
 from rest_framework.exceptions import UnsupportedMediaType
 
 from jobs.lib.database import release_connection
 from jobs.web.multipart_headers import boundary_of, names_of
-from jobs.web.problems import Problem
+from jobs.web.multipart_problems import broken_off, check_part, file_too_large, malformed, no_file
 from jobs.web.request_limits import content_coding
 
 FORM = "multipart/form-data"
@@ -28,8 +25,6 @@ PIECE_BYTES = 128 * 1024  # what the web process reads from the socket at once
 MAX_FIELDS = 20
 MAX_FIELD_BYTES = 8 * 1024
 BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")  # RFC 2046 allows fewer characters; no client follows it
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-NO_ENCODING = {"7bit", "8bit", "binary"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ class MultipartForm:
         if part is None:
             return None
         if part.name != name:
-            raise _refused(f"Send the file in the field `{name}`.")
+            raise malformed(f"Send the file in the field `{name}`.")
         return IncomingFile(
             part.filename or "",
             part.content_type or "application/octet-stream",
@@ -108,7 +103,7 @@ class MultipartForm:
     def _boundary(self) -> bytes:
         boundary = boundary_of(self._request.headers["Content-Type"])
         if not BOUNDARY.fullmatch(boundary):
-            raise _refused("Content-Type needs a boundary of 1 to 70 visible characters.")
+            raise malformed("Content-Type needs a boundary of 1 to 70 visible characters.")
         return boundary.encode()
 
     def _parse(self, boundary: bytes) -> Iterator[MultipartSegment | bytes | bytearray | None]:
@@ -122,7 +117,7 @@ class MultipartForm:
                     yield from parser.parse(piece)
                     piece = self._read()
         except MultipartError as error:
-            raise _refused(f"The form is malformed: {error.args[0]}.") from error
+            raise malformed(f"The form is malformed: {error.args[0]}.") from error
 
     def _opening(self, boundary: bytes) -> bytes:
         """Return the first bytes. Raises ParserError unless they begin with the boundary."""
@@ -142,7 +137,7 @@ class MultipartForm:
         try:
             piece: bytes = stream.read(PIECE_BYTES)
         except OSError as error:
-            raise _broken_off(error) from error
+            raise broken_off(error) from error
         self._received_bytes += len(piece)
         if self._received_bytes > self._max_form_bytes:
             raise file_too_large(self._max_bytes)
@@ -153,7 +148,7 @@ class MultipartForm:
         for head in self._events:
             assert isinstance(head, MultipartSegment)  # the previous part has been read to its end
             head.name, head.filename = names_of(head.header("Content-Disposition"))
-            _check_part(head)
+            check_part(head)
             if head.filename is not None:
                 return head
             self._store_field(head.name or "")
@@ -161,20 +156,20 @@ class MultipartForm:
 
     def _store_field(self, name: str) -> None:
         if name in self.fields or len(self.fields) == MAX_FIELDS:
-            raise _refused(f"A form may have at most {MAX_FIELDS} fields, each once.")
+            raise malformed(f"A form may have at most {MAX_FIELDS} fields, each once.")
         value = bytearray()
         for piece in self._pieces():
             value += piece
             if len(value) > MAX_FIELD_BYTES:
-                raise _refused(
+                raise malformed(
                     f"A field may have at most {MAX_FIELD_BYTES:,} bytes; a file has a `filename`."
                 )
         try:
             self.fields[name] = value.decode()
         except UnicodeDecodeError as error:
-            raise _refused("A field is not valid UTF-8.") from error
+            raise malformed("A field is not valid UTF-8.") from error
         if "\0" in self.fields[name]:
-            raise _refused("A field contains a NUL character.")
+            raise malformed("A field contains a NUL character.")
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield the pieces of the current part."""
@@ -192,56 +187,4 @@ class MultipartForm:
         if not received_bytes and not name:  # a browser sends this if no file was chosen
             raise no_file()
         if self._next_file():
-            raise _refused("A form may have only one file.")
-
-
-def no_file(sentence: str = "The form has no file.") -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "no_file", sentence, title="No file uploaded")
-
-
-def file_too_large(max_bytes: int) -> Problem:
-    sentence = f"A file may have at most {max_bytes:,} bytes."
-    return Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", sentence, title="File too large"
-    )
-
-
-class NoFiles(FileUploadHandler):
-    """Makes Django skip files in forms that it reads, which it would store on the local disk."""
-
-    def handle_raw_input(self, *args: Any, **_: Any) -> None:
-        """Reject a long body before it is read."""
-        _input, _meta, content_length = args[:3]
-        if content_length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise RequestDataTooBig
-
-    def new_file(self, *_: Any, **__: Any) -> None:
-        raise SkipFile
-
-
-def _check_part(head: MultipartSegment) -> None:
-    """Reject a part that parsers understand in different ways."""
-    if any(CONTROL.search(value) for _, value in head.headerlist):
-        raise _refused("The headers of a part contain a control character.")
-    if len({name for name, _ in head.headerlist}) < len(head.headerlist):
-        raise _refused("The headers of a part contain a duplicate.")
-    if not head.name or CONTROL.search(head.name) or "\0" in (head.filename or ""):
-        raise _refused("A part has no name, or its name contains a control character.")
-    if (head.header("Content-Transfer-Encoding") or "binary").strip().lower() not in NO_ENCODING:
-        raise _refused("Send each part without Content-Transfer-Encoding.")
-    if head.header("Content-Range"):
-        raise _refused("Send each part completely, without Content-Range.")
-    if head.content_type == "multipart/mixed":
-        raise _refused("Nested multipart is not supported.")
-
-
-def _broken_off(error: OSError) -> Problem:
-    """Return the Problem for a body that came too slowly, or not to its end."""
-    if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
-        sentence = "The body did not arrive in time."
-        return Problem(HTTPStatus.REQUEST_TIMEOUT, "slow_body", sentence)
-    return _refused("The body is incomplete, or not valid HTTP.")
-
-
-def _refused(sentence: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "parse_error", sentence)
+            raise malformed("A form may have only one file.")

@@ -10,7 +10,7 @@ from jobs.kinds.registry import KINDS
 from jobs.web import converters as converters  # registers `<job:...>`
 from jobs.web.api import document, downloads, operations, tokens
 from jobs.web.authentication import SignInPage
-from jobs.web.error_responses import api_not_found
+from jobs.web.error_handlers import api_not_found
 from jobs.web.pages import job, my_downloads, previews, settings, theme
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])

@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from jobs.kinds import registry as kinds
 from jobs.models import DownloadJob
 from jobs.states import Status
-from jobs.web import error_responses, wording
+from jobs.web import error_handlers, wording
 from jobs.web.middleware import PRIVATE
 from jobs.web.pages import kinds as kinds_on_pages
 from jobs.web.problems import PROBLEM
@@ -162,10 +162,10 @@ Handler = Callable[..., Any]
 @pytest.mark.parametrize(
     ("handler", "status"),
     [
-        (error_responses.bad_request, 400),
-        (error_responses.permission_denied, 403),
-        (error_responses.page_not_found, 404),
-        (error_responses.server_error, 500),
+        (error_handlers.bad_request, 400),
+        (error_handlers.permission_denied, 403),
+        (error_handlers.page_not_found, 404),
+        (error_handlers.server_error, 500),
     ],
 )
 def test_error_pages_need_neither_database_nor_session(handler: Handler, status: int) -> None:

@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.web.multipart_form import MultipartForm, no_file
+from jobs.web.multipart_form import MultipartForm
+from jobs.web.multipart_problems import no_file
 
-handler400 = "jobs.web.error_responses.bad_request"
-handler500 = "jobs.web.error_responses.server_error"
+handler400 = "jobs.web.error_handlers.bad_request"
+handler500 = "jobs.web.error_handlers.server_error"
 MAX_BYTES = 3_000_000
 
 

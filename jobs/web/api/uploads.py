@@ -32,7 +32,8 @@ from jobs.web.api_responses import (
     serializer_context,
 )
 from jobs.web.error_responses import RETRY_SOON
-from jobs.web.multipart_form import FORM, MultipartForm, no_file
+from jobs.web.multipart_form import FORM, MultipartForm
+from jobs.web.multipart_problems import no_file
 from jobs.web.problems import Problem
 from jobs.web.request_ids import request_id
 from jobs.web.serializers import (
