@@ -38,7 +38,7 @@ RANKS: list[set[str]] = [
     },
     {"workspace"},  # the contract between builders and runner
     {"storage", "outbound", "scanner"},  # the outside world
-    {"models", "engine.queue"},
+    {"models", "engine.queue", "kinds.page_parts"},
     {
         "kinds.base",
         "engine.estimates",
@@ -96,9 +96,7 @@ RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 # Modules that still know one kind.
 KNOW_A_KIND = {
     "operations.checks.sandbox",
-    "web.pages.kinds",
     "web.serializers.responses",
-    "web.wording.kinds",
 }
 TIGHTER = {"models": RANK["lib"]}  # the highest rank these may import
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 
 from jobs.engine.time_limit import TimeLimit
+from jobs.kinds.page_parts import Card, Contents, Detail, Remedy, json_argument
 from jobs.lib.names import safe_name
 from jobs.models import DownloadJob
 from jobs.models.sources import Sources
@@ -19,6 +20,8 @@ from jobs.storage import MAX_OBJECT_BYTES
 from jobs.workspace import Workspace
 
 Params = dict[str, Any]
+
+MAX_SHOWN = 200  # characters of a value
 
 
 class Kind:
@@ -46,11 +49,25 @@ class Kind:
     trusts_total: bool = True  # if not, only completed work extends the time limit
     has_threads: bool = False  # reports the number of its connections as progress
 
+    # Texts. `created`, `finished` and `failed` complete sentences: "Fetched in 3 s", "The file …".
+
+    created: str = "Requested"
+    finished: str = "created"
+    failed: str = "could not be created"
+    after_expiry: str = "You can recreate it."
+    can_recreate: bool = True  # an expired job can run again
+    next_steps: Mapping[str, str] = {}  # what its owner can do, by error code
+
     # The web
 
     urlconf: str = ""  # the dotted path of a module with the `urlpatterns` of its pages and API
+    api_url_name: str = ""  # of the URL that programs post a request to
+    form_url_name: str = ""  # of the page with its form; without one, it is not on the start page
+    form_is_private: bool = False  # the values of its form must not get into a URL
+    rate: str = "initiate"  # the rate limit that its form counts in
     # The dotted path of a view for forms that are posted to /downloads; of one kind at most.
     downloads_post_view: str = ""
+    checks: str = ""  # the dotted path of a module with system checks, imported at start
 
     def load(self, job: DownloadJob) -> Any:
         """Return what `build` needs, read from the database. Raises a BuildError."""
@@ -77,3 +94,54 @@ class Kind:
         """Return a safe name with the kind's suffix: the requested one, or the default."""
         name = safe_name(requested) if requested else self.default_name(params)
         return name if name.lower().endswith(self.suffix) else name + self.suffix
+
+    def describe(self, job: DownloadJob) -> str:
+        """Return what the owner requested, such as '7 files as one zip'; may be empty."""
+        return self.label
+
+    def summary(self, job: DownloadJob) -> str:
+        """Return '7 files as one zip, requested', or 'Uploaded'. A time follows."""
+        description = self.describe(job)
+        if not description:
+            return self.created
+        return f"{description[0].upper()}{description[1:]}, {self.created.lower()}"
+
+    def progress_facts(self, job: DownloadJob) -> dict[str, str]:
+        """Return what the page lists under Details while the job runs, by term."""
+        return {}
+
+    def file_facts(self, job: DownloadJob) -> dict[str, str]:
+        """Return what the page lists under Details about the artifact, by term."""
+        return {}
+
+    def notes(self, job: DownloadJob) -> str:
+        """Return what a completed job left out, in sentences."""
+        return ""
+
+    @property
+    def card(self) -> Card:
+        """The kind on the start page."""
+        return Card("file", self.label, "", self.label)
+
+    def contents(self, job: DownloadJob) -> Contents:
+        """Return what the page says about the request."""
+        facts = (Detail(name, str(value)[:MAX_SHOWN]) for name, value in job.params.items())
+        return Contents("The request", facts=tuple(facts))
+
+    def remedy(self, job: DownloadJob) -> Remedy | None:
+        """Return a link to what helps more than a retry.
+
+        Polls call it, so it should read `params`, which can be long, only if it has to.
+        """
+        return None
+
+    def curl_arguments(self, job: DownloadJob) -> str:
+        """Return the arguments of curl that repeat the request; empty if they are too long."""
+        return json_argument(job.params)
+
+    def picture_shape(self, job: DownloadJob, role: str) -> tuple[int, int] | None:
+        """Return the width and height of an attached picture, or their ratio.
+
+        None is for files that pages do not show.
+        """
+        return None

@@ -11,20 +11,18 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs.kinds.registry import KINDS
 from jobs.lib.names import MISLEADING
 from jobs.models import Notification
 from jobs.states import Status
-from jobs.web.wording import KINDS, seconds, size_of
-from jobs.web.wording.status_text import ASK_OPERATOR
+from jobs.web.wording import next_step, seconds, size_of
 
 SUBJECT_CHARS, NAME_CHARS = 60, 120
 SHOWN_CODES = 4  # in a subject
 ENDINGS = {
     Status.COMPLETED: "is ready",
-    Status.FAILED: "could not be created",
     Status.CANCELLED: "was cancelled",
 }
-FAILURES = {"remote": "could not be fetched", "upload": "was not accepted"}  # by kind
 WORDS = {Status.COMPLETED: "Ready", Status.CANCELLED: "Cancelled"}
 COLORS = {Status.COMPLETED: "#14713d", Status.FAILED: "#b5302d", Status.CANCELLED: "#5b5d63"}
 CANCELLED = "An operator cancelled it. No file was kept."
@@ -48,9 +46,7 @@ def letter_of(notification: Notification) -> Letter:
 def _to_owner(content: dict[str, Any]) -> Letter:
     status = Status(content["status"])
     name = one_line(content["fileName"])
-    ending = ENDINGS[status]
-    if status == Status.FAILED:
-        ending = FAILURES.get(content["kind"], ending)
+    ending = KINDS[content["kind"]].failed if status == Status.FAILED else ENDINGS[status]
     return _letter(
         "job",
         f"{shortened(name, SUBJECT_CHARS)} {ending}",
@@ -68,8 +64,8 @@ def _to_owner(content: dict[str, Any]) -> Letter:
 
 def _sentences(content: dict[str, Any], status: Status) -> list[str]:
     if status == Status.FAILED:
-        steps = KINDS[content["kind"]].next_steps
-        return [one_line(content["error"]), steps.get(content["errorCode"], ASK_OPERATOR)]
+        step = next_step(content["kind"], content["errorCode"])
+        return [one_line(content["error"]), step]
     return [CANCELLED, RETRY] if status == Status.CANCELLED else []
 
 

@@ -10,12 +10,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
-from jobs.kinds import registry as kinds
 from jobs.models import DownloadJob
 from jobs.states import Status
-from jobs.web import error_handlers, wording
+from jobs.web import error_handlers
 from jobs.web.middleware import PRIVATE
-from jobs.web.pages import kinds as kinds_on_pages
 from jobs.web.problems import PROBLEM
 from tests.factories import JobFactory, RemoteJobFactory, StoredFileFactory, UploadJobFactory
 from tests.pages.looks import BROWSER, INLINE, of, text, ticked
@@ -123,10 +121,6 @@ def test_no_page_has_a_script_or_a_style_of_its_own(visitor: Client, alice: User
     for path in paths:
         assert not INLINE.search(text(visitor.get(path))), path
     assert not INLINE.search(text(Client().get("/sign-in")))
-
-
-def test_every_kind_has_its_words_and_its_page() -> None:
-    assert set(kinds.KINDS) == set(wording.KINDS) == set(kinds_on_pages.KINDS)
 
 
 def test_pages_are_kept_by_no_cache(visitor: Client, alice: User) -> None:

@@ -22,7 +22,7 @@ from jobs.states import Status
 from jobs.web import wording
 from jobs.web.serializers import RemoteRequest
 from jobs.web.wording.history import WENT_WRONG
-from jobs.web.wording.status_text import ASK_OPERATOR
+from jobs.web.wording.next_steps import ASK_OPERATOR
 from tests.factories import LINK, ArtifactFactory, JobFactory, RemoteJobFactory, StoredFileFactory
 from tests.pages.looks import of, text
 from tests.pages.test_one_download import commands
@@ -196,7 +196,7 @@ def test_each_failure_has_a_sentence_of_its_own(visitor: Client, alice: User, co
 
     html = unescape(text(visitor.get(of(job))))
 
-    next_step = wording.KINDS[job.kind].next_steps.get(code, ASK_OPERATOR)
+    next_step = wording.next_step(job.kind, code)
     assert (next_step == ASK_OPERATOR) == (code in OURS)
     assert f'<p class="reason">{next_step}</p>' in html
     went_wrong = WENT_WRONG[code]

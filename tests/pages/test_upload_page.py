@@ -17,7 +17,7 @@ from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 from jobs.web import wording
 from jobs.web.wording.history import WENT_WRONG
-from jobs.web.wording.status_text import ASK_OPERATOR
+from jobs.web.wording.next_steps import ASK_OPERATOR
 from tests.factories import JobFactory, RemoteJobFactory, UploadJobFactory, make_of
 from tests.pages.looks import names, of, text
 from tests.pages.test_one_download import commands
@@ -250,7 +250,7 @@ def test_each_failure_says_what_to_do(visitor: Client, alice: User, code: str) -
 
     html = unescape(re.sub("<svg.*?</svg>", "", text(visitor.get(of(job)))))
 
-    step = wording.KINDS["upload"].next_steps[code]
+    step = wording.next_step(job.kind, code)
     assert step != ASK_OPERATOR
     assert f'<p class="reason">{step}</p>' in html
     assert code in JOB_CODES

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from jobs.kinds.base import Kind, Params
-from jobs.kinds.bundle import load
+from jobs.kinds.bundle import load, page
 from jobs.kinds.bundle.build import BundleParams, build
+from jobs.kinds.bundle.words import NEXT_STEPS
+from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.models import DownloadJob
 from jobs.models.sources import Sources
+from jobs.web.wording.numbers import files
 from jobs.workspace import Workspace
 
 
@@ -14,9 +17,13 @@ class Bundle(Kind):
     name = "bundle"
     label = "Zip"
     urlconf = "jobs.kinds.bundle.urls"
+    api_url_name = "initiate"
+    form_url_name = "choose"
     downloads_post_view = "jobs.kinds.bundle.form.submit_bundle"
     content_type = "application/zip"
     suffix = ".zip"
+    next_steps = NEXT_STEPS
+    card = Card("files", "Stored files", "Several files as one zip", "Choose stored files")
 
     def load(self, job: DownloadJob) -> BundleParams:
         return load.load(job)
@@ -30,3 +37,15 @@ class Bundle(Kind):
 
     def sources(self, params: Params) -> Sources:
         return load.sources_of_bundle(params)
+
+    def describe(self, job: DownloadJob) -> str:
+        return f"{files(len(load.requested_ids(job.params)))} as one zip"
+
+    def contents(self, job: DownloadJob) -> Contents:
+        return page.contents(job)
+
+    def remedy(self, job: DownloadJob) -> Remedy | None:
+        return page.remedy(job)
+
+    def curl_arguments(self, job: DownloadJob) -> str:
+        return page.curl_arguments(job)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 
 from jobs.errors import RemoteChanged
 from jobs.kinds.base import Kind, Params
+from jobs.kinds.page_parts import Card, Contents, Remedy
+from jobs.kinds.remote import page
 from jobs.kinds.remote.build import RemoteParams, build, name_of
+from jobs.kinds.remote.words import NEXT_STEPS
 from jobs.models import DownloadJob
 from jobs.workspace import Workspace
 
@@ -15,6 +20,12 @@ class Remote(Kind):
     name = "remote"
     label = "Link"
     urlconf = "jobs.kinds.remote.urls"
+    api_url_name = "downloads"
+    form_url_name = "link"
+    finished = "fetched"
+    failed = "could not be fetched"
+    next_steps = NEXT_STEPS
+    card = Card("link", "From a link", "We fetch and store it", "Paste a link")
     is_numbered = True
     queue = settings.REMOTE_QUEUE
     time_limit_seconds = settings.REMOTE_TIME_LIMIT_SECONDS
@@ -38,3 +49,15 @@ class Remote(Kind):
 
     def default_name(self, params: Params) -> str:
         return name_of(params["url"])
+
+    def describe(self, job: DownloadJob) -> str:
+        return f"a link to {urlsplit(job.params['url']).hostname}"
+
+    def progress_facts(self, job: DownloadJob) -> dict[str, str]:
+        return {"Connections": str(job.threads or "None yet")}
+
+    def contents(self, job: DownloadJob) -> Contents:
+        return page.contents(job)
+
+    def remedy(self, job: DownloadJob) -> Remedy | None:
+        return page.remedy(job)

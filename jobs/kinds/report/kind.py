@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jobs.kinds.base import Kind, Params
-from jobs.kinds.report import load
+from jobs.kinds.page_parts import Card, Contents
+from jobs.kinds.report import load, page, words
 from jobs.kinds.report.build import build
 from jobs.kinds.report.document import ReportParams
 from jobs.models import DownloadJob
@@ -14,6 +15,10 @@ class Report(Kind):
     name = "report"
     label = "Report"
     urlconf = "jobs.kinds.report.urls"
+    api_url_name = "reports"
+    form_url_name = "reports"
+    next_steps = words.NEXT_STEPS
+    card = Card("report", "Report", "Your activity as a PDF", "Create a report")
     content_type = "application/pdf"
     is_numbered = True
     min_speed = 200  # jobs per second; usually thousands
@@ -27,3 +32,9 @@ class Report(Kind):
 
     def default_name(self, params: Params) -> str:
         return f"Report.{params['format']}"
+
+    def describe(self, job: DownloadJob) -> str:
+        return words.describe(job.params)
+
+    def contents(self, job: DownloadJob) -> Contents:
+        return page.contents(job.params)

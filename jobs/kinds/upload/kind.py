@@ -9,6 +9,8 @@ from django.conf import settings
 from jobs import scanner as clamd
 from jobs.errors import Infected
 from jobs.kinds.base import Kind, Params
+from jobs.kinds.page_parts import Card, Contents, Remedy
+from jobs.kinds.upload import page, words
 from jobs.kinds.upload.build import UploadParams, build
 from jobs.models import DownloadJob, StoredFile
 from jobs.models.sources import Sources
@@ -19,18 +21,21 @@ class Upload(Kind):
     name = "upload"
     label = "Upload"
     urlconf = "jobs.kinds.upload.urls"
+    api_url_name = "upload"
+    form_url_name = "upload"
+    form_is_private = True
+    rate = "upload"
+    created = "Uploaded"
+    finished = "checked"
+    failed = "was not accepted"
+    after_expiry = "You can upload it again."
+    can_recreate = False
+    next_steps = words.NEXT_STEPS
+    card = Card("upload", "Upload", "Checked, with previews", "Upload files")
     is_stored = True
     is_numbered = True
     folder = "processed"
-    roles = {
-        "thumbnail": "Thumbnail",
-        "medium": "Medium picture",
-        "large": "Large picture",
-        "preview": "First page",
-        "text": "Text",
-        "poster": "Poster frame",
-        "clip": "Preview clip",
-    }
+    roles = words.ROLES
     queue = settings.UPLOAD_QUEUE
     time_limit_seconds = settings.UPLOAD_TIME_LIMIT_SECONDS
 
@@ -55,3 +60,24 @@ class Upload(Kind):
 
     def sources(self, params: Params) -> Sources:
         return Sources(received_key=params["key"])
+
+    def describe(self, job: DownloadJob) -> str:
+        return ""
+
+    def file_facts(self, job: DownloadJob) -> dict[str, str]:
+        return words.file_facts(job)
+
+    def notes(self, job: DownloadJob) -> str:
+        return words.notes(job)
+
+    def contents(self, job: DownloadJob) -> Contents:
+        return page.contents(job)
+
+    def remedy(self, job: DownloadJob) -> Remedy | None:
+        return page.remedy(job)
+
+    def curl_arguments(self, job: DownloadJob) -> str:
+        return page.curl_arguments(job)
+
+    def picture_shape(self, job: DownloadJob, role: str) -> tuple[int, int] | None:
+        return page.picture_shape(job, role)

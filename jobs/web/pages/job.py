@@ -15,11 +15,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from jobs.engine.submission import resubmit
 from jobs.errors import StaleJob
+from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.states import Actor
 from jobs.web import wording
 from jobs.web.api_responses import own_job
-from jobs.web.pages import kinds
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.dependencies import related_jobs
 from jobs.web.pages.polling import JobView, job_view, poll_response
@@ -39,8 +39,8 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     context = {
         "here": "mine",
         "live": view,
-        "summary": wording.KINDS[job.kind].summary(job),
-        "contents": kinds.KINDS[job.kind].contents(job),
+        "summary": KINDS[job.kind].summary(job),
+        "contents": KINDS[job.kind].contents(job),
         "commands": _commands(request, job),
     }
     return render_page(request, "jobs/job.html", context | _card(view, now))
@@ -89,8 +89,8 @@ def _card(view: JobView, now: datetime) -> dict[str, Any]:
         "history": wording.history(job, reversed(latest), now),
         "previews": previews_of(job),
         "dependencies": related_jobs(job, now),
-        "left_out": wording.KINDS[job.kind].notes(job),
-        "remedy": kinds.KINDS[job.kind].remedy(job),
+        "left_out": KINDS[job.kind].notes(job),
+        "remedy": KINDS[job.kind].remedy(job),
         "size": wording.size_of(job.artifact.size_bytes) if job.artifact else "",
     }
 
@@ -99,6 +99,8 @@ def _commands(request: HttpRequest, job: DownloadJob) -> dict[str, str]:
     """Return the curl commands that fetch this file, and that start the same job again."""
     fetch = request.build_absolute_uri(reverse("download", args=[job.pk]))
     commands = {"Download the file": f"curl -fLOJ {fetch} \\\n  {AUTHORIZATION}"}
-    if again := kinds.command(job, request.build_absolute_uri, AUTHORIZATION):
-        commands["Repeat the request"] = again
+    kind = KINDS[job.kind]
+    if kind.api_url_name and (arguments := kind.curl_arguments(job)):
+        url = request.build_absolute_uri(reverse(kind.api_url_name))
+        commands["Repeat the request"] = f"curl -f {url} \\\n  {AUTHORIZATION} \\\n  {arguments}"
     return commands

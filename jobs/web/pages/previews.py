@@ -1,6 +1,7 @@
-"""The previews of an upload: one picture in its row, all of them on its page.
+"""The files attached to an artifact, such as the previews of an upload.
 
-Pages never show the uploaded file itself.
+One picture is in the row of its job, all of them are on its page. Pages never show the artifact
+itself: it may be an uploaded file.
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from jobs.models import UPLOAD, DownloadJob
+from jobs.kinds.registry import KINDS
+from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.web import wording
 from jobs.web.api_responses import own_job, redirect_to_file
 from jobs.web.pages.access import sign_in_required
-
-THUMBNAIL_PIXELS = 200  # the longest side
-A4 = (210, 297)  # the shape of most PDF pages
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class PreviewView:
 def file(request: HttpRequest, job_id: UUID, role: str) -> HttpResponseRedirect:
     """Redirect to the file. Unlike presigned URLs, this URL stays the same."""
     job = own_job(request, job_id)
-    is_ready = job.status == Status.COMPLETED and role in wording.ROLES
+    is_ready = job.status == Status.COMPLETED and role in KINDS[job.kind].roles
     found = job.files.filter(role=role).first() if is_ready else None
     if found is None:
         raise Http404("This file does not exist.")
@@ -49,9 +48,10 @@ def file(request: HttpRequest, job_id: UUID, role: str) -> HttpResponseRedirect:
 
 
 def previews_of(job: DownloadJob) -> list[PreviewView]:
-    """Return the previews in the order of ROLES. Makes one query, only for a ready upload."""
-    if job.kind != UPLOAD or job.status != Status.COMPLETED:
+    """Return the previews in the order of the kind's roles. Makes at most one query."""
+    if not _may_have_previews(job):
         return []
+    kind = KINDS[job.kind]
     files = {file.role: file for file in job.files.all()}
     return [
         PreviewView(
@@ -60,22 +60,17 @@ def previews_of(job: DownloadJob) -> list[PreviewView]:
             address=reverse("made", args=[job.pk, role]),
             size=wording.size_of(files[role].size_bytes),
             file_id=files[role].file_id,
-            shape=_shape(job, role),
+            shape=kind.picture_shape(job, role),
         )
-        for role, label in wording.ROLES.items()
+        for role, label in kind.roles.items()
         if role in files
     ]
 
 
 def prefetch_previews(jobs: Iterable[DownloadJob]) -> None:
-    """Read the files of all ready uploads in one query."""
-    uploads = [job for job in jobs if job.kind == UPLOAD and job.status == Status.COMPLETED]
-    prefetch_related_objects(uploads, "files")
+    """Read the files of all jobs that may have previews in one query."""
+    prefetch_related_objects([job for job in jobs if _may_have_previews(job)], "files")
 
 
-def _shape(job: DownloadJob, role: str) -> tuple[int, int] | None:
-    """Return the shape of a picture, to reserve its space; None for a file that is not shown."""
-    width, height = (job.metadata.get(name, 0) for name in ("width", "height"))
-    side = min(width, height, THUMBNAIL_PIXELS) or THUMBNAIL_PIXELS
-    shapes = {"thumbnail": (side, side), "preview": A4, "poster": (width or 16, height or 9)}
-    return shapes.get(role)
+def _may_have_previews(job: DownloadJob) -> bool:
+    return job.status == Status.COMPLETED and bool(KINDS[job.kind].roles)

@@ -4,8 +4,8 @@ They say zip, file, worker and attempt, never job, bundle or kind. `now` is pass
 texts on a page are of the same moment.
 """
 
-from jobs.web.wording.history import Detail, details, history
-from jobs.web.wording.kinds import KINDS, ROLES
+from jobs.web.wording.history import details, history
+from jobs.web.wording.next_steps import next_step
 from jobs.web.wording.notices import Notice, notice
 from jobs.web.wording.numbers import (
     added,
@@ -23,9 +23,6 @@ from jobs.web.wording.status_text import StatusText, describe, status_of
 from jobs.web.wording.waiting import read_ahead
 
 __all__ = [
-    "KINDS",
-    "ROLES",
-    "Detail",
     "Notice",
     "StatusText",
     "added",
@@ -39,6 +36,7 @@ __all__ = [
     "is_today",
     "limit_of",
     "moment",
+    "next_step",
     "notice",
     "read_ahead",
     "seconds",

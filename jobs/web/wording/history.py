@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from jobs.engine import estimates
+from jobs.kinds.page_parts import Detail
+from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Actor, Event
 from jobs.terms import USUAL_PRIORITY
-from jobs.web.wording.kinds import KINDS
 from jobs.web.wording.numbers import clock, day, moment
-from jobs.web.wording.status_text import after_expiry, attempt, look_of
+from jobs.web.wording.status_text import attempt, look_of
 from jobs.web.wording.waiting import until_ready
 
 WENT_WRONG = {
@@ -83,7 +84,7 @@ def _ahead(job: DownloadJob, look: str, now: datetime) -> Iterator[HistoryLine]:
     elif look == "held":
         yield HistoryLine(f"Starts {until_ready(job)}", mark="ahead")
     elif look == "ready" and job.expires_at:
-        text = f"The file will be deleted. {after_expiry(job)}"
+        text = f"The file will be deleted. {KINDS[job.kind].after_expiry}"
         yield HistoryLine(text, when=day(job.expires_at, now, short=True), mark="ahead")
 
 
@@ -119,16 +120,6 @@ def _texts(event: JobEvent, created: str) -> tuple[str, str, str]:
         Event.REQUEUE: (f"Retried by {who}", "", ""),
         Event.EXPIRE: ("Expired", "The file was deleted.", "expired"),
     }[Event(event.event)]
-
-
-@dataclass(frozen=True)
-class Detail:
-    """A term and its value. `at` is set if that is a time, `file_id` if it is a file's number."""
-
-    term: str
-    text: str
-    at: datetime | None = None
-    file_id: int | None = None
 
 
 def details(job: DownloadJob, now: datetime) -> list[Detail]:

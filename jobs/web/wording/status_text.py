@@ -8,9 +8,10 @@ from datetime import datetime
 from jobs.backoff import DELAYS_SECONDS
 from jobs.engine import estimates
 from jobs.errors import NOT_RUN_AGAIN
+from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.states import Status
-from jobs.web.wording.kinds import KINDS
+from jobs.web.wording.next_steps import next_step
 from jobs.web.wording.numbers import amount, day, seconds, size_of, start
 from jobs.web.wording.waiting import until_ready
 
@@ -33,9 +34,6 @@ WORDS = {
 } | {look: look.capitalize() for look in FINAL_LOOKS.values()}
 ACTIVE_LOOKS = ("queued", "working", "stalled", "waiting", "held", "scheduled")
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
-RECREATE, UPLOAD_AGAIN = "You can recreate it.", "You can upload it again."
-
-ASK_OPERATOR = "We stopped retrying. Retry later; if it fails again, ask an operator."
 
 
 @dataclass(frozen=True)
@@ -119,10 +117,6 @@ def _verb(job: DownloadJob, look: str) -> str:
     return VERBS.get(look, "cancel")
 
 
-def after_expiry(job: DownloadJob) -> str:
-    return RECREATE if KINDS[job.kind].can_recreate else UPLOAD_AGAIN
-
-
 def look_of(job: DownloadJob, now: datetime) -> str:
     if job.status == Status.QUEUED:
         return _look_of_queued(job, now)
@@ -187,7 +181,7 @@ def _line(job: DownloadJob, look: str, facts: list[str], now: datetime) -> str:
     if look == "cancelled":
         return "No file was kept. You can retry it."
     if look == "expired":
-        return f"The file was deleted. {after_expiry(job)}"
+        return f"The file was deleted. {KINDS[job.kind].after_expiry}"
     return facts[0]
 
 
@@ -203,7 +197,7 @@ def _reason(job: DownloadJob, look: str) -> str:
             f"{job.error} This is often temporary. If the last attempt fails, you'll see it here."
         )
     if look == "failed":
-        return KINDS[job.kind].next_steps.get(job.error_code, ASK_OPERATOR)
+        return next_step(job.kind, job.error_code)
     return ""
 
 

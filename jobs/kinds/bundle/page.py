@@ -1,0 +1,76 @@
+"""The parts of a zip's page."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.urls import reverse
+
+from jobs.errors import SourceMissing
+from jobs.kinds.bundle.load import requested_ids
+from jobs.kinds.page_parts import Contents, Remedy, json_argument
+from jobs.kinds.registry import sources_of
+from jobs.models import DownloadJob, StoredFile
+from jobs.web.wording.numbers import files as number_of_files
+from jobs.web.wording.numbers import size_of
+
+LISTED = 20  # files of a zip
+MAX_CHOSEN_AGAIN = 300  # file ids that surely fit into a URL
+MAX_COPIED = 100  # file ids in a command to copy
+NUMBERS = re.compile(r"(?<![\w-])\d+(?![\w-])")  # not a part of a download's id
+
+
+def contents(job: DownloadJob) -> Contents:
+    """Return the first files of the zip with their sizes, and how many more there are."""
+    sources = requested_ids(job.params)
+    file_ids = [each for each in sources[:LISTED] if isinstance(each, int)]
+    job_ids = [each for each in sources[:LISTED] if isinstance(each, str)]
+    found = {file.file_id: file for file in sources_of(job.kind, {"file_ids": file_ids}, job.owner)}
+    files = tuple(_file(file_id, found.get(file_id)) for file_id in file_ids)
+    files += _results(job, job_ids)
+    return Contents(number_of_files(len(sources)), files=files, more=len(sources) - len(files))
+
+
+def _file(file_id: int, file: StoredFile | None) -> tuple[str, str]:
+    return (file.name, size_of(file.size_bytes)) if file else (str(file_id), "not found")
+
+
+def _results(job: DownloadJob, job_ids: list[str]) -> tuple[tuple[str, str], ...]:
+    """Return the results of other jobs. Makes no query for stored files alone."""
+    if not job_ids:
+        return ()
+    jobs = DownloadJob.objects.filter(owner=job.owner).select_related("artifact")
+    found = jobs.defer("params").in_bulk(list(map(UUID, job_ids)))
+    return tuple(_result(job_id, found.get(UUID(job_id))) for job_id in job_ids)
+
+
+def _result(job_id: str, job: DownloadJob | None) -> tuple[str, str]:
+    if job is None:
+        return job_id, "not found"
+    if job.artifact:
+        return job.artifact.name, size_of(job.artifact.size_bytes)
+    return job.name, "not found" if job.is_finished else "not ready yet"
+
+
+def curl_arguments(job: DownloadJob) -> str:
+    if len(requested_ids(job.params)) > MAX_COPIED:
+        return ""
+    return json_argument(
+        {name: ids for name, ids in job.params.items() if ids} | {"name": job.name}
+    )
+
+
+def remedy(job: DownloadJob) -> Remedy | None:
+    """For a zip that failed for missing files, return the form with the other files ticked."""
+    if job.error_code != SourceMissing.code or len(requested_ids(job.params)) > MAX_CHOSEN_AGAIN:
+        return None
+    numbered = sources_of(job.kind, job.params, job.owner).exclude(file_id=None)
+    found = numbered.values_list("file_id", flat=True)
+    missing = set(NUMBERS.findall(job.error))  # a row may exist whose bytes are gone
+    others = [file_id for file_id in found if str(file_id) not in missing]
+    chosen = urlencode({"file": others}, doseq=True)
+    return (
+        Remedy("Choose without missing files", f"{reverse('choose')}?{chosen}") if chosen else None
+    )

@@ -1,0 +1,17 @@
+"""Texts about reports."""
+
+from __future__ import annotations
+
+from jobs.kinds.base import Params
+from jobs.web.wording.next_steps import NO_RETRY
+
+NEXT_STEPS = {
+    "timeout": f"{NO_RETRY} Choose fewer days, or CSV, which is faster.",
+}
+FORMATS = {"pdf": "a PDF", "csv": "CSV", "json": "JSON"}
+
+
+def describe(params: Params) -> str:
+    """Return 'your activity as a PDF'."""
+    whose = "everyone's" if params["everybody"] else "your"
+    return f"{whose} activity as {FORMATS[params['format']]}"

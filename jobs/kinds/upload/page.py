@@ -1,0 +1,52 @@
+"""The parts of an upload's page."""
+
+from __future__ import annotations
+
+import shlex
+
+from django.urls import reverse
+
+from jobs.errors import NOT_RUN_AGAIN
+from jobs.kinds.page_parts import Contents, Detail, Remedy
+from jobs.models import DownloadJob
+from jobs.states import Status
+from jobs.web.wording.numbers import size_of
+
+THUMBNAIL_PIXELS = 200  # the longest side
+A4 = (210, 297)  # the shape of most PDF pages
+# Errors that only uploading the file again may fix.
+WRONG_FILE = {
+    "not_scanned",
+    "type_not_allowed",
+    "checksum_mismatch",
+    "source_missing",
+    "source_changed",
+}
+
+
+def contents(job: DownloadJob) -> Contents:
+    facts = [Detail("Name", job.name)]
+    if job.total is not None:
+        facts.append(Detail("Size", size_of(job.total)))
+    return Contents("The file", facts=tuple(facts))
+
+
+def curl_arguments(job: DownloadJob) -> str:
+    """Return the argument for a file of that name. Quotes keep `;` and `,` from curl."""
+    name = job.name.replace("\\", "\\\\").replace('"', '\\"')
+    return "-F " + shlex.quote(f'file=@"{name}"')
+
+
+def remedy(job: DownloadJob) -> Remedy | None:
+    if job.error_code in NOT_RUN_AGAIN:
+        return Remedy("Upload another file", reverse("upload"))
+    helps = job.status == Status.EXPIRED or job.error_code in WRONG_FILE
+    return Remedy("Upload again", reverse("upload")) if helps else None
+
+
+def picture_shape(job: DownloadJob, role: str) -> tuple[int, int] | None:
+    """Return the shape of a preview that is a picture."""
+    width, height = (job.metadata.get(name, 0) for name in ("width", "height"))
+    side = min(width, height, THUMBNAIL_PIXELS) or THUMBNAIL_PIXELS
+    shapes = {"thumbnail": (side, side), "preview": A4, "poster": (width or 16, height or 9)}
+    return shapes.get(role)

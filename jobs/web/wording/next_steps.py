@@ -1,0 +1,19 @@
+"""What to do about an error of a job."""
+
+from __future__ import annotations
+
+from jobs.kinds.registry import KINDS
+
+NO_RETRY = "We won't retry automatically."
+STOPPED = "We stopped retrying."
+OF_ALL = {
+    "storage_full": f"{NO_RETRY} Retry when some of your files have expired, or ask an operator for"
+    " more space.",
+    "dependency_failed": f"{NO_RETRY} Run the downloads it depends on again, then this one.",
+}
+ASK_OPERATOR = f"{STOPPED} Retry later; if it fails again, ask an operator."
+
+
+def next_step(kind: str, error_code: str) -> str:
+    """Return what the owner can do: in the words of the kind, or in those for all kinds."""
+    return KINDS[kind].next_steps.get(error_code) or OF_ALL.get(error_code, ASK_OPERATOR)
