@@ -95,7 +95,7 @@ def test_before_its_time_no_worker_hears_of_it_or_gets_it(
 def test_nobody_is_kept_waiting_for_what_starts_later(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.web.api.downloads._wait", lambda job: pytest.fail("it waited"))
+    monkeypatch.setattr("jobs.kinds.bundle.api._wait", lambda job: pytest.fail("it waited"))
     at = (timezone.now() + timedelta(hours=1)).isoformat()
 
     ask(client_of_alice, "/v1/download/start", **FILES, runAt=at)

@@ -48,7 +48,7 @@ RANKS: list[set[str]] = [
     },
     {"kinds.registry", "engine.quota", "engine.health"},
     {"engine.submission", "engine.attempt"},
-    {"engine.uploads", "engine.runner"},
+    {"engine.runner"},
     {
         "web.problems",
         "web.converters",
@@ -96,7 +96,6 @@ RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 # Modules that still know one kind.
 KNOW_A_KIND = {
     "operations.checks.sandbox",
-    "web.serializers.responses",
 }
 TIGHTER = {"models": RANK["lib"]}  # the highest rank these may import
 

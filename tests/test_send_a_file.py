@@ -12,8 +12,9 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from jobs import storage
-from jobs.engine import dispatcher, uploads
+from jobs.engine import dispatcher
 from jobs.errors import StorageUnavailable
+from jobs.kinds.upload import receive
 from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from jobs.states import Status
 from jobs.storage import output
@@ -213,7 +214,7 @@ def test_a_file_is_counted_once_while_it_is_processed(
 def test_a_store_that_is_nearly_full_takes_no_more(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.engine.uploads._measured", (-100.0, 0))
+    monkeypatch.setattr("jobs.kinds.upload.receive._measured", (-100.0, 0))
     settings.STORE_BYTES = 2_000
 
     response = send(client_of_alice, bytes(2_000))
@@ -263,10 +264,10 @@ def test_a_file_stays_when_only_the_answer_of_the_commit_was_lost(
         hand_over(*args, **kwargs)
         raise OperationalError("server closed the connection unexpectedly")
 
-    hand_over = uploads._hand_over
+    hand_over = receive._hand_over
     key = {"Idempotency-Key": "k-1"}
     with monkeypatch.context() as patched:
-        patched.setattr(uploads, "_hand_over", cut_off)
+        patched.setattr(receive, "_hand_over", cut_off)
         first = send(client_of_alice, b"once", **key)
 
     again = send(client_of_alice, b"once", **key)

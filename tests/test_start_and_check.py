@@ -11,8 +11,8 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from jobs.kinds.bundle.api import MAX_WAITING_STARTS, Start
 from jobs.models import DownloadJob, StoredFile
-from jobs.web.api.downloads import MAX_WAITING_STARTS, Start
 from tests.factories import StoredFileFactory
 
 

@@ -6,20 +6,35 @@ of the service never names a kind: it looks up the kind of a job in registry.py 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from django.conf import settings
 
 from jobs.engine.time_limit import TimeLimit
 from jobs.kinds.page_parts import Card, Contents, Detail, Remedy, json_argument
 from jobs.lib.names import safe_name
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, JobRow
 from jobs.models.sources import Sources
 from jobs.storage import MAX_OBJECT_BYTES
 from jobs.workspace import Workspace
 
 Params = dict[str, Any]
+Body = dict[str, Any]  # a job as JSON
+Job = DownloadJob | JobRow
+
+
+class StatusAddress(NamedTuple):
+    """Another address to poll a job at, such as `/status/{}`, which older clients use.
+
+    `body` adds the names that they use for some members. If `is_exclusive`, jobs of other kinds are
+    not found there.
+    """
+
+    path: str
+    body: Callable[[Job, Body], Body]
+    is_exclusive: bool = False
+
 
 MAX_SHOWN = 200  # characters of a value
 
@@ -64,10 +79,18 @@ class Kind:
     api_url_name: str = ""  # of the URL that programs post a request to
     form_url_name: str = ""  # of the page with its form; without one, it is not on the start page
     form_is_private: bool = False  # the values of its form must not get into a URL
-    rate: str = "initiate"  # the rate limit that its form counts in
+    rate: str = "initiate"  # the rate limit that its requests count in, in the setting RATES
     # The dotted path of a view for forms that are posted to /downloads; of one kind at most.
     downloads_post_view: str = ""
     checks: str = ""  # the dotted path of a module with system checks, imported at start
+
+    # The API. If `has_plain_requests`, a native endpoint at `api_url_name` records those that
+    # `plain_request` accepts, several at once. Django's view at that URL gets all others.
+
+    has_plain_requests: bool = False
+    status_addresses: Sequence[StatusAddress] = ()  # they also have a view
+    introduction: str = ""  # a paragraph of the OpenAPI document, as Markdown
+    example: Params = {}  # of a job in the examples of the OpenAPI document
 
     def load(self, job: DownloadJob) -> Any:
         """Return what `build` needs, read from the database. Raises a BuildError."""
@@ -84,6 +107,17 @@ class Kind:
     def sources(self, params: Params) -> Sources | None:
         """Return the stored files that a job reads; None for a kind that reads none."""
         return None
+
+    def plain_request(self, data: Any) -> tuple[Params, str] | None:
+        """Return the params and the name in a request, from its JSON.
+
+        Return None unless a serializer would accept it as it is.
+        """
+        return None
+
+    def accepted_members(self, params: Params) -> Body:
+        """Return what the response to a new job has in addition to the job."""
+        return {}
 
     @property
     def time_limit(self) -> TimeLimit:

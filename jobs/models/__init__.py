@@ -2,7 +2,7 @@
 
 from jobs.models.ended_token_family import EndedTokenFamily
 from jobs.models.event import JobEvent
-from jobs.models.incoming_upload import UPLOAD, IncomingUpload
+from jobs.models.incoming_upload import IncomingUpload
 from jobs.models.job import DownloadJob
 from jobs.models.job_row import FileRow, JobRow
 from jobs.models.notification import Notification
@@ -11,7 +11,6 @@ from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.usage import Usage
 
 __all__ = [
-    "UPLOAD",
     "DownloadJob",
     "EndedTokenFamily",
     "FileQuerySet",

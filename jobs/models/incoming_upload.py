@@ -12,8 +12,6 @@ from django.db import models
 from django.db.models import Sum
 from django.db.models.functions import Now
 
-UPLOAD = "upload"  # the kind of the job that a complete upload becomes
-
 
 class IncomingUploadQuerySet(models.QuerySet["IncomingUpload"]):
     def coming(self) -> Self:

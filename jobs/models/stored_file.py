@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from jobs.models.compiled import Query, Slot
 from jobs.models.sources import Sources
 
+MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
 FILE_IDS = ArrayField(models.IntegerField(), name="file_ids")
 
 
@@ -156,7 +157,7 @@ class StoredFile(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="file_id_in_range",
-                condition=Q(file_id=None) | Q(file_id__gte=10_000, file_id__lte=100_000_000),
+                condition=Q(file_id=None) | Q(file_id__gte=MIN_FILE_ID, file_id__lte=MAX_FILE_ID),
             ),
         ]
 

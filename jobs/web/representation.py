@@ -17,13 +17,13 @@ from django.conf import settings
 from django.urls import reverse
 
 from jobs import storage
-from jobs.models import UPLOAD, DownloadJob, FileRow, JobRow, StoredFile
+from jobs.kinds.base import Body, Job
+from jobs.kinds.registry import KINDS
+from jobs.models import FileRow, StoredFile
 from jobs.states import FINAL, Status
 
 EVENT_STREAM = "text/event-stream"
 RETRY_MILLISECONDS = 3_000  # after which a browser reconnects
-Body = dict[str, Any]
-Job = DownloadJob | JobRow
 File = StoredFile | FileRow
 
 # Members that only some statuses have.
@@ -54,7 +54,7 @@ def job_body(
     body = _common(job, now)
     if status == Status.PROCESSING:
         body["speed"] = job.speed
-        if job.kind == "remote":
+        if KINDS[job.kind].has_threads:
             body["threads"] = job.threads
     body["statusUrl"] = status_url(job)
     if status not in FINAL:
@@ -64,7 +64,7 @@ def job_body(
     if file and file.file_id is not None:
         body["fileId"] = file.file_id
     if status == Status.COMPLETED:
-        if job.kind == UPLOAD:
+        if KINDS[job.kind].roles:
             body["processedFiles"] = {each.role: file_body(each) for each in previews()}
             body["metadata"] = job.metadata
         body["expiresAt"] = timestamp(job.expires_at)
@@ -123,32 +123,6 @@ def message(job: Job, now: float) -> str:
     if job.status == Status.QUEUED and job.run_at and job.run_at.timestamp() > now:
         return "Waiting for its start time"
     return job.message
-
-
-def link_body(job: Job, body: Body) -> Body:
-    """Add the names that older clients of links use for some members."""
-    older = {"job_id": str(job.pk), "bytes_downloaded": job.done, "total_bytes": job.total}
-    return body | older
-
-
-def report_body(job: Job, body: Body) -> Body:
-    """Add the names that older clients of reports use for some members."""
-    return body | {"id": str(job.pk), "progress_message": body["message"]}
-
-
-def upload_body(job: Job, body: Body) -> Body:
-    """Add the names that older clients of uploads use for some members."""
-    body = dict(body)
-    if job.status == Status.COMPLETED:
-        body["completedAt"] = timestamp(job.finished_at)
-    if "processedFiles" in body:
-        files: Mapping[str, Body] = body["processedFiles"]
-        body["downloadUrls"] = {role: file["downloadUrl"] for role, file in files.items()}
-    if job.status == Status.PROCESSING:
-        body["estimatedTimeRemaining"] = body["estimatedSecondsRemaining"]
-    if job.status == Status.FAILED:
-        body["retryCount"] = job.failures
-    return body
 
 
 def event(job: Job, body: Body) -> bytes:

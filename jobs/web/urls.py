@@ -29,8 +29,6 @@ urlpatterns = [
     path("theme", theme.theme, name="theme"),
     path("sign-in", SignInPage.as_view(), name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),
-    path("v1/download/initiate", downloads.Initiate.as_view(), name="initiate"),
-    path("v1/download/start", downloads.Start.as_view(), name="start"),
     path("v1/download/check", downloads.CheckFile.as_view(), name="check"),
     path("v1/download/jobs", downloads.JobList.as_view(), name="jobs"),
     path("v1/download/status/<job:job_id>", downloads.JobStatus.as_view(), name="status"),
@@ -39,7 +37,6 @@ urlpatterns = [
     path("v1/download/result/<job:job_id>", downloads.ResultLink.as_view(), name="result"),
     path("v1/download/<job:job_id>", downloads.DownloadFile.as_view(), name="download"),
     path("v1/download/<job:job_id>/retry", downloads.RetryJob.as_view(), name="retry"),
-    path("status/<job:job_id>", downloads.StatusAlias.as_view(), name="status-alias"),
     path("admin/retry/<job:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),
     # Not a job id: the admin, which comes next, would redirect to its sign-in page.
     path("admin/retry/<path:rest>", api_not_found),

@@ -12,8 +12,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from jobs.kinds.bundle.request import BundleRequest
 from jobs.models import DownloadJob
-from jobs.web.serializers import BundleRequest
 from tests.factories import ArtifactFactory, StoredFileFactory
 from tests.pages.looks import BROWSER, NOT_FILES, numbers, of, text, ticked
 
@@ -180,7 +180,7 @@ def test_an_invalid_name_has_an_error_at_its_field(visitor: Client, name: str) -
 def test_more_files_than_allowed_are_refused(
     visitor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.web.serializers.BundleRequest._declared_fields", small_bundles())
+    monkeypatch.setattr("jobs.kinds.bundle.request.BundleRequest._declared_fields", small_bundles())
 
     assert "Choose at most" in text(refused(visitor, {"file": ["80000", "80001", "80002"]}))
 

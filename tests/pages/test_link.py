@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 
+from jobs.kinds.remote.request import THREADS
 from jobs.models import DownloadJob
-from jobs.web.serializers import THREADS
 from tests.factories import LINK, JobFactory, RemoteJobFactory
 from tests.pages.looks import BROWSER, of, text
 

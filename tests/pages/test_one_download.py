@@ -16,9 +16,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs.kinds.bundle.request import BundleRequest
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import FINAL, Actor, Event, Status
-from jobs.web.serializers import BundleRequest
 from tests.factories import JobFactory, StoredFileFactory
 from tests.pages.looks import of, text
 

@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from jobs.engine import estimates
 from jobs.errors import JOB_CODES
+from jobs.kinds.remote.request import RemoteRequest
 from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.web import wording
-from jobs.web.serializers import RemoteRequest
 from jobs.web.wording.history import WENT_WRONG
 from jobs.web.wording.next_steps import ASK_OPERATOR
 from tests.factories import LINK, ArtifactFactory, JobFactory, RemoteJobFactory, StoredFileFactory

@@ -13,9 +13,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from jobs.kinds.report.request import ReportRequest
 from jobs.models import DownloadJob
 from jobs.states import Status
-from jobs.web.serializers import ReportRequest
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER, of, text
 from tests.pages.test_link import wrong

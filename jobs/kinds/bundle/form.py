@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import LimitReached
+from jobs.kinds.bundle.request import BundleRequest
 from jobs.models import FileQuerySet, StoredFile
 from jobs.web import wording
 from jobs.web.api_responses import caller, serializer_context
@@ -34,7 +35,6 @@ from jobs.web.pages.form_submit import (
 from jobs.web.pages.pagination import Position, newest_page
 from jobs.web.pages.rendering import render_page
 from jobs.web.searching import searching
-from jobs.web.serializers import BundleRequest
 
 SHOWN = 25  # files on a page
 MAX_IN_ADDRESS = 200  # ticked files; choose.js leaves more of them out of its searches

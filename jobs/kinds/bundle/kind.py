@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from jobs.kinds.base import Kind, Params
-from jobs.kinds.bundle import load, page
+from typing import Any
+
+from jobs.kinds.base import Body, Kind, Params
+from jobs.kinds.bundle import load, page, start
 from jobs.kinds.bundle.build import BundleParams, build
 from jobs.kinds.bundle.words import NEXT_STEPS
 from jobs.kinds.page_parts import Card, Contents, Remedy
@@ -11,6 +13,13 @@ from jobs.models import DownloadJob
 from jobs.models.sources import Sources
 from jobs.web.wording.numbers import files
 from jobs.workspace import Workspace
+
+INTRODUCTION = """\
+`POST /v1/download/initiate` answers 202 with a job. Poll its `Location`: wait `Retry-After` seconds
+between polls and send the last `ETag` as `If-None-Match`. When the job is `completed`,
+`GET /v1/download/{job_id}` redirects to the file. Send an `Idempotency-Key` with each request that
+starts a job; if you get no response, send the same request again.
+"""
 
 
 class Bundle(Kind):
@@ -24,6 +33,9 @@ class Bundle(Kind):
     suffix = ".zip"
     next_steps = NEXT_STEPS
     card = Card("files", "Stored files", "Several files as one zip", "Choose stored files")
+    has_plain_requests = True
+    introduction = INTRODUCTION
+    example = {"file_ids": [70000, 70001, 70002]}
 
     def load(self, job: DownloadJob) -> BundleParams:
         return load.load(job)
@@ -49,3 +61,9 @@ class Bundle(Kind):
 
     def curl_arguments(self, job: DownloadJob) -> str:
         return page.curl_arguments(job)
+
+    def plain_request(self, data: Any) -> tuple[Params, str] | None:
+        return start.plain_request(data)
+
+    def accepted_members(self, params: Params) -> Body:
+        return {"totalFileIds": len(load.requested_ids(params))}

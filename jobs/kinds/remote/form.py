@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import BlockedAddress, LimitReached
+from jobs.kinds.remote.request import THREADS, RemoteRequest
 from jobs.outbound.url_parser import MAX_URL_CHARS
 from jobs.web import wording
 from jobs.web.api_responses import caller, own_job, serializer_context
@@ -27,7 +28,6 @@ from jobs.web.pages.form_submit import (
     submit_form,
 )
 from jobs.web.pages.rendering import render_page
-from jobs.web.serializers import THREADS, RemoteRequest
 
 FIELDS = ("url", "output", "threads", "sha256")
 NO_LINK = "Enter a web address."

@@ -7,13 +7,19 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from jobs.errors import RemoteChanged
-from jobs.kinds.base import Kind, Params
+from jobs.kinds.base import Kind, Params, StatusAddress
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.kinds.remote import page
 from jobs.kinds.remote.build import RemoteParams, build, name_of
+from jobs.kinds.remote.older_names import link_body
 from jobs.kinds.remote.words import NEXT_STEPS
 from jobs.models import DownloadJob
 from jobs.workspace import Workspace
+
+INTRODUCTION = """\
+`POST /downloads` fetches the file at a URL. `total` and `estimatedSecondsRemaining` are null until
+its size is known. The completed job has a `fileId`, which a bundle accepts.
+"""
 
 
 class Remote(Kind):
@@ -33,6 +39,9 @@ class Remote(Kind):
     max_work = settings.REMOTE_MAX_BYTES
     trusts_total = False
     has_threads = True
+    status_addresses = (StatusAddress("/downloads/{}/status", link_body),)
+    introduction = INTRODUCTION
+    example = {"url": "https://data.example/2026/measurements.csv"}
 
     def load(self, job: DownloadJob) -> RemoteParams:
         params = job.params

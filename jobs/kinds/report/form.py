@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import LimitReached
+from jobs.kinds.report.request import DEFAULT_PERIOD, MAX_DAYS, ReportRequest
 from jobs.models.permissions import can_view_all_jobs
 from jobs.web.api_responses import caller, serializer_context
 from jobs.web.error_responses import status_of
@@ -19,8 +20,6 @@ from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import error_sentences, new_form_id, submit_form
 from jobs.web.pages.rendering import render_page
-from jobs.web.serializers import ReportRequest
-from jobs.web.serializers.fields import DEFAULT_PERIOD, MAX_DAYS
 
 OWN_DATES = "dates"  # instead of a period
 PERIODS = {"7d": "Last 7 days", "30d": "Last 30 days", OWN_DATES: "Custom range"}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from jobs.kinds.base import Kind, Params
+from jobs.kinds.base import Kind, Params, StatusAddress
 from jobs.kinds.page_parts import Card, Contents
 from jobs.kinds.report import load, page, words
 from jobs.kinds.report.build import build
 from jobs.kinds.report.document import ReportParams
+from jobs.kinds.report.older_names import report_body
 from jobs.models import DownloadJob
 from jobs.workspace import Workspace
+
+INTRODUCTION = """\
+`POST /reports` makes a PDF, CSV or JSON about your jobs in a period.
+"""
 
 
 class Report(Kind):
@@ -23,6 +28,9 @@ class Report(Kind):
     is_numbered = True
     min_speed = 200  # jobs per second; usually thousands
     max_work = 20_000_000  # jobs
+    status_addresses = (StatusAddress("/reports/{}/status", report_body, is_exclusive=True),)
+    introduction = INTRODUCTION
+    example = {"period": "30d", "format": "pdf"}
 
     def load(self, job: DownloadJob) -> ReportParams:
         return load.load(job)

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import APIException, ValidationError
 
-from jobs.engine import uploads
 from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
+from jobs.kinds.upload import receive
 from jobs.terms import Terms
 from jobs.web import wording
 from jobs.web.api_responses import caller, serializer_context
@@ -54,7 +54,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
         check_csrf_token(request, form.fields.get("csrfmiddlewaretoken", ""))
         if file is None:
             return show_form({"file": CHOOSE}, HTTPStatus.BAD_REQUEST)
-        job, _ = uploads.receive(
+        job, _ = receive.receive(
             caller(request),
             file.name,
             file,

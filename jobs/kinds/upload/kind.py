@@ -8,13 +8,23 @@ from django.conf import settings
 
 from jobs import scanner as clamd
 from jobs.errors import Infected
-from jobs.kinds.base import Kind, Params
+from jobs.kinds.base import Kind, Params, StatusAddress
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.kinds.upload import page, words
 from jobs.kinds.upload.build import UploadParams, build
+from jobs.kinds.upload.older_names import upload_body
 from jobs.models import DownloadJob, StoredFile
 from jobs.models.sources import Sources
 from jobs.workspace import Workspace
+
+INTRODUCTION = """\
+`POST /upload` uploads a file in a form, `POST /upload/chunked` a larger one in chunks, in any
+order; `GET /upload/chunked/{job_id}` lists the received ones, to resume after an interruption. The
+file is available after the virus scan; `processedFiles` has its previews. An upload fails if the
+file has a virus or cannot be scanned, if its type is not allowed, or if it arrives incomplete or
+changed. A file that is, for example, damaged or encrypted completes without previews:
+`metadata.skipped` is a sentence with the reason, and `metadata.skippedCode` one of the codes below.
+"""
 
 
 class Upload(Kind):
@@ -38,6 +48,9 @@ class Upload(Kind):
     roles = words.ROLES
     queue = settings.UPLOAD_QUEUE
     time_limit_seconds = settings.UPLOAD_TIME_LIMIT_SECONDS
+    status_addresses = (StatusAddress("/status/{}", upload_body),)
+    introduction = INTRODUCTION
+    example = {"key": "raw/harbour.jpg"}
 
     def load(self, job: DownloadJob) -> UploadParams:
         in_quarantine = job.files.filter(role=StoredFile.Role.QUARANTINED)

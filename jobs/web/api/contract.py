@@ -5,9 +5,11 @@ Handlers in the other modules are decorated with these. Nothing here runs for a 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from django.utils.functional import SimpleLazyObject
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -21,30 +23,16 @@ from rest_framework import serializers
 from jobs.kinds.registry import KINDS
 from jobs.models.newest import SEARCHED
 from jobs.states import Status
-from jobs.web.api import examples
+from jobs.web.api.examples import JOB_ID
+from jobs.web.api.examples import jobs as jobs_in
 from jobs.web.api.schema import COUNT, WITH_A_TOKEN, Decorator, header, problems
 from jobs.web.representation import EVENT_STREAM
 from jobs.web.serializers import (
-    AcceptedJob,
-    AcceptedLink,
-    AcceptedReport,
-    AcceptedUpload,
-    BundleRequest,
     CheckRequest,
-    ChunkedRequest,
-    ChunkForm,
     FileAvailability,
     JobResult,
     JobSerializer,
-    LinkJob,
     QueueStatistics,
-    ReceivedChunk,
-    RemoteRequest,
-    ReportJob,
-    ReportRequest,
-    UploadForm,
-    UploadJob,
-    UploadSerializer,
     WorkerStatistics,
 )
 from jobs.web.serializers.requests import MAX_WATCHED
@@ -88,7 +76,7 @@ SEARCH = OpenApiParameter(
 STATUS = OpenApiParameter("status", enum=["", *Status.values], description="Empty: any status.")
 KIND = OpenApiParameter(
     "kind",
-    enum=["", *KINDS],
+    enum=cast(list[str], SimpleLazyObject(lambda: ["", *KINDS])),
     description=f"Jobs of this kind among your newest {SEARCHED:,}. Empty: any kind.",
 )
 USER_ID = OpenApiParameter(
@@ -117,9 +105,6 @@ STARTING = [
 RUN_PROBLEMS = ["still_open", "too_many_active", "storage_full"]
 # `blocked_address` is for a link, or for a webhook.
 START_PROBLEMS = ["idempotency_key_reused", "blocked_address", *RUN_PROBLEMS]
-UPLOAD_PROBLEMS = [
-    "no_file", "type_not_allowed", "storage_unavailable", "store_full", *START_PROBLEMS
-]  # fmt: skip
 FILE_PROBLEMS = [
     "not_ready", "job_failed", "cancelled", "expired", "artifact_gone", "storage_unavailable"
 ]  # fmt: skip
@@ -141,37 +126,59 @@ def operation(
     return lambda handler: documented(marked(handler))
 
 
-def json(serializer: Any, *shown: OpenApiExample) -> dict[str, OpenApiRequest]:
-    return {"application/json": OpenApiRequest(serializer, examples=list(shown))}
+def json_body(serializer: Any, **examples: Any) -> dict[str, OpenApiRequest]:
+    """Describe a request. Without an example, schema.py derives one."""
+    return {"application/json": OpenApiRequest(serializer, examples=named(examples))}
 
 
-def form(serializer: Any, *shown: OpenApiExample) -> dict[str, OpenApiRequest]:
-    return {"multipart/form-data": OpenApiRequest(serializer, examples=list(shown))}
+def form_body(serializer: Any, **examples: Any) -> dict[str, OpenApiRequest]:
+    return {"multipart/form-data": OpenApiRequest(serializer, examples=named(examples))}
+
+
+def named(examples: Mapping[str, Any]) -> list[OpenApiExample]:
+    """Return the examples by name, such as `by_night`."""
+    return [
+        OpenApiExample(name.replace("_", " ").capitalize(), value)
+        for name, value in examples.items()
+    ]
 
 
 def response(serializer: Any, description: str, *shown: OpenApiExample) -> OpenApiResponse:
     return OpenApiResponse(serializer, description, list(shown))
 
 
-def creating(name: str, body: Any, accepted: OpenApiResponse) -> Decorator:
-    return operation(name, {202: accepted}, body=body, parameters=STARTING, codes=START_PROBLEMS)
+def accepted(serializer: type[JobSerializer], **members: Any) -> OpenApiResponse:
+    return response(
+        serializer, "Accepted. Poll the job.", *jobs_in(serializer, "queued", **members)
+    )
 
 
-def listing(name: str, serializer: type[JobSerializer], kind: str, *more: Any) -> Decorator:
-    page = response(serializer(many=True), "A page of jobs.", *examples.jobs(kind, "completed"))
+def creating(name: str, request: Any, serializer: type[JobSerializer], **members: Any) -> Decorator:
+    """Describe an operation that creates a job. `members` change those of the example."""
+    responses = {202: accepted(serializer, **members)}
+    return operation(name, responses, body=request, parameters=STARTING, codes=START_PROBLEMS)
+
+
+def listing(name: str, serializer: type[JobSerializer], *more: OpenApiParameter) -> Decorator:
+    page = response(serializer(many=True), "A page of jobs.", *jobs_in(serializer, "completed"))
     parameters = [SEARCH, STATUS, *more, USER_ID]
     return operation(name, {200: page}, parameters=parameters, codes=["permission_denied"])
 
 
 def polling(name: str, serializer: type[JobSerializer], *shown: OpenApiExample) -> Decorator:
+    """Describe a poll. Without examples, they are a job in each state."""
+    states = ["queued", "processing", "waiting", "completed", "failed", "cancelled"]
+    found = response(serializer, "The job.", *shown or jobs_in(serializer, *states))
     not_modified = OpenApiResponse(description="The job has not changed.")
-    responses = {200: response(serializer, "The job.", *shown), 304: not_modified}
-    return operation(name, responses, parameters=[IF_NONE_MATCH, PREFER, *WHEN_TO_POLL])
+    parameters = [IF_NONE_MATCH, PREFER, *WHEN_TO_POLL]
+    return operation(name, {200: found, 304: not_modified}, parameters=parameters)
 
 
-def cancelling(name: str, serializer: type[JobSerializer], kind: str) -> Decorator:
-    cancelled = response(serializer, "The cancelled job.", *examples.jobs(kind, "cancelled"))
-    return operation(name, {200: cancelled}, codes=["conflict"])
+def cancelling(name: str, serializer: type[JobSerializer]) -> Decorator:
+    shown = jobs_in(serializer, "cancelled")
+    return operation(
+        name, {200: response(serializer, "The cancelled job.", *shown)}, codes=["conflict"]
+    )
 
 
 def fetching(name: str) -> Decorator:
@@ -180,45 +187,15 @@ def fetching(name: str) -> Decorator:
     return operation(name, {302: found}, parameters=parameters, codes=FILE_PROBLEMS)
 
 
-def accepted(serializer: type[JobSerializer], kind: str, **members: Any) -> OpenApiResponse:
-    return response(
-        serializer, "Accepted. Poll the job.", *examples.jobs(kind, "queued", **members)
-    )
-
-
-BUNDLE = json(BundleRequest, examples.BUNDLE, examples.NAMED_BUNDLE, examples.BUNDLE_OF_JOBS)
-ACCEPTED = accepted(AcceptedJob, "bundle", totalFileIds=3)
-UNKNOWN_SIZE = {"total": None, "estimatedSecondsRemaining": None}
-
-initiate = creating("initiate", BUNDLE, ACCEPTED)
-start = operation(
-    "start",
-    {
-        200: response(JobSerializer, "Finished.", *examples.jobs("bundle", "completed", "failed")),
-        202: ACCEPTED,
-    },
-    body=BUNDLE,
-    parameters=[*STARTING, header("Location", "The job.", 200)],
-    codes=START_PROBLEMS,
-)
-AVAILABILITY = response(
-    FileAvailability, "Available, or not.", examples.AVAILABLE, examples.NOT_AVAILABLE
-)
+CHECK = {"file_id": 70000}
 check = operation(
     "check",
-    {200: AVAILABILITY},
-    body=json(CheckRequest, examples.CHECK),
+    {200: response(FileAvailability, "Available, or not.")},
+    body=json_body(CheckRequest),
     codes=["storage_unavailable"],
 )
-jobs = listing("jobs", JobSerializer, "bundle", KIND)
-STATES = ["queued", "processing", "waiting", "completed", "failed", "cancelled"]
-status = polling("status", JobSerializer, *examples.jobs("bundle", *STATES))
-status_alias = polling(
-    "status_alias",
-    UploadJob,
-    *examples.jobs("upload", "queued", "completed"),
-    *examples.WITHOUT_PREVIEWS,
-)
+jobs = listing("jobs", JobSerializer, KIND)
+status = polling("status", JobSerializer)
 EVENT = {
     "type": "object",
     "description": "A server-sent event. `data` is the job, as in a poll.",
@@ -229,8 +206,10 @@ EVENT = {
     },
     "required": ["id", "data"],
 }
+DATA = json.dumps({"jobId": JOB_ID, "status": "processing", "progress": 0.4})
+SHOWN_EVENT = OpenApiExample("An event", {"id": f"{JOB_ID}-3", "retry": 3000, "data": DATA})
 EVENTS = {
-    (200, EVENT_STREAM): response(EVENT, "One event for each change.", examples.EVENT),
+    (200, EVENT_STREAM): response(EVENT, "One event for each change.", SHOWN_EVENT),
     204: OpenApiResponse(description="Finished, and you have the last event."),
 }
 events = operation("events", EVENTS, parameters=[LAST_EVENT])
@@ -242,103 +221,40 @@ events_of_jobs = operation(
 )
 result = operation(
     "result",
-    {200: response(JobResult, "The URL of the file.", examples.RESULT)},
+    {200: response(JobResult, "The URL of the file.", *jobs_in(JobResult, "completed"))},
     parameters=IF_NOT_READY,
     codes=FILE_PROBLEMS,
 )
 download = fetching("download")
-cancel = cancelling("cancel", JobSerializer, "bundle")
-RETRIED = {202: response(JobSerializer, "Queued again.", *examples.jobs("bundle", "queued"))}
+cancel = cancelling("cancel", JobSerializer)
+RETRIED = {202: response(JobSerializer, "Queued again.", *jobs_in(JobSerializer, "queued"))}
 retry = operation("retry", RETRIED, parameters=WHERE_TO_POLL, codes=["conflict", *RUN_PROBLEMS])
 admin_retry = operation(
     "admin_retry", RETRIED, parameters=WHERE_TO_POLL, codes=["conflict", "still_open"]
 )
-
-fetch_link = creating(
-    "fetch_link",
-    json(RemoteRequest, examples.LINK, examples.LINK_WITH_HASH, examples.SCHEDULED_LINK),
-    accepted(AcceptedLink, "remote", message="Download job enqueued successfully", **UNKNOWN_SIZE),
-)
-links = listing("links", LinkJob, "remote")
-LINKS = [
-    *examples.jobs("remote", "queued", **UNKNOWN_SIZE),
-    *examples.jobs("remote", "processing", message="Fetching from data.example", threads=4),
-    *examples.jobs("remote", "completed"),
-]
-link = polling("link", LinkJob, *LINKS)
-link_status = polling("link_status", LinkJob, *LINKS)
-cancel_link = cancelling("cancel_link", LinkJob, "remote")
-
-report = creating(
-    "report",
-    json(ReportRequest, examples.REPORT, examples.REPORT_OF_DAYS),
-    accepted(AcceptedReport, "report", message="Report generation started", **UNKNOWN_SIZE),
-)
-reports = listing("reports", ReportJob, "report")
-OF_JOBS = {"unit": "jobs", "done": 127, "total": 318}
-report_status = polling(
-    "report_status",
-    ReportJob,
-    *examples.jobs("report", "processing", message="Drawing page 4 of 12", speed=210, **OF_JOBS),
-    *examples.jobs("report", "completed", **OF_JOBS | {"done": 318}),
-)
-report_download = fetching("report_download")
-cancel_report = cancelling("cancel_report", ReportJob, "report")
-
-UPLOADED = accepted(
-    AcceptedUpload, "upload", message="File uploaded successfully, processing started"
-)
-upload = operation(
-    "upload",
-    {202: UPLOADED},
-    body=form(UploadForm, examples.UPLOAD),
-    parameters=STARTING,
-    codes=UPLOAD_PROBLEMS,
-)
-upload_chunked = operation(
-    "upload_chunked",
-    {
-        200: response(ReceivedChunk, "Incomplete.", examples.RECEIVED, examples.BEGUN),
-        202: UPLOADED,
-    },
-    body=json(ChunkedRequest, examples.CHUNKED) | form(ChunkForm, examples.CHUNK),
-    parameters=STARTING,
-    codes=["permission_denied", "not_found", "too_many_uploads", *UPLOAD_PROBLEMS],
-)
-chunked_upload = operation(
-    "chunked_upload", {200: response(UploadSerializer, "The upload.", examples.RECEIVING)}
-)
-abort_upload = operation(
-    "give_up_upload", {204: OpenApiResponse(description="Aborted. The chunks are deleted.")}
-)
-
-queue_stats = operation(
-    "queue_stats", {200: response(QueueStatistics, "The queue.", examples.QUEUE)}
-)
-worker_stats = operation(
-    "worker_stats", {200: response(WorkerStatistics, "The workers.", examples.WORKERS)}
-)
+queue_stats = operation("queue_stats", {200: response(QueueStatistics, "The queue.")})
+worker_stats = operation("worker_stats", {200: response(WorkerStatistics, "The workers.")})
 
 TOKEN_PAIR = response(
     inline_serializer(
         "TokenPair", {name: serializers.CharField() for name in ("access", "refresh")}
     ),
     "An access token for 15 minutes, and a refresh token that can be used once.",
-    examples.TOKENS,
 )
 Serializer = type[serializers.Serializer[Any]]
 
 
 def token(serializer: Serializer) -> Decorator:
-    body, codes = json(serializer, examples.CREDENTIALS), ["no_active_account", "sign_in_closed"]
-    return operation("token", {200: TOKEN_PAIR}, body=body, codes=codes)
+    codes = ["no_active_account", "sign_in_closed"]
+    return operation("token", {200: TOKEN_PAIR}, body=json_body(serializer), codes=codes)
 
 
 def token_refresh(serializer: Serializer) -> Decorator:
-    body = json(serializer, examples.REFRESH)
+    body = json_body(serializer)
     return operation("token_refresh", {200: TOKEN_PAIR}, body=body, codes=WITH_A_TOKEN)
 
 
 def token_revoke(serializer: Serializer) -> Decorator:
-    body, revoked = json(serializer, examples.REFRESH), OpenApiResponse(description="Revoked.")
+    revoked = OpenApiResponse(description="Revoked.")
+    body = json_body(serializer)
     return operation("token_revoke", {204: revoked}, body=body, codes=["token_not_valid"])

@@ -14,30 +14,15 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
 from jobs.errors import JOB_CODES, PREVIEW_CODES
+from jobs.kinds.registry import KINDS
 from jobs.web.problems import CODES
 
 Json = dict[str, Any]
 
 INTRODUCTION = """\
 Start a job, poll it, download its file. Every request is short.
-
-`POST /v1/download/initiate` answers 202 with a job. Poll its `Location`: wait `Retry-After` seconds
-between polls and send the last `ETag` as `If-None-Match`. When the job is `completed`,
-`GET /v1/download/{job_id}` redirects to the file. Send an `Idempotency-Key` with each request that
-starts a job; if you get no response, send the same request again.
-
-`POST /downloads` fetches the file at a URL. `total` and `estimatedSecondsRemaining` are null until
-its size is known. The completed job has a `fileId`, which a bundle accepts.
-
-`POST /upload` uploads a file in a form, `POST /upload/chunked` a larger one in chunks, in any
-order; `GET /upload/chunked/{job_id}` lists the received ones, to resume after an interruption. The
-file is available after the virus scan; `processedFiles` has its previews. An upload fails if the
-file has a virus or cannot be scanned, if its type is not allowed, or if it arrives incomplete or
-changed. A file that is, for example, damaged or encrypted completes without previews:
-`metadata.skipped` is a sentence with the reason, and `metadata.skippedCode` one of the codes below.
-
-`POST /reports` makes a PDF, CSV or JSON about your jobs in a period.
-
+"""
+ALL_KINDS = """\
 All of these also accept `runAt`, the earliest start (an RFC 3339 time with its zone, without leap
 seconds); `after`, ids of your jobs that must complete first (if one does not, the job fails with
 `dependency_failed`); `priority`, from 0 to 9; and `email` and `webhook`, which override your
@@ -139,10 +124,17 @@ def complete(result: Json, **_: Any) -> Json:
 def _description() -> str:
     problems = [f"`{c}` | {int(m.status)} | {m.sentence}" for c, m in CODES.items()]
     jobs = [f"`{code}` | {sentence}" for code, sentence in JOB_CODES.items()]
+    introductions = [kind.introduction for kind in KINDS.values() if kind.introduction]
     skipped = [f"`{code}` | {sentence}" for code, sentence in PREVIEW_CODES.items()]
     return "\n".join(
         [
-            *[INTRODUCTION, ERRORS, _table("code | status | meaning", problems)],
+            *[
+                INTRODUCTION,
+                *introductions,
+                ALL_KINDS,
+                ERRORS,
+                _table("code | status | meaning", problems),
+            ],
             *["", FAILED_JOBS, _table("errorCode | meaning", jobs)],
             *["", WITHOUT_PREVIEWS, _table("skippedCode | meaning", skipped)],
         ]

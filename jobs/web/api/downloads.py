@@ -1,14 +1,10 @@
-"""Bundles, and what all kinds of jobs share: poll, fetch, cancel, retry."""
+"""What all kinds of jobs share: list, poll, watch, fetch, cancel, retry."""
 
 from __future__ import annotations
 
-import threading
-import time
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpResponseRedirect
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import BaseRenderer
@@ -21,8 +17,8 @@ from jobs.engine.submission import resubmit, submit
 from jobs.errors import StaleJob
 from jobs.lib.database import release_connection
 from jobs.models import DownloadJob, StoredFile
-from jobs.states import FINAL, Actor, Status
-from jobs.web.api import contract, examples
+from jobs.states import Actor, Status
+from jobs.web.api import contract
 from jobs.web.api.lists import OwnJobList
 from jobs.web.api_responses import (
     accepted,
@@ -38,55 +34,12 @@ from jobs.web.representation import EVENT_STREAM, event
 from jobs.web.request_ids import request_id
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.serializers import (
-    AcceptedJob,
-    BundleRequest,
     CheckRequest,
     JobRequest,
     JobResult,
     JobSerializer,
-    UploadJob,
     WatchRequest,
 )
-
-QUERY_SECONDS = 0.3  # between queries of the status while `start` waits
-MAX_WAITING_STARTS = 4  # in a process; each holds a thread. Others return 202 at once
-
-
-class Initiate(APIView):
-    """Start a bundle: the stored files as one ZIP archive."""
-
-    rate = "initiate"
-    sample = examples.BUNDLE.value
-    max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-
-    @contract.initiate
-    def post(self, request: Request) -> Response:
-        job, is_new = submitted(request, BundleRequest)
-        return accepted(job, AcceptedJob(job).data, is_new=is_new)
-
-
-class Start(APIView):
-    """Start a bundle and wait for it: the finished job, or 202 to poll."""
-
-    rate = "initiate"
-    sample = examples.BUNDLE.value
-    max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    waiting = threading.BoundedSemaphore(MAX_WAITING_STARTS)
-
-    @contract.start
-    def post(self, request: Request) -> Response:
-        job, is_new = submitted(request, BundleRequest)
-        if job.is_due and self.waiting.acquire(blocking=False):
-            try:
-                _wait(job)
-            finally:
-                self.waiting.release()
-        serializer = JobSerializer if job.is_finished else AcceptedJob
-        response = accepted(job, serializer(job).data, is_new=is_new)
-        if job.is_finished:
-            response.status_code = HTTPStatus.OK
-            del response["Retry-After"]
-        return response
 
 
 def submitted(request: Request, job_request: type[JobRequest]) -> tuple[DownloadJob, bool]:
@@ -101,20 +54,10 @@ def submitted(request: Request, job_request: type[JobRequest]) -> tuple[Download
     )
 
 
-def _wait(job: DownloadJob) -> None:
-    """Wait until the job is finished, for at most START_WAITS_SECONDS."""
-    ends = time.monotonic() + settings.START_WAITS_SECONDS
-    while not job.is_finished and time.monotonic() < ends:
-        release_connection()
-        time.sleep(QUERY_SECONDS)
-        if DownloadJob.objects.filter(pk=job.pk, status__in=FINAL).exists():
-            job.refresh_from_db()
-
-
 class CheckFile(APIView):
     """Check whether a file is available. Without signing in, only public files are."""
 
-    sample = {"file_id": 70000}
+    sample = contract.CHECK
     max_body_bytes = SHORT_BODY_BYTES
     permission_classes = [AllowAny]
 
@@ -192,14 +135,6 @@ class EventsOfJobs(APIView):
 def _event(request: Request, job_id: UUID) -> bytes:
     job = own_job(request, job_id)
     return event(job, JobSerializer(job).data)
-
-
-class StatusAlias(JobStatus):
-    """Poll a job, at the path of older clients."""
-
-    @contract.status_alias
-    def get(self, request: Request, job_id: UUID) -> Response:
-        return polled(request, job_id, UploadJob)
 
 
 def polled(

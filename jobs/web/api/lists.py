@@ -72,9 +72,13 @@ class NewestFirst(CursorPagination):
         return cursor
 
 
+def _kinds() -> list[tuple[str, str]]:
+    return [(name, name) for name in KINDS]
+
+
 class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no types
     status = filters.ChoiceFilter(choices=Status.choices)
-    kind = filters.ChoiceFilter(choices=[(name, name) for name in KINDS], method="by_kind")
+    kind = filters.ChoiceFilter(choices=_kinds, method="by_kind")
     search = filters.CharFilter(method="by_name_or_id", max_length=100, label="Name or ID")
 
     class Meta:

@@ -13,11 +13,11 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import force_instance
+from drf_spectacular.plumbing import force_instance, is_serializer
 from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
-from jobs.web.api.examples import problem_example
+from jobs.web.api.examples import derived, problem_example
 from jobs.web.problems import CODES, PROBLEM
 from jobs.web.request_limits import max_body_bytes
 from jobs.web.serializers import JobSerializer, ProblemSerializer, StrictSerializer
@@ -112,6 +112,13 @@ class Schema(AutoSchema):
             field, direction, bypass_extensions
         )
         return None if schema is None else schema | deepcopy(getattr(field, "openapi", {}))
+
+    def _get_examples(self, serializer: Any, *args: Any, **kwargs: Any) -> Json:
+        """Derive an example from the serializer if there is none."""
+        examples: Json = super()._get_examples(serializer, *args, **kwargs)  # type: ignore[no-untyped-call]
+        if not examples and is_serializer(serializer):
+            return {"Example": {"value": derived(force_instance(serializer))}}  # type: ignore[no-untyped-call]
+        return examples
 
     def get_override_parameters(self) -> list[Any]:
         limits = LIMIT_HEADERS if self.view.get_throttles() else []

@@ -12,7 +12,7 @@ from jobs.web.asgi.job_reader import JobReader
 from jobs.web.asgi.polls import Polls
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import Receive, Scope, Send
-from jobs.web.asgi.starts import MAX_BODY_BYTES, Starts, is_start
+from jobs.web.asgi.starts import MAX_BODY_BYTES, Starts
 from jobs.web.asgi.status import StatusPoll
 from jobs.web.asgi.watchers import Watchers
 
@@ -37,7 +37,7 @@ class NativeEndpoints:
         if scope["method"] == "GET":
             is_answered = await self._status(scope, send) or await self._events(scope, send)
             return None if is_answered else receive
-        if is_start(scope):
+        if self._starts.is_start(scope):
             body = await self._read_body(scope, receive, MAX_BODY_BYTES)
             is_answered = await self._starts(scope, body, send)
             return None if is_answered else _ReplayedBody(body, receive)

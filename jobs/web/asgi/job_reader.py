@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jobs.engine import estimates
+from jobs.kinds.base import Body
+from jobs.kinds.registry import KINDS
 from jobs.lib.database import release_connection
-from jobs.models import UPLOAD, FileRow, JobRow
+from jobs.models import FileRow, JobRow
 from jobs.models.job_row import COLUMNS
 from jobs.states import Status
 from jobs.web.asgi.batcher import Batcher
@@ -17,7 +19,7 @@ from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.job_statements import changed_sql, dependencies_sql, own_sql, previews_sql
 from jobs.web.asgi.postgres import PostgresPipeline
 from jobs.web.asgi.postgres_commands import Result, Value, rows
-from jobs.web.representation import Body, job_body
+from jobs.web.representation import job_body
 
 CONNECTIONS = 2  # so that other reads do not wait behind a batch of polls
 OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"changed"
@@ -113,7 +115,7 @@ class JobReader:
         job = JobRow.decode(values)
         previews: list[FileRow] = []
         depends_on: list[str] = []
-        if job.kind == UPLOAD and job.status == Status.COMPLETED:
+        if KINDS[job.kind].roles and job.status == Status.COMPLETED:
             found = rows(await self._fetch(PREVIEWS, job.id.encode()))
             previews = [FileRow.decode(row) for row in found]
         elif job.held and job.status == Status.QUEUED:

@@ -7,7 +7,6 @@ from django.contrib.auth.models import User
 from jobs.models import DownloadJob, StoredFile
 from jobs.models.job_row import COLUMNS, FILE_COLUMNS
 
-NOT_PREVIEWS = ("catalogue", "artifact", "upload", "quarantined")
 USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
 FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_table
 
@@ -34,8 +33,8 @@ def own_sql() -> str:
 
 
 def previews_sql() -> str:
-    """Select the files that were made from the upload $1."""
-    roles = ", ".join(f"'{role}'" for role in NOT_PREVIEWS)
+    """Select the files that were made by the job $1, in addition to its artifact."""
+    roles = ", ".join(f"'{role}'" for role in StoredFile.Role.values)
     return f"""
         SELECT {", ".join(FILE_COLUMNS)} FROM {FILES}
         WHERE made_by_id = $1::uuid AND role NOT IN ({roles}) ORDER BY id DESC

@@ -1,21 +1,21 @@
-"""Start bundles of files: `POST /v1/download/initiate`, with or without an idempotency key.
-
+"""Start jobs: `POST` to the URL of a kind that has plain requests.
+One round trip records a job. Requests that arrive meanwhile go into the next transaction together.
 One round trip records a job. Requests that arrive meanwhile go into the next transaction together.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
-from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.urls import reverse
 from rest_framework.exceptions import ParseError
 
 from jobs.engine import quota
 from jobs.engine import submission_sql as sql
 from jobs.engine.submission import submission_of
-from jobs.kinds.registry import doorbell
+from jobs.kinds.base import Kind
+from jobs.kinds.registry import KINDS, doorbell
 from jobs.models import JobRow
 from jobs.terms import Terms
 from jobs.web import rates
@@ -35,11 +35,8 @@ from jobs.web.problems import PROBLEM
 from jobs.web.rate_counting import RatesUnknown
 from jobs.web.rates import Count
 from jobs.web.representation import status_url
-from jobs.web.serializers.fields import MAX_FILE_ID, MIN_FILE_ID
 
-ADDRESS = "/v1/download/initiate"
 MAX_BODY_BYTES = 32 * 1024  # 2,000 ids block the loop for half a millisecond; Django parses more
-MAX_NAME_CHARS = 200
 MAX_BATCH = 32  # jobs in one transaction
 # Another request may hold the owner's lock. Django's threads can wait for it.
 OPTIONS = f"{PLANS} -c lock_timeout=100"
@@ -55,20 +52,32 @@ class Starts:
     def __init__(self, counter: RateCounter, django: WSGIHandler) -> None:
         self._counter = counter
         self._recorder = Recorder()
-        self._headers = FixedHeaders(django, "POST", ADDRESS)
+        kinds = [kind for kind in KINDS.values() if kind.has_plain_requests]
+        self._kinds = {reverse(kind.api_url_name): kind for kind in kinds}
+        self._headers = {path: FixedHeaders(django, "POST", path) for path in self._kinds}
+
+    def is_start(self, scope: Scope) -> bool:
+        """Return True if the request may be answered here, so that its body has to be read."""
+        if scope["path"] not in self._kinds or scope["method"] != "POST" or scope["query_string"]:
+            return False
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"")
+        is_short = length.isdigit() and 0 < int(length[:9]) <= MAX_BODY_BYTES
+        return is_short and headers.get(b"content-type", b"").lower() == JSON
 
     async def __call__(self, scope: Scope, body: bytes, send: Send) -> bool:
         """Return False if nothing was sent."""
         request = NativeRequest.of(scope)
         if not request or not (caller := request.caller):
             return False
-        submission = _submission(request, caller, body)
+        kind = self._kinds[scope["path"]]
+        submission = _submission(request, kind, caller, body)
         if submission is None:
             return False
-        counts = await self._count(request, caller)
+        counts = await self._count(request, kind, caller)
         if counts is None:
             return False
-        fixed = self._headers.of(request)
+        fixed = self._headers[scope["path"]].of(request)
         try:
             recorded = await self._recorder.record(submission)
         except PostgresUnavailable:
@@ -80,36 +89,30 @@ class Starts:
         headers = {"Location": status_url(job), "Retry-After": "3"} | rates.headers(counts)
         if code == sql.REPLAYED:
             headers["Idempotency-Replayed"] = "true"
-        body_members = current_body(job) | {"totalFileIds": len(submission.params["file_ids"])}
-        await send_json(send, request, HTTPStatus.ACCEPTED, fixed, headers, body_members)
+        members = current_body(job) | kind.accepted_members(submission.params)
+        await send_json(send, request, HTTPStatus.ACCEPTED, fixed, headers, members)
         return True
 
     def close(self) -> None:
         self._recorder.close()
 
-    async def _count(self, request: NativeRequest, caller: Caller) -> list[Count] | None:
+    async def _count(
+        self, request: NativeRequest, kind: Kind, caller: Caller
+    ) -> list[Count] | None:
         """Count the request. Return None if a rate is exceeded. Django does not count it again."""
         forwarded = request.text(b"x-forwarded-for")
         callers = rates.callers(request.peer, forwarded, caller.user_id)
         try:
-            counts = await self._counter.count("initiate", callers)
+            counts = await self._counter.count(kind.rate, callers)
         except RatesUnknown:
             return []
-        request.scope["state"]["rate_counts"] = {"initiate": counts}
+        request.scope["state"]["rate_counts"] = {kind.rate: counts}
         return None if any(count.is_exceeded for count in counts) else counts
 
 
-def is_start(scope: Scope) -> bool:
-    """Return True if the request may be answered here, so that its body has to be read."""
-    if scope["method"] != "POST" or scope["path"] != ADDRESS or scope["query_string"]:
-        return False
-    headers = dict(scope["headers"])
-    length = headers.get(b"content-length", b"")
-    is_short = length.isdigit() and 0 < int(length[:9]) <= MAX_BODY_BYTES
-    return is_short and headers.get(b"content-type", b"").lower() == JSON
-
-
-def _submission(request: NativeRequest, caller: Caller, body: bytes) -> sql.Submission | None:
+def _submission(
+    request: NativeRequest, kind: Kind, caller: Caller, body: bytes
+) -> sql.Submission | None:
     """Return the submission; None unless Django would surely accept the request as it is."""
     key = request.text(b"idempotency-key")
     if b"idempotency-key" in request.headers and not KEY.fullmatch(key):
@@ -118,31 +121,20 @@ def _submission(request: NativeRequest, caller: Caller, body: bytes) -> sql.Subm
         data = loads(body)
     except ParseError:
         return None
-    if not isinstance(data, dict) or not {"file_ids"} <= data.keys() <= {"file_ids", "name"}:
+    plain = kind.plain_request(data)
+    if plain is None:
         return None
-    file_ids, name = data["file_ids"], data.get("name", "")
-    if not (isinstance(file_ids, list) and 0 < len(file_ids) <= settings.MAX_FILES_PER_BUNDLE):
-        return None
-    if not all(type(each) is int and MIN_FILE_ID <= each <= MAX_FILE_ID for each in file_ids):
-        return None
-    if "name" in data and not _is_plain_name(name):
-        return None
+    params, name = plain
     return submission_of(
         caller.user_id,
-        "bundle",
-        {"file_ids": list(dict.fromkeys(file_ids))},
+        kind.name,
+        params,
         name,
         DEFAULT_TERMS,
         request_id=request.request_id,
         key=key,
         password_md5=caller.password_digest,
     )
-
-
-def _is_plain_name(name: Any) -> bool:
-    """Return True if a serializer would not change the name."""
-    is_text = isinstance(name, str) and name.isprintable() and name == name.strip()
-    return is_text and 0 < len(name) <= MAX_NAME_CHARS
 
 
 async def _send_unavailable(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from http import HTTPStatus
 
 from django.core.handlers.wsgi import WSGIHandler
 
-from jobs.models import JobRow
+from jobs.kinds.base import StatusAddress
+from jobs.kinds.registry import KINDS
 from jobs.web import rates
 from jobs.web.api_responses import etag_matches, poll_headers
 from jobs.web.asgi.callers import Caller
@@ -23,7 +23,7 @@ from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import Headers, NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedHeaders, encoded, send_head
 from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
-from jobs.web.representation import Body, as_json, link_body, report_body, upload_body
+from jobs.web.representation import as_json
 
 MAX_CACHED = 4_096  # responses, about 3 kB each
 MAX_WAIT_SECONDS = 30  # proxies close a connection that is idle for a minute
@@ -31,35 +31,23 @@ MAX_WAIT_SECONDS = 30  # proxies close a connection that is idle for a minute
 WAIT = re.compile(
     r"(?:^|[,;\s])wait[ \t]*=[ \t]*(\"?)([0-9]{1,4})\1(?=$|[,;\s])", re.ASCII | re.IGNORECASE
 )
-Variant = Callable[[JobRow, Body], Body]
-
-# Each path, and the variant of the JSON there.
-PATHS: dict[str, Variant] = {
-    "/v1/download/status/{}": lambda _, body: body,
-    "/status/{}": upload_body,
-    "/downloads/{}/status": link_body,
-    "/reports/{}/status": report_body,
-}
-PATH = re.compile(
-    "|".join(f"({path.format(f'({JOB_ID})')})" for path in PATHS)  # two groups each
-)
-VARIANTS = list(PATHS.values())
+ADDRESS = StatusAddress("/v1/download/status/{}", lambda _, body: body)
 
 
 class Rendered:
     """The response to polls of one job within one second."""
 
-    def __init__(self, found: OwnJob, variant: Variant, second: int) -> None:
+    def __init__(self, found: OwnJob, address: StatusAddress, second: int) -> None:
         self.found = found
         self.second = second
-        self._variant = variant
+        self._address = address
         own = poll_headers(found.job)
         self.etag = own["ETag"]
         self.headers = encoded(own)
 
     @cached_property
     def body(self) -> bytes:
-        return as_json(self._variant(self.found.job, self.found.body()))
+        return as_json(self._address.body(self.found.job, self.found.body()))
 
     @property
     def content_headers(self) -> Headers:
@@ -74,18 +62,25 @@ class StatusPoll:
         self._polls = polls
         self._watchers = watchers
         self._cached: dict[tuple[int, str], Rendered] = {}
-        self._headers = [FixedHeaders(django, "GET", path.format(NO_JOB)) for path in PATHS]
+        self._addresses, self._only_kinds = [ADDRESS], [""]
+        for kind in KINDS.values():
+            self._addresses += kind.status_addresses
+            self._only_kinds += [kind.name * each.is_exclusive for each in kind.status_addresses]
+        paths = [each.path for each in self._addresses]
+        # Two groups for each: the path, and in it the id.
+        self._path = re.compile("|".join(f"({path.format(f'({JOB_ID})')})" for path in paths))
+        self._headers = [FixedHeaders(django, "GET", path.format(NO_JOB)) for path in paths]
 
     async def __call__(self, scope: Scope, send: Send) -> bool:
         """Return False if nothing was sent."""
-        match = None if scope["query_string"] else PATH.fullmatch(scope["path"])
+        match = None if scope["query_string"] else self._path.fullmatch(scope["path"])
         request = NativeRequest.of(scope) if match else None
         if not (match and match.lastindex and request and request.caller):
             return False
         number = match.lastindex // 2  # of the two groups that matched, the id is the inner one
-        caller, variant = request.caller, VARIANTS[number]
+        caller, only_kind = request.caller, self._only_kinds[number]
         found = await self._polls.own(caller, match[match.lastindex + 1].lower())
-        if found is None or (variant is report_body and found.job.kind != "report"):
+        if found is None or (only_kind and found.job.kind != only_kind):
             return False
         counts = await self._polls.count(request, caller)
         if counts is None:
@@ -116,7 +111,7 @@ class StatusPoll:
             return cached
         if len(self._cached) >= MAX_CACHED:
             self._cached.clear()
-        rendered = self._cached[key] = Rendered(found, VARIANTS[number], second)
+        rendered = self._cached[key] = Rendered(found, self._addresses[number], second)
         return rendered
 
     def _is_current(self, request: NativeRequest, rendered: Rendered) -> bool:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -14,10 +14,10 @@ from uuid import UUID
 from django.utils import timezone
 from rest_framework import serializers
 
+from jobs.models.stored_file import MAX_FILE_ID, MIN_FILE_ID
 from jobs.outbound.targets import target_of
 from jobs.outbound.url_parser import BadUrl
 
-MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
 SHA256 = re.compile("[0-9A-Fa-f]{64}")
 MAX_REPORTED = 20  # invalid items in one response
 MAX_JOB_IDS = 1_000
@@ -27,10 +27,6 @@ MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
-MAX_DAYS = 366  # of a report
-DEFAULT_PERIOD = "30d"
-PERIOD = re.compile("[1-9][0-9]{0,2}d")
-DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 MAX_AHEAD = timedelta(days=366)
 NO_NUL = r"^[^\u0000]+$"
 # Python also strips some characters that \s does not match.
@@ -126,36 +122,6 @@ class Timestamp(serializers.DateTimeField):
         if time > timezone.now() + MAX_AHEAD:
             self.fail("too_far")
         return time
-
-
-class Day(serializers.DateField):
-    """A date such as 2026-11-23, at most a year ahead."""
-
-    default_error_messages = {"too_far": "Use a time within 366 days."}
-
-    def to_internal_value(self, data: Any) -> date:
-        if not isinstance(data, str) or not DAY.fullmatch(data):
-            self.fail("invalid", format="YYYY-MM-DD")
-        day: date = super().to_internal_value(data)
-        if day > (timezone.now() + MAX_AHEAD).date():
-            self.fail("too_far")
-        return day
-
-
-class Period(Text):
-    """A number of days, such as 7d."""
-
-    default_error_messages = {
-        "bad_period": f"Use a number of days such as 7d or 30d, up to {MAX_DAYS}d."
-    }
-    openapi = {"pattern": "^([1-9]|[1-9][0-9]|[12][0-9][0-9]|3[0-5][0-9]|36[0-6])d$"}  # MAX_DAYS
-
-    def to_internal_value(self, data: Any) -> str:
-        if not PERIOD.fullmatch(period := super().to_internal_value(data)):
-            self.fail("bad_period")
-        if int(period.removesuffix("d")) > MAX_DAYS:
-            self.fail("bad_period")
-        return period
 
 
 class JobId(serializers.UUIDField):

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
 from jobs.engine import estimates
 from jobs.errors import JOB_CODES, PREVIEW_CODES
-from jobs.kinds.bundle.load import requested_ids
+from jobs.kinds.base import Body
 from jobs.models import DownloadJob, StoredFile
-from jobs.web.representation import (
-    CONDITIONAL,
-    Body,
-    file_body,
-    job_body,
-    link_body,
-    report_body,
-    upload_body,
-)
+from jobs.web.representation import CONDITIONAL, file_body, job_body
 
 
 class FileAvailability(serializers.Serializer[Any]):
@@ -123,106 +115,28 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
         ]  # fmt: skip
 
     CONDITIONAL = CONDITIONAL
+    example_kind: ClassVar[str] = ""  # of the examples in the OpenAPI document; empty: the first
+
+    @staticmethod
+    def variant(job: DownloadJob, body: Body) -> Body:
+        """Return the JSON with the members that this serializer adds."""
+        return body
 
     def to_representation(self, job: DownloadJob) -> Body:
         now = time.time()
-        return job_body(
+        body = job_body(
             job,
             now=now,
             seconds_left=estimates.seconds_left(job, now),
             depends_on=partial(_ids_of_dependencies, job),
             previews=job.files.previews,
         )
+        return self.variant(job, body)
 
 
 def _ids_of_dependencies(job: DownloadJob) -> list[str]:
     """Return the ids of the jobs that this one depends on, completed or not."""
     return [str(other.pk) for other in job.after.only("pk")]
-
-
-class AcceptedJob(JobSerializer):
-    """A new bundle. `totalFileIds` is the number of different files in it."""
-
-    totalFileIds = serializers.IntegerField(min_value=1)
-
-    class Meta(JobSerializer.Meta):
-        fields = [*JobSerializer.Meta.fields, "totalFileIds"]
-
-    def to_representation(self, job: DownloadJob) -> Body:
-        body = super().to_representation(job)
-        return body | {"totalFileIds": len(requested_ids(job.params))}
-
-
-class LinkJob(JobSerializer):
-    """A link. Some members have a second name for older clients."""
-
-    job_id = serializers.UUIDField(source="id")
-    bytes_downloaded = serializers.IntegerField(source="done")
-    total_bytes = serializers.IntegerField(source="total", allow_null=True)
-
-    class Meta(JobSerializer.Meta):
-        fields = [*JobSerializer.Meta.fields, "job_id", "bytes_downloaded", "total_bytes"]
-
-    def to_representation(self, job: DownloadJob) -> Body:
-        return link_body(job, super().to_representation(job))
-
-
-class AcceptedLink(LinkJob):
-    """A new link."""
-
-    def to_representation(self, job: DownloadJob) -> Body:
-        body = super().to_representation(job)
-        return body | {"message": "Download job enqueued successfully"}
-
-
-class ReportJob(JobSerializer):
-    """A report. Some members have a second name for older clients."""
-
-    id = serializers.UUIDField()
-    progress_message = serializers.CharField()
-
-    class Meta(JobSerializer.Meta):
-        fields = [*JobSerializer.Meta.fields, "id", "progress_message"]
-
-    def to_representation(self, job: DownloadJob) -> Body:
-        return report_body(job, super().to_representation(job))
-
-
-class AcceptedReport(ReportJob):
-    """A new report."""
-
-    def to_representation(self, job: DownloadJob) -> Body:
-        return super().to_representation(job) | {"message": "Report generation started"}
-
-
-class UploadJob(JobSerializer):
-    """A job for older clients: some members have a second name, in the statuses they expect."""
-
-    completedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
-    downloadUrls = serializers.DictField(child=serializers.URLField())
-    estimatedTimeRemaining = serializers.IntegerField(allow_null=True, min_value=1)
-    retryCount = serializers.IntegerField(source="failures", min_value=0)
-
-    class Meta(JobSerializer.Meta):
-        fields = [
-            *JobSerializer.Meta.fields,
-            "completedAt", "downloadUrls", "estimatedTimeRemaining", "retryCount",
-        ]  # fmt: skip
-
-    CONDITIONAL = CONDITIONAL | {
-        "completedAt", "downloadUrls", "estimatedTimeRemaining", "retryCount"
-    }  # fmt: skip
-
-    def to_representation(self, job: DownloadJob) -> Body:
-        return upload_body(job, super().to_representation(job))
-
-
-class AcceptedUpload(JobSerializer):
-    """A new upload."""
-
-    def to_representation(self, job: DownloadJob) -> Body:
-        sentence = "File uploaded successfully, processing started"
-        return super().to_representation(job) | {"message": sentence}
 
 
 class JobResult(JobSerializer):
@@ -233,6 +147,6 @@ class JobResult(JobSerializer):
     class Meta(JobSerializer.Meta):
         fields = ["jobId", "status", "downloadUrl", "expiresIn", "fileName", "size", "sha256"]
 
-    def to_representation(self, job: DownloadJob) -> Body:
-        body = super().to_representation(job)
-        return {name: body[name] for name in self.Meta.fields}
+    @classmethod
+    def variant(cls, job: DownloadJob, body: Body) -> Body:
+        return {name: body[name] for name in cls.Meta.fields}

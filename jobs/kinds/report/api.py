@@ -10,21 +10,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from jobs.kinds.report import contract
+from jobs.kinds.report.kind import Report
+from jobs.kinds.report.request import ReportRequest
+from jobs.kinds.report.response import AcceptedReport, ReportJob
 from jobs.models import DownloadJob
-from jobs.web.api import contract, examples
 from jobs.web.api.downloads import cancelled, polled, submitted
 from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.api_responses import accepted, own_job, redirect_to_result
-from jobs.web.serializers import AcceptedReport, ReportJob, ReportRequest
 
 
 class Reports(OwnJobsOfKind):
     """List your reports, newest first."""
 
     serializer_class = ReportJob
-    rate = "initiate"
-    sample = examples.REPORT.value
-    kind = "report"
+    rate = Report.rate
+    sample = contract.LAST_MONTH
+    kind = Report.name
 
     @contract.reports
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -37,7 +39,7 @@ class Reports(OwnJobsOfKind):
         return accepted(job, AcceptedReport(job).data, is_new=is_new)
 
 
-class Report(APIView):
+class OneReport(APIView):
     @contract.cancel_report
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a report. Idempotent."""
@@ -65,6 +67,6 @@ class ReportDownload(APIView):
 def own_report(request: Request, job_id: UUID) -> DownloadJob:
     """Return the user's report, or raise Http404 or PermissionDenied."""
     job = own_job(request, job_id)
-    if job.kind != Reports.kind:
+    if job.kind != Report.name:
         raise Http404("This report does not exist.")
     return job

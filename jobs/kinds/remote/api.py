@@ -9,20 +9,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.web.api import contract, examples
+from jobs.kinds.remote import contract
+from jobs.kinds.remote.kind import Remote
+from jobs.kinds.remote.request import RemoteRequest
+from jobs.kinds.remote.response import AcceptedLink, LinkJob
 from jobs.web.api.downloads import cancelled, polled, submitted
 from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.api_responses import accepted
-from jobs.web.serializers import AcceptedLink, LinkJob, RemoteRequest
 
 
 class Links(OwnJobsOfKind):
     """List your links, newest first."""
 
     serializer_class = LinkJob
-    rate = "initiate"
-    sample = examples.LINK.value
-    kind = "remote"
+    rate = Remote.rate
+    sample = Remote.example
+    kind = Remote.name
 
     @contract.links
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

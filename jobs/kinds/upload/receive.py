@@ -30,10 +30,11 @@ from jobs.errors import (
     TypeNotAllowed,
 )
 from jobs.kinds.base import Params
+from jobs.kinds.upload.kind import Upload
 from jobs.lib.database import release_connection
 from jobs.lib.filetypes import HEAD_BYTES, is_among, type_of
 from jobs.lib.names import safe_name
-from jobs.models import UPLOAD, DownloadJob, IncomingUpload, Preferences, StoredFile
+from jobs.models import DownloadJob, IncomingUpload, Preferences, StoredFile
 from jobs.terms import USUAL, Terms
 
 log = structlog.get_logger(__name__)
@@ -121,7 +122,9 @@ def check_type(head: bytes, name: str) -> None:
 def _hand_over(
     upload: IncomingUpload, output: storage.S3Output, terms: Terms, *, request_id: str, key: str
 ) -> tuple[DownloadJob, bool]:
-    request_hash = hash_of(UPLOAD, upload.name, output.sha256, terms.as_requested()) if key else ""
+    request_hash = (
+        hash_of(Upload.name, upload.name, output.sha256, terms.as_requested()) if key else ""
+    )
     upload.size_bytes, upload.sha256 = output.size_bytes, output.sha256
     upload.terms = terms.as_json()
     with transaction.atomic():
@@ -158,7 +161,7 @@ def _submitted(
     )
     return submit(
         owner=upload.owner,
-        kind=UPLOAD,
+        kind=Upload.name,
         params=params,
         name=upload.name,
         terms=Terms.of_json(upload.terms),
@@ -209,7 +212,9 @@ def begin(
         idempotency_key=key,
     )
     if key:
-        upload.request_hash = hash_of(UPLOAD, upload.name, size_bytes, sha256, terms.as_requested())
+        upload.request_hash = hash_of(
+            Upload.name, upload.name, size_bytes, sha256, terms.as_requested()
+        )
     with transaction.atomic():
         earlier = _earlier(upload)
         if isinstance(earlier, DownloadJob):

@@ -19,11 +19,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs import storage
-from jobs.engine import uploads
 from jobs.errors import SourceMissing, StorageUnavailable
+from jobs.kinds.upload import contract, receive
+from jobs.kinds.upload.chunk_response import ReceivedChunk, UploadSerializer
+from jobs.kinds.upload.kind import Upload
+from jobs.kinds.upload.request import ChunkedRequest, ChunkRequest
+from jobs.kinds.upload.response import AcceptedUpload, UploadJob
 from jobs.lib.filetypes import HEAD_BYTES
-from jobs.models import UPLOAD, DownloadJob, IncomingUpload
-from jobs.web.api import contract, examples
+from jobs.models import DownloadJob, IncomingUpload
+from jobs.web.api.downloads import polled
 from jobs.web.api_responses import (
     accepted,
     caller,
@@ -36,14 +40,7 @@ from jobs.web.multipart_form import FORM, MultipartForm
 from jobs.web.multipart_problems import no_file
 from jobs.web.problems import Problem
 from jobs.web.request_ids import request_id
-from jobs.web.serializers import (
-    AcceptedUpload,
-    ChunkedRequest,
-    ChunkRequest,
-    ReceivedChunk,
-    UploadSerializer,
-    terms_of_form,
-)
+from jobs.web.serializers import terms_of_form
 
 CONTENT_RANGE = re.compile(
     r"bytes +([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)", re.ASCII | re.IGNORECASE
@@ -53,7 +50,7 @@ CONTENT_RANGE = re.compile(
 class Uploads(APIView):
     """Upload a file. It is stored, then checked and processed."""
 
-    rate = "upload"
+    rate = Upload.rate
     sample = None
     reads_forms = True
 
@@ -71,7 +68,7 @@ class Uploads(APIView):
         if file is None:
             raise no_file()
         with _titled_upload_failed():
-            job, is_new = uploads.receive(
+            job, is_new = receive.receive(
                 caller(request),
                 file.name,
                 file,
@@ -86,14 +83,14 @@ class Uploads(APIView):
 class Chunked(APIView):
     """Upload a file in chunks. Begin with JSON, then send one form for each chunk, in any order."""
 
-    sample = examples.CHUNKED.value
+    sample = contract.CHUNKED
     reads_forms = True
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.form = None
         if request.content_type == FORM:
             max_bytes = storage.part_bytes(
-                settings.MAX_CHUNKED_UPLOAD_BYTES, least=uploads.CHUNK_BYTES
+                settings.MAX_CHUNKED_UPLOAD_BYTES, least=receive.CHUNK_BYTES
             )
             self.form = MultipartForm(request, max_bytes=max_bytes)
         return super().initialize_request(request, *args, **kwargs)
@@ -101,7 +98,7 @@ class Chunked(APIView):
     @property
     def rate(self) -> str:
         """The rate limit of the request, which is counted before the body is read."""
-        return "chunk" if self.form else "upload"
+        return "chunk" if self.form else Upload.rate
 
     @contract.upload_chunked
     def post(self, request: Request) -> Response:
@@ -112,7 +109,7 @@ class Chunked(APIView):
         serializer.is_valid(raise_exception=True)
         key = idempotency_key(request)
         with _titled_upload_failed():
-            upload, is_new = uploads.begin(
+            upload, is_new = receive.begin(
                 caller(request), key=key, **serializer.upload_arguments()
             )
         if isinstance(upload, DownloadJob):
@@ -152,7 +149,7 @@ class ChunkedUpload(APIView):
         """
         found = _own_upload(request, job_id)
         if isinstance(found, DownloadJob):
-            found = uploads.completed_upload(found)
+            found = receive.completed_upload(found)
         if not found.chunk_bytes:
             raise Http404("This upload is not chunked.")
         return Response(UploadSerializer(found).data)
@@ -163,8 +160,16 @@ class ChunkedUpload(APIView):
         found = _own_upload(request, job_id)
         if isinstance(found, DownloadJob):
             raise Http404("The upload is complete. Cancel the job instead.")
-        uploads.give_up(found)
+        receive.give_up(found)
         return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class StatusAlias(APIView):
+    """Poll a job, at the path of older clients."""
+
+    @contract.status_alias
+    def get(self, request: Request, job_id: UUID) -> Response:
+        return polled(request, job_id, UploadJob)
 
 
 @contextmanager
@@ -188,7 +193,7 @@ def _own_upload(request: Request, upload_id: UUID) -> IncomingUpload | DownloadJ
     is_own = upload is not None and upload.owner_id == caller(request).pk
     if upload is None or (settings.HIDE_FOREIGN_JOBS and not is_own):
         job = own_job(request, upload_id)
-        if job.kind != UPLOAD:
+        if job.kind != Upload.name:
             raise Http404("This upload does not exist.")
         return job
     if not is_own:
@@ -222,10 +227,10 @@ def _put(
         raise ValidationError({"chunk": [sentence]})
     content.seek(0)
     if number == 0:
-        uploads.check_type(content.read(HEAD_BYTES), upload.name)
+        receive.check_type(content.read(HEAD_BYTES), upload.name)
         content.seek(0)
     try:
         with _titled_upload_failed():
-            return uploads.put(upload, number, content, request_id=request_id)
+            return receive.put(upload, number, content, request_id=request_id)
     except SourceMissing as error:
         raise Http404("This upload does not exist.") from error
