@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploy.debian import install
-from downloads_project.local.stack import free_ports
+from downloads_project.local.ports import free_ports
 from downloads_project.processes import Process
 from jobs import scanner as clamd
 

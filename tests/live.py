@@ -17,7 +17,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from rest_framework_simplejwt.tokens import AccessToken
 
-from downloads_project.local.stack import free_ports
+from downloads_project.local.ports import free_ports
 from downloads_project.processes import Process
 
 BIN = Path(sys.executable).parent

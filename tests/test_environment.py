@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from downloads_project.environment import BadSetting, Environment
-from downloads_project.local.stack import free_ports
+from downloads_project.local.ports import free_ports
 from tests.live import BIN, ROOT
 
 FLAG = "{name} is {value!r}, which is neither true nor false. Set {name} to true or false."

@@ -13,7 +13,8 @@ from urllib.error import HTTPError
 import pytest
 from django.core.files.base import ContentFile
 
-from downloads_project.local.stack import Stack, s3_program
+from downloads_project.local.programs import s3_program
+from downloads_project.local.stack import Stack
 
 KEY, CONTENT = "catalogue/inner-door/secret.txt", b"for its owner alone" * 1_000
 

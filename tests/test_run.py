@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
-from downloads_project.local import run as run_module
-from downloads_project.local.stack import Stack, free_ports
+from downloads_project.local import discovery
+from downloads_project.local.ports import free_ports
+from downloads_project.local.stack import Stack
 from downloads_project.processes import StackError
 from tests.clamd import Clamd, cuts_in, pretender
 from tests.live import ROOT, children, until
@@ -172,9 +173,9 @@ def test_a_virus_scanner_that_answers_is_used(
     clamd: Clamd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CLAMD")
-    monkeypatch.setattr(run_module, "SCANNERS", [NOBODY, clamd.socket_address, clamd.address])
+    monkeypatch.setattr(discovery, "SCANNERS", [NOBODY, clamd.socket_address, clamd.address])
 
-    found = run_module.find_scanner()
+    found = discovery.find_scanner()
 
     assert found == {"CLAMD": clamd.socket_address}
     assert capsys.readouterr().out == f"Uploads are scanned for viruses by {clamd.socket_address}\n"
@@ -184,12 +185,12 @@ def test_another_server_on_the_scanners_port_is_reported_and_not_used(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CLAMD")
-    monkeypatch.setattr(run_module, "SCANNER_SECONDS", 0.1)
+    monkeypatch.setattr(discovery, "SCANNER_SECONDS", 0.1)
 
     with socket.create_server(("127.0.0.1", 0)) as silent, pretender(cuts_in(b"SSH-2.0")) as other:
         addresses = [f"tcp://127.0.0.1:{silent.getsockname()[1]}", other, NOBODY]
-        monkeypatch.setattr(run_module, "SCANNERS", addresses)
-        found = run_module.find_scanner()
+        monkeypatch.setattr(discovery, "SCANNERS", addresses)
+        found = discovery.find_scanner()
 
     assert found == {"CLAMD": "off"}
     assert capsys.readouterr().out.startswith("Uploads are not scanned for viruses: ")
@@ -200,7 +201,7 @@ def test_a_virus_scanner_that_is_named_is_nobody_elses_choice(
 ) -> None:
     monkeypatch.setenv("CLAMD", NOBODY)
 
-    assert run_module.find_scanner() == {}
+    assert discovery.find_scanner() == {}
     assert capsys.readouterr().out == ""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.bench.figures import NotMeasured
 from deploy import debian
-from downloads_project.local.stack import postgres_programs, redis_program
+from downloads_project.local.programs import postgres_programs, redis_program
 
 BIN = Path(sys.executable).parent
 PEER = Path(__file__).parent.parent / "peer"

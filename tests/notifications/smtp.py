@@ -13,7 +13,7 @@ from uuid import uuid4
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from downloads_project.local.stack import free_ports
+from downloads_project.local.ports import free_ports
 
 TAKEN = "250 OK"
 logging.getLogger("mail.log").setLevel(logging.ERROR)  # each line that comes and goes

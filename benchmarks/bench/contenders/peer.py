@@ -12,7 +12,8 @@ from django.conf import settings
 from benchmarks.bench import tools
 from benchmarks.bench.contenders import processes
 from benchmarks.bench.load import Request
-from downloads_project.local.stack import free_ports, redis_program
+from downloads_project.local.ports import free_ports
+from downloads_project.local.programs import redis_program
 from downloads_project.processes import Process
 from tests.live import until
 

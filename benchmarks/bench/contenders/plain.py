@@ -15,7 +15,8 @@ from celery import Celery
 
 from benchmarks.bench.contenders import processes
 from benchmarks.bench.load import Request
-from downloads_project.local.stack import Stack, free_ports
+from downloads_project.local.ports import free_ports
+from downloads_project.local.stack import Stack
 from downloads_project.processes import Process
 from tests.live import BIN, ROOT, until
 

@@ -1,0 +1,42 @@
+"""What this machine has besides the stack: a virus scanner, and mail."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from jobs import scanner as clamd
+from jobs.errors import ScannerUnavailable
+
+# Where a clamd listens on Debian, and in a container whose port is published.
+SCANNERS = ["unix:///run/clamav/clamd.ctl", "tcp://127.0.0.1:3310"]
+SCANNER_SECONDS = 1  # timeout
+
+
+def find_scanner() -> dict[str, str]:
+    """Return CLAMD unless it is set: the virus scanner of this machine, or off. Prints which."""
+    if "CLAMD" in os.environ:
+        return {}
+    for address in SCANNERS:
+        with suppress(ScannerUnavailable):
+            clamd.ping(address, seconds=SCANNER_SECONDS)
+            print(f"Uploads are scanned for viruses by {address}", flush=True)
+            return {"CLAMD": address}
+    print(
+        "Uploads are not scanned for viruses: no clamd responds here (see CLAMD in .env.example)",
+        flush=True,
+    )
+    return {"CLAMD": clamd.OFF}
+
+
+def find_mail(folder: Path) -> dict[str, str]:
+    """Return EMAIL_URL unless it is set: mails are written to files. Prints where."""
+    if "EMAIL_URL" in os.environ:
+        return {}
+    print(
+        f"Mails are written to {folder.parent.name}/{folder.name} (see EMAIL_URL in .env.example)",
+        flush=True,
+    )
+    return {"EMAIL_URL": f"filemail:///{quote(str(folder))}"}
