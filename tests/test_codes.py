@@ -13,9 +13,12 @@ from rest_framework.exceptions import APIException
 from rest_framework_simplejwt import authentication, exceptions, serializers
 
 from jobs.errors import (
+    DEPENDENCY_FAILED,
     FORMER_JOB_CODES,
     JOB_CODES,
     PREVIEW_CODES,
+    TIMEOUT,
+    WORKER_LOST,
     BuildError,
     ProcessingError,
 )
@@ -199,9 +202,6 @@ def test_what_is_answered_for_a_job_without_a_file_is_listed() -> None:
 
 
 def test_the_codes_of_failed_jobs_are_listed() -> None:
-    from jobs.engine.runner import TIMEOUT
-    from jobs.models.job import DEPENDENCY_FAILED, WORKER_LOST
-
     others = {TIMEOUT, WORKER_LOST, DEPENDENCY_FAILED}
     of_previews = set(kinds_of(ProcessingError))
     failing = {kind.code for kind in kinds_of(BuildError) if kind not in of_previews}

@@ -22,7 +22,16 @@ from jobs.engine import quota, simulated_delay
 from jobs.engine.attempt import Attempt, StorageOutput
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.time_limit import duration
-from jobs.errors import BuildError, Infected, Interrupted, OwnerBusy, StaleJob, Stalled, Unexpected
+from jobs.errors import (
+    TIMEOUT,
+    BuildError,
+    Infected,
+    Interrupted,
+    OwnerBusy,
+    StaleJob,
+    Stalled,
+    Unexpected,
+)
 from jobs.kinds.base import Kind
 from jobs.kinds.registry import KINDS
 from jobs.lib.database import DATABASE_AWAY, retry_while_unavailable
@@ -33,7 +42,6 @@ log = structlog.get_logger(__name__)
 
 CLEANUP_SECONDS = 1  # a cancelled builder stops within 2 s; the dispatcher deletes the rest
 LONG_SECONDS = 3600  # longer attempts may outlast the expiry of their sources
-TIMEOUT = "timeout"
 
 
 def run(

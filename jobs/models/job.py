@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from jobs.backoff import MAX_LOSSES
-from jobs.errors import StaleJob
+from jobs.errors import DEPENDENCY_FAILED, WORKER_LOST, StaleJob
 from jobs.lib.changes import announce_after_commit
 from jobs.models import transition
 from jobs.models.event import JobEvent
@@ -33,9 +33,7 @@ CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead o
 IS_DUE = Q(held=False, available_at__lte=NOW + CLAIM_EARLY)
 ALL_DONE = Coalesce("total", "done")
 NEXT_ATTEMPT, NEXT_VERSION = F("attempt") + 1, F("version") + 1
-DEPENDENCY_FAILED = "dependency_failed"
 ENDED = {Status.FAILED: "failed", Status.CANCELLED: "was cancelled"}
-WORKER_LOST = "worker_lost"
 WORKER_LOST_SENTENCE = "The worker stopped responding three times. Ask an operator."
 
 

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 
+from jobs.errors import DEPENDENCY_FAILED
 from jobs.models import DownloadJob, Notification
-from jobs.models.job import DEPENDENCY_FAILED
 from jobs.states import Status
 
 LOCK = (2, 0)  # of an advisory lock; those of owners begin with 1

@@ -1,7 +1,7 @@
 """Object storage: the only code that uses S3.
 
 Large objects go through `S3Output`, `S3Parts` and `read`, which never hold a whole object in
-memory. Functions raise the storage errors of jobs/errors.py, never those of boto.
+memory. Functions raise the storage errors of jobs/errors/, never those of boto.
 """
 
 from jobs.storage.bucket import (
