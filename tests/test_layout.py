@@ -288,6 +288,7 @@ def test_the_environment_is_read_in_few_places() -> None:
         "processes",
         "stack",
         "programs",
+        "discovery",
         "run",
         "login",
     }
