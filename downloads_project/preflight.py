@@ -1,4 +1,4 @@
-"""What a process checks before it starts. The checks are in jobs/operations/checks/.
+"""What a process checks before it starts. The checks are in jobs/operations/checks/ and in kinds.
 
 Management commands ask for contradictions by themselves. gunicorn asks nothing, and Celery asks
 and throws the answer away.

@@ -93,10 +93,6 @@ RANKS: list[set[str]] = [
     {"web.urls", "management", "apps"},
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
-# Modules that still know one kind.
-KNOW_A_KIND = {
-    "operations.checks.sandbox",
-}
 TIGHTER = {"models": RANK["lib"]}  # the highest rank these may import
 
 # Who owns a library: nobody else imports it.
@@ -193,8 +189,6 @@ def test_imports_point_down(path: Path) -> None:
     highest = TIGHTER.get(mine, RANK[mine] - 1)
 
     upward = {name for name in inner_imports(path) - {mine} if RANK.get(name, 0) > highest}
-    if dotted(path) in KNOW_A_KIND:
-        upward = {name for name in upward if not name.startswith("kinds.")}
 
     assert not upward, f"{path.relative_to(ROOT)} may not import {upward}"
 
@@ -327,8 +321,11 @@ def test_every_module_says_what_it_is() -> None:
     assert not silent
 
 
+CHECKS = [*JOBS.glob("operations/checks/*.py"), *JOBS.glob("kinds/*/checks.py")]
+
+
 def test_each_check_has_an_id_of_its_own() -> None:
-    sources = [path.read_text() for path in (JOBS / "operations/checks").glob("*.py")]
+    sources = [path.read_text() for path in CHECKS]
 
     ids = re.findall(r'"(jobs\.[EW]\d{3})"', "\n".join(sources))
 

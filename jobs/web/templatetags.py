@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from jobs.kinds.base import Kind
+from jobs.kinds.registry import KINDS
 from jobs.web.wording import StatusText
 
 register = template.Library()
@@ -107,6 +109,12 @@ def pressed(value: str, chosen: str) -> SafeString:
 def current(value: str, here: str) -> SafeString:
     """Return aria-current for the link that leads to this page, else nothing."""
     return SafeString(' aria-current="page"') if value == here else SafeString()
+
+
+@register.simple_tag
+def kinds_with_form() -> list[Kind]:
+    """Return the kinds that people can request on a page."""
+    return [kind for kind in KINDS.values() if kind.form_url_name]
 
 
 @register.simple_tag

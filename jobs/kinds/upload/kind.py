@@ -31,6 +31,7 @@ class Upload(Kind):
     name = "upload"
     label = "Upload"
     urlconf = "jobs.kinds.upload.urls"
+    checks = "jobs.kinds.upload.checks"
     api_url_name = "upload"
     form_url_name = "upload"
     form_is_private = True

@@ -13,12 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import REASON_CSRF_TOKEN_MISSING
 from django.urls import reverse
 
+from jobs.kinds.base import Kind
+from jobs.kinds.registry import KINDS
 from jobs.web.error_responses import error_response
 from jobs.web.throttle import limit
 
 FORMS_WITHOUT_JOB = {"choose", "settings", "theme"}  # `choose` posts a search with many ticks
-FORMS = {"downloads": "choose", "link": "link", "reports": "reports"}  # where each is filled in
-PRIVATE_FORMS = {"settings", "upload"}  # their values never get into a URL
 MAX_URL_CHARS = 3_500  # the web server accepts a request line of 4,094
 COOKIES_ARE_OFF = "This site needs cookies. Allow them in your browser, and try again."
 COOKIE_IS_GONE = "A cookie of this page was deleted or blocked. Reload the page."
@@ -53,7 +53,17 @@ def _scope(request: HttpRequest) -> str:
     name = request.resolver_match.url_name if request.resolver_match else ""
     if request.method != "POST" or name in FORMS_WITHOUT_JOB:
         return "page"
-    return "upload" if name == "upload" else "initiate"
+    kind = _kind_of_form(name)
+    return kind.rate if kind else "initiate"
+
+
+def _kind_of_form(url_name: str | None) -> Kind | None:
+    """Return the kind whose form is posted to that URL."""
+    for kind in KINDS.values():
+        posted_to = "downloads" if kind.downloads_post_view else kind.form_url_name
+        if url_name and url_name == posted_to:
+            return kind
+    return None
 
 
 def return_url(request: HttpRequest) -> str:
@@ -63,10 +73,13 @@ def return_url(request: HttpRequest) -> str:
     match = request.resolver_match
     if match and "job_id" in match.kwargs:
         return reverse("job-page", args=[match.kwargs["job_id"]])
-    if match and match.url_name in PRIVATE_FORMS:
-        return reverse(match.url_name or "")
-    form = FORMS.get(match.url_name or "") if match else None
-    return _with_values(request, reverse(form)) if form else reverse("choose")
+    if match and match.url_name == "settings":
+        return reverse("settings")
+    kind = _kind_of_form(match.url_name) if match else None
+    if kind is None:
+        return reverse("choose")
+    form_url = reverse(kind.form_url_name)
+    return form_url if kind.form_is_private else _with_values(request, form_url)
 
 
 def _with_values(request: HttpRequest, form_url: str) -> str:

@@ -70,9 +70,9 @@ def _submit(request: HttpRequest) -> HttpResponse:
 def row(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Render a row of the list, to replace the old one; 204 if it has not changed."""
     view = job_view(own_job(request, job_id), timezone.now())
-    # The title of the list has the number of jobs in progress; the upload page has rows, too.
+    # The title of the list has the number of jobs in progress; other pages may have rows, too.
     page_url = request.htmx.current_url_abs_path or ""  # type: ignore[attr-defined]
-    in_list = not page_url.startswith(reverse("upload"))
+    in_list = page_url.partition("?")[0] in ("", reverse("downloads"))
     return poll_response(request, view, "jobs/_row_polled.html", lambda: {"in_list": in_list})
 
 
