@@ -1,5 +1,5 @@
 """Start jobs: `POST` to the URL of a kind that has plain requests.
-One round trip records a job. Requests that arrive meanwhile go into the next transaction together.
+
 One round trip records a job. Requests that arrive meanwhile go into the next transaction together.
 """
 
