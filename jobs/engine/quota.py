@@ -24,14 +24,16 @@ log = structlog.get_logger(__name__)
 depth = QueueDepth()  # of this process
 
 
-def lock_owner(owner: User, *queries: Query) -> list[Any]:
+def lock_owner(owner: User, *queries: Query, is_locked: bool = False) -> list[Any]:
     """Lock the owner until the transaction ends, and run the queries in the same round trip.
 
     Return the row of the last one. A duplicate request waits here, and then finds the job of the
-    first. If this process dies, Postgres releases the lock. Raises OwnerBusy.
+    first. If this process dies, Postgres releases the lock. `is_locked` skips the lock, if the
+    transaction has it. Raises OwnerBusy.
     """
+    lock = [] if is_locked else [(sql.LOCK.text, [sql.owner_ids([owner.pk])])]
     try:
-        return in_one_round_trip((sql.LOCK.text, [sql.owner_ids([owner.pk])]), *queries)
+        return in_one_round_trip(*lock, *queries)
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):  # not within lock_timeout
             raise OwnerBusy("Another request of yours is still being recorded.") from error
@@ -51,11 +53,11 @@ def limits() -> sql.SubmissionLimits:
     )
 
 
-def check_limits(owner: User, *, room_bytes: int) -> None:
-    """Lock the owner. Raises LimitReached if one more job of `room_bytes` exceeds a limit."""
+def check_limits(owner: User, *, room_bytes: int, is_locked: bool = False) -> None:
+    """Raises LimitReached if one more job of `room_bytes` exceeds a limit. Locks the owner."""
     queued = depth.known(settings.MAX_QUEUED_JOBS)
     check = sql.LimitCheck(owner_id=owner.pk, limits=limits(), queued=queued, room_bytes=room_bytes)
-    _run(owner, check)
+    _run(owner, check, is_locked=is_locked)
 
 
 def hold_sources(
@@ -92,9 +94,10 @@ def keep_sources(job: DownloadJob, sources: Sources, *, for_seconds: int) -> Non
     lock_owner(job.owner, (sql.CHECK.text, [sql.as_json([check])]))
 
 
-def _run(owner: User, check: sql.LimitCheck) -> int | None:
+def _run(owner: User, check: sql.LimitCheck, *, is_locked: bool = False) -> int | None:
     """Return the size of the sources. Raises LimitReached."""
-    code, queued, size_bytes = lock_owner(owner, (sql.CHECK.text, [sql.as_json([check])]))
+    query = sql.CHECK.text, [sql.as_json([check])]
+    code, queued, size_bytes = lock_owner(owner, query, is_locked=is_locked)
     refuse(code, check, queued)
     return None if size_bytes is None else int(size_bytes)
 

@@ -36,20 +36,21 @@ def submit(
     key: str = "",
     job_id: UUID | None = None,
     request_hash: str = "",
+    is_locked: bool = False,
 ) -> tuple[DownloadJob, bool]:
     """Record a job, and ring for a worker after the commit. Return the job, and whether it is new.
 
     It is not new if this owner sent the same request with the same idempotency `key` before; limits
     are then not checked. Raises KeyReused if the key came with another request, and LimitReached.
     `params` must be valid for `kind`: serializers validate them. `request_hash` identifies the
-    request if the params do not.
+    request if the params do not. `is_locked`: this transaction has locked the owner.
     """
     submission = submission_of(
         owner.pk, kind, params, name, terms,
         request_id=request_id, key=key, job_id=job_id, request_hash=request_hash,
     )  # fmt: skip
     query = sql.SUBMIT.text, [sql.as_json([submission])]
-    _, code, queued, *values = quota.lock_owner(owner, query)
+    _, code, queued, *values = quota.lock_owner(owner, query, is_locked=is_locked)
     quota.refuse(code, submission, queued)
     if code == sql.REUSED:
         raise KeyReused(REUSED)

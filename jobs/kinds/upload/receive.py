@@ -86,7 +86,7 @@ def _new_upload(owner: User, name: str, size_bytes: int, key: str) -> IncomingUp
     with transaction.atomic():
         if not (key and _earlier_job(owner, key)):
             _check_store(size_bytes)
-            check_limits(owner, room_bytes=size_bytes)
+            check_limits(owner, room_bytes=size_bytes, is_locked=bool(key))
         upload = IncomingUpload.objects.create(
             owner=owner, name=safe_name(name), size_bytes=size_bytes
         )
@@ -169,6 +169,7 @@ def _submitted(
         key=key,
         job_id=upload.pk,
         request_hash=request_hash,
+        is_locked=True,
     )
 
 
@@ -221,7 +222,7 @@ def begin(
             return earlier, False
         if earlier is None:
             _check_store(size_bytes)
-            check_limits(owner, room_bytes=size_bytes)  # locks the owner
+            check_limits(owner, room_bytes=size_bytes, is_locked=bool(key))
             _check_open_uploads(owner)
             upload.save(force_insert=True)
     release_connection()  # the store may be slow
