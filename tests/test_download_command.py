@@ -31,8 +31,6 @@ from tests.client.fake import (
     RESULT,
     STATUS,
     Fake,
-    Stored,
-    job,
     json_response,
     problem,
     response,
@@ -757,11 +755,7 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIO
 def test_a_name_that_the_locale_cannot_encode_is_7(
     impostor: Fake, tmp_path: Path, folder: Path, shown: list[str], output: str
 ) -> None:
-    impostor.on(STATUS, json_response(job("completed")))
-    impostor.on(
-        RESULT, json_response(result(f"{impostor.url}/store", b"x", fileName="Übersicht 报告.zip"))
-    )
-    impostor.on("/store", Stored(b"x"))
+    impostor.offer(b"x", fileName="Übersicht 报告.zip")
 
     env = environment(STACK_FOLDER=str(tmp_path), **ASCII)
     done = run(JOB_ID, f"--output={output}", *shown, cwd=folder, env=env)
@@ -775,11 +769,7 @@ def test_a_name_that_the_locale_cannot_encode_is_7(
 def test_an_ascii_locale_accepts_a_given_output_name(
     impostor: Fake, tmp_path: Path, folder: Path
 ) -> None:
-    impostor.on(STATUS, json_response(job("completed")))
-    impostor.on(
-        RESULT, json_response(result(f"{impostor.url}/store", b"x", fileName="Übersicht.zip"))
-    )
-    impostor.on("/store", Stored(b"x"))
+    impostor.offer(b"x", fileName="Übersicht.zip")
 
     env = environment(STACK_FOLDER=str(tmp_path), **ASCII)
     done = run(JOB_ID, "--output=Ü.zip", "--json", cwd=folder, env=env)
@@ -863,7 +853,7 @@ def test_a_missing_ca_bundle_is_not_retried(tmp_path: Path, folder: Path) -> Non
 def test_a_missing_ca_bundle_for_the_store_is_4(
     impostor: Fake, tmp_path: Path, folder: Path
 ) -> None:
-    impostor.on(STATUS, json_response(job("completed")))
+    impostor.offer(b"x")
     impostor.on(RESULT, json_response(result("https://127.0.0.1:1/store", b"x")))
 
     env = environment(STACK_FOLDER=str(tmp_path), REQUESTS_CA_BUNDLE="/nowhere.pem")
@@ -923,9 +913,7 @@ def test_settings_that_cannot_be_read_are_8(folder: Path, variables: dict[str, s
 
 
 def test_stdout_of_a_full_disk_is_7(impostor: Fake, tmp_path: Path, folder: Path) -> None:
-    impostor.on(STATUS, json_response(job("completed")))
-    impostor.on(RESULT, json_response(result(f"{impostor.url}/store", b"x")))
-    impostor.on("/store", Stored(b"x"))
+    impostor.offer(b"x")
     line = f"{shlex.join([*COMMAND, JOB_ID, '--json'])} >/dev/full"
 
     env = environment(STACK_FOLDER=str(tmp_path))
@@ -951,7 +939,7 @@ def test_without_a_temporary_folder_stdout_is_7(
 def test_a_file_that_expired_before_the_fetch_cannot_be_resumed(
     impostor: Fake, tmp_path: Path, folder: Path
 ) -> None:
-    impostor.on(STATUS, json_response(job("completed")))
+    impostor.offer(b"x")
     impostor.on(RESULT, problem(410, "expired", "The download is expired."))
 
     done = run(JOB_ID, "--json", cwd=folder, env=environment(STACK_FOLDER=str(tmp_path)))
@@ -961,9 +949,7 @@ def test_a_file_that_expired_before_the_fetch_cannot_be_resumed(
 
 
 def test_a_store_that_lies_is_5(impostor: Fake, tmp_path: Path, folder: Path) -> None:
-    impostor.on(STATUS, json_response(job("completed")))
-    impostor.on(RESULT, json_response(result(f"{impostor.url}/store", b"the file")))
-    impostor.on("/store", Stored(b"elif eht"))
+    impostor.offer(b"the file", stored=b"elif eht")
 
     done = run(JOB_ID, cwd=folder, env=environment(STACK_FOLDER=str(tmp_path)))
 

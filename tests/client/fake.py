@@ -36,6 +36,12 @@ class Fake:
     def on(self, path: str, *answers: Callable[[Handler], None]) -> None:
         self.script[path] = list(answers)
 
+    def offer(self, content: bytes, *, stored: bytes | None = None, **fields: Any) -> None:
+        """Have a completed download whose file, at the store, is the content, or is `stored`."""
+        self.on(STATUS, json_response(job("completed")))
+        self.on(RESULT, json_response(result(f"{self.url}/store", content, **fields)))
+        self.on("/store", Stored(content if stored is None else stored))
+
     def to(self, path: str) -> list[ReceivedRequest]:
         return [request for request in self.requests if request.path == path]
 
