@@ -96,7 +96,44 @@ def fill(since: int, until: int) -> None:
         cursor.execute("ANALYZE jobs_downloadjob, jobs_storedfile, jobs_notification")
 
 
+FIXED = {
+    "ask for a link": "/link",
+    "upload": "/upload",
+    "ask for a report": "/reports",
+    "settings": "/settings",
+    "choose": "/",
+    "choose, common name": "/?search=measurements",
+    "choose, no name": "/?search=xyzzy",
+    "choose, two letters": "/?search=qx",
+    "choose, no such type": "/?type=video",
+    "API": "/v1/download/jobs",
+    "API, failed": "/v1/download/jobs?status=failed",
+    "API, no name": "/v1/download/jobs?search=xyzzy",
+    "API, of a kind": "/v1/download/jobs?kind=bundle",
+    "API, of another kind": "/v1/download/jobs?kind=remote",
+    "API, failed of another kind": "/v1/download/jobs?kind=remote&status=failed",
+    "API, name and kind": "/v1/download/jobs?kind=remote&search=files",
+    "links": "/downloads?format=json",
+    "links, failed": "/downloads?format=json&status=failed",
+    "links, name": "/downloads?format=json&search=files",
+    "links, no name": "/downloads?format=json&search=xyzzy",
+    "admin": "/admin/jobs/downloadjob/",
+    "admin, failed": "/admin/jobs/downloadjob/?status__exact=failed",
+    "admin, no name": "/admin/jobs/downloadjob/?q=xyzzy",
+    "admin, owner": "/admin/jobs/downloadjob/?q=mine",
+    "admin, of a kind": "/admin/jobs/downloadjob/?kind=bundle",
+    "admin, of another kind": "/admin/jobs/downloadjob/?kind=remote",
+    "admin, error code": "/admin/jobs/downloadjob/?error_code=remote_refused",
+    "admin, files": "/admin/jobs/storedfile/",
+    "admin, notifications": "/admin/jobs/notification/",
+    "admin, waiting": "/admin/jobs/notification/?state=waiting",
+    "admin, of an owner": "/admin/jobs/notification/?q=mine",
+    "admin, of no job": "/admin/jobs/notification/?q=xyzzy",
+}
+
+
 def pages() -> dict[str, str]:
+    """Return the addresses of all pages, by name."""
     mine = DownloadJob.objects.filter(owner__username="mine").order_by("created_at")
     oldest, job = mine[30].pk, mine.last().pk
     foreign = DownloadJob.objects.filter(owner__username="others").first().pk
@@ -113,46 +150,15 @@ def pages() -> dict[str, str]:
         "others' id": f"search={foreign}",
     }  # fmt: skip
     lists = {f"list, {name}": f"/downloads?{query}" for name, query in filters.items()}
-    return lists | {
+    of_a_job = {
         "job": f"/downloads/{job}",
         "polled card": f"/downloads/{job}/state",
         "polled row": f"/downloads/{job}/row",
-        "ask for a link": "/link",
-        "upload": "/upload",
-        "ask for a report": "/reports",
-        "settings": "/settings",
-        "choose": "/",
-        "choose, common name": "/?search=measurements",
-        "choose, no name": "/?search=xyzzy",
-        "choose, two letters": "/?search=qx",
-        "choose, no such type": "/?type=video",
-        "API": "/v1/download/jobs",
-        "API, failed": "/v1/download/jobs?status=failed",
-        "API, no name": "/v1/download/jobs?search=xyzzy",
-        "API, id": f"/v1/download/jobs?search={oldest}",
-        "API, of a kind": "/v1/download/jobs?kind=bundle",
-        "API, of another kind": "/v1/download/jobs?kind=remote",
-        "API, failed of another kind": "/v1/download/jobs?kind=remote&status=failed",
-        "API, name and kind": "/v1/download/jobs?kind=remote&search=files",
-        "links": "/downloads?format=json",
-        "links, failed": "/downloads?format=json&status=failed",
-        "links, name": "/downloads?format=json&search=files",
-        "links, no name": "/downloads?format=json&search=xyzzy",
         "link": f"/downloads/{job}?format=json",
-        "admin": "/admin/jobs/downloadjob/",
-        "admin, failed": "/admin/jobs/downloadjob/?status__exact=failed",
-        "admin, no name": "/admin/jobs/downloadjob/?q=xyzzy",
-        "admin, owner": "/admin/jobs/downloadjob/?q=mine",
-        "admin, of a kind": "/admin/jobs/downloadjob/?kind=bundle",
-        "admin, of another kind": "/admin/jobs/downloadjob/?kind=remote",
-        "admin, error code": "/admin/jobs/downloadjob/?error_code=remote_refused",
-        "admin, files": "/admin/jobs/storedfile/",
-        "admin, notifications": "/admin/jobs/notification/",
-        "admin, waiting": "/admin/jobs/notification/?state=waiting",
+        "API, id": f"/v1/download/jobs?search={oldest}",
         "admin, of a job": f"/admin/jobs/notification/?q={oldest}",
-        "admin, of an owner": "/admin/jobs/notification/?q=mine",
-        "admin, of no job": "/admin/jobs/notification/?q=xyzzy",
     }
+    return FIXED | lists | of_a_job
 
 
 def blocks_read_by_page(desk: Client) -> dict[str, int]:
