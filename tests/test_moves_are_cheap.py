@@ -169,7 +169,7 @@ def test_nobody_claims_a_job_that_is_not_there() -> None:
 def test_delays_do_not_fill_the_memory_with_statements(running_job: DownloadJob) -> None:
     from jobs.models import transition
 
-    for seconds in range(200):
+    for seconds in range(110):
         running_job.retry("code", "Sentence.", after_seconds=seconds)
         DownloadJob.objects.update(available_at="2000-01-01T00:00Z")
         running_job.claim(task_id="t", worker="w")

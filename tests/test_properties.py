@@ -23,7 +23,7 @@ from jobs.storage import attachment
 from jobs.web.parsers import MAX_NAME_CHARS, StrictJSONParser
 from jobs.workspace import Source
 
-settings.register_profile("the same each time", derandomize=True, deadline=None, max_examples=200)
+settings.register_profile("the same each time", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("the same each time")
 
 LONGEST = 255  # bytes that a file system takes for one name

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.outbound.public_addresses import is_public
 
-THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=300)
+THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=150)
 
 # By range, as the registries have them: each one's first and last address is tried.
 NOT_PUBLIC_4 = [

@@ -17,7 +17,7 @@ from jobs.outbound.public_addresses import is_public
 from jobs.outbound.targets import addresses_of, joined, target_of
 from jobs.outbound.url_parser import BadUrl, Target
 
-THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=500)
+THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=200)
 NOT_FOUND = "We couldn't find a public address for example.org."
 PLACE = Target("https", "example.org", 443, "/a/b?c=d")
 
