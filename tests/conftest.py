@@ -6,6 +6,7 @@ own here, before Django reads its settings. So a test may freeze, kill and resta
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 running: list[Stack] = []
 
 # Folders and modules whose tests start processes of their own, open a browser, or wait for
-# seconds. `make test` leaves them to `make test-all`.
+# seconds. `make test` leaves them to `make test-all`, and single tests that are marked `slow`.
 SLOW = {
     "browser",
     "faults",
@@ -41,6 +42,7 @@ SLOW = {
     "test_fetch_a_link.py",
     "test_frozen_database.py",
     "test_fuzz.py",
+    "test_hostile_files.py",
     "test_hostile_uploads.py",
     "test_killed_fetch.py",
     "test_large_forms.py",
@@ -74,8 +76,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(here).parts[0] in SLOW:
+        if SLOW & set(item.path.relative_to(here).parts):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # seven thousand tests stay; no collection of garbage needs to look at them
 
 
 def pytest_sessionfinish() -> None:
@@ -109,6 +115,25 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_listed_once() -> Iterator[None]:
+    """Keep WhiteNoise from listing hundreds of static files anew for each test's client."""
+    from whitenoise.middleware import WhiteNoiseMiddleware
+
+    listed: dict[tuple[str, int | None], dict[str, Any]] = {}
+    list_files = WhiteNoiseMiddleware.add_files_from_finders
+
+    def add_files(self: WhiteNoiseMiddleware) -> None:
+        key = (self.static_prefix, self.max_age)
+        if key not in listed:
+            list_files(self)
+            listed[key] = self.files
+        self.files = listed[key]
+
+    with patch.object(WhiteNoiseMiddleware, "add_files_from_finders", add_files):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +173,7 @@ def no_uploads_stay(made_bucket: None) -> Iterator[None]:
     storage.delete_all_but([], prefix="raw/")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A real web process, for what never reaches Django; on no test's database."""
     from tests.live import Live

@@ -158,6 +158,7 @@ def test_an_interrupt_passes_through_the_builder() -> None:
         build(BundleParams((source("a.txt", b"alpha"),)), Stopped(FILES))
 
 
+@pytest.mark.slow
 def test_an_archive_over_4_gib_is_whole_where_it_matters(tmp_path: Path) -> None:
     """ZIP64: sizes and offsets past 32 bits. The bytes are zeros, written to a sparse file."""
     piece, pieces = bytes(64 * 1024 * 1024), 68
@@ -186,6 +187,7 @@ def test_an_archive_over_4_gib_is_whole_where_it_matters(tmp_path: Path) -> None
             assert opened.read("last.txt") == b"alpha"
 
 
+@pytest.mark.slow
 def test_an_archive_has_room_for_more_members_than_16_bits_count() -> None:
     sources = tuple(source(f"{number}.txt", key="nothing") for number in range(2**16 + 3))
     work = Workspace(FILES)

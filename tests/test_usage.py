@@ -85,6 +85,7 @@ def test_changes_that_are_rolled_back_do_not_count(alice: User) -> None:
     assert counted() == sums() == {alice.pk: 5}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_migration_adds_up_existing_files(alice: User, bob: User) -> None:
     call_command("migrate", "jobs", "0008", verbosity=0)

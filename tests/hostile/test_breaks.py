@@ -23,11 +23,13 @@ from tests.hostile.visit import (
 
 @shows("never-answers", "stalls-after-headers", "stalls-at-60-percent")
 def test_nothing_more_comes_and_the_line_stays_open(visit: Visit, mode: str) -> None:
-    with visit.open() as line:
-        got = read_until_silence(line)
+    body = b"" if mode == "stalls-after-headers" else expected(1000, 600)
+    end = b"" if mode == "never-answers" else b"\r\n\r\n" + body
 
-    body = {"stalls-after-headers": b"", "stalls-at-60-percent": expected(1000, 600)}
-    assert got.partition(b"\r\n\r\n")[2] == body.get(mode, b"")
+    with visit.open() as line:
+        got = read_until_silence(line, end)
+
+    assert got.endswith(end)
     assert bool(got) == (mode != "never-answers")
 
 
@@ -60,7 +62,10 @@ def test_the_second_line_is_slow(visit: Visit, mode: str) -> None:
         assert visit.ask("0-9999").body == expected(0, 10_000)
         return time.monotonic() - began
 
-    assert [seconds() >= 0.49 for _ in range(3)] == [False, True, False]
+    first, second, *others = [seconds() for _ in range(5)]
+
+    assert second >= 0.49
+    assert min(first, *others) < 0.49
 
 
 @shows("drops-at-60-percent", "drops-after-100-kB", "chunked-cut-off", "length-too-large")
@@ -166,6 +171,7 @@ def test_one_header_is_a_megabyte(visit: Visit, mode: str) -> None:
     assert answer.body == expected(1000, 1000)
 
 
+@pytest.mark.slow
 @shows("gzip-bomb")
 def test_a_megabyte_unpacks_to_a_gigabyte(visit: Visit, mode: str) -> None:
     answer = visit.ask(None, Accept_Encoding="identity")

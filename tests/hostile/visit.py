@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from types import ModuleType
 
 import pytest
@@ -58,17 +59,16 @@ def expected(first: int, count: int, seed: int = 1) -> bytes:
     return content(seed, first, count)
 
 
-def read_until_silence(line: socket.socket, seconds: float = 0.3) -> bytes:
-    """What comes until nothing does for so long; fails if the line closes."""
-    line.settimeout(seconds)
+def read_until_silence(line: socket.socket, end: bytes, seconds: float = 0.3) -> bytes:
+    """Return what comes up to `end`, and then until nothing does; fail if the line closes."""
     found = b""
-    try:
+    with suppress(TimeoutError):
         while True:
+            line.settimeout(seconds if found.endswith(end) else 20)
             piece = line.recv(65536)
             assert piece, "closed"
             found += piece
-    except TimeoutError:
-        return found
+    return found
 
 
 def read_exactly(line: socket.socket, count: int) -> Iterator[bytes]:

@@ -197,6 +197,7 @@ def test_what_was_filled_in_is_shown(content: bytes, make: Process) -> None:
     assert 0.01 < dark / (field.width * field.height) < 0.5
 
 
+@pytest.mark.slow
 def test_a_text_that_takes_too_long_is_cut(make: Process) -> None:
     words = b"BT /F 9 Tf 9 9 Td %s ET" % (b"(A word of ours) Tj " * 60_000)
     tree = b"<< /Type /Pages /Kids [%s] /Count 900 >>" % (b"3 0 R " * 900)

@@ -410,6 +410,7 @@ def test_the_error_for_a_large_picture_has_the_limit(make: Process) -> None:
     assert str(caught.value) == sentence
 
 
+@pytest.mark.slow
 def test_the_largest_picture_that_may_be_sent_is_made_smaller(make: Process) -> None:
     content = png(12_000, 12_000, colours=6, pixels=zeros(577 * MEGABYTE))
 
