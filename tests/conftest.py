@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gc
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock, patch
@@ -142,11 +144,27 @@ def quick_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def queue_not_counted_yet() -> None:
-    """Nobody remembers how long the queue was in another test."""
-    from jobs.engine import quota
+def nothing_measured_yet() -> None:
+    """Forget the length of the queue and the pace of the kinds in another test."""
+    from jobs.engine import estimates, quota
 
     quota.depth.forget()
+    estimates._known.clear()
+
+
+@pytest.fixture
+def estimates_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the pace of a kind, once measured, from being measured anew a few seconds later."""
+    from jobs.engine import estimates
+
+    monkeypatch.setattr(estimates, "NOTHING_KNOWN", (-inf, estimates.UNKNOWN))
+    monkeypatch.setattr(estimates, "KEPT_SECONDS", sys.maxsize)
+
+
+@pytest.fixture
+def etag_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep ETags from changing with the clock, as they do every few minutes."""
+    monkeypatch.setattr("jobs.web.api_responses.ETAG_SECONDS", sys.maxsize)
 
 
 @pytest.fixture(scope="session")

@@ -297,7 +297,9 @@ def test_a_list_costs_the_same_however_long(
         client_of_alice.get(URL)
 
 
-def test_a_job_of_any_kind_is_polled_here_too(client_of_alice: APIClient, alice: User) -> None:
+def test_a_job_of_any_kind_is_polled_here_too(
+    client_of_alice: APIClient, alice: User, etag_that_stays: None
+) -> None:
     for job in (linked(alice), JobFactory(owner=alice)):
         response_body = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
 

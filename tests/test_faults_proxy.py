@@ -366,14 +366,14 @@ def test_delay_makes_each_piece_late_and_not_fewer_a_second(proxy, connect) -> N
     proxy.delay(0.2)
 
     began = time.monotonic()
-    for _ in range(20):
+    for _ in range(60):
         client.sendall(b"ping")
         time.sleep(0.005)  # pieces of their own
-    got = read(client, 80)
+    got = read(client, 240)
     took = time.monotonic() - began
 
-    assert got == b"ping" * 20
-    assert 0.4 <= took < 2
+    assert got == b"ping" * 60
+    assert 0.4 <= took < 8, "not one after the other, which takes 12 s"
 
 
 def test_pass_on_does_not_let_the_late_wait(proxy, connect) -> None:
@@ -389,7 +389,7 @@ def test_pass_on_does_not_let_the_late_wait(proxy, connect) -> None:
 
 def test_throttle_is_for_each_connection(proxy, connect) -> None:
     proxy.throttle(400_000)
-    clients = [connect(proxy) for _ in range(4)]
+    clients = [connect(proxy) for _ in range(16)]
 
     began = time.monotonic()
     for client in clients:
@@ -398,7 +398,7 @@ def test_throttle_is_for_each_connection(proxy, connect) -> None:
         assert read(client, 200_000) == bytes(200_000)
     took = time.monotonic() - began
 
-    assert 0.4 <= took < 1.5, "half a second each, not one after the other"
+    assert 0.4 <= took < 6, "half a second each, not one after the other"
 
 
 def test_cut_after_resets_in_the_middle_of_an_answer(proxy, connect) -> None:

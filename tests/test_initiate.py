@@ -213,7 +213,7 @@ def test_a_job_starts_as_the_contract_shows_it(client_of_alice: APIClient, alice
     assert DownloadJob.objects.get().status == Status.QUEUED
 
 
-def wait_for(answer: Any, seconds: float = 5) -> None:
+def wait_for(answer: Any, seconds: float = 30) -> None:
     """Until the publishing thread got there."""
     import time
 

@@ -94,7 +94,7 @@ def test_many_that_wait_for_their_start_hold_up_no_poll(live: Live) -> None:
 
     assert {answer.status_code for answer in answers} == {202}
     assert still_waiting
-    assert slowest < 2, slowest
+    assert slowest < 8, slowest
 
 
 def test_a_cancelled_job_frees_its_slot_at_once(live: Live) -> None:

@@ -21,6 +21,7 @@ import pytest
 
 from jobs import storage
 from jobs.errors import SourceChanged, SourceMissing, StorageUnavailable
+from jobs.storage import abortable_connections
 from jobs.storage.abortable_connections import Abort, StorageConnections
 from jobs.storage.objects import Objects
 from jobs.storage.signature import Bucket, Signer
@@ -220,7 +221,7 @@ def test_a_store_that_does_not_respond_times_out(proxy: Proxy) -> None:
     with pytest.raises(StorageUnavailable, match="could not be reached"):
         objects.head("raw/any")
 
-    assert 0.6 <= time.monotonic() - began < 2
+    assert 0.6 <= time.monotonic() - began < 10  # twice; and not as long as usual
 
 
 def test_a_store_that_comes_back_is_used_again(proxy: Proxy) -> None:
@@ -308,10 +309,13 @@ def test_an_object_of_another_size_than_recorded_is_not_read(objects: Objects) -
 
 
 @pytest.mark.parametrize("kind", [bytes, io.BytesIO])
-def test_sending_a_body_may_take_longer_than_the_connect_timeout(proxy: Proxy, kind: Any) -> None:
-    objects = through(proxy, read_seconds=6)
-    proxy.throttle(2_500_000)
-    body = MEGABYTE * 20  # 8 s: longer than CONNECT_SECONDS, and than the store may be silent
+def test_sending_a_body_may_take_longer_than_the_connect_timeout(
+    proxy: Proxy, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(abortable_connections, "CONNECT_SECONDS", 1)
+    objects = through(proxy, read_seconds=3)
+    proxy.throttle(3_000_000)
+    body = MEGABYTE * 12  # 4 s: longer than either timeout
     before = storage.moved_bytes()
 
     put(objects, "raw/slow", kind(body))
@@ -352,7 +356,7 @@ def test_another_thread_can_abort_a_request(proxy: Proxy, phase: str) -> None:
     thread.start()
     time.sleep(0.3)
     abort.set()
-    thread.join(1)
+    thread.join(15)  # the store would be waited for longer
 
     assert not thread.is_alive()
     assert len(errors) == 1

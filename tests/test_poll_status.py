@@ -84,7 +84,7 @@ def test_a_job_that_waits_for_a_retry_has_its_time(
 
 
 def test_a_poll_that_knows_it_all_is_304(
-    client_of_alice: APIClient, running_job: DownloadJob
+    client_of_alice: APIClient, running_job: DownloadJob, etag_that_stays: None
 ) -> None:
     first = client_of_alice.get(url(running_job))
     again = client_of_alice.get(url(running_job), headers={"If-None-Match": first["ETag"]})
@@ -98,6 +98,7 @@ def test_a_poll_that_knows_it_all_is_304(
     assert moved["ETag"] != first["ETag"]
 
 
+@pytest.mark.usefixtures("etag_that_stays")
 @pytest.mark.parametrize(
     ("seen", "status"),
     [
@@ -181,9 +182,12 @@ def test_the_short_address_of_the_seeds_answers_the_same(
 
 
 def test_a_poll_costs_one_look_up_by_key(
-    client_of_alice: APIClient, queued_job: DownloadJob, django_assert_num_queries: Any
+    client_of_alice: APIClient,
+    queued_job: DownloadJob,
+    django_assert_num_queries: Any,
+    estimates_that_stay: None,
 ) -> None:
-    client_of_alice.get(url(queued_job))  # the pace of the kind is known for a few seconds
+    client_of_alice.get(url(queued_job))  # then the pace of the kind is known
 
     with django_assert_num_queries(1):
         client_of_alice.get(url(queued_job))

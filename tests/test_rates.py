@@ -29,6 +29,7 @@ INITIATE, JOBS, CHECK, TOKEN = (
     "/v1/auth/token",
 )
 WRONG = {"username": "alice", "password": "wrong"}
+SOON_SECONDS = 10  # on a busy machine; a Redis that hangs would be waited for forever
 
 
 @pytest.fixture(autouse=True)
@@ -417,7 +418,7 @@ def test_when_redis_hangs_polling_and_creating_go_on(
     statuses = [client_of_alice.get(JOBS).status_code, initiate(client_of_alice).status_code]
 
     assert statuses == [200, 202]
-    assert time.monotonic() - began < 0.7 * 2
+    assert time.monotonic() - began < SOON_SECONDS
 
 
 @pytest.mark.parametrize("page", [TOKEN, "/sign-in", "/admin/login/"])
@@ -427,7 +428,7 @@ def test_when_redis_hangs_nobody_can_sign_in(alice: User, frozen_redis: None, pa
 
     answer = client.post(page, WRONG)
 
-    assert time.monotonic() - began < 0.7
+    assert time.monotonic() - began < SOON_SECONDS
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert answer.json()["code"] == "sign_in_closed"
 

@@ -17,6 +17,7 @@ from jobs.errors import Interrupted, SourceChanged, SourceMissing, StorageUnavai
 from jobs.storage import read_ahead
 from jobs.storage.read_ahead import AHEAD_BYTES, MAX_OBJECT_BYTES, THREADS, ReadAhead
 from tests.faults.proxy import Proxy
+from tests.live import until
 from tests.test_unsuited_servers import use_store
 
 MEBIBYTE = 1024 * 1024
@@ -58,15 +59,13 @@ def test_objects_are_read_whole_and_in_order(bucket: Any) -> None:
 def test_the_next_objects_are_fetched_in_advance(bucket: Any, settings: Any, proxy: Proxy) -> None:
     objects = [put(number, 1000) for number in range(9)]
     use_store(settings, f"http://127.0.0.1:{proxy.port}")
-    proxy.delay(0.2)
 
     with ReadAhead(objects) as ahead:
         next(iter(ahead.read(objects[0][0])))
-        time.sleep(1.5)  # for two rounds of four
-        began = time.monotonic()
+        until(lambda: all(fetch.result._items for fetch in ahead._fetches[1:]))
+        proxy.freeze()
         for number, (key, size) in list(enumerate(objects))[1:]:
             assert b"".join(ahead.read(key)) == content(number, size)
-        assert time.monotonic() - began < 0.2
 
 
 def test_one_object_takes_no_thread(bucket: Any) -> None:
@@ -122,9 +121,14 @@ def test_an_object_that_is_larger_than_recorded_is_not_read(bucket: Any) -> None
 
 @pytest.mark.parametrize("error", [Interrupted(timed_out=False), StorageUnavailable("away")])
 def test_threads_end_on_exit(
-    bucket: Any, settings: Any, proxy: Proxy, error: BaseException
+    bucket: Any,
+    settings: Any,
+    proxy: Proxy,
+    error: BaseException,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also where the store is silent, and each would wait for it for a long time."""
+    monkeypatch.setattr(read_ahead, "JOIN_SECONDS", 15)
     objects = [put(number, MEBIBYTE) for number in range(10)]
     use_store(settings, f"http://127.0.0.1:{proxy.port}")
 
@@ -142,7 +146,7 @@ def test_threads_end_on_exit(
     with pytest.raises(type(error)):
         use()
 
-    assert time.monotonic() - ended[0] < 0.9
+    assert time.monotonic() - ended[0] < read_ahead.JOIN_SECONDS
     assert not readers()
 
 

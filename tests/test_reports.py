@@ -255,7 +255,9 @@ def test_list_has_only_reports(client_of_alice: APIClient, alice: User) -> None:
     assert [each["id"] for each in listed] == [str(job.pk)]
 
 
-def test_report_can_be_polled_and_cancelled(client_of_alice: APIClient) -> None:
+def test_report_can_be_polled_and_cancelled(
+    client_of_alice: APIClient, etag_that_stays: None
+) -> None:
     job = request_report(client_of_alice)
     status = f"/reports/{job.pk}/status"
 

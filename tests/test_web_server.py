@@ -30,7 +30,7 @@ def post(path: str, body: bytes, *headers: bytes) -> bytes:
 
 
 def start(folder: Path, *options: str) -> Live:
-    live = Live(folder, {"WEB_PROCESSES": "1", "WEB_STOPS_SECONDS": "5"})
+    live = Live(folder, {"WEB_PROCESSES": "1", "WEB_STOPS_SECONDS": "20"})
     live.start("web", "tests.prober.asgi:application", *options)
     return live
 
@@ -295,7 +295,7 @@ def test_a_client_that_takes_nothing_is_got_rid_of(tmp_path: Path) -> None:
             to = urlsplit(live.url)
             line.connect((to.hostname, to.port))
             line.sendall(get("/some") * 20)
-            until(lambda: exchange(live.url, get("/count", CLOSE)).body == b"2", 5)
+            until(lambda: exchange(live.url, get("/count", CLOSE)).body == b"2")
 
             until(lambda: exchange(live.url, get("/count", CLOSE)).body == b"1", 25)
     finally:
@@ -320,7 +320,7 @@ def test_an_application_ends_with_its_client_if_it_wants_to(web: Live) -> None:
         line.sendall(get("/events"))
         assert b"first" in line.recv(1000)
 
-    until(lambda: int(exchange(web.url, get("/left", CLOSE)).body) == before + 1, 5)
+    until(lambda: int(exchange(web.url, get("/left", CLOSE)).body) == before + 1)
 
 
 def test_a_process_that_stops_lets_streams_end(tmp_path: Path) -> None:
@@ -337,8 +337,8 @@ def test_a_process_that_stops_lets_streams_end(tmp_path: Path) -> None:
 
             assert idle.recv(1000) == b""
             assert b"last" in _read(stream)
-            assert live.processes[0].popen.wait(5) == 0
-            assert time.monotonic() - began < 4.5  # and not as long as it may take
+            assert live.processes[0].popen.wait(30) == 0
+            assert time.monotonic() - began < 15  # and not as long as it may take
     finally:
         live.stop()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,15 @@ def serving() -> Iterator[Native]:
             yield native
         finally:
             native.run(_close(native.endpoints))
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    """Wait until it is so; fail if it never is."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            while not is_so():
+                await asyncio.sleep(0.02)
+    assert is_so()
 
 
 async def _read_body(scope: Any, receive: Any, max_bytes: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from contextlib import suppress
 from typing import Any
 from unittest.mock import Mock
 from uuid import uuid4
@@ -16,7 +15,7 @@ from jobs.engine import queue
 from jobs.engine.doorbell import Doorbell
 from jobs.web.asgi import doorbells
 from jobs.web.asgi.doorbells import Doorbells
-from tests.asgi.both import a_loop
+from tests.asgi.both import a_loop, until
 from tests.test_queue import take_all
 
 
@@ -39,14 +38,6 @@ def log_lost(monkeypatch: pytest.MonkeyPatch) -> Mock:
 def run(story: Coroutine[Any, Any, None]) -> None:
     with a_loop() as loop:
         asyncio.run_coroutine_threadsafe(story, loop).result(30)
-
-
-async def until(is_so: Any) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(10):
-            while not is_so():
-                await asyncio.sleep(0.02)
-    assert is_so()
 
 
 def test_workers_get_them_by_priority_and_in_order(alone: str) -> None:

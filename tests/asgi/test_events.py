@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from django.utils import timezone
 from jobs.lib.changes import CHANNEL
 from jobs.models import DownloadJob
 from jobs.states import Actor, Status
-from jobs.web import api_responses
 from jobs.web.asgi import watchers
 from tests.asgi.both import Native, ask_django, bearer
 from tests.factories import JobFactory
@@ -323,12 +321,8 @@ def test_one_user_cannot_take_all_the_room(
     native.run(watch())
 
 
+@pytest.mark.usefixtures("etag_that_stays")
 class TestPollsThatWait:
-    @pytest.fixture(autouse=True)
-    def etag_that_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It changes with the clock, too: a test that meets that moment would see a new one."""
-        monkeypatch.setattr(api_responses, "ETAG_SECONDS", sys.maxsize)
-
     def test_a_change_ends_the_wait(self, native: Native, alice: User, job: DownloadJob) -> None:
         path, who = STATUS.format(job.pk), bearer(alice)
         seen = ask_django(path, authorization=who).headers["etag"]

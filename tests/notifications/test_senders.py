@@ -161,7 +161,7 @@ def test_the_dispatcher_sends_and_ends_within_its_time_though_a_try_hangs(
         until(lambda: states(bob) == {State.SENT})
         stopping = timezone.now()
 
-    assert (timezone.now() - stopping).total_seconds() < 3
+    assert (timezone.now() - stopping).total_seconds() < 10
     receiver.release()
     until(lambda: not threads_of("webhooks"))
 

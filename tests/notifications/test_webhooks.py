@@ -229,7 +229,7 @@ def test_a_receiver_that_never_ends_is_given_up(
     row = attempt(only(completed(alice, webhook=receiver.url)))
 
     assert (row.state, row.error) == (State.WAITING, "127.0.0.1 took too long to respond.")
-    assert (timezone.now() - began).total_seconds() < 3
+    assert (timezone.now() - began).total_seconds() < webhook.WITHIN_SECONDS + 10
 
 
 def test_nobody_there_is_tried_again(receiver: Receiver, alice: User) -> None:

