@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
 from jobs.kinds.upload.chunk_response import ReceivedChunk, UploadSerializer
 from jobs.kinds.upload.request import ChunkedRequest, ChunkForm, UploadForm
 from jobs.kinds.upload.response import AcceptedUpload, UploadJob
+from jobs.models import IncomingUpload
 from jobs.web.api.contract import (
     START_PROBLEMS,
     STARTING,
@@ -19,35 +18,25 @@ from jobs.web.api.contract import (
     polling,
     response,
 )
-from jobs.web.api.examples import JOB_ID, URL, JobExample, jobs
+from jobs.web.api.examples import JOB_ID, STARTED, JobExample, derived, jobs
+from jobs.web.serializers import ProcessedFile
 
 PROBLEMS = ["no_file", "type_not_allowed", "storage_unavailable", "store_full", *START_PROBLEMS]
 CHUNKED = {"fileName": "drone.mp4", "totalSize": 20_000_000}
 CHUNK = {"jobId": JOB_ID, "chunkIndex": 1, "totalChunks": 3, "chunk": "(8,388,608 bytes)"}
-BEGUN: dict[str, Any] = {
-    "jobId": JOB_ID,
-    **CHUNKED,
-    "chunkSize": 8_388_608,
-    "totalChunks": 3,
-    "receivedChunks": [],
-    "receivedSize": 0,
-    "complete": False,
-    "expiresAt": "2026-11-23T09:30:00.120000Z",
-}
-ONE_CHUNK = BEGUN | {"receivedChunks": [1], "receivedSize": 8_388_608}
-THUMBNAIL = {
-    "fileId": 1_000_008,
-    "fileName": "harbour thumbnail.jpg",
-    "contentType": "image/jpeg",
-    "size": 8_132,
-    "downloadUrl": URL,
-    "expiresIn": 600,
-}
+BEGUN, ONE_CHUNK = (
+    IncomingUpload(
+        id=JOB_ID, name="drone.mp4", size_bytes=20_000_000, chunk_bytes=8_388_608,
+        received=received, touched_at=STARTED,
+    )
+    for received in ([], [1])
+)  # fmt: skip
+NAMED = {"fileId": 1_000_005, "fileName": "harbour thumbnail.jpg", "contentType": "image/jpeg"}
 WITH_PREVIEW = JobExample(
     UploadJob,
     "completed",
     contentType="image/jpeg",
-    processedFiles={"thumbnail": THUMBNAIL},
+    processedFiles={"thumbnail": derived(ProcessedFile()) | NAMED},
     metadata={"width": 6000, "height": 4000},
 )
 WITHOUT_PREVIEWS = JobExample(
@@ -75,8 +64,8 @@ upload_chunked = operation(
         200: response(
             ReceivedChunk,
             "Incomplete.",
-            OpenApiExample("Begun", {"received": False} | BEGUN),
-            OpenApiExample("A chunk", {"received": True} | ONE_CHUNK),
+            OpenApiExample("Begun", ReceivedChunk(BEGUN).data),
+            OpenApiExample("A chunk", ReceivedChunk(ONE_CHUNK).data),
         ),
         202: accepted(AcceptedUpload),
     },
@@ -85,13 +74,9 @@ upload_chunked = operation(
     parameters=STARTING,
     codes=["permission_denied", "not_found", "too_many_uploads", *PROBLEMS],
 )
+A_CHUNK = OpenApiExample("A chunk", UploadSerializer(ONE_CHUNK).data)
 chunked_upload = operation(
-    "chunked_upload",
-    {
-        200: response(
-            UploadSerializer, "The upload.", OpenApiExample("One chunk received", ONE_CHUNK)
-        )
-    },
+    "chunked_upload", {200: response(UploadSerializer, "The upload.", A_CHUNK)}
 )
 abort_upload = operation(
     "give_up_upload", {204: OpenApiResponse(description="Aborted. The chunks are deleted.")}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
@@ -10,8 +12,10 @@ from rest_framework.fields import empty
 
 from jobs.kinds.base import Kind
 from jobs.kinds.registry import KINDS
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, StoredFile
+from jobs.states import WAITING, Status
 from jobs.web.problems import CODES
+from jobs.web.representation import job_body, timestamp
 from jobs.web.serializers import JobSerializer
 
 Json = dict[str, Any]
@@ -19,66 +23,36 @@ Json = dict[str, Any]
 JOB_ID = "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 URL = f"https://files.example.org/downloads/results/{JOB_ID}/1/file?X-Amz-Signature=6d1f…"
-CREATED, STARTED, NOW, FINISHED = (
-    f"2026-11-22T09:30:{seconds}00000Z" for seconds in ("00.1", "01.3", "02.9", "05.1")
-)
-_JOB: Json = {
-    "jobId": JOB_ID,
-    "userId": "42",
-    "status": "queued",
-    "progress": 0.0,
-    "message": "Waiting for a worker",
-    "done": 0,
-    "total": 59_117_000,
-    "unit": "bytes",
-    "attempts": 0,
-    "createdAt": CREATED,
-    "startedAt": None,
-    "updatedAt": CREATED,
-    "finishedAt": None,
-    "statusUrl": f"/v1/download/status/{JOB_ID}",
-}
-_ATTEMPTED = {"attempts": 1, "progress": 0.4, "done": 23_646_800, "startedAt": STARTED}
-_ENDED = _ATTEMPTED | {"updatedAt": FINISHED, "finishedAt": FINISHED}
+CREATED = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+STARTED, NOW, FINISHED = (CREATED + timedelta(seconds=seconds) for seconds in (1.2, 2.8, 5))
+_STARTED = {"attempt": 1, "progress": 0.4, "done": 23_646_800, "started_at": STARTED}
+_ENDED = _STARTED | {"updated_at": FINISHED, "finished_at": FINISHED}
+# The columns of a job in each state.
 _STATES: dict[str, Json] = {
-    "queued": {"estimatedSecondsRemaining": 4},
+    "queued": {"message": WAITING},
     "waiting": {
         "message": "Waiting to retry",
-        "attempts": 1,
-        "estimatedSecondsRemaining": 4,
-        "retryAt": "2026-11-22T09:30:10.100000Z",
-        "lastError": "The file store could not be reached.",
+        "attempt": 1,
+        "available_at": FINISHED,
+        "error_code": "storage_unavailable",
+        "error": "The file store could not be reached.",
     },
-    "processing": {
-        **_ATTEMPTED,
-        "status": "processing",
-        "message": "Reading report.pdf",
-        "updatedAt": NOW,
-        "speed": 14_780_000,
-        "estimatedSecondsRemaining": 3,
-    },
+    "processing": _STARTED | {"message": "Reading report.pdf", "speed": 14_780_000, "threads": 4},
     "completed": {
         **_ENDED,
-        "status": "completed",
-        "progress": 1.0,
         "message": "Ready",
+        "progress": 1.0,
         "done": 59_117_000,
-        "downloadUrl": URL,
-        "expiresIn": 600,
-        "size": 59_117_758,
-        "sha256": SHA256,
-        "expiresAt": "2026-12-22T09:30:05.100000Z",
+        "expires_at": FINISHED + timedelta(days=30),
     },
     "failed": {
         **_ENDED,
-        "status": "failed",
         "message": "Failed",
+        "error_code": "source_missing",
         "error": "File 70009 could not be found.",
-        "errorCode": "source_missing",
     },
-    "cancelled": {**_ENDED, "status": "cancelled", "message": "Cancelled"},
+    "cancelled": _ENDED | {"message": "Cancelled"},
 }
-
 # Of members in derived examples, by name or by type.
 _VALUES: dict[Any, Any] = {
     "file_id": 70000,
@@ -91,11 +65,14 @@ _VALUES: dict[Any, Any] = {
     "access": "eyJhbGciOi…",
     "refresh": "eyJhbGciOi…",
     "message": "Reading report.pdf",
+    "expiresIn": 600,
+    "total": 24,
     serializers.BooleanField: True,
     serializers.IntegerField: 4,
     serializers.FloatField: 0.4,
-    serializers.DateTimeField: NOW,
+    serializers.DateTimeField: timestamp(NOW),
     serializers.UUIDField: JOB_ID,
+    serializers.URLField: URL,
 }
 
 
@@ -124,14 +101,25 @@ def jobs(serializer: type[JobSerializer], *states: str, **members: Any) -> list[
 
 def _job(serializer: type[JobSerializer], state: str, members: Json) -> Json:
     kind = KINDS[serializer.example_kind] if serializer.example_kind else _first_kind()
-    named = {"kind": kind.name, "fileName": kind.artifact_name("", kind.example)}
-    job = _JOB | _STATES[state] | named
+    columns = {"status": state, "total": 59_117_000, "updated_at": NOW} | _STATES[state]
+    if state == "waiting":
+        columns["status"] = Status.QUEUED
     if state == "completed":
-        job["contentType"] = kind.content_type
-        job |= {"fileId": 1_000_004} if kind.is_numbered else {}
-    shown = job | members
-    row = DownloadJob(kind=kind.name, params=kind.example, status=shown["status"])
-    return serializer.variant(row, shown)
+        columns["artifact"] = StoredFile(
+            file_id=1_000_004 if kind.is_numbered else None,
+            content_type=kind.content_type,
+            size_bytes=59_117_758,
+            sha256=SHA256,
+        )
+    name = kind.artifact_name("", kind.example)
+    job = DownloadJob(
+        id=UUID(JOB_ID), owner_id=42, kind=kind.name, params=kind.example, name=name,
+        created_at=CREATED, **columns,
+    )  # fmt: skip
+    body = job_body(job, now=NOW.timestamp(), seconds_left=4, depends_on=list, previews=list)
+    if "downloadUrl" in body:
+        body["downloadUrl"] = URL  # not one of this service's store
+    return serializer.variant(job, body | members)
 
 
 def _first_kind() -> Kind:
