@@ -231,6 +231,24 @@ def test_what_draws_reports_knows_little_else() -> None:
         assert "structlog" not in libraries_of(path), path
 
 
+def test_only_a_kinds_own_folder_names_it() -> None:
+    kinds = {path.parent.name for path in JOBS.glob("kinds/*/kind.py")}
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.value}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in kinds
+        if not is_in(dotted(path), {f"kinds.{node.value}"})
+    ]
+    imported = {
+        unit for path in MODULES for unit in inner_imports(path) - {unit_of(dotted(path))}
+    } & {f"kinds.{name}" for name in kinds}
+
+    assert len(kinds) == 4
+    assert not found
+    assert not imported
+
+
 def test_the_client_knows_the_service_by_its_contract_only() -> None:
     for path in CLIENT.rglob("*.py"):
         inner = {name for name in imports(path) if name.split(".")[0] == "jobs"}

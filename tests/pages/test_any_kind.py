@@ -1,0 +1,135 @@
+"""A kind with a name, a label, `load` and `build` alone looks right on pages and in mails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from jobs.kinds.base import Kind
+from jobs.kinds.page_parts import Card
+from jobs.kinds.registry import KINDS
+from jobs.models import DownloadJob, Notification
+from jobs.models.notification import outcome
+from jobs.notifications.letters import letter_of
+from jobs.states import Status
+from jobs.workspace import Workspace
+from tests.factories import JobFactory
+from tests.pages.looks import INLINE, names, of, text
+
+
+class OrderExport(Kind):
+    name = "order-export"
+    label = "Orders as CSV"
+
+    def load(self, job: DownloadJob) -> list[int]:
+        return [1, 2, 3]
+
+    def build(self, loaded: list[int], work: Workspace) -> None:
+        work.output.write(b"1\n2\n3\n")
+
+
+@pytest.fixture(autouse=True)
+def kind(monkeypatch: pytest.MonkeyPatch) -> OrderExport:
+    kind = OrderExport()
+    monkeypatch.setitem(KINDS, kind.name, kind)
+    return kind
+
+
+def export(owner: User, **given: Any) -> DownloadJob:
+    return JobFactory(
+        owner=owner, kind="order-export", name="Orders.csv", params={"year": 2025}, **given
+    )
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_it_has_a_page_and_a_row(visitor: Client, alice: User, status: Status) -> None:
+    job = export(alice, status=status)
+
+    page, row = visitor.get(of(job)), visitor.get(of(job, "job-row"))
+
+    assert (page.status_code, row.status_code) == (200, 200)
+    assert "<p>Orders as CSV, requested <time" in text(page)
+    assert "<dt>year</dt><dd>2025</dd>" in text(page)
+    assert not INLINE.search(text(page))
+    assert "Repeat the request" not in text(page)  # no address to send it to
+
+
+def test_its_page_says_when_it_was_created(visitor: Client, alice: User) -> None:
+    job = export(alice, status=Status.COMPLETED)
+
+    assert "created in 5" in text(visitor.get(of(job)))
+    assert "Previews" not in text(visitor.get(of(job)))
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("build_failed", "We stopped retrying. Retry later; if it fails again, ask an operator."),
+        ("storage_full", "We won't retry automatically. Retry when some of your files"),
+    ],
+)
+def test_its_failure_says_what_to_do(visitor: Client, alice: User, code: str, advice: str) -> None:
+    job = export(alice)
+    job.claim(task_id="task-1", worker="worker@test")
+    job.fail(code, "The reason.")
+
+    page = text(visitor.get(of(job)))
+
+    assert "The reason." in page
+    assert advice in page.replace("&#x27;", "'")
+
+
+def test_it_is_a_filter_of_the_list(visitor: Client, alice: User) -> None:
+    export(alice, status=Status.COMPLETED)
+    JobFactory(owner=alice)
+
+    page = visitor.get("/downloads?kind=order-export")
+
+    assert names(page) == ["Orders.csv"]
+    assert '<option value="order-export" selected>Orders as CSV</option>' in text(page)
+
+
+@pytest.mark.parametrize(
+    ("status", "subject"),
+    [
+        (Status.COMPLETED, "Orders.csv is ready"),
+        (Status.FAILED, "Orders.csv could not be created"),
+        (Status.CANCELLED, "Orders.csv was cancelled"),
+    ],
+)
+def test_its_owner_gets_a_mail(alice: User, status: Status, subject: str) -> None:
+    job = export(alice, status=status, error_code="timeout", error="It took too long.")
+    mail = letter_of(Notification(owner=alice, channel="email", content=outcome(job)))
+
+    assert mail.subject == subject
+    assert ("It took too long." in mail.text) == (status == Status.FAILED)
+
+
+def test_it_is_not_on_the_start_page_without_a_form(visitor: Client) -> None:
+    assert "Orders as CSV" not in text(visitor.get("/"))
+
+
+def test_with_a_form_it_is_on_the_start_page(
+    visitor: Client, kind: OrderExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind, "form_url_name", "settings", raising=False)
+
+    assert "<b>Orders as CSV</b>" in text(visitor.get("/"))
+    assert kind.card == Card("file", "Orders as CSV", "", "Orders as CSV")
+    assert '<a class="button" href="/settings">Orders as CSV</a>' in text(visitor.get("/downloads"))
+
+
+@pytest.mark.django_db
+def test_a_form_of_any_kind_is_filled_in_again_after_signing_in(
+    kind: OrderExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind, "form_url_name", "theme", raising=False)
+
+    assert Client().post("/theme", {"a": "b"})["Location"] == "/sign-in?next=/theme%3Fa%3Db"
+
+    monkeypatch.setattr(kind, "form_is_private", True, raising=False)
+
+    assert Client().post("/theme", {"a": "b"})["Location"] == "/sign-in?next=/theme"
