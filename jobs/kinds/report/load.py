@@ -9,6 +9,7 @@ from functools import partial
 from django.utils import timezone
 
 from jobs.kinds.base import Params
+from jobs.kinds.registry import KINDS
 from jobs.kinds.report.document import ReportParams, ReportRow
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
@@ -34,6 +35,7 @@ def load(job: DownloadJob) -> ReportParams:
         made_at=now,
         count=jobs.count(),
         rows=partial(_rows, jobs),
+        kind_labels={name: kind.label for name, kind in KINDS.items()},
     )
 
 

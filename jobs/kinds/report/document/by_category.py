@@ -11,7 +11,6 @@ from jobs.kinds.report.document.labels import (
     STATUSES,
     duration,
     file_size,
-    kind_label,
     long_date,
     name_or_dash,
     percentage,
@@ -26,14 +25,14 @@ MAX_CODES = 25  # the rest is summed up, so that the table fits on one page
 NOT_KNOWN = "No reason was recorded."
 
 
-def by_kind(figures: Figures) -> Table:
+def by_kind(figures: Figures, params: ReportParams) -> Table:
     columns = [
         Column("Kind", align="left"),
         *(Column(word, 52) for word in STATUSES.values()),
         Column(ALL, 52),
     ]
     total = sum((kind.statuses for kind in figures.kinds), Counter[str]())
-    rows = [_kind_row(kind_label(kind.kind), kind.statuses) for kind in figures.kinds]
+    rows = [_kind_row(params.kind_label(kind.kind), kind.statuses) for kind in figures.kinds]
     return Table(columns, [*rows, *_if_several(figures, _kind_row(ALL, total, bold=True))])
 
 
@@ -51,14 +50,16 @@ def _number(count: int, *, bold: bool = False) -> Cell:
 
 
 def by_time(
-    figures: Figures, times_of: Callable[[Figures | KindFigures], Percentiles | None]
+    figures: Figures,
+    params: ReportParams,
+    times_of: Callable[[Figures | KindFigures], Percentiles | None],
 ) -> Table:
     columns = [
         Column("Kind", align="left"),
         *(Column(title, 68) for title in ("Downloads", "Median", "p95", "p99", "Longest")),
     ]
     rows = [
-        _time_row(kind_label(kind.kind), times)
+        _time_row(params.kind_label(kind.kind), times)
         for kind in figures.kinds
         if (times := times_of(kind))
     ]
@@ -110,7 +111,7 @@ def largest(figures: Figures, params: ReportParams) -> Table:
     for row in figures.largest:
         owner = [] if params.owner else [Cell(row.owner)]
         requested = Cell(f"{long_date(row.day)}, {time_of_day(row.created_at)}", SOFT)
-        kind = Cell(kind_label(row.kind))
+        kind = Cell(params.kind_label(row.kind))
         size = Cell(file_size(row.size_bytes), bold=True)
         rows.append([Cell(name_or_dash(row.name)), *owner, kind, requested, size])
     return Table(columns, rows)

@@ -1,4 +1,4 @@
-"""Format numbers, times, kinds and statuses for a report. All times are in UTC."""
+"""Format numbers, times and statuses for a report. All times are in UTC."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from jobs.states import Status
 NOTHING = "–"
 NO_BREAK = "\u00a0"
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-KINDS = {"bundle": "Zip", "remote": "Link", "upload": "Upload", "report": "Report"}
 # The words of the pages.
 STATUSES = {status.value: status.value.capitalize() for status in Status} | {
     Status.PROCESSING.value: "Working",
     Status.COMPLETED.value: "Ready",
 }
-
-
-def kind_label(name: str) -> str:
-    return KINDS.get(name, name.capitalize())
 
 
 def name_or_dash(name: str) -> str:

@@ -13,7 +13,6 @@ from jobs.kinds.report.document.labels import (
     download_count,
     duration,
     file_size,
-    kind_label,
     long_date,
     name_or_dash,
     time_of_day,
@@ -75,6 +74,7 @@ class RowsTable:
 
     def __init__(self, pdf: PdfDocument, params: ReportParams, days: Mapping[date, Tally]) -> None:
         self._pdf, self._days = pdf, days
+        self._kind_label = params.kind_label
         self._has_owners = not params.owner
         self._columns = list(_columns(owners=self._has_owners))
         self._positions = positions_of(self._columns)
@@ -106,7 +106,7 @@ class RowsTable:
         if self._has_owners:
             cells.append((row.owner, INK))
         cells += [
-            (kind_label(row.kind), INK),
+            (self._kind_label(row.kind), INK),
             (_status_text(row), COLOURS.get(row.status, SOFT)),
             (file_size(row.size_bytes), INK),
             (duration(row.waited_seconds), INK),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +48,10 @@ class ReportParams:
     made_at: datetime
     count: int
     rows: Callable[[], Iterator[ReportRow]]
+    kind_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def kind_label(self, name: str) -> str:
+        return self.kind_labels.get(name, name.capitalize())
 
     @property
     def title(self) -> str:

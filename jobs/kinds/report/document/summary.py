@@ -42,14 +42,14 @@ def blocks(figures: Figures, params: ReportParams) -> Iterator[Block]:
     yield Block(60, lambda pdf, top: _figures(pdf, top, figures, params))
     yield from _charts(figures)
     yield _section(
-        "By kind and status", "The status when this report was created.", by_kind(figures)
+        "By kind and status", "The status when this report was created.", by_kind(figures, params)
     )
     if figures.waiting:
         note = "Time until the last attempt started. 95% of downloads waited no longer than p95."
-        yield _section("Waiting", note, by_time(figures, lambda each: each.waiting))
+        yield _section("Waiting", note, by_time(figures, params, lambda each: each.waiting))
     if figures.running:
         note = "Time from the start of the last attempt to its end."
-        yield _section("Running", note, by_time(figures, lambda each: each.running))
+        yield _section("Running", note, by_time(figures, params, lambda each: each.running))
     if figures.failures:
         note = f"Why {download_count(figures.failed)} failed."
         yield _section("Failures", note, by_code(figures))
