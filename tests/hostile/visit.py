@@ -24,7 +24,7 @@ def shows(*modes: str) -> pytest.MarkDecorator:
 def shown_by(tests: ModuleType) -> set[str]:
     """The modes that the tests of a module show."""
     marks = [mark for test in vars(tests).values() for mark in getattr(test, "pytestmark", [])]
-    return {mode for mark in marks if mark.args[0] == "mode" for mode in mark.args[1]}
+    return {mode for mark in marks if mark.args[:1] == ("mode",) for mode in mark.args[1]}
 
 
 class Visit:
