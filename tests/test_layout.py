@@ -227,7 +227,7 @@ def test_what_reads_uploaded_files_knows_little_else() -> None:
 
 def test_what_draws_reports_knows_little_else() -> None:
     for path in modules_in("kinds.report.document"):
-        assert inner_imports(path) <= {"errors", "states", "kinds.report"}, path
+        assert inner_imports(path) <= {"errors", "lib", "states", "kinds.report"}, path
         assert "structlog" not in libraries_of(path), path
 
 

@@ -12,9 +12,9 @@ from jobs.errors import SourceMissing
 from jobs.kinds.bundle.load import requested_ids
 from jobs.kinds.page_parts import Contents, Remedy, json_argument
 from jobs.kinds.registry import sources_of
+from jobs.lib.file_size import size_of
 from jobs.models import DownloadJob, StoredFile
 from jobs.web.wording.numbers import files as number_of_files
-from jobs.web.wording.numbers import size_of
 
 LISTED = 20  # files of a zip
 MAX_CHOSEN_AGAIN = 300  # file ids that surely fit into a URL

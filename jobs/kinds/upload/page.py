@@ -8,9 +8,9 @@ from django.urls import reverse
 
 from jobs.errors import NOT_RUN_AGAIN
 from jobs.kinds.page_parts import Contents, Detail, Remedy
+from jobs.lib.file_size import size_of
 from jobs.models import DownloadJob
 from jobs.states import Status
-from jobs.web.wording.numbers import size_of
 
 THUMBNAIL_PIXELS = 200  # the longest side
 A4 = (210, 297)  # the shape of most PDF pages

@@ -4,12 +4,6 @@ const MAX_IN_ADDRESS = 200; // ticks; the same in choose.py
 const form = document.getElementById("choose");
 const lines = form.querySelector("[data-lines]");
 
-function sizeOf(bytes) {
-  const power = Math.min(Math.floor((String(bytes).length - 1) / 3), 4);
-  const shown = (bytes / 1000 ** power).toFixed(power < 2 ? 0 : 1);
-  return `${shown}\u00a0${["B", "kB", "MB", "GB", "TB"][power]}`;
-}
-
 function lineFor(box) {
   const line = document.createElement("li");
   const [name, size] = [document.createElement("span"), document.createElement("span")];

@@ -19,13 +19,6 @@ const usualTitle = document.title;
 const waiting = [];
 const sending = new Set();
 
-function sizeOf(bytes, total) {
-  const power = Math.min(Math.floor((String(Math.round(total ?? bytes)).length - 1) / 3), 4);
-  const shown = (n) => (n / 1000 ** power).toFixed(power < 2 ? 0 : 1);
-  const unit = `\u00a0${["B", "kB", "MB", "GB", "TB"][power]}`;
-  return (total === undefined ? shown(bytes) : `${shown(bytes)} of ${shown(total)}`) + unit;
-}
-
 function timeOf(seconds) {
   if (seconds < 60) return `${Math.max(Math.round(seconds), 1)}\u00a0s`;
   const minutes = Math.round(seconds / 60);

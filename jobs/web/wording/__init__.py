@@ -4,6 +4,7 @@ They say zip, file, worker and attempt, never job, bundle or kind. `now` is pass
 texts on a page are of the same moment.
 """
 
+from jobs.lib.file_size import size_of
 from jobs.web.wording.history import details, history
 from jobs.web.wording.next_steps import next_step
 from jobs.web.wording.notices import Notice, notice
@@ -17,7 +18,6 @@ from jobs.web.wording.numbers import (
     limit_of,
     moment,
     seconds,
-    size_of,
 )
 from jobs.web.wording.status_text import StatusText, describe, status_of
 from jobs.web.wording.waiting import read_ahead

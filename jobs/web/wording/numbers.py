@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 from django.utils import timezone
 
-NO_BREAK = "\u00a0"  # keeps a number and its unit together
+from jobs.lib.file_size import NO_BREAK, size_of
+
 DAY_SECONDS = 24 * 3600
 
 
@@ -14,17 +15,8 @@ def files(count: int) -> str:
     return "1 file" if count == 1 else f"{count:,} files"
 
 
-def size_of(count: int, total: int | None = None) -> str:
-    """Return '14.2 MB', or '3.1 of 14.2 MB': decimal units, and the same one for both."""
-    power = min((len(str(total or count)) - 1) // 3, 4)
-    unit = ("B", "kB", "MB", "GB", "TB")[power]
-    places = 0 if power < 2 else 1
-    shown = [f"{n / 1000**power:,.{places}f}" for n in ([count, total] if total else [count])]
-    return " of ".join(shown) + NO_BREAK + unit
-
-
 def amount(count: int, total: int | None = None, *, unit: str = "bytes") -> str:
-    """Return the same for any unit: '1,200 of 3,400 jobs'."""
+    """Return '3.1 of 14.2 MB', or the same for any unit: '1,200 of 3,400 jobs'."""
     if unit == "bytes":
         return size_of(count, total)
     word = unit.removesuffix("s") if (total or count) == 1 else unit

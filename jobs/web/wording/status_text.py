@@ -9,10 +9,11 @@ from jobs.backoff import DELAYS_SECONDS
 from jobs.engine import estimates
 from jobs.errors import NOT_RUN_AGAIN
 from jobs.kinds.registry import KINDS
+from jobs.lib.file_size import size_of
 from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.web.wording.next_steps import next_step
-from jobs.web.wording.numbers import amount, day, seconds, size_of, start
+from jobs.web.wording.numbers import amount, day, seconds, start
 from jobs.web.wording.waiting import until_ready
 
 MAX_FAILURES = len(DELAYS_SECONDS) + 1

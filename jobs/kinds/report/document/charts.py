@@ -8,7 +8,7 @@ from itertools import count
 
 from jobs.kinds.report.document import text_lines
 from jobs.kinds.report.document.figures import Figures, JobOutcome
-from jobs.kinds.report.document.labels import NO_BREAK, UNITS, compact_number
+from jobs.kinds.report.document.labels import compact_number
 from jobs.kinds.report.document.page import (
     EDGE,
     FAIL,
@@ -23,6 +23,7 @@ from jobs.kinds.report.document.page import (
     rgb,
 )
 from jobs.kinds.report.document.time_series import TimeSeries
+from jobs.lib.file_size import NO_BREAK, UNITS
 
 AXIS = 34.0  # points, for the labels on the left
 WIDEST_BAR = 26.0

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from jobs.lib.file_size import NO_BREAK, size_of
 from jobs.states import Status
 
 NOTHING = "–"
-NO_BREAK = "\u00a0"
-UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 # The words of the pages.
 STATUSES = {status.value: status.value.capitalize() for status in Status} | {
     Status.PROCESSING.value: "Working",
@@ -22,12 +21,8 @@ def name_or_dash(name: str) -> str:
 
 
 def file_size(count: int | None) -> str:
-    """'14.2 MB', as on the pages: decimal units, one decimal place from megabytes up."""
-    if count is None:
-        return NOTHING
-    power = min((len(str(count)) - 1) // 3, len(UNITS) - 1)
-    places = 0 if power < 2 else 1
-    return f"{count / 1000**power:,.{places}f}{NO_BREAK}{UNITS[power]}"
+    """Return '14.2 MB', as on the pages; a dash without a size."""
+    return NOTHING if count is None else size_of(count)
 
 
 def compact_number(count: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from jobs.kinds.report.document.figures import Figures, Tally
-from jobs.kinds.report.document.labels import NO_BREAK
+from jobs.lib.file_size import NO_BREAK
 
 MAX_DAYS = 92  # a longer period has a bar for each week
 
