@@ -12,7 +12,6 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from types import TracebackType
 
 from django.conf import settings
 
@@ -40,12 +39,7 @@ class Scan:
         self._socket = _send_command(self._address, "INSTREAM", timeout_seconds)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def feed(self, chunk: bytes) -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Self
 
 from jobs.lib.mailbox import Mailbox
@@ -41,12 +40,7 @@ class ReadAhead:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         self._abort.set()
         for _ in self._threads:
             self._tasks.put(None)
