@@ -50,7 +50,7 @@ def _to_owner(content: dict[str, Any]) -> Letter:
     return _letter(
         "job",
         f"{shortened(name, SUBJECT_CHARS)} {ending}",
-        look=status.value,
+        status=status.value,
         color=COLORS[status],
         name=shortened(name, NAME_CHARS),
         ending=ending,
@@ -92,7 +92,7 @@ def _to_operators(content: dict[str, Any]) -> Letter:
     return _letter(
         "operators",
         subject,
-        look="failed",
+        status="failed",
         count=count,
         since=_moment(content["since"]),
         codes=content["codes"],

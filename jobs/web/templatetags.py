@@ -29,10 +29,10 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
-def status(look: str, share: int | None = None) -> SafeString:
+def status(icon_name: str, share: int | None = None) -> SafeString:
     """Return the glyph of a state: a ring that shows progress in percent, or a symbol."""
-    if look != "working":
-        return _glyph(format_html('<use href="#{}"/>', look))
+    if icon_name != "working":
+        return _glyph(format_html('<use href="#{}"/>', icon_name))
     return _glyph(
         format_html(
             '<circle class="rest" cx="10" cy="10" r="7.25"/>'

@@ -43,9 +43,9 @@ class JobView:
         return event_id(self.job)
 
     @property
-    def icon(self) -> str:
+    def tab_icon(self) -> str:
         """The icon of the browser's tab."""
-        return "working" if self.poll_seconds else self.status_text.look
+        return "working" if self.poll_seconds else self.status_text.icon
 
     @property
     def picture(self) -> PreviewView | None:
@@ -54,13 +54,13 @@ class JobView:
 
     @property
     def mark(self) -> str:
-        """A hash of what is shown, after the look: 'working-1f0c52a9'. A poll sends it as `was`.
+        """A hash of what is shown, after the icon: 'working-1f0c52a9'. A poll sends it as `was`.
 
         It leaves out the countdown, which the page updates by itself.
         """
         shown = (replace(self.status_text, wait_seconds=0), self.job.version, self.poll_seconds)
         digest = blake2b(repr(shown).encode(), digest_size=4).hexdigest()
-        return f"{self.status_text.look}-{digest}"
+        return f"{self.status_text.icon}-{digest}"
 
 
 def job_view(job: DownloadJob, now: datetime) -> JobView:
@@ -73,7 +73,7 @@ def _poll_seconds(job: DownloadJob, text: wording.StatusText, now: datetime) -> 
     if job.is_finished:
         return 0
     usual = max(MIN_POLL_SECONDS, poll_after_seconds(job))
-    if text.look == "held" and now - job.created_at > YOUNG:
+    if text.icon == "held" and now - job.created_at > YOUNG:
         return IDLE_POLL_SECONDS
     ahead = (text.starts_at - now).total_seconds() if text.starts_at else 0
     return max(usual, min(IDLE_POLL_SECONDS, round(ahead)))
@@ -86,5 +86,5 @@ def poll_response(
     was = request.GET.get("was", "")
     if was == view.mark:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    changed = was.partition("-")[0] != view.status_text.look
+    changed = was.partition("-")[0] != view.status_text.icon
     return render_page(request, template, context() | {"live": view, "changed": changed})

@@ -19,7 +19,8 @@ from jobs.web.wording.numbers import (
     moment,
     seconds,
 )
-from jobs.web.wording.status_text import StatusText, describe, status_of
+from jobs.web.wording.status_icon import status_of
+from jobs.web.wording.status_text import StatusText, describe
 from jobs.web.wording.waiting import read_ahead
 
 __all__ = [

@@ -15,7 +15,8 @@ from jobs.models import DownloadJob, JobEvent
 from jobs.states import Actor, Event
 from jobs.terms import USUAL_PRIORITY
 from jobs.web.wording.numbers import clock, day, moment
-from jobs.web.wording.status_text import attempt, look_of
+from jobs.web.wording.progress_text import attempt
+from jobs.web.wording.status_icon import icon_of
 from jobs.web.wording.waiting import until_ready
 
 WENT_WRONG = {
@@ -59,7 +60,7 @@ class HistoryLine:
 
     text: str
     more: str = ""
-    look: str = ""
+    icon: str = ""
     at: datetime | None = None
     when: str = ""
     mark: str = ""
@@ -67,23 +68,23 @@ class HistoryLine:
 
 def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list[HistoryLine]:
     """Return past events, then what is running, then what will happen next."""
-    look = look_of(job, now)
+    icon = icon_of(job, now)
     lines = [_past(event, KINDS[job.kind].created, now) for event in events]
-    if look == "working":
-        lines.append(HistoryLine(job.message, look=look, when="now", mark="now"))
-    return [*lines, *_ahead(job, look, now)]
+    if icon == "working":
+        lines.append(HistoryLine(job.message, icon=icon, when="now", mark="now"))
+    return [*lines, *_ahead(job, icon, now)]
 
 
-def _ahead(job: DownloadJob, look: str, now: datetime) -> Iterator[HistoryLine]:
-    if look == "working" and (left := estimates.seconds_left(job, now.timestamp())):
+def _ahead(job: DownloadJob, icon: str, now: datetime) -> Iterator[HistoryLine]:
+    if icon == "working" and (left := estimates.seconds_left(job, now.timestamp())):
         yield _ahead_at("Ready (estimate)", now + timedelta(seconds=left), now)
-    elif look == "waiting":
+    elif icon == "waiting":
         yield _ahead_at(f"{attempt(job).capitalize()} starts", job.available_at, now)
-    elif look == "scheduled":
+    elif icon == "scheduled":
         yield _ahead_at("Starts", job.available_at, now)
-    elif look == "held":
+    elif icon == "held":
         yield HistoryLine(f"Starts {until_ready(job)}", mark="ahead")
-    elif look == "ready" and job.expires_at:
+    elif icon == "ready" and job.expires_at:
         text = f"The file will be deleted. {KINDS[job.kind].after_expiry}"
         yield HistoryLine(text, when=day(job.expires_at, now, short=True), mark="ahead")
 
@@ -93,12 +94,12 @@ def _ahead_at(text: str, at: datetime, now: datetime) -> HistoryLine:
 
 
 def _past(event: JobEvent, created: str, now: datetime) -> HistoryLine:
-    text, more, look = _texts(event, created)
-    return HistoryLine(text, more, look, event.at, clock(event.at, now))
+    text, more, icon = _texts(event, created)
+    return HistoryLine(text, more, icon, event.at, clock(event.at, now))
 
 
 def _texts(event: JobEvent, created: str) -> tuple[str, str, str]:
-    """Return the text, a second one in small print, and a look."""
+    """Return the text, a second one in small print, and a icon."""
     who = "an operator" if event.by == Actor.OPERATOR else "you"
     went_wrong = WENT_WRONG.get(event.code, "Something went wrong.")
     failed = (f"Failed: {went_wrong[0].lower()}{went_wrong[1:]}", "", "failed")
@@ -132,9 +133,9 @@ def details(job: DownloadJob, now: datetime) -> list[Detail]:
         found += _terms(job, now)
     times = [("Started", job.started_at), ("Finished", job.finished_at)]
     found += [Detail(term, moment(at, now), at) for term, at in times if at]
-    if look_of(job, now) == "working":
+    if icon_of(job, now) == "working":
         found += [Detail(*fact) for fact in KINDS[job.kind].progress_facts(job).items()]
-    if look_of(job, now) == "ready":
+    if icon_of(job, now) == "ready":
         found += [Detail(*fact) for fact in KINDS[job.kind].file_facts(job).items()]
     if job.artifact and job.artifact.file_id:
         found.append(Detail("File no.", "can be added to a zip", file_id=job.artifact.file_id))

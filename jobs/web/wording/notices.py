@@ -8,17 +8,17 @@ from datetime import datetime
 from jobs.models import Notification
 from jobs.states import Status
 from jobs.web.wording.numbers import moment
-from jobs.web.wording.status_text import FINAL_LOOKS, WORDS
+from jobs.web.wording.status_icon import FINAL_ICONS, WORDS
 
 State = Notification.State
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A mail or webhook: `look` and `word` are its status, `about` its subject."""
+    """A mail or webhook: `icon` and `word` are its status, `about` its subject."""
 
     notification: Notification
-    look: str
+    icon: str
     word: str
     about: str
     to: str
@@ -29,7 +29,7 @@ class Notice:
 
 def notice(notification: Notification, now: datetime) -> Notice:
     """Return the texts about one mail or webhook."""
-    look, word = {
+    icon, word = {
         State.WAITING: ("waiting", "Retrying") if notification.tries else ("queued", "Queued"),
         State.SENT: ("ready", "Sent"),
         State.FAILED: ("failed", "Failed"),
@@ -38,9 +38,9 @@ def notice(notification: Notification, now: datetime) -> Notice:
     content = notification.content
     return Notice(
         notification=notification,
-        look=look,
+        icon=icon,
         word=word,
-        about=f"{content['fileName']}: {WORDS[FINAL_LOOKS[Status(content['status'])]].lower()}",
+        about=f"{content['fileName']}: {WORDS[FINAL_ICONS[Status(content['status'])]].lower()}",
         to=_to(notification),
         at=at,
         when=moment(at, now),
