@@ -57,16 +57,16 @@ fuzz: install  ## MINUTES (10) of requests made from the OpenAPI document, by th
 recovery: install  ## how long the five main faults take to get over, with production's clocks
 	@$(BIN)/python benchmarks/recovery.py
 
-bench: install  ## the service beside a Node peer, Celery, Django, in ratios (ARGS="poll --rounds 3", ARGS=--smoke)
+bench: install  ## compare the service with a Node peer, Celery and Django (ARGS="poll --rounds 3", ARGS=--smoke)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
-bench-remote: install  ## fetching a link beside aria2c, in pairs (ARGS="--pairs 9")
+bench-remote: install  ## compare fetching a link with aria2c, in pairs (ARGS="--pairs 9")
 	@$(BIN)/python benchmarks/remote.py $(ARGS)
 
-bench-uploads: install  ## what large uploads cost: time, others' polls, memory (ARGS="--rounds 3")
+bench-uploads: install  ## measure large uploads: time, polls of another client, memory (ARGS="--rounds 3")
 	@$(BIN)/python benchmarks/uploads.py $(ARGS)
 
-bench-reports: install  ## what a report on 100,000 downloads costs: memory, time
+bench-reports: install  ## measure a report on 100,000 downloads: memory, time
 	@$(BIN)/python benchmarks/reports.py
 
 screenshots: install chromium  ## pictures of the pages, for the README

@@ -1,7 +1,7 @@
-"""A bundle of many files, next to a raw copy of the same bytes by boto3.
+"""Compare a bundle of many files with a copy of the same bytes by boto3.
 
-Both run in a process of their own, one after the other, several times. The store is the one that
-S3_ENDPOINT_URL names, or one that is started for it.
+Each runs in its own process, in alternating rounds. The store is that of S3_ENDPOINT_URL, or a
+temporary one.
 
     .venv/bin/python benchmarks/bundles.py --files 1000 --kib 64
 """
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--kib", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--contender", choices=list(CONTENDERS), help="run only this, and once")
+    parser.add_argument("--contender", choices=list(CONTENDERS), help="run only this one, once")
     options = parser.parse_args()
     if options.contender:
         print(json.dumps(run(options.contender, options.files, options.kib * 1024)))
@@ -50,22 +50,22 @@ def main() -> None:
 
 
 def compare(files: int, kib: int, rounds: int) -> dict[str, Any]:
-    """Medians of each contender, and how ours stands to the raw copy. Needs a store."""
+    """Return the medians of each contender, and the ratio of the bundle to the raw copy."""
     command = [sys.executable, __file__, f"--files={files}", f"--kib={kib}"]
     results: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
     for _ in range(rounds):
-        for name, seen in results.items():
-            ran = subprocess.run(  # noqa: S603
+        for name, runs in results.items():
+            done = subprocess.run(  # noqa: S603
                 [*command, f"--contender={name}"], check=True, capture_output=True
             )
-            seen.append(json.loads(ran.stdout))
+            runs.append(json.loads(done.stdout))
     medians = {
-        name: {key: round(statistics.median(each[key] for each in seen), 2) for key in seen[0]}
-        for name, seen in results.items()
+        name: {key: round(statistics.median(each[key] for each in runs), 2) for key in runs[0]}
+        for name, runs in results.items()
     }
     ratios = [
-        ours["mb_per_second"] / raw["mb_per_second"]
-        for ours, raw in zip(results["bundle"], results["raw copy"], strict=True)
+        bundle["mb_per_second"] / raw["mb_per_second"]
+        for bundle, raw in zip(results["bundle"], results["raw copy"], strict=True)
     ]
     return {"files": files, "kib": kib, **medians, "ratio": round(statistics.median(ratios), 2)}
 
@@ -75,7 +75,6 @@ def store() -> Iterator[None]:
     if os.environ.get("S3_ENDPOINT_URL"):
         yield
         return
-    # Only the store is wanted, so the others are said to be there.
     stack = Stack(Path(tempfile.mkdtemp(prefix="bundles-")), durable=False)
     os.environ |= {"ENV_FILES": "", "PRODUCTION": "false"}
     try:
@@ -96,8 +95,8 @@ def run(contender: str, files: int, size: int) -> dict[str, float]:
     sources = stored(files, size)
     copy = CONTENDERS[contender]
     copy(sources[:3], "results/bundles/warm")
-    storage.bucket().client, boto_client()  # a process makes each of them once
-    Path("/proc/self/clear_refs").write_text("5")  # the peak, from here on
+    storage.bucket().client, boto_client()  # each is created once per process
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     idle, began, used = memory_kib("VmRSS"), time.monotonic(), processor_seconds()
     copy(sources, f"results/bundles/{contender}")
     seconds = time.monotonic() - began
@@ -109,18 +108,18 @@ def run(contender: str, files: int, size: int) -> dict[str, float]:
 
 
 def stored(files: int, size: int) -> list[Any]:
-    """The sources; those of an earlier run are used again."""
+    """Store the sources and return them. Those of an earlier run are reused."""
     from jobs import storage
     from jobs.workspace import Source
 
     storage.make_bucket()
     content = bytes(range(256)) * (size // 256) + bytes(size % 256)
-    there = set(storage.stored_before(f"catalogue/bundles/{size}/", datetime.now(UTC)))
+    existing = set(storage.stored_before(f"catalogue/bundles/{size}/", datetime.now(UTC)))
     crc32, sources = zlib.crc32(content), []
     for number in range(files):
         key = f"catalogue/bundles/{size}/{number}"
         sources.append(Source(f"File {number}", key, f"{number}.bin", size, crc32, MADE_AT))
-        if key not in there:
+        if key not in existing:
             output = storage.S3Output(key, content_type=TYPE, expected_bytes=size)
             output.write(content)
             output.finish()
@@ -155,16 +154,16 @@ def bundle(sources: list[Any], key: str) -> None:
 
 
 def raw_copy(sources: list[Any], key: str) -> None:
-    """Each object by get_object, all of them into one by upload_fileobj."""
+    """Read each object with get_object, and write one with upload_fileobj."""
     from jobs import storage
 
     client, bucket = boto_client(), storage.bucket().bucket_name
 
-    class All(io.RawIOBase):
-        """The objects, one after the other."""
+    class Concatenated(io.RawIOBase):
+        """The bytes of all objects, concatenated."""
 
         def __init__(self) -> None:
-            self.coming = iter(sources)
+            self.remaining = iter(sources)
             self.body: Any = io.BytesIO()
 
         def readable(self) -> bool:
@@ -176,13 +175,13 @@ def raw_copy(sources: list[Any], key: str) -> None:
                 if piece := self.body.read(size):
                     pieces.append(piece)
                     size -= len(piece)
-                elif source := next(self.coming, None):
+                elif source := next(self.remaining, None):
                     self.body = client.get_object(Bucket=bucket, Key=source.key)["Body"]
                 else:
                     break
             return b"".join(pieces)
 
-    client.upload_fileobj(All(), bucket, key)
+    client.upload_fileobj(Concatenated(), bucket, key)
 
 
 @cache

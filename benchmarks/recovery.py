@@ -1,7 +1,7 @@
-"""How long the service takes to get over the five main faults, with the clocks of production.
+"""Measure how long the service takes to recover from five faults, with production's intervals.
 
-`make recovery`: servers, web, dispatcher and workers of its own; takes about four minutes. The
-exit status tells whether every bound was kept.
+`make recovery` starts its own servers, web, dispatcher and workers, and takes about four minutes.
+The exit status is 1 if a limit was exceeded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.faults import standalone
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
 
-# What settings.py has by default; the rig's own clocks are short.
+# The defaults of settings.py; those of the rig are shorter.
 PRODUCTION = {
     "LEASE_SECONDS": "60",
     "BEAT_SECONDS": "1",
@@ -32,32 +32,34 @@ PRODUCTION = {
     "COLLECT_AGAIN_SECONDS": "7200",
 }
 SMALL = 70000
-ROUNDS = 3  # the slowest counts; what waits for a lease is done once
+ROUNDS = 3  # the slowest counts; faults that wait for a lease run once
 
 
 class Recovery:
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
-        self.kept = True
+        self.within_limits = True
 
     def run(self) -> int:
         self.rig.start("dispatcher")
         self.rig.start("web")
-        print(f"{'fault':34}{'what was waited for':34}{'seconds':>8}{'bound':>8}", flush=True)
+        print(f"{'fault':34}{'recovered when':34}{'seconds':>8}{'limit':>8}", flush=True)
         killed = max(self.pool_process_killed() for _ in range(ROUNDS))
         self.report("pool process killed", "its job is queued again", killed, 2)
         self.report("worker killed", "its job is claimed again", self.worker_killed(), 65)
-        self.report("worker told to stop", "it has ended, its job is back", self.deploy(), 30)
+        self.report(
+            "worker stopped by SIGTERM", "it has ended, its job is queued", self.deploy(), 30
+        )
         lost = max(self.redis_lost() for _ in range(ROUNDS))
-        self.report("Redis lost, empty when it is back", "a queued job is claimed", lost, 10)
+        self.report("Redis lost with its data", "a queued job is claimed", lost, 10)
         slowest, thawed = self.redis_frozen()
-        self.report("Redis frozen for 10 s", "slowest answer to a POST", slowest, 0.3)
-        self.report("", "once thawed, a job is claimed", thawed, 10)
-        return int(not self.kept)
+        self.report("Redis frozen for 10 s", "slowest response to a POST", slowest, 0.3)
+        self.report("", "after that, a job is claimed", thawed, 10)
+        return int(not self.within_limits)
 
-    def report(self, fault: str, what: str, seconds: float, bound: float) -> None:
-        self.kept &= seconds <= bound
-        print(f"{fault:34}{what:34}{seconds:8.2f}{bound:8}", flush=True)
+    def report(self, fault: str, recovery: str, seconds: float, limit: float) -> None:
+        self.within_limits &= seconds <= limit
+        print(f"{fault:34}{recovery:34}{seconds:8.2f}{limit:8}", flush=True)
 
     def pool_process_killed(self) -> float:
         from tests.faults.rig import slow
@@ -78,7 +80,7 @@ class Recovery:
         doomed = self.rig.worker(**slow(200))
         job_id = self.rig.initiate(SMALL)
         self.rig.wait_for(job_id, "processing")
-        time.sleep(16)  # its lease was just renewed: the worst moment
+        time.sleep(16)  # its lease has just been renewed: the worst case
         self.rig.kill(doomed)
         other = self.rig.worker(**slow(60))
         seconds = self.rig.timed(lambda: self.job(job_id).attempt == 2, 90)
@@ -129,13 +131,13 @@ class Recovery:
         self.end("", worker)
         return slowest, seconds
 
-    def job(self, job_id: str):  # type: ignore[no-untyped-def] # Django's models come later
+    def job(self, job_id: str):  # type: ignore[no-untyped-def] # Django is not set up yet
         from jobs.models import DownloadJob
 
         return DownloadJob.objects.get(pk=job_id)
 
     def end(self, job_id: str, *workers) -> None:  # type: ignore[no-untyped-def]
-        """Leave nothing for the next fault to trip over."""
+        """Cancel the job and stop the workers, before the next fault."""
         if job_id:
             self.rig.cancel(job_id)
         for worker in workers:

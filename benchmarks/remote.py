@@ -1,8 +1,8 @@
-"""Fetching a link, compared with aria2c: in pairs, the same file, the same connections.
+"""Compare fetching a link with aria2c: in pairs, with the same file and number of connections.
 
-`make bench-remote`: servers of its own, and a web server on the loopback in a process of its own;
-takes about two minutes. Ours is a warm worker's attempt, from the claim to the settled row, with
-the file stored. The exit status tells whether both promises were kept.
+`make bench-remote` starts its own servers, and a web server on the loopback interface; it takes
+about two minutes. The service's time is that of an attempt by a warm worker, from the claim to the
+completed row, with the file stored. The exit status is 1 if a limit was exceeded.
 """
 
 from __future__ import annotations
@@ -34,45 +34,45 @@ WORKER = {
     "REMOTE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
 }
 CONNECTIONS = 4
-# None of its other ways to write and to poll was faster beyond the noise.
+# None of its other options for writing and polling was measurably faster.
 ARIA2C = f"aria2c -q --no-conf -x {CONNECTIONS} -s {CONNECTIONS} -k 1M".split()
 ARIA2C += ["--file-allocation=none", "--disk-cache=64M"]
 ROW = "| {:26} | {:>7} | {:>7} | {:>5} | {:>10} | {:>8} |"
 
 
 @dataclass(frozen=True)
-class Race:
-    """`rate` is in bytes a second for each connection; `most` is what is promised of the ratio."""
+class Scenario:
+    """`rate` is in bytes per second for each connection; `max_ratio` is the limit."""
 
     name: str
     size_bytes: int
     rate: int | None
-    is_uploaded: bool  # what aria2c fetched, by boto3
-    most: float
+    is_uploaded: bool  # by boto3, after aria2c has fetched the file
+    max_ratio: float
 
 
-WARM_UP = Race("", 20_000_000, None, True, 0)
-RACES = [
-    Race("5 MB/s a connection", 100_000_000, 5_000_000, False, 1.05),
-    Race("unthrottled, then uploaded", 256 * 2**20, None, True, 1.0),
+WARM_UP = Scenario("", 20_000_000, None, True, 0)
+SCENARIOS = [
+    Scenario("5 MB/s per connection", 100_000_000, 5_000_000, False, 1.05),
+    Scenario("unthrottled, then uploaded", 256 * 2**20, None, True, 1.0),
 ]
 
 
-class Contest:
-    """Both fetch what the server at `url` has. Each leaves nothing behind but rows."""
+class Pairs:
+    """Pairs of downloads of `url`, by the service and by aria2c. Only rows remain afterwards."""
 
-    def __init__(self, race: Race, url: str, folder: Path) -> None:
-        self._race, self._url, self._path = race, url, folder / "fetched"
-        self._sha256 = File(size=race.size_bytes).sha256()
+    def __init__(self, scenario: Scenario, url: str, folder: Path) -> None:
+        self._scenario, self._url, self._path = scenario, url, folder / "fetched"
+        self._sha256 = File(size=scenario.size_bytes).sha256()
 
-    def pair(self, *, ours_first: bool) -> tuple[float, float]:
-        """Seconds of ours, and of theirs."""
-        if ours_first:
-            return self.ours(), self.theirs()
-        theirs = self.theirs()
-        return self.ours(), theirs
+    def pair(self, *, service_first: bool) -> tuple[float, float]:
+        """Return the seconds of the service, and those of aria2c."""
+        if service_first:
+            return self.service(), self.aria2c()
+        aria2c_seconds = self.aria2c()
+        return self.service(), aria2c_seconds
 
-    def ours(self) -> float:
+    def service(self) -> float:
         from django.contrib.auth.models import User
 
         from jobs.engine import runner
@@ -84,14 +84,14 @@ class Contest:
         seconds = timed(lambda: runner.run(job.pk, task_id="benchmark", worker="benchmark"))
         job.refresh_from_db()
         if job.artifact is None:
-            sys.exit(f"Ours is {job.status}: {job.error}")
+            sys.exit(f"The service's job is {job.status}: {job.error}")
         self._check_object(job.artifact.key)
         return seconds
 
-    def theirs(self) -> float:
+    def aria2c(self) -> float:
         place = [f"--dir={self._path.parent}", f"--out={self._path.name}"]
         seconds = timed(lambda: subprocess.run([*ARIA2C, *place, self._url], check=True))  # noqa: S603
-        if self._race.is_uploaded:
+        if self._scenario.is_uploaded:
             seconds += timed(self._upload)
             self._check_object(self._path.name)
         with self._path.open("rb") as file:
@@ -116,7 +116,7 @@ class Contest:
         for chunk in chunks:
             digest.update(chunk)
         if digest.hexdigest() != self._sha256:
-            sys.exit("What was fetched is not what was served.")
+            sys.exit("The fetched file differs from the served one.")
 
 
 class Benchmark:
@@ -127,34 +127,34 @@ class Benchmark:
         self._measure(WARM_UP, 1)
         setup = f"{CONNECTIONS} connections, medians of {self._pairs} pairs"
         print(f"{setup}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-        print(ROW.format("", "ours", "aria2c", "ratio", "from, to", "promised"))
+        print(ROW.format("", "service", "aria2c", "ratio", "min, max", "limit"))
         print(ROW.format(*["---"] * 6), flush=True)
-        kept = [self._keeps(race) for race in RACES]  # both, whatever the first says
-        return int(not all(kept))
+        within_limits = [self._is_within_limit(scenario) for scenario in SCENARIOS]
+        return int(not all(within_limits))
 
     def stop(self) -> None:
-        """Nothing runs between two races."""
+        """Stop nothing: no process runs between two scenarios."""
 
-    def _keeps(self, race: Race) -> bool:
-        pairs = self._measure(race, self._pairs)
-        ours, theirs = (f"{median(seconds):.2f} s" for seconds in zip(*pairs, strict=True))
-        ratios = [ours / theirs for ours, theirs in pairs]
+    def _is_within_limit(self, scenario: Scenario) -> bool:
+        pairs = self._measure(scenario, self._pairs)
+        service, aria2c = (f"{median(seconds):.2f} s" for seconds in zip(*pairs, strict=True))
+        ratios = [of_service / of_aria2c for of_service, of_aria2c in pairs]
         spread = f"{min(ratios):.2f}, {max(ratios):.2f}"
-        ratio, promised = f"{median(ratios):.3f}", f"<= {race.most:.2f}"
-        print(ROW.format(race.name, ours, theirs, ratio, spread, promised), flush=True)
-        return median(ratios) <= race.most
+        ratio, limit = f"{median(ratios):.3f}", f"<= {scenario.max_ratio:.2f}"
+        print(ROW.format(scenario.name, service, aria2c, ratio, spread, limit), flush=True)
+        return median(ratios) <= scenario.max_ratio
 
-    def _measure(self, race: Race, pairs: int) -> list[tuple[float, float]]:
-        with served(race, self._folder / "server.log") as url:
-            contest = Contest(race, url, self._folder)
-            return [contest.pair(ours_first=n % 2 == 0) for n in range(pairs)]
+    def _measure(self, scenario: Scenario, pairs: int) -> list[tuple[float, float]]:
+        with served(scenario, self._folder / "server.log") as url:
+            downloads = Pairs(scenario, url, self._folder)
+            return [downloads.pair(service_first=n % 2 == 0) for n in range(pairs)]
 
 
 @contextmanager
-def served(race: Race, log: Path) -> Iterator[str]:
-    """The address of a file, from a server that is there as long as the context is."""
-    command = [sys.executable, "-m", "tests.hostile.fast", "0", str(race.size_bytes)]
-    command += [str(race.rate)] if race.rate else []
+def served(scenario: Scenario, log: Path) -> Iterator[str]:
+    """Start a server with a file, and yield the URL. Stops the server at the end."""
+    command = [sys.executable, "-m", "tests.hostile.fast", "0", str(scenario.size_bytes)]
+    command += [str(scenario.rate)] if scenario.rate else []
     log.unlink(missing_ok=True)
     server = Process("The file server", command, log, {"PYTHONPATH": str(ROOT)})
     server.start()
@@ -167,7 +167,7 @@ def served(race: Race, log: Path) -> Iterator[str]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds."""
+    """Return the seconds that `work` takes."""
     began = time.monotonic()
     work()
     return time.monotonic() - began
@@ -178,7 +178,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=5)
     pairs = parser.parse_args().pairs
     if not shutil.which("aria2c") and not debian.install("aria2"):
-        sys.exit("aria2c is not here and cannot be installed: install Debian's aria2.")
+        sys.exit("aria2c is missing and could not be installed: install Debian's aria2.")
     os.environ |= WORKER
     return standalone.serve(lambda folder, _: Benchmark(folder, pairs), Benchmark.run)
 

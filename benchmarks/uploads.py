@@ -1,7 +1,7 @@
-"""What large uploads cost: time to the answer, other people's polls meanwhile, memory.
+"""Measure large uploads: the response time, concurrent polls of another client, memory.
 
-`make bench-uploads`: servers, web, worker and dispatcher of its own, all on this machine; takes
-about two minutes. The exit status tells whether every promise was kept.
+`make bench-uploads` starts its own servers, web, worker and dispatcher on this machine, and takes
+about two minutes. The exit status is 1 if a limit was exceeded.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ ROUNDS = 10
 AT_ONCE = 50
 LARGEST_AT_ONCE = 10
 FILE_BYTES, LARGEST_BYTES = 20_000_000, 100_000_000
-NETWORK = 200_000_000 // 8  # bytes a second: 200 Mbit/s
-SHARED_NETWORK = 1_000_000_000 // 8  # of all that come at once
+NETWORK = 200_000_000 // 8  # bytes per second: 200 Mbit/s
+SHARED_NETWORK = 1_000_000_000 // 8  # of all concurrent uploads together
 POLLS_A_SECOND = 20
-# What is promised; the exit status tells whether it was kept.
-ANSWER_MS = 200
+# The limits.
+RESPONSE_MS = 200
 POLL_MS = 200
 MORE_MIB = 128
 
@@ -47,34 +47,34 @@ PIECE_BYTES = 64 * 1024
 BOUNDARY = "benchmark-of-uploads"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 POLLED = re.compile(r'"GET /status/\S+ HTTP/1\.1" (?:200|304) \S+ (\d+)ms')
-ROW = "| {:48} | {:>12} | {:>12} | {:6} |"
+ROW = "| {:48} | {:>12} | {:>12} | {:8} |"
 
 
 @dataclass(frozen=True)
 class Upload:
-    """`ms` from the last byte that the kernel took to the first of the answer."""
+    """`ms` is from the last byte that the kernel accepted to the first of the response."""
 
-    answer: Answer | None
+    response: Answer | None
     ms: float
 
     @property
     def status(self) -> int:
-        return self.answer.status if self.answer else 0
+        return self.response.status if self.response else 0
 
     @property
     def description(self) -> str:
-        if self.answer is None:
-            return "no answer"
-        kind = self.answer.headers.get_content_type()
-        is_problem = kind == "application/problem+json"
-        return f"{self.status} {self.answer.json['code'] if is_problem else kind}"
+        if self.response is None:
+            return "no response"
+        content_type = self.response.headers.get_content_type()
+        is_problem = content_type == "application/problem+json"
+        return f"{self.status} {self.response.json['code'] if is_problem else content_type}"
 
 
 class Benchmark:
     def __init__(self, live: Live, rounds: int) -> None:
         self._live, self._rounds = live, rounds
         self._form = form_of(FILE_BYTES)
-        self._kept = True
+        self._within_limits = True
 
     def run(self) -> int:
         self._live.start("dispatcher")
@@ -82,7 +82,7 @@ class Benchmark:
         web = self._live.start("web")
         job_id = self._warm_up()
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-        print(ROW.format("", "measured", "promised", ""))
+        print(ROW.format("", "measured", "limit", ""))
         print(ROW.format(*["---"] * 4), flush=True)
         self._one_at_a_time("at 200 Mbit/s", NETWORK)
         self._one_at_a_time("as fast as loopback", None)
@@ -90,27 +90,27 @@ class Benchmark:
         self._all_at_once(web, job_id, "as fast as loopback", None)
         self._live.kill(web)
         self._largest_at_once()
-        return int(not self._kept)
+        return int(not self._within_limits)
 
     def stop(self) -> None:
         self._live.stop()
 
     def _warm_up(self) -> str:
-        """A small upload; its job. Each web process has loaded then what the others find."""
+        """Send small uploads, so that each web process has loaded its modules. Returns a job ID."""
         small = form_of(20_000)
         with ThreadPoolExecutor(16) as pool:
             uploads = list(pool.map(lambda _: self._upload(small), range(16)))
-        answer = uploads[0].answer
-        if answer is None or answer.status != 202:
-            sys.exit(f"POST /upload does not take a file: {answer and answer.body!r}")
-        return str(answer.json["jobId"])
+        response = uploads[0].response
+        if response is None or response.status != 202:
+            sys.exit(f"POST /upload refuses a file: {response and response.body!r}")
+        return str(response.json["jobId"])
 
     def _one_at_a_time(self, how: str, rate: int | None) -> None:
         uploads = [self._upload(self._form, rate) for _ in range(self._rounds)]
         waits = [upload.ms for upload in uploads]
-        self._report_accepted(f"20 MB {how}: answered 202", uploads)
-        self._report("  last byte to answer, median", median(waits), "ms", ANSWER_MS)
-        self._report("  last byte to answer, worst", max(waits), "ms", ANSWER_MS)
+        self._report_accepted(f"20 MB {how}: 202 responses", uploads)
+        self._report("  last byte to response, median", median(waits), "ms", RESPONSE_MS)
+        self._report("  last byte to response, worst", max(waits), "ms", RESPONSE_MS)
 
     def _all_at_once(self, web: Process, job_id: str, how: str, rate: int | None) -> None:
         logged = web.log.stat().st_size
@@ -121,24 +121,26 @@ class Benchmark:
         with web.log.open("rb") as log:
             log.seek(logged)
             found = [int(ms) for ms in POLLED.findall(log.read().decode(errors="replace"))]
-        self._report_accepted(f"{AT_ONCE} of 20 MB {how}: 202", uploads)
-        self._report("  all of them", seconds, "s")
-        self._report("  polls meanwhile", len(found), "polls")
-        self._report("  a poll, p95, by the server's log", p95(found), "ms", POLL_MS)
-        self._report("  a poll, p95, as its client waits", p95(polls.waits_ms), "ms")
+        self._report_accepted(f"{AT_ONCE} of 20 MB {how}: 202 responses", uploads)
+        self._report("  total time", seconds, "s")
+        self._report("  concurrent polls", len(found), "polls")
+        self._report("  poll, p95, in the server's log", p95(found), "ms", POLL_MS)
+        self._report("  poll, p95, for its client", p95(polls.waits_ms), "ms")
 
     def _largest_at_once(self) -> None:
         web = self._live.start("web", WEB_PROCESSES="1")
         self._warm_up()
-        pids = family(web.popen.pid)
-        forget_peaks(pids)
+        pids = process_tree(web.popen.pid)
+        reset_peaks(pids)
         idle = sum(memory_mib(pid, "VmRSS") for pid in pids)
         uploads, seconds = self._together(LARGEST_AT_ONCE, form_of(LARGEST_BYTES))
         peak = sum(memory_mib(pid, "VmHWM") for pid in pids)
-        self._report_accepted(f"{LARGEST_AT_ONCE} of 100 MB at once, one process: 202", uploads)
-        self._report("  all of them", seconds, "s")
+        self._report_accepted(
+            f"{LARGEST_AT_ONCE} of 100 MB at once, 1 process: 202 responses", uploads
+        )
+        self._report("  total time", seconds, "s")
         self._report("  web processes, idle", idle, "MiB")
-        self._report("  web processes, over idle at most", peak - idle, "MiB", MORE_MIB)
+        self._report("  web processes, peak over idle", peak - idle, "MiB", MORE_MIB)
 
     def _together(
         self, count: int, form: bytes, rate: int | None = None
@@ -157,17 +159,17 @@ class Benchmark:
             f"Content-Length: {len(form)}",
             "Connection: close",
         ]
-        with connect(self._live.url, 300) as line:
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with suppress(OSError):  # it was refused: the answer says why
-                line.sendall("\r\n".join([*head, "", ""]).encode())
-                send(line, form, rate)
+        with connect(self._live.url, 300) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with suppress(OSError):  # it was refused: the response has the reason
+                connection.sendall("\r\n".join([*head, "", ""]).encode())
+                send(connection, form, rate)
             sent = time.monotonic()
             with suppress(OSError):
-                line.recv(1, socket.MSG_PEEK)
+                connection.recv(1, socket.MSG_PEEK)
             ms = (time.monotonic() - sent) * 1000
             with suppress(AssertionError, OSError):
-                return Upload(read_answer(line), ms)
+                return Upload(read_answer(connection), ms)
         return Upload(None, ms)
 
     def _report_accepted(self, what: str, uploads: list[Upload]) -> None:
@@ -178,18 +180,18 @@ class Benchmark:
             self._row(f"  {description}", f"{count}", "", None)
 
     def _report(self, what: str, value: float, unit: str, most: float | None = None) -> None:
-        promised = "" if most is None else f"<= {most} {unit}"
+        limit = "" if most is None else f"<= {most} {unit}"
         shown = f"{value} {unit}" if isinstance(value, int) else f"{value:.1f} {unit}"
-        self._row(what, shown, promised, None if most is None else value <= most)
+        self._row(what, shown, limit, None if most is None else value <= most)
 
-    def _row(self, what: str, value: str, promised: str, kept: bool | None) -> None:
-        self._kept &= kept is not False
-        verdict = {True: "kept", False: "BROKEN", None: ""}[kept]
-        print(ROW.format(what, value, promised, verdict), flush=True)
+    def _row(self, what: str, value: str, limit: str, is_within: bool | None) -> None:
+        self._within_limits &= is_within is not False
+        verdict = {True: "ok", False: "EXCEEDED", None: ""}[is_within]
+        print(ROW.format(what, value, limit, verdict), flush=True)
 
 
 class Polls(threading.Thread):
-    """Another client, which asks how a job stands, so many times a second."""
+    """Another client that polls the status of a job, POLLS_A_SECOND times per second."""
 
     def __init__(self, live: Live, job_id: str) -> None:
         super().__init__(daemon=True)
@@ -211,7 +213,7 @@ class Polls(threading.Thread):
 
 
 def form_of(size_bytes: int) -> bytes:
-    """A form with a PDF of about this size: one page, and noise attached to it."""
+    """Return a form with a PDF of about this size: one page with an attachment of random bytes."""
     from pypdf import PdfWriter
 
     writer, pdf = PdfWriter(), io.BytesIO()
@@ -223,29 +225,29 @@ def form_of(size_bytes: int) -> bytes:
     return opening + pdf.getvalue() + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-def send(line: socket.socket, form: bytes, rate: int | None) -> None:
-    """All of it; in bytes a second, if not as fast as it is taken."""
+def send(connection: socket.socket, form: bytes, rate: int | None) -> None:
+    """Send the form, at `rate` bytes per second, or as fast as possible."""
     began, rest = time.monotonic(), memoryview(form)
     for start in range(0, len(form), PIECE_BYTES):
         if rate:
             time.sleep(max(0, began + start / rate - time.monotonic()))
-        line.sendall(rest[start : start + PIECE_BYTES])
+        connection.sendall(rest[start : start + PIECE_BYTES])
 
 
 def p95(values: list[float] | list[int]) -> float:
     return quantiles(values, n=20)[-1] if len(values) > 1 else float("inf")
 
 
-def family(pid: int) -> list[int]:
-    """gunicorn's main process and its children."""
+def process_tree(pid: int) -> list[int]:
+    """Return the process IDs of gunicorn's main process and its children."""
     from tests.live import children
 
     return [pid, *children(pid)]
 
 
-def forget_peaks(pids: list[int]) -> None:
+def reset_peaks(pids: list[int]) -> None:
     for pid in pids:
-        Path(f"/proc/{pid}/clear_refs").write_text("5")  # VmHWM counts from now on
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets VmHWM
 
 
 def memory_mib(pid: int, name: str) -> float:

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench import processor_time
-from benchmarks.bench.__main__ import BEGIN, END, place
+from benchmarks.bench.__main__ import BEGIN, END, write_figures
 from benchmarks.bench.bars import NOT_MEASURED, NOT_REACHED, REACHED, Bar
 from benchmarks.bench.cases import CASES
 from benchmarks.bench.cases.watchers import Watcher
-from benchmarks.bench.contenders.processes import held
+from benchmarks.bench.contenders.processes import suspended
 from benchmarks.bench.figures import (
     P50,
-    PROCESSOR,
+    PROCESSOR_TIME,
     RATE,
     NotMeasured,
     Result,
@@ -31,7 +31,7 @@ from benchmarks.bench.figures import (
     compare,
     percentile,
 )
-from benchmarks.bench.report import Report, ranged
+from benchmarks.bench.report import Report, with_range
 from downloads_project.processes import Process
 from tests.live import ROOT, until
 
@@ -46,7 +46,7 @@ time.sleep(60)
 
 
 def row(ours: list[float], theirs: list[float]) -> Row:
-    return Row(PROCESSOR, "ms", {"service": ours, "peer": theirs})
+    return Row(PROCESSOR_TIME, "ms", {"service": ours, "peer": theirs})
 
 
 def test_the_ratio_is_the_median_of_the_ratios_of_rounds() -> None:
@@ -54,10 +54,10 @@ def test_the_ratio_is_the_median_of_the_ratios_of_rounds() -> None:
     slow_for_both = row([1.0, 30.0, 2.0], [1.0, 10.0, 1.0])
 
     assert slow_for_both.ratios("peer") == [1.0, 3.0, 2.0]
-    bar = Bar("poll", PROCESSOR, 2, divisor="peer")
+    bar = Bar("poll", PROCESSOR_TIME, 2, divisor="peer")
     assert bar.measured({"poll": Result([slow_for_both])}) == 2.0
     assert slow_for_both.median("service") / slow_for_both.median("peer") == 2.0
-    assert ranged(slow_for_both.ratios("peer")) == "2 (1 to 3)"
+    assert with_range(slow_for_both.ratios("peer")) == "2 (1 to 3)"
 
 
 def test_a_ratio_to_nothing_is_left_out() -> None:
@@ -74,7 +74,7 @@ def test_contenders_are_measured_by_turns() -> None:
     result = compare({"service": lambda: measure("A"), "peer": lambda: measure("B")}, 3)
 
     assert turns == ["A", "B", "A", "B", "A", "B"]
-    processor, rate = result.row(PROCESSOR), result.row(RATE)
+    processor, rate = result.row(PROCESSOR_TIME), result.row(RATE)
     assert processor
     assert rate
     assert processor.values["service"] == [4.0, 4.0, 4.0]
@@ -131,7 +131,7 @@ def test_what_is_held_goes_on_after_an_error(tmp_path: Path) -> None:
     process = Process("sleep", ["sleep", "60"], tmp_path / "log")
     process.start()
     try:
-        with suppress(NotMeasured), held([process]):
+        with suppress(NotMeasured), suspended([process]):
             until(lambda: state(process.popen.pid) == "T")
             raise NotMeasured
 
@@ -146,12 +146,12 @@ def state(pid: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("value", "verdict"), [(0.2, f"{REACHED}, the aim too"), (0.5, REACHED), (0.9, NOT_REACHED)]
+    ("value", "verdict"), [(0.2, f"{REACHED}, and the aim"), (0.5, REACHED), (0.9, NOT_REACHED)]
 )
 def test_a_bar_is_reached_or_not(value: float, verdict: str) -> None:
     results = {"poll": Result([row([value], [1.0])])}
 
-    assert Bar("poll", PROCESSOR, 0.8, 0.25, "peer").verdict(results) == verdict
+    assert Bar("poll", PROCESSOR_TIME, 0.8, 0.25, "peer").verdict(results) == verdict
 
 
 def test_a_bar_from_below() -> None:
@@ -162,10 +162,10 @@ def test_a_bar_from_below() -> None:
 
 
 def test_what_was_not_measured_is_not_reached_either() -> None:
-    alone = {"poll": Result([Row(PROCESSOR, "ms", {"service": [1.0]})])}
+    alone = {"poll": Result([Row(PROCESSOR_TIME, "ms", {"service": [1.0]})])}
 
-    assert Bar("poll", PROCESSOR, 0.8, divisor="peer").verdict(alone) == NOT_MEASURED
-    assert Bar("poll", PROCESSOR, 0.8, divisor="peer").verdict({}) == NOT_MEASURED
+    assert Bar("poll", PROCESSOR_TIME, 0.8, divisor="peer").verdict(alone) == NOT_MEASURED
+    assert Bar("poll", PROCESSOR_TIME, 0.8, divisor="peer").verdict({}) == NOT_MEASURED
 
 
 def test_figures_are_placed_between_the_marks(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_figures_are_placed_between_the_marks(tmp_path: Path) -> None:
     report = Report({"processor": "2 × any"}, {"poll": "What does a poll cost?"})
     report.results["poll"] = Result([row([0.5], [1.0])])
 
-    place(document, report.markdown())
+    write_figures(document, report.markdown())
 
     text = document.read_text()
     assert text.startswith(f"before\n{BEGIN}")

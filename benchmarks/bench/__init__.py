@@ -1,1 +1,1 @@
-"""The service against peers and limits. docs/benchmarks.md says how to run it and read it."""
+"""Compares the service with peers and limits. docs/benchmarks.md explains how to run it."""

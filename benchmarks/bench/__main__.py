@@ -1,8 +1,8 @@
-"""Compares the service with peers and limits. Starts everything that it compares, and stops it.
+"""Compare the service with peers and limits. Starts and stops everything that it compares.
 
 python -m benchmarks.bench                     all cases; about half an hour
 python -m benchmarks.bench poll start-1-owner  some of them
-python -m benchmarks.bench --smoke             all of them in little, to see that they work
+python -m benchmarks.bench --smoke             all cases with tiny counts, to check that they work
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> int:
 
         return Rig(folder, stack, sizes)
 
-    # Explicitly: what a shell starts in the background ignores it otherwise.
+    # A process that a shell starts in the background ignores SIGINT by default.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return standalone.serve(build, lambda rig: run(rig, options), durable=True)
 
@@ -53,48 +53,48 @@ def run(rig: Rig, options: argparse.Namespace) -> int:
     from benchmarks.bench.report import Report
 
     if unknown := set(options.cases) - set(CASES):
-        sys.exit(f"There is no case {', '.join(sorted(unknown))}. There are: {', '.join(CASES)}")
+        sys.exit(f"Unknown cases: {', '.join(sorted(unknown))}. Choose from: {', '.join(CASES)}")
     questions = {name: (case.__doc__ or "").strip() for name, case in CASES.items()}
     report = Report(machine.describe(), questions)
     print(f"{rig.service.url} is up; rounds of {rig.sizes.seconds} s\n", flush=True)
-    broken = []
+    failed = []
     for name in options.cases or CASES:
         if not measure(rig, name, report):
-            broken.append(name)
-        write(report, options)  # each time: who stops it early keeps what there is
+            failed.append(name)
+        write(report, options)  # after each case, so that Ctrl-C keeps the figures so far
     if not options.smoke:
         print("\n".join(["### Bars", "", *report.bars()]), flush=True)
-    if broken:
-        print(f"\nDid not work: {', '.join(broken)}")
-    return int(bool(broken) or (options.strict and not report.is_reached))
+    if failed:
+        print(f"\nFailed: {', '.join(failed)}")
+    return int(bool(failed) or (options.strict and not report.is_reached))
 
 
 def measure(rig: Rig, name: str, report: Report) -> bool:
-    """Put one case into the report and print it. False: it did not work; the others go on."""
+    """Run a case, add it to the report and print it. Returns False if it raised an error."""
     from benchmarks.bench.cases import CASES
 
-    began, works = time.monotonic(), True
+    began, succeeded = time.monotonic(), True
     try:
         report.results[name] = CASES[name](rig)
     except NotMeasured as reason:
         report.missing[name] = str(reason)
     except Exception as error:
         traceback.print_exc()
-        report.missing[name] = f"it did not work ({type(error).__name__})"
-        works = False
+        report.missing[name] = f"the case failed ({type(error).__name__})"
+        succeeded = False
     print("\n".join(report.case(name)), f"\n({time.monotonic() - began:.0f} s)\n", flush=True)
-    return works
+    return succeeded
 
 
 def write(report: Report, options: argparse.Namespace) -> None:
     if options.json:
         options.json.write_text(json.dumps(report.json(), indent=1) + "\n")
     if options.markdown:
-        place(options.markdown, report.markdown())
+        write_figures(options.markdown, report.markdown())
 
 
-def place(path: Path, figures: str) -> None:
-    """Between the two marks of a document that has them, or as a document of its own."""
+def write_figures(path: Path, figures: str) -> None:
+    """Replace the text between the two marks. Without marks, replace the whole file."""
     old = path.read_text() if path.exists() else ""
     before, begin, rest = old.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -107,12 +107,16 @@ def parse() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("cases", nargs="*", metavar="case", help="by default all")
-    parser.add_argument("--rounds", type=int, help=f"of each contender ({FULL.rounds})")
+    parser.add_argument("cases", nargs="*", metavar="case", help="cases to run (default: all)")
+    parser.add_argument(
+        "--rounds", type=int, help=f"rounds of each contender (default: {FULL.rounds})"
+    )
     parser.add_argument("--smoke", action="store_true", help="tiny counts, no bars")
-    parser.add_argument("--strict", action="store_true", help="status 1 if a bar is not reached")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="place figures in a document")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a bar is not reached")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="replace the figures in a document"
+    )
     return parser.parse_args()
 
 

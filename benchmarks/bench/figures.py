@@ -1,4 +1,4 @@
-"""The arithmetic: rows of figures, one value a round, and ratios of pairs. No I/O."""
+"""Rows of figures with one value per round, medians and ratios. No I/O."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from math import isnan, nan
 from statistics import median
 from typing import TypeVar
 
-# What rows are named that bars look at.
+# Names of rows, which bars refer to.
 REQUEST, JOB = "request", "job"
-PROCESSOR, RATE = f"processor time a {REQUEST}", f"{REQUEST}s a second"
-JOB_PROCESSOR, JOB_RATE = f"processor time a {JOB}", f"{JOB}s a second"
+PROCESSOR_TIME, RATE = f"processor time per {REQUEST}", f"{REQUEST}s per second"
+JOB_PROCESSOR_TIME, JOB_RATE = f"processor time per {JOB}", f"{JOB}s per second"
 P50 = "p50"
 P99 = "p99"
 FAILED = "failed requests"
 
 
 class NotMeasured(Exception):
-    """One sentence about why a case has no figures here."""
+    """A case has no figures. The message is the reason."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """One contender under load once. `spent_ms` is its processor time, by group of processes."""
+    """One contender in one round. `spent_ms` is its processor time by process group."""
 
     requests: int
     seconds: float
     spent_ms: Mapping[str, float]
     failed: int = 0
-    p50_ms: float = nan  # of an answer; nobody waits for one where jobs are worked off
+    p50_ms: float = nan  # response time; NaN for jobs
     p99_ms: float = nan
 
     @property
@@ -39,9 +39,9 @@ class Round:
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was measured, by contender, the service first; one value a round."""
+    """The values of one metric, one per round, by contender; the service comes first."""
 
-    what: str
+    metric: str
     unit: str
     values: Mapping[str, Sequence[float]]
 
@@ -56,29 +56,29 @@ class Row:
         return min(self.values[contender]), max(self.values[contender])
 
     def ratios(self, divisor: str) -> list[float]:
-        """Of each round by itself: what slowed the machine then slowed both."""
+        """Return the ratio of each round: a slow machine slows both contenders in that round."""
         pairs = zip(self.values[self.contenders[0]], self.values[divisor], strict=True)
-        return [ours / theirs for ours, theirs in pairs if theirs]
+        return [service / other for service, other in pairs if other]
 
 
 @dataclass
 class Result:
-    """What a case found. `shares` tells where the processor time goes, for each contender."""
+    """The figures of a case. `shares` has the processor time by contender and process group."""
 
     rows: list[Row] = field(default_factory=list)
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def row(self, what: str) -> Row | None:
-        return next((row for row in self.rows if row.what == what), None)
+    def row(self, metric: str) -> Row | None:
+        return next((row for row in self.rows if row.metric == metric), None)
 
     def include(self, other: Result, prefix: str) -> None:
-        """Add the rows of another comparison, with a prefix."""
-        self.rows += [replace(row, what=f"{prefix}: {row.what}") for row in other.rows]
+        """Add the rows of another result, with a prefix."""
+        self.rows += [replace(row, metric=f"{prefix}: {row.metric}") for row in other.rows]
 
-    def add(self, what: str, unit: str, *values: float, contender: str = "service") -> None:
-        """A figure of one contender alone."""
-        self.rows.append(Row(what, unit, {contender: list(values)}))
+    def add(self, metric: str, unit: str, *values: float, contender: str = "service") -> None:
+        """Add the values of a single contender."""
+        self.rows.append(Row(metric, unit, {contender: list(values)}))
 
 
 Measure = Callable[[], Round]
@@ -86,7 +86,7 @@ T = TypeVar("T")
 
 
 def alternate(measures: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """A B A B …, so that what slows the machine for a while slows all of them."""
+    """Measure A B A B …, so that a slow phase of the machine slows all of them."""
     found: dict[str, list[T]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
@@ -95,7 +95,7 @@ def alternate(measures: Mapping[str, Callable[[], T]], rounds: int) -> dict[str,
 
 
 def compare(measures: Mapping[str, Measure], rounds: int, *, unit: str = REQUEST) -> Result:
-    """`unit` is what is counted: a request, or a job."""
+    """Measure all of them in rounds. `unit` is what is counted: requests or jobs."""
     found = alternate(measures, rounds)
     result = Result(list(_rows(found, unit)))
     for name, measured in found.items():
@@ -108,21 +108,21 @@ def compare(measures: Mapping[str, Measure], rounds: int, *, unit: str = REQUEST
 
 
 def _rows(found: Mapping[str, Sequence[Round]], counted: str) -> Iterator[Row]:
-    def row(what: str, unit: str, value: Callable[[Round], float]) -> Row:
-        return Row(what, unit, {name: [value(r) for r in found[name]] for name in found})
+    def row(metric: str, unit: str, value: Callable[[Round], float]) -> Row:
+        return Row(metric, unit, {name: [value(r) for r in found[name]] for name in found})
 
-    yield row(f"processor time a {counted}", "ms", lambda r: r.processor_ms)
-    yield row(f"{counted}s a second", "/s", lambda r: r.requests / r.seconds)
-    every = [each for measured in found.values() for each in measured]
-    if not any(isnan(each.p50_ms) for each in every):
+    yield row(f"processor time per {counted}", "ms", lambda r: r.processor_ms)
+    yield row(f"{counted}s per second", "/s", lambda r: r.requests / r.seconds)
+    rounds = [each for measured in found.values() for each in measured]
+    if not any(isnan(each.p50_ms) for each in rounds):
         yield row(P50, "ms", lambda r: r.p50_ms)
         yield row(P99, "ms", lambda r: r.p99_ms)
-    if any(each.failed for each in every):
+    if any(each.failed for each in rounds):
         yield row(FAILED, "", lambda r: r.failed)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile: the smallest value that `share` of all do not exceed."""
+    """Return the nearest-rank percentile, for a `share` such as 0.95. Raises NotMeasured."""
     if not values:
         raise NotMeasured("there are no values")
     ordered = sorted(values)

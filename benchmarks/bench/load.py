@@ -1,4 +1,4 @@
-"""Load by programs made for it: wrk, autocannon, k6. All of them end with this process."""
+"""Generates load with wrk, autocannon and k6. All of them end with this process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from downloads_project.processes import die_with_parent
 
 SCRIPTS = Path(__file__).parent / "scripts"
 TIMEOUT_SECONDS = 30
-SETTLE_SECONDS = 0.3  # what an answer leaves to be done, as publishing, belongs to its request
+SETTLE_SECONDS = 0.3  # work after the response, such as publishing, belongs to its request
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request, of each of the tokens in turn."""
+    """A request that is repeated, with each of the tokens in turn."""
 
     url: str
     tokens: Sequence[str]
@@ -32,10 +32,10 @@ class Request:
     etag: str = ""
 
 
-def round_of(
+def measure_round(
     request: Request, roots: processor_time.Roots, *, connections: int, seconds: float
 ) -> Round:
-    """wrk's load, and what the processes below `roots` used for it."""
+    """Run wrk. Returns its figures and the processor time of the process trees in `roots`."""
     before = processor_time.read(roots)
     figures = wrk(request, connections=connections, seconds=seconds)
     time.sleep(SETTLE_SECONDS)
@@ -52,19 +52,19 @@ def wrk(request: Request, *, connections: int, seconds: float) -> dict[str, Any]
         tokens.write("".join(f"{token}\n" for token in request.tokens))
         tokens.flush()
         command = [tools.program("wrk"), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-        # Who waits long is slow, not unanswered.
+        # A slow response is no failure.
         command += ["--timeout", f"{TIMEOUT_SECONDS}s"]
         command += ["-s", str(SCRIPTS / "requests.lua"), request.url, "--"]
         command += [request.method, request.body, tokens.name, request.etag]
-        said = _run(command)
-    found = re.search(r"RESULT (.*)", said)
+        output = _run(command)
+    found = re.search(r"RESULT (.*)", output)
     if not found:
-        raise NotMeasured(f"wrk did not end well: {said[-200:]}")
+        raise NotMeasured(f"wrk failed: {output[-200:]}")
     return dict(json.loads(found[1]))
 
 
 def autocannon(request: Request, *options: str) -> dict[str, Any]:
-    """Its own report. All requests are of the first of the tokens."""
+    """Run autocannon with the first token. Returns its report."""
     command = [*tools.autocannon(), "--json", "--no-progress", "-m", request.method]
     command += ["-H", f"Authorization: Bearer {request.tokens[0]}", *options]
     if request.body:
@@ -73,15 +73,15 @@ def autocannon(request: Request, *options: str) -> dict[str, Any]:
 
 
 def k6(script: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """Its summary."""
+    """Run a script of k6. Returns its summary."""
     with tempfile.TemporaryDirectory() as folder:
         summary = Path(folder) / "summary.json"
         command = [tools.program("k6"), "run", "--quiet", "--no-usage-report", "--log-output=none"]
         command += ["--summary-export", str(summary)]
         command += [word for name, value in env.items() for word in ("-e", f"{name}={value}")]
-        said = _run([*command, str(SCRIPTS / script)])
+        output = _run([*command, str(SCRIPTS / script)])
         if not summary.exists():
-            raise NotMeasured(f"k6 did not end well: {said[-200:]}")
+            raise NotMeasured(f"k6 failed: {output[-200:]}")
         return dict(json.loads(summary.read_text()))
 
 

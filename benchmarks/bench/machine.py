@@ -1,4 +1,4 @@
-"""Where the figures come from: the machine, how busy it is, and the versions of everything."""
+"""Describes the machine, its load, and the versions of all programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def describe() -> dict[str, Any]:
         "processor": f"{os.cpu_count()} × {model[1] if model else platform.machine()}",
         "memory": f"{int(memory[1]) / 2**20:.0f} GiB" if memory else "",
         "kernel": platform.release(),
-        "load when it began": f"{os.getloadavg()[0]:.1f}",
+        "load at the start": f"{os.getloadavg()[0]:.1f}",
         "versions": tools.versions(),
     }
 

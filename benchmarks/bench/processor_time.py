@@ -1,6 +1,6 @@
 """Processor time of process trees, from /proc.
 
-It holds on a busy machine, where requests a second do not: what others use is not counted.
+Unlike requests per second, it is meaningful on a busy machine: it excludes other processes.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-PARENT, FIRST_TIME, TIMES = 1, 11, 4  # of the fields behind the name: ppid; utime to cstime
+PARENT, FIRST_TIME, TIMES = 1, 11, 4  # of the fields after the name: ppid; utime to cstime
 Roots = Mapping[str, Sequence[int]]  # process ids whose trees are counted, by group
 
 
 def read(roots: Roots) -> dict[str, float]:
-    """Milliseconds that each group has used so far, its dead children included.
+    """Return the milliseconds that each group has used so far, with its ended children.
 
     A child's time moves to its parent's cutime and cstime when the parent has waited for it, so
-    that the sum over a tree never loses it. Without those two, a worker that replaces its pool
-    processes looks several times too cheap.
+    that the sum over a tree never loses it. Without those two, the figure of a worker that replaces
+    its pool processes would be several times too low.
     """
     table = _table()
     return {group: sum(_tree_ms(table, pid) for pid in pids) for group, pids in roots.items()}
@@ -30,12 +30,12 @@ def spent(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, 
 
 
 def tree(root: int) -> list[int]:
-    """The process and everything below it."""
+    """Return the process and its descendants."""
     return list(_below(_table(), root))
 
 
 def memory_kib(root: int) -> int:
-    """Resident memory of the tree, in KiB. Pages that are shared count in each process."""
+    """Return the resident memory of the tree, in KiB. Shared pages count in each process."""
     return sum(_resident_kib(pid) for pid in tree(root))
 
 
@@ -47,9 +47,9 @@ def _table() -> Table:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                # The name stands in brackets and may hold anything, brackets and blanks too.
+                # The name is in parentheses and may contain any character, also parentheses.
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # it ended meanwhile
+            except OSError:  # it has ended
                 continue
             ticks = sum(int(field) for field in fields[FIRST_TIME : FIRST_TIME + TIMES])
             table[int(entry.name)] = int(fields[PARENT]), ticks * 1000 / TICKS_A_SECOND

@@ -1,4 +1,4 @@
-"""The results, as text for the terminal, as Markdown for the docs, and as JSON."""
+"""Formats the results as text for the terminal, Markdown for the docs, and JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.bench.figures import Result, Row
 
 @dataclass
 class Report:
-    """`missing` tells for each case without figures why that is so."""
+    """The results of all cases. `missing` has the reason for each case without figures."""
 
     machine: Mapping[str, Any]
     questions: Mapping[str, str]
@@ -21,7 +21,7 @@ class Report:
     missing: dict[str, str] = field(default_factory=dict)
 
     def case(self, name: str) -> Iterator[str]:
-        """Lines of Markdown, which can be read on a terminal as well."""
+        """Yield lines of Markdown, also readable in a terminal."""
         yield f"### {name}"
         yield ""
         yield self.questions[name]
@@ -87,12 +87,12 @@ def head(row: Row) -> list[str]:
 
 
 def cells(row: Row) -> list[str]:
-    """Medians with what they range over, and the median ratio of the rounds."""
+    """Return the medians and the median ratios of the rounds, with their ranges."""
     first, *others = row.contenders
-    unit = "" if row.unit in ("", "/s") else f", {row.unit}"  # a rate says so itself
-    found = [row.what + unit, ranged(row.values[first])]
+    unit = "" if row.unit in ("", "/s") else f", {row.unit}"  # the name of a rate has its unit
+    found = [row.metric + unit, with_range(row.values[first])]
     for name in others:
-        found += [ranged(row.values[name]), ranged(row.ratios(name))]
+        found += [with_range(row.values[name]), with_range(row.ratios(name))]
     return found
 
 
@@ -104,7 +104,7 @@ def table(names: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]
         yield f"| {' | '.join(padded)} |"
 
 
-def ranged(values: Sequence[float]) -> str:
+def with_range(values: Sequence[float]) -> str:
     if not values:
         return ""
     shown = number(median(values))
@@ -114,7 +114,7 @@ def ranged(values: Sequence[float]) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that matter; whole numbers above them."""
+    """Return three significant digits, or a whole number with separators."""
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3g}"
@@ -129,7 +129,7 @@ def text(value: Any) -> str:
 def _row(row: Row) -> dict[str, Any]:
     first, *others = row.contenders
     return {
-        "what": row.what,
+        "what": row.metric,
         "unit": row.unit,
         "values": {name: list(values) for name, values in row.values.items()},
         "median": {name: row.median(name) for name in row.contenders},

@@ -1,4 +1,4 @@
-"""The contenders, started when they are first used."""
+"""The contenders, started on first use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmarks.bench.sizes import Sizes
 from downloads_project.local.stack import Stack
 from tests.factories import UserFactory, store
 
-TEMPLATE = "template_of_benchmarks"  # with users and files, and no job
+TEMPLATE = "template_of_benchmarks"  # with users and files, without jobs
 SMALL_BYTES = 20_000
 
 
@@ -39,14 +39,14 @@ class Rig:
 
     @cached_property
     def service(self) -> Service:
-        """All its processes, at work."""
+        """The service with all its processes running."""
         service = self._service(self._database, broker=1)
         service.start("web", "worker", "dispatcher")
-        service.finished_job()  # what is loaded late is loaded now
+        service.finished_job()  # loads what is loaded lazily
         return service
 
     def service_on(self, database: str, *, broker: int) -> Service:
-        """Another one, not started, on a new database. Stopped with the rig."""
+        """Return another service on a new database, not started. It is stopped with the rig."""
         self._admin(f"CREATE DATABASE {database} TEMPLATE {TEMPLATE}")
         return self._service(database, broker)
 
@@ -61,13 +61,13 @@ class Rig:
         try:
             tools.node()
         except NotMeasured as reason:
-            print(f"The peer is left out: {reason}.\n", flush=True)
+            print(f"The peer is skipped: {reason}.\n", flush=True)
             return False
         return True
 
     @cached_property
     def peer(self) -> Peer:
-        """Raises NotMeasured where there is no Node."""
+        """The Node peer. Raises NotMeasured without Node."""
         peer = Peer(self.folder, self.tokens)
         self._started.append(peer)
         peer.start()
@@ -81,14 +81,14 @@ class Rig:
         return plain
 
     @contextmanager
-    def quiet(self, *, but: Service | None = None) -> Iterator[None]:
-        """Hold still who works unasked: workers, dispatchers; not those of one service."""
+    def quiet(self, *, except_for: Service | None = None) -> Iterator[None]:
+        """Suspend all workers and dispatchers, except those of one service."""
         with ExitStack() as stack:
             for other in self._started:
-                if isinstance(other, Service) and other is not but:
+                if isinstance(other, Service) and other is not except_for:
                     stack.enter_context(other.paused())
                 elif isinstance(other, Peer):
-                    stack.enter_context(processes.held([other.worker]))
+                    stack.enter_context(processes.suspended([other.worker]))
             yield
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""How much each case does: in a full run, and in a smoke run that only shows that it works."""
+"""The counts and durations of each case: of a full run, and of a smoke run with tiny counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Sizes:
     rounds: int = 5
     seconds: float = 3  # of load, of one contender in one round
-    warm_up_seconds: float = 1.5  # before the rounds; 0: what is loaded late counts
+    warm_up_seconds: float = 1.5  # before the rounds; with 0, lazy loading counts
     connections: int = 8
     many_connections: int = 50
     owners: int = 50
@@ -26,7 +26,7 @@ class Sizes:
     many_rows: int = 1_000_000
     idle_seconds: float = 30
     autocannon_seconds: int = 15
-    # A third of the seed's: one minute, three, one.
+    # A third of those in the description: one minute, three, one.
     stage_seconds: tuple[int, int, int] = (20, 60, 20)
     stage_users: tuple[int, int] = (50, 100)
     minute_seconds: int = 60

@@ -1,4 +1,4 @@
-"""The programs for load and limits: where they are, and how to install them."""
+"""Finds and installs the programs that generate load and measure limits."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from downloads_project.local.programs import postgres_programs, redis_program
 BIN = Path(sys.executable).parent
 PEER = Path(__file__).parent.parent / "peer"
 DEBIAN = {"wrk": "wrk", "redis-benchmark": "redis-tools", "node": "nodejs", "npm": "npm"}
-OLDEST_NODE = 20
+MIN_NODE = 20
 
 
 def install() -> None:
     """Install what is missing, without prompting. Report programs that cannot be installed."""
     for program, package in DEBIAN.items():
         if not shutil.which(program) and not debian.install(package):
-            print(f"{program} is not here: install Debian's {package}. Its cases are left out.")
+            print(f"{program} is missing: install Debian's {package}. Its cases are skipped.")
     lock, done = PEER / "package-lock.json", PEER / "node_modules/.package-lock.json"
     is_old = not done.exists() or done.stat().st_mtime < lock.stat().st_mtime
     if is_old and (npm := shutil.which("npm")):
-        # No scripts: one package would compile an accelerator that it can do without.
+        # Without scripts: one package would compile an optional accelerator.
         subprocess.run([npm, "ci", "--ignore-scripts", "--silent"], cwd=PEER)  # noqa: S603
         if done.exists():
             done.touch()
 
 
 def program(name: str) -> str:
-    """Its path. Raises NotMeasured where there is none."""
+    """Return its path. Raises NotMeasured if it is missing."""
     found = shutil.which(name) or shutil.which(name, path=str(BIN))
     if not found:
-        raise NotMeasured(f"{name} is not on this machine")
+        raise NotMeasured(f"{name} is not installed")
     return found
 
 
 def node() -> str:
-    """Node with the peer's packages. Raises NotMeasured."""
+    """Return the path of Node. Raises NotMeasured without Node or the peer's packages."""
     path = program("node")
-    if int(_said(path, "--version").strip("v").partition(".")[0]) < OLDEST_NODE:
-        raise NotMeasured(f"Node is older than {OLDEST_NODE}")
+    if int(_output_of(path, "--version").strip("v").partition(".")[0]) < MIN_NODE:
+        raise NotMeasured(f"Node is older than {MIN_NODE}")
     if not (PEER / "node_modules").exists():
         raise NotMeasured("the peer's packages are not installed: `npm ci` in benchmarks/peer")
     return path
@@ -61,24 +61,24 @@ def pgbench() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of all that has a part in a figure; those that are not here are left out."""
+    """Return the versions of all programs and packages that are installed."""
     packages = ["django", "gunicorn", "celery", "psycopg", "redis", "boto3", "k6"]
     found = {name: version(name) for name in packages}
     found["python"] = sys.version.partition(" ")[0]
-    found["postgres"] = _said(str(postgres_programs() / "postgres"), "--version").split()[2]
-    found["valkey"] = _said(str(redis_program()), "--version").split()[2].removeprefix("v=")
+    found["postgres"] = _output_of(str(postgres_programs() / "postgres"), "--version").split()[2]
+    found["valkey"] = _output_of(str(redis_program()), "--version").split()[2].removeprefix("v=")
     if node_path := shutil.which("node"):
-        found["node"] = _said(node_path, "--version").strip().strip("v")
+        found["node"] = _output_of(node_path, "--version").strip().strip("v")
     if wrk := shutil.which("wrk"):
-        found["wrk"] = _said(wrk, "-v").split()[1]
-    return found | _of_the_peer()
+        found["wrk"] = _output_of(wrk, "-v").split()[1]
+    return found | _peer_packages()
 
 
-def _of_the_peer() -> dict[str, str]:
+def _peer_packages() -> dict[str, str]:
     manifest = json.loads((PEER / "package.json").read_text())
     return {name: str(number) for name, number in manifest["dependencies"].items()}
 
 
-def _said(*command: str) -> str:
+def _output_of(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
     return done.stdout or done.stderr

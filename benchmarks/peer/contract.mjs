@@ -1,18 +1,18 @@
-// What server and worker share: where their Redis is, and who is asking.
+// Shared by server and worker: the connection to Redis, and authentication.
 import { createHmac, timingSafeEqual } from "node:crypto";
 
 export const QUEUE = "downloads";
 export const connection = {
   host: "127.0.0.1",
   port: Number(process.env.PEER_REDIS_PORT),
-  maxRetriesPerRequest: null, // BullMQ's workers insist on it
+  maxRetriesPerRequest: null, // required by BullMQ's workers
 };
 
 const secret = process.env.PEER_SECRET;
 
-// The user id in a signed token (HS256), or null. Fair: signature and expiry are checked at each
-// request, by Node's own HMAC, which is faster than any JWT library. Kinder than the service,
-// which looks also whether the user still exists, is active and has kept the password.
+// Returns the user id of a signed token (HS256), or null. Signature and expiry are checked at each
+// request with Node's HMAC, which is faster than any JWT library. The service also checks that the
+// user still exists, is active and has the same password.
 export function userOf(authorization) {
   if (!authorization?.startsWith("Bearer ")) return null;
   const [header, payload, signature] = authorization.slice(7).split(".");

@@ -1,9 +1,9 @@
-// The peer: one Node process with the hot half of the service's contract.
+// The peer: one Node process with the most used endpoints of the service.
 //
-// All that it leaves out is in its favour: no SQL database, and a Redis that writes nothing to disk
-// (a power cut takes every accepted job); no check that the files exist; no quota, no limit of rate,
-// no idempotency keys, no history, no ETag, no access log, no problem+json beyond a title. A status
-// may be ten seconds old, from the cache that the peer is described with.
+// Everything that it omits makes it faster: no SQL database, and a Redis that writes nothing to disk
+// (a power cut loses every accepted job); no check that the files exist; no quota, rate limit,
+// idempotency key, history, ETag or access log, and of problem+json only a title. A status comes from
+// a cache and may be ten seconds old.
 import { createHmac, randomUUID } from "node:crypto";
 import { serve } from "@hono/node-server";
 import { Queue } from "bullmq";
@@ -37,8 +37,8 @@ app.post("/v1/download/initiate", async (c) => {
   const options = { jobId, attempts: 3, backoff: { type: "exponential", delay: 5000 } };
   await queue.add("bundle", job, options);
   const statusUrl = `/v1/download/status/${jobId}`;
-  const answer = { jobId, status: "queued", totalFileIds: fileIds.length, statusUrl };
-  return c.json(answer, 202, { Location: statusUrl, "Retry-After": "3" });
+  const response = { jobId, status: "queued", totalFileIds: fileIds.length, statusUrl };
+  return c.json(response, 202, { Location: statusUrl, "Retry-After": "3" });
 });
 
 app.get("/v1/download/status/:id", async (c) => {
@@ -72,7 +72,7 @@ async function read(id) {
   };
 }
 
-// Like a presigned address: one HMAC with a key made beforehand, where S3's signature takes six.
+// Returns something like a presigned URL: one HMAC with a fixed key; S3's signature takes six.
 function signed(path) {
   const expires = Math.floor(Date.now() / 1000) + URL_SECONDS;
   const signature = createHmac("sha256", "a key").update(`GET\n${path}\n${expires}`).digest("hex");

@@ -1,4 +1,4 @@
-// The peer's worker. Kind to it: nothing is fetched, zipped or stored, only told.
+// The peer's worker. It only reports completion: nothing is fetched, zipped or stored.
 import { Worker } from "bullmq";
 import { connection, QUEUE } from "./contract.mjs";
 

@@ -1,1 +1,1 @@
-"""Plain Django and plain Celery: what anybody would write first, for comparison."""
+"""Minimal Django and Celery applications, for comparison."""

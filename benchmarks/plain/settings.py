@@ -1,4 +1,4 @@
-"""As few settings as a view and a task need, on the database in DATABASE_URL."""
+"""The minimal settings of a view and a task, on the database in DATABASE_URL."""
 
 import os
 
@@ -12,5 +12,5 @@ ALLOWED_HOSTS = ["127.0.0.1"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = os.environ["REDIS_URL"]
 CELERY_RESULT_BACKEND = "django-db"
-CELERY_RESULT_EXTENDED = True  # as the service has it
+CELERY_RESULT_EXTENDED = True  # as in the service
 USE_TZ = True

@@ -1,4 +1,4 @@
-"""One view with one query by the ORM. Nobody is asked who they are; no middleware at all."""
+"""One view with one query by the ORM, without authentication and middleware."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.contrib.contenttypes.models import ContentType
 
 
 def status(request: HttpRequest, name: str) -> JsonResponse:  # noqa: ARG001
-    row = ContentType.objects.get(model=name)  # a table that is there and has rows
+    row = ContentType.objects.get(model=name)  # a table that always has rows
     return JsonResponse({"jobId": row.pk, "name": row.model, "status": "completed"})
 
 

@@ -1,4 +1,4 @@
-"""A task that does nothing, and whose result is kept in the database."""
+"""A task that does nothing. Its result is stored in the database."""
 
 from __future__ import annotations
 

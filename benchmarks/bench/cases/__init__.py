@@ -1,15 +1,25 @@
-"""The cases: each a function that is given the rig and returns what it found."""
+"""The cases. Each is a function that takes the rig and returns its figures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.bench.cases import bundles, idle, jobs, limits, polls, rows, seeds, starts, watchers
+from benchmarks.bench.cases import (
+    bundles,
+    idle,
+    jobs,
+    limits,
+    load_tests,
+    polls,
+    rows,
+    starts,
+    watchers,
+)
 from benchmarks.bench.figures import Result
 from benchmarks.bench.rig import Rig
 
 Case = Callable[[Rig], Result]
-# In the order in which they run. The docstring of each says what it asks.
+# In the order in which they run. The docstring of each is its question in the report.
 CASES: dict[str, Case] = {
     "idle": idle.idle,
     "poll": polls.poll,
@@ -21,11 +31,11 @@ CASES: dict[str, Case] = {
     "start-to-processing": jobs.start_to_processing,
     "bundle": bundles.small_files,
     "watchers": watchers.watchers,
-    "autocannon": seeds.autocannon,
-    "upload-answer": seeds.upload_answer,
-    "uploads-k6": seeds.uploads_by_k6,
-    "uploads-a-minute": seeds.uploads_a_minute,
-    "flood": seeds.flood,
+    "autocannon": load_tests.autocannon,
+    "upload-answer": load_tests.upload_answer,
+    "uploads-k6": load_tests.uploads_by_k6,
+    "uploads-a-minute": load_tests.uploads_a_minute,
+    "flood": load_tests.flood,
     "rows": rows.many_rows,
     "limits": limits.limits,
 }

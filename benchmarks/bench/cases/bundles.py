@@ -1,4 +1,4 @@
-"""A bundle of small files, compared with the minimum: boto3 that copies their bytes."""
+"""A bundle of small files, compared with a copy of their bytes by boto3."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from jobs.models import StoredFile
 from tests.factories import store
 from tests.live import until
 
-MEGABYTES = "MB a second"
+MEGABYTES = "MB per second"
 OVER_IDLE = "memory over idle"
 FIRST_FILE_ID, FILE_BYTES = 100_000, 64 * 1024
-ALONE = Path(__file__).parents[2] / "bundles.py"  # the builder without its job
+ALONE = Path(__file__).parents[2] / "bundles.py"  # the builder without a job
 POLL_SECONDS = 0.02
 
 
 def small_files(rig: Rig) -> Result:
-    """How fast is a zip of 1,000 files of 64 KiB, against reading them and writing one object?"""
+    """How fast is a zip of 1,000 files of 64 KiB, compared with a copy of their bytes?"""
     files = [_stored(FIRST_FILE_ID + n) for n in range(rig.sizes.bundled)]
     megabytes = len(files) * FILE_BYTES / 1e6
     copy = partial(_copy, rig, [file.key for file in files])
     bundle = partial(_bundle, rig, [file.file_id for file in files])
     copy(), bundle()
-    watch = Memory(rig.service.roots("worker")["worker"][0])
+    watch = PeakMemory(rig.service.roots("worker")["worker"][0])
     with watch:
         seconds = alternate({"service": bundle, "boto3": copy}, rig.sizes.rounds)
     result = Result()
@@ -56,8 +56,8 @@ def _alone(rig: Rig) -> Row:
         done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     found = json.loads(done.stdout)
     rates = {"service": found["bundle"], "boto3": found["raw copy"]}
-    what = f"without its job: {MEGABYTES}"
-    return Row(what, "MB/s", {name: [each["mb_per_second"]] for name, each in rates.items()})
+    metric = f"without a job: {MEGABYTES}"
+    return Row(metric, "MB/s", {name: [each["mb_per_second"]] for name, each in rates.items()})
 
 
 def _stored(file_id: int) -> StoredFile:
@@ -65,19 +65,19 @@ def _stored(file_id: int) -> StoredFile:
 
 
 def _bundle(rig: Rig, file_ids: list[int]) -> float:
-    """Seconds from the claim to the settled row."""
+    """Create a job. Returns the seconds from its claim to its completion."""
     service = rig.service
     body = {"file_ids": file_ids}
     url = f"{service.url}/v1/download/initiate"
-    answer = requests.post(url, json=body, headers=service.headers(), timeout=30)
-    job_id = answer.json()["jobId"]
-    until(service.is_at_rest, 120)
+    response = requests.post(url, json=body, headers=service.headers(), timeout=30)
+    job_id = response.json()["jobId"]
+    until(service.is_idle, 120)
     sql = "SELECT extract(epoch FROM finished_at - started_at) FROM jobs_downloadjob WHERE id = %s"
     return float(service.query(sql, job_id)[0][0])
 
 
 def _copy(rig: Rig, keys: list[str]) -> float:
-    """Seconds for all of them one after the other, and one upload as boto3 does it by itself."""
+    """Read the files one by one and upload one object. Returns the seconds."""
     client = boto3.client(
         "s3",
         endpoint_url=os.environ["S3_ENDPOINT_URL"],
@@ -96,19 +96,19 @@ def _copy(rig: Rig, keys: list[str]) -> float:
         return time.monotonic() - began
 
 
-class Memory:
-    """The peak of a process tree, as long as it is entered."""
+class PeakMemory:
+    """A context manager that records the peak memory of a process tree."""
 
     def __init__(self, root: int) -> None:
         self._root, self._over = root, threading.Event()
         self._idle = self._peak = processor_time.memory_kib(root)
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._poll, daemon=True)
 
     @property
     def over_idle_mib(self) -> float:
         return (self._peak - self._idle) / 1024
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> PeakMemory:
         self._thread.start()
         return self
 
@@ -116,6 +116,6 @@ class Memory:
         self._over.set()
         self._thread.join()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         while not self._over.wait(POLL_SECONDS):
             self._peak = max(self._peak, processor_time.memory_kib(self._root))

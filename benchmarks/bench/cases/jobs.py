@@ -1,4 +1,4 @@
-"""Small jobs: what one costs its worker, how many there are in a second, how soon one begins."""
+"""Small jobs: their processor time, their rate, and how soon one starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from statistics import median
 
 from benchmarks.bench import processor_time
-from benchmarks.bench.contenders.processes import held
+from benchmarks.bench.contenders.processes import suspended
 from benchmarks.bench.contenders.service import Service
 from benchmarks.bench.figures import JOB, NotMeasured, Result, Round, compare, percentile
 from benchmarks.bench.processor_time import Roots
@@ -24,11 +24,11 @@ def small_jobs(rig: Rig) -> Result:
     sizes = rig.sizes
     rig.plain.worker()
     measures = {
-        "service": lambda: jobs_round(rig, rig.service, sizes.jobs),
-        "Celery": lambda: _tasks_round(rig, sizes.tasks),
+        "service": lambda: measure_jobs(rig, rig.service, sizes.jobs),
+        "Celery": lambda: _measure_tasks(rig, sizes.tasks),
     }
     if rig.has_peer:
-        measures["peer"] = lambda: _peer_round(rig, sizes.peer_jobs)
+        measures["peer"] = lambda: _measure_peer(rig, sizes.peer_jobs)
     if sizes.warm_up_seconds:
         for measure in measures.values():
             measure()
@@ -41,7 +41,7 @@ def small_jobs(rig: Rig) -> Result:
 
 
 def start_to_processing(rig: Rig) -> Result:
-    """How soon does a job begin on an idle service? By the clock of the database."""
+    """How soon does a job start on an idle service? By the clock of the database."""
     sql = "SELECT extract(epoch FROM started_at - created_at) FROM jobs_downloadjob WHERE id = %s"
     jobs = [rig.service.finished_job() for _ in range(rig.sizes.latencies)]
     latencies = [float(rig.service.query(sql, job)[0][0]) * 1000 for job in jobs]
@@ -51,49 +51,49 @@ def start_to_processing(rig: Rig) -> Result:
     return result
 
 
-def jobs_round(rig: Rig, service: Service, count: int) -> Round:
-    """So many jobs, all of which wait when the worker is let go."""
+def measure_jobs(rig: Rig, service: Service, count: int) -> Round:
+    """Measure a worker that completes `count` jobs, queued before it is resumed."""
     completed = service.count(COMPLETED)
     with rig.quiet():
         for n in range(count):
             service.initiate(service.tokens[n % len(service.tokens)])
-        begun = Begun(service.roots("worker", "postgres"))
-    with rig.quiet(but=service):
-        found = begun.worked_off(count, service.is_at_rest)
+        measurement = Measurement(service.roots("worker", "postgres"))
+    with rig.quiet(except_for=service):
+        found = measurement.finish(count, service.is_idle)
     if service.count(COMPLETED) != completed + count:
-        raise NotMeasured(f"not all of {count} jobs were completed")
+        raise NotMeasured(f"not all of the {count} jobs completed")
     return found
 
 
-def _tasks_round(rig: Rig, count: int) -> Round:
+def _measure_tasks(rig: Rig, count: int) -> Round:
     plain = rig.plain
     target = plain.done() + count
     with rig.quiet():
-        with held([plain.started["celery"]]):
+        with suspended([plain.started["celery"]]):
             plain.send(count)
-            begun = Begun(plain.roots("celery", "postgres"))
-        return begun.worked_off(count, lambda: plain.done() >= target)
+            measurement = Measurement(plain.roots("celery", "postgres"))
+        return measurement.finish(count, lambda: plain.done() >= target)
 
 
-def _peer_round(rig: Rig, count: int) -> Round:
+def _measure_peer(rig: Rig, count: int) -> Round:
     peer = rig.peer
     with rig.service.paused():
-        with held([peer.worker]):
+        with suspended([peer.worker]):
             target = peer.done() + count
             peer.initiate(count)
-            begun = Begun(peer.work_roots)
-        return begun.worked_off(count, lambda: peer.done() >= target)
+            measurement = Measurement(peer.work_roots)
+        return measurement.finish(count, lambda: peer.done() >= target)
 
 
-class Begun:
-    """What had been used, and when it was, just before a worker was let go."""
+class Measurement:
+    """Processor time and duration, from the moment a worker is resumed until its jobs are done."""
 
     def __init__(self, roots: Roots) -> None:
         self._roots, self._used = roots, processor_time.read(roots)
         self._began = time.monotonic()
 
-    def worked_off(self, count: int, is_done: Callable[[], bool]) -> Round:
-        """Raises NotMeasured where it takes too long."""
+    def finish(self, count: int, is_done: Callable[[], bool]) -> Round:
+        """Wait until the jobs are done. Raises NotMeasured if it takes too long."""
         while not is_done():
             if time.monotonic() - self._began > ENDS_SECONDS:
                 raise NotMeasured(f"{count} jobs were not done within {ENDS_SECONDS} s")

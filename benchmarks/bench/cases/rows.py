@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from benchmarks.bench.cases.jobs import jobs_round
-from benchmarks.bench.cases.sides import Side, contest
+from benchmarks.bench.cases.comparison import LoadTarget, compare_under_load
+from benchmarks.bench.cases.jobs import measure_jobs
 from benchmarks.bench.contenders.service import UNCHECKED, Service
 from benchmarks.bench.figures import JOB, Result, compare
 from benchmarks.bench.rig import Rig
 
-# Their names are the figures' columns: the first is divided by the other.
+# Columns of the figures: the first is divided by the second.
 MANY, FEW = "many rows", "few rows"
 EVERY_SECONDS = "interval '1 second'"
 ALL = ("web", "worker", "dispatcher")
@@ -25,11 +25,11 @@ def many_rows(rig: Rig) -> Result:
     for name, service in services.items():
         roots = service.roots("web", "postgres", "redis")
         poll, start = service.poll(service.finished_job()), service.start_request(rig.sizes.owners)
-        polls[name] = Side(lambda poll=poll: poll, roots)  # type: ignore[misc]
-        starts[name] = Side(lambda start=start: start, roots, service.drop_queued)  # type: ignore[misc]
-        work[name] = lambda service=service: jobs_round(rig, service, rig.sizes.jobs)
-    result.include(contest(rig, polls, rig.sizes.connections), "poll")
-    result.include(contest(rig, starts, rig.sizes.connections), "start")
+        polls[name] = LoadTarget(lambda poll=poll: poll, roots)  # type: ignore[misc]
+        starts[name] = LoadTarget(lambda start=start: start, roots, service.drop_queued)  # type: ignore[misc]
+        work[name] = lambda service=service: measure_jobs(rig, service, rig.sizes.jobs)
+    result.include(compare_under_load(rig, polls, rig.sizes.connections), "poll")
+    result.include(compare_under_load(rig, starts, rig.sizes.connections), "start")
     result.include(compare(work, rig.sizes.rounds, unit=JOB), "small job")
     counted = {name: service.count("true") for name, service in services.items()}
     result.notes.append(", ".join(f"{name}: {count:,} jobs" for name, count in counted.items()))
@@ -44,7 +44,7 @@ def _filled(rig: Rig, database: str, broker: int, count: int) -> Service:
 
 
 def fill(service: Service, count: int) -> None:
-    """So many copies of a finished job and of its history, over all owners, one a second ago."""
+    """Add `count` copies of a finished job and its events, over all owners, one per second."""
     job_id = service.finished_job()
     job, event = (_columns(service, table) for table in ("jobs_downloadjob", "jobs_jobevent"))
     new = {

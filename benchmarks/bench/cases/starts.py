@@ -1,8 +1,8 @@
-"""Creating jobs while no worker runs: the cost of one up to its message in the broker."""
+"""Creates jobs while no worker runs: the cost of each up to its message in the broker."""
 
 from __future__ import annotations
 
-from benchmarks.bench.cases.sides import Side, contest
+from benchmarks.bench.cases.comparison import LoadTarget, compare_under_load
 from benchmarks.bench.figures import Result
 from benchmarks.bench.rig import Rig
 
@@ -13,7 +13,7 @@ def by_fifty_owners(rig: Rig) -> Result:
 
 
 def by_one_owner(rig: Rig) -> Result:
-    """What does a start cost where one owner makes all of them?"""
+    """What does a start cost, all by one owner?"""
     return _starts(rig, 1)
 
 
@@ -21,8 +21,8 @@ def _starts(rig: Rig, owners: int) -> Result:
     service = rig.service
     request = service.start_request(owners)
     roots = service.roots("web", "postgres", "redis")
-    sides = {"service": Side(lambda: request, roots, service.drop_queued)}
+    targets = {"service": LoadTarget(lambda: request, roots, service.drop_queued)}
     if rig.has_peer:
-        peer, their_request = rig.peer, rig.peer.start_request(owners)
-        sides["peer"] = Side(lambda: their_request, peer.roots, clean=peer.forget)
-    return contest(rig, sides, rig.sizes.connections)
+        peer, peer_request = rig.peer, rig.peer.start_request(owners)
+        targets["peer"] = LoadTarget(lambda: peer_request, peer.roots, clean=peer.clear)
+    return compare_under_load(rig, targets, rig.sizes.connections)

@@ -16,17 +16,17 @@ from benchmarks.bench.contenders.service import Service
 from benchmarks.bench.figures import NotMeasured, Result, percentile
 from benchmarks.bench.rig import Rig
 
-MEMORY = "memory of a watcher"
+MEMORY = "memory per watcher"
 IDLE = "processor while nothing changes"
 CHANGE = "from the change to the client"
 CONNECTED = "watchers"
-AT_ONCE = 200  # that connect together
+AT_ONCE = 200  # connections opened together
 FIRST_EVENT_SECONDS = 60
-EVENT_SECONDS = 5  # after which it is not waited for any more
+EVENT_SECONDS = 5  # longest wait for the events of a change
 
 
 class Watcher(asyncio.Protocol):
-    """Counts events; notes the time of each after the first."""
+    """Counts events, and records the time of each after the first."""
 
     def __init__(self, job_id: str, head: bytes, arrivals: dict[str, list[float]]) -> None:
         self._job_id, self._head, self._arrivals = job_id, head, arrivals
@@ -44,9 +44,9 @@ class Watcher(asyncio.Protocol):
 
 
 def watchers(rig: Rig) -> Result:
-    """What do 10,000 watchers cost one web process, and how soon do they hear of a change?"""
+    """What do 10,000 watchers cost one web process, and how soon do they receive a change?"""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # our children inherit it
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # child processes inherit it
     service = rig.service_on("watched", broker=9)
     service.start("web", WEB_PROCESSES="1")
     tokens = service.tokens
@@ -54,7 +54,7 @@ def watchers(rig: Rig) -> Result:
     for n in range(rig.sizes.watched):
         token = tokens[n % len(tokens)]
         jobs[service.initiate(token)] = token
-    _check_there_is_such(service, next(iter(jobs)))
+    _check_event_stream(service, next(iter(jobs)))
     with rig.quiet():
         return asyncio.run(_watch(rig, service, jobs))
 
@@ -64,11 +64,11 @@ async def _watch(rig: Rig, service: Service, jobs: dict[str, str]) -> Result:
     web, result = service.parts["web"].popen.pid, Result()
     before = processor_time.memory_kib(web)
     watching = await _connect(service, jobs, rig.sizes.watchers, arrivals)
-    there = sum(bool(watcher.events) for watcher in watching)
-    result.add(CONNECTED, "", there)
-    if not there:
+    connected = sum(bool(watcher.events) for watcher in watching)
+    result.add(CONNECTED, "", connected)
+    if not connected:
         raise NotMeasured("no watcher received an event")
-    result.add(MEMORY, "KiB", (processor_time.memory_kib(web) - before) / there)
+    result.add(MEMORY, "KiB", (processor_time.memory_kib(web) - before) / connected)
     roots = {"web": [web]}
     used = processor_time.read(roots)
     await asyncio.sleep(rig.sizes.idle_seconds)
@@ -79,7 +79,7 @@ async def _watch(rig: Rig, service: Service, jobs: dict[str, str]) -> Result:
     result.add(CHANGE + ", p50", "ms", median(latencies))
     result.add(CHANGE + ", p95", "ms", percentile(latencies, 0.95))
     expected = rig.sizes.changes * rig.sizes.watchers // rig.sizes.watched
-    result.notes.append(f"{len(latencies)} of {expected} events came")
+    result.notes.append(f"{len(latencies)} of {expected} events arrived")
     return result
 
 
@@ -90,14 +90,14 @@ async def _connect(
     port = urlsplit(service.url).port
     found: list[Watcher] = []
 
-    async def one(job_id: str) -> None:
+    async def connect(job_id: str) -> None:
         watcher = Watcher(job_id, _head(job_id, jobs[job_id]), arrivals)
         found.append(watcher)
         await loop.create_connection(lambda: watcher, "127.0.0.1", port)
 
     for first in range(0, count, AT_ONCE):
         some = [ids[n % len(ids)] for n in range(first, min(first + AT_ONCE, count))]
-        await asyncio.gather(*map(one, some), return_exceptions=True)
+        await asyncio.gather(*map(connect, some), return_exceptions=True)
     deadline = time.monotonic() + FIRST_EVENT_SECONDS
     while not all(watcher.events for watcher in found) and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
@@ -107,7 +107,7 @@ async def _connect(
 async def _change(
     rig: Rig, service: Service, jobs: dict[str, str], arrivals: dict[str, list[float]]
 ) -> list[float]:
-    """Cancel jobs one by one; ms from the change in the row to each event, by one clock."""
+    """Cancel jobs one by one. Returns the ms from each change in the row to its events."""
     sql = "SELECT extract(epoch FROM updated_at) FROM jobs_downloadjob WHERE id = %s"
     expected = rig.sizes.watchers // rig.sizes.watched  # events of one job
     latencies: list[float] = []
@@ -120,7 +120,7 @@ async def _change(
         changed = float(service.query(sql, job_id)[0][0])
         latencies += [(arrived - changed) * 1000 for arrived in arrivals[job_id]]
     if not latencies:
-        raise NotMeasured("no watcher heard of a change")
+        raise NotMeasured("no watcher received a change")
     return latencies
 
 
@@ -130,9 +130,9 @@ def _head(job_id: str, token: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-def _check_there_is_such(service: Service, job_id: str) -> None:
+def _check_event_stream(service: Service, job_id: str) -> None:
     url = f"{service.url}/v1/download/events/{job_id}"
-    with requests.get(url, headers=service.headers(), stream=True, timeout=10) as answer:
-        kind = answer.headers.get("Content-Type", "")
-        if answer.status_code != 200 or not kind.startswith("text/event-stream"):
-            raise NotMeasured(f"/v1/download/events/… is answered {answer.status_code}")
+    with requests.get(url, headers=service.headers(), stream=True, timeout=10) as response:
+        content_type = response.headers.get("Content-Type", "")
+        if response.status_code != 200 or not content_type.startswith("text/event-stream"):
+            raise NotMeasured(f"/v1/download/events/… returns {response.status_code}")

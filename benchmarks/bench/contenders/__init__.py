@@ -1,1 +1,1 @@
-"""What is measured: the service, and what it is measured against. Each starts and stops itself."""
+"""The contenders: the service and its peers. Each starts and stops its own processes."""

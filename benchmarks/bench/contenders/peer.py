@@ -1,4 +1,4 @@
-"""The Node peer of benchmarks/peer: one server process, its worker, its own Redis."""
+"""The Node peer in benchmarks/peer: a server process, its worker and its Redis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Peer:
         self.tokens = tokens
         env = {
             "PEER_REDIS_PORT": str(self._redis_port),
-            "PEER_SECRET": settings.SECRET_KEY,  # both take the same tokens
+            "PEER_SECRET": settings.SECRET_KEY,  # accepts the tokens of the service
             "PORT": str(port),
             "NODE_ENV": "production",
         }
@@ -57,8 +57,8 @@ class Peer:
         started = [p for p in (self.worker, self.server, self.redis) if hasattr(p, "popen")]
         processes.stop(started)
 
-    def forget(self) -> None:
-        """All its data so far."""
+    def clear(self) -> None:
+        """Delete all its data."""
         with redis.Redis(port=self._redis_port) as broker:
             broker.flushall()
 
@@ -67,13 +67,13 @@ class Peer:
             return int(broker.zcard("bull:downloads:completed"))
 
     def initiate(self, count: int) -> list[str]:
-        """The ids of so many jobs."""
+        """Create `count` jobs. Returns their IDs."""
         with requests.Session() as session:
             session.headers["Authorization"] = f"Bearer {self.tokens[0]}"
             session.headers["Content-Type"] = "application/json"
             url = f"{self.url}/v1/download/initiate"
-            answers = [session.post(url, data=BODY, timeout=10) for _ in range(count)]
-        return [answer.json()["jobId"] for answer in answers]
+            responses = [session.post(url, data=BODY, timeout=10) for _ in range(count)]
+        return [response.json()["jobId"] for response in responses]
 
     @property
     def roots(self) -> dict[str, list[int]]:
@@ -86,7 +86,7 @@ class Peer:
     def finished_job(self) -> str:
         before = self.done()
         job_id = self.initiate(1)[0]
-        until(lambda: self.done() > before, 60)  # and not by its status, which would be cached
+        until(lambda: self.done() > before, 60)  # its status would be cached
         return job_id
 
     def poll(self, job_id: str) -> Request:

@@ -1,4 +1,4 @@
-"""Plain Django under gunicorn and plain Celery with results, on a database of their own."""
+"""Plain Django under gunicorn, and plain Celery with results, on a separate database."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from downloads_project.processes import Process
 from tests.live import BIN, ROOT, until
 
 DATABASE, BROKER = "plain", 15
-THREADS = 8  # of each of two processes: more of them only wait for the interpreter
+THREADS = 8  # of each of two processes; more would only wait for the interpreter lock
 
 
 class Plain:
-    """Each of both is started when it is first asked for."""
+    """Django and Celery. Each is started on first use."""
 
     def __init__(self, folder: Path, stack: Stack) -> None:
         self._folder = folder
@@ -62,7 +62,7 @@ class Plain:
         web = self._start("django", [*command, "--keep-alive", "75", "--no-control-socket"])
         url = f"http://127.0.0.1:{port}/v1/download/status/user"
         web.wait_until(lambda: urllib.request.urlopen(url).close())
-        return Request(url, ["nobody's"])
+        return Request(url, ["no-token"])
 
     def worker(self) -> None:
         options = "--concurrency=2 --without-mingle --without-gossip --loglevel=INFO"
@@ -81,12 +81,12 @@ class Plain:
 
     def done(self) -> int:
         sql = "SELECT count(*) FROM django_celery_results_taskresult"
-        row = self._lookout.execute(sql).fetchone()
+        row = self._connection.execute(sql).fetchone()
         return int(row[0]) if row else 0
 
     @cached_property
-    def _lookout(self) -> psycopg.Connection[Any]:
-        """Kept open: a new connection costs Postgres more than a task."""
+    def _connection(self) -> psycopg.Connection[Any]:
+        """A persistent connection: a new one costs Postgres more than a task."""
         return psycopg.connect(self.database_url, autocommit=True)
 
     def _start(self, name: str, command: list[str | Path]) -> Process:

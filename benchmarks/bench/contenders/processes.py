@@ -1,4 +1,4 @@
-"""Process trees that are held still while somebody else is measured."""
+"""Suspends process trees while another contender is measured, and stops them at the end."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ STOP_SECONDS = 10
 
 
 @contextmanager
-def held(processes: Iterable[Process]) -> Iterator[None]:
-    """Freeze them, with all below them, meanwhile. They go on whatever happens."""
-    frozen = [process.popen.pid for process in processes]
+def suspended(processes: Iterable[Process]) -> Iterator[None]:
+    """Suspend the processes and their descendants. They are always resumed."""
+    pids = [process.popen.pid for process in processes]
     try:
-        for pid in frozen:
+        for pid in pids:
             _signal(pid, signal.SIGSTOP)
         yield
     finally:
-        for pid in frozen:
+        for pid in pids:
             _signal(pid, signal.SIGCONT)
 
 

@@ -1,4 +1,4 @@
-"""This service, through its HTTP API, its processes and its rows."""
+"""This service: its HTTP API, its processes and its rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.live import CLOCKS, Live, until
 SMALL = 70000  # the id of a file of 20 kB
 BODY = f'{{"file_ids":[{SMALL}]}}'
 TOKEN_LIFETIME = timedelta(hours=6)  # longer than a full run
-# Limits of rate are counted as in production, and never reached.
+# Rate limits are counted as in production, but never reached.
 UNREACHED = "owner:900000000/60,address:900000000/60"
 SETTINGS = {
     "DEBUG": "false",
@@ -37,7 +37,10 @@ SETTINGS = {
 
 
 class Service:
-    """On a database of its own. `broker` is the number of its Redis database; the next counts."""
+    """A service on a separate database.
+
+    `broker` is the number of its Redis database; the next one counts rates.
+    """
 
     name = "service"
 
@@ -49,12 +52,12 @@ class Service:
         folder.mkdir()
         self.live = Live(folder, SETTINGS | urls)
         for clock in CLOCKS.keys() - SETTINGS.keys():
-            del self.live.env[clock]  # a test's are short; these are production's
+            del self.live.env[clock]  # those of tests are short; use those of production
         self.parts: dict[str, Process] = {}
         self.tokens: list[str] = []
 
     def start(self, *names: str, **env: str) -> None:
-        """`web`, `worker`, `dispatcher`; returns when all of them are ready."""
+        """Start processes (`web`, `worker`, `dispatcher`) and wait until they are ready."""
         for name in names:
             self.parts[name] = self.live.start(name, **env)
         if "worker" in names:
@@ -62,8 +65,8 @@ class Service:
             until(lambda: " ready." in log.read_text(errors="replace"), 60, self.live.logs)
 
     def stop(self) -> None:
-        if "_lookout" in vars(self):
-            self._lookout.close()
+        if "_connection" in vars(self):
+            self._connection.close()
         self.live.stop()
 
     @property
@@ -71,21 +74,21 @@ class Service:
         return f"http://127.0.0.1:{self.parts['web'].env['PORT']}"
 
     def roots(self, *names: str) -> dict[str, list[int]]:
-        """Process ids by group; of the servers too: postgres, redis."""
+        """Return process IDs by group, also of the servers: postgres, redis."""
         known = self.parts | {name.lower(): server for name, server in self._servers.items()}
         return {name: [known[name].popen.pid] for name in names}
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Hold its worker and its dispatcher still.
+        """Suspend its worker and its dispatcher.
 
-        Never the web processes: they do nothing when nobody asks, and gunicorn kills those of its
-        children that were silent for a minute, as all are that were held.
+        Not the web processes: they are idle without requests, and gunicorn kills children that send
+        no heartbeat for a minute.
         """
-        with processes.held(part for name, part in self.parts.items() if name != "web"):
+        with processes.suspended(part for name, part in self.parts.items() if name != "web"):
             yield
 
-    # What clients do
+    # Requests
 
     def poll(self, job_id: str, etag: str = "") -> Request:
         return Request(f"{self.url}/v1/download/status/{job_id}", self.tokens[:1], etag=etag)
@@ -97,16 +100,16 @@ class Service:
     def initiate(self, token: str = "") -> str:
         headers = self.headers(token) | {"Content-Type": "application/json"}
         url = f"{self.url}/v1/download/initiate"
-        answer = requests.post(url, data=BODY, headers=headers, timeout=60)
-        assert answer.status_code == 202, answer.text
-        return str(answer.json()["jobId"])
+        response = requests.post(url, data=BODY, headers=headers, timeout=60)
+        assert response.status_code == 202, response.text
+        return str(response.json()["jobId"])
 
     def status(self, job_id: str) -> requests.Response:
         url = f"{self.url}/v1/download/status/{job_id}"
         return requests.get(url, headers=self.headers(), timeout=30)
 
     def etag(self, job_id: str) -> str:
-        """It holds for up to five minutes."""
+        """Return the ETag of the status, valid for up to five minutes."""
         return self.status(job_id).headers["ETag"]
 
     def headers(self, token: str = "") -> dict[str, str]:
@@ -117,7 +120,7 @@ class Service:
         until(lambda: self.status(job_id).json()["status"] == "completed", 60, self.live.logs)
         return job_id
 
-    # What is in its rows
+    # Rows
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
@@ -127,18 +130,18 @@ class Service:
     def count(self, where: str) -> int:
         return int(self.query(f"SELECT count(*) FROM jobs_downloadjob WHERE {where}")[0][0])  # noqa: S608
 
-    def is_at_rest(self) -> bool:
-        """Whether no job waits or runs. Cheap, however many rows there are: it is asked often."""
-        row = self._lookout.execute(f"SELECT EXISTS ({ACTIVE})").fetchone()
+    def is_idle(self) -> bool:
+        """Return True if no job is queued or running. Cheap with any number of rows."""
+        row = self._connection.execute(f"SELECT EXISTS ({ACTIVE})").fetchone()
         return row is not None and not row[0]
 
     @cached_property
-    def _lookout(self) -> psycopg.Connection[Any]:
-        """Kept open: a new connection costs Postgres as much as a small job."""
+    def _connection(self) -> psycopg.Connection[Any]:
+        """A persistent connection: a new one costs Postgres as much as a small job."""
         return psycopg.connect(self.database_url, autocommit=True)
 
     def drop_queued(self) -> None:
-        """Delete what waits, its rows and its messages, so that the next round finds none."""
+        """Delete queued jobs and their messages, so that the next round starts without any."""
         queued = "SELECT id FROM jobs_downloadjob WHERE status = 'queued'"
         for table, column in self.query(REFERENCES):
             self.query(f"{UNCHECKED} DELETE FROM {table} WHERE {column} IN ({queued})")  # noqa: S608
@@ -151,9 +154,9 @@ class Service:
 
 
 ACTIVE = "SELECT FROM jobs_downloadjob WHERE status IN ('queued', 'processing')"
-# Without foreign keys: for this session alone, in a database that is thrown away.
+# Disables foreign keys for the session, in a temporary database.
 UNCHECKED = "SET session_replication_role = replica;"
-# The tables that refer to jobs: what they are is nobody's business here.
+# The tables that refer to jobs, whatever they are.
 REFERENCES = """
 SELECT c.conrelid::regclass::text, a.attname FROM pg_constraint c
 JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]

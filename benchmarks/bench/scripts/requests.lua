@@ -1,5 +1,5 @@
--- The same request, of many owners in turn. Arguments: method, body, a file of tokens, an ETag.
--- All requests are written beforehand, so that wrk itself uses little of the machine.
+-- Repeats a request with each token in turn. Arguments: method, body, a file of tokens, an ETag.
+-- All requests are formatted in advance, so that wrk itself uses little processor time.
 local requests, n = {}, 0
 
 function init(args)

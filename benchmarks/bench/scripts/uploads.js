@@ -1,5 +1,5 @@
-// The upload test of the seed, for k6: 50, then 100 users, each as fast as it is answered; or so
-// many requests a minute, whoever is slow. A check that fails is counted, not fatal.
+// The upload test for k6: 50, then 100 users without pauses; or a constant number of requests per
+// minute. Failed checks are counted and do not stop the test.
 import { check } from "k6";
 import http from "k6/http";
 
