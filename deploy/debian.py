@@ -1,4 +1,4 @@
-"""Packages of Debian, installed where nobody has to be asked. Only the standard library."""
+"""Installs Debian packages without prompting. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import subprocess
 
 
 def install(package: str) -> bool:
-    """Whether it is installed now: by apt, as root or with a sudo that wants no password."""
+    """Install the package with apt, as root or with a sudo without password. True on success."""
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if not shutil.which("apt-get") or (sudo and not _succeeds([*sudo, "true"])):
         return False
     apt = [*sudo, "apt-get", "-q", "-y"]
-    subprocess.run([*apt, "update"])  # a fresh machine has no lists; a broken one may do with less
+    subprocess.run([*apt, "update"])  # may fail, and the install still succeed
     return subprocess.run([*apt, "install", "--no-install-recommends", package]).returncode == 0
 
 

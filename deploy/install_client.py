@@ -2,8 +2,8 @@
 
     python3 -m deploy.install_client .venv
 
-It runs downloads_client of this checkout. Needs no network, and `uv pip sync` leaves it alone;
-`pip install .` installs the same command where there is no checkout.
+The command runs downloads_client of this checkout. Needs no network, and `uv pip sync` does not
+remove it. Without a checkout, `pip install .` installs the same command.
 """
 
 from __future__ import annotations

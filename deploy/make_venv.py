@@ -1,9 +1,9 @@
-"""Make a virtual environment with the locked uv in it.
+"""Create a virtual environment with the locked version of uv.
 
     python3 -m deploy.make_venv .venv
 
-Needs nothing but the standard library. Debian keeps a part of it, ensurepip, in a package of its
-own: that package is installed where nobody has to be asked, else one sentence asks for it.
+Needs only the standard library. Debian has a part of it, ensurepip, in a separate package, which is
+installed if no prompt is needed; otherwise an error message names it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from pathlib import Path
 
 from deploy.debian import install
 
-OLDEST = (3, 11)
-DEBIANS_PACKAGE = "python3-venv"
+MIN_VERSION = (3, 11)
+DEBIAN_PACKAGE = "python3-venv"
 
 
 def main(folder: str) -> None:
-    if sys.version_info < OLDEST:
-        sys.exit(f"Python {'.'.join(map(str, OLDEST))} or newer is needed; this is {sys.version}.")
-    if importlib.util.find_spec("ensurepip") is None and not install(DEBIANS_PACKAGE):
-        sys.exit(f"Python cannot make environments here: install Debian's {DEBIANS_PACKAGE} first.")
+    if sys.version_info < MIN_VERSION:
+        sys.exit(
+            f"Python {'.'.join(map(str, MIN_VERSION))} or newer is needed; this is {sys.version}."
+        )
+    if importlib.util.find_spec("ensurepip") is None and not install(DEBIAN_PACKAGE):
+        sys.exit(f"Python cannot create environments: install Debian's {DEBIAN_PACKAGE} first.")
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
     locked = Path("requirements/dev.txt").read_text().splitlines()
     uv = next(line.split()[0] for line in locked if line.startswith("uv=="))

@@ -1,8 +1,8 @@
-"""Print docs/settings.md, made from .env.example.
+"""Print docs/settings.md, generated from .env.example.
 
     python3 -m deploy.settings_page > docs/settings.md
 
-Needs nothing but the standard library. A test compares the page with the output.
+Needs only the standard library. A test compares the page with the output.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The real clamd, with one signature: EICAR's. As a program, gets the machine one if it can."""
+"""Runs clamd with the signature of EICAR only. As a program, installs clamd if possible."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from downloads_project.local.ports import free_ports
 from downloads_project.processes import Process
 from jobs import scanner as clamd
 
-IS_REQUIRED = "REQUIRE_CLAMD"  # set where a test that is skipped would be a hole, as in .ci/run
-SYSTEM_PROGRAMS = "/usr/sbin"  # Debian has it there, where few people's PATH leads
-# Joined when it is needed: a scanner that looks at these sources, or at what Python compiles of
-# them, shall find nothing.
+IS_REQUIRED = "REQUIRE_CLAMD"  # set in .ci/run, where tests must not be skipped
+SYSTEM_PROGRAMS = "/usr/sbin"  # Debian's folder of clamd, often not in PATH
+# Joined on use, so that scanners do not report these sources or their compiled files.
 PIECES = [rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$", b"EICAR-STANDARD-", b"ANTIVIRUS-TEST-FILE!$H+H*"]
 SIGNATURE = "Eicar-Test-Signature"
 MAX_BYTES = 200_000_000
@@ -40,12 +39,12 @@ AlertExceedsMax yes
 
 
 def eicar() -> bytes:
-    """What every virus scanner is tested with."""
+    """Return the EICAR test file, which every virus scanner detects."""
     return b"".join(PIECES)
 
 
 class Clamd:
-    """One that runs in a folder, as whoever runs the tests. Its `address` stays the same."""
+    """A clamd that runs in a folder, as the current user. A restart keeps its `address`."""
 
     def __init__(
         self, folder: Path, *, max_bytes: int = MAX_BYTES, max_scanned_bytes: int = MAX_BYTES
@@ -93,7 +92,7 @@ Behaviour = Callable[[socket.socket], None]
 
 @contextmanager
 def pretender(behave: Behaviour) -> Iterator[str]:
-    """The address of what is no clamd: behaves so to the first who connects, and hangs up."""
+    """Yield the address of a fake clamd that calls `behave` for one connection and closes it."""
 
     def run() -> None:
         with suppress(OSError), listener.accept()[0] as line:
@@ -107,7 +106,7 @@ def pretender(behave: Behaviour) -> Iterator[str]:
 
 
 def answers(answer: bytes) -> Behaviour:
-    """To all that is told, once it is told."""
+    """Return a behaviour that sends the answer after the complete request."""
 
     def behave(line: socket.socket) -> None:
         seen = b""
@@ -119,7 +118,7 @@ def answers(answer: bytes) -> Behaviour:
 
 
 def cuts_in(answer: bytes) -> Behaviour:
-    """Says it as soon as it is told anything."""
+    """Return a behaviour that sends the answer after the first byte."""
 
     def behave(line: socket.socket) -> None:
         line.recv(1)
@@ -129,7 +128,7 @@ def cuts_in(answer: bytes) -> Behaviour:
 
 
 def cuts_in_and_listens(answer: bytes) -> Behaviour:
-    """As if it had not spoken."""
+    """Return a behaviour that sends the answer after the first byte, and reads the rest."""
 
     def behave(line: socket.socket) -> None:
         cuts_in(answer)(line)
@@ -140,10 +139,10 @@ def cuts_in_and_listens(answer: bytes) -> Behaviour:
 
 
 def path() -> str:
-    """Where the program is. Without it the test is skipped, or fails where one is required."""
+    """Return the path of clamd. Without it, skip the test, or fail if REQUIRE_CLAMD is set."""
     if not (found := _find()):
         give_up = pytest.fail if os.environ.get(IS_REQUIRED) else pytest.skip
-        give_up("no clamd on this machine")
+        give_up("clamd is not installed")
     return found
 
 

@@ -1,7 +1,7 @@
-"""Fixtures shared by all tests. A fixture returns the plainest valid thing.
+"""Fixtures shared by all tests. Each returns the simplest valid object.
 
-The tests run against real servers: each process that runs tests starts a throw-away stack of its
-own here, before Django reads its settings. So a test may freeze, kill and restart them.
+The tests run against real servers: each process that runs tests starts a temporary stack here,
+before Django reads its settings. A test may freeze, kill and restart them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 running: list[Stack] = []
 
-# Folders and modules whose tests start processes of their own, open a browser, or wait for
-# seconds. `make test` leaves them to `make test-all`, and single tests that are marked `slow`.
+# Folders and modules whose tests start processes, open a browser, or wait for seconds.
+# `make test` skips them, and single tests marked `slow`; `make test-all` runs all.
 SLOW = {
     "browser",
     "faults",
@@ -67,14 +67,14 @@ SLOW = {
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None):
-        return  # this process hands the tests out to others
+        return  # this process only distributes the tests
     stack = Stack(Path(tempfile.mkdtemp(prefix="downloads-tests-")), durable=False)
     running.append(stack)
     throwaway.start(stack)
     keep_tracebacks_plain()
     from django.conf import settings
 
-    assert settings.ROLE == "command"  # reading one reads all: pytest-django finds them configured
+    assert settings.ROLE == "command"  # loads the settings for pytest-django
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -96,15 +96,16 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Stack:
-    """The servers of this process' tests."""
+    """Return the servers of this process."""
     return running[0]
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Before the database is dropped, whoever is still connected to it is sent away.
+    """Close all other connections to the database before it is dropped.
 
-    Playwright runs a loop in this thread; then Django opens another connection, and forgets one.
+    Playwright runs an event loop in this thread, so that Django opens another connection and does
+    not close the first.
     """
     from django.db import connection
     from django.test import TransactionTestCase
@@ -147,7 +148,7 @@ def quick_passwords(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_measured_yet() -> None:
-    """Forget the length of the queue and the pace of the kinds in another test."""
+    """Clear the cached length of the queue and the measured speed of the kinds."""
     from jobs.engine import estimates, quota
 
     quota.depth.forget()
@@ -178,7 +179,7 @@ def made_bucket() -> None:
 
 @pytest.fixture
 def bucket(made_bucket: None) -> Any:
-    """The real bucket; its client is boto's. Not the session's: changed settings make a new one."""
+    """Return the real bucket. Not cached for the session: a test may change its settings."""
     from jobs import storage
 
     return storage.bucket()
@@ -186,7 +187,7 @@ def bucket(made_bucket: None) -> Any:
 
 @pytest.fixture
 def no_uploads_stay(made_bucket: None) -> Iterator[None]:
-    """What a test uploads is gone when the next one begins."""
+    """Delete uploaded objects after the test."""
     from jobs import storage
 
     yield
@@ -195,7 +196,7 @@ def no_uploads_stay(made_bucket: None) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A real web process, for what never reaches Django; on no test's database."""
+    """Start a web process, for requests that do not reach Django. Not on the database of tests."""
     from tests.live import Live
 
     live = Live(tmp_path_factory.mktemp("web"), {})
@@ -208,7 +209,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.fixture(scope="session")
 def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
-    """A real virus scanner; whoever freezes or kills one starts their own."""
+    """Start a virus scanner. Tests that freeze or kill one start another."""
     from tests.clamd import Clamd
 
     server = Clamd(tmp_path_factory.mktemp("clamd"))
@@ -221,7 +222,7 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
 
 @pytest.fixture
 def broker() -> Iterator[Mock]:
-    """What the broker is told, instead of telling it."""
+    """Replace sending to the broker with a mock."""
     with patch("jobs.engine.queue.send") as send:
         yield send
 
@@ -280,7 +281,7 @@ def running_job(queued_job: DownloadJob) -> DownloadJob:
 
 @pytest.fixture
 def stored_files(bucket: Any, db: None) -> list[StoredFile]:
-    """Three files of the public catalogue whose objects are in the bucket."""
+    """Store three files of the public catalogue, with objects in the bucket."""
     from tests.factories import store
 
     return [
@@ -292,7 +293,7 @@ def stored_files(bucket: Any, db: None) -> list[StoredFile]:
 
 @pytest.fixture
 def job(alice: User, stored_files: list[StoredFile]) -> DownloadJob:
-    """Return a queued zip of the three stored files. Modules may have a `job` of their own."""
+    """Return a queued zip of the three stored files. Modules may override it."""
     from tests.factories import JobFactory
 
     ids = [file.file_id for file in stored_files]
@@ -301,7 +302,7 @@ def job(alice: User, stored_files: list[StoredFile]) -> DownloadJob:
 
 @pytest.fixture
 def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Replace the builder of zips, which is an owned edge, and other fields of their kind."""
+    """Return a function that replaces the builder of bundles, and other fields of their kind."""
     from jobs.kinds.registry import KINDS
 
     def put(build: Callable[..., None], **changes: Any) -> None:

@@ -1,4 +1,4 @@
-"""Rows as tests need them: valid by the database's own constraints, whatever their status."""
+"""Factories of rows that satisfy the constraints of the database, in any status."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jobs.models import DownloadJob, JobEvent, Notification, StoredFile
 from jobs.models.notification import outcome
 from jobs.states import FINAL, WAITING, Actor, Event, Status
 
-NUMBERS = count(2_000_000)  # of files; beyond what the sequence gives in any test
+NUMBERS = count(2_000_000)  # of files; higher than those of the sequence in any test
 MADE = {
     **dict.fromkeys(["thumbnail", "medium", "large", "preview", "poster"], (".jpg", "image/jpeg")),
     "text": (".txt", "text/plain; charset=utf-8"),
@@ -39,7 +39,7 @@ class UserFactory(factory.django.DjangoModelFactory):
 
 
 def staff_who_may(codename: str | None) -> User:
-    """Somebody of the staff with one permission, or none."""
+    """Create a staff user with one permission, or none."""
     user: User = UserFactory(is_staff=True)
     if codename:
         user.user_permissions.add(Permission.objects.get(codename=codename))
@@ -47,7 +47,7 @@ def staff_who_may(codename: str | None) -> User:
 
 
 class StoredFileFactory(factory.django.DjangoModelFactory):
-    """A row of the public catalogue; nothing is in the bucket."""
+    """A row of the public catalogue, without an object in the bucket."""
 
     class Meta:
         model = StoredFile
@@ -107,7 +107,7 @@ class JobFactory(factory.django.DjangoModelFactory):
 
 
 class RemoteJobFactory(JobFactory):
-    """A link, of a size that nobody knows before it is there."""
+    """A link to a file of unknown size."""
 
     kind = "remote"
     name = "frames.tar"
@@ -123,7 +123,7 @@ class RemoteJobFactory(JobFactory):
 
 
 class UploadJobFactory(JobFactory):
-    """A picture that somebody sent; once completed, with three smaller ones made of it."""
+    """An uploaded picture; once completed, with three previews."""
 
     class Meta:
         skip_postgeneration_save = True
@@ -144,7 +144,7 @@ class UploadJobFactory(JobFactory):
 
     @factory.post_generation
     def made(self, create: bool, extracted: Any, **_: Any) -> None:
-        """`made=["text", "preview"]` for what is no picture."""
+        """Create the previews. `made=["text", "preview"]` replaces those of a picture."""
         if self.status == Status.COMPLETED:
             usual = ["thumbnail", "medium", "large"]
             for role in usual if extracted is None else extracted:
@@ -152,7 +152,7 @@ class UploadJobFactory(JobFactory):
 
 
 class NotificationFactory(factory.django.DjangoModelFactory):
-    """That a zip is ready, told to a site; `sent=True` where it heard of it."""
+    """A webhook about a completed bundle; delivered with `sent=True`."""
 
     class Meta:
         model = Notification
@@ -170,7 +170,7 @@ class NotificationFactory(factory.django.DjangoModelFactory):
 
 
 def new_job(**fields: Any) -> DownloadJob:
-    """A job with the first line of its history, and any values that `submit` would not take."""
+    """Create a job with its first event. Accepts values that `submit` rejects."""
     job = DownloadJob.objects.create(message=WAITING, **fields)
     job.refresh_from_db()
     JobEvent.objects.record(job, Event.SUBMIT, Actor.OWNER)
@@ -178,7 +178,7 @@ def new_job(**fields: Any) -> DownloadJob:
 
 
 def make_of(job: DownloadJob, role: str) -> StoredFile:
-    """Something that was made of an upload; nothing is in the bucket."""
+    """Create a preview of an upload, without an object in the bucket."""
     suffix, content_type = MADE[role]
     file: StoredFile = StoredFileFactory(
         owner=job.owner,
@@ -194,7 +194,7 @@ def make_of(job: DownloadJob, role: str) -> StoredFile:
 
 
 def store(file_id: int, name: str, content: bytes, **fields: Any) -> StoredFile:
-    """A file of the catalogue, and its object in the bucket."""
+    """Create a file of the catalogue, with an object in the bucket."""
     file: StoredFile = StoredFileFactory(
         file_id=file_id,
         name=name,

@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
 CREATED_BY_MIGRATE = {ContentType._meta.db_table, Permission._meta.db_table}
-FEW_ROWS = 200  # so few are faster to delete than to truncate
+FEW_ROWS = 200  # up to this number, DELETE is faster than TRUNCATE
 
 
 def flush(*_: Any) -> None:
@@ -28,7 +28,7 @@ def _statement() -> str:
     models = apps.get_models(include_auto_created=True)
     tables = {model._meta.db_table for model in models if model._meta.managed}
     each = "\n".join(_emptied(table) for table in sorted(tables - CREATED_BY_MIGRATE))
-    # As a replica, Postgres does not check foreign keys: any order will do.
+    # As a replica, Postgres does not check foreign keys, so that the order does not matter.
     return f"""
         DO $$ BEGIN
             SET LOCAL session_replication_role = replica;

@@ -1,4 +1,4 @@
-"""Fetching links in tests: ask for one, run its attempts, look at what was stored."""
+"""Helpers for links: create a job, run its attempts, inspect the stored file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ask(owner: User, url: str, **params: Any) -> DownloadJob:
 
 
 def attempt(job: DownloadJob) -> DownloadJob:
-    """One, in this process, even if it was not due yet."""
+    """Run one attempt in this process, even before it is due."""
     DownloadJob.objects.filter(pk=job.pk).update(available_at=Now())
     runner.run(job.pk, task_id="task-1", worker="worker@test")
     job.refresh_from_db()
@@ -32,14 +32,14 @@ def attempt(job: DownloadJob) -> DownloadJob:
 
 
 def fetch(job: DownloadJob) -> DownloadJob:
-    """All attempts that it may have."""
+    """Run attempts until the job is finished."""
     while not attempt(job).is_finished:
         pass
     return job
 
 
 def stored_sha256(job: DownloadJob) -> str:
-    """Of what is in the bucket, which is what the row says of it."""
+    """Return the SHA-256 of the stored object, after comparing it with the row."""
     digest = hashlib.sha256()
     for chunk in storage.read(job.artifact.key):
         digest.update(chunk)
@@ -48,7 +48,7 @@ def stored_sha256(job: DownloadJob) -> str:
 
 
 def left_behind(job: DownloadJob) -> list[str]:
-    """Objects and open uploads of the job."""
+    """Return the keys of the job's objects and open multipart uploads."""
     bucket = storage.bucket()
     found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=folder_of(job))
     keys = [item["Key"] for item in found.get("Contents", [])]

@@ -1,4 +1,4 @@
-"""The real processes, for tests that break them: gunicorn, Celery workers, dispatcher."""
+"""Runs the real processes (gunicorn, Celery workers, dispatcher) for tests that break them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from downloads_project.processes import Process
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent
 
-# Short clocks, so that a lease runs out while somebody watches.
+# Short intervals, so that a lease expires during a test.
 CLOCKS = {
     "LEASE_SECONDS": "4",
     "BEAT_SECONDS": "0.5",
@@ -31,7 +31,7 @@ CLOCKS = {
     "RING_AGAIN_SECONDS": "2",
     "WORKER_STOPS_SECONDS": "2",
 }
-# Settings that no variable of the environment sets, but in tests: see tests/settings.py.
+# Settings without an environment variable. tests/settings.py reads them in tests.
 CONSTANTS = {
     "BEAT_SECONDS",
     "COLLECT_AGAIN_SECONDS",
@@ -48,16 +48,16 @@ CONSTANTS = {
 
 
 def with_constants(env: dict[str, str]) -> dict[str, str]:
-    """The environment of a process in which CONSTANTS have the values that `env` has for them."""
+    """Return the environment of a process whose CONSTANTS have their values from `env`."""
     constants = {name: json.loads(env[name]) for name in CONSTANTS & env.keys()}
-    own = {"DJANGO_SETTINGS_MODULE": "tests.settings"}  # unless a test has settings of its own
+    own = {"DJANGO_SETTINGS_MODULE": "tests.settings"}  # unless a test overrides it
     return own | env | {"CONSTANTS": json.dumps(constants)}
 
 
 class Live:
-    """The service as users meet it. `env` is added to every process' environment.
+    """A running service. `env` is added to the environment of every process.
 
-    `become` is run in each before its program.
+    `become` is called in each process before its program starts.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Live:
         self.processes: list[Process] = []
 
     def start(self, name: str, *options: str, **env: str) -> Process:
-        """One more `web`, `worker` or `dispatcher`; `options` of its command line."""
+        """Start another `web`, `worker` or `dispatcher`, with command-line `options`."""
         worker = "-A downloads_project worker --concurrency=2 --without-mingle --without-gossip"
         command = {
             "web": [BIN / "gunicorn", "-c", "python:downloads_project.gunicorn"],
@@ -89,16 +89,16 @@ class Live:
         return process
 
     def start_again(self, process: Process) -> None:
-        """At the port that it had; returns when a web process answers there."""
+        """Start it again on the same port. Waits until a web process responds."""
         process.start()
         if process.name == "web":
             url = f"http://127.0.0.1:{process.env['PORT']}"
-            # Patiently: on a busy machine its first answer takes seconds.
+            # On a busy machine the first response takes seconds.
             process.wait_until(lambda: requests.get(f"{url}/health/live", timeout=5), 120)
-            self.url = url  # only now: a case may be asking the one before all the time
+            self.url = url  # last, as another thread may be using the previous URL
 
     def kill(self, process: Process) -> None:
-        """As the power going: the process and everything it started, at once."""
+        """Kill the process and its descendants at once, as a power cut would."""
         with suppress(ProcessLookupError):
             os.killpg(process.popen.pid, signal.SIGKILL)
         process.popen.wait()
@@ -130,7 +130,7 @@ class Live:
 
     def stop(self) -> None:
         for process in self.processes:
-            with suppress(ProcessLookupError):  # what a test froze cannot hear otherwise
+            with suppress(ProcessLookupError):  # a frozen process does not receive signals
                 os.killpg(process.popen.pid, signal.SIGCONT)
             process.ask_to_stop()
         for process in self.processes:
@@ -138,7 +138,7 @@ class Live:
 
 
 def on_this_database() -> dict[str, str]:
-    """The environment that leads processes to the database of the running test."""
+    """Return the environment of processes that use the database of the running test."""
     servers, _, _ = os.environ["DATABASE_URL"].rpartition("/")
     broker, _, _ = os.environ["REDIS_URL"].rpartition("/")
     name = connection.settings_dict["NAME"]
@@ -146,7 +146,7 @@ def on_this_database() -> dict[str, str]:
 
 
 def until(answer: Callable[[], Any], seconds: float = 30, why: Callable[[], str] = str) -> Any:
-    """The first true answer. Waits for real processes, which tell nobody when they are there."""
+    """Call `answer` until it returns a true value, and return that. Fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := answer()):
         assert time.monotonic() < deadline, f"not within {seconds} s\n{why()}"
@@ -155,9 +155,9 @@ def until(answer: Callable[[], Any], seconds: float = 30, why: Callable[[], str]
 
 
 def children(pid: int) -> list[int]:
-    """Process ids of the direct children, from /proc."""
+    """Return the process IDs of the direct children, from /proc."""
     try:
         found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
         return []
     return [int(child) for child in found.split()]

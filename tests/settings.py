@@ -1,6 +1,6 @@
-"""The service's settings for the processes that tests start, with constants of theirs.
+"""The settings of processes that tests start.
 
-`CONSTANTS` is a JSON object of settings that no variable sets.
+The variable `CONSTANTS` is a JSON object of settings without a variable of their own.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Servers for tests, and the environment that leads Django to them. Imports nothing of Django."""
+"""Starts temporary servers for tests and sets their environment. Does not import Django."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from downloads_project.local.stack import Stack
 
-# Servers that somebody needs; the tests' are their own.
+# The developer's servers, which tests must not use.
 OTHERS = ("DATABASE_URL", "REDIS_URL", "CACHE_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")
 
 
@@ -14,8 +14,8 @@ def start(stack: Stack) -> None:
     """Start the servers and set this process' environment, before Django reads its settings."""
     for name in OTHERS:
         os.environ.pop(name, None)
-    os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""}  # no developer's own settings
-    os.environ["CLAMD"] = "off"  # a test that wants a scanner starts one: tests/clamd.py
-    os.environ["EMAIL_URL"] = "memorymail://"  # one that wants a mail server: tests/notifications
+    os.environ |= {"PRODUCTION": "false", "ENV_FILES": ""}  # without the developer's settings
+    os.environ["CLAMD"] = "off"  # tests of the scanner start one: tests/clamd.py
+    os.environ["EMAIL_URL"] = "memorymail://"  # tests of mail start a server: tests/notifications
     os.environ |= stack.start()
     os.environ["DJANGO_SETTINGS_MODULE"] = "downloads_project.settings"

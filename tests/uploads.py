@@ -1,4 +1,4 @@
-"""Sending files in tests, and looking at what became of them."""
+"""Helpers to upload files and inspect the results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sent(client: APIClient, content: bytes, name: str = "notes.txt") -> Download
 
 
 def processed(client: APIClient, content: bytes, name: str = "notes.txt") -> DownloadJob:
-    """Sent, and tried once by a worker."""
+    """Upload the content and run one attempt."""
     return attempt(sent(client, content, name))
 
 
@@ -52,7 +52,7 @@ def send_chunk(
     headers: dict[str, str] | None = None,
     **fields: Any,
 ) -> Any:
-    """That of the number, cut out of the whole content."""
+    """Send the chunk with this number of the whole content."""
     size = begun["chunkSize"]
     form = {
         "jobId": begun["jobId"],
@@ -64,7 +64,7 @@ def send_chunk(
 
 
 def in_the_bucket(prefix: str = "") -> list[str]:
-    """Objects, and open uploads."""
+    """Return the keys of objects and open multipart uploads."""
     bucket = storage.bucket()
     found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=prefix)
     keys = [item["Key"] for item in found.get("Contents", [])]

@@ -1,4 +1,4 @@
-"""HTTP as bytes, for what no client library would send, or not so slowly."""
+"""HTTP over plain sockets, for requests that no client library sends, or not so slowly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Answer:
     status: int
     headers: Message
     body: bytes
-    rest: bytes  # what came after it
+    rest: bytes  # bytes after the response
 
     @property
     def json(self) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def connect(url: str, seconds: float = 10) -> socket.socket:
 
 
 def exchange(url: str, *parts: bytes) -> Answer:
-    """What these bytes are answered with, once the service has closed the connection."""
+    """Send the parts, and return the response after the service closes the connection."""
     with connect(url) as line:
         for part in parts:
             line.sendall(part)
@@ -39,7 +39,7 @@ def exchange(url: str, *parts: bytes) -> Answer:
 
 
 def read_answer(line: socket.socket) -> Answer:
-    """Waits until the other side closes, or resets."""
+    """Read until the connection is closed or reset, and return the response."""
     found = b""
     with suppress(ConnectionResetError):
         while piece := line.recv(65536):

@@ -1,4 +1,4 @@
-"""Servers that take the place of the service and of the file store, and misbehave."""
+"""Fake servers in place of the service and the file store, with scripted responses."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def result(url: str, content: bytes, **fields: Any) -> dict[str, Any]:
 
 @dataclass
 class Stored:
-    """An object of a file store. `cuts`: after how many bytes the line breaks, for each request."""
+    """An object of a file store. `cuts` are the bytes after which each connection is closed."""
 
     content: bytes
     etag: str = '"one"'

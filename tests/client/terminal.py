@@ -1,4 +1,4 @@
-"""`manage.py download` as somebody runs it: in a script, or in a terminal that can be looked at."""
+"""Runs `manage.py download` in a script, or in a pseudo-terminal whose screen can be read."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ROWS = 24
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Without what tells a program about the terminal of whoever runs the tests."""
+    """Return the environment without the variables of the developer's terminal."""
     terminals = ("TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")
     kept = {name: value for name, value in os.environ.items() if name not in terminals}
     return kept | {"TERM": "xterm-256color"} | more
 
 
 def run(*arguments: str, stdin: str | None = None, **options: Any) -> Any:
-    """To its end, with nothing but pipes."""
+    """Run the command with pipes, and wait until it ends."""
     options = {"env": environment(), "timeout": 60, "text": True} | options
     given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
     return subprocess.run([*COMMAND, *arguments], capture_output=True, **given, **options)
@@ -38,7 +38,7 @@ def run(*arguments: str, stdin: str | None = None, **options: Any) -> Any:
 
 @contextmanager
 def start(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """In the background of a script, but open to what a shell's `&` and `nohup` switch off."""
+    """Start the command in the background, with default handlers of SIGINT and SIGHUP."""
     options = {"env": environment(), "stdin": subprocess.DEVNULL} | options
     process = subprocess.Popen(
         [*COMMAND, *arguments],
@@ -62,7 +62,7 @@ def _open_to_signals() -> None:
 
 
 class Terminal:
-    """A pseudo-terminal with the command in it; `screen` is what one would see."""
+    """The command in a pseudo-terminal. `screen` is the text that it displays."""
 
     def __init__(self, *arguments: str, columns: int = 80, cwd: Path, **env: str) -> None:
         self._fd, inner = os.openpty()
@@ -101,7 +101,7 @@ class Terminal:
         self.type("\x03")
 
     def wait_for(self, pattern: str, seconds: float = 30) -> str:
-        """The screen, once it shows that."""
+        """Wait until the screen matches the pattern, and return it."""
         ends = time.monotonic() + seconds
         while not re.search(pattern, self.screen):
             goes_on = self._read() and time.monotonic() < ends
@@ -109,7 +109,7 @@ class Terminal:
         return self.screen
 
     def end(self, seconds: float = 30) -> int:
-        """Its exit code."""
+        """Wait until the command ends, and return its exit code."""
         ends = time.monotonic() + seconds
         while self._read():
             assert time.monotonic() < ends, self.screen
@@ -121,12 +121,12 @@ class Terminal:
         os.close(self._fd)
 
     def _read(self) -> bool:
-        """False when nobody will write any more."""
+        """Read some output. Returns False at its end."""
         if not select.select([self._fd], [], [], 0.1)[0]:
             return True
         try:
             text = os.read(self._fd, 65536).decode(errors="replace")
-        except OSError:  # how Linux tells that the other side is closed
+        except OSError:  # Linux reports the closed other side this way
             return False
         self.raw += text
         self._screen.feed(text)
@@ -134,7 +134,7 @@ class Terminal:
 
 
 class Screen:
-    """As much of a terminal as the bar needs: it wraps, goes up, and erases lines."""
+    """A minimal terminal emulator: wraps lines, moves the cursor up, and erases lines."""
 
     PIECE = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])|\r|\n|[^\x1b\r\n]")
 
