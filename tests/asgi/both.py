@@ -34,7 +34,7 @@ class Response:
 
 @dataclass
 class Native:
-    """The native endpoints, as one web process has them."""
+    """The native endpoints of one web process."""
 
     loop: asyncio.AbstractEventLoop
     endpoints: NativeEndpoints
@@ -49,7 +49,7 @@ class Native:
     def request(
         self, path: str, *, method: str = "GET", body: bytes = b"", query: str = "", **headers: str
     ) -> Response | None:
-        """The answer; None where it is left to Django."""
+        """Return the response, or None if the request is left to Django."""
         return self.run(self.arequest(path, method=method, body=body, query=query, **headers))
 
     async def arequest(
@@ -90,7 +90,7 @@ class Native:
 
 @contextmanager
 def a_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """In a thread of its own: Playwright, once it was used, has one in the tests' thread."""
+    """Run an event loop in a separate thread: that of the tests may have Playwright's."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -114,7 +114,7 @@ def serving() -> Iterator[Native]:
 
 
 async def until(is_so: Callable[[], object]) -> None:
-    """Wait until it is so; fail if it never is."""
+    """Wait until the condition holds, or fail."""
     with suppress(TimeoutError):
         async with asyncio.timeout(20):
             while not is_so():
@@ -135,7 +135,7 @@ async def _close(endpoints: NativeEndpoints) -> None:
 
 
 def ask_django(path: str, *, method: str = "GET", **headers: str) -> Response:
-    """The same request of Django's."""
+    """Send the same request to Django."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     found = Client().generic(method, path, headers={"host": "localhost"} | named)
     lower = {name.lower(): value for name, value in found.items()}

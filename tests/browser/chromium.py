@@ -1,4 +1,4 @@
-"""The Chromium that shows the pages to tests; as a program, gets the machine one if it can."""
+"""Finds Chromium for tests. As a program, installs it if possible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IS_REQUIRED = "REQUIRE_BROWSER"  # set where a test that is skipped would be a h
 
 
 def path() -> str:
-    """Where it is. Without one the test is skipped, or fails where a browser is required."""
+    """Return its path. Without it, skip the test, or fail if a browser is required."""
     if not (found := _find()):
         give_up = pytest.fail if os.environ.get(IS_REQUIRED) else pytest.skip
         give_up("no Chromium on this machine")

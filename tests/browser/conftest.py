@@ -1,4 +1,4 @@
-"""A real browser, if this machine has one, signed in to a live server."""
+"""A browser that is signed in to a running service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REFUSED = re.compile("the server responded with a status of 4")  # Chromium note
 
 @pytest.fixture(scope="session", autouse=True)
 def queries_beside_the_browser() -> Iterator[None]:
-    """Playwright runs a loop in this thread, which Django takes for asynchronous code."""
+    """Allow queries in this thread, where Playwright's event loop runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield
@@ -36,7 +36,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture
 def complaints() -> Iterator[list[str]]:
-    """What the browser's console says, policy violations above all; the test fails on any."""
+    """Collect messages of the browser's console; the test fails if there are any."""
     said: list[str] = []
     yield said
     assert not said
@@ -44,7 +44,7 @@ def complaints() -> Iterator[list[str]]:
 
 @pytest.fixture
 def refusals(complaints: list[str]) -> Any:
-    """Takes what Chromium noted about refusals, which are meant to be; the rest stays."""
+    """Return a function that removes messages about refused requests, and counts them."""
 
     def take() -> int:
         refused = [text for text in complaints if REFUSED.search(text)]
@@ -58,7 +58,7 @@ def refusals(complaints: list[str]) -> Any:
 def new_context(
     new_context: Callable[..., BrowserContext], complaints: list[str]
 ) -> Callable[..., BrowserContext]:
-    """Like a new person at the browser, whose console is heard."""
+    """Open a new browser context, and collect the messages of its console."""
 
     def make(**options: Any) -> BrowserContext:
         def listen(message: ConsoleMessage) -> None:
@@ -80,7 +80,7 @@ def of_alice(
     context: BrowserContext,
     live_server: Any,
 ) -> Page:
-    """A tab of hers at the start page."""
+    """Open the start page in a tab of Alice's."""
     from django.test import Client  # Django is not ready yet when pytest reads this file
 
     client = Client()

@@ -1,4 +1,4 @@
-"""Files and downloads such as people have, for screenshots: the same ids and times each time."""
+"""Sample files and downloads for screenshots, with fixed IDs and times."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ SENDING = {
 
 
 def facade() -> bytes:
-    """The square picture that would be made of it: a house under a sky."""
+    """Return the thumbnail: a house under a sky."""
     picture = Image.new("RGB", (200, 200), "#a9c9e6")
     draw = ImageDraw.Draw(picture)
     draw.rectangle((36, 60, 164, 200), fill="#d8c3a5")
@@ -137,7 +137,7 @@ def facade() -> bytes:
 
 
 def fill(owner: User) -> dict[str, DownloadJob]:
-    """The newest download of each look."""
+    """Create the sample files and downloads. Returns the downloads by state."""
     for number, (name, content_type, size, days) in FILES.items():
         StoredFileFactory(
             file_id=number,
@@ -168,7 +168,7 @@ def show(exhibit: Exhibit, owner: User) -> DownloadJob:
 
 
 def show_upload(owner: User) -> DownloadJob:
-    """With what was made of it; the picture itself is `facade()`."""
+    """Create a completed upload, with the sizes of its previews."""
     job = show(UPLOAD, owner)
     sizes = {"artifact": 6_140_882, "thumbnail": 9_204, "medium": 78_311, "large": 391_480}
     for number, (role, size) in enumerate(sizes.items(), 1_000_041):
@@ -177,7 +177,7 @@ def show_upload(owner: User) -> DownloadJob:
 
 
 def _times(job: DownloadJob) -> dict[str, Any]:
-    """The row's, as its history tells them."""
+    """Return the fields of the row with the times of its history."""
     at = {line.event: line.at for line in job.events.all()}
     finished = at.get("succeed") or at.get("fail") or at.get("cancel")
     return {

@@ -1,4 +1,4 @@
-"""Jobs in every state that the pages tell apart, brought there by the moves that lead there."""
+"""Jobs in each state that the pages show, reached by the real transitions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OF_AN_UPLOAD: dict[str, Any] = {
 
 
 def job_that_is(look: str, owner: User, **fields: Any) -> DownloadJob:
-    """A zip, or what `fields` make of it, as real as it gets without a worker."""
+    """Create a job in the given state, a bundle unless `fields` change it."""
     zipped = {"kind": "bundle", "name": f"{look.capitalize()}.zip", "total": 1_000_000}
     zipped["params"] = {"file_ids": [70_000, 70_001, 70_002]}
     job = new_job(owner=owner, **zipped | fields)
@@ -47,7 +47,7 @@ def job_that_is(look: str, owner: User, **fields: Any) -> DownloadJob:
 
 
 def look(tab: Page) -> None:
-    """Polls now, as a page does whose network is back."""
+    """Poll now, as a page does when the network is back."""
     tab.evaluate("dispatchEvent(new Event('online'))")
 
 
@@ -72,7 +72,7 @@ def put_off(job: DownloadJob) -> None:
 
 
 def start_again(job: DownloadJob) -> None:
-    """One that was put off; its turn has come."""
+    """Start a job that was delayed."""
     due = DownloadJob.objects.filter(pk=job.pk)
     due.update(available_at=timezone.now())
     start(job)
@@ -97,7 +97,7 @@ def schedule(job: DownloadJob) -> None:
 
 
 def hold(job: DownloadJob) -> None:
-    """For two others, one of which is ready."""
+    """Make it depend on two others, one of which is ready."""
     for look in ("queued", "ready"):
         job.after.add(job_that_is(look, job.owner))
     DownloadJob.objects.filter(pk=job.pk).update(held=True)

@@ -61,7 +61,7 @@ def browser_context_args(
 
 @pytest.fixture
 def alice(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> User:
-    """Whoever looks at the pages, always at the same moment."""
+    """Create the user of the pages, and fix the time."""
     monkeypatch.setattr("django.utils.timezone.now", lambda: NOW)
     names = {"first_name": "Alice", "last_name": "Marsh", "email": "alice@example.org"}
     user: User = UserFactory(username="alice", **names)
@@ -104,7 +104,7 @@ def shoot(tab: Page, url: str, name: str, *, full_page: bool = True) -> None:
 
 
 def send(tab: Page, sent: DownloadJob) -> None:
-    """One file is there already, and others are on their way, at a moment that does not pass."""
+    """Show an upload page with a finished file and others in progress, at a fixed time."""
     told = {"jobId": str(sent.pk)}
     tab.route("**/upload", lambda route: route.fulfill(status=202, json=told))
     choose(tab, (sent.name, b"x"))

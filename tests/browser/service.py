@@ -1,4 +1,4 @@
-"""The real service for a browser, with a file store that can be slowed down and cut off."""
+"""Runs the service for a browser, with a file store that can be slowed down and cut off."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STORE = "S3_ENDPOINT_URL"
 
 
 class Service(Live):
-    """Web, dispatcher and a worker of two processes. Browsers reach the store directly."""
+    """Web, dispatcher and a worker with two processes. Browsers access the store directly."""
 
     def __init__(self, folder: Path) -> None:
         public = os.environ[STORE]

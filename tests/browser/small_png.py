@@ -1,4 +1,4 @@
-"""PNGs of 256 colours: pictures of pages in a third of the bytes, and looking the same."""
+"""Reduces PNGs to 256 colours: a third of the bytes without a visible difference."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNPACK = """async (png) => {
 
 
 def shrink(png: bytes, context: BrowserContext) -> bytes:
-    """The same picture with its commonest colours; a rare one becomes the nearest of them."""
+    """Return the picture with its most frequent colours; others become the nearest of them."""
     width, pixels = _unpack(png, context)
     counted = Counter(pixels)
     palette = [colour for colour, _ in counted.most_common(COLOURS)]

@@ -1,4 +1,4 @@
-"""The files that cases ask for. The names of the last four are curses: see sabotage.py."""
+"""The files of the cases. The names of the last four trigger faults: see sabotage.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of the soak, in an order that chance decides; those that struck least come first."""
+"""Faults of the soak test in random order, the least frequent first."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.live import children
 
 
 class Chaos:
-    """The faults. Each breaks something and returns when it is whole again."""
+    """The faults. Each breaks something, and returns when it is repaired."""
 
     def __init__(self, rig: Rig, chance: random.Random) -> None:
         self.rig, self.chance = rig, chance
         self.struck: Counter[str] = Counter()
 
     def strike(self) -> str:
-        """One fault, of those that struck least."""
+        """Run one of the least frequent faults."""
         faults = self.faults()
         least = min(self.struck[name] for name in faults)
         name = self.chance.choice([name for name in faults if self.struck[name] == least])

@@ -1,4 +1,4 @@
-"""Callers of the soak: each asks for one file and does not rest before it knows the end."""
+"""Clients of the soak test: each creates one job and polls it until it ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CANCELLED = 0.05  # of the jobs, by their owner at a random moment
 
 @dataclass
 class Tally:
-    """What the clients saw."""
+    """Counts of responses and outcomes."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     over: threading.Event = field(default_factory=threading.Event)
@@ -42,7 +42,7 @@ class Tally:
 
 
 class Client:
-    """One request for one file, from the first try to the end of its job."""
+    """One job, from the first request to its end."""
 
     def __init__(self, rig: Rig, tally: Tally, chance: random.Random) -> None:
         self.url, self.tally = f"{rig.url}/v1/download", tally

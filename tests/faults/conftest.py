@@ -1,4 +1,4 @@
-"""The rig of each case, and the table of what held that `make faults` ends with."""
+"""The rig of each case, and the table that `make faults` prints at the end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def catalogue(bucket: Any, transactional_db: None) -> list[StoredFile]:
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Iterator[list[Figure]]:
-    """What the case measures; `make faults` shows it, and fails a case that is over a bound."""
+    """Collect the figures of a case; it fails if one exceeds its bound."""
     found: list[Figure] = []
     yield found
     told = request.node.user_properties
@@ -49,7 +49,7 @@ def rig(
     catalogue: list[StoredFile],
     figures: list[Figure],
 ) -> Iterator[Rig]:
-    """Nothing runs yet but the servers; signed in as Alice."""
+    """Start the servers only, signed in as Alice."""
     from tests.faults.rig import Rig
 
     rig = Rig(tmp_path, stack, {})
@@ -64,14 +64,14 @@ def rig(
 
 @pytest.fixture
 def service(rig: Rig) -> Rig:
-    """Web and dispatcher run; a case starts the workers it wants."""
+    """Start web and dispatcher. A case starts its workers."""
     rig.start("dispatcher")
     rig.start("web")
     return rig
 
 
 class Table:
-    """One row a case, from the reports of whichever processes ran them."""
+    """One row per case, from the reports of all test processes."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
@@ -112,7 +112,7 @@ def _told(figure: dict[str, Any]) -> str:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """The first figure is the case's; the rest goes along."""
+    """Return a row for the table file: the first figure in columns, then the others."""
     first = row["figures"][0] if row["figures"] else {"what": None, "value": None, "bound": None}
     return {
         "case": row["case"],

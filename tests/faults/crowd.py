@@ -1,4 +1,4 @@
-"""Clients that take whatever answer they get, and note it, while a case breaks something."""
+"""Clients that accept and record any response while a case breaks something."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.faults.rig import Rig
 
 
 class Crowd:
-    """A client that posts, polls and asks for health in turn, as long as it is entered.
+    """A context manager with a client that posts, polls and checks health in turn.
 
-    What it is answered lies in `answers`, by what was asked; `slowest` likewise, in seconds.
+    `answers` has the responses by request, `slowest` the longest times in seconds.
     """
 
     def __init__(self, rig: Rig, *file_ids: int, every: float = 0.3) -> None:

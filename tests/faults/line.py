@@ -1,7 +1,7 @@
-"""One connection through the proxy: what passes, when, and how it ends. Only proxy.py makes them.
+"""One connection through the proxy. Only proxy.py creates them.
 
-All of it runs in the proxy's loop. Between a look at the rules and the send there is no await, so
-a command holds for every byte that was not yet sent.
+It runs in the event loop of the proxy. There is no await between the check of the rules and the
+send, so that a command applies to every byte that was not sent yet.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GO_ON = re.compile(rb"HTTP/1\.1 100 [^\r\n]*\r\n\r\n")  # no answer yet: the bod
 
 
 class Lost(Exception):
-    """The line was forgotten: nothing of it is delivered any more."""
+    """The connection was dropped: no more data is delivered."""
 
 
 class Line:
@@ -42,7 +42,7 @@ class Line:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def carry(self) -> None:
-        """Until both sides have said all they had to say, or the line breaks."""
+        """Pass on data until both sides have ended, or the connection breaks."""
         try:
             await self._carry_or_refuse()
             self._ended_well = True
@@ -58,7 +58,7 @@ class Line:
             end.close()
 
     def notice(self, towards: Side, piece: bytes) -> None:
-        """Follow the talk, as far as it is HTTP. Raises Refusal."""
+        """Follow the HTTP requests. Raises Refusal."""
         if towards == "client":
             self.answer_due &= bool(GO_ON.fullmatch(piece))
         elif not self.answer_due and REQUEST.match(piece):
@@ -92,7 +92,7 @@ class Line:
 
 
 class Way:
-    """One direction of a line."""
+    """One direction of a connection."""
 
     back: Way
 
@@ -115,7 +115,7 @@ class Way:
             await self._held.put((loop.time(), piece))
 
     async def write(self) -> None:
-        """Pass on what `read` gets, and its end. Raises Lost, Refusal, OSError."""
+        """Pass on data and its end. Raises Lost, Refusal, OSError."""
         piece = b"?"
         try:
             while piece:
@@ -147,7 +147,7 @@ class Way:
                 self._count(sent)
 
     async def may_send(self, read_at: float) -> None:
-        """Wait until the rules let something go that came at `read_at`. Raises Lost."""
+        """Wait until the rules allow to send data that was read at `read_at`. Raises Lost."""
         loop, shared = asyncio.get_running_loop(), self.line.shared
         while not self.line.lost:
             rules = shared.rules
@@ -182,7 +182,7 @@ async def writable(end: socket.socket) -> None:
 
 
 async def drain(end: socket.socket) -> None:
-    """Read and forget until its end."""
+    """Read and discard until the end."""
     with suppress(OSError):
         while await asyncio.get_running_loop().sock_recv(end, PIECE_BYTES):
             pass

@@ -1,4 +1,4 @@
-"""Clients that insist on a 202, with a key, while a case breaks something."""
+"""Clients that retry with a key until they get a 202, while a case breaks something."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PATIENCE_SECONDS = 5  # then it asks again with the same key
 
 
 class Load:
-    """Inside `with`, so many clients post one job after another, each with a key of its own.
+    """A context manager in which clients post one job after another, each with a new key.
 
-    A request that is not answered is repeated with its key until it is, at the web process that
-    was started last. What was answered is in `rig.accepted`; leaving waits for the last answers.
+    A request without a response is repeated with its key, to the web process that was started last.
+    `rig.accepted` has the accepted jobs; the exit waits for the last responses.
     """
 
     def __init__(self, rig: Rig, clients: int, file_id: int = 70000) -> None:

@@ -1,7 +1,7 @@
-"""A TCP proxy between the service and one of its servers that breaks the line on command.
+"""A TCP proxy between the service and one of its servers that breaks connections on command.
 
-Fault tests point the service at `Proxy.port`. The kernel acknowledges what a frozen or lost line
-is sent: keepalives notice nothing there, only the program's own timeouts do.
+Fault tests connect the service to `Proxy.port`. The kernel acknowledges data sent over a frozen or
+lost connection: keepalives do not detect it, only timeouts of the program do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.faults.rules import Cut, Errors, Rules, Shared, Side
 
 
 class Proxy:
-    """Commands hold for open and new connections when they return, and add up until pass_on()."""
+    """Commands apply to open and new connections, and accumulate until pass_on()."""
 
     def __init__(self, target_port: int, *, port: int = 0, target_host: str = "127.0.0.1") -> None:
         self._shared = Shared((target_host, target_port))
@@ -43,35 +43,35 @@ class Proxy:
         self.reset()
 
     def freeze(self) -> None:
-        """Connects are accepted and no byte moves. What is held flows after pass_on()."""
+        """Accept connections and hold all data until pass_on()."""
         self._change(lambda rules: replace(rules, listening=True, frozen=True, losing=False))
 
     def blackhole(self) -> None:
-        """Lose the connections there are, and those made meanwhile, even after pass_on().
+        """Drop the data of all open and new connections, even after pass_on().
 
-        They swallow what they are sent and end with reset(), refuse() or close().
+        These connections end with reset(), refuse() or close().
         """
         self._change(lambda rules: replace(rules, listening=True, frozen=False, losing=True))
 
     def reset(self) -> None:
-        """Only the connections that are open now."""
+        """Reset the connections that are open now."""
         self._ask(self._end_lines)
 
     def delay(self, seconds: float) -> None:
         self._change(lambda rules: replace(rules, delay_seconds=seconds))
 
     def throttle(self, bytes_per_second: float) -> None:
-        """Each connection and direction for itself."""
+        """Limit the rate of each connection and direction."""
         self._change(lambda rules: replace(rules, bytes_per_second=bytes_per_second))
 
     def cut_after(self, n_bytes: int, towards: Side = "server", times: int = 1) -> None:
-        """Reset the next `times` connections that carry so many bytes that way from now on."""
+        """Reset the next `times` connections after so many bytes in that direction."""
         self._change(lambda rules: replace(rules, cut=Cut(n_bytes, towards, times)))
 
     def answer_errors(
         self, share: float, seed: int, status: int = 503, code: str = "SlowDown"
     ) -> None:
-        """Answer this share of the requests as an S3 in trouble, and close their connections."""
+        """Answer this share of the requests with an S3 error, and close their connections."""
         errors = Errors(share, random.Random(seed), status, code)
         self._change(lambda rules: replace(rules, errors=errors))
 
@@ -92,7 +92,7 @@ class Proxy:
         return self._count("errors_answered")
 
     def close(self) -> None:
-        """Resets what is open. May be called twice."""
+        """Reset all connections. Idempotent."""
         if not self._loop.is_closed():
             self.refuse()
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -156,7 +156,7 @@ class Proxy:
 
 
 def bound(port: int) -> socket.socket:
-    """A socket of the loopback interface that does not listen yet; 0 is any free port."""
+    """Return a bound loopback socket that does not listen yet; 0 is any free port."""
     end = socket.socket()
     try:
         end.setblocking(False)

@@ -1,7 +1,7 @@
-"""The service on servers of its own, with a line to each that can be cut, and a judge at the end.
+"""The service with a proxy before each of its servers, and the final checks of a case.
 
-A case breaks something, drives the public API, and calls `rig.judge()`, which looks at every job
-that was answered with 202. It reads rows and objects itself: the API alone could lie.
+A case breaks something, uses the public API, and calls `rig.judge()`, which checks every accepted
+job. It reads rows and objects directly, as the API could be wrong.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ OUTCOMES = {"succeed", "retry", "fail", "hand_back", "rescue", "cancel"}
 
 @dataclass(frozen=True)
 class Figure:
-    """Something measured: `value` must not be more than `bound`."""
+    """A measured value, at most `bound`."""
 
     what: str
     value: float
@@ -86,7 +86,7 @@ class Rig(Live):
         connection.close()
 
     def _line(self, name: str, url: str) -> str:
-        """The URL that leads through a proxy to the same place."""
+        """Return the URL of the server through its proxy."""
         parts = urlsplit(url)
         self.lines[name] = proxy = Proxy(parts.port or 0)
         place = parts.netloc.rpartition(":")[0]
@@ -104,7 +104,7 @@ class Rig(Live):
     # What clients do
 
     def post(self, *file_ids: int, key: str = "", **fields: Any) -> requests.Response:
-        """POST; remembers the answer. Raises what requests raises when there is none."""
+        """Send a POST and record the response. Raises requests.RequestException."""
         began = time.monotonic()
         answer = self.session.post(
             f"{self.url}/v1/download/initiate",
@@ -124,7 +124,7 @@ class Rig(Live):
         return str(answer.json()["jobId"])
 
     def ask(self, path: str, timeout: float = 30) -> requests.Response:
-        """GET a path of the service, whatever it answers."""
+        """Send a GET to a path of the service. Returns any response."""
         answer = self.session.get(f"{self.url}{path}", timeout=timeout, allow_redirects=False)
         self.answers[answer.status_code] += 1
         return answer
@@ -140,12 +140,12 @@ class Rig(Live):
     # What lies in the broker
 
     def doorbells(self) -> int:
-        """How many wait, whatever their priority."""
+        """Return the number of queued doorbells of all priorities."""
         lists = self.redis.keys(f"{settings.QUEUE}*")
         return sum(int(self.redis.llen(name)) for name in lists)
 
     def ring(self, *job_ids: str, task: str = TASK) -> None:
-        """Send doorbells as the service does, each a message of its own."""
+        """Send a message for each doorbell, as the service does."""
         with app.connection_for_write(self.broker_url) as connection:
             for job_id in job_ids:
                 app.send_task(task, [job_id], connection=connection, queue=settings.QUEUE)
@@ -156,13 +156,13 @@ class Rig(Live):
         return self.start("worker", **env)
 
     def ready_worker(self, **env: str) -> Process:
-        """One that takes jobs already, and no longer uses the processors to start."""
+        """Start a worker, and wait until it takes jobs."""
         worker = self.worker(**env)
         until(lambda: " ready." in worker.log.read_text(errors="replace"), 120, self.logs)
         return worker
 
     def open_gate(self) -> None:
-        """Let the builders of workers that are HELD go on, those that come later, too."""
+        """Let the builders of held workers continue, also those of later workers."""
         (self.folder / GATE).touch()
 
     def freeze(self, process: Process) -> None:
@@ -173,7 +173,7 @@ class Rig(Live):
         signal_all(process.popen.pid, signal.SIGCONT)
 
     def restart(self, name: str, down_seconds: float = 0, *, stop: int = signal.SIGKILL) -> None:
-        """One of the servers goes and comes back, with what it had on disk."""
+        """Restart a server with its data on disk."""
         self.take_down(name, stop=stop)
         time.sleep(down_seconds)
         self.bring_up(name)
@@ -218,13 +218,13 @@ class Rig(Live):
         self.figures.append(Figure(what, round(value, 3), bound, unit))
 
     def figure_of_posts(self, bound: float) -> None:
-        """19 of 20 are as quick as that, and the slowest waited for no timeout: 1 s or more."""
+        """Record the 95th percentile and the maximum (at most 1 s) of the times of POSTs."""
         took = sorted(self.posts_seconds)
         self.figure("p95 of POST", took[(len(took) - 1) * 95 // 100], bound=bound)
         self.figure("slowest POST", took[-1], bound=1)
 
     def timed(self, reached: Callable[[], Any], seconds: float = 60) -> float:
-        """How long until it was true."""
+        """Return the seconds until the condition holds."""
         began = time.monotonic()
         until(reached, seconds, self.logs)
         return time.monotonic() - began
@@ -237,7 +237,7 @@ class Rig(Live):
         return set(self.statuses(job_ids)) <= FINAL
 
     def judge(self, within: float = 60, *, outcomes: set[str] | None = None) -> None:
-        """Every job that was accepted: I1 to I4, and no answer of 500 to anybody."""
+        """Check I1 to I4 for every accepted job, and that there was no 500 response."""
         until(self.all_final, within, lambda: f"{self.statuses()}\n{self.logs()}")
         for job_id in self.accepted:  # the API says what the rows say
             assert self.status(job_id)["status"] in (outcomes or {"completed"}), self.story(job_id)
@@ -257,7 +257,7 @@ class Rig(Live):
         return DownloadJob.objects.exclude(pk__in=looked_at_twice.values("pk")).exists()
 
     def count(self, event: str) -> int:
-        """How often that happened, over all jobs."""
+        """Return the number of events of this type, over all jobs."""
         return JobEvent.objects.filter(event=event).count()
 
     def story(self, job_id: str) -> list[str]:
@@ -278,12 +278,12 @@ class Rig(Live):
 
 
 def slow(seconds: float) -> dict[str, str]:
-    """The environment of a worker whose jobs take that long."""
+    """Return the environment of a worker whose jobs take that long."""
     return {"SIMULATED_DELAY_SECONDS": f"{seconds},{seconds}"}
 
 
 def signal_all(pid: int, number: signal.Signals) -> None:
-    """The process and all below it; Postgres' backends are in groups of their own."""
+    """Signal the process and its descendants; Postgres' backends have their own groups."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
     for child in children(pid):
@@ -291,7 +291,7 @@ def signal_all(pid: int, number: signal.Signals) -> None:
 
 
 def assert_one_object(job: DownloadJob, file_ids: list[int]) -> None:
-    """I2: the finished job has its artifact, byte for byte, and nothing else is in its folder."""
+    """I2: check that the folder of a completed job has its artifact and nothing else."""
     bucket = storage.bucket()
     found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=folder_of(job))
     keys = [item["Key"] for item in found.get("Contents", [])]
@@ -310,7 +310,7 @@ def assert_one_object(job: DownloadJob, file_ids: list[int]) -> None:
 
 
 def assert_true_story(job: DownloadJob) -> None:
-    """I3, I4: each attempt has one claim and one outcome, in order, and the last one is told."""
+    """I3, I4: check that each attempt has one claim and one outcome, in order."""
     lines = [(line.event, line.attempt) for line in job.events.all()]
     assert lines[0] == ("submit", 0), lines
     claims = [attempt for event, attempt in lines if event == "claim"]
@@ -331,7 +331,7 @@ def _test_database() -> str:
 
 
 def together(*acts: Callable[[], Any]) -> list[Any]:
-    """Run them in threads that set off at the same moment; what each returned or raised."""
+    """Call them in threads at the same moment. Returns the results or errors."""
     barrier, results = threading.Barrier(len(acts)), [None] * len(acts)
 
     def run(n: int) -> None:

@@ -1,4 +1,4 @@
-"""What the commands to a proxy add up to. The proxy changes it, its lines look at it."""
+"""The combined commands to a proxy. The proxy changes them, its connections read them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Side = Literal["server", "client"]
 
 
 class Refusal(Exception):
-    """Its argument is what the client gets instead of the server's answer."""
+    """The argument is sent to the client in place of the response."""
 
 
 @dataclass(eq=False)
@@ -30,7 +30,7 @@ class Cut:
         return self.n_bytes - self.carried[way] if self._concerns(way) else math.inf
 
     def count(self, way: Way, sent: int) -> None:
-        """Raises ConnectionResetError when the line is to be cut here."""
+        """Count the bytes. Raises ConnectionResetError where the connection must break."""
         if self._concerns(way):
             self.carried[way] += sent
             if self.carried[way] >= self.n_bytes:
@@ -49,7 +49,7 @@ class Errors:
     code: str
 
     def judge(self, request: bytes) -> None:
-        """Raises Refusal for the requests that get an error."""
+        """Raise Refusal for requests that get an error."""
         if self.chance.random() < self.share:
             body = f"<Error><Code>{self.code}</Code><Message>Not now.</Message></Error>"
             head = (
@@ -61,7 +61,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the commands so far add up to."""
+    """The combined commands so far."""
 
     listening: bool = True
     frozen: bool = False
@@ -74,7 +74,7 @@ class Rules:
 
 @dataclass
 class Shared:
-    """What the lines of one proxy have in common."""
+    """The state that the connections of a proxy share."""
 
     target: tuple[str, int]
     rules: Rules = field(default_factory=Rules)

@@ -36,7 +36,7 @@ class Sabotage(AppConfig):
 
 
 def die_before_publish() -> None:
-    """The request's process ends between the commit and the doorbell; nobody is answered."""
+    """End the web process between commit and doorbell, without a response."""
     from jobs.engine.queue import _Publisher
     from jobs.web.asgi.doorbells import Doorbells
 
@@ -51,28 +51,28 @@ def die_after_claim() -> None:
 
 
 def die_before_success() -> None:
-    """The artifact is stored, whole; no row says so."""
+    """End the process after the artifact is stored, before its row is."""
     from jobs.models import DownloadJob
 
     _before(DownloadJob, "succeed", _die_once)
 
 
 def freeze_before_success() -> None:
-    """The artifact is stored, whole, and its process stands still until somebody wakes it."""
+    """Suspend the process after the artifact is stored, before its row is."""
     from jobs.models import DownloadJob
 
     _before(DownloadJob, "succeed", _freeze_once)
 
 
 def die_after_success() -> None:
-    """The row says so; Celery does not know."""
+    """End the process after the row is completed, before Celery acknowledges."""
     from jobs.models import DownloadJob
 
     _after(DownloadJob, "succeed", _die_once)
 
 
 def lose_answer_to_success() -> None:
-    """The commit of a success gets through; its worker hears only that the line is dead."""
+    """Commit a success, and then cut the connection of its worker."""
     from jobs.models import DownloadJob
 
     _lose_commit_of(DownloadJob, "succeed")
@@ -91,7 +91,7 @@ def die_while_collecting() -> None:
 
 
 def hold_until_opened() -> None:
-    """Builders wait for `Rig.open_gate`: so long, a worker is as full as it gets, and stays so."""
+    """Hold all builders until `Rig.open_gate`, so that the worker stays busy."""
     from jobs.kinds import registry as kinds
 
     bundle = kinds.KINDS["bundle"]
@@ -99,14 +99,14 @@ def hold_until_opened() -> None:
 
 
 def slow_commit() -> None:
-    """Half a second between the lookup of an idempotency key and the insert."""
+    """Wait half a second between the lookup of an idempotency key and the insert."""
     from jobs.models.job import JobQuerySet
 
     _before(JobQuerySet, "submit", lambda: time.sleep(0.5))
 
 
 def hang_before_insert_once() -> None:
-    """Longer than another request waits for the lock of its owner."""
+    """Wait longer than another request waits for the lock of its owner."""
     from jobs.models.job import JobQuerySet
 
     _before(JobQuerySet, "submit", lambda: time.sleep(4) if _is_first("hung") else None)
@@ -141,7 +141,7 @@ def _freeze_once() -> None:
 
 
 def _is_first(name: str) -> bool:
-    """True for the first process of the case that asks."""
+    """Return True in the first process of the case that calls this."""
     try:
         (Path(os.environ["SABOTAGE_FOLDER"]) / name).touch(exist_ok=False)
     except FileExistsError:
@@ -150,7 +150,7 @@ def _is_first(name: str) -> bool:
 
 
 def _lose_commit_of(owner: Any, name: str) -> None:
-    """Once, let the move commit and then cut the connection, as a line cut in that moment."""
+    """Commit the transition once, and then cut the connection."""
     from django.db import OperationalError, connection
 
     move = getattr(owner, name)
@@ -215,7 +215,7 @@ def _kill() -> None:
 
 
 def _use_up_memory() -> None:
-    """A real MemoryError: the kernel refuses this process more."""
+    """Raise a MemoryError: the kernel allows this process no more memory."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     unlimited = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_LEFT_BYTES, unlimited[1]))
@@ -226,7 +226,7 @@ def _use_up_memory() -> None:
 
 
 def _turn_deaf() -> None:
-    """Swallow every interrupt, as a loop in C would."""
+    """Ignore every interrupt, as a loop in C would."""
     while True:
         try:
             time.sleep(1)

@@ -71,7 +71,7 @@ class Soak:
             time.sleep(chance.expovariate(JOBS_A_SECOND))
 
     def _break_and_mend(self) -> None:
-        """One fault, and how long until every job that it may have hit has ended."""
+        """Run one fault. Returns the seconds until all affected jobs have ended."""
         self._wait(self.chaos.chance.uniform(*PAUSE_SECONDS))
         name = self.chaos.strike()
         healed = time.monotonic()

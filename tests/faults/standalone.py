@@ -1,9 +1,9 @@
-"""The rig without pytest, for programs that run for minutes: soak.py and benchmarks/recovery.py.
+"""The rig without pytest, for long programs: soak.py and benchmarks/recovery.py.
 
-`tests/fuzz/minutes.py` and benchmarks/remote.py work on the same throw-away servers.
+`tests/fuzz/minutes.py` and benchmarks/remote.py use the same temporary servers.
 
-Nothing of Django can be imported before its settings know the servers, so a program does its
-work in a function that gets the rig.
+Django cannot be imported before its settings have the servers. A program therefore does its work in
+a function that takes the rig.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ L = TypeVar("L", bound=Stops)
 
 
 def run(work: Callable[[Rig], int], env: dict[str, str] | None = None) -> int:
-    """Call `work` with a rig on a throw-away stack, signed in, with a catalogue; its status."""
+    """Call `work` with a signed-in rig on a temporary stack. Returns its exit status."""
     return serve(lambda folder, stack: _rig(folder, stack, env or {}), work)
 
 
 def serve(
     build: Callable[[Path, Stack], L], work: Callable[[L], int], *, durable: bool = False
 ) -> int:
-    """Call `work` with what `build` makes of a throw-away stack, on an empty database; its status.
+    """Call `work` with the result of `build`, on a temporary stack. Returns its exit status.
 
-    Whatever happens, all of it is stopped; the logs are kept if something went wrong.
+    Everything is stopped at the end, also after errors; then the logs are kept.
     """
     folder = Path(tempfile.mkdtemp(prefix="downloads-rig-"))
     stack = Stack(folder / "stack", durable=durable)

@@ -1,4 +1,4 @@
-"""Alice, who has a mail address; a mail server and a receiver of webhooks that are there."""
+"""Alice with an email address, a mail server, and a receiver of webhooks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def alice(alice: User) -> User:
 
 @pytest.fixture
 def post(settings: Any) -> Iterator[MailServer]:
-    """The mail server, which the settings name."""
+    """Start a mail server and configure it in the settings."""
     with MailServer() as server:
         settings.MAIL_IS_ON = True
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -41,7 +41,7 @@ def post(settings: Any) -> Iterator[MailServer]:
 
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
-    """The receiver, which may be posted to though it is on this machine."""
+    """Start a receiver, and allow its private address."""
     settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["127.0.0.1"]
     with Receiver() as server:
         yield server

@@ -1,4 +1,4 @@
-"""The outbox in tests: jobs that end, and rows that are tried, one by one, in this thread."""
+"""Helpers for the outbox: end jobs, and run single delivery attempts in this thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SENDS = {"email": mail.send, "operators": mail.send, "webhook": webhook.send}
 
 
 def running(owner: User, **fields: Any) -> DownloadJob:
-    """A job that an attempt has claimed."""
+    """Create a claimed job."""
     job: DownloadJob = JobFactory(owner=owner, **fields)
     job.claim(task_id="task-1", worker="worker@test")
     return job
@@ -51,12 +51,12 @@ ENDS = {Status.COMPLETED: completed, Status.FAILED: failed, Status.CANCELLED: ca
 
 
 def only(job: DownloadJob) -> Notification:
-    """The one row that tells of the job."""
+    """Return the only notification of the job."""
     return Notification.objects.get(job=job)
 
 
 def attempt(row: Notification) -> Notification:
-    """One try, even if it was not due yet; the row as it is afterwards."""
+    """Run one delivery attempt, even before it is due. Returns the row."""
     Notification.objects.filter(pk=row.pk).update(due_at=Now())
     others = Notification.objects.exclude(pk=row.pk)
     others.filter(channel=row.channel).update(due_at=timezone.now() + LEASE)
@@ -68,5 +68,5 @@ def attempt(row: Notification) -> Notification:
 
 
 def wait_seconds(row: Notification) -> float:
-    """Until its next try."""
+    """Return the seconds until the next attempt."""
     return round((row.due_at - timezone.now()).total_seconds())

@@ -1,4 +1,4 @@
-"""A real receiver of webhooks: an HTTP server on a free port that remembers what it was told."""
+"""A receiver of webhooks: an HTTP server on a free port that records requests."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """The other side went away, as it may."""
+        """Ignore a client that disconnects."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status)
 
     def do_GET(self) -> None:
-        """Nobody should; where a redirect is followed, it shows."""
+        """Record a GET, which would show that a redirect was followed."""
         self.server.receiver.calls.append(Call(self.path, {}, b""))
         self._answer(200)
 

@@ -1,4 +1,4 @@
-"""Somebody who looks at the pages."""
+"""A client for the pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def visitor(alice: User) -> Client:
-    """Alice's."""
+    """Return a client signed in as Alice."""
     from django.test import Client  # Django is not ready yet when pytest reads this file
 
     from tests.pages.looks import BROWSER

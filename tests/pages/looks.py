@@ -1,4 +1,4 @@
-"""What a browser without JavaScript shows of a page. tests/browser/ has the one with."""
+"""Reads pages as a browser without JavaScript. tests/browser/ has one with it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def text(response: Any) -> str:
 
 
 def names(response: Any) -> list[str]:
-    """Of the downloads in a list, from the top."""
+    """Return the names of the downloads in a list, from the top."""
     return re.findall(r"<h3><a [^>]*>([^<]*)</a></h3>", text(response))
 
 
 def numbers(response: Any) -> list[int]:
-    """Of the files in the table, from the top."""
+    """Return the numbers of the files in the table, from the top."""
     return [int(found) for found in re.findall(r'value="(\d+)" id="f\d+"', text(response))]
 
 

@@ -1,4 +1,4 @@
-"""An uploaded file on disk, and what is made of it."""
+"""An uploaded file on disk, and its previews."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Process = Callable[..., PreviewResult]
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Who works there after a second, and who died and was not reaped by us.
+    """Return the processes that still work there after a second, and unreaped zombies.
 
-    What a helper started is killed with it, but nobody can wait for it: it takes a moment to die.
+    Processes that a helper started are killed with it, but cannot be waited for.
     """
     ends = time.monotonic() + 1
     while (found := working_in(folder)) and time.monotonic() < ends:
@@ -29,7 +29,7 @@ def left_behind(folder: Path) -> list[str]:
 
 
 def working_in(folder: Path) -> list[str]:
-    """The names of processes: one that ends while it is looked at is none of them."""
+    """Return the names of processes that work there, and of zombies of this process."""
     found = []
     for each in psutil.process_iter():
         with suppress(psutil.Error):
@@ -42,7 +42,7 @@ def working_in(folder: Path) -> list[str]:
 
 
 def _works_in(folder: Path, process: psutil.Process) -> bool:
-    """Where a helper works is hidden from its own user; what it was told is not."""
+    """Return True if its working directory, or a folder in its arguments, is the folder."""
     try:
         return process.cwd() == str(folder)
     except psutil.AccessDenied:
@@ -51,7 +51,7 @@ def _works_in(folder: Path, process: psutil.Process) -> bool:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where things are made; the uploaded file is elsewhere."""
+    """Return the folder for previews; the uploaded file is elsewhere."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     return folder
@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def said() -> list[str]:
-    """How it goes."""
+    """Return the list of progress messages."""
     return []
 
 

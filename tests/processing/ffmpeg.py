@@ -1,4 +1,4 @@
-"""The ffmpeg that reads videos for tests; as a program, gets the machine one if it can."""
+"""Finds ffmpeg for tests. As a program, installs it if possible."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ IS_REQUIRED = "REQUIRE_FFMPEG"  # set where a test that is skipped would be a ho
 
 
 def needed() -> None:
-    """Without one the test is skipped, or fails where it is required."""
+    """Skip the test without ffmpeg, or fail if it is required."""
     if not _is_there():
         give_up = pytest.fail if os.environ.get(IS_REQUIRED) else pytest.skip
         give_up("no ffmpeg on this machine")
 
 
 def film(path: Path, *options: str, size: str = "320x180", seconds: float = 1) -> Path:
-    """A test card that moves, with a tone; the format is the name's."""
+    """Create a moving test card with a tone, in the format of the file name."""
     needed()
     card = f"testsrc=size={size}:rate=25:duration={seconds}"
     tone = f"sine=duration={seconds}"

@@ -1,1 +1,1 @@
-"""The service with an address that takes a form and tells what it got, for tests of the reader."""
+"""The service with a URL that takes a form and returns its content, for tests of the parser."""

@@ -1,4 +1,4 @@
-"""POST /take: a form's file of at most MAX_BYTES, for anybody."""
+"""POST /take accepts a form with a file of at most MAX_BYTES, without authentication."""
 
 from __future__ import annotations
 
