@@ -407,7 +407,7 @@ def test_chunks_take_the_stores_room_while_they_come(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STORE_BYTES = 1_000
-    monkeypatch.setattr("jobs.kinds.upload.receive.MEASURED_SECONDS", -1)
+    monkeypatch.setattr("jobs.kinds.upload.store_space.MEASURED_SECONDS", -1)
     begin(client_of_alice, 800)
 
     response = client_of_alice.post("/upload/chunked", {"fileName": "a", "totalSize": 300})

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from jobs import storage
 from jobs.errors import SourceMissing, StorageUnavailable
-from jobs.kinds.upload import contract, receive
+from jobs.kinds.upload import chunks, contract, receive
 from jobs.kinds.upload.chunk_response import ReceivedChunk, UploadSerializer
 from jobs.kinds.upload.kind import Upload
 from jobs.kinds.upload.request import ChunkedRequest, ChunkRequest
@@ -90,7 +90,7 @@ class Chunked(APIView):
         self.form = None
         if request.content_type == FORM:
             max_bytes = storage.part_bytes(
-                settings.MAX_CHUNKED_UPLOAD_BYTES, least=receive.CHUNK_BYTES
+                settings.MAX_CHUNKED_UPLOAD_BYTES, least=chunks.CHUNK_BYTES
             )
             self.form = MultipartForm(request, max_bytes=max_bytes)
         return super().initialize_request(request, *args, **kwargs)
@@ -109,9 +109,7 @@ class Chunked(APIView):
         serializer.is_valid(raise_exception=True)
         key = idempotency_key(request)
         with _titled_upload_failed():
-            upload, is_new = receive.begin(
-                caller(request), key=key, **serializer.upload_arguments()
-            )
+            upload, is_new = chunks.begin(caller(request), key=key, **serializer.upload_arguments())
         if isinstance(upload, DownloadJob):
             return _completed(upload, is_new=False)
         headers = {} if is_new else {"Idempotency-Replayed": "true"}
@@ -149,7 +147,7 @@ class ChunkedUpload(APIView):
         """
         found = _own_upload(request, job_id)
         if isinstance(found, DownloadJob):
-            found = receive.completed_upload(found)
+            found = chunks.completed_upload(found)
         if not found.chunk_bytes:
             raise Http404("This upload is not chunked.")
         return Response(UploadSerializer(found).data)
@@ -231,6 +229,6 @@ def _put(
         content.seek(0)
     try:
         with _titled_upload_failed():
-            return receive.put(upload, number, content, request_id=request_id)
+            return chunks.put(upload, number, content, request_id=request_id)
     except SourceMissing as error:
         raise Http404("This upload does not exist.") from error

@@ -1,4 +1,4 @@
-"""Receive uploads, in one form or in chunks, and submit the job that processes each.
+"""Receive uploads in one form, and submit the job that processes each. In chunks: see chunks.py.
 
 Rows are written before objects, so that every object has one: an IncomingUpload during the upload,
 then, in one transaction, a StoredFile and a job with the same id.
@@ -6,10 +6,7 @@ then, in one transaction, a StoredFile and a job with the same id.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
-from typing import IO
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -19,32 +16,22 @@ from django.db.models.functions import Now
 
 from jobs import storage
 from jobs.engine.quota import check_limits, lock_owner
-from jobs.engine.submission import REUSED, hash_of, submit
+from jobs.engine.submission import hash_of, submit
 from jobs.errors import (
     BuildError,
-    KeyReused,
-    SourceMissing,
     StorageUnavailable,
-    StoreFull,
-    TooManyUploads,
     TypeNotAllowed,
 )
 from jobs.kinds.base import Params
 from jobs.kinds.upload.kind import Upload
+from jobs.kinds.upload.store_space import check_store
 from jobs.lib.database import release_connection
 from jobs.lib.filetypes import HEAD_BYTES, is_among, type_of
 from jobs.lib.names import safe_name
-from jobs.models import DownloadJob, IncomingUpload, Preferences, StoredFile
-from jobs.terms import USUAL, Terms
+from jobs.models import DownloadJob, IncomingUpload, StoredFile
+from jobs.terms import Terms
 
 log = structlog.get_logger(__name__)
-
-NEARLY_FULL = 0.9  # of STORE_BYTES
-MEASURED_SECONDS = 60  # for which the sum of all files is cached
-CHUNK_BYTES = storage.MIN_PART_BYTES  # at least; more for large files
-
-
-# In one form
 
 
 def receive(
@@ -84,8 +71,8 @@ def receive(
 
 def _new_upload(owner: User, name: str, size_bytes: int, key: str) -> IncomingUpload:
     with transaction.atomic():
-        if not (key and _earlier_job(owner, key)):
-            _check_store(size_bytes)
+        if not (key and earlier_job(owner, key)):
+            check_store(size_bytes)
             check_limits(owner, room_bytes=size_bytes, is_locked=bool(key))
         upload = IncomingUpload.objects.create(
             owner=owner, name=safe_name(name), size_bytes=size_bytes
@@ -94,7 +81,7 @@ def _new_upload(owner: User, name: str, size_bytes: int, key: str) -> IncomingUp
     return upload
 
 
-def _earlier_job(owner: User, key: str) -> DownloadJob | None:
+def earlier_job(owner: User, key: str) -> DownloadJob | None:
     """Return the job of an earlier request with the key. Locks the owner, so duplicates wait."""
     lock_owner(owner)
     return DownloadJob.objects.filter(owner=owner, idempotency_key=key).first()
@@ -128,13 +115,13 @@ def _hand_over(
     upload.size_bytes, upload.sha256 = output.size_bytes, output.sha256
     upload.terms = terms.as_json()
     with transaction.atomic():
-        job, is_new = _submitted(upload, request_id, key, request_hash)
+        job, is_new = submitted(upload, request_id, key, request_hash)
         if not is_new:
             transaction.set_rollback(True)
     return job, is_new
 
 
-def _submitted(
+def submitted(
     upload: IncomingUpload, request_id: str, key: str, request_hash: str
 ) -> tuple[DownloadJob, bool]:
     """Replace the upload by a job, within a transaction. Return it, and whether it is new.
@@ -186,154 +173,6 @@ def _forget(upload: IncomingUpload, output: storage.S3Output) -> None:
         IncomingUpload.objects.filter(pk=upload.pk).delete()
 
 
-# In chunks
-
-
-def begin(
-    owner: User,
-    name: str,
-    size_bytes: int,
-    *,
-    sha256: str = "",
-    terms: Terms = USUAL,
-    key: str = "",
-) -> tuple[IncomingUpload | DownloadJob, bool]:
-    """Start an upload in chunks. Return it, and whether it is new.
-
-    It is not new if the same request was sent with the same idempotency key before: then it is the
-    upload as it is now, or the job that replaced it. Raises what `receive` raises.
-    """
-    upload = IncomingUpload(
-        owner=owner,
-        name=safe_name(name),
-        size_bytes=size_bytes,
-        chunk_bytes=storage.part_bytes(size_bytes, least=CHUNK_BYTES),
-        sha256=sha256,
-        terms=Preferences.of(owner).complete(terms).as_json(),  # as they are now
-        idempotency_key=key,
-    )
-    if key:
-        upload.request_hash = hash_of(
-            Upload.name, upload.name, size_bytes, sha256, terms.as_requested()
-        )
-    with transaction.atomic():
-        earlier = _earlier(upload)
-        if isinstance(earlier, DownloadJob):
-            return earlier, False
-        if earlier is None:
-            _check_store(size_bytes)
-            check_limits(owner, room_bytes=size_bytes, is_locked=bool(key))
-            _check_open_uploads(owner)
-            upload.save(force_insert=True)
-    release_connection()  # the store may be slow
-    try:
-        return _opened(earlier or upload), earlier is None
-    except StorageUnavailable:
-        # Or it counts against the quota for a day. Not if a repeated request has opened it.
-        IncomingUpload.objects.filter(pk=upload.pk, upload_id="").give_up()
-        raise
-
-
-def _check_open_uploads(owner: User) -> None:
-    """Raises TooManyUploads. Each unfinished upload costs a row and a multipart upload."""
-    most = settings.MAX_OPEN_UPLOADS
-    if IncomingUpload.objects.coming().in_chunks().filter(owner=owner).count() >= most:
-        sentence = f"You have {most:,} unfinished uploads, the maximum. Finish or cancel one."
-        raise TooManyUploads(sentence)
-
-
-def _opened(upload: IncomingUpload) -> IncomingUpload:
-    if not upload.upload_id:  # an earlier try may have stopped after writing the row
-        with storage.with_retries():
-            upload_id = storage.MultipartUpload.begin(upload.key, content_type="").id
-        IncomingUpload.objects.filter(pk=upload.pk, upload_id="").update(upload_id=upload_id)
-        upload.refresh_from_db()
-    return upload
-
-
-def _earlier(upload: IncomingUpload) -> IncomingUpload | DownloadJob | None:
-    """Return the upload or job of the same request. Raises KeyReused if the request differs."""
-    if not (key := upload.idempotency_key):
-        return None
-    job = _earlier_job(upload.owner, key)
-    same = IncomingUpload.objects.filter(owner=upload.owner, idempotency_key=key)
-    same.given_up().update(idempotency_key="")  # they cannot be continued
-    earlier = same.first() or job
-    if earlier and earlier.request_hash != upload.request_hash:
-        raise KeyReused(REUSED)
-    return earlier
-
-
-def put(
-    upload: IncomingUpload, chunk: int, content: IO[bytes], *, request_id: str = ""
-) -> IncomingUpload | DownloadJob:
-    """Store a chunk. Return the upload, or its job if no chunk is missing. Idempotent.
-
-    Raises StorageUnavailable, and SourceMissing if the upload was abandoned or cancelled.
-    """
-    if not IncomingUpload.objects.coming().filter(pk=upload.pk).update(touched_at=Now()):
-        return _job_of(upload.pk)
-    release_connection()
-    try:
-        with storage.with_retries():
-            storage.MultipartUpload(upload.key, upload.upload_id).put(
-                chunk + 1, content, gone=SourceMissing
-            )
-    except SourceMissing:  # a job has completed the multipart upload, or it was aborted
-        give_up(upload)
-        return _job_of(upload.pk)
-    with transaction.atomic():
-        row = IncomingUpload.objects.coming().select_for_update().filter(pk=upload.pk).first()
-        if row is None:  # abandoned, or a duplicate of this chunk came when another was the last
-            return _job_of(upload.pk)
-        if chunk not in row.received:
-            row.received = sorted([*row.received, chunk])
-        row.save(update_fields=["received"])
-        if not row.is_complete:
-            return row
-        job, _ = _submitted(row, request_id, row.idempotency_key, row.request_hash)
-        return job
-
-
-def _job_of(upload_id: UUID) -> DownloadJob:
-    """Return the job that replaced the upload. Raises SourceMissing."""
-    job = DownloadJob.objects.select_related("owner").filter(pk=upload_id).first()
-    if job is None:
-        raise SourceMissing("The upload was cancelled.")
-    return job
-
-
-def completed_upload(job: DownloadJob) -> IncomingUpload:
-    """Return the upload that the job replaced, complete. One that came in a form has no chunks."""
-    upload = IncomingUpload(
-        id=job.pk,
-        owner=job.owner,
-        name=job.name,
-        size_bytes=job.total or 0,
-        chunk_bytes=job.params.get("chunk_bytes", 0),
-    )
-    upload.received = list(range(upload.chunks)) if upload.chunk_bytes else []
-    return upload
-
-
 def give_up(upload: IncomingUpload) -> None:
     """Mark the upload as abandoned. The dispatcher deletes it."""
     IncomingUpload.objects.filter(pk=upload.pk).give_up()
-
-
-# The store as a whole
-
-_measured = (-float(MEASURED_SECONDS), 0)
-
-
-def _check_store(size_bytes: int) -> None:
-    """Raises StoreFull."""
-    global _measured
-    if not settings.STORE_BYTES:
-        return
-    at, used = _measured
-    if time.monotonic() - at > MEASURED_SECONDS:
-        used = StoredFile.objects.all().bytes() + IncomingUpload.objects.bytes()
-        _measured = time.monotonic(), used
-    if used + size_bytes > NEARLY_FULL * settings.STORE_BYTES:
-        raise StoreFull("The file store is nearly full. Try again later, or ask an operator.")
