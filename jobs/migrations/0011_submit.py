@@ -1,6 +1,6 @@
 from django.db import migrations
 
-# The functions that jobs/submission_sql.py calls. During a deployment, processes of the previous release
+# The functions that jobs/engine/submission_sql.py calls. During a deployment, processes of the previous release
 # still call the previous functions. So a change gets a new name, and a later release drops the old one.
 #
 # In a function Postgres prepares each statement once and runs only those that are needed. A single

@@ -12,7 +12,8 @@ from bidi import get_display
 from bidi.mirror import MIRRORED
 
 # Put after each bracket. It has no direction and is reordered with the character before it, so a
-# bracket that comes out after its marker is in right-to-left text. fonts.py removes it from names.
+# bracket that comes out after its marker is in right-to-left text. text_lines.py removes it from
+# names.
 MARKER = "\N{ZERO WIDTH SPACE}"
 BRACKET = f"[{re.escape(''.join(MIRRORED))}]"
 # Without it a marker or joiner at the end of the line would not stay with its character.
