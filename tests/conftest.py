@@ -141,6 +141,15 @@ def static_files_listed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patience_with_redis() -> Iterator[None]:
+    """On a busy machine it replies late: then nobody may sign in, and requests are not counted."""
+    from jobs.web import rate_counting
+
+    with patch.multiple(rate_counting, OPEN_SECONDS=5, CLOSED_SECONDS=5):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -403,7 +403,9 @@ def test_the_right_password_does_not_help_whoever_tried_too_often(
 
 
 @pytest.fixture
-def frozen_redis(stack: Stack, settings: Any) -> Iterator[None]:
+def frozen_redis(stack: Stack, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(rate_counting, "OPEN_SECONDS", 0.2)
+    monkeypatch.setattr(rate_counting, "CLOSED_SECONDS", 0.3)
     settings.RATES = {scope: ["owner:9/60"] for scope in settings.RATES}
     server = next(process for process in stack.processes if process.name == "Redis")
     os.killpg(server.popen.pid, signal.SIGSTOP)
