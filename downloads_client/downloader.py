@@ -18,7 +18,7 @@ from downloads_client.poll_interval import PollInterval
 from downloads_client.progress import Display
 from downloads_client.retry import Retry
 from downloads_client.service import Service
-from downloads_client.service_responses import DownloadResult, Job
+from downloads_client.service_responses import DownloadResult, JobResponse
 from downloads_client.transfer import Transfer
 
 
@@ -33,7 +33,7 @@ class Downloader:
         *,
         retry_for_seconds: float,
     ) -> None:
-        self.job: Job | None = None
+        self.job: JobResponse | None = None
         self.result: DownloadResult | None = None
         self._service, self._destination, self._display = service, destination, display
         self._retry_for_seconds = retry_for_seconds
@@ -49,7 +49,7 @@ class Downloader:
         job = self._wait(self._start(request))
         return self._fetch(job)
 
-    def cancel(self, job: Job) -> Job:
+    def cancel(self, job: JobResponse) -> JobResponse:
         """Cancel the job and return it. It may have ended in the meantime."""
         try:
             self.job = self._service.cancel(job.id)
@@ -57,7 +57,7 @@ class Downloader:
             self.job = self._service.get(job.id)
         return self.job
 
-    def _start(self, request: DownloadRequest) -> Job:
+    def _start(self, request: DownloadRequest) -> JobResponse:
         if isinstance(request, NewDownload):
             self.job = self._service.create(request)
             self._display.print_line(f"Requested {request.summary}: download {self.job.id}")
@@ -65,7 +65,7 @@ class Downloader:
             self.job = self._service.get(request.job_id)
         return self.job
 
-    def _wait(self, job: Job) -> Job:
+    def _wait(self, job: JobResponse) -> JobResponse:
         """Poll until the job is completed and return it. Raises JobFailed, or Gone."""
         was_active = job.is_active
         interval = PollInterval(is_interactive=self._display.is_interactive)
@@ -83,7 +83,7 @@ class Downloader:
             self._display.finish(f"{verb} in {took}: {job.name}")
         return job
 
-    def _fetch(self, job: Job) -> Path:
+    def _fetch(self, job: JobResponse) -> Path:
         """Fetch the file, unless an identical one is there. Returns its path."""
         self.result = result = self._service.result(job.id)
         path = self._destination.path(result.name)
@@ -98,7 +98,7 @@ class Downloader:
             file.rename_to(path)
         return path
 
-    def _transfer(self, file: PartialFile, job: Job, result: DownloadResult) -> None:
+    def _transfer(self, file: PartialFile, job: JobResponse, result: DownloadResult) -> None:
         began = time.monotonic()
         if file.size:
             resumed_at = formatting.size_of(file.size, result.size)

@@ -12,7 +12,7 @@ from typing import Any
 from downloads_client.downloader import Downloader
 from downloads_client.failures import INTERRUPTED, Failure, Gone, InternalError, Terminated
 from downloads_client.formatting import printable
-from downloads_client.service_responses import Job
+from downloads_client.service_responses import JobResponse
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CommandOutcome:
             return cls(Terminated.exit_code, "Terminated.", "terminated")
         return cls(INTERRUPTED, "Interrupted.", "interrupted")
 
-    def can_resume(self, job: Job) -> bool:
+    def can_resume(self, job: JobResponse) -> bool:
         """Return True if running the command again with the job's id could succeed."""
         if self.exit_code in (0, Gone.exit_code):
             return False

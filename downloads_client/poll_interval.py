@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from downloads_client.service_responses import Job
+from downloads_client.service_responses import JobResponse
 
 FIRST_SECONDS = 0.25  # a small bundle is ready at once
 USUAL_SECONDS = 1.0
@@ -21,7 +21,7 @@ class PollInterval:
         self._began = time.monotonic()
         self._shortest = FIRST_SECONDS
 
-    def next_seconds(self, job: Job) -> float:
+    def next_seconds(self, job: JobResponse) -> float:
         """Return the seconds to wait before the next poll of `job`.
 
         The service's Retry-After is obeyed, except for a progress bar during the first minute: that

@@ -23,7 +23,12 @@ from downloads_client.http_session import (
 from downloads_client.login import Login
 from downloads_client.new_download import NewDownload
 from downloads_client.retry import Retry
-from downloads_client.service_responses import ApiResponse, DownloadResult, Job, poll_seconds
+from downloads_client.service_responses import (
+    ApiResponse,
+    DownloadResult,
+    JobResponse,
+    poll_seconds,
+)
 
 TRANSIENT_STATUSES = {  # as a proxy sends them while the service restarts
     HTTPStatus.REQUEST_TIMEOUT,
@@ -48,25 +53,25 @@ class Service:
         self._session.hooks["response"].append(check_location)
         self._session.auth = self._authorize  # a plain header would be replaced from ~/.netrc
 
-    def create(self, request: NewDownload) -> Job:
+    def create(self, request: NewDownload) -> JobResponse:
         """Create the download. Idempotent: the request has a key."""
         key = {"Idempotency-Key": request.idempotency_key}
         response = self._call(request.method, request.path, request.body, key)
-        return replace(Job.of(response), message="")  # the caller prints one of its own
+        return replace(JobResponse.of(response), message="")  # the caller prints one of its own
 
-    def get(self, job_id: UUID) -> Job:
-        return Job.of(self._call("GET", f"v1/download/status/{job_id}"))
+    def get(self, job_id: UUID) -> JobResponse:
+        return JobResponse.of(self._call("GET", f"v1/download/status/{job_id}"))
 
-    def poll(self, job: Job) -> Job:
+    def poll(self, job: JobResponse) -> JobResponse:
         """Return the job's present state. Sends its ETag, so an unchanged job costs a 304."""
         headers = {"If-None-Match": job.etag} if job.etag else {}
         response = self._call("GET", f"v1/download/status/{job.id}", headers=headers)
         if response.status == HTTPStatus.NOT_MODIFIED:
             return replace(job, poll_seconds=poll_seconds(response))
-        return Job.of(response)
+        return JobResponse.of(response)
 
-    def cancel(self, job_id: UUID) -> Job:
-        return Job.of(self._call("DELETE", f"v1/download/{job_id}"))
+    def cancel(self, job_id: UUID) -> JobResponse:
+        return JobResponse.of(self._call("DELETE", f"v1/download/{job_id}"))
 
     def result(self, job_id: UUID) -> DownloadResult:
         return DownloadResult.of(self._call("GET", f"v1/download/result/{job_id}"))

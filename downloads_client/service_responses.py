@@ -37,7 +37,7 @@ class ApiResponse:
 
 
 @dataclass(frozen=True)
-class Job:
+class JobResponse:
     """The state of a job. `speed`, in units per second, and `threads` are 0 if unknown.
 
     It starts after `run_at`, if set, and after the `depends_on_count` jobs that it depends on.

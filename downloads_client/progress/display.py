@@ -9,7 +9,7 @@ from typing import Self
 from downloads_client import formatting
 from downloads_client.kinds import kind_named
 from downloads_client.progress.view import View, left_text, sizes_text, speed_text
-from downloads_client.service_responses import Job
+from downloads_client.service_responses import JobResponse
 from downloads_client.speed import SpeedMeter
 
 
@@ -31,7 +31,7 @@ class Display:
         self.close()
         self.print_line(line)
 
-    def show_job(self, job: Job) -> None:
+    def show_job(self, job: JobResponse) -> None:
         if job.is_waiting:
             note = formatting.waiting(job.depends_on_count, job.starts_at)
             self._show(View("Waiting", None, "", note=note))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from downloads_client import formatting
-from downloads_client.service_responses import Job
+from downloads_client.service_responses import JobResponse
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def fit_columns(view: View, width: int) -> list[str]:
     return [column for column in view.columns if column and column in chosen]
 
 
-def sizes_text(job: Job) -> str:
+def sizes_text(job: JobResponse) -> str:
     """Return the sizes, or nothing before the work begins: the unit is not known then."""
     begun = job.done or job.total is not None
     return formatting.size_of(job.done, job.total, job.unit) if begun else ""

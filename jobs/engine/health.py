@@ -89,5 +89,5 @@ def _database() -> None:
 PROBES = {
     "storage": Probe(storage.ping),
     "database": Probe(_database),
-    "broker": Probe(queue.ping),
+    "broker": Probe(queue.ping_broker),
 }

@@ -86,7 +86,7 @@ def workers() -> dict[str, int]:
     return {name: int(stats["pool"]["max-concurrency"]) for name, stats in answers.items()}
 
 
-def ping() -> None:
+def ping_broker() -> None:
     """Raises what the broker's client raises."""
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)

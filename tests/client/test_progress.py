@@ -11,7 +11,7 @@ import pytest
 
 from downloads_client.progress import BarDisplay, Display, LineDisplay, display_for
 from downloads_client.progress.view import View, fit_columns
-from downloads_client.service_responses import ApiResponse, Job
+from downloads_client.service_responses import ApiResponse, JobResponse
 from tests.client.fake import JOB_ID, job
 
 
@@ -20,8 +20,8 @@ class Tty(io.StringIO):
         return True
 
 
-def a_job(status: str = "processing", **fields: Any) -> Job:
-    return Job.of(ApiResponse(200, {}, json.dumps(job(status, **fields)).encode()))
+def a_job(status: str = "processing", **fields: Any) -> JobResponse:
+    return JobResponse.of(ApiResponse(200, {}, json.dumps(job(status, **fields)).encode()))
 
 
 @pytest.mark.parametrize("term", ["dumb", "unknown"])

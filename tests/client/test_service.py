@@ -18,7 +18,7 @@ from downloads_client.login import Login
 from downloads_client.new_download import NewDownload
 from downloads_client.retry import Retry
 from downloads_client.service import Service
-from downloads_client.service_responses import Job
+from downloads_client.service_responses import JobResponse
 from tests.client.fake import (
     JOB_ID,
     RESULT,
@@ -265,7 +265,7 @@ def test_text_of_the_service_has_no_control_characters(fake: Fake) -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\r\n‮gnp.exe" + "x" * 1000
     fake.on(STATUS, json_response(job(message=evil, error=evil, fileName=evil, unit=evil)))
 
-    seen: Job = service(fake.url).get(ID)
+    seen: JobResponse = service(fake.url).get(ID)
 
     for text in (seen.message, seen.error, seen.name, seen.unit):
         assert text.isprintable()

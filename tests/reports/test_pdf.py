@@ -17,7 +17,7 @@ from jobs.kinds.report.document import PDF_ROWS, ReportRow
 from jobs.kinds.report.document.charts import AXIS, LETTERS, outcomes_chart
 from jobs.kinds.report.document.figures import JobOutcome, Tally
 from jobs.kinds.report.document.newest_rows import paginate
-from jobs.kinds.report.document.page import LEFT, PdfDocument
+from jobs.kinds.report.document.pdf_document import LEFT, PdfDocument
 from jobs.kinds.report.document.text_lines import line
 from jobs.kinds.report.document.time_series import ChartBar, TimeSeries
 from tests.reports import sample_rows

@@ -82,7 +82,7 @@ class Upload(Kind):
         return words.file_facts(job)
 
     def notes(self, job: DownloadJob) -> str:
-        return words.notes(job)
+        return words.missing_preview_notes(job)
 
     def contents(self, job: DownloadJob) -> Contents:
         return page.contents(job)

@@ -45,7 +45,7 @@ def file_facts(job: DownloadJob) -> dict[str, str]:
     return facts
 
 
-def notes(job: DownloadJob) -> str:
+def missing_preview_notes(job: DownloadJob) -> str:
     """Return why previews are missing, and how much of the text there is."""
     metadata = job.metadata
     sentences = [str(metadata["skipped"])] if "skipped" in metadata else []

@@ -16,7 +16,7 @@ from jobs.kinds.report.document.labels import (
     percentage,
     time_of_day,
 )
-from jobs.kinds.report.document.page import FAIL, INK, SOFT
+from jobs.kinds.report.document.pdf_document import FAIL, INK, SOFT
 from jobs.kinds.report.document.rows import ReportParams
 from jobs.kinds.report.document.tables import Cell, Column, Table
 

@@ -9,7 +9,7 @@ from itertools import count
 from jobs.kinds.report.document import text_lines
 from jobs.kinds.report.document.figures import Figures, JobOutcome
 from jobs.kinds.report.document.labels import compact_number
-from jobs.kinds.report.document.page import (
+from jobs.kinds.report.document.pdf_document import (
     EDGE,
     FAIL,
     LEFT,

@@ -17,7 +17,7 @@ from jobs.kinds.report.document.labels import (
     name_or_dash,
     time_of_day,
 )
-from jobs.kinds.report.document.page import (
+from jobs.kinds.report.document.pdf_document import (
     BOTTOM,
     FAIL,
     INK,

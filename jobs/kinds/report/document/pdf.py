@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from jobs.kinds.report.document.figures import Figures
 from jobs.kinds.report.document.newest_rows import HEAD, LINE, RowsTable, paginate
-from jobs.kinds.report.document.page import BOTTOM, LEFT, SOFT, TOP, PdfDocument
+from jobs.kinds.report.document.pdf_document import BOTTOM, LEFT, SOFT, TOP, PdfDocument
 from jobs.kinds.report.document.rows import ReportParams, ReportRow
 from jobs.kinds.report.document.summary import HEADING, Block, blocks, heading
 

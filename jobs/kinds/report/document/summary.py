@@ -15,7 +15,7 @@ from jobs.kinds.report.document.labels import (
     percentage,
     timestamp,
 )
-from jobs.kinds.report.document.page import BODY, LEFT, RIGHT, SOFT, PdfDocument
+from jobs.kinds.report.document.pdf_document import BODY, LEFT, RIGHT, SOFT, PdfDocument
 from jobs.kinds.report.document.rows import ReportParams
 from jobs.kinds.report.document.tables import GAP, Table
 from jobs.kinds.report.document.time_series import time_series

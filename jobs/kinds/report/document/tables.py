@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.kinds.report.document.page import (
+from jobs.kinds.report.document.pdf_document import (
     EDGE,
     INK,
     LEFT,
