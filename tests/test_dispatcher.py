@@ -19,7 +19,7 @@ from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from jobs import storage
-from jobs.engine import dispatcher, queue
+from jobs.engine import dispatcher, expiry, garbage, queue
 from jobs.engine.submission import submit
 from jobs.errors import StaleJob, StorageUnavailable
 from jobs.kinds.registry import folder_of
@@ -136,8 +136,8 @@ def test_an_expired_artifact_and_its_object_are_deleted(alice: User, bucket: Any
     DownloadJob.objects.update(artifact=artifact)
     bucket.save(key, ContentFile(b"x"))
 
-    assert dispatcher.expire_artifacts() == 1
-    assert dispatcher.collect_garbage() == 1
+    assert expiry.expire_artifacts() == 1
+    assert garbage.collect_garbage() == 1
 
     job.refresh_from_db()
     assert (job.status, job.artifact) == (Status.EXPIRED, None)
@@ -169,7 +169,7 @@ def test_leftovers_are_deleted_now_and_once_more_later(
     upload.write(bytes(2 * storage.MIN_PART_BYTES))
     running_job.fail("code", "Sentence.")
 
-    assert dispatcher.collect_garbage() == 2
+    assert garbage.collect_garbage() == 2
 
     running_job.refresh_from_db()
     again = (running_job.collect_at - running_job.finished_at).total_seconds()
@@ -178,7 +178,7 @@ def test_leftovers_are_deleted_now_and_once_more_later(
         finished_at=timezone.now() - timedelta(hours=2),
         collect_at=timezone.now() - timedelta(hours=1),
     )
-    assert dispatcher.collect_garbage() == 0
+    assert garbage.collect_garbage() == 0
     running_job.refresh_from_db()
     assert running_job.collect_at is None
 
@@ -191,7 +191,7 @@ def test_artifacts_and_unfinished_jobs_keep_their_objects(alice: User, bucket: A
     for key in keys:
         bucket.save(key, ContentFile(b"x"))
 
-    assert dispatcher.collect_garbage() == 0
+    assert garbage.collect_garbage() == 0
 
     assert all(bucket.exists(key) for key in keys)
 
@@ -206,7 +206,7 @@ def test_a_job_run_again_meanwhile_keeps_its_new_object(
     key = f"{folder_of(running_job)}2/new.zip"
     bucket.save(key, ContentFile(b"x"))
 
-    dispatcher._collect(seen_final)
+    garbage._collect(seen_final)
 
     assert bucket.exists(key)
 
@@ -216,7 +216,7 @@ def test_old_task_results_are_deleted(db: None) -> None:
     TaskResult.objects.update(date_done=timezone.now() - timedelta(days=4))
     TaskResult.objects.create(task_id="new")
 
-    assert dispatcher.forget_results() == 1
+    assert expiry.forget_results() == 1
 
     assert TaskResult.objects.get().task_id == "new"
 
@@ -246,7 +246,7 @@ def test_a_backlog_of_leftovers_is_deleted_in_one_round(alice: User, bucket: Any
     for _ in range(dispatcher.BATCH + 20):
         JobFactory(owner=alice, status=Status.CANCELLED, collect_at=LONG_AGO, attempt=0)
 
-    dispatcher.collect_garbage()
+    garbage.collect_garbage()
 
     assert not DownloadJob.objects.filter(collect_at__lt=timezone.now()).exists()
 
@@ -268,7 +268,7 @@ def test_a_job_that_cannot_be_collected_does_not_block_the_others(
     monkeypatch.setattr(storage, "delete_all_but", refuse_one)
     bucket.save(f"{folder_of(other)}1/lost", ContentFile(b"x"))
 
-    assert dispatcher.collect_garbage() == 1
+    assert garbage.collect_garbage() == 1
 
     stuck.refresh_from_db()
     assert stuck.collect_at > timezone.now(), "it is tried again later"
@@ -285,8 +285,8 @@ def test_strays_are_objects_without_a_row_or_an_active_job(
     upload = f"results/{uuid4()}/2/half.zip"
     bucket.client.create_multipart_upload(Bucket=bucket.bucket_name, Key=upload)
 
-    found = set(dispatcher.strays(datetime.now(UTC) + timedelta(minutes=1)))
-    young = set(dispatcher.strays(datetime.now(UTC) - timedelta(hours=1)))
+    found = set(garbage.strays(datetime.now(UTC) + timedelta(minutes=1)))
+    young = set(garbage.strays(datetime.now(UTC) - timedelta(hours=1)))
 
     assert {gone, upload, "results/not-an-id"} <= found
     assert not found & {kept.artifact.key, f"{folder_of(running_job)}1/now.zip"}
@@ -380,7 +380,7 @@ def test_the_object_of_a_job_that_succeeds_meanwhile_is_not_a_stray(
 ) -> None:
     key = f"{folder_of(running_job)}1/a.zip"
     bucket.save(key, ContentFile(b"x"))
-    is_id = dispatcher._is_id
+    is_id = garbage._is_id
 
     def succeed_between(text: str) -> bool:
         """Called before active jobs are looked up: from now on this one is none."""
@@ -390,6 +390,6 @@ def test_the_object_of_a_job_that_succeeds_meanwhile_is_not_a_stray(
             running_job.succeed(artifact)
         return found
 
-    monkeypatch.setattr(dispatcher, "_is_id", succeed_between)
+    monkeypatch.setattr(garbage, "_is_id", succeed_between)
 
-    assert key not in list(dispatcher.strays(datetime.now(UTC) + timedelta(minutes=1)))
+    assert key not in list(garbage.strays(datetime.now(UTC) + timedelta(minutes=1)))

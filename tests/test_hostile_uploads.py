@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs import storage
-from jobs.engine import dispatcher
+from jobs.engine import garbage
 from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from tests.clamd import Clamd, eicar
 from tests.live import Live, children, on_this_database, until
@@ -93,7 +93,7 @@ def test_each_ends_as_it_should_and_the_worker_lives(live: Live, names: list[str
 
 def assert_nothing_is_astray() -> None:
     """The bucket holds what rows know, and nothing half made."""
-    dispatcher.collect_garbage()
+    garbage.collect_garbage()
     known = set(StoredFile.objects.values_list("key", flat=True))
     jobs = DownloadJob.objects.values_list("pk", flat=True)
     there = [

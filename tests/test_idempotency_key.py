@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs.engine import dispatcher, quota
+from jobs.engine import expiry, quota
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Status
 from tests.factories import JobFactory, StoredFileFactory
@@ -181,7 +181,7 @@ def test_a_key_is_kept_for_a_day(client_of_alice: APIClient, hours: int, jobs: i
     client_of_alice.post(INITIATE, BODY, headers=KEY)
     DownloadJob.objects.update(created_at=timezone.now() - timedelta(hours=hours))
 
-    dispatcher.forget_keys()
+    expiry.forget_keys()
     client_of_alice.post(INITIATE, BODY, headers=KEY)
 
     assert DownloadJob.objects.count() == jobs

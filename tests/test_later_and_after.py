@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs.engine import dispatcher
+from jobs.engine import dispatcher, expiry
 from jobs.engine.submission import resubmit
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, IncomingUpload, Preferences
@@ -281,9 +281,9 @@ def test_what_another_job_waits_to_read_does_not_expire(client_of_alice: APIClie
     end(first, Status.COMPLETED)
     DownloadJob.objects.filter(pk=first.pk).update(expires_at=timezone.now() - timedelta(days=1))
 
-    assert dispatcher.expire_artifacts() == 0
+    assert expiry.expire_artifacts() == 0
     job.cancel(Actor.OWNER)
-    assert dispatcher.expire_artifacts() == 1
+    assert expiry.expire_artifacts() == 1
 
 
 def test_only_ones_own_jobs_can_be_waited_for(client_of_alice: APIClient, bob: User) -> None:

@@ -77,6 +77,7 @@ RANKS: list[set[str]] = [
         "web.wording",
     },
     {"notifications"},
+    {"engine.expiry", "engine.garbage"},
     {"engine.dispatcher", "engine.tasks"},
     {
         "web.api",

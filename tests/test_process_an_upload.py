@@ -19,7 +19,7 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from jobs import storage
-from jobs.engine import dispatcher
+from jobs.engine import expiry, garbage
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.submission import resubmit
 from jobs.errors import FORMER_JOB_CODES
@@ -223,8 +223,8 @@ def test_the_same_content_is_processed_once(
         f"the same {role}.jpg" for role in ("thumbnail", "medium", "large")
     }
     DownloadJob.objects.filter(pk=first.pk).update(expires_at=Now() - timedelta(seconds=1))
-    dispatcher.expire_artifacts()
-    dispatcher.collect_garbage()
+    expiry.expire_artifacts()
+    garbage.collect_garbage()
     for file in second.files.all():
         assert storage.exists(file.key, file.size_bytes)
 
@@ -300,7 +300,7 @@ def test_a_file_in_quarantine_is_nobodys(
     assert (file.role, file.file_id) == (StoredFile.Role.QUARANTINED, None)
     assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 409
     assert job.events.last().code == "infected"
-    dispatcher.collect_garbage()
+    garbage.collect_garbage()
     assert in_the_bucket(f"raw/{job.pk}") == [file.key]
 
 
@@ -332,8 +332,8 @@ def test_quarantine_ends(client_of_alice: APIClient, clamd: Clamd, settings: Any
     job = processed(client_of_alice, INFECTED)
     StoredFile.objects.filter(made_by=job).update(expires_at=Now() - timedelta(seconds=1))
 
-    assert dispatcher.expire_uploads() == 1
-    dispatcher.collect_garbage()
+    assert expiry.expire_uploads() == 1
+    garbage.collect_garbage()
 
     assert in_the_bucket(f"raw/{job.pk}") == []
 
@@ -393,7 +393,7 @@ def test_a_clean_file_passes_the_scanner(
 def test_a_cancelled_upload_can_be_run_again_for_a_day(client_of_alice: APIClient) -> None:
     job = sent(client_of_alice, b"words")
     client_of_alice.delete(f"/v1/download/{job.pk}")
-    dispatcher.collect_garbage()
+    garbage.collect_garbage()
 
     again = client_of_alice.post(f"/v1/download/{job.pk}/retry")
 
@@ -405,8 +405,8 @@ def test_after_that_day_it_is_gone(client_of_alice: APIClient) -> None:
     job = sent(client_of_alice, b"words")
     client_of_alice.delete(f"/v1/download/{job.pk}")
     StoredFile.objects.filter(made_by=job).update(expires_at=Now() - timedelta(seconds=1))
-    dispatcher.expire_uploads()
-    dispatcher.collect_garbage()
+    expiry.expire_uploads()
+    garbage.collect_garbage()
     assert in_the_bucket(f"raw/{job.pk}") == []
 
     client_of_alice.post(f"/v1/download/{job.pk}/retry")
@@ -430,8 +430,8 @@ def test_an_expired_upload_leaves_nothing(client_of_alice: APIClient) -> None:
     job = processed(client_of_alice, picture())
     DownloadJob.objects.filter(pk=job.pk).update(expires_at=Now() - timedelta(seconds=1))
 
-    dispatcher.expire_artifacts()
-    dispatcher.collect_garbage()
+    expiry.expire_artifacts()
+    garbage.collect_garbage()
 
     assert in_the_bucket(f"raw/{job.pk}") == in_the_bucket(f"processed/{job.pk}") == []
     assert job.files.count() == 0
@@ -444,7 +444,7 @@ def test_an_open_upload_that_nobody_knows_of_is_collected(client_of_alice: APICl
     storage.MultipartUpload.begin(key, content_type="")
 
     assert attempt(job).status == "completed"
-    dispatcher.collect_garbage()
+    garbage.collect_garbage()
 
     assert in_the_bucket(f"raw/{job.pk}") == [key]
 

@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
 from jobs import storage
-from jobs.engine import dispatcher, estimates, runner, simulated_delay
+from jobs.engine import estimates, garbage, runner, simulated_delay
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.submission import resubmit
 from jobs.engine.time_limit import TimeLimit
@@ -346,7 +346,7 @@ def test_a_multipart_upload_whose_response_was_lost_is_deleted(
         events.unregister("before-send.s3.CreateMultipartUpload", lose_once)
     assert len(list(storage.open_uploads(folder_of(job)))) == 1
 
-    dispatcher.collect_garbage()
+    garbage.collect_garbage()
 
     assert job.status == Status.COMPLETED
     assert not list(storage.open_uploads(folder_of(job)))

@@ -12,7 +12,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from jobs import storage
-from jobs.engine import dispatcher
+from jobs.engine import expiry
 from jobs.errors import StorageUnavailable
 from jobs.kinds.upload import receive
 from jobs.models import DownloadJob, IncomingUpload, StoredFile
@@ -253,7 +253,7 @@ def test_what_the_store_kept_without_an_answer_is_deleted(
 
     assert response.status_code == 503
     assert len(in_the_bucket("raw/")) == 1
-    assert dispatcher.give_up_uploads() == 1
+    assert expiry.give_up_uploads() == 1
     assert (in_the_bucket("raw/"), IncomingUpload.objects.count()) == ([], 0)
 
 
@@ -313,7 +313,7 @@ def test_a_file_that_came_for_so_long_that_it_was_given_up_makes_no_job(
 
     assert response.status_code == 503
     assert DownloadJob.objects.count() == 0
-    assert dispatcher.give_up_uploads() == 1
+    assert expiry.give_up_uploads() == 1
 
 
 def test_strangers_send_nothing(db: None) -> None:

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from jobs import storage
-from jobs.engine import dispatcher
+from jobs.engine import expiry
 from jobs.errors import StorageUnavailable
 from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from tests.links import attempt
@@ -317,7 +317,7 @@ def test_what_is_given_up_is_deleted(client_of_alice: APIClient) -> None:
 
     assert response.status_code == 204
     assert send_chunk(client_of_alice, begun, 1, CONTENT).status_code == 404
-    assert dispatcher.give_up_uploads() == 1
+    assert expiry.give_up_uploads() == 1
     assert in_the_bucket("raw/") == []
     assert IncomingUpload.objects.count() == 0
 
@@ -367,7 +367,7 @@ def test_a_chunk_that_comes_while_its_upload_is_given_up_makes_no_job(
 
     assert response.status_code == 404
     assert DownloadJob.objects.count() == 0
-    assert dispatcher.give_up_uploads() == 1
+    assert expiry.give_up_uploads() == 1
     assert in_the_bucket("raw/") == []
 
 
@@ -378,7 +378,7 @@ def test_an_abandoned_upload_is_collected(client_of_alice: APIClient, settings: 
     a_day_and_more = Now() - timedelta(seconds=settings.UPLOAD_IDLE_SECONDS + 1)
     IncomingUpload.objects.filter(pk=begun["jobId"]).update(touched_at=a_day_and_more)
 
-    assert dispatcher.give_up_uploads() == 1
+    assert expiry.give_up_uploads() == 1
 
     assert [str(upload.pk) for upload in IncomingUpload.objects.all()] == [fresh["jobId"]]
     assert in_the_bucket(f"raw/{begun['jobId']}") == []
@@ -398,7 +398,7 @@ def test_uploads_that_cannot_be_deleted_do_not_stand_before_the_others(
         begun = begin(client_of_alice, 5, name)
         client_of_alice.delete(f"/upload/chunked/{begun['jobId']}")
 
-    deleted = [dispatcher.give_up_uploads() for _ in range(2)]
+    deleted = [expiry.give_up_uploads() for _ in range(2)]
 
     assert deleted == [0, 1]
 

@@ -17,7 +17,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from jobs import storage
-from jobs.engine import dispatcher, runner
+from jobs.engine import garbage, runner
 from jobs.engine.attempt import Attempt
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.time_limit import TimeLimit
@@ -125,7 +125,7 @@ def test_what_a_late_worker_leaves_of_a_large_job_is_looked_for_later(
     )
     DownloadJob.objects.update(collect_at=small.created_at)
 
-    dispatcher.collect_garbage()
+    garbage.collect_garbage()
 
     for job, extra in ((small, 0), (large, 10_000)):
         job.refresh_from_db()

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from jobs.engine.dispatcher import forget_tokens
+from jobs.engine.expiry import forget_tokens
 from jobs.models import EndedTokenFamily
 from tests.factories import UserFactory
 

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from jobs.engine import dispatcher, quota
+from jobs.engine import dispatcher, expiry, quota
 from jobs.engine.submission import submit
 from jobs.errors import LimitReached
 from jobs.kinds.registry import folder_of
@@ -206,7 +206,7 @@ def test_sums_are_correct_after_many_concurrent_changes(settings: Any, broker: A
 
     def expire(_: random.Random) -> None:
         for _ in range(10):
-            dispatcher.expire_artifacts()
+            expiry.expire_artifacts()
             quota.audit(3)
 
     at_once([settle, settle, start, start, store_and_delete, store_and_delete, expire, expire])
@@ -227,7 +227,7 @@ def test_two_dispatchers_do_not_wait_for_each_others_owners(
             owners = [order[n // 100] for n in range(200)]
             StoredFile.objects.bulk_create(received(jobs[owner]) for owner in owners)
 
-        at_once([lambda _: dispatcher.expire_uploads()] * 2)
+        at_once([lambda _: expiry.expire_uploads()] * 2)
 
         assert counted() == sums() == {}
 

@@ -10,42 +10,38 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from datetime import datetime, timedelta
-from itertools import islice
-from uuid import UUID
+from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
-from django.db.models import F
 from django.db.models.functions import Now
-from django_celery_results.models import TaskResult
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from jobs import notifications, storage
+from jobs import notifications
 from jobs.engine import queue, quota
-from jobs.errors import BuildError, StaleJob
-from jobs.kinds.registry import KINDS, doorbell, folder_of, folders
+from jobs.engine.expiry import (
+    expire_artifacts,
+    expire_uploads,
+    forget_keys,
+    forget_notifications,
+    forget_results,
+    forget_tokens,
+    give_up_uploads,
+)
+from jobs.engine.garbage import collect_garbage
+from jobs.kinds.registry import KINDS, doorbell
 from jobs.models import (
     DownloadJob,
-    EndedTokenFamily,
-    IncomingUpload,
-    Notification,
-    StoredFile,
 )
 from jobs.models.compiled import AnyRows
 from jobs.notifications import notify_operators
-from jobs.states import FINAL, LOST, Actor
+from jobs.states import LOST, Actor
 
 log = structlog.get_logger(__name__)
 
 BATCH = 100  # rows that a sweep handles at once
-KEY_KEPT = timedelta(hours=24)
-NOTIFICATION_KEPT = timedelta(days=30)
 STOP_SECONDS = 1  # for threads to end; those that take longer can be cut off safely
-MAX_FAILED = 3  # then a sweep stops: the store is probably unavailable
 
 
 def run(stop: threading.Event) -> None:
@@ -152,141 +148,6 @@ def release_blocked() -> int:
             elif not dependencies.not_completed().exists():
                 job.release()
     return len(jobs)
-
-
-def expire_artifacts() -> int:
-    """Expire artifacts. Their objects are deleted by `collect_garbage`. Return how many."""
-    expired = 0
-    while jobs := list(DownloadJob.objects.due_to_expire()[:BATCH]):
-        for job in jobs:
-            with suppress(StaleJob):  # another dispatcher expired it
-                job.expire()
-                expired += 1
-    return expired
-
-
-def expire_uploads() -> int:
-    """Delete the rows of expired uploads that were never processed. Return how many."""
-    with transaction.atomic():
-        expired = StoredFile.objects.not_kept().filter(made_by__status__in=FINAL)
-        files = list(expired.select_for_update(skip_locked=True, of=("self",))[: BATCH * 10])
-        for owner_id in sorted({file.owner_id or 0 for file in files}):
-            # In the order of owners, because this locks the sum of each (models/usage.py).
-            of_owner = [file.pk for file in files if file.owner_id == owner_id]
-            StoredFile.objects.filter(pk__in=of_owner).delete()
-        jobs = DownloadJob.objects.filter(pk__in=[file.made_by_id for file in files])
-        jobs.filter(status__in=FINAL).update(collect_at=Now())
-    return len(files)
-
-
-def give_up_uploads() -> int:
-    """Delete abandoned uploads and their objects. Return how many."""
-    deleted = failed = 0
-    for upload in IncomingUpload.objects.given_up()[:BATCH]:
-        try:
-            storage.delete(upload.key)
-        except BuildError as error:
-            log.warning("not given up", upload_id=str(upload.pk), error=repr(error))
-            IncomingUpload.objects.filter(pk=upload.pk).give_up()  # to the end of the list
-            failed += 1
-            if failed == MAX_FAILED:
-                break
-        else:
-            upload.delete()
-            deleted += 1
-    return deleted
-
-
-def collect_garbage() -> int:
-    """Delete objects of finished jobs that have no row. Return how many objects."""
-    deleted = failed = 0
-    while failed < MAX_FAILED and (jobs := list(DownloadJob.objects.to_collect()[:BATCH])):
-        for job in jobs:
-            try:
-                deleted += _collect(job)
-            except BuildError as error:
-                failed += 1
-                log.warning("not collected", job_id=str(job.pk), error=repr(error))
-                # Later, so that one that always fails does not block the others.
-                later = Now() + timedelta(seconds=settings.COLLECT_EVERY_SECONDS)
-                DownloadJob.objects.filter(pk=job.pk).to_collect().update(collect_at=later)
-    return deleted
-
-
-def _collect(job: DownloadJob) -> int:
-    kept = set(job.files.values_list("key", flat=True))
-    deleted = 0
-    # Only the folders of attempts up to the one read with the final status: if the job is run
-    # again meanwhile, its new attempt has a higher number.
-    for attempt in range(1, job.attempt + 1):
-        deleted += storage.delete_all_but(kept, prefix=f"{folder_of(job)}{attempt}/")
-    if KINDS[job.kind].is_stored and not job.files.received().exists():
-        deleted += storage.delete_all_but(kept, prefix=f"{IncomingUpload.FOLDER}/{job.pk}/")
-    # The worker of a large job may go on longer after losing it: its time limit is later.
-    late = KINDS[job.kind].time_limit.extra_seconds(max(job.done, job.total or 0))
-    again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS + late)
-    row = DownloadJob.objects.filter(pk=job.pk, attempt=job.attempt, status__in=FINAL)
-    if not row.filter(collect_at__lt=again).update(collect_at=again):
-        row.update(collect_at=None)  # this was the second time
-    return deleted
-
-
-def strays(before: datetime) -> Iterator[str]:
-    """Yield keys in the bucket, last written `before`, that belong to no row and no active job.
-
-    It lists the whole bucket, so it is for an operator, not for the dispatcher.
-    """
-    for folder in folders():
-        keys = storage.stored_before(f"{folder}/", before)
-        while batch := set(islice(keys, BATCH * 10)):
-            yield from _unknown(batch)
-
-
-def _unknown(keys: set[str]) -> list[str]:
-    # Active jobs before files: a job that succeeds in between is found by one of the queries.
-    ids = {key: key.split("/")[1] for key in keys}
-    job_ids = list(filter(_is_id, ids.values()))
-    coming = IncomingUpload.objects.filter(pk__in=job_ids).values_list("pk", flat=True)
-    active = DownloadJob.objects.unfinished().filter(pk__in=job_ids).values_list("pk", flat=True)
-    spared = {str(each) for each in [*coming, *active]}
-    known = set(StoredFile.objects.filter(key__in=keys).values_list("key", flat=True))
-    return sorted(key for key in keys - known if ids[key] not in spared)
-
-
-def _is_id(text: str) -> bool:
-    with suppress(ValueError):
-        return str(UUID(text)) == text
-    return False
-
-
-def forget_results() -> int:
-    """Delete a batch of old task results. Return how many."""
-    old = TaskResult.objects.filter(date_done__lt=Now() - settings.CELERY_RESULT_EXPIRES)
-    count, _ = TaskResult.objects.filter(pk__in=old.values("pk")[: BATCH * 10]).delete()
-    return count
-
-
-def forget_keys() -> int:
-    """Remove the idempotency keys of a batch of old jobs. Return how many."""
-    old = DownloadJob.objects.with_old_key(KEY_KEPT).values("pk")[: BATCH * 10]
-    return DownloadJob.objects.filter(pk__in=old).update(idempotency_key="", request_hash="")
-
-
-def forget_tokens() -> int:
-    """Delete a batch of expired refresh tokens. Return how many."""
-    EndedTokenFamily.objects.filter(expires_at__lt=Now()).delete()
-    expired = OutstandingToken.objects.filter(expires_at__lt=Now()).order_by("expires_at")
-    batch = list(expired.values_list("pk", flat=True)[: BATCH * 10])
-    OutstandingToken.objects.filter(pk__in=batch).delete()  # and their blacklist entries
-    return len(batch)
-
-
-def forget_notifications() -> int:
-    """Delete a batch of old notifications. Return how many."""
-    old = Notification.objects.settled().filter(created_at__lt=Now() - NOTIFICATION_KEPT)
-    batch = old.order_by("created_at").values("pk")[: BATCH * 10]
-    count, _ = Notification.objects.filter(pk__in=batch).delete()
-    return count
 
 
 def audit_usage() -> int:

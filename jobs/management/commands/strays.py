@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from jobs import storage
-from jobs.engine import dispatcher
+from jobs.engine import garbage
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         before = datetime.now(UTC) - timedelta(hours=options["hours"])
         count = 0
-        for key in dispatcher.strays(before):
+        for key in garbage.strays(before):
             self.stdout.write(key)
             count += 1
             if options["delete"]:

@@ -1,0 +1,87 @@
+"""Delete objects in the bucket that no row refers to, and find those that nothing deletes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Now
+
+from jobs import storage
+from jobs.errors import BuildError
+from jobs.kinds.registry import KINDS, folder_of, folders
+from jobs.models import DownloadJob, IncomingUpload, StoredFile
+from jobs.states import FINAL
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100  # jobs that are read at once
+MAX_FAILED = 3  # then a sweep stops: the store is probably unavailable
+
+
+def collect_garbage() -> int:
+    """Delete objects of finished jobs that have no row. Return how many objects."""
+    deleted = failed = 0
+    while failed < MAX_FAILED and (jobs := list(DownloadJob.objects.to_collect()[:BATCH])):
+        for job in jobs:
+            try:
+                deleted += _collect(job)
+            except BuildError as error:
+                failed += 1
+                log.warning("not collected", job_id=str(job.pk), error=repr(error))
+                # Later, so that one that always fails does not block the others.
+                later = Now() + timedelta(seconds=settings.COLLECT_EVERY_SECONDS)
+                DownloadJob.objects.filter(pk=job.pk).to_collect().update(collect_at=later)
+    return deleted
+
+
+def _collect(job: DownloadJob) -> int:
+    kept = set(job.files.values_list("key", flat=True))
+    deleted = 0
+    # Only the folders of attempts up to the one read with the final status: if the job is run
+    # again meanwhile, its new attempt has a higher number.
+    for attempt in range(1, job.attempt + 1):
+        deleted += storage.delete_all_but(kept, prefix=f"{folder_of(job)}{attempt}/")
+    if KINDS[job.kind].is_stored and not job.files.received().exists():
+        deleted += storage.delete_all_but(kept, prefix=f"{IncomingUpload.FOLDER}/{job.pk}/")
+    # The worker of a large job may go on longer after losing it: its time limit is later.
+    late = KINDS[job.kind].time_limit.extra_seconds(max(job.done, job.total or 0))
+    again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS + late)
+    row = DownloadJob.objects.filter(pk=job.pk, attempt=job.attempt, status__in=FINAL)
+    if not row.filter(collect_at__lt=again).update(collect_at=again):
+        row.update(collect_at=None)  # this was the second time
+    return deleted
+
+
+def strays(before: datetime) -> Iterator[str]:
+    """Yield keys in the bucket, last written `before`, that belong to no row and no active job.
+
+    It lists the whole bucket, so it is for an operator, not for the dispatcher.
+    """
+    for folder in folders():
+        keys = storage.stored_before(f"{folder}/", before)
+        while batch := set(islice(keys, BATCH * 10)):
+            yield from _unknown(batch)
+
+
+def _unknown(keys: set[str]) -> list[str]:
+    # Active jobs before files: a job that succeeds in between is found by one of the queries.
+    ids = {key: key.split("/")[1] for key in keys}
+    job_ids = list(filter(_is_id, ids.values()))
+    coming = IncomingUpload.objects.filter(pk__in=job_ids).values_list("pk", flat=True)
+    active = DownloadJob.objects.unfinished().filter(pk__in=job_ids).values_list("pk", flat=True)
+    spared = {str(each) for each in [*coming, *active]}
+    known = set(StoredFile.objects.filter(key__in=keys).values_list("key", flat=True))
+    return sorted(key for key in keys - known if ids[key] not in spared)
+
+
+def _is_id(text: str) -> bool:
+    with suppress(ValueError):
+        return str(UUID(text)) == text
+    return False
