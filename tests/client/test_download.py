@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from downloads_client.poll_interval import PollInterval
 from downloads_client.progress import Display, LineDisplay
 from downloads_client.retry import Retry
 from downloads_client.service import Service
-from downloads_client.service_responses import ApiResponse, Job
+from downloads_client.service_responses import ApiResponse, JobResponse
 from tests.client.fake import (
     JOB_ID,
     RESULT,
@@ -142,9 +143,9 @@ def test_a_job_that_starts_soon_is_polled_when_it_starts() -> None:
     passed = ApiResponse(200, {}, json.dumps(job("queued", runAt="2026-01-01T00:00:00Z")).encode())
     interval = PollInterval(is_interactive=True)
 
-    assert 15 < interval.next_seconds(Job.of(waiting)) <= 20
+    assert 15 < interval.next_seconds(JobResponse.of(waiting)) <= 20
     assert interval.elapsed_seconds == 0  # counted from its start
-    assert interval.next_seconds(Job.of(passed)) == 0.25
+    assert interval.next_seconds(JobResponse.of(passed)) == 0.25
 
 
 def test_a_bug_is_not_reported_as_a_failed_job_and_shows_no_url() -> None:
@@ -165,7 +166,10 @@ def test_a_file_that_expires_before_the_fetch_is_gone(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_steps_are_printed_in_order(two_files: Fake, tmp_path: Path, slept: list[float]) -> None:
+def test_steps_are_printed_in_order(
+    two_files: Fake, tmp_path: Path, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("downloads_client.progress.lines.LINE_SECONDS", math.inf)  # one a step
     out = io.StringIO()
 
     download(two_files, tmp_path, LineDisplay(out)).run(parse_request(["70000", "70001"]))
