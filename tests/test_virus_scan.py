@@ -271,8 +271,8 @@ def test_a_heartbeat_neither_ends_nor_prolongs_the_wait(
 ) -> None:
     beats: list[float] = []
     alarms(lambda *_: beats.append(time.monotonic()), 0.02)
-    settings.CLAMD_SILENT_SECONDS = 0.5
     scan(own_clamd.address, *[os.urandom(MB)] * 5)
+    settings.CLAMD_SILENT_SECONDS = 0.5
     own_clamd.freeze()
     began = time.monotonic()
 

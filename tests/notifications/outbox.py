@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -68,5 +69,5 @@ def attempt(row: Notification) -> Notification:
 
 
 def wait_seconds(row: Notification) -> float:
-    """Return the seconds until the next attempt."""
-    return round((row.due_at - timezone.now()).total_seconds())
+    """Return the seconds until the next attempt, rounded up to tens for busy machines."""
+    return 10 * math.ceil((row.due_at - timezone.now()).total_seconds() / 10)
