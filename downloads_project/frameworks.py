@@ -92,7 +92,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.states.Status"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "jobs.web.api.document.complete",
+        "jobs.web.api.document.complete_document",
     ],
 }
 

@@ -7,21 +7,25 @@ not as its settings say.
 from jobs.operations.checks import (
     contradictions,
     known_secrets,
-    limits,
-    notifications,
+    mail_addresses,
     origins,
-    scanner,
+    outbound_hosts,
+    proxies,
+    rate_limits,
     servers,
     store_address,
+    virus_scanner,
 )
 
 __all__ = [
     "contradictions",
     "known_secrets",
-    "limits",
-    "notifications",
+    "mail_addresses",
     "origins",
-    "scanner",
+    "outbound_hosts",
+    "proxies",
+    "rate_limits",
     "servers",
     "store_address",
+    "virus_scanner",
 ]

@@ -108,7 +108,7 @@ def _rendered(renderer: Any) -> bytes:
     return bytes(renderer().render(document, renderer_context={}))
 
 
-def complete(result: Json, **_: Any) -> Json:
+def complete_document(result: Json, **_: Any) -> Json:
     """Add introduction, tags and health checks. A postprocessing hook of drf-spectacular."""
     result["info"]["description"] = _description()
     result["tags"] = TAGS

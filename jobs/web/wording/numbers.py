@@ -65,7 +65,7 @@ def moment(at: datetime, now: datetime) -> str:
     return f"{date} at {timezone.localtime(at):%H:%M}"
 
 
-def start(at: datetime, now: datetime) -> str:
+def start_time(at: datetime, now: datetime) -> str:
     """Return what follows "starts": 'today at 14:31' or 'on 24 November at 06:00'."""
     return moment(at, now) if is_today(at, now) else f"on {moment(at, now)}"
 

@@ -11,7 +11,7 @@ from jobs.kinds.registry import KINDS
 from jobs.lib.file_size import size_of
 from jobs.models import DownloadJob
 from jobs.web.wording.next_steps import next_step
-from jobs.web.wording.numbers import day, seconds, start
+from jobs.web.wording.numbers import day, seconds, start_time
 from jobs.web.wording.progress_text import attempt, done_of, pace_of, took_seconds
 from jobs.web.wording.status_icon import ACTIVE_ICONS, WORDS, icon_of
 from jobs.web.wording.waiting import until_ready
@@ -82,7 +82,7 @@ def describe(job: DownloadJob, now: datetime) -> StatusText:
         pace=pace_of(job, now) if icon == "working" else "",
         verb=_verb(job, icon),
         starts_at=job.run_at if icon == "scheduled" else None,
-        starts=start(job.run_at, now) if icon == "scheduled" and job.run_at else "",
+        starts=start_time(job.run_at, now) if icon == "scheduled" and job.run_at else "",
     )
 
 
