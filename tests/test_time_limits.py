@@ -211,7 +211,7 @@ def test_a_part_on_a_slow_line_is_not_taken_for_stalled(
     def build(params: Any, work: Workspace) -> None:
         work.output.write(bytes(15_000_000))  # two parts: 4 s and more without a word
 
-    settings.BEAT_SECONDS, settings.STALLED_SECONDS = 0.1, 4
+    settings.BEAT_SECONDS, settings.STALLED_SECONDS = 0.1, 6
     build_with(build)
 
     assert run(job).status == Status.COMPLETED

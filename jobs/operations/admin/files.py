@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
+from jobs.kinds.registry import KINDS
 from jobs.models import IncomingUpload, StoredFile
 from jobs.operations.admin.shared import NewestPaginator, ReadOnly, Searched
+
+
+class RoleFilter(admin.SimpleListFilter):
+    """Filter by role. Django's own filter reads every row to find the values."""
+
+    title = "role"
+    parameter_name = "role__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        attached = chain.from_iterable(kind.roles.items() for kind in KINDS.values())
+        return [*StoredFile.Role.choices, *attached]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StoredFile]) -> Any:
+        return queryset.filter(role=self.value()) if self.value() else queryset
 
 
 @admin.register(StoredFile)
@@ -24,7 +41,7 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
         "created_at",
         "expires_at",
     ]
-    list_filter = ["role"]
+    list_filter = [RoleFilter]
     list_select_related = ["owner"]
     list_per_page = 50
     paginator = NewestPaginator
