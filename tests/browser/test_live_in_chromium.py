@@ -34,7 +34,7 @@ LONG = 60_000  # ms: a rescue waits for a lease to run out, a retry for its turn
 PERCENT = re.compile(r"^[1-9]\d?%$")
 CONNECTIONS = re.compile(r"Connections\s+[1-4]\b")
 PAIR = ("First", "Second")
-LOST = re.compile("net::ERR_|^htmx:(sendError|afterRequest),")
+LOST = re.compile("net::ERR_|^htmx:(sendError|afterRequest|timeout),")
 
 
 @pytest.fixture(scope="module")
