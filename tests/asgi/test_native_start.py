@@ -58,7 +58,7 @@ def start_by_django(user: User, body: Any, **headers: str) -> Response:
     return Response(found.status_code, {k.lower(): v for k, v in found.items()}, found.content)
 
 
-def collision_key(response: Response) -> tuple[int, dict[str, str], dict[str, Any]]:
+def comparable(response: Response) -> tuple[int, dict[str, str], dict[str, Any]]:
     headers = {name: value for name, value in response.headers.items() if name not in OWN}
     headers.pop("content-length", None)
     for name in ("vary", "content-security-policy"):
@@ -84,7 +84,7 @@ def test_both_ways_do_and_answer_the_same(
 
     assert ours is not None
     assert list(ours.json) == list(theirs.json)
-    assert collision_key(ours) == collision_key(theirs)
+    assert comparable(ours) == comparable(theirs)
     rows = [
         DownloadJob.objects.filter(pk=each.json["jobId"]).values().get() for each in (ours, theirs)
     ]

@@ -46,7 +46,8 @@ SITUATIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def collision_key(response: Response) -> tuple[int, dict[str, str], Any]:
+def comparable(response: Response) -> tuple[int, dict[str, str], Any]:
+    """Return what both ways must have in common."""
     own = {"x-request-id", "ratelimit"}  # of one request; a count
     headers = {name: value for name, value in response.headers.items() if name not in own}
     if "vary" in headers:
@@ -70,13 +71,15 @@ def test_both_ways_give_the_same_answer(
         if address.startswith("/reports") and kind != "report":
             assert native.request(path, authorization=bearer(alice)) is None
             continue
-        theirs = ask_django(path, authorization=bearer(alice))
+        for _ in range(3):  # the seconds that remain may tick between the two
+            theirs = ask_django(path, authorization=bearer(alice))
+            ours = native.request(path, authorization=bearer(alice))
+            assert ours is not None
+            if comparable(ours) == comparable(theirs):
+                break
 
-        ours = native.request(path, authorization=bearer(alice))
-
-        assert ours is not None
         assert list(ours.json) == list(theirs.json)
-        assert collision_key(ours) == collision_key(theirs)
+        assert comparable(ours) == comparable(theirs)
 
 
 def test_a_blocked_job_names_those_it_waits_for(native: Native, alice: User) -> None:
@@ -88,7 +91,7 @@ def test_a_blocked_job_names_those_it_waits_for(native: Native, alice: User) -> 
 
     assert ours is not None
     assert len(ours.json["after"]) == 2
-    assert collision_key(ours) == collision_key(ask_django(path, authorization=bearer(alice)))
+    assert comparable(ours) == comparable(ask_django(path, authorization=bearer(alice)))
 
 
 @pytest.mark.parametrize("seen", ["{etag}", "W/{etag}", '"other", {etag}', "*", '"other"', "", "x"])
@@ -101,7 +104,7 @@ def test_if_none_match_gets_the_same_response(native: Native, alice: User, seen:
 
     assert ours is not None
     assert ours.status == (304 if "etag" in seen or seen == "*" else 200)
-    assert collision_key(ours) == collision_key(ask_django(path, **request_headers))
+    assert comparable(ours) == comparable(ask_django(path, **request_headers))
 
 
 @pytest.mark.parametrize("address", ADDRESSES[:3])
@@ -112,7 +115,7 @@ def test_an_id_and_a_scheme_have_no_case(native: Native, alice: User, address: s
     ours = native.request(path, **request_headers)
 
     assert ours is not None
-    assert collision_key(ours) == collision_key(ask_django(path, **request_headers))
+    assert comparable(ours) == comparable(ask_django(path, **request_headers))
     assert ours.status == 200
 
 
