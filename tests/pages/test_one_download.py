@@ -293,14 +293,14 @@ def test_a_zip_with_missing_files_offers_the_others(visitor: Client, alice: User
         status=Status.FAILED,
         params={"file_ids": [80_000, 80_001, gone.file_id]},
         error_code="source_missing",
-        error="These files could not be found: 80001, 80002.",
+        error="These files could not be found: 80001 and 1 more.",
         metadata={"missingFileIds": [80_001, gone.file_id]},
     )
 
     html = text(visitor.get(of(job)))
 
     assert f'href="/?file={file.file_id}">Choose without missing files' in html
-    assert "These files could not be found: 80001, 80002." in html
+    assert "These files could not be found: 80001 and 1 more." in html
 
 
 def test_names_are_text_not_markup(visitor: Client, alice: User) -> None:

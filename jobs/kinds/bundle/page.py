@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -19,7 +18,6 @@ from jobs.web.wording.numbers import files as number_of_files
 LISTED = 20  # files of a zip
 MAX_CHOSEN_AGAIN = 300  # file ids that surely fit into a URL
 MAX_COPIED = 100  # file ids in a command to copy
-NUMBERS = re.compile(r"(?<![\w-])\d+(?![\w-])")  # not a part of a download's id
 
 
 def contents(job: DownloadJob) -> Contents:
@@ -68,8 +66,8 @@ def remedy(job: DownloadJob) -> Remedy | None:
         return None
     numbered = sources_of(job.kind, job.params, job.owner).exclude(file_id=None)
     found = numbered.values_list("file_id", flat=True)
-    missing = set(NUMBERS.findall(job.error))  # a row may exist whose bytes are gone
-    others = [file_id for file_id in found if str(file_id) not in missing]
+    missing = job.metadata.get("missingFileIds", [])  # a row may exist whose bytes are gone
+    others = [file_id for file_id in found if file_id not in missing]
     chosen = urlencode({"file": others}, doseq=True)
     return (
         Remedy("Choose without missing files", f"{reverse('choose')}?{chosen}") if chosen else None
