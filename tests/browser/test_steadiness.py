@@ -60,6 +60,15 @@ def tab(of_alice: Page, width: int, height: int) -> Page:
     return of_alice
 
 
+def visit(tab: Page, url: str) -> None:
+    """Open a page; how little it moves until all of it has arrived is asserted here, once.
+
+    A busy browser paints what it has: half a row comes first, then the rest of it.
+    """
+    tab.goto(url)
+    assert sum(by for by, _ in moved(tab)) < LITTLE
+
+
 def moved(tab: Page) -> list[Any]:
     """What has moved since the last call; what is about to be painted counts."""
     return list(tab.evaluate("movedSince()"))
@@ -68,7 +77,7 @@ def moved(tab: Page) -> list[Any]:
 def test_progress_moves_nothing(tab: Page, alice: User, live_server: Any, path: str) -> None:
     job_that_is("ready", alice)
     job = job_that_is("working", alice, total=987_654_321)
-    tab.goto(live_server.url + path.format(job.pk))
+    visit(tab, live_server.url + path.format(job.pk))
 
     for share in (41, 49, 50, 75, 99):
         name = "facade-" + "east-" * (share % 7) + "1.png"  # some are long
@@ -83,7 +92,7 @@ def test_what_is_of_unknown_size_moves_nothing(
     tab: Page, alice: User, live_server: Any, path: str
 ) -> None:
     job = job_that_is("working", alice, **OF_A_LINK)
-    tab.goto(live_server.url + path.format(job.pk))
+    visit(tab, live_server.url + path.format(job.pk))
 
     for done, threads in [(9_900_000, 4), (10_100_000, 16), (999_900_000, 1), (1_200_000_000, 0)]:
         job.heartbeat(
@@ -100,7 +109,7 @@ def test_cancel_stays_under_the_pointer(
     tab: Page, alice: User, live_server: Any, path: str
 ) -> None:
     job = job_that_is("queued", alice)
-    tab.goto(live_server.url + path.format(job.pk))
+    visit(tab, live_server.url + path.format(job.pk))
     cancel = tab.get_by_role("button", name=re.compile("^Cancel($| Queued)"))
     places = [cancel.bounding_box()]
 
@@ -117,7 +126,7 @@ def test_a_new_state_moves_little(tab: Page, alice: User, live_server: Any, path
     """It has other things to say and a longer history; Web Vitals calls up to 0.1 good."""
     job_that_is("ready", alice, name="Another.zip")
     job = job_that_is("queued", alice, name="Summer.zip")
-    tab.goto(live_server.url + path.format(job.pk))
+    visit(tab, live_server.url + path.format(job.pk))
     told = {}
 
     for text, move in MOVES:
@@ -134,7 +143,7 @@ def test_what_waited_for_others_moves_little_when_it_starts(
     tab: Page, alice: User, live_server: Any, path: str
 ) -> None:
     job = job_that_is("held", alice, name="Summer.zip")
-    tab.goto(live_server.url + path.format(job.pk))
+    visit(tab, live_server.url + path.format(job.pk))
     expect(tab.get_by_text(re.compile("tarts when Queued.zip is ready")).first).to_be_visible()
     other = job.after.get(status=Status.QUEUED)
     moved(tab)
