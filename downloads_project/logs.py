@@ -13,8 +13,9 @@ SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-# Without local variables: they include links, passwords and secrets of webhooks.
-TRACES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+# Tracebacks without local variables: they include links, passwords and secrets of webhooks.
+JSON_TRACES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+CONSOLE_TRACES = structlog.dev.plain_traceback
 
 
 class WithoutTrace(logging.Filter):
@@ -29,9 +30,9 @@ class WithoutTrace(logging.Filter):
 def configure(options: dict[str, Any]) -> None:
     """Called by Django (LOGGING_CONFIG) and by Celery with settings.LOGGING."""
     render: list[Any] = (
-        [structlog.processors.ExceptionRenderer(TRACES), structlog.processors.JSONRenderer()]
+        [structlog.processors.ExceptionRenderer(JSON_TRACES), structlog.processors.JSONRenderer()]
         if options["json"]
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=CONSOLE_TRACES)]
     )
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     logging.config.dictConfig(

@@ -20,7 +20,6 @@ import pytest
 
 from downloads_project.local.stack import Stack
 from tests import throwaway
-from tests.logs import keep_tracebacks_plain
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -71,7 +70,6 @@ def pytest_configure(config: pytest.Config) -> None:
     stack = Stack(Path(tempfile.mkdtemp(prefix="downloads-tests-")), durable=False)
     running.append(stack)
     throwaway.start(stack)
-    keep_tracebacks_plain()
     from django.conf import settings
 
     assert settings.ROLE == "command"  # loads the settings for pytest-django

@@ -1,30 +1,46 @@
-"""What a log line tells of an error."""
+"""Tracebacks in logs."""
 
 from __future__ import annotations
 
-import json
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+import structlog
 
 from downloads_project.logs import configure
 
+LOGGERS: dict[str, Callable[[str], Any]] = {
+    "logging": logging.getLogger,
+    "structlog": structlog.get_logger,
+}
 
-def test_a_traceback_has_no_values_of_variables(capsys: pytest.CaptureFixture[str]) -> None:
+
+@pytest.mark.parametrize("json", [True, False], ids=["production", "development"])
+@pytest.mark.parametrize("logger", LOGGERS)
+def test_traceback_has_no_local_variables(
+    logger: str, json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = logging.getLogger().handlers[:]
     try:
-        configure({"json": True, "level": "INFO"})
-        _break("whsec_secret")
+        configure({"json": json, "level": "INFO"})
+        _log_an_error(LOGGERS[logger]("jobs"), "whsec_secret")
     finally:
         logging.getLogger().handlers[:] = before
 
-    line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert json.loads(line)["exception"][0]["frames"][-1]["name"] == "_break"
-    assert "whsec_secret" not in line
+    output = capsys.readouterr().err
+    assert "cannot sign" in output
+    assert "_sign" in output  # the innermost frame
+    assert "whsec_secret" not in output
 
 
-def _break(secret: str) -> None:
+def _log_an_error(log: Any, secret: str) -> None:
     try:
-        raise ValueError
+        _sign(secret)
     except ValueError:
-        logging.getLogger("jobs").exception("broken")
+        log.exception("request failed")
+
+
+def _sign(secret: str) -> None:
+    raise ValueError("cannot sign")
