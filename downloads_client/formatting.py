@@ -8,6 +8,7 @@ from datetime import datetime
 from jobs.lib.names import MISLEADING
 
 MAX_SHOWN = 300  # characters of a text from the service
+UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def printable(text: str) -> str:
@@ -17,14 +18,16 @@ def printable(text: str) -> str:
 
 
 def size(count: float) -> str:
-    """Return '14.2 MB', in decimal units as on the pages."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.95 or (unit == "B" and count < 1000):
-            break
-        count /= 1000
-    else:
-        unit = "TB"
-    return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
+    """Return '14.2 MB': decimal units, and halves rounded up, as on the pages."""
+    whole = round(count)
+    power = next((n for n in range(5) if _rounded(whole, n) < 1000), 5)
+    return f"{_rounded(whole, power):,.{0 if power < 2 else 1}f} {UNITS[power]}"
+
+
+def _rounded(count: int, power: int) -> float:
+    scale = 1 if power < 2 else 10
+    unit: int = 1000**power // scale
+    return (count + unit // 2) // unit / scale
 
 
 def size_of(count: int, total: int | None, unit: str = "bytes") -> str:
