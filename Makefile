@@ -7,7 +7,7 @@ ARGS ?=
 # Without it every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd ffmpeg run dev test test-all faults soak fuzz recovery bench bench-remote bench-uploads bench-reports screenshots check fix lock clean
+.PHONY: help install chromium clamd ffmpeg run dev test test-all faults soak fuzz recovery bench bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench-reports: install  ## measure a report on 100,000 downloads: memory, time
 
 screenshots: install chromium  ## pictures of the pages, for the README
 	@REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q tests/browser/screenshots.py
+
+docs:  ## write docs/settings.md anew from .env.example
+	$(PYTHON) -m deploy.settings_page > docs/settings.md
 
 check: install  ## format, lint, types, migrations, settings, layout
 	$(BIN)/ruff format --check .

@@ -1,6 +1,4 @@
-"""Print docs/settings.md, generated from .env.example.
-
-    python3 -m deploy.settings_page > docs/settings.md
+"""Print docs/settings.md, generated from .env.example: `make docs`.
 
 Needs only the standard library. A test compares the page with the output.
 """
@@ -18,7 +16,7 @@ VARIABLE = re.compile(r"#([A-Z][A-Z0-9_]*)=(.*)")
 INTRODUCTION = """\
 # Settings
 
-<!-- Generated from .env.example: python3 -m deploy.settings_page > docs/settings.md -->
+<!-- Generated from .env.example by `make docs` -->
 
 Settings are environment variables. Which are there, and what are their defaults?
 

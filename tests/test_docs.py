@@ -257,6 +257,17 @@ def test_named_files_exist(document: Path) -> None:
         assert not is_path or (ROOT / code).exists(), code
 
 
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: document.name)
+def test_named_make_targets_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+
+    named = set(
+        re.findall(r"(?:`|^\$ )(?:\w+=\S+ )*make ([a-z-]+)", document.read_text(), flags=re.M)
+    )
+
+    assert named <= targets
+
+
 def test_files_in_the_picture_exist() -> None:
     (picture,) = [block.text for block in blocks_of(README) if not block.language]
     names = re.findall(r"[\w/<>]+\.py|[\w/<>]+/(?= )", picture)
@@ -283,9 +294,7 @@ def test_length(document: Path) -> None:
 def test_settings_page_is_fresh() -> None:
     expected = settings_page.page((ROOT / ".env.example").read_text())
 
-    assert (ROOT / "docs/settings.md").read_text() == expected, (
-        "python3 -m deploy.settings_page > docs/settings.md"
-    )
+    assert (ROOT / "docs/settings.md").read_text() == expected, "run `make docs`"
 
 
 def test_example_names_what_production_requires() -> None:
