@@ -113,7 +113,7 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
 def _keep_sources(job: DownloadJob, kind: Kind) -> None:
     """Keep the sources of a long attempt from expiring before its time limit."""
     extra = kind.time_limit.extra_seconds(job.total or 0)
-    sources = kind.sources(job.params) if extra >= LONG_SECONDS else None
+    sources = kind.stored_files(job.params) if extra >= LONG_SECONDS else None
     if sources is None:
         return
     try:

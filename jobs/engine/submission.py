@@ -15,7 +15,7 @@ from jobs.engine import quota
 from jobs.engine import submission_sql as sql
 from jobs.engine.queue import ring_after_commit
 from jobs.errors import NOT_RUN_AGAIN, KeyReused, StaleJob
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.kinds.registry import KINDS, doorbell
 from jobs.models import DownloadJob
 from jobs.states import Actor, Event
@@ -29,7 +29,7 @@ def submit(
     *,
     owner: User,
     kind: str,
-    params: Params,
+    params: JobParams,
     name: str = "",
     terms: Terms = USUAL,
     request_id: str = "",
@@ -66,7 +66,7 @@ def submit(
 def submission_of(
     owner_id: int,
     kind: str,
-    params: Params,
+    params: JobParams,
     name: str,
     terms: Terms,
     *,
@@ -86,7 +86,7 @@ def submission_of(
         kind=kind,
         params=params,
         name=KINDS[kind].artifact_name(name, params),
-        sources=KINDS[kind].sources(params),
+        sources=KINDS[kind].stored_files(params),
         is_stored=KINDS[kind].is_stored,
         after=terms.after,
         run_at=terms.run_at,
@@ -126,7 +126,7 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
     with transaction.atomic():
         total = quota.hold_sources(
             job,
-            kind.sources(job.params),
+            kind.stored_files(job.params),
             is_stored=kind.is_stored,
             is_limited=by == Actor.OWNER and job.allows(Event.REQUEUE),
         )

@@ -19,7 +19,7 @@ from jobs.models.sources import Sources
 from jobs.storage import MAX_OBJECT_BYTES
 from jobs.workspace import Workspace
 
-Params = dict[str, Any]
+JobParams = dict[str, Any]
 Body = dict[str, Any]  # a job as JSON
 Job = DownloadJob | JobRow
 
@@ -90,7 +90,7 @@ class Kind:
     has_plain_requests: bool = False
     status_addresses: Sequence[StatusAddress] = ()  # they also have a view
     introduction: str = ""  # a paragraph of the OpenAPI document, as Markdown
-    example: Params = {}  # of a job in the examples of the OpenAPI document
+    example: JobParams = {}  # of a job in the examples of the OpenAPI document
 
     def load(self, job: DownloadJob) -> Any:
         """Return what `build` needs, read from the database. Raises a BuildError."""
@@ -100,22 +100,22 @@ class Kind:
         """Make the artifact. It uses neither the database nor Celery. Raises a BuildError."""
         raise NotImplementedError
 
-    def default_name(self, params: Params) -> str:
+    def default_name(self, params: JobParams) -> str:
         """Return the name of the artifact if the owner did not choose one."""
         return self.label
 
-    def sources(self, params: Params) -> Sources | None:
+    def stored_files(self, params: JobParams) -> Sources | None:
         """Return the stored files that a job reads; None for a kind that reads none."""
         return None
 
-    def plain_request(self, data: Any) -> tuple[Params, str] | None:
+    def plain_request(self, data: Any) -> tuple[JobParams, str] | None:
         """Return the params and the name in a request, from its JSON.
 
         Return None unless a serializer would accept it as it is.
         """
         return None
 
-    def accepted_members(self, params: Params) -> Body:
+    def accepted_members(self, params: JobParams) -> Body:
         """Return what the response to a new job has in addition to the job."""
         return {}
 
@@ -124,7 +124,7 @@ class Kind:
         longest = self.time_limit_seconds + self.max_work // self.min_speed
         return TimeLimit(self.time_limit_seconds, self.min_speed, longest, self.trusts_total)
 
-    def artifact_name(self, requested: str, params: Params) -> str:
+    def artifact_name(self, requested: str, params: JobParams) -> str:
         """Return a safe name with the kind's suffix: the requested one, or the default."""
         name = safe_name(requested) if requested else self.default_name(params)
         return name if name.lower().endswith(self.suffix) else name + self.suffix

@@ -10,7 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
 from jobs.engine.doorbell import Doorbell
-from jobs.kinds.base import Kind, Params
+from jobs.kinds.base import JobParams, Kind
 from jobs.models import DownloadJob, FileQuerySet, IncomingUpload, JobRow, StoredFile
 
 
@@ -23,9 +23,9 @@ def _load() -> dict[str, Kind]:
 KINDS = cast(dict[str, Kind], SimpleLazyObject(_load))
 
 
-def sources_of(kind: str, params: Params, owner: User) -> FileQuerySet:
+def sources_of(kind: str, params: JobParams, owner: User) -> FileQuerySet:
     """Return the stored files that a job reads; empty for a kind that reads none."""
-    sources = KINDS[kind].sources(params)
+    sources = KINDS[kind].stored_files(params)
     if sources is None:
         return StoredFile.objects.none()
     return StoredFile.objects.read_by(sources, owner.pk)

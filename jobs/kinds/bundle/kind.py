@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.kinds.base import Body, Kind, Params
+from jobs.kinds.base import Body, JobParams, Kind
 from jobs.kinds.bundle import load, page, start
 from jobs.kinds.bundle.build import BundleParams, build
 from jobs.kinds.bundle.words import NEXT_STEPS
@@ -43,11 +43,11 @@ class Bundle(Kind):
     def build(self, loaded: BundleParams, work: Workspace) -> None:
         build(loaded, work)
 
-    def default_name(self, params: Params) -> str:
+    def default_name(self, params: JobParams) -> str:
         count = len(load.requested_ids(params))
         return "1 file.zip" if count == 1 else f"{count} files.zip"
 
-    def sources(self, params: Params) -> Sources:
+    def stored_files(self, params: JobParams) -> Sources:
         return load.sources_of_bundle(params)
 
     def describe(self, job: DownloadJob) -> str:
@@ -62,8 +62,8 @@ class Bundle(Kind):
     def curl_arguments(self, job: DownloadJob) -> str:
         return page.curl_arguments(job)
 
-    def plain_request(self, data: Any) -> tuple[Params, str] | None:
+    def plain_request(self, data: Any) -> tuple[JobParams, str] | None:
         return start.plain_request(data)
 
-    def accepted_members(self, params: Params) -> Body:
+    def accepted_members(self, params: JobParams) -> Body:
         return {"totalFileIds": len(load.requested_ids(params))}

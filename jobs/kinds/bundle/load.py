@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jobs.errors import ArchiveTooLarge, SourceMissing
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.kinds.bundle.build import BundleParams
 from jobs.models import DownloadJob, StoredFile
 from jobs.models.sources import Sources
@@ -17,12 +17,12 @@ SHOWN_IDS = 20  # in an error message; the rest is counted
 MAX_RECORDED = 1_000  # numbers of missing files in the job's metadata
 
 
-def requested_ids(params: Params) -> list[int | str]:
+def requested_ids(params: JobParams) -> list[int | str]:
     """Return the contents of a bundle: numbers of files, then ids of jobs with their results."""
     return [*params["file_ids"], *params.get("job_ids", [])]
 
 
-def sources_of_bundle(params: Params) -> Sources:
+def sources_of_bundle(params: JobParams) -> Sources:
     return Sources(params["file_ids"], params.get("job_ids", []))
 
 
@@ -43,7 +43,7 @@ def load(job: DownloadJob) -> BundleParams:
     return BundleParams(sources, is_measured=job.total is not None)
 
 
-def _files(params: Params, owner_id: int) -> Iterable[StoredFile]:
+def _files(params: JobParams, owner_id: int) -> Iterable[StoredFile]:
     if len(params["file_ids"]) > FEW_FILES or params.get("job_ids"):
         return StoredFile.objects.read_by(sources_of_bundle(params), owner_id).iterator()
     return StoredFile.objects.few_visible_to(owner_id, params["file_ids"])

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from rest_framework import serializers
 
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.kinds.bundle.kind import Bundle
 from jobs.kinds.bundle.start import MAX_NAME_CHARS
 from jobs.terms import Terms
@@ -43,9 +43,9 @@ class BundleRequest(JobRequest):
             raise serializers.ValidationError({"file_ids": ["This field is required."]}, "required")
         return attrs
 
-    def params(self) -> Params:
+    def params(self) -> JobParams:
         data = self.validated_data
-        params: Params = {"file_ids": data.get("file_ids", [])}
+        params: JobParams = {"file_ids": data.get("file_ids", [])}
         if job_ids := data.get("job_ids"):
             params["job_ids"] = [str(job_id) for job_id in job_ids]
         return params

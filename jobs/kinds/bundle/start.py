@@ -6,13 +6,13 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.models.stored_file import MAX_FILE_ID, MIN_FILE_ID
 
 MAX_NAME_CHARS = 200
 
 
-def plain_request(data: Any) -> tuple[Params, str] | None:
+def plain_request(data: Any) -> tuple[JobParams, str] | None:
     """Return params and name; None unless BundleRequest would accept the data as it is."""
     if not isinstance(data, dict) or not {"file_ids"} <= data.keys() <= {"file_ids", "name"}:
         return None

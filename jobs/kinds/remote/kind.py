@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from jobs.errors import RemoteChanged
-from jobs.kinds.base import Kind, Params, StatusAddress
+from jobs.kinds.base import JobParams, Kind, StatusAddress
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.kinds.remote import page
 from jobs.kinds.remote.build import RemoteParams, build, name_of
@@ -56,7 +56,7 @@ class Remote(Kind):
     def build(self, loaded: RemoteParams, work: Workspace) -> None:
         build(loaded, work)
 
-    def default_name(self, params: Params) -> str:
+    def default_name(self, params: JobParams) -> str:
         return name_of(params["url"])
 
     def describe(self, job: DownloadJob) -> str:

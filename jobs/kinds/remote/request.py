@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.kinds.remote.kind import Remote
 from jobs.outbound.url_parser import MAX_URL_CHARS
 from jobs.web.serializers import JobRequest, Sha256, Text, Url
@@ -25,7 +25,7 @@ class RemoteRequest(JobRequest):
     threads = Integer(default=THREADS, min_value=1, max_value=16)
     sha256 = Sha256(required=False)
 
-    def params(self) -> Params:
+    def params(self) -> JobParams:
         data = self.validated_data
         return {name: data[name] for name in ("url", "output", "threads", "sha256") if name in data}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.kinds.base import Kind, Params, StatusAddress
+from jobs.kinds.base import JobParams, Kind, StatusAddress
 from jobs.kinds.page_parts import Card, Contents
 from jobs.kinds.report import load, page, words
 from jobs.kinds.report.build import build
@@ -38,7 +38,7 @@ class Report(Kind):
     def build(self, loaded: ReportParams, work: Workspace) -> None:
         build(loaded, work)
 
-    def default_name(self, params: Params) -> str:
+    def default_name(self, params: JobParams) -> str:
         return f"Report.{params['format']}"
 
     def describe(self, job: DownloadJob) -> str:

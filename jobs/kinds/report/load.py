@@ -8,7 +8,7 @@ from functools import partial
 
 from django.utils import timezone
 
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.kinds.registry import KINDS
 from jobs.kinds.report.document import ReportParams, ReportRow
 from jobs.models import DownloadJob
@@ -39,7 +39,7 @@ def load(job: DownloadJob) -> ReportParams:
     )
 
 
-def report_days(params: Params, today: date) -> tuple[date, date]:
+def report_days(params: JobParams, today: date) -> tuple[date, date]:
     """Return the first and the last day of a report, both included."""
     if "from" in params:
         return date.fromisoformat(params["from"]), date.fromisoformat(params["to"])

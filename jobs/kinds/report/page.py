@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from itertools import starmap
 
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.kinds.page_parts import Contents, Detail
 from jobs.web.wording.numbers import days
 
 
-def contents(params: Params) -> Contents:
+def contents(params: JobParams) -> Contents:
     """Return the period and the options of the report."""
     if "from" in params:
         period = days(*(date.fromisoformat(params[end]) for end in ("from", "to")))

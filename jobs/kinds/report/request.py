@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.kinds.report.kind import Report
 from jobs.models.permissions import CanViewAllJobs, can_view_all_jobs
 from jobs.web.serializers import JobRequest, Text
@@ -93,7 +93,7 @@ class ReportRequest(JobRequest):
             )
         return attrs
 
-    def params(self) -> Params:
+    def params(self) -> JobParams:
         data = self.validated_data
         if "from" in data:
             period = {"from": str(data["from"]), "to": str(data["to"])}

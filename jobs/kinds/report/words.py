@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.web.wording.next_steps import NO_RETRY
 
 NEXT_STEPS = {
@@ -11,7 +11,7 @@ NEXT_STEPS = {
 FORMATS = {"pdf": "a PDF", "csv": "CSV", "json": "JSON"}
 
 
-def describe(params: Params) -> str:
+def describe(params: JobParams) -> str:
     """Return 'your activity as a PDF'."""
     whose = "everyone's" if params["everybody"] else "your"
     return f"{whose} activity as {FORMATS[params['format']]}"

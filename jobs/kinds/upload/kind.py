@@ -8,7 +8,7 @@ from django.conf import settings
 
 from jobs import scanner as clamd
 from jobs.errors import Infected
-from jobs.kinds.base import Kind, Params, StatusAddress
+from jobs.kinds.base import JobParams, Kind, StatusAddress
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.kinds.upload import page, words
 from jobs.kinds.upload.build import UploadParams, build
@@ -69,10 +69,10 @@ class Upload(Kind):
     def build(self, loaded: UploadParams, work: Workspace) -> None:
         build(loaded, work)
 
-    def default_name(self, params: Params) -> str:
+    def default_name(self, params: JobParams) -> str:
         return PurePosixPath(params["key"]).name
 
-    def sources(self, params: Params) -> Sources:
+    def stored_files(self, params: JobParams) -> Sources:
         return Sources(received_key=params["key"])
 
     def describe(self, job: DownloadJob) -> str:

@@ -22,7 +22,7 @@ from jobs.errors import (
     StorageUnavailable,
     TypeNotAllowed,
 )
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.kinds.upload.kind import Upload
 from jobs.kinds.upload.store_space import check_store
 from jobs.lib.database import release_connection
@@ -128,7 +128,7 @@ def submitted(
 
     Raises StorageUnavailable if the upload took so long that the dispatcher may be deleting it.
     """
-    params: Params = {"key": upload.key}
+    params: JobParams = {"key": upload.key}
     if upload.upload_id:
         params |= {"upload_id": upload.upload_id, "chunk_bytes": upload.chunk_bytes}
     if upload.sha256:

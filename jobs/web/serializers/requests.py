@@ -8,7 +8,7 @@ from uuid import UUID
 
 from rest_framework import serializers
 
-from jobs.kinds.base import Params
+from jobs.kinds.base import JobParams
 from jobs.web.serializers.fields import FileIdField, StrictSerializer, Text
 from jobs.web.serializers.terms import TermsRequest
 
@@ -21,7 +21,7 @@ class JobRequest(TermsRequest):
 
     kind: ClassVar[str]
 
-    def params(self) -> Params:
+    def params(self) -> JobParams:
         """Return the params of the job."""
         raise NotImplementedError
 
