@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
+from rest_framework import serializers
 
 from jobs.engine.time_limit import TimeLimit
 from jobs.kinds.page_parts import Card, Contents, Detail, Remedy, json_argument
@@ -36,6 +38,10 @@ class StatusAddress(NamedTuple):
     is_exclusive: bool = False
 
 
+class NoParams(serializers.Serializer[Any]):
+    """A request without fields of its own."""
+
+
 MAX_SHOWN = 200  # characters of a value
 
 
@@ -44,6 +50,9 @@ class Kind:
 
     name: ClassVar[str]  # in the database, the API and the settings
     label: ClassVar[str]  # in lists and filters
+    # The serializer of what a request may set; the values become `job.params`, as JSON.
+    Params: type[serializers.Serializer[Any]] = NoParams
+    name_field: str = "name"  # of a request: the file name that its owner chooses
 
     # The artifact, and what else an attempt stores
 
@@ -107,6 +116,10 @@ class Kind:
     def stored_files(self, params: JobParams) -> Sources | None:
         """Return the stored files that a job reads; None for a kind that reads none."""
         return None
+
+    def depends_on(self, params: JobParams) -> Sequence[UUID]:
+        """Return the ids of jobs that must complete first, in addition to those in `after`."""
+        return ()
 
     def plain_request(self, data: Any) -> tuple[JobParams, str] | None:
         """Return the params and the name in a request, from its JSON.

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 
-from jobs.kinds.remote.request import THREADS
+from jobs.kinds.remote.params import THREADS
 from jobs.models import DownloadJob
 from tests.factories import LINK, JobFactory, RemoteJobFactory
 from tests.pages.looks import BROWSER, of, text

@@ -16,9 +16,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.kinds.bundle.request import BundleRequest
+from jobs.kinds.bundle.kind import Bundle
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import FINAL, Actor, Event, Status
+from jobs.web.serializers import request_of
 from tests.factories import JobFactory, StoredFileFactory
 from tests.pages.looks import of, text
 
@@ -273,7 +274,7 @@ def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> Non
     assert fetch[:3] == ["curl", "-fLOJ", f"http://testserver{of(job, 'download')}"]
     assert ask[2] == "http://testserver/v1/download/initiate"
     assert fetch[3:5] == ask[3:5] == ["-H", "Authorization: Bearer $TOKEN"]
-    serializer = BundleRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
+    serializer = request_of(Bundle)(data=json.loads(ask[-1]), context={"owner": job.owner})
     assert serializer.is_valid()
     assert serializer.submission()["params"] == job.params
     assert serializer.validated_data["name"] == name
@@ -322,6 +323,6 @@ def test_the_command_for_a_zip_of_results_is_one_that_is_taken(
 
     _, ask = commands(visitor.get(of(job)))
 
-    serializer = BundleRequest(data=json.loads(ask[-1]), context={"owner": alice})
+    serializer = request_of(Bundle)(data=json.loads(ask[-1]), context={"owner": alice})
     assert serializer.is_valid()
     assert serializer.submission()["params"] == params

@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from jobs.engine import estimates
 from jobs.errors import JOB_CODES
-from jobs.kinds.remote.request import RemoteRequest
+from jobs.kinds.remote.kind import Remote
 from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.web import wording
+from jobs.web.serializers import request_of
 from jobs.web.wording.history import WENT_WRONG
 from jobs.web.wording.next_steps import ASK_OPERATOR
 from tests.factories import LINK, ArtifactFactory, JobFactory, RemoteJobFactory, StoredFileFactory
@@ -182,7 +183,7 @@ def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> Non
 
     assert fetch[:3] == ["curl", "-fLOJ", f"http://testserver{of(job, 'download')}"]
     assert ask[2] == "http://testserver/downloads"
-    serializer = RemoteRequest(data=json.loads(ask[-1]), context={"owner": job.owner})
+    serializer = request_of(Remote)(data=json.loads(ask[-1]), context={"owner": job.owner})
     assert serializer.is_valid()
     assert serializer.submission()["params"] == params
 

@@ -13,9 +13,10 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from jobs.kinds.report.request import ReportRequest
+from jobs.kinds.report.kind import Report
 from jobs.models import DownloadJob
 from jobs.states import Status
+from jobs.web.serializers import request_of
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER, of, text
 from tests.pages.test_link import wrong
@@ -237,7 +238,7 @@ def test_the_command_asks_for_the_same(visitor: Client, alice: User) -> None:
     _, ask = commands(visitor.get(of(job)))
 
     assert ask[2] == "http://testserver/reports"
-    serializer = ReportRequest(data=json.loads(ask[-1]), context={"owner": alice})
+    serializer = request_of(Report)(data=json.loads(ask[-1]), context={"owner": alice})
     assert serializer.is_valid()
     assert serializer.submission()["params"] == job.params
 

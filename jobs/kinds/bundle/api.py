@@ -13,7 +13,6 @@ from rest_framework.views import APIView
 
 from jobs.kinds.bundle import contract
 from jobs.kinds.bundle.kind import Bundle
-from jobs.kinds.bundle.request import BundleRequest
 from jobs.kinds.bundle.response import AcceptedJob
 from jobs.lib.database import release_connection
 from jobs.models import DownloadJob
@@ -35,7 +34,7 @@ class Initiate(APIView):
 
     @contract.initiate
     def post(self, request: Request) -> Response:
-        job, is_new = submitted(request, BundleRequest)
+        job, is_new = submitted(request, Bundle)
         return accepted(job, AcceptedJob(job).data, is_new=is_new)
 
 
@@ -49,7 +48,7 @@ class Start(APIView):
 
     @contract.start
     def post(self, request: Request) -> Response:
-        job, is_new = submitted(request, BundleRequest)
+        job, is_new = submitted(request, Bundle)
         if job.is_due and self.waiting.acquire(blocking=False):
             try:
                 _wait(job)

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import LimitReached
-from jobs.kinds.bundle.request import BundleRequest
+from jobs.kinds.bundle.kind import Bundle
 from jobs.models import FileQuerySet, StoredFile
 from jobs.web import wording
 from jobs.web.api_responses import caller, serializer_context
@@ -35,6 +35,7 @@ from jobs.web.pages.form_submit import (
 from jobs.web.pages.pagination import Position, newest_page
 from jobs.web.pages.rendering import render_page
 from jobs.web.searching import searching
+from jobs.web.serializers import request_of
 
 SHOWN = 25  # files on a page
 MAX_IN_ADDRESS = 200  # ticked files; choose.js leaves more of them out of its searches
@@ -125,7 +126,7 @@ def submit_bundle(request: HttpRequest) -> HttpResponse:
     }
     data |= {"name": name} if name else {}
     data |= terms.serializer_data(request.POST, caller(request))
-    bundle = BundleRequest(data=data, context=serializer_context(request))
+    bundle = request_of(Bundle)(data=data, context=serializer_context(request))
     try:
         bundle.is_valid(raise_exception=True)
         return submit_form(request, bundle.submission())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from jobs.kinds.base import Body, JobParams, Kind
 from jobs.kinds.bundle import load, page, start
 from jobs.kinds.bundle.build import BundleParams, build
+from jobs.kinds.bundle.params import BundleFields
 from jobs.kinds.bundle.words import NEXT_STEPS
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.models import DownloadJob
@@ -24,6 +26,7 @@ starts a job; if you get no response, send the same request again.
 
 class Bundle(Kind):
     name = "bundle"
+    Params = BundleFields
     label = "Zip"
     urlconf = "jobs.kinds.bundle.urls"
     api_url_name = "initiate"
@@ -61,6 +64,9 @@ class Bundle(Kind):
 
     def curl_arguments(self, job: DownloadJob) -> str:
         return page.curl_arguments(job)
+
+    def depends_on(self, params: JobParams) -> list[UUID]:
+        return [UUID(job_id) for job_id in params.get("job_ids", [])]
 
     def plain_request(self, data: Any) -> tuple[JobParams, str] | None:
         return start.plain_request(data)

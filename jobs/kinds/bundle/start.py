@@ -8,12 +8,11 @@ from django.conf import settings
 
 from jobs.kinds.base import JobParams
 from jobs.models.stored_file import MAX_FILE_ID, MIN_FILE_ID
-
-MAX_NAME_CHARS = 200
+from jobs.web.serializers.fields import MAX_NAME_CHARS
 
 
 def plain_request(data: Any) -> tuple[JobParams, str] | None:
-    """Return params and name; None unless BundleRequest would accept the data as it is."""
+    """Return params and name; None unless a serializer would accept the data as it is."""
     if not isinstance(data, dict) or not {"file_ids"} <= data.keys() <= {"file_ids", "name"}:
         return None
     file_ids, name = data["file_ids"], data.get("name", "")

@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 
 from jobs.kinds.remote import contract
 from jobs.kinds.remote.kind import Remote
-from jobs.kinds.remote.request import RemoteRequest
 from jobs.kinds.remote.response import AcceptedLink, LinkJob
 from jobs.web.api.downloads import cancelled, polled, submitted
 from jobs.web.api.lists import OwnJobsOfKind
@@ -33,7 +32,7 @@ class Links(OwnJobsOfKind):
     @contract.fetch_link
     def post(self, request: Request) -> Response:
         """Download the file of a link into the store."""
-        job, is_new = submitted(request, RemoteRequest)
+        job, is_new = submitted(request, Remote)
         return accepted(job, AcceptedLink(job).data, is_new=is_new)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from jobs.kinds.remote.kind import Remote
-from jobs.kinds.remote.request import RemoteRequest
 from jobs.kinds.remote.response import AcceptedLink, LinkJob
 from jobs.web.api.contract import cancelling, creating, json_body, listing, polling
 from jobs.web.api.examples import SHA256, jobs
+from jobs.web.serializers import request_of
 
 BODY = json_body(
-    RemoteRequest,
+    request_of(Remote),
     a_link=Remote.example,
     with_a_name_and_eight_connections={
         **Remote.example, "output": "Measurements of 2026.csv", "threads": 8, "sha256": SHA256

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import BlockedAddress, LimitReached
-from jobs.kinds.remote.request import THREADS, RemoteRequest
+from jobs.kinds.remote.kind import Remote
+from jobs.kinds.remote.params import THREADS
 from jobs.outbound.url_parser import MAX_URL_CHARS
 from jobs.web import wording
 from jobs.web.api_responses import caller, own_job, serializer_context
@@ -28,6 +29,7 @@ from jobs.web.pages.form_submit import (
     submit_form,
 )
 from jobs.web.pages.rendering import render_page
+from jobs.web.serializers import request_of
 
 FIELDS = ("url", "output", "threads", "sha256")
 NO_LINK = "Enter a web address."
@@ -63,7 +65,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
     if "threads" in data:
         data["threads"] = number_or_text(data["threads"])
     data |= terms.serializer_data(request.POST, caller(request))
-    remote = RemoteRequest(data=data, context=serializer_context(request))
+    remote = request_of(Remote)(data=data, context=serializer_context(request))
     try:
         remote.is_valid(raise_exception=True)
         return submit_form(request, remote.submission())
@@ -96,7 +98,7 @@ def _earlier(request: HttpRequest) -> dict[str, Any]:
 def _errors_of_other_fields(request: HttpRequest, data: dict[str, Any]) -> dict[str, str]:
     """Return the errors of all fields but `url`: a blocked address stops validation there."""
     others = {name: value for name, value in data.items() if name != "url"}
-    remote = RemoteRequest(data=others, context=serializer_context(request))
+    remote = request_of(Remote)(data=others, context=serializer_context(request))
     remote.is_valid()
     return error_sentences(ValidationError(remote.errors).get_full_details(), SENTENCES)
 

@@ -12,6 +12,7 @@ from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.kinds.remote import page
 from jobs.kinds.remote.build import RemoteParams, build, name_of
 from jobs.kinds.remote.older_names import link_body
+from jobs.kinds.remote.params import RemoteFields
 from jobs.kinds.remote.words import NEXT_STEPS
 from jobs.models import DownloadJob
 from jobs.workspace import Workspace
@@ -24,6 +25,7 @@ its size is known. The completed job has a `fileId`, which a bundle accepts.
 
 class Remote(Kind):
     name = "remote"
+    Params = RemoteFields
     label = "Link"
     urlconf = "jobs.kinds.remote.urls"
     api_url_name = "downloads"
@@ -33,6 +35,7 @@ class Remote(Kind):
     next_steps = NEXT_STEPS
     card = Card("link", "From a link", "We fetch and store it", "Paste a link")
     is_numbered = True
+    name_field = "output"
     queue = settings.REMOTE_QUEUE
     time_limit_seconds = settings.REMOTE_TIME_LIMIT_SECONDS
     min_speed = settings.REMOTE_AVERAGE_SPEED

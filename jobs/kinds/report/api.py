@@ -12,7 +12,6 @@ from rest_framework.views import APIView
 
 from jobs.kinds.report import contract
 from jobs.kinds.report.kind import Report
-from jobs.kinds.report.request import ReportRequest
 from jobs.kinds.report.response import AcceptedReport, ReportJob
 from jobs.models import DownloadJob
 from jobs.web.api.downloads import cancelled, polled, submitted
@@ -35,7 +34,7 @@ class Reports(OwnJobsOfKind):
     @contract.report
     def post(self, request: Request) -> Response:
         """Create a report on your jobs in a period."""
-        job, is_new = submitted(request, ReportRequest)
+        job, is_new = submitted(request, Report)
         return accepted(job, AcceptedReport(job).data, is_new=is_new)
 
 

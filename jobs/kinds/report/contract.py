@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from jobs.kinds.report.request import ReportRequest
+from jobs.kinds.report.kind import Report
 from jobs.kinds.report.response import AcceptedReport, ReportJob
 from jobs.web.api.contract import cancelling, creating, fetching, json_body, listing, polling
 from jobs.web.api.examples import jobs
+from jobs.web.serializers import request_of
 
 LAST_MONTH = {"period": "30d"}
 BODY = json_body(
-    ReportRequest,
+    request_of(Report),
     the_last_30_days=LAST_MONTH,
     a_month_as_a_table={"from": "2026-10-01", "to": "2026-10-31", "format": "csv"},
 )

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import LimitReached
-from jobs.kinds.report.request import DEFAULT_PERIOD, MAX_DAYS, ReportRequest
+from jobs.kinds.report.kind import Report
+from jobs.kinds.report.params import DEFAULT_PERIOD, MAX_DAYS
 from jobs.models.permissions import can_view_all_jobs
 from jobs.web.api_responses import caller, serializer_context
 from jobs.web.error_responses import status_of
@@ -20,6 +21,7 @@ from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import error_sentences, new_form_id, submit_form
 from jobs.web.pages.rendering import render_page
+from jobs.web.serializers import request_of
 
 OWN_DATES = "dates"  # instead of a period
 PERIODS = {"7d": "Last 7 days", "30d": "Last 30 days", OWN_DATES: "Custom range"}
@@ -42,7 +44,9 @@ def report(request: HttpRequest) -> HttpResponse:
 def _submit(request: HttpRequest) -> HttpResponse:
     """Start the report and redirect to its page, or show the form with its errors."""
     form = request.POST
-    serializer = ReportRequest(data=_serializer_data(request), context=serializer_context(request))
+    serializer = request_of(Report)(
+        data=_serializer_data(request), context=serializer_context(request)
+    )
     try:
         serializer.is_valid(raise_exception=True)
         return submit_form(request, serializer.submission())
@@ -54,7 +58,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
 
 
 def _serializer_data(request: HttpRequest) -> dict[str, Any]:
-    """Return the submitted fields as input of a ReportRequest."""
+    """Return the submitted fields as input of the request."""
     form = request.POST
     data: dict[str, Any] = {"format": form.get(FORMAT, "")}
     if form.get("period") == OWN_DATES:

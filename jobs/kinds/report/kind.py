@@ -8,6 +8,7 @@ from jobs.kinds.report import load, page, words
 from jobs.kinds.report.build import build
 from jobs.kinds.report.document import ReportParams
 from jobs.kinds.report.older_names import report_body
+from jobs.kinds.report.params import ReportFields
 from jobs.models import DownloadJob
 from jobs.workspace import Workspace
 
@@ -18,6 +19,7 @@ INTRODUCTION = """\
 
 class Report(Kind):
     name = "report"
+    Params = ReportFields
     label = "Report"
     urlconf = "jobs.kinds.report.urls"
     api_url_name = "reports"

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from jobs import storage
 from jobs.engine.submission import resubmit, submit
 from jobs.errors import StaleJob
+from jobs.kinds.base import Kind
 from jobs.lib.database import release_connection
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
@@ -35,16 +36,16 @@ from jobs.web.request_ids import request_id
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.serializers import (
     CheckRequest,
-    JobRequest,
     JobResult,
     JobSerializer,
     WatchRequest,
+    request_of,
 )
 
 
-def submitted(request: Request, job_request: type[JobRequest]) -> tuple[DownloadJob, bool]:
+def submitted(request: Request, kind: type[Kind]) -> tuple[DownloadJob, bool]:
     """Validate the request and record its job. Return the job, and whether it is new."""
-    serializer = job_request(data=request.data, context=serializer_context(request))
+    serializer = request_of(kind)(data=request.data, context=serializer_context(request))
     serializer.is_valid(raise_exception=True)
     return submit(
         owner=caller(request),

@@ -14,6 +14,7 @@ from jobs.web.serializers.requests import (
     CheckRequest,
     JobRequest,
     WatchRequest,
+    request_of,
 )
 from jobs.web.serializers.responses import (
     FileAvailability,
@@ -58,5 +59,6 @@ __all__ = [
     "WatchRequest",
     "Worker",
     "WorkerStatistics",
+    "request_of",
     "terms_of_form",
 ]

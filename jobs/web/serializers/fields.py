@@ -21,6 +21,7 @@ from jobs.outbound.url_parser import BadUrl
 SHA256 = re.compile("[0-9A-Fa-f]{64}")
 MAX_REPORTED = 20  # invalid items in one response
 MAX_JOB_IDS = 1_000
+MAX_NAME_CHARS = 200
 MAX_WEBHOOK_CHARS = 2_000  # the length of the columns
 # RFC 3339, with a time zone. Postgres and Python have no leap seconds.
 MOMENT = re.compile(
@@ -184,6 +185,9 @@ class FileIdsField(StrictList):
     @property
     def openapi(self) -> dict[str, Any]:
         return {"minItems": 0 if self.allow_empty else 1}
+
+    def to_representation(self, data: list[int]) -> list[int]:
+        return data
 
     def run_child_validation(self, data: list[Any]) -> list[int]:
         data = [as_integer(item) for item in data]

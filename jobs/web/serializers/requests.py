@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from rest_framework import serializers
 
-from jobs.kinds.base import JobParams
-from jobs.web.serializers.fields import FileIdField, StrictSerializer, Text
+from jobs.kinds.base import JobParams, Kind
+from jobs.terms import Terms
+from jobs.web.serializers.fields import MAX_NAME_CHARS, FileIdField, StrictSerializer, Text
 from jobs.web.serializers.terms import TermsRequest
 
 MAX_WATCHED = 50  # jobs in one stream of events
@@ -17,17 +21,42 @@ JOB_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 
 
 class JobRequest(TermsRequest):
-    """The request for a job of one kind, with its terms."""
+    """The request for a job: the fields of its kind, the file name, the terms. See `request_of`."""
 
-    kind: ClassVar[str]
+    kind: ClassVar[Kind]
 
     def params(self) -> JobParams:
-        """Return the params of the job."""
-        raise NotImplementedError
+        """Return the values of the kind's fields, as JSON."""
+        values: JobParams = self.to_representation(self.validated_data)
+        kept = self.kind.Params().fields
+        return {name: value for name, value in values.items() if name in kept}
+
+    def terms(self) -> Terms:
+        terms = super().terms()
+        first = self.kind.depends_on(self.params())
+        return replace(terms, after=tuple(dict.fromkeys([*terms.after, *first])))
 
     def submission(self) -> dict[str, Any]:
         """Return the keyword arguments of `submit` for this request."""
-        return {"kind": self.kind, "params": self.params(), "terms": self.terms()}
+        return {
+            "kind": self.kind.name,
+            "params": self.params(),
+            "terms": self.terms(),
+            "name": self.validated_data.get(self.kind.name_field, ""),
+        }
+
+
+def _request_of(kind: type[Kind]) -> type[JobRequest]:
+    """Return the serializer of requests for jobs of this kind."""
+    members: dict[str, Any] = {"kind": kind(), "__doc__": kind.Params.__doc__}
+    if kind.name_field not in kind.Params().fields:
+        members[kind.name_field] = Text(required=False, max_length=MAX_NAME_CHARS)
+    name = "".join(word.capitalize() for word in kind.name.split("-"))
+    return type(f"{name}Request", (kind.Params, JobRequest), members)
+
+
+# A cast, because mypy does not count classes as hashable.
+request_of = cast(Callable[[type[Kind]], type[JobRequest]], cache(_request_of))
 
 
 class WatchRequest(StrictSerializer):

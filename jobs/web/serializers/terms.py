@@ -59,23 +59,12 @@ class TermsRequest(StrictSerializer):
         return email
 
     def validate_after(self, job_ids: list[UUID]) -> list[UUID]:
-        return self.own_jobs(job_ids)
+        return own_jobs(self.owner, job_ids)
 
     def validate_priority(self, priority: int) -> int:
         if priority > (highest := Preferences.of(self.owner).highest_priority):
             raise serializers.ValidationError(f"Your highest priority is {highest}.")
         return priority
-
-    def own_jobs(self, job_ids: list[UUID]) -> list[UUID]:
-        """Return the ids without duplicates. Raises ValidationError for one of another owner."""
-        job_ids = list(dict.fromkeys(job_ids))
-        own = DownloadJob.objects.filter(owner=self.owner, pk__in=job_ids)
-        unknown = set(job_ids) - set(own.values_list("pk", flat=True))
-        positions = [n for n, job_id in enumerate(job_ids) if job_id in unknown]
-        if positions:
-            errors = {str(n): [NOT_YOURS] for n in positions[:MAX_REPORTED]}
-            raise serializers.ValidationError(errors)
-        return job_ids
 
     def terms(self) -> Terms:
         """Return the terms. Missing ones come from the owner's preferences when it is recorded."""
@@ -88,6 +77,18 @@ class TermsRequest(StrictSerializer):
             webhook=data["webhook"] or "" if "webhook" in data else None,
             named=frozenset(name.replace("runAt", "run_at") for name in TERMS if name in data),
         )
+
+
+def own_jobs(owner: User, job_ids: list[UUID]) -> list[UUID]:
+    """Return the ids without duplicates. Raises ValidationError for one of another owner."""
+    job_ids = list(dict.fromkeys(job_ids))
+    own = DownloadJob.objects.filter(owner=owner, pk__in=job_ids)
+    unknown = set(job_ids) - set(own.values_list("pk", flat=True))
+    positions = [n for n, job_id in enumerate(job_ids) if job_id in unknown]
+    if positions:
+        errors = {str(n): [NOT_YOURS] for n in positions[:MAX_REPORTED]}
+        raise serializers.ValidationError(errors)
+    return job_ids
 
 
 def terms_of_form(fields: dict[str, str], owner: User) -> Terms:

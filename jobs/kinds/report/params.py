@@ -1,4 +1,4 @@
-"""The request for a report."""
+"""The params of a report: its period and its format."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from jobs.kinds.base import JobParams
-from jobs.kinds.report.kind import Report
 from jobs.models.permissions import CanViewAllJobs, can_view_all_jobs
-from jobs.web.serializers import JobRequest, Text
-from jobs.web.serializers.fields import MAX_AHEAD, Switch
+from jobs.web.serializers.fields import MAX_AHEAD, Switch, Text
 
 MAX_DAYS = 366
 DEFAULT_PERIOD = "30d"
@@ -51,14 +48,13 @@ class Period(Text):
         return period
 
 
-class ReportRequest(JobRequest):
+class ReportFields(serializers.Serializer[Any]):
     """`period` is a number of days that ends today; or set `from` and `to`. Days are in UTC.
 
     `everybody` includes the jobs of all owners. It requires staff with the permission
     `jobs.view_downloadjob`.
     """
 
-    kind = Report.name
     period = Period(required=False)
     to = Day(required=False)
     format = serializers.ChoiceField(choices=["pdf", "csv", "json"], default="pdf")
@@ -74,7 +70,7 @@ class ReportRequest(JobRequest):
         return {"from": Day(required=False)} | super().get_fields()  # `from` is a keyword
 
     def validate_everybody(self, everybody: bool) -> bool:
-        if everybody and not can_view_all_jobs(self.owner):
+        if everybody and not can_view_all_jobs(self.context["owner"]):
             raise serializers.ValidationError(CanViewAllJobs.message)
         return everybody
 
@@ -91,12 +87,4 @@ class ReportRequest(JobRequest):
             raise serializers.ValidationError(
                 {"to": [f"Use a range of 1 to {MAX_DAYS} days, with `from` first."]}
             )
-        return attrs
-
-    def params(self) -> JobParams:
-        data = self.validated_data
-        if "from" in data:
-            period = {"from": str(data["from"]), "to": str(data["to"])}
-        else:
-            period = {"period": data.get("period", DEFAULT_PERIOD)}
-        return period | {name: data[name] for name in ("format", "everybody")}
+        return attrs if first else {"period": DEFAULT_PERIOD} | attrs
