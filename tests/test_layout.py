@@ -27,7 +27,7 @@ MAX_ENTRIES = 20  # of jobs/
 # KINDS, so its folder may import the web, and only itself imports it.
 SPLIT = {"engine", "kinds", "web"}
 RANKS: list[set[str]] = [
-    {"states", "terms", "errors", "backoff"},  # the domain's words
+    {"states", "terms", "errors"},  # the domain's words
     {
         "lib",
         "engine.time_limit",

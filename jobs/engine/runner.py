@@ -17,7 +17,6 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from jobs.backoff import delay_seconds
 from jobs.engine import quota, simulated_delay
 from jobs.engine.attempt import Attempt, StorageOutput
 from jobs.engine.heartbeat import Heartbeat
@@ -34,6 +33,7 @@ from jobs.errors import (
 )
 from jobs.kinds.base import Kind
 from jobs.kinds.registry import KINDS
+from jobs.lib.backoff import delay_seconds
 from jobs.lib.database import DATABASE_AWAY, retry_while_unavailable
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status

@@ -16,8 +16,8 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
-from jobs.backoff import MAX_LOSSES
 from jobs.errors import DEPENDENCY_FAILED, WORKER_LOST, StaleJob
+from jobs.lib.backoff import MAX_LOSSES
 from jobs.lib.changes import announce_after_commit
 from jobs.models import transition
 from jobs.models.event import JobEvent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from jobs.backoff import DELAYS_SECONDS
 from jobs.engine import estimates
+from jobs.lib.backoff import DELAYS_SECONDS
 from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.web.wording.numbers import amount, seconds
