@@ -1,6 +1,6 @@
 """The interface between a builder and its attempt: sources to read, an output, and progress.
 
-Builders know only these protocols. engine/attempt.py implements them; tests have small fakes.
+Builders know only these protocols. engine/attempt.py implements them, jobs/testing/ for tests.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from jobs.lib.digest import Digest
 
 CHUNK_BYTES = 1024 * 1024
 NOT_AS_STORED = "has changed since it was stored."
+LATE_DESCRIBE = "Call describe before the first write to output."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Workspace(Protocol):
     ) -> None:
         """Set the artifact's name, type and size. Raises NoRoom if the owner has no room for it.
 
+        The name is made safe for every system: `../a.csv` becomes `a.csv`.
         `total_bytes` is also the total for the progress; None if it is unknown.
         """
 

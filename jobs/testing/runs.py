@@ -1,0 +1,121 @@
+"""Run a kind once, in memory or on the real servers, and return what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection
+
+from jobs import storage
+from jobs.engine import runner
+from jobs.engine.submission import submit
+from jobs.kinds.base import Kind
+from jobs.kinds.registry import KINDS
+from jobs.lib.digest import Digest
+from jobs.models import DownloadJob
+from jobs.testing.memory_workspace import MemoryFile, MemoryWorkspace
+from jobs.web.serializers import JobRequest, request_of
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a builder made and reported. `progress` has (done, total, unit) of each step."""
+
+    content: bytes
+    name: str
+    content_type: str
+    sha256: str
+    progress: tuple[tuple[int, int | None, str], ...]
+    messages: tuple[str, ...]
+    metadata: Mapping[str, Any]
+    files: Mapping[str, MemoryFile]  # beside the artifact, by role
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """A job after one attempt, and the files that it stored."""
+
+    job: DownloadJob
+    content: bytes
+    files: Mapping[str, MemoryFile]
+
+
+def run(
+    kind: type[Kind],
+    /,
+    *,
+    owner: User,
+    cancel_after: int | None = None,
+    sources: Mapping[str, bytes] | None = None,
+    uploaded: bytes | None = None,
+    **request: Any,
+) -> Result:
+    """Load and build in memory, without servers. `request` is what a client would send.
+
+    Raises DRF's ValidationError, and what `load` and `build` raise. With `cancel_after`, that call
+    of the workspace raises Interrupted. `sources` are the contents of stored files by key. If
+    `load` uses the database, the test needs pytest's `django_db`.
+    """
+    submission = _request(kind, owner, request).submission()
+    one, params = kind(), submission["params"]
+    name = one.artifact_name(submission["name"], params)
+    job = DownloadJob(owner=owner, kind=kind.name, params=params, name=name)
+    work = MemoryWorkspace(
+        name=name,
+        content_type=kind.content_type,
+        sources=sources or {},
+        uploaded=uploaded,
+        cancel_after=cancel_after,
+    )
+    try:
+        one.build(one.load(job), work)
+    finally:
+        work.close()
+    return _result(work)
+
+
+def run_job(kind: type[Kind], /, *, owner: User, **request: Any) -> JobResult:
+    """Submit a job and run one attempt in this process, on the real servers.
+
+    The kind must be in the setting KINDS, and the test needs `django_db(transaction=True)`: an
+    attempt has connections of its own. A failure is in `job.error_code` and `job.error`.
+    """
+    if not isinstance(KINDS.get(kind.name), kind):
+        raise LookupError(f"{kind.__name__} is not in the setting KINDS.")
+    if connection.in_atomic_block:
+        raise RuntimeError("Mark the test with django_db(transaction=True).")
+    storage.make_bucket()
+    job, _ = submit(owner=owner, **_request(kind, owner, request).submission())
+    runner.run(job.pk, task_id="test", worker="test")
+    job.refresh_from_db()
+    content = b"".join(storage.read(job.artifact.key)) if job.artifact else b""
+    beside = {
+        file.role: MemoryFile(b"".join(storage.read(file.key)), file.name, file.content_type)
+        for file in job.files.previews()
+    }
+    return JobResult(job, content, beside)
+
+
+def _request(kind: type[Kind], owner: User, data: Mapping[str, Any]) -> JobRequest:
+    """Return the valid request. Raises ValidationError."""
+    request = request_of(kind)(data=dict(data), context={"owner": owner})
+    request.is_valid(raise_exception=True)
+    return request
+
+
+def _result(work: MemoryWorkspace) -> Result:
+    digest = Digest()
+    digest.update(work.content)
+    return Result(
+        content=work.content,
+        name=work.name,
+        content_type=work.content_type,
+        sha256=digest.sha256,
+        progress=tuple(work.progress),
+        messages=tuple(work.messages),
+        metadata=dict(work.metadata),
+        files=dict(work.files),
+    )
