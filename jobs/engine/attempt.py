@@ -17,7 +17,7 @@ from jobs.lib.digest import Digest
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
 from jobs.models import DownloadJob, StoredFile
-from jobs.workspace import CHUNK_BYTES, NOT_AS_STORED, Source
+from jobs.workspace import CHUNK_BYTES, LATE_DESCRIBE, NOT_AS_STORED, Source
 
 UPLOAD_GONE = "The uploaded file no longer exists. Upload it again."
 StorageOutput = storage.S3Output | storage.S3Parts
@@ -44,8 +44,10 @@ class Attempt:
     def describe(
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
     ) -> None:
+        if self._output:  # it has its key and its type already
+            raise RuntimeError(LATE_DESCRIBE)
         self._content_type = content_type or self._content_type
-        self._record(name=name or self._job.name, total=total_bytes)
+        self._record(name=safe_name(name) if name else self._job.name, total=total_bytes)
         if total_bytes:
             retry_while_unavailable(lambda: self._check_room(total_bytes))
 
@@ -189,7 +191,8 @@ class Attempt:
             if not self._is_in_bytes:
                 retry_while_unavailable(lambda: self._check_room(self.output.size_bytes))
             elif self._job.total is None:  # the size was unknown until now
-                self.describe(total_bytes=self.output.size_bytes)
+                self._record(total=self.output.size_bytes)
+                retry_while_unavailable(lambda: self._check_room(self.output.size_bytes))
             if self.output.is_in_parts:  # completing those may take the store minutes
                 self.say("Storing the file")
             self.output.finish()
