@@ -1,4 +1,4 @@
-"""Kind `bundle`: the builder alone, with a workspace of the test's own."""
+"""Kind `bundle`: the builder alone, with a workspace in memory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import shutil
 import subprocess
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
@@ -19,7 +17,8 @@ import pytest
 from jobs.errors import Interrupted, SourceChanged, SourceMissing
 from jobs.kinds.bundle.build import BundleParams, build, member_names
 from jobs.lib.names import MAX_NAME_BYTES, safe_name, split_name
-from jobs.workspace import CHUNK_BYTES, Source
+from jobs.testing import MemoryWorkspace
+from jobs.workspace import Source
 
 FILES = {
     "a.txt": b"alpha",
@@ -29,26 +28,8 @@ FILES = {
 }
 
 
-@dataclass
-class Workspace:
-    """Sources and output in memory."""
-
-    contents: dict[str, bytes]
-    output: io.BytesIO = field(default_factory=io.BytesIO)
-    said: list[str] = field(default_factory=list)
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-    def read_ahead(self, sources: Sequence[Source]) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def chunks(self, source: Source) -> Iterator[bytes]:
-        if source.key not in self.contents:
-            raise SourceMissing("gone")
-        content = self.contents[source.key]
-        for start in range(0, len(content), CHUNK_BYTES):
-            yield content[start : start + CHUNK_BYTES]
+def workspace(contents: dict[str, bytes] = FILES) -> MemoryWorkspace:
+    return MemoryWorkspace(sources=contents)
 
 
 def source(name: str, content: bytes = b"", key: str = "") -> Source:
@@ -58,9 +39,9 @@ def source(name: str, content: bytes = b"", key: str = "") -> Source:
 
 @pytest.fixture
 def archive() -> bytes:
-    work = Workspace(FILES)
+    work = workspace()
     build(BundleParams(tuple(source(name, content) for name, content in FILES.items())), work)
-    return work.output.getvalue()
+    return work.content
 
 
 def test_the_archive_holds_each_file_whole_in_the_order_asked_for(archive: bytes) -> None:
@@ -79,11 +60,11 @@ def test_members_are_stored_with_size_and_crc_before_their_bytes(archive: bytes)
 
 
 def test_two_attempts_make_the_same_bytes(archive: bytes) -> None:
-    work = Workspace(FILES)
+    work = workspace()
 
     build(BundleParams(tuple(source(name, content) for name, content in FILES.items())), work)
 
-    assert work.output.getvalue() == archive
+    assert work.content == archive
 
 
 READERS = {
@@ -130,32 +111,32 @@ def test_the_archive_is_read_by_javas_stream_reader(archive: bytes, tmp_path: Pa
 
 
 def test_the_message_names_the_file_that_is_added() -> None:
-    work = Workspace(FILES)
+    work = workspace()
 
     build(BundleParams((source("a.txt", b"alpha"), source("nothing"))), work)
 
-    assert work.said == ["Adding 1 of 2: a.txt", "Adding 2 of 2: nothing"]
+    assert work.messages == ["Adding 1 of 2: a.txt", "Adding 2 of 2: nothing"]
 
 
 def test_a_source_that_is_gone_fails_the_attempt() -> None:
     with pytest.raises(SourceMissing):
-        build(BundleParams((source("a.txt", b"alpha"),)), Workspace({}))
+        build(BundleParams((source("a.txt", b"alpha"),)), workspace({}))
 
 
 @pytest.mark.parametrize("content", [b"alphA", b"alpha!", b"alph", b""])
 def test_a_source_that_is_not_as_recorded_fails_the_attempt(content: bytes) -> None:
     with pytest.raises(SourceChanged):
-        build(BundleParams((source("a.txt", b"alpha"),)), Workspace({"a.txt": content}))
+        build(BundleParams((source("a.txt", b"alpha"),)), workspace({"a.txt": content}))
 
 
 def test_an_interrupt_passes_through_the_builder() -> None:
-    class Stopped(Workspace):
+    class Stopped(MemoryWorkspace):
         def chunks(self, source: Source) -> Iterator[bytes]:
             yield b"al"
             raise Interrupted(timed_out=False)
 
     with pytest.raises(Interrupted):
-        build(BundleParams((source("a.txt", b"alpha"),)), Stopped(FILES))
+        build(BundleParams((source("a.txt", b"alpha"),)), Stopped())
 
 
 @pytest.mark.slow
@@ -169,16 +150,20 @@ def test_an_archive_over_4_gib_is_whole_where_it_matters(tmp_path: Path) -> None
         70000, "big", "big.bin", len(piece) * pieces, crc, datetime(2026, 1, 1, tzinfo=UTC)
     )
 
-    class Big(Workspace):
+    class Big(MemoryWorkspace):
         def chunks(self, source: Source) -> Iterator[bytes]:
             if source.key == "big":
                 yield from (piece for _ in range(pieces))
             else:
                 yield b"alpha"
 
+        @property
+        def output(self) -> Sparse:  # type: ignore[override]
+            return sparse
+
     with (tmp_path / "big.zip").open("wb+") as file:
-        work = Big({}, output=Sparse(file))  # type: ignore[arg-type]
-        build(BundleParams((big, source("last.txt", b"alpha"))), work)
+        sparse = Sparse(file)
+        build(BundleParams((big, source("last.txt", b"alpha"))), Big())
         file.truncate()
         with ZipFile(file) as opened:
             sizes = [member.file_size for member in opened.infolist()]
@@ -190,11 +175,11 @@ def test_an_archive_over_4_gib_is_whole_where_it_matters(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_an_archive_has_room_for_more_members_than_16_bits_count() -> None:
     sources = tuple(source(f"{number}.txt", key="nothing") for number in range(2**16 + 3))
-    work = Workspace(FILES)
+    work = workspace()
 
     build(BundleParams(sources), work)
 
-    with ZipFile(work.output) as opened:
+    with ZipFile(io.BytesIO(work.content)) as opened:
         assert len(opened.infolist()) == len(sources)
         assert opened.namelist()[-1] == f"{2**16 + 2}.txt"
 

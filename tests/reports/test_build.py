@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
+from itertools import pairwise
 
 import pytest
 
 from jobs.errors import Interrupted
 from jobs.kinds.report.build import build
 from jobs.kinds.report.document import ReportRow
+from jobs.testing import MemoryWorkspace
 from tests.reports import sample_rows
-from tests.reports.memory_workspace import FIRST, LAST, MemoryWorkspace, report_params, report_row
+from tests.reports.built_reports import FIRST, LAST, report_params, report_row
 
 FORMATS = ["pdf", "csv", "json"]
 
@@ -22,8 +23,10 @@ def rows(count: int) -> list[ReportRow]:
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> MemoryWorkspace:
-    return MemoryWorkspace(tmp_path)
+def work() -> Iterator[MemoryWorkspace]:
+    work = MemoryWorkspace()
+    yield work
+    work.close()
 
 
 @pytest.mark.parametrize(
@@ -37,11 +40,11 @@ def work(tmp_path: Path) -> MemoryWorkspace:
 def test_name_and_type_are_set_before_the_first_byte(
     work: MemoryWorkspace, format: str, content_type: str, start: bytes
 ) -> None:
-    build(report_params(rows(3), format), work)  # type: ignore[arg-type]
+    build(report_params(rows(3), format), work)
 
     name = f"Activity 2026-10-24 to 2026-11-22.{format}"
-    assert work.metadata == {"name": name, "content_type": content_type}
-    assert work.output.getvalue().startswith(start)
+    assert (work.name, work.content_type) == (name, content_type)
+    assert work.content.startswith(start)
 
 
 def test_report_on_one_day_is_named_after_that_day() -> None:
@@ -68,11 +71,12 @@ def test_period_does_not_repeat_month_or_year(first: date, last: date, words: st
 def test_progress_adds_up_to_the_planned_total(
     work: MemoryWorkspace, format: str, count: int
 ) -> None:
-    build(report_params(rows(count), format), work)  # type: ignore[arg-type]
+    build(report_params(rows(count), format), work)
 
-    assert work.planned == [(count, "jobs")]
-    assert sum(work.advanced) == count
-    assert all(0 < step <= 300 for step in work.advanced)
+    done = [0, *(done for done, _, _ in work.progress)]
+    assert done[-1] == count
+    assert {(total, unit) for _, total, unit in work.progress} <= {(count, "jobs")}
+    assert all(0 < after - before <= 300 for before, after in pairwise(done))
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -80,13 +84,13 @@ def test_progress_adds_up_to_the_planned_total(
 def test_progress_ends_at_the_planned_total_if_the_count_was_wrong(
     work: MemoryWorkspace, format: str, guess: int
 ) -> None:
-    build(report_params(rows(900), format, count=guess), work)  # type: ignore[arg-type]
+    build(report_params(rows(900), format, count=guess), work)
 
-    assert sum(work.advanced) == guess
+    assert [done for done, _, _ in work.progress[-1:]] == ([guess] if guess else [])
 
 
 def test_messages_name_each_phase_in_order(work: MemoryWorkspace) -> None:
-    build(report_params(rows(600)), work)  # type: ignore[arg-type]
+    build(report_params(rows(600)), work)
 
     assert work.messages == [
         "Reading the jobs",
@@ -104,10 +108,10 @@ def test_rows_are_read_once_though_they_may_change(work: MemoryWorkspace) -> Non
         read.append(1)
         yield from [report_row("before.zip")] * (3 if len(read) == 1 else 1)
 
-    build(report_params([], "json", rows=changing, count=3), work)  # type: ignore[arg-type]
+    build(report_params([], "json", rows=changing, count=3), work)
 
     assert len(read) == 1
-    assert work.output.getvalue().count(b"before.zip") == 6  # as rows and as largest files
+    assert work.content.count(b"before.zip") == 6  # as rows and as largest files
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -116,20 +120,21 @@ def test_only_csv_is_written_while_rows_are_read(work: MemoryWorkspace, format: 
 
     def watched() -> Iterator[ReportRow]:
         for each in rows(3_000):
-            written.append(len(work.output.getvalue()))
+            written.append(len(work.content))
             yield each
 
-    build(report_params([], format, rows=watched), work)  # type: ignore[arg-type]
+    build(report_params([], format, rows=watched), work)
 
     assert (written[-1] > 0) == (format == "csv")
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("calls", [0, 3, 5])
-def test_interruption_stops_the_report(work: MemoryWorkspace, format: str, calls: int) -> None:
-    work.interrupt, work.interrupt_after = lambda: Interrupted(timed_out=False), calls
+@pytest.mark.parametrize("call", [1, 5, 10])
+def test_interruption_stops_the_report(format: str, call: int) -> None:
+    work = MemoryWorkspace(cancel_after=call)
 
     with pytest.raises(Interrupted):
-        build(report_params(rows(2_000), format), work)  # type: ignore[arg-type]
+        build(report_params(rows(2_000), format), work)
 
-    assert len(work.advanced) == calls + 1
+    work.close()
+    assert len(work.progress) + len(work.messages) <= call

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.kinds.report.document import Aggregator
 from tests.reports import sample_rows
-from tests.reports.memory_workspace import FIRST, LAST, NOON, build_report, report_row
+from tests.reports.built_reports import FIRST, LAST, NOON, build_report, report_row
 
 
 def csv_rows(*args: Any, **others: Any) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.kinds.report.document import Aggregator, Figures, Percentiles, ReportRow
 from jobs.kinds.report.document.figures import LARGEST, JobOutcome, percentile
-from tests.reports.memory_workspace import FIRST, LAST, NOON, report_row
+from tests.reports.built_reports import FIRST, LAST, NOON, report_row
 
 
 def figures_of(*rows: ReportRow) -> Figures:

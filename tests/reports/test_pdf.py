@@ -21,7 +21,7 @@ from jobs.kinds.report.document.pdf_document import LEFT, PdfDocument
 from jobs.kinds.report.document.text_lines import line
 from jobs.kinds.report.document.time_series import ChartBar, TimeSeries
 from tests.reports import sample_rows
-from tests.reports.memory_workspace import (
+from tests.reports.built_reports import (
     FIRST,
     LAST,
     NOON,
