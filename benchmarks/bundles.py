@@ -114,7 +114,7 @@ def stored(files: int, size: int) -> list[Any]:
 
     storage.make_bucket()
     content = bytes(range(256)) * (size // 256) + bytes(size % 256)
-    existing = set(storage.stored_before(f"catalogue/bundles/{size}/", datetime.now(UTC)))
+    existing = set(storage.list_stored_before(f"catalogue/bundles/{size}/", datetime.now(UTC)))
     crc32, sources = zlib.crc32(content), []
     for number in range(files):
         key = f"catalogue/bundles/{size}/{number}"
@@ -134,7 +134,7 @@ def bundle(sources: list[Any], key: str) -> None:
 
     class Work:
         output = storage.S3Output(key, content_type="application/zip", expected_bytes=total)
-        read = staticmethod(storage.read)
+        read = staticmethod(storage.read_object)
 
         @contextmanager
         def read_ahead(self, sources: Any) -> AbstractContextManager[None]:

@@ -76,12 +76,12 @@ class Pairs:
         from django.contrib.auth.models import User
 
         from jobs.engine import runner
-        from jobs.engine.submission import submit
+        from jobs.engine.submission import submit_job
 
         owner, _ = User.objects.get_or_create(username="benchmark")
         params = {"url": self._url, "threads": CONNECTIONS}
-        job, _ = submit(owner=owner, kind="remote", params=params)
-        seconds = timed(lambda: runner.run(job.pk, task_id="benchmark", worker="benchmark"))
+        job, _ = submit_job(owner=owner, kind="remote", params=params)
+        seconds = timed(lambda: runner.run_job(job.pk, task_id="benchmark", worker="benchmark"))
         job.refresh_from_db()
         if job.artifact is None:
             sys.exit(f"The service's job is {job.status}: {job.error}")
@@ -108,8 +108,8 @@ class Pairs:
     def _check_object(self, key: str) -> None:
         from jobs import storage
 
-        self._check(storage.read(key))
-        storage.delete(key)
+        self._check(storage.read_object(key))
+        storage.delete_object_and_uploads(key)
 
     def _check(self, chunks: Iterable[bytes]) -> None:
         digest = hashlib.sha256()

@@ -45,7 +45,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     value = headers.get("Retry-After", "").strip()
     if value == "0":
         return 0.0
-    return retry_after.longest_of([value], at_most=MAX_RETRY_AFTER_SECONDS) or None
+    return retry_after.longest_retry_after([value], at_most=MAX_RETRY_AFTER_SECONDS) or None
 
 
 def read_body(response: requests.Response) -> bytes:

@@ -255,7 +255,7 @@ STORE_BYTES = env.number("STORE_BYTES", 0)  # uploads are refused above 90 %; 0:
 S3_ENDPOINT_URL = required("S3_ENDPOINT_URL", "http://127.0.0.1:9000")
 S3_PUBLIC_ENDPOINT_URL = env.str("S3_PUBLIC_ENDPOINT_URL", default=S3_ENDPOINT_URL)
 _S3: dict[str, Any] = {
-    "BACKEND": "jobs.storage.JobStorage",
+    "BACKEND": "jobs.storage.BucketStorage",
     "OPTIONS": {
         "bucket_name": env.str("S3_BUCKET", default="downloads"),
         "access_key": required("S3_ACCESS_KEY_ID", "minioadmin"),

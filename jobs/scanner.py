@@ -64,18 +64,18 @@ class Scan:
                 raise  # not OK, even if it says so
 
 
-def is_on() -> bool:
+def is_scanner_on() -> bool:
     """Return whether files are scanned."""
     return str(settings.CLAMD) != OFF
 
 
-def ping(address: str, *, seconds: float = CONNECT_SECONDS) -> None:
+def ping_scanner(address: str, *, seconds: float = CONNECT_SECONDS) -> None:
     """Raises ScannerUnavailable unless a clamd responds. Uses no settings."""
     if (response := _ask(address, "PING", seconds)) != "PONG":
         raise ScannerUnavailable("No virus scanner responds there.") from ValueError(response)
 
 
-def signatures_made_at(address: str) -> datetime | None:
+def scanner_signatures_date(address: str) -> datetime | None:
     """Return the date of the signatures; None for custom ones. Raises ScannerUnavailable."""
     # ClamAV 1.4.3/27650/Thu May 29 08:33:10 2025
     response = _ask(address, "VERSION", CONNECT_SECONDS)
@@ -84,7 +84,7 @@ def signatures_made_at(address: str) -> datetime | None:
     return None
 
 
-def place_of(address: str) -> str | tuple[str, int]:
+def scanner_place(address: str) -> str | tuple[str, int]:
     """Return the path of a Unix socket, or host and port. Raises ValueError."""
     if address.startswith("unix:///"):
         return address.removeprefix("unix://")
@@ -103,7 +103,7 @@ def _ask(address: str, command: str, timeout_seconds: float) -> str:
 def _send_command(address: str, command: str, timeout_seconds: float) -> socket.socket:
     """Connect to clamd and send it a command. Return the socket."""
     with _mapped_errors():
-        connection = _connect(place_of(address), min(CONNECT_SECONDS, timeout_seconds))
+        connection = _connect(scanner_place(address), min(CONNECT_SECONDS, timeout_seconds))
         try:
             connection.settimeout(timeout_seconds)  # of each call; signals do not prolong it
             connection.sendall(b"z%s\0" % command.encode())

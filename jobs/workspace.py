@@ -32,7 +32,7 @@ class Source:
     file_id: int | None = None
 
 
-class Output(Protocol):
+class WorkspaceOutput(Protocol):
     """The artifact, written sequentially to object storage."""
 
     def write(self, chunk: bytes) -> None:
@@ -43,7 +43,7 @@ class Output(Protocol):
         """SHA-256 of what was written so far."""
 
 
-class Parts(Protocol):
+class WorkspaceParts(Protocol):
     """The artifact in parts, numbered from 0. All but the last have `part_bytes`.
 
     `stored` are the numbers of parts that an earlier attempt stored.
@@ -86,7 +86,7 @@ class Workspace(Protocol):
         """Set the total for the progress in another unit than bytes, for `advance` to count."""
 
     @property
-    def output(self) -> Output:
+    def output(self) -> WorkspaceOutput:
         """The artifact, to be written sequentially."""
 
     def first_gap(self) -> tuple[int, int | None]:
@@ -95,7 +95,7 @@ class Workspace(Protocol):
         Return 0 and None if no parts are stored.
         """
 
-    def parts(self, total_bytes: int, validator: str) -> Parts:
+    def parts(self, total_bytes: int, validator: str) -> WorkspaceParts:
         """Resume the parts of an earlier attempt at the same version, or start new ones."""
 
     def drop_parts(self) -> None:

@@ -69,7 +69,7 @@ class Clamd:
 
     def start(self) -> None:
         self._process.start()
-        self._process.wait_until(lambda: clamd.ping(self.address, seconds=1))
+        self._process.wait_until(lambda: clamd.ping_scanner(self.address, seconds=1))
 
     def freeze(self) -> None:
         self._process.popen.send_signal(signal.SIGSTOP)

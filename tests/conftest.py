@@ -198,7 +198,7 @@ def no_uploads_stay(made_bucket: None) -> Iterator[None]:
     from jobs import storage
 
     yield
-    storage.delete_all_but([], prefix="raw/")
+    storage.delete_all_objects_but([], prefix="raw/")
 
 
 @pytest.fixture(scope="session")
@@ -230,7 +230,7 @@ def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
 @pytest.fixture
 def broker() -> Iterator[Mock]:
     """Replace sending to the broker with a mock."""
-    with patch("jobs.engine.queue.send") as send:
+    with patch("jobs.engine.doorbell.send_doorbells") as send:
         yield send
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from jobs import storage
 from jobs.models import DownloadJob, JobEvent, Notification, StoredFile
-from jobs.models.notification import outcome
+from jobs.models.notification import notification_outcome
 from jobs.states import FINAL, WAITING, Actor, Event, Status
 
 NUMBERS = count(2_000_000)  # of files; higher than those of the sequence in any test
@@ -166,11 +166,11 @@ class NotificationFactory(factory.django.DjangoModelFactory):
     )
     channel = "webhook"
     to = "https://example.org/hook/secret"
-    content = factory.LazyAttribute(lambda notification: outcome(notification.job))
+    content = factory.LazyAttribute(lambda notification: notification_outcome(notification.job))
 
 
 def new_job(**fields: Any) -> DownloadJob:
-    """Create a job with its first event. Accepts values that `submit` rejects."""
+    """Create a job with its first event. Accepts values that `submit_job` rejects."""
     job = DownloadJob.objects.create(message=WAITING, **fields)
     job.refresh_from_db()
     JobEvent.objects.record(job, Event.SUBMIT, Actor.OWNER)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.lib.addresses import address, as_one_client, client_of, networks
+from jobs.lib.addresses import (
+    client_address,
+    client_address_key,
+    parse_address,
+    parse_address_networks,
+)
 
-PROXIES = networks(["10.0.0.0/8", "fd00::/8"])
+PROXIES = parse_address_networks(["10.0.0.0/8", "fd00::/8"])
 
 
 @pytest.mark.parametrize(
@@ -28,7 +33,7 @@ PROXIES = networks(["10.0.0.0/8", "fd00::/8"])
     ],
 )
 def test_behind_networks_that_are_trusted(peer: str, forwarded: str, client: str) -> None:
-    assert str(client_of(peer, forwarded, trusted=PROXIES)) == client
+    assert str(client_address(peer, forwarded, trusted=PROXIES)) == client
 
 
 @pytest.mark.parametrize(
@@ -43,23 +48,23 @@ def test_behind_networks_that_are_trusted(peer: str, forwarded: str, client: str
     ],
 )
 def test_behind_a_number_of_proxies(hops: int, forwarded: str, client: str) -> None:
-    assert str(client_of("192.0.2.1", forwarded, hops=hops)) == client
+    assert str(client_address("192.0.2.1", forwarded, hops=hops)) == client
 
 
 def test_a_peer_on_a_socket_in_a_file_has_no_address_but_its_proxy_tells_one() -> None:
-    assert client_of("", "203.0.113.9") is None
-    assert str(client_of("", "203.0.113.9", hops=1)) == "203.0.113.9"
+    assert client_address("", "203.0.113.9") is None
+    assert str(client_address("", "203.0.113.9", hops=1)) == "203.0.113.9"
 
 
 def test_addresses_of_one_ipv6_network_are_one_client() -> None:
-    one, other = address("2001:db8::1"), address("2001:db8::ffff:2")
+    one, other = parse_address("2001:db8::1"), parse_address("2001:db8::ffff:2")
 
-    assert as_one_client(one) == as_one_client(other) == "2001:db8::/64"
-    assert as_one_client(address("203.0.113.9")) == "203.0.113.9"
-    assert as_one_client(None) == "unknown"
+    assert client_address_key(one) == client_address_key(other) == "2001:db8::/64"
+    assert client_address_key(parse_address("203.0.113.9")) == "203.0.113.9"
+    assert client_address_key(None) == "unknown"
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "proxy", "", "10.0.0.0/8 x"])
 def test_what_is_no_network_is_an_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        networks([text])
+        parse_address_networks([text])

@@ -19,10 +19,10 @@ from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from jobs import storage
-from jobs.engine import dispatcher, expiry, garbage, queue
-from jobs.engine.submission import submit
+from jobs.engine import dispatcher, expiry, garbage, sweeps
+from jobs.engine.submission import submit_job
 from jobs.errors import StaleJob, StorageUnavailable
-from jobs.kinds.registry import folder_of
+from jobs.kinds.registry import kind_folder
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory
@@ -32,7 +32,7 @@ LONG_AGO = timezone.now() - timedelta(days=2)
 
 @pytest.fixture(autouse=True)
 def short_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "waiting", lambda name: 0)
+    monkeypatch.setattr("jobs.engine.broker.broker_messages", lambda name: 0)
 
 
 def rung(broker: Mock) -> list[str]:
@@ -43,20 +43,20 @@ def test_a_due_job_that_nobody_claimed_is_rung_again(alice: User, broker: Mock) 
     lost = JobFactory(owner=alice, published_at=LONG_AGO)
     JobFactory(owner=alice, published_at=timezone.now())
 
-    assert dispatcher.ring_due() == 1
+    assert sweeps.sweep_due_jobs() == 1
 
     assert rung(broker) == [str(lost.pk)]
-    assert dispatcher.ring_due() == 0, "not again before it had its time"
+    assert sweeps.sweep_due_jobs() == 0, "not again before it had its time"
 
 
 def test_a_retry_is_rung_when_it_is_due_and_not_before(
     running_job: DownloadJob, broker: Mock
 ) -> None:
     running_job.retry("code", "Sentence.", after_seconds=1)
-    assert dispatcher.ring_due() == 0
+    assert sweeps.sweep_due_jobs() == 0
 
     DownloadJob.objects.update(available_at=timezone.now())
-    assert dispatcher.ring_due() == 1
+    assert sweeps.sweep_due_jobs() == 1
 
 
 def test_the_most_urgent_come_first_then_the_oldest(alice: User, broker: Mock) -> None:
@@ -68,7 +68,7 @@ def test_the_most_urgent_come_first_then_the_oldest(alice: User, broker: Mock) -
         for age, p in ((10, 4), (20, 4), (1, 9))
     )
 
-    dispatcher.ring_due()
+    sweeps.sweep_due_jobs()
 
     assert rung(broker) == [str(job.pk) for job in (urgent, early, late)]
 
@@ -78,26 +78,28 @@ def test_a_long_queue_gets_no_more_doorbells(
 ) -> None:
     for _ in range(5):
         JobFactory(owner=alice, published_at=None)
-    monkeypatch.setattr(queue, "waiting", lambda name: settings.QUEUE_SHORT - 2)
+    monkeypatch.setattr("jobs.engine.broker.broker_messages", lambda name: settings.QUEUE_SHORT - 2)
 
-    assert dispatcher.ring_due() == 2
+    assert sweeps.sweep_due_jobs() == 2
 
-    monkeypatch.setattr(queue, "waiting", lambda name: settings.QUEUE_SHORT + 50)
-    assert dispatcher.ring_due() == 0
+    monkeypatch.setattr(
+        "jobs.engine.broker.broker_messages", lambda name: settings.QUEUE_SHORT + 50
+    )
+    assert sweeps.sweep_due_jobs() == 0
 
 
 @pytest.mark.parametrize("status", [s for s in Status if s != Status.QUEUED])
 def test_only_queued_jobs_are_rung(alice: User, broker: Mock, status: Status) -> None:
     JobFactory(owner=alice, status=status, published_at=None)
 
-    assert dispatcher.ring_due() == 0
+    assert sweeps.sweep_due_jobs() == 0
 
 
 def test_a_worker_without_heartbeats_loses_its_job(running_job: DownloadJob) -> None:
-    assert dispatcher.rescue_expired_leases() == 0
+    assert sweeps.sweep_expired_leases() == 0
 
     DownloadJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert dispatcher.rescue_expired_leases() == 1
+    assert sweeps.sweep_expired_leases() == 1
 
     running_job.refresh_from_db()
     assert (running_job.status, running_job.losses) == (Status.QUEUED, 1)
@@ -116,7 +118,7 @@ def test_several_dispatchers_rescue_each_job_once(alice: User) -> None:
         from django.db import connection
 
         start.wait()
-        counts.append(dispatcher.rescue_expired_leases())
+        counts.append(sweeps.sweep_expired_leases())
         connection.close()
 
     threads = [threading.Thread(target=sweep) for _ in range(4)]
@@ -131,7 +133,7 @@ def test_several_dispatchers_rescue_each_job_once(alice: User) -> None:
 
 def test_an_expired_artifact_and_its_object_are_deleted(alice: User, bucket: Any) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED, expires_at=LONG_AGO)
-    key = f"{folder_of(job)}1/a.zip"
+    key = f"{kind_folder(job)}1/a.zip"
     artifact = ArtifactFactory(owner=alice, key=key, made_by=job)
     DownloadJob.objects.update(artifact=artifact)
     bucket.save(key, ContentFile(b"x"))
@@ -147,10 +149,10 @@ def test_an_expired_artifact_and_its_object_are_deleted(alice: User, bucket: Any
 
 def test_an_artifact_that_a_job_depends_on_does_not_expire(alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED, expires_at=LONG_AGO)
-    artifact = ArtifactFactory(owner=alice, key=f"{folder_of(job)}1/a.zip", made_by=job)
+    artifact = ArtifactFactory(owner=alice, key=f"{kind_folder(job)}1/a.zip", made_by=job)
     DownloadJob.objects.update(artifact=artifact)
     (found,) = DownloadJob.objects.due_to_expire()
-    submit(owner=alice, kind="bundle", params={"file_ids": [], "job_ids": [str(job.pk)]})
+    submit_job(owner=alice, kind="bundle", params={"file_ids": [], "job_ids": [str(job.pk)]})
 
     with pytest.raises(StaleJob):
         found.expire()
@@ -162,9 +164,9 @@ def test_an_artifact_that_a_job_depends_on_does_not_expire(alice: User) -> None:
 def test_leftovers_are_deleted_now_and_once_more_later(
     running_job: DownloadJob, bucket: Any
 ) -> None:
-    bucket.save(f"{folder_of(running_job)}1/lost.zip", ContentFile(b"x"))
+    bucket.save(f"{kind_folder(running_job)}1/lost.zip", ContentFile(b"x"))
     upload = storage.S3Output(
-        f"{folder_of(running_job)}1/open.zip", content_type="", expected_bytes=0
+        f"{kind_folder(running_job)}1/open.zip", content_type="", expected_bytes=0
     )
     upload.write(bytes(2 * storage.MIN_PART_BYTES))
     running_job.fail("code", "Sentence.")
@@ -186,7 +188,7 @@ def test_leftovers_are_deleted_now_and_once_more_later(
 def test_artifacts_and_unfinished_jobs_keep_their_objects(alice: User, bucket: Any) -> None:
     kept = JobFactory(owner=alice, status=Status.COMPLETED, collect_at=LONG_AGO, attempt=2)
     running = JobFactory(owner=alice, status=Status.PROCESSING)
-    keys = [f"{folder_of(kept)}2/a.zip", f"{folder_of(running)}1/b.zip"]
+    keys = [f"{kind_folder(kept)}2/a.zip", f"{kind_folder(running)}1/b.zip"]
     ArtifactFactory(owner=alice, key=keys[0], made_by=kept)
     for key in keys:
         bucket.save(key, ContentFile(b"x"))
@@ -203,7 +205,7 @@ def test_a_job_run_again_meanwhile_keeps_its_new_object(
     seen_final = DownloadJob.objects.get(pk=running_job.pk)
     running_job.requeue(Actor.OWNER, total=1)
     running_job.claim(task_id="2", worker="w")
-    key = f"{folder_of(running_job)}2/new.zip"
+    key = f"{kind_folder(running_job)}2/new.zip"
     bucket.save(key, ContentFile(b"x"))
 
     garbage._collect(seen_final)
@@ -216,7 +218,7 @@ def test_old_task_results_are_deleted(db: None) -> None:
     TaskResult.objects.update(date_done=timezone.now() - timedelta(days=4))
     TaskResult.objects.create(task_id="new")
 
-    assert expiry.forget_results() == 1
+    assert expiry.expire_task_results() == 1
 
     assert TaskResult.objects.get().task_id == "new"
 
@@ -235,15 +237,15 @@ def test_a_failing_sweep_does_not_stop_the_others(
             stop.set()
         raise RuntimeError("no broker")
 
-    monkeypatch.setattr(dispatcher, "ring_due", broken)
+    monkeypatch.setattr(dispatcher, "sweep_due_jobs", broken)
 
-    dispatcher.run(stop)
+    dispatcher.run_dispatcher(stop)
 
     assert len(calls) == 3
 
 
 def test_a_backlog_of_leftovers_is_deleted_in_one_round(alice: User, bucket: Any) -> None:
-    for _ in range(dispatcher.BATCH + 20):
+    for _ in range(sweeps.BATCH + 20):
         JobFactory(owner=alice, status=Status.CANCELLED, collect_at=LONG_AGO, attempt=0)
 
     garbage.collect_garbage()
@@ -258,15 +260,15 @@ def test_a_job_that_cannot_be_collected_does_not_block_the_others(
         JobFactory(owner=alice, status=Status.CANCELLED, collect_at=LONG_AGO + timedelta(hours=n))
         for n in range(2)
     )
-    delete_all_but = storage.delete_all_but
+    delete_all_but = storage.delete_all_objects_but
 
     def refuse_one(wanted: Any, *, prefix: str) -> int:
         if str(stuck.pk) in prefix:
             raise StorageUnavailable("refused")
         return delete_all_but(wanted, prefix=prefix)
 
-    monkeypatch.setattr(storage, "delete_all_but", refuse_one)
-    bucket.save(f"{folder_of(other)}1/lost", ContentFile(b"x"))
+    monkeypatch.setattr(storage, "delete_all_objects_but", refuse_one)
+    bucket.save(f"{kind_folder(other)}1/lost", ContentFile(b"x"))
 
     assert garbage.collect_garbage() == 1
 
@@ -279,17 +281,17 @@ def test_strays_are_objects_without_a_row_or_an_active_job(
 ) -> None:
     kept = JobFactory(owner=alice, status=Status.COMPLETED)
     gone = f"results/{uuid4()}/1/late.zip"
-    keys = [kept.artifact.key, f"{folder_of(running_job)}1/now.zip", gone, "results/not-an-id"]
+    keys = [kept.artifact.key, f"{kind_folder(running_job)}1/now.zip", gone, "results/not-an-id"]
     for key in keys:
         bucket.save(key, ContentFile(b"x"))
     upload = f"results/{uuid4()}/2/half.zip"
     bucket.client.create_multipart_upload(Bucket=bucket.bucket_name, Key=upload)
 
-    found = set(garbage.strays(datetime.now(UTC) + timedelta(minutes=1)))
-    young = set(garbage.strays(datetime.now(UTC) - timedelta(hours=1)))
+    found = set(garbage.find_garbage(datetime.now(UTC) + timedelta(minutes=1)))
+    young = set(garbage.find_garbage(datetime.now(UTC) - timedelta(hours=1)))
 
     assert {gone, upload, "results/not-an-id"} <= found
-    assert not found & {kept.artifact.key, f"{folder_of(running_job)}1/now.zip"}
+    assert not found & {kept.artifact.key, f"{kind_folder(running_job)}1/now.zip"}
     assert not young & set(keys)
 
 
@@ -316,7 +318,7 @@ def test_a_round_with_nothing_to_do_is_one_statement(
     JobFactory(owner=alice, status=Status.PROCESSING)
     JobFactory(owner=alice, status=Status.COMPLETED)
     asked_broker = Mock()
-    monkeypatch.setattr("jobs.engine.queue.waiting", asked_broker)
+    monkeypatch.setattr("jobs.engine.broker.broker_messages", asked_broker)
     look = dispatcher.FastSweeps()
 
     with CaptureQueriesContext(connection) as asked:
@@ -326,15 +328,15 @@ def test_a_round_with_nothing_to_do_is_one_statement(
     assert not asked_broker.called
 
 
-@pytest.mark.parametrize("chore", ["ring_due", "rescue_expired_leases", "release_blocked"])
+@pytest.mark.parametrize("chore", ["sweep_due_jobs", "sweep_expired_leases", "sweep_blocked_jobs"])
 def test_a_round_runs_the_sweeps_that_have_work(
     alice: User, monkeypatch: pytest.MonkeyPatch, chore: str
 ) -> None:
     past = timezone.now() - timedelta(seconds=30)
     due: dict[str, dict[str, Any]] = {
-        "ring_due": {"published_at": past},
-        "rescue_expired_leases": {"status": Status.PROCESSING, "lease_until": past},
-        "release_blocked": {"held": True},
+        "sweep_due_jobs": {"published_at": past},
+        "sweep_expired_leases": {"status": Status.PROCESSING, "lease_until": past},
+        "sweep_blocked_jobs": {"held": True},
     }
     JobFactory(owner=alice, **due[chore])
     done = {name: Mock(__name__=name, return_value=0) for name in due}
@@ -362,15 +364,17 @@ def test_a_slow_sweep_does_not_delay_a_rescue(
         rescued.set()
         return 0
 
-    nothing = dict.fromkeys(["ring_due", "expire_artifacts", "forget_results", "forget_keys"])
+    nothing = dict.fromkeys(
+        ["sweep_due_jobs", "expire_artifacts", "expire_task_results", "expire_idempotency_keys"]
+    )
     for name, sweep in {
         **nothing,
         "collect_garbage": collect,
-        "rescue_expired_leases": rescue,
+        "sweep_expired_leases": rescue,
     }.items():
         monkeypatch.setattr(dispatcher, name, sweep or Mock(__name__=name, return_value=0))
 
-    dispatcher.run(stop)
+    dispatcher.run_dispatcher(stop)
 
     assert stop.is_set()
 
@@ -378,7 +382,7 @@ def test_a_slow_sweep_does_not_delay_a_rescue(
 def test_the_object_of_a_job_that_succeeds_meanwhile_is_not_a_stray(
     bucket: Any, alice: User, running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = f"{folder_of(running_job)}1/a.zip"
+    key = f"{kind_folder(running_job)}1/a.zip"
     bucket.save(key, ContentFile(b"x"))
     is_id = garbage._is_id
 
@@ -392,4 +396,4 @@ def test_the_object_of_a_job_that_succeeds_meanwhile_is_not_a_stray(
 
     monkeypatch.setattr(garbage, "_is_id", succeed_between)
 
-    assert key not in list(garbage.strays(datetime.now(UTC) + timedelta(minutes=1)))
+    assert key not in list(garbage.find_garbage(datetime.now(UTC) + timedelta(minutes=1)))

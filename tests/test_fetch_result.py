@@ -188,7 +188,7 @@ def test_an_expired_address_is_refused(
     completed_job: DownloadJob, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = completed_job.artifact
-    monkeypatch.setattr("jobs.storage.signed.time", Mock(time=lambda: time.time() - 700))
+    monkeypatch.setattr("jobs.storage.presigned_urls.time", Mock(time=lambda: time.time() - 700))
 
     old = storage.presigned_url(file.key, name="a.zip", content_type="application/zip")
 
@@ -196,7 +196,7 @@ def test_an_expired_address_is_refused(
 
 
 def address_at(monkeypatch: pytest.MonkeyPatch, now: float, **said: str) -> str:
-    monkeypatch.setattr("jobs.storage.signed.time", Mock(time=lambda: now))
+    monkeypatch.setattr("jobs.storage.presigned_urls.time", Mock(time=lambda: now))
     wanted = {"name": "a.zip", "content_type": "application/zip"} | said
     return storage.presigned_url("results/1/a.zip", **wanted)
 
@@ -251,4 +251,4 @@ def test_the_hash_of_a_stored_file_is_the_hash_of_its_bytes(bucket: Any) -> None
     output.finish()
 
     assert output.sha256 == hashlib.sha256(b"abc").hexdigest()
-    assert b"".join(storage.read("results/x/1/a.bin")) == b"abc"
+    assert b"".join(storage.read_object("results/x/1/a.bin")) == b"abc"

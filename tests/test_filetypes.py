@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from jobs.lib.filetypes import type_of
+from jobs.lib.filetypes import filetype_of
 from tests.processing.hostile import gif_that_is_javascript, honest_pdf, picture, zipped
 
 PDF = "application/pdf"
@@ -58,9 +58,9 @@ def test_prose_that_begins_like_a_signature_is_text(begins: str) -> None:
     text = f"{begins} and some more words.\n" * 3
 
     for content in (text.encode(), text.encode("utf-16"), b"\xef\xbb\xbf" + text.encode()):
-        assert type_of(content, "notes.txt") == "text/plain"
-        assert type_of(content, "table.csv") == "text/csv"
-        assert type_of(content, "notes") == "text/plain"
+        assert filetype_of(content, "notes.txt") == "text/plain"
+        assert filetype_of(content, "table.csv") == "text/csv"
+        assert filetype_of(content, "notes") == "text/plain"
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_prose_that_begins_like_a_signature_is_text(begins: str) -> None:
 def test_a_word_that_begins_a_format_makes_no_format(begins: str) -> None:
     content = f"{begins}\nand some more words.\n".encode()
 
-    assert type_of(content, "notes.txt") == "text/plain"
-    assert type_of(content, "table.csv") == "text/csv"
+    assert filetype_of(content, "notes.txt") == "text/plain"
+    assert filetype_of(content, "table.csv") == "text/csv"
 
 
 def test_text_in_one_byte_a_letter_is_text() -> None:
-    assert type_of("BMI;Größe\n21;1,80\n".encode("latin-1"), "a.csv") == "text/csv"
-    assert type_of(bytes(range(128, 256)), "a.csv") == "application/octet-stream"
+    assert filetype_of("BMI;Größe\n21;1,80\n".encode("latin-1"), "a.csv") == "text/csv"
+    assert filetype_of(bytes(range(128, 256)), "a.csv") == "application/octet-stream"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_text_in_one_byte_a_letter_is_text() -> None:
     ],
 )
 def test_a_table_is_text_in_any_encoding(content: bytes) -> None:
-    assert type_of(content, "table.csv") == "text/csv"
+    assert filetype_of(content, "table.csv") == "text/csv"
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_a_table_is_text_in_any_encoding(content: bytes) -> None:
 )
 def test_a_drawing_is_one_whatever_is_before_it(content: bytes) -> None:
     for name in ("a", "a.svg", "a.png"):
-        assert type_of(content, name) == "image/svg+xml"
+        assert filetype_of(content, name) == "image/svg+xml"
 
 
 @pytest.mark.parametrize("begins", [b"<HTML>", b"\n\n<!DocType HTML>", b"<Script >", b"<BODY\n>"])
 def test_a_page_is_one_in_any_case(begins: bytes) -> None:
-    assert type_of(begins + b"Hello", "a.txt") == "text/html"
+    assert filetype_of(begins + b"Hello", "a.txt") == "text/html"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_page_is_one_in_any_case(begins: bytes) -> None:
     ],
 )
 def test_formats_that_are_written_in_text_are_known(content: bytes, name: str, found: str) -> None:
-    assert type_of(content, name) == found
+    assert filetype_of(content, name) == found
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_formats_that_are_written_in_text_are_known(content: bytes, name: str, f
     ],
 )
 def test_what_looks_like_its_format_is_of_it(content: bytes, found: str) -> None:
-    assert type_of(content, "a") == found
+    assert filetype_of(content, "a") == found
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_what_looks_like_its_format_is_of_it(content: bytes, found: str) -> None
     [b"BM" + bytes(99), b"GIF89a\1\0\1\0\0\0\0" + b"what", b"ID3\xff" + bytes(99), b"P5\0" * 9],
 )
 def test_what_does_not_is_nothing_known(content: bytes) -> None:
-    assert type_of(content, "a") == "application/octet-stream"
+    assert filetype_of(content, "a") == "application/octet-stream"
 
 
 @pytest.mark.parametrize(
@@ -225,22 +225,24 @@ def test_what_does_not_is_nothing_known(content: bytes) -> None:
     ],
 )
 def test_a_pdf_begins_in_its_first_1024_bytes(before: bytes) -> None:
-    assert type_of(before + honest_pdf(), "a.pdf") == PDF
-    assert type_of(before + honest_pdf().replace(b"\n", b"\n%\xe2\xe3\xcf\xd3\n", 1), "a") == PDF
+    assert filetype_of(before + honest_pdf(), "a.pdf") == PDF
+    assert (
+        filetype_of(before + honest_pdf().replace(b"\n", b"\n%\xe2\xe3\xcf\xd3\n", 1), "a") == PDF
+    )
 
 
 @pytest.mark.parametrize("begins", [b"%PDF-1.", b"%PDF-", b"%PDF-1,4", b"%PDF-a.b", b"%PDF-1"])
 def test_a_pdf_with_an_odd_version_is_one(begins: bytes) -> None:
     content = begins + honest_pdf()[len(b"%PDF-1.7") :]
 
-    assert type_of(content, "a.pdf") == PDF
-    assert type_of(content.replace(b"\n", b"\n%\xe2\0\xcf\xd3\n", 1), "a") == PDF
+    assert filetype_of(content, "a.pdf") == PDF
+    assert filetype_of(content.replace(b"\n", b"\n%\xe2\0\xcf\xd3\n", 1), "a") == PDF
 
 
 def test_a_pdf_that_begins_later_or_in_an_archive_is_none() -> None:
-    assert type_of(b"\0" * 1100 + honest_pdf(), "a.pdf") != PDF
-    assert type_of(zipped() + honest_pdf(), "a") == "application/zip"
-    assert type_of(b"Such a file is:\n\n" + honest_pdf(), "about.md") == "text/markdown"
+    assert filetype_of(b"\0" * 1100 + honest_pdf(), "a.pdf") != PDF
+    assert filetype_of(zipped() + honest_pdf(), "a") == "application/zip"
+    assert filetype_of(b"Such a file is:\n\n" + honest_pdf(), "about.md") == "text/markdown"
 
 
 def boxes(major: bytes, *compatible: bytes) -> bytes:
@@ -277,4 +279,4 @@ def boxes(major: bytes, *compatible: bytes) -> bytes:
 )
 def test_of_boxes_the_brands_tell(content: bytes, found: str) -> None:
     for name in ("a", "a.avif", "a.mp4"):
-        assert type_of(content, name) == found
+        assert filetype_of(content, name) == found

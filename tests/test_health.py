@@ -32,7 +32,7 @@ def test_unhealthy_names_the_part_that_does_not_answer(
     def away() -> None:
         raise ConnectionError("secret address")
 
-    monkeypatch.setitem(health.PROBES, part, health.Probe(away))
+    monkeypatch.setitem(health.PROBES, part, health.HealthProbe(away))
 
     response = client.get("/health/ready")
 
@@ -52,7 +52,7 @@ def test_whatever_hangs_the_answer_comes_within_three_seconds(
         release.wait(60)
 
     for part in health.PROBES:
-        monkeypatch.setitem(health.PROBES, part, health.Probe(hang))
+        monkeypatch.setitem(health.PROBES, part, health.HealthProbe(hang))
     assert health.TIMEOUT_SECONDS < 3
     monkeypatch.setattr(health, "TIMEOUT_SECONDS", 0.5)
     began = time.monotonic()

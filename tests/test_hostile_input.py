@@ -257,7 +257,7 @@ def test_a_database_that_is_away_is_503(
     def away(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("secret address")
 
-    monkeypatch.setattr("jobs.web.api.downloads.submit", away)
+    monkeypatch.setattr("jobs.web.api.downloads.submit_job", away)
 
     response = client_of_alice.post(INITIATE, {"file_ids": [70000]})
 

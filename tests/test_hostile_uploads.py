@@ -57,7 +57,7 @@ def live(tmp_path: Path, alice: User, made_bucket: None) -> Iterator[Live]:
     finally:
         live.stop()
         for prefix in ("raw/", "processed/"):
-            storage.delete_all_but([], prefix=prefix)
+            storage.delete_all_objects_but([], prefix=prefix)
 
 
 def send(live: Live, name: str, content: bytes) -> str:

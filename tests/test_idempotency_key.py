@@ -167,7 +167,7 @@ def test_while_the_first_is_still_open_the_second_is_409(alice: User, broker: Mo
             connections.close_all()
 
     with transaction.atomic(), ThreadPoolExecutor(1) as threads:
-        quota.lock_owner(alice)  # as a request does that hangs before its commit
+        quota.lock_owner_quota(alice)  # as a request does that hangs before its commit
         answer = threads.submit(post).result()
 
     assert (answer.status_code, answer.json()["code"]) == (409, "still_open")
@@ -181,7 +181,7 @@ def test_a_key_is_kept_for_a_day(client_of_alice: APIClient, hours: int, jobs: i
     client_of_alice.post(INITIATE, BODY, headers=KEY)
     DownloadJob.objects.update(created_at=timezone.now() - timedelta(hours=hours))
 
-    expiry.forget_keys()
+    expiry.expire_idempotency_keys()
     client_of_alice.post(INITIATE, BODY, headers=KEY)
 
     assert DownloadJob.objects.count() == jobs
@@ -220,7 +220,7 @@ def test_two_clicks_while_the_first_hangs_are_no_error_of_ours(alice: User, brok
             connections.close_all()
 
     with transaction.atomic(), ThreadPoolExecutor(1) as threads:
-        quota.lock_owner(alice)
+        quota.lock_owner_quota(alice)
         answer = threads.submit(post).result()
 
     assert answer.status_code == 409

@@ -46,10 +46,10 @@ def test_the_broker_hears_the_id_and_nothing_else(client_of_alice: APIClient, br
 def test_the_broker_hears_nothing_before_the_commit(
     alice: User, broker: Mock, django_capture_on_commit_callbacks: Any
 ) -> None:
-    from jobs.engine.submission import submit
+    from jobs.engine.submission import submit_job
 
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
-        submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+        submit_job(owner=alice, kind="bundle", params={"file_ids": [70000]})
         assert not broker.called
     assert len(callbacks) == 1
     wait_for(lambda: broker.called)

@@ -13,8 +13,8 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs.engine import dispatcher, expiry
-from jobs.engine.submission import resubmit
+from jobs.engine import expiry, sweeps
+from jobs.engine.submission import resubmit_job
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, IncomingUpload, Preferences
 from jobs.states import Actor, Status
@@ -141,7 +141,7 @@ def test_it_starts_when_the_others_are_completed_and_not_before(
     job = ask(client_of_alice, **FILES, after=[str(first.pk), str(second.pk)])
 
     end(first, Status.COMPLETED)
-    assert dispatcher.release_blocked() == 0
+    assert sweeps.sweep_blocked_jobs() == 0
     with pytest.raises(StaleJob):
         job.claim(task_id="t", worker="w")
     response_body = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
@@ -149,7 +149,7 @@ def test_it_starts_when_the_others_are_completed_and_not_before(
     assert response_body["estimatedSecondsRemaining"] is None
 
     end(second, Status.COMPLETED)
-    assert dispatcher.release_blocked() == 1
+    assert sweeps.sweep_blocked_jobs() == 1
     job.refresh_from_db()
     job.claim(task_id="t", worker="w")
     assert [line.event for line in job.events.all()] == ["submit", "release", "claim"]
@@ -178,7 +178,7 @@ def test_what_waits_for_a_time_and_for_others_waits_for_both(client_of_alice: AP
     job = ask(client_of_alice, **FILES, after=[str(first.pk)], runAt=at.isoformat())
 
     end(first, Status.COMPLETED)
-    dispatcher.release_blocked()
+    sweeps.sweep_blocked_jobs()
 
     job.refresh_from_db()
     assert (job.held, job.available_at) == (False, at)
@@ -202,7 +202,7 @@ def test_it_fails_as_soon_as_one_of_the_others_did(
     job = ask(client_of_alice, **FILES, after=[str(first.pk), str(second.pk)])
     end(first, status)
 
-    dispatcher.release_blocked()
+    sweeps.sweep_blocked_jobs()
 
     response_body = client_of_alice.get(f"/v1/download/status/{job.pk}").json()
     assert (response_body["status"], response_body["errorCode"]) == ("failed", "dependency_failed")
@@ -216,8 +216,8 @@ def test_what_waits_for_what_failed_fails_in_turn(client_of_alice: APIClient) ->
     third = ask(client_of_alice, **FILES, after=[str(second.pk)])
     first.cancel(Actor.OWNER)
 
-    dispatcher.release_blocked()
-    dispatcher.release_blocked()
+    sweeps.sweep_blocked_jobs()
+    sweeps.sweep_blocked_jobs()
 
     assert {job.status for job in (second, third) if not job.refresh_from_db()} == {"failed"}
 
@@ -225,28 +225,28 @@ def test_what_waits_for_what_failed_fails_in_turn(client_of_alice: APIClient) ->
 def test_of_many_that_wait_a_few_at_a_time_are_locked(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "BATCH", 2)
+    monkeypatch.setattr(sweeps, "BATCH", 2)
     lost = JobFactory(owner=alice, status=Status.FAILED)
     for _ in range(3):
         JobFactory(owner=alice, held=True).after.set([lost])
 
-    assert [dispatcher.release_blocked() for _ in range(3)] == [2, 1, 0]
+    assert [sweeps.sweep_blocked_jobs() for _ in range(3)] == [2, 1, 0]
 
 
 def test_run_again_it_waits_again(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     job = ask(client_of_alice, **FILES, after=[str(first.pk)])
     first.cancel(Actor.OWNER)
-    dispatcher.release_blocked()
+    sweeps.sweep_blocked_jobs()
     job.refresh_from_db()
     first.refresh_from_db()
 
-    resubmit(first, Actor.OWNER)
-    resubmit(job, Actor.OWNER)
+    resubmit_job(first, Actor.OWNER)
+    resubmit_job(job, Actor.OWNER)
 
     assert job.held
     end(first, Status.COMPLETED)
-    dispatcher.release_blocked()
+    sweeps.sweep_blocked_jobs()
     job.refresh_from_db()
     assert job.is_due
     assert list(DownloadJob.objects.due()) == [job]
@@ -258,10 +258,10 @@ def test_run_again_before_what_it_reads_is_there_it_is_measured_when_it_starts(
     first = ask(client_of_alice)
     job = ask(client_of_alice, job_ids=[str(first.pk)])
     first.cancel(Actor.OWNER)
-    dispatcher.release_blocked()
+    sweeps.sweep_blocked_jobs()
     for each in (first, job):
         each.refresh_from_db()
-        resubmit(each, Actor.OWNER)
+        resubmit_job(each, Actor.OWNER)
 
     assert (job.held, job.total) == (True, None)
 

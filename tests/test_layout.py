@@ -33,12 +33,13 @@ RANKS: list[set[str]] = [
         "engine.time_limit",
         "engine.simulated_delay",
         "engine.progress_clock",
-        "engine.doorbell",
+        "engine.broker",
+        "engine.doorbell_message",
         "engine.queue_depth",
     },
     {"workspace"},  # the contract between builders and runner
     {"storage", "outbound", "scanner"},  # the outside world
-    {"models", "engine.queue", "kinds.page_parts"},
+    {"models", "engine.doorbell", "kinds.page_parts"},
     {
         "kinds.base",
         "engine.estimates",
@@ -77,7 +78,7 @@ RANKS: list[set[str]] = [
         "web.wording",
     },
     {"notifications"},
-    {"engine.expiry", "engine.garbage"},
+    {"engine.expiry", "engine.garbage", "engine.sweeps"},
     {"engine.dispatcher", "engine.tasks"},
     {
         "web.api",
@@ -101,9 +102,9 @@ OWNERS: dict[str, set[str]] = {
     "boto3": {"storage"},
     "botocore": {"storage"},
     "storages": {"storage"},
-    "celery": {"engine.queue", "engine.tasks"},
+    "celery": {"engine.tasks"},
     "billiard": {"engine.tasks"},
-    "kombu": {"engine.doorbell"},
+    "kombu": {"engine.doorbell_message"},
     "hiredis": {"web.asgi"},
     "redis": {"web.rate_counting", "lib.changes", "web.asgi"},
     "psycopg": {"web.asgi", "engine.quota"},
@@ -290,7 +291,7 @@ def writes_status(node: ast.AST) -> bool:
         return any(isinstance(t, ast.Attribute) and t.attr == "status" for t in node.targets)
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return False
-    writes = {"update", "bulk_update", "create", "update_or_create"}
+    writes = {"update", "update_for_transition", "bulk_update", "create", "update_or_create"}
     return node.func.attr in writes and any(word.arg == "status" for word in node.keywords)
 
 

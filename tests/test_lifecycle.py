@@ -44,7 +44,7 @@ def ours(**changes: Any) -> list[dict[str, Any]]:
 @pytest.fixture
 def rules(bucket: Any) -> Iterator[Any]:
     """The rules of the real bucket, of which there are none before and after."""
-    yield storage.stored_rules
+    yield storage.stored_lifecycle_rules
     bucket.client.delete_bucket_lifecycle(Bucket=bucket.bucket_name)
 
 
@@ -88,7 +88,7 @@ def test_changed_days_take_the_place_of_the_earlier_ones(rules: Any) -> None:
 
 
 def test_rules_of_others_stay(bucket: Any, rules: Any) -> None:
-    storage.write_rules([THEIRS])
+    storage.write_lifecycle_rules([THEIRS])
 
     lifecycle(*NEVER_COLD)
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
-from jobs.engine.submission import resubmit, submit
+from jobs.engine.submission import resubmit_job, submit_job
 from jobs.errors import TooManyActive
 from jobs.models import DownloadJob
 from jobs.states import Actor, Status
@@ -68,7 +68,7 @@ def test_fifty_at_once_do_not_get_past_the_limit(broker: Any, settings: Any) -> 
 
     def ask(_: int) -> bool:
         try:
-            submit(owner=owner, kind="bundle", params={"file_ids": [70000]})
+            submit_job(owner=owner, kind="bundle", params={"file_ids": [70000]})
         except TooManyActive:
             return False
         finally:
@@ -121,7 +121,7 @@ def test_running_again_counts_too_but_not_for_operators(
     failed.refresh_from_db()
     assert failed.status == Status.FAILED
 
-    resubmit(failed, Actor.OPERATOR)
+    resubmit_job(failed, Actor.OPERATOR)
 
     assert failed.status == Status.QUEUED
 

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from jobs import storage
 from jobs.engine import runner
-from jobs.engine.submission import submit
-from jobs.kinds.registry import folder_of
+from jobs.engine.submission import submit_job
+from jobs.kinds.registry import kind_folder
 from jobs.kinds.remote import parallel
 from jobs.kinds.remote.ranges import RUN
 from jobs.models import DownloadJob, IncomingUpload, StoredFile
@@ -193,7 +193,7 @@ def test_an_object_whose_making_nobody_could_record_is_not_fetched_again(
 def test_parts_that_somebody_collected_are_fetched_again(
     peer: Peer, half_done: DownloadJob
 ) -> None:
-    storage.delete_all_but([], prefix=folder_of(half_done))
+    storage.delete_all_objects_but([], prefix=kind_folder(half_done))
     peer.serve("/big", BIG)
 
     fetch(half_done)
@@ -217,7 +217,7 @@ def test_a_cancelled_fetch_stops_and_leaves_nothing(peer: Peer, alice: User) -> 
         connection.close()
 
     threading.Thread(target=cancel).start()
-    runner.run(job.pk, task_id="task-1", worker="worker@test")
+    runner.run_job(job.pk, task_id="task-1", worker="worker@test")
 
     job.refresh_from_db()
     assert job.status == Status.CANCELLED
@@ -411,7 +411,7 @@ def test_what_was_fetched_is_kept_for_the_bundle_that_takes_it(peer: Peer, alice
     StoredFile.objects.filter(pk=job.artifact.pk).update(expires_at=soon)
 
     params = {"file_ids": [job.artifact.file_id]}
-    bundle, _ = submit(owner=alice, kind="bundle", params=params)
+    bundle, _ = submit_job(owner=alice, kind="bundle", params=params)
 
     assert bundle.total == 1_000
     job.refresh_from_db()

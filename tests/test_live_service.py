@@ -45,7 +45,7 @@ def assert_done_once(job_id: str) -> DownloadJob:
     assert [file.key for file in job.files.all()] == [job.artifact.key]
     events = [line.event for line in job.events.all()]
     assert events.count("succeed") == 1
-    content = b"".join(storage.read(job.artifact.key))
+    content = b"".join(storage.read_object(job.artifact.key))
     assert hashlib.sha256(content).hexdigest() == job.artifact.sha256
     return job
 

@@ -64,7 +64,7 @@ def test_a_small_job_asks_three_times(alice: User, stored_files: list[StoredFile
     job = JobFactory(owner=alice, params={"file_ids": [70000]}, total=2_000_009)
 
     with CaptureQueriesContext(connection) as asked:
-        runner.run(job.pk, task_id="task-1", worker="worker@test")
+        runner.run_job(job.pk, task_id="task-1", worker="worker@test")
 
     assert DownloadJob.objects.get().status == Status.COMPLETED
     assert len(asked) == 3, asked.captured_queries  # claim, sources, success

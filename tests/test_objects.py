@@ -23,8 +23,8 @@ from jobs import storage
 from jobs.errors import SourceChanged, SourceMissing, StorageUnavailable
 from jobs.storage import abortable_connections
 from jobs.storage.abortable_connections import Abort, StorageConnections
-from jobs.storage.objects import Objects
-from jobs.storage.signature import Bucket, Signer
+from jobs.storage.object_requests import ObjectRequests
+from jobs.storage.signature import SignedBucket, Signer
 from tests.faults.proxy import Proxy
 from tests.test_signature import KEYS
 
@@ -38,11 +38,11 @@ def objects_at(
     read_seconds: float = 5,
     secret_key: str = "",
     verify: str | None = None,
-) -> Objects:
+) -> ObjectRequests:
     bucket = storage.bucket()
     signer = Signer(bucket.access_key, secret_key or bucket.secret_key, bucket.region_name)
-    return Objects(
-        Bucket(url, bucket.bucket_name),
+    return ObjectRequests(
+        SignedBucket(url, bucket.bucket_name),
         signer,
         lambda: StorageConnections(url, read_seconds=read_seconds, most=16, verify=verify),
         attempts=attempts,
@@ -50,7 +50,7 @@ def objects_at(
 
 
 @pytest.fixture
-def objects(bucket: Any, settings: Any) -> Objects:
+def objects(bucket: Any, settings: Any) -> ObjectRequests:
     return objects_at(settings.S3_ENDPOINT_URL)
 
 
@@ -60,11 +60,11 @@ def proxy(bucket: Any, settings: Any) -> Iterator[Proxy]:
         yield proxy
 
 
-def through(proxy: Proxy, **options: Any) -> Objects:
+def through(proxy: Proxy, **options: Any) -> ObjectRequests:
     return objects_at(f"http://127.0.0.1:{proxy.port}", **options)
 
 
-def put(objects: Objects, key: str, body: Any) -> None:
+def put(objects: ObjectRequests, key: str, body: Any) -> None:
     objects.put(key, body, content_type="text/plain")
 
 
@@ -72,7 +72,7 @@ def put(objects: Objects, key: str, body: Any) -> None:
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if ".." not in key and "//" not in key])
-def test_an_object_can_have_any_name(objects: Objects, bucket: Any, key: str) -> None:
+def test_an_object_can_have_any_name(objects: ObjectRequests, bucket: Any, key: str) -> None:
     key = f"raw/odd/{key.strip('/')}"
 
     put(objects, key, key.encode())
@@ -85,7 +85,7 @@ def test_an_object_can_have_any_name(objects: Objects, bucket: Any, key: str) ->
 
 @pytest.mark.parametrize("size", [0, 1, 1024 * 1024, 2 * 1024 * 1024 + 1])
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
-def test_a_body_can_be_any_buffer_or_a_file(objects: Objects, kind: Any, size: int) -> None:
+def test_a_body_can_be_any_buffer_or_a_file(objects: ObjectRequests, kind: Any, size: int) -> None:
     content = (MEGABYTE * 3)[:size]
 
     put(objects, "raw/bodies/a", kind(content))
@@ -95,7 +95,7 @@ def test_a_body_can_be_any_buffer_or_a_file(objects: Objects, kind: Any, size: i
     assert all(len(chunk) <= 1024 * 1024 for chunk in chunks)
 
 
-def test_parts_become_an_object(objects: Objects, bucket: Any) -> None:
+def test_parts_become_an_object(objects: ObjectRequests, bucket: Any) -> None:
     upload = storage.MultipartUpload.begin("raw/parts/a", content_type="text/plain")
     parts = [MEGABYTE * 5, memoryview(MEGABYTE * 5), io.BytesIO(b"end")]
 
@@ -106,7 +106,7 @@ def test_parts_become_an_object(objects: Objects, bucket: Any) -> None:
     assert b"".join(objects.read("raw/parts/a")) == MEGABYTE * 10 + b"end"
 
 
-def test_an_object_that_does_not_exist_is_missing(objects: Objects) -> None:
+def test_an_object_that_does_not_exist_is_missing(objects: ObjectRequests) -> None:
     with pytest.raises(SourceMissing):
         list(objects.read("raw/none"))
     with pytest.raises(SourceMissing):
@@ -120,7 +120,7 @@ def test_an_object_that_does_not_exist_is_missing(objects: Objects) -> None:
 # What is refused
 
 
-def test_a_wrong_key_is_refused(objects: Objects, settings: Any) -> None:
+def test_a_wrong_key_is_refused(objects: ObjectRequests, settings: Any) -> None:
     wrong = objects_at(settings.S3_ENDPOINT_URL, secret_key="wrong")
 
     with pytest.raises(StorageUnavailable, match="refused") as raised:
@@ -129,9 +129,11 @@ def test_a_wrong_key_is_refused(objects: Objects, settings: Any) -> None:
     assert "403 SignatureDoesNotMatch: " in str(raised.value.__cause__)
 
 
-def test_a_wrong_clock_is_reported(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_clock_is_reported(
+    objects: ObjectRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = Mock(time=lambda: time.time() - 3600)
-    monkeypatch.setattr("jobs.storage.objects.time", clock)
+    monkeypatch.setattr("jobs.storage.object_requests.time", clock)
 
     with pytest.raises(StorageUnavailable, match="refused") as raised:
         put(objects, "raw/any", b"")
@@ -274,7 +276,7 @@ def test_reading_resumes_after_a_timeout(proxy: Proxy) -> None:
 
 @pytest.mark.parametrize("size", [8, 1, 20])
 def test_an_object_that_changed_meanwhile_is_never_mixed_with_the_old_one(
-    proxy: Proxy, objects: Objects, size: int
+    proxy: Proxy, objects: ObjectRequests, size: int
 ) -> None:
     cut = through(proxy, attempts=4)
     put(cut, "raw/changed", MEGABYTE * 8)
@@ -288,7 +290,7 @@ def test_an_object_that_changed_meanwhile_is_never_mixed_with_the_old_one(
 
 
 def test_an_object_deleted_meanwhile_is_missing(
-    proxy: Proxy, objects: Objects, bucket: Any
+    proxy: Proxy, objects: ObjectRequests, bucket: Any
 ) -> None:
     cut = through(proxy, attempts=4)
     put(cut, "raw/vanished", MEGABYTE * 8)
@@ -301,7 +303,7 @@ def test_an_object_deleted_meanwhile_is_missing(
         list(reading)
 
 
-def test_an_object_of_another_size_than_recorded_is_not_read(objects: Objects) -> None:
+def test_an_object_of_another_size_than_recorded_is_not_read(objects: ObjectRequests) -> None:
     put(objects, "raw/size", MEGABYTE)
 
     with pytest.raises(SourceChanged):
@@ -316,12 +318,12 @@ def test_sending_a_body_may_take_longer_than_the_connect_timeout(
     objects = through(proxy, read_seconds=3)
     proxy.throttle(3_000_000)
     body = MEGABYTE * 12  # 4 s: longer than either timeout
-    before = storage.moved_bytes()
+    before = storage.traffic_bytes()
 
     put(objects, "raw/slow", kind(body))
 
-    assert storage.moved_bytes() - before >= len(body)
-    assert storage.exists("raw/slow", len(body))
+    assert storage.traffic_bytes() - before >= len(body)
+    assert storage.object_exists("raw/slow", len(body))
 
 
 def test_reading_can_stop_early(proxy: Proxy) -> None:
@@ -367,7 +369,7 @@ def test_another_thread_can_abort_a_request(proxy: Proxy, phase: str) -> None:
 # Threads and processes
 
 
-def test_many_threads_can_send_requests_at_once(objects: Objects) -> None:
+def test_many_threads_can_send_requests_at_once(objects: ObjectRequests) -> None:
     def ask(number: int) -> bool:
         put(objects, f"raw/threads/{number}", str(number).encode())
         return b"".join(objects.read(f"raw/threads/{number}")) == str(number).encode()
@@ -395,7 +397,7 @@ def test_a_forked_process_opens_its_own_connections(proxy: Proxy) -> None:
 
 
 def test_a_proxy_is_found_as_botocore_finds_it(
-    objects: Objects, bucket: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+    objects: ObjectRequests, bucket: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store takes the requests of a proxy, which name the host that they are for."""
     monkeypatch.setenv("HTTP_PROXY", settings.S3_ENDPOINT_URL)

@@ -21,7 +21,7 @@ from rest_framework.test import APIClient
 from jobs import storage
 from jobs.engine import expiry, garbage
 from jobs.engine.heartbeat import Heartbeat
-from jobs.engine.submission import resubmit
+from jobs.engine.submission import resubmit_job
 from jobs.errors import FORMER_JOB_CODES
 from jobs.kinds.upload.previews import PreviewLimits
 from jobs.lib import scratch
@@ -44,7 +44,7 @@ INFECTED = b"some words before " + eicar()
 def clean() -> Iterator[None]:
     yield
     for prefix in ("raw/", "processed/"):
-        storage.delete_all_but([], prefix=prefix)
+        storage.delete_all_objects_but([], prefix=prefix)
 
 
 def test_a_picture_gets_three_smaller_ones(client_of_alice: APIClient) -> None:
@@ -60,7 +60,7 @@ def test_a_picture_gets_three_smaller_ones(client_of_alice: APIClient) -> None:
     sizes = {}
     for role, file in made.items():
         stored = StoredFile.objects.get(file_id=file["fileId"])
-        sizes[role] = Image.open(io.BytesIO(b"".join(storage.read(stored.key)))).size
+        sizes[role] = Image.open(io.BytesIO(b"".join(storage.read_object(stored.key)))).size
         assert stored.key.startswith(f"processed/{job.pk}/1/{role}.")
         assert file["fileName"] == f"harbour {role}.jpg"
         assert file["contentType"] == "image/jpeg"
@@ -109,7 +109,7 @@ def test_a_file_without_previews_is_kept_with_the_reason(
     told = client_of_alice.get(f"/status/{job.pk}").json()
     assert (told["status"], told["processedFiles"]) == ("completed", {})
     assert told["metadata"] == {"skipped": reason, "skippedCode": code}
-    assert b"".join(storage.read(job.artifact.key)) == content
+    assert b"".join(storage.read_object(job.artifact.key)) == content
     assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 302
 
 
@@ -162,7 +162,7 @@ def test_an_empty_file_is_kept_and_goes_into_a_zip(
     assert (told["metadata"], told["progress"]) == ({}, 1)
     response = client_of_alice.post("/v1/download/initiate", {"file_ids": [told["fileId"]]})
     zipped = attempt(DownloadJob.objects.get(pk=response.json()["jobId"]))
-    with zipfile.ZipFile(io.BytesIO(b"".join(storage.read(zipped.artifact.key)))) as archive:
+    with zipfile.ZipFile(io.BytesIO(b"".join(storage.read_object(zipped.artifact.key)))) as archive:
         assert [(each.filename, each.file_size) for each in archive.infolist()] == [
             ("empty.txt", 0)
         ]
@@ -226,7 +226,7 @@ def test_the_same_content_is_processed_once(
     expiry.expire_artifacts()
     garbage.collect_garbage()
     for file in second.files.all():
-        assert storage.exists(file.key, file.size_bytes)
+        assert storage.object_exists(file.key, file.size_bytes)
 
 
 def test_a_preview_that_disappears_while_it_is_copied_is_made_again(
@@ -236,7 +236,7 @@ def test_a_preview_that_disappears_while_it_is_copied_is_made_again(
     first = processed(client_of_alice, content)
     copied_last = first.files.previews().last()
     assert copied_last
-    storage.delete(copied_last.key)
+    storage.delete_object_and_uploads(copied_last.key)
 
     second = processed(client_of_alice, content)
 
@@ -348,7 +348,7 @@ def test_a_signature_that_was_wrong_can_be_tried_again(
     better.start()
     settings.CLAMD = better.address
 
-    resubmit(job, Actor.OPERATOR)
+    resubmit_job(job, Actor.OPERATOR)
     job = attempt(job)
     better.stop()
 
@@ -362,7 +362,7 @@ def test_where_nobody_scans_any_more_a_file_stays_in_quarantine(
     job = processed(client_of_alice, INFECTED)
     settings.CLAMD = "off"
 
-    resubmit(job, Actor.OPERATOR)
+    resubmit_job(job, Actor.OPERATOR)
     job = attempt(job)
 
     assert (job.status, job.error_code) == ("failed", "infected")

@@ -19,7 +19,7 @@ from rest_framework.exceptions import APIException
 from jobs.kinds.bundle.build import member_names
 from jobs.kinds.registry import KINDS
 from jobs.lib.names import MAX_NAME_BYTES, safe_name
-from jobs.storage import attachment
+from jobs.storage import attachment_header
 from jobs.web.parsers import MAX_NAME_CHARS, StrictJSONParser
 from jobs.workspace import Source
 
@@ -87,7 +87,7 @@ NAMES = TEXT | st.lists(
 
 @pytest.fixture(autouse=True)
 def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.web.parsers.release_connection", lambda: None)
+    monkeypatch.setattr("jobs.web.parsers.release_database_connection", lambda: None)
 
 
 def parse(body: bytes) -> Any:
@@ -202,7 +202,7 @@ def test_the_archive_itself_has_a_safe_name(name: str, count: int) -> None:
 
 @given(NAMES)
 def test_a_header_with_the_name_is_one_line_of_ascii(name: str) -> None:
-    header = attachment(safe_name(name))
+    header = attachment_header(safe_name(name))
 
     assert header.isascii()
     assert header.isprintable()

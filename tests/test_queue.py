@@ -14,8 +14,8 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from downloads_project.celery import app
-from jobs.engine import doorbell, queue
-from jobs.engine.doorbell import Doorbell
+from jobs.engine import broker, doorbell, doorbell_message
+from jobs.engine.doorbell_message import Doorbell
 from jobs.terms import USUAL_PRIORITY
 from tests.live import ROOT
 from tests.test_initiate import wait_for
@@ -53,7 +53,7 @@ def take_all(name: str) -> list[str]:
 def test_the_most_urgent_is_taken_first_and_the_oldest_of_equals(alone: str) -> None:
     bells = [bell(alone, priority) for priority in (0, 4, 4, 9)]
     for each in bells:
-        queue.ring(each)
+        doorbell.ring_doorbell(each)
 
     taken = take_all(alone)
 
@@ -78,10 +78,10 @@ def test_a_doorbell_is_the_message_that_celery_would_send(
     alone: str, priority: int, limit: int
 ) -> None:
     each = Doorbell(uuid4(), alone, priority, limit)
-    queue.ring(each)
-    queue.ring(each)
+    doorbell.ring_doorbell(each)
+    doorbell.ring_doorbell(each)
     app.send_task(
-        doorbell.TASK,
+        doorbell_message.TASK,
         args=[str(each.job_id)],
         queue=alone,
         priority=9 - priority,
@@ -103,7 +103,7 @@ def test_a_doorbell_is_the_message_that_celery_would_send(
 
 
 def test_time_limits_of_all_sizes_share_one_template(alone: str) -> None:
-    messages = doorbell._Messages()
+    messages = doorbell_message._Messages()
     bells = [Doorbell(uuid4(), alone, 4, limit) for limit in range(330, 430)]
 
     (texts,) = messages.by_list(bells).values()
@@ -114,7 +114,7 @@ def test_time_limits_of_all_sizes_share_one_template(alone: str) -> None:
 
 
 def test_a_connection_that_ended_meanwhile_loses_no_doorbell(alone: str) -> None:
-    queue.ring(bell(alone))
+    doorbell.ring_doorbell(bell(alone))
     with app.connection_for_write() as connection:
         client = connection.default_channel.client
         me = client.client_id()
@@ -122,14 +122,14 @@ def test_a_connection_that_ended_meanwhile_loses_no_doorbell(alone: str) -> None
             if int(other["id"]) != me:
                 client.client_kill_filter(_id=other["id"])
 
-    queue.ring(bell(alone))
+    doorbell.ring_doorbell(bell(alone))
 
-    assert queue.waiting(alone) == 2
+    assert broker.broker_messages(alone) == 2
 
 
 def test_a_worker_takes_a_message_and_leaves_nothing_of_it_in_redis(alone: str) -> None:
     ring = bell(alone)
-    queue.ring(ring)
+    doorbell.ring_doorbell(ring)
     taken: list[str] = []
 
     def take(body: Any, message: Any) -> None:
@@ -144,21 +144,21 @@ def test_a_worker_takes_a_message_and_leaves_nothing_of_it_in_redis(alone: str) 
             connection.drain_events(timeout=2)
 
     assert taken == [str(ring.job_id)]
-    assert queue.waiting(alone) == 0
+    assert broker.broker_messages(alone) == 0
 
 
 def test_waiting_counts_the_messages_of_every_priority(alone: str) -> None:
-    assert queue.waiting(alone) == 0
+    assert broker.broker_messages(alone) == 0
 
     for priority in (0, 4, 9):
-        queue.ring(bell(alone, priority))
+        doorbell.ring_doorbell(bell(alone, priority))
 
-    assert queue.waiting(alone) == 3
+    assert broker.broker_messages(alone) == 3
 
 
 def test_operations_page_names_the_lists_as_redis_does(settings: Any, alone: str) -> None:
     for priority in range(10):
-        queue.ring(bell(alone, priority))
+        doorbell.ring_doorbell(bell(alone, priority))
     with app.connection_for_read() as connection:
         client = connection.default_channel.client
         lists = {key.decode() for key in client.keys(f"{alone}*") if client.llen(key) == 1}
@@ -172,20 +172,20 @@ def test_operations_page_names_the_lists_as_redis_does(settings: Any, alone: str
     assert least
     assert "LLEN download-jobs:5" in page
     assert "`download-jobs:5` the default priority 4" in page
-    assert doorbell._list_name("download-jobs", 9 - USUAL_PRIORITY) == "download-jobs:5"
+    assert doorbell_message._list_name("download-jobs", 9 - USUAL_PRIORITY) == "download-jobs:5"
 
 
 def test_a_queue_nobody_reads_is_refused() -> None:
     with pytest.raises(Exception, match="misspelled"):
-        queue.ring(Doorbell(uuid4(), "misspelled", 4, 330))
+        doorbell.ring_doorbell(Doorbell(uuid4(), "misspelled", 4, 330))
 
 
 def test_a_lost_doorbell_is_no_error_for_the_caller(broker: Mock, alone: str) -> None:
     broker.side_effect = [OperationalError("Redis is away"), None]
 
-    queue._publisher.put(bell(alone))
+    doorbell._publisher.put(bell(alone))
     wait_for(lambda: broker.call_count == 1)
-    queue._publisher.put(bell(alone))
+    doorbell._publisher.put(bell(alone))
 
     wait_for(lambda: broker.call_count == 2)
 
@@ -193,8 +193,8 @@ def test_a_lost_doorbell_is_no_error_for_the_caller(broker: Mock, alone: str) ->
 def test_a_flood_of_doorbells_is_bounded(broker: Mock, alone: str) -> None:
     broker.side_effect = lambda bells: time.sleep(0.5)
 
-    for _ in range(queue.MAX_WAITING + 500):
-        queue._publisher.put(bell(alone))
+    for _ in range(doorbell.MAX_WAITING + 500):
+        doorbell._publisher.put(bell(alone))
 
-    assert len(queue._publisher._waiting) <= queue.MAX_WAITING
-    queue._publisher._waiting.clear()
+    assert len(doorbell._publisher._waiting) <= doorbell.MAX_WAITING
+    doorbell._publisher._waiting.clear()

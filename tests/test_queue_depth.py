@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.engine import quota
 from jobs.engine.queue_depth import CACHED_SECONDS, FULL_SECONDS, QueueDepth
-from jobs.engine.submission import submit
+from jobs.engine.submission import submit_job
 from jobs.errors import QueueFull
 from jobs.models import DownloadJob
 from jobs.terms import Terms
@@ -108,9 +108,9 @@ def test_one_process_alone_never_exceeds_the_limit(alice: User, settings: Any) -
     settings.MAX_QUEUED_JOBS = 3
 
     for _ in range(3):
-        submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+        submit_job(owner=alice, kind="bundle", params={"file_ids": [70000]})
     with pytest.raises(QueueFull):
-        submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+        submit_job(owner=alice, kind="bundle", params={"file_ids": [70000]})
 
     assert DownloadJob.objects.count() == 3
 
@@ -119,9 +119,9 @@ def test_one_process_alone_never_exceeds_the_limit(alice: User, settings: Any) -
 def test_jobs_that_are_not_due_do_not_count(alice: User, settings: Any) -> None:
     settings.MAX_QUEUED_JOBS = 1
     other = JobFactory(status="processing", owner=alice)
-    submit(owner=alice, kind="bundle", params={"file_ids": [1]}, terms=Terms(after=(other.pk,)))
+    submit_job(owner=alice, kind="bundle", params={"file_ids": [1]}, terms=Terms(after=(other.pk,)))
 
-    submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+    submit_job(owner=alice, kind="bundle", params={"file_ids": [70000]})
 
     assert DownloadJob.objects.count() == 3
 
@@ -133,24 +133,24 @@ def test_jobs_are_accepted_again_after_workers_made_room(
     settings.MAX_QUEUED_JOBS = 1
     clock = Clock()
     monkeypatch.setattr(quota, "depth", QueueDepth(clock))
-    submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+    submit_job(owner=alice, kind="bundle", params={"file_ids": [70000]})
     with pytest.raises(QueueFull):
-        submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+        submit_job(owner=alice, kind="bundle", params={"file_ids": [70000]})
     DownloadJob.objects.update(status="failed", finished_at="2026-01-01T00:00Z")
     clock.now += FULL_SECONDS
 
-    submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+    submit_job(owner=alice, kind="bundle", params={"file_ids": [70000]})
 
 
 @pytest.mark.django_db
 def test_between_counts_no_job_is_counted(alice: User) -> None:
     """Nor does anybody ask anything by Django's cursors: all is one statement."""
-    submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+    submit_job(owner=alice, kind="bundle", params={"file_ids": [70000]})
     assert quota.depth.known(LIMIT) == 1
     DownloadJob.objects.all().delete()
 
     with CaptureQueriesContext(connection) as captured:
-        submit(owner=alice, kind="bundle", params={"file_ids": [70000]})
+        submit_job(owner=alice, kind="bundle", params={"file_ids": [70000]})
 
     assert quota.depth.known(LIMIT) == 2
     assert not captured.captured_queries

@@ -24,9 +24,9 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from jobs.engine import quota, submission
 from jobs.engine import submission_sql as sql
-from jobs.engine.submission import submit
+from jobs.engine.submission import submit_job
 from jobs.errors import OwnerBusy, TooManyActive
-from jobs.kinds.registry import sources_of
+from jobs.kinds.registry import kind_sources
 from jobs.models import DownloadJob, JobEvent, Preferences, StoredFile
 from jobs.states import Actor, Event
 from jobs.terms import Terms
@@ -65,7 +65,9 @@ def test_the_row_is_the_one_that_the_model_makes(alice: User) -> None:
     DownloadJob.objects.filter(pk=made.pk).update(idempotency_key="other")
 
     told["key"] = told.pop("idempotency_key")
-    job, is_new = submit(owner=alice, name="ä.zip", terms=Terms(run_at=tomorrow, **terms), **told)
+    job, is_new = submit_job(
+        owner=alice, name="ä.zip", terms=Terms(run_at=tomorrow, **terms), **told
+    )
 
     assert is_new
     (model_row,), (row,) = rows(DownloadJob, pk=made.pk), rows(DownloadJob, pk=job.pk)
@@ -80,7 +82,7 @@ def test_what_is_returned_is_what_is_in_the_table(alice: User) -> None:
     StoredFileFactory(file_id=70000, size_bytes=5)
     other = JobFactory(owner=alice)
     for terms in (Terms(), Terms(after=(other.pk,)), Terms(run_at=timezone.now())):
-        job, _ = submit(owner=alice, kind="bundle", params=FILES, terms=terms)
+        job, _ = submit_job(owner=alice, kind="bundle", params=FILES, terms=terms)
 
         (row,) = rows(DownloadJob, pk=job.pk)
         assert {name: getattr(job, name) for name in row} == row
@@ -111,7 +113,7 @@ def libpq(transactional_db: None) -> Iterator[psycopg.pq.PGconn]:
 def send(pg: psycopg.pq.PGconn, *asked: sql.Submission) -> list[list[bytes | None]]:
     """One pipeline, one Sync; the rows in the order of what was asked, without its ids."""
     pg.enter_pipeline_mode()
-    for statement, parameter in sql.batch(asked):
+    for statement, parameter in sql.submission_batch_sql(asked):
         pg.send_query_prepared(statement.name.encode(), [parameter.encode()])
     pg.pipeline_sync()
     for _ in range(2):
@@ -170,7 +172,7 @@ def test_the_owners_of_a_batch_are_locked_in_order() -> None:
         for owner_id in (300, 20, 1_000, 20)
     ]
 
-    lock, (_, starts) = sql.batch(asked)
+    lock, (_, starts) = sql.submission_batch_sql(asked)
 
     assert lock == (sql.LOCK, "{20,300,1000}")
     assert [each["owner_id"] for each in json.loads(starts)] == [300, 20, 1_000, 20]
@@ -246,7 +248,7 @@ def test_preferences_complete_terms_as_the_model_does(
             if told:
                 Preferences.objects.create(owner=alice, **told)
             for terms in (open_terms, replace(open_terms, priority=0), Terms(1, email=False)):
-                job, _ = submit(owner=alice, kind="bundle", params=FILES, terms=terms)
+                job, _ = submit_job(owner=alice, kind="bundle", params=FILES, terms=terms)
 
                 found = replace(terms, priority=job.priority, email=job.email, webhook=job.webhook)
                 assert found == Preferences.of(alice).complete(terms)
@@ -277,9 +279,9 @@ def test_the_sources_are_those_that_the_builder_reads(alice: User, bob: User) ->
         *[("upload", {"key": each.key}) for each in files],
     ]
     for kind, params in asked:
-        expected = sources_of(kind, params, alice).bytes()  # weights are powers of two
+        expected = kind_sources(kind, params, alice).bytes()  # weights are powers of two
 
-        made, _ = submit(owner=alice, kind=kind, params=params, name="a.zip")
+        made, _ = submit_job(owner=alice, kind=kind, params=params, name="a.zip")
 
         assert made.total == expected
 
@@ -293,7 +295,7 @@ def test_what_is_read_is_kept_and_so_is_its_job(alice: User, settings: Any) -> N
     kept = ArtifactFactory(owner=alice, file_id=20_001, expires_at=later)
     start = timezone.now() + timedelta(hours=2)
 
-    submit(
+    submit_job(
         owner=alice,
         kind="bundle",
         params={"file_ids": [20_000, 20_001]},
@@ -313,7 +315,7 @@ def test_what_is_refused_keeps_nothing(alice: User, settings: Any) -> None:
     due = ArtifactFactory(owner=alice, file_id=20_000, expires_at=soon)
 
     with pytest.raises(TooManyActive):
-        submit(owner=alice, kind="bundle", params={"file_ids": [20_000]})
+        submit_job(owner=alice, kind="bundle", params={"file_ids": [20_000]})
 
     due.refresh_from_db()
     assert due.expires_at == soon
@@ -332,7 +334,7 @@ def far_away(transactional_db: None, request: pytest.FixtureRequest) -> Iterator
     proxy = Proxy(int(connection.settings_dict["PORT"]))
     port, connection.settings_dict["PORT"] = connection.settings_dict["PORT"], proxy.port
     connection.close()
-    submit(owner=alice, kind="bundle", params=FILES)  # connects, and prepares
+    submit_job(owner=alice, kind="bundle", params=FILES)  # connects, and prepares
     try:
         yield proxy
     finally:
@@ -352,8 +354,8 @@ def test_a_start_is_one_round_trip(alice: User, far_away: Proxy, broker: Mock) -
     look = seconds(lambda: User.objects.get(pk=alice.pk))
     assert look > DELAY
 
-    start = seconds(lambda: submit(owner=alice, kind="bundle", params=FILES, key="k"))
-    replay = seconds(lambda: submit(owner=alice, kind="bundle", params=FILES, key="k"))
+    start = seconds(lambda: submit_job(owner=alice, kind="bundle", params=FILES, key="k"))
+    replay = seconds(lambda: submit_job(owner=alice, kind="bundle", params=FILES, key="k"))
 
     assert max(start, replay) < 1.8 * look
     assert DownloadJob.objects.count() == 2
@@ -367,13 +369,13 @@ def test_a_database_that_says_nothing_ends_a_start(
     far_away.freeze()
 
     with pytest.raises(OperationalError):
-        submit(owner=alice, kind="bundle", params=FILES)
+        submit_job(owner=alice, kind="bundle", params=FILES)
     settings.DATABASE_WAIT_SECONDS = 0  # to empty the tables afterwards may take longer
     far_away.reset()  # or what was held would arrive now
     far_away.pass_on()
     connection.close_if_unusable_or_obsolete()
 
-    job, is_new = submit(owner=alice, kind="bundle", params=FILES)
+    job, is_new = submit_job(owner=alice, kind="bundle", params=FILES)
     assert is_new
     assert job.events.get().event == Event.SUBMIT
     assert DownloadJob.objects.count() == 2
@@ -383,7 +385,7 @@ def test_a_database_that_says_nothing_ends_a_start(
 def test_the_statement_is_planned_once_a_connection(alice: User) -> None:
     """To plan it takes longer than to run it."""
     for _ in range(3):
-        submit(owner=alice, kind="bundle", params=FILES)
+        submit_job(owner=alice, kind="bundle", params=FILES)
 
     with connection.cursor() as cursor:
         cursor.execute(
@@ -400,13 +402,13 @@ def test_who_does_not_get_the_lock_in_time_is_busy(alice: User, broker: Mock) ->
             with connection.cursor() as cursor:
                 cursor.execute("SET lock_timeout = '100ms'")
             with pytest.raises(OwnerBusy):
-                submit(owner=alice, kind="bundle", params=FILES)
-            return str(submit(owner=UserFactory(), kind="bundle", params=FILES)[0].status)
+                submit_job(owner=alice, kind="bundle", params=FILES)
+            return str(submit_job(owner=UserFactory(), kind="bundle", params=FILES)[0].status)
         finally:
             connection.close()
 
     with transaction.atomic(), ThreadPoolExecutor(1) as threads:
-        quota.lock_owner(alice)
+        quota.lock_owner_quota(alice)
         status = threads.submit(start).result()
 
     assert status == "queued"  # others go on, on the same connection

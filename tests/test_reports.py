@@ -19,8 +19,8 @@ from django.utils import timezone
 from pypdf import PdfReader
 from rest_framework.test import APIClient
 
-from jobs.engine import runner
-from jobs.engine.submission import resubmit
+from jobs.engine import runner, sweeps
+from jobs.engine.submission import resubmit_job
 from jobs.kinds.registry import KINDS
 from jobs.kinds.report.document import PDF_ROWS
 from jobs.models import DownloadJob, StoredFile
@@ -41,7 +41,7 @@ def request_report(client: APIClient, **body: Any) -> DownloadJob:
 
 
 def run_and_fetch(client: APIClient, job: DownloadJob) -> bytes:
-    runner.run(job.pk, task_id="task-1", worker="worker@test")
+    runner.run_job(job.pk, task_id="task-1", worker="worker@test")
     return fetch(client, job)
 
 
@@ -170,7 +170,7 @@ def test_job_cancelled_after_a_requeue_has_no_running_time(
 ) -> None:
     long_ago = timezone.now() - timedelta(days=2)
     other = JobFactory(owner=alice, status=Status.FAILED, started_at=long_ago, finished_at=long_ago)
-    resubmit(other, Actor.OWNER)
+    resubmit_job(other, Actor.OWNER)
     other.cancel(Actor.OWNER)
 
     report = json.loads(
@@ -227,7 +227,7 @@ def test_report_without_room_for_its_file_fails(client_of_alice: APIClient, sett
     job = request_report(client_of_alice, format="csv")
     settings.OWNER_STORAGE_BYTES = 1
 
-    runner.run(job.pk, task_id="task-1", worker="worker@test")
+    runner.run_job(job.pk, task_id="task-1", worker="worker@test")
 
     job.refresh_from_db()
     assert (job.status, job.error_code) == (Status.FAILED, "storage_full")
@@ -290,8 +290,6 @@ def test_report_of_another_user_is_403(client_of_alice: APIClient, bob: User) ->
 def test_bundle_can_take_the_files_of_other_jobs(client_of_alice: APIClient) -> None:
     import zipfile
 
-    from jobs.engine import dispatcher
-
     first, second = (
         request_report(client_of_alice, format="csv"),
         request_report(client_of_alice, format="json"),
@@ -303,9 +301,9 @@ def test_bundle_can_take_the_files_of_other_jobs(client_of_alice: APIClient) -> 
     )
     assert (bundle.held, bundle.total) == (True, None)
     contents = [run_and_fetch(client_of_alice, job) for job in (first, second)]
-    dispatcher.release_blocked()
+    sweeps.sweep_blocked_jobs()
 
-    runner.run(bundle.pk, task_id="task-1", worker="worker@test")
+    runner.run_job(bundle.pk, task_id="task-1", worker="worker@test")
 
     url = client_of_alice.get(f"/v1/download/result/{bundle.pk}").json()["downloadUrl"]
     archive = zipfile.ZipFile(io.BytesIO(requests.get(url, timeout=10).content))
@@ -333,12 +331,11 @@ def test_empty_bundle_is_400(client_of_alice: APIClient) -> None:
 
 
 def test_cancelled_source_fails_the_bundle(client_of_alice: APIClient) -> None:
-    from jobs.engine import dispatcher
 
     first = request_report(client_of_alice)
     response = client_of_alice.post("/v1/download/initiate", {"job_ids": [str(first.pk)]}, "json")
     first.cancel(Actor.OWNER)
-    dispatcher.release_blocked()
+    sweeps.sweep_blocked_jobs()
 
     body = client_of_alice.get(f"/v1/download/status/{response.json()['jobId']}").json()
     assert body["errorCode"] == "dependency_failed"

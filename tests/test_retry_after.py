@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from jobs.lib.retry_after import longest_of, seconds_of
+from jobs.lib.retry_after import longest_retry_after, parse_retry_after
 
 MOST = 86_400
 
@@ -33,7 +33,7 @@ MOST = 86_400
     ],
 )
 def test_a_number_or_a_date(value: str, seconds: int) -> None:
-    assert seconds_of(value, at_most=MOST) == seconds
+    assert parse_retry_after(value, at_most=MOST) == seconds
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_all_three_forms_of_a_date_are_in_utc(form: str, monkeypatch: pytest.Mon
     time.tzset()
     try:
         value = time.strftime(form, time.gmtime(time.time() + 600))
-        assert 590 <= seconds_of(value, at_most=MOST) <= 600
+        assert 590 <= parse_retry_after(value, at_most=MOST) <= 600
     finally:
         monkeypatch.undo()
         time.tzset()
 
 
 def test_it_is_rounded_up() -> None:
-    assert seconds_of(formatdate(time.time() + 1.0, usegmt=True), at_most=MOST) <= 1
-    assert seconds_of("0.1", at_most=MOST) == 1
+    assert parse_retry_after(formatdate(time.time() + 1.0, usegmt=True), at_most=MOST) <= 1
+    assert parse_retry_after("0.1", at_most=MOST) == 1
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_it_is_rounded_up() -> None:
     ],
 )
 def test_of_several_the_longest_counts(values: list[str], seconds: int) -> None:
-    assert longest_of(values, at_most=MOST) == seconds
+    assert longest_retry_after(values, at_most=MOST) == seconds
 
 
 def test_a_date_may_be_a_leap_second() -> None:
-    assert seconds_of("Fri, 31 Dec 9998 23:59:60 GMT", at_most=MOST) == MOST
+    assert parse_retry_after("Fri, 31 Dec 9998 23:59:60 GMT", at_most=MOST) == MOST

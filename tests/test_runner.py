@@ -20,10 +20,10 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from jobs import storage
 from jobs.engine import estimates, garbage, runner, simulated_delay
 from jobs.engine.heartbeat import Heartbeat
-from jobs.engine.submission import resubmit
+from jobs.engine.submission import resubmit_job
 from jobs.engine.time_limit import TimeLimit
 from jobs.errors import Interrupted, SourceMissing, StaleJob, StorageUnavailable
-from jobs.kinds.registry import folder_of
+from jobs.kinds.registry import kind_folder
 from jobs.lib import database
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db(transaction=True)  # heartbeats have their ow
 
 
 def run(job: DownloadJob) -> DownloadJob:
-    runner.run(job.pk, task_id="task-1", worker="worker@test")
+    runner.run_job(job.pk, task_id="task-1", worker="worker@test")
     job.refresh_from_db()
     return job
 
@@ -53,7 +53,7 @@ def test_a_bundle_is_built_stored_and_recorded(
 
     assert (job.status, job.attempt, job.progress) == (Status.COMPLETED, 1, 1.0)
     artifact = job.artifact
-    content = b"".join(storage.read(artifact.key))
+    content = b"".join(storage.read_object(artifact.key))
     assert artifact.key == f"results/{job.pk}/1/3 files.zip"
     assert artifact.sha256 == hashlib.sha256(content).hexdigest()
     assert (artifact.size_bytes, artifact.made_by_id) == (len(content), job.pk)
@@ -186,7 +186,7 @@ def test_the_time_limit_is_shown_in_words(
 ) -> None:
     build_with(lambda params, work: None, time_limit_seconds=limit)
 
-    runner.child_overran(running_job.pk, task_id="task-1")
+    runner.runner_overran(running_job.pk, task_id="task-1")
 
     running_job.refresh_from_db()
     assert told in running_job.error
@@ -253,7 +253,7 @@ def test_a_commit_whose_response_was_lost_keeps_its_object(
     run(job)
 
     assert job.status == Status.COMPLETED
-    assert storage.size_of(job.artifact.key) == job.artifact.size_bytes
+    assert storage.object_size(job.artifact.key) == job.artifact.size_bytes
 
 
 @pytest.mark.parametrize("lost", [OperationalError, InterfaceError, InternalError])
@@ -344,13 +344,13 @@ def test_a_multipart_upload_whose_response_was_lost_is_deleted(
         run(job)
     finally:
         events.unregister("before-send.s3.CreateMultipartUpload", lose_once)
-    assert len(list(storage.open_uploads(folder_of(job)))) == 1
+    assert len(list(storage.list_open_uploads(kind_folder(job)))) == 1
 
     garbage.collect_garbage()
 
     assert job.status == Status.COMPLETED
-    assert not list(storage.open_uploads(folder_of(job)))
-    assert storage.exists(job.artifact.key, 9_000_000)
+    assert not list(storage.list_open_uploads(kind_folder(job)))
+    assert storage.object_exists(job.artifact.key, 9_000_000)
 
 
 def test_an_unavailable_database_is_retried_for_a_lease_at_most(
@@ -375,7 +375,7 @@ def test_nothing_runs_without_a_claim(job: DownloadJob) -> None:
     with pytest.raises(StaleJob):
         run(job)
     with pytest.raises(StaleJob):
-        runner.run(uuid4(), task_id="t", worker="w")
+        runner.run_job(uuid4(), task_id="t", worker="w")
 
     assert left_behind(job) == []
 
@@ -449,7 +449,7 @@ def test_while_the_simulated_delay_runs_a_poll_says_so_and_how_long(
     def look() -> None:
         while not over.wait(0.1):
             seen, now = DownloadJob.objects.get(pk=job.pk), time.time()
-            polls.append((seen.message, now, estimates.estimate(seen, now)))
+            polls.append((seen.message, now, estimates.cached_estimate(seen, now)))
         connection.close()
 
     watcher = threading.Thread(target=look)
@@ -473,22 +473,22 @@ def test_while_the_simulated_delay_runs_a_poll_says_so_and_how_long(
 
 @pytest.mark.parametrize(("seconds", "said"), [(1.0, "1 second,"), (42.4, "42 seconds,")])
 def test_the_message_of_a_simulated_delay_can_be_parsed(seconds: float, said: str) -> None:
-    sentence = simulated_delay.sentence(seconds)
+    sentence = simulated_delay.simulated_delay_message(seconds)
 
     assert f"Waiting {said}" in sentence
-    assert simulated_delay.seconds_in(sentence) == round(seconds)
-    assert simulated_delay.seconds_in("Starting") == 0
+    assert simulated_delay.simulated_delay_seconds(sentence) == round(seconds)
+    assert simulated_delay.simulated_delay_seconds("Starting") == 0
 
 
 def test_a_killed_process_gives_its_job_back_once(job: DownloadJob) -> None:
     job.claim(task_id="task-1", worker="w")
 
-    runner.child_died(job.pk, task_id="another")
+    runner.runner_died(job.pk, task_id="another")
     job.refresh_from_db()
     assert job.status == Status.PROCESSING
 
-    runner.child_died(job.pk, task_id="task-1")
-    runner.child_died(job.pk, task_id="task-1")
+    runner.runner_died(job.pk, task_id="task-1")
+    runner.runner_died(job.pk, task_id="task-1")
     job.refresh_from_db()
     assert (job.status, job.losses) == (Status.QUEUED, 1)
 
@@ -496,8 +496,8 @@ def test_a_killed_process_gives_its_job_back_once(job: DownloadJob) -> None:
 def test_a_process_killed_at_its_time_limit_is_a_timeout_once(job: DownloadJob) -> None:
     job.claim(task_id="task-1", worker="w")
 
-    runner.child_overran(job.pk, task_id="task-1")
-    runner.child_overran(job.pk, task_id="task-1")
+    runner.runner_overran(job.pk, task_id="task-1")
+    runner.runner_overran(job.pk, task_id="task-1")
 
     job.refresh_from_db()
     assert (job.status, job.error_code) == (Status.FAILED, "timeout")
@@ -606,7 +606,7 @@ def test_requeue_measures_the_sources_again(alice: User, bucket: Any) -> None:
     job = JobFactory(owner=alice, status=Status.FAILED, params={"file_ids": [70500]}, total=0)
     store(70500, "late.txt", b"hello")
 
-    resubmit(job, Actor.OWNER)
+    resubmit_job(job, Actor.OWNER)
 
     assert run(job).status == Status.COMPLETED
     assert (job.total, job.done) == (5, 5)

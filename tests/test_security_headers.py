@@ -104,7 +104,7 @@ def test_a_bug_and_a_body_that_is_too_long_are_careful_too(
     def bug(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("jobs.web.api.downloads.submit", bug)
+    monkeypatch.setattr("jobs.web.api.downloads.submit_job", bug)
     client_of_alice.raise_request_exception = False
     answers = [
         client_of_alice.post("/v1/download/initiate", {"file_ids": [70000], "name": name})
@@ -121,7 +121,7 @@ def test_the_file_store_gets_no_referrer(
     client_of_alice: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job: DownloadJob = JobFactory(owner=alice, status=Status.COMPLETED)
-    monkeypatch.setattr("jobs.storage.exists", lambda *args: True)
+    monkeypatch.setattr("jobs.storage.object_exists", lambda *args: True)
 
     response = client_of_alice.get(f"/v1/download/{job.pk}")
 

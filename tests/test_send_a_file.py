@@ -38,7 +38,7 @@ def test_a_file_is_stored_and_becomes_a_job(client_of_alice: APIClient, alice: U
         "harbour.jpg",
     )
     assert members["total"] == len(content)
-    assert b"".join(storage.read(f"raw/{job.pk}/harbour.jpg")) == content
+    assert b"".join(storage.read_object(f"raw/{job.pk}/harbour.jpg")) == content
     assert (job.owner, job.status) == (alice, Status.QUEUED)
 
 
@@ -56,7 +56,7 @@ def test_a_file_of_many_parts_is_stored_whole(client_of_alice: APIClient) -> Non
 
     job = sent(client_of_alice, content, "large.bin")
 
-    stored = b"".join(storage.read(f"raw/{job.pk}/large.bin"))
+    stored = b"".join(storage.read_object(f"raw/{job.pk}/large.bin"))
     assert hashlib.sha256(stored).digest() == hashlib.sha256(content).digest()
     assert job.params["sha256"] == hashlib.sha256(content).hexdigest()
     assert IncomingUpload.objects.count() == 0
@@ -229,7 +229,7 @@ def test_where_the_store_fails_nothing_is_promised(
     def away(*args: Any, **kwargs: Any) -> None:
         raise StorageUnavailable("The file store could not be reached.")
 
-    monkeypatch.setattr("jobs.storage.output.put_whole", away)
+    monkeypatch.setattr("jobs.storage.output.put_object", away)
 
     response = send(client_of_alice, b"words")
 
@@ -246,14 +246,14 @@ def test_what_the_store_kept_without_an_answer_is_deleted(
         put_whole(*args, **kwargs)
         raise StorageUnavailable("The file store could not be reached.")
 
-    put_whole = output.put_whole
-    monkeypatch.setattr(output, "put_whole", cut_off)
+    put_whole = output.put_object
+    monkeypatch.setattr(output, "put_object", cut_off)
 
     response = send(client_of_alice, b"words")
 
     assert response.status_code == 503
     assert len(in_the_bucket("raw/")) == 1
-    assert expiry.give_up_uploads() == 1
+    assert expiry.expire_abandoned_uploads() == 1
     assert (in_the_bucket("raw/"), IncomingUpload.objects.count()) == ([], 0)
 
 
@@ -274,7 +274,7 @@ def test_a_file_stays_when_only_the_answer_of_the_commit_was_lost(
 
     assert (first.status_code, again.status_code) == (503, 202)
     job = DownloadJob.objects.get(pk=again.json()["jobId"])
-    assert b"".join(storage.read(job.params["key"])) == b"once"
+    assert b"".join(storage.read_object(job.params["key"])) == b"once"
     assert len(in_the_bucket("raw/")) == 1
 
 
@@ -306,14 +306,14 @@ def test_a_file_that_came_for_so_long_that_it_was_given_up_makes_no_job(
         put_whole(*args, **kwargs)
         IncomingUpload.objects.all().give_up()
 
-    put_whole = output.put_whole
-    monkeypatch.setattr(output, "put_whole", overtaken)
+    put_whole = output.put_object
+    monkeypatch.setattr(output, "put_object", overtaken)
 
     response = send(client_of_alice, b"words")
 
     assert response.status_code == 503
     assert DownloadJob.objects.count() == 0
-    assert expiry.give_up_uploads() == 1
+    assert expiry.expire_abandoned_uploads() == 1
 
 
 def test_strangers_send_nothing(db: None) -> None:

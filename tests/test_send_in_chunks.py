@@ -317,7 +317,7 @@ def test_what_is_given_up_is_deleted(client_of_alice: APIClient) -> None:
 
     assert response.status_code == 204
     assert send_chunk(client_of_alice, begun, 1, CONTENT).status_code == 404
-    assert expiry.give_up_uploads() == 1
+    assert expiry.expire_abandoned_uploads() == 1
     assert in_the_bucket("raw/") == []
     assert IncomingUpload.objects.count() == 0
 
@@ -325,7 +325,7 @@ def test_what_is_given_up_is_deleted(client_of_alice: APIClient) -> None:
 def test_an_upload_that_the_store_let_go_of_is_over(client_of_alice: APIClient) -> None:
     """By a lifecycle rule, or by somebody's hand."""
     begun = begin(client_of_alice, len(CONTENT))
-    storage.delete(IncomingUpload.objects.get().key)
+    storage.delete_object_and_uploads(IncomingUpload.objects.get().key)
 
     answers = [send_chunk(client_of_alice, begun, n, CONTENT).status_code for n in (0, 1)]
 
@@ -367,7 +367,7 @@ def test_a_chunk_that_comes_while_its_upload_is_given_up_makes_no_job(
 
     assert response.status_code == 404
     assert DownloadJob.objects.count() == 0
-    assert expiry.give_up_uploads() == 1
+    assert expiry.expire_abandoned_uploads() == 1
     assert in_the_bucket("raw/") == []
 
 
@@ -378,7 +378,7 @@ def test_an_abandoned_upload_is_collected(client_of_alice: APIClient, settings: 
     a_day_and_more = Now() - timedelta(seconds=settings.UPLOAD_IDLE_SECONDS + 1)
     IncomingUpload.objects.filter(pk=begun["jobId"]).update(touched_at=a_day_and_more)
 
-    assert expiry.give_up_uploads() == 1
+    assert expiry.expire_abandoned_uploads() == 1
 
     assert [str(upload.pk) for upload in IncomingUpload.objects.all()] == [fresh["jobId"]]
     assert in_the_bucket(f"raw/{begun['jobId']}") == []
@@ -392,13 +392,13 @@ def test_uploads_that_cannot_be_deleted_do_not_stand_before_the_others(
             raise StorageUnavailable("The file store refused a request.")
         delete(key)
 
-    delete = storage.delete
-    monkeypatch.setattr(storage, "delete", refused)
+    delete = storage.delete_object_and_uploads
+    monkeypatch.setattr(storage, "delete_object_and_uploads", refused)
     for name in ("stuck-1", "stuck-2", "stuck-3", "a"):
         begun = begin(client_of_alice, 5, name)
         client_of_alice.delete(f"/upload/chunked/{begun['jobId']}")
 
-    deleted = [expiry.give_up_uploads() for _ in range(2)]
+    deleted = [expiry.expire_abandoned_uploads() for _ in range(2)]
 
     assert deleted == [0, 1]
 
@@ -445,6 +445,6 @@ def test_a_worker_that_died_after_putting_the_parts_together_costs_nothing(
         send_chunk(client_of_alice, begun, number, CONTENT)
     file = StoredFile.objects.get(made_by=begun["jobId"])
     job = DownloadJob.objects.get(pk=begun["jobId"])
-    storage.complete(file.key, job.params["upload_id"], size_bytes=file.size_bytes)
+    storage.complete_multipart_upload(file.key, job.params["upload_id"], size_bytes=file.size_bytes)
 
     assert attempt(job).status == "completed"

@@ -127,7 +127,7 @@ def test_a_bug_is_a_problem_without_its_details(
     def bug(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("jobs.web.api.downloads.submit", bug)
+    monkeypatch.setattr("jobs.web.api.downloads.submit_job", bug)
     client_of_alice.raise_request_exception = False
 
     response = client_of_alice.post("/v1/download/initiate", {"file_ids": [70000]})

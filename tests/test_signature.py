@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobs.storage.signature import EMPTY_SHA256, Bucket, Signer, attachment
+from jobs.storage.signature import EMPTY_SHA256, SignedBucket, Signer, attachment_header
 
 settings.register_profile("signatures", derandomize=True, deadline=None, max_examples=200)
 settings.load_profile("signatures")
@@ -85,7 +85,7 @@ def test_presigned_addresses_are_those_of_botocore(
     moment: datetime,
     seconds: int,
 ) -> None:
-    headers = {"disposition": attachment(name), "content_type": content_type}
+    headers = {"disposition": attachment_header(name), "content_type": content_type}
 
     with patch("botocore.auth.get_current_datetime", lambda **_: moment):
         theirs = client(endpoint, token).generate_presigned_url(
@@ -100,7 +100,7 @@ def test_presigned_addresses_are_those_of_botocore(
             HttpMethod=method,
         )
     at = moment.replace(tzinfo=UTC).timestamp()
-    bucket = Bucket(endpoint, BUCKET)
+    bucket = SignedBucket(endpoint, BUCKET)
 
     assert theirs == signer(token).presigned_url(
         method, bucket, key, at=at, seconds=seconds, **headers
@@ -123,7 +123,7 @@ def test_presigned_addresses_are_those_of_botocore(
 def test_signed_headers_are_those_of_botocore(
     endpoint: str, token: str | None, key: str, method: str, query: str, headers: dict[str, str]
 ) -> None:
-    bucket, moment = Bucket(endpoint, BUCKET), datetime(2026, 2, 28, 23, 59, 59)
+    bucket, moment = SignedBucket(endpoint, BUCKET), datetime(2026, 2, 28, 23, 59, 59)
     path, body = bucket.path(key), b"the body" if method == "PUT" else b""
     url = f"{bucket.origin}{path}"
     request = AWSRequest(method, url, headers, data=body, params=dict(parse_qsl(query)))
@@ -154,5 +154,5 @@ def test_the_path_is_that_of_botocore() -> None:
             url = client(endpoint, None).generate_presigned_url(
                 "get_object", Params={"Bucket": BUCKET, "Key": key}
             )
-            bucket = Bucket(endpoint, BUCKET)
+            bucket = SignedBucket(endpoint, BUCKET)
             assert url.partition("?")[0] == f"{bucket.origin}{bucket.path(key)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from downloads_client import formatting
-from jobs.lib.file_size import NO_BREAK, size_of
+from jobs.lib.file_size import NO_BREAK, file_size_text
 
 SIZES_JS = Path(__file__).parent.parent / "jobs/static/jobs/sizes.js"
 SIZES = {
@@ -53,13 +53,13 @@ MORE = [
 
 @pytest.mark.parametrize(("count", "text"), SIZES.items())
 def test_pages_and_terminal_show_a_size(count: int, text: str) -> None:
-    assert size_of(count) == text.replace(" ", NO_BREAK)
+    assert file_size_text(count) == text.replace(" ", NO_BREAK)
     assert formatting.size(count) == text
 
 
 @pytest.mark.parametrize(("pair", "text"), PAIRS.items())
 def test_pages_show_a_part_and_the_total_in_one_unit(pair: tuple[int, int], text: str) -> None:
-    assert size_of(*pair).replace(NO_BREAK, " ") == text
+    assert file_size_text(*pair).replace(NO_BREAK, " ") == text
 
 
 def test_scripts_show_the_same_sizes() -> None:
@@ -70,7 +70,7 @@ def test_scripts_show_the_same_sizes() -> None:
 def test_scripts_pages_and_terminal_agree_on_every_boundary() -> None:
     in_javascript = sizes_in_javascript([[count] for count in MORE])
 
-    assert [size_of(count).replace(NO_BREAK, " ") for count in MORE] == in_javascript
+    assert [file_size_text(count).replace(NO_BREAK, " ") for count in MORE] == in_javascript
     assert [formatting.size(count) for count in MORE] == in_javascript
 
 

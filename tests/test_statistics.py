@@ -97,7 +97,7 @@ def test_workers_are_told_with_what_they_do(client_of_operator: APIClient, alice
     job = JobFactory(owner=alice, status=Status.PROCESSING, worker="w1@host")
     JobFactory(status=Status.PROCESSING, worker="dead@host")
 
-    with patch("jobs.engine.queue.workers", return_value=ANSWERS):
+    with patch("jobs.engine.broker.broker_workers", return_value=ANSWERS):
         told = client_of_operator.get(WORKERS).json()
 
     dead, busy, idle = told["workers"]
@@ -111,7 +111,7 @@ def test_workers_are_told_with_what_they_do(client_of_operator: APIClient, alice
 def test_without_the_broker_the_rows_are_told(client_of_operator: APIClient) -> None:
     JobFactory(status=Status.PROCESSING, worker="w1@host")
 
-    with patch("jobs.engine.queue.workers", side_effect=OSError):
+    with patch("jobs.engine.broker.broker_workers", side_effect=OSError):
         told = client_of_operator.get(WORKERS).json()
 
     assert told["brokerAnswers"] is False

@@ -35,7 +35,7 @@ def test_what_is_written_is_what_is_stored(bucket: Any, size: int) -> None:
     out.finish()
 
     assert (out.size_bytes, out.sha256) == (size, hashlib.sha256(content).hexdigest())
-    assert b"".join(storage.read(key)) == content
+    assert b"".join(storage.read_object(key)) == content
     head = bucket.client.head_object(Bucket=bucket.bucket_name, Key=key)
     assert head["ContentType"] == "text/plain"
 
@@ -60,7 +60,7 @@ def test_discarding_leaves_nothing(bucket: Any, size: int, finished: bool) -> No
     out.discard()
 
     assert objects(bucket, "results/discard/") == []
-    assert list(storage.open_uploads("results/discard/")) == []
+    assert list(storage.list_open_uploads("results/discard/")) == []
 
 
 def test_parts_grow_so_that_ten_thousand_suffice() -> None:
@@ -86,16 +86,16 @@ def test_memory_holds_a_few_parts_whatever_the_size(bucket: Any) -> None:
 
 def test_an_object_that_is_not_there_is_missing(bucket: Any) -> None:
     with pytest.raises(SourceMissing):
-        list(storage.read("results/none"))
+        list(storage.read_object("results/none"))
     with pytest.raises(SourceMissing):
-        storage.size_of("results/none")
+        storage.object_size("results/none")
 
 
 def test_a_store_that_is_away_is_unavailable(settings: Any) -> None:
     use_store(settings, "http://127.0.0.1:1")
 
     with pytest.raises(StorageUnavailable) as raised:
-        list(storage.read("results/any"))
+        list(storage.read_object("results/any"))
     assert raised.value.retryable
 
 
@@ -109,13 +109,13 @@ def test_a_part_that_fails_fails_the_writer(bucket: Any, monkeypatch: pytest.Mon
     with pytest.raises(StorageUnavailable):
         out.write(bytes(5 * PART))
     out.discard()
-    assert list(storage.open_uploads("results/fails/")) == []
+    assert list(storage.list_open_uploads("results/fails/")) == []
 
 
 def test_an_upload_that_somebody_aborted_is_not_a_missing_source(bucket: Any) -> None:
     out = output("results/aborted/1/a")
     out.write(bytes(2 * PART))
-    storage.delete_all_but([], prefix="results/aborted/")
+    storage.delete_all_objects_but([], prefix="results/aborted/")
 
     with pytest.raises(StorageUnavailable):
         out.finish()
@@ -128,12 +128,12 @@ def test_collecting_spares_what_is_wanted_and_what_lies_elsewhere(bucket: Any) -
         out.finish()
     output("results/gc/1/open").write(bytes(2 * PART))
 
-    gone = storage.delete_all_but(["results/gc/1/keep"], prefix="results/gc/1/")
+    gone = storage.delete_all_objects_but(["results/gc/1/keep"], prefix="results/gc/1/")
 
     assert gone == 2
     left = objects(bucket, "results/gc")
     assert left == ["results/gc/1/keep", "results/gc/2/lost", "results/gcx/1/a"]
-    assert list(storage.open_uploads("results/gc/1/")) == []
+    assert list(storage.list_open_uploads("results/gc/1/")) == []
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_collecting_spares_what_is_wanted_and_what_lies_elsewhere(bucket: Any) -
     ],
 )
 def test_a_name_cannot_break_out_of_its_header(name: str, header: str) -> None:
-    assert storage.attachment(name) == header
+    assert storage.attachment_header(name) == header
 
 
 def test_parts_are_sent_beside_the_writing(bucket: Any) -> None:

@@ -206,7 +206,7 @@ def test_a_bundle_of_somebody_elses_file_fails_as_one_of_no_file(
 ) -> None:
     def outcome(file_id: int) -> str:
         job = JobFactory(owner=bob, params={"file_ids": [file_id]})
-        runner.run(job.pk, task_id="task", worker="worker@test")
+        runner.run_job(job.pk, task_id="task", worker="worker@test")
         told = client_of(bob).get(f"/v1/download/status/{job.pk}").json()
         assert told["errorCode"] == "source_missing"
         return str(told["error"]).replace(str(file_id), "N")

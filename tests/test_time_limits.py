@@ -36,7 +36,7 @@ SIZES = [0, 1, 999_999, GIGABYTE, 16 * GIGABYTE, 100 * GIGABYTE, 5 * 2**40]
 
 
 def run(job: DownloadJob, **options: Any) -> DownloadJob:
-    runner.run(job.pk, task_id="task-1", worker="worker@test", **options)
+    runner.run_job(job.pk, task_id="task-1", worker="worker@test", **options)
     job.refresh_from_db()
     return job
 
@@ -73,7 +73,7 @@ def test_the_process_is_killed_after_any_attempt_at_the_job_should_have_stopped(
     job = JobFactory.build(owner=alice, kind=kind, total=total)
     limit = kinds.KINDS[kind].time_limit
 
-    killed_after = kinds.doorbell(job).time_limit_seconds
+    killed_after = kinds.kind_doorbell(job).time_limit_seconds
 
     found = [total] if total is not None and limit.trusts_total else [0, 3_000, *SIZES]
     for size in found:
@@ -294,7 +294,7 @@ def test_parts_that_are_too_large_to_wait_are_sent_one_by_one(
     output.write(content)
     output.finish()
 
-    assert b"".join(storage.read("results/x/1/large")) == content
+    assert b"".join(storage.read_object("results/x/1/large")) == content
     assert output.crc32 == zlib.crc32(content)
 
 

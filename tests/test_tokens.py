@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from jobs.engine.expiry import forget_tokens
+from jobs.engine.expiry import expire_refresh_tokens
 from jobs.models import EndedTokenFamily
 from tests.factories import UserFactory
 
@@ -242,7 +242,7 @@ def test_tokens_that_are_over_are_forgotten(alice: User) -> None:
     EndedTokenFamily.objects.end("of now")
     EndedTokenFamily.objects.create(family="old", expires_at="2020-01-01T00:00:00Z")
 
-    assert forget_tokens() == 1
+    assert expire_refresh_tokens() == 1
     assert OutstandingToken.objects.count() == 1
     assert EndedTokenFamily.objects.get().family == "of now"
 

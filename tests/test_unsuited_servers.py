@@ -18,7 +18,7 @@ from django.core.management import CommandError
 from django.db import connection
 
 from downloads_project import gunicorn, preflight
-from jobs.engine import queue
+from jobs.engine import doorbell
 from tests.clamd import Clamd, cuts_in, pretender
 from tests.test_checks import ids
 
@@ -38,7 +38,7 @@ def ask_servers() -> list[CheckMessage]:
 @pytest.fixture
 def redis() -> Iterator[Any]:
     """A client of the broker's server."""
-    with queue.app.connection_for_write() as connection:
+    with doorbell.app.connection_for_write() as connection:
         channel: Any = connection.default_channel
         yield channel.client
 
@@ -66,7 +66,7 @@ def test_the_servers_of_make_run_suit(bucket: Any, settings: Any) -> None:
 def test_nobody_is_asked_unless_a_database_is_named(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue.app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(doorbell.app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
     use_store(settings, "http://127.0.0.1:1")
 
     assert run_checks() == []
@@ -103,7 +103,7 @@ def test_a_redis_that_evicts_and_forbids_config(
     rights = ["on", ">word", "~*", "&*", "+@all", "-config"]
     redis.execute_command("ACL", "SETUSER", "hosted", *rights)
     address = os.environ["REDIS_URL"].rpartition("@")[2]
-    monkeypatch.setattr(queue.app.conf, "broker_write_url", f"redis://hosted:word@{address}")
+    monkeypatch.setattr(doorbell.app.conf, "broker_write_url", f"redis://hosted:word@{address}")
 
     found = ask_servers()
 
@@ -251,7 +251,7 @@ def test_a_store_that_refuses_us_for_our_clock_tells_its_own(store: Store) -> No
 def test_servers_that_are_away_are_told_of_without_their_passwords(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue.app.conf, "broker_write_url", "redis://:secret@127.0.0.1:1/0")
+    monkeypatch.setattr(doorbell.app.conf, "broker_write_url", "redis://:secret@127.0.0.1:1/0")
     use_store(settings, "http://127.0.0.1:1", secret_key="secret")
 
     found = ask_servers()

@@ -42,7 +42,7 @@ def live(tmp_path: Path, alice: User, made_bucket: None) -> Iterator[Live]:
     finally:
         live.stop()
         for prefix in ("raw/", "processed/"):
-            storage.delete_all_but([], prefix=prefix)
+            storage.delete_all_objects_but([], prefix=prefix)
 
 
 class Sender:
@@ -177,7 +177,7 @@ def test_what_a_killed_web_process_leaves_is_collected(live: Live) -> None:
 
     with connect(live.url, 60) as line:
         line.sendall(begun)
-        until(lambda: list(storage.open_uploads("raw/")), 20, live.logs)
+        until(lambda: list(storage.list_open_uploads("raw/")), 20, live.logs)
         live.kill(web)
     left = IncomingUpload.objects.get()
     live.start("dispatcher", UPLOAD_IDLE_SECONDS="1", COLLECT_EVERY_SECONDS="0.5")

@@ -18,10 +18,10 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from jobs.engine import dispatcher, expiry, quota
-from jobs.engine.submission import submit
+from jobs.engine import expiry, quota, sweeps
+from jobs.engine.submission import submit_job
 from jobs.errors import LimitReached
-from jobs.kinds.registry import folder_of
+from jobs.kinds.registry import kind_folder
 from jobs.models import DownloadJob, FileQuerySet, StoredFile, Usage
 from jobs.states import Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
@@ -115,9 +115,9 @@ def test_the_dispatcher_corrects_a_wrong_sum(
     Usage.objects.filter(owner=alice).update(stored_bytes=-1)
     Usage.objects.filter(owner=bob).delete()
 
-    assert dispatcher.audit_usage() == 2
+    assert sweeps.sweep_usage() == 2
     assert counted() == sums() == {alice.pk: 300, bob.pk: 40}
-    assert dispatcher.audit_usage() == 0
+    assert sweeps.sweep_usage() == 0
 
 
 @pytest.mark.django_db
@@ -127,7 +127,7 @@ def test_the_audit_goes_round_a_few_owners_at_a_time(from_the_beginning: None) -
     UserFactory()  # of no files
     Usage.objects.update(stored_bytes=1)
 
-    assert [quota.audit(2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [quota.audit_quotas(2) for _ in range(4)] == [2, 2, 1, 0]
     assert set(Usage.objects.values_list("stored_bytes", flat=True)) == {300}
 
 
@@ -152,7 +152,7 @@ def test_the_sum_cannot_change_during_the_audit(
     monkeypatch.setattr(FileQuerySet, "bytes", slow_sum)
     storing: list[Future[None]] = []
     with ThreadPoolExecutor(1) as threads:
-        mended = quota.audit(10)
+        mended = quota.audit_quotas(10)
         storing[0].result()
 
     assert mended == 0
@@ -187,14 +187,14 @@ def test_sums_are_correct_after_many_concurrent_changes(settings: Any, broker: A
         for _ in range(40):
             job = JobFactory(owner=chance.choice(owners), total=100, status=Status.PROCESSING)
             job.refresh_from_db()
-            key, size = f"{folder_of(job)}1/a.zip", chance.randrange(500)
+            key, size = f"{kind_folder(job)}1/a.zip", chance.randrange(500)
             made = ArtifactFactory.build(owner=job.owner, made_by=job, key=key, size_bytes=size)
             job.succeed(made)
 
     def start(chance: random.Random) -> None:
         for _ in range(40):
             with suppress(LimitReached):
-                submit(owner=chance.choice(owners), kind="bundle", params={"file_ids": [70000]})
+                submit_job(owner=chance.choice(owners), kind="bundle", params={"file_ids": [70000]})
 
     def store_and_delete(chance: random.Random) -> None:
         for _ in range(20):
@@ -207,12 +207,12 @@ def test_sums_are_correct_after_many_concurrent_changes(settings: Any, broker: A
     def expire(_: random.Random) -> None:
         for _ in range(10):
             expiry.expire_artifacts()
-            quota.audit(3)
+            quota.audit_quotas(3)
 
     at_once([settle, settle, start, start, store_and_delete, store_and_delete, expire, expire])
 
     assert counted() == sums()
-    assert quota.audit(100) == 0
+    assert quota.audit_quotas(100) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -220,7 +220,7 @@ def test_two_dispatchers_do_not_wait_for_each_others_owners(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Files are deleted 100 at a time; a batch of one has owners in another order than the next."""
-    monkeypatch.setattr(dispatcher, "BATCH", 20)
+    monkeypatch.setattr(sweeps, "BATCH", 20)
     jobs = {each: JobFactory(owner=each, kind="upload", status="failed") for each in (alice, bob)}
     for _ in range(5):
         for order in ([alice, bob], [bob, alice]):

@@ -285,25 +285,25 @@ def test_a_heartbeat_neither_ends_nor_prolongs_the_wait(
 
 
 def test_a_clamd_tells_that_it_is_there(address: str) -> None:
-    scanner.ping(address)
+    scanner.ping_scanner(address)
 
 
 @pytest.mark.parametrize("answer", [b"", b"PONG", b"PONG?\0", b"-ERR unknown command 'zPING'\r\n"])
 def test_what_else_listens_is_not_taken_for_a_clamd(answer: bytes) -> None:
     with pretender(cuts_in(answer)) as address, pytest.raises(ScannerUnavailable):
-        scanner.ping(address)
+        scanner.ping_scanner(address)
 
 
 def test_a_clamd_tells_how_old_its_signatures_are(clamd: Clamd) -> None:
     with pretender(cuts_in(b"ClamAV 1.4.3/27650/Thu May 29 08:33:10 2025\0")) as official:
-        made_at = scanner.signatures_made_at(official)
+        made_at = scanner.scanner_signatures_date(official)
 
     assert made_at
     assert f"{made_at:%Y-%m-%d %H:%M:%S}" == "2025-05-29 08:33:10"
-    assert scanner.signatures_made_at(clamd.address) is None
+    assert scanner.scanner_signatures_date(clamd.address) is None
 
 
 def test_only_the_word_off_turns_it_off(settings: Any) -> None:
     for word, is_on in {"off": False, "OFF": True, "": True, "tcp://h:1": True}.items():
         settings.CLAMD = word
-        assert scanner.is_on() is is_on
+        assert scanner.is_scanner_on() is is_on

@@ -68,4 +68,4 @@ def in_the_bucket(prefix: str = "") -> list[str]:
     bucket = storage.bucket()
     found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=prefix)
     keys = [item["Key"] for item in found.get("Contents", [])]
-    return keys + [upload["Key"] for upload in storage.open_uploads(prefix)]
+    return keys + [upload["Key"] for upload in storage.list_open_uploads(prefix)]

@@ -21,7 +21,7 @@ def find_scanner() -> dict[str, str]:
         return {}
     for address in SCANNERS:
         with suppress(ScannerUnavailable):
-            clamd.ping(address, seconds=SCANNER_SECONDS)
+            clamd.ping_scanner(address, seconds=SCANNER_SECONDS)
             print(f"Uploads are scanned for viruses by {address}", flush=True)
             return {"CLAMD": address}
     print(

@@ -8,7 +8,14 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.lib.addresses import Network, address, as_one_client, client_of, is_in, networks
+from jobs.lib.addresses import (
+    Network,
+    client_address,
+    client_address_key,
+    is_address_in,
+    parse_address,
+    parse_address_networks,
+)
 
 Scope = MutableMapping[str, Any]
 FORWARDED = b"x-forwarded-for"
@@ -25,22 +32,24 @@ def client(scope: Scope) -> str:
 
 @lru_cache(4096)
 def peer_client(peer: str) -> str:
-    return as_one_client(address(peer))
+    return client_address_key(parse_address(peer))
 
 
 @lru_cache(4096)
 def is_proxy(peer: str) -> bool:
     """Return True if this peer is a trusted proxy."""
-    found = address(peer)
-    return settings.TRUSTED_PROXY_HOPS > 0 or (found is not None and is_in(found, _proxies()))
+    found = parse_address(peer)
+    return settings.TRUSTED_PROXY_HOPS > 0 or (
+        found is not None and is_address_in(found, _proxies())
+    )
 
 
 @lru_cache(4096)
 def _forwarded_client(peer: str, forwarded: str) -> str:
     hops = settings.TRUSTED_PROXY_HOPS
-    return as_one_client(client_of(peer, forwarded, trusted=_proxies(), hops=hops))
+    return client_address_key(client_address(peer, forwarded, trusted=_proxies(), hops=hops))
 
 
 @cache
 def _proxies() -> list[Network]:
-    return networks(settings.TRUSTED_PROXIES)
+    return parse_address_networks(settings.TRUSTED_PROXIES)

@@ -11,8 +11,8 @@ from jobs import storage
 from jobs.engine import quota
 from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import NoRoom, SourceChanged, SourceMissing
-from jobs.kinds.registry import folder_of
-from jobs.lib.database import retry_while_unavailable
+from jobs.kinds.registry import kind_folder
+from jobs.lib.database import retry_database_write
 from jobs.lib.digest import Digest
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
@@ -49,7 +49,7 @@ class Attempt:
         self._content_type = content_type or self._content_type
         self._record(name=safe_name(name) if name else self._job.name, total=total_bytes)
         if total_bytes:
-            retry_while_unavailable(lambda: self._check_room(total_bytes))
+            retry_database_write(lambda: self._check_room(total_bytes))
 
     def plan(self, total: int, unit: str) -> None:
         self._record(total=total, unit=unit)
@@ -103,9 +103,9 @@ class Attempt:
         file = self._received_file()
         if upload_id := self._job.params.get("upload_id"):
             self.say("Combining the parts")
-            storage.complete(file.key, upload_id, size_bytes=file.size_bytes)
+            storage.complete_multipart_upload(file.key, upload_id, size_bytes=file.size_bytes)
             self.say("Checking the file")
-        for chunk in storage.read(file.key):
+        for chunk in storage.read_object(file.key):
             self.advance(len(chunk))
             yield chunk
 
@@ -189,10 +189,10 @@ class Attempt:
             return self._kept
         if self._parts is None:
             if not self._is_in_bytes:
-                retry_while_unavailable(lambda: self._check_room(self.output.size_bytes))
+                retry_database_write(lambda: self._check_room(self.output.size_bytes))
             elif self._job.total is None:  # the size was unknown until now
                 self._record(total=self.output.size_bytes)
-                retry_while_unavailable(lambda: self._check_room(self.output.size_bytes))
+                retry_database_write(lambda: self._check_room(self.output.size_bytes))
             if self.output.is_in_parts:  # completing those may take the store minutes
                 self.say("Storing the file")
             self.output.finish()
@@ -246,7 +246,7 @@ class Attempt:
     def _attach_copy(self, preview: StoredFile) -> None:
         suffix = Path(preview.name).suffix
         key = self._key(f"{preview.role}{suffix}")
-        storage.copy(preview.key, key)
+        storage.copy_object(preview.key, key)
         preview.pk, preview._state.adding, preview.key = None, True, key
         self._attach(preview, suffix=suffix)
 
@@ -260,7 +260,7 @@ class Attempt:
         return [each for each in (self._output, self._parts or self._found) if each]
 
     def _key(self, name: str) -> str:
-        return f"{folder_of(self._job)}{self._job.attempt}/{name}"
+        return f"{kind_folder(self._job)}{self._job.attempt}/{name}"
 
     def _new_parts(self, total_bytes: int, validator: str) -> storage.S3Parts:
         parts = storage.S3Parts(
@@ -271,12 +271,12 @@ class Attempt:
         return parts
 
     def _record(self, **values: Any) -> None:
-        retry_while_unavailable(lambda: self._job.record(**values))
+        retry_database_write(lambda: self._job.record(**values))
 
     def _check_room(self, total_bytes: int) -> None:
-        if not quota.has_room(self._job, total_bytes):
+        if not quota.has_quota_for(self._job, total_bytes):
             raise NoRoom("The file needs more storage space than you have left.")
 
 
 def _read(source: Source) -> Iterator[bytes]:
-    return storage.read(source.key, size_bytes=source.size_bytes)
+    return storage.read_object(source.key, size_bytes=source.size_bytes)

@@ -37,32 +37,32 @@ class Throughput:
 UNKNOWN = Throughput(FIRST_GUESS, 0, 0)
 
 
-def seconds_left(job: DownloadJob, now: float) -> int | None:
+def estimated_seconds_left(job: DownloadJob, now: float) -> int | None:
     """Return whole seconds until `job` is ready; None if it is finished, blocked or stalled, or if
     its size is unknown.
 
     `now` is Unix time. For a running job its own speed counts, for a queued one that of its kind,
     which is measured here if the last measurement is older than KEPT_SECONDS.
     """
-    if is_estimated(job) and is_stale(job.kind):
-        measure(job.kind)
-    return estimate(job, now)
+    if can_be_estimated(job) and is_estimate_stale(job.kind):
+        measure_estimates(job.kind)
+    return cached_estimate(job, now)
 
 
-def is_estimated(job: DownloadJob | JobRow) -> bool:
+def can_be_estimated(job: DownloadJob | JobRow) -> bool:
     """Return whether the job can have an estimate: not if finished, blocked or of unknown size."""
     return not (job.is_finished or job.held or job.total is None)
 
 
-def estimate(job: DownloadJob | JobRow, now: float) -> int | None:
-    """Return what `seconds_left` does, from the last measurement. Runs no query."""
-    if not is_estimated(job) or job.total is None:
+def cached_estimate(job: DownloadJob | JobRow, now: float) -> int | None:
+    """Return what `estimated_seconds_left` does, from the last measurement. Runs no query."""
+    if not can_be_estimated(job) or job.total is None:
         return None
     _, kind = _known.get(job.kind, NOTHING_KNOWN)
     left = max(job.total - job.done, 0)
     if job.status == Status.PROCESSING and job.started_at:
         age = now - job.started_at.timestamp()
-        delay = simulated_delay.seconds_in(job.message) - age
+        delay = simulated_delay.simulated_delay_seconds(job.message) - age
         if delay > 0:  # the speed of finished jobs includes their delays
             return _ceil(delay + left / max(kind.units_per_second, FIRST_GUESS))
         own = job.speed if age >= MIN_AGE_SECONDS else 0
@@ -82,13 +82,13 @@ NOTHING_KNOWN = (-float(KEPT_SECONDS), UNKNOWN)
 _known: dict[str, tuple[float, Throughput]] = {}
 
 
-def is_stale(kind: str) -> bool:
+def is_estimate_stale(kind: str) -> bool:
     """Return whether the kind is to be measured again."""
     measured_at, _ = _known.get(kind, NOTHING_KNOWN)
     return time.monotonic() - measured_at > KEPT_SECONDS
 
 
-def measure(kind: str) -> None:
+def measure_estimates(kind: str) -> None:
     """Measure the kind's throughput and backlog, and cache them."""
     _, throughput = _known.get(kind, NOTHING_KNOWN)
     now = time.monotonic()

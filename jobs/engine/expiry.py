@@ -59,12 +59,12 @@ def expire_uploads() -> int:
     return len(files)
 
 
-def give_up_uploads() -> int:
+def expire_abandoned_uploads() -> int:
     """Delete abandoned uploads and their objects. Return how many."""
     deleted = failed = 0
     for upload in IncomingUpload.objects.given_up()[:BATCH]:
         try:
-            storage.delete(upload.key)
+            storage.delete_object_and_uploads(upload.key)
         except BuildError as error:
             log.warning("not given up", upload_id=str(upload.pk), error=repr(error))
             IncomingUpload.objects.filter(pk=upload.pk).give_up()  # to the end of the list
@@ -77,20 +77,20 @@ def give_up_uploads() -> int:
     return deleted
 
 
-def forget_results() -> int:
+def expire_task_results() -> int:
     """Delete a batch of old task results. Return how many."""
     old = TaskResult.objects.filter(date_done__lt=Now() - settings.CELERY_RESULT_EXPIRES)
     count, _ = TaskResult.objects.filter(pk__in=old.values("pk")[: BATCH * 10]).delete()
     return count
 
 
-def forget_keys() -> int:
+def expire_idempotency_keys() -> int:
     """Remove the idempotency keys of a batch of old jobs. Return how many."""
     old = DownloadJob.objects.with_old_key(KEY_KEPT).values("pk")[: BATCH * 10]
     return DownloadJob.objects.filter(pk__in=old).update(idempotency_key="", request_hash="")
 
 
-def forget_tokens() -> int:
+def expire_refresh_tokens() -> int:
     """Delete a batch of expired refresh tokens. Return how many."""
     EndedTokenFamily.objects.filter(expires_at__lt=Now()).delete()
     expired = OutstandingToken.objects.filter(expires_at__lt=Now()).order_by("expires_at")
@@ -99,7 +99,7 @@ def forget_tokens() -> int:
     return len(batch)
 
 
-def forget_notifications() -> int:
+def expire_notifications() -> int:
     """Delete a batch of old notifications. Return how many."""
     old = Notification.objects.settled().filter(created_at__lt=Now() - NOTIFICATION_KEPT)
     batch = old.order_by("created_at").values("pk")[: BATCH * 10]

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from jobs import storage
 from jobs.errors import BuildError
-from jobs.kinds.registry import KINDS, folder_of, folders
+from jobs.kinds.registry import KINDS, kind_folder, kind_folders
 from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from jobs.states import FINAL
 
@@ -47,9 +47,9 @@ def _collect(job: DownloadJob) -> int:
     # Only the folders of attempts up to the one read with the final status: if the job is run
     # again meanwhile, its new attempt has a higher number.
     for attempt in range(1, job.attempt + 1):
-        deleted += storage.delete_all_but(kept, prefix=f"{folder_of(job)}{attempt}/")
+        deleted += storage.delete_all_objects_but(kept, prefix=f"{kind_folder(job)}{attempt}/")
     if KINDS[job.kind].is_stored and not job.files.received().exists():
-        deleted += storage.delete_all_but(kept, prefix=f"{IncomingUpload.FOLDER}/{job.pk}/")
+        deleted += storage.delete_all_objects_but(kept, prefix=f"{IncomingUpload.FOLDER}/{job.pk}/")
     # The worker of a large job may go on longer after losing it: its time limit is later.
     late = KINDS[job.kind].time_limit.extra_seconds(max(job.done, job.total or 0))
     again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS + late)
@@ -59,13 +59,13 @@ def _collect(job: DownloadJob) -> int:
     return deleted
 
 
-def strays(before: datetime) -> Iterator[str]:
+def find_garbage(before: datetime) -> Iterator[str]:
     """Yield keys in the bucket, last written `before`, that belong to no row and no active job.
 
     It lists the whole bucket, so it is for an operator, not for the dispatcher.
     """
-    for folder in folders():
-        keys = storage.stored_before(f"{folder}/", before)
+    for folder in kind_folders():
+        keys = storage.list_stored_before(f"{folder}/", before)
         while batch := set(islice(keys, BATCH * 10)):
             yield from _unknown(batch)
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from jobs import storage
-from jobs.engine import queue
+from jobs.engine import broker
 
 log = structlog.get_logger(__name__)
 
@@ -21,13 +21,13 @@ TIMEOUT_SECONDS = 2.5
 
 
 @require_safe
-def live(request: HttpRequest) -> JsonResponse:
+def health_live(request: HttpRequest) -> JsonResponse:
     """Return 200. Checks nothing else, so that a slow database does not restart this process."""
     return JsonResponse({"status": "healthy"}, headers={"Cache-Control": "no-store"})
 
 
 @require_safe
-def ready(request: HttpRequest) -> JsonResponse:
+def health_ready(request: HttpRequest) -> JsonResponse:
     """Return 200 if storage, database and broker respond; otherwise 503 and which do not."""
     for probe in PROBES.values():
         probe.start()
@@ -43,7 +43,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     )
 
 
-class Probe:
+class HealthProbe:
     """One check, in a thread: a frozen server ignores every timeout that we could set.
 
     Calls during a check share it, so that a server that hangs blocks one thread, not one a call.
@@ -87,7 +87,7 @@ def _database() -> None:
 
 
 PROBES = {
-    "storage": Probe(storage.ping),
-    "database": Probe(_database),
-    "broker": Probe(queue.ping_broker),
+    "storage": HealthProbe(storage.ping_bucket),
+    "database": HealthProbe(_database),
+    "broker": HealthProbe(broker.ping_broker),
 }

@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from jobs import storage
-from jobs.engine.progress_clock import ProgressClock, Speed
+from jobs.engine.progress_clock import ProgressClock, ProgressSpeed
 from jobs.engine.time_limit import TimeLimit
 from jobs.errors import Interrupted
 from jobs.models import DownloadJob
@@ -45,7 +45,7 @@ class Heartbeat:
         self._before = 0  # done by earlier attempts
         self._message = job.message
         self._threads = 0
-        self._speed = Speed()
+        self._speed = ProgressSpeed()
         self._progress_clock = ProgressClock()
         self._recorded = (0, job.message, 0, 0)  # progress in the row
         self._recorded_at = time.monotonic()
@@ -105,7 +105,7 @@ class Heartbeat:
             raise Interrupted(stalled=True, limit_seconds=settings.STALLED_SECONDS)
 
     def _stalled_seconds(self) -> float:
-        signs = self._done, self._before, self._message, storage.moved_bytes()
+        signs = self._done, self._before, self._message, storage.traffic_bytes()
         return self._progress_clock.stalled_seconds(signs)
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:

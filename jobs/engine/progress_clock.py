@@ -10,7 +10,7 @@ BUSY_SHARE = 0.1  # of one processor: above it, a process counts as computing
 BUSY_SECONDS = 1  # the share is not meaningful over less
 
 
-class Speed:
+class ProgressSpeed:
     """Measures units a second over the last SPEED_SECONDS."""
 
     def __init__(self) -> None:

@@ -24,14 +24,14 @@ log = structlog.get_logger(__name__)
 depth = QueueDepth()  # of this process
 
 
-def lock_owner(owner: User, *queries: Query, is_locked: bool = False) -> list[Any]:
+def lock_owner_quota(owner: User, *queries: Query, is_locked: bool = False) -> list[Any]:
     """Lock the owner until the transaction ends, and run the queries in the same round trip.
 
     Return the row of the last one. A duplicate request waits here, and then finds the job of the
     first. If this process dies, Postgres releases the lock. `is_locked` skips the lock, if the
     transaction has it. Raises OwnerBusy.
     """
-    lock = [] if is_locked else [(sql.LOCK.text, [sql.owner_ids([owner.pk])])]
+    lock = [] if is_locked else [(sql.LOCK.text, [sql.owner_ids_sql([owner.pk])])]
     try:
         return in_one_round_trip(*lock, *queries)
     except OperationalError as error:
@@ -40,7 +40,7 @@ def lock_owner(owner: User, *queries: Query, is_locked: bool = False) -> list[An
         raise
 
 
-def limits() -> sql.SubmissionLimits:
+def quota_limits() -> sql.SubmissionLimits:
     """Return the limits from the settings."""
     return sql.SubmissionLimits(
         max_active=settings.MAX_ACTIVE_JOBS,
@@ -53,21 +53,23 @@ def limits() -> sql.SubmissionLimits:
     )
 
 
-def check_limits(owner: User, *, room_bytes: int, is_locked: bool = False) -> None:
+def check_quota(owner: User, *, room_bytes: int, is_locked: bool = False) -> None:
     """Raises LimitReached if one more job of `room_bytes` exceeds a limit. Locks the owner."""
     queued = depth.known(settings.MAX_QUEUED_JOBS)
-    check = sql.LimitCheck(owner_id=owner.pk, limits=limits(), queued=queued, room_bytes=room_bytes)
+    check = sql.LimitCheck(
+        owner_id=owner.pk, limits=quota_limits(), queued=queued, room_bytes=room_bytes
+    )
     _run(owner, check, is_locked=is_locked)
 
 
-def hold_sources(
+def check_source_quota(
     job: DownloadJob, sources: Sources | None, *, is_stored: bool, is_limited: bool
 ) -> int | None:
     """Lock the owner, and extend the expiry of what the job reads.
 
     Return the size of its sources, None if unknown. Raises LimitReached, but only if `is_limited`.
     """
-    allowed = limits()
+    allowed = quota_limits()
     if not is_limited:
         allowed = replace(allowed, max_active=None, max_bytes=None, max_queued=None)
     check = sql.LimitCheck(
@@ -81,9 +83,9 @@ def hold_sources(
     return _run(job.owner, check)
 
 
-def keep_sources(job: DownloadJob, sources: Sources, *, for_seconds: int) -> None:
+def extend_source_quota(job: DownloadJob, sources: Sources, *, for_seconds: int) -> None:
     """Extend the expiry of what a job reads. Checks no limit. Raises OwnerBusy."""
-    allowed = replace(limits(), max_active=None, max_bytes=None, max_queued=None)
+    allowed = replace(quota_limits(), max_active=None, max_bytes=None, max_queued=None)
     check = sql.LimitCheck(
         owner_id=job.owner_id,
         limits=replace(allowed, source_kept_seconds=for_seconds),
@@ -91,31 +93,31 @@ def keep_sources(job: DownloadJob, sources: Sources, *, for_seconds: int) -> Non
         job_id=job.pk,
         sources=sources,
     )
-    lock_owner(job.owner, (sql.CHECK.text, [sql.as_json([check])]))
+    lock_owner_quota(job.owner, (sql.CHECK.text, [sql.submission_json([check])]))
 
 
 def _run(owner: User, check: sql.LimitCheck, *, is_locked: bool = False) -> int | None:
     """Return the size of the sources. Raises LimitReached."""
-    query = sql.CHECK.text, [sql.as_json([check])]
-    code, queued, size_bytes = lock_owner(owner, query, is_locked=is_locked)
-    refuse(code, check, queued)
+    query = sql.CHECK.text, [sql.submission_json([check])]
+    code, queued, size_bytes = lock_owner_quota(owner, query, is_locked=is_locked)
+    refuse_over_quota(code, check, queued)
     return None if size_bytes is None else int(size_bytes)
 
 
-def has_room(job: DownloadJob, total_bytes: int) -> bool:
+def has_quota_for(job: DownloadJob, total_bytes: int) -> bool:
     """Return whether the owner has room for an artifact of this size."""
     if not (quota := settings.OWNER_STORAGE_BYTES):
         return True
-    allowed = replace(limits(), max_active=None)  # so that all of them are added up
+    allowed = replace(quota_limits(), max_active=None)  # so that all of them are added up
     check = sql.LimitCheck(owner_id=job.owner_id, limits=allowed, queued=0, job_id=job.pk)
-    (used,) = in_one_round_trip((sql.ROOM.text, [sql.as_json([check])]))
+    (used,) = in_one_round_trip((sql.ROOM.text, [sql.submission_json([check])]))
     return bool(int(used) + total_bytes <= quota)
 
 
 _audited = 0  # id of the last owner
 
 
-def audit(most: int) -> int:
+def audit_quotas(most: int) -> int:
     """Check the sums of the next `most` owners against their files. Return how many were wrong."""
     global _audited
     files = StoredFile.objects.filter(owner=OuterRef("pk"))
@@ -141,7 +143,7 @@ def _correct_usage(owner_id: int) -> bool:
         return True
 
 
-def refuse(code: str, check: sql.LimitCheck, queued: int | None) -> None:
+def refuse_over_quota(code: str, check: sql.LimitCheck, queued: int | None) -> None:
     """Raises LimitReached if the statement's code is one. Records the number of jobs it counted.
 
     Exact for the owner, who was locked; for the queue see QueueDepth.

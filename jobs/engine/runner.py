@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from jobs.engine import quota, simulated_delay
 from jobs.engine.attempt import Attempt, StorageOutput
 from jobs.engine.heartbeat import Heartbeat
-from jobs.engine.time_limit import duration
+from jobs.engine.time_limit import time_limit_text
 from jobs.errors import (
     TIMEOUT,
     BuildError,
@@ -33,8 +33,8 @@ from jobs.errors import (
 )
 from jobs.kinds.base import Kind
 from jobs.kinds.registry import KINDS
-from jobs.lib.backoff import delay_seconds
-from jobs.lib.database import DATABASE_AWAY, retry_while_unavailable
+from jobs.lib.backoff import backoff_seconds
+from jobs.lib.database import DATABASE_AWAY, retry_database_write
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 
@@ -44,7 +44,7 @@ CLEANUP_SECONDS = 1  # a cancelled builder stops within 2 s; the dispatcher dele
 LONG_SECONDS = 3600  # longer attempts may outlast the expiry of their sources
 
 
-def run(
+def run_job(
     job_id: UUID, *, task_id: str, worker: str, killed_after_seconds: float | None = None
 ) -> str:
     """Run one attempt. Return the job's new status. Raises StaleJob if it cannot be claimed.
@@ -61,14 +61,14 @@ def run(
     return job.status
 
 
-def child_died(job_id: UUID, *, task_id: str) -> None:
+def runner_died(job_id: UUID, *, task_id: str) -> None:
     """Requeue the job of a process that died. Called in the worker's main process, maybe twice."""
     with transaction.atomic():
         if job := _running(job_id, task_id):
             job.rescue(Actor.WORKER)
 
 
-def child_overran(job_id: UUID, *, task_id: str) -> None:
+def runner_overran(job_id: UUID, *, task_id: str) -> None:
     """Fail the job of a process that Celery killed, because it did not stop at its time limit."""
     with transaction.atomic():
         if job := _running(job_id, task_id):
@@ -118,15 +118,15 @@ def _keep_sources(job: DownloadJob, kind: Kind) -> None:
         return
     try:
         for_seconds = kind.time_limit_seconds + extra + settings.SOURCE_KEPT_SECONDS
-        quota.keep_sources(job, sources, for_seconds=for_seconds)
+        quota.extend_source_quota(job, sources, for_seconds=for_seconds)
     except OwnerBusy:
         log.warning("sources are kept for SOURCE_KEPT_SECONDS alone")
 
 
 def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, attempt: Attempt) -> None:
     if kind.is_numbered:
-        retry_while_unavailable(artifact.take_number)
-    retry_while_unavailable(
+        retry_database_write(artifact.take_number)
+    retry_database_write(
         lambda: job.succeed(artifact, others=attempt.others, in_parts=attempt.is_in_parts)
     )
 
@@ -141,7 +141,7 @@ def _settle(job: DownloadJob, error: BaseException) -> None:
                     job, Stalled(_stalled_sentence(error.limit_seconds)), detail=_trace(error)
                 )
             elif error.timed_out:
-                retry_while_unavailable(
+                retry_database_write(
                     lambda: job.fail(TIMEOUT, _timeout_sentence(error.limit_seconds))
                 )
         elif isinstance(error, BuildError):
@@ -157,7 +157,7 @@ def _settle(job: DownloadJob, error: BaseException) -> None:
 
 def _retry_or_fail(job: DownloadJob, error: BuildError, *, detail: str) -> None:
     # Decided before the write: one that is rolled back has changed `job.failures`.
-    delay = delay_seconds(job.failures) if error.retryable else None
+    delay = backoff_seconds(job.failures) if error.retryable else None
     delay = delay and max(delay, error.after_seconds)
 
     def write() -> None:
@@ -166,7 +166,7 @@ def _retry_or_fail(job: DownloadJob, error: BuildError, *, detail: str) -> None:
         else:
             job.retry(error.code, str(error), after_seconds=delay, detail=detail)
 
-    retry_while_unavailable(write)
+    retry_database_write(write)
 
 
 def _fail(job: DownloadJob, error: BuildError, detail: str) -> None:
@@ -182,11 +182,11 @@ def _trace(error: BaseException) -> str:
 
 
 def _timeout_sentence(limit_seconds: int) -> str:
-    return f"It took longer than {duration(limit_seconds)} and was stopped."
+    return f"It took longer than {time_limit_text(limit_seconds)} and was stopped."
 
 
 def _stalled_sentence(limit_seconds: int) -> str:
-    return f"It made no progress for {duration(limit_seconds)} and was stopped."
+    return f"It made no progress for {time_limit_text(limit_seconds)} and was stopped."
 
 
 def _discard(attempt: Attempt) -> None:
@@ -209,6 +209,6 @@ def _simulate_delay(heartbeat: Heartbeat) -> None:
     shortest, longest = settings.SIMULATED_DELAY_SECONDS
     if longest:
         seconds = random.uniform(shortest, longest)
-        heartbeat.say(simulated_delay.sentence(seconds))
+        heartbeat.say(simulated_delay.simulated_delay_message(seconds))
         time.sleep(seconds)
         heartbeat.say("Starting")

@@ -10,13 +10,13 @@ import re
 SENTENCE = re.compile(r"Waiting ([0-9]{1,6}) seconds?, as the simulated delay asks")
 
 
-def sentence(seconds: float) -> str:
+def simulated_delay_message(seconds: float) -> str:
     """Return the message for a delay."""
     whole = round(seconds)
     return f"Waiting {whole} second{'' if whole == 1 else 's'}, as the simulated delay asks"
 
 
-def seconds_in(message: str) -> int:
+def simulated_delay_seconds(message: str) -> int:
     """Return the length of the simulated delay in seconds; 0 if the message is another one."""
     found = SENTENCE.fullmatch(message)
     return int(found[1]) if found else 0

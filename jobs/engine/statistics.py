@@ -13,7 +13,7 @@ import structlog
 from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 
-from jobs.engine import queue
+from jobs.engine import broker
 from jobs.models import DownloadJob
 from jobs.states import Status
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 LATELY = {"lastMinute": timedelta(minutes=1), "lastHour": timedelta(hours=1)}
 
 
-def of_the_queue() -> dict[str, Any]:
+def queue_statistics() -> dict[str, Any]:
     """Return jobs by status and kind, the age of the oldest due job, and rates."""
     jobs = DownloadJob.objects.order_by()
     by_kind: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(Status.values, 0))
@@ -62,7 +62,7 @@ def _since(jobs: Any, ago: timedelta) -> dict[str, int]:
     return dict(lately.aggregate(submitted=submitted, **ended))
 
 
-def of_the_workers() -> dict[str, Any]:
+def worker_statistics() -> dict[str, Any]:
     """Return each worker that responds or has a job, and its jobs. Takes about a second."""
     answers = _responding_workers()
     running: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -86,7 +86,7 @@ def of_the_workers() -> dict[str, Any]:
 
 def _responding_workers() -> dict[str, int] | None:
     try:
-        return queue.workers()
+        return broker.broker_workers()
     except Exception as error:  # from any of the broker's libraries; the rows are shown anyway
         log.warning("workers could not be asked", error=repr(error))
         return None

@@ -13,10 +13,10 @@ from django.db import transaction
 
 from jobs.engine import quota
 from jobs.engine import submission_sql as sql
-from jobs.engine.queue import ring_after_commit
+from jobs.engine.doorbell import ring_doorbell_after_commit
 from jobs.errors import NOT_RUN_AGAIN, KeyReused, StaleJob
 from jobs.kinds.base import JobParams
-from jobs.kinds.registry import KINDS, doorbell
+from jobs.kinds.registry import KINDS, kind_doorbell
 from jobs.models import DownloadJob
 from jobs.states import Actor, Event
 from jobs.terms import USUAL, Terms
@@ -25,7 +25,7 @@ REUSED = "This Idempotency-Key was already used with a different request."
 JSON_COLUMNS = [sql.COLUMNS.index(name) for name in ("params", "checkpoint", "metadata")]
 
 
-def submit(
+def submit_job(
     *,
     owner: User,
     kind: str,
@@ -49,9 +49,9 @@ def submit(
         owner.pk, kind, params, name, terms,
         request_id=request_id, key=key, job_id=job_id, request_hash=request_hash,
     )  # fmt: skip
-    query = sql.SUBMIT.text, [sql.as_json([submission])]
-    _, code, queued, *values = quota.lock_owner(owner, query, is_locked=is_locked)
-    quota.refuse(code, submission, queued)
+    query = sql.SUBMIT.text, [sql.submission_json([submission])]
+    _, code, queued, *values = quota.lock_owner_quota(owner, query, is_locked=is_locked)
+    quota.refuse_over_quota(code, submission, queued)
     if code == sql.REUSED:
         raise KeyReused(REUSED)
     if code == sql.UNKNOWN:
@@ -59,7 +59,7 @@ def submit(
     job = _job_of(values, owner)
     if (is_new := code == sql.NEW) and job.is_due:
         quota.depth.add()
-        ring_after_commit(doorbell(job))
+        ring_doorbell_after_commit(kind_doorbell(job))
     return job, is_new
 
 
@@ -78,7 +78,7 @@ def submission_of(
 ) -> sql.Submission:
     """Return the arguments of the statement that records a job. Runs no query."""
     if key and not request_hash:
-        request_hash = hash_of(kind, params, name, terms.as_requested())
+        request_hash = submission_hash(kind, params, name, terms.as_requested())
     return sql.Submission(
         owner_id=owner_id,
         password_md5=password_md5,
@@ -96,7 +96,7 @@ def submission_of(
         request_id=request_id,
         idempotency_key=key,
         request_hash=request_hash,
-        limits=quota.limits(),
+        limits=quota.quota_limits(),
         queued=quota.depth.known(settings.MAX_QUEUED_JOBS),
     )
 
@@ -109,12 +109,12 @@ def _job_of(values: list[Any], owner: User) -> DownloadJob:
     return job
 
 
-def hash_of(*request: object) -> str:
+def submission_hash(*request: object) -> str:
     """Return a hash that is the same for the same request."""
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
-def resubmit(job: DownloadJob, by: Actor) -> None:
+def resubmit_job(job: DownloadJob, by: Actor) -> None:
     """Run a finished job again under the same id. Raises StaleJob, LimitReached.
 
     Operators have no limits. Only they can run a job again in whose file a virus was found, because
@@ -124,7 +124,7 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
         raise StaleJob("A virus was found in the file, so it cannot be retried.")
     kind = KINDS[job.kind]
     with transaction.atomic():
-        total = quota.hold_sources(
+        total = quota.check_source_quota(
             job,
             kind.stored_files(job.params),
             is_stored=kind.is_stored,
@@ -135,4 +135,4 @@ def resubmit(job: DownloadJob, by: Actor) -> None:
         job.requeue(by, total=total)
         if job.is_due:
             quota.depth.add()
-            ring_after_commit(doorbell(job))
+            ring_doorbell_after_commit(kind_doorbell(job))

@@ -5,7 +5,7 @@ have newer snapshots than the lock, so they see what earlier requests of the sam
 its limits are exact. Sent as one pipeline with one Sync, Postgres makes the two one transaction,
 without BEGIN and COMMIT.
 
-Several owners may share a transaction (`batch`): LOCK takes an array, sorted, so that two batches
+Several owners may share a transaction: LOCK takes a sorted array, so that two batches
 cannot deadlock. If one submission fails, none of the batch is recorded; send each again alone.
 
 The functions are in jobs/migrations/0011_submit.py.
@@ -101,14 +101,14 @@ class PreparedStatement:
     text: str
 
 
-# $1: the array made by `owner_ids`.
+# $1: the array made by `owner_ids_sql`.
 LOCK = PreparedStatement(
     "lock_owners",
     f"SELECT pg_advisory_xact_lock({LOCKS_OF_OWNERS}, owner_id)"
     " FROM unnest($1::integer[]) AS owner_id",
 )
 
-# $1: the JSON made by `as_json`, of Submissions.
+# $1: the JSON made by `submission_json`, of Submissions.
 SUBMIT = PreparedStatement(
     "submit",
     f"""
@@ -140,20 +140,20 @@ ROOM = PreparedStatement(
 )
 
 
-def batch(submissions: Sequence[Submission]) -> list[tuple[PreparedStatement, str]]:
+def submission_batch_sql(submissions: Sequence[Submission]) -> list[tuple[PreparedStatement, str]]:
     """Return the statements to send in one pipeline, each with its parameter."""
     return [
-        (LOCK, owner_ids(each.owner_id for each in submissions)),
-        (SUBMIT, as_json(submissions)),
+        (LOCK, owner_ids_sql(each.owner_id for each in submissions)),
+        (SUBMIT, submission_json(submissions)),
     ]
 
 
-def owner_ids(ids: Iterable[int]) -> str:
+def owner_ids_sql(ids: Iterable[int]) -> str:
     """Return a Postgres array, sorted and without duplicates."""
     return "{" + ",".join(map(str, sorted(set(ids)))) + "}"
 
 
-def as_json(checks: Iterable[LimitCheck]) -> str:
+def submission_json(checks: Iterable[LimitCheck]) -> str:
     """Return a JSON array of jobs_submission_1 objects. Missing members are null in Postgres."""
     return json.dumps([_members(each) for each in checks], default=str)
 

@@ -13,18 +13,18 @@ from django.db import close_old_connections, connection, connections
 
 from downloads_project.celery import app
 from jobs.engine import runner
-from jobs.engine.doorbell import TASK
+from jobs.engine.doorbell_message import TASK
 from jobs.errors import StaleJob
 from jobs.states import Status
 
 
 @shared_task(name=TASK, bind=True)
-def run(self: Task[Any, Any], job_id: str) -> str:
+def run_job_task(self: Task[Any, Any], job_id: str) -> str:
     """Run one attempt of the job. Return its status, which is the task's result."""
     close_old_connections()  # the one of the last job may have died since
     try:
         request = self.request
-        status = runner.run(
+        status = runner.run_job(
             UUID(job_id),
             task_id=request.id or "",
             worker=request.hostname or "",
@@ -45,7 +45,7 @@ def _on_failure(
     task_id: str = "", exception: BaseException | None = None, args: Any = (), **kwargs: Any
 ) -> None:
     """Settle the job of a pool process that died. Runs in the worker's main process."""
-    settle = {WorkerLostError: runner.child_died, TimeLimitExceeded: runner.child_overran}
+    settle = {WorkerLostError: runner.runner_died, TimeLimitExceeded: runner.runner_overran}
     if call := settle.get(type(exception)):  # type: ignore[arg-type]
         try:
             call(UUID(args[0]), task_id=task_id)

@@ -48,7 +48,7 @@ class TimeLimit:
         return replace(self, max_seconds=min(self.max_seconds, latest))
 
 
-def duration(seconds: int) -> str:
+def time_limit_text(seconds: int) -> str:
     """Return a duration such as '90 seconds', '5 minutes' or '28 hours'."""
     if seconds >= 3 * HOUR:
         return f"{round(seconds / HOUR)} hours"

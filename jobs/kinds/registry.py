@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
-from jobs.engine.doorbell import Doorbell
+from jobs.engine.doorbell_message import Doorbell
 from jobs.kinds.base import JobParams, Kind
 from jobs.models import DownloadJob, FileQuerySet, IncomingUpload, JobRow, StoredFile
 
@@ -23,7 +23,7 @@ def _load() -> dict[str, Kind]:
 KINDS = cast(dict[str, Kind], SimpleLazyObject(_load))
 
 
-def sources_of(kind: str, params: JobParams, owner: User) -> FileQuerySet:
+def kind_sources(kind: str, params: JobParams, owner: User) -> FileQuerySet:
     """Return the stored files that a job reads; empty for a kind that reads none."""
     sources = KINDS[kind].stored_files(params)
     if sources is None:
@@ -31,17 +31,17 @@ def sources_of(kind: str, params: JobParams, owner: User) -> FileQuerySet:
     return StoredFile.objects.read_by(sources, owner.pk)
 
 
-def folder_of(job: DownloadJob) -> str:
+def kind_folder(job: DownloadJob) -> str:
     """Return the key prefix of everything that the job's attempts store in the bucket."""
     return f"{KINDS[job.kind].folder}/{job.pk}/"
 
 
-def folders() -> list[str]:
+def kind_folders() -> list[str]:
     """Return the key prefixes of everything that belongs to jobs and uploads."""
     return [IncomingUpload.FOLDER, *sorted({kind.folder for kind in KINDS.values()})]
 
 
-def doorbell(job: DownloadJob | JobRow) -> Doorbell:
+def kind_doorbell(job: DownloadJob | JobRow) -> Doorbell:
     """Return the message for a worker, with the time limit after which Celery kills it."""
     kind = KINDS[job.kind]
     limit = kind.time_limit.kill_after_seconds(job.total)

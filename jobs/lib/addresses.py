@@ -23,7 +23,7 @@ Network = IPv4Network | IPv6Network
 ONE_CLIENT_BITS = 64  # of an IPv6 address: a client usually has the whole /64
 
 
-def client_of(
+def client_address(
     peer: str, forwarded: str, *, trusted: Sequence[Network] = (), hops: int = 0
 ) -> Address | None:
     """Return the client's address; None if the peer has none, as with a Unix socket.
@@ -31,20 +31,20 @@ def client_of(
     `peer` is the address of the connection, `forwarded` the X-Forwarded-For header. Proxies are
     trusted by network, or by number: `hops`, of which the peer is the first.
     """
-    found = address(peer)
+    found = parse_address(peer)
     for n, entry in enumerate(reversed(forwarded.split(",")) if forwarded else []):
-        is_ours = n < hops or (found is not None and is_in(found, trusted))
-        if not is_ours or (earlier := address(entry)) is None:
+        is_ours = n < hops or (found is not None and is_address_in(found, trusted))
+        if not is_ours or (earlier := parse_address(entry)) is None:
             break
         found = earlier
     return found
 
 
-def is_in(found: Address, networks: Sequence[Network]) -> bool:
+def is_address_in(found: Address, networks: Sequence[Network]) -> bool:
     return any(found in network for network in networks)
 
 
-def address(text: str) -> Address | None:
+def parse_address(text: str) -> Address | None:
     """Parse an address as proxies write it: IPv6 perhaps in brackets, perhaps with a port."""
     text = text.strip()
     if text.startswith("["):
@@ -58,12 +58,12 @@ def address(text: str) -> Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
-def networks(texts: Sequence[str]) -> list[Network]:
+def parse_address_networks(texts: Sequence[str]) -> list[Network]:
     """Parse addresses and networks. Raises ValueError."""
     return [ip_network(text) for text in texts]
 
 
-def as_one_client(found: Address | None) -> str:
+def client_address_key(found: Address | None) -> str:
     """Return the key under which a client's requests are counted."""
     if isinstance(found, IPv6Address):
         return str(ip_network((found, ONE_CLIENT_BITS), strict=False))

@@ -6,6 +6,6 @@ DELAYS_SECONDS = (1, 5, 30)
 MAX_LOSSES = 3  # a job whose worker dies this often fails
 
 
-def delay_seconds(failures: int) -> int | None:
+def backoff_seconds(failures: int) -> int | None:
     """Return seconds to wait after so many earlier failures; None: no further attempt."""
     return DELAYS_SECONDS[failures] if failures < len(DELAYS_SECONDS) else None

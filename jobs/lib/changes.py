@@ -24,7 +24,7 @@ WAIT_SECONDS = 0.1  # for a Redis that does not respond
 REST_SECONDS = 5.0  # after an error, before the next try
 
 
-def announce_after_commit(job_id: UUID) -> None:
+def announce_change(job_id: UUID) -> None:
     """Publish the job's id after the transaction commits. Never raises."""
     transaction.on_commit(partial(_publisher.publish, str(job_id)))
 

@@ -23,7 +23,7 @@ RETRY_EVERY_SECONDS = 0.5  # between two tries
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
-def release_connection() -> None:
+def release_database_connection() -> None:
     """Return this thread's connection to the pool, before waiting for a slow client or server.
 
     The next query opens another. Does nothing inside a transaction.
@@ -32,7 +32,7 @@ def release_connection() -> None:
         connection.close()
 
 
-def retry_while_unavailable(write: Callable[[], None]) -> None:
+def retry_database_write(write: Callable[[], None]) -> None:
     """Call `write`, and again while the database is unavailable, for up to LEASE_SECONDS.
 
     If the first try was committed and only the response was lost, the second raises StaleJob: an

@@ -9,7 +9,7 @@ NO_BREAK = "\u00a0"  # keeps a number and its unit together
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
-def size_of(count: int, total: int | None = None) -> str:
+def file_size_text(count: int, total: int | None = None) -> str:
     """Return '14.2 MB', or '3.1 of 14.2 MB': decimal units, and the same one for both.
 
     The unit is the smallest in which the rounded number has at most three digits before the

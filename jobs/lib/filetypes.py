@@ -14,9 +14,9 @@ from mimetypes import MimeTypes
 import puremagic
 
 from jobs.lib.file_structures import STRUCTURES
-from jobs.lib.iso_media import type_of_boxes
-from jobs.lib.text_detection import BINARY, is_text_file
-from jobs.lib.video_streams import type_of_stream
+from jobs.lib.iso_media import iso_media_type
+from jobs.lib.text_detection import BINARY, detect_text
+from jobs.lib.video_streams import video_stream_type
 
 HEAD_BYTES = 64 * 1024  # of a file that are used; fewer if it is shorter
 UNKNOWN = "application/octet-stream"
@@ -84,12 +84,12 @@ SVG = re.compile(rb"%b<(?:svg:)?svg[\s/>]" % PROLOG, re.DOTALL)
 HTML = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body|script)[\s>]", re.IGNORECASE)
 
 
-def type_of(head: bytes, name: str) -> str:
+def filetype_of(head: bytes, name: str) -> str:
     """Return the media type of a file that begins with `head`."""
     head = head[:HEAD_BYTES]
-    if found := type_of_boxes(head) or _of_elements(head):
+    if found := iso_media_type(head) or _of_elements(head):
         return found
-    is_text = is_text_file(head, is_named_text=_is_named_text(name))
+    is_text = detect_text(head, is_named_text=_is_named_text(name))
     if is_text and (found := _of_markup(head)):
         return found
     matches = [
@@ -98,7 +98,7 @@ def type_of(head: bytes, name: str) -> str:
     if _is_pdf(head, name, is_text, is_known=bool(matches)):
         return PDF
     if not matches:
-        return _named_text(name) if is_text else type_of_stream(head) or UNKNOWN
+        return _named_text(name) if is_text else video_stream_type(head) or UNKNOWN
     for begin, container in CONTAINERS.items():
         if head.startswith(begin) and matches[0].confidence < AGREED:
             return container
@@ -106,7 +106,7 @@ def type_of(head: bytes, name: str) -> str:
     return SAME.get(named, named)
 
 
-def is_among(content_type: str, patterns: list[str]) -> bool:
+def filetype_matches(content_type: str, patterns: list[str]) -> bool:
     """Return whether the type matches a pattern, such as `image/*`."""
     return any(fnmatchcase(content_type, pattern.strip().lower()) for pattern in patterns)
 
@@ -133,17 +133,17 @@ def _is_believed(
         return _is_believed_of_text(match, named, name)
     if named.startswith("text/") and BINARY.search(head):
         return False
-    return is_among(named, list(STRUCTURES)) or (
+    return filetype_matches(named, list(STRUCTURES)) or (
         len(match.byte_match) > 2 or match.confidence == AGREED
     )
 
 
 def _is_believed_of_text(match: puremagic.PureMagicWithConfidence, named: str, name: str) -> bool:
-    if is_among(named, ["image/x-portable-*"]):
+    if filetype_matches(named, ["image/x-portable-*"]):
         return _named(name) not in PLAIN
-    if not is_among(named, list(WRITTEN)):
+    if not filetype_matches(named, list(WRITTEN)):
         return False
-    least = MANY_LETTERS if is_among(named, list(WORDS)) else FEW_LETTERS
+    least = MANY_LETTERS if filetype_matches(named, list(WORDS)) else FEW_LETTERS
     is_strong = len(match.byte_match) >= least or match.byte_match.startswith((b"<", b"#!"))
     return is_strong or match.confidence == AGREED
 
@@ -158,7 +158,9 @@ def _is_pdf(head: bytes, name: str, is_text: bool, *, is_known: bool) -> bool:
     line = PDF_BEGINS_A_LINE.search(begin)
     if line is None or not PDF_OBJECT.search(head, line.end()):
         return False
-    return not begin[: line.start()].strip() or not is_among(_named(name), ["text/*", "message/*"])
+    return not begin[: line.start()].strip() or not filetype_matches(
+        _named(name), ["text/*", "message/*"]
+    )
 
 
 def _of_elements(head: bytes) -> str:

@@ -21,7 +21,7 @@ OF_PHONES = {
 OF_VIDEO = re.compile(rb"iso[0-9a-m]|mp4[0-9]|avc[0-9]|hvc1|hev1|dash|cmf[a-z]|M4V.|f4v |XAVC|MSNV")
 
 
-def type_of_boxes(head: bytes) -> str:
+def iso_media_type(head: bytes) -> str:
     """Return the type of an ISO base media file; empty if it is none or its brand is unknown."""
     if head[4:12] == JPEG_2000:
         return OF_JPEG_2000.get(head[20:24], "image/jp2")

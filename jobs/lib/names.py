@@ -59,7 +59,7 @@ def split_name(name: str) -> tuple[str, str]:
     return name[: found.start()], found[0]
 
 
-def collision_key(name: str) -> str:
+def name_collision_key(name: str) -> str:
     """Return a key that is equal for names that are the same file on some system.
 
     The key ignores case, how accents are composed, and characters that nobody sees.

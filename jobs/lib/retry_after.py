@@ -13,16 +13,16 @@ SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 LEAP_SECOND = re.compile(r"(\d\d:\d\d:)60\b", re.ASCII)  # RFC 9110, 5.6.7 has it, Python does not
 
 
-def longest_of(values: Iterable[str], *, at_most: int) -> int:
+def longest_retry_after(values: Iterable[str], *, at_most: int) -> int:
     """Return the longest wait of all headers: a server and a proxy may each send one.
 
     Somebody in between may have joined them with commas, which a date has, too.
     """
     each = [one for value in values for one in (value, *value.split(","))]
-    return max((seconds_of(one, at_most=at_most) for one in each), default=0)
+    return max((parse_retry_after(one, at_most=at_most) for one in each), default=0)
 
 
-def seconds_of(value: str, *, at_most: int) -> int:
+def parse_retry_after(value: str, *, at_most: int) -> int:
     """Return the seconds to wait, rounded up; 0 if empty, in the past, or invalid."""
     return math.ceil(min(max(_seconds(value.strip()), 0), at_most))
 

@@ -16,7 +16,7 @@ MARKS = {  # the longer ones first
 END_OF_FILE = b"\x1a"  # of DOS
 
 
-def is_text_file(head: bytes, *, is_named_text: bool) -> bool:
+def detect_text(head: bytes, *, is_named_text: bool) -> bool:
     """Return whether it is text in Unicode, in mostly ASCII, or in the encoding of a region."""
     for mark, encoding in MARKS.items():
         if head.startswith(mark):

@@ -16,7 +16,7 @@ PARAMETER_SETS = re.compile(
 )
 
 
-def type_of_stream(head: bytes) -> str:
+def video_stream_type(head: bytes) -> str:
     """Return the type of a transport stream, or of video without a container; empty if neither."""
     if TRANSPORT.match(head) or CUT_TRANSPORT.match(head):
         return "video/mp2t"

@@ -16,7 +16,7 @@ from django.db.models.expressions import Expression
 M = TypeVar("M", bound=models.Model)
 
 
-class Slot(Expression):
+class QuerySlot(Expression):
     """A placeholder for a value. Its default name is the field's."""
 
     def __init__(self, field: Any, name: str = "") -> None:
@@ -33,27 +33,32 @@ class Slot(Expression):
         return field.get_db_prep_save(value, connection)
 
 
-def execute(sql: str, params: Sequence[Any], values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def execute_compiled_query(
+    sql: str, params: Sequence[Any], values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
     """Run the statement with the values in its slots. Return the rows."""
-    filled = [p.fill(values) if isinstance(p, Slot) else p for p in params]
+    filled = [p.fill(values) if isinstance(p, QuerySlot) else p for p in params]
     atomic = transaction.mark_for_rollback_on_error(using=connection.alias)
     with atomic, connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(sql, filled)
         return list(cursor.fetchall())
 
 
-class Query(Generic[M]):
+class CompiledQuery(Generic[M]):
     """A queryset with slots that selects whole rows of one model."""
 
     def __init__(self, queryset: models.QuerySet[M]) -> None:
         self._sql, self._params = queryset.query.sql_with_params()
-        self._row = RowLoader(queryset.model)
+        self._row = CompiledRowLoader(queryset.model)
 
     def rows(self, **values: Any) -> list[M]:
-        return [self._row.instance(row) for row in execute(self._sql, self._params, values)]
+        return [
+            self._row.instance(row)
+            for row in execute_compiled_query(self._sql, self._params, values)
+        ]
 
 
-class AnyRows:
+class AnyRowsQuery:
     """Several EXISTS queries in one round trip.
 
     Values are part of the statement, not parameters: otherwise a generic plan cannot use partial
@@ -67,7 +72,7 @@ class AnyRows:
 
     def exist(self) -> tuple[bool, ...]:
         """Return for each queryset whether it has rows."""
-        return execute(self._sql, [], {})[0]
+        return execute_compiled_query(self._sql, [], {})[0]
 
     @cached_property
     def _sql(self) -> str:
@@ -78,7 +83,7 @@ class AnyRows:
         return statement.replace("%", "%%")
 
 
-class RowLoader(Generic[M]):
+class CompiledRowLoader(Generic[M]):
     """Converts rows with all columns of a model, in order, to model instances."""
 
     def __init__(self, model: type[M]) -> None:

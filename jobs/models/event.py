@@ -21,11 +21,16 @@ class EventQuerySet(models.QuerySet["JobEvent"]):
     ) -> JobEvent:
         """Add a line to the job's history."""
         return self.create(
-            job=job, event=event, by=by, attempt=job.attempt, code=code, detail=storable(detail)
+            job=job,
+            event=event,
+            by=by,
+            attempt=job.attempt,
+            code=code,
+            detail=storable_event_text(detail),
         )
 
 
-def storable(detail: str) -> str:
+def storable_event_text(detail: str) -> str:
     """Return the end of the text, without what Postgres refuses: NULs and lone surrogates."""
     clean = detail.replace("\0", "").encode(errors="replace").decode()
     return clean[-MAX_DETAIL_CHARS:]

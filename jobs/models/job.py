@@ -18,14 +18,14 @@ from django.db.models.functions import Coalesce, Greatest, Now
 
 from jobs.errors import DEPENDENCY_FAILED, WORKER_LOST, StaleJob
 from jobs.lib.backoff import MAX_LOSSES
-from jobs.lib.changes import announce_after_commit
+from jobs.lib.changes import announce_change
 from jobs.models import transition
 from jobs.models.event import JobEvent
 from jobs.models.job_fields import JobFields
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import Notification
 from jobs.models.stored_file import StoredFile
-from jobs.models.transition import NOW, from_now, on_entering
+from jobs.models.transition import NOW, seconds_from_now, transition_changes
 from jobs.states import ENDS, FINAL, MOVES, WAITING, Actor, Event, Status
 
 NO_GUARD = Q()
@@ -73,7 +73,7 @@ class DownloadJob(JobFields):
             guard=IS_DUE,
             detail=worker,
             attempt=NEXT_ATTEMPT,
-            lease_until=from_now(settings.LEASE_SECONDS),
+            lease_until=seconds_from_now(settings.LEASE_SECONDS),
             task_id=task_id,
             worker=worker,
             started_at=NOW,
@@ -101,7 +101,7 @@ class DownloadJob(JobFields):
                 ),
             )
         )
-        announce_after_commit(self.pk)
+        announce_change(self.pk)
         return is_current
 
     def is_current_attempt(self) -> bool:
@@ -117,7 +117,7 @@ class DownloadJob(JobFields):
             raise StaleJob("The attempt was cancelled.")
         for name, value in new.items():
             setattr(self, name, value)
-        announce_after_commit(self.pk)
+        announce_change(self.pk)
 
     def _current_attempt(self) -> JobQuerySet:
         """Return the row, or nothing if the attempt that this object claimed lost it."""
@@ -137,7 +137,7 @@ class DownloadJob(JobFields):
         Pass `in_parts` for a multipart upload: if a response was lost, one may still be open, and
         the dispatcher looks for it.
         """
-        expires_at = from_now(settings.RESULT_KEPT_SECONDS)
+        expires_at = seconds_from_now(settings.RESULT_KEPT_SECONDS)
         outcome: dict[str, Any] = {
             "expires_at": expires_at,
             "progress": 1,
@@ -278,10 +278,10 @@ class DownloadJob(JobFields):
         The UPDATE is conditional, so the row decides, not this copy of it. Matching on `attempt`
         keeps out a worker whose job was given to another one.
         """
-        changes = on_entering(MOVES[event].target) | changes
+        changes = transition_changes(MOVES[event].target) | changes
         has_recipient = event in ENDS and bool(self.email or self.webhook)  # neither ever changes
         with transaction.atomic() if has_recipient else nullcontext():
-            line_id = transition.update(
+            line_id = transition.update_for_transition(
                 self, event, by, guard=guard, code=code, detail=detail, file=file,
                 status=MOVES[event].target, version=NEXT_VERSION, updated_at=NOW, **changes,
             )  # fmt: skip
@@ -291,4 +291,4 @@ class DownloadJob(JobFields):
             if has_recipient:
                 line = JobEvent(pk=line_id, job=self, event=event, by=by, attempt=self.attempt)
                 Notification.objects.record_outcome(self, line)
-        announce_after_commit(self.pk)
+        announce_change(self.pk)

@@ -29,7 +29,7 @@ class NotificationQuerySet(NewestQuerySet["Notification"]):
 
         An owner who cancels a job gets no mail about that.
         """
-        content = outcome(job)
+        content = notification_outcome(job)
         if job.email and not (job.status == Status.CANCELLED and event.by == Actor.OWNER):
             self._put(Notification.Channel.EMAIL, job.owner.email, event, content)
         if job.webhook:
@@ -160,7 +160,7 @@ class Notification(models.Model):
         this_try.update(**outcome)
 
 
-def outcome(job: DownloadJob) -> dict[str, Any]:
+def notification_outcome(job: DownloadJob) -> dict[str, Any]:
     """Return how the job ended, with the names of the API and without a presigned URL."""
     content = {
         "jobId": str(job.pk),

@@ -15,7 +15,7 @@ from django.db import connection, models
 from django.db.models import F, Func, Q, Sum, Value
 from django.db.models.functions import Now
 
-from jobs.models.compiled import Query, Slot
+from jobs.models.compiled import CompiledQuery, QuerySlot
 from jobs.models.sources import Sources
 
 MIN_FILE_ID, MAX_FILE_ID = 10_000, 100_000_000
@@ -34,7 +34,7 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         """Return the visible files with these ids. The query is compiled and planned once."""
         return _few_visible().rows(owner=owner_id, file_ids=file_ids)
 
-    def visible_to(self, owner_id: int | Slot | None) -> Self:
+    def visible_to(self, owner_id: int | QuerySlot | None) -> Self:
         """Return the files that the owner can bundle: the public catalogue and their own."""
         return self.filter(Q(owner=None) | Q(owner=owner_id), file_id__isnull=False).filter(
             Q(expires_at=None) | Q(expires_at__gt=Now())
@@ -172,6 +172,8 @@ class StoredFile(models.Model):
 
 
 @cache
-def _few_visible() -> Query[StoredFile]:
-    owner = Slot(StoredFile._meta.get_field("owner"))
-    return Query(StoredFile.objects.visible_to(owner)._of_array(Slot(FILE_IDS)).order_by())
+def _few_visible() -> CompiledQuery[StoredFile]:
+    owner = QuerySlot(StoredFile._meta.get_field("owner"))
+    return CompiledQuery(
+        StoredFile.objects.visible_to(owner)._of_array(QuerySlot(FILE_IDS)).order_by()
+    )

@@ -15,8 +15,8 @@ from django.db.models import Q, sql
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Now
 
-from jobs.models.compiled import RowLoader, Slot, execute
-from jobs.models.event import JobEvent, storable
+from jobs.models.compiled import CompiledRowLoader, QuerySlot, execute_compiled_query
+from jobs.models.event import JobEvent, storable_event_text
 from jobs.models.stored_file import StoredFile
 from jobs.states import MOVES, Actor, Event, Status
 
@@ -40,11 +40,11 @@ Shape = tuple[tuple[str, Any], ...]  # columns, each with its expression; None: 
 
 
 @lru_cache(maxsize=100)
-def from_now(seconds: float) -> Any:
+def seconds_from_now(seconds: float) -> Any:
     return NOW + timedelta(seconds=seconds)
 
 
-def on_entering(status: Status) -> dict[str, Any]:
+def transition_changes(status: Status) -> dict[str, Any]:
     """Return what every move into `status` sets, so that the table's constraints hold."""
     if status == Status.PROCESSING:
         return {}
@@ -59,10 +59,10 @@ class CompiledMove(NamedTuple):
 
     sql: str
     params: tuple[Any, ...]
-    row: RowLoader[DownloadJob]
+    row: CompiledRowLoader[DownloadJob]
 
 
-def update(
+def update_for_transition(
     job: DownloadJob,
     event: Event,
     by: Actor,
@@ -82,11 +82,16 @@ def update(
         (name, value if _is_expression(value) else None) for name, value in changes.items()
     )
     statement = _compiled(type(job), event, guard, shape, file is not None)
-    line = {"event": event.value, "by": by.value, "code": code, "detail": storable(detail)}
+    line = {
+        "event": event.value,
+        "by": by.value,
+        "code": code,
+        "detail": storable_event_text(detail),
+    }
     values = changes | line | {"where_id": job.pk, "where_attempt": job.attempt}
     if file:
         values |= {f"file_{field.name}": getattr(file, field.attname) for field in _file_fields()}
-    rows = execute(statement.sql, statement.params, values)
+    rows = execute_compiled_query(statement.sql, statement.params, values)
     if not rows:
         return None
     (*row, line_id, file_made_at) = rows[0]
@@ -110,7 +115,7 @@ def _has_been_saved(file: StoredFile, job: DownloadJob, made_at: Any) -> None:
 def _compiled(
     model: type[DownloadJob], event: Event, guard: Q, shape: Shape, with_file: bool
 ) -> CompiledMove:
-    row = RowLoader(model)
+    row = CompiledRowLoader(model)
     moved, params = _update(model, event, guard, shape)
     line, more = _insert_line()
     file, yet_more = _insert_file() if with_file else ("SELECT NULL AS created_at", [])
@@ -127,12 +132,14 @@ def _update(
     field = model._meta.get_field
     move = MOVES[event]
     rows = model.objects.filter(
-        guard, pk=Slot(field("id"), "where_id"), status__in=sorted(move.sources)
+        guard, pk=QuerySlot(field("id"), "where_id"), status__in=sorted(move.sources)
     )
     if not move.any_attempt:
-        rows = rows.filter(attempt=Slot(field("attempt"), "where_attempt"))
+        rows = rows.filter(attempt=QuerySlot(field("attempt"), "where_attempt"))
     query: Any = rows.query.chain(sql.UpdateQuery)
-    query.add_update_values({name: Slot(field(name)) if to is None else to for name, to in shape})
+    query.add_update_values(
+        {name: QuerySlot(field(name)) if to is None else to for name, to in shape}
+    )
     text, params = query.get_compiler(connection=connection).as_sql()
     return text, list(params)
 
@@ -143,7 +150,7 @@ def _insert_line() -> tuple[str, list[Any]]:
         'INSERT INTO jobs_jobevent (job_id, attempt, event, "by", code, detail)'
         " SELECT id, attempt, %s, %s, %s, %s FROM moved RETURNING id"
     )
-    return text, [Slot(field(name)) for name in ("event", "by", "code", "detail")]
+    return text, [QuerySlot(field(name)) for name in ("event", "by", "code", "detail")]
 
 
 def _insert_file() -> tuple[str, list[Any]]:
@@ -153,7 +160,7 @@ def _insert_file() -> tuple[str, list[Any]]:
     text = (
         f"INSERT INTO jobs_storedfile ({columns}) SELECT {values} FROM moved RETURNING created_at"
     )
-    return text, [Slot(field, f"file_{field.name}") for field in fields]
+    return text, [QuerySlot(field, f"file_{field.name}") for field in fields]
 
 
 def _file_fields() -> list[models.Field[Any, Any]]:

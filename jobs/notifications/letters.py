@@ -15,7 +15,7 @@ from jobs.kinds.registry import KINDS
 from jobs.lib.names import MISLEADING
 from jobs.models import Notification
 from jobs.states import Status
-from jobs.web.wording import next_step, seconds, size_of
+from jobs.web.wording import file_size_text, next_step, seconds
 
 SUBJECT_CHARS, NAME_CHARS = 60, 120
 SHOWN_CODES = 4  # in a subject
@@ -72,7 +72,7 @@ def _sentences(content: dict[str, Any], status: Status) -> list[str]:
 def _facts(content: dict[str, Any]) -> list[tuple[str, str]]:
     facts = []
     if "size" in content:
-        facts.append(("Size", size_of(content["size"])))
+        facts.append(("Size", file_size_text(content["size"])))
     if content.get("expiresAt"):
         facts.append(("Kept until", _moment(content["expiresAt"])))
     return [*facts, ("Requested", _moment(content["createdAt"]))]

@@ -17,9 +17,9 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from jobs.errors import Undelivered
-from jobs.lib.database import retry_while_unavailable
+from jobs.lib.database import retry_database_write
 from jobs.models import Notification
-from jobs.models.compiled import AnyRows
+from jobs.models.compiled import AnyRowsQuery
 from jobs.notifications import mail, webhook
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class Sender:
         self._at_once = at_once
         self._tries: dict[UUID, tuple[int | None, threading.Thread]] = {}  # running
         self._woken = threading.Event()
-        self._due = AnyRows(Notification.objects.due(*sends))
+        self._due = AnyRowsQuery(Notification.objects.due(*sends))
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set. Then wait for the running tries."""
@@ -113,7 +113,7 @@ def deliver(notification: Notification, send: Send) -> None:
         log.exception("sending broke", **_known(notification))
         _record_failure(notification, Undelivered(BUG))
     else:
-        retry_while_unavailable(notification.mark_sent)
+        retry_database_write(notification.mark_sent)
         log.info("sent", **_known(notification))
 
 
@@ -121,7 +121,7 @@ def _record_failure(notification: Notification, error: Undelivered) -> None:
     delays = settings.NOTIFY_DELAYS_SECONDS
     is_last = error.for_good or notification.tries > len(delays)
     seconds = None if is_last else max(delays[notification.tries - 1], error.after_seconds)
-    retry_while_unavailable(partial(notification.mark_failed, str(error), retry_in_seconds=seconds))
+    retry_database_write(partial(notification.mark_failed, str(error), retry_in_seconds=seconds))
     log.warning("not sent", **_known(notification), error=str(error), retry_in_seconds=seconds)
 
 

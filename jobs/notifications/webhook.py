@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from jobs.errors import BlockedAddress, RemoteError, Undelivered
 from jobs.lib import retry_after
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 from jobs.models import Notification, Preferences
 from jobs.outbound import BadUrl, post
 from jobs.states import Status
@@ -30,7 +30,7 @@ def send(notification: Notification) -> None:
     """Send one webhook. Raises Undelivered."""
     body = body_of(notification)
     headers = _headers(notification, body)
-    release_connection()
+    release_database_connection()
     try:
         response = post(notification.to, body, headers, within_seconds=WITHIN_SECONDS)
     except (BadUrl, BlockedAddress) as error:
@@ -42,7 +42,9 @@ def send(notification: Notification) -> None:
         raise Undelivered(
             f"{notification.place} returned {status}.",
             for_good=status == GONE,
-            after_seconds=retry_after.longest_of(response.retry_after, at_most=MAX_REST_SECONDS),
+            after_seconds=retry_after.longest_retry_after(
+                response.retry_after, at_most=MAX_REST_SECONDS
+            ),
         )
 
 

@@ -63,7 +63,7 @@ def refusal(response: BaseHTTPResponse, target: Target) -> Exception:
     except ValueError:
         said = f"{target.host} returned {status}."
     values = response.headers.getlist("Retry-After")
-    rest = retry_after.longest_of(values, at_most=MAX_REST_SECONDS)
+    rest = retry_after.longest_retry_after(values, at_most=MAX_REST_SECONDS)
     if status < 300 or status == HTTPStatus.TOO_MANY_REQUESTS:
         return RemoteUnavailable(said, after_seconds=rest)
     if status in TRANSIENT or status >= 500:

@@ -1,85 +1,83 @@
 """Object storage: the only code that uses S3.
 
-Large objects go through `S3Output`, `S3Parts` and `read`, which never hold a whole object in
+Large objects go through `S3Output`, `S3Parts` and `read_object`, which never hold a whole object in
 memory. Functions raise the storage errors of jobs/errors/, never those of boto.
 """
 
 from jobs.storage.bucket import (
     SLOW_READ_SECONDS,
-    JobStorage,
+    BucketStorage,
     RetryingStorage,
     SlowStorage,
     bucket,
-    clock_offset_seconds,
-    copy,
-    exists,
+    bucket_clock_offset,
     has_bucket,
     make_bucket,
-    ping,
-    read,
-    size_of,
+    ping_bucket,
     slow_bucket,
-    with_retries,
+    with_bucket_retries,
 )
-from jobs.storage.cleaning import delete, delete_all_but, open_uploads, stored_before
+from jobs.storage.deletion import delete_all_objects_but, delete_object_and_uploads
 from jobs.storage.lifecycle import (
-    left_out,
     lifecycle_rules,
-    stored_rules,
-    with_others,
-    write_rules,
+    merge_lifecycle_rules,
+    missing_lifecycle_actions,
+    stored_lifecycle_rules,
+    write_lifecycle_rules,
 )
+from jobs.storage.listing import list_open_uploads, list_stored_before
 from jobs.storage.multipart_upload import (
     MAX_OBJECT_BYTES,
     MIN_PART_BYTES,
     SMALL_PART_BYTES,
     MultipartUpload,
-    complete,
-    part_bytes,
+    complete_multipart_upload,
+    multipart_part_bytes,
 )
+from jobs.storage.objects import copy_object, object_exists, object_size, read_object
 from jobs.storage.output import S3Output
 from jobs.storage.parts import Checkpoint, S3Parts
+from jobs.storage.presigned_urls import presigned_url
 from jobs.storage.read_ahead import ReadAhead
-from jobs.storage.signature import attachment
-from jobs.storage.signed import presigned_url
-from jobs.storage.traffic import moved_bytes
+from jobs.storage.signature import attachment_header
+from jobs.storage.traffic import traffic_bytes
 
 __all__ = [
     "MAX_OBJECT_BYTES",
     "MIN_PART_BYTES",
     "SLOW_READ_SECONDS",
     "SMALL_PART_BYTES",
+    "BucketStorage",
     "Checkpoint",
-    "JobStorage",
     "MultipartUpload",
     "ReadAhead",
     "RetryingStorage",
     "S3Output",
     "S3Parts",
     "SlowStorage",
-    "attachment",
+    "attachment_header",
     "bucket",
-    "clock_offset_seconds",
-    "complete",
-    "copy",
-    "delete",
-    "delete_all_but",
-    "exists",
+    "bucket_clock_offset",
+    "complete_multipart_upload",
+    "copy_object",
+    "delete_all_objects_but",
+    "delete_object_and_uploads",
     "has_bucket",
-    "left_out",
     "lifecycle_rules",
+    "list_open_uploads",
+    "list_stored_before",
     "make_bucket",
-    "moved_bytes",
-    "open_uploads",
-    "part_bytes",
-    "ping",
+    "merge_lifecycle_rules",
+    "missing_lifecycle_actions",
+    "multipart_part_bytes",
+    "object_exists",
+    "object_size",
+    "ping_bucket",
     "presigned_url",
-    "read",
-    "size_of",
+    "read_object",
     "slow_bucket",
-    "stored_before",
-    "stored_rules",
-    "with_others",
-    "with_retries",
-    "write_rules",
+    "stored_lifecycle_rules",
+    "traffic_bytes",
+    "with_bucket_retries",
+    "write_lifecycle_rules",
 ]

@@ -22,8 +22,8 @@ from urllib3 import (
 )
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from jobs.storage.request_body import BLOCK_BYTES, Body, blocks_of
-from jobs.storage.traffic import count
+from jobs.storage.request_body import BLOCK_BYTES, Body, request_body_blocks
+from jobs.storage.traffic import count_traffic
 
 CONNECT_SECONDS = 3
 TICK_SECONDS = 0.05
@@ -69,7 +69,7 @@ class Abort:
 _abort: ContextVar[Abort | None] = ContextVar("abort", default=None)
 
 
-def pause(seconds: float) -> None:
+def abortable_pause(seconds: float) -> None:
     """Sleep, until this thread's requests are aborted. Raises ConnectionAbortedError then."""
     abort, ends = _abort.get(), time.monotonic() + seconds
     if abort is None:
@@ -107,10 +107,10 @@ class _Connection(HTTPConnection):
 
         `sendall` has one timeout for all of its data: that of connecting, for the whole body.
         """
-        for block in blocks_of(body):
+        for block in request_body_blocks(body):
             self.sock.settimeout(self._send_seconds)  # there is a socket: the headers are sent
             yield block
-            count(len(block))
+            count_traffic(len(block))
 
     def abort(self) -> None:
         """Make pending reads and writes fail."""

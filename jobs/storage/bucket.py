@@ -1,6 +1,6 @@
-"""Access to the bucket: check it, read from it, copy in it.
+"""The bucket: connect to it, create it, check it.
 
-`JobStorage` is the backend of django-storages with our settings.
+`BucketStorage` is the backend of django-storages with our settings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.storage import storages
 from django.utils.functional import cached_property
@@ -21,14 +20,14 @@ from storages.backends.s3 import S3Storage
 
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
 from jobs.storage.abortable_connections import CONNECT_SECONDS, StorageConnections
-from jobs.storage.objects import Objects
-from jobs.storage.s3_errors import GONE, ErrorResponse
-from jobs.storage.signature import Bucket, Signer
+from jobs.storage.object_requests import ObjectRequests
+from jobs.storage.s3_errors import ErrorResponse, map_s3_errors
+from jobs.storage.signature import SignedBucket, Signer
 
 SLOW_READ_SECONDS = 60
 
 
-class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
+class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
     """The bucket, for requests that must not take long."""
 
     attempts, read_seconds = settings.S3_ATTEMPTS, settings.S3_READ_SECONDS
@@ -61,17 +60,17 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
         return self.connection.meta.client
 
     @cached_property
-    def address(self) -> Bucket:
-        return Bucket(self.endpoint_url, self.bucket_name)
+    def address(self) -> SignedBucket:
+        return SignedBucket(self.endpoint_url, self.bucket_name)
 
     @cached_property
     def signer(self) -> Signer:
         return Signer(self.access_key, self.secret_key, self.region_name, self.security_token)
 
     @cached_property
-    def objects(self) -> Objects:
+    def objects(self) -> ObjectRequests:
         """Requests for single objects, at a fraction of the cost of `client`."""
-        return Objects(self.address, self.signer, self._connect, attempts=self.attempts)
+        return ObjectRequests(self.address, self.signer, self._connect, attempts=self.attempts)
 
     def _connect(self) -> StorageConnections:
         return StorageConnections(
@@ -82,14 +81,14 @@ class JobStorage(S3Storage):  # type: ignore[misc] # the library has no types
         )
 
 
-class RetryingStorage(JobStorage):
+class RetryingStorage(BucketStorage):
     """The bucket with retries, for uploads: a client must not send a file again."""
 
     attempts, read_seconds = 3, 20
     connections = 64
 
 
-class SlowStorage(JobStorage):
+class SlowStorage(BucketStorage):
     """The bucket for requests that may take the store minutes."""
 
     attempts, read_seconds = 4, SLOW_READ_SECONDS
@@ -98,18 +97,18 @@ class SlowStorage(JobStorage):
 _alias = ContextVar("alias", default="default")
 
 
-def bucket() -> JobStorage:
-    """Return the bucket, with retries inside `with_retries`."""
-    return cast(JobStorage, storages[_alias.get()])
+def bucket() -> BucketStorage:
+    """Return the bucket, with retries inside `with_bucket_retries`."""
+    return cast(BucketStorage, storages[_alias.get()])
 
 
-def slow_bucket() -> JobStorage:
+def slow_bucket() -> BucketStorage:
     """Return the bucket with long timeouts. Not for web processes."""
-    return bucket() if settings.ROLE == "web" else cast(JobStorage, storages["slow"])
+    return bucket() if settings.ROLE == "web" else cast(BucketStorage, storages["slow"])
 
 
 @contextmanager
-def with_retries() -> Iterator[None]:
+def with_bucket_retries() -> Iterator[None]:
     """Retry requests to the store inside this context, as uploads do."""
     before = _alias.set("retrying")
     try:
@@ -121,25 +120,25 @@ def with_retries() -> Iterator[None]:
 def make_bucket() -> None:
     """Create the bucket if it does not exist. Raises StorageUnavailable."""
     if not has_bucket():
-        with mapped_errors():
+        with map_s3_errors():
             bucket().client.create_bucket(Bucket=bucket().bucket_name)
 
 
 def has_bucket() -> bool:
     """Return whether the bucket exists. Raises StorageUnavailable."""
     try:
-        ping()
+        ping_bucket()
     except SourceMissing:
         return False
     return True
 
 
-def ping() -> None:
+def ping_bucket() -> None:
     """Raises StorageUnavailable, or SourceMissing if the bucket does not exist."""
     bucket().objects.head()
 
 
-def clock_offset_seconds() -> float:
+def bucket_clock_offset() -> float:
     """Return how far the store's clock is ahead of ours, to about a second.
 
     Raises StorageUnavailable.
@@ -154,45 +153,3 @@ def clock_offset_seconds() -> float:
     if not date:
         raise StorageUnavailable("The file store does not tell the time.")
     return float(parsedate_to_datetime(date).timestamp() - (began_at + time.time()) / 2)
-
-
-def size_of(key: str) -> int:
-    """Return the size of an object. Raises SourceMissing, StorageUnavailable."""
-    return int(bucket().objects.head(key)["content-length"])
-
-
-def exists(key: str, size_bytes: int) -> bool:
-    """Return whether the object exists and has this size. Raises StorageUnavailable."""
-    try:
-        return size_of(key) == size_bytes
-    except SourceMissing:
-        return False
-
-
-def read(key: str, *, size_bytes: int | None = None) -> Iterator[bytes]:
-    """Yield the object in chunks of CHUNK_BYTES.
-
-    Raises SourceMissing, StorageUnavailable, and SourceChanged if it changes meanwhile or does not
-    have `size_bytes`.
-    """
-    return bucket().objects.read(key, size_bytes=size_bytes)
-
-
-def copy(key: str, to: str) -> None:
-    """Copy an object inside the bucket. Raises SourceMissing, StorageUnavailable."""
-    with mapped_errors():
-        source = {"Bucket": bucket().bucket_name, "Key": key}
-        bucket().client.copy(source, bucket().bucket_name, to)
-
-
-@contextmanager
-def mapped_errors(gone: type[BuildError] = SourceMissing) -> Iterator[None]:
-    """Convert boto's errors: raises StorageUnavailable, or `gone` if nothing has that key."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in GONE:
-            raise gone("A stored file could not be found.") from error
-        raise StorageUnavailable("The file store refused a request.") from error
-    except BotoCoreError as error:
-        raise StorageUnavailable("The file store could not be reached.") from error

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 from django.conf import settings
 
 from jobs.errors import StorageUnavailable
-from jobs.storage.bucket import bucket, mapped_errors
+from jobs.storage.bucket import bucket
+from jobs.storage.s3_errors import map_s3_errors
 
 COLD_CLASS = "STANDARD_IA"
 ABORT_DAYS = 7  # longer than any upload
@@ -51,9 +52,9 @@ def _rule(prefix: str, cold_days: int, expire_days: int) -> dict[str, Any]:
     return rule
 
 
-def stored_rules() -> Rules:
+def stored_lifecycle_rules() -> Rules:
     """Return all rules of the bucket, also those of others. Raises StorageUnavailable."""
-    with mapped_errors():
+    with map_s3_errors():
         try:
             answer = bucket().client.get_bucket_lifecycle_configuration(Bucket=bucket().bucket_name)
         except ClientError as error:
@@ -63,16 +64,16 @@ def stored_rules() -> Rules:
     return list(answer.get("Rules", []))
 
 
-def with_others(ours: Rules) -> Rules:
+def merge_lifecycle_rules(ours: Rules) -> Rules:
     """Return our rules together with the bucket's rules that are not ours."""
     ids = {rule["ID"] for rule in ours}
-    return [rule for rule in stored_rules() if rule.get("ID") not in ids] + ours
+    return [rule for rule in stored_lifecycle_rules() if rule.get("ID") not in ids] + ours
 
 
-def write_rules(rules: Rules) -> None:
+def write_lifecycle_rules(rules: Rules) -> None:
     """Replace all rules of the bucket. Raises StorageUnavailable, with the reason if refused."""
     try:
-        with mapped_errors():
+        with map_s3_errors():
             bucket().client.put_bucket_lifecycle_configuration(
                 Bucket=bucket().bucket_name, LifecycleConfiguration={"Rules": rules}
             )
@@ -87,9 +88,9 @@ def write_rules(rules: Rules) -> None:
         raise StorageUnavailable(sentence) from error
 
 
-def left_out(ours: Rules) -> list[str]:
+def missing_lifecycle_actions(ours: Rules) -> list[str]:
     """Return the actions of our rules that the store did not keep, such as "raw/ Expiration"."""
-    kept = {rule.get("ID"): rule for rule in stored_rules()}
+    kept = {rule.get("ID"): rule for rule in stored_lifecycle_rules()}
     return [
         f"{rule['Filter']['Prefix']} {action}"
         for rule in ours

@@ -6,8 +6,10 @@ from typing import Any, Self
 
 from jobs.errors import BuildError, SourceMissing, StorageUnavailable
 from jobs.lib.digest import Digest
-from jobs.storage.bucket import bucket, exists, mapped_errors, slow_bucket
+from jobs.storage.bucket import bucket, slow_bucket
+from jobs.storage.objects import check_object_size, object_exists
 from jobs.storage.request_body import Body
+from jobs.storage.s3_errors import map_s3_errors
 
 MIN_PART_BYTES = 8 * 1024 * 1024
 SMALL_PART_BYTES = 5 * 1024 * 1024  # the minimum of S3; for many uploads at once
@@ -15,7 +17,7 @@ MAX_OBJECT_BYTES = 5 * 2**40  # the maximum of S3
 MAX_PARTS = 9_000  # S3 allows 10,000; the rest is for what an archive adds to its files
 
 
-def part_bytes(size_bytes: int, *, least: int = MIN_PART_BYTES) -> int:
+def multipart_part_bytes(size_bytes: int, *, least: int = MIN_PART_BYTES) -> int:
     """Return the part size for an object of about this size."""
     return max(least, -(-size_bytes // MAX_PARTS))
 
@@ -23,7 +25,7 @@ def part_bytes(size_bytes: int, *, least: int = MIN_PART_BYTES) -> int:
 class MultipartUpload:
     """An open multipart upload. Thread-safe.
 
-    If the process dies, the parts stay, to be resumed or deleted by `delete_all_but`.
+    If the process dies, the parts stay, to be resumed or deleted by `delete_all_objects_but`.
     """
 
     def __init__(self, key: str, upload_id: str) -> None:
@@ -35,7 +37,7 @@ class MultipartUpload:
     @classmethod
     def begin(cls, key: str, *, content_type: str) -> Self:
         """Create the upload. Raises StorageUnavailable."""
-        with mapped_errors(gone=StorageUnavailable):
+        with map_s3_errors(gone=StorageUnavailable):
             answer = bucket().client.create_multipart_upload(
                 Bucket=bucket().bucket_name, Key=key, ContentType=content_type
             )
@@ -47,7 +49,7 @@ class MultipartUpload:
         Raises SourceMissing if the upload is no longer open.
         """
         sizes: dict[int, int] = {}
-        with mapped_errors():
+        with map_s3_errors():
             pages = bucket().client.get_paginator("list_parts")
             for page in pages.paginate(**self._target):
                 for part in page.get("Parts", []):
@@ -71,14 +73,14 @@ class MultipartUpload:
     def complete(self) -> None:
         """Create the object from the parts. Raises SourceMissing if the upload is not open."""
         parts = [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._etags.items())]
-        with mapped_errors():
+        with map_s3_errors():
             slow_bucket().client.complete_multipart_upload(
                 **self._target, MultipartUpload={"Parts": parts}
             )
 
     def abort(self) -> None:
         """Delete the parts."""
-        with mapped_errors():
+        with map_s3_errors():
             bucket().client.abort_multipart_upload(**self._target)
 
 
@@ -106,7 +108,7 @@ class S3Object:
         return self._digest.crc32
 
 
-def complete(key: str, upload_id: str, *, size_bytes: int) -> None:
+def complete_multipart_upload(key: str, upload_id: str, *, size_bytes: int) -> None:
     """Complete an upload. Idempotent: an object of the right size counts as completed.
 
     Raises StorageUnavailable, and SourceMissing if there is neither upload nor object.
@@ -116,23 +118,6 @@ def complete(key: str, upload_id: str, *, size_bytes: int) -> None:
         upload.find_parts()
         upload.complete()
     except SourceMissing:
-        if not exists(key, size_bytes):
+        if not object_exists(key, size_bytes):
             raise
-    check_size(key, size_bytes)
-
-
-def put_whole(key: str, body: Body, *, content_type: str, sha256: str = "") -> None:
-    """Store an object in one request. `sha256` saves hashing it again."""
-    bucket().objects.put(key, body, content_type=content_type, sha256=sha256)
-
-
-def check_size(key: str, size_bytes: int) -> None:
-    """Raises StorageUnavailable if the object does not exist or has another size."""
-    if not exists(key, size_bytes):
-        raise StorageUnavailable("The file was stored incompletely.")
-
-
-def delete_object(key: str) -> None:
-    """Delete an object. Raises StorageUnavailable."""
-    with mapped_errors(gone=StorageUnavailable):
-        bucket().client.delete_object(Bucket=bucket().bucket_name, Key=key)
+    check_object_size(key, size_bytes)

@@ -6,17 +6,14 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.errors import SourceMissing, StorageUnavailable
-from jobs.storage.bucket import exists
 from jobs.storage.multipart_upload import (
     MIN_PART_BYTES,
     SMALL_PART_BYTES,
     MultipartUpload,
     S3Object,
-    check_size,
-    delete_object,
-    part_bytes,
-    put_whole,
+    multipart_part_bytes,
 )
+from jobs.storage.objects import check_object_size, delete_object, object_exists, put_object
 
 PARTS_IN_FLIGHT = 2  # sent and hashed while the next one is filled: memory is one part more
 MEMORY_BYTES = 256 * 1024 * 1024  # for these parts; if they are large, fewer are in flight, or none
@@ -27,7 +24,7 @@ class S3Output(S3Object):
 
     Memory is limited to PARTS_IN_FLIGHT + 1 parts and MEMORY_BYTES, or to one part if that is
     larger. With `is_one_of_many`, it is one part of the minimum size. If the process dies or
-    `discard` fails, the parts stay in an open upload for `delete_all_but`.
+    `discard` fails, the parts stay in an open upload for `delete_all_objects_but`.
     """
 
     def __init__(
@@ -36,7 +33,7 @@ class S3Output(S3Object):
         super().__init__(key, content_type=content_type)
         least = SMALL_PART_BYTES if is_one_of_many else MIN_PART_BYTES
         self.size_bytes = 0
-        self._part_bytes = part_bytes(expected_bytes, least=least)
+        self._part_bytes = multipart_part_bytes(expected_bytes, least=least)
         most = min(PARTS_IN_FLIGHT, max(MEMORY_BYTES // self._part_bytes - 1, 0))
         self._in_flight = 0 if is_one_of_many else most
         self._buffer = bytearray()  # the next part; reused for later ones
@@ -78,15 +75,15 @@ class S3Output(S3Object):
             try:
                 self._upload.complete()
             except SourceMissing as error:  # or it succeeded, and the response was lost
-                if not exists(self.key, self.size_bytes):
+                if not object_exists(self.key, self.size_bytes):
                     raise StorageUnavailable("The file store lost an upload.") from error
         else:
             content = self._content()
-            put_whole(self.key, content, content_type=self._content_type, sha256=self.sha256)
+            put_object(self.key, content, content_type=self._content_type, sha256=self.sha256)
         self._is_stored = True
         self._stop()
         if self._upload:
-            check_size(self.key, self.size_bytes)
+            check_object_size(self.key, self.size_bytes)
 
     def discard(self) -> None:
         """Delete the object or its open upload. Raises StorageUnavailable."""

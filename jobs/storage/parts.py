@@ -7,15 +7,18 @@ from typing import Any, Self
 
 from jobs.errors import SourceMissing
 from jobs.lib.digest import Digest
-from jobs.storage.bucket import exists, read
 from jobs.storage.multipart_upload import (
     SMALL_PART_BYTES,
     MultipartUpload,
     S3Object,
-    check_size,
+    multipart_part_bytes,
+)
+from jobs.storage.objects import (
+    check_object_size,
     delete_object,
-    part_bytes,
-    put_whole,
+    object_exists,
+    put_object,
+    read_object,
 )
 
 Checkpoint = dict[str, Any]
@@ -30,7 +33,7 @@ class S3Parts(S3Object):
     def __init__(self, key: str, *, content_type: str, size_bytes: int) -> None:
         super().__init__(key, content_type=content_type)
         self.size_bytes = size_bytes
-        self.part_bytes = part_bytes(size_bytes, least=SMALL_PART_BYTES)
+        self.part_bytes = multipart_part_bytes(size_bytes, least=SMALL_PART_BYTES)
         self.stored: frozenset[int] = frozenset()
 
     @classmethod
@@ -45,7 +48,7 @@ class S3Parts(S3Object):
         try:
             found = parts._upload.find_parts()
         except SourceMissing:
-            if not exists(parts.key, parts.size_bytes):
+            if not object_exists(parts.key, parts.size_bytes):
                 raise
             parts._is_stored = True
             found = {n + 1: parts.size_of(n) for n in range(parts._count)}
@@ -91,7 +94,7 @@ class S3Parts(S3Object):
         if self._upload:
             self._upload.put(number + 1, part)
         else:
-            put_whole(self.key, part, content_type=self._content_type)
+            put_object(self.key, part, content_type=self._content_type)
 
     def finish(self, digest: Digest) -> None:
         """Create the object, after all parts are stored.
@@ -103,10 +106,10 @@ class S3Parts(S3Object):
             with suppress(SourceMissing):  # completed before: its size is checked below
                 self._upload.complete()
         self._is_stored = True
-        check_size(self.key, self.size_bytes)
+        check_object_size(self.key, self.size_bytes)
         if digest.size_bytes < self.size_bytes:
             digest = Digest()
-            for chunk in read(self.key):
+            for chunk in read_object(self.key):
                 digest.update(chunk)
         self._digest = digest
 

@@ -12,7 +12,7 @@ BLOCK_BYTES = 256 * 1024  # of a body, sent at once
 Body = bytes | bytearray | memoryview | IO[bytes]
 
 
-def blocks_of(body: Body) -> Iterator[bytes | memoryview]:
+def request_body_blocks(body: Body) -> Iterator[bytes | memoryview]:
     if isinstance(body, bytes | bytearray | memoryview):
         whole = memoryview(body)
         for start in range(0, len(whole), BLOCK_BYTES):
@@ -22,7 +22,7 @@ def blocks_of(body: Body) -> Iterator[bytes | memoryview]:
             yield block
 
 
-def measure(body: Body, sha256: str) -> tuple[int, str]:
+def measure_request_body(body: Body, sha256: str) -> tuple[int, str]:
     """Return size and SHA-256 of a body. A file is rewound."""
     if isinstance(body, bytes | bytearray | memoryview):
         return len(body), sha256 or hashlib.sha256(body).hexdigest()

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jobs.errors import BuildError, SourceMissing, StorageUnavailable
 
 GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
 TRANSIENT = {429, 500, 502, 503, 504}
@@ -32,3 +37,16 @@ class ErrorResponse(Exception):
 def _text(name: str, body: bytes) -> str:
     found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), body)
     return found[1].decode(errors="replace") if found else ""
+
+
+@contextmanager
+def map_s3_errors(gone: type[BuildError] = SourceMissing) -> Iterator[None]:
+    """Convert boto's errors: raises StorageUnavailable, or `gone` if nothing has that key."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in GONE:
+            raise gone("A stored file could not be found.") from error
+        raise StorageUnavailable("The file store refused a request.") from error
+    except BotoCoreError as error:
+        raise StorageUnavailable("The file store could not be reached.") from error

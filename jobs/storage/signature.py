@@ -19,7 +19,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
-class Bucket:
+class SignedBucket:
     """A bucket and its endpoint, whose URL may have a path."""
 
     endpoint: str
@@ -60,7 +60,7 @@ class Signer:
     def signed_headers(
         self,
         method: str,
-        bucket: Bucket,
+        bucket: SignedBucket,
         path: str,
         *,
         at: float,
@@ -91,7 +91,7 @@ class Signer:
     def presigned_url(
         self,
         method: str,
-        bucket: Bucket,
+        bucket: SignedBucket,
         key: str,
         *,
         disposition: str,
@@ -133,7 +133,7 @@ class Signer:
         return f"{timestamp[:8]}/{self.region}/s3/aws4_request"
 
 
-def attachment(name: str) -> str:
+def attachment_header(name: str) -> str:
     """Return a Content-Disposition (RFC 6266) with the name in ASCII and in UTF-8."""
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -12,11 +12,11 @@ class _Traffic:
     moved_bytes = 0
 
 
-def moved_bytes() -> int:
+def traffic_bytes() -> int:
     """Return a number that grows while data is transferred."""
     return _Traffic.moved_bytes
 
 
-def count(size_bytes: int) -> None:
+def count_traffic(size_bytes: int) -> None:
     """Count transferred bytes."""
     _Traffic.moved_bytes += size_bytes

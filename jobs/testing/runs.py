@@ -11,7 +11,7 @@ from django.db import connection
 
 from jobs import storage
 from jobs.engine import runner
-from jobs.engine.submission import submit
+from jobs.engine.submission import submit_job
 from jobs.kinds.base import Kind
 from jobs.kinds.registry import KINDS
 from jobs.lib.digest import Digest
@@ -88,12 +88,12 @@ def run_job(kind: type[Kind], /, *, owner: User, **request: Any) -> JobResult:
     if connection.in_atomic_block:
         raise RuntimeError("Mark the test with django_db(transaction=True).")
     storage.make_bucket()
-    job, _ = submit(owner=owner, **_request(kind, owner, request).submission())
-    runner.run(job.pk, task_id="test", worker="test")
+    job, _ = submit_job(owner=owner, **_request(kind, owner, request).submission())
+    runner.run_job(job.pk, task_id="test", worker="test")
     job.refresh_from_db()
-    content = b"".join(storage.read(job.artifact.key)) if job.artifact else b""
+    content = b"".join(storage.read_object(job.artifact.key)) if job.artifact else b""
     beside = {
-        file.role: MemoryFile(b"".join(storage.read(file.key)), file.name, file.content_type)
+        file.role: MemoryFile(b"".join(storage.read_object(file.key)), file.name, file.content_type)
         for file in job.files.previews()
     }
     return JobResult(job, content, beside)

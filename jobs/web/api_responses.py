@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import storage
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob, JobRow, StoredFile
 from jobs.states import Status
 from jobs.web.problems import Problem
@@ -122,8 +122,8 @@ def result_file(job: DownloadJob) -> StoredFile:
         raise Problem(HTTPStatus.CONFLICT, "job_failed", job.error)
     if job.artifact is None:
         raise Problem(HTTPStatus.GONE, job.status, f"The download is {job.status}.")
-    release_connection()  # the store may be slow
-    if not storage.exists(job.artifact.key, job.artifact.size_bytes):
+    release_database_connection()  # the store may be slow
+    if not storage.object_exists(job.artifact.key, job.artifact.size_bytes):
         raise Problem(HTTPStatus.GONE, "artifact_gone", "The file no longer exists.")
     return job.artifact
 

@@ -19,7 +19,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from jobs.lib.addresses import address, is_in, networks
+from jobs.lib.addresses import is_address_in, parse_address, parse_address_networks
 from jobs.web.problems import Problem
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.throttle import limit_sign_in, record_sign_in
@@ -126,8 +126,8 @@ def gateway_user(request: HttpRequest) -> User | None:
     name = request.headers.get(header) if header else None
     if name is None:
         return None
-    peer = address(request.META.get("REMOTE_ADDR", ""))
-    if peer is None or not is_in(peer, networks(settings.GATEWAY_ADDRESSES)):
+    peer = parse_address(request.META.get("REMOTE_ADDR", ""))
+    if peer is None or not is_address_in(peer, parse_address_networks(settings.GATEWAY_ADDRESSES)):
         raise AuthenticationFailed(
             f"{header} is accepted only from the gateway.", "untrusted_gateway"
         )

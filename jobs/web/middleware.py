@@ -49,7 +49,11 @@ class HeadersMiddleware(SecurityMiddleware):
         return response
 
 
-PROBES = {"/health": health.ready, "/health/ready": health.ready, "/health/live": health.live}
+PROBES = {
+    "/health": health.health_ready,
+    "/health/ready": health.health_ready,
+    "/health/live": health.health_live,
+}
 
 
 class ProbeMiddleware:

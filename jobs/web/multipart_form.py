@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from multipart import MultipartError, MultipartSegment, ParserError, PushMultipartParser
 from rest_framework.exceptions import UnsupportedMediaType
 
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 from jobs.web.multipart_headers import boundary_of, names_of
 from jobs.web.multipart_problems import broken_off, check_part, file_too_large, malformed, no_file
 from jobs.web.request_limits import content_coding
@@ -62,7 +62,7 @@ class MultipartForm:
         if not self._has_body():
             return None
         self._check_headers()
-        release_connection()  # the body may come slowly
+        release_database_connection()  # the body may come slowly
         self._events = self._parse(self._boundary())
         part = self._next_file()
         if part is None:
@@ -177,7 +177,7 @@ class MultipartForm:
             yield bytes(event)
 
     def _pieces_of_the_file(self, name: str) -> Iterator[bytes]:
-        release_connection()
+        release_database_connection()
         received_bytes = 0
         for piece in self._pieces():
             received_bytes += len(piece)

@@ -16,7 +16,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 from jobs.web.problems import Problem
 from jobs.web.request_limits import content_coding, max_body_bytes
 
@@ -46,7 +46,7 @@ class StrictJSONParser(BaseParser):
         # DRF lets a wildcard match.
         if media_type and "*" in media_type.partition(";")[0]:
             raise UnsupportedMediaType(media_type)
-        release_connection()  # a body may come slowly
+        release_database_connection()  # a body may come slowly
         context = parser_context or {}
         max_bytes = max_body_bytes(context.get("view"))
         if "request" in context:

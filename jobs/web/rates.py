@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 
 from django.conf import settings
 
-from jobs.lib.addresses import as_one_client, client_of, networks
+from jobs.lib.addresses import client_address, client_address_key, parse_address_networks
 
 MAX_FORWARDED_CHARS = 1_000  # of X-Forwarded-For, its end; it is read from there
 RATE = re.compile(
@@ -112,7 +112,9 @@ def _client_address(peer: str, forwarded: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _known_address(peer: str, forwarded: str, trusted: tuple[str, ...], hops: int) -> str:
-    return as_one_client(client_of(peer, forwarded, trusted=networks(trusted), hops=hops))
+    return client_address_key(
+        client_address(peer, forwarded, trusted=parse_address_networks(trusted), hops=hops)
+    )
 
 
 def headers(counts: Sequence[Count]) -> dict[str, str]:

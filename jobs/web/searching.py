@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 from jobs.web.problems import Problem
 from jobs.web.throttle import limit
 
@@ -39,7 +39,7 @@ def searching(request: HttpRequest | Request, text: str) -> Iterator[None]:
         yield
         return
     limit(request, "search")
-    release_connection()  # others can use it while this request waits
+    release_database_connection()  # others can use it while this request waits
     with _slots.acquire(request.user.pk or 0), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 
 from downloads_project.celery import app
-from jobs.engine import queue
-from jobs.engine.doorbell import Doorbell
+from jobs.engine import broker, doorbell
+from jobs.engine.doorbell_message import Doorbell
 from jobs.web.asgi import doorbells
 from jobs.web.asgi.doorbells import Doorbells
 from tests.asgi.both import a_loop, until
@@ -31,7 +31,7 @@ def alone() -> Iterator[str]:
 @pytest.fixture
 def log_lost(monkeypatch: pytest.MonkeyPatch) -> Mock:
     found = Mock()
-    monkeypatch.setattr(queue, "log_lost", found)
+    monkeypatch.setattr(doorbell, "log_lost_doorbells", found)
     return found
 
 
@@ -48,7 +48,7 @@ def test_workers_get_them_by_priority_and_in_order(alone: str) -> None:
         ringing = Doorbells()
         for bell in (*usual, urgent):
             ringing.ring(bell)
-        await until(lambda: queue.waiting(alone) == 251)
+        await until(lambda: broker.broker_messages(alone) == 251)
         ringing.close()
 
     run(story())
@@ -92,7 +92,7 @@ def test_waiting_doorbells_are_bounded(
         for _ in range(12):
             ringing.ring(Doorbell(uuid4(), alone, 4, 330))
         assert log_lost.call_count == 2
-        await until(lambda: queue.waiting(alone) == 10)
+        await until(lambda: broker.broker_messages(alone) == 10)
         ringing.close()
 
     run(story())

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from jobs.engine import queue
+from jobs.engine import doorbell
 from jobs.models import DownloadJob, Preferences
 from jobs.web.asgi.doorbells import Doorbells
 from tests.asgi.both import Native, Response, bearer
@@ -38,7 +38,7 @@ def catalogue(transactional_db: None) -> None:
 def rung(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """The doorbells that were rung."""
     found = Mock()
-    monkeypatch.setattr(queue._publisher, "put", found)
+    monkeypatch.setattr(doorbell._publisher, "put", found)
     monkeypatch.setattr(Doorbells, "ring", lambda _, bell: found(bell))
     return found
 

@@ -79,7 +79,7 @@ def test_an_answer_that_is_no_page_is_shown_as_it_is(
     def bug(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("jobs.web.api.downloads.submit", bug)
+    monkeypatch.setattr("jobs.web.api.downloads.submit_job", bug)
     of_alice.goto(live_server.url + INITIATE)
 
     of_alice.get_by_role("button", name="POST").click()

@@ -233,8 +233,8 @@ def test_a_failure_says_what_to_do_and_runs_again(
     tab: Page, service: Service, photos: list[StoredFile]
 ) -> None:
     lost = photos[3].key
-    content = b"".join(storage.read(lost))
-    storage.delete(lost)
+    content = b"".join(storage.read_object(lost))
+    storage.delete_object_and_uploads(lost)
 
     make(tab, service)
     comes_to(tab, "Failed")

@@ -37,7 +37,7 @@ def tab(of_alice: Page, alice: User, broker: Any, made_bucket: None) -> Iterator
     StoredFileFactory(name="facade.jpg")
     of_alice.reload()
     yield of_alice
-    storage.delete_all_but([], prefix="raw/")
+    storage.delete_all_objects_but([], prefix="raw/")
 
 
 def type_time(tab: Page, summary: str = "Schedule", typed: str = TYPED) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from jobs.engine.dispatcher import release_blocked
+from jobs.engine.sweeps import sweep_blocked_jobs
 from jobs.states import Status
 from tests.browser.looks import (
     OF_A_LINK,
@@ -150,7 +150,7 @@ def test_what_waited_for_others_moves_little_when_it_starts(
 
     start(other)
     succeed(other)
-    release_blocked()
+    sweep_blocked_jobs()
     job.refresh_from_db()
     start(job)
     look(tab)

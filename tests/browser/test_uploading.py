@@ -40,7 +40,7 @@ def clean(of_alice: Page, made_bucket: None, broker: Any) -> Iterator[None]:
     yield
     of_alice.context.close()
     until(lambda: not any("process_request" in t.name for t in threading.enumerate()), 20)
-    storage.delete_all_but([], prefix="raw/")
+    storage.delete_all_objects_but([], prefix="raw/")
 
 
 @pytest.fixture

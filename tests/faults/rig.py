@@ -31,8 +31,8 @@ from downloads_project.celery import app
 from downloads_project.local.stack import Stack
 from downloads_project.processes import Process
 from jobs import storage
-from jobs.engine.doorbell import TASK
-from jobs.kinds.registry import folder_of
+from jobs.engine.doorbell_message import TASK
+from jobs.kinds.registry import kind_folder
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import FINAL, Status
 from tests.faults.proxy import Proxy
@@ -207,7 +207,7 @@ class Rig(Live):
             elif name == "Redis":
                 self.redis.ping()
             else:
-                storage.ping()
+                storage.ping_bucket()
         except Exception:
             return False
         return True
@@ -293,15 +293,15 @@ def signal_all(pid: int, number: signal.Signals) -> None:
 def assert_one_object(job: DownloadJob, file_ids: list[int]) -> None:
     """I2: check that the folder of a completed job has its artifact and nothing else."""
     bucket = storage.bucket()
-    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=folder_of(job))
+    found = bucket.client.list_objects_v2(Bucket=bucket.bucket_name, Prefix=kind_folder(job))
     keys = [item["Key"] for item in found.get("Contents", [])]
     assert keys == [file.key for file in job.files.all()], f"{job.pk}: {keys}"
-    assert not list(storage.open_uploads(folder_of(job))), f"{job.pk} left an open upload"
+    assert not list(storage.list_open_uploads(kind_folder(job))), f"{job.pk} left an open upload"
     if job.status != Status.COMPLETED:
         return
     assert job.artifact is not None
     assert [job.artifact.key] == keys
-    content = b"".join(storage.read(job.artifact.key))
+    content = b"".join(storage.read_object(job.artifact.key))
     assert hashlib.sha256(content).hexdigest() == job.artifact.sha256
     with ZipFile(io.BytesIO(content)) as archive:
         inside = [hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()]

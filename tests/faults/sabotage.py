@@ -37,7 +37,7 @@ class Sabotage(AppConfig):
 
 def die_before_publish() -> None:
     """End the web process between commit and doorbell, without a response."""
-    from jobs.engine.queue import _Publisher
+    from jobs.engine.doorbell import _Publisher
     from jobs.web.asgi.doorbells import Doorbells
 
     _before(_Publisher, "put", _die_once)
@@ -87,7 +87,7 @@ def lose_answer_to_claim() -> None:
 def die_while_collecting() -> None:
     from jobs import storage
 
-    _after(storage, "delete_all_but", _die_once)
+    _after(storage, "delete_all_objects_but", _die_once)
 
 
 def hold_until_opened() -> None:

@@ -16,7 +16,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from jobs.engine.doorbell import TASK
+from jobs.engine.doorbell_message import TASK
 from jobs.models import DownloadJob
 from jobs.states import Status
 from tests.faults.load import Load

@@ -20,10 +20,10 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs.engine import dispatcher, runner
-from jobs.engine.submission import resubmit, submit
+from jobs.engine import runner, sweeps
+from jobs.engine.submission import resubmit_job, submit_job
 from jobs.errors import StaleJob
-from jobs.kinds.registry import folder_of
+from jobs.kinds.registry import kind_folder
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory, StoredFileFactory, new_job
@@ -89,7 +89,7 @@ def claim(job: DownloadJob) -> None:
 
 
 def succeed(job: DownloadJob) -> None:
-    key = f"{folder_of(job)}{job.attempt}/a.zip"
+    key = f"{kind_folder(job)}{job.attempt}/a.zip"
     job.succeed(StoredFileFactory.build(file_id=None, key=key, owner=job.owner, made_by=job))
 
 
@@ -161,7 +161,7 @@ def test_rescue_or_hand_back(alice: User, figures: list[Figure]) -> None:
     jobs = running(alice)
 
     def child_died(job: DownloadJob) -> bool:
-        runner.child_died(job.pk, task_id=job.task_id)
+        runner.runner_died(job.pk, task_id=job.task_id)
         return job.events.filter(event=Event.RESCUE, by=Actor.WORKER).exists()
 
     won = race(jobs, lambda job: job.hand_back(), child_died, rescue)
@@ -206,7 +206,9 @@ def test_run_again_twice(alice: User, figures: list[Figure]) -> None:
     jobs = [JobFactory(owner=alice, status=Status.FAILED) for _ in range(RACES)]
 
     won = race(
-        jobs, lambda job: resubmit(job, Actor.OWNER), lambda job: resubmit(job, Actor.OPERATOR)
+        jobs,
+        lambda job: resubmit_job(job, Actor.OWNER),
+        lambda job: resubmit_job(job, Actor.OPERATOR),
     )
 
     note(figures, "not exactly one", won)
@@ -223,7 +225,7 @@ def test_many_dispatchers(alice: User, figures: list[Figure]) -> None:
     def sweep(_: int) -> int:
         try:
             total = 0
-            while found := dispatcher.rescue_expired_leases():
+            while found := sweeps.sweep_expired_leases():
                 total += found
             return total
         finally:
@@ -231,7 +233,7 @@ def test_many_dispatchers(alice: User, figures: list[Figure]) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         rescued = list(threads.map(sweep, range(4)))
-    rescued.append(dispatcher.rescue_expired_leases())  # what all four skipped at their last look
+    rescued.append(sweeps.sweep_expired_leases())  # what all four skipped at their last look
 
     figures.append(Figure("rescues more than jobs", sum(rescued) - RACES, 0, f"of {RACES}"))
     assert sum(rescued) == RACES
@@ -248,7 +250,7 @@ def test_expire_twice(alice: User, figures: list[Figure]) -> None:
         jobs,
         lambda job: job.expire(),
         lambda job: job.expire(),
-        lambda job: resubmit(job, Actor.OWNER),
+        lambda job: resubmit_job(job, Actor.OWNER),
     )
 
     figures.append(Figure("not expired exactly once", sum(a == b for a, b, _ in won), 0, "of 500"))
@@ -268,7 +270,7 @@ def test_one_key_at_once(alice: User, figures: list[Figure]) -> None:
         try:
             for n in range(RACES):
                 gate.wait()
-                job, is_new = submit(owner=alice, key=f"key-{n}", **asked)
+                job, is_new = submit_job(owner=alice, key=f"key-{n}", **asked)
                 made.append((job.pk, is_new))
         except Exception:
             gate.abort()

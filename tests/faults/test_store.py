@@ -288,7 +288,7 @@ def test_artifact_deleted(service: Rig) -> None:
     job_id = service.initiate(FILM)
     service.wait_for(job_id, "completed")
     key = str(DownloadJob.objects.get(pk=job_id).artifact.key)
-    content = b"".join(storage.read(key))
+    content = b"".join(storage.read_object(key))
 
     bucket().delete(key)
     gone = service.ask(f"/v1/download/{job_id}")
@@ -340,7 +340,7 @@ def upload_under_way(service: Rig, *, parts: int = 1) -> str:
 
 
 def open_uploads(job_id: str) -> list[dict[str, str]]:
-    return list(storage.open_uploads(f"results/{job_id}/"))
+    return list(storage.list_open_uploads(f"results/{job_id}/"))
 
 
 def parts_of(upload: dict[str, str]) -> list[Any]:
@@ -348,7 +348,7 @@ def parts_of(upload: dict[str, str]) -> list[Any]:
     return list(bucket().client.list_parts(**target).get("Parts", []))
 
 
-def bucket() -> storage.JobStorage:
+def bucket() -> storage.BucketStorage:
     return storage.bucket()
 
 

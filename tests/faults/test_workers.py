@@ -14,7 +14,7 @@ import pytest
 
 from downloads_project.processes import Process
 from jobs import storage
-from jobs.kinds.registry import folder_of
+from jobs.kinds.registry import kind_folder
 from jobs.models import DownloadJob
 from jobs.states import Status
 from tests.faults.rig import HELD, Rig, slow
@@ -229,7 +229,9 @@ def test_zombie_with_a_stored_file(service: Rig) -> None:
 
 def stored(job: DownloadJob) -> bool:
     """Whether the first attempt's file is in the bucket."""
-    return any(storage.stored_before(f"{folder_of(job)}1/", datetime.now(UTC) + timedelta(hours=1)))
+    return any(
+        storage.list_stored_before(f"{kind_folder(job)}1/", datetime.now(UTC) + timedelta(hours=1))
+    )
 
 
 LIMITS = {"JOB_TIME_LIMIT_SECONDS": "2", "KILL_AFTER_SECONDS": "2"}

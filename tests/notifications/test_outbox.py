@@ -155,7 +155,7 @@ def test_old_rows_are_forgotten_unless_they_wait(alice: User) -> None:
         old.update(state=state, sent_at=sent_at, created_at=long_ago)
     Notification.objects.filter(pk=rows[3].pk).update(state=State.FAILED)
 
-    assert expiry.forget_notifications() == 2
+    assert expiry.expire_notifications() == 2
 
     assert set(Notification.objects.all()) == {rows[2], rows[3]}
     assert DownloadJob.objects.count() == 4

@@ -155,7 +155,7 @@ def test_the_dispatcher_sends_and_ends_within_its_time_though_a_try_hangs(
     receiver.statuses = [0]
     completed(alice, webhook=receiver.url)
 
-    with Running(dispatcher.run):
+    with Running(dispatcher.run_dispatcher):
         assert receiver.came.wait(10)
         completed(bob, webhook=receiver.url)
         until(lambda: states(bob) == {State.SENT})

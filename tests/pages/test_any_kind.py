@@ -12,7 +12,7 @@ from jobs.kinds.base import Kind
 from jobs.kinds.page_parts import Card
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, Notification
-from jobs.models.notification import outcome
+from jobs.models.notification import notification_outcome
 from jobs.notifications.letters import letter_of
 from jobs.states import Status
 from jobs.workspace import Workspace
@@ -102,7 +102,7 @@ def test_it_is_a_filter_of_the_list(visitor: Client, alice: User) -> None:
 )
 def test_its_owner_gets_a_mail(alice: User, status: Status, subject: str) -> None:
     job = export(alice, status=status, error_code="timeout", error="It took too long.")
-    mail = letter_of(Notification(owner=alice, channel="email", content=outcome(job)))
+    mail = letter_of(Notification(owner=alice, channel="email", content=notification_outcome(job)))
 
     assert mail.subject == subject
     assert ("It took too long." in mail.text) == (status == Status.FAILED)

@@ -179,7 +179,7 @@ def test_a_bug_in_a_page_is_a_page_without_its_details(
     def bug(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("jobs.web.pages.form_submit.submit", bug)
+    monkeypatch.setattr("jobs.web.pages.form_submit.submit_job", bug)
     visitor.raise_request_exception = False
 
     response = visitor.post("/downloads", {"file": "80000"})

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.engine.dispatcher import release_blocked
+from jobs.engine.sweeps import sweep_blocked_jobs
 from jobs.models import DownloadJob
 from jobs.states import Actor, Status
 from jobs.terms import USUAL_PRIORITY
@@ -193,7 +193,7 @@ def test_of_many_the_first_are_listed_in_two_queries(
 def test_once_it_was_let_go_the_past_tense_is_used(visitor: Client, alice: User) -> None:
     job = held(alice, JobFactory(owner=alice, status=Status.COMPLETED))
 
-    assert release_blocked() == 1
+    assert sweep_blocked_jobs() == 1
 
     html = text(visitor.get(of(job)))
     assert section(html, "Depended on")
@@ -203,7 +203,7 @@ def test_once_it_was_let_go_the_past_tense_is_used(visitor: Client, alice: User)
 def test_one_that_waited_in_vain_says_so(visitor: Client, alice: User) -> None:
     job = held(alice, JobFactory(owner=alice, status=Status.CANCELLED, name="Frames.tar"))
 
-    assert release_blocked() == 1
+    assert sweep_blocked_jobs() == 1
 
     html = words(visitor.get(of(job)))
     assert "Frames.tar, which this download depends on, was cancelled." in html
@@ -301,7 +301,7 @@ def test_numbers_in_the_id_of_a_missing_result_are_no_files(visitor: Client, ali
 def test_a_requeued_one_waits_again(visitor: Client, alice: User, broker: Any) -> None:
     other = JobFactory(owner=alice, status=Status.FAILED, name="Frames.tar")
     job = held(alice, other)
-    release_blocked()
+    sweep_blocked_jobs()
     other.refresh_from_db()
     other.requeue(Actor.OWNER, total=1)
 

@@ -88,7 +88,7 @@ def test_what_is_of_unknown_size_slides_and_counts(
 def test_what_cannot_be_foretold_is_not(visitor: Client, running: DownloadJob) -> None:
     running.heartbeat(done=3_100_000, message="Fetching frames.tar", speed=5_200_000, threads=4)
 
-    assert estimates.seconds_left(running, timezone.now().timestamp()) is None
+    assert estimates.estimated_seconds_left(running, timezone.now().timestamp()) is None
     html = text(visitor.get(of(running)))
     assert "Ready (estimate)" not in html
     assert "left</span>" not in html

@@ -21,7 +21,7 @@ def browser(alice: User, made_bucket: None, broker: Any) -> Iterator[Client]:
     client.force_login(alice)
     client.get("/upload")
     yield client
-    storage.delete_all_but([], prefix="raw/")
+    storage.delete_all_objects_but([], prefix="raw/")
 
 
 def post(browser: Client, name: str, content: bytes, token: str = "") -> Any:
@@ -39,7 +39,7 @@ def test_a_form_leads_to_the_page_of_its_job(browser: Client) -> None:
 
     job = DownloadJob.objects.get()
     assert (response.status_code, response["Location"]) == (303, f"/downloads/{job.pk}")
-    assert b"".join(storage.read(f"raw/{job.pk}/notes.txt")) == b"words"
+    assert b"".join(storage.read_object(f"raw/{job.pk}/notes.txt")) == b"words"
 
 
 @pytest.mark.parametrize(

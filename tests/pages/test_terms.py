@@ -185,7 +185,7 @@ def sender(visitor: Client, made_bucket: None, broker: Any) -> Any:
         )
 
     yield send
-    storage.delete_all_but([], prefix="raw/")
+    storage.delete_all_objects_but([], prefix="raw/")
 
 
 @pytest.mark.parametrize("fields", [{}, {"email": "true"}])

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from jobs.kinds.bundle import contract
 from jobs.kinds.bundle.kind import Bundle
 from jobs.kinds.bundle.response import AcceptedJob
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob
 from jobs.states import FINAL
 from jobs.web.api.downloads import submitted
@@ -66,7 +66,7 @@ def _wait(job: DownloadJob) -> None:
     """Wait until the job is finished, for at most START_WAITS_SECONDS."""
     ends = time.monotonic() + settings.START_WAITS_SECONDS
     while not job.is_finished and time.monotonic() < ends:
-        release_connection()
+        release_database_connection()
         time.sleep(QUERY_SECONDS)
         if DownloadJob.objects.filter(pk=job.pk, status__in=FINAL).exists():
             job.refresh_from_db()

@@ -9,7 +9,7 @@ from stat import S_IFREG
 from stream_zip import NO_COMPRESSION_64, MemberFile, ZipIntegrityError, stream_zip
 
 from jobs.errors import SourceChanged
-from jobs.lib.names import collision_key, safe_name, split_name
+from jobs.lib.names import name_collision_key, safe_name, split_name
 from jobs.workspace import CHUNK_BYTES, NOT_AS_STORED, Source, Workspace
 
 MODE = S_IFREG | 0o644
@@ -64,10 +64,12 @@ def member_names(sources: Iterable[Source]) -> Iterator[str]:
     for source in sources:
         name = original = safe_name(source.name)
         stem, suffix = split_name(original)
-        copy = taken.get(collision_key(original), 1)
-        while collision_key(name) in taken:
+        copy = taken.get(name_collision_key(original), 1)
+        while name_collision_key(name) in taken:
             copy += 1
             name = f"{stem} ({copy}){suffix}"
-        taken[collision_key(original)] = copy  # continue here next time, which keeps this linear
-        taken.setdefault(collision_key(name), 1)
+        taken[name_collision_key(original)] = (
+            copy  # continue here next time, which keeps this linear
+        )
+        taken.setdefault(name_collision_key(name), 1)
         yield name

@@ -215,7 +215,7 @@ def _row(file: StoredFile, is_ticked: bool, now: datetime) -> ChoiceRow:
         file=file,
         tile=suffix if len(suffix) <= 4 else "",
         label=next(labels, "File"),
-        size=wording.size_of(file.size_bytes),
+        size=wording.file_size_text(file.size_bytes),
         added=wording.added(file.created_at, now),
         is_ticked=is_ticked,
     )

@@ -10,8 +10,8 @@ from django.urls import reverse
 from jobs.errors import SourceMissing
 from jobs.kinds.bundle.load import requested_ids
 from jobs.kinds.page_parts import Contents, Remedy, json_argument
-from jobs.kinds.registry import sources_of
-from jobs.lib.file_size import size_of
+from jobs.kinds.registry import kind_sources
+from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob, StoredFile
 from jobs.web.wording.numbers import files as number_of_files
 
@@ -25,14 +25,16 @@ def contents(job: DownloadJob) -> Contents:
     sources = requested_ids(job.params)
     file_ids = [each for each in sources[:LISTED] if isinstance(each, int)]
     job_ids = [each for each in sources[:LISTED] if isinstance(each, str)]
-    found = {file.file_id: file for file in sources_of(job.kind, {"file_ids": file_ids}, job.owner)}
+    found = {
+        file.file_id: file for file in kind_sources(job.kind, {"file_ids": file_ids}, job.owner)
+    }
     files = tuple(_file(file_id, found.get(file_id)) for file_id in file_ids)
     files += _results(job, job_ids)
     return Contents(number_of_files(len(sources)), files=files, more=len(sources) - len(files))
 
 
 def _file(file_id: int, file: StoredFile | None) -> tuple[str, str]:
-    return (file.name, size_of(file.size_bytes)) if file else (str(file_id), "not found")
+    return (file.name, file_size_text(file.size_bytes)) if file else (str(file_id), "not found")
 
 
 def _results(job: DownloadJob, job_ids: list[str]) -> tuple[tuple[str, str], ...]:
@@ -48,7 +50,7 @@ def _result(job_id: str, job: DownloadJob | None) -> tuple[str, str]:
     if job is None:
         return job_id, "not found"
     if job.artifact:
-        return job.artifact.name, size_of(job.artifact.size_bytes)
+        return job.artifact.name, file_size_text(job.artifact.size_bytes)
     return job.name, "not found" if job.is_finished else "not ready yet"
 
 
@@ -64,7 +66,7 @@ def remedy(job: DownloadJob) -> Remedy | None:
     """For a zip that failed for missing files, return the form with the other files ticked."""
     if job.error_code != SourceMissing.code or len(requested_ids(job.params)) > MAX_CHOSEN_AGAIN:
         return None
-    numbered = sources_of(job.kind, job.params, job.owner).exclude(file_id=None)
+    numbered = kind_sources(job.kind, job.params, job.owner).exclude(file_id=None)
     found = numbered.values_list("file_id", flat=True)
     missing = job.metadata.get("missingFileIds", [])  # a row may exist whose bytes are gone
     others = [file_id for file_id in found if file_id not in missing]

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from jobs.kinds.remote.ranges import Plan
 from jobs.lib.digest import Digest
 from jobs.lib.mailbox import Mailbox
-from jobs.workspace import Parts
+from jobs.workspace import WorkspaceParts
 
 STORING = 4  # parts that are stored at the same time
 
@@ -21,7 +21,9 @@ class Assembly:
     some parts were stored by an earlier attempt, `digest` is not of the whole file.
     """
 
-    def __init__(self, parts: Parts, plan: Plan, *, most: int, lock: threading.Condition) -> None:
+    def __init__(
+        self, parts: WorkspaceParts, plan: Plan, *, most: int, lock: threading.Condition
+    ) -> None:
         self.digest = Digest()
         self.ended: Mailbox[BaseException | None] = Mailbox()
         self._parts, self._plan, self._most, self._lock = parts, plan, most, lock

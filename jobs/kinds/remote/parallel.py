@@ -13,7 +13,7 @@ from jobs.kinds.remote.range_stream import RangeStream
 from jobs.kinds.remote.ranges import RUN, Piece, Plan
 from jobs.lib.digest import Digest
 from jobs.outbound import LowSpeedLimit, RangesBroken, RemoteFile, RemoteResponse
-from jobs.workspace import Parts, Workspace
+from jobs.workspace import Workspace, WorkspaceParts
 
 TICK_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 0.5  # after a failed try; doubled each time
@@ -29,7 +29,13 @@ class Fetch:
     """
 
     def __init__(
-        self, remote: RemoteFile, parts: Parts, size_bytes: int, validator: str, *, threads: int
+        self,
+        remote: RemoteFile,
+        parts: WorkspaceParts,
+        size_bytes: int,
+        validator: str,
+        *,
+        threads: int,
     ) -> None:
         self._remote, self._validator, self._threads = remote, validator, threads
         self._plan = Plan(size_bytes, parts.part_bytes, parts.stored)

@@ -89,7 +89,7 @@ class Chunked(APIView):
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.form = None
         if request.content_type == FORM:
-            max_bytes = storage.part_bytes(
+            max_bytes = storage.multipart_part_bytes(
                 settings.MAX_CHUNKED_UPLOAD_BYTES, least=chunks.CHUNK_BYTES
             )
             self.form = MultipartForm(request, max_bytes=max_bytes)

@@ -17,7 +17,7 @@ from jobs import scanner as clamd
 from jobs.errors import ChecksumMismatch, FileTooLarge, ProcessingError, TypeNotAllowed
 from jobs.kinds.upload import previews
 from jobs.lib.digest import Digest
-from jobs.lib.filetypes import is_among, type_of
+from jobs.lib.filetypes import filetype_matches, filetype_of
 from jobs.workspace import Workspace
 
 log = structlog.get_logger(__name__)
@@ -97,8 +97,8 @@ def _scan(params: UploadParams, work: Workspace, source: Path) -> tuple[str, Dig
 
 def _allowed_type(head: bytes, params: UploadParams) -> str:
     """Return the content type. Raises TypeNotAllowed."""
-    content_type = type_of(head, params.name)
-    if not is_among(content_type, list(params.types)):
+    content_type = filetype_of(head, params.name)
+    if not filetype_matches(content_type, list(params.types)):
         raise TypeNotAllowed(f"Files of type {content_type} are not allowed.")
     return content_type
 

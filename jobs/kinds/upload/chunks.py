@@ -11,13 +11,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs import storage
-from jobs.engine.quota import check_limits
-from jobs.engine.submission import REUSED, hash_of
+from jobs.engine.quota import check_quota
+from jobs.engine.submission import REUSED, submission_hash
 from jobs.errors import KeyReused, SourceMissing, StorageUnavailable, TooManyUploads
 from jobs.kinds.upload.kind import Upload
 from jobs.kinds.upload.receive import earlier_job, give_up, submitted
 from jobs.kinds.upload.store_space import check_store
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 from jobs.lib.names import safe_name
 from jobs.models import DownloadJob, IncomingUpload, Preferences
 from jobs.terms import USUAL, Terms
@@ -43,13 +43,13 @@ def begin(
         owner=owner,
         name=safe_name(name),
         size_bytes=size_bytes,
-        chunk_bytes=storage.part_bytes(size_bytes, least=CHUNK_BYTES),
+        chunk_bytes=storage.multipart_part_bytes(size_bytes, least=CHUNK_BYTES),
         sha256=sha256,
         terms=Preferences.of(owner).complete(terms).as_json(),  # as they are now
         idempotency_key=key,
     )
     if key:
-        upload.request_hash = hash_of(
+        upload.request_hash = submission_hash(
             Upload.name, upload.name, size_bytes, sha256, terms.as_requested()
         )
     with transaction.atomic():
@@ -58,10 +58,10 @@ def begin(
             return earlier, False
         if earlier is None:
             check_store(size_bytes)
-            check_limits(owner, room_bytes=size_bytes, is_locked=bool(key))
+            check_quota(owner, room_bytes=size_bytes, is_locked=bool(key))
             _check_open_uploads(owner)
             upload.save(force_insert=True)
-    release_connection()  # the store may be slow
+    release_database_connection()  # the store may be slow
     try:
         return _opened(earlier or upload), earlier is None
     except StorageUnavailable:
@@ -80,7 +80,7 @@ def _check_open_uploads(owner: User) -> None:
 
 def _opened(upload: IncomingUpload) -> IncomingUpload:
     if not upload.upload_id:  # an earlier try may have stopped after writing the row
-        with storage.with_retries():
+        with storage.with_bucket_retries():
             upload_id = storage.MultipartUpload.begin(upload.key, content_type="").id
         IncomingUpload.objects.filter(pk=upload.pk, upload_id="").update(upload_id=upload_id)
         upload.refresh_from_db()
@@ -109,9 +109,9 @@ def put(
     """
     if not IncomingUpload.objects.coming().filter(pk=upload.pk).update(touched_at=Now()):
         return _job_of(upload.pk)
-    release_connection()
+    release_database_connection()
     try:
-        with storage.with_retries():
+        with storage.with_bucket_retries():
             storage.MultipartUpload(upload.key, upload.upload_id).put(
                 chunk + 1, content, gone=SourceMissing
             )

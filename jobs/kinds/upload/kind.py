@@ -55,7 +55,7 @@ class Upload(Kind):
 
     def load(self, job: DownloadJob) -> UploadParams:
         in_quarantine = job.files.filter(role=StoredFile.Role.QUARANTINED)
-        if not clamd.is_on() and in_quarantine.exists():
+        if not clamd.is_scanner_on() and in_quarantine.exists():
             raise Infected("A virus was found in the file, and virus scanning is now off.")
         return UploadParams(
             name=job.name,
@@ -63,7 +63,7 @@ class Upload(Kind):
             sha256=job.params.get("sha256", ""),
             types=tuple(settings.UPLOAD_TYPES),
             preview_max_bytes=settings.PREVIEW_MAX_BYTES,
-            scanner=settings.CLAMD if clamd.is_on() else "",
+            scanner=settings.CLAMD if clamd.is_scanner_on() else "",
         )
 
     def build(self, loaded: UploadParams, work: Workspace) -> None:

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from jobs.errors import NOT_RUN_AGAIN
 from jobs.kinds.page_parts import Contents, Detail, Remedy
-from jobs.lib.file_size import size_of
+from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob
 from jobs.states import Status
 
@@ -27,7 +27,7 @@ WRONG_FILE = {
 def contents(job: DownloadJob) -> Contents:
     facts = [Detail("Name", job.name)]
     if job.total is not None:
-        facts.append(Detail("Size", size_of(job.total)))
+        facts.append(Detail("Size", file_size_text(job.total)))
     return Contents("The file", facts=tuple(facts))
 
 

@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs import storage
-from jobs.engine.quota import check_limits, lock_owner
-from jobs.engine.submission import hash_of, submit
+from jobs.engine.quota import check_quota, lock_owner_quota
+from jobs.engine.submission import submission_hash, submit_job
 from jobs.errors import (
     BuildError,
     StorageUnavailable,
@@ -25,8 +25,8 @@ from jobs.errors import (
 from jobs.kinds.base import JobParams
 from jobs.kinds.upload.kind import Upload
 from jobs.kinds.upload.store_space import check_store
-from jobs.lib.database import release_connection
-from jobs.lib.filetypes import HEAD_BYTES, is_among, type_of
+from jobs.lib.database import release_database_connection
+from jobs.lib.filetypes import HEAD_BYTES, filetype_matches, filetype_of
 from jobs.lib.names import safe_name
 from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from jobs.terms import Terms
@@ -55,7 +55,7 @@ def receive(
         upload.key, content_type="", expected_bytes=most_bytes, is_one_of_many=True
     )
     try:
-        with storage.with_retries():
+        with storage.with_bucket_retries():
             _store(pieces, output, upload.name)
         job, is_new = _hand_over(upload, output, terms(), request_id=request_id, key=key)
     except StorageUnavailable:  # the file may be stored though the response was lost
@@ -73,17 +73,17 @@ def _new_upload(owner: User, name: str, size_bytes: int, key: str) -> IncomingUp
     with transaction.atomic():
         if not (key and earlier_job(owner, key)):
             check_store(size_bytes)
-            check_limits(owner, room_bytes=size_bytes, is_locked=bool(key))
+            check_quota(owner, room_bytes=size_bytes, is_locked=bool(key))
         upload = IncomingUpload.objects.create(
             owner=owner, name=safe_name(name), size_bytes=size_bytes
         )
-    release_connection()  # the file may arrive slowly
+    release_database_connection()  # the file may arrive slowly
     return upload
 
 
 def earlier_job(owner: User, key: str) -> DownloadJob | None:
     """Return the job of an earlier request with the key. Locks the owner, so duplicates wait."""
-    lock_owner(owner)
+    lock_owner_quota(owner)
     return DownloadJob.objects.filter(owner=owner, idempotency_key=key).first()
 
 
@@ -102,7 +102,7 @@ def _store(pieces: Iterable[bytes], output: storage.S3Output, name: str) -> None
 
 def check_type(head: bytes, name: str) -> None:
     """Raises TypeNotAllowed. An early check; the job checks the whole file."""
-    if not is_among(content_type := type_of(head, name), settings.UPLOAD_TYPES):
+    if not filetype_matches(content_type := filetype_of(head, name), settings.UPLOAD_TYPES):
         raise TypeNotAllowed(f"Files of type {content_type} are not allowed.")
 
 
@@ -110,7 +110,9 @@ def _hand_over(
     upload: IncomingUpload, output: storage.S3Output, terms: Terms, *, request_id: str, key: str
 ) -> tuple[DownloadJob, bool]:
     request_hash = (
-        hash_of(Upload.name, upload.name, output.sha256, terms.as_requested()) if key else ""
+        submission_hash(Upload.name, upload.name, output.sha256, terms.as_requested())
+        if key
+        else ""
     )
     upload.size_bytes, upload.sha256 = output.size_bytes, output.sha256
     upload.terms = terms.as_json()
@@ -133,7 +135,7 @@ def submitted(
         params |= {"upload_id": upload.upload_id, "chunk_bytes": upload.chunk_bytes}
     if upload.sha256:
         params["sha256"] = upload.sha256
-    lock_owner(upload.owner)
+    lock_owner_quota(upload.owner)
     if not IncomingUpload.objects.coming().filter(pk=upload.pk).delete()[0]:
         raise StorageUnavailable("The upload took too long.")
     StoredFile.objects.create(
@@ -146,7 +148,7 @@ def submitted(
         role=StoredFile.Role.UPLOAD,
         expires_at=Now(),  # active jobs keep it
     )
-    return submit(
+    return submit_job(
         owner=upload.owner,
         kind=Upload.name,
         params=params,

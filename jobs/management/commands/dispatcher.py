@@ -23,4 +23,4 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         preflight.log_unsuited_servers()
         self.stdout.write("dispatcher ready")
-        dispatcher.run(stop)
+        dispatcher.run_dispatcher(stop)

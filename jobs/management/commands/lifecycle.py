@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs import storage
 from jobs.errors import BuildError
-from jobs.kinds.registry import folders
+from jobs.kinds.registry import kind_folders
 
 
 class Command(BaseCommand):
@@ -41,18 +41,20 @@ class Command(BaseCommand):
         days = {name: options[name] for name in ("cold_days", "expire_days")}
         try:
             if options["show"]:
-                self._print(storage.stored_rules())
+                self._print(storage.stored_lifecycle_rules())
             elif options["dry_run"]:
-                self._print(storage.with_others(storage.lifecycle_rules(folders(), **days)))
+                self._print(
+                    storage.merge_lifecycle_rules(storage.lifecycle_rules(kind_folders(), **days))
+                )
             else:
-                self._write(storage.lifecycle_rules(folders(), **days))
+                self._write(storage.lifecycle_rules(kind_folders(), **days))
         except (ValueError, BuildError) as error:
             raise CommandError(str(error)) from error
 
     def _write(self, ours: list[dict[str, Any]]) -> None:
-        storage.write_rules(storage.with_others(ours))
-        self._print(storage.stored_rules())
-        if left_out := storage.left_out(ours):
+        storage.write_lifecycle_rules(storage.merge_lifecycle_rules(ours))
+        self._print(storage.stored_lifecycle_rules())
+        if left_out := storage.missing_lifecycle_actions(ours):
             raise CommandError(f"The file store accepted the rules except: {', '.join(left_out)}.")
 
     def _print(self, rules: list[dict[str, Any]]) -> None:

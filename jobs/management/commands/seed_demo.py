@@ -42,7 +42,7 @@ class Command(BaseCommand):
 def _store(file_id: int, name: str, content_type: str, make: Any) -> StoredFile:
     """Return the file's row. Creates the row and the object if one of them is missing."""
     file = StoredFile.objects.filter(file_id=file_id).first()
-    if file and storage.exists(file.key, file.size_bytes):
+    if file and storage.object_exists(file.key, file.size_bytes):
         return file
     content = make()
     key = f"catalogue/{file_id}/{name}"

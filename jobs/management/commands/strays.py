@@ -26,9 +26,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         before = datetime.now(UTC) - timedelta(hours=options["hours"])
         count = 0
-        for key in garbage.strays(before):
+        for key in garbage.find_garbage(before):
             self.stdout.write(key)
             count += 1
             if options["delete"]:
-                storage.delete(key)
+                storage.delete_object_and_uploads(key)
         self.stdout.write(f"{count} {'deleted' if options['delete'] else 'found'}")

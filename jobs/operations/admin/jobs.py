@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 from django_celery_results.models import TaskResult
 
-from jobs.engine.submission import resubmit
+from jobs.engine.submission import resubmit_job
 from jobs.errors import JOB_CODES, NOT_RUN_AGAIN, StaleJob
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
@@ -45,7 +45,7 @@ def run_again(job: DownloadJob) -> None:
     """Run the job again, as an operator. Raises StaleJob."""
     if job.error_code in NOT_RUN_AGAIN:
         raise StaleJob("A virus was found in the file.")
-    resubmit(job, Actor.OPERATOR)
+    resubmit_job(job, Actor.OPERATOR)
 
 
 def cancel(job: DownloadJob) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from jobs.lib.addresses import networks
+from jobs.lib.addresses import parse_address_networks
 
 
 @register
@@ -15,7 +15,7 @@ def check_networks(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for name in ("TRUSTED_PROXIES", "GATEWAY_ADDRESSES"):
         try:
-            networks(getattr(settings, name))
+            parse_address_networks(getattr(settings, name))
         except ValueError as error:
             hint = f"Set {name} to addresses or networks, as in 10.0.0.0/8, separated by commas."
             found.append(Error(f"{name}: {error}.", hint=hint, id="jobs.E011"))

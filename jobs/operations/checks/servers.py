@@ -19,7 +19,7 @@ from django.db import connection
 from downloads_project import gunicorn as web
 from jobs import scanner as clamd
 from jobs import storage
-from jobs.engine import queue
+from jobs.engine import broker
 from jobs.lib.background_call import BackgroundCall
 from jobs.web import rate_counting
 
@@ -43,7 +43,7 @@ def check_servers(databases: Sequence[str] | None = None, **kwargs: Any) -> list
 
 def _broker() -> Findings:
     found: Findings = []
-    server = queue.server()
+    server = broker.broker_info()
     if server.evicts:
         found.append(
             Warning(
@@ -91,7 +91,7 @@ def _database() -> Findings:
 
 def _store() -> Findings:
     # First the clock: while it is wrong, the store refuses every request.
-    skew = storage.clock_offset_seconds()
+    skew = storage.bucket_clock_offset()
     if abs(skew) > SKEW_NOTED_SECONDS:
         return [_clocks_differ(skew)]
     if storage.has_bucket():
@@ -115,9 +115,9 @@ def _clocks_differ(skew: float) -> CheckMessage:
 
 
 def _scanner() -> Findings:
-    if not clamd.is_on():
+    if not clamd.is_scanner_on():
         return []
-    made_at = clamd.signatures_made_at(settings.CLAMD)
+    made_at = clamd.scanner_signatures_date(settings.CLAMD)
     if not made_at or (age := datetime.now(UTC) - made_at) < OLD_SIGNATURES:
         return []
     return [

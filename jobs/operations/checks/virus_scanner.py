@@ -13,8 +13,8 @@ from jobs import scanner as clamd
 @register
 def check_scanner_address(**kwargs: Any) -> list[CheckMessage]:
     try:
-        if clamd.is_on():
-            clamd.place_of(settings.CLAMD)
+        if clamd.is_scanner_on():
+            clamd.scanner_place(settings.CLAMD)
     except ValueError:
         return [
             Error(
@@ -28,7 +28,7 @@ def check_scanner_address(**kwargs: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_scanner_is_on(**kwargs: Any) -> list[CheckMessage]:
-    if clamd.is_on():
+    if clamd.is_scanner_on():
         return []
     return [
         Warning(

@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs import storage
-from jobs.engine.submission import resubmit, submit
+from jobs.engine.submission import resubmit_job, submit_job
 from jobs.errors import StaleJob
 from jobs.kinds.base import Kind
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 from jobs.web.api import contract
@@ -47,7 +47,7 @@ def submitted(request: Request, kind: type[Kind]) -> tuple[DownloadJob, bool]:
     """Validate the request and record its job. Return the job, and whether it is new."""
     serializer = request_of(kind)(data=request.data, context=serializer_context(request))
     serializer.is_valid(raise_exception=True)
-    return submit(
+    return submit_job(
         owner=caller(request),
         request_id=request_id(request),
         key=idempotency_key(request),
@@ -68,8 +68,8 @@ class CheckFile(APIView):
         serializer.is_valid(raise_exception=True)
         file_id = serializer.validated_data["file_id"]
         file = StoredFile.objects.visible_to(request.user.pk).filter(file_id=file_id).first()
-        release_connection()  # the store may be slow
-        if file is None or not storage.exists(file.key, file.size_bytes):
+        release_database_connection()  # the store may be slow
+        if file is None or not storage.object_exists(file.key, file.size_bytes):
             missing = dict.fromkeys(["s3Key", "size", "sha256"])
             return Response({"file_id": file_id, "available": False, **missing})
         found = {"s3Key": file.key, "size": file.size_bytes, "sha256": file.sha256}
@@ -195,5 +195,5 @@ class RetryJob(APIView):
     @contract.retry
     def post(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
-        resubmit(job, Actor.OWNER)
+        resubmit_job(job, Actor.OWNER)
         return accepted(job, JobSerializer(job).data)

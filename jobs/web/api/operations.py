@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.engine import statistics
-from jobs.engine.submission import resubmit
+from jobs.engine.submission import resubmit_job
 from jobs.models import DownloadJob
 from jobs.models.permissions import CanChangeAllJobs, CanViewAllJobs
 from jobs.states import Actor
@@ -30,7 +30,7 @@ class QueueStats(APIView):
 
     @contract.queue_stats
     def get(self, _request: Request) -> Response:
-        return _with_timestamp(QueueStatistics, statistics.of_the_queue())
+        return _with_timestamp(QueueStatistics, statistics.queue_statistics())
 
 
 class WorkerStats(APIView):
@@ -43,7 +43,7 @@ class WorkerStats(APIView):
 
     @contract.worker_stats
     def get(self, _request: Request) -> Response:
-        return _with_timestamp(WorkerStatistics, statistics.of_the_workers())
+        return _with_timestamp(WorkerStatistics, statistics.worker_statistics())
 
 
 def _with_timestamp(
@@ -65,5 +65,5 @@ class AdminRetry(APIView):
     @contract.admin_retry
     def post(self, request: Request, job_id: UUID) -> Response:
         job = get_object_or_404(DownloadJob.objects.select_related("owner"), pk=job_id)
-        resubmit(job, Actor.OPERATOR)
+        resubmit_job(job, Actor.OPERATOR)
         return accepted(job, JobSerializer(job).data)

@@ -19,7 +19,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 
 MAX_HEADER_BYTES = 2_000  # ours have 350; longer ones are not cached
 SESSION_SECONDS = 300  # before a session is checked again
@@ -75,7 +75,7 @@ def caller_of_session(cookie: bytes) -> Caller | None:
     try:
         user = get_user(request)
     finally:
-        release_connection()
+        release_database_connection()
     if not isinstance(user, User):
         return None
     return Caller(user.pk, _digest(user.password), time.time() + SESSION_SECONDS)

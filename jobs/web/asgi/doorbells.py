@@ -1,4 +1,4 @@
-"""Send doorbells from the event loop, without the publisher thread of jobs/engine/queue.py."""
+"""Send doorbells from the event loop, without the publisher thread of jobs/engine/doorbell.py."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import hiredis
 from django.conf import settings
 
-from jobs.engine import queue
-from jobs.engine.doorbell import Doorbell, messages
-from jobs.engine.queue import MAX_BATCH, MAX_WAITING
+from jobs.engine import doorbell
+from jobs.engine.doorbell import MAX_BATCH, MAX_WAITING
+from jobs.engine.doorbell_message import Doorbell, messages
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.redis import RedisPipeline
 
@@ -28,7 +28,9 @@ class Doorbells:
         if self._batcher.waiting < MAX_WAITING:
             self._batcher.submit(bell)
         else:
-            queue.log_lost([bell], RuntimeError("Too many doorbells wait for the broker."))
+            doorbell.log_lost_doorbells(
+                [bell], RuntimeError("Too many doorbells wait for the broker.")
+            )
 
     async def _send(self, bells: list[Doorbell]) -> list[None]:
         try:
@@ -36,7 +38,7 @@ class Doorbells:
                 command: Any = ("LPUSH", name, *texts)
                 await self._redis.execute(hiredis.pack_command(command))
         except Exception as error:
-            queue.log_lost(bells, error)
+            doorbell.log_lost_doorbells(bells, error)
         return [None] * len(bells)
 
     def close(self) -> None:

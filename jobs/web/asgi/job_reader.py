@@ -10,7 +10,7 @@ from typing import NamedTuple
 from jobs.engine import estimates
 from jobs.kinds.base import Body
 from jobs.kinds.registry import KINDS
-from jobs.lib.database import release_connection
+from jobs.lib.database import release_database_connection
 from jobs.models import FileRow, JobRow
 from jobs.models.job_row import COLUMNS
 from jobs.states import Status
@@ -51,13 +51,13 @@ def current_body(
 ) -> Body:
     """Return the JSON of a job now."""
     now = time.time()
-    if estimates.is_estimated(job) and estimates.is_stale(job.kind):
+    if estimates.can_be_estimated(job) and estimates.is_estimate_stale(job.kind):
         # For the next request: this response does not wait for it.
         asyncio.get_running_loop().run_in_executor(None, _measure, job.kind)
     return job_body(
         job,
         now=now,
-        seconds_left=estimates.estimate(job, now),
+        seconds_left=estimates.cached_estimate(job, now),
         depends_on=lambda: depends_on,
         previews=lambda: previews,
     )
@@ -154,5 +154,5 @@ def _array(values: Sequence[Value]) -> bytes:
 
 def _measure(kind: str) -> None:
     """Measure the estimates of a kind. Runs in a thread."""
-    estimates.measure(kind)
-    release_connection()
+    estimates.measure_estimates(kind)
+    release_database_connection()

@@ -15,7 +15,7 @@ from jobs.engine import quota
 from jobs.engine import submission_sql as sql
 from jobs.engine.submission import submission_of
 from jobs.kinds.base import Kind
-from jobs.kinds.registry import KINDS, doorbell
+from jobs.kinds.registry import KINDS, kind_doorbell
 from jobs.models import JobRow
 from jobs.terms import Terms
 from jobs.web import rates
@@ -171,7 +171,7 @@ class Recorder:
         job = JobRow.of(sql.COLUMNS, values)
         if code == NEW and job.is_due:
             quota.depth.add()
-            self._doorbells.ring(doorbell(job))
+            self._doorbells.ring(kind_doorbell(job))
         return code.decode(), job
 
     def close(self) -> None:
@@ -194,7 +194,7 @@ class Recorder:
         """Record all of them in one transaction. Return the row of SUBMIT for each."""
         commands: list[Command] = [
             (statement.name.encode(), [parameter.encode()])
-            for statement, parameter in sql.batch(submissions)
+            for statement, parameter in sql.submission_batch_sql(submissions)
         ]
         results = await self._pipeline.run(commands)
         by_id = {row[0]: row[1:] for row in rows(results[-1])}

@@ -12,7 +12,7 @@ from uuid import uuid4
 from django.http import HttpRequest
 from django.urls import reverse
 
-from jobs.engine.submission import submit
+from jobs.engine.submission import submit_job
 from jobs.web.api_responses import caller
 from jobs.web.pages.rendering import SeeOther
 from jobs.web.request_ids import request_id
@@ -33,9 +33,9 @@ def new_form_id() -> str:
 def submit_form(request: HttpRequest, submission: dict[str, Any]) -> SeeOther:
     """Record the job that a form describes, and redirect to its page. Raises LimitReached.
 
-    `submission` has keyword arguments of `submit`.
+    `submission` has keyword arguments of `submit_job`.
     """
-    job, _ = submit(
+    job, _ = submit_job(
         owner=caller(request),
         request_id=request_id(request),
         key=_idempotency_key(request, submission),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs.engine.submission import resubmit
+from jobs.engine.submission import resubmit_job
 from jobs.errors import StaleJob
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
@@ -64,7 +64,7 @@ def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @require_POST
 @sign_in_required
 def retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
-    return _change(request, job_id, lambda job: resubmit(job, Actor.OWNER))
+    return _change(request, job_id, lambda job: resubmit_job(job, Actor.OWNER))
 
 
 def _change(
@@ -91,7 +91,7 @@ def _card(view: JobView, now: datetime) -> dict[str, Any]:
         "dependencies": related_jobs(job, now),
         "left_out": KINDS[job.kind].notes(job),
         "remedy": KINDS[job.kind].remedy(job),
-        "size": wording.size_of(job.artifact.size_bytes) if job.artifact else "",
+        "size": wording.file_size_text(job.artifact.size_bytes) if job.artifact else "",
     }
 
 

@@ -58,7 +58,7 @@ def previews_of(job: DownloadJob) -> list[PreviewView]:
             role=role,
             label=label,
             address=reverse("made", args=[job.pk, role]),
-            size=wording.size_of(files[role].size_bytes),
+            size=wording.file_size_text(files[role].size_bytes),
             file_id=files[role].file_id,
             shape=kind.picture_shape(job, role),
         )

@@ -127,7 +127,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
         body = job_body(
             job,
             now=now,
-            seconds_left=estimates.seconds_left(job, now),
+            seconds_left=estimates.estimated_seconds_left(job, now),
             depends_on=partial(_ids_of_dependencies, job),
             previews=job.files.previews,
         )

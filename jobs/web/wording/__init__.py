@@ -4,7 +4,7 @@ They say zip, file, worker and attempt, never job, bundle or kind. `now` is pass
 texts on a page are of the same moment.
 """
 
-from jobs.lib.file_size import size_of
+from jobs.lib.file_size import file_size_text
 from jobs.web.wording.history import details, history
 from jobs.web.wording.next_steps import next_step
 from jobs.web.wording.notices import Notice, notice
@@ -32,6 +32,7 @@ __all__ = [
     "days",
     "describe",
     "details",
+    "file_size_text",
     "files",
     "history",
     "is_today",
@@ -41,6 +42,5 @@ __all__ = [
     "notice",
     "read_ahead",
     "seconds",
-    "size_of",
     "status_of",
 ]

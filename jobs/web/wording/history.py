@@ -76,7 +76,7 @@ def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list
 
 
 def _ahead(job: DownloadJob, icon: str, now: datetime) -> Iterator[HistoryLine]:
-    if icon == "working" and (left := estimates.seconds_left(job, now.timestamp())):
+    if icon == "working" and (left := estimates.estimated_seconds_left(job, now.timestamp())):
         yield _ahead_at("Ready (estimate)", now + timedelta(seconds=left), now)
     elif icon == "waiting":
         yield _ahead_at(f"{attempt(job).capitalize()} starts", job.available_at, now)

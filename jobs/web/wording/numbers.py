@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from django.utils import timezone
 
-from jobs.lib.file_size import NO_BREAK, size_of
+from jobs.lib.file_size import NO_BREAK, file_size_text
 
 DAY_SECONDS = 24 * 3600
 
@@ -18,7 +18,7 @@ def files(count: int) -> str:
 def amount(count: int, total: int | None = None, *, unit: str = "bytes") -> str:
     """Return '3.1 of 14.2 MB', or the same for any unit: '1,200 of 3,400 jobs'."""
     if unit == "bytes":
-        return size_of(count, total)
+        return file_size_text(count, total)
     word = unit.removesuffix("s") if (total or count) == 1 else unit
     shown = f"{count:,} of {total:,}" if total else f"{count:,}"
     return f"{shown}{NO_BREAK}{word}"
@@ -26,7 +26,7 @@ def amount(count: int, total: int | None = None, *, unit: str = "bytes") -> str:
 
 def limit_of(count: int) -> str:
     """Return '5 GB': a size without '.0'."""
-    return size_of(count).replace(f".0{NO_BREAK}", NO_BREAK)
+    return file_size_text(count).replace(f".0{NO_BREAK}", NO_BREAK)
 
 
 def seconds(count: float) -> str:

@@ -30,7 +30,7 @@ def pace_of(job: DownloadJob, now: datetime) -> str:
     age = (now - job.started_at).total_seconds() if job.started_at else 0
     if not job.speed or age < estimates.MIN_AGE_SECONDS:
         return ""
-    left = estimates.seconds_left(job, now.timestamp())
+    left = estimates.estimated_seconds_left(job, now.timestamp())
     about = f" · about {seconds(left)} left" if left else ""
     return f"{amount(job.speed, unit=job.unit)}/s{about}"
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from jobs.engine import estimates
 from jobs.errors import NOT_RUN_AGAIN
 from jobs.kinds.registry import KINDS
-from jobs.lib.file_size import size_of
+from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob
 from jobs.web.wording.next_steps import next_step
 from jobs.web.wording.numbers import day, seconds, start_time
@@ -118,14 +118,14 @@ def _facts(job: DownloadJob, icon: str, now: datetime) -> list[str]:
         return [job.error]
     if icon == "ready" and job.artifact and job.expires_at:
         kept = f"kept until {day(job.expires_at, now)}"
-        return [kind, size_of(job.artifact.size_bytes), kept]
+        return [kind, file_size_text(job.artifact.size_bytes), kept]
     return [kind]
 
 
 def _line(job: DownloadJob, icon: str, facts: list[str], now: datetime) -> str:
     """Return the sentence below the word on the job's own page."""
     if icon == "queued":
-        left = estimates.seconds_left(job, now.timestamp())
+        left = estimates.estimated_seconds_left(job, now.timestamp())
         about = f" Ready in about {seconds(left)}." if left else ""
         return f"Starts as soon as a worker is free.{about}"
     if icon == "held":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from jobs.lib.file_size import NO_BREAK, size_of
+from jobs.lib.file_size import NO_BREAK, file_size_text
 from jobs.states import Status
 
 NOTHING = "–"
@@ -22,7 +22,7 @@ def name_or_dash(name: str) -> str:
 
 def file_size(count: int | None) -> str:
     """Return '14.2 MB', as on the pages; a dash without a size."""
-    return NOTHING if count is None else size_of(count)
+    return NOTHING if count is None else file_size_text(count)
 
 
 def compact_number(count: int) -> str:

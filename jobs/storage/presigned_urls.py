@@ -9,8 +9,8 @@ from typing import cast
 from django.conf import settings
 from django.core.files.storage import storages
 
-from jobs.storage.bucket import JobStorage
-from jobs.storage.signature import Bucket, Signer, attachment
+from jobs.storage.bucket import BucketStorage
+from jobs.storage.signature import SignedBucket, Signer, attachment_header
 
 MAX_REUSE_SECONDS = 60
 MAX_REMEMBERED = 2048  # about a kilobyte each
@@ -23,7 +23,7 @@ def presigned_url(key: str, *, name: str, content_type: str, method: str = "GET"
     as a page of the bucket's host. Never store or log it. The same URL is returned for up to a
     minute, and is valid for up to a minute longer.
     """
-    public, seconds = cast(JobStorage, storages["public"]), settings.DOWNLOAD_URL_SECONDS
+    public, seconds = cast(BucketStorage, storages["public"]), settings.DOWNLOAD_URL_SECONDS
     reuse = max(1, min(seconds // 10, MAX_REUSE_SECONDS))
     at = int(time.time()) // reuse * reuse
     return _signed(
@@ -34,7 +34,7 @@ def presigned_url(key: str, *, name: str, content_type: str, method: str = "GET"
 @lru_cache(MAX_REMEMBERED)
 def _signed(
     signer: Signer,
-    bucket: Bucket,
+    bucket: SignedBucket,
     method: str,
     key: str,
     name: str,
@@ -46,7 +46,7 @@ def _signed(
         method,
         bucket,
         key,
-        disposition=attachment(name),
+        disposition=attachment_header(name),
         content_type=content_type,
         at=at,
         seconds=seconds,

@@ -1,0 +1,59 @@
+"""What the broker says of itself, its queues and its workers. Doorbells: see doorbell.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from downloads_project.celery import app
+
+ANSWER_SECONDS = 1.0
+
+
+def broker_messages(queue: str) -> int:
+    """Return the number of messages in the broker, of all priorities."""
+    with app.connection_for_write() as connection:
+        channel: Any = connection.default_channel
+        return int(channel.queue_declare(queue=queue).message_count)
+
+
+@dataclass(frozen=True)
+class BrokerInfo:
+    """Settings of the broker that matter; those that it does not show count as good."""
+
+    memory_policy: str
+    keeps_a_log: bool  # messages survive a restart
+
+    @property
+    def evicts(self) -> bool:
+        return self.memory_policy != "noeviction"
+
+
+def broker_info() -> BrokerInfo:
+    """Return the broker's settings, from INFO, since hosted servers often forbid CONFIG."""
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=2)
+        channel: Any = connection.default_channel
+        memory, persistence = channel.client.info("memory"), channel.client.info("persistence")
+    return BrokerInfo(
+        memory_policy=memory.get("maxmemory_policy", "noeviction"),
+        keeps_a_log=bool(persistence.get("aof_enabled", True)),
+    )
+
+
+def broker_workers() -> dict[str, int]:
+    """Return the workers that respond within ANSWER_SECONDS, with their number of processes.
+
+    Always takes that long. Raises what the broker's client raises.
+    """
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=2)
+        inspect = app.control.inspect(timeout=ANSWER_SECONDS, connection=connection)
+        answers: dict[str, Any] = inspect.stats() or {}
+    return {name: int(stats["pool"]["max-concurrency"]) for name, stats in answers.items()}
+
+
+def ping_broker() -> None:
+    """Raises what the broker's client raises."""
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=2)

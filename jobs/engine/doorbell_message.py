@@ -1,0 +1,102 @@
+"""A doorbell, and the Celery message that carries it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from bisect import bisect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from kombu.transport.redis import Channel
+
+from downloads_project.celery import app
+
+TASK = "jobs.run"
+
+
+@dataclass(frozen=True)
+class Doorbell:
+    """A message that a job is due, and how to send it."""
+
+    job_id: UUID | str
+    queue: str
+    priority: int  # 9 is the most urgent
+    time_limit_seconds: int
+
+
+class _Messages:
+    """Build the messages of `app.send_task`, at a tenth of its cost.
+
+    Celery builds the first message for each queue and priority. The others are copies with new ids
+    and time limits.
+    """
+
+    def __init__(self) -> None:
+        self._templates: dict[tuple[str, int], _Template] = {}
+        self._lock = threading.Lock()
+
+    def by_list(self, bells: Iterable[Doorbell]) -> dict[str, list[str]]:
+        """Return the messages by the Redis list that each belongs to, in order.
+
+        Raises QueueNotFound for a queue that is not configured.
+        """
+        found: dict[str, list[str]] = {}
+        for bell in bells:
+            template = self._template(bell.queue, 9 - bell.priority)
+            text = template.message(str(bell.job_id), bell.time_limit_seconds)
+            found.setdefault(template.list, []).append(text)
+        return found
+
+    def _template(self, *key: Any) -> _Template:
+        with self._lock:
+            if (template := self._templates.get(key)) is None:
+                template = self._templates[key] = _Template(*key)
+            return template
+
+
+messages = _Messages()
+
+
+class _Template:
+    """The text of a message, with placeholders for three ids, the time limit and the body."""
+
+    def __init__(self, queue: str, priority: int) -> None:
+        self.list = _list_name(queue, priority)
+        mark: dict[str, Any] = {
+            each: f"<{each}>" for each in ("job", "task", "delivery", "time limit")
+        }
+        with app.connection_for_write("memory://") as memory:
+            app.send_task(
+                TASK,
+                args=[mark["job"]],
+                task_id=mark["task"],
+                queue=queue,
+                priority=priority,
+                time_limit=mark["time limit"],  # Celery passes it on as it is
+                ignore_result=False,
+                connection=memory,
+            )
+            channel: Any = memory.default_channel
+            message = channel._get(queue)
+        self._body = base64.b64decode(message["body"]).decode()
+        message["body"] = "<body>"
+        message["properties"]["delivery_tag"] = mark["delivery"]
+        self._text = json.dumps(message)
+
+    def message(self, job_id: str, time_limit_seconds: int) -> str:
+        body = base64.b64encode(self._body.replace("<job>", job_id).encode()).decode()
+        text = self._text.replace("<body>", body).replace("<job>", job_id)
+        text = text.replace('"<time limit>"', str(time_limit_seconds))
+        return text.replace("<task>", str(uuid4())).replace("<delivery>", str(uuid4()))
+
+
+def _list_name(queue: str, priority: int) -> str:
+    """Return the Redis list that kombu reads for this priority; 0 is read first."""
+    options = app.conf.broker_transport_options or {}
+    steps = options.get("priority_steps", Channel.priority_steps)
+    step = steps[bisect(steps, priority) - 1]
+    return f"{queue}{options.get('sep', Channel.sep)}{step}" if step else queue
