@@ -1,10 +1,11 @@
-"""Faults: the service in real processes, broken on purpose, and what must hold afterwards.
+"""Fault tests: break the service's processes and servers, then check every accepted job.
 
-`make faults` runs every case, `make faults ARGS="-k zombie"` some; `make test` those that are not
-marked long. A case is a test whose docstring says what is done. rig.py starts the processes, with
-short clocks and a proxy (proxy.py) before each server, and judges each accepted job: I1 one final
-state, none lost; I2 one object, byte for byte, and no other left; I3 one outcome; I4 a history of
-one claim and one end for each attempt; I5 no answer of 500. Latency is a figure of the case.
+`make faults` runs every case, `make faults ARGS="-k zombie"` some of them; `make test-all` those
+that are not marked long. The docstring of a test describes its fault, and is printed in the table
+of results. rig.py starts the processes with short intervals and a proxy (proxy.py) in front of each
+server. It checks each accepted job: I1 exactly one final state, no job lost; I2 one object with the
+right bytes, and no other object left; I3 one outcome; I4 one claim and one end for each attempt in
+the history; I5 no 500 response. Response times are figures of a case.
 
-sabotage.py makes a process die or freeze at a chosen line; conftest.py writes the table.
+sabotage.py makes a process die or freeze at a chosen line; conftest.py prints the table.
 """

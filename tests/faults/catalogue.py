@@ -1,4 +1,4 @@
-"""The files of the cases. The names of the last four trigger faults: see sabotage.py."""
+"""The stored files of fault tests. The names of the last four trigger faults: see sabotage.py."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def fill() -> list[StoredFile]:
         "film.bin": os.urandom(1_000_000) * 3,
         "archive.bin": os.urandom(1_000_000) * 40,  # several parts
     }
-    contents |= dict.fromkeys(["poison.bin", "greedy.bin", "deaf.bin", "buggy.bin"], b"curse")
+    contents |= dict.fromkeys(["poison.bin", "greedy.bin", "deaf.bin", "buggy.bin"], b"fault")
     return [store(SMALL + n, name, content) for n, (name, content) in enumerate(contents.items())]

@@ -39,16 +39,16 @@ class Chaos:
             "the web is killed": lambda: self.rig.kill(self._one("web")),
             "a dispatcher is killed": lambda: self.rig.kill(self._one("dispatcher")),
             "a dispatcher is frozen for 6 s": lambda: self._freeze(self._one("dispatcher"), 6),
-            "Redis forgets everything": self.rig.redis.flushdb,
+            "Redis is flushed": self.rig.redis.flushdb,
         }
         for name, server in self.rig.servers.items():
             every[f"{name} is killed and back after 2 s"] = lambda n=name: self.rig.restart(n, 2)
             every[f"{name} is frozen for 5 s"] = lambda s=server: self._freeze(s, 5)
         for name, line in self.rig.lines.items():
-            every[f"the lines to {name} are cut"] = line.reset
-            every[f"the lines to {name} go silent"] = lambda one=line: self._silence(one)
-            every[f"the lines to {name} are slow for 5 s"] = lambda one=line: self._slow(one)
-        every["the file store refuses a third"] = self._refuse
+            every[f"the connections to {name} are reset"] = line.reset
+            every[f"the connections to {name} hang"] = lambda one=line: self._hang(one)
+            every[f"the connections to {name} are slow for 5 s"] = lambda one=line: self._slow(one)
+        every["the file store refuses a third of the requests"] = self._refuse
         return every
 
     def _one(self, name: str) -> Any:
@@ -64,11 +64,11 @@ class Chaos:
         time.sleep(seconds)
         self.rig.thaw(process)
 
-    def _silence(self, line: Any) -> None:
+    def _hang(self, line: Any) -> None:
         line.blackhole()
         time.sleep(2)
         line.pass_on()
-        line.reset()  # as a firewall that notices
+        line.reset()  # as a firewall that has dropped the connections
 
     def _slow(self, line: Any) -> None:
         line.delay(0.1)

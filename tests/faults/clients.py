@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from tests.faults.rig import Rig
 
 POLL_SECONDS = 1.0
-# What is asked for, and how often: file ids, the statuses that are right for it, a weight.
-WISHES: list[tuple[tuple[int, ...], set[str], int]] = [
+# Requests: file ids, the expected final statuses, and a weight.
+REQUESTS: list[tuple[tuple[int, ...], set[str], int]] = [
     ((70000,), {"completed"}, 70),
     ((70000, 70001, 70002), {"completed"}, 20),
     ((70007,), {"failed"}, 4),  # a bug in the builder
-    ((70004,), {"failed"}, 1),  # kills its process each time
+    ((70004,), {"failed"}, 1),  # kills its process at each attempt
 ]
-CANCELLED = 0.05  # of the jobs, by their owner at a random moment
+CANCELLED = 0.05  # share of the jobs that their owner cancels at a random moment
 
 
 @dataclass
@@ -32,11 +32,11 @@ class Tally:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     over: threading.Event = field(default_factory=threading.Event)
-    asked: int = 0
+    requested: int = 0
     answers: Counter[int] = field(default_factory=Counter)
     accepted: dict[str, list[int]] = field(default_factory=dict)  # job id -> file ids
-    doubled: list[str] = field(default_factory=list)  # two jobs for one key
-    sound: set[str] = field(default_factory=set)  # jobs that need not fail
+    duplicates: list[str] = field(default_factory=list)  # two jobs for one idempotency key
+    healthy: set[str] = field(default_factory=set)  # jobs that are expected to complete
     ended: dict[str, str] = field(default_factory=dict)  # job id -> final status
     wrong: list[str] = field(default_factory=list)
 
@@ -47,51 +47,53 @@ class Client:
     def __init__(self, rig: Rig, tally: Tally, chance: random.Random) -> None:
         self.url, self.tally = f"{rig.url}/v1/download", tally
         self.headers = dict(rig.session.headers)
-        self.files, self.right, _ = chance.choices(WISHES, [weight for *_, weight in WISHES])[0]
+        self.files, self.expected, _ = chance.choices(
+            REQUESTS, [weight for *_, weight in REQUESTS]
+        )[0]
         self.cancel_after = chance.uniform(0, 4) if chance.random() < CANCELLED else None
         self.key = uuid.UUID(int=chance.getrandbits(128)).hex
 
     def run(self) -> None:
         body = {"file_ids": list(self.files)}
-        answer = self._insist("POST", "initiate", {202}, json=body, key=self.key)
+        answer = self._retry_until("POST", "initiate", {202}, json=body, key=self.key)
         job_id = str(answer.json()["jobId"])
         with self.tally.lock:
             self.tally.accepted[job_id] = list(self.files)
-            if "failed" not in self.right:
-                self.tally.sound.add(job_id)
-        again = self._insist("POST", "initiate", {202}, json=body, key=self.key)
+            if "failed" not in self.expected:
+                self.tally.healthy.add(job_id)
+        again = self._retry_until("POST", "initiate", {202}, json=body, key=self.key)
         with self.tally.lock:
             if again.json()["jobId"] != job_id:
-                self.tally.doubled.append(f"{self.key}: two jobs")
+                self.tally.duplicates.append(f"{self.key}: two jobs")
         if self.cancel_after is not None:
             time.sleep(self.cancel_after)
-            if self._insist("DELETE", job_id, {200, 409}).status_code == 200:
-                self.right = {"cancelled"}
+            if self._retry_until("DELETE", job_id, {200, 409}).status_code == 200:
+                self.expected = {"cancelled"}
         while (status := self._poll(job_id)) in ("queued", "processing"):
             time.sleep(POLL_SECONDS)
         with self.tally.lock:
             self.tally.ended[job_id] = status
-            if status not in self.right:
-                self.tally.wrong.append(f"{job_id}: {status}, not {self.right}")
+            if status not in self.expected:
+                self.tally.wrong.append(f"{job_id}: {status}, not {self.expected}")
 
     def _poll(self, job_id: str) -> str:
-        return str(self._insist("GET", f"status/{job_id}", {200}).json()["status"])
+        return str(self._retry_until("GET", f"status/{job_id}", {200}).json()["status"])
 
-    def _insist(
-        self, method: str, path: str, wanted: set[int], *, key: str = "", **told: Any
+    def _retry_until(
+        self, method: str, path: str, statuses: set[int], *, key: str = "", **options: Any
     ) -> requests.Response:
         headers = self.headers | ({"Idempotency-Key": key} if key else {})
         while not self.tally.over.is_set():
             try:
                 answer = requests.request(
-                    method, f"{self.url}/{path}", headers=headers, timeout=30, **told
+                    method, f"{self.url}/{path}", headers=headers, timeout=30, **options
                 )
-            except requests.RequestException:  # the web process died, or is frozen
+            except requests.RequestException:  # the web process died or is frozen
                 time.sleep(0.5)
                 continue
             with self.tally.lock:
                 self.tally.answers[answer.status_code] += 1
-            if answer.status_code in wanted:
+            if answer.status_code in statuses:
                 return answer
             time.sleep(0.5)
         raise TimeoutError("the soak is over")

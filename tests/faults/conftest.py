@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jobs.models import StoredFile
     from tests.faults.rig import Figure, Rig
 
-# What `make faults` names: there the bounds count. Beside other tests they would be noise.
+# Set by `make faults`. Only there do the bounds count: other tests would disturb the timing.
 REPORT = os.environ.get("FAULTS_JSON", "")
 
 
@@ -31,12 +31,12 @@ def catalogue(bucket: Any, transactional_db: None) -> list[StoredFile]:
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Iterator[list[Figure]]:
-    """Collect the figures of a case; it fails if one exceeds its bound."""
+    """Collect the figures of a case. With `make faults`, it fails if one exceeds its bound."""
     found: list[Figure] = []
     yield found
-    told = request.node.user_properties
-    told.append(("done", " ".join(request.function.__doc__.split())))
-    told.extend(("figure", vars(figure)) for figure in found)
+    properties = request.node.user_properties
+    properties.append(("done", " ".join(request.function.__doc__.split())))
+    properties.extend(("figure", vars(figure)) for figure in found)
     over = [f for f in found if f.bound is not None and f.value > f.bound]
     assert not (REPORT and over), f"over the bound: {over}"
 
@@ -49,7 +49,7 @@ def rig(
     catalogue: list[StoredFile],
     figures: list[Figure],
 ) -> Iterator[Rig]:
-    """Start the servers only, signed in as Alice."""
+    """Start the servers only, with a session of Alice."""
     from tests.faults.rig import Rig
 
     rig = Rig(tmp_path, stack, {})
@@ -64,7 +64,7 @@ def rig(
 
 @pytest.fixture
 def service(rig: Rig) -> Rig:
-    """Start web and dispatcher. A case starts its workers."""
+    """Start web and dispatcher. A case starts its own workers."""
     rig.start("dispatcher")
     rig.start("web")
     return rig
@@ -79,8 +79,8 @@ class Table:
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         case = report.nodeid.rpartition("::")[2].removeprefix("test_")
-        told = {"case": case, "done": "", "held": True, "figures": [], "seconds": 0.0}
-        row = self.rows.setdefault(case, told)
+        new = {"case": case, "done": "", "held": True, "figures": [], "seconds": 0.0}
+        row = self.rows.setdefault(case, new)
         row["held"] &= report.passed
         row["seconds"] = round(row["seconds"] + report.duration, 1)
         if report.when == "teardown":
@@ -93,20 +93,21 @@ class Table:
             return
         terminalreporter.section("faults")
         for row in sorted(self.rows.values(), key=lambda row: str(row["case"])):
-            terminalreporter.line(_line(row))
+            terminalreporter.line(_row_text(row))
         held = sum(row["held"] for row in self.rows.values())
         terminalreporter.line(f"\n{held} of {len(self.rows)} cases held")
         Path(REPORT).write_text(json.dumps(list(map(_flat, self.rows.values())), indent=1) + "\n")
 
 
-def _line(row: dict[str, Any]) -> str:
-    figures = [_told(figure) for figure in row["figures"]]
+def _row_text(row: dict[str, Any]) -> str:
+    figures = [_figure_text(figure) for figure in row["figures"]]
     held = "held  " if row["held"] else "FAILED"
-    told = f"{held} {row['case']:<50} {row['seconds']:>6.1f} s  {'; '.join(figures)}"
-    return f"{told}\n       {row['done']}"
+    result = f"{held} {row['case']:<50} {row['seconds']:>6.1f} s  {'; '.join(figures)}"
+
+    return f"{result}\n       {row['done']}"
 
 
-def _told(figure: dict[str, Any]) -> str:
+def _figure_text(figure: dict[str, Any]) -> str:
     bound = "" if figure["bound"] is None else f" (at most {figure['bound']})"
     return f"{figure['what']} {figure['value']} {figure['unit']}{bound}"
 

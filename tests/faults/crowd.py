@@ -13,9 +13,9 @@ from tests.faults.rig import Rig
 
 
 class Crowd:
-    """A context manager with a client that posts, polls and checks health in turn.
+    """A context manager with three clients: one posts, one polls, one checks the health.
 
-    `answers` has the responses by request, `slowest` the longest times in seconds.
+    `answers` counts the status codes by request, `slowest` has the longest times in seconds.
     """
 
     def __init__(self, rig: Rig, *file_ids: int, every: float = 0.3) -> None:
@@ -37,14 +37,14 @@ class Crowd:
         self._over.set()
         for thread in self._threads:
             thread.join()
-        for failed in self._errors:  # nobody answered: no case allows that
+        for failed in self._errors:  # there was no response, which no case allows
             raise failed
 
     @property
     def refused(self) -> int:
         return sum(self.answers[what][503] for what in ("post", "poll"))
 
-    def told(self, what: str) -> set[int]:
+    def statuses(self, what: str) -> set[int]:
         return set(self.answers.get(what, {}))
 
     def _go_on(self, ask: Callable[[requests.Session], requests.Response | None]) -> None:

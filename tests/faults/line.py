@@ -16,11 +16,11 @@ from contextlib import suppress
 from tests.faults.rules import Refusal, Shared, Side
 
 PIECE_BYTES = 64 * 1024
-PIECES_HELD = 16  # read ahead for each direction, so that a delay is not a throttle
-SLICE_SECONDS = 0.05  # a throttled line sends this often
-ANSWER_SEEN_SECONDS = 1  # how long the client has to read an error and hang up
+PIECES_HELD = 16  # read ahead in each direction, so that a delay does not limit the rate
+SLICE_SECONDS = 0.05  # interval of the sends of a throttled connection
+ANSWER_SEEN_SECONDS = 1  # how long the client may take to read an error and close
 REQUEST = re.compile(rb"(GET|HEAD|PUT|POST|DELETE|OPTIONS|PATCH) /")
-GO_ON = re.compile(rb"HTTP/1\.1 100 [^\r\n]*\r\n\r\n")  # no answer yet: the body follows
+GO_ON = re.compile(rb"HTTP/1\.1 100 [^\r\n]*\r\n\r\n")  # interim: the body follows
 
 
 class Lost(Exception):
@@ -42,12 +42,12 @@ class Line:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def carry(self) -> None:
-        """Pass on data until both sides have ended, or the connection breaks."""
+        """Pass on data until both sides have closed, or the connection breaks."""
         try:
             await self._carry_or_refuse()
             self._ended_well = True
         except* OSError:
-            pass  # an end is gone, or the line was cut: the other end hears of it by close()
+            pass  # one side is gone or the connection was reset: close() tells the other
         except* Lost:
             await self._swallow()
 
@@ -58,7 +58,7 @@ class Line:
             end.close()
 
     def notice(self, towards: Side, piece: bytes) -> None:
-        """Follow the HTTP requests. Raises Refusal."""
+        """Follow the HTTP requests and responses. Raises Refusal."""
         if towards == "client":
             self.answer_due &= bool(GO_ON.fullmatch(piece))
         elif not self.answer_due and REQUEST.match(piece):
@@ -79,14 +79,14 @@ class Line:
     async def _refuse(self, answer: bytes) -> None:
         self.shared.counts["errors_answered"] += 1
         await self.down.send(answer, read_at=0)
-        # A close with bytes unread would be a reset, which takes the answer away again.
+        # A close with unread bytes sends RST, and the client would lose the response.
         self.client.shutdown(socket.SHUT_WR)
         with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SEEN_SECONDS):
                 await drain(self.client)
 
     async def _swallow(self) -> None:
-        # Not even an end's FIN gets through. So this lasts until somebody cancels it.
+        # Not even FIN is passed on. Lasts until the task is cancelled.
         await asyncio.gather(drain(self.client), drain(self.server))
         await asyncio.Event().wait()
 
@@ -110,12 +110,12 @@ class Way:
         while piece:
             try:
                 piece = await loop.sock_recv(self.source, PIECE_BYTES)
-            except OSError as error:  # it has to wait for its turn, as any bytes before it
+            except OSError as error:  # the error is passed on in order, after the bytes before it
                 self._broken, piece = error, b""
             await self._held.put((loop.time(), piece))
 
     async def write(self) -> None:
-        """Pass on data and its end. Raises Lost, Refusal, OSError."""
+        """Pass on data and its end. Raises Lost, Refusal or OSError."""
         piece = b"?"
         try:
             while piece:
@@ -127,7 +127,7 @@ class Way:
             self.finished.set()
         if self._broken:
             raise self._broken
-        with suppress(OSError):  # it is gone already, which `back` reads
+        with suppress(OSError):  # already closed; the other direction reads that
             self.sink.shutdown(socket.SHUT_WR)
 
     async def send(self, piece: bytes, read_at: float) -> None:
@@ -140,14 +140,14 @@ class Way:
                 await writable(self.sink)
             except OSError:
                 self.finished.set()
-                await self.back.finished.wait()  # what the dead end said before still arrives
+                await self.back.finished.wait()  # bytes sent before the close still arrive
                 raise
             else:
                 rest = rest[sent:]
                 self._count(sent)
 
     async def may_send(self, read_at: float) -> None:
-        """Wait until the rules allow to send data that was read at `read_at`. Raises Lost."""
+        """Wait until the rules allow sending data that was read at `read_at`. Raises Lost."""
         loop, shared = asyncio.get_running_loop(), self.line.shared
         while not self.line.lost:
             rules = shared.rules

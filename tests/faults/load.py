@@ -13,7 +13,7 @@ import requests
 from tests.faults.rig import Rig
 
 PAUSE_SECONDS = 0.5  # between two requests of one client
-PATIENCE_SECONDS = 5  # then it asks again with the same key
+TIMEOUT_SECONDS = 5  # then the request is repeated with the same key
 
 
 class Load:
@@ -25,7 +25,7 @@ class Load:
 
     def __init__(self, rig: Rig, clients: int, file_id: int = 70000) -> None:
         self.rig, self.file_id = rig, file_id
-        self.failed: Counter[str] = Counter()  # tries without an answer, by the name of the error
+        self.failed: Counter[str] = Counter()  # attempts without a response, by error
         self.answers: Counter[int] = Counter()
         self.replayed = 0
         self._enough = threading.Event()
@@ -48,7 +48,9 @@ class Load:
         self._enough.set()
         for thread in self._threads:
             thread.join(60)
-        assert not any(thread.is_alive() for thread in self._threads), "a client has no answer yet"
+        assert not any(thread.is_alive() for thread in self._threads), (
+            "a client has no response yet"
+        )
 
     def _post_on(self, client: int) -> None:
         session = requests.Session()
@@ -56,9 +58,9 @@ class Load:
         number = 0
         while not self._enough.wait(PAUSE_SECONDS):
             number += 1
-            self._insist(session, key=f"client-{client}-{number}")
+            self._retry(session, key=f"client-{client}-{number}")
 
-    def _insist(self, session: requests.Session, *, key: str) -> None:
+    def _retry(self, session: requests.Session, *, key: str) -> None:
         ends = time.monotonic() + 50
         while time.monotonic() < ends:
             try:
@@ -77,7 +79,7 @@ class Load:
             f"{self.rig.url}/v1/download/initiate",
             json={"file_ids": [self.file_id]},
             headers={"Idempotency-Key": key},
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
         )
         with self._lock:
             self.answers[answer.status_code] += 1

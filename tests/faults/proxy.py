@@ -1,7 +1,7 @@
 """A TCP proxy between the service and one of its servers that breaks connections on command.
 
 Fault tests connect the service to `Proxy.port`. The kernel acknowledges data sent over a frozen or
-lost connection: keepalives do not detect it, only timeouts of the program do.
+lost connection: keepalives do not detect it, only the program's own timeouts do.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tests.faults.rules import Cut, Errors, Rules, Shared, Side
 
 
 class Proxy:
-    """Commands apply to open and new connections, and accumulate until pass_on()."""
+    """Commands apply to open and new connections, and add up until pass_on()."""
 
     def __init__(self, target_port: int, *, port: int = 0, target_host: str = "127.0.0.1") -> None:
         self._shared = Shared((target_host, target_port))
         self._lines: dict[Line, asyncio.Task[None]] = {}
-        # Bound, but never listening: it keeps the port ours while connects are refused.
+        # Bound but not listening: keeps the port reserved while connections are refused.
         self._holder = bound(port)
         self.port: int = self._holder.getsockname()[1]
         self._listener: socket.socket | None = None
@@ -49,7 +49,7 @@ class Proxy:
     def blackhole(self) -> None:
         """Drop the data of all open and new connections, even after pass_on().
 
-        These connections end with reset(), refuse() or close().
+        These connections end only with reset(), refuse() or close().
         """
         self._change(lambda rules: replace(rules, listening=True, frozen=False, losing=True))
 
@@ -103,7 +103,7 @@ class Proxy:
     def _count(self, name: str) -> int:
         if self._loop.is_closed():
             return self._shared.counts[name]
-        # Asked in the loop: there a piece that has been sent has been counted, too.
+        # Read in the loop, where a piece that was sent has been counted as well.
         return int(self._ask(self._counted, name))
 
     def _change(self, change: Callable[[Rules], Rules]) -> None:
@@ -112,14 +112,14 @@ class Proxy:
     def _ask(self, do: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(do(*args), self._loop).result(30)
 
-    # From here on everything runs in the loop's thread.
+    # Everything below runs in the loop's thread.
 
     async def _counted(self, name: str) -> int:
         self._accept()
         return self._shared.counts[name]
 
     async def _obey(self, change: Callable[[Rules], Rules]) -> None:
-        self._accept()  # whoever connected before the command is an open connection
+        self._accept()  # a connection made before the command counts as open
         self._shared.rules = change(self._shared.rules)
         if self._shared.rules.listening and not self._listener:
             self._listener = bound(self.port)
@@ -147,7 +147,7 @@ class Proxy:
                 line = Line(self._shared, self._listener.accept()[0])
                 self._shared.counts["connections"] += 1
                 self._lines[line] = task = self._loop.create_task(line.carry())
-                # Not at the end of carry: a task cancelled at once never begins.
+                # Not at the end of carry(): a task that is cancelled at once never runs.
                 task.add_done_callback(partial(self._end, line))
 
     def _end(self, line: Line, task: asyncio.Task[None]) -> None:

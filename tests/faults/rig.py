@@ -39,13 +39,13 @@ from tests.faults.proxy import Proxy
 from tests.faults.sabotage import GATE
 from tests.live import Live, children, until
 
-# Collect at once and once more soon, so that what a case leaves behind is seen by its end.
+# Collect at once and once more soon, so that leftovers are gone by the end of a case.
 RIG_CLOCKS = {
     "COLLECT_EVERY_SECONDS": "0.5",
     "COLLECT_AGAIN_SECONDS": "1",
-    "JOB_MIN_SPEED": "1000000000",  # else large jobs are collected again only much later
+    "JOB_MIN_SPEED": "1000000000",  # else the folders of large jobs are collected again much later
 }
-# A worker whose jobs all run until `open_gate`, however fast or slow anything is.
+# A worker whose jobs wait for `open_gate`, so that timing does not matter.
 HELD = {"SABOTAGE": "hold_until_opened"}
 OUTCOMES = {"succeed", "retry", "fail", "hand_back", "rescue", "cancel"}
 
@@ -71,15 +71,15 @@ class Rig(Live):
             "S3_PUBLIC_ENDPOINT_URL": os.environ["S3_ENDPOINT_URL"],
         }
         super().__init__(folder, RIG_CLOCKS | {"SABOTAGE_FOLDER": str(folder)} | urls | env)
-        self.broker_url = os.environ["REDIS_URL"].rpartition("/")[0] + "/1"  # past the proxy
+        self.broker_url = os.environ["REDIS_URL"].rpartition("/")[0] + "/1"  # bypasses the proxy
         self.redis = redis.Redis.from_url(self.broker_url, socket_timeout=5)
         self.redis.flushdb()
-        self.accepted: dict[str, list[int]] = {}  # job id -> the file ids asked for
+        self.accepted: dict[str, list[int]] = {}  # job id -> the requested file ids
         self.answers: Counter[int] = Counter()
         self.posts_seconds: list[float] = []
         self.figures: list[Figure] = []
         self.was_judged = False
-        # The stack commits in the background, for speed: a kill would lose what was committed.
+        # The stack commits asynchronously for speed: a kill would lose committed rows.
         with connection.cursor() as cursor:
             name = connection.settings_dict["NAME"]
             cursor.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
@@ -95,13 +95,13 @@ class Rig(Live):
     def start(self, name: str, **env: str) -> Process:
         process = super().start(name, **env)
         if name == "web":
-            # The first requests of each of its processes load what the others find.
+            # The first requests of each process load modules.
             together(*[partial(requests.get, f"{self.url}/health", timeout=10)] * 8)
             nothing = partial(requests.post, f"{self.url}/v1/download/initiate", json={})
             together(*[partial(nothing, headers=self.session.headers, timeout=10)] * 8)
         return process
 
-    # What clients do
+    # Requests of clients
 
     def post(self, *file_ids: int, key: str = "", **fields: Any) -> requests.Response:
         """Send a POST and record the response. Raises requests.RequestException."""
@@ -124,7 +124,7 @@ class Rig(Live):
         return str(answer.json()["jobId"])
 
     def ask(self, path: str, timeout: float = 30) -> requests.Response:
-        """Send a GET to a path of the service. Returns any response."""
+        """Send a GET to a path of the service. Returns the response, whatever its status."""
         answer = self.session.get(f"{self.url}{path}", timeout=timeout, allow_redirects=False)
         self.answers[answer.status_code] += 1
         return answer
@@ -137,7 +137,7 @@ class Rig(Live):
         self.answers[answer.status_code] += 1
         return answer.status_code
 
-    # What lies in the broker
+    # The broker's content
 
     def doorbells(self) -> int:
         """Return the number of queued doorbells of all priorities."""
@@ -150,7 +150,7 @@ class Rig(Live):
             for job_id in job_ids:
                 app.send_task(task, [job_id], connection=connection, queue=settings.QUEUE)
 
-    # What breaks
+    # Processes and servers
 
     def worker(self, **env: str) -> Process:
         return self.start("worker", **env)
@@ -162,18 +162,18 @@ class Rig(Live):
         return worker
 
     def open_gate(self) -> None:
-        """Let the builders of held workers continue, also those of later workers."""
+        """Let the builders of held workers continue, also those of workers started later."""
         (self.folder / GATE).touch()
 
     def freeze(self, process: Process) -> None:
-        connection.close()  # ours would hang, too, if it is Postgres
+        connection.close()  # our own connection would hang if it is Postgres
         signal_all(process.popen.pid, signal.SIGSTOP)
 
     def thaw(self, process: Process) -> None:
         signal_all(process.popen.pid, signal.SIGCONT)
 
     def restart(self, name: str, down_seconds: float = 0, *, stop: int = signal.SIGKILL) -> None:
-        """Restart a server with its data on disk."""
+        """Stop and start a server. It keeps its data on disk."""
         self.take_down(name, stop=stop)
         time.sleep(down_seconds)
         self.bring_up(name)
@@ -191,15 +191,15 @@ class Rig(Live):
         server = self.servers[name]
 
         def answers() -> bool:
-            if not server.is_alive:  # Postgres waits for what the last one left to end
+            if not server.is_alive:  # Postgres waits until the old processes have ended
                 server.start()
                 time.sleep(0.5)
-            return server.is_alive and self.answers_us(name)
+            return server.is_alive and self.accepts_connections(name)
 
         server.start()
         until(answers, 60, lambda: server.log.read_text(errors="replace")[-2000:])
 
-    def answers_us(self, name: str) -> bool:
+    def accepts_connections(self, name: str) -> bool:
         try:
             if name == "Postgres":
                 connection.close()
@@ -212,7 +212,7 @@ class Rig(Live):
             return False
         return True
 
-    # What is measured and judged
+    # Figures and final checks
 
     def figure(self, what: str, value: float, *, bound: float | None, unit: str = "s") -> None:
         self.figures.append(Figure(what, round(value, 3), bound, unit))
@@ -239,14 +239,14 @@ class Rig(Live):
     def judge(self, within: float = 60, *, outcomes: set[str] | None = None) -> None:
         """Check I1 to I4 for every accepted job, and that there was no 500 response."""
         until(self.all_final, within, lambda: f"{self.statuses()}\n{self.logs()}")
-        for job_id in self.accepted:  # the API says what the rows say
+        for job_id in self.accepted:  # the API shows what the rows have
             assert self.status(job_id)["status"] in (outcomes or {"completed"}), self.story(job_id)
         until(lambda: not self._to_collect(), 30, lambda: f"not collected\n{self.logs()}")
         jobs = DownloadJob.objects.filter(pk__in=list(self.accepted))
         assert len(jobs) == len(self.accepted)
         for job in jobs.select_related("artifact").prefetch_related("events", "files"):
             assert_one_object(job, self.accepted[str(job.pk)])
-            assert_true_story(job)
+            assert_consistent_history(job)
         assert not any(status == 500 for status in self.answers), self.logs()
         for web in (process for process in self.processes if process.name == "web"):
             assert '" 500 ' not in web.log.read_text(errors="replace"), self.logs()
@@ -309,7 +309,7 @@ def assert_one_object(job: DownloadJob, file_ids: list[int]) -> None:
     assert inside == [hashes[file_id] for file_id in dict.fromkeys(file_ids)]
 
 
-def assert_true_story(job: DownloadJob) -> None:
+def assert_consistent_history(job: DownloadJob) -> None:
     """I3, I4: check that each attempt has one claim and one outcome, in order."""
     lines = [(line.event, line.attempt) for line in job.events.all()]
     assert lines[0] == ("submit", 0), lines
@@ -317,7 +317,7 @@ def assert_true_story(job: DownloadJob) -> None:
     assert claims == list(range(1, job.attempt + 1)), lines
     for attempt in claims:
         ended = [event for event, of in lines if of == attempt and event in OUTCOMES]
-        # A job that is cancelled while it waits again belongs to its last attempt, too.
+        # A job that is cancelled while it waits for a retry has `cancel` after its last outcome.
         assert len(ended) == 1 or ended[1:] == ["cancel"], lines
     last = {"completed": "succeed", "failed": "fail", "cancelled": "cancel", "expired": "expire"}
     assert lines[-1][0] == last[job.status], lines
@@ -331,7 +331,7 @@ def _test_database() -> str:
 
 
 def together(*acts: Callable[[], Any]) -> list[Any]:
-    """Call them in threads at the same moment. Returns the results or errors."""
+    """Call the functions in threads at the same moment. Returns the results or errors."""
     barrier, results = threading.Barrier(len(acts)), [None] * len(acts)
 
     def run(n: int) -> None:

@@ -78,5 +78,5 @@ class Shared:
 
     target: tuple[str, int]
     rules: Rules = field(default_factory=Rules)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)  # another one after each change
+    changed: asyncio.Event = field(default_factory=asyncio.Event)  # replaced after each change
     counts: Counter[str] = field(default_factory=Counter)

@@ -1,9 +1,9 @@
-"""Deaths and stubbornness at a chosen place, for the processes that a case starts.
+"""Make a process die, freeze or misbehave at a chosen line.
 
-A Django app of the test settings. `SABOTAGE=die_after_claim` in a process' environment wraps the
-function concerned when Django is ready. What has `_once` happens once for the whole case: the
-first process to get there makes a file in SABOTAGE_FOLDER. Builders are wrapped always; the
-name of a source says what befalls them.
+A Django app of the test settings. `SABOTAGE=die_after_claim` in the environment of a process wraps
+the function concerned when Django is ready. Functions with `_once` act once in a case: the first
+process that gets there creates a file in SABOTAGE_FOLDER. Builders are always wrapped: the names of
+some sources trigger faults.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from django.apps import AppConfig
 
 MEMORY_LEFT_BYTES = 256 * 1024 * 1024
-GATE = "opened"  # the file that lets builders go on
+GATE = "opened"  # the file that lets held builders continue
 
 
 class Sabotage(AppConfig):
@@ -30,13 +30,13 @@ class Sabotage(AppConfig):
         from jobs.kinds import registry as kinds
 
         bundle = kinds.KINDS["bundle"]
-        bundle.build = _cursed(bundle.build)
+        bundle.build = _faulty(bundle.build)
         for name in filter(None, os.environ.get("SABOTAGE", "").split(",")):
             SABOTAGES[name]()
 
 
 def die_before_publish() -> None:
-    """End the web process between commit and doorbell, without a response."""
+    """End the web process after the commit and before the doorbell, without a response."""
     from jobs.engine.doorbell import _Publisher
     from jobs.web.asgi.doorbells import Doorbells
 
@@ -51,34 +51,34 @@ def die_after_claim() -> None:
 
 
 def die_before_success() -> None:
-    """End the process after the artifact is stored, before its row is."""
+    """End the process after the artifact is stored and before its row is written."""
     from jobs.models import DownloadJob
 
     _before(DownloadJob, "succeed", _die_once)
 
 
 def freeze_before_success() -> None:
-    """Suspend the process after the artifact is stored, before its row is."""
+    """Suspend the process after the artifact is stored and before its row is written."""
     from jobs.models import DownloadJob
 
     _before(DownloadJob, "succeed", _freeze_once)
 
 
 def die_after_success() -> None:
-    """End the process after the row is completed, before Celery acknowledges."""
+    """End the process after the row is completed and before Celery acknowledges the message."""
     from jobs.models import DownloadJob
 
     _after(DownloadJob, "succeed", _die_once)
 
 
-def lose_answer_to_success() -> None:
-    """Commit a success, and then cut the connection of its worker."""
+def lose_response_to_success() -> None:
+    """Commit a success, and then break the worker's connection."""
     from jobs.models import DownloadJob
 
     _lose_commit_of(DownloadJob, "succeed")
 
 
-def lose_answer_to_claim() -> None:
+def lose_response_to_claim() -> None:
     from jobs.models import DownloadJob
 
     _lose_commit_of(DownloadJob, "claim")
@@ -120,8 +120,8 @@ SABOTAGES: dict[str, Callable[[], None]] = {
         die_before_success,
         freeze_before_success,
         die_after_success,
-        lose_answer_to_success,
-        lose_answer_to_claim,
+        lose_response_to_success,
+        lose_response_to_claim,
         die_while_collecting,
         hold_until_opened,
         slow_commit,
@@ -150,7 +150,7 @@ def _is_first(name: str) -> bool:
 
 
 def _lose_commit_of(owner: Any, name: str) -> None:
-    """Commit the transition once, and then cut the connection."""
+    """Commit the transition once, and then break the connection."""
     from django.db import OperationalError, connection
 
     move = getattr(owner, name)
@@ -159,7 +159,7 @@ def _lose_commit_of(owner: Any, name: str) -> None:
         result = move(*args, **kwargs)  # one statement, which commits by itself
         if _is_first("commit-lost"):
             connection.close()
-            raise OperationalError("the line was cut at COMMIT")
+            raise OperationalError("the connection was lost at COMMIT")
         return result
 
     setattr(owner, name, moves)
@@ -197,12 +197,12 @@ def _held(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     return wrapped
 
 
-def _cursed(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+def _faulty(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     def wrapped(params: Any, work: Any) -> None:
         is_first = "/1/" in work.output.key
         for source in params.sources:
-            if curse := CURSES.get(source.name):
-                curse()
+            if fault := FAULTS.get(source.name):
+                fault()
             if is_first and source.name == "greedy.bin":
                 _use_up_memory()
         build(params, work)
@@ -215,7 +215,7 @@ def _kill() -> None:
 
 
 def _use_up_memory() -> None:
-    """Raise a MemoryError: the kernel allows this process no more memory."""
+    """Raise a MemoryError by limiting the memory of this process."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     unlimited = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_LEFT_BYTES, unlimited[1]))
@@ -225,7 +225,7 @@ def _use_up_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, unlimited)
 
 
-def _turn_deaf() -> None:
+def _ignore_interrupts() -> None:
     """Ignore every interrupt, as a loop in C would."""
     while True:
         try:
@@ -238,8 +238,8 @@ def _raise() -> None:
     raise ZeroDivisionError("a bug in a builder, with a \0 in its text")
 
 
-CURSES = {
+FAULTS = {
     "poison.bin": _kill,
-    "deaf.bin": _turn_deaf,
+    "deaf.bin": _ignore_interrupts,
     "buggy.bin": _raise,
 }

@@ -1,9 +1,9 @@
-"""`make soak MINUTES=10`: steady load, one fault after the other, and a count of what was lost.
+"""`make soak MINUTES=10`: random faults under steady load, then a count of what was lost.
 
-Clients post with an idempotency key and try again until they are answered, as a careful program
-does; then they poll to the end. Meanwhile faults strike in an order that SEED decides. Dead
-processes are started again after a second, as an init system would. The exit status is 0 when
-nothing was lost, nothing done twice and nothing answered with 500.
+Clients post with an idempotency key and retry until they get a response, then poll until their job
+ends. Meanwhile faults follow one another in an order that SEED decides. Dead processes are
+restarted after a second, as an init system would do. The exit status is 0 if no job was lost, none
+ran twice and no response was a 500.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ DRAIN_SECONDS = 180
 
 
 class Soak:
-    """Everything that starts or breaks a process happens in the main thread.
+    """Starts and breaks processes in the main thread only.
 
-    The kernel ends a child with the thread that started it.
+    The kernel ends a child process together with the thread that started it.
     """
 
     def __init__(self, rig: Rig) -> None:
-        from tests.faults.chaos import Chaos  # which needs Django's settings
+        from tests.faults.chaos import Chaos  # needs Django's settings
 
         self.rig, self.tally = rig, Tally()
         self.chaos = Chaos(rig, random.Random(SEED))
@@ -56,31 +56,31 @@ class Soak:
             load.start()
             while load.is_alive():
                 self._break_and_mend()
-            self._show("no more requests; the last jobs end")
+            self._show("no more requests; waiting for the last jobs")
             ends = time.monotonic() + DRAIN_SECONDS
             while self._open() and time.monotonic() < ends:
                 self._keep_alive()
-            self.tally.over.set()  # who still waits, waits in vain
+            self.tally.over.set()  # clients that still wait give up
         return self._judge()
 
     def _load(self, clients: ThreadPoolExecutor) -> None:
         chance = random.Random(SEED)
         while self._seconds() < MINUTES * 60:
-            self.tally.asked += 1
+            self.tally.requested += 1
             clients.submit(Client(self.rig, self.tally, chance).run)
             time.sleep(chance.expovariate(JOBS_A_SECOND))
 
     def _break_and_mend(self) -> None:
-        """Run one fault. Returns the seconds until all affected jobs have ended."""
+        """Run one fault, and wait until all affected jobs have ended."""
         self._wait(self.chaos.chance.uniform(*PAUSE_SECONDS))
         name = self.chaos.strike()
         healed = time.monotonic()
-        hit = self.tally.sound - set(self.tally.ended)
-        while hit - set(self.tally.ended) and time.monotonic() < healed + DRAIN_SECONDS:
+        affected = self.tally.healthy - set(self.tally.ended)
+        while affected - set(self.tally.ended) and time.monotonic() < healed + DRAIN_SECONDS:
             self._keep_alive()
         took = time.monotonic() - healed
         self.recoveries.append((took, name))
-        self._show(f"{name}; its {len(hit)} jobs ended within {took:.1f} s")
+        self._show(f"{name}; its {len(affected)} jobs ended within {took:.1f} s")
 
     def _wait(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
@@ -95,7 +95,7 @@ class Soak:
                 process.start()
 
     def _open(self) -> int:
-        return self.tally.asked - len(self.tally.ended)
+        return self.tally.requested - len(self.tally.ended)
 
     def _seconds(self) -> float:
         return time.monotonic() - self.began
@@ -103,16 +103,16 @@ class Soak:
     def _show(self, news: str) -> None:
         ended = len(self.tally.ended)
         clock = f"{int(self._seconds()) // 60:3}:{int(self._seconds()) % 60:02}"
-        print(f"{clock}  asked {self.tally.asked:5}  ended {ended:5}  {news}", flush=True)
+        print(f"{clock}  requests {self.tally.requested:5}  ended {ended:5}  {news}", flush=True)
 
     def _judge(self) -> int:
         from jobs.models import DownloadJob
-        from tests.faults.rig import assert_one_object, assert_true_story, until
+        from tests.faults.rig import assert_consistent_history, assert_one_object, until
 
-        with suppress(AssertionError):  # what is left then is told below
+        with suppress(AssertionError):  # what is left then is counted below
             until(lambda: not DownloadJob.objects.exclude(collect_at=None).exists(), 60)
         tally = self.tally
-        doubled, lost, ended = list(tally.doubled), [], Counter(tally.ended.values())
+        duplicates, lost, ended = list(tally.duplicates), [], Counter(tally.ended.values())
         rows = {str(job.pk): job for job in DownloadJob.objects.select_related("artifact")}
         lost += [f"{job_id}: no row" for job_id in tally.accepted if job_id not in rows]
         for job_id, job in rows.items():
@@ -120,29 +120,29 @@ class Soak:
                 lost.append(f"{job_id}: {job.status}")
                 continue
             try:
-                assert_true_story(job)
+                assert_consistent_history(job)
                 assert_one_object(job, tally.accepted.get(job_id, job.params["file_ids"]))
             except AssertionError as error:
-                doubled.append(f"{job_id}: {error}")
+                duplicates.append(f"{job_id}: {error}")
         figures = {
-            "requests": tally.asked,
+            "requests": tally.requested,
             "accepted": len(tally.accepted),
             **{status: ended[status] for status in ("completed", "failed", "cancelled")},
-            "failed, but should not": len(tally.wrong),
+            "failed unexpectedly": len(tally.wrong),
             "lost": len(lost),
-            "doubled": len(doubled),
-            "answers of 500": tally.answers[500],
-            "answers of 503": tally.answers[503],
+            "duplicates": len(duplicates),
+            "500 responses": tally.answers[500],
+            "503 responses": tally.answers[503],
             "faults": len(self.recoveries),
         }
         for name, value in figures.items():
             print(f"{name:24}{value:6}")
         longest = max(self.recoveries, default=(0.0, "none"))
         print(f"{'longest recovery':24}{longest[0]:6.1f} s, after: {longest[1]}")
-        for line in [*doubled, *lost, *tally.wrong]:
+        for line in [*duplicates, *lost, *tally.wrong]:
             print(line)
-        missing = tally.asked - len(tally.accepted)
-        return int(bool(lost or doubled or tally.wrong or tally.answers[500] or missing))
+        missing = tally.requested - len(tally.accepted)
+        return int(bool(lost or duplicates or tally.wrong or tally.answers[500] or missing))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 `tests/fuzz/minutes.py` and benchmarks/remote.py use the same temporary servers.
 
-Django cannot be imported before its settings have the servers. A program therefore does its work in
-a function that takes the rig.
+Django's settings need the servers when they are imported. A program therefore does its work in a
+function that takes the rig.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Stops(Protocol):
     def stop(self) -> None: ...
 
 
-LOGS = Path(tempfile.gettempdir()) / "downloads-logs"  # kept when something went wrong
+LOGS = Path(tempfile.gettempdir()) / "downloads-logs"  # kept after an error
 
 
 L = TypeVar("L", bound=Stops)
@@ -42,7 +42,7 @@ def serve(
 ) -> int:
     """Call `work` with the result of `build`, on a temporary stack. Returns its exit status.
 
-    Everything is stopped at the end, also after errors; then the logs are kept.
+    Everything is stopped at the end, also after errors, when the logs are kept.
     """
     folder = Path(tempfile.mkdtemp(prefix="downloads-rig-"))
     stack = Stack(folder / "stack", durable=durable)

@@ -1,4 +1,4 @@
-"""Redis goes, freezes, forgets, refuses, stammers: it only carries doorbells, so no job minds."""
+"""Jobs complete although Redis stops, freezes, is flushed or refuses writes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.faults.load import Load
 from tests.faults.rig import HELD, Rig, slow
 from tests.live import until
 
-PRESENT_SECONDS = 0.3  # what a POST may take, whatever Redis does
+PRESENT_SECONDS = 0.3  # limit for a POST, whatever Redis does
 
 
 @pytest.mark.long
-def test_redis_stopped_before_enqueue(service: Rig) -> None:
-    """Redis is killed, 20 POSTs, Redis comes back with its disk after 5 s."""
+def test_redis_killed_before_jobs_are_posted(service: Rig) -> None:
+    """Redis is killed, 20 jobs are posted, Redis restarts with its data after 5 s."""
     service.ready_worker()
     service.wait_for(service.initiate(70000), "completed")
     service.take_down("Redis")
@@ -57,7 +57,7 @@ def test_redis_frozen(service: Rig) -> None:
     while time.monotonic() < ends:
         ids.append(service.initiate(70000))
         time.sleep(0.2)
-    assert service.statuses(ids) == {"queued": len(ids)}  # it did bite
+    assert service.statuses(ids) == {"queued": len(ids)}  # nothing got through
     service.thaw(server)
 
     service.figure_of_posts(PRESENT_SECONDS)
@@ -71,14 +71,14 @@ def test_redis_flushed(service: Rig) -> None:
     for _ in range(2):
         service.ready_worker(**HELD, **slow(0.1))
     dispatcher = service.processes[0]
-    service.freeze(dispatcher)  # it rings again for what has waited for 2 s, or lost its doorbell
+    service.freeze(dispatcher)  # it would ring again for jobs that wait for 2 s
     ids = [service.initiate(70000) for _ in range(200)]
     full = {"processing": 4, "queued": 196}
     until(lambda: service.statuses(ids) == full, 60, service.logs)
     until(lambda: service.doorbells() >= 192)  # a full worker holds one or two itself
 
     service.redis.flushall()
-    assert service.doorbells() <= 4  # the last, if web was not done with them
+    assert service.doorbells() <= 4  # the last ones, if web published them late
     service.thaw(dispatcher)
     service.open_gate()
 
@@ -89,13 +89,13 @@ def test_redis_flushed(service: Rig) -> None:
 
 @pytest.mark.long
 def test_redis_restarted_empty(service: Rig, stack_folder: Path) -> None:
-    """Redis dies and its files with it, while one job runs and others wait."""
+    """Redis is killed and loses its files while one job runs and others wait."""
     service.worker(**HELD)
     running = [service.initiate(70000) for _ in range(2)]
     for job_id in running:
         service.wait_for(job_id, "processing")
     dispatcher = service.processes[0]
-    service.freeze(dispatcher)  # it rings as soon as Redis is back
+    service.freeze(dispatcher)  # it would ring as soon as Redis is back
     waiting = [service.initiate(70000) for _ in range(6)]
     until(lambda: service.doorbells() >= 4)  # a full worker holds one or two itself
 
@@ -114,8 +114,8 @@ def test_redis_restarted_empty(service: Rig, stack_folder: Path) -> None:
 
 
 @pytest.mark.long
-def test_redis_line_half_open(service: Rig) -> None:
-    """Every connection to Redis is lost without a word; 3 s later new ones get through."""
+def test_redis_connections_hang(service: Rig) -> None:
+    """Every connection to Redis hangs; 3 s later new ones work."""
     service.ready_worker()
     service.wait_for(service.initiate(70000), "completed")
     line = service.lines["Redis"]
@@ -123,7 +123,7 @@ def test_redis_line_half_open(service: Rig) -> None:
     line.blackhole()
     job_id = service.initiate(70000)
     time.sleep(3)
-    assert service.statuses([job_id]) == {"queued": 1}  # nobody hears
+    assert service.statuses([job_id]) == {"queued": 1}  # no doorbell arrives
     line.pass_on()
 
     claimed = DownloadJob.objects.filter(pk=job_id, attempt__gte=1)
@@ -132,8 +132,8 @@ def test_redis_line_half_open(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_redis_line_reset_again_and_again(service: Rig) -> None:
-    """RST to every connection to Redis each half second, 10 s long, under load."""
+def test_redis_connections_reset_repeatedly(service: Rig) -> None:
+    """Every connection to Redis is reset each half second for 10 s, under load."""
     worker = service.ready_worker()
     line = service.lines["Redis"]
 
@@ -151,8 +151,8 @@ def test_redis_line_reset_again_and_again(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_redis_line_slow(service: Rig) -> None:
-    """300 ms of delay each way between the service and Redis."""
+def test_redis_connections_slow(service: Rig) -> None:
+    """A delay of 300 ms in each direction between the service and Redis."""
     service.ready_worker()
     service.lines["Redis"].delay(0.3)
 
@@ -165,11 +165,11 @@ def test_redis_line_slow(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_redis_full(service: Rig) -> None:
-    """Redis has no memory left and refuses every write for 5 s, then it has again."""
+def test_redis_out_of_memory(service: Rig) -> None:
+    """Redis is out of memory and refuses every write for 5 s."""
     worker = service.ready_worker(**HELD, **slow(0.2))
     ids = [service.initiate(70000) for _ in range(10)]
-    until(lambda: service.doorbells() >= 6)  # that the worker fetches when it may
+    until(lambda: service.doorbells() >= 6)  # the worker fetches them when it can
 
     with configured(service, maxmemory=1):
         with pytest.raises(redis.exceptions.OutOfMemoryError):
@@ -187,10 +187,10 @@ def test_redis_full(service: Rig) -> None:
 
 @pytest.mark.long
 def test_redis_refuses_writes(service: Rig) -> None:
-    """Redis misses its replica and refuses every write for 5 s."""
+    """Redis lacks its replica and refuses every write for 5 s."""
     worker = service.ready_worker(**HELD, **slow(0.2))
     ids = [service.initiate(70000) for _ in range(10)]
-    until(lambda: service.doorbells() >= 6)  # that the worker fetches when it may
+    until(lambda: service.doorbells() >= 6)  # the worker fetches them when it can
 
     with configured(service, min_replicas_to_write=1):
         with pytest.raises(redis.exceptions.ResponseError, match="NOREPLICAS"):
@@ -206,8 +206,8 @@ def test_redis_refuses_writes(service: Rig) -> None:
     assert "NOREPLICAS" in worker.log.read_text()
 
 
-def test_doorbell_rung_fifty_times(service: Rig) -> None:
-    """The doorbell of one job lies in the list 50 times before four processes start."""
+def test_doorbell_queued_fifty_times(service: Rig) -> None:
+    """The doorbell of one job is queued 50 times before four processes start."""
     job_id = service.initiate(70000)
     service.ring(*[job_id] * 50)
     assert service.doorbells() >= 50
@@ -225,8 +225,8 @@ def test_doorbell_rung_fifty_times(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_doorbells_that_mean_nothing(service: Rig) -> None:
-    """Messages for jobs that never were or are done, and malformed ones, among real ones."""
+def test_invalid_doorbells(service: Rig) -> None:
+    """Malformed messages and messages for unknown or finished jobs are queued among valid ones."""
     worker = service.worker()
     finished = service.initiate(70000)
     service.wait_for(finished, "completed")
@@ -255,8 +255,8 @@ def test_doorbells_that_mean_nothing(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_garbage_among_doorbells(service: Rig) -> None:
-    """Bytes that are no message lie in the list; Celery's worker ends of them and is replaced."""
+def test_bytes_that_are_not_a_message(service: Rig) -> None:
+    """Bytes that are not a message are queued: Celery's worker ends and is replaced."""
     worker = service.ready_worker(**slow(3))
     running = service.initiate(70000)
     service.wait_for(running, "processing")
@@ -269,8 +269,8 @@ def test_garbage_among_doorbells(service: Rig) -> None:
     service.judge()
 
 
-def test_doorbells_lost_for_ever(rig: Rig) -> None:
-    """Web's Redis is an address where nothing listens, so every doorbell of its own is lost."""
+def test_web_loses_every_doorbell(rig: Rig) -> None:
+    """Nothing listens at the address of web's Redis, so web loses every doorbell."""
     rig.start("dispatcher")
     web = rig.start("web", REDIS_URL="redis://127.0.0.1:1/1")
     rig.ready_worker()
@@ -286,8 +286,8 @@ def test_doorbells_lost_for_ever(rig: Rig) -> None:
 
 
 @pytest.mark.long
-def test_doorbell_behind_a_thousand(service: Rig) -> None:
-    """A real doorbell stands behind 1,000 of jobs that never were."""
+def test_doorbell_behind_a_thousand_others(service: Rig) -> None:
+    """A doorbell is queued behind 1,000 for unknown jobs."""
     with service.redis.pipeline() as pipe:
         for _ in range(1_000):
             pipe.lpush(f"{settings.QUEUE}:5", json.dumps(message([str(uuid4())])))
@@ -302,8 +302,8 @@ def test_doorbell_behind_a_thousand(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_redis_away_for_long(service: Rig) -> None:
-    """Redis is away for 22 s, so long that whoever connects again gets tired."""
+def test_redis_down_for_longer(service: Rig) -> None:
+    """Redis is down for 22 s, so long that the pauses between reconnects could grow."""
     worker = service.worker()
     service.wait_for(service.initiate(70000), "completed")
     service.restart("Redis", down_seconds=22)
@@ -318,7 +318,7 @@ def test_redis_away_for_long(service: Rig) -> None:
 
 @pytest.mark.long
 def test_redis_connections_killed(service: Rig) -> None:
-    """CLIENT KILL of every connection to Redis each second, 8 s long, under load."""
+    """CLIENT KILL for every connection to Redis each second for 8 s, under load."""
     service.ready_worker()
     killed = 0
 
@@ -336,7 +336,7 @@ def test_redis_connections_killed(service: Rig) -> None:
 
 @pytest.mark.long
 def test_burst_while_redis_is_frozen(service: Rig) -> None:
-    """300 POSTs while Redis is frozen; then two workers take 0.2 s for each."""
+    """300 jobs are posted while Redis is frozen; then two workers take 0.2 s for each."""
     for _ in range(2):
         service.ready_worker(**slow(0.2))
     service.wait_for(service.initiate(70000), "completed")
@@ -353,7 +353,7 @@ def test_burst_while_redis_is_frozen(service: Rig) -> None:
         assert time.monotonic() < ends, service.logs()
         time.sleep(0.1)
 
-    # What web published, some of it twice over a line that hung, and the dispatcher's own.
+    # Doorbells of web, some sent twice over a connection that hung, and of the dispatcher.
     service.figure("longest list", longest, bound=settings.QUEUE_SHORT + 350, unit="doorbells")
     service.judge()
     service.figure("extra runs", service.count("claim") - 301, bound=0, unit="runs")
@@ -366,7 +366,7 @@ def stack_folder(rig: Rig) -> Path:
 
 @contextmanager
 def configured(service: Rig, **options: int) -> Iterator[None]:
-    """Redis with other options for a while."""
+    """Change options of Redis for a while."""
     before = {}
     for name, value in options.items():
         before |= service.redis.config_get(name.replace("_", "-"))
@@ -379,7 +379,7 @@ def configured(service: Rig, **options: int) -> Iterator[None]:
 
 
 def message(args: list[object]) -> dict[str, object]:
-    """A doorbell as it lies in the list."""
+    """Return a doorbell as it is stored in the list."""
     body = json.dumps([args, {}, {"callbacks": None, "errbacks": None}])
     task_id = str(uuid4())
     return {

@@ -1,4 +1,4 @@
-"""What becomes of requests and jobs while Postgres dies, hangs, refuses, or loses the line."""
+"""Requests and jobs while Postgres is killed, hangs, refuses writes, or loses its connections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENT = {"LEASE_SECONDS": "20"}
 
 @pytest.mark.long
 def test_database_connections_killed(service: Rig) -> None:
-    """All connections to Postgres are terminated each second, ten times, while requests come."""
+    """All connections to Postgres are terminated each second, ten times, under load."""
     worker = service.worker(**slow(1.5))
     with Crowd(service, 70000, every=0.5) as crowd:
         until(lambda: service.accepted)
@@ -40,17 +40,17 @@ def test_database_connections_killed(service: Rig) -> None:
     service.figure("until a POST was accepted again", recovered, bound=6)
     service.figure("slowest answer", slowest(crowd), bound=15)
     assert killed > 20
-    assert crowd.told("post") <= {202, 503}
-    assert crowd.told("poll") <= {200, 503}
+    assert crowd.statuses("post") <= {202, 503}
+    assert crowd.statuses("poll") <= {200, 503}
     service.judge()
     assert "no heartbeat" in log_of(worker)
-    # A heartbeat found its way back: what ran meanwhile was not taken from its worker.
+    # A heartbeat reconnected in time: the worker kept its job.
     assert DownloadJob.objects.filter(pk__in=under_fire, losses=0).exists()
 
 
 @pytest.mark.long
 def test_database_restarted(service: Rig) -> None:
-    """Postgres is stopped at once and started again while one job runs and others wait."""
+    """Postgres is stopped at once and restarted while one job runs and others wait."""
     worker = service.worker(**slow(4), **PATIENT)
     running = [service.initiate(70000) for _ in range(2)]
     for _ in range(4):
@@ -69,7 +69,7 @@ def test_database_restarted(service: Rig) -> None:
 
 @pytest.mark.long
 def test_database_killed_for_longer_than_a_lease(service: Rig) -> None:
-    """Postgres is killed while a job runs, and back when the job's lease is over."""
+    """Postgres is killed while a job runs, and restarted when the job's lease is over."""
     service.worker(**slow(3))
     job_id = service.initiate(70000)
     service.wait_for(job_id, "processing")
@@ -81,20 +81,20 @@ def test_database_killed_for_longer_than_a_lease(service: Rig) -> None:
         until(lambda: service.post(70000).status_code == 202)
 
     service.figure("slowest answer", slowest(crowd), bound=15)
-    assert crowd.told("post") == {202, 503} or crowd.told("post") == {503}
+    assert crowd.statuses("post") == {202, 503} or crowd.statuses("post") == {503}
     assert crowd.slowest["health"] < 4
     service.judge()
 
 
 @pytest.mark.long
 def test_database_frozen(service: Rig) -> None:
-    """Postgres stops without a word for 12 s while a job runs and requests come."""
+    """Postgres is frozen for 12 s while a job runs and requests arrive."""
     service.worker(**slow(2))
     service.wait_for(service.initiate(70000), "processing")
     postgres = service.servers["Postgres"]
 
     with Crowd(service, 70000, every=0.5) as crowd:
-        until(lambda: 200 in crowd.told("poll"))
+        until(lambda: 200 in crowd.statuses("poll"))
         service.freeze(postgres)
         time.sleep(12)
         answered_meanwhile = crowd.refused
@@ -105,20 +105,20 @@ def test_database_frozen(service: Rig) -> None:
     service.figure("slowest /health", crowd.slowest["health"], bound=4)
     service.figure("until a POST was accepted again", recovered, bound=10)
     assert answered_meanwhile
-    assert 503 in crowd.told("health")
-    assert crowd.told("post") <= {202, 503}
-    assert crowd.told("poll") <= {200, 503}
+    assert 503 in crowd.statuses("health")
+    assert crowd.statuses("post") <= {202, 503}
+    assert crowd.statuses("poll") <= {200, 503}
     service.judge()
 
 
 @pytest.mark.long
-def test_database_line_half_open(service: Rig) -> None:
-    """Every open connection to Postgres goes deaf and dumb for good; new ones work."""
+def test_database_connections_hang(service: Rig) -> None:
+    """Every open connection to Postgres hangs for good; new ones work."""
     service.worker(**slow(2))
     first = [service.initiate(70000) for _ in range(2)]
     for job_id in first:
         service.wait_for(job_id, "processing")
-    time.sleep(0.5)  # now each heartbeat has its connection
+    time.sleep(0.5)  # by now each heartbeat has a connection
 
     line = service.lines["Postgres"]
     line.blackhole()
@@ -133,8 +133,8 @@ def test_database_line_half_open(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_database_line_reset(service: Rig) -> None:
-    """The connections to Postgres are reset each half second for 8 s, while requests come."""
+def test_database_connections_reset(service: Rig) -> None:
+    """The connections to Postgres are reset each half second for 8 s, under load."""
     worker = service.worker(**slow(1))
     line = service.lines["Postgres"]
     with Crowd(service, 70000, every=0.5) as crowd:
@@ -146,15 +146,15 @@ def test_database_line_reset(service: Rig) -> None:
 
     service.figure("answers that were errors", share(crowd), bound=None, unit="of 1")
     service.figure("until a POST was accepted again", recovered, bound=3)
-    assert crowd.told("post") <= {202, 503}
-    assert crowd.told("poll") <= {200, 503}
+    assert crowd.statuses("post") <= {202, 503}
+    assert crowd.statuses("poll") <= {200, 503}
     assert "no heartbeat" in log_of(worker)
     service.judge()
 
 
 @pytest.mark.long
-def test_database_line_slow(service: Rig) -> None:
-    """Everything to and from Postgres takes a tenth of a second longer."""
+def test_database_connections_slow(service: Rig) -> None:
+    """A delay of 100 ms in each direction between the service and Postgres."""
     service.worker()
     service.lines["Postgres"].delay(0.1)
     job_ids = [service.initiate(70000) for _ in range(4)]
@@ -162,13 +162,13 @@ def test_database_line_slow(service: Rig) -> None:
     service.figure("until all were done", service.timed(service.all_final), bound=30)
     service.figure("slowest POST", max(service.posts_seconds), bound=8)
     service.judge()
-    # Slow is not lost.
+    # A slow job is not rescued.
     assert not DownloadJob.objects.filter(pk__in=job_ids, attempt__gt=1).exists()
 
 
 @pytest.mark.long
 def test_database_connections_used_up(service: Rig) -> None:
-    """Somebody holds every connection that Postgres gives for 8 s."""
+    """Other clients hold every connection that Postgres allows, for 8 s."""
     service.worker(**slow(1))
     service.initiate(70000)
     with Crowd(service, 70000, every=0.5) as crowd:
@@ -185,14 +185,14 @@ def test_database_connections_used_up(service: Rig) -> None:
     service.figure("slowest answer", slowest(crowd), bound=15)
     assert len(held) > 100
     assert crowd.refused
-    assert crowd.told("post") <= {202, 503}
-    assert crowd.told("poll") <= {200, 503}
+    assert crowd.statuses("post") <= {202, 503}
+    assert crowd.statuses("poll") <= {200, 503}
     service.judge()
 
 
 @pytest.mark.long
 def test_database_row_locked(service: Rig) -> None:
-    """Somebody holds a lock on a running job's row for 6 s, longer than its lease."""
+    """Another client locks a running job's row for 6 s, longer than its lease."""
     worker = service.worker(**slow(1))
     job_id = service.initiate(70000)
     service.wait_for(job_id, "processing")
@@ -211,7 +211,7 @@ def test_database_row_locked(service: Rig) -> None:
 
 @pytest.mark.long
 def test_database_read_only(service: Rig) -> None:
-    """Postgres takes no writes for 6 s, as a standby after a failover."""
+    """Postgres is read-only for 6 s, as a standby after a failover."""
     service.worker(**slow(3))
     job_id = service.initiate(70000)
     service.wait_for(job_id, "processing")
@@ -232,14 +232,14 @@ def test_database_read_only(service: Rig) -> None:
 
 @pytest.mark.long
 def test_database_files_cannot_grow(service: Rig) -> None:
-    """The file of the history cannot be extended for 5 s, as on a full disk."""
+    """The file of the history table cannot grow for 5 s, as on a full disk."""
     worker = service.worker(**HELD)
     running = service.initiate(70000)
     service.wait_for(running, "processing")
     nobodys = JobFactory(status="completed")
     fill_history(nobodys, 17_000_000)
 
-    # Room for a segment of the write-ahead log: only the table is full.
+    # Leaves room for a segment of the write-ahead log: only the table is full.
     with files_limited(service.servers["Postgres"], 16 * 1024 * 1024):
         assert is_full(nobodys)
         service.open_gate()
@@ -256,9 +256,9 @@ def test_database_files_cannot_grow(service: Rig) -> None:
     assert "extend file" in log_of(worker)  # its success could not be recorded at first
 
 
-def test_database_commit_of_a_success_unheard(service: Rig) -> None:
-    """The commit of a success gets through and the connection dies before the answer."""
-    service.worker(SABOTAGE="lose_answer_to_success")
+def test_response_to_the_commit_of_a_success_lost(service: Rig) -> None:
+    """The commit of a success is done, but its connection is lost before the response."""
+    service.worker(SABOTAGE="lose_response_to_success")
     job_id = service.initiate(70000)
     service.figure("until it was done", service.timed(service.all_final), bound=10)
 
@@ -268,9 +268,9 @@ def test_database_commit_of_a_success_unheard(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_database_commit_of_a_claim_unheard(service: Rig) -> None:
-    """The commit of a claim gets through and the connection dies before the answer."""
-    service.worker(SABOTAGE="lose_answer_to_claim")
+def test_response_to_the_commit_of_a_claim_lost(service: Rig) -> None:
+    """The commit of a claim is done, but its connection is lost before the response."""
+    service.worker(SABOTAGE="lose_response_to_claim")
     job_id = service.initiate(70000)
     service.figure("until it was done", service.timed(service.all_final), bound=LEASE_SECONDS + 8)
 
@@ -280,8 +280,8 @@ def test_database_commit_of_a_claim_unheard(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_database_away_for_longer(service: Rig) -> None:
-    """Postgres refuses connections for 36 s while requests come: a pool tries ever more rarely."""
+def test_database_down_for_longer(service: Rig) -> None:
+    """Postgres refuses connections for 36 s, so long that the pauses between reconnects grow."""
     service.worker()
     service.wait_for(service.initiate(70000), "completed")
     line = service.lines["Postgres"]
@@ -289,7 +289,7 @@ def test_database_away_for_longer(service: Rig) -> None:
         line.refuse()
         time.sleep(36)
         line.pass_on()
-        # Both web processes: neither refuses any more.
+        # Neither web process refuses any more.
         recovered = service.timed(lambda: all(accepts(service) for _ in range(20)))
 
     service.figure("until every POST was accepted again", recovered, bound=12)
@@ -302,7 +302,7 @@ def accepts(service: Rig) -> bool:
 
 
 def share(crowd: Crowd) -> float:
-    """Of the answers to posts and polls, how many were 503."""
+    """Return the share of 503 among the responses to posts and polls."""
     answers = crowd.answers["post"] + crowd.answers["poll"]
     return answers[503] / answers.total()
 
@@ -316,7 +316,7 @@ def log_of(process: Process) -> str:
 
 
 def ours() -> dict[str, str]:
-    """How the test itself reaches the database, past the proxy."""
+    """Return how the test itself connects to the database, bypassing the proxy."""
     params = connection.get_connection_params()
     return {name: params[name] for name in ("dbname", "user", "password", "host", "port")}
 
@@ -337,12 +337,12 @@ def set_read_only(state: str) -> None:
         name = connection.settings_dict["NAME"]
         cursor.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {state}')
     terminate_others()
-    with connection.cursor() as cursor:  # the test may write all the time
+    with connection.cursor() as cursor:  # the test itself can always write
         cursor.execute("SET default_transaction_read_only = off")
 
 
 def take_all_connections(held: list[psycopg.Connection]) -> None:
-    """Also those that the service has: they are terminated, and whoever is first gets them."""
+    """Terminate the service's connections and take as many as possible."""
     terminate_others_but(held)
     with suppress(psycopg.OperationalError):
         while True:
@@ -362,9 +362,9 @@ HISTORY = "INSERT INTO jobs_jobevent (job_id, event, by, attempt, code, detail)"
 
 
 def fill_history(job: DownloadJob, n_bytes: int) -> None:
-    """Lines of a job that nobody asked for, until the table's file is that long."""
+    """Add rows to the history of an unrelated job until the table's file has that size."""
     with connection.cursor() as cursor:
-        # Nothing must make room again; no other test of this database needs it to.
+        # Vacuum must not free space again; no other test of this database needs it to.
         cursor.execute("ALTER TABLE jobs_jobevent SET (autovacuum_enabled = false)")
         cursor.execute(
             f"{HISTORY} SELECT %s, 'claim', 'worker', 1, '', repeat(md5(n::text), 30)"
@@ -376,7 +376,7 @@ def fill_history(job: DownloadJob, n_bytes: int) -> None:
 
 
 def is_full(job: DownloadJob) -> bool:
-    """After long lines and short ones that are refused: what they took before stays taken."""
+    """Return True if long and short rows are refused. Rows already written stay."""
     refused = []
     with connection.cursor() as cursor:
         for n_lines, repeats in ((10_000, 30), (100_000, 0)):
@@ -393,7 +393,7 @@ def is_full(job: DownloadJob) -> bool:
 
 @contextmanager
 def files_limited(postgres: Process, n_bytes: int) -> Iterator[None]:
-    """No file of Postgres may grow beyond that; what it starts from now on inherits the limit."""
+    """Limit the size of each file of Postgres, also for backends that it starts later."""
     pid = postgres.popen.pid
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     for one in (pid, *children(pid)):

@@ -1,4 +1,4 @@
-"""The mail server is away, refuses, hangs or dies; and the dispatcher dies beside it."""
+"""The mail server is down, refuses, hangs or dies; or the dispatcher dies while it sends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def post() -> Iterator[MailServer]:
 
 
 def start(rig: Rig, port: int) -> None:
-    """The service, which mails by way of that port, and soon tries again."""
+    """Start a service that sends mail through that port and retries soon."""
     dispatch(rig, port)
     rig.start("web")
 
@@ -40,7 +40,7 @@ def dispatch(rig: Rig, port: int) -> None:
 
 
 def complete(rig: Rig) -> None:
-    """A job whose owner is to be mailed, and its end."""
+    """Complete a job whose owner is to be notified by e-mail."""
     User.objects.update(email="alice@example.com")
     job_id = rig.initiate(70000)
     DownloadJob.objects.update(email=True)
@@ -48,8 +48,8 @@ def complete(rig: Rig) -> None:
     rig.wait_for(job_id, "completed")
 
 
-def told(rig: Rig) -> Notification:
-    """The only row, once it is settled."""
+def settled_notification(rig: Rig) -> Notification:
+    """Return the only notification once it is settled."""
     until(lambda: Notification.objects.settled().exists(), 30, rig.logs)
     return Notification.objects.get()
 
@@ -67,12 +67,12 @@ def told(rig: Rig) -> Notification:
 def test_mail_server(
     rig: Rig, post: MailServer, answers: dict[str, list[str]], state: str, sends: int
 ) -> None:
-    """The mail server returned 451, answers 550, hangs, or dies with the whole mail in hand."""
+    """The mail server returned 451, returns 550, hangs, or dies after it received the mail."""
     vars(post).update(answers)
     start(rig, post.port)
     complete(rig)
 
-    row = told(rig)
+    row = settled_notification(rig)
 
     assert row.state == state, row.error
     rig.figure("mails of the job", len(post.mails), bound=sends, unit="mails")
@@ -81,7 +81,7 @@ def test_mail_server(
 
 
 def test_mail_server_down(rig: Rig) -> None:
-    """There is no mail server when the job ends, and one a few seconds later."""
+    """The mail server is down when the job ends, and up a few seconds later."""
     post = MailServer()
     start(rig, post.port)
     complete(rig)
@@ -90,13 +90,13 @@ def test_mail_server_down(rig: Rig) -> None:
     with post:
         took = rig.timed(lambda: post.mails)
 
-    assert told(rig).state == State.SENT
+    assert settled_notification(rig).state == State.SENT
     rig.figure("mailed after its return", took, bound=5)
     rig.judge()
 
 
 def test_dispatcher_killed_while_it_mails(rig: Rig, post: MailServer) -> None:
-    """The dispatcher is killed with a mail in hand; another sends it when the lease is over."""
+    """The dispatcher is killed while it sends a mail; another sends it when the lease is over."""
     post.verdicts = [MailServer.HOLD]
     start(rig, post.port)
     complete(rig)
@@ -107,7 +107,7 @@ def test_dispatcher_killed_while_it_mails(rig: Rig, post: MailServer) -> None:
     Notification.objects.update(due_at=timezone.now())  # minutes later
     dispatch(rig, post.port)
 
-    row = told(rig)
+    row = settled_notification(rig)
     assert row.state == State.SENT
     assert {mail["Message-ID"] for mail in post.mails} == {f"<{row.pk}@[127.0.0.1]>"}
     rig.judge()

@@ -1,7 +1,7 @@
-"""Two who want the same row at the same moment, 500 times each.
+"""Two transitions of the same row at the same moment, 500 times each.
 
-The first cases race the moves themselves, on connections of their own: what no amount of traffic
-hits as often. The last ones race the API against real workers.
+The first cases call the model's methods on connections of their own: traffic would hit these races
+too rarely. The last ones race the API against real workers.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from jobs.kinds.registry import kind_folder
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory, StoredFileFactory, new_job
-from tests.faults.rig import Figure, Rig, assert_true_story, slow
+from tests.faults.rig import Figure, Rig, assert_consistent_history, slow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RACES = 500
-SPREAD_SECONDS = 0.004  # so that the one with fewer steps does not always win
+SPREAD_SECONDS = 0.004  # so that the function with fewer steps does not always win
 Act = Callable[[DownloadJob], Any]
 
 
 def queued(owner: User, count: int = RACES) -> list[DownloadJob]:
-    asked: dict[str, Any] = {"owner": owner, "kind": "bundle", "params": {"file_ids": [70000]}}
-    return [new_job(name="a.zip", **asked) for _ in range(count)]
+    params: dict[str, Any] = {"owner": owner, "kind": "bundle", "params": {"file_ids": [70000]}}
+    return [new_job(name="a.zip", **params) for _ in range(count)]
 
 
 def running(owner: User) -> list[DownloadJob]:
@@ -49,7 +49,7 @@ def running(owner: User) -> list[DownloadJob]:
 
 
 def race(jobs: list[DownloadJob], *acts: Act) -> list[tuple[bool, ...]]:
-    """For each job all acts at once, each on its own connection; which of them had their way."""
+    """Call all functions at once for each job, each on its own connection. Returns who won."""
     gate = threading.Barrier(len(acts))
 
     def run(act: Act) -> list[bool]:
@@ -64,7 +64,7 @@ def race(jobs: list[DownloadJob], *acts: Act) -> list[tuple[bool, ...]]:
                 except StaleJob:
                     won.append(False)
         except Exception:
-            gate.abort()  # or the others would wait for ever
+            gate.abort()  # or the others would wait forever
             raise
         finally:
             connection.close()
@@ -76,11 +76,11 @@ def race(jobs: list[DownloadJob], *acts: Act) -> list[tuple[bool, ...]]:
 
 
 def judged(jobs: list[DownloadJob]) -> list[DownloadJob]:
-    """The jobs as they are now; a finished one has a true story."""
+    """Return the jobs reloaded. The history of each finished one must be consistent."""
     now = list(DownloadJob.objects.filter(pk__in=[job.pk for job in jobs]))
     for job in now:
         if job.is_finished:
-            assert_true_story(job)
+            assert_consistent_history(job)
     return now
 
 
@@ -94,7 +94,7 @@ def succeed(job: DownloadJob) -> None:
 
 
 def rescue(job: DownloadJob) -> bool:
-    """As the dispatcher does it: under the row's lock, or not at all."""
+    """Rescue as the dispatcher does: under the row's lock, or not at all."""
     with transaction.atomic():
         found = DownloadJob.objects.filter(pk=job.pk, status=Status.PROCESSING).locked().first()
         if found:
@@ -107,7 +107,7 @@ def cancel(job: DownloadJob) -> None:
 
 
 def note(figures: list[Figure], what: str, won: list[tuple[bool, ...]], *, bound: int = 0) -> None:
-    """How often not exactly one had its way, and how the wins were shared."""
+    """Record how often not exactly one succeeded, and how the wins were distributed."""
     figures.append(Figure(what, sum(sum(each) != 1 for each in won), bound, f"of {len(won)}"))
     for n, wins in enumerate(zip(*won, strict=True)):
         figures.append(Figure(f"won by {n + 1}", sum(wins), None, "races"))
@@ -132,17 +132,17 @@ def test_cancel_or_succeed(alice: User, figures: list[Figure]) -> None:
 
     note(figures, "not exactly one outcome", won)
     assert {sum(each) for each in won} == {1}
-    assert len(set(won)) == 2, "one of them never had its way: this was no race"
-    told = Counter(job.status for job in judged(jobs))
-    assert told == {
+    assert len(set(won)) == 2, "one of them never won: this was no race"
+    counts = Counter(job.status for job in judged(jobs))
+    assert counts == {
         Status.CANCELLED: sum(cancelled for cancelled, _ in won),
         Status.COMPLETED: sum(succeeded for _, succeeded in won),
     }
-    assert StoredFile.objects.filter(made_by__in=jobs).count() == told[Status.COMPLETED]
+    assert StoredFile.objects.filter(made_by__in=jobs).count() == counts[Status.COMPLETED]
 
 
 def test_rescue_or_succeed(alice: User, figures: list[Figure]) -> None:
-    """The dispatcher rescues each of 500 jobs while its worker, thought dead, finishes it."""
+    """The dispatcher rescues each of 500 jobs while its worker, considered dead, finishes it."""
     jobs = running(alice)
 
     won = race(jobs, rescue, succeed)
@@ -157,7 +157,7 @@ def test_rescue_or_succeed(alice: User, figures: list[Figure]) -> None:
 
 @pytest.mark.long
 def test_rescue_or_hand_back(alice: User, figures: list[Figure]) -> None:
-    """A worker hands each of 500 jobs back while its main process and a dispatcher rescue it."""
+    """A worker hands back each of 500 jobs while its main process and a dispatcher rescue it."""
     jobs = running(alice)
 
     def child_died(job: DownloadJob) -> bool:
@@ -189,7 +189,7 @@ def test_cancel_or_claim(alice: User, figures: list[Figure]) -> None:
 
 @pytest.mark.long
 def test_cancel_or_retry(alice: User, figures: list[Figure]) -> None:
-    """The owner cancels each of 500 jobs while its attempt fails and would be tried again."""
+    """The owner cancels each of 500 jobs while its attempt fails and would be retried."""
     jobs = running(alice)
 
     won = race(jobs, cancel, lambda job: job.retry("storage_unavailable", "Away.", after_seconds=1))
@@ -202,7 +202,7 @@ def test_cancel_or_retry(alice: User, figures: list[Figure]) -> None:
 
 @pytest.mark.long
 def test_run_again_twice(alice: User, figures: list[Figure]) -> None:
-    """The owner and an operator run each of 500 failed jobs again at the same moment."""
+    """The owner and an operator retry each of 500 failed jobs at the same moment."""
     jobs = [JobFactory(owner=alice, status=Status.FAILED) for _ in range(RACES)]
 
     won = race(
@@ -218,7 +218,7 @@ def test_run_again_twice(alice: User, figures: list[Figure]) -> None:
 
 @pytest.mark.long
 def test_many_dispatchers(alice: User, figures: list[Figure]) -> None:
-    """Four dispatchers rescue 500 silent jobs at the same moment."""
+    """Four dispatchers rescue 500 jobs with an expired lease at the same moment."""
     jobs = running(alice)
     DownloadJob.objects.update(lease_until="2000-01-01T00:00Z")
 
@@ -233,7 +233,7 @@ def test_many_dispatchers(alice: User, figures: list[Figure]) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         rescued = list(threads.map(sweep, range(4)))
-    rescued.append(sweeps.sweep_expired_leases())  # what all four skipped at their last look
+    rescued.append(sweeps.sweep_expired_leases())  # rows that all four skipped the last time
 
     figures.append(Figure("rescues more than jobs", sum(rescued) - RACES, 0, f"of {RACES}"))
     assert sum(rescued) == RACES
@@ -242,7 +242,7 @@ def test_many_dispatchers(alice: User, figures: list[Figure]) -> None:
 
 @pytest.mark.long
 def test_expire_twice(alice: User, figures: list[Figure]) -> None:
-    """Two dispatchers expire each of 500 artifacts while the owner asks for a new run."""
+    """Two dispatchers expire each of 500 artifacts while the owner retries the job."""
     due = {"status": Status.COMPLETED, "expires_at": timezone.now() - timedelta(days=1)}
     jobs = [JobFactory(owner=alice, **due) for _ in range(RACES)]
 
@@ -265,12 +265,12 @@ def test_one_key_at_once(alice: User, figures: list[Figure]) -> None:
     gate = threading.Barrier(4)
 
     def send(_: int) -> list[tuple[Any, bool]]:
-        asked: dict[str, Any] = {"kind": "bundle", "params": {"file_ids": [70000]}}
+        params: dict[str, Any] = {"kind": "bundle", "params": {"file_ids": [70000]}}
         made = []
         try:
             for n in range(RACES):
                 gate.wait()
-                job, is_new = submit_job(owner=alice, key=f"key-{n}", **asked)
+                job, is_new = submit_job(owner=alice, key=f"key-{n}", **params)
                 made.append((job.pk, is_new))
         except Exception:
             gate.abort()
@@ -291,7 +291,7 @@ def test_one_key_at_once(alice: User, figures: list[Figure]) -> None:
 
 @pytest.mark.long
 def test_cancel_as_it_finishes(service: Rig) -> None:
-    """500 jobs on two workers, each cancelled over HTTP about when it finishes."""
+    """500 jobs on two workers are each cancelled over HTTP about when they finish."""
     for _ in range(2):
         service.worker(**slow(0.2))
     chance = random.Random(3)
@@ -307,9 +307,9 @@ def test_cancel_as_it_finishes(service: Rig) -> None:
         answers = dict(threads.map(ask_and_cancel, range(RACES)))
 
     service.judge(within=120, outcomes={"cancelled", "completed"})
-    told = {200: "cancelled", 409: "completed"}
-    lies = [job_id for job_id, code in answers.items() if told[code] != _status(job_id)]
-    service.figure("answers that were not true", len(lies), bound=0, unit=f"of {RACES}")
+    expected = {200: "cancelled", 409: "completed"}
+    lies = [job_id for job_id, code in answers.items() if expected[code] != _status(job_id)]
+    service.figure("wrong responses", len(lies), bound=0, unit=f"of {RACES}")
     service.figure("cancelled", Counter(answers.values())[200], bound=None, unit=f"of {RACES}")
     assert not lies
     assert len(set(answers.values())) == 2, "they never raced"
@@ -321,7 +321,7 @@ def _status(job_id: str) -> str:
 
 @pytest.mark.long
 def test_workers_come_and_go(service: Rig) -> None:
-    """Workers are killed at random moments, twelve times, under 100 jobs of half a second."""
+    """Workers are killed at random moments, twelve times, with 100 jobs of half a second."""
     chance = random.Random(7)
     ids = [service.initiate(70000) for _ in range(100)]
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""What becomes of uploads, sources and finished files while the file store breaks."""
+"""Uploads, sources and finished files while the file store breaks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PART_BYTES = storage.MIN_PART_BYTES
 
 @pytest.mark.long
 def test_store_killed_during_an_upload(service: Rig) -> None:
-    """The file store is killed in the middle of an upload and back 3 s later."""
+    """The file store is killed in the middle of an upload and restarted 3 s later."""
     service.worker()
     service.lines["S3"].throttle(8_000_000)
     job_id = upload_under_way(service)
@@ -34,15 +34,15 @@ def test_store_killed_during_an_upload(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_store_away_for_good(service: Rig) -> None:
-    """The file store refuses connections in the middle of an upload, until every retry is used."""
+def test_store_down_until_no_retry_is_left(service: Rig) -> None:
+    """The file store refuses connections in the middle of an upload, until no retry is left."""
     service.worker()
     line = service.lines["S3"]
     line.throttle(8_000_000)
     job_id = upload_under_way(service)
     line.refuse()
 
-    told = service.wait_for(job_id, "queued")
+    waiting = service.wait_for(job_id, "queued")
     job = service.wait_for(job_id, "failed", seconds=120)
     assert open_uploads(job_id)
     line.pass_on()
@@ -50,14 +50,14 @@ def test_store_away_for_good(service: Rig) -> None:
     service.figure("attempts", job["attempts"], bound=4, unit="attempts")
     service.judge(outcomes={"failed"})
     assert job["errorCode"] == "storage_unavailable"
-    assert told["retryAt"]
-    assert told["lastError"] == "The file store could not be reached."
+    assert waiting["retryAt"]
+    assert waiting["lastError"] == "The file store could not be reached."
     assert service.story(job_id).count("retry 2 storage_unavailable worker") == 1
 
 
 @pytest.mark.long
 def test_store_frozen(service: Rig) -> None:
-    """The file store says nothing for 25 s in the middle of two uploads; one is cancelled."""
+    """The file store is frozen for 25 s in the middle of two uploads; one is cancelled."""
     service.worker()
     line = service.lines["S3"]
     line.throttle(8_000_000)
@@ -86,7 +86,7 @@ def test_store_frozen(service: Rig) -> None:
 
 @pytest.mark.long
 def test_store_slow_beyond_the_time_limit(rig: Rig) -> None:
-    """20 kB a second pass while a job of 3 MB may take 6 s, and 3 s for its bytes."""
+    """The store transfers 20 kB/s; a job of 3 MB may take 6 s, of which 3 s for its bytes."""
     rig.env |= {"JOB_TIME_LIMIT_SECONDS": "6", "KILL_AFTER_SECONDS": "2"}
     rig.start("dispatcher")
     rig.start("web")
@@ -107,8 +107,8 @@ def test_store_slow_beyond_the_time_limit(rig: Rig) -> None:
 
 
 @pytest.mark.long
-def test_store_answers_errors(service: Rig) -> None:
-    """30 % of the requests to the file store are answered 503 SlowDown, while 6 jobs run."""
+def test_store_returns_errors(service: Rig) -> None:
+    """The file store returns 503 SlowDown for 30 % of the requests while 6 jobs run."""
     service.worker()
     line = service.lines["S3"]
     line.answer_errors(0.3, seed=1)
@@ -119,13 +119,13 @@ def test_store_answers_errors(service: Rig) -> None:
     errors = line.errors_answered
 
     service.figure("errors answered", errors, bound=None, unit="errors")
-    service.judge()  # while errors go on: the collector meets them, too
+    service.judge()  # the collector gets these errors, too
     assert errors > 3
 
 
 @pytest.mark.long
-def test_store_line_cut_in_an_upload(service: Rig) -> None:
-    """The line is cut in the middle of an upload's part."""
+def test_store_connection_reset_in_an_upload(service: Rig) -> None:
+    """The connection is reset in the middle of a part of an upload."""
     service.worker()
     line = service.lines["S3"]
     line.cut_after(PART_BYTES // 2, "server", times=2)
@@ -139,8 +139,8 @@ def test_store_line_cut_in_an_upload(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_store_line_cut_in_a_download(service: Rig) -> None:
-    """The line is cut in the middle of a source that is read."""
+def test_store_connection_reset_in_a_download(service: Rig) -> None:
+    """The connection is reset while a source is read."""
     service.worker()
     service.lines["S3"].cut_after(20_000_000, "client")
     job_id = service.initiate(ARCHIVE)
@@ -151,7 +151,7 @@ def test_store_line_cut_in_a_download(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_store_line_reset(service: Rig) -> None:
+def test_store_connections_reset(service: Rig) -> None:
     """The connections to the file store are reset 17 times in 5 s, while jobs run."""
     service.worker()
     line = service.lines["S3"]
@@ -187,7 +187,7 @@ def test_worker_killed_in_an_upload(service: Rig) -> None:
 
 @pytest.mark.long
 def test_worker_dies_before_success(service: Rig) -> None:
-    """A worker's process ends between the stored file and the row that tells of it."""
+    """A pool process ends after the file is stored and before the row is updated."""
     service.worker(SABOTAGE="die_before_success")
     job_id = service.initiate(FILM)
     until((service.folder / "died").exists)
@@ -204,7 +204,7 @@ def test_worker_dies_before_success(service: Rig) -> None:
 
 
 def test_worker_dies_after_success(service: Rig) -> None:
-    """A worker's process ends after the success is recorded, before Celery hears of it."""
+    """A pool process ends after the success is recorded and before Celery is told."""
     service.worker(SABOTAGE="die_after_success")
     job_id = service.initiate(FILM)
     service.figure("until it was done", service.timed(service.all_final), bound=15)
@@ -218,7 +218,7 @@ def test_worker_dies_after_success(service: Rig) -> None:
 
 @pytest.mark.long
 def test_source_deleted(service: Rig) -> None:
-    """A source disappears from the bucket after it was asked for."""
+    """A source is deleted from the bucket after the request."""
     job_id = service.initiate(SMALL, FILM)
     bucket().delete(key_of(FILM))
     service.worker()
@@ -231,7 +231,7 @@ def test_source_deleted(service: Rig) -> None:
 
 
 def test_source_replaced(service: Rig) -> None:
-    """A source is replaced by other bytes of the same length, another by fewer, another by more."""
+    """Sources are replaced by the same number of bytes, by fewer, and by more."""
     film = StoredFile.objects.get(file_id=FILM)
     small = StoredFile.objects.get(file_id=SMALL)
     empty = StoredFile.objects.get(file_id=70001)
@@ -249,22 +249,22 @@ def test_source_replaced(service: Rig) -> None:
 
 @pytest.mark.long
 def test_store_denies_access(service: Rig) -> None:
-    """The file store answers 403 AccessDenied to all for a while, as with keys that are changed."""
+    """The file store returns 403 AccessDenied for a while, as after a change of keys."""
     job_id = refuse_all(service, status=403, code="AccessDenied")
-    told = service.wait_for(job_id, "queued")
-    assert told["lastError"] == "The file store refused a request."
+    job = service.wait_for(job_id, "queued")
+    assert job["lastError"] == "The file store refused a request."
 
     assert_done_once_it_passes(service, job_id)
 
 
 @pytest.mark.long
 def test_store_full(service: Rig) -> None:
-    """The file store answers 507 to everything for a while, as with a disk that is full."""
+    """The file store returns 507 for a while, as with a full disk."""
     assert_done_once_it_passes(service, refuse_all(service, status=507, code="InsufficientStorage"))
 
 
 def refuse_all(service: Rig, *, status: int, code: str) -> str:
-    """Every request to the store, until an attempt has failed and a second one begun; its job."""
+    """Refuse every request until a second attempt has begun. Returns the job id."""
     service.worker()
     line = service.lines["S3"]
     line.answer_errors(1.0, seed=1, status=status, code=code)
@@ -283,7 +283,7 @@ def assert_done_once_it_passes(service: Rig, job_id: str) -> None:
 
 @pytest.mark.long
 def test_artifact_deleted(service: Rig) -> None:
-    """A finished file disappears from the bucket."""
+    """A finished file is deleted from the bucket."""
     service.worker()
     job_id = service.initiate(FILM)
     service.wait_for(job_id, "completed")
@@ -303,7 +303,7 @@ def test_artifact_deleted(service: Rig) -> None:
 
 @pytest.mark.long
 def test_store_frozen_while_polled(service: Rig) -> None:
-    """The file store says nothing while finished and waiting jobs are asked for."""
+    """The file store is frozen while finished and waiting jobs are polled."""
     service.worker()
     job_id = service.initiate(FILM)
     service.wait_for(job_id, "completed")
@@ -328,7 +328,7 @@ def test_store_frozen_while_polled(service: Rig) -> None:
 
 
 def upload_under_way(service: Rig, *, parts: int = 1) -> str:
-    """A job of which so many parts are in the bucket, and more to come."""
+    """Return a job that has stored so many parts of its upload, and has more to store."""
     job_id = service.initiate(ARCHIVE)
 
     def stored() -> bool:

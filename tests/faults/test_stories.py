@@ -1,4 +1,4 @@
-"""More than one thing at once: what a bad night looks like, and what an operator reads next day."""
+"""Several faults at once, and the history that an operator reads afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.states import Event, Status
 from tests.faults.rig import Rig, slow
 from tests.live import children, until
 
-# What the admin shows of each attempt, in this order.
+# What the admin shows for each attempt, in this order.
 STORY = [
     ("claim", 1), ("rescue", 1),
     ("claim", 2), ("retry", 2),
@@ -26,7 +26,7 @@ STORY = [
 
 @pytest.mark.long
 def test_three_faults_one_story(service: Rig, operator: User) -> None:
-    """A job's process is killed, then the file store is away, then its worker is stopped."""
+    """A job's process is killed, then the file store is down, then its worker is stopped."""
     worker = service.worker(**slow(2))
     job_id = service.initiate(70000)
     service.wait_for(job_id, "processing")
@@ -60,7 +60,7 @@ def test_three_faults_one_story(service: Rig, operator: User) -> None:
 
 @pytest.mark.long
 def test_everything_restarts(service: Rig) -> None:
-    """Postgres, Redis and the file store restart, one after the other, under 60 jobs."""
+    """Postgres, Redis and the file store restart, one after the other, with 60 jobs."""
     ids = [service.initiate(70000, 70002) for _ in range(60)]
     for _ in range(2):
         service.worker(**slow(1))

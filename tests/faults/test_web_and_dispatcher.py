@@ -1,4 +1,4 @@
-"""Web and dispatcher die, freeze, stop and come back, with requests and sweeps under way."""
+"""Web and dispatcher are killed, frozen, stopped and restarted during requests and sweeps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOPS = {"WEB_STOPS_SECONDS": "5"}
 
 
 def test_web_dies_between_commit_and_publish(rig: Rig) -> None:
-    """A web process ends after its commit and before the doorbell; the client asks again."""
+    """A web process ends after its commit and before the doorbell; the client retries."""
     rig.start("dispatcher")
     rig.start("web", SABOTAGE="die_before_publish")
     rig.worker()
@@ -30,7 +30,7 @@ def test_web_dies_between_commit_and_publish(rig: Rig) -> None:
 
     with pytest.raises(requests.ConnectionError):
         rig.post(70000, key=key)
-    assert DownloadJob.objects.count() == 1  # though nobody was told
+    assert DownloadJob.objects.count() == 1  # although the client got no response
     answer = rig.post(70000, key=key)
 
     assert answer.status_code == 202
@@ -42,24 +42,24 @@ def test_web_dies_between_commit_and_publish(rig: Rig) -> None:
 
 @pytest.mark.long
 def test_web_killed_under_load(service: Rig) -> None:
-    """All of gunicorn is killed under 8 posting clients, and another one started."""
+    """All gunicorn processes are killed under 8 clients, and another gunicorn is started."""
     service.ready_worker()
     with Load(service, clients=8) as load:
         time.sleep(2)
         service.kill(service.processes[1])
         began = time.monotonic()
         service.start("web")
-        service.figure("until another one answers", time.monotonic() - began, bound=20)
+        service.figure("until another one responds", time.monotonic() - began, bound=20)
         time.sleep(2)
 
     service.judge()
     assert load.failed["ConnectionError"] > 0
-    assert_told_of_every_job(service)
+    assert_every_job_is_known(service)
 
 
 @pytest.mark.long
 def test_web_replaced_under_load(service: Rig) -> None:
-    """Another gunicorn is started, then the first is told to stop (SIGTERM), under 8 clients."""
+    """Another gunicorn is started, then the first is stopped (SIGTERM), under 8 clients."""
     service.ready_worker()
     with Load(service, clients=8) as load:
         time.sleep(2)
@@ -74,14 +74,14 @@ def test_web_replaced_under_load(service: Rig) -> None:
     assert old.popen.returncode == 0
     assert set(load.answers) == {202}
     assert set(load.failed) <= {"ConnectionError"}
-    service.figure("tries without an answer", load.failed.total(), bound=8, unit="requests")
+    service.figure("attempts without a response", load.failed.total(), bound=8, unit="requests")
     service.judge()
-    assert_told_of_every_job(service)
+    assert_every_job_is_known(service)
 
 
 @pytest.mark.long
 def test_web_frozen_under_load(service: Rig) -> None:
-    """All of gunicorn is frozen for 7 s under 8 clients that ask again after 5 s."""
+    """All gunicorn processes are frozen for 7 s under 8 clients that retry after 5 s."""
     service.ready_worker()
     with Load(service, clients=8) as load:
         time.sleep(2)
@@ -91,12 +91,12 @@ def test_web_frozen_under_load(service: Rig) -> None:
         began = time.monotonic()
         n_answers = load.answers.total()
         until(lambda: load.answers.total() > n_answers)
-        service.figure("next answer after the thaw", time.monotonic() - began, bound=3)
+        service.figure("next response after the thaw", time.monotonic() - began, bound=3)
         time.sleep(2)
 
     assert load.failed["ReadTimeout"] >= 8
     service.judge()
-    assert_told_of_every_job(service)
+    assert_every_job_is_known(service)
 
 
 @pytest.mark.long
@@ -112,17 +112,17 @@ def test_fifty_posts_with_one_key(rig: Rig) -> None:
     codes = Counter(answer.status_code for answer in answers)
     assert set(codes) <= {202, 409}
     assert codes[202] >= 1
-    told = {answer.json()["jobId"] for answer in answers if answer.status_code == 202}
-    assert len(told) == 1
-    rig.accepted[told.pop()] = [70000]
+    job_ids = {answer.json()["jobId"] for answer in answers if answer.status_code == 202}
+    assert len(job_ids) == 1
+    rig.accepted[job_ids.pop()] = [70000]
     rig.figure("jobs", DownloadJob.objects.count(), bound=1, unit="jobs")
-    rig.figure("told to come back", codes[409], bound=None, unit="answers")
+    rig.figure("told to retry", codes[409], bound=None, unit="answers")
     rig.judge()
 
 
 @pytest.mark.long
 def test_first_of_two_hangs_before_its_commit(rig: Rig) -> None:
-    """The first request with a key hangs in its transaction for 4 s; the second comes meanwhile."""
+    """The first request with a key hangs in its transaction for 4 s; a second one arrives."""
     rig.start("dispatcher")
     rig.start("web", SABOTAGE="hang_before_insert_once")
     rig.worker()
@@ -148,7 +148,7 @@ def test_first_of_two_hangs_before_its_commit(rig: Rig) -> None:
 
 @pytest.mark.long
 def test_dispatcher_worker_and_broker_lost_together(service: Rig) -> None:
-    """Dispatcher and worker are killed and the broker emptied; the dispatcher is back after 8 s."""
+    """Dispatcher and worker are killed and Redis is flushed; the dispatcher is back after 8 s."""
     worker = service.worker(**HELD)
     for _ in range(12):
         service.initiate(70000)
@@ -195,7 +195,7 @@ def test_three_dispatchers(service: Rig) -> None:
 
 @pytest.mark.long
 def test_dispatcher_frozen_while_another_runs(service: Rig) -> None:
-    """One dispatcher is frozen past every lease, a worker killed; thawed, it changes nothing."""
+    """A dispatcher is frozen past every lease, a worker killed; thawed, it changes nothing."""
     frozen = service.processes[0]
     doomed = service.worker(**slow(30))
     for _ in range(8):
@@ -219,7 +219,7 @@ def test_dispatcher_frozen_while_another_runs(service: Rig) -> None:
 
 @pytest.mark.long
 def test_dispatcher_dies_while_it_collects(rig: Rig) -> None:
-    """A dispatcher dies after it deleted a folder and before the row says so; another goes on."""
+    """A dispatcher dies between deleting a folder and updating its row; another continues."""
     first = rig.start("dispatcher", SABOTAGE="die_while_collecting")
     rig.start("web")
     worker = rig.worker(**slow(2))
@@ -235,12 +235,12 @@ def test_dispatcher_dies_while_it_collects(rig: Rig) -> None:
     rig.start("dispatcher")
 
     tidy = DownloadJob.objects.filter(collect_at=None)
-    rig.figure("tidied by the next one", rig.timed(tidy.exists), bound=10)
+    rig.figure("collected by the next one", rig.timed(tidy.exists), bound=10)
     rig.judge()
 
 
 @pytest.mark.long
-def test_dispatcher_told_to_stop(service: Rig) -> None:
+def test_dispatcher_stops(service: Rig) -> None:
     """SIGTERM to the dispatcher."""
     service.worker()
     service.wait_for(service.initiate(70000), "completed")
@@ -258,7 +258,7 @@ def test_dispatcher_told_to_stop(service: Rig) -> None:
 
 @pytest.mark.long
 def test_everything_killed_at_once(service: Rig) -> None:
-    """All processes of the service are killed with 30 jobs queued or running, and started again."""
+    """All processes are killed with 30 jobs queued or running, and restarted."""
     service.worker(**HELD)
     for _ in range(30):
         service.initiate(70000)
@@ -277,7 +277,7 @@ def test_everything_killed_at_once(service: Rig) -> None:
 
 
 def post_alone(rig: Rig, key: str) -> requests.Response:
-    """A POST over a connection of its own, from any thread."""
+    """Send a POST over a connection of its own, from any thread."""
     return requests.post(
         f"{rig.url}/v1/download/initiate",
         json={"file_ids": [70000]},
@@ -294,10 +294,10 @@ def owner_is_locked(rig: Rig) -> bool:
 
 
 def rescued(service: Rig) -> int:
-    """How often a job was taken from a dead worker; the third time it fails."""
+    """Return how often a job was taken from a dead worker; the third time it fails."""
     return JobEvent.objects.filter(code="worker_lost").count()
 
 
-def assert_told_of_every_job(service: Rig) -> None:
-    """No key made two jobs, and none made one that its client never heard of."""
+def assert_every_job_is_known(service: Rig) -> None:
+    """Each key made one job, and its client knows it."""
     assert DownloadJob.objects.count() == len(service.accepted)

@@ -1,4 +1,4 @@
-"""What happens to work when the process that does it dies, freezes, or is told to stop."""
+"""Jobs whose process is killed, freezes or is stopped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_pool_process_killed(service: Rig) -> None:
     service.figure("until it was queued again", service.timed(rescued.exists), bound=2)
 
     service.judge()
-    # Its worker's main process saw the death; nobody waited for the end of the lease.
+    # The worker's main process reported the death; the lease did not have to expire.
     assert "rescue 1 worker_lost worker" in service.story(job_id)
 
 
@@ -56,7 +56,7 @@ def test_pool_processes_killed_again_and_again(service: Rig) -> None:
 
 
 def test_poison_job(service: Rig) -> None:
-    """A job whose builder kills its process each time, between five that do not."""
+    """One job kills its process at every attempt, five others do not."""
     service.worker()
     healthy = [service.initiate(70000) for _ in range(2)]
     poison = service.initiate(70004)
@@ -71,7 +71,7 @@ def test_poison_job(service: Rig) -> None:
 
 
 def test_worker_killed(service: Rig) -> None:
-    """SIGKILL to a whole worker, four jobs in its hands; another one is idle."""
+    """SIGKILL to a worker with four jobs; another one is idle."""
     doomed = service.worker(**slow(30))
     ids = [service.initiate(70000) for _ in range(4)]
     service.wait_for(ids[0], "processing")
@@ -103,7 +103,7 @@ def test_main_process_killed(service: Rig) -> None:
 
 @pytest.mark.long
 def test_main_process_frozen(service: Rig) -> None:
-    """A worker's main process stops; its pool processes go on, and another worker runs."""
+    """A worker's main process is frozen; its pool processes continue, and another worker runs."""
     worker = service.worker(**slow(6))
     ids = [service.initiate(70000) for _ in range(2)]
     for job_id in ids:
@@ -117,11 +117,11 @@ def test_main_process_frozen(service: Rig) -> None:
 
     service.judge()
     assert other.is_alive
-    assert DownloadJob.objects.get(pk=ids[0]).attempt == 1  # its heartbeat is its own
+    assert DownloadJob.objects.get(pk=ids[0]).attempt == 1  # the pool process sent heartbeats
 
 
-def test_worker_told_to_stop(service: Rig) -> None:
-    """SIGTERM to a worker that has two seconds, with a job that takes a minute."""
+def test_worker_stops_during_a_long_job(service: Rig) -> None:
+    """SIGTERM to a worker that may take two seconds to stop, with a job that takes a minute."""
     worker = service.worker(**slow(60))
     job_id = service.initiate(70000)
     service.wait_for(job_id, "processing")
@@ -137,8 +137,8 @@ def test_worker_told_to_stop(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_short_job_when_told_to_stop(service: Rig) -> None:
-    """SIGTERM to a worker that has two seconds, with a job that takes one."""
+def test_worker_stops_during_a_short_job(service: Rig) -> None:
+    """SIGTERM to a worker that may take two seconds to stop, with a job that takes one second."""
     worker = service.worker(**slow(1))
     job_id = service.initiate(70000)
     service.wait_for(job_id, "processing")
@@ -152,7 +152,7 @@ def test_short_job_when_told_to_stop(service: Rig) -> None:
 
 @pytest.mark.long
 def test_rolling_restart(service: Rig) -> None:
-    """Three workers are stopped and replaced one after the other under 150 jobs."""
+    """Three workers are stopped and replaced one after the other, with 150 jobs."""
     ids = [service.initiate(70000, 70001) for _ in range(150)]
     workers = [service.worker(**slow(0.3)) for _ in range(3)]
     service.wait_for(ids[0], "completed")
@@ -171,8 +171,8 @@ def test_rolling_restart(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_impatient_deploy(service: Rig) -> None:
-    """SIGTERM to a worker, and SIGKILL half a second later, three times over."""
+def test_worker_killed_half_a_second_after_sigterm(service: Rig) -> None:
+    """SIGTERM to a worker, and SIGKILL half a second later, twice."""
     ids = [service.initiate(70000) for _ in range(12)]
     for _ in range(2):
         worker = service.worker(**slow(3))
@@ -188,7 +188,7 @@ def test_impatient_deploy(service: Rig) -> None:
 
 
 def test_zombie_worker(service: Rig) -> None:
-    """A worker is frozen past its lease while another does its job, and then wakes."""
+    """A worker is frozen past its lease while another does its job, and then resumes."""
     zombie = service.worker(**slow(5))
     job_id = service.initiate(70000)
     service.wait_for(job_id, "processing")
@@ -202,7 +202,7 @@ def test_zombie_worker(service: Rig) -> None:
     )
     version = DownloadJob.objects.get(pk=job_id).version
     service.thaw(zombie)
-    time.sleep(4)  # what the zombie would do, it would do now
+    time.sleep(4)  # long enough for the zombie to act
 
     service.judge()
     assert DownloadJob.objects.get(pk=job_id).version == version
@@ -210,7 +210,7 @@ def test_zombie_worker(service: Rig) -> None:
 
 @pytest.mark.long
 def test_zombie_with_a_stored_file(service: Rig) -> None:
-    """A pool process freezes with its file stored, and wakes while another attempt runs."""
+    """A pool process freezes after its file is stored, and resumes while another attempt runs."""
     frozen = service.worker(SABOTAGE="freeze_before_success")
     job_id = service.initiate(70000)
     job = DownloadJob.objects.get(pk=job_id)
@@ -228,7 +228,7 @@ def test_zombie_with_a_stored_file(service: Rig) -> None:
 
 
 def stored(job: DownloadJob) -> bool:
-    """Whether the first attempt's file is in the bucket."""
+    """Return True if the first attempt's file is in the bucket."""
     return any(
         storage.list_stored_before(f"{kind_folder(job)}1/", datetime.now(UTC) + timedelta(hours=1))
     )
@@ -238,16 +238,16 @@ LIMITS = {"JOB_TIME_LIMIT_SECONDS": "2", "KILL_AFTER_SECONDS": "2"}
 
 
 def start_limited(rig: Rig, **env: str) -> Process:
-    """The limit goes with the doorbell, so all processes are told."""
-    patient = LIMITS | {"LEASE_SECONDS": "60"}
-    rig.start("dispatcher", **patient)
-    rig.start("web", **patient)
-    return rig.worker(**patient | env)
+    """Start the service with a short time limit. The doorbell has it, so all processes need it."""
+    limits = LIMITS | {"LEASE_SECONDS": "60"}
+    rig.start("dispatcher", **limits)
+    rig.start("web", **limits)
+    return rig.worker(**limits | env)
 
 
 @pytest.mark.long
 def test_frozen_pool_process(rig: Rig) -> None:
-    """Pool processes are stopped, hear no interrupt and beat no more; the lease is long."""
+    """Pool processes are frozen: no interrupt, no heartbeat; the lease is long."""
     worker = start_limited(rig, **slow(1))
     job_id = rig.initiate(70000)
     rig.wait_for(job_id, "processing")
@@ -263,7 +263,7 @@ def test_frozen_pool_process(rig: Rig) -> None:
 
 @pytest.mark.long
 def test_time_limit(rig: Rig) -> None:
-    """A job that would take a minute, where two seconds are allowed."""
+    """A job takes a minute, where two seconds are allowed."""
     start_limited(rig, **slow(60))
     job_id = rig.initiate(70000)
     rig.wait_for(job_id, "processing")
@@ -275,8 +275,8 @@ def test_time_limit(rig: Rig) -> None:
 
 
 @pytest.mark.long
-def test_deaf_builder(rig: Rig) -> None:
-    """A builder swallows every interrupt, as a loop in C would; two seconds are allowed."""
+def test_builder_that_ignores_interrupts(rig: Rig) -> None:
+    """A builder ignores every interrupt, as a loop in C would; two seconds are allowed."""
     worker = start_limited(rig)
     deaf = rig.initiate(70006)
     rig.wait_for(deaf, "processing")
@@ -291,7 +291,7 @@ def test_deaf_builder(rig: Rig) -> None:
 
 @pytest.mark.long
 def test_out_of_memory(service: Rig) -> None:
-    """The kernel refuses a builder more memory, at its first attempt."""
+    """A builder runs out of memory at its first attempt."""
     worker = service.worker()
     job_id = service.initiate(70005, 70000)
 
@@ -305,7 +305,7 @@ def test_out_of_memory(service: Rig) -> None:
 
 @pytest.mark.long
 def test_bug_in_a_builder(service: Rig) -> None:
-    """A builder raises what nobody thought of, each time; the others' jobs go on."""
+    """A builder raises an unexpected error at every attempt; other jobs complete."""
     service.worker()
     buggy = service.initiate(70007)
     healthy = [service.initiate(70000) for _ in range(3)]
@@ -334,7 +334,7 @@ def test_cancel_before_any_worker(service: Rig) -> None:
 
 
 def test_cancel_while_it_uploads(service: Rig) -> None:
-    """A job of 40 MB is cancelled while its parts are on a slow line to the file store."""
+    """A job of 40 MB is cancelled while it uploads parts over a slow connection."""
     worker = service.worker()
     service.lines["S3"].throttle(2_000_000)
     job_id = service.initiate(70003)
@@ -349,8 +349,8 @@ def test_cancel_while_it_uploads(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_no_room_for_logs(service: Rig) -> None:
-    """The disk that a worker logs to is full: each write to a file is refused."""
+def test_disk_for_logs_is_full(service: Rig) -> None:
+    """The disk for a worker's log is full: each write to a file is refused."""
     worker = service.worker()
     service.wait_for(service.initiate(70000), "completed")
     size = worker.log.stat().st_size
@@ -366,14 +366,14 @@ def test_no_room_for_logs(service: Rig) -> None:
 
 
 @pytest.mark.long
-def test_pool_processes_wear_out(service: Rig) -> None:
+def test_pool_processes_are_replaced(service: Rig) -> None:
     """More jobs than two pool processes may run before they are replaced."""
     worker = service.ready_worker(**HELD)
     before = set(children(worker.popen.pid))
 
     for _ in range(230):
         service.initiate(70001)
-    service.open_gate()  # so that neither is ever idle, and each gets its share
+    service.open_gate()  # so that both are always busy, and each gets its share
     service.figure("until all was done", service.timed(service.all_final, 120), bound=None)
 
     service.judge()
@@ -382,7 +382,7 @@ def test_pool_processes_wear_out(service: Rig) -> None:
 
 
 def has_memory(pid: int) -> bool:
-    """Also if it is hidden. Not of one that ended, though nobody has asked how."""
+    """Return True if it runs, even with hidden memory. False for a zombie."""
     with suppress(FileNotFoundError, ProcessLookupError):
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     return False
