@@ -1,15 +1,15 @@
-"""The other side of a link, as bad as it gets: an HTTP server that lies, stalls and breaks off.
+"""A hostile HTTP server for tests of fetched links: it lies, stalls and drops connections.
 
     with Peer() as peer:
         good = peer.serve("/good.zip", File(size=5_000_000))
         bad = peer.serve("/bad.zip", replace(MODES["drops-at-60-percent"], size=5_000_000))
 
-server.py is the Peer and what can be asked of it; content.py has the bytes of a File, honest.py
-what a good server answers, exchange.py the wire, tally.py what was asked and sent. A mode is a
-function that answers one exchange: lies.py, changes.py, breaks.py, refusals.py and redirects.py
-have all we know, turns.py makes one follow another, modes.py lists them by name. The tests here
-show with visit.py that each does what its name says.
+A mode is a function that responds to one exchange. modes.py lists them by name; they are in
+lies.py, changes.py, breaks.py, refusals.py and redirects.py, and turns.py switches from one to
+another. server.py has the Peer, content.py the content of a File, honest.py the response of a
+correct server, exchange.py the ways to write a response, tally.py the recorded requests and
+ranges. The tests here check with visit.py that each mode does what its name says.
 
-rebinding.py is a name that points elsewhere the second time; fast.py a good server in a process
-of its own, for benchmarks.
+rebinding.py makes a host name resolve to another address the second time. fast.py is a correct
+server in a process of its own, for benchmarks.
 """

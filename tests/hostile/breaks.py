@@ -1,4 +1,4 @@
-"""Servers that are slow, break off, or send what is no answer to anything."""
+"""Servers that are slow, drop the connection, or send something that is not a response."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def starts_after(seconds: float) -> Mode:
 
 
 def stalls_at(share: float) -> Mode:
-    """The head and this share of each answer, then nothing more."""
+    """Send the head and this share of each response, then nothing more."""
 
     async def mode(exchange: Exchange) -> None:
         reply = exchange.honest()
@@ -43,7 +43,7 @@ def stalls_at(share: float) -> Mode:
 
 
 def has_one_slow_line(which: int, rate: float) -> Mode:
-    """The `which`-th connection that asks for the file gets it slowly."""
+    """Send the file slowly over the `which`-th connection that requests it."""
 
     async def mode(exchange: Exchange) -> None:
         reply = exchange.honest()
@@ -62,7 +62,7 @@ def drops_after(n_bytes: int) -> Mode:
 
 
 def cuts(sent: Callable[[int], int]) -> Mode:
-    """Close the connection after `sent` of the bytes that were told; that may be all of them."""
+    """Close the connection after `sent` of the announced bytes, which may be all of them."""
 
     async def mode(exchange: Exchange) -> None:
         reply = exchange.honest()
@@ -74,7 +74,7 @@ def cuts(sent: Callable[[int], int]) -> Mode:
 
 
 async def resets(exchange: Exchange) -> None:
-    """After 60 % of each answer; what is on its way may be lost as well."""
+    """Reset the connection after 60 % of each response; bytes in flight may be lost as well."""
     reply = exchange.honest()
     await exchange.head(reply)
     await exchange.body(reply, int(reply.count * 0.6))
@@ -82,7 +82,7 @@ async def resets(exchange: Exchange) -> None:
 
 
 def says_length(change: int) -> Mode:
-    """A Content-Length that is off by so much; then the connection closes."""
+    """Send a Content-Length that is off by so much, then close the connection."""
 
     async def mode(exchange: Exchange) -> None:
         reply = exchange.honest()
@@ -93,7 +93,7 @@ def says_length(change: int) -> Mode:
 
 
 async def sends_until_it_closes(exchange: Exchange) -> None:
-    """As HTTP/1.0 did: no ranges, no length."""
+    """Send as HTTP/1.0 did: no ranges, no length."""
     reply = whole(exchange.file).but(content_length=None, accept_ranges=None)
     await exchange.head(reply, "HTTP/1.0")
     await exchange.body(reply)
@@ -107,7 +107,7 @@ async def sends_chunks(exchange: Exchange) -> None:
 
 
 def sends_coded(coding: str) -> Mode:
-    """Chunks, under a name that not every reader takes for chunks."""
+    """Send chunks with a Transfer-Encoding that not every parser recognises as chunked."""
 
     async def mode(exchange: Exchange) -> None:
         reply = whole(exchange.file).but(content_length=None, transfer_encoding=coding)
@@ -120,7 +120,7 @@ def sends_coded(coding: str) -> Mode:
 
 
 async def breaks_its_head(exchange: Exchange) -> None:
-    """A line that is no header, and after it what says how the body is framed."""
+    """Send a line that is not a header before the header that frames the body."""
     reply = whole(exchange.file).but(content_length=None)
     exchange.keep_alive = False
     chunked = b"this is no header\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -130,7 +130,7 @@ async def breaks_its_head(exchange: Exchange) -> None:
 
 
 async def cuts_chunks(exchange: Exchange) -> None:
-    """A chunk says that it is longer than what still comes."""
+    """Announce a longer chunk than is sent."""
     reply = exchange.honest().but(content_length=None, transfer_encoding="chunked")
     exchange.keep_alive = False
     await exchange.head(reply)
@@ -155,7 +155,7 @@ async def has_a_long_header(exchange: Exchange) -> None:
 
 
 def sends_first(interim: bytes, total_bytes: int = 100_000_000) -> Mode:
-    """So many bytes of interim answers, and then the real one."""
+    """Send so many bytes of interim responses, and then the final one."""
 
     async def mode(exchange: Exchange) -> None:
         some = interim * 1000
@@ -167,7 +167,7 @@ def sends_first(interim: bytes, total_bytes: int = 100_000_000) -> Mode:
 
 
 async def sends_a_bomb(exchange: Exchange) -> None:
-    """A megabyte that unpacks to a gigabyte of zeros, to who asked for it unpacked."""
+    """Send a megabyte that decompresses to a gigabyte of zeros."""
     reply = whole(exchange.file).but(content_encoding="gzip", content_length=None)
     exchange.keep_alive = False
     await exchange.head(reply)
@@ -175,7 +175,7 @@ async def sends_a_bomb(exchange: Exchange) -> None:
 
 
 def bomb() -> Iterator[bytes]:
-    """One gzip member. What was packed up to a full flush may be repeated: it is packed once."""
+    """Return one gzip member. Blocks after a full flush can be repeated: one is compressed once."""
     zeros = bytes(MIB)
     deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     packed = deflate.compress(zeros) + deflate.flush(zlib.Z_FULL_FLUSH)
@@ -188,7 +188,7 @@ def bomb() -> Iterator[bytes]:
 
 
 async def calls_a_gz_packed(exchange: Exchange) -> None:
-    """Content-Encoding for what is the file itself, as old Apaches do."""
+    """Label an uncompressed .gz file with Content-Encoding, as old Apaches do."""
     await exchange.send(exchange.honest().but(content_encoding="gzip"))
 
 
@@ -198,7 +198,7 @@ async def sends_garbage(exchange: Exchange) -> None:
 
 
 async def sends_a_bare_body(exchange: Exchange) -> None:
-    """As HTTP/0.9 did: the file and nothing else."""
+    """Send as HTTP/0.9 did: only the file."""
     exchange.keep_alive = False
     await exchange.body(whole(exchange.file))
 

@@ -1,4 +1,4 @@
-"""Files that change while they are fetched, and files of which nobody can tell whether they did."""
+"""Files that change while they are fetched, and files without a reliable validator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.hostile.turns import after_requests, halfway, turning
 
 
 async def changed(exchange: Exchange) -> None:
-    """Another file is here now: If-Range is answered with 200 and all of it."""
+    """Serve another file from now on: If-Range is answered with 200 and the whole file."""
     await exchange.send(honest_reply(exchange.file.successor(), exchange.request))
 
 
@@ -22,21 +22,25 @@ async def changed_in_size(exchange: Exchange) -> None:
 
 
 async def changed_and_ignores_if_range(exchange: Exchange) -> None:
-    """The range of the other file, with its ETag."""
-    asked = {name: value for name, value in exchange.request.headers.items() if name != "if-range"}
-    request = replace(exchange.request, headers=asked)
+    """Send the range of the other file, with its ETag."""
+    headers = {
+        name: value for name, value in exchange.request.headers.items() if name != "if-range"
+    }
+    request = replace(exchange.request, headers=headers)
     await exchange.send(honest_reply(exchange.file.successor(), request))
 
 
 async def changed_and_hides_it(exchange: Exchange) -> None:
-    """The range of the other file, and nothing that would tell it from the first."""
+    """Send the range of the other file, without a validator."""
     other = replace(exchange.file.successor(), etag=None, last_modified=None)
-    asked = {name: value for name, value in exchange.request.headers.items() if name != "if-range"}
-    await exchange.send(honest_reply(other, replace(exchange.request, headers=asked)))
+    headers = {
+        name: value for name, value in exchange.request.headers.items() if name != "if-range"
+    }
+    await exchange.send(honest_reply(other, replace(exchange.request, headers=headers)))
 
 
 async def modified_just_now(exchange: Exchange) -> None:
-    """In the second of the first request, in which it could change again unnoticed."""
+    """Send a Last-Modified of the same second, in which the file could change again."""
     age = time.monotonic() - exchange.tally.requests[0].at
     file = replace(exchange.file, last_modified=time.time() - age)
     await exchange.send(honest_reply(file, exchange.request))

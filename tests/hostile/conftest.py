@@ -1,4 +1,4 @@
-"""A visit to a file that is served in the test's mode."""
+"""A Visit to a file that is served in the test's mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file that is served: its bytes, which tell where they belong, and what is said about it."""
+"""The served file: its content, which shows where each byte belongs, and its headers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 STRONG = '"{seed}-{size}"'
 WEAK = 'W/"{seed}-{size}"'
-# The content repeats after a prime number of bytes, of which no part size is a multiple: a part
-# in the wrong place shows.
+# The content repeats after a prime number of bytes, which divides no part size: a part in the wrong
+# place is detected.
 PERIOD = 1_048_583
 PIECE = 512 * 1024
 
@@ -25,10 +25,10 @@ Mode = Callable[["Exchange"], Awaitable[None]]
 
 @dataclass(frozen=True)
 class File:
-    """A file, and how its server behaves: well, unless `misbehave` answers in its place.
+    """A file, and how its server behaves: correctly, unless `misbehave` is set.
 
-    `rate` is in bytes a second for each connection. `etag` is filled in with seed and size, so
-    that another content has another.
+    `rate` is in bytes per second for each connection. `etag` is derived from seed and size, so that
+    another content has another ETag.
     """
 
     size: int = 1_000_003
@@ -38,21 +38,21 @@ class File:
     content_type: str | None = "application/octet-stream"
     disposition: str | None = None
     rate: float | None = None
-    name: str = "file.bin"  # for whoever makes an address for it
+    name: str = "file.bin"  # for modes that create an address for it
     misbehave: Mode | None = None
 
     def facts(self) -> dict[str, str]:
-        """The headers that tell of the file, whatever part of it is sent."""
-        told = {
+        """Return the headers that describe the file, for any range of it."""
+        headers = {
             "ETag": self.etag and self.etag.format(seed=self.seed, size=self.size),
             "Last-Modified": self.last_modified and formatdate(self.last_modified, usegmt=True),
             "Content-Type": self.content_type,
             "Content-Disposition": self.disposition,
         }
-        return {name: str(value) for name, value in told.items() if value}
+        return {name: str(value) for name, value in headers.items() if value}
 
     def pieces(self, first: int, count: int, largest: int = PIECE) -> Iterator[memoryview]:
-        """`count` bytes from `first` on, without copying; also past the end of the file."""
+        """Yield `count` bytes from `first` on, without copying; also past the end of the file."""
         whole = block(self.seed)
         while count > 0:
             at = first % PERIOD
@@ -68,7 +68,7 @@ class File:
         return digest.hexdigest()
 
     def successor(self) -> File:
-        """What is at the address after somebody put another file there, of the same size."""
+        """Return the file that replaces this one at its address, of the same size."""
         later = self.last_modified and self.last_modified + 3600
         return replace(self, seed=self.seed + 1, last_modified=later)
 

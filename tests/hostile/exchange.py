@@ -1,4 +1,4 @@
-"""One request and the ways to answer it, byte by byte: what modes are made of."""
+"""One request and the ways to respond to it, byte by byte. Modes are built from these."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.hostile.content import PIECE, File
 from tests.hostile.honest import Reply, honest_reply
 from tests.hostile.tally import Request, Span, Tally
 
-TICKS = 50  # pieces a second, if the rate allows: smooth, and cheap enough for many connections
-LAG_SECONDS = 0.25  # that a slow reader may catch up on; what it lost beyond that is lost
+TICKS = 50  # pieces per second, if the rate allows: smooth, and cheap for many connections
+LAG_SECONDS = 0.25  # lag that a slow reader may catch up on; anything beyond is lost
 
 
 class Exchange:
@@ -54,10 +54,10 @@ class Exchange:
         await self.write(reply.head(version))
 
     async def body(self, reply: Reply, count: int | None = None, *, chunked: bool = False) -> None:
-        """The first `count` bytes of what the reply tells of, or all of it, at the file's pace.
+        """Write the first `count` bytes of the reply's range, or all of it, at the file's rate.
 
-        They are counted before they are written, and the last ones end the exchange: whoever has
-        read them finds them counted and is no longer counted itself.
+        They are counted before they are written, and the last ones end the exchange: once a client
+        has read them, they are counted, and its request is no longer counted as open.
         """
         if self.request.method == "HEAD":
             return
@@ -75,14 +75,14 @@ class Exchange:
             await self.write(framed(piece) if chunked else piece)
 
     async def page(self, status: int, text: str = "", **headers: str | None) -> None:
-        """An answer that has nothing of the file."""
+        """Send a page that has nothing of the file."""
         body = text.encode()
         reply = Reply(status, {"Content-Type": "text/html"}, self.file)
         await self.head(reply.but(content_length=str(len(body)), **headers))
         await self.raw([body])
 
     async def raw(self, pieces: Iterable[bytes]) -> None:
-        """Bytes of a body that are none of the file's."""
+        """Send body bytes that do not belong to the file."""
         if self.request.method == "HEAD":
             return
         for piece in pieces:
@@ -92,35 +92,35 @@ class Exchange:
     async def write(self, piece: bytes | memoryview) -> None:
         self._writer.write(piece)
         await self._writer.drain()
-        await asyncio.sleep(0)  # a line that is never full would let nobody else have a turn
+        await asyncio.sleep(0)  # else a connection that is never full would block all others
 
     async def hang(self) -> None:
-        """Until the client goes away."""
+        """Wait until the client closes the connection."""
         while await self._reader.read(PIECE):
             pass
         raise ConnectionResetError
 
     def reset(self) -> None:
-        """Break off without a goodbye: the client gets ECONNRESET."""
+        """Reset the connection: the client gets ECONNRESET."""
         line: socket.socket = self._writer.get_extra_info("socket")
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
         self.keep_alive = False
 
     def abort(self) -> None:
-        """End the connection, without the goodbye that TLS has for it."""
+        """Close the connection without TLS's closing message."""
         self._writer.transport.abort()
         self.keep_alive = False
 
     def leave(self) -> None:
-        """The exchange is over, as far as counting goes. May be called twice."""
+        """Count the exchange as ended. Idempotent."""
         if not self._left:
             self._left = True
             self.tally.end()
 
 
 class Pace:
-    """Never faster than the rate, from the first byte on, and on average no slower."""
+    """Limits the rate: never faster, from the first byte on, and on average no slower."""
 
     def __init__(self, rate: float | None) -> None:
         self._rate = rate
@@ -128,7 +128,7 @@ class Pace:
         self.piece = PIECE if rate is None else min(max(int(rate / TICKS), 1), PIECE)
 
     async def wait(self, n_bytes: int) -> None:
-        """Until so many bytes more may have arrived."""
+        """Wait until so many more bytes may have arrived."""
         if self._rate is None:
             return
         now = time.monotonic()
@@ -142,10 +142,10 @@ async def honest(exchange: Exchange) -> None:
 
 
 def is_kept(request: Request) -> bool:
-    asked = request.headers.get("connection", "").lower()
-    return request.version == "HTTP/1.1" and asked != "close"
+    connection = request.headers.get("connection", "").lower()
+    return request.version == "HTTP/1.1" and connection != "close"
 
 
 def framed(piece: bytes | memoryview) -> bytes:
-    """As a chunk of Transfer-Encoding: chunked."""
+    """Return the piece as a chunk of Transfer-Encoding: chunked."""
     return b"%x\r\n%b\r\n" % (len(piece), bytes(piece))

@@ -1,7 +1,7 @@
-"""A good server in a process of its own: `python -m tests.hostile.fast PORT SIZE [RATE]`.
+"""A correct server in a process of its own: `python -m tests.hostile.fast PORT SIZE [RATE]`.
 
-RATE is in bytes a second for each connection. The file is at /file; port 0 takes a free one. Its
-first line of output says where it is, and comes once it answers.
+RATE is in bytes per second for each connection. The file is at /file; port 0 chooses a free one.
+Prints the address once it accepts connections.
 """
 
 from __future__ import annotations

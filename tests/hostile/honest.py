@@ -1,4 +1,4 @@
-"""What a good server answers to a request for a file (RFC 9110), before anything is sent."""
+"""The response of a correct server to a request for a file (RFC 9110), before it is sent."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Reply:
         return self.first + self.count - 1
 
     def but(self, **changed: str | None) -> Reply:
-        """With other headers: `content_range="bytes 0-0/1"`; those that are None are left out."""
+        """Return a copy with other headers: `content_range="bytes 0-0/1"`; None removes one."""
         named = {name.replace("_", "-").title(): value for name, value in changed.items()}
         same = {k: v for k, v in self.headers.items() if k.title() not in named}
-        told = {name: value for name, value in named.items() if value is not None}
-        return replace(self, headers=same | told)
+        changed = {name: value for name, value in named.items() if value is not None}
+        return replace(self, headers=same | changed)
 
     def head(self, version: str = "HTTP/1.1") -> bytes:
         first = f"{version} {self.status} {HTTPStatus(self.status).phrase}"
@@ -41,19 +41,19 @@ class Reply:
 
 
 def honest_reply(file: File, request: Request) -> Reply:
-    asked = asked_range(request, file.size)
-    if asked is None or request.method != "GET" or not is_current(file, request):
+    requested = requested_range(request, file.size)
+    if requested is None or request.method != "GET" or not is_current(file, request):
         return whole(file)
-    first, last = asked
+    first, last = requested
     if first >= file.size:
         return unsatisfiable(file)
     return part(file, first, min(last, file.size - 1))
 
 
-def asked_range(request: Request, size: int) -> tuple[int, int] | None:
-    """First and last byte of the only range that is asked for, which may lie beyond the end.
+def requested_range(request: Request, size: int) -> tuple[int, int] | None:
+    """Return the first and last byte of the only requested range. It may lie beyond the end.
 
-    None if the whole file is to be sent: no range, several, or nonsense.
+    None if the whole file is to be sent: no range, several, or an invalid one.
     """
     found = RANGE.fullmatch(request.headers.get("range", ""))
     match found and found.groups():
@@ -69,7 +69,7 @@ def asked_range(request: Request, size: int) -> tuple[int, int] | None:
 
 
 def is_current(file: File, request: Request) -> bool:
-    """Whether If-Range, if there is one, names the file that is here now."""
+    """Return True if there is no If-Range, or it matches the current file."""
     expected = request.headers.get("if-range")
     facts = file.facts()
     if expected is None or expected == facts.get("Last-Modified"):

@@ -1,6 +1,6 @@
-"""Servers that do ranges wrongly, or not at all.
+"""Servers that handle ranges wrongly, or not at all.
 
-A 206 with the right headers and the bytes of another range is left out: nobody could tell.
+A 206 with the right headers and the bytes of another range is left out: no client could detect it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.hostile.turns import after_requests, turning
 
 
 def lies(change: Callable[[Reply], Reply]) -> Mode:
-    """What `change` makes of each 206; what is none stays as it is."""
+    """Apply `change` to each 206; other replies stay as they are."""
 
     async def mode(exchange: Exchange) -> None:
         reply = exchange.honest()
@@ -25,7 +25,7 @@ def lies(change: Callable[[Reply], Reply]) -> Mode:
 
 
 def says(change: Callable[[Reply], str | None]) -> Mode:
-    """Another Content-Range over the right bytes."""
+    """Send another Content-Range with the right bytes."""
     return lies(lambda reply: reply.but(content_range=change(reply)))
 
 
@@ -37,15 +37,15 @@ async def ignores_ranges(exchange: Exchange) -> None:
     await exchange.send(whole(exchange.file))
 
 
-async def sends_a_part_unasked(exchange: Exchange) -> None:
-    """The first half to who wants all; ranges as they are asked for."""
+async def sends_a_part_unrequested(exchange: Exchange) -> None:
+    """Send the first half if the whole file is requested; ranges correctly."""
     reply = exchange.honest()
     half = part(exchange.file, 0, exchange.file.size // 2 - 1)
     await exchange.send(half if reply.status == 200 else reply)
 
 
 async def sends_multipart(exchange: Exchange) -> None:
-    """One range as multipart/byteranges, which is for several."""
+    """Send a single range as multipart/byteranges, which is for several."""
     reply = exchange.honest()
     if reply.status != 206:
         return await exchange.send(reply)
@@ -61,14 +61,14 @@ async def sends_multipart(exchange: Exchange) -> None:
 
 
 async def refuses_ranges(exchange: Exchange) -> None:
-    """Every range is beyond the end of a file of 7 bytes; without one the whole file comes."""
+    """Refuse every range as beyond the end of a file of 7 bytes; without one send the file."""
     if exchange.honest().status == 200:
         return await honest(exchange)
     return await exchange.page(416, content_range="bytes */7")
 
 
 def shorter(reply: Reply) -> Reply:
-    """Half of what was asked for, rightly labelled: a server may."""
+    """Send half of the requested range, correctly labelled: a server may do so."""
     return part(reply.file, reply.first, reply.first + max(reply.count // 2, 1) - 1)
 
 
@@ -102,6 +102,6 @@ MODES = {
     "range-shorter": File(misbehave=lies(shorter)),
     "range-shorter-than-said": File(misbehave=lies(shorter_than_it_says)),
     "range-as-multipart": File(misbehave=sends_multipart),
-    "range-unasked": File(misbehave=sends_a_part_unasked),
+    "range-unasked": File(misbehave=sends_a_part_unrequested),
     "range-refused": File(misbehave=refuses_ranges),
 }

@@ -1,6 +1,6 @@
 """Every mode by name, as a file to serve: `replace(MODES["drops-at-60-percent"], size=9_000_000)`.
 
-A file's name is part of its mode: what is sent for a .zip or a .gz.
+The file's name belongs to its mode: some modes depend on .zip or .gz.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A name that points to one address when it is checked and to another when it is used."""
+"""A host name that resolves to one address when it is checked and to another when it is used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 
 class Name:
-    """`calls` counts how often it was looked up."""
+    """`calls` counts the look-ups."""
 
     def __init__(self, first: str, then: str) -> None:
         self._first = first
@@ -24,9 +24,9 @@ class Name:
 
 @contextmanager
 def rebinding(name: str, first: str, then: str) -> Iterator[Name]:
-    """In this process `name` is at `first` for one look-up and at `then` for all others.
+    """Resolve `name` to `first` once and then to `then`, in this process.
 
-    Everything that asks `socket.getaddrinfo` is deceived; other names are looked up as ever.
+    Replaces `socket.getaddrinfo`; other names are resolved as usual.
     """
     real = socket.getaddrinfo
     deceptive = Name(first, then)

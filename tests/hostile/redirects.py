@@ -1,4 +1,4 @@
-"""Servers that send the client elsewhere. The query says how far it has come."""
+"""Servers that redirect the client. The query of the target counts the redirects."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tests.hostile.exchange import Exchange, honest
 
 
 def sends_to(location: str) -> Mode:
-    """Once: to the same path, where the query shows that one came this way, or to another place.
+    """Redirect once: to the same path with a query, or to another address.
 
-    {origin} and {path} stand for those of the request.
+    {origin} and {path} are replaced by those of the request.
     """
 
     async def mode(exchange: Exchange) -> None:
@@ -38,7 +38,7 @@ async def loops(exchange: Exchange) -> None:
 
 
 def expires_after(seconds: float) -> Mode:
-    """To an address that is good for so long; the first one knows a fresh one at any time."""
+    """Redirect to an address that expires. The first address always redirects to a fresh one."""
 
     async def mode(exchange: Exchange) -> None:
         until, now = exchange.request.query, time.monotonic()

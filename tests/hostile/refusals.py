@@ -1,4 +1,4 @@
-"""Servers that say no, for a while or for ever, or send a page in place of the file."""
+"""Servers that refuse, for a while or always, or send a page in place of the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def refuses(status: int, **headers: str) -> Mode:
 
 
 def is_crowded(most: int) -> Mode:
-    """503 while `most` others are being answered."""
+    """Return 503 while `most` other requests are being served."""
 
     async def mode(exchange: Exchange) -> None:
         crowded = exchange.tally.under_way > most
@@ -25,7 +25,7 @@ def is_crowded(most: int) -> Mode:
 
 
 async def sends_a_page(exchange: Exchange) -> None:
-    """An error that says it is none."""
+    """Send an error page with status 200."""
     await exchange.page(200, "<html><h1>Something went wrong</h1></html>")
 
 

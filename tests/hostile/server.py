@@ -1,4 +1,4 @@
-"""The server: a thread with a loop of its own, and what a test asks about it afterwards."""
+"""The hostile server: a thread with an event loop of its own, and counts for tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from tests.hostile.content import File
 from tests.hostile.exchange import Exchange
-from tests.hostile.honest import asked_range
+from tests.hostile.honest import requested_range
 from tests.hostile.tally import Request, Tally
 
 
@@ -54,7 +54,7 @@ class Peer:
         self._loop.close()
 
     def serve(self, path: str, file: File) -> str:
-        """The address of the file. Another file may take its place; the counts go on."""
+        """Return the address of the file. Another file may replace it; the counts go on."""
         self._tallies.setdefault(path, Tally())
         self._files[path] = file
         return self.url + path
@@ -68,27 +68,27 @@ class Peer:
         return len(self._writers)
 
     def sent(self, path: str) -> int:
-        """Bytes of bodies that were written, or were about to be when the line broke."""
+        """Return the number of body bytes written, or being written when the connection broke."""
         return self._tallies[path].body_bytes
 
     def sent_ranges(self, path: str) -> list[tuple[int, int]]:
-        """First byte and number of bytes of the file that each answer really sent."""
+        """Return the first byte and the number of bytes of the file in each response."""
         return [(span.first, span.count) for span in list(self._tallies[path].spans) if span.count]
 
     def ranges(self, path: str) -> list[tuple[int, int]]:
-        """First and last byte that were asked for, in the order of the requests that did."""
+        """Return the first and last byte of each requested range, in the order of the requests."""
         size = self._files[path].size
-        asked = (asked_range(request, size) for request in list(self._tallies[path].requests))
-        return [each for each in asked if each]
+        ranges = (requested_range(request, size) for request in list(self._tallies[path].requests))
+        return [each for each in ranges if each]
 
     def most_at_once(self, path: str) -> int:
-        """How many requests were being answered when it was most."""
+        """Return the largest number of requests that were served at once."""
         return self._tallies[path].most_at_once
 
     def _ask(self, what: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
 
-    # From here on everything runs in the loop's thread.
+    # Everything below runs in the loop's thread.
 
     async def _listen(self) -> None:
         for listener in self._listeners:
@@ -103,7 +103,7 @@ class Peer:
         for talk in talks:
             talk.cancel()
         await asyncio.gather(*talks, return_exceptions=True)
-        await asyncio.sleep(0)  # the transports say goodbye to their sockets
+        await asyncio.sleep(0)  # the transports close their sockets
 
     async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
         self.connections += 1
@@ -112,10 +112,10 @@ class Peer:
         try:
             while await self._answer(reader, writer, number):
                 pass
-            writer.close()  # what is written is still sent
+            writer.close()  # written data is still sent
             await writer.wait_closed()
         except (ConnectionError, EOFError, asyncio.LimitOverrunError):
-            pass  # the client went away, or never spoke HTTP
+            pass  # the client disconnected, or does not speak HTTP
         except asyncio.CancelledError:
             pass  # not raised again: asyncio would log it
         finally:
@@ -124,7 +124,7 @@ class Peer:
             self._writers.discard(writer)
 
     async def _answer(self, reader: StreamReader, writer: StreamWriter, number: int) -> bool:
-        """Whether the connection is kept for another request."""
+        """Serve one request. Returns True if the connection is kept for another one."""
         request = read(await reader.readuntil(b"\r\n\r\n"))
         file = self._files.get(request.path, File(misbehave=not_found))
         tally = self._tallies.get(request.path, Tally())
@@ -141,7 +141,7 @@ async def not_found(exchange: Exchange) -> None:
 
 
 def read(head: bytes) -> Request:
-    """What is no request asks for nothing that is here."""
+    """Parse a request head. Something that is not a request gets an unknown path."""
     first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
     method, target, version, *_ = [*first.split(" "), "", ""]
     path, _, query = target.partition("?")
@@ -151,7 +151,7 @@ def read(head: bytes) -> Request:
 
 
 def bound(hosts: tuple[str, ...], port: int) -> list[socket.socket]:
-    """One listener a host, all on one port."""
+    """Return one listening socket for each host, all on one port."""
     listeners: list[socket.socket] = []
     for host in hosts:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,4 +1,4 @@
-"""What was asked of one address and what was sent from it. Written in the server's loop alone."""
+"""The requests for one address and what was sent from it. Written in the server's loop only."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Request:
     headers: dict[str, str]
     query: str = ""
     version: str = "HTTP/1.1"
-    at: float = field(default_factory=time.monotonic)  # by the clock that does not jump
+    at: float = field(default_factory=time.monotonic)  # monotonic clock
 
 
 @dataclass
 class Span:
-    """Bytes of the file that were sent in a row: grows while they are sent."""
+    """A run of bytes of the file that were sent: it grows while they are sent."""
 
     first: int
     count: int = 0
@@ -33,7 +33,7 @@ class Tally:
     body_bytes: int = 0
     under_way: int = 0
     most_at_once: int = 0
-    connections: list[int] = field(default_factory=list)  # in the order in which they came
+    connections: list[int] = field(default_factory=list)  # in the order of arrival
 
     def begin(self, request: Request, connection: int) -> None:
         self.requests.append(request)

@@ -1,4 +1,4 @@
-"""Servers that are slow or break off really do on the wire what their names say."""
+"""Servers that are slow or drop connections behave on the wire as their names say."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from tests.hostile.content import PERIOD
 from tests.hostile.visit import (
     SIZE,
     Visit,
+    covered_by,
+    covers,
     expected,
     read_exactly,
     read_until_silence,
-    shown_by,
-    shows,
 )
 
 
-@shows("never-answers", "stalls-after-headers", "stalls-at-60-percent")
-def test_nothing_more_comes_and_the_line_stays_open(visit: Visit, mode: str) -> None:
+@covers("never-answers", "stalls-after-headers", "stalls-at-60-percent")
+def test_it_stalls_with_an_open_connection(visit: Visit, mode: str) -> None:
     body = b"" if mode == "stalls-after-headers" else expected(1000, 600)
     end = b"" if mode == "never-answers" else b"\r\n\r\n" + body
 
-    with visit.open() as line:
-        got = read_until_silence(line, end)
+    with visit.open() as connection:
+        got = read_until_silence(connection, end)
 
     assert got.endswith(end)
     assert bool(got) == (mode != "never-answers")
 
 
-@shows("one-byte-a-second")
-def test_a_byte_comes_after_a_second(visit: Visit, mode: str) -> None:
-    with visit.open() as line:
+@covers("one-byte-a-second")
+def test_it_sends_the_first_byte_after_a_second(visit: Visit, mode: str) -> None:
+    with visit.open() as connection:
         began = time.monotonic()
         got = b""
         while len(got.partition(b"\r\n\r\n")[2]) < 1:
-            got += line.recv(1)
+            got += connection.recv(1)
 
         assert time.monotonic() - began >= 1 - 0.01
         assert got.endswith(b"\r\n\r\n" + expected(1000, 1))
 
 
-@shows("slow-start")
-def test_the_answer_begins_late(visit: Visit, mode: str) -> None:
+@covers("slow-start")
+def test_the_response_starts_late(visit: Visit, mode: str) -> None:
     began = time.monotonic()
 
     answer = visit.ask()
@@ -55,8 +55,8 @@ def test_the_answer_begins_late(visit: Visit, mode: str) -> None:
     assert answer.body == expected(1000, 1000)
 
 
-@shows("one-slow-line")
-def test_the_second_line_is_slow(visit: Visit, mode: str) -> None:
+@covers("one-slow-line")
+def test_the_second_connection_is_slow(visit: Visit, mode: str) -> None:
     def seconds() -> float:
         began = time.monotonic()
         assert visit.ask("0-9999").body == expected(0, 10_000)
@@ -68,8 +68,8 @@ def test_the_second_line_is_slow(visit: Visit, mode: str) -> None:
     assert min(first, *others) < 0.49
 
 
-@shows("drops-at-60-percent", "drops-after-100-kB", "chunked-cut-off", "length-too-large")
-def test_the_line_closes_too_early(visit: Visit, mode: str) -> None:
+@covers("drops-at-60-percent", "drops-after-100-kB", "chunked-cut-off", "length-too-large")
+def test_the_connection_closes_too_early(visit: Visit, mode: str) -> None:
     answer = visit.ask("0-199999")
 
     sent = {"drops-at-60-percent": 120_000, "drops-after-100-kB": 100_000}
@@ -80,27 +80,27 @@ def test_the_line_closes_too_early(visit: Visit, mode: str) -> None:
     assert int(answer.headers["Content-Length"]) > len(answer.body)
 
 
-@shows("drops-after-100-kB")
-def test_less_than_what_it_drops_after_comes_whole(visit: Visit, mode: str) -> None:
+@covers("drops-after-100-kB")
+def test_a_small_enough_range_is_complete(visit: Visit, mode: str) -> None:
     assert visit.ask("0-99999").body == expected(0, 100_000)
 
 
-@shows("resets-at-60-percent")
-def test_the_line_is_reset(visit: Visit, mode: str) -> None:
-    with visit.open() as line, pytest.raises(ConnectionResetError):
-        list(read_exactly(line, 1_000_000))
+@covers("resets-at-60-percent")
+def test_the_connection_is_reset(visit: Visit, mode: str) -> None:
+    with visit.open() as connection, pytest.raises(ConnectionResetError):
+        list(read_exactly(connection, 1_000_000))
 
 
-@shows("length-too-small")
-def test_more_comes_than_was_told(visit: Visit, mode: str) -> None:
+@covers("length-too-small")
+def test_the_body_is_longer_than_its_length(visit: Visit, mode: str) -> None:
     answer = visit.ask("0-4999")
 
     assert answer.headers["Content-Length"] == "4000"
     assert answer.body + answer.rest == expected(0, 5000)
 
 
-@shows("length-enormous")
-def test_a_petabyte_has_ranges_like_any_file(visit: Visit, mode: str) -> None:
+@covers("length-enormous")
+def test_a_file_of_a_petabyte_has_ranges(visit: Visit, mode: str) -> None:
     far = 5 * 10**14
 
     answer = visit.ask(f"{far}-{far + 9}")
@@ -109,18 +109,18 @@ def test_a_petabyte_has_ranges_like_any_file(visit: Visit, mode: str) -> None:
     assert answer.headers["Content-Range"].endswith("/1000000000000000")
 
 
-@shows("until-it-closes")
-def test_the_end_of_the_line_is_the_end_of_the_file(visit: Visit, mode: str) -> None:
+@covers("until-it-closes")
+def test_the_close_ends_the_body(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert (answer.status, answer.body) == (200, expected(0, SIZE))
     assert "Content-Length" not in answer.headers
 
 
-@shows("chunked-and-packed", "chunked-with-a-blank", "broken-head")
-def test_the_file_comes_in_chunks_and_the_head_hides_it(visit: Visit, mode: str) -> None:
-    with visit.open() as line:
-        got = b"".join(iter(lambda: line.recv(65536), b""))
+@covers("chunked-and-packed", "chunked-with-a-blank", "broken-head")
+def test_chunks_with_a_malformed_header(visit: Visit, mode: str) -> None:
+    with visit.open() as connection:
+        got = b"".join(iter(lambda: connection.recv(65536), b""))
 
     head, _, body = got.partition(b"\r\n\r\n")
     hidden = {
@@ -132,18 +132,18 @@ def test_the_file_comes_in_chunks_and_the_head_hides_it(visit: Visit, mode: str)
     assert unchunked(body) == expected(0, SIZE)
 
 
-@shows("chunked")
-def test_the_right_bytes_come_in_chunks(visit: Visit, mode: str) -> None:
+@covers("chunked")
+def test_chunks_have_the_right_bytes(visit: Visit, mode: str) -> None:
     answer = visit.ask(None)
 
     assert answer.headers["Transfer-Encoding"] == "chunked"
     assert unchunked(answer.body) == expected(0, SIZE)
 
 
-@shows("endless-body", "endless-headers", "100-MB-of-continue", "100-MB-of-early-hints")
-def test_it_goes_on_and_on(visit: Visit, mode: str) -> None:
-    with visit.open() as line:
-        got = b"".join(read_exactly(line, 5_000_000))
+@covers("endless-body", "endless-headers", "100-MB-of-continue", "100-MB-of-early-hints")
+def test_it_sends_endlessly(visit: Visit, mode: str) -> None:
+    with visit.open() as connection:
+        got = b"".join(read_exactly(connection, 5_000_000))
 
     begins = {
         "endless-body": b"HTTP/1.1 200 OK\r\n",
@@ -155,16 +155,16 @@ def test_it_goes_on_and_on(visit: Visit, mode: str) -> None:
     assert (b"\r\n\r\n" in got) == (mode != "endless-headers")
 
 
-@shows("100-MB-of-continue")
-def test_after_100_mb_the_answer_comes(visit: Visit, mode: str) -> None:
-    with visit.open() as line:
-        for _ in read_exactly(line, 100_000_000):
+@covers("100-MB-of-continue")
+def test_the_response_follows_100_mb(visit: Visit, mode: str) -> None:
+    with visit.open() as connection:
+        for _ in read_exactly(connection, 100_000_000):
             pass
-        assert line.makefile("rb").readline() == b"HTTP/1.1 206 Partial Content\r\n"
+        assert connection.makefile("rb").readline() == b"HTTP/1.1 206 Partial Content\r\n"
 
 
-@shows("long-header")
-def test_one_header_is_a_megabyte(visit: Visit, mode: str) -> None:
+@covers("long-header")
+def test_a_header_has_a_megabyte(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert answer.headers["X-Long"] == "a" * 1_000_000
@@ -172,8 +172,8 @@ def test_one_header_is_a_megabyte(visit: Visit, mode: str) -> None:
 
 
 @pytest.mark.slow
-@shows("gzip-bomb")
-def test_a_megabyte_unpacks_to_a_gigabyte(visit: Visit, mode: str) -> None:
+@covers("gzip-bomb")
+def test_a_megabyte_decompresses_to_a_gigabyte(visit: Visit, mode: str) -> None:
     answer = visit.ask(None, Accept_Encoding="identity")
 
     assert answer.headers["Content-Encoding"] == "gzip"
@@ -181,25 +181,25 @@ def test_a_megabyte_unpacks_to_a_gigabyte(visit: Visit, mode: str) -> None:
     assert unpacked_size(answer.body) == breaks.BOMB_BYTES
 
 
-@shows("gzip-label")
-def test_what_is_the_file_itself_is_called_packed(visit: Visit, mode: str) -> None:
+@covers("gzip-label")
+def test_an_uncompressed_file_is_labelled_gzip(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert (answer.status, answer.body) == (206, expected(1000, 1000))
     assert answer.headers["Content-Encoding"] == "gzip"
 
 
-@shows("garbage", "bare-body")
-def test_what_comes_is_no_answer(visit: Visit, mode: str) -> None:
-    with visit.open() as line:
-        got = b"".join(read_exactly(line, 100_000))
+@covers("garbage", "bare-body")
+def test_it_sends_something_else_than_http(visit: Visit, mode: str) -> None:
+    with visit.open() as connection:
+        got = b"".join(read_exactly(connection, 100_000))
 
     assert not got.startswith(b"HTTP/")
     assert (got == expected(0, 100_000)) == (mode == "bare-body")
 
 
-def test_every_mode_is_shown_here() -> None:
-    assert shown_by(sys.modules[__name__]) == set(breaks.MODES)
+def test_every_mode_is_covered() -> None:
+    assert covered_by(sys.modules[__name__]) == set(breaks.MODES)
 
 
 def unchunked(body: bytes, *, whole: bool = True) -> bytes:

@@ -1,4 +1,4 @@
-"""Files that change midway really do so on the wire, and tell as little of it as they should."""
+"""Files that change during a fetch really do so on the wire, with the validators of their mode."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from email.utils import parsedate_to_datetime
 
 from tests.hostile import changes
-from tests.hostile.visit import SIZE, Visit, expected, shown_by, shows
+from tests.hostile.visit import SIZE, Visit, covered_by, covers, expected
 
 VALIDATORS = {
     "no-validator": (None, False),
@@ -16,16 +16,16 @@ VALIDATORS = {
 }
 
 
-@shows(*VALIDATORS)
-def test_little_tells_which_file_it_is(visit: Visit, mode: str) -> None:
+@covers(*VALIDATORS)
+def test_validators(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert (answer.status, answer.body) == (206, expected(1000, 1000))
     assert (answer.headers["ETag"], "Last-Modified" in answer.headers) == VALIDATORS[mode]
 
 
-@shows("last-modified-now")
-def test_a_file_that_was_modified_in_the_second_it_is_asked_for(visit: Visit, mode: str) -> None:
+@covers("last-modified-now")
+def test_last_modified_is_the_second_of_the_first_request(visit: Visit, mode: str) -> None:
     one, other = visit.ask(), visit.ask()
 
     modified, now = (parsedate_to_datetime(one.headers[k]) for k in ("Last-Modified", "Date"))
@@ -33,8 +33,8 @@ def test_a_file_that_was_modified_in_the_second_it_is_asked_for(visit: Visit, mo
     assert one.headers["Last-Modified"] == other.headers["Last-Modified"]
 
 
-@shows("changes", "changes-halfway", "changes-in-size", "changes-unasked", "changes-hidden")
-def test_another_file_is_there_midway(visit: Visit, mode: str) -> None:
+@covers("changes", "changes-halfway", "changes-in-size", "changes-unasked", "changes-hidden")
+def test_the_file_is_replaced_during_a_fetch(visit: Visit, mode: str) -> None:
     half = SIZE // 2
     before = visit.ask(f"0-{half - 1}")
     visit.ask("9-9")
@@ -51,5 +51,5 @@ def test_another_file_is_there_midway(visit: Visit, mode: str) -> None:
         assert after.headers["ETag"] == f'"2-{size}"'
 
 
-def test_every_mode_is_shown_here() -> None:
-    assert shown_by(sys.modules[__name__]) == set(changes.MODES)
+def test_every_mode_is_covered() -> None:
+    assert covered_by(sys.modules[__name__]) == set(changes.MODES)

@@ -1,4 +1,4 @@
-"""Servers that do ranges wrongly really do on the wire what their names say."""
+"""Servers that handle ranges wrongly behave on the wire as their names say."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 
 from tests.hostile import lies
 from tests.hostile.modes import MODES
-from tests.hostile.visit import SIZE, Visit, expected, shown_by, shows
+from tests.hostile.visit import SIZE, Visit, covered_by, covers, expected
 
 
-@shows("honest")
-def test_a_good_server(visit: Visit, mode: str) -> None:
+@covers("honest")
+def test_a_correct_server(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert (answer.status, answer.body) == (206, expected(1000, 1000))
@@ -19,7 +19,7 @@ def test_a_good_server(visit: Visit, mode: str) -> None:
     assert "Last-Modified" in answer.headers
 
 
-@shows("empty", "one-byte")
+@covers("empty", "one-byte")
 def test_the_smallest_files(visit: Visit, mode: str) -> None:
     size = MODES[mode].size
 
@@ -28,7 +28,7 @@ def test_the_smallest_files(visit: Visit, mode: str) -> None:
     assert visit.ask("1-1").status == 416
 
 
-@shows("no-ranges", "claims-ranges")
+@covers("no-ranges", "claims-ranges")
 def test_ranges_are_ignored(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
@@ -36,7 +36,7 @@ def test_ranges_are_ignored(visit: Visit, mode: str) -> None:
     assert answer.headers["Accept-Ranges"] == ("none" if mode == "no-ranges" else "bytes")
 
 
-@shows("ranges-once")
+@covers("ranges-once")
 def test_the_first_range_is_honoured_and_later_ones_are_not(visit: Visit, mode: str) -> None:
     one, other = visit.ask(), visit.ask()
 
@@ -53,16 +53,16 @@ CONTENT_RANGES = {
 }
 
 
-@shows(*CONTENT_RANGES)
-def test_the_right_bytes_are_called_something_else(visit: Visit, mode: str) -> None:
+@covers(*CONTENT_RANGES)
+def test_content_range_is_wrong(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert (answer.status, answer.body) == (206, expected(1000, 1000))
     assert answer.headers["Content-Range"] == CONTENT_RANGES[mode]
 
 
-@shows("range-shorter", "range-shorter-than-said")
-def test_less_comes_than_was_asked_for(visit: Visit, mode: str) -> None:
+@covers("range-shorter", "range-shorter-than-said")
+def test_the_body_is_half_of_the_range(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert (answer.status, answer.body) == (206, expected(1000, 500))
@@ -70,8 +70,8 @@ def test_less_comes_than_was_asked_for(visit: Visit, mode: str) -> None:
     assert answer.headers["Content-Range"] == f"bytes 1000-{last}/{SIZE}"
 
 
-@shows("range-as-multipart")
-def test_one_range_comes_as_multipart(visit: Visit, mode: str) -> None:
+@covers("range-as-multipart")
+def test_a_single_range_is_sent_as_multipart(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert answer.headers["Content-Type"].startswith("multipart/byteranges")
@@ -80,20 +80,20 @@ def test_one_range_comes_as_multipart(visit: Visit, mode: str) -> None:
     assert answer.rest == b""
 
 
-@shows("range-unasked")
-def test_a_part_comes_though_all_was_asked_for(visit: Visit, mode: str) -> None:
+@covers("range-unasked")
+def test_a_part_is_sent_without_a_range(visit: Visit, mode: str) -> None:
     answer = visit.ask(None)
 
     assert (answer.status, answer.body) == (206, expected(0, SIZE // 2))
 
 
-@shows("range-refused")
-def test_every_range_is_refused_and_the_file_is_not(visit: Visit, mode: str) -> None:
+@covers("range-refused")
+def test_every_range_is_refused_but_not_the_file(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert (answer.status, answer.headers["Content-Range"]) == (416, "bytes */7")
     assert visit.ask(None).body == expected(0, SIZE)
 
 
-def test_every_mode_is_shown_here() -> None:
-    assert shown_by(sys.modules[__name__]) == {"honest", "empty", "one-byte", *lies.MODES}
+def test_every_mode_is_covered() -> None:
+    assert covered_by(sys.modules[__name__]) == {"honest", "empty", "one-byte", *lies.MODES}

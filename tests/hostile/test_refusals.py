@@ -1,4 +1,4 @@
-"""Servers that say no, or send the client elsewhere, really do on the wire what their names say."""
+"""Servers that refuse or redirect behave on the wire as their names say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.hostile import redirects, refusals
 from tests.hostile.modes import MODES
-from tests.hostile.visit import Visit, expected, shown_by, shows
+from tests.hostile.visit import Visit, covered_by, covers, expected
 from tests.live import until
 
 REFUSALS = {
@@ -19,8 +19,8 @@ REFUSALS = {
 }
 
 
-@shows(*REFUSALS)
-def test_it_says_no(visit: Visit, mode: str) -> None:
+@covers(*REFUSALS)
+def test_it_refuses(visit: Visit, mode: str) -> None:
     for answer in (visit.ask(), visit.ask(None), visit.ask()):
         assert (answer.status, answer.headers["Retry-After"]) == REFUSALS[mode]
 
@@ -33,8 +33,8 @@ TURNS = {
 }
 
 
-@shows(*TURNS)
-def test_it_says_no_for_a_while(visit: Visit, mode: str) -> None:
+@covers(*TURNS)
+def test_it_refuses_for_a_while(visit: Visit, mode: str) -> None:
     answers = [visit.ask() for _ in range(4)]
 
     assert [answer.status for answer in answers] == TURNS[mode]
@@ -43,8 +43,8 @@ def test_it_says_no_for_a_while(visit: Visit, mode: str) -> None:
     assert all(answer.headers["Content-Type"] == "text/html" for answer in pages)
 
 
-@shows("crowded")
-def test_the_third_at_once_is_sent_away(visit: Visit, mode: str) -> None:
+@covers("crowded")
+def test_the_third_concurrent_request_is_refused(visit: Visit, mode: str) -> None:
     visit.peer.serve("/file", replace(MODES[mode], rate=10))
 
     with visit.open() as one, visit.open() as other:
@@ -53,8 +53,8 @@ def test_the_third_at_once_is_sent_away(visit: Visit, mode: str) -> None:
         assert visit.ask().status == 503
 
 
-@shows("redirect", "redirect-relative")
-def test_it_leads_to_the_file(visit: Visit, mode: str) -> None:
+@covers("redirect", "redirect-relative")
+def test_the_redirect_leads_to_the_file(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert answer.status == 302
@@ -71,15 +71,15 @@ ELSEWHERE = {
 }
 
 
-@shows(*ELSEWHERE)
-def test_it_leads_where_nobody_should_go(visit: Visit, mode: str) -> None:
+@covers(*ELSEWHERE)
+def test_the_redirect_leads_to_a_forbidden_address(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert (answer.status, answer.headers["Location"]) == (302, ELSEWHERE[mode])
 
 
-@shows("redirect-loop", "redirect-20-hops")
-def test_it_leads_on_and_on(visit: Visit, mode: str) -> None:
+@covers("redirect-loop", "redirect-20-hops")
+def test_redirects_follow_one_another(visit: Visit, mode: str) -> None:
     answer = visit.ask()
     places: list[str] = []
     while answer.status == 302 and len(places) < 30:
@@ -90,8 +90,8 @@ def test_it_leads_on_and_on(visit: Visit, mode: str) -> None:
     assert len(set(places)) == (2 if mode == "redirect-loop" else 20)
 
 
-@shows("redirect-expires")
-def test_the_address_it_leads_to_expires_and_a_fresh_one_is_had(visit: Visit, mode: str) -> None:
+@covers("redirect-expires")
+def test_the_target_expires_and_the_redirect_gives_a_fresh_one(visit: Visit, mode: str) -> None:
     answer = visit.ask()
 
     assert visit.follow(answer).status == 206
@@ -99,5 +99,5 @@ def test_the_address_it_leads_to_expires_and_a_fresh_one_is_had(visit: Visit, mo
     assert visit.follow(visit.ask()).status == 206
 
 
-def test_every_mode_is_shown_here() -> None:
-    assert shown_by(sys.modules[__name__]) == {*refusals.MODES, *redirects.MODES}
+def test_every_mode_is_covered() -> None:
+    assert covered_by(sys.modules[__name__]) == {*refusals.MODES, *redirects.MODES}

@@ -1,4 +1,4 @@
-"""Modes that turn into others: well first and then badly, or the other way round."""
+"""Modes that change during a test, from correct to wrong or the other way round."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ When = Callable[[Exchange], bool]
 
 
 def turning(first: Mode, when: When, then: Mode) -> Mode:
-    """`first` until `when` holds for a request; what is being sent then goes on as it began."""
+    """Use `first` until `when` is true for a request. Running responses do not change."""
 
     async def mode(exchange: Exchange) -> None:
         await (then if when(exchange) else first)(exchange)
