@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jobs.lib.filetypes import filetype_of
-from tests.processing.hostile import gif_that_is_javascript, honest_pdf, picture, zipped
+from tests.processing.hostile import gif_that_is_javascript, picture, valid_pdf, zipped
 
 PDF = "application/pdf"
 
@@ -225,24 +225,22 @@ def test_what_does_not_is_nothing_known(content: bytes) -> None:
     ],
 )
 def test_a_pdf_begins_in_its_first_1024_bytes(before: bytes) -> None:
-    assert filetype_of(before + honest_pdf(), "a.pdf") == PDF
-    assert (
-        filetype_of(before + honest_pdf().replace(b"\n", b"\n%\xe2\xe3\xcf\xd3\n", 1), "a") == PDF
-    )
+    assert filetype_of(before + valid_pdf(), "a.pdf") == PDF
+    assert filetype_of(before + valid_pdf().replace(b"\n", b"\n%\xe2\xe3\xcf\xd3\n", 1), "a") == PDF
 
 
 @pytest.mark.parametrize("begins", [b"%PDF-1.", b"%PDF-", b"%PDF-1,4", b"%PDF-a.b", b"%PDF-1"])
 def test_a_pdf_with_an_odd_version_is_one(begins: bytes) -> None:
-    content = begins + honest_pdf()[len(b"%PDF-1.7") :]
+    content = begins + valid_pdf()[len(b"%PDF-1.7") :]
 
     assert filetype_of(content, "a.pdf") == PDF
     assert filetype_of(content.replace(b"\n", b"\n%\xe2\0\xcf\xd3\n", 1), "a") == PDF
 
 
 def test_a_pdf_that_begins_later_or_in_an_archive_is_none() -> None:
-    assert filetype_of(b"\0" * 1100 + honest_pdf(), "a.pdf") != PDF
-    assert filetype_of(zipped() + honest_pdf(), "a") == "application/zip"
-    assert filetype_of(b"Such a file is:\n\n" + honest_pdf(), "about.md") == "text/markdown"
+    assert filetype_of(b"\0" * 1100 + valid_pdf(), "a.pdf") != PDF
+    assert filetype_of(zipped() + valid_pdf(), "a") == "application/zip"
+    assert filetype_of(b"Such a file is:\n\n" + valid_pdf(), "about.md") == "text/markdown"
 
 
 def boxes(major: bytes, *compatible: bytes) -> bytes:

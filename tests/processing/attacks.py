@@ -1,5 +1,6 @@
-"""What the code of a stranger tries, once it has taken over a helper. Each raises OSError where it
-is refused, and takes one text: a path, a port, the number of a process.
+"""Attacks by code that has taken over a helper process.
+
+Each takes one text (a path, a port or a process id) and raises OSError if it is refused.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def reads_environment(pid: str) -> bytes:
 
 
 def reads_memory(pid: str) -> bytes:
-    """Of the stack, where the environment is."""
+    """Read the stack, which holds the environment."""
     pid = _number(pid)
     maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
     start = int(next(line for line in maps if "[stack]" in line).partition("-")[0], 16)
@@ -49,12 +50,12 @@ def reads_memory(pid: str) -> bytes:
         return memory.read(64)
 
 
-def reads_memory_by_a_call(pid: str) -> int:
+def reads_memory_by_system_call(pid: str) -> int:
     there = ctypes.create_string_buffer(8)
     place = struct.pack("@PN", ctypes.addressof(there), 8)
     spot = ctypes.create_string_buffer(place)
     at = ctypes.addressof(spot)
-    # A wrong address is EFAULT, which is asked for only after the right to.
+    # The kernel checks permission first: EFAULT for a wrong address would mean it was granted.
     return system_call("process_vm_readv", int(_number(pid)), at, 1, at, 1, 0)
 
 
@@ -76,13 +77,13 @@ def connects_to_a_unix_socket(path: str) -> None:
         line.connect(path)
 
 
-def sends_by_a_pair_of_sockets(path: str) -> int:
+def sends_over_a_socketpair(path: str) -> int:
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with one, other:
         return one.sendto(b"secret", path)
 
 
-def asks_for_networks(_: str) -> list[str]:
+def lists_networks(_: str) -> list[str]:
     return [name for _, name in socket.if_nameindex()]
 
 
@@ -109,7 +110,7 @@ def creates_a_file_next_to(path: str) -> int:
     return Path(path).with_name("mine").write_text("mine")
 
 
-def cuts(path: str) -> None:
+def truncates(path: str) -> None:
     os.truncate(path, 0)
 
 
@@ -117,20 +118,20 @@ def removes(path: str) -> None:
     os.unlink(path)
 
 
-def moves_away(path: str) -> None:
+def renames(path: str) -> None:
     os.rename(path, "mine")
 
 
-def points_at_and_reads(path: str) -> bytes:
+def reads_through_a_symlink(path: str) -> bytes:
     os.symlink(path, "mine")
     return Path("mine").read_bytes()
 
 
-def opens_up(path: str) -> None:
+def makes_accessible_to_all(path: str) -> None:
     os.chmod(path, 0o777)
 
 
-def ages(path: str) -> None:
+def changes_its_times(path: str) -> None:
     os.utime(path, (0, 0))
 
 
@@ -153,12 +154,12 @@ def signals_its_thread(pid: str) -> int:
     return system_call("tgkill", int(pid), int(pid), 0)
 
 
-def has_a_signal_sent(pid: str) -> int:
+def requests_a_signal(pid: str) -> int:
     one, _ = os.pipe()
     return fcntl.fcntl(one, fcntl.F_SETOWN, int(pid))
 
 
-def has_a_signal_sent_by_a_device(pid: str) -> int:
+def requests_a_signal_from_a_device(pid: str) -> int:
     one, _ = os.pipe()
     return len(fcntl.ioctl(one, FIOSETOWN, struct.pack("i", int(pid))))
 
@@ -187,7 +188,7 @@ def starts_in_a_namespace(_: str) -> int:
 
 
 def makes_calls(names: str) -> dict[str, str]:
-    """Without sense: a kernel that would let it make them answers something else than EPERM."""
+    """Make each call with invalid arguments: anything but EPERM means that the filter allows it."""
     answers = {}
     for name in names.split():
         try:
@@ -202,7 +203,7 @@ def shares_memory(_: str) -> int:
 
 
 def leaves_a_daemon(seconds: str) -> str:
-    """As daemons do: two forks, and a session of its own."""
+    """Start a daemon: two forks and a session of its own."""
     if not os.fork():
         os.setsid()
         if not os.fork():
@@ -219,8 +220,8 @@ def leaves_a_group(seconds: str) -> str:
     return "left"
 
 
-def leaves_a_crowd_that_forks_on(seconds: str) -> str:
-    """Each lives for a moment only, and its number is known to nobody."""
+def leaves_processes_that_keep_forking(seconds: str) -> str:
+    """Fork on and on: each process ends at once, and nobody knows the id of the next."""
     if not os.fork():
         os.setsid()
         sys.stdout.close()

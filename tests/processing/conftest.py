@@ -18,9 +18,9 @@ Process = Callable[..., PreviewResult]
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Return the processes that still work there after a second, and unreaped zombies.
+    """Return the processes that still use the folder after a second, and unreaped zombies.
 
-    Processes that a helper started are killed with it, but cannot be waited for.
+    Processes that a helper started are killed with it, but this process cannot wait for them.
     """
     ends = time.monotonic() + 1
     while (found := working_in(folder)) and time.monotonic() < ends:
@@ -29,7 +29,7 @@ def left_behind(folder: Path) -> list[str]:
 
 
 def working_in(folder: Path) -> list[str]:
-    """Return the names of processes that work there, and of zombies of this process."""
+    """Return the names of processes that use the folder, and of zombies of this process."""
     found = []
     for each in psutil.process_iter():
         with suppress(psutil.Error):
@@ -58,18 +58,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def said() -> list[str]:
+def messages() -> list[str]:
     """Return the list of progress messages."""
     return []
 
 
 @pytest.fixture
-def make(tmp_path: Path, folder: Path, said: list[str]) -> Process:
+def make(tmp_path: Path, folder: Path, messages: list[str]) -> Process:
     def make(content: bytes, content_type: str, **limits: int) -> PreviewResult:
         source = tmp_path / "uploaded"
         source.write_bytes(content)
         return make_previews(
-            source, content_type, folder, limits=PreviewLimits(**limits), say=said.append
+            source, content_type, folder, limits=PreviewLimits(**limits), say=messages.append
         )
 
     return make

@@ -1,4 +1,4 @@
-"""Finds ffmpeg for tests. As a program, installs it if possible."""
+"""Find ffmpeg for tests. As a program, install it if possible."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pytest
 
 from deploy.debian import install
 
-IS_REQUIRED = "REQUIRE_FFMPEG"  # set where a test that is skipped would be a hole, as in .ci/run
+IS_REQUIRED = "REQUIRE_FFMPEG"  # set in .ci/run: tests fail without ffmpeg, not skipped
 
 
 def needed() -> None:
-    """Skip the test without ffmpeg, or fail if it is required."""
+    """Skip the test if there is no ffmpeg, or fail if it is required."""
     if not _is_there():
         give_up = pytest.fail if os.environ.get(IS_REQUIRED) else pytest.skip
         give_up("no ffmpeg on this machine")
 
 
 def film(path: Path, *options: str, size: str = "320x180", seconds: float = 1) -> Path:
-    """Create a moving test card with a tone, in the format of the file name."""
+    """Create a moving test pattern with a tone, in the format of the file name."""
     needed()
     card = f"testsrc=size={size}:rate=25:duration={seconds}"
     tone = f"sine=duration={seconds}"
@@ -33,7 +33,7 @@ def film(path: Path, *options: str, size: str = "320x180", seconds: float = 1) -
 
 def main() -> None:
     if not _is_there() and not install("ffmpeg"):
-        print("Without ffmpeg the tests of videos are skipped: install Debian's ffmpeg.")
+        print("The tests of videos are skipped without ffmpeg. Install Debian's ffmpeg.")
 
 
 def _is_there() -> bool:

@@ -1,6 +1,6 @@
-"""Files that are made to break, flood or fool whoever reads them, by name, and how each ends.
+"""Files made to crash, flood or deceive the code that reads them, by name, with their outcome.
 
-To be sent through anything that reads uploads: `HOSTILE[name].make()` is the whole file.
+They can be sent to anything that reads uploads: `HOSTILE[name].make()` returns the whole file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Hostile:
-    """`ends` as MADE, or with this code."""
+    """`ends` is MADE, or the code of the error."""
 
     content_type: str
     make: Callable[[], bytes]
@@ -44,7 +44,7 @@ class Hostile:
 
 
 def picture(form: str, size: tuple[int, int] = (640, 480), **options: Any) -> bytes:
-    """An honest one, that does not compress to nothing."""
+    """Return a valid picture that hardly compresses."""
     file = BytesIO()
     Image.effect_noise(size, 90).convert("RGB").save(file, form, **options)
     return file.getvalue()
@@ -66,7 +66,7 @@ def png(
 
 
 def zeros(size_bytes: int) -> bytes:
-    """So many, as zlib packs them: a thousandth. A megabyte is packed, the others are copies."""
+    """Return zeros compressed by zlib to a thousandth. One megabyte is compressed and repeated."""
     packer = zlib.compressobj(9, wbits=-15)
     packed = packer.compress(bytes(MEGABYTE)) + packer.flush(zlib.Z_FULL_FLUSH)
     check = (size_bytes % 65521) << 16 | 1
@@ -100,7 +100,7 @@ def jpeg_that_says(width: int, height: int) -> bytes:
 
 
 def jpeg_of_many_scans() -> bytes:
-    """Each is a few bytes, for which the decoder goes over all pixels once more."""
+    """Each scan has a few bytes, and makes the decoder go over all pixels again."""
     file = BytesIO()
     Image.new("L", (8000, 8000), 127).save(file, "JPEG", progressive=True)
     honest = file.getvalue()
@@ -124,7 +124,7 @@ def avif_that_says(side: int) -> bytes:
 
 
 def broken_exif() -> bytes:
-    """A directory of 65,535 entries, whose next directory is itself."""
+    """Return a directory of 65,535 entries whose next directory is itself."""
     return jpeg_with(b"\xff\xe1", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12\0\x03" * 900)
 
 
@@ -185,7 +185,7 @@ PICTURES = {
 
 
 def pdf(*objects: bytes, after: bytes = b"") -> bytes:
-    """Objects from 1; the first is the catalogue."""
+    """Return a PDF of these objects, numbered from 1; the first is the catalogue."""
     file, places = bytearray(b"%PDF-1.7\n"), []
     for number, each in enumerate(objects, 1):
         places.append(len(file))
@@ -211,7 +211,7 @@ def page(box: bytes = b"0 0 612 792", more: bytes = b"/Resources " + FONT) -> by
     return b"<< /Type /Page /Parent 2 0 R /MediaBox [%s] /Contents 4 0 R %s >>" % (box, more)
 
 
-def honest_pdf(pages: int = 3) -> bytes:
+def valid_pdf(pages: int = 3) -> bytes:
     kids = b" ".join([b"3 0 R"] * pages)
     tree = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, pages)
     return pdf(CATALOGUE, tree, page(), WORDS)
@@ -224,7 +224,7 @@ def written(writer: pypdf.PdfWriter) -> bytes:
 
 
 def encrypted_pdf(password: str = "secret") -> bytes:
-    writer = pypdf.PdfWriter(BytesIO(honest_pdf(1)))
+    writer = pypdf.PdfWriter(BytesIO(valid_pdf(1)))
     writer.encrypt(user_password=password, owner_password="theirs", algorithm="AES-256")
     return written(writer)
 
@@ -235,7 +235,7 @@ def pdf_with_javascript() -> bytes:
 
 
 def million_pages() -> bytes:
-    """A tree of three levels with a hundred branches each, that are all the same."""
+    """Return a tree of three levels with a hundred branches each, which are all the same object."""
     level = b"<< /Type /Pages /Parent 2 0 R /Kids [%s] /Count %d >>"
     top = level.replace(b" /Parent 2 0 R", b"") % (b"5 0 R " * 100, 10**6)
     middle, low = level % (b"6 0 R " * 100, 10**4), level % (b"3 0 R " * 100, 100)
@@ -243,11 +243,11 @@ def million_pages() -> bytes:
 
 
 def million_real_pages() -> bytes:
-    return honest_pdf(1_000_000)
+    return valid_pdf(1_000_000)
 
 
 def filled_form(fields: bytes, *, more: bytes = b"") -> bytes:
-    """A page without words and a field with one, which has no appearance of its own."""
+    """Return a page without text and a form field with a text but no appearance stream."""
     form = b"/AcroForm << /Fields [5 0 R] /DA (/F 24 Tf 0 g) /DR %s %s >>" % (FONT, more)
     shown = page(more=b"/Annots [5 0 R] /Resources " + FONT)
     field = b"<< /Type /Annot /Subtype /Widget /T (name) /Rect [72 600 400 640] %s >>" % fields
@@ -285,13 +285,13 @@ def object_stream_bomb() -> bytes:
     bomb = packed_twice(4096 * MEGABYTE).replace(b"/Filter", b"/Type /ObjStm /N 1 /First 4 /Filter")
     file = bytearray(pdf(CATALOGUE, ONE_PAGE, page(), bomb))
     begin = len(file)
-    rows = b"\2\0\4\0" * 7  # each object, the pages too, is said to be in that stream
+    rows = b"\2\0\4\0" * 7  # each object, the pages too, is listed as part of that stream
     table = stream(rows, b"/Type /XRef /W [1 2 1] /Size 7 /Root 1 0 R /Prev 9")
     return bytes(file) + b"8 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (table, begin)
 
 
-def many_laughs() -> bytes:
-    """A page that draws ten forms, that draw ten forms each, and so on for nine levels."""
+def billion_laughs() -> bytes:
+    """Return a page that draws ten forms, which draw ten forms each, for nine levels."""
     form = b"/Type /XObject /Subtype /Form /BBox [0 0 600 700] "
     levels = [
         stream(b"/X Do " * 10, form + b"/Resources << /XObject << /X %d 0 R >> >>" % (number + 1))
@@ -316,7 +316,7 @@ def with_box(box: bytes) -> bytes:
 
 
 def zipped() -> bytes:
-    """What a ZIP's reader looks for is at the end."""
+    """A reader of ZIP files starts at the end."""
     import zipfile
 
     file = BytesIO()
@@ -326,8 +326,8 @@ def zipped() -> bytes:
 
 
 PDFS = {
-    "pdf-broken-off": Hostile("application/pdf", lambda: honest_pdf()[:-300], UNREADABLE),
-    "pdf-broken-off-early": Hostile("application/pdf", lambda: honest_pdf()[:120], UNREADABLE),
+    "pdf-broken-off": Hostile("application/pdf", lambda: valid_pdf()[:-300], UNREADABLE),
+    "pdf-broken-off-early": Hostile("application/pdf", lambda: valid_pdf()[:120], UNREADABLE),
     "pdf-with-a-password": Hostile("application/pdf", encrypted_pdf, ENCRYPTED),
     "pdf-of-a-million-pages": Hostile("application/pdf", million_real_pages, MADE),
     "pdf-of-one-page-a-million-times": Hostile("application/pdf", million_pages, MADE),
@@ -348,9 +348,9 @@ PDFS = {
     ),
     "pdf-object-bomb": Hostile("application/pdf", object_stream_bomb, TOO_COMPLEX),
     "pdf-picture-bomb": Hostile("application/pdf", picture_bomb, MADE),
-    "pdf-of-many-laughs": Hostile("application/pdf", many_laughs, TOO_COMPLEX),
+    "pdf-of-many-laughs": Hostile("application/pdf", billion_laughs, TOO_COMPLEX),
     "pdf-with-javascript": Hostile("application/pdf", pdf_with_javascript, MADE),
-    "pdf-that-is-a-zip": Hostile("application/pdf", lambda: honest_pdf() + zipped(), MADE),
+    "pdf-that-is-a-zip": Hostile("application/pdf", lambda: valid_pdf() + zipped(), MADE),
     "text-as-pdf": Hostile(
         "application/pdf", lambda: b"%PDF-1.7\nDear reader\n%%EOF\n", UNREADABLE
     ),
@@ -373,7 +373,7 @@ def concat_list() -> bytes:
 
 
 def mp4_that_lasts() -> bytes:
-    """For 272 years, it says, in its header, its track and its media."""
+    """Return a video that claims to last 272 years, in its header, track and media."""
     file = bytearray(video("film.mp4", "-an"))
     for kind, clock, length in ((b"mvhd", 12, 16), (b"tkhd", None, 20), (b"mdhd", 12, 16)):
         place = file.index(kind) + 4

@@ -1,7 +1,7 @@
-"""A worker on a kernel, or in a container, that refuses more than this machine does.
+"""A kernel or container with more restrictions than this machine.
 
-What is refused is refused by the kernel, by a filter such as Docker's. It cannot be undone: call
-these in a process of the test's own, first of all.
+A seccomp filter, such as Docker's, makes the restrictions. They cannot be removed: call these
+functions in a separate process, before anything else.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ PR_SET_SECUREBITS, NOROOT_FOR_GOOD = 28, 0b11
 CAPABILITIES_V3 = 0x20080522
 LOAD, IS_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
-# By what a kernel lacks: its calls, and how it answers them.
+# The calls that a kernel without a feature refuses, and their errors.
 LACKS = {
-    "user namespaces": {"unshare": errno.EPERM, "setns": errno.EPERM},  # as Docker by default
+    "user namespaces": {"unshare": errno.EPERM, "setns": errno.EPERM},  # as Docker does by default
     "landlock": {"landlock_create_ruleset": errno.ENOSYS},
     "seccomp": {"seccomp": errno.ENOSYS},
 }
 
 
-def give_up_rights() -> None:
-    """As the image's user has none: else root's processes are kept from each other by theirs.
+def drop_capabilities() -> None:
+    """Drop all capabilities, as the image's user has none.
 
-    Also of the programs that are started from here.
+    Root's processes could otherwise not reach one another because of them. Applies to child
+    processes, too.
     """
     LIBC.prctl(PR_SET_SECUREBITS, NOROOT_FOR_GOOD, 0, 0, 0)
     LIBC.capset((ctypes.c_uint32 * 2)(CAPABILITIES_V3, 0), (ctypes.c_uint32 * 6)())
@@ -46,4 +47,4 @@ def lack(what: str) -> None:
     packed = struct.pack("@HP", len(program), ctypes.addressof(buffer))
     LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if LIBC.prctl(PR_SET_SECCOMP, FILTER, ctypes.create_string_buffer(packed), 0, 0):
-        raise OSError(ctypes.get_errno(), "this machine cannot play another kernel")
+        raise OSError(ctypes.get_errno(), "this machine cannot simulate another kernel")

@@ -1,6 +1,6 @@
 """A compromised helper process: it runs the function that the uploaded file names.
 
-It runs in place of `jobs.kinds.upload.previews.helper`, in the same sandbox.
+It replaces `jobs.kinds.upload.previews.helper`, in the same sandbox.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def allocates(work: Work) -> PreviewResult:
     return PreviewResult((), {})
 
 
-def spins(work: Work) -> PreviewResult:
+def loops(work: Work) -> PreviewResult:
     while True:
         pass
 
@@ -84,14 +84,14 @@ def makes_a_copy(work: Work) -> PreviewResult:
     return PreviewResult((CreatedPreview("text", path, "text/plain; charset=utf-8"),), {"pages": 1})
 
 
-def points_elsewhere(work: Work) -> PreviewResult:
+def makes_a_symlink(work: Work) -> PreviewResult:
     (work.folder / "text.txt").symlink_to("/etc/passwd")
     return PreviewResult(
         (CreatedPreview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
     )
 
 
-def links_elsewhere(work: Work) -> PreviewResult:
+def makes_a_hard_link(work: Work) -> PreviewResult:
     (work.folder / "text.txt").hardlink_to(work.source)
     return PreviewResult(
         (CreatedPreview("text", work.folder / "text.txt", "text/plain; charset=utf-8"),), {}
@@ -114,7 +114,7 @@ def makes_a_web_page(work: Work) -> PreviewResult:
     return PreviewResult((CreatedPreview("text", work.folder / "text.html", "text/html"),), {})
 
 
-def links_its_own(work: Work) -> PreviewResult:
+def links_its_own_file(work: Work) -> PreviewResult:
     (work.folder / "one").write_text("a text")
     (work.folder / "text.txt").hardlink_to(work.folder / "one")
     return PreviewResult(
@@ -136,7 +136,7 @@ def reports_its_environment(work: Work) -> PreviewResult:
 
 
 def attacks(work: Work) -> PreviewResult:
-    """Does what the second line says, with what the third has, and reports how that went."""
+    """Run the attack of the second line with the argument of the third, and report the result."""
     _, name, argument = work.source.read_text().split("\n")
     try:
         return _report(work, f"did it: {ATTACKS[name](argument)!r}")
@@ -158,7 +158,7 @@ def _report(work: Work, text: str) -> PreviewResult:
 def main() -> None:
     source = Path(helper.Task.from_json(sys.argv[1]).source)
     deed = source.read_text().partition("\n")[0]
-    if deed.startswith("says:"):  # instead of anything a helper says
+    if deed.startswith("says:"):  # sent in place of a helper's messages
         os.write(1, eval(deed.removeprefix("says:")))
         return
     if deed == "cannot start":

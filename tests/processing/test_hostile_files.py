@@ -1,4 +1,4 @@
-"""Files that are made to break, flood or fool their reader: a clear end for each, and soon."""
+"""Files made to crash, flood or deceive their reader end soon, with a clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a helper does that a hostile file took over: a clear code, soon, and nothing is left."""
+"""A compromised helper fails soon with a clear code, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ OUTCOME = b'{"made": [["text", "%s", "text/plain; charset=utf-8"]], "facts": {}}
 
 
 @pytest.fixture(autouse=True)
-def taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def compromised_helper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helper_process, "HELPER", "tests.processing.misbehaving")
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "action",
     [
         "allocates",
-        "spins",
+        "loops",
         "sleeps",
         "writes_one_file",
         "writes_many_files",
         "crashes",
         "is_killed",
-        "points_elsewhere",
-        "links_elsewhere",
-        "links_its_own",
+        "makes_a_symlink",
+        "makes_a_hard_link",
+        "links_its_own_file",
         "makes_a_folder",
         "makes_a_pipe",
         "makes_nothing",
         "makes_a_web_page",
     ],
 )
-def test_each_fails_soon_as_too_complex(deed: str, make: Process, folder: Path) -> None:
+def test_each_fails_soon_as_too_complex(action: str, make: Process, folder: Path) -> None:
     began = time.monotonic()
 
     with pytest.raises(FileTooComplex) as caught:
-        make(deed.encode(), PDF, **LIMITS)
+        make(action.encode(), PDF, **LIMITS)
 
     assert str(folder) not in str(caught.value)
-    assert time.monotonic() - began < 30  # and not as long as they sleep
+    assert time.monotonic() - began < 30  # not as long as they sleep
     assert not left_behind(folder)
 
 
-@pytest.mark.parametrize("deed", ["forks", "forks_and_keeps_the_pipe"])
-def test_its_descendants_end_with_it(deed: str, make: Process, folder: Path) -> None:
-    make(deed.encode(), PDF, **LIMITS)
+@pytest.mark.parametrize("action", ["forks", "forks_and_keeps_the_pipe"])
+def test_descendants_end_with_the_helper(action: str, make: Process, folder: Path) -> None:
+    make(action.encode(), PDF, **LIMITS)
 
     assert not left_behind(folder)
 
@@ -64,7 +64,7 @@ READY = b'{"ready": true}\n'
 
 
 @pytest.mark.parametrize(
-    "saying",
+    "message",
     [
         READY,
         READY + b"garbage\n",
@@ -92,9 +92,9 @@ READY = b'{"ready": true}\n'
         READY + OUTCOME % b"",
     ],
 )
-def test_its_messages_are_validated(saying: bytes, make: Process, folder: Path) -> None:
+def test_messages_are_validated(message: bytes, make: Process, folder: Path) -> None:
     with pytest.raises(FileTooComplex):
-        make(f"says:{saying!r}".encode(), PDF, **LIMITS)
+        make(f"says:{message!r}".encode(), PDF, **LIMITS)
 
     assert not left_behind(folder)
 
@@ -106,7 +106,7 @@ def test_valid_messages_are_accepted(make: Process, folder: Path) -> None:
     assert result.facts == {"pages": 1}
 
 
-def test_a_helper_that_cannot_start_is_not_the_files_fault(make: Process) -> None:
+def test_a_helper_that_cannot_start_is_retryable(make: Process) -> None:
     with pytest.raises(Unexpected) as caught:
         make(b"cannot start", PDF, **LIMITS)
 
@@ -114,10 +114,10 @@ def test_a_helper_that_cannot_start_is_not_the_files_fault(make: Process) -> Non
     assert "no such library" in str(caught.value.__cause__)  # for operators
 
 
-def test_it_has_a_network_of_its_own_where_the_kernel_allows_it(make: Process) -> None:
+def test_the_helper_has_its_own_network_namespace(make: Process) -> None:
     may_not = subprocess.run(["unshare", "--user", "--net", "true"], capture_output=True).returncode
     if may_not:
-        pytest.skip("this machine forbids namespaces of one's own")
+        pytest.skip("this machine forbids user namespaces")
 
     result = make(b"reports_its_environment", PDF, **LIMITS)
 
@@ -125,7 +125,7 @@ def test_it_has_a_network_of_its_own_where_the_kernel_allows_it(make: Process) -
     assert report["network"] != os.readlink("/proc/self/ns/net")
 
 
-def test_it_has_no_secrets_and_no_capabilities(
+def test_the_helper_has_no_secrets_and_no_capabilities(
     make: Process, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "secret")

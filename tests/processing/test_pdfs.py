@@ -18,13 +18,13 @@ from tests.processing.hostile import (
     CATALOGUE,
     encrypted_pdf,
     filled_form,
-    honest_pdf,
     million_pages,
     page,
     pages_that_are_not,
     pdf,
     pdf_with_javascript,
     stream,
+    valid_pdf,
     with_box,
 )
 
@@ -46,16 +46,16 @@ def preview(result: PreviewResult) -> Image.Image:
     return picture
 
 
-def test_the_text_of_all_pages_has_a_form_feed_between(make: Process, said: list[str]) -> None:
-    result = make(honest_pdf(pages=3), PDF)
+def test_the_text_of_all_pages_has_a_form_feed_between(make: Process, messages: list[str]) -> None:
+    result = make(valid_pdf(pages=3), PDF)
 
     assert text(result).split("\f") == [WORDS] * 3
     assert result.facts == {"pages": 3}
-    assert said[-1] == "Reading page 3 of 3"
+    assert messages[-1] == "Reading page 3 of 3"
 
 
 def test_the_preview_shows_the_first_page(make: Process) -> None:
-    seen = preview(make(honest_pdf(), PDF))
+    seen = preview(make(valid_pdf(), PDF))
 
     assert max(seen.size) == maker.PREVIEW
     assert abs(seen.width / seen.height - 612 / 792) < 0.01
@@ -71,7 +71,7 @@ def test_a_long_pdf_notes_how_many_pages_are_in_the_text(make: Process) -> None:
     assert result.facts == {"pages": 1_000_000, "textPages": 20}
 
 
-def test_a_pdf_of_no_words_has_no_text(make: Process) -> None:
+def test_a_pdf_without_words_has_no_text_preview(make: Process) -> None:
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>"
     blank = pdf(CATALOGUE, b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", page)
 
@@ -80,41 +80,41 @@ def test_a_pdf_of_no_words_has_no_text(make: Process) -> None:
     assert [each.role for each in result.previews] == ["preview"]
 
 
-def test_what_only_its_owner_may_change_can_be_read(make: Process) -> None:
+def test_a_pdf_with_an_owner_password_is_read(make: Process) -> None:
     result = make(encrypted_pdf(password=""), PDF)
 
     assert text(result) == WORDS
 
 
-def test_its_scripts_are_not_run_and_not_in_the_text(make: Process) -> None:
+def test_scripts_are_not_run_and_not_in_the_text(make: Process) -> None:
     result = make(pdf_with_javascript(), PDF)
 
     assert text(result) == WORDS
 
 
-def test_the_longest_and_thinnest_page_has_a_preview(make: Process) -> None:
+def test_a_page_of_extreme_proportions_has_a_preview(make: Process) -> None:
     result = make(with_box(b"0 0 100000 1"), PDF)
 
     assert preview(result).size == (maker.PREVIEW, 1)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 4, 5])
-def test_one_that_lacks_a_part_of_its_last_mark_is_read(cut: int, make: Process) -> None:
-    result = make(honest_pdf().rstrip()[:-cut], PDF)
+def test_a_pdf_with_an_incomplete_end_mark_is_read(cut: int, make: Process) -> None:
+    result = make(valid_pdf().rstrip()[:-cut], PDF)
 
     assert text(result).split("\f") == [WORDS] * 3
     assert result.facts == {"pages": 3}
 
 
 @pytest.mark.parametrize("end", [b"%EOF", b"%%eof", b"", b"\0" * 900, b"%%E0F\n", b"<html></html>"])
-def test_one_with_another_last_mark_is_read(end: bytes, make: Process) -> None:
-    result = make(honest_pdf().replace(b"%%EOF", end), PDF)
+def test_a_pdf_with_another_end_mark_is_read(end: bytes, make: Process) -> None:
+    result = make(valid_pdf().replace(b"%%EOF", end), PDF)
 
     assert result.facts == {"pages": 3}
 
 
-def test_a_page_whose_crop_box_is_elsewhere_is_shown_whole(make: Process) -> None:
-    content = honest_pdf().replace(b"/Resources", b"/CropBox [9000 9000 9001 9001] /Resources")
+def test_a_crop_box_outside_the_page_is_ignored(make: Process) -> None:
+    content = valid_pdf().replace(b"/Resources", b"/CropBox [9000 9000 9001 9001] /Resources")
 
     result = make(content, PDF)
 
@@ -124,13 +124,13 @@ def test_a_page_whose_crop_box_is_elsewhere_is_shown_whole(make: Process) -> Non
     assert text(result).split("\f") == [WORDS] * 3
 
 
-def test_a_first_page_that_cannot_be_drawn_costs_no_text(
+def test_text_without_a_drawable_first_page(
     make: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "a.pdf"
-    source.write_bytes(honest_pdf())
+    source.write_bytes(valid_pdf())
     monkeypatch.setattr(maker.pypdfium2.PdfPage, "render", Mock(side_effect=ValueError))
-    # The processor time of a helper counts from its start, and that of the tests' process, too.
+    # It runs in this process, whose processor time has been counting for long.
     limits = PreviewLimits(cpu_seconds=10**6, wall_seconds=10**6)
 
     result = maker.make(Work(source, PDF, tmp_path, limits, lambda message: None))
@@ -140,7 +140,7 @@ def test_a_first_page_that_cannot_be_drawn_costs_no_text(
 
 
 def test_a_truncated_pdf_shows_its_beginning_and_notes_so(make: Process) -> None:
-    whole = honest_pdf()
+    whole = valid_pdf()
 
     result = make(whole[: whole.rindex(b"startxref")], PDF)
 
@@ -149,7 +149,7 @@ def test_a_truncated_pdf_shows_its_beginning_and_notes_so(make: Process) -> None
     assert result.facts["skippedCode"] == "file_unreadable"
 
 
-def test_pages_that_cannot_be_read_cost_no_others(make: Process) -> None:
+def test_unreadable_pages_do_not_affect_others(make: Process) -> None:
     result = make(pages_that_are_not(), PDF, max_pages=5)
 
     assert text(result) == WORDS + "\f" * 4
@@ -158,8 +158,8 @@ def test_pages_that_cannot_be_read_cost_no_others(make: Process) -> None:
 
 
 @pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\r\n\n", b"MIME-Version: 1.0\r\n" * 45])
-def test_something_may_be_before_it(before: bytes, make: Process) -> None:
-    result = make(before + honest_pdf(), PDF)
+def test_bytes_before_the_header_are_skipped(before: bytes, make: Process) -> None:
+    result = make(before + valid_pdf(), PDF)
 
     assert text(result).split("\f") == [WORDS] * 3
 
@@ -187,7 +187,7 @@ def form_with_appearances() -> bytes:
     ],
     ids=["with appearances", "without", "which are needed", "with a font of its own", "a choice"],
 )
-def test_what_was_filled_in_is_shown(content: bytes, make: Process) -> None:
+def test_filled_form_fields_are_shown(content: bytes, make: Process) -> None:
     seen = preview(make(content, PDF)).convert("L")
 
     scale = maker.PREVIEW / 792
@@ -198,7 +198,7 @@ def test_what_was_filled_in_is_shown(content: bytes, make: Process) -> None:
 
 
 @pytest.mark.slow
-def test_a_text_that_takes_too_long_is_cut(make: Process) -> None:
+def test_extraction_stops_at_its_time_limit(make: Process) -> None:
     words = b"BT /F 9 Tf 9 9 Td %s ET" % (b"(A word of ours) Tj " * 60_000)
     tree = b"<< /Type /Pages /Kids [%s] /Count 900 >>" % (b"3 0 R " * 900)
 

@@ -1,4 +1,4 @@
-"""Three sizes of a picture: upright, in the right colours, and silent about where it was taken."""
+"""Three sizes of a picture: upright, with the right colours and without location metadata."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.processing.hostile import MEGABYTE, chunk, png, zeros
 FORMATS = {"JPEG", "PNG", "WEBP", "AVIF", "GIF"}
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 200, 30), (30, 30, 200), (120, 120, 120)
 ORIENTATION, GPS, MAKER = 0x0112, 0x8825, 0x010F
-# What stands where in the file, for each number of EXIF, so that red is seen in the upper left.
-# Upper left, upper right, lower left, lower right, of what is stored.
+# The stored colours (upper left, upper right, lower left, lower right) for each value of EXIF's
+# orientation, so that red is shown in the upper left.
 STORED = {
     1: (RED, GREEN, BLUE, GREY),
     2: (GREEN, RED, GREY, BLUE),
@@ -59,7 +59,7 @@ def is_like(colour: Any, other: tuple[int, ...], within: int = 25) -> bool:
 
 
 @pytest.mark.parametrize("form", sorted(FORMATS))
-def test_each_format_is_made_into_three_sizes(form: str, make: Process, said: list[str]) -> None:
+def test_each_format_has_three_sizes(form: str, make: Process, messages: list[str]) -> None:
     content = saved(quarters((2400, 1200), STORED[1]), form)
 
     result = make(content, f"image/{form.lower()}")
@@ -68,7 +68,7 @@ def test_each_format_is_made_into_three_sizes(form: str, make: Process, said: li
     sizes = {each.role: opened(result, each.role).size for each in result.previews}
     assert sizes == {"thumbnail": (200, 200), "medium": (800, 400), "large": (1920, 960)}
     assert is_like(opened(result, "medium").getpixel((10, 10)), RED)
-    assert said[0] == "Reading the picture"
+    assert messages[0] == "Reading the picture"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_each_format_is_made_into_three_sizes(form: str, make: Process, said: li
         ((4001, 3001), (200, 200), (800, 600), (1920, 1440)),
     ],
 )
-def test_no_picture_is_made_larger_than_it_is(
+def test_no_preview_is_larger_than_its_picture(
     size: tuple[int, int],
     thumbnail: tuple[int, int],
     medium: tuple[int, int],
@@ -95,7 +95,7 @@ def test_no_picture_is_made_larger_than_it_is(
     assert opened(result, "large").size == large
 
 
-def test_a_thumbnail_is_the_middle_of_it(make: Process) -> None:
+def test_a_thumbnail_shows_the_middle(make: Process) -> None:
     picture = Image.new("RGB", (900, 300), RED)
     picture.paste(BLUE, (300, 0, 600, 300))
 
@@ -137,7 +137,7 @@ def test_previews_have_no_metadata(make: Process) -> None:
         assert not opened(result, each.role).getexif()
 
 
-def test_transparency_is_kept_as_webp(make: Process) -> None:
+def test_previews_with_transparency_are_webp(make: Process) -> None:
     picture = Image.new("RGBA", (600, 400), (*RED, 255))
     picture.paste((0, 0, 0, 0), (0, 0, 300, 400))
 
@@ -163,7 +163,7 @@ def palette_with_a_hole() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "content_type", "seen"),
+    ("content", "content_type", "shown"),
     [
         (saved(Image.new("L", (60, 40), 120)), "image/png", GREY),
         (saved(Image.new("I;16", (60, 40), 120 * 256)), "image/png", GREY),
@@ -176,16 +176,16 @@ def palette_with_a_hole() -> bytes:
     ],
     ids=["grey", "16-bit", "grey-alpha", "1-bit", "palette", "hole", "cmyk", "grey-jpeg"],
 )
-def test_each_way_to_store_colours_is_shown_right(
-    content: bytes, content_type: str, seen: tuple[int, ...], make: Process
+def test_each_colour_format_is_shown_correctly(
+    content: bytes, content_type: str, shown: tuple[int, ...], make: Process
 ) -> None:
     result = make(content, content_type)
 
-    assert is_like(opened(result, "large").getpixel((50, 20)), seen)
+    assert is_like(opened(result, "large").getpixel((50, 20)), shown)
 
 
-def test_colours_of_another_space_are_those_of_screens(make: Process) -> None:
-    """In a space whose red and green are swapped, red is stored as green; LAB is not for these."""
+def test_colours_are_converted_to_srgb(make: Process) -> None:
+    """Red is stored as green in a space with both swapped; a LAB profile is ignored for RGB."""
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     swapped = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     red, green = swapped.index(b"rXYZ"), swapped.index(b"gXYZ")
@@ -210,7 +210,7 @@ def test_the_first_frame_of_an_animation_is_shown(make: Process) -> None:
 
 
 def with_chunk(kind: bytes, content: bytes, *, is_whole: bool = True) -> bytes:
-    """A PNG with this chunk behind its header; its check is wrong if it is not whole."""
+    """Return a PNG with this chunk after its header; its checksum is wrong unless `is_whole`."""
     honest = saved(quarters((600, 400), STORED[1]))
     added = chunk(kind, content)
     if not is_whole:
@@ -242,7 +242,7 @@ TEXT = zlib.compress(random.Random(7).randbytes(600_000).hex().encode())
     ],
     ids=lambda content: content[37:41].decode(),
 )
-def test_broken_ancillary_chunks_cost_no_preview(content: bytes, make: Process) -> None:
+def test_broken_ancillary_chunks_are_ignored(content: bytes, make: Process) -> None:
     result = make(content, "image/png")
 
     large = opened(result, "large")
@@ -286,7 +286,7 @@ def test_a_picture_of_one_colour_is_shown(colour: tuple[int, int, int], make: Pr
 
 
 def with_segment(marker: int, content: bytes) -> bytes:
-    """A JPEG that begins with a segment of metadata."""
+    """Return a JPEG that begins with a segment of metadata."""
     whole = saved(quarters((600, 400), STORED[1]), "JPEG")
     return whole[:2] + struct.pack(">HH", marker, len(content) + 2) + content + whole[2:]
 
@@ -312,9 +312,7 @@ def exif_orientation(kind: int, value: bytes) -> bytes:
         (0xFFEE, b"Adobe\0"),
     ],
 )
-def test_broken_metadata_of_a_jpeg_costs_no_preview(
-    marker: int, content: bytes, make: Process
-) -> None:
+def test_broken_metadata_of_a_jpeg_is_ignored(marker: int, content: bytes, make: Process) -> None:
     result = make(with_segment(marker, content), "image/jpeg")
 
     large = opened(result, "large")
@@ -322,7 +320,7 @@ def test_broken_metadata_of_a_jpeg_costs_no_preview(
     assert [is_like(large.getpixel((x, 9)), STORED[1][x // 300]) for x in (9, 590)] == [True] * 2
 
 
-def test_no_preview_of_a_jpeg_that_cannot_be_decoded(make: Process) -> None:
+def test_an_undecodable_jpeg_has_no_preview(make: Process) -> None:
     content = saved(Image.effect_noise((600, 400), 90).convert("RGB"), "JPEG")
 
     for broken in (content.replace(b"\xff\xc0", b"\xff\xc5", 1), b"\xff\xd8" + content):
@@ -333,14 +331,14 @@ def test_no_preview_of_a_jpeg_that_cannot_be_decoded(make: Process) -> None:
 def test_a_webp_whose_header_counts_too_many_bytes_is_shown(make: Process) -> None:
     content = saved(quarters((600, 400), STORED[1]), "WEBP")
 
-    for more in (0, 1000):  # a common mistake is to count all of the file
+    for more in (0, 1000):  # a common mistake is to count the whole file
         size = struct.pack("<I", len(content) + more)
         large = opened(make(content[:4] + size + content[8:], "image/webp"), "large")
         assert is_like(large.getpixel((9, 9)), RED)
 
 
 @pytest.mark.parametrize("is_larger", [True, False])
-def test_what_the_first_frame_of_a_gif_leaves_free_is_clear(is_larger: bool, make: Process) -> None:
+def test_a_gif_is_transparent_outside_its_first_frame(is_larger: bool, make: Process) -> None:
     content = bytearray(saved(Image.new("RGB", (40, 40), RED), "GIF"))
     if is_larger:
         content[6:10] = struct.pack("<HH", 80, 40)
@@ -365,7 +363,7 @@ def test_a_png_with_more_transparency_than_colours_is_shown(make: Process) -> No
 
 
 def png_with_clear(bits: int, colours: int, row: bytes, clear: bytes) -> bytes:
-    """Four pixels of this row, four times."""
+    """Return a PNG with this row of four pixels, four times."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, bits, colours, 0, 0, 0))
     pixels = chunk(b"IDAT", zlib.compress((b"\0" + row) * 4))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"tRNS", clear) + pixels + chunk(b"IEND", b"")
@@ -376,7 +374,7 @@ def png_with_clear(bits: int, colours: int, row: bytes, clear: bytes) -> bytes:
     [
         (1, 0, b"\xc0", b"\0\1"),
         (1, 0, b"\x30", b"\0\0"),
-        (1, 0, b"\x30", b"\xff\xfe"),  # of the samples only as many bits as there are count
+        (1, 0, b"\x30", b"\xff\xfe"),  # only as many bits of each sample count as the depth says
         (2, 0, b"\xf0", b"\0\3"),
         (2, 0, b"\x5a", b"\0\1"),
         (4, 0, b"\x99\x88", b"\0\x09"),
@@ -387,10 +385,10 @@ def png_with_clear(bits: int, colours: int, row: bytes, clear: bytes) -> bytes:
         (16, 2, b"\x80\x12\0\1\0\2" * 2 + b"\x80\x13\0\1\0\2" * 2, b"\x80\x12\0\1\0\2"),
     ],
 )
-def test_one_colour_of_a_png_is_seen_through(
+def test_the_transparent_colour_of_a_png(
     bits: int, colours: int, row: bytes, clear: bytes, make: Process
 ) -> None:
-    """PNG 11.3.1.1."""
+    """See PNG 11.3.1.1."""
     result = make(png_with_clear(bits, colours, row, clear), "image/png")
 
     large = opened(result, "large")
@@ -411,7 +409,7 @@ def test_the_error_for_a_large_picture_has_the_limit(make: Process) -> None:
 
 
 @pytest.mark.slow
-def test_the_largest_picture_that_may_be_sent_is_made_smaller(make: Process) -> None:
+def test_the_largest_accepted_picture_has_previews(make: Process) -> None:
     content = png(12_000, 12_000, colours=6, pixels=zeros(577 * MEGABYTE))
 
     result = make(content, "image/png")

@@ -1,4 +1,4 @@
-"""Nobody wants what is being made any more: the helper, and its ffmpeg, are gone at once."""
+"""Interrupted processing ends the helper and its ffmpeg at once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def wait_until(is_so: Callable[[], object], seconds: float) -> None:
 
 @pytest.fixture
 def alarm() -> Iterator[None]:
-    """An alarm interrupts, as the heartbeat of an attempt does."""
+    """An alarm that interrupts, as the heartbeat of an attempt does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise Interrupted(timed_out=False)
@@ -59,13 +59,13 @@ def alarm() -> Iterator[None]:
 def sleeps(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[float], None]:
-    """Is processed by a helper that does nothing for minutes."""
+    """Return a function that processes a file with a helper that sleeps for minutes."""
     monkeypatch.setattr(helper_process, "HELPER", "tests.processing.misbehaving")
     source = tmp_path / "uploaded"
     source.write_text("sleeps")
 
     def start(alarm_after_seconds: float) -> None:
-        # Again and again, as a heartbeat does: a destructor may swallow one.
+        # Repeated, as by a heartbeat: a destructor may swallow an interruption.
         signal.setitimer(signal.ITIMER_REAL, alarm_after_seconds, AGAIN_SECONDS)
         try:
             make_previews(source, PDF, folder, limits=PreviewLimits(wall_seconds=20), say=print)
@@ -92,7 +92,7 @@ def test_an_interrupted_helper_is_killed_and_reaped(
 def test_no_interruption_is_missed(
     alarm: None, sleeps: Callable[[float], None], folder: Path
 ) -> None:
-    """One that came just before the waiting began was: in one of a hundred times."""
+    """An interruption just before the wait was once missed, in one of a hundred cases."""
     slowest = 0.0
 
     for microseconds in range(100, 6_000, 100):
@@ -106,7 +106,7 @@ def test_no_interruption_is_missed(
 
 
 def test_ffmpeg_is_killed_with_it(
-    alarm: None, make: Process, folder: Path, said: list[str]
+    alarm: None, make: Process, folder: Path, messages: list[str]
 ) -> None:
     content = video("film.mp4", "-preset", "ultrafast", size="1280x720", seconds=10)
     seen: list[str] = []

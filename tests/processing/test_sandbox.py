@@ -1,7 +1,7 @@
-"""A helper that was taken over, under the same user as all others: what it can reach, and leave.
+"""What a compromised helper can reach and leave behind, under the same user as other processes.
 
-Its worker has no rights, as in a container. Once the kernel lets it have namespaces of its own, and
-once it refuses them, as Docker does by default.
+Its worker has no capabilities, as in a container. Runs with a kernel that allows user namespaces
+and with one that refuses them, as Docker does by default.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ seconds = itertools.count(100_000 + os.getpid() * 100)
 
 
 class Worker:
-    """tests/processing/worker.py, which makes one thing after the other."""
+    """A process of tests/processing/worker.py, which processes one file after the other."""
 
     def __init__(self, lacks: list[str]) -> None:
         self._popen = subprocess.Popen(
@@ -88,21 +88,21 @@ def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
 
 @pytest.fixture
 def attack(worker: Worker, tmp_path: Path) -> Attack:
-    """What came of one, in a folder of its own beside the file that it reads."""
+    """Return a function that runs an attack in a folder of its own and returns the result."""
 
-    def attack(name: str, argument: object = "", deed: str = "attacks") -> str:
+    def attack(name: str, argument: object = "", action: str = "attacks") -> str:
         scratch = tmp_path / "scratch"
         scratch.mkdir(0o700)
         (scratch / "made").mkdir()
-        (scratch / "file").write_text(f"{deed}\n{name}\n{argument}")
+        (scratch / "file").write_text(f"{action}\n{name}\n{argument}")
         return worker.make(scratch / "file", scratch / "made")
 
     return attack
 
 
 @pytest.fixture
-def others_file(tmp_path: Path) -> Path:
-    """In the scratch folder of another attempt."""
+def foreign_file(tmp_path: Path) -> Path:
+    """A file in the scratch folder of another attempt."""
     folder = tmp_path / "downloads-scratch-other"
     folder.mkdir(0o700)
     (folder / "file").write_text("a letter")
@@ -115,11 +115,11 @@ def others_file(tmp_path: Path) -> Path:
     [
         ("reads_environment", "EACCES"),
         ("reads_memory", "EACCES"),
-        ("reads_memory_by_a_call", "EPERM"),
+        ("reads_memory_by_system_call", "EPERM"),
         ("traces", "EPERM"),
     ],
 )
-def test_no_secret_of_the_worker_can_be_read(
+def test_secrets_of_the_worker_cannot_be_read(
     name: str, error: str, relative: str, worker: Worker, attack: Attack
 ) -> None:
     pid = str(worker.pid) if relative == "the worker" else "parent"
@@ -129,14 +129,14 @@ def test_no_secret_of_the_worker_can_be_read(
     assert outcome == f"refused: {error}"
 
 
-def test_it_has_no_network(attack: Attack, tmp_path: Path) -> None:
+def test_connections_are_refused(attack: Attack, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         outcome = attack("connects", server.getsockname()[1])
 
     assert outcome == "refused: EPERM"
 
 
-def test_it_sends_no_datagram(attack: Attack) -> None:
+def test_datagrams_are_refused(attack: Attack) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         outcome = attack("sends_a_datagram", server.getsockname()[1])
@@ -148,10 +148,10 @@ def test_it_sends_no_datagram(attack: Attack) -> None:
     ("name", "kind"),
     [
         ("connects_to_a_unix_socket", socket.SOCK_STREAM),
-        ("sends_by_a_pair_of_sockets", socket.SOCK_DGRAM),
+        ("sends_over_a_socketpair", socket.SOCK_DGRAM),
     ],
 )
-def test_it_reaches_no_server_of_this_machine(
+def test_unix_sockets_are_refused(
     name: str, kind: socket.SocketKind, attack: Attack, tmp_path: Path
 ) -> None:
     path = str(tmp_path / "socket")
@@ -164,8 +164,8 @@ def test_it_reaches_no_server_of_this_machine(
     assert outcome == "refused: EPERM"
 
 
-def test_it_does_not_learn_of_networks(attack: Attack) -> None:
-    assert attack("asks_for_networks") == "refused: EPERM"
+def test_networks_cannot_be_listed(attack: Attack) -> None:
+    assert attack("lists_networks") == "refused: EPERM"
 
 
 @pytest.mark.parametrize(
@@ -173,32 +173,32 @@ def test_it_does_not_learn_of_networks(attack: Attack) -> None:
     [
         "reads",
         "writes",
-        "cuts",
+        "truncates",
         "removes",
-        "moves_away",
-        "points_at_and_reads",
-        "opens_up",
-        "ages",
+        "renames",
+        "reads_through_a_symlink",
+        "makes_accessible_to_all",
+        "changes_its_times",
         "appends_in_a_child",
         "creates_a_file_next_to",
     ],
 )
-def test_it_does_nothing_with_a_file_of_another_attempt(
-    name: str, attack: Attack, others_file: Path
+def test_files_of_other_attempts_cannot_be_accessed(
+    name: str, attack: Attack, foreign_file: Path
 ) -> None:
-    before = others_file.stat()
+    before = foreign_file.stat()
 
-    outcome = attack(name, others_file)
+    outcome = attack(name, foreign_file)
 
     assert outcome.startswith("refused: ")
-    after = others_file.stat()
-    assert others_file.read_text() == "a letter"
+    after = foreign_file.stat()
+    assert foreign_file.read_text() == "a letter"
     assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
-    assert [each.name for each in others_file.parent.iterdir()] == ["file"]
+    assert [each.name for each in foreign_file.parent.iterdir()] == ["file"]
 
 
-def test_it_does_not_see_which_attempts_there_are(attack: Attack, others_file: Path) -> None:
-    assert attack("lists", others_file.parent.parent) == "refused: EACCES"
+def test_other_attempts_cannot_be_listed(attack: Attack, foreign_file: Path) -> None:
+    assert attack("lists", foreign_file.parent.parent) == "refused: EACCES"
 
 
 @pytest.mark.parametrize(
@@ -212,15 +212,15 @@ def test_it_does_not_see_which_attempts_there_are(attack: Attack, others_file: P
         "/proc/version",
     ],
 )
-def test_it_reads_no_file_that_no_reader_needs(path: str | Path, attack: Attack) -> None:
+def test_other_files_cannot_be_read(path: str | Path, attack: Attack) -> None:
     assert attack("reads", path) == "refused: EACCES"
 
 
-def test_it_does_not_write_to_the_file_that_it_reads(attack: Attack, tmp_path: Path) -> None:
+def test_the_uploaded_file_cannot_be_written(attack: Attack, tmp_path: Path) -> None:
     assert attack("writes", tmp_path / "scratch/file").startswith("refused: ")
 
 
-def test_it_runs_no_program_of_its_own(attack: Attack) -> None:
+def test_its_own_programs_cannot_be_run(attack: Attack) -> None:
     assert attack("runs_its_own_program").startswith("refused: ")
 
 
@@ -229,34 +229,36 @@ def test_it_runs_no_program_of_its_own(attack: Attack) -> None:
     [
         "signals",
         "signals_its_thread",
-        "has_a_signal_sent",
-        "has_a_signal_sent_by_a_device",
+        "requests_a_signal",
+        "requests_a_signal_from_a_device",
         "sets_limits",
         "moves_to_a_processor",
     ],
 )
-def test_it_does_nothing_to_the_worker(name: str, worker: Worker, attack: Attack) -> None:
+def test_the_worker_cannot_be_signalled_or_limited(
+    name: str, worker: Worker, attack: Attack
+) -> None:
     assert attack(name, worker.pid) == "refused: EPERM"
 
 
 @pytest.mark.parametrize("name", ["signals_all", "slows_down_all", "shares_memory"])
-def test_it_does_nothing_to_processes_of_its_user(name: str, attack: Attack) -> None:
+def test_processes_of_the_same_user_cannot_be_affected(name: str, attack: Attack) -> None:
     assert attack(name) == "refused: EPERM"
 
 
 @pytest.mark.parametrize("name", ["makes_a_namespace", "starts_in_a_namespace"])
-def test_it_gets_no_namespace_of_its_own(name: str, attack: Attack) -> None:
+def test_namespaces_cannot_be_created(name: str, attack: Attack) -> None:
     assert attack(name) == "refused: EPERM"
 
 
-def test_the_kernel_refuses_calls_that_no_reader_needs(attack: Attack) -> None:
+def test_unneeded_system_calls_are_refused(attack: Attack) -> None:
     outcome = attack("makes_calls", " ".join(CALLS))
 
     assert outcome == f"did it: {dict.fromkeys(CALLS, 'EPERM')!r}"
 
 
 @pytest.mark.parametrize(
-    "name", ["leaves_a_daemon", "leaves_a_group", "leaves_a_crowd_that_forks_on"]
+    "name", ["leaves_a_daemon", "leaves_a_group", "leaves_processes_that_keep_forking"]
 )
 def test_no_descendant_is_left(name: str, attack: Attack, tmp_path: Path) -> None:
     marker = str(next(seconds))
@@ -267,7 +269,7 @@ def test_no_descendant_is_left(name: str, attack: Attack, tmp_path: Path) -> Non
     assert running(marker) + running(str(tmp_path)) == []
 
 
-def test_its_descendants_end_with_a_killed_worker(tmp_path: Path) -> None:
+def test_descendants_end_with_a_killed_worker(tmp_path: Path) -> None:
     worker, marker = Worker(["user namespaces"]), str(next(seconds))
     (tmp_path / "made").mkdir()
     (tmp_path / "file").write_text(f"leaves_a_daemon_and_sleeps\n\n{marker}")
@@ -284,10 +286,10 @@ def test_its_descendants_end_with_a_killed_worker(tmp_path: Path) -> None:
     until(lambda: not any(each.is_running() for each in helpers))
 
 
-# What still holds where a layer is missing, as docs/sandbox.md says.
+# What still holds without a layer, as docs/sandbox.md says.
 REFUSED_WITHOUT = {
     "landlock": {
-        "reads_environment": "refused: EACCES",  # the memory is hidden
+        "reads_environment": "refused: EACCES",  # the worker's memory is hidden
         "connects": "refused: EPERM",
         "signals": "refused: EPERM",
     },
@@ -299,9 +301,9 @@ REFUSED_WITHOUT = {
 
 
 @pytest.mark.parametrize("layer", REFUSED_WITHOUT)
-def test_without_one_layer_the_others_hold(layer: str, tmp_path: Path, others_file: Path) -> None:
+def test_the_other_layers_hold_without_one(layer: str, tmp_path: Path, foreign_file: Path) -> None:
     worker, marker = Worker(["user namespaces", layer]), str(next(seconds))
-    arguments = {"reads": str(others_file), "connects": "1"}
+    arguments = {"reads": str(foreign_file), "connects": "1"}
     outcome = {}
 
     for number, name in enumerate([*REFUSED_WITHOUT[layer], "leaves_a_daemon"]):

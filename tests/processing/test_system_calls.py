@@ -1,4 +1,4 @@
-"""What the filter of the sandbox answers, on both machines: of one we have the program alone."""
+"""The decisions of the sandbox's seccomp filter, for both architectures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.kinds.upload.previews.syscalls import ALL
 
 PID = 4321
 MACHINES = {"x86-64": 0, "aarch64": 1}
-# The numbers, as the kernel's developers publish them (linux-libc-dev).
+# The call numbers as the kernel's developers publish them (linux-libc-dev).
 HEADERS = {
     "x86-64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
     "aarch64": Path("/usr/include/asm-generic/unistd.h"),
@@ -25,8 +25,8 @@ F_GETFL, F_SETOWN, TCGETS, FIOSETOWN = 3, 8, 0x5401, 0x8901
 ALLOWED, REFUSED = "allowed", errno.EPERM
 
 
-def answer(steps: list[Step], architecture: int, number: int, arguments: list[int]) -> object:
-    """As the kernel runs such a program."""
+def decision(steps: list[Step], architecture: int, number: int, arguments: list[int]) -> object:
+    """Run the filter program as the kernel does. Returns its decision."""
     seen = struct.pack("=IIQ6Q", number, architecture, 0, *(arguments + [0] * 6)[:6])
     at, held = 0, 0
     while True:
@@ -86,33 +86,33 @@ def _action(code: int) -> object:
         ("landlock_create_ruleset", [], ALLOWED),
     ],
 )
-def test_each_call_has_its_answer(
+def test_each_call_has_its_decision(
     machine: str, name: str, arguments: list[int], expected: object
 ) -> None:
     column = MACHINES[machine]
     number = ALL[name][column]
     assert number is not None
 
-    verdict = answer(program(column, PID), seccomp.ARCHITECTURES[column], number, arguments)
+    verdict = decision(program(column, PID), seccomp.ARCHITECTURES[column], number, arguments)
 
     assert verdict == expected
 
 
-def test_calls_of_another_machine_end_the_process() -> None:
+def test_calls_of_another_architecture_kill_the_process() -> None:
     i386 = 0x40000003
 
-    assert answer(program(0, PID), i386, 1, []) == "killed"
-    assert answer(program(1, PID), seccomp.ARCHITECTURES[0], 1, []) == "killed"
+    assert decision(program(0, PID), i386, 1, []) == "killed"
+    assert decision(program(1, PID), seccomp.ARCHITECTURES[0], 1, []) == "killed"
 
 
-def test_the_same_calls_with_short_pointers_are_refused() -> None:
+def test_calls_of_the_x32_abi_are_refused() -> None:
     number = seccomp.X32_BIT | 1  # write
 
-    assert answer(program(0, PID), seccomp.ARCHITECTURES[0], number, []) == REFUSED
+    assert decision(program(0, PID), seccomp.ARCHITECTURES[0], number, []) == REFUSED
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_the_numbers_are_those_of_the_kernel(machine: str) -> None:
+def test_call_numbers_match_the_kernel_headers(machine: str) -> None:
     if not HEADERS[machine].exists():
         pytest.skip("this machine has no headers of the kernel")
     found = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[machine].read_text())

@@ -1,4 +1,4 @@
-"""A poster and a clip of a video, by the real ffmpeg; and what is said where there is none."""
+"""A poster and a clip of a video, made by ffmpeg; without ffmpeg, a note."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def test_each_format_has_a_poster_and_a_clip(content_type: str, make: Process) -
 
 
 @pytest.mark.parametrize("codec", STREAMS)
-def test_a_stream_without_a_container_has_both_and_no_length(codec: str, make: Process) -> None:
+def test_a_stream_without_a_container_has_previews_but_no_duration(
+    codec: str, make: Process
+) -> None:
     name, options = STREAMS[codec]
 
     result = make(video(name, "-an", *options), "video/mpeg")
@@ -72,7 +74,7 @@ def test_a_stream_without_a_container_has_both_and_no_length(codec: str, make: P
     assert {each.role for each in result.previews} == {"poster", "clip"}
 
 
-def test_what_is_of_another_format_than_it_seems_is_read(make: Process) -> None:
+def test_a_video_of_another_format_than_its_type_is_read(make: Process) -> None:
     result = make(video("film.mkv"), "video/mp4")
 
     assert {each.role for each in result.previews} == {"poster", "clip"}
@@ -87,7 +89,7 @@ def test_a_truncated_video_shows_its_beginning(name: str, make: Process) -> None
     assert {each.role for each in result.previews} == {"poster", "clip"}
 
 
-def test_a_poster_is_kept_where_no_clip_can_be_made(
+def test_a_poster_without_a_clip(
     make: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = video("film.mp4")
@@ -103,7 +105,7 @@ def test_a_poster_is_kept_where_no_clip_can_be_made(
     assert result.facts["skippedCode"] == "file_unreadable"
 
 
-def test_a_clip_is_small_short_silent_and_can_be_played_while_it_comes(make: Process) -> None:
+def test_a_clip_is_small_short_silent_and_streamable(make: Process) -> None:
     content = video("film.mp4", "-preset", "ultrafast", size="960x540", seconds=11)
 
     result = make(content, "video/mp4")
@@ -117,7 +119,7 @@ def test_a_clip_is_small_short_silent_and_can_be_played_while_it_comes(make: Pro
     assert len(start) < 3_000_000
 
 
-def test_a_video_that_was_held_upright_is_shown_so(make: Process, tmp_path: Path) -> None:
+def test_a_rotated_video_is_shown_upright(make: Process, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(video("film.mp4"))
     turned = tmp_path / "turned.mp4"
@@ -131,7 +133,7 @@ def test_a_video_that_was_held_upright_is_shown_so(make: Process, tmp_path: Path
     assert (seen["width"], seen["height"]) == (180, 320)
 
 
-def test_a_video_of_one_picture_has_a_poster(make: Process) -> None:
+def test_a_video_of_one_frame_has_a_poster(make: Process) -> None:
     result = make(video("film.mp4", "-an", seconds=0.04), "video/mp4")
 
     assert made(result, "poster").stat().st_size
@@ -163,7 +165,7 @@ def test_without_ffmpeg_the_upload_completes_with_a_note(
     assert result == PreviewResult((), {"skipped": reason, "skippedCode": "no_reader"})
 
 
-def test_a_test_without_ffmpeg_is_skipped_and_fails_where_ci_requires_it(
+def test_tests_without_ffmpeg_are_skipped_or_fail_in_ci(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

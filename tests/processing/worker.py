@@ -1,8 +1,8 @@
-"""A worker without rights, with secrets in its environment and in its memory, that makes what a
-test tells it to: `python -m tests.processing.worker [what its kernel lacks]`.
+"""A worker without capabilities: `python -m tests.processing.worker [missing kernel features]`.
 
-Reads lines of JSON, `{"source": …, "folder": …}`, and answers each with a line: the text that was
-made, or the refusal. The helper is one that was taken over: see misbehaving.py.
+It has secrets in its environment and memory. It reads lines of JSON, `{"source": …, "folder": …}`,
+and writes a line for each: the text preview or the error. Its helper is compromised: see
+misbehaving.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LIMITS = PreviewLimits(cpu_seconds=10, wall_seconds=20)
 
 
 def main(lacks: list[str]) -> None:
-    kernels.give_up_rights()
+    kernels.drop_capabilities()
     for each in lacks:
         kernels.lack(each)
     hide_memory()
