@@ -1,4 +1,4 @@
-"""Runs clamd with the signature of EICAR only. As a program, installs clamd if possible."""
+"""Run clamd with the signature of EICAR only. As a program, install clamd if possible."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def path() -> str:
 
 def main() -> None:
     if not _find() and not install("clamav-daemon"):
-        print("Without clamd the virus tests are skipped: install Debian's clamav-daemon.")
+        print("The virus tests are skipped without clamd. Install Debian's clamav-daemon.")
 
 
 def _find() -> str:

@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    gc.freeze()  # seven thousand tests stay; no collection of garbage needs to look at them
+    gc.freeze()  # thousands of test objects live on; the garbage collector need not scan them
 
 
 def pytest_sessionfinish() -> None:
@@ -140,8 +140,11 @@ def static_files_listed_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patience_with_redis() -> Iterator[None]:
-    """On a busy machine it replies late: then nobody may sign in, and requests are not counted."""
+def wait_longer_for_redis() -> Iterator[None]:
+    """Wait longer for Redis, which replies late on a busy machine.
+
+    Otherwise sign-ins would fail and requests would not be counted.
+    """
     from jobs.web import rate_counting
 
     with patch.multiple(rate_counting, OPEN_SECONDS=5, CLOSED_SECONDS=5):
@@ -154,7 +157,7 @@ def quick_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_measured_yet() -> None:
+def clear_measurements() -> None:
     """Clear the cached length of the queue and the measured speed of the kinds."""
     from jobs.engine import estimates, quota
 
@@ -163,8 +166,8 @@ def nothing_measured_yet() -> None:
 
 
 @pytest.fixture
-def estimates_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the pace of a kind, once measured, from being measured anew a few seconds later."""
+def constant_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the measured speed of a kind from being measured again a few seconds later."""
     from jobs.engine import estimates
 
     monkeypatch.setattr(estimates, "NOTHING_KNOWN", (-inf, estimates.UNKNOWN))
@@ -172,7 +175,7 @@ def estimates_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def etag_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def constant_etag(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep ETags from changing with the clock, as they do every few minutes."""
     monkeypatch.setattr("jobs.web.api_responses.ETAG_SECONDS", sys.maxsize)
 
@@ -193,7 +196,7 @@ def bucket(made_bucket: None) -> Any:
 
 
 @pytest.fixture
-def no_uploads_stay(made_bucket: None) -> Iterator[None]:
+def delete_uploads(made_bucket: None) -> Iterator[None]:
     """Delete uploaded objects after the test."""
     from jobs import storage
 

@@ -20,7 +20,7 @@ from jobs.models import DownloadJob, JobEvent, Notification, StoredFile
 from jobs.models.notification import notification_outcome
 from jobs.states import FINAL, WAITING, Actor, Event, Status
 
-NUMBERS = count(2_000_000)  # of files; higher than those of the sequence in any test
+NUMBERS = count(2_000_000)  # file ids; higher than those of the sequence in any test
 MADE = {
     **dict.fromkeys(["thumbnail", "medium", "large", "preview", "poster"], (".jpg", "image/jpeg")),
     "text": (".txt", "text/plain; charset=utf-8"),

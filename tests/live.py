@@ -1,4 +1,4 @@
-"""Runs the real processes (gunicorn, Celery workers, dispatcher) for tests that break them."""
+"""Run the real processes (gunicorn, Celery workers, dispatcher) for tests that break them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Live:
         self.folder = folder
         self.become = become
         self._ports = free_ports(str(folder))
-        self.url = ""  # of the web process that was started last
+        self.url = ""  # the URL of the web process that was started last
         self.env = CLOCKS | env | {"REMAP_SIGTERM": "SIGQUIT"}
         self.session = requests.Session()
         self.processes: list[Process] = []

@@ -1,4 +1,4 @@
-"""All URL patterns of the API and the pages, those of the kinds among them."""
+"""Return all URL patterns of the API and the pages, including those of the kinds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jobs.web.urls import urlpatterns
 
 
 def routes(patterns: Iterable[URLPattern | URLResolver] = urlpatterns) -> Iterator[URLPattern]:
-    """Yield each pattern of an address once, as the kinds' are included without a prefix."""
+    """Yield each pattern once: those of the kinds are included without a prefix."""
     seen: set[str] = set()
     for each in flattened(patterns):
         if str(each.pattern) not in seen:

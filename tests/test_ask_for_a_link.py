@@ -298,7 +298,7 @@ def test_a_list_costs_the_same_however_long(
 
 
 def test_a_job_of_any_kind_is_polled_here_too(
-    client_of_alice: APIClient, alice: User, etag_that_stays: None
+    client_of_alice: APIClient, alice: User, constant_etag: None
 ) -> None:
     for job in (linked(alice), JobFactory(owner=alice)):
         response_body = client_of_alice.get(f"/v1/download/status/{job.pk}").json()

@@ -24,7 +24,7 @@ from tests.factories import JobFactory
 BUNDLE = "/v1/download/initiate"
 LINK = {"url": "https://data.example.org/frames.tar"}
 FILES = {"file_ids": [70000]}
-pytestmark = pytest.mark.usefixtures("no_uploads_stay")
+pytestmark = pytest.mark.usefixtures("delete_uploads")
 
 EVERY_KIND = [(BUNDLE, FILES), ("/downloads", LINK), ("/reports", {})]
 

@@ -84,7 +84,7 @@ def test_a_job_that_waits_for_a_retry_has_its_time(
 
 
 def test_a_poll_that_knows_it_all_is_304(
-    client_of_alice: APIClient, running_job: DownloadJob, etag_that_stays: None
+    client_of_alice: APIClient, running_job: DownloadJob, constant_etag: None
 ) -> None:
     first = client_of_alice.get(url(running_job))
     again = client_of_alice.get(url(running_job), headers={"If-None-Match": first["ETag"]})
@@ -98,7 +98,7 @@ def test_a_poll_that_knows_it_all_is_304(
     assert moved["ETag"] != first["ETag"]
 
 
-@pytest.mark.usefixtures("etag_that_stays")
+@pytest.mark.usefixtures("constant_etag")
 @pytest.mark.parametrize(
     ("seen", "status"),
     [
@@ -185,7 +185,7 @@ def test_a_poll_costs_one_look_up_by_key(
     client_of_alice: APIClient,
     queued_job: DownloadJob,
     django_assert_num_queries: Any,
-    estimates_that_stay: None,
+    constant_estimates: None,
 ) -> None:
     client_of_alice.get(url(queued_job))  # then the pace of the kind is known
 

@@ -256,7 +256,7 @@ def test_list_has_only_reports(client_of_alice: APIClient, alice: User) -> None:
 
 
 def test_report_can_be_polled_and_cancelled(
-    client_of_alice: APIClient, etag_that_stays: None
+    client_of_alice: APIClient, constant_etag: None
 ) -> None:
     job = request_report(client_of_alice)
     status = f"/reports/{job.pk}/status"

@@ -20,7 +20,7 @@ from jobs.states import Status
 from jobs.storage import output
 from tests.uploads import in_the_bucket, picture, send, sent
 
-pytestmark = pytest.mark.usefixtures("no_uploads_stay", "broker")
+pytestmark = pytest.mark.usefixtures("delete_uploads", "broker")
 
 
 def test_a_file_is_stored_and_becomes_a_job(client_of_alice: APIClient, alice: User) -> None:

@@ -22,7 +22,7 @@ from jobs.models import DownloadJob, IncomingUpload, StoredFile
 from tests.links import attempt
 from tests.uploads import CHUNK, begin, in_the_bucket, send, send_chunk
 
-pytestmark = pytest.mark.usefixtures("no_uploads_stay", "broker")
+pytestmark = pytest.mark.usefixtures("delete_uploads", "broker")
 CONTENT = bytes(range(256)) * (CHUNK // 256 * 2) + b"the end"  # two chunks and a little
 
 

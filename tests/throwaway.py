@@ -1,4 +1,4 @@
-"""Starts temporary servers for tests and sets their environment. Does not import Django."""
+"""Start temporary servers for tests and set their environment. Does not import Django."""
 
 from __future__ import annotations
 

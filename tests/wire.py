@@ -1,4 +1,4 @@
-"""HTTP over plain sockets, for requests that no client library sends, or not so slowly."""
+"""HTTP over plain sockets, for requests that client libraries cannot send, or not as slowly."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_answer(line: socket.socket) -> Answer:
     with suppress(ConnectionResetError):
         while piece := line.recv(65536):
             found += piece
-    assert found, "closed without an answer"
+    assert found, "closed without a response"
     head, _, body = found.partition(b"\r\n\r\n")
     first, _, fields = head.partition(b"\r\n")
     headers = BytesHeaderParser().parsebytes(fields)

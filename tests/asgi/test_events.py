@@ -321,7 +321,7 @@ def test_one_user_cannot_take_all_the_room(
     native.run(watch())
 
 
-@pytest.mark.usefixtures("etag_that_stays")
+@pytest.mark.usefixtures("constant_etag")
 class TestPollsThatWait:
     def test_a_change_ends_the_wait(self, native: Native, alice: User, job: DownloadJob) -> None:
         path, who = STATUS.format(job.pk), bearer(alice)

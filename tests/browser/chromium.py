@@ -1,4 +1,4 @@
-"""Finds Chromium for tests. As a program, installs it if possible."""
+"""Find Chromium for tests. As a program, install it if possible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from deploy.debian import install
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-IS_REQUIRED = "REQUIRE_BROWSER"  # set where a test that is skipped would be a hole, as in .ci/run
+IS_REQUIRED = "REQUIRE_BROWSER"  # set in .ci/run: tests fail without Chromium, not skipped
 
 
 def path() -> str:
@@ -23,7 +23,7 @@ def path() -> str:
 
 def main() -> None:
     if not _find() and not install("chromium"):
-        print("Without Chromium the browser tests are skipped: install Debian's chromium.")
+        print("The browser tests are skipped without Chromium. Install Debian's chromium.")
 
 
 def _find() -> str:

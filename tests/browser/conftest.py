@@ -15,12 +15,12 @@ from tests.browser import chromium
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-expect.set_options(timeout=15_000)  # ms: a page may poll every 5 s, and processors be busy
-REFUSED = re.compile("the server responded with a status of 4")  # Chromium notes each
+expect.set_options(timeout=15_000)  # ms: pages may poll every 5 s, on a busy machine
+REFUSED = re.compile("the server responded with a status of 4")  # Chromium logs each
 
 
 @pytest.fixture(scope="session", autouse=True)
-def queries_beside_the_browser() -> Iterator[None]:
+def allow_queries_in_the_event_loop() -> Iterator[None]:
     """Allow queries in this thread, where Playwright's event loop runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -35,20 +35,20 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture
-def complaints() -> Iterator[list[str]]:
-    """Collect messages of the browser's console; the test fails if there are any."""
+def console_messages() -> Iterator[list[str]]:
+    """Collect the messages of the browser's console; the test fails if there are any."""
     said: list[str] = []
     yield said
     assert not said
 
 
 @pytest.fixture
-def refusals(complaints: list[str]) -> Any:
-    """Return a function that removes messages about refused requests, and counts them."""
+def refusals(console_messages: list[str]) -> Any:
+    """Return a function that removes the messages about refused requests and counts them."""
 
     def take() -> int:
-        refused = [text for text in complaints if REFUSED.search(text)]
-        complaints[:] = [text for text in complaints if text not in refused]
+        refused = [text for text in console_messages if REFUSED.search(text)]
+        console_messages[:] = [text for text in console_messages if text not in refused]
         return len(refused)
 
     return take
@@ -56,32 +56,32 @@ def refusals(complaints: list[str]) -> Any:
 
 @pytest.fixture
 def new_context(
-    new_context: Callable[..., BrowserContext], complaints: list[str]
+    new_context: Callable[..., BrowserContext], console_messages: list[str]
 ) -> Callable[..., BrowserContext]:
-    """Open a new browser context, and collect the messages of its console."""
+    """Open a new browser context, and collect its console messages."""
 
     def make(**options: Any) -> BrowserContext:
         def listen(message: ConsoleMessage) -> None:
             if message.type in ("error", "warning"):
-                complaints.append(message.text)
+                console_messages.append(message.text)
 
         context = new_context(**options)
         context.on("console", listen)
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("weberror", lambda error: console_messages.append(str(error.error)))
         return context
 
     return make
 
 
 @pytest.fixture
-def of_alice(
+def alice_tab(
     transactional_db: None,
     alice: User,
     context: BrowserContext,
     live_server: Any,
 ) -> Page:
-    """Open the start page in a tab of Alice's."""
-    from django.test import Client  # Django is not ready yet when pytest reads this file
+    """Open the start page in a tab of Alice."""
+    from django.test import Client  # Django is not set up yet when pytest reads this file
 
     client = Client()
     client.force_login(alice)

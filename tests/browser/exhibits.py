@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 21, 14, 32, 8, tzinfo=UTC)
 DAY = 24 * 3600
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-# Number: name, content type, bytes, days ago.
+# Number: name, content type, size, age in days.
 FILES: dict[int, tuple[str, str, int, int]] = {
     70_311: ("Site plan, second floor.pdf", "application/pdf", 2_412_905, 0),
     70_310: ("facade-east.jpg", "image/jpeg", 6_140_882, 0),
@@ -48,8 +48,8 @@ def zip_of(*numbers: int) -> dict[str, Any]:
 class Exhibit:
     look: str
     name: str
-    asked: dict[str, Any]  # fields of the job
-    ages: list[int]  # seconds since each line of its history
+    fields: dict[str, Any]  # fields of the job
+    ages: list[int]  # seconds since each event of its history
     changes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -90,7 +90,7 @@ EXHIBITS = [
     ),
 ]
 
-# Apart from the others, which are shown without it.
+# Shown on a page of its own, not in the list.
 LINK = Exhibit(
     "working",
     "hall-3-point-cloud.e57",
@@ -116,7 +116,7 @@ UPLOAD = Exhibit(
     [74, 73, 70],
     {"metadata": {"width": 4032, "height": 3024}},
 )
-# What is on its way: how large it is, and how much of it had gone at two moments.
+# A running upload: its size, and the bytes sent at two times.
 SENDING = {
     "Drone flight 20 November.mp4": (24_310_000, 800_000, 14_110_000),
     "Offer, signed.pdf": (6_204_113, 200_000, 1_602_000),
@@ -155,9 +155,9 @@ def show(exhibit: Exhibit, owner: User) -> DownloadJob:
         owner,
         id=uuid5(NAMESPACE_URL, exhibit.name),
         name=exhibit.name,
-        **exhibit.asked,
+        **exhibit.fields,
     )
-    while job.events.count() < len(exhibit.ages):  # one that failed more often
+    while job.events.count() < len(exhibit.ages):  # this one failed more than once
         start_again(job)
         put_off(job)
     times = [NOW - timedelta(seconds=age) for age in exhibit.ages]

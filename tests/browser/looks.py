@@ -1,4 +1,4 @@
-"""Jobs in each state that the pages show, reached by the real transitions."""
+"""Jobs in each state that the pages show, reached by real transitions."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from jobs.models import DownloadJob
 from jobs.states import Actor
 from tests.factories import LINK, ArtifactFactory, make_of, new_job
 
-AWAY = ("storage_unavailable", "The file store could not be reached.")
+STORE_DOWN = ("storage_unavailable", "The file store could not be reached.")
 BROKEN = ("file_unreadable", "The picture is damaged or incomplete.")
 MISSING = ("source_missing", "File 70004 could not be found.")
 LATER_SECONDS = 1800
 REFUSED = ("remote_refused", "data.example.org returned 404.")
 FETCHED_BYTES = 3_100_000
-# What makes a job that of a link, whose size is not known.
-OF_A_LINK: dict[str, Any] = {"kind": "remote", "params": {"url": LINK, "threads": 4}, "total": None}
-OF_A_REPORT: dict[str, Any] = {
+# Fields of a job that fetches a link of unknown size.
+LINK_FIELDS: dict[str, Any] = {
+    "kind": "remote",
+    "params": {"url": LINK, "threads": 4},
+    "total": None,
+}
+REPORT_FIELDS: dict[str, Any] = {
     "kind": "report",
     "params": {"period": "30d", "format": "pdf", "everybody": False},
     "name": "Report.pdf",
     "unit": "jobs",
     "total": 3_400,
 }
-OF_AN_UPLOAD: dict[str, Any] = {
+UPLOAD_FIELDS: dict[str, Any] = {
     "kind": "upload",
     "params": {},
     "name": "facade-east.jpg",
@@ -47,7 +51,7 @@ def job_that_is(look: str, owner: User, **fields: Any) -> DownloadJob:
 
 
 def look(tab: Page) -> None:
-    """Poll now, as a page does when the network is back."""
+    """Poll now, as a page does when it is online again."""
     tab.evaluate("dispatchEvent(new Event('online'))")
 
 
@@ -68,7 +72,7 @@ def advance(job: DownloadJob) -> None:
 
 
 def put_off(job: DownloadJob) -> None:
-    job.retry(*AWAY, after_seconds=LATER_SECONDS)
+    job.retry(*STORE_DOWN, after_seconds=LATER_SECONDS)
 
 
 def start_again(job: DownloadJob) -> None:
@@ -97,7 +101,7 @@ def schedule(job: DownloadJob) -> None:
 
 
 def hold(job: DownloadJob) -> None:
-    """Make it depend on two others, one of which is ready."""
+    """Make the job depend on two others, one of which is ready."""
     for look in ("queued", "ready"):
         job.after.add(job_that_is(look, job.owner))
     DownloadJob.objects.filter(pk=job.pk).update(held=True)

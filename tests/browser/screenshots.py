@@ -1,6 +1,6 @@
 """`make screenshots`: a picture of each page, light and dark, wide and narrow, for the README.
 
-No test, but made by the tests' means: the server, the rows, and a console that must stay silent.
+Not a test, but it uses the fixtures of tests: the server, the rows, and the check of the console.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOOKS = {
     "ready": "ready",
     "failed": "failed",
 }
-# The page's clock, and requests that go on when they are told to.
+# Freeze the page's clock, and let a script control the progress of uploads.
 HOLD = """() => {
   const held = [];
   let now = 0;
@@ -44,7 +44,7 @@ HOLD = """() => {
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    grey = [*browser_type_launch_args["args"], "--disable-lcd-text"]  # half as many colours
+    grey = [*browser_type_launch_args["args"], "--disable-lcd-text"]  # halves the number of colours
     fonts = {"FONTCONFIG_FILE": str(HERE / "fonts.conf")}
     return browser_type_launch_args | {"args": grey, "env": os.environ | fonts}
 
@@ -69,33 +69,33 @@ def alice(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> User:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_shot(of_alice: Page, alice: User, live_server: Any, theme: str) -> None:
-    of_alice.clock.set_fixed_time(NOW)
-    shoot(of_alice, live_server.url + "/downloads", f"empty-{theme}")
+def test_every_page_is_shot(alice_tab: Page, alice: User, live_server: Any, theme: str) -> None:
+    alice_tab.clock.set_fixed_time(NOW)
+    shoot(alice_tab, live_server.url + "/downloads", f"empty-{theme}")
     jobs = fill(alice)
     ticked = "/?" + "&".join(f"file={number}" for number in (70_311, 70_310, 70_309, 70_298))
     paths = {"choose": ticked, "link": "/link", "report": "/reports", "downloads": "/downloads"}
     paths |= {name: f"/downloads/{jobs[look].pk}" for look, name in LOOKS.items()}
     for name, path in paths.items():
-        shoot(of_alice, live_server.url + path, f"{name}-{theme}")
-    of_alice.set_viewport_size({"width": 390, "height": 844})
+        shoot(alice_tab, live_server.url + path, f"{name}-{theme}")
+    alice_tab.set_viewport_size({"width": 390, "height": 844})
     for name in ("choose", "downloads", "working", *(["link"] if theme == "light" else [])):
-        shoot(of_alice, live_server.url + paths[name], f"{name}-{theme}-390", full_page=False)
-    of_alice.set_viewport_size({"width": 1280, "height": 720})
+        shoot(alice_tab, live_server.url + paths[name], f"{name}-{theme}-390", full_page=False)
+    alice_tab.set_viewport_size({"width": 1280, "height": 720})
     fetched = show(LINK, alice)
-    shoot(of_alice, f"{live_server.url}/downloads/{fetched.pk}", f"link-working-{theme}")
+    shoot(alice_tab, f"{live_server.url}/downloads/{fetched.pk}", f"link-working-{theme}")
     uploaded = show_upload(alice)
     square = facade()
-    of_alice.route("**/files/*", lambda route: route.fulfill(body=square))
-    shoot(of_alice, f"{live_server.url}/downloads/{uploaded.pk}", f"uploaded-{theme}")
-    of_alice.goto(f"{live_server.url}/upload")
-    send(of_alice, uploaded)
-    take(of_alice, f"upload-{theme}")
-    of_alice.set_viewport_size({"width": 390, "height": 844})
-    take(of_alice, f"upload-{theme}-390", full_page=False)
-    of_alice.set_viewport_size({"width": 1280, "height": 720})
-    of_alice.context.clear_cookies()
-    shoot(of_alice, live_server.url + "/sign-in", f"sign-in-{theme}")
+    alice_tab.route("**/files/*", lambda route: route.fulfill(body=square))
+    shoot(alice_tab, f"{live_server.url}/downloads/{uploaded.pk}", f"uploaded-{theme}")
+    alice_tab.goto(f"{live_server.url}/upload")
+    send(alice_tab, uploaded)
+    take(alice_tab, f"upload-{theme}")
+    alice_tab.set_viewport_size({"width": 390, "height": 844})
+    take(alice_tab, f"upload-{theme}-390", full_page=False)
+    alice_tab.set_viewport_size({"width": 1280, "height": 720})
+    alice_tab.context.clear_cookies()
+    shoot(alice_tab, live_server.url + "/sign-in", f"sign-in-{theme}")
 
 
 def shoot(tab: Page, url: str, name: str, *, full_page: bool = True) -> None:
@@ -105,8 +105,8 @@ def shoot(tab: Page, url: str, name: str, *, full_page: bool = True) -> None:
 
 def send(tab: Page, sent: DownloadJob) -> None:
     """Show an upload page with a finished file and others in progress, at a fixed time."""
-    told = {"jobId": str(sent.pk)}
-    tab.route("**/upload", lambda route: route.fulfill(status=202, json=told))
+    response = {"jobId": str(sent.pk)}
+    tab.route("**/upload", lambda route: route.fulfill(status=202, json=response))
     choose(tab, (sent.name, b"x"))
     tab.get_by_role("img").wait_for()
     tab.evaluate(HOLD)

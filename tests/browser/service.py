@@ -1,4 +1,4 @@
-"""Runs the service for a browser, with a file store that can be slowed down and cut off."""
+"""Run the service for a browser, with a file store that can be slowed down or disconnected."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Service(Live):
         public = os.environ[STORE]
         self.store = Proxy(urlsplit(public).port or 0)
         ours = {STORE: f"http://127.0.0.1:{self.store.port}", "S3_PUBLIC_ENDPOINT_URL": public}
-        near = {"REMOTE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1"}  # where the other side of links is
-        unchecked = {"CLAMD": "off"}  # there need not be one where there is a browser
+        near = {"REMOTE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1"}  # the test's own servers for links
+        unchecked = {"CLAMD": "off"}  # browser tests do not need a scanner
         super().__init__(folder, on_this_database() | ours | near | unchecked)
 
     def begin(self) -> None:

@@ -1,4 +1,4 @@
-"""Reduces PNGs to 256 colours: a third of the bytes without a visible difference."""
+"""Reduce PNGs to 256 colours: a third of the size without a visible difference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import partial
 from playwright.sync_api import BrowserContext
 
 COLOURS = 256
-# The browser unpacks the picture: four bytes a pixel, red first.
+# The browser decodes the picture: four bytes per pixel, red first.
 UNPACK = """async (png) => {
   const image = new Image();
   image.src = `data:image/png;base64,${png}`;

@@ -1,4 +1,4 @@
-"""What axe-core finds wrong with the pages: nothing may be, in either theme, wide or narrow."""
+"""axe-core finds no violation on any page, in either theme, wide or narrow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, Route, expect
 
 from jobs.models import Preferences
-from tests.browser.looks import LOOKS, OF_A_LINK, OF_A_REPORT, OF_AN_UPLOAD, job_that_is
+from tests.browser.looks import LINK_FIELDS, LOOKS, REPORT_FIELDS, UPLOAD_FIELDS, job_that_is
 from tests.factories import NotificationFactory, StoredFileFactory
 
 pytestmark = pytest.mark.browser
@@ -23,7 +23,7 @@ SIZES = ((1280, 800), (390, 844))
 
 
 class Visit:
-    """Alice at her browser; each method opens another page."""
+    """Alice's browser; each method opens another page."""
 
     def __init__(self, tab: Page, url: str, alice: User, bob: User) -> None:
         self.tab, self.url, self.alice, self.bob = tab, url, alice, bob
@@ -44,7 +44,7 @@ class Visit:
 
     def choose(self) -> None:
         User.objects.update(email="alice@example.org")
-        for _ in range(30):  # more than a page has
+        for _ in range(30):  # more than one page of them
             StoredFileFactory()
         self.go("/")
         self.tab.get_by_label("Select all on this page").check()
@@ -60,7 +60,7 @@ class Visit:
         self.go("/")
 
     def no_file_found(self) -> None:
-        self.go("/?search=nowhere")
+        self.go("/?search=not_found")
 
     def link(self) -> None:
         self.go("/link")
@@ -88,7 +88,7 @@ class Visit:
         expect(self.tab.get_by_role("alert")).to_have_count(2)
 
     def settings(self) -> None:
-        """With a message in each state."""
+        """Show the settings with a delivery in each state."""
         User.objects.update(email="alice@example.org")
         Preferences.objects.create(owner=self.alice, webhook="https://example.org/hook/secret")
         NotificationFactory(owner=self.alice)
@@ -110,15 +110,15 @@ class Visit:
         self.tab.get_by_text("Schedule").click()
 
     def send(self) -> None:
-        """A row in each state that the page itself draws; nothing gets through."""
+        """Show a row in each state that the page's script draws; all requests are intercepted."""
         self.upload()
         answers = iter([(422, "0"), (429, "3600"), (429, "900")])
 
         def answer(route: Route) -> None:
             status, later = next(answers, (0, ""))
             if status:
-                told = {"detail": "Send something else."}
-                route.fulfill(status=status, json=told, headers={"Retry-After": later})
+                problem = {"detail": "Send something else."}
+                route.fulfill(status=status, json=problem, headers={"Retry-After": later})
 
         self.tab.route("**/upload", answer)
         files = [{"name": f"{n}.txt", "mimeType": "", "buffer": b"hello"} for n in range(8)]
@@ -131,8 +131,8 @@ class Visit:
     def downloads(self) -> None:
         for look in LOOKS:
             job_that_is(look, self.alice)
-            job_that_is(look, self.alice, **OF_A_LINK)
-            job_that_is(look, self.alice, **OF_AN_UPLOAD)
+            job_that_is(look, self.alice, **LINK_FIELDS)
+            job_that_is(look, self.alice, **UPLOAD_FIELDS)
         self.go("/downloads")
 
     def no_downloads(self) -> None:
@@ -140,12 +140,12 @@ class Visit:
 
     def no_download_found(self) -> None:
         job_that_is("ready", self.alice)
-        self.go("/downloads?search=nowhere")
+        self.go("/downloads?search=not_found")
 
-    def nowhere(self) -> None:
-        self.go("/nowhere")
+    def not_found(self) -> None:
+        self.go("/not_found")
 
-    def somebody_elses(self) -> None:
+    def job_of_another_user(self) -> None:
         self.go(f"/downloads/{job_that_is('ready', self.bob).pk}")
 
 
@@ -168,51 +168,47 @@ PAGES = [
     Visit.downloads,
     Visit.no_downloads,
     Visit.no_download_found,
-    Visit.nowhere,
-    Visit.somebody_elses,
+    Visit.not_found,
+    Visit.job_of_another_user,
 ]
 
 
 @pytest.fixture
-def visit(of_alice: Page, live_server: Any, alice: User, bob: User) -> Visit:
-    return Visit(of_alice, live_server.url, alice, bob)
+def visit(alice_tab: Page, live_server: Any, alice: User, bob: User) -> Visit:
+    return Visit(alice_tab, live_server.url, alice, bob)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)
-def test_axe_finds_nothing_wrong(
-    page: Callable[[Visit], None], visit: Visit, refusals: Any
-) -> None:
+def test_axe_finds_no_violation(page: Callable[[Visit], None], visit: Visit, refusals: Any) -> None:
     page(visit)
 
     assert findings(visit.tab) == []
-    refusals()  # some of these pages are
+    refusals()  # some of these pages have an error status
 
 
 @pytest.mark.parametrize(
     ("look", "fields"),
     [
         *((look, {}) for look in LOOKS),
-        *((look, OF_A_LINK) for look in ("working", "ready", "failed")),
-        *((look, OF_AN_UPLOAD) for look in ("ready", "failed", "expired")),
-        *((look, OF_A_REPORT) for look in ("working", "ready")),
+        *((look, LINK_FIELDS) for look in ("working", "ready", "failed")),
+        *((look, UPLOAD_FIELDS) for look in ("ready", "failed", "expired")),
+        *((look, REPORT_FIELDS) for look in ("working", "ready")),
     ],
     ids=lambda value: value if isinstance(value, str) else value.get("kind", "bundle"),
 )
-def test_axe_finds_nothing_wrong_with_a_job(
-    look: str, fields: dict[str, Any], visit: Visit
-) -> None:
+def test_axe_finds_no_violation_for_a_job(look: str, fields: dict[str, Any], visit: Visit) -> None:
     visit.go(f"/downloads/{job_that_is(look, visit.alice, **fields).pk}")
 
     assert findings(visit.tab) == []
 
 
 def findings(tab: Page) -> list[str]:
-    """A line for each element that breaks a rule."""
+    """Return a line for each element that violates a rule."""
     found = []
     for theme, (width, height) in product(THEMES, SIZES):
         tab.emulate_media(color_scheme=theme)
         tab.set_viewport_size({"width": width, "height": height})
-        # Evaluated from outside, which the page's own policy does not hold up.
+        # Evaluated through the debugger, which the page's CSP does not block.
         checked = Axe().run(tab, options={"runOnly": {"type": "tag", "values": TAGS}})
         found += [
             f"{theme}, {width} px, {rule['impact']}: {node['target']} {node['failureSummary']}"

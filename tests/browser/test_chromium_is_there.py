@@ -1,4 +1,4 @@
-"""How a machine gets the browser that these tests need, and what happens where it cannot."""
+"""How a machine gets the browser for these tests, and what happens if it cannot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SENTENCE = "Without Chromium the browser tests are skipped: install Debian's chr
 
 
 class Machine:
-    """One with nothing but the programs that a test puts there."""
+    """A machine with only the programs that a test puts there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,11 +37,11 @@ def be(user_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user_id)
 
 
-def test_root_installs_it_from_fresh_lists(
+def test_root_installs_it_after_an_update(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     be(0, monkeypatch)
-    machine.has("apt-get", "[ $3 = install ]")  # a list of somebody else's is broken
+    machine.has("apt-get", "[ $3 = install ]")  # a third-party package list is broken
 
     chromium.main()
 
@@ -52,7 +52,7 @@ def test_root_installs_it_from_fresh_lists(
     assert capsys.readouterr().out == ""
 
 
-def test_sudo_installs_it_where_it_wants_no_password(
+def test_sudo_installs_it_without_a_password(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be(1000, monkeypatch)
@@ -65,7 +65,7 @@ def test_sudo_installs_it_where_it_wants_no_password(
     assert "apt-get -q -y install --no-install-recommends chromium" in machine.log.read_text()
 
 
-def test_nobody_is_asked_for_a_password(
+def test_no_password_is_requested(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     be(1000, monkeypatch)
@@ -79,7 +79,7 @@ def test_nobody_is_asked_for_a_password(
 
 
 @pytest.mark.parametrize("apt", ["", "exit 100"])
-def test_one_sentence_says_what_is_missing(
+def test_the_message_names_the_missing_package(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], apt: str
 ) -> None:
     be(0, monkeypatch)
@@ -91,7 +91,7 @@ def test_one_sentence_says_what_is_missing(
     assert capsys.readouterr().out == SENTENCE
 
 
-def test_a_machine_that_has_it_is_left_alone(machine: Machine) -> None:
+def test_nothing_is_installed_if_it_is_there(machine: Machine) -> None:
     machine.has("chromium", "")
     machine.has("apt-get", "")
 
@@ -101,14 +101,12 @@ def test_a_machine_that_has_it_is_left_alone(machine: Machine) -> None:
     assert chromium.path() == str(machine.folder / "chromium")
 
 
-def test_a_test_without_it_is_skipped(machine: Machine) -> None:
+def test_tests_without_it_are_skipped(machine: Machine) -> None:
     with pytest.raises(pytest.skip.Exception):
         chromium.path()
 
 
-def test_a_test_without_it_fails_where_ci_requires_it(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tests_without_it_fail_in_ci(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(chromium.IS_REQUIRED, "1")
 
     with pytest.raises(pytest.fail.Exception):

@@ -1,4 +1,4 @@
-"""Can everything be done without a mouse, and is it always seen where one is?"""
+"""Everything works by keyboard, and the focus is always visible."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.factories import LINK, StoredFileFactory
 
 pytestmark = pytest.mark.browser
 
-MANY = 60  # times that Tab is pressed in search of something
-# What is wrong with the place of the focus; nothing where it can be seen.
+MANY = 60  # limit for the number of Tab presses
+# Why the focused element is not visible; empty if it is.
 UNSEEN = """() => {
   const focused = document.activeElement, style = getComputedStyle(focused);
   const box = focused.getBoundingClientRect();
@@ -32,7 +32,7 @@ UNSEEN = """() => {
 
 
 def tab_to(tab: Page, wanted: Locator) -> None:
-    """Press Tab until it has the focus, which is seen at every stop."""
+    """Press Tab until the element has the focus. The focus must be visible at every stop."""
     expect(wanted).to_be_visible()
     for _ in range(MANY):
         tab.keyboard.press("Tab")
@@ -48,45 +48,45 @@ def has_focus(wanted: Locator) -> bool:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_whole_way_by_keyboard(
-    width: int, of_alice: Page, alice: User, live_server: Any, broker: Any
+def test_zip_by_keyboard(
+    width: int, alice_tab: Page, alice: User, live_server: Any, broker: Any
 ) -> None:
     plans = [StoredFileFactory(name=f"plan-{number}.txt").name for number in range(30)]
-    of_alice.set_viewport_size({"width": width, "height": 800})
-    of_alice.context.clear_cookies()
-    of_alice.goto(live_server.url)
+    alice_tab.set_viewport_size({"width": width, "height": 800})
+    alice_tab.context.clear_cookies()
+    alice_tab.goto(live_server.url)
 
-    tab_to(of_alice, of_alice.get_by_label("Username"))
-    of_alice.keyboard.type("alice")
-    tab_to(of_alice, of_alice.get_by_label("Password"))
-    of_alice.keyboard.type("correct horse")
-    of_alice.keyboard.press("Enter")
-    for plan in reversed(plans[5:]):  # the newest, as they stand on the page
-        tab_to(of_alice, of_alice.get_by_label(plan))
-        of_alice.keyboard.press("Space")
-    tab_to(of_alice, of_alice.get_by_role("button", name="Create zip"))
-    of_alice.keyboard.press("Enter")
-    expect(of_alice.get_by_role("heading", level=1)).to_have_text("25 files.zip")
-    tab_to(of_alice, of_alice.get_by_role("button", name="Cancel"))
-    of_alice.keyboard.press("Enter")
+    tab_to(alice_tab, alice_tab.get_by_label("Username"))
+    alice_tab.keyboard.type("alice")
+    tab_to(alice_tab, alice_tab.get_by_label("Password"))
+    alice_tab.keyboard.type("correct horse")
+    alice_tab.keyboard.press("Enter")
+    for plan in reversed(plans[5:]):  # the newest, in the order of the page
+        tab_to(alice_tab, alice_tab.get_by_label(plan))
+        alice_tab.keyboard.press("Space")
+    tab_to(alice_tab, alice_tab.get_by_role("button", name="Create zip"))
+    alice_tab.keyboard.press("Enter")
+    expect(alice_tab.get_by_role("heading", level=1)).to_have_text("25 files.zip")
+    tab_to(alice_tab, alice_tab.get_by_role("button", name="Cancel"))
+    alice_tab.keyboard.press("Enter")
 
-    expect(of_alice.get_by_role("heading", name="Cancelled")).to_be_visible()
+    expect(alice_tab.get_by_role("heading", name="Cancelled")).to_be_visible()
     assert DownloadJob.objects.get().status == Status.CANCELLED
 
 
-def test_a_link_is_asked_for_by_keyboard(of_alice: Page, live_server: Any, broker: Any) -> None:
-    tab_to(of_alice, of_alice.get_by_role("link", name="From a link"))
-    of_alice.keyboard.press("Enter")
-    tab_to(of_alice, of_alice.get_by_label("Web address"))
-    of_alice.keyboard.type(LINK)
-    tab_to(of_alice, of_alice.get_by_text("More options"))
-    of_alice.keyboard.press("Enter")
-    tab_to(of_alice, of_alice.get_by_label("Connections"))
-    of_alice.keyboard.press("ArrowUp")
-    tab_to(of_alice, of_alice.get_by_label("Expected SHA-256"))
-    of_alice.keyboard.press("Enter")
+def test_link_by_keyboard(alice_tab: Page, live_server: Any, broker: Any) -> None:
+    tab_to(alice_tab, alice_tab.get_by_role("link", name="From a link"))
+    alice_tab.keyboard.press("Enter")
+    tab_to(alice_tab, alice_tab.get_by_label("Web address"))
+    alice_tab.keyboard.type(LINK)
+    tab_to(alice_tab, alice_tab.get_by_text("More options"))
+    alice_tab.keyboard.press("Enter")
+    tab_to(alice_tab, alice_tab.get_by_label("Connections"))
+    alice_tab.keyboard.press("ArrowUp")
+    tab_to(alice_tab, alice_tab.get_by_label("Expected SHA-256"))
+    alice_tab.keyboard.press("Enter")
 
-    expect(of_alice.get_by_role("heading", level=1)).to_have_text("frames.tar")
+    expect(alice_tab.get_by_role("heading", level=1)).to_have_text("frames.tar")
     assert DownloadJob.objects.get().params == {"url": LINK, "threads": 5}
 
 
@@ -98,30 +98,30 @@ def test_a_link_is_asked_for_by_keyboard(of_alice: Page, live_server: Any, broke
         ("/downloads/{}", "button", "Cancel"),
     ],
 )
-def test_a_poll_leaves_the_focus_where_it_is(
-    path: str, role: Any, name: str, of_alice: Page, alice: User, live_server: Any
+def test_a_poll_keeps_the_focus(
+    path: str, role: Any, name: str, alice_tab: Page, alice: User, live_server: Any
 ) -> None:
     job = job_that_is("working", alice)
-    of_alice.goto(live_server.url + path.format(job.pk))
-    wanted = of_alice.get_by_role(role, name=name, exact=True)
-    tab_to(of_alice, wanted)
+    alice_tab.goto(live_server.url + path.format(job.pk))
+    wanted = alice_tab.get_by_role(role, name=name, exact=True)
+    tab_to(alice_tab, wanted)
 
     job.heartbeat(done=700_000, message="Adding 3 of 3: frames.tar")
 
-    expect(of_alice.get_by_text("Adding 3 of 3: frames.tar").first).to_be_visible()
+    expect(alice_tab.get_by_text("Adding 3 of 3: frames.tar").first).to_be_visible()
     assert has_focus(wanted)
 
 
 @pytest.mark.parametrize("path", ["/downloads", "/downloads/{}"])
-def test_the_focus_passes_from_cancel_to_what_takes_its_place(
-    path: str, of_alice: Page, alice: User, live_server: Any
+def test_the_focus_moves_from_cancel_to_its_replacement(
+    path: str, alice_tab: Page, alice: User, live_server: Any
 ) -> None:
     job = job_that_is("working", alice)
-    of_alice.goto(live_server.url + path.format(job.pk))
-    tab_to(of_alice, of_alice.get_by_role("button", name=re.compile("^Cancel($| Working)")))
+    alice_tab.goto(live_server.url + path.format(job.pk))
+    tab_to(alice_tab, alice_tab.get_by_role("button", name=re.compile("^Cancel($| Working)")))
 
     succeed(job)
 
-    download = of_alice.get_by_role("link", name=re.compile(r"^Download\b"))
+    download = alice_tab.get_by_role("link", name=re.compile(r"^Download\b"))
     expect(download).to_be_visible()
     assert has_focus(download)

@@ -1,4 +1,4 @@
-"""What people go through with the real service, also while parts of it die under their eyes."""
+"""A user's steps in a browser with the real service, also while processes and servers fail."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.browser
 
 PHOTOS = [f"photo-{number:02}.jpg" for number in range(1, 13)]
 PHOTO_BYTES = 200_000
-SLOWLY = PHOTO_BYTES // 4  # a second, of each connection: a worker reads by four of them
-LONG = 60_000  # ms: a rescue waits for a lease to run out, a retry for its turn
+SLOWLY = PHOTO_BYTES // 4  # bytes per second for each connection: a worker reads with four of them
+LONG = 60_000  # ms: a rescue waits for the end of a lease, a retry for its delay
 PERCENT = re.compile(r"^[1-9]\d?%$")
 CONNECTIONS = re.compile(r"Connections\s+[1-4]\b")
 PAIR = ("First", "Second")
@@ -44,7 +44,7 @@ def started(
     made_bucket: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """One for all tests of this module: it is slow to start."""
+    """Start one service for all tests of this module: it starts slowly."""
     service = Service(tmp_path_factory.mktemp("service"))
     try:
         service.begin()
@@ -62,29 +62,29 @@ def photos(transactional_db: None, made_bucket: None) -> list[StoredFile]:
 
 @pytest.fixture
 def service(photos: list[StoredFile], started: Service) -> Iterator[Service]:
-    """All of it runs, with twelve photos to choose from."""
+    """Return the service with twelve photos in its catalogue."""
     yield started
     started.store.pass_on()
 
 
 @pytest.fixture
-def her(transactional_db: None, alice: User) -> User:
-    """Alice, with a password that the real service takes."""
+def user_with_password(transactional_db: None, alice: User) -> User:
+    """Return Alice, with a password for the sign-in page."""
     alice.password = make_password("correct horse", hasher=PBKDF2PasswordHasher())
     alice.save()
     return alice
 
 
 @pytest.fixture
-def lost_connections(complaints: list[str]) -> Iterator[None]:
-    """For a test that cuts them: what Chromium and htmx note about that is meant to be."""
+def lost_connections(console_messages: list[str]) -> Iterator[None]:
+    """Remove Chromium's and htmx's messages about connections that the test breaks."""
     yield
-    complaints[:] = [text for text in complaints if not LOST.search(text)]
+    console_messages[:] = [text for text in console_messages if not LOST.search(text)]
 
 
 @pytest.fixture
-def tab(context: BrowserContext, her: User, service: Service) -> Page:
-    """A tab of hers where she has just signed in."""
+def tab(context: BrowserContext, user_with_password: User, service: Service) -> Page:
+    """Return a tab in which Alice has just signed in."""
     return signed_in(context, service)
 
 
@@ -98,7 +98,7 @@ def signed_in(context: BrowserContext, service: Service) -> Page:
 
 
 def make(tab: Page, service: Service, name: str = "Summer") -> None:
-    """Choose all photos and ask for them; then its page is open."""
+    """Choose all photos and create a zip. Its page opens."""
     tab.goto(service.url)
     for photo in PHOTOS:
         tab.get_by_label(photo).check()
@@ -108,19 +108,19 @@ def make(tab: Page, service: Service, name: str = "Summer") -> None:
 
 
 def make_slowly(tab: Page, service: Service, name: str = "Summer") -> None:
-    """The same, and wait until it is under way."""
+    """The same, slowly. Waits until there is progress."""
     service.store.throttle(SLOWLY)
     make(tab, service, name)
     expect(tab.get_by_text(PERCENT)).to_be_visible(timeout=LONG)
 
 
-def comes_to(tab: Page, word: str) -> None:
-    """The card says so, sooner or later."""
+def wait_for_state(tab: Page, word: str) -> None:
+    """Wait until the card shows this state."""
     expect(tab.get_by_role("heading", name=word)).to_be_visible(timeout=LONG)
 
 
 def assert_downloads(tab: Page, service: Service) -> None:
-    """The browser saves the zip, from the store and with the right bytes."""
+    """Assert that the browser saves the zip, from the store and with the right bytes."""
     with tab.expect_download() as started:
         tab.get_by_role("link", name=re.compile(r"^Download\b")).click()
 
@@ -132,43 +132,43 @@ def assert_downloads(tab: Page, service: Service) -> None:
 
 
 @contextmanager
-def staying(tab: Page) -> Iterator[None]:
-    """Nothing is loaded anew meanwhile."""
+def no_page_load(tab: Page) -> Iterator[None]:
+    """Assert that no page is loaded meanwhile."""
     loaded: list[str] = []
     tab.on("framenavigated", lambda frame: loaded.append(frame.url))
     yield
     assert not loaded
 
 
-def test_the_whole_way(tab: Page, service: Service) -> None:
+def test_zip_from_request_to_download(tab: Page, service: Service) -> None:
     make_slowly(tab, service)
 
-    with staying(tab):
-        comes_to(tab, "Working")
+    with no_page_load(tab):
+        wait_for_state(tab, "Working")
         service.store.pass_on()
-        comes_to(tab, "Ready")
+        wait_for_state(tab, "Ready")
 
     assert_downloads(tab, service)
 
 
-def paste(tab: Page, link: str) -> None:
-    """Ask for what it leads to; then its page is open."""
+def fetch(tab: Page, link: str) -> None:
+    """Fetch the link. Its page opens."""
     tab.get_by_label("Web address").fill(link)
     tab.get_by_role("button", name="Fetch file").click()
 
 
-def test_a_link_is_fetched_and_can_go_into_a_zip(tab: Page, service: Service) -> None:
-    # At most four connections: a page has at least ten seconds to show them.
+def test_a_link_is_fetched_and_added_to_a_zip(tab: Page, service: Service) -> None:
+    # At most four connections: the page has at least ten seconds to show them.
     file = File(size=6_000_000, rate=150_000, disposition='attachment; filename="Frames.bin"')
     tab.get_by_role("link", name="From a link").click()
 
     with Peer() as peer:
-        paste(tab, peer.serve("/get", file))
+        fetch(tab, peer.serve("/get", file))
         expect(tab.get_by_role("heading", level=1)).to_have_text("Frames.bin")
-        with staying(tab):
+        with no_page_load(tab):
             expect(tab.locator(".pairs > div").filter(has_text=CONNECTIONS)).to_be_visible()
             expect(tab.get_by_text(PERCENT)).to_be_visible(timeout=LONG)
-            comes_to(tab, "Ready")
+            wait_for_state(tab, "Ready")
 
     with tab.expect_download() as started:
         tab.get_by_role("link", name="Download 6.0").click()
@@ -177,34 +177,34 @@ def test_a_link_is_fetched_and_can_go_into_a_zip(tab: Page, service: Service) ->
     expect(tab.get_by_label("Frames.bin")).to_be_checked()
 
 
-def test_a_link_that_leads_nowhere_is_changed(tab: Page, service: Service) -> None:
+def test_a_link_that_fails_is_edited(tab: Page, service: Service) -> None:
     tab.get_by_role("link", name="From a link").click()
 
     with Peer() as peer:
         nowhere = peer.serve("/frames.bin", File(misbehave=refuses(404)))
-        paste(tab, nowhere)
-        comes_to(tab, "Failed")
+        fetch(tab, nowhere)
+        wait_for_state(tab, "Failed")
         tab.get_by_role("link", name="Edit the link").click()
         expect(tab.get_by_label("Web address")).to_have_value(nowhere)
-        paste(tab, peer.serve("/there.bin", File()))
-        comes_to(tab, "Ready")
+        fetch(tab, peer.serve("/there.bin", File()))
+        wait_for_state(tab, "Ready")
 
     statuses = DownloadJob.objects.order_by("created_at").values_list("name", "status")
     assert list(statuses) == [("frames.bin", Status.FAILED), ("there.bin", Status.COMPLETED)]
 
 
-def test_a_picture_is_sent_and_seen(tab: Page, service: Service) -> None:
+def test_a_picture_is_uploaded_with_previews(tab: Page, service: Service) -> None:
     tab.get_by_role("link", name="Upload").click()
     facade = {"name": "facade.jpg", "mimeType": "image/jpeg", "buffer": picture(1200, 800)}
 
-    with staying(tab):
+    with no_page_load(tab):
         tab.locator("input[type=file]").set_input_files(facade)  # type: ignore[arg-type]
         expect(tab.locator("#sent")).to_contain_text("Ready", timeout=LONG)
-        assert_seen(tab.get_by_role("img", name="Preview of facade.jpg"))
+        assert_loaded(tab.get_by_role("img", name="Preview of facade.jpg"))
 
     tab.get_by_role("link", name="facade.jpg", exact=True).click()
-    comes_to(tab, "Ready")
-    assert_seen(tab.get_by_role("img", name="Thumbnail of facade.jpg"))
+    wait_for_state(tab, "Ready")
+    assert_loaded(tab.get_by_role("img", name="Thumbnail of facade.jpg"))
     with tab.expect_download() as started:
         tab.get_by_role("link", name="Download Large picture").click()
     assert started.value.suggested_filename == "facade large.jpg"
@@ -212,24 +212,24 @@ def test_a_picture_is_sent_and_seen(tab: Page, service: Service) -> None:
     expect(tab.get_by_label("facade.jpg")).to_be_checked()
 
 
-def assert_seen(image: Locator) -> None:
-    """It came from the store, by a redirect, and the policy lets it be."""
+def assert_loaded(image: Locator) -> None:
+    """Assert that the image was loaded from the store by a redirect, which the CSP allows."""
     image.scroll_into_view_if_needed()
     expect(image).to_have_js_property("complete", True)
     expect(image).to_have_js_property("naturalWidth", 200)
 
 
-def test_cancel_ends_what_is_running(tab: Page, service: Service) -> None:
+def test_cancel_stops_a_running_job(tab: Page, service: Service) -> None:
     make_slowly(tab, service)
 
     tab.get_by_role("button", name="Cancel").click()
 
-    comes_to(tab, "Cancelled")
+    wait_for_state(tab, "Cancelled")
     expect(tab.get_by_text("Cancelled by you")).to_be_visible()
     assert DownloadJob.objects.get().status == Status.CANCELLED
 
 
-def test_a_failure_says_what_to_do_and_runs_again(
+def test_a_failure_says_what_to_do_and_is_retried(
     tab: Page, service: Service, photos: list[StoredFile]
 ) -> None:
     lost = photos[3].key
@@ -237,28 +237,28 @@ def test_a_failure_says_what_to_do_and_runs_again(
     storage.delete_object_and_uploads(lost)
 
     make(tab, service)
-    comes_to(tab, "Failed")
+    wait_for_state(tab, "Failed")
     expect(tab.get_by_text("File 70003 could not be found.")).to_be_visible()
     expect(tab.get_by_text("We won't retry automatically.")).to_be_visible()
     storage.bucket().save(lost, ContentFile(content))
     tab.get_by_role("button", name="Retry").click()
 
-    comes_to(tab, "Ready")
+    wait_for_state(tab, "Ready")
     assert_downloads(tab, service)
 
 
-def test_a_store_that_comes_back_needs_nobody(tab: Page, service: Service) -> None:
+def test_a_job_is_retried_when_the_store_is_back(tab: Page, service: Service) -> None:
     service.store.refuse()
     make(tab, service)
 
-    with staying(tab):
-        comes_to(tab, "Retrying")
+    with no_page_load(tab):
+        wait_for_state(tab, "Retrying")
         expect(tab.get_by_text("The file store could not be reached.").first).to_be_visible()
         service.store.pass_on()
-        comes_to(tab, "Ready")
+        wait_for_state(tab, "Ready")
 
 
-def test_two_at_once_have_each_their_own_progress(tab: Page, service: Service) -> None:
+def test_two_jobs_show_their_own_progress(tab: Page, service: Service) -> None:
     make_slowly(tab, service, "First")
     make_slowly(tab, service, "Second")
     tab.get_by_role("link", name="My downloads").first.click()
@@ -278,11 +278,11 @@ def test_two_at_once_have_each_their_own_progress(tab: Page, service: Service) -
 def test_a_worker_is_killed(tab: Page, service: Service) -> None:
     make_slowly(tab, service)
 
-    with staying(tab):
+    with no_page_load(tab):
         service.kill(service.worker)
         service.store.pass_on()
         service.start_again(service.worker)
-        comes_to(tab, "Ready")
+        wait_for_state(tab, "Ready")
 
     expect(tab.get_by_text("The worker stopped responding.")).to_be_visible()
 
@@ -291,28 +291,28 @@ def test_the_server_is_restarted(lost_connections: None, tab: Page, service: Ser
     make_slowly(tab, service)
     notice = tab.get_by_text("You're offline")
 
-    with staying(tab):
+    with no_page_load(tab):
         service.kill(service.web)
         expect(notice).to_be_visible(timeout=LONG)
         service.start_again(service.web)
         expect(notice).to_be_hidden(timeout=LONG)
         service.store.pass_on()
-        comes_to(tab, "Ready")
+        wait_for_state(tab, "Ready")
 
 
-def test_a_page_left_open_survives_worker_and_server(
+def test_an_open_page_survives_worker_and_server(
     lost_connections: None, tab: Page, service: Service
 ) -> None:
     make_slowly(tab, service)
 
-    with staying(tab):
+    with no_page_load(tab):
         service.kill(service.worker)
         service.kill(service.web)
         expect(tab.get_by_text("You're offline")).to_be_visible(timeout=LONG)
         service.store.pass_on()
         service.start_again(service.worker)
         service.start_again(service.web)
-        comes_to(tab, "Ready")
+        wait_for_state(tab, "Ready")
 
     expect(tab.get_by_text("The worker stopped responding.")).to_be_visible()
     assert_downloads(tab, service)
@@ -325,11 +325,11 @@ def test_a_reload_changes_nothing(tab: Page, service: Service) -> None:
     expect(tab.get_by_text(PERCENT)).to_be_visible()
     service.store.pass_on()
 
-    comes_to(tab, "Ready")
+    wait_for_state(tab, "Ready")
     assert DownloadJob.objects.count() == 1
 
 
-def test_who_comes_back_later_finds_it(
+def test_a_download_is_found_later(
     tab: Page, service: Service, new_context: Callable[..., BrowserContext]
 ) -> None:
     make_slowly(tab, service)
@@ -346,27 +346,27 @@ def test_who_comes_back_later_finds_it(
     assert_downloads(later, service)
 
 
-def test_no_script_is_needed(
-    her: User, service: Service, new_context: Callable[..., BrowserContext]
+def test_pages_work_without_a_script(
+    user_with_password: User, service: Service, new_context: Callable[..., BrowserContext]
 ) -> None:
     tab = signed_in(new_context(java_script_enabled=False), service)
     make_slowly(tab, service, "Not this one")
     tab.get_by_role("button", name="Cancel").click()
-    comes_to(tab, "Cancelled")
+    wait_for_state(tab, "Cancelled")
     make_slowly(tab, service)
 
     service.store.pass_on()
-    comes_to(tab, "Ready")  # for the page refreshes itself
+    wait_for_state(tab, "Ready")  # because the page refreshes itself
 
     assert_downloads(tab, service)
 
 
-def test_a_phone_is_wide_enough(
-    her: User, service: Service, new_context: Callable[..., BrowserContext]
+def test_pages_fit_a_phone(
+    user_with_password: User, service: Service, new_context: Callable[..., BrowserContext]
 ) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     tab = signed_in(new_context(**phone), service)
-    tab.wait_for_load_state()  # the script has run, which ticks the others
+    tab.wait_for_load_state()  # the script has run: it ticks the others
     tab.get_by_label("Select all on this page").tap()
     service.store.throttle(SLOWLY)
     tab.get_by_role("button", name="Create zip").tap()
@@ -374,23 +374,23 @@ def test_a_phone_is_wide_enough(
     tab.get_by_role("link", name="My downloads").first.tap()
     tab.get_by_role("link", name="12 files.zip", exact=True).tap()
     service.store.pass_on()
-    comes_to(tab, "Ready")
+    wait_for_state(tab, "Ready")
 
     assert_downloads(tab, service)
 
 
-def test_a_lost_network_is_told_and_caught_up_with(
+def test_a_lost_network_is_reported_and_the_page_catches_up(
     lost_connections: None, tab: Page, service: Service
 ) -> None:
     make_slowly(tab, service)
     notice = tab.get_by_text("You're offline")
 
-    with staying(tab):
+    with no_page_load(tab):
         tab.context.set_offline(True)
         expect(notice).to_be_visible(timeout=LONG)
         service.store.pass_on()
         until(DownloadJob.objects.filter(status=Status.COMPLETED).exists)
         tab.context.set_offline(False)
-        comes_to(tab, "Ready")
+        wait_for_state(tab, "Ready")
 
     expect(notice).to_be_hidden()

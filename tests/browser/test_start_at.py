@@ -1,4 +1,4 @@
-"""When something shall start is told by the reader's own clock, and sent as UTC."""
+"""A start time is entered in the browser's time zone and sent in UTC."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 
 @pytest.fixture
-def tab(of_alice: Page, alice: User, broker: Any, made_bucket: None) -> Iterator[Page]:
+def tab(alice_tab: Page, alice: User, broker: Any, made_bucket: None) -> Iterator[Page]:
     User.objects.update(email="alice@example.org")
     StoredFileFactory(name="facade.jpg")
-    of_alice.reload()
-    yield of_alice
+    alice_tab.reload()
+    yield alice_tab
     storage.delete_all_objects_but([], prefix="raw/")
 
 
@@ -48,12 +48,12 @@ def type_time(tab: Page, summary: str = "Schedule", typed: str = TYPED) -> None:
 
 def assert_scheduled(tab: Page) -> None:
     expect(tab.get_by_role("heading", name="Scheduled")).to_be_visible()
-    told = f"{SOON.astimezone(HERE):on %-d %B at %H:%M}"
-    expect(tab.locator("#state")).to_contain_text(re.compile(f"Starts {told}\\."))
+    start_text = f"{SOON.astimezone(HERE):on %-d %B at %H:%M}"
+    expect(tab.locator("#state")).to_contain_text(re.compile(f"Starts {start_text}\\."))
     assert DownloadJob.objects.get().run_at == SOON
 
 
-def test_of_a_report(tab: Page, live_server: Any) -> None:
+def test_start_time_of_a_report(tab: Page, live_server: Any) -> None:
     tab.goto(f"{live_server.url}/reports")
     type_time(tab)
     tab.get_by_role("button", name="Create report").click()
@@ -61,7 +61,7 @@ def test_of_a_report(tab: Page, live_server: Any) -> None:
     assert_scheduled(tab)
 
 
-def test_of_a_link(tab: Page, live_server: Any) -> None:
+def test_start_time_of_a_link(tab: Page, live_server: Any) -> None:
     tab.goto(f"{live_server.url}/link")
     tab.get_by_label("Web address").fill("https://data.example.org/frames.tar")
     type_time(tab, "More options")
@@ -70,7 +70,7 @@ def test_of_a_link(tab: Page, live_server: Any) -> None:
     assert_scheduled(tab)
 
 
-def test_of_a_zip_after_a_search(tab: Page, live_server: Any) -> None:
+def test_start_time_of_a_zip_after_a_search(tab: Page, live_server: Any) -> None:
     type_time(tab)
     tab.get_by_label("Email me").check()
     tab.get_by_role("searchbox").fill("facade")
@@ -84,9 +84,7 @@ def test_of_a_zip_after_a_search(tab: Page, live_server: Any) -> None:
     assert DownloadJob.objects.get().email
 
 
-def test_a_time_that_is_refused_stays_as_it_was_typed(
-    tab: Page, live_server: Any, refusals: Any
-) -> None:
+def test_a_refused_time_stays_in_its_field(tab: Page, live_server: Any, refusals: Any) -> None:
     tab.goto(f"{live_server.url}/reports")
     type_time(tab, typed="2099-07-01T06:00")
     tab.get_by_role("button", name="Create report").click()
@@ -97,7 +95,7 @@ def test_a_time_that_is_refused_stays_as_it_was_typed(
 
 
 @pytest.mark.parametrize("most", [1_000_000, 1])
-def test_of_a_file_whole_or_in_parts(tab: Page, live_server: Any, settings: Any, most: int) -> None:
+def test_start_time_of_an_upload(tab: Page, live_server: Any, settings: Any, most: int) -> None:
     settings.MAX_UPLOAD_BYTES = most
     tab.goto(f"{live_server.url}/upload")
     type_time(tab)
@@ -110,7 +108,7 @@ def test_of_a_file_whole_or_in_parts(tab: Page, live_server: Any, settings: Any,
     assert (job.run_at, job.email) == (SOON, True)
 
 
-def test_each_file_is_sent_as_the_form_stood_when_it_was_chosen(
+def test_each_file_uses_the_form_values_of_its_selection(
     tab: Page, live_server: Any, refusals: Any
 ) -> None:
     bodies: list[Any] = []
@@ -133,11 +131,11 @@ def test_each_file_is_sent_as_the_form_stood_when_it_was_chosen(
     assert refusals() == 2
 
 
-def test_a_list_tells_it_too(tab: Page, alice: User, live_server: Any) -> None:
+def test_the_list_shows_the_start_time(tab: Page, alice: User, live_server: Any) -> None:
     schedule(job := job_that_is("queued", alice))
     job.refresh_from_db()
     tab.goto(f"{live_server.url}/downloads")
 
     assert job.run_at
-    told = f"{job.run_at.astimezone(HERE):starts on %-d %B at %H:%M}"
-    expect(tab.get_by_role("listitem").first).to_contain_text(told)
+    start_text = f"{job.run_at.astimezone(HERE):starts on %-d %B at %H:%M}"
+    expect(tab.get_by_role("listitem").first).to_contain_text(start_text)

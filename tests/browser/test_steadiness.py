@@ -1,4 +1,4 @@
-"""Does anything on a page move by itself while somebody looks at it?"""
+"""Layout shifts: nothing moves on a page while it is polled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from jobs.engine.sweeps import sweep_blocked_jobs
 from jobs.states import Status
 from tests.browser.looks import (
-    OF_A_LINK,
+    LINK_FIELDS,
     advance,
     job_that_is,
     look,
@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 LITTLE = 0.1
-# Chromium's own account: by how much of the window, and what of it from where to where.
+# Chromium's layout-shift entries: the share of the window, and each element's old and new place.
 WATCH = """
 window.moved = [];
 const place = (box) => [box.x, box.y, box.width, box.height].map(Math.round);
@@ -53,34 +53,36 @@ window.movedSince = async () => {
 
 
 @pytest.fixture
-def tab(of_alice: Page, width: int, height: int) -> Page:
-    """One whose movements are noted."""
-    of_alice.add_init_script(WATCH)
-    of_alice.set_viewport_size({"width": width, "height": height})
-    return of_alice
+def tab(alice_tab: Page, width: int, height: int) -> Page:
+    """A tab that records layout shifts."""
+    alice_tab.add_init_script(WATCH)
+    alice_tab.set_viewport_size({"width": width, "height": height})
+    return alice_tab
 
 
 def visit(tab: Page, url: str) -> None:
-    """Open a page; how little it moves until all of it has arrived is asserted here, once.
+    """Open a page, and assert that it hardly shifts while it loads.
 
-    A busy browser paints what it has: half a row comes first, then the rest of it.
+    A busy browser paints partial content, such as half a row, and then the rest.
     """
     tab.goto(url)
     assert sum(by for by, _ in moved(tab)) < LITTLE
 
 
 def moved(tab: Page) -> list[Any]:
-    """What has moved since the last call; what is about to be painted counts."""
+    """Return the layout shifts since the last call, including pending paints."""
     return list(tab.evaluate("movedSince()"))
 
 
-def test_progress_moves_nothing(tab: Page, alice: User, live_server: Any, path: str) -> None:
+def test_progress_does_not_shift_layout(
+    tab: Page, alice: User, live_server: Any, path: str
+) -> None:
     job_that_is("ready", alice)
     job = job_that_is("working", alice, total=987_654_321)
     visit(tab, live_server.url + path.format(job.pk))
 
     for share in (41, 49, 50, 75, 99):
-        name = "facade-" + "east-" * (share % 7) + "1.png"  # some are long
+        name = "facade-" + "east-" * (share % 7) + "1.png"  # some messages are long
         job.heartbeat(done=job.total * share // 100 + 1, message=f"Adding {share} of 120: {name}")
         look(tab)
         expect(tab.get_by_role("progressbar")).to_have_js_property("value", share)
@@ -88,10 +90,10 @@ def test_progress_moves_nothing(tab: Page, alice: User, live_server: Any, path: 
     assert moved(tab) == []
 
 
-def test_what_is_of_unknown_size_moves_nothing(
+def test_unknown_total_does_not_shift_layout(
     tab: Page, alice: User, live_server: Any, path: str
 ) -> None:
-    job = job_that_is("working", alice, **OF_A_LINK)
+    job = job_that_is("working", alice, **LINK_FIELDS)
     visit(tab, live_server.url + path.format(job.pk))
 
     for done, threads in [(9_900_000, 4), (10_100_000, 16), (999_900_000, 1), (1_200_000_000, 0)]:
@@ -105,9 +107,7 @@ def test_what_is_of_unknown_size_moves_nothing(
     assert moved(tab) == []
 
 
-def test_cancel_stays_under_the_pointer(
-    tab: Page, alice: User, live_server: Any, path: str
-) -> None:
+def test_cancel_stays_in_place(tab: Page, alice: User, live_server: Any, path: str) -> None:
     job = job_that_is("queued", alice)
     visit(tab, live_server.url + path.format(job.pk))
     cancel = tab.get_by_role("button", name=re.compile("^Cancel($| Queued)"))
@@ -122,24 +122,30 @@ def test_cancel_stays_under_the_pointer(
     assert places == places[:1] * 3
 
 
-def test_a_new_state_moves_little(tab: Page, alice: User, live_server: Any, path: str) -> None:
-    """It has other things to say and a longer history; Web Vitals calls up to 0.1 good."""
+def test_a_new_state_hardly_shifts_layout(
+    tab: Page, alice: User, live_server: Any, path: str
+) -> None:
+    """A new state has other texts and a longer history; Web Vitals calls a shift up to 0.1 good."""
     job_that_is("ready", alice, name="Another.zip")
     job = job_that_is("queued", alice, name="Summer.zip")
     visit(tab, live_server.url + path.format(job.pk))
-    told = {}
+    shifts_by_move = {}
 
     for text, move in MOVES:
         move(job)
         look(tab)
         expect(tab.get_by_text(text).first).to_be_visible()
-        told[move.__name__] = moved(tab)
+        shifts_by_move[move.__name__] = moved(tab)
 
-    much = {move: shifts for move, shifts in told.items() if sum(by for by, _ in shifts) >= LITTLE}
+    much = {
+        move: shifts
+        for move, shifts in shifts_by_move.items()
+        if sum(by for by, _ in shifts) >= LITTLE
+    }
     assert not much
 
 
-def test_what_waited_for_others_moves_little_when_it_starts(
+def test_the_start_of_a_dependent_job_hardly_shifts_layout(
     tab: Page, alice: User, live_server: Any, path: str
 ) -> None:
     job = job_that_is("held", alice, name="Summer.zip")

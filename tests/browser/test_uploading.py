@@ -1,4 +1,4 @@
-"""Sending files from the page for uploads: dropped, cut off, gone on with, refused, given up."""
+"""Uploads in a browser: dropped, interrupted, resumed, refused and cancelled."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ DROP = """(zone, files) => {
 
 
 @pytest.fixture(autouse=True)
-def clean(of_alice: Page, made_bucket: None, broker: Any) -> Iterator[None]:
-    """What was cut off is still being received: before the tables are emptied, it has to end."""
+def clean(alice_tab: Page, made_bucket: None, broker: Any) -> Iterator[None]:
+    """Wait for requests that were interrupted: they must end before the tables are emptied."""
     yield
-    of_alice.context.close()
+    alice_tab.context.close()
     until(lambda: not any("process_request" in t.name for t in threading.enumerate()), 20)
     storage.delete_all_objects_but([], prefix="raw/")
 
 
 @pytest.fixture
-def tab(of_alice: Page, live_server: Any) -> Page:
-    of_alice.goto(f"{live_server.url}/upload")
-    return of_alice
+def tab(alice_tab: Page, live_server: Any) -> Page:
+    alice_tab.goto(f"{live_server.url}/upload")
+    return alice_tab
 
 
 @pytest.fixture
-def lost_lines(complaints: list[str]) -> Iterator[None]:
-    """What Chromium notes about them is meant to be."""
+def lost_connections(console_messages: list[str]) -> Iterator[None]:
+    """Remove Chromium's messages about connections that the test breaks."""
     yield
-    complaints[:] = [text for text in complaints if not LINE.search(text)]
+    console_messages[:] = [text for text in console_messages if not LINE.search(text)]
 
 
 @pytest.fixture
 def large(tmp_path: Path, settings: Any) -> Path:
-    """A file that is sent in parts."""
+    """Return a file that is large enough for a chunked upload."""
     settings.MAX_UPLOAD_BYTES = MEGABYTE
     path = tmp_path / "drone-flight-3.mp4"
     path.write_bytes(bytes(range(256)) * (LARGE // 256) + bytes(LARGE % 256))
@@ -86,7 +86,7 @@ def slow_down(tab: Page, bytes_a_second: int) -> None:
 
 
 def parts_sent(tab: Page) -> list[str]:
-    """The requests with a part, from now on."""
+    """Return the requests with a chunk, from now on."""
     seen: list[str] = []
 
     def note(request: Request) -> None:
@@ -99,7 +99,7 @@ def parts_sent(tab: Page) -> list[str]:
 
 
 def cut(tab: Page, *, after: int) -> Callable[[], None]:
-    """Parts after so many do not get through; until what this gives is called."""
+    """Abort every request after so many chunks. Call the result to end this."""
     passed = 0
 
     def handle(route: Route) -> None:
@@ -123,7 +123,7 @@ def refuse(tab: Page, status: int, code: str, detail: str, **headers: str) -> No
     )
 
 
-def test_dropped_files_are_sent_and_followed_until_they_are_ready(tab: Page, alice: User) -> None:
+def test_dropped_files_are_uploaded_until_they_are_ready(tab: Page, alice: User) -> None:
     tab.locator("#drop").evaluate(DROP, [["notes.txt", 2_000], ["plan.txt", 3_000]])
 
     expect(row(tab, "notes.txt")).to_contain_text("Queued")
@@ -139,7 +139,7 @@ def test_dropped_files_are_sent_and_followed_until_they_are_ready(tab: Page, ali
     expect(tab).to_have_title("Upload · Downloads")
 
 
-def test_files_may_be_dropped_anywhere_and_what_is_no_file_is_left_alone(tab: Page) -> None:
+def test_files_are_accepted_anywhere_but_not_other_drops(tab: Page) -> None:
     tab.evaluate(
         """() => {
           const dataTransfer = new DataTransfer();
@@ -153,7 +153,7 @@ def test_files_may_be_dropped_anywhere_and_what_is_no_file_is_left_alone(tab: Pa
     expect(tab.locator("#sent > li")).to_have_count(1)
 
 
-def test_how_far_it_is_is_told_while_it_is_sent(tab: Page) -> None:
+def test_progress_is_shown_during_an_upload(tab: Page) -> None:
     slow_down(tab, 400_000)
 
     choose(tab, ("survey.bin", bytes(2 * MEGABYTE)))
@@ -168,21 +168,21 @@ def test_how_far_it_is_is_told_while_it_is_sent(tab: Page) -> None:
     expect(sending).to_contain_text("Queued")
 
 
-def test_sending_moves_nothing(of_alice: Page, live_server: Any) -> None:
-    of_alice.add_init_script(WATCH)
-    of_alice.goto(f"{live_server.url}/upload")
-    slow_down(of_alice, 300_000)
-    choose(of_alice, ("survey.bin", bytes(MEGABYTE)), ("plan.bin", bytes(MEGABYTE)))
-    expect(row(of_alice, "plan.bin").locator(".tint")).to_have_text("Uploading")
-    moved(of_alice)
+def test_an_upload_does_not_shift_layout(alice_tab: Page, live_server: Any) -> None:
+    alice_tab.add_init_script(WATCH)
+    alice_tab.goto(f"{live_server.url}/upload")
+    slow_down(alice_tab, 300_000)
+    choose(alice_tab, ("survey.bin", bytes(MEGABYTE)), ("plan.bin", bytes(MEGABYTE)))
+    expect(row(alice_tab, "plan.bin").locator(".tint")).to_have_text("Uploading")
+    moved(alice_tab)
 
-    expect(row(of_alice, "survey.bin")).to_contain_text("left")
-    expect(row(of_alice, "survey.bin")).to_contain_text("starts as soon as a worker is free")
+    expect(row(alice_tab, "survey.bin")).to_contain_text("left")
+    expect(row(alice_tab, "survey.bin")).to_contain_text("starts as soon as a worker is free")
 
-    assert moved(of_alice) == []
+    assert moved(alice_tab) == []
 
 
-def test_three_are_sent_at_once_and_the_others_wait(tab: Page) -> None:
+def test_three_files_are_uploaded_at_once(tab: Page) -> None:
     slow_down(tab, 300_000)
 
     choose(tab, *((f"photo-{number}.bin", bytes(MEGABYTE)) for number in range(5)))
@@ -193,7 +193,7 @@ def test_three_are_sent_at_once_and_the_others_wait(tab: Page) -> None:
     expect(words).to_have_text(["Cancelled"] + ["Uploading"] * 3 + ["Queued"])
 
 
-def test_cancel_ends_the_sending_and_it_can_be_sent_again(tab: Page) -> None:
+def test_a_cancelled_upload_can_be_repeated(tab: Page) -> None:
     slow_down(tab, 100_000)
     choose(tab, ("survey.bin", bytes(MEGABYTE)))
     expect(row(tab, "survey.bin").locator(".tint")).to_have_text("Uploading")
@@ -210,7 +210,7 @@ def test_cancel_ends_the_sending_and_it_can_be_sent_again(tab: Page) -> None:
     expect(row(tab, "survey.bin")).to_contain_text("starts as soon as a worker is free")
 
 
-def test_a_large_file_goes_in_parts_and_arrives_whole(tab: Page, large: Path) -> None:
+def test_a_large_file_is_uploaded_in_chunks(tab: Page, large: Path) -> None:
     tab.reload()
     parts = parts_sent(tab)
 
@@ -223,8 +223,8 @@ def test_a_large_file_goes_in_parts_and_arrives_whole(tab: Page, large: Path) ->
     assert tab.evaluate("Object.keys(localStorage)") == []
 
 
-def test_a_line_that_breaks_costs_no_part_that_has_arrived(
-    tab: Page, large: Path, lost_lines: None
+def test_stored_chunks_survive_a_lost_connection(
+    tab: Page, large: Path, lost_connections: None
 ) -> None:
     tab.reload()
     mend = cut(tab, after=1)
@@ -240,9 +240,7 @@ def test_a_line_that_breaks_costs_no_part_that_has_arrived(
     assert DownloadJob.objects.get().total == LARGE
 
 
-def test_a_page_loaded_anew_goes_on_with_the_same_file(
-    tab: Page, large: Path, lost_lines: None
-) -> None:
+def test_an_upload_resumes_after_a_reload(tab: Page, large: Path, lost_connections: None) -> None:
     tab.reload()
     mend = cut(tab, after=2)
     choose(tab, large)
@@ -259,8 +257,8 @@ def test_a_page_loaded_anew_goes_on_with_the_same_file(
     assert DownloadJob.objects.get().total == LARGE
 
 
-def test_giving_up_a_large_file_leaves_nothing_to_go_on_with(
-    tab: Page, large: Path, lost_lines: None
+def test_a_cancelled_chunked_upload_cannot_be_resumed(
+    tab: Page, large: Path, lost_connections: None
 ) -> None:
     tab.reload()
     cut(tab, after=1)
@@ -275,7 +273,7 @@ def test_giving_up_a_large_file_leaves_nothing_to_go_on_with(
     assert tab.evaluate("Object.keys(localStorage)") == []
 
 
-def test_without_a_network_it_waits_for_one(tab: Page, lost_lines: None) -> None:
+def test_an_upload_waits_for_the_network(tab: Page, lost_connections: None) -> None:
     tab.context.set_offline(True)
     choose(tab, ("notes.txt", b"hello"))
     expect(row(tab, "notes.txt")).to_contain_text("Waiting No connection continues automatically")
@@ -285,19 +283,19 @@ def test_without_a_network_it_waits_for_one(tab: Page, lost_lines: None) -> None
     expect(row(tab, "notes.txt")).to_contain_text("starts as soon as a worker is free")
 
 
-def test_what_is_refused_says_why_and_is_not_sent_again(tab: Page, refusals: Any) -> None:
+def test_a_refused_upload_shows_the_reason_without_a_retry(tab: Page, refusals: Any) -> None:
     refuse(tab, 422, "type_not_allowed", "Files of type text/html are not allowed.")
 
     choose(tab, ("page.html", b"<h1>Hello</h1>"))
 
-    told = row(tab, "page.html")
-    expect(told).to_contain_text("Not accepted Files of type text/html are not allowed.")
-    expect(told.get_by_role("button")).to_have_count(0)
+    refused = row(tab, "page.html")
+    expect(refused).to_contain_text("Not accepted Files of type text/html are not allowed.")
+    expect(refused.get_by_role("button")).to_have_count(0)
     expect(tab.locator("#said")).to_contain_text("page.html: Not accepted")
     assert refusals() == 1
 
 
-def test_what_may_be_taken_later_can_be_sent_again(tab: Page, refusals: Any) -> None:
+def test_an_upload_over_the_quota_can_be_retried(tab: Page, refusals: Any) -> None:
     later = {"Retry-After": "3600"}
     refuse(
         tab,
@@ -316,7 +314,7 @@ def test_what_may_be_taken_later_can_be_sent_again(tab: Page, refusals: Any) -> 
     refusals()
 
 
-def test_a_busy_service_is_asked_again_when_it_says_so(tab: Page, refusals: Any) -> None:
+def test_an_upload_is_retried_after_retry_after(tab: Page, refusals: Any) -> None:
     refuse(tab, 429, "throttled", "At most 10 requests in 60 s.", **{"Retry-After": "2"})
     choose(tab, ("notes.txt", b"hello"))
     expect(row(tab, "notes.txt")).to_contain_text(re.compile(r"Retrying in \d\ss At most 10"))
@@ -327,30 +325,30 @@ def test_a_busy_service_is_asked_again_when_it_says_so(tab: Page, refusals: Any)
     refusals()
 
 
-def test_an_empty_file_is_sent(tab: Page) -> None:
+def test_an_empty_file_is_uploaded(tab: Page) -> None:
     choose(tab, ("empty.txt", b""))
 
     expect(row(tab, "empty.txt")).to_contain_text("starts as soon as a worker is free")
 
 
-def test_leaving_while_something_is_sent_asks_first(tab: Page, live_server: Any) -> None:
-    asked: list[Dialog] = []
-    tab.on("dialog", lambda dialog: (asked.append(dialog), dialog.accept()))
+def test_leaving_during_an_upload_asks_first(tab: Page, live_server: Any) -> None:
+    dialogs: list[Dialog] = []
+    tab.on("dialog", lambda dialog: (dialogs.append(dialog), dialog.accept()))
     slow_down(tab, 100_000)
     tab.get_by_role("button", name="Choose files").focus()
-    tab.keyboard.press("Escape")  # somebody was here: else no browser asks
+    tab.keyboard.press("Escape")  # with user activation: else no browser asks
     choose(tab, ("survey.bin", bytes(MEGABYTE)))
     expect(row(tab, "survey.bin").locator(".tint")).to_have_text("Uploading")
 
     tab.reload()
 
-    assert [dialog.type for dialog in asked] == ["beforeunload"]
+    assert [dialog.type for dialog in dialogs] == ["beforeunload"]
     slow_down(tab, -1)
     tab.reload()
-    assert len(asked) == 1
+    assert len(dialogs) == 1
 
 
-def test_cancelling_one_that_was_sent_does_not_leave_the_page(tab: Page) -> None:
+def test_cancelling_a_received_upload_keeps_the_page(tab: Page) -> None:
     choose(tab, ("notes.txt", b"hello"))
     expect(row(tab, "notes.txt")).to_contain_text("starts as soon as a worker is free")
 
@@ -362,7 +360,7 @@ def test_cancelling_one_that_was_sent_does_not_leave_the_page(tab: Page) -> None
 
 
 def test_files_are_chosen_by_keyboard(tab: Page) -> None:
-    tab.on("filechooser", lambda _: None)  # from now on none opens; that takes effect in a while
+    tab.on("filechooser", lambda _: None)  # file dialogs stay closed, after a moment
     tab_to(tab, tab.get_by_role("button", name="Choose files"))
 
     with tab.expect_file_chooser() as chooser:

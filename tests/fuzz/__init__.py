@@ -1,1 +1,1 @@
-"""Requests that nobody thought of, made from the OpenAPI document and sent to the real service."""
+"""Random requests generated from the OpenAPI document, sent to the real service."""

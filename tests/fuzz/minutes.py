@@ -1,7 +1,7 @@
-"""`make fuzz MINUTES=10`: round after round of requests made from the OpenAPI document.
+"""`make fuzz MINUTES=10`: rounds of requests generated from the OpenAPI document.
 
-Each round has a seed of its own, beginning with SEED, and three callers: a user, nobody and an
-operator. The exit status is 0 when every answer was as the document says.
+Each round has its own seed, from SEED on, and three callers: a user, an operator and one without
+credentials. The exit status is 0 if every response matches the document.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
 SEED = int(os.environ.get("SEED", "1"))
-EXAMPLES = 40  # in the phase that makes them by chance; a round takes about a minute
+EXAMPLES = 40  # of random examples; a round takes about a minute
 PROCESSES = ("dispatcher", "worker", "web")
 
 
 def service(folder: Path, stack: Stack) -> Live:
-    from tests.factories import store  # which needs Django's settings
+    from tests.factories import store  # needs Django's settings
     from tests.fuzz.rounds import ENV
     from tests.live import Live
 
@@ -45,7 +45,7 @@ def fuzz(live: Live) -> int:
     print(f"seed {SEED}, {MINUTES:g} min, {EXAMPLES} examples an operation and round", flush=True)
     ends = time.monotonic() + MINUTES * 60
     rounds: list[Round] = []
-    while time.monotonic() < ends:  # the last one is played to its end
+    while time.monotonic() < ends:  # the last round is completed
         seed, caller = SEED + len(rounds) // len(callers), list(callers)[len(rounds) % len(callers)]
         options = ["--max-examples", str(EXAMPLES)]
         rounds.append(
@@ -63,7 +63,7 @@ def fuzz(live: Live) -> int:
 
 
 def _callers() -> dict[str, str]:
-    """A token for each, good for longer than all of it takes."""
+    """Return a token for each caller that outlasts the whole run."""
     from rest_framework_simplejwt.tokens import AccessToken
 
     from tests.factories import UserFactory

@@ -1,6 +1,6 @@
-"""One round: schemathesis runs the whole document against a running service, as one caller.
+"""One round: schemathesis tests the whole document against a running service, as one caller.
 
-A process of its own, because it hooks into pytest and hypothesis of the one that it is in.
+Runs as a process of its own, because schemathesis hooks into pytest and hypothesis.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 from tests.live import BIN, ROOT
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-# For the service's processes: `start` shall not hold up the rest, and after the first 429 nothing
-# else would be seen.
+# Of the service's processes: `start` must not block other requests, and no request may get a 429,
+# which would hide other responses.
 ENV = {
     "START_WAITS_SECONDS": "1",
     "RATE_INITIATE": "",
     "RATE_POLL": "",
     "RATE_SIGN_IN": "",
-    # Nothing is fetched from anybody: links lead to a port that nobody has, but for the document's
-    # own example, whose name no resolver knows.
+    # Links lead nowhere: to a closed port, except the document's own example, whose name does not
+    # resolve.
     "REMOTE_PORTS": "1",
     "REMOTE_ALLOWED_PRIVATE_HOSTS": "data.example",
     "MAX_ACTIVE_JOBS": "1000000",
@@ -51,7 +51,7 @@ class Round:
 def play(
     url: str, folder: Path, *, caller: str, token: str = "", seed: int, options: list[str]
 ) -> Round:
-    """Run it. `options` are the command line's, such as how many examples; logs go to `folder`."""
+    """Run schemathesis with these command-line `options`. Writes its logs to `folder`."""
     name = f"fuzz-{caller}-{seed}"
     report = folder / f"{name}.json"
     command = [
@@ -87,7 +87,7 @@ def _judged(
         seed=seed,
         requests=cases["generated"],
         operations=operations["tested"],
-        # Its exit status has the last word: it also knows of errors that have no figure.
+        # The exit status decides: it includes errors that have no count.
         failures=max(failures, int(done.returncode != 0)),
         seconds=float(report["running_time"]),  # type: ignore[arg-type]
         output=done.stdout,

@@ -238,7 +238,7 @@ def test_the_contents_are_the_first_files_with_their_sizes(
     alice: User,
     bob: User,
     django_assert_max_num_queries: Any,
-    estimates_that_stay: None,
+    constant_estimates: None,
 ) -> None:
     files = StoredFileFactory.create_batch(30, size_bytes=14_200_000)
     StoredFile.objects.filter(pk=files[1].pk).update(owner=bob, name="secret.txt")

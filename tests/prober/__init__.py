@@ -1,1 +1,1 @@
-"""An ASGI application that uses all that the web server offers, for tests of the server itself."""
+"""An ASGI application that uses everything the web server offers, for tests of the server."""

@@ -1,4 +1,4 @@
-"""What each address does stands in its function; every other one answers 200."""
+"""Each function serves the path of its name; other paths return 200."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """The body, of up to 100,000 bytes."""
+    """Return the body, up to 100,000 bytes."""
     await answer(send, await bounded_body(scope, receive, 100_000))
 
 
 async def unread(scope: Any, receive: Any, send: Any) -> None:
-    """An answer before any of the body is read."""
+    """Respond before the body is read."""
     await answer(send, b"no", status=401)
 
 
 async def scheme(scope: Any, receive: Any, send: Any) -> None:
-    """What the server makes of the head."""
-    told = [scope["scheme"], scope["path"], scope["query_string"].decode(), scope["client"][0]]
+    """Return the scheme and other fields that the server parsed."""
+    parsed = [scope["scheme"], scope["path"], scope["query_string"].decode(), scope["client"][0]]
     names = sorted(name.decode() for name, _ in scope["headers"])
-    await answer(send, " ".join([*told, *names]).encode())
+    await answer(send, " ".join([*parsed, *names]).encode())
 
 
 async def host(scope: Any, receive: Any, send: Any) -> None:
-    """The hosts that the request names."""
+    """Return the Host headers of the request."""
     await answer(send, b" ".join(value for name, value in scope["headers"] if name == b"host"))
 
 
 async def events(scope: Any, receive: Any, send: Any) -> None:
-    """A piece at once, and one more when the process stops. `/left` tells who went before."""
+    """Send one event at once and one when the process stops. `/left` counts clients that left."""
     scope["extensions"]["web_server"].end_with_client()
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     await send({"type": "http.response.body", "body": b"first", "more_body": True})
@@ -71,18 +71,18 @@ async def left(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def some(scope: Any, receive: Any, send: Any) -> None:
-    """As much as is written without waiting for the client."""
+    """Send as much as fits without waiting for the client."""
     await answer(send, bytes(60_000))
 
 
 async def count(scope: Any, receive: Any, send: Any) -> None:
-    """How many connections there are."""
+    """Return the number of open connections."""
     server = scope["extensions"]["web_server"]
     await answer(send, str(server._connection.connections.count).encode())
 
 
 async def flood(scope: Any, receive: Any, send: Any) -> None:
-    """Eight megabytes, in pieces."""
+    """Send eight megabytes in pieces."""
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     for _ in range(128):
         await send({"type": "http.response.body", "body": bytes(65_536), "more_body": True})
@@ -94,28 +94,28 @@ async def broken(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def half(scope: Any, receive: Any, send: Any) -> None:
-    """It breaks in the middle of its response."""
+    """Raise an error in the middle of the response."""
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     await send({"type": "http.response.body", "body": b"half", "more_body": True})
     raise RuntimeError("secret")
 
 
 async def split(scope: Any, receive: Any, send: Any) -> None:
-    """A header that would be two."""
+    """Send a header with a line break."""
     await answer(send, b"", (b"x-split", b"a\r\nSet-Cookie: secret"))
 
 
 async def silent(scope: Any, receive: Any, send: Any) -> None:
-    """It forgets to answer."""
+    """Send no response."""
 
 
 async def short(scope: Any, receive: Any, send: Any) -> None:
-    """Fewer bytes than it announces."""
+    """Send fewer bytes than announced."""
     await answer(send, b"ab", (b"content-length", b"3"))
 
 
 async def long(scope: Any, receive: Any, send: Any) -> None:
-    """More bytes than it announces."""
+    """Send more bytes than announced."""
     await answer(send, b"abcdef", (b"content-length", b"3"))
 
 
