@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def visitor(alice: User) -> Client:
     """Return a client signed in as Alice."""
-    from django.test import Client  # Django is not ready yet when pytest reads this file
+    from django.test import Client  # Django is not set up yet when pytest reads this file
 
     from tests.pages.looks import BROWSER
 

@@ -1,4 +1,4 @@
-"""Reads pages as a browser without JavaScript. tests/browser/ has one with it."""
+"""Read pages as a browser without JavaScript does. tests/browser/ has one with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_FILES = ["abc", "-1", "1e5", "70000.0", "", "٣٤٥٦٧", "9" * 40, "9999", 
 
 
 def text(response: Any) -> str:
-    """Return the HTML without the line breaks and indents between tags and texts."""
+    """Return the HTML without the whitespace between tags and texts."""
     html: str = response.content.decode()
     return re.sub(r"(?<=>)\n\s*|\n\s*(?=<)", "", html)
 

@@ -1,4 +1,4 @@
-"""A kind with a name, a label, `load` and `build` alone looks right on pages and in mails."""
+"""A kind with only a name, a label, `load` and `build` works on pages and in e-mails."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def test_it_has_a_page_and_a_row(visitor: Client, alice: User, status: Status) -
     assert "<p>Orders as CSV, requested <time" in text(page)
     assert "<dt>year</dt><dd>2025</dd>" in text(page)
     assert not INLINE.search(text(page))
-    assert "Repeat the request" not in text(page)  # no address to send it to
+    assert "Repeat the request" not in text(page)  # no e-mail address
 
 
-def test_its_page_says_when_it_was_created(visitor: Client, alice: User) -> None:
+def test_its_page_shows_its_creation_time(visitor: Client, alice: User) -> None:
     job = export(alice, status=Status.COMPLETED)
 
     assert "created in 5" in text(visitor.get(of(job)))
@@ -71,7 +71,7 @@ def test_its_page_says_when_it_was_created(visitor: Client, alice: User) -> None
         ("storage_full", "We won't retry automatically. Retry when some of your files"),
     ],
 )
-def test_its_failure_says_what_to_do(visitor: Client, alice: User, code: str, advice: str) -> None:
+def test_its_failure_gives_advice(visitor: Client, alice: User, code: str, advice: str) -> None:
     job = export(alice)
     job.claim(task_id="task-1", worker="worker@test")
     job.fail(code, "The reason.")
@@ -82,7 +82,7 @@ def test_its_failure_says_what_to_do(visitor: Client, alice: User, code: str, ad
     assert advice in page.replace("&#x27;", "'")
 
 
-def test_it_is_a_filter_of_the_list(visitor: Client, alice: User) -> None:
+def test_the_list_can_be_filtered_by_it(visitor: Client, alice: User) -> None:
     export(alice, status=Status.COMPLETED)
     JobFactory(owner=alice)
 

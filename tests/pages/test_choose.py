@@ -1,4 +1,4 @@
-"""Choosing files, and asking for them as one zip."""
+"""Choose files and create a zip of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.factories import ArtifactFactory, StoredFileFactory
 from tests.pages.looks import BROWSER, NOT_FILES, numbers, of, text, ticked
 
 
-def test_only_files_that_may_be_used_are_offered(visitor: Client, alice: User, bob: User) -> None:
+def test_only_usable_files_are_listed(visitor: Client, alice: User, bob: User) -> None:
     public, own = StoredFileFactory(), StoredFileFactory(owner=alice)
     StoredFileFactory(owner=bob)
     StoredFileFactory(expires_at=timezone.now() - timedelta(seconds=1))
@@ -35,7 +35,7 @@ def test_only_files_that_may_be_used_are_offered(visitor: Client, alice: User, b
         ({"search": "80001"}, [80001]),
         ({"search": "report 100%"}, [80002]),
         ({"search": "nothing like it"}, []),
-        ({"search": "po"}, []),  # two letters are the beginning of a name
+        ({"search": "po"}, []),  # two letters match the beginning of names only
         ({"search": "RE"}, [80002, 80001]),
         ({"search": "por"}, [80002, 80001]),
         ({"search": ".*"}, []),
@@ -56,7 +56,7 @@ def test_files_are_found_by_name_number_and_type(
     assert numbers(visitor.get("/", query)) == found
 
 
-def test_paging_through_the_files_loses_none_and_comes_back(visitor: Client) -> None:
+def test_paging_shows_every_file_and_returns(visitor: Client) -> None:
     for n in range(60):
         StoredFileFactory(file_id=80_000 + n)
     first = numbers(visitor.get("/"))
@@ -70,7 +70,7 @@ def test_paging_through_the_files_loses_none_and_comes_back(visitor: Client) -> 
 
 
 @pytest.mark.parametrize("dirt", NOT_FILES)
-def test_dirt_in_the_address_is_no_error(visitor: Client, dirt: str) -> None:
+def test_invalid_parameters_in_the_url_are_ignored(visitor: Client, dirt: str) -> None:
     StoredFileFactory(file_id=80_000)
 
     for name in ("file", "before", "after", "search", "type", "name"):
@@ -88,14 +88,14 @@ def test_ticks_survive_a_search(visitor: Client, bob: User) -> None:
 
     response = visitor.get("/", query)
 
-    assert numbers(response) == [there.file_id, here.file_id]  # "there.txt" has it in it, too
+    assert numbers(response) == [there.file_id, here.file_id]  # "there.txt" contains it, too
     assert ticked(response) == {here.file_id, there.file_id}
     assert ticked(visitor.get("/", query | {"search": "x"})) == {here.file_id, there.file_id}
     assert "secret.txt" not in text(response)
     assert 'value="My"' in text(response)
 
 
-def test_a_search_by_a_script_gets_the_table_alone(visitor: Client) -> None:
+def test_a_search_by_script_returns_only_the_table(visitor: Client) -> None:
     StoredFileFactory(file_id=80_000, name="photo.jpg", content_type="image/jpeg")
     query = {"type": "picture", "search": "photo"}
 
@@ -108,7 +108,7 @@ def test_a_search_by_a_script_gets_the_table_alone(visitor: Client) -> None:
     assert "<aside" not in html
 
 
-def test_more_ticks_than_an_address_holds_survive_a_search_without_scripts(
+def test_many_ticks_survive_a_search_without_scripts(
     visitor: Client,
 ) -> None:
     files = [file.file_id for file in StoredFileFactory.create_batch(300)]
@@ -121,7 +121,7 @@ def test_more_ticks_than_an_address_holds_survive_a_search_without_scripts(
     assert not DownloadJob.objects.exists()
 
 
-def test_the_choice_costs_the_same_queries_for_one_file_and_for_many(
+def test_the_number_of_queries_does_not_depend_on_the_files(
     visitor: Client, django_assert_max_num_queries: Any
 ) -> None:
     files = StoredFileFactory.create_batch(40)
@@ -145,7 +145,7 @@ def test_the_chosen_files_become_a_job(visitor: Client, alice: User, broker: Any
 
 
 def refused(visitor: Client, form_data: dict[str, Any]) -> HttpResponse:
-    """The page that says no; nothing was made."""
+    """Submit, and assert that no job was created. Returns the page with the error."""
     response = visitor.post("/downloads", form_data)
 
     assert response.status_code == 400
@@ -158,7 +158,7 @@ def test_no_file_is_refused(visitor: Client) -> None:
 
 
 @pytest.mark.parametrize("dirt", NOT_FILES)
-def test_what_is_not_a_file_is_refused_and_the_ticks_stay(visitor: Client, dirt: str) -> None:
+def test_an_invalid_file_id_is_refused_and_the_ticks_stay(visitor: Client, dirt: str) -> None:
     file = StoredFileFactory(file_id=80_000)
 
     response = refused(visitor, {"file": ["80000", dirt], "name": "Mine"})
@@ -196,7 +196,7 @@ def small_bundles() -> dict[str, Any]:
     return fields
 
 
-def test_more_fields_than_a_form_may_have_are_a_page_that_says_so(visitor: Client) -> None:
+def test_too_many_form_fields_are_reported_on_a_page(visitor: Client) -> None:
     form = "&".join(f"file={80_000 + n}" for n in range(1_500))
     response = visitor.post("/downloads", form, "application/x-www-form-urlencoded")
 
@@ -205,7 +205,7 @@ def test_more_fields_than_a_form_may_have_are_a_page_that_says_so(visitor: Clien
     assert not DownloadJob.objects.exists()
 
 
-def test_a_form_without_its_token_is_refused(alice: User) -> None:
+def test_a_form_without_a_csrf_token_is_refused(alice: User) -> None:
     client = Client(enforce_csrf_checks=True, headers=BROWSER)
     client.force_login(alice)
 
@@ -217,7 +217,7 @@ def test_a_form_without_its_token_is_refused(alice: User) -> None:
     assert not DownloadJob.objects.exists()
 
 
-def test_the_token_on_the_button_is_the_one_that_counts(alice: User, broker: Any) -> None:
+def test_the_buttons_csrf_token_is_used(alice: User, broker: Any) -> None:
     client = Client(enforce_csrf_checks=True, headers=BROWSER)
     client.force_login(alice)
     found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)" data-make', text(client.get("/")))

@@ -1,4 +1,4 @@
-"""Signing in, and what holds for all pages."""
+"""Sign-in, and rules for all pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.pages.looks import BROWSER, INLINE, of, text, ticked
     ["/", "/link", "/upload", "/reports", "/settings", "/downloads", f"/downloads/{UUID(int=1)}"],
 )
 @pytest.mark.django_db
-def test_whoever_is_not_signed_in_is_sent_to_sign_in(path: str) -> None:
+def test_pages_redirect_to_sign_in(path: str) -> None:
     response = Client(headers=BROWSER).get(path)
 
     assert response.status_code == 302
@@ -32,7 +32,7 @@ def test_whoever_is_not_signed_in_is_sent_to_sign_in(path: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_form_of_somebody_signed_out_changes_nothing_and_leads_back_to_it() -> None:
+def test_a_form_after_sign_out_changes_nothing_and_returns() -> None:
     job = JobFactory()
 
     assert Client().post(of(job, "job-cancel"))["Location"] == f"/sign-in?next={of(job)}"
@@ -40,7 +40,7 @@ def test_a_form_of_somebody_signed_out_changes_nothing_and_leads_back_to_it() ->
     assert DownloadJob.objects.get().status == Status.QUEUED
 
 
-def test_what_somebody_signed_out_chose_is_there_again_after_signing_in(alice: User) -> None:
+def test_a_selection_survives_sign_in(alice: User) -> None:
     StoredFileFactory.create(file_id=80_000)
     client, login = Client(), {"username": "alice", "password": "correct horse"}
     form_data = {"file": ["80000"], "name": "Ours & theirs", "csrfmiddlewaretoken": "x"}
@@ -57,7 +57,7 @@ def test_what_somebody_signed_out_chose_is_there_again_after_signing_in(alice: U
 
 
 @pytest.mark.django_db
-def test_a_choice_too_long_for_an_address_does_not_end_in_an_error() -> None:
+def test_a_selection_too_long_for_a_url_is_no_error() -> None:
     form = "&".join(f"file={80_000 + n}" for n in range(900))
     response = Client().post("/downloads", form, "application/x-www-form-urlencoded")
 
@@ -66,11 +66,11 @@ def test_a_choice_too_long_for_an_address_does_not_end_in_an_error() -> None:
 
 @pytest.mark.parametrize("name", ["job-row", "job-state"])
 @pytest.mark.django_db
-def test_a_poll_of_somebody_signed_out_is_refused_and_the_page_says_so(name: str) -> None:
+def test_a_poll_after_sign_out_is_refused(name: str) -> None:
     response = Client().get(of(JobFactory(), name), headers={"HX-Request": "true"})
 
     assert response.status_code == 401
-    assert not response.content  # above all no sign-in form in the place of a row
+    assert not response.content  # in particular, no sign-in form replaces a row
 
 
 def test_signing_in_redirects_to_the_requested_page(alice: User) -> None:
@@ -101,7 +101,7 @@ def test_a_wrong_password_stays_on_the_page(alice: User, given: dict[str, str]) 
     assert "_auth_user_id" not in client.session
 
 
-def test_no_page_has_a_script_or_a_style_of_its_own(visitor: Client, alice: User) -> None:
+def test_no_page_has_inline_scripts_or_styles(visitor: Client, alice: User) -> None:
     StoredFileFactory(file_id=80_000)
     makers = (JobFactory, RemoteJobFactory, UploadJobFactory)
     jobs = [make(owner=alice, status=s) for make in makers for s in Status]
@@ -123,7 +123,7 @@ def test_no_page_has_a_script_or_a_style_of_its_own(visitor: Client, alice: User
     assert not INLINE.search(text(Client().get("/sign-in")))
 
 
-def test_pages_are_kept_by_no_cache(visitor: Client, alice: User) -> None:
+def test_pages_are_not_cached(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice)
 
     paths = ["/", "/link", "/upload", "/reports", "/settings", "/downloads", "/nowhere"]
@@ -141,7 +141,7 @@ def test_pages_are_kept_by_no_cache(visitor: Client, alice: User) -> None:
         ("/v1/nowhere", BROWSER["Accept"], PROBLEM),
     ],
 )
-def test_errors_are_pages_for_people_and_problems_for_programs(
+def test_errors_are_pages_for_browsers_and_problems_for_programs(
     path: str, accept: str, content_type: str
 ) -> None:
     response = Client().get(path, headers={"Accept": accept})
@@ -163,7 +163,7 @@ Handler = Callable[..., Any]
     ],
 )
 def test_error_pages_need_neither_database_nor_session(handler: Handler, status: int) -> None:
-    # No database mark: a query would fail. A bare request: no user, no messages, no session.
+    # Without the database mark a query would fail. The request has no user, messages or session.
     request = RequestFactory().get("/somewhere", headers=BROWSER)
 
     response = handler(request) if status == 500 else handler(request, Exception("secret"))
@@ -173,7 +173,7 @@ def test_error_pages_need_neither_database_nor_session(handler: Handler, status:
     assert "secret" not in text(response)
 
 
-def test_a_bug_in_a_page_is_a_page_without_its_details(
+def test_a_bug_shows_an_error_page_without_details(
     visitor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def bug(*args: Any, **kwargs: Any) -> None:
@@ -189,7 +189,7 @@ def test_a_bug_in_a_page_is_a_page_without_its_details(
     assert "secret" not in text(response)
 
 
-def test_the_colours_chosen_are_kept_and_the_page_stays(visitor: Client) -> None:
+def test_the_chosen_theme_is_kept(visitor: Client) -> None:
     page = "http://testserver/downloads?status=failed"
 
     response = visitor.post("/theme", {"theme": "dark"}, headers={"Referer": page})
@@ -201,7 +201,7 @@ def test_the_colours_chosen_are_kept_and_the_page_stays(visitor: Client) -> None
 
 
 @pytest.mark.parametrize("theme", ["", "neon", '"><script>'])
-def test_other_colours_are_none(visitor: Client, theme: str) -> None:
+def test_unknown_themes_are_ignored(visitor: Client, theme: str) -> None:
     other = "https://evil.example/"
 
     response = visitor.post("/theme", {"theme": theme}, headers={"Referer": other})

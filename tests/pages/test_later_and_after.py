@@ -1,4 +1,4 @@
-"""What the pages say of a download that waits for its time, or for others."""
+"""Pages of downloads that are scheduled or depend on others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOON = datetime(2099, 11, 24, 12, tzinfo=UTC)
 
 
 def words(response: Any) -> str:
-    """What is read, without its markup."""
+    """Return the text without markup."""
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", text(response)))
     return plain.replace("\u00a0", " ")
 
@@ -41,7 +41,7 @@ def held(owner: User, *others: DownloadJob, **fields: Any) -> DownloadJob:
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_a_scheduled_one_says_when_it_starts(visitor: Client, alice: User, name: str) -> None:
+def test_a_scheduled_download_shows_its_start(visitor: Client, alice: User, name: str) -> None:
     response = visitor.get(of(scheduled(alice), name))
 
     assert "Scheduled" in words(response)
@@ -52,22 +52,20 @@ def test_a_scheduled_one_says_when_it_starts(visitor: Client, alice: User, name:
     assert "is-scheduled" in text(response)
 
 
-def test_today_is_called_so(alice: User) -> None:
+def test_a_start_today_says_today(alice: User) -> None:
     status_text = wording.describe(scheduled(alice), NOON - timedelta(hours=2))
 
     assert f"{status_text.line} {status_text.starts}." == "Starts today at 12:00."
 
 
-def test_one_whose_time_has_come_is_queued(visitor: Client, alice: User) -> None:
+def test_a_download_whose_start_has_passed_is_queued(visitor: Client, alice: User) -> None:
     job = scheduled(alice, timezone.now() - timedelta(seconds=1))
 
     assert "Scheduled" not in words(visitor.get(of(job)))
     assert "Starts as soon as a worker is free." in words(visitor.get(of(job)))
 
 
-def test_one_that_is_tried_again_is_no_scheduled_one(
-    visitor: Client, running_job: DownloadJob
-) -> None:
+def test_a_retry_is_not_shown_as_scheduled(visitor: Client, running_job: DownloadJob) -> None:
     DownloadJob.objects.update(run_at=timezone.now() - timedelta(hours=1))
     running_job.retry("storage_unavailable", "The file store is unavailable.", after_seconds=30)
 
@@ -83,7 +81,7 @@ def test_one_that_is_tried_again_is_no_scheduled_one(
         ([], "Starts in a moment."),
     ],
 )
-def test_a_held_one_says_what_it_still_waits_for(
+def test_a_blocked_download_shows_its_dependencies(
     visitor: Client, alice: User, unready: list[str], sentence: str
 ) -> None:
     ready = JobFactory(owner=alice, status=Status.COMPLETED, name="Ready.zip")
@@ -99,7 +97,7 @@ def test_a_held_one_says_what_it_still_waits_for(
 
 
 @pytest.mark.parametrize("make", [scheduled, held])
-def test_it_can_be_cancelled_and_then_waits_for_nothing(
+def test_it_can_be_cancelled_and_shows_no_dependencies_then(
     visitor: Client, alice: User, make: Any
 ) -> None:
     job = make(alice)
@@ -124,7 +122,7 @@ def test_it_can_be_cancelled_and_then_waits_for_nothing(
         (61, None, 15),
     ],
 )
-def test_a_job_that_waits_for_long_is_polled_less_often(
+def test_a_long_wait_is_polled_less_often(
     visitor: Client, alice: User, age: int, ahead: timedelta | None, every: int
 ) -> None:
     job = scheduled(alice, timezone.now() + ahead) if ahead else held(alice)
@@ -136,7 +134,7 @@ def test_a_job_that_waits_for_long_is_polled_less_often(
         assert every - int(found[1]) in (0, 1)
 
 
-def test_a_poll_shows_when_another_one_is_ready(visitor: Client, alice: User) -> None:
+def test_a_poll_shows_a_completed_dependency(visitor: Client, alice: User) -> None:
     first, second = JobFactory.create_batch(2, owner=alice)
     job = held(alice, first, second)
     found = re.search(r'hx-get="([^"]+)"', text(visitor.get(of(job, "job-state"))))
@@ -154,9 +152,7 @@ def ended(like: DownloadJob) -> dict[str, Any]:
     return {name: getattr(like, name) for name in ("status", "finished_at", "lease_until")}
 
 
-def test_its_page_lists_what_it_waits_for_and_theirs_what_waits(
-    visitor: Client, alice: User
-) -> None:
+def test_pages_list_dependencies_and_dependents(visitor: Client, alice: User) -> None:
     ready = JobFactory(owner=alice, status=Status.COMPLETED, name="Ready.zip")
     running = JobFactory(owner=alice, status=Status.PROCESSING, name="Running.zip")
     job = held(alice, ready, running, name="Both.zip")
@@ -178,7 +174,7 @@ def section(html: str, title: str) -> list[tuple[str, ...]]:
     return [tuple(found) for found in re.findall(row, of_title)]
 
 
-def test_of_many_the_first_are_listed_in_two_queries(
+def test_the_first_dependencies_are_listed_in_two_queries(
     visitor: Client, alice: User, django_assert_max_num_queries: Any
 ) -> None:
     job = held(alice, *JobFactory.create_batch(30, owner=alice))
@@ -190,7 +186,9 @@ def test_of_many_the_first_are_listed_in_two_queries(
     assert "and more" in html
 
 
-def test_once_it_was_let_go_the_past_tense_is_used(visitor: Client, alice: User) -> None:
+def test_dependencies_of_a_started_download_are_in_the_past_tense(
+    visitor: Client, alice: User
+) -> None:
     job = held(alice, JobFactory(owner=alice, status=Status.COMPLETED))
 
     assert sweep_blocked_jobs() == 1
@@ -200,7 +198,7 @@ def test_once_it_was_let_go_the_past_tense_is_used(visitor: Client, alice: User)
     assert "The downloads it depends on are ready" in html
 
 
-def test_one_that_waited_in_vain_says_so(visitor: Client, alice: User) -> None:
+def test_a_failed_dependency_is_shown(visitor: Client, alice: User) -> None:
     job = held(alice, JobFactory(owner=alice, status=Status.CANCELLED, name="Frames.tar"))
 
     assert sweep_blocked_jobs() == 1
@@ -210,7 +208,7 @@ def test_one_that_waited_in_vain_says_so(visitor: Client, alice: User) -> None:
     assert "Run the downloads it depends on again, then this one." in html
 
 
-def test_what_comes_is_in_the_history(visitor: Client, alice: User) -> None:
+def test_the_history_shows_what_comes_next(visitor: Client, alice: User) -> None:
     later, waiting = scheduled(alice), held(alice, JobFactory(owner=alice, name="Frames.tar"))
 
     assert 'class="ahead"' in text(visitor.get(of(later)))
@@ -219,7 +217,7 @@ def test_what_comes_is_in_the_history(visitor: Client, alice: User) -> None:
     assert "<time></time>" not in text(visitor.get(of(waiting)))
 
 
-def test_details_say_who_will_hear_of_it_and_no_secret(visitor: Client, alice: User) -> None:
+def test_details_show_notifications_without_secrets(visitor: Client, alice: User) -> None:
     hook = "https://hooks.example.org/T0/secret?key=secret"
     job = held(alice, run_at=NOON, email=True, webhook=hook, priority=7)
 
@@ -242,13 +240,13 @@ def test_default_terms_are_not_shown(visitor: Client, alice: User) -> None:
     assert 'id="others"></div>' in html
 
 
-def test_nobody_is_promised_anything_once_it_is_over(visitor: Client, alice: User) -> None:
+def test_no_notifications_are_shown_after_the_end(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED, email=True, webhook="https://a.example")
 
     assert "<dt>Notifications</dt>" not in text(visitor.get(of(job)))
 
 
-def test_lists_say_it_too(visitor: Client, alice: User) -> None:
+def test_lists_show_it_too(visitor: Client, alice: User) -> None:
     scheduled(alice)
     held(alice, JobFactory(owner=alice, name="Frames.tar"))
 
@@ -258,7 +256,7 @@ def test_lists_say_it_too(visitor: Client, alice: User) -> None:
     assert "starts when Frames.tar is ready" in html
 
 
-# A zip of what other downloads make
+# A zip of the results of other downloads
 
 
 def test_results_are_among_the_contents_of_a_zip(visitor: Client, alice: User) -> None:
@@ -282,7 +280,9 @@ def test_results_are_among_the_contents_of_a_zip(visitor: Client, alice: User) -
         assert f"<li><span>{name}</span><span>{size}</span></li>" in html
 
 
-def test_numbers_in_the_id_of_a_missing_result_are_no_files(visitor: Client, alice: User) -> None:
+def test_digits_in_the_id_of_a_missing_result_are_not_file_ids(
+    visitor: Client, alice: User
+) -> None:
     file = StoredFileFactory(file_id=12_345_678)
     maker = JobFactory(owner=alice, status=Status.FAILED, id="12345678-0000-4000-8000-000000000000")
     job = JobFactory(
@@ -298,7 +298,7 @@ def test_numbers_in_the_id_of_a_missing_result_are_no_files(visitor: Client, ali
     )
 
 
-def test_a_requeued_one_waits_again(visitor: Client, alice: User, broker: Any) -> None:
+def test_a_retried_download_is_blocked_again(visitor: Client, alice: User, broker: Any) -> None:
     other = JobFactory(owner=alice, status=Status.FAILED, name="Frames.tar")
     job = held(alice, other)
     sweep_blocked_jobs()

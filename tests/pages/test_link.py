@@ -1,4 +1,4 @@
-"""Requesting the file that a link leads to."""
+"""The form that fetches a link."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FULL = dict(zip(FIELDS, (LINK, "Frames.tar", "16", SHA256), strict=True))
 
 
 def values(response: Any) -> dict[str, str]:
-    """Of the fields of the form."""
+    """Return the values of the form's fields."""
     found = (re.search(rf'name="{name}" value="([^"]*)"', text(response)) for name in FIELDS)
     return {name: each[1] for name, each in zip(FIELDS, found, strict=True) if each}
 
 
 def wrong(response: Any) -> set[str]:
-    """The fields that have an error beside them, and point to it."""
+    """Return the fields that have an error and refer to it."""
     html = text(response)
     with_errors = set(re.findall(r'id="(\w+)-error" role="alert"', html))
     pointed = set(re.findall(r'aria-invalid="true" aria-describedby="(\w+)-error[ "]', html))
@@ -36,7 +36,7 @@ def wrong(response: Any) -> set[str]:
 
 
 def refused(visitor: Client, form_data: dict[str, Any], status: int = 400) -> HttpResponse:
-    """The form again; nothing was made."""
+    """Submit, and assert that no job was created. Returns the page with the form."""
     response = visitor.post("/link", form_data)
 
     assert response.status_code == status
@@ -44,7 +44,7 @@ def refused(visitor: Client, form_data: dict[str, Any], status: int = 400) -> Ht
     return response
 
 
-def test_a_long_signed_link_is_taken_and_shown_on_its_page(visitor: Client) -> None:
+def test_a_long_signed_link_is_accepted_and_shown(visitor: Client) -> None:
     url = "https://data.example/a.csv?X-Amz-Signature=".ljust(8_000, "f")
     assert 'maxlength="8000"' in text(visitor.get("/link"))
 
@@ -56,7 +56,7 @@ def test_a_long_signed_link_is_taken_and_shown_on_its_page(visitor: Client) -> N
     assert "at most 8,000 characters" in text(visitor.post("/link", {"url": url + "f"}))
 
 
-def test_both_doors_lead_to_each_other(visitor: Client) -> None:
+def test_both_forms_link_to_each_other(visitor: Client) -> None:
     files, link = text(visitor.get("/")), text(visitor.get("/link"))
 
     assert '<a href="/" aria-current="page"><svg' in files
@@ -65,7 +65,7 @@ def test_both_doors_lead_to_each_other(visitor: Client) -> None:
     assert '<a href="/link" aria-current="page"><svg' in link
 
 
-def test_the_page_promises_what_the_settings_say(visitor: Client, settings: Any) -> None:
+def test_the_page_shows_the_limits_of_the_settings(visitor: Client, settings: Any) -> None:
     settings.REMOTE_MAX_BYTES, settings.RESULT_KEPT_SECONDS = 2_500_000_000, 7 * 24 * 3600
 
     html = text(visitor.get("/link")).replace("\u00a0", " ")
@@ -99,7 +99,7 @@ def test_all_fields_are_submitted(visitor: Client, alice: User, broker: Any) -> 
     assert job.name == "Frames.tar"
 
 
-def test_a_second_click_is_the_same_job(visitor: Client, alice: User, broker: Any) -> None:
+def test_a_double_click_creates_one_job(visitor: Client, alice: User, broker: Any) -> None:
     found = re.search(r'action="(/link\?once=\w+)"', text(visitor.get("/link")))
     assert found
 
@@ -155,7 +155,7 @@ def test_a_private_address_is_422_with_an_error_at_the_link(visitor: Client, url
     assert values(response) == FULL | {"url": url}
 
 
-def test_all_that_is_wrong_is_said_at_once(visitor: Client) -> None:
+def test_all_errors_are_shown_at_once(visitor: Client) -> None:
     response = refused(visitor, dict.fromkeys(FIELDS, "x" * 2_001))
 
     assert wrong(response) == set(FIELDS)
@@ -170,7 +170,9 @@ def test_a_private_address_also_shows_the_other_errors(visitor: Client) -> None:
     assert "not on the public internet" in text(response)
 
 
-def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings: Any) -> None:
+def test_an_exceeded_limit_is_shown_and_values_are_kept(
+    visitor: Client, alice: User, settings: Any
+) -> None:
     settings.MAX_ACTIVE_JOBS = 1
     JobFactory(owner=alice)
 
@@ -183,7 +185,7 @@ def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings:
 
 
 @pytest.mark.parametrize("url", [LINK, '"><script>alert(1)</script>', "", "a" * 3_000])
-def test_a_bookmark_fills_the_link_in(visitor: Client, url: str) -> None:
+def test_a_bookmark_prefills_the_link(visitor: Client, url: str) -> None:
     response = visitor.get("/link", {"url": url})
 
     assert response.status_code == 200
@@ -193,7 +195,7 @@ def test_a_bookmark_fills_the_link_in(visitor: Client, url: str) -> None:
         assert values(response) == {"url": LINK, "output": "", "threads": "4", "sha256": ""}
 
 
-def test_a_form_sent_without_a_session_is_filled_in_after_signing_in(alice: User) -> None:
+def test_a_form_sent_without_a_session_is_prefilled_after_sign_in(alice: User) -> None:
     client, login = Client(), {"username": "alice", "password": "correct horse"}
 
     to_sign_in = client.post("/link?once=" + "a" * 32, FULL | {"csrfmiddlewaretoken": "x"})
@@ -206,13 +208,13 @@ def test_a_form_sent_without_a_session_is_filled_in_after_signing_in(alice: User
 
 
 @pytest.mark.django_db
-def test_a_link_too_long_for_an_address_does_not_end_in_an_error() -> None:
+def test_a_link_too_long_for_a_url_is_no_error() -> None:
     response = Client().post("/link", {"url": "https://example.org/?q=" + "ü" * 1_900})
 
     assert response["Location"] == "/sign-in?next=/link"
 
 
-def test_a_form_without_its_token_is_refused_and_leads_back_to_it(alice: User) -> None:
+def test_a_form_without_a_csrf_token_is_refused_and_returns(alice: User) -> None:
     client = Client(enforce_csrf_checks=True, headers=BROWSER)
     client.force_login(alice)
 
@@ -223,13 +225,13 @@ def test_a_form_without_its_token_is_refused_and_leads_back_to_it(alice: User) -
     assert not DownloadJob.objects.exists()
 
 
-def test_an_earlier_link_is_filled_in_to_be_changed(visitor: Client, alice: User) -> None:
+def test_an_earlier_link_is_prefilled(visitor: Client, alice: User) -> None:
     job = RemoteJobFactory(owner=alice, params=FULL | {"threads": 16})
 
     assert values(visitor.get("/link", {"job": str(job.pk)})) == FULL
 
 
-def test_no_other_download_is_filled_in(visitor: Client, alice: User, bob: User) -> None:
+def test_other_downloads_are_not_prefilled(visitor: Client, alice: User, bob: User) -> None:
     foreign = RemoteJobFactory(owner=bob)
     zipped = JobFactory(owner=alice)
 

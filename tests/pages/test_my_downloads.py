@@ -1,4 +1,4 @@
-"""The list of somebody's downloads."""
+"""The list of a user's downloads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.factories import JobFactory, RemoteJobFactory
 from tests.pages.looks import names, text
 
 
-def test_the_list_has_own_jobs_newest_first_with_active_ones_on_top(
+def test_the_list_has_active_jobs_first_then_the_newest(
     visitor: Client, alice: User, bob: User
 ) -> None:
     now = timezone.now()
@@ -68,9 +68,7 @@ def test_a_download_is_found_by_the_beginning_of_its_id(visitor: Client, alice: 
     assert names(visitor.get("/downloads", {"search": str(searched.pk)[:13]})) == ["this one"]
 
 
-def test_what_could_be_an_id_is_looked_for_in_names_as_well(
-    visitor: Client, alice: User, bob: User
-) -> None:
+def test_text_like_an_id_is_searched_in_names_too(visitor: Client, alice: User, bob: User) -> None:
     foreign = JobFactory(owner=bob, name="foreign")
     JobFactory(owner=alice, name="scans 20261122.zip")
     JobFactory(owner=alice, name=f"copy of {foreign.pk}.zip")
@@ -80,7 +78,7 @@ def test_what_could_be_an_id_is_looked_for_in_names_as_well(
     assert found == [f"copy of {foreign.pk}.zip"]
 
 
-def test_names_are_looked_for_among_the_newest_and_ids_among_all(
+def test_names_are_searched_in_the_newest_and_ids_in_all(
     visitor: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(newest, "SEARCHED", 2)
@@ -94,12 +92,12 @@ def test_names_are_looked_for_among_the_newest_and_ids_among_all(
     assert names(visitor.get("/downloads", {"search": old.pk.hex})) == ["old.zip"]
 
 
-def test_paging_through_the_list_loses_none_and_comes_back(visitor: Client, alice: User) -> None:
+def test_paging_shows_every_download_and_returns(visitor: Client, alice: User) -> None:
     at = timezone.now()
     for n in range(60):
-        status = sorted(FINAL)[n % 4]  # each state is looked up apart
+        status = sorted(FINAL)[n % 4]  # each state has a query of its own
         job = JobFactory(owner=alice, name=f"{n}", status=status)
-        # Six of the same moment, so that the id has to tell them apart.
+        # Six with the same time, so that only the id distinguishes them.
         DownloadJob.objects.filter(pk=job.pk).update(created_at=at - timedelta(hours=n // 6))
 
     first = visitor.get("/downloads")
@@ -117,13 +115,13 @@ def link(response: Any, word: str) -> str:
     return found[1].replace("&amp;", "&") if found else ""
 
 
-def test_a_page_is_not_found_by_somebody_elses_download(visitor: Client, bob: User) -> None:
+def test_a_foreign_cursor_is_no_error(visitor: Client, bob: User) -> None:
     foreign = JobFactory(owner=bob)
 
     assert visitor.get("/downloads", {"before": str(foreign.pk)}).status_code == 200
 
 
-def test_all_that_runs_can_be_reached(visitor: Client, alice: User) -> None:
+def test_every_active_download_can_be_reached(visitor: Client, alice: User) -> None:
     JobFactory.create_batch(30, owner=alice)
 
     assert len(names(visitor.get("/downloads"))) == 25
@@ -133,17 +131,17 @@ def test_all_that_runs_can_be_reached(visitor: Client, alice: User) -> None:
     assert len({*re.findall(r'id="job-([^"]+)"', text(first) + text(second))}) == 30
 
 
-def test_the_list_costs_the_same_queries_for_one_and_for_many(
+def test_the_number_of_queries_does_not_depend_on_the_list(
     visitor: Client, alice: User, django_assert_max_num_queries: Any
 ) -> None:
     for status in list(Status) * 4:
         JobFactory(owner=alice, status=status)
 
-    with django_assert_max_num_queries(8):  # two of them the pace of the kind, kept for seconds
+    with django_assert_max_num_queries(8):  # two of them for the kind's speed, which is cached
         visitor.get("/downloads")
 
 
-def test_the_empty_list_says_where_to_begin(visitor: Client) -> None:
+def test_the_empty_list_links_to_the_forms(visitor: Client) -> None:
     html = text(visitor.get("/downloads"))
 
     assert "No downloads yet" in html
@@ -151,7 +149,7 @@ def test_the_empty_list_says_where_to_begin(visitor: Client) -> None:
     assert '<a class="button" href="/link">' in html
 
 
-def test_a_row_says_which_kind_it_is(visitor: Client, alice: User) -> None:
+def test_a_row_shows_its_kind(visitor: Client, alice: User) -> None:
     JobFactory(owner=alice)
     RemoteJobFactory(owner=alice)
 
@@ -159,4 +157,4 @@ def test_a_row_says_which_kind_it_is(visitor: Client, alice: User) -> None:
 
     assert "<span>Zip</span>" in html
     assert "<span>Link</span>" in html
-    assert "in about" not in html  # nobody knows how much the link has
+    assert "in about" not in html  # the link's size is unknown

@@ -1,4 +1,4 @@
-"""One download: how it stands, its buttons, its polls, what it says of the past."""
+"""The page of a download: its state, buttons, polls and history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.pages.looks import of, text
 
 
 @pytest.mark.parametrize("name", ["job-page", "job-state", "job-row"])
-def test_somebody_elses_download_is_403_and_an_unknown_one_404(
+def test_a_foreign_download_is_403_and_an_unknown_one_404(
     visitor: Client, bob: User, name: str
 ) -> None:
     foreign = visitor.get(of(JobFactory(owner=bob, name="secret"), name))
@@ -38,7 +38,7 @@ def test_somebody_elses_download_is_403_and_an_unknown_one_404(
 
 
 @pytest.mark.parametrize("name", ["job-cancel", "job-retry"])
-def test_somebody_elses_download_cannot_be_changed(visitor: Client, bob: User, name: str) -> None:
+def test_a_foreign_download_cannot_be_changed(visitor: Client, bob: User, name: str) -> None:
     foreign = JobFactory(owner=bob, status=Status.FAILED if name == "job-retry" else Status.QUEUED)
 
     response = visitor.post(of(foreign, name))
@@ -48,14 +48,14 @@ def test_somebody_elses_download_cannot_be_changed(visitor: Client, bob: User, n
 
 
 @pytest.mark.parametrize("name", ["job-cancel", "job-retry"])
-def test_a_look_changes_nothing(visitor: Client, alice: User, name: str) -> None:
+def test_a_view_changes_nothing(visitor: Client, alice: User, name: str) -> None:
     job = JobFactory(owner=alice)
 
     assert visitor.get(of(job, name)).status_code == 405
     assert DownloadJob.objects.get().status == Status.QUEUED
 
 
-def test_cancel_leads_back_to_the_page(visitor: Client, alice: User) -> None:
+def test_cancel_returns_to_the_page(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice)
 
     response = visitor.post(of(job, "job-cancel"))
@@ -67,7 +67,7 @@ def test_cancel_leads_back_to_the_page(visitor: Client, alice: User) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED, Status.EXPIRED])
-def test_run_again_queues_it_under_the_same_id(
+def test_retry_queues_it_under_the_same_id(
     visitor: Client, alice: User, broker: Any, status: Status
 ) -> None:
     job = JobFactory(owner=alice, status=status)
@@ -83,7 +83,7 @@ def test_run_again_queues_it_under_the_same_id(
     [("job-cancel", status) for status in sorted(FINAL)]
     + [("job-retry", s) for s in (Status.QUEUED, Status.PROCESSING, Status.COMPLETED)],
 )
-def test_too_late_is_said_on_the_page(
+def test_an_action_that_is_too_late_is_reported(
     visitor: Client, alice: User, name: str, status: Status
 ) -> None:
     job = JobFactory(owner=alice, status=status)
@@ -96,9 +96,7 @@ def test_too_late_is_said_on_the_page(
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_only_what_runs_is_polled_and_reloaded(
-    visitor: Client, alice: User, status: Status
-) -> None:
+def test_only_active_downloads_are_polled(visitor: Client, alice: User, status: Status) -> None:
     job = JobFactory(owner=alice, status=status)
     polled = 0 if status in FINAL else 1
 
@@ -111,7 +109,7 @@ def test_only_what_runs_is_polled_and_reloaded(
         assert ('hx-trigger="every 3s, look"' in text(visitor.get(of(job, name)))) == bool(polled)
 
 
-def test_what_takes_longer_is_polled_less_often(visitor: Client, queued_job: DownloadJob) -> None:
+def test_long_jobs_are_polled_less_often(visitor: Client, queued_job: DownloadJob) -> None:
     DownloadJob.objects.update(created_at=timezone.now() - timedelta(seconds=61))
 
     assert 'hx-trigger="every 5s, look"' in text(visitor.get(of(queued_job, "job-state")))
@@ -128,7 +126,7 @@ def test_what_takes_longer_is_polled_less_often(visitor: Client, queued_job: Dow
         (Status.EXPIRED, "Expired", "Recreate"),
     ],
 )
-def test_each_state_has_its_word_and_the_button_that_helps(
+def test_each_state_has_its_word_and_button(
     visitor: Client, alice: User, status: Status, word: str, verb: str
 ) -> None:
     job = JobFactory(owner=alice, status=status)
@@ -140,9 +138,7 @@ def test_each_state_has_its_word_and_the_button_that_helps(
     assert (of(job, "download") in html) == (status == Status.COMPLETED)
 
 
-def test_a_job_that_waits_says_for_how_long_and_for_which_attempt(
-    visitor: Client, running_job: DownloadJob
-) -> None:
+def test_a_retry_shows_its_delay_and_attempt(visitor: Client, running_job: DownloadJob) -> None:
     running_job.retry("storage_unavailable", "The file store did not answer.", after_seconds=30)
 
     html = text(visitor.get(of(running_job))).replace("\u00a0", " ")
@@ -152,7 +148,7 @@ def test_a_job_that_waits_says_for_how_long_and_for_which_attempt(
     assert "The file store did not answer." in html
 
 
-def test_a_job_whose_worker_is_silent_says_so(visitor: Client, running_job: DownloadJob) -> None:
+def test_a_job_whose_lease_expired_says_so(visitor: Client, running_job: DownloadJob) -> None:
     silent = timezone.now() - timedelta(seconds=48)
     DownloadJob.objects.update(lease_until=silent, updated_at=silent)
 
@@ -175,16 +171,14 @@ def test_progress_is_shown_in_bytes_and_percent(visitor: Client, running_job: Do
     assert "<title>40% 2 files.zip" in html
 
 
-def test_a_poll_says_aloud_only_what_changed(visitor: Client, running_job: DownloadJob) -> None:
+def test_a_poll_announces_only_changes(visitor: Client, running_job: DownloadJob) -> None:
     for name in ("job-state", "job-row"):
         assert 'id="said"' not in text(visitor.get(of(running_job, name), {"was": "working-1"}))
         assert 'id="said"' in text(visitor.get(of(running_job, name), {"was": "queued-1"}))
 
 
 @pytest.mark.parametrize("name", ["job-state", "job-row"])
-def test_a_poll_that_would_show_the_same_is_spared(
-    visitor: Client, running_job: DownloadJob, name: str
-) -> None:
+def test_an_unchanged_poll_is_204(visitor: Client, running_job: DownloadJob, name: str) -> None:
     found = re.search(r'hx-get="([^"]+)"', text(visitor.get(of(running_job, name))))
     assert found
 
@@ -193,7 +187,7 @@ def test_a_poll_that_would_show_the_same_is_spared(
     assert "Adding 2 of 2" in text(visitor.get(found[1]))
 
 
-def test_a_countdown_alone_is_nothing_new(visitor: Client, running_job: DownloadJob) -> None:
+def test_a_countdown_alone_is_no_change(visitor: Client, running_job: DownloadJob) -> None:
     running_job.retry("storage_unavailable", "The file store did not answer.", after_seconds=30)
     found = re.search(r'hx-get="([^"]+)"', text(visitor.get(of(running_job, "job-state"))))
     assert found
@@ -244,7 +238,7 @@ def test_the_contents_are_the_first_files_with_their_sizes(
     StoredFile.objects.filter(pk=files[1].pk).update(owner=bob, name="secret.txt")
     job = JobFactory(owner=alice, params={"file_ids": [file.file_id for file in files]})
 
-    visitor.get(of(job))  # then the pace of the kind is known
+    visitor.get(of(job))  # then the speed of the kind is cached
 
     with django_assert_max_num_queries(9):
         html = text(visitor.get(of(job)))
@@ -259,13 +253,13 @@ def test_the_contents_are_the_first_files_with_their_sizes(
 
 
 def commands(response: Any) -> list[list[str]]:
-    """What a shell makes of the commands on the page."""
+    """Return the commands on the page as a shell parses them."""
     found = re.findall(r"<code>(curl.*?)</code>", text(response), re.DOTALL)
     lines = [unescape(command).replace("\\\n", "") for command in found]  # a shell joins them, too
     return [shlex.split(line) for line in lines]
 
 
-def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> None:
+def test_the_commands_match_the_page(visitor: Client, alice: User) -> None:
     name = 'It\'s "Ours" & <theirs> — ü.zip'
     job = JobFactory(owner=alice, name=name, params={"file_ids": [80_001, 80_000]})
 
@@ -280,15 +274,15 @@ def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> Non
     assert serializer.validated_data["name"] == name
 
 
-def test_no_command_is_longer_than_one_can_paste(visitor: Client, alice: User) -> None:
+def test_commands_fit_a_command_line(visitor: Client, alice: User) -> None:
     job = JobFactory(owner=alice, params={"file_ids": list(range(80_000, 80_101))})
 
     assert [command[1] for command in commands(visitor.get(of(job)))] == ["-fLOJ"]
 
 
-def test_a_zip_with_missing_files_offers_the_others(visitor: Client, alice: User) -> None:
+def test_a_zip_with_missing_files_can_be_made_of_the_others(visitor: Client, alice: User) -> None:
     file = StoredFileFactory(file_id=80_000)
-    gone = StoredFileFactory(file_id=80_002)  # only its bytes are
+    gone = StoredFileFactory(file_id=80_002)  # only its bytes are missing
     job = JobFactory(
         owner=alice,
         status=Status.FAILED,
@@ -304,7 +298,7 @@ def test_a_zip_with_missing_files_offers_the_others(visitor: Client, alice: User
     assert "These files could not be found: 80001 and 1 more." in html
 
 
-def test_names_are_text_not_markup(visitor: Client, alice: User) -> None:
+def test_names_are_escaped(visitor: Client, alice: User) -> None:
     name = "<script>alert(1)</script>.zip"
     StoredFileFactory(file_id=80_000, name=name)
     job = JobFactory(owner=alice, name=name, params={"file_ids": [80_000]})
@@ -314,7 +308,7 @@ def test_names_are_text_not_markup(visitor: Client, alice: User) -> None:
 
 
 @pytest.mark.parametrize("file_ids", [[], [80_000]])
-def test_the_command_for_a_zip_of_results_is_one_that_is_taken(
+def test_the_command_for_a_zip_of_results_is_valid(
     visitor: Client, alice: User, file_ids: list[int]
 ) -> None:
     maker = JobFactory(owner=alice)

@@ -1,4 +1,4 @@
-"""One link that is fetched: what its page and its row say otherwise than a zip's."""
+"""The page and row of a link, where they differ from those of a zip."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.pages.looks import of, text
 from tests.pages.test_one_download import commands
 
 BOTH = ("job-state", "job-row")
-# What somebody can do nothing about but to run it again, or to ask.
+# Failures that the user can only retry or report.
 OURS = {"build_failed", "stalled", "storage_unavailable", "worker_lost", "unexpected"}
 OF_ZIPS = {"archive_too_large", "source_missing", "source_changed"}
 HOPELESS = {"blocked_address", "blocked_redirect", "too_many_redirects", "checksum_mismatch"}
@@ -40,7 +40,7 @@ OF_UPLOADS |= {"infected", "not_scanned", "scanner_unavailable", "type_not_allow
 
 @pytest.fixture
 def running(alice: User) -> DownloadJob:
-    """A link whose worker has been at it for a minute."""
+    """Return a running job of a link, claimed a minute ago."""
     job: DownloadJob = RemoteJobFactory(owner=alice)
     job.claim(task_id="task-1", worker="worker@test")
     begun = timezone.now() - timedelta(seconds=60)
@@ -59,7 +59,7 @@ def test_the_page_shows_the_request(visitor: Client, alice: User) -> None:
     assert "A link to data.example.org, requested <time" in html
     assert "The link</h2>" in html
     assert f"<dd>{LINK}</dd>" in html
-    assert f'href="{LINK}' not in html  # nobody follows it by a slip
+    assert f'href="{LINK}' not in html  # so that nobody follows it by accident
 
 
 def test_the_expected_hash_is_shown_if_there_is_one(visitor: Client, alice: User) -> None:
@@ -72,7 +72,7 @@ def test_the_expected_hash_is_shown_if_there_is_one(visitor: Client, alice: User
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_what_is_of_unknown_size_slides_and_counts(
+def test_an_unknown_size_shows_bytes_and_an_indeterminate_bar(
     visitor: Client, running: DownloadJob, name: str
 ) -> None:
     running.heartbeat(done=3_100_000, message="Fetching frames.tar", speed=5_200_000, threads=4)
@@ -85,7 +85,7 @@ def test_what_is_of_unknown_size_slides_and_counts(
     assert "%" not in re.sub(r"<[^>]*>", "", html)
 
 
-def test_what_cannot_be_foretold_is_not(visitor: Client, running: DownloadJob) -> None:
+def test_nothing_is_estimated_without_a_size(visitor: Client, running: DownloadJob) -> None:
     running.heartbeat(done=3_100_000, message="Fetching frames.tar", speed=5_200_000, threads=4)
 
     assert estimates.estimated_seconds_left(running, timezone.now().timestamp()) is None
@@ -95,7 +95,7 @@ def test_what_cannot_be_foretold_is_not(visitor: Client, running: DownloadJob) -
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_a_size_that_becomes_known_is_shown(
+def test_the_size_is_shown_once_it_is_known(
     visitor: Client, running: DownloadJob, name: str
 ) -> None:
     running.record(total=14_200_000)
@@ -122,9 +122,7 @@ def test_the_connections_in_use_are_shown_while_it_runs(
     assert "<dt>Connections</dt>" not in text(visitor.get(of(running, "job-state")))
 
 
-def test_a_name_that_the_other_side_gives_takes_the_place_of_the_guess(
-    visitor: Client, running: DownloadJob
-) -> None:
+def test_the_servers_file_name_replaces_the_guess(visitor: Client, running: DownloadJob) -> None:
     assert '<h1 id="name">frames.tar</h1>' in text(visitor.get(of(running)))
 
     running.record(name="Frames of 2026.tar")
@@ -133,7 +131,7 @@ def test_a_name_that_the_other_side_gives_takes_the_place_of_the_guess(
     assert '<h1 id="name" hx-swap-oob="true">Frames of 2026.tar</h1>' in html
 
 
-def test_a_fetched_file_can_go_into_a_zip(visitor: Client, alice: User) -> None:
+def test_a_fetched_file_can_be_added_to_a_zip(visitor: Client, alice: User) -> None:
     job = RemoteJobFactory(owner=alice, status=Status.COMPLETED)
 
     html = text(visitor.get(of(job, "job-state")))
@@ -146,14 +144,14 @@ def test_a_fetched_file_can_go_into_a_zip(visitor: Client, alice: User) -> None:
     assert re.search(rf'value="{number}" id="f{number}"[^>]* checked', chosen)
 
 
-def test_a_zip_has_no_number(visitor: Client, alice: User) -> None:
+def test_a_zip_has_no_file_id(visitor: Client, alice: User) -> None:
     html = text(visitor.get(of(JobFactory(owner=alice, status=Status.COMPLETED))))
 
     assert "can be added to a zip" not in html
     assert "created in 5" in html
 
 
-def test_fetched_files_are_offered_first_with_the_word_for_their_type(
+def test_fetched_files_are_listed_first_with_their_type(
     visitor: Client, alice: User, bob: User
 ) -> None:
     StoredFileFactory(file_id=80_000)
@@ -175,7 +173,7 @@ def test_fetched_files_are_offered_first_with_the_word_for_their_type(
     assert "secret.tar" not in html
 
 
-def test_the_commands_do_what_the_page_does(visitor: Client, alice: User) -> None:
+def test_the_commands_match_the_page(visitor: Client, alice: User) -> None:
     params = {"url": LINK + "&quote='", "threads": 2, "output": 'It\'s "ours".tar'}
     job = RemoteJobFactory(owner=alice, params=params)
 
@@ -206,7 +204,7 @@ def test_each_failure_has_a_sentence_of_its_own(visitor: Client, alice: User, co
 
 
 @pytest.mark.parametrize("code", sorted(JOB_CODES.keys() - OF_UPLOADS))
-def test_a_link_that_cannot_work_is_to_be_changed_rather_than_run_again(
+def test_a_hopeless_link_is_edited_rather_than_retried(
     visitor: Client, alice: User, code: str
 ) -> None:
     job = RemoteJobFactory(owner=alice, status=Status.FAILED, error_code=code, error="Oh.")
@@ -221,7 +219,7 @@ def test_a_link_that_cannot_work_is_to_be_changed_rather_than_run_again(
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_a_poll_of_a_link_that_did_not_fail_leaves_it_in_the_database(
+def test_a_poll_reads_the_link_only_after_a_failure(
     visitor: Client, alice: User, status: Status
 ) -> None:
     job = RemoteJobFactory(owner=alice, status=status)
@@ -233,7 +231,7 @@ def test_a_poll_of_a_link_that_did_not_fail_leaves_it_in_the_database(
     assert not [query for query in seen.captured_queries if '"params"' in query["sql"]]
 
 
-def test_hostile_names_and_links_are_text(visitor: Client, alice: User) -> None:
+def test_hostile_names_and_links_are_escaped(visitor: Client, alice: User) -> None:
     evil = "<script>alert(1)</script>"
     params = {"url": f"https://example.org/{evil}", "threads": 4}
     job = RemoteJobFactory(owner=alice, name=evil, params=params)

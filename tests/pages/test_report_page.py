@@ -1,4 +1,4 @@
-"""Asking for a report on a page, and what is shown of one."""
+"""The form of reports, and the page of a report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def report_of(owner: User, **fields: Any) -> DownloadJob:
 
 
 def refused(visitor: Client, changes: dict[str, Any]) -> HttpResponse:
-    """The form again; nothing was made."""
+    """Submit, and assert that no job was created. Returns the page with the form."""
     response = visitor.post("/reports", USUAL | changes)
 
     assert response.status_code == 400
@@ -44,7 +44,7 @@ def refused(visitor: Client, changes: dict[str, Any]) -> HttpResponse:
 
 
 def chosen(response: Any, name: str) -> list[str]:
-    """Of the radio buttons of that name, or the boxes."""
+    """Return the values of the checked radio buttons or boxes of that name."""
     return re.findall(rf'name="{name}" value="(\w+)" checked', text(response))
 
 
@@ -58,7 +58,7 @@ def test_a_report_becomes_a_job(visitor: Client, alice: User, broker: Any) -> No
     assert visitor.get(of(job)).status_code == 200
 
 
-def test_own_dates_count_where_they_are_chosen(visitor: Client, broker: Any) -> None:
+def test_a_custom_range_is_used_if_chosen(visitor: Client, broker: Any) -> None:
     visitor.post("/reports", DATES | {"as": "csv"})
     visitor.post("/reports", DATES | {"period": "7d", "as": "csv"})
 
@@ -68,7 +68,7 @@ def test_own_dates_count_where_they_are_chosen(visitor: Client, broker: Any) -> 
     assert period == {"period": "7d", "format": "csv", "everybody": False}
 
 
-def test_a_second_click_is_the_same_report(visitor: Client, broker: Any) -> None:
+def test_a_double_click_creates_one_report(visitor: Client, broker: Any) -> None:
     found = re.search(r'action="(/reports\?once=\w+)"', text(visitor.get("/reports")))
     assert found
 
@@ -79,7 +79,7 @@ def test_a_second_click_is_the_same_report(visitor: Client, broker: Any) -> None
     assert DownloadJob.objects.count() == 2
 
 
-def test_the_form_begins_with_what_is_usual(visitor: Client) -> None:
+def test_the_forms_defaults(visitor: Client) -> None:
     response = visitor.get("/reports")
 
     assert (chosen(response, "period"), chosen(response, "as")) == (["30d"], ["pdf"])
@@ -116,7 +116,7 @@ def test_an_invalid_field_has_an_error(
     assert sentence in html
 
 
-def test_all_that_was_given_is_kept(visitor: Client, alice: User) -> None:
+def test_all_values_are_kept(visitor: Client, alice: User) -> None:
     User.objects.update(is_staff=True, is_superuser=True, email="alice@example.org")
     given = DATES | {"to": "2026-01-01", "as": "json", "everybody": "true"}
 
@@ -128,7 +128,7 @@ def test_all_that_was_given_is_kept(visitor: Client, alice: User) -> None:
     assert chosen(response, "everybody") == chosen(response, "email") == ["true"]
 
 
-def test_only_staff_who_may_see_all_can_have_everybodys(
+def test_a_report_on_everybody_needs_a_permission(
     visitor: Client, alice: User, broker: Any
 ) -> None:
     User.objects.update(is_staff=True)
@@ -143,7 +143,9 @@ def test_only_staff_who_may_see_all_can_have_everybodys(
     assert list(everybody) == [False, True]
 
 
-def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings: Any) -> None:
+def test_an_exceeded_limit_is_shown_and_values_are_kept(
+    visitor: Client, alice: User, settings: Any
+) -> None:
     settings.MAX_ACTIVE_JOBS = 1
     JobFactory(owner=alice)
 
@@ -154,7 +156,7 @@ def test_a_limit_is_said_and_all_is_kept(visitor: Client, alice: User, settings:
     assert (chosen(response, "period"), chosen(response, "as")) == (["dates"], ["csv"])
 
 
-def test_a_form_sent_without_a_session_is_filled_in_after_signing_in(alice: User) -> None:
+def test_a_form_sent_without_a_session_is_prefilled_after_sign_in(alice: User) -> None:
     client, login = Client(), {"username": "alice", "password": "correct horse"}
 
     to_sign_in = client.post("/reports?once=" + "a" * 32, DATES | {"as": "csv"})
@@ -167,7 +169,7 @@ def test_a_form_sent_without_a_session_is_filled_in_after_signing_in(alice: User
     assert not DownloadJob.objects.exists()
 
 
-def test_a_form_without_its_token_is_refused_and_leads_back_to_it(alice: User) -> None:
+def test_a_form_without_a_csrf_token_is_refused_and_returns(alice: User) -> None:
     client = Client(enforce_csrf_checks=True, headers=BROWSER)
     client.force_login(alice)
 
@@ -190,7 +192,7 @@ def test_its_progress_is_shown_in_jobs(visitor: Client, alice: User) -> None:
         assert "<span>1,200 of 3,400 jobs</span><span>600 jobs/s · about" in html
 
 
-def test_one_job_alone_is_no_jobs(visitor: Client, alice: User) -> None:
+def test_a_single_job_is_singular(visitor: Client, alice: User) -> None:
     job = report_of(alice, total=1)
 
     assert "<span>1\u00a0job</span>" in text(visitor.get(of(job)))
@@ -222,7 +224,7 @@ def test_one_job_alone_is_no_jobs(visitor: Client, alice: User) -> None:
         ),
     ],
 )
-def test_its_page_says_what_it_is_on(
+def test_its_page_shows_its_range(
     visitor: Client, alice: User, params: dict[str, Any], summary: str, facts: list[str]
 ) -> None:
     html = text(visitor.get(of(report_of(alice, params=params))))
@@ -232,7 +234,7 @@ def test_its_page_says_what_it_is_on(
     assert re.findall("<dd>([^<]*)</dd>", contents) == facts
 
 
-def test_the_command_asks_for_the_same(visitor: Client, alice: User) -> None:
+def test_the_command_requests_the_same(visitor: Client, alice: User) -> None:
     job = report_of(alice)
 
     _, ask = commands(visitor.get(of(job)))
@@ -243,7 +245,7 @@ def test_the_command_asks_for_the_same(visitor: Client, alice: User) -> None:
     assert serializer.submission()["params"] == job.params
 
 
-def test_reports_can_be_looked_for(visitor: Client, alice: User) -> None:
+def test_reports_can_be_searched(visitor: Client, alice: User) -> None:
     report_of(alice, status=Status.FAILED)
 
     html = text(visitor.get("/downloads", {"kind": "report"}))

@@ -1,4 +1,4 @@
-"""Sending a file from the page by a browser that runs no scripts."""
+"""Upload a file from the page with a browser that runs no scripts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.pages.looks import text
 
 @pytest.fixture
 def browser(alice: User, made_bucket: None, broker: Any) -> Iterator[Client]:
-    """One without scripts, which has the page open."""
+    """A client with the upload page open."""
     client = Client(enforce_csrf_checks=True, headers={"Accept": "text/html"})
     client.force_login(alice)
     client.get("/upload")
@@ -34,7 +34,7 @@ def post(browser: Client, name: str, content: bytes, token: str = "") -> Any:
     return browser.post("/upload", body, content_type="multipart/form-data; boundary=cut")
 
 
-def test_a_form_leads_to_the_page_of_its_job(browser: Client) -> None:
+def test_a_form_redirects_to_the_page_of_its_job(browser: Client) -> None:
     response = post(browser, "notes.txt", b"words")
 
     job = DownloadJob.objects.get()
@@ -69,7 +69,7 @@ def test_a_form_with_a_wrong_token_stores_nothing(browser: Client) -> None:
     assert (DownloadJob.objects.count(), IncomingUpload.objects.count()) == (0, 0)
 
 
-def test_a_stranger_signs_in_and_comes_back(db: None) -> None:
+def test_an_anonymous_user_signs_in_and_returns(db: None) -> None:
     head = b'Content-Disposition: form-data; name="file"; filename="a"'
     body = b"--cut\r\n" + head + b"\r\n\r\nwords\r\n--cut--\r\n"
     client = Client(headers={"Accept": "text/html"})

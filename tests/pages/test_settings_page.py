@@ -1,4 +1,4 @@
-"""The page of an owner's settings: whom to tell, the secret, and who was told."""
+"""The page of a user's settings: notifications, the secret, and recent deliveries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = r'<pre [^>]*id="secret"[^>]*><code>(whsec_[^<]*)</code>'
 
 @pytest.fixture
 def mailed(alice: User) -> User:
-    """Alice, with an address."""
+    """Return Alice with an e-mail address."""
     User.objects.update(email="alice@example.org")
     return alice
 
@@ -34,11 +34,11 @@ def secret_on(response: Any) -> str:
     return found[1]
 
 
-def test_the_menu_of_the_account_leads_there(visitor: Client) -> None:
+def test_the_account_menu_links_to_it(visitor: Client) -> None:
     assert 'href="/settings">Settings</a>' in text(visitor.get("/downloads"))
 
 
-def test_what_is_chosen_is_kept_and_holds_for_what_comes(
+def test_settings_are_saved_and_apply_to_new_downloads(
     visitor: Client, mailed: User, broker: Any
 ) -> None:
     response = visitor.post("/settings", {"email": "true", "webhook": f" {HOOK} "})
@@ -54,7 +54,7 @@ def test_what_is_chosen_is_kept_and_holds_for_what_comes(
     assert DownloadJob.objects.get().webhook == HOOK
 
 
-def test_empty_and_unticked_is_nobody(visitor: Client, mailed: User) -> None:
+def test_empty_settings_turn_notifications_off(visitor: Client, mailed: User) -> None:
     Preferences.objects.create(owner=mailed, email=True, webhook=HOOK)
 
     visitor.post("/settings", {"webhook": ""})
@@ -90,7 +90,7 @@ def test_an_invalid_webhook_has_an_error_and_changes_nothing(
     assert (preferences.email, preferences.webhook) == (False, HOOK)
 
 
-def test_without_an_address_there_is_nothing_to_tick(visitor: Client, alice: User) -> None:
+def test_without_an_address_there_is_no_box(visitor: Client, alice: User) -> None:
     html = text(visitor.get("/settings"))
 
     assert 'name="email"' not in html
@@ -99,13 +99,13 @@ def test_without_an_address_there_is_nothing_to_tick(visitor: Client, alice: Use
     assert not Preferences.objects.get().email
 
 
-def test_the_secret_stays_from_the_first_look_on(visitor: Client, alice: User) -> None:
+def test_the_secret_stays_the_same(visitor: Client, alice: User) -> None:
     first, second = (secret_on(visitor.get("/settings")) for _ in range(2))
 
     assert first == second == Preferences.objects.get().secret
 
 
-def test_a_new_secret_keeps_the_old_one_and_a_double_click_makes_one(
+def test_rotation_keeps_the_old_secret_and_a_double_click_rotates_once(
     visitor: Client, alice: User
 ) -> None:
     old = secret_on(visitor.get("/settings"))
@@ -122,7 +122,7 @@ def test_a_new_secret_keeps_the_old_one_and_a_double_click_makes_one(
     assert old not in html
 
 
-def test_nobody_chooses_their_secret(visitor: Client, alice: User) -> None:
+def test_the_secret_cannot_be_chosen(visitor: Client, alice: User) -> None:
     old = secret_on(visitor.get("/settings"))
 
     visitor.post("/settings", {"secret": "whsec_mine"})
@@ -156,14 +156,14 @@ def test_the_last_ten_notifications_are_shown(visitor: Client, mailed: User, bob
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
-def test_each_end_has_its_word(visitor: Client, alice: User, status: Status) -> None:
+def test_each_outcome_has_its_word(visitor: Client, alice: User, status: Status) -> None:
     NotificationFactory(owner=alice, job=JobFactory(owner=alice, status=status))
 
     word = {"completed": "ready"}.get(status, status)
     assert f"2 files.zip: {word}" in text(visitor.get("/settings"))
 
 
-def test_a_form_without_its_token_changes_nothing_and_leads_back(alice: User) -> None:
+def test_a_form_without_a_csrf_token_changes_nothing_and_returns(alice: User) -> None:
     client = Client(enforce_csrf_checks=True, headers=BROWSER)
     client.force_login(alice)
 

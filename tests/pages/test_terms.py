@@ -1,4 +1,4 @@
-"""What every form asks besides: whether to mail, and when to start."""
+"""The fields that every form has: the e-mail box and the start time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.models import DownloadJob, Preferences
 from tests.factories import LINK, StoredFileFactory
 from tests.pages.looks import BROWSER, text
 
-# Of each form: where it is, where it is sent, and the least that is to be in it.
+# For each form: its page, its address, and the least data it needs.
 FORMS: list[tuple[str, str, dict[str, Any]]] = [
     ("/", "/downloads", {"file": ["80000"]}),
     ("/link", "/link", {"url": LINK}),
@@ -38,7 +38,7 @@ def file(db: None) -> None:
 
 @pytest.fixture
 def mailed(alice: User) -> User:
-    """Alice, with an address."""
+    """Return Alice with an e-mail address."""
     User.objects.update(email="alice@example.org")
     return alice
 
@@ -51,7 +51,7 @@ def is_ticked(response: Any) -> bool:
 
 @each_page
 @pytest.mark.parametrize("wants", [True, False])
-def test_the_box_is_as_the_settings_have_it(
+def test_the_box_is_ticked_as_in_the_settings(
     visitor: Client, mailed: User, page: str, wants: bool
 ) -> None:
     Preferences.objects.create(owner=mailed, email=wants)
@@ -63,14 +63,14 @@ def test_the_box_is_as_the_settings_have_it(
 
 
 @each_page
-def test_there_is_no_box_where_there_is_no_address(visitor: Client, page: str) -> None:
+def test_there_is_no_box_without_an_address(visitor: Client, page: str) -> None:
     assert 'name="email"' not in text(visitor.get(page))
 
 
 @each_form
 @pytest.mark.parametrize("usual", [True, False])
 @pytest.mark.parametrize("given", [TICKED, UNTICKED])
-def test_the_box_counts_whatever_the_settings_say(
+def test_the_box_overrides_the_settings(
     visitor: Client, mailed: User, broker: Any, page: str, address: str, form_data: Any,
     given: list[str], usual: bool,
 ) -> None:  # fmt: skip
@@ -82,7 +82,7 @@ def test_the_box_counts_whatever_the_settings_say(
 
 
 @each_form
-def test_a_box_that_nobody_was_shown_is_no_error(
+def test_a_value_without_a_box_is_ignored(
     visitor: Client, broker: Any, page: str, address: str, form_data: Any
 ) -> None:
     assert visitor.post(address, form_data | {"email": TICKED}).status_code == 303
@@ -94,7 +94,7 @@ def test_a_box_that_nobody_was_shown_is_no_error(
 @pytest.mark.parametrize(
     "text", ["{:%Y-%m-%dT%H:%M}", "{:%Y-%m-%dT%H:%M:%S}", "{:%Y-%m-%dT%H:%M:%S.000Z}"]
 )
-def test_a_time_without_a_zone_is_one_of_utc(
+def test_a_time_without_a_zone_is_utc(
     visitor: Client, broker: Any, page: str, address: str, form_data: Any, text: str
 ) -> None:
     visitor.post(address, form_data | {"runAt": text.format(SOON)})
@@ -104,7 +104,7 @@ def test_a_time_without_a_zone_is_one_of_utc(
 
 
 @each_form
-def test_no_time_is_at_once(
+def test_an_empty_time_starts_at_once(
     visitor: Client, broker: Any, page: str, address: str, form_data: Any
 ) -> None:
     visitor.post(address, form_data | {"runAt": " "})
@@ -140,7 +140,7 @@ def test_an_invalid_time_has_an_error_and_all_values_are_kept(
 
 
 @each_page
-def test_the_page_says_whose_clock_is_meant(visitor: Client, page: str) -> None:
+def test_the_page_names_the_time_zone(visitor: Client, page: str) -> None:
     html = text(visitor.get(page))
 
     assert re.search(
@@ -148,7 +148,7 @@ def test_the_page_says_whose_clock_is_meant(visitor: Client, page: str) -> None:
     )
 
 
-def test_a_search_keeps_what_was_chosen(visitor: Client, mailed: User) -> None:
+def test_a_search_keeps_the_fields(visitor: Client, mailed: User) -> None:
     Preferences.objects.create(owner=mailed, email=True)
     when = f"{SOON:%Y-%m-%dT%H:%M}"
 
@@ -158,7 +158,7 @@ def test_a_search_keeps_what_was_chosen(visitor: Client, mailed: User) -> None:
     assert f'name="runAt" value="{when}" data-at="{SOON.isoformat()}"' in text(found)
 
 
-def test_so_does_signing_in(mailed: User) -> None:
+def test_sign_in_keeps_the_fields(mailed: User) -> None:
     client, login = Client(headers=BROWSER), {"username": "alice", "password": "correct horse"}
     Preferences.objects.create(owner=mailed, email=True)
 
@@ -169,7 +169,7 @@ def test_so_does_signing_in(mailed: User) -> None:
     assert not is_ticked(client.get(back))
 
 
-# A file that is sent without a script: its form says each thing once
+# A form without a script sends each field once
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def sender(visitor: Client, made_bucket: None, broker: Any) -> Any:
 
 
 @pytest.mark.parametrize("fields", [{}, {"email": "true"}])
-def test_the_box_counts_for_a_file_too(sender: Any, mailed: User, fields: dict[str, str]) -> None:
+def test_the_box_applies_to_uploads(sender: Any, mailed: User, fields: dict[str, str]) -> None:
     Preferences.objects.create(owner=mailed, email=not fields)
 
     assert sender(**fields, runAt="").status_code == 303
@@ -199,13 +199,13 @@ def test_the_box_counts_for_a_file_too(sender: Any, mailed: User, fields: dict[s
     assert job.run_at is None
 
 
-def test_a_file_waits_for_its_time(sender: Any) -> None:
+def test_an_upload_can_be_scheduled(sender: Any) -> None:
     sender(runAt=f"{SOON:%Y-%m-%dT%H:%M}")
 
     assert DownloadJob.objects.get().run_at == SOON
 
 
-def test_a_wrong_time_keeps_no_file(sender: Any, mailed: User) -> None:
+def test_an_invalid_time_stores_no_file(sender: Any, mailed: User) -> None:
     response = sender(runAt="2199-01-01T06:00", email="true")
 
     assert response.status_code == 400
@@ -218,7 +218,7 @@ def test_a_wrong_time_keeps_no_file(sender: Any, mailed: User) -> None:
 def test_a_clock_change_is_no_error(visitor: Client, broker: Any, settings: Any) -> None:
     settings.TIME_ZONE = "Europe/Berlin"
     with timezone.override("Europe/Berlin"):
-        given = {"url": LINK, "runAt": "2026-03-29T02:30"}  # which no clock there shows
+        given = {"url": LINK, "runAt": "2026-03-29T02:30"}  # it does not exist in that zone
         assert visitor.post("/link", given).status_code == 303
 
     assert DownloadJob.objects.get().run_at in (None, datetime(2026, 3, 29, 1, 30, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""The page where files are uploaded, and what is shown of an upload."""
+"""The form of uploads, and the page of an upload."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def queries_about_files(client: Client, path: str) -> int:
     return sum('FROM "jobs_storedfile"' in query["sql"] for query in seen.captured_queries)
 
 
-# Its form
+# The form
 
 
-def test_four_doors_lead_to_each_other(visitor: Client) -> None:
+def test_the_four_forms_link_to_each_other(visitor: Client) -> None:
     for path in ("/", "/link", "/upload", "/reports"):
         html = text(visitor.get(path))
         doors = re.findall(r'<a href="([^"]*)"[^>]*><svg class="icon"', html.split("doors")[1])
@@ -67,7 +67,7 @@ def test_four_doors_lead_to_each_other(visitor: Client) -> None:
         assert f'<a href="{path}" aria-current="page"><svg' in html
 
 
-def test_without_a_script_it_is_a_form_whose_token_comes_first(visitor: Client) -> None:
+def test_without_a_script_it_is_a_form_with_the_csrf_token_first(visitor: Client) -> None:
     form = text(visitor.get("/upload")).split('<form class="drop"')[1].split("</form>")[0]
 
     fields = re.findall(r'name="(\w+)"', form)
@@ -77,7 +77,7 @@ def test_without_a_script_it_is_a_form_whose_token_comes_first(visitor: Client) 
     assert "Upload</button>" in form
 
 
-def test_the_page_promises_what_the_settings_say(visitor: Client, settings: Any) -> None:
+def test_the_page_shows_the_limits_of_the_settings(visitor: Client, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES, settings.MAX_CHUNKED_UPLOAD_BYTES = 25_000_000, 8_000_000_000
 
     html = plain(visitor.get("/upload"))
@@ -88,16 +88,16 @@ def test_the_page_promises_what_the_settings_say(visitor: Client, settings: Any)
     assert 'data-most="25000000"' in html
 
 
-def test_types_that_are_not_all_taken_are_named(visitor: Client, settings: Any) -> None:
+def test_accepted_types_are_named(visitor: Client, settings: Any) -> None:
     settings.UPLOAD_TYPES = ["image/*", "application/pdf", "font/woff2"]
 
     assert "Pictures, PDF, font/woff2, " in text(visitor.get("/upload"))
 
 
-# What was made
+# Previews and facts
 
 
-def test_the_row_shows_one_small_picture(visitor: Client, picture: DownloadJob) -> None:
+def test_the_row_shows_the_thumbnail(visitor: Client, picture: DownloadJob) -> None:
     for path in (of(picture, "job-row"), "/downloads"):
         html = text(visitor.get(path))
 
@@ -106,7 +106,7 @@ def test_the_row_shows_one_small_picture(visitor: Client, picture: DownloadJob) 
         assert re.search(r'<img [^>]*width="64" height="64" loading="lazy"', html)
 
 
-def test_the_page_lists_what_was_made(visitor: Client, picture: DownloadJob) -> None:
+def test_the_page_lists_the_previews(visitor: Client, picture: DownloadJob) -> None:
     for name in ("job-page", "job-state"):
         html = plain(visitor.get(of(picture, name)))
 
@@ -128,7 +128,7 @@ def test_the_page_lists_what_was_made(visitor: Client, picture: DownloadJob) -> 
         (["poster"], {"skipped": "There is nothing to be heard."}, ["nothing to be heard."]),
     ],
 )
-def test_other_files_have_other_facts(
+def test_each_type_has_its_facts(
     visitor: Client, alice: User, made: list[str], metadata: dict[str, Any], facts: list[str]
 ) -> None:
     job = UploadJobFactory(owner=alice, status=Status.COMPLETED, metadata=metadata, made=made)
@@ -139,7 +139,7 @@ def test_other_files_have_other_facts(
     assert not [fact for fact in facts if fact not in html]
 
 
-def test_a_file_without_previews_can_be_downloaded_and_says_why(
+def test_a_file_without_previews_says_why_and_can_be_downloaded(
     visitor: Client, alice: User
 ) -> None:
     reason = "The PDF is protected by a password."
@@ -155,7 +155,7 @@ def test_a_file_without_previews_can_be_downloaded_and_says_why(
     assert "file_encrypted" not in html
 
 
-def test_what_somebody_sent_is_never_shown_as_a_picture(visitor: Client, alice: User) -> None:
+def test_the_uploaded_file_itself_is_never_displayed(visitor: Client, alice: User) -> None:
     job = UploadJobFactory(owner=alice, status=Status.COMPLETED, name="evil.svg", metadata={})
     job.files.all().delete()
     StoredFile.objects.filter(pk=job.artifact.pk).update(
@@ -169,9 +169,7 @@ def test_what_somebody_sent_is_never_shown_as_a_picture(visitor: Client, alice: 
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.COMPLETED}))
-def test_nothing_is_shown_of_an_upload_that_is_not_ready(
-    visitor: Client, alice: User, status: Status
-) -> None:
+def test_an_unfinished_upload_has_no_previews(visitor: Client, alice: User, status: Status) -> None:
     job = UploadJobFactory(owner=alice, status=status)
     make_of(job, "thumbnail")
 
@@ -180,7 +178,7 @@ def test_nothing_is_shown_of_an_upload_that_is_not_ready(
     assert visitor.get(address(job, "thumbnail")).status_code == 404
 
 
-def test_a_preview_has_an_address_that_stays(
+def test_a_preview_has_a_permanent_address(
     visitor: Client, picture: DownloadJob, settings: Any
 ) -> None:
     for method in (visitor.get, visitor.head):
@@ -193,13 +191,13 @@ def test_a_preview_has_an_address_that_stays(
     assert visitor.post(address(picture, "thumbnail")).status_code == 405
 
 
-def test_a_preview_of_somebody_elses_is_refused(visitor: Client, bob: User) -> None:
+def test_a_foreign_preview_is_refused(visitor: Client, bob: User) -> None:
     job = UploadJobFactory(owner=bob, status=Status.COMPLETED)
 
     assert visitor.get(address(job, "thumbnail")).status_code == 403
 
 
-def test_a_poll_asks_for_files_once_and_only_where_there_are_some(
+def test_a_poll_queries_files_once_if_there_are_any(
     visitor: Client, alice: User, picture: DownloadJob
 ) -> None:
     done = {"owner": alice, "status": Status.COMPLETED}
@@ -210,7 +208,7 @@ def test_a_poll_asks_for_files_once_and_only_where_there_are_some(
         assert [queries_about_files(visitor, of(job, name)) for name in BOTH] == [0, 0]
 
 
-def test_a_list_takes_one_query_for_all_pictures(visitor: Client, alice: User) -> None:
+def test_a_list_queries_all_thumbnails_at_once(visitor: Client, alice: User) -> None:
     for _ in range(5):
         UploadJobFactory(owner=alice, status=Status.COMPLETED)
 
@@ -218,7 +216,7 @@ def test_a_list_takes_one_query_for_all_pictures(visitor: Client, alice: User) -
     assert len(shown(text(visitor.get("/downloads")))) == 5
 
 
-def test_uploads_can_be_looked_for(visitor: Client, alice: User) -> None:
+def test_uploads_can_be_searched(visitor: Client, alice: User) -> None:
     JobFactory(owner=alice, status=Status.COMPLETED)
     UploadJobFactory(owner=alice, status=Status.COMPLETED)
 
@@ -228,9 +226,7 @@ def test_uploads_can_be_looked_for(visitor: Client, alice: User) -> None:
     assert '<option value="upload" selected>Upload</option>' in text(response)
 
 
-def test_a_row_on_the_page_for_uploads_leaves_its_title_alone(
-    visitor: Client, picture: DownloadJob
-) -> None:
+def test_a_row_on_the_upload_page_keeps_the_title(visitor: Client, picture: DownloadJob) -> None:
     def titled(path: str) -> bool:
         seen = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{path}"}
         return "<title>" in text(visitor.get(of(picture, "job-row"), headers=seen))
@@ -239,11 +235,11 @@ def test_a_row_on_the_page_for_uploads_leaves_its_title_alone(
     assert not titled("/upload")
 
 
-# What to do
+# Failures
 
 
 @pytest.mark.parametrize("code", sorted(OF_A_FILE | OF_ANY))
-def test_each_failure_says_what_to_do(visitor: Client, alice: User, code: str) -> None:
+def test_each_failure_gives_advice(visitor: Client, alice: User, code: str) -> None:
     job = UploadJobFactory(owner=alice)
     job.claim(task_id="task-1", worker="worker@test")
     job.fail(code, "The reason.")
@@ -270,7 +266,7 @@ def test_an_empty_file_has_a_size(visitor: Client, alice: User) -> None:
     assert "<dt>Size</dt><dd>0 B</dd>" in plain(visitor.get(of(job)))
 
 
-def test_an_expired_upload_is_to_be_sent_again(visitor: Client, alice: User) -> None:
+def test_an_expired_upload_asks_for_a_new_one(visitor: Client, alice: User) -> None:
     job = UploadJobFactory(owner=alice, status=Status.EXPIRED)
     zipped = JobFactory(owner=alice, status=Status.EXPIRED)
 
@@ -284,7 +280,7 @@ def test_an_expired_upload_is_to_be_sent_again(visitor: Client, alice: User) -> 
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "It's; ours, type=x.txt", 'a "b" \\ c.txt'])
-def test_the_command_sends_a_file_of_that_name(visitor: Client, alice: User, name: str) -> None:
+def test_the_command_uploads_a_file_of_that_name(visitor: Client, alice: User, name: str) -> None:
     job = UploadJobFactory(owner=alice, name=name)
 
     _, ask = commands(visitor.get(of(job)))
