@@ -90,7 +90,7 @@ class Native:
 
 @contextmanager
 def a_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Run an event loop in a separate thread: that of the tests may have Playwright's."""
+    """Run an event loop in a separate thread, as Playwright's may run in that of the tests."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -21,7 +21,7 @@ from tests.test_queue import take_all
 
 @pytest.fixture
 def alone() -> Iterator[str]:
-    """A queue that nobody else uses."""
+    """A queue for this test only."""
     name = f"test-{uuid4()}"
     app.amqp.queues.add(name)
     yield name

@@ -1,4 +1,4 @@
-"""A job watched: by server-sent events, and by polls that wait."""
+"""A job is watched by server-sent events, and by polls that wait."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STREAM = "text/event-stream"
 
 
 class Stream:
-    """A request whose answer is read while it comes."""
+    """A request whose response is read while it is sent."""
 
     def __init__(self, native: Native, path: str, *, query: str = "", **headers: str) -> None:
         self.start: dict[str, Any] = {}
@@ -44,7 +44,7 @@ class Stream:
             self.pieces.put_nowait(message["body"] if message.get("more_body") else b"")
 
     async def piece(self, seconds: float = 5) -> bytes:
-        """The next one; empty at the end."""
+        """Return the next piece of the body; empty at the end."""
         return await asyncio.wait_for(self.pieces.get(), seconds)
 
     async def event(self, seconds: float = 5) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Stream:
         return dict(json.loads(piece.partition(b"data: ")[2]))
 
 
-def test_ids_in_the_address_of_events_have_no_case(native: Native, alice: User) -> None:
+def test_ids_of_events_are_case_insensitive(native: Native, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED)
     upper, request_headers = str(job.pk).upper(), {"authorization": bearer(alice), "accept": STREAM}
 
@@ -69,7 +69,7 @@ def test_ids_in_the_address_of_events_have_no_case(native: Native, alice: User) 
 
 
 def in_thread(act: Any) -> Any:
-    """Django's ORM is not for the loop's thread."""
+    """Run it outside the loop's thread, where Django's ORM is not allowed."""
 
     def run() -> Any:
         from django.db import connection
@@ -84,7 +84,7 @@ def in_thread(act: Any) -> Any:
 
 @pytest.fixture
 def slow_queries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is announced is noticed."""
+    """Only announced changes are noticed in time."""
     monkeypatch.setattr(watchers, "QUERY_SECONDS", 60)
 
 
@@ -115,7 +115,7 @@ def test_each_change_is_an_event_and_the_last_one_ends_the_stream(
     native.run(watch())
 
 
-def test_an_announced_change_is_heard_at_once(
+def test_an_announced_change_is_sent_at_once(
     native: Native, alice: User, job: DownloadJob, slow_queries: None, settings: Any
 ) -> None:
     async def watch() -> None:
@@ -132,10 +132,10 @@ def test_an_announced_change_is_heard_at_once(
     native.run(watch())
 
 
-def test_a_change_that_nobody_announced_is_seen_within_a_second(
+def test_an_unannounced_change_is_sent_within_a_second(
     native: Native, alice: User, job: DownloadJob, settings: Any
 ) -> None:
-    settings.CACHE_URL = "redis://127.0.0.1:1/0"  # nobody is there
+    settings.CACHE_URL = "redis://127.0.0.1:1/0"  # no change is announced
 
     async def watch() -> None:
         stream = Stream(native, EVENTS.format(job.pk), authorization=bearer(alice), accept=STREAM)
@@ -170,7 +170,7 @@ def test_several_jobs_are_watched_by_one_stream(native: Native, alice: User) -> 
 
 
 @pytest.mark.parametrize("query", ["", "jobs=", "jobs=7", "jobs={own},{others}", "jobs={own}&a=b"])
-def test_what_may_not_be_watched_is_left_to_django(
+def test_invalid_requests_are_left_to_django(
     native: Native, alice: User, bob: User, query: str
 ) -> None:
     own, others = JobFactory(owner=alice), JobFactory(owner=bob)
@@ -197,7 +197,7 @@ def test_a_client_with_the_current_version_gets_only_the_next_one(
     native.run(watch())
 
 
-def test_who_knows_the_end_need_not_ask_again(native: Native, alice: User) -> None:
+def test_the_final_version_gets_204(native: Native, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED)
 
     answer = native.request(
@@ -256,9 +256,7 @@ def test_a_process_that_stops_ends_its_streams(
     native.run(watch())
 
 
-def test_a_browsers_session_may_watch_too(
-    native: Native, alice: User, bob: User, job: DownloadJob
-) -> None:
+def test_a_session_can_watch_too(native: Native, alice: User, bob: User, job: DownloadJob) -> None:
     def cookie(user: User) -> str:
         client = Client()
         client.force_login(user)
@@ -276,7 +274,7 @@ def test_a_browsers_session_may_watch_too(
     native.run(watch())
 
 
-def test_what_is_not_ones_own_is_left_to_django(
+def test_foreign_jobs_are_left_to_django(
     native: Native, alice: User, bob: User, job: DownloadJob
 ) -> None:
     path = EVENTS.format(job.pk)
@@ -287,7 +285,7 @@ def test_what_is_not_ones_own_is_left_to_django(
     assert ask_django(path, authorization=bearer(bob)).json["code"] == "permission_denied"
 
 
-def test_django_alone_gives_one_event_and_says_when_to_ask_again(
+def test_django_sends_one_event_and_a_retry_interval(
     alice: User, job: DownloadJob, db: None
 ) -> None:
     answer = ask_django(EVENTS.format(job.pk), authorization=bearer(alice), accept=STREAM)
@@ -297,7 +295,7 @@ def test_django_alone_gives_one_event_and_says_when_to_ask_again(
     assert answer.content.startswith(f"retry: 3000\nid: {job.pk}-1\ndata: {{".encode())
 
 
-def test_one_user_cannot_take_all_the_room(
+def test_one_user_cannot_use_all_streams(
     native: Native, alice: User, bob: User, job: DownloadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchers, "MAX_WATCHES", 4)
@@ -358,7 +356,7 @@ class TestPollsThatWait:
     @pytest.mark.parametrize(
         "prefer", ["wait", "wait=x", "respond-async", "wait=0", "swait=9", 'wait="9']
     )
-    def test_another_preference_is_not_waited_for(
+    def test_other_preferences_are_ignored(
         self, native: Native, alice: User, job: DownloadJob, prefer: str
     ) -> None:
         path, who = STATUS.format(job.pk), bearer(alice)
@@ -370,7 +368,7 @@ class TestPollsThatWait:
         assert answer.status == 304
         assert "preference-applied" not in answer.headers
 
-    def test_who_has_seen_nothing_is_answered_at_once(
+    def test_without_if_none_match_it_responds_at_once(
         self, native: Native, alice: User, job: DownloadJob
     ) -> None:
         path = STATUS.format(job.pk)

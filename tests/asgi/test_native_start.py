@@ -1,4 +1,4 @@
-"""A start that Django does not see does and answers what Django would have."""
+"""The native start endpoint does and returns what Django would."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.factories import StoredFileFactory
 NO_JOB = "00000000-0000-4000-8000-000000000001"
 INITIATE = "/v1/download/initiate"
 JSON = "application/json"
-OWN = {"x-request-id", "ratelimit", "location"}  # of one request
+OWN = {"x-request-id", "ratelimit", "location"}  # differ for each request
 ITS_OWN = ("jobId", "createdAt", "updatedAt", "statusUrl")
 
 
@@ -35,8 +35,8 @@ def catalogue(transactional_db: None) -> None:
 
 
 @pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """The doorbells that were rung."""
+def doorbells(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Return the doorbells that were sent."""
     found = Mock()
     monkeypatch.setattr(doorbell._publisher, "put", found)
     monkeypatch.setattr(Doorbells, "ring", lambda _, bell: found(bell))
@@ -77,8 +77,8 @@ BODIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_both_ways_do_and_answer_the_same(
-    native: Native, alice: User, body: Any, rung: Mock
+def test_both_ways_have_the_same_result(
+    native: Native, alice: User, body: Any, doorbells: Mock
 ) -> None:
     ours, theirs = start(native, alice, body), start_by_django(alice, body)
 
@@ -93,13 +93,13 @@ def test_both_ways_do_and_answer_the_same(
         {k: v for k, v in rows[0].items() if k not in moments}
     ] * 2
     assert {k: v is None for k, v in rows[0].items()} == {k: v is None for k, v in rows[1].items()}
-    bells = [call.args[0] for call in rung.mock_calls]
+    bells = [call.args[0] for call in doorbells.mock_calls]
     assert [str(bell.job_id) for bell in bells] == [ours.json["jobId"], theirs.json["jobId"]]
     assert bells[0].queue == bells[1].queue
     assert ours.headers["location"] == f"/v1/download/status/{ours.json['jobId']}"
 
 
-def test_what_a_request_leaves_open_is_the_owners_preference(native: Native, alice: User) -> None:
+def test_omitted_fields_use_the_owners_preferences(native: Native, alice: User) -> None:
     Preferences.objects.create(owner=alice, webhook="https://example.org/hook", most_urgent=2)
 
     answer = start(native, alice, {"file_ids": [70000]})
@@ -109,9 +109,7 @@ def test_what_a_request_leaves_open_is_the_owners_preference(native: Native, ali
     assert (job.webhook, job.priority) == ("https://example.org/hook", 2)
 
 
-def test_the_same_key_makes_one_job_whichever_way_it_comes(
-    native: Native, alice: User, rung: Mock
-) -> None:
+def test_one_key_makes_one_job_in_both_ways(native: Native, alice: User, doorbells: Mock) -> None:
     body = {"file_ids": [70000]}
     first = start(native, alice, body, idempotency_key="monday")
     again = start(native, alice, body, idempotency_key="monday")
@@ -123,7 +121,7 @@ def test_the_same_key_makes_one_job_whichever_way_it_comes(
     assert "idempotency-replayed" not in first.headers
     assert again.headers["idempotency-replayed"] == "true"
     assert theirs.headers["idempotency-replayed"] == "true"
-    assert len(rung.mock_calls) == 1
+    assert len(doorbells.mock_calls) == 1
     assert start(native, alice, {"file_ids": [70001]}, idempotency_key="monday") is None
 
 
@@ -167,7 +165,7 @@ def test_many_owners_at_once_share_transactions_and_keep_their_limits(
         assert DownloadJob.objects.filter(owner=user).count() == 5
 
 
-def test_an_owner_who_is_busy_holds_up_nobody_else(native: Native, alice: User, bob: User) -> None:
+def test_a_locked_owner_delays_nobody_else(native: Native, alice: User, bob: User) -> None:
     body = json.dumps({"file_ids": [70000]}).encode()
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")
@@ -186,7 +184,7 @@ def test_an_owner_who_is_busy_holds_up_nobody_else(native: Native, alice: User, 
         busy, other = native.run(both())
         cursor.execute("ROLLBACK")
 
-    assert busy is None  # Django says 409
+    assert busy is None  # Django returns 409
     assert other is not None
     assert other.status == 202
 
@@ -206,7 +204,7 @@ class TestLeftToDjango:
         ],
         ids=repr,
     )  # fmt: skip
-    def test_what_is_not_plainly_valid(self, native: Native, alice: User, body: Any) -> None:
+    def test_invalid_bodies(self, native: Native, alice: User, body: Any) -> None:
         assert start(native, alice, body) is None
         assert not DownloadJob.objects.exists()
 
@@ -223,7 +221,7 @@ class TestLeftToDjango:
         ],
         ids=str,
     )
-    def test_what_is_unusual(self, native: Native, alice: User, headers: dict[str, str]) -> None:
+    def test_unusual_headers(self, native: Native, alice: User, headers: dict[str, str]) -> None:
         assert start(native, alice, {"file_ids": [70000]}, **headers) is None
         assert not DownloadJob.objects.exists()
 
@@ -234,7 +232,7 @@ class TestLeftToDjango:
         assert start(native, alice, {"file_ids": [70000]}, authorization=who) is None
         assert not DownloadJob.objects.exists()
 
-    def test_another_password(self, native: Native, alice: User) -> None:
+    def test_a_changed_password(self, native: Native, alice: User) -> None:
         who = bearer(alice)
         alice.set_password("another")
         alice.save()
@@ -242,7 +240,7 @@ class TestLeftToDjango:
         assert start(native, alice, {"file_ids": [70000]}, authorization=who) is None
         assert not DownloadJob.objects.exists()
 
-    def test_who_starts_too_often_is_counted_once(
+    def test_a_request_over_the_limit_is_counted_once(
         self, native: Native, alice: User, settings: Any
     ) -> None:
         settings.RATES = settings.RATES | {"initiate": ["owner:3/60"]}
@@ -272,5 +270,5 @@ def test_an_unknown_outcome_is_503_without_a_second_attempt(native: Native, alic
     assert (answer.status, answer.json["code"]) == (503, "overloaded")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"] == "5"
-    assert start(native, alice, {"file_ids": [70000]}) is None  # nobody asks for a second
+    assert start(native, alice, {"file_ids": [70000]}) is None  # and no client repeats it
     assert DownloadJob.objects.count() <= 2

@@ -1,4 +1,4 @@
-"""A poll that Django does not see has the answer that Django would have given."""
+"""The native status endpoint returns what Django would."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ SITUATIONS: dict[str, dict[str, Any]] = {
 
 
 def comparable(response: Response) -> tuple[int, dict[str, str], Any]:
-    """Return what both ways must have in common."""
-    own = {"x-request-id", "ratelimit"}  # of one request; a count
+    """Return the parts that must be equal in both ways."""
+    own = {"x-request-id", "ratelimit"}  # differ for each request; a count
     headers = {name: value for name, value in response.headers.items() if name not in own}
     if "vary" in headers:
         headers["vary"] = ", ".join(sorted(headers["vary"].lower().split(", ")))
@@ -56,13 +56,13 @@ def comparable(response: Response) -> tuple[int, dict[str, str], Any]:
         parts = headers["content-security-policy"].split("; ")
         headers["content-security-policy"] = "; ".join(sorted(parts))
     headers.pop("content-length", None)  # WSGI leaves it to the server
-    content = SIGNED.sub("", response.content.decode())  # at another second
+    content = SIGNED.sub("", response.content.decode())  # may be another second
     return response.status, headers, json.loads(content) if content else None
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_both_ways_give_the_same_answer(
+def test_both_ways_give_the_same_response(
     native: Native, alice: User, kind: str, situation: str
 ) -> None:
     job = KINDS[kind](owner=alice, **SITUATIONS[situation])
@@ -71,7 +71,7 @@ def test_both_ways_give_the_same_answer(
         if address.startswith("/reports") and kind != "report":
             assert native.request(path, authorization=bearer(alice)) is None
             continue
-        for _ in range(3):  # the seconds that remain may tick between the two
+        for _ in range(3):  # the remaining seconds may change between the two
             theirs = ask_django(path, authorization=bearer(alice))
             ours = native.request(path, authorization=bearer(alice))
             assert ours is not None
@@ -82,7 +82,7 @@ def test_both_ways_give_the_same_answer(
         assert comparable(ours) == comparable(theirs)
 
 
-def test_a_blocked_job_names_those_it_waits_for(native: Native, alice: User) -> None:
+def test_a_blocked_job_names_its_dependencies(native: Native, alice: User) -> None:
     job = JobFactory(owner=alice, held=True)
     job.after.set([JobFactory(owner=alice), JobFactory(owner=alice)])
     path = STATUS.format(job.pk)
@@ -108,7 +108,9 @@ def test_if_none_match_gets_the_same_response(native: Native, alice: User, seen:
 
 
 @pytest.mark.parametrize("address", ADDRESSES[:3])
-def test_an_id_and_a_scheme_have_no_case(native: Native, alice: User, address: str) -> None:
+def test_ids_and_the_auth_scheme_are_case_insensitive(
+    native: Native, alice: User, address: str
+) -> None:
     path = address.format(str(JobFactory(owner=alice).pk).upper())
     request_headers = {"authorization": bearer(alice).replace("Bearer", "BEARER"), "accept": ""}
 
@@ -120,9 +122,7 @@ def test_an_id_and_a_scheme_have_no_case(native: Native, alice: User, address: s
 
 
 @pytest.mark.parametrize("sent", ["", "trace-1", "not valid", "\u00e9", "x" * 65])
-def test_the_id_of_a_request_is_the_clients_or_a_uuid(
-    native: Native, alice: User, sent: str
-) -> None:
+def test_the_request_id_is_the_clients_or_a_uuid(native: Native, alice: User, sent: str) -> None:
     path = STATUS.format(JobFactory(owner=alice).pk)
 
     ours = native.request(path, authorization=bearer(alice), x_request_id=sent)
@@ -133,7 +133,7 @@ def test_the_id_of_a_request_is_the_clients_or_a_uuid(
     assert found == sent or str(UUID(found)) == found
 
 
-def test_the_row_has_what_the_model_has(alice: User) -> None:
+def test_the_row_has_the_models_fields(alice: User) -> None:
     fields = {field.attname for field in DownloadJob._meta.concrete_fields}
 
     assert set(COLUMNS) <= fields
@@ -157,17 +157,17 @@ def test_a_row_is_finished_and_scheduled_as_the_model_is(
 
 
 class TestLeftToDjango:
-    """It alone refuses, and says why."""
+    """Only Django refuses requests, with the reason."""
 
     @pytest.fixture
     def job(self, alice: User) -> DownloadJob:
         job: DownloadJob = JobFactory(owner=alice)
         return job
 
-    def test_somebody_elses_job(self, native: Native, job: DownloadJob, bob: User) -> None:
+    def test_a_foreign_job(self, native: Native, job: DownloadJob, bob: User) -> None:
         assert native.request(STATUS.format(job.pk), authorization=bearer(bob)) is None
 
-    def test_a_job_that_is_not_there(self, native: Native, alice: User, job: DownloadJob) -> None:
+    def test_an_unknown_job(self, native: Native, alice: User, job: DownloadJob) -> None:
         missing = "00000000-0000-0000-0000-000000000001"
 
         assert native.request(STATUS.format(missing), authorization=bearer(alice)) is None
@@ -191,7 +191,7 @@ class TestLeftToDjango:
         ],
         ids=str,
     )
-    def test_what_is_unusual(
+    def test_unusual_headers(
         self, native: Native, alice: User, job: DownloadJob, headers: dict[str, str]
     ) -> None:
         named = {"authorization": bearer(alice)} | headers
@@ -228,7 +228,7 @@ class TestLeftToDjango:
         assert native.request(path, authorization=who, x_forwarded_proto="http") is None
         assert native.request(path, authorization=who, x_forwarded_proto="https") is not None
 
-    def test_who_asks_too_often(
+    def test_a_request_over_the_limit(
         self, native: Native, alice: User, job: DownloadJob, settings: Any
     ) -> None:
         settings.RATES = settings.RATES | {"poll": ["owner:2/60", "address:100/60"]}
@@ -241,8 +241,8 @@ class TestLeftToDjango:
         assert found[1].headers["ratelimit"].startswith('"poll-owner";r=0;t=')
 
 
-class TestWhatEndsAToken:
-    """Ends it at the next poll."""
+class TestInvalidatedToken:
+    """The next poll is left to Django."""
 
     def test_the_account_is_closed(self, native: Native, alice: User) -> None:
         path, who = STATUS.format(JobFactory(owner=alice).pk), bearer(alice)
@@ -252,7 +252,7 @@ class TestWhatEndsAToken:
 
         assert native.request(path, authorization=who) is None
 
-    def test_another_password(self, native: Native, alice: User) -> None:
+    def test_a_changed_password(self, native: Native, alice: User) -> None:
         path, who = STATUS.format(JobFactory(owner=alice).pk), bearer(alice)
         assert native.request(path, authorization=who) is not None
 
@@ -262,7 +262,7 @@ class TestWhatEndsAToken:
         assert native.request(path, authorization=who) is None
         assert native.request(path, authorization=bearer(alice)) is not None
 
-    def test_its_time_is_over(
+    def test_an_expired_token(
         self, native: Native, alice: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path, who = STATUS.format(JobFactory(owner=alice).pk), bearer(alice)
@@ -275,7 +275,7 @@ class TestWhatEndsAToken:
 
         assert native.request(path, authorization=who) is None
 
-    def test_a_refresh_token_is_none(self, native: Native, alice: User) -> None:
+    def test_a_refresh_token(self, native: Native, alice: User) -> None:
         path = STATUS.format(JobFactory(owner=alice).pk)
 
         assert native.request(path, authorization=f"Bearer {RefreshToken.for_user(alice)}") is None

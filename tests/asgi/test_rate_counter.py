@@ -1,4 +1,4 @@
-"""Requests are counted in Redis one by one near a limit, and many together far from it."""
+"""Requests are counted in Redis one by one near a limit, and in batches far from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.asgi.both import a_loop, until
 
 @pytest.fixture
 def callers() -> dict[str, str]:
-    """Somebody whom nobody has counted yet."""
+    """A caller without requests so far."""
     return {"owner": f"user {uuid4()}", "address": f"address {uuid4()}"}
 
 
@@ -44,12 +44,12 @@ async def admitted(counter: RateCounter, callers: dict[str, str], requests: int)
 
 
 def counted(settings: Any, callers: dict[str, str]) -> list[int]:
-    """In Redis, for each rate."""
+    """Return the counts in Redis, for each rate."""
     client = redis.Redis.from_url(settings.CACHE_URL)
     return [int(client.get(key) or 0) for key in rates.Increment.of("poll", callers).keys]
 
 
-def test_each_request_has_its_number(settings: Any, callers: dict[str, str]) -> None:
+def test_each_request_is_numbered(settings: Any, callers: dict[str, str]) -> None:
     settings.RATES = settings.RATES | {"poll": ["owner:1000/60", "address:2000/60"]}
 
     async def story() -> None:
@@ -70,7 +70,7 @@ def test_local_counts_are_added_to_redis(settings: Any, callers: dict[str, str])
         counter = RateCounter()
         await admitted(counter, callers, 200)
         await until(lambda: counted(settings, callers) == [200, 200])
-        await asyncio.sleep(2 * rate_counter.FRESH_SECONDS)  # then it asks Redis again
+        await asyncio.sleep(2 * rate_counter.FRESH_SECONDS)  # then it calls Redis again
         await admitted(counter, callers, 1)
         assert counted(settings, callers) == [201, 201]
         counter.close()
@@ -78,7 +78,7 @@ def test_local_counts_are_added_to_redis(settings: Any, callers: dict[str, str])
     run(story())
 
 
-def test_a_caller_who_is_gone_is_forgotten_here_and_kept_in_redis(
+def test_an_idle_caller_is_forgotten_locally_and_kept_in_redis(
     settings: Any, callers: dict[str, str]
 ) -> None:
     settings.RATES = settings.RATES | {"poll": ["owner:1000/60"]}
@@ -101,7 +101,7 @@ def test_a_limit_is_exact_in_one_process(settings: Any, callers: dict[str, str],
         counter = RateCounter()
         assert await admitted(counter, callers, most) == most
         assert await admitted(counter, callers, 20) == 0
-        # Who is refused uses up none of the next rate.
+        # A refused request does not count towards the next rate.
         assert counted(settings, callers)[1] == most
         counter.close()
 
@@ -129,7 +129,7 @@ def test_two_processes_admit_no_more_than_the_limit(settings: Any, callers: dict
     assert run(story()) == 3000
 
 
-def test_while_redis_is_away_nothing_is_counted(settings: Any, callers: dict[str, str]) -> None:
+def test_nothing_is_counted_while_redis_is_down(settings: Any, callers: dict[str, str]) -> None:
     settings.RATES = settings.RATES | {"poll": ["owner:1000/60"]}
 
     async def story() -> None:
@@ -139,7 +139,7 @@ def test_while_redis_is_away_nothing_is_counted(settings: Any, callers: dict[str
         away = RateCounter()
         with pytest.raises(RatesUnknown):
             await away.count("poll", callers)
-        with pytest.raises(RatesUnknown):  # nor does anybody else ask for a while
+        with pytest.raises(RatesUnknown):  # nor does any other call for a while
             await counter.count("poll", callers)
         counter.close()
         away.close()

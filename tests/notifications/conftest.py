@@ -1,4 +1,4 @@
-"""Alice with an email address, a mail server, and a receiver of webhooks."""
+"""Alice with an e-mail address, a mail server, and a receiver of webhooks."""
 
 from __future__ import annotations
 

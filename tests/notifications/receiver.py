@@ -11,15 +11,15 @@ from typing import Any, Self
 @dataclass(frozen=True)
 class Call:
     path: str
-    headers: dict[str, str]  # by names in small letters
+    headers: dict[str, str]  # names in lower case
     body: bytes
 
 
 class Receiver:
-    """Answers with the next of `statuses`, and with 204 when there is none left.
+    """Responds with the next of `statuses`, and with 204 after the last one.
 
-    0 in place of a status: nothing at all, until `release` or the end. -1: a header that never
-    ends, a byte at a time. `first` is written before each answer, as it is.
+    Status 0: no response until `release` or the end. Status -1: an endless header, one byte at a
+    time. `first` is written unchanged before each response.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Receiver:
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that its end waits for theirs
+    daemon_threads = False  # so that its shutdown waits for theirs
     block_on_close = True
 
     def __init__(self, address: tuple[str, int], receiver: Receiver) -> None:

@@ -1,4 +1,4 @@
-"""A real mail server on a free port, which takes mails or does what mail servers do instead."""
+"""A real mail server on a free port, which accepts mails or fails in the ways of mail servers."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from downloads_project.local.ports import free_ports
 
 TAKEN = "250 OK"
-logging.getLogger("mail.log").setLevel(logging.ERROR)  # each line that comes and goes
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # it logs each line sent and received
 
 
 class MailServer:
-    """`objections` are its answers to MAIL, `refusals` those to RCPT, `verdicts` those to DATA.
+    """Replies to MAIL with `objections`, to RCPT with `refusals`, to DATA with `verdicts`.
 
-    Then it takes what comes. A mail is in `mails` as soon as its last byte is here, whatever is
-    answered then: with the verdict `CUT` nothing is, for the line is cut; with `HOLD` nothing until
-    `release`, or the end.
+    Without any left, it accepts. A mail is in `mails` as soon as it is complete, whatever the
+    reply: with the verdict `CUT` the connection is closed without one, with `HOLD` there is none
+    until `release` or the end.
 
-    It says in its greeting that it takes 8-bit mails (8BITMIME) and addresses outside ASCII
-    (SMTPUTF8), unless it is told not to; then it refuses them.
+    Its greeting offers 8-bit mails (8BITMIME) and addresses outside ASCII (SMTPUTF8), unless a test
+    turns them off; then it refuses them.
     """
 
     CUT, HOLD = "cut", "hold"
 
     def __init__(self, port: int = 0) -> None:
         self.takes_8_bits = self.takes_utf8 = True
-        self.says_8_bits = True  # else it takes them and does not say so
+        self.says_8_bits = True  # else it accepts them without offering 8BITMIME
         self.mails: list[EmailMessage] = []
         self.raw: list[bytes] = []
         self.senders: list[str] = []
         self.options: list[list[str]] = []  # of MAIL
-        self.recipients: list[str] = []  # that were tried
+        self.recipients: list[str] = []  # of each RCPT
         self.objections: list[str] = []
         self.refusals: list[str] = []
         self.verdicts: list[str] = []
@@ -60,7 +60,7 @@ class MailServer:
     def release(self) -> None:
         self._controller.loop.call_soon_threadsafe(self._released.set)
 
-    # From here on everything runs in the server's thread.
+    # Everything below runs in the server's thread.
 
     async def handle_EHLO(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, name: str, lines: list[str]

@@ -1,4 +1,4 @@
-"""What operators see of the outbox, and what they can do."""
+"""The outbox in the admin: what operators see and can do."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def rows_of(page: Any) -> int:
     return len(page.context["cl"].result_list)
 
 
-def test_rows_are_listed_with_what_went_wrong_and_without_secrets(
-    desk: Client, alice: User
-) -> None:
+def test_rows_are_listed_with_errors_and_without_secrets(desk: Client, alice: User) -> None:
     row = settle(only(completed(alice, webhook=HOOK)))
 
     shown = [desk.get(LIST), desk.get(f"{LIST}{row.pk}/change/")]
@@ -58,7 +56,7 @@ def test_rows_are_listed_with_what_went_wrong_and_without_secrets(
     assert f"/admin/jobs/downloadjob/{row.job_id}/change/" in shown[1].content.decode()
 
 
-def test_send_again_begins_anew_under_the_same_id(desk: Client, alice: User) -> None:
+def test_send_again_starts_over_with_the_same_id(desk: Client, alice: User) -> None:
     parked = settle(only(completed(alice, email=True)))
     waiting = only(completed(alice, email=True))
 
@@ -82,7 +80,7 @@ def test_sending_again_is_bounded(
     assert Notification.objects.filter(state=State.FAILED).get() == rows[2]
 
 
-def test_the_button_is_there_for_what_is_settled_and_for_those_who_may(
+def test_the_button_is_there_for_settled_rows_with_permission(
     desk: Client, alice: User, client: Client
 ) -> None:
     row = only(completed(alice, email=True))
@@ -116,7 +114,7 @@ def test_rows_are_found_by_state_channel_job_and_owner(
     assert [rows_of(desk.get(LIST + query)) for query in queries] == [3, 1, 2, 2, 1, 0]
 
 
-def test_a_job_tells_who_heard_of_it(desk: Client, alice: User) -> None:
+def test_a_job_lists_its_notifications(desk: Client, alice: User) -> None:
     row = settle(only(completed(alice, webhook=HOOK)))
 
     said = desk.get(f"/admin/jobs/downloadjob/{row.job_id}/change/").content.decode()
@@ -126,7 +124,7 @@ def test_a_job_tells_who_heard_of_it(desk: Client, alice: User) -> None:
     assert "secret-of-alice" not in said
 
 
-def test_nothing_is_added_or_deleted_by_hand(desk: Client, alice: User) -> None:
+def test_rows_cannot_be_added_or_deleted(desk: Client, alice: User) -> None:
     row = only(completed(alice, email=True))
 
     assert desk.get(f"{LIST}add/").status_code == 403
@@ -136,7 +134,7 @@ def test_nothing_is_added_or_deleted_by_hand(desk: Client, alice: User) -> None:
     assert "not one of the choices" in desk.post(LIST, chosen, follow=True).content.decode()
 
 
-def test_a_list_costs_the_same_however_long(
+def test_the_number_of_queries_does_not_depend_on_the_list(
     desk: Client, alice: User, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(20):
@@ -146,9 +144,7 @@ def test_a_list_costs_the_same_however_long(
         assert desk.get(LIST).status_code == 200
 
 
-def test_a_priority_is_all_that_an_operator_changes_of_an_owner(
-    desk: Client, alice: User, bob: User
-) -> None:
+def test_operators_can_change_only_an_owners_priority(desk: Client, alice: User, bob: User) -> None:
     mine = Preferences.objects.create(owner=alice, webhook=HOOK)
     url = f"/admin/jobs/preferences/{alice.pk}/change/"
     shown = desk.get(url).content.decode()

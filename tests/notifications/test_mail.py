@@ -1,4 +1,4 @@
-"""Mails of a job's end, as a real mail server gets them."""
+"""E-mails about the end of a job, as a real mail server receives them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jobs.states import Status
 from tests.notifications.outbox import ENDS, SITE, attempt, completed, failed, only, wait_seconds
 from tests.notifications.smtp import MailServer
 
-pytestmark = pytest.mark.django_db(transaction=True)  # an outcome is recorded whatever it takes
+pytestmark = pytest.mark.django_db(transaction=True)  # outcomes are recorded outside transactions
 
 State = Notification.State
 
@@ -38,7 +38,7 @@ def html_of(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-def test_a_mail_comes_with_a_link_that_works(post: MailServer, alice: User, client: Client) -> None:
+def test_a_mail_has_a_working_link(post: MailServer, alice: User, client: Client) -> None:
     job = completed(alice, email=True)
 
     row = attempt(only(job))
@@ -63,7 +63,7 @@ BODIES: list[Callable[[EmailMessage], str]] = [text_of, html_of]
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("status", ENDS)
-def test_no_address_of_the_file_store_and_nothing_from_elsewhere_is_in_it(
+def test_a_mail_has_no_storage_urls_and_no_external_content(
     post: MailServer, alice: User, status: Status, body: Any, settings: Any
 ) -> None:
     attempt(only(ENDS[status](alice, email=True)))
@@ -76,7 +76,7 @@ def test_no_address_of_the_file_store_and_nothing_from_elsewhere_is_in_it(
     assert not re.search(r"<(img|link|script|iframe)|url\(|@import", said)
 
 
-def test_each_end_is_told_in_its_words(post: MailServer, alice: User) -> None:
+def test_each_outcome_has_its_text(post: MailServer, alice: User) -> None:
     for status in ENDS:
         attempt(only(ENDS[status](alice, email=True)))
 
@@ -94,7 +94,9 @@ def test_each_end_is_told_in_its_words(post: MailServer, alice: User) -> None:
     assert all(f"{SITE}/settings" in body(mail) for mail in post.mails for body in BODIES)
 
 
-def test_what_a_job_became_since_is_not_told(post: MailServer, alice: User, broker: Any) -> None:
+def test_a_mail_describes_the_outcome_not_later_changes(
+    post: MailServer, alice: User, broker: Any
+) -> None:
     job = failed(alice, email=True)
     DownloadJob.objects.update(name="other.zip", error="Another.")
 
@@ -117,7 +119,9 @@ def test_what_a_job_became_since_is_not_told(post: MailServer, alice: User, brok
         ("<b>&amp;</b>.zip", "<b>&amp;</b>.zip is ready"),
     ],
 )
-def test_a_name_may_hold_anything(post: MailServer, alice: User, name: str, subject: str) -> None:
+def test_a_name_may_have_any_characters(
+    post: MailServer, alice: User, name: str, subject: str
+) -> None:
     row = attempt(only(completed(alice, email=True, name=name)))
 
     (mail,) = post.mails
@@ -133,7 +137,7 @@ def test_a_name_may_hold_anything(post: MailServer, alice: User, name: str, subj
     "name", ["two.zip", "Übersicht – März.zip", "报告🙂" * 12 + ".zip", "x" * 200]
 )
 @pytest.mark.parametrize("takes_8_bits", [True, False])
-def test_a_mail_is_of_7_bits_and_short_lines(
+def test_a_mail_is_7_bit_with_short_lines(
     post: MailServer, alice: User, name: str, takes_8_bits: bool
 ) -> None:
     post.takes_8_bits = takes_8_bits
@@ -163,7 +167,7 @@ def test_a_mail_is_of_7_bits_and_short_lines(
         ("https://" + "a" * 60 + ".example", "a" * 60 + ".example"),
     ],
 )
-def test_the_id_of_a_mail_has_a_valid_right_side(
+def test_message_ids_have_a_valid_domain(
     settings: Any, post: MailServer, alice: User, site: str, right_side: str
 ) -> None:
     settings.BASE_URL = site
@@ -186,7 +190,7 @@ def test_the_id_of_a_mail_has_a_valid_right_side(
     ],
 )
 @pytest.mark.parametrize("takes_utf8", [True, False])
-def test_an_address_that_ascii_can_spell_needs_no_extension(
+def test_an_idna_address_needs_no_extension(
     post: MailServer, alice: User, address: str, recipient: str, takes_utf8: bool
 ) -> None:
     post.takes_utf8 = takes_utf8
@@ -205,7 +209,7 @@ def test_an_address_that_ascii_can_spell_needs_no_extension(
 @pytest.mark.parametrize(
     "address", ["пётр@example.com", "пётр@почта.example", "用户@bücher.example"]
 )
-def test_an_address_outside_ascii_is_written_as_it_is(
+def test_an_address_outside_ascii_is_unchanged(
     post: MailServer, alice: User, address: str, takes_8_bits: bool
 ) -> None:
     post.says_8_bits = takes_8_bits
@@ -239,7 +243,7 @@ def test_an_address_outside_ascii_that_the_server_cannot_take_is_parked(
     assert post.recipients == []
 
 
-def test_operators_whose_addresses_the_server_takes_are_mailed_without_the_others(
+def test_operators_with_accepted_addresses_are_mailed(
     post: MailServer, alice: User, settings: Any
 ) -> None:
     post.takes_utf8 = False
@@ -273,7 +277,7 @@ def test_the_sender_may_have_any_name(
     row = attempt(only(completed(alice, email=True)))
 
     assert (row.state, row.error) == (State.SENT, "")
-    header = message_from_bytes(post.raw[0])["From"]  # not decoded: the new parser adds blanks
+    header = message_from_bytes(post.raw[0])["From"]  # not decoded: the new parser adds spaces
     seen, address = parseaddr(header)
     name = str(make_header(decode_header(seen)))
     assert (name, address) == parseaddr(sender)
@@ -281,7 +285,7 @@ def test_the_sender_may_have_any_name(
 
 
 @pytest.mark.parametrize("login", ["ünal:secret", "unal:sécret"])
-def test_a_login_that_smtp_cannot_spell_is_said_to_be_so(
+def test_a_login_outside_ascii_is_reported(
     settings: Any, post: MailServer, alice: User, login: str
 ) -> None:
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = login.split(":")
@@ -305,7 +309,7 @@ def test_a_login_that_smtp_cannot_spell_is_said_to_be_so(
         ),
     ],
 )
-def test_what_may_pass_is_tried_again_with_the_same_id(
+def test_temporary_errors_are_retried_with_the_same_id(
     post: MailServer, alice: User, answers: dict[str, list[str]], error: str
 ) -> None:
     job = completed(alice, email=True)
@@ -328,7 +332,7 @@ def test_what_may_pass_is_tried_again_with_the_same_id(
         ({"objections": ["553 not yours"]}, "The mail server refused the sender (553)."),
     ],
 )
-def test_what_will_be_refused_again_is_parked(
+def test_permanent_errors_are_parked(
     post: MailServer, alice: User, answers: dict[str, list[str]], error: str
 ) -> None:
     job = completed(alice, email=True)
@@ -371,14 +375,14 @@ def test_a_mail_server_that_hangs_is_given_up(settings: Any, post: MailServer, a
     assert attempt(row).state == State.SENT
 
 
-def test_an_owner_without_an_address_is_told_of_on_the_row(post: MailServer, bob: User) -> None:
+def test_a_missing_address_is_recorded_on_the_row(post: MailServer, bob: User) -> None:
     row = attempt(only(completed(bob, email=True)))
 
     assert (row.state, row.error) == (State.FAILED, "The account has no email address.")
     assert post.recipients == []
 
 
-def test_an_address_that_is_none_is_parked(post: MailServer, alice: User) -> None:
+def test_an_invalid_address_is_parked(post: MailServer, alice: User) -> None:
     alice.email = "alice@example.com\r\nBcc: eve@example.com"
     alice.save()
 
@@ -397,7 +401,7 @@ def test_without_a_mail_server_nothing_breaks(settings: Any, alice: User) -> Non
     assert row.error == "Email is not set up on this server: EMAIL_URL is not set."
 
 
-def test_a_bug_while_it_is_written_is_tried_again(post: MailServer, alice: User) -> None:
+def test_a_bug_while_writing_a_mail_is_retried(post: MailServer, alice: User) -> None:
     job = completed(alice, email=True)
     Notification.objects.update(content={"status": "completed"})
 

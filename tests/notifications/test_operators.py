@@ -1,4 +1,4 @@
-"""Operators hear of what failed: at once, and then not too often."""
+"""E-mails to operators about failed jobs: the first at once, then at most one an hour."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ State = Notification.State
 
 
 @pytest.fixture(autouse=True)
-def told(settings: Any) -> None:
+def operator_emails(settings: Any) -> None:
     settings.OPERATOR_EMAILS = ["olga@example.com", "Otto <otto@example.com>"]
 
 
@@ -49,7 +49,7 @@ def letter() -> Notification:
     return Notification.objects.latest("created_at")
 
 
-def test_the_first_failure_is_told_at_once(post: MailServer) -> None:
+def test_the_first_failure_is_mailed_at_once(post: MailServer) -> None:
     job = fail("remote_unavailable", kind="remote", name="frames.tar")
 
     assert notify_operators() == 1
@@ -65,7 +65,7 @@ def test_the_first_failure_is_told_at_once(post: MailServer) -> None:
         assert "frames.tar" in said
 
 
-def test_what_follows_is_gathered_for_an_hour(post: MailServer) -> None:
+def test_later_failures_are_collected_for_an_hour(post: MailServer) -> None:
     fail()
     assert [notify_operators(), notify_operators()] == [1, 0]
 
@@ -79,7 +79,7 @@ def test_what_follows_is_gathered_for_an_hour(post: MailServer) -> None:
     assert post.mails[0]["Subject"] == "3 downloads failed: remote_unavailable (2), timeout (1)"
 
 
-def test_what_is_being_committed_is_told_the_next_time_and_nothing_twice() -> None:
+def test_an_uncommitted_failure_is_mailed_next_time_and_once() -> None:
     fail()
     young = fail("unexpected", seconds_ago=0)
 
@@ -94,7 +94,7 @@ def test_what_is_being_committed_is_told_the_next_time_and_nothing_twice() -> No
     assert [each["jobId"] for each in second["examples"]] == [str(young.pk)]
 
 
-def test_mere_consequences_come_last_whatever_their_number() -> None:
+def test_failed_dependencies_come_last() -> None:
     for _ in range(3):
         fail("dependency_failed")
     fail("timeout")
@@ -108,7 +108,7 @@ def test_mere_consequences_come_last_whatever_their_number() -> None:
     ]
 
 
-def test_examples_are_few_and_lead_to_the_admin(post: MailServer, client: Client) -> None:
+def test_few_examples_link_to_the_admin(post: MailServer, client: Client) -> None:
     for n in range(8):
         fail(f"code_{n}", name=f"file-{n}.zip")
         fail(f"code_{n}", name=f"older-{n}.zip", seconds_ago=20)
@@ -135,14 +135,14 @@ def test_examples_are_few_and_lead_to_the_admin(post: MailServer, client: Client
     ],
     ids=["cancelled", "long ago", "run again"],
 )
-def test_what_is_no_fresh_failure_is_not_told(spoil: Callable[[], None]) -> None:
+def test_only_recent_failures_are_mailed(spoil: Callable[[], None]) -> None:
     fail()
     spoil()
 
     assert notify_operators() == 0
 
 
-def test_nobody_is_told_where_nobody_is_named(settings: Any) -> None:
+def test_no_mail_without_operator_addresses(settings: Any) -> None:
     settings.OPERATOR_EMAILS = []
     fail()
 
@@ -151,7 +151,7 @@ def test_nobody_is_told_where_nobody_is_named(settings: Any) -> None:
     assert not Notification.objects.exists()
 
 
-def test_several_dispatchers_write_one_letter() -> None:
+def test_several_dispatchers_send_one_mail() -> None:
     fail()
     start, letters = threading.Barrier(4), []
 

@@ -1,4 +1,4 @@
-"""Rows of the outbox: written with the move, taken by one, settled by whom they belong to."""
+"""Rows of the outbox: written with the transition, claimed by one sender, settled only by it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def take(channel: str = Channel.EMAIL, spared: tuple[int | None, ...] = ()) -> A
     return Notification.objects.take(channel, lease=LEASE, spared=spared)
 
 
-def test_an_end_has_one_row_a_channel(alice: User) -> None:
+def test_an_outcome_has_one_row_per_channel(alice: User) -> None:
     job = completed(alice, email=True, webhook=HOOK)
 
     rows = Notification.objects.filter(job=job).order_by("channel")
@@ -34,13 +34,13 @@ def test_an_end_has_one_row_a_channel(alice: User) -> None:
     ]
 
 
-def test_who_asked_for_nothing_gets_nothing(alice: User) -> None:
+def test_no_rows_without_notifications(alice: User) -> None:
     completed(alice)
 
     assert not Notification.objects.exists()
 
 
-def test_a_job_that_is_run_again_tells_of_its_second_end_too(alice: User) -> None:
+def test_a_retried_job_has_rows_for_its_second_outcome(alice: User) -> None:
     job = failed(alice, email=True)
     job.requeue(Actor.OWNER, total=None)
     job.claim(task_id="task-2", worker="worker@test")
@@ -52,7 +52,7 @@ def test_a_job_that_is_run_again_tells_of_its_second_end_too(alice: User) -> Non
     assert len({row.pk for row in rows}) == 2
 
 
-def test_an_end_that_is_not_committed_is_not_told(alice: User) -> None:
+def test_an_uncommitted_outcome_has_no_rows(alice: User) -> None:
     job = running(alice, email=True)
 
     with transaction.atomic():
@@ -65,14 +65,14 @@ def test_an_end_that_is_not_committed_is_not_told(alice: User) -> None:
     assert job.status == Status.PROCESSING
 
 
-def test_nobody_is_mailed_about_what_they_did_themselves(alice: User) -> None:
+def test_no_mail_about_the_owners_own_actions(alice: User) -> None:
     running(alice, email=True).cancel(Actor.OWNER)
     assert not Notification.objects.exists()
 
     assert only(cancelled(alice, email=True)).content["status"] == Status.CANCELLED
 
 
-def test_who_takes_a_row_has_it_until_the_lease_is_over(alice: User) -> None:
+def test_a_row_is_claimed_until_its_lease_expires(alice: User) -> None:
     row = only(completed(alice, email=True))
 
     taken = take()
@@ -84,7 +84,7 @@ def test_who_takes_a_row_has_it_until_the_lease_is_over(alice: User) -> None:
     assert (again.pk, again.tries) == (row.pk, 2)
 
 
-def test_who_comes_late_changes_nothing(alice: User) -> None:
+def test_a_late_sender_changes_nothing(alice: User) -> None:
     completed(alice, email=True)
     late = take()
     Notification.objects.update(due_at=timezone.now() - timedelta(seconds=1))
@@ -100,7 +100,7 @@ def test_who_comes_late_changes_nothing(alice: User) -> None:
     assert row.state == State.SENT
 
 
-def test_what_is_sent_again_is_not_settled_by_an_earlier_try(alice: User) -> None:
+def test_an_earlier_attempt_does_not_settle_a_resent_row(alice: User) -> None:
     completed(alice, email=True)
     late = take()
     Notification.objects.update(due_at=timezone.now() - timedelta(seconds=1))
@@ -114,7 +114,7 @@ def test_what_is_sent_again_is_not_settled_by_an_earlier_try(alice: User) -> Non
     assert Notification.objects.get().state == State.WAITING
 
 
-def test_sending_again_leaves_alone_what_is_on_its_way(alice: User) -> None:
+def test_send_again_skips_rows_in_progress(alice: User) -> None:
     row = only(completed(alice, email=True))
     assert Notification.objects.all().send_again() == 0
 
@@ -125,7 +125,7 @@ def test_sending_again_leaves_alone_what_is_on_its_way(alice: User) -> None:
     assert (row.state, row.tries, row.sent_at) == (State.WAITING, 0, None)
 
 
-def test_the_longest_due_comes_first_and_what_is_spared_waits(alice: User, bob: User) -> None:
+def test_the_longest_due_row_comes_first_except_spared_ones(alice: User, bob: User) -> None:
     rows = [only(completed(owner, email=True)) for owner in (alice, alice, bob)]
     for age, row in enumerate(rows):
         due_at = timezone.now() - timedelta(seconds=10 - age)
@@ -136,7 +136,7 @@ def test_the_longest_due_comes_first_and_what_is_spared_waits(alice: User, bob: 
     assert take(channel=Channel.WEBHOOK) is None
 
 
-def test_a_failure_to_tell_does_not_touch_the_job(alice: User) -> None:
+def test_a_failed_notification_does_not_change_the_job(alice: User) -> None:
     job = completed(alice, email=True)
     before = DownloadJob.objects.values().get(pk=job.pk)
 
@@ -146,7 +146,7 @@ def test_a_failure_to_tell_does_not_touch_the_job(alice: User) -> None:
     assert only(job).state == State.FAILED
 
 
-def test_old_rows_are_forgotten_unless_they_wait(alice: User) -> None:
+def test_old_settled_rows_are_deleted(alice: User) -> None:
     long_ago = timezone.now() - timedelta(days=31)
     rows = [only(completed(alice, email=True)) for _ in range(4)]
     for row, state in zip(rows, [State.SENT, State.FAILED, State.WAITING], strict=False):
@@ -161,7 +161,7 @@ def test_old_rows_are_forgotten_unless_they_wait(alice: User) -> None:
     assert DownloadJob.objects.count() == 4
 
 
-def test_a_webhooks_path_is_not_part_of_its_name(alice: User) -> None:
+def test_a_webhooks_label_has_no_path(alice: User) -> None:
     row = only(completed(alice, webhook="https://hooks.example.com/services/T0/secret?a=b"))
 
     assert str(row) == "Webhook to hooks.example.com"

@@ -1,4 +1,4 @@
-"""The threads that send: side by side, and through the death of one of them."""
+"""The threads that send: concurrency, slow receivers, and the death of a dispatcher."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_several_at_once_send_each_row_once(post: MailServer, alice: User, bob: 
     assert set(Notification.objects.values_list("state", "tries")) == {(State.SENT, 1)}
 
 
-def test_who_answers_never_delays_only_themselves(
+def test_a_hanging_receiver_delays_only_its_owner(
     receiver: Receiver, alice: User, bob: User
 ) -> None:
     slow = [only(completed(alice, webhook=receiver.url)) for _ in range(9)]
-    receiver.statuses = [0]  # to the first of Alice's
+    receiver.statuses = [0]  # to the first one of Alice
     sender = webhooks()
     assert sender.start_due() == 1, "one of an owner at a time"
     assert receiver.came.wait(10)
@@ -79,9 +79,7 @@ def test_who_answers_never_delays_only_themselves(
     assert Notification.objects.filter(pk=slow[0].pk, tries=1).exists()
 
 
-def test_no_more_than_so_many_are_under_way(
-    post: MailServer, alice: User, bob: User, operator: User
-) -> None:
+def test_concurrency_is_limited(post: MailServer, alice: User, bob: User, operator: User) -> None:
     for n, owner in enumerate((alice, bob, operator)):
         owner.email = f"{n}@example.com"
         owner.save()
@@ -100,7 +98,7 @@ def test_no_more_than_so_many_are_under_way(
     assert len(post.mails) == 3
 
 
-def test_a_mail_server_that_hangs_keeps_no_webhook_waiting(
+def test_a_hanging_mail_server_does_not_delay_webhooks(
     post: MailServer, receiver: Receiver, alice: User
 ) -> None:
     post.verdicts = [MailServer.HOLD]
@@ -129,13 +127,11 @@ def test_a_slow_mail_server_is_waited_for(post: MailServer, alice: User) -> None
     assert len(post.mails) == 1
 
 
-def test_what_was_under_way_when_a_dispatcher_died_is_sent_again_after_the_lease(
-    post: MailServer, alice: User
-) -> None:
+def test_a_dead_dispatchers_rows_are_sent_after_the_lease(post: MailServer, alice: User) -> None:
     row = only(completed(alice, email=True))
     dead = Notification.objects.take(Channel.EMAIL, lease=LEASE, spared=[])
     assert dead
-    mail.send(dead)  # and then the power goes
+    mail.send(dead)  # as in a power cut
 
     sender = of_mail()
     assert sender.start_due() == 0, "it may still be under way"
@@ -148,7 +144,7 @@ def test_what_was_under_way_when_a_dispatcher_died_is_sent_again_after_the_lease
     assert len({mail["Message-ID"] for mail in post.mails}) == 1
 
 
-def test_the_dispatcher_sends_and_ends_within_its_time_though_a_try_hangs(
+def test_the_dispatcher_stops_in_time_with_a_hanging_attempt(
     receiver: Receiver, alice: User, bob: User, settings: Any, broker: Any
 ) -> None:
     settings.DISPATCH_EVERY_SECONDS = 0.05
@@ -166,7 +162,7 @@ def test_the_dispatcher_sends_and_ends_within_its_time_though_a_try_hangs(
     until(lambda: not threads_of("webhooks"))
 
 
-def test_an_outbox_that_cannot_be_read_is_looked_at_again(
+def test_an_unreadable_outbox_is_read_again(
     post: MailServer, alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DISPATCH_EVERY_SECONDS = 0.01
@@ -189,7 +185,7 @@ def test_an_outbox_that_cannot_be_read_is_looked_at_again(
 
 
 class Running:
-    """Runs, in threads, what takes an event to stop; all senders if nothing is named."""
+    """Runs the functions in threads until they are told to stop; all senders by default."""
 
     def __init__(self, *works: Any) -> None:
         self._stop = threading.Event()
@@ -207,7 +203,7 @@ class Running:
 
 
 def thread_of(work: Callable[[], None]) -> threading.Thread:
-    """Not started; it leaves no connection behind."""
+    """Return a thread, not started, that closes its database connection at the end."""
 
     def run() -> None:
         try:

@@ -1,4 +1,4 @@
-"""Webhooks of a job's end, as a real receiver gets them."""
+"""Webhooks about the end of a job, as a real receiver gets them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tests.live import ROOT
 from tests.notifications.outbox import ENDS, SITE, attempt, completed, failed, only, wait_seconds
 from tests.notifications.receiver import Receiver
 
-pytestmark = pytest.mark.django_db(transaction=True)  # an outcome is recorded whatever it takes
+pytestmark = pytest.mark.django_db(transaction=True)  # outcomes are recorded outside transactions
 
 State = Notification.State
 HTTP_DATE = "a date"
 
 
-def test_another_hands_reading_of_the_standard_takes_our_signature(
+def test_the_standardwebhooks_library_accepts_the_signature(
     receiver: Receiver, alice: User
 ) -> None:
     job = completed(alice, webhook=receiver.url)
@@ -44,14 +44,14 @@ def test_another_hands_reading_of_the_standard_takes_our_signature(
 
     (call,) = receiver.calls
     assert (row.state, row.error) == (State.SENT, "")
-    told = Webhook(Preferences.objects.get(owner=alice).secret).verify(call.body, call.headers)
-    assert told["type"] == "job.completed"
-    assert told["timestamp"] == told["data"]["finishedAt"]
-    assert told["data"] == row.content | {
+    message = Webhook(Preferences.objects.get(owner=alice).secret).verify(call.body, call.headers)
+    assert message["type"] == "job.completed"
+    assert message["timestamp"] == message["data"]["finishedAt"]
+    assert message["data"] == row.content | {
         "statusUrl": f"{SITE}/v1/download/status/{job.pk}",
         "downloadUrl": f"{SITE}/v1/download/{job.pk}",
     }
-    assert told["data"]["jobId"] == str(job.pk)
+    assert message["data"]["jobId"] == str(job.pk)
     assert call.path == "/hook?token=of-alice"
     assert call.headers["webhook-id"] == f"msg_{row.pk.hex}"
     assert call.headers["content-type"] == "application/json"
@@ -61,19 +61,19 @@ def test_another_hands_reading_of_the_standard_takes_our_signature(
 def test_verification_code_in_the_documentation(receiver: Receiver, alice: User) -> None:
     attempt(only(completed(alice, webhook=receiver.url)))
     (call,), secret = receiver.calls, Preferences.objects.get(owner=alice).secret
-    told: dict[str, Any] = {}
+    code: dict[str, Any] = {}
 
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL)
-    exec(next(block for block in blocks if "webhook-id" in block), told)
+    exec(next(block for block in blocks if "webhook-id" in block), code)
 
     late = call.headers | {"webhook-timestamp": "1700000000"}
-    assert told["is_genuine"](secret, call.headers, call.body)
-    assert not told["is_genuine"](new_secret(), call.headers, call.body)
-    assert not told["is_genuine"](secret, call.headers, call.body + b" ")
-    assert not told["is_genuine"](secret, late, call.body)
+    assert code["is_genuine"](secret, call.headers, call.body)
+    assert not code["is_genuine"](new_secret(), call.headers, call.body)
+    assert not code["is_genuine"](secret, call.headers, call.body + b" ")
+    assert not code["is_genuine"](secret, late, call.body)
 
 
-def test_what_was_changed_or_comes_late_is_not_taken(receiver: Receiver, alice: User) -> None:
+def test_changed_or_old_messages_are_rejected(receiver: Receiver, alice: User) -> None:
     attempt(only(completed(alice, webhook=receiver.url)))
     (call,) = receiver.calls
     reader = Webhook(Preferences.objects.get(owner=alice).secret)
@@ -86,22 +86,22 @@ def test_what_was_changed_or_comes_late_is_not_taken(receiver: Receiver, alice: 
 
 
 @pytest.mark.parametrize("status", ENDS)
-def test_its_addresses_work_and_none_is_of_the_file_store(
+def test_its_urls_work_and_none_is_of_the_file_store(
     receiver: Receiver, alice: User, client: Client, status: Status, settings: Any
 ) -> None:
     attempt(only(ENDS[status](alice, webhook=receiver.url)))
     body = receiver.calls[0].body.decode()
-    told = json.loads(body)
+    message = json.loads(body)
 
-    assert told["type"] == f"job.{status}"
-    assert ("downloadUrl" in told["data"]) == (status == Status.COMPLETED)
+    assert message["type"] == f"job.{status}"
+    assert ("downloadUrl" in message["data"]) == (status == Status.COMPLETED)
     assert "X-Amz" not in body
     assert urlsplit(settings.S3_PUBLIC_ENDPOINT_URL).netloc not in body
     client.force_login(alice)
-    assert client.get(urlsplit(told["data"]["statusUrl"]).path).json()["status"] == status
+    assert client.get(urlsplit(message["data"]["statusUrl"]).path).json()["status"] == status
 
 
-def test_both_secrets_sign_for_a_day(receiver: Receiver, alice: User) -> None:
+def test_both_secrets_are_used_for_a_day_after_rotation(receiver: Receiver, alice: User) -> None:
     old, new = new_secret(), new_secret()
     Preferences.objects.create(
         owner=alice, secret=new, earlier_secret=old, secret_changed_at=timezone.now()
@@ -120,7 +120,7 @@ def test_both_secrets_sign_for_a_day(receiver: Receiver, alice: User) -> None:
         Webhook(old).verify(aged.body, aged.headers)
 
 
-def test_a_secret_is_made_once_however_many_need_it_first(receiver: Receiver, alice: User) -> None:
+def test_concurrent_first_uses_create_one_secret(receiver: Receiver, alice: User) -> None:
     for _ in range(8):
         completed(alice, webhook=receiver.url)
     rows = [Notification.objects.take("webhook", lease=LEASE, spared=[]) for _ in range(8)]
@@ -144,9 +144,7 @@ def test_a_secret_is_made_once_however_many_need_it_first(receiver: Receiver, al
 
 
 @pytest.mark.parametrize("status", [500, 503, 404, 429, 301, 302, 307, 308])
-def test_what_is_no_success_is_tried_again_as_it_was(
-    receiver: Receiver, alice: User, status: int
-) -> None:
+def test_failures_are_retried_unchanged(receiver: Receiver, alice: User, status: int) -> None:
     job = failed(alice, webhook=receiver.url)
     receiver.statuses = [status]
     receiver.location = receiver.url + "&elsewhere"
@@ -168,10 +166,10 @@ def test_what_is_no_success_is_tried_again_as_it_was(
     ("value", "seconds"),
     [("12", 60), ("600", 600), ("soon", 60), ("9999999", 86_400), (HTTP_DATE, 900)],
 )
-def test_a_receiver_says_when_to_come_again(
+def test_retry_after_is_respected(
     receiver: Receiver, alice: User, status: int, value: str, seconds: int
 ) -> None:
-    """Within a day, and no sooner than after the usual delay."""
+    """At most a day, and at least the usual delay."""
     receiver.statuses = [status]
     receiver.retry_after = formatdate(time.time() + 900) if value == HTTP_DATE else value
 
@@ -190,7 +188,9 @@ def test_a_receiver_says_when_to_come_again(
         b"HTTP/1.1 200 OK\r\n" + b"X-Many: v\r\n" * 150,
     ],
 )
-def test_an_odd_answer_is_delivered_once(receiver: Receiver, alice: User, first: bytes) -> None:
+def test_an_unusual_response_counts_as_delivered(
+    receiver: Receiver, alice: User, first: bytes
+) -> None:
     receiver.first = first
 
     row = attempt(only(completed(alice, webhook=receiver.url)))
@@ -199,7 +199,7 @@ def test_an_odd_answer_is_delivered_once(receiver: Receiver, alice: User, first:
     assert len(receiver.calls) == 1
 
 
-def test_it_is_tried_five_times(receiver: Receiver, alice: User) -> None:
+def test_it_is_attempted_five_times(receiver: Receiver, alice: User) -> None:
     row = only(completed(alice, webhook=receiver.url))
     receiver.statuses = [500] * 9
 
@@ -210,7 +210,7 @@ def test_it_is_tried_five_times(receiver: Receiver, alice: User) -> None:
     assert (last.state, last.tries, len(receiver.calls)) == (State.FAILED, 5, 5)
 
 
-def test_a_receiver_that_is_gone_is_not_asked_again(receiver: Receiver, alice: User) -> None:
+def test_410_is_not_retried(receiver: Receiver, alice: User) -> None:
     receiver.statuses = [410]
 
     row = attempt(only(completed(alice, webhook=receiver.url)))
@@ -219,7 +219,7 @@ def test_a_receiver_that_is_gone_is_not_asked_again(receiver: Receiver, alice: U
 
 
 @pytest.mark.parametrize("misbehave", [0, -1], ids=["silent", "dripping"])
-def test_a_receiver_that_never_ends_is_given_up(
+def test_an_endless_response_is_aborted(
     receiver: Receiver, alice: User, misbehave: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook, "WITHIN_SECONDS", 0.3)
@@ -232,7 +232,7 @@ def test_a_receiver_that_never_ends_is_given_up(
     assert (timezone.now() - began).total_seconds() < webhook.WITHIN_SECONDS + 10
 
 
-def test_nobody_there_is_tried_again(receiver: Receiver, alice: User) -> None:
+def test_a_refused_connection_is_retried(receiver: Receiver, alice: User) -> None:
     row = attempt(only(completed(alice, webhook="http://127.0.0.1:1/secret-path")))
 
     assert (row.state, row.error) == (State.WAITING, "127.0.0.1 could not be reached.")
@@ -250,7 +250,7 @@ def test_nobody_there_is_tried_again(receiver: Receiver, alice: User) -> None:
         ("http://me:pw@example.com/", "Remove the user name and password from the web address."),
     ],
 )
-def test_where_links_may_not_lead_webhooks_do_not_either(
+def test_forbidden_addresses_are_refused(
     receiver: Receiver, alice: User, url: str, error: str, settings: Any
 ) -> None:
     settings.REMOTE_ALLOWED_PRIVATE_HOSTS = []
@@ -262,7 +262,7 @@ def test_where_links_may_not_lead_webhooks_do_not_either(
     assert receiver.calls == []
 
 
-def test_a_name_that_leads_into_a_private_network_looks_like_one_that_is_unknown(
+def test_a_private_name_looks_like_an_unknown_one(
     receiver: Receiver, alice: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REMOTE_ALLOWED_PRIVATE_HOSTS = []
@@ -285,9 +285,7 @@ def unknown(host: str, *args: Any, **options: Any) -> Any:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def test_a_name_is_asked_for_once_so_that_what_was_judged_is_what_is_connected_to(
-    receiver: Receiver, alice: User, settings: Any
-) -> None:
+def test_a_name_is_resolved_once(receiver: Receiver, alice: User, settings: Any) -> None:
     settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["127.0.0.2"]
     settings.REMOTE_PORTS = [receiver.port]
     url = f"http://hooks.example.org:{receiver.port}/x"
@@ -299,7 +297,7 @@ def test_a_name_is_asked_for_once_so_that_what_was_judged_is_what_is_connected_t
     assert (name.calls, receiver.calls) == (1, [])
 
 
-def test_a_path_is_in_no_error_and_no_log(
+def test_paths_are_not_in_errors_and_logs(
     receiver: Receiver, alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.statuses = [500]
