@@ -311,6 +311,23 @@ def job(alice: User, stored_files: list[StoredFile]) -> DownloadJob:
 
 
 @pytest.fixture
+def add_kinds(settings: Any) -> Iterator[Callable[..., None]]:
+    """Return a function that adds kinds to the setting KINDS, by their dotted paths."""
+    from tests.kinds import reload_kinds
+
+    before = settings.KINDS
+
+    def add(*paths: str) -> None:
+        settings.KINDS = [*settings.KINDS, *paths]
+        reload_kinds()
+
+    yield add
+
+    settings.KINDS = before
+    reload_kinds()
+
+
+@pytest.fixture
 def build_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that replaces the builder of bundles, and other fields of their kind."""
     from jobs.kinds.registry import KINDS

@@ -1,14 +1,33 @@
-"""Kinds as a team writes them: each imports what it needs from jobs.kinds."""
+"""Kinds as a team writes them: each imports what it needs from jobs.kinds.
+
+The fixture `add_kinds` puts them into the setting KINDS.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
+from django.urls import clear_url_caches
+from django.utils.functional import empty
 from rest_framework import serializers
 
+import downloads_project.urls
+import jobs.web.urls
 from jobs.kinds import BuildError, Kind, Workspace
+from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
+from jobs.web.serializers.fields import Integer, StrictList, Switch, Text, Timestamp, Url
+
+
+def reload_kinds() -> None:
+    """Load the kinds and the URLs again, after a change of the setting KINDS."""
+    KINDS._wrapped = empty  # type: ignore[attr-defined]
+    importlib.reload(jobs.web.urls)
+    importlib.reload(downloads_project.urls)
+    clear_url_caches()
 
 
 class YearParams(serializers.Serializer[Any]):
@@ -44,3 +63,119 @@ class OrderExport(Kind):
             work.output.write("{},{}\n".format(*row).encode())
             work.advance(1)
         work.note(orders=3)
+
+
+class SmallKind(Kind):
+    """A kind whose artifact is its params."""
+
+    def load(self, job: DownloadJob) -> dict[str, Any]:
+        return job.params
+
+    def build(self, loaded: dict[str, Any], work: Workspace) -> None:
+        work.output.write(repr(loaded).encode())
+
+
+class SalesExport(SmallKind):
+    """A kind with everything that a form can show."""
+
+    name = "sales-export"
+    label = "Sales as CSV"
+    description = "Your sales as a table for spreadsheets."
+    suffix = ".csv"
+
+    class Params(serializers.Serializer[Any]):
+        customer = serializers.CharField(max_length=80, help_text="As on the invoice.")
+        year = serializers.IntegerField(min_value=2000, max_value=2100, label="Year of the sales")
+        minimum = serializers.DecimalField(
+            8, 2, min_value=Decimal(0), required=False, label="Minimum amount"
+        )
+        rate = serializers.FloatField(default=1.5, label="Exchange rate")
+        separator = serializers.ChoiceField(
+            [("comma", "Comma"), ("semicolon", "Semicolon"), ("tab", "Tab")], default="comma"
+        )
+        region = serializers.ChoiceField(
+            [
+                ("Europe", [("de", "Germany"), ("fr", "France"), ("nl", "Netherlands")]),
+                ("Asia", [("jp", "Japan"), ("kr", "South Korea")]),
+                ("all", "All regions"),
+            ],
+            required=False,
+        )
+        first_day = serializers.DateField(help_text="Sales from this day on.")
+        placed_before = serializers.DateTimeField(required=False)
+        closes = serializers.TimeField(required=False, label="Time of day")
+        columns = serializers.MultipleChoiceField(
+            choices=[("id", "Number"), ("total", "Total"), ("customer", "Name of the customer")],
+            default=["id", "total"],
+        )
+        tags = serializers.ListField(
+            child=serializers.CharField(max_length=12), required=False, max_length=3
+        )
+        contact = serializers.EmailField(required=False)
+        website = serializers.URLField(required=False)
+        note = serializers.CharField(
+            required=False, allow_blank=True, style={"base_template": "textarea.html", "rows": 3}
+        )
+        with_vat = serializers.BooleanField(default=True, label="Prices with VAT")
+        drafts = serializers.BooleanField(
+            default=False, label="Include drafts", help_text="They have no number yet."
+        )
+        paid = serializers.BooleanField(allow_null=True, default=None, label="Paid")
+        layout = serializers.JSONField(required=False)  # no form can show it
+
+        def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+            if attrs["year"] == 2013:
+                raise serializers.ValidationError("There are no sales of that year.")
+            if attrs["year"] == 2014:
+                raise serializers.ValidationError({"layout": ["There is no layout for it."]})
+            return attrs
+
+
+class StrictExport(SmallKind):
+    """A kind with the strict fields of the house."""
+
+    name = "strict-export"
+    label = "Strict export"
+
+    class Params(serializers.Serializer[Any]):
+        title = Text(max_length=20)
+        copies = Integer(default=1, min_value=1, max_value=9)
+        numbers = StrictList(child=Integer(), required=False)
+        signed = Switch()
+        since = Timestamp(required=False)
+        link = Url(required=False, max_length=200)
+        name = Text(required=False, label="Title of the file")
+
+
+class PlainExport(SmallKind):
+    """A kind whose request has no fields, not even a file name."""
+
+    name = "plain-export"
+    label = "Everything"
+    name_field = ""
+
+
+class NestedExport(SmallKind):
+    """A kind that requires what a form cannot show."""
+
+    name = "nested-export"
+    label = "Nested export"
+
+    class Params(serializers.Serializer[Any]):
+        layout = serializers.DictField()
+
+
+class HiddenExport(SalesExport):
+    """A kind that opts out of the form."""
+
+    name = "hidden-export"
+    label = "Hidden export"
+    has_form = False
+
+
+class StaffExport(PlainExport):
+    """A kind that only some users may request."""
+
+    name = "staff-export"
+    label = "For staff"
+    permission = "jobs.view_downloadjob"

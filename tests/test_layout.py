@@ -38,8 +38,8 @@ RANKS: list[set[str]] = [
         "engine.queue_depth",
     },
     {"workspace"},  # the contract between builders and runner
-    {"storage", "outbound", "scanner"},  # the outside world
-    {"models", "engine.doorbell", "kinds.page_parts"},
+    {"storage", "outbound", "scanner", "kinds.page_parts"},  # the outside world
+    {"models", "engine.doorbell", "kinds.param_facts"},
     {
         "kinds.base",
         "engine.estimates",

@@ -14,7 +14,8 @@ from django.conf import settings
 from rest_framework import serializers
 
 from jobs.engine.time_limit import TimeLimit
-from jobs.kinds.page_parts import Card, Contents, Detail, Remedy, json_argument
+from jobs.kinds.page_parts import Card, Contents, Remedy, json_argument
+from jobs.kinds.param_facts import param_facts
 from jobs.lib.names import safe_name
 from jobs.models import DownloadJob, JobRow
 from jobs.models.sources import Sources
@@ -40,9 +41,6 @@ class StatusAddress(NamedTuple):
 
 class NoParams(serializers.Serializer[Any]):
     """A request without fields of its own."""
-
-
-MAX_SHOWN = 200  # characters of a value
 
 
 class Kind:
@@ -172,8 +170,7 @@ class Kind:
 
     def contents(self, job: DownloadJob) -> Contents:
         """Return what the page says about the request."""
-        facts = (Detail(name, str(value)[:MAX_SHOWN]) for name, value in job.params.items())
-        return Contents("The request", facts=tuple(facts))
+        return Contents("The request", facts=param_facts(self.Params().fields, job.params))
 
     def remedy(self, job: DownloadJob) -> Remedy | None:
         """Return a link to what helps more than a retry.
