@@ -48,7 +48,7 @@ RANKS: list[set[str]] = [
         "engine.statistics",
     },
     {"kinds.registry", "engine.quota", "engine.health"},
-    {"engine.submission", "engine.attempt"},
+    {"engine.submission", "engine.attempt", "kinds.form"},
     {"engine.runner"},
     {
         "web.problems",

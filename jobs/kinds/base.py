@@ -48,6 +48,7 @@ class Kind:
 
     name: ClassVar[str]  # in the database, the API and the settings
     label: ClassVar[str]  # in lists and filters
+    description: str = ""  # a sentence under the label on the start page, and beside the form
     # The serializer of what a request may set; the values become `job.params`, as JSON.
     Params: type[serializers.Serializer[Any]] = NoParams
     name_field: str = "name"  # of a request: the file name that its owner chooses
@@ -84,8 +85,10 @@ class Kind:
 
     urlconf: str = ""  # the dotted path of a module with the `urlpatterns` of its pages and API
     api_url_name: str = ""  # of the URL that programs post a request to
-    form_url_name: str = ""  # of the page with its form; without one, it is not on the start page
+    has_form: bool = True  # generated from Params; a kind without a form is not on the start page
+    form_url_name: str = ""  # of a page with a form of its own instead
     form_is_private: bool = False  # the values of its form must not get into a URL
+    permission: str = ""  # a user needs it to request one, such as "shop.view_order"
     rate: str = "initiate"  # the rate limit that its requests count in, in the setting RATES
     # The dotted path of a view for forms that are posted to /downloads; of one kind at most.
     downloads_post_view: str = ""
@@ -166,7 +169,7 @@ class Kind:
     @property
     def card(self) -> Card:
         """The kind on the start page."""
-        return Card("file", self.label, "", self.label)
+        return Card("file", self.label, self.description, self.label)
 
     def contents(self, job: DownloadJob) -> Contents:
         """Return what the page says about the request."""

@@ -23,6 +23,11 @@ def _load() -> dict[str, Kind]:
 KINDS = cast(dict[str, Kind], SimpleLazyObject(_load))
 
 
+def may_request(user: User, kind: Kind) -> bool:
+    """Return True if the user may start jobs of this kind."""
+    return not kind.permission or user.has_perm(kind.permission)
+
+
 def kind_sources(kind: str, params: JobParams, owner: User) -> FileQuerySet:
     """Return the stored files that a job reads; empty for a kind that reads none."""
     sources = KINDS[kind].stored_files(params)

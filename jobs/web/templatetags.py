@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.kinds.base import Kind
-from jobs.kinds.registry import KINDS
+from jobs.kinds.form import forms_for
 from jobs.web.wording import StatusText
 
 register = template.Library()
@@ -111,10 +111,10 @@ def current(value: str, here: str) -> SafeString:
     return SafeString(' aria-current="page"') if value == here else SafeString()
 
 
-@register.simple_tag
-def kinds_with_form() -> list[Kind]:
-    """Return the kinds that people can request on a page."""
-    return [kind for kind in KINDS.values() if kind.form_url_name]
+@register.simple_tag(takes_context=True)
+def kinds_with_form(context: template.RequestContext) -> dict[str, Kind]:
+    """Return the kinds that the user can request on a page, by the name of its URL."""
+    return forms_for(context["user"])
 
 
 @register.simple_tag

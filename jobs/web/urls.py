@@ -6,18 +6,24 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from jobs.kinds.form import has_generated_form
 from jobs.kinds.registry import KINDS
 from jobs.web import converters as converters  # registers `<job:...>`
 from jobs.web.api import document, downloads, operations, tokens
 from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
-from jobs.web.pages import job, my_downloads, previews, settings, theme
+from jobs.web.pages import job, kind_form, my_downloads, previews, settings, theme
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])
 
 urlpatterns = [
     # First, because a kind may answer programs at the path of a page that comes below.
     *(path("", include(kind.urlconf)) for kind in KINDS.values() if kind.urlconf),
+    *(
+        path(f"new/{kind.name}", kind_form.kind_form, {"kind": kind.name}, f"new-{kind.name}")
+        for kind in KINDS.values()
+        if has_generated_form(kind)
+    ),
     path("downloads", my_downloads.downloads, name="downloads"),
     path("downloads/<job:job_id>", job.job_page, name="job-page"),
     path("downloads/<job:job_id>/state", job.state, name="job-state"),

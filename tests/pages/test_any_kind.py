@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -32,10 +33,9 @@ class OrderExport(Kind):
 
 
 @pytest.fixture(autouse=True)
-def kind(monkeypatch: pytest.MonkeyPatch) -> OrderExport:
-    kind = OrderExport()
-    monkeypatch.setitem(KINDS, kind.name, kind)
-    return kind
+def kind(add_kinds: Any) -> Kind:
+    add_kinds(f"{__name__}.OrderExport")
+    return KINDS["order-export"]
 
 
 def export(owner: User, **given: Any) -> DownloadJob:
@@ -108,28 +108,36 @@ def test_its_owner_gets_a_mail(alice: User, status: Status, subject: str) -> Non
     assert ("It took too long." in mail.text) == (status == Status.FAILED)
 
 
-def test_it_is_not_on_the_start_page_without_a_form(visitor: Client) -> None:
+def test_it_is_on_the_start_page(visitor: Client, kind: Kind) -> None:
+    assert "<b>Orders as CSV</b>" in text(visitor.get("/"))
+    assert kind.card == Card("file", "Orders as CSV", "", "Orders as CSV")
+
+
+def test_it_is_not_on_the_start_page_without_a_form(
+    visitor: Client, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind, "has_form", False)
+
     assert "Orders as CSV" not in text(visitor.get("/"))
 
 
-def test_with_a_form_it_is_on_the_start_page(
-    visitor: Client, kind: OrderExport, monkeypatch: pytest.MonkeyPatch
+def test_a_form_of_its_own_replaces_the_generated_one(
+    visitor: Client, kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kind, "form_url_name", "settings", raising=False)
+    monkeypatch.setattr(kind, "form_url_name", "settings")
 
-    assert "<b>Orders as CSV</b>" in text(visitor.get("/"))
-    assert kind.card == Card("file", "Orders as CSV", "", "Orders as CSV")
+    assert re.search('<a href="/settings"><svg.*?</svg><b>Orders', text(visitor.get("/")))
     assert '<a class="button" href="/settings">Orders as CSV</a>' in text(visitor.get("/downloads"))
 
 
 @pytest.mark.django_db
 def test_a_form_of_any_kind_is_filled_in_again_after_signing_in(
-    kind: OrderExport, monkeypatch: pytest.MonkeyPatch
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kind, "form_url_name", "theme", raising=False)
+    monkeypatch.setattr(kind, "form_url_name", "theme")
 
     assert Client().post("/theme", {"a": "b"})["Location"] == "/sign-in?next=/theme%3Fa%3Db"
 
-    monkeypatch.setattr(kind, "form_is_private", True, raising=False)
+    monkeypatch.setattr(kind, "form_is_private", True)
 
     assert Client().post("/theme", {"a": "b"})["Location"] == "/sign-in?next=/theme"

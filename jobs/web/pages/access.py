@@ -14,6 +14,7 @@ from django.middleware.csrf import REASON_CSRF_TOKEN_MISSING
 from django.urls import reverse
 
 from jobs.kinds.base import Kind
+from jobs.kinds.form import form_url_name
 from jobs.kinds.registry import KINDS
 from jobs.web.error_responses import error_response
 from jobs.web.throttle import limit
@@ -60,7 +61,7 @@ def _scope(request: HttpRequest) -> str:
 def _kind_of_form(url_name: str | None) -> Kind | None:
     """Return the kind whose form is posted to that URL."""
     for kind in KINDS.values():
-        posted_to = "downloads" if kind.downloads_post_view else kind.form_url_name
+        posted_to = "downloads" if kind.downloads_post_view else form_url_name(kind)
         if url_name and url_name == posted_to:
             return kind
     return None
@@ -78,7 +79,7 @@ def return_url(request: HttpRequest) -> str:
     kind = _kind_of_form(match.url_name) if match else None
     if kind is None:
         return reverse("choose")
-    form_url = reverse(kind.form_url_name)
+    form_url = reverse(form_url_name(kind))
     return form_url if kind.form_is_private else _with_values(request, form_url)
 
 

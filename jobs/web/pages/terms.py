@@ -42,21 +42,18 @@ def serializer_data(form: Mapping[str, Any], owner: User) -> dict[str, Any]:
     data: dict[str, Any] = {}
     if "email" in form and can_be_mailed(owner):
         data["email"] = form["email"] == "true"
-    if run_at := _with_zone(str(form.get("runAt", ""))):
+    if run_at := with_zone(str(form.get("runAt", ""))):
         data["runAt"] = run_at
     return data
 
 
 def field_values(form: Mapping[str, Any], owner: User) -> FieldValues:
     """Return the submitted values, or the owner's preferences for those that are missing."""
-    run_at = str(form.get("runAt", "")).strip()
-    at = None
-    with suppress(ValueError, OverflowError):
-        at = timezone.localtime(datetime.fromisoformat(_with_zone(run_at)))
+    run_at, at = local_time(str(form.get("runAt", "")))
     return FieldValues(
         can_mail=can_be_mailed(owner),
         email=can_be_mailed(owner) and _is_ticked(form, owner),
-        run_at=f"{at:%Y-%m-%dT%H:%M}" if at else run_at,
+        run_at=run_at,
         at=at,
     )
 
@@ -65,7 +62,15 @@ def _is_ticked(form: Mapping[str, Any], owner: User) -> bool:
     return form["email"] == "true" if "email" in form else Preferences.of(owner).email
 
 
-def _with_zone(text: str) -> str:
+def local_time(text: str) -> tuple[str, datetime | None]:
+    """Return the value of a datetime-local input, and its time; as typed if that is no time."""
+    at = None
+    with suppress(ValueError, OverflowError):
+        at = timezone.localtime(datetime.fromisoformat(with_zone(text)))
+    return (f"{at:%Y-%m-%dT%H:%M}" if at else text.strip()), at
+
+
+def with_zone(text: str) -> str:
     """Return the time with its own zone, which pages.js adds, or else with the site's."""
     with suppress(ValueError, OverflowError):
         if LOCAL.fullmatch(text := text.strip()):

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from jobs.models.stored_file import MAX_FILE_ID, MIN_FILE_ID
 from jobs.outbound.targets import target_of
@@ -98,6 +99,8 @@ class Sha256(Text):
 
 class Switch(serializers.BooleanField):
     """A JSON true or false. Strings and numbers are not converted."""
+
+    default_empty_html = empty  # a form sends false itself: see pages/form_values.py
 
     def to_internal_value(self, data: Any) -> bool:
         if type(data) is not bool:

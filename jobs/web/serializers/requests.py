@@ -49,7 +49,7 @@ class JobRequest(TermsRequest):
 def _request_of(kind: type[Kind]) -> type[JobRequest]:
     """Return the serializer of requests for jobs of this kind."""
     members: dict[str, Any] = {"kind": kind(), "__doc__": kind.Params.__doc__}
-    if kind.name_field not in kind.Params().fields:
+    if kind.name_field and kind.name_field not in kind.Params().fields:
         members[kind.name_field] = Text(required=False, max_length=MAX_NAME_CHARS)
     name = "".join(word.capitalize() for word in kind.name.split("-"))
     return type(f"{name}Request", (kind.Params, JobRequest), members)
