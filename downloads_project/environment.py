@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import MutableMapping, Sequence
+from importlib.util import find_spec
 from typing import NoReturn, TypeVar
 
 import environ
@@ -56,6 +57,16 @@ class Environment(environ.Env):  # type: ignore[misc] # the library has no types
         if text and text not in choices:
             _stop(name, text, "unknown", f"one of {', '.join(choices)}")
         return text or default
+
+    def modules(self, name: str) -> list[str]:
+        """Return the variable as dotted paths, separated by commas, in packages that exist."""
+        paths = [each.strip() for each in self._text(name).split(",") if each.strip()]
+        for path in paths:
+            package = path.partition(".")[0]
+            if not package.isidentifier() or find_spec(package) is None:
+                fault = f"not installed: there is no package {package!r}"
+                _stop(name, path, fault, "dotted paths of packages on the Python path")
+        return paths
 
     def _text(self, name: str) -> str:
         return str(self.str(name, default="")).strip()

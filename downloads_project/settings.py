@@ -139,11 +139,14 @@ CELERY_BROKER_URL = required("REDIS_URL", "redis://127.0.0.1:6379/0")
 QUEUE = env.str("QUEUE", default="download-jobs")
 # With another name links get workers of their own: one may take as long as a thousand zips.
 REMOTE_QUEUE = env.str("REMOTE_QUEUE", default=QUEUE)
+# Dotted paths of Django apps, and of kinds of jobs that they define.
+INSTALLED_APPS = [*INSTALLED_APPS, *env.modules("APPS")]  # noqa: F405
 KINDS = [
     "jobs.kinds.bundle.kind.Bundle",
     "jobs.kinds.remote.kind.Remote",
     "jobs.kinds.upload.kind.Upload",
     "jobs.kinds.report.kind.Report",
+    *env.list("KINDS", default=[]),
 ]
 QUEUE_SHORT = 100  # the dispatcher keeps the queue in the broker about this long
 WORKER_STOPS_SECONDS = env.number("WORKER_STOPS_SECONDS", 20)

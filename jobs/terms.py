@@ -8,6 +8,8 @@ from typing import Any, Self
 from uuid import UUID
 
 USUAL_PRIORITY = 4  # of 0 to 9; 9 is the most urgent
+# Their names in a request.
+REQUEST_FIELDS = ("email", "webhook", "runAt", "after", "priority")
 
 
 @dataclass(frozen=True)

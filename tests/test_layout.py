@@ -47,6 +47,7 @@ RANKS: list[set[str]] = [
         "engine.heartbeat",
         "engine.statistics",
     },
+    {"kinds.mistakes"},
     {"kinds.registry", "engine.quota", "engine.health"},
     {"engine.submission", "engine.attempt", "kinds.form"},
     {"engine.runner"},

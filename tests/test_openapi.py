@@ -59,6 +59,12 @@ STATUSES = {
     "report_status": SIGNED_IN | {200, 304, 403, 404},
     "report_download": NO_BODY | {302, 403, 404, 409, 410},
     "cancel_report": SIGNED_IN | {200, 403, 404, 409},
+    "kinds": SIGNED_IN | {200},
+    **dict.fromkeys(
+        ["create_bundle", "create_remote", "create_report"],
+        SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
+    ),
+    **dict.fromkeys(["jobs_bundle", "jobs_remote", "jobs_report"], SIGNED_IN | {200, 403}),
     "queue_stats": SIGNED_IN | {200, 403},
     "worker_stats": SIGNED_IN | {200, 403},
     "admin_retry": SIGNED_IN | {202, 403, 404, 409},

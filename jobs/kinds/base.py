@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from rest_framework import serializers
 
 from jobs.engine.time_limit import TimeLimit
@@ -51,6 +52,8 @@ class Kind:
     description: str = ""  # a sentence under the label on the start page, and beside the form
     # The serializer of what a request may set; the values become `job.params`, as JSON.
     Params: type[serializers.Serializer[Any]] = NoParams
+    description: str = ""  # one sentence, on the start page and in the API
+    permission: str = ""  # such as "shop.export_orders": who may request it; empty: everybody
     name_field: str = "name"  # of a request: the file name that its owner chooses
 
     # The artifact, and what else an attempt stores
@@ -94,9 +97,12 @@ class Kind:
     downloads_post_view: str = ""
     checks: str = ""  # the dotted path of a module with system checks, imported at start
 
-    # The API. If `has_plain_requests`, a native endpoint at `api_url_name` records those that
-    # `plain_request` accepts, several at once. Django's view at that URL gets all others.
+    # The API. If `accepts_json`, requests go to /v1/jobs/{name}. If not, such as those with a file,
+    # they only have the kind's own endpoint. If `has_plain_requests`, a native endpoint at
+    # `api_url_name` records those that `plain_request` accepts, several at once. Django's view at
+    # that URL gets all others.
 
+    accepts_json: bool = True
     has_plain_requests: bool = False
     status_addresses: Sequence[StatusAddress] = ()  # they also have a view
     introduction: str = ""  # a paragraph of the OpenAPI document, as Markdown
@@ -121,6 +127,9 @@ class Kind:
     def depends_on(self, params: JobParams) -> Sequence[UUID]:
         """Return the ids of jobs that must complete first, in addition to those in `after`."""
         return ()
+
+    def may_request(self, user: User | AnonymousUser) -> bool:
+        return not self.permission or user.has_perm(self.permission)
 
     def plain_request(self, data: Any) -> tuple[JobParams, str] | None:
         """Return the params and the name in a request, from its JSON.

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
 from jobs.engine.doorbell_message import Doorbell
 from jobs.kinds.base import JobParams, Kind
+from jobs.kinds.mistakes import mistakes
 from jobs.models import DownloadJob, FileQuerySet, IncomingUpload, JobRow, StoredFile
 
 
-def _load() -> dict[str, Kind]:
-    kinds: list[Kind] = [import_string(path)() for path in settings.KINDS]
-    return {kind.name: kind for kind in kinds}
+def kind_class(path: str) -> type[Kind]:
+    """Return the class at a dotted path. Raises ImproperlyConfigured with a sentence."""
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"KINDS has {path!r}: {error}.") from error
+    if not (isinstance(found, type) and issubclass(found, Kind)):
+        raise ImproperlyConfigured(f"KINDS has {path!r}, which is not a Kind.")
+    return found
+
+
+def load_kinds() -> dict[str, Kind]:
+    """Return the kinds in the setting KINDS. A system check reports those that are left out."""
+    kinds: dict[str, Kind] = {}
+    for path in settings.KINDS:
+        with suppress(ImproperlyConfigured):
+            found = kind_class(path)
+            if not any(mistakes(found)):
+                kinds.setdefault(found.name, found())
+    return kinds
 
 
 # Loaded when it is first used, because kinds import modules that use it.
-KINDS = cast(dict[str, Kind], SimpleLazyObject(_load))
+KINDS = cast(dict[str, Kind], SimpleLazyObject(load_kinds))
 
 
 def may_request(user: User, kind: Kind) -> bool:

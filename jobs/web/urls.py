@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from jobs.kinds.form import has_generated_form
 from jobs.kinds.registry import KINDS
 from jobs.web import converters as converters  # registers `<job:...>`
-from jobs.web.api import document, downloads, operations, tokens
+from jobs.web.api import document, downloads, kinds, operations, tokens
 from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
 from jobs.web.pages import job, kind_form, my_downloads, previews, settings, theme
@@ -35,6 +35,8 @@ urlpatterns = [
     path("theme", theme.theme, name="theme"),
     path("sign-in", SignInPage.as_view(), name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),
+    path("v1/kinds", kinds.KindList.as_view(), name="kinds"),
+    *kinds.urls_of_kinds(),
     path("v1/download/check", downloads.CheckFile.as_view(), name="check"),
     path("v1/download/jobs", downloads.JobList.as_view(), name="jobs"),
     path("v1/download/status/<job:job_id>", downloads.JobStatus.as_view(), name="status"),

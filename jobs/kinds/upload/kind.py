@@ -33,6 +33,7 @@ class Upload(Kind):
     urlconf = "jobs.kinds.upload.urls"
     checks = "jobs.kinds.upload.checks"
     api_url_name = "upload"
+    accepts_json = False
     form_url_name = "upload"
     form_is_private = True
     rate = "upload"

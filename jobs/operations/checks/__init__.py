@@ -6,6 +6,7 @@ not as its settings say.
 
 from jobs.operations.checks import (
     contradictions,
+    kinds,
     known_secrets,
     mail_addresses,
     origins,
@@ -19,6 +20,7 @@ from jobs.operations.checks import (
 
 __all__ = [
     "contradictions",
+    "kinds",
     "known_secrets",
     "mail_addresses",
     "origins",

@@ -6,7 +6,7 @@ Handlers in the other modules are decorated with these. Nothing here runs for a 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django.utils.functional import SimpleLazyObject
@@ -32,6 +32,7 @@ from jobs.web.serializers import (
     FileAvailability,
     JobResult,
     JobSerializer,
+    KindsResponse,
     QueueStatistics,
     WorkerStatistics,
 )
@@ -116,13 +117,13 @@ def operation(
     *,
     body: Any = None,
     parameters: list[OpenApiParameter] | None = None,
-    codes: list[str] | None = None,
+    codes: Sequence[str] = (),
 ) -> Decorator:
     """Describe an operation. `codes` are the problems that schema.py does not derive."""
     documented = extend_schema(
         operation_id=name, request=body, responses=responses, parameters=parameters or []
     )
-    marked = problems(*codes or [])
+    marked = problems(*codes)
     return lambda handler: documented(marked(handler))
 
 
@@ -153,10 +154,17 @@ def accepted(serializer: type[JobSerializer], **members: Any) -> OpenApiResponse
     )
 
 
-def creating(name: str, request: Any, serializer: type[JobSerializer], **members: Any) -> Decorator:
+def creating(
+    name: str,
+    request: Any,
+    serializer: type[JobSerializer],
+    *more_codes: str,
+    **members: Any,
+) -> Decorator:
     """Describe an operation that creates a job. `members` change those of the example."""
     responses = {202: accepted(serializer, **members)}
-    return operation(name, responses, body=request, parameters=STARTING, codes=START_PROBLEMS)
+    codes = [*START_PROBLEMS, *more_codes]
+    return operation(name, responses, body=request, parameters=STARTING, codes=codes)
 
 
 def listing(name: str, serializer: type[JobSerializer], *more: OpenApiParameter) -> Decorator:
@@ -232,6 +240,7 @@ retry = operation("retry", RETRIED, parameters=WHERE_TO_POLL, codes=["conflict",
 admin_retry = operation(
     "admin_retry", RETRIED, parameters=WHERE_TO_POLL, codes=["conflict", "still_open"]
 )
+kinds = operation("kinds", {200: response(KindsResponse, "The kinds.")})
 queue_stats = operation("queue_stats", {200: response(QueueStatistics, "The queue.")})
 worker_stats = operation("worker_stats", {200: response(WorkerStatistics, "The workers.")})
 

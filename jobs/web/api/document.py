@@ -101,11 +101,48 @@ class Document(SpectacularAPIView):
         )
 
 
-@cache  # rendering takes 0.2 s of processor time, and the address is public
-def _rendered(renderer: Any) -> bytes:
+@cache  # making it takes 0.2 s of processor time, and the address is public
+def _document() -> Json:
     generator: Any = Document.generator_class()
-    document = generator.get_schema(request=None, public=True)
-    return bytes(renderer().render(document, renderer_context={}))
+    document: Json = generator.get_schema(request=None, public=True)
+    return document
+
+
+@cache
+def _rendered(renderer: Any) -> bytes:
+    return bytes(renderer().render(_document(), renderer_context={}))
+
+
+@cache
+def request_schema(path: str) -> Json:
+    """Return the JSON Schema of what is posted to a path, with what it refers to in `$defs`."""
+    schemas = _document()["components"]["schemas"]
+    body = _document()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    used: Json = {}
+    name = _with_definitions(body["schema"], schemas, used)["$ref"].rpartition("/")[2]
+    own: Json = used.pop(name)
+    return own | ({"$defs": used} if used else {})
+
+
+def _with_definitions(node: Any, schemas: Json, used: Json) -> Any:
+    """Return the node with references to `$defs`. Adds the schemas that it needs to `used`."""
+    if isinstance(node, list):
+        return [_with_definitions(each, schemas, used) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if isinstance(reference := node.get("$ref"), str):
+        name = reference.rpartition("/")[2]
+        if name not in used:
+            used[name] = None
+            used[name] = _with_definitions(schemas[name], schemas, used)
+        return node | {"$ref": f"#/$defs/{name}"}
+    return {name: _with_definitions(each, schemas, used) for name, each in node.items()}
+
+
+def clear_caches() -> None:
+    """Make the document anew, after the kinds have changed."""
+    for cached in (_document, _rendered, request_schema):
+        cached.cache_clear()
 
 
 def complete_document(result: Json, **_: Any) -> Json:

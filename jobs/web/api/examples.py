@@ -71,6 +71,10 @@ _VALUES: dict[Any, Any] = {
     serializers.IntegerField: 4,
     serializers.FloatField: 0.4,
     serializers.DateTimeField: timestamp(NOW),
+    serializers.DateField: f"{NOW:%Y-%m-%d}",
+    serializers.TimeField: f"{NOW:%H:%M:%S}",
+    serializers.DecimalField: "4.00",
+    serializers.EmailField: "person@example.org",
     serializers.UUIDField: JOB_ID,
     serializers.URLField: URL,
 }
@@ -138,6 +142,14 @@ def _value(name: str, field: Any) -> Any:
         return derived(field)
     if isinstance(field, serializers.DictField):  # statistics of each kind
         return {_first_kind().name: _value(name, field.child)}
+    if isinstance(field, serializers.MultipleChoiceField):
+        return list(field.choices)[:1]
+    if isinstance(field, serializers.ChoiceField):
+        return next(iter(field.choices))
+    if isinstance(field, serializers.ListField):
+        return [_value(name, field.child)]
+    if (least := getattr(field, "min_value", None)) is not None:
+        return max(_VALUES.get(name, 4), least)
     known = [name, *type(field).__mro__]
     return next((_VALUES[each] for each in known if each in _VALUES), _first_kind().name)
 

@@ -20,6 +20,7 @@ from jobs.web.serializers.responses import (
     FileAvailability,
     JobResult,
     JobSerializer,
+    KindsResponse,
     ProcessedFile,
 )
 from jobs.web.serializers.statistics import (
@@ -44,6 +45,7 @@ __all__ = [
     "JobRequest",
     "JobResult",
     "JobSerializer",
+    "KindsResponse",
     "ProblemSerializer",
     "ProcessedFile",
     "QueueStatistics",

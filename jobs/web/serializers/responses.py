@@ -150,3 +150,29 @@ class JobResult(JobSerializer):
     @classmethod
     def variant(cls, job: DownloadJob, body: Body) -> Body:
         return {name: body[name] for name in cls.Meta.fields}
+
+
+class JsonSchema(serializers.DictField):
+    """A JSON Schema, in the dialect of OpenAPI 3.1."""
+
+    openapi = {"type": ["object", "null"]}
+
+
+class KindDescription(serializers.Serializer[Any]):
+    """A kind of job. `requestSchema` is null if requests are not JSON, such as those with a file.
+
+    `formUrl` is the page with its form, null if it has none.
+    """
+
+    kind = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # a field has a label, too
+    description = serializers.CharField()
+    url = UrlReference()
+    formUrl = UrlReference(allow_null=True)
+    requestSchema = JsonSchema(allow_null=True)
+
+
+class KindsResponse(serializers.Serializer[Any]):
+    """The kinds of jobs that the caller may request."""
+
+    results = KindDescription(many=True)

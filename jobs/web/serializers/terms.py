@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from rest_framework import serializers
 
 from jobs.models import DownloadJob, Preferences, can_be_mailed
-from jobs.terms import Terms
+from jobs.terms import REQUEST_FIELDS, Terms
 from jobs.web.serializers.fields import (
     MAX_JOB_IDS,
     MAX_REPORTED,
@@ -24,7 +24,6 @@ from jobs.web.serializers.fields import (
 )
 
 NOT_YOURS = "You have no download with this ID."
-TERMS = ("email", "webhook", "runAt", "after", "priority")
 WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -43,7 +42,7 @@ class TermsRequest(StrictSerializer):
     def get_fields(self) -> dict[str, Any]:
         """Return the fields with the terms at the end."""
         fields = super().get_fields()
-        terms = {name: fields.pop(name) for name in TERMS}
+        terms = {name: fields.pop(name) for name in REQUEST_FIELDS}
         return fields | terms
 
     @property
@@ -75,7 +74,9 @@ class TermsRequest(StrictSerializer):
             after=tuple(data.get("after", ())),
             email=data.get("email"),
             webhook=data["webhook"] or "" if "webhook" in data else None,
-            named=frozenset(name.replace("runAt", "run_at") for name in TERMS if name in data),
+            named=frozenset(
+                name.replace("runAt", "run_at") for name in REQUEST_FIELDS if name in data
+            ),
         )
 
 
@@ -96,7 +97,7 @@ def terms_of_form(fields: dict[str, str], owner: User) -> Terms:
 
     The ids in `after` are separated by commas.
     """
-    data: dict[str, Any] = {name: fields[name] for name in TERMS if name in fields}
+    data: dict[str, Any] = {name: fields[name] for name in REQUEST_FIELDS if name in fields}
     for name in ("email", "webhook"):
         if name in data:
             data[name] = WORDS.get(data[name], data[name])

@@ -1,0 +1,99 @@
+"""The kinds of jobs, and an endpoint for each that its class describes: /v1/jobs/{kind}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.urls import URLPattern, path, reverse
+from rest_framework.permissions import SAFE_METHODS, BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jobs.kinds.base import Kind
+from jobs.kinds.registry import KINDS
+from jobs.web.api import contract
+from jobs.web.api.document import request_schema
+from jobs.web.api.downloads import submitted
+from jobs.web.api.examples import derived
+from jobs.web.api.lists import OwnJobsOfKind
+from jobs.web.api_responses import accepted, caller
+from jobs.web.serializers import JobSerializer, request_of
+
+
+class KindList(APIView):
+    """List the kinds of jobs that you may request."""
+
+    @contract.kinds
+    def get(self, request: Request) -> Response:
+        """List the kinds of jobs that you may request, with the JSON Schema of each request."""
+        allowed = [kind for kind in KINDS.values() if kind.may_request(caller(request))]
+        return Response({"results": [_describe(kind) for kind in allowed]})
+
+
+def _describe(kind: Kind) -> dict[str, Any]:
+    form = reverse(kind.form_url_name) if kind.form_url_name else None
+    return {
+        "kind": kind.name,
+        "label": kind.label,
+        "description": kind.description,
+        "url": reverse(f"jobs-{kind.name}" if kind.accepts_json else kind.api_url_name),
+        "formUrl": form,
+        "requestSchema": request_schema(f"/v1/jobs/{kind.name}") if kind.accepts_json else None,
+    }
+
+
+class MayRequest(BasePermission):
+    """Those who may request jobs of the view's kind. Anybody may list their own."""
+
+    message = "You don't have the permission to request this kind of job."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.method in SAFE_METHODS or view.requested.may_request(request.user)
+
+
+def urls_of_kinds() -> list[URLPattern]:
+    """Return the URL of each kind whose requests are JSON."""
+    return [
+        path(f"v1/jobs/{kind.name}", _view_of(kind).as_view(), name=f"jobs-{kind.name}")
+        for kind in KINDS.values()
+        if kind.accepts_json
+    ]
+
+
+def _view_of(requested: Kind) -> type[APIView]:
+    kind_class, name = type(requested), requested.name.replace("-", "_")
+    request_class = request_of(kind_class)
+    example = requested.example or derived(kind_class.Params())
+    codes = ["permission_denied"] if requested.permission else []
+
+    class JobsOfOneKind(OwnJobsOfKind):
+        kind = requested.name
+        rate = requested.rate
+        sample = example
+        max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        permission_classes = [IsAuthenticated, MayRequest]
+
+        @contract.listing(f"jobs_{name}", JobSerializer)
+        def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+            return super().get(request, *args, **kwargs)
+
+        @contract.creating(
+            f"create_{name}",
+            contract.json_body(request_class, example=example),
+            JobSerializer,
+            *codes,
+        )
+        def post(self, request: Request) -> Response:
+            job, is_new = submitted(request, kind_class)
+            return accepted(job, JobSerializer(job).data, is_new=is_new)
+
+    JobsOfOneKind.requested = requested  # type: ignore[attr-defined]
+    JobsOfOneKind.get.__doc__ = f"List your jobs of the kind {requested.name}, newest first."
+    JobsOfOneKind.post.__doc__ = _summary(requested)
+    return JobsOfOneKind
+
+
+def _summary(kind: Kind) -> str:
+    return f"Start a job of the kind {kind.name}: {kind.description or kind.label}"
