@@ -136,7 +136,7 @@ def test_the_kinds_are_listed_with_the_schemas_of_their_requests(
     schema = found.pop("requestSchema")
     assert found["label"] == "Orders as CSV"
     assert found["description"] == "The orders of a year, one on each line"
-    assert found["url"] == URL
+    assert (found["url"], found["formUrl"]) == (URL, "/new/order-export")
     Draft202012Validator.check_schema(schema)
     valid = Draft202012Validator(schema).is_valid
     assert valid({"year": 2025, "columns": ["id"], "priority": 3, "name": "May"})

@@ -49,10 +49,9 @@ class Kind:
 
     name: ClassVar[str]  # in the database, the API and the settings
     label: ClassVar[str]  # in lists and filters
-    description: str = ""  # a sentence under the label on the start page, and beside the form
+    description: str = ""  # a sentence, on the start page, beside the form, and in the API
     # The serializer of what a request may set; the values become `job.params`, as JSON.
     Params: type[serializers.Serializer[Any]] = NoParams
-    description: str = ""  # one sentence, on the start page and in the API
     permission: str = ""  # such as "shop.export_orders": who may request it; empty: everybody
     name_field: str = "name"  # of a request: the file name that its owner chooses
 
@@ -91,7 +90,6 @@ class Kind:
     has_form: bool = True  # generated from Params; a kind without a form is not on the start page
     form_url_name: str = ""  # of a page with a form of its own instead
     form_is_private: bool = False  # the values of its form must not get into a URL
-    permission: str = ""  # a user needs it to request one, such as "shop.view_order"
     rate: str = "initiate"  # the rate limit that its requests count in, in the setting RATES
     # The dotted path of a view for forms that are posted to /downloads; of one kind at most.
     downloads_post_view: str = ""

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from rest_framework import serializers
 
 from jobs.kinds.base import Kind
-from jobs.kinds.registry import KINDS, may_request
+from jobs.kinds.registry import KINDS
 
 Field = serializers.Field[Any, Any, Any, Any]
 # Fields of a request that a form has no control for. BaseSerializer is a nested one, or a list.
@@ -25,7 +25,7 @@ def forms_for(user: User) -> dict[str, Kind]:
     return {
         url_name: kind
         for kind in KINDS.values()
-        if (url_name := form_url_name(kind)) and may_request(user, kind)
+        if (url_name := form_url_name(kind)) and kind.may_request(user)
     }
 
 

@@ -43,11 +43,6 @@ def load_kinds() -> dict[str, Kind]:
 KINDS = cast(dict[str, Kind], SimpleLazyObject(load_kinds))
 
 
-def may_request(user: User, kind: Kind) -> bool:
-    """Return True if the user may start jobs of this kind."""
-    return not kind.permission or user.has_perm(kind.permission)
-
-
 def kind_sources(kind: str, params: JobParams, owner: User) -> FileQuerySet:
     """Return the stored files that a job reads; empty for a kind that reads none."""
     sources = KINDS[kind].stored_files(params)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.kinds.base import Kind
+from jobs.kinds.form import form_url_name
 from jobs.kinds.registry import KINDS
 from jobs.web.api import contract
 from jobs.web.api.document import request_schema
@@ -33,13 +34,13 @@ class KindList(APIView):
 
 
 def _describe(kind: Kind) -> dict[str, Any]:
-    form = reverse(kind.form_url_name) if kind.form_url_name else None
+    form_name = form_url_name(kind)
     return {
         "kind": kind.name,
         "label": kind.label,
         "description": kind.description,
         "url": reverse(f"jobs-{kind.name}" if kind.accepts_json else kind.api_url_name),
-        "formUrl": form,
+        "formUrl": reverse(form_name) if form_name else None,
         "requestSchema": request_schema(f"/v1/jobs/{kind.name}") if kind.accepts_json else None,
     }
 

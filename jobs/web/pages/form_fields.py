@@ -20,10 +20,10 @@ from rest_framework.renderers import HTMLFormRenderer
 
 from jobs.kinds.base import Kind
 from jobs.kinds.form import Field, is_shown
+from jobs.terms import REQUEST_FIELDS
 from jobs.web.pages.form_values import shown_values
 from jobs.web.pages.terms import local_time
 from jobs.web.serializers import JobRequest, Url
-from jobs.web.serializers.terms import TERMS
 
 TEMPLATES = "jobs/form_fields"
 UNTYPED = ("date", "datetime-local", "time")  # have no placeholder
@@ -82,7 +82,9 @@ class FormField:
 def shown_fields(job_request: JobRequest) -> list[Field]:
     """Return the fields of the kind's Params that a form can show, and the file name."""
     fields = [
-        field for name, field in job_request.fields.items() if name not in TERMS and is_shown(field)
+        field
+        for name, field in job_request.fields.items()
+        if name not in REQUEST_FIELDS and is_shown(field)
     ]
     for field in fields:
         if is_file_name(field, job_request.kind):

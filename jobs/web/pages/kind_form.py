@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import BlockedAddress, LimitReached
 from jobs.kinds.base import Kind
 from jobs.kinds.form import form_url_name
-from jobs.kinds.registry import KINDS, may_request
+from jobs.kinds.registry import KINDS
 from jobs.web import wording
 from jobs.web.api_responses import caller, serializer_context
 from jobs.web.error_responses import status_of
@@ -33,7 +33,7 @@ from jobs.web.serializers import JobRequest, request_of
 @sign_in_required
 def kind_form(request: HttpRequest, kind: str) -> HttpResponse:
     """Show or submit the form. A query fills it in: `?year=2025`."""
-    if not may_request(caller(request), KINDS[kind]):
+    if not KINDS[kind].may_request(caller(request)):
         raise PermissionDenied("You do not have permission to request this.")
     if request.method == "POST":
         return _submit(request, KINDS[kind])
