@@ -128,7 +128,7 @@ def stored(files: int, size: int) -> list[Any]:
 
 def bundle(sources: list[Any], key: str) -> None:
     from jobs import storage
-    from jobs.kinds.bundle.build import BundleParams, build
+    from jobs.kinds.bundle.build import BundleParams, build_zip
 
     total = sum(source.size_bytes for source in sources)
 
@@ -149,7 +149,7 @@ def bundle(sources: list[Any], key: str) -> None:
             pass
 
     work = Work()
-    build(BundleParams(tuple(sources)), work)
+    build_zip(BundleParams(tuple(sources)), work)
     work.output.finish()
 
 

@@ -65,8 +65,8 @@ class Sink:
 
 
 def measure(format: str, count: int) -> Cost:
-    from jobs.kinds.report.build import build
-    from jobs.kinds.report.document import ReportParams, ReportRow
+    from jobs.kinds.report.build import build_report
+    from jobs.kinds.report.document import ReportInput, ReportRow
     from tests.reports.sample_rows import rows
 
     def read() -> Iterator[ReportRow]:
@@ -76,7 +76,7 @@ def measure(format: str, count: int) -> Cost:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         sink = Sink(Path(folder))
-        build(ReportParams(format, FIRST, LAST, "", MADE_AT, count, read), sink)  # type: ignore[arg-type]
+        build_report(ReportInput(format, FIRST, LAST, "", MADE_AT, count, read), sink)  # type: ignore[arg-type]
     seconds = time.monotonic() - began
     return Cost(sink.size_bytes, idle, memory_mib("VmHWM"), seconds)
 

@@ -15,7 +15,7 @@ from zipfile import ZIP_STORED, ZipFile
 import pytest
 
 from jobs.errors import Interrupted, SourceChanged, SourceMissing
-from jobs.kinds.bundle.build import BundleParams, build, member_names
+from jobs.kinds.bundle.build import BundleParams, build_zip, zip_member_names
 from jobs.lib.names import MAX_NAME_BYTES, safe_name, split_name
 from jobs.testing import MemoryWorkspace
 from jobs.workspace import Source
@@ -40,7 +40,7 @@ def source(name: str, content: bytes = b"", key: str = "") -> Source:
 @pytest.fixture
 def archive() -> bytes:
     work = workspace()
-    build(BundleParams(tuple(source(name, content) for name, content in FILES.items())), work)
+    build_zip(BundleParams(tuple(source(name, content) for name, content in FILES.items())), work)
     return work.content
 
 
@@ -62,7 +62,7 @@ def test_members_are_stored_with_size_and_crc_before_their_bytes(archive: bytes)
 def test_two_attempts_make_the_same_bytes(archive: bytes) -> None:
     work = workspace()
 
-    build(BundleParams(tuple(source(name, content) for name, content in FILES.items())), work)
+    build_zip(BundleParams(tuple(source(name, content) for name, content in FILES.items())), work)
 
     assert work.content == archive
 
@@ -113,20 +113,20 @@ def test_the_archive_is_read_by_javas_stream_reader(archive: bytes, tmp_path: Pa
 def test_the_message_names_the_file_that_is_added() -> None:
     work = workspace()
 
-    build(BundleParams((source("a.txt", b"alpha"), source("nothing"))), work)
+    build_zip(BundleParams((source("a.txt", b"alpha"), source("nothing"))), work)
 
     assert work.messages == ["Adding 1 of 2: a.txt", "Adding 2 of 2: nothing"]
 
 
 def test_a_source_that_is_gone_fails_the_attempt() -> None:
     with pytest.raises(SourceMissing):
-        build(BundleParams((source("a.txt", b"alpha"),)), workspace({}))
+        build_zip(BundleParams((source("a.txt", b"alpha"),)), workspace({}))
 
 
 @pytest.mark.parametrize("content", [b"alphA", b"alpha!", b"alph", b""])
 def test_a_source_that_is_not_as_recorded_fails_the_attempt(content: bytes) -> None:
     with pytest.raises(SourceChanged):
-        build(BundleParams((source("a.txt", b"alpha"),)), workspace({"a.txt": content}))
+        build_zip(BundleParams((source("a.txt", b"alpha"),)), workspace({"a.txt": content}))
 
 
 def test_an_interrupt_passes_through_the_builder() -> None:
@@ -136,7 +136,7 @@ def test_an_interrupt_passes_through_the_builder() -> None:
             raise Interrupted(timed_out=False)
 
     with pytest.raises(Interrupted):
-        build(BundleParams((source("a.txt", b"alpha"),)), Stopped())
+        build_zip(BundleParams((source("a.txt", b"alpha"),)), Stopped())
 
 
 @pytest.mark.slow
@@ -163,7 +163,7 @@ def test_an_archive_over_4_gib_is_whole_where_it_matters(tmp_path: Path) -> None
 
     with (tmp_path / "big.zip").open("wb+") as file:
         sparse = Sparse(file)
-        build(BundleParams((big, source("last.txt", b"alpha"))), Big())
+        build_zip(BundleParams((big, source("last.txt", b"alpha"))), Big())
         file.truncate()
         with ZipFile(file) as opened:
             sizes = [member.file_size for member in opened.infolist()]
@@ -177,7 +177,7 @@ def test_an_archive_has_room_for_more_members_than_16_bits_count() -> None:
     sources = tuple(source(f"{number}.txt", key="nothing") for number in range(2**16 + 3))
     work = workspace()
 
-    build(BundleParams(sources), work)
+    build_zip(BundleParams(sources), work)
 
     with ZipFile(io.BytesIO(work.content)) as opened:
         assert len(opened.infolist()) == len(sources)
@@ -203,7 +203,7 @@ class Sparse:
 def test_names_that_clash_are_numbered_whatever_their_case() -> None:
     sources = [source(name) for name in ("a.txt", "A.TXT", "a.txt", "a (2).txt")]
 
-    names = list(member_names(sources))
+    names = list(zip_member_names(sources))
 
     assert names[0] == "a.txt"
     assert len({name.casefold() for name in names}) == 4
@@ -212,7 +212,7 @@ def test_names_that_clash_are_numbered_whatever_their_case() -> None:
 def test_names_that_one_system_takes_for_the_same_are_numbered() -> None:
     given = ["\u00e9.tar.gz", "e\u0301.tar.gz", "\u00c9.TAR.GZ", "con", "_CON", "a\u200db", "ab"]
 
-    names = list(member_names(source(name) for name in given))
+    names = list(zip_member_names(source(name) for name in given))
 
     assert names == [
         *["\u00e9.tar.gz", "\u00e9 (2).tar.gz", "\u00c9 (3).TAR.GZ"],
@@ -221,7 +221,7 @@ def test_names_that_one_system_takes_for_the_same_are_numbered() -> None:
 
 
 def test_many_equal_names_take_no_time_to_speak_of() -> None:
-    names = list(member_names(source("same.txt") for _ in range(20_000)))
+    names = list(zip_member_names(source("same.txt") for _ in range(20_000)))
 
     assert len(set(names)) == 20_000
 
@@ -269,7 +269,7 @@ def test_a_safe_name(given: str, safe: str) -> None:
 )
 def test_a_name_that_every_system_holds_is_kept(name: str) -> None:
     assert safe_name(name) == name
-    assert list(member_names([source(name)])) == [name]
+    assert list(zip_member_names([source(name)])) == [name]
 
 
 @pytest.mark.parametrize(

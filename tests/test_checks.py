@@ -219,11 +219,11 @@ def test_production_refuses_a_secret_that_our_files_show(
     for name, value in changes.items():
         setattr(settings, name, value)
 
-    in_development = known_secrets.check_secrets()
+    in_development = known_secrets.check_known_secrets()
     settings.PRODUCTION = True
 
     assert in_development == []
-    (found,) = known_secrets.check_secrets()
+    (found,) = known_secrets.check_known_secrets()
     assert found.id == "jobs.E030"
     assert found.hint
     assert found.is_serious()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.outbound.disposition import file_name
+from jobs.outbound.disposition import disposition_file_name
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ from jobs.outbound.disposition import file_name
     ],
 )
 def test_the_name_is_what_browsers_take_it_for(header: str, name: str) -> None:
-    assert file_name(header) == name
+    assert disposition_file_name(header) == name
 
 
 @given(st.text() | st.text("filename*=\"=?utf8BQ\\;% '\x00é").map("filename=".__add__))
 def test_any_text_has_a_name_or_none(header: str) -> None:
-    assert isinstance(file_name(header), str)
+    assert isinstance(disposition_file_name(header), str)
 
 
 def test_a_long_header_takes_no_time() -> None:
     for text in (";", "a", '"', "filename=", "=?a?q?", "\\", " "):
-        assert isinstance(file_name(text * 250_000), str)
+        assert isinstance(disposition_file_name(text * 250_000), str)

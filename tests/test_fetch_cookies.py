@@ -11,7 +11,7 @@ from jobs.errors import TooManyRedirects
 from jobs.outbound import RemoteFile
 from jobs.outbound.cookies import Cookies
 from jobs.outbound.targets import target_of
-from jobs.outbound.url_parser import Target
+from jobs.outbound.url_parser import ParsedUrl
 from tests.hostile.content import File, Mode
 from tests.hostile.exchange import Exchange, honest
 from tests.hostile.server import Peer
@@ -185,13 +185,13 @@ def test_a_cookie_is_deleted_by_its_name_and_path(over: str) -> None:
 @pytest.mark.parametrize(
     ("target", "sent"),
     [
-        (Target("http", "fileserver", 80, "/x"), "Domain=fileserver"),
-        (Target("http", "fileserver", 80, "/x"), ""),
-        (Target("http", "8.8.8.8", 8080, "/x"), "Domain=8.8.8.8"),
-        (Target("http", "2606:4700::1111", 80, "/x"), "Domain=[2606:4700::1111]"),
+        (ParsedUrl("http", "fileserver", 80, "/x"), "Domain=fileserver"),
+        (ParsedUrl("http", "fileserver", 80, "/x"), ""),
+        (ParsedUrl("http", "8.8.8.8", 8080, "/x"), "Domain=8.8.8.8"),
+        (ParsedUrl("http", "2606:4700::1111", 80, "/x"), "Domain=[2606:4700::1111]"),
     ],
 )
-def test_a_host_that_is_no_name_of_the_dns_has_cookies_too(target: Target, sent: str) -> None:
+def test_a_host_that_is_no_name_of_the_dns_has_cookies_too(target: ParsedUrl, sent: str) -> None:
     cookies = Cookies()
     cookies.store(Sets(f"ok=1; {sent}"), target)  # type: ignore[arg-type] # all that it looks at
 
@@ -214,7 +214,7 @@ def test_a_server_cannot_set_any_number_of_cookies_of_any_size() -> None:
     many = [f"c{n}=1; Path=/" for n in range(200)]
     cookies = learned("http://example.org/", "large=" + "a" * 5_000, *many)
 
-    (header,) = cookies.header_for(Target("http", "example.org", 80, "/")).values()
+    (header,) = cookies.header_for(ParsedUrl("http", "example.org", 80, "/")).values()
 
     assert "large" not in header
     assert header.count("=") == 49

@@ -13,7 +13,7 @@ import pytest
 
 from jobs.kinds.remote import ranges
 from jobs.kinds.remote.assembly import STORING
-from jobs.kinds.remote.parallel import Fetch
+from jobs.kinds.remote.parallel import ParallelFetch
 from jobs.kinds.remote.ranges import RUN
 from jobs.lib.digest import Digest
 from jobs.outbound import RemoteFile
@@ -71,7 +71,7 @@ def peer(settings: Any) -> Iterator[Peer]:
 
 @dataclass
 class Fetched:
-    fetch: Fetch
+    fetch: ParallelFetch
     parts: Parts
     work: Work
     digest: Digest
@@ -80,7 +80,7 @@ class Fetched:
 def fetched(peer: Peer, file: File, parts: Parts, threads: int = 4) -> Fetched:
     remote = RemoteFile(peer.serve("/file", file), connections=threads)
     first = remote.probe(0, RUN * PART - 1)
-    fetch = Fetch(remote, parts, file.size, first.validator, threads=threads)
+    fetch = ParallelFetch(remote, parts, file.size, first.validator, threads=threads)
     work = Work()
     digest = fetch.run(first, work)  # type: ignore[arg-type] # all of a workspace that it uses
     remote.close()
@@ -94,7 +94,7 @@ def assert_right(result: Fetched, file: File) -> None:
     assert result.work.done == file.size
 
 
-def buffers_of(fetch: Fetch) -> int:
+def buffers_of(fetch: ParallelFetch) -> int:
     assembly = fetch._assembly
     return len(assembly._buffers) + len(assembly._spare)
 

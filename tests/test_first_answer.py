@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.kinds.remote import parallel
-from jobs.kinds.remote.build import name_of
+from jobs.kinds.remote.build import link_file_name
 from jobs.states import Status
 from tests.hostile.content import File, Mode
 from tests.hostile.exchange import Exchange, honest
@@ -337,7 +337,7 @@ def test_what_is_sent_as_an_attachment_is_no_page_in_place_of_the_file(
     ],
 )
 def test_a_link_calls_its_file_by_the_end_of_its_path(path: str, name: str) -> None:
-    assert name_of(f"https://example.org{path}") == name
+    assert link_file_name(f"https://example.org{path}") == name
 
 
 def test_a_name_as_mails_write_it_is_decoded(peer: Peer, alice: User) -> None:

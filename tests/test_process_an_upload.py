@@ -210,7 +210,9 @@ def test_the_same_content_is_processed_once(
 ) -> None:
     content = picture()
     first = processed(client_of_alice, content, "harbour.jpg")
-    monkeypatch.setattr("jobs.kinds.upload.previews.make_previews", None)  # whoever calls it fails
+    monkeypatch.setattr(
+        "jobs.kinds.upload.previews.preview_maker.make_previews", None
+    )  # whoever calls it fails
 
     second = processed(client_of_alice, content, "the same.jpg")
 
@@ -268,7 +270,7 @@ def test_the_same_content_of_somebody_else_is_processed_anew(
     processed(client_of_alice, content)
     client = APIClient()
     client.force_authenticate(bob)
-    monkeypatch.setattr("jobs.kinds.upload.previews.make_previews", None)
+    monkeypatch.setattr("jobs.kinds.upload.previews.preview_maker.make_previews", None)
 
     job = processed(client, content)
 

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import APIException
 
-from jobs.kinds.bundle.build import member_names
+from jobs.kinds.bundle.build import zip_member_names
 from jobs.kinds.registry import KINDS
 from jobs.lib.names import MAX_NAME_BYTES, safe_name
 from jobs.storage import attachment_header
@@ -212,7 +212,7 @@ def test_a_header_with_the_name_is_one_line_of_ascii(name: str) -> None:
 def members(names: list[str]) -> Iterator[str]:
     made_at = datetime(2026, 1, 1, tzinfo=UTC)
     sources = (Source(f"File {n}", f"k/{n}", name, 1, 0, made_at) for n, name in enumerate(names))
-    return member_names(sources)
+    return zip_member_names(sources)
 
 
 @given(st.lists(NAMES, max_size=30))

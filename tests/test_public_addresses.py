@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.outbound.public_addresses import is_public
+from jobs.outbound.public_addresses import is_public_address
 
 THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -108,13 +108,13 @@ IPV4 = st.ip_addresses(v=4)
 def test_no_special_range_is_public(text: str) -> None:
     network = ip_network(text)
 
-    assert not is_public(network[0])
-    assert not is_public(network[-1])
+    assert not is_public_address(network[0])
+    assert not is_public_address(network[-1])
 
 
 @pytest.mark.parametrize("text", PUBLIC)
 def test_what_lies_beside_the_special_ranges_is_public(text: str) -> None:
-    assert is_public(ip_address(text))
+    assert is_public_address(ip_address(text))
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,12 @@ def test_what_lies_beside_the_special_ranges_is_public(text: str) -> None:
     ],
 )
 def test_what_leads_to_a_private_ipv4_is_not_public(text: str) -> None:
-    assert not is_public(ip_address(text))
+    assert not is_public_address(ip_address(text))
 
 
 @pytest.mark.parametrize("text", ["fe80::1", "::1", "2606:4700::1", "::ffff:8.8.8.8"])
 def test_an_address_with_a_zone_is_not_public(text: str) -> None:
-    assert not is_public(IPv6Address(f"{text}%eth0"))
+    assert not is_public_address(IPv6Address(f"{text}%eth0"))
 
 
 @THE_SAME_EACH_TIME
@@ -145,19 +145,19 @@ def test_an_address_with_a_zone_is_not_public(text: str) -> None:
 def test_nothing_private_is_public_however_it_is_wrapped(address: IPv4Address) -> None:
     mapped, nat64 = IPv6Address(f"::ffff:{address}"), IPv6Address(f"64:ff9b::{address}")
 
-    assert not any(map(is_public, [address, mapped, nat64]))
+    assert not any(map(is_public_address, [address, mapped, nat64]))
 
 
 @THE_SAME_EACH_TIME
 @given(st.sampled_from(RANGES_6).flatmap(lambda network: st.ip_addresses(network=network)))
 def test_nothing_private_of_ipv6_is_public(address: IPv6Address) -> None:
-    assert not is_public(address)
+    assert not is_public_address(address)
 
 
 @THE_SAME_EACH_TIME
 @given(IPV4)
 def test_an_ipv4_is_public_exactly_outside_the_special_ranges(address: IPv4Address) -> None:
-    assert is_public(address) is not any(address in network for network in RANGES_4)
+    assert is_public_address(address) is not any(address in network for network in RANGES_4)
 
 
 @THE_SAME_EACH_TIME
@@ -165,4 +165,4 @@ def test_an_ipv4_is_public_exactly_outside_the_special_ranges(address: IPv4Addre
 def test_an_ipv4_is_judged_the_same_bare_and_wrapped(address: IPv4Address) -> None:
     wrapped = [IPv6Address(f"::ffff:{address}"), IPv6Address(f"64:ff9b::{address}")]
 
-    assert {is_public(each) for each in wrapped} == {is_public(address)}
+    assert {is_public_address(each) for each in wrapped} == {is_public_address(address)}

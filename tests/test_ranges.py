@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.kinds.remote import ranges
-from jobs.kinds.remote.ranges import RUN, Piece, Plan
+from jobs.kinds.remote.ranges import RUN, RangePiece, RangePlan
 
 KIB = 1024
 PART = 1024 * KIB
@@ -22,9 +22,9 @@ def test_every_byte_is_accepted_once(seed: int, size: int, threads: int) -> None
     chance = random.Random(seed)
     size_bytes, part_bytes = size * 100 * KIB + 7, 512 * KIB
     stored = {n for n in range(-(-size_bytes // part_bytes)) if chance.random() < 0.3}
-    plan, now = Plan(size_bytes, part_bytes, stored), 0.0
+    plan, now = RangePlan(size_bytes, part_bytes, stored), 0.0
     accepted: list[tuple[int, int]] = []
-    running: list[Piece] = []
+    running: list[RangePiece] = []
     while not plan.is_fetched:
         now += chance.choice([0.01, 0.5, 4.0])
         if len(running) < threads and (piece := plan.take(now, room=9)):
@@ -46,22 +46,22 @@ def test_every_byte_is_accepted_once(seed: int, size: int, threads: int) -> None
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(ends)), "twice"
 
 
-def a_plan(parts: int = 2) -> Plan:
-    return Plan(parts * PART, PART)
+def a_plan(parts: int = 2) -> RangePlan:
+    return RangePlan(parts * PART, PART)
 
 
-def taken(plan: Plan, now: float = 0.0, room: int = RUN) -> Piece:
+def taken(plan: RangePlan, now: float = 0.0, room: int = RUN) -> RangePiece:
     piece = plan.take(now, room=room)
     assert piece
     return piece
 
 
-def span(piece: Piece) -> tuple[int, int]:
+def span(piece: RangePiece) -> tuple[int, int]:
     return piece.position, piece.end
 
 
 def test_parts_are_handed_out_from_the_front_a_few_at_a_time() -> None:
-    plan = Plan(4 * PART + 5, PART)
+    plan = RangePlan(4 * PART + 5, PART)
 
     pieces = [taken(plan) for _ in range(3)]
 
@@ -79,7 +79,7 @@ def test_no_more_parts_are_begun_than_there_is_room_for() -> None:
 
 
 def test_stored_parts_are_not_fetched_again() -> None:
-    plan = Plan(5 * PART, PART, frozenset({0, 2}))
+    plan = RangePlan(5 * PART, PART, frozenset({0, 2}))
 
     assert [span(taken(plan)) for _ in range(2)] == [(PART, 2 * PART), (3 * PART, 5 * PART)]
     assert plan.take(0.0, room=RUN) is None

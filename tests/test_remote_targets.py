@@ -13,13 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.errors import BlockedAddress, BlockedRedirect, RemoteUnavailable
-from jobs.outbound.public_addresses import is_public
-from jobs.outbound.targets import addresses_of, joined, target_of
-from jobs.outbound.url_parser import BadUrl, Target
+from jobs.outbound.public_addresses import is_public_address
+from jobs.outbound.targets import join_target, target_addresses, target_of
+from jobs.outbound.url_parser import BadUrl, ParsedUrl
 
 THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=200)
 NOT_FOUND = "We couldn't find a public address for example.org."
-PLACE = Target("https", "example.org", 443, "/a/b?c=d")
+PLACE = ParsedUrl("https", "example.org", 443, "/a/b?c=d")
 
 # What readers of links disagree about, in any order: text alone would hardly ever be a link.
 PIECES = st.sampled_from(
@@ -280,7 +280,7 @@ def test_hosts_that_are_known_not_to_be_public_are_blocked(host: str) -> None:
     with pytest.raises(BlockedAddress):
         target_of(f"http://{host}/")
     with pytest.raises(BlockedRedirect):
-        joined(PLACE, f"//{host}/")
+        join_target(PLACE, f"//{host}/")
 
 
 def test_names_that_only_look_like_private_ones_are_left_to_the_resolver() -> None:
@@ -323,7 +323,7 @@ def test_any_text_is_a_public_looking_host_or_refused(text: str) -> None:
 @given(LINKS | st.text(st.characters(max_codepoint=255)))
 def test_any_location_is_a_public_looking_host_or_a_blocked_redirect(location: str) -> None:
     try:
-        target = joined(PLACE, location)
+        target = join_target(PLACE, location)
     except BlockedRedirect:
         return
 
@@ -342,12 +342,12 @@ def test_what_the_c_library_takes_for_an_address_is_never_taken_for_a_name(host:
     try:
         assert target_of(f"http://{host}/").host == meant
     except BlockedAddress:
-        assert not is_public(ip_address(meant))
+        assert not is_public_address(ip_address(meant))
 
 
 def looks_public(host: str) -> bool:
     try:
-        return is_public(ip_address(host))
+        return is_public_address(ip_address(host))
     except ValueError:
         return host.rpartition(".")[2] not in ("localhost", "local", "internal")
 
@@ -403,7 +403,7 @@ def test_no_text_of_a_target_tells_its_path() -> None:
     ],
 )
 def test_a_redirect_leads_where_its_server_means(location: str, origin: str, path: str) -> None:
-    target = joined(PLACE, location)
+    target = join_target(PLACE, location)
 
     assert (target.origin, target.path) == (origin, path)
 
@@ -448,7 +448,7 @@ def test_a_redirect_leads_where_its_server_means(location: str, origin: str, pat
 )
 def test_a_redirect_elsewhere_is_blocked_and_names_who_sent_it(location: str) -> None:
     with pytest.raises(BlockedRedirect, match=r"^example\.org redirected to") as blocked:
-        joined(PLACE, location)
+        join_target(PLACE, location)
 
     assert "127" not in str(blocked.value)
 
@@ -481,7 +481,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
 def test_addresses_are_those_that_were_judged_in_the_resolvers_order(resolver: Resolver) -> None:
     resolver.answers = [["2606:4700::1", "8.8.8.8", "1.1.1.1", "8.8.8.8"], ["127.0.0.1"]]
 
-    found = addresses_of(PLACE)
+    found = target_addresses(PLACE)
 
     assert found == ["2606:4700::1", "8.8.8.8", "1.1.1.1"]
     assert resolver.asked == [("example.org", 443)]  # once: a second answer has no say
@@ -507,7 +507,7 @@ def test_one_private_answer_blocks_them_all_and_looks_like_none(
     resolver.answers = [answer]
 
     with pytest.raises(RemoteUnavailable) as blocked:
-        addresses_of(PLACE)
+        target_addresses(PLACE)
 
     assert str(blocked.value) == NOT_FOUND
 
@@ -521,18 +521,18 @@ def test_a_name_without_address_is_unavailable(
 
     monkeypatch.setattr(socket, "getaddrinfo", fails)
     with pytest.raises(RemoteUnavailable) as unknown:
-        addresses_of(PLACE)
+        target_addresses(PLACE)
     assert str(unknown.value) == NOT_FOUND, "as for a name of a private network"
 
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [])
     with pytest.raises(RemoteUnavailable) as empty:
-        addresses_of(PLACE)
+        target_addresses(PLACE)
     assert str(empty.value) == NOT_FOUND
 
 
 def test_the_real_resolver_gives_back_an_address() -> None:
-    assert addresses_of(target_of("http://8.8.8.8/")) == ["8.8.8.8"]
-    assert addresses_of(target_of("http://[2606:4700::1111]/")) == ["2606:4700::1111"]
+    assert target_addresses(target_of("http://8.8.8.8/")) == ["8.8.8.8"]
+    assert target_addresses(target_of("http://[2606:4700::1111]/")) == ["2606:4700::1111"]
 
 
 def test_an_allowed_name_has_any_port_and_any_address(settings: Any, resolver: Resolver) -> None:
@@ -540,9 +540,9 @@ def test_an_allowed_name_has_any_port_and_any_address(settings: Any, resolver: R
     resolver.answers = [["127.0.0.1", "fe80::1%eth0"]]
 
     for url in ("http://minio:9000/a", "http://LOCALHOST:22", "http://xn--bcher-kva.local:1"):
-        assert addresses_of(target_of(url)) == ["127.0.0.1", "fe80::1%eth0"]
+        assert target_addresses(target_of(url)) == ["127.0.0.1", "fe80::1%eth0"]
 
-    assert joined(PLACE, "//minio:9000/x").host == "minio"
+    assert join_target(PLACE, "//minio:9000/x").host == "minio"
     for url in ("http://a.localhost/", "http://127.0.0.1/", "http://example.org:9000/"):
         with pytest.raises(BlockedAddress):
             target_of(url)
@@ -553,7 +553,7 @@ def test_an_address_in_an_allowed_network_has_any_port(settings: Any) -> None:
 
     for host in ("10.1.2.3", "0x7f.1", "[::ffff:10.0.0.1]", "[fd00::1]", "[fe80::1]"):
         target = target_of(f"http://{host}:22/")
-        assert [ip_address(each) for each in addresses_of(target)] == [ip_address(target.host)]
+        assert [ip_address(each) for each in target_addresses(target)] == [ip_address(target.host)]
 
     for host in ("127.0.0.2", "192.168.0.1", "[::1]", "[fe80::1%25eth0]", "localhost"):
         with pytest.raises(BlockedAddress):
@@ -566,8 +566,8 @@ def test_a_name_may_lead_into_an_allowed_network_at_the_usual_ports(
     settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["10.0.0.0/8"]
     resolver.answers = [["10.0.0.1", "8.8.8.8"], ["10.0.0.1", "192.168.0.1"]]
 
-    assert addresses_of(target_of("http://example.org/")) == ["10.0.0.1", "8.8.8.8"]
+    assert target_addresses(target_of("http://example.org/")) == ["10.0.0.1", "8.8.8.8"]
     with pytest.raises(RemoteUnavailable):
-        addresses_of(target_of("http://example.org/"))
+        target_addresses(target_of("http://example.org/"))
     with pytest.raises(BlockedAddress):
         target_of("http://example.org:22/")

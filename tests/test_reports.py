@@ -237,10 +237,13 @@ def test_report_without_room_for_its_file_fails(client_of_alice: APIClient, sett
 def test_period_ends_on_the_current_day() -> None:
     from datetime import date
 
-    from jobs.kinds.report.load import report_days
+    from jobs.kinds.report.load import load_report_days
 
-    assert report_days({"period": "7d"}, date(2026, 3, 1)) == (date(2026, 2, 23), date(2026, 3, 1))
-    assert report_days({"from": "2026-01-01", "to": "2026-01-01"}, date(2026, 3, 1)) == (
+    assert load_report_days({"period": "7d"}, date(2026, 3, 1)) == (
+        date(2026, 2, 23),
+        date(2026, 3, 1),
+    )
+    assert load_report_days({"from": "2026-01-01", "to": "2026-01-01"}, date(2026, 3, 1)) == (
         date(2026, 1, 1),
         date(2026, 1, 1),
     )

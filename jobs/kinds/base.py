@@ -15,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from rest_framework import serializers
 
 from jobs.engine.time_limit import TimeLimit
-from jobs.kinds.page_parts import Card, Contents, Remedy, json_argument
+from jobs.kinds.page_parts import Card, Contents, Remedy, page_curl_json
 from jobs.kinds.param_facts import param_facts
 from jobs.lib.names import safe_name
 from jobs.models import DownloadJob, JobRow
@@ -191,7 +191,7 @@ class Kind:
 
     def curl_arguments(self, job: DownloadJob) -> str:
         """Return the arguments of curl that repeat the request; empty if they are too long."""
-        return json_argument(job.params)
+        return page_curl_json(job.params)
 
     def picture_shape(self, job: DownloadJob, role: str) -> tuple[int, int] | None:
         """Return the width and height of an attached picture, or their ratio.

@@ -51,6 +51,6 @@ class Card:
     button: str
 
 
-def json_argument(body: Mapping[str, Any]) -> str:
+def page_curl_json(body: Mapping[str, Any]) -> str:
     """Return the argument with which curl posts JSON."""
     return f"--json {shlex.quote(json.dumps(body, ensure_ascii=False))}"

@@ -5,6 +5,6 @@ the row, as it was when the job ended; only a webhook's signing secret is looked
 """
 
 from jobs.notifications.operators import notify_operators
-from jobs.notifications.senders import Sender, deliver, senders
+from jobs.notifications.senders import Sender, send_notification, senders
 
-__all__ = ["Sender", "deliver", "notify_operators", "senders"]
+__all__ = ["Sender", "notify_operators", "send_notification", "senders"]

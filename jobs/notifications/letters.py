@@ -45,14 +45,14 @@ def letter_of(notification: Notification) -> Letter:
 
 def _to_owner(content: dict[str, Any]) -> Letter:
     status = Status(content["status"])
-    name = one_line(content["fileName"])
+    name = letter_line(content["fileName"])
     ending = KINDS[content["kind"]].failed if status == Status.FAILED else ENDINGS[status]
     return _letter(
         "job",
-        f"{shortened(name, SUBJECT_CHARS)} {ending}",
+        f"{shorten_letter_name(name, SUBJECT_CHARS)} {ending}",
         status=status.value,
         color=COLORS[status],
-        name=shortened(name, NAME_CHARS),
+        name=shorten_letter_name(name, NAME_CHARS),
         ending=ending,
         word=WORDS.get(status, ending[0].upper() + ending[1:]),
         sentences=_sentences(content, status),
@@ -65,7 +65,7 @@ def _to_owner(content: dict[str, Any]) -> Letter:
 def _sentences(content: dict[str, Any], status: Status) -> list[str]:
     if status == Status.FAILED:
         step = next_step(content["kind"], content["errorCode"])
-        return [one_line(content["error"]), step]
+        return [letter_line(content["error"]), step]
     return [CANCELLED, RETRY] if status == Status.CANCELLED else []
 
 
@@ -83,7 +83,7 @@ def _to_operators(content: dict[str, Any]) -> Letter:
     subject = f"{count:,} download{'s' if count != 1 else ''} failed: {_codes(content['codes'])}"
     examples = [
         {
-            "name": shortened(one_line(each["fileName"]), NAME_CHARS),
+            "name": shorten_letter_name(letter_line(each["fileName"]), NAME_CHARS),
             "code": each["errorCode"],
             "link": _address("admin:jobs_downloadjob_change", each["jobId"]),
         }
@@ -118,12 +118,12 @@ def _address(page: str, *args: str) -> str:
     return settings.BASE_URL + reverse(page, args=args)
 
 
-def one_line(text: str) -> str:
+def letter_line(text: str) -> str:
     """Return the text on one line, without characters that change its direction."""
     return " ".join(MISLEADING.sub(" ", text).split())
 
 
-def shortened(text: str, most_chars: int) -> str:
+def shorten_letter_name(text: str, most_chars: int) -> str:
     """Return the beginning and the end of the text, which has a file's suffix."""
     if len(text) <= most_chars:
         return text

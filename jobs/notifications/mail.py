@@ -25,7 +25,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from jobs.errors import Undelivered
 from jobs.models import Notification
 from jobs.notifications.letters import Letter, letter_of
-from jobs.notifications.mailboxes import mailbox, message_id
+from jobs.notifications.mailboxes import mail_message_id, parse_mail_address
 
 OFF = "Email is not set up on this server: EMAIL_URL is not set."
 NO_ADDRESS = "The account has no email address."
@@ -37,17 +37,17 @@ QUOTED_PRINTABLE = Charset("utf-8")
 QUOTED_PRINTABLE.body_encoding = QP
 
 
-def send(notification: Notification) -> None:
+def send_mail_message(notification: Notification) -> None:
     """Send the mail. Raises Undelivered."""
     if not settings.MAIL_IS_ON:
         raise Undelivered(OFF, for_good=True)
     if not notification.to:
         raise Undelivered(NO_ADDRESS, for_good=True)
     try:
-        recipients = [mailbox(each) for each in notification.to.split(", ")]
+        recipients = [parse_mail_address(each) for each in notification.to.split(", ")]
     except ValueError as error:
         raise Undelivered(BAD_ADDRESS, for_good=True) from error
-    letter, sender = letter_of(notification), mailbox(settings.DEFAULT_FROM_EMAIL)
+    letter, sender = letter_of(notification), parse_mail_address(settings.DEFAULT_FROM_EMAIL)
     with _undelivered(), get_connection() as connection:
         server = connection.connection if isinstance(connection, EmailBackend) else None
         if server and not _takes_utf8(server):
@@ -87,7 +87,7 @@ def _mail(
         alternatives=[(letter.html, "text/html")],
         headers={
             # The same each time: who gets it twice can tell.
-            "Message-ID": message_id(notification.pk, settings.BASE_URL),
+            "Message-ID": mail_message_id(notification.pk, settings.BASE_URL),
             "Auto-Submitted": "auto-generated",  # no machine answers it: RFC 3834
             "X-Auto-Response-Suppress": "All",  # nor Exchange
         },

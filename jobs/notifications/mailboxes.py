@@ -10,7 +10,7 @@ from email.utils import parseaddr, unquote
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
-from jobs.outbound.hosts import address_in, host_of
+from jobs.outbound.hosts import host_address, host_of
 
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 DOT_ATOM = re.compile(rf"{ATOM}(\.{ATOM})*")  # RFC 5322, 3.2.3
@@ -18,7 +18,7 @@ NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 DEFAULT_DOMAIN = "downloads.invalid"  # RFC 2606: never the name of a host
 
 
-def mailbox(text: str) -> Address:
+def parse_mail_address(text: str) -> Address:
     """Parse one mail address. Its domain is converted to ASCII, the local part is unchanged.
 
     Raises ValueError if it is not exactly one address.
@@ -39,13 +39,13 @@ def mailbox(text: str) -> Address:
     return Address(display_name=name, username=username, domain=domain)
 
 
-def message_id(unique: object, site: str) -> str:
+def mail_message_id(unique: object, site: str) -> str:
     """Return '<unique@downloads.example.com>', valid for every site (RFC 5322, 3.6.4)."""
     return f"<{unique}@{_right_side(urlsplit(site).hostname or '')}>"
 
 
 def _right_side(host: str) -> str:
-    address = address_in(host.partition("%")[0])
+    address = host_address(host.partition("%")[0])
     if address:
         return f"[IPv6:{address}]" if isinstance(address, IPv6Address) else f"[{address}]"
     try:

@@ -35,8 +35,12 @@ LEASE = timedelta(minutes=5)
 def senders() -> list[Sender]:
     """Return a sender for mail and one for webhooks, so that neither can delay the other."""
     return [
-        Sender("mail", {Channel.OPERATORS: mail.send, Channel.EMAIL: mail.send}, at_once=4),
-        Sender("webhooks", {Channel.WEBHOOK: webhook.send}, at_once=8),
+        Sender(
+            "mail",
+            {Channel.OPERATORS: mail.send_mail_message, Channel.EMAIL: mail.send_mail_message},
+            at_once=4,
+        ),
+        Sender("webhooks", {Channel.WEBHOOK: webhook.send_webhook}, at_once=8),
     ]
 
 
@@ -94,7 +98,7 @@ class Sender:
 
     def _try(self, notification: Notification) -> None:
         try:
-            deliver(notification, self._sends[Channel(notification.channel)])
+            send_notification(notification, self._sends[Channel(notification.channel)])
         except Exception:
             log.exception("outcome not recorded", notification_id=str(notification.pk))
         finally:
@@ -103,7 +107,7 @@ class Sender:
             self.wake()
 
 
-def deliver(notification: Notification, send: Send) -> None:
+def send_notification(notification: Notification, send: Send) -> None:
     """Try to send a message, and record the outcome."""
     try:
         send(notification)

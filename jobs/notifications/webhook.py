@@ -17,7 +17,7 @@ from jobs.errors import BlockedAddress, RemoteError, Undelivered
 from jobs.lib import retry_after
 from jobs.lib.database import release_database_connection
 from jobs.models import Notification, Preferences
-from jobs.outbound import BadUrl, post
+from jobs.outbound import BadUrl, post_outbound
 from jobs.states import Status
 
 WITHIN_SECONDS = 15  # for a whole try
@@ -26,13 +26,13 @@ GONE = 410
 MAX_REST_SECONDS = 24 * 3600  # of a Retry-After
 
 
-def send(notification: Notification) -> None:
+def send_webhook(notification: Notification) -> None:
     """Send one webhook. Raises Undelivered."""
-    body = body_of(notification)
+    body = webhook_body(notification)
     headers = _headers(notification, body)
     release_database_connection()
     try:
-        response = post(notification.to, body, headers, within_seconds=WITHIN_SECONDS)
+        response = post_outbound(notification.to, body, headers, within_seconds=WITHIN_SECONDS)
     except (BadUrl, BlockedAddress) as error:
         raise Undelivered(str(error), for_good=True) from error
     except RemoteError as error:
@@ -48,7 +48,7 @@ def send(notification: Notification) -> None:
         )
 
 
-def body_of(notification: Notification) -> bytes:
+def webhook_body(notification: Notification) -> bytes:
     """Return the body, which is the same for every try."""
     outcome = notification.content
     links = {"statusUrl": _address("status", outcome["jobId"])}
@@ -62,7 +62,7 @@ def body_of(notification: Notification) -> bytes:
     return json.dumps(message, sort_keys=True).encode()
 
 
-def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+def webhook_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """Return the value of `webhook-signature` for one secret."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{message_id}.{timestamp}.".encode() + body
@@ -80,7 +80,7 @@ def _headers(notification: Notification, body: bytes) -> dict[str, str]:
         "webhook-id": message_id,
         "webhook-timestamp": str(now),
         "webhook-signature": " ".join(
-            signature(secret, message_id, now, body) for secret in _secrets(owner)
+            webhook_signature(secret, message_id, now, body) for secret in _secrets(owner)
         ),
     }
 

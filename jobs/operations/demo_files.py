@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 FIRST_FILE_ID = 70_000
 
 
-def files() -> Iterator[tuple[int, str, str, Callable[[], bytes]]]:
+def demo_files() -> Iterator[tuple[int, str, str, Callable[[], bytes]]]:
     """Yield file id, name, content type and a function for the content; about 60 MB in all."""
     yield from ((FIRST_FILE_ID + n, *entry) for n, entry in enumerate(_FILES))
 

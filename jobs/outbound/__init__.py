@@ -4,12 +4,12 @@ Requests never use a proxy from the environment, carry no credentials, and conne
 addresses that were checked before.
 """
 
-from jobs.outbound.post import post
+from jobs.outbound.post import post_outbound
 from jobs.outbound.remote_file import PostResponse, RemoteFile
 from jobs.outbound.remote_response import RemoteResponse
 from jobs.outbound.response_errors import RangesBroken
 from jobs.outbound.targets import target_of
-from jobs.outbound.transfer_limits import LowSpeedLimit, bounded, check_size
+from jobs.outbound.transfer_limits import LowSpeedLimit, check_transfer_size, limit_transfer_start
 from jobs.outbound.url_parser import BadUrl
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "RangesBroken",
     "RemoteFile",
     "RemoteResponse",
-    "bounded",
-    "check_size",
-    "post",
+    "check_transfer_size",
+    "limit_transfer_start",
+    "post_outbound",
     "target_of",
 ]

@@ -16,7 +16,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from jobs.outbound.response_head import TolerantResponse
-from jobs.outbound.url_parser import Target
+from jobs.outbound.url_parser import ParsedUrl
 
 # urllib3 normalizes the target of a request, which may break a signed URL. So the exact target is
 # passed as a header, with a name that no HTTP header can have.
@@ -105,7 +105,7 @@ class TlsConnectionPool(ConnectionPool, HTTPSConnectionPool):  # type: ignore[mi
     ConnectionCls = TlsConnection
 
 
-def pool_of(target: Target, address: str, *, connections: int) -> ConnectionPool:
+def connection_pool_of(target: ParsedUrl, address: str, *, connections: int) -> ConnectionPool:
     """Return a pool of connections to one address of the target. Opens none yet."""
     timeout = Timeout(connect=CONNECT_SECONDS, read=settings.REMOTE_SILENT_SECONDS)
     if target.scheme == "http":

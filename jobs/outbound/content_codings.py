@@ -25,7 +25,7 @@ PACKED_TYPES = {
 }
 
 
-def is_own_coding(encoding: str, *, names: Iterable[str], content_type: str) -> bool:
+def is_own_content_coding(encoding: str, *, names: Iterable[str], content_type: str) -> bool:
     """Return whether the Content-Encoding is that of the file itself, or none.
 
     `names` are those that the file may have.

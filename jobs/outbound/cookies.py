@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 
 from urllib3 import BaseHTTPResponse
 
-from jobs.outbound.hosts import address_in
-from jobs.outbound.url_parser import Target
+from jobs.outbound.hosts import host_address
+from jobs.outbound.url_parser import ParsedUrl
 
 # The minimum that RFC 6265, 6.1 requires. There must be a limit: servers can send any number.
 MAX_COOKIES = 50
@@ -38,7 +38,7 @@ class Cookie:
     path: str
     is_secure: bool
 
-    def fits(self, target: Target) -> bool:
+    def fits(self, target: ParsedUrl) -> bool:
         """Return whether the cookie is sent to the target, which is on its host."""
         path = target.path.partition("?")[0]
         folder = self.path if self.path.endswith("/") else self.path + "/"
@@ -56,14 +56,14 @@ class Cookies:
         self._jars: defaultdict[str, Jar] = defaultdict(dict)
         self._lock = threading.Lock()
 
-    def header_for(self, target: Target) -> dict[str, str]:
+    def header_for(self, target: ParsedUrl) -> dict[str, str]:
         """Return the Cookie header; empty if there is no cookie."""
         with self._lock:
             found = [each for each in self._jars[target.host].values() if each.fits(target)]
         found.sort(key=lambda each: -len(each.path))
         return {"Cookie": "; ".join(each.pair for each in found)} if found else {}
 
-    def store(self, response: BaseHTTPResponse, target: Target) -> None:
+    def store(self, response: BaseHTTPResponse, target: ParsedUrl) -> None:
         """Store the cookies that the response sets, and delete those that it expires."""
         with self._lock:
             for text in response.headers.getlist("Set-Cookie")[:MAX_COOKIES]:
@@ -71,7 +71,7 @@ class Cookies:
                     _store(self._jars[target.host], text, target)
 
 
-def _store(jar: Jar, text: str, target: Target) -> None:
+def _store(jar: Jar, text: str, target: ParsedUrl) -> None:
     pair, *parts = text.split(";")
     name, equals, value = (each.strip(" \t") for each in pair.partition("="))
     if not equals:
@@ -107,10 +107,10 @@ def _is_for(host: str, domain: str) -> bool:
     domain = domain.lower().removeprefix(".")
     if not domain or domain.removeprefix("[").removesuffix("]") == host:
         return True
-    return "." in domain and host.endswith("." + domain) and not address_in(host)
+    return "." in domain and host.endswith("." + domain) and not host_address(host)
 
 
-def _path(path: str, target: Target) -> str:
+def _path(path: str, target: ParsedUrl) -> str:
     """Return the path; by default, the folder of the request (5.1.4)."""
     if path.startswith("/"):
         return path

@@ -18,17 +18,17 @@ ENCODED_WORDS = re.compile(rf"{_WORD}(\s*{_WORD})*", re.IGNORECASE)  # RFC 2047
 WINDOWS_PATH = re.compile(r"([A-Za-z]:)?\\")
 
 
-def file_name(header: str) -> str:
+def disposition_file_name(header: str) -> str:
     """Return the raw file name; empty if there is none. `header` is as `http.client` returns it."""
     found: dict[str, str] = {}
     with suppress(UnicodeError):
         header = header.encode("latin-1").decode()  # as most servers send it
     for name, value in PARAMETER.findall(header[:MAX_CHARS]):
         found.setdefault(name.lower(), _unquoted(value))
-    return extended_value(found.get("filename*", "")) or _plain(found.get("filename", ""))
+    return disposition_value(found.get("filename*", "")) or _plain(found.get("filename", ""))
 
 
-def extended_value(value: str) -> str:
+def disposition_value(value: str) -> str:
     """Return the text of an RFC 8187 value; empty if it cannot be decoded."""
     if parts := EXTENDED.fullmatch(value):
         with suppress(UnicodeError, LookupError):
@@ -36,14 +36,14 @@ def extended_value(value: str) -> str:
     return ""
 
 
-def with_decoded_words(value: str) -> str:
+def decode_disposition_words(value: str) -> str:
     """Return the value with its encoded words (RFC 2047) decoded; as it is if one cannot be."""
     with suppress(UnicodeError, LookupError, ValueError):
         return ENCODED_WORDS.sub(lambda words: _decoded(words[0]), value)
     return value
 
 
-def is_attachment(header: str) -> bool:
+def is_attachment_disposition(header: str) -> bool:
     """Return whether the server says that this is a file to be kept (RFC 6266, 4.2)."""
     return header.partition(";")[0].strip().lower() == "attachment"
 
@@ -59,7 +59,7 @@ def _unquoted(value: str) -> str:
 
 
 def _plain(value: str) -> str:
-    if (decoded := with_decoded_words(value)) != value:
+    if (decoded := decode_disposition_words(value)) != value:
         return decoded
     if value.isascii() and "%" in value:
         with suppress(UnicodeError):

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import idna
 
 from jobs.lib.addresses import Address, Network
-from jobs.outbound.public_addresses import unwrapped
+from jobs.outbound.public_addresses import unwrap_public_address
 
 MAX_HOST_CHARS = 253  # of a DNS name
 # Wider than the rules for host names: names with an underscore, or a hyphen at the end of a label,
@@ -91,7 +91,7 @@ def _encoded(name: str, label: str) -> str:
     return encoded
 
 
-def address_in(host: str) -> Address | None:
+def host_address(host: str) -> Address | None:
     """Return the IP address, or None for a name."""
     try:
         return ip_address(host)
@@ -99,13 +99,13 @@ def address_in(host: str) -> Address | None:
         return None
 
 
-def is_never_public(name: str) -> bool:
+def is_local_host(name: str) -> bool:
     """Return whether the name is local by definition, such as localhost."""
     return name.rpartition(".")[2] in NEVER_PUBLIC
 
 
 @dataclass(frozen=True)
-class Allowance:
+class HostAllowance:
     """Private hosts that requests may go to, by name or by address."""
 
     names: frozenset[str]
@@ -119,13 +119,13 @@ class Allowance:
         """Return whether the address is allowed. One with a zone never is."""
         if getattr(address, "scope_id", None) is not None:
             return False
-        return any(unwrapped(address) in network for network in self.networks)
+        return any(unwrap_public_address(address) in network for network in self.networks)
 
 
-def allowance(entries: Sequence[str]) -> Allowance:
+def parse_host_allowance(entries: Sequence[str]) -> HostAllowance:
     """Parse names, addresses and networks. Raises ValueError."""
     parsed = [_entry(text) for text in entries]
-    return Allowance(
+    return HostAllowance(
         names=frozenset(each for each in parsed if isinstance(each, str)),
         networks=tuple(each for each in parsed if not isinstance(each, str)),
     )
@@ -135,6 +135,6 @@ def _entry(text: str) -> str | Network:
     with suppress(ValueError):
         return ip_network(text)
     with suppress(ValueError):
-        if not address_in(name := host_of(text)):  # not 10.0.1, probably a typo
+        if not host_address(name := host_of(text)):  # not 10.0.1, probably a typo
             return name
     raise ValueError(f"{text!r} is neither a name, an address nor a network")

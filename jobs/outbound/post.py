@@ -10,7 +10,9 @@ from jobs.lib.background_call import BackgroundCall
 from jobs.outbound.remote_file import PostResponse, RemoteFile
 
 
-def post(url: str, body: bytes, headers: dict[str, str], *, within_seconds: float) -> PostResponse:
+def post_outbound(
+    url: str, body: bytes, headers: dict[str, str], *, within_seconds: float
+) -> PostResponse:
     """Send the body and return the head of the response. Redirects are not followed.
 
     Raises BadUrl, and a RemoteError: BlockedAddress if the URL is known to lead into a private

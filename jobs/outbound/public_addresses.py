@@ -39,15 +39,15 @@ UNICAST_6 = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
-def is_public(address: IPv4Address | IPv6Address) -> bool:
+def is_public_address(address: IPv4Address | IPv6Address) -> bool:
     """Return whether the address is public. Mapped IPv4 counts as IPv4; a zone is never public."""
-    meant = unwrapped(address)
+    meant = unwrap_public_address(address)
     if isinstance(meant, IPv6Address) and (meant.scope_id is not None or meant not in UNICAST_6):
         return False
     return meant.is_global and not any(meant in network for network in NOT_PUBLIC)
 
 
-def unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def unwrap_public_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """Return the IPv4 address inside an IPv4-mapped or NAT64 address; others unchanged."""
     if isinstance(address, IPv4Address) or address.scope_id is not None:
         return address

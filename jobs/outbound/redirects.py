@@ -9,7 +9,7 @@ from urllib3 import BaseHTTPResponse
 from jobs.errors import (
     BlockedRedirect,
 )
-from jobs.outbound.url_parser import Target
+from jobs.outbound.url_parser import ParsedUrl
 
 REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -20,7 +20,7 @@ def is_redirect(response: BaseHTTPResponse) -> bool:
     return response.status in REDIRECTS or (is_choice and "Location" in response.headers)
 
 
-def location_of(response: BaseHTTPResponse, target: Target) -> str:
+def redirect_location(response: BaseHTTPResponse, target: ParsedUrl) -> str:
     """Return the redirect's Location; empty, which means the same URL, if it has none."""
     locations = set(response.headers.getlist("Location"))
     if len(locations) > 1:

@@ -16,13 +16,18 @@ from jobs.errors import (
     RemoteUnavailable,
     TooManyRedirects,
 )
-from jobs.outbound.connection_pools import EXACT_TARGET, ConnectionPool, pool_of
+from jobs.outbound.connection_pools import EXACT_TARGET, ConnectionPool, connection_pool_of
 from jobs.outbound.cookies import Cookies
-from jobs.outbound.redirects import is_redirect, location_of
+from jobs.outbound.redirects import is_redirect, redirect_location
 from jobs.outbound.remote_response import RemoteResponse
-from jobs.outbound.response_errors import BadResponse, RangesBroken, mapped_errors, refusal
-from jobs.outbound.targets import addresses_of, joined, target_of
-from jobs.outbound.url_parser import Target
+from jobs.outbound.response_errors import (
+    BadResponse,
+    RangesBroken,
+    map_response_errors,
+    response_error,
+)
+from jobs.outbound.targets import join_target, target_addresses, target_of
+from jobs.outbound.url_parser import ParsedUrl
 
 MAX_REDIRECTS = 20  # as in browsers; curl and wget follow at least as many
 # Successful, but without the file. Any other 2xx has it: unknown ones are like 200 (RFC 9110, 15).
@@ -52,7 +57,7 @@ class RemoteFile:
     def __init__(self, url: str, *, connections: int) -> None:
         self._origin = target_of(url)
         self._connections = connections
-        self._final: Target | None = None  # after redirects
+        self._final: ParsedUrl | None = None  # after redirects
         self._pools: dict[tuple[str, str, int], list[ConnectionPool]] = {}
         self._cookies = Cookies()
         self._resolving = threading.Lock()
@@ -133,26 +138,26 @@ class RemoteFile:
                 self._final = target  # also if it refuses this request: the next one may succeed
                 return self._checked(response, target)
             response.close()  # without reading its body, which may be endless
-            target = joined(target, location_of(response, target))
+            target = join_target(target, redirect_location(response, target))
         raise TooManyRedirects(f"{self._origin.host} redirected more than {MAX_REDIRECTS} times.")
 
-    def _checked(self, response: BaseHTTPResponse, target: Target) -> RemoteResponse:
+    def _checked(self, response: BaseHTTPResponse, target: ParsedUrl) -> RemoteResponse:
         try:
             if not 200 <= response.status < 300 or response.status in NOT_THE_FILE:
-                raise refusal(response, target)
+                raise response_error(response, target)
             return RemoteResponse(response, target)
         except BaseException:
             response.close()
             raise
 
     def _send(
-        self, target: Target, headers: dict[str, str], body: bytes | None = None
+        self, target: ParsedUrl, headers: dict[str, str], body: bytes | None = None
     ) -> BaseHTTPResponse:
         """Send to the first of its addresses that accepts a connection."""
         trouble: Exception = RemoteUnavailable(f"{target.host} could not be reached.")
         for pool in self._pools_of(target):
             try:
-                with mapped_errors(target):
+                with map_response_errors(target):
                     response = self._sent(pool, target, headers, body)
             except RemoteUnavailable as error:
                 if not isinstance(error.__cause__, NewConnectionError | ConnectTimeoutError):
@@ -164,7 +169,7 @@ class RemoteFile:
         raise trouble
 
     def _sent(
-        self, pool: ConnectionPool, target: Target, headers: dict[str, str], body: bytes | None
+        self, pool: ConnectionPool, target: ParsedUrl, headers: dict[str, str], body: bytes | None
     ) -> BaseHTTPResponse:
         headers = HEADERS | headers | self._cookies.header_for(target)
         try:
@@ -184,13 +189,13 @@ class RemoteFile:
                 raise RemoteNotTrusted(sentence) from error
             raise
 
-    def _pools_of(self, target: Target) -> list[ConnectionPool]:
+    def _pools_of(self, target: ParsedUrl) -> list[ConnectionPool]:
         key = (target.scheme, target.host, target.port)
         with self._resolving:
             if key not in self._pools:
                 self._pools[key] = [
-                    pool_of(target, each, connections=self._connections)
-                    for each in addresses_of(target)
+                    connection_pool_of(target, each, connections=self._connections)
+                    for each in target_addresses(target)
                 ]
             if self._is_closed:  # meanwhile: name resolution cannot be aborted
                 raise RemoteUnavailable(f"{target.host} was not contacted again.")

@@ -11,10 +11,10 @@ from http import HTTPStatus
 from urllib3 import BaseHTTPResponse
 
 from jobs.errors import RemoteChanged, RemoteEncoded, RemoteUnavailable
-from jobs.outbound.content_codings import is_own_coding
-from jobs.outbound.disposition import file_name, is_attachment
-from jobs.outbound.response_errors import RangesBroken, mapped_errors
-from jobs.outbound.url_parser import Target
+from jobs.outbound.content_codings import is_own_content_coding
+from jobs.outbound.disposition import disposition_file_name, is_attachment_disposition
+from jobs.outbound.response_errors import RangesBroken, map_response_errors
+from jobs.outbound.url_parser import ParsedUrl
 
 READ_BYTES = 256 * 1024
 # The unit in upper or lower case (RFC 9110, 14.1), with the separators that curl accepts.
@@ -36,7 +36,7 @@ class RemoteResponse:
     If-Range; it is empty if two versions could have the same.
     """
 
-    def __init__(self, response: BaseHTTPResponse, target: Target) -> None:
+    def __init__(self, response: BaseHTTPResponse, target: ParsedUrl) -> None:
         self._response = response
         self._target = target
         self._headers = response.headers
@@ -106,16 +106,16 @@ class RemoteResponse:
     @property
     def name(self) -> str:
         """The raw file name in Content-Disposition; empty if there is none."""
-        return file_name(self._disposition)
+        return disposition_file_name(self._disposition)
 
     @property
     def is_attachment(self) -> bool:
         """Whether the server says that it is a file, whatever its content type."""
-        return is_attachment(self._disposition)
+        return is_attachment_disposition(self._disposition)
 
     def read(self) -> bytes:
         """Return the bytes that have arrived; empty at the end. Raises RemoteUnavailable."""
-        with mapped_errors(self._target):
+        with map_response_errors(self._target):
             chunk = self._response.read1(READ_BYTES, decode_content=False)
         if self._left is not None:
             self._left -= len(chunk)
@@ -173,7 +173,7 @@ class RemoteResponse:
             raise RemoteEncoded(f"{self._target.host} used an encoding that we don't support.")
         names = (self._target.path.partition("?")[0], self.name)
         encoding = self._headers.get("Content-Encoding", "")
-        if not is_own_coding(encoding, names=names, content_type=self.content_type):
+        if not is_own_content_coding(encoding, names=names, content_type=self.content_type):
             sentence = f"{self._target.host} compressed the file, although we asked it not to."
             raise RemoteEncoded(sentence)
 

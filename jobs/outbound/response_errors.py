@@ -17,7 +17,7 @@ from urllib3.exceptions import (
 from jobs.errors import RemoteRefused, RemoteUnavailable
 from jobs.lib import retry_after
 from jobs.outbound.response_head import BadHead
-from jobs.outbound.url_parser import Target
+from jobs.outbound.url_parser import ParsedUrl
 
 MAX_REST_SECONDS = 300  # of a Retry-After
 TRANSIENT = {408, 425, 429}  # and all from 500
@@ -39,7 +39,7 @@ class RangesBroken(Exception):
 
 
 @contextmanager
-def mapped_errors(target: Target) -> Iterator[None]:
+def map_response_errors(target: ParsedUrl) -> Iterator[None]:
     """Convert the errors of urllib3 to RemoteUnavailable."""
     try:
         yield
@@ -53,7 +53,7 @@ def mapped_errors(target: Target) -> Iterator[None]:
         raise BadResponse(f"{target.host} closed the connection early.") from error
 
 
-def refusal(response: BaseHTTPResponse, target: Target) -> Exception:
+def response_error(response: BaseHTTPResponse, target: ParsedUrl) -> Exception:
     """Return the error for a response without the file."""
     status = response.status
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:

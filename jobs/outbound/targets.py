@@ -14,31 +14,31 @@ from django.conf import settings
 
 from jobs.errors import BlockedAddress, BlockedRedirect, RemoteUnavailable
 from jobs.lib.addresses import Address
-from jobs.outbound.hosts import address_in, allowance, is_never_public
-from jobs.outbound.public_addresses import is_public
-from jobs.outbound.url_parser import Target, parse, refuse_odd
-from jobs.outbound.url_references import resolve, text_of
+from jobs.outbound.hosts import host_address, is_local_host, parse_host_allowance
+from jobs.outbound.public_addresses import is_public_address
+from jobs.outbound.url_parser import ParsedUrl, parse_url, refuse_odd_url
+from jobs.outbound.url_references import decode_url_reference, resolve_url_reference
 
 log = structlog.get_logger(__name__)
 
 
-def target_of(url: str) -> Target:
+def target_of(url: str) -> ParsedUrl:
     """Parse and check a URL, without network access. Raises BadUrl, BlockedAddress."""
-    return _checked(parse(url))
+    return _checked(parse_url(url))
 
 
-def joined(target: Target, location: str) -> Target:
+def join_target(target: ParsedUrl, location: str) -> ParsedUrl:
     """Return the target of a redirect, from its raw Location. Raises BlockedRedirect."""
     try:
-        text = text_of(location)
-        refuse_odd(text)
-        return _checked(parse(resolve(target, text)))
+        text = decode_url_reference(location)
+        refuse_odd_url(text)
+        return _checked(parse_url(resolve_url_reference(target, text)))
     except (ValueError, BlockedAddress) as error:
         sentence = f"{target.host} redirected to an address that we don't fetch from."
         raise BlockedRedirect(sentence) from error
 
 
-def addresses_of(target: Target) -> list[str]:
+def target_addresses(target: ParsedUrl) -> list[str]:
     """Resolve the name, which may take half a minute. Return the addresses in the resolver's order.
 
     Raises RemoteUnavailable if there are none, or if one of them is private. The message is the
@@ -58,13 +58,13 @@ def addresses_of(target: Target) -> list[str]:
     return found
 
 
-def _checked(target: Target) -> Target:
+def _checked(target: ParsedUrl) -> ParsedUrl:
     """Raises BlockedAddress if the URL itself shows that the target is not allowed."""
-    address = address_in(target.host)
-    allowed = allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
+    address = host_address(target.host)
+    allowed = parse_host_allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
     if allowed.has_name(target.host) or (address and allowed.has_address(address)):
         return target
-    if is_never_public(target.host) or (address and not is_public(address)):
+    if is_local_host(target.host) or (address and not is_public_address(address)):
         raise BlockedAddress(f"{target.host} is not on the public internet.")
     if target.port not in settings.REMOTE_PORTS:
         raise BlockedAddress(f"We don't fetch from port {target.port} of {target.host}.")
@@ -72,5 +72,5 @@ def _checked(target: Target) -> Target:
 
 
 def _may_connect(host: str, address: Address) -> bool:
-    allowed = allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
-    return is_public(address) or allowed.has_name(host) or allowed.has_address(address)
+    allowed = parse_host_allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
+    return is_public_address(address) or allowed.has_name(host) or allowed.has_address(address)

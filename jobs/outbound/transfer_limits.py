@@ -14,14 +14,14 @@ from jobs.outbound.remote_response import RemoteResponse
 FIRST_BYTE_FACTOR = 2  # times REMOTE_SLOW_SECONDS: the limit until the headers have come
 
 
-def check_size(size_bytes: int) -> None:
+def check_transfer_size(size_bytes: int) -> None:
     """Raises RemoteTooLarge."""
     if size_bytes > settings.REMOTE_MAX_BYTES:
         most = settings.REMOTE_MAX_BYTES
         raise RemoteTooLarge(f"The file has more than {most:,} bytes, which is the limit.")
 
 
-def bounded(request: Callable[[], RemoteResponse]) -> RemoteResponse:
+def limit_transfer_start(request: Callable[[], RemoteResponse]) -> RemoteResponse:
     """Send the request and return its response. Raises RemoteTooSlow if that takes too long.
 
     In a thread, because neither name resolution nor headers that trickle in have a timeout.

@@ -28,7 +28,7 @@ class BadUrl(ValueError):
 
 
 @dataclass(frozen=True)
-class Target:
+class ParsedUrl:
     """A host, in canonical form, and a path on it. Its string has no path."""
 
     scheme: str
@@ -49,20 +49,20 @@ class Target:
         return host if self.port == USUAL_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse(url: str) -> Target:
+def parse_url(url: str) -> ParsedUrl:
     if len(url) > MAX_URL_CHARS:
         raise BadUrl(f"Use at most {MAX_URL_CHARS:,} characters.")
-    refuse_odd(url)
+    refuse_odd_url(url)
     parts = URL.fullmatch(url)
     if not parts or (scheme := parts["scheme"].lower()) not in USUAL_PORTS:
         raise BadUrl("Enter a web address that starts with http:// or https://.")
     if "@" in parts["authority"]:
         raise BadUrl("Remove the user name and password from the web address.")
     host, port = _host_and_port(parts["authority"])
-    return Target(scheme, host, port or USUAL_PORTS[scheme], _as_sent(parts["path"]))
+    return ParsedUrl(scheme, host, port or USUAL_PORTS[scheme], _as_sent(parts["path"]))
 
 
-def refuse_odd(text: str) -> None:
+def refuse_odd_url(text: str) -> None:
     is_odd = " " in text or any(unicodedata.category(char) in ODD_CATEGORIES for char in text)
     # A query may have backslashes: all parsers agree on where it begins.
     if is_odd or "\\" in QUERY_OR_FRAGMENT.split(text, maxsplit=1)[0]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from jobs.outbound.url_parser import BadUrl, Target
+from jobs.outbound.url_parser import BadUrl, ParsedUrl
 
 # RFC 3986, appendix B.
 REFERENCE = re.compile(
@@ -14,7 +14,7 @@ NOT_ASCII = re.compile(rb"[\x80-\xff]")
 DOTS, TWO_DOTS = {".", "%2e"}, {"..", ".%2e", "%2e.", "%2e%2e"}
 
 
-def resolve(base: Target, reference: str) -> str:
+def resolve_url_reference(base: ParsedUrl, reference: str) -> str:
     """Resolve a reference by RFC 3986, 5.2.2. `urljoin` takes http:///path for a path."""
     parts = REFERENCE.fullmatch(reference)
     assert parts  # it matches any text without line ends
@@ -50,7 +50,7 @@ def _without_dots(path: str) -> str:
     return "/" + "/".join(kept) if segments else ""
 
 
-def text_of(location: str) -> str:
+def decode_url_reference(location: str) -> str:
     """Decode a Location as browsers do: as UTF-8, or else percent-encode its bytes."""
     text = location.strip(" ").replace(" ", "%20")
     try:

@@ -6,7 +6,7 @@ import re
 
 from multipart import content_disposition_unquote
 
-from jobs.outbound.disposition import extended_value, with_decoded_words
+from jobs.outbound.disposition import decode_disposition_words, disposition_value
 
 # Some clients leave out the quotes although the boundary has a `=` or a `:`.
 BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^";,\s]*))', re.IGNORECASE)
@@ -31,5 +31,5 @@ def names_of(disposition: str) -> tuple[str, str | None]:
     for parameter, value in PARAMETER.findall(disposition):
         key = parameter.lower()
         found[key] = content_disposition_unquote(value.strip(), key == "filename")
-    file_name = extended_value(found.get("filename*", "")) or found.get("filename")
-    return found.get("name", ""), file_name and with_decoded_words(file_name)
+    file_name = disposition_value(found.get("filename*", "")) or found.get("filename")
+    return found.get("name", ""), file_name and decode_disposition_words(file_name)

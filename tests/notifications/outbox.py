@@ -10,13 +10,17 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs.models import DownloadJob, Notification
-from jobs.notifications import deliver, mail, webhook
+from jobs.notifications import mail, send_notification, webhook
 from jobs.notifications.senders import LEASE
 from jobs.states import Actor, Status
 from tests.factories import ArtifactFactory, JobFactory
 
 SITE = "https://downloads.example.com"
-SENDS = {"email": mail.send, "operators": mail.send, "webhook": webhook.send}
+SENDS = {
+    "email": mail.send_mail_message,
+    "operators": mail.send_mail_message,
+    "webhook": webhook.send_webhook,
+}
 
 
 def running(owner: User, **fields: Any) -> DownloadJob:
@@ -63,7 +67,7 @@ def attempt(row: Notification) -> Notification:
     others.filter(channel=row.channel).update(due_at=timezone.now() + LEASE)
     taken = Notification.objects.take(row.channel, lease=LEASE, spared=[])
     assert taken == row
-    deliver(taken, SENDS[row.channel])
+    send_notification(taken, SENDS[row.channel])
     row.refresh_from_db()
     return row
 

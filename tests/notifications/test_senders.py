@@ -31,7 +31,7 @@ def webhooks() -> Sender:
 
 
 def of_mail(*, at_once: int = 4) -> Sender:
-    return Sender("mail", {Channel.EMAIL: mail.send}, at_once=at_once)
+    return Sender("mail", {Channel.EMAIL: mail.send_mail_message}, at_once=at_once)
 
 
 def states(owner: User) -> set[str]:
@@ -131,7 +131,7 @@ def test_a_dead_dispatchers_rows_are_sent_after_the_lease(post: MailServer, alic
     row = only(completed(alice, email=True))
     dead = Notification.objects.take(Channel.EMAIL, lease=LEASE, spared=[])
     assert dead
-    mail.send(dead)  # as in a power cut
+    mail.send_mail_message(dead)  # as in a power cut
 
     sender = of_mail()
     assert sender.start_due() == 0, "it may still be under way"

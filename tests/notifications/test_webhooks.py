@@ -21,7 +21,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from jobs.models import Notification, Preferences
 from jobs.models.preferences import new_secret
-from jobs.notifications import deliver, webhook
+from jobs.notifications import send_notification, webhook
 from jobs.notifications.senders import LEASE
 from jobs.states import Status
 from tests.hostile.rebinding import rebinding
@@ -128,7 +128,7 @@ def test_concurrent_first_uses_create_one_secret(receiver: Receiver, alice: User
 
     def send(row: Any) -> None:
         start.wait()
-        deliver(row, webhook.send)
+        send_notification(row, webhook.send_webhook)
         connection.close()
 
     threads = [threading.Thread(target=send, args=[row]) for row in rows]

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from jobs.kinds.upload.previews.syscalls import ALL, column
+from jobs.kinds.upload.previews.syscalls import ALL, syscall_column
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE = 0x4206
@@ -29,7 +29,7 @@ SIGCHLD = 17
 
 
 def system_call(name: str, *arguments: int) -> int:
-    number = ALL[name][column()]
+    number = ALL[name][syscall_column()]
     done = LIBC.syscall(*(ctypes.c_long(each) for each in (number, *arguments)))
     if done == -1:
         raise OSError(ctypes.get_errno(), name)

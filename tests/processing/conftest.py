@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.kinds.upload.previews import PreviewLimits, PreviewResult, make_previews
+from jobs.kinds.upload.previews import PreviewLimits, PreviewResult
+from jobs.kinds.upload.previews.preview_maker import make_previews
 
 Process = Callable[..., PreviewResult]
 

@@ -10,7 +10,7 @@ import ctypes
 import errno
 import struct
 
-from jobs.kinds.upload.previews.syscalls import ALL, column
+from jobs.kinds.upload.previews.syscalls import ALL, syscall_column
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2
@@ -37,7 +37,7 @@ def drop_capabilities() -> None:
 
 
 def lack(what: str) -> None:
-    answers = {ALL[name][column()]: error for name, error in LACKS[what].items()}
+    answers = {ALL[name][syscall_column()]: error for name, error in LACKS[what].items()}
     program = [(LOAD, 0, 0, 0)]
     for number, error in answers.items():
         program += [(IS_EQUAL, 0, 1, number), (RETURN, 0, 0, ERRNO | error)]

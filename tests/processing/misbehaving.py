@@ -156,14 +156,14 @@ def _report(work: Work, text: str) -> PreviewResult:
 
 
 def main() -> None:
-    source = Path(helper.Task.from_json(sys.argv[1]).source)
+    source = Path(helper.HelperTask.from_json(sys.argv[1]).source)
     deed = source.read_text().partition("\n")[0]
     if deed.startswith("says:"):  # sent in place of a helper's messages
         os.write(1, eval(deed.removeprefix("says:")))
         return
     if deed == "cannot start":
         raise ImportError("no such library")
-    helper.main(globals()[deed])
+    helper.helper_main(globals()[deed])
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def test_text_without_a_drawable_first_page(
     # It runs in this process, whose processor time has been counting for long.
     limits = PreviewLimits(cpu_seconds=10**6, wall_seconds=10**6)
 
-    result = maker.make(Work(source, PDF, tmp_path, limits, lambda message: None))
+    result = maker.make_pdf_previews(Work(source, PDF, tmp_path, limits, lambda message: None))
 
     assert text(result).split("\f") == [WORDS] * 3
     assert result.facts["skipped"] == "The first page of the PDF cannot be drawn."

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from jobs.errors import FileUnreadable, PictureTooLarge
-from jobs.kinds.upload.previews import PreviewResult, has_previews
+from jobs.kinds.upload.previews import PreviewResult
+from jobs.kinds.upload.previews.preview_maker import has_previews
 from jobs.kinds.upload.previews.preview_types import PREVIEW_TYPES
 from tests.processing.conftest import Process
 from tests.processing.hostile import MEGABYTE, chunk, png, zeros

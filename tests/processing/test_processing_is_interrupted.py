@@ -15,9 +15,10 @@ from types import FrameType
 import pytest
 
 from jobs.errors import Interrupted
-from jobs.kinds.upload.previews import PreviewLimits, helper_process, make_previews
+from jobs.kinds.upload.previews import PreviewLimits, helper_process
 from jobs.kinds.upload.previews.helper_process import ROOT
-from jobs.kinds.upload.previews.protocol import Task
+from jobs.kinds.upload.previews.helper_protocol import HelperTask
+from jobs.kinds.upload.previews.preview_maker import make_previews
 from tests.processing.conftest import Process, left_behind, working_in
 from tests.processing.hostile import video
 
@@ -25,7 +26,8 @@ PDF = "application/pdf"
 PARENT = """
 import sys
 from pathlib import Path
-from jobs.kinds.upload.previews import PreviewLimits, helper_process, make_previews
+from jobs.kinds.upload.previews import (PreviewLimits, helper_process)
+from jobs.kinds.upload.previews.preview_maker import make_previews
 helper_process.HELPER = "tests.processing.misbehaving"
 source, folder = map(Path, sys.argv[1:])
 make_previews(source, "application/pdf", folder, limits=PreviewLimits(), say=print)
@@ -140,7 +142,7 @@ def test_a_helper_ends_with_its_killed_parent(tmp_path: Path, folder: Path) -> N
 
 
 def test_a_helper_whose_parent_ended_before_its_start_ends(tmp_path: Path) -> None:
-    task = Task(str(tmp_path), PDF, str(tmp_path), PreviewLimits(), parent=1 << 22)
+    task = HelperTask(str(tmp_path), PDF, str(tmp_path), PreviewLimits(), parent=1 << 22)
 
     ended = subprocess.run(
         [sys.executable, "-m", "jobs.kinds.upload.previews.helper", task.to_json()],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.kinds.upload.previews import seccomp
-from jobs.kinds.upload.previews.seccomp import Step, program
+from jobs.kinds.upload.previews.seccomp import Step, seccomp_program
 from jobs.kinds.upload.previews.syscalls import ALL
 
 PID = 4321
@@ -93,7 +93,9 @@ def test_each_call_has_its_decision(
     number = ALL[name][column]
     assert number is not None
 
-    verdict = decision(program(column, PID), seccomp.ARCHITECTURES[column], number, arguments)
+    verdict = decision(
+        seccomp_program(column, PID), seccomp.ARCHITECTURES[column], number, arguments
+    )
 
     assert verdict == expected
 
@@ -101,14 +103,14 @@ def test_each_call_has_its_decision(
 def test_calls_of_another_architecture_kill_the_process() -> None:
     i386 = 0x40000003
 
-    assert decision(program(0, PID), i386, 1, []) == "killed"
-    assert decision(program(1, PID), seccomp.ARCHITECTURES[0], 1, []) == "killed"
+    assert decision(seccomp_program(0, PID), i386, 1, []) == "killed"
+    assert decision(seccomp_program(1, PID), seccomp.ARCHITECTURES[0], 1, []) == "killed"
 
 
 def test_calls_of_the_x32_abi_are_refused() -> None:
     number = seccomp.X32_BIT | 1  # write
 
-    assert decision(program(0, PID), seccomp.ARCHITECTURES[0], number, []) == REFUSED
+    assert decision(seccomp_program(0, PID), seccomp.ARCHITECTURES[0], number, []) == REFUSED
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from downloads_project.processes import hide_memory
-from jobs.kinds.upload.previews import PreviewLimits, helper_process, make_previews
+from jobs.kinds.upload.previews import PreviewLimits, helper_process
+from jobs.kinds.upload.previews.preview_maker import make_previews
 from tests.processing import kernels
 
 helper_process.HELPER = "tests.processing.misbehaving"

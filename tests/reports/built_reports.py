@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
-from jobs.kinds.report.build import build
-from jobs.kinds.report.document import ReportParams, ReportRow
+from jobs.kinds.report.build import build_report as write_report
+from jobs.kinds.report.document import ReportInput, ReportRow
 from jobs.testing import MemoryWorkspace
 
 FIRST, LAST = date(2026, 10, 24), date(2026, 11, 22)
@@ -34,7 +34,7 @@ def report_row(name: str = "14 files.zip", **overrides: Any) -> ReportRow:
 
 def report_params(
     rows: Iterable[ReportRow], /, format: str = "pdf", **overrides: Any
-) -> ReportParams:
+) -> ReportInput:
     kept = list(rows)
     fields: dict[str, Any] = {
         "first_day": FIRST,
@@ -44,12 +44,12 @@ def report_params(
         "count": len(kept),
         "rows": lambda: iter(kept),
     }
-    return ReportParams(format, **(fields | overrides))
+    return ReportInput(format, **(fields | overrides))
 
 
 def build_report(rows: Iterable[ReportRow], /, format: str = "pdf", **overrides: Any) -> bytes:
     """Return the file of a report on these rows."""
     work = MemoryWorkspace()
-    build(report_params(rows, format, **overrides), work)
+    write_report(report_params(rows, format, **overrides), work)
     work.close()
     return work.content

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from jobs.errors import Interrupted
-from jobs.kinds.report.build import build
+from jobs.kinds.report.build import build_report
 from jobs.kinds.report.document import ReportRow
 from jobs.testing import MemoryWorkspace
 from tests.reports import sample_rows
@@ -40,7 +40,7 @@ def work() -> Iterator[MemoryWorkspace]:
 def test_name_and_type_are_set_before_the_first_byte(
     work: MemoryWorkspace, format: str, content_type: str, start: bytes
 ) -> None:
-    build(report_params(rows(3), format), work)
+    build_report(report_params(rows(3), format), work)
 
     name = f"Activity 2026-10-24 to 2026-11-22.{format}"
     assert (work.name, work.content_type) == (name, content_type)
@@ -71,7 +71,7 @@ def test_period_does_not_repeat_month_or_year(first: date, last: date, words: st
 def test_progress_adds_up_to_the_planned_total(
     work: MemoryWorkspace, format: str, count: int
 ) -> None:
-    build(report_params(rows(count), format), work)
+    build_report(report_params(rows(count), format), work)
 
     done = [0, *(done for done, _, _ in work.progress)]
     assert done[-1] == count
@@ -84,13 +84,13 @@ def test_progress_adds_up_to_the_planned_total(
 def test_progress_ends_at_the_planned_total_if_the_count_was_wrong(
     work: MemoryWorkspace, format: str, guess: int
 ) -> None:
-    build(report_params(rows(900), format, count=guess), work)
+    build_report(report_params(rows(900), format, count=guess), work)
 
     assert [done for done, _, _ in work.progress[-1:]] == ([guess] if guess else [])
 
 
 def test_messages_name_each_phase_in_order(work: MemoryWorkspace) -> None:
-    build(report_params(rows(600)), work)
+    build_report(report_params(rows(600)), work)
 
     assert work.messages == [
         "Reading the jobs",
@@ -108,7 +108,7 @@ def test_rows_are_read_once_though_they_may_change(work: MemoryWorkspace) -> Non
         read.append(1)
         yield from [report_row("before.zip")] * (3 if len(read) == 1 else 1)
 
-    build(report_params([], "json", rows=changing, count=3), work)
+    build_report(report_params([], "json", rows=changing, count=3), work)
 
     assert len(read) == 1
     assert work.content.count(b"before.zip") == 6  # as rows and as largest files
@@ -123,7 +123,7 @@ def test_only_csv_is_written_while_rows_are_read(work: MemoryWorkspace, format: 
             written.append(len(work.content))
             yield each
 
-    build(report_params([], format, rows=watched), work)
+    build_report(report_params([], format, rows=watched), work)
 
     assert (written[-1] > 0) == (format == "csv")
 
@@ -134,7 +134,7 @@ def test_interruption_stops_the_report(format: str, call: int) -> None:
     work = MemoryWorkspace(cancel_after=call)
 
     with pytest.raises(Interrupted):
-        build(report_params(rows(2_000), format), work)
+        build_report(report_params(rows(2_000), format), work)
 
     work.close()
     assert len(work.progress) + len(work.messages) <= call

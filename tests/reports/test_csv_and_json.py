@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs.kinds.report.document import Aggregator
+from jobs.kinds.report.document import FigureAggregator
 from tests.reports import sample_rows
 from tests.reports.built_reports import FIRST, LAST, NOON, build_report, report_row
 
@@ -113,7 +113,7 @@ def test_lone_surrogate_is_replaced(format: str) -> None:
 
 def test_json_has_the_figures_and_the_rows() -> None:
     rows = list(sample_rows.rows(300, FIRST, LAST))
-    aggregator = Aggregator(FIRST, LAST)
+    aggregator = FigureAggregator(FIRST, LAST)
     for each in rows:
         aggregator.add(each)
     figures = aggregator.figures()

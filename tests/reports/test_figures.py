@@ -9,13 +9,13 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from jobs.kinds.report.document import Aggregator, Figures, Percentiles, ReportRow
-from jobs.kinds.report.document.figures import LARGEST, JobOutcome, percentile
+from jobs.kinds.report.document import FigureAggregator, Figures, Percentiles, ReportRow
+from jobs.kinds.report.document.figures import LARGEST, JobOutcome, percentile_figure
 from tests.reports.built_reports import FIRST, LAST, NOON, report_row
 
 
 def figures_of(*rows: ReportRow) -> Figures:
-    aggregator = Aggregator(FIRST, LAST)
+    aggregator = FigureAggregator(FIRST, LAST)
     for each in rows:
         aggregator.add(each)
     return aggregator.figures()
@@ -76,7 +76,7 @@ def test_percentiles_use_the_inclusive_method(size: int) -> None:
 
 
 def test_percentile_is_interpolated_between_two_ranks() -> None:
-    assert percentile(array("d", [10, 20, 30, 40]), 0.95) == pytest.approx(38.5)
+    assert percentile_figure(array("d", [10, 20, 30, 40]), 0.95) == pytest.approx(38.5)
 
 
 def test_days_are_in_utc() -> None:

@@ -7,17 +7,17 @@ import unicodedata
 import pytest
 
 from jobs.kinds.report.document.fonts import ASIAN, REPLACEMENT
-from jobs.kinds.report.document.text_lines import fitted, line
+from jobs.kinds.report.document.text_lines import fit_text_line, text_line
 
 
 def fonts_and_texts(text: str, *, bold: bool = False) -> list[tuple[str, str]]:
-    return [(piece.font, piece.text) for piece in line(text, bold=bold).pieces]
+    return [(piece.font, piece.text) for piece in text_line(text, bold=bold).pieces]
 
 
 def test_ascii_text_is_one_piece() -> None:
     assert fonts_and_texts("Zip") == [("notos", "Zip")]
     assert fonts_and_texts("Zip", bold=True) == [("notosbo", "Zip")]
-    assert line("Zip").actual_text == ""
+    assert text_line("Zip").actual_text == ""
 
 
 def test_each_run_has_a_font_with_its_characters() -> None:
@@ -33,7 +33,7 @@ def test_east_asian_text_is_in_one_font(text: str, encoding: str) -> None:
 
 
 def test_character_without_a_font_is_replaced_but_can_be_copied() -> None:
-    shown = line("🎉 ok")
+    shown = text_line("🎉 ok")
 
     assert "".join(piece.text for piece in shown.pieces) == f"{REPLACEMENT} ok"
     assert shown.actual_text == "🎉 ok"
@@ -41,12 +41,12 @@ def test_character_without_a_font_is_replaced_but_can_be_copied() -> None:
 
 @pytest.mark.parametrize("text", ["தமிழ்", "বাংলা", "a🎉", "ខ្មែរ"])
 def test_line_knows_whether_a_character_was_replaced(text: str) -> None:
-    assert line(text).has_replacement
-    assert not line("plain – \ufffd Ж 報告").has_replacement
+    assert text_line(text).has_replacement
+    assert not text_line("plain – \ufffd Ж 報告").has_replacement
 
 
 def test_devanagari_is_shaped_and_can_be_copied() -> None:
-    shown = line("हिन्दी")
+    shown = text_line("हिन्दी")
 
     assert drawn_letters("हिन्दी")[0] == "private"
     assert shown.actual_text == "हिन्दी"
@@ -55,15 +55,15 @@ def test_devanagari_is_shaped_and_can_be_copied() -> None:
 
 @pytest.mark.parametrize("text", ["\ue000", "\ue123", "\uf8ff"])
 def test_private_use_character_is_replaced(text: str) -> None:
-    line("क्षत्रिय")
+    text_line("क्षत्रिय")
 
     assert fonts_and_texts(f"a{text}") == [("notos", f"a{REPLACEMENT}")]
-    assert line(f"a{text}").has_replacement
+    assert text_line(f"a{text}").has_replacement
 
 
 def drawn_letters(text: str) -> list[str]:
     """Return the names of the drawn characters; 'private' is a glyph without a character."""
-    return [unicodedata.name(c, "private") for piece in line(text).pieces for c in piece.text]
+    return [unicodedata.name(c, "private") for piece in text_line(text).pieces for c in piece.text]
 
 
 def test_devanagari_vowel_sign_is_drawn_before_its_letter() -> None:
@@ -75,11 +75,11 @@ def test_devanagari_vowel_sign_is_drawn_before_its_letter() -> None:
 def test_devanagari_conjunct_is_one_glyph_unless_a_joiner_splits_it() -> None:
     assert drawn_letters("क्ष") == ["private"]
     assert len(drawn_letters("क्\N{ZERO WIDTH JOINER}ष")) > 1
-    assert line("क्\N{ZERO WIDTH JOINER}ष").actual_text == "क्\N{ZERO WIDTH JOINER}ष"
+    assert text_line("क्\N{ZERO WIDTH JOINER}ष").actual_text == "क्\N{ZERO WIDTH JOINER}ष"
 
 
 def test_thai_tone_mark_is_above_its_vowel() -> None:
-    (piece,) = line("ที่").pieces
+    (piece,) = text_line("ที่").pieces
 
     tone = piece.glyphs[-1]
 
@@ -87,10 +87,10 @@ def test_thai_tone_mark_is_above_its_vowel() -> None:
 
 
 def test_width_of_shaped_text_is_that_of_its_glyphs() -> None:
-    whole = line("क्षत्रिय हिन्दी")
-    cut = fitted("क्षत्रिय हिन्दी " * 20, 12.0)
+    whole = text_line("क्षत्रिय हिन्दी")
+    cut = fit_text_line("क्षत्रिय हिन्दी " * 20, 12.0)
 
-    assert 0 < whole.width < sum(line(c).width for c in "क्षत्रिय हिन्दी")
+    assert 0 < whole.width < sum(text_line(c).width for c in "क्षत्रिय हिन्दी")
     assert 7 < cut.width <= 12
     assert cut.actual_text.endswith("…")
     assert unicodedata.category(cut.actual_text[-2])[0] in "LM"
@@ -100,7 +100,7 @@ def test_control_characters_are_replaced_and_not_copied() -> None:
     text = "a\x1bb\nc"
 
     assert fonts_and_texts(text) == [("notos", f"a{REPLACEMENT}b{REPLACEMENT}c")]
-    assert line(text).actual_text == ""
+    assert text_line(text).actual_text == ""
 
 
 def test_direction_controls_are_removed() -> None:
@@ -108,7 +108,7 @@ def test_direction_controls_are_removed() -> None:
 
 
 def test_leading_combining_mark_is_drawn_on_a_circle() -> None:
-    assert line("\u0301a").pieces[0].text.startswith("◌")
+    assert text_line("\u0301a").pieces[0].text.startswith("◌")
 
 
 def test_text_is_normalized_to_nfc() -> None:
@@ -117,7 +117,7 @@ def test_text_is_normalized_to_nfc() -> None:
 
 @pytest.mark.parametrize("text", ["a" * 200, "Ж" * 200, "السلام " * 30, "報告" * 100, "🎉" * 99])
 def test_wide_text_is_cut_with_an_ellipsis_and_fits(text: str) -> None:
-    shown = fitted(text, 12.0)
+    shown = fit_text_line(text, 12.0)
 
     drawn = "".join(piece.text for piece in shown.pieces)
     assert "…" in drawn
@@ -126,7 +126,7 @@ def test_wide_text_is_cut_with_an_ellipsis_and_fits(text: str) -> None:
 
 
 def test_fitting_text_is_not_cut() -> None:
-    assert fitted("14 files.zip", 12.0) == line("14 files.zip")
+    assert fit_text_line("14 files.zip", 12.0) == text_line("14 files.zip")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_visual_order_keeps_all_characters() -> None:
 
 def drawn_text(text: str) -> str:
     """Return the drawn characters from left to right, without the forms of Arabic letters."""
-    drawn = "".join(piece.text for piece in line(text).pieces)
+    drawn = "".join(piece.text for piece in text_line(text).pieces)
     return unicodedata.normalize("NFKC", drawn)
 
 
@@ -176,7 +176,7 @@ def test_arabic_letters_are_joined() -> None:
 
 
 def test_arabic_letter_that_never_joins_the_next_ends_a_group() -> None:
-    assert "".join(piece.text for piece in line("دار").pieces) == "راد"
+    assert "".join(piece.text for piece in text_line("دار").pieces) == "راد"
 
 
 def test_lam_and_alef_are_a_ligature() -> None:
@@ -203,7 +203,7 @@ def test_joiner_gives_a_single_letter_its_initial_form() -> None:
 
 
 def test_marks_are_placed_on_their_letters() -> None:
-    (piece,) = line("بَب").pieces
+    (piece,) = text_line("بَب").pieces
 
     assert [unicodedata.name(c) for c in piece.text] == [
         "ARABIC LETTER BEH FINAL FORM",
@@ -216,4 +216,4 @@ def test_marks_are_placed_on_their_letters() -> None:
 def test_right_to_left_text_has_no_actual_text() -> None:
     """PDFium would reverse its words once more."""
     for text in ("דוח שנתי (טיוטה).pdf", "تقرير نوفمبر 2026.pdf", "שָׁלום"):
-        assert line(text).actual_text == ""
+        assert text_line(text).actual_text == ""

@@ -15,10 +15,10 @@ from pypdf import PdfReader
 
 from jobs.kinds.report.document import PDF_ROWS, ReportRow
 from jobs.kinds.report.document.charts import AXIS, LETTERS, outcomes_chart
-from jobs.kinds.report.document.figures import JobOutcome, Tally
-from jobs.kinds.report.document.newest_rows import paginate
+from jobs.kinds.report.document.figures import FigureTally, JobOutcome
+from jobs.kinds.report.document.newest_rows import paginate_newest_rows
 from jobs.kinds.report.document.pdf_document import LEFT, PdfDocument
-from jobs.kinds.report.document.text_lines import line
+from jobs.kinds.report.document.text_lines import text_line
 from jobs.kinds.report.document.time_series import ChartBar, TimeSeries
 from tests.reports import sample_rows
 from tests.reports.built_reports import (
@@ -264,7 +264,9 @@ def test_pagination_keeps_all_rows_and_no_heading_is_alone(first_room: float) ->
         for _ in range(1 + day * 13 % 150)
     ]
 
-    sections = [section for page in paginate(rows, first_room=first_room) for section in page]
+    sections = [
+        section for page in paginate_newest_rows(rows, first_room=first_room) for section in page
+    ]
 
     assert [row for section in sections for row in section.rows] == rows
     assert all(section.rows for section in sections)
@@ -341,14 +343,14 @@ def numbers_above_bars(failed: list[int]) -> list[tuple[float, float]]:
     """Return the left and right edges of the numbers, from left to right."""
     pdf = PdfDocument(report_params([]), pages=1)
     pdf.begin_page()
-    tallies = [Tally(Counter({JobOutcome.FAILED: count})) for count in failed]
+    tallies = [FigureTally(Counter({JobOutcome.FAILED: count})) for count in failed]
     bars = [ChartBar(f"{number}", tally) for number, tally in enumerate(tallies)]
     outcomes_chart(pdf, 600, 146, TimeSeries("day", (1, 2, 7, 14), bars))
     found = []
 
     def visit(text: str, _: object, at: list[float], *font: object) -> None:
         if re.fullmatch(r"[\d,.]+[kM]?", text.strip()) and at[4] > LEFT + AXIS and at[5] > 460:
-            found.append((at[4], at[4] + line(text.strip()).width * LETTERS))
+            found.append((at[4], at[4] + text_line(text.strip()).width * LETTERS))
 
     PdfReader(io.BytesIO(pdf.close())).pages[0].extract_text(visitor_text=visit)
     return sorted(found)

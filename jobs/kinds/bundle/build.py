@@ -23,7 +23,7 @@ class BundleParams:
     is_measured: bool = True
 
 
-def build(params: BundleParams, work: Workspace) -> None:
+def build_zip(params: BundleParams, work: Workspace) -> None:
     """Zip the stored files in the requested order.
 
     Streams into storage: only a few chunks are in memory, however large the files are.
@@ -47,14 +47,16 @@ def _members(
 ) -> Iterator[MemberFile]:
     # Stored, not deflated: the inputs are mostly compressed already. Size and CRC come before
     # the bytes, because some readers refuse stored entries with a data descriptor.
-    for number, (source, name) in enumerate(zip(sources, member_names(sources), strict=True), 1):
+    for number, (source, name) in enumerate(
+        zip(sources, zip_member_names(sources), strict=True), 1
+    ):
         begun.append(source)
         work.say(f"Adding {number} of {len(sources)}: {name}")
         method = NO_COMPRESSION_64(source.size_bytes, source.crc32)
         yield name, source.made_at, MODE, method, work.chunks(source)
 
 
-def member_names(sources: Iterable[Source]) -> Iterator[str]:
+def zip_member_names(sources: Iterable[Source]) -> Iterator[str]:
     """Yield a safe name for each source, unique inside the archive on any file system.
 
     Duplicates are numbered: `a.txt`, `a (2).txt`. Names that differ only in case, or in how an

@@ -113,12 +113,12 @@ class ChoiceRow:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sign_in_required
-def choose(request: HttpRequest) -> HttpResponse:
+def bundle_form(request: HttpRequest) -> HttpResponse:
     """Show the files, filtered. A search is a POST if too many are ticked for a URL."""
     return _render(request, request.POST or request.GET)
 
 
-def submit_bundle(request: HttpRequest) -> HttpResponse:
+def submit_bundle_form(request: HttpRequest) -> HttpResponse:
     """Start the bundle and redirect to its page, or show the form with its errors."""
     name = request.POST.get("name", "").strip()
     data: dict[str, Any] = {

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from jobs.kinds.base import Body, JobParams, Kind
-from jobs.kinds.bundle import load, page, start
-from jobs.kinds.bundle.build import BundleParams, build
+from jobs.kinds.bundle import load, page, plain_request, sources
+from jobs.kinds.bundle.build import BundleParams, build_zip
 from jobs.kinds.bundle.params import BundleFields
 from jobs.kinds.bundle.words import NEXT_STEPS
 from jobs.kinds.page_parts import Card, Contents, Remedy
@@ -31,7 +31,7 @@ class Bundle(Kind):
     urlconf = "jobs.kinds.bundle.urls"
     api_url_name = "initiate"
     form_url_name = "choose"
-    downloads_post_view = "jobs.kinds.bundle.form.submit_bundle"
+    downloads_post_view = "jobs.kinds.bundle.form.submit_bundle_form"
     content_type = "application/zip"
     suffix = ".zip"
     next_steps = NEXT_STEPS
@@ -41,35 +41,35 @@ class Bundle(Kind):
     example = {"file_ids": [70000, 70001, 70002]}
 
     def load(self, job: DownloadJob) -> BundleParams:
-        return load.load(job)
+        return load.load_bundle(job)
 
     def build(self, loaded: BundleParams, work: Workspace) -> None:
-        build(loaded, work)
+        build_zip(loaded, work)
 
     def default_name(self, params: JobParams) -> str:
-        count = len(load.requested_ids(params))
+        count = len(sources.bundle_source_ids(params))
         return "1 file.zip" if count == 1 else f"{count} files.zip"
 
     def stored_files(self, params: JobParams) -> Sources:
-        return load.sources_of_bundle(params)
+        return sources.bundle_sources(params)
 
     def describe(self, job: DownloadJob) -> str:
-        return f"{files(len(load.requested_ids(job.params)))} as one zip"
+        return f"{files(len(sources.bundle_source_ids(job.params)))} as one zip"
 
     def contents(self, job: DownloadJob) -> Contents:
-        return page.contents(job)
+        return page.bundle_page_contents(job)
 
     def remedy(self, job: DownloadJob) -> Remedy | None:
-        return page.remedy(job)
+        return page.bundle_page_remedy(job)
 
     def curl_arguments(self, job: DownloadJob) -> str:
-        return page.curl_arguments(job)
+        return page.bundle_page_curl(job)
 
     def depends_on(self, params: JobParams) -> list[UUID]:
         return [UUID(job_id) for job_id in params.get("job_ids", [])]
 
     def plain_request(self, data: Any) -> tuple[JobParams, str] | None:
-        return start.plain_request(data)
+        return plain_request.plain_bundle_request(data)
 
     def accepted_members(self, params: JobParams) -> Body:
-        return {"totalFileIds": len(load.requested_ids(params))}
+        return {"totalFileIds": len(sources.bundle_source_ids(params))}

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from jobs.errors import ArchiveTooLarge, SourceMissing
 from jobs.kinds.base import JobParams
 from jobs.kinds.bundle.build import BundleParams
+from jobs.kinds.bundle.sources import bundle_source_ids, bundle_sources
 from jobs.models import DownloadJob, StoredFile
-from jobs.models.sources import Sources
 from jobs.storage import MAX_OBJECT_BYTES
 from jobs.workspace import Source
 
@@ -17,19 +17,10 @@ SHOWN_IDS = 20  # in an error message; the rest is counted
 MAX_RECORDED = 1_000  # numbers of missing files in the job's metadata
 
 
-def requested_ids(params: JobParams) -> list[int | str]:
-    """Return the contents of a bundle: numbers of files, then ids of jobs with their results."""
-    return [*params["file_ids"], *params.get("job_ids", [])]
-
-
-def sources_of_bundle(params: JobParams) -> Sources:
-    return Sources(params["file_ids"], params.get("job_ids", []))
-
-
-def load(job: DownloadJob) -> BundleParams:
+def load_bundle(job: DownloadJob) -> BundleParams:
     """Return the sources in the requested order. Another owner's file is missing, too."""
     found: dict[object, Source] = {}
-    ids = requested_ids(job.params)
+    ids = bundle_source_ids(job.params)
     for file in _files(job.params, job.owner_id):
         found[file.file_id] = _source(file)
         if file.role == StoredFile.Role.ARTIFACT:  # not its previews
@@ -45,7 +36,7 @@ def load(job: DownloadJob) -> BundleParams:
 
 def _files(params: JobParams, owner_id: int) -> Iterable[StoredFile]:
     if len(params["file_ids"]) > FEW_FILES or params.get("job_ids"):
-        return StoredFile.objects.read_by(sources_of_bundle(params), owner_id).iterator()
+        return StoredFile.objects.read_by(bundle_sources(params), owner_id).iterator()
     return StoredFile.objects.few_visible_to(owner_id, params["file_ids"])
 
 

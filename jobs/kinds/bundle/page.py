@@ -8,8 +8,8 @@ from uuid import UUID
 from django.urls import reverse
 
 from jobs.errors import SourceMissing
-from jobs.kinds.bundle.load import requested_ids
-from jobs.kinds.page_parts import Contents, Remedy, json_argument
+from jobs.kinds.bundle.sources import bundle_source_ids
+from jobs.kinds.page_parts import Contents, Remedy, page_curl_json
 from jobs.kinds.registry import kind_sources
 from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob, StoredFile
@@ -20,9 +20,9 @@ MAX_CHOSEN_AGAIN = 300  # file ids that surely fit into a URL
 MAX_COPIED = 100  # file ids in a command to copy
 
 
-def contents(job: DownloadJob) -> Contents:
+def bundle_page_contents(job: DownloadJob) -> Contents:
     """Return the first files of the zip with their sizes, and how many more there are."""
-    sources = requested_ids(job.params)
+    sources = bundle_source_ids(job.params)
     file_ids = [each for each in sources[:LISTED] if isinstance(each, int)]
     job_ids = [each for each in sources[:LISTED] if isinstance(each, str)]
     found = {
@@ -54,17 +54,20 @@ def _result(job_id: str, job: DownloadJob | None) -> tuple[str, str]:
     return job.name, "not found" if job.is_finished else "not ready yet"
 
 
-def curl_arguments(job: DownloadJob) -> str:
-    if len(requested_ids(job.params)) > MAX_COPIED:
+def bundle_page_curl(job: DownloadJob) -> str:
+    if len(bundle_source_ids(job.params)) > MAX_COPIED:
         return ""
-    return json_argument(
+    return page_curl_json(
         {name: ids for name, ids in job.params.items() if ids} | {"name": job.name}
     )
 
 
-def remedy(job: DownloadJob) -> Remedy | None:
+def bundle_page_remedy(job: DownloadJob) -> Remedy | None:
     """For a zip that failed for missing files, return the form with the other files ticked."""
-    if job.error_code != SourceMissing.code or len(requested_ids(job.params)) > MAX_CHOSEN_AGAIN:
+    if (
+        job.error_code != SourceMissing.code
+        or len(bundle_source_ids(job.params)) > MAX_CHOSEN_AGAIN
+    ):
         return None
     numbered = kind_sources(job.kind, job.params, job.owner).exclude(file_id=None)
     found = numbered.values_list("file_id", flat=True)

@@ -7,7 +7,7 @@ from django.urls import path
 from jobs.kinds.bundle import api, form
 
 urlpatterns = [
-    path("", form.choose, name="choose"),
+    path("", form.bundle_form, name="choose"),
     path("v1/download/initiate", api.Initiate.as_view(), name="initiate"),
     path("v1/download/start", api.Start.as_view(), name="start"),
 ]

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from jobs.kinds.remote.ranges import Plan
+from jobs.kinds.remote.ranges import RangePlan
 from jobs.lib.digest import Digest
 from jobs.lib.mailbox import Mailbox
 from jobs.workspace import WorkspaceParts
@@ -22,7 +22,7 @@ class Assembly:
     """
 
     def __init__(
-        self, parts: WorkspaceParts, plan: Plan, *, most: int, lock: threading.Condition
+        self, parts: WorkspaceParts, plan: RangePlan, *, most: int, lock: threading.Condition
     ) -> None:
         self.digest = Digest()
         self.ended: Mailbox[BaseException | None] = Mailbox()

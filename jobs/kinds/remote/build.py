@@ -14,10 +14,16 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from jobs.errors import ChecksumMismatch, RemoteNotAFile, RemoteUnavailable
-from jobs.kinds.remote.parallel import Fetch
-from jobs.kinds.remote.sequential import chunks_of
+from jobs.kinds.remote.parallel import ParallelFetch
+from jobs.kinds.remote.sequential import sequential_chunks
 from jobs.lib.names import safe_name
-from jobs.outbound import RangesBroken, RemoteFile, RemoteResponse, bounded, check_size
+from jobs.outbound import (
+    RangesBroken,
+    RemoteFile,
+    RemoteResponse,
+    check_transfer_size,
+    limit_transfer_start,
+)
 from jobs.workspace import Workspace
 
 FIRST_BYTES = 10 * 1024 * 1024  # the first range of a later attempt
@@ -41,7 +47,7 @@ class RemoteParams:
     is_sequential: bool = False
 
 
-def name_of(url: str) -> str:
+def link_file_name(url: str) -> str:
     """Return the file name of a link: the end of its path, or else its host."""
     parts = urlsplit(url)
     name = PurePosixPath(parts.path).name
@@ -50,7 +56,7 @@ def name_of(url: str) -> str:
     return safe_name(name or parts.hostname or "")
 
 
-def build(params: RemoteParams, work: Workspace) -> None:
+def build_remote_file(params: RemoteParams, work: Workspace) -> None:
     """Fetch and store the file. Raises a RemoteError, StorageUnavailable or NoRoom."""
     work.say("Requesting the file")
     remote = RemoteFile(params.url, connections=params.threads)
@@ -65,22 +71,22 @@ def build(params: RemoteParams, work: Workspace) -> None:
 def _fetch(params: RemoteParams, work: Workspace, remote: RemoteFile) -> str:
     """Fetch the file and return its SHA-256."""
     if params.is_sequential:
-        return _fetch_sequentially(params, work, bounded(remote.whole))
+        return _fetch_sequentially(params, work, limit_transfer_start(remote.whole))
     start, end = work.first_gap()
     # The whole file in the first attempt: a link may allow only one request.
     last = None if end is None else min(start + FIRST_BYTES, end) - 1
     total = None
     try:
-        response = bounded(lambda: remote.probe(start, last))
+        response = limit_transfer_start(lambda: remote.probe(start, last))
         if response.is_partial and response.first == start and response.validator:
             return _fetch_in_parallel(params, work, remote, response)
     except RangesBroken as broken:
         work.drop_parts()
         total = broken.total
-        response = bounded(remote.whole)
+        response = limit_transfer_start(remote.whole)
     if not response.is_whole:
         response.close()
-        response = bounded(remote.whole)
+        response = limit_transfer_start(remote.whole)
     if total is not None and response.total not in (None, total):
         response.close()
         raise RemoteUnavailable(f"{response.host} returned contradictory sizes of the file.")
@@ -103,7 +109,7 @@ def _fetch_in_parallel(
     total = response.total or 0
     _describe(params, work, response)
     parts = work.parts(total, response.validator)
-    fetch = Fetch(remote, parts, total, response.validator, threads=params.threads)
+    fetch = ParallelFetch(remote, parts, total, response.validator, threads=params.threads)
     work.say(f"Fetching from {remote.host}")
     digest = fetch.run(response, work)
     work.say("Verifying the stored file" if parts.stored else "Storing the file")
@@ -115,9 +121,9 @@ def _fetch_sequentially(params: RemoteParams, work: Workspace, response: RemoteR
     _describe(params, work, response)
     work.say(f"Fetching from {response.host}")
     received = 0
-    for chunk in chunks_of(response):
+    for chunk in sequential_chunks(response):
         received += len(chunk)
-        check_size(received)
+        check_transfer_size(received)
         work.output.write(chunk)
         work.advance(len(chunk), threads=1)
     return work.output.sha256
@@ -125,9 +131,11 @@ def _fetch_sequentially(params: RemoteParams, work: Workspace, response: RemoteR
 
 def _describe(params: RemoteParams, work: Workspace, response: RemoteResponse) -> None:
     """Record name, type and size. Raises RemoteTooLarge, RemoteNotAFile."""
-    check_size(response.total or 0)
+    check_transfer_size(response.total or 0)
     _refuse_pages(params, response)
-    name = params.name or (safe_name(response.name) if response.name else name_of(params.url))
+    name = params.name or (
+        safe_name(response.name) if response.name else link_file_name(params.url)
+    )
     content_type = response.content_type or TYPES.guess_type(name)[0] or "application/octet-stream"
     work.describe(name=name, content_type=content_type, total_bytes=response.total)
 

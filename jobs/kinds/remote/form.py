@@ -53,7 +53,7 @@ class EarlierJobForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sign_in_required
-def link(request: HttpRequest) -> HttpResponse:
+def remote_form(request: HttpRequest) -> HttpResponse:
     """Show or submit the form. `?url=` fills it in, and so does `?job=` with the job's link."""
     return _submit(request) if request.method == "POST" else _form(request, _given(request))
 

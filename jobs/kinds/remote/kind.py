@@ -10,8 +10,8 @@ from jobs.errors import RemoteChanged
 from jobs.kinds.base import JobParams, Kind, StatusAddress
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.kinds.remote import page
-from jobs.kinds.remote.build import RemoteParams, build, name_of
-from jobs.kinds.remote.older_names import link_body
+from jobs.kinds.remote.build import RemoteParams, build_remote_file, link_file_name
+from jobs.kinds.remote.older_names import older_remote_names
 from jobs.kinds.remote.params import RemoteFields
 from jobs.kinds.remote.words import NEXT_STEPS
 from jobs.models import DownloadJob
@@ -42,7 +42,7 @@ class Remote(Kind):
     max_work = settings.REMOTE_MAX_BYTES
     trusts_total = False
     has_threads = True
-    status_addresses = (StatusAddress("/downloads/{}/status", link_body),)
+    status_addresses = (StatusAddress("/downloads/{}/status", older_remote_names),)
     introduction = INTRODUCTION
     example = {"url": "https://data.example/2026/measurements.csv"}
 
@@ -57,10 +57,10 @@ class Remote(Kind):
         )
 
     def build(self, loaded: RemoteParams, work: Workspace) -> None:
-        build(loaded, work)
+        build_remote_file(loaded, work)
 
     def default_name(self, params: JobParams) -> str:
-        return name_of(params["url"])
+        return link_file_name(params["url"])
 
     def describe(self, job: DownloadJob) -> str:
         return f"a link to {urlsplit(job.params['url']).hostname}"
@@ -69,7 +69,7 @@ class Remote(Kind):
         return {"Connections": str(job.threads or "None yet")}
 
     def contents(self, job: DownloadJob) -> Contents:
-        return page.contents(job)
+        return page.remote_page_contents(job)
 
     def remedy(self, job: DownloadJob) -> Remedy | None:
-        return page.remedy(job)
+        return page.remote_page_remedy(job)

@@ -18,7 +18,7 @@ WRONG_LINK = {
 }
 
 
-def contents(job: DownloadJob) -> Contents:
+def remote_page_contents(job: DownloadJob) -> Contents:
     """Return the link as text, so that nobody follows it by mistake."""
     facts = [Detail("Web address", job.params["url"])]
     if expected := job.params.get("sha256"):
@@ -26,7 +26,7 @@ def contents(job: DownloadJob) -> Contents:
     return Contents("The link", facts=tuple(facts))
 
 
-def remedy(job: DownloadJob) -> Remedy | None:
+def remote_page_remedy(job: DownloadJob) -> Remedy | None:
     if job.error_code not in WRONG_LINK:
         return None
     return Remedy("Edit the link", f"{reverse('link')}?job={job.pk}")

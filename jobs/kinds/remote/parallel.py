@@ -10,7 +10,7 @@ from queue import Empty
 from jobs.errors import RemoteError, RemoteRefused, RemoteUnavailable
 from jobs.kinds.remote.assembly import STORING, Assembly
 from jobs.kinds.remote.range_stream import RangeStream
-from jobs.kinds.remote.ranges import RUN, Piece, Plan
+from jobs.kinds.remote.ranges import RUN, RangePiece, RangePlan
 from jobs.lib.digest import Digest
 from jobs.outbound import LowSpeedLimit, RangesBroken, RemoteFile, RemoteResponse
 from jobs.workspace import Workspace, WorkspaceParts
@@ -22,7 +22,7 @@ MEMORY_BYTES = 512 * 1024 * 1024  # of all buffers
 MAX_FAILURES = 3  # tries per connection in a row, all without a byte
 
 
-class Fetch:
+class ParallelFetch:
     """Fetches the parts that are not stored yet. `run` is called once, by the builder's thread.
 
     Memory is bounded by threads * RUN + STORING parts, and by MEMORY_BYTES or two parts.
@@ -38,11 +38,11 @@ class Fetch:
         threads: int,
     ) -> None:
         self._remote, self._validator, self._threads = remote, validator, threads
-        self._plan = Plan(size_bytes, parts.part_bytes, parts.stored)
+        self._plan = RangePlan(size_bytes, parts.part_bytes, parts.stored)
         self._changed = threading.Condition()  # guards the plan and the assembly
         most = min(threads * RUN + STORING, max(MEMORY_BYTES // parts.part_bytes, 2))
         self._assembly = Assembly(parts, self._plan, most=most, lock=self._changed)
-        self._streams: dict[Piece, RangeStream] = {}
+        self._streams: dict[RangePiece, RangeStream] = {}
         self._arrived = 0  # bytes
         self._failures = 0  # since the last byte
         self._is_over = False
@@ -110,7 +110,7 @@ class Fetch:
             if first:
                 first.close()
 
-    def _next(self, first: RangeStream | None) -> Piece | None:
+    def _next(self, first: RangeStream | None) -> RangePiece | None:
         """Wait for the next piece to fetch; None if nothing is left."""
         with self._changed:
             while not self._is_over:
@@ -128,7 +128,7 @@ class Fetch:
                 self._changed.wait(TICK_SECONDS)
         return None
 
-    def _fetch(self, piece: Piece, first: RangeStream | None) -> bool:
+    def _fetch(self, piece: RangePiece, first: RangeStream | None) -> bool:
         """Fetch the piece. Raises RemoteUnavailable if the response is incomplete."""
         stream = self._stream(piece, first)
         with self._changed:
@@ -143,7 +143,7 @@ class Fetch:
             stream.close()
         return True
 
-    def _stream(self, piece: Piece, first: RangeStream | None) -> RangeStream:
+    def _stream(self, piece: RangePiece, first: RangeStream | None) -> RangeStream:
         if first and first.has(piece):
             return first
         if first:
@@ -151,7 +151,7 @@ class Fetch:
         start, last = piece.position, piece.end - 1
         return RangeStream(self._remote.range(start, last, self._validator, self._plan.size_bytes))
 
-    def _write(self, piece: Piece, chunk: bytes) -> bool:
+    def _write(self, piece: RangePiece, chunk: bytes) -> bool:
         """Return True if the range still has bytes to fetch.
 
         Another connection may have taken over its end.
@@ -171,7 +171,7 @@ class Fetch:
                 self._streams.pop(piece, None)
             return piece.left > 0 and not self._is_over
 
-    def _release(self, piece: Piece) -> None:
+    def _release(self, piece: RangePiece) -> None:
         with self._changed:
             self._streams.pop(piece, None)
             self._plan.give_back(piece)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.kinds.remote.ranges import Piece
+from jobs.kinds.remote.ranges import RangePiece
 from jobs.outbound import RemoteResponse
 
 
@@ -19,7 +19,7 @@ class RangeStream:
     def left(self) -> int:
         return self._end - self.position
 
-    def has(self, piece: Piece) -> bool:
+    def has(self, piece: RangePiece) -> bool:
         return self.position == piece.position and self._end >= piece.end
 
     def read(self, most_bytes: int) -> bytes:

@@ -19,7 +19,7 @@ SILENT_SECONDS = 3.0
 
 
 @dataclass(eq=False, slots=True)
-class Piece:
+class RangePiece:
     """Bytes from `position` to before `end`. Times are of a monotonic clock."""
 
     position: int
@@ -48,22 +48,22 @@ class Share(NamedTuple):
     size: int
 
 
-class Plan:
+class RangePlan:
     """The assignment of parts to connections. `stored` are parts that need not be fetched."""
 
     def __init__(self, size_bytes: int, part_bytes: int, stored: Set[int] = frozenset()) -> None:
         self.size_bytes = size_bytes
         self.part_bytes = part_bytes
         self.parts = -(-size_bytes // part_bytes)
-        self.running: set[Piece] = set()
+        self.running: set[RangePiece] = set()
         self._fresh = deque(n for n in range(self.parts) if n not in stored)
-        self._given_back: deque[Piece] = deque()
+        self._given_back: deque[RangePiece] = deque()
         self._missing = {n: self.size_of(n) for n in self._fresh}  # bytes, by part
 
     def size_of(self, part: int) -> int:
         return min(self.part_bytes, self.size_bytes - part * self.part_bytes)
 
-    def take(self, now: float, *, room: int, at: int | None = None) -> Piece | None:
+    def take(self, now: float, *, room: int, at: int | None = None) -> RangePiece | None:
         """Return the next piece for an idle connection, of at most `room` new parts.
 
         A piece that begins `at` this byte is preferred: the connection need not send a request.
@@ -82,7 +82,7 @@ class Plan:
             return self._run(first * self.part_bytes, end, now)
         return self._split(now)
 
-    def accept(self, piece: Piece, count: int, now: float) -> list[Share]:
+    def accept(self, piece: RangePiece, count: int, now: float) -> list[Share]:
         """Record `count` received bytes. Return where they belong; the piece may have shrunk."""
         shares = []
         piece.heard = now
@@ -96,7 +96,7 @@ class Plan:
             count -= share.size
         return shares
 
-    def parts_of(self, piece: Piece) -> range:
+    def parts_of(self, piece: RangePiece) -> range:
         """Return the parts that the piece has bytes of."""
         return range(piece.position // self.part_bytes, -(-piece.end // self.part_bytes))
 
@@ -110,18 +110,18 @@ class Plan:
     def is_whole(self, part: int) -> bool:
         return self._missing[part] == 0
 
-    def give_back(self, piece: Piece) -> None:
+    def give_back(self, piece: RangePiece) -> None:
         """End the piece. What is left of it goes to the next idle connection."""
         self.running.discard(piece)
         if piece.left:
             self._given_back.append(piece)
 
-    def _run(self, start: int, end: int, now: float) -> Piece:
-        piece = Piece(start, end, now, now)
+    def _run(self, start: int, end: int, now: float) -> RangePiece:
+        piece = RangePiece(start, end, now, now)
         self.running.add(piece)
         return piece
 
-    def _waiting(self, at: int) -> Piece | None:
+    def _waiting(self, at: int) -> RangePiece | None:
         """Return the piece that begins at `at` and has no bytes yet: given back, or running."""
         for piece in self._given_back:
             if piece.position == at:
@@ -130,7 +130,7 @@ class Plan:
         begins = (piece for piece in self.running if piece.position == piece.first == at)
         return next((piece for piece in begins if piece.left), None)
 
-    def _split(self, now: float) -> Piece | None:
+    def _split(self, now: float) -> RangePiece | None:
         # Not from one that waits for its first byte: another would have to wait as long.
         begun = [piece for piece in self.running if piece.left and piece.position > piece.first]
         silent = [piece for piece in begun if now - piece.heard > SILENT_SECONDS]
@@ -143,6 +143,6 @@ class Plan:
             return None
         return self._take_over(slowest, slowest.position + slowest.left // 2, now)
 
-    def _take_over(self, piece: Piece, start: int, now: float) -> Piece:
+    def _take_over(self, piece: RangePiece, start: int, now: float) -> RangePiece:
         end, piece.end = piece.end, start
         return self._run(start, end, now)

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from jobs.kinds.base import Body, Job
 from jobs.kinds.remote.kind import Remote
-from jobs.kinds.remote.older_names import link_body
+from jobs.kinds.remote.older_names import older_remote_names
 from jobs.web.serializers import JobSerializer
 
 
@@ -21,7 +21,7 @@ class LinkJob(JobSerializer):
     class Meta(JobSerializer.Meta):
         fields = [*JobSerializer.Meta.fields, "job_id", "bytes_downloaded", "total_bytes"]
 
-    variant = staticmethod(link_body)
+    variant = staticmethod(older_remote_names)
 
 
 class AcceptedLink(LinkJob):
@@ -29,4 +29,4 @@ class AcceptedLink(LinkJob):
 
     @staticmethod
     def variant(job: Job, body: Body) -> Body:
-        return link_body(job, body) | {"message": "Download job enqueued successfully"}
+        return older_remote_names(job, body) | {"message": "Download job enqueued successfully"}

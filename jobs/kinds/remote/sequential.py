@@ -13,7 +13,7 @@ AHEAD = 16  # chunks read ahead of the storage
 TICK_SECONDS = 0.5
 
 
-def chunks_of(response: RemoteResponse) -> Iterator[bytes]:
+def sequential_chunks(response: RemoteResponse) -> Iterator[bytes]:
     """Yield the body, read in a thread, so that a server that drips bytes is noticed.
 
     Raises RemoteUnavailable if the body is incomplete, RemoteTooSlow.

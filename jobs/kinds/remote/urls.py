@@ -15,5 +15,5 @@ urlpatterns = [
     path("downloads", page_or_api(my_downloads.downloads, links), name="downloads"),
     path("downloads/<job:job_id>", page_or_api(job.job_page, one_link), name="job-page"),
     path("downloads/<job:job_id>/status", api.LinkStatus.as_view(), name="link-status"),
-    path("link", form.link, name="link"),
+    path("link", form.remote_form, name="link"),
 ]

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator
 
 from jobs.kinds.report.document import (
     PDF_ROWS,
-    Aggregator,
-    ReportParams,
+    FigureAggregator,
+    ReportInput,
     ReportRow,
-    Spool,
+    RowSpool,
     csv_lines,
-    draw,
+    draw_pdf,
     json_lines,
 )
 from jobs.workspace import CHUNK_BYTES, Workspace
 
-__all__ = ["ReportParams", "build"]
+__all__ = ["ReportInput", "build_report"]
 
 TYPES = {
     "pdf": "application/pdf",
@@ -28,7 +28,7 @@ PIECE_BYTES = 64 * 1024
 READING = 0.25  # of the work for JSON; the rest is writing
 
 
-def build(params: ReportParams, work: Workspace) -> None:
+def build_report(params: ReportInput, work: Workspace) -> None:
     """Write the report. The rows are read once.
 
     CSV is written while the rows are read. The other formats begin with the figures: for JSON all
@@ -46,9 +46,9 @@ def build(params: ReportParams, work: Workspace) -> None:
     progress.reach(1)
 
 
-def _write_json(params: ReportParams, progress: _Progress) -> None:
-    aggregator = Aggregator(params.first_day, params.last_day)
-    with Spool(progress.work.scratch) as spool:
+def _write_json(params: ReportInput, progress: _Progress) -> None:
+    aggregator = FigureAggregator(params.first_day, params.last_day)
+    with RowSpool(progress.work.scratch) as spool:
         for row in progress.read(params.rows(), until=READING):
             aggregator.add(row)
             spool.add(row)
@@ -59,8 +59,8 @@ def _write_json(params: ReportParams, progress: _Progress) -> None:
         _write(progress.work, json_lines(params, figures, rows))
 
 
-def _write_pdf(params: ReportParams, progress: _Progress) -> None:
-    aggregator = Aggregator(params.first_day, params.last_day)
+def _write_pdf(params: ReportInput, progress: _Progress) -> None:
+    aggregator = FigureAggregator(params.first_day, params.last_day)
     newest: list[ReportRow] = []
     for row in progress.read(params.rows(), until=1):
         aggregator.add(row)
@@ -69,7 +69,7 @@ def _write_pdf(params: ReportParams, progress: _Progress) -> None:
     progress.work.say("Computing the figures")
     figures = aggregator.figures()
     progress.work.say("Drawing the pages")
-    _write(progress.work, _chunks(draw(params, figures, newest)))
+    _write(progress.work, _chunks(draw_pdf(params, figures, newest)))
 
 
 class _Progress:

@@ -37,7 +37,7 @@ SENTENCES = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sign_in_required
-def report(request: HttpRequest) -> HttpResponse:
+def report_form(request: HttpRequest) -> HttpResponse:
     return _submit(request) if request.method == "POST" else _form(request, request.GET)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jobs.kinds.base import JobParams, Kind, StatusAddress
 from jobs.kinds.page_parts import Card, Contents
 from jobs.kinds.report import load, page, words
-from jobs.kinds.report.build import build
-from jobs.kinds.report.document import ReportParams
-from jobs.kinds.report.older_names import report_body
+from jobs.kinds.report.build import build_report
+from jobs.kinds.report.document import ReportInput
+from jobs.kinds.report.older_names import older_report_names
 from jobs.kinds.report.params import ReportFields
 from jobs.models import DownloadJob
 from jobs.workspace import Workspace
@@ -30,21 +30,21 @@ class Report(Kind):
     is_numbered = True
     min_speed = 200  # jobs per second; usually thousands
     max_work = 20_000_000  # jobs
-    status_addresses = (StatusAddress("/reports/{}/status", report_body, is_exclusive=True),)
+    status_addresses = (StatusAddress("/reports/{}/status", older_report_names, is_exclusive=True),)
     introduction = INTRODUCTION
     example = {"period": "30d", "format": "pdf"}
 
-    def load(self, job: DownloadJob) -> ReportParams:
-        return load.load(job)
+    def load(self, job: DownloadJob) -> ReportInput:
+        return load.load_report(job)
 
-    def build(self, loaded: ReportParams, work: Workspace) -> None:
-        build(loaded, work)
+    def build(self, loaded: ReportInput, work: Workspace) -> None:
+        build_report(loaded, work)
 
     def default_name(self, params: JobParams) -> str:
         return f"Report.{params['format']}"
 
     def describe(self, job: DownloadJob) -> str:
-        return words.describe(job.params)
+        return words.report_in_words(job.params)
 
     def contents(self, job: DownloadJob) -> Contents:
-        return page.contents(job.params)
+        return page.report_page_contents(job.params)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs.kinds.base import JobParams
 from jobs.kinds.registry import KINDS
-from jobs.kinds.report.document import ReportParams, ReportRow
+from jobs.kinds.report.document import ReportInput, ReportRow
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.permissions import can_view_all_jobs
@@ -19,15 +19,15 @@ from jobs.states import Status
 ROWS_READ = 500  # from the database at once
 
 
-def load(job: DownloadJob) -> ReportParams:
+def load_report(job: DownloadJob) -> ReportInput:
     """Return the period, and the rows to be read one by one."""
     params, now = job.params, timezone.now()
-    first, last = report_days(params, now.astimezone(UTC).date())
+    first, last = load_report_days(params, now.astimezone(UTC).date())
     # The owner may have lost the permission since the request.
     owner = None if params["everybody"] and can_view_all_jobs(job.owner) else job.owner
     # Without the report itself, which is still running.
     jobs = DownloadJob.objects.of_days(first, last, owner).exclude(pk=job.pk)
-    return ReportParams(
+    return ReportInput(
         format=params["format"],
         first_day=first,
         last_day=last,
@@ -39,7 +39,7 @@ def load(job: DownloadJob) -> ReportParams:
     )
 
 
-def report_days(params: JobParams, today: date) -> tuple[date, date]:
+def load_report_days(params: JobParams, today: date) -> tuple[date, date]:
     """Return the first and the last day of a report, both included."""
     if "from" in params:
         return date.fromisoformat(params["from"]), date.fromisoformat(params["to"])

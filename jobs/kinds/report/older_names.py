@@ -5,6 +5,6 @@ from __future__ import annotations
 from jobs.kinds.base import Body, Job
 
 
-def report_body(job: Job, body: Body) -> Body:
+def older_report_names(job: Job, body: Body) -> Body:
     """Add the names that older clients of reports use for some members."""
     return body | {"id": body["jobId"], "progress_message": body["message"]}

@@ -10,7 +10,7 @@ from jobs.kinds.page_parts import Contents, Detail
 from jobs.web.wording.numbers import days
 
 
-def contents(params: JobParams) -> Contents:
+def report_page_contents(params: JobParams) -> Contents:
     """Return the period and the options of the report."""
     if "from" in params:
         period = days(*(date.fromisoformat(params[end]) for end in ("from", "to")))

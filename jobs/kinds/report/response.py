@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from jobs.kinds.base import Body, Job
 from jobs.kinds.report.kind import Report
-from jobs.kinds.report.older_names import report_body
+from jobs.kinds.report.older_names import older_report_names
 from jobs.web.serializers import JobSerializer
 
 
@@ -20,7 +20,7 @@ class ReportJob(JobSerializer):
     class Meta(JobSerializer.Meta):
         fields = [*JobSerializer.Meta.fields, "id", "progress_message"]
 
-    variant = staticmethod(report_body)
+    variant = staticmethod(older_report_names)
 
 
 class AcceptedReport(ReportJob):
@@ -28,4 +28,4 @@ class AcceptedReport(ReportJob):
 
     @staticmethod
     def variant(job: Job, body: Body) -> Body:
-        return report_body(job, body) | {"message": "Report generation started"}
+        return older_report_names(job, body) | {"message": "Report generation started"}

@@ -11,7 +11,7 @@ NEXT_STEPS = {
 FORMATS = {"pdf": "a PDF", "csv": "CSV", "json": "JSON"}
 
 
-def describe(params: JobParams) -> str:
+def report_in_words(params: JobParams) -> str:
     """Return 'your activity as a PDF'."""
     whose = "everyone's" if params["everybody"] else "your"
     return f"{whose} activity as {FORMATS[params['format']]}"

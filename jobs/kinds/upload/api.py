@@ -47,7 +47,7 @@ CONTENT_RANGE = re.compile(
 )
 
 
-class Uploads(APIView):
+class UploadView(APIView):
     """Upload a file. It is stored, then checked and processed."""
 
     rate = Upload.rate
@@ -68,7 +68,7 @@ class Uploads(APIView):
         if file is None:
             raise no_file()
         with _titled_upload_failed():
-            job, is_new = receive.receive(
+            job, is_new = receive.receive_upload(
                 caller(request),
                 file.name,
                 file,
@@ -80,7 +80,7 @@ class Uploads(APIView):
         return accepted(job, AcceptedUpload(job).data, is_new=is_new)
 
 
-class Chunked(APIView):
+class ChunkedUploadView(APIView):
     """Upload a file in chunks. Begin with JSON, then send one form for each chunk, in any order."""
 
     sample = contract.CHUNKED
@@ -109,7 +109,9 @@ class Chunked(APIView):
         serializer.is_valid(raise_exception=True)
         key = idempotency_key(request)
         with _titled_upload_failed():
-            upload, is_new = chunks.begin(caller(request), key=key, **serializer.upload_arguments())
+            upload, is_new = chunks.begin_chunks(
+                caller(request), key=key, **serializer.upload_arguments()
+            )
         if isinstance(upload, DownloadJob):
             return _completed(upload, is_new=False)
         headers = {} if is_new else {"Idempotency-Replayed": "true"}
@@ -147,7 +149,7 @@ class ChunkedUpload(APIView):
         """
         found = _own_upload(request, job_id)
         if isinstance(found, DownloadJob):
-            found = chunks.completed_upload(found)
+            found = chunks.all_chunks_received(found)
         if not found.chunk_bytes:
             raise Http404("This upload is not chunked.")
         return Response(UploadSerializer(found).data)
@@ -158,7 +160,7 @@ class ChunkedUpload(APIView):
         found = _own_upload(request, job_id)
         if isinstance(found, DownloadJob):
             raise Http404("The upload is complete. Cancel the job instead.")
-        receive.give_up(found)
+        receive.give_up_received(found)
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -225,10 +227,10 @@ def _put(
         raise ValidationError({"chunk": [sentence]})
     content.seek(0)
     if number == 0:
-        receive.check_type(content.read(HEAD_BYTES), upload.name)
+        receive.check_received_type(content.read(HEAD_BYTES), upload.name)
         content.seek(0)
     try:
         with _titled_upload_failed():
-            return chunks.put(upload, number, content, request_id=request_id)
+            return chunks.put_chunk(upload, number, content, request_id=request_id)
     except SourceMissing as error:
         raise Http404("This upload does not exist.") from error

@@ -16,6 +16,7 @@ import structlog
 from jobs import scanner as clamd
 from jobs.errors import ChecksumMismatch, FileTooLarge, ProcessingError, TypeNotAllowed
 from jobs.kinds.upload import previews
+from jobs.kinds.upload.previews import preview_maker
 from jobs.lib.digest import Digest
 from jobs.lib.filetypes import filetype_matches, filetype_of
 from jobs.workspace import Workspace
@@ -38,7 +39,7 @@ class UploadParams:
     scanner: str = ""
 
 
-def build(params: UploadParams, work: Workspace) -> None:
+def build_upload(params: UploadParams, work: Workspace) -> None:
     """Check the upload, store its digest and type, and attach its previews.
 
     Raises SourceMissing, StorageUnavailable, Infected, TypeNotAllowed, ChecksumMismatch.
@@ -49,13 +50,13 @@ def build(params: UploadParams, work: Workspace) -> None:
     if params.sha256 and digest.sha256 != params.sha256:
         raise ChecksumMismatch(f"The file has SHA-256 {digest.sha256}, not the expected one.")
     work.keep(digest, content_type=content_type)
-    if not previews.has_previews(content_type) or work.reuse():
+    if not preview_maker.has_previews(content_type) or work.reuse():
         return
     try:
         _make_previews(params, work, source, content_type)
     except ProcessingError as error:
         log.info("no previews", code=error.code, content_type=content_type, exc_info=True)
-        work.note(**previews.skipped(error))
+        work.note(**previews.skipped_preview(error))
 
 
 def _make_previews(params: UploadParams, work: Workspace, source: Path, content_type: str) -> None:
@@ -67,7 +68,7 @@ def _make_previews(params: UploadParams, work: Workspace, source: Path, content_
     folder = work.scratch / "made"
     folder.mkdir()
     limits = previews.PreviewLimits()
-    result = previews.make_previews(source, content_type, folder, limits=limits, say=work.say)
+    result = preview_maker.make_previews(source, content_type, folder, limits=limits, say=work.say)
     for preview in result.previews:
         work.attach(preview.role, preview.path, content_type=preview.content_type)
     work.note(**result.facts)
@@ -104,4 +105,6 @@ def _allowed_type(head: bytes, params: UploadParams) -> str:
 
 
 def _has_previews(content_type: str, params: UploadParams) -> bool:
-    return previews.has_previews(content_type) and params.size_bytes <= params.preview_max_bytes
+    return (
+        preview_maker.has_previews(content_type) and params.size_bytes <= params.preview_max_bytes
+    )

@@ -22,7 +22,7 @@ CURE = {
 
 
 @register
-def check_layer_names(**kwargs: Any) -> list[CheckMessage]:
+def check_upload_layers(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"SANDBOX_OPTIONAL_LAYERS has {name!r}, which is not a layer of the sandbox.",
@@ -35,11 +35,11 @@ def check_layer_names(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(SANDBOX)
-def check_sandbox(**kwargs: Any) -> list[CheckMessage]:
+def check_upload_sandbox(**kwargs: Any) -> list[CheckMessage]:
     """Check workers only: no other process reads uploaded files."""
     if settings.ROLE != "worker":
         return []
-    return [_missing(layer) for layer in previews.missing_layers()]
+    return [_missing(layer) for layer in previews.missing_sandbox_layers()]
 
 
 def _missing(layer: str) -> CheckMessage:

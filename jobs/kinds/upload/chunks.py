@@ -15,8 +15,8 @@ from jobs.engine.quota import check_quota
 from jobs.engine.submission import REUSED, submission_hash
 from jobs.errors import KeyReused, SourceMissing, StorageUnavailable, TooManyUploads
 from jobs.kinds.upload.kind import Upload
-from jobs.kinds.upload.receive import earlier_job, give_up, submitted
-from jobs.kinds.upload.store_space import check_store
+from jobs.kinds.upload.receive import earlier_received_job, give_up_received, submit_received
+from jobs.kinds.upload.store_space import check_store_space
 from jobs.lib.database import release_database_connection
 from jobs.lib.names import safe_name
 from jobs.models import DownloadJob, IncomingUpload, Preferences
@@ -25,7 +25,7 @@ from jobs.terms import USUAL, Terms
 CHUNK_BYTES = storage.MIN_PART_BYTES  # at least; more for large files
 
 
-def begin(
+def begin_chunks(
     owner: User,
     name: str,
     size_bytes: int,
@@ -37,7 +37,7 @@ def begin(
     """Start an upload in chunks. Return it, and whether it is new.
 
     It is not new if the same request was sent with the same idempotency key before: then it is the
-    upload as it is now, or the job that replaced it. Raises what `receive` raises.
+    upload as it is now, or the job that replaced it. Raises what `receive_upload` raises.
     """
     upload = IncomingUpload(
         owner=owner,
@@ -57,7 +57,7 @@ def begin(
         if isinstance(earlier, DownloadJob):
             return earlier, False
         if earlier is None:
-            check_store(size_bytes)
+            check_store_space(size_bytes)
             check_quota(owner, room_bytes=size_bytes, is_locked=bool(key))
             _check_open_uploads(owner)
             upload.save(force_insert=True)
@@ -91,7 +91,7 @@ def _earlier(upload: IncomingUpload) -> IncomingUpload | DownloadJob | None:
     """Return the upload or job of the same request. Raises KeyReused if the request differs."""
     if not (key := upload.idempotency_key):
         return None
-    job = earlier_job(upload.owner, key)
+    job = earlier_received_job(upload.owner, key)
     same = IncomingUpload.objects.filter(owner=upload.owner, idempotency_key=key)
     same.given_up().update(idempotency_key="")  # they cannot be continued
     earlier = same.first() or job
@@ -100,7 +100,7 @@ def _earlier(upload: IncomingUpload) -> IncomingUpload | DownloadJob | None:
     return earlier
 
 
-def put(
+def put_chunk(
     upload: IncomingUpload, chunk: int, content: IO[bytes], *, request_id: str = ""
 ) -> IncomingUpload | DownloadJob:
     """Store a chunk. Return the upload, or its job if no chunk is missing. Idempotent.
@@ -116,7 +116,7 @@ def put(
                 chunk + 1, content, gone=SourceMissing
             )
     except SourceMissing:  # a job has completed the multipart upload, or it was aborted
-        give_up(upload)
+        give_up_received(upload)
         return _job_of(upload.pk)
     with transaction.atomic():
         row = IncomingUpload.objects.coming().select_for_update().filter(pk=upload.pk).first()
@@ -127,7 +127,7 @@ def put(
         row.save(update_fields=["received"])
         if not row.is_complete:
             return row
-        job, _ = submitted(row, request_id, row.idempotency_key, row.request_hash)
+        job, _ = submit_received(row, request_id, row.idempotency_key, row.request_hash)
         return job
 
 
@@ -139,7 +139,7 @@ def _job_of(upload_id: UUID) -> DownloadJob:
     return job
 
 
-def completed_upload(job: DownloadJob) -> IncomingUpload:
+def all_chunks_received(job: DownloadJob) -> IncomingUpload:
     """Return the upload that the job replaced, complete. One that came in a form has no chunks."""
     upload = IncomingUpload(
         id=job.pk,

@@ -41,7 +41,7 @@ CHOOSE = "Choose a file."
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sign_in_required
-def upload(request: HttpRequest) -> HttpResponse:
+def upload_form(request: HttpRequest) -> HttpResponse:
     return _receive(request) if request.method == "POST" else _form(request)
 
 
@@ -54,7 +54,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
         check_csrf_token(request, form.fields.get("csrfmiddlewaretoken", ""))
         if file is None:
             return show_form({"file": CHOOSE}, HTTPStatus.BAD_REQUEST)
-        job, _ = receive.receive(
+        job, _ = receive.receive_upload(
             caller(request),
             file.name,
             file,

@@ -11,8 +11,8 @@ from jobs.errors import Infected
 from jobs.kinds.base import JobParams, Kind, StatusAddress
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.kinds.upload import page, words
-from jobs.kinds.upload.build import UploadParams, build
-from jobs.kinds.upload.older_names import upload_body
+from jobs.kinds.upload.build import UploadParams, build_upload
+from jobs.kinds.upload.older_names import older_upload_names
 from jobs.models import DownloadJob, StoredFile
 from jobs.models.sources import Sources
 from jobs.workspace import Workspace
@@ -50,7 +50,7 @@ class Upload(Kind):
     roles = words.ROLES
     queue = settings.UPLOAD_QUEUE
     time_limit_seconds = settings.UPLOAD_TIME_LIMIT_SECONDS
-    status_addresses = (StatusAddress("/status/{}", upload_body),)
+    status_addresses = (StatusAddress("/status/{}", older_upload_names),)
     introduction = INTRODUCTION
     example = {"key": "raw/harbour.jpg"}
 
@@ -68,7 +68,7 @@ class Upload(Kind):
         )
 
     def build(self, loaded: UploadParams, work: Workspace) -> None:
-        build(loaded, work)
+        build_upload(loaded, work)
 
     def default_name(self, params: JobParams) -> str:
         return PurePosixPath(params["key"]).name
@@ -80,19 +80,19 @@ class Upload(Kind):
         return ""
 
     def file_facts(self, job: DownloadJob) -> dict[str, str]:
-        return words.file_facts(job)
+        return words.upload_facts_in_words(job)
 
     def notes(self, job: DownloadJob) -> str:
-        return words.missing_preview_notes(job)
+        return words.missing_previews_in_words(job)
 
     def contents(self, job: DownloadJob) -> Contents:
-        return page.contents(job)
+        return page.upload_page_contents(job)
 
     def remedy(self, job: DownloadJob) -> Remedy | None:
-        return page.remedy(job)
+        return page.upload_page_remedy(job)
 
     def curl_arguments(self, job: DownloadJob) -> str:
-        return page.curl_arguments(job)
+        return page.upload_page_curl(job)
 
     def picture_shape(self, job: DownloadJob, role: str) -> tuple[int, int] | None:
-        return page.picture_shape(job, role)
+        return page.upload_page_picture_shape(job, role)

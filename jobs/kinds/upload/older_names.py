@@ -8,7 +8,7 @@ from jobs.kinds.base import Body, Job
 from jobs.states import Status
 
 
-def upload_body(job: Job, body: Body) -> Body:
+def older_upload_names(job: Job, body: Body) -> Body:
     """Add the names that older clients of uploads use for some members."""
     body = dict(body)
     if job.status == Status.COMPLETED:

@@ -24,27 +24,27 @@ WRONG_FILE = {
 }
 
 
-def contents(job: DownloadJob) -> Contents:
+def upload_page_contents(job: DownloadJob) -> Contents:
     facts = [Detail("Name", job.name)]
     if job.total is not None:
         facts.append(Detail("Size", file_size_text(job.total)))
     return Contents("The file", facts=tuple(facts))
 
 
-def curl_arguments(job: DownloadJob) -> str:
+def upload_page_curl(job: DownloadJob) -> str:
     """Return the argument for a file of that name. Quotes keep `;` and `,` from curl."""
     name = job.name.replace("\\", "\\\\").replace('"', '\\"')
     return "-F " + shlex.quote(f'file=@"{name}"')
 
 
-def remedy(job: DownloadJob) -> Remedy | None:
+def upload_page_remedy(job: DownloadJob) -> Remedy | None:
     if job.error_code in NOT_RUN_AGAIN:
         return Remedy("Upload another file", reverse("upload"))
     helps = job.status == Status.EXPIRED or job.error_code in WRONG_FILE
     return Remedy("Upload again", reverse("upload")) if helps else None
 
 
-def picture_shape(job: DownloadJob, role: str) -> tuple[int, int] | None:
+def upload_page_picture_shape(job: DownloadJob, role: str) -> tuple[int, int] | None:
     """Return the shape of a preview that is a picture."""
     width, height = (job.metadata.get(name, 0) for name in ("width", "height"))
     side = min(width, height, THUMBNAIL_PIXELS) or THUMBNAIL_PIXELS

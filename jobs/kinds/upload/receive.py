@@ -24,7 +24,7 @@ from jobs.errors import (
 )
 from jobs.kinds.base import JobParams
 from jobs.kinds.upload.kind import Upload
-from jobs.kinds.upload.store_space import check_store
+from jobs.kinds.upload.store_space import check_store_space
 from jobs.lib.database import release_database_connection
 from jobs.lib.filetypes import HEAD_BYTES, filetype_matches, filetype_of
 from jobs.lib.names import safe_name
@@ -34,7 +34,7 @@ from jobs.terms import Terms
 log = structlog.get_logger(__name__)
 
 
-def receive(
+def receive_upload(
     owner: User,
     name: str,
     pieces: Iterable[bytes],
@@ -59,7 +59,7 @@ def receive(
             _store(pieces, output, upload.name)
         job, is_new = _hand_over(upload, output, terms(), request_id=request_id, key=key)
     except StorageUnavailable:  # the file may be stored though the response was lost
-        give_up(upload)
+        give_up_received(upload)
         raise
     except BaseException:
         _forget(upload, output)
@@ -71,8 +71,8 @@ def receive(
 
 def _new_upload(owner: User, name: str, size_bytes: int, key: str) -> IncomingUpload:
     with transaction.atomic():
-        if not (key and earlier_job(owner, key)):
-            check_store(size_bytes)
+        if not (key and earlier_received_job(owner, key)):
+            check_store_space(size_bytes)
             check_quota(owner, room_bytes=size_bytes, is_locked=bool(key))
         upload = IncomingUpload.objects.create(
             owner=owner, name=safe_name(name), size_bytes=size_bytes
@@ -81,7 +81,7 @@ def _new_upload(owner: User, name: str, size_bytes: int, key: str) -> IncomingUp
     return upload
 
 
-def earlier_job(owner: User, key: str) -> DownloadJob | None:
+def earlier_received_job(owner: User, key: str) -> DownloadJob | None:
     """Return the job of an earlier request with the key. Locks the owner, so duplicates wait."""
     lock_owner_quota(owner)
     return DownloadJob.objects.filter(owner=owner, idempotency_key=key).first()
@@ -93,14 +93,14 @@ def _store(pieces: Iterable[bytes], output: storage.S3Output, name: str) -> None
         if len(head) < HEAD_BYTES:
             head += piece
             if len(head) >= HEAD_BYTES:
-                check_type(head, name)
+                check_received_type(head, name)
         output.write(piece)
     if len(head) < HEAD_BYTES:
-        check_type(head, name)
+        check_received_type(head, name)
     output.finish()
 
 
-def check_type(head: bytes, name: str) -> None:
+def check_received_type(head: bytes, name: str) -> None:
     """Raises TypeNotAllowed. An early check; the job checks the whole file."""
     if not filetype_matches(content_type := filetype_of(head, name), settings.UPLOAD_TYPES):
         raise TypeNotAllowed(f"Files of type {content_type} are not allowed.")
@@ -117,13 +117,13 @@ def _hand_over(
     upload.size_bytes, upload.sha256 = output.size_bytes, output.sha256
     upload.terms = terms.as_json()
     with transaction.atomic():
-        job, is_new = submitted(upload, request_id, key, request_hash)
+        job, is_new = submit_received(upload, request_id, key, request_hash)
         if not is_new:
             transaction.set_rollback(True)
     return job, is_new
 
 
-def submitted(
+def submit_received(
     upload: IncomingUpload, request_id: str, key: str, request_hash: str
 ) -> tuple[DownloadJob, bool]:
     """Replace the upload by a job, within a transaction. Return it, and whether it is new.
@@ -170,11 +170,11 @@ def _forget(upload: IncomingUpload, output: storage.S3Output) -> None:
         output.discard()
     except BuildError as error:
         log.warning("left for the dispatcher to collect", key=upload.key, error=repr(error))
-        give_up(upload)
+        give_up_received(upload)
     else:
         IncomingUpload.objects.filter(pk=upload.pk).delete()
 
 
-def give_up(upload: IncomingUpload) -> None:
+def give_up_received(upload: IncomingUpload) -> None:
     """Mark the upload as abandoned. The dispatcher deletes it."""
     IncomingUpload.objects.filter(pk=upload.pk).give_up()

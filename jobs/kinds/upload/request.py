@@ -23,7 +23,7 @@ class ChunkedRequest(TermsRequest):
     sha256 = Sha256(required=False)
 
     def upload_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of `chunks.begin` for this request."""
+        """Return the keyword arguments of `begin_chunks` for this request."""
         data = self.validated_data
         file = {"name": data["fileName"], "size_bytes": data["totalSize"]}
         return file | {"sha256": data.get("sha256", ""), "terms": self.terms()}

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from jobs.kinds.base import Body, Job
 from jobs.kinds.upload.kind import Upload
-from jobs.kinds.upload.older_names import upload_body
+from jobs.kinds.upload.older_names import older_upload_names
 from jobs.web.representation import CONDITIONAL
 from jobs.web.serializers import JobSerializer
 
@@ -30,7 +30,7 @@ class UploadJob(JobSerializer):
         "completedAt", "downloadUrls", "estimatedTimeRemaining", "retryCount"
     }  # fmt: skip
 
-    variant = staticmethod(upload_body)
+    variant = staticmethod(older_upload_names)
 
 
 class AcceptedUpload(JobSerializer):

@@ -15,7 +15,7 @@ MEASURED_SECONDS = 60  # for which the sum of all files is cached
 _measured = (-float(MEASURED_SECONDS), 0)
 
 
-def check_store(size_bytes: int) -> None:
+def check_store_space(size_bytes: int) -> None:
     """Raises StoreFull if the store would be nearly full."""
     global _measured
     if not settings.STORE_BYTES:

@@ -32,7 +32,7 @@ NEXT_STEPS = {
 }
 
 
-def file_facts(job: DownloadJob) -> dict[str, str]:
+def upload_facts_in_words(job: DownloadJob) -> dict[str, str]:
     """Return the pixels of a picture, the pages of a PDF, the duration of a video."""
     metadata = job.metadata
     facts = {}
@@ -45,7 +45,7 @@ def file_facts(job: DownloadJob) -> dict[str, str]:
     return facts
 
 
-def missing_preview_notes(job: DownloadJob) -> str:
+def missing_previews_in_words(job: DownloadJob) -> str:
     """Return why previews are missing, and how much of the text there is."""
     metadata = job.metadata
     sentences = [str(metadata["skipped"])] if "skipped" in metadata else []

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         storage.make_bucket()
         self._user("demo", settings.DEMO_PASSWORD, is_operator=False)
         self._user("operator", settings.OPERATOR_PASSWORD, is_operator=True)
-        made = [_store(*entry) for entry in demo_files.files()]
+        made = [_store(*entry) for entry in demo_files.demo_files()]
         size = sum(file.size_bytes for file in made)
         self.stdout.write(f"catalogue: {len(made)} files, {size / 1e6:.0f} MB")
 

@@ -41,14 +41,14 @@ from jobs.web import wording
 Verb = Callable[[DownloadJob], None]
 
 
-def run_again(job: DownloadJob) -> None:
+def run_admin_job_again(job: DownloadJob) -> None:
     """Run the job again, as an operator. Raises StaleJob."""
     if job.error_code in NOT_RUN_AGAIN:
         raise StaleJob("A virus was found in the file.")
     resubmit_job(job, Actor.OPERATOR)
 
 
-def cancel(job: DownloadJob) -> None:
+def cancel_admin_job(job: DownloadJob) -> None:
     """Cancel the job, as an operator. Raises StaleJob."""
     job.cancel(Actor.OPERATOR)
 
@@ -156,11 +156,11 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
 
     @admin.action(description="Retry", permissions=["change"])
     def run_again_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
-        self._do(request, jobs, run_again, "Queued")
+        self._do(request, jobs, run_admin_job_again, "Queued")
 
     @admin.action(description="Cancel", permissions=["change"])
     def cancel_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
-        self._do(request, jobs, cancel, "Cancelled")
+        self._do(request, jobs, cancel_admin_job, "Cancelled")
 
     def _do(self, request: HttpRequest, jobs: QuerySet[DownloadJob], verb: Verb, word: str) -> None:
         """Apply the verb to the oldest BULK_LIMIT jobs. Show how many were skipped."""
@@ -182,8 +182,8 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
         buttons = [
             path(f"<job:job_id>/{name}", self._button(verb, word), name=f"job_{name}")
             for name, verb, word in [
-                ("run_again", run_again, "Queued"),
-                ("cancel", cancel, "Cancelled"),
+                ("run_again", run_admin_job_again, "Queued"),
+                ("cancel", cancel_admin_job, "Cancelled"),
             ]
         ]
         return buttons + super().get_urls()

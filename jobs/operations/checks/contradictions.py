@@ -11,7 +11,7 @@ from jobs import storage
 
 
 @register
-def check_simulated_delay(**kwargs: Any) -> list[CheckMessage]:
+def check_delay_contradiction(**kwargs: Any) -> list[CheckMessage]:
     delay = settings.SIMULATED_DELAY_SECONDS
     limits = ("JOB_TIME_LIMIT_SECONDS", "STALLED_SECONDS")
     name, limit = min(
@@ -37,7 +37,7 @@ def check_simulated_delay(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_url_lifetime(**kwargs: Any) -> list[CheckMessage]:
+def check_lifetime_contradiction(**kwargs: Any) -> list[CheckMessage]:
     kept, works = settings.RESULT_KEPT_SECONDS, settings.DOWNLOAD_URL_SECONDS
     if kept >= works:
         return []
@@ -52,7 +52,7 @@ def check_url_lifetime(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_maximum_sizes(**kwargs: Any) -> list[CheckMessage]:
+def check_size_contradictions(**kwargs: Any) -> list[CheckMessage]:
     most = storage.MAX_OBJECT_BYTES
     return [
         Warning(
@@ -66,7 +66,7 @@ def check_maximum_sizes(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_debug(**kwargs: Any) -> list[CheckMessage]:
+def check_debug_contradiction(**kwargs: Any) -> list[CheckMessage]:
     if not (settings.PRODUCTION and settings.DEBUG):
         return []
     return [

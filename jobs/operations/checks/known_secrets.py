@@ -15,7 +15,7 @@ PUBLIC_PASSWORDS = {"DATABASE_URL": "postgres", "REDIS_URL": "redis", "CACHE_URL
 
 
 @register
-def check_secrets(**kwargs: Any) -> list[CheckMessage]:
+def check_known_secrets(**kwargs: Any) -> list[CheckMessage]:
     if not settings.PRODUCTION:
         return []
     return [

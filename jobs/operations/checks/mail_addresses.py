@@ -11,13 +11,13 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from jobs.notifications.mailboxes import NOT_ASCII, mailbox
+from jobs.notifications.mailboxes import NOT_ASCII, parse_mail_address
 
 MAX_ADDRESSES_CHARS = 2_000  # of all operators, with commas: as much as a row holds
 
 
 @register
-def check_base_url(**kwargs: Any) -> list[CheckMessage]:
+def check_mail_base_url(**kwargs: Any) -> list[CheckMessage]:
     if _is_a_site(settings.BASE_URL):
         return []
     return [
@@ -47,7 +47,7 @@ def check_mail_addresses(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_operator_emails(**kwargs: Any) -> list[CheckMessage]:
+def check_operator_mail_addresses(**kwargs: Any) -> list[CheckMessage]:
     if settings.MAIL_IS_ON or not settings.OPERATOR_EMAILS:
         return []
     return [
@@ -60,7 +60,7 @@ def check_operator_emails(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_sender_domain(**kwargs: Any) -> list[CheckMessage]:
+def check_mail_sender_domain(**kwargs: Any) -> list[CheckMessage]:
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
     if not (settings.PRODUCTION and settings.MAIL_IS_ON and domain == "localhost"):
         return []
@@ -85,7 +85,7 @@ def _is_a_site(url: str) -> bool:
 
 def _is_an_address(text: str) -> bool:
     try:
-        address = mailbox(text)
+        address = parse_mail_address(text)
         # Django's validator accepts only ASCII before the @; SMTPUTF8 allows more.
         validate_email(NOT_ASCII.sub("x", address.addr_spec))
     except (ValueError, ValidationError):

@@ -7,11 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from jobs.outbound.hosts import allowance
+from jobs.outbound.hosts import parse_host_allowance
 
 
 @register
-def check_ports(**kwargs: Any) -> list[CheckMessage]:
+def check_outbound_ports(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"REMOTE_PORTS has {port}, which is not a port.",
@@ -24,9 +24,9 @@ def check_ports(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_private_hosts(**kwargs: Any) -> list[CheckMessage]:
+def check_outbound_private_hosts(**kwargs: Any) -> list[CheckMessage]:
     try:
-        allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
+        parse_host_allowance(settings.REMOTE_ALLOWED_PRIVATE_HOSTS)
     except ValueError as error:
         hint = (
             "Set REMOTE_ALLOWED_PRIVATE_HOSTS to host names, addresses or networks, as in"

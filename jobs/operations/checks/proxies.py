@@ -11,7 +11,7 @@ from jobs.lib.addresses import parse_address_networks
 
 
 @register
-def check_networks(**kwargs: Any) -> list[CheckMessage]:
+def check_proxy_networks(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for name in ("TRUSTED_PROXIES", "GATEWAY_ADDRESSES"):
         try:
@@ -36,7 +36,7 @@ def check_trusted_proxies(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_gateway(**kwargs: Any) -> list[CheckMessage]:
+def check_gateway_proxy(**kwargs: Any) -> list[CheckMessage]:
     if not settings.GATEWAY_USER_HEADER or settings.GATEWAY_ADDRESSES:
         return []
     return [

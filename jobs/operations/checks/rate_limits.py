@@ -11,7 +11,7 @@ from jobs.web import rate_counting, rates
 
 
 @register
-def check_rates(**kwargs: Any) -> list[CheckMessage]:
+def check_rate_limits(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for scope in settings.RATES:
         try:
@@ -31,7 +31,7 @@ def _no_rate(name: str, text: str) -> CheckMessage:
 
 
 @register
-def check_separate_cache(**kwargs: Any) -> list[CheckMessage]:
+def check_rate_limit_cache(**kwargs: Any) -> list[CheckMessage]:
     if settings.CACHE_URL != settings.CELERY_BROKER_URL:
         return []
     return [
@@ -44,7 +44,7 @@ def check_separate_cache(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_cache_url(**kwargs: Any) -> list[CheckMessage]:
+def check_rate_limit_url(**kwargs: Any) -> list[CheckMessage]:
     if rate_counting.is_address(settings.CACHE_URL):
         return []
     return [

@@ -16,7 +16,7 @@ PUBLIC_HINT = (
 
 
 @register
-def check_endpoints(**kwargs: Any) -> list[CheckMessage]:
+def check_store_endpoints(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"{name} ({getattr(settings, name)!r}) is not the URL of a server.",
@@ -29,7 +29,7 @@ def check_endpoints(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register
-def check_public_endpoint(**kwargs: Any) -> list[CheckMessage]:
+def check_public_store_address(**kwargs: Any) -> list[CheckMessage]:
     host = _host_of(settings.S3_PUBLIC_ENDPOINT_URL)
     if not settings.PRODUCTION or not host:
         return []
@@ -54,7 +54,7 @@ def check_public_endpoint(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def check_public_endpoint_is_https(**kwargs: Any) -> list[CheckMessage]:
+def check_store_is_https(**kwargs: Any) -> list[CheckMessage]:
     if settings.S3_PUBLIC_ENDPOINT_URL.startswith("https://"):
         return []
     return [

@@ -7,20 +7,21 @@ writes the PDFs.
 from __future__ import annotations
 
 from jobs.kinds.report.document.csv_rows import csv_lines
-from jobs.kinds.report.document.figures import Aggregator, Figures, Percentiles
+from jobs.kinds.report.document.figures import FigureAggregator, Figures, Percentiles
 from jobs.kinds.report.document.json_rows import json_lines
-from jobs.kinds.report.document.pdf import PDF_ROWS, draw
-from jobs.kinds.report.document.rows import ReportParams, ReportRow, Spool
+from jobs.kinds.report.document.pdf import PDF_ROWS, draw_pdf
+from jobs.kinds.report.document.report_input import ReportInput
+from jobs.kinds.report.document.report_rows import ReportRow, RowSpool
 
 __all__ = [
     "PDF_ROWS",
-    "Aggregator",
+    "FigureAggregator",
     "Figures",
     "Percentiles",
-    "ReportParams",
+    "ReportInput",
     "ReportRow",
-    "Spool",
+    "RowSpool",
     "csv_lines",
-    "draw",
+    "draw_pdf",
     "json_lines",
 ]

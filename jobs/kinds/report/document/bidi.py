@@ -21,7 +21,7 @@ END = "\N{LEFT-TO-RIGHT MARK}"
 MARKED = re.compile(f"({BRACKET}){MARKER}|{MARKER}({BRACKET})")
 
 
-def visual_order(text: str) -> str:
+def bidi_visual_order(text: str) -> str:
     """Return the characters from left to right, in a line that begins at the left."""
     marked = re.sub(BRACKET, rf"\g<0>{MARKER}", text)
     ordered = get_display(marked + END, base_dir="L").removesuffix(END)

@@ -9,15 +9,15 @@ from jobs.errors import JOB_CODES
 from jobs.kinds.report.document.figures import Figures, KindFigures, Percentiles
 from jobs.kinds.report.document.labels import (
     STATUSES,
-    duration,
-    file_size,
-    long_date,
-    name_or_dash,
-    percentage,
-    time_of_day,
+    date_label,
+    duration_label,
+    file_size_label,
+    name_label,
+    percentage_label,
+    time_label,
 )
 from jobs.kinds.report.document.pdf_document import FAIL, INK, SOFT
-from jobs.kinds.report.document.rows import ReportParams
+from jobs.kinds.report.document.report_input import ReportInput
 from jobs.kinds.report.document.tables import Cell, Column, Table
 
 ALL = "All"
@@ -25,7 +25,7 @@ MAX_CODES = 25  # the rest is summed up, so that the table fits on one page
 NOT_KNOWN = "No reason was recorded."
 
 
-def by_kind(figures: Figures, params: ReportParams) -> Table:
+def table_by_kind(figures: Figures, params: ReportInput) -> Table:
     columns = [
         Column("Kind", align="left"),
         *(Column(word, 52) for word in STATUSES.values()),
@@ -49,9 +49,9 @@ def _number(count: int, *, bold: bool = False) -> Cell:
     return Cell(f"{count:,}", INK if count else SOFT, bold=bold and bool(count))
 
 
-def by_time(
+def table_by_time(
     figures: Figures,
-    params: ReportParams,
+    params: ReportInput,
     times_of: Callable[[Figures | KindFigures], Percentiles | None],
 ) -> Table:
     columns = [
@@ -69,7 +69,7 @@ def by_time(
 
 
 def _time_row(label: str, times: Percentiles, *, bold: bool = False) -> list[Cell]:
-    texts = map(duration, (times.median, times.p95, times.p99, times.longest))
+    texts = map(duration_label, (times.median, times.p95, times.p99, times.longest))
     return [Cell(text, bold=bold) for text in (label, f"{times.count:,}", *texts)]
 
 
@@ -79,7 +79,7 @@ def _if_several(figures: Figures, total: list[Cell]) -> Iterator[list[Cell]]:
         yield total
 
 
-def by_code(figures: Figures) -> Table:
+def table_by_code(figures: Figures) -> Table:
     columns = [
         Column("Code", 92, "left"),
         Column("Count", 34),
@@ -98,11 +98,11 @@ def by_code(figures: Figures) -> Table:
 
 
 def _code_row(code: str, count: int, figures: Figures, meaning: str) -> list[Cell]:
-    share = percentage(count, figures.failed)
+    share = percentage_label(count, figures.failed)
     return [Cell(code, FAIL), Cell(f"{count:,}"), Cell(share), Cell(meaning, SOFT)]
 
 
-def largest(figures: Figures, params: ReportParams) -> Table:
+def table_of_largest(figures: Figures, params: ReportInput) -> Table:
     columns = [Column("File", align="left")]
     if not params.owner:
         columns.append(Column("Owner", 80, "left"))
@@ -110,8 +110,8 @@ def largest(figures: Figures, params: ReportParams) -> Table:
     rows = []
     for row in figures.largest:
         owner = [] if params.owner else [Cell(row.owner)]
-        requested = Cell(f"{long_date(row.day)}, {time_of_day(row.created_at)}", SOFT)
+        requested = Cell(f"{date_label(row.day)}, {time_label(row.created_at)}", SOFT)
         kind = Cell(params.kind_label(row.kind))
-        size = Cell(file_size(row.size_bytes), bold=True)
-        rows.append([Cell(name_or_dash(row.name)), *owner, kind, requested, size])
+        size = Cell(file_size_label(row.size_bytes), bold=True)
+        rows.append([Cell(name_label(row.name)), *owner, kind, requested, size])
     return Table(columns, rows)

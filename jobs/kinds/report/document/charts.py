@@ -8,7 +8,7 @@ from itertools import count
 
 from jobs.kinds.report.document import text_lines
 from jobs.kinds.report.document.figures import Figures, JobOutcome
-from jobs.kinds.report.document.labels import compact_number
+from jobs.kinds.report.document.labels import number_label
 from jobs.kinds.report.document.pdf_document import (
     EDGE,
     FAIL,
@@ -20,7 +20,7 @@ from jobs.kinds.report.document.pdf_document import (
     WORK,
     Colour,
     PdfDocument,
-    rgb,
+    pdf_colour,
 )
 from jobs.kinds.report.document.time_series import TimeSeries
 from jobs.lib.file_size import NO_BREAK, UNITS
@@ -42,15 +42,15 @@ class Style:
 
 
 STYLES = {
-    JobOutcome.COMPLETED: Style("completed", rgb(0x5C9E79)),
+    JobOutcome.COMPLETED: Style("completed", pdf_colour(0x5C9E79)),
     JobOutcome.CANCELLED: Style("cancelled", WHITE, EDGE),
-    JobOutcome.IN_PROGRESS: Style("in progress", rgb(0xD5DDF6), WORK),
+    JobOutcome.IN_PROGRESS: Style("in progress", pdf_colour(0xD5DDF6), WORK),
     JobOutcome.FAILED: Style("failed", FAIL),
 }
 BYTES = Style("", WORK)
 
 
-def legend(pdf: PdfDocument, y: float, figures: Figures) -> None:
+def chart_legend(pdf: PdfDocument, y: float, figures: Figures) -> None:
     """Draw the legend in the order of the stack, each entry with its number."""
     x = LEFT
     for outcome, style in STYLES.items():
@@ -87,9 +87,9 @@ def outcomes_chart(pdf: PdfDocument, top: float, height: float, series: TimeSeri
 def _fitting_labels(counts: Sequence[int], room: float) -> list[str]:
     """Return labels in one format: '1,234', or '1.2k' if one of them would be too wide."""
     whole = [f"{count:,}" for count in counts]
-    if max(text_lines.line(text).width for text in whole) * LETTERS + LABEL_GAP <= room:
+    if max(text_lines.text_line(text).width for text in whole) * LETTERS + LABEL_GAP <= room:
         return whole
-    return [compact_number(count) for count in counts]
+    return [number_label(count) for count in counts]
 
 
 def bytes_chart(pdf: PdfDocument, top: float, height: float, series: TimeSeries) -> None:
@@ -129,7 +129,7 @@ class _Frame:
             pdf.rule(y, left=LEFT + AXIS, colour=LINE if value else EDGE)
             label = value_label(value, highest)
             pdf.text(LEFT + AXIS - 6, y - 2.2, label, size=LETTERS, colour=SOFT, align="right")
-        widest = max(text_lines.line(bar.label).width for bar in series.bars) * LETTERS + 8
+        widest = max(text_lines.text_line(bar.label).width for bar in series.bars) * LETTERS + 8
         every = next(
             (step for step in series.steps if step * self.slot >= widest), series.steps[-1]
         )
@@ -144,7 +144,7 @@ class _Frame:
 
     def extent(self, number: int, text: str) -> tuple[float, float]:
         """Return the left and right edge of `text` above a bar, including the gap to the next."""
-        half = (text_lines.line(text).width * LETTERS + LABEL_GAP) / 2
+        half = (text_lines.text_line(text).width * LETTERS + LABEL_GAP) / 2
         middle = self._centre(number, text)
         return middle - half, middle + half
 
@@ -157,7 +157,7 @@ class _Frame:
 
     def _centre(self, number: int, text: str) -> float:
         """Return the centre of a bar's text, moved so that it stays on the page."""
-        return min(self._middle(number), RIGHT - text_lines.line(text).width * LETTERS / 2)
+        return min(self._middle(number), RIGHT - text_lines.text_line(text).width * LETTERS / 2)
 
     def _middle(self, number: int) -> float:
         return LEFT + AXIS + (number + 0.5) * self.slot

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jobs.kinds.report.document.json_rows import row_json
-from jobs.kinds.report.document.rows import ReportRow
+from jobs.kinds.report.document.report_rows import ReportRow
 
 MARK = "\ufeff"
 # A spreadsheet runs a cell that starts with one of these as a formula, which may start programs and

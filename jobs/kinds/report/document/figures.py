@@ -11,7 +11,7 @@ from datetime import UTC, date, timedelta
 from enum import StrEnum
 from itertools import chain, count
 
-from jobs.kinds.report.document.rows import ReportRow
+from jobs.kinds.report.document.report_rows import ReportRow
 from jobs.states import Status
 
 LARGEST = 10
@@ -52,11 +52,11 @@ class Percentiles:
         ordered = array("d", sorted(values))
         if not ordered:
             return None
-        at = [percentile(ordered, share) for share in (0.5, 0.95, 0.99, 1)]
+        at = [percentile_figure(ordered, share) for share in (0.5, 0.95, 0.99, 1)]
         return cls(len(ordered), *at)
 
 
-def percentile(ordered: array[float], share: float) -> float:
+def percentile_figure(ordered: array[float], share: float) -> float:
     """Interpolate linearly between the two nearest ranks.
 
     Same as numpy's `linear` and the `inclusive` method of statistics.quantiles.
@@ -68,7 +68,7 @@ def percentile(ordered: array[float], share: float) -> float:
 
 
 @dataclass
-class Tally:
+class FigureTally:
     """The totals of a day or an hour, by when a job was created."""
 
     outcomes: Counter[JobOutcome] = field(default_factory=Counter)
@@ -78,8 +78,8 @@ class Tally:
         self.outcomes[outcome] += 1
         self.size_bytes += size_bytes
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(self.outcomes + other.outcomes, self.size_bytes + other.size_bytes)
+    def __add__(self, other: FigureTally) -> FigureTally:
+        return FigureTally(self.outcomes + other.outcomes, self.size_bytes + other.size_bytes)
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ class KindFigures:
 class Figures:
     """All figures. `days` has each day of the period; `hours` sums up each hour over all days."""
 
-    all: Tally
+    all: FigureTally
     owners: int
     kinds: list[KindFigures]  # the most frequent first
     waiting: Percentiles | None
     running: Percentiles | None
-    days: dict[date, Tally]
-    hours: list[Tally]
+    days: dict[date, FigureTally]
+    hours: list[FigureTally]
     failures: list[tuple[str, int]]  # code and count, the most frequent first
     largest: list[ReportRow]
 
@@ -127,14 +127,14 @@ class Figures:
         return self.all.outcomes[JobOutcome.COMPLETED]
 
 
-class Aggregator:
+class FigureAggregator:
     """Computes the figures from rows added one by one. Keeps two numbers of each row in memory."""
 
     def __init__(self, first_day: date, last_day: date) -> None:
         length = (last_day - first_day).days + 1
-        self._days = {first_day + timedelta(days): Tally() for days in range(length)}
-        self._hours = [Tally() for _ in range(24)]
-        self._all = Tally()
+        self._days = {first_day + timedelta(days): FigureTally() for days in range(length)}
+        self._hours = [FigureTally() for _ in range(24)]
+        self._all = FigureTally()
         self._owners: set[str] = set()
         self._statuses: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._waits: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))

@@ -21,8 +21,8 @@ from reportlab.pdfbase.ttfonts import TTFont
 
 from jobs.kinds.report.document.shaping import (
     JOINERS,
-    direction_at,
-    is_private,
+    is_private_use,
+    shaping_direction,
 )
 
 # The fonts to search, in this order; upright and bold.
@@ -34,7 +34,7 @@ CHARACTERS = 16_384
 
 
 @cache
-def font(name: str) -> Any:
+def load_font(name: str) -> Any:
     """Return the font, loaded once for each process. It keeps a subset for each document."""
     is_embedded = any(name in names for names in EMBEDDED)
     loaded = (
@@ -46,12 +46,12 @@ def font(name: str) -> Any:
     return loaded
 
 
-def runs(text: str, bold: bool) -> list[tuple[str, str, str]]:
+def font_runs(text: str, bold: bool) -> list[tuple[str, str, str]]:
     """Split text in visual order into runs of one font and one direction of shaping."""
     asian = _asian("".join(c for c in text if not _embedded(c, bold)))
     found: list[tuple[str, str, str]] = []
     for at, c in enumerate(text):
-        name, direction = _embedded(c, bold), direction_at(text, at)
+        name, direction = _embedded(c, bold), shaping_direction(text, at)
         if c in JOINERS:
             name = EMBEDDED[bold][1]  # the font of all shaped scripts
         elif found and unicodedata.combining(c) and ord(c) in _glyphs(found[-1][0]):
@@ -66,13 +66,13 @@ def runs(text: str, bold: bool) -> list[tuple[str, str, str]]:
 @lru_cache(CHARACTERS)
 def _embedded(c: str, bold: bool) -> str:
     """Return the name of the embedded font that has the character, or an empty string."""
-    if is_private(c):
+    if is_private_use(c):
         return ""
     return next((name for name in EMBEDDED[bold] if ord(c) in _glyphs(name)), "")
 
 
 def _glyphs(name: str) -> Any:
-    return getattr(font(name).face, "charToGlyph", ())
+    return getattr(load_font(name).face, "charToGlyph", ())
 
 
 @lru_cache(CHARACTERS)
@@ -96,9 +96,9 @@ def _has(encoding: str, text: str) -> bool:
 
 
 @lru_cache(CHARACTERS)
-def advance(c: str, bold: bool) -> float:
-    return sum(width(name, text) for name, _, text in runs(c, bold))
+def font_advance(c: str, bold: bool) -> float:
+    return sum(font_width(name, text) for name, _, text in font_runs(c, bold))
 
 
-def width(name: str, text: str) -> float:
-    return float(font(name).stringWidth(text, 1))
+def font_width(name: str, text: str) -> float:
+    return float(load_font(name).stringWidth(text, 1))

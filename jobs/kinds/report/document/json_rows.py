@@ -8,15 +8,20 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.kinds.report.document.figures import Figures, JobOutcome, KindFigures, Percentiles, Tally
-from jobs.kinds.report.document.rows import ReportParams, ReportRow
+from jobs.kinds.report.document.figures import (
+    Figures,
+    FigureTally,
+    JobOutcome,
+    KindFigures,
+    Percentiles,
+)
+from jobs.kinds.report.document.report_input import ReportInput
+from jobs.kinds.report.document.report_rows import ReportRow
 
 PLACES = 3  # decimal places of seconds
 
 
-def json_lines(
-    params: ReportParams, figures: Figures, rows: Iterable[ReportRow]
-) -> Iterator[bytes]:
+def json_lines(params: ReportInput, figures: Figures, rows: Iterable[ReportRow]) -> Iterator[bytes]:
     """Yield a line with the figures, one for each row, and one for the end."""
     head = _encoded(_figures(params, figures))
     yield head[:-1] + b', "rows": ['
@@ -27,7 +32,7 @@ def json_lines(
     yield b"\n]}\n"
 
 
-def _figures(params: ReportParams, figures: Figures) -> dict[str, Any]:
+def _figures(params: ReportInput, figures: Figures) -> dict[str, Any]:
     """Return everything except the rows. `owner` is null in a report on all users."""
     return {
         "title": params.title,
@@ -76,7 +81,7 @@ def _percentiles(percentiles: Percentiles | None) -> dict[str, float] | None:
     return {name: round(value, PLACES) for name, value in asdict(percentiles).items()}
 
 
-def _tally(tally: Tally) -> dict[str, Any]:
+def _tally(tally: FigureTally) -> dict[str, Any]:
     jobs = {outcome.value: tally.outcomes[outcome] for outcome in JobOutcome}
     return {"jobs": tally.outcomes.total(), **jobs, "bytes": tally.size_bytes}
 

@@ -15,17 +15,17 @@ STATUSES = {status.value: status.value.capitalize() for status in Status} | {
 }
 
 
-def name_or_dash(name: str) -> str:
+def name_label(name: str) -> str:
     """Return the name, or a dash for one of blanks only."""
     return name.strip() or NOTHING
 
 
-def file_size(count: int | None) -> str:
+def file_size_label(count: int | None) -> str:
     """Return '14.2 MB', as on the pages; a dash without a size."""
     return NOTHING if count is None else file_size_text(count)
 
 
-def compact_number(count: int) -> str:
+def number_label(count: int) -> str:
     """'999', '1.2k', '12k', '3.4M', rounded down."""
     for power, letter in ((9, "G"), (6, "M"), (3, "k")):
         if count >= 10**power:
@@ -34,7 +34,7 @@ def compact_number(count: int) -> str:
     return str(count)
 
 
-def duration(seconds: float | None) -> str:
+def duration_label(seconds: float | None) -> str:
     """'0.4 s', '24 s', '3 min 20 s', '1 h 5 min', '2 days 3 h'."""
     if seconds is None:
         return NOTHING
@@ -53,7 +53,7 @@ def duration(seconds: float | None) -> str:
     return f"{whole}{NO_BREAK}s"
 
 
-def percentage(part: int, whole: int) -> str:
+def percentage_label(part: int, whole: int) -> str:
     """'97.4%'. Never 0% for a part above zero, nor 100% for less than the whole."""
     if not whole:
         return NOTHING
@@ -64,29 +64,29 @@ def percentage(part: int, whole: int) -> str:
     return f"{part / whole:.1%}".replace(".0%", "%")
 
 
-def download_count(count: int) -> str:
+def downloads_label(count: int) -> str:
     return "1 download" if count == 1 else f"{count:,} downloads"
 
 
-def long_date(at: date) -> str:
+def date_label(at: date) -> str:
     return f"{at.day} {at:%B %Y}"
 
 
-def date_range(first: date, last: date) -> str:
+def date_range_label(first: date, last: date) -> str:
     """'24 October to 22 November 2026', without repeating an equal month or year."""
     if first == last:
-        return long_date(last)
+        return date_label(last)
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} to {long_date(last)}"
+        return f"{first.day} to {date_label(last)}"
     if first.year == last.year:
-        return f"{first.day} {first:%B} to {long_date(last)}"
-    return f"{long_date(first)} to {long_date(last)}"
+        return f"{first.day} {first:%B} to {date_label(last)}"
+    return f"{date_label(first)} to {date_label(last)}"
 
 
-def timestamp(at: datetime) -> str:
+def timestamp_label(at: datetime) -> str:
     at = at.astimezone(UTC)
-    return f"{long_date(at)} at {at:%H:%M} UTC"
+    return f"{date_label(at)} at {at:%H:%M} UTC"
 
 
-def time_of_day(at: datetime) -> str:
+def time_label(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S}"

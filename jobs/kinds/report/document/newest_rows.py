@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-from jobs.kinds.report.document.figures import Tally
+from jobs.kinds.report.document.figures import FigureTally
 from jobs.kinds.report.document.labels import (
     STATUSES,
-    download_count,
-    duration,
-    file_size,
-    long_date,
-    name_or_dash,
-    time_of_day,
+    date_label,
+    downloads_label,
+    duration_label,
+    file_size_label,
+    name_label,
+    time_label,
 )
 from jobs.kinds.report.document.pdf_document import (
     BOTTOM,
@@ -28,8 +28,9 @@ from jobs.kinds.report.document.pdf_document import (
     Colour,
     PdfDocument,
 )
-from jobs.kinds.report.document.rows import ReportParams, ReportRow
-from jobs.kinds.report.document.tables import DROP, Column, draw_head, positions_of
+from jobs.kinds.report.document.report_input import ReportInput
+from jobs.kinds.report.document.report_rows import ReportRow
+from jobs.kinds.report.document.tables import DROP, Column, column_positions, draw_table_head
 from jobs.states import Status
 
 LINE = 12.0  # points
@@ -48,7 +49,7 @@ class DaySection:
     continued: bool  # from the page before
 
 
-def paginate(rows: Sequence[ReportRow], *, first_room: float) -> list[list[DaySection]]:
+def paginate_newest_rows(rows: Sequence[ReportRow], *, first_room: float) -> list[list[DaySection]]:
     """Return the sections of each page. `first_room` is the space on the first page, in points."""
     pages: list[list[DaySection]] = [[]]
     lines = _lines(first_room)
@@ -69,20 +70,22 @@ def _lines(room: float) -> int:
     return int((room - HEAD) / LINE)
 
 
-class RowsTable:
+class NewestRowsTable:
     """Draws the table, one page at a time. `days` has the totals for the headings."""
 
-    def __init__(self, pdf: PdfDocument, params: ReportParams, days: Mapping[date, Tally]) -> None:
+    def __init__(
+        self, pdf: PdfDocument, params: ReportInput, days: Mapping[date, FigureTally]
+    ) -> None:
         self._pdf, self._days = pdf, days
         self._kind_label = params.kind_label
         self._has_owners = not params.owner
         self._columns = list(_columns(owners=self._has_owners))
-        self._positions = positions_of(self._columns)
+        self._positions = column_positions(self._columns)
         self._in_outline: set[date] = set()
 
     def draw(self, sections: Sequence[DaySection], top: float) -> None:
         y = top - HEAD + DROP
-        draw_head(self._pdf, y, self._columns, self._positions)
+        draw_table_head(self._pdf, y, self._columns, self._positions)
         for section in sections:
             y -= LINE * DAY_LINES
             self._draw_heading(section, y + 1)
@@ -94,23 +97,23 @@ class RowsTable:
         day = section.day
         if day not in self._in_outline:  # once, even if the rows are not in order
             self._in_outline.add(day)
-            self._pdf.outline_entry(long_date(day), y + LINE, level=1)
-        width = self._pdf.text(LEFT, y, long_date(day), bold=True)
+            self._pdf.outline_entry(date_label(day), y + LINE, level=1)
+        width = self._pdf.text(LEFT, y, date_label(day), bold=True)
         total = self._days[day].outcomes.total() if day in self._days else len(section.rows)
-        note = "continued" if section.continued else download_count(total)
+        note = "continued" if section.continued else downloads_label(total)
         self._pdf.text(LEFT + width + 6, y, note, colour=SOFT)
         self._pdf.rule(y - DROP)
 
     def _draw_row(self, row: ReportRow, y: float) -> None:
-        cells = [(time_of_day(row.created_at), SOFT), (name_or_dash(row.name), INK)]
+        cells = [(time_label(row.created_at), SOFT), (name_label(row.name), INK)]
         if self._has_owners:
             cells.append((row.owner, INK))
         cells += [
             (self._kind_label(row.kind), INK),
             (_status_text(row), COLOURS.get(row.status, SOFT)),
-            (file_size(row.size_bytes), INK),
-            (duration(row.waited_seconds), INK),
-            (duration(row.ran_seconds), INK),
+            (file_size_label(row.size_bytes), INK),
+            (duration_label(row.waited_seconds), INK),
+            (duration_label(row.ran_seconds), INK),
         ]
         for position, (text, colour) in zip(self._positions, cells, strict=True):
             position.write(self._pdf, y, text, size=SIZE, colour=colour)

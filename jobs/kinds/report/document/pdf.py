@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from jobs.kinds.report.document.figures import Figures
-from jobs.kinds.report.document.newest_rows import HEAD, LINE, RowsTable, paginate
+from jobs.kinds.report.document.newest_rows import HEAD, LINE, NewestRowsTable, paginate_newest_rows
 from jobs.kinds.report.document.pdf_document import BOTTOM, LEFT, SOFT, TOP, PdfDocument
-from jobs.kinds.report.document.rows import ReportParams, ReportRow
-from jobs.kinds.report.document.summary import HEADING, Block, blocks, heading
+from jobs.kinds.report.document.report_input import ReportInput
+from jobs.kinds.report.document.report_rows import ReportRow
+from jobs.kinds.report.document.summary import HEADING, Block, summary_blocks, summary_heading
 
 PDF_ROWS = 1_000  # about 20 pages
 BETWEEN = 20.0  # points between two blocks
@@ -23,19 +24,19 @@ COLUMNS = (
 )
 
 
-def draw(params: ReportParams, figures: Figures, newest: Sequence[ReportRow]) -> bytes:
+def draw_pdf(params: ReportInput, figures: Figures, newest: Sequence[ReportRow]) -> bytes:
     """Return the PDF. `newest` are the rows to list; the figures are of all rows."""
-    front, room = _packed(blocks(figures, params))
+    front, room = _packed(summary_blocks(figures, params))
     continues = room >= LEAST  # the table begins on the last page of the summary
     first_room = room if continues else TOP - BOTTOM
     heading_height = HEADING + (LINE if _left_out(figures, newest) else 0)
-    table = paginate(newest, first_room=first_room - heading_height) if newest else []
+    table = paginate_newest_rows(newest, first_room=first_room - heading_height) if newest else []
     pdf = PdfDocument(params, pages=len(front) + len(table) - (continues and bool(table)))
     for placed in front:
         pdf.begin_page()
         for block, top in placed:
             block.draw(pdf, top)
-    rows_table = RowsTable(pdf, params, figures.days)
+    rows_table = NewestRowsTable(pdf, params, figures.days)
     for number, sections in enumerate(table):
         if number or not continues:
             pdf.begin_page()
@@ -51,7 +52,7 @@ def _table_heading(
     pdf: PdfDocument, top: float, figures: Figures, newest: Sequence[ReportRow]
 ) -> None:
     if left_out := _left_out(figures, newest):
-        heading(pdf, top, "Newest downloads", COLUMNS)
+        summary_heading(pdf, top, "Newest downloads", COLUMNS)
         older = "download is" if left_out == 1 else "downloads are"
         note = (
             f"These are the newest {len(newest):,}. {left_out:,} older {older} not listed; "
@@ -59,7 +60,7 @@ def _table_heading(
         )
         pdf.text(LEFT, top - 23 - LINE, note, colour=SOFT)
     else:
-        heading(pdf, top, "All downloads", COLUMNS)
+        summary_heading(pdf, top, "All downloads", COLUMNS)
 
 
 def _left_out(figures: Figures, newest: Sequence[ReportRow]) -> int:

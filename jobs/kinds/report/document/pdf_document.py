@@ -13,8 +13,8 @@ from typing import Any
 from reportlab.pdfgen.canvas import Canvas
 
 from jobs.kinds.report.document import fonts, text_lines
-from jobs.kinds.report.document.labels import timestamp
-from jobs.kinds.report.document.rows import ReportParams
+from jobs.kinds.report.document.labels import timestamp_label
+from jobs.kinds.report.document.report_input import ReportInput
 
 WIDTH, HEIGHT = 595.28, 841.89  # points
 LEFT = 42.0
@@ -28,19 +28,19 @@ NO_FONT = f"{fonts.REPLACEMENT}: this report has no font for it. The report as C
 Colour = str  # operands of the PDF operators rg and RG
 
 
-def rgb(number: int) -> Colour:
+def pdf_colour(number: int) -> Colour:
     return " ".join(f"{part / 255:.3f}" for part in number.to_bytes(3, "big"))
 
 
 # The colours of style.css in light mode.
-INK, SOFT, EDGE, LINE, WHITE = map(rgb, (0x1B1C1E, 0x5B5D63, 0x8A8B88, 0xE6E6E1, 0xFFFFFF))
-WORK, READY, FAIL = map(rgb, (0x2F56D0, 0x14713D, 0xB5302D))
+INK, SOFT, EDGE, LINE, WHITE = map(pdf_colour, (0x1B1C1E, 0x5B5D63, 0x8A8B88, 0xE6E6E1, 0xFFFFFF))
+WORK, READY, FAIL = map(pdf_colour, (0x2F56D0, 0x14713D, 0xB5302D))
 
 
 class PdfDocument:
     """A PDF. Positions are in points, from the lower left corner of the page."""
 
-    def __init__(self, params: ReportParams, *, pages: int) -> None:
+    def __init__(self, params: ReportInput, *, pages: int) -> None:
         self._params = params
         self._pages = pages
         self._canvas = _canvas(params)
@@ -77,9 +77,9 @@ class PdfDocument:
     ) -> float:
         """Draw text on the base line `y`, cut to `fit` points if given. Return its width."""
         line = (
-            text_lines.fitted(text, fit / size, bold=bold)
+            text_lines.fit_text_line(text, fit / size, bold=bold)
             if fit
-            else text_lines.line(text, bold=bold)
+            else text_lines.text_line(text, bold=bold)
         )
         self._has_replacement |= line.has_replacement
         width = line.width * size
@@ -115,7 +115,7 @@ class PdfDocument:
         return bytes(self._canvas.getpdfdata())
 
     def _end_page(self) -> None:
-        self.text(LEFT, FOOTER, f"Created {timestamp(self._params.made_at)}", colour=SOFT)
+        self.text(LEFT, FOOTER, f"Created {timestamp_label(self._params.made_at)}", colour=SOFT)
         if self._has_replacement:
             self.text(WIDTH / 2 + 25, FOOTER, NO_FONT, colour=SOFT, align="centre")
             self._has_replacement = False
@@ -141,7 +141,7 @@ class PdfDocument:
         return f"/Span <</ActualText <feff{actual_text}>>> BDC {shown} EMC"
 
     def _shown(self, piece: text_lines.TextPiece, size: float) -> str:
-        document, font = self._canvas._doc, fonts.font(piece.font)
+        document, font = self._canvas._doc, fonts.load_font(piece.font)
         if not font._dynamicFont:
             name = document.getInternalFontName(piece.font)
             return f"{name} {size} Tf ({font.formatForPdf(piece.text)}) Tj"
@@ -152,7 +152,7 @@ class PdfDocument:
 
     def _placed(self, piece: text_lines.TextPiece, size: float) -> str:
         """Show each glyph where HarfBuzz placed it. TJ subtracts its numbers, in thousandths."""
-        document, font = self._canvas._doc, fonts.font(piece.font)
+        document, font = self._canvas._doc, fonts.load_font(piece.font)
         drawn, up = [], 0.0
         for c, glyph in zip(piece.text, piece.glyphs, strict=True):
             ((subset, code),) = font.splitString(c, document)
@@ -168,9 +168,9 @@ class PdfDocument:
         return str(self._canvas._escape(codes))
 
 
-def _canvas(params: ReportParams) -> Any:
+def _canvas(params: ReportInput) -> Any:
     """Return an empty document. The same content always gives the same bytes."""
-    fonts.font(fonts.EMBEDDED[False][0])
+    fonts.load_font(fonts.EMBEDDED[False][0])
     canvas = Canvas(
         io.BytesIO(),
         pagesize=(WIDTH, HEIGHT),

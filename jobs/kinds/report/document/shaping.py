@@ -42,14 +42,14 @@ class GlyphRun(NamedTuple):
     glyphs: tuple[Glyph, ...]
 
 
-def is_right_to_left(c: str) -> bool:
+def shapes_right_to_left(c: str) -> bool:
     """Return True for letters and marks of right-to-left scripts; not for their digits."""
     if unicodedata.bidirectional(c) == "NSM":
         return bool(RIGHT_TO_LEFT_MARK.match(c))
     return unicodedata.bidirectional(c) in ("R", "AL")
 
 
-def direction_at(text: str, at: int) -> str:
+def shaping_direction(text: str, at: int) -> str:
     """Return the direction in which to shape a character of a line in visual order.
 
     Empty if the character needs no shaping.
@@ -57,18 +57,18 @@ def direction_at(text: str, at: int) -> str:
     c = text[at]
     if c in JOINERS:  # it follows its letter, so it is drawn to the left of a right-to-left one
         after = text[at + 1 : at + 2]
-        return RIGHT_TO_LEFT if after and is_right_to_left(after) else LEFT_TO_RIGHT
-    if is_right_to_left(c):
+        return RIGHT_TO_LEFT if after and shapes_right_to_left(after) else LEFT_TO_RIGHT
+    if shapes_right_to_left(c):
         return RIGHT_TO_LEFT
     return LEFT_TO_RIGHT if SHAPED.match(c) else ""
 
 
-def is_private(c: str) -> bool:
+def is_private_use(c: str) -> bool:
     """Return True for a private-use character: in a name it has no meaning, here it is a glyph."""
     return ord(c) in PRIVATE
 
 
-def shape(text: str, direction: str, font: Any) -> GlyphRun:
+def shape_glyphs(text: str, direction: str, font: Any) -> GlyphRun:
     """Return the glyphs of a run in visual order. `font` is a TTFont of reportlab."""
     shaper, codes = _shaper(font)
     buffer = uharfbuzz.Buffer()

@@ -6,17 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.kinds.report.document import charts, text_lines
-from jobs.kinds.report.document.by_category import by_code, by_kind, by_time, largest
+from jobs.kinds.report.document.by_category import (
+    table_by_code,
+    table_by_kind,
+    table_by_time,
+    table_of_largest,
+)
 from jobs.kinds.report.document.figures import Figures
 from jobs.kinds.report.document.labels import (
-    download_count,
-    duration,
-    file_size,
-    percentage,
-    timestamp,
+    downloads_label,
+    duration_label,
+    file_size_label,
+    percentage_label,
+    timestamp_label,
 )
 from jobs.kinds.report.document.pdf_document import BODY, LEFT, RIGHT, SOFT, PdfDocument
-from jobs.kinds.report.document.rows import ReportParams
+from jobs.kinds.report.document.report_input import ReportInput
 from jobs.kinds.report.document.tables import GAP, Table
 from jobs.kinds.report.document.time_series import time_series
 
@@ -34,7 +39,7 @@ class Block:
     draw: Callable[[PdfDocument, float], None]
 
 
-def blocks(figures: Figures, params: ReportParams) -> Iterator[Block]:
+def summary_blocks(figures: Figures, params: ReportInput) -> Iterator[Block]:
     yield Block(MASTHEAD, lambda pdf, top: _masthead(pdf, top, params))
     if not figures.jobs:
         yield Block(60, _no_downloads)
@@ -42,23 +47,25 @@ def blocks(figures: Figures, params: ReportParams) -> Iterator[Block]:
     yield Block(60, lambda pdf, top: _figures(pdf, top, figures, params))
     yield from _charts(figures)
     yield _section(
-        "By kind and status", "The status when this report was created.", by_kind(figures, params)
+        "By kind and status",
+        "The status when this report was created.",
+        table_by_kind(figures, params),
     )
     if figures.waiting:
         note = "Time until the last attempt started. 95% of downloads waited no longer than p95."
-        yield _section("Waiting", note, by_time(figures, params, lambda each: each.waiting))
+        yield _section("Waiting", note, table_by_time(figures, params, lambda each: each.waiting))
     if figures.running:
         note = "Time from the start of the last attempt to its end."
-        yield _section("Running", note, by_time(figures, params, lambda each: each.running))
+        yield _section("Running", note, table_by_time(figures, params, lambda each: each.running))
     if figures.failures:
-        note = f"Why {download_count(figures.failed)} failed."
-        yield _section("Failures", note, by_code(figures))
+        note = f"Why {downloads_label(figures.failed)} failed."
+        yield _section("Failures", note, table_by_code(figures))
     if figures.largest:
         note = "The largest files of this period."
-        yield _section("Largest files", note, largest(figures, params))
+        yield _section("Largest files", note, table_of_largest(figures, params))
 
 
-def heading(pdf: PdfDocument, top: float, title: str, note: str) -> None:
+def summary_heading(pdf: PdfDocument, top: float, title: str, note: str) -> None:
     """Draw a heading with a note below it, and add it to the outline."""
     pdf.outline_entry(title, top + 6)
     pdf.text(LEFT, top - 11, title, size=11.5, bold=True)
@@ -67,19 +74,18 @@ def heading(pdf: PdfDocument, top: float, title: str, note: str) -> None:
 
 def _section(title: str, note: str, table: Table) -> Block:
     def draw(pdf: PdfDocument, top: float) -> None:
-        heading(pdf, top, title, note)
+        summary_heading(pdf, top, title, note)
         table.draw(pdf, top - HEADING)
 
     return Block(HEADING + table.height, draw)
 
 
-def _masthead(pdf: PdfDocument, top: float, params: ReportParams) -> None:
+def _masthead(pdf: PdfDocument, top: float, params: ReportInput) -> None:
     pdf.outline_entry("Summary", top + 20)
     pdf.text(LEFT, top - 6, params.title, size=23, bold=True, fit=RIGHT - LEFT)
     pdf.text(LEFT, top - 25, params.period, size=11)
-    note = (
-        f"Created {timestamp(params.made_at)}. Days and times are in UTC, sizes in decimal units."
-    )
+    made_at = timestamp_label(params.made_at)
+    note = f"Created {made_at}. Days and times are in UTC, sizes in decimal units."
     pdf.text(LEFT, top - 40, note, colour=SOFT)
     pdf.rule(top - 54)
 
@@ -88,14 +94,14 @@ def _no_downloads(pdf: PdfDocument, top: float) -> None:
     pdf.text(LEFT, top - 12, "No downloads in this period.", size=13)
 
 
-def _figures(pdf: PdfDocument, top: float, figures: Figures, params: ReportParams) -> None:
+def _figures(pdf: PdfDocument, top: float, figures: Figures, params: ReportInput) -> None:
     waiting = figures.waiting
     shown = [
         (f"{figures.jobs:,}", "download" if figures.jobs == 1 else "downloads"),
-        (percentage(figures.completed, figures.finished), "completion rate"),
-        (file_size(figures.all.size_bytes), "total file size"),
-        (duration(waiting.median if waiting else None), "median wait"),
-        (duration(waiting.p95 if waiting else None), "wait, 95th percentile"),
+        (percentage_label(figures.completed, figures.finished), "completion rate"),
+        (file_size_label(figures.all.size_bytes), "total file size"),
+        (duration_label(waiting.median if waiting else None), "median wait"),
+        (duration_label(waiting.p95 if waiting else None), "wait, 95th percentile"),
     ]
     letters = max(
         size for size in FIGURE_SIZES if size == min(FIGURE_SIZES) or _gap(shown, size) >= GAP
@@ -115,12 +121,15 @@ def _gap(shown: Sequence[tuple[str, str]], letters: float) -> float:
 
 def _widths(shown: Sequence[tuple[str, str]], letters: float) -> list[float]:
     return [
-        max(text_lines.line(figure, bold=True).width * letters, text_lines.line(label).width * BODY)
+        max(
+            text_lines.text_line(figure, bold=True).width * letters,
+            text_lines.text_line(label).width * BODY,
+        )
         for figure, label in shown
     ]
 
 
-def _sentence(figures: Figures, params: ReportParams) -> str:
+def _sentence(figures: Figures, params: ReportInput) -> str:
     users = f" by {figures.owners:,} {'user' if figures.owners == 1 else 'users'}"
     outcomes = [
         f"{count:,} {style.label}"
@@ -128,7 +137,7 @@ def _sentence(figures: Figures, params: ReportParams) -> str:
         if (count := figures.all.outcomes[outcome])
     ]
     who = "" if params.owner else users
-    return f"{download_count(figures.jobs)} requested{who}: {', '.join(outcomes)}."
+    return f"{downloads_label(figures.jobs)} requested{who}: {', '.join(outcomes)}."
 
 
 def _charts(figures: Figures) -> Iterator[Block]:
@@ -139,8 +148,8 @@ def _charts(figures: Figures) -> Iterator[Block]:
         note = f"By {series.unit} of request.{failed}"
 
         def outcomes(pdf: PdfDocument, top: float) -> None:
-            heading(pdf, top, title, note)
-            charts.legend(pdf, top - HEADING - 4, figures)
+            summary_heading(pdf, top, title, note)
+            charts.chart_legend(pdf, top - HEADING - 4, figures)
             charts.outcomes_chart(pdf, top - HEADING - 24, CHART, series)
 
         yield Block(HEADING + 24 + CHART + LABELS, outcomes)
@@ -148,7 +157,7 @@ def _charts(figures: Figures) -> Iterator[Block]:
         note_on_sizes = f"Total size of the files, by {series.unit} of request."
 
         def sizes(pdf: PdfDocument, top: float) -> None:
-            heading(pdf, top, f"Bytes per {series.unit}", note_on_sizes)
+            summary_heading(pdf, top, f"Bytes per {series.unit}", note_on_sizes)
             charts.bytes_chart(pdf, top - HEADING - 8, LOW_CHART, series)
 
         yield Block(HEADING + 8 + LOW_CHART + LABELS, sizes)

@@ -69,9 +69,9 @@ class Table:
         return ROW * (len(self.rows) + 1)
 
     def draw(self, pdf: PdfDocument, top: float) -> None:
-        positions = positions_of(self.columns)
+        positions = column_positions(self.columns)
         y = top - ROW + DROP
-        draw_head(pdf, y, self.columns, positions)
+        draw_table_head(pdf, y, self.columns, positions)
         for row in self.rows:
             y -= ROW
             for position, cell in zip(positions, row, strict=True):
@@ -79,7 +79,7 @@ class Table:
             pdf.rule(y - DROP)
 
 
-def positions_of(columns: Sequence[Column]) -> list[ColumnPosition]:
+def column_positions(columns: Sequence[Column]) -> list[ColumnPosition]:
     """Return where each column is; columns without a width share the space that is left."""
     fixed = sum(column.width for column in columns) + GAP * (len(columns) - 1)
     rest = (RIGHT - LEFT - fixed) / max(sum(not column.width for column in columns), 1)
@@ -91,7 +91,7 @@ def positions_of(columns: Sequence[Column]) -> list[ColumnPosition]:
     return positions
 
 
-def draw_head(
+def draw_table_head(
     pdf: PdfDocument, y: float, columns: Sequence[Column], positions: Sequence[ColumnPosition]
 ) -> None:
     for column, position in zip(columns, positions, strict=True):

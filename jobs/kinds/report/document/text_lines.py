@@ -14,9 +14,9 @@ from jobs.kinds.report.document.shaping import (
     MEANT,
     RIGHT_TO_LEFT,
     Glyph,
-    is_private,
-    is_right_to_left,
-    shape,
+    is_private_use,
+    shape_glyphs,
+    shapes_right_to_left,
 )
 
 ELLIPSIS, CIRCLE = "…", "◌"
@@ -38,7 +38,7 @@ class TextPiece:
         """The width at font size 1."""
         if self.glyphs:
             return sum(glyph.advance for glyph in self.glyphs)
-        return fonts.width(self.font, self.text)
+        return fonts.font_width(self.font, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,17 @@ class TextLine:
 
 
 @lru_cache(LINES)
-def line(text: str, *, bold: bool = False) -> TextLine:
+def text_line(text: str, *, bold: bool = False) -> TextLine:
     return _line(_clean(text), bold)
 
 
 @lru_cache(LINES)
-def fitted(text: str, width: float, *, bold: bool = False) -> TextLine:
+def fit_text_line(text: str, width: float, *, bold: bool = False) -> TextLine:
     """Return the line, cut with an ellipsis if wider than `width` at font size 1."""
     text = _clean(text)
-    room, cut, total = width - fonts.advance(ELLIPSIS, bold), 0, 0.0
+    room, cut, total = width - fonts.font_advance(ELLIPSIS, bold), 0, 0.0
     for at, c in enumerate(text):
-        total += fonts.advance(c, bold)
+        total += fonts.font_advance(c, bold)
         if total <= room:
             cut = at + 1
         elif total > MAX_NARROWING * width:
@@ -108,12 +108,14 @@ def _line(text: str, bold: bool) -> TextLine:
         return TextLine((piece,), piece.width)
     # Without the circle a leading mark would be drawn on the text to its left.
     visual = _visual_order(CIRCLE + text if _is_mark(text[0]) else text)
-    runs = [(*run, _piece(*run)) for run in fonts.runs(visual, bold)]
+    runs = [(*run, _piece(*run)) for run in fonts.font_runs(visual, bold)]
     pieces = tuple(piece for *_, piece in runs)
     # PDF readers put right-to-left words back into reading order; PDFium would do so with
     # ActualText, too. So there is none for text that is only reordered and joined.
     copied = "".join(
-        run if direction == RIGHT_TO_LEFT and not any(map(is_private, piece.text)) else piece.text
+        run
+        if direction == RIGHT_TO_LEFT and not any(map(is_private_use, piece.text))
+        else piece.text
         for _, direction, run, piece in runs
     )
     replaced = sum(piece.text.count(fonts.REPLACEMENT) for piece in pieces)
@@ -126,14 +128,14 @@ def _line(text: str, bold: bool) -> TextLine:
 
 
 def _visual_order(text: str) -> str:
-    if not any(map(is_right_to_left, text)):
+    if not any(map(shapes_right_to_left, text)):
         return text
-    from jobs.kinds.report.document.bidi import visual_order  # few names need it
+    from jobs.kinds.report.document.bidi import bidi_visual_order  # few names need it
 
-    return visual_order(text)
+    return bidi_visual_order(text)
 
 
 def _piece(name: str, direction: str, text: str) -> TextPiece:
     if not direction:
         return TextPiece(name, text)
-    return TextPiece(name, *shape(text, direction, fonts.font(name)))
+    return TextPiece(name, *shape_glyphs(text, direction, fonts.load_font(name)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from jobs.kinds.report.document.figures import Figures, Tally
+from jobs.kinds.report.document.figures import Figures, FigureTally
 from jobs.lib.file_size import NO_BREAK
 
 MAX_DAYS = 92  # a longer period has a bar for each week
@@ -14,7 +14,7 @@ MAX_DAYS = 92  # a longer period has a bar for each week
 @dataclass(frozen=True)
 class ChartBar:
     label: str
-    tally: Tally
+    tally: FigureTally
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ def time_series(figures: Figures) -> TimeSeries:
         return TimeSeries(
             "day", (1, 2, 7, 14), [ChartBar(_label(day), tally) for day, tally in days.items()]
         )
-    weeks: dict[date, Tally] = {}
+    weeks: dict[date, FigureTally] = {}
     for day, tally in days.items():
         monday = day - timedelta(day.weekday())
-        weeks[monday] = weeks.get(monday, Tally()) + tally
+        weeks[monday] = weeks.get(monday, FigureTally()) + tally
     first = next(iter(days))
     bars = [ChartBar(_label(max(monday, first)), tally) for monday, tally in weeks.items()]
     return TimeSeries("week", (1, 2, 4, 8), bars)

@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 from PIL.GifImagePlugin import GifImageFile
 
 
-def clear_around(picture: GifImageFile) -> Image.Image:
+def clear_gif_background(picture: GifImageFile) -> Image.Image:
     """Return the loaded picture, without the background color that no browser shows."""
     frame = picture.dispose_extent
     if frame is None or frame == (0, 0, *picture.size):

@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import TextIO
 
 from jobs.errors import FileTooComplex, FileUnreadable, ProcessingError
-from jobs.kinds.upload.previews import protocol, sandbox, supervisor
+from jobs.kinds.upload.previews import helper_protocol, sandbox, supervisor
+from jobs.kinds.upload.previews.helper_protocol import TOO_MUCH, HelperTask
 from jobs.kinds.upload.previews.preview_result import PreviewResult, Work
 from jobs.kinds.upload.previews.preview_types import PREVIEW_TYPES
-from jobs.kinds.upload.previews.protocol import TOO_MUCH, Task
 
 UNREADABLE = "The file is damaged, incomplete, or not of the type it claims to be."
 NO_ROOM = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE}
 FORBIDDEN = {errno.EPERM, errno.EACCES, errno.EXDEV}  # from the sandbox
 
 
-def main(make: Callable[[Work], PreviewResult] | None = None) -> None:
+def helper_main(make: Callable[[Work], PreviewResult] | None = None) -> None:
     """Run the task of the command line. `make` replaces the function of its content type."""
-    task = Task.from_json(sys.argv[1])
-    supervisor.fork_reader(parent=task.parent)
-    sandbox.enter(task)
+    task = HelperTask.from_json(sys.argv[1])
+    supervisor.fork_supervised_reader(parent=task.parent)
+    sandbox.enter_sandbox(task)
     out = _redirect_stdout()
 
     def send(line: str) -> None:
@@ -37,10 +37,10 @@ def main(make: Callable[[Work], PreviewResult] | None = None) -> None:
         out.flush()
 
     def say(message: str) -> None:
-        send(protocol.progress_line(message))
+        send(helper_protocol.progress_message(message))
 
     make = make or PREVIEW_TYPES[task.content_type].load()
-    send(protocol.ready_line())
+    send(helper_protocol.ready_message())
     work = Work(Path(task.source), task.content_type, Path(task.folder), task.limits, say)
     send(_result_line(make, work))
 
@@ -55,23 +55,23 @@ def _redirect_stdout() -> TextIO:
 
 def _result_line(make: Callable[[Work], PreviewResult], work: Work) -> str:
     try:
-        return protocol.result_line(make(work))
+        return helper_protocol.result_message(make(work))
     except ProcessingError as error:
         traceback.print_exc()
-        return protocol.error_line(error)
+        return helper_protocol.error_message(error)
     except MemoryError:
-        return protocol.error_line(FileTooComplex(TOO_MUCH))
+        return helper_protocol.error_message(FileTooComplex(TOO_MUCH))
     except Exception as error:
         # Parsers may raise anything for a malicious file.
         traceback.print_exc()
         if isinstance(error, OSError) and error.errno in NO_ROOM:
-            return protocol.error_line(FileTooComplex(TOO_MUCH))
+            return helper_protocol.error_message(FileTooComplex(TOO_MUCH))
         if isinstance(error, OSError) and error.errno in FORBIDDEN:
             raise  # a bug or an attack: no reader does that
-        return protocol.error_line(FileUnreadable(UNREADABLE))
+        return helper_protocol.error_message(FileUnreadable(UNREADABLE))
 
 
 if __name__ == "__main__":
-    main()
+    helper_main()
     sys.stderr.flush()
     os._exit(0)  # skip the slow cleanup of the interpreter

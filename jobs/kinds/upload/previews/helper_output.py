@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from jobs.kinds.upload.previews import protocol
+from jobs.kinds.upload.previews import helper_protocol
+from jobs.kinds.upload.previews.helper_protocol import Progress, ProtocolError, Ready
 from jobs.kinds.upload.previews.preview_result import PreviewResult
 from jobs.kinds.upload.previews.preview_types import PreviewType
-from jobs.kinds.upload.previews.protocol import Progress, ProtocolError, Ready
 from jobs.lib.mailbox import Mailbox
 
 CHUNK_BYTES = 64 * 1024
 
 
-class OutputReader:
+class HelperOutputReader:
     """Parses the helper's output as it arrives."""
 
     def __init__(
@@ -38,14 +38,17 @@ class OutputReader:
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         for line in whole:
             self._receive(line)
-        if self._bytes > protocol.MAX_BYTES or len(self._rest) > protocol.MAX_LINE_BYTES:
+        if (
+            self._bytes > helper_protocol.MAX_BYTES
+            or len(self._rest) > helper_protocol.MAX_LINE_BYTES
+        ):
             raise ProtocolError("too much output")
         return bool(chunk)
 
     def _receive(self, line: bytes) -> None:
-        if self.result or len(line) > protocol.MAX_LINE_BYTES:
+        if self.result or len(line) > helper_protocol.MAX_LINE_BYTES:
             raise ProtocolError("too much output")
-        message = protocol.parse_line(line, self._preview_type, self._folder)
+        message = helper_protocol.parse_helper_message(line, self._preview_type, self._folder)
         if isinstance(message, Progress):
             self._events.put(message)
         elif isinstance(message, Ready):

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import IO
 
 from jobs.errors import BuildError, FileTooComplex, ProcessingError, Unexpected
-from jobs.kinds.upload.previews import protocol
-from jobs.kinds.upload.previews.helper_output import OutputReader
+from jobs.kinds.upload.previews import helper_protocol
+from jobs.kinds.upload.previews.helper_output import HelperOutputReader
+from jobs.kinds.upload.previews.helper_protocol import TOO_MUCH, HelperTask, Progress, ProtocolError
 from jobs.kinds.upload.previews.preview_result import PreviewLimits, PreviewResult
 from jobs.kinds.upload.previews.preview_types import PreviewType
-from jobs.kinds.upload.previews.protocol import TOO_MUCH, Progress, ProtocolError, Task
 from jobs.kinds.upload.previews.supervisor import SIGNALLED
 from jobs.lib.mailbox import Mailbox
 
@@ -59,7 +59,7 @@ class HelperProcess:
         self._preview_type = preview_type
         self._limits = limits
         paths = str(source.absolute()), content_type, str(folder.absolute())
-        self._task = Task(*paths, limits, parent=os.getpid())
+        self._task = HelperTask(*paths, limits, parent=os.getpid())
         self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="helper", daemon=True)
 
@@ -80,7 +80,7 @@ class HelperProcess:
 
     def _run_helper(self) -> PreviewResult:
         with tempfile.TemporaryFile(dir=self._folder) as stderr:
-            reader = OutputReader(self.events, self._preview_type, self._folder)
+            reader = HelperOutputReader(self.events, self._preview_type, self._folder)
             before = _bytes_in(self._folder)
             with self._start_process(stderr) as helper:
                 try:
@@ -111,7 +111,9 @@ class HelperProcess:
             start_new_session=True,
         )
 
-    def _watch(self, helper: subprocess.Popen[bytes], reader: OutputReader, before: int) -> None:
+    def _watch(
+        self, helper: subprocess.Popen[bytes], reader: HelperOutputReader, before: int
+    ) -> None:
         """Read output until the helper ends or is stopped. Raises ProtocolError, FileTooComplex."""
         ends = time.monotonic() + self._limits.wall_seconds
         assert helper.stdout  # a pipe
@@ -132,13 +134,13 @@ class HelperProcess:
                     raise FileTooComplex(TOO_MUCH)
 
     def _checked_result(
-        self, reader: OutputReader, status: int, stderr: IO[bytes]
+        self, reader: HelperOutputReader, status: int, stderr: IO[bytes]
     ) -> PreviewResult:
         """Return the result if its files are valid. Raises a BuildError."""
         result = reader.result
         try:
             if isinstance(result, PreviewResult) and status == 0:
-                protocol.check_files(result, self._limits)
+                helper_protocol.check_helper_files(result, self._limits)
                 return result
         except ProtocolError as error:
             result = error
@@ -147,7 +149,7 @@ class HelperProcess:
         raise _error(reader, result, status) from cause
 
 
-def _error(reader: OutputReader, result: object, status: int) -> BuildError:
+def _error(reader: HelperOutputReader, result: object, status: int) -> BuildError:
     if isinstance(result, ProcessingError):
         return result
     if status == SIGNALLED + signal.SIGXCPU:

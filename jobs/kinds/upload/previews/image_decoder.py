@@ -51,7 +51,7 @@ BROKEN_PIXELS = (SyntaxError, ValueError, LookupError, OSError, struct.error)
 BROKEN_EXIF = (*BROKEN_PIXELS, TypeError, OverflowError)
 
 
-def read_picture(file: IO[bytes], work: Work) -> tuple[int, int, Image.Image]:
+def decode_image(file: IO[bytes], work: Work) -> tuple[int, int, Image.Image]:
     """Return width, height, and the picture: upright, in sRGB, and possibly reduced."""
     size, number, picture, is_blank = _decoded(file, work)
     if is_blank and _is_truncated(file, work):
@@ -103,7 +103,7 @@ def _opened(file: IO[bytes], work: Work) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = most if work.content_type == "image/webp" else None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each would have its own memory
     try:
-        content = webp.with_true_size(file) if work.content_type == "image/webp" else file
+        content = webp.webp_with_true_size(file) if work.content_type == "image/webp" else file
         picture = Image.open(content, formats=[FORMATS[work.content_type]])
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"The picture has too many pixels. {_at_most(most)}") from error
@@ -142,9 +142,9 @@ def _orientation(picture: Image.Image) -> int:
 def _with_transparency(source: Image.Image, file: IO[bytes]) -> Image.Image:
     is_small = source.width * source.height <= CLEAR_COLOUR_PIXELS
     if source.mode == "RGB" and png.CLEAR_16 in source.info and is_small:
-        return png.clear_colour(source, file)
+        return png.clear_png_colour(source, file)
     if isinstance(source, GifImageFile) and is_small:
-        return gif.clear_around(source)
+        return gif.clear_gif_background(source)
     return source
 
 
@@ -166,7 +166,7 @@ def _reduced(source: Image.Image) -> Image.Image:
 
 def _simple(picture: Image.Image) -> Image.Image:
     if picture.mode == "I;16":
-        picture = png.grey(picture)
+        picture = png.convert_grey_png(picture)
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     return picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")

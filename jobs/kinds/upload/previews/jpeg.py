@@ -16,7 +16,7 @@ ICC_HEADER_BYTES = 14  # name, number and count
 CUT_OFF = "image file is truncated"  # Pillow's message for a truncated JPEG
 
 
-def application_segment(picture: JpegImageFile, marker: int) -> None:
+def read_jpeg_segment(picture: JpegImageFile, marker: int) -> None:
     """Read a segment of metadata, or skip it if it is too short."""
     with suppress(struct.error):
         JpegImagePlugin.APP(picture, marker)
@@ -24,4 +24,4 @@ def application_segment(picture: JpegImageFile, marker: int) -> None:
 
 
 for _marker in APPLICATION_SEGMENTS:
-    JpegImagePlugin.MARKER[_marker] = ("APP", "", application_segment)  # type: ignore[assignment]
+    JpegImagePlugin.MARKER[_marker] = ("APP", "", read_jpeg_segment)  # type: ignore[assignment]

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from jobs.kinds.upload.previews import kernel
-from jobs.kinds.upload.previews.syscalls import OWN, column
+from jobs.kinds.upload.previews.syscalls import OWN, syscall_column
 
 VERSION = 1  # flag: return the version instead of a ruleset
 PATH_BENEATH = 1
@@ -31,31 +31,31 @@ TCP = 0b11  # to bind, and to connect
 SCOPES = 0b11  # abstract sockets, and signals to processes outside
 
 
-def version() -> int:
+def landlock_version() -> int:
     """Return the kernel's Landlock version; 0 if it is missing, disabled or forbidden."""
     try:
-        return kernel.call(_number("create_ruleset"), None, 0, VERSION)
+        return kernel.kernel_call(_number("create_ruleset"), None, 0, VERSION)
     except (OSError, KeyError):
         return 0
 
 
-def restrict(rules: Iterable[tuple[Path, int]]) -> None:
+def restrict_with_landlock(rules: Iterable[tuple[Path, int]]) -> None:
     """Allow only what is beneath these paths, each with its rights.
 
     Paths that do not exist, or cannot be reached anyhow, are left out. Raises OSError.
     """
-    abi = version()
+    abi = landlock_version()
     known = FILES_1 | sum(right for right, since in _SINCE.items() if abi >= since)
     # In the order of their versions; an older kernel refuses what is longer than it knows.
     parts = [known, TCP, SCOPES][: 1 + (abi >= 4) + (abi >= 6)]
     attributes = ctypes.create_string_buffer(struct.pack(f"={len(parts)}Q", *parts))
     size = 8 * len(parts)
-    ruleset = kernel.call(_number("create_ruleset"), attributes, size, 0)
+    ruleset = kernel.kernel_call(_number("create_ruleset"), attributes, size, 0)
     try:
         for path, rights in rules:
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 _allow(ruleset, path, rights & known)
-        kernel.call(_number("restrict_self"), ruleset, 0)
+        kernel.kernel_call(_number("restrict_self"), ruleset, 0)
     finally:
         os.close(ruleset)
 
@@ -69,12 +69,12 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(place).st_mode):
             rights &= OF_A_FILE
         rule = ctypes.create_string_buffer(struct.pack("=Qi", rights, place))
-        kernel.call(_number("add_rule"), ruleset, PATH_BENEATH, rule, 0)
+        kernel.kernel_call(_number("add_rule"), ruleset, PATH_BENEATH, rule, 0)
     finally:
         os.close(place)
 
 
 def _number(name: str) -> int:
-    number = OWN[f"landlock_{name}"][column()]
+    number = OWN[f"landlock_{name}"][syscall_column()]
     assert number is not None  # it is the same on every machine
     return number

@@ -22,7 +22,7 @@ from jobs.kinds.upload.previews.preview_result import (
     PreviewLimits,
     PreviewResult,
     Work,
-    skipped,
+    skipped_preview,
 )
 
 PREVIEW = 1200  # pixels: small print can be read
@@ -38,7 +38,7 @@ LOCKED = {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
 NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def make(work: Work) -> PreviewResult:
+def make_pdf_previews(work: Work) -> PreviewResult:
     """Create `preview`, and `text` with form feeds between pages, if the PDF has text.
 
     `textPages` is set if the text has fewer pages than the PDF. Pages that cannot be read are
@@ -54,7 +54,9 @@ def make(work: Work) -> PreviewResult:
     if not preview and not text:
         raise problems[-1]
     facts = {"pages": pages} if text_pages == pages else {"pages": pages, "textPages": text_pages}
-    return PreviewResult((*text, *preview), facts | (skipped(problems[0]) if problems else {}))
+    return PreviewResult(
+        (*text, *preview), facts | (skipped_preview(problems[0]) if problems else {})
+    )
 
 
 def _has_end(source: Path) -> bool:

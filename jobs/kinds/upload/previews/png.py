@@ -23,7 +23,7 @@ CLEAR_16 = "transparency of 16 bits"  # key in `info`: the samples of the transp
 HIGH_BYTES, LOW_BYTES = "RGB;16B", "RGB;16L"  # which byte of each sample Pillow reads
 
 
-class Chunks(PngImagePlugin.PngStream):
+class PngChunks(PngImagePlugin.PngStream):
     """Skips unused ancillary chunks, and broken ones."""
 
     def call(self, cid: bytes, pos: int, length: int) -> bytes:
@@ -75,10 +75,10 @@ class Chunks(PngImagePlugin.PngStream):
         return end == struct.pack(">I", check)
 
 
-PngImagePlugin.PngStream = Chunks  # type: ignore[misc]
+PngImagePlugin.PngStream = PngChunks  # type: ignore[misc]
 
 
-def grey(picture: Image.Image) -> Image.Image:
+def convert_grey_png(picture: Image.Image) -> Image.Image:
     """Return 16-bit grey as 8-bit; as RGBA if one of its greys is transparent."""
     samples = picture.tobytes()
     low, high = (Image.frombytes("L", picture.size, samples[first::2]) for first in (0, 1))
@@ -89,7 +89,7 @@ def grey(picture: Image.Image) -> Image.Image:
     return Image.merge("LA", (high, alpha)).convert("RGBA")
 
 
-def clear_colour(picture: Image.Image, file: IO[bytes]) -> Image.Image:
+def clear_png_colour(picture: Image.Image, file: IO[bytes]) -> Image.Image:
     """Return the loaded 16-bit RGB picture as RGBA, with its transparent colour.
 
     Pillow reads the high byte of each sample; the low one is read from the file here.

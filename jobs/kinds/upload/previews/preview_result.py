@@ -40,7 +40,7 @@ class PreviewResult:
     facts: dict[str, Any]
 
 
-def skipped(reason: ProcessingError) -> dict[str, str]:
+def skipped_preview(reason: ProcessingError) -> dict[str, str]:
     """Return the metadata that says what was skipped: a sentence and its code."""
     return {"skipped": str(reason), "skippedCode": reason.code}
 

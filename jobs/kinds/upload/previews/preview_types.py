@@ -19,19 +19,30 @@ class PreviewType:
     """`content_types` are those that a preview may have, by role."""
 
     module: str
+    function: str
     content_types: dict[str, tuple[str, ...]]
     is_slow: bool = False
 
     def load(self) -> Callable[[Work], PreviewResult]:
-        make: Callable[[Work], PreviewResult] = import_module(
-            f"jobs.kinds.upload.previews.{self.module}"
-        ).make
+        module = import_module(f"jobs.kinds.upload.previews.{self.module}")
+        make: Callable[[Work], PreviewResult] = getattr(module, self.function)
         return make
 
 
-IMAGES = PreviewType("images", {"thumbnail": PICTURE, "medium": PICTURE, "large": PICTURE})
-PDFS = PreviewType("pdfs", {"text": ("text/plain; charset=utf-8",), "preview": ("image/jpeg",)})
-VIDEOS = PreviewType("videos", {"poster": ("image/jpeg",), "clip": ("video/mp4",)}, is_slow=True)
+IMAGES = PreviewType(
+    "images", "make_image_previews", {"thumbnail": PICTURE, "medium": PICTURE, "large": PICTURE}
+)
+PDFS = PreviewType(
+    "pdfs",
+    "make_pdf_previews",
+    {"text": ("text/plain; charset=utf-8",), "preview": ("image/jpeg",)},
+)
+VIDEOS = PreviewType(
+    "videos",
+    "make_video_previews",
+    {"poster": ("image/jpeg",), "clip": ("video/mp4",)},
+    is_slow=True,
+)
 
 PREVIEW_TYPES: dict[str, PreviewType] = {
     "image/jpeg": IMAGES,

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.kinds.upload.previews import kernel, landlock, seccomp
+from jobs.kinds.upload.previews.helper_protocol import HelperTask
 from jobs.kinds.upload.previews.preview_result import PreviewLimits
-from jobs.kinds.upload.previews.protocol import Task
 
 LAYERS = ("seccomp", "landlock")
 OPEN_FILES = 64
@@ -36,15 +36,18 @@ READ = [
 ]  # fmt: skip
 
 
-def missing_layers() -> list[str]:
+def missing_sandbox_layers() -> list[str]:
     """Return the LAYERS that this machine lacks."""
     if sys.platform != "linux":
         return [*LAYERS]
-    available = {"seccomp": seccomp.is_available(), "landlock": landlock.version() > 0}
+    available = {
+        "seccomp": seccomp.is_seccomp_available(),
+        "landlock": landlock.landlock_version() > 0,
+    }
     return [layer for layer in LAYERS if not available[layer]]
 
 
-def enter(task: Task) -> None:
+def enter_sandbox(task: HelperTask) -> None:
     """Enter the sandbox. Call it once, before a parser is imported. Raises OSError.
 
     Skips layers that this machine lacks: a check at the start of the worker decides whether that is
@@ -52,31 +55,31 @@ def enter(task: Task) -> None:
     """
     _set_limits(task.limits)
     if sys.platform == "linux":
-        missing = missing_layers()
-        if kernel.leave_namespaces():
+        missing = missing_sandbox_layers()
+        if kernel.leave_kernel_namespaces():
             # Only in a namespace: otherwise processes of the worker are counted, too.
             _limit(resource.RLIMIT_NPROC, PROCESSES)
-        kernel.drop_capabilities()
-        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        kernel.drop_kernel_capabilities()
+        kernel.kernel_prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         if "landlock" not in missing:
-            landlock.restrict(_rules(task))
+            landlock.restrict_with_landlock(_rules(task))
         if "seccomp" not in missing:
-            seccomp.install()
+            seccomp.install_seccomp()
 
 
-def die_with(parent: int, death: signal.Signals = signal.SIGKILL) -> None:
+def end_sandbox_with(parent: int, death: signal.Signals = signal.SIGKILL) -> None:
     """Die when the parent ends, for any reason. Kept across exec, but not across setuid."""
     if sys.platform == "linux":
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, death)
+        kernel.kernel_prctl(kernel.PR_SET_PDEATHSIG, death)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def adopt_orphans() -> None:
+def adopt_sandbox_orphans() -> None:
     """Make this process the subreaper of its descendants, and hide its memory from them."""
     if sys.platform == "linux":
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        kernel.kernel_prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        kernel.kernel_prctl(kernel.PR_SET_DUMPABLE, 0)
 
 
 def _set_limits(limits: PreviewLimits) -> None:
@@ -96,7 +99,7 @@ def _limit(what: int, soft: int, hard: int | None = None) -> None:
     resource.setrlimit(what, (values[0], values[1]))
 
 
-def _rules(task: Task) -> Iterator[tuple[Path, int]]:
+def _rules(task: HelperTask) -> Iterator[tuple[Path, int]]:
     """Yield the paths that may be used, with the rights for each."""
     yield Path(task.folder), landlock.WRITE
     yield Path(task.source), landlock.READ

@@ -35,10 +35,10 @@ OF_ITSELF = [
 Step = tuple[int, int, int, int]  # code, steps skipped if true, if false, operand
 
 
-def is_available() -> bool:
+def is_seccomp_available() -> bool:
     """Return whether the kernel accepts seccomp filters and its call numbers are known."""
     try:
-        kernel.call(_own_number(), SET_MODE_FILTER, SPEC_ALLOW, None)
+        kernel.kernel_call(_own_number(), SET_MODE_FILTER, SPEC_ALLOW, None)
     except KeyError:
         return False
     except OSError as error:
@@ -46,15 +46,15 @@ def is_available() -> bool:
     return False
 
 
-def install() -> None:
+def install_seccomp() -> None:
     """Restrict the calling thread permanently. Needs PR_SET_NO_NEW_PRIVS. Raises OSError."""
-    steps = program(syscalls.column(), os.getpid())
+    steps = seccomp_program(syscalls.syscall_column(), os.getpid())
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     packed = ctypes.create_string_buffer(struct.pack("@HP", len(steps), ctypes.addressof(code)))
-    kernel.call(_own_number(), SET_MODE_FILTER, SPEC_ALLOW, packed)
+    kernel.kernel_call(_own_number(), SET_MODE_FILTER, SPEC_ALLOW, packed)
 
 
-def program(column: int, pid: int) -> list[Step]:
+def seccomp_program(column: int, pid: int) -> list[Step]:
     """Return the filter for an architecture, and for the process with this pid."""
     steps: list[Step] = [
         (LOAD, 0, 0, ARCHITECTURE_AT),
@@ -115,6 +115,6 @@ def _unless(
 
 
 def _own_number() -> int:
-    number = OWN["seccomp"][syscalls.column()]
+    number = OWN["seccomp"][syscalls.syscall_column()]
     assert number is not None  # both machines have it
     return number

@@ -22,7 +22,7 @@ SIGNALLED = 128  # plus the signal's number, as in shells
 POLL_SECONDS = 0.001
 
 
-def fork_reader(*, parent: int) -> None:
+def fork_supervised_reader(*, parent: int) -> None:
     """Fork, and return in the child, the reader. There must be no threads.
 
     The supervisor stays until the reader or `parent` ends or SIGTERM arrives. It exits with the
@@ -31,15 +31,15 @@ def fork_reader(*, parent: int) -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    sandbox.die_with(parent, signal.SIGTERM)
-    sandbox.adopt_orphans()
+    sandbox.end_sandbox_with(parent, signal.SIGTERM)
+    sandbox.adopt_sandbox_orphans()
     supervisor = os.getpid()
     gc.freeze()  # a collection in the reader would copy shared pages
     if reader := os.fork():
         os._exit(_supervise(reader))
     os.setpgid(0, 0)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    sandbox.die_with(supervisor)
+    sandbox.end_sandbox_with(supervisor)
 
 
 def _supervise(reader: int) -> int:

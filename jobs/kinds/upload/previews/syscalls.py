@@ -154,7 +154,7 @@ OWN: dict[str, Numbers] = {
 ALL = NO_OTHER_PROCESS | NO_NETWORK | NO_SHARED_MEMORY | NO_OTHER_FILES | NO_KERNEL | LIMITED | OWN
 
 
-def column() -> int:
+def syscall_column() -> int:
     """Return this machine's column in the table above. Raises KeyError if it has none."""
     if struct.calcsize("P") != 8:
         raise KeyError("32 bits")

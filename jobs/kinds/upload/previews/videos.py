@@ -23,15 +23,15 @@ from jobs.errors import (
     ProcessingError,
 )
 from jobs.kinds.upload.previews import sandbox
+from jobs.kinds.upload.previews.helper_protocol import TOO_MUCH
 from jobs.kinds.upload.previews.preview_result import (
     CreatedPreview,
     PreviewLimits,
     PreviewResult,
     Work,
-    skipped,
+    skipped_preview,
 )
-from jobs.kinds.upload.previews.protocol import TOO_MUCH
-from jobs.kinds.upload.previews.sizes import inside
+from jobs.kinds.upload.previews.sizes import size_inside
 
 POSTER, CLIP = (1280, 1280), (854, 480)
 CLIP_SECONDS = 10
@@ -49,22 +49,24 @@ SHOWN = (
 )
 
 
-def make(work: Work) -> PreviewResult:
+def make_video_previews(work: Work) -> PreviewResult:
     """Create `poster` and `clip`; neither without ffmpeg or without a picture."""
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
-        return PreviewResult((), skipped(NoReader("This server cannot read videos.")))
+        return PreviewResult((), skipped_preview(NoReader("This server cannot read videos.")))
     work.say("Reading the video")
     facts = _facts(work)
     if "width" not in facts:
-        return PreviewResult((), facts | skipped(NothingToShow("The video has no pictures.")))
+        return PreviewResult(
+            (), facts | skipped_preview(NothingToShow("The video has no pictures."))
+        )
     shape = facts["width"], facts["height"]
     work.say("Creating the poster frame")
-    poster = _poster(work, inside(shape, POSTER), facts.get("durationSeconds", 0))
+    poster = _poster(work, size_inside(shape, POSTER), facts.get("durationSeconds", 0))
     work.say("Creating the preview clip")
     try:
-        return PreviewResult((poster, _clip(work, inside(shape, CLIP))), facts)
+        return PreviewResult((poster, _clip(work, size_inside(shape, CLIP))), facts)
     except ProcessingError as problem:
-        return PreviewResult((poster,), facts | skipped(problem))
+        return PreviewResult((poster,), facts | skipped_preview(problem))
 
 
 def _facts(work: Work) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def _run(program: str, arguments: list[str]) -> bytes:
         [program, "-loglevel", "error", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        preexec_fn=lambda: sandbox.die_with(parent),  # there are no threads here
+        preexec_fn=lambda: sandbox.end_sandbox_with(parent),  # there are no threads here
     )
     os.write(2, done.stderr)
     if done.returncode < 0 or done.returncode == SIGNALLED or OUT_OF_MEMORY in done.stderr:

@@ -13,7 +13,7 @@ from typing import IO
 RIFF_BYTES = 8  # not counted by the header
 
 
-def with_true_size(file: IO[bytes]) -> IO[bytes]:
+def webp_with_true_size(file: IO[bytes]) -> IO[bytes]:
     """Return the file, with the actual size in its header if that says more."""
     size = file.seek(0, os.SEEK_END) - RIFF_BYTES
     file.seek(0)

@@ -1,14 +1,12 @@
-"""The input of a report: its parameters, and one row for each job."""
+"""The rows of a report, one for each job, and a file to keep them in."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-
-from jobs.kinds.report.document.labels import date_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,41 +30,7 @@ class ReportRow:
         return self.created_at.astimezone(UTC).date()
 
 
-@dataclass(frozen=True)
-class ReportParams:
-    """What to report on.
-
-    `owner` is a user name, or empty for a report on all users. `count` is an estimate. `rows`
-    returns the rows, newest first. Call it once: a second call may return other rows.
-    """
-
-    format: str  # pdf, csv or json
-    first_day: date
-    last_day: date  # inclusive
-    owner: str
-    made_at: datetime
-    count: int
-    rows: Callable[[], Iterator[ReportRow]]
-    kind_labels: Mapping[str, str] = field(default_factory=dict)
-
-    def kind_label(self, name: str) -> str:
-        return self.kind_labels.get(name, name.capitalize())
-
-    @property
-    def title(self) -> str:
-        return f"Activity of {self.owner or 'everybody'}"
-
-    @property
-    def period(self) -> str:
-        return date_range(self.first_day, self.last_day)
-
-    @property
-    def file_name(self) -> str:
-        days = sorted({self.first_day.isoformat(), self.last_day.isoformat()})
-        return f"Activity {' to '.join(days)}.{self.format}"
-
-
-class Spool:
+class RowSpool:
     """Rows on disk, in the order they were added. Use it as a context manager to close the file.
 
     JSON has the figures before the rows. Reading the database twice could return different rows,
@@ -77,7 +41,7 @@ class Spool:
         self._file = (folder / "rows").open("w+b")
         self._count = 0
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> RowSpool:
         return self
 
     def __exit__(self, *_: object) -> None:

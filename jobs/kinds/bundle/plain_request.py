@@ -11,7 +11,7 @@ from jobs.models.stored_file import MAX_FILE_ID, MIN_FILE_ID
 from jobs.web.serializers.fields import MAX_NAME_CHARS
 
 
-def plain_request(data: Any) -> tuple[JobParams, str] | None:
+def plain_bundle_request(data: Any) -> tuple[JobParams, str] | None:
     """Return params and name; None unless a serializer would accept the data as it is."""
     if not isinstance(data, dict) or not {"file_ids"} <= data.keys() <= {"file_ids", "name"}:
         return None

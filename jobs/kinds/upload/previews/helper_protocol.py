@@ -33,7 +33,7 @@ FACTS = {"pages", "textPages", "width", "height", "durationSeconds", "skipped", 
 
 
 @dataclass(frozen=True)
-class Task:
+class HelperTask:
     """What a helper is to do for the process `parent`. Passed on its command line."""
 
     source: str
@@ -46,7 +46,7 @@ class Task:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Task:
+    def from_json(cls, text: str) -> HelperTask:
         fields = json.loads(text)
         return cls(**fields | {"limits": PreviewLimits(**fields["limits"])})
 
@@ -68,25 +68,25 @@ class Progress:
 Message = Ready | Progress | PreviewResult | errors.ProcessingError
 
 
-def ready_line() -> str:
+def ready_message() -> str:
     return json.dumps({"ready": True})
 
 
-def progress_line(message: str) -> str:
+def progress_message(message: str) -> str:
     return json.dumps({"say": message})
 
 
-def result_line(result: PreviewResult) -> str:
+def result_message(result: PreviewResult) -> str:
     files = [[each.role, each.path.name, each.content_type] for each in result.previews]
     return json.dumps({"made": files, "facts": result.facts})
 
 
-def error_line(error: errors.ProcessingError) -> str:
+def error_message(error: errors.ProcessingError) -> str:
     return json.dumps({"refused": error.code, "sentence": str(error)})
 
 
-def parse_line(line: bytes, preview_type: PreviewType, folder: Path) -> Message:
-    """Return the message. Raises ProtocolError. Files are checked later, by `check_files`."""
+def parse_helper_message(line: bytes, preview_type: PreviewType, folder: Path) -> Message:
+    """Return the message. Raises ProtocolError. Call `check_helper_files` later."""
     try:
         message = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -103,7 +103,7 @@ def parse_line(line: bytes, preview_type: PreviewType, folder: Path) -> Message:
     raise ProtocolError("no known line")
 
 
-def check_files(result: PreviewResult, limits: PreviewLimits) -> None:
+def check_helper_files(result: PreviewResult, limits: PreviewLimits) -> None:
     """Raise ProtocolError unless the previews are plain files without other hard links."""
     sizes = 0
     for each in result.previews:
