@@ -148,7 +148,7 @@ def test_the_result_backend_tells_operators_what_an_attempt_returned(live: Live)
 READER = """
 import sys
 from tests.processing import kernels
-kernels.give_up_rights()
+kernels.drop_capabilities()
 for pid in sys.argv[1:]:
     try:
         open(f"/proc/{pid}/environ", "rb").close()
@@ -161,7 +161,7 @@ for pid in sys.argv[1:]:
 @pytest.fixture
 def live_without_rights(tmp_path: Path, db: None) -> Iterator[Live]:
     """As in a container. The rights of root would protect the processes, too."""
-    live = Live(tmp_path, on_this_database(), become=kernels.give_up_rights)
+    live = Live(tmp_path, on_this_database(), become=kernels.drop_capabilities)
     try:
         live.start("dispatcher")
         live.start("web")
