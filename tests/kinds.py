@@ -135,6 +135,7 @@ class StrictExport(SmallKind):
     """A kind with the strict fields of the house."""
 
     name = "strict-export"
+    name_field = "name"
     label = "Strict export"
 
     class Params(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.utils.html import is_html_input
 
 from jobs.web.serializers.fields import MAX_REPORTED, as_integer
 
@@ -21,7 +22,7 @@ TYPES: list[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...]]
 
 def type_errors(serializer: serializers.Serializer[Any], data: Any) -> dict[str, Any]:
     """Return the errors of values of another JSON type, by field."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, Mapping) or is_html_input(data):  # a form has text alone
         return {}
     found = {
         name: errors_of_value(field, data[name])
