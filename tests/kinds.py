@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from django.core.validators import MaxValueValidator
 from django.urls import clear_url_caches
 from django.utils.functional import empty
 from rest_framework import serializers
@@ -89,7 +90,13 @@ class SalesExport(SmallKind):
         minimum = serializers.DecimalField(
             8, 2, min_value=Decimal(0), required=False, label="Minimum amount"
         )
-        rate = serializers.FloatField(default=1.5, label="Exchange rate")
+        rate = serializers.FloatField(
+            default=1.5,
+            min_value=0.1,
+            validators=[MaxValueValidator(100)],
+            label="Exchange rate",
+            error_messages={"min_value": "Use a rate that is not 0."},
+        )
         separator = serializers.ChoiceField(
             [("comma", "Comma"), ("semicolon", "Semicolon"), ("tab", "Tab")], default="comma"
         )
@@ -123,11 +130,18 @@ class SalesExport(SmallKind):
         paid = serializers.BooleanField(allow_null=True, default=None, label="Paid")
         layout = serializers.JSONField(required=False)  # no form can show it
 
+        def validate_year(self, year: int) -> int:
+            if year == 2012:
+                raise serializers.ValidationError("There are no sales of 2012.")
+            return year
+
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
             if attrs["year"] == 2013:
                 raise serializers.ValidationError("There are no sales of that year.")
             if attrs["year"] == 2014:
                 raise serializers.ValidationError({"layout": ["There is no layout for it."]})
+            if attrs["year"] == 2015:
+                raise serializers.ValidationError({"layout": [{}, {"width": ["It is too wide."]}]})
             return attrs
 
 

@@ -16,15 +16,25 @@ from jobs.web.pages.form_submit import NAME_ERRORS, error_sentence
 from jobs.web.serializers import JobRequest
 
 REQUIRED = "This field is required."
-SENTENCES = {"required": REQUIRED, "blank": REQUIRED, "null": REQUIRED}
-# Instead of the sentences of DRF for `invalid`, which speak of formats and integers.
-INVALID: dict[type[Field], str] = {
-    serializers.DateTimeField: "Enter a date and time.",
-    serializers.DateField: "Enter a date.",
-    serializers.TimeField: "Enter a time.",
-    serializers.IntegerField: "Enter a whole number.",
-    serializers.FloatField: "Enter a number.",
-    serializers.DecimalField: "Enter a number.",
+LIMITS = {
+    "min_value": "Enter {0.min_value} or more.",
+    "max_value": "Enter {0.max_value} or less.",
+}
+# Instead of the sentences of DRF, by type and code; formatted with the field.
+SENTENCES: dict[type[Field], dict[str, str]] = {
+    serializers.Field: {"required": REQUIRED, "null": REQUIRED},
+    serializers.CharField: {
+        "blank": REQUIRED,
+        "max_length": "Use at most {0.max_length} characters.",
+    },
+    serializers.DateTimeField: {"invalid": "Enter a date and time."},
+    serializers.DateField: {"invalid": "Enter a date."},
+    serializers.TimeField: {"invalid": "Enter a time."},
+    serializers.IntegerField: {"invalid": "Enter a whole number."} | LIMITS,
+    serializers.FloatField: {"invalid": "Enter a number."} | LIMITS,
+    serializers.DecimalField: {"invalid": "Enter a number."} | LIMITS,
+    serializers.ChoiceField: {"invalid_choice": "Choose one of the options."},
+    serializers.ListField: {"max_length": "Enter at most {0.max_length} lines."},
 }
 
 
@@ -33,37 +43,41 @@ def form_errors(details: Any, job_request: JobRequest) -> dict[str, str]:
 
     `form` is for errors that concern the whole form, or a field that the form does not show.
     """
-    fields = shown_fields(job_request)
-    shown = {str(field.field_name): _sentences(field, job_request) for field in fields}
-    shown |= terms.SENTENCES
+    shown = {str(field.field_name): field for field in shown_fields(job_request)}
     errors, others = dict[str, str](), []
     for name, detail in details.items():
-        if name in shown:
-            errors[name] = _sentence(detail, shown[name])
+        if name in terms.SENTENCES:
+            errors[name] = error_sentence(detail, terms.SENTENCES[name])
+        elif name not in shown:
+            others.append(_sentence(detail, None))
+        elif is_file_name(shown[name], job_request.kind):
+            errors[name] = error_sentence(detail, NAME_ERRORS)
         else:
-            others.append(_sentence(detail, {}))
+            errors[name] = _sentence(detail, shown[name])
     return errors | ({"form": " ".join(others)} if others else {})
 
 
-def _sentences(field: Field, job_request: JobRequest) -> dict[str, str]:
-    """Return the sentences for errors of the field, by code."""
-    if is_file_name(field, job_request.kind):
-        return NAME_ERRORS
-    field = getattr(field, "child", field)  # of a list
-    for kind, sentence in INVALID.items():
-        default = kind.default_error_messages["invalid"]
-        if isinstance(field, kind) and field.error_messages["invalid"] == default:
-            return SENTENCES | {"invalid": sentence}
-    return SENTENCES
-
-
-def _sentence(details: Any, sentences: dict[str, str]) -> str:
+def _sentence(details: Any, field: Field | None) -> str:
     """Return the first error; of a list of texts, with the number of the line."""
     if isinstance(details, dict):
         line, inner = next(iter(details.items()))
         place = f"Line {int(line) + 1}: " if str(line).isdecimal() else ""
-        return place + _sentence(inner, sentences)
-    return error_sentence(details, sentences)
+        return place + _sentence(inner, getattr(field, "child", None))
+    first = next(filter(None, details))
+    if "message" not in first:  # of nested serializers, which are not shown
+        return _sentence(first, None)
+    message, code = str(first["message"]), first["code"]
+    for kind, sentences in SENTENCES.items():
+        if isinstance(field, kind) and code in sentences and _is_of_drf(message, kind, code):
+            has_limit = getattr(field, code, "") is not None  # else it is a validator's
+            return sentences[code].format(field) if has_limit else message
+    return message
+
+
+def _is_of_drf(message: str, kind: type[Field], code: str) -> bool:
+    """Return False for a sentence of the kind's own: `invalid` is the code of most of them."""
+    beginning = str(kind.default_error_messages[code]).split("{")[0]
+    return message.startswith(beginning)
 
 
 def blocked_addresses(job_request: JobRequest) -> dict[str, str]:
