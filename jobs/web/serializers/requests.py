@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from rest_framework import serializers
+from rest_framework.utils.html import is_html_input
 
 from jobs.kinds.base import JobParams, Kind
 from jobs.terms import Terms
@@ -27,7 +28,7 @@ class JobRequest(TermsRequest):
     kind: ClassVar[Kind]
 
     def to_internal_value(self, data: Any) -> Any:
-        wrong = type_errors(self, data)
+        wrong = {} if is_html_input(data) else type_errors(self, data)  # the text of a page's form
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
