@@ -87,7 +87,11 @@ class Workspace(Protocol):
 
     @property
     def output(self) -> WorkspaceOutput:
-        """The artifact, to be written sequentially."""
+        """The artifact, to be written sequentially.
+
+        A builder that reads this and writes nothing makes an empty file. One that never does fails
+        with EmptyResult.
+        """
 
     def first_gap(self) -> tuple[int, int | None]:
         """Return the first byte that no earlier attempt stored, and where that gap ends.

@@ -70,3 +70,17 @@ def test_name_after_the_first_byte_is_an_error(attempt: Callable[..., Any]) -> N
     assert (done.job.status, done.job.error_code) == (Status.QUEUED, "unexpected")
     assert "Call describe before the first write to output." in operators_read(done.job)
     assert left_behind(done.job) == []
+
+
+def test_builder_that_touches_no_output_makes_no_file(attempt: Callable[..., Any]) -> None:
+    done = attempt(lambda work: work.say("Nothing to write"))
+
+    assert (done.job.status, done.job.error_code) == (Status.FAILED, "empty_result")
+    assert done.job.error == "The job ended without making a file."
+    assert left_behind(done.job) == []
+
+
+def test_builder_may_make_an_empty_file(attempt: Callable[..., Any]) -> None:
+    done = attempt(lambda work: work.output.write(b""))
+
+    assert (done.job.status, done.job.artifact.size_bytes) == (Status.COMPLETED, 0)

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.exceptions import ValidationError
 
-from jobs.errors import Interrupted
+from jobs.errors import EmptyResult, Interrupted
 from jobs.kinds import Kind, Workspace
 from jobs.kinds.bundle.kind import Bundle
 from jobs.kinds.registry import KINDS
@@ -83,6 +83,13 @@ def test_name_and_type_come_before_the_first_byte() -> None:
 
     with pytest.raises(RuntimeError, match="Call describe before the first write"):
         run(kind_of(build), owner=ANA)
+
+
+def test_builder_that_touches_no_output_makes_no_file() -> None:
+    with pytest.raises(EmptyResult):
+        run(kind_of(lambda work: None), owner=ANA)
+
+    assert run(kind_of(lambda work: work.output), owner=ANA).content == b""
 
 
 def test_noted_facts_are_json() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from jobs import storage
 from jobs.engine import quota
 from jobs.engine.heartbeat import Heartbeat
-from jobs.errors import NoRoom, SourceChanged, SourceMissing
+from jobs.errors import EmptyResult, NoRoom, SourceChanged, SourceMissing
 from jobs.kinds.registry import kind_folder
 from jobs.lib.database import retry_database_write
 from jobs.lib.digest import Digest
@@ -184,9 +184,14 @@ class Attempt:
     # Called by the runner, after the builder
 
     def finish(self) -> StoredFile:
-        """Store the artifact. Return its unsaved row. Raises NoRoom, StorageUnavailable."""
+        """Store the artifact. Return its unsaved row.
+
+        Raises EmptyResult, NoRoom, StorageUnavailable.
+        """
         if self._kept:
             return self._kept
+        if self._output is None and self._parts is None:
+            raise EmptyResult("The job ended without making a file.")
         if self._parts is None:
             if not self._is_in_bytes:
                 retry_database_write(lambda: self._check_room(self.output.size_bytes))

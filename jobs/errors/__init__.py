@@ -43,6 +43,7 @@ JobError
     |-- Infected               a virus was found in the file
     |-- NotScannable           the file is too large for the virus scanner
     |-- ScannerUnavailable     the virus scanner gave no valid response (retryable)
+    |-- EmptyResult            the builder made no file
     `-- Unexpected             a bug (retryable)
 Interrupted                    the attempt lost its job, exceeded its time limit, or stalled
 """
@@ -51,6 +52,7 @@ from jobs.errors.base import Interrupted, JobError, KeyReused, OwnerBusy, StaleJ
 from jobs.errors.build_errors import (
     ArchiveTooLarge,
     BuildError,
+    EmptyResult,
     Infected,
     NoRoom,
     NotScannable,
@@ -118,6 +120,7 @@ __all__ = [
     "BlockedRedirect",
     "BuildError",
     "ChecksumMismatch",
+    "EmptyResult",
     "FileEncrypted",
     "FileTooComplex",
     "FileTooLarge",

@@ -77,6 +77,13 @@ class ScannerUnavailable(BuildError):
     retryable = True
 
 
+class EmptyResult(BuildError):
+    """A builder that should make a file never touched its output. An empty file is a file."""
+
+    code = "empty_result"
+    meaning = "It ended without making a file."
+
+
 class Stalled(BuildError):
     code = "stalled"
     meaning = "It made no progress for too long; retried after 1, 5 and 30 s."

@@ -8,6 +8,7 @@ from __future__ import annotations
 from jobs.errors.build_errors import (
     ArchiveTooLarge,
     BuildError,
+    EmptyResult,
     Infected,
     NoRoom,
     NotScannable,
@@ -79,6 +80,7 @@ JOB_CODES: dict[str, str] = {
         Infected,
         NotScannable,
         ScannerUnavailable,
+        EmptyResult,
     ),
     DEPENDENCY_FAILED: "A download that it depends on failed or was cancelled.",
     TIMEOUT: "It took longer than its time limit, which grows with its size, and was stopped.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import Interrupted, SourceChanged, SourceMissing
+from jobs.errors import EmptyResult, Interrupted, SourceChanged, SourceMissing
 from jobs.lib.digest import Digest
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
@@ -151,11 +151,13 @@ class MemoryWorkspace:
 
     @property
     def content(self) -> bytes:
-        """The artifact."""
+        """The artifact. Raises EmptyResult."""
         if self._is_kept and self.uploaded is not None:
             return self.uploaded
         made = self._parts or self._output
-        return bytes(made.content) if made else b""
+        if made is None:
+            raise EmptyResult("The job ended without making a file.")
+        return bytes(made.content)
 
     def close(self) -> None:
         """Remove the scratch folder."""

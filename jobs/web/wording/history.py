@@ -46,6 +46,7 @@ WENT_WRONG = {
     "infected": "A virus was found in the file.",
     "not_scanned": "The file could not be scanned for viruses.",
     "scanner_unavailable": "The virus scanner could not be reached.",
+    "empty_result": "No file was made.",
     "dependency_failed": "A download that it depends on failed or was cancelled.",
     "timeout": "It took too long and was stopped.",
     "stalled": "It made no progress and was stopped.",
