@@ -76,7 +76,7 @@ class DownloadCommand:
         return CommandOutcome.of(error)
 
     def _save(self) -> Path | None:
-        """Download to the destination. Returns its path, or None for stdout."""
+        """Download to the destination. Returns its path; None for stdout or without a file."""
         options = self._options = decode_options(self._options)
         if not options["retry_for"] >= 0:  # false for NaN, too
             raise UsageError("--retry-for needs a number of seconds.")
@@ -87,13 +87,15 @@ class DownloadCommand:
             raise UsageError("--json and --output - cannot be combined: both write to stdout.")
         with temporary_folder() as folder:  # verified before the first byte is written to stdout
             path = self._fetch(request, Destination(f"{folder}/", force=False))
+            if path is None:
+                return None
             with raising_not_written(path):
                 file = path.open("rb")
             with file:
                 copy_to_stdout(file)
         return None
 
-    def _fetch(self, request: DownloadRequest, destination: Destination) -> Path:
+    def _fetch(self, request: DownloadRequest, destination: Destination) -> Path | None:
         options, seconds = self._options, self._options["retry_for"]
         login = find_login(
             options["service"],

@@ -38,8 +38,8 @@ class Downloader:
         self._service, self._destination, self._display = service, destination, display
         self._retry_for_seconds = retry_for_seconds
 
-    def run(self, request: DownloadRequest) -> Path:
-        """Return the path of the verified file. Raises a Failure.
+    def run(self, request: DownloadRequest) -> Path | None:
+        """Return the path of the verified file; None if the job makes none. Raises a Failure.
 
         KeyboardInterrupt and Terminated leave the job and the partial file in place.
         """
@@ -47,7 +47,7 @@ class Downloader:
         if isinstance(request, NewDownload) and self._destination.file:
             self._destination.check_overwrite(self._destination.file)  # before a job is created
         job = self._wait(self._start(request))
-        return self._fetch(job)
+        return self._fetch(job) if job.has_file else None
 
     def cancel(self, job: JobResponse) -> JobResponse:
         """Cancel the job and return it. It may have ended in the meantime."""
@@ -78,7 +78,7 @@ class Downloader:
         if job.status != "completed":
             raise Gone(f"The download is {job.status}.", job.status)
         if was_active:
-            verb = kind_named(job.kind).completed
+            verb = kind_named(job.kind).completed if job.has_file else "Done"
             took = formatting.duration(interval.elapsed_seconds)
             self._display.finish(f"{verb} in {took}: {job.name}")
         return job

@@ -62,6 +62,7 @@ class JobResponse:
     error_code: str
     etag: str
     poll_seconds: float
+    has_file: bool  # of a completed job: some do work and make no file
 
     @classmethod
     def of(cls, response: ApiResponse) -> Self:
@@ -89,6 +90,7 @@ class JobResponse:
             error_code=body.text("errorCode", ""),
             etag=response.headers.get("ETag", ""),
             poll_seconds=poll_seconds(response),
+            has_file=bool(body.text("downloadUrl", "")),
         )
 
     @property

@@ -16,6 +16,7 @@ from jobs.lib.digest import Digest
 
 CHUNK_BYTES = 1024 * 1024
 NOT_AS_STORED = "has changed since it was stored."
+NO_FILE = "The kind has `makes_file = False`, so it has no output."
 LATE_DESCRIBE = "Call describe before the first write to output."
 
 

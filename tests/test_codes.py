@@ -67,6 +67,7 @@ PUBLISHED = {
     "still_open": 409,
     "not_ready": 409,
     "job_failed": 409,
+    "makes_no_file": 409,
     "cancelled": 410,
     "expired": 410,
     "artifact_gone": 410,

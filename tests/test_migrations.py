@@ -8,10 +8,12 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from jobs.models import IncomingUpload
+from jobs.states import Status
+from tests.factories import JobFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,3 +50,21 @@ def test_uploads_and_their_permissions_survive_the_new_name(alice: User, latest:
     upload = IncomingUpload.objects.get(pk=upload_id)
     assert (upload.owner, upload.name, upload.received) == (alice, "a.bin", [0])
     assert User.objects.get(pk=alice.pk).has_perm("jobs.view_incomingupload")
+
+
+def test_jobs_that_completed_before_survive_and_later_ones_need_no_file(
+    alice: User, latest: str
+) -> None:
+    migrate("0013_rename_upload")
+    before = JobFactory(owner=alice, status=Status.COMPLETED, unit="bytes")
+    with pytest.raises(IntegrityError):
+        JobFactory(owner=alice, status=Status.COMPLETED, artifact=None)
+
+    migrate(latest)
+
+    before.refresh_from_db()
+    assert (before.status, before.unit) == (Status.COMPLETED, "bytes")
+    assert before.artifact
+    JobFactory(owner=alice, status=Status.COMPLETED, artifact=None, unit="warehouse locations")
+    with pytest.raises(IntegrityError):
+        JobFactory(owner=alice, status=Status.COMPLETED, finished_at=None)

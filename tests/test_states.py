@@ -177,7 +177,6 @@ def test_expiry_is_not_a_second_finish(alice: User) -> None:
     "broken",
     [
         {"status": Status.PROCESSING, "lease_until": None},
-        {"status": Status.COMPLETED, "artifact": None},
         {"status": Status.FAILED, "finished_at": None},
         {"status": Status.QUEUED, "finished_at": datetime(2026, 1, 1, tzinfo=UTC)},
         {"status": "odd", "finished_at": None},

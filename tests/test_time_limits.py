@@ -21,6 +21,7 @@ from jobs.engine import garbage, runner
 from jobs.engine.attempt import Attempt
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.time_limit import TimeLimit
+from jobs.kinds import Kind
 from jobs.kinds import registry as kinds
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Event, Status
@@ -269,12 +270,16 @@ def test_a_zip_that_no_store_takes_is_refused_before_it_is_begun(alice: User) ->
     assert job.attempt == 1
 
 
+class AnySize(Kind):
+    max_work = 5 * 2**40
+
+
 @pytest.mark.parametrize("size", [*SIZES, None])
 def test_parts_of_any_size_are_few_enough_and_bounded_in_memory(
     alice: User, size: int | None
 ) -> None:
     job = RemoteJobFactory.build(owner=alice, total=size, attempt=1)
-    attempt = Attempt(job, None, content_type="", max_bytes=5 * 2**40)  # type: ignore[arg-type]
+    attempt = Attempt(job, None, AnySize())  # type: ignore[arg-type]
 
     output = attempt.output
 

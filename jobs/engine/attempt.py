@@ -11,13 +11,14 @@ from jobs import storage
 from jobs.engine import quota
 from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import EmptyResult, NoRoom, SourceChanged, SourceMissing
+from jobs.kinds.base import Kind
 from jobs.kinds.registry import kind_folder
 from jobs.lib.database import retry_database_write
 from jobs.lib.digest import Digest
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
 from jobs.models import DownloadJob, StoredFile
-from jobs.workspace import CHUNK_BYTES, LATE_DESCRIBE, NOT_AS_STORED, Source
+from jobs.workspace import CHUNK_BYTES, LATE_DESCRIBE, NO_FILE, NOT_AS_STORED, Source
 
 UPLOAD_GONE = "The uploaded file no longer exists. Upload it again."
 StorageOutput = storage.S3Output | storage.S3Parts
@@ -26,13 +27,11 @@ StorageOutput = storage.S3Output | storage.S3Parts
 class Attempt:
     """The Workspace that workers use. jobs/workspace.py documents what builders call."""
 
-    def __init__(
-        self, job: DownloadJob, heartbeat: Heartbeat, *, content_type: str, max_bytes: int = 0
-    ) -> None:
+    def __init__(self, job: DownloadJob, heartbeat: Heartbeat, kind: Kind) -> None:
         self._job = job
         self._heartbeat = heartbeat
-        self._content_type = content_type
-        self._max_bytes = max_bytes  # of an artifact of unknown size
+        self._kind = kind
+        self._content_type = kind.content_type
         self._output: storage.S3Output | None = None
         self._parts: storage.S3Parts | None = None
         self._found: storage.S3Parts | None = None  # parts of an earlier attempt
@@ -56,6 +55,8 @@ class Attempt:
 
     @property
     def output(self) -> storage.S3Output:
+        if not self._kind.makes_file:
+            raise RuntimeError(NO_FILE)
         if self._output is None:
             self._output = storage.S3Output(
                 self._key(self._job.name),
@@ -68,7 +69,7 @@ class Attempt:
     def _expected_bytes(self) -> int:
         if not self._is_in_bytes:
             return 0
-        return self._max_bytes if self._job.total is None else self._job.total
+        return self._kind.max_work if self._job.total is None else self._job.total
 
     def first_gap(self) -> tuple[int, int | None]:
         if kept := self._job.checkpoint:
@@ -183,11 +184,13 @@ class Attempt:
 
     # Called by the runner, after the builder
 
-    def finish(self) -> StoredFile:
-        """Store the artifact. Return its unsaved row.
+    def finish(self) -> StoredFile | None:
+        """Store the artifact. Return its unsaved row, or None if the kind makes no file.
 
         Raises EmptyResult, NoRoom, StorageUnavailable.
         """
+        if not self._kind.makes_file:
+            return None
         if self._kept:
             return self._kept
         if self._output is None and self._parts is None:

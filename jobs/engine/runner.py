@@ -88,9 +88,7 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
     try:
         kind = KINDS[job.kind]
         with Heartbeat(job, kind.time_limit.before(killed_after_seconds)) as heartbeat:
-            attempt = Attempt(
-                job, heartbeat, content_type=kind.content_type, max_bytes=kind.max_work
-            )
+            attempt = Attempt(job, heartbeat, kind)
             _simulate_delay(heartbeat)
             _keep_sources(job, kind)
             kind.build(kind.load(job), attempt)
@@ -123,8 +121,8 @@ def _keep_sources(job: DownloadJob, kind: Kind) -> None:
         log.warning("sources are kept for SOURCE_KEPT_SECONDS alone")
 
 
-def _succeed(job: DownloadJob, artifact: StoredFile, kind: Kind, attempt: Attempt) -> None:
-    if kind.is_numbered:
+def _succeed(job: DownloadJob, artifact: StoredFile | None, kind: Kind, attempt: Attempt) -> None:
+    if artifact and kind.is_numbered:
         retry_database_write(artifact.take_number)
     retry_database_write(
         lambda: job.succeed(artifact, others=attempt.others, in_parts=attempt.is_in_parts)

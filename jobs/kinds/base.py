@@ -15,8 +15,8 @@ from django.contrib.auth.models import AnonymousUser, User
 from rest_framework import serializers
 
 from jobs.engine.time_limit import TimeLimit
-from jobs.kinds.page_parts import Card, Contents, Remedy, page_curl_json
-from jobs.kinds.param_facts import param_facts
+from jobs.kinds.page_parts import Card, Contents, Remedy, page_curl_json, term_of
+from jobs.kinds.param_facts import MAX_SHOWN, param_facts
 from jobs.lib.names import safe_name
 from jobs.models import DownloadJob, JobRow
 from jobs.models.sources import Sources
@@ -57,6 +57,7 @@ class Kind:
 
     # The artifact, and what else an attempt stores
 
+    makes_file: bool = True  # if not, its jobs complete without an artifact
     content_type: str = "application/octet-stream"  # unless the builder sets another
     suffix: str = ""  # of the artifact's name
     is_numbered: bool = False  # the artifact gets a file number, so a bundle can include it
@@ -78,7 +79,7 @@ class Kind:
 
     created: str = "Requested"
     finished: str = "created"
-    failed: str = "could not be created"
+    failed: str = "could not be created"  # without a file, "failed" unless a kind says otherwise
     after_expiry: str = "You can recreate it."
     can_recreate: bool = True  # an expired job can run again
     next_steps: Mapping[str, str] = {}  # what its owner can do, by error code
@@ -141,6 +142,10 @@ class Kind:
         return {}
 
     @property
+    def failed_text(self) -> str:
+        return self.failed if self.makes_file or self.failed != Kind.failed else "failed"
+
+    @property
     def time_limit(self) -> TimeLimit:
         longest = self.time_limit_seconds + self.max_work // self.min_speed
         return TimeLimit(self.time_limit_seconds, self.min_speed, longest, self.trusts_total)
@@ -166,8 +171,8 @@ class Kind:
         return {}
 
     def file_facts(self, job: DownloadJob) -> dict[str, str]:
-        """Return what the page lists under Details about the artifact, by term."""
-        return {}
+        """Return what the page lists under Details about the result, by term: what was noted."""
+        return {term_of(name): str(value)[:MAX_SHOWN] for name, value in job.metadata.items()}
 
     def notes(self, job: DownloadJob) -> str:
         """Return what a completed job left out, in sentences."""

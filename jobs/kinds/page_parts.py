@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,3 +55,9 @@ class Card:
 def page_curl_json(body: Mapping[str, Any]) -> str:
     """Return the argument with which curl posts JSON."""
     return f"--json {shlex.quote(json.dumps(body, ensure_ascii=False))}"
+
+
+def term_of(name: str) -> str:
+    """Return a name of JSON or Python as a term: `pagesRead` and `pages_read` as 'Pages read'."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).lower()
+    return words[:1].upper() + words[1:]

@@ -127,34 +127,36 @@ class DownloadJob(JobFields):
 
     def succeed(
         self,
-        artifact: StoredFile,
+        artifact: StoredFile | None,
         *,
         others: Collection[StoredFile] = (),
         in_parts: bool = False,
     ) -> None:
         """Complete the job with its artifact and `others`, whose objects are stored already.
 
+        A kind that makes no file has no artifact. Without any file, the job never expires.
         Pass `in_parts` for a multipart upload: if a response was lost, one may still be open, and
         the dispatcher looks for it.
         """
+        files = [*([artifact] if artifact else []), *others]
         expires_at = seconds_from_now(settings.RESULT_KEPT_SECONDS)
         outcome: dict[str, Any] = {
-            "expires_at": expires_at,
+            "expires_at": expires_at if files else None,
             "progress": 1,
             "done": ALL_DONE,
-            "message": "Ready",
+            "message": "Ready" if artifact else "Done",
             # A first attempt with a single PUT leaves nothing behind.
             "collect_at": NOW if in_parts or self.attempt > 1 else None,
             "error_code": "",
             "error": "",
         }
-        if artifact.pk is None and not others:
+        if artifact and artifact.pk is None and not others:
             self._move(
                 Event.SUCCEED, Actor.WORKER, file=artifact, artifact=transition.NEW_FILE, **outcome
             )
             return
         with transaction.atomic():
-            for file in (artifact, *others):
+            for file in files:
                 file.expires_at = expires_at
                 file.save()
             self._move(Event.SUCCEED, Actor.WORKER, artifact=artifact, **outcome)

@@ -63,7 +63,7 @@ class JobFields(models.Model):
     progress = models.FloatField(default=0)
     done = models.BigIntegerField(default=0, validators=AT_LEAST_0)
     total = models.BigIntegerField(null=True, validators=AT_LEAST_0)
-    unit = models.CharField(max_length=10, default="bytes")
+    unit = models.CharField(max_length=30, default="bytes")
     speed = models.BigIntegerField(default=0)  # units a second, over the last few seconds
     threads = models.SmallIntegerField(default=0)  # connections in use, for a remote job
     message = models.CharField(max_length=300, blank=True)
@@ -93,8 +93,7 @@ class JobFields(models.Model):
                 name="job_fits_its_status",
                 condition=Q(status=Status.QUEUED, lease_until=None, finished_at=None)
                 | Q(status=Status.PROCESSING, lease_until__isnull=False, finished_at=None)
-                | Q(status__in=sorted(FINAL), lease_until=None, finished_at__isnull=False)
-                & (~Q(status=Status.COMPLETED) | Q(artifact__isnull=False)),
+                | Q(status__in=sorted(FINAL), lease_until=None, finished_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="job_numbers_in_range",

@@ -25,7 +25,8 @@ ENDINGS = {
 }
 WORDS = {Status.COMPLETED: "Ready", Status.CANCELLED: "Cancelled"}
 COLORS = {Status.COMPLETED: "#14713d", Status.FAILED: "#b5302d", Status.CANCELLED: "#5b5d63"}
-CANCELLED = "An operator cancelled it. No file was kept."
+CANCELLED = "An operator cancelled it."
+NOT_KEPT = "No file was kept."
 RETRY = "You can retry it from its page."
 
 
@@ -46,7 +47,8 @@ def letter_of(notification: Notification) -> Letter:
 def _to_owner(content: dict[str, Any]) -> Letter:
     status = Status(content["status"])
     name = letter_line(content["fileName"])
-    ending = KINDS[content["kind"]].failed if status == Status.FAILED else ENDINGS[status]
+    makes_file = KINDS[content["kind"]].makes_file
+    ending, word = _outcome(content["kind"], status)
     return _letter(
         "job",
         f"{shorten_letter_name(name, SUBJECT_CHARS)} {ending}",
@@ -54,19 +56,30 @@ def _to_owner(content: dict[str, Any]) -> Letter:
         color=COLORS[status],
         name=shorten_letter_name(name, NAME_CHARS),
         ending=ending,
-        word=WORDS.get(status, ending[0].upper() + ending[1:]),
-        sentences=_sentences(content, status),
+        word=word,
+        has_file=status == Status.COMPLETED and makes_file,
+        sentences=_sentences(content, status, makes_file=makes_file),
         facts=_facts(content),
         link=_address("job-page", content["jobId"]),
         settings_link=_address("settings"),
     )
 
 
-def _sentences(content: dict[str, Any], status: Status) -> list[str]:
+def _outcome(kind: str, status: Status) -> tuple[str, str]:
+    """Return the end of the subject, 'is ready', and the word above the name, 'Ready'."""
+    if status == Status.COMPLETED and not KINDS[kind].makes_file:
+        return "is done", "Done"
+    ending = ENDINGS.get(status, KINDS[kind].failed_text)
+    return ending, WORDS.get(status, ending[0].upper() + ending[1:])
+
+
+def _sentences(content: dict[str, Any], status: Status, *, makes_file: bool) -> list[str]:
     if status == Status.FAILED:
         step = next_step(content["kind"], content["errorCode"])
         return [letter_line(content["error"]), step]
-    return [CANCELLED, RETRY] if status == Status.CANCELLED else []
+    if status == Status.CANCELLED:
+        return [f"{CANCELLED} {NOT_KEPT}" if makes_file else CANCELLED, RETRY]
+    return []
 
 
 def _facts(content: dict[str, Any]) -> list[tuple[str, str]]:

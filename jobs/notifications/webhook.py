@@ -52,7 +52,7 @@ def webhook_body(notification: Notification) -> bytes:
     """Return the body, which is the same for every try."""
     outcome = notification.content
     links = {"statusUrl": _address("status", outcome["jobId"])}
-    if outcome["status"] == Status.COMPLETED:
+    if outcome["status"] == Status.COMPLETED and "size" in outcome:  # otherwise it made no file
         links["downloadUrl"] = _address("download", outcome["jobId"])
     message = {
         "type": f"job.{outcome['status']}",

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import EmptyResult, Interrupted, SourceChanged, SourceMissing
+from jobs.kinds.base import Kind
 from jobs.lib.digest import Digest
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
 from jobs.testing.memory_output import MemoryOutput, MemoryParts
-from jobs.workspace import CHUNK_BYTES, LATE_DESCRIBE, NOT_AS_STORED, Source
+from jobs.workspace import CHUNK_BYTES, LATE_DESCRIBE, NO_FILE, NOT_AS_STORED, Source
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,20 @@ class MemoryWorkspace:
     yields. With `cancel_after`, that call of a method or of `output.write` raises Interrupted.
     """
 
+    kind: type[Kind] = Kind
     name: str = "file"
-    content_type: str = "application/octet-stream"
     sources: Mapping[str, bytes] = field(default_factory=dict)
     uploaded: bytes | None = None
     cancel_after: int | None = None
 
+    content_type: str = ""
     messages: list[str] = field(default_factory=list)
     progress: list[tuple[int, int | None, str]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     files: dict[str, MemoryFile] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.content_type = self.kind.content_type
         self._calls = 0
         self._done = 0
         self._total: int | None = None
@@ -78,6 +81,8 @@ class MemoryWorkspace:
 
     @property
     def output(self) -> MemoryOutput:
+        if not self.kind.makes_file:
+            raise RuntimeError(NO_FILE)
         if self._output is None:
             self._output = MemoryOutput(self.called)
         return self._output
@@ -151,7 +156,9 @@ class MemoryWorkspace:
 
     @property
     def content(self) -> bytes:
-        """The artifact. Raises EmptyResult."""
+        """The artifact; empty if the kind makes no file. Raises EmptyResult."""
+        if not self.kind.makes_file:
+            return b""
         if self._is_kept and self.uploaded is not None:
             return self.uploaded
         made = self._parts or self._output

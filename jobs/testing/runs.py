@@ -64,8 +64,8 @@ def run(
     name = one.artifact_name(submission["name"], params)
     job = DownloadJob(owner=owner, kind=kind.name, params=params, name=name)
     work = MemoryWorkspace(
+        kind=kind,
         name=name,
-        content_type=kind.content_type,
         sources=sources or {},
         uploaded=uploaded,
         cancel_after=cancel_after,

@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import storage
+from jobs.kinds.registry import KINDS
 from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob, JobRow, StoredFile
 from jobs.states import Status
@@ -115,6 +116,8 @@ def poll_response(job: DownloadJob, request: Request, body: Callable[[], Any]) -
 
 def result_file(job: DownloadJob) -> StoredFile:
     """Return the file of a completed job. Raises Problem if there is none in the store."""
+    if not KINDS[job.kind].makes_file:
+        raise Problem(HTTPStatus.CONFLICT, "makes_no_file", "This download makes no file.")
     if not job.is_finished:
         headers = {"Location": status_url(job), "Retry-After": str(poll_after_seconds(job))}
         raise Problem(HTTPStatus.CONFLICT, "not_ready", "The file is not ready yet.", headers)

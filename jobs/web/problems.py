@@ -46,6 +46,7 @@ CODES: dict[str, Meaning] = {
     "still_open": Meaning(S.CONFLICT, "An earlier request of yours is still being processed."),
     "not_ready": Meaning(S.CONFLICT, "The job is still active. Keep polling."),
     "job_failed": Meaning(S.CONFLICT, "The job failed; `detail` is its `error`."),
+    "makes_no_file": Meaning(S.CONFLICT, "Jobs of this kind do work and make no file."),
     "cancelled": Meaning(S.GONE, "The job was cancelled and has no file."),
     "expired": Meaning(S.GONE, "The file expired. A retry recreates it."),
     "artifact_gone": Meaning(S.GONE, "The file is no longer in the store."),

@@ -64,10 +64,12 @@ def job_body(
     if file and file.file_id is not None:
         body["fileId"] = file.file_id
     if status == Status.COMPLETED:
-        if KINDS[job.kind].roles:
+        if roles := KINDS[job.kind].roles:
             body["processedFiles"] = {each.role: file_body(each) for each in previews()}
+        if roles or job.metadata:
             body["metadata"] = job.metadata
-        body["expiresAt"] = timestamp(job.expires_at)
+        if job.expires_at:
+            body["expiresAt"] = timestamp(job.expires_at)
     elif status == Status.FAILED:
         body |= {"error": job.error, "errorCode": job.error_code}
     elif status == Status.QUEUED:

@@ -114,10 +114,11 @@ def problem(status: int, code: str, detail: str, **headers: str) -> Callable[[Ha
 
 def job(status: str = "processing", **fields: Any) -> dict[str, Any]:
     """Return a job as the service sends it."""
+    file = {"downloadUrl": "https://store.example/file"} if status == "completed" else {}
     return {
         "jobId": JOB_ID, "kind": "bundle", "status": status, "progress": 0.4, "message": "Adding",
         "done": 40, "total": 100, "unit": "bytes", "attempts": 1, "fileName": "2 files.zip",
-    } | fields  # fmt: skip
+    } | file | fields  # fmt: skip
 
 
 def result(url: str, content: bytes, **fields: Any) -> dict[str, Any]:

@@ -92,6 +92,21 @@ def test_an_interactive_bar_is_updated_every_second(
     assert slept == [0.25, 0.5, 1, 1, 1, 1, 1]
 
 
+def test_a_job_that_makes_no_file_is_done(
+    two_files: Fake, tmp_path: Path, slept: list[float]
+) -> None:
+    two_files.on(STATUS, json_response(job("completed", kind="recount", downloadUrl=None)))
+    lines = io.StringIO()
+
+    path = download(two_files, tmp_path, LineDisplay(lines)).run(parse_request([JOB_ID]))
+    path_of_new = download(two_files, tmp_path, LineDisplay(lines)).run(parse_request(["70000"]))
+
+    assert (path, path_of_new) == (None, None)
+    assert "Done in" in lines.getvalue()
+    assert two_files.to(RESULT) == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def tomorrow() -> str:
     return (datetime.now(UTC) + timedelta(days=1)).isoformat()
 

@@ -107,7 +107,8 @@ RUN_PROBLEMS = ["still_open", "too_many_active", "storage_full"]
 # `blocked_address` is for a link, or for a webhook.
 START_PROBLEMS = ["idempotency_key_reused", "blocked_address", *RUN_PROBLEMS]
 FILE_PROBLEMS = [
-    "not_ready", "job_failed", "cancelled", "expired", "artifact_gone", "storage_unavailable"
+    "not_ready", "job_failed", "makes_no_file", "cancelled", "expired", "artifact_gone",
+    "storage_unavailable",
 ]  # fmt: skip
 
 

@@ -97,9 +97,10 @@ def _card(view: JobView, now: datetime) -> dict[str, Any]:
 
 def _commands(request: HttpRequest, job: DownloadJob) -> dict[str, str]:
     """Return the curl commands that fetch this file, and that start the same job again."""
-    fetch = request.build_absolute_uri(reverse("download", args=[job.pk]))
-    commands = {"Download the file": f"curl -fLOJ {fetch} \\\n  {AUTHORIZATION}"}
-    kind = KINDS[job.kind]
+    kind, commands = KINDS[job.kind], {}
+    if kind.makes_file:
+        fetch = request.build_absolute_uri(reverse("download", args=[job.pk]))
+        commands["Download the file"] = f"curl -fLOJ {fetch} \\\n  {AUTHORIZATION}"
     if kind.api_url_name and (arguments := kind.curl_arguments(job)):
         url = request.build_absolute_uri(reverse(kind.api_url_name))
         commands["Repeat the request"] = f"curl -f {url} \\\n  {AUTHORIZATION} \\\n  {arguments}"

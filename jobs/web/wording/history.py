@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from jobs.engine import estimates
+from jobs.kinds.base import Kind
 from jobs.kinds.page_parts import Detail
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, JobEvent
@@ -16,7 +17,7 @@ from jobs.states import Actor, Event
 from jobs.terms import USUAL_PRIORITY
 from jobs.web.wording.numbers import clock, day, moment
 from jobs.web.wording.progress_text import attempt
-from jobs.web.wording.status_icon import icon_of
+from jobs.web.wording.status_icon import icon_of, word_of
 from jobs.web.wording.waiting import until_ready
 
 WENT_WRONG = {
@@ -70,7 +71,7 @@ class HistoryLine:
 def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list[HistoryLine]:
     """Return past events, then what is running, then what will happen next."""
     icon = icon_of(job, now)
-    lines = [_past(event, KINDS[job.kind].created, now) for event in events]
+    lines = [_past(event, KINDS[job.kind], now) for event in events]
     if icon == "working":
         lines.append(HistoryLine(job.message, icon=icon, when="now", mark="now"))
     return [*lines, *_ahead(job, icon, now)]
@@ -78,7 +79,8 @@ def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list
 
 def _ahead(job: DownloadJob, icon: str, now: datetime) -> Iterator[HistoryLine]:
     if icon == "working" and (left := estimates.estimated_seconds_left(job, now.timestamp())):
-        yield _ahead_at("Ready (estimate)", now + timedelta(seconds=left), now)
+        word = word_of("ready", has_file=KINDS[job.kind].makes_file)
+        yield _ahead_at(f"{word} (estimate)", now + timedelta(seconds=left), now)
     elif icon == "waiting":
         yield _ahead_at(f"{attempt(job).capitalize()} starts", job.available_at, now)
     elif icon == "scheduled":
@@ -94,22 +96,22 @@ def _ahead_at(text: str, at: datetime, now: datetime) -> HistoryLine:
     return HistoryLine(text, at=at, when=clock(at, now), mark="ahead")
 
 
-def _past(event: JobEvent, created: str, now: datetime) -> HistoryLine:
-    text, more, icon = _texts(event, created)
+def _past(event: JobEvent, kind: Kind, now: datetime) -> HistoryLine:
+    text, more, icon = _texts(event, kind)
     return HistoryLine(text, more, icon, event.at, clock(event.at, now))
 
 
-def _texts(event: JobEvent, created: str) -> tuple[str, str, str]:
+def _texts(event: JobEvent, kind: Kind) -> tuple[str, str, str]:
     """Return the text, a second one in small print, and a icon."""
     who = "an operator" if event.by == Actor.OPERATOR else "you"
     went_wrong = WENT_WRONG.get(event.code, "Something went wrong.")
     failed = (f"Failed: {went_wrong[0].lower()}{went_wrong[1:]}", "", "failed")
     return {
-        Event.SUBMIT: (created, "", ""),
+        Event.SUBMIT: (kind.created, "", ""),
         Event.RELEASE: ("The downloads it depends on are ready", "", ""),
         Event.DEPENDENCY_FAILED: failed,
         Event.CLAIM: (f"Attempt {event.attempt} started", "", ""),
-        Event.SUCCEED: ("Ready to download", "", "ready"),
+        Event.SUCCEED: ("Ready to download" if kind.makes_file else "Done", "", "ready"),
         Event.RETRY: (went_wrong, "We'll retry automatically.", "waiting"),
         Event.FAIL: failed,
         Event.HAND_BACK: ("The worker was stopped.", "Another one will take over.", "waiting"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from jobs.models import Notification
 from jobs.states import Status
 from jobs.web.wording.numbers import moment
-from jobs.web.wording.status_icon import FINAL_ICONS, WORDS
+from jobs.web.wording.status_icon import FINAL_ICONS, word_of
 
 State = Notification.State
 
@@ -40,12 +41,16 @@ def notice(notification: Notification, now: datetime) -> Notice:
         notification=notification,
         icon=icon,
         word=word,
-        about=f"{content['fileName']}: {WORDS[FINAL_ICONS[Status(content['status'])]].lower()}",
+        about=f"{content['fileName']}: {_word(content).lower()}",
         to=_to(notification),
         at=at,
         when=moment(at, now),
         error=notification.error,
     )
+
+
+def _word(content: dict[str, Any]) -> str:
+    return word_of(FINAL_ICONS[Status(content["status"])], has_file="size" in content)
 
 
 def _to(notification: Notification) -> str:

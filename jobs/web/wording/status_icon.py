@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.states import Status
 
@@ -30,7 +31,11 @@ ACTIVE_ICONS = ("queued", "working", "stalled", "waiting", "held", "scheduled")
 def status_of(job: DownloadJob, now: datetime) -> tuple[str, str]:
     """Return the icon and the word, without a query."""
     icon = icon_of(job, now)
-    return icon, WORDS[icon]
+    return icon, word_of(icon, has_file=KINDS[job.kind].makes_file)
+
+
+def word_of(icon: str, *, has_file: bool) -> str:
+    return "Done" if icon == "ready" and not has_file else WORDS[icon]
 
 
 def icon_of(job: DownloadJob, now: datetime) -> str:

@@ -13,7 +13,7 @@ from jobs.models import DownloadJob
 from jobs.web.wording.next_steps import next_step
 from jobs.web.wording.numbers import day, seconds, start_time
 from jobs.web.wording.progress_text import attempt, done_of, pace_of, took_seconds
-from jobs.web.wording.status_icon import ACTIVE_ICONS, WORDS, icon_of
+from jobs.web.wording.status_icon import ACTIVE_ICONS, icon_of, word_of
 from jobs.web.wording.waiting import until_ready
 
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
@@ -68,11 +68,12 @@ class StatusText:
 def describe(job: DownloadJob, now: datetime) -> StatusText:
     """Return the texts about the job's status, as of `now`."""
     icon = icon_of(job, now)
+    has_file = KINDS[job.kind].makes_file
     facts = _facts(job, icon, now)
     known = icon in ("working", "stalled") and bool(job.done and job.total)
     return StatusText(
         icon=icon,
-        word=WORDS[icon],
+        word=word_of(icon, has_file=has_file),
         wait_seconds=_wait_seconds(job, now) if icon == "waiting" else 0,
         line=_line(job, icon, facts, now),
         facts=facts,
@@ -87,6 +88,8 @@ def describe(job: DownloadJob, now: datetime) -> StatusText:
 
 
 def _verb(job: DownloadJob, icon: str) -> str:
+    if icon == "ready" and not KINDS[job.kind].makes_file:
+        return ""
     if icon == "expired" and not KINDS[job.kind].can_recreate:
         return ""
     if icon == "failed" and job.error_code in NOT_RUN_AGAIN:
@@ -116,9 +119,10 @@ def _facts(job: DownloadJob, icon: str, now: datetime) -> list[str]:
         return [job.error.rstrip("."), f"{attempt(job)} is next"]
     if icon == "failed":
         return [job.error]
-    if icon == "ready" and job.artifact and job.expires_at:
-        kept = f"kept until {day(job.expires_at, now)}"
-        return [kind, file_size_text(job.artifact.size_bytes), kept]
+    if icon == "ready":
+        size = [file_size_text(job.artifact.size_bytes)] if job.artifact else []
+        kept = [f"kept until {day(job.expires_at, now)}"] if job.expires_at else []
+        return [kind, *size, *kept]
     return [kind]
 
 
@@ -136,14 +140,22 @@ def _line(job: DownloadJob, icon: str, facts: list[str], now: datetime) -> str:
         return f"{facts[0]}. Another one will take over in a moment."
     if icon == "waiting":
         return f"{attempt(job).capitalize()} is next."
-    if icon == "ready" and job.artifact and job.expires_at:
-        took = f"{KINDS[job.kind].finished} in {seconds(took_seconds(job))}"
-        return f"{facts[1]}, {took}. Kept until {day(job.expires_at, now)}."
+    if icon == "ready":
+        return _outcome(job, now)
     if icon == "cancelled":
-        return "No file was kept. You can retry it."
+        kept = "No file was kept. " if KINDS[job.kind].makes_file else ""
+        return f"{kept}You can retry it."
     if icon == "expired":
         return f"The file was deleted. {KINDS[job.kind].after_expiry}"
     return facts[0]
+
+
+def _outcome(job: DownloadJob, now: datetime) -> str:
+    took = seconds(took_seconds(job))
+    kept = f" Kept until {day(job.expires_at, now)}." if job.expires_at else ""
+    if job.artifact is None:
+        return f"Took {took}.{kept}"
+    return f"{file_size_text(job.artifact.size_bytes)}, {KINDS[job.kind].finished} in {took}.{kept}"
 
 
 def _reason(job: DownloadJob, icon: str) -> str:
