@@ -106,6 +106,20 @@ class Workspace(Protocol):
     def drop_parts(self) -> None:
         """Delete all parts. Then the artifact can be written to `output`."""
 
+    @property
+    def checkpoint(self) -> Any:
+        """What an earlier attempt of this job saved last; None at first.
+
+        The output starts anew in each attempt, so this is for work outside of it. A job that its
+        owner retries starts from None.
+        """
+
+    def save_checkpoint(self, value: Any) -> None:
+        """Store a JSON value of at most 16 KiB, which the next attempt reads as `checkpoint`.
+
+        Raises TypeError, ValueError. Runs a query, so call it every few seconds.
+        """
+
     def say(self, message: str) -> None:
         """Set the job's message, one short sentence about the current step."""
 
@@ -129,7 +143,10 @@ class Workspace(Protocol):
         """Attach copies of the previews of the same content. Return False if there are none."""
 
     def note(self, **facts: Any) -> None:
-        """Add metadata of the artifact, such as `pages` or `width`."""
+        """Add metadata of the result, such as `pages` or `width`: at most 16 KiB of JSON.
+
+        Raises TypeError, ValueError.
+        """
 
     @property
     def scratch(self) -> Path:

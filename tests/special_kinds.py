@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from typing import Any
+
+from rest_framework import serializers
+
 from jobs.kinds import Kind, Workspace
 from jobs.models import DownloadJob
 
@@ -20,3 +26,30 @@ class Recount(Kind):
         work.plan(2, "warehouse items")
         work.advance(2)
         work.note(itemsCounted=2)
+
+
+class Migrate(Kind):
+    """Counts to ten and saves each number; waits at five while the file `gate` exists."""
+
+    name = "migrate"
+    label = "Migration"
+    makes_file = False
+    description = "Moves rows from one system to another."
+
+    class Params(serializers.Serializer[Any]):
+        gate = serializers.CharField(required=False)
+
+    def load(self, job: DownloadJob) -> Path | None:
+        return Path(job.params["gate"]) if "gate" in job.params else None
+
+    def build(self, loaded: Path | None, work: Workspace) -> None:
+        first = (work.checkpoint or {"next": 0})["next"]
+        work.note(first=first)
+        work.plan(10, "rows")
+        work.advance(first)
+        for number in range(first, 10):
+            while number == 5 and loaded and loaded.exists():
+                work.say("Waiting")
+                time.sleep(0.05)
+            work.advance(1)
+            work.save_checkpoint({"next": number + 1})

@@ -15,12 +15,14 @@ from jobs.kinds.base import Kind
 from jobs.kinds.registry import kind_folder
 from jobs.lib.database import retry_database_write
 from jobs.lib.digest import Digest
+from jobs.lib.json_values import stored_json
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
 from jobs.models import DownloadJob, StoredFile
 from jobs.workspace import CHUNK_BYTES, LATE_DESCRIBE, NO_FILE, NOT_AS_STORED, Source
 
 UPLOAD_GONE = "The uploaded file no longer exists. Upload it again."
+SAVED = "saved"  # the builder's value in the column `checkpoint`, beside the data of the parts
 StorageOutput = storage.S3Output | storage.S3Parts
 
 
@@ -72,7 +74,7 @@ class Attempt:
         return self._kind.max_work if self._job.total is None else self._job.total
 
     def first_gap(self) -> tuple[int, int | None]:
-        if kept := self._job.checkpoint:
+        if "key" in (kept := self._job.checkpoint or {}):
             with suppress(SourceMissing):  # it was deleted
                 self._found = storage.S3Parts.resumed(kept)
         return self._found.first_gap if self._found else (0, None)
@@ -89,10 +91,18 @@ class Attempt:
 
     def drop_parts(self) -> None:
         if self._parts:
-            self._record(checkpoint=None)
+            self._record_checkpoint({})
             self._heartbeat.start_over()
             self._parts.discard()
             self._parts = None
+
+    @property
+    def checkpoint(self) -> Any:
+        return (self._job.checkpoint or {}).get(SAVED)
+
+    def save_checkpoint(self, value: Any) -> None:
+        saved = {SAVED: stored_json(value, "The checkpoint")}
+        self._record(checkpoint=(self._job.checkpoint or {}) | saved)
 
     def say(self, message: str) -> None:
         self._heartbeat.say(message)
@@ -156,7 +166,8 @@ class Attempt:
         return True
 
     def note(self, **facts: Any) -> None:
-        self._record(metadata=self._job.metadata | facts)
+        metadata = self._job.metadata | facts
+        self._record(metadata=stored_json(metadata, "What was noted"))
 
     @property
     def scratch(self) -> Path:
@@ -275,8 +286,13 @@ class Attempt:
             self._key(self._job.name), content_type=self._content_type, size_bytes=total_bytes
         )
         if checkpoint := parts.begin():
-            self._record(checkpoint=checkpoint | {"validator": validator})
+            self._record_checkpoint(checkpoint | {"validator": validator})
         return parts
+
+    def _record_checkpoint(self, parts: dict[str, Any]) -> None:
+        """Replace the data of the parts, and keep what the builder saved."""
+        saved = {} if self.checkpoint is None else {SAVED: self.checkpoint}
+        self._record(checkpoint=parts | saved or None)
 
     def _record(self, **values: Any) -> None:
         retry_database_write(lambda: self._job.record(**values))

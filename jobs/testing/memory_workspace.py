@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from jobs.errors import EmptyResult, Interrupted, SourceChanged, SourceMissing
 from jobs.kinds.base import Kind
 from jobs.lib.digest import Digest
+from jobs.lib.json_values import stored_json
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
 from jobs.testing.memory_output import MemoryOutput, MemoryParts
@@ -40,6 +40,7 @@ class MemoryWorkspace:
     sources: Mapping[str, bytes] = field(default_factory=dict)
     uploaded: bytes | None = None
     cancel_after: int | None = None
+    checkpoint: Any = None
 
     content_type: str = ""
     messages: list[str] = field(default_factory=list)
@@ -99,6 +100,10 @@ class MemoryWorkspace:
         self.called()
         self._parts = None
 
+    def save_checkpoint(self, value: Any) -> None:
+        self.called()
+        self.checkpoint = stored_json(value, "The checkpoint")
+
     def say(self, message: str) -> None:
         self.messages.append(message)
         self.called()
@@ -129,8 +134,7 @@ class MemoryWorkspace:
 
     def note(self, **facts: Any) -> None:
         self.called()
-        json.dumps(facts, allow_nan=False)  # raises what the real one raises
-        self.metadata |= facts
+        self.metadata = stored_json(self.metadata | facts, "What was noted")
 
     @property
     def scratch(self) -> Path:

@@ -31,6 +31,7 @@ class Result:
     progress: tuple[tuple[int, int | None, str], ...]
     messages: tuple[str, ...]
     metadata: Mapping[str, Any]
+    checkpoint: Any  # the last one
     files: Mapping[str, MemoryFile]  # beside the artifact, by role
 
 
@@ -49,6 +50,7 @@ def run(
     *,
     owner: User,
     cancel_after: int | None = None,
+    checkpoint: Any = None,
     sources: Mapping[str, bytes] | None = None,
     uploaded: bytes | None = None,
     **request: Any,
@@ -56,7 +58,8 @@ def run(
     """Load and build in memory, without servers. `request` is what a client would send.
 
     Raises DRF's ValidationError, and what `load` and `build` raise. With `cancel_after`, that call
-    of the workspace raises Interrupted. `sources` are the contents of stored files by key. If
+    of the workspace raises Interrupted. `checkpoint` is what an earlier attempt saved,
+    `sources` are the contents of stored files by key. If
     `load` uses the database, the test needs pytest's `django_db`.
     """
     submission = _request(kind, owner, request).submission()
@@ -69,6 +72,7 @@ def run(
         sources=sources or {},
         uploaded=uploaded,
         cancel_after=cancel_after,
+        checkpoint=checkpoint,
     )
     try:
         one.build(one.load(job), work)
@@ -117,5 +121,6 @@ def _result(work: MemoryWorkspace) -> Result:
         progress=tuple(work.progress),
         messages=tuple(work.messages),
         metadata=dict(work.metadata),
+        checkpoint=work.checkpoint,
         files=dict(work.files),
     )
