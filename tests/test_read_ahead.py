@@ -14,7 +14,7 @@ import pytest
 
 from jobs import storage
 from jobs.errors import Interrupted, SourceChanged, SourceMissing, StorageUnavailable
-from jobs.storage import read_ahead
+from jobs.storage import abortable_threads, read_ahead
 from jobs.storage.read_ahead import AHEAD_BYTES, MAX_OBJECT_BYTES, THREADS, ReadAhead
 from tests.faults.proxy import Proxy
 from tests.live import until
@@ -128,7 +128,7 @@ def test_threads_end_on_exit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also where the store is silent, and each would wait for it for a long time."""
-    monkeypatch.setattr(read_ahead, "JOIN_SECONDS", 15)
+    monkeypatch.setattr(abortable_threads, "JOIN_SECONDS", 15)
     objects = [put(number, MEBIBYTE) for number in range(10)]
     use_store(settings, f"http://127.0.0.1:{proxy.port}")
 
@@ -137,7 +137,9 @@ def test_threads_end_on_exit(
             list(ahead.read(objects[0][0]))
             list(ahead.read(objects[1][0]))
             proxy.freeze()
-            ahead._tasks.put(read_ahead._Fetch(objects[9][0], MEBIBYTE))  # one that surely waits
+            ahead._threads.submit(
+                read_ahead._Fetch(objects[9][0], MEBIBYTE)
+            )  # one that surely waits
             time.sleep(0.5)
             ended.append(time.monotonic())
             raise error
@@ -146,7 +148,7 @@ def test_threads_end_on_exit(
     with pytest.raises(type(error)):
         use()
 
-    assert time.monotonic() - ended[0] < read_ahead.JOIN_SECONDS
+    assert time.monotonic() - ended[0] < abortable_threads.JOIN_SECONDS
     assert not readers()
 
 

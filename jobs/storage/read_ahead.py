@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from queue import SimpleQueue
 from typing import Self
 
 from jobs.lib.mailbox import Mailbox
-from jobs.storage.abortable_connections import Abort
+from jobs.storage.abortable_threads import AbortableThreads
 from jobs.storage.bucket import bucket
 
 THREADS = 4
 AHEAD_BYTES = 16 * 1024 * 1024  # in memory
 # Larger objects are streamed at their turn: a connection that idles until then would be closed.
 MAX_OBJECT_BYTES = 4 * 1024 * 1024
-JOIN_SECONDS = 1
 FOREVER_SECONDS = 365 * 24 * 3600.0  # requests have timeouts, and attempts are interrupted
 
 
@@ -33,20 +29,13 @@ class ReadAhead:
         self._next = self._begun = 0  # the next one to read, and the next one to fetch
         self._ahead_bytes = 0
         self._objects = bucket().objects
-        self._abort = Abort()
-        self._tasks: SimpleQueue[_Fetch | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._threads = AbortableThreads(self._fetch, most=THREADS, name="ahead")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
-        self._abort.set()
-        for _ in self._threads:
-            self._tasks.put(None)
-        ends = time.monotonic() + JOIN_SECONDS
-        for thread in self._threads:
-            thread.join(max(ends - time.monotonic(), 0))
+        self._threads.close()
         self._fetches.clear()
 
     def read(self, key: str) -> Iterator[bytes]:
@@ -81,20 +70,13 @@ class ReadAhead:
     def _begin(self, fetch: _Fetch) -> None:
         fetch.is_ahead = True
         self._ahead_bytes += fetch.size_bytes
-        self._tasks.put(fetch)
-        if len(self._threads) < THREADS:
-            thread = threading.Thread(target=self._run, name="ahead", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self._threads.submit(fetch)
 
-    def _run(self) -> None:
-        while fetch := self._tasks.get():
-            try:
-                with self._abort.watched():
-                    self._abort.check()
-                    fetch.result.put(self._fetched(fetch))
-            except BaseException as error:  # raised by `wait`
-                fetch.result.put(error)
+    def _fetch(self, fetch: _Fetch) -> None:
+        try:
+            fetch.result.put(self._fetched(fetch))
+        except BaseException as error:  # raised by `wait`
+            fetch.result.put(error)
 
     def _fetched(self, fetch: _Fetch) -> list[bytes]:
         chunks, left = [], fetch.size_bytes
