@@ -13,6 +13,8 @@ JobError
 |   `-- QueueFull              the queue is full
 `-- BuildError                 one attempt failed: a public `code`, and `retryable`
     |-- SourceMissing          a stored file does not exist
+    |   |-- SourceForbidden        the store denies access to an object in another bucket
+    |   `-- BucketMissing          another bucket does not exist
     |-- SourceChanged          a stored file is not what was recorded
     |-- ArchiveTooLarge        the archive would exceed the maximum size of an object
     |-- StorageUnavailable     object storage is down or slow (retryable)
@@ -51,6 +53,7 @@ Interrupted                    the attempt lost its job, exceeded its time limit
 from jobs.errors.base import Interrupted, JobError, KeyReused, OwnerBusy, StaleJob, Undelivered
 from jobs.errors.build_errors import (
     ArchiveTooLarge,
+    BucketMissing,
     BuildError,
     EmptyResult,
     Infected,
@@ -58,6 +61,7 @@ from jobs.errors.build_errors import (
     NotScannable,
     ScannerUnavailable,
     SourceChanged,
+    SourceForbidden,
     SourceMissing,
     Stalled,
     StorageUnavailable,
@@ -118,6 +122,7 @@ __all__ = [
     "ArchiveTooLarge",
     "BlockedAddress",
     "BlockedRedirect",
+    "BucketMissing",
     "BuildError",
     "ChecksumMismatch",
     "EmptyResult",
@@ -149,6 +154,7 @@ __all__ = [
     "RemoteUnavailable",
     "ScannerUnavailable",
     "SourceChanged",
+    "SourceForbidden",
     "SourceMissing",
     "StaleJob",
     "Stalled",

@@ -29,10 +29,22 @@ class BuildError(JobError):
 
 
 class SourceMissing(BuildError):
-    """`facts["missingFileIds"]` are the numbers of the missing files, if they are known."""
+    """`facts["missingFileIds"]` are the numbers of the missing files, if they are known.
+
+    `problem` completes a sentence that begins with the name of the file.
+    """
 
     code = "source_missing"
     meaning = "A stored file is missing, or you may not read it."
+    problem = "could not be found."
+
+
+class SourceForbidden(SourceMissing):
+    problem = "could not be read: the file store denies access to it."
+
+
+class BucketMissing(SourceMissing):
+    problem = "could not be found: its bucket does not exist."
 
 
 class SourceChanged(BuildError):

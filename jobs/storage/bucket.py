@@ -72,6 +72,11 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
         """Requests for single objects, at a fraction of the cost of `client`."""
         return ObjectRequests(self.address, self.signer, self._connect, attempts=self.attempts)
 
+    def objects_in(self, bucket_name: str) -> ObjectRequests:
+        """Return the objects of a bucket of the same store; of this one if the name is empty."""
+        is_own = bucket_name in ("", self.bucket_name)
+        return self.objects if is_own else self.objects.in_bucket(bucket_name)
+
     def _connect(self) -> StorageConnections:
         return StorageConnections(
             self.endpoint_url,

@@ -20,7 +20,7 @@ from jobs.errors import BuildError, SourceChanged, SourceMissing, StorageUnavail
 from jobs.storage.abortable_connections import StorageConnections, abortable_pause
 from jobs.storage.read_position import CHANGED_SENTENCE, ReadPosition
 from jobs.storage.request_body import Body, measure_request_body
-from jobs.storage.s3_errors import CHANGED, GONE, ErrorResponse
+from jobs.storage.s3_errors import CHANGED, GONE, OTHER_BUCKET, ErrorResponse
 from jobs.storage.signature import EMPTY_SHA256, SignedBucket, Signer
 from jobs.storage.traffic import count_traffic
 from jobs.workspace import CHUNK_BYTES
@@ -41,10 +41,21 @@ class ObjectRequests:
         connect: Callable[[], StorageConnections],
         *,
         attempts: int,
+        is_own: bool = True,
     ) -> None:
         self._bucket, self._signer, self._attempts = bucket, signer, attempts
-        self._connect = connect
+        self._connect, self._is_own = connect, is_own
         self._connections: tuple[int, StorageConnections] | None = None
+
+    def in_bucket(self, name: str) -> ObjectRequests:
+        """Return the requests for objects in another bucket of this store.
+
+        They share the connections. They raise SourceForbidden, too, and BucketMissing.
+        """
+        other = SignedBucket(self._bucket.endpoint, name)
+        return ObjectRequests(
+            other, self._signer, self._open, attempts=self._attempts, is_own=False
+        )
 
     def read(self, key: str, *, size_bytes: int | None = None) -> Generator[bytes]:
         """Yield the object in chunks of CHUNK_BYTES. Resumes when the connection is lost.
@@ -108,6 +119,8 @@ class ObjectRequests:
         except ErrorResponse as error:
             if error.code in GONE:
                 raise gone("A stored file could not be found.") from error
+            if not self._is_own and (known := OTHER_BUCKET.get(error.code)):
+                raise known(f"A stored file {known.problem}") from error
             if error.status in CHANGED:
                 raise SourceChanged(CHANGED_SENTENCE) from error
             raise StorageUnavailable("The file store refused a request.") from error

@@ -23,13 +23,15 @@ def object_exists(key: str, size_bytes: int) -> bool:
         return False
 
 
-def read_object(key: str, *, size_bytes: int | None = None) -> Iterator[bytes]:
-    """Yield the object in chunks of CHUNK_BYTES.
+def read_object(
+    key: str, *, bucket_name: str = "", size_bytes: int | None = None
+) -> Iterator[bytes]:
+    """Yield the object in chunks of CHUNK_BYTES. It may be in another bucket of the same store.
 
     Raises SourceMissing, StorageUnavailable, and SourceChanged if it changes meanwhile or does not
     have `size_bytes`.
     """
-    return bucket().objects.read(key, size_bytes=size_bytes)
+    return bucket().objects_in(bucket_name).read(key, size_bytes=size_bytes)
 
 
 def copy_object(key: str, to: str) -> None:

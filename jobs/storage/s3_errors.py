@@ -8,11 +8,24 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from jobs.errors import BuildError, SourceMissing, StorageUnavailable
+from jobs.errors import (
+    BucketMissing,
+    BuildError,
+    SourceForbidden,
+    SourceMissing,
+    StorageUnavailable,
+)
 
 GONE = {"NoSuchKey", "NoSuchUpload", "404", "NotFound"}
 TRANSIENT = {429, 500, 502, 503, 504}
 THROTTLED = {"SlowDown", "RequestLimitExceeded", "BandwidthLimitExceeded", "RequestThrottled"}
+# What a bucket of somebody else may answer. A retry does not help there; with our own it does.
+OTHER_BUCKET: dict[str, type[SourceMissing]] = {
+    "NoSuchBucket": BucketMissing,
+    "AccessDenied": SourceForbidden,
+    "AllAccessDisabled": SourceForbidden,
+    "403": SourceForbidden,  # to HEAD, whose response has no code
+}
 CHANGED = {412, 416}  # for a GET that resumes: another version, or no such bytes
 
 
