@@ -118,7 +118,9 @@ def stored(files: int, size: int) -> list[Any]:
     crc32, sources = zlib.crc32(content), []
     for number in range(files):
         key = f"catalogue/bundles/{size}/{number}"
-        sources.append(Source(f"File {number}", key, f"{number}.bin", size, crc32, MADE_AT))
+        sources.append(
+            Source(key=key, name=f"{number}.bin", size_bytes=size, crc32=crc32, made_at=MADE_AT)
+        )
         if key not in existing:
             output = storage.S3Output(key, content_type=TYPE, expected_bytes=size)
             output.write(content)
@@ -134,16 +136,18 @@ def bundle(sources: list[Any], key: str) -> None:
 
     class Work:
         output = storage.S3Output(key, content_type="application/zip", expected_bytes=total)
-        read = staticmethod(storage.read_object)
+
+        def measured(self, sources: Any) -> Any:
+            return sources
 
         @contextmanager
         def read_ahead(self, sources: Any) -> AbstractContextManager[None]:
-            with storage.ReadAhead((each.key, each.size_bytes) for each in sources) as ahead:
+            with storage.ReadAhead(sources) as ahead:
                 self.read = ahead.read
                 yield
 
         def chunks(self, source: Any) -> Iterator[bytes]:
-            return self.read(source.key)
+            return self.read(source)
 
         def say(self, message: str) -> None:
             pass

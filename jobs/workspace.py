@@ -20,17 +20,26 @@ NO_FILE = "The kind has `makes_file = False`, so it has no output."
 LATE_DESCRIBE = "Call describe before the first write to output."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A stored file that a builder reads. Its size and CRC-32 were recorded when it was stored."""
+    """An object in the store that a builder reads.
 
-    label: str  # for messages: "File 70000"
+    It is in the service's own bucket, or in another one that the same credentials can read. What is
+    known of its size and CRC-32 is checked when it is read.
+    """
+
     key: str
-    name: str
-    size_bytes: int
-    crc32: int
-    made_at: datetime
-    file_id: int | None = None
+    name: str  # for people, and in an archive: "invoice.pdf", or "2026/05/invoice.pdf"
+    bucket: str = ""  # empty: the service's own
+    size_bytes: int | None = None
+    crc32: int | None = None
+    made_at: datetime | None = None
+    label: str = ""  # for messages: "Invoice 7"; its name by default
+    file_id: int | None = None  # if it is a numbered file of the service
+
+    @property
+    def display_name(self) -> str:
+        return self.label or self.name
 
 
 class WorkspaceOutput(Protocol):
@@ -152,10 +161,16 @@ class Workspace(Protocol):
     def scratch(self) -> Path:
         """A folder on this machine's disk, which is removed after the attempt."""
 
+    def measured(self, sources: Sequence[Source]) -> Sequence[Source]:
+        """Return the sources with all sizes. Those that are unknown are looked up, a few at once.
+
+        Raises SourceMissing and StorageUnavailable.
+        """
+
     def read_ahead(self, sources: Sequence[Source]) -> AbstractContextManager[None]:
         """Fetch sources in advance. Inside, call `chunks` for each of them, in this order.
 
-        Errors are raised when it is the source's turn.
+        Those of unknown size are fetched at their turn. Errors are raised at a source's turn.
         """
 
     def chunks(self, source: Source) -> Iterator[bytes]:

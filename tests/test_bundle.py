@@ -34,7 +34,14 @@ def workspace(contents: dict[str, bytes] = FILES) -> MemoryWorkspace:
 
 def source(name: str, content: bytes = b"", key: str = "") -> Source:
     at = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-    return Source("File 70000", key or name, name, len(content), zlib.crc32(content), at)
+    return Source(
+        label="File 70000",
+        key=key or name,
+        name=name,
+        size_bytes=len(content),
+        crc32=zlib.crc32(content),
+        made_at=at,
+    )
 
 
 @pytest.fixture
@@ -147,7 +154,11 @@ def test_an_archive_over_4_gib_is_whole_where_it_matters(tmp_path: Path) -> None
     for _ in range(pieces):
         crc = zlib.crc32(piece, crc)
     big = Source(
-        70000, "big", "big.bin", len(piece) * pieces, crc, datetime(2026, 1, 1, tzinfo=UTC)
+        key="big",
+        name="big.bin",
+        size_bytes=len(piece) * pieces,
+        crc32=crc,
+        made_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
     class Big(MemoryWorkspace):

@@ -7,7 +7,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -210,8 +209,7 @@ def test_a_header_with_the_name_is_one_line_of_ascii(name: str) -> None:
 
 
 def members(names: list[str]) -> Iterator[str]:
-    made_at = datetime(2026, 1, 1, tzinfo=UTC)
-    sources = (Source(f"File {n}", f"k/{n}", name, 1, 0, made_at) for n, name in enumerate(names))
+    sources = (Source(key=f"k/{n}", name=name) for n, name in enumerate(names))
     return zip_member_names(sources)
 
 

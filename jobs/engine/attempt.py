@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,23 +176,30 @@ class Attempt:
             self._scratch = Scratch()
         return self._scratch.folder
 
+    def measured(self, sources: Sequence[Source]) -> Sequence[Source]:
+        found: list[Source] = []
+        unknown = (source for source in sources if source.size_bytes is None)
+        with closing(storage.object_sizes(unknown)) as sizes:
+            for number, source in enumerate(sources, 1):
+                if source.size_bytes is None:
+                    self.say(f"Checking {number} of {len(sources)}: {source.display_name}")
+                    with _named(source):
+                        source = replace(source, size_bytes=next(sizes))
+                found.append(source)
+        return found
+
     @contextmanager
     def read_ahead(self, sources: Sequence[Source]) -> Iterator[None]:
-        with storage.ReadAhead((source.key, source.size_bytes) for source in sources) as ahead:
-            self._read = lambda source: ahead.read(source.key)
+        with storage.ReadAhead(sources) as ahead:
+            self._read = ahead.read
             yield
         self._read = _read
 
     def chunks(self, source: Source) -> Iterator[bytes]:
-        try:
+        with _named(source):
             for chunk in self._read(source):
                 self.advance(len(chunk))
                 yield chunk
-        except SourceMissing as error:
-            facts = {"missingFileIds": [source.file_id]} if source.file_id else {}
-            raise SourceMissing(f"{source.label} could not be found.", facts=facts) from error
-        except SourceChanged as error:
-            raise SourceChanged(f"{source.label} {NOT_AS_STORED}") from error
 
     # Called by the runner, after the builder
 
@@ -303,4 +311,16 @@ class Attempt:
 
 
 def _read(source: Source) -> Iterator[bytes]:
-    return storage.read_object(source.key, size_bytes=source.size_bytes)
+    return storage.read_object(source.key, bucket_name=source.bucket, size_bytes=source.size_bytes)
+
+
+@contextmanager
+def _named(source: Source) -> Iterator[None]:
+    """Name the source in the errors of the store."""
+    try:
+        yield
+    except SourceMissing as error:
+        facts = {"missingFileIds": [source.file_id]} if source.file_id else {}
+        raise type(error)(f"{source.display_name} {error.problem}", facts=facts) from error
+    except SourceChanged as error:
+        raise SourceChanged(f"{source.display_name} {NOT_AS_STORED}") from error

@@ -40,6 +40,7 @@ from jobs.storage.parts import Checkpoint, S3Parts
 from jobs.storage.presigned_urls import presigned_url
 from jobs.storage.read_ahead import ReadAhead
 from jobs.storage.signature import attachment_header
+from jobs.storage.sizes import object_sizes
 from jobs.storage.traffic import traffic_bytes
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "multipart_part_bytes",
     "object_exists",
     "object_size",
+    "object_sizes",
     "ping_bucket",
     "presigned_url",
     "read_object",

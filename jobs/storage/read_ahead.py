@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Self
 
 from jobs.lib.mailbox import Mailbox
 from jobs.storage.abortable_threads import AbortableThreads
 from jobs.storage.bucket import bucket
+from jobs.workspace import Source
 
 THREADS = 4
 AHEAD_BYTES = 16 * 1024 * 1024  # in memory
@@ -18,17 +19,17 @@ FOREVER_SECONDS = 365 * 24 * 3600.0  # requests have timeouts, and attempts are 
 
 
 class ReadAhead:
-    """Context manager that fetches objects, given by keys and sizes, in the order of `read` calls.
+    """Context manager that fetches the objects of sources, in the order of `read` calls.
 
     Use it in one thread. That thread takes no lock, so a signal handler may raise anywhere. On
     exit, requests are aborted and memory is released.
     """
 
-    def __init__(self, objects: Iterable[tuple[str, int]]) -> None:
-        self._fetches = [_Fetch(key, size_bytes) for key, size_bytes in objects]
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._fetches = list(map(_Fetch, sources))
         self._next = self._begun = 0  # the next one to read, and the next one to fetch
         self._ahead_bytes = 0
-        self._objects = bucket().objects
+        self._bucket = bucket()
         self._threads = AbortableThreads(self._fetch, most=THREADS, name="ahead")
 
     def __enter__(self) -> Self:
@@ -38,18 +39,18 @@ class ReadAhead:
         self._threads.close()
         self._fetches.clear()
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, source: Source) -> Iterator[bytes]:
         """Yield the next object in chunks of CHUNK_BYTES.
 
         Raises SourceMissing, StorageUnavailable, and SourceChanged if it has another size. It may
         be truncated if it is larger.
         """
         fetch, self._next = self._fetches[self._next], self._next + 1
-        if fetch.key != key:
+        if fetch.source is not source:
             raise ValueError("not the next object")
         self._begin_more()
         if not fetch.is_ahead:
-            yield from self._objects.read(key, size_bytes=fetch.size_bytes)
+            yield from self._read(source)
             return
         chunks = fetch.wait()
         while chunks:
@@ -78,9 +79,13 @@ class ReadAhead:
         except BaseException as error:  # raised by `wait`
             fetch.result.put(error)
 
+    def _read(self, source: Source) -> Generator[bytes]:
+        objects = self._bucket.objects_in(source.bucket)
+        return objects.read(source.key, size_bytes=source.size_bytes)
+
     def _fetched(self, fetch: _Fetch) -> list[bytes]:
         chunks, left = [], fetch.size_bytes
-        with closing(self._objects.read(fetch.key, size_bytes=fetch.size_bytes)) as reading:
+        with closing(self._read(fetch.source)) as reading:
             for chunk in reading:
                 chunks.append(chunk)
                 left -= len(chunk)
@@ -90,8 +95,10 @@ class ReadAhead:
 
 
 class _Fetch:
-    def __init__(self, key: str, size_bytes: int) -> None:
-        self.key, self.size_bytes = key, size_bytes
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        unknown = MAX_OBJECT_BYTES + 1  # so it is streamed
+        self.size_bytes = unknown if source.size_bytes is None else source.size_bytes
         self.is_ahead = False
         self.result: Mailbox[list[bytes] | BaseException] = Mailbox()
 

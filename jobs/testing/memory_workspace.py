@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,9 @@ class MemoryFile:
 class MemoryWorkspace:
     """Records what a builder does. The first fields are what it starts with.
 
-    `sources` are the contents of stored files by key, `uploaded` is the file that `received`
-    yields. With `cancel_after`, that call of a method or of `output.write` raises Interrupted.
+    `sources` are the contents of stored files by key, or by "bucket/key" in other buckets;
+    `uploaded` is the file that `received` yields. With `cancel_after`, that call of a method or of
+    `output.write` raises Interrupted.
     """
 
     kind: type[Kind] = Kind
@@ -142,6 +143,15 @@ class MemoryWorkspace:
             self._scratch = Scratch()
         return self._scratch.folder
 
+    def measured(self, sources: Sequence[Source]) -> Sequence[Source]:
+        self.called()
+        return [
+            replace(source, size_bytes=len(self._stored(source)))
+            if source.size_bytes is None
+            else source
+            for source in sources
+        ]
+
     @contextmanager
     def read_ahead(self, sources: Sequence[Source]) -> Iterator[None]:
         self._order = list(sources)
@@ -151,11 +161,9 @@ class MemoryWorkspace:
     def chunks(self, source: Source) -> Iterator[bytes]:
         if self._order is not None and (not self._order or self._order.pop(0) != source):
             raise RuntimeError("Read the sources in the order of read_ahead.")
-        if source.key not in self.sources:
-            raise SourceMissing(f"{source.label} could not be found.")
-        content = self.sources[source.key]
-        if len(content) != source.size_bytes:
-            raise SourceChanged(f"{source.label} {NOT_AS_STORED}")
+        content = self._stored(source)
+        if source.size_bytes not in (None, len(content)):
+            raise SourceChanged(f"{source.display_name} {NOT_AS_STORED}")
         yield from self._pieces(content)
 
     @property
@@ -175,6 +183,12 @@ class MemoryWorkspace:
         if self._scratch:
             self._scratch.remove()
             self._scratch = None
+
+    def _stored(self, source: Source) -> bytes:
+        key = f"{source.bucket}/{source.key}" if source.bucket else source.key
+        if key not in self.sources:
+            raise SourceMissing(f"{source.display_name} {SourceMissing.problem}")
+        return self.sources[key]
 
     def _pieces(self, content: bytes) -> Iterator[bytes]:
         for start in range(0, len(content), CHUNK_BYTES):

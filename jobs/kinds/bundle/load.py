@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jobs.errors import ArchiveTooLarge, SourceMissing
+from jobs.errors import SourceMissing
 from jobs.kinds.base import JobParams
 from jobs.kinds.bundle.build import BundleParams
 from jobs.kinds.bundle.sources import bundle_source_ids, bundle_sources
 from jobs.models import DownloadJob, StoredFile
-from jobs.storage import MAX_OBJECT_BYTES
 from jobs.workspace import Source
 
 FEW_FILES = 100  # more are read with a cursor
@@ -29,8 +28,6 @@ def load_bundle(job: DownloadJob) -> BundleParams:
         numbers = [each for each in missing if isinstance(each, int)][:MAX_RECORDED]
         raise SourceMissing(_missing_sentence(missing), facts={"missingFileIds": numbers})
     sources = tuple(dict.fromkeys(found[each] for each in ids))
-    if sum(source.size_bytes for source in sources) > MAX_OBJECT_BYTES:
-        raise ArchiveTooLarge("The files together exceed 5 TiB, the maximum size of a zip.")
     return BundleParams(sources, is_measured=job.total is not None)
 
 
