@@ -1,4 +1,4 @@
-"""One line a request, with nothing in it that is somebody's secret."""
+"""The access log has one line for each request, without secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LINK = "https%3A%2F%2Fdata.example%2Fa.csv%3FX-Signature%3Dsecret"
     "address",
     [f"/link?url={LINK}", f"/sign-in?next=/link%3Furl%3D{LINK}", f"/nowhere?a=b?url={LINK}"],
 )
-def test_a_link_in_an_address_is_not_logged(web: Live, address: str) -> None:
+def test_a_link_in_a_query_is_not_logged(web: Live, address: str) -> None:
     answer = exchange(
         web.url, f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     )
@@ -28,7 +28,7 @@ def test_a_link_in_an_address_is_not_logged(web: Live, address: str) -> None:
 
 
 @pytest.mark.parametrize("byte", [b"\x01", b"\x7f", b"\x80", b"\xc3\xa9", b"\xff", b" "])
-def test_a_raw_byte_in_a_request_line_takes_none_of_it_to_the_log(web: Live, byte: bytes) -> None:
+def test_a_request_line_with_a_raw_byte_is_not_logged(web: Live, byte: bytes) -> None:
     line = b"GET /link?url=Signature HTTP/1.1\r\n"
     for place in (1, 6, 14, 20, 26, 28):
         sent = line[:place] + byte + line[place:] + b"Host: localhost\r\n\r\n"
@@ -41,7 +41,7 @@ def test_a_raw_byte_in_a_request_line_takes_none_of_it_to_the_log(web: Live, byt
 
 @pytest.mark.parametrize("host", [b"evil.example", b"a b", b"\xff", b"[::1", b"a@localhost", b""])
 @pytest.mark.parametrize("accept", [b"text/html", b"*/*"])
-def test_a_host_that_is_not_ours_is_a_line_without_a_traceback(
+def test_an_unknown_host_is_logged_without_a_traceback(
     web: Live, host: bytes, accept: bytes
 ) -> None:
     answer = exchange(
@@ -53,12 +53,12 @@ def test_a_host_that_is_not_ours_is_a_line_without_a_traceback(
     log = web.processes[0].log.read_text()
     told = [line for line in log.splitlines() if answer.headers["X-Request-ID"] in line]
     assert answer.status == 400
-    assert len(told) == 2  # why, and the access log's
+    assert len(told) == 2  # the reason, and the line of the access log
     assert "Traceback" not in log
     assert "Signature" not in log
 
 
-def test_a_refused_request_keeps_it_to_itself_too(web: Live) -> None:
+def test_a_link_in_a_refused_request_is_not_logged(web: Live) -> None:
     head = f"GET /link?url={LINK} HTTP/1.1\r\nHost: localhost\r\nHost: two\r\n\r\n"
 
     answer = exchange(web.url, head.encode())

@@ -29,7 +29,7 @@ def act(desk: Client, action: str, *jobs: DownloadJob) -> str:
     return desk.post(LIST, chosen, follow=True).content.decode()
 
 
-def test_run_again_queues_failed_jobs_and_says_what_it_skipped(
+def test_retry_queues_failed_jobs_and_reports_skipped_ones(
     desk: Client, alice: User, broker: Mock
 ) -> None:
     failed = JobFactory(owner=alice, status=Status.FAILED)
@@ -44,7 +44,7 @@ def test_run_again_queues_failed_jobs_and_says_what_it_skipped(
     assert failed.events.get().by == Actor.OPERATOR
 
 
-def test_a_file_with_a_virus_is_not_run_again(desk: Client, alice: User) -> None:
+def test_a_file_with_a_virus_is_not_retried(desk: Client, alice: User) -> None:
     job = UploadJobFactory(owner=alice, status=Status.FAILED, error_code="infected")
 
     shown = desk.get(f"{LIST}{job.pk}/change/").content.decode()
@@ -64,7 +64,7 @@ def test_cancel_stops_active_jobs(desk: Client, queued_job: DownloadJob) -> None
     assert queued_job.events.get().event == Event.CANCEL
 
 
-def test_one_action_is_bounded_and_says_what_it_left(
+def test_an_action_is_bounded_and_reports_what_is_left(
     desk: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs_page, "BULK_LIMIT", 2)
@@ -77,7 +77,7 @@ def test_one_action_is_bounded_and_says_what_it_left(
     assert DownloadJob.objects.filter(status=Status.QUEUED).count() == 1
 
 
-def test_what_was_left_is_told_also_when_the_moves_empty_the_filter(
+def test_what_is_left_is_reported_even_if_the_filter_is_empty_then(
     desk: Client, alice: User, broker: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs_page, "BULK_LIMIT", 2)
@@ -128,7 +128,7 @@ def test_a_link_is_listed_and_found_by_its_kind(desk: Client, queued_job: Downlo
     assert '<td class="field-size">-</td>' in links.content.decode()
 
 
-def test_the_size_of_a_report_is_told_in_jobs(desk: Client, queued_job: DownloadJob) -> None:
+def test_the_size_of_a_report_is_in_jobs(desk: Client, queued_job: DownloadJob) -> None:
     DownloadJob.objects.update(unit="jobs", total=3_400)
 
     page = desk.get(LIST).content.decode()
@@ -136,12 +136,12 @@ def test_the_size_of_a_report_is_told_in_jobs(desk: Client, queued_job: Download
     assert '<td class="field-size">3,400\u00a0jobs</td>' in page
 
 
-def test_search_for_anything_is_no_error(desk: Client, queued_job: DownloadJob) -> None:
+def test_any_search_text_is_accepted(desk: Client, queued_job: DownloadJob) -> None:
     for text in ("not-a-uuid", "x" * 300, "%00", "'; --"):
         assert desk.get(LIST, {"q": text}).status_code == 200
 
 
-def test_a_list_costs_the_same_however_long(
+def test_the_number_of_queries_does_not_depend_on_the_list(
     desk: Client, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(30):
@@ -151,7 +151,7 @@ def test_a_list_costs_the_same_however_long(
         assert desk.get(LIST).status_code == 200
 
 
-def test_buttons_are_post_only_and_for_those_who_may_change(
+def test_buttons_need_post_and_the_change_permission(
     client: Client, queued_job: DownloadJob
 ) -> None:
     url = f"{LIST}{queued_job.pk}/cancel"
@@ -167,7 +167,7 @@ def test_buttons_are_post_only_and_for_those_who_may_change(
     assert queued_job.status == Status.QUEUED
 
 
-def test_the_history_tells_each_attempt_with_its_own_error(
+def test_the_history_shows_each_attempt_with_its_error(
     desk: Client, queued_job: DownloadJob
 ) -> None:
     trace = "Traceback (most recent call last):\n  File <one>\nOSError: away"
@@ -199,13 +199,13 @@ def test_a_task_result_is_linked_only_if_it_is_stored(
     assert link in desk.get(page).content.decode()
 
 
-def test_nothing_is_added_or_deleted_by_hand(desk: Client, queued_job: DownloadJob) -> None:
+def test_rows_cannot_be_added_or_deleted(desk: Client, queued_job: DownloadJob) -> None:
     assert desk.get(f"{LIST}add/").status_code == 403
     assert desk.post(f"{LIST}{queued_job.pk}/delete/", {"post": "yes"}).status_code == 403
     assert DownloadJob.objects.count() == 1
 
 
-def test_files_that_are_on_their_way_are_listed(desk: Client, alice: User) -> None:
+def test_incoming_uploads_are_listed(desk: Client, alice: User) -> None:
     in_chunks = {"size_bytes": 30, "chunk_bytes": 10, "received": [0, 2]}
     IncomingUpload.objects.create(owner=alice, name="drone.mp4", **in_chunks)
     IncomingUpload.objects.create(owner=alice, name="harbour.jpg", size_bytes=6_000_000)
@@ -237,7 +237,7 @@ def test_stored_files_are_listed_and_found_by_number(desk: Client) -> None:
         ("gte", "2026-02-30"),
     ],
 )
-def test_a_filter_that_no_column_can_hold_is_no_500(desk: Client, lookup: str, value: str) -> None:
+def test_a_filter_value_out_of_range_is_no_500(desk: Client, lookup: str, value: str) -> None:
     for model, column in [
         ("jobs/downloadjob", "created_at"),
         ("jobs/storedfile", "created_at"),

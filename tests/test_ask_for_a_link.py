@@ -1,4 +1,4 @@
-"""POST /downloads, and what else programs find there: the list, the poll, the cancel."""
+"""The API of links at /downloads: create, list, poll and cancel."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from jobs.states import Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory
 
 URL = "/downloads"
-QUEUED_SENTENCE = "Download job enqueued successfully"  # older clients know it
+QUEUED_SENTENCE = "Download job enqueued successfully"  # older clients use it
 LINK = "https://data.example/2026/measurements.csv"
 SHA256 = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"
 
 
 def linked(owner: User, **fields: Any) -> DownloadJob:
-    """A job that fetches a link."""
+    """Create a job that fetches a link."""
     fields = {"kind": "remote", "params": {"url": LINK, "threads": 4}, "total": None} | fields
     found: DownloadJob = JobFactory(owner=owner, **fields)
     return found
@@ -34,7 +34,7 @@ def listed(client: APIClient, query: str = "") -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_answers_202_with_where_to_poll(client_of_alice: APIClient, broker: Mock) -> None:
+def test_returns_202_with_the_status_url(client_of_alice: APIClient, broker: Mock) -> None:
     response = client_of_alice.post(URL, {"url": LINK})
 
     job = DownloadJob.objects.get()
@@ -60,7 +60,7 @@ def test_the_request_is_recorded_as_sent(client_of_alice: APIClient) -> None:
     assert (job.params, job.name, job.priority) == (expected, "Ours.csv", 9)
 
 
-def test_four_connections_are_used_where_nobody_says_how_many(client_of_alice: APIClient) -> None:
+def test_four_connections_are_the_default(client_of_alice: APIClient) -> None:
     client_of_alice.post(URL, {"url": LINK})
 
     assert DownloadJob.objects.get().params == {"url": LINK, "threads": 4}
@@ -77,7 +77,7 @@ def test_four_connections_are_used_where_nobody_says_how_many(client_of_alice: A
         ("", "data.example"),
     ],
 )
-def test_until_it_is_fetched_it_is_named_after_its_path(
+def test_before_the_fetch_it_is_named_after_its_path(
     client_of_alice: APIClient, path: str, name: str
 ) -> None:
     response_body = client_of_alice.post(URL, {"url": "https://data.example" + path}).json()
@@ -86,9 +86,7 @@ def test_until_it_is_fetched_it_is_named_after_its_path(
 
 
 @pytest.mark.parametrize("length", [2_133, 8_000])
-def test_a_signed_link_may_be_as_long_as_http_asks_of_everybody(
-    client_of_alice: APIClient, length: int
-) -> None:
+def test_a_link_may_have_8000_characters(client_of_alice: APIClient, length: int) -> None:
     url = "https://data.example/a.csv?X-Amz-Signature=".ljust(length, "f")
 
     response = client_of_alice.post(URL, {"url": url})
@@ -98,11 +96,11 @@ def test_a_signed_link_may_be_as_long_as_http_asks_of_everybody(
 
 
 @pytest.mark.parametrize("host", ["a-.surge.example", "i❤.example", "xn--i-7iq.example"])
-def test_a_host_that_browsers_take_is_taken(client_of_alice: APIClient, host: str) -> None:
+def test_a_host_that_browsers_accept_is_accepted(client_of_alice: APIClient, host: str) -> None:
     assert client_of_alice.post(URL, {"url": f"https://{host}/"}).status_code == 202
 
 
-# What is refused: rows B60, B61 and B66 of the table of bad requests, and their like
+# Refused links: rows B60, B61 and B66 of the table of bad requests, and similar ones
 
 
 BAD = [
@@ -120,7 +118,7 @@ BLOCKED = [
 
 
 @pytest.mark.parametrize("url", BAD)
-def test_what_is_no_link_is_400_with_the_reason(client_of_alice: APIClient, url: str) -> None:
+def test_an_invalid_link_is_400_with_the_reason(client_of_alice: APIClient, url: str) -> None:
     response = client_of_alice.post(URL, {"url": url})
 
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
@@ -133,9 +131,7 @@ def test_what_is_no_link_is_400_with_the_reason(client_of_alice: APIClient, url:
 
 @pytest.mark.parametrize("host", BLOCKED)
 @pytest.mark.parametrize("scheme", ["http", "HTTPS"])
-def test_what_leads_inside_by_its_own_words_is_422(
-    client_of_alice: APIClient, scheme: str, host: str
-) -> None:
+def test_a_private_host_is_422(client_of_alice: APIClient, scheme: str, host: str) -> None:
     response = client_of_alice.post(URL, {"url": f"{scheme}://{host}/secret"})
 
     assert (response.status_code, response.json()["code"]) == (422, "blocked_address")
@@ -154,7 +150,7 @@ def test_what_leads_inside_by_its_own_words_is_422(
         *(("file_ids", [70000]), ("name", "mine"), ("headers", {})),
     ],
 )
-def test_a_field_that_is_wrong_is_400_and_named(
+def test_an_invalid_field_is_400_and_named(
     client_of_alice: APIClient, field: str, value: Any
 ) -> None:
     response = client_of_alice.post(URL, {"url": LINK} | {field: value})
@@ -171,7 +167,7 @@ def test_a_body_without_a_link_is_400(client_of_alice: APIClient, body: Any) -> 
     assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
 
 
-def test_an_operator_may_open_a_private_host(client_of_alice: APIClient, settings: Any) -> None:
+def test_settings_can_allow_a_private_host(client_of_alice: APIClient, settings: Any) -> None:
     settings.REMOTE_ALLOWED_PRIVATE_HOSTS = ["files.internal"]
 
     for url, status in {
@@ -181,13 +177,13 @@ def test_an_operator_may_open_a_private_host(client_of_alice: APIClient, setting
         assert client_of_alice.post(URL, {"url": url}).status_code == status, url
 
 
-# A request that is sent twice, limits
+# Repeated requests and limits
 
 
 KEY = {"Idempotency-Key": "monday"}
 
 
-def test_the_same_with_the_same_key_is_one_job(client_of_alice: APIClient) -> None:
+def test_the_same_request_with_the_same_key_is_one_job(client_of_alice: APIClient) -> None:
     first = client_of_alice.post(URL, {"url": LINK, "threads": 4}, headers=KEY)
     second = client_of_alice.post(URL, {"url": LINK}, headers=KEY)
 
@@ -223,7 +219,7 @@ def test_a_key_counts_for_links_and_bundles_together(client_of_alice: APIClient)
         ({"OWNER_STORAGE_BYTES": 1}, 429, "storage_full"),
     ],
 )
-def test_beyond_a_limit_nothing_is_recorded(
+def test_over_a_limit_nothing_is_recorded(
     client_of_alice: APIClient,
     alice: User,
     settings: Any,
@@ -242,7 +238,7 @@ def test_beyond_a_limit_nothing_is_recorded(
     assert DownloadJob.objects.count() == 1
 
 
-def test_a_post_counts_as_a_start_and_a_get_as_a_poll(
+def test_a_post_has_the_rate_of_starts_and_a_get_of_polls(
     client_of_alice: APIClient, settings: Any
 ) -> None:
     settings.RATES = {"initiate": ["owner:1/60"], "poll": ["owner:3/60"]}
@@ -254,10 +250,10 @@ def test_a_post_counts_as_a_start_and_a_get_as_a_poll(
     assert looked == [200, 200, 200, 429]
 
 
-# The list, the poll, the cancel
+# List, poll and cancel
 
 
-def test_the_list_has_the_callers_links_alone_newest_first(
+def test_the_list_has_only_the_callers_links_newest_first(
     client_of_alice: APIClient, alice: User, bob: User
 ) -> None:
     old = linked(alice, created_at=timezone.now() - timedelta(hours=1))
@@ -287,13 +283,13 @@ def test_the_list_has_no_filter_by_kind(client_of_alice: APIClient, alice: User)
     assert listed(client_of_alice, "kind=bundle") == [str(link.pk)]
 
 
-def test_a_list_costs_the_same_however_long(
+def test_the_number_of_queries_does_not_depend_on_the_list(
     client_of_alice: APIClient, alice: User, django_assert_num_queries: Any
 ) -> None:
     for _ in range(15):
         linked(alice, status=Status.COMPLETED)
 
-    with django_assert_num_queries(2):  # one says where the newest end
+    with django_assert_num_queries(2):  # one finds the end of the newest
         client_of_alice.get(URL)
 
 
@@ -332,9 +328,7 @@ def test_speed_and_connections_are_in_the_body_while_it_runs(
     assert "threads" not in client_of_alice.get(f"{URL}/{JobFactory(owner=alice).pk}").json()
 
 
-def test_what_was_fetched_has_a_number_that_a_bundle_takes(
-    client_of_alice: APIClient, alice: User
-) -> None:
+def test_a_fetched_file_has_a_file_id_for_bundles(client_of_alice: APIClient, alice: User) -> None:
     file: StoredFile = ArtifactFactory(owner=alice, file_id=1_000_004)
     job = linked(alice, status=Status.COMPLETED, artifact=file, total=file.size_bytes)
 
@@ -348,7 +342,7 @@ def test_what_was_fetched_has_a_number_that_a_bundle_takes(
     assert bundle["total"] == file.size_bytes
 
 
-def test_cancel_is_cancel_and_twice_is_well(client_of_alice: APIClient, alice: User) -> None:
+def test_cancel_is_idempotent(client_of_alice: APIClient, alice: User) -> None:
     job, done = linked(alice), linked(alice, status=Status.COMPLETED)
 
     answers = [client_of_alice.delete(f"{URL}/{job.pk}") for _ in range(2)]
@@ -358,7 +352,7 @@ def test_cancel_is_cancel_and_twice_is_well(client_of_alice: APIClient, alice: U
     assert client_of_alice.delete(f"{URL}/{done.pk}").status_code == 409
 
 
-def test_a_job_of_somebody_else_is_403_everywhere(client_of_alice: APIClient, bob: User) -> None:
+def test_a_foreign_job_is_403_everywhere(client_of_alice: APIClient, bob: User) -> None:
     job = linked(bob)
 
     for method, path in (("get", ""), ("get", "/status"), ("delete", "")):
@@ -368,7 +362,7 @@ def test_a_job_of_somebody_else_is_403_everywhere(client_of_alice: APIClient, bo
     assert job.status == Status.QUEUED
 
 
-def test_what_failed_is_fetched_again(client_of_alice: APIClient, alice: User) -> None:
+def test_a_failed_link_can_be_retried(client_of_alice: APIClient, alice: User) -> None:
     job = linked(alice, status=Status.FAILED)
 
     answer = client_of_alice.post(f"/v1/download/{job.pk}/retry")

@@ -1,7 +1,7 @@
-"""The table of bad requests, and what each is answered. `pytest -v` prints it as a report.
+"""The table of bad requests and their responses. `pytest -v` prints it as a report.
 
-What Django's test client cannot send is in test_refused_requests.py, test_chunked_bodies.py and
-test_slow_clients.py.
+Requests that Django's test client cannot send are in test_refused_requests.py,
+test_chunked_bodies.py and test_slow_clients.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PROBLEM = "application/problem+json"
 
 @dataclass
 class World:
-    """Alice, who asks, with a job in each status; Bob, who has one too."""
+    """Alice with a job in each status, and Bob with one."""
 
     client: APIClient
     alice: User
@@ -42,7 +42,7 @@ class World:
     def send(
         self, method: str, path: str, body: bytes = b"", content_type: str = JSON, **headers: str
     ) -> Any:
-        """`path` may name a job, as in /v1/download/{failed}."""
+        """Send a request. `path` may contain a job, as in /v1/download/{failed}."""
         path = path.format(**{name: job.pk for name, job in self.jobs.items()}, random=uuid4())
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.generic(method, path, body, content_type, headers=named)
@@ -60,7 +60,7 @@ def world(client_of_alice: APIClient, alice: User, bob: User, settings: Any, buc
 
 @dataclass(frozen=True)
 class Row:
-    """A bad request. `code` is empty where the answer is no problem; `made` counts new jobs."""
+    """A bad request. `code` is empty if the response is no problem; `made` counts new jobs."""
 
     name: str
     send: Callable[[World], Any]
@@ -83,7 +83,7 @@ def ask(method: str, path: str, **more: Any) -> Callable[[World], Any]:
     return lambda world: world.send(method, path, **more)
 
 
-def as_nobody(world: World) -> Any:
+def anonymously(world: World) -> Any:
     world.client.force_authenticate(None)
     return world.send("POST", INITIATE, GOOD)
 
@@ -141,7 +141,7 @@ UUID = "0B7A6F0E-6C1F-4A57-9F0F-0D9F6F2F3C55"
 NO_IDS = ["not-a-uuid", UUID, UUID.lower().replace("-", ""), "..%2f", "x" * 8_000, "%ff"]
 
 ROWS = [
-    Row("B01 no credentials", as_nobody, 401, "not_authenticated", {"WWW-Authenticate"}),
+    Row("B01 no credentials", anonymously, 401, "not_authenticated", {"WWW-Authenticate"}),
     Row("B03 expired token", partial(with_token, expired), 401, "token_not_valid"),
     Row("B03 refresh token", partial(with_token, RefreshToken.for_user), 401, "token_not_valid"),
     Row("B03 deleted user", partial(with_token, of_a_deleted_user), 401, "user_not_found"),
@@ -322,7 +322,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-def test_a_bad_request_is_answered_as_the_table_says(world: World, broker: Any, row: Row) -> None:
+def test_a_bad_request_gets_the_response_of_the_table(world: World, broker: Any, row: Row) -> None:
     before = DownloadJob.objects.count()
 
     answer = row.send(world)

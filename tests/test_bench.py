@@ -1,4 +1,4 @@
-"""Whether `make bench` counts right, and leaves nothing running."""
+"""`make bench` calculates its figures correctly, and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from downloads_project.processes import Process
 from tests.live import ROOT, until
 
 BURN = "import time\nwhile time.process_time() < 0.4: pass"
-# Starts one that uses the processor and ends, waits for it, and goes on.
+# Starts a child that uses the processor and ends, waits for it, and continues.
 PARENT = f"""
 import subprocess, sys, time
 subprocess.run([sys.executable, "-c", {BURN!r}])
@@ -60,11 +60,11 @@ def test_the_ratio_is_the_median_of_the_ratios_of_rounds() -> None:
     assert with_range(slow_for_both.ratios("peer")) == "2 (1 to 3)"
 
 
-def test_a_ratio_to_nothing_is_left_out() -> None:
+def test_a_ratio_to_zero_is_left_out() -> None:
     assert row([1.0, 2.0], [0.0, 4.0]).ratios("peer") == [0.5]
 
 
-def test_contenders_are_measured_by_turns() -> None:
+def test_contenders_are_measured_in_turns() -> None:
     turns: list[str] = []
 
     def measure(name: str) -> Round:
@@ -82,7 +82,7 @@ def test_contenders_are_measured_by_turns() -> None:
     assert result.shares["peer"] == {"web": 3.0, "postgres": 1.0}
 
 
-def test_without_answers_there_are_no_percentiles() -> None:
+def test_without_responses_there_are_no_percentiles() -> None:
     result = compare({"service": lambda: Round(10, 1.0, {"worker": 5.0})}, 1)
 
     assert result.row(P50) is None
@@ -116,7 +116,7 @@ def test_the_time_of_a_child_that_died_is_counted(tmp_path: Path) -> None:
         parent.popen.wait()
 
 
-def test_a_tree_is_found_whatever_its_processes_are_called(tmp_path: Path) -> None:
+def test_a_process_tree_is_found_whatever_its_names(tmp_path: Path) -> None:
     program = tmp_path / "a) R 1 (b"
     shutil.copy(shutil.which("sleep") or "", program)
     with subprocess.Popen(["sh", "-c", f"'{program}' 60 & wait"], start_new_session=True) as shell:
@@ -127,7 +127,7 @@ def test_a_tree_is_found_whatever_its_processes_are_called(tmp_path: Path) -> No
             os.killpg(shell.pid, signal.SIGKILL)
 
 
-def test_what_is_held_goes_on_after_an_error(tmp_path: Path) -> None:
+def test_a_suspended_process_continues_after_an_error(tmp_path: Path) -> None:
     process = Process("sleep", ["sleep", "60"], tmp_path / "log")
     process.start()
     try:
@@ -154,21 +154,21 @@ def test_a_bar_is_reached_or_not(value: float, verdict: str) -> None:
     assert Bar("poll", PROCESSOR_TIME, 0.8, 0.25, "peer").verdict(results) == verdict
 
 
-def test_a_bar_from_below() -> None:
+def test_a_lower_bar_is_reached_or_not() -> None:
     results = {"flood": Result([Row(RATE, "/s", {"service": [1_200.0]})])}
 
     assert Bar("flood", RATE, 1_000, at_least=True).verdict(results) == REACHED
     assert Bar("flood", RATE, 1_500, at_least=True).verdict(results) == NOT_REACHED
 
 
-def test_what_was_not_measured_is_not_reached_either() -> None:
+def test_a_missing_figure_does_not_reach_its_bar() -> None:
     alone = {"poll": Result([Row(PROCESSOR_TIME, "ms", {"service": [1.0]})])}
 
     assert Bar("poll", PROCESSOR_TIME, 0.8, divisor="peer").verdict(alone) == NOT_MEASURED
     assert Bar("poll", PROCESSOR_TIME, 0.8, divisor="peer").verdict({}) == NOT_MEASURED
 
 
-def test_figures_are_placed_between_the_marks(tmp_path: Path) -> None:
+def test_figures_are_written_between_the_markers(tmp_path: Path) -> None:
     document = tmp_path / "document.md"
     document.write_text(f"before\n{BEGIN}old\n{END}after\n")
     report = Report({"processor": "2 × any"}, {"poll": "What does a poll cost?"})
@@ -181,10 +181,10 @@ def test_figures_are_placed_between_the_marks(tmp_path: Path) -> None:
     assert text.endswith(f"{END}after\n")
     assert "old" not in text
     assert "What does a poll cost?" in text
-    json.dumps(report.json())  # all of it can be written
+    json.dumps(report.json())  # the whole report can be written
 
 
-def test_a_watcher_notes_when_each_event_came_but_the_first() -> None:
+def test_a_watcher_records_the_times_of_events_after_the_first() -> None:
     arrivals: dict[str, list[float]] = {"a job": []}
     watcher = Watcher("a job", b"", arrivals)
 
@@ -197,15 +197,15 @@ def test_a_watcher_notes_when_each_event_came_but_the_first() -> None:
     assert len(arrivals["a job"]) == 1
 
 
-def test_each_case_says_what_it_asks() -> None:
+def test_each_case_states_its_question() -> None:
     assert all(case.__doc__ for case in CASES.values())
 
 
-def test_the_peers_lock_names_no_registry() -> None:
+def test_the_peers_lock_file_names_no_registry() -> None:
     assert '"resolved"' not in (ROOT / "benchmarks/peer/package-lock.json").read_text()
 
 
-def test_nothing_stays_when_it_is_interrupted(tmp_path: Path) -> None:
+def test_nothing_is_left_after_an_interruption(tmp_path: Path) -> None:
     log = tmp_path / "log"
     command = [sys.executable, "-m", "benchmarks.bench", "--smoke", "idle", "poll"]
     bench = Process("bench", command, log, {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)})

@@ -1,4 +1,4 @@
-"""A JSON body has as many bytes, names and levels as its view needs: what is small is soon read."""
+"""A JSON body may have only as many bytes, names and levels as its view needs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def send(client: Client, path: str, body: bytes) -> Any:
         *[(path, 1_000_000) for path in (INITIATE, "/v1/download/start")],
     ],
 )
-def test_a_view_reads_as_much_as_it_needs(client_of_alice: APIClient, path: str, most: int) -> None:
+def test_each_view_has_its_body_limit(client_of_alice: APIClient, path: str, most: int) -> None:
     longest = send(client_of_alice, path, b"[]".ljust(most))
     longer = send(client_of_alice, path, b"[]".ljust(most + 1))
 
@@ -42,7 +42,7 @@ def test_a_view_reads_as_much_as_it_needs(client_of_alice: APIClient, path: str,
     assert f"{most:,} bytes" in longer.json()["detail"]
 
 
-def test_the_document_says_how_long_a_body_may_be(client: Client) -> None:
+def test_the_document_has_the_body_limits(client: Client) -> None:
     paths = client.get("/openapi?format=json").json()["paths"]
 
     def description_of(path: str) -> str:
@@ -69,7 +69,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize(("body", "sentence"), HOSTILE.values(), ids=HOSTILE)
-def test_a_body_with_too_much_in_it_is_400(
+def test_a_body_with_too_many_members_or_levels_is_400(
     client_of_alice: APIClient, body: bytes, sentence: str
 ) -> None:
     answer = send(client_of_alice, INITIATE, body)
@@ -78,7 +78,7 @@ def test_a_body_with_too_much_in_it_is_400(
     assert sentence in answer.json()["detail"]
 
 
-def test_what_any_request_may_have_is_read(client_of_alice: APIClient, broker: Any) -> None:
+def test_the_largest_valid_body_is_read(client_of_alice: APIClient, broker: Any) -> None:
     deep = b"[" * 10 + b"]" * 10
     assert parsers.loads(deep) == json.loads(deep)
     assert parsers.loads(names(100)) == json.loads(names(100))
@@ -91,12 +91,12 @@ def test_what_any_request_may_have_is_read(client_of_alice: APIClient, broker: A
 
 
 @pytest.mark.parametrize("body", [rb'"\ud800"', rb'[["\udc00"]]', rb'{"a": {"\ud800": 1}}'])
-def test_half_a_character_is_refused_wherever_it_is(body: bytes) -> None:
+def test_a_lone_surrogate_is_refused_anywhere(body: bytes) -> None:
     with pytest.raises(ParseError):
         parsers.loads(body)
 
 
-def test_nothing_of_this_makes_a_job(client_of_alice: APIClient) -> None:
+def test_refused_bodies_create_no_job(client_of_alice: APIClient) -> None:
     for body, _ in HOSTILE.values():
         send(client_of_alice, INITIATE, body)
 

@@ -1,4 +1,4 @@
-"""An answer names a few errors, each of them short, whatever was sent."""
+"""An error response names a few errors, each of them short, whatever was sent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def send(client: Client, path: str, body: bytes) -> Any:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ANYBODYS)
-def test_many_unknown_names_are_a_few_errors_and_how_many_others(path: str) -> None:
+def test_many_unknown_names_are_a_few_errors_and_a_count(path: str) -> None:
     answer = send(Client(), path, names(90))
 
     errors = answer.json()["errors"]
@@ -40,7 +40,7 @@ def test_many_unknown_names_are_a_few_errors_and_how_many_others(path: str) -> N
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ANYBODYS)
 @pytest.mark.parametrize("body", [names(80_000), b'{"%s": 1}' % (b"k" * 980_000)])
-def test_a_megabyte_of_names_is_refused_by_its_size(path: str, body: bytes) -> None:
+def test_a_megabyte_of_names_is_413(path: str, body: bytes) -> None:
     answer = send(Client(), path, body)
 
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
@@ -51,7 +51,7 @@ def test_a_megabyte_of_names_is_refused_by_its_size(path: str, body: bytes) -> N
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", [*ANYBODYS, INITIATE])
 @pytest.mark.parametrize("body", [names(90), names(80_000), b'{"%s": 1}' % (b"<" * 100)])
-def test_the_page_of_a_bad_request_is_bounded_too(alice: User, path: str, body: bytes) -> None:
+def test_the_html_of_a_bad_request_is_bounded_too(alice: User, path: str, body: bytes) -> None:
     client = Client(headers=BROWSER)
     client.force_login(alice)
 
@@ -62,7 +62,7 @@ def test_the_page_of_a_bad_request_is_bounded_too(alice: User, path: str, body: 
     assert len(page.content) < PAGE_BYTES
 
 
-def test_a_name_in_an_answer_is_cut_and_has_no_control_characters(
+def test_a_name_in_a_response_is_truncated_without_control_characters(
     client_of_alice: APIClient,
 ) -> None:
     name = "a\x1b\u202e\n" + "b" * 96
@@ -76,7 +76,7 @@ def test_a_name_in_an_answer_is_cut_and_has_no_control_characters(
     assert error["detail"].endswith("\u2026")
 
 
-def test_a_media_type_in_an_answer_is_cut(client_of_alice: APIClient) -> None:
+def test_a_media_type_in_a_response_is_truncated(client_of_alice: APIClient) -> None:
     answer = client_of_alice.generic("POST", INITIATE, b"{}", "application/" + "x" * 900)
 
     assert answer.status_code == 415
@@ -95,7 +95,7 @@ OF_IDS = {
 
 @pytest.mark.parametrize("field", ["job_ids", "after", "file_ids"])
 @pytest.mark.parametrize("ids", OF_IDS.values(), ids=OF_IDS)
-def test_of_a_list_of_wrong_ids_the_first_are_reported(
+def test_the_first_invalid_ids_are_reported(
     client_of_alice: APIClient, field: str, ids: list[Any]
 ) -> None:
     answer = client_of_alice.post(INITIATE, {"file_ids": [70000], field: ids})
@@ -106,7 +106,7 @@ def test_of_a_list_of_wrong_ids_the_first_are_reported(
 
 
 @pytest.mark.parametrize("field", ["job_ids", "after"])
-def test_a_list_that_is_too_long_is_not_looked_into(
+def test_the_items_of_a_too_long_list_are_not_validated(
     client_of_alice: APIClient, field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def look(*_: object) -> None:
@@ -120,7 +120,7 @@ def test_a_list_that_is_too_long_is_not_looked_into(
     assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [(field, "max_length")]
 
 
-def test_one_more_file_id_than_allowed_is_not_looked_into(client_of_alice: APIClient) -> None:
+def test_one_file_id_too_many_is_refused_unvalidated(client_of_alice: APIClient) -> None:
     answer = client_of_alice.post(INITIATE, {"file_ids": ["x"] * 100_001})
 
     errors = answer.json()["errors"]

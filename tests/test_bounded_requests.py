@@ -1,4 +1,4 @@
-"""Forms, queries and headers that are longer than any that we read are refused unread."""
+"""Forms, queries and headers that are too long are refused unread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANSWER_BYTES = 8_000
 )
 @pytest.mark.parametrize("kind", [URLENCODED, "multipart/form-data; boundary=x"])
 def test_a_form_that_is_too_long_is_413_unread(path: str, most: int, kind: str) -> None:
-    client = Client(enforce_csrf_checks=True)  # Django looks for the token in the form
+    client = Client(enforce_csrf_checks=True)  # Django looks for the CSRF token in the form
     client.cookies["csrftoken"] = "x" * 32
 
     longer = client.generic("POST", path, b"%" * (most + 1), kind)
@@ -34,13 +34,13 @@ def test_the_longest_form_is_read() -> None:
     assert Client().generic("POST", "/sign-in", b"a" * 8 * 1024, URLENCODED).status_code == 200
 
 
-def test_as_many_files_as_a_form_has_fields_fit_into_it() -> None:
+def test_the_longest_form_has_room_for_the_most_files() -> None:
     assert len("file=100000000&" * 1_000) < 32 * 1024
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/sign-in", "/admin/login/"])
-def test_a_name_that_is_too_long_does_not_come_back(path: str) -> None:
+def test_a_too_long_name_is_not_returned(path: str) -> None:
     page = Client().post(path, {"username": '"' * 2_000, "password": "x"})
 
     assert page.status_code == 200
@@ -91,7 +91,7 @@ def test_a_cookie_of_escapes_is_431(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_cookie_as_browsers_send_it_is_taken(client: Client) -> None:
+def test_a_cookie_as_browsers_send_it_is_accepted(client: Client) -> None:
     cookie = "; ".join(f"name-{n}={uuid4()}" for n in range(160)) + r'; a="\054\""'
 
     assert 7_000 < len(cookie) < 8_190

@@ -1,4 +1,4 @@
-"""The API in a browser: every address is a page with its answer, links, and a form for JSON."""
+"""The API in a browser: each address is a page with the response, links and a JSON form."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.pages.looks import BROWSER, INLINE, text
 
 @pytest.fixture
 def visitor(alice: User) -> Client:
-    """Alice's."""
+    """Return a client signed in as Alice."""
     client = Client(headers=BROWSER)
     client.force_login(alice)
     return client
 
 
-def test_every_address_is_a_page_of_ours_without_anything_inline(
+def test_every_address_is_a_page_without_inline_code(
     visitor: Client, queued_job: DownloadJob
 ) -> None:
     for path, status in {
@@ -44,7 +44,7 @@ def test_every_address_is_a_page_of_ours_without_anything_inline(
         assert not INLINE.search(text(response)), path
 
 
-def test_the_page_leads_to_the_pages_and_out(visitor: Client) -> None:
+def test_the_page_links_to_the_pages_and_sign_out(visitor: Client) -> None:
     page = text(visitor.get("/v1/download/jobs"))
 
     assert "<h1>Jobs</h1>" in page
@@ -53,7 +53,7 @@ def test_the_page_leads_to_the_pages_and_out(visitor: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_whoever_is_not_signed_in_is_shown_where_and_comes_back() -> None:
+def test_an_anonymous_user_can_sign_in_and_returns() -> None:
     response = Client(headers=BROWSER).get("/v1/download/jobs?limit=5&status=failed")
 
     assert response.status_code == 401
@@ -70,7 +70,7 @@ def test_whoever_is_not_signed_in_is_shown_where_and_comes_back() -> None:
         ("/v1/auth/token/refresh", '"refresh": ""'),
     ],
 )
-def test_a_form_is_there_with_json_to_change(visitor: Client, path: str, sample: str) -> None:
+def test_the_form_has_sample_json(visitor: Client, path: str, sample: str) -> None:
     page = text(visitor.get(path))
 
     assert 'data-send="POST"' in page
@@ -78,7 +78,9 @@ def test_a_form_is_there_with_json_to_change(visitor: Client, path: str, sample:
     assert "multipart/form-data" not in page
 
 
-def test_what_takes_no_body_has_only_a_button(visitor: Client, queued_job: DownloadJob) -> None:
+def test_an_endpoint_without_a_body_has_only_a_button(
+    visitor: Client, queued_job: DownloadJob
+) -> None:
     page = text(visitor.get(f"/v1/download/{queued_job.pk}/retry"))
 
     assert 'data-send="POST"' in page
@@ -86,7 +88,7 @@ def test_what_takes_no_body_has_only_a_button(visitor: Client, queued_job: Downl
     assert 'data-send="DELETE"' in text(visitor.get(f"/v1/download/{queued_job.pk}"))
 
 
-def test_addresses_in_an_answer_are_links_and_nothing_else_is_markup() -> None:
+def test_only_urls_in_a_response_are_links() -> None:
     page_html = linked(
         '{"a": "/v1/x?b=1&c", "n": "<b>", "u": "https://x.io/?\'", "t": "see /v1/x"}'
     )
@@ -99,7 +101,7 @@ def test_addresses_in_an_answer_are_links_and_nothing_else_is_markup() -> None:
     ]
 
 
-def test_a_name_that_is_markup_stays_text(visitor: Client, alice: User) -> None:
+def test_names_are_escaped(visitor: Client, alice: User) -> None:
     JobFactory(owner=alice, name='"><script>alert(1)</script>.zip')
     JobFactory(owner=alice, name="javascript:alert(1)//.zip")
 
@@ -109,7 +111,7 @@ def test_a_name_that_is_markup_stays_text(visitor: Client, alice: User) -> None:
     assert 'href="javascript' not in page
 
 
-def test_a_list_is_filtered_and_turned_over(visitor: Client, alice: User) -> None:
+def test_a_list_is_filtered_and_paged(visitor: Client, alice: User) -> None:
     for _ in range(3):
         JobFactory(owner=alice)
 
@@ -121,7 +123,7 @@ def test_a_list_is_filtered_and_turned_over(visitor: Client, alice: User) -> Non
     assert 'rel="prev"' not in page
 
 
-def test_a_program_gets_no_page(visitor: Client) -> None:
+def test_other_clients_get_json(visitor: Client) -> None:
     for accept in ("application/json", "*/*"):
         response: Any = visitor.get("/v1/download/jobs", headers={"Accept": accept})
         assert response["Content-Type"] == "application/json"

@@ -51,7 +51,7 @@ def archive() -> bytes:
     return work.content
 
 
-def test_the_archive_holds_each_file_whole_in_the_order_asked_for(archive: bytes) -> None:
+def test_the_archive_has_each_file_in_the_requested_order(archive: bytes) -> None:
     with ZipFile(io.BytesIO(archive)) as opened:
         assert opened.namelist() == list(FILES)
         assert {name: opened.read(name) for name in FILES} == FILES
@@ -66,7 +66,7 @@ def test_members_are_stored_with_size_and_crc_before_their_bytes(archive: bytes)
             assert (member.external_attr >> 16) & 0o777 == 0o644
 
 
-def test_two_attempts_make_the_same_bytes(archive: bytes) -> None:
+def test_two_attempts_create_the_same_bytes(archive: bytes) -> None:
     work = workspace()
 
     build_zip(BundleParams(tuple(source(name, content) for name, content in FILES.items())), work)
@@ -105,7 +105,7 @@ class Read { public static void main(String[] a) throws Exception {
 
 
 def test_the_archive_is_read_by_javas_stream_reader(archive: bytes, tmp_path: Path) -> None:
-    """Where there is Java; the test of the data descriptors above holds everywhere."""
+    """Runs only if Java is installed; the test of data descriptors above always does."""
     (tmp_path / "Read.java").write_text(JAVA)
     (tmp_path / "a.zip").write_bytes(archive)
 
@@ -125,13 +125,13 @@ def test_the_message_names_the_file_that_is_added() -> None:
     assert work.messages == ["Adding 1 of 2: a.txt", "Adding 2 of 2: nothing"]
 
 
-def test_a_source_that_is_gone_fails_the_attempt() -> None:
+def test_a_missing_source_fails_the_attempt() -> None:
     with pytest.raises(SourceMissing):
         build_zip(BundleParams((source("a.txt", b"alpha"),)), workspace({}))
 
 
 @pytest.mark.parametrize("content", [b"alphA", b"alpha!", b"alph", b""])
-def test_a_source_that_is_not_as_recorded_fails_the_attempt(content: bytes) -> None:
+def test_a_changed_source_fails_the_attempt(content: bytes) -> None:
     with pytest.raises(SourceChanged):
         build_zip(BundleParams((source("a.txt", b"alpha"),)), workspace({"a.txt": content}))
 
@@ -147,8 +147,8 @@ def test_an_interrupt_passes_through_the_builder() -> None:
 
 
 @pytest.mark.slow
-def test_an_archive_over_4_gib_is_whole_where_it_matters(tmp_path: Path) -> None:
-    """ZIP64: sizes and offsets past 32 bits. The bytes are zeros, written to a sparse file."""
+def test_an_archive_over_4_gib_is_valid(tmp_path: Path) -> None:
+    """ZIP64: sizes and offsets over 32 bits. The bytes are zeros, written to a sparse file."""
     piece, pieces = bytes(64 * 1024 * 1024), 68
     crc = 0
     for _ in range(pieces):
@@ -184,7 +184,7 @@ def test_an_archive_over_4_gib_is_whole_where_it_matters(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_an_archive_has_room_for_more_members_than_16_bits_count() -> None:
+def test_an_archive_can_have_more_than_65535_members() -> None:
     sources = tuple(source(f"{number}.txt", key="nothing") for number in range(2**16 + 3))
     work = workspace()
 
@@ -220,7 +220,7 @@ def test_names_that_clash_are_numbered_whatever_their_case() -> None:
     assert len({name.casefold() for name in names}) == 4
 
 
-def test_names_that_one_system_takes_for_the_same_are_numbered() -> None:
+def test_names_that_some_system_considers_equal_are_numbered() -> None:
     given = ["\u00e9.tar.gz", "e\u0301.tar.gz", "\u00c9.TAR.GZ", "con", "_CON", "a\u200db", "ab"]
 
     names = list(zip_member_names(source(name) for name in given))
@@ -231,7 +231,7 @@ def test_names_that_one_system_takes_for_the_same_are_numbered() -> None:
     ]
 
 
-def test_many_equal_names_take_no_time_to_speak_of() -> None:
+def test_many_equal_names_take_little_time() -> None:
     names = list(zip_member_names(source("same.txt") for _ in range(20_000)))
 
     assert len(set(names)) == 20_000
@@ -278,7 +278,7 @@ def test_a_safe_name(given: str, safe: str) -> None:
         "so\u00adft\u2060.txt",
     ],
 )
-def test_a_name_that_every_system_holds_is_kept(name: str) -> None:
+def test_a_portable_name_is_kept(name: str) -> None:
     assert safe_name(name) == name
     assert list(zip_member_names([source(name)])) == [name]
 
@@ -304,7 +304,7 @@ def test_a_long_name_is_cut_between_characters(character: str) -> None:
         assert len(f"{stem}{character}{suffix}".encode()) > MAX_NAME_BYTES
 
 
-def test_a_character_that_is_too_long_is_cut_all_the_same() -> None:
+def test_a_too_long_grapheme_is_cut() -> None:
     assert safe_name("a" + "\u0323" * 500 + ".txt") == "\u1ea1" + "\u0323" * 86 + ".txt"
 
 

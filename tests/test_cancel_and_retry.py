@@ -85,7 +85,7 @@ def test_retry_queues_the_same_job_again(
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.PROCESSING, Status.COMPLETED])
-def test_retry_of_a_job_that_is_not_over_is_409(
+def test_retry_of_an_unfinished_job_is_409(
     client_of_alice: APIClient, alice: User, status: Status
 ) -> None:
     job = JobFactory(owner=alice, status=status)
@@ -97,7 +97,7 @@ def test_retry_of_a_job_that_is_not_over_is_409(
 
 
 @pytest.mark.parametrize(("method", "suffix"), [("delete", ""), ("post", "/retry"), ("get", "")])
-def test_somebody_elses_job_is_403_and_stays_as_it_is(
+def test_a_foreign_job_is_403_and_unchanged(
     client_of_alice: APIClient, bob: User, method: str, suffix: str
 ) -> None:
     job = JobFactory(owner=bob)
@@ -108,7 +108,7 @@ def test_somebody_elses_job_is_403_and_stays_as_it_is(
     assert not job.events.exists()
 
 
-def test_operators_retry_anybodys_job(operator: User, bob: User, broker: Mock) -> None:
+def test_operators_can_retry_any_job(operator: User, bob: User, broker: Mock) -> None:
     job = JobFactory(owner=bob, status=Status.FAILED)
     client = APIClient()
     client.force_authenticate(operator)
@@ -119,7 +119,7 @@ def test_operators_retry_anybodys_job(operator: User, bob: User, broker: Mock) -
     assert job.events.get(event=Event.REQUEUE).by == Actor.OPERATOR
 
 
-def test_the_operators_retry_is_for_staff(client_of_alice: APIClient, alice: User) -> None:
+def test_the_operators_retry_needs_staff_status(client_of_alice: APIClient, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.FAILED)
 
     response = client_of_alice.post(f"/admin/retry/{job.pk}")
@@ -133,7 +133,7 @@ def test_the_operators_retry_is_for_staff(client_of_alice: APIClient, alice: Use
     ("codename", "status"),
     [(None, 403), ("view_downloadjob", 403), ("change_downloadjob", 202)],
 )
-def test_the_operators_retry_takes_the_permission_that_the_admin_asks_for(
+def test_the_operators_retry_needs_the_admins_permission(
     bob: User, broker: Mock, codename: str | None, status: int
 ) -> None:
     job = JobFactory(owner=bob, status=Status.FAILED)
@@ -147,7 +147,7 @@ def test_the_operators_retry_takes_the_permission_that_the_admin_asks_for(
 
 
 @pytest.mark.parametrize("job_id", ["not-a-uuid", "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55/", "%F3"])
-def test_an_operators_retry_of_what_is_no_id_is_404(operator: User, job_id: str) -> None:
+def test_the_operators_retry_of_an_invalid_id_is_404(operator: User, job_id: str) -> None:
     client = APIClient(enforce_csrf_checks=True)
     client.force_authenticate(operator)
 

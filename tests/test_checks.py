@@ -1,4 +1,4 @@
-"""Settings that contradict each other stop every process, and say how to mend them."""
+"""Settings that contradict each other stop every process, with a message on how to fix them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jobs.kinds.upload import previews
 from jobs.operations.checks import known_secrets
 from tests.live import BIN, ROOT, until
 
-# What an operator sets at least, as docker-compose.yml says.
+# The settings that an operator must set, as in docker-compose.yml.
 PRODUCTION = {
     "PRODUCTION": "true",
     "SECRET_KEY": "k9PzQ3v_7LrT2mXw8YdB5nHc4JfA6sGqV0uEoIiRtZlNpKxMbWyDhCeSgUaOj1F",
@@ -45,7 +45,7 @@ def s3_keys(access_key: str, secret_key: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def suited_for_production(settings: Any) -> None:
-    """Without EMAIL_URL, whose test value would be warned of, and with a key of our own."""
+    """Without EMAIL_URL, whose test value causes a warning, and with another SECRET_KEY."""
     settings.MAIL_IS_ON = False
     settings.SECRET_KEY = PRODUCTION["SECRET_KEY"]
 
@@ -59,7 +59,7 @@ def test_the_defaults_are_fine() -> None:
 
 
 def test_healthy_attempts_do_not_stall(settings: Any) -> None:
-    """An attempt sees no progress while it waits for a helper, the scanner, the store or a link."""
+    """The times for a helper, the scanner, the store and a link, without progress."""
     limits = previews.PreviewLimits()
     waits = [
         limits.wall_seconds * limits.video_times,
@@ -89,7 +89,7 @@ def test_leases_outlive_their_renewal(lease: str) -> None:
 
     renew, fence, lease_seconds, beat = map(float, done.stdout.split())
     assert renew < fence < lease_seconds == float(lease)
-    # A lease is renewed by the first look after RENEW_SECONDS.
+    # A lease is renewed by the first check after RENEW_SECONDS.
     assert beat < min(fence, lease_seconds - renew)
 
 
@@ -168,7 +168,7 @@ def test_late_writers_are_collected(settings: Any) -> None:
         ({"REMOTE_MAX_BYTES": 5 * 2**40 + 1}, "jobs.W013"),
     ],
 )
-def test_each_contradiction_is_told_of_once_and_with_a_way_out(
+def test_each_contradiction_is_reported_once_with_a_solution(
     settings: Any, changes: dict[str, Any], expected: str
 ) -> None:
     for name, value in changes.items():
@@ -195,7 +195,7 @@ def test_each_contradiction_is_told_of_once_and_with_a_way_out(
         {"REMOTE_ALLOWED_PRIVATE_HOSTS": ["localhost", "Bücher.example.", "::1", "fd00::/8"]},
     ],
 )
-def test_what_is_merely_unusual_is_not_told_of(settings: Any, changes: dict[str, Any]) -> None:
+def test_unusual_settings_are_not_reported(settings: Any, changes: dict[str, Any]) -> None:
     for name, value in changes.items():
         setattr(settings, name, value)
 
@@ -213,9 +213,7 @@ def test_what_is_merely_unusual_is_not_told_of(settings: Any, changes: dict[str,
         {"CACHE_URL": "redis://default:redi%73@redis:6379/1"},
     ],
 )
-def test_production_refuses_a_secret_that_our_files_show(
-    settings: Any, changes: dict[str, Any]
-) -> None:
+def test_production_refuses_published_secrets(settings: Any, changes: dict[str, Any]) -> None:
     for name, value in changes.items():
         setattr(settings, name, value)
 
@@ -229,7 +227,7 @@ def test_production_refuses_a_secret_that_our_files_show(
     assert found.is_serious()
 
 
-def test_the_secrets_that_are_refused_are_those_of_our_files() -> None:
+def test_the_refused_secrets_are_those_of_our_files() -> None:
     shown = (ROOT / ".env.example").read_text() + (ROOT / "docker-compose.yml").read_text()
 
     assert f"#SECRET_KEY={known_secrets.PUBLIC_SECRET_KEY}" in shown
@@ -255,7 +253,7 @@ def test_the_secrets_that_are_refused_are_those_of_our_files() -> None:
         ("https://8.8.8.8", []),
     ],
 )
-def test_in_production_downloads_lead_where_clients_can_go(
+def test_production_needs_a_public_store_address(
     settings: Any, url: str, expected: list[str]
 ) -> None:
     settings.S3_PUBLIC_ENDPOINT_URL = url
@@ -267,7 +265,7 @@ def test_in_production_downloads_lead_where_clients_can_go(
     assert ids(run_checks()) == expected
 
 
-def test_what_is_meant_to_be_so_can_be_silenced(settings: Any) -> None:
+def test_checks_can_be_silenced(settings: Any) -> None:
     settings.CLAMD = "OFF"
     refused = preflight.contradictions()
 
@@ -303,7 +301,7 @@ def test_a_process_refuses_to_start(
     assert said.count("Remove TRUSTED_PROXY_HOPS") == 1
 
 
-# A worker that starts on a kernel without what comes first.
+# Start a worker with a kernel that lacks the feature of its first argument.
 WORKER = """
 import sys
 from tests.processing import kernels
@@ -357,7 +355,7 @@ def test_a_worker_in_production_does_not_start_with_an_open_sandbox(
     ],
     ids=["in development", "where that is set"],
 )
-def test_a_worker_with_an_open_sandbox_says_what_it_lacks(
+def test_a_worker_without_a_layer_of_the_sandbox_logs_it(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     log = tmp_path / "log"

@@ -1,4 +1,4 @@
-"""A body whose length is not told, of which WSGI knows nothing and Django would read nothing."""
+"""Chunked bodies, which WSGI does not know and Django would not read."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ BROKEN = {
 }
 
 
-def test_it_is_read(web: Live) -> None:
+def test_a_chunked_body_is_read(web: Live) -> None:
     answer = exchange(web.url, LAST, b'5\r\n{"use\r\n', b'c\r\nrname": "x"}\r\n0\r\n\r\n')
 
     assert answer.status == 400
     assert [each["field"] for each in answer.json["errors"]] == ["password"]
 
 
-def test_one_that_is_no_json_is_known_as_such(web: Live) -> None:
+def test_an_invalid_json_body_is_400(web: Live) -> None:
     assert "JSON" in exchange(web.url, LAST, b"1\r\n{\r\n0\r\n\r\n").json["detail"]
 
 
-def test_the_next_request_on_the_line_is_understood(web: Live) -> None:
+def test_the_next_request_on_the_connection_is_read(web: Live) -> None:
     answer = exchange(web.url, HEAD + b"2\r\n{}\r\n0\r\n\r\n" + PROBE)
 
     assert answer.status == 400
@@ -42,7 +42,7 @@ def test_the_next_request_on_the_line_is_understood(web: Live) -> None:
 
 
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
-def test_a_broken_one_is_400_once(web: Live, body: bytes) -> None:
+def test_broken_chunks_are_400_once(web: Live, body: bytes) -> None:
     answer = exchange(web.url, HEAD, body)
 
     assert (answer.status, answer.json["code"], answer.rest) == (400, "invalid", b"")
@@ -52,13 +52,13 @@ def test_a_broken_one_is_400_once(web: Live, body: bytes) -> None:
     assert re.search(line, web.processes[0].log.read_text())
 
 
-def test_one_that_is_too_long_is_413(web: Live) -> None:
+def test_a_too_long_body_is_413(web: Live) -> None:
     answer = exchange(web.url, HEAD, b"200000\r\n" + bytes(0x200000) + b"\r\n0\r\n\r\n")
 
     assert (answer.status, answer.json["code"]) == (413, "too_large")
 
 
-def test_a_client_that_waits_for_a_hundred_gets_it(web: Live) -> None:
+def test_expect_100_continue_is_answered(web: Live) -> None:
     waiting = LAST.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
     with connect(web.url) as line:
         line.sendall(waiting)
@@ -70,12 +70,12 @@ def test_a_client_that_waits_for_a_hundred_gets_it(web: Live) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"5\r\n{", b"2\r\n{}\r\n"])
-def test_a_client_that_hangs_up_is_no_error(web: Live, body: bytes) -> None:
+def test_a_disconnect_is_no_error(web: Live, body: bytes) -> None:
     with connect(web.url) as line:
         line.sendall(HEAD.replace(b"/token", b"/token?hung-up") + body)
         line.shutdown(socket.SHUT_WR)
 
-        assert line.recv(1000) == b""  # closed: it has been dealt with
+        assert line.recv(1000) == b""  # closed: the server has handled it
 
     log = web.processes[0].log.read_text()
     assert "hung-up" not in log

@@ -1,4 +1,4 @@
-"""How a machine gets the virus scanner that tests need, and what happens where it cannot."""
+"""How a machine gets the virus scanner for these tests, and what happens if it cannot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SENTENCE = "Without clamd the virus tests are skipped: install Debian's clamav-d
 
 @pytest.fixture(autouse=True)
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of all programs of a machine; there is none yet."""
+    """The folder of all programs of a machine; it is empty at first."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(clamd, "SYSTEM_PROGRAMS", str(tmp_path / "sbin"))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -28,9 +28,7 @@ def put(program: Path, script: str = "") -> None:
     program.chmod(0o755)
 
 
-def test_it_is_installed_where_that_is_allowed(
-    programs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_it_is_installed_if_allowed(programs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(programs / "apt-get", f"echo $@ >> {programs}/log")
 
     clamd.main()
@@ -39,13 +37,13 @@ def test_it_is_installed_where_that_is_allowed(
     assert capsys.readouterr().out == ""
 
 
-def test_one_sentence_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_message_names_the_missing_package(capsys: pytest.CaptureFixture[str]) -> None:
     clamd.main()
 
     assert capsys.readouterr().out == SENTENCE
 
 
-def test_a_machine_that_has_it_is_left_alone(
+def test_nothing_is_installed_if_it_is_there(
     programs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(programs / "sbin/clamd")
@@ -56,12 +54,12 @@ def test_a_machine_that_has_it_is_left_alone(
     assert clamd.path() == str(programs / "sbin/clamd")
 
 
-def test_a_test_without_it_is_skipped() -> None:
+def test_tests_without_it_are_skipped() -> None:
     with pytest.raises(pytest.skip.Exception):
         clamd.path()
 
 
-def test_a_test_without_it_fails_where_ci_requires_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tests_without_it_fail_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(clamd.IS_REQUIRED, "1")
 
     with pytest.raises(pytest.fail.Exception):

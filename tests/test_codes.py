@@ -1,4 +1,4 @@
-"""The codes that programs branch on: all are listed, and none is ever renamed."""
+"""Error codes: all are listed, and none is ever renamed."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ ANSWERS = {
     "problem_body": 2,
     "problem_response": 2,
     "error_response": 2,
-}  # where a code is
+}  # the position of the code
 
-# Clients depend on these. A line may be added here, and none may be changed or taken away.
+# Clients depend on these. Lines may be added, but never changed or removed.
 PUBLISHED = {
     "invalid": 400,
     "parse_error": 400,
@@ -136,7 +136,7 @@ PUBLISHED_OF_PREVIEWS = {
 
 
 def answers(source: str) -> Iterator[tuple[str, str]]:
-    """The status, as written, and the code of every error that the source answers with."""
+    """Yield the status, as written, and the code of each error response in the source."""
     for node in ast.walk(ast.parse(source)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue
@@ -150,7 +150,7 @@ def answers(source: str) -> Iterator[tuple[str, str]]:
 
 
 def codes_given(module: ModuleType) -> set[str]:
-    """What a library's calls pass as `code=`."""
+    """Yield the `code=` arguments of a library's calls."""
     calls = (n for n in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(n, ast.Call))
     words = (word for call in calls for word in call.keywords if word.arg == "code")
     return {str(word.value.value) for word in words if isinstance(word.value, ast.Constant)}
@@ -201,7 +201,7 @@ def test_the_codes_of_the_libraries_are_listed() -> None:
     assert exceptions.InvalidToken.default_code in CODES
 
 
-def test_what_is_answered_for_a_job_without_a_file_is_listed() -> None:
+def test_the_codes_of_jobs_without_a_file_are_listed() -> None:
     assert FINAL - {Status.COMPLETED, Status.FAILED} <= set(CODES)
 
 

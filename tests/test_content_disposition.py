@@ -1,4 +1,4 @@
-"""The name that a server gives a file, as Chrome and Firefox read it."""
+"""File names in Content-Disposition, as Chrome and Firefox read them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from jobs.outbound.disposition import disposition_file_name
         ("attachment; filename*=nonsense''%ff; filename=b.txt", "b.txt"),
         ("attachment; filename*=rot13''%41", ""),
         ("attachment; filename*=a.txt; filename=b.txt", "b.txt"),
-        # RFC 2047, which is for mails
+        # RFC 2047, meant for e-mails
         ('attachment; filename="=?UTF-8?B?TUVJU0FJLmNzdg==?="', "MEISAI.csv"),
         ("attachment; filename==?UTF-8?B?TUVJU0FJLmNzdg==?=", "MEISAI.csv"),
         ('attachment; filename="=?utf-8?q?caf=C3=A9_1.txt?="', "café 1.txt"),
@@ -61,15 +61,15 @@ from jobs.outbound.disposition import disposition_file_name
         ("attachment; filename*=UTF-8''caf\xc3\xa9.txt", "café.txt"),
     ],
 )
-def test_the_name_is_what_browsers_take_it_for(header: str, name: str) -> None:
+def test_the_name_is_that_of_browsers(header: str, name: str) -> None:
     assert disposition_file_name(header) == name
 
 
 @given(st.text() | st.text("filename*=\"=?utf8BQ\\;% '\x00é").map("filename=".__add__))
-def test_any_text_has_a_name_or_none(header: str) -> None:
+def test_any_header_is_parsed(header: str) -> None:
     assert isinstance(disposition_file_name(header), str)
 
 
-def test_a_long_header_takes_no_time() -> None:
+def test_a_long_header_is_parsed_quickly() -> None:
     for text in (";", "a", '"', "filename=", "=?a?q?", "\\", " "):
         assert isinstance(disposition_file_name(text * 250_000), str)

@@ -1,4 +1,4 @@
-"""Which other sites' pages may call the API, and what they may send and see."""
+"""CORS: which other sites may call the API, what they may send and read."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ OPEN = [
 
 
 @pytest.mark.parametrize("path", OPEN)
-def test_an_allowed_origin_may_ask_for_what_clients_need(path: str) -> None:
+def test_an_allowed_origin_may_send_what_clients_need(path: str) -> None:
     response = preflight(path)
 
     assert response.status_code == 200
@@ -70,7 +70,7 @@ def test_an_allowed_origin_may_ask_for_what_clients_need(path: str) -> None:
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "http://app.example.com", f"{APP}.evil.example", "null"]
 )
-def test_another_origin_may_not(origin: str) -> None:
+def test_other_origins_are_refused(origin: str) -> None:
     response = preflight(INITIATE, origin)
 
     assert "Access-Control-Allow-Origin" not in response
@@ -95,12 +95,12 @@ def test_another_origin_may_not(origin: str) -> None:
     ],
 )
 @pytest.mark.django_db
-def test_no_other_origin_may_read_a_page(path: str) -> None:
+def test_pages_are_not_shared_with_other_origins(path: str) -> None:
     for response in (preflight(path), Client().get(path, headers={"Origin": APP})):
         assert "Access-Control-Allow-Origin" not in response
 
 
-def test_a_page_elsewhere_polls_and_sees_when_to_ask_again(alice: User) -> None:
+def test_another_site_can_poll_and_read_retry_after(alice: User) -> None:
     job = JobFactory(owner=alice)
     client = APIClient(headers={"Origin": APP})
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(alice)}")
@@ -113,8 +113,8 @@ def test_a_page_elsewhere_polls_and_sees_when_to_ask_again(alice: User) -> None:
     assert {"retry-after", "etag", "x-request-id", "location", "ratelimit"} <= shown
 
 
-def test_a_session_is_no_good_there(alice: User) -> None:
-    """Browsers hide an answer to cookies that allows none; nor is anything done for one."""
+def test_a_session_cookie_is_ignored(alice: User) -> None:
+    """Browsers hide the response, as it does not allow credentials; the cookie is ignored."""
     job = JobFactory(owner=alice)
     client = Client(enforce_csrf_checks=True, headers={"Origin": APP})
     client.force_login(alice)
@@ -134,21 +134,21 @@ def test_a_session_is_no_good_there(alice: User) -> None:
 @pytest.mark.parametrize(
     ("path", "status"), [("/v1/nowhere", 404), ("/v1/download/jobs", 401), ("/v1/?x=%00", 400)]
 )
-def test_an_error_can_be_read_there_as_well(path: str, status: int) -> None:
+def test_another_site_can_read_errors(path: str, status: int) -> None:
     response = Client().get(path, headers={"Origin": APP})
 
     assert response.status_code == status
     assert response["Access-Control-Allow-Origin"] == APP
 
 
-def test_no_origin_is_allowed_unless_one_is_named(settings: Any) -> None:
+def test_no_origin_is_allowed_by_default(settings: Any) -> None:
     settings.CORS_ALLOWED_ORIGINS = []
 
     assert "Access-Control-Allow-Origin" not in preflight(INITIATE)
 
 
 @pytest.mark.parametrize("wrong", ["*", "app.example.com", f"{APP}/", f"{APP}/page", ""])
-def test_what_is_no_origin_is_refused_at_start(settings: Any, wrong: str) -> None:
+def test_an_invalid_origin_stops_the_start(settings: Any, wrong: str) -> None:
     settings.CORS_ALLOWED_ORIGINS = [wrong]
 
     (found,) = run_checks()

@@ -1,4 +1,4 @@
-"""Connections that we cut while somebody reads from them: nothing is misread, nothing stays."""
+"""Connections aborted while they are read: no data is misread, and none of them stays open."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.links import ask, attempt
 from tests.live import until
 
 FILE = File(size=4_000_000)
-NOBODY_CERTIFIED = "AECDH-AES256-SHA:@SECLEVEL=0"  # TLS between two who do not ask for names
+NOBODY_CERTIFIED = "AECDH-AES256-SHA:@SECLEVEL=0"  # TLS without server names
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def peers_are_allowed(settings: Any) -> None:
 
 @pytest.fixture
 def tls_peer() -> Iterator[Peer]:
-    """A server that speaks TLS, and whose certificate nobody asks for."""
+    """A server with TLS and a self-signed certificate, which is not verified."""
     ours, theirs = connection_pools._tls_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ours.check_hostname, ours.verify_mode = False, ssl.CERT_NONE
     for context in (ours, theirs):
@@ -47,7 +47,7 @@ def tls_peer() -> Iterator[Peer]:
 
 
 def rest_of(answer: RemoteResponse) -> bytes:
-    """What is read until it ends or breaks off."""
+    """Read until the body ends or the connection breaks."""
     read = b""
     try:
         while chunk := answer.read():
@@ -95,7 +95,7 @@ def test_a_tls_connection_without_close_notify_does_not_end_a_file(tls_peer: Pee
         b"".join(iter(answer.read, b""))
 
 
-def test_a_response_that_was_read_to_its_end_can_be_aborted() -> None:
+def test_a_completed_response_can_be_aborted() -> None:
     with Peer() as peer:
         answer = RemoteFile(peer.serve("/file", FILE), connections=1).probe(0, FILE.size - 1)
         assert len(rest_of(answer)) == FILE.size
@@ -106,7 +106,7 @@ def test_a_response_that_was_read_to_its_end_can_be_aborted() -> None:
 
 
 async def interim_answers(exchange: Exchange) -> None:
-    """Never silent for long, and never done."""
+    """Send interim responses for ever, without a pause."""
     while True:
         await exchange.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         await asyncio.sleep(0.05)
@@ -119,8 +119,8 @@ async def interim_answers_to_ranges(exchange: Exchange) -> None:
 
 
 async def chunks_and_trailers(exchange: Exchange) -> None:
-    """The file, and then header after header."""
-    # Not a part, which is complete with its last byte.
+    """Send the file, and then trailers for ever."""
+    # Not for a range, which is complete with its last byte.
     reply = whole(exchange.file).but(content_length=None, transfer_encoding="chunked")
     await exchange.head(reply)
     await exchange.body(reply, chunked=True)
@@ -135,14 +135,14 @@ async def chunks_and_trailers(exchange: Exchange) -> None:
     ("file", "outcome"),
     [
         (File(size=100, misbehave=interim_answers), "remote_too_slow"),
-        # All of it comes over the first connection, whatever becomes of the others.
+        # The first connection gets everything, whatever happens to the others.
         (File(size=20_000_000, misbehave=interim_answers_to_ranges), ""),
         (File(size=100, misbehave=chunks_and_trailers), "remote_too_slow"),
         (MODES["endless-body"], "remote_too_large"),
     ],
     ids=["interim", "interim-in-ranges", "trailers", "endless-body"],
 )
-def test_a_fetch_leaves_no_connection_and_no_thread(
+def test_a_fetch_leaves_no_connections_and_threads(
     file: File, outcome: str, alice: User, bucket: Any, settings: Any
 ) -> None:
     settings.REMOTE_SLOW_SECONDS = 1

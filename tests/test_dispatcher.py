@@ -1,4 +1,4 @@
-"""What the clock process does to rows, broker and bucket."""
+"""The dispatcher's effects on rows, broker and bucket."""
 
 from __future__ import annotations
 
@@ -356,7 +356,7 @@ def test_a_slow_sweep_does_not_delay_a_rescue(
     rescued, stop = threading.Event(), threading.Event()
 
     def collect() -> int:
-        assert rescued.wait(10)  # a collection that lasts until somebody was rescued
+        assert rescued.wait(10)  # a collection that lasts until a job was rescued
         stop.set()
         return 0
 
@@ -387,7 +387,7 @@ def test_the_object_of_a_job_that_succeeds_meanwhile_is_not_a_stray(
     is_id = garbage._is_id
 
     def succeed_between(text: str) -> bool:
-        """Called before active jobs are looked up: from now on this one is none."""
+        """Called before active jobs are looked up: from then on the job is finished."""
         found = is_id(text)
         if running_job.status == Status.PROCESSING:
             artifact = ArtifactFactory.build(key=key, owner=alice, made_by=running_job)

@@ -1,7 +1,7 @@
-"""Do the commands, links, paths and figures in README.md and docs/ still hold?
+"""The commands, links, paths and figures in README.md and docs/ are correct.
 
-Each fenced block in a language of RUN is run against the real service, or has the comment
-`<!-- not run: reason -->` above it. The bash blocks of one page run in one shell.
+Each fenced block in a language of RUN is run against the real service, or has the comment `<!-- not
+run: reason -->` above it. The bash blocks of one page run in one shell.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def prose(page: Path) -> str:
 
 
 def anchors_of(page: Path) -> set[str]:
-    """As GitHub makes them of headings."""
+    """Return the anchors that GitHub makes of headings."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 

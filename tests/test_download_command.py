@@ -54,12 +54,12 @@ ONE_OBJECT = {
 
 
 class Site:
-    """A web process, and the lines that lead to it and to its file store."""
+    """A web process, with proxies in front of it and of its file store."""
 
     def __init__(self, folder: Path, stack_env: dict[str, str]) -> None:
         self.store_line = Proxy(int(stack_env["S3_ENDPOINT_URL"].rpartition(":")[2]))
         public = f"http://127.0.0.1:{self.store_line.port}"
-        near = {"REMOTE_ALLOWED_PRIVATE_HOSTS": "localhost"}  # where the other side of links is
+        near = {"REMOTE_ALLOWED_PRIVATE_HOSTS": "localhost"}  # the test's own servers for links
         ours = {"S3_PUBLIC_ENDPOINT_URL": public}
         self.live = Live(folder, on_this_database() | ours | near)
         self.web = self.live.start("web")
@@ -96,7 +96,7 @@ def site(the_site: Site) -> Site:
 
 @pytest.fixture
 def alice(db: None, settings: Any) -> User:
-    """With a password that the web process can check."""
+    """Return Alice with a password that the web process can check."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
     return User.objects.create_user("alice", password=PASSWORD)
 
@@ -115,7 +115,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ready(alice: User, bucket: Any) -> DownloadJob:
-    """Made already: 3 MB in the store."""
+    """Return a completed job with 3 MB in the store."""
     artifact = ArtifactFactory(
         owner=alice,
         size_bytes=len(CONTENT),
@@ -130,7 +130,7 @@ def ready(alice: User, bucket: Any) -> DownloadJob:
 
 @pytest.fixture
 def running(alice: User) -> DownloadJob:
-    """Being made, until the test says otherwise."""
+    """Return a job that is running until the test changes it."""
     found: DownloadJob = JobFactory(owner=alice)
     found.claim(task_id="task-1", worker="worker@test")
     return found
@@ -140,10 +140,10 @@ def parts(folder: Path) -> list[Path]:
     return list(folder.glob("*.part"))
 
 
-# The whole way
+# From request to file
 
 
-def test_files_are_requested_bundled_and_fetched(
+def test_files_are_bundled_and_fetched(
     site: Site, env: dict[str, str], folder: Path, stored_files: list[StoredFile]
 ) -> None:
     site.live.start("worker")
@@ -245,7 +245,7 @@ def test_an_id_fetches_an_existing_download(
     assert (folder / "new/here/2 files.zip").read_bytes() == CONTENT
 
 
-def test_json_is_one_object_and_quiet_is_quiet(
+def test_json_prints_one_object_and_quiet_prints_nothing(
     ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
     done = run(str(ready.pk), "--json", "--quiet", cwd=folder, env=env)
@@ -258,7 +258,7 @@ def test_json_is_one_object_and_quiet_is_quiet(
     assert done.stderr == ""
 
 
-def test_stdout_gets_what_was_verified(
+def test_stdout_gets_the_verified_file(
     ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
     done = run(str(ready.pk), "--output=-", cwd=folder, env=env, text=False)
@@ -267,7 +267,7 @@ def test_stdout_gets_what_was_verified(
     assert list(folder.iterdir()) == []
 
 
-def test_a_file_that_is_there_already_is_not_fetched_again(
+def test_an_existing_file_is_not_fetched_again(
     site: Site, ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
     (folder / "2 files.zip").write_bytes(CONTENT)
@@ -299,14 +299,14 @@ def test_another_file_is_overwritten_only_with_force(
     assert existing.read_bytes() == CONTENT
 
 
-# Lines that break
+# Connections that break
 
 
 def test_a_dropped_connection_is_resumed_where_it_broke(
     site: Site, ready: DownloadJob, env: dict[str, str], folder: Path
 ) -> None:
     before = site.store_line.bytes_to_client
-    site.store_line.throttle(2_000_000)  # a reset takes what the client has not read yet
+    site.store_line.throttle(2_000_000)  # a reset drops what the client has not read yet
     site.store_line.cut_after(1_000_000, "client", times=2)
 
     done = run(str(ready.pk), cwd=folder, env=env)
@@ -470,7 +470,7 @@ def test_ctrl_c_during_the_fetch_keeps_the_partial_file(
     assert last == f"To resume: {GO_ON} {ready.pk}"
 
 
-# What a person sees
+# Display
 
 
 @pytest.mark.parametrize("columns", [80, 40, 20])
@@ -517,7 +517,7 @@ def test_the_bar_of_an_unknown_size_fits_too(
     assert "━" not in terminal.screen
 
 
-def test_no_color_means_none(
+def test_no_color_turns_colours_off(
     site: Site, ready: DownloadJob, tmp_path: Path, terminals: list[Terminal]
 ) -> None:
     env = site.login(tmp_path)
@@ -656,7 +656,7 @@ def test_the_secret_of_make_run_goes_to_no_other_service(
 
 
 @pytest.mark.parametrize("status", [Status.CANCELLED, Status.EXPIRED])
-def test_what_was_cancelled_or_expired_is_6(
+def test_a_cancelled_or_expired_job_is_6(
     alice: User, env: dict[str, str], folder: Path, status: Status
 ) -> None:
     job = JobFactory(owner=alice, status=status)
@@ -694,7 +694,7 @@ def test_a_closed_pipe_on_stdout_is_7(
 
 
 @pytest.mark.parametrize(("closed", "code"), [("<&-", 0), ("2>&-", 0), (">&-", 7)])
-def test_a_stream_that_is_closed_breaks_nothing(
+def test_closed_standard_streams_are_no_error(
     ready: DownloadJob, env: dict[str, str], folder: Path, closed: str, code: int
 ) -> None:
     line = f"{shlex.join([*COMMAND, str(ready.pk)])} {closed}"
@@ -716,7 +716,7 @@ def test_a_name_that_is_too_long_is_7(alice: User, env: dict[str, str], folder: 
 
 @pytest.fixture
 def impostor(tmp_path: Path) -> Iterator[Fake]:
-    """Something in the service's place, with a login."""
+    """A fake service with a login."""
     with serving() as fake:
         run_json = {"url": fake.url, "user": "demo", "password": "secret"}
         (tmp_path / "run.json").write_text(json.dumps(run_json))
@@ -948,7 +948,7 @@ def test_a_file_that_expired_before_the_fetch_cannot_be_resumed(
     assert done.stderr == "The download is expired.\n"
 
 
-def test_a_store_that_lies_is_5(impostor: Fake, tmp_path: Path, folder: Path) -> None:
+def test_wrong_bytes_from_the_store_are_5(impostor: Fake, tmp_path: Path, folder: Path) -> None:
     impostor.offer(b"the file", stored=b"elif eht")
 
     done = run(JOB_ID, cwd=folder, env=environment(STACK_FOLDER=str(tmp_path)))

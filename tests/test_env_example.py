@@ -1,4 +1,4 @@
-"""Does `.env.example` name every variable that is read, and none that is not?"""
+"""`.env.example` names every variable that is read, and no others."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ READERS = re.compile(r"env(\.\w+)?|required|os\.environ\.get|os\.getenv")
 THE_SYSTEMS_OWN = {"PATH"}
 
 
-def test_every_variable_that_the_code_reads_is_explained() -> None:
-    assert read_by_code() - explained() == set()
+def test_every_variable_of_the_code_is_documented() -> None:
+    assert read_by_code() - documented() == set()
 
 
-def test_every_variable_that_compose_reads_is_explained() -> None:
-    assert read_by_compose() - explained() == set()
+def test_every_variable_of_compose_is_documented() -> None:
+    assert read_by_compose() - documented() == set()
 
 
-def test_no_variable_is_explained_that_nobody_reads() -> None:
-    assert explained() - read_by_code() - read_by_compose() == set()
+def test_no_unread_variable_is_documented() -> None:
+    assert documented() - read_by_code() - read_by_compose() == set()
 
 
 def test_a_copy_of_the_example_changes_nothing() -> None:
     assert [line for line in EXAMPLE.splitlines() if line and not line.startswith("#")] == []
 
 
-def explained() -> set[str]:
+def documented() -> set[str]:
     return set(re.findall(r"^#([A-Z][A-Z0-9_]*)=", EXAMPLE, re.MULTILINE))
 
 
@@ -40,7 +40,7 @@ def read_by_compose() -> set[str]:
 
 def read_by_code() -> set[str]:
     found = {name for path in (BASE / "downloads_project").rglob("*.py") for name in _reads(path)}
-    assert {"SECRET_KEY", "DATABASE_URL", "WEB_THREADS", "SLOW"} <= found  # it looks everywhere
+    assert {"SECRET_KEY", "DATABASE_URL", "WEB_THREADS", "SLOW"} <= found  # reads all of them
     return found - THE_SYSTEMS_OWN
 
 

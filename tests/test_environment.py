@@ -1,4 +1,4 @@
-"""A variable that cannot be understood stops each process, with a sentence that says why."""
+"""An invalid environment variable stops each process with a message."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_misspelt_flag_is_refused(env: Variables, value: str) -> None:
         *((word, False) for word in ("false", "False\r", "0", "no", "off", "")),
     ],
 )
-def test_flag_is_read_as_people_write_it(env: Variables, value: str, expected: bool) -> None:
+def test_flags_can_be_written_in_several_ways(env: Variables, value: str, expected: bool) -> None:
     env.ENVIRON["DEBUG"] = value
     assert env.flag("DEBUG") is expected
 
@@ -72,7 +72,7 @@ def test_number_with_decimals_is_refused(env: Variables, value: str) -> None:
         env.number("BEAT_SECONDS", 1.0)
 
 
-def test_numbers_are_read_as_people_write_them(env: Variables) -> None:
+def test_numbers_can_be_written_in_several_ways(env: Variables) -> None:
     env.ENVIRON |= {"WHOLE": " 90 ", "DECIMAL": "2", "EMPTY": "", "LIST": "80, 443,"}
 
     assert env.number("WHOLE", 60) == 90
