@@ -1,4 +1,4 @@
-"""Does the proxy of the fault tests break a line in each of its ways, and only so?"""
+"""The proxy of the fault tests breaks connections in each of its ways, and only as commanded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEGABYTE = bytes(range(256)) * 4096
 
 
 class Echo(BaseRequestHandler):
-    """Says what it hears, and `bye` after the end of it."""
+    """Echoes what it receives, and sends `bye` after the end."""
 
     def handle(self) -> None:
         with suppress(ConnectionError):
@@ -58,7 +58,7 @@ class Server(ThreadingTCPServer):
     daemon_threads = True
 
     def handle_error(self, *args: Any) -> None:
-        """That connections break under a server is what is tested here."""
+        """Ignore broken connections: the tests cause them."""
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def connect() -> Iterator[Callable[[Proxy], socket.socket]]:
 
 @contextmanager
 def one_server() -> Iterator[tuple[Proxy, Callable[[], socket.socket]]]:
-    """A proxy, and how to get the server's end of its next connection."""
+    """Return a proxy, and a function that returns the server's end of its next connection."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         listener.settimeout(5)
@@ -111,7 +111,7 @@ def one_server() -> Iterator[tuple[Proxy, Callable[[], socket.socket]]]:
 
 
 def read(end: socket.socket, n_bytes: int) -> bytes:
-    """So many bytes, or fewer if the other side ends before."""
+    """Read so many bytes, or fewer if the other side ends before."""
     got = b""
     while len(got) < n_bytes and (piece := end.recv(min(n_bytes - len(got), 1 << 20))):
         got += piece
@@ -124,7 +124,7 @@ def said(end: socket.socket, text: bytes = b"ping") -> bytes:
 
 
 def is_silent(end: socket.socket) -> bool:
-    """Whether neither a byte nor an end comes."""
+    """Return True if neither a byte nor an end arrives."""
     end.settimeout(SILENCE_SECONDS)
     try:
         end.recv(1)
@@ -144,7 +144,7 @@ def is_reset(end: socket.socket) -> bool:
 
 
 def stuff(end: socket.socket, limit: int) -> int:
-    """Send zeros until nobody takes them any more; how many went."""
+    """Send zeros until the connection is full. Returns their number."""
     end.settimeout(0.5)
     sent = 0
     with suppress(TimeoutError):
@@ -153,10 +153,10 @@ def stuff(end: socket.socket, limit: int) -> int:
     return sent
 
 
-# Connections that pass
+# Connections that work
 
 
-def test_everything_passes_in_both_directions_and_so_does_the_end(proxy, connect) -> None:
+def test_data_and_its_end_pass_in_both_directions(proxy, connect) -> None:
     client = connect(proxy)
     sender = threading.Thread(target=lambda: (client.sendall(MEGABYTE * 8), client.shutdown(1)))
 
@@ -180,7 +180,7 @@ def test_a_reader_that_does_not_read_stops_the_writer(connect) -> None:
         assert read(client, sent) == bytes(sent)
 
 
-def test_a_reset_passes_on_after_what_was_said_before(connect) -> None:
+def test_a_reset_is_passed_on_after_earlier_data(connect) -> None:
     with one_server() as (proxy, accept):
         client = connect(proxy)
         server = accept()
@@ -194,7 +194,7 @@ def test_a_reset_passes_on_after_what_was_said_before(connect) -> None:
         assert is_reset(client)
 
 
-def test_an_answer_arrives_though_its_server_takes_no_more(connect) -> None:
+def test_a_response_arrives_though_its_server_stopped_reading(connect) -> None:
     with one_server() as (proxy, accept):
         client = connect(proxy)
         server = accept()
@@ -210,18 +210,18 @@ def test_an_answer_arrives_though_its_server_takes_no_more(connect) -> None:
         assert read(client, 8) == b"too much"
 
 
-def test_nobody_behind_the_proxy_is_a_reset(connect) -> None:
+def test_a_missing_server_is_a_reset(connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
 
     with closing(Proxy(port)) as proxy, pytest.raises(ConnectionResetError):
-        connect(proxy).recv(1)  # or within connect, if the proxy is quick
+        connect(proxy).recv(1)  # or within connect(), if the proxy is quick
 
 
 # Connections that break
 
 
-def test_refuse_resets_what_is_open_and_lets_nobody_in(proxy, connect) -> None:
+def test_refuse_resets_open_connections_and_rejects_new_ones(proxy, connect) -> None:
     client = connect(proxy)
     assert said(client) == b"ping"
 
@@ -235,14 +235,14 @@ def test_refuse_resets_what_is_open_and_lets_nobody_in(proxy, connect) -> None:
     assert proxy.connections == 2
 
 
-def test_the_port_is_kept_while_connects_are_refused(proxy) -> None:
+def test_the_port_stays_reserved_while_connects_are_refused(proxy) -> None:
     proxy.refuse()
 
     with socket.socket() as thief, pytest.raises(OSError, match="in use"):
         thief.bind(("127.0.0.1", proxy.port))
 
 
-def test_freeze_holds_every_byte_and_end_until_it_passes_on(proxy, connect) -> None:
+def test_freeze_holds_data_and_its_end_until_pass_on(proxy, connect) -> None:
     client = connect(proxy)
     assert said(client) == b"ping"
 
@@ -259,7 +259,7 @@ def test_freeze_holds_every_byte_and_end_until_it_passes_on(proxy, connect) -> N
     assert [read(end, 99) for end in (client, newcomer)] == [b"heldbye"] * 2
 
 
-def test_freeze_in_the_middle_of_much_loses_nothing(proxy, connect) -> None:
+def test_freeze_during_a_transfer_loses_nothing(proxy, connect) -> None:
     client = connect(proxy)
     sender = threading.Thread(target=client.sendall, args=(MEGABYTE * 16,))
     sender.start()
@@ -267,7 +267,7 @@ def test_freeze_in_the_middle_of_much_loses_nothing(proxy, connect) -> None:
 
     proxy.freeze()
     moved = proxy.bytes_to_client
-    begun += read(client, moved - len(begun))  # what the kernel had already
+    begun += read(client, moved - len(begun))  # what the kernel had already buffered
     assert is_silent(client)
     assert proxy.bytes_to_client == moved < 16 << 20
     proxy.pass_on()
@@ -295,7 +295,7 @@ def test_freeze_holds_a_reset_and_what_came_before_it(connect) -> None:
         assert is_reset(server)
 
 
-def test_blackhole_forgets_open_connections_for_ever(connect) -> None:
+def test_blackhole_drops_data_of_open_connections_forever(connect) -> None:
     with one_server() as (proxy, accept):
         before = connect(proxy)
         server = accept()
@@ -317,14 +317,14 @@ def test_blackhole_forgets_open_connections_for_ever(connect) -> None:
         assert (proxy.bytes_to_server, proxy.bytes_to_client) == (8, 0)
 
 
-def test_a_forgotten_connection_takes_whatever_it_is_sent(proxy, connect) -> None:
+def test_a_lost_connection_accepts_all_data(proxy, connect) -> None:
     client = connect(proxy)
     proxy.blackhole()
 
     assert stuff(client, limit=50 << 20) >= 50 << 20
 
 
-def test_freeze_may_turn_into_a_blackhole(proxy, connect) -> None:
+def test_freeze_can_be_followed_by_blackhole(proxy, connect) -> None:
     client = connect(proxy)
     proxy.freeze()
     client.sendall(b"held")
@@ -336,7 +336,7 @@ def test_freeze_may_turn_into_a_blackhole(proxy, connect) -> None:
     assert proxy.bytes_to_server == 0
 
 
-def test_reset_ends_the_open_connections_and_no_others(connect) -> None:
+def test_reset_ends_only_open_connections(connect) -> None:
     with one_server() as (proxy, accept):
         client = connect(proxy)
         server = accept()
@@ -349,7 +349,7 @@ def test_reset_ends_the_open_connections_and_no_others(connect) -> None:
         assert read(accept(), 4) == b"ping"
 
 
-def test_reset_ends_forgotten_connections_too(proxy, connect) -> None:
+def test_reset_ends_lost_connections_too(proxy, connect) -> None:
     client = connect(proxy)
     proxy.blackhole()
 
@@ -358,17 +358,17 @@ def test_reset_ends_forgotten_connections_too(proxy, connect) -> None:
     assert is_reset(client)
 
 
-# Connections that are slow
+# Slow connections
 
 
-def test_delay_makes_each_piece_late_and_not_fewer_a_second(proxy, connect) -> None:
+def test_delay_does_not_limit_the_rate(proxy, connect) -> None:
     client = connect(proxy)
     proxy.delay(0.2)
 
     began = time.monotonic()
     for _ in range(60):
         client.sendall(b"ping")
-        time.sleep(0.005)  # pieces of their own
+        time.sleep(0.005)  # separate pieces
     got = read(client, 240)
     took = time.monotonic() - began
 
@@ -376,7 +376,7 @@ def test_delay_makes_each_piece_late_and_not_fewer_a_second(proxy, connect) -> N
     assert 0.4 <= took < 8, "not one after the other, which takes 12 s"
 
 
-def test_pass_on_does_not_let_the_late_wait(proxy, connect) -> None:
+def test_pass_on_sends_delayed_data_at_once(proxy, connect) -> None:
     client = connect(proxy)
     proxy.delay(60)
     client.sendall(b"ping")
@@ -401,7 +401,7 @@ def test_throttle_is_for_each_connection(proxy, connect) -> None:
     assert 0.4 <= took < 6, "half a second each, not one after the other"
 
 
-def test_cut_after_resets_in_the_middle_of_an_answer(proxy, connect) -> None:
+def test_cut_after_resets_in_the_middle_of_a_response(proxy, connect) -> None:
     client, spared = connect(proxy), connect(proxy)
     assert said(client) == b"ping", "what passed before does not count"
 
@@ -413,7 +413,7 @@ def test_cut_after_resets_in_the_middle_of_an_answer(proxy, connect) -> None:
     assert said(spared, bytes(3000)) == bytes(3000)
 
 
-def test_cut_after_resets_as_many_connections_as_asked_for(connect) -> None:
+def test_cut_after_resets_the_given_number_of_connections(connect) -> None:
     with one_server() as (proxy, accept):
         proxy.cut_after(5, towards="server", times=2)
         got = []
@@ -429,12 +429,12 @@ def test_cut_after_resets_as_many_connections_as_asked_for(connect) -> None:
 # HTTP
 
 
-def test_answer_errors_are_as_many_as_the_seed_says(web) -> None:
+def test_the_seed_determines_the_errors(web) -> None:
     chance = random.Random(7)
     expected = [503 if chance.random() < 0.5 else 200 for _ in range(30)]
     web.answer_errors(0.5, seed=7)
 
-    client = http.client.HTTPConnection("127.0.0.1", web.port, timeout=5)  # reconnects by itself
+    client = http.client.HTTPConnection("127.0.0.1", web.port, timeout=5)  # reconnects itself
     got = []
     for i in range(30):
         client.request(*([("GET", "/"), ("PUT", "/", MEGABYTE), ("HEAD", "/")][i % 3]))
@@ -450,7 +450,7 @@ def test_answer_errors_are_as_many_as_the_seed_says(web) -> None:
     assert web.connections <= got.count(503) + 1, "those without an error keep their connection"
 
 
-def test_an_error_is_seen_by_a_client_that_still_sends(web, connect) -> None:
+def test_a_client_that_still_sends_gets_the_error(web, connect) -> None:
     client = connect(web)
     web.answer_errors(1, seed=1, status=500, code="InternalError")
 
@@ -463,7 +463,7 @@ def test_an_error_is_seen_by_a_client_that_still_sends(web, connect) -> None:
     assert web.bytes_to_server == 0
 
 
-def test_a_body_that_looks_like_a_request_is_none(web, connect) -> None:
+def test_a_body_that_looks_like_a_request_is_ignored(web, connect) -> None:
     head = b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\nExpect: 100-continue\r\n\r\n"
     client = connect(web)
     client.sendall(head)
@@ -476,7 +476,7 @@ def test_a_body_that_looks_like_a_request_is_none(web, connect) -> None:
     assert read(client, 12) == b"HTTP/1.1 200"
 
 
-def test_boto_sees_the_errors_and_gets_through_in_the_end(bucket: Any) -> None:
+def test_boto_gets_the_errors_and_succeeds_in_the_end(bucket: Any) -> None:
     with closing(Proxy(urlsplit(settings.S3_ENDPOINT_URL).port)) as proxy:
         with closing(s3_client(proxy, attempts=1)) as impatient:
             proxy.answer_errors(1, seed=1)
@@ -509,10 +509,10 @@ def s3_client(proxy: Proxy, attempts: int) -> Any:
     )
 
 
-# The end
+# Closing
 
 
-def test_close_ends_hundreds_of_connections_and_leaves_nothing(proxy, connect) -> None:
+def test_close_ends_all_connections_and_leaves_nothing(proxy, connect) -> None:
     clients = [connect(proxy) for _ in range(150)]
     for client in clients:
         client.sendall(b"ping")
@@ -528,7 +528,7 @@ def test_close_ends_hundreds_of_connections_and_leaves_nothing(proxy, connect) -
     assert all(is_reset(client) for client in clients)
     assert "proxy" not in {thread.name for thread in threading.enumerate()}
     assert proxy.connections == 300
-    gc.collect()  # a socket or task left behind is a warning, and so an error
+    gc.collect()  # a socket or task left behind is a warning, which fails the test
 
 
 def test_commands_may_come_from_many_threads(proxy) -> None:

@@ -1,4 +1,4 @@
-"""Kind `remote` against the worst servers there are: a right file or a clear failure, each time."""
+"""The kind `remote` with hostile servers: always the right file or a clear failure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.links import PART, ask, fetch, left_behind, stored_sha256
 
 pytestmark = pytest.mark.django_db(transaction=True)  # heartbeats have their own connection
 
-SIZE = 8 * PART + 17  # five requests of four connections, and the last part is short
+SIZE = 8 * PART + 17  # five requests over four connections, and the last part is short
 RIGHT = "right"
-# How much of it is too much is a matter of the machine.
+# The limit depends on the machine.
 SLOW = "right, remote_unavailable or remote_too_slow"
 WEARY = ("stalls-at-60-percent", "drops-at-60-percent", "resets-at-60-percent")  # part by part
-# What becomes of a file in the end, for each way in which its server may behave.
+# The outcome of a job for each mode of the server.
 OUTCOMES = dict.fromkeys(MODES, RIGHT) | {
     "changes": "the new one",
     "changes-halfway": "the new one",
@@ -80,7 +80,9 @@ def short_clocks(settings: Any, bucket: Any, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(("mode", "outcome"), OUTCOMES.items(), ids=OUTCOMES)
-def test_a_right_file_or_a_clear_failure(mode: str, outcome: str, peer: Peer, alice: User) -> None:
+def test_the_right_file_or_a_clear_failure(
+    mode: str, outcome: str, peer: Peer, alice: User
+) -> None:
     file = MODES[mode]
     file = replace(file, size=PART if mode in WEARY else SIZE) if file.size > 1 else file
 

@@ -1,4 +1,4 @@
-"""Servers that set a cookie and redirect to the same link; and cookies that nobody else may see."""
+"""Servers that set a cookie and redirect to the same link; cookies stay with their host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def peer(settings: Any) -> Iterator[Peer]:
 
 
 def wants(cookie: str, *, sets: str, location: str = "") -> Mode:
-    """The file for who sends the cookie; others are given one, and sent to where they came from."""
+    """Serve the file to clients with the cookie; others get it with a redirect to the same link."""
 
     async def mode(exchange: Exchange) -> None:
         if cookie in exchange.request.headers.get("cookie", ""):
@@ -61,13 +61,13 @@ def ask(url: str, times: int = 1) -> None:
         'ok=1; odd="a; b"',
     ],
 )
-def test_a_redirect_to_itself_that_sets_a_cookie_leads_to_the_file(peer: Peer, sets: str) -> None:
+def test_a_redirect_to_itself_with_a_cookie_is_followed(peer: Peer, sets: str) -> None:
     ask(peer.serve("/a/x", File(misbehave=wants("ok=1", sets=sets))))
 
     assert sent_cookies(peer) == ["", "ok=1"]
 
 
-def test_later_requests_of_the_same_fetch_send_it_and_other_fetches_do_not(peer: Peer) -> None:
+def test_cookies_are_kept_within_one_fetch(peer: Peer) -> None:
     url = peer.serve("/a/x", File(misbehave=wants("ok=1", sets="ok=1")))
 
     ask(url, times=2)
@@ -80,7 +80,7 @@ def test_later_requests_of_the_same_fetch_send_it_and_other_fetches_do_not(peer:
     "sets",
     ["ok=1; Path=/other", "ok=1; Secure", "ok=1; Domain=example.org", "ok=1; Max-Age=0", "=", ""],
 )
-def test_a_cookie_that_is_not_for_this_request_is_not_sent(peer: Peer, sets: str) -> None:
+def test_a_cookie_for_other_requests_is_not_sent(peer: Peer, sets: str) -> None:
     url = peer.serve("/a/x", File(misbehave=wants("ok=1", sets=sets)))
 
     with pytest.raises(TooManyRedirects, match="more than 20 times"):
@@ -120,7 +120,7 @@ def learned(url: str, *cookies: str) -> Cookies:
 @pytest.mark.parametrize(
     "other", ["http://b.example.org/", "http://example.org/", "http://a.a.example.org/"]
 )
-def test_a_domain_that_several_hosts_share_does_not_share_a_cookie(other: str) -> None:
+def test_a_cookie_of_a_shared_domain_is_not_shared(other: str) -> None:
     cookies = learned("http://a.example.org/", "x=1; Domain=example.org")
 
     assert cookies.header_for(target_of("http://a.example.org/b")) == {"Cookie": "x=1"}
@@ -147,7 +147,7 @@ def test_a_domain_that_several_hosts_share_does_not_share_a_cookie(other: str) -
         "ok=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60",
     ],
 )
-def test_an_odd_attribute_does_not_cost_the_cookie(sets: str) -> None:
+def test_a_malformed_attribute_does_not_drop_the_cookie(sets: str) -> None:
     cookies = learned("http://a.example.org/d/x", sets)
 
     assert cookies.header_for(target_of("http://a.example.org/d/x?y")) == {"Cookie": "ok=1"}
@@ -169,7 +169,7 @@ def test_an_odd_attribute_does_not_cost_the_cookie(sets: str) -> None:
         ],
     ],
 )
-def test_a_cookie_that_is_over_or_for_others_is_not_sent(sets: str) -> None:
+def test_an_expired_or_foreign_cookie_is_not_sent(sets: str) -> None:
     cookies = learned("http://a.example.org/d/x", sets)
 
     assert cookies.header_for(target_of("http://a.example.org/d/x")) == {}
@@ -191,7 +191,7 @@ def test_a_cookie_is_deleted_by_its_name_and_path(over: str) -> None:
         (ParsedUrl("http", "2606:4700::1111", 80, "/x"), "Domain=[2606:4700::1111]"),
     ],
 )
-def test_a_host_that_is_no_name_of_the_dns_has_cookies_too(target: ParsedUrl, sent: str) -> None:
+def test_an_ip_address_has_cookies_too(target: ParsedUrl, sent: str) -> None:
     cookies = Cookies()
     cookies.store(Sets(f"ok=1; {sent}"), target)  # type: ignore[arg-type] # all that it looks at
 
@@ -203,14 +203,14 @@ def test_a_host_that_is_no_name_of_the_dns_has_cookies_too(target: ParsedUrl, se
     assert cookies.header_for(target) == {}
 
 
-def test_a_secure_cookie_is_sent_to_https_alone() -> None:
+def test_a_secure_cookie_is_sent_only_over_https() -> None:
     cookies = learned("https://example.org/", "x=1; Secure")
 
     assert cookies.header_for(target_of("https://example.org/")) == {"Cookie": "x=1"}
     assert cookies.header_for(target_of("http://example.org/")) == {}
 
 
-def test_a_server_cannot_set_any_number_of_cookies_of_any_size() -> None:
+def test_number_and_size_of_cookies_are_limited() -> None:
     many = [f"c{n}=1; Path=/" for n in range(200)]
     cookies = learned("http://example.org/", "large=" + "a" * 5_000, *many)
 

@@ -1,4 +1,4 @@
-"""What fetching in parallel holds in memory, while connections overtake each other."""
+"""The memory of a parallel fetch, while connections overtake one another."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_memory_is_bounded_however_slow_the_store_is(peer: Peer, threads: int) -
 
 
 class Stutters:
-    """Every third answer stops halfway for a while, and then goes on."""
+    """Stops halfway for a while in every third response, and then continues."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -122,7 +122,7 @@ class Stutters:
         )
 
 
-def test_connections_that_are_overtaken_leave_nothing_in_memory(
+def test_overtaken_connections_leave_nothing_in_memory(
     peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ranges, "MIN_SPLIT_BYTES", 4 * 1024)

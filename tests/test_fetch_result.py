@@ -45,7 +45,7 @@ def test_the_download_is_a_redirect_to_the_bytes(
     assert disposition.endswith("filename*=UTF-8''Vertr%C3%A4ge%202026.zip")
 
 
-def test_a_head_request_is_sent_where_head_works(
+def test_a_head_request_gets_a_url_for_head(
     client_of_alice: APIClient, completed_job: DownloadJob
 ) -> None:
     response = client_of_alice.head(f"/v1/download/{completed_job.pk}")
@@ -58,7 +58,7 @@ def test_a_head_request_is_sent_where_head_works(
 
 @pytest.mark.parametrize("query", ["", "?format=zip"])
 @pytest.mark.parametrize("accept", ["application/zip", "image/*;q=0.5", "nonsense", "*/*;q=0", ""])
-def test_a_redirect_does_not_care_for_accept(
+def test_a_redirect_ignores_accept(
     client_of_alice: APIClient, completed_job: DownloadJob, accept: str, query: str
 ) -> None:
     for ask in (client_of_alice.get, client_of_alice.head):
@@ -67,7 +67,7 @@ def test_a_redirect_does_not_care_for_accept(
         assert response.status_code == 302
 
 
-def test_the_errors_of_a_redirect_are_problems_whatever_is_accepted(
+def test_errors_of_a_redirect_are_problems_whatever_is_accepted(
     client_of_alice: APIClient, alice: User
 ) -> None:
     path = f"/v1/download/{JobFactory(owner=alice).pk}"
@@ -77,7 +77,7 @@ def test_the_errors_of_a_redirect_are_problems_whatever_is_accepted(
 
     assert response.status_code == 409
     assert response["Content-Type"] == "application/problem+json"
-    assert client_of_alice.delete(path, headers=accept).status_code == 406  # that has a body
+    assert client_of_alice.delete(path, headers=accept).status_code == 406  # has a body
 
 
 def test_a_range_of_the_bytes_can_be_fetched(
@@ -126,9 +126,7 @@ def test_a_missing_file_has_the_code_of_its_reason(
         assert int(response["Retry-After"]) >= 1
 
 
-def test_an_object_that_vanished_is_410(
-    client_of_alice: APIClient, completed_job: DownloadJob
-) -> None:
+def test_a_missing_object_is_410(client_of_alice: APIClient, completed_job: DownloadJob) -> None:
     storage.bucket().delete(completed_job.artifact.key)
 
     response = client_of_alice.get(f"/v1/download/{completed_job.pk}")
@@ -136,7 +134,7 @@ def test_an_object_that_vanished_is_410(
     assert (response.status_code, response.json()["code"]) == (410, "artifact_gone")
 
 
-# Presigning, tried on a server that checks signatures
+# Presigned URLs, on a server that checks signatures
 
 
 @pytest.fixture
@@ -145,12 +143,12 @@ def address(completed_job: DownloadJob) -> str:
     return storage.presigned_url(file.key, name="a.zip", content_type="application/zip")
 
 
-def test_an_address_is_v4_path_style_and_short_lived(address: str, settings: Any) -> None:
+def test_a_url_is_v4_path_style_and_short_lived(address: str, settings: Any) -> None:
     parts = urlsplit(address)
     query = parse_qs(parts.query)
 
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
-    assert int(query["X-Amz-Expires"][0]) <= 660  # a minute of it may be over when it is told
+    assert int(query["X-Amz-Expires"][0]) <= 660  # a minute of it may be over when it is returned
     bucket = settings.STORAGES["default"]["OPTIONS"]["bucket_name"]
     assert parts.path.startswith(f"/{bucket}/results/")
 
@@ -165,7 +163,7 @@ def test_an_address_is_v4_path_style_and_short_lived(address: str, settings: Any
     ],
     ids=["another key", "longer life", "inline", "signature"],
 )
-def test_a_tampered_address_is_refused(address: str, tamper: Any) -> None:
+def test_a_tampered_url_is_refused(address: str, tamper: Any) -> None:
     tampered = tamper(address)
 
     assert tampered != address
@@ -173,18 +171,18 @@ def test_a_tampered_address_is_refused(address: str, tamper: Any) -> None:
     assert requests.get(tampered, timeout=5).status_code == 403
 
 
-def test_an_address_does_not_work_for_another_host(address: str) -> None:
+def test_a_url_does_not_work_for_another_host(address: str) -> None:
     rehosted = address.replace("127.0.0.1", "localhost")
 
     assert requests.get(rehosted, timeout=5).status_code == 403
 
 
-def test_an_address_does_not_work_for_another_method(address: str) -> None:
+def test_a_url_does_not_work_for_another_method(address: str) -> None:
     assert requests.put(address, b"mine", timeout=5).status_code == 403
     assert requests.delete(address, timeout=5).status_code == 403
 
 
-def test_an_expired_address_is_refused(
+def test_an_expired_url_is_refused(
     completed_job: DownloadJob, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = completed_job.artifact
@@ -201,7 +199,7 @@ def address_at(monkeypatch: pytest.MonkeyPatch, now: float, **said: str) -> str:
     return storage.presigned_url("results/1/a.zip", **wanted)
 
 
-def test_an_address_is_the_same_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_is_the_same_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     first, last, next_one = (address_at(monkeypatch, now) for now in (6000, 6059.9, 6060))
 
     assert first == last != next_one
@@ -210,7 +208,7 @@ def test_an_address_is_the_same_for_a_minute(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("seconds", [1, 5, 59, 600])
-def test_an_address_works_as_long_as_is_promised_and_hardly_longer(
+def test_a_url_works_for_the_configured_time(
     settings: Any, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     settings.DOWNLOAD_URL_SECONDS = seconds
@@ -223,9 +221,7 @@ def test_an_address_works_as_long_as_is_promised_and_hardly_longer(
         assert int(query["X-Amz-Expires"][0]) <= min(seconds * 1.1 + 1, 660)
 
 
-def test_addresses_are_signed_for_the_public_endpoint(
-    completed_job: DownloadJob, settings: Any
-) -> None:
+def test_urls_are_signed_for_the_public_endpoint(completed_job: DownloadJob, settings: Any) -> None:
     public = {"endpoint_url": "https://files.example.com"}
     options = settings.STORAGES["public"]["OPTIONS"] | public
     settings.STORAGES = settings.STORAGES | {
@@ -238,7 +234,7 @@ def test_addresses_are_signed_for_the_public_endpoint(
     assert url.startswith("https://files.example.com/")
 
 
-def test_no_address_lives_much_longer_than_ten_minutes(completed_job: DownloadJob) -> None:
+def test_no_url_is_valid_for_much_longer_than_ten_minutes(completed_job: DownloadJob) -> None:
     file = completed_job.artifact
     url = storage.presigned_url(file.key, name="a.zip", content_type="application/zip")
 

@@ -1,4 +1,4 @@
-"""What a file is taken for, by what is in it."""
+"""The type of a file, detected by its content."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ def test_prose_that_begins_like_a_signature_is_text(begins: str) -> None:
         "#define SIZE 8",
     ],
 )
-def test_a_word_that_begins_a_format_makes_no_format(begins: str) -> None:
+def test_a_word_like_a_signature_is_text(begins: str) -> None:
     content = f"{begins}\nand some more words.\n".encode()
 
     assert filetype_of(content, "notes.txt") == "text/plain"
     assert filetype_of(content, "table.csv") == "text/csv"
 
 
-def test_text_in_one_byte_a_letter_is_text() -> None:
+def test_text_in_a_single_byte_encoding_is_text() -> None:
     assert filetype_of("BMI;Größe\n21;1,80\n".encode("latin-1"), "a.csv") == "text/csv"
     assert filetype_of(bytes(range(128, 256)), "a.csv") == "application/octet-stream"
 
@@ -131,13 +131,13 @@ def test_a_table_is_text_in_any_encoding(content: bytes) -> None:
         b"<!-- a drawing -->\n<svg>",
     ],
 )
-def test_a_drawing_is_one_whatever_is_before_it(content: bytes) -> None:
+def test_an_svg_is_detected_after_any_prolog(content: bytes) -> None:
     for name in ("a", "a.svg", "a.png"):
         assert filetype_of(content, name) == "image/svg+xml"
 
 
 @pytest.mark.parametrize("begins", [b"<HTML>", b"\n\n<!DocType HTML>", b"<Script >", b"<BODY\n>"])
-def test_a_page_is_one_in_any_case(begins: bytes) -> None:
+def test_html_is_detected_in_any_case(begins: bytes) -> None:
     assert filetype_of(begins + b"Hello", "a.txt") == "text/html"
 
 
@@ -163,7 +163,7 @@ def test_a_page_is_one_in_any_case(begins: bytes) -> None:
         (b"#define FOO 8\nint x;\n", "a.h", "text/plain"),
     ],
 )
-def test_formats_that_are_written_in_text_are_known(content: bytes, name: str, found: str) -> None:
+def test_text_based_formats_are_detected(content: bytes, name: str, found: str) -> None:
     assert filetype_of(content, name) == found
 
 
@@ -199,7 +199,7 @@ def test_formats_that_are_written_in_text_are_known(content: bytes, name: str, f
         (b"\xff" * 20 + bytes(99), "application/octet-stream"),
     ],
 )
-def test_what_looks_like_its_format_is_of_it(content: bytes, found: str) -> None:
+def test_binary_formats_are_detected(content: bytes, found: str) -> None:
     assert filetype_of(content, "a") == found
 
 
@@ -207,7 +207,7 @@ def test_what_looks_like_its_format_is_of_it(content: bytes, found: str) -> None
     "content",
     [b"BM" + bytes(99), b"GIF89a\1\0\1\0\0\0\0" + b"what", b"ID3\xff" + bytes(99), b"P5\0" * 9],
 )
-def test_what_does_not_is_nothing_known(content: bytes) -> None:
+def test_other_content_is_unknown(content: bytes) -> None:
     assert filetype_of(content, "a") == "application/octet-stream"
 
 
@@ -230,21 +230,21 @@ def test_a_pdf_begins_in_its_first_1024_bytes(before: bytes) -> None:
 
 
 @pytest.mark.parametrize("begins", [b"%PDF-1.", b"%PDF-", b"%PDF-1,4", b"%PDF-a.b", b"%PDF-1"])
-def test_a_pdf_with_an_odd_version_is_one(begins: bytes) -> None:
+def test_a_pdf_with_an_odd_version_is_detected(begins: bytes) -> None:
     content = begins + valid_pdf()[len(b"%PDF-1.7") :]
 
     assert filetype_of(content, "a.pdf") == PDF
     assert filetype_of(content.replace(b"\n", b"\n%\xe2\0\xcf\xd3\n", 1), "a") == PDF
 
 
-def test_a_pdf_that_begins_later_or_in_an_archive_is_none() -> None:
+def test_a_pdf_that_begins_later_or_in_an_archive_is_not_a_pdf() -> None:
     assert filetype_of(b"\0" * 1100 + valid_pdf(), "a.pdf") != PDF
     assert filetype_of(zipped() + valid_pdf(), "a") == "application/zip"
     assert filetype_of(b"Such a file is:\n\n" + valid_pdf(), "about.md") == "text/markdown"
 
 
 def boxes(major: bytes, *compatible: bytes) -> bytes:
-    """A file type box as ISO 14496-12 has it, and something behind it."""
+    """Return a file type box as in ISO 14496-12, with data after it."""
     brands = major + bytes(4) + b"".join(compatible)
     return struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + b"\0\0\0\x08mdatavif"
 
@@ -275,6 +275,6 @@ def boxes(major: bytes, *compatible: bytes) -> bytes:
         (boxes(b"crx ", b"isom"), "image/x-canon-cr3"),
     ],
 )
-def test_of_boxes_the_brands_tell(content: bytes, found: str) -> None:
+def test_iso_media_are_detected_by_brand(content: bytes, found: str) -> None:
     for name in ("a", "a.avif", "a.mp4"):
         assert filetype_of(content, name) == found

@@ -1,4 +1,4 @@
-"""The first request for a link is a bet: what is made of its answer, and what if it is lost."""
+"""The first request for a link may be the only one that works: how its response is used."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def hangs_up(exchange: Exchange) -> None:
 
 
 def as_one_part(content_range: str) -> Mode:
-    """206 for every request, whether it asks for a range or not."""
+    """Send 206 to every request, with or without a range."""
 
     async def mode(exchange: Exchange) -> None:
         reply = part(exchange.file, 0, exchange.file.size - 1)
@@ -61,7 +61,7 @@ def as_one_part(content_range: str) -> Mode:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 412, 416, 500, 501, 502, 503])
-def test_who_refuses_a_range_is_asked_for_the_whole_file(
+def test_a_refused_range_is_followed_by_a_plain_request(
     peer: Peer, alice: User, status: int
 ) -> None:
     file = replace(SMALL, misbehave=only_plain(refuses(status)))
@@ -73,22 +73,20 @@ def test_who_refuses_a_range_is_asked_for_the_whole_file(
     assert len(peer.requests) == 2
 
 
-def test_who_hangs_up_on_a_range_is_asked_for_the_whole_file(peer: Peer, alice: User) -> None:
+def test_a_dropped_range_is_followed_by_a_plain_request(peer: Peer, alice: User) -> None:
     file = replace(SMALL, misbehave=only_plain(hangs_up))
 
     assert stored_sha256(attempt(ask(alice, peer.serve("/x", file)))) == SMALL.sha256()
 
 
-def test_who_has_too_many_requests_is_not_sent_another(peer: Peer, alice: User) -> None:
+def test_after_429_there_is_no_plain_request(peer: Peer, alice: User) -> None:
     job = attempt(ask(alice, peer.serve("/x", replace(SMALL, misbehave=refuses(429)))))
 
     assert (job.status, job.error_code) == (Status.QUEUED, "remote_unavailable")
     assert len(peer.requests) == 1
 
 
-def test_a_redirect_that_is_good_for_one_request_is_not_asked_again(
-    peer: Peer, alice: User
-) -> None:
+def test_a_single_use_redirect_is_followed_once(peer: Peer, alice: User) -> None:
     async def redirects_once(exchange: Exchange) -> None:
         status, place = (302, "/there") if exchange.nth == 1 else (410, None)
         await exchange.page(status, location=place)
@@ -100,7 +98,9 @@ def test_a_redirect_that_is_good_for_one_request_is_not_asked_again(
 
 
 @pytest.mark.parametrize("status", [403, 503])
-def test_who_refuses_both_gives_a_reason(peer: Peer, alice: User, status: int) -> None:
+def test_a_server_that_refuses_both_fails_with_its_status(
+    peer: Peer, alice: User, status: int
+) -> None:
     job = attempt(ask(alice, peer.serve("/x", replace(SMALL, misbehave=refuses(status)))))
 
     assert str(status) in job.error
@@ -109,7 +109,7 @@ def test_who_refuses_both_gives_a_reason(peer: Peer, alice: User, status: int) -
 
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("etag", [None, '"a"'])
-def test_a_link_that_is_good_for_one_request_is_fetched_by_it(
+def test_a_single_use_link_is_fetched_with_one_request(
     peer: Peer, alice: User, threads: int, etag: str | None
 ) -> None:
     file = replace(TWELVE_MB, etag=etag, last_modified=None, misbehave=once)
@@ -122,9 +122,7 @@ def test_a_link_that_is_good_for_one_request_is_fetched_by_it(
         assert len(peer.requests) == 1
 
 
-def test_other_connections_do_not_cost_a_large_file_its_only_request(
-    peer: Peer, alice: User
-) -> None:
+def test_a_large_single_use_link_is_fetched(peer: Peer, alice: User) -> None:
     file = File(size=9 * PART + 5, rate=20e6, misbehave=once)
 
     job = attempt(ask(alice, peer.serve("/x", file), threads=4))
@@ -145,7 +143,7 @@ def test_one_connection_is_one_request(peer: Peer, alice: User) -> None:
 @pytest.mark.parametrize(
     "content_range", ["bytes 0-999/1000", "bytes 0-7/*", "bytes 0-999/*", "bytes */1000", ""]
 )
-def test_a_part_that_nobody_asked_for_is_the_file_if_it_is_all_of_it(
+def test_an_unrequested_206_of_the_whole_file_is_accepted(
     peer: Peer, alice: User, content_range: str
 ) -> None:
     job = attempt(
@@ -160,7 +158,7 @@ def test_a_part_that_nobody_asked_for_is_the_file_if_it_is_all_of_it(
 
 
 class Portal:
-    """The file for the first request; then a page of somebody in between, for whatever is asked."""
+    """Serve the file to the first request; then a captive portal's page to all others."""
 
     def __init__(self, **headers: str) -> None:
         self.headers = headers
@@ -175,7 +173,7 @@ class Portal:
 
 
 @pytest.mark.parametrize("headers", [{}, {"etag": '"portal"'}], ids=["plain", "ETag"])
-def test_a_page_in_place_of_a_later_range_costs_no_byte_of_the_file(
+def test_a_page_in_place_of_a_later_range_loses_no_bytes(
     peer: Peer, alice: User, headers: dict[str, str]
 ) -> None:
     portal = Portal(**headers)
@@ -184,7 +182,7 @@ def test_a_page_in_place_of_a_later_range_costs_no_byte_of_the_file(
 
     attempt(job)
     portal.is_there = False
-    if not job.is_finished:  # else all of it came by the first answer
+    if not job.is_finished:  # else the first response had all of it
         fetch(job)
 
     assert stored_sha256(job) == file.sha256()
@@ -206,7 +204,7 @@ def test_a_page_in_place_of_the_rest_is_not_stored_as_the_file(peer: Peer, alice
 
 
 def cuts_first(*, at: int, then: Mode) -> Mode:
-    """The first answer breaks off."""
+    """Drop the connection in the first response."""
 
     async def mode(exchange: Exchange) -> None:
         if exchange.nth > 1:
@@ -239,7 +237,7 @@ def test_a_redirect_without_a_host_stores_nothing(peer: Peer, alice: User, locat
     "content_range",
     ["Bytes 0-999/1000", "bytes=0-999/1000", "bytes: 0-999/1000", "bytes  0 - 999 / 1000"],
 )
-def test_a_range_that_is_oddly_written_is_read_in_one_request(
+def test_an_unusual_content_range_is_read_in_one_request(
     peer: Peer, alice: User, content_range: str
 ) -> None:
     async def once_in_part(exchange: Exchange) -> None:
@@ -253,7 +251,7 @@ def test_a_range_that_is_oddly_written_is_read_in_one_request(
 
 
 def in_chunks(size: int) -> Mode:
-    """206 for every request: all of SMALL by its Content-Range, and `size` bytes by its chunks."""
+    """Send 206 to every request: Content-Range says all of SMALL, the chunks have `size` bytes."""
 
     async def mode(exchange: Exchange) -> None:
         reply = part(replace(exchange.file, size=size), 0, size - 1)
@@ -267,7 +265,7 @@ def in_chunks(size: int) -> Mode:
 
 @pytest.mark.parametrize("etag", [None, '"a"'])
 @pytest.mark.parametrize("threads", [1, 4])
-def test_a_part_in_chunks_is_the_file_if_it_is_all_of_it(
+def test_a_chunked_206_of_the_whole_file_is_accepted(
     peer: Peer, alice: User, etag: str | None, threads: int
 ) -> None:
     file = replace(SMALL, etag=etag, last_modified=None, misbehave=in_chunks(1_000))
@@ -280,7 +278,7 @@ def test_a_part_in_chunks_is_the_file_if_it_is_all_of_it(
 
 @pytest.mark.parametrize("etag", [None, '"a"'])
 @pytest.mark.parametrize("size", [999, 1_001])
-def test_a_part_in_chunks_of_another_size_is_not_stored(
+def test_a_chunked_206_of_another_size_is_not_stored(
     peer: Peer, alice: User, etag: str | None, size: int
 ) -> None:
     file = replace(SMALL, etag=etag, last_modified=None, misbehave=in_chunks(size))
@@ -290,7 +288,7 @@ def test_a_part_in_chunks_of_another_size_is_not_stored(
     assert (job.status, job.error_code) == (Status.QUEUED, "remote_unavailable")
 
 
-def test_a_choice_that_the_server_prefers_is_followed(peer: Peer, alice: User) -> None:
+def test_a_300_with_a_location_is_followed(peer: Peer, alice: User) -> None:
     peer.serve("/there", SMALL)
     url = peer.serve("/x", File(misbehave=refuses(300, location="/there")))
     undecided = peer.serve("/y", File(misbehave=refuses(300)))
@@ -311,10 +309,10 @@ def test_a_choice_that_the_server_prefers_is_followed(peer: Peer, alice: User) -
         ("", False),
     ],
 )
-def test_what_is_sent_as_an_attachment_is_no_page_in_place_of_the_file(
+def test_an_html_attachment_is_the_file(
     peer: Peer, alice: User, disposition: str, is_file: bool
 ) -> None:
-    """Scripts send files with the content type that they have for their pages."""
+    """Scripts may send files with the content type of their pages."""
     file = replace(SMALL, content_type="text/html", disposition=disposition or None)
 
     job = attempt(ask(alice, peer.serve("/report.pdf", file)))
@@ -336,11 +334,11 @@ def test_what_is_sent_as_an_attachment_is_no_page_in_place_of_the_file(
         ("/?x=/b.zip", "example.org"),
     ],
 )
-def test_a_link_calls_its_file_by_the_end_of_its_path(path: str, name: str) -> None:
+def test_the_name_is_the_end_of_the_path(path: str, name: str) -> None:
     assert link_file_name(f"https://example.org{path}") == name
 
 
-def test_a_name_as_mails_write_it_is_decoded(peer: Peer, alice: User) -> None:
+def test_an_rfc_2047_name_is_decoded(peer: Peer, alice: User) -> None:
     disposition = 'attachment; filename="=?UTF-8?B?TUVJU0FJLmNzdg==?="'
 
     job = attempt(ask(alice, peer.serve("/x", replace(SMALL, disposition=disposition))))

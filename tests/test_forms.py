@@ -1,4 +1,4 @@
-"""A form with a file: what is read of it, and what is refused. However its bytes are cut."""
+"""A multipart form with a file: what is read and what is refused, wherever its bytes are split."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def file(body: bytes = b"x", *, name: str = "file", filename: str = "a.pdf") -> 
 
 
 class Line:
-    """Where a body comes from, cut at these places; then `error`, if there is one."""
+    """A body that arrives in pieces split at these places; then `error`, if there is one."""
 
     def __init__(self, body: bytes, cuts: list[int], error: OSError | None = None) -> None:
         ends = [*sorted({cut % (len(body) + 1) for cut in cuts} - {0}), len(body)]
@@ -69,10 +69,10 @@ class Line:
     readline = read
 
 
-def arriving(
+def request_with(
     body: bytes, cuts: list[int] | None = None, error: OSError | None = None, **meta: Any
 ) -> HttpRequest:
-    """The request, of known length; without one it is chunked."""
+    """Return the request. Its length is known, else it is chunked."""
     length = meta.pop("length", len(body))
     if length is None:
         meta |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
@@ -84,7 +84,7 @@ def arriving(
 
 
 def read(request: HttpRequest) -> tuple[str, str, bytes, dict[str, str]] | None:
-    """Everything: name, type, bytes, fields."""
+    """Read all of it: name, type, bytes, fields."""
     form = MultipartForm(request, max_bytes=MAX_BYTES)
     incoming = form.file()
     if incoming is None:
@@ -94,7 +94,7 @@ def read(request: HttpRequest) -> tuple[str, str, bytes, dict[str, str]] | None:
 
 def outcome(body: bytes, cuts: list[int]) -> object:
     try:
-        return read(arriving(body, cuts))
+        return read(request_with(body, cuts))
     except APIException as error:
         return error.status_code, error.get_codes()
 
@@ -102,11 +102,11 @@ def outcome(body: bytes, cuts: list[int]) -> object:
 def test_a_file_and_the_fields_around_it_are_read() -> None:
     body = field("a", b"1") + file(b"%PDF") + field("b", "ü".encode()) + END
 
-    assert read(arriving(body)) == ("a.pdf", "application/pdf", b"%PDF", {"a": "1", "b": "ü"})
+    assert read(request_with(body)) == ("a.pdf", "application/pdf", b"%PDF", {"a": "1", "b": "ü"})
 
 
 def test_the_fields_before_the_file_are_there_before_it_is_read() -> None:
-    request = arriving(field("token") + file(bytes(MAX_BYTES)) + END)
+    request = request_with(field("token") + file(bytes(MAX_BYTES)) + END)
     form = MultipartForm(request, max_bytes=MAX_BYTES)
 
     assert form.file()
@@ -115,8 +115,8 @@ def test_the_fields_before_the_file_are_there_before_it_is_read() -> None:
     assert request.META["wsgi.input"].read_bytes <= PIECE_BYTES
 
 
-def test_no_piece_is_larger_than_what_is_read_at_once() -> None:
-    form = MultipartForm(arriving(file(bytes(MAX_BYTES)) + END), max_bytes=MAX_BYTES)
+def test_pieces_are_bounded() -> None:
+    form = MultipartForm(request_with(file(bytes(MAX_BYTES)) + END), max_bytes=MAX_BYTES)
 
     sizes = [len(piece) for piece in form.file() or []]
 
@@ -131,7 +131,7 @@ def test_no_piece_is_larger_than_what_is_read_at_once() -> None:
     st.lists(st.integers(0, 1000), max_size=20),
     st.sampled_from([b"", b"\r\n"]),
 )
-def test_any_cut_of_a_form_gives_the_same_file(
+def test_any_split_of_a_form_gives_the_same_file(
     content: bytes, cuts: list[int], before: bytes
 ) -> None:
     body = before + field("a", b"1") + file(content) + field("b", b"2") + END
@@ -149,14 +149,14 @@ def test_any_cut_of_a_form_gives_the_same_file(
     ).map(b"".join),
     st.lists(st.integers(0, 1000), max_size=20),
 )
-def test_any_cut_of_anything_is_refused_alike(body: bytes, cuts: list[int]) -> None:
+def test_any_split_of_invalid_bytes_has_the_same_error(body: bytes, cuts: list[int]) -> None:
     assert outcome(body, []) == outcome(body, cuts)
     assert outcome(OPEN + body, []) == outcome(OPEN + body, cuts)
 
 
-def test_a_form_that_ends_early_is_never_a_whole_one() -> None:
+def test_a_truncated_form_is_never_complete() -> None:
     body = field("a") + file(b"content") + END
-    whole = body.removesuffix(b"\r\n")  # what comes after the last boundary says nothing
+    whole = body.removesuffix(b"\r\n")  # data after the last boundary is ignored
 
     for size in range(1, len(whole)):
         assert outcome(whole[:size], []) == (400, "parse_error")
@@ -222,7 +222,7 @@ BAD = {
 @pytest.mark.parametrize("body", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("length", ["known", "unknown"])
 def test_a_bad_form_is_400(body: bytes, length: str) -> None:
-    request = arriving(body, length=len(body) if length == "known" else None)
+    request = request_with(body, length=len(body) if length == "known" else None)
 
     with pytest.raises(Problem) as refused:
         read(request)
@@ -242,7 +242,7 @@ def test_a_bad_form_is_400(body: bytes, length: str) -> None:
 )
 def test_a_bad_boundary_is_400(kind: str) -> None:
     with pytest.raises(Problem, match="boundary") as refused:
-        read(arriving(file() + END, kind=kind))
+        read(request_with(file() + END, kind=kind))
 
     assert refused.value.get_codes() == "parse_error"
 
@@ -256,8 +256,8 @@ def test_a_bad_boundary_is_400(kind: str) -> None:
         ({"HTTP_CONTENT_ENCODING": "gzip"}, "Content-Encoding"),
     ],
 )
-def test_what_is_no_plain_form_is_415_unread(meta: dict[str, str], named: str) -> None:
-    request = arriving(file() + END, **meta)
+def test_other_media_types_are_415_unread(meta: dict[str, str], named: str) -> None:
+    request = request_with(file() + END, **meta)
 
     with pytest.raises(APIException, match=named) as refused:
         read(request)
@@ -268,11 +268,11 @@ def test_what_is_no_plain_form_is_415_unread(meta: dict[str, str], named: str) -
 
 @pytest.mark.parametrize("body", [b"", END, field("a") + END, field("file") + END])
 def test_a_form_without_a_file_has_none(body: bytes) -> None:
-    assert read(arriving(body)) is None
+    assert read(request_with(body)) is None
 
 
 def test_an_empty_file_is_a_file() -> None:
-    assert read(arriving(file(b"", filename="empty.txt") + END)) == (
+    assert read(request_with(file(b"", filename="empty.txt") + END)) == (
         "empty.txt",
         "application/pdf",
         b"",
@@ -280,9 +280,9 @@ def test_an_empty_file_is_a_file() -> None:
     )
 
 
-def test_a_field_where_nothing_was_chosen_is_no_file() -> None:
+def test_an_empty_file_field_is_no_file() -> None:
     with pytest.raises(Problem) as refused:
-        read(arriving(file(b"", filename="") + END))
+        read(request_with(file(b"", filename="") + END))
 
     assert refused.value.get_codes() == "no_file"
 
@@ -298,7 +298,7 @@ def test_a_field_where_nothing_was_chosen_is_no_file() -> None:
     ],
 )
 def test_a_name_is_read_as_it_was_sent(sent: str, expected: str) -> None:
-    found = read(arriving(file(filename=sent) + END))
+    found = read(request_with(file(filename=sent) + END))
 
     assert found
     assert found[0] == expected
@@ -320,7 +320,7 @@ def test_a_name_is_read_as_it_was_sent(sent: str, expected: str) -> None:
     ],
 )
 def test_a_name_is_read_however_a_client_writes_it(disposition: bytes, name: str) -> None:
-    found = read(arriving(part(DISPOSITION + disposition) + END))
+    found = read(request_with(part(DISPOSITION + disposition) + END))
 
     assert found
     assert found[0] == name
@@ -331,28 +331,28 @@ def test_a_boundary_without_quotes_is_read(boundary: str) -> None:
     body = (file() + END).replace(BOUNDARY.encode(), boundary.encode())
 
     for kind in (f"multipart/form-data; boundary={boundary}; charset=utf-8", f'{FORM}"{boundary}"'):
-        assert read(arriving(body, kind=kind)) is not None
+        assert read(request_with(body, kind=kind)) is not None
 
 
-def test_what_comes_after_the_form_is_not_looked_at() -> None:
-    assert read(arriving(file() + END + b"epilogue" + file())) is not None
+def test_the_epilogue_is_ignored() -> None:
+    assert read(request_with(file() + END + b"epilogue" + file())) is not None
 
 
-def test_an_epilogue_has_an_end() -> None:
+def test_the_epilogue_is_bounded() -> None:
     with pytest.raises(Problem, match="at most") as refused:
-        read(arriving(file() + END + bytes(MAX_BYTES + 2_000_000), length=None))
+        read(request_with(file() + END + bytes(MAX_BYTES + 2_000_000), length=None))
 
     assert refused.value.status_code == 413
 
 
-def test_a_file_of_the_most_bytes_is_taken() -> None:
-    assert read(arriving(file(bytes(MAX_BYTES)) + END)) is not None
+def test_a_file_of_the_largest_size_is_accepted() -> None:
+    assert read(request_with(file(bytes(MAX_BYTES)) + END)) is not None
 
 
 @pytest.mark.parametrize("length", ["known", "unknown"])
-def test_a_file_that_is_too_large_is_413_as_soon_as_that_is_known(length: str) -> None:
+def test_a_too_large_file_is_413_as_soon_as_possible(length: str) -> None:
     body = file(bytes(MAX_BYTES + 900_000)) + END
-    request = arriving(body, length=len(body) if length == "known" else None)
+    request = request_with(body, length=len(body) if length == "known" else None)
 
     with pytest.raises(Problem, match="300,000 bytes") as refused:
         read(request)
@@ -361,8 +361,8 @@ def test_a_file_that_is_too_large_is_413_as_soon_as_that_is_known(length: str) -
     assert request.META["wsgi.input"].read_bytes < MAX_BYTES + 2 * PIECE_BYTES
 
 
-def test_a_form_that_says_it_is_too_long_is_413_unread() -> None:
-    request = arriving(file() + END, length=MAX_BYTES + 1_000_001)
+def test_a_too_long_content_length_is_413_unread() -> None:
+    request = request_with(file() + END, length=MAX_BYTES + 1_000_001)
 
     with pytest.raises(Problem) as refused:
         read(request)
@@ -376,11 +376,11 @@ def test_a_form_that_says_it_is_too_long_is_413_unread() -> None:
     ("error", "expected"),
     [(TimeoutError(), (408, "slow_body")), (ConnectionResetError(), (400, "parse_error"))],
 )
-def test_a_line_that_breaks_is_no_end(
+def test_a_lost_connection_is_not_an_end(
     length: str, error: OSError, expected: tuple[int, str]
 ) -> None:
     body = file()
-    request = arriving(body, [], error, length=len(body) + 9 if length == "known" else None)
+    request = request_with(body, [], error, length=len(body) + 9 if length == "known" else None)
 
     with pytest.raises(Problem) as refused:
         read(request)
@@ -388,7 +388,7 @@ def test_a_line_that_breaks_is_no_end(
     assert (refused.value.status_code, refused.value.get_codes()) == expected
 
 
-def test_the_member_error_says_what_is_wrong() -> None:
+def test_the_member_error_names_the_cause() -> None:
     answer = exception_handler(no_file(), {"request": RequestFactory().get("/")})
 
     assert answer
@@ -397,21 +397,21 @@ def test_the_member_error_says_what_is_wrong() -> None:
 
 
 def with_token() -> tuple[HttpRequest, str]:
-    """A large form of a browser that has a form token."""
-    request = arriving(field("a") + file(bytes(MAX_BYTES)) + END)
+    """Return a large form of a browser with a CSRF cookie."""
+    request = request_with(field("a") + file(bytes(MAX_BYTES)) + END)
     token = get_token(request)
     request.COOKIES["csrftoken"] = request.META["CSRF_COOKIE"]
     return request, token
 
 
-def test_a_form_token_that_came_as_a_field_is_good() -> None:
+def test_a_csrf_token_in_a_field_is_accepted() -> None:
     request, token = with_token()
 
     check_csrf_token(request, token)
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "x" * 64])
-def test_a_wrong_form_token_is_refused_before_the_file_is_read(token: str) -> None:
+def test_a_wrong_csrf_token_is_refused_before_the_file_is_read(token: str) -> None:
     request, _ = with_token()
     form = MultipartForm(request, max_bytes=MAX_BYTES)
     form.file()
@@ -423,7 +423,7 @@ def test_a_wrong_form_token_is_refused_before_the_file_is_read(token: str) -> No
     assert request.META["wsgi.input"].read_bytes <= PIECE_BYTES
 
 
-def test_the_check_alone_reads_nothing() -> None:
+def test_the_csrf_check_alone_reads_nothing() -> None:
     request, token = with_token()
 
     check_csrf_token(request, token)
@@ -433,13 +433,13 @@ def test_the_check_alone_reads_nothing() -> None:
 
 @pytest.fixture
 def stranger() -> Client:
-    """One that thought of a form token by itself, so that Django looks for it in the form."""
+    """A client that invented a CSRF token, so that Django looks for it in the form."""
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     client.cookies["csrftoken"] = "x" * 32
     return client
 
 
-def test_a_long_form_where_none_belongs_is_413_unread(stranger: Client) -> None:
+def test_a_long_form_for_another_view_is_413_unread(stranger: Client) -> None:
     line = Line(b"", [], ConnectionResetError())
 
     answer = stranger.generic(
@@ -449,8 +449,8 @@ def test_a_long_form_where_none_belongs_is_413_unread(stranger: Client) -> None:
     assert answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-def test_django_takes_the_fields_of_a_short_form_and_no_file() -> None:
-    request = arriving(field("csrfmiddlewaretoken", b"x") + file() + END)
+def test_django_reads_the_fields_of_a_short_form_but_no_file() -> None:
+    request = request_with(field("csrfmiddlewaretoken", b"x") + file() + END)
 
     assert dict(request.POST) == {"csrfmiddlewaretoken": ["x"]}
     assert not request.FILES

@@ -1,4 +1,4 @@
-"""What becomes of somebody who asks a database that says nothing."""
+"""Queries to a database that does not respond."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def impatient(settings: Any) -> Iterator[None]:
+def short_timeouts(settings: Any) -> Iterator[None]:
     settings.DATABASE_WAIT_SECONDS = 0.2
     yield
     connection.close()
 
 
-def test_a_query_without_an_answer_ends_and_the_next_one_works(impatient: None) -> None:
+def test_a_query_without_a_response_ends_and_the_next_one_works(short_timeouts: None) -> None:
     with connection.cursor() as cursor, pytest.raises(OperationalError):
         cursor.execute("SELECT pg_sleep(2)")  # silent, as a frozen server is
 
@@ -34,17 +34,17 @@ def test_a_query_without_an_answer_ends_and_the_next_one_works(impatient: None) 
         assert cursor.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_an_answer_that_comes_too_late_is_not_taken_for_another(impatient: None) -> None:
+def test_a_late_response_is_not_taken_for_another(short_timeouts: None) -> None:
     with connection.cursor() as cursor:
         with pytest.raises(OperationalError):
             cursor.execute("SELECT 'late' FROM pg_sleep(0.4)")
-        time.sleep(0.5)  # now the answer lies in the socket
+        time.sleep(0.5)  # now the response is in the socket
 
         with pytest.raises(OperationalError):
             cursor.execute("SELECT 'next'")
 
 
-def test_a_server_that_just_answered_is_not_asked_again_unless_the_connection_ended(
+def test_a_recently_used_connection_is_not_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wrapper = DatabaseWrapper(connection.settings_dict, "checked")
@@ -66,7 +66,7 @@ def test_a_server_that_just_answered_is_not_asked_again_unless_the_connection_en
         wrapper.close()
 
 
-def test_a_pool_makes_such_connections_too(settings: Any) -> None:
+def test_pooled_connections_have_timeouts_too(settings: Any) -> None:
     settings.DATABASE_WAIT_SECONDS = 0.2
     params = connection.get_connection_params()
     for ours in ("cursor_factory", "context", "prepare_threshold"):
@@ -84,7 +84,7 @@ def test_a_pool_makes_such_connections_too(settings: Any) -> None:
         assert all(threads.map(ask, range(4)))
 
 
-def test_many_dead_connections_cost_one_look() -> None:
+def test_many_dead_connections_cost_one_check() -> None:
     options = connection.settings_dict["OPTIONS"] | {"pool": {"max_size": 6, "timeout": 2}}
     options["pool"]["connection_class"] = ImpatientConnection
     wrapper = DatabaseWrapper(connection.settings_dict | {"OPTIONS": options}, "pooled")
@@ -97,7 +97,7 @@ def test_many_dead_connections_cost_one_look() -> None:
             pids = [one.info.backend_pid for one in several]
             cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [pids])
 
-        found = wrapper.get_new_connection(params)  # the pool's own way takes 1 + 2 + ... s
+        found = wrapper.get_new_connection(params)  # the pool itself would take 1 + 2 + ... s
 
         assert found.execute("SELECT 1").fetchone() == (1,)
         wrapper.pool.putconn(found)

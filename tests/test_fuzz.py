@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI document, for a minute; `make fuzz` goes on with other ones."""
+"""One minute of requests generated from the OpenAPI document; `make fuzz` runs longer."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def live(tmp_path: Path, stored_files: list[StoredFile]) -> Iterator[Live]:
         live.stop()
 
 
-def test_every_answer_to_anybody_is_as_the_document_says(
-    live: Live, alice: User, operator: User
-) -> None:
+def test_every_response_matches_the_document(live: Live, alice: User, operator: User) -> None:
     def ask(caller: User | None, *options: str) -> Round:
         return play(
             live.url,

@@ -1,4 +1,4 @@
-"""A gateway that authenticates names the user in a header; nobody else can."""
+"""A gateway that authenticates users names them in a header; other clients cannot."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def get(name: str, path: str = JOBS, **extra: Any) -> Any:
     return APIClient().get(path, headers={"X-User-Id": name}, **extra)
 
 
-def test_by_default_the_header_says_nothing(alice: User) -> None:
+def test_by_default_the_header_is_ignored(alice: User) -> None:
     assert get("alice").status_code == 401
 
 
-def test_a_user_is_made_when_first_seen_and_cannot_sign_in(gateway: None) -> None:
+def test_an_unknown_user_is_created_without_a_password(gateway: None) -> None:
     answers = [get("user-42"), get("user-42")]
 
     assert [answer.status_code for answer in answers] == [200, 200]
@@ -38,7 +38,7 @@ def test_a_user_is_made_when_first_seen_and_cannot_sign_in(gateway: None) -> Non
     assert not user.is_staff
 
 
-def test_jobs_belong_to_whom_the_gateway_names(gateway: None, alice: User) -> None:
+def test_jobs_belong_to_the_named_user(gateway: None, alice: User) -> None:
     client = APIClient(enforce_csrf_checks=True)
 
     answer = client.post(INITIATE, {"file_ids": [70000]}, headers={"X-User-Id": "alice"})
@@ -47,7 +47,7 @@ def test_jobs_belong_to_whom_the_gateway_names(gateway: None, alice: User) -> No
     assert DownloadJob.objects.get().owner == alice
 
 
-def test_somebody_else_who_sends_the_header_is_refused(gateway: None, settings: Any) -> None:
+def test_other_clients_with_the_header_are_refused(gateway: None, settings: Any) -> None:
     settings.GATEWAY_ADDRESSES = ["10.0.0.1"]
     forged = {"X-User-Id": "alice", "X-Forwarded-For": "10.0.0.1"}
 
@@ -58,19 +58,19 @@ def test_somebody_else_who_sends_the_header_is_refused(gateway: None, settings: 
     assert not User.objects.exists()
 
 
-def test_a_peer_without_an_address_is_no_gateway(gateway: None) -> None:
+def test_a_peer_without_an_address_is_refused(gateway: None) -> None:
     assert get("alice", REMOTE_ADDR="").status_code == 401
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 151, "alice,bob", "<b>", "a\u00a0b"])
-def test_a_name_that_no_user_can_have_is_401(gateway: None, name: str) -> None:
+def test_an_invalid_name_is_401(gateway: None, name: str) -> None:
     answer = get(name)
 
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_username")
     assert not User.objects.exists()
 
 
-def test_an_account_that_is_closed_stays_closed(gateway: None) -> None:
+def test_a_closed_account_stays_closed(gateway: None) -> None:
     UserFactory(username="gone", is_active=False)
 
     assert get("gone").json()["code"] == "user_inactive"
@@ -83,7 +83,7 @@ def test_pages_know_the_user_too(gateway: None) -> None:
     assert "alice" in page.content.decode()
 
 
-def test_requests_without_the_header_go_on_as_ever(gateway: None, alice: User) -> None:
+def test_requests_without_the_header_work_as_before(gateway: None, alice: User) -> None:
     client = Client()
     client.force_login(alice)
 
@@ -95,7 +95,7 @@ def test_requests_without_the_header_go_on_as_ever(gateway: None, alice: User) -
     ("origin", "status"),
     [("https://evil.example", 403), ("null", 403), ("http://testserver", 202), (None, 202)],
 )
-def test_a_form_of_another_site_cannot_use_the_gateways_cookie(
+def test_forms_of_other_sites_are_refused(
     gateway: None, alice: User, origin: str | None, status: int
 ) -> None:
     headers = {"X-User-Id": "alice"} | ({"Origin": origin} if origin else {})

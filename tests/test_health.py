@@ -1,4 +1,4 @@
-"""/health, /health/live and /health/ready"""
+"""/health, /health/live and /health/ready."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.engine import health
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_healthy_when_everything_answers(client: Client, bucket: Any) -> None:
+def test_healthy_when_everything_responds(client: Client, bucket: Any) -> None:
     response = client.get("/health")
 
     assert response.status_code == 200
@@ -26,7 +26,7 @@ def test_healthy_when_everything_answers(client: Client, bucket: Any) -> None:
 
 
 @pytest.mark.parametrize("part", ["storage", "database", "broker"])
-def test_unhealthy_names_the_part_that_does_not_answer(
+def test_unhealthy_names_the_failed_part(
     client: Client, bucket: Any, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     def away() -> None:
@@ -42,7 +42,7 @@ def test_unhealthy_names_the_part_that_does_not_answer(
     assert "secret" not in response.content.decode()
 
 
-def test_whatever_hangs_the_answer_comes_within_three_seconds(
+def test_a_hanging_part_is_reported_within_three_seconds(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hung, release = [], threading.Event()
@@ -65,7 +65,7 @@ def test_whatever_hangs_the_answer_comes_within_three_seconds(
     assert len(hung) == 3, "the second call shares the threads of the first"
 
 
-def test_liveness_touches_nothing(client: Client, django_assert_num_queries: Any) -> None:
+def test_liveness_makes_no_queries(client: Client, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         response = client.get("/health/live")
 
@@ -73,7 +73,7 @@ def test_liveness_touches_nothing(client: Client, django_assert_num_queries: Any
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health", "/health/ready"])
-def test_a_probe_has_an_id_like_any_request(client: Client, bucket: Any, path: str) -> None:
+def test_a_probe_has_a_request_id(client: Client, bucket: Any, path: str) -> None:
     answer = client.get(path)
 
     assert str(UUID(answer["X-Request-ID"])) == answer["X-Request-ID"]

@@ -1,4 +1,4 @@
-"""What is sent by mistake or on purpose, and must be 4xx, never 500."""
+"""Invalid or hostile requests get 4xx, never 500."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def send(client: APIClient, url: str, body: bytes) -> Any:
 
 @pytest.mark.parametrize("url", [INITIATE, CHECK, TOKEN, LINKS])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_body_that_is_no_honest_json_is_400(
-    client_of_alice: APIClient, url: str, body: bytes
-) -> None:
+def test_invalid_json_is_400(client_of_alice: APIClient, url: str, body: bytes) -> None:
     response = send(client_of_alice, url, body)
 
     assert response.status_code == 400
@@ -68,7 +66,7 @@ def test_a_form_that_is_too_long_is_413(client: Client, alice: User) -> None:
     assert not DownloadJob.objects.exists()
 
 
-def test_a_body_that_says_it_is_too_long_is_413_unread(
+def test_a_too_long_content_length_is_413_unread(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading = Mock()
@@ -80,9 +78,7 @@ def test_a_body_that_says_it_is_too_long_is_413_unread(
     reading.assert_not_called()
 
 
-def test_a_body_that_does_not_come_is_408(
-    client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_body_is_408(client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def silence(self: HttpRequest, *args: Any) -> bytes:
         raise UnreadablePostError("timed out")
 
@@ -93,13 +89,13 @@ def test_a_body_that_does_not_come_is_408(
     assert (response.status_code, response.json()["code"]) == (408, "slow_body")
 
 
-def test_only_the_first_wrong_ids_are_told(client_of_alice: APIClient) -> None:
+def test_only_the_first_invalid_ids_are_reported(client_of_alice: APIClient) -> None:
     response = client_of_alice.post(INITIATE, {"file_ids": ["x"] * 1_000})
 
     assert len(response.json()["errors"]) == 20
 
 
-def test_the_most_ids_that_are_allowed_are_taken(client_of_alice: APIClient) -> None:
+def test_the_largest_number_of_ids_is_accepted(client_of_alice: APIClient) -> None:
     response = client_of_alice.post(INITIATE, {"file_ids": list(range(10_000, 110_000))})
 
     assert response.status_code == 202
@@ -123,9 +119,7 @@ CURSORS = [
     + ["status=%00", "search=%00", "search=" + "x" * 101],
 )
 @pytest.mark.parametrize("url", ["/v1/download/jobs", LINKS])
-def test_a_list_query_that_makes_no_sense_is_400(
-    client_of_alice: APIClient, url: str, query: str
-) -> None:
+def test_an_invalid_list_query_is_400(client_of_alice: APIClient, url: str, query: str) -> None:
     response = client_of_alice.get(f"{url}?{query}")
 
     assert response.status_code == 400
@@ -139,7 +133,7 @@ def test_a_nul_in_an_admin_address_is_400(client: Client, operator: User, query:
     assert client.get(f"/admin/jobs/downloadjob/?{query}").status_code == 400
 
 
-def test_an_admin_action_on_what_is_no_job_says_so(client: Client, operator: User) -> None:
+def test_an_admin_action_on_an_invalid_id_is_reported(client: Client, operator: User) -> None:
     client.force_login(operator)
     chosen = {"action": "cancel_selected", "_selected_action": ["abc"]}
 
@@ -150,14 +144,14 @@ def test_an_admin_action_on_what_is_no_job_says_so(client: Client, operator: Use
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi", INITIATE, LINKS, "/health"])
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PATCH", "BREW"])
-def test_odd_methods_are_no_500(client_of_alice: APIClient, path: str, method: str) -> None:
+def test_unknown_methods_are_no_500(client_of_alice: APIClient, path: str, method: str) -> None:
     assert client_of_alice.generic(method, path).status_code < 500
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/sign-out", "/health", "/health/live", "/static/jobs/style.css"]
 )
-def test_a_method_that_no_page_has_is_a_problem_too(client: Client, path: str) -> None:
+def test_an_unsupported_method_is_a_problem(client: Client, path: str) -> None:
     answer = client.patch(path)
 
     assert (answer.status_code, answer["Content-Type"]) == (405, "application/problem+json")
@@ -169,7 +163,7 @@ def test_a_method_that_no_page_has_is_a_problem_too(client: Client, path: str) -
 
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "BREW"])
 @pytest.mark.parametrize("path", ["/", "/link", "/sign-in", "/sign-out", "/theme", "/admin/"])
-def test_a_method_that_no_page_has_needs_no_form_token(path: str, method: str, alice: User) -> None:
+def test_an_unsupported_method_needs_no_csrf_token(path: str, method: str, alice: User) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(alice)
 
@@ -183,7 +177,7 @@ def test_a_method_that_no_page_has_needs_no_form_token(path: str, method: str, a
 
 
 @pytest.mark.parametrize("accept", ["application/xml", "text/csv", "nonsense", "*/*;q=0"])
-def test_what_cannot_be_spoken_is_406_as_a_problem(client_of_alice: APIClient, accept: str) -> None:
+def test_an_unsupported_accept_is_a_406_problem(client_of_alice: APIClient, accept: str) -> None:
     response = client_of_alice.get("/v1/download/jobs", headers={"Accept": accept})
 
     assert response.status_code in (200, 406)
@@ -195,7 +189,9 @@ def test_what_cannot_be_spoken_is_406_as_a_problem(client_of_alice: APIClient, a
 @pytest.mark.parametrize(
     "path", ["/v1/download/jobs", "/openapi", "/docs", "/downloads", "/health"]
 )
-def test_an_empty_accept_takes_anything(client_of_alice: APIClient, path: str, accept: str) -> None:
+def test_an_empty_accept_allows_anything(
+    client_of_alice: APIClient, path: str, accept: str
+) -> None:
     plain = client_of_alice.get(path, headers={"Accept": "*/*"})
 
     response = client_of_alice.get(path, headers={"Accept": accept})
@@ -205,7 +201,7 @@ def test_an_empty_accept_takes_anything(client_of_alice: APIClient, path: str, a
 
 
 @pytest.mark.parametrize("scheme", ["BEARER", "bearer", "bEaReR"])
-def test_a_scheme_has_no_case(alice: User, scheme: str) -> None:
+def test_the_auth_scheme_is_case_insensitive(alice: User, scheme: str) -> None:
     headers = {"Authorization": f"{scheme} {AccessToken.for_user(alice)}"}
 
     assert APIClient().get("/v1/download/jobs", headers=headers).status_code == 200
@@ -214,9 +210,7 @@ def test_a_scheme_has_no_case(alice: User, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("coding", ["Identity", "IDENTITY, identity", ""])
-def test_a_body_that_is_not_encoded_may_say_so_in_any_case(
-    client_of_alice: APIClient, coding: str
-) -> None:
+def test_identity_encoding_is_accepted_in_any_case(client_of_alice: APIClient, coding: str) -> None:
     headers = {"Content-Encoding": coding}
 
     json = client_of_alice.post(INITIATE, {"file_ids": [70000]}, headers=headers)
@@ -228,7 +222,7 @@ def test_a_body_that_is_not_encoded_may_say_so_in_any_case(
     assert form.json()["code"] == "no_file"
 
 
-def test_an_id_in_an_address_has_no_case(client_of_alice: APIClient, alice: User) -> None:
+def test_ids_in_urls_are_case_insensitive(client_of_alice: APIClient, alice: User) -> None:
     job = JobFactory(owner=alice)
     upper = str(job.pk).upper()
 
@@ -236,20 +230,18 @@ def test_an_id_in_an_address_has_no_case(client_of_alice: APIClient, alice: User
         response = client_of_alice.get(path.format(upper))
         assert (response.status_code, response.json()["jobId"]) == (200, str(job.pk)), path
     page = client_of_alice.get(f"/downloads/{upper}", headers={"Accept": "text/html"})
-    assert page.status_code == 302  # to where one signs in
+    assert page.status_code == 302  # redirects to sign-in
     assert client_of_alice.delete(f"/v1/download/{upper}").status_code == 200
 
 
-def test_somebody_elses_job_can_be_hidden(
-    client_of_alice: APIClient, bob: User, settings: Any
-) -> None:
+def test_foreign_jobs_can_be_hidden(client_of_alice: APIClient, bob: User, settings: Any) -> None:
     job = JobFactory(owner=bob)
     settings.HIDE_FOREIGN_JOBS = True
 
     assert client_of_alice.get(f"/v1/download/status/{job.pk}").status_code == 404
 
 
-def test_a_database_that_is_away_is_503(
+def test_an_unavailable_database_is_503(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from django.db import OperationalError
@@ -265,7 +257,7 @@ def test_a_database_that_is_away_is_503(
     assert "secret" not in response.content.decode()
 
 
-def test_a_page_without_its_database_is_503_too(
+def test_a_page_without_a_database_is_503_too(
     client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from django.db import InterfaceError

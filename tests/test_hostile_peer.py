@@ -1,4 +1,4 @@
-"""The server that other tests fetch from: honest unless told otherwise, and it counts truly."""
+"""The hostile server itself: correct by default, and its counts are right."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def peer() -> Iterator[Peer]:
 
 @pytest.fixture(scope="module")
 def line(peer: Peer) -> Iterator[HTTPConnection]:
-    """One connection that is kept from test to test."""
+    """One connection that all tests share."""
     with kept(peer) as connection:
         yield connection
 
@@ -109,7 +109,7 @@ def test_ranges_of_other_forms(
         (File(size=FILE.size, etag=None), '"1-3000000"', 200),
     ],
 )
-def test_a_range_of_another_file_than_expected_is_not_sent(
+def test_if_range_of_another_file_gets_the_whole_file(
     peer: Peer, line: HTTPConnection, file: File, if_range: str, status: int
 ) -> None:
     peer.serve("/validators", file)
@@ -122,18 +122,18 @@ def test_a_range_of_another_file_than_expected_is_not_sent(
 
 @settings(deadline=None, derandomize=True)
 @given(first=PLACES, shift=st.sampled_from([1, 512, 4096, 65536, 2**20, 5 * 2**20, 8 * 10**6]))
-def test_bytes_in_the_wrong_place_show(first: int, shift: int) -> None:
+def test_bytes_in_the_wrong_place_are_detected(first: int, shift: int) -> None:
     assert content(1, first, 32) != content(1, first + shift, 32)
 
 
 @settings(deadline=None, derandomize=True)
 @given(first=PLACES, count=st.integers(0, 100))
-def test_content_is_the_same_however_it_is_asked_for(first: int, count: int) -> None:
+def test_content_does_not_depend_on_the_range(first: int, count: int) -> None:
     assert LONGER[first : first + count] == content(1, first, count)
     assert content(1, PERIOD - 3, 6) == content(1, PERIOD - 3, 3) + content(1, PERIOD, 3)
 
 
-def test_a_head_tells_of_the_file_and_sends_nothing(peer: Peer, line: HTTPConnection) -> None:
+def test_head_sends_the_headers_only(peer: Peer, line: HTTPConnection) -> None:
     peer.serve("/head", File(content_type="text/csv", disposition='attachment; filename="a.csv"'))
 
     line.request("HEAD", "/head")
@@ -146,7 +146,7 @@ def test_a_head_tells_of_the_file_and_sends_nothing(peer: Peer, line: HTTPConnec
     assert peer.sent("/head") == 0
 
 
-def test_a_connection_is_kept_and_counted_once() -> None:
+def test_a_persistent_connection_is_counted_once() -> None:
     with Peer() as peer:
         peer.serve("/file", FILE)
 
@@ -158,7 +158,7 @@ def test_a_connection_is_kept_and_counted_once() -> None:
         until(lambda: peer.open_now == 0)
 
 
-def test_what_was_asked_and_what_was_sent_are_told_apart() -> None:
+def test_requested_and_sent_ranges_are_counted_separately() -> None:
     with Peer() as peer, kept(peer) as line:
         peer.serve("/file", FILE)
 
@@ -173,7 +173,7 @@ def test_what_was_asked_and_what_was_sent_are_told_apart() -> None:
         assert peer.requests[1].headers["if-range"] == '"1-3000000"'
 
 
-def test_only_what_was_sent_before_the_line_broke_is_counted() -> None:
+def test_only_bytes_before_the_break_are_counted() -> None:
     with Peer() as peer, kept(peer) as line:
         peer.serve("/file", MODES["drops-at-60-percent"])
 
@@ -184,7 +184,7 @@ def test_only_what_was_sent_before_the_line_broke_is_counted() -> None:
         assert peer.sent_ranges("/file") == [(1000, 600)]
 
 
-def test_requests_under_way_at_once_are_counted() -> None:
+def test_concurrent_requests_are_counted() -> None:
     with Peer() as peer:
         url = peer.serve("/file", MODES["stalls-after-headers"])
 
@@ -196,7 +196,7 @@ def test_requests_under_way_at_once_are_counted() -> None:
         assert peer.most_at_once("/file") == 2
 
 
-def test_a_request_whose_answer_was_read_is_no_longer_under_way() -> None:
+def test_a_request_ends_when_its_response_was_read() -> None:
     async def lingers(exchange: Exchange) -> None:
         await honest(exchange)
         await exchange.hang()
@@ -210,7 +210,7 @@ def test_a_request_whose_answer_was_read_is_no_longer_under_way() -> None:
         assert peer.most_at_once("/file") == 1
 
 
-def test_a_file_never_comes_faster_than_its_rate() -> None:
+def test_a_file_is_never_faster_than_its_rate() -> None:
     with Peer() as peer:
         url = peer.serve("/file", File(size=100_000, rate=500_000))
         began = time.monotonic()
@@ -236,7 +236,7 @@ def test_another_file_at_the_same_address() -> None:
         assert len(peer.requests) == 2
 
 
-def test_an_address_of_the_sixth_version_has_the_same_port() -> None:
+def test_ipv6_has_the_same_port() -> None:
     with Peer(hosts=("127.0.0.1", "::1")) as peer:
         peer.serve("/file", File(size=10))
 
@@ -244,7 +244,7 @@ def test_an_address_of_the_sixth_version_has_the_same_port() -> None:
             assert answer.read() == content(1, 0, 10)
 
 
-def test_a_peer_that_ends_leaves_no_thread_and_no_client_waiting() -> None:
+def test_a_stopped_peer_leaves_no_thread_and_no_waiting_client() -> None:
     before = set(threading.enumerate())
     with Peer() as peer:
         line = connect(peer.serve("/file", MODES["never-answers"]))
@@ -256,7 +256,7 @@ def test_a_peer_that_ends_leaves_no_thread_and_no_client_waiting() -> None:
     assert set(threading.enumerate()) == before
 
 
-def test_a_name_points_elsewhere_the_second_time() -> None:
+def test_a_rebound_name_resolves_elsewhere_the_second_time() -> None:
     with rebinding("files.example", first="93.184.215.14", then="127.0.0.1") as name:
         found = [socket.getaddrinfo("files.example", 80)[0][4][0] for _ in range(3)]
         other = socket.getaddrinfo("127.0.0.2", 80)[0][4][0]
@@ -266,7 +266,7 @@ def test_a_name_points_elsewhere_the_second_time() -> None:
     assert name.calls == 3
 
 
-def test_the_server_for_benchmarks_says_where_it_is_and_is_a_good_one() -> None:
+def test_the_server_for_benchmarks_prints_its_address_and_is_correct() -> None:
     command = [sys.executable, "-m", "tests.hostile.fast", "0", "3000000", "30000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:

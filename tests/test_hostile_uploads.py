@@ -1,4 +1,4 @@
-"""Hostile files, sent to the real service: how each job ends, and what it does to the worker."""
+"""Hostile files uploaded to the real service: the outcome of each job, and the worker survives."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.uploads import in_the_bucket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# A few of each sort; tests/processing/test_hostile_files.py has them all, and says how reading them
-# ends. Here each is kept; those of another type than they claim as what they are.
+# A few of each sort; tests/processing/test_hostile_files.py has all of them and their outcomes.
+# Here each file is kept; files of another type than they claim are kept with their real type.
 NAMES = [
     "png-of-50000-by-50000",
     "png-text-bomb",
@@ -43,7 +43,7 @@ VIDEOS = ["mp4-broken-off", "raw-avi-of-16000-by-16000", "playlist-as-mp4"]
 KEPT = {"text-as-jpeg": "text/plain", "script-as-png": "image/svg+xml"}
 KEPT |= {"playlist-as-mp4": "application/vnd.apple.mpegurl"}
 
-POOL = 2  # processes that a worker of tests/live.py has
+POOL = 2  # processes of a worker in tests/live.py
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def send(live: Live, name: str, content: bytes) -> str:
 
 
 @pytest.mark.parametrize("names", [NAMES, VIDEOS], ids=["pictures and documents", "videos"])
-def test_each_ends_as_it_should_and_the_worker_lives(live: Live, names: list[str]) -> None:
+def test_each_has_its_outcome_and_the_worker_survives(live: Live, names: list[str]) -> None:
     if names is VIDEOS:
         ffmpeg.needed()
     pid = live.start("worker").popen.pid
@@ -88,11 +88,11 @@ def test_each_ends_as_it_should_and_the_worker_lives(live: Live, names: list[str
     for name in KEPT.keys() & jobs.keys():
         assert jobs[name].artifact.content_type == KEPT[name]
         assert not jobs[name].files.previews().exists()
-    assert_nothing_is_astray()
+    assert_no_strays()
 
 
-def assert_nothing_is_astray() -> None:
-    """The bucket holds what rows know, and nothing half made."""
+def assert_no_strays() -> None:
+    """Check that the bucket has only objects with rows, and no unfinished ones."""
     garbage.collect_garbage()
     known = set(StoredFile.objects.values_list("key", flat=True))
     jobs = DownloadJob.objects.values_list("pk", flat=True)
@@ -106,7 +106,7 @@ def assert_nothing_is_astray() -> None:
     assert not IncomingUpload.objects.exists()
 
 
-def test_a_virus_is_caught_on_its_way_through_the_service(live: Live, clamd: Clamd) -> None:
+def test_a_virus_is_detected_by_the_service(live: Live, clamd: Clamd) -> None:
     live.start("worker", CLAMD=clamd.address)
 
     job = live.wait_for(send(live, "invoice.pdf", b"Dear reader, " + eicar()), "failed")

@@ -1,4 +1,4 @@
-"""A request that is sent twice counts once."""
+"""A repeated request with the same idempotency key counts once."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ def client_of(user: User) -> APIClient:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_second_of_two_gets_the_job_of_the_first(
-    client_of_alice: APIClient, broker: Mock
-) -> None:
+def test_a_repeated_request_gets_the_same_job(client_of_alice: APIClient, broker: Mock) -> None:
     first = client_of_alice.post(INITIATE, BODY, headers=KEY)
     second = client_of_alice.post(INITIATE, BODY, headers=KEY)
 
@@ -52,7 +50,7 @@ def test_the_second_of_two_gets_the_job_of_the_first(
     [{"name": "both", "file_ids": [70000, 70001]}, {**BODY, "file_ids": [70000, 70001, 70000]}],
     ids=["in another order", "a file twice"],
 )
-def test_what_means_the_same_is_the_same(client_of_alice: APIClient, same: Any) -> None:
+def test_equivalent_requests_are_the_same(client_of_alice: APIClient, same: Any) -> None:
     first = client_of_alice.post(INITIATE, BODY, headers=KEY).json()
 
     assert client_of_alice.post(INITIATE, same, headers=KEY).json()["jobId"] == first["jobId"]
@@ -90,7 +88,7 @@ def test_a_key_belongs_to_its_owner(client_of_alice: APIClient, bob: User) -> No
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("key", ["", " ", "two words", "\t", "é", "x" * 256])
-def test_a_key_that_is_none_is_400(client_of_alice: APIClient, key: str) -> None:
+def test_an_invalid_key_is_400(client_of_alice: APIClient, key: str) -> None:
     answer = client_of_alice.post(INITIATE, BODY, headers={"Idempotency-Key": key})
 
     assert answer.status_code == 400
@@ -99,21 +97,21 @@ def test_a_key_that_is_none_is_400(client_of_alice: APIClient, key: str) -> None
 
 
 @pytest.mark.django_db
-def test_the_longest_key_is_taken(client_of_alice: APIClient) -> None:
+def test_the_longest_key_is_accepted(client_of_alice: APIClient) -> None:
     answer = client_of_alice.post(INITIATE, BODY, headers={"Idempotency-Key": "~" * 255})
 
     assert answer.status_code == 202
 
 
 @pytest.mark.django_db
-def test_a_request_that_was_refused_leaves_its_key_free(client_of_alice: APIClient) -> None:
+def test_a_refused_request_does_not_use_its_key(client_of_alice: APIClient) -> None:
     assert client_of_alice.post(INITIATE, {"file_ids": []}, headers=KEY).status_code == 400
 
     assert client_of_alice.post(INITIATE, BODY, headers=KEY).status_code == 202
 
 
 @pytest.mark.django_db
-def test_without_a_key_twice_is_two(client_of_alice: APIClient) -> None:
+def test_without_a_key_two_requests_are_two_jobs(client_of_alice: APIClient) -> None:
     client_of_alice.post(INITIATE, BODY)
     client_of_alice.post(INITIATE, BODY)
 
@@ -188,7 +186,7 @@ def test_a_key_is_kept_for_a_day(client_of_alice: APIClient, hours: int, jobs: i
 
 
 @pytest.mark.django_db
-def test_two_clicks_on_a_form_are_one_zip(client: Client, alice: User) -> None:
+def test_a_double_click_creates_one_zip(client: Client, alice: User) -> None:
     StoredFileFactory(file_id=70000)
     StoredFileFactory(file_id=70001)
     client.force_login(alice)
@@ -205,7 +203,7 @@ def test_two_clicks_on_a_form_are_one_zip(client: Client, alice: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_clicks_while_the_first_hangs_are_no_error_of_ours(alice: User, broker: Mock) -> None:
+def test_a_double_click_while_the_first_hangs_is_no_500(alice: User, broker: Mock) -> None:
     StoredFileFactory(file_id=70000)
     visitor = Client(raise_request_exception=False, headers={"Accept": "text/html"})
     visitor.force_login(alice)
@@ -228,7 +226,7 @@ def test_two_clicks_while_the_first_hangs_are_no_error_of_ours(alice: User, brok
 
 
 @pytest.mark.django_db
-def test_the_table_itself_refuses_a_key_twice(alice: User) -> None:
+def test_a_constraint_refuses_a_repeated_key(alice: User) -> None:
     from django.db import IntegrityError
 
     JobFactory(owner=alice, idempotency_key="k", status=Status.CANCELLED)

@@ -1,4 +1,4 @@
-"""POST /v1/download/initiate"""
+"""POST /v1/download/initiate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ URL = "/v1/download/initiate"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_answers_202_with_where_to_poll(client_of_alice: APIClient, broker: Mock) -> None:
+def test_returns_202_with_the_status_url(client_of_alice: APIClient, broker: Mock) -> None:
     response = client_of_alice.post(URL, {"file_ids": [70000, 70001]})
 
     assert response.status_code == 202
@@ -33,7 +33,7 @@ def test_answers_202_with_where_to_poll(client_of_alice: APIClient, broker: Mock
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_broker_hears_the_id_and_nothing_else(client_of_alice: APIClient, broker: Mock) -> None:
+def test_the_message_has_only_the_id(client_of_alice: APIClient, broker: Mock) -> None:
     response = client_of_alice.post(URL, {"file_ids": [70000], "priority": 9})
 
     wait_for(lambda: broker.called)
@@ -43,7 +43,7 @@ def test_the_broker_hears_the_id_and_nothing_else(client_of_alice: APIClient, br
     assert bell.priority == 9
 
 
-def test_the_broker_hears_nothing_before_the_commit(
+def test_no_message_is_sent_before_the_commit(
     alice: User, broker: Mock, django_capture_on_commit_callbacks: Any
 ) -> None:
     from jobs.engine.submission import submit_job
@@ -55,23 +55,23 @@ def test_the_broker_hears_nothing_before_the_commit(
     wait_for(lambda: broker.called)
 
 
-def test_ids_named_twice_count_once_in_the_order_given(client_of_alice: APIClient) -> None:
+def test_duplicate_ids_are_ignored_and_order_is_kept(client_of_alice: APIClient) -> None:
     response = client_of_alice.post(URL, {"file_ids": [70002, 70000, 70002]})
 
     assert response.json()["totalFileIds"] == 2
     assert DownloadJob.objects.get().params == {"file_ids": [70002, 70000]}
 
 
-def test_the_total_is_what_the_sources_weigh(client_of_alice: APIClient, bob: User) -> None:
+def test_the_total_is_the_size_of_the_sources(client_of_alice: APIClient, bob: User) -> None:
     StoredFileFactory(file_id=70000, size_bytes=10)
-    StoredFileFactory(file_id=70001, size_bytes=5, owner=bob)  # not Alice's to read
+    StoredFileFactory(file_id=70001, size_bytes=5, owner=bob)  # which Alice may not read
 
     client_of_alice.post(URL, {"file_ids": [70000, 70001]})
 
     assert DownloadJob.objects.get().total == 10
 
 
-def test_a_whole_number_may_be_written_with_a_point(client_of_alice: APIClient) -> None:
+def test_a_whole_number_may_have_a_decimal_point(client_of_alice: APIClient) -> None:
     response = client_of_alice.post(URL, {"file_ids": [70000.0, 70000, 7.0001e4], "priority": 9.0})
 
     assert response.status_code == 202
@@ -143,7 +143,7 @@ def test_what_is_not_json_is_refused(
     assert not DownloadJob.objects.exists()
 
 
-def test_without_credentials_it_is_401_and_says_how(db: None) -> None:
+def test_without_credentials_it_is_401_with_www_authenticate(db: None) -> None:
     response = APIClient().post(URL, {"file_ids": [70000]})
 
     assert response.status_code == 401
@@ -152,7 +152,7 @@ def test_without_credentials_it_is_401_and_says_how(db: None) -> None:
     assert not DownloadJob.objects.exists()
 
 
-def test_put_is_405_and_says_what_is_allowed(client_of_alice: APIClient) -> None:
+def test_put_is_405_with_allow(client_of_alice: APIClient) -> None:
     response = client_of_alice.put(URL, {})
 
     assert response.status_code == 405
@@ -179,7 +179,7 @@ def test_the_result_has_the_requested_name_made_safe(
     assert response.json()["fileName"] == called
 
 
-def test_sources_about_to_expire_are_held_for_the_job(client_of_alice: APIClient) -> None:
+def test_sources_due_to_expire_are_kept_for_the_job(client_of_alice: APIClient) -> None:
     from datetime import timedelta
 
     from django.utils import timezone
@@ -193,7 +193,7 @@ def test_sources_about_to_expire_are_held_for_the_job(client_of_alice: APIClient
     assert file.expires_at > soon + timedelta(hours=23)
 
 
-def test_a_job_starts_as_the_contract_shows_it(client_of_alice: APIClient, alice: User) -> None:
+def test_the_first_body_is_that_of_the_contract(client_of_alice: APIClient, alice: User) -> None:
     body = client_of_alice.post(URL, {"file_ids": [70000]}).json()
 
     assert (
@@ -214,7 +214,7 @@ def test_a_job_starts_as_the_contract_shows_it(client_of_alice: APIClient, alice
 
 
 def wait_for(answer: Any, seconds: float = 30) -> None:
-    """Until the publishing thread got there."""
+    """Wait for the publishing thread."""
     import time
 
     deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""The file store of `make run` and of these tests lets nobody in without keys, at no port."""
+"""The file store of `make run` and of tests requires keys on every port."""
 
 from __future__ import annotations
 
@@ -48,9 +48,7 @@ def content_of(bucket: Any, name: str) -> bytes:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "DELETE"])
-def test_the_filer_answers_nobody_by_http(
-    stack: Stack, bucket: Any, stored: str, method: str
-) -> None:
+def test_the_filer_refuses_http(stack: Stack, bucket: Any, stored: str, method: str) -> None:
     status = asked(port_of(stack, "filer.port"), f"buckets/{bucket.bucket_name}/{stored}", method)
 
     assert status in (401, 403, 404)
@@ -60,9 +58,7 @@ def test_the_filer_answers_nobody_by_http(
 @pytest.mark.parametrize(
     "path", ["dir/assign", "dir/lookup?volumeId=1", "vol/grow?count=1", "col/delete?collection={}"]
 )
-def test_the_master_answers_nobody_by_http(
-    stack: Stack, bucket: Any, stored: str, path: str
-) -> None:
+def test_the_master_refuses_http(stack: Stack, bucket: Any, stored: str, path: str) -> None:
     status = asked(port_of(stack, "master.port"), path.format(bucket.bucket_name))
 
     assert status in (401, 403, 404)
@@ -70,12 +66,12 @@ def test_the_master_answers_nobody_by_http(
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_a_volume_takes_signed_requests_only(stack: Stack, stored: str, method: str) -> None:
+def test_a_volume_accepts_only_signed_requests(stack: Stack, stored: str, method: str) -> None:
     assert asked(port_of(stack, "volume.port"), "1,01637037d6", method) == 401
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl")
-def test_a_shell_without_the_certificate_sees_nothing(
+def test_a_shell_without_the_certificate_has_no_access(
     stack: Stack, bucket: Any, stored: str, tmp_path: Path
 ) -> None:
     servers = [

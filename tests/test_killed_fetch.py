@@ -1,4 +1,4 @@
-"""The power goes, or a worker freezes, while a link is fetched."""
+"""A worker is killed or frozen while it fetches a link."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AT_ONCE = 4 * RUN + STORING  # parts that four connections hold in memory at mos
 
 @pytest.fixture
 def live(tmp_path: Path, bucket: object) -> Iterator[Live]:
-    """A worker that may fetch from this machine, and the dispatcher that notices its end."""
+    """A worker that may fetch from this machine, and a dispatcher that detects its death."""
     live = Live(tmp_path, on_this_database() | {"REMOTE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1"})
     try:
         live.start("dispatcher")
@@ -38,7 +38,7 @@ def live(tmp_path: Path, bucket: object) -> Iterator[Live]:
         live.stop()
 
 
-def test_a_fetch_killed_halfway_goes_on_from_there(live: Live, alice: User) -> None:
+def test_a_killed_fetch_resumes(live: Live, alice: User) -> None:
     worker = live.start("worker")
     with Peer() as peer:
         job = ask(alice, peer.serve("/big", replace(FILE, rate=10e6)))
@@ -59,12 +59,12 @@ def test_a_fetch_killed_halfway_goes_on_from_there(live: Live, alice: User) -> N
     assert job.events.filter(event=Event.RESCUE).count() == 1
     assert len(there) >= FILE.size / 2 / PART - AT_ONCE
     assert asked.isdisjoint(there), "what was stored is not asked for again"
-    wasted = PART  # at most, where connections that help each other meet
+    wasted = PART  # at most, when connections that help one another finish together
     assert again <= FILE.size - len(there) * PART + wasted, "and no byte of it is sent"
 
 
-def test_a_worker_that_was_frozen_spoils_nothing_when_it_wakes(live: Live, alice: User) -> None:
-    """It goes on with connections and parts that another attempt has taken over."""
+def test_a_thawed_worker_does_no_harm(live: Live, alice: User) -> None:
+    """The worker continues with connections and parts that another attempt has taken over."""
     frozen = live.start("worker")
     with Peer() as peer:
         job = ask(alice, peer.serve("/big", replace(FILE, rate=10e6)))

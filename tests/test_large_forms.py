@@ -1,4 +1,4 @@
-"""Forms that are read from the line while they arrive, by a real web process."""
+"""Large multipart forms, read by a real web process while they arrive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAST = b"0\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One process of four threads: two of them may wait for forms."""
+    """One process with four threads: two of them may wait for forms."""
     env = {"DJANGO_SETTINGS_MODULE": "tests.taker.settings"}
     env |= {"WEB_PROCESSES": "1", "WEB_THREADS": "4"}
     live = Live(tmp_path_factory.mktemp("web"), env)
@@ -48,33 +48,33 @@ def chunks(body: bytes, size: int) -> bytes:
     return b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces)
 
 
-def assert_taken(answer: Answer, content: bytes = CONTENT) -> None:
+def assert_accepted(answer: Answer, content: bytes = CONTENT) -> None:
     assert answer.status == 200, answer.body
     assert answer.json["sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_one_of_known_length_is_taken(web: Live) -> None:
-    assert_taken(exchange(web.url, known(FORM, CLOSE), FORM))
+def test_a_form_of_known_length_is_accepted(web: Live) -> None:
+    assert_accepted(exchange(web.url, known(FORM, CLOSE), FORM))
 
 
 @pytest.mark.parametrize("size", [700, 65_536, len(FORM)])
-def test_one_of_unknown_length_is_taken(web: Live, size: int) -> None:
+def test_a_chunked_form_is_accepted(web: Live, size: int) -> None:
     answer = exchange(web.url, CHUNKED, chunks(FORM, size), LAST)
 
-    assert_taken(answer)
+    assert_accepted(answer)
     assert answer.json["fields"] == {"a": "1"}
 
 
 @pytest.mark.parametrize("way", ["known", "chunked"])
-def test_a_small_one_is_taken(web: Live, way: str) -> None:
+def test_a_small_form_is_accepted(web: Live, way: str) -> None:
     body = file(b"small") + END
     sent = CHUNKED + chunks(body, 50) + LAST if way == "chunked" else known(body, CLOSE) + body
 
-    assert_taken(exchange(web.url, sent), b"small")
+    assert_accepted(exchange(web.url, sent), b"small")
 
 
 @pytest.mark.parametrize("way", ["known", "chunked"])
-def test_a_client_that_waits_for_a_hundred_gets_it(web: Live, way: str) -> None:
+def test_expect_100_continue_is_answered(web: Live, way: str) -> None:
     head = known(FORM, CLOSE, EXPECT) if way == "known" else CHUNKED[:-2] + EXPECT + b"\r\n"
     body = FORM if way == "known" else chunks(FORM, 65_536) + LAST
     with connect(web.url) as line:
@@ -83,10 +83,10 @@ def test_a_client_that_waits_for_a_hundred_gets_it(web: Live, way: str) -> None:
         assert line.recv(1000) == CONTINUE
 
         line.sendall(body)
-        assert_taken(read_answer(line))
+        assert_accepted(read_answer(line))
 
 
-def test_a_client_that_waits_is_refused_without_a_hundred(web: Live) -> None:
+def test_a_refused_client_gets_no_100_continue(web: Live) -> None:
     with connect(web.url) as line:
         line.sendall(HEAD + EXPECT + b"Content-Length: 100000000\r\n\r\n")
 
@@ -118,7 +118,7 @@ BROKEN_OFF = {
 
 
 @pytest.mark.parametrize(("head", "body"), BROKEN_OFF.values(), ids=BROKEN_OFF)
-def test_a_client_that_hangs_up_has_sent_no_file(web: Live, head: bytes, body: bytes) -> None:
+def test_a_disconnect_stores_no_file(web: Live, head: bytes, body: bytes) -> None:
     with connect(web.url) as line:
         line.sendall(head + body)
         line.shutdown(socket.SHUT_WR)
@@ -139,7 +139,7 @@ def test_broken_chunks_are_400_once(web: Live, rest: bytes) -> None:
     assert "Traceback" not in web.processes[0].log.read_text()
 
 
-def test_a_client_that_falls_silent_is_408_and_half_of_the_threads_never_wait(web: Live) -> None:
+def test_a_silent_client_is_408_and_uses_at_most_half_of_the_threads(web: Live) -> None:
     with connect(web.url, 30) as silent, connect(web.url, 30) as other, connect(web.url) as third:
         for line in (silent, other, third):
             line.sendall(CHUNKED + chunks(FORM[:100_000], 50_000))
