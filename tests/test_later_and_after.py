@@ -1,4 +1,4 @@
-"""Jobs that wait: for their time, and for other jobs."""
+"""Jobs that are scheduled or depend on other jobs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ask(client: APIClient, address: str = BUNDLE, **body: Any) -> DownloadJob:
 
 
 def refused(client: APIClient, address: str = BUNDLE, **body: Any) -> tuple[int, list[str]]:
-    """The status, and which fields are to blame."""
+    """Return the status and the invalid fields."""
     response = client.post(address, FILES | body if address == BUNDLE else body, "json")
     return response.status_code, [error["field"] for error in response.json()["errors"]]
 
@@ -74,9 +74,7 @@ def test_every_kind_accepts_a_start_and_dependencies(
     assert list(job.after.all()) == [first]
 
 
-def test_before_its_time_no_worker_hears_of_it_or_gets_it(
-    client_of_alice: APIClient, broker: Any
-) -> None:
+def test_before_its_start_no_worker_gets_it(client_of_alice: APIClient, broker: Any) -> None:
     at = timezone.now() + timedelta(hours=1)
     job = ask(client_of_alice, **FILES, runAt=at.isoformat())
 
@@ -92,7 +90,7 @@ def test_before_its_time_no_worker_hears_of_it_or_gets_it(
     assert list(DownloadJob.objects.due()) == [job]
 
 
-def test_nobody_is_kept_waiting_for_what_starts_later(
+def test_start_does_not_wait_for_a_scheduled_job(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.kinds.bundle.api._wait", lambda job: pytest.fail("it waited"))
@@ -101,7 +99,7 @@ def test_nobody_is_kept_waiting_for_what_starts_later(
     ask(client_of_alice, "/v1/download/start", **FILES, runAt=at)
 
 
-def test_a_time_that_has_passed_is_now(client_of_alice: APIClient) -> None:
+def test_a_start_in_the_past_is_now(client_of_alice: APIClient) -> None:
     job = ask(client_of_alice, **FILES, runAt="2020-01-01T00:00:00Z")
 
     assert job.run_at is None
@@ -111,11 +109,11 @@ def test_a_time_that_has_passed_is_now(client_of_alice: APIClient) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        "2026-11-23T06:00:00",  # whose clock?
+        "2026-11-23T06:00:00",  # no time zone
         "2026-11-23",
         "tomorrow",
         "2026-13-01T00:00:00Z",
-        "2026-12-31T23:59:60Z",  # a leap second, of which neither Python nor Postgres knows
+        "2026-12-31T23:59:60Z",  # a leap second, which neither Python nor Postgres accepts
         *["2026-11-23T24:00:00Z", "0000-01-01T00:00:00Z", "2026-02-29T00:00:00Z"],
         *[
             f"2026-11-23T06:00:00{zone}"
@@ -130,11 +128,11 @@ def test_a_time_that_has_passed_is_now(client_of_alice: APIClient) -> None:
         True,
     ],
 )
-def test_what_is_no_time_is_refused(client_of_alice: APIClient, moment: Any) -> None:
+def test_an_invalid_time_is_refused(client_of_alice: APIClient, moment: Any) -> None:
     assert refused(client_of_alice, runAt=moment) == (400, ["runAt"])
 
 
-def test_it_starts_when_the_others_are_completed_and_not_before(
+def test_it_starts_when_its_dependencies_are_completed(
     client_of_alice: APIClient,
 ) -> None:
     first, second = ask(client_of_alice), ask(client_of_alice)
@@ -155,7 +153,7 @@ def test_it_starts_when_the_others_are_completed_and_not_before(
     assert [line.event for line in job.events.all()] == ["submit", "release", "claim"]
 
 
-def test_what_waits_for_no_worker_does_not_say_so(client_of_alice: APIClient) -> None:
+def test_a_blocked_job_does_not_say_it_waits_for_a_worker(client_of_alice: APIClient) -> None:
     def message_of(job: DownloadJob) -> str:
         message: str = client_of_alice.get(f"/v1/download/status/{job.pk}").json()["message"]
         return message
@@ -172,7 +170,7 @@ def test_what_waits_for_no_worker_does_not_say_so(client_of_alice: APIClient) ->
     assert message_of(held) == "Waiting for other downloads"
 
 
-def test_what_waits_for_a_time_and_for_others_waits_for_both(client_of_alice: APIClient) -> None:
+def test_a_start_time_and_dependencies_both_count(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     at = timezone.now() + timedelta(hours=1)
     job = ask(client_of_alice, **FILES, after=[str(first.pk)], runAt=at.isoformat())
@@ -184,7 +182,7 @@ def test_what_waits_for_a_time_and_for_others_waits_for_both(client_of_alice: AP
     assert (job.held, job.available_at) == (False, at)
 
 
-def test_after_what_is_completed_already_it_starts_at_once(client_of_alice: APIClient) -> None:
+def test_completed_dependencies_do_not_block(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     end(first, Status.COMPLETED)
 
@@ -193,7 +191,7 @@ def test_after_what_is_completed_already_it_starts_at_once(client_of_alice: APIC
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_it_fails_as_soon_as_one_of_the_others_did(
+def test_it_fails_with_the_first_failed_dependency(
     client_of_alice: APIClient, status: Status, when: str
 ) -> None:
     first, second = ask(client_of_alice), ask(client_of_alice)
@@ -210,7 +208,7 @@ def test_it_fails_as_soon_as_one_of_the_others_did(
     assert response_body["attempts"] == 0
 
 
-def test_what_waits_for_what_failed_fails_in_turn(client_of_alice: APIClient) -> None:
+def test_failures_pass_on_to_dependents(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     second = ask(client_of_alice, **FILES, after=[str(first.pk)])
     third = ask(client_of_alice, **FILES, after=[str(second.pk)])
@@ -222,9 +220,7 @@ def test_what_waits_for_what_failed_fails_in_turn(client_of_alice: APIClient) ->
     assert {job.status for job in (second, third) if not job.refresh_from_db()} == {"failed"}
 
 
-def test_of_many_that_wait_a_few_at_a_time_are_locked(
-    alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dependents_are_locked_in_batches(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeps, "BATCH", 2)
     lost = JobFactory(owner=alice, status=Status.FAILED)
     for _ in range(3):
@@ -233,7 +229,7 @@ def test_of_many_that_wait_a_few_at_a_time_are_locked(
     assert [sweeps.sweep_blocked_jobs() for _ in range(3)] == [2, 1, 0]
 
 
-def test_run_again_it_waits_again(client_of_alice: APIClient) -> None:
+def test_a_retried_job_is_blocked_again(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     job = ask(client_of_alice, **FILES, after=[str(first.pk)])
     first.cancel(Actor.OWNER)
@@ -252,7 +248,7 @@ def test_run_again_it_waits_again(client_of_alice: APIClient) -> None:
     assert list(DownloadJob.objects.due()) == [job]
 
 
-def test_run_again_before_what_it_reads_is_there_it_is_measured_when_it_starts(
+def test_a_retried_job_is_measured_when_it_starts(
     client_of_alice: APIClient,
 ) -> None:
     first = ask(client_of_alice)
@@ -266,7 +262,7 @@ def test_run_again_before_what_it_reads_is_there_it_is_measured_when_it_starts(
     assert (job.held, job.total) == (True, None)
 
 
-def test_a_file_that_waits_for_others_weighs_what_came(client_of_alice: APIClient) -> None:
+def test_the_total_includes_the_results_of_dependencies(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     form = {"file": SimpleUploadedFile("notes.txt", b"hello"), "after": f"{first.pk}"}
 
@@ -275,7 +271,7 @@ def test_a_file_that_waits_for_others_weighs_what_came(client_of_alice: APIClien
     assert (response_body["after"], response_body["total"]) == ([str(first.pk)], 5)
 
 
-def test_what_another_job_waits_to_read_does_not_expire(client_of_alice: APIClient) -> None:
+def test_a_dependency_does_not_expire(client_of_alice: APIClient) -> None:
     first, second = ask(client_of_alice), ask(client_of_alice)
     job = ask(client_of_alice, job_ids=[str(first.pk), str(second.pk)])
     end(first, Status.COMPLETED)
@@ -286,7 +282,7 @@ def test_what_another_job_waits_to_read_does_not_expire(client_of_alice: APIClie
     assert expiry.expire_artifacts() == 1
 
 
-def test_only_ones_own_jobs_can_be_waited_for(client_of_alice: APIClient, bob: User) -> None:
+def test_foreign_jobs_are_no_dependencies(client_of_alice: APIClient, bob: User) -> None:
     his = JobFactory(owner=bob)
 
     for unknown in (his.pk, uuid4()):
@@ -294,7 +290,7 @@ def test_only_ones_own_jobs_can_be_waited_for(client_of_alice: APIClient, bob: U
         assert refused(client_of_alice, job_ids=[str(unknown)]) == (400, ["job_ids.0"])
 
 
-def test_what_waits_is_none_of_the_queue(client_of_alice: APIClient, settings: Any) -> None:
+def test_blocked_jobs_do_not_count_in_the_queue(client_of_alice: APIClient, settings: Any) -> None:
     settings.MAX_QUEUED_JOBS = 1
     in_an_hour = (timezone.now() + timedelta(hours=1)).isoformat()
     for _ in range(3):
@@ -305,7 +301,7 @@ def test_what_waits_is_none_of_the_queue(client_of_alice: APIClient, settings: A
     assert client_of_alice.post(BUNDLE, FILES, "json").status_code == 503
 
 
-def test_the_same_key_is_the_same_job_though_its_time_has_come(client_of_alice: APIClient) -> None:
+def test_a_replay_returns_the_job_after_its_start(client_of_alice: APIClient) -> None:
     at = timezone.now() + timedelta(minutes=1)
     body, key = FILES | {"runAt": at.isoformat()}, {"Idempotency-Key": "monday"}
     first = client_of_alice.post(BUNDLE, body, "json", headers=key)
@@ -320,7 +316,7 @@ def test_the_same_key_is_the_same_job_though_its_time_has_come(client_of_alice: 
     ("address", "body"),
     [*EVERY_KIND, ("/upload/chunked", {"fileName": "n.txt", "totalSize": 5}), ("/upload", None)],
 )
-def test_the_same_key_is_the_same_job_though_settings_changed(
+def test_a_replay_returns_the_job_after_settings_changed(
     client_of_alice: APIClient, alice: User, address: str, body: dict[str, Any] | None
 ) -> None:
     def again() -> Any:
@@ -335,7 +331,7 @@ def test_the_same_key_is_the_same_job_though_settings_changed(
     assert again() == first
 
 
-def test_how_urgent_is_within_what_the_owner_may(
+def test_the_priority_is_limited_by_the_owners(
     client_of_alice: APIClient, alice: User, settings: Any
 ) -> None:
     settings.MAX_PRIORITY = 5
@@ -350,17 +346,17 @@ def test_how_urgent_is_within_what_the_owner_may(
     assert ask(client_of_alice, **FILES, priority=9).priority == 9
 
 
-def test_staff_may_be_as_urgent_as_they_like(client_of_operator: APIClient, settings: Any) -> None:
+def test_staff_can_use_any_priority(client_of_operator: APIClient, settings: Any) -> None:
     settings.MAX_PRIORITY = 5
     assert ask(client_of_operator, **FILES, priority=9).priority == 9
 
 
-def test_nobody_without_an_address_is_mailed(client_of_alice: APIClient) -> None:
+def test_email_without_an_address_is_refused(client_of_alice: APIClient) -> None:
     assert refused(client_of_alice, email=True) == (400, ["email"])
     assert refused(client_of_alice, email="alice@example.org") == (400, ["email"])
 
 
-def test_where_no_mail_is_sent_nobody_is_promised_any(
+def test_without_a_mail_server_email_is_refused(
     client_of_alice: APIClient, alice: User, settings: Any
 ) -> None:
     alice.email = "alice@example.org"
@@ -372,16 +368,14 @@ def test_where_no_mail_is_sent_nobody_is_promised_any(
     assert ask(client_of_alice).email is False
 
 
-def test_a_webhook_leads_to_the_public_internet(client_of_alice: APIClient) -> None:
+def test_a_webhook_must_be_a_public_address(client_of_alice: APIClient) -> None:
     private = client_of_alice.post(BUNDLE, FILES | {"webhook": "http://10.0.0.1/"}, "json")
 
     assert (private.status_code, private.json()["code"]) == (422, "blocked_address")
     assert refused(client_of_alice, webhook="ftp://example.org/") == (400, ["webhook"])
 
 
-def test_the_settings_of_the_owner_count_where_a_request_says_nothing(
-    client_of_alice: APIClient, alice: User
-) -> None:
+def test_omitted_fields_use_the_owners_preferences(client_of_alice: APIClient, alice: User) -> None:
     alice.email = "alice@example.org"
     alice.save()
     hook = "https://hooks.example.org/x"
@@ -394,7 +388,7 @@ def test_the_settings_of_the_owner_count_where_a_request_says_nothing(
     assert (quiet.email, quiet.webhook) == (False, "")
 
 
-def test_the_terms_come_as_fields_of_a_form_with_a_file(client_of_alice: APIClient) -> None:
+def test_an_upload_form_can_have_terms(client_of_alice: APIClient) -> None:
     first = ask(client_of_alice)
     form = {
         "file": SimpleUploadedFile("notes.txt", b"hello"),
@@ -414,7 +408,7 @@ def test_the_terms_come_as_fields_of_a_form_with_a_file(client_of_alice: APIClie
     assert DownloadJob.objects.count() == 2
 
 
-def test_the_terms_of_a_file_in_chunks_are_those_of_its_job(client_of_alice: APIClient) -> None:
+def test_terms_of_a_chunked_upload_are_those_of_its_job(client_of_alice: APIClient) -> None:
     at = (timezone.now() + timedelta(hours=1)).replace(microsecond=0)
     begin = {"fileName": "notes.txt", "totalSize": 5, "priority": 6, "runAt": at.isoformat()}
     upload = client_of_alice.post("/upload/chunked", begin, "json").json()
@@ -432,7 +426,7 @@ def test_the_terms_of_a_file_in_chunks_are_those_of_its_job(client_of_alice: API
     assert (job.priority, job.run_at) == (6, at)
 
 
-def test_processes_of_the_last_version_go_on_recording_uploads(alice: User) -> None:
+def test_processes_of_the_previous_version_can_record_uploads(alice: User) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO jobs_upload (id, owner_id, name, size_bytes, chunk_bytes, upload_id,"
@@ -444,7 +438,7 @@ def test_processes_of_the_last_version_go_on_recording_uploads(alice: User) -> N
     assert Terms.of_json(IncomingUpload.objects.get().terms) == Terms()
 
 
-def test_terms_are_what_they_were_when_they_come_back_from_json() -> None:
+def test_terms_survive_json() -> None:
     terms = Terms(7, timezone.now(), (uuid4(), uuid4()), True, "https://hooks.example.org/")
 
     assert Terms.of_json(terms.as_json()) == terms

@@ -1,4 +1,4 @@
-"""Who may import whom, who may use which library, and how long things may get."""
+"""Limits for imports, libraries, sizes and names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CODE = [
     *sorted(CLIENT.rglob("*.py")),
     *sorted((ROOT / "downloads_project").rglob("*.py")),
 ]
-MAX_ENTRIES = 20  # of jobs/
+MAX_ENTRIES = 20  # entries of jobs/
 
 # Lower ranks never import higher ones; equal ranks never import each other. A unit is a folder or
 # a module of jobs/, and of jobs/engine/, jobs/kinds/ and jobs/web/. A kind is loaded by the setting
@@ -126,7 +126,7 @@ OWNERS: dict[str, set[str]] = {
     "bidi": {"kinds.report.document"},
     "smtplib": {"notifications"},
 }
-# What makes files knows no database and no web.
+# Builders do not use the database or the web.
 BUILDERS = {
     "kinds.bundle.build",
     *(f"kinds.remote.{name}" for name in ["assembly", "build", "parallel", "ranges", "sequential"]),
@@ -217,20 +217,20 @@ def libraries_of(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imports(path)}
 
 
-def test_builders_know_no_database_and_no_web() -> None:
+def test_builders_import_no_database_and_no_web() -> None:
     for path in modules_in(*BUILDERS):
         assert not libraries_of(path) & WEB_AND_DATABASE, path
         others = inner_imports(path) - {unit_of(dotted(path))}
         assert {RANK[unit] for unit in others} <= set(range(RANK["storage"] + 1)), path
 
 
-def test_what_reads_uploaded_files_knows_little_else() -> None:
+def test_previews_import_little_else() -> None:
     for path in modules_in("kinds.upload.previews"):
         assert inner_imports(path) <= {"errors", "lib", "kinds.upload"}, path
         assert "structlog" not in libraries_of(path), path
 
 
-def test_what_draws_reports_knows_little_else() -> None:
+def test_report_documents_import_little_else() -> None:
     for path in modules_in("kinds.report.document"):
         assert inner_imports(path) <= {"errors", "lib", "states", "kinds.report"}, path
         assert "structlog" not in libraries_of(path), path
@@ -254,7 +254,7 @@ def test_only_a_kinds_own_folder_names_it() -> None:
     assert not imported
 
 
-def test_the_client_knows_the_service_by_its_contract_only() -> None:
+def test_the_client_imports_only_shared_modules() -> None:
     for path in CLIENT.rglob("*.py"):
         inner = {name for name in imports(path) if name.split(".")[0] == "jobs"}
         assert all(
@@ -314,7 +314,7 @@ def test_the_environment_is_read_in_few_places() -> None:
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_grows_too_long_to_read(path: Path) -> None:
+def test_modules_and_functions_are_short(path: Path) -> None:
     text = path.read_text()
 
     functions = [
@@ -342,7 +342,7 @@ def test_templates_have_short_lines(path: Path) -> None:
     assert not too_long
 
 
-def test_every_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     silent = [
         path.name
         for path in CODE

@@ -1,4 +1,4 @@
-"""`manage.py lifecycle`, against the real S3 server and one that refuses, forgets or is away."""
+"""`manage.py lifecycle`, with the real S3 server and with stores that refuse or fail."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ def rules(bucket: Any) -> Iterator[Any]:
     bucket.client.delete_bucket_lifecycle(Bucket=bucket.bucket_name)
 
 
-def test_a_bucket_has_no_rules_of_its_own(rules: Any) -> None:
+def test_a_new_bucket_has_no_rules(rules: Any) -> None:
     assert lifecycle("--show") == []
 
 
-def test_a_dry_run_tells_what_it_would_write_and_writes_nothing(rules: Any) -> None:
+def test_a_dry_run_prints_the_rules_without_writing(rules: Any) -> None:
     told = lifecycle("--dry-run")
 
     assert told == ours(Transitions=[{"Days": 30, "StorageClass": "STANDARD_IA"}])
     assert rules() == []
 
 
-def test_a_store_without_storage_classes_refuses_and_one_is_told_the_way_out(rules: Any) -> None:
+def test_a_store_without_storage_classes_is_reported_with_a_solution(rules: Any) -> None:
     with pytest.raises(CommandError) as told:
         lifecycle()
 
@@ -72,14 +72,14 @@ def test_a_store_without_storage_classes_refuses_and_one_is_told_the_way_out(rul
 NEVER_COLD = ("--cold-days", "0")
 
 
-def test_without_them_it_takes_the_rules_again_and_again(rules: Any) -> None:
+def test_rules_without_storage_classes_can_be_written_repeatedly(rules: Any) -> None:
     first, again = lifecycle(*NEVER_COLD), lifecycle(*NEVER_COLD)
 
     assert by_id(first) == by_id(again) == by_id(ours())
     assert by_id(lifecycle("--show")) == by_id(ours())
 
 
-def test_changed_days_take_the_place_of_the_earlier_ones(rules: Any) -> None:
+def test_changed_days_replace_the_earlier_ones(rules: Any) -> None:
     lifecycle(*NEVER_COLD)
 
     lifecycle(*NEVER_COLD, "--expire-days", "90")
@@ -87,7 +87,7 @@ def test_changed_days_take_the_place_of_the_earlier_ones(rules: Any) -> None:
     assert by_id(rules()) == by_id(ours(Expiration={"Days": 90}))
 
 
-def test_rules_of_others_stay(bucket: Any, rules: Any) -> None:
+def test_other_rules_are_kept(bucket: Any, rules: Any) -> None:
     storage.write_lifecycle_rules([THEIRS])
 
     lifecycle(*NEVER_COLD)
@@ -117,7 +117,7 @@ def test_days_that_contradict_each_other_are_refused(
     assert rules() == []
 
 
-def test_results_that_are_kept_a_second_less_are_no_contradiction(
+def test_results_that_expire_a_second_earlier_are_no_contradiction(
     settings: Any, rules: Any
 ) -> None:
     settings.RESULT_KEPT_SECONDS = 365 * 86_400 - 1
@@ -125,7 +125,7 @@ def test_results_that_are_kept_a_second_less_are_no_contradiction(
     assert len(lifecycle("--dry-run")) == 3
 
 
-def test_what_a_store_takes_and_forgets_is_told(
+def test_rules_that_the_store_ignores_are_reported(
     bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     half = ours()
@@ -141,7 +141,7 @@ def test_what_a_store_takes_and_forgets_is_told(
     )
 
 
-def test_a_store_that_allows_no_rules_is_one_sentence(
+def test_a_store_that_refuses_rules_is_one_message(
     bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     denied = {"Error": {"Code": "AccessDenied", "Message": "Access Denied."}}
@@ -151,7 +151,7 @@ def test_a_store_that_allows_no_rules_is_one_sentence(
         lifecycle("--show")
 
 
-def test_a_store_that_is_away_is_one_sentence(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_store_is_one_message(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, bucket, get=EndpointConnectionError(endpoint_url="http://secret"))
 
     with pytest.raises(CommandError, match=r"^The file store could not be reached\.$"):
@@ -163,7 +163,7 @@ def by_id(rules: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, bucket: Any, **answers: Any) -> None:
-    """What the store says to each call, instead of asking it."""
+    """Return responses in place of the store's."""
     for verb, said in answers.items():
 
         def call(said: Any = said, **_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How much one owner, and all together, may have under way; beyond it nothing is recorded."""
+"""Limits of active jobs for an owner and for all; over a limit, nothing is recorded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def initiate(client: APIClient, *file_ids: int, key: str = "") -> Any:
     return client.post(INITIATE, {"file_ids": list(file_ids) or [70000]}, headers=headers)
 
 
-def test_one_too_many_under_way_is_429(
+def test_one_active_job_too_many_is_429(
     client_of_alice: APIClient, alice: User, broker: Any, settings: Any
 ) -> None:
     settings.MAX_ACTIVE_JOBS = 2
@@ -40,18 +40,14 @@ def test_one_too_many_under_way_is_429(
     assert DownloadJob.objects.unfinished().count() == 2
 
 
-def test_what_others_have_under_way_does_not_count(
-    client_of_alice: APIClient, bob: User, settings: Any
-) -> None:
+def test_jobs_of_others_do_not_count(client_of_alice: APIClient, bob: User, settings: Any) -> None:
     settings.MAX_ACTIVE_JOBS = 1
     JobFactory(owner=bob)
 
     assert initiate(client_of_alice).status_code == 202
 
 
-def test_a_replay_is_answered_where_a_new_request_is_refused(
-    client_of_alice: APIClient, settings: Any
-) -> None:
+def test_a_replay_is_allowed_at_the_limit(client_of_alice: APIClient, settings: Any) -> None:
     settings.MAX_ACTIVE_JOBS = 1
     first = initiate(client_of_alice, key="k")
 
@@ -62,7 +58,7 @@ def test_a_replay_is_answered_where_a_new_request_is_refused(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fifty_at_once_do_not_get_past_the_limit(broker: Any, settings: Any) -> None:
+def test_fifty_concurrent_requests_respect_the_limit(broker: Any, settings: Any) -> None:
     settings.MAX_ACTIVE_JOBS = 10
     owner = UserFactory()
 
@@ -94,7 +90,7 @@ def test_a_queue_that_is_too_long_is_503_for_everybody(
     assert DownloadJob.objects.count() == 3
 
 
-def test_what_would_not_fit_into_the_owners_room_is_429(
+def test_exceeding_the_owners_storage_is_429(
     client_of_alice: APIClient, alice: User, bob: User, settings: Any
 ) -> None:
     settings.OWNER_STORAGE_BYTES = 1_000
@@ -110,7 +106,7 @@ def test_what_would_not_fit_into_the_owners_room_is_429(
     assert initiate(client_of_alice, fits).status_code == 202
 
 
-def test_running_again_counts_too_but_not_for_operators(
+def test_retries_count_but_not_for_operators(
     client_of_alice: APIClient, alice: User, settings: Any
 ) -> None:
     settings.MAX_ACTIVE_JOBS = 1
@@ -126,7 +122,7 @@ def test_running_again_counts_too_but_not_for_operators(
     assert failed.status == Status.QUEUED
 
 
-def test_a_job_that_cannot_run_again_is_409_also_at_the_limit(
+def test_an_invalid_retry_is_409_at_the_limit_too(
     client_of_alice: APIClient, alice: User, settings: Any
 ) -> None:
     settings.MAX_ACTIVE_JOBS = 1
@@ -135,7 +131,7 @@ def test_a_job_that_cannot_run_again_is_409_also_at_the_limit(
     assert client_of_alice.post(f"/v1/download/{job.pk}/retry").status_code == 409
 
 
-def test_the_page_says_it_and_keeps_what_was_chosen(
+def test_the_page_shows_the_limit_and_keeps_the_selection(
     client: Client, alice: User, settings: Any
 ) -> None:
     settings.MAX_ACTIVE_JOBS = 1

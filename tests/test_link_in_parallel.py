@@ -1,4 +1,4 @@
-"""Fetching in parallel: what is asked of the other side, and what a later attempt goes on from."""
+"""Parallel fetches: the requests to the server, and what a later attempt resumes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def peer(settings: Any, bucket: Any) -> Iterator[Peer]:
         yield peer
 
 
-def test_each_connection_is_used_again(peer: Peer, alice: User) -> None:
+def test_connections_are_reused(peer: Peer, alice: User) -> None:
     job = fetch(ask(alice, peer.serve("/big", replace(BIG, rate=20e6)), threads=3))
 
     assert stored_sha256(job) == BIG.sha256()
@@ -80,7 +80,7 @@ def test_a_small_file_is_one_request(peer: Peer, alice: User) -> None:
 
 
 class Gone:
-    """Answers well until it has been asked for so many ranges, and then is away until `back`."""
+    """Serves a number of ranges, and is then unavailable until `back`."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -95,14 +95,12 @@ class Gone:
 
 
 async def two_servers(exchange: Exchange) -> None:
-    """Behind one name, with the same file, and each with a validator of its own."""
+    """Two servers behind one name, with the same file but different validators."""
     other = replace(exchange.file, etag=f'"{exchange.nth_connection % 2}"')
     await exchange.send(honest_reply(other, exchange.request))
 
 
-def test_servers_that_do_not_agree_on_a_validator_give_the_file_in_one_go(
-    peer: Peer, alice: User
-) -> None:
+def test_a_file_with_changing_validators_is_fetched_in_one_request(peer: Peer, alice: User) -> None:
     job = fetch(ask(alice, peer.serve("/big", replace(BIG, misbehave=two_servers))))
 
     assert stored_sha256(job) == BIG.sha256()
@@ -110,9 +108,7 @@ def test_servers_that_do_not_agree_on_a_validator_give_the_file_in_one_go(
     assert "range" not in peer.requests[-1].headers
 
 
-def test_an_error_page_midway_does_not_cost_what_was_fetched(
-    peer: Peer, alice: User, impatient: None
-) -> None:
+def test_an_error_page_midway_loses_no_parts(peer: Peer, alice: User, short_delays: None) -> None:
     midway = MODES["error-page-midway"]
     job = attempt(ask(alice, peer.serve("/big", replace(midway, size=BIG.size))))
     assert job.error_code == "remote_unavailable"
@@ -128,13 +124,13 @@ def test_an_error_page_midway_does_not_cost_what_was_fetched(
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "FIRST_PAUSE_SECONDS", 0.01)
 
 
 @pytest.fixture
-def half_done(peer: Peer, alice: User, impatient: None) -> DownloadJob:
-    """Some parts are stored, and the other side is away."""
+def half_done(peer: Peer, alice: User, short_delays: None) -> DownloadJob:
+    """Return a job with some parts stored whose server is unavailable."""
     job = ask(alice, peer.serve("/big", replace(BIG, misbehave=Gone(after=6))))
     assert attempt(job).error_code == "remote_unavailable"
     return job
@@ -144,9 +140,7 @@ def parts_of(job: DownloadJob) -> set[int]:
     return set(storage.S3Parts.resumed(job.checkpoint).stored)
 
 
-def test_the_next_attempt_goes_on_where_the_last_one_stopped(
-    peer: Peer, half_done: DownloadJob
-) -> None:
+def test_the_next_attempt_resumes(peer: Peer, half_done: DownloadJob) -> None:
     there = parts_of(half_done)
     assert there
     before = len(peer.ranges("/big"))
@@ -170,7 +164,7 @@ def test_another_version_is_fetched_from_its_start(peer: Peer, half_done: Downlo
     assert stored_sha256(half_done) == newer.sha256()
 
 
-def test_an_object_whose_making_nobody_could_record_is_not_fetched_again(
+def test_an_unrecorded_object_is_not_fetched_again(
     peer: Peer, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def power_goes(self: DownloadJob, artifact: StoredFile, **said: Any) -> None:
@@ -190,9 +184,7 @@ def test_an_object_whose_making_nobody_could_record_is_not_fetched_again(
     assert job.artifact.key == f"results/{job.pk}/1/big"
 
 
-def test_parts_that_somebody_collected_are_fetched_again(
-    peer: Peer, half_done: DownloadJob
-) -> None:
+def test_collected_parts_are_fetched_again(peer: Peer, half_done: DownloadJob) -> None:
     storage.delete_all_objects_but([], prefix=kind_folder(half_done))
     peer.serve("/big", BIG)
 
@@ -202,7 +194,7 @@ def test_parts_that_somebody_collected_are_fetched_again(
 
 
 def test_a_failed_fetch_leaves_nothing(half_done: DownloadJob) -> None:
-    fetch(half_done)  # the other side stays away
+    fetch(half_done)  # the server stays unavailable
 
     assert half_done.status == Status.FAILED
     assert left_behind(half_done) == []
@@ -212,7 +204,7 @@ def test_a_cancelled_fetch_stops_and_leaves_nothing(peer: Peer, alice: User) -> 
     job = ask(alice, peer.serve("/big", replace(BIG, rate=1e6)))
 
     def cancel() -> None:
-        until(lambda: peer.open_now == 4)  # then the upload has begun
+        until(lambda: peer.open_now == 4)  # when the upload has begun
         DownloadJob.objects.get(pk=job.pk).cancel(Actor.OWNER)
         connection.close()
 
@@ -225,7 +217,7 @@ def test_a_cancelled_fetch_stops_and_leaves_nothing(peer: Peer, alice: User) -> 
     until(lambda: not peer.open_now, 10)
 
 
-def test_speed_and_connections_are_told_meanwhile(peer: Peer, alice: User) -> None:
+def test_speed_and_connections_are_shown_during_a_fetch(peer: Peer, alice: User) -> None:
     job = ask(alice, peer.serve("/big", replace(BIG, rate=5e6)), threads=4)
     thread = threading.Thread(target=seen, args=[job, sightings := []])
     thread.start()
@@ -296,7 +288,7 @@ def test_too_large_is_known_before_it_is_fetched(peer: Peer, alice: User, settin
     assert len(peer.requests) == 1
 
 
-def test_what_the_owner_has_no_room_for_is_not_fetched(
+def test_a_file_over_the_owners_storage_is_not_fetched(
     peer: Peer, alice: User, settings: Any
 ) -> None:
     settings.OWNER_STORAGE_BYTES = BIG.size - 1
@@ -307,7 +299,9 @@ def test_what_the_owner_has_no_room_for_is_not_fetched(
     assert len(peer.requests) == 1
 
 
-def test_what_an_upload_was_promised_no_link_takes(peer: Peer, alice: User, settings: Any) -> None:
+def test_a_link_does_not_use_storage_reserved_by_an_upload(
+    peer: Peer, alice: User, settings: Any
+) -> None:
     settings.OWNER_STORAGE_BYTES = 2_000_000
     url = peer.serve("/1000000", replace(MODES["chunked"], size=1_000_000))
     job = ask(alice, url)
@@ -318,9 +312,7 @@ def test_what_an_upload_was_promised_no_link_takes(peer: Peer, alice: User, sett
     assert (job.status, job.error_code) == (Status.FAILED, "storage_full")
 
 
-def test_what_nobody_told_the_size_of_must_fit_as_well(
-    peer: Peer, alice: User, settings: Any
-) -> None:
+def test_a_file_of_unknown_size_must_fit_too(peer: Peer, alice: User, settings: Any) -> None:
     settings.OWNER_STORAGE_BYTES = 2_000_000
     urls = [
         peer.serve(f"/{size}", replace(MODES["chunked"], size=size))
@@ -334,7 +326,7 @@ def test_what_nobody_told_the_size_of_must_fit_as_well(
     assert left_behind(large) == []
 
 
-def test_a_date_that_cannot_be_is_no_validator(peer: Peer, alice: User) -> None:
+def test_an_impossible_date_is_no_validator(peer: Peer, alice: User) -> None:
     async def far_away(exchange: Exchange) -> None:
         never = "Dec 99999999999999999999 1 12:26:40"
         await exchange.send(exchange.honest().but(etag=None, last_modified=never))
@@ -350,7 +342,7 @@ def test_a_path_that_looks_like_a_host_is_fetched(peer: Peer, alice: User) -> No
     assert fetch(ask(alice, f"{peer.url}//a:b/c")).status == Status.COMPLETED
 
 
-def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
+def test_a_short_database_outage_costs_no_attempt(
     peer: Peer, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record, lost = DownloadJob.record, []
@@ -368,9 +360,7 @@ def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
     assert (job.status, job.failures) == (Status.COMPLETED, 0)
 
 
-def test_progress_stays_within_the_file_though_it_is_fetched_a_second_time(
-    peer: Peer, alice: User
-) -> None:
+def test_progress_stays_within_the_file_after_a_restart(peer: Peer, alice: User) -> None:
     slow = replace(BIG, rate=8e6, misbehave=Turncoat(after=3))
     job = ask(alice, peer.serve("/big", slow), threads=2)
     thread = threading.Thread(target=seen, args=[job, sightings := []])
@@ -387,7 +377,7 @@ def test_progress_stays_within_the_file_though_it_is_fetched_a_second_time(
 
 
 class Turncoat:
-    """Does ranges until it has been asked for so many, and no more from then on."""
+    """Supports ranges for a number of requests, and then no longer."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -397,14 +387,14 @@ class Turncoat:
         await exchange.send(exchange.honest() if self.left >= 0 else whole(exchange.file))
 
 
-def test_what_was_fetched_has_a_number_that_no_other_has(peer: Peer, alice: User) -> None:
+def test_a_fetched_file_has_a_unique_file_id(peer: Peer, alice: User) -> None:
     files = [fetch(ask(alice, peer.serve(f"/{n}", File(size=10)))).artifact for n in range(2)]
 
     first, second = (file.file_id for file in files)
     assert (first >= 1_000_000, second) == (True, first + 1)
 
 
-def test_what_was_fetched_is_kept_for_the_bundle_that_takes_it(peer: Peer, alice: User) -> None:
+def test_a_fetched_file_is_kept_for_its_bundle(peer: Peer, alice: User) -> None:
     job = fetch(ask(alice, peer.serve("/small", File(size=1_000))))
     soon = timezone.now() + timedelta(minutes=1)
     DownloadJob.objects.filter(pk=job.pk).update(expires_at=soon)
@@ -428,8 +418,8 @@ def test_no_proxy_of_the_environment_is_used(
     assert fetch(ask(alice, peer.serve("/x", File(size=10)))).status == Status.COMPLETED
 
 
-def test_a_name_that_points_elsewhere_the_second_time_gains_nothing(
-    peer: Peer, alice: User, settings: Any, impatient: None
+def test_dns_rebinding_has_no_effect(
+    peer: Peer, alice: User, settings: Any, short_delays: None
 ) -> None:
     settings.REMOTE_ALLOWED_PRIVATE_HOSTS = []
     settings.REMOTE_PORTS = [peer.port]
@@ -455,10 +445,8 @@ def test_private_addresses_are_refused_by_the_worker_too(
 
 
 @pytest.mark.parametrize(("told", "seconds"), [("120", 120), ("86400", 300), ("soon", 1)])
-def test_the_other_side_says_when_to_come_again(
-    peer: Peer, alice: User, told: str, seconds: int
-) -> None:
-    """Within five minutes, and no sooner than after the first rest."""
+def test_retry_after_is_respected(peer: Peer, alice: User, told: str, seconds: int) -> None:
+    """At most five minutes, and at least the first delay."""
     job = attempt(ask(alice, peer.serve("/x", File(misbehave=refuses(503, retry_after=told)))))
 
     rest = job.available_at - job.events.latest("id").at

@@ -1,4 +1,4 @@
-"""Links on workers of their own, so that they hold up nothing else."""
+"""Links run on their own workers, so that they do not delay other jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def live(tmp_path: Path, stored_files: list[StoredFile]) -> Iterator[Live]:
-    """A worker for links alone, one for all else, and the dispatcher, who rings for both."""
+    """A worker for links, one for other jobs, and the dispatcher."""
     env = {"REMOTE_ALLOWED_PRIVATE_HOSTS": "127.0.0.1", "REMOTE_QUEUE": "links"}
     live = Live(tmp_path, on_this_database() | env)
     try:
@@ -34,12 +34,12 @@ def live(tmp_path: Path, stored_files: list[StoredFile]) -> Iterator[Live]:
         live.stop()
 
 
-def test_links_that_take_long_hold_up_no_bundle(live: Live, alice: User) -> None:
+def test_slow_links_do_not_delay_bundles(live: Live, alice: User) -> None:
     with Peer() as peer:
         url = peer.serve("/slow", replace(File(size=PART), rate=100_000))
         links = [
             JobFactory(owner=alice, kind="remote", params={"url": url, "threads": 1}, total=None)
-            for _ in range(4)  # of a worker that has two processes
+            for _ in range(4)  # of a worker with two processes
         ]
         until(lambda: peer.most_at_once("/slow") == 2, 30, live.logs)
 

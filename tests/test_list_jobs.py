@@ -1,4 +1,4 @@
-"""GET /v1/download/jobs"""
+"""GET /v1/download/jobs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_filters_by_status_and_search(client_of_alice: APIClient, alice: User) -
 
 
 @pytest.mark.parametrize("query", ["status=odd", "kind=odd", "cursor=garbage"])
-def test_a_query_that_makes_no_sense_is_refused(client_of_alice: APIClient, query: str) -> None:
+def test_an_invalid_query_is_refused(client_of_alice: APIClient, query: str) -> None:
     response = client_of_alice.get(f"{URL}?{query}")
 
     assert response.status_code == 400
@@ -68,7 +68,7 @@ def test_a_query_that_makes_no_sense_is_refused(client_of_alice: APIClient, quer
 
 
 @pytest.mark.parametrize("url", [URL, "/downloads", "/reports"])
-def test_only_staff_may_list_the_jobs_of_others(
+def test_only_staff_can_list_the_jobs_of_others(
     client_of_alice: APIClient, alice: User, bob: User, operator: User, url: str
 ) -> None:
     owned, kind = (
@@ -92,7 +92,7 @@ def test_only_staff_may_list_the_jobs_of_others(
 
 
 @pytest.mark.parametrize("user_id", ["alice", "-1", "1.0", "9" * 30, "\u0661", "1,2"])
-def test_a_user_id_that_is_no_number_is_refused(client_of_alice: APIClient, user_id: str) -> None:
+def test_an_invalid_user_id_is_refused(client_of_alice: APIClient, user_id: str) -> None:
     response = client_of_alice.get(URL, {"userId": user_id})
 
     assert response.status_code == 400
@@ -100,7 +100,7 @@ def test_a_user_id_that_is_no_number_is_refused(client_of_alice: APIClient, user
 
 
 @pytest.mark.parametrize("position", ["2026-01-01T00:00:00+23:59", "2026-01-01", "20260101T00Z"])
-def test_a_cursor_with_another_way_to_write_a_time_is_followed(
+def test_a_cursor_with_another_time_format_is_accepted(
     client_of_alice: APIClient, position: str
 ) -> None:
     cursor = b64encode(urlencode({"p": position}).encode()).decode()
@@ -108,7 +108,7 @@ def test_a_cursor_with_another_way_to_write_a_time_is_followed(
     assert client_of_alice.get(URL, {"cursor": cursor}).status_code == 200
 
 
-def test_a_list_costs_the_same_however_long(
+def test_the_number_of_queries_does_not_depend_on_the_list(
     client_of_alice: APIClient, alice: User, django_assert_num_queries: Any
 ) -> None:
     for _ in range(15):

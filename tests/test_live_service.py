@@ -1,4 +1,4 @@
-"""The whole service in real processes, as long as nothing breaks; tests/faults/ breaks it."""
+"""The whole service in real processes, without faults; tests/faults/ has those."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def live(tmp_path: Path, alice: User, stored_files: list[StoredFile]) -> Iterator[Live]:
-    """Web, one worker of two processes, and the dispatcher, on this test's database."""
+    """Web, a worker with two processes, and the dispatcher, on this test's database."""
     live = Live(tmp_path, on_this_database())
     try:
         live.start("dispatcher")
@@ -39,7 +39,7 @@ def live(tmp_path: Path, alice: User, stored_files: list[StoredFile]) -> Iterato
 
 
 def assert_done_once(job_id: str) -> DownloadJob:
-    """Completed, one artifact, nothing else in the bucket, one outcome in the history."""
+    """Check for one artifact, no other object in the bucket, and one outcome in the history."""
     job = DownloadJob.objects.get(pk=job_id)
     assert job.status == Status.COMPLETED
     assert [file.key for file in job.files.all()] == [job.artifact.key]
@@ -50,7 +50,7 @@ def assert_done_once(job_id: str) -> DownloadJob:
     return job
 
 
-def test_a_bundle_goes_all_the_way(live: Live, stored_files: list[StoredFile]) -> None:
+def test_a_bundle_from_request_to_download(live: Live, stored_files: list[StoredFile]) -> None:
     live.start("worker")
     ids = [file.file_id for file in stored_files]
 
@@ -76,8 +76,8 @@ def test_two_hundred_bundles_at_once_are_each_done_once(live: Live) -> None:
         assert assert_done_once(job_id).attempt == 1
 
 
-def test_many_that_wait_for_their_start_hold_up_no_poll(live: Live) -> None:
-    """A hundred and fifty on two processes of 64 threads; and no worker, so that all would wait."""
+def test_waiting_starts_do_not_delay_polls(live: Live) -> None:
+    """150 requests on two processes with 64 threads; without a worker, so that all of them wait."""
     job_id = live.initiate(70000)
     address, asked = f"{live.url}/v1/download/start", {"file_ids": [70001]}
     slowest = 0.0
@@ -85,7 +85,7 @@ def test_many_that_wait_for_their_start_hold_up_no_poll(live: Live) -> None:
     with ThreadPoolExecutor(150) as pool:
         starts = [pool.submit(live.session.post, address, json=asked) for _ in range(150)]
         until(lambda: DownloadJob.objects.count() == 151, 60, live.logs)
-        for _ in range(20):  # some still wait, for as long as `start` does
+        for _ in range(20):  # some still wait, until the timeout of `start`
             began = time.monotonic()
             live.status(job_id)
             slowest = max(slowest, time.monotonic() - began)
@@ -105,7 +105,7 @@ def test_a_cancelled_job_frees_its_slot_at_once(live: Live) -> None:
 
     answer = live.session.delete(f"{live.url}/v1/download/{job_id}", timeout=10)
     for each in waiting:
-        live.wait_for(each, "processing", seconds=20)  # in the slot that became free
+        live.wait_for(each, "processing", seconds=20)  # in the freed slot
 
     assert answer.json()["status"] == "cancelled"
     assert live.status(job_id)["status"] == "cancelled"
@@ -129,7 +129,7 @@ def test_the_operators_commands_work(live: Live, tmp_path: Path) -> None:
     assert "No messages purged" in purged or "Purged" in purged
 
 
-def test_the_result_backend_tells_operators_what_an_attempt_returned(live: Live) -> None:
+def test_the_result_backend_has_the_results_of_attempts(live: Live) -> None:
     from django_celery_results.models import TaskResult
 
     live.start("worker")
@@ -144,7 +144,7 @@ def test_the_result_backend_tells_operators_what_an_attempt_returned(live: Live)
     assert not TaskResult.objects.filter(task_id=task_id).exists()
 
 
-# Prints those whose environment it can read, as the same user and without the rights of root.
+# Prints the processes whose environment it can read, as the same user without capabilities.
 READER = """
 import sys
 from tests.processing import kernels
@@ -159,7 +159,7 @@ for pid in sys.argv[1:]:
 
 
 @pytest.fixture
-def live_without_rights(tmp_path: Path, db: None) -> Iterator[Live]:
+def live_without_capabilities(tmp_path: Path, db: None) -> Iterator[Live]:
     """As in a container. The rights of root would protect the processes, too."""
     live = Live(tmp_path, on_this_database(), become=kernels.drop_capabilities)
     try:
@@ -171,8 +171,10 @@ def live_without_rights(tmp_path: Path, db: None) -> Iterator[Live]:
         live.stop()
 
 
-def test_no_process_shows_its_secrets_to_others_of_its_user(live_without_rights: Live) -> None:
-    live = live_without_rights
+def test_no_process_shows_its_secrets_to_others_of_its_user(
+    live_without_capabilities: Live,
+) -> None:
+    live = live_without_capabilities
     pids = [process.popen.pid for process in live.processes]
     until(lambda: len(children(pids[2])) == 2, 60, live.logs)
     pids += [child for pid in pids for child in children(pid)]
@@ -195,7 +197,7 @@ def test_no_service_keeps_the_password_of_the_operator(live: Live) -> None:
             assert b"open " not in environment(pid)
 
 
-def test_a_variable_that_is_forgotten_is_gone_from_proc_too() -> None:
+def test_a_removed_variable_is_gone_from_proc_too() -> None:
     code = (
         "import os; from downloads_project.processes import forget_variable as forget;"
         "forget('OPERATOR_PASSWORD'); forget('NO_SUCH_VARIABLE');"
@@ -212,7 +214,7 @@ def test_a_variable_that_is_forgotten_is_gone_from_proc_too() -> None:
 
 
 def environment(pid: int) -> bytes:
-    """What we can see of it: as root, all."""
+    """Return what this process can read of it: as root, everything."""
     try:
         return Path(f"/proc/{pid}/environ").read_bytes()
     except PermissionError:

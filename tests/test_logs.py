@@ -1,4 +1,4 @@
-"""What stands in the log of a process."""
+"""Log records of refused requests."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from downloads_project.logs import WithoutTrace
 
 
 @pytest.mark.parametrize(("logger", "has_trace"), [("security.DisallowedHost", 0), ("request", 1)])
-def test_what_a_client_did_wrong_is_logged_without_a_traceback(logger: str, has_trace: int) -> None:
+def test_client_errors_are_logged_without_a_traceback(logger: str, has_trace: int) -> None:
     trace = (ValueError, ValueError(), None)
-    record = logging.LogRecord(f"django.{logger}", logging.ERROR, "", 1, "told", (), trace)
+    record = logging.LogRecord(f"django.{logger}", logging.ERROR, "", 1, "refused", (), trace)
 
     assert WithoutTrace().filter(record)
     assert bool(record.exc_info) == bool(has_trace)

@@ -1,4 +1,4 @@
-"""Waiting for something that another thread puts, while signals come in between."""
+"""Wait for an item of another thread while signals arrive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.lib.mailbox import Mailbox
 
 @pytest.fixture
 def slow_alarm() -> Iterator[None]:
-    """A signal whose handler takes longer than anybody wants to wait; then one that ends it all."""
+    """A signal with a slow handler; then one that ends the wait."""
     alarms = iter([lambda: time.sleep(0.2), lambda: pytest.fail("still waiting")])
     before = signal.signal(signal.SIGALRM, lambda *_: next(alarms)())
     signal.setitimer(signal.ITIMER_REAL, 0.05, 5)

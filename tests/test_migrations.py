@@ -1,4 +1,4 @@
-"""Migrations of rows that a running service has."""
+"""Migrations of existing rows."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def migrate(name: str) -> None:
 
 @pytest.fixture
 def latest() -> Iterator[str]:
-    """The name of the last migration; the database has it afterwards."""
+    """Return the name of the last migration; migrates to it afterwards."""
     ((_, name),) = MigrationExecutor(connection).loader.graph.leaf_nodes("jobs")
     yield name
     migrate(name)
 
 
-def test_uploads_and_their_permissions_survive_the_new_name(alice: User, latest: str) -> None:
+def test_uploads_and_their_permissions_survive_the_renaming(alice: User, latest: str) -> None:
     migrate("0012_ended_token_family")
     executor = MigrationExecutor(connection)
     before = executor.loader.project_state([("jobs", "0012_ended_token_family")]).apps

@@ -1,4 +1,4 @@
-"""How often a move asks the database, and that its one statement does all of it or nothing."""
+"""Each transition is one statement, which does all of it or nothing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_success_is_one_statement_with_its_artifact(running_job: DownloadJob) 
     assert [line.event for line in running_job.events.all()] == [Event.CLAIM, Event.SUCCEED]
 
 
-def test_a_small_job_asks_three_times(alice: User, stored_files: list[StoredFile]) -> None:
+def test_a_small_job_makes_three_queries(alice: User, stored_files: list[StoredFile]) -> None:
     job = JobFactory(owner=alice, params={"file_ids": [70000]}, total=2_000_009)
 
     with CaptureQueriesContext(connection) as asked:
@@ -92,7 +92,7 @@ def test_the_heartbeat_of_short_work_opens_no_connection(
 
 
 @pytest.mark.parametrize("event", ["cancel", "retry", "fail", "hand_back"])
-def test_other_moves_are_one_statement_too(running_job: DownloadJob, event: str) -> None:
+def test_other_transitions_are_one_statement_too(running_job: DownloadJob, event: str) -> None:
     verbs = {
         "cancel": lambda: running_job.cancel(Actor.OWNER),
         "retry": lambda: running_job.retry("code", "Sentence.", after_seconds=1),
@@ -117,7 +117,7 @@ def test_a_success_with_other_files_records_them_all(running_job: DownloadJob) -
     assert values(running_job) == values(DownloadJob.objects.get())
 
 
-def test_a_move_that_comes_too_late_leaves_nothing(running_job: DownloadJob) -> None:
+def test_a_late_transition_changes_nothing(running_job: DownloadJob) -> None:
     late = DownloadJob.objects.get()
     running_job.cancel(Actor.OWNER)
     before, artifact = values(late), artifact_of(late)
@@ -143,7 +143,7 @@ def test_an_artifact_that_cannot_be_inserted_leaves_the_job_running(
     assert not JobEvent.objects.filter(event=Event.SUCCEED).exists()
 
 
-def test_a_success_that_cannot_be_told_does_not_happen(
+def test_a_success_without_its_notification_is_rolled_back(
     running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     DownloadJob.objects.update(webhook="https://example.org/hook")
@@ -161,7 +161,7 @@ def test_a_success_that_cannot_be_told_does_not_happen(
     assert not StoredFile.objects.exists()
 
 
-def test_nobody_claims_a_job_that_is_not_there() -> None:
+def test_an_unknown_job_cannot_be_claimed() -> None:
     with pytest.raises(StaleJob):
         DownloadJob(pk=uuid4()).claim(task_id="task-1", worker="worker@test")
 

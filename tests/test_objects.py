@@ -1,4 +1,4 @@
-"""Plain signed requests for objects, against the real S3 server and over lines that break."""
+"""Signed requests for objects, to the real S3 server and over connections that break."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def put(objects: ObjectRequests, key: str, body: Any) -> None:
     objects.put(key, body, content_type="text/plain")
 
 
-# What is asked for
+# Requests
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if ".." not in key and "//" not in key])
@@ -117,7 +117,7 @@ def test_an_object_that_does_not_exist_is_missing(objects: ObjectRequests) -> No
         objects.put_part("raw/none", "0" * 32, 1, b"", gone=StorageUnavailable)
 
 
-# What is refused
+# Errors
 
 
 def test_a_wrong_key_is_refused(objects: ObjectRequests, settings: Any) -> None:
@@ -187,14 +187,14 @@ def test_a_retry_sends_the_whole_body(proxy: Proxy, kind: Any) -> None:
     assert b"".join(objects.read("raw/again")) == MEGABYTE
 
 
-# Lines that break
+# Connections that break
 
 
 def test_a_closed_persistent_connection_is_not_an_attempt(proxy: Proxy) -> None:
     objects = through(proxy)
     put(objects, "raw/kept", b"kept")
 
-    proxy.cut_after(1)  # it breaks once it is used again: nobody could know before
+    proxy.cut_after(1)  # it breaks when it is used again, which cannot be known before
     assert b"".join(objects.read("raw/kept")) == b"kept"
 
     proxy.reset()
@@ -223,7 +223,7 @@ def test_a_store_that_does_not_respond_times_out(proxy: Proxy) -> None:
     with pytest.raises(StorageUnavailable, match="could not be reached"):
         objects.head("raw/any")
 
-    assert 0.6 <= time.monotonic() - began < 10  # twice; and not as long as usual
+    assert 0.6 <= time.monotonic() - began < 10  # twice; with a shorter timeout
 
 
 def test_a_store_that_comes_back_is_used_again(proxy: Proxy) -> None:
@@ -256,7 +256,7 @@ def test_reading_resumes_where_the_connection_broke(proxy: Proxy) -> None:
     for chunk in objects.read("raw/broken", size_bytes=4 * len(MEGABYTE)):
         chunks.append(chunk)
         if len(chunks) == 2:
-            proxy.cut_after(1_200_000, "client")  # and again: it has come further meanwhile
+            proxy.cut_after(1_200_000, "client")  # a second time: there was progress meanwhile
 
     assert b"".join(chunks) == MEGABYTE * 4
 
@@ -280,7 +280,7 @@ def test_an_object_that_changed_meanwhile_is_never_mixed_with_the_old_one(
 ) -> None:
     cut = through(proxy, attempts=4)
     put(cut, "raw/changed", MEGABYTE * 8)
-    proxy.cut_after(2_000_000, "client", times=3)  # the first may be over at once
+    proxy.cut_after(2_000_000, "client", times=3)  # the first response may already be complete
     reading = cut.read("raw/changed", size_bytes=8 * len(MEGABYTE))
     next(reading)
     put(objects, "raw/changed", bytes(len(MEGABYTE)) * size)
@@ -294,7 +294,7 @@ def test_an_object_deleted_meanwhile_is_missing(
 ) -> None:
     cut = through(proxy, attempts=4)
     put(cut, "raw/vanished", MEGABYTE * 8)
-    proxy.cut_after(2_000_000, "client", times=3)  # the first may be over at once
+    proxy.cut_after(2_000_000, "client", times=3)  # the first response may already be complete
     reading = cut.read("raw/vanished")
     next(reading)
     bucket.delete("raw/vanished")
@@ -358,7 +358,7 @@ def test_another_thread_can_abort_a_request(proxy: Proxy, phase: str) -> None:
     thread.start()
     time.sleep(0.3)
     abort.set()
-    thread.join(15)  # the store would be waited for longer
+    thread.join(15)  # else it would wait longer for the store
 
     assert not thread.is_alive()
     assert len(errors) == 1
@@ -393,13 +393,13 @@ def test_a_forked_process_opens_its_own_connections(proxy: Proxy) -> None:
     assert proxy.connections == 2
 
 
-# Proxies and trust
+# Proxies and certificates
 
 
 def test_a_proxy_is_found_as_botocore_finds_it(
     objects: ObjectRequests, bucket: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store takes the requests of a proxy, which name the host that they are for."""
+    """The store accepts requests as a proxy gets them, with the target's host."""
     monkeypatch.setenv("HTTP_PROXY", settings.S3_ENDPOINT_URL)
     monkeypatch.setenv("http_proxy", settings.S3_ENDPOINT_URL)
     monkeypatch.delenv("no_proxy", raising=False)
@@ -428,7 +428,7 @@ class TlsHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of 127.0.0.1, with its key."""
+    """A certificate of 127.0.0.1 and its key."""
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     command += ["-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1"]

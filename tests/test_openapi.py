@@ -1,4 +1,4 @@
-"""The OpenAPI document and its page: complete, and true as far as no server is needed to see it."""
+"""The OpenAPI document and its page are complete and correct, as far as can be checked offline."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 PROBLEM = "application/problem+json"
 NOT_OF_THE_API = {"openapi", "docs"}
 SIGNED_IN = {400, 401, 406, 429, 500, 503}
-NO_BODY = SIGNED_IN - {406}  # so there is nothing to choose
+NO_BODY = SIGNED_IN - {406}  # only one authentication is possible
 WITH_A_BODY = {408, 413, 415}
 STATUSES = {
     "initiate": SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
@@ -82,7 +82,7 @@ def document(client: Client) -> Json:
     return parsed(client.get("/openapi").content)
 
 
-@cache  # it takes seconds without libyaml
+@cache  # takes seconds without libyaml
 def parsed(document: bytes) -> Json:
     return yaml.load(document, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
@@ -98,7 +98,7 @@ def by_name(document: Json) -> dict[str, Json]:
 
 
 def bodies(operations: dict[str, Json]) -> Iterator[tuple[str, Json]]:
-    """Where, and the media type object: of every request and every answer with a body."""
+    """Yield the place and media type object of each request and response body."""
     for name, operation in operations.items():
         described = {"request": operation.get("requestBody", {}), **operation["responses"]}
         for place, body in described.items():
@@ -106,18 +106,18 @@ def bodies(operations: dict[str, Json]) -> Iterator[tuple[str, Json]]:
                 yield f"{name} {place} {media_type}", content
 
 
-@pytest.mark.slow  # and part of `make check`
+@pytest.mark.slow  # also part of `make check`
 def test_it_is_openapi_3_1(document: Json) -> None:
     assert document["openapi"] == "3.1.0"
     validate_schema(document)
 
 
-def test_it_is_the_same_each_time_that_somebody_asks(client: Client) -> None:
+def test_it_is_the_same_each_time(client: Client) -> None:
     assert client.get("/openapi").content == client.get("/openapi").content
 
 
 @pytest.mark.parametrize("query", ["version=2", "version=a%0D%0Ab", 'version="', "lang=de"])
-def test_nobody_makes_another_document_of_it(client: Client, query: str) -> None:
+def test_parameters_do_not_change_it(client: Client, query: str) -> None:
     usual, other = client.get("/openapi"), client.get(f"/openapi?{query}")
 
     assert other.status_code == 200
@@ -127,7 +127,7 @@ def test_nobody_makes_another_document_of_it(client: Client, query: str) -> None
     )
 
 
-def test_it_is_made_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_generated_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     client.get("/openapi")
     monkeypatch.setattr(Document, "generator_class", None)
 
@@ -182,7 +182,7 @@ def test_every_example_obeys_its_schema(document: Json, operations: dict[str, Js
             assert not wrong, (place, name)
 
 
-def test_an_example_of_a_problem_stands_where_it_can_be_answered(
+def test_examples_of_problems_match_their_status(
     operations: dict[str, Json],
 ) -> None:
     for operation in operations.values():
@@ -194,7 +194,7 @@ def test_an_example_of_a_problem_stands_where_it_can_be_answered(
                 assert example["value"]["status"] == int(status) == CODES[code].status
 
 
-def test_every_operation_says_what_it_is_for(document: Json, operations: dict[str, Json]) -> None:
+def test_every_operation_has_a_description(document: Json, operations: dict[str, Json]) -> None:
     tags = {tag["name"] for tag in document["tags"]}
     for name, operation in operations.items():
         assert operation["summary"], name
@@ -224,7 +224,7 @@ def test_requests_take_no_other_fields(document: Json) -> None:
         assert schemas[name]["additionalProperties"] is False, name
 
 
-def test_a_member_that_not_every_job_has_is_not_required(document: Json) -> None:
+def test_optional_members_are_not_required(document: Json) -> None:
     job = document["components"]["schemas"]["Job"]
 
     left_out = set(job["properties"]) - set(job["required"])
@@ -235,7 +235,7 @@ def test_a_member_that_not_every_job_has_is_not_required(document: Json) -> None
         assert "null" in job["properties"][name]["type"], name
 
 
-def test_a_link_and_what_goes_with_it_have_bounds(document: Json) -> None:
+def test_fields_of_a_link_have_bounds(document: Json) -> None:
     schema = document["components"]["schemas"]["RemoteRequest"]
     members = schema["properties"]
 
@@ -261,7 +261,7 @@ def test_a_link_and_what_goes_with_it_have_bounds(document: Json) -> None:
         ("link_status", "304", {"ETag", "Retry-After"}),
     ],
 )
-def test_headers_that_a_client_obeys_are_described(
+def test_headers_for_clients_are_described(
     operations: dict[str, Json], name: str, status: str, headers: set[str]
 ) -> None:
     assert set(operations[name]["responses"][status]["headers"]) >= headers
@@ -276,7 +276,7 @@ def test_security_requirements_are_described(document: Json, operations: dict[st
     assert not operations["token"].get("security")
 
 
-def test_the_bounds_of_the_list_are_those_that_it_keeps_to(operations: dict[str, Json]) -> None:
+def test_the_documented_page_sizes_are_right(operations: dict[str, Json]) -> None:
     from jobs.web.api.lists import JobFilter, NewestFirst
 
     parameters = {each["name"]: each["schema"] for each in operations["jobs"]["parameters"]}
@@ -298,7 +298,7 @@ class ManyTimes(UserRateThrottle):
 
 
 class Limited(APIView):
-    """Ask seldom."""
+    """Rarely."""
 
     throttle_classes = [ManyTimes]
 
@@ -307,7 +307,7 @@ class Limited(APIView):
         return Response()
 
 
-def test_a_limit_on_a_view_is_in_the_document_by_itself() -> None:
+def test_the_rate_limit_of_a_view_is_documented() -> None:
     generator = SchemaGenerator(patterns=[path("limited", Limited.as_view())])
 
     answer = by_name(generator.get_schema(public=True))["limited"]["responses"]["429"]

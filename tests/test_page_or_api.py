@@ -1,4 +1,4 @@
-"""An address that is a page for people and JSON for programs: who gets what, and who is let in."""
+"""Addresses with both a page and JSON: content negotiation, authentication and CSRF."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PAGE, JSON = "text/html; charset=utf-8", "application/json"
 
 
 @pytest.fixture
-def alices(alice: User) -> Client:
-    """By her session, and strictly."""
+def alice_client(alice: User) -> Client:
+    """Return a client with Alice's session that enforces CSRF."""
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)
     return client
@@ -55,8 +55,8 @@ def type_of(answer: Any) -> str:
         ("?format=json", {"HX-Request": "true"}, JSON),
     ],
 )
-def test_who_prefers_html_gets_a_page_and_all_others_json(
-    alices: Client,
+def test_clients_that_prefer_html_get_a_page_and_others_json(
+    alice_client: Client,
     alice: User,
     path: str,
     method: str,
@@ -66,18 +66,18 @@ def test_who_prefers_html_gets_a_page_and_all_others_json(
 ) -> None:
     job = JobFactory(owner=alice)
 
-    answer = alices.generic(method, path.format(job=job.pk) + query, headers=headers)
+    answer = alice_client.generic(method, path.format(job=job.pk) + query, headers=headers)
 
     assert (answer.status_code, type_of(answer)) == (200, expected)
     assert {"Accept", "Cookie"} <= {each.strip() for each in answer["Vary"].split(",")}
     assert answer["Cache-Control"] == "private, no-store"
 
 
-def test_the_browsable_api_is_at_the_same_address(alices: Client, alice: User) -> None:
+def test_the_browsable_api_is_at_the_same_address(alice_client: Client, alice: User) -> None:
     job = JobFactory(owner=alice)
 
-    listed = alices.get("/downloads?format=api", headers=BROWSER).content.decode()
-    as_api = alices.get(f"/downloads/{job.pk}?format=api", headers=BROWSER).content.decode()
+    listed = alice_client.get("/downloads?format=api", headers=BROWSER).content.decode()
+    as_api = alice_client.get(f"/downloads/{job.pk}?format=api", headers=BROWSER).content.decode()
 
     assert "HTTP 200 OK" in listed
     assert 'data-send="POST"' in listed
@@ -86,7 +86,7 @@ def test_the_browsable_api_is_at_the_same_address(alices: Client, alice: User) -
     assert "<h1>Job</h1>" in as_api
 
 
-def test_a_token_is_a_programs_whatever_it_accepts(alice: User) -> None:
+def test_requests_with_a_token_always_get_json(alice: User) -> None:
     for headers in (BROWSER, {"Accept": "*/*"}):
         answer = Client().get("/downloads", headers=headers | bearer(alice))
         assert answer.status_code == 200, headers
@@ -106,20 +106,20 @@ def test_without_a_session_a_page_redirects_and_the_api_is_401() -> None:
         assert as_api["WWW-Authenticate"]
 
 
-def test_a_form_without_its_token_is_refused_as_on_every_page(alices: Client) -> None:
+def test_a_form_without_a_csrf_token_is_refused(alice_client: Client) -> None:
     for content_type in (FORM, MULTIPART):
-        page = alices.post("/downloads", "file=70000", content_type, headers=BROWSER)
+        page = alice_client.post("/downloads", "file=70000", content_type, headers=BROWSER)
 
         assert page.status_code == 403
         assert f"{COOKIE_IS_GONE} Nothing was changed." in unescape(page.content.decode())
     assert not DownloadJob.objects.exists()
 
 
-def test_a_form_with_its_token_is_taken(alices: Client) -> None:
-    alices.get("/", headers=BROWSER)
-    token = alices.cookies["csrftoken"].value
+def test_a_form_with_a_csrf_token_is_accepted(alice_client: Client) -> None:
+    alice_client.get("/", headers=BROWSER)
+    token = alice_client.cookies["csrftoken"].value
 
-    answer = alices.post(
+    answer = alice_client.post(
         "/downloads", f"file=70000&csrfmiddlewaretoken={token}", FORM, headers=BROWSER
     )
 
@@ -128,24 +128,24 @@ def test_a_form_with_its_token_is_taken(alices: Client) -> None:
 
 
 @pytest.mark.parametrize("content_type", [JSON, "text/plain", "", "application/json; x=form-data"])
-def test_what_no_form_sends_is_refused_without_the_token_by_the_api(
-    alices: Client, content_type: str
+def test_the_api_refuses_a_session_without_a_csrf_token(
+    alice_client: Client, content_type: str
 ) -> None:
-    """As another site's page would send it, with her cookie and no preflight."""
-    answer = alices.post("/downloads", LINK, content_type)
+    """Sent as by another site's page: with her cookie and without a preflight."""
+    answer = alice_client.post("/downloads", LINK, content_type)
 
     assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
     assert not DownloadJob.objects.exists()
 
 
-def test_a_session_with_its_token_may_use_the_api(alices: Client, alice: User) -> None:
+def test_a_session_with_a_csrf_token_can_use_the_api(alice_client: Client, alice: User) -> None:
     job = JobFactory(owner=alice)
-    alices.get("/", headers=BROWSER)
-    token = {"X-CSRFToken": alices.cookies["csrftoken"].value}
+    alice_client.get("/", headers=BROWSER)
+    token = {"X-CSRFToken": alice_client.cookies["csrftoken"].value}
 
-    posted = alices.post("/downloads", LINK, JSON, headers=token)
-    refused = alices.delete(f"/downloads/{job.pk}")
-    cancelled = alices.delete(f"/downloads/{job.pk}", headers=token)
+    posted = alice_client.post("/downloads", LINK, JSON, headers=token)
+    refused = alice_client.delete(f"/downloads/{job.pk}")
+    cancelled = alice_client.delete(f"/downloads/{job.pk}", headers=token)
 
     assert posted.status_code == 202
     assert (refused.status_code, refused.json()["code"]) == (403, "csrf")

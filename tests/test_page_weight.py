@@ -1,4 +1,4 @@
-"""What a browser that comes for the first time is sent for a page, byte by byte."""
+"""The bytes of a page for a browser without a cache."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tests.pages.looks import BROWSER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MOST_BYTES = 50_000  # before a file or a download is listed
+MOST_BYTES = 50_000  # before files or downloads are listed
 FETCHED = re.compile(r'<(?:link[^>]* href|script[^>]* src)="(/static/[^"]+)"')
-SECRET_KEY = "of-this-test" * 6  # a session is signed with it
+SECRET_KEY = "of-this-test" * 6  # signs the session
 ENV = {
     "development": {},
     "production": {
@@ -40,7 +40,7 @@ OVER_TLS = {"X-Forwarded-Proto": "https", "Accept-Encoding": "gzip, deflate, br,
 
 @pytest.fixture(params=["development", "production"])
 def live(request: Any, tmp_path: Path, alice: User, settings: Any) -> Iterator[Live]:
-    """A web process, and Alice's browser, which comes through a proxy that ends TLS."""
+    """A web process, and a session of Alice, behind a proxy that terminates TLS."""
     settings.SECRET_KEY = SECRET_KEY
     live = Live(tmp_path, on_this_database() | {"SECRET_KEY": SECRET_KEY} | ENV[request.param])
     client = Client()
@@ -60,7 +60,7 @@ def live(request: Any, tmp_path: Path, alice: User, settings: Any) -> Iterator[L
 
 @dataclass(frozen=True)
 class Fetched:
-    """An answer, and how many bytes its headers and its body were on the wire."""
+    """A response, with the sizes of its headers and body as transferred."""
 
     headers: Mapping[str, str]
     text: str
@@ -78,7 +78,7 @@ def fetch(live: Live, path: str) -> Fetched:
 
 
 def weight(live: Live, path: str) -> int:
-    """Of the page and of everything that it names, nothing of it seen before."""
+    """Return the size of the page and of all its files, without a cache."""
     page = fetch(live, path)
     named = sorted(set(FETCHED.findall(page.text)))
     assert len(named) >= 2
@@ -97,7 +97,7 @@ def test_no_page_weighs_more_than_50_kb_before_files_are_listed(live: Live, alic
     assert not {path: weight for path, weight in weights.items() if weight > MOST_BYTES}
 
 
-def test_a_file_is_kept_and_sent_again_only_when_it_changed(live: Live) -> None:
+def test_static_files_are_cached_until_they_change(live: Live) -> None:
     named = FETCHED.findall(fetch(live, "/").text)
     for name in named:
         headers = fetch(live, name).headers
@@ -112,10 +112,10 @@ def test_a_file_is_kept_and_sent_again_only_when_it_changed(live: Live) -> None:
         assert hashed == ("PRODUCTION" in live.env), name
 
 
-def test_the_length_of_a_file_can_be_asked_without_fetching_it(live: Live) -> None:
+def test_head_of_a_static_file_has_its_length(live: Live) -> None:
     name = FETCHED.findall(fetch(live, "/").text)[1]
 
-    for _ in range(2):  # on one connection, which a body would spoil
+    for _ in range(2):  # on one connection, which a body would break
         answer = live.session.head(live.url + name, timeout=10)
         assert (answer.status_code, answer.content) == (200, b"")
         assert int(answer.headers["Content-Length"]) > 0

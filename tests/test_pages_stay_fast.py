@@ -1,4 +1,4 @@
-"""No page reads more of the database because there are more jobs: in blocks, which do not vary."""
+"""No page reads more of the database when there are more jobs, measured in blocks."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, User
 from tests.pages.looks import BROWSER
 
 FEW, TIMES = 1_000, 20
-SEARCHED = 300  # instead of 10,000, so that both numbers of jobs are more
-MOST_BLOCKS = 2 * SEARCHED + 100  # to find where the newest end, to look at each; and the rest
+SEARCHED = 300  # instead of 10,000, so that both numbers of jobs exceed it
+MOST_BLOCKS = 2 * SEARCHED + 100  # to find the end of the newest, to check each; and the rest
 
-# As bad as jobs may lie: what a filter looks for is older than all the rest, or only others'.
-# One row in two is mine, and no two that are shown together are neighbours.
+# The worst order of rows: a filter's matches are older than all others, or only of other users.
+# Every second row is the operator's, and rows that are shown together are not stored together.
 JOBS = """
     INSERT INTO jobs_downloadjob (
         id, owner_id, kind, name, params, status, created_at, finished_at, lease_until, artifact_id,
@@ -49,7 +49,7 @@ JOBS = """
         ORDER BY md5(n::text)
     ) job
 """
-# A quarter are the catalogue's, a quarter others' and newer; results, the rest, have no number.
+# A quarter is in the catalogue, a quarter newer files of others; results have no file id.
 FILES = """
     INSERT INTO jobs_storedfile (
         file_id, owner_id, key, name, content_type, size_bytes, sha256, crc32, role, created_at
@@ -73,7 +73,7 @@ NOTIFICATIONS = """
 
 @pytest.fixture
 def desk(db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Of somebody who has downloads, and is an operator."""
+    """A client of an operator who has downloads."""
     monkeypatch.setattr(newest, "SEARCHED", SEARCHED)
     monkeypatch.setattr(shared, "LISTED", SEARCHED)
     client = Client(headers=BROWSER)
@@ -84,7 +84,7 @@ def desk(db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 
 def fill(since: int, until: int) -> None:
-    """Add that many jobs and as many files, the older the higher their number."""
+    """Add so many jobs and files; higher numbers are older."""
     others, _ = User.objects.get_or_create(username="others")
     artifact = ArtifactFactory(owner=others)
     mine = User.objects.get(username="mine")
@@ -166,7 +166,7 @@ def blocks_read_by_page(desk: Client) -> dict[str, int]:
 
 
 def blocks_read(desk: Client, address: str) -> int:
-    """By all queries of the page, each run once more and measured."""
+    """Return the blocks read by all queries of the page, by running each again with EXPLAIN."""
     estimates._known.clear()
     with CaptureQueriesContext(connection) as seen:
         assert desk.get(address).status_code == 200
@@ -197,7 +197,7 @@ def test_no_page_reads_more_for_twenty_times_as_many_jobs(desk: Client) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?status=completed", "?search=files"])
-def test_a_list_takes_as_many_queries_for_fifty_rows_as_for_two(desk: Client, query: str) -> None:
+def test_the_number_of_queries_does_not_depend_on_the_rows(desk: Client, query: str) -> None:
     mine = User.objects.get(username="mine")
 
     def queries() -> int:
@@ -219,12 +219,12 @@ def test_a_list_takes_as_many_queries_for_fifty_rows_as_for_two(desk: Client, qu
 
 
 def hold(job: DownloadJob) -> None:
-    """For two others."""
+    """Make it depend on two others."""
     job.after.set(JobFactory.create_batch(2, owner=job.owner, status=Status.PROCESSING))
     DownloadJob.objects.filter(pk=job.pk).update(held=True)
 
 
-def test_a_poll_leaves_a_long_list_of_files_in_the_database(desk: Client) -> None:
+def test_a_poll_does_not_read_a_long_list_of_files(desk: Client) -> None:
     job = JobFactory(owner=User.objects.get(username="mine"))
     JobEvent.objects.record(job, Event.SUBMIT, Actor.OWNER)
     job.claim(task_id="task-1", worker="worker@test")
@@ -236,7 +236,7 @@ def test_a_poll_leaves_a_long_list_of_files_in_the_database(desk: Client) -> Non
     assert not [query for query in selects(seen) if '"params"' in query]
 
 
-def test_a_beat_writes_to_no_index(running_job: DownloadJob) -> None:
+def test_a_heartbeat_writes_to_no_index(running_job: DownloadJob) -> None:
     before = updates()
 
     for done in range(5):
@@ -248,7 +248,7 @@ def test_a_beat_writes_to_no_index(running_job: DownloadJob) -> None:
 
 
 def updates() -> tuple[int, int]:
-    """Of jobs in this transaction: how many, and how many of them wrote to no index."""
+    """Return the numbers of updates of jobs in this transaction, all and without index writes."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables"
@@ -258,7 +258,7 @@ def updates() -> tuple[int, int]:
     return made, spared
 
 
-def test_a_dispatcher_with_nothing_to_do_never_reads_the_whole_table(desk: Client) -> None:
+def test_an_idle_dispatcher_never_scans_the_table(desk: Client) -> None:
     fill(1, FEW * TIMES)
     look = dispatcher.FastSweeps()
     with connection.cursor() as cursor:
@@ -269,14 +269,14 @@ def test_a_dispatcher_with_nothing_to_do_never_reads_the_whole_table(desk: Clien
         cursor.execute("ANALYZE jobs_downloadjob")
     before = whole_reads()
 
-    for _ in range(12):  # Postgres plans a prepared statement for any values after the fifth time
+    for _ in range(12):  # Postgres may use a generic plan after the fifth execution
         look()
 
     assert whole_reads() == before
 
 
 def whole_reads() -> int:
-    """Sequential scans of the jobs in this transaction."""
+    """Return the number of sequential scans of jobs in this transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'jobs_downloadjob'"
@@ -284,7 +284,7 @@ def whole_reads() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_an_estimate_reads_the_last_jobs_alone(desk: Client) -> None:
+def test_an_estimate_reads_only_the_last_jobs(desk: Client) -> None:
     fill(1, FEW)
 
     with CaptureQueriesContext(connection) as seen:

@@ -1,4 +1,4 @@
-"""GET /v1/download/status/{id}, and how a client is told to poll."""
+"""GET /v1/download/status/{id}, and the polling interval."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_running_job_has_its_progress(
     assert body["estimatedSecondsRemaining"] >= 1
 
 
-def test_a_job_that_stands_still_promises_no_end(client_of_alice: APIClient, alice: User) -> None:
+def test_a_stalled_job_has_no_estimate(client_of_alice: APIClient, alice: User) -> None:
     began = timezone.now() - timedelta(minutes=5)
     job = JobFactory(owner=alice, status=Status.PROCESSING, started_at=began, done=400, speed=0)
     still = client_of_alice.get(url(job)).json()
@@ -71,7 +71,7 @@ def test_a_failed_job_has_its_error(client_of_alice: APIClient, running_job: Dow
     assert "trace" not in str(body)
 
 
-def test_a_job_that_waits_for_a_retry_has_its_time(
+def test_a_job_waiting_for_a_retry_has_its_time(
     client_of_alice: APIClient, running_job: DownloadJob
 ) -> None:
     running_job.retry("storage_unavailable", "The store is away.", after_seconds=30)
@@ -83,7 +83,7 @@ def test_a_job_that_waits_for_a_retry_has_its_time(
     assert 30 <= body["estimatedSecondsRemaining"] <= 40
 
 
-def test_a_poll_that_knows_it_all_is_304(
+def test_an_unchanged_poll_is_304(
     client_of_alice: APIClient, running_job: DownloadJob, constant_etag: None
 ) -> None:
     first = client_of_alice.get(url(running_job))
@@ -103,7 +103,7 @@ def test_a_poll_that_knows_it_all_is_304(
     ("seen", "status"),
     [
         ("{etag}", 304),
-        ("W/{etag}", 304),  # as proxies make it that compress
+        ("W/{etag}", 304),  # as compressing proxies change it
         ('"other", {etag}', 304),
         ("*", 304),
         ('"other"', 200),
@@ -123,7 +123,7 @@ def test_if_none_match_is_compared_as_http_requires(
     assert answer.status_code == status
 
 
-def test_a_304_never_keeps_a_dead_address_alive(
+def test_a_304_never_keeps_an_expired_url(
     client_of_alice: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = JobFactory(owner=alice, status=Status.COMPLETED)
@@ -151,7 +151,7 @@ def test_the_pause_between_polls_grows_with_the_job(
     assert "Authorization" in response["Vary"]
 
 
-def test_somebody_elses_job_is_403(client_of_alice: APIClient, bob: User) -> None:
+def test_a_foreign_job_is_403(client_of_alice: APIClient, bob: User) -> None:
     response = client_of_alice.get(url(JobFactory(owner=bob)))
 
     assert response.status_code == 403
@@ -169,7 +169,7 @@ def test_an_unknown_id_is_404(client_of_alice: APIClient, job_id: str) -> None:
     assert response.json()["code"] == "not_found"
 
 
-def test_the_short_address_of_the_seeds_answers_the_same(
+def test_the_short_path_returns_the_same(
     client_of_alice: APIClient, queued_job: DownloadJob
 ) -> None:
     long, short = (
@@ -181,13 +181,13 @@ def test_the_short_address_of_the_seeds_answers_the_same(
     assert short.status_code == 200
 
 
-def test_a_poll_costs_one_look_up_by_key(
+def test_a_poll_is_one_query_by_primary_key(
     client_of_alice: APIClient,
     queued_job: DownloadJob,
     django_assert_num_queries: Any,
     constant_estimates: None,
 ) -> None:
-    client_of_alice.get(url(queued_job))  # then the pace of the kind is known
+    client_of_alice.get(url(queued_job))  # then the speed of the kind is cached
 
     with django_assert_num_queries(1):
         client_of_alice.get(url(queued_job))
@@ -211,7 +211,7 @@ def test_a_cancelled_job_says_so(client_of_alice: APIClient, queued_job: Downloa
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.COMPLETED])
-def test_a_poll_is_never_packed_and_its_etag_is_strong(
+def test_a_poll_is_never_compressed_and_its_etag_is_strong(
     client_of_alice: APIClient, alice: User, status: Status
 ) -> None:
     job = JobFactory(owner=alice, status=status, message="x" * 300, name="y" * 200)
@@ -222,7 +222,7 @@ def test_a_poll_is_never_packed_and_its_etag_is_strong(
     assert response["ETag"].startswith('"')
 
 
-def test_a_long_list_is_packed_for_who_can_read_it(client_of_alice: APIClient, alice: User) -> None:
+def test_a_long_list_is_compressed_if_accepted(client_of_alice: APIClient, alice: User) -> None:
     for _ in range(5):
         JobFactory(owner=alice)
 

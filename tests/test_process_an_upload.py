@@ -1,4 +1,4 @@
-"""What a worker does with a file that was sent."""
+"""The processing of an uploaded file by a worker."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def clean() -> Iterator[None]:
         storage.delete_all_objects_but([], prefix=prefix)
 
 
-def test_a_picture_gets_three_smaller_ones(client_of_alice: APIClient) -> None:
+def test_a_picture_has_three_smaller_ones(client_of_alice: APIClient) -> None:
     job = processed(client_of_alice, picture(2400, 1200), "harbour.jpg")
 
     told = client_of_alice.get(f"/status/{job.pk}").json()
@@ -113,7 +113,7 @@ def test_a_file_without_previews_is_kept_with_the_reason(
     assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 302
 
 
-def test_a_file_that_is_too_large_for_previews_says_so(
+def test_a_file_too_large_for_previews_is_kept_with_the_reason(
     client_of_alice: APIClient, settings: Any
 ) -> None:
     content = picture()
@@ -137,10 +137,10 @@ def test_a_broken_file_with_a_virus_is_refused(
 
 
 @pytest.mark.parametrize("code", FORMER_JOB_CODES)
-def test_an_upload_that_failed_for_its_previews_is_kept_when_run_again(
+def test_an_upload_that_failed_without_previews_is_kept_after_a_retry(
     client_of_alice: APIClient, code: str
 ) -> None:
-    """By a version that took no file without previews."""
+    """As left by a version that failed files without previews."""
     job = sent(client_of_alice, encrypted_pdf(), "locked.pdf")
     job.claim(task_id="task-1", worker="worker@test")
     job.fail(code, "The reason.")
@@ -150,7 +150,7 @@ def test_an_upload_that_failed_for_its_previews_is_kept_when_run_again(
     assert attempt(job).status == "completed"
 
 
-def test_an_empty_file_is_kept_and_goes_into_a_zip(
+def test_an_empty_file_is_kept_and_can_be_bundled(
     client_of_alice: APIClient, clamd: Clamd, settings: Any
 ) -> None:
     settings.CLAMD = clamd.address
@@ -168,16 +168,14 @@ def test_an_empty_file_is_kept_and_goes_into_a_zip(
         ]
 
 
-def test_an_empty_file_of_a_type_that_is_not_taken_is_refused(
-    client_of_alice: APIClient, settings: Any
-) -> None:
+def test_an_empty_file_of_a_refused_type_fails(client_of_alice: APIClient, settings: Any) -> None:
     job = sent(client_of_alice, b"", "empty.jpg")
     settings.UPLOAD_TYPES = ["image/*"]
 
     assert attempt(job).error_code == "type_not_allowed"
 
 
-def test_parts_that_are_together_are_checked_and_this_is_said(
+def test_the_message_says_that_the_file_is_checked(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = begin(client_of_alice, 9)
@@ -194,7 +192,7 @@ def test_parts_that_are_together_are_checked_and_this_is_said(
     assert said == ["Checking the file", "Combining the parts", "Checking the file"]
 
 
-def test_what_was_made_goes_into_a_zip(client_of_alice: APIClient, alice: User) -> None:
+def test_previews_can_be_bundled(client_of_alice: APIClient, alice: User) -> None:
     job = processed(client_of_alice, picture(), "harbour.jpg")
     numbers = [file.file_id for file in job.files.all()]
 
@@ -231,7 +229,7 @@ def test_the_same_content_is_processed_once(
         assert storage.object_exists(file.key, file.size_bytes)
 
 
-def test_a_preview_that_disappears_while_it_is_copied_is_made_again(
+def test_a_preview_deleted_while_it_is_copied_is_created_again(
     client_of_alice: APIClient,
 ) -> None:
     content = picture()
@@ -247,7 +245,7 @@ def test_a_preview_that_disappears_while_it_is_copied_is_made_again(
     assert roles == ["large", "medium", "thumbnail"]
 
 
-def test_previews_that_were_skipped_are_tried_again_for_the_same_content(
+def test_skipped_previews_are_tried_again_for_the_same_content(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = picture()
@@ -263,7 +261,7 @@ def test_previews_that_were_skipped_are_tried_again_for_the_same_content(
     assert second.files.previews().count() == 3
 
 
-def test_the_same_content_of_somebody_else_is_processed_anew(
+def test_the_same_content_of_another_user_is_processed_again(
     client_of_alice: APIClient, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = picture()
@@ -277,18 +275,18 @@ def test_the_same_content_of_somebody_else_is_processed_anew(
     assert (job.status, job.error_code) == ("queued", "unexpected")
 
 
-def test_the_same_content_of_another_type_is_processed_anew(client_of_alice: APIClient) -> None:
+def test_the_same_content_of_another_type_is_processed_again(client_of_alice: APIClient) -> None:
     content = picture()
     first = processed(client_of_alice, content)
     StoredFile.objects.filter(pk=first.artifact_id).update(content_type="text/plain")
-    first.files.previews().delete()  # of text there is nothing
+    first.files.previews().delete()  # text has none
 
     second = processed(client_of_alice, content)
 
     assert second.files.previews().count() == 3
 
 
-def test_a_file_in_quarantine_is_nobodys(
+def test_a_file_in_quarantine_cannot_be_accessed(
     client_of_alice: APIClient, clamd: Clamd, settings: Any
 ) -> None:
     settings.CLAMD = clamd.address
@@ -306,7 +304,7 @@ def test_a_file_in_quarantine_is_nobodys(
     assert in_the_bucket(f"raw/{job.pk}") == [file.key]
 
 
-def test_a_file_with_a_virus_is_not_run_again(
+def test_a_file_with_a_virus_is_not_retried(
     client_of_alice: APIClient,
     client_of_operator: APIClient,
     alice: User,
@@ -340,7 +338,7 @@ def test_quarantine_ends(client_of_alice: APIClient, clamd: Clamd, settings: Any
     assert in_the_bucket(f"raw/{job.pk}") == []
 
 
-def test_a_signature_that_was_wrong_can_be_tried_again(
+def test_a_false_positive_can_be_retried(
     client_of_alice: APIClient, clamd: Clamd, settings: Any, tmp_path: Path
 ) -> None:
     settings.CLAMD = clamd.address
@@ -357,7 +355,7 @@ def test_a_signature_that_was_wrong_can_be_tried_again(
     assert job.status == "completed"
 
 
-def test_where_nobody_scans_any_more_a_file_stays_in_quarantine(
+def test_without_a_scanner_a_file_stays_in_quarantine(
     client_of_alice: APIClient, clamd: Clamd, settings: Any
 ) -> None:
     settings.CLAMD = clamd.address
@@ -371,7 +369,7 @@ def test_where_nobody_scans_any_more_a_file_stays_in_quarantine(
     assert StoredFile.objects.get(made_by=job).role == StoredFile.Role.QUARANTINED
 
 
-def test_while_the_scanner_is_away_nobody_gets_the_file(
+def test_a_file_cannot_be_accessed_while_the_scanner_is_down(
     client_of_alice: APIClient, settings: Any
 ) -> None:
     settings.CLAMD = "tcp://127.0.0.1:9"
@@ -392,7 +390,7 @@ def test_a_clean_file_passes_the_scanner(
     assert processed(client_of_alice, picture()).status == "completed"
 
 
-def test_a_cancelled_upload_can_be_run_again_for_a_day(client_of_alice: APIClient) -> None:
+def test_a_cancelled_upload_can_be_retried_for_a_day(client_of_alice: APIClient) -> None:
     job = sent(client_of_alice, b"words")
     client_of_alice.delete(f"/v1/download/{job.pk}")
     garbage.collect_garbage()
@@ -403,7 +401,7 @@ def test_a_cancelled_upload_can_be_run_again_for_a_day(client_of_alice: APIClien
     assert attempt(job).status == "completed"
 
 
-def test_after_that_day_it_is_gone(client_of_alice: APIClient) -> None:
+def test_a_cancelled_upload_is_deleted_after_a_day(client_of_alice: APIClient) -> None:
     job = sent(client_of_alice, b"words")
     client_of_alice.delete(f"/v1/download/{job.pk}")
     StoredFile.objects.filter(made_by=job).update(expires_at=Now() - timedelta(seconds=1))
@@ -439,8 +437,8 @@ def test_an_expired_upload_leaves_nothing(client_of_alice: APIClient) -> None:
     assert job.files.count() == 0
 
 
-def test_an_open_upload_that_nobody_knows_of_is_collected(client_of_alice: APIClient) -> None:
-    """The store began it, and its answer was lost: boto asked again."""
+def test_an_unknown_multipart_upload_is_deleted(client_of_alice: APIClient) -> None:
+    """The store created it and the response was lost: boto repeated the request."""
     job = sent(client_of_alice, b"words")
     key = job.params["key"]
     storage.MultipartUpload.begin(key, content_type="")
@@ -464,7 +462,7 @@ def test_a_zip_of_a_thumbnail_keeps_it(client_of_alice: APIClient) -> None:
     assert job.expires_at - job.created_at > timedelta(hours=23)
 
 
-def test_a_folder_that_another_process_took_for_an_orphan_is_made_anew(
+def test_a_removed_scratch_folder_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def made_and_taken(**kwargs: Any) -> str:
@@ -484,7 +482,7 @@ def test_a_folder_that_another_process_took_for_an_orphan_is_made_anew(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_stays_on_the_disk(
+def test_nothing_is_left_on_the_disk(
     client_of_alice: APIClient, tmp_path: Any, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

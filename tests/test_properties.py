@@ -1,4 +1,4 @@
-"""What holds for every body and every name, whatever is in them: hypothesis looks for the rest."""
+"""Properties of every body and every name, tested with hypothesis."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from jobs.workspace import Source
 settings.register_profile("the same each time", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("the same each time")
 
-LONGEST = 255  # bytes that a file system takes for one name
-# Characters without halves of pairs: neither JSON nor Postgres lets those in.
+LONGEST = 255  # bytes of one name in a file system
+# Characters without lone surrogates, which neither JSON nor Postgres accepts.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 MEMBER_NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=MAX_NAME_CHARS)
 SCALARS = (
@@ -37,7 +37,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(MEMBER_NAMES, inner),
     max_leaves=20,
 )
-# What a parser stumbles over, in any order: bytes alone would hardly ever be JSON.
+# Tokens that parsers stumble over, in any order: random bytes would hardly ever be JSON.
 PIECES = st.sampled_from(
     [
         *[b"{", b"}", b"[", b"]", b",", b":", b'"', b'"a"', b'"file_ids"', b'"a":1,"a":2'],
@@ -46,7 +46,7 @@ PIECES = st.sampled_from(
     ]
 )
 BODIES = st.binary() | st.lists(PIECES).map(b"".join) | VALUES.map(json.dumps).map(str.encode)
-# Names with what misleads: separators, controls, directions, combining marks, long suffixes.
+# Names with misleading parts: separators, controls, directions, combining marks, long suffixes.
 NAMES = TEXT | st.lists(
     st.sampled_from(
         [
@@ -94,7 +94,7 @@ def parse(body: bytes) -> Any:
 
 
 def pairs_twice(body: bytes) -> bool:
-    """Whether an object of the body has a name twice."""
+    """Return True if an object of the body has a duplicate name."""
     seen: list[bool] = []
 
     def look(pairs: list[tuple[str, Any]]) -> None:
@@ -108,7 +108,7 @@ def pairs_twice(body: bytes) -> bool:
 @example(b"[" * 100_000)
 @example(b'{"a":' * 50_000 + b"1" + b"}" * 50_000)
 @example(b" " * 1_000_001)
-def test_a_body_is_read_or_refused_with_4xx_and_nothing_else(body: bytes) -> None:
+def test_a_body_is_parsed_or_refused_with_4xx(body: bytes) -> None:
     status = 200
     try:
         parse(body)
@@ -119,7 +119,7 @@ def test_a_body_is_read_or_refused_with_4xx_and_nothing_else(body: bytes) -> Non
 
 
 @given(BODIES)
-def test_what_is_read_is_what_python_reads(body: bytes) -> None:
+def test_the_parser_agrees_with_python(body: bytes) -> None:
     try:
         found = parse(body)
     except APIException:
@@ -130,13 +130,13 @@ def test_what_is_read_is_what_python_reads(body: bytes) -> None:
 
 
 @given(VALUES)
-def test_every_value_survives_being_written_and_read(value: Any) -> None:
+def test_every_value_survives_a_round_trip(value: Any) -> None:
     assert parse(json.dumps(value).encode()) == value
     assert parse(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
 @given(VALUES)
-def test_what_is_read_can_be_written_as_utf_8(value: Any) -> None:
+def test_a_parsed_body_can_be_written_as_utf_8(value: Any) -> None:
     found = parse(json.dumps(value).encode())
 
     assert json.loads(json.dumps(found, ensure_ascii=False).encode()) == found
@@ -183,7 +183,7 @@ def test_a_safe_name_stays_as_it_is(name: str) -> None:
 
 
 @given(st.text("abcdefghijklmnop-_ 0123456789é漢", min_size=1, max_size=50))
-def test_a_plain_name_is_left_alone(name: str) -> None:
+def test_a_plain_name_is_unchanged(name: str) -> None:
     plain = unicodedata.normalize("NFC", name.strip() or "file")
 
     assert safe_name(f"{plain}.pdf") == f"{plain}.pdf"
@@ -196,7 +196,7 @@ def test_the_archive_itself_has_a_safe_name(name: str, count: int) -> None:
     assert_safe(found)
     assert found.lower().endswith(".zip")
     assert len(found.encode()) <= LONGEST
-    assert len(found) <= 200  # the column's width
+    assert len(found) <= 200  # the width of the column
 
 
 @given(NAMES)
@@ -218,14 +218,14 @@ def members(names: list[str]) -> Iterator[str]:
 @example(["a (2).txt", "a.txt", "a.txt", "a (2).txt"])
 @example(["ß", "SS", "ss", "ẞ"])
 @example([""] * 30)
-def test_members_of_an_archive_are_safe_and_never_share_a_name(names: list[str]) -> None:
+def test_members_of_an_archive_have_safe_unique_names(names: list[str]) -> None:
     found = list(members(names))
 
     assert len(found) == len(names)
     for name in found:
         assert_safe(name)
         assert len(name.encode()) <= LONGEST
-    # On no file system: not where case is ignored, nor where marks are kept apart.
+    # Names must differ on every file system: ignoring case, and with normalized marks.
     folded = [unicodedata.normalize("NFC", name.casefold()) for name in found]
     assert len(set(folded)) == len(found)
 

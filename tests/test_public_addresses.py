@@ -1,4 +1,4 @@
-"""Which addresses may a stranger's link lead to?"""
+"""Which addresses a link may lead to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.outbound.public_addresses import is_public_address
 
 THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_examples=150)
 
-# By range, as the registries have them: each one's first and last address is tried.
+# The special ranges of the IANA registries: the first and last address of each is tested.
 NOT_PUBLIC_4 = [
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -32,19 +32,19 @@ NOT_PUBLIC_4 = [
     "224.0.0.0/4",
     "240.0.0.0/4",
     "255.255.255.255/32",
-    "100.100.100.200/32",  # a cloud's secrets
-    "169.254.169.254/32",  # most clouds'
-    "192.0.0.9/32",  # Python 3.13 calls this and the next one global
+    "100.100.100.200/32",  # metadata of a cloud
+    "169.254.169.254/32",  # metadata of most clouds
+    "192.0.0.9/32",  # Python 3.13 considers this one and the next global
     "192.0.0.10/32",
-    "192.0.0.192/32",  # one more cloud's secrets
+    "192.0.0.192/32",  # metadata of another cloud
 ]
 NOT_PUBLIC_6 = [
     "::/128",
     "::1/128",
     "::/96",  # IPv4-compatible: ::127.0.0.1
     "::ffff:0:0:0/96",  # IPv4-translated
-    "64:ff9b:1::/48",  # NAT64 of one's own
-    "100::/64",  # discarded
+    "64:ff9b:1::/48",  # local-use NAT64
+    "100::/64",  # discard-only
     "2001::/23",
     "2001::/32",  # Teredo
     "2001:1::1/128",
@@ -59,12 +59,12 @@ NOT_PUBLIC_6 = [
     "4000::/3",
     "5f00::/16",  # segment routing
     "fc00::/7",
-    "fd00:ec2::254/128",  # a cloud's secrets
+    "fd00:ec2::254/128",  # metadata of a cloud
     "fd20:ce::254/128",
     "fe80::/10",
     "fec0::/10",
     "ff00::/8",
-    "ff0e::1/128",  # multicast of global scope
+    "ff0e::1/128",  # multicast with global scope
 ]
 PUBLIC = [
     "1.1.1.1",
@@ -113,7 +113,7 @@ def test_no_special_range_is_public(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", PUBLIC)
-def test_what_lies_beside_the_special_ranges_is_public(text: str) -> None:
+def test_neighbours_of_special_ranges_are_public(text: str) -> None:
     assert is_public_address(ip_address(text))
 
 
@@ -131,7 +131,7 @@ def test_what_lies_beside_the_special_ranges_is_public(text: str) -> None:
         "64:ff9b::168.63.129.16",
     ],
 )
-def test_what_leads_to_a_private_ipv4_is_not_public(text: str) -> None:
+def test_an_embedded_private_ipv4_is_not_public(text: str) -> None:
     assert not is_public_address(ip_address(text))
 
 
@@ -142,7 +142,7 @@ def test_an_address_with_a_zone_is_not_public(text: str) -> None:
 
 @THE_SAME_EACH_TIME
 @given(st.sampled_from(RANGES_4).flatmap(lambda network: st.ip_addresses(network=network)))
-def test_nothing_private_is_public_however_it_is_wrapped(address: IPv4Address) -> None:
+def test_a_private_address_is_never_public_however_embedded(address: IPv4Address) -> None:
     mapped, nat64 = IPv6Address(f"::ffff:{address}"), IPv6Address(f"64:ff9b::{address}")
 
     assert not any(map(is_public_address, [address, mapped, nat64]))
@@ -150,19 +150,19 @@ def test_nothing_private_is_public_however_it_is_wrapped(address: IPv4Address) -
 
 @THE_SAME_EACH_TIME
 @given(st.sampled_from(RANGES_6).flatmap(lambda network: st.ip_addresses(network=network)))
-def test_nothing_private_of_ipv6_is_public(address: IPv6Address) -> None:
+def test_a_private_ipv6_is_never_public(address: IPv6Address) -> None:
     assert not is_public_address(address)
 
 
 @THE_SAME_EACH_TIME
 @given(IPV4)
-def test_an_ipv4_is_public_exactly_outside_the_special_ranges(address: IPv4Address) -> None:
+def test_an_ipv4_is_public_only_outside_the_special_ranges(address: IPv4Address) -> None:
     assert is_public_address(address) is not any(address in network for network in RANGES_4)
 
 
 @THE_SAME_EACH_TIME
 @given(IPV4)
-def test_an_ipv4_is_judged_the_same_bare_and_wrapped(address: IPv4Address) -> None:
+def test_an_embedded_ipv4_is_judged_like_a_plain_one(address: IPv4Address) -> None:
     wrapped = [IPv6Address(f"::ffff:{address}"), IPv6Address(f"64:ff9b::{address}")]
 
     assert {is_public_address(each) for each in wrapped} == {is_public_address(address)}

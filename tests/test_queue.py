@@ -1,4 +1,4 @@
-"""Doorbells, on the real broker."""
+"""Doorbells on the real broker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.test_initiate import wait_for
 
 @pytest.fixture(autouse=True)
 def alone(settings: Any) -> Iterator[str]:
-    """A queue that no other test rings for."""
+    """A queue for this test only."""
     name = f"{settings.QUEUE}-alone"
     app.amqp.queues.add(name)
     yield name
@@ -37,7 +37,7 @@ def bell(queue_name: str, priority: int = 4) -> Doorbell:
 
 
 def take_all(name: str) -> list[str]:
-    """The ids in the order a worker gets them."""
+    """Return the ids in the order in which a worker gets them."""
     taken = []
     with app.connection_for_read() as connection:
         box = connection.SimpleQueue(app.amqp.queues[name])
@@ -50,7 +50,7 @@ def take_all(name: str) -> list[str]:
             taken.append(message.payload[0][0])
 
 
-def test_the_most_urgent_is_taken_first_and_the_oldest_of_equals(alone: str) -> None:
+def test_the_highest_priority_comes_first_then_the_oldest(alone: str) -> None:
     bells = [bell(alone, priority) for priority in (0, 4, 4, 9)]
     for each in bells:
         doorbell.ring_doorbell(each)
@@ -61,7 +61,7 @@ def test_the_most_urgent_is_taken_first_and_the_oldest_of_equals(alone: str) -> 
 
 
 def raw(name: str, priority: int) -> dict[str, Any]:
-    """The message that lies in the list of a priority, with what makes each one of its own."""
+    """Return the message of a priority's list, without the fields that are unique to it."""
     with app.connection_for_read() as connection:
         channel = connection.default_channel
         message = json.loads(channel.client.rpop(f"{name}:{priority}" if priority else name))
@@ -127,7 +127,7 @@ def test_a_connection_that_ended_meanwhile_loses_no_doorbell(alone: str) -> None
     assert broker.broker_messages(alone) == 2
 
 
-def test_a_worker_takes_a_message_and_leaves_nothing_of_it_in_redis(alone: str) -> None:
+def test_a_consumed_message_leaves_nothing_in_redis(alone: str) -> None:
     ring = bell(alone)
     doorbell.ring_doorbell(ring)
     taken: list[str] = []
@@ -175,7 +175,7 @@ def test_operations_page_names_the_lists_as_redis_does(settings: Any, alone: str
     assert doorbell_message._list_name("download-jobs", 9 - USUAL_PRIORITY) == "download-jobs:5"
 
 
-def test_a_queue_nobody_reads_is_refused() -> None:
+def test_an_unknown_queue_is_refused() -> None:
     with pytest.raises(Exception, match="misspelled"):
         doorbell.ring_doorbell(Doorbell(uuid4(), "misspelled", 4, 330))
 

@@ -1,4 +1,4 @@
-"""How long the queue is, is counted once a second, and known in between."""
+"""The length of the queue is counted once a second and estimated in between."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_after_a_second_one_caller_counts_and_others_use_the_old_number() -> Non
     clock.now += CACHED_SECONDS
 
     assert [depth.known(LIMIT) for _ in range(3)] == [None, 4, 4]
-    depth.add()  # before the answer, which may or may not have it
+    depth.add()  # before the response, which may or may not include it
     depth.record(2)
     assert depth.known(LIMIT) == 3
 
@@ -61,7 +61,7 @@ def test_after_a_failed_count_another_caller_counts_a_second_later() -> None:
     depth = QueueDepth(clock := Clock())
     depth.record(3)
     clock.now += CACHED_SECONDS
-    assert depth.known(LIMIT) is None  # and never tells
+    assert depth.known(LIMIT) is None  # and never finishes
 
     clock.now += CACHED_SECONDS
     assert depth.known(LIMIT) is None
@@ -79,7 +79,7 @@ def test_a_full_queue_is_soon_counted_again() -> None:
 
 
 def test_the_queue_exceeds_its_limit_only_by_what_others_add_in_a_second() -> None:
-    """Three processes that take in whatever they can."""
+    """Three processes that accept as many jobs as they can."""
     clock = Clock()
     processes, queue = [QueueDepth(clock) for _ in range(3)], 0
 
@@ -100,7 +100,7 @@ def test_the_queue_exceeds_its_limit_only_by_what_others_add_in_a_second() -> No
         clock.now += CACHED_SECONDS
 
     assert LIMIT < longest[0] <= LIMIT + 2 * LIMIT  # each may add LIMIT that the others do not see
-    assert set(longest) == {longest[0]}  # but in the first second alone
+    assert set(longest) == {longest[0]}  # only in the first second
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Who fetches which bytes: every byte once, whatever the connections do."""
+"""How a fetch divides a file: every byte is fetched once, whatever the connections do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PART = 1024 * KIB
 @given(seed=st.integers(0), size=st.integers(1, 40), threads=st.integers(1, 6))
 @settings(max_examples=200, deadline=None)
 def test_every_byte_is_accepted_once(seed: int, size: int, threads: int) -> None:
-    """Connections that get some bytes, break off, or are overtaken, in any order."""
+    """Connections get some bytes, break, or are overtaken, in any order."""
     chance = random.Random(seed)
     size_bytes, part_bytes = size * 100 * KIB + 7, 512 * KIB
     stored = {n for n in range(-(-size_bytes // part_bytes)) if chance.random() < 0.3}
@@ -35,7 +35,7 @@ def test_every_byte_is_accepted_once(seed: int, size: int, threads: int) -> None
         came, first = chance.choice([0, 64 * KIB, 2 * part_bytes]), piece.position
         kept = sum(share.size for share in plan.accept(piece, came, now))
         accepted.append((first, first + kept))
-        if not (piece.left and came):  # done, or the line broke
+        if not (piece.left and came):  # finished, or the connection broke
             plan.give_back(piece)
             running.remove(piece)
 
@@ -85,7 +85,7 @@ def test_stored_parts_are_not_fetched_again() -> None:
     assert plan.take(0.0, room=RUN) is None
 
 
-def test_what_came_is_told_by_part() -> None:
+def test_received_bytes_are_reported_by_part() -> None:
     plan = a_plan(2)
     piece = taken(plan)
 
@@ -97,7 +97,7 @@ def test_what_came_is_told_by_part() -> None:
     assert (plan.is_whole(0), plan.is_whole(1)) == (True, False)
 
 
-def test_what_a_broken_connection_lacks_comes_before_all_else() -> None:
+def test_the_rest_of_a_broken_connection_comes_first() -> None:
     plan = a_plan(4)
     broken = taken(plan)
     plan.accept(broken, 100, 1.0)
@@ -106,7 +106,7 @@ def test_what_a_broken_connection_lacks_comes_before_all_else() -> None:
     assert span(taken(plan, 1.0)) == (100, 2 * PART)
 
 
-def test_a_free_connection_takes_half_of_the_slowest_ones_rest() -> None:
+def test_a_free_connection_takes_half_of_the_slowest_rest() -> None:
     plan = a_plan(4)
     fast, slow = taken(plan), taken(plan)
     plan.accept(fast, 2 * PART - 200 * KIB, 10.0)
@@ -118,7 +118,7 @@ def test_a_free_connection_takes_half_of_the_slowest_ones_rest() -> None:
     assert slow.left == helper.left
 
 
-def test_nobody_helps_where_it_is_not_worth_a_request() -> None:
+def test_a_small_rest_is_not_divided() -> None:
     plan = a_plan(1)
     plan.accept(taken(plan), PART - ranges.MIN_SPLIT_BYTES + 1, 10.0)
     assert plan.take(10.0, room=RUN) is None
@@ -128,7 +128,7 @@ def test_nobody_helps_where_it_is_not_worth_a_request() -> None:
     assert quick.take(0.1, room=RUN) is None
 
 
-def test_a_silent_connection_loses_all_it_lacks() -> None:
+def test_a_silent_connection_loses_its_whole_rest() -> None:
     plan = a_plan(1)
     silent = taken(plan)
     plan.accept(silent, 10, 1.0)
@@ -140,8 +140,8 @@ def test_a_silent_connection_loses_all_it_lacks() -> None:
     assert plan.accept(silent, 50, 9.0) == [], "what comes late is not counted twice"
 
 
-def test_whoever_waits_for_a_first_byte_is_left_to_wait() -> None:
-    """Else connections to a slow server would take pieces from each other for ever."""
+def test_a_connection_without_a_first_byte_keeps_its_range() -> None:
+    """Else connections to a slow server would take ranges from one another for ever."""
     plan = a_plan(1)
     taken(plan)
 
