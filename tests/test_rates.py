@@ -1,4 +1,4 @@
-"""One who asks too often is told so, and when to come again; nobody else notices."""
+"""Rate limits: 429 with Retry-After for a caller over its limit; others are not affected."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ INITIATE, JOBS, CHECK, TOKEN = (
     "/v1/auth/token",
 )
 WRONG = {"username": "alice", "password": "wrong"}
-SOON_SECONDS = 10  # on a busy machine; a Redis that hangs would be waited for forever
+SOON_SECONDS = 10  # on a busy machine; a hanging Redis would be waited for without end
 
 
 @pytest.fixture(autouse=True)
-def nothing_counted(settings: Any) -> Iterator[redis.Redis]:
+def clear_counts(settings: Any) -> Iterator[redis.Redis]:
     counter = redis.Redis.from_url(settings.CACHE_URL)
     counter.flushdb()
     rate_counting._rest.until = 0
@@ -59,7 +59,9 @@ def test_the_101st_initiate_in_a_minute_is_429(
     assert DownloadJob.objects.count() == 100
 
 
-def test_every_answer_says_how_its_caller_stands(client_of_alice: APIClient, settings: Any) -> None:
+def test_every_response_has_the_callers_rate_limit(
+    client_of_alice: APIClient, settings: Any
+) -> None:
     settings.RATES |= {"poll": ["owner:2/60", "address:100/3600"]}
 
     answer = client_of_alice.get(JOBS)
@@ -94,7 +96,7 @@ def test_behind_a_trusted_proxy_each_client_has_its_own_rate(settings: Any, db: 
     assert check("1.2.3.4, 203.0.113.1") == 429
 
 
-def test_owners_are_counted_apart_and_scopes_too(
+def test_owners_and_scopes_are_counted_separately(
     client_of_alice: APIClient, bob: User, broker: Any, settings: Any
 ) -> None:
     settings.RATES |= {"initiate": ["owner:1/60"], "poll": ["owner:9/60"]}
@@ -107,7 +109,7 @@ def test_owners_are_counted_apart_and_scopes_too(
     assert initiate(client_of_bob).status_code == 202
 
 
-def test_many_at_once_are_counted_exactly(settings: Any) -> None:
+def test_concurrent_requests_are_counted_exactly(settings: Any) -> None:
     settings.RATES |= {"initiate": ["owner:20/60"]}
     with ThreadPoolExecutor(16) as threads:
         found = threads.map(
@@ -118,22 +120,22 @@ def test_many_at_once_are_counted_exactly(settings: Any) -> None:
 
 
 def test_refused_requests_do_not_make_the_window_longer(
-    settings: Any, nothing_counted: redis.Redis
+    settings: Any, clear_counts: redis.Redis
 ) -> None:
     settings.RATES |= {"initiate": ["owner:1/60"]}
     rate_counting.count("initiate", {"owner": "alice"})
-    (key,) = nothing_counted.keys("rate:*")
-    nothing_counted.expire(key, 30)  # half a minute later
+    (key,) = clear_counts.keys("rate:*")
+    clear_counts.expire(key, 30)  # half a minute later
 
     (refused,) = rate_counting.count("initiate", {"owner": "alice"})
 
     assert refused.is_exceeded
     assert refused.resets_in_seconds <= 30
-    nothing_counted.delete(key)  # as Redis does when it is over
+    clear_counts.delete(key)  # as Redis does when it expires
     assert not rate_counting.count("initiate", {"owner": "alice"})[0].is_exceeded
 
 
-def test_who_asks_too_often_uses_up_nothing_of_others_at_the_address(settings: Any) -> None:
+def test_refused_requests_do_not_count_for_the_address(settings: Any) -> None:
     settings.RATES |= {"initiate": ["owner:1/60", "address:3/60"]}
     for _ in range(9):
         refused = rate_counting.count("initiate", {"owner": "alice", "address": "203.0.113.1"})
@@ -144,7 +146,9 @@ def test_who_asks_too_often_uses_up_nothing_of_others_at_the_address(settings: A
     assert [count.requests for count in counts] == [1, 2]
 
 
-def test_no_rate_is_no_limit_and_no_header(client_of_alice: APIClient, settings: Any) -> None:
+def test_without_a_rate_there_is_no_limit_and_no_header(
+    client_of_alice: APIClient, settings: Any
+) -> None:
     settings.RATES |= {"poll": []}
 
     assert "RateLimit" not in client_of_alice.get(JOBS)
@@ -163,10 +167,10 @@ def test_pages_are_counted_too(client: Client, alice: User, settings: Any) -> No
     assert response["Retry-After"]
 
 
-# Signing in
+# Sign-in
 
 
-def test_an_account_can_be_tried_ten_times_from_wherever(alice: User, settings: Any) -> None:
+def test_an_account_allows_ten_attempts_from_all_addresses(alice: User, settings: Any) -> None:
     settings.RATES |= {"sign-in": ["account:10/60"]}
     settings.TRUSTED_PROXIES = ["127.0.0.1"]
 
@@ -180,7 +184,7 @@ def test_an_account_can_be_tried_ten_times_from_wherever(alice: User, settings: 
     assert statuses == [401] * 10 + [429]
 
 
-def test_an_address_can_try_ten_times_whatever_the_account(db: None, settings: Any) -> None:
+def test_an_address_allows_ten_attempts_for_all_accounts(db: None, settings: Any) -> None:
     settings.RATES |= {"sign-in": ["account:10/60", "address:10/60"]}
 
     statuses = [
@@ -213,9 +217,7 @@ def rates_of_production(settings: Any) -> None:
 
 @pytest.mark.usefixtures("rates_of_production")
 @pytest.mark.parametrize("page", SIGN_IN_PAGES)
-def test_wrong_passwords_of_one_address_keep_nobody_out_elsewhere(
-    operator: User, page: str
-) -> None:
+def test_wrong_passwords_of_one_address_do_not_affect_others(operator: User, page: str) -> None:
     wrong = [try_to_sign_in(page, "203.0.113.1", name="olga") for _ in range(14)]
 
     right = try_to_sign_in(page, "198.51.100.7", name="olga", password="correct horse")
@@ -226,7 +228,7 @@ def test_wrong_passwords_of_one_address_keep_nobody_out_elsewhere(
 
 
 @pytest.mark.usefixtures("rates_of_production")
-def test_many_addresses_together_have_few_guesses_for_an_account(alice: User) -> None:
+def test_an_account_allows_few_guesses_in_all(alice: User) -> None:
     statuses = [try_to_sign_in(TOKEN, f"203.0.113.{n % 8}").status_code for n in range(16)]
 
     assert statuses == [401] * 12 + [429] * 4
@@ -234,12 +236,12 @@ def test_many_addresses_together_have_few_guesses_for_an_account(alice: User) ->
 
 @pytest.mark.usefixtures("rates_of_production")
 @pytest.mark.parametrize("page", SIGN_IN_PAGES)
-def test_a_device_that_signed_in_before_is_spared(operator: User, page: str) -> None:
+def test_a_known_device_is_exempt(operator: User, page: str) -> None:
     device = APIClient() if page == TOKEN else Client()
     home, login = "198.51.100.7", {"name": "olga", "password": "correct horse"}
     assert try_to_sign_in(page, home, client=device, **login).status_code in (200, 302)
     device.cookies.pop("sessionid", None)
-    for n in range(14):  # a botnet, and three of these from this address
+    for n in range(14):  # a botnet, and three from this address
         try_to_sign_in(TOKEN, home if n < 3 else f"203.0.113.{n}", name="olga")
 
     stranger = try_to_sign_in(page, "198.51.100.8", **login)
@@ -251,7 +253,7 @@ def test_a_device_that_signed_in_before_is_spared(operator: User, page: str) -> 
 
 
 @pytest.mark.usefixtures("rates_of_production")
-def test_a_device_has_few_guesses_itself(alice: User) -> None:
+def test_a_known_device_has_few_guesses(alice: User) -> None:
     device = known_to("alice")
 
     statuses = [try_to_sign_in(TOKEN, "::1", client=device).status_code for _ in range(4)]
@@ -260,7 +262,7 @@ def test_a_device_has_few_guesses_itself(alice: User) -> None:
 
 
 @pytest.mark.usefixtures("rates_of_production")
-def test_a_device_is_not_spared_where_no_rate_would_hold_it(alice: User, settings: Any) -> None:
+def test_a_device_without_a_rate_is_not_exempt(alice: User, settings: Any) -> None:
     settings.RATES |= {"sign-in": ["account:1/60"]}
     device = known_to("alice")
 
@@ -271,7 +273,7 @@ def test_a_device_is_not_spared_where_no_rate_would_hold_it(alice: User, setting
 
 @pytest.mark.usefixtures("rates_of_production")
 @pytest.mark.parametrize("other", ["bob", "ALICE"])
-def test_a_device_of_another_account_is_not_spared(alice: User, other: str) -> None:
+def test_a_device_of_another_account_is_not_exempt(alice: User, other: str) -> None:
     UserFactory(username=other)
     device = known_to(other)
 
@@ -282,7 +284,7 @@ def test_a_device_of_another_account_is_not_spared(alice: User, other: str) -> N
 
 
 @pytest.mark.usefixtures("rates_of_production")
-def test_a_new_password_ends_the_devices_of_the_old_one(alice: User) -> None:
+def test_a_new_password_forgets_known_devices(alice: User) -> None:
     device = known_to("alice")
     alice.set_password("another")
     alice.save()
@@ -294,7 +296,7 @@ def test_a_new_password_ends_the_devices_of_the_old_one(alice: User) -> None:
 
 @pytest.mark.usefixtures("rates_of_production")
 @pytest.mark.parametrize("value", ["", "x", "W10:1a2b:c3d4", "\u00e9"])
-def test_a_forged_device_is_not_spared(alice: User, value: str) -> None:
+def test_a_forged_device_is_not_exempt(alice: User, value: str) -> None:
     device = APIClient()
     device.cookies["known_device"] = value
 
@@ -304,7 +306,7 @@ def test_a_forged_device_is_not_spared(alice: User, value: str) -> None:
 
 
 @pytest.mark.usefixtures("rates_of_production")
-def test_a_device_knows_several_accounts_and_no_more_than_fit_a_cookie(db: None) -> None:
+def test_a_device_remembers_a_bounded_number_of_accounts(db: None) -> None:
     device = APIClient()
     for n in range(7):
         UserFactory(username=f"user-of-it-{n}")
@@ -323,7 +325,7 @@ def test_a_device_knows_several_accounts_and_no_more_than_fit_a_cookie(db: None)
 
 
 @pytest.mark.usefixtures("rates_of_production")
-def test_who_knows_the_password_may_sign_in_again_and_again(alice: User) -> None:
+def test_correct_passwords_do_not_count(alice: User) -> None:
     statuses = [
         try_to_sign_in(TOKEN, f"203.0.113.{n % 4}", password="correct horse").status_code
         for n in range(16)
@@ -333,7 +335,7 @@ def test_who_knows_the_password_may_sign_in_again_and_again(alice: User) -> None
 
 
 @pytest.mark.usefixtures("rates_of_production")
-def test_signing_in_to_ones_own_account_gives_no_guesses_for_anothers(alice: User) -> None:
+def test_signing_in_gives_no_guesses_for_other_accounts(alice: User) -> None:
     UserFactory(username="ALICE")
     guesses = []
     for _ in range(4):
@@ -344,7 +346,7 @@ def test_signing_in_to_ones_own_account_gives_no_guesses_for_anothers(alice: Use
 
 
 @pytest.mark.usefixtures("rates_of_production")
-def test_a_sign_in_that_cannot_be_read_is_counted_too(db: None) -> None:
+def test_an_invalid_sign_in_is_counted_too(db: None) -> None:
     client = APIClient()
 
     statuses = [
@@ -354,7 +356,7 @@ def test_a_sign_in_that_cannot_be_read_is_counted_too(db: None) -> None:
     assert statuses == [400] * 3 + [429]
 
 
-def test_the_cookie_of_a_device_is_for_the_server_alone(alice: User, settings: Any) -> None:
+def test_the_device_cookie_is_http_only(alice: User, settings: Any) -> None:
     settings.SESSION_COOKIE_SECURE = True
 
     cookie = known_to("alice").cookies["known_device"]
@@ -367,7 +369,7 @@ def test_the_cookie_of_a_device_is_for_the_server_alone(alice: User, settings: A
 
 
 def known_to(name: str, client: APIClient | None = None) -> APIClient:
-    """A device that signed in to the account, from an address that nobody else has."""
+    """Return a device that signed in to the account, from an address of its own."""
     client = client or APIClient()
     address = f"192.0.2.{next(NUMBERS) % 256}"
     answer = try_to_sign_in(TOKEN, address, client=client, name=name, password="correct horse")
@@ -376,7 +378,7 @@ def known_to(name: str, client: APIClient | None = None) -> APIClient:
 
 
 @pytest.mark.parametrize("page", ["/sign-in", "/admin/login/"])
-def test_the_pages_to_sign_in_are_counted_too(
+def test_the_sign_in_pages_are_counted_too(
     client: Client, alice: User, settings: Any, page: str
 ) -> None:
     settings.RATES |= {"sign-in": ["account:1/60"]}
@@ -388,9 +390,7 @@ def test_the_pages_to_sign_in_are_counted_too(
     assert "Too many requests" in second.content.decode()
 
 
-def test_the_right_password_does_not_help_whoever_tried_too_often(
-    alice: User, settings: Any
-) -> None:
+def test_the_right_password_is_refused_over_the_limit(alice: User, settings: Any) -> None:
     settings.RATES |= {"sign-in": ["account:1/60"]}
     APIClient().post(TOKEN, WRONG)
 
@@ -413,7 +413,7 @@ def frozen_redis(stack: Stack, settings: Any, monkeypatch: pytest.MonkeyPatch) -
     os.killpg(server.popen.pid, signal.SIGCONT)
 
 
-def test_when_redis_hangs_polling_and_creating_go_on(
+def test_polls_and_starts_work_while_redis_hangs(
     client_of_alice: APIClient, frozen_redis: None
 ) -> None:
     began = time.monotonic()
@@ -424,7 +424,7 @@ def test_when_redis_hangs_polling_and_creating_go_on(
 
 
 @pytest.mark.parametrize("page", [TOKEN, "/sign-in", "/admin/login/"])
-def test_when_redis_hangs_nobody_can_sign_in(alice: User, frozen_redis: None, page: str) -> None:
+def test_sign_in_is_refused_while_redis_hangs(alice: User, frozen_redis: None, page: str) -> None:
     client = APIClient() if page == TOKEN else Client()
     began = time.monotonic()
 
@@ -435,7 +435,7 @@ def test_when_redis_hangs_nobody_can_sign_in(alice: User, frozen_redis: None, pa
     assert answer.json()["code"] == "sign_in_closed"
 
 
-def test_only_the_first_request_of_a_second_waits_for_a_redis_that_hangs(
+def test_one_request_a_second_waits_for_a_hanging_redis(
     client_of_alice: APIClient, frozen_redis: None
 ) -> None:
     client_of_alice.get(JOBS)
@@ -443,7 +443,7 @@ def test_only_the_first_request_of_a_second_waits_for_a_redis_that_hangs(
     with pytest.raises(rate_counting.RatesUnknown) as caught:
         rate_counting.count("poll", {"owner": "alice"})
 
-    assert caught.value.__cause__ is None  # Redis was not asked
+    assert caught.value.__cause__ is None  # Redis was not called
 
 
 @pytest.mark.parametrize(
@@ -455,5 +455,5 @@ def test_only_the_first_request_of_a_second_waits_for_a_redis_that_hangs(
         ("redis+socket:///run/redis.sock", "redis+socket:///run/redis.sock"),
     ],
 )
-def test_counts_lie_in_the_next_database_by_default(broker: str, cache: str) -> None:
+def test_counts_are_in_the_next_database_by_default(broker: str, cache: str) -> None:
     assert next_database(broker) == cache

@@ -1,4 +1,4 @@
-"""Sources of a bundle that are fetched while others are written, from the real S3 server."""
+"""Sources of a bundle are fetched in advance, from the real S3 server."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_an_object_of_unknown_size_is_read_at_its_turn(bucket: Any) -> None:
     assert read == [content(0, 10), content(1, 2 * MEBIBYTE), content(2, 10)]
 
 
-def test_one_object_takes_no_thread(bucket: Any) -> None:
+def test_one_object_uses_no_thread(bucket: Any) -> None:
     sources = [put(0, 1000)]
 
     with ReadAhead(sources) as ahead:

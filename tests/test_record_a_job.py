@@ -1,4 +1,4 @@
-"""A new job is recorded in one round trip, as the models would record it."""
+"""A new job is inserted in one round trip, with the same result as by the models."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_columns_are_those_of_the_model() -> None:
 
 @pytest.mark.django_db
 def test_the_row_is_the_one_that_the_model_makes(alice: User) -> None:
-    """A column that is new in the model, and not in the statement, fails here."""
+    """Fails for a new column of the model that is not in the statement."""
     tomorrow = timezone.now() + timedelta(days=1)
     told: dict[str, Any] = {
         "kind": "remote",
@@ -92,7 +92,7 @@ def test_what_is_returned_is_what_is_in_the_table(alice: User) -> None:
 
 @contextmanager
 def prepared() -> Iterator[psycopg.pq.PGconn]:
-    """A connection of a process that does not use Django's."""
+    """A connection of a process without Django."""
     params = connection.get_connection_params()
     for name in ("cursor_factory", "context", "prepare_threshold"):
         params.pop(name, None)
@@ -111,7 +111,7 @@ def libpq(transactional_db: None) -> Iterator[psycopg.pq.PGconn]:
 
 
 def send(pg: psycopg.pq.PGconn, *asked: sql.Submission) -> list[list[bytes | None]]:
-    """One pipeline, one Sync; the rows in the order of what was asked, without its ids."""
+    """Send one pipeline with one Sync. Returns the rows in the order of requests, without ids."""
     pg.enter_pipeline_mode()
     for statement, parameter in sql.submission_batch_sql(asked):
         pg.send_query_prepared(statement.name.encode(), [parameter.encode()])
@@ -144,7 +144,7 @@ def test_the_same_statement_by_libpq_records_the_same(
 
 
 def test_several_owners_share_a_transaction(libpq: psycopg.pq.PGconn, settings: Any) -> None:
-    """The second of one owner's sees the first; each answer is that of its own request."""
+    """An owner's second request counts the first; each result belongs to its request."""
     settings.MAX_ACTIVE_JOBS = 1
     second, first = UserFactory(), UserFactory()
     asked = [
@@ -166,7 +166,7 @@ def test_several_owners_share_a_transaction(libpq: psycopg.pq.PGconn, settings: 
 
 
 def test_the_owners_of_a_batch_are_locked_in_order() -> None:
-    """A race hardly ever shows it: a batch takes all of its locks within microseconds."""
+    """A race hardly ever shows it, as a batch takes all of its locks within microseconds."""
     asked = [
         submission.submission_of(owner_id, "bundle", FILES, "", Terms())
         for owner_id in (300, 20, 1_000, 20)
@@ -180,7 +180,7 @@ def test_the_owners_of_a_batch_are_locked_in_order() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_batches_of_the_same_owners_do_not_wait_for_each_other(settings: Any) -> None:
-    """Eight connections, whose owners come in any order; each owner's limit holds."""
+    """Eight connections with owners in random order; each owner's limit is respected."""
     settings.MAX_ACTIVE_JOBS = 20
     owners = [UserFactory().pk for _ in range(6)]
 
@@ -204,10 +204,10 @@ def test_batches_of_the_same_owners_do_not_wait_for_each_other(settings: Any) ->
 
 
 @pytest.mark.parametrize("change", ["password", "is_active", "nobody"])
-def test_who_may_no_more_is_told_from_who_may(
+def test_an_owner_without_access_is_refused(
     alice: User, libpq: psycopg.pq.PGconn, change: str
 ) -> None:
-    """A token names the MD5 of a password. Not even a row that is there is shown."""
+    """A token has the MD5 of a password. Even existing rows are not returned."""
     md5 = get_md5_hash_password(alice.password)
     asked = submission.submission_of(
         alice.pk, "bundle", FILES, "", Terms(), key="k", password_md5=md5
@@ -227,7 +227,7 @@ def test_who_may_no_more_is_told_from_who_may(
     assert DownloadJob.objects.count() == 1
 
 
-# What the statement says again that is said elsewhere
+# Rules that the statement repeats from Python
 
 
 @pytest.mark.django_db
@@ -287,7 +287,7 @@ def test_the_sources_are_those_that_the_builder_reads(alice: User, bob: User) ->
 
 
 @pytest.mark.django_db
-def test_what_is_read_is_kept_and_so_is_its_job(alice: User, settings: Any) -> None:
+def test_sources_and_their_jobs_are_kept(alice: User, settings: Any) -> None:
     settings.SOURCE_KEPT_SECONDS = 3600
     soon, later = (timezone.now() + timedelta(hours=hours) for hours in (0.5, 9))
     job = JobFactory(owner=alice, status="completed", expires_at=soon)
@@ -309,7 +309,7 @@ def test_what_is_read_is_kept_and_so_is_its_job(alice: User, settings: Any) -> N
 
 
 @pytest.mark.django_db
-def test_what_is_refused_keeps_nothing(alice: User, settings: Any) -> None:
+def test_a_refused_job_keeps_no_sources(alice: User, settings: Any) -> None:
     settings.MAX_ACTIVE_JOBS = 0
     soon = timezone.now() + timedelta(hours=0.5)
     due = ArtifactFactory(owner=alice, file_id=20_000, expires_at=soon)
@@ -324,12 +324,12 @@ def test_what_is_refused_keeps_nothing(alice: User, settings: Any) -> None:
 # One round trip
 
 
-DELAY = 0.5  # on the line, each way: far more than a busy machine takes for a start
+DELAY = 0.5  # each way: much longer than a busy machine takes for a start
 
 
 @pytest.fixture
-def far_away(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[Proxy]:
-    """Postgres, some way off."""
+def distant_postgres(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[Proxy]:
+    """Postgres with a delay."""
     alice: User = request.getfixturevalue("alice")
     proxy = Proxy(int(connection.settings_dict["PORT"]))
     port, connection.settings_dict["PORT"] = connection.settings_dict["PORT"], proxy.port
@@ -349,8 +349,8 @@ def seconds(act: Callable[[], Any]) -> float:
     return time.monotonic() - begin
 
 
-def test_a_start_is_one_round_trip(alice: User, far_away: Proxy, broker: Mock) -> None:
-    far_away.delay(DELAY)
+def test_a_start_is_one_round_trip(alice: User, distant_postgres: Proxy, broker: Mock) -> None:
+    distant_postgres.delay(DELAY)
     look = seconds(lambda: User.objects.get(pk=alice.pk))
     assert look > DELAY
 
@@ -361,18 +361,18 @@ def test_a_start_is_one_round_trip(alice: User, far_away: Proxy, broker: Mock) -
     assert DownloadJob.objects.count() == 2
 
 
-def test_a_database_that_says_nothing_ends_a_start(
-    alice: User, far_away: Proxy, broker: Mock, settings: Any
+def test_a_silent_database_ends_a_start(
+    alice: User, distant_postgres: Proxy, broker: Mock, settings: Any
 ) -> None:
-    """And the next one works."""
+    """The next one works."""
     settings.DATABASE_WAIT_SECONDS = 0.3
-    far_away.freeze()
+    distant_postgres.freeze()
 
     with pytest.raises(OperationalError):
         submit_job(owner=alice, kind="bundle", params=FILES)
     settings.DATABASE_WAIT_SECONDS = 0  # to empty the tables afterwards may take longer
-    far_away.reset()  # or what was held would arrive now
-    far_away.pass_on()
+    distant_postgres.reset()  # or what was held would arrive now
+    distant_postgres.pass_on()
     connection.close_if_unusable_or_obsolete()
 
     job, is_new = submit_job(owner=alice, kind="bundle", params=FILES)
@@ -382,8 +382,8 @@ def test_a_database_that_says_nothing_ends_a_start(
 
 
 @pytest.mark.django_db
-def test_the_statement_is_planned_once_a_connection(alice: User) -> None:
-    """To plan it takes longer than to run it."""
+def test_the_statement_is_planned_once_per_connection(alice: User) -> None:
+    """Planning takes longer than execution."""
     for _ in range(3):
         submit_job(owner=alice, kind="bundle", params=FILES)
 
@@ -396,7 +396,7 @@ def test_the_statement_is_planned_once_a_connection(alice: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_does_not_get_the_lock_in_time_is_busy(alice: User, broker: Mock) -> None:
+def test_a_start_without_the_lock_in_time_is_busy(alice: User, broker: Mock) -> None:
     def start() -> str:
         try:
             with connection.cursor() as cursor:
@@ -411,5 +411,5 @@ def test_who_does_not_get_the_lock_in_time_is_busy(alice: User, broker: Mock) ->
         quota.lock_owner_quota(alice)
         status = threads.submit(start).result()
 
-    assert status == "queued"  # others go on, on the same connection
+    assert status == "queued"  # others continue on the same connection
     assert DownloadJob.objects.count() == 1

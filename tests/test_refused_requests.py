@@ -1,4 +1,4 @@
-"""What is no valid HTTP never reaches Django, and is a problem (RFC 9457) all the same."""
+"""Invalid HTTP never reaches Django, and the response is a problem (RFC 9457) as always."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_http_is_a_problem(web: Live, sent: bytes, status: int, code: str) -> None:
+def test_invalid_http_is_a_problem(web: Live, sent: bytes, status: int, code: str) -> None:
     answer = exchange(web.url, sent)
 
     assert (answer.status, answer.json["status"], answer.json["code"]) == (status, status, code)
@@ -65,7 +65,7 @@ def test_what_is_no_http_is_a_problem(web: Live, sent: bytes, status: int, code:
     assert answer.rest == b""
 
 
-def test_it_has_the_members_of_every_other_problem(web: Live) -> None:
+def test_it_has_all_members_of_a_problem(web: Live) -> None:
     members = exchange(web.url, GET + b"Expect: secret\r\n\r\n").json
 
     request = SimpleNamespace(request_id=members["requestId"])
@@ -73,14 +73,14 @@ def test_it_has_the_members_of_every_other_problem(web: Live) -> None:
     assert str(UUID(members["requestId"])) == members["requestId"]
 
 
-def test_a_refused_request_that_has_an_address_is_in_the_access_log(web: Live) -> None:
+def test_a_refused_request_with_a_path_is_in_the_access_log(web: Live) -> None:
     answer = exchange(web.url, GET.replace(b"live", b"logged") + b"Host: two\r\n\r\n")
 
     line = rf'"GET /health/logged HTTP/1\.1" 400 \d+ 0ms {answer.json["requestId"]}'
     assert re.search(line, web.processes[0].log.read_text())
 
 
-def test_an_error_of_the_parser_that_is_not_listed_is_the_clients() -> None:
+def test_an_unlisted_error_of_the_parser_is_400() -> None:
     errors = [each for each in vars(gunicorn_h1c).values() if isinstance(each, type)]
 
     parsing = [each for each in errors if issubclass(each, PARSE_ERRORS)]
@@ -90,12 +90,12 @@ def test_an_error_of_the_parser_that_is_not_listed_is_the_clients() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("secret"), OSError("secret")])
-def test_an_error_of_ours_is_500_and_says_nothing(error: Exception) -> None:
+def test_an_internal_error_is_500_without_details(error: Exception) -> None:
     assert refusal_of(error) is INTERNAL
     assert b"secret" not in INTERNAL.response("id")
 
 
-def test_no_client_moves_the_service_to_another_address(web: Live) -> None:
+def test_clients_cannot_set_script_name(web: Live) -> None:
     answer = exchange(web.url, GET + b"Connection: close\r\nSCRIPT_NAME: /secret\r\n\r\n")
 
     assert answer.status == 200

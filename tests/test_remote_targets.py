@@ -1,4 +1,4 @@
-"""Where may a stranger's link lead, and what does it take to be led elsewhere?"""
+"""Where links may lead, and how they are parsed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ THE_SAME_EACH_TIME = hypothesis.settings(derandomize=True, deadline=None, max_ex
 NOT_FOUND = "We couldn't find a public address for example.org."
 PLACE = ParsedUrl("https", "example.org", 443, "/a/b?c=d")
 
-# What readers of links disagree about, in any order: text alone would hardly ever be a link.
+# Parts that URL parsers disagree about, in any order: random text would hardly ever be a URL.
 PIECES = st.sampled_from(
     [
         *["http://", "HTTPS://", "http:", "//", "/", "\\", "?", "#", "@", ":", ".", "。", "%", "-"],
@@ -142,7 +142,7 @@ LINKS = LIKELY | LIKELY | PUT_TOGETHER | st.text()
         ("https://[2606:4700:0:0::1111]:8443", "https://[2606:4700::1111]:8443", "/"),
     ],
 )
-def test_a_link_is_read_in_one_way(url: str, origin: str, path: str) -> None:
+def test_a_link_has_one_interpretation(url: str, origin: str, path: str) -> None:
     target = target_of(url)
 
     assert (target.origin, target.path) == (origin, path)
@@ -245,7 +245,7 @@ def test_a_link_is_read_in_one_way(url: str, origin: str, path: str) -> None:
         "http://example.org/" + "a" * 8_000,
     ],
 )
-def test_what_is_no_link_is_told_in_a_sentence_without_it(url: str) -> None:
+def test_the_error_for_an_invalid_link_does_not_contain_it(url: str) -> None:
     with pytest.raises(BadUrl) as refused:
         target_of(url)
 
@@ -254,7 +254,7 @@ def test_what_is_no_link_is_told_in_a_sentence_without_it(url: str) -> None:
     assert "example" not in sentence
 
 
-def test_a_link_with_a_password_is_told_why() -> None:
+def test_the_error_for_a_link_with_a_password_explains_it() -> None:
     with pytest.raises(BadUrl, match="password"):
         target_of("http://user:password@example.org/")
 
@@ -276,25 +276,25 @@ def test_a_link_with_a_password_is_told_why() -> None:
         *["[2606:4700::1111%25eth0]", "[::ffff:8.8.8.8%1]"],
     ],
 )
-def test_hosts_that_are_known_not_to_be_public_are_blocked(host: str) -> None:
+def test_private_hosts_are_blocked(host: str) -> None:
     with pytest.raises(BlockedAddress):
         target_of(f"http://{host}/")
     with pytest.raises(BlockedRedirect):
         join_target(PLACE, f"//{host}/")
 
 
-def test_names_that_only_look_like_private_ones_are_left_to_the_resolver() -> None:
+def test_names_like_private_ones_are_resolved() -> None:
     for host in ("localhost.example.org", "mylocalhost", "local.example", "127.0.0.1.example.org"):
         assert target_of(f"http://{host}/").host == host
 
 
 @pytest.mark.parametrize("port", [22, 25, 6379, 5432, 9000, 65_535])
-def test_ports_that_are_not_fetched_from_are_blocked(port: int) -> None:
+def test_other_ports_are_blocked(port: int) -> None:
     with pytest.raises(BlockedAddress, match=f"port {port} of example.org"):
         target_of(f"http://example.org:{port}/")
 
 
-def test_ports_are_the_operators_choice(settings: Any) -> None:
+def test_ports_can_be_configured(settings: Any) -> None:
     settings.REMOTE_PORTS = [8000]
 
     assert target_of("http://example.org:8000/").port == 8000
@@ -316,7 +316,7 @@ def test_any_text_is_a_public_looking_host_or_refused(text: str) -> None:
     assert target.path.isascii()
     assert target.path.startswith("/")
     assert not set(" \r\n\t#\\") & set(target.origin + target.path)
-    assert target_of(target.origin + target.path) == target  # read again, it is the same
+    assert target_of(target.origin + target.path) == target  # parsed again, it is the same
 
 
 @THE_SAME_EACH_TIME
@@ -333,7 +333,7 @@ def test_any_location_is_a_public_looking_host_or_a_blocked_redirect(location: s
 
 @THE_SAME_EACH_TIME
 @given(st.text("0123456789abcdefx.", min_size=1, max_size=20))
-def test_what_the_c_library_takes_for_an_address_is_never_taken_for_a_name(host: str) -> None:
+def test_addresses_of_the_c_library_are_never_names(host: str) -> None:
     try:
         meant = socket.inet_ntoa(socket.inet_aton(host))
     except OSError:
@@ -352,7 +352,7 @@ def looks_public(host: str) -> bool:
         return host.rpartition(".")[2] not in ("localhost", "local", "internal")
 
 
-def test_no_text_of_a_target_tells_its_path() -> None:
+def test_texts_of_a_target_have_no_path() -> None:
     target = target_of("https://example.org:8443/secret?token=secret")
 
     assert str(target) == f"{target}" == "https://example.org:8443"
@@ -389,7 +389,7 @@ def test_no_text_of_a_target_tells_its_path() -> None:
         ("/a file.pdf ", "https://example.org", "/a%20file.pdf"),
         ("/ü.pdf".encode().decode("latin-1"), "https://example.org", "/%C3%BC.pdf"),
         ("/%C3%BC.pdf", "https://example.org", "/%C3%BC.pdf"),
-        ("/\xfc.pdf", "https://example.org", "/%FC.pdf"),  # a byte that is no UTF-8
+        ("/\xfc.pdf", "https://example.org", "/%FC.pdf"),  # a byte that is not UTF-8
         ("/日.pdf", "https://example.org", "/%E6%97%A5.pdf"),
         ("/a\u202fb.png".encode().decode("latin-1"), "https://example.org", "/a%E2%80%AFb.png"),
         ("/a?b=c\\d", "https://example.org", "/a?b=c%5Cd"),
@@ -402,7 +402,7 @@ def test_no_text_of_a_target_tells_its_path() -> None:
         ("/" + "a" * 7_000, "https://example.org", "/" + "a" * 7_000),
     ],
 )
-def test_a_redirect_leads_where_its_server_means(location: str, origin: str, path: str) -> None:
+def test_redirect_locations_are_resolved(location: str, origin: str, path: str) -> None:
     target = join_target(PLACE, location)
 
     assert (target.origin, target.path) == (origin, path)
@@ -446,7 +446,7 @@ def test_a_redirect_leads_where_its_server_means(location: str, origin: str, pat
         "/" + "a" * 8_000,
     ],
 )
-def test_a_redirect_elsewhere_is_blocked_and_names_who_sent_it(location: str) -> None:
+def test_a_forbidden_redirect_is_blocked_and_names_its_server(location: str) -> None:
     with pytest.raises(BlockedRedirect, match=r"^example\.org redirected to") as blocked:
         join_target(PLACE, location)
 
@@ -454,7 +454,7 @@ def test_a_redirect_elsewhere_is_blocked_and_names_who_sent_it(location: str) ->
 
 
 class Resolver:
-    """Answers each question with the next of its answers, and the last one for ever."""
+    """Returns its answers in order, and then the last one again and again."""
 
     def __init__(self) -> None:
         self.answers: list[list[str]] = []
@@ -478,13 +478,13 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     return resolver
 
 
-def test_addresses_are_those_that_were_judged_in_the_resolvers_order(resolver: Resolver) -> None:
+def test_addresses_are_the_checked_ones_in_the_resolvers_order(resolver: Resolver) -> None:
     resolver.answers = [["2606:4700::1", "8.8.8.8", "1.1.1.1", "8.8.8.8"], ["127.0.0.1"]]
 
     found = target_addresses(PLACE)
 
     assert found == ["2606:4700::1", "8.8.8.8", "1.1.1.1"]
-    assert resolver.asked == [("example.org", 443)]  # once: a second answer has no say
+    assert resolver.asked == [("example.org", 443)]  # resolved once: a second one does not matter
 
 
 @pytest.mark.parametrize(
@@ -501,7 +501,7 @@ def test_addresses_are_those_that_were_judged_in_the_resolvers_order(resolver: R
         ["0.0.0.0"],
     ],
 )
-def test_one_private_answer_blocks_them_all_and_looks_like_none(
+def test_one_private_address_blocks_all_and_looks_like_none(
     resolver: Resolver, answer: list[str]
 ) -> None:
     resolver.answers = [answer]
@@ -530,7 +530,7 @@ def test_a_name_without_address_is_unavailable(
     assert str(empty.value) == NOT_FOUND
 
 
-def test_the_real_resolver_gives_back_an_address() -> None:
+def test_the_real_resolver_returns_an_address() -> None:
     assert target_addresses(target_of("http://8.8.8.8/")) == ["8.8.8.8"]
     assert target_addresses(target_of("http://[2606:4700::1111]/")) == ["2606:4700::1111"]
 

@@ -1,4 +1,4 @@
-"""Reports, from the request to the file. Their content is tested in tests/reports."""
+"""Reports, from the request to the file. tests/reports tests their content."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.live import on_this_database
 
 REPORTS = "/reports"
 
-# The runner has a connection of its own.
+# The runner has its own connection.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("made_bucket")]
 
 
@@ -357,7 +357,7 @@ HUNDRED_THOUSAND_JOBS = """
 """
 
 
-# Runs one job as a worker does, and prints its peak memory.
+# Run one job as a worker does, and print its peak memory.
 ONE_ATTEMPT = """
 import sys, django; django.setup()
 from jobs.engine import runner

@@ -1,4 +1,4 @@
-"""Heads of responses as real servers send them: the right bytes, or a clear error."""
+"""Response headers as real servers send them: the right bytes, or a clear error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def peer(settings: Any) -> Iterator[Peer]:
 
 
 def writes(*pieces: bytes) -> Mode:
-    """These bytes and no others, after which the connection ends."""
+    """Send these bytes only, and close the connection."""
 
     async def mode(exchange: Exchange) -> None:
         exchange.keep_alive = False
@@ -87,7 +87,7 @@ def test_interim_responses_are_skipped(peer: Peer, interim: bytes) -> None:
         b"X-Bare: line end\n",
     ],
 )
-def test_an_odd_line_is_ignored_and_what_follows_it_counts(peer: Peer, lines: bytes) -> None:
+def test_a_malformed_line_is_ignored_but_not_later_ones(peer: Peer, lines: bytes) -> None:
     assert fetched(peer, OK + lines + LENGTH + b"\r\n" + BODY) == BODY
     assert fetched(peer, OK + lines + CHUNKED + b"\r\n" + CHUNKS) == BODY
 
@@ -108,7 +108,7 @@ def test_an_odd_line_is_ignored_and_what_follows_it_counts(peer: Peer, lines: by
         b"Content-Length: nonsense\r\nTransfer-Encoding: chunked\r\n",
     ],
 )
-def test_chunks_are_read_however_they_are_announced(peer: Peer, framing: bytes) -> None:
+def test_chunks_are_read_however_announced(peer: Peer, framing: bytes) -> None:
     assert fetched(peer, OK + framing + b"\r\n" + CHUNKS) == BODY
 
 
@@ -127,7 +127,7 @@ def test_chunks_are_read_however_they_are_announced(peer: Peer, framing: bytes) 
         b"3e8\r\n%b\r\n0\r\n",
     ],
 )
-def test_chunks_are_read_however_their_lines_are_written(peer: Peer, chunks: bytes) -> None:
+def test_chunks_are_read_with_any_valid_lines(peer: Peer, chunks: bytes) -> None:
     assert fetched(peer, OK + CHUNKED + b"\r\n" + chunks.replace(b"%b", BODY)) == BODY
 
 
@@ -136,7 +136,7 @@ def test_chunks_are_read_however_their_lines_are_written(peer: Peer, chunks: byt
     [
         b"\r\n",
         b"\r\n0",
-        b"\r\n00",  # of 0002000, a size that is cut off
+        b"\r\n00",  # of 0002000, a truncated size
         b"\r\n0;",
         b"\r\n\r\n",
         b"\r\n-5\r\n",
@@ -149,7 +149,7 @@ def test_chunks_are_read_however_their_lines_are_written(peer: Peer, chunks: byt
         b"",
     ],
 )
-def test_chunks_that_leave_doubt_are_no_file(peer: Peer, after: bytes) -> None:
+def test_ambiguous_chunks_are_an_error(peer: Peer, after: bytes) -> None:
     with pytest.raises(RemoteUnavailable, match=r"127\.0\.0\.1 closed the connection early\."):
         fetched(peer, OK + CHUNKED + b"\r\n3e8\r\n" + BODY + after)
 
@@ -183,7 +183,7 @@ def test_a_plain_body_is_read_to_its_end(peer: Peer, framing: bytes) -> None:
         b"Transfer-Encoding: chunked;q=1\r\n",
     ],
 )
-def test_a_transfer_coding_that_is_not_read_is_an_error(peer: Peer, framing: bytes) -> None:
+def test_an_unsupported_transfer_coding_is_an_error(peer: Peer, framing: bytes) -> None:
     with pytest.raises(RemoteEncoded):
         fetched(peer, OK + framing + b"\r\n" + CHUNKS)
 
@@ -215,7 +215,7 @@ def test_a_transfer_coding_that_is_not_read_is_an_error(peer: Peer, framing: byt
         b"\r\n HTTP/1.1 200 OK\r\n\r\n",
     ],
 )
-def test_a_head_that_leaves_doubt_is_no_response(peer: Peer, head: bytes) -> None:
+def test_an_ambiguous_header_is_an_error(peer: Peer, head: bytes) -> None:
     with pytest.raises(RemoteUnavailable) as refused:
         fetched(peer, head, BODY)
 
@@ -225,7 +225,7 @@ def test_a_head_that_leaves_doubt_is_no_response(peer: Peer, head: bytes) -> Non
 @pytest.mark.parametrize(
     "head", [b"", OK, OK + b"X-A: 1\r\n", OK + LENGTH, OK + b"X-Cut: of", b"HTTP/1.1 100 \r\n\r\n"]
 )
-def test_a_head_that_breaks_off_is_no_empty_file(peer: Peer, head: bytes) -> None:
+def test_a_truncated_header_is_not_an_empty_file(peer: Peer, head: bytes) -> None:
     with pytest.raises(RemoteUnavailable, match=r"127\.0\.0\.1 closed the connection early\."):
         fetched(peer, head)
 
@@ -233,12 +233,12 @@ def test_a_head_that_breaks_off_is_no_empty_file(peer: Peer, head: bytes) -> Non
 @pytest.mark.parametrize(
     "status", [b"200 OK", b"200", b"201 Created", b"203 Other", b"226", b"299"]
 )
-def test_a_success_carries_the_file(peer: Peer, status: bytes) -> None:
+def test_some_other_2xx_statuses_have_the_file(peer: Peer, status: bytes) -> None:
     assert fetched(peer, b"HTTP/1.1 " + status + b"\r\n" + LENGTH + b"\r\n" + BODY) == BODY
 
 
 @pytest.mark.parametrize("status", [202, 204, 205, 207, 208])
-def test_a_success_that_is_not_the_file_is_none(peer: Peer, status: int) -> None:
+def test_2xx_statuses_without_a_file_are_errors(peer: Peer, status: int) -> None:
     with pytest.raises(RemoteUnavailable, match=rf"returned {status}"):
         fetched(peer, b"HTTP/1.1 %d X\r\n" % status + LENGTH + b"\r\n" + BODY)
 
@@ -257,7 +257,7 @@ def test_a_success_that_is_not_the_file_is_none(peer: Peer, status: int) -> None
         b"Content-Encoding: base64\r\n",
     ],
 )
-def test_a_content_coding_that_packs_nothing_is_ignored(peer: Peer, codings: bytes) -> None:
+def test_identity_codings_are_ignored(peer: Peer, codings: bytes) -> None:
     assert fetched(peer, OK + LENGTH + codings + b"\r\n" + BODY) == BODY
 
 
@@ -265,7 +265,7 @@ def test_a_content_coding_that_packs_nothing_is_ignored(peer: Peer, codings: byt
     "coding",
     ["gzip", "X-GZip", "deflate", "compress", "br", "zstd", "aws-chunked, gzip", "gzip;q=1"],
 )
-def test_a_packed_file_is_refused(peer: Peer, coding: str) -> None:
+def test_a_content_coding_is_refused(peer: Peer, coding: str) -> None:
     with pytest.raises(RemoteEncoded):
         fetched(peer, OK + LENGTH + f"Content-Encoding: {coding}\r\n\r\n".encode() + BODY)
 
@@ -280,7 +280,7 @@ def test_a_packed_file_is_refused(peer: Peer, coding: str) -> None:
         ("zstd", "Content-Type: application/zstd"),
     ],
 )
-def test_a_file_that_is_packed_itself_is_stored_as_it_is(
+def test_a_compressed_file_with_a_redundant_coding_is_stored(
     peer: Peer, coding: str, says: str
 ) -> None:
     lines = f"Content-Encoding: {coding}\r\n{says}\r\n\r\n".encode()
@@ -297,14 +297,14 @@ def test_a_file_that_is_packed_itself_is_stored_as_it_is(
         ("gzip", 'Content-Disposition: attachment; filename="gz"'),
     ],
 )
-def test_a_file_that_is_packed_otherwise_is_refused(peer: Peer, coding: str, says: str) -> None:
+def test_a_file_with_another_coding_is_refused(peer: Peer, coding: str, says: str) -> None:
     lines = f"Content-Encoding: {coding}\r\n{says}\r\n\r\n".encode()
 
     with pytest.raises(RemoteEncoded):
         fetched(peer, OK + LENGTH + lines + BODY)
 
 
-def test_a_part_that_is_called_the_whole_file_is_not_stored(peer: Peer) -> None:
+def test_a_part_labelled_as_the_whole_file_is_not_stored(peer: Peer) -> None:
     part = b"Content-Range: bytes 0-999/5000\r\n"
 
     with pytest.raises(RemoteUnavailable, match="as if part"):
@@ -315,14 +315,14 @@ def test_a_part_that_is_called_the_whole_file_is_not_stored(peer: Peer) -> None:
         assert fetched(peer, OK + LENGTH + line + b"\r\n" + BODY) == BODY
 
 
-def test_a_redirect_to_two_places_leads_nowhere(peer: Peer) -> None:
+def test_a_redirect_with_two_locations_is_an_error(peer: Peer) -> None:
     found = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
 
     with pytest.raises(RemoteError, match="redirected to two addresses"):
         fetched(peer, found + b"Location: /a\r\nLocation: /b\r\n\r\n")
 
 
-def test_a_page_that_says_twice_what_it_is_is_known_as_a_page(peer: Peer) -> None:
+def test_a_page_with_two_content_types_is_a_page(peer: Peer) -> None:
     types = b"Content-Type: text/html\r\nContent-Type: text/html; charset=utf-8\r\n"
     url = peer.serve("/file", File(misbehave=writes(OK + LENGTH + types + b"\r\n" + BODY)))
 
@@ -336,7 +336,7 @@ def test_a_page_that_says_twice_what_it_is_is_known_as_a_page(peer: Peer) -> Non
     "path",
     ["/a%2fb%3D", "/caf%c3%a9?x=%e2%82%ac&sig=a%2Bb%2f%3d", "/a/../b//c/./d", "/x?a=b?c=/../d"],
 )
-def test_a_path_is_asked_for_as_it_was_signed(peer: Peer, path: str) -> None:
+def test_a_path_is_requested_unchanged(peer: Peer, path: str) -> None:
     served, _, query = path.partition("?")
     peer.serve(served, File(size=10))
 

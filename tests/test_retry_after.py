@@ -1,4 +1,4 @@
-"""How long another server asks us to wait."""
+"""Parsing Retry-After of other servers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_it_is_rounded_up() -> None:
         (["Fri, 31 Dec 9999 23:59:59 GMT", "5"], MOST),
     ],
 )
-def test_of_several_the_longest_counts(values: list[str], seconds: int) -> None:
+def test_the_longest_of_several_counts(values: list[str], seconds: int) -> None:
     assert longest_retry_after(values, at_most=MOST) == seconds
 
 

@@ -52,7 +52,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Not even as a zombie that nobody asked about."""
+    """Return True unless it has ended, even as a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):  # it may end between open and read
@@ -71,7 +71,7 @@ def port(tmp_path: Path) -> str:
 
 @pytest.fixture
 def serving(tmp_path: Path, port: str) -> Iterator[Serving]:
-    """`make run`, until it serves."""
+    """Start `make run`, and wait until it serves."""
     log = tmp_path / "run.log"
     with log.open("wb") as out:
         env = environment(tmp_path, PORT=port)
@@ -104,7 +104,7 @@ def test_it_runs_the_sample_job_and_keeps_its_data(tmp_path: Path, port: str) ->
     assert f"\nBASE_URL=http://127.0.0.1:{port}\n" in env_file
 
 
-def test_nothing_is_left_when_the_supervisor_is_killed(serving: Serving) -> None:
+def test_no_process_is_left_if_the_supervisor_is_killed(serving: Serving) -> None:
     everything = descendants(serving.process.pid)
     assert len(everything) > 10
     for pid in everything:
@@ -116,7 +116,7 @@ def test_nothing_is_left_when_the_supervisor_is_killed(serving: Serving) -> None
     until(lambda: not any(map(is_running, everything)), 5)
 
 
-def test_a_process_that_dies_is_started_again_and_ctrl_c_ends_all(serving: Serving) -> None:
+def test_a_dead_process_is_restarted_and_ctrl_c_ends_all(serving: Serving) -> None:
     everything = descendants(serving.process.pid)
     dispatcher = next(
         pid for pid in everything if b"dispatcher" in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -131,7 +131,7 @@ def test_a_process_that_dies_is_started_again_and_ctrl_c_ends_all(serving: Servi
     assert not any(map(is_running, everything))
 
 
-def test_a_taken_port_is_one_clear_sentence(tmp_path: Path, port: str) -> None:
+def test_a_taken_port_is_one_clear_message(tmp_path: Path, port: str) -> None:
     with socket.create_server(("127.0.0.1", int(port))):
         done = run(tmp_path, "--once", PORT=port)
 
@@ -157,7 +157,7 @@ def test_contradicting_settings_are_reported_with_a_solution(tmp_path: Path, por
         ("S3_ENDPOINT_URL", "http://127.0.0.1:1"),
     ],
 )
-def test_a_named_server_that_is_away_is_one_clear_sentence(
+def test_an_unavailable_server_is_one_clear_message(
     tmp_path: Path, port: str, variable: str, url: str
 ) -> None:
     done = run(tmp_path, "--once", PORT=port, **{variable: url})
@@ -169,7 +169,7 @@ def test_a_named_server_that_is_away_is_one_clear_sentence(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_virus_scanner_that_answers_is_used(
+def test_a_running_virus_scanner_is_used(
     clamd: Clamd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CLAMD")
@@ -196,7 +196,7 @@ def test_another_server_on_the_scanners_port_is_reported_and_not_used(
     assert capsys.readouterr().out.startswith("Uploads are not scanned for viruses: ")
 
 
-def test_a_virus_scanner_that_is_named_is_nobody_elses_choice(
+def test_a_configured_virus_scanner_is_not_replaced(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CLAMD", NOBODY)
@@ -207,14 +207,14 @@ def test_a_virus_scanner_that_is_named_is_nobody_elses_choice(
 
 @pytest.fixture
 def stacks(tmp_path: Path) -> Iterator[list[Stack]]:
-    """Two in one folder. Their servers are in the environment, so that they start none."""
+    """Two stacks in one folder. The environment names their servers, so that they start none."""
     both = [Stack(tmp_path, durable=False), Stack(tmp_path, durable=False)]
     yield both
     for stack in both:
         stack.stop()
 
 
-def test_a_full_disk_is_one_clear_sentence(
+def test_a_full_disk_is_one_clear_message(
     stacks: list[Stack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)

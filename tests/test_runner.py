@@ -143,7 +143,7 @@ def test_a_cancel_stops_a_running_builder_wherever_it_is(
         work.output.write(bytes(20_000_000))
         while True:
             if where == "sleep":
-                time.sleep(60)  # as stuck as a socket that says nothing
+                time.sleep(60)  # as stuck as a socket without data
             else:
                 work.say("Busy")
 
@@ -199,7 +199,7 @@ def test_a_builder_that_catches_every_exception_is_stopped(
         while True:
             try:
                 time.sleep(60)
-            except Exception:  # as a library would, around its requests
+            except Exception:  # as a library might do
                 continue
 
     build_with(stubborn, time_limit_seconds=1)
@@ -223,7 +223,7 @@ def test_a_worker_that_stops_hands_the_job_back(
     assert history(job) == ["claim", "hand_back"]
 
 
-def test_the_loser_of_a_race_removes_its_object_and_no_other(
+def test_a_superseded_attempt_deletes_only_its_own_object(
     job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
     def taken_meanwhile(params: Any, work: Workspace) -> None:
@@ -257,7 +257,7 @@ def test_a_commit_whose_response_was_lost_keeps_its_object(
 
 
 @pytest.mark.parametrize("lost", [OperationalError, InterfaceError, InternalError])
-def test_an_outcome_is_recorded_when_the_database_is_back(
+def test_an_outcome_is_recorded_once_the_database_is_back(
     job: DownloadJob, monkeypatch: pytest.MonkeyPatch, lost: type[Exception]
 ) -> None:
     succeed, asked = DownloadJob.succeed, []
@@ -280,7 +280,7 @@ def test_an_outcome_is_recorded_when_the_database_is_back(
     assert [file.key for file in job.files.all()] == [job.artifact.key]
 
 
-def test_a_retry_that_could_not_be_committed_is_the_same_retry(
+def test_a_retry_whose_commit_failed_is_repeated(
     job: DownloadJob, build_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     DownloadJob.objects.update(failures=2)  # one more is allowed
@@ -305,7 +305,7 @@ def test_a_retry_that_could_not_be_committed_is_the_same_retry(
     assert (job.status, job.failures) == (Status.QUEUED, 3)
 
 
-def test_a_worker_that_is_stopped_stops_though_the_database_is_away(
+def test_a_worker_stops_while_the_database_is_down(
     job: DownloadJob, build_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def build(params: Any, work: Workspace) -> None:
@@ -334,7 +334,7 @@ def test_a_multipart_upload_whose_response_was_lost_is_deleted(
 
     def lose_once(request: Any, **said: Any) -> None:
         if not lost:
-            lost.append(URLLib3Session().send(request))  # it came through; its answer does not
+            lost.append(URLLib3Session().send(request))  # the request arrived, its response is lost
             raise ReadTimeoutError(endpoint_url=request.url)
 
     build_with(build)
@@ -366,7 +366,7 @@ def test_an_unavailable_database_is_retried_for_a_lease_at_most(
 
     run(job)
 
-    assert job.status == Status.PROCESSING  # until its lease is over
+    assert job.status == Status.PROCESSING  # until its lease has expired
 
 
 def test_nothing_runs_without_a_claim(job: DownloadJob) -> None:
@@ -426,7 +426,7 @@ def test_an_attempt_without_a_database_counts_as_lost(
     run(job)
 
     assert not stopped[0].timed_out
-    assert job.status == Status.PROCESSING  # it is the dispatcher's to rescue
+    assert job.status == Status.PROCESSING  # the dispatcher rescues it
 
 
 def test_the_simulated_delay_waits_first(job: DownloadJob, settings: Any) -> None:
@@ -439,9 +439,7 @@ def test_the_simulated_delay_waits_first(job: DownloadJob, settings: Any) -> Non
     assert job.status == Status.COMPLETED
 
 
-def test_while_the_simulated_delay_runs_a_poll_says_so_and_how_long(
-    job: DownloadJob, settings: Any
-) -> None:
+def test_a_poll_shows_the_simulated_delay(job: DownloadJob, settings: Any) -> None:
     settings.SIMULATED_DELAY_SECONDS = [3.0, 3.0]
     polls: list[tuple[str, float, int | None]] = []
     over = threading.Event()
@@ -480,7 +478,7 @@ def test_the_message_of_a_simulated_delay_can_be_parsed(seconds: float, said: st
     assert simulated_delay.simulated_delay_seconds("Starting") == 0
 
 
-def test_a_killed_process_gives_its_job_back_once(job: DownloadJob) -> None:
+def test_the_job_of_a_killed_process_is_rescued_once(job: DownloadJob) -> None:
     job.claim(task_id="task-1", worker="w")
 
     runner.runner_died(job.pk, task_id="another")
@@ -516,7 +514,7 @@ def test_a_traceback_that_postgres_refuses_is_stored_cleaned(
 def test_a_completed_upload_without_an_object_is_storage_unavailable(
     job: DownloadJob, build_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S3 may answer 200 before it has put the parts together; to a PUT it answers afterwards."""
+    """S3 may return 200 before it has joined the parts; a PUT is complete with its response."""
 
     def gone(key: str) -> None:
         raise SourceMissing("A stored file could not be found.")
@@ -558,7 +556,7 @@ def test_an_interrupt_during_exit_does_not_leave_the_heartbeat_running(
     heartbeat.__enter__()
     heartbeat._began = -1_000
 
-    # As if the signal came with the first instruction of __exit__, and again inside it.
+    # As if the signal arrived at the first instruction of __exit__, and again inside it.
     heartbeat._on_alarm(signal.SIGALRM, FakeFrame(Heartbeat.__exit__.__code__))  # type: ignore[arg-type]
     heartbeat.__exit__(None, None, None)
     heartbeat._on_alarm(signal.SIGALRM, None)
@@ -581,7 +579,7 @@ def test_a_builder_is_stopped_when_the_database_hangs(
 
     def build(params: Any, work: Workspace) -> None:
         try:
-            threading.Event().wait(10)  # deaf: it never asks its workspace
+            threading.Event().wait(10)  # it never calls its workspace
         except Interrupted as error:
             fenced.append(error.timed_out)
             thawed.set()
@@ -594,7 +592,7 @@ def test_a_builder_is_stopped_when_the_database_hangs(
     job = run(job)
 
     assert fenced == [False]
-    assert job.status == Status.PROCESSING  # until its lease is over: it may be another's by now
+    assert job.status == Status.PROCESSING  # until its lease has expired: it may be another's now
 
 
 @dataclass

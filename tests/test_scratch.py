@@ -1,4 +1,4 @@
-"""Folders for the time of an attempt, beside processes that clear up after dead ones."""
+"""Temporary folders of attempts, with processes that remove those of dead ones."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_folder_removed_before_it_was_locked_is_replaced(
     real, raced = getattr(module, name), []
 
     def race(*args: Any, **more: Any) -> Any:
-        """Another process removes the first folder, at this moment."""
+        """Another process removes the first folder at this moment."""
         if not raced:
             raced.extend(Path(tempfile.gettempdir()).iterdir())
             shutil.rmtree(raced[0])

@@ -1,4 +1,4 @@
-"""Searches by name: so often, so many at once and for so long, that others' lists stay quick."""
+"""Limits for searches by name: rate, concurrency and time, so that other lists stay fast."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LISTS = [
 
 
 @pytest.fixture(autouse=True)
-def nothing_counted(settings: Any) -> Iterator[None]:
+def clear_counts(settings: Any) -> Iterator[None]:
     counter = redis.Redis.from_url(settings.CACHE_URL)
     counter.flushdb()
     yield
@@ -39,7 +39,7 @@ def nothing_counted(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def visitor(client: Client, operator: User) -> Client:
-    """Somebody who sees every list."""
+    """A client of a user who sees every list."""
     client.force_login(operator)
     return client
 
@@ -52,7 +52,7 @@ def test_searches_have_a_rate_of_their_own(visitor: Client, settings: Any, path:
 
     assert statuses == [200, 200, 429]
     assert 0 < int(visitor.get(f"{path}xyz")["Retry-After"]) <= 60
-    assert visitor.get(path).status_code == 200  # looks for nothing
+    assert visitor.get(path).status_code == 200  # has no search text
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -67,10 +67,10 @@ def test_an_owner_searches_one_thing_at_a_time(
 
     assert (refused.status_code, refused["Retry-After"]) == (429, "2")
     assert others.status_code == 200
-    assert visitor.get(f"{path}xyz").status_code == 200  # its place was given back
+    assert visitor.get(f"{path}xyz").status_code == 200  # the slot was released
 
 
-def test_all_together_search_few_things_at_a_time(
+def test_concurrent_searches_are_limited(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "WAIT_SECONDS", 0.05)
@@ -82,10 +82,12 @@ def test_all_together_search_few_things_at_a_time(
     assert refused["Retry-After"] == "2"
 
 
-def test_a_search_waits_for_the_one_before(client_of_alice: APIClient, alice: User) -> None:
+def test_a_search_waits_for_the_owners_previous_one(
+    client_of_alice: APIClient, alice: User
+) -> None:
     JobFactory(owner=alice, name="xyz.zip")
     taken = threading.Event()
-    before = threading.Thread(target=hold_a_place, args=(alice.pk, taken))
+    before = threading.Thread(target=hold_a_slot, args=(alice.pk, taken))
     before.start()
     taken.wait()
 
@@ -95,13 +97,13 @@ def test_a_search_waits_for_the_one_before(client_of_alice: APIClient, alice: Us
     assert [job["fileName"] for job in answer.json()["results"]] == ["xyz.zip"]
 
 
-def hold_a_place(owner_id: int, taken: threading.Event) -> None:
+def hold_a_slot(owner_id: int, taken: threading.Event) -> None:
     with searching._slots.acquire(owner_id):
         taken.set()
         time.sleep(0.3)
 
 
-def test_of_very_many_that_wait_the_rest_are_refused_at_once(
+def test_too_many_waiting_searches_are_refused(
     client_of_alice: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "MAX_WAITING", 0)
@@ -115,7 +117,7 @@ def test_of_very_many_that_wait_the_rest_are_refused_at_once(
     assert time.monotonic() - began < 15
 
 
-def test_a_search_that_fails_gives_its_place_back(alice: User) -> None:
+def test_a_failed_search_releases_its_slot(alice: User) -> None:
     for _ in range(searching.MAX_CONCURRENT + 1):
         with pytest.raises(RuntimeError), searching._slots.acquire(alice.pk):
             raise RuntimeError
@@ -140,4 +142,4 @@ def test_postgres_ends_a_search_that_takes_too_long(
 
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
-        assert cursor.fetchone() == ("0",)  # of this process, as before
+        assert cursor.fetchone() == ("0",)  # unchanged for this process

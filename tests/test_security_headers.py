@@ -1,4 +1,4 @@
-"""What every answer tells browsers and caches, whoever gave it."""
+"""Security and cache headers of every response."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRIVATE = "private, no-store"
 
 
 def directives(response: Any) -> dict[str, list[str]]:
-    """Of the Content-Security-Policy, without the page's nonce."""
+    """Return the directives of the Content-Security-Policy, without the nonce."""
     policy = NONCE.sub("", response["Content-Security-Policy"])
     parts = [part.split() for part in policy.split(";")]
     return {name: sources for name, *sources in parts}
@@ -56,12 +56,12 @@ def directives(response: Any) -> dict[str, list[str]]:
         ("/docs?x=%00", {}, 400),
     ],
 )
-def test_every_answer_is_careful(
+def test_every_response_has_security_headers(
     client: Client, bucket: Any, db: None, path: str, headers: dict[str, str], status: int
 ) -> None:
     response = client.get(path, headers=headers)
 
-    response.getvalue()  # a static file stays open otherwise
+    response.getvalue()  # else a static file stays open
     assert response.status_code == status
     assert {name: response.get(name) for name in EXPECTED} == EXPECTED
     assert "camera=()" in response["Permissions-Policy"]
@@ -80,7 +80,7 @@ def test_a_redirect_to_https_has_the_same_headers(settings: Any, host: str) -> N
     assert {name: response.get(name) for name in EXPECTED} == EXPECTED
 
 
-def test_browsers_are_kept_on_https_where_it_was_used(settings: Any) -> None:
+def test_hsts_is_sent_over_https(settings: Any) -> None:
     settings.SECURE_HSTS_SECONDS = 3600
 
     answers = {secure: Client().get("/nowhere", secure=secure) for secure in (True, False)}
@@ -89,7 +89,7 @@ def test_browsers_are_kept_on_https_where_it_was_used(settings: Any) -> None:
     assert "Strict-Transport-Security" not in answers[False]
 
 
-def test_no_page_may_run_what_is_written_into_it(client: Client, operator: User) -> None:
+def test_pages_forbid_inline_scripts(client: Client, operator: User) -> None:
     client.force_login(operator)
     browser = {"Accept": "text/html"}
 
@@ -98,7 +98,7 @@ def test_no_page_may_run_what_is_written_into_it(client: Client, operator: User)
         assert policy["script-src"] == policy["default-src"] == ["'self'"], path
 
 
-def test_a_bug_and_a_body_that_is_too_long_are_careful_too(
+def test_errors_have_security_headers_too(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def bug(*args: Any, **kwargs: Any) -> None:
@@ -117,7 +117,7 @@ def test_a_bug_and_a_body_that_is_too_long_are_careful_too(
         assert answer["Cache-Control"] == PRIVATE
 
 
-def test_the_file_store_gets_no_referrer(
+def test_downloads_send_no_referrer(
     client_of_alice: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job: DownloadJob = JobFactory(owner=alice, status=Status.COMPLETED)
@@ -129,7 +129,7 @@ def test_the_file_store_gets_no_referrer(
     assert response["Referrer-Policy"] == "no-referrer"
 
 
-def test_only_files_that_are_everybodys_may_be_kept(client: Client) -> None:
+def test_only_static_files_are_cached(client: Client) -> None:
     response = client.get("/static/jobs/style.css")
 
     response.getvalue()
@@ -149,7 +149,7 @@ def addresses_of_the_api() -> list[str]:
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
 @pytest.mark.parametrize("signed_in", [True, False])
 @pytest.mark.django_db
-def test_no_cache_keeps_what_the_api_says(alice: User, accept: str, signed_in: bool) -> None:
+def test_api_responses_are_not_cached(alice: User, accept: str, signed_in: bool) -> None:
     client = APIClient(headers={"Accept": accept})
     client.force_authenticate(alice if signed_in else None)
     paths = addresses_of_the_api()
@@ -164,7 +164,7 @@ def test_no_cache_keeps_what_the_api_says(alice: User, accept: str, signed_in: b
             assert {"Accept", "Authorization", "Cookie"} <= vary, said
 
 
-def test_no_cache_keeps_a_token(alice: User) -> None:
+def test_tokens_are_not_cached(alice: User) -> None:
     client = APIClient()
     login = {"username": "alice", "password": "correct horse"}
 
@@ -175,9 +175,7 @@ def test_no_cache_keeps_a_token(alice: User) -> None:
     assert given["Cache-Control"] == anew["Cache-Control"] == PRIVATE
 
 
-def test_scripts_of_a_page_carry_its_nonce_which_is_new_each_time(
-    client: Client, alice: User
-) -> None:
+def test_scripts_have_a_new_nonce_each_time(client: Client, alice: User) -> None:
     client.force_login(alice)
 
     pages = [client.get("/") for _ in range(2)]

@@ -1,4 +1,4 @@
-"""POST /upload: the file is stored as it comes, and answered with a job."""
+"""POST /upload: the file is stored while it arrives, and a job is created."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_file_is_stored_and_becomes_a_job(client_of_alice: APIClient, alice: U
     assert (job.owner, job.status) == (alice, Status.QUEUED)
 
 
-def test_nobody_can_have_the_file_before_it_is_checked(client_of_alice: APIClient) -> None:
+def test_a_file_cannot_be_accessed_before_it_is_checked(client_of_alice: APIClient) -> None:
     job = sent(client_of_alice, b"not checked yet")
 
     file = StoredFile.objects.get(made_by=job)
@@ -71,7 +71,7 @@ def test_a_form_without_a_file_is_400(client_of_alice: APIClient, form: dict[str
     assert members["error"] == "No file uploaded"
 
 
-def test_a_part_of_a_file_is_not_taken_for_the_whole(client_of_alice: APIClient) -> None:
+def test_a_truncated_file_is_not_stored(client_of_alice: APIClient) -> None:
     response = send(client_of_alice, b"the words", **{"Content-Range": "bytes 0-8/20"})
 
     assert response.status_code == 400
@@ -79,7 +79,7 @@ def test_a_part_of_a_file_is_not_taken_for_the_whole(client_of_alice: APIClient)
     assert IncomingUpload.objects.count() == 0
 
 
-def test_a_field_where_nothing_was_chosen_is_no_file(client_of_alice: APIClient) -> None:
+def test_an_empty_file_field_is_no_file(client_of_alice: APIClient) -> None:
     head = b'Content-Disposition: form-data; name="file"; filename=""'
     form = b"--cut\r\n" + head + b"\r\n\r\n\r\n--cut--\r\n"
 
@@ -95,7 +95,7 @@ def test_a_field_where_nothing_was_chosen_is_no_file(client_of_alice: APIClient)
 def test_a_file_that_is_too_large_is_refused(
     client_of_alice: APIClient, settings: Any, excess: int
 ) -> None:
-    """By a byte, which only counting tells; and by so much that the form's length does."""
+    """By one byte, which only counting detects, and by so much that Content-Length shows it."""
     settings.MAX_UPLOAD_BYTES = 6_000_000
 
     response = send(client_of_alice, bytes(6_000_000 + excess))
@@ -110,7 +110,7 @@ def test_a_file_that_is_too_large_is_refused(
     assert (DownloadJob.objects.count(), IncomingUpload.objects.count()) == (0, 0)
 
 
-def test_a_file_of_the_largest_size_is_taken(client_of_alice: APIClient, settings: Any) -> None:
+def test_a_file_of_the_largest_size_is_accepted(client_of_alice: APIClient, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES = 6_000_000
 
     assert send(client_of_alice, bytes(6_000_000)).status_code == 202
@@ -120,7 +120,7 @@ def test_a_file_of_the_largest_size_is_taken(client_of_alice: APIClient, setting
     ("content", "name", "status"),
     [
         (picture(), "harbour.jpg", 202),
-        (picture(), "harbour.exe", 202),  # its name is not asked
+        (picture(), "harbour.exe", 202),  # the name does not matter
         (b"%PDF-1.7\n%%EOF", "a.pdf", 202),
         (b"MZ" + bytes(500), "harbour.jpg", 422),
         (b"only words", "harbour.jpg", 422),
@@ -191,7 +191,7 @@ def test_the_same_key_with_another_file_is_refused(client_of_alice: APIClient) -
     assert len(in_the_bucket("raw/")) == 1
 
 
-def test_an_owner_with_no_room_left_is_refused_before_the_file_comes(
+def test_an_owner_without_storage_is_refused_before_the_file(
     client_of_alice: APIClient, settings: Any
 ) -> None:
     settings.OWNER_STORAGE_BYTES = 1_000
@@ -211,7 +211,7 @@ def test_a_file_is_counted_once_while_it_is_processed(
     assert send(client_of_alice, bytes(2_000)).status_code == 202
 
 
-def test_a_store_that_is_nearly_full_takes_no_more(
+def test_a_nearly_full_store_refuses_uploads(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.kinds.upload.store_space._measured", (-100.0, 0))
@@ -223,7 +223,7 @@ def test_a_store_that_is_nearly_full_takes_no_more(
     assert response["Retry-After"] == "3600"
 
 
-def test_where_the_store_fails_nothing_is_promised(
+def test_a_failing_store_creates_no_job(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*args: Any, **kwargs: Any) -> None:
@@ -239,7 +239,7 @@ def test_where_the_store_fails_nothing_is_promised(
     assert (DownloadJob.objects.count(), IncomingUpload.objects.coming().count()) == (0, 0)
 
 
-def test_what_the_store_kept_without_an_answer_is_deleted(
+def test_an_object_without_a_response_is_deleted(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cut_off(*args: Any, **kwargs: Any) -> None:
@@ -257,7 +257,7 @@ def test_what_the_store_kept_without_an_answer_is_deleted(
     assert (in_the_bucket("raw/"), IncomingUpload.objects.count()) == ([], 0)
 
 
-def test_a_file_stays_when_only_the_answer_of_the_commit_was_lost(
+def test_a_file_is_kept_if_the_response_to_the_commit_was_lost(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cut_off(*args: Any, **kwargs: Any) -> None:
@@ -299,7 +299,7 @@ def test_a_malformed_form_shows_an_error_on_the_page(
     assert "Send the " in response.content.decode()
 
 
-def test_a_file_that_came_for_so_long_that_it_was_given_up_makes_no_job(
+def test_an_upload_that_was_deleted_meanwhile_creates_no_job(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(*args: Any, **kwargs: Any) -> None:
@@ -316,13 +316,13 @@ def test_a_file_that_came_for_so_long_that_it_was_given_up_makes_no_job(
     assert expiry.expire_abandoned_uploads() == 1
 
 
-def test_strangers_send_nothing(db: None) -> None:
+def test_anonymous_users_cannot_upload(db: None) -> None:
     response = send(APIClient(), b"words")
 
     assert response.status_code == 401
 
 
-def test_a_session_needs_its_form_token(alice: User) -> None:
+def test_a_session_needs_a_csrf_token(alice: User) -> None:
     client = APIClient(enforce_csrf_checks=True)
     client.force_login(alice)
 
@@ -332,17 +332,17 @@ def test_a_session_needs_its_form_token(alice: User) -> None:
     assert in_the_bucket("raw/") == []
 
 
-def test_a_session_with_its_form_token_sends_a_file(alice: User) -> None:
+def test_a_session_with_a_csrf_token_can_upload(alice: User) -> None:
     client = APIClient(enforce_csrf_checks=True)
     client.force_login(alice)
-    client.get("/", headers={"Accept": "text/html"})  # a page sets the token's cookie
+    client.get("/", headers={"Accept": "text/html"})  # a page sets the CSRF cookie
 
     response = send(client, b"words", **{"X-CSRFToken": client.cookies["csrftoken"].value})
 
     assert response.status_code == 202
 
 
-def test_the_eleventh_upload_of_ten_is_refused(client_of_alice: APIClient, settings: Any) -> None:
+def test_uploads_over_the_rate_are_refused(client_of_alice: APIClient, settings: Any) -> None:
     settings.RATES |= {"upload": ["owner:10/3600"]}
 
     statuses = [send(client_of_alice, b"words").status_code for _ in range(11)]

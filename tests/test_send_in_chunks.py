@@ -1,4 +1,4 @@
-"""POST /upload/chunked: a file in chunks, in any order, however often the line breaks."""
+"""POST /upload/chunked: a file in chunks, in any order, with interruptions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_first_response_has_the_size_of_the_chunks(client_of_alice: APIClien
 
 
 @pytest.mark.django_db(transaction=True)
-def test_chunks_come_in_any_order_and_twice(client_of_alice: APIClient) -> None:
+def test_chunks_can_arrive_in_any_order_and_twice(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, len(CONTENT))
 
     answers = [send_chunk(client_of_alice, begun, n, CONTENT) for n in (2, 0, 2, 1)]
@@ -50,7 +50,7 @@ def test_chunks_come_in_any_order_and_twice(client_of_alice: APIClient) -> None:
     assert in_the_bucket(f"raw/{job.pk}") == [job.artifact.key]
 
 
-def test_an_owner_has_so_many_unfinished_uploads_at_most(
+def test_unfinished_uploads_are_limited(
     client_of_alice: APIClient, bob: User, settings: Any
 ) -> None:
     settings.MAX_OPEN_UPLOADS = 2
@@ -69,7 +69,7 @@ def test_an_owner_has_so_many_unfinished_uploads_at_most(
     assert begin(client_of_alice, 1)
 
 
-def test_a_repeated_beginning_is_no_other_unfinished_upload(
+def test_a_repeated_first_request_is_the_same_upload(
     client_of_alice: APIClient, settings: Any
 ) -> None:
     settings.MAX_OPEN_UPLOADS = 1
@@ -82,7 +82,7 @@ def test_a_repeated_beginning_is_no_other_unfinished_upload(
     assert again.json()["jobId"] == first.json()["jobId"]
 
 
-def test_the_fields_may_stand_behind_the_chunk(client_of_alice: APIClient) -> None:
+def test_fields_may_follow_the_chunk(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, 5)
     chunk = {"chunk": SimpleUploadedFile("blob", b"words")}
     fields = {"jobId": begun["jobId"], "chunkIndex": 0, "totalChunks": 1}
@@ -107,7 +107,7 @@ def test_the_fields_may_stand_behind_the_chunk(client_of_alice: APIClient) -> No
         ("", False),
     ],
 )
-def test_a_content_range_has_to_be_the_chunks(
+def test_content_range_must_match_the_chunk(
     client_of_alice: APIClient, sent: str, is_right: bool
 ) -> None:
     begun = begin(client_of_alice, len(CONTENT))
@@ -124,7 +124,7 @@ def test_a_content_range_has_to_be_the_chunks(
     assert arrived == ([1] if is_right else [])
 
 
-def test_one_asks_what_has_arrived(client_of_alice: APIClient) -> None:
+def test_received_chunks_are_listed(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, len(CONTENT))
     send_chunk(client_of_alice, begun, 1, CONTENT)
 
@@ -134,7 +134,7 @@ def test_one_asks_what_has_arrived(client_of_alice: APIClient) -> None:
     assert state["complete"] is False
 
 
-def test_what_is_complete_says_so(client_of_alice: APIClient) -> None:
+def test_a_complete_upload_has_its_job(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, 5)
     send_chunk(client_of_alice, begun, 0, b"words")
 
@@ -147,7 +147,7 @@ def test_what_is_complete_says_so(client_of_alice: APIClient) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_last_chunks_at_once_make_one_job(client_of_alice: APIClient) -> None:
+def test_concurrent_last_chunks_create_one_job(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, len(CONTENT))
     answers: list[Any] = []
 
@@ -204,7 +204,7 @@ def test_a_chunk_that_does_not_fit_is_refused(
         ({"fileName": "a", "totalSize": 5, "chunk": "AAAA"}, "chunk"),
     ],
 )
-def test_what_cannot_be_begun_is_refused(
+def test_invalid_uploads_are_refused(
     client_of_alice: APIClient, new_upload: dict[str, Any], field: str
 ) -> None:
     response = client_of_alice.post("/upload/chunked", new_upload)
@@ -213,7 +213,7 @@ def test_what_cannot_be_begun_is_refused(
     assert [each["field"] for each in response.json()["errors"]] == [field]
 
 
-def test_a_type_that_is_not_taken_is_refused_with_the_first_chunk(
+def test_a_refused_type_is_refused_with_the_first_chunk(
     client_of_alice: APIClient, settings: Any
 ) -> None:
     settings.UPLOAD_TYPES = ["image/*"]
@@ -224,7 +224,7 @@ def test_a_type_that_is_not_taken_is_refused_with_the_first_chunk(
     assert (response.status_code, response.json()["code"]) == (422, "type_not_allowed")
 
 
-def test_beginning_twice_with_one_key_is_one_upload(client_of_alice: APIClient) -> None:
+def test_one_key_is_one_upload(client_of_alice: APIClient) -> None:
     new_upload = {"fileName": "a.bin", "totalSize": 5}
     key = {"Idempotency-Key": "k-1"}
     first = client_of_alice.post("/upload/chunked", new_upload, headers=key)
@@ -240,7 +240,7 @@ def test_beginning_twice_with_one_key_is_one_upload(client_of_alice: APIClient) 
 
 
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k-1"}])
-def test_what_could_not_be_begun_takes_no_room(
+def test_a_failed_first_request_uses_no_storage(
     client_of_alice: APIClient,
     monkeypatch: pytest.MonkeyPatch,
     settings: Any,
@@ -261,7 +261,7 @@ def test_what_could_not_be_begun_takes_no_room(
     assert send_chunk(client_of_alice, again.json(), 0, b"words").status_code == 202
 
 
-def test_the_key_of_what_was_given_up_begins_anew(client_of_alice: APIClient) -> None:
+def test_the_key_of_a_cancelled_upload_can_be_reused(client_of_alice: APIClient) -> None:
     new_upload = {"fileName": "a.bin", "totalSize": 5}
     key = {"Idempotency-Key": "k-1"}
     first = client_of_alice.post("/upload/chunked", new_upload, headers=key).json()
@@ -273,7 +273,7 @@ def test_the_key_of_what_was_given_up_begins_anew(client_of_alice: APIClient) ->
     assert send_chunk(client_of_alice, again.json(), 0, b"words").status_code == 202
 
 
-def test_an_upload_is_its_owners(client_of_alice: APIClient, bob: User) -> None:
+def test_foreign_uploads_are_403(client_of_alice: APIClient, bob: User) -> None:
     begun = begin(client_of_alice, 5)
     client_of_bob = APIClient()
     client_of_bob.force_authenticate(bob)
@@ -283,7 +283,7 @@ def test_an_upload_is_its_owners(client_of_alice: APIClient, bob: User) -> None:
     assert client_of_bob.delete(f"/upload/chunked/{begun['jobId']}").status_code == 403
 
 
-def test_where_others_are_hidden_their_uploads_are_like_none(
+def test_foreign_uploads_can_be_hidden(
     client_of_alice: APIClient, bob: User, settings: Any
 ) -> None:
     settings.HIDE_FOREIGN_JOBS = True
@@ -300,7 +300,7 @@ def test_where_others_are_hidden_their_uploads_are_like_none(
     assert answers[0].json() == answers[1].json()
 
 
-def test_there_is_no_such_upload(client_of_alice: APIClient) -> None:
+def test_unknown_uploads_are_404(client_of_alice: APIClient) -> None:
     unknown = {"jobId": str(uuid4()), "chunkSize": CHUNK, "totalChunks": 1}
     in_one_form = send(client_of_alice, b"words").json()
 
@@ -309,7 +309,7 @@ def test_there_is_no_such_upload(client_of_alice: APIClient) -> None:
     assert client_of_alice.get(f"/upload/chunked/{in_one_form['jobId']}").status_code == 404
 
 
-def test_what_is_given_up_is_deleted(client_of_alice: APIClient) -> None:
+def test_a_cancelled_upload_is_deleted(client_of_alice: APIClient) -> None:
     begun = begin(client_of_alice, len(CONTENT))
     send_chunk(client_of_alice, begun, 0, CONTENT)
 
@@ -322,8 +322,8 @@ def test_what_is_given_up_is_deleted(client_of_alice: APIClient) -> None:
     assert IncomingUpload.objects.count() == 0
 
 
-def test_an_upload_that_the_store_let_go_of_is_over(client_of_alice: APIClient) -> None:
-    """By a lifecycle rule, or by somebody's hand."""
+def test_an_upload_that_the_store_deleted_is_410(client_of_alice: APIClient) -> None:
+    """By a lifecycle rule, or by hand."""
     begun = begin(client_of_alice, len(CONTENT))
     storage.delete_object_and_uploads(IncomingUpload.objects.get().key)
 
@@ -334,7 +334,7 @@ def test_an_upload_that_the_store_let_go_of_is_over(client_of_alice: APIClient) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_chunk_that_comes_when_its_file_is_put_together_finds_the_job(
+def test_a_chunk_after_completion_returns_the_job(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(*args: Any, **kwargs: Any) -> None:
@@ -352,7 +352,7 @@ def test_a_chunk_that_comes_when_its_file_is_put_together_finds_the_job(
     assert (response.status_code, response.json()["jobId"]) == (202, begun["jobId"])
 
 
-def test_a_chunk_that_comes_while_its_upload_is_given_up_makes_no_job(
+def test_a_chunk_during_cancellation_creates_no_job(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(*args: Any, **kwargs: Any) -> None:
@@ -371,7 +371,7 @@ def test_a_chunk_that_comes_while_its_upload_is_given_up_makes_no_job(
     assert in_the_bucket("raw/") == []
 
 
-def test_an_abandoned_upload_is_collected(client_of_alice: APIClient, settings: Any) -> None:
+def test_an_abandoned_upload_is_deleted(client_of_alice: APIClient, settings: Any) -> None:
     begun = begin(client_of_alice, len(CONTENT))
     send_chunk(client_of_alice, begun, 0, CONTENT)
     fresh = begin(client_of_alice, 5)
@@ -384,7 +384,7 @@ def test_an_abandoned_upload_is_collected(client_of_alice: APIClient, settings: 
     assert in_the_bucket(f"raw/{begun['jobId']}") == []
 
 
-def test_uploads_that_cannot_be_deleted_do_not_stand_before_the_others(
+def test_undeletable_uploads_do_not_block_others(
     client_of_alice: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(key: str) -> None:
@@ -403,7 +403,7 @@ def test_uploads_that_cannot_be_deleted_do_not_stand_before_the_others(
     assert deleted == [0, 1]
 
 
-def test_chunks_take_the_stores_room_while_they_come(
+def test_chunks_reserve_space_in_the_store(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STORE_BYTES = 1_000
@@ -415,9 +415,7 @@ def test_chunks_take_the_stores_room_while_they_come(
     assert (response.status_code, response.json()["code"]) == (503, "store_full")
 
 
-def test_chunks_take_the_owners_room_while_they_come(
-    client_of_alice: APIClient, settings: Any
-) -> None:
+def test_chunks_reserve_the_owners_storage(client_of_alice: APIClient, settings: Any) -> None:
     settings.OWNER_STORAGE_BYTES = 1_000
     begin(client_of_alice, 800)
 
@@ -437,7 +435,7 @@ def test_a_file_that_is_not_the_expected_one_fails(client_of_alice: APIClient) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_died_after_putting_the_parts_together_costs_nothing(
+def test_a_worker_that_died_after_joining_the_parts_is_harmless(
     client_of_alice: APIClient,
 ) -> None:
     begun = begin(client_of_alice, len(CONTENT))

@@ -1,4 +1,4 @@
-"""Whoever takes all the room that there is leaves some to others: a share for each address."""
+"""Shares of a process' capacity for each client address, so that none can use all of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LONG = f"Content-Length: {len(SENT)}\r\n\r\n".encode()
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One process of sixteen threads: eight of them may wait for forms."""
+    """One process with sixteen threads: eight of them may wait for forms."""
     env = {"DJANGO_SETTINGS_MODULE": "tests.taker.settings"}
     env |= {"WEB_PROCESSES": "1", "WEB_THREADS": "16"}
     live = Live(tmp_path_factory.mktemp("web"), env)
@@ -49,7 +49,7 @@ def connect_from(web: Live, address: str) -> socket.socket:
 
 
 def ask(web: Live, address: str, sent: bytes) -> tuple[int, float]:
-    """The status, and the seconds that it took."""
+    """Return the status, and the duration in seconds."""
     began = time.monotonic()
     with connect_from(web, address) as line:
         line.sendall(sent)
@@ -59,7 +59,7 @@ def ask(web: Live, address: str, sent: bytes) -> tuple[int, float]:
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HTTP/1.1\r\n", BODY], ids=["nothing", "head", "body"]
 )
-def test_slow_clients_of_one_address_hold_up_no_other(web: Live, sent: bytes) -> None:
+def test_slow_clients_of_one_address_do_not_delay_others(web: Live, sent: bytes) -> None:
     with ExitStack() as lines:
         slow = lines.enter_context(connect_from(web, OTHER))  # the oldest of all
         slow.sendall(PROBE[:20])
@@ -74,7 +74,7 @@ def test_slow_clients_of_one_address_hold_up_no_other(web: Live, sent: bytes) ->
         assert read_answer(slow).status == 200
 
 
-def test_slow_bodies_of_one_address_refuse_no_other(web: Live) -> None:
+def test_slow_bodies_of_one_address_do_not_block_others(web: Live) -> None:
     with ExitStack() as lines:
         for _ in range(136):
             line = lines.enter_context(connect_from(web, ATTACKER))
@@ -87,7 +87,7 @@ def test_slow_bodies_of_one_address_refuse_no_other(web: Live) -> None:
     assert seconds < 8
 
 
-def test_slow_forms_of_one_address_leave_places_to_others(web: Live) -> None:
+def test_slow_forms_of_one_address_leave_room_for_others(web: Live) -> None:
     with ExitStack() as lines:
         slow = [lines.enter_context(connect_from(web, ATTACKER)) for _ in range(12)]
         for line in slow:
@@ -100,7 +100,7 @@ def test_slow_forms_of_one_address_leave_places_to_others(web: Live) -> None:
     assert len(refused) >= 5  # of eight places one address gets seven
 
 
-def test_who_is_not_signed_in_takes_no_place(web: Live) -> None:
+def test_anonymous_uploads_use_no_thread(web: Live) -> None:
     with ExitStack() as lines:
         for _ in range(40):
             line = lines.enter_context(connect_from(web, ATTACKER))
@@ -110,8 +110,8 @@ def test_who_is_not_signed_in_takes_no_place(web: Live) -> None:
         assert ask(web, ATTACKER, TAKE + LONG + SENT)[0] == 200
 
 
-def test_a_crowd_that_comes_fast_ends_no_process(web: Live) -> None:
-    """Whoever has waited longest makes room, and asks at just that moment."""
+def test_many_new_connections_end_no_process(web: Live) -> None:
+    """The longest-waiting connection is closed to make room, and sends a request at that moment."""
     before = children(web.processes[0].popen.pid)
     to = urlsplit(web.url)
     with ExitStack() as stack:
@@ -156,14 +156,14 @@ def test_one_client_alone_gets_four_fifths() -> None:
         shares.take("b", 1)
 
 
-def test_fifty_uploads_of_one_client_all_find_a_place() -> None:
+def test_one_client_can_have_fifty_uploads() -> None:
     places = Shares(64)  # half of the 128 threads
 
     for _ in range(50):
         places.take("a", 1)
 
 
-def test_what_is_given_back_can_be_taken_again() -> None:
+def test_released_places_can_be_reused() -> None:
     shares = Shares(5)
     for _ in range(1_000):
         shares.take("a", 3)
@@ -172,7 +172,7 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     assert shares.free == 5
 
 
-def test_a_body_that_is_read_again_is_held_once() -> None:
+def test_a_body_that_is_read_twice_counts_once() -> None:
     """As Django does after a native endpoint has left a request to it."""
     shares, request = Shares(100), Request.__new__(Request)
     request._connection = Mock(connections=Mock(held_bytes=shares))
@@ -202,7 +202,7 @@ def test_a_body_that_is_read_again_is_held_once() -> None:
         ("/nowhere", 1_000_000),
     ],
 )
-def test_a_body_is_bounded_by_its_address(web: Live, path: str, most: int) -> None:
+def test_body_limits_depend_on_the_path(web: Live, path: str, most: int) -> None:
     head = f"POST {path} HTTP/1.1\r\n".encode() + JSON
     announced = exchange(web.url, head + f"Content-Length: {most + 1}\r\n\r\n".encode())
     chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % (most + 1)
@@ -211,10 +211,10 @@ def test_a_body_is_bounded_by_its_address(web: Live, path: str, most: int) -> No
 
     assert (announced.status, announced.json["code"]) == (413, "too_large")
     assert (came.status, came.json["code"]) == (413, "too_large")
-    assert b"too large to be read" not in whole.body  # Django may take less
+    assert b"too large to be read" not in whole.body  # Django's limit may be lower
 
 
-def test_a_long_form_goes_only_where_files_are_taken(web: Live) -> None:
+def test_long_forms_are_accepted_only_for_uploads(web: Live) -> None:
     token = exchange(web.url, TAKE.replace(b"/take", b"/v1/auth/token") + LONG)
 
     assert token.status == 413
@@ -222,7 +222,7 @@ def test_a_long_form_goes_only_where_files_are_taken(web: Live) -> None:
     assert bodies.limit_of("/upload/chunked").takes_files
 
 
-# Who is a client
+# Client addresses
 
 
 @pytest.fixture
@@ -250,7 +250,9 @@ def test_a_client_is_its_peer_unless_that_is_a_trusted_proxy(
     assert not clients.is_proxy("192.0.2.2")
 
 
-def test_nobody_believes_a_peer_where_no_proxy_is_named(behind_proxies: SimpleNamespace) -> None:
+def test_forwarded_addresses_are_ignored_without_trusted_proxies(
+    behind_proxies: SimpleNamespace,
+) -> None:
     assert clients.client(scope_of("10.1.2.3", b"192.0.2.1")) == "10.1.2.3"
     assert not clients.is_proxy("10.1.2.3")
 

@@ -1,4 +1,4 @@
-"""Who is asking: JWT for programs, the session for people; request ids; problems."""
+"""Authentication: JWT for programs, sessions for browsers; request ids; problems."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def token(user: User, **claims: Any) -> str:
     return str(made)
 
 
-def test_a_token_is_given_for_a_password_and_lets_in(alice: User) -> None:
+def test_a_password_gives_a_token_that_works(alice: User) -> None:
     client = APIClient()
     login = {"username": "alice", "password": "correct horse"}
 
@@ -54,7 +54,7 @@ def test_an_expired_or_foreign_token_is_401(alice: User) -> None:
         assert response["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_the_token_of_somebody_who_was_deactivated_is_401(alice: User) -> None:
+def test_the_token_of_a_deactivated_user_is_401(alice: User) -> None:
     bearer = {"Authorization": f"Bearer {token(alice)}"}
     alice.is_active = False
     alice.save()
@@ -62,7 +62,7 @@ def test_the_token_of_somebody_who_was_deactivated_is_401(alice: User) -> None:
     assert APIClient().get(STATUS, headers=bearer).status_code == 401
 
 
-def test_the_scheme_of_a_token_may_be_written_small(alice: User) -> None:
+def test_the_auth_scheme_may_be_lower_case(alice: User) -> None:
     headers = {"Authorization": f"bearer {token(alice)}"}
 
     assert APIClient().get(STATUS, headers=headers).status_code == 200
@@ -141,7 +141,7 @@ def test_an_unknown_host_is_refused(client: Client) -> None:
     assert client.get("/docs", headers={"Host": "evil.example"}).status_code == 400
 
 
-def test_probes_may_ask_by_any_name(client: Client) -> None:
+def test_probes_may_use_any_host(client: Client) -> None:
     assert client.get("/health/live", headers={"Host": "10.1.2.3"}).status_code == 200
 
 
@@ -149,7 +149,7 @@ def test_probes_may_ask_by_any_name(client: Client) -> None:
 
 
 def refused(client: Client, token: str = "", **sent: Any) -> str:
-    """What the sign-in page says to a form."""
+    """Return the text of the sign-in page after a refused form."""
     form = {"username": "alice", "password": "correct horse"}
     form |= {"csrfmiddlewaretoken": token} if token else {}
 
@@ -161,7 +161,7 @@ def refused(client: Client, token: str = "", **sent: Any) -> str:
 
 @pytest.fixture
 def stranger(alice: User) -> Client:
-    """Whose form token is checked."""
+    """A client that enforces CSRF."""
     return Client(enforce_csrf_checks=True, headers={"Accept": "text/html"})
 
 
@@ -178,7 +178,7 @@ def test_the_error_for_a_missing_cookie_explains_it(stranger: Client) -> None:
     assert "A cookie of this page was deleted or blocked" in refused(stranger)
 
 
-def test_a_form_without_a_token_and_one_with_an_old_one_have_their_sentences(
+def test_errors_for_a_missing_and_an_old_token_explain_them(
     stranger: Client,
 ) -> None:
     stranger.get("/sign-in")
@@ -190,14 +190,14 @@ def test_a_form_without_a_token_and_one_with_an_old_one_have_their_sentences(
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}])
-def test_a_form_of_another_site_has_its_sentence(stranger: Client, headers: dict[str, str]) -> None:
+def test_the_error_for_another_site_explains_it(stranger: Client, headers: dict[str, str]) -> None:
     stranger.get("/sign-in")
     token = stranger.cookies["csrftoken"].value
 
     assert "sent from another site" in refused(stranger, token=token, headers=headers)
 
 
-def test_over_tls_a_form_that_says_not_from_where_has_its_sentence(stranger: Client) -> None:
+def test_the_error_for_a_missing_referrer_explains_it(stranger: Client) -> None:
     stranger.get("/sign-in", secure=True)
     token = stranger.cookies["csrftoken"].value
 

@@ -1,4 +1,4 @@
-"""Clients that send a byte a second, or nothing, cost those nothing who do not."""
+"""Clients that send very slowly, or nothing, do not affect others."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ LONG_HEAD = HEAD.replace(b"auth/token", b"download/initiate")
 LONG = LONG_HEAD + b"Content-Length: 500000\r\n\r\n"
 SOME = bytes(32 * 1024)
 MANY = 30
-EACH_SECONDS = 5  # for anybody else's request: a thread that is held is so for RECEIVE_SECONDS
+EACH_SECONDS = 5  # limit for any other request: a held thread would be held for RECEIVE_SECONDS
 
 
-def test_a_body_that_trickles_is_given_up_when_its_grace_is_over() -> None:
+def test_a_trickling_body_is_aborted_after_its_grace() -> None:
     assert seconds_left(1, 0) == pytest.approx(GRACE_SECONDS, abs=1)
     assert seconds_left(GRACE_SECONDS, GRACE_SECONDS + 1) <= 0
 
 
-def test_a_body_that_is_just_fast_enough_may_take_hours() -> None:
+def test_a_fast_enough_body_may_take_hours() -> None:
     assert seconds_left(LEAST_BYTES_A_SECOND * 10_000, 10_000) == RECEIVE_SECONDS
 
 
-def test_a_pause_is_bounded_whatever_came_before() -> None:
+def test_pauses_are_bounded() -> None:
     assert seconds_left(10_000_000_000, 0) == RECEIVE_SECONDS
 
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One process of four threads: two of them may wait."""
+    """One process with four threads: two of them may wait."""
     live = Live(tmp_path_factory.mktemp("web"), {"WEB_PROCESSES": "1", "WEB_THREADS": "4"})
     try:
         live.start("web")
@@ -65,7 +65,7 @@ def seconds_for(act: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def test_clients_that_say_nothing_or_do_not_hang_up_hold_no_thread(web: Live) -> None:
+def test_idle_connections_use_no_thread(web: Live) -> None:
     with ExitStack() as lines:
         for _ in range(20):
             lines.enter_context(connect(web.url))
@@ -74,15 +74,15 @@ def test_clients_that_say_nothing_or_do_not_hang_up_hold_no_thread(web: Live) ->
         assert seconds_for(lambda: exchange(web.url, PROBE)) < EACH_SECONDS
 
 
-def test_connections_that_say_nothing_make_room_for_those_that_ask(web: Live) -> None:
+def test_idle_connections_are_closed_for_new_ones(web: Live) -> None:
     with ExitStack() as lines:
-        for _ in range(1_500):  # a process has 900 at most
+        for _ in range(1_500):  # a process accepts 900 at most
             lines.enter_context(connect(web.url))
 
         assert seconds_for(lambda: exchange(web.url, PROBE)) < EACH_SECONDS
 
 
-def test_long_bodies_hold_no_thread(web: Live) -> None:
+def test_long_bodies_use_no_thread(web: Live) -> None:
     with ExitStack() as stack:
         for _ in range(40):
             stack.enter_context(connect(web.url)).sendall(LONG + SOME)
@@ -92,7 +92,7 @@ def test_long_bodies_hold_no_thread(web: Live) -> None:
     assert exchange(web.url, whole).status == 401
 
 
-def test_a_body_that_says_it_is_too_long_is_413_while_it_is_sent(web: Live) -> None:
+def test_a_too_long_content_length_is_413_during_the_body(web: Live) -> None:
     sent = HEAD.replace(b"auth/token", b"download/check") + b"Content-Length: 8000000\r\n\r\n"
 
     answer = exchange(web.url, sent, *[bytes(100_000)] * 80)
@@ -101,7 +101,7 @@ def test_a_body_that_says_it_is_too_long_is_413_while_it_is_sent(web: Live) -> N
     assert answer.headers["Connection"] == "close"  # or the client sends its next request here
 
 
-def test_a_client_that_hangs_up_within_its_body_is_no_error(web: Live) -> None:
+def test_a_disconnect_within_a_body_is_no_error(web: Live) -> None:
     for sent in (SHORT + b"{", LONG + SOME, SHORT[:-2]):
         with connect(web.url) as line:
             line.sendall(sent.replace(b" HTTP/1.1", b"?hung-up HTTP/1.1"))
@@ -118,7 +118,7 @@ def test_a_client_that_hangs_up_within_its_body_is_no_error(web: Live) -> None:
 def live(
     tmp_path: Path, transactional_db: None, alice: User, stored_files: list[StoredFile]
 ) -> Iterator[Live]:
-    """Two web processes as they are in production, on this test's database."""
+    """Two web processes as in production, on this test's database."""
     base, _, _ = os.environ["DATABASE_URL"].rpartition("/")
     broker, _, _ = os.environ["REDIS_URL"].rpartition("/")
     urls = {
@@ -166,7 +166,7 @@ class Trickle(threading.Thread):
             self.answer = read_answer(self.line)
 
 
-def test_ninety_slow_clients_hold_up_nobody_and_are_got_rid_of(live: Live) -> None:
+def test_ninety_slow_clients_do_not_delay_others_and_are_closed(live: Live) -> None:
     kinds = {
         "headers": (b"GET / HTTP/1.1\r\n", b"Host: localhost", "slow_headers"),
         "short body": (SHORT, b"{" * 30, "slow_body"),
@@ -184,7 +184,7 @@ def test_ninety_slow_clients_hold_up_nobody_and_are_got_rid_of(live: Live) -> No
     while any(client.is_alive() for client in all_slow):
         worst = max(worst, seconds_for(lambda: live.status(live.initiate(70000))))
         asked += 1
-        time.sleep(0.05)  # within the requests that an owner may make in a minute
+        time.sleep(0.05)  # within the rate limit of an owner
     for client in all_slow:
         client.join()
 
@@ -198,7 +198,7 @@ def test_ninety_slow_clients_hold_up_nobody_and_are_got_rid_of(live: Live) -> No
         }
 
 
-def test_a_process_that_stops_does_not_wait_for_them(tmp_path: Path) -> None:
+def test_a_stopping_process_does_not_wait_for_slow_clients(tmp_path: Path) -> None:
     live = Live(tmp_path, {"WEB_PROCESSES": "1"})
     with ExitStack() as stack:
         stack.callback(live.stop)

@@ -1,4 +1,4 @@
-"""What a worker keeps from job to job, and what it leaves behind; in real processes."""
+"""Connections and results that a worker keeps between jobs, in real processes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from jobs.models import DownloadJob, StoredFile
 from tests.live import Live, on_this_database, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = "the-worker"  # of its connections, as Postgres lists them
+NAME = "the-worker"  # names of its connections, as Postgres lists them
 
 
 @pytest.fixture
 def live(tmp_path: Path, alice: User, stored_files: list[StoredFile]) -> Iterator[Live]:
-    """Web, and a worker of one process."""
+    """Web, and a worker with one process."""
     live = Live(tmp_path, on_this_database())
     try:
         live.start("web")
@@ -54,7 +54,7 @@ def test_jobs_of_one_process_share_a_connection(live: Live) -> None:
     assert connections_of_worker() == before
 
 
-def test_a_connection_that_died_between_two_jobs_costs_the_next_nothing(live: Live) -> None:
+def test_a_connection_lost_between_two_jobs_is_replaced(live: Live) -> None:
     run(live)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) AS pid", [

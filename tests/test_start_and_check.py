@@ -1,4 +1,4 @@
-"""POST /v1/download/start, which waits a while, and /v1/download/check."""
+"""POST /v1/download/start, which waits for the job, and /v1/download/check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.factories import StoredFileFactory
 
 
 @pytest.mark.django_db(transaction=True)
-def test_start_answers_with_the_finished_job(
+def test_start_returns_the_finished_job(
     client_of_alice: APIClient, stored_files: list[StoredFile], broker: Mock
 ) -> None:
     def work() -> None:
@@ -62,7 +62,7 @@ def test_only_a_few_starts_wait_at_once(
     response = client_of_alice.post("/v1/download/start", {"file_ids": [70000]})
 
     assert response.status_code == 202
-    assert time.monotonic() - began < 10  # it would wait for twice that
+    assert time.monotonic() - began < 10  # it would wait twice as long
 
 
 def test_check_returns_whether_the_file_is_available(
@@ -80,14 +80,14 @@ def test_check_returns_whether_the_file_is_available(
     }
 
 
-def test_anybody_may_check_the_public_catalogue(stored_files: Any) -> None:
+def test_anonymous_users_can_check_the_public_catalogue(stored_files: Any) -> None:
     response = APIClient().post("/v1/download/check", {"file_id": 70001})
 
     assert response.json()["available"] is True
 
 
 @pytest.mark.django_db
-def test_a_private_file_reads_like_one_that_is_not_there(alice: User, bob: User) -> None:
+def test_a_private_file_looks_like_a_missing_one(alice: User, bob: User) -> None:
     StoredFileFactory(file_id=70005, owner=bob)
     client = APIClient()
     client.force_authenticate(alice)
@@ -108,5 +108,5 @@ def test_a_row_without_an_object_is_not_available(client_of_alice: APIClient, bu
 
 
 @pytest.mark.parametrize("body", [{}, {"file_id": "70000"}, {"file_id": 5}, {"file_ids": [70000]}])
-def test_a_check_that_makes_no_sense_is_400(client_of_alice: APIClient, body: Any) -> None:
+def test_an_invalid_check_is_400(client_of_alice: APIClient, body: Any) -> None:
     assert client_of_alice.post("/v1/download/check", body).status_code == 400

@@ -1,4 +1,4 @@
-"""Which moves happen, and who may make them."""
+"""Transitions: which are allowed, and for whom."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOVES_AND_STATUSES = [(event, status) for event in MOVES for status in Status]
 
 
 def make(job: DownloadJob, event: Event) -> None:
-    """The public verb behind each event."""
+    """Call the public method that belongs to the event."""
     verbs = {
         Event.RELEASE: job.release,
         Event.DEPENDENCY_FAILED: lambda: job.fail_with_dependency(
@@ -38,7 +38,9 @@ def make(job: DownloadJob, event: Event) -> None:
 
 
 @pytest.mark.parametrize(("event", "status"), MOVES_AND_STATUSES)
-def test_only_moves_in_the_table_happen(alice: User, event: Event, status: Status) -> None:
+def test_only_transitions_in_the_table_are_allowed(
+    alice: User, event: Event, status: Status
+) -> None:
     long_ago = timezone.now() - timedelta(days=2)
     expires_at = long_ago if event == Event.EXPIRE else None
     held = event in (Event.RELEASE, Event.DEPENDENCY_FAILED)

@@ -1,4 +1,4 @@
-"""What operators are told of the queue and of the workers."""
+"""Statistics of the queue and the workers, for operators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANSWERS = {"w1@host": 2, "w2@host": 4}
 
 
 @pytest.mark.parametrize("path", [QUEUE, WORKERS])
-def test_only_staff_is_told(client_of_alice: APIClient, path: str) -> None:
+def test_statistics_are_for_staff(client_of_alice: APIClient, path: str) -> None:
     assert client_of_alice.get(path).status_code == 403
     assert APIClient().get(path).status_code == 401
 
@@ -28,7 +28,7 @@ def test_only_staff_is_told(client_of_alice: APIClient, path: str) -> None:
 @pytest.mark.parametrize(
     ("codename", "statuses"), [(None, [200, 403]), ("view_downloadjob", [200, 200])]
 )
-def test_what_names_others_files_takes_the_permission_to_see_them(
+def test_names_of_files_need_the_permission_to_view_jobs(
     db: None, codename: str | None, statuses: list[int]
 ) -> None:
     client = APIClient()
@@ -80,7 +80,7 @@ def test_the_oldest_is_the_one_that_is_due_longest(client_of_operator: APIClient
     assert (told["waitingForTheirTime"], told["waitingForOthers"]) == (1, 1)
 
 
-def test_rates_tell_what_came_and_went_lately(client_of_operator: APIClient) -> None:
+def test_rates_count_recent_jobs(client_of_operator: APIClient) -> None:
     now = timezone.now()
     JobFactory(status=Status.COMPLETED)
     late = JobFactory(status=Status.FAILED, finished_at=now - timedelta(minutes=5))
@@ -93,7 +93,7 @@ def test_rates_tell_what_came_and_went_lately(client_of_operator: APIClient) -> 
     assert rates["lastHour"] == {"submitted": 1, "completed": 1, "failed": 1, "cancelled": 0}
 
 
-def test_workers_are_told_with_what_they_do(client_of_operator: APIClient, alice: User) -> None:
+def test_workers_are_listed_with_their_jobs(client_of_operator: APIClient, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.PROCESSING, worker="w1@host")
     JobFactory(status=Status.PROCESSING, worker="dead@host")
 
@@ -108,7 +108,7 @@ def test_workers_are_told_with_what_they_do(client_of_operator: APIClient, alice
     assert (idle["name"], idle["answers"], idle["jobs"]) == ("w2@host", True, [])
 
 
-def test_without_the_broker_the_rows_are_told(client_of_operator: APIClient) -> None:
+def test_without_the_broker_the_rows_are_listed(client_of_operator: APIClient) -> None:
     JobFactory(status=Status.PROCESSING, worker="w1@host")
 
     with patch("jobs.engine.broker.broker_workers", side_effect=OSError):
@@ -118,7 +118,7 @@ def test_without_the_broker_the_rows_are_told(client_of_operator: APIClient) -> 
     assert [worker["name"] for worker in told["workers"]] == ["w1@host"]
 
 
-def test_a_broker_without_workers_has_no_answers(client_of_operator: APIClient) -> None:
+def test_a_broker_without_workers_has_no_replies(client_of_operator: APIClient) -> None:
     told: Any = client_of_operator.get(WORKERS).json()
 
     assert (told["brokerAnswers"], told["workers"]) == (True, [])

@@ -1,4 +1,4 @@
-"""Object storage, against the real S3 server."""
+"""Object storage, with the real S3 server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def objects(bucket: Any, prefix: str) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 3 * PART + 17])
-def test_what_is_written_is_what_is_stored(bucket: Any, size: int) -> None:
+def test_written_bytes_are_stored(bucket: Any, size: int) -> None:
     key, content = f"results/sizes/1/{size}", (CHUNK * (size // len(CHUNK) + 1))[:size]
     out = output(key)
 
@@ -40,7 +40,7 @@ def test_what_is_written_is_what_is_stored(bucket: Any, size: int) -> None:
     assert head["ContentType"] == "text/plain"
 
 
-def test_nobody_sees_the_object_before_it_is_finished(bucket: Any) -> None:
+def test_an_unfinished_object_is_invisible(bucket: Any) -> None:
     out = output("results/half/1/a")
 
     out.write(bytes(2 * PART))
@@ -51,7 +51,7 @@ def test_nobody_sees_the_object_before_it_is_finished(bucket: Any) -> None:
 
 @pytest.mark.parametrize("size", [10, 2 * PART])
 @pytest.mark.parametrize("finished", [True, False])
-def test_discarding_leaves_nothing(bucket: Any, size: int, finished: bool) -> None:
+def test_discard_leaves_nothing(bucket: Any, size: int, finished: bool) -> None:
     out = output("results/discard/1/a")
     out.write(bytes(size))
     if finished:
@@ -84,14 +84,14 @@ def test_memory_holds_a_few_parts_whatever_the_size(bucket: Any) -> None:
     assert peak < 5 * PART
 
 
-def test_an_object_that_is_not_there_is_missing(bucket: Any) -> None:
+def test_a_missing_object_is_reported(bucket: Any) -> None:
     with pytest.raises(SourceMissing):
         list(storage.read_object("results/none"))
     with pytest.raises(SourceMissing):
         storage.object_size("results/none")
 
 
-def test_a_store_that_is_away_is_unavailable(settings: Any) -> None:
+def test_a_store_that_is_down_is_unavailable(settings: Any) -> None:
     use_store(settings, "http://127.0.0.1:1")
 
     with pytest.raises(StorageUnavailable) as raised:
@@ -103,7 +103,7 @@ def test_a_part_that_fails_fails_the_writer(bucket: Any, monkeypatch: pytest.Mon
     def slow(*args: Any, **kwargs: Any) -> None:
         raise StorageUnavailable("The file store could not be reached.")
 
-    monkeypatch.setattr(bucket.objects, "put_part", slow)  # the one that all threads share
+    monkeypatch.setattr(bucket.objects, "put_part", slow)  # the method that all threads share
     out = output("results/fails/1/a")
 
     with pytest.raises(StorageUnavailable):
@@ -112,7 +112,7 @@ def test_a_part_that_fails_fails_the_writer(bucket: Any, monkeypatch: pytest.Mon
     assert list(storage.list_open_uploads("results/fails/")) == []
 
 
-def test_an_upload_that_somebody_aborted_is_not_a_missing_source(bucket: Any) -> None:
+def test_an_aborted_upload_is_not_a_missing_source(bucket: Any) -> None:
     out = output("results/aborted/1/a")
     out.write(bytes(2 * PART))
     storage.delete_all_objects_but([], prefix="results/aborted/")
@@ -121,7 +121,7 @@ def test_an_upload_that_somebody_aborted_is_not_a_missing_source(bucket: Any) ->
         out.finish()
 
 
-def test_collecting_spares_what_is_wanted_and_what_lies_elsewhere(bucket: Any) -> None:
+def test_collection_deletes_only_unwanted_objects_of_the_prefix(bucket: Any) -> None:
     for key in ("results/gc/1/keep", "results/gc/1/lost", "results/gc/2/lost", "results/gcx/1/a"):
         out = output(key)
         out.write(b"x")
@@ -148,7 +148,7 @@ def test_a_name_cannot_break_out_of_its_header(name: str, header: str) -> None:
     assert storage.attachment_header(name) == header
 
 
-def test_parts_are_sent_beside_the_writing(bucket: Any) -> None:
+def test_parts_are_sent_while_others_are_written(bucket: Any) -> None:
     out = output("results/beside/1/a")
     out.write(bytes(3 * PART))
 

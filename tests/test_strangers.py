@@ -1,6 +1,6 @@
-"""A second user sees, guesses, cancels and downloads nothing of the first, at any address.
+"""A second user cannot see, guess, cancel or download anything of the first, at any address.
 
-The addresses are read from urls.py, so that one that is added later is tried as well.
+The addresses are read from urls.py, so that new ones are tested as well.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ QUERIES = [
     "user={owner}&owner={owner}",
 ]
 REFUSED = {403, 404, 405}
-READERS: list[dict[str, str]] = [{}, BROWSER]  # some addresses tell the two apart
-SECRET = "quarterly-secret"  # in every text of the first user's
+READERS: list[dict[str, str]] = [{}, BROWSER]  # some addresses distinguish the two
+SECRET = "quarterly-secret"  # in every text of the first user's jobs and files
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def secret_jobs(secret_file: StoredFile, bucket: Any) -> list[DownloadJob]:
 
 
 def everything() -> dict[str, Any]:
-    """What a stranger must not change."""
+    """Return everything that a stranger must not change."""
     return {
         "jobs": list(DownloadJob.objects.order_by("pk").values()),
         "events": JobEvent.objects.count(),
@@ -121,7 +121,7 @@ def test_at_an_address_of_a_job(
 
 
 @pytest.mark.parametrize("pattern", OF_A_JOB)
-def test_hidden_it_looks_like_a_job_that_never_was(
+def test_a_hidden_job_looks_like_an_unknown_one(
     pattern: str, secret_job: DownloadJob, bob: User, settings: Any
 ) -> None:
     settings.HIDE_FOREIGN_JOBS = True
@@ -139,7 +139,7 @@ def test_hidden_it_looks_like_a_job_that_never_was(
 
 @pytest.mark.parametrize("reader", READERS, ids=["a program", "a person"])
 @pytest.mark.parametrize("pattern", OTHERS)
-def test_at_an_address_of_nobody_in_particular(
+def test_at_an_address_without_a_job(
     pattern: str, reader: dict[str, str], secret_jobs: list[DownloadJob], bob: User
 ) -> None:
     client = client_of(bob)
@@ -150,7 +150,7 @@ def test_at_an_address_of_nobody_in_particular(
             asked = query.format(id=job.pk, owner=job.owner_id, secret=SECRET)
             answer = client.get(f"/{pattern}?{asked}", headers=reader)
 
-            # What one asked for may be shown.
+            # The requested values may be shown.
             told = text_of(answer).replace(asked, "").replace(quote(asked), "")
             told = told.replace(f'value="{job.pk}"', "")
             assert answer.status_code < 500, asked
@@ -158,7 +158,7 @@ def test_at_an_address_of_nobody_in_particular(
             assert not [each for each in ids if each in told], asked
 
 
-def test_lists_hold_ones_own_jobs_alone(secret_jobs: list[DownloadJob], bob: User) -> None:
+def test_lists_have_only_own_jobs(secret_jobs: list[DownloadJob], bob: User) -> None:
     mine = JobFactory(owner=bob, name=f"{SECRET} of bob.zip")
 
     DownloadJob.objects.update(kind="remote")
@@ -168,7 +168,7 @@ def test_lists_hold_ones_own_jobs_alone(secret_jobs: list[DownloadJob], bob: Use
         assert [job["jobId"] for job in listed] == [str(mine.pk)], path
 
 
-def test_an_idempotency_key_of_somebody_else_is_like_any(
+def test_a_foreign_idempotency_key_has_no_effect(
     secret_job: DownloadJob, bob: User, broker: Any
 ) -> None:
     answer = client_of(bob).post(
@@ -183,7 +183,7 @@ def test_an_idempotency_key_of_somebody_else_is_like_any(
     assert answer.json()["jobId"] != str(secret_job.pk)
 
 
-def test_a_file_of_somebody_else_is_as_one_that_never_was(
+def test_a_foreign_file_looks_like_an_unknown_one(
     secret_file: StoredFile, bob: User, bucket: Any
 ) -> None:
     client = client_of(bob)
@@ -201,7 +201,7 @@ def test_a_file_of_somebody_else_is_as_one_that_never_was(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_bundle_of_somebody_elses_file_fails_as_one_of_no_file(
+def test_a_bundle_of_a_foreign_file_fails_like_one_of_an_unknown_file(
     secret_file: StoredFile, bob: User, bucket: Any
 ) -> None:
     def outcome(file_id: int) -> str:
@@ -226,7 +226,7 @@ def test_the_admin_is_for_staff(see: str, bob: User) -> None:
 @pytest.mark.parametrize(
     ("who", "status"), [("nobody", 302), ("bob", 302), ("staff without the right", 403)]
 )
-def test_a_button_of_the_admin_is_for_those_who_may(
+def test_admin_buttons_need_the_change_permission(
     verb: str, who: str, status: int, secret_job: DownloadJob, bob: User
 ) -> None:
     bob.is_staff = who.startswith("staff")

@@ -1,4 +1,4 @@
-"""How long an attempt may take: more for more work, and not for long without any progress."""
+"""Time limits of attempts: more time for more work, and little without progress."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(job: DownloadJob, **options: Any) -> DownloadJob:
     return job
 
 
-# What the limit is
+# The limit
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -55,20 +55,20 @@ def test_a_zip_and_an_upload_have_a_second_more_for_each_megabyte(
     assert limit.seconds(total=size, done=0) == base + size // 1_000_000
 
 
-def test_a_link_has_more_time_for_what_came_and_not_for_what_was_claimed() -> None:
+def test_a_link_has_more_time_for_received_bytes_only() -> None:
     limit = kinds.KINDS["remote"].time_limit
 
     assert limit.seconds(total=5 * GIGABYTE, done=0) == 3600
     assert limit.seconds(total=None, done=GIGABYTE) == 3600 + 10_000
 
 
-def test_a_report_on_a_million_downloads_has_time_for_them() -> None:
+def test_a_report_on_a_million_downloads_has_enough_time() -> None:
     assert kinds.KINDS["report"].time_limit.seconds(total=1_000_000, done=0) == 300 + 5_000
 
 
 @pytest.mark.parametrize("kind", sorted(kinds.KINDS))
 @pytest.mark.parametrize("total", [None, *SIZES])
-def test_the_process_is_killed_after_any_attempt_at_the_job_should_have_stopped(
+def test_the_process_is_killed_after_the_attempts_limit(
     alice: User, kind: str, total: int | None, settings: Any
 ) -> None:
     job = JobFactory.build(owner=alice, kind=kind, total=total)
@@ -82,7 +82,7 @@ def test_the_process_is_killed_after_any_attempt_at_the_job_should_have_stopped(
         assert killed_after >= stopped_after + settings.KILL_AFTER_SECONDS
 
 
-def test_the_limit_grows_with_the_work_and_not_beyond_what_the_message_says(
+def test_the_limit_grows_with_the_work_up_to_the_messages(
     job: DownloadJob, build_with: Callable[..., None], settings: Any
 ) -> None:
     def steady(params: Any, work: Workspace) -> None:
@@ -104,7 +104,7 @@ def test_the_limit_grows_with_the_work_and_not_beyond_what_the_message_says(
     assert run(again).status == Status.COMPLETED
 
 
-def test_what_a_long_attempt_reads_does_not_expire_before_its_limit(
+def test_sources_of_a_long_attempt_do_not_expire(
     job: DownloadJob, stored_files: list[StoredFile], build_with: Callable[..., None]
 ) -> None:
     soon = timezone.now() + timedelta(hours=1)
@@ -118,9 +118,7 @@ def test_what_a_long_attempt_reads_does_not_expire_before_its_limit(
         assert file.expires_at > timezone.now() + timedelta(seconds=230_000)
 
 
-def test_what_a_late_worker_leaves_of_a_large_job_is_looked_for_later(
-    alice: User, settings: Any
-) -> None:
+def test_leftovers_of_a_large_job_are_collected_later(alice: User, settings: Any) -> None:
     small, large = (
         JobFactory(owner=alice, status=Status.FAILED, total=size) for size in (5, 10 * GIGABYTE)
     )
@@ -134,10 +132,10 @@ def test_what_a_late_worker_leaves_of_a_large_job_is_looked_for_later(
         assert after == settings.COLLECT_AGAIN_SECONDS + extra
 
 
-# An attempt that stands still
+# An attempt without progress
 
 
-def test_an_attempt_that_stands_still_is_tried_again_and_fails_in_the_end(
+def test_a_stalled_attempt_is_retried_and_fails_in_the_end(
     job: DownloadJob, build_with: Callable[..., None], settings: Any
 ) -> None:
     def silent(params: Any, work: Workspace) -> None:
@@ -178,7 +176,7 @@ def say(work: Workspace, ends: float) -> None:
 
 
 @pytest.mark.parametrize("step", [compute, advance, say])
-def test_whatever_moves_is_not_taken_for_stalled(
+def test_any_progress_is_not_a_stall(
     job: DownloadJob,
     build_with: Callable[..., None],
     settings: Any,
@@ -196,7 +194,7 @@ def test_whatever_moves_is_not_taken_for_stalled(
 
 @pytest.fixture
 def slow_line(bucket: Any, settings: Any) -> Iterator[Proxy]:
-    """To the store; what goes through it takes its time."""
+    """A slow connection to the store."""
     with closing(Proxy(urlsplit(settings.S3_ENDPOINT_URL).port)) as proxy:
         options = settings.STORAGES["default"]["OPTIONS"]
         through = options | {"endpoint_url": f"http://127.0.0.1:{proxy.port}"}
@@ -206,11 +204,11 @@ def slow_line(bucket: Any, settings: Any) -> Iterator[Proxy]:
         yield proxy
 
 
-def test_a_part_on_a_slow_line_is_not_taken_for_stalled(
+def test_a_part_on_a_slow_connection_is_not_a_stall(
     job: DownloadJob, build_with: Callable[..., None], settings: Any, slow_line: Proxy
 ) -> None:
     def build(params: Any, work: Workspace) -> None:
-        work.output.write(bytes(15_000_000))  # two parts: 4 s and more without a word
+        work.output.write(bytes(15_000_000))  # two parts: 4 s and more without progress
 
     settings.BEAT_SECONDS, settings.STALLED_SECONDS = 0.1, 6
     build_with(build)
@@ -218,7 +216,7 @@ def test_a_part_on_a_slow_line_is_not_taken_for_stalled(
     assert run(job).status == Status.COMPLETED
 
 
-def test_a_builder_that_stands_still_and_hears_nothing_ends_with_its_process(
+def test_a_stalled_builder_without_checks_ends_with_its_process(
     running_job: DownloadJob, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STALLED_SECONDS, settings.KILL_AFTER_SECONDS, killed = 0, 0, []
@@ -233,10 +231,10 @@ def test_a_builder_that_stands_still_and_hears_nothing_ends_with_its_process(
     assert killed == [(os.getpid(), signal.SIGKILL)]
 
 
-# Large ones
+# Large jobs
 
 
-def test_a_source_that_is_not_of_its_size_fails_at_once_and_is_named(
+def test_a_source_of_another_size_fails_at_once_and_is_named(
     job: DownloadJob, stored_files: list[StoredFile]
 ) -> None:
     stored = stored_files[0]
@@ -259,7 +257,7 @@ def test_a_source_whose_content_changed_is_named(
     assert job.error == "File 70002 has changed since it was stored."
 
 
-def test_a_zip_that_no_store_takes_is_refused_before_it_is_begun(alice: User) -> None:
+def test_a_too_large_zip_is_refused_before_it_starts(alice: User) -> None:
     for number in (1, 2):
         StoredFileFactory(file_id=70_600 + number, size_bytes=3 * 2**40)
     job = JobFactory(owner=alice, params={"file_ids": [70_601, 70_602]}, total=6 * 2**40)
@@ -303,7 +301,7 @@ def test_parts_that_are_too_large_to_wait_are_sent_one_by_one(
     assert output.crc32 == zlib.crc32(content)
 
 
-def test_a_completion_whose_answer_was_lost_is_no_loss(
+def test_a_completion_whose_response_was_lost_succeeds(
     bucket: Any, job: DownloadJob, build_with: Callable[..., None]
 ) -> None:
     from botocore.exceptions import ReadTimeoutError
@@ -313,7 +311,7 @@ def test_a_completion_whose_answer_was_lost_is_no_loss(
 
     def lose_once(request: Any, **said: Any) -> None:
         if not lost:
-            lost.append(URLLib3Session().send(request))  # done, and nobody hears of it
+            lost.append(URLLib3Session().send(request))  # completed, but the response is lost
             raise ReadTimeoutError(endpoint_url=request.url)
 
     build_with(lambda params, work: work.output.write(bytes(9_000_000)))
@@ -329,7 +327,7 @@ def test_a_completion_whose_answer_was_lost_is_no_loss(
     assert [line.event for line in job.events.all()] == [Event.CLAIM, Event.SUCCEED]
 
 
-def test_the_message_is_true_while_a_large_object_is_put_together(
+def test_the_message_is_right_while_parts_are_joined(
     job: DownloadJob, bucket: Any, build_with: Callable[..., None]
 ) -> None:
     seen: list[str] = []
@@ -354,9 +352,7 @@ def test_the_message_is_true_while_a_large_object_is_put_together(
     assert seen == ["Storing the file"]
 
 
-def test_a_read_that_broke_off_costs_a_zip_no_attempt(
-    alice: User, settings: Any, slow_line: Proxy
-) -> None:
+def test_an_interrupted_read_costs_no_attempt(alice: User, settings: Any, slow_line: Proxy) -> None:
     slow_line.pass_on()
     stored = store(70_700, "large.bin", os.urandom(12_000_000))
     job = JobFactory(owner=alice, params={"file_ids": [70_700]}, total=stored.size_bytes)

@@ -1,4 +1,4 @@
-"""Tokens: got for a password, renewed once each, ended."""
+"""Tokens: issued for a password, renewed once each, revoked."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_a_refresh_token_gives_a_new_pair_once(alice: User) -> None:
 
 
 def used_long_ago(refresh: str) -> None:
-    """Let the moment be over in which an honest client may send it twice."""
+    """End the time in which an honest client may repeat a refresh."""
     row = BlacklistedToken.objects.filter(token__jti=RefreshToken(refresh, verify=False)["jti"])
     assert row.update(blacklisted_at=timezone.now() - timedelta(seconds=11))
 
 
 @pytest.mark.parametrize("again", [renew, revoke])
-def test_a_used_token_that_comes_again_ends_all_that_followed(alice: User, again: Any) -> None:
+def test_a_reused_token_ends_its_successors(alice: User, again: Any) -> None:
     first, other = sign_in().json(), sign_in().json()
     second = renew(first["refresh"]).json()
     third = renew(second["refresh"]).json()
@@ -75,7 +75,7 @@ def test_a_used_token_that_comes_again_ends_all_that_followed(alice: User, again
     assert sign_in().status_code == 200
 
 
-def test_a_used_token_of_the_middle_ends_all_that_followed(alice: User) -> None:
+def test_a_reused_earlier_token_ends_its_successors(alice: User) -> None:
     second = renew(sign_in().json()["refresh"]).json()
     third = renew(second["refresh"]).json()
     used_long_ago(second["refresh"])
@@ -84,7 +84,7 @@ def test_a_used_token_of_the_middle_ends_all_that_followed(alice: User) -> None:
     assert renew(third["refresh"]).status_code == 401
 
 
-def test_a_token_that_was_sent_twice_at_once_ends_nothing(alice: User) -> None:
+def test_a_token_sent_twice_at_once_ends_nothing(alice: User) -> None:
     first = sign_in().json()
     second = renew(first["refresh"]).json()
 
@@ -104,7 +104,7 @@ def test_a_forged_or_expired_token_ends_nothing(alice: User) -> None:
     assert renew(second["refresh"]).status_code == 200
 
 
-def test_a_token_of_the_time_before_families_is_the_first_of_one(alice: User) -> None:
+def test_a_token_without_a_family_starts_one(alice: User) -> None:
     old = str(RefreshToken.for_user(alice))
     second = renew(old).json()
     used_long_ago(old)
@@ -113,7 +113,7 @@ def test_a_token_of_the_time_before_families_is_the_first_of_one(alice: User) ->
     assert renew(second["refresh"]).status_code == 401
 
 
-def test_what_is_stored_of_a_token_is_the_token(alice: User) -> None:
+def test_the_stored_token_is_that_of_the_response(alice: User) -> None:
     second = renew(sign_in().json()["refresh"]).json()
 
     assert OutstandingToken.objects.filter(token=second["refresh"]).exists()
@@ -121,7 +121,7 @@ def test_what_is_stored_of_a_token_is_the_token(alice: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_that_renew_with_one_token_at_once_one_gets_a_pair() -> None:
+def test_concurrent_renewals_of_a_token_give_one_pair() -> None:
     UserFactory(username="alice")
     refresh = sign_in().json()["refresh"]
 
@@ -138,7 +138,7 @@ def test_of_many_that_renew_with_one_token_at_once_one_gets_a_pair() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_goes_away_within_a_renewal_costs_no_token(
+def test_a_database_error_within_a_renewal_costs_no_token(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     UserFactory(username="alice")
@@ -150,7 +150,7 @@ def test_a_database_that_goes_away_within_a_renewal_costs_no_token(
     assert renew(refresh).status_code == 200
 
 
-def test_a_token_that_was_ended_cannot_be_renewed(alice: User) -> None:
+def test_a_revoked_token_cannot_be_renewed(alice: User) -> None:
     refresh = sign_in().json()["refresh"]
 
     assert revoke(refresh).status_code == 204
@@ -169,7 +169,7 @@ def test_a_new_password_ends_all_tokens(alice: User) -> None:
 
 
 @pytest.mark.parametrize("change", ["deactivated", "deleted"])
-def test_somebody_who_is_gone_cannot_renew(alice: User, change: str) -> None:
+def test_a_closed_account_cannot_renew(alice: User, change: str) -> None:
     refresh = sign_in().json()["refresh"]
     if change == "deleted":
         alice.delete()
@@ -180,7 +180,7 @@ def test_somebody_who_is_gone_cannot_renew(alice: User, change: str) -> None:
     assert change == "deleted" or sign_in().status_code == 401
 
 
-def test_tokens_are_taken_for_what_they_are_only(alice: User) -> None:
+def test_tokens_work_only_for_their_purpose(alice: User) -> None:
     pair = sign_in().json()
 
     assert jobs_with(pair["refresh"]) == 401
@@ -189,7 +189,7 @@ def test_tokens_are_taken_for_what_they_are_only(alice: User) -> None:
 
 
 @pytest.mark.parametrize("name", ["alice", "1.5", None, [1], {}])
-def test_a_token_of_ours_that_names_no_number_is_401(alice: User, name: Any) -> None:
+def test_a_token_with_an_invalid_user_id_is_401(alice: User, name: Any) -> None:
     access, refresh = AccessToken.for_user(alice), RefreshToken.for_user(alice)
     access["user_id"] = refresh["user_id"] = name
 
@@ -198,7 +198,7 @@ def test_a_token_of_ours_that_names_no_number_is_401(alice: User, name: Any) -> 
 
 
 @pytest.mark.parametrize("bad", ["", "garbage", "a.b.c", "x" * 5_000])
-def test_what_is_no_token_is_4xx(db: None, bad: str) -> None:
+def test_an_invalid_token_is_4xx(db: None, bad: str) -> None:
     assert renew(bad).status_code in (400, 401)
     assert revoke(bad).status_code in (400, 401)
 
@@ -213,11 +213,11 @@ def test_what_is_no_token_is_4xx(db: None, bad: str) -> None:
         {"username": "a" * 151, "password": "x"},
     ],
 )
-def test_a_sign_in_that_makes_no_sense_is_400(alice: User, body: dict[str, Any]) -> None:
+def test_an_invalid_sign_in_is_400(alice: User, body: dict[str, Any]) -> None:
     assert APIClient().post(TOKEN, body).status_code == 400
 
 
-def test_blanks_belong_to_a_password(db: None) -> None:
+def test_spaces_belong_to_a_password(db: None) -> None:
     UserFactory(username="blank", password=" blank ")
 
     assert sign_in("blank", " blank ").status_code == 200
@@ -232,7 +232,7 @@ def test_tokens_are_not_cached_and_unknown_accounts_not_revealed(alice: User) ->
     assert wrong.json()["detail"] == unknown.json()["detail"]
 
 
-def test_tokens_that_are_over_are_forgotten(alice: User) -> None:
+def test_expired_tokens_are_deleted(alice: User) -> None:
     first, _ = sign_in().json(), sign_in()
     revoke(first["refresh"])
     OutstandingToken.objects.filter(token=first["refresh"]).update(

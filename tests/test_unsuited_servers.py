@@ -1,4 +1,4 @@
-"""Do Redis, Postgres and the file store suit? Asked of the real ones, and of a store of our own."""
+"""Checks of Redis, Postgres and the file store, with real servers and a fake store."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def redis() -> Iterator[Any]:
 
 @pytest.fixture
 def configured(redis: Any) -> Iterator[Callable[[str, str], None]]:
-    """Changes the real Redis for the time of one test."""
+    """Return a function that changes the options of Redis for one test."""
     before: dict[str, str] = {}
 
     def change(name: str, value: str) -> None:
@@ -57,13 +57,13 @@ def configured(redis: Any) -> Iterator[Callable[[str, str], None]]:
         redis.config_set(name, value)
 
 
-def test_the_servers_of_make_run_suit(bucket: Any, settings: Any) -> None:
+def test_the_servers_of_make_run_are_suitable(bucket: Any, settings: Any) -> None:
     settings.PRODUCTION = True
 
     assert ask_servers() == []
 
 
-def test_nobody_is_asked_unless_a_database_is_named(
+def test_servers_are_checked_only_with_a_database(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doorbell.app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
@@ -72,8 +72,8 @@ def test_nobody_is_asked_unless_a_database_is_named(
     assert run_checks() == []
 
 
-def test_a_redis_that_has_no_other_database_to_count_in(bucket: Any, settings: Any) -> None:
-    settings.CACHE_URL = settings.CACHE_URL.rpartition("/")[0] + "/16"  # as beside a broker's /15
+def test_a_redis_without_a_database_for_counts(bucket: Any, settings: Any) -> None:
+    settings.CACHE_URL = settings.CACHE_URL.rpartition("/")[0] + "/16"  # as next to a broker's /15
 
     (found,) = ask_servers()
 
@@ -111,7 +111,7 @@ def test_a_redis_that_evicts_and_forbids_config(
     assert ids(found) == ["jobs.W021"]
 
 
-def test_a_redis_that_forgets_matters_in_production(
+def test_a_redis_without_persistence_is_reported_in_production(
     bucket: Any, configured: Callable[[str, str], None], settings: Any
 ) -> None:
     configured("appendonly", "no")
@@ -123,9 +123,7 @@ def test_a_redis_that_forgets_matters_in_production(
     assert ids(ask_servers()) == ["jobs.W022"]
 
 
-def test_a_postgres_that_allows_fewer_connections_than_one_host_opens(
-    bucket: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_postgres_with_too_few_connections(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gunicorn, "workers", 12)  # 192 of 200
     enough = ask_servers()
     monkeypatch.setattr(gunicorn, "workers", 13)
@@ -137,7 +135,7 @@ def test_a_postgres_that_allows_fewer_connections_than_one_host_opens(
     assert "allows 200 connections" in found[0].msg
 
 
-def test_a_bucket_that_is_missing_is_no_error_since_migrate_runs_first(settings: Any) -> None:
+def test_a_missing_bucket_is_no_error(settings: Any) -> None:
     use_store(settings, settings.S3_ENDPOINT_URL, bucket_name="nobody-made-this")
 
     assert ids(ask_servers()) == ["jobs.W024"]
@@ -156,7 +154,7 @@ def test_a_virus_scanner_with_old_signatures(
     assert ids(found) == expected
 
 
-def test_a_virus_scanner_of_ones_own_signatures_suits(
+def test_a_virus_scanner_with_own_signatures_is_suitable(
     bucket: Any, settings: Any, clamd: Clamd
 ) -> None:
     settings.CLAMD = clamd.address
@@ -164,7 +162,7 @@ def test_a_virus_scanner_of_ones_own_signatures_suits(
     assert ask_servers() == []
 
 
-def test_a_virus_scanner_that_is_away_is_told_of(bucket: Any, settings: Any) -> None:
+def test_an_unavailable_virus_scanner_is_reported(bucket: Any, settings: Any) -> None:
     settings.CLAMD = "tcp://127.0.0.1:1"
 
     (found,) = ask_servers()
@@ -173,7 +171,7 @@ def test_a_virus_scanner_that_is_away_is_told_of(bucket: Any, settings: Any) -> 
     assert "The server that CLAMD names" in found.msg
 
 
-def test_the_dispatcher_logs_what_does_not_suit(
+def test_the_dispatcher_logs_unsuitable_servers(
     settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     use_store(settings, settings.S3_ENDPOINT_URL, bucket_name="nobody-made-this")
@@ -188,7 +186,7 @@ def test_the_dispatcher_logs_what_does_not_suit(
 
 
 class Store(ThreadingHTTPServer):
-    """A file store that has every bucket, and a clock of its own."""
+    """A file store that has every bucket, and its own clock."""
 
     ahead_seconds: float
     status = 200
@@ -231,7 +229,7 @@ def store(settings: Any) -> Iterator[Store]:
         (-1000, ["jobs.E009"]),
     ],
 )
-def test_a_clock_far_from_the_stores(
+def test_a_clock_that_differs_from_the_stores(
     store: Store, ahead_seconds: float, expected: list[str]
 ) -> None:
     store.ahead_seconds = ahead_seconds
@@ -242,13 +240,13 @@ def test_a_clock_far_from_the_stores(
     assert all(("behind" in each.msg) == (ahead_seconds > 0) for each in found)
 
 
-def test_a_store_that_refuses_us_for_our_clock_tells_its_own(store: Store) -> None:
+def test_a_store_that_refuses_our_clock_is_reported_with_its_own(store: Store) -> None:
     store.ahead_seconds, store.status = 1000, 403
 
     assert ids(ask_servers()) == ["jobs.E009"]
 
 
-def test_servers_that_are_away_are_told_of_without_their_passwords(
+def test_unavailable_servers_are_reported_without_passwords(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doorbell.app.conf, "broker_write_url", "redis://:secret@127.0.0.1:1/0")
@@ -273,7 +271,7 @@ def test_a_server_that_hangs_is_not_waited_for(settings: Any) -> None:
     assert "no response within 3 s" in found[0].msg
 
 
-def test_migrate_says_what_to_do_where_it_may_not_make_the_extension() -> None:
+def test_migrate_without_permission_for_the_extension_explains_it() -> None:
     migration = import_module("jobs.migrations.0005_find_files")
     with connection.cursor() as cursor:
         cursor.execute("DROP EXTENSION pg_trgm CASCADE")
@@ -285,7 +283,7 @@ def test_migrate_says_what_to_do_where_it_may_not_make_the_extension() -> None:
         migration.Trigrams().database_forwards("jobs", editor, None, None)
 
 
-def test_an_extension_that_is_there_already_needs_no_permission() -> None:
+def test_an_existing_extension_needs_no_permission() -> None:
     migration = import_module("jobs.migrations.0005_find_files")
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE somebody")

@@ -1,4 +1,4 @@
-"""Files on their way to real processes: lines that are cut, a web process that is killed."""
+"""Uploads to real processes survive lost connections and a killed web process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.wire import connect
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MEBIBYTE = 2**20
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: hang up without a goodbye, as a lost line does
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close without FIN, as a lost connection does
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def live(tmp_path: Path, alice: User, made_bucket: None) -> Iterator[Live]:
 
 
 class Sender:
-    """Somebody who sends a file in chunks, and asks what has arrived after each mishap."""
+    """A client that uploads a file in chunks, and asks for the missing ones after each failure."""
 
     def __init__(self, live: Live, size_bytes: int) -> None:
         self._live = live
@@ -56,7 +56,7 @@ class Sender:
         self.id = self._json("post", "/upload/chunked", json=asked)["jobId"]
 
     def send(self, number: int, *, cut: bool = False, halfway: Callable[[], object] = str) -> int:
-        """A chunk; the status it was answered with. If `cut`, hangs up halfway, with none."""
+        """Send a chunk. Returns the status. With `cut`, disconnects halfway and returns None."""
         body = self._form(number)
         framing = f"Content-Length: {len(body)}"
         with connect(self._live.url, 60) as line:
@@ -71,7 +71,7 @@ class Sender:
             return int(line.recv(65536).split()[1])
 
     def missing(self) -> list[int]:
-        """By the service's word."""
+        """Return the missing chunks, as the service lists them."""
         told = self._json("get", f"/upload/chunked/{self.id}")
         return sorted(set(range(told["totalChunks"])) - set(told["receivedChunks"]))
 
@@ -103,7 +103,7 @@ def head(live: Live, path: str, framing: str) -> bytes:
 
 
 def resumed(live: Live, web: Process, size_bytes: int) -> tuple[Sender, DownloadJob]:
-    """Sent with three cuts, and the web process killed, each in the midst of a chunk."""
+    """Upload with three lost connections and one killed web process, each within a chunk."""
     sender = Sender(live, size_bytes)
     total = sender.chunks
     cuts, killed = {total // 5, total // 2, total - 1}, {total // 3}
@@ -126,7 +126,7 @@ def resumed(live: Live, web: Process, size_bytes: int) -> tuple[Sender, Download
 @pytest.mark.parametrize(
     "mebibytes", [60, pytest.param(1024, marks=pytest.mark.long)], ids="{} MiB".format
 )
-def test_what_is_cut_three_times_and_killed_once_goes_on(
+def test_an_upload_resumes_after_three_cuts_and_a_kill(
     live: Live, mebibytes: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     web = live.start("web")
@@ -141,7 +141,7 @@ def test_what_is_cut_three_times_and_killed_once_goes_on(
         print(f"\n{sender.size_bytes:,} bytes in {seconds:.0f} s, {again:,} sent twice")
     assert job.status == "completed", job.error
     assert stored_sha256(job) == sender.sha256()
-    forms = 1_000 * sender.chunks  # what stands around the chunks
+    forms = 1_000 * sender.chunks  # the form around the chunks
     assert again < 4 * CHUNK // 2 + forms, "a half of each chunk that broke off, and no more"
     assert in_the_bucket(f"raw/{sender.id}") == [job.artifact.key]
     assert not IncomingUpload.objects.exists()
@@ -149,7 +149,7 @@ def test_what_is_cut_three_times_and_killed_once_goes_on(
 
 @pytest.mark.parametrize("framing", ["known", "chunked"])
 @pytest.mark.parametrize("mebibytes", [1, 24], ids=["within its first part", "after some parts"])
-def test_a_form_that_is_cut_leaves_nothing(live: Live, framing: str, mebibytes: int) -> None:
+def test_an_interrupted_form_leaves_nothing(live: Live, framing: str, mebibytes: int) -> None:
     live.start("web")
     form = file(os.urandom(mebibytes * MEBIBYTE))
     if framing == "known":
@@ -170,7 +170,7 @@ def test_a_form_that_is_cut_leaves_nothing(live: Live, framing: str, mebibytes: 
     assert "Traceback" not in live.processes[-1].log.read_text()
 
 
-def test_what_a_killed_web_process_leaves_is_collected(live: Live) -> None:
+def test_leftovers_of_a_killed_web_process_are_deleted(live: Live) -> None:
     web = live.start("web", UPLOAD_IDLE_SECONDS="1")
     form = file(os.urandom(24 * MEBIBYTE))
     begun = head(live, "/upload", f"Content-Length: {len(form) + 1_000_000}") + form
@@ -186,7 +186,7 @@ def test_what_a_killed_web_process_leaves_is_collected(live: Live) -> None:
     assert in_the_bucket("raw/") == []
 
 
-def test_a_worker_killed_while_it_makes_previews_costs_nothing(live: Live, tmp_path: Path) -> None:
+def test_a_worker_killed_during_previews_is_harmless(live: Live, tmp_path: Path) -> None:
     film = ffmpeg.film(tmp_path / "film.mp4", size="640x360", seconds=8)
     live.start("web")
     killed = live.start("worker")
@@ -210,6 +210,6 @@ def test_a_worker_killed_while_it_makes_previews_costs_nothing(live: Live, tmp_p
 
 
 def helpers(worker: Process) -> list[int]:
-    """What its processes started to read a file with, ffmpeg included."""
+    """Return the processes it started to read a file, including ffmpeg."""
     pool = psutil.Process(worker.popen.pid).children()
     return [each.pid for child in pool for each in child.children(recursive=True)]

@@ -1,4 +1,4 @@
-"""The sum of an owner's files is kept beside them, and is true whatever happens to them."""
+"""The stored total of an owner's files is right whatever happens to the files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def counted() -> dict[int, int]:
 
 @pytest.mark.django_db
 def test_each_change_of_files_changes_the_sum(alice: User, bob: User) -> None:
-    StoredFileFactory(size_bytes=1_000)  # nobody's
+    StoredFileFactory(size_bytes=1_000)  # of no owner
     one, two = (ArtifactFactory(owner=alice, size_bytes=size) for size in (300, 40))
     assert (usage(alice), usage(bob)) == (340, 0)
 
@@ -62,7 +62,7 @@ def test_each_change_of_files_changes_the_sum(alice: User, bob: User) -> None:
 
 
 @pytest.mark.django_db
-def test_one_statement_may_change_files_of_several_owners(alice: User, bob: User) -> None:
+def test_one_statement_can_change_files_of_several_owners(alice: User, bob: User) -> None:
     files = [ArtifactFactory.build(owner=owner, size_bytes=7) for owner in (alice, bob) * 3]
     StoredFile.objects.bulk_create([*files, StoredFileFactory.build(size_bytes=1)])
     assert counted() == {alice.pk: 21, bob.pk: 21}
@@ -98,7 +98,7 @@ def test_the_migration_adds_up_existing_files(alice: User, bob: User) -> None:
     assert counted() == {alice.pk: 7, bob.pk: 5}
 
 
-# What is wrong is mended
+# Correcting wrong totals
 
 
 @pytest.fixture
@@ -121,10 +121,10 @@ def test_the_dispatcher_corrects_a_wrong_sum(
 
 
 @pytest.mark.django_db
-def test_the_audit_goes_round_a_few_owners_at_a_time(from_the_beginning: None) -> None:
+def test_the_audit_checks_a_few_owners_at_a_time(from_the_beginning: None) -> None:
     for _ in range(5):
         ArtifactFactory(owner=UserFactory(), size_bytes=300)
-    UserFactory()  # of no files
+    UserFactory()  # without files
     Usage.objects.update(stored_bytes=1)
 
     assert [quota.audit_quotas(2) for _ in range(4)] == [2, 2, 1, 0]
@@ -146,7 +146,7 @@ def test_the_sum_cannot_change_during_the_audit(
 
     def slow_sum(files: FileQuerySet) -> int:
         storing.append(threads.submit(store))
-        wait(storing, timeout=0.5)  # it cannot end: it adds to the row that the audit holds
+        wait(storing, timeout=0.5)  # it cannot finish: it updates the row that the audit holds
         return summed(files)
 
     monkeypatch.setattr(FileQuerySet, "bytes", slow_sum)
@@ -159,11 +159,11 @@ def test_the_sum_cannot_change_during_the_audit(
     assert counted() == sums() == {alice.pk: 305}
 
 
-# Many at once
+# Concurrency
 
 
 def at_once(works: list[Callable[[random.Random], Any]]) -> None:
-    """Each on a connection of its own; what one raises, is raised."""
+    """Run each on a connection of its own. Raises what one of them raises."""
     gate = Barrier(len(works))
 
     def run(n: int) -> None:
@@ -179,7 +179,7 @@ def at_once(works: list[Callable[[random.Random], Any]]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_sums_are_correct_after_many_concurrent_changes(settings: Any, broker: Any) -> None:
-    """Starts, settles, expiries, uploads that are given up and plain changes; no deadlock."""
+    """Starts, outcomes, expiries, cancelled uploads and plain changes; no deadlock."""
     settings.OWNER_STORAGE_BYTES, settings.RESULT_KEPT_SECONDS = 20_000, -1
     owners = [UserFactory() for _ in range(4)]
 

@@ -1,4 +1,4 @@
-"""Files told to a real clamd, and to servers that are none: what is clean, what is no verdict."""
+"""Scans by a real clamd and by fake ones: which replies are verdicts."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def scan(address: str, *chunks: bytes) -> None:
 
 @pytest.fixture(params=["address", "socket_address"])
 def address(clamd: Clamd, request: pytest.FixtureRequest) -> str:
-    """Over TCP, and over a socket in the file system."""
+    """Over TCP, and over a Unix socket."""
     return str(getattr(clamd, request.param))
 
 
 @pytest.fixture
 def own_clamd(tmp_path: Path) -> Iterator[Clamd]:
-    """One that may be frozen and killed."""
+    """A clamd that can be frozen and killed."""
     server = Clamd(tmp_path)
     server.start()
     yield server
@@ -54,7 +54,7 @@ def own_clamd(tmp_path: Path) -> Iterator[Clamd]:
 
 @pytest.fixture
 def alarms() -> Iterator[Callable[[Callable[..., None], float], None]]:
-    """Makes a signal come, again and again, as a worker's heartbeat does."""
+    """Send signals again and again, as a worker's heartbeat does."""
     before = signal.getsignal(signal.SIGALRM)
 
     def start(handler: Callable[..., None], every_seconds: float) -> None:
@@ -79,7 +79,7 @@ def alarms() -> Iterator[Callable[[Callable[..., None], float], None]]:
     ],
     ids=["nothing", "nothing at all", "text", "hole", "3 MB", "no end", "no beginning"],
 )
-def test_what_has_no_virus_is_clean(address: str, chunks: list[bytes]) -> None:
+def test_content_without_a_virus_is_clean(address: str, chunks: list[bytes]) -> None:
     scan(address, *chunks)
 
 
@@ -95,12 +95,12 @@ def test_what_has_no_virus_is_clean(address: str, chunks: list[bytes]) -> None:
     ],
     ids=["alone", "in text", "cut", "byte by byte", "over a border", "after 50 MB"],
 )
-def test_a_virus_is_found_wherever_it_lies(address: str, chunks: list[bytes]) -> None:
+def test_a_virus_is_found_anywhere(address: str, chunks: list[bytes]) -> None:
     with pytest.raises(Infected, match=f"^{FOUND}$"):
         scan(address, *chunks)
 
 
-def test_one_more_byte_than_clamd_takes_is_not_clean(tmp_path: Path) -> None:
+def test_a_file_over_clamds_size_limit_is_not_clean(tmp_path: Path) -> None:
     server = Clamd(tmp_path, max_bytes=2 * MB)
     server.start()
     try:
@@ -114,7 +114,7 @@ def test_one_more_byte_than_clamd_takes_is_not_clean(tmp_path: Path) -> None:
         server.stop()
 
 
-def test_what_clamd_takes_and_does_not_look_through_is_not_clean(tmp_path: Path) -> None:
+def test_a_file_over_clamds_scan_limit_is_not_clean(tmp_path: Path) -> None:
     server = Clamd(tmp_path, max_scanned_bytes=MB)
     server.start()
     try:
@@ -124,7 +124,7 @@ def test_what_clamd_takes_and_does_not_look_through_is_not_clean(tmp_path: Path)
         server.stop()
 
 
-def test_a_file_is_scanned_anew_on_every_line(clamd: Clamd) -> None:
+def test_each_connection_scans_one_file(clamd: Clamd) -> None:
     with pytest.raises(Infected):
         scan(clamd.address, eicar())
 
@@ -141,7 +141,7 @@ def test_a_file_is_scanned_anew_on_every_line(clamd: Clamd) -> None:
     ],
     ids=["port", "name", "socket", "long"],
 )
-def test_a_clamd_that_is_away_is_asked_again_later(address: str) -> None:
+def test_an_unavailable_clamd_is_retried_later(address: str) -> None:
     with pytest.raises(ScannerUnavailable) as caught:
         scan(address, b"hello")
 
@@ -150,9 +150,7 @@ def test_a_clamd_that_is_away_is_asked_again_later(address: str) -> None:
     assert "nowhere" not in str(caught.value)
 
 
-def test_a_frozen_clamd_is_given_up_and_well_once_it_is_thawed(
-    own_clamd: Clamd, settings: Any
-) -> None:
+def test_a_frozen_clamd_times_out_and_works_once_thawed(own_clamd: Clamd, settings: Any) -> None:
     settings.CLAMD_SILENT_SECONDS = 0.3
     own_clamd.freeze()
     began = time.monotonic()
@@ -167,7 +165,7 @@ def test_a_frozen_clamd_is_given_up_and_well_once_it_is_thawed(
     scan(own_clamd.address, b"hello")
 
 
-def test_a_clamd_that_is_killed_meanwhile_has_said_nothing(own_clamd: Clamd) -> None:
+def test_a_clamd_killed_during_a_scan_gives_no_verdict(own_clamd: Clamd) -> None:
     with Scan(own_clamd.address) as file:
         file.feed(bytes(MB))
         own_clamd.kill()
@@ -201,9 +199,7 @@ def test_a_clamd_that_is_killed_meanwhile_has_said_nothing(own_clamd: Clamd) -> 
         (b"stream: Win.Test FOUND\0", Infected),
     ],
 )
-def test_what_is_no_verdict_is_never_clean(
-    answer: bytes, expected: type[BuildError] | None
-) -> None:
+def test_other_replies_are_never_clean(answer: bytes, expected: type[BuildError] | None) -> None:
     told = pytest.raises(expected) if expected else nullcontext()
 
     with pretender(answers(answer)) as address, told:
@@ -240,7 +236,7 @@ def test_an_ok_before_the_last_byte_is_no_verdict(
         (b"\xe2\x80\xae" + b"a" * 3000, "_" * 3 + "a" * 97),
     ],
 )
-def test_a_signature_is_named_in_signs_that_do_no_harm(signature: bytes, shown: str) -> None:
+def test_signature_names_are_cleaned(signature: bytes, shown: str) -> None:
     answer = b"stream: " + signature + b" FOUND\0"
 
     with pretender(answers(answer)) as address, pytest.raises(Infected) as caught:
@@ -249,7 +245,7 @@ def test_a_signature_is_named_in_signs_that_do_no_harm(signature: bytes, shown: 
     assert str(caught.value) == f"A virus was found in the file: {shown}."
 
 
-def test_an_attempt_that_is_taken_away_hangs_up(
+def test_an_interrupted_attempt_disconnects(
     own_clamd: Clamd, alarms: Callable[[Callable[..., None], float], None]
 ) -> None:
     def take_away(*_: Any) -> None:
@@ -284,17 +280,17 @@ def test_a_heartbeat_neither_ends_nor_prolongs_the_wait(
     assert len(beats) > 10
 
 
-def test_a_clamd_tells_that_it_is_there(address: str) -> None:
+def test_ping(address: str) -> None:
     scanner.ping_scanner(address)
 
 
 @pytest.mark.parametrize("answer", [b"", b"PONG", b"PONG?\0", b"-ERR unknown command 'zPING'\r\n"])
-def test_what_else_listens_is_not_taken_for_a_clamd(answer: bytes) -> None:
+def test_another_server_is_not_taken_for_clamd(answer: bytes) -> None:
     with pretender(cuts_in(answer)) as address, pytest.raises(ScannerUnavailable):
         scanner.ping_scanner(address)
 
 
-def test_a_clamd_tells_how_old_its_signatures_are(clamd: Clamd) -> None:
+def test_the_age_of_clamds_signatures(clamd: Clamd) -> None:
     with pretender(cuts_in(b"ClamAV 1.4.3/27650/Thu May 29 08:33:10 2025\0")) as official:
         made_at = scanner.scanner_signatures_date(official)
 

@@ -48,10 +48,10 @@ def log(web: Live) -> str:
     return web.processes[0].log.read_text()
 
 
-# Requests one after the other
+# Sequential requests
 
 
-def test_requests_that_come_at_once_are_answered_in_turn(web: Live) -> None:
+def test_pipelined_requests_are_answered_in_order(web: Live) -> None:
     sent = post("/echo", b"one") + post("/echo", b"two") + get("/echo", CLOSE)
 
     first = exchange(web.url, sent)
@@ -61,7 +61,7 @@ def test_requests_that_come_at_once_are_answered_in_turn(web: Live) -> None:
     assert re.findall(rb"\r\n\r\n(two)?", first.rest) == [b"two", b""]
 
 
-def test_a_request_that_comes_while_another_is_answered_waits(web: Live) -> None:
+def test_a_request_waits_for_the_previous_response(web: Live) -> None:
     with connect(web.url) as line:
         line.sendall(post("/echo", b"one")[:-1])
         time.sleep(0.1)
@@ -70,7 +70,7 @@ def test_a_request_that_comes_while_another_is_answered_waits(web: Live) -> None
         assert re.findall(rb"\r\n\r\n(on?e?|two)", _read(line)) == [b"one", b"two"]
 
 
-def test_a_body_ends_where_it_says(web: Live) -> None:
+def test_a_body_ends_at_its_content_length(web: Live) -> None:
     answer = exchange(web.url, post("/echo", b"ab") + b"G@T / HTTP/1.1\r\n\r\n")
 
     assert answer.body == b"ab"
@@ -80,7 +80,7 @@ def test_a_body_ends_where_it_says(web: Live) -> None:
 @pytest.mark.parametrize(
     "coding", [b"identity", b"gzip, chunked", b"chunked, identity", b"chunked\r\n\tx", b"xchunked"]
 )
-def test_no_other_transfer_coding_is_understood(web: Live, coding: bytes) -> None:
+def test_other_transfer_codings_are_refused(web: Live, coding: bytes) -> None:
     head = b"POST /echo HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: " + coding + b"\r\n\r\n"
 
     answer = exchange(web.url, head + b"5\r\nhello\r\n0\r\n\r\n")
@@ -89,7 +89,7 @@ def test_no_other_transfer_coding_is_understood(web: Live, coding: bytes) -> Non
     assert answer.rest == b""
 
 
-def test_a_host_in_the_address_is_not_part_of_the_path(web: Live) -> None:
+def test_an_absolute_target_is_not_part_of_the_path(web: Live) -> None:
     answer = exchange(web.url, get("http://localhost/scheme?a=b", CLOSE))
 
     assert answer.body.startswith(b"http /scheme a=b 127.0.0.1 ")
@@ -97,9 +97,7 @@ def test_a_host_in_the_address_is_not_part_of_the_path(web: Live) -> None:
 
 @pytest.mark.parametrize("host", [b"", HOST, b"Host: other.example:81\r\n"])
 @pytest.mark.parametrize("scheme", [b"http", b"HTTPS"])
-def test_the_host_in_the_address_is_the_one_that_counts(
-    web: Live, scheme: bytes, host: bytes
-) -> None:
+def test_the_host_of_an_absolute_target_counts(web: Live, scheme: bytes, host: bytes) -> None:
     line = b"GET " + scheme + b"://Target.Example:80/host?a HTTP/1.1\r\n"
 
     answer = exchange(web.url, line + CLOSE + host + b"\r\n")
@@ -110,7 +108,7 @@ def test_the_host_in_the_address_is_the_one_that_counts(
 @pytest.mark.parametrize(
     "origin", ["http://", "http://u:secret@localhost", "ftp://localhost", "x://"]
 )
-def test_an_address_without_a_web_host_is_refused(web: Live, origin: str) -> None:
+def test_an_absolute_target_without_a_host_is_refused(web: Live, origin: str) -> None:
     answer = exchange(web.url, get(f"{origin}/refused#secret", CLOSE))
 
     assert (answer.status, answer.json["code"]) == (400, "invalid")
@@ -139,24 +137,24 @@ def test_headers_with_underscores_are_dropped(web: Live) -> None:
         (b"X-Forwarded-Ssl: on\r\n", b"https "),
     ],
 )
-def test_a_proxy_on_this_machine_tells_the_scheme(web: Live, headers: bytes, scheme: bytes) -> None:
+def test_a_local_proxy_sets_the_scheme(web: Live, headers: bytes, scheme: bytes) -> None:
     assert exchange(web.url, get("/scheme", CLOSE, headers)).body.startswith(scheme)
 
 
-def test_two_schemes_are_none(web: Live) -> None:
+def test_contradicting_schemes_are_ignored(web: Live) -> None:
     sent = get("/scheme", b"X-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n")
 
     assert exchange(web.url, sent).status == 400
 
 
-def test_no_other_machine_tells_the_scheme(web: Live) -> None:
+def test_other_machines_cannot_set_the_scheme(web: Live) -> None:
     with _from(web, "127.0.0.2") as line:
         line.sendall(get("/scheme", CLOSE, b"X-Forwarded-Proto: https\r\n"))
 
         assert read_answer(line).body.startswith(b"http /scheme  127.0.0.2 ")
 
 
-def test_http_1_0_closes_unless_it_is_asked_not_to(web: Live) -> None:
+def test_http_1_0_closes_without_keep_alive(web: Live) -> None:
     asked = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
 
     answer = exchange(web.url, asked + b"GET / HTTP/1.0\r\n\r\n")
@@ -172,7 +170,7 @@ def test_http_1_0_gets_no_chunks(web: Live) -> None:
     assert answer.body == bytes(8 * 2**20)
 
 
-def test_no_websocket_is_opened(web: Live) -> None:
+def test_websockets_are_refused(web: Live) -> None:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 
     answer = exchange(
@@ -198,8 +196,8 @@ def test_a_body_that_is_too_long_is_413(web: Live, framing: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/unread", "/echo", "/nowhere"])
-def test_a_line_whose_body_nobody_reads_breaks_no_other_request(web: Live, path: str) -> None:
-    """Proxies send requests of many clients over one line, unless they are told that it ends."""
+def test_an_unread_body_does_not_break_other_requests(web: Live, path: str) -> None:
+    """Proxies send requests of many clients over one connection, unless its close is announced."""
     to = urlsplit(web.url)
     line = HTTPConnection(str(to.hostname), to.port, timeout=10)
     for _ in range(20):
@@ -211,7 +209,7 @@ def test_a_line_whose_body_nobody_reads_breaks_no_other_request(web: Live, path:
     line.close()
 
 
-def test_a_client_that_waits_for_a_hundred_gets_it_when_the_body_is_read(web: Live) -> None:
+def test_100_continue_is_sent_when_the_body_is_read(web: Live) -> None:
     with connect(web.url) as line:
         line.sendall(post("/echo", b"ab", CLOSE, b"Expect: 100-continue\r\n")[:-2])
         assert line.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -221,13 +219,13 @@ def test_a_client_that_waits_for_a_hundred_gets_it_when_the_body_is_read(web: Li
         assert read_answer(line).body == b"ab"
 
 
-def test_a_client_that_waits_gets_no_hundred_when_nobody_reads(web: Live) -> None:
+def test_no_100_continue_is_sent_if_the_body_is_not_read(web: Live) -> None:
     answer = exchange(web.url, post("/unread", bytes(9), b"Expect: 100-continue\r\n")[:-9])
 
     assert (answer.status, answer.headers["Connection"]) == (401, "close")
 
 
-def test_a_client_that_hangs_up_within_its_body_is_not_answered(web: Live) -> None:
+def test_a_disconnect_within_a_body_gets_no_response(web: Live) -> None:
     with connect(web.url) as line:
         line.sendall(post("/echo?hung-up", bytes(100))[:-1])
         line.shutdown(socket.SHUT_WR)
@@ -235,7 +233,7 @@ def test_a_client_that_hangs_up_within_its_body_is_not_answered(web: Live) -> No
         assert line.recv(1000) == b""
 
 
-def test_a_client_that_has_sent_all_and_hangs_up_is_answered(web: Live) -> None:
+def test_a_half_closed_client_gets_its_response(web: Live) -> None:
     with connect(web.url) as line:
         line.sendall(post("/echo", b"ab"))
         line.shutdown(socket.SHUT_WR)
@@ -246,7 +244,7 @@ def test_a_client_that_has_sent_all_and_hangs_up_is_answered(web: Live) -> None:
 # Responses
 
 
-def test_an_error_is_a_problem_that_says_nothing(web: Live) -> None:
+def test_an_error_is_a_problem_without_details(web: Live) -> None:
     answer = exchange(web.url, get("/broken"))
 
     assert (answer.status, answer.json["code"]) == (500, "internal")
@@ -255,28 +253,28 @@ def test_an_error_is_a_problem_that_says_nothing(web: Live) -> None:
 
 
 @pytest.mark.parametrize("path", ["/silent", "/split"])
-def test_what_is_no_response_is_an_error(web: Live, path: str) -> None:
+def test_an_invalid_response_is_an_error(web: Live, path: str) -> None:
     assert exchange(web.url, get(path)).status == 500
 
 
-def test_a_response_that_breaks_is_seen_to_be_broken(web: Live) -> None:
+def test_a_broken_response_is_detectable(web: Live) -> None:
     answer = exchange(web.url, get("/half"))
 
     assert not answer.body.endswith(b"0\r\n\r\n")
 
 
-def test_a_response_is_as_long_as_it_says(web: Live) -> None:
-    assert exchange(web.url, get("/short")).body == b"ab"  # and then the line is closed
+def test_a_response_has_its_content_length(web: Live) -> None:
+    assert exchange(web.url, get("/short")).body == b"ab"  # and then the connection is closed
     assert exchange(web.url, get("/long", CLOSE)).body == b"abc"
 
 
-def test_head_is_answered_without_a_body(web: Live) -> None:
+def test_head_has_no_body(web: Live) -> None:
     answer = exchange(web.url, get("/long", CLOSE).replace(b"GET", b"HEAD"))
 
     assert (answer.headers["Content-Length"], answer.body) == ("3", b"")
 
 
-def test_a_client_that_takes_nothing_holds_back_what_is_sent(web: Live) -> None:
+def test_a_client_that_does_not_read_pauses_the_response(web: Live) -> None:
     with connect(web.url) as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         line.sendall(get("/flood", CLOSE))
@@ -287,7 +285,7 @@ def test_a_client_that_takes_nothing_holds_back_what_is_sent(web: Live) -> None:
         assert len(_read(line)) > 8 * 2**20
 
 
-def test_a_client_that_takes_nothing_is_got_rid_of(tmp_path: Path) -> None:
+def test_a_client_that_does_not_read_is_disconnected(tmp_path: Path) -> None:
     live = start(tmp_path, "--keep-alive=1")
     try:
         with socket.socket() as line:
@@ -311,10 +309,10 @@ def test_each_request_is_a_line_in_the_log(web: Live) -> None:
     assert "?secret" not in log(web)
 
 
-# Streams of events
+# Event streams
 
 
-def test_an_application_ends_with_its_client_if_it_wants_to(web: Live) -> None:
+def test_an_application_can_end_with_its_client(web: Live) -> None:
     before = int(exchange(web.url, get("/left", CLOSE)).body)
     with connect(web.url) as line:
         line.sendall(get("/events"))
@@ -323,7 +321,7 @@ def test_an_application_ends_with_its_client_if_it_wants_to(web: Live) -> None:
     until(lambda: int(exchange(web.url, get("/left", CLOSE)).body) == before + 1)
 
 
-def test_a_process_that_stops_lets_streams_end(tmp_path: Path) -> None:
+def test_a_stopping_process_lets_streams_end(tmp_path: Path) -> None:
     live = start(tmp_path)
     try:
         with connect(live.url) as stream, connect(live.url) as idle:
@@ -338,12 +336,12 @@ def test_a_process_that_stops_lets_streams_end(tmp_path: Path) -> None:
             assert idle.recv(1000) == b""
             assert b"last" in _read(stream)
             assert live.processes[0].popen.wait(30) == 0
-            assert time.monotonic() - began < 15  # and not as long as it may take
+            assert time.monotonic() - began < 15  # not as long as the timeout
     finally:
         live.stop()
 
 
-def test_nothing_above_was_an_error_of_the_servers(web: Live) -> None:
+def test_the_server_logged_no_errors(web: Live) -> None:
     for trace in log(web).split("Traceback")[1:]:
         assert re.search(r"RuntimeError: (secret|A header has|The application returned)", trace)
     assert "never retrieved" not in log(web)
