@@ -11,6 +11,7 @@ from downloads_client.download_request import ITEMS_HELP
 from downloads_client.failures import EXIT_CODES, UsageError
 from downloads_client.formatting import alternatives
 from downloads_client.kinds import KINDS
+from downloads_client.kinds.published_kind import FIELD_OPTIONS
 from downloads_client.new_download import COMMON_OPTIONS
 
 DESCRIPTION = (
@@ -60,7 +61,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add("--force", action="store_true", help="overwrite existing files")
     add("--name", default="", help="name of the file")
-    for group in (*(kind.options for kind in KINDS), COMMON_OPTIONS):
+    for group in (*(kind.options for kind in KINDS), FIELD_OPTIONS, COMMON_OPTIONS):
         for option in group.options:
             option.add_to(add)
     add(

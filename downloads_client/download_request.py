@@ -9,11 +9,13 @@ from downloads_client.failures import UsageError
 from downloads_client.formatting import alternatives, printable
 from downloads_client.items import is_file_number, is_job_id
 from downloads_client.kinds import KINDS
+from downloads_client.kinds.published_kind import FIELD_OPTIONS, KIND, KindRequest
 from downloads_client.new_download import COMMON_OPTIONS, NewDownload, check_common_options
 from downloads_client.options import NO_OPTIONS, OptionValues
 
+KIND_HELP = "the name of another kind, with --field for each of its fields"
 EXISTING_HELP = "the ID of one download"
-ITEMS_HELP = alternatives([*(kind.items_help for kind in KINDS), EXISTING_HELP])
+ITEMS_HELP = alternatives([*(kind.items_help for kind in KINDS), KIND_HELP, EXISTING_HELP])
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class ExistingDownload:
     job_id: UUID
 
 
-DownloadRequest = NewDownload | ExistingDownload
+DownloadRequest = NewDownload | ExistingDownload | KindRequest
 
 
 def parse_request(items: list[str], values: OptionValues = NO_OPTIONS) -> DownloadRequest:
@@ -37,7 +39,12 @@ def parse_request(items: list[str], values: OptionValues = NO_OPTIONS) -> Downlo
             for other in KINDS:
                 if other is not kind:
                     other.options.reject(values)
+            FIELD_OPTIONS.reject(values)
             return request
+    if len(items) == 1 and KIND.fullmatch(items[0]) and not is_job_id(items[0]):
+        for kind in KINDS:
+            kind.options.reject(values)
+        return KindRequest.parse(items[0], values)
     return parse_existing(items, values)
 
 
@@ -54,5 +61,6 @@ def parse_existing(items: list[str], values: OptionValues) -> ExistingDownload:
         raise UsageError("--name works for new downloads only. --output works for both.")
     for kind in KINDS:
         kind.options.reject(values)
+    FIELD_OPTIONS.reject(values)
     COMMON_OPTIONS.reject(values)
     return ExistingDownload(UUID(items[0]))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from downloads_client import formatting
 from downloads_client.destination import Destination
-from downloads_client.download_request import DownloadRequest
+from downloads_client.download_request import DownloadRequest, ExistingDownload
 from downloads_client.failures import Gone, JobFailed, RequestRefused
 from downloads_client.kinds import kind_named
+from downloads_client.kinds.published_kind import KindRequest
 from downloads_client.new_download import NewDownload
 from downloads_client.partial_file import PartialFile, raising_not_written
 from downloads_client.poll_interval import PollInterval
@@ -44,7 +45,7 @@ class Downloader:
         KeyboardInterrupt and Terminated leave the job and the partial file in place.
         """
         self._destination.prepare()
-        if isinstance(request, NewDownload) and self._destination.file:
+        if not isinstance(request, ExistingDownload) and self._destination.file:
             self._destination.check_overwrite(self._destination.file)  # before a job is created
         job = self._wait(self._start(request))
         return self._fetch(job) if job.has_file else None
@@ -58,6 +59,8 @@ class Downloader:
         return self.job
 
     def _start(self, request: DownloadRequest) -> JobResponse:
+        if isinstance(request, KindRequest):
+            request = request.resolve(self._service.kinds())
         if isinstance(request, NewDownload):
             self.job = self._service.create(request)
             self._display.print_line(f"Requested {request.summary}: download {self.job.id}")

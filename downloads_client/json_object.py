@@ -84,6 +84,20 @@ class JsonObject:
         except (ValueError, OverflowError) as error:
             raise not_the_service() from error
 
+    def objects(self, name: str) -> list[JsonObject]:
+        """Return a list of JSON objects."""
+        value = self._members.get(name)
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise not_the_service()
+        return [JsonObject(each) for each in value]
+
+    def members(self, name: str) -> dict[str, Any]:
+        """Return the members of a JSON object, unchecked; empty for null."""
+        value = self._members.get(name) or {}
+        if not isinstance(value, dict):
+            raise not_the_service()
+        return value
+
     def count(self, name: str) -> int:
         """Return the length of a list; 0 if it is missing."""
         value = self._members.get(name, [])

@@ -20,6 +20,7 @@ from downloads_client.http_session import (
     check_location,
     read_body,
 )
+from downloads_client.kinds.published_kind import PublishedKind
 from downloads_client.login import Login
 from downloads_client.new_download import NewDownload
 from downloads_client.retry import Retry
@@ -28,6 +29,7 @@ from downloads_client.service_responses import (
     DownloadResult,
     JobResponse,
     poll_seconds,
+    published_kinds,
 )
 
 TRANSIENT_STATUSES = {  # as a proxy sends them while the service restarts
@@ -58,6 +60,10 @@ class Service:
         key = {"Idempotency-Key": request.idempotency_key}
         response = self._call(request.method, request.path, request.body, key)
         return replace(JobResponse.of(response), message="")  # the caller prints one of its own
+
+    def kinds(self) -> list[PublishedKind]:
+        """Return the kinds that this user may request."""
+        return published_kinds(self._call("GET", "v1/kinds").json())
 
     def get(self, job_id: UUID) -> JobResponse:
         return JobResponse.of(self._call("GET", f"v1/download/status/{job_id}"))

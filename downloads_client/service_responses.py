@@ -10,6 +10,7 @@ from uuid import UUID
 
 from downloads_client.http_session import retry_after_seconds
 from downloads_client.json_object import JsonObject, not_the_service
+from downloads_client.kinds.published_kind import PublishedKind
 
 ACTIVE = ("queued", "processing")
 FINAL = ("completed", "failed", "cancelled", "expired")
@@ -131,3 +132,16 @@ class DownloadResult:
 def poll_seconds(response: ApiResponse) -> float:
     """Return the seconds until the next poll: Retry-After, at most a minute."""
     return min(response.retry_after_seconds or 1.0, 60.0)
+
+
+def published_kinds(body: JsonObject) -> list[PublishedKind]:
+    """Return the kinds in a response of `GET /v1/kinds`."""
+    return [
+        PublishedKind(
+            name=each.text("kind"),
+            label=each.text("label"),
+            path=each.text("url").lstrip("/"),
+            schema=each.members("requestSchema"),
+        )
+        for each in body.objects("results")
+    ]

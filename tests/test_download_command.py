@@ -558,7 +558,7 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["x"], "'x' is not a file number"),
+        (["x"], "There is no kind 'x'. There are: bundle, remote, upload, report."),
         (["70000", "--json", "--output=-"], "cannot be combined"),
         (["70000", "--retry-for=nan"], "--retry-for needs a number of seconds"),
         (["70000", "--patience=-1"], "--retry-for needs a number of seconds"),  # its former name
