@@ -4,12 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Without it every start would compile every library again.
+# If it were set, every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install chromium clamd ffmpeg run dev test test-all faults soak fuzz recovery bench bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
 
-help:  ## what there is
+help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed $(BIN)/downloads  ## the virtual environment: locked requirements, the client `downloads`
@@ -38,8 +38,8 @@ dev: install  ## the same, reloading when the code changes
 	@$(BIN)/python -m downloads_project.local.run --reload $(ARGS)
 
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
-# What fails beside others is run once more, alone: on a busy machine a clock may run out.
-# Both runs are printed; what fails twice fails.
+# Failed tests run once more, one at a time: on a busy machine a timeout may expire.
+# Both runs are printed; a test that fails twice fails the command.
 ALONE = test $$? = 1 && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --maxfail 3
 
 test: install clamd ffmpeg  ## the tests, on temporary servers, without slow ones (ARGS="-k cancel")
