@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -154,3 +155,16 @@ def test_parts_are_sent_while_others_are_written(bucket: Any) -> None:
 
     assert any(thread.name.startswith("part") for thread in threading.enumerate())
     out.discard()
+
+
+def test_threads_share_one_client() -> None:
+    store, start = storage.JobStorage(), threading.Barrier(10)
+
+    def client(_: int) -> Any:
+        start.wait()
+        return store.client
+
+    with ThreadPoolExecutor(10) as threads:
+        clients = set(threads.map(client, range(10)))
+
+    assert len(clients) == 1

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
+from threading import Lock
 from typing import Any, cast
 
 from botocore.config import Config
@@ -25,6 +26,8 @@ from jobs.storage.s3_errors import ErrorResponse, map_s3_errors
 from jobs.storage.signature import SignedBucket, Signer
 
 SLOW_READ_SECONDS = 60
+
+_making = Lock()
 
 
 class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
@@ -49,10 +52,15 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
             ),
         }
 
-    @cached_property
+    @property
     def connection(self) -> Any:
-        # One for all threads. The library makes one each, which takes 8 ms and megabytes; clients
-        # are thread-safe, and only `save` uses the rest of the connection.
+        # One for all threads. The library makes one each, which takes 0.1 s and 13 MB; clients are
+        # thread-safe, but making one is not. Only `save` uses the rest of the connection.
+        with _making:
+            return self._connection
+
+    @cached_property
+    def _connection(self) -> Any:
         return super().connection
 
     @property
