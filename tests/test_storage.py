@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -71,8 +72,6 @@ def test_parts_grow_so_that_ten_thousand_suffice() -> None:
 
 
 def test_memory_holds_a_few_parts_whatever_the_size(bucket: Any) -> None:
-    import tracemalloc
-
     out = output("results/memory/1/a")
     tracemalloc.start()
     for _ in range(100):
@@ -168,3 +167,14 @@ def test_threads_share_one_client() -> None:
         clients = set(threads.map(client, range(10)))
 
     assert len(clients) == 1
+
+
+def test_second_client_takes_little_memory() -> None:
+    kept = [storage.JobStorage().client]
+
+    tracemalloc.start()
+    kept.append(storage.SlowStorage().client)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert taken < 2_000_000

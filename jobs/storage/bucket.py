@@ -28,6 +28,7 @@ from jobs.storage.signature import SignedBucket, Signer
 SLOW_READ_SECONDS = 60
 
 _making = Lock()
+_sessions: dict[tuple[str | None, ...], Any] = {}  # by credentials
 
 
 class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
@@ -62,6 +63,13 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
     @cached_property
     def _connection(self) -> Any:
         return super().connection
+
+    def _create_session(self) -> Any:
+        # One for all clients: it keeps the description of S3, which takes most of the 13 MB.
+        credentials = self.access_key, self.secret_key, self.security_token
+        if credentials not in _sessions:
+            _sessions[credentials] = super()._create_session()
+        return _sessions[credentials]
 
     @property
     def client(self) -> Any:
