@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 
 from jobs.errors import SourceMissing, StorageUnavailable
 from jobs.storage.multipart_upload import (
@@ -36,10 +37,10 @@ class S3Output(S3Object):
         self._part_bytes = multipart_part_bytes(expected_bytes, least=least)
         most = min(PARTS_IN_FLIGHT, max(MEMORY_BYTES // self._part_bytes - 1, 0))
         self._in_flight = 0 if is_one_of_many else most
-        self._buffer = bytearray()  # the next part; reused for later ones
+        self._buffer = _new_buffer(self._part_bytes)  # the next part; reused for later ones
         self._filled = self._hashed = 0  # bytes of the buffer
         self._parts = 0
-        self._under_way: deque[tuple[bytearray, list[Future[None]]]] = deque()
+        self._under_way: deque[tuple[mmap, list[Future[None]]]] = deque()
         self._senders = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="part")
         self._hasher = ThreadPoolExecutor(1, thread_name_prefix="hash")
 
@@ -59,7 +60,9 @@ class S3Output(S3Object):
         rest = memoryview(chunk)
         while rest:
             piece = rest[: self._part_bytes - self._filled]
-            self._append(piece)
+            end = self._filled + len(piece)
+            self._buffer[self._filled : end] = piece
+            self._filled = end
             rest = rest[len(piece) :]
             if self._filled == self._part_bytes:
                 self._send()
@@ -93,14 +96,6 @@ class S3Output(S3Object):
         elif self._upload:
             self._upload.abort()
 
-    def _append(self, piece: memoryview) -> None:
-        end = self._filled + len(piece)
-        if end <= len(self._buffer):
-            memoryview(self._buffer)[self._filled : end] = piece
-        else:
-            self._buffer += piece
-        self._filled = end
-
     def _content(self) -> memoryview:
         return memoryview(self._buffer)[: self._filled]
 
@@ -119,9 +114,9 @@ class S3Output(S3Object):
             self._upload.put(number, content)
         self._filled = self._hashed = 0
 
-    def _next_buffer(self) -> bytearray:
+    def _next_buffer(self) -> mmap:
         if len(self._under_way) <= self._in_flight:
-            return bytearray()
+            return _new_buffer(self._part_bytes)
         buffer, futures = self._under_way.popleft()
         for future in futures:
             future.result()  # raises its error
@@ -137,3 +132,11 @@ class S3Output(S3Object):
     def _stop(self) -> None:
         for threads in (self._senders, self._hasher):
             threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _new_buffer(size_bytes: int) -> mmap:
+    """Return memory that goes back to the system when it is freed. Unused pages take up nothing.
+
+    malloc would keep it in its heaps: a part for each thread that ever wrote one.
+    """
+    return mmap(-1, size_bytes, flags=MAP_PRIVATE | MAP_ANONYMOUS)
