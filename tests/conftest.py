@@ -73,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
     assert settings.ROLE == "command"  # loads the settings for pytest-django
+    settings.INSTALLED_APPS.append("orders")  # of examples/, as APPS=orders does
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

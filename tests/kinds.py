@@ -20,12 +20,14 @@ import jobs.web.urls
 from jobs.kinds import BuildError, Kind, Workspace
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
+from jobs.web.api import document
 from jobs.web.serializers.fields import Integer, StrictList, Switch, Text, Timestamp, Url
 
 
 def reload_kinds() -> None:
     """Load the kinds and the URLs again, after a change of the setting KINDS."""
     KINDS._wrapped = empty  # type: ignore[attr-defined]
+    document.clear_caches()
     importlib.reload(jobs.web.urls)
     importlib.reload(downloads_project.urls)
     clear_url_caches()

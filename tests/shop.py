@@ -1,21 +1,13 @@
-"""Kinds of a shop, and the service with them in the setting KINDS."""
+"""Kinds of a shop, with and without a permission."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import import_module, reload
 from typing import Any
 
-from django.conf import settings
-from django.test import override_settings
-from django.urls import clear_url_caches
 from rest_framework import serializers
 
 from jobs.kinds.base import Kind
-from jobs.kinds.registry import KINDS, load_kinds
 from jobs.models import DownloadJob
-from jobs.web.api import document
 from jobs.workspace import Workspace
 
 
@@ -56,22 +48,3 @@ class PrivateExport(OrderExport):
     name = "private-export"
     label = "All orders"
     permission = "jobs.view_downloadjob"
-
-
-@contextmanager
-def installed(*kinds: type[Kind]) -> Iterator[None]:
-    """Add kinds to the setting KINDS, and make the routes and the OpenAPI document anew."""
-    paths = [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds]
-    with override_settings(KINDS=[*settings.KINDS, *paths]):
-        _reload()
-        yield
-    _reload()
-
-
-def _reload() -> None:
-    KINDS.clear()
-    KINDS.update(load_kinds())
-    document.clear_caches()
-    clear_url_caches()
-    for module in ("jobs.web.urls", settings.ROOT_URLCONF):
-        reload(import_module(module))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ from rest_framework.test import APIClient
 
 from jobs.models import DownloadJob
 from tests.factories import LINK
-from tests.shop import OrderExport, PrivateExport, installed
 from tests.test_openapi import by_name
 
 URL = "/v1/jobs/order-export"
@@ -23,9 +22,8 @@ pytestmark = pytest.mark.usefixtures("broker")
 
 
 @pytest.fixture(autouse=True)
-def kinds() -> Iterator[None]:
-    with installed(OrderExport, PrivateExport):
-        yield
+def kinds(add_kinds: Callable[..., None]) -> None:
+    add_kinds("tests.shop.OrderExport", "tests.shop.PrivateExport")
 
 
 def described(client: APIClient) -> dict[str, Any]:

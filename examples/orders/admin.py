@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+
+from orders.models import Order
+
+
+@admin.register(Order)
+class OrderAdmin(admin.ModelAdmin[Any]):
+    list_display = ("pk", "placed_at", "customer", "total", "is_paid")
+    list_filter = ("is_paid", "placed_at")
+    search_fields = ("customer",)
