@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.core.validators import MaxValueValidator
 from django.urls import clear_url_caches
 from django.utils.functional import empty
@@ -162,6 +163,29 @@ class StrictExport(SmallKind):
         since = Timestamp(required=False)
         link = Url(required=False, max_length=200)
         name = Text(required=False, label="Title of the file")
+
+
+class ChoiceExport(SmallKind):
+    """A kind with choices of every sort."""
+
+    name = "choice-export"
+    label = "Choices"
+
+    class Params(serializers.Serializer[Any]):
+        size = serializers.ChoiceField([("s", "Small"), ("l", "Large")])
+        colour = serializers.ChoiceField([(n, f"Colour number {n}") for n in range(9)])
+        shape = serializers.ChoiceField(["round", "square"], style={"base_template": "radio.html"})
+        mood = serializers.ChoiceField(["good", "bad"], allow_blank=True)
+        days = serializers.ListField(
+            child=serializers.ChoiceField([("sa", "Saturday"), ("su", "Sunday")]), required=False
+        )
+        parts = serializers.MultipleChoiceField(
+            choices=["one", "two"], required=False, style={"base_template": "select_multiple.html"}
+        )
+        group = serializers.PrimaryKeyRelatedField(queryset=Group.objects.all())
+        groups = serializers.PrimaryKeyRelatedField(
+            queryset=Group.objects.all(), many=True, required=False
+        )
 
 
 class PlainExport(SmallKind):

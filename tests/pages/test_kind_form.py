@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.http import HttpResponse
 from django.test import Client
 
@@ -18,7 +18,9 @@ from tests.factories import JobFactory
 from tests.pages.looks import BROWSER, INLINE, of, text
 
 ORDERS, STRICT, PLAIN = "/new/sales-export", "/new/strict-export", "/new/plain-export"
+CHOICES = "/new/choice-export"
 KINDS = [
+    "ChoiceExport",
     "SalesExport",
     "StrictExport",
     "PlainExport",
@@ -232,7 +234,7 @@ def test_a_time_is_in_the_zone_of_the_site_unless_it_says_another(
         ),
         (
             {"tags": "a\nb\nc\nd"},
-            {"tags": "Enter at most 3 lines."},
+            {"tags": "Use at most 3 values."},
         ),
         ({"name": "x" * 201}, {"name": "Use at most 200 characters."}),
         ({"runAt": "2099-01-01T06:00"}, {"runAt": "Choose a time within a year."}),
@@ -296,6 +298,52 @@ def test_all_that_was_typed_is_kept(visitor: Client, alice: User) -> None:
     assert 'value="Ours &amp; theirs"' in control(html, "name")
     assert chosen(html, "email") == ["true"]
     assert '<details class="more" open>' in html
+
+
+def test_each_sort_of_choice_has_a_control(visitor: Client) -> None:
+    readers = Group.objects.create(name="Readers")
+
+    html = text(visitor.get(CHOICES))
+
+    assert 'type="radio"' in control(html, "size")
+    assert "<select" in control(html, "colour")  # too many for radio buttons
+    assert '<option value="" selected>Choose…</option><option value="0">' in html
+    assert 'type="radio"' in control(html, "shape")
+    assert "<select" in control(html, "mood")  # which may be empty
+    assert '<option value="" selected>Not set</option><option value="good">' in html
+    assert 'type="checkbox"' in control(html, "days")
+    assert "multiple" in control(html, "parts")
+    assert f'<option value="{readers.pk}">Readers</option>' in html
+    assert 'type="checkbox"' in control(html, "groups")
+
+
+def test_every_choice_reaches_the_job(visitor: Client, broker: Any) -> None:
+    first, second = (Group.objects.create(name=name) for name in ("Readers", "Writers"))
+    values = {"size": "l", "colour": "7", "shape": "round", "mood": "", "days": ["", "sa", "su"]}
+    values |= {"parts": ["", "two"], "group": first.pk, "groups": ["", first.pk, second.pk]}
+
+    post(visitor, CHOICES, values)
+
+    assert DownloadJob.objects.get().params == {
+        "size": "l",
+        "colour": 7,
+        "shape": "round",
+        "mood": "",
+        "days": ["sa", "su"],
+        "parts": ["two"],
+        "group": first.pk,
+        "groups": [first.pk, second.pk],
+    }
+
+
+def test_choices_that_are_missing_are_required(visitor: Client) -> None:
+    html = refused(visitor, CHOICES, {"days": ["", "su"], "mood": "bad", "parts": ["", "two"]})
+
+    required = dict.fromkeys(["size", "colour", "shape", "group"], "This field is required.")
+    assert errors(html) == required
+    assert chosen(html, "days") == ["su"]
+    assert '<option value="bad" selected>' in html
+    assert '<option value="two" selected>' in html
 
 
 def test_strict_fields_work_in_a_form(visitor: Client, broker: Any) -> None:

@@ -34,7 +34,7 @@ SENTENCES: dict[type[Field], dict[str, str]] = {
     serializers.FloatField: {"invalid": "Enter a number."} | LIMITS,
     serializers.DecimalField: {"invalid": "Enter a number."} | LIMITS,
     serializers.ChoiceField: {"invalid_choice": "Choose one of the options."},
-    serializers.ListField: {"max_length": "Enter at most {0.max_length} lines."},
+    serializers.ListField: {"max_length": "Use at most {0.max_length} values."},
 }
 
 

@@ -6,7 +6,6 @@ radio.html), `input_type` the type of an input; `placeholder` and `rows` are att
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,21 +20,19 @@ from rest_framework.renderers import HTMLFormRenderer
 from jobs.kinds.base import Kind
 from jobs.kinds.form import Field, is_shown
 from jobs.terms import REQUEST_FIELDS
+from jobs.web.pages.form_options import (
+    Option,
+    OptionGroup,
+    fits_radios,
+    lists_options,
+    option_groups,
+)
 from jobs.web.pages.form_values import shown_values
 from jobs.web.pages.terms import local_time
 from jobs.web.serializers import JobRequest, Url
 
 TEMPLATES = "jobs/form_fields"
 UNTYPED = ("date", "datetime-local", "time")  # have no placeholder
-MAX_RADIOS, MAX_RADIO_CHARS = 4, 36  # what one row has room for, also on a phone
-YES_OR_NO = {"": "Not set", "true": "Yes", "false": "No"}
-
-
-@dataclass(frozen=True)
-class Option:
-    value: str
-    label: str
-    is_chosen: bool
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class FormField:
     template: str
     input_type: str
     values: list[str]
-    groups: list[tuple[str, list[Option]]]  # of a choice; the label of most is empty
+    groups: list[OptionGroup]
     attributes: SafeString
     hint: str
     error: str
@@ -76,7 +73,7 @@ class FormField:
 
     @property
     def options(self) -> list[Option]:
-        return [option for _, options in self.groups for option in options]
+        return [option for group in self.groups for option in group.options]
 
 
 def shown_fields(job_request: JobRequest) -> list[Field]:
@@ -107,7 +104,7 @@ def form_field(field: Field, form: QueryDict, error: str) -> FormField:
         template=style.get("template") or f"{TEMPLATES}/{style['base_template']}",
         input_type=style.get("input_type", ""),
         values=values,
-        groups=list(_groups(field, set(values))),
+        groups=option_groups(field, set(values), style["base_template"]),
         attributes=flatatt(_attributes(field, style)),
         hint=_hint(field, style),
         error=error,
@@ -123,9 +120,9 @@ def _style(field: Field) -> dict[str, Any]:
         style["input_type"] = "number"
     elif isinstance(field, serializers.BooleanField) and field.allow_null:
         style["base_template"] = "select.html"
-    elif style["base_template"] == "select_multiple.html":
+    elif style["base_template"] == "select_multiple.html" or lists_options(field):
         style["base_template"] = "checkbox_multiple.html"
-    elif style["base_template"] == "select.html" and _fits_radios(field):
+    elif style["base_template"] == "select.html" and fits_radios(field):
         style["base_template"] = "radio.html"
     return style | field.style
 
@@ -142,48 +139,6 @@ def _hint(field: Field, style: dict[str, Any]) -> str:
 def _is_optional(field: Field) -> bool:
     """Return True if the field may stay empty, and has no default."""
     return not field.required and field.default in (empty, None)
-
-
-def _fits_radios(field: Field) -> bool:
-    """Return True for a few short options. Radios cannot be cleared, so it must have a value."""
-    if not isinstance(field, serializers.ChoiceField) or _may_be_empty(field):
-        return False
-    labels = [str(label) for label in field.choices.values()]
-    return len(labels) <= MAX_RADIOS and sum(map(len, labels)) <= MAX_RADIO_CHARS
-
-
-def _may_be_empty(field: Field) -> bool:
-    return (not field.required and field.default is empty) or field.allow_null
-
-
-def _groups(field: Field, chosen: set[str]) -> Iterator[tuple[str, list[Option]]]:
-    """Yield the options of a choice by group, first the empty one."""
-    if isinstance(field, serializers.BooleanField):
-        chosen = chosen or {""}
-        yield "", [Option(value, label, value in chosen) for value, label in YES_OR_NO.items()]
-    if not hasattr(field, "iter_options"):
-        return
-    if not isinstance(field, serializers.MultipleChoiceField | serializers.ManyRelatedField):
-        yield from _empty_option(field, chosen)
-    group, options = "", list[Option]()
-    for each in field.iter_options():
-        if each.start_option_group or each.end_option_group:
-            if options:
-                yield group, options
-            group, options = (str(each.label) if each.start_option_group else ""), []
-        else:
-            options.append(
-                Option(str(each.value), str(each.display_text), str(each.value) in chosen)
-            )
-    if options:
-        yield group, options
-
-
-def _empty_option(field: Field, chosen: set[str]) -> Iterator[tuple[str, list[Option]]]:
-    if _may_be_empty(field):
-        yield "", [Option("", "Not set", not chosen)]
-    elif field.default is empty and not _fits_radios(field):
-        yield "", [Option("", "Choose…", not chosen)]
 
 
 def _attributes(field: Field, style: dict[str, Any]) -> dict[str, Any]:
