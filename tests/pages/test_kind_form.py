@@ -139,6 +139,7 @@ def test_labels_hints_and_defaults_are_those_of_the_fields(visitor: Client) -> N
     assert 'Include drafts<br><span class="soft small">They have no number yet.</span>' in html
     assert "One per line." in html
     assert (chosen(html, "separator"), chosen(html, "columns")) == (["comma"], ["id", "total"])
+    assert '<label class="choice"><input type="radio" name="separator"' in html
     assert (chosen(html, "with_vat"), chosen(html, "drafts")) == (["true"], [])
     assert '<optgroup label="Europe"><option value="de">Germany</option>' in html
     assert '<option value="" selected>Not set</option><option value="true">Yes</option>' in html
@@ -309,6 +310,7 @@ def test_each_sort_of_choice_has_a_control(visitor: Client) -> None:
     assert "<select" in control(html, "colour")  # too many for radio buttons
     assert '<option value="" selected>Choose…</option><option value="0">' in html
     assert 'type="radio"' in control(html, "shape")
+    assert '<label class="check"><input type="radio" name="size"' in html  # nothing chosen yet
     assert "<select" in control(html, "mood")  # which may be empty
     assert '<option value="" selected>Not set</option><option value="good">' in html
     assert 'type="checkbox"' in control(html, "days")

@@ -45,6 +45,7 @@ class FormField:
     input_type: str
     values: list[str]
     groups: list[OptionGroup]
+    is_boxed: bool  # radio buttons in a row, one of which is always chosen
     attributes: SafeString
     hint: str
     error: str
@@ -105,6 +106,7 @@ def form_field(field: Field, form: QueryDict, error: str) -> FormField:
         input_type=style.get("input_type", ""),
         values=values,
         groups=option_groups(field, set(values), style["base_template"]),
+        is_boxed=fits_radios(field) and field.default is not empty,
         attributes=flatatt(_attributes(field, style)),
         hint=_hint(field, style),
         error=error,
