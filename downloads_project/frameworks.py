@@ -137,6 +137,6 @@ CORS_EXPOSE_HEADERS = [
 CORS_PREFLIGHT_MAX_AGE = 7200  # seconds; Chromium keeps to no more
 
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "jobs.web.pages.access.csrf_failure"
+CSRF_FAILURE_VIEW = "jobs.web.pages.access.csrf_failure_page"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -22,7 +22,7 @@ from jobs.kinds import BuildError, Kind, Workspace
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.web.api import document
-from jobs.web.serializers.fields import Integer, StrictList, Switch, Text, Timestamp, Url
+from jobs.web.serializers.fields import Integer, StrictList, Switch, TextField, Timestamp, Url
 
 
 def reload_kinds() -> None:
@@ -156,13 +156,13 @@ class StrictExport(SmallKind):
     label = "Strict export"
 
     class Params(serializers.Serializer[Any]):
-        title = Text(max_length=20)
+        title = TextField(max_length=20)
         copies = Integer(default=1, min_value=1, max_value=9)
         numbers = StrictList(child=Integer(), required=False)
         signed = Switch()
         since = Timestamp(required=False)
         link = Url(required=False, max_length=200)
-        name = Text(required=False, label="Title of the file")
+        name = TextField(required=False, label="Title of the file")
 
 
 class ChoiceExport(SmallKind):

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from jobs.models import DownloadJob
-from jobs.web.browsable import linked
+from jobs.web.browsable import linked_browsable_text
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER, INLINE, text
 
@@ -89,7 +89,7 @@ def test_an_endpoint_without_a_body_has_only_a_button(
 
 
 def test_only_urls_in_a_response_are_links() -> None:
-    page_html = linked(
+    page_html = linked_browsable_text(
         '{"a": "/v1/x?b=1&c", "n": "<b>", "u": "https://x.io/?\'", "t": "see /v1/x"}'
     )
 

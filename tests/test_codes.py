@@ -36,8 +36,8 @@ SOURCES = sorted(
 ANSWERS = {
     "Problem": 1,
     "Refusal": 1,
-    "problem_body": 2,
-    "problem_response": 2,
+    "error_response_body": 2,
+    "api_error_response": 2,
     "error_response": 2,
 }  # the position of the code
 

@@ -16,7 +16,7 @@ from rest_framework.exceptions import APIException
 from jobs.web.authentication import check_csrf_token
 from jobs.web.error_responses import exception_handler
 from jobs.web.multipart_form import MAX_FIELD_BYTES, MAX_FIELDS, PIECE_BYTES, MultipartForm
-from jobs.web.multipart_problems import no_file
+from jobs.web.multipart_problems import no_file_problem
 from jobs.web.problems import Problem
 
 settings.register_profile("the same each time", derandomize=True, deadline=None, max_examples=200)
@@ -389,7 +389,7 @@ def test_a_lost_connection_is_not_an_end(
 
 
 def test_the_member_error_names_the_cause() -> None:
-    answer = exception_handler(no_file(), {"request": RequestFactory().get("/")})
+    answer = exception_handler(no_file_problem(), {"request": RequestFactory().get("/")})
 
     assert answer
     assert (answer.status_code, answer.data["code"]) == (400, "no_file")

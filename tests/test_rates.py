@@ -113,7 +113,7 @@ def test_concurrent_requests_are_counted_exactly(settings: Any) -> None:
     settings.RATES |= {"initiate": ["owner:20/60"]}
     with ThreadPoolExecutor(16) as threads:
         found = threads.map(
-            lambda _: rate_counting.count("initiate", {"owner": "alice"}), range(50)
+            lambda _: rate_counting.count_in_rates("initiate", {"owner": "alice"}), range(50)
         )
 
     assert sum(not counts[0].is_exceeded for counts in found) == 20
@@ -123,24 +123,26 @@ def test_refused_requests_do_not_make_the_window_longer(
     settings: Any, clear_counts: redis.Redis
 ) -> None:
     settings.RATES |= {"initiate": ["owner:1/60"]}
-    rate_counting.count("initiate", {"owner": "alice"})
+    rate_counting.count_in_rates("initiate", {"owner": "alice"})
     (key,) = clear_counts.keys("rate:*")
     clear_counts.expire(key, 30)  # half a minute later
 
-    (refused,) = rate_counting.count("initiate", {"owner": "alice"})
+    (refused,) = rate_counting.count_in_rates("initiate", {"owner": "alice"})
 
     assert refused.is_exceeded
     assert refused.resets_in_seconds <= 30
     clear_counts.delete(key)  # as Redis does when it expires
-    assert not rate_counting.count("initiate", {"owner": "alice"})[0].is_exceeded
+    assert not rate_counting.count_in_rates("initiate", {"owner": "alice"})[0].is_exceeded
 
 
 def test_refused_requests_do_not_count_for_the_address(settings: Any) -> None:
     settings.RATES |= {"initiate": ["owner:1/60", "address:3/60"]}
     for _ in range(9):
-        refused = rate_counting.count("initiate", {"owner": "alice", "address": "203.0.113.1"})
+        refused = rate_counting.count_in_rates(
+            "initiate", {"owner": "alice", "address": "203.0.113.1"}
+        )
 
-    counts = rate_counting.count("initiate", {"owner": "bob", "address": "203.0.113.1"})
+    counts = rate_counting.count_in_rates("initiate", {"owner": "bob", "address": "203.0.113.1"})
 
     assert [count.rate.who for count in refused] == ["owner"]
     assert [count.requests for count in counts] == [1, 2]
@@ -441,7 +443,7 @@ def test_one_request_a_second_waits_for_a_hanging_redis(
     client_of_alice.get(JOBS)
 
     with pytest.raises(rate_counting.RatesUnknown) as caught:
-        rate_counting.count("poll", {"owner": "alice"})
+        rate_counting.count_in_rates("poll", {"owner": "alice"})
 
     assert caught.value.__cause__ is None  # Redis was not called
 

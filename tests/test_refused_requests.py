@@ -11,7 +11,7 @@ import gunicorn_h1c
 import pytest
 
 from downloads_project.web_server.refusals import INTERNAL, PARSE_ERRORS, refusal_of
-from jobs.web.error_responses import problem_body
+from jobs.web.error_responses import error_response_body
 from tests.live import Live
 from tests.wire import exchange
 
@@ -69,7 +69,7 @@ def test_it_has_all_members_of_a_problem(web: Live) -> None:
     members = exchange(web.url, GET + b"Expect: secret\r\n\r\n").json
 
     request = SimpleNamespace(request_id=members["requestId"])
-    assert members == problem_body(request, 417, "expectation_failed", members["detail"])
+    assert members == error_response_body(request, 417, "expectation_failed", members["detail"])
     assert str(UUID(members["requestId"])) == members["requestId"]
 
 

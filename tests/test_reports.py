@@ -361,7 +361,7 @@ HUNDRED_THOUSAND_JOBS = """
 ONE_ATTEMPT = """
 import sys, django; django.setup()
 from jobs.engine import runner
-runner.run(sys.argv[1], task_id="task-1", worker="worker@test")
+runner.run_job(sys.argv[1], task_id="task-1", worker="worker@test")
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 

@@ -23,7 +23,7 @@ from jobs.notifications.webhook import webhook_body
 from jobs.states import Event, Status
 from jobs.terms import Terms
 from jobs.testing import run, run_job
-from jobs.web.wording.notices import notice
+from jobs.web.wording.notices import notice_texts
 from tests.asgi.both import ask_django, bearer, serving
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER, of, text
@@ -174,7 +174,7 @@ def test_its_mail_says_that_it_is_done(done: DownloadJob) -> None:
     assert "View details:" in mail.text
     assert "Download" not in mail.text.replace("/downloads", "").replace("Downloads", "")
     notification.created_at = done.created_at
-    assert notice(notification, done.created_at).about == "Recount: done"
+    assert notice_texts(notification, done.created_at).about == "Recount: done"
 
 
 def test_its_failure_is_not_that_of_a_file(alice: User) -> None:

@@ -23,7 +23,7 @@ class Refusal:
     headers: tuple[str, ...] = ()
 
     def body(self, request_id: str) -> bytes:
-        """Return the body of a problem, as jobs.web.error_responses.problem_body does."""
+        """Return the body of a problem, as jobs.web.error_responses.error_response_body does."""
         title = self.status.phrase
         members = {"type": "about:blank", "title": title, "status": self.status}
         members |= {"detail": self.detail, "code": self.code, "requestId": request_id}

@@ -15,7 +15,7 @@ from jobs.kinds.registry import KINDS
 from jobs.lib.names import MISLEADING
 from jobs.models import Notification
 from jobs.states import Status
-from jobs.web.wording import file_size_text, next_step, seconds
+from jobs.web.wording import duration_text, file_size_text, next_step
 
 SUBJECT_CHARS, NAME_CHARS = 60, 120
 SHOWN_CODES = 4  # in a subject
@@ -110,7 +110,7 @@ def _to_operators(content: dict[str, Any]) -> Letter:
         since=_moment(content["since"]),
         codes=content["codes"],
         examples=examples,
-        every=seconds(settings.OPERATOR_MAIL_EVERY_SECONDS),
+        every=duration_text(settings.OPERATOR_MAIL_EVERY_SECONDS),
         link=_address("admin:jobs_downloadjob_changelist") + "?status__exact=failed",
     )
 

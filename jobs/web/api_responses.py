@@ -33,14 +33,14 @@ ETAG_SECONDS = (
 )
 
 
-def caller(request: Request | HttpRequest) -> User:
+def authenticated_user(request: Request | HttpRequest) -> User:
     """Return the user. The permission class or `sign_in_required` made sure that there is one."""
     return cast(User, request.user)
 
 
-def serializer_context(request: Request | HttpRequest) -> dict[str, Any]:
+def request_serializer_context(request: Request | HttpRequest) -> dict[str, Any]:
     """Return the context that request serializers need."""
-    return {"owner": caller(request)}
+    return {"owner": authenticated_user(request)}
 
 
 def idempotency_key(request: Request) -> str:
@@ -60,9 +60,11 @@ def own_job(request: Request | HttpRequest, job_id: UUID) -> DownloadJob:
     """
     jobs = DownloadJob.objects.select_related("owner", "artifact").defer("params")
     job = jobs.filter(pk=job_id).first()
-    if job is None or (settings.HIDE_FOREIGN_JOBS and job.owner_id != caller(request).pk):
+    if job is None or (
+        settings.HIDE_FOREIGN_JOBS and job.owner_id != authenticated_user(request).pk
+    ):
         raise Http404("This download does not exist.")
-    if job.owner_id != caller(request).pk:
+    if job.owner_id != authenticated_user(request).pk:
         raise PermissionDenied("This download belongs to another user.")
     return job
 
@@ -71,7 +73,7 @@ def status_url(job: DownloadJob) -> str:
     return reverse("status", args=[job.pk])
 
 
-def accepted(job: DownloadJob, body: Any, *, is_new: bool = True) -> Response:
+def accepted_response(job: DownloadJob, body: Any, *, is_new: bool = True) -> Response:
     """Return 202 with the URL to poll, and the seconds until the first poll."""
     headers = {"Location": status_url(job), "Retry-After": "3"}
     if not is_new:
@@ -85,20 +87,20 @@ def poll_after_seconds(job: DownloadJob | JobRow) -> int:
     return 1 if age < FIRST_POLLS_SECONDS else 3 if age < 60 else 5
 
 
-def etag(job: DownloadJob | JobRow) -> str:
+def poll_etag(job: DownloadJob | JobRow) -> str:
     """Return an ETag that changes with the job, and every ETAG_SECONDS."""
     job_id = str(job.pk).replace("-", "")
     return f'"{job_id}-{job.version}-{int(time.time() // ETAG_SECONDS)}"'
 
 
 def poll_headers(job: DownloadJob | JobRow) -> dict[str, str]:
-    headers = {"ETag": etag(job)}
+    headers = {"ETag": poll_etag(job)}
     if not job.is_finished:
         headers["Retry-After"] = str(poll_after_seconds(job))
     return headers
 
 
-def etag_matches(if_none_match: str, tag: str) -> bool:
+def poll_etag_matches(if_none_match: str, tag: str) -> bool:
     """Return True if the If-None-Match header has this ETag."""
     if not if_none_match:
         return False
@@ -109,7 +111,7 @@ def etag_matches(if_none_match: str, tag: str) -> bool:
 def poll_response(job: DownloadJob, request: Request, body: Callable[[], Any]) -> Response:
     """Return 304 if the client has this version of the job, else 200 with `body()`."""
     headers = poll_headers(job)
-    if etag_matches(request.headers.get("If-None-Match", ""), headers["ETag"]):
+    if poll_etag_matches(request.headers.get("If-None-Match", ""), headers["ETag"]):
         return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body(), headers=headers)
 

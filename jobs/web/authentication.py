@@ -22,7 +22,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from jobs.lib.addresses import is_address_in, parse_address, parse_address_networks
 from jobs.web.problems import Problem
 from jobs.web.request_limits import SHORT_BODY_BYTES
-from jobs.web.throttle import limit_sign_in, record_sign_in
+from jobs.web.throttle import throttle_sign_in, unthrottle_sign_in
 
 CHALLENGE = 'Bearer realm="api"'
 
@@ -35,16 +35,16 @@ class AccountField(UsernameField):
 
 
 class SignInForm(AuthenticationForm):
-    """Counts each attempt: see `limit_sign_in`."""
+    """Counts each attempt: see `throttle_sign_in`."""
 
     request: HttpRequest
     username = AccountField(widget=TextInput(attrs={"autofocus": True}))
 
     def clean(self) -> dict[str, Any]:
-        limit_sign_in(self.request, self.cleaned_data.get("username", ""))
+        throttle_sign_in(self.request, self.cleaned_data.get("username", ""))
         cleaned = super().clean()
         if isinstance(user := self.get_user(), User):
-            record_sign_in(self.request, user)
+            unthrottle_sign_in(self.request, user)
         return cleaned
 
 

@@ -40,12 +40,12 @@ class PageRenderer(BrowsableAPIRenderer):
         return context | {
             "name": _name(context["request"]),
             "description": SafeString(CODE.sub(r"<code>\1</code>", context["description"])),
-            "content": linked(context["content"]),
+            "content": linked_browsable_text(context["content"]),
             "sample": _sample(context["view"], context["raw_data_post_form"]),
         }
 
 
-def linked(text: str) -> SafeString:
+def linked_browsable_text(text: str) -> SafeString:
     """Return the text of a response as HTML, with a link for every URL in it."""
     parts = URL.split(text)  # texts and URLs alternate
     return format_html_join(

@@ -55,7 +55,7 @@ def page_or_api(page: View, api: Any, *, reads_body: bool = False) -> View:
     document finds it.
     """
     guarded = page if reads_body else csrf_protect(page)  # the API checks it for sessions only
-    is_for_page = prefers_html if reads_body else wants_page
+    is_for_page = prefers_html if reads_body else accepts_page
     takes_forms = hasattr(api.cls, "post")
 
     @wraps(api)
@@ -63,13 +63,13 @@ def page_or_api(page: View, api: Any, *, reads_body: bool = False) -> View:
         if request.method == "POST":
             is_page = takes_forms and is_for_page(request)
         else:
-            is_page = wants_page(request)
+            is_page = accepts_page(request)
         return (guarded if is_page else api)(request, *args, **kwargs)
 
     return view
 
 
-def wants_page(request: HttpRequest) -> bool:
+def accepts_page(request: HttpRequest) -> bool:
     """Return True for a browser: it sends a form, requests a fragment, or prefers HTML."""
     if _is_api_client(request):
         return False

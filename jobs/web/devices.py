@@ -46,14 +46,14 @@ def known_device(request: HttpRequest, username: str) -> str:
     return ""
 
 
-def remember(request: HttpRequest, user: User) -> None:
+def remember_device(request: HttpRequest, user: User) -> None:
     """Add a cookie to the response that marks the device as known for this account."""
     others = [entry for entry in _entries(request) if entry.user_id != user.pk]
     entries = [SignedIn(user.pk, secrets.token_urlsafe(9), _mark(user)), *others][:MAX_ACCOUNTS]
     request.known_device = signing.dumps(entries, salt=SALT)  # type: ignore[attr-defined]
 
 
-def set_cookie(request: HttpRequest, response: HttpResponse) -> None:
+def set_device_cookie(request: HttpRequest, response: HttpResponse) -> None:
     if value := getattr(request, "known_device", ""):
         response.set_cookie(
             COOKIE,

@@ -9,7 +9,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from jobs.web.error_responses import error_response, response_for
+from jobs.web.error_responses import error_response, known_error_response
 
 
 @csrf_exempt  # clients of the API have no CSRF token, and nothing is changed here
@@ -37,5 +37,5 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """Return 500, or the response for an error of ours that a middleware or a session raised."""
     error = sys.exception()
-    response = response_for(request, error) if isinstance(error, Exception) else None
+    response = known_error_response(request, error) if isinstance(error, Exception) else None
     return response or error_response(request, 500, "internal", "Something went wrong on our side.")

@@ -65,7 +65,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         response[name] = value
     detail, code, fields = _explain(error)
     request = context["request"]
-    response.data = problem_body(
+    response.data = error_response_body(
         request, response.status_code, code, detail, fields, title=getattr(error, "title", "")
     )
     if getattr(getattr(request, "accepted_renderer", None), "format", "") != "api":
@@ -86,7 +86,7 @@ def _as_problem(error: Exception) -> Exception:
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, str(error))
     if isinstance(error, LimitReached):
         headers = {"Retry-After": str(error.retry_after_seconds)}
-        return Problem(status_of(error), error.code, str(error), headers)
+        return Problem(error_status(error), error.code, str(error), headers)
     if isinstance(error, StorageUnavailable):
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), RETRY_SOON)
     if isinstance(error, DATABASE_AWAY):  # or every connection is in use
@@ -95,7 +95,7 @@ def _as_problem(error: Exception) -> Exception:
     return error
 
 
-def status_of(error: LimitReached) -> HTTPStatus:
+def error_status(error: LimitReached) -> HTTPStatus:
     """Return 503 for a limit of the whole service, 429 for a limit of one owner."""
     is_global = isinstance(error, QueueFull | StoreFull)
     return HTTPStatus.SERVICE_UNAVAILABLE if is_global else HTTPStatus.TOO_MANY_REQUESTS
@@ -145,7 +145,7 @@ def _sanitized(text: str, max_chars: int) -> str:
     return clean if len(text) <= max_chars else f"{clean[:-1]}\u2026"
 
 
-def problem_body(
+def error_response_body(
     request: Any,
     status: int,
     code: str,
@@ -162,9 +162,9 @@ def problem_body(
     return body | ({"errors": fields} if fields else {})
 
 
-def problem_response(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
+def api_error_response(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
     """Return a problem for a request that no DRF view answers."""
-    body = problem_body(request, status, code, detail)
+    body = error_response_body(request, status, code, detail)
     return JsonResponse(body, status=status, content_type=PROBLEM)
 
 
@@ -176,7 +176,7 @@ def error_response(
     `back` is the URL that the page links to; the list of downloads if empty.
     """
     if request.path.startswith("/v1/") or not prefers_html(request):
-        return problem_response(request, status, code, detail)
+        return api_error_response(request, status, code, detail)
     context = {
         "title": TITLES.get(status, HTTPStatus(status).phrase),
         "detail": detail,
@@ -187,7 +187,7 @@ def error_response(
     return HttpResponse(body, status=status)
 
 
-def response_for(request: HttpRequest, error: Exception) -> HttpResponse | None:
+def known_error_response(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """Return the response for an error of ours or of the database; None for a bug."""
     problem = _as_problem(error)
     if not isinstance(problem, Problem):

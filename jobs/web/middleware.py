@@ -15,8 +15,13 @@ from rest_framework.exceptions import AuthenticationFailed
 from jobs.engine import health
 from jobs.web import devices, error_responses, throttle
 from jobs.web.authentication import CHALLENGE, gateway_user
-from jobs.web.request_ids import request_id_of
-from jobs.web.request_limits import FORMS, has_long_header, has_long_query, max_form_bytes
+from jobs.web.request_ids import client_request_id
+from jobs.web.request_limits import (
+    FORMS,
+    exceeds_header_limit,
+    exceeds_query_limit,
+    request_form_limit,
+)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -76,10 +81,10 @@ class LimitsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if has_long_header(request.META):
+        if exceeds_header_limit(request.META):
             sentence = "A header is too long."  # maybe of Accept, so this does not negotiate
-            return error_responses.problem_response(request, 431, "headers_too_large", sentence)
-        if has_long_query(request.META):
+            return error_responses.api_error_response(request, 431, "headers_too_large", sentence)
+        if exceeds_query_limit(request.META):
             request.GET = QueryDict()  # or rendering the error page raises, too
             raise BadRequest("too many names")
         return self.get_response(request)
@@ -88,7 +93,7 @@ class LimitsMiddleware:
         self, request: HttpRequest, view: Callable[..., HttpResponseBase], *_: object
     ) -> HttpResponse | None:
         """Reject a long form before the check of the CSRF token reads it."""
-        max_bytes = max_form_bytes(view) if request.content_type in FORMS else None
+        max_bytes = request_form_limit(view) if request.content_type in FORMS else None
         if max_bytes is None or int(request.META.get("CONTENT_LENGTH") or 0) <= max_bytes:
             return None
         sentence = f"A form may have at most {max_bytes:,} bytes."
@@ -114,7 +119,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = request_id_of(request.headers.get("X-Request-ID", ""))
+        request_id = client_request_id(request.headers.get("X-Request-ID", ""))
         request.request_id = request_id  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -150,9 +155,9 @@ class ResponseMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        throttle.set_rate_headers(request, response)
-        devices.set_cookie(request, response)
+        throttle.set_throttle_headers(request, response)
+        devices.set_device_cookie(request, response)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return error_responses.response_for(request, error)
+        return error_responses.known_error_response(request, error)

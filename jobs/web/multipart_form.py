@@ -16,9 +16,15 @@ from multipart import MultipartError, MultipartSegment, ParserError, PushMultipa
 from rest_framework.exceptions import UnsupportedMediaType
 
 from jobs.lib.database import release_database_connection
-from jobs.web.multipart_headers import boundary_of, names_of
-from jobs.web.multipart_problems import broken_off, check_part, file_too_large, malformed, no_file
-from jobs.web.request_limits import content_coding
+from jobs.web.multipart_headers import multipart_boundary, multipart_header_names
+from jobs.web.multipart_problems import (
+    broken_off_problem,
+    check_multipart_part,
+    file_too_large_problem,
+    malformed_form_problem,
+    no_file_problem,
+)
+from jobs.web.request_limits import request_content_coding
 
 FORM = "multipart/form-data"
 PIECE_BYTES = 128 * 1024  # what the web process reads from the socket at once
@@ -68,7 +74,7 @@ class MultipartForm:
         if part is None:
             return None
         if part.name != name:
-            raise malformed(f"Send the file in the field `{name}`.")
+            raise malformed_form_problem(f"Send the file in the field `{name}`.")
         return IncomingFile(
             part.filename or "",
             part.content_type or "application/octet-stream",
@@ -90,10 +96,10 @@ class MultipartForm:
         media_type = self._request.headers.get("Content-Type", "")
         if media_type.partition(";")[0].strip().lower() != FORM:
             raise UnsupportedMediaType(media_type, f"Send the file as {FORM}.")
-        if coding := content_coding(self._request.META):
+        if coding := request_content_coding(self._request.META):
             raise UnsupportedMediaType(coding, "Send the form without Content-Encoding.")
         if int(self._request.META.get("CONTENT_LENGTH") or 0) > self._max_form_bytes:
-            raise file_too_large(self._max_bytes)
+            raise file_too_large_problem(self._max_bytes)
 
     @property
     def _max_form_bytes(self) -> int:
@@ -101,9 +107,11 @@ class MultipartForm:
         return self._max_bytes + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     def _boundary(self) -> bytes:
-        boundary = boundary_of(self._request.headers["Content-Type"])
+        boundary = multipart_boundary(self._request.headers["Content-Type"])
         if not BOUNDARY.fullmatch(boundary):
-            raise malformed("Content-Type needs a boundary of 1 to 70 visible characters.")
+            raise malformed_form_problem(
+                "Content-Type needs a boundary of 1 to 70 visible characters."
+            )
         return boundary.encode()
 
     def _parse(self, boundary: bytes) -> Iterator[MultipartSegment | bytes | bytearray | None]:
@@ -117,7 +125,7 @@ class MultipartForm:
                     yield from parser.parse(piece)
                     piece = self._read()
         except MultipartError as error:
-            raise malformed(f"The form is malformed: {error.args[0]}.") from error
+            raise malformed_form_problem(f"The form is malformed: {error.args[0]}.") from error
 
     def _opening(self, boundary: bytes) -> bytes:
         """Return the first bytes. Raises ParserError unless they begin with the boundary."""
@@ -137,18 +145,18 @@ class MultipartForm:
         try:
             piece: bytes = stream.read(PIECE_BYTES)
         except OSError as error:
-            raise broken_off(error) from error
+            raise broken_off_problem(error) from error
         self._received_bytes += len(piece)
         if self._received_bytes > self._max_form_bytes:
-            raise file_too_large(self._max_bytes)
+            raise file_too_large_problem(self._max_bytes)
         return piece
 
     def _next_file(self) -> MultipartSegment | None:
         """Return the next part that is a file; None at the end. Stores the fields before it."""
         for head in self._events:
             assert isinstance(head, MultipartSegment)  # the previous part has been read to its end
-            head.name, head.filename = names_of(head.header("Content-Disposition"))
-            check_part(head)
+            head.name, head.filename = multipart_header_names(head.header("Content-Disposition"))
+            check_multipart_part(head)
             if head.filename is not None:
                 return head
             self._store_field(head.name or "")
@@ -156,20 +164,20 @@ class MultipartForm:
 
     def _store_field(self, name: str) -> None:
         if name in self.fields or len(self.fields) == MAX_FIELDS:
-            raise malformed(f"A form may have at most {MAX_FIELDS} fields, each once.")
+            raise malformed_form_problem(f"A form may have at most {MAX_FIELDS} fields, each once.")
         value = bytearray()
         for piece in self._pieces():
             value += piece
             if len(value) > MAX_FIELD_BYTES:
-                raise malformed(
+                raise malformed_form_problem(
                     f"A field may have at most {MAX_FIELD_BYTES:,} bytes; a file has a `filename`."
                 )
         try:
             self.fields[name] = value.decode()
         except UnicodeDecodeError as error:
-            raise malformed("A field is not valid UTF-8.") from error
+            raise malformed_form_problem("A field is not valid UTF-8.") from error
         if "\0" in self.fields[name]:
-            raise malformed("A field contains a NUL character.")
+            raise malformed_form_problem("A field contains a NUL character.")
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield the pieces of the current part."""
@@ -182,9 +190,9 @@ class MultipartForm:
         for piece in self._pieces():
             received_bytes += len(piece)
             if received_bytes > self._max_bytes:
-                raise file_too_large(self._max_bytes)
+                raise file_too_large_problem(self._max_bytes)
             yield piece
         if not received_bytes and not name:  # a browser sends this if no file was chosen
-            raise no_file()
+            raise no_file_problem()
         if self._next_file():
-            raise malformed("A form may have only one file.")
+            raise malformed_form_problem("A form may have only one file.")

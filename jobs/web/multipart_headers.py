@@ -14,7 +14,7 @@ BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^";,\s]*))',
 PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*("(?:\\.|[^\\])*?"(?=\s*(?:;|\Z))|[^;]*)', re.DOTALL)
 
 
-def boundary_of(content_type: str) -> str:
+def multipart_boundary(content_type: str) -> str:
     """Return the boundary of the form; empty if there is none."""
     found = BOUNDARY.search(content_type)
     if found is None:
@@ -22,7 +22,7 @@ def boundary_of(content_type: str) -> str:
     return re.sub(r"\\(.)", r"\1", found[1]) if found[1] else found[2] or ""
 
 
-def names_of(disposition: str) -> tuple[str, str | None]:
+def multipart_header_names(disposition: str) -> tuple[str, str | None]:
     """Return the name of a part and its file name, which is None if it is not a file.
 
     A file name may be unquoted, or encoded as in a mail or in the header of a download.

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 
 from jobs.lib.database import release_database_connection
 from jobs.web.problems import Problem
-from jobs.web.request_limits import content_coding, max_body_bytes
+from jobs.web.request_limits import request_body_limit, request_content_coding
 
 MAX_NAMES = 100  # of all objects in a body; the longest valid request has a dozen
 MAX_NAME_CHARS = 100
@@ -48,13 +48,13 @@ class StrictJSONParser(BaseParser):
             raise UnsupportedMediaType(media_type)
         release_database_connection()  # a body may come slowly
         context = parser_context or {}
-        max_bytes = max_body_bytes(context.get("view"))
+        max_bytes = request_body_limit(context.get("view"))
         if "request" in context:
             _check_headers(context["request"], max_bytes)
-        return loads(_read(stream, max_bytes))
+        return parse_json(_read(stream, max_bytes))
 
 
-def loads(body: bytes) -> Any:
+def parse_json(body: bytes) -> Any:
     """Return the value of a JSON text in UTF-8. Raises ParseError."""
     opened = body.count(b"[") + body.count(b"{")
     if opened > MAX_MARKS or body.count(b":") > MAX_MARKS:
@@ -75,7 +75,7 @@ def loads(body: bytes) -> Any:
 
 def _check_headers(request: Request, max_bytes: int) -> None:
     """Reject a body before reading it, so that the client need not send all of it."""
-    if coding := content_coding(request.META):
+    if coding := request_content_coding(request.META):
         raise UnsupportedMediaType(coding, "Send the body without Content-Encoding.")
     _check_size(int(request.META.get("CONTENT_LENGTH") or 0), max_bytes)
 

@@ -20,7 +20,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from jobs.web.rates import Count, Increment
+from jobs.web.rates import RateCount, RateIncrement
 
 log = structlog.get_logger(__name__)
 
@@ -59,31 +59,33 @@ class RatesUnknown(Exception):
     """Redis did not reply in time."""
 
 
-def count(scope: str, callers: Mapping[str, str], *, must_know: bool = False) -> list[Count]:
+def count_in_rates(
+    scope: str, callers: Mapping[str, str], *, must_know: bool = False
+) -> list[RateCount]:
     """Count one request. Return the caller's count in each rate of the scope.
 
     `callers` has the caller's name by `Rate.who`; rates without one do not apply. Stops at the
     first rate that is exceeded. Raises RatesUnknown if Redis does not reply within OPEN_SECONDS
     (CLOSED_SECONDS if `must_know`), or at once if it just did not.
     """
-    increment = Increment.of(scope, callers)
+    increment = RateIncrement.of(scope, callers)
     if not increment.rates:
         return []
-    if not must_know and is_resting():
+    if not must_know and is_rate_counting_paused():
         raise RatesUnknown
     client = _client(settings.CACHE_URL, CLOSED_SECONDS if must_know else OPEN_SECONDS)
     try:
         keys, arguments = increment.keys, increment.arguments(1)
         replies: Any = client.eval(COUNT, len(keys), *keys, *arguments)
     except (redis.RedisError, OSError) as error:
-        rest(error)
+        pause_rate_counting(error)
         raise RatesUnknown from error
     return increment.counts(replies[0])
 
 
-def give_back(scope: str, callers: Mapping[str, str]) -> None:
+def uncount_in_rates(scope: str, callers: Mapping[str, str]) -> None:
     """Undo `count` for one request, in windows that are still open."""
-    if not (keys := Increment.of(scope, callers).keys):
+    if not (keys := RateIncrement.of(scope, callers).keys):
         return
     try:
         _client(settings.CACHE_URL, CLOSED_SECONDS).eval(GIVE_BACK, len(keys), *keys)
@@ -94,18 +96,18 @@ def give_back(scope: str, callers: Mapping[str, str]) -> None:
         log.warning("count not given back", error=repr(error))
 
 
-def is_resting() -> bool:
+def is_rate_counting_paused() -> bool:
     """Return True shortly after a timeout of Redis: requests then pass uncounted."""
     return time.monotonic() < _rest.until
 
 
-def rest(error: Exception) -> None:
+def pause_rate_counting(error: Exception) -> None:
     """Let requests pass uncounted for a while."""
     _rest.until = time.monotonic() + REST_SECONDS
     log.warning("requests go uncounted", error=repr(error))
 
 
-def is_address(url: str) -> bool:
+def is_rate_counting_url(url: str) -> bool:
     """Return True if the Redis client can parse the URL. Makes no connection."""
     try:
         redis.Redis.from_url(url).connection_pool.make_connection()
@@ -114,7 +116,7 @@ def is_address(url: str) -> bool:
     return True
 
 
-def ping() -> None:
+def ping_rate_counting() -> None:
     """Ping Redis. Raises the errors of its client, also if the server has no such database."""
     _client(settings.CACHE_URL, CLOSED_SECONDS).ping()
 

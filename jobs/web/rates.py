@@ -38,7 +38,7 @@ class Rate(NamedTuple):
     seconds: int
 
 
-class Count(NamedTuple):
+class RateCount(NamedTuple):
     """The requests of a caller in a window. `resets_in_seconds` is rounded up."""
 
     rate: Rate
@@ -54,7 +54,7 @@ class Count(NamedTuple):
         return self.requests > self.rate.most
 
 
-def rates_of(scope: str) -> list[Rate]:
+def parse_rates(scope: str) -> list[Rate]:
     """Return the rates in the settings, such as `owner:100/60`. Raises ValueError."""
     return _parsed(scope, tuple(settings.RATES[scope]))
 
@@ -70,7 +70,7 @@ def _parsed(scope: str, texts: tuple[str, ...]) -> list[Rate]:
     return found
 
 
-class Increment(NamedTuple):
+class RateIncrement(NamedTuple):
     """The arguments of the script COUNT for one caller, and how to read its reply."""
 
     rates: tuple[Rate, ...]
@@ -78,7 +78,7 @@ class Increment(NamedTuple):
 
     @classmethod
     def of(cls, scope: str, callers: Mapping[str, str]) -> Self:
-        rates = tuple(rate for rate in rates_of(scope) if rate.who in callers)
+        rates = tuple(rate for rate in parse_rates(scope) if rate.who in callers)
         return cls(rates, tuple(_key(rate, callers[rate.who]) for rate in rates))
 
     def arguments(self, requests: int) -> list[int]:
@@ -86,15 +86,15 @@ class Increment(NamedTuple):
         limits = [number for rate in self.rates for number in (rate.most, rate.seconds)]
         return [len(self.rates), requests, *limits]
 
-    def counts(self, reply: Reply) -> list[Count]:
+    def counts(self, reply: Reply) -> list[RateCount]:
         """Return the counts up to the first rate that is exceeded; others were not counted."""
         return [
-            Count(rate, requests, -(-milliseconds // 1000))
+            RateCount(rate, requests, -(-milliseconds // 1000))
             for rate, (requests, milliseconds) in zip(self.rates, reply, strict=False)
         ]
 
 
-def callers(peer: str, forwarded: str, owner_id: int | None) -> dict[str, str]:
+def rated_callers(peer: str, forwarded: str, owner_id: int | None) -> dict[str, str]:
     """Return the caller's names by `Rate.who`. An anonymous client is counted by its address.
 
     `peer` is the address of the connection, `forwarded` the X-Forwarded-For header.
@@ -117,7 +117,7 @@ def _known_address(peer: str, forwarded: str, trusted: tuple[str, ...], hops: in
     )
 
 
-def headers(counts: Sequence[Count]) -> dict[str, str]:
+def rate_headers(counts: Sequence[RateCount]) -> dict[str, str]:
     """Return the headers of the IETF draft "RateLimit header fields for HTTP"."""
     if not counts:
         return {}

@@ -37,7 +37,7 @@ CONDITIONAL = (
 )
 
 
-def job_body(
+def represent_job(
     job: Job,
     *,
     now: float,
@@ -56,7 +56,7 @@ def job_body(
         body["speed"] = job.speed
         if KINDS[job.kind].has_threads:
             body["threads"] = job.threads
-    body["statusUrl"] = status_url(job)
+    body["statusUrl"] = represent_status_url(job)
     if status not in FINAL:
         body["estimatedSecondsRemaining"] = seconds_left
     if status == Status.COMPLETED and file:
@@ -65,11 +65,11 @@ def job_body(
         body["fileId"] = file.file_id
     if status == Status.COMPLETED:
         if roles := KINDS[job.kind].roles:
-            body["processedFiles"] = {each.role: file_body(each) for each in previews()}
+            body["processedFiles"] = {each.role: represent_file(each) for each in previews()}
         if roles or job.metadata:
             body["metadata"] = job.metadata
         if job.expires_at:
-            body["expiresAt"] = timestamp(job.expires_at)
+            body["expiresAt"] = represent_time(job.expires_at)
     elif status == Status.FAILED:
         body |= {"error": job.error, "errorCode": job.error_code}
     elif status == Status.QUEUED:
@@ -84,22 +84,22 @@ def _common(job: Job, now: float) -> Body:
         "userId": str(job.owner_id),
         "status": job.status,
         "progress": job.progress,
-        "message": message(job, now),
+        "message": represent_message(job, now),
         "done": job.done,
         "total": job.total,
         "unit": job.unit,
         "attempts": job.attempt,
-        "createdAt": timestamp(job.created_at),
-        "startedAt": timestamp(job.started_at),
-        "updatedAt": timestamp(job.updated_at),
-        "finishedAt": timestamp(job.finished_at),
+        "createdAt": represent_time(job.created_at),
+        "startedAt": represent_time(job.started_at),
+        "updatedAt": represent_time(job.updated_at),
+        "finishedAt": represent_time(job.finished_at),
         "fileName": job.name,
     }
 
 
 def _result(file: File) -> Body:
     return {
-        "downloadUrl": download_url(file),
+        "downloadUrl": represent_download_url(file),
         "expiresIn": settings.DOWNLOAD_URL_SECONDS,
         "size": file.size_bytes,
         "sha256": file.sha256,
@@ -110,15 +110,15 @@ def _result(file: File) -> Body:
 def _waiting(job: Job, depends_on: Callable[[], Iterable[str]]) -> Body:
     body: Body = {}
     if job.is_scheduled and not job.error_code:
-        body["runAt"] = timestamp(job.run_at)
+        body["runAt"] = represent_time(job.run_at)
     if job.held:
         body["after"] = list(depends_on())
     if job.error_code:
-        body |= {"retryAt": timestamp(job.available_at), "lastError": job.error}
+        body |= {"retryAt": represent_time(job.available_at), "lastError": job.error}
     return body
 
 
-def message(job: Job, now: float) -> str:
+def represent_message(job: Job, now: float) -> str:
     """Return what the job is doing, in a short sentence. `now` is Unix time."""
     if job.status == Status.QUEUED and job.held:
         return "Waiting for other downloads"
@@ -127,16 +127,16 @@ def message(job: Job, now: float) -> str:
     return job.message
 
 
-def event(job: Job, body: Body) -> bytes:
+def represent_event(job: Job, body: Body) -> bytes:
     """Return the job as a server-sent event."""
     return b"retry: %d\nid: %b\ndata: %b\n\n" % (
         RETRY_MILLISECONDS,
-        event_id(job).encode(),
-        as_json(body),
+        represent_event_id(job).encode(),
+        representation_json(body),
     )
 
 
-def event_id(job: Job) -> str:
+def represent_event_id(job: Job) -> str:
     """Return the event id of this version, which a reconnecting client sends as the last it has."""
     return f"{job.pk}-{job.version}"
 
@@ -144,28 +144,28 @@ def event_id(job: Job) -> str:
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-def as_json(body: Mapping[str, Any]) -> bytes:
+def representation_json(body: Mapping[str, Any]) -> bytes:
     """Return the bytes that the JSONRenderer of DRF would return."""
     return _encode(body).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
 
 
-def file_body(file: File) -> Body:
+def represent_file(file: File) -> Body:
     """Return the members of a file that was made from an upload."""
     return {
         "fileId": file.file_id,
         "fileName": file.name,
         "contentType": file.content_type,
         "size": file.size_bytes,
-        "downloadUrl": download_url(file),
+        "downloadUrl": represent_download_url(file),
         "expiresIn": settings.DOWNLOAD_URL_SECONDS,
     }
 
 
-def download_url(file: File) -> str:
+def represent_download_url(file: File) -> str:
     return storage.presigned_url(file.key, name=file.name, content_type=file.content_type)
 
 
-def status_url(job: Job) -> str:
+def represent_status_url(job: Job) -> str:
     return f"{_status_prefix()}{job.pk}"
 
 
@@ -175,6 +175,6 @@ def _status_prefix() -> str:
     return reverse("status", args=[nobody]).removesuffix(str(nobody))
 
 
-def timestamp(moment: datetime | None) -> str | None:
+def represent_time(moment: datetime | None) -> str | None:
     """Format a time in RFC 3339, in UTC: 2026-11-23T06:00:00Z."""
     return moment.isoformat().replace("+00:00", "Z") if moment else None

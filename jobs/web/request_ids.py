@@ -16,7 +16,7 @@ def request_id(request: Any) -> str:
     return str(getattr(request, "request_id", ""))
 
 
-def request_id_of(sent: str) -> str:
+def client_request_id(sent: str) -> str:
     """Return the client's X-Request-ID; a new id if that is empty or not valid."""
     return sent if sent and VALID.fullmatch(sent) else new_request_id()
 

@@ -24,20 +24,20 @@ MAX_CHARS = {"HTTP_ACCEPT": 1_000, "HTTP_IF_NONE_MATCH": 1_000, "CONTENT_TYPE": 
 MAX_COOKIE_ESCAPES = 200  # before 3.11.10 and 3.12.6, Python needs quadratic time
 
 
-def max_body_bytes(view: Any) -> int:
+def request_body_limit(view: Any) -> int:
     """Return the limit of a view, a class or its instance, for JSON, and for a form if lower."""
     return int(getattr(view, "max_body_bytes", MAX_BODY_BYTES))
 
 
-def max_form_bytes(view: Callable[..., Any]) -> int | None:
+def request_form_limit(view: Callable[..., Any]) -> int | None:
     """Return the limit of a view for forms; None if it streams them itself."""
     by_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
     if getattr(by_class, "reads_forms", False):
         return None
-    return min(MAX_FORM_BYTES, max_body_bytes(by_class))
+    return min(MAX_FORM_BYTES, request_body_limit(by_class))
 
 
-def has_long_header(meta: dict[str, Any]) -> bool:
+def exceeds_header_limit(meta: dict[str, Any]) -> bool:
     """Return True if a header in this WSGI environment is too long."""
     if meta.get("HTTP_COOKIE", "").count("\\") > MAX_COOKIE_ESCAPES:
         return True
@@ -48,13 +48,13 @@ def has_long_header(meta: dict[str, Any]) -> bool:
     )
 
 
-def content_coding(meta: dict[str, Any]) -> str:
+def request_content_coding(meta: dict[str, Any]) -> str:
     """Return the Content-Encoding in lower case; empty if the body is not encoded."""
     codings = [each.strip().lower() for each in meta.get("HTTP_CONTENT_ENCODING", "").split(",")]
     return ", ".join(each for each in codings if each not in ("", "identity"))
 
 
-def has_long_query(meta: dict[str, Any]) -> bool:
+def exceeds_query_limit(meta: dict[str, Any]) -> bool:
     """Return True if Django would reject the query for its number of parameters."""
     separators = str(meta.get("QUERY_STRING", "")).count("&")
     return separators >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 
 from jobs.lib.database import release_database_connection
 from jobs.web.problems import Problem
-from jobs.web.throttle import limit
+from jobs.web.throttle import throttle_request
 
 MAX_CONCURRENT = 2  # of all owners, in one process
 MAX_CONCURRENT_OF_OWNER = 1
@@ -38,7 +38,7 @@ def searching(request: HttpRequest | Request, text: str) -> Iterator[None]:
     if not text.strip():
         yield
         return
-    limit(request, "search")
+    throttle_request(request, "search")
     release_database_connection()  # others can use it while this request waits
     with _slots.acquire(request.user.pk or 0), transaction.atomic():
         with connection.cursor() as cursor:

@@ -14,7 +14,7 @@ from rest_framework.throttling import BaseThrottle
 from jobs.web import devices, rate_counting, rates
 from jobs.web.problems import Problem
 from jobs.web.rate_counting import RatesUnknown
-from jobs.web.rates import Count
+from jobs.web.rates import RateCount
 
 if TYPE_CHECKING:  # DRF loads this module while it makes that one
     from rest_framework.views import APIView
@@ -27,17 +27,17 @@ OF_ACCOUNT = {
 CLOSED = "Signing in is not possible right now. Try again soon."
 
 
-def limit(request: HttpRequest | Request, scope: str) -> None:
+def throttle_request(request: HttpRequest | Request, scope: str) -> None:
     """Count this request for its owner and its address. Raises Problem 429 beyond a rate.
 
     An anonymous client is counted by its address. While Redis is away requests pass uncounted,
-    except sign-ins (`limit_sign_in`): a password guesser may have stopped Redis.
+    except sign-ins (`throttle_sign_in`): a password guesser may have stopped Redis.
     """
     request = getattr(request, "_request", request)  # the one that middleware sees
     _count(request, scope, _callers(request))
 
 
-def limit_sign_in(request: HttpRequest | Request, username: str) -> None:
+def throttle_sign_in(request: HttpRequest | Request, username: str) -> None:
     """Count an attempt to sign in. Raises Problem 429 beyond a rate, 503 without Redis.
 
     Wrong passwords from one address do not lock out others. A device that signed in to the account
@@ -50,7 +50,7 @@ def limit_sign_in(request: HttpRequest | Request, username: str) -> None:
 
 def _sign_in_callers(request: Any, username: str) -> dict[str, str]:
     device = devices.known_device(request, username)
-    if device and any(rate.who == "device" for rate in rates.rates_of(SIGN_IN)):
+    if device and any(rate.who == "device" for rate in rates.parse_rates(SIGN_IN)):
         return {"device": f"{device} {username}"}
     callers = _callers(request)
     # Lower-case ASCII only: Postgres, which `_has_twin` queries, folds other letters differently.
@@ -58,14 +58,14 @@ def _sign_in_callers(request: Any, username: str) -> dict[str, str]:
     return callers | {"account": account, "account-address": f"{callers['address']} {account}"}
 
 
-def record_sign_in(request: HttpRequest | Request, user: User) -> None:
+def unthrottle_sign_in(request: HttpRequest | Request, user: User) -> None:
     """Remember the device, and do not count the attempt: the password was right."""
     request = getattr(request, "_request", request)
     callers: dict[str, str] = getattr(request, "sign_in_callers", {})
     of_account = {who: name for who, name in callers.items() if who in OF_ACCOUNT}
     if not _has_twin(user):
-        rate_counting.give_back(SIGN_IN, of_account)
-    devices.remember(request, user)
+        rate_counting.uncount_in_rates(SIGN_IN, of_account)
+    devices.remember_device(request, user)
 
 
 def _has_twin(user: User) -> bool:
@@ -76,7 +76,7 @@ def _has_twin(user: User) -> bool:
 
 def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
     try:
-        counts = _counted_before(request, scope) or rate_counting.count(
+        counts = _counted_before(request, scope) or rate_counting.count_in_rates(
             scope, callers, must_know=scope == SIGN_IN
         )
     except RatesUnknown as error:
@@ -84,14 +84,17 @@ def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
             return
         headers = {"Retry-After": "5"}
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "sign_in_closed", CLOSED, headers) from error
-    request.rate_counts = [*getattr(request, "rate_counts", []), *counts]  # for `set_rate_headers`
+    request.rate_counts = [
+        *getattr(request, "rate_counts", []),
+        *counts,
+    ]  # for `set_throttle_headers`
     if exceeded := [count for count in counts if count.is_exceeded]:
         raise _too_many(exceeded)
 
 
-def _counted_before(request: Any, scope: str) -> list[Count]:
+def _counted_before(request: Any, scope: str) -> list[RateCount]:
     """Return what a native endpoint counted before it left the request to Django."""
-    counts: dict[str, list[Count]] = request.META.get("jobs.rate_counts", {})
+    counts: dict[str, list[RateCount]] = request.META.get("jobs.rate_counts", {})
     return counts.get(scope, [])
 
 
@@ -99,10 +102,10 @@ def _callers(request: Any) -> dict[str, str]:
     user = getattr(request, "user", None)
     peer = request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    return rates.callers(peer, forwarded, user.pk if user else None)
+    return rates.rated_callers(peer, forwarded, user.pk if user else None)
 
 
-def _too_many(exceeded: list[Count]) -> Problem:
+def _too_many(exceeded: list[RateCount]) -> Problem:
     seconds = max(count.resets_in_seconds for count in exceeded)
     rate = exceeded[0].rate
     sentence = f"At most {rate.most:,} requests in {rate.seconds} s. Try again in {seconds} s."
@@ -117,9 +120,9 @@ class Throttle(BaseThrottle):
     def allow_request(self, request: Request, view: APIView) -> bool:
         scope = getattr(view, "rate", "poll") if request.method == "POST" else "poll"
         if scope == SIGN_IN:
-            limit_sign_in(request, _username(request))
+            throttle_sign_in(request, _username(request))
         else:
-            limit(request, scope)
+            throttle_request(request, scope)
         return True
 
 
@@ -128,12 +131,12 @@ def _username(request: Request) -> str:
     try:
         username = request.data.get("username") if isinstance(request.data, dict) else None
     except APIException:
-        limit_sign_in(request, "")
+        throttle_sign_in(request, "")
         raise
     return username if isinstance(username, str) else ""
 
 
-def set_rate_headers(request: HttpRequest, response: HttpResponse) -> None:
+def set_throttle_headers(request: HttpRequest, response: HttpResponse) -> None:
     """Set the RateLimit headers of the response, if the request was counted."""
-    for name, value in rates.headers(getattr(request, "rate_counts", [])).items():
+    for name, value in rates.rate_headers(getattr(request, "rate_counts", [])).items():
         response[name] = value

@@ -46,7 +46,7 @@ async def admitted(counter: RateCounter, callers: dict[str, str], requests: int)
 def counted(settings: Any, callers: dict[str, str]) -> list[int]:
     """Return the counts in Redis, for each rate."""
     client = redis.Redis.from_url(settings.CACHE_URL)
-    return [int(client.get(key) or 0) for key in rates.Increment.of("poll", callers).keys]
+    return [int(client.get(key) or 0) for key in rates.RateIncrement.of("poll", callers).keys]
 
 
 def test_each_request_is_numbered(settings: Any, callers: dict[str, str]) -> None:

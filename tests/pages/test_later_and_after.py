@@ -53,7 +53,7 @@ def test_a_scheduled_download_shows_its_start(visitor: Client, alice: User, name
 
 
 def test_a_start_today_says_today(alice: User) -> None:
-    status_text = wording.describe(scheduled(alice), NOON - timedelta(hours=2))
+    status_text = wording.job_status_text(scheduled(alice), NOON - timedelta(hours=2))
 
     assert f"{status_text.line} {status_text.starts}." == "Starts today at 12:00."
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.web.multipart_form import MultipartForm
-from jobs.web.multipart_problems import no_file
+from jobs.web.multipart_problems import no_file_problem
 
 handler400 = "jobs.web.error_handlers.bad_request"
 handler500 = "jobs.web.error_handlers.server_error"
@@ -32,7 +32,7 @@ class Take(APIView):
     def post(self, request: Request) -> Response:
         file = self.form.file()
         if file is None:
-            raise no_file()
+            raise no_file_problem()
         digest = hashlib.sha256()
         for piece in file:
             digest.update(piece)

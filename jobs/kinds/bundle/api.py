@@ -17,8 +17,8 @@ from jobs.kinds.bundle.response import AcceptedJob
 from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob
 from jobs.states import FINAL
-from jobs.web.api.downloads import submitted
-from jobs.web.api_responses import accepted
+from jobs.web.api.downloads import submit_download
+from jobs.web.api_responses import accepted_response
 from jobs.web.serializers import JobSerializer
 
 QUERY_SECONDS = 0.3  # between queries of the status while `start` waits
@@ -34,8 +34,8 @@ class Initiate(APIView):
 
     @contract.initiate
     def post(self, request: Request) -> Response:
-        job, is_new = submitted(request, Bundle)
-        return accepted(job, AcceptedJob(job).data, is_new=is_new)
+        job, is_new = submit_download(request, Bundle)
+        return accepted_response(job, AcceptedJob(job).data, is_new=is_new)
 
 
 class Start(APIView):
@@ -48,14 +48,14 @@ class Start(APIView):
 
     @contract.start
     def post(self, request: Request) -> Response:
-        job, is_new = submitted(request, Bundle)
+        job, is_new = submit_download(request, Bundle)
         if job.is_due and self.waiting.acquire(blocking=False):
             try:
                 _wait(job)
             finally:
                 self.waiting.release()
         serializer = JobSerializer if job.is_finished else AcceptedJob
-        response = accepted(job, serializer(job).data, is_new=is_new)
+        response = accepted_response(job, serializer(job).data, is_new=is_new)
         if job.is_finished:
             response.status_code = HTTPStatus.OK
             del response["Retry-After"]

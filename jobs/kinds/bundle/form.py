@@ -20,19 +20,19 @@ from jobs.errors import LimitReached
 from jobs.kinds.bundle.kind import Bundle
 from jobs.models import FileQuerySet, StoredFile
 from jobs.web import wording
-from jobs.web.api_responses import caller, serializer_context
-from jobs.web.error_responses import status_of
+from jobs.web.api_responses import authenticated_user, request_serializer_context
+from jobs.web.error_responses import error_status
 from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import (
     NAME_ERRORS,
-    error_sentences,
+    form_error_sentences,
+    form_number_or_text,
     new_form_id,
-    number_or_text,
-    parse_number,
+    parse_form_number,
     submit_form,
 )
-from jobs.web.pages.pagination import Position, newest_page
+from jobs.web.pages.pagination import Position, paginate_newest
 from jobs.web.pages.rendering import render_page
 from jobs.web.searching import searching
 from jobs.web.serializers import request_of
@@ -122,23 +122,23 @@ def submit_bundle_form(request: HttpRequest) -> HttpResponse:
     """Start the bundle and redirect to its page, or show the form with its errors."""
     name = request.POST.get("name", "").strip()
     data: dict[str, Any] = {
-        "file_ids": [number_or_text(text) for text in request.POST.getlist("file")]
+        "file_ids": [form_number_or_text(text) for text in request.POST.getlist("file")]
     }
     data |= {"name": name} if name else {}
-    data |= terms.serializer_data(request.POST, caller(request))
-    bundle = request_of(Bundle)(data=data, context=serializer_context(request))
+    data |= terms.serializer_data(request.POST, authenticated_user(request))
+    bundle = request_of(Bundle)(data=data, context=request_serializer_context(request))
     try:
         bundle.is_valid(raise_exception=True)
         return submit_form(request, bundle.submission())
     except ValidationError as error:
         return _render(request, request.POST, _errors(error.get_full_details()), status=400)
     except LimitReached as error:
-        return _render(request, request.POST, {"files": str(error)}, status_of(error))
+        return _render(request, request.POST, {"files": str(error)}, error_status(error))
 
 
 def _errors(details: Any) -> dict[str, str]:
     """Return one sentence for each field: `files`, `name` and `runAt`."""
-    errors = error_sentences(details, SENTENCES)
+    errors = form_error_sentences(details, SENTENCES)
     if "file_ids" in errors:
         errors["files"] = errors.pop("file_ids")
     return errors
@@ -151,11 +151,11 @@ def _render(
     filters = FileFilterForm(form)
     filters.is_valid()
     search, kind = (filters.cleaned_data.get(name, "") for name in ("search", "type"))
-    visible = StoredFile.objects.visible_to(caller(request).pk)
+    visible = StoredFile.objects.visible_to(authenticated_user(request).pk)
     ticked = _ticked(visible, form)
     with searching(request, search):
-        files = newest_page(
-            _matching(visible, search, kind).by_owner(None, caller(request).pk),
+        files = paginate_newest(
+            _matching(visible, search, kind).by_owner(None, authenticated_user(request).pk),
             ("file_id",),
             SHOWN,
             after=_position(form.get("after")),
@@ -171,24 +171,26 @@ def _render(
         "type": kind,
         "types": [ANY_TYPE, *((value, words[0]) for value, words in TYPES.items())],
         "name": form.get("name", ""),
-        "terms": terms.field_values(form, caller(request)),
+        "terms": terms.field_values(form, authenticated_user(request)),
         "method": "get" if len(ticked) <= MAX_IN_ADDRESS - SHOWN else "post",
         "errors": errors or {},
         "once": new_form_id(),
     }
     if request.htmx:  # type: ignore[attr-defined]
-        context["said"] = wording.files(len(shown)) + " shown" if shown else "No matching files"
+        context["said"] = (
+            wording.files_text(len(shown)) + " shown" if shown else "No matching files"
+        )
         return render_page(request, "jobs/_files_polled.html", context)
     return render_page(request, "jobs/choose.html", context, status)
 
 
 def _position(text: str | None) -> Position | None:
-    file_id = parse_number(text)
+    file_id = parse_form_number(text)
     return None if file_id is None else {"file_id": file_id}
 
 
 def _ticked(files: FileQuerySet, form: QueryDict) -> list[StoredFile]:
-    ids = {parse_number(text) for text in form.getlist("file")} - {None}
+    ids = {parse_form_number(text) for text in form.getlist("file")} - {None}
     return list(files.filter(file_id__in=ids).order_by("-file_id")) if ids else []
 
 
@@ -201,7 +203,7 @@ def _matching(files: FileQuerySet, search: str, kind: str) -> FileQuerySet:
         # letters make no trigram, except at the beginning.
         begins = "^" if len(search) < LETTERS else ""
         found = Q(name__iregex=begins + re.escape(search))
-        if (file_id := parse_number(search)) is not None:
+        if (file_id := parse_form_number(search)) is not None:
             found |= Q(file_id=file_id)
         files = files.filter(found)
     return files
@@ -216,6 +218,6 @@ def _row(file: StoredFile, is_ticked: bool, now: datetime) -> ChoiceRow:
         tile=suffix if len(suffix) <= 4 else "",
         label=next(labels, "File"),
         size=wording.file_size_text(file.size_bytes),
-        added=wording.added(file.created_at, now),
+        added=wording.added_text(file.created_at, now),
         is_ticked=is_ticked,
     )

@@ -13,7 +13,7 @@ from jobs.kinds.bundle.words import NEXT_STEPS
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.models import DownloadJob
 from jobs.models.sources import Sources
-from jobs.web.wording.numbers import files
+from jobs.web.wording.numbers import files_text
 from jobs.workspace import Workspace
 
 INTRODUCTION = """\
@@ -54,7 +54,7 @@ class Bundle(Kind):
         return sources.bundle_sources(params)
 
     def describe(self, job: DownloadJob) -> str:
-        return f"{files(len(sources.bundle_source_ids(job.params)))} as one zip"
+        return f"{files_text(len(sources.bundle_source_ids(job.params)))} as one zip"
 
     def contents(self, job: DownloadJob) -> Contents:
         return page.bundle_page_contents(job)

@@ -9,7 +9,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from jobs.web.serializers.fields import MAX_JOB_IDS, FileIdsField, JobId, StrictList
-from jobs.web.serializers.terms import own_jobs
+from jobs.web.serializers.terms import own_jobs_in_terms
 
 
 class BundleFields(serializers.Serializer[Any]):
@@ -29,7 +29,7 @@ class BundleFields(serializers.Serializer[Any]):
         return list(dict.fromkeys(file_ids))
 
     def validate_job_ids(self, job_ids: list[UUID]) -> list[UUID]:
-        return own_jobs(self.context["owner"], job_ids)
+        return own_jobs_in_terms(self.context["owner"], job_ids)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "file_ids" not in attrs and "job_ids" not in attrs:

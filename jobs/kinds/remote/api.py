@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 from jobs.kinds.remote import contract
 from jobs.kinds.remote.kind import Remote
 from jobs.kinds.remote.response import AcceptedLink, LinkJob
-from jobs.web.api.downloads import cancelled, polled, submitted
+from jobs.web.api.downloads import cancel_download, poll_download, submit_download
 from jobs.web.api.lists import OwnJobsOfKind
-from jobs.web.api_responses import accepted
+from jobs.web.api_responses import accepted_response
 
 
 class Links(OwnJobsOfKind):
@@ -32,8 +32,8 @@ class Links(OwnJobsOfKind):
     @contract.fetch_link
     def post(self, request: Request) -> Response:
         """Download the file of a link into the store."""
-        job, is_new = submitted(request, Remote)
-        return accepted(job, AcceptedLink(job).data, is_new=is_new)
+        job, is_new = submit_download(request, Remote)
+        return accepted_response(job, AcceptedLink(job).data, is_new=is_new)
 
 
 class Link(APIView):
@@ -42,12 +42,12 @@ class Link(APIView):
     @contract.link
     def get(self, request: Request, job_id: UUID) -> Response:
         """Poll a job, at the path of its page."""
-        return polled(request, job_id, LinkJob)
+        return poll_download(request, job_id, LinkJob)
 
     @contract.cancel_link
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job. Idempotent."""
-        return cancelled(request, job_id, LinkJob)
+        return cancel_download(request, job_id, LinkJob)
 
 
 class LinkStatus(APIView):
@@ -55,4 +55,4 @@ class LinkStatus(APIView):
 
     @contract.link_status
     def get(self, request: Request, job_id: UUID) -> Response:
-        return polled(request, job_id, LinkJob)
+        return poll_download(request, job_id, LinkJob)

@@ -17,15 +17,15 @@ from jobs.kinds.remote.kind import Remote
 from jobs.kinds.remote.params import THREADS
 from jobs.outbound.url_parser import MAX_URL_CHARS
 from jobs.web import wording
-from jobs.web.api_responses import caller, own_job, serializer_context
-from jobs.web.error_responses import status_of
+from jobs.web.api_responses import authenticated_user, own_job, request_serializer_context
+from jobs.web.error_responses import error_status
 from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import (
     NAME_ERRORS,
-    error_sentences,
+    form_error_sentences,
+    form_number_or_text,
     new_form_id,
-    number_or_text,
     submit_form,
 )
 from jobs.web.pages.rendering import render_page
@@ -63,20 +63,20 @@ def _submit(request: HttpRequest) -> HttpResponse:
     given = _given(request)
     data: dict[str, Any] = {name: text for name, text in given.items() if text}
     if "threads" in data:
-        data["threads"] = number_or_text(data["threads"])
-    data |= terms.serializer_data(request.POST, caller(request))
-    remote = request_of(Remote)(data=data, context=serializer_context(request))
+        data["threads"] = form_number_or_text(data["threads"])
+    data |= terms.serializer_data(request.POST, authenticated_user(request))
+    remote = request_of(Remote)(data=data, context=request_serializer_context(request))
     try:
         remote.is_valid(raise_exception=True)
         return submit_form(request, remote.submission())
     except ValidationError as error:
-        errors = error_sentences(error.get_full_details(), SENTENCES)
+        errors = form_error_sentences(error.get_full_details(), SENTENCES)
         return _form(request, given, errors, HTTPStatus.BAD_REQUEST)
     except BlockedAddress as error:
         errors = _errors_of_other_fields(request, data) | {"url": str(error)}
         return _form(request, given, errors, HTTPStatus.UNPROCESSABLE_ENTITY)
     except LimitReached as error:
-        return _form(request, given, {"form": str(error)}, status_of(error))
+        return _form(request, given, {"form": str(error)}, error_status(error))
 
 
 def _given(request: HttpRequest) -> dict[str, str]:
@@ -98,9 +98,9 @@ def _earlier(request: HttpRequest) -> dict[str, Any]:
 def _errors_of_other_fields(request: HttpRequest, data: dict[str, Any]) -> dict[str, str]:
     """Return the errors of all fields but `url`: a blocked address stops validation there."""
     others = {name: value for name, value in data.items() if name != "url"}
-    remote = request_of(Remote)(data=others, context=serializer_context(request))
+    remote = request_of(Remote)(data=others, context=request_serializer_context(request))
     remote.is_valid()
-    return error_sentences(ValidationError(remote.errors).get_full_details(), SENTENCES)
+    return form_error_sentences(ValidationError(remote.errors).get_full_details(), SENTENCES)
 
 
 def _form(
@@ -112,7 +112,7 @@ def _form(
     """Render the form with the values that were submitted."""
     errors = errors or {}
     threads = given["threads"] or str(THREADS)
-    values = terms.field_values(request.POST or request.GET, caller(request))
+    values = terms.field_values(request.POST or request.GET, authenticated_user(request))
     context = {
         "here": "new",
         "terms": values,
@@ -120,8 +120,8 @@ def _form(
         "errors": errors,
         "is_open": bool(given["sha256"] or threads != str(THREADS) or values.run_at),
         "max_url_chars": MAX_URL_CHARS,
-        "most": wording.limit_of(settings.REMOTE_MAX_BYTES),
-        "kept": wording.seconds(settings.RESULT_KEPT_SECONDS),
+        "most": wording.size_limit_text(settings.REMOTE_MAX_BYTES),
+        "kept": wording.duration_text(settings.RESULT_KEPT_SECONDS),
         "once": new_form_id(),
     }
     return render_page(request, "jobs/link.html", context, status)

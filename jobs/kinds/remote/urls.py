@@ -12,7 +12,7 @@ from jobs.web.pages import job, my_downloads
 links, one_link = api.Links.as_view(), api.Link.as_view()
 
 urlpatterns = [
-    path("downloads", page_or_api(my_downloads.downloads, links), name="downloads"),
+    path("downloads", page_or_api(my_downloads.my_downloads, links), name="downloads"),
     path("downloads/<job:job_id>", page_or_api(job.job_page, one_link), name="job-page"),
     path("downloads/<job:job_id>/status", api.LinkStatus.as_view(), name="link-status"),
     path("link", form.remote_form, name="link"),

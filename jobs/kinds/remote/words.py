@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from jobs.web.wording.next_steps import NO_RETRY, STOPPED
-from jobs.web.wording.numbers import limit_of
+from jobs.web.wording.numbers import size_limit_text
 
 NEXT_STEPS = {
     "blocked_address": f"{NO_RETRY} Use a link to a public address.",
@@ -21,8 +21,8 @@ NEXT_STEPS = {
     " file, or the site may require signing in.",
     "remote_encoded": f"{NO_RETRY} Download the file with a browser, or contact the owner of the"
     " site.",
-    "remote_too_large": f"{NO_RETRY} We fetch files of up to {limit_of(settings.REMOTE_MAX_BYTES)}."
-    " Ask an operator about larger ones.",
+    "remote_too_large": f"{NO_RETRY} We fetch files of up to"
+    f" {size_limit_text(settings.REMOTE_MAX_BYTES)}. Ask an operator about larger ones.",
     "remote_unavailable": f"{STOPPED} Check that the link works in a browser, and retry later.",
     "remote_too_slow": f"{STOPPED} Retry later, when the server is less busy.",
     "remote_changed": f"{STOPPED} Retry when the file no longer changes.",

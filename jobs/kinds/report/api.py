@@ -14,9 +14,9 @@ from jobs.kinds.report import contract
 from jobs.kinds.report.kind import Report
 from jobs.kinds.report.response import AcceptedReport, ReportJob
 from jobs.models import DownloadJob
-from jobs.web.api.downloads import cancelled, polled, submitted
+from jobs.web.api.downloads import cancel_download, poll_download, submit_download
 from jobs.web.api.lists import OwnJobsOfKind
-from jobs.web.api_responses import accepted, own_job, redirect_to_result
+from jobs.web.api_responses import accepted_response, own_job, redirect_to_result
 
 
 class Reports(OwnJobsOfKind):
@@ -34,22 +34,22 @@ class Reports(OwnJobsOfKind):
     @contract.report
     def post(self, request: Request) -> Response:
         """Create a report on your jobs in a period."""
-        job, is_new = submitted(request, Report)
-        return accepted(job, AcceptedReport(job).data, is_new=is_new)
+        job, is_new = submit_download(request, Report)
+        return accepted_response(job, AcceptedReport(job).data, is_new=is_new)
 
 
 class OneReport(APIView):
     @contract.cancel_report
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a report. Idempotent."""
-        return cancelled(request, own_report(request, job_id).pk, ReportJob)
+        return cancel_download(request, own_report(request, job_id).pk, ReportJob)
 
 
 class ReportStatus(APIView):
     @contract.report_status
     def get(self, request: Request, job_id: UUID) -> Response:
         """Poll a report."""
-        return polled(request, own_report(request, job_id).pk, ReportJob)
+        return poll_download(request, own_report(request, job_id).pk, ReportJob)
 
 
 class ReportDownload(APIView):

@@ -15,11 +15,11 @@ from jobs.errors import LimitReached
 from jobs.kinds.report.kind import Report
 from jobs.kinds.report.params import DEFAULT_PERIOD, MAX_DAYS
 from jobs.models.permissions import can_view_all_jobs
-from jobs.web.api_responses import caller, serializer_context
-from jobs.web.error_responses import status_of
+from jobs.web.api_responses import authenticated_user, request_serializer_context
+from jobs.web.error_responses import error_status
 from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
-from jobs.web.pages.form_submit import error_sentences, new_form_id, submit_form
+from jobs.web.pages.form_submit import form_error_sentences, new_form_id, submit_form
 from jobs.web.pages.rendering import render_page
 from jobs.web.serializers import request_of
 
@@ -45,16 +45,16 @@ def _submit(request: HttpRequest) -> HttpResponse:
     """Start the report and redirect to its page, or show the form with its errors."""
     form = request.POST
     serializer = request_of(Report)(
-        data=_serializer_data(request), context=serializer_context(request)
+        data=_serializer_data(request), context=request_serializer_context(request)
     )
     try:
         serializer.is_valid(raise_exception=True)
         return submit_form(request, serializer.submission())
     except ValidationError as error:
-        errors = error_sentences(error.get_full_details(), SENTENCES)
+        errors = form_error_sentences(error.get_full_details(), SENTENCES)
         return _form(request, form, errors, HTTPStatus.BAD_REQUEST)
     except LimitReached as error:
-        return _form(request, form, {"form": str(error)}, status_of(error))
+        return _form(request, form, {"form": str(error)}, error_status(error))
 
 
 def _serializer_data(request: HttpRequest) -> dict[str, Any]:
@@ -65,9 +65,9 @@ def _serializer_data(request: HttpRequest) -> dict[str, Any]:
         data |= {end: form.get(end, "").strip() for end in ("from", "to")}
     else:
         data["period"] = form.get("period", "")
-    if can_view_all_jobs(caller(request)):  # others have no such box
+    if can_view_all_jobs(authenticated_user(request)):  # others have no such box
         data["everybody"] = "everybody" in form
-    return data | terms.serializer_data(form, caller(request))
+    return data | terms.serializer_data(form, authenticated_user(request))
 
 
 def _form(
@@ -80,13 +80,13 @@ def _form(
     end = timezone.now().date().replace(day=1) - timedelta(days=1)  # of the last whole month
     context = {
         "here": "new",
-        "terms": terms.field_values(form, caller(request)),
+        "terms": terms.field_values(form, authenticated_user(request)),
         "period": _one_of(PERIODS, form.get("period"), DEFAULT_PERIOD),
         "format": _one_of(FORMATS, form.get(FORMAT), "pdf"),
         "first": form.get("from", f"{end.replace(day=1)}"),
         "last": form.get("to", f"{end}"),
         "everybody": "everybody" in form,
-        "may_see_all": can_view_all_jobs(caller(request)),
+        "may_see_all": can_view_all_jobs(authenticated_user(request)),
         "periods": PERIODS,
         "formats": FORMATS,
         "errors": errors or {},

@@ -7,13 +7,13 @@ from itertools import starmap
 
 from jobs.kinds.base import JobParams
 from jobs.kinds.page_parts import Contents, Detail
-from jobs.web.wording.numbers import days
+from jobs.web.wording.numbers import day_range_text
 
 
 def report_page_contents(params: JobParams) -> Contents:
     """Return the period and the options of the report."""
     if "from" in params:
-        period = days(*(date.fromisoformat(params[end]) for end in ("from", "to")))
+        period = day_range_text(*(date.fromisoformat(params[end]) for end in ("from", "to")))
     else:
         count = int(params["period"].removesuffix("d"))
         period = "The day it is created" if count == 1 else f"The last {count} days"

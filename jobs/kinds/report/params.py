@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from jobs.models.permissions import CanViewAllJobs, can_view_all_jobs
-from jobs.web.serializers.fields import MAX_AHEAD, Switch, Text
+from jobs.web.serializers.fields import MAX_AHEAD, Switch, TextField
 
 MAX_DAYS = 366
 DEFAULT_PERIOD = "30d"
@@ -32,7 +32,7 @@ class Day(serializers.DateField):
         return day
 
 
-class Period(Text):
+class Period(TextField):
     """A number of days, such as 7d."""
 
     default_error_messages = {

@@ -27,17 +27,17 @@ from jobs.kinds.upload.request import ChunkedRequest, ChunkRequest
 from jobs.kinds.upload.response import AcceptedUpload, UploadJob
 from jobs.lib.filetypes import HEAD_BYTES
 from jobs.models import DownloadJob, IncomingUpload
-from jobs.web.api.downloads import polled
+from jobs.web.api.downloads import poll_download
 from jobs.web.api_responses import (
-    accepted,
-    caller,
+    accepted_response,
+    authenticated_user,
     idempotency_key,
     own_job,
-    serializer_context,
+    request_serializer_context,
 )
 from jobs.web.error_responses import RETRY_SOON
 from jobs.web.multipart_form import FORM, MultipartForm
-from jobs.web.multipart_problems import no_file
+from jobs.web.multipart_problems import no_file_problem
 from jobs.web.problems import Problem
 from jobs.web.request_ids import request_id
 from jobs.web.serializers import terms_of_form
@@ -66,18 +66,18 @@ class UploadView(APIView):
             raise ValidationError({"Content-Range": [sentence]})
         file = self.form.file()
         if file is None:
-            raise no_file()
+            raise no_file_problem()
         with _titled_upload_failed():
             job, is_new = receive.receive_upload(
-                caller(request),
+                authenticated_user(request),
                 file.name,
                 file,
                 most_bytes=self.form.max_file_bytes,
-                terms=lambda: terms_of_form(self.form.fields, caller(request)),
+                terms=lambda: terms_of_form(self.form.fields, authenticated_user(request)),
                 request_id=request_id(request),
                 key=key,
             )
-        return accepted(job, AcceptedUpload(job).data, is_new=is_new)
+        return accepted_response(job, AcceptedUpload(job).data, is_new=is_new)
 
 
 class ChunkedUploadView(APIView):
@@ -105,12 +105,12 @@ class ChunkedUploadView(APIView):
         return self._receive(request, self.form) if self.form else self._begin(request)
 
     def _begin(self, request: Request) -> Response:
-        serializer = ChunkedRequest(data=request.data, context=serializer_context(request))
+        serializer = ChunkedRequest(data=request.data, context=request_serializer_context(request))
         serializer.is_valid(raise_exception=True)
         key = idempotency_key(request)
         with _titled_upload_failed():
             upload, is_new = chunks.begin_chunks(
-                caller(request), key=key, **serializer.upload_arguments()
+                authenticated_user(request), key=key, **serializer.upload_arguments()
             )
         if isinstance(upload, DownloadJob):
             return _completed(upload, is_new=False)
@@ -125,7 +125,7 @@ class ChunkedUploadView(APIView):
             serializer = ChunkRequest(data=form.fields)  # fields may follow the file
             serializer.is_valid(raise_exception=True)
             if chunk is None:
-                raise no_file("The form has no file `chunk`.")
+                raise no_file_problem("The form has no file `chunk`.")
             upload = _own_upload(request, serializer.validated_data["jobId"])
             if isinstance(upload, IncomingUpload):
                 number = serializer.number_in(upload)
@@ -169,7 +169,7 @@ class StatusAlias(APIView):
 
     @contract.status_alias
     def get(self, request: Request, job_id: UUID) -> Response:
-        return polled(request, job_id, UploadJob)
+        return poll_download(request, job_id, UploadJob)
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def _own_upload(request: Request, upload_id: UUID) -> IncomingUpload | DownloadJ
     Raises Http404, or PermissionDenied for that of another user.
     """
     upload = IncomingUpload.objects.coming().in_chunks().filter(pk=upload_id).first()
-    is_own = upload is not None and upload.owner_id == caller(request).pk
+    is_own = upload is not None and upload.owner_id == authenticated_user(request).pk
     if upload is None or (settings.HIDE_FOREIGN_JOBS and not is_own):
         job = own_job(request, upload_id)
         if job.kind != Upload.name:
@@ -202,7 +202,7 @@ def _own_upload(request: Request, upload_id: UUID) -> IncomingUpload | DownloadJ
 
 
 def _completed(job: DownloadJob, *, is_new: bool = True) -> Response:
-    return accepted(job, {"received": True} | AcceptedUpload(job).data, is_new=is_new)
+    return accepted_response(job, {"received": True} | AcceptedUpload(job).data, is_new=is_new)
 
 
 def _check_content_range(request: Request, upload: IncomingUpload, number: int) -> None:

@@ -15,13 +15,13 @@ from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
 from jobs.kinds.upload import receive
 from jobs.terms import Terms
 from jobs.web import wording
-from jobs.web.api_responses import caller, serializer_context
+from jobs.web.api_responses import authenticated_user, request_serializer_context
 from jobs.web.authentication import check_csrf_token
-from jobs.web.error_responses import status_of
+from jobs.web.error_responses import error_status
 from jobs.web.multipart_form import MultipartForm
 from jobs.web.pages import terms
-from jobs.web.pages.access import csrf_failure, sign_in_required
-from jobs.web.pages.form_submit import error_sentences
+from jobs.web.pages.access import csrf_failure_page, sign_in_required
+from jobs.web.pages.form_submit import form_error_sentences
 from jobs.web.pages.rendering import SeeOther, render_page
 from jobs.web.request_ids import request_id
 from jobs.web.serializers import TermsRequest
@@ -55,7 +55,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
         if file is None:
             return show_form({"file": CHOOSE}, HTTPStatus.BAD_REQUEST)
         job, _ = receive.receive_upload(
-            caller(request),
+            authenticated_user(request),
             file.name,
             file,
             most_bytes=form.max_file_bytes,
@@ -63,11 +63,11 @@ def _receive(request: HttpRequest) -> HttpResponse:
             request_id=request_id(request),
         )
     except ValidationError as error:
-        errors = error_sentences(error.get_full_details(), terms.SENTENCES)
+        errors = form_error_sentences(error.get_full_details(), terms.SENTENCES)
         return show_form(errors, HTTPStatus.BAD_REQUEST)
     except APIException as problem:
         if problem.get_codes() == "csrf":
-            return csrf_failure(request, reason=str(problem.__cause__))
+            return csrf_failure_page(request, reason=str(problem.__cause__))
         has_no_file = problem.get_codes() == "no_file"
         detail = CHOOSE if has_no_file else str(problem.detail)
         return show_form({"file": detail}, problem.status_code)
@@ -76,13 +76,13 @@ def _receive(request: HttpRequest) -> HttpResponse:
     except StorageUnavailable as error:
         return show_form({"form": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
     except LimitReached as error:
-        return show_form({"form": str(error)}, status_of(error))
+        return show_form({"form": str(error)}, error_status(error))
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 
 def _terms(request: HttpRequest, fields: dict[str, str]) -> Terms:
-    data = terms.serializer_data(UNTICKED | fields, caller(request))
-    serializer = TermsRequest(data=data, context=serializer_context(request))
+    data = terms.serializer_data(UNTICKED | fields, authenticated_user(request))
+    serializer = TermsRequest(data=data, context=request_serializer_context(request))
     serializer.is_valid(raise_exception=True)
     return serializer.terms()
 
@@ -98,10 +98,12 @@ def _form(
     context = {
         "here": "new",
         "errors": errors or {},
-        "terms": terms.field_values({} if fields is None else UNTICKED | fields, caller(request)),
+        "terms": terms.field_values(
+            {} if fields is None else UNTICKED | fields, authenticated_user(request)
+        ),
         "taken": _allowed_types(),
-        "most": wording.limit_of(settings.MAX_UPLOAD_BYTES),
-        "most_in_parts": wording.limit_of(settings.MAX_CHUNKED_UPLOAD_BYTES),
+        "most": wording.size_limit_text(settings.MAX_UPLOAD_BYTES),
+        "most_in_parts": wording.size_limit_text(settings.MAX_CHUNKED_UPLOAD_BYTES),
         "in_parts_above": settings.MAX_UPLOAD_BYTES,
     }
     return render_page(request, "jobs/upload.html", context, status)

@@ -8,7 +8,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from jobs.models import IncomingUpload
-from jobs.web.serializers import Sha256, StrictSerializer, TermsRequest, Text
+from jobs.web.serializers import Sha256, StrictSerializer, TermsRequest, TextField
 from jobs.web.serializers.fields import Binary, Integer
 
 
@@ -18,7 +18,7 @@ class ChunkedRequest(TermsRequest):
     The other fields apply to the job that processes it.
     """
 
-    fileName = Text(max_length=255)
+    fileName = TextField(max_length=255)
     totalSize = Integer(min_value=1, max_value=settings.MAX_CHUNKED_UPLOAD_BYTES)
     sha256 = Sha256(required=False)
 
@@ -34,7 +34,7 @@ class UploadForm(TermsRequest):
 
     # For the OpenAPI document: multipart_form.py reads the form.
     file = Binary()
-    after = Text(required=False)  # type: ignore[assignment] # a form has no lists
+    after = TextField(required=False)  # type: ignore[assignment] # a form has no lists
 
 
 class ChunkRequest(StrictSerializer):

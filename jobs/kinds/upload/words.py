@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs.errors import FORMER_JOB_CODES
 from jobs.models import DownloadJob
 from jobs.web.wording.next_steps import NO_RETRY, STOPPED
-from jobs.web.wording.numbers import seconds
+from jobs.web.wording.numbers import duration_text
 
 # Of the previews, in the order in which pages list them.
 ROLES = {
@@ -41,7 +41,7 @@ def upload_facts_in_words(job: DownloadJob) -> dict[str, str]:
     if "pages" in metadata:
         facts["Pages"] = f"{metadata['pages']:,}"
     if "durationSeconds" in metadata:
-        facts["Duration"] = seconds(metadata["durationSeconds"])
+        facts["Duration"] = duration_text(metadata["durationSeconds"])
     return facts
 
 

@@ -129,7 +129,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
 
     @admin.display(description="size", ordering="total")
     def size(self, job: DownloadJob) -> str:
-        return "-" if job.total is None else wording.amount(job.total, unit=job.unit)
+        return "-" if job.total is None else wording.amount_text(job.total, unit=job.unit)
 
     @admin.display(description="task result")
     def result(self, job: DownloadJob) -> str:

@@ -15,7 +15,7 @@ def check_rate_limits(**kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     for scope in settings.RATES:
         try:
-            rates.rates_of(scope)
+            rates.parse_rates(scope)
         except ValueError as error:
             found.append(_no_rate("RATE_" + scope.upper().replace("-", "_"), str(error)))
     return found
@@ -45,7 +45,7 @@ def check_rate_limit_cache(**kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_rate_limit_url(**kwargs: Any) -> list[CheckMessage]:
-    if rate_counting.is_address(settings.CACHE_URL):
+    if rate_counting.is_rate_counting_url(settings.CACHE_URL):
         return []
     return [
         Error(

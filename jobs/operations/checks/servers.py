@@ -65,7 +65,7 @@ def _broker() -> Findings:
 
 
 def _counts() -> Findings:
-    rate_counting.ping()
+    rate_counting.ping_rate_counting()
     return []
 
 

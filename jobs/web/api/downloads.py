@@ -22,16 +22,16 @@ from jobs.states import Actor, Status
 from jobs.web.api import contract
 from jobs.web.api.lists import OwnJobList
 from jobs.web.api_responses import (
-    accepted,
-    caller,
+    accepted_response,
+    authenticated_user,
     idempotency_key,
     own_job,
     poll_response,
     redirect_to_result,
+    request_serializer_context,
     result_file,
-    serializer_context,
 )
-from jobs.web.representation import EVENT_STREAM, event
+from jobs.web.representation import EVENT_STREAM, represent_event
 from jobs.web.request_ids import request_id
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.serializers import (
@@ -43,12 +43,12 @@ from jobs.web.serializers import (
 )
 
 
-def submitted(request: Request, kind: type[Kind]) -> tuple[DownloadJob, bool]:
+def submit_download(request: Request, kind: type[Kind]) -> tuple[DownloadJob, bool]:
     """Validate the request and record its job. Return the job, and whether it is new."""
-    serializer = request_of(kind)(data=request.data, context=serializer_context(request))
+    serializer = request_of(kind)(data=request.data, context=request_serializer_context(request))
     serializer.is_valid(raise_exception=True)
     return submit_job(
-        owner=caller(request),
+        owner=authenticated_user(request),
         request_id=request_id(request),
         key=idempotency_key(request),
         **serializer.submission(),
@@ -89,7 +89,7 @@ class JobStatus(APIView):
 
     @contract.status
     def get(self, request: Request, job_id: UUID) -> Response:
-        return polled(request, job_id)
+        return poll_download(request, job_id)
 
 
 class EventStream(BaseRenderer):
@@ -135,10 +135,10 @@ class EventsOfJobs(APIView):
 
 def _event(request: Request, job_id: UUID) -> bytes:
     job = own_job(request, job_id)
-    return event(job, JobSerializer(job).data)
+    return represent_event(job, JobSerializer(job).data)
 
 
-def polled(
+def poll_download(
     request: Request, job_id: UUID, serializer: type[JobSerializer] = JobSerializer
 ) -> Response:
     job = own_job(request, job_id)
@@ -170,10 +170,10 @@ class DownloadFile(APIView):
     @contract.cancel
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job. Idempotent. A running job stops within 2 s."""
-        return cancelled(request, job_id)
+        return cancel_download(request, job_id)
 
 
-def cancelled(
+def cancel_download(
     request: Request, job_id: UUID, serializer: type[JobSerializer] = JobSerializer
 ) -> Response:
     job = own_job(request, job_id)
@@ -196,4 +196,4 @@ class RetryJob(APIView):
     def post(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
         resubmit_job(job, Actor.OWNER)
-        return accepted(job, JobSerializer(job).data)
+        return accepted_response(job, JobSerializer(job).data)

@@ -15,7 +15,7 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import WAITING, Status
 from jobs.web.problems import CODES
-from jobs.web.representation import job_body, timestamp
+from jobs.web.representation import represent_job, represent_time
 from jobs.web.serializers import JobSerializer
 
 Json = dict[str, Any]
@@ -70,7 +70,7 @@ _VALUES: dict[Any, Any] = {
     serializers.BooleanField: True,
     serializers.IntegerField: 4,
     serializers.FloatField: 0.4,
-    serializers.DateTimeField: timestamp(NOW),
+    serializers.DateTimeField: represent_time(NOW),
     serializers.DateField: f"{NOW:%Y-%m-%d}",
     serializers.TimeField: f"{NOW:%H:%M:%S}",
     serializers.DecimalField: "4.00",
@@ -120,7 +120,7 @@ def _job(serializer: type[JobSerializer], state: str, members: Json) -> Json:
         id=UUID(JOB_ID), owner_id=42, kind=kind.name, params=kind.example, name=name,
         created_at=CREATED, **columns,
     )  # fmt: skip
-    body = job_body(job, now=NOW.timestamp(), seconds_left=4, depends_on=list, previews=list)
+    body = represent_job(job, now=NOW.timestamp(), seconds_left=4, depends_on=list, previews=list)
     if "downloadUrl" in body:
         body["downloadUrl"] = URL  # not one of this service's store
     return serializer.variant(job, body | members)

@@ -16,10 +16,10 @@ from jobs.kinds.form import form_url_name
 from jobs.kinds.registry import KINDS
 from jobs.web.api import contract
 from jobs.web.api.document import request_schema
-from jobs.web.api.downloads import submitted
+from jobs.web.api.downloads import submit_download
 from jobs.web.api.examples import derived
 from jobs.web.api.lists import OwnJobsOfKind
-from jobs.web.api_responses import accepted, caller
+from jobs.web.api_responses import accepted_response, authenticated_user
 from jobs.web.serializers import JobSerializer, request_of
 
 
@@ -29,7 +29,7 @@ class KindList(APIView):
     @contract.kinds
     def get(self, request: Request) -> Response:
         """List the kinds of jobs that you may request, with the JSON Schema of each request."""
-        allowed = [kind for kind in KINDS.values() if kind.may_request(caller(request))]
+        allowed = [kind for kind in KINDS.values() if kind.may_request(authenticated_user(request))]
         return Response({"results": [_describe(kind) for kind in allowed]})
 
 
@@ -87,8 +87,8 @@ def _view_of(requested: Kind) -> type[APIView]:
             *codes,
         )
         def post(self, request: Request) -> Response:
-            job, is_new = submitted(request, kind_class)
-            return accepted(job, JobSerializer(job).data, is_new=is_new)
+            job, is_new = submit_download(request, kind_class)
+            return accepted_response(job, JobSerializer(job).data, is_new=is_new)
 
     JobsOfOneKind.requested = requested  # type: ignore[attr-defined]
     JobsOfOneKind.get.__doc__ = f"List your jobs of the kind {requested.name}, newest first."

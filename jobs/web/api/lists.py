@@ -18,7 +18,7 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.states import Status
-from jobs.web.api_responses import caller
+from jobs.web.api_responses import authenticated_user
 from jobs.web.searching import searching
 from jobs.web.serializers import JobSerializer
 
@@ -121,7 +121,7 @@ class OwnJobList(ListAPIView[DownloadJob]):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with searching(request, request.query_params.get("search", "")):
             response = super().list(request, *args, **kwargs)
-        if self._owner_id() != caller(request).pk:
+        if self._owner_id() != authenticated_user(request).pk:
             for body in response.data["results"]:
                 for name in FILE_LINKS:
                     body.pop(name, None)
@@ -132,13 +132,13 @@ class OwnJobList(ListAPIView[DownloadJob]):
 
         Raises ValidationError and PermissionDenied.
         """
-        own: int = caller(self.request).pk
+        own: int = authenticated_user(self.request).pk
         user_id = self.request.query_params.get("userId", "")
         if not user_id:
             return own
         if not USER_ID.fullmatch(user_id):
             raise ValidationError({"userId": ["The id of a user."]})
-        if int(user_id) != own and not caller(self.request).is_staff:
+        if int(user_id) != own and not authenticated_user(self.request).is_staff:
             raise PermissionDenied("Only staff may list other users' downloads.")
         return int(user_id)
 

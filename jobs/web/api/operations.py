@@ -19,7 +19,7 @@ from jobs.models import DownloadJob
 from jobs.models.permissions import CanChangeAllJobs, CanViewAllJobs
 from jobs.states import Actor
 from jobs.web.api import contract
-from jobs.web.api_responses import accepted
+from jobs.web.api_responses import accepted_response
 from jobs.web.serializers import JobSerializer, QueueStatistics, WorkerStatistics
 
 
@@ -66,4 +66,4 @@ class AdminRetry(APIView):
     def post(self, request: Request, job_id: UUID) -> Response:
         job = get_object_or_404(DownloadJob.objects.select_related("owner"), pk=job_id)
         resubmit_job(job, Actor.OPERATOR)
-        return accepted(job, JobSerializer(job).data)
+        return accepted_response(job, JobSerializer(job).data)

@@ -19,7 +19,7 @@ from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
 from jobs.web.api.examples import derived, problem_example
 from jobs.web.problems import CODES, PROBLEM
-from jobs.web.request_limits import max_body_bytes
+from jobs.web.request_limits import request_body_limit
 from jobs.web.serializers import JobSerializer, ProblemSerializer, StrictSerializer
 
 Json = dict[str, Any]
@@ -173,7 +173,7 @@ class Schema(AutoSchema):
         by_media_type: Any = self.get_request_serializer()
         if code != "too_large" or "application/json" not in by_media_type:
             return sentence
-        return f"{sentence} JSON has at most {max_body_bytes(self.view):,}."
+        return f"{sentence} JSON has at most {request_body_limit(self.view):,}."
 
     def _field(self) -> str:
         """Return the first field of the request, for the example of an invalid one."""

@@ -27,8 +27,8 @@ from jobs.models import EndedTokenFamily
 from jobs.web.api import contract
 from jobs.web.authentication import TokenAuthentication
 from jobs.web.request_limits import SHORT_BODY_BYTES
-from jobs.web.serializers import StrictSerializer, Text
-from jobs.web.throttle import SIGN_IN, record_sign_in
+from jobs.web.serializers import StrictSerializer, TextField
+from jobs.web.throttle import SIGN_IN, unthrottle_sign_in
 
 log = structlog.get_logger(__name__)
 
@@ -70,20 +70,20 @@ class FamilyToken(RefreshToken):
 
 
 class SignIn(StrictSerializer):
-    username = Text(max_length=150)
-    password = Text(max_length=MAX_PASSWORD_CHARS, trim_whitespace=False)
+    username = TextField(max_length=150)
+    password = TextField(max_length=MAX_PASSWORD_CHARS, trim_whitespace=False)
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
         request = self.context["request"]
         user = authenticate(request, **attrs)
         if not isinstance(user, User):
             raise AuthenticationFailed("Wrong username or password.", "no_active_account")
-        record_sign_in(request, user)
+        unthrottle_sign_in(request, user)
         return _pair(FamilyToken.for_user(user))
 
 
 class Renewal(StrictSerializer):
-    refresh = Text(max_length=MAX_TOKEN_CHARS)
+    refresh = TextField(max_length=MAX_TOKEN_CHARS)
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
         old = FamilyToken(attrs["refresh"])  # type: ignore[arg-type] # takes text too
@@ -96,7 +96,7 @@ class Renewal(StrictSerializer):
 
 
 class Revocation(StrictSerializer):
-    refresh = Text(max_length=MAX_TOKEN_CHARS)
+    refresh = TextField(max_length=MAX_TOKEN_CHARS)
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
         FamilyToken(attrs["refresh"]).blacklist()  # type: ignore[arg-type]

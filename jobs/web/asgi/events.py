@@ -21,9 +21,9 @@ from jobs.web.asgi.callers import Caller, caller_of_session
 from jobs.web.asgi.job_reader import OwnJob
 from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import NativeRequest, Scope, Send
-from jobs.web.asgi.response import FixedHeaders, send_head
+from jobs.web.asgi.response import FixedResponseHeaders, send_response_head
 from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
-from jobs.web.representation import EVENT_STREAM, event, event_id
+from jobs.web.representation import EVENT_STREAM, represent_event, represent_event_id
 
 PATH = "/v1/download/events"
 ONE = re.compile(f"{PATH}/({JOB_ID})")
@@ -38,7 +38,7 @@ class Events:
     def __init__(self, polls: Polls, watchers: Watchers, django: WSGIHandler) -> None:
         self._polls = polls
         self._watchers = watchers
-        self._headers = FixedHeaders(django, "GET", f"{PATH}/{NO_JOB}")
+        self._headers = FixedResponseHeaders(django, "GET", f"{PATH}/{NO_JOB}")
 
     async def __call__(self, scope: Scope, send: Send) -> bool:
         """Return False if nothing was sent."""
@@ -51,12 +51,12 @@ class Events:
         counts = await self._polls.count(request, caller) if len(jobs) == len(ids) else None
         if counts is None:
             return False
-        headers = rates.headers(counts)
+        headers = rates.rate_headers(counts)
         last_id = request.text(b"last-event-id")
-        changed = [each for each in jobs if event_id(each.job) != last_id]
+        changed = [each for each in jobs if represent_event_id(each.job) != last_id]
         if not changed and all(each.job.is_finished for each in jobs):
             fixed = self._headers.of(request)
-            await send_head(send, request, HTTPStatus.NO_CONTENT, fixed, headers)
+            await send_response_head(send, request, HTTPStatus.NO_CONTENT, fixed, headers)
             await send({"type": "http.response.body", "body": b""})
             return True
         versions = {each.job.id: each.job.version for each in jobs}
@@ -70,7 +70,7 @@ class Events:
 
     async def _begin(self, request: NativeRequest, send: Send, headers: dict[str, str]) -> None:
         headers |= {"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"}
-        await send_head(send, request, HTTPStatus.OK, self._headers.of(request), headers)
+        await send_response_head(send, request, HTTPStatus.OK, self._headers.of(request), headers)
         request.end_with_client()
 
     async def _caller(self, request: NativeRequest) -> Caller | None:
@@ -116,7 +116,7 @@ async def _stream(send: Send, watch: Watch, jobs: list[OwnJob], changed: list[Ow
 
 
 def _event(own: OwnJob) -> bytes:
-    return event(own.job, own.body())
+    return represent_event(own.job, own.body())
 
 
 async def _send_piece(send: Send, piece: bytes) -> None:

@@ -16,10 +16,15 @@ from jobs.models.job_row import COLUMNS
 from jobs.states import Status
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
-from jobs.web.asgi.job_statements import changed_sql, dependencies_sql, own_sql, previews_sql
+from jobs.web.asgi.job_statements import (
+    changed_jobs_statement,
+    dependencies_statement,
+    own_job_statement,
+    previews_statement,
+)
 from jobs.web.asgi.postgres import PostgresPipeline
-from jobs.web.asgi.postgres_commands import Result, Value, rows
-from jobs.web.representation import job_body
+from jobs.web.asgi.postgres_commands import Result, Value, command_rows
+from jobs.web.representation import represent_job
 
 CONNECTIONS = 2  # so that other reads do not wait behind a batch of polls
 OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"changed"
@@ -43,10 +48,10 @@ class OwnJob(NamedTuple):
 
     def body(self) -> Body:
         """Return the JSON of the job now."""
-        return current_body(self.job, depends_on=self.depends_on, previews=self.previews)
+        return read_job_body(self.job, depends_on=self.depends_on, previews=self.previews)
 
 
-def current_body(
+def read_job_body(
     job: JobRow, *, depends_on: Sequence[str] = (), previews: Sequence[FileRow] = ()
 ) -> Body:
     """Return the JSON of a job now."""
@@ -54,7 +59,7 @@ def current_body(
     if estimates.can_be_estimated(job) and estimates.is_estimate_stale(job.kind):
         # For the next request: this response does not wait for it.
         asyncio.get_running_loop().run_in_executor(None, _measure, job.kind)
-    return job_body(
+    return represent_job(
         job,
         now=now,
         seconds_left=estimates.cached_estimate(job, now),
@@ -68,10 +73,10 @@ class JobReader:
 
     def __init__(self) -> None:
         statements = {
-            OWN: own_sql(),
-            PREVIEWS: previews_sql(),
-            DEPENDENCIES: dependencies_sql(),
-            CHANGED: changed_sql(),
+            OWN: own_job_statement(),
+            PREVIEWS: previews_statement(),
+            DEPENDENCIES: dependencies_statement(),
+            CHANGED: changed_jobs_statement(),
         }
         self._cached: dict[str, OwnJob] = {}
         self._pipelines = [PostgresPipeline(statements) for _ in range(CONNECTIONS)]
@@ -116,10 +121,10 @@ class JobReader:
         previews: list[FileRow] = []
         depends_on: list[str] = []
         if KINDS[job.kind].roles and job.status == Status.COMPLETED:
-            found = rows(await self._fetch(PREVIEWS, job.id.encode()))
+            found = command_rows(await self._fetch(PREVIEWS, job.id.encode()))
             previews = [FileRow.decode(row) for row in found]
         elif job.held and job.status == Status.QUEUED:
-            found = rows(await self._fetch(DEPENDENCIES, job.id.encode()))
+            found = command_rows(await self._fetch(DEPENDENCIES, job.id.encode()))
             depends_on = [(other or b"").decode() for (other,) in found]
         version, expiry = values[COLUMNS.index("version")], values[COLUMNS.index("expires_at")]
         return OwnJob(job, previews, depends_on, version, expiry)
@@ -135,7 +140,7 @@ class JobReader:
         """Return the jobs that no longer have these versions. Raises PostgresUnavailable."""
         ids = _array([job_id.encode() for job_id in versions])
         known = _array([b"%d" % version for version in versions.values()])
-        changed = rows(await self._fetch(CHANGED, ids, known))
+        changed = command_rows(await self._fetch(CHANGED, ids, known))
         return [(job_id or b"").decode() for (job_id,) in changed]
 
     async def _fetch(self, statement: bytes, *params: Value) -> Result:

@@ -11,7 +11,7 @@ USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
 FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_table
 
 
-def own_sql() -> str:
+def own_job_statement() -> str:
     """$1 are users, $2 a job of each, $3 and $4 its cached version and expiry, or null.
 
     No row: there is no such user. The version is null: the user has no such job. The columns from
@@ -32,7 +32,7 @@ def own_sql() -> str:
     """
 
 
-def previews_sql() -> str:
+def previews_statement() -> str:
     """Select the files that were made by the job $1, in addition to its artifact."""
     roles = ", ".join(f"'{role}'" for role in StoredFile.Role.values)
     return f"""
@@ -41,7 +41,7 @@ def previews_sql() -> str:
     """
 
 
-def dependencies_sql() -> str:
+def dependencies_statement() -> str:
     """Select the jobs that the job $1 depends on."""
     return f"""
         SELECT o.id FROM {LINKS} l JOIN {JOBS} o ON o.id = l.to_downloadjob_id
@@ -49,7 +49,7 @@ def dependencies_sql() -> str:
     """
 
 
-def changed_sql() -> str:
+def changed_jobs_statement() -> str:
     """Select those of the jobs $1 whose version is not the one in $2."""
     return f"""
         SELECT j.id FROM unnest($1::uuid[], $2::int[]) AS known (id, version)

@@ -10,7 +10,7 @@ from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import NativeRequest
 from jobs.web.converters import JobIdConverter
 from jobs.web.rate_counting import RatesUnknown
-from jobs.web.rates import Count
+from jobs.web.rates import RateCount
 
 JOB_ID = JobIdConverter.regex  # in a URL; jobs are cached by their lower-case ids
 NO_JOB = "00000000-0000-0000-0000-000000000000"
@@ -28,10 +28,10 @@ class Polls:
         except (PostgresUnavailable, StatementFailed):
             return None
 
-    async def count(self, request: NativeRequest, caller: Caller) -> list[Count] | None:
+    async def count(self, request: NativeRequest, caller: Caller) -> list[RateCount] | None:
         """Count the request. Return None if a rate is exceeded, no counts while Redis is away."""
         forwarded = request.text(b"x-forwarded-for")
-        callers = rates.callers(request.peer, forwarded, caller.user_id)
+        callers = rates.rated_callers(request.peer, forwarded, caller.user_id)
         try:
             counts = await self._counter.count("poll", callers)
         except RatesUnknown:

@@ -14,7 +14,7 @@ Result = pq.abc.PGresult
 Command = tuple[bytes, Sequence[Value] | None]  # a prepared statement's name, and its parameters
 
 
-def rows(result: Result) -> list[Row]:
+def command_rows(result: Result) -> list[Row]:
     """Return all rows of a result, as bytes."""
     get, columns = result.get_value, range(result.nfields)
     return [[get(n, c) for c in columns] for n in range(result.ntuples)]

@@ -21,7 +21,7 @@ from jobs.web import rate_counting
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.redis import RedisPipeline, RedisUnavailable
 from jobs.web.rate_counting import COUNT, OPEN_SECONDS, RatesUnknown
-from jobs.web.rates import Count, Increment, Rate, Reply
+from jobs.web.rates import Rate, RateCount, RateIncrement, Reply
 
 SHA1 = hashlib.sha1(COUNT.encode(), usedforsecurity=False).hexdigest()
 MAX_BATCH = 100  # callers; Redis answers nobody else while it counts them
@@ -40,7 +40,7 @@ class RateCounter:
         self._local: dict[tuple[str, ...], _LocalCount] = {}  # by keys, of recent callers
         self._flushing: asyncio.Task[None] | None = None
 
-    async def count(self, scope: str, callers: Mapping[str, str]) -> list[Count]:
+    async def count(self, scope: str, callers: Mapping[str, str]) -> list[RateCount]:
         """Count one request. Returns the caller's count in each rate of the scope.
 
         Raises RatesUnknown if Redis does not answer.
@@ -49,7 +49,7 @@ class RateCounter:
         increment = _increment(scope, texts, tuple(callers.items()))
         if not increment.rates:
             return []
-        if rate_counting.is_resting():
+        if rate_counting.is_rate_counting_paused():
             raise RatesUnknown
         local = self._local.get(increment.keys)
         if local is None or local.increment is not increment:
@@ -62,7 +62,7 @@ class RateCounter:
         local.update(reply)
         return increment.counts(reply)
 
-    async def _count_in_redis(self, batch: list[tuple[Increment, int]]) -> list[Reply]:
+    async def _count_in_redis(self, batch: list[tuple[RateIncrement, int]]) -> list[Reply]:
         keys = [key for increment, _ in batch for key in increment.keys]
         arguments = [
             number for increment, requests in batch for number in increment.arguments(requests)
@@ -71,7 +71,7 @@ class RateCounter:
         try:
             return cast(list[Reply], await self._redis.execute(hiredis.pack_command(command)))
         except (RedisUnavailable, hiredis.HiredisError) as error:
-            rate_counting.rest(error)
+            rate_counting.pause_rate_counting(error)
             self._local.clear()
             self._redis.close()  # the next connection loads the script again
             raise RatesUnknown from error
@@ -105,7 +105,7 @@ class _LocalCount:
 
     __slots__ = ("_ends_at", "_replied_at", "_requests", "_sent", "increment", "pending")
 
-    def __init__(self, increment: Increment) -> None:
+    def __init__(self, increment: RateIncrement) -> None:
         self.increment = increment
         self.pending = 0
         self._sent = 0  # to Redis, without a reply so far
@@ -129,10 +129,10 @@ class _LocalCount:
             for rate, requests, ends_at in self._rows()
         )
 
-    def counts(self) -> list[Count]:
+    def counts(self) -> list[RateCount]:
         here, now = self.pending + self._sent, time.monotonic()
         return [
-            Count(rate, requests + here, int(ends_at - now) + 1)
+            RateCount(rate, requests + here, int(ends_at - now) + 1)
             for rate, requests, ends_at in self._rows()
         ]
 
@@ -157,6 +157,6 @@ class _LocalCount:
 @lru_cache(maxsize=10_000)
 def _increment(
     scope: str, texts: tuple[str, ...], callers: tuple[tuple[str, str], ...]
-) -> Increment:
+) -> RateIncrement:
     # `texts` are the settings of the scope: other settings make another entry.
-    return Increment.of(scope, dict(callers))
+    return RateIncrement.of(scope, dict(callers))

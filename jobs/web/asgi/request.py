@@ -16,7 +16,7 @@ from django.dispatch import receiver
 from django.http.request import split_domain_port, validate_host
 
 from jobs.web.asgi.callers import Caller, caller_of_token
-from jobs.web.request_ids import request_id_of
+from jobs.web.request_ids import client_request_id
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -44,7 +44,7 @@ class NativeRequest:
         self.is_secure = is_secure
         self.path: str = scope["path"]
         self.peer: str = (scope.get("client") or ("",))[0]
-        self.request_id = request_id_of(self.text(b"x-request-id"))
+        self.request_id = client_request_id(self.text(b"x-request-id"))
 
     @classmethod
     def of(cls, scope: Scope, *, accepts: bytes = JSON) -> Self | None:

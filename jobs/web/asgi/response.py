@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 
 from jobs.web.asgi.request import Headers, NativeRequest, Send
-from jobs.web.representation import as_json
+from jobs.web.representation import representation_json
 
 # Headers of the sample response that other responses do not have.
 NOT_SHARED = {
@@ -19,7 +19,7 @@ NOT_SHARED = {
 }  # fmt: skip
 
 
-class FixedHeaders:
+class FixedResponseHeaders:
     """The headers of all responses of an endpoint, as Django's middleware and views set them."""
 
     def __init__(self, django: WSGIHandler, method: str, path: str) -> None:
@@ -70,7 +70,7 @@ def _some_host() -> str:
     return "localhost" if pattern == "*" else str(pattern).removeprefix(".")
 
 
-async def send_json(
+async def send_json_response(
     send: Send,
     request: NativeRequest,
     status: int,
@@ -83,18 +83,22 @@ async def send_json(
     """Send a response. `body` is None for a 304."""
     content = b""
     if body is not None:
-        content = as_json(body)
+        content = representation_json(body)
         own = {**own, "Content-Type": content_type, "Content-Length": str(len(content))}
-    await send_head(send, request, status, fixed, own)
+    await send_response_head(send, request, status, fixed, own)
     await send({"type": "http.response.body", "body": content})
 
 
-async def send_head(
+async def send_response_head(
     send: Send, request: NativeRequest, status: int, fixed: Headers, own: Mapping[str, str]
 ) -> None:
-    headers = [*fixed, (b"x-request-id", request.request_id.encode()), *encoded(own)]
+    headers = [
+        *fixed,
+        (b"x-request-id", request.request_id.encode()),
+        *encode_response_headers(own),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
 
 
-def encoded(headers: Mapping[str, str]) -> Headers:
+def encode_response_headers(headers: Mapping[str, str]) -> Headers:
     return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]

@@ -23,18 +23,24 @@ from jobs.web.api_responses import KEY
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.doorbells import Doorbells
-from jobs.web.asgi.job_reader import current_body
+from jobs.web.asgi.job_reader import read_job_body
 from jobs.web.asgi.postgres import PLANS, PostgresPipeline
-from jobs.web.asgi.postgres_commands import Command, PostgresUnavailable, Row, StatementFailed, rows
+from jobs.web.asgi.postgres_commands import (
+    Command,
+    PostgresUnavailable,
+    Row,
+    StatementFailed,
+    command_rows,
+)
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import JSON, Headers, NativeRequest, Scope, Send
-from jobs.web.asgi.response import FixedHeaders, send_json
-from jobs.web.error_responses import RETRY_SOON, TRY_AGAIN, problem_body
-from jobs.web.parsers import loads
+from jobs.web.asgi.response import FixedResponseHeaders, send_json_response
+from jobs.web.error_responses import RETRY_SOON, TRY_AGAIN, error_response_body
+from jobs.web.parsers import parse_json
 from jobs.web.problems import PROBLEM
 from jobs.web.rate_counting import RatesUnknown
-from jobs.web.rates import Count
-from jobs.web.representation import status_url
+from jobs.web.rates import RateCount
+from jobs.web.representation import represent_status_url
 
 MAX_BODY_BYTES = 32 * 1024  # 2,000 ids block the loop for half a millisecond; Django parses more
 MAX_BATCH = 32  # jobs in one transaction
@@ -51,10 +57,10 @@ class Starts:
 
     def __init__(self, counter: RateCounter, django: WSGIHandler) -> None:
         self._counter = counter
-        self._recorder = Recorder()
+        self._recorder = StartRecorder()
         kinds = [kind for kind in KINDS.values() if kind.has_plain_requests]
         self._kinds = {reverse(kind.api_url_name): kind for kind in kinds}
-        self._headers = {path: FixedHeaders(django, "POST", path) for path in self._kinds}
+        self._headers = {path: FixedResponseHeaders(django, "POST", path) for path in self._kinds}
 
     def is_start(self, scope: Scope) -> bool:
         """Return True if the request may be answered here, so that its body has to be read."""
@@ -81,16 +87,18 @@ class Starts:
         try:
             recorded = await self._recorder.record(submission)
         except PostgresUnavailable:
-            await _send_unavailable(send, request, fixed, rates.headers(counts))
+            await _send_unavailable(send, request, fixed, rates.rate_headers(counts))
             return True
         if recorded is None:
             return False
         code, job = recorded
-        headers = {"Location": status_url(job), "Retry-After": "3"} | rates.headers(counts)
+        headers = {"Location": represent_status_url(job), "Retry-After": "3"} | rates.rate_headers(
+            counts
+        )
         if code == sql.REPLAYED:
             headers["Idempotency-Replayed"] = "true"
-        members = current_body(job) | kind.accepted_members(submission.params)
-        await send_json(send, request, HTTPStatus.ACCEPTED, fixed, headers, members)
+        members = read_job_body(job) | kind.accepted_members(submission.params)
+        await send_json_response(send, request, HTTPStatus.ACCEPTED, fixed, headers, members)
         return True
 
     def close(self) -> None:
@@ -98,10 +106,10 @@ class Starts:
 
     async def _count(
         self, request: NativeRequest, kind: Kind, caller: Caller
-    ) -> list[Count] | None:
+    ) -> list[RateCount] | None:
         """Count the request. Return None if a rate is exceeded. Django does not count it again."""
         forwarded = request.text(b"x-forwarded-for")
-        callers = rates.callers(request.peer, forwarded, caller.user_id)
+        callers = rates.rated_callers(request.peer, forwarded, caller.user_id)
         try:
             counts = await self._counter.count(kind.rate, callers)
         except RatesUnknown:
@@ -118,7 +126,7 @@ def _submission(
     if b"idempotency-key" in request.headers and not KEY.fullmatch(key):
         return None
     try:
-        data = loads(body)
+        data = parse_json(body)
     except ParseError:
         return None
     plain = kind.plain_request(data)
@@ -141,12 +149,14 @@ async def _send_unavailable(
     send: Send, request: NativeRequest, fixed: Headers, headers: dict[str, str]
 ) -> None:
     """Send 503: the job may be recorded already, and Django would record it again."""
-    body = problem_body(request, HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN)
+    body = error_response_body(request, HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN)
     headers = headers | RETRY_SOON
-    await send_json(send, request, body["status"], fixed, headers, body, content_type=PROBLEM)
+    await send_json_response(
+        send, request, body["status"], fixed, headers, body, content_type=PROBLEM
+    )
 
 
-class Recorder:
+class StartRecorder:
     """Records jobs, those of simultaneous requests in one transaction."""
 
     def __init__(self) -> None:
@@ -197,5 +207,5 @@ class Recorder:
             for statement, parameter in sql.submission_batch_sql(submissions)
         ]
         results = await self._pipeline.run(commands)
-        by_id = {row[0]: row[1:] for row in rows(results[-1])}
+        by_id = {row[0]: row[1:] for row in command_rows(results[-1])}
         return [by_id[str(each.job_id).encode()] for each in submissions]

@@ -16,14 +16,14 @@ from django.core.handlers.wsgi import WSGIHandler
 from jobs.kinds.base import StatusAddress
 from jobs.kinds.registry import KINDS
 from jobs.web import rates
-from jobs.web.api_responses import etag_matches, poll_headers
+from jobs.web.api_responses import poll_etag_matches, poll_headers
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.job_reader import OwnJob
 from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import Headers, NativeRequest, Scope, Send
-from jobs.web.asgi.response import FixedHeaders, encoded, send_head
+from jobs.web.asgi.response import FixedResponseHeaders, encode_response_headers, send_response_head
 from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
-from jobs.web.representation import as_json
+from jobs.web.representation import representation_json
 
 MAX_CACHED = 4_096  # responses, about 3 kB each
 MAX_WAIT_SECONDS = 30  # proxies close a connection that is idle for a minute
@@ -34,7 +34,7 @@ WAIT = re.compile(
 ADDRESS = StatusAddress("/v1/download/status/{}", lambda _, body: body)
 
 
-class Rendered:
+class RenderedStatus:
     """The response to polls of one job within one second."""
 
     def __init__(self, found: OwnJob, address: StatusAddress, second: int) -> None:
@@ -43,11 +43,11 @@ class Rendered:
         self._address = address
         own = poll_headers(found.job)
         self.etag = own["ETag"]
-        self.headers = encoded(own)
+        self.headers = encode_response_headers(own)
 
     @cached_property
     def body(self) -> bytes:
-        return as_json(self._address.body(self.found.job, self.found.body()))
+        return representation_json(self._address.body(self.found.job, self.found.body()))
 
     @property
     def content_headers(self) -> Headers:
@@ -61,7 +61,7 @@ class StatusPoll:
     def __init__(self, polls: Polls, watchers: Watchers, django: WSGIHandler) -> None:
         self._polls = polls
         self._watchers = watchers
-        self._cached: dict[tuple[int, str], Rendered] = {}
+        self._cached: dict[tuple[int, str], RenderedStatus] = {}
         self._addresses, self._only_kinds = [ADDRESS], [""]
         for kind in KINDS.values():
             self._addresses += kind.status_addresses
@@ -69,7 +69,7 @@ class StatusPoll:
         paths = [each.path for each in self._addresses]
         # Two groups for each: the path, and in it the id.
         self._path = re.compile("|".join(f"({path.format(f'({JOB_ID})')})" for path in paths))
-        self._headers = [FixedHeaders(django, "GET", path.format(NO_JOB)) for path in paths]
+        self._headers = [FixedResponseHeaders(django, "GET", path.format(NO_JOB)) for path in paths]
 
     async def __call__(self, scope: Scope, send: Send) -> bool:
         """Return False if nothing was sent."""
@@ -93,17 +93,19 @@ class StatusPoll:
                 return False
             rendered = self._rendered(number, waited)
             headers["Preference-Applied"] = f"wait={seconds}"
-        headers |= rates.headers(counts)
+        headers |= rates.rate_headers(counts)
         fixed = [*self._headers[number].of(request), *rendered.headers]
         if self._is_current(request, rendered):
-            await send_head(send, request, HTTPStatus.NOT_MODIFIED, fixed, headers)
+            await send_response_head(send, request, HTTPStatus.NOT_MODIFIED, fixed, headers)
             await send({"type": "http.response.body", "body": b""})
         else:
-            await send_head(send, request, HTTPStatus.OK, fixed + rendered.content_headers, headers)
+            await send_response_head(
+                send, request, HTTPStatus.OK, fixed + rendered.content_headers, headers
+            )
             await send({"type": "http.response.body", "body": rendered.body})
         return True
 
-    def _rendered(self, number: int, found: OwnJob) -> Rendered:
+    def _rendered(self, number: int, found: OwnJob) -> RenderedStatus:
         """Return the response. It is cached for a second: estimates and presigned URLs change."""
         second, key = int(time.time()), (number, found.job.id)
         cached = self._cached.get(key)
@@ -111,12 +113,12 @@ class StatusPoll:
             return cached
         if len(self._cached) >= MAX_CACHED:
             self._cached.clear()
-        rendered = self._cached[key] = Rendered(found, self._addresses[number], second)
+        rendered = self._cached[key] = RenderedStatus(found, self._addresses[number], second)
         return rendered
 
-    def _is_current(self, request: NativeRequest, rendered: Rendered) -> bool:
+    def _is_current(self, request: NativeRequest, rendered: RenderedStatus) -> bool:
         header = request.headers.get(b"if-none-match")
-        return header is not None and etag_matches(header.decode("latin-1"), rendered.etag)
+        return header is not None and poll_etag_matches(header.decode("latin-1"), rendered.etag)
 
     async def _wait(
         self, request: NativeRequest, caller: Caller, found: OwnJob, seconds: int

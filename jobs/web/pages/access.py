@@ -17,7 +17,7 @@ from jobs.kinds.base import Kind
 from jobs.kinds.form import form_url_name
 from jobs.kinds.registry import KINDS
 from jobs.web.error_responses import error_response
-from jobs.web.throttle import limit
+from jobs.web.throttle import throttle_request
 
 FORMS_WITHOUT_JOB = {"choose", "settings", "theme"}  # `choose` posts a search with many ticks
 MAX_URL_CHARS = 3_500  # the web server accepts a request line of 4,094
@@ -40,11 +40,11 @@ def sign_in_required(view: View[P]) -> View[P]:
     @wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
-            limit(request, _scope(request))
+            throttle_request(request, _scope(request))
             return view(request, *args, **kwargs)
         if "HX-Request" in request.headers:
             return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
-        return redirect_to_login(return_url(request))
+        return redirect_to_login(sign_in_return_url(request))
 
     return inner
 
@@ -67,7 +67,7 @@ def _kind_of_form(url_name: str | None) -> Kind | None:
     return None
 
 
-def return_url(request: HttpRequest) -> str:
+def sign_in_return_url(request: HttpRequest) -> str:
     """Return where to continue after sign-in. The values of a form are kept in the query."""
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
@@ -91,10 +91,10 @@ def _with_values(request: HttpRequest, form_url: str) -> str:
     return url if len(quote(url)) <= MAX_URL_CHARS else form_url
 
 
-def csrf_failure(request: HttpRequest, reason: str = "", **_: str) -> HttpResponse:
+def csrf_failure_page(request: HttpRequest, reason: str = "", **_: str) -> HttpResponse:
     """Return the page that explains why the form was rejected. `reason` is Django's."""
     detail = f"{_csrf_cause(request, reason)} Nothing was changed."
-    return error_response(request, 403, "csrf", detail, back=return_url(request))
+    return error_response(request, 403, "csrf", detail, back=sign_in_return_url(request))
 
 
 def _csrf_cause(request: HttpRequest, reason: str) -> str:

@@ -22,7 +22,7 @@ class RelatedJobs:
     has_more: bool
 
 
-def related_jobs(job: DownloadJob, now: datetime) -> list[RelatedJobs]:
+def job_dependencies(job: DownloadJob, now: datetime) -> list[RelatedJobs]:
     """Return the lists that are not empty. Makes two queries."""
     is_waiting = job.status == Status.QUEUED and job.held
     title = "Depends on" if is_waiting else "Depended on"
@@ -35,5 +35,5 @@ def related_jobs(job: DownloadJob, now: datetime) -> list[RelatedJobs]:
 
 def _listed(title: str, jobs: JobQuerySet, now: datetime) -> RelatedJobs:
     listed = list(jobs.defer("params").order_by("created_at", "pk")[: LISTED + 1])
-    rows = [(each, *wording.status_of(each, now)) for each in listed[:LISTED]]
+    rows = [(each, *wording.status_icon_and_word(each, now)) for each in listed[:LISTED]]
     return RelatedJobs(title, rows, has_more=len(listed) > LISTED)

@@ -12,7 +12,7 @@ from jobs.errors import BlockedAddress
 from jobs.kinds.form import Field
 from jobs.web.pages import terms
 from jobs.web.pages.form_fields import is_file_name, shown_fields
-from jobs.web.pages.form_submit import NAME_ERRORS, error_sentence
+from jobs.web.pages.form_submit import NAME_ERRORS, form_error_sentence
 from jobs.web.serializers import JobRequest
 
 REQUIRED = "This field is required."
@@ -47,11 +47,11 @@ def form_errors(details: Any, job_request: JobRequest) -> dict[str, str]:
     errors, others = dict[str, str](), []
     for name, detail in details.items():
         if name in terms.SENTENCES:
-            errors[name] = error_sentence(detail, terms.SENTENCES[name])
+            errors[name] = form_error_sentence(detail, terms.SENTENCES[name])
         elif name not in shown:
             others.append(_sentence(detail, None))
         elif is_file_name(shown[name], job_request.kind):
-            errors[name] = error_sentence(detail, NAME_ERRORS)
+            errors[name] = form_error_sentence(detail, NAME_ERRORS)
         else:
             errors[name] = _sentence(detail, shown[name])
     return errors | ({"form": " ".join(others)} if others else {})

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from jobs.engine.submission import submit_job
-from jobs.web.api_responses import caller
+from jobs.web.api_responses import authenticated_user
 from jobs.web.pages.rendering import SeeOther
 from jobs.web.request_ids import request_id
 
@@ -36,7 +36,7 @@ def submit_form(request: HttpRequest, submission: dict[str, Any]) -> SeeOther:
     `submission` has keyword arguments of `submit_job`.
     """
     job, _ = submit_job(
-        owner=caller(request),
+        owner=authenticated_user(request),
         request_id=request_id(request),
         key=_idempotency_key(request, submission),
         **submission,
@@ -54,17 +54,17 @@ def _idempotency_key(request: HttpRequest, submission: dict[str, Any]) -> str:
     return f"page-{form_id}-{digest}"
 
 
-def parse_number(text: str | None) -> int | None:
+def parse_form_number(text: str | None) -> int | None:
     return int(text) if text and NUMBER.fullmatch(text) else None
 
 
-def number_or_text(text: str) -> int | str:
+def form_number_or_text(text: str) -> int | str:
     """Return the number, or the text itself for the serializer to reject."""
-    number = parse_number(text)
+    number = parse_form_number(text)
     return text if number is None else number
 
 
-def error_sentence(details: Any, sentences: dict[str, str]) -> str:
+def form_error_sentence(details: Any, sentences: dict[str, str]) -> str:
     """Return the sentence for the errors of one field, in the form of DRF's full details.
 
     `sentences` are by code; "" is for all other codes. Without one, it is the serializer's message.
@@ -74,10 +74,10 @@ def error_sentence(details: Any, sentences: dict[str, str]) -> str:
     return sentences.get(first.get("code", ""), sentences.get("", message))
 
 
-def error_sentences(details: Any, sentences: dict[str, dict[str, str]]) -> dict[str, str]:
+def form_error_sentences(details: Any, sentences: dict[str, dict[str, str]]) -> dict[str, str]:
     """Return one sentence for each field that has errors."""
     return {
-        name: error_sentence(details[name], by_code)
+        name: form_error_sentence(details[name], by_code)
         for name, by_code in sentences.items()
         if name in details
     }

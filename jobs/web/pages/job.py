@@ -21,8 +21,8 @@ from jobs.states import Actor
 from jobs.web import wording
 from jobs.web.api_responses import own_job
 from jobs.web.pages.access import sign_in_required
-from jobs.web.pages.dependencies import related_jobs
-from jobs.web.pages.polling import JobView, job_view, poll_response
+from jobs.web.pages.dependencies import job_dependencies
+from jobs.web.pages.polling import PolledJob, poll_fragment, polled_job
 from jobs.web.pages.previews import previews_of
 from jobs.web.pages.rendering import SeeOther, render_page
 
@@ -34,7 +34,7 @@ AUTHORIZATION = '-H "Authorization: Bearer $TOKEN"'
 @sign_in_required
 def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     now = timezone.now()
-    view = job_view(own_job(request, job_id), now)
+    view = polled_job(own_job(request, job_id), now)
     job = view.job
     context = {
         "here": "mine",
@@ -48,22 +48,22 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 @require_safe
 @sign_in_required
-def state(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def job_page_state(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Render the status card with history and details, to replace the old; 204 if unchanged."""
     now = timezone.now()
-    view = job_view(own_job(request, job_id), now)
-    return poll_response(request, view, "jobs/_state_polled.html", lambda: _card(view, now))
+    view = polled_job(own_job(request, job_id), now)
+    return poll_fragment(request, view, "jobs/_state_polled.html", lambda: _card(view, now))
 
 
 @require_POST
 @sign_in_required
-def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def cancel_from_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     return _change(request, job_id, lambda job: job.cancel(Actor.OWNER))
 
 
 @require_POST
 @sign_in_required
-def retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def retry_from_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     return _change(request, job_id, lambda job: resubmit_job(job, Actor.OWNER))
 
 
@@ -79,16 +79,16 @@ def _change(
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 
-def _card(view: JobView, now: datetime) -> dict[str, Any]:
+def _card(view: PolledJob, now: datetime) -> dict[str, Any]:
     """Return the context of what polls update."""
     job = view.job
     latest = job.events.defer("detail").order_by("-id")[:MAX_EVENTS]
     return {
-        "created": wording.moment(job.created_at, now),
-        "details": wording.details(job, now),
-        "history": wording.history(job, reversed(latest), now),
+        "created": wording.moment_text(job.created_at, now),
+        "details": wording.history_details(job, now),
+        "history": wording.history_entries(job, reversed(latest), now),
         "previews": previews_of(job),
-        "dependencies": related_jobs(job, now),
+        "dependencies": job_dependencies(job, now),
         "left_out": KINDS[job.kind].notes(job),
         "remedy": KINDS[job.kind].remedy(job),
         "size": wording.file_size_text(job.artifact.size_bytes) if job.artifact else "",

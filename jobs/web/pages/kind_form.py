@@ -17,8 +17,8 @@ from jobs.kinds.base import Kind
 from jobs.kinds.form import form_url_name
 from jobs.kinds.registry import KINDS
 from jobs.web import wording
-from jobs.web.api_responses import caller, serializer_context
-from jobs.web.error_responses import status_of
+from jobs.web.api_responses import authenticated_user, request_serializer_context
+from jobs.web.error_responses import error_status
 from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_errors import blocked_addresses, form_errors
@@ -33,7 +33,7 @@ from jobs.web.serializers import JobRequest, request_of
 @sign_in_required
 def kind_form(request: HttpRequest, kind: str) -> HttpResponse:
     """Show or submit the form. A query fills it in: `?year=2025`."""
-    if not KINDS[kind].may_request(caller(request)):
+    if not KINDS[kind].may_request(authenticated_user(request)):
         raise PermissionDenied("You do not have permission to request this.")
     if request.method == "POST":
         return _submit(request, KINDS[kind])
@@ -45,7 +45,7 @@ def _submit(request: HttpRequest, kind: Kind) -> HttpResponse:
     form = request.POST
     job_request = _job_request(request, kind)
     data = serializer_data(shown_fields(job_request), form)
-    for name, value in terms.serializer_data(form, caller(request)).items():
+    for name, value in terms.serializer_data(form, authenticated_user(request)).items():
         data[name] = value
     job_request.initial_data = data
     try:
@@ -58,12 +58,12 @@ def _submit(request: HttpRequest, kind: Kind) -> HttpResponse:
         errors = blocked_addresses(job_request) or {"form": str(error)}
         return _form(request, kind, form, errors, HTTPStatus.UNPROCESSABLE_ENTITY)
     except LimitReached as error:
-        return _form(request, kind, form, {"form": str(error)}, status_of(error))
+        return _form(request, kind, form, {"form": str(error)}, error_status(error))
 
 
 def _job_request(request: HttpRequest, kind: Kind) -> JobRequest:
     serializer = request_of(type(kind))
-    return serializer(data=MultiValueDict[str, Any](), context=serializer_context(request))
+    return serializer(data=MultiValueDict[str, Any](), context=request_serializer_context(request))
 
 
 def _form(
@@ -76,7 +76,7 @@ def _form(
     """Render the form with the values that were submitted."""
     errors = errors or {}
     fields = shown_fields(_job_request(request, kind))
-    values = terms.field_values(form, caller(request))
+    values = terms.field_values(form, authenticated_user(request))
     context = {
         "here": "new",
         "kind": kind,
@@ -85,7 +85,7 @@ def _form(
         "terms": values,
         "is_open": bool(values.run_at),
         "errors": errors,
-        "kept": wording.seconds(settings.RESULT_KEPT_SECONDS),
+        "kept": wording.duration_text(settings.RESULT_KEPT_SECONDS),
         "once": new_form_id(),
     }
     return render_page(request, "jobs/kind_form.html", context, status)

@@ -17,10 +17,10 @@ from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.states import ACTIVE, FINAL, Status
 from jobs.web import wording
-from jobs.web.api_responses import caller, own_job
+from jobs.web.api_responses import authenticated_user, own_job
 from jobs.web.pages.access import sign_in_required
-from jobs.web.pages.pagination import Position, first_rows, newest_page
-from jobs.web.pages.polling import JobView, job_view, poll_response
+from jobs.web.pages.pagination import Position, first_page_rows, paginate_newest
+from jobs.web.pages.polling import PolledJob, poll_fragment, polled_job
 from jobs.web.pages.previews import prefetch_previews
 from jobs.web.pages.rendering import render_page
 from jobs.web.searching import searching
@@ -52,7 +52,7 @@ class JobFilterForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sign_in_required
-def downloads(request: HttpRequest) -> HttpResponse:
+def my_downloads(request: HttpRequest) -> HttpResponse:
     return _submit(request) if request.method == "POST" else _list(request)
 
 
@@ -67,19 +67,19 @@ def _submit(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @sign_in_required
-def row(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def my_downloads_row(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Render a row of the list, to replace the old one; 204 if it has not changed."""
-    view = job_view(own_job(request, job_id), timezone.now())
+    view = polled_job(own_job(request, job_id), timezone.now())
     # The title of the list has the number of jobs in progress; other pages may have rows, too.
     page_url = request.htmx.current_url_abs_path or ""  # type: ignore[attr-defined]
     in_list = page_url.partition("?")[0] in ("", reverse("downloads"))
-    return poll_response(request, view, "jobs/_row_polled.html", lambda: {"in_list": in_list})
+    return poll_fragment(request, view, "jobs/_row_polled.html", lambda: {"in_list": in_list})
 
 
 def _list(request: HttpRequest) -> HttpResponse:
     filters = _filters(request)
     # `params` stay in the database: they have up to 100,000 numbers.
-    jobs = DownloadJob.objects.filter(owner=caller(request)).defer("params")
+    jobs = DownloadJob.objects.filter(owner=authenticated_user(request)).defer("params")
     statuses = STATES[filters["status"]][1] if filters["status"] else FINAL
     positions = {side: _position(jobs, filters[side]) for side in ("after", "before")}
     is_first_page = not any(filters[name] for name in ("status", "after", "before"))
@@ -87,9 +87,9 @@ def _list(request: HttpRequest) -> HttpResponse:
         matching = _matching(jobs.select_related("artifact"), filters)
         pinned = _pinned(matching) if is_first_page else []
         parts, order = matching.by_status(statuses), ("created_at", "pk")
-        found = newest_page(parts, order, SHOWN, **positions)
+        found = paginate_newest(parts, order, SHOWN, **positions)
     prefetch_previews(found.rows)
-    wording.read_ahead([*pinned, *found.rows])
+    wording.prefetch_waiting_for([*pinned, *found.rows])
     groups = _groups(pinned[:PINNED], found.rows)
     context = {
         "here": "mine",
@@ -120,7 +120,7 @@ def _matching(jobs: JobQuerySet, filters: dict[str, Any]) -> JobQuerySet:
 
 
 def _pinned(jobs: JobQuerySet) -> list[DownloadJob]:
-    return first_rows(jobs.by_status(ACTIVE), ("-created_at", "-pk"), PINNED + 1)
+    return first_page_rows(jobs.by_status(ACTIVE), ("-created_at", "-pk"), PINNED + 1)
 
 
 def _position(jobs: JobQuerySet, job_id: UUID | str) -> Position | None:
@@ -129,12 +129,14 @@ def _position(jobs: JobQuerySet, job_id: UUID | str) -> Position | None:
     return dict(found) if found else None
 
 
-def _groups(pinned: list[DownloadJob], paged: list[DownloadJob]) -> list[tuple[str, list[JobView]]]:
+def _groups(
+    pinned: list[DownloadJob], paged: list[DownloadJob]
+) -> list[tuple[str, list[PolledJob]]]:
     """Return the rows under their headings, without empty ones."""
     now = timezone.now()
-    groups: dict[str, list[JobView]] = {"In progress": [], "Today": [], "Earlier": []}
-    groups["In progress"] = [job_view(job, now) for job in pinned]
+    groups: dict[str, list[PolledJob]] = {"In progress": [], "Today": [], "Earlier": []}
+    groups["In progress"] = [polled_job(job, now) for job in pinned]
     for job in paged:
         day = "Today" if wording.is_today(job.created_at, now) else "Earlier"
-        groups["In progress" if not job.is_finished else day].append(job_view(job, now))
+        groups["In progress" if not job.is_finished else day].append(polled_job(job, now))
     return [(heading, rows) for heading, rows in groups.items() if rows]

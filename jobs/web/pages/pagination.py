@@ -21,7 +21,7 @@ class Page(Generic[M]):
     has_older: bool
 
 
-def newest_page(
+def paginate_newest(
     parts: Sequence[QuerySet[M]],
     order: tuple[str, ...],
     size: int,
@@ -35,18 +35,18 @@ def newest_page(
     """
     if after:
         near = [part.filter(_beyond(after, "gt")) for part in parts]
-        found = first_rows(near, order, size + 1)
+        found = first_page_rows(near, order, size + 1)
         if found:
             return Page(found[:size][::-1], len(found) > size, True)
     falling = tuple(f"-{name}" for name in order)
     older = [part.filter(_beyond(before, "lt")) for part in parts] if before else parts
-    found = first_rows(older, falling, size + 1)
+    found = first_page_rows(older, falling, size + 1)
     if before and not found:  # past the end: return the first page
-        return newest_page(parts, order, size, after=None, before=None)
+        return paginate_newest(parts, order, size, after=None, before=None)
     return Page(found[:size], before is not None, len(found) > size)
 
 
-def first_rows(parts: Sequence[QuerySet[M]], order: tuple[str, ...], count: int) -> list[M]:
+def first_page_rows(parts: Sequence[QuerySet[M]], order: tuple[str, ...], count: int) -> list[M]:
     """Return the first rows of all parts together. One query; it reads `count` rows of each."""
     head, *rest = (part.order_by(*order)[:count] for part in parts)
     return list(head.union(*rest, all=True).order_by(*order)[:count] if rest else head)

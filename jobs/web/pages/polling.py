@@ -16,7 +16,7 @@ from jobs.web import wording
 from jobs.web.api_responses import poll_after_seconds
 from jobs.web.pages.previews import PreviewView, previews_of
 from jobs.web.pages.rendering import render_page
-from jobs.web.representation import event_id
+from jobs.web.representation import represent_event_id
 
 MIN_POLL_SECONDS = 3  # a list polls each of its rows
 IDLE_POLL_SECONDS = 15  # of a job that may wait for hours
@@ -24,7 +24,7 @@ YOUNG = timedelta(minutes=1)  # of a young job: its owner may be watching
 
 
 @dataclass(frozen=True)
-class JobView:
+class PolledJob:
     """A job as a page shows it now. `poll_seconds` is 0 if it is finished."""
 
     job: DownloadJob
@@ -40,7 +40,7 @@ class JobView:
     @property
     def event_id(self) -> str:
         """The id of the server-sent event with the same version of the job."""
-        return event_id(self.job)
+        return represent_event_id(self.job)
 
     @property
     def tab_icon(self) -> str:
@@ -63,9 +63,11 @@ class JobView:
         return f"{self.status_text.icon}-{digest}"
 
 
-def job_view(job: DownloadJob, now: datetime) -> JobView:
-    text = wording.describe(job, now)
-    return JobView(job, text, wording.ago(job.created_at, now), _poll_seconds(job, text, now))
+def polled_job(job: DownloadJob, now: datetime) -> PolledJob:
+    text = wording.job_status_text(job, now)
+    return PolledJob(
+        job, text, wording.ago_text(job.created_at, now), _poll_seconds(job, text, now)
+    )
 
 
 def _poll_seconds(job: DownloadJob, text: wording.StatusText, now: datetime) -> int:
@@ -79,8 +81,8 @@ def _poll_seconds(job: DownloadJob, text: wording.StatusText, now: datetime) -> 
     return max(usual, min(IDLE_POLL_SECONDS, round(ahead)))
 
 
-def poll_response(
-    request: HttpRequest, view: JobView, template: str, context: Callable[[], dict[str, Any]]
+def poll_fragment(
+    request: HttpRequest, view: PolledJob, template: str, context: Callable[[], dict[str, Any]]
 ) -> HttpResponse:
     """Render the fragment that replaces the one that polls; 204 if it has not changed."""
     was = request.GET.get("was", "")

@@ -37,7 +37,7 @@ class PreviewView:
 
 @require_safe
 @sign_in_required
-def file(request: HttpRequest, job_id: UUID, role: str) -> HttpResponseRedirect:
+def preview_file(request: HttpRequest, job_id: UUID, role: str) -> HttpResponseRedirect:
     """Redirect to the file. Unlike presigned URLs, this URL stays the same."""
     job = own_job(request, job_id)
     is_ready = job.status == Status.COMPLETED and role in KINDS[job.kind].roles

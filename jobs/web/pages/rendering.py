@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from jobs.models import DownloadJob
-from jobs.web.api_responses import caller
+from jobs.web.api_responses import authenticated_user
 
 MAX_COUNTED = 99  # next to "My downloads"; more is "99+"
 
@@ -27,7 +27,7 @@ def render_page(
 
     @cache  # counted when a template needs it; most polls do not
     def active() -> str:
-        unfinished = DownloadJob.objects.filter(owner=caller(request)).unfinished()
+        unfinished = DownloadJob.objects.filter(owner=authenticated_user(request)).unfinished()
         count = unfinished[: MAX_COUNTED + 1].count()
         return f"{MAX_COUNTED}+" if count > MAX_COUNTED else str(count or "")
 

@@ -15,9 +15,9 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import BlockedAddress
 from jobs.models import Notification, Preferences, can_be_mailed
 from jobs.web import wording
-from jobs.web.api_responses import caller
+from jobs.web.api_responses import authenticated_user
 from jobs.web.pages.access import sign_in_required
-from jobs.web.pages.form_submit import error_sentence
+from jobs.web.pages.form_submit import form_error_sentence
 from jobs.web.pages.rendering import SeeOther, render_page
 from jobs.web.serializers import MAX_WEBHOOK_CHARS, StrictSerializer, Url
 
@@ -32,9 +32,9 @@ class WebhookSettings(StrictSerializer):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sign_in_required
-def settings(request: HttpRequest) -> HttpResponse:
+def settings_page(request: HttpRequest) -> HttpResponse:
     # Saved when first shown, so that the secret on the page stays valid.
-    preferences, _ = Preferences.objects.get_or_create(owner=caller(request))
+    preferences, _ = Preferences.objects.get_or_create(owner=authenticated_user(request))
     if request.method != "POST":
         return _form(request, preferences)
     if "secret" in request.POST:
@@ -46,13 +46,13 @@ def _save(request: HttpRequest, preferences: Preferences) -> HttpResponse:
     """Save the notification settings, or show the form with its error."""
     webhook = request.POST.get("webhook", "").strip()
     serializer = WebhookSettings(data={"webhook": webhook})
-    preferences.email = "email" in request.POST and can_be_mailed(caller(request))
+    preferences.email = "email" in request.POST and can_be_mailed(authenticated_user(request))
     preferences.webhook = webhook
     try:
         serializer.is_valid(raise_exception=True)
     except ValidationError as error:
         details: Any = error.get_full_details()
-        error_text = error_sentence(details["webhook"], {})
+        error_text = form_error_sentence(details["webhook"], {})
         return _form(request, preferences, error_text, HTTPStatus.BAD_REQUEST)
     except BlockedAddress as error:
         return _form(request, preferences, str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -72,11 +72,13 @@ def _form(
     request: HttpRequest, preferences: Preferences, error: str = "", status: int = HTTPStatus.OK
 ) -> HttpResponse:
     now = timezone.now()
-    notifications = Notification.objects.filter(owner=caller(request)).order_by("-created_at")
+    notifications = Notification.objects.filter(owner=authenticated_user(request)).order_by(
+        "-created_at"
+    )
     context = {
         "preferences": preferences,
-        "can_mail": can_be_mailed(caller(request)),
+        "can_mail": can_be_mailed(authenticated_user(request)),
         "error": error,
-        "notices": [wording.notice(each, now) for each in notifications[:MAX_NOTIFICATIONS]],
+        "notices": [wording.notice_texts(each, now) for each in notifications[:MAX_NOTIFICATIONS]],
     }
     return render_page(request, "jobs/settings.html", context, status)

@@ -25,7 +25,7 @@ class ThemeForm(forms.Form):
 
 @require_POST
 @sign_in_required
-def theme(request: HttpRequest) -> HttpResponse:
+def change_theme(request: HttpRequest) -> HttpResponse:
     """Save the theme in a cookie, and redirect back to the page."""
     response = SeeOther(_referrer(request))
     form = ThemeForm(request.POST)

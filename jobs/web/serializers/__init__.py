@@ -6,7 +6,7 @@ from jobs.web.serializers.fields import (
     FileIdsField,
     Sha256,
     StrictSerializer,
-    Text,
+    TextField,
     Url,
 )
 from jobs.web.serializers.problem import ProblemSerializer
@@ -55,7 +55,7 @@ __all__ = [
     "Sha256",
     "StrictSerializer",
     "TermsRequest",
-    "Text",
+    "TextField",
     "Total",
     "Url",
     "WatchRequest",

@@ -57,7 +57,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class Text(serializers.CharField):
+class TextField(serializers.CharField):
     """A JSON string. Numbers are not converted."""
 
     @property
@@ -70,7 +70,7 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class Url(Text):
+class Url(TextField):
     """A link that can be fetched, judged by its text. Raises BlockedAddress for a blocked one."""
 
     default_error_messages = {"bad_url": "{reason}"}
@@ -87,7 +87,7 @@ class Url(Text):
         return url
 
 
-class Sha256(Text):
+class Sha256(TextField):
     default_error_messages = {"bad_sha256": "Use 64 hexadecimal digits."}
     openapi = {"pattern": r"^\s*[0-9A-Fa-f]{64}\s*$"}
 
@@ -137,7 +137,7 @@ class JobId(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
-def as_integer(number: Any) -> Any:
+def integer_field_value(number: Any) -> Any:
     """Return 7 for 7.0, since JSON has one kind of number; any other value unchanged."""
     return int(number) if type(number) is float and number.is_integer() else number
 
@@ -146,7 +146,7 @@ class Integer(serializers.IntegerField):
     """A JSON number without a fraction. Strings are not converted."""
 
     def to_internal_value(self, data: Any) -> int:
-        if type(data := as_integer(data)) is not int:
+        if type(data := integer_field_value(data)) is not int:
             self.fail("invalid")
         return super().to_internal_value(data)
 
@@ -193,7 +193,7 @@ class FileIdsField(StrictList):
         return data
 
     def run_child_validation(self, data: list[Any]) -> list[int]:
-        data = [as_integer(item) for item in data]
+        data = [integer_field_value(item) for item in data]
         invalid = (
             (n, item)
             for n, item in enumerate(data)

@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.utils.html import is_html_input
 
-from jobs.web.serializers.fields import MAX_REPORTED, as_integer
+from jobs.web.serializers.fields import MAX_REPORTED, integer_field_value
 
 # By field; the first that matches counts.
 TYPES: list[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...]]] = [
@@ -58,5 +58,5 @@ def _errors_of_items(child: Any, items: list[Any]) -> dict[str, Any]:
 
 def _fits(value: Any, types: tuple[type, ...]) -> bool:
     if types == (int,):
-        value = as_integer(value)
+        value = integer_field_value(value)
     return isinstance(value, types) and isinstance(value, bool) == (types == (bool,))

@@ -14,7 +14,7 @@ from rest_framework.utils.html import is_html_input
 
 from jobs.kinds.base import JobParams, Kind
 from jobs.terms import Terms
-from jobs.web.serializers.fields import MAX_NAME_CHARS, FileIdField, StrictSerializer, Text
+from jobs.web.serializers.fields import MAX_NAME_CHARS, FileIdField, StrictSerializer, TextField
 from jobs.web.serializers.json_types import type_errors
 from jobs.web.serializers.terms import TermsRequest
 
@@ -63,7 +63,7 @@ def _request_of(kind: type[Kind]) -> type[JobRequest]:
     """Return the serializer of requests for jobs of this kind."""
     members: dict[str, Any] = {"kind": kind(), "__doc__": kind.Params.__doc__}
     if kind.name_field and kind.name_field not in kind.Params().fields:
-        members[kind.name_field] = Text(required=False, max_length=MAX_NAME_CHARS)
+        members[kind.name_field] = TextField(required=False, max_length=MAX_NAME_CHARS)
     name = "".join(word.capitalize() for word in kind.name.split("-"))
     return type(f"{name}Request", (kind.Params, JobRequest), members)
 
@@ -75,7 +75,7 @@ request_of = cast(Callable[[type[Kind]], type[JobRequest]], cache(_request_of))
 class WatchRequest(StrictSerializer):
     """The ids of jobs, separated by commas."""
 
-    jobs = Text(max_length=37 * MAX_WATCHED)
+    jobs = TextField(max_length=37 * MAX_WATCHED)
 
     def validate_jobs(self, jobs: str) -> list[UUID]:
         ids = list(dict.fromkeys(jobs.lower().split(",")))

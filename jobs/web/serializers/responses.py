@@ -12,7 +12,7 @@ from jobs.engine import estimates
 from jobs.errors import JOB_CODES, PREVIEW_CODES
 from jobs.kinds.base import Body
 from jobs.models import DownloadJob, StoredFile
-from jobs.web.representation import CONDITIONAL, file_body, job_body
+from jobs.web.representation import CONDITIONAL, represent_file, represent_job
 
 
 class FileAvailability(serializers.Serializer[Any]):
@@ -40,7 +40,7 @@ class ProcessedFile(serializers.ModelSerializer[StoredFile]):
         fields = ["fileId", "fileName", "contentType", "size", "downloadUrl", "expiresIn"]
 
     def to_representation(self, file: StoredFile) -> Body:
-        return file_body(file)
+        return represent_file(file)
 
 
 class Metadata(serializers.JSONField):
@@ -124,7 +124,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
 
     def to_representation(self, job: DownloadJob) -> Body:
         now = time.time()
-        body = job_body(
+        body = represent_job(
             job,
             now=now,
             seconds_left=estimates.estimated_seconds_left(job, now),

@@ -58,7 +58,7 @@ class TermsRequest(StrictSerializer):
         return email
 
     def validate_after(self, job_ids: list[UUID]) -> list[UUID]:
-        return own_jobs(self.owner, job_ids)
+        return own_jobs_in_terms(self.owner, job_ids)
 
     def validate_priority(self, priority: int) -> int:
         if priority > (highest := Preferences.of(self.owner).highest_priority):
@@ -80,7 +80,7 @@ class TermsRequest(StrictSerializer):
         )
 
 
-def own_jobs(owner: User, job_ids: list[UUID]) -> list[UUID]:
+def own_jobs_in_terms(owner: User, job_ids: list[UUID]) -> list[UUID]:
     """Return the ids without duplicates. Raises ValidationError for one of another owner."""
     job_ids = list(dict.fromkeys(job_ids))
     own = DownloadJob.objects.filter(owner=owner, pk__in=job_ids)

@@ -5,42 +5,42 @@ texts on a page are of the same moment.
 """
 
 from jobs.lib.file_size import file_size_text
-from jobs.web.wording.history import details, history
+from jobs.web.wording.history import history_details, history_entries
 from jobs.web.wording.next_steps import next_step
-from jobs.web.wording.notices import Notice, notice
+from jobs.web.wording.notices import Notice, notice_texts
 from jobs.web.wording.numbers import (
-    added,
-    ago,
-    amount,
-    days,
-    files,
+    added_text,
+    ago_text,
+    amount_text,
+    day_range_text,
+    duration_text,
+    files_text,
     is_today,
-    limit_of,
-    moment,
-    seconds,
+    moment_text,
+    size_limit_text,
 )
-from jobs.web.wording.status_icon import status_of
-from jobs.web.wording.status_text import StatusText, describe
-from jobs.web.wording.waiting import read_ahead
+from jobs.web.wording.status_icon import status_icon_and_word
+from jobs.web.wording.status_text import StatusText, job_status_text
+from jobs.web.wording.waiting import prefetch_waiting_for
 
 __all__ = [
     "Notice",
     "StatusText",
-    "added",
-    "ago",
-    "amount",
-    "days",
-    "describe",
-    "details",
+    "added_text",
+    "ago_text",
+    "amount_text",
+    "day_range_text",
+    "duration_text",
     "file_size_text",
-    "files",
-    "history",
+    "files_text",
+    "history_details",
+    "history_entries",
     "is_today",
-    "limit_of",
-    "moment",
+    "job_status_text",
+    "moment_text",
     "next_step",
-    "notice",
-    "read_ahead",
-    "seconds",
-    "status_of",
+    "notice_texts",
+    "prefetch_waiting_for",
+    "size_limit_text",
+    "status_icon_and_word",
 ]

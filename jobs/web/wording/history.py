@@ -15,10 +15,10 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Actor, Event
 from jobs.terms import USUAL_PRIORITY
-from jobs.web.wording.numbers import clock, day, moment
-from jobs.web.wording.progress_text import attempt
-from jobs.web.wording.status_icon import icon_of, word_of
-from jobs.web.wording.waiting import until_ready
+from jobs.web.wording.numbers import clock_text, day_text, moment_text
+from jobs.web.wording.progress_text import attempt_progress_text
+from jobs.web.wording.status_icon import status_icon, word_of
+from jobs.web.wording.waiting import waiting_text
 
 WENT_WRONG = {
     "build_failed": "The file could not be created.",
@@ -68,9 +68,11 @@ class HistoryLine:
     mark: str = ""
 
 
-def history(job: DownloadJob, events: Iterable[JobEvent], now: datetime) -> list[HistoryLine]:
+def history_entries(
+    job: DownloadJob, events: Iterable[JobEvent], now: datetime
+) -> list[HistoryLine]:
     """Return past events, then what is running, then what will happen next."""
-    icon = icon_of(job, now)
+    icon = status_icon(job, now)
     lines = [_past(event, KINDS[job.kind], now) for event in events]
     if icon == "working":
         lines.append(HistoryLine(job.message, icon=icon, when="now", mark="now"))
@@ -82,23 +84,23 @@ def _ahead(job: DownloadJob, icon: str, now: datetime) -> Iterator[HistoryLine]:
         word = word_of("ready", has_file=KINDS[job.kind].makes_file)
         yield _ahead_at(f"{word} (estimate)", now + timedelta(seconds=left), now)
     elif icon == "waiting":
-        yield _ahead_at(f"{attempt(job).capitalize()} starts", job.available_at, now)
+        yield _ahead_at(f"{attempt_progress_text(job).capitalize()} starts", job.available_at, now)
     elif icon == "scheduled":
         yield _ahead_at("Starts", job.available_at, now)
     elif icon == "held":
-        yield HistoryLine(f"Starts {until_ready(job)}", mark="ahead")
+        yield HistoryLine(f"Starts {waiting_text(job)}", mark="ahead")
     elif icon == "ready" and job.expires_at:
         text = f"The file will be deleted. {KINDS[job.kind].after_expiry}"
-        yield HistoryLine(text, when=day(job.expires_at, now, short=True), mark="ahead")
+        yield HistoryLine(text, when=day_text(job.expires_at, now, short=True), mark="ahead")
 
 
 def _ahead_at(text: str, at: datetime, now: datetime) -> HistoryLine:
-    return HistoryLine(text, at=at, when=clock(at, now), mark="ahead")
+    return HistoryLine(text, at=at, when=clock_text(at, now), mark="ahead")
 
 
 def _past(event: JobEvent, kind: Kind, now: datetime) -> HistoryLine:
     text, more, icon = _texts(event, kind)
-    return HistoryLine(text, more, icon, event.at, clock(event.at, now))
+    return HistoryLine(text, more, icon, event.at, clock_text(event.at, now))
 
 
 def _texts(event: JobEvent, kind: Kind) -> tuple[str, str, str]:
@@ -126,24 +128,24 @@ def _texts(event: JobEvent, kind: Kind) -> tuple[str, str, str]:
     }[Event(event.event)]
 
 
-def details(job: DownloadJob, now: datetime) -> list[Detail]:
+def history_details(job: DownloadJob, now: datetime) -> list[Detail]:
     """Return what the page lists about the job under Details."""
     found = [Detail("ID", str(job.pk))]
     if job.is_finished:
         found.append(Detail("Attempts", str(job.attempt)))
     else:
-        found.append(Detail("Attempt", attempt(job).removeprefix("attempt ")))
+        found.append(Detail("Attempt", attempt_progress_text(job).removeprefix("attempt ")))
         found += _terms(job, now)
     times = [("Started", job.started_at), ("Finished", job.finished_at)]
-    found += [Detail(term, moment(at, now), at) for term, at in times if at]
-    if icon_of(job, now) == "working":
+    found += [Detail(term, moment_text(at, now), at) for term, at in times if at]
+    if status_icon(job, now) == "working":
         found += [Detail(*fact) for fact in KINDS[job.kind].progress_facts(job).items()]
-    if icon_of(job, now) == "ready":
+    if status_icon(job, now) == "ready":
         found += [Detail(*fact) for fact in KINDS[job.kind].file_facts(job).items()]
     if job.artifact and job.artifact.file_id:
         found.append(Detail("File no.", "can be added to a zip", file_id=job.artifact.file_id))
     if job.artifact and job.expires_at:
-        found.append(Detail("Kept until", moment(job.expires_at, now), job.expires_at))
+        found.append(Detail("Kept until", moment_text(job.expires_at, now), job.expires_at))
         found.append(Detail("SHA-256", job.artifact.sha256))
     if job.error_code:
         found.append(Detail("Error code", job.error_code))
@@ -153,7 +155,7 @@ def details(job: DownloadJob, now: datetime) -> list[Detail]:
 def _terms(job: DownloadJob, now: datetime) -> Iterator[Detail]:
     """Yield the options of the request that still apply."""
     if job.run_at and job.run_at > now:
-        yield Detail("Scheduled for", moment(job.run_at, now), job.run_at)
+        yield Detail("Scheduled for", moment_text(job.run_at, now), job.run_at)
     if job.priority != USUAL_PRIORITY:
         yield Detail("Priority", f"{job.priority} of 9")
     channels = ["Email"] if job.email else []

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.models import Notification
 from jobs.states import Status
-from jobs.web.wording.numbers import moment
+from jobs.web.wording.numbers import moment_text
 from jobs.web.wording.status_icon import FINAL_ICONS, word_of
 
 State = Notification.State
@@ -28,7 +28,7 @@ class Notice:
     error: str
 
 
-def notice(notification: Notification, now: datetime) -> Notice:
+def notice_texts(notification: Notification, now: datetime) -> Notice:
     """Return the texts about one mail or webhook."""
     icon, word = {
         State.WAITING: ("waiting", "Retrying") if notification.tries else ("queued", "Queued"),
@@ -44,7 +44,7 @@ def notice(notification: Notification, now: datetime) -> Notice:
         about=f"{content['fileName']}: {_word(content).lower()}",
         to=_to(notification),
         at=at,
-        when=moment(at, now),
+        when=moment_text(at, now),
         error=notification.error,
     )
 

@@ -11,11 +11,11 @@ from jobs.lib.file_size import NO_BREAK, file_size_text
 DAY_SECONDS = 24 * 3600
 
 
-def files(count: int) -> str:
+def files_text(count: int) -> str:
     return "1 file" if count == 1 else f"{count:,} files"
 
 
-def amount(count: int, total: int | None = None, *, unit: str = "bytes") -> str:
+def amount_text(count: int, total: int | None = None, *, unit: str = "bytes") -> str:
     """Return '3.1 of 14.2 MB', or the same for any unit: '1,200 of 3,400 jobs'."""
     if unit == "bytes":
         return file_size_text(count, total)
@@ -24,12 +24,12 @@ def amount(count: int, total: int | None = None, *, unit: str = "bytes") -> str:
     return f"{shown}{NO_BREAK}{word}"
 
 
-def limit_of(count: int) -> str:
+def size_limit_text(count: int) -> str:
     """Return '5 GB': a size without '.0'."""
     return file_size_text(count).replace(f".0{NO_BREAK}", NO_BREAK)
 
 
-def seconds(count: float) -> str:
+def duration_text(count: float) -> str:
     """Return '24 s', '3 min', '1 h 5 min' or '30 days'."""
     whole = max(round(count), 1)
     if whole < 60:
@@ -41,7 +41,7 @@ def seconds(count: float) -> str:
     return rest.strip() if minutes < 60 else f"{minutes // 60}{NO_BREAK}h{rest}"
 
 
-def day(at: datetime, now: datetime, *, short: bool = False) -> str:
+def day_text(at: datetime, now: datetime, *, short: bool = False) -> str:
     """Return '21 December', with the year unless it is this year."""
     local = timezone.localtime(at)
     month = f"{local:%b}" if short else f"{local:%B}"
@@ -49,41 +49,43 @@ def day(at: datetime, now: datetime, *, short: bool = False) -> str:
     return f"{local.day} {month}{year}"
 
 
-def days(first: date, last: date) -> str:
+def day_range_text(first: date, last: date) -> str:
     """Return '1 October 2026 to 31 October 2026', or the one day if both are the same."""
     return " to ".join(dict.fromkeys(f"{each.day} {each:%B} {each.year}" for each in (first, last)))
 
 
-def clock(at: datetime, now: datetime) -> str:
+def clock_text(at: datetime, now: datetime) -> str:
     """Return '14:31:58' today, '20 Nov' on another day."""
-    return f"{timezone.localtime(at):%H:%M:%S}" if is_today(at, now) else day(at, now, short=True)
+    return (
+        f"{timezone.localtime(at):%H:%M:%S}" if is_today(at, now) else day_text(at, now, short=True)
+    )
 
 
-def moment(at: datetime, now: datetime) -> str:
+def moment_text(at: datetime, now: datetime) -> str:
     """Return 'today at 14:31' or '20 November at 14:31'."""
-    date = "today" if is_today(at, now) else day(at, now)
+    date = "today" if is_today(at, now) else day_text(at, now)
     return f"{date} at {timezone.localtime(at):%H:%M}"
 
 
-def start_time(at: datetime, now: datetime) -> str:
+def start_time_text(at: datetime, now: datetime) -> str:
     """Return what follows "starts": 'today at 14:31' or 'on 24 November at 06:00'."""
-    return moment(at, now) if is_today(at, now) else f"on {moment(at, now)}"
+    return moment_text(at, now) if is_today(at, now) else f"on {moment_text(at, now)}"
 
 
-def ago(at: datetime, now: datetime) -> str:
+def ago_text(at: datetime, now: datetime) -> str:
     """Return 'just now', '3 min ago', '14:02' or '20 Nov'."""
     age = (now - at).total_seconds()
     if age < 60:
         return "just now"
     if age < 3600:
         return f"{int(age // 60)}{NO_BREAK}min ago"
-    return clock(at, now)[:-3] if is_today(at, now) else day(at, now, short=True)
+    return clock_text(at, now)[:-3] if is_today(at, now) else day_text(at, now, short=True)
 
 
-def added(at: datetime, now: datetime) -> str:
+def added_text(at: datetime, now: datetime) -> str:
     """Return 'today, 14:31' or '20 Nov'."""
     today = f"today, {timezone.localtime(at):%H:%M}"
-    return today if is_today(at, now) else day(at, now, short=True)
+    return today if is_today(at, now) else day_text(at, now, short=True)
 
 
 def is_today(at: datetime, now: datetime) -> bool:

@@ -8,34 +8,34 @@ from jobs.engine import estimates
 from jobs.lib.backoff import DELAYS_SECONDS
 from jobs.models import DownloadJob
 from jobs.states import Status
-from jobs.web.wording.numbers import amount, seconds
+from jobs.web.wording.numbers import amount_text, duration_text
 
 MAX_FAILURES = len(DELAYS_SECONDS) + 1
 
 
-def done_of(job: DownloadJob) -> str:
+def done_progress_text(job: DownloadJob) -> str:
     """Return '3.1 of 14.2 MB' or '1,200 of 3,400 jobs'; '3.1 MB so far' without a known total.
 
     A queued job has only its total: '14.2 MB'.
     """
     if job.status == Status.QUEUED:
-        return amount(job.total, unit=job.unit) if job.total else ""
+        return amount_text(job.total, unit=job.unit) if job.total else ""
     if not job.total:
-        return f"{amount(job.done, unit=job.unit)} so far" if job.done else ""
-    return amount(job.done, job.total, unit=job.unit)
+        return f"{amount_text(job.done, unit=job.unit)} so far" if job.done else ""
+    return amount_text(job.done, job.total, unit=job.unit)
 
 
-def pace_of(job: DownloadJob, now: datetime) -> str:
+def pace_progress_text(job: DownloadJob, now: datetime) -> str:
     """Return the speed and the time left, once they can be estimated."""
     age = (now - job.started_at).total_seconds() if job.started_at else 0
     if not job.speed or age < estimates.MIN_AGE_SECONDS:
         return ""
     left = estimates.estimated_seconds_left(job, now.timestamp())
-    about = f" · about {seconds(left)} left" if left else ""
-    return f"{amount(job.speed, unit=job.unit)}/s{about}"
+    about = f" · about {duration_text(left)} left" if left else ""
+    return f"{amount_text(job.speed, unit=job.unit)}/s{about}"
 
 
-def attempt(job: DownloadJob) -> str:
+def attempt_progress_text(job: DownloadJob) -> str:
     """Return the current or next attempt: 'attempt 2 of 4'.
 
     The total is left out if an earlier run or a lost worker makes the attempt number higher.
@@ -46,7 +46,7 @@ def attempt(job: DownloadJob) -> str:
     return f"attempt {number}" + (", the last one" if job.failures == MAX_FAILURES - 1 else "")
 
 
-def took_seconds(job: DownloadJob) -> float:
+def progress_seconds(job: DownloadJob) -> float:
     if not job.finished_at or not job.started_at:
         return 0
     return (job.finished_at - job.started_at).total_seconds()

@@ -28,9 +28,9 @@ WORDS = {
 ACTIVE_ICONS = ("queued", "working", "stalled", "waiting", "held", "scheduled")
 
 
-def status_of(job: DownloadJob, now: datetime) -> tuple[str, str]:
+def status_icon_and_word(job: DownloadJob, now: datetime) -> tuple[str, str]:
     """Return the icon and the word, without a query."""
-    icon = icon_of(job, now)
+    icon = status_icon(job, now)
     return icon, word_of(icon, has_file=KINDS[job.kind].makes_file)
 
 
@@ -38,7 +38,7 @@ def word_of(icon: str, *, has_file: bool) -> str:
     return "Done" if icon == "ready" and not has_file else WORDS[icon]
 
 
-def icon_of(job: DownloadJob, now: datetime) -> str:
+def status_icon(job: DownloadJob, now: datetime) -> str:
     if job.status == Status.QUEUED:
         return _icon_of_queued(job, now)
     if job.status == Status.PROCESSING:

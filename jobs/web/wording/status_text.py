@@ -11,10 +11,15 @@ from jobs.kinds.registry import KINDS
 from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob
 from jobs.web.wording.next_steps import next_step
-from jobs.web.wording.numbers import day, seconds, start_time
-from jobs.web.wording.progress_text import attempt, done_of, pace_of, took_seconds
-from jobs.web.wording.status_icon import ACTIVE_ICONS, icon_of, word_of
-from jobs.web.wording.waiting import until_ready
+from jobs.web.wording.numbers import day_text, duration_text, start_time_text
+from jobs.web.wording.progress_text import (
+    attempt_progress_text,
+    done_progress_text,
+    pace_progress_text,
+    progress_seconds,
+)
+from jobs.web.wording.status_icon import ACTIVE_ICONS, status_icon, word_of
+from jobs.web.wording.waiting import waiting_text
 
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}
 
@@ -38,7 +43,7 @@ class StatusText:
 
     @property
     def wait(self) -> str:
-        return seconds(self.wait_seconds)
+        return duration_text(self.wait_seconds)
 
     @property
     def heading(self) -> str:
@@ -65,9 +70,9 @@ class StatusText:
         return f"{self.share}%" if self.share is not None else f"{self.word}:"
 
 
-def describe(job: DownloadJob, now: datetime) -> StatusText:
+def job_status_text(job: DownloadJob, now: datetime) -> StatusText:
     """Return the texts about the job's status, as of `now`."""
-    icon = icon_of(job, now)
+    icon = status_icon(job, now)
     has_file = KINDS[job.kind].makes_file
     facts = _facts(job, icon, now)
     known = icon in ("working", "stalled") and bool(job.done and job.total)
@@ -79,11 +84,11 @@ def describe(job: DownloadJob, now: datetime) -> StatusText:
         facts=facts,
         reason=_reason(job, icon),
         share=min(int(job.progress * 100), 99) if known else None,
-        done=done_of(job) if icon in ACTIVE_ICONS else "",
-        pace=pace_of(job, now) if icon == "working" else "",
+        done=done_progress_text(job) if icon in ACTIVE_ICONS else "",
+        pace=pace_progress_text(job, now) if icon == "working" else "",
         verb=_verb(job, icon),
         starts_at=job.run_at if icon == "scheduled" else None,
-        starts=start_time(job.run_at, now) if icon == "scheduled" and job.run_at else "",
+        starts=start_time_text(job.run_at, now) if icon == "scheduled" and job.run_at else "",
     )
 
 
@@ -107,21 +112,21 @@ def _facts(job: DownloadJob, icon: str, now: datetime) -> list[str]:
     if icon == "queued":
         return [kind, "starts as soon as a worker is free"]
     if icon == "held":
-        return [kind, f"starts {until_ready(job)}"]
+        return [kind, f"starts {waiting_text(job)}"]
     if icon == "scheduled":
         return [kind]
     if icon == "working":
         return [job.message]
     if icon == "stalled":
-        silence = seconds((now - job.updated_at).total_seconds())
+        silence = duration_text((now - job.updated_at).total_seconds())
         return [f"No response from the worker for {silence}", "another one will take over"]
     if icon == "waiting":
-        return [job.error.rstrip("."), f"{attempt(job)} is next"]
+        return [job.error.rstrip("."), f"{attempt_progress_text(job)} is next"]
     if icon == "failed":
         return [job.error]
     if icon == "ready":
         size = [file_size_text(job.artifact.size_bytes)] if job.artifact else []
-        kept = [f"kept until {day(job.expires_at, now)}"] if job.expires_at else []
+        kept = [f"kept until {day_text(job.expires_at, now)}"] if job.expires_at else []
         return [kind, *size, *kept]
     return [kind]
 
@@ -130,16 +135,16 @@ def _line(job: DownloadJob, icon: str, facts: list[str], now: datetime) -> str:
     """Return the sentence below the word on the job's own page."""
     if icon == "queued":
         left = estimates.estimated_seconds_left(job, now.timestamp())
-        about = f" Ready in about {seconds(left)}." if left else ""
+        about = f" Ready in about {duration_text(left)}." if left else ""
         return f"Starts as soon as a worker is free.{about}"
     if icon == "held":
-        return f"Starts {until_ready(job)}."
+        return f"Starts {waiting_text(job)}."
     if icon == "scheduled":
         return "Starts"
     if icon == "stalled":
         return f"{facts[0]}. Another one will take over in a moment."
     if icon == "waiting":
-        return f"{attempt(job).capitalize()} is next."
+        return f"{attempt_progress_text(job).capitalize()} is next."
     if icon == "ready":
         return _outcome(job, now)
     if icon == "cancelled":
@@ -151,8 +156,8 @@ def _line(job: DownloadJob, icon: str, facts: list[str], now: datetime) -> str:
 
 
 def _outcome(job: DownloadJob, now: datetime) -> str:
-    took = seconds(took_seconds(job))
-    kept = f" Kept until {day(job.expires_at, now)}." if job.expires_at else ""
+    took = duration_text(progress_seconds(job))
+    kept = f" Kept until {day_text(job.expires_at, now)}." if job.expires_at else ""
     if job.artifact is None:
         return f"Took {took}.{kept}"
     return f"{file_size_text(job.artifact.size_bytes)}, {KINDS[job.kind].finished} in {took}.{kept}"

@@ -10,7 +10,7 @@ from jobs.models import DownloadJob
 from jobs.states import DONE, Status
 
 
-def read_ahead(jobs: Iterable[DownloadJob]) -> None:
+def prefetch_waiting_for(jobs: Iterable[DownloadJob]) -> None:
     """Load the unfinished dependencies of all waiting jobs, with one query or none.
 
     They are never more than an owner's limit on active jobs.
@@ -20,9 +20,9 @@ def read_ahead(jobs: Iterable[DownloadJob]) -> None:
     prefetch_related_objects(held, Prefetch("after", others))
 
 
-def until_ready(job: DownloadJob) -> str:
-    """Return 'when frames.tar and 2 others are ready'. Queries unless `read_ahead` did."""
-    read_ahead([job])
+def waiting_text(job: DownloadJob) -> str:
+    """Return 'when frames.tar and 2 others are ready'. Queries unless `prefetch_waiting_for` did."""
+    prefetch_waiting_for([job])
     names = [other.name for other in job.after.all()]
     if not names:
         return "in a moment"  # the dispatcher releases it in its next round
