@@ -178,7 +178,7 @@ def constant_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def constant_etag(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep ETags from changing with the clock, as they do every few minutes."""
-    monkeypatch.setattr("jobs.web.api_responses.ETAG_SECONDS", sys.maxsize)
+    monkeypatch.setattr("jobs.web.poll_responses.ETAG_SECONDS", sys.maxsize)
 
 
 @pytest.fixture(scope="session")

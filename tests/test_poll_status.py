@@ -132,7 +132,7 @@ def test_a_304_never_keeps_an_expired_url(
     import time
 
     later = time.time() + 301
-    monkeypatch.setattr("jobs.web.api_responses.time.time", lambda: later)
+    monkeypatch.setattr("jobs.web.poll_responses.time.time", lambda: later)
     again = client_of_alice.get(url(job), headers={"If-None-Match": first["ETag"]})
 
     assert again.status_code == 200

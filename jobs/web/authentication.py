@@ -148,3 +148,8 @@ def _create_user(name: str) -> User:
         username=name, defaults={"password": user.password}
     )
     return found[0]
+
+
+def authenticated_user(request: Request | HttpRequest) -> User:
+    """Return the user. The permission class or `sign_in_required` made sure that there is one."""
+    return cast(User, request.user)

@@ -14,7 +14,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from jobs.web.wording.history_entries import WENT_WRONG
 
 from jobs.engine import estimates
 from jobs.errors import JOB_CODES
@@ -23,6 +22,7 @@ from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.web import wording
 from jobs.web.serializers import request_of
+from jobs.web.wording.history import WENT_WRONG
 from jobs.web.wording.next_steps import ASK_OPERATOR
 from tests.factories import LINK, ArtifactFactory, JobFactory, RemoteJobFactory, StoredFileFactory
 from tests.pages.looks import of, text

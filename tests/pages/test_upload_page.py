@@ -11,12 +11,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from jobs.web.wording.history_entries import WENT_WRONG
 
 from jobs.errors import FORMER_JOB_CODES, JOB_CODES
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Status
 from jobs.web import wording
+from jobs.web.wording.history import WENT_WRONG
 from jobs.web.wording.next_steps import ASK_OPERATOR
 from tests.factories import JobFactory, RemoteJobFactory, UploadJobFactory, make_of
 from tests.pages.looks import names, of, text

@@ -18,7 +18,7 @@ from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob
 from jobs.states import FINAL
 from jobs.web.api.downloads import submit_download
-from jobs.web.api_responses import accepted_response
+from jobs.web.poll_responses import accepted_response
 from jobs.web.serializers import JobSerializer
 
 QUERY_SECONDS = 0.3  # between queries of the status while `start` waits

@@ -20,7 +20,7 @@ from jobs.errors import LimitReached
 from jobs.kinds.bundle.kind import Bundle
 from jobs.models import FileQuerySet, StoredFile
 from jobs.web import wording
-from jobs.web.api_responses import authenticated_user, request_serializer_context
+from jobs.web.authentication import authenticated_user
 from jobs.web.error_responses import error_status
 from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
@@ -36,6 +36,7 @@ from jobs.web.pages.pagination import Position, paginate_newest
 from jobs.web.pages.rendering import render_page
 from jobs.web.searching import searching
 from jobs.web.serializers import request_of
+from jobs.web.serializers.requests import request_serializer_context
 
 SHOWN = 25  # files on a page
 MAX_IN_ADDRESS = 200  # ticked files; choose.js leaves more of them out of its searches

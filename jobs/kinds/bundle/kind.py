@@ -13,7 +13,7 @@ from jobs.kinds.bundle.words import NEXT_STEPS
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.models import DownloadJob
 from jobs.models.sources import Sources
-from jobs.web.wording.numbers import files_text
+from jobs.web.wording.number_text import files_text
 from jobs.workspace import Workspace
 
 INTRODUCTION = """\

@@ -13,7 +13,7 @@ from jobs.kinds.page_parts import Contents, Remedy, page_curl_json
 from jobs.kinds.registry import kind_sources
 from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob, StoredFile
-from jobs.web.wording.numbers import files_text as number_of_files
+from jobs.web.wording.number_text import files_text as number_of_files
 
 LISTED = 20  # files of a zip
 MAX_CHOSEN_AGAIN = 300  # file ids that surely fit into a URL

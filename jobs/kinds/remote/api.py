@@ -14,7 +14,7 @@ from jobs.kinds.remote.kind import Remote
 from jobs.kinds.remote.response import AcceptedLink, LinkJob
 from jobs.web.api.downloads import cancel_download, poll_download, submit_download
 from jobs.web.api.lists import OwnJobsOfKind
-from jobs.web.api_responses import accepted_response
+from jobs.web.poll_responses import accepted_response
 
 
 class Links(OwnJobsOfKind):

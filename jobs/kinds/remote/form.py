@@ -17,8 +17,9 @@ from jobs.kinds.remote.kind import Remote
 from jobs.kinds.remote.params import THREADS
 from jobs.outbound.url_parser import MAX_URL_CHARS
 from jobs.web import wording
-from jobs.web.api_responses import authenticated_user, own_job, request_serializer_context
+from jobs.web.authentication import authenticated_user
 from jobs.web.error_responses import error_status
+from jobs.web.own_job import own_job
 from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import (
@@ -30,6 +31,7 @@ from jobs.web.pages.form_submit import (
 )
 from jobs.web.pages.rendering import render_page
 from jobs.web.serializers import request_of
+from jobs.web.serializers.requests import request_serializer_context
 
 FIELDS = ("url", "output", "threads", "sha256")
 NO_LINK = "Enter a web address."

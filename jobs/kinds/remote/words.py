@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from jobs.web.wording.next_steps import NO_RETRY, STOPPED
-from jobs.web.wording.numbers import size_limit_text
+from jobs.web.wording.number_text import size_limit_text
 
 NEXT_STEPS = {
     "blocked_address": f"{NO_RETRY} Use a link to a public address.",

@@ -16,7 +16,9 @@ from jobs.kinds.report.response import AcceptedReport, ReportJob
 from jobs.models import DownloadJob
 from jobs.web.api.downloads import cancel_download, poll_download, submit_download
 from jobs.web.api.lists import OwnJobsOfKind
-from jobs.web.api_responses import accepted_response, own_job, redirect_to_result
+from jobs.web.own_job import own_job
+from jobs.web.poll_responses import accepted_response
+from jobs.web.result_files import redirect_to_result
 
 
 class Reports(OwnJobsOfKind):

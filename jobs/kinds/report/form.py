@@ -15,13 +15,14 @@ from jobs.errors import LimitReached
 from jobs.kinds.report.kind import Report
 from jobs.kinds.report.params import DEFAULT_PERIOD, MAX_DAYS
 from jobs.models.permissions import can_view_all_jobs
-from jobs.web.api_responses import authenticated_user, request_serializer_context
+from jobs.web.authentication import authenticated_user
 from jobs.web.error_responses import error_status
 from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import form_error_sentences, new_form_id, submit_form
 from jobs.web.pages.rendering import render_page
 from jobs.web.serializers import request_of
+from jobs.web.serializers.requests import request_serializer_context
 
 OWN_DATES = "dates"  # instead of a period
 PERIODS = {"7d": "Last 7 days", "30d": "Last 30 days", OWN_DATES: "Custom range"}

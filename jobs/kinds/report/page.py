@@ -7,7 +7,7 @@ from itertools import starmap
 
 from jobs.kinds.base import JobParams
 from jobs.kinds.page_parts import Contents, Detail
-from jobs.web.wording.numbers import day_range_text
+from jobs.web.wording.time_text import day_range_text
 
 
 def report_page_contents(params: JobParams) -> Contents:

@@ -28,19 +28,17 @@ from jobs.kinds.upload.response import AcceptedUpload, UploadJob
 from jobs.lib.filetypes import HEAD_BYTES
 from jobs.models import DownloadJob, IncomingUpload
 from jobs.web.api.downloads import poll_download
-from jobs.web.api_responses import (
-    accepted_response,
-    authenticated_user,
-    idempotency_key,
-    own_job,
-    request_serializer_context,
-)
+from jobs.web.authentication import authenticated_user
 from jobs.web.error_responses import RETRY_SOON
+from jobs.web.idempotency import idempotency_key
 from jobs.web.multipart_form import FORM, MultipartForm
 from jobs.web.multipart_problems import no_file_problem
+from jobs.web.own_job import own_job
+from jobs.web.poll_responses import accepted_response
 from jobs.web.problems import Problem
 from jobs.web.request_ids import request_id
 from jobs.web.serializers import terms_of_form
+from jobs.web.serializers.requests import request_serializer_context
 
 CONTENT_RANGE = re.compile(
     r"bytes +([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)", re.ASCII | re.IGNORECASE

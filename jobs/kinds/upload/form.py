@@ -15,8 +15,7 @@ from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
 from jobs.kinds.upload import receive
 from jobs.terms import Terms
 from jobs.web import wording
-from jobs.web.api_responses import authenticated_user, request_serializer_context
-from jobs.web.authentication import check_csrf_token
+from jobs.web.authentication import authenticated_user, check_csrf_token
 from jobs.web.error_responses import error_status
 from jobs.web.multipart_form import MultipartForm
 from jobs.web.pages import terms
@@ -25,6 +24,7 @@ from jobs.web.pages.form_submit import form_error_sentences
 from jobs.web.pages.rendering import SeeOther, render_page
 from jobs.web.request_ids import request_id
 from jobs.web.serializers import TermsRequest
+from jobs.web.serializers.requests import request_serializer_context
 
 UNTICKED = {"email": "false"}  # a form leaves out a box that is not ticked
 EVERYTHING = "*/*"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs.errors import FORMER_JOB_CODES
 from jobs.models import DownloadJob
 from jobs.web.wording.next_steps import NO_RETRY, STOPPED
-from jobs.web.wording.numbers import duration_text
+from jobs.web.wording.time_text import duration_text
 
 # Of the previews, in the order in which pages list them.
 ROLES = {

@@ -21,19 +21,14 @@ from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 from jobs.web.api import contract
 from jobs.web.api.lists import OwnJobList
-from jobs.web.api_responses import (
-    accepted_response,
-    authenticated_user,
-    idempotency_key,
-    own_job,
-    poll_response,
-    redirect_to_result,
-    request_serializer_context,
-    result_file,
-)
+from jobs.web.authentication import authenticated_user
+from jobs.web.idempotency import idempotency_key
+from jobs.web.own_job import own_job
+from jobs.web.poll_responses import accepted_response, poll_response
 from jobs.web.representation import EVENT_STREAM, represent_event
 from jobs.web.request_ids import request_id
 from jobs.web.request_limits import SHORT_BODY_BYTES
+from jobs.web.result_files import redirect_to_result, result_file
 from jobs.web.serializers import (
     CheckRequest,
     JobResult,
@@ -41,6 +36,7 @@ from jobs.web.serializers import (
     WatchRequest,
     request_of,
 )
+from jobs.web.serializers.requests import request_serializer_context
 
 
 def submit_download(request: Request, kind: type[Kind]) -> tuple[DownloadJob, bool]:

@@ -19,7 +19,8 @@ from jobs.web.api.document import request_schema
 from jobs.web.api.downloads import submit_download
 from jobs.web.api.examples import derived
 from jobs.web.api.lists import OwnJobsOfKind
-from jobs.web.api_responses import accepted_response, authenticated_user
+from jobs.web.authentication import authenticated_user
+from jobs.web.poll_responses import accepted_response
 from jobs.web.serializers import JobSerializer, request_of
 
 

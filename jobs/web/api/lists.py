@@ -18,7 +18,7 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.states import Status
-from jobs.web.api_responses import authenticated_user
+from jobs.web.authentication import authenticated_user
 from jobs.web.searching import searching
 from jobs.web.serializers import JobSerializer
 

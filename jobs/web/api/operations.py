@@ -19,7 +19,7 @@ from jobs.models import DownloadJob
 from jobs.models.permissions import CanChangeAllJobs, CanViewAllJobs
 from jobs.states import Actor
 from jobs.web.api import contract
-from jobs.web.api_responses import accepted_response
+from jobs.web.poll_responses import accepted_response
 from jobs.web.serializers import JobSerializer, QueueStatistics, WorkerStatistics
 
 

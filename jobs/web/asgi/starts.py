@@ -19,7 +19,6 @@ from jobs.kinds.registry import KINDS, kind_doorbell
 from jobs.models import JobRow
 from jobs.terms import Terms
 from jobs.web import rates
-from jobs.web.api_responses import KEY
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.doorbells import Doorbells
@@ -36,6 +35,7 @@ from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import JSON, Headers, NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedResponseHeaders, send_json_response
 from jobs.web.error_responses import RETRY_SOON, TRY_AGAIN, error_response_body
+from jobs.web.idempotency import KEY
 from jobs.web.parsers import parse_json
 from jobs.web.problems import PROBLEM
 from jobs.web.rate_counting import RatesUnknown

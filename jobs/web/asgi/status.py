@@ -16,13 +16,13 @@ from django.core.handlers.wsgi import WSGIHandler
 from jobs.kinds.base import StatusAddress
 from jobs.kinds.registry import KINDS
 from jobs.web import rates
-from jobs.web.api_responses import poll_etag_matches, poll_headers
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.job_reader import OwnJob
 from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import Headers, NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedResponseHeaders, encode_response_headers, send_response_head
 from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
+from jobs.web.poll_responses import poll_etag_matches, poll_headers
 from jobs.web.representation import representation_json
 
 MAX_CACHED = 4_096  # responses, about 3 kB each

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from jobs.engine.submission import submit_job
-from jobs.web.api_responses import authenticated_user
+from jobs.web.authentication import authenticated_user
 from jobs.web.pages.rendering import SeeOther
 from jobs.web.request_ids import request_id
 

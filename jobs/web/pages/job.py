@@ -19,7 +19,7 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.states import Actor
 from jobs.web import wording
-from jobs.web.api_responses import own_job
+from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.dependencies import job_dependencies
 from jobs.web.pages.polling import PolledJob, poll_fragment, polled_job

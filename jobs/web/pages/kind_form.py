@@ -17,7 +17,7 @@ from jobs.kinds.base import Kind
 from jobs.kinds.form import form_url_name
 from jobs.kinds.registry import KINDS
 from jobs.web import wording
-from jobs.web.api_responses import authenticated_user, request_serializer_context
+from jobs.web.authentication import authenticated_user
 from jobs.web.error_responses import error_status
 from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
@@ -27,6 +27,7 @@ from jobs.web.pages.form_submit import new_form_id, submit_form
 from jobs.web.pages.form_values import serializer_data
 from jobs.web.pages.rendering import render_page
 from jobs.web.serializers import JobRequest, request_of
+from jobs.web.serializers.requests import request_serializer_context
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -17,7 +17,8 @@ from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.states import ACTIVE, FINAL, Status
 from jobs.web import wording
-from jobs.web.api_responses import authenticated_user, own_job
+from jobs.web.authentication import authenticated_user
+from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.pagination import Position, first_page_rows, paginate_newest
 from jobs.web.pages.polling import PolledJob, poll_fragment, polled_job

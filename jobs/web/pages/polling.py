@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.models import DownloadJob
 from jobs.web import wording
-from jobs.web.api_responses import poll_after_seconds
 from jobs.web.pages.previews import PreviewView, previews_of
 from jobs.web.pages.rendering import render_page
+from jobs.web.poll_responses import poll_after_seconds
 from jobs.web.representation import represent_event_id
 
 MIN_POLL_SECONDS = 3  # a list polls each of its rows

@@ -19,8 +19,9 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.web import wording
-from jobs.web.api_responses import own_job, redirect_to_file
+from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
+from jobs.web.result_files import redirect_to_file
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from jobs.models import DownloadJob
-from jobs.web.api_responses import authenticated_user
+from jobs.web.authentication import authenticated_user
 
 MAX_COUNTED = 99  # next to "My downloads"; more is "99+"
 

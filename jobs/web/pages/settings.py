@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from jobs.errors import BlockedAddress
 from jobs.models import Notification, Preferences, can_be_mailed
 from jobs.web import wording
-from jobs.web.api_responses import authenticated_user
+from jobs.web.authentication import authenticated_user
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import form_error_sentence
 from jobs.web.pages.rendering import SeeOther, render_page

@@ -9,11 +9,14 @@ from functools import cache
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
+from django.http import HttpRequest
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.utils.html import is_html_input
 
 from jobs.kinds.base import JobParams, Kind
 from jobs.terms import Terms
+from jobs.web.authentication import authenticated_user
 from jobs.web.serializers.fields import MAX_NAME_CHARS, FileIdField, StrictSerializer, TextField
 from jobs.web.serializers.json_types import type_errors
 from jobs.web.serializers.terms import TermsRequest
@@ -88,3 +91,8 @@ class CheckRequest(StrictSerializer):
     """The id of a file."""
 
     file_id = FileIdField()
+
+
+def request_serializer_context(request: Request | HttpRequest) -> dict[str, Any]:
+    """Return the context that request serializers need."""
+    return {"owner": authenticated_user(request)}

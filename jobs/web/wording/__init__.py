@@ -8,19 +8,17 @@ from jobs.lib.file_size import file_size_text
 from jobs.web.wording.history import history_details, history_entries
 from jobs.web.wording.next_steps import next_step
 from jobs.web.wording.notices import Notice, notice_texts
-from jobs.web.wording.numbers import (
-    added_text,
-    ago_text,
-    amount_text,
-    day_range_text,
-    duration_text,
-    files_text,
-    is_today,
-    moment_text,
-    size_limit_text,
-)
+from jobs.web.wording.number_text import amount_text, files_text, size_limit_text
 from jobs.web.wording.status_icon import status_icon_and_word
 from jobs.web.wording.status_text import StatusText, job_status_text
+from jobs.web.wording.time_text import (
+    added_text,
+    ago_text,
+    day_range_text,
+    duration_text,
+    is_today,
+    moment_text,
+)
 from jobs.web.wording.waiting import prefetch_waiting_for
 
 __all__ = [

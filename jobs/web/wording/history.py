@@ -15,9 +15,9 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Actor, Event
 from jobs.terms import USUAL_PRIORITY
-from jobs.web.wording.numbers import clock_text, day_text, moment_text
 from jobs.web.wording.progress_text import attempt_progress_text
 from jobs.web.wording.status_icon import status_icon, word_of
+from jobs.web.wording.time_text import clock_text, day_text, moment_text
 from jobs.web.wording.waiting import waiting_text
 
 WENT_WRONG = {

@@ -8,8 +8,8 @@ from typing import Any
 
 from jobs.models import Notification
 from jobs.states import Status
-from jobs.web.wording.numbers import moment_text
 from jobs.web.wording.status_icon import FINAL_ICONS, word_of
+from jobs.web.wording.time_text import moment_text
 
 State = Notification.State
 

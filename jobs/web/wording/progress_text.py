@@ -8,7 +8,8 @@ from jobs.engine import estimates
 from jobs.lib.backoff import DELAYS_SECONDS
 from jobs.models import DownloadJob
 from jobs.states import Status
-from jobs.web.wording.numbers import amount_text, duration_text
+from jobs.web.wording.number_text import amount_text
+from jobs.web.wording.time_text import duration_text
 
 MAX_FAILURES = len(DELAYS_SECONDS) + 1
 

@@ -11,7 +11,6 @@ from jobs.kinds.registry import KINDS
 from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob
 from jobs.web.wording.next_steps import next_step
-from jobs.web.wording.numbers import day_text, duration_text, start_time_text
 from jobs.web.wording.progress_text import (
     attempt_progress_text,
     done_progress_text,
@@ -19,6 +18,7 @@ from jobs.web.wording.progress_text import (
     progress_seconds,
 )
 from jobs.web.wording.status_icon import ACTIVE_ICONS, status_icon, word_of
+from jobs.web.wording.time_text import day_text, duration_text, start_time_text
 from jobs.web.wording.waiting import waiting_text
 
 VERBS = {"ready": "download", "failed": "again", "cancelled": "again", "expired": "again"}

@@ -21,7 +21,10 @@ def prefetch_waiting_for(jobs: Iterable[DownloadJob]) -> None:
 
 
 def waiting_text(job: DownloadJob) -> str:
-    """Return 'when frames.tar and 2 others are ready'. Queries unless `prefetch_waiting_for` did."""
+    """Return 'when frames.tar and 2 others are ready'.
+
+    Makes a query unless `prefetch_waiting_for` did.
+    """
     prefetch_waiting_for([job])
     names = [other.name for other in job.after.all()]
     if not names:

@@ -1,0 +1,67 @@
+"""Responses about a job: 202 for a new one, 200 or 304 to a poll, and when to poll again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from django.urls import reverse
+from django.utils.http import parse_etags
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.models import DownloadJob, JobRow
+
+FIRST_POLLS_SECONDS = 10  # while a job is younger, a small bundle may be ready any second
+ETAG_SECONDS = (
+    300  # half the lifetime of a presigned URL, so that a 304 never refers to an expired one
+)
+
+
+def poll_url(job: DownloadJob) -> str:
+    return reverse("status", args=[job.pk])
+
+
+def accepted_response(job: DownloadJob, body: Any, *, is_new: bool = True) -> Response:
+    """Return 202 with the URL to poll, and the seconds until the first poll."""
+    headers = {"Location": poll_url(job), "Retry-After": "3"}
+    if not is_new:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(body, status=HTTPStatus.ACCEPTED, headers=headers)
+
+
+def poll_after_seconds(job: DownloadJob | JobRow) -> int:
+    """Return the seconds until the next poll of an active job: 1 at first, 5 in the end."""
+    age = time.time() - job.created_at.timestamp()
+    return 1 if age < FIRST_POLLS_SECONDS else 3 if age < 60 else 5
+
+
+def poll_etag(job: DownloadJob | JobRow) -> str:
+    """Return an ETag that changes with the job, and every ETAG_SECONDS."""
+    job_id = str(job.pk).replace("-", "")
+    return f'"{job_id}-{job.version}-{int(time.time() // ETAG_SECONDS)}"'
+
+
+def poll_headers(job: DownloadJob | JobRow) -> dict[str, str]:
+    headers = {"ETag": poll_etag(job)}
+    if not job.is_finished:
+        headers["Retry-After"] = str(poll_after_seconds(job))
+    return headers
+
+
+def poll_etag_matches(if_none_match: str, tag: str) -> bool:
+    """Return True if the If-None-Match header has this ETag."""
+    if not if_none_match:
+        return False
+    tags = parse_etags(if_none_match)
+    return "*" in tags or tag in [each.removeprefix("W/") for each in tags]
+
+
+def poll_response(job: DownloadJob, request: Request, body: Callable[[], Any]) -> Response:
+    """Return 304 if the client has this version of the job, else 200 with `body()`."""
+    headers = poll_headers(job)
+    if poll_etag_matches(request.headers.get("If-None-Match", ""), headers["ETag"]):
+        return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(body(), headers=headers)
