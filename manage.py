@@ -4,11 +4,11 @@
 import os
 import sys
 
-from downloads_project.processes import hide_memory
+from downloads_project.processes import hide_process_memory
 
 
 def main() -> None:
-    hide_memory()  # which has every secret, whatever the command
+    hide_process_memory()  # which has every secret, whatever the command
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
     try:
         from django.core.management import execute_from_command_line
@@ -20,10 +20,10 @@ def main() -> None:
         is_ours = isinstance(error, Exception) or hasattr(error, "sentence")  # environment.py's
         if sys.argv[1:2] != ["download"] or not is_ours:
             raise
-        from downloads_client.outcome import cannot_start
+        from downloads_client.outcome import cannot_start_outcome
 
         # Python's own exit code is that of a failed job.
-        sys.exit(cannot_start(error, sys.argv))
+        sys.exit(cannot_start_outcome(error, sys.argv))
 
 
 if __name__ == "__main__":

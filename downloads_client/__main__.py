@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from downloads_client.arguments import make_parser
-from downloads_client.command import DownloadCommand, report_usage_error
+from downloads_client.command import DownloadCommand, report_command_usage
 from downloads_client.failures import INTERRUPTED, UsageError
-from downloads_client.login import default_run_json
-from downloads_client.outcome import cannot_start
+from downloads_client.login import default_login_file
+from downloads_client.outcome import cannot_start_outcome
 from downloads_client.streams import open_missing_streams
 
 
@@ -19,13 +19,13 @@ def main(invocation: list[str] | None = None) -> int:
         open_missing_streams()
         options = vars(make_parser().parse_args(argv))
         words = invocation or [sys.argv[0]]
-        return DownloadCommand(options, invocation=words, run_json=default_run_json()).run()
+        return DownloadCommand(options, invocation=words, run_json=default_login_file()).run()
     except UsageError as error:
-        return report_usage_error(error, argv)
+        return report_command_usage(error, argv)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        return cannot_start(error, argv)
+        return cannot_start_outcome(error, argv)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ from typing import NoReturn
 
 from downloads_client.download_request import ITEMS_HELP
 from downloads_client.failures import EXIT_CODES, UsageError
-from downloads_client.formatting import alternatives
+from downloads_client.formatting import format_alternatives
 from downloads_client.kinds import KINDS
 from downloads_client.kinds.published_kind import FIELD_OPTIONS
 from downloads_client.new_download import COMMON_OPTIONS
 
 DESCRIPTION = (
-    f"Download {alternatives([kind.description for kind in KINDS])}. Shows progress, and verifies"
-    " the file."
+    f"Download {format_alternatives([kind.description for kind in KINDS])}. Shows progress, and"
+    " verifies the file."
 )
 EPILOG = "\n".join(["exit codes:", *(f"  {code:3}  {why}" for code, why in EXIT_CODES.items())])
 

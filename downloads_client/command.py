@@ -15,21 +15,21 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from downloads_client.destination import Destination
-from downloads_client.download_request import DownloadRequest, parse_request
+from downloads_client.download_request import DownloadRequest, parse_download_request
 from downloads_client.downloader import Downloader
 from downloads_client.failures import Failure, NotWritten, Terminated, UsageError
 from downloads_client.login import find_login
-from downloads_client.outcome import CommandOutcome, wants_json
+from downloads_client.options import decode_options
+from downloads_client.outcome import CommandOutcome, wants_json_outcome
 from downloads_client.partial_file import raising_not_written
 from downloads_client.progress import display_for
 from downloads_client.retry import Retry
 from downloads_client.service import Service
 from downloads_client.streams import (
     copy_to_stdout,
-    decode_options,
     open_missing_streams,
     print_to_stderr,
-    read_line,
+    read_stdin_line,
     temporary_folder,
 )
 
@@ -52,9 +52,9 @@ class DownloadCommand:
 
     def run(self) -> int:
         """Return the exit code. Replaces the handlers of SIGTERM and SIGHUP."""
-        signal.signal(signal.SIGTERM, terminate)
+        signal.signal(signal.SIGTERM, terminate_command)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
-            signal.signal(signal.SIGHUP, terminate)
+            signal.signal(signal.SIGHUP, terminate_command)
         open_missing_streams()
         self._display = display_for(sys.stderr, quiet=self._options["quiet"])
         try:
@@ -67,7 +67,7 @@ class DownloadCommand:
                 self._offer_to_cancel()
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # nothing may interrupt the report
-        return report(outcome, self._options, self._download, self._resume_command(outcome))
+        return report_command(outcome, self._options, self._download, self._resume_command(outcome))
 
     def _outcome_of(self, error: BaseException) -> CommandOutcome:
         """Convert any error, so that a bug does not exit with the code of a failed job."""
@@ -80,7 +80,7 @@ class DownloadCommand:
         options = self._options = decode_options(self._options)
         if not options["retry_for"] >= 0:  # false for NaN, too
             raise UsageError("--retry-for needs a number of seconds.")
-        request = parse_request(options["items"], options)
+        request = parse_download_request(options["items"], options)
         if options["output"] != STDOUT:
             return self._fetch(request, Destination(options["output"], force=options["force"]))
         if options["json"]:
@@ -117,7 +117,7 @@ class DownloadCommand:
             return
         try:
             print_to_stderr("\nThe download continues on the service. Cancel it? [y/N] ", end="")
-            if read_line().strip().lower() in ("y", "yes"):
+            if read_stdin_line().strip().lower() in ("y", "yes"):
                 with self._display:
                     job = download.cancel(job)
                 print_to_stderr(f"The download is {job.status}.")
@@ -141,7 +141,7 @@ class DownloadCommand:
         return shlex.join(words)
 
 
-def report(
+def report_command(
     outcome: CommandOutcome,
     options: dict[str, Any],
     download: Downloader | None = None,
@@ -165,10 +165,10 @@ def report(
     return outcome.exit_code
 
 
-def report_usage_error(error: UsageError, argv: list[str]) -> int:
+def report_command_usage(error: UsageError, argv: list[str]) -> int:
     """Report invalid arguments, as JSON if `--json` is among them. Returns the exit code."""
-    return report(CommandOutcome.of(error), {"json": wants_json(argv)})
+    return report_command(CommandOutcome.of(error), {"json": wants_json_outcome(argv)})
 
 
-def terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+def terminate_command(_number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated

@@ -83,5 +83,8 @@ class Destination:
         with raising_not_written(self.folder):
             free = shutil.disk_usage(self.folder).free
         if needed > free:
-            sizes = f"{formatting.size(needed)} are needed, {formatting.size(free)} are free"
+            sizes = (
+                f"{formatting.format_size(needed)} are needed, "
+                f"{formatting.format_size(free)} are free"
+            )
             raise NotWritten(f"{self.folder} has not enough free space: {sizes}.", "no_room")

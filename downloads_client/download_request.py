@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from downloads_client.failures import UsageError
-from downloads_client.formatting import alternatives, printable
-from downloads_client.items import is_file_number, is_job_id
+from downloads_client.formatting import format_alternatives, format_printable
+from downloads_client.items import is_file_item, is_job_item
 from downloads_client.kinds import KINDS
 from downloads_client.kinds.published_kind import FIELD_OPTIONS, KIND, KindRequest
 from downloads_client.new_download import COMMON_OPTIONS, NewDownload, check_common_options
@@ -15,7 +15,7 @@ from downloads_client.options import NO_OPTIONS, OptionValues
 
 KIND_HELP = "the name of another kind, with --field for each of its fields"
 EXISTING_HELP = "the ID of one download"
-ITEMS_HELP = alternatives([*(kind.items_help for kind in KINDS), KIND_HELP, EXISTING_HELP])
+ITEMS_HELP = format_alternatives([*(kind.items_help for kind in KINDS), KIND_HELP, EXISTING_HELP])
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ExistingDownload:
 DownloadRequest = NewDownload | ExistingDownload | KindRequest
 
 
-def parse_request(items: list[str], values: OptionValues = NO_OPTIONS) -> DownloadRequest:
+def parse_download_request(items: list[str], values: OptionValues = NO_OPTIONS) -> DownloadRequest:
     """Return what the ITEM arguments and the options request. Raises UsageError."""
     for kind in KINDS:
         kind.check_options(values)
@@ -41,18 +41,18 @@ def parse_request(items: list[str], values: OptionValues = NO_OPTIONS) -> Downlo
                     other.options.reject(values)
             FIELD_OPTIONS.reject(values)
             return request
-    if len(items) == 1 and KIND.fullmatch(items[0]) and not is_job_id(items[0]):
+    if len(items) == 1 and KIND.fullmatch(items[0]) and not is_job_item(items[0]):
         for kind in KINDS:
             kind.options.reject(values)
         return KindRequest.parse(items[0], values)
-    return parse_existing(items, values)
+    return parse_existing_download(items, values)
 
 
-def parse_existing(items: list[str], values: OptionValues) -> ExistingDownload:
+def parse_existing_download(items: list[str], values: OptionValues) -> ExistingDownload:
     """Return the download with the given ID. Raises UsageError for anything else."""
     for each in items:
-        if not (is_file_number(each) or is_job_id(each)):
-            raise UsageError(f"{printable(each)!r} is not a file number. Use {ITEMS_HELP}.")
+        if not (is_file_item(each) or is_job_item(each)):
+            raise UsageError(f"{format_printable(each)!r} is not a file number. Use {ITEMS_HELP}.")
     if len(items) > 1:
         raise UsageError(
             "Use one download ID at a time, or --bundle for an archive of their results."

@@ -16,7 +16,7 @@ from downloads_client.kinds.published_kind import KindRequest
 from downloads_client.new_download import NewDownload
 from downloads_client.partial_file import PartialFile, raising_not_written
 from downloads_client.poll_interval import PollInterval
-from downloads_client.progress import Display
+from downloads_client.progress import ProgressDisplay
 from downloads_client.retry import Retry
 from downloads_client.service import Service
 from downloads_client.service_responses import DownloadResult, JobResponse
@@ -30,7 +30,7 @@ class Downloader:
         self,
         service: Service,
         destination: Destination,
-        display: Display,
+        display: ProgressDisplay,
         *,
         retry_for_seconds: float,
     ) -> None:
@@ -82,7 +82,7 @@ class Downloader:
             raise Gone(f"The download is {job.status}.", job.status)
         if was_active:
             verb = kind_named(job.kind).completed if job.has_file else "Done"
-            took = formatting.duration(interval.elapsed_seconds)
+            took = formatting.format_duration(interval.elapsed_seconds)
             self._display.finish(f"{verb} in {took}: {job.name}")
         return job
 
@@ -90,7 +90,7 @@ class Downloader:
         """Fetch the file, unless an identical one is there. Returns its path."""
         self.result = result = self._service.result(job.id)
         path = self._destination.path(result.name)
-        if not self._destination.force and is_same_file(path, result):
+        if not self._destination.force and is_downloaded_file(path, result):
             self._display.print_line(f"Already downloaded, with SHA-256 {result.sha256}")
             return path
         self._destination.check_overwrite(path)
@@ -104,18 +104,18 @@ class Downloader:
     def _transfer(self, file: PartialFile, job: JobResponse, result: DownloadResult) -> None:
         began = time.monotonic()
         if file.size:
-            resumed_at = formatting.size_of(file.size, result.size)
+            resumed_at = formatting.format_amount(file.size, result.size)
             self._display.print_line(f"Resuming after {resumed_at}")
         retry = Retry(self._retry_for_seconds, self._display.show_retry)
         refresh = partial(self._service.result, job.id)
         transfer = Transfer(file, refresh, retry, self._display.show_transfer)
         self.result = transfer.run(result)
-        took = formatting.duration(time.monotonic() - began)
-        fetched = formatting.size(transfer.received_bytes)
+        took = formatting.format_duration(time.monotonic() - began)
+        fetched = formatting.format_size(transfer.received_bytes)
         self._display.finish(f"Fetched {fetched} in {took}, SHA-256 verified")
 
 
-def is_same_file(path: Path, result: DownloadResult) -> bool:
+def is_downloaded_file(path: Path, result: DownloadResult) -> bool:
     """Return True if `path` is a file with the size and SHA-256 of the result."""
     with raising_not_written(path):
         if not path.is_file() or path.stat().st_size != result.size:

@@ -11,13 +11,13 @@ MAX_SHOWN = 300  # characters of a text from the service
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
-def printable(text: str) -> str:
+def format_printable(text: str) -> str:
     """Return the text on one line, without control characters and bidi overrides, shortened."""
     shown = MISLEADING.sub("\N{REPLACEMENT CHARACTER}", text)
     return shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + "…"
 
 
-def size(count: float) -> str:
+def format_size(count: float) -> str:
     """Return '14.2 MB': decimal units, and halves rounded up, as on the pages."""
     whole = round(count)
     power = next((n for n in range(5) if _rounded(whole, n) < 1000), 5)
@@ -30,42 +30,42 @@ def _rounded(count: int, power: int) -> float:
     return (count + unit // 2) // unit / scale
 
 
-def size_of(count: int, total: int | None, unit: str = "bytes") -> str:
+def format_amount(count: int, total: int | None, unit: str = "bytes") -> str:
     """Return '3.1 MB of 14.2 MB' or '3 of 7 pages'."""
     if unit != "bytes":
         return f"{count:,} of {total:,} {unit}" if total else f"{count:,} {unit}"
-    return f"{size(count)} of {size(total)}" if total else size(count)
+    return f"{format_size(count)} of {format_size(total)}" if total else format_size(count)
 
 
-def clock(seconds: float) -> str:
+def format_clock(seconds: float) -> str:
     """Return '0:42' or '1:02:03'."""
     minutes, rest = divmod(math.ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return '3.8 s' or '42 s'."""
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 
-def moment(at: datetime) -> str:
+def format_moment(at: datetime) -> str:
     """Return '06:00 on 23 November (UTC)', in the zone of `at`."""
     return f"{at:%H:%M} on {at.day} {at:%B} ({at:%Z})"
 
 
-def waiting(others: int, at: datetime | None) -> str:
+def format_waiting(others: int, at: datetime | None) -> str:
     """Return 'Depends on 2 downloads' or 'Starts at 06:00 on 23 November (UTC)'."""
     if not others:
-        return f"Starts at {moment(at)}" if at else ""
+        return f"Starts at {format_moment(at)}" if at else ""
     waits = f"Depends on {others:,} {'download' if others == 1 else 'downloads'}"
-    return f"{waits}; not before {moment(at)}" if at else waits
+    return f"{waits}; not before {format_moment(at)}" if at else waits
 
 
-def connections(count: int) -> str:
+def format_connections(count: int) -> str:
     return "1 connection" if count == 1 else f"{count} connections"
 
 
-def alternatives(texts: list[str]) -> str:
+def format_alternatives(texts: list[str]) -> str:
     """Return 'a, b, or c'."""
     return ", ".join([*texts[:-1], f"or {texts[-1]}"])

@@ -28,7 +28,7 @@ class HttpSession(requests.Session):
         prepared_request.headers.pop("Authorization", None)
 
 
-def check_location(response: requests.Response, **_: Any) -> None:
+def check_session_location(response: requests.Response, **_: Any) -> None:
     """Close the response if its Location is no address. A hook of requests.
 
     The library itself would raise a ValueError and leave the connection open.
@@ -40,7 +40,7 @@ def check_location(response: requests.Response, **_: Any) -> None:
         raise requests.RequestException("it redirects to an invalid URL") from error
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+def session_retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of Retry-After, or until its date; None without a valid one."""
     value = headers.get("Retry-After", "").strip()
     if value == "0":
@@ -48,7 +48,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     return retry_after.longest_retry_after([value], at_most=MAX_RETRY_AFTER_SECONDS) or None
 
 
-def read_body(response: requests.Response) -> bytes:
+def read_session_body(response: requests.Response) -> bytes:
     """Return the body. Raises requests.RequestException if it is too long or too slow."""
     ends = time.monotonic() + MAX_RESPONSE_SECONDS
     body = bytearray()

@@ -9,13 +9,13 @@ JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
-def is_file_number(text: str) -> bool:
+def is_file_item(text: str) -> bool:
     return bool(FILE_NUMBER.fullmatch(text))
 
 
-def is_job_id(text: str) -> bool:
+def is_job_item(text: str) -> bool:
     return bool(JOB_ID.fullmatch(text))
 
 
-def is_web_address(text: str) -> bool:
+def is_link_item(text: str) -> bool:
     return bool(WEB_ADDRESS.match(text))

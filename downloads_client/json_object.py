@@ -13,7 +13,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from downloads_client.failures import Unreachable
-from downloads_client.formatting import printable
+from downloads_client.formatting import format_printable
 
 MAX_NUMBER = 2**63
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -31,9 +31,9 @@ class JsonObject:
         try:
             found = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise not_the_service() from error
+            raise not_json_object() from error
         if not isinstance(found, dict):
-            raise not_the_service()
+            raise not_json_object()
         return cls(found)
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -42,33 +42,33 @@ class JsonObject:
         if value is None and default is not None:
             return default
         if not isinstance(value, str):
-            raise not_the_service()
-        return printable(value)
+            raise not_json_object()
+        return format_printable(value)
 
     def secret(self, name: str) -> str:
         """Return the member unchanged, safe in a header. Never print it: it grants access."""
         self.text(name)
         value = str(self._members[name])
         if not (value.isascii() and value.isprintable()):
-            raise not_the_service()
+            raise not_json_object()
         return value
 
     def uuid(self, name: str) -> UUID:
         try:
             return UUID(self.text(name))
         except ValueError as error:
-            raise not_the_service() from error
+            raise not_json_object() from error
 
     def sha256(self, name: str) -> str:
         if not SHA256.fullmatch(value := self.text(name)):
-            raise not_the_service()
+            raise not_json_object()
         return value
 
     def number(self, name: str) -> float:
         value = self._members.get(name)
         # A comparison with NaN is false, so that it is none of these either.
         if type(value) not in (int, float) or not 0 <= value < MAX_NUMBER:  # type: ignore[operator]
-            raise not_the_service()
+            raise not_json_object()
         return value  # type: ignore[return-value]
 
     def number_or_none(self, name: str) -> float | None:
@@ -82,27 +82,27 @@ class JsonObject:
             moment = datetime.fromisoformat(text)
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone()
         except (ValueError, OverflowError) as error:
-            raise not_the_service() from error
+            raise not_json_object() from error
 
     def objects(self, name: str) -> list[JsonObject]:
         """Return a list of JSON objects."""
         value = self._members.get(name)
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            raise not_the_service()
+            raise not_json_object()
         return [JsonObject(each) for each in value]
 
     def members(self, name: str) -> dict[str, Any]:
         """Return the members of a JSON object, unchecked; empty for null."""
         value = self._members.get(name) or {}
         if not isinstance(value, dict):
-            raise not_the_service()
+            raise not_json_object()
         return value
 
     def count(self, name: str) -> int:
         """Return the length of a list; 0 if it is missing."""
         value = self._members.get(name, [])
         if not isinstance(value, list):
-            raise not_the_service()
+            raise not_json_object()
         return len(value)
 
     def details(self) -> str:
@@ -111,8 +111,8 @@ class JsonObject:
         listed = found if isinstance(found, list) else []
         fields = [JsonObject(each) for each in listed if isinstance(each, dict)]
         errors = [f"{each.text('field', '')}: {each.text('detail', '')}" for each in fields]
-        return printable(" ".join([self.text("detail", ""), *errors]).strip())
+        return format_printable(" ".join([self.text("detail", ""), *errors]).strip())
 
 
-def not_the_service() -> Unreachable:
+def not_json_object() -> Unreachable:
     return Unreachable("The response is not from the service: it could not be read.")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from downloads_client.failures import UsageError
-from downloads_client.formatting import printable
+from downloads_client.formatting import format_printable
 
 
 class Login(NamedTuple):
@@ -38,7 +38,7 @@ def find_login(url: str, user: str, run_json: Path, *, from_stdin: bool) -> Logi
     return Login(url, user, known or _prompt(user))
 
 
-def default_run_json() -> Path:
+def default_login_file() -> Path:
     """Return the path of the file that `make run` writes."""
     folder = os.environ.get("STACK_FOLDER") or Path(__file__).resolve().parents[1] / ".stack"
     return Path(folder) / "run.json"
@@ -88,7 +88,7 @@ def _prompt(user: str) -> str:
     if not sys.stdin.isatty():
         raise UsageError("There is no terminal to enter the password: use --password-stdin.")
     try:
-        return getpass.getpass(f"Password of {printable(user)}: ", sys.stderr)
+        return getpass.getpass(f"Password of {format_printable(user)}: ", sys.stderr)
     except EOFError as error:
         raise UsageError("No password was given.") from error
     except UnicodeError as error:

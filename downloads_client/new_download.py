@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from downloads_client.failures import UsageError
-from downloads_client.items import is_job_id, is_web_address
+from downloads_client.items import is_job_item, is_link_item
 from downloads_client.options import Option, OptionGroup, OptionValues
 
 COMMON_OPTIONS = OptionGroup(
@@ -48,9 +48,9 @@ def check_common_options(values: OptionValues) -> None:
     run_at, webhook = values.get("run_at"), values.get("webhook")
     if run_at and not is_time_with_zone(run_at):
         raise UsageError("--run-at needs a time with a time zone, such as 2026-11-23T06:00:00Z.")
-    if not all(map(is_job_id, values.get("after") or [])):
+    if not all(map(is_job_item, values.get("after") or [])):
         raise UsageError("--after needs a download ID.")
-    if webhook and not is_web_address(webhook):
+    if webhook and not is_link_item(webhook):
         raise UsageError("--webhook needs a URL such as https://hooks.example.org/x.")
 
 

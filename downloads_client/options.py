@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from downloads_client.failures import UsageError
+from downloads_client.formatting import format_printable
 
 OptionValues = Mapping[str, Any]  # by the options' `key`; None, "" and [] are not given
 NO_OPTIONS: OptionValues = {}
@@ -36,7 +37,9 @@ class Option:
 
     def add_to(self, add_argument: Callable[..., object]) -> None:
         """Add it to a parser or to an argument group."""
-        given = without_empty(metavar=self.metavar, type=self.value_type, action=self.action)
+        given = without_empty_options(
+            metavar=self.metavar, type=self.value_type, action=self.action
+        )
         add_argument(self.flag, help=self.help, dest=self.key, default=None, **given)
 
 
@@ -50,14 +53,31 @@ class OptionGroup:
     def members(self, values: OptionValues) -> dict[str, Any]:
         """Return the members of the request body for the given values."""
         members = {each.member: values.get(each.key) for each in self.options if each.member}
-        return without_empty(**members)
+        return without_empty_options(**members)
 
     def reject(self, values: OptionValues) -> None:
         """Raise UsageError if one of the options is given."""
-        if without_empty(**{each.key: values.get(each.key) for each in self.options}):
+        if without_empty_options(**{each.key: values.get(each.key) for each in self.options}):
             raise UsageError(self.misplaced)
 
 
-def without_empty(**members: Any) -> dict[str, Any]:
+def without_empty_options(**members: Any) -> dict[str, Any]:
     """Return the members that are not None, empty text or an empty list."""
     return {name: value for name, value in members.items() if value not in (None, "", [])}
+
+
+def decode_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Decode the values as UTF-8 even in an ASCII locale. Raises UsageError."""
+    return {name: value if name == "output" else _decode(value) for name, value in options.items()}
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(each) for each in value]
+    if not isinstance(value, str) or value.isascii():
+        return value
+    try:
+        # Bytes that the locale cannot decode are surrogates (PEP 383).
+        return value.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError as error:
+        raise UsageError(f"{format_printable(value)} is not valid UTF-8.") from error

@@ -11,7 +11,7 @@ from typing import Any
 
 from downloads_client.downloader import Downloader
 from downloads_client.failures import INTERRUPTED, Failure, Gone, InternalError, Terminated
-from downloads_client.formatting import printable
+from downloads_client.formatting import format_printable
 from downloads_client.service_responses import JobResponse
 
 
@@ -55,21 +55,21 @@ class CommandOutcome:
         }
 
 
-def wants_json(argv: list[str]) -> bool:
+def wants_json_outcome(argv: list[str]) -> bool:
     """Return True if the arguments have `--json`, also abbreviated. They may be invalid."""
     options = argv[: argv.index("--")] if "--" in argv else argv
     names = [each.partition("=")[0] for each in options]
     return any(len(name) > len("--") and "--json".startswith(name) for name in names)
 
 
-def cannot_start(error: BaseException, argv: list[str]) -> int:
+def cannot_start_outcome(error: BaseException, argv: list[str]) -> int:
     """Print why the program cannot start, before options are parsed. Returns the exit code."""
-    message = printable(f"This program could not start: {type(error).__name__}: {error}")
+    message = format_printable(f"This program could not start: {type(error).__name__}: {error}")
     outcome = CommandOutcome(InternalError.exit_code, message, InternalError.code)
     with suppress(OSError, ValueError, AttributeError):  # closed streams are None
         sys.stderr.write(f"{message}\n")
     with suppress(OSError, ValueError, AttributeError):
-        if wants_json(argv):
+        if wants_json_outcome(argv):
             sys.stdout.write(json.dumps(outcome.as_json(None, "")) + "\n")
             sys.stdout.flush()
     return outcome.exit_code

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from downloads_client.failures import NotWritten
-from downloads_client.formatting import printable
+from downloads_client.formatting import format_printable
 
 
 class PartialFile:
@@ -32,7 +32,7 @@ class PartialFile:
             raise NotWritten(f"Another process is writing {path}.", "busy") from error
         except OSError as error:  # a file system without locks
             self._file.close()
-            raise not_written(path, error) from error
+            raise partial_file_not_written(path, error) from error
         with raising_not_written(path):
             self._file.seek(0)
             self._hash = hashlib.file_digest(self._file, "sha256")
@@ -79,7 +79,7 @@ class PartialFile:
             self._file.close()
         except OSError as unwritten:
             if error is None:
-                raise not_written(self.path, unwritten) from unwritten
+                raise partial_file_not_written(self.path, unwritten) from unwritten
 
 
 @contextmanager
@@ -88,14 +88,15 @@ def raising_not_written(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise not_written(path, error) from error
+        raise partial_file_not_written(path, error) from error
     except UnicodeEncodeError as error:  # the name is the service's, or another terminal's
         raise NotWritten(
-            f"{printable(str(path))} could not be written: file names are {error.encoding} in this"
-            " locale. Set LC_ALL=C.UTF-8, or use --output to choose another name.",
+            f"{format_printable(str(path))} could not be written: file names are"
+            f" {error.encoding} in this locale. Set LC_ALL=C.UTF-8, or use --output to choose"
+            " another name.",
             "bad_name",
         ) from error
 
 
-def not_written(path: Path | str, error: OSError) -> NotWritten:
+def partial_file_not_written(path: Path | str, error: OSError) -> NotWritten:
     return NotWritten(f"{path} could not be written: {error.strerror or error}.")

@@ -28,7 +28,7 @@ class PollInterval:
         is one poll a second, of the 600 a minute that the service allows.
         """
         if job.is_waiting:
-            ahead = seconds_until(job.starts_at)
+            ahead = poll_seconds_until(job.starts_at)
             self._restart(ahead)
             return max(job.poll_seconds, ahead)
         if not self._is_interactive or self.elapsed_seconds > YOUNG_SECONDS:
@@ -46,7 +46,7 @@ class PollInterval:
         self._shortest = FIRST_SECONDS
 
 
-def seconds_until(at: datetime | None) -> float:
+def poll_seconds_until(at: datetime | None) -> float:
     """Return the seconds until `at`: 0 if it has passed or is None, at most LONGEST_SECONDS."""
     ahead = (at - datetime.now(UTC)).total_seconds() if at else 0
     return min(max(ahead, 0), LONGEST_SECONDS)

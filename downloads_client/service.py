@@ -11,14 +11,14 @@ from uuid import UUID
 
 import requests
 
-from downloads_client.connection_errors import permanent_reason, reason
+from downloads_client.connection_errors import connection_error_reason, permanent_connection_error
 from downloads_client.failures import Failure, Gone, JobFailed, RequestRefused, Unreachable
-from downloads_client.formatting import printable
+from downloads_client.formatting import format_printable
 from downloads_client.http_session import (
     TIMEOUT_SECONDS,
     HttpSession,
-    check_location,
-    read_body,
+    check_session_location,
+    read_session_body,
 )
 from downloads_client.kinds.published_kind import PublishedKind
 from downloads_client.login import Login
@@ -28,8 +28,8 @@ from downloads_client.service_responses import (
     ApiResponse,
     DownloadResult,
     JobResponse,
-    poll_seconds,
     published_kinds,
+    response_poll_seconds,
 )
 
 TRANSIENT_STATUSES = {  # as a proxy sends them while the service restarts
@@ -52,7 +52,7 @@ class Service:
         self._new_retry = new_retry
         self._token = ""
         self._session = HttpSession()
-        self._session.hooks["response"].append(check_location)
+        self._session.hooks["response"].append(check_session_location)
         self._session.auth = self._authorize  # a plain header would be replaced from ~/.netrc
 
     def create(self, request: NewDownload) -> JobResponse:
@@ -73,7 +73,7 @@ class Service:
         headers = {"If-None-Match": job.etag} if job.etag else {}
         response = self._call("GET", f"v1/download/status/{job.id}", headers=headers)
         if response.status == HTTPStatus.NOT_MODIFIED:
-            return replace(job, poll_seconds=poll_seconds(response))
+            return replace(job, poll_seconds=response_poll_seconds(response))
         return JobResponse.of(response)
 
     def cancel(self, job_id: UUID) -> JobResponse:
@@ -117,8 +117,10 @@ class Service:
                 response = self._send(method, path, body, headers)
             # The libraries raise OSError for an unreadable CA bundle, ValueError for a bad proxy.
             except (requests.RequestException, OSError, ValueError) as error:
-                failure = Unreachable(f"{self.url} could not be reached: {reason(error)}.")
-                if permanent_reason(error):
+                failure = Unreachable(
+                    f"{self.url} could not be reached: {connection_error_reason(error)}."
+                )
+                if permanent_connection_error(error):
                     raise failure from error
                 retry.wait(failure)
                 continue
@@ -140,13 +142,13 @@ class Service:
             allow_redirects=False,
             stream=True,
         ) as response:
-            return ApiResponse(response.status_code, response.headers, read_body(response))
+            return ApiResponse(response.status_code, response.headers, read_session_body(response))
 
     def _failure(self, response: ApiResponse) -> Failure:
         """Return the Failure for an error response."""
         if 300 <= response.status < 400:
             location = urlsplit(response.headers.get("Location", ""))
-            site = printable(f"{location.scheme}://{location.netloc}")
+            site = format_printable(f"{location.scheme}://{location.netloc}")
             return Unreachable(f"{self.url} redirects to {site}. Is that the URL of the service?")
         try:
             body = response.json()

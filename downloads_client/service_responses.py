@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Self
 from uuid import UUID
 
-from downloads_client.http_session import retry_after_seconds
-from downloads_client.json_object import JsonObject, not_the_service
+from downloads_client.http_session import session_retry_after
+from downloads_client.json_object import JsonObject, not_json_object
 from downloads_client.kinds.published_kind import PublishedKind
 
 ACTIVE = ("queued", "processing")
@@ -30,7 +30,7 @@ class ApiResponse:
 
     @property
     def retry_after_seconds(self) -> float | None:
-        return retry_after_seconds(self.headers)
+        return session_retry_after(self.headers)
 
     def json(self) -> JsonObject:
         """Return the body. Raises Unreachable if it is no JSON object."""
@@ -69,7 +69,7 @@ class JobResponse:
     def of(cls, response: ApiResponse) -> Self:
         body = response.json()
         if (status := body.text("status")) not in ACTIVE + FINAL:
-            raise not_the_service()
+            raise not_json_object()
         total = body.number_or_none("total")
         return cls(
             id=body.uuid("jobId"),
@@ -90,7 +90,7 @@ class JobResponse:
             error=body.text("error", body.text("lastError", "")),
             error_code=body.text("errorCode", ""),
             etag=response.headers.get("ETag", ""),
-            poll_seconds=poll_seconds(response),
+            poll_seconds=response_poll_seconds(response),
             has_file=bool(body.text("downloadUrl", "")),
         )
 
@@ -129,7 +129,7 @@ class DownloadResult:
         )
 
 
-def poll_seconds(response: ApiResponse) -> float:
+def response_poll_seconds(response: ApiResponse) -> float:
     """Return the seconds until the next poll: Retry-After, at most a minute."""
     return min(response.retry_after_seconds or 1.0, 60.0)
 

@@ -10,34 +10,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from downloads_client.failures import NotWritten, UsageError
-from downloads_client.formatting import printable
-from downloads_client.partial_file import not_written
+from downloads_client.failures import NotWritten
+from downloads_client.partial_file import partial_file_not_written
 
 
 def open_missing_streams() -> None:
     """Replace closed streams, which are None in Python, with /dev/null. A closed stdout stays."""
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-
-
-def decode_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Decode the values as UTF-8 even in an ASCII locale. Raises UsageError."""
-    return {name: value if name == "output" else _decode(value) for name, value in options.items()}
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_decode(each) for each in value]
-    if not isinstance(value, str) or value.isascii():
-        return value
-    try:
-        # Bytes that the locale cannot decode are surrogates (PEP 383).
-        return value.encode("utf-8", "surrogateescape").decode()
-    except UnicodeError as error:
-        raise UsageError(f"{printable(value)} is not valid UTF-8.") from error
 
 
 def print_to_stderr(text: str, end: str = "\n") -> None:
@@ -56,10 +38,10 @@ def copy_to_stdout(source: BinaryIO) -> None:
         with open(sys.stdout.fileno(), "wb", closefd=False) as out:
             shutil.copyfileobj(source, out)
     except OSError as error:
-        raise not_written("stdout", error) from error
+        raise partial_file_not_written("stdout", error) from error
 
 
-def read_line() -> str:
+def read_stdin_line() -> str:
     """Return a line from the terminal, or "" if it cannot be decoded.
 
     A signal always ends the wait. Without the wakeup descriptor, one that arrives just before the
@@ -85,6 +67,6 @@ def temporary_folder() -> Iterator[str]:
     try:
         folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     except OSError as error:
-        raise not_written("A temporary folder (TMPDIR)", error) from error
+        raise partial_file_not_written("A temporary folder (TMPDIR)", error) from error
     with folder as path:
         yield path

@@ -8,13 +8,17 @@ from http import HTTPStatus
 
 import requests
 
-from downloads_client.connection_errors import BAD_CA_BUNDLE, permanent_reason, reason
+from downloads_client.connection_errors import (
+    BAD_CA_BUNDLE,
+    connection_error_reason,
+    permanent_connection_error,
+)
 from downloads_client.failures import Unreachable, WrongBytes
 from downloads_client.http_session import (
     TIMEOUT_SECONDS,
     HttpSession,
-    check_location,
-    retry_after_seconds,
+    check_session_location,
+    session_retry_after,
 )
 from downloads_client.partial_file import PartialFile
 from downloads_client.retry import Retry
@@ -42,7 +46,7 @@ class Transfer:
         self._file, self._refresh, self._retry = file, refresh, retry
         self._on_progress = on_progress
         self._session = HttpSession()
-        self._session.hooks["response"].append(check_location)
+        self._session.hooks["response"].append(check_session_location)
         self._session.auth = lambda request: request  # never from ~/.netrc
         self._session.headers["Accept-Encoding"] = "identity"  # ranges are of the stored bytes
         self._session.max_redirects = MAX_REDIRECTS
@@ -86,8 +90,10 @@ class Transfer:
             # The libraries raise ValueError for URLs such as "http://a..b", and OSError for an
             # unreadable CA bundle.
             except (requests.RequestException, OSError, ValueError) as error:
-                failure = Unreachable(f"The file store could not be reached: {reason(error)}.")
-                if permanent_reason(error) == BAD_CA_BUNDLE:
+                failure = Unreachable(
+                    f"The file store could not be reached: {connection_error_reason(error)}."
+                )
+                if permanent_connection_error(error) == BAD_CA_BUNDLE:
                     raise failure from error
                 self._pause(failure)
             except Unreachable as failure:
@@ -125,7 +131,7 @@ class Transfer:
         else:
             sent_range = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if response.status_code != HTTPStatus.PARTIAL_CONTENT or not sent_range:
-                self._retry_after_seconds = retry_after_seconds(response.headers)
+                self._retry_after_seconds = session_retry_after(response.headers)
                 raise Unreachable(f"The file store returned {response.status_code}.")
             if int(sent_range[1]) != begin:
                 return False

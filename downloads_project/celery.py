@@ -19,8 +19,8 @@ from django.conf import settings
 from kombu import Connection, Consumer, Queue
 
 from downloads_project import logs
-from downloads_project.preflight import contradictions, log_missing_layers
-from downloads_project.processes import die_with_parent, hide_memory, hide_secrets
+from downloads_project.preflight import log_preflight_layers, preflight_contradictions
+from downloads_project.processes import die_with_parent, hide_process_memory, hide_process_secrets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downloads_project.settings")
 POOL_CHECK_SECONDS = 1.0
@@ -115,21 +115,21 @@ app.steps["worker"].add(CheckPool)
 
 @signals.setup_logging.connect
 def _use_our_logs(**kwargs: Any) -> None:
-    logs.configure(settings.LOGGING)
+    logs.configure_logs(settings.LOGGING)
 
 
 @signals.worker_init.connect
 def _hide_secrets(**kwargs: Any) -> None:
-    hide_secrets()
+    hide_process_secrets()
 
 
 @signals.worker_init.connect
 def _refuse_contradictions(**kwargs: Any) -> None:
-    if found := contradictions():
+    if found := preflight_contradictions():
         for sentence in found:
             structlog.get_logger(__name__).critical(sentence)
         raise SystemExit(1)
-    log_missing_layers()
+    log_preflight_layers()
 
 
 @signals.worker_init.connect
@@ -144,7 +144,7 @@ def _warn_about_sigterm(**kwargs: Any) -> None:
 
 @signals.worker_process_init.connect
 def _hide_memory(**kwargs: Any) -> None:
-    hide_memory()
+    hide_process_memory()
 
 
 @signals.worker_process_init.connect

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from downloads_project.environment import CANNOT_BOOT, MAX_PORT, Environment
-from downloads_project.processes import hide_secrets
+from downloads_project.processes import hide_process_secrets
 
 wsgi_app = "downloads_project.asgi:application"
 env = Environment()
@@ -29,7 +29,7 @@ control_socket_disable = True
 
 def on_starting(_server: Any) -> None:
     """Run in the master before it forks; the children inherit it."""
-    hide_secrets()
+    hide_process_secrets()
     # In a child process, because the master's imports are never reloaded. Once, as gunicorn ends
     # with a traceback if two web processes fail to boot at the same time.
     check = multiprocessing.get_context("fork").Process(target=_check_settings)
@@ -47,8 +47,8 @@ def post_worker_init(_worker: Any) -> None:
 def _check_settings() -> None:
     """Stop this process if the settings are invalid or contradict each other."""
     import downloads_project.wsgi  # noqa: F401 # reads the settings, and loads the apps
-    from downloads_project.preflight import contradictions
+    from downloads_project.preflight import preflight_contradictions
 
-    if found := contradictions():
+    if found := preflight_contradictions():
         sys.stderr.writelines(f"{sentence}\n" for sentence in found)
         sys.exit(CANNOT_BOOT)

@@ -27,7 +27,7 @@ class WithoutTrace(logging.Filter):
         return True
 
 
-def configure(options: dict[str, Any]) -> None:
+def configure_logs(options: dict[str, Any]) -> None:
     """Called by Django (LOGGING_CONFIG) and by Celery with settings.LOGGING."""
     render: list[Any] = (
         [structlog.processors.ExceptionRenderer(JSON_TRACES), structlog.processors.JSONRenderer()]

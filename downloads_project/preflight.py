@@ -14,18 +14,18 @@ SANDBOX = "sandbox"  # the tag of its checks
 log = structlog.get_logger(__name__)
 
 
-def contradictions() -> list[str]:
+def preflight_contradictions() -> list[str]:
     """Return why this process must not start; empty if the settings are consistent."""
     found = [each for each in run_checks() if each.is_serious() and not each.is_silenced()]
     return sorted(f"{each.id}: {each.msg} {each.hint or ''}".strip() for each in found)
 
 
-def log_unsuited_servers() -> None:
+def log_preflight_servers() -> None:
     """Check the servers, within about 3 s, and log problems. Never stops the process."""
     _log(run_checks(tags=[Tags.database], databases=["default"]))
 
 
-def log_missing_layers() -> None:
+def log_preflight_layers() -> None:
     """Log the sandbox layers that are missing and optional. Others stop the start."""
     _log(run_checks(tags=[SANDBOX]))
 

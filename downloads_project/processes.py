@@ -25,7 +25,7 @@ def die_with_parent(death: signal.Signals = signal.SIGKILL) -> None:
         _libc.prctl(PR_SET_PDEATHSIG, int(death))
 
 
-def hide_memory() -> None:
+def hide_process_memory() -> None:
     """Keep processes of the same user from reading this one's environment and memory.
 
     Of the calling process and of those that it forks; a new program starts without.
@@ -34,14 +34,14 @@ def hide_memory() -> None:
         _libc.prctl(PR_SET_DUMPABLE, 0)
 
 
-def hide_secrets() -> None:
+def hide_process_secrets() -> None:
     """Hide this process's memory and remove secrets that services do not need. Call it first."""
-    hide_memory()
+    hide_process_memory()
     for name in UNNEEDED:
-        forget_variable(name)
+        forget_process_variable(name)
 
 
-def forget_variable(name: str) -> None:
+def forget_process_variable(name: str) -> None:
     """Remove the variable, and overwrite its text, which /proc and core dumps show."""
     if _libc is not None:
         _libc.getenv.restype = ctypes.c_void_p

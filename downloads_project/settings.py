@@ -19,7 +19,7 @@ from csp.constants import NONCE
 
 from downloads_project.environment import Environment
 from downloads_project.frameworks import *  # noqa: F403
-from downloads_project.postgres.connection import ImpatientConnection
+from downloads_project.postgres.connection import PostgresConnection
 
 django_stubs_ext.monkeypatch()
 
@@ -124,7 +124,7 @@ if ROLE in ("worker", "dispatcher"):  # long connections that repeat the same st
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5
 if ROLE == "web":
     DATABASES["default"]["OPTIONS"]["pool"] = {
-        "connection_class": ImpatientConnection,
+        "connection_class": PostgresConnection,
         "min_size": 1,
         "max_size": WEB_POOL_CONNECTIONS,
         "timeout": 5,
@@ -330,5 +330,5 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 # Logs: lines for people in development, JSON in production
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], "INFO")
-LOGGING_CONFIG = "downloads_project.logs.configure"
+LOGGING_CONFIG = "downloads_project.logs.configure_logs"
 LOGGING = {"json": PRODUCTION, "level": LOG_LEVEL}

@@ -267,12 +267,12 @@ def test_production_needs_a_public_store_address(
 
 def test_checks_can_be_silenced(settings: Any) -> None:
     settings.CLAMD = "OFF"
-    refused = preflight.contradictions()
+    refused = preflight.preflight_contradictions()
 
     settings.SILENCED_SYSTEM_CHECKS = ["jobs.E019"]
 
     assert [sentence[:9] for sentence in refused] == ["jobs.E019"]
-    assert preflight.contradictions() == []
+    assert preflight.preflight_contradictions() == []
 
 
 @pytest.mark.parametrize(

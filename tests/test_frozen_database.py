@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from psycopg_pool import ConnectionPool
 
 from downloads_project.postgres.base import DatabaseWrapper
-from downloads_project.postgres.connection import ImpatientConnection
+from downloads_project.postgres.connection import PostgresConnection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,8 +49,8 @@ def test_a_recently_used_connection_is_not_checked(
 ) -> None:
     wrapper = DatabaseWrapper(connection.settings_dict, "checked")
     asked: list[object] = []
-    check = ImpatientConnection.check
-    monkeypatch.setattr(ImpatientConnection, "check", lambda c: asked.append(c) or check(c))
+    check = PostgresConnection.check
+    monkeypatch.setattr(PostgresConnection, "check", lambda c: asked.append(c) or check(c))
     try:
         wrapper.ensure_connection()
         assert wrapper.is_usable()
@@ -72,7 +72,7 @@ def test_pooled_connections_have_timeouts_too(settings: Any) -> None:
     for ours in ("cursor_factory", "context", "prepare_threshold"):
         params.pop(ours, None)
     with (
-        ConnectionPool(kwargs=params, connection_class=ImpatientConnection, max_size=4) as pool,
+        ConnectionPool(kwargs=params, connection_class=PostgresConnection, max_size=4) as pool,
         ThreadPoolExecutor(4) as threads,
     ):
 
@@ -86,7 +86,7 @@ def test_pooled_connections_have_timeouts_too(settings: Any) -> None:
 
 def test_many_dead_connections_cost_one_check() -> None:
     options = connection.settings_dict["OPTIONS"] | {"pool": {"max_size": 6, "timeout": 2}}
-    options["pool"]["connection_class"] = ImpatientConnection
+    options["pool"]["connection_class"] = PostgresConnection
     wrapper = DatabaseWrapper(connection.settings_dict | {"OPTIONS": options}, "pooled")
     try:
         params = wrapper.get_connection_params()

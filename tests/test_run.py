@@ -175,7 +175,7 @@ def test_a_running_virus_scanner_is_used(
     monkeypatch.delenv("CLAMD")
     monkeypatch.setattr(discovery, "SCANNERS", [NOBODY, clamd.socket_address, clamd.address])
 
-    found = discovery.find_scanner()
+    found = discovery.discover_scanner()
 
     assert found == {"CLAMD": clamd.socket_address}
     assert capsys.readouterr().out == f"Uploads are scanned for viruses by {clamd.socket_address}\n"
@@ -190,7 +190,7 @@ def test_another_server_on_the_scanners_port_is_reported_and_not_used(
     with socket.create_server(("127.0.0.1", 0)) as silent, pretender(cuts_in(b"SSH-2.0")) as other:
         addresses = [f"tcp://127.0.0.1:{silent.getsockname()[1]}", other, NOBODY]
         monkeypatch.setattr(discovery, "SCANNERS", addresses)
-        found = discovery.find_scanner()
+        found = discovery.discover_scanner()
 
     assert found == {"CLAMD": "off"}
     assert capsys.readouterr().out.startswith("Uploads are not scanned for viruses: ")
@@ -201,7 +201,7 @@ def test_a_configured_virus_scanner_is_not_replaced(
 ) -> None:
     monkeypatch.setenv("CLAMD", NOBODY)
 
-    assert discovery.find_scanner() == {}
+    assert discovery.discover_scanner() == {}
     assert capsys.readouterr().out == ""
 
 

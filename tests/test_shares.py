@@ -218,8 +218,8 @@ def test_long_forms_are_accepted_only_for_uploads(web: Live) -> None:
     token = exchange(web.url, TAKE.replace(b"/take", b"/v1/auth/token") + LONG)
 
     assert token.status == 413
-    assert bodies.limit_of("/upload").takes_files
-    assert bodies.limit_of("/upload/chunked").takes_files
+    assert bodies.body_limit("/upload").takes_files
+    assert bodies.body_limit("/upload/chunked").takes_files
 
 
 # Client addresses
@@ -227,7 +227,7 @@ def test_long_forms_are_accepted_only_for_uploads(web: Live) -> None:
 
 @pytest.fixture
 def behind_proxies(settings: SimpleNamespace) -> Iterator[SimpleNamespace]:
-    caches = (clients.is_proxy, clients._forwarded_client, clients._proxies)
+    caches = (clients.is_proxy_client, clients._forwarded_client, clients._proxies)
     for each in caches:
         each.cache_clear()
     yield settings
@@ -244,24 +244,24 @@ def test_a_client_is_its_peer_unless_that_is_a_trusted_proxy(
 ) -> None:
     behind_proxies.TRUSTED_PROXIES = ["10.0.0.0/8"]
 
-    assert clients.client(scope_of("10.1.2.3", b"192.0.2.1")) == "192.0.2.1"
-    assert clients.client(scope_of("192.0.2.2", b"192.0.2.1")) == "192.0.2.2"
-    assert clients.is_proxy("10.1.2.3")
-    assert not clients.is_proxy("192.0.2.2")
+    assert clients.client_key(scope_of("10.1.2.3", b"192.0.2.1")) == "192.0.2.1"
+    assert clients.client_key(scope_of("192.0.2.2", b"192.0.2.1")) == "192.0.2.2"
+    assert clients.is_proxy_client("10.1.2.3")
+    assert not clients.is_proxy_client("192.0.2.2")
 
 
 def test_forwarded_addresses_are_ignored_without_trusted_proxies(
     behind_proxies: SimpleNamespace,
 ) -> None:
-    assert clients.client(scope_of("10.1.2.3", b"192.0.2.1")) == "10.1.2.3"
-    assert not clients.is_proxy("10.1.2.3")
+    assert clients.client_key(scope_of("10.1.2.3", b"192.0.2.1")) == "10.1.2.3"
+    assert not clients.is_proxy_client("10.1.2.3")
 
 
 def test_with_a_number_of_proxies_each_peer_is_one(behind_proxies: SimpleNamespace) -> None:
     behind_proxies.TRUSTED_PROXY_HOPS = 1
 
-    assert clients.client(scope_of("10.1.2.3", b"192.0.2.9, 192.0.2.1")) == "192.0.2.1"
-    assert clients.is_proxy("192.0.2.2")
+    assert clients.client_key(scope_of("10.1.2.3", b"192.0.2.9, 192.0.2.1")) == "192.0.2.1"
+    assert clients.is_proxy_client("192.0.2.2")
 
 
 def test_ipv6_neighbours_are_one_client() -> None:

@@ -54,7 +54,7 @@ MORE = [
 @pytest.mark.parametrize(("count", "text"), SIZES.items())
 def test_pages_and_terminal_show_a_size(count: int, text: str) -> None:
     assert file_size_text(count) == text.replace(" ", NO_BREAK)
-    assert formatting.size(count) == text
+    assert formatting.format_size(count) == text
 
 
 @pytest.mark.parametrize(("pair", "text"), PAIRS.items())
@@ -71,12 +71,12 @@ def test_scripts_pages_and_terminal_agree_on_every_boundary() -> None:
     in_javascript = sizes_in_javascript([[count] for count in MORE])
 
     assert [file_size_text(count).replace(NO_BREAK, " ") for count in MORE] == in_javascript
-    assert [formatting.size(count) for count in MORE] == in_javascript
+    assert [formatting.format_size(count) for count in MORE] == in_javascript
 
 
 def test_a_speed_is_rounded_to_whole_bytes() -> None:
-    assert formatting.size(999.7) == "1 kB"
-    assert formatting.size(1.4) == "1 B"
+    assert formatting.format_size(999.7) == "1 kB"
+    assert formatting.format_size(1.4) == "1 B"
 
 
 def sizes_in_javascript(calls: list[list[int]]) -> list[str]:

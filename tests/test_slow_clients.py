@@ -18,7 +18,7 @@ from downloads_project.web_server.request import (
     GRACE_SECONDS,
     LEAST_BYTES_A_SECOND,
     RECEIVE_SECONDS,
-    seconds_left,
+    request_seconds_left,
 )
 from jobs.models import DownloadJob, StoredFile
 from tests.live import Live
@@ -36,16 +36,16 @@ EACH_SECONDS = 5  # limit for any other request: a held thread would be held for
 
 
 def test_a_trickling_body_is_aborted_after_its_grace() -> None:
-    assert seconds_left(1, 0) == pytest.approx(GRACE_SECONDS, abs=1)
-    assert seconds_left(GRACE_SECONDS, GRACE_SECONDS + 1) <= 0
+    assert request_seconds_left(1, 0) == pytest.approx(GRACE_SECONDS, abs=1)
+    assert request_seconds_left(GRACE_SECONDS, GRACE_SECONDS + 1) <= 0
 
 
 def test_a_fast_enough_body_may_take_hours() -> None:
-    assert seconds_left(LEAST_BYTES_A_SECOND * 10_000, 10_000) == RECEIVE_SECONDS
+    assert request_seconds_left(LEAST_BYTES_A_SECOND * 10_000, 10_000) == RECEIVE_SECONDS
 
 
 def test_pauses_are_bounded() -> None:
-    assert seconds_left(10_000_000_000, 0) == RECEIVE_SECONDS
+    assert request_seconds_left(10_000_000_000, 0) == RECEIVE_SECONDS
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from downloads_project.logs import configure
+from downloads_project.logs import configure_logs
 
 LOGGERS: dict[str, Callable[[str], Any]] = {
     "logging": logging.getLogger,
@@ -24,7 +24,7 @@ def test_traceback_has_no_local_variables(
 ) -> None:
     before = logging.getLogger().handlers[:]
     try:
-        configure({"json": json, "level": "INFO"})
+        configure_logs({"json": json, "level": "INFO"})
         _log_an_error(LOGGERS[logger]("jobs"), "whsec_secret")
     finally:
         logging.getLogger().handlers[:] = before

@@ -176,12 +176,12 @@ def test_the_dispatcher_logs_unsuitable_servers(
 ) -> None:
     use_store(settings, settings.S3_ENDPOINT_URL, bucket_name="nobody-made-this")
 
-    preflight.log_unsuited_servers()
+    preflight.log_preflight_servers()
 
     assert "jobs.W024" in caplog.text
     settings.SILENCED_SYSTEM_CHECKS = ["jobs.W024"]
     caplog.clear()
-    preflight.log_unsuited_servers()
+    preflight.log_preflight_servers()
     assert caplog.text == ""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from downloads_client.failures import UsageError
 from downloads_client.new_download import COMMON_OPTIONS, NewDownload
-from downloads_client.options import OptionGroup, OptionValues, without_empty
+from downloads_client.options import OptionGroup, OptionValues, without_empty_options
 
 
 class DownloadKind:
@@ -73,6 +73,6 @@ class DownloadKind:
         if file_name and not self.name_member:
             raise UsageError(self.name_rejected)
         named = {self.name_member: file_name} if self.name_member else {}
-        body = without_empty(**self.members(items), **named)
+        body = without_empty_options(**self.members(items), **named)
         body |= self.options.members(values) | COMMON_OPTIONS.members(values)
         return NewDownload(self.path, body, self.summary(items), self.method)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from downloads_client.items import is_file_number, is_job_id
+from downloads_client.items import is_file_item, is_job_item
 from downloads_client.kinds.base import DownloadKind
 from downloads_client.options import Option, OptionGroup, OptionValues
 
@@ -29,19 +29,19 @@ class BundleKind(DownloadKind):
 
     def matches(self, items: list[str], values: OptionValues) -> bool:
         accepts_ids = bool(values.get("bundle"))
-        return all(is_file_number(each) or (accepts_ids and is_job_id(each)) for each in items)
+        return all(is_file_item(each) or (accepts_ids and is_job_item(each)) for each in items)
 
     def members(self, items: list[str]) -> dict[str, Any]:
-        file_ids = dict.fromkeys(int(each) for each in items if is_file_number(each))
-        job_ids = dict.fromkeys(each.lower() for each in items if is_job_id(each))
+        file_ids = dict.fromkeys(int(each) for each in items if is_file_item(each))
+        job_ids = dict.fromkeys(each.lower() for each in items if is_job_item(each))
         return {"file_ids": list(file_ids), "job_ids": list(job_ids)}
 
     def summary(self, items: list[str]) -> str:
         members = self.members(items)
-        return bundled(len(members["file_ids"]), len(members["job_ids"]))
+        return bundle_summary(len(members["file_ids"]), len(members["job_ids"]))
 
 
-def bundled(file_count: int, job_count: int) -> str:
+def bundle_summary(file_count: int, job_count: int) -> str:
     """Return '3 files', 'the results of 2 downloads' or '1 file and the results of 1 download'."""
     files = "1 file" if file_count == 1 else f"{file_count:,} files"
     if not job_count:

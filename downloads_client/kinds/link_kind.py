@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from downloads_client.failures import UsageError
-from downloads_client.formatting import printable
+from downloads_client.formatting import format_printable
 from downloads_client.kinds.base import DownloadKind
 from downloads_client.options import Option, OptionGroup, OptionValues
 
@@ -49,4 +49,4 @@ class LinkKind(DownloadKind):
     def summary(self, items: list[str]) -> str:
         found = LINK.fullmatch(items[0])
         assert found  # it matches
-        return f"a file from {printable(found['host'])}"
+        return f"a file from {format_printable(found['host'])}"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from downloads_client.failures import UsageError
-from downloads_client.formatting import printable
+from downloads_client.formatting import format_printable
 from downloads_client.new_download import COMMON_OPTIONS, NewDownload
-from downloads_client.options import Option, OptionGroup, OptionValues, without_empty
+from downloads_client.options import Option, OptionGroup, OptionValues, without_empty_options
 
 KIND = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
@@ -49,7 +49,7 @@ class KindRequest:
     def parse(cls, kind: str, values: OptionValues) -> KindRequest:
         """Return the request that the options describe. Raises UsageError."""
         fields = tuple(_split(each) for each in values.get("fields") or [])
-        name = without_empty(name=values.get("name"))
+        name = without_empty_options(name=values.get("name"))
         return cls(kind, fields, name | COMMON_OPTIONS.members(values))
 
     def resolve(self, kinds: list[PublishedKind]) -> NewDownload:
@@ -57,7 +57,9 @@ class KindRequest:
         kind = next((each for each in kinds if each.name == self.kind), None)
         if kind is None:
             names = ", ".join(each.name for each in kinds)
-            raise UsageError(f"There is no kind {printable(self.kind)!r}. There are: {names}.")
+            raise UsageError(
+                f"There is no kind {format_printable(self.kind)!r}. There are: {names}."
+            )
         if not kind.schema:
             raise UsageError(f"{kind.name} cannot be requested from the terminal.")
         texts: dict[str, list[str]] = {}
@@ -67,7 +69,7 @@ class KindRequest:
         if unknown := [name for name in texts if name not in members]:
             names = ", ".join(members)
             raise UsageError(
-                f"{kind.name} has no field {printable(unknown[0])!r}. It has: {names}."
+                f"{kind.name} has no field {format_printable(unknown[0])!r}. It has: {names}."
             )
         body = {name: self._value(name, given, kind.schema) for name, given in texts.items()}
         body |= self.common
@@ -89,7 +91,9 @@ class KindRequest:
 def _split(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise UsageError(f"--field needs NAME=VALUE, such as year=2026, not {printable(text)!r}.")
+        raise UsageError(
+            f"--field needs NAME=VALUE, such as year=2026, not {format_printable(text)!r}."
+        )
     return name, value
 
 

@@ -73,7 +73,7 @@ class ReportKind(DownloadKind):
         days = [values[key] for key in ("first_day", "last_day") if values.get(key)]
         if period and not PERIOD.fullmatch(period):
             raise UsageError("--period needs a number of days, such as 7d.")
-        if not all(map(is_day, days)):
+        if not all(map(is_report_day, days)):
             raise UsageError("--from and --to need days, such as 2026-10-31.")
         if len(days) == 1:
             raise UsageError("Use --from and --to together.")
@@ -86,7 +86,7 @@ class ReportKind(DownloadKind):
         return "a report"
 
 
-def is_day(text: str) -> bool:
+def is_report_day(text: str) -> bool:
     try:
         return bool(DAY.fullmatch(text) and date.fromisoformat(text))
     except ValueError:

@@ -7,16 +7,16 @@ from typing import TextIO
 from rich.console import Console
 
 from downloads_client.progress.bar import BarDisplay
-from downloads_client.progress.display import Display
+from downloads_client.progress.display import ProgressDisplay
 from downloads_client.progress.lines import LineDisplay
 
-__all__ = ["BarDisplay", "Display", "LineDisplay", "display_for"]
+__all__ = ["BarDisplay", "LineDisplay", "ProgressDisplay", "display_for"]
 
 
-def display_for(stream: TextIO, *, quiet: bool) -> Display:
+def display_for(stream: TextIO, *, quiet: bool) -> ProgressDisplay:
     """Return a bar for a terminal, lines for a pipe or a file, nothing with `quiet`."""
     if quiet:
-        return Display()
+        return ProgressDisplay()
     if not stream.isatty() or Console(file=stream, force_terminal=True).is_dumb_terminal:
         return LineDisplay(stream)
     return BarDisplay(stream)

@@ -10,15 +10,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from downloads_client.progress.display import Display
-from downloads_client.progress.view import View, fit_columns
+from downloads_client.progress.display import ProgressDisplay
+from downloads_client.progress.view import ProgressView, fit_view_columns
 
 FRAMES_A_SECOND = 8
 ECHO_COLUMNS = 3  # free for the terminal's `^C`, which would otherwise wrap and spoil the bar
 SHORTEST_BAR = 10  # columns; text that leaves less is omitted
 
 
-class BarDisplay(Display):
+class BarDisplay(ProgressDisplay):
     """A bar redrawn in place. `print_line` prints above it, `close` removes it."""
 
     is_interactive = True
@@ -41,7 +41,7 @@ class BarDisplay(Display):
                 self._console.show_cursor()  # also after a second Ctrl-C meanwhile
                 self._live = None
 
-    def _show(self, view: View) -> None:
+    def _show(self, view: ProgressView) -> None:
         super()._show(view)
         if not self._live:
             self._live = Live(
@@ -56,7 +56,7 @@ class BarDisplay(Display):
 
     def _render(self) -> RenderableType:
         view, width = self._view, self._console.width - ECHO_COLUMNS
-        columns = fit_columns(view, width - len(view.phase) - SHORTEST_BAR - 2)
+        columns = fit_view_columns(view, width - len(view.phase) - SHORTEST_BAR - 2)
         line = Table.grid(padding=(0, 1), expand=True)
         line.width = width
         for n in range(2 + len(columns)):

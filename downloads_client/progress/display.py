@@ -8,18 +8,18 @@ from typing import Self
 
 from downloads_client import formatting
 from downloads_client.kinds import kind_named
-from downloads_client.progress.view import View, left_text, sizes_text, speed_text
+from downloads_client.progress.view import ProgressView, left_text, sizes_text, speed_text
 from downloads_client.service_responses import JobResponse
 from downloads_client.speed import SpeedMeter
 
 
-class Display:
+class ProgressDisplay:
     """Shows nothing; the base of the other displays. A context manager that closes the display."""
 
     is_interactive = False  # True if a person watches the progress
 
     def __init__(self) -> None:
-        self._view = View("Asking", 0, "")
+        self._view = ProgressView("Asking", 0, "")
         self._meter = SpeedMeter(0, time.monotonic())
         self._metered_phase: tuple[object, ...] = ()
 
@@ -33,20 +33,20 @@ class Display:
 
     def show_job(self, job: JobResponse) -> None:
         if job.is_waiting:
-            note = formatting.waiting(job.depends_on_count, job.starts_at)
-            self._show(View("Waiting", None, "", note=note))
+            note = formatting.format_waiting(job.depends_on_count, job.starts_at)
+            self._show(ProgressView("Waiting", None, "", note=note))
             return
         measured, left = self._measure(("making", job.attempt), job.done, job.total)
         speed = job.speed or measured
         # While nothing moves only the service, which knows the queue, has an estimate.
         left = job.seconds_left if left is None else left
         self._show(
-            View(
+            ProgressView(
                 phase=kind_named(job.kind).running,
                 share=None if job.total is None else job.progress,
                 sizes=sizes_text(job),
                 speed=speed_text(speed) if job.unit == "bytes" else "",
-                connections=formatting.connections(job.threads) if job.threads else "",
+                connections=formatting.format_connections(job.threads) if job.threads else "",
                 left=left_text(left),
                 note=f"{job.message}: {job.error}" if job.error else job.message,
             )
@@ -55,14 +55,18 @@ class Display:
     def show_transfer(self, done: int, total: int) -> None:
         speed, left = self._measure(("fetching",), done, total)
         share = done / total if total else 1.0
-        sizes = formatting.size_of(done, total)
+        sizes = formatting.format_amount(done, total)
         self._show(
-            View("Fetching", min(share, 1.0), sizes, speed_text(speed), left=left_text(left))
+            ProgressView(
+                "Fetching", min(share, 1.0), sizes, speed_text(speed), left=left_text(left)
+            )
         )
 
     def show_retry(self, reason: str, seconds: float) -> None:
         """Show that a failed operation is tried again after `seconds`."""
-        again = f"Retrying in {formatting.duration(seconds)}: {reason}"  # the end may not fit
+        again = (
+            f"Retrying in {formatting.format_duration(seconds)}: {reason}"  # the end may not fit
+        )
         self._show(replace(self._view, speed="", connections="", left="", note=again))
 
     def __enter__(self) -> Self:
@@ -74,7 +78,7 @@ class Display:
     def close(self) -> None:
         """Remove the bar. Idempotent."""
 
-    def _show(self, view: View) -> None:
+    def _show(self, view: ProgressView) -> None:
         self._view = view
 
     def _measure(

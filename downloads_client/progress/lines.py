@@ -6,13 +6,13 @@ import time
 from contextlib import suppress
 from typing import TextIO
 
-from downloads_client.progress.display import Display
-from downloads_client.progress.view import View
+from downloads_client.progress.display import ProgressDisplay
+from downloads_client.progress.view import ProgressView
 
 LINE_SECONDS = 1.0  # between two lines
 
 
-class LineDisplay(Display):
+class LineDisplay(ProgressDisplay):
     """Prints a line at most every second, and only if something changed."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -31,7 +31,7 @@ class LineDisplay(Display):
             self._last_line = (reason,)
             self.print_line(f"{reason} Retrying...")
 
-    def _show(self, view: View) -> None:
+    def _show(self, view: ProgressView) -> None:
         super()._show(view)
         now, line = time.monotonic(), (view.phase, view.percent or view.digits or view.note)
         if line != self._last_line and now - self._last_line_at >= LINE_SECONDS:

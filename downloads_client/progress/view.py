@@ -9,7 +9,7 @@ from downloads_client.service_responses import JobResponse
 
 
 @dataclass(frozen=True)
-class View:
+class ProgressView:
     """The texts of one update. `share` is None if the total is unknown; `sizes` may be empty."""
 
     phase: str
@@ -35,7 +35,7 @@ class View:
         return [self.percent, self.sizes, self.speed, self.connections, self.left]
 
 
-def fit_columns(view: View, width: int) -> list[str]:
+def fit_view_columns(view: ProgressView, width: int) -> list[str]:
     """Return the columns that fit, in their order; the least important are left out first."""
     chosen = [view.percent or view.sizes]
     for column in (view.left, view.sizes, view.speed, view.connections):
@@ -47,12 +47,12 @@ def fit_columns(view: View, width: int) -> list[str]:
 def sizes_text(job: JobResponse) -> str:
     """Return the sizes, or nothing before the work begins: the unit is not known then."""
     begun = job.done or job.total is not None
-    return formatting.size_of(job.done, job.total, job.unit) if begun else ""
+    return formatting.format_amount(job.done, job.total, job.unit) if begun else ""
 
 
 def speed_text(speed: float | None) -> str:
-    return f"{formatting.size(speed)}/s" if speed else ""
+    return f"{formatting.format_size(speed)}/s" if speed else ""
 
 
 def left_text(seconds: float | None) -> str:
-    return f"{formatting.clock(seconds)} left" if seconds is not None else ""
+    return f"{formatting.format_clock(seconds)} left" if seconds is not None else ""

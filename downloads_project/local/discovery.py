@@ -15,7 +15,7 @@ SCANNERS = ["unix:///run/clamav/clamd.ctl", "tcp://127.0.0.1:3310"]
 SCANNER_SECONDS = 1  # timeout
 
 
-def find_scanner() -> dict[str, str]:
+def discover_scanner() -> dict[str, str]:
     """Return CLAMD unless it is set: the virus scanner of this machine, or off. Prints which."""
     if "CLAMD" in os.environ:
         return {}
@@ -31,7 +31,7 @@ def find_scanner() -> dict[str, str]:
     return {"CLAMD": clamd.OFF}
 
 
-def find_mail(folder: Path) -> dict[str, str]:
+def discover_mail(folder: Path) -> dict[str, str]:
     """Return EMAIL_URL unless it is set: mails are written to files. Prints where."""
     if "EMAIL_URL" in os.environ:
         return {}

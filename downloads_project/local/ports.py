@@ -15,7 +15,7 @@ def free_ports(seed: str) -> Iterator[int]:
     chance = random.Random(seed)
     for _ in range(10_000):
         port = chance.randrange(20_000, 32_000)
-        if is_free(port) and remove_sockets(port):
+        if is_free(port) and remove_port_sockets(port):
             yield port
     raise StackError("No free port was found between 20000 and 32000.")
 
@@ -31,7 +31,7 @@ def is_free(port: int) -> bool:
         return True
 
 
-def remove_sockets(port: int) -> bool:
+def remove_port_sockets(port: int) -> bool:
     """Remove sockets that SeaweedFS left behind. Return False if they belong to another user."""
     try:
         for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):

@@ -19,10 +19,10 @@ from types import FrameType
 import requests
 
 from downloads_project.environment import MAX_PORT, Environment
-from downloads_project.local.discovery import find_mail, find_scanner
+from downloads_project.local.discovery import discover_mail, discover_scanner
 from downloads_project.local.ports import is_free
 from downloads_project.local.sample_job import run_sample_job
-from downloads_project.local.stack import Stack, write_secret
+from downloads_project.local.stack import Stack, write_stack_secret
 from downloads_project.processes import Process, StackError
 
 BASE = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ SLOW_SECONDS = "10,120"  # SIMULATED_DELAY_SECONDS with `SLOW=1`
 HOST = "127.0.0.1"
 
 
-class LocalService:
+class LocalRun:
     """The processes of the service and their environment."""
 
     def __init__(self, *, port: int, slow: bool, reload: bool) -> None:
@@ -53,7 +53,7 @@ class LocalService:
         RUN_JSON.unlink(missing_ok=True)  # scripts take the service for running if it exists
         servers = self.stack.start()
         say(f"Postgres, Redis and S3 are ready ({time.monotonic() - began:.1f} s)")
-        servers |= find_scanner() | find_mail(FOLDER / "mail")
+        servers |= discover_scanner() | discover_mail(FOLDER / "mail")
         servers["BASE_URL"] = env.str("BASE_URL", default=self.url)
         self._write_env(servers)
         self.logins = {
@@ -71,18 +71,18 @@ class LocalService:
         }
         if self.slow:
             os.environ.setdefault("SIMULATED_DELAY_SECONDS", SLOW_SECONDS)
-        manage("migrate", "--verbosity=0")
+        run_manage("migrate", "--verbosity=0")
         passwords = {
             "DEMO_PASSWORD": self.logins["password"],
             "OPERATOR_PASSWORD": self.logins["operator_password"],
         }
-        say(manage("seed_demo", **passwords))
+        say(run_manage("seed_demo", **passwords))
         for name, command in self._commands().items():
             self._spawn(name, command)
         web = self.processes[0]
         web.wait_until(lambda: requests.get(f"{self.url}/health", timeout=3).raise_for_status())
         say(f"web, worker and dispatcher are ready ({time.monotonic() - began:.1f} s)")
-        write_secret(RUN_JSON, json.dumps({"url": self.url} | self.logins, indent=1))
+        write_stack_secret(RUN_JSON, json.dumps({"url": self.url} | self.logins, indent=1))
 
     def _commands(self) -> dict[str, list[str]]:
         worker = "-A downloads_project worker --concurrency=2 --without-mingle --without-gossip"
@@ -139,10 +139,10 @@ class LocalService:
 
     def _write_env(self, servers: dict[str, str]) -> None:
         text = "".join(f"{name}={value}\n" for name, value in servers.items())
-        write_secret(FOLDER / "env", text)
+        write_stack_secret(FOLDER / "env", text)
 
 
-def manage(*arguments: str, **variables: str) -> str:
+def run_manage(*arguments: str, **variables: str) -> str:
     """Run a management command and return its output. Raises StackError with its error message.
 
     Only this command gets the variables in its environment.
@@ -174,7 +174,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)  # also where a shell's `&` had SIGINT ignored
     port = env.number("PORT", 8000, maximum=MAX_PORT)
-    service = LocalService(port=port, slow=env.flag("SLOW"), reload=options.reload)
+    service = LocalRun(port=port, slow=env.flag("SLOW"), reload=options.reload)
     try:
         service.start()
         status = run_sample_job(service.url, FOLDER / "downloads")

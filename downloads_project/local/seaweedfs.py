@@ -20,7 +20,7 @@ PARTS = ["master", "volume", "filer", "s3", "client", "admin", "worker"]
 NAMES = "subjectAltName=IP:127.0.0.1,DNS:localhost"
 
 
-def write_security(home: Path) -> None:
+def write_seaweedfs_security(home: Path) -> None:
     """Write the keys with which the components authenticate each other; new at each start.
 
     `home` is the HOME of the process. Without the program `openssl`, gRPC stays open to who has an

@@ -23,7 +23,7 @@ import psycopg
 import redis
 
 from downloads_project.local import seaweedfs
-from downloads_project.local.ports import free_ports, remove_sockets
+from downloads_project.local.ports import free_ports, remove_port_sockets
 from downloads_project.local.postgres_server import PostgresServer
 from downloads_project.local.programs import redis_program, s3_program
 from downloads_project.processes import Process, StackError
@@ -68,7 +68,7 @@ class Stack:
         }
         for name in starters:
             if url := os.environ.get(name):
-                check_server(name, url)
+                check_stack_server(name, url)
         missing = [start for name, start in starters.items() if not os.environ.get(name)]
         finish = [start(ports) for start in missing]  # all start at once, then each gets ready
         env: dict[str, str] = {}
@@ -83,7 +83,7 @@ class Stack:
             process.end(10)
         self.processes.clear()
         for port in self._ports:
-            remove_sockets(port)
+            remove_port_sockets(port)
         if self._lock:
             self._lock.close()
 
@@ -96,7 +96,7 @@ class Stack:
         path = self.folder / "secrets.json"
         if not path.exists():
             new = {name: secrets.token_urlsafe(12) for name in SECRETS}
-            write_secret(path, json.dumps(new))
+            write_stack_secret(path, json.dumps(new))
         return dict(json.loads(path.read_text()))
 
     def _spawn(self, process: Process) -> Process:
@@ -134,8 +134,8 @@ class Stack:
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         identity = {"name": "downloads", "credentials": [keys], "actions": actions}
         config = self.folder / "s3.json"
-        write_secret(config, json.dumps({"identities": [identity]}))
-        seaweedfs.write_security(folder)
+        write_stack_secret(config, json.dumps({"identities": [identity]}))
+        seaweedfs.write_seaweedfs_security(folder)
         port = next(ports)
         command = [
             s3_program(),
@@ -171,13 +171,13 @@ class Stack:
         return ready
 
 
-def write_secret(path: Path, text: str) -> None:
+def write_stack_secret(path: Path, text: str) -> None:
     """Write a file that only its owner may read."""
     path.touch(0o600)
     path.write_text(text)
 
 
-def check_server(variable: str, url: str) -> None:
+def check_stack_server(variable: str, url: str) -> None:
     """Raise StackError, without the password, if a server of the environment is unreachable."""
     probes: dict[str, Callable[[], object]] = {
         "DATABASE_URL": lambda: psycopg.connect(url, connect_timeout=3).close(),

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 
-from downloads_project.postgres.connection import ImpatientConnection
+from downloads_project.postgres.connection import PostgresConnection
 
 ALIVE_SECONDS = 1  # that a check is good for
 
@@ -23,7 +23,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.settings_dict["OPTIONS"].get("pool"):
             return self._pooled(conn_params)
         self.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # as Django's method does
-        return ImpatientConnection.connect(**conn_params)
+        return PostgresConnection.connect(**conn_params)
 
     def is_usable(self) -> bool:
         """As Django's method, which waits for a frozen server as long as for a slow query.

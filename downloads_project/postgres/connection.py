@@ -19,7 +19,7 @@ T = TypeVar("T")
 LOOK_SECONDS = 2  # an empty query asks for nothing: a server that is well answers at once
 
 
-class ImpatientConnection(psycopg.Connection[Any]):
+class PostgresConnection(psycopg.Connection[Any]):
     """Closes and raises OperationalError if the server is silent for DATABASE_WAIT_SECONDS."""
 
     most_seconds: float | None = None  # less, while something quick is asked

@@ -11,7 +11,7 @@ from django.db import connection
 Query = tuple[str, Sequence[str | None]]  # with $1 ... for its values, in Postgres' text format
 
 
-def in_one_round_trip(*queries: Query) -> list[Any]:
+def run_pipeline(*queries: Query) -> list[Any]:
     """Run the queries in order. Return the first row of the last one.
 
     Outside a transaction they are one of their own, which is durable on return: a pipeline up to

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from downloads_project.web_server.clients import Scope, client
+from downloads_project.web_server.clients import Scope, client_key
 from downloads_project.web_server.refusals import TOO_LARGE, Refused
 
 Receive = Callable[[], Awaitable[Any]]
@@ -37,7 +37,7 @@ class ClientGone(ConnectionError):
     """The client has disconnected."""
 
 
-def limit_of(path: str) -> Limit:
+def body_limit(path: str) -> Limit:
     """Return the limit of a path; by default that of JSON."""
     for pattern, limit in LIMITS:
         if pattern.match(path):
@@ -51,7 +51,7 @@ async def bounded_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     Raises Refused if it is too long, too slow or invalid, or if its client has too many bytes in
     memory; ClientGone if it is incomplete. The bytes count until the response is sent.
     """
-    request, who = scope["extensions"]["web_server"], client(scope)
+    request, who = scope["extensions"]["web_server"], client_key(scope)
     if (request.content_length or 0) > max_bytes:
         raise Refused(TOO_LARGE)
     pieces: list[bytes] = []

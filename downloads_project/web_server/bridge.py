@@ -17,8 +17,8 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 from django.db import close_old_connections
 
-from downloads_project.web_server.bodies import Receive, bounded_body, limit_of
-from downloads_project.web_server.clients import Scope, client
+from downloads_project.web_server.bodies import Receive, body_limit, bounded_body
+from downloads_project.web_server.clients import Scope, client_key
 from downloads_project.web_server.form_stream import FormStream
 from downloads_project.web_server.refusals import Refused
 from downloads_project.web_server.shares import Shares
@@ -50,11 +50,11 @@ class Bridge:
         self._streams = Shares(max(1, threads // 2))  # half of the threads never wait for a body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request, who = scope["extensions"]["web_server"], client(scope)
+        request, who = scope["extensions"]["web_server"], client_key(scope)
         if not (request.content_length or request.is_chunked):
             await self._serve(scope, who, BytesIO(), request.content_length, send)
         elif not self._streams_form(scope, request):
-            body = await bounded_body(scope, receive, limit_of(scope["path"]).most_bytes)
+            body = await bounded_body(scope, receive, body_limit(scope["path"]).most_bytes)
             await self._serve(scope, who, BytesIO(body), len(body), send)
         else:
             loop = asyncio.get_running_loop()
@@ -74,12 +74,12 @@ class Bridge:
         is_long = (
             request.is_chunked or request.content_length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         )
-        return bool(is_long and limit_of(scope["path"]).takes_files)
+        return bool(is_long and body_limit(scope["path"]).takes_files)
 
     async def _serve(
         self, scope: Scope, who: str, stream: Any, length: int | None, send: Send
     ) -> None:
-        environ = environ_of(scope, length)
+        environ = bridge_environ(scope, length)
         is_stream = isinstance(stream, FormStream)
         environ["wsgi.input"] = BufferedReader(stream, PIECE_BYTES) if is_stream else stream
         self._requests.take(who, 1)
@@ -126,7 +126,7 @@ class Bridge:
             result.close()
 
 
-def environ_of(scope: Scope, length: int | None) -> dict[str, Any]:
+def bridge_environ(scope: Scope, length: int | None) -> dict[str, Any]:
     """Return the WSGI environ of a request, as gunicorn does, without its input.
 
     Repeated headers are joined; headers with `_` in their name were removed before.

@@ -21,7 +21,7 @@ Scope = MutableMapping[str, Any]
 FORWARDED = b"x-forwarded-for"
 
 
-def client(scope: Scope) -> str:
+def client_key(scope: Scope) -> str:
     """Return the key of the client of a request, the same as in jobs.web.throttle."""
     peer = scope["client"][0] if scope.get("client") else ""
     if not _proxies() and not settings.TRUSTED_PROXY_HOPS:
@@ -36,7 +36,7 @@ def peer_client(peer: str) -> str:
 
 
 @lru_cache(4096)
-def is_proxy(peer: str) -> bool:
+def is_proxy_client(peer: str) -> bool:
     """Return True if this peer is a trusted proxy."""
     found = parse_address(peer)
     return settings.TRUSTED_PROXY_HOPS > 0 or (

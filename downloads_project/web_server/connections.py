@@ -12,7 +12,7 @@ from downloads_project.web_server.access_log import AccessLog
 from downloads_project.web_server.shares import Shares
 
 if TYPE_CHECKING:
-    from downloads_project.web_server.http_connection import Connection
+    from downloads_project.web_server.http_connection import HttpConnection
 
 WAITING = 1_000  # connections that may wait for their clients; up to 32 KiB each
 HELD_BYTES = 64 * 1024 * 1024  # of bodies in memory
@@ -50,7 +50,7 @@ class Connections:
         self._most = most
         self._most_waiting = min(WAITING, most * 3 // 4)
         self._n_waiting = 0
-        self._waiting: dict[str, dict[Connection, None]] = {}  # by address, the oldest first
+        self._waiting: dict[str, dict[HttpConnection, None]] = {}  # by address, the oldest first
 
     def secure_headers_of(self, peer: str) -> dict[bytes, bytes]:
         """Return the headers that this peer may use to indicate HTTPS."""
@@ -66,11 +66,11 @@ class Connections:
         self.count += 1
         return self.count <= self._most or self._make_room()
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: HttpConnection) -> None:
         self.count -= 1
         self.waits_no_more(connection)
 
-    def waits(self, connection: Connection) -> None:
+    def waits(self, connection: HttpConnection) -> None:
         """Register a connection that waits for its client. Closes another one if too many wait."""
         waiting = self._waiting.setdefault(connection.client, {})
         self._n_waiting += connection not in waiting
@@ -78,7 +78,7 @@ class Connections:
         if self._n_waiting > self._most_waiting:
             self._make_room()
 
-    def waits_no_more(self, connection: Connection) -> None:
+    def waits_no_more(self, connection: HttpConnection) -> None:
         waiting = self._waiting.get(connection.client)
         if waiting and connection in waiting:
             del waiting[connection]

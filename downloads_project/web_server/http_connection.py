@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from gunicorn_h1c import H1CProtocol
 
-from downloads_project.web_server.clients import is_proxy, peer_client
+from downloads_project.web_server.clients import is_proxy_client, peer_client
 from downloads_project.web_server.connections import LOCAL, PROXIES, Connections
 from downloads_project.web_server.refusals import (
     HEADERS_TOO_LARGE,
@@ -28,7 +28,7 @@ from downloads_project.web_server.refusals import (
     refusal_of,
 )
 from downloads_project.web_server.request import Request
-from downloads_project.web_server.request_target import path_of
+from downloads_project.web_server.request_target import request_target_path
 from jobs.web.request_ids import new_request_id
 
 HEAD_SECONDS = 10  # from the first byte of a request, or from the connection, to the head's end
@@ -41,7 +41,7 @@ LEAST_BYTES_A_SECOND = 10_000
 REQUEST_LINE = re.compile(rb"[A-Z]+ [\x21-\x7e]+ HTTP/1\.[01]\r\n")
 
 
-class Connection(asyncio.BufferedProtocol):
+class HttpConnection(asyncio.BufferedProtocol):
     """Waits for a request, serves it, or lingers: reads on without responding."""
 
     __slots__ = (
@@ -82,7 +82,7 @@ class Connection(asyncio.BufferedProtocol):
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         if isinstance(peer, tuple):
             self.peer, self.local, self.ip = peer[:2], local[:2], peer[0]
-            self.client = PROXIES if is_proxy(self.ip) else peer_client(self.ip)
+            self.client = PROXIES if is_proxy_client(self.ip) else peer_client(self.ip)
         self.secure_headers = self.connections.secure_headers_of(self.ip)
         if not self.connections.opened():
             self.transport.abort()
@@ -213,7 +213,7 @@ class Connection(asyncio.BufferedProtocol):
             method, target, version = request_line.split()
             self.connections.access_log.add(
                 self.ip,
-                b" ".join([method, path_of(target), version]).decode("latin-1"),
+                b" ".join([method, request_target_path(target), version]).decode("latin-1"),
                 refusal.status,
                 len(refusal.body(request_id)),
                 seconds=0,

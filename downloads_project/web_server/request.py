@@ -16,12 +16,16 @@ from downloads_project.web_server.refusals import (
     Refusal,
     Refused,
 )
-from downloads_project.web_server.request_target import parse_target
-from downloads_project.web_server.response_headers import STATUS_LINES, date_header, header_value
+from downloads_project.web_server.request_target import parse_request_target
+from downloads_project.web_server.response_headers import (
+    STATUS_LINES,
+    date_response_header,
+    response_header_value,
+)
 from jobs.web.request_ids import new_request_id
 
 if TYPE_CHECKING:
-    from downloads_project.web_server.http_connection import Connection
+    from downloads_project.web_server.http_connection import HttpConnection
 
 ASGI = {"version": "3.0", "spec_version": "2.4"}
 VERSIONS = {(1, 0): "1.0", (1, 1): "1.1"}
@@ -34,7 +38,7 @@ NO_BODY = {204, 304}
 SPECIAL = {b"expect", b"transfer-encoding"}
 
 
-def seconds_left(received_bytes: int, waited_seconds: float) -> float:
+def request_seconds_left(received_bytes: int, waited_seconds: float) -> float:
     """Return the seconds to wait for the next piece of a body; 0 or less if it is too slow.
 
     Only time spent waiting counts: a client is not slow because the application is.
@@ -65,7 +69,7 @@ class Request:
     _in_chunks = _is_answered = False
     _task: asyncio.Task[None] | None = None
 
-    def __init__(self, connection: Connection, parser: Any) -> None:
+    def __init__(self, connection: HttpConnection, parser: Any) -> None:
         """Read the head. Raises Refused for what only the parser accepts."""
         self._connection = connection
         self._started_at = monotonic()
@@ -76,7 +80,7 @@ class Request:
         self._keep_alive = parser.should_keep_alive and method != "CONNECT"
         self._pieces: list[bytes] = []
         headers, scheme = self._headers(parser)
-        raw_path, path, query, host = parse_target(parser.path)
+        raw_path, path, query, host = parse_request_target(parser.path)
         if host:  # instead of the header's (RFC 9112 3.2.2)
             headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
         self._request_line = f"{method} {raw_path.decode()} HTTP/{version}"
@@ -240,7 +244,7 @@ class Request:
         if self.is_received:
             await self._waiter
             return
-        seconds = seconds_left(self._received_bytes, self._waited_seconds)
+        seconds = request_seconds_left(self._received_bytes, self._waited_seconds)
         if seconds <= 0:
             raise Refused(SLOW_BODY)
         if self._expects_continue:
@@ -289,12 +293,12 @@ class Request:
             raise RuntimeError("A header has a line end.")
         names = fields.lower()
         connections = self._connection.connections
-        self._request_id = (header_value(fields, names, b"\nx-request-id: ") or b"").decode(
-            "latin-1"
-        )
+        self._request_id = (
+            response_header_value(fields, names, b"\nx-request-id: ") or b""
+        ).decode("latin-1")
         extra = b""
         if not (self._is_head or self._status in NO_BODY):
-            if length := header_value(fields, names, b"\ncontent-length: "):
+            if length := response_header_value(fields, names, b"\ncontent-length: "):
                 self._left_bytes = int(length)
             elif not more:
                 extra = b"Content-Length: %d\r\n" % len(body)
@@ -309,7 +313,7 @@ class Request:
         elif self._is_http_1_0:
             extra += b"Connection: keep-alive\r\n"
         line = STATUS_LINES.get(self._status) or b"HTTP/1.1 %d Unknown\r\n" % self._status
-        return b"%bDate: %b%b%b\r\n" % (line, date_header(), fields, extra)
+        return b"%bDate: %b%b%b\r\n" % (line, date_response_header(), fields, extra)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._keep_alive = False

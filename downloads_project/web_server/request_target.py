@@ -11,13 +11,13 @@ ORIGIN = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 WEB_HOST = re.compile(rb"https?://[^@/?#]+", re.IGNORECASE)  # names no user (RFC 9110 4.2.4)
 
 
-def path_of(target: bytes) -> bytes:
+def request_target_path(target: bytes) -> bytes:
     """Return the path of a target that may not be valid, for the log: no query, no user's name."""
     origin = ORIGIN.match(target)
     return re.split(rb"[?#]", target[origin.end() :] if origin else target)[0] or b"/"
 
 
-def parse_target(target: bytes) -> tuple[bytes, str, bytes, bytes]:
+def parse_request_target(target: bytes) -> tuple[bytes, str, bytes, bytes]:
     """Return the path as it came, the path decoded, the query, and the host if it names one."""
     if not target.isascii():  # the parser takes care of blanks and controls
         raise Refused(INVALID)

@@ -12,7 +12,7 @@ STATUS_LINES = {
 }
 
 
-def header_value(fields: bytes, lowered: bytes, start: bytes) -> bytes | None:
+def response_header_value(fields: bytes, lowered: bytes, start: bytes) -> bytes | None:
     """Return what follows the first line that begins like this, in whatever case."""
     at = lowered.find(start)
     if at < 0:
@@ -24,7 +24,7 @@ def header_value(fields: bytes, lowered: bytes, start: bytes) -> bytes | None:
 _dates: dict[int, bytes] = {}
 
 
-def date_header() -> bytes:
+def date_response_header() -> bytes:
     """Return the Date header's value, made once a second."""
     now = int(time())
     if now not in _dates:

@@ -105,6 +105,6 @@ class WebWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _connection_class() -> Any:
-    from downloads_project.web_server.http_connection import Connection
+    from downloads_project.web_server.http_connection import HttpConnection
 
-    return Connection
+    return HttpConnection

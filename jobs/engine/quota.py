@@ -12,7 +12,7 @@ from django.db import OperationalError, transaction
 from django.db.models import Exists, OuterRef
 from psycopg.errors import LockNotAvailable
 
-from downloads_project.postgres.pipeline import Query, in_one_round_trip
+from downloads_project.postgres.pipeline import Query, run_pipeline
 from jobs.engine import submission_sql as sql
 from jobs.engine.queue_depth import QueueDepth
 from jobs.errors import OwnerBusy, QueueFull, StorageFull, TooManyActive
@@ -33,7 +33,7 @@ def lock_owner_quota(owner: User, *queries: Query, is_locked: bool = False) -> l
     """
     lock = [] if is_locked else [(sql.LOCK.text, [sql.owner_ids_sql([owner.pk])])]
     try:
-        return in_one_round_trip(*lock, *queries)
+        return run_pipeline(*lock, *queries)
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):  # not within lock_timeout
             raise OwnerBusy("Another request of yours is still being recorded.") from error
@@ -110,7 +110,7 @@ def has_quota_for(job: DownloadJob, total_bytes: int) -> bool:
         return True
     allowed = replace(quota_limits(), max_active=None)  # so that all of them are added up
     check = sql.LimitCheck(owner_id=job.owner_id, limits=allowed, queued=0, job_id=job.pk)
-    (used,) = in_one_round_trip((sql.ROOM.text, [sql.submission_json([check])]))
+    (used,) = run_pipeline((sql.ROOM.text, [sql.submission_json([check])]))
     return bool(int(used) + total_bytes <= quota)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from downloads_client import formatting
 from downloads_client.destination import Destination
-from downloads_client.download_request import ExistingDownload, parse_request
+from downloads_client.download_request import ExistingDownload, parse_download_request
 from downloads_client.failures import NotWritten, UsageError
 from downloads_client.new_download import NewDownload
 from downloads_client.options import OptionValues
@@ -25,7 +25,7 @@ NOBODY = 65_534
 
 
 def test_numbers_request_a_bundle_without_duplicates() -> None:
-    request = parse_request(["70000", "70001", "70000"], {"name": "Contracts"})
+    request = parse_download_request(["70000", "70001", "70000"], {"name": "Contracts"})
 
     assert isinstance(request, NewDownload)
     assert request.path == "v1/download/initiate"
@@ -55,7 +55,7 @@ OTHER_ID = "1b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
 def test_ids_with_the_option_bundle_request_a_bundle_of_their_files(
     given: list[str], body: dict[str, Any], what: str
 ) -> None:
-    request = parse_request(given, {"name": "Both", "bundle": True, "priority": 7})
+    request = parse_download_request(given, {"name": "Both", "bundle": True, "priority": 7})
 
     assert isinstance(request, NewDownload)
     assert request.path == "v1/download/initiate"
@@ -64,21 +64,21 @@ def test_ids_with_the_option_bundle_request_a_bundle_of_their_files(
 
 
 def test_numbers_are_a_bundle_with_or_without_the_option() -> None:
-    request = parse_request(["70000"], {"bundle": True})
+    request = parse_download_request(["70000"], {"bundle": True})
 
     assert isinstance(request, NewDownload)
     assert request.body == {"file_ids": [70000]}
 
 
 def test_an_id_requests_an_existing_download() -> None:
-    assert parse_request([JOB_ID.upper()]) == ExistingDownload(ID)
+    assert parse_download_request([JOB_ID.upper()]) == ExistingDownload(ID)
 
 
 def test_a_link_requests_its_file() -> None:
     url = "HTTPS://data.example:8443/a.csv?token=secret"
 
-    plain = parse_request([url])
-    said = parse_request([url], {"name": "Ours.csv", "threads": 8, "sha256": "0" * 64})
+    plain = parse_download_request([url])
+    said = parse_download_request([url], {"name": "Ours.csv", "threads": 8, "sha256": "0" * 64})
 
     assert isinstance(plain, NewDownload)
     assert isinstance(said, NewDownload)
@@ -88,9 +88,11 @@ def test_a_link_requests_its_file() -> None:
 
 
 def test_the_word_report_requests_a_report_of_the_given_days() -> None:
-    usual = parse_request(["report"])
-    week = parse_request(["report"], {"period": "7d", "format": "csv", "everybody": True})
-    october = parse_request(["report"], {"first_day": "2026-10-01", "last_day": "2026-10-31"})
+    usual = parse_download_request(["report"])
+    week = parse_download_request(["report"], {"period": "7d", "format": "csv", "everybody": True})
+    october = parse_download_request(
+        ["report"], {"first_day": "2026-10-01", "last_day": "2026-10-31"}
+    )
 
     assert isinstance(usual, NewDownload)
     assert isinstance(week, NewDownload)
@@ -110,7 +112,7 @@ def test_every_new_download_takes_the_common_options(given: str) -> None:
         "webhook": "https://hooks.example/x",
     }
 
-    plain, with_terms = parse_request([given]), parse_request([given], said)
+    plain, with_terms = parse_download_request([given]), parse_download_request([given], said)
 
     assert isinstance(plain, NewDownload)
     assert isinstance(with_terms, NewDownload)
@@ -135,7 +137,7 @@ def test_every_new_download_takes_the_common_options(given: str) -> None:
 )
 def test_an_existing_download_takes_no_options_of_new_ones(options: OptionValues) -> None:
     with pytest.raises(UsageError, match="need a new download"):
-        parse_request([JOB_ID], options)
+        parse_download_request([JOB_ID], options)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_an_existing_download_takes_no_options_of_new_ones(options: OptionValues
     ],
 )
 def test_of_a_link_only_the_host_is_shown(url: str, what: str) -> None:
-    request = parse_request([url])
+    request = parse_download_request([url])
 
     assert isinstance(request, NewDownload)
     assert request.summary == what
@@ -196,7 +198,7 @@ def test_invalid_arguments_are_a_clear_usage_error(
     given: list[str], options: OptionValues, sentence: str
 ) -> None:
     with pytest.raises(UsageError, match=sentence):
-        parse_request(given, options)
+        parse_download_request(given, options)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_invalid_arguments_are_a_clear_usage_error(
 )
 def test_an_invalid_option_is_a_clear_usage_error(options: OptionValues, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        parse_request(["report"], options)
+        parse_download_request(["report"], options)
 
 
 @pytest.mark.parametrize(
@@ -381,7 +383,7 @@ def test_samples_close_together_are_merged() -> None:
     ("seconds", "text"), [(0, "0:00"), (0.1, "0:01"), (61, "1:01"), (3723, "1:02:03")]
 )
 def test_a_clock_is_short(seconds: float, text: str) -> None:
-    assert formatting.clock(seconds) == text
+    assert formatting.format_clock(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -396,4 +398,4 @@ def test_a_clock_is_short(seconds: float, text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_wait_is_one_sentence(others: int, at: datetime | None, text: str) -> None:
-    assert formatting.waiting(others, at) == text
+    assert formatting.format_waiting(others, at) == text

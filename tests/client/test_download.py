@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from downloads_client.destination import Destination
-from downloads_client.download_request import parse_request
+from downloads_client.download_request import parse_download_request
 from downloads_client.downloader import Downloader
 from downloads_client.failures import Gone
 from downloads_client.login import Login
 from downloads_client.outcome import CommandOutcome
 from downloads_client.poll_interval import PollInterval
-from downloads_client.progress import Display, LineDisplay
+from downloads_client.progress import LineDisplay, ProgressDisplay
 from downloads_client.retry import Retry
 from downloads_client.service import Service
 from downloads_client.service_responses import ApiResponse, JobResponse
@@ -37,11 +37,11 @@ from tests.client.fake import (
 CONTENT = b"PK the archive"
 
 
-class Interactive(Display):
+class Interactive(ProgressDisplay):
     is_interactive = True
 
 
-def download(fake: Fake, folder: Path, display: Display) -> Downloader:
+def download(fake: Fake, folder: Path, display: ProgressDisplay) -> Downloader:
     new_retry = lambda: Retry(60, display.show_retry)  # noqa: E731
     service = Service(Login(fake.url, "demo", "secret"), new_retry)
     return Downloader(
@@ -76,7 +76,9 @@ def two_files(fake: Fake) -> Fake:
 def test_a_script_polls_at_the_interval_of_retry_after(
     two_files: Fake, tmp_path: Path, slept: list[float]
 ) -> None:
-    path = download(two_files, tmp_path, Display()).run(parse_request(["70000", "70001"]))
+    path = download(two_files, tmp_path, ProgressDisplay()).run(
+        parse_download_request(["70000", "70001"])
+    )
 
     assert path.read_bytes() == CONTENT
     assert slept == [3, 5, 5, 5, 5, 5, 5]
@@ -87,7 +89,7 @@ def test_a_script_polls_at_the_interval_of_retry_after(
 def test_an_interactive_bar_is_updated_every_second(
     two_files: Fake, tmp_path: Path, slept: list[float]
 ) -> None:
-    download(two_files, tmp_path, Interactive()).run(parse_request(["70000", "70001"]))
+    download(two_files, tmp_path, Interactive()).run(parse_download_request(["70000", "70001"]))
 
     assert slept == [0.25, 0.5, 1, 1, 1, 1, 1]
 
@@ -98,8 +100,10 @@ def test_a_job_that_makes_no_file_is_done(
     two_files.on(STATUS, json_response(job("completed", kind="recount", downloadUrl=None)))
     lines = io.StringIO()
 
-    path = download(two_files, tmp_path, LineDisplay(lines)).run(parse_request([JOB_ID]))
-    path_of_new = download(two_files, tmp_path, LineDisplay(lines)).run(parse_request(["70000"]))
+    path = download(two_files, tmp_path, LineDisplay(lines)).run(parse_download_request([JOB_ID]))
+    path_of_new = download(two_files, tmp_path, LineDisplay(lines)).run(
+        parse_download_request(["70000"])
+    )
 
     assert (path, path_of_new) == (None, None)
     assert "Done in" in lines.getvalue()
@@ -111,13 +115,13 @@ def tomorrow() -> str:
     return (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 
-@pytest.mark.parametrize("display", [Display, Interactive])
+@pytest.mark.parametrize("display", [ProgressDisplay, Interactive])
 def test_a_job_scheduled_for_later_is_polled_once_a_minute_despite_failures(
     two_files: Fake,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     no_pauses: list[float],
-    display: type[Display],
+    display: type[ProgressDisplay],
 ) -> None:
     monkeypatch.setattr(
         "downloads_client.downloader.time.sleep", no_pauses.append
@@ -130,7 +134,7 @@ def test_a_job_scheduled_for_later_is_polled_once_a_minute_despite_failures(
         STATUS, away, *hour, away, away, *hour, away, waiting, json_response(job("completed"))
     )
 
-    path = download(two_files, tmp_path, display()).run(parse_request(["70000"]))
+    path = download(two_files, tmp_path, display()).run(parse_download_request(["70000"]))
 
     assert path.read_bytes() == CONTENT
     assert no_pauses == [60, 0.5, *[60] * 60, 0.5, 1, *[60] * 60, 0.5, 60]
@@ -147,7 +151,7 @@ def test_dependencies_are_polled_at_the_interval_of_retry_after_and_then_the_bar
         STATUS, json_response(held, Retry_After="1"), *same, *runs, json_response(job("completed"))
     )
 
-    download(two_files, tmp_path, Interactive()).run(parse_request(["70000"]))
+    download(two_files, tmp_path, Interactive()).run(parse_download_request(["70000"]))
 
     assert slept == [3, 1, 5, 5, 0.25, 0.5, 1]
 
@@ -176,7 +180,7 @@ def test_a_file_that_expires_before_the_fetch_is_gone(
     two_files.on(RESULT, problem(410, "expired", "The download is expired."))
 
     with pytest.raises(Gone):
-        download(two_files, tmp_path, Display()).run(parse_request(["70000"]))
+        download(two_files, tmp_path, ProgressDisplay()).run(parse_download_request(["70000"]))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -187,7 +191,7 @@ def test_steps_are_printed_in_order(
     monkeypatch.setattr("downloads_client.progress.lines.LINE_SECONDS", math.inf)  # one a step
     out = io.StringIO()
 
-    download(two_files, tmp_path, LineDisplay(out)).run(parse_request(["70000", "70001"]))
+    download(two_files, tmp_path, LineDisplay(out)).run(parse_download_request(["70000", "70001"]))
 
     steps = [line.split()[0] for line in out.getvalue().splitlines()]
     assert steps == ["Requested", "Making", "Made", "Fetched"]
@@ -204,7 +208,7 @@ def test_a_link_is_requested_stored_and_fetched(
         STATUS, json_response(job(**of_a_link, speed=9, threads=4)), json_response(job("completed"))
     )
 
-    request = parse_request(["https://data.example/a.csv?key=secret"], {"threads": 4})
+    request = parse_download_request(["https://data.example/a.csv?key=secret"], {"threads": 4})
     path = download(two_files, tmp_path, LineDisplay(out)).run(request)
 
     (sent,) = two_files.to("/downloads")

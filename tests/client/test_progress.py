@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from downloads_client.progress import BarDisplay, Display, LineDisplay, display_for
-from downloads_client.progress.view import View, fit_columns
+from downloads_client.progress import BarDisplay, LineDisplay, ProgressDisplay, display_for
+from downloads_client.progress.view import ProgressView, fit_view_columns
 from downloads_client.service_responses import ApiResponse, JobResponse
 from tests.client.fake import JOB_ID, job
 
@@ -37,7 +37,7 @@ def test_the_display_suits_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert isinstance(display_for(Tty(), quiet=False), BarDisplay)
     assert isinstance(display_for(io.StringIO(), quiet=False), LineDisplay)
-    assert type(display_for(Tty(), quiet=True)) is Display
+    assert type(display_for(Tty(), quiet=True)) is ProgressDisplay
 
 
 @pytest.fixture
@@ -238,18 +238,18 @@ def test_a_closed_pipe_does_not_stop_the_download() -> None:
 
 
 def test_the_least_important_columns_are_left_out_first() -> None:
-    view = View("Making", 0.5, "29.5 MB of 59.1 MB", "20.1 MB/s", left="0:02 left")
+    view = ProgressView("Making", 0.5, "29.5 MB of 59.1 MB", "20.1 MB/s", left="0:02 left")
     pieces = [" 50%", "29.5 MB of 59.1 MB", "20.1 MB/s", "0:02 left"]
 
-    assert fit_columns(view, 60) == pieces
-    assert fit_columns(view, 40) == [pieces[0], pieces[1], pieces[3]]
-    assert fit_columns(view, 15) == [pieces[0], pieces[3]]
-    assert fit_columns(view, 0) == [pieces[0]]
+    assert fit_view_columns(view, 60) == pieces
+    assert fit_view_columns(view, 40) == [pieces[0], pieces[1], pieces[3]]
+    assert fit_view_columns(view, 15) == [pieces[0], pieces[3]]
+    assert fit_view_columns(view, 0) == [pieces[0]]
 
 
 def test_without_a_total_the_amount_is_the_most_important_column() -> None:
-    view = View("Storing", None, "3.1 MB", "1.2 MB/s", "4 connections")
+    view = ProgressView("Storing", None, "3.1 MB", "1.2 MB/s", "4 connections")
 
-    assert fit_columns(view, 60) == ["3.1 MB", "1.2 MB/s", "4 connections"]
-    assert fit_columns(view, 16) == ["3.1 MB", "1.2 MB/s"]
-    assert fit_columns(view, 0) == ["3.1 MB"]
+    assert fit_view_columns(view, 60) == ["3.1 MB", "1.2 MB/s", "4 connections"]
+    assert fit_view_columns(view, 16) == ["3.1 MB", "1.2 MB/s"]
+    assert fit_view_columns(view, 0) == ["3.1 MB"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from downloads_client.download_request import parse_request
+from downloads_client.download_request import parse_download_request
 from downloads_client.failures import Unreachable, UsageError
 from downloads_client.kinds.published_kind import KindRequest, PublishedKind
 from downloads_client.login import Login
@@ -37,7 +37,7 @@ UPLOAD = PublishedKind("upload", "Upload", "upload")
 
 
 def request(*fields: str, **values: Any) -> KindRequest:
-    found = parse_request(["order-export"], values | {"fields": list(fields)})
+    found = parse_download_request(["order-export"], values | {"fields": list(fields)})
     assert isinstance(found, KindRequest)
     return found
 
@@ -97,7 +97,7 @@ def test_an_unknown_kind_is_refused_with_those_that_there_are() -> None:
 
 
 def test_a_kind_without_json_is_refused() -> None:
-    found = parse_request(["upload"])
+    found = parse_download_request(["upload"])
     assert isinstance(found, KindRequest)
 
     with pytest.raises(UsageError, match="upload cannot be requested from the terminal"):
@@ -107,7 +107,7 @@ def test_a_kind_without_json_is_refused() -> None:
 @pytest.mark.parametrize("items", [["70000"], ["https://data.example/a.zip"], ["report"]])
 def test_fields_are_for_the_name_of_a_kind(items: list[str]) -> None:
     with pytest.raises(UsageError, match="--field needs the name of a kind"):
-        parse_request(items, {"fields": ["year=2025"]})
+        parse_download_request(items, {"fields": ["year=2025"]})
 
 
 def service(fake: Fake) -> Service:

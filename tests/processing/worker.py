@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from downloads_project.processes import hide_memory
+from downloads_project.processes import hide_process_memory
 from jobs.kinds.upload.previews import PreviewLimits, helper_process
 from jobs.kinds.upload.previews.preview_maker import make_previews
 from tests.processing import kernels
@@ -24,7 +24,7 @@ def main(lacks: list[str]) -> None:
     kernels.drop_capabilities()
     for each in lacks:
         kernels.lack(each)
-    hide_memory()
+    hide_process_memory()
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         print(json.dumps(made(**json.loads(line))), flush=True)

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from downloads_project import preflight
-from downloads_project.processes import hide_secrets
+from downloads_project.processes import hide_process_secrets
 from jobs.engine import dispatcher
 
 
@@ -17,10 +17,10 @@ class Command(BaseCommand):
     help = "Publish due jobs, rescue stalled ones, expire and delete old ones. Run one or more."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        hide_secrets()
+        hide_process_secrets()
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        preflight.log_unsuited_servers()
+        preflight.log_preflight_servers()
         self.stdout.write("dispatcher ready")
         dispatcher.run_dispatcher(stop)

@@ -18,7 +18,7 @@ from django.core.management.base import (
 )
 
 from downloads_client.arguments import DESCRIPTION, EPILOG, add_arguments, raise_usage_errors
-from downloads_client.command import DownloadCommand, report_usage_error
+from downloads_client.command import DownloadCommand, report_command_usage
 from downloads_client.failures import UsageError
 from downloads_client.streams import open_missing_streams
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         try:
             super().run_from_argv(argv)
         except UsageError as error:
-            sys.exit(report_usage_error(error, argv))
+            sys.exit(report_command_usage(error, argv))
 
     def execute(self, *args: Any, **options: Any) -> Any:
         try:
