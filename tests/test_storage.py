@@ -202,7 +202,7 @@ def test_parts_are_sent_while_others_are_written(bucket: Any) -> None:
 
 
 def test_threads_share_one_client() -> None:
-    store, start = storage.JobStorage(), threading.Barrier(10)
+    store, start = storage.BucketStorage(), threading.Barrier(10)
 
     def client(_: int) -> Any:
         start.wait()
@@ -215,7 +215,7 @@ def test_threads_share_one_client() -> None:
 
 
 def test_second_client_takes_little_memory() -> None:
-    kept = [storage.JobStorage().client]
+    kept = [storage.BucketStorage().client]
 
     tracemalloc.start()
     kept.append(storage.SlowStorage().client)
