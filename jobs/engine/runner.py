@@ -155,7 +155,7 @@ def _settle(job: DownloadJob, error: BaseException) -> None:
 
 def _retry_or_fail(job: DownloadJob, error: BuildError, *, detail: str) -> None:
     # Decided before the write: one that is rolled back has changed `job.failures`.
-    delay = backoff_seconds(job.failures) if error.retryable else None
+    delay = backoff_seconds(job.failures, KINDS[job.kind].retry_delays) if error.retryable else None
     delay = delay and max(delay, error.after_seconds)
 
     def write() -> None:

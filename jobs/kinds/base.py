@@ -17,6 +17,7 @@ from rest_framework import serializers
 from jobs.engine.time_limit import TimeLimit
 from jobs.kinds.page_parts import Card, Contents, Remedy, page_curl_json, term_of
 from jobs.kinds.param_facts import MAX_SHOWN, param_facts
+from jobs.lib.backoff import DELAYS_SECONDS
 from jobs.lib.names import safe_name
 from jobs.models import DownloadJob, JobRow
 from jobs.models.sources import Sources
@@ -72,6 +73,8 @@ class Kind:
     time_limit_seconds: int = settings.JOB_TIME_LIMIT_SECONDS
     min_speed: int = settings.JOB_MIN_SPEED
     max_work: int = MAX_OBJECT_BYTES  # in units, if the total is unknown
+    # Seconds before each further attempt, after a failure that may pass; empty: one attempt.
+    retry_delays: Sequence[int] = DELAYS_SECONDS
     trusts_total: bool = True  # if not, only completed work extends the time limit
     has_threads: bool = False  # reports the number of its connections as progress
 

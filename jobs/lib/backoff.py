@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-DELAYS_SECONDS = (1, 5, 30)
+from collections.abc import Sequence
+
+DELAYS_SECONDS = (1, 5, 30)  # unless a kind has others
 MAX_LOSSES = 3  # a job whose worker dies this often fails
 
 
-def backoff_seconds(failures: int) -> int | None:
+def backoff_seconds(failures: int, delays: Sequence[int]) -> int | None:
     """Return seconds to wait after so many earlier failures; None: no further attempt."""
-    return DELAYS_SECONDS[failures] if failures < len(DELAYS_SECONDS) else None
+    return delays[failures] if failures < len(delays) else None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from jobs.engine import estimates
-from jobs.lib.backoff import DELAYS_SECONDS
+from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.web.wording.number_text import amount_text
 from jobs.web.wording.time_text import duration_text
-
-MAX_FAILURES = len(DELAYS_SECONDS) + 1
 
 
 def done_progress_text(job: DownloadJob) -> str:
@@ -41,10 +39,11 @@ def attempt_progress_text(job: DownloadJob) -> str:
 
     The total is left out if an earlier run or a lost worker makes the attempt number higher.
     """
+    most = len(KINDS[job.kind].retry_delays) + 1
     number = job.attempt if job.status == Status.PROCESSING else job.attempt + 1
     if number - job.failures == 1:
-        return f"attempt {number} of {MAX_FAILURES}"
-    return f"attempt {number}" + (", the last one" if job.failures == MAX_FAILURES - 1 else "")
+        return f"attempt {number} of {most}"
+    return f"attempt {number}" + (", the last one" if job.failures == most - 1 else "")
 
 
 def progress_seconds(job: DownloadJob) -> float:
