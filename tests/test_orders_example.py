@@ -144,3 +144,12 @@ def test_real_processes_make_it(
     until(lambda: DownloadJob.objects.filter(status=Status.COMPLETED).exists())
     fetched = live.session.get(f"{live.url}/v1/download/result/{started.json()['jobId']}").json()
     assert fetched["size"] == DownloadJob.objects.get().artifact.size_bytes
+
+
+def test_a_spreadsheet_runs_nothing_of_it(alice: User) -> None:
+    placed = datetime(2025, 5, 1, tzinfo=UTC)
+    Order.objects.create(owner=alice, placed_at=placed, customer='=HYPERLINK("x")', total=1)
+
+    content = run(OrderExport, owner=alice, year=2025).content
+
+    assert rows_of(content)[1][2] == '\'=HYPERLINK("x")'

@@ -10,6 +10,7 @@ from typing import Any
 from rest_framework import serializers
 
 from jobs.kinds import BuildError, Kind, Workspace
+from jobs.lib.csv_cells import escaped_cell
 from jobs.models import DownloadJob
 from orders.models import Order
 
@@ -88,7 +89,7 @@ class OrderWorkbook(OrderExport):
 
 def csv_lines(rows: Iterable[Row]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows(map(escaped_cell, row) for row in rows)
     return text.getvalue().encode()
 
 
