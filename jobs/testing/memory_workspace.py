@@ -167,6 +167,12 @@ class MemoryWorkspace:
         yield from self._pieces(content)
 
     @property
+    def written_bytes(self) -> int:
+        """The size of the artifact so far."""
+        made = self._parts or self._output
+        return len(made.content) if made else 0
+
+    @property
     def content(self) -> bytes:
         """The artifact; empty if the kind makes no file. Raises EmptyResult."""
         if not self.kind.makes_file:

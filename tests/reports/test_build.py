@@ -120,7 +120,7 @@ def test_only_csv_is_written_while_rows_are_read(work: MemoryWorkspace, format: 
 
     def watched() -> Iterator[ReportRow]:
         for each in rows(3_000):
-            written.append(len(work.content))
+            written.append(work.written_bytes)
             yield each
 
     build_report(report_params([], format, rows=watched), work)
