@@ -130,7 +130,7 @@ def stored(files: int, size: int) -> list[Any]:
 
 def bundle(sources: list[Any], key: str) -> None:
     from jobs import storage
-    from jobs.kinds.bundle.build import BundleParams, build_zip
+    from jobs.kinds.archive.build import BundleParams, build_zip
 
     total = sum(source.size_bytes for source in sources)
 

@@ -142,7 +142,7 @@ REMOTE_QUEUE = env.str("REMOTE_QUEUE", default=QUEUE)
 # Dotted paths of Django apps, and of kinds of jobs that they define.
 INSTALLED_APPS = [*INSTALLED_APPS, *env.modules("APPS")]  # noqa: F405
 KINDS = [
-    "jobs.kinds.bundle.kind.Bundle",
+    "jobs.kinds.bundle.kind.FilesBundle",
     "jobs.kinds.remote.kind.Remote",
     "jobs.kinds.upload.kind.Upload",
     "jobs.kinds.report.kind.Report",

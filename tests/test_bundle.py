@@ -15,7 +15,8 @@ from zipfile import ZIP_STORED, ZipFile
 import pytest
 
 from jobs.errors import Interrupted, SourceChanged, SourceMissing
-from jobs.kinds.bundle.build import BundleParams, build_zip, zip_member_names
+from jobs.kinds.archive.build import BundleParams, build_zip
+from jobs.kinds.archive.member_names import zip_member_names
 from jobs.lib.names import MAX_NAME_BYTES, safe_name, split_name
 from jobs.testing import MemoryWorkspace
 from jobs.workspace import Source

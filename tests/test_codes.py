@@ -92,6 +92,7 @@ PUBLISHED = {
 }
 PUBLISHED_OF_JOBS = {
     "build_failed",
+    "no_sources",
     "source_missing",
     "source_changed",
     "archive_too_large",

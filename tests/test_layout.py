@@ -48,7 +48,7 @@ RANKS: list[set[str]] = [
         "engine.statistics",
     },
     {"kinds.mistakes"},
-    {"kinds.registry", "engine.quota", "engine.health"},
+    {"kinds.archive", "kinds.registry", "engine.quota", "engine.health"},
     {"engine.submission", "engine.attempt", "kinds.form"},
     {"engine.runner"},
     {
@@ -117,7 +117,7 @@ OWNERS: dict[str, set[str]] = {
     "idna": {"outbound"},
     "requests": set(),
     "rich": set(),
-    "stream_zip": {"kinds.bundle"},
+    "stream_zip": {"kinds.archive"},
     "PIL": {"kinds.upload.previews"},
     "pypdf": set(),
     "pypdfium2": {"kinds.upload.previews"},
@@ -130,7 +130,8 @@ OWNERS: dict[str, set[str]] = {
 }
 # Builders do not use the database or the web.
 BUILDERS = {
-    "kinds.bundle.build",
+    "kinds.archive.build",
+    "kinds.archive.member_names",
     *(f"kinds.remote.{name}" for name in ["assembly", "build", "parallel", "ranges", "sequential"]),
     "kinds.report.build",
     "kinds.report.document",

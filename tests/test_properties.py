@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import APIException
 
-from jobs.kinds.bundle.build import zip_member_names
+from jobs.kinds.archive.member_names import zip_member_names
 from jobs.kinds.registry import KINDS
 from jobs.lib.names import MAX_NAME_BYTES, safe_name
 from jobs.storage import attachment_header

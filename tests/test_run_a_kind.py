@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 
 from jobs.errors import EmptyResult, Interrupted
 from jobs.kinds import Kind, Workspace
-from jobs.kinds.bundle.kind import Bundle
+from jobs.kinds.bundle.kind import FilesBundle
 from jobs.kinds.registry import KINDS
 from jobs.lib.digest import Digest
 from jobs.states import Status
@@ -143,7 +143,7 @@ def test_uploaded_file_can_be_kept() -> None:
 def test_sources_of_a_bundle_are_given_by_key(alice: User) -> None:
     file = StoredFileFactory(file_id=70000, name="hello.txt")
 
-    result = run(Bundle, owner=alice, file_ids=[70000], sources={file.key: b"hello"})
+    result = run(FilesBundle, owner=alice, file_ids=[70000], sources={file.key: b"hello"})
 
     assert ZipFile(BytesIO(result.content)).read("hello.txt") == b"hello"
     assert result.progress[-1][0] == 5

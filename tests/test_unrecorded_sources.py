@@ -21,7 +21,8 @@ from jobs import storage
 from jobs.engine.attempt import Attempt
 from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import ArchiveTooLarge, BucketMissing, NoRoom, SourceChanged, SourceMissing
-from jobs.kinds.bundle.build import MAX_HELD_BYTES, BundleParams, build_zip
+from jobs.kinds import Bundle
+from jobs.kinds.archive.build import MAX_HELD_BYTES, BundleParams, build_zip
 from jobs.models import DownloadJob
 from jobs.workspace import CHUNK_BYTES, Source
 
@@ -165,7 +166,7 @@ def test_a_file_of_any_age_can_be_in_it(year: int) -> None:
 def attempt(running_job: DownloadJob, bucket: Any) -> Attempt:
     DownloadJob.objects.filter(pk=running_job.pk).update(total=None)
     running_job.refresh_from_db()
-    return Attempt(running_job, Mock(spec=Heartbeat), content_type="application/zip")
+    return Attempt(running_job, Mock(spec=Heartbeat), Bundle())
 
 
 def stored(name: str, content: bytes, **known: Any) -> Source:

@@ -15,8 +15,9 @@ JobError
     |-- SourceMissing          a stored file does not exist
     |   |-- SourceForbidden        the store denies access to an object in another bucket
     |   `-- BucketMissing          another bucket does not exist
+    |-- NoSources              there is nothing to put into the artifact
     |-- SourceChanged          a stored file is not what was recorded
-    |-- ArchiveTooLarge        the archive would exceed the maximum size of an object
+    |-- ArchiveTooLarge        the archive would have too many files, or too many bytes
     |-- StorageUnavailable     object storage is down or slow (retryable)
     |-- Stalled                no progress for too long (retryable)
     |-- TypeNotAllowed         an uploaded file has a type that is not allowed
@@ -58,6 +59,7 @@ from jobs.errors.build_errors import (
     EmptyResult,
     Infected,
     NoRoom,
+    NoSources,
     NotScannable,
     ScannerUnavailable,
     SourceChanged,
@@ -137,6 +139,7 @@ __all__ = [
     "LimitReached",
     "NoReader",
     "NoRoom",
+    "NoSources",
     "NotScannable",
     "NothingToShow",
     "OwnerBusy",

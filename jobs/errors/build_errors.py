@@ -47,6 +47,11 @@ class BucketMissing(SourceMissing):
     problem = "could not be found: its bucket does not exist."
 
 
+class NoSources(BuildError):
+    code = "no_sources"
+    meaning = "There are no files for the request."
+
+
 class SourceChanged(BuildError):
     code = "source_changed"
     meaning = "A stored file has changed since it was stored."
@@ -54,7 +59,7 @@ class SourceChanged(BuildError):
 
 class ArchiveTooLarge(BuildError):
     code = "archive_too_large"
-    meaning = "The files together exceed 5 TiB, the maximum size of an object."
+    meaning = "The files are more than 100,000, or exceed 5 TiB, the maximum size of an object."
 
 
 class StorageUnavailable(BuildError):

@@ -11,6 +11,7 @@ from jobs.errors.build_errors import (
     EmptyResult,
     Infected,
     NoRoom,
+    NoSources,
     NotScannable,
     ScannerUnavailable,
     SourceChanged,
@@ -59,6 +60,7 @@ def _meanings(*errors: type[BuildError]) -> dict[str, str]:
 JOB_CODES: dict[str, str] = {
     **_meanings(
         BuildError,
+        NoSources,
         SourceMissing,
         SourceChanged,
         ArchiveTooLarge,

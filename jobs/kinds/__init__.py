@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jobs.errors import BuildError
+    from jobs.kinds.archive.bundle import Bundle
     from jobs.kinds.base import Kind
-    from jobs.workspace import Workspace
+    from jobs.workspace import Source, Workspace
 
-__all__ = ["BuildError", "Kind", "Workspace"]
+__all__ = ["BuildError", "Bundle", "Kind", "Source", "Workspace"]
 
-_HOMES = {"BuildError": "jobs.errors", "Kind": "jobs.kinds.base", "Workspace": "jobs.workspace"}
+_HOMES = {
+    "BuildError": "jobs.errors",
+    "Bundle": "jobs.kinds.archive.bundle",
+    "Kind": "jobs.kinds.base",
+    "Source": "jobs.workspace",
+    "Workspace": "jobs.workspace",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -155,7 +155,7 @@ class Kind:
 
     def artifact_name(self, requested: str, params: JobParams) -> str:
         """Return a safe name with the kind's suffix: the requested one, or the default."""
-        name = safe_name(requested) if requested else self.default_name(params)
+        name = safe_name(requested or self.default_name(params))
         return name if name.lower().endswith(self.suffix) else name + self.suffix
 
     def describe(self, job: DownloadJob) -> str:

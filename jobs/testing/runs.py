@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
+from django.utils import timezone
 
 from jobs import storage
 from jobs.engine import runner
@@ -65,7 +66,9 @@ def run(
     submission = _request(kind, owner, request).submission()
     one, params = kind(), submission["params"]
     name = one.artifact_name(submission["name"], params)
-    job = DownloadJob(owner=owner, kind=kind.name, params=params, name=name)
+    job = DownloadJob(
+        owner=owner, kind=kind.name, params=params, name=name, created_at=timezone.now()
+    )
     work = MemoryWorkspace(
         kind=kind,
         name=name,

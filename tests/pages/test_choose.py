@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from jobs.kinds.bundle.kind import Bundle
+from jobs.kinds.bundle.kind import FilesBundle
 from jobs.models import DownloadJob
 from jobs.web.serializers import request_of
 from tests.factories import ArtifactFactory, StoredFileFactory
@@ -181,7 +181,7 @@ def test_an_invalid_name_has_an_error_at_its_field(visitor: Client, name: str) -
 def test_more_files_than_allowed_are_refused(
     visitor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_of(Bundle), "_declared_fields", small_bundles())
+    monkeypatch.setattr(request_of(FilesBundle), "_declared_fields", small_bundles())
 
     assert "Choose at most" in text(refused(visitor, {"file": ["80000", "80001", "80002"]}))
 
@@ -191,7 +191,7 @@ def small_bundles() -> dict[str, Any]:
 
     from jobs.web.serializers import FileIdField
 
-    fields = dict(request_of(Bundle)._declared_fields)
+    fields = dict(request_of(FilesBundle)._declared_fields)
     fields["file_ids"] = serializers.ListField(child=FileIdField(), allow_empty=False, max_length=2)
     return fields
 

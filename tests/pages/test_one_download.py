@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.kinds.bundle.kind import Bundle
+from jobs.kinds.bundle.kind import FilesBundle
 from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import FINAL, Actor, Event, Status
 from jobs.web.serializers import request_of
@@ -268,7 +268,7 @@ def test_the_commands_match_the_page(visitor: Client, alice: User) -> None:
     assert fetch[:3] == ["curl", "-fLOJ", f"http://testserver{of(job, 'download')}"]
     assert ask[2] == "http://testserver/v1/download/initiate"
     assert fetch[3:5] == ask[3:5] == ["-H", "Authorization: Bearer $TOKEN"]
-    serializer = request_of(Bundle)(data=json.loads(ask[-1]), context={"owner": job.owner})
+    serializer = request_of(FilesBundle)(data=json.loads(ask[-1]), context={"owner": job.owner})
     assert serializer.is_valid()
     assert serializer.submission()["params"] == job.params
     assert serializer.validated_data["name"] == name
@@ -317,6 +317,6 @@ def test_the_command_for_a_zip_of_results_is_valid(
 
     _, ask = commands(visitor.get(of(job)))
 
-    serializer = request_of(Bundle)(data=json.loads(ask[-1]), context={"owner": alice})
+    serializer = request_of(FilesBundle)(data=json.loads(ask[-1]), context={"owner": alice})
     assert serializer.is_valid()
     assert serializer.submission()["params"] == params

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.kinds.bundle import contract
-from jobs.kinds.bundle.kind import Bundle
+from jobs.kinds.bundle.kind import FilesBundle
 from jobs.kinds.bundle.response import AcceptedJob
 from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob
@@ -28,27 +28,27 @@ MAX_WAITING_STARTS = 4  # in a process; each holds a thread. Others return 202 a
 class Initiate(APIView):
     """Start a bundle: the stored files as one ZIP archive."""
 
-    rate = Bundle.rate
-    sample = Bundle.example
+    rate = FilesBundle.rate
+    sample = FilesBundle.example
     max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     @contract.initiate
     def post(self, request: Request) -> Response:
-        job, is_new = submit_download(request, Bundle)
+        job, is_new = submit_download(request, FilesBundle)
         return accepted_response(job, AcceptedJob(job).data, is_new=is_new)
 
 
 class Start(APIView):
     """Start a bundle and wait for it: the finished job, or 202 to poll."""
 
-    rate = Bundle.rate
-    sample = Bundle.example
+    rate = FilesBundle.rate
+    sample = FilesBundle.example
     max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     waiting = threading.BoundedSemaphore(MAX_WAITING_STARTS)
 
     @contract.start
     def post(self, request: Request) -> Response:
-        job, is_new = submit_download(request, Bundle)
+        job, is_new = submit_download(request, FilesBundle)
         if job.is_due and self.waiting.acquire(blocking=False):
             try:
                 _wait(job)

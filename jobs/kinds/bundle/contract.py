@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.kinds.bundle.kind import Bundle
+from jobs.kinds.bundle.kind import FilesBundle
 from jobs.kinds.bundle.response import AcceptedJob
 from jobs.web.api.contract import (
     START_PROBLEMS,
@@ -18,8 +18,8 @@ from jobs.web.api.schema import header
 from jobs.web.serializers import JobSerializer, request_of
 
 BODY = json_body(
-    request_of(Bundle),
-    three_files=Bundle.example,
+    request_of(FilesBundle),
+    three_files=FilesBundle.example,
     with_a_name_and_a_priority={"file_ids": [70000], "name": "Contracts.zip", "priority": 9},
     the_results_of_other_jobs={"job_ids": [JOB_ID], "name": "Measurements.zip", "email": True},
 )

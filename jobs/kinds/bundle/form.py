@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
 from jobs.errors import LimitReached
-from jobs.kinds.bundle.kind import Bundle
+from jobs.kinds.bundle.kind import FilesBundle
 from jobs.models import FileQuerySet, StoredFile
 from jobs.web import wording
 from jobs.web.authentication import authenticated_user
@@ -127,7 +127,7 @@ def submit_bundle_form(request: HttpRequest) -> HttpResponse:
     }
     data |= {"name": name} if name else {}
     data |= terms.serializer_data(request.POST, authenticated_user(request))
-    bundle = request_of(Bundle)(data=data, context=request_serializer_context(request))
+    bundle = request_of(FilesBundle)(data=data, context=request_serializer_context(request))
     try:
         bundle.is_valid(raise_exception=True)
         return submit_form(request, bundle.submission())

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from jobs.kinds.base import Body, JobParams, Kind
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from jobs.kinds import Bundle, Source
+from jobs.kinds.base import Body, JobParams
 from jobs.kinds.bundle import load, page, plain_request, sources
-from jobs.kinds.bundle.build import BundleParams, build_zip
 from jobs.kinds.bundle.params import BundleFields
 from jobs.kinds.bundle.words import NEXT_STEPS
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.models import DownloadJob
 from jobs.models.sources import Sources
+from jobs.web.serializers.fields import MAX_JOB_IDS
 from jobs.web.wording.number_text import files_text
-from jobs.workspace import Workspace
 
 INTRODUCTION = """\
 `POST /v1/download/initiate` answers 202 with a job. Poll its `Location`: wait `Retry-After` seconds
@@ -24,7 +28,7 @@ starts a job; if you get no response, send the same request again.
 """
 
 
-class Bundle(Kind):
+class FilesBundle(Bundle):
     name = "bundle"
     Params = BundleFields
     label = "Zip"
@@ -32,19 +36,15 @@ class Bundle(Kind):
     api_url_name = "initiate"
     form_url_name = "choose"
     downloads_post_view = "jobs.kinds.bundle.form.submit_bundle_form"
-    content_type = "application/zip"
-    suffix = ".zip"
+    max_sources = settings.MAX_FILES_PER_BUNDLE + MAX_JOB_IDS
     next_steps = NEXT_STEPS
     card = Card("files", "Stored files", "Several files as one zip", "Choose stored files")
     has_plain_requests = True
     introduction = INTRODUCTION
     example = {"file_ids": [70000, 70001, 70002]}
 
-    def load(self, job: DownloadJob) -> BundleParams:
-        return load.load_bundle(job)
-
-    def build(self, loaded: BundleParams, work: Workspace) -> None:
-        build_zip(loaded, work)
+    def sources(self, params: JobParams, owner: User) -> Iterable[Source]:
+        return load.load_bundle_sources(params, owner.pk)
 
     def default_name(self, params: JobParams) -> str:
         count = len(sources.bundle_source_ids(params))

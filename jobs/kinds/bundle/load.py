@@ -5,30 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jobs.errors import SourceMissing
+from jobs.kinds import Source
 from jobs.kinds.base import JobParams
-from jobs.kinds.bundle.build import BundleParams
 from jobs.kinds.bundle.sources import bundle_source_ids, bundle_sources
-from jobs.models import DownloadJob, StoredFile
-from jobs.workspace import Source
+from jobs.lib.names import safe_name
+from jobs.models import StoredFile
 
 FEW_FILES = 100  # more are read with a cursor
 SHOWN_IDS = 20  # in an error message; the rest is counted
 MAX_RECORDED = 1_000  # numbers of missing files in the job's metadata
 
 
-def load_bundle(job: DownloadJob) -> BundleParams:
+def load_bundle_sources(params: JobParams, owner_id: int) -> list[Source]:
     """Return the sources in the requested order. Another owner's file is missing, too."""
     found: dict[object, Source] = {}
-    ids = bundle_source_ids(job.params)
-    for file in _files(job.params, job.owner_id):
+    ids = bundle_source_ids(params)
+    for file in _files(params, owner_id):
         found[file.file_id] = _source(file)
         if file.role == StoredFile.Role.ARTIFACT:  # not its previews
             found[str(file.made_by_id)] = found[file.file_id]
     if missing := [each for each in ids if each not in found]:
         numbers = [each for each in missing if isinstance(each, int)][:MAX_RECORDED]
         raise SourceMissing(_missing_sentence(missing), facts={"missingFileIds": numbers})
-    sources = tuple(dict.fromkeys(found[each] for each in ids))
-    return BundleParams(sources, is_measured=job.total is not None)
+    return list(dict.fromkeys(found[each] for each in ids))
 
 
 def _files(params: JobParams, owner_id: int) -> Iterable[StoredFile]:
@@ -41,7 +40,7 @@ def _source(file: StoredFile) -> Source:
     return Source(
         label=f"File {file.file_id}" if file.file_id else file.name,
         key=file.key,
-        name=file.name,
+        name=safe_name(file.name),  # without folders
         size_bytes=file.size_bytes,
         crc32=file.crc32,
         made_at=file.created_at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from jobs.kinds.base import Body
-from jobs.kinds.bundle.kind import Bundle
+from jobs.kinds.bundle.kind import FilesBundle
 from jobs.models import DownloadJob
 from jobs.web.serializers import JobSerializer
 
@@ -13,7 +13,7 @@ from jobs.web.serializers import JobSerializer
 class AcceptedJob(JobSerializer):
     """A new bundle. `totalFileIds` is the number of different files in it."""
 
-    example_kind = Bundle.name
+    example_kind = FilesBundle.name
     totalFileIds = serializers.IntegerField(min_value=1)
 
     class Meta(JobSerializer.Meta):
@@ -21,4 +21,4 @@ class AcceptedJob(JobSerializer):
 
     @staticmethod
     def variant(job: DownloadJob, body: Body) -> Body:
-        return body | Bundle().accepted_members(job.params)
+        return body | FilesBundle().accepted_members(job.params)

@@ -7,7 +7,6 @@ from jobs.web.wording.next_steps import NO_RETRY
 NEXT_STEPS = {
     "source_missing": f"{NO_RETRY} Choose again without the missing files, or ask whoever gave you"
     " their numbers.",
-    "source_changed": f"{NO_RETRY} Ask an operator about the file.",
     "archive_too_large": f"{NO_RETRY} Choose fewer files, and create several zips.",
     "timeout": f"{NO_RETRY} Choose fewer files, or retry later.",
 }

@@ -22,6 +22,7 @@ from jobs.web.wording.waiting import waiting_text
 
 WENT_WRONG = {
     "build_failed": "The file could not be created.",
+    "no_sources": "There are no files for it.",
     "source_missing": "A file could not be found.",
     "source_changed": "A stored file has changed.",
     "archive_too_large": "The files are too large for one zip.",

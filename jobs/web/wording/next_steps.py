@@ -9,6 +9,10 @@ STOPPED = "We stopped retrying."
 OF_ALL = {
     "storage_full": f"{NO_RETRY} Retry when some of your files have expired, or ask an operator for"
     " more space.",
+    "no_sources": f"{NO_RETRY} Choose something else.",
+    "source_missing": f"{NO_RETRY} Ask an operator about the file.",
+    "source_changed": f"{NO_RETRY} Ask an operator about the file.",
+    "archive_too_large": f"{NO_RETRY} Choose less, and create several zips.",
     "dependency_failed": f"{NO_RETRY} Run the downloads it depends on again, then this one.",
 }
 ASK_OPERATOR = f"{STOPPED} Retry later; if it fails again, ask an operator."

@@ -1,4 +1,4 @@
-"""Kind `bundle`: build a ZIP archive of stored files."""
+"""Build a ZIP archive of objects in the store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stream_zip import (
 )
 
 from jobs.errors import ArchiveTooLarge, SourceChanged
-from jobs.lib.names import name_collision_key, safe_name, split_name
+from jobs.kinds.archive.member_names import zip_member_names
 from jobs.storage import MAX_OBJECT_BYTES
 from jobs.workspace import CHUNK_BYTES, NOT_AS_STORED, Source, Workspace
 
@@ -104,24 +104,3 @@ def _made_at(source: Source) -> datetime:
     """Return a time that a zip can hold."""
     made_at = source.made_at or FIRST_TIME
     return min(max(made_at, FIRST_TIME), LAST_TIME)
-
-
-def zip_member_names(sources: Iterable[Source]) -> Iterator[str]:
-    """Yield a safe name for each source, unique inside the archive on any file system.
-
-    Duplicates are numbered: `a.txt`, `a (2).txt`. Names that differ only in case, or in how an
-    accent is composed, are duplicates.
-    """
-    taken: dict[str, int] = {}
-    for source in sources:
-        name = original = safe_name(source.name)
-        stem, suffix = split_name(original)
-        copy = taken.get(name_collision_key(original), 1)
-        while name_collision_key(name) in taken:
-            copy += 1
-            name = f"{stem} ({copy}){suffix}"
-        taken[name_collision_key(original)] = (
-            copy  # continue here next time, which keeps this linear
-        )
-        taken.setdefault(name_collision_key(name), 1)
-        yield name
