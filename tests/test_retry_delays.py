@@ -15,7 +15,7 @@ from jobs.lib.backoff import backoff_seconds
 from jobs.models import DownloadJob
 from jobs.states import Status
 from jobs.testing import run_job
-from jobs.web.wording.progress_text import attempt
+from jobs.web.wording.progress_text import attempt_progress_text
 from tests.kinds import SmallKind
 
 
@@ -53,7 +53,7 @@ def test_a_failed_attempt_waits_as_long_as_the_kind_says(alice: User) -> None:
     assert (job.status, job.error_code) == (Status.QUEUED, "busy")
     wait = job.available_at - timezone.now()
     assert timedelta(seconds=30) < wait <= timedelta(minutes=1)
-    assert attempt(job) == "attempt 2 of 3"
+    assert attempt_progress_text(job) == "attempt 2 of 3"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -71,4 +71,4 @@ def test_the_delays_are_used_in_order(failures: int, seconds: int | None) -> Non
 def test_a_last_attempt_is_announced(alice: User) -> None:
     job = DownloadJob(kind="patient", status=Status.QUEUED, attempt=4, failures=2)
 
-    assert attempt(job) == "attempt 5, the last one"
+    assert attempt_progress_text(job) == "attempt 5, the last one"
