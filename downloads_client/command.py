@@ -21,7 +21,7 @@ from downloads_client.failures import Failure, NotWritten, Terminated, UsageErro
 from downloads_client.login import find_login
 from downloads_client.options import decode_options
 from downloads_client.outcome import CommandOutcome, wants_json_outcome
-from downloads_client.partial_file import raising_not_written
+from downloads_client.partial_file import partial_file_errors
 from downloads_client.progress import display_for
 from downloads_client.retry import Retry
 from downloads_client.service import Service
@@ -89,7 +89,7 @@ class DownloadCommand:
             path = self._fetch(request, Destination(f"{folder}/", force=False))
             if path is None:
                 return None
-            with raising_not_written(path):
+            with partial_file_errors(path):
                 file = path.open("rb")
             with file:
                 copy_to_stdout(file)

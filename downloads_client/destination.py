@@ -10,7 +10,7 @@ from uuid import UUID
 
 from downloads_client import formatting
 from downloads_client.failures import NotWritten
-from downloads_client.partial_file import raising_not_written
+from downloads_client.partial_file import partial_file_errors
 from jobs.lib.names import MAX_NAME_BYTES, safe_name
 
 FINGERPRINT_CHARS = 8
@@ -24,7 +24,7 @@ class Destination:
 
     def __init__(self, output: str, *, force: bool) -> None:
         given = Path(output)
-        with raising_not_written(given):  # the name may be too long, or a parent not readable
+        with partial_file_errors(given):  # the name may be too long, or a parent not readable
             is_folder = output.endswith("/") or given.is_dir()
             given.exists()
         self.folder = given if is_folder else given.parent
@@ -33,7 +33,7 @@ class Destination:
 
     def prepare(self) -> None:
         """Create the folder. Raises NotWritten if no file can be created in it."""
-        with raising_not_written(self.folder):
+        with partial_file_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         if not os.access(self.folder, os.W_OK | os.X_OK):
             raise NotWritten(f"{self.folder} is not writable: permission denied.")
@@ -53,7 +53,7 @@ class Destination:
 
         Devices and folders are never overwritten, files only with `force`.
         """
-        with raising_not_written(path):
+        with partial_file_errors(path):
             is_there, is_other = os.path.lexists(path), path.exists() and not path.is_file()
         if is_other:
             raise NotWritten(f"{path} is not a regular file.", "exists")
@@ -69,18 +69,18 @@ class Destination:
         Its name has the job's id and the beginning of the SHA-256, so that a file that was created
         again is never appended to the bytes of the old one.
         """
-        with raising_not_written(path):  # a name that this locale cannot encode
+        with partial_file_errors(path):  # a name that this locale cannot encode
             beginning = os.fsencode(path.name)[:MAX_NAME_BYTES].decode(errors="ignore").encode()
         stem = f"{os.fsdecode(beginning)}.{job_id}."  # leaves room for all that follows
         partial = path.with_name(f"{stem}{sha256[:FINGERPRINT_CHARS]}.part")
-        with raising_not_written(self.folder):
+        with partial_file_errors(self.folder):
             for old in set(path.parent.glob(escape(stem) + "*.part")) - {partial}:
                 old.unlink(missing_ok=True)
         return partial
 
     def check_free_space(self, needed: int) -> None:
         """Raise NotWritten if fewer than `needed` bytes are free."""
-        with raising_not_written(self.folder):
+        with partial_file_errors(self.folder):
             free = shutil.disk_usage(self.folder).free
         if needed > free:
             sizes = (

@@ -14,7 +14,7 @@ from downloads_client.failures import Gone, JobFailed, RequestRefused
 from downloads_client.kinds import kind_named
 from downloads_client.kinds.published_kind import KindRequest
 from downloads_client.new_download import NewDownload
-from downloads_client.partial_file import PartialFile, raising_not_written
+from downloads_client.partial_file import PartialFile, partial_file_errors
 from downloads_client.poll_interval import PollInterval
 from downloads_client.progress import ProgressDisplay
 from downloads_client.retry import Retry
@@ -117,7 +117,7 @@ class Downloader:
 
 def is_downloaded_file(path: Path, result: DownloadResult) -> bool:
     """Return True if `path` is a file with the size and SHA-256 of the result."""
-    with raising_not_written(path):
+    with partial_file_errors(path):
         if not path.is_file() or path.stat().st_size != result.size:
             return False
         with path.open("rb") as file:

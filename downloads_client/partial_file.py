@@ -23,7 +23,7 @@ class PartialFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with raising_not_written(path):
+        with partial_file_errors(path):
             self._file = path.open("a+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,7 +33,7 @@ class PartialFile:
         except OSError as error:  # a file system without locks
             self._file.close()
             raise partial_file_not_written(path, error) from error
-        with raising_not_written(path):
+        with partial_file_errors(path):
             self._file.seek(0)
             self._hash = hashlib.file_digest(self._file, "sha256")
             self.size = self._file.tell()
@@ -43,13 +43,13 @@ class PartialFile:
         return self._hash.hexdigest()
 
     def write(self, chunk: bytes) -> None:
-        with raising_not_written(self.path):
+        with partial_file_errors(self.path):
             self._file.write(chunk)
         self._hash.update(chunk)
         self.size += len(chunk)
 
     def truncate(self) -> None:
-        with raising_not_written(self.path):
+        with partial_file_errors(self.path):
             self._file.seek(0)
             self._file.truncate()
         self._hash = hashlib.sha256()
@@ -57,13 +57,13 @@ class PartialFile:
 
     def rename_to(self, path: Path) -> None:
         """Move the complete file to its final path, atomically."""
-        with raising_not_written(path):
+        with partial_file_errors(path):
             self._file.flush()
             os.fsync(self._file.fileno())  # or a power cut could leave the name without the bytes
             self.path.replace(path)
 
     def delete(self) -> None:
-        with raising_not_written(self.path):
+        with partial_file_errors(self.path):
             self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
@@ -83,7 +83,7 @@ class PartialFile:
 
 
 @contextmanager
-def raising_not_written(path: Path) -> Iterator[None]:
+def partial_file_errors(path: Path) -> Iterator[None]:
     """Raise NotWritten in place of an OSError or of a name that the locale cannot encode."""
     try:
         yield

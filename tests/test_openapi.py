@@ -277,12 +277,12 @@ def test_security_requirements_are_described(document: Json, operations: dict[st
 
 
 def test_the_documented_page_sizes_are_right(operations: dict[str, Json]) -> None:
-    from jobs.web.api.lists import JobFilter, NewestFirst
+    from jobs.web.api.lists import JobFilter, NewestFirstList
 
     parameters = {each["name"]: each["schema"] for each in operations["jobs"]["parameters"]}
 
-    assert parameters["limit"]["maximum"] == NewestFirst.max_page_size
-    assert parameters["limit"]["default"] == NewestFirst.page_size
+    assert parameters["limit"]["maximum"] == NewestFirstList.max_page_size
+    assert parameters["limit"]["default"] == NewestFirstList.page_size
     assert set(parameters["status"]["enum"]) == {"", *Status.values}
     assert parameters["search"]["maxLength"] == JobFilter.base_filters["search"].extra["max_length"]
 

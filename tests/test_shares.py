@@ -14,7 +14,7 @@ import pytest
 
 from downloads_project.web_server import bodies, clients
 from downloads_project.web_server.refusals import Refused
-from downloads_project.web_server.request import Request
+from downloads_project.web_server.request import ServerRequest
 from downloads_project.web_server.shares import Shares
 from tests.live import Live, children
 from tests.test_forms import END, TYPE, file
@@ -174,7 +174,7 @@ def test_released_places_can_be_reused() -> None:
 
 def test_a_body_that_is_read_twice_counts_once() -> None:
     """As Django does after a native endpoint has left a request to it."""
-    shares, request = Shares(100), Request.__new__(Request)
+    shares, request = Shares(100), ServerRequest.__new__(ServerRequest)
     request._connection = Mock(connections=Mock(held_bytes=shares))
 
     for size in (10, 30, 10, 30):

@@ -27,7 +27,7 @@ from downloads_project.web_server.refusals import (
     Refused,
     refusal_of,
 )
-from downloads_project.web_server.request import Request
+from downloads_project.web_server.request import ServerRequest
 from downloads_project.web_server.request_target import request_target_path
 from jobs.web.request_ids import new_request_id
 
@@ -57,7 +57,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self.ip = LOCAL
         self.peer: tuple[str, int] | None = None
         self.local: tuple[str, int] | None = None
-        self.request: Request | None = None  # that is being served
+        self.request: ServerRequest | None = None  # that is being served
         self.deadline = 0.0
         self.is_gone = False
         self.secure_headers: dict[bytes, bytes] = {}
@@ -129,7 +129,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _on_head(self) -> None:
         self._head.clear()
-        self.request = Request(self, self._parser)
+        self.request = ServerRequest(self, self._parser)
         self.connections.waits_no_more(self)
         self.request.start()
 

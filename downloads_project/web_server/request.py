@@ -47,7 +47,7 @@ def request_seconds_left(received_bytes: int, waited_seconds: float) -> float:
     return min(GRACE_SECONDS + earned - waited_seconds, RECEIVE_SECONDS)
 
 
-class Request:
+class ServerRequest:
     """`receive` and `send` of an ASGI application. Also `scope["extensions"]["web_server"]`."""
 
     # Initial values; for most requests they never change.

@@ -16,7 +16,7 @@ from jobs.kinds.base import Kind
 from jobs.kinds.registry import kind_folder
 from jobs.lib.database import retry_database_write
 from jobs.lib.digest import Digest
-from jobs.lib.json_values import stored_json
+from jobs.lib.json_values import stored_json_value
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
 from jobs.models import DownloadJob, StoredFile
@@ -102,7 +102,7 @@ class Attempt:
         return (self._job.checkpoint or {}).get(SAVED)
 
     def save_checkpoint(self, value: Any) -> None:
-        saved = {SAVED: stored_json(value, "The checkpoint")}
+        saved = {SAVED: stored_json_value(value, "The checkpoint")}
         self._record(checkpoint=(self._job.checkpoint or {}) | saved)
 
     def say(self, message: str) -> None:
@@ -168,7 +168,7 @@ class Attempt:
 
     def note(self, **facts: Any) -> None:
         metadata = self._job.metadata | facts
-        self._record(metadata=stored_json(metadata, "What was noted"))
+        self._record(metadata=stored_json_value(metadata, "What was noted"))
 
     @property
     def scratch(self) -> Path:

@@ -10,7 +10,7 @@ MAX_JSON_BYTES = 16 * 1024
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-def stored_json(value: Any, what: str) -> Any:
+def stored_json_value(value: Any, what: str) -> Any:
     """Return the value as it is read back from the database, such as a tuple as a list.
 
     Raises TypeError for what is not JSON, ValueError for NaN, for text that Postgres cannot store,

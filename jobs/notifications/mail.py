@@ -25,7 +25,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from jobs.errors import Undelivered
 from jobs.models import Notification
 from jobs.notifications.letters import Letter, letter_of
-from jobs.notifications.mailboxes import mail_message_id, parse_mail_address
+from jobs.notifications.mailboxes import mailbox_message_id, parse_mail_address
 
 OFF = "Email is not set up on this server: EMAIL_URL is not set."
 NO_ADDRESS = "The account has no email address."
@@ -87,7 +87,7 @@ def _mail(
         alternatives=[(letter.html, "text/html")],
         headers={
             # The same each time: who gets it twice can tell.
-            "Message-ID": mail_message_id(notification.pk, settings.BASE_URL),
+            "Message-ID": mailbox_message_id(notification.pk, settings.BASE_URL),
             "Auto-Submitted": "auto-generated",  # no machine answers it: RFC 3834
             "X-Auto-Response-Suppress": "All",  # nor Exchange
         },

@@ -39,7 +39,7 @@ def parse_mail_address(text: str) -> Address:
     return Address(display_name=name, username=username, domain=domain)
 
 
-def mail_message_id(unique: object, site: str) -> str:
+def mailbox_message_id(unique: object, site: str) -> str:
     """Return '<unique@downloads.example.com>', valid for every site (RFC 5322, 3.6.4)."""
     return f"<{unique}@{_right_side(urlsplit(site).hostname or '')}>"
 

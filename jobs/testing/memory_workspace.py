@@ -11,7 +11,7 @@ from typing import Any
 from jobs.errors import EmptyResult, Interrupted, SourceChanged, SourceMissing
 from jobs.kinds.base import Kind
 from jobs.lib.digest import Digest
-from jobs.lib.json_values import stored_json
+from jobs.lib.json_values import stored_json_value
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
 from jobs.testing.memory_output import MemoryOutput, MemoryParts
@@ -103,7 +103,7 @@ class MemoryWorkspace:
 
     def save_checkpoint(self, value: Any) -> None:
         self.called()
-        self.checkpoint = stored_json(value, "The checkpoint")
+        self.checkpoint = stored_json_value(value, "The checkpoint")
 
     def say(self, message: str) -> None:
         self.messages.append(message)
@@ -135,7 +135,7 @@ class MemoryWorkspace:
 
     def note(self, **facts: Any) -> None:
         self.called()
-        self.metadata = stored_json(self.metadata | facts, "What was noted")
+        self.metadata = stored_json_value(self.metadata | facts, "What was noted")
 
     @property
     def scratch(self) -> Path:

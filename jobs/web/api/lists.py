@@ -26,7 +26,7 @@ USER_ID = re.compile("[0-9]{1,18}")
 FILE_LINKS = ("downloadUrl", "expiresIn", "processedFiles")  # only for the owner
 
 
-class NewestFirst(CursorPagination):
+class NewestFirstList(CursorPagination):
     page_size = 20
     max_page_size = 100
     page_size_query_param = "limit"
@@ -110,7 +110,7 @@ class OwnJobList(ListAPIView[DownloadJob]):
 
     queryset = DownloadJob.objects.none()  # for the schema; see get_queryset
     serializer_class = JobSerializer
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstList
     filter_backends = [filters.DjangoFilterBackend]
     filterset_class = JobFilter
 

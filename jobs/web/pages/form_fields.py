@@ -21,11 +21,11 @@ from jobs.kinds.base import Kind
 from jobs.kinds.form import Field, is_shown
 from jobs.terms import REQUEST_FIELDS
 from jobs.web.pages.form_options import (
-    Option,
-    OptionGroup,
+    FormOption,
+    FormOptionGroup,
     fits_radios,
-    lists_options,
-    option_groups,
+    form_option_groups,
+    has_form_options,
 )
 from jobs.web.pages.form_values import shown_values
 from jobs.web.pages.terms import local_time
@@ -44,7 +44,7 @@ class FormField:
     template: str
     input_type: str
     values: list[str]
-    groups: list[OptionGroup]
+    groups: list[FormOptionGroup]
     is_boxed: bool  # radio buttons in a row, one of which is always chosen
     attributes: SafeString
     hint: str
@@ -73,7 +73,7 @@ class FormField:
         return self.values[-1:] == ["true"]
 
     @property
-    def options(self) -> list[Option]:
+    def options(self) -> list[FormOption]:
         return [option for group in self.groups for option in group.options]
 
 
@@ -105,7 +105,7 @@ def form_field(field: Field, form: QueryDict, error: str) -> FormField:
         template=style.get("template") or f"{TEMPLATES}/{style['base_template']}",
         input_type=style.get("input_type", ""),
         values=values,
-        groups=option_groups(field, set(values), style["base_template"]),
+        groups=form_option_groups(field, set(values), style["base_template"]),
         is_boxed=fits_radios(field) and field.default is not empty,
         attributes=flatatt(_attributes(field, style)),
         hint=_hint(field, style),
@@ -122,7 +122,7 @@ def _style(field: Field) -> dict[str, Any]:
         style["input_type"] = "number"
     elif isinstance(field, serializers.BooleanField) and field.allow_null:
         style["base_template"] = "select.html"
-    elif style["base_template"] == "select_multiple.html" or lists_options(field):
+    elif style["base_template"] == "select_multiple.html" or has_form_options(field):
         style["base_template"] = "checkbox_multiple.html"
     elif style["base_template"] == "select.html" and fits_radios(field):
         style["base_template"] = "radio.html"

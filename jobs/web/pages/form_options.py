@@ -18,21 +18,21 @@ YES_OR_NO = {"": "Not set", "true": "Yes", "false": "No"}
 
 
 @dataclass(frozen=True)
-class Option:
+class FormOption:
     value: str
     label: str
     is_chosen: bool
 
 
 @dataclass(frozen=True)
-class OptionGroup:
+class FormOptionGroup:
     """Options with the label of their group, which is empty for most."""
 
     label: str
-    options: list[Option]
+    options: list[FormOption]
 
 
-def lists_options(field: Field) -> bool:
+def has_form_options(field: Field) -> bool:
     """Return True for a list whose items are options."""
     return isinstance(field, serializers.ListField) and hasattr(field.child, "iter_options")
 
@@ -50,38 +50,38 @@ def _may_be_empty(field: Field) -> bool:
     return has_no_value or field.allow_null or getattr(field, "allow_blank", False)
 
 
-def option_groups(field: Field, chosen: set[str], base_template: str) -> list[OptionGroup]:
+def form_option_groups(field: Field, chosen: set[str], base_template: str) -> list[FormOptionGroup]:
     """Return the options of the field, the empty one first; nothing if it has none."""
     if isinstance(field, serializers.BooleanField):
         chosen = chosen or {""}
-        switch = [Option(value, label, value in chosen) for value, label in YES_OR_NO.items()]
-        return [OptionGroup("", switch)]
+        switch = [FormOption(value, label, value in chosen) for value, label in YES_OR_NO.items()]
+        return [FormOptionGroup("", switch)]
     if isinstance(field, serializers.ListField):
-        return list(_groups(field.child, chosen)) if lists_options(field) else []
+        return list(_groups(field.child, chosen)) if has_form_options(field) else []
     if not hasattr(field, "iter_options"):
         return []
     first = [] if isinstance(field, SEVERAL) else _empty_option(field, chosen, base_template)
     return [*first, *_groups(field, chosen)]
 
 
-def _empty_option(field: Field, chosen: set[str], base_template: str) -> list[OptionGroup]:
+def _empty_option(field: Field, chosen: set[str], base_template: str) -> list[FormOptionGroup]:
     """Return the option of no value, or of a select the text for what is still to choose."""
     if _may_be_empty(field):
-        return [OptionGroup("", [Option("", "Not set", not chosen or "" in chosen)])]
+        return [FormOptionGroup("", [FormOption("", "Not set", not chosen or "" in chosen)])]
     if base_template == "select.html" and field.default is empty:
-        return [OptionGroup("", [Option("", "Choose…", not chosen)])]
+        return [FormOptionGroup("", [FormOption("", "Choose…", not chosen)])]
     return []
 
 
-def _groups(field: Any, chosen: set[str]) -> Iterator[OptionGroup]:
-    label, options = "", list[Option]()
+def _groups(field: Any, chosen: set[str]) -> Iterator[FormOptionGroup]:
+    label, options = "", list[FormOption]()
     for each in field.iter_options():
         if not (each.start_option_group or each.end_option_group):
             value = str(each.value)
-            options.append(Option(value, str(each.display_text), value in chosen))
+            options.append(FormOption(value, str(each.display_text), value in chosen))
             continue
         if options:
-            yield OptionGroup(label, options)
+            yield FormOptionGroup(label, options)
         label, options = (str(each.label) if each.start_option_group else ""), []
     if options:
-        yield OptionGroup(label, options)
+        yield FormOptionGroup(label, options)

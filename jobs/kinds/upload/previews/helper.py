@@ -37,10 +37,10 @@ def helper_main(make: Callable[[Work], PreviewResult] | None = None) -> None:
         out.flush()
 
     def say(message: str) -> None:
-        send(helper_protocol.progress_message(message))
+        send(helper_protocol.helper_progress_message(message))
 
     make = make or PREVIEW_TYPES[task.content_type].load()
-    send(helper_protocol.ready_message())
+    send(helper_protocol.helper_ready_message())
     work = Work(Path(task.source), task.content_type, Path(task.folder), task.limits, say)
     send(_result_line(make, work))
 
@@ -55,20 +55,20 @@ def _redirect_stdout() -> TextIO:
 
 def _result_line(make: Callable[[Work], PreviewResult], work: Work) -> str:
     try:
-        return helper_protocol.result_message(make(work))
+        return helper_protocol.helper_result_message(make(work))
     except ProcessingError as error:
         traceback.print_exc()
-        return helper_protocol.error_message(error)
+        return helper_protocol.helper_error_message(error)
     except MemoryError:
-        return helper_protocol.error_message(FileTooComplex(TOO_MUCH))
+        return helper_protocol.helper_error_message(FileTooComplex(TOO_MUCH))
     except Exception as error:
         # Parsers may raise anything for a malicious file.
         traceback.print_exc()
         if isinstance(error, OSError) and error.errno in NO_ROOM:
-            return helper_protocol.error_message(FileTooComplex(TOO_MUCH))
+            return helper_protocol.helper_error_message(FileTooComplex(TOO_MUCH))
         if isinstance(error, OSError) and error.errno in FORBIDDEN:
             raise  # a bug or an attack: no reader does that
-        return helper_protocol.error_message(FileUnreadable(UNREADABLE))
+        return helper_protocol.helper_error_message(FileUnreadable(UNREADABLE))
 
 
 if __name__ == "__main__":

@@ -68,20 +68,20 @@ class Progress:
 Message = Ready | Progress | PreviewResult | errors.ProcessingError
 
 
-def ready_message() -> str:
+def helper_ready_message() -> str:
     return json.dumps({"ready": True})
 
 
-def progress_message(message: str) -> str:
+def helper_progress_message(message: str) -> str:
     return json.dumps({"say": message})
 
 
-def result_message(result: PreviewResult) -> str:
+def helper_result_message(result: PreviewResult) -> str:
     files = [[each.role, each.path.name, each.content_type] for each in result.previews]
     return json.dumps({"made": files, "facts": result.facts})
 
 
-def error_message(error: errors.ProcessingError) -> str:
+def helper_error_message(error: errors.ProcessingError) -> str:
     return json.dumps({"refused": error.code, "sentence": str(error)})
 
 
