@@ -46,7 +46,7 @@ class WorkspaceOutput(Protocol):
     """The artifact, written sequentially to object storage."""
 
     def write(self, chunk: bytes) -> None:
-        """Append a chunk. Raises StorageUnavailable."""
+        """Append a chunk. Raises StorageUnavailable, and NoRoom if the owner's space is used up."""
 
     @property
     def sha256(self) -> str:
@@ -130,7 +130,7 @@ class Workspace(Protocol):
         """
 
     def say(self, message: str) -> None:
-        """Set the job's message, one short sentence about the current step."""
+        """Set the job's message, one short sentence about the current step: 300 characters."""
 
     def advance(self, amount: int, *, threads: int = 0) -> None:
         """Add to the work done, and set the number of active threads."""

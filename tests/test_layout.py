@@ -48,7 +48,7 @@ RANKS: list[set[str]] = [
         "engine.statistics",
     },
     {"kinds.mistakes"},
-    {"kinds.archive", "kinds.registry", "engine.quota", "engine.health"},
+    {"kinds.archive", "kinds.registry", "engine.quota", "engine.health", "engine.bounded_output"},
     {"engine.submission", "engine.attempt", "kinds.form"},
     {"engine.runner"},
     {

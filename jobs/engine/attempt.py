@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs import storage
 from jobs.engine import quota
+from jobs.engine.bounded_output import BoundedOutput
 from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import EmptyResult, NoRoom, SourceChanged, SourceMissing
 from jobs.kinds.base import Kind
@@ -20,9 +21,11 @@ from jobs.lib.json_values import stored_json_value
 from jobs.lib.names import safe_name
 from jobs.lib.scratch import Scratch
 from jobs.models import DownloadJob, StoredFile
+from jobs.models.event import storable_event_text
 from jobs.workspace import CHUNK_BYTES, LATE_DESCRIBE, NO_FILE, NOT_AS_STORED, Source
 
 UPLOAD_GONE = "The uploaded file no longer exists. Upload it again."
+MAX_MESSAGE_CHARS = 300
 SAVED = "saved"  # the builder's value in the column `checkpoint`, beside the data of the parts
 StorageOutput = storage.S3Output | storage.S3Parts
 
@@ -35,7 +38,7 @@ class Attempt:
         self._heartbeat = heartbeat
         self._kind = kind
         self._content_type = kind.content_type
-        self._output: storage.S3Output | None = None
+        self._output: BoundedOutput | None = None
         self._parts: storage.S3Parts | None = None
         self._found: storage.S3Parts | None = None  # parts of an earlier attempt
         self._kept: StoredFile | None = None  # the uploaded file, as an artifact
@@ -51,18 +54,18 @@ class Attempt:
         self._content_type = content_type or self._content_type
         self._record(name=safe_name(name) if name else self._job.name, total=total_bytes)
         if total_bytes:
-            retry_database_write(lambda: self._check_room(total_bytes))
+            self._check_room(total_bytes)
 
     def plan(self, total: int, unit: str) -> None:
         self._record(total=total, unit=unit)
 
     @property
-    def output(self) -> storage.S3Output:
+    def output(self) -> BoundedOutput:
         if not self._kind.makes_file:
             raise RuntimeError(NO_FILE)
         if self._output is None:
-            self._output = storage.S3Output(
-                self._key(self._job.name),
+            self._output = self._new_output(
+                self._job.name,
                 content_type=self._content_type,
                 expected_bytes=self._expected_bytes,
             )
@@ -106,7 +109,7 @@ class Attempt:
         self._record(checkpoint=(self._job.checkpoint or {}) | saved)
 
     def say(self, message: str) -> None:
-        self._heartbeat.say(message)
+        self._heartbeat.say(storable_event_text(message[:MAX_MESSAGE_CHARS]))
 
     def advance(self, amount: int, *, threads: int = 0) -> None:
         self._heartbeat.advance(amount, threads=threads)
@@ -216,10 +219,10 @@ class Attempt:
             raise EmptyResult("The job ended without making a file.")
         if self._parts is None:
             if not self._is_in_bytes:
-                retry_database_write(lambda: self._check_room(self.output.size_bytes))
+                self._check_room(self.output.size_bytes)
             elif self._job.total is None:  # the size was unknown until now
                 self._record(total=self.output.size_bytes)
-                retry_database_write(lambda: self._check_room(self.output.size_bytes))
+                self._check_room(self.output.size_bytes)
             if self.output.is_in_parts:  # completing those may take the store minutes
                 self.say("Storing the file")
             self.output.finish()
@@ -305,9 +308,20 @@ class Attempt:
     def _record(self, **values: Any) -> None:
         retry_database_write(lambda: self._job.record(**values))
 
+    def _new_output(self, name: str, *, content_type: str, expected_bytes: int) -> BoundedOutput:
+        return BoundedOutput(
+            self._key(name),
+            content_type=content_type,
+            expected_bytes=expected_bytes,
+            check_room=self._check_room,
+        )
+
     def _check_room(self, total_bytes: int) -> None:
-        if not quota.has_quota_for(self._job, total_bytes):
-            raise NoRoom("The file needs more storage space than you have left.")
+        def check() -> None:
+            if not quota.has_quota_for(self._job, total_bytes):
+                raise NoRoom("The file needs more storage space than you have left.")
+
+        retry_database_write(check)
 
 
 def _read(source: Source) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from jobs.errors import DEPENDENCY_FAILED, WORKER_LOST, StaleJob
 from jobs.lib.backoff import MAX_LOSSES
 from jobs.lib.changes import announce_change
 from jobs.models import transition
-from jobs.models.event import JobEvent
+from jobs.models.event import JobEvent, storable_event_text
 from jobs.models.job_fields import JobFields
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import Notification
@@ -28,6 +28,7 @@ from jobs.models.stored_file import StoredFile
 from jobs.models.transition import NOW, seconds_from_now, transition_changes
 from jobs.states import ENDS, FINAL, MOVES, WAITING, Actor, Event, Status
 
+MAX_ERROR_CHARS = 500
 NO_GUARD = Q()
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
 IS_DUE = Q(held=False, available_at__lte=NOW + CLAIM_EARLY)
@@ -170,7 +171,7 @@ class DownloadJob(JobFields):
             failures=F("failures") + 1,
             available_at=Now() + timedelta(seconds=after_seconds),
             error_code=code,
-            error=sentence,
+            error=_storable(sentence),
             message="Waiting to retry",
         )
 
@@ -185,7 +186,7 @@ class DownloadJob(JobFields):
             detail=detail,
             failures=F("failures") + 1,
             error_code=code,
-            error=sentence,
+            error=_storable(sentence),
             message="Failed",
             **({"metadata": self.metadata | facts} if facts else {}),
         )
@@ -294,3 +295,8 @@ class DownloadJob(JobFields):
                 line = JobEvent(pk=line_id, job=self, event=event, by=by, attempt=self.attempt)
                 Notification.objects.record_outcome(self, line)
         announce_change(self.pk)
+
+
+def _storable(sentence: str) -> str:
+    """Return the beginning of a builder's sentence that fits into the column `error`."""
+    return storable_event_text(sentence[:MAX_ERROR_CHARS])
