@@ -145,8 +145,17 @@ class Workspace(Protocol):
     def keep(self, digest: Digest, *, content_type: str) -> None:
         """Make the uploaded file the artifact. Raises SourceMissing if it has another size."""
 
+    def add_file(
+        self, role: str, *, name: str = "", content_type: str
+    ) -> AbstractContextManager[WorkspaceOutput]:
+        """Store another file of the result: what is written to the output inside.
+
+        `role` is one of the kind's `roles`, and has one file. Raises ValueError otherwise, NoRoom
+        and StorageUnavailable.
+        """
+
     def attach(self, role: str, path: Path, *, content_type: str) -> None:
-        """Store a file next to the artifact, such as a preview."""
+        """Store a file of the disk as another file of the result, such as a preview."""
 
     def reuse(self) -> bool:
         """Attach copies of the previews of the same content. Return False if there are none."""

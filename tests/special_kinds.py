@@ -53,3 +53,23 @@ class Migrate(Kind):
                 time.sleep(0.05)
             work.advance(1)
             work.save_checkpoint({"next": number + 1})
+
+
+class Ledger(Kind):
+    """Makes a table, and beside it a summary and the rows that were left out."""
+
+    name = "ledger"
+    label = "Ledger"
+    content_type = "text/csv"
+    suffix = ".csv"
+    roles = {"summary": "Summary", "left-out": "Rows left out"}
+
+    def load(self, job: DownloadJob) -> None:
+        return None
+
+    def build(self, loaded: None, work: Workspace) -> None:
+        with work.add_file("left-out", name="../left out.csv", content_type="text/csv") as left_out:
+            left_out.write(b"3\n")
+            work.output.write(b"1\n2\n")
+        with work.add_file("summary", content_type="application/json") as summary:
+            summary.write(b'{"rows": 2}')

@@ -39,6 +39,7 @@ RANKS: list[set[str]] = [
     },
     {"workspace"},  # the contract between builders and runner
     {"storage", "outbound", "scanner", "kinds.page_parts"},  # the outside world
+    {"engine.bounded_output"},
     {"models", "engine.doorbell", "kinds.param_facts"},
     {
         "kinds.base",
@@ -48,7 +49,7 @@ RANKS: list[set[str]] = [
         "engine.statistics",
     },
     {"kinds.mistakes"},
-    {"kinds.archive", "kinds.registry", "engine.quota", "engine.health", "engine.bounded_output"},
+    {"kinds.archive", "kinds.registry", "engine.quota", "engine.health", "engine.attached_files"},
     {"engine.submission", "engine.attempt", "kinds.form"},
     {"engine.runner"},
     {

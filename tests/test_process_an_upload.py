@@ -61,7 +61,7 @@ def test_a_picture_has_three_smaller_ones(client_of_alice: APIClient) -> None:
     for role, file in made.items():
         stored = StoredFile.objects.get(file_id=file["fileId"])
         sizes[role] = Image.open(io.BytesIO(b"".join(storage.read_object(stored.key)))).size
-        assert stored.key.startswith(f"processed/{job.pk}/1/{role}.")
+        assert stored.key.startswith(f"processed/{job.pk}/1/{role}/")
         assert file["fileName"] == f"harbour {role}.jpg"
         assert file["contentType"] == "image/jpeg"
     assert sizes == {"thumbnail": (200, 200), "medium": (800, 400), "large": (1920, 960)}

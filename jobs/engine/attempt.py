@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jobs import storage
 from jobs.engine import quota
+from jobs.engine.attached_files import AttachedFiles, named_after
 from jobs.engine.bounded_output import BoundedOutput
 from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import EmptyResult, NoRoom, SourceChanged, SourceMissing
@@ -42,7 +43,7 @@ class Attempt:
         self._parts: storage.S3Parts | None = None
         self._found: storage.S3Parts | None = None  # parts of an earlier attempt
         self._kept: StoredFile | None = None  # the uploaded file, as an artifact
-        self._attached: list[StoredFile] = []
+        self._files = AttachedFiles(job, kind.roles, new_output=self._new_output, key_of=self._key)
         self._scratch: Scratch | None = None
         self._read: Callable[[Source], Iterator[bytes]] = _read
 
@@ -132,27 +133,22 @@ class Attempt:
         file.content_type, file.role = content_type, StoredFile.Role.ARTIFACT
         self._kept = file
 
+    def add_file(
+        self, role: str, *, name: str = "", content_type: str
+    ) -> AbstractContextManager[BoundedOutput]:
+        return self._files.add(role, name=name, content_type=content_type)
+
     def attach(self, role: str, path: Path, *, content_type: str) -> None:
-        output = storage.S3Output(
-            self._key(f"{role}{path.suffix}"),
-            content_type=content_type,
-            expected_bytes=path.stat().st_size,
-        )
-        with path.open("rb") as file:
+        name = named_after(self._job.name, role, path.suffix)
+        size_bytes = path.stat().st_size
+        with (
+            self._files.add(
+                role, name=name, content_type=content_type, expected_bytes=size_bytes
+            ) as output,
+            path.open("rb") as file,
+        ):
             while chunk := file.read(CHUNK_BYTES):
                 output.write(chunk)
-        output.finish()
-        self._attach(
-            StoredFile(
-                key=output.key,
-                content_type=content_type,
-                size_bytes=output.size_bytes,
-                sha256=output.sha256,
-                crc32=output.crc32,
-                role=role,
-            ),
-            suffix=path.suffix,
-        )
 
     def reuse(self) -> bool:
         if self._kept is None:
@@ -162,9 +158,9 @@ class Attempt:
             return False
         try:
             for preview in duplicate.made_by.files.previews():
-                self._attach_copy(preview)
+                self._files.copy(preview)
         except SourceMissing:  # it expired meanwhile
-            self._attached.clear()
+            self._files.rows.clear()
             return False
         self.note(**duplicate.made_by.metadata)
         return True
@@ -211,10 +207,12 @@ class Attempt:
 
         Raises EmptyResult, NoRoom, StorageUnavailable.
         """
-        if not self._kind.makes_file:
-            return None
         if self._kept:
             return self._kept
+        if self._files.outputs:
+            self._check_room(self._output.size_bytes if self._output else 0)
+        if not self._kind.makes_file:
+            return None
         if self._output is None and self._parts is None:
             raise EmptyResult("The job ended without making a file.")
         if self._parts is None:
@@ -242,7 +240,7 @@ class Attempt:
     @property
     def others(self) -> list[StoredFile]:
         """The unsaved rows of attached files, whose objects are stored."""
-        return self._attached
+        return self._files.rows
 
     @property
     def is_in_parts(self) -> bool:
@@ -251,7 +249,7 @@ class Attempt:
 
     def leftovers(self) -> list[StorageOutput]:
         """Return the outputs to discard. Parts are kept if another attempt may follow."""
-        unfinished = [self._output] if self._output else []
+        unfinished = [*([self._output] if self._output else []), *self._files.outputs]
         found = self._outputs() if self._job.is_finished else unfinished
         # Not those with a row: the commit may have succeeded though its response was lost.
         return [each for each in found if not StoredFile.objects.filter(key=each.key).exists()]
@@ -273,21 +271,9 @@ class Attempt:
             raise SourceMissing(UPLOAD_GONE)
         return file
 
-    def _attach_copy(self, preview: StoredFile) -> None:
-        suffix = Path(preview.name).suffix
-        key = self._key(f"{preview.role}{suffix}")
-        storage.copy_object(preview.key, key)
-        preview.pk, preview._state.adding, preview.key = None, True, key
-        self._attach(preview, suffix=suffix)
-
-    def _attach(self, file: StoredFile, *, suffix: str) -> None:
-        file.owner_id, file.made_by = self._job.owner_id, self._job
-        file.name = safe_name(f"{Path(self._job.name).stem} {file.role}{suffix}")
-        file.take_number()
-        self._attached.append(file)
-
     def _outputs(self) -> list[StorageOutput]:
-        return [each for each in (self._output, self._parts or self._found) if each]
+        artifact = [each for each in (self._output, self._parts or self._found) if each]
+        return [*artifact, *self._files.outputs]
 
     def _key(self, name: str) -> str:
         return f"{kind_folder(self._job)}{self._job.attempt}/{name}"
@@ -309,16 +295,21 @@ class Attempt:
         retry_database_write(lambda: self._job.record(**values))
 
     def _new_output(self, name: str, *, content_type: str, expected_bytes: int) -> BoundedOutput:
+        def check_room(_: int) -> None:
+            self._check_room(self._output.size_bytes if self._output else 0)
+
         return BoundedOutput(
             self._key(name),
             content_type=content_type,
             expected_bytes=expected_bytes,
-            check_room=self._check_room,
+            check_room=check_room,
         )
 
     def _check_room(self, total_bytes: int) -> None:
+        """Raises NoRoom for an artifact of this size and the files beside it."""
+
         def check() -> None:
-            if not quota.has_quota_for(self._job, total_bytes):
+            if not quota.has_quota_for(self._job, total_bytes + self._files.size_bytes):
                 raise NoRoom("The file needs more storage space than you have left.")
 
         retry_database_write(check)

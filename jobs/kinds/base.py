@@ -64,7 +64,9 @@ class Kind:
     is_numbered: bool = False  # the artifact gets a file number, so a bundle can include it
     is_stored: bool = False  # the source becomes the artifact, without more storage
     folder: str = "results"  # the key prefix of everything that its attempts store
-    roles: Mapping[str, str] = {}  # of the files that it attaches to the artifact, with labels
+    roles: Mapping[str, str] = {}  # of the files that it makes beside the artifact, with labels
+    files_title: str = "More files"  # above these on the page
+    no_files: str = ""  # said there if `notes` explains why there are none
 
     # The attempts. An attempt is stopped after `time_limit_seconds`, plus one second for each
     # `min_speed` units of work.

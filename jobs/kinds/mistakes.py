@@ -9,11 +9,12 @@ from typing import NamedTuple
 from rest_framework import serializers
 
 from jobs.kinds.base import Kind
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, StoredFile
 from jobs.terms import REQUEST_FIELDS
 
 NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MAX_CHARS = DownloadJob._meta.get_field("kind").max_length or 0
+ROLE = re.compile(r"[A-Za-z0-9_-]{1,20}")  # in URLs, and the length of the column
 PERMISSION = re.compile(r"\w+\.\w+")
 # Fields that every request or every form has.
 RESERVED = {*REQUEST_FIELDS, "once", "csrfmiddlewaretoken"}
@@ -41,6 +42,10 @@ def mistakes(kind: type[Kind]) -> Iterator[Mistake]:
     if kind.permission and not PERMISSION.fullmatch(kind.permission):
         hint = 'Use the name of an app and a permission, such as "shop.export_orders".'
         yield Mistake(f"{path}.permission is {kind.permission!r}.", hint, "jobs.E036")
+    for role in kind.roles:
+        if not ROLE.fullmatch(role) or role in StoredFile.Role.values:
+            hint = "Use up to 20 letters, digits, hyphens and underscores, and no word of ours."
+            yield Mistake(f"{path}.roles has {role!r}.", hint, "jobs.E040")
     yield from _mistakes_in_params(kind, path)
 
 

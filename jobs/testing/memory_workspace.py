@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from jobs.engine.attached_files import check_role, default_name, named_after
 from jobs.errors import EmptyResult, Interrupted, SourceChanged, SourceMissing
 from jobs.kinds.base import Kind
 from jobs.lib.digest import Digest
@@ -125,10 +126,19 @@ class MemoryWorkspace:
             raise SourceMissing("The uploaded file no longer exists. Upload it again.")
         self.content_type, self._is_kept = content_type, True
 
-    def attach(self, role: str, path: Path, *, content_type: str) -> None:
+    @contextmanager
+    def add_file(self, role: str, *, name: str = "", content_type: str) -> Iterator[MemoryOutput]:
         self.called()
-        name = safe_name(f"{Path(self.name).stem} {role}{path.suffix}")
-        self.files[role] = MemoryFile(path.read_bytes(), name, content_type)
+        check_role(role, self.kind.roles, set(self.files))
+        name = safe_name(name) if name else default_name(self.name, role, content_type)
+        output = MemoryOutput(self.called)
+        yield output
+        self.files[role] = MemoryFile(bytes(output.content), name, content_type)
+
+    def attach(self, role: str, path: Path, *, content_type: str) -> None:
+        name = named_after(self.name, role, path.suffix)
+        with self.add_file(role, name=name, content_type=content_type) as output:
+            output.write(path.read_bytes())
 
     def reuse(self) -> bool:
         return False

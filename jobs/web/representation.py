@@ -48,7 +48,7 @@ def represent_job(
     """Return the members that apply to the status of the job, in the order of the serializer.
 
     `now` is Unix time. `depends_on` returns the ids of the jobs that this one waits for, `previews`
-    the files made from an upload; they are only called if the body has them.
+    the files made beside the artifact; they are only called if the body has them.
     """
     status, file = job.status, job.artifact
     body = _common(job, now)
@@ -150,7 +150,7 @@ def representation_json(body: Mapping[str, Any]) -> bytes:
 
 
 def represent_file(file: File) -> Body:
-    """Return the members of a file that was made from an upload."""
+    """Return the members of a file that a job made beside its main one."""
     return {
         "fileId": file.file_id,
         "fileName": file.name,

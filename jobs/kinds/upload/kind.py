@@ -48,6 +48,8 @@ class Upload(Kind):
     is_numbered = True
     folder = "processed"
     roles = words.ROLES
+    files_title = "Previews"
+    no_files = "There are no previews of this file. You can download the file itself."
     queue = settings.UPLOAD_QUEUE
     time_limit_seconds = settings.UPLOAD_TIME_LIMIT_SECONDS
     status_addresses = (StatusAddress("/status/{}", older_upload_names),)

@@ -87,6 +87,7 @@ def _card(view: PolledJob, now: datetime) -> dict[str, Any]:
         "created": wording.moment_text(job.created_at, now),
         "details": wording.history_details(job, now),
         "history": wording.history_entries(job, reversed(latest), now),
+        "kind": KINDS[job.kind],
         "previews": previews_of(job),
         "dependencies": job_dependencies(job, now),
         "left_out": KINDS[job.kind].notes(job),

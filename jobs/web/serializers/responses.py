@@ -26,7 +26,7 @@ class FileAvailability(serializers.Serializer[Any]):
 
 
 class ProcessedFile(serializers.ModelSerializer[StoredFile]):
-    """A file that was made from an upload."""
+    """A file that a job made beside its main one, such as a preview of an upload."""
 
     fileId = serializers.IntegerField(source="file_id")
     fileName = serializers.CharField(source="name")
@@ -44,7 +44,7 @@ class ProcessedFile(serializers.ModelSerializer[StoredFile]):
 
 
 class Metadata(serializers.JSONField):
-    """What is known about the content of an upload."""
+    """What is known about the result, such as the width of a picture."""
 
     openapi = {
         "type": "object",
