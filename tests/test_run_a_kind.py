@@ -29,6 +29,7 @@ class Builder(Kind):
     """Builds with a function of the test's own."""
 
     name, label, content_type = "builder", "Built", "text/plain"
+    roles = {"preview": "Preview"}
 
     def load(self, job: Any) -> None:
         return None
