@@ -33,11 +33,11 @@ class Result:
     messages: tuple[str, ...]
     metadata: Mapping[str, Any]
     checkpoint: Any  # the last one
-    files: Mapping[str, MemoryFile]  # beside the artifact, by role
+    files: Mapping[str, MemoryFile]  # attached the artifact, by role
 
 
 @dataclass(frozen=True)
-class JobResult:
+class FinishedRun:
     """A job after one attempt, and the files that it stored."""
 
     job: DownloadJob
@@ -84,7 +84,7 @@ def run(
     return _result(work)
 
 
-def run_job(kind: type[Kind], /, *, owner: User, **request: Any) -> JobResult:
+def run_job(kind: type[Kind], /, *, owner: User, **request: Any) -> FinishedRun:
     """Submit a job and run one attempt in this process, on the real servers.
 
     The kind must be in the setting KINDS, and the test needs `django_db(transaction=True)`: an
@@ -99,11 +99,11 @@ def run_job(kind: type[Kind], /, *, owner: User, **request: Any) -> JobResult:
     runner.run_job(job.pk, task_id="test", worker="test")
     job.refresh_from_db()
     content = b"".join(storage.read_object(job.artifact.key)) if job.artifact else b""
-    beside = {
+    attached = {
         file.role: MemoryFile(b"".join(storage.read_object(file.key)), file.name, file.content_type)
         for file in job.files.previews()
     }
-    return JobResult(job, content, beside)
+    return FinishedRun(job, content, attached)
 
 
 def _request(kind: type[Kind], owner: User, data: Mapping[str, Any]) -> JobRequest:
