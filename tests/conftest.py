@@ -159,11 +159,13 @@ def quick_passwords(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def clear_measurements() -> None:
-    """Clear the cached length of the queue and the measured speed of the kinds."""
+    """Clear the length of the queue, the speed of the kinds, and a pause of the rate counting."""
     from jobs.engine import estimates, quota
+    from jobs.web import rate_counting
 
     quota.depth.forget()
     estimates._known.clear()
+    rate_counting._rest.until = 0.0
 
 
 @pytest.fixture

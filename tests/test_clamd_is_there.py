@@ -9,7 +9,7 @@ import pytest
 
 from tests import clamd
 
-SENTENCE = "Without clamd the virus tests are skipped: install Debian's clamav-daemon.\n"
+SENTENCE = "The virus tests are skipped without clamd. Install Debian's clamav-daemon.\n"
 
 
 @pytest.fixture(autouse=True)
