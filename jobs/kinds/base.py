@@ -147,6 +147,11 @@ class Kind:
         return {}
 
     @property
+    def request_url_name(self) -> str:
+        """The name of the URL that requests are posted to; empty if programs cannot request it."""
+        return self.api_url_name or (f"jobs-{self.name}" if self.accepts_json else "")
+
+    @property
     def failed_text(self) -> str:
         return self.failed if self.makes_file or self.failed != Kind.failed else "failed"
 

@@ -54,7 +54,7 @@ def test_it_has_a_page_and_a_row(visitor: Client, alice: User, status: Status) -
     assert "<p>Orders as CSV, requested <time" in text(page)
     assert "<dt>year</dt><dd>2025</dd>" in text(page)
     assert not INLINE.search(text(page))
-    assert "Repeat the request" not in text(page)  # no e-mail address
+    assert "/v1/jobs/order-export" in text(page)  # the command that repeats the request
 
 
 def test_its_page_shows_its_creation_time(visitor: Client, alice: User) -> None:

@@ -30,7 +30,7 @@ class KindList(APIView):
     @contract.kinds
     def get(self, request: Request) -> Response:
         """List the kinds of jobs that you may request, with the JSON Schema of each request."""
-        requestable = [kind for kind in KINDS.values() if kind.accepts_json or kind.api_url_name]
+        requestable = [kind for kind in KINDS.values() if kind.request_url_name]
         allowed = [kind for kind in requestable if kind.may_request(authenticated_user(request))]
         return Response({"results": [_describe(kind) for kind in allowed]})
 

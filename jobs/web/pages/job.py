@@ -102,7 +102,7 @@ def _commands(request: HttpRequest, job: DownloadJob) -> dict[str, str]:
     if kind.makes_file:
         fetch = request.build_absolute_uri(reverse("download", args=[job.pk]))
         commands["Download the file"] = f"curl -fLOJ {fetch} \\\n  {AUTHORIZATION}"
-    if kind.api_url_name and (arguments := kind.curl_arguments(job)):
-        url = request.build_absolute_uri(reverse(kind.api_url_name))
+    if kind.request_url_name and (arguments := kind.curl_arguments(job)):
+        url = request.build_absolute_uri(reverse(kind.request_url_name))
         commands["Repeat the request"] = f"curl -f {url} \\\n  {AUTHORIZATION} \\\n  {arguments}"
     return commands
