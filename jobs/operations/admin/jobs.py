@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -13,12 +13,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 from django_celery_results.models import TaskResult
 
 from jobs.engine.submission import resubmit_job
-from jobs.errors import JOB_CODES, NOT_RUN_AGAIN, StaleJob
+from jobs.errors import NOT_RUN_AGAIN, StaleJob
+from jobs.kinds.error_codes import job_error_codes
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
@@ -60,7 +62,7 @@ class KindFilter(KnownValuesFilter):
 
 class ErrorCodeFilter(KnownValuesFilter):
     title, parameter_name = "error code", "error_code"
-    values = sorted(JOB_CODES)
+    values = cast(list[str], SimpleLazyObject(lambda: sorted(job_error_codes())))
 
 
 @admin.register(DownloadJob)

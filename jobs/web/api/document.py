@@ -13,7 +13,8 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
-from jobs.errors import JOB_CODES, PREVIEW_CODES
+from jobs.errors import PREVIEW_CODES
+from jobs.kinds.error_codes import job_error_codes
 from jobs.kinds.registry import KINDS
 from jobs.web.problems import CODES
 
@@ -160,7 +161,7 @@ def complete_document(result: Json, **_: Any) -> Json:
 
 def _description() -> str:
     problems = [f"`{c}` | {int(m.status)} | {m.sentence}" for c, m in CODES.items()]
-    jobs = [f"`{code}` | {sentence}" for code, sentence in JOB_CODES.items()]
+    jobs = [f"`{code}` | {sentence}" for code, sentence in job_error_codes().items()]
     introductions = [kind.introduction for kind in KINDS.values() if kind.introduction]
     skipped = [f"`{code}` | {sentence}" for code, sentence in PREVIEW_CODES.items()]
     return "\n".join(

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from jobs.engine import estimates
-from jobs.errors import JOB_CODES, PREVIEW_CODES
+from jobs.errors import PREVIEW_CODES
 from jobs.kinds.base import Body
+from jobs.kinds.error_codes import job_error_codes
 from jobs.models import DownloadJob, StoredFile
 from jobs.web.representation import CONDITIONAL, represent_file, represent_job
 
@@ -66,6 +67,21 @@ class UrlReference(serializers.CharField):
     openapi = {"format": "uri-reference"}
 
 
+class ErrorCode(serializers.ChoiceField):
+    """The code of a failed job. Kinds define codes, so that the choices are read when needed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__([], **kwargs)
+
+    @property
+    def choices(self) -> dict[str, str]:
+        return {code: code for code in job_error_codes()}
+
+    @choices.setter
+    def choices(self, _: Any) -> None:
+        pass
+
+
 class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     """A job. Members that do not apply to its status are left out."""
 
@@ -95,7 +111,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     metadata = Metadata()
     expiresAt = serializers.DateTimeField(source="expires_at")
     error = serializers.CharField()
-    errorCode = serializers.ChoiceField(list(JOB_CODES), source="error_code")
+    errorCode = ErrorCode(source="error_code")
     runAt = serializers.DateTimeField(source="run_at")
     after = serializers.ListField(
         child=serializers.UUIDField(),

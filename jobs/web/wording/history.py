@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from jobs.engine import estimates
 from jobs.kinds.base import Kind
+from jobs.kinds.error_codes import job_error_codes
 from jobs.kinds.page_parts import Detail
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, JobEvent
@@ -20,6 +21,7 @@ from jobs.web.wording.status_icon import status_icon, word_of
 from jobs.web.wording.time_text import clock_text, day_text, moment_text
 from jobs.web.wording.waiting import waiting_text
 
+UNKNOWN = "Something went wrong."
 WENT_WRONG = {
     "build_failed": "The file could not be created.",
     "no_sources": "There are no files for it.",
@@ -107,7 +109,7 @@ def _past(event: JobEvent, kind: Kind, now: datetime) -> HistoryLine:
 def _texts(event: JobEvent, kind: Kind) -> tuple[str, str, str]:
     """Return the text, a second one in small print, and a icon."""
     who = "an operator" if event.by == Actor.OPERATOR else "you"
-    went_wrong = WENT_WRONG.get(event.code, "Something went wrong.")
+    went_wrong = WENT_WRONG.get(event.code) or job_error_codes().get(event.code, UNKNOWN)
     failed = (f"Failed: {went_wrong[0].lower()}{went_wrong[1:]}", "", "failed")
     return {
         Event.SUBMIT: (kind.created, "", ""),

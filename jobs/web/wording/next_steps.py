@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from jobs.errors import WORKER_LOST, BuildError
+from jobs.kinds.error_codes import retried_error_codes
 from jobs.kinds.registry import KINDS
 
 NO_RETRY = "We won't retry automatically."
@@ -26,16 +24,4 @@ def next_step(kind: str, error_code: str) -> str:
     """Return what the owner can do: in the words of the kind, or in those for all kinds."""
     if sentence := KINDS[kind].next_steps.get(error_code) or OF_ALL.get(error_code):
         return sentence
-    return ASK_OPERATOR if error_code in retried_codes() else NOT_RETRIED
-
-
-@cache
-def retried_codes() -> set[str]:
-    """Return the codes of errors after which a job is retried by itself, those of kinds too."""
-    found, classes = {WORKER_LOST, BuildError.code}, [BuildError]
-    while classes:
-        each = classes.pop()
-        classes += each.__subclasses__()
-        if each.retryable:
-            found.add(each.code)
-    return found
+    return ASK_OPERATOR if error_code in retried_error_codes() else NOT_RETRIED
