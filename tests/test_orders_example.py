@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from orders.kinds import NoOrders, OrderExport, OrderWorkbook
+from orders.kinds import INVOICES, InvoiceZip, NoOrders, OrderExport, OrderWorkbook
 from orders.models import Order
 from rest_framework.test import APIClient
 
@@ -77,6 +78,39 @@ def test_the_workbook_is_a_table(alice: User, orders: list[Order]) -> None:
     assert result.content[:2] == b"PK"
     assert b"xl/worksheets/sheet1.xml" in result.content
     assert "Writing 1,000 of 1,200 orders" in result.messages
+
+
+def test_the_zip_has_the_invoices_by_month(alice: User, orders: list[Order]) -> None:
+    first, second = orders[0], orders[40]  # on 1 and 13 May
+    for order in (first, second):
+        order.invoice_key = f"2025/{order.pk}.pdf"
+        order.save()
+    sources = {first.invoice_key: b"%PDF-1", second.invoice_key: b"%PDF-2"}
+
+    result = run(InvoiceZip, owner=alice, year=2025, sources=sources)
+
+    assert result.name == "Invoices of 2025.zip"
+    archive = ZipFile(io.BytesIO(result.content))
+    assert sorted(archive.namelist()) == sorted(
+        f"05/Invoice {order.pk}.pdf" for order in (first, second)
+    )
+    assert archive.read(f"05/Invoice {second.pk}.pdf") == b"%PDF-2"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_zip_reads_the_bucket_of_the_shop(
+    add_kinds: Callable[..., None], bucket: Any, alice: User, orders: list[Order]
+) -> None:
+    add_kinds("orders.kinds.InvoiceZip")
+    bucket.client.create_bucket(Bucket=INVOICES)
+    bucket.client.put_object(Bucket=INVOICES, Key="2025/1.pdf", Body=b"%PDF-1")
+    Order.objects.filter(pk=orders[0].pk).update(invoice_key="2025/1.pdf")
+
+    finished = run_job(InvoiceZip, owner=alice, year=2025)
+
+    assert finished.job.status == Status.COMPLETED, finished.job.error
+    archive = ZipFile(io.BytesIO(finished.content))
+    assert [archive.read(name) for name in archive.namelist()] == [b"%PDF-1"]
 
 
 @pytest.mark.django_db(transaction=True)

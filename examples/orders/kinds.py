@@ -7,14 +7,16 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.contrib.auth.models import User
 from rest_framework import serializers
 
-from jobs.kinds import BuildError, Kind, Workspace
+from jobs.kinds import BuildError, Bundle, Kind, Source, Workspace
 from jobs.lib.csv_cells import escaped_cell
 from jobs.models import DownloadJob
 from orders.models import Order
 
 ROWS = 500  # written at once
+INVOICES = "shop-invoices"  # a bucket of the same store
 COLUMNS = ("id", "placed_at", "customer", "total", "is_paid")
 Row = tuple[Any, ...]
 
@@ -85,6 +87,28 @@ class OrderWorkbook(OrderExport):
         with path.open("rb") as file:
             while chunk := file.read(1024 * 1024):
                 work.output.write(chunk)
+
+
+class InvoiceZip(Bundle):
+    name = "invoice-zip"
+    label = "Invoices as a zip"
+    description = "The PDFs of a year, in a folder for each month"
+    Params = YearParams
+
+    def default_name(self, params: dict[str, Any]) -> str:
+        return f"Invoices of {params['year']}.zip"
+
+    def sources(self, params: dict[str, Any], owner: User) -> Iterator[Source]:
+        orders = Order.objects.filter(owner=owner, placed_at__year=params["year"])
+        if params["paid"]:
+            orders = orders.filter(is_paid=True)
+        for order in orders.exclude(invoice_key="").iterator(chunk_size=ROWS):
+            yield Source(
+                key=order.invoice_key,
+                bucket=INVOICES,
+                name=f"{order.placed_at:%m}/Invoice {order.pk}.pdf",
+                label=f"Invoice {order.pk}",
+            )
 
 
 def csv_lines(rows: Iterable[Row]) -> bytes:
