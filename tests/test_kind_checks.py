@@ -42,7 +42,7 @@ class NoBuild(Kind):
     [
         ({"name": None}, "name is None, which is not a name."),
         ({"name": "Order Export"}, "name is 'Order Export', which is not a name."),
-        ({"name": "a" * 21}, "which is not a name."),
+        ({"name": "a" * 51}, "which is not a name."),
         ({"label": " "}, "has no label."),
         ({"permission": "export"}, "permission is 'export'."),
         ({"roles": {"artifact": "The file"}}, "roles has 'artifact'."),

@@ -28,7 +28,7 @@ class JobFields(models.Model):
     owner = models.ForeignKey(  # without an index of its own: two others begin with it
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="jobs", db_index=False
     )
-    kind = models.CharField(max_length=20)
+    kind = models.CharField(max_length=50)
     name = models.CharField(max_length=200)  # of the file that it makes
     params = models.JSONField()
     priority = models.SmallIntegerField(default=USUAL_PRIORITY)
