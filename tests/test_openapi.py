@@ -160,6 +160,16 @@ def test_no_code_is_listed_twice_in_a_response(operations: dict[str, Json]) -> N
             assert len(lines) == len(set(lines)), (name, status)
 
 
+@pytest.mark.parametrize(
+    ("name", "is_required"),
+    [("initiate", True), ("create_bundle", True), ("create_remote", True), ("report", False)],
+)
+def test_a_body_is_required_where_it_may_not_be_empty(
+    operations: dict[str, Json], name: str, is_required: bool
+) -> None:
+    assert operations[name]["requestBody"].get("required", False) is is_required
+
+
 def test_errors_are_problems(operations: dict[str, Json]) -> None:
     for name in set(operations) - {"health", "health_ready"}:
         for status, answer in operations[name]["responses"].items():

@@ -124,6 +124,18 @@ class Schema(AutoSchema):
         limits = LIMIT_HEADERS if self.view.get_throttles() else []
         return [*super().get_override_parameters(), *COMMON_HEADERS, *limits]
 
+    def _get_request_body(self, direction: Direction = "request") -> Json | None:
+        """Require a body also where one of several fields is required."""
+        body: Json | None = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        if body and any("anyOf" in each.RULES for each in self._request_serializers()):
+            body["required"] = True
+        return body
+
+    def _request_serializers(self) -> list[StrictSerializer]:
+        by_media_type: Any = self.get_request_serializer()
+        found = [force_instance(each.request) for each in by_media_type.values()]  # type: ignore[no-untyped-call]
+        return [each for each in found if isinstance(each, StrictSerializer)]
+
     def _get_response_bodies(self, direction: Direction = "response") -> Json:
         """Add the problems, and the links from a new job to its operations."""
         bodies: Json = super()._get_response_bodies(direction)
