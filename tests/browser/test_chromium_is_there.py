@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser import chromium
 
-SENTENCE = "Without Chromium the browser tests are skipped: install Debian's chromium.\n"
+SENTENCE = "The browser tests are skipped without Chromium. Install Debian's chromium.\n"
 
 
 class Machine:
