@@ -85,7 +85,10 @@ def test_the_zip_has_the_invoices_by_month(alice: User, orders: list[Order]) -> 
     for order in (first, second):
         order.invoice_key = f"2025/{order.pk}.pdf"
         order.save()
-    sources = {first.invoice_key: b"%PDF-1", second.invoice_key: b"%PDF-2"}
+    sources = {
+        f"{INVOICES}/{first.invoice_key}": b"%PDF-1",
+        f"{INVOICES}/{second.invoice_key}": b"%PDF-2",
+    }
 
     result = run(InvoiceZip, owner=alice, year=2025, sources=sources)
 

@@ -32,8 +32,8 @@ FILES = {
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch, broker: Any) -> None:
-    monkeypatch.setitem(KINDS, Ledger.name, Ledger())
+def registered(add_kinds: Callable[..., None], broker: Any) -> None:
+    add_kinds(f"{Ledger.__module__}.Ledger")
 
 
 @pytest.fixture

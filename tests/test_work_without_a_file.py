@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,8 +34,8 @@ ON_SERVERS = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch, broker: Any) -> None:
-    monkeypatch.setitem(KINDS, Recount.name, Recount())
+def registered(add_kinds: Callable[..., None], broker: Any) -> None:
+    add_kinds(f"{Recount.__module__}.Recount")
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_its_page_says_done_and_offers_no_download(visitor: Client, done: Downlo
     assert "<dt>Items counted</dt><dd>2</dd>" in page
     for word in ("Download the file", "data-download", "Kept until", "Ready", "SHA-256"):
         assert word not in page
-    assert "From a terminal" not in page  # it has no address to send a request to
+    assert "/v1/jobs/recount" in page  # the command that repeats the request
 
 
 def test_its_row_has_no_button(visitor: Client, done: DownloadJob) -> None:
