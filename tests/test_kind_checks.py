@@ -142,3 +142,14 @@ def test_the_environment_adds_apps_and_kinds(
 
     assert done.returncode == status
     assert sentence in done.stderr
+
+
+def test_code_of_apps_is_reloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from downloads_project.local.run import folders_of_apps
+
+    assert folders_of_apps() == []
+
+    monkeypatch.setenv("APPS", "orders,orders.apps.OrdersConfig")
+
+    folder = str(settings.BASE_DIR / "examples" / "orders")
+    assert folders_of_apps() == [folder]

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -33,6 +34,13 @@ MANAGE = str(BASE / "manage.py")
 BIN = Path(sys.executable).parent
 SLOW_SECONDS = "10,120"  # SIMULATED_DELAY_SECONDS with `SLOW=1`
 HOST = "127.0.0.1"
+
+
+def folders_of_apps() -> list[str]:
+    """Return the folders of the packages in APPS, whose code is reloaded too."""
+    packages = dict.fromkeys(path.partition(".")[0] for path in env.modules("APPS"))
+    specs = [find_spec(package) for package in packages]
+    return [folder for spec in specs if spec for folder in spec.submodule_search_locations or []]
 
 
 class LocalRun:
@@ -93,9 +101,9 @@ class LocalRun:
         }
         if self.reload:
             commands["web"].append("--reload")
+            watchfiles = [str(BIN / "watchfiles"), "--filter", "python"]
             for name in ("worker", "dispatcher"):
-                watched = " ".join(commands[name])
-                commands[name] = [str(BIN / "watchfiles"), "--filter", "python", watched, "jobs"]
+                commands[name] = [*watchfiles, " ".join(commands[name]), "jobs", *folders_of_apps()]
         return commands
 
     def _spawn(self, name: str, command: list[str]) -> None:

@@ -151,7 +151,7 @@ def _value(name: str, field: Any) -> Any:
     if (least := getattr(field, "min_value", None)) is not None:
         return max(_VALUES.get(name, 4), least)
     known = [name, *type(field).__mro__]
-    return next((_VALUES[each] for each in known if each in _VALUES), _first_kind().name)
+    return next((_VALUES[each] for each in known if each in _VALUES), "text")
 
 
 def problem_example(code: str, field: str = "") -> Json:

@@ -64,7 +64,8 @@ class JobRequest(TermsRequest):
 
 def _request_of(kind: type[Kind]) -> type[JobRequest]:
     """Return the serializer of requests for jobs of this kind."""
-    members: dict[str, Any] = {"kind": kind(), "__doc__": kind.Params.__doc__}
+    described = kind.Params.__doc__ or kind.description or kind.label
+    members: dict[str, Any] = {"kind": kind(), "__doc__": described}
     if kind.name_field and kind.name_field not in kind.Params().fields:
         members[kind.name_field] = TextField(required=False, max_length=MAX_NAME_CHARS)
     name = "".join(word.capitalize() for word in kind.name.split("-"))
