@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from rest_framework import serializers
 
 from jobs.kinds import BuildError, Bundle, Kind, Source, Workspace
@@ -44,9 +45,7 @@ class OrderExport(Kind):
 
     def load(self, job: DownloadJob) -> tuple[int, Iterator[Row]]:
         """Return the number of orders, and their rows, read in batches."""
-        orders = Order.objects.filter(owner=job.owner, placed_at__year=job.params["year"])
-        if job.params["paid"]:
-            orders = orders.filter(is_paid=True)
+        orders = orders_of(job.owner, job.params)
         if not (count := orders.count()):
             raise NoOrders(f"There are no orders of {job.params['year']}.")
         return count, orders.values_list(*COLUMNS).iterator(chunk_size=ROWS)
@@ -99,16 +98,18 @@ class InvoiceZip(Bundle):
         return f"Invoices of {params['year']}.zip"
 
     def sources(self, params: dict[str, Any], owner: User) -> Iterator[Source]:
-        orders = Order.objects.filter(owner=owner, placed_at__year=params["year"])
-        if params["paid"]:
-            orders = orders.filter(is_paid=True)
-        for order in orders.exclude(invoice_key="").iterator(chunk_size=ROWS):
+        for order in orders_of(owner, params).exclude(invoice_key="").iterator(chunk_size=ROWS):
             yield Source(
                 key=order.invoice_key,
                 bucket=INVOICES,
                 name=f"{order.placed_at:%m}/Invoice {order.pk}.pdf",
                 label=f"Invoice {order.pk}",
             )
+
+
+def orders_of(owner: User, params: dict[str, Any]) -> QuerySet[Order]:
+    orders = Order.objects.filter(owner=owner, placed_at__year=params["year"])
+    return orders.filter(is_paid=True) if params["paid"] else orders
 
 
 def csv_lines(rows: Iterable[Row]) -> bytes:
