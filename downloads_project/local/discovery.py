@@ -35,8 +35,6 @@ def discover_mail(folder: Path) -> dict[str, str]:
     """Return EMAIL_URL unless it is set: mails are written to files. Prints where."""
     if "EMAIL_URL" in os.environ:
         return {}
-    print(
-        f"Mails are written to {folder.parent.name}/{folder.name} (see EMAIL_URL in .env.example)",
-        flush=True,
-    )
+    shown = os.path.relpath(folder)
+    print(f"Mails are written to {shown} (see EMAIL_URL in .env.example)", flush=True)
     return {"EMAIL_URL": f"filemail:///{quote(str(folder))}"}

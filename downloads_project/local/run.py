@@ -125,7 +125,7 @@ class LocalRun:
         say(
             "\n" + "\n".join(f"  {name:8}{self.url + path:34}{login}" for name, path, login in rows)
         )
-        say(f"  {'Logs':8}{FOLDER.name}/*.log\n")
+        say(f"  {'Logs':8}{os.path.relpath(FOLDER)}/*.log\n")
 
     def serve(self) -> None:
         """Restart processes that die, until interrupted."""
