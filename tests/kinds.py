@@ -28,7 +28,8 @@ from jobs.web.serializers.fields import Integer, StrictList, Switch, TextField, 
 def reload_kinds() -> None:
     """Load the kinds and the URLs again, after a change of the setting KINDS."""
     KINDS._wrapped = empty  # type: ignore[attr-defined]
-    document.clear_caches()
+    for cached in (document._document, document._rendered, document.request_schema):
+        cached.cache_clear()
     importlib.reload(jobs.web.urls)
     importlib.reload(downloads_project.urls)
     clear_url_caches()

@@ -140,12 +140,6 @@ def _with_definitions(node: Any, schemas: Json, used: Json) -> Any:
     return {name: _with_definitions(each, schemas, used) for name, each in node.items()}
 
 
-def clear_caches() -> None:
-    """Make the document anew, after the kinds have changed."""
-    for cached in (_document, _rendered, request_schema):
-        cached.cache_clear()
-
-
 def complete_document(result: Json, **_: Any) -> Json:
     """Add introduction, tags and health checks. A postprocessing hook of drf-spectacular."""
     result["info"]["description"] = _description()
