@@ -51,7 +51,7 @@ RANKS: list[set[str]] = [
     {"kinds.mistakes"},
     {"kinds.archive", "kinds.registry", "engine.quota", "engine.health", "engine.attached_files"},
     {"kinds.error_codes"},
-    {"engine.submission", "engine.attempt", "kinds.form"},
+    {"engine.submission", "engine.attempt", "engine.max_running", "kinds.form"},
     {"engine.runner"},
     {
         "web.problems",

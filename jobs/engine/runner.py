@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from jobs.engine import quota, simulated_delay
+from jobs.engine import max_running, quota, simulated_delay
 from jobs.engine.attempt import Attempt, StorageOutput
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.time_limit import time_limit_text
@@ -52,12 +52,14 @@ def run_job(
     The attempt is stopped before Celery kills this process, after `killed_after_seconds`.
     """
     job = DownloadJob(pk=job_id)  # the claim reads the row
-    job.claim(task_id=task_id, worker=worker)
+    max_running.claim_job(job, task_id=task_id, worker=worker)
     context = {"job_id": str(job.pk), "attempt": job.attempt, "request_id": job.request_id}
     with structlog.contextvars.bound_contextvars(**context):
         log.info("claimed", kind=job.kind, bytes=job.total)
         _attempt(job, killed_after_seconds)
         log.info("settled", status=job.status, code=job.error_code)
+        with suppress(*DATABASE_AWAY):  # the dispatcher sends them later
+            max_running.ring_next_jobs(job.kind)
     return job.status
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs.engine import broker, doorbell, quota
+from jobs.engine.max_running import full_kinds
 from jobs.kinds.registry import KINDS, kind_doorbell
 from jobs.models import DownloadJob
 from jobs.states import LOST, Actor
@@ -34,7 +35,7 @@ def sweep_due_jobs() -> int:
 
 
 def _take_unclaimed(queue_name: str, most: int) -> list[DownloadJob]:
-    kinds = [name for name, kind in KINDS.items() if kind.queue == queue_name]
+    kinds = {name for name, kind in KINDS.items() if kind.queue == queue_name} - full_kinds()
     unheard = timedelta(seconds=settings.RING_AGAIN_SECONDS)
     with transaction.atomic():
         jobs = list(DownloadJob.objects.to_ring(unheard).filter(kind__in=kinds).locked()[:most])

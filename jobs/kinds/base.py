@@ -77,6 +77,7 @@ class Kind:
     max_work: int = MAX_OBJECT_BYTES  # in units, if the total is unknown
     # Seconds before each further attempt, after a failure that may pass; empty: one attempt.
     retry_delays: Sequence[int] = DELAYS_SECONDS
+    max_running: int | None = None  # at once, in all workers; None: as many as the workers take
     trusts_total: bool = True  # if not, only completed work extends the time limit
     has_threads: bool = False  # reports the number of its connections as progress
 

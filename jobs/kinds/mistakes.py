@@ -42,6 +42,9 @@ def mistakes(kind: type[Kind]) -> Iterator[Mistake]:
     if kind.permission and not PERMISSION.fullmatch(kind.permission):
         hint = 'Use the name of an app and a permission, such as "shop.export_orders".'
         yield Mistake(f"{path}.permission is {kind.permission!r}.", hint, "jobs.E036")
+    if kind.max_running is not None and kind.max_running < 1:
+        hint = "Use at least 1, or None for as many as the workers take."
+        yield Mistake(f"{path}.max_running is {kind.max_running}.", hint, "jobs.E041")
     for role in kind.roles:
         if not ROLE.fullmatch(role) or role in StoredFile.Role.values:
             hint = "Use up to 20 letters, digits, hyphens and underscores, and no word of ours."
