@@ -69,7 +69,7 @@ REST_FRAMEWORK = {
         "jobs.web.browsable.PageRenderer",
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.web.content_negotiation.ContentNegotiation",
-    "DEFAULT_SCHEMA_CLASS": "jobs.web.api.schema.Schema",
+    "DEFAULT_SCHEMA_CLASS": "jobs.web.openapi.schema.Schema",
     "EXCEPTION_HANDLER": "jobs.web.error_responses.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -92,7 +92,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"StatusEnum": "jobs.states.Status"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "jobs.web.api.document.complete_document",
+        "jobs.web.openapi.document.complete_document",
     ],
 }
 

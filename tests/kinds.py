@@ -21,7 +21,7 @@ import jobs.web.urls
 from jobs.kinds import BuildError, Kind, Workspace
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
-from jobs.web.api import document
+from jobs.web.openapi import document
 from jobs.web.serializers.fields import Integer, StrictList, Switch, TextField, Timestamp, Url
 
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from jobs.errors import JOB_CODES
 from jobs.kinds.error_codes import job_error_codes, retried_error_codes
-from jobs.web.api.document import Document
+from jobs.web.openapi.document import Document
 from jobs.web.wording.next_steps import next_step
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER, of, text

@@ -82,6 +82,7 @@ RANKS: list[set[str]] = [
         "web.serializers",
         "web.wording",
     },
+    {"web.openapi"},
     {"notifications"},
     {"engine.expiry", "engine.garbage", "engine.sweeps"},
     {"engine.dispatcher", "engine.tasks"},

@@ -20,8 +20,8 @@ from rest_framework.views import APIView
 
 from jobs.errors import JOB_CODES, PREVIEW_CODES
 from jobs.states import Status
-from jobs.web.api import contract
-from jobs.web.api.document import Document
+from jobs.web.openapi import decorators
+from jobs.web.openapi.document import Document
 from jobs.web.problems import CODES
 from tests.pages.looks import INLINE
 
@@ -312,7 +312,7 @@ class Limited(APIView):
 
     throttle_classes = [ManyTimes]
 
-    @contract.operation("limited", {})
+    @decorators.operation("limited", {})
     def get(self, request: Any) -> Response:
         return Response()
 

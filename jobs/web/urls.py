@@ -9,9 +9,10 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from jobs.kinds.form import has_generated_form
 from jobs.kinds.registry import KINDS
 from jobs.web import converters as converters  # registers `<job:...>`
-from jobs.web.api import document, downloads, kinds, operations, tokens
+from jobs.web.api import downloads, kinds, operations, tokens
 from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
+from jobs.web.openapi import document
 from jobs.web.pages import job, kind_form, my_downloads, previews, settings, theme
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])

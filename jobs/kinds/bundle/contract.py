@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.kinds.bundle.kind import FilesBundle
 from jobs.kinds.bundle.response import AcceptedJob
-from jobs.web.api.contract import (
+from jobs.web.openapi.decorators import (
     START_PROBLEMS,
     STARTING,
     accepted,
@@ -13,8 +13,8 @@ from jobs.web.api.contract import (
     operation,
     response,
 )
-from jobs.web.api.examples import JOB_ID, jobs
-from jobs.web.api.schema import header
+from jobs.web.openapi.examples import JOB_ID, jobs
+from jobs.web.openapi.schema import header
 from jobs.web.serializers import JobSerializer, request_of
 
 BODY = json_body(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from jobs.kinds.remote.kind import Remote
 from jobs.kinds.remote.response import AcceptedLink, LinkJob
-from jobs.web.api.contract import cancelling, creating, json_body, listing, polling
-from jobs.web.api.examples import SHA256, jobs
+from jobs.web.openapi.decorators import cancelling, creating, json_body, listing, polling
+from jobs.web.openapi.examples import SHA256, jobs
 from jobs.web.serializers import request_of
 
 BODY = json_body(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from jobs.kinds.report.kind import Report
 from jobs.kinds.report.response import AcceptedReport, ReportJob
-from jobs.web.api.contract import cancelling, creating, fetching, json_body, listing, polling
-from jobs.web.api.examples import jobs
+from jobs.web.openapi.decorators import cancelling, creating, fetching, json_body, listing, polling
+from jobs.web.openapi.examples import jobs
 from jobs.web.serializers import request_of
 
 LAST_MONTH = {"period": "30d"}

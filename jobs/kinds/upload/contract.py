@@ -8,7 +8,7 @@ from jobs.kinds.upload.chunk_response import ReceivedChunk, UploadSerializer
 from jobs.kinds.upload.request import ChunkedRequest, ChunkForm, UploadForm
 from jobs.kinds.upload.response import AcceptedUpload, UploadJob
 from jobs.models import IncomingUpload
-from jobs.web.api.contract import (
+from jobs.web.openapi.decorators import (
     START_PROBLEMS,
     STARTING,
     accepted,
@@ -18,7 +18,7 @@ from jobs.web.api.contract import (
     polling,
     response,
 )
-from jobs.web.api.examples import JOB_ID, STARTED, JobExample, derived, jobs
+from jobs.web.openapi.examples import JOB_ID, STARTED, JobExample, derived, jobs
 from jobs.web.serializers import ProcessedFile
 
 PROBLEMS = ["no_file", "type_not_allowed", "storage_unavailable", "store_full", *START_PROBLEMS]

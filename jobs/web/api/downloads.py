@@ -19,10 +19,10 @@ from jobs.kinds.base import Kind
 from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
-from jobs.web.api import contract
 from jobs.web.api.lists import OwnJobList
 from jobs.web.authentication import authenticated_user
 from jobs.web.idempotency import idempotency_key
+from jobs.web.openapi import decorators
 from jobs.web.own_job import own_job
 from jobs.web.poll_responses import accepted_response, poll_response
 from jobs.web.representation import EVENT_STREAM, represent_event
@@ -54,11 +54,11 @@ def submit_download(request: Request, kind: type[Kind]) -> tuple[DownloadJob, bo
 class CheckFile(APIView):
     """Check whether a file is available. Without signing in, only public files are."""
 
-    sample = contract.CHECK
+    sample = decorators.CHECK
     max_body_bytes = SHORT_BODY_BYTES
     permission_classes = [AllowAny]
 
-    @contract.check
+    @decorators.check
     def post(self, request: Request) -> Response:
         serializer = CheckRequest(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -75,7 +75,7 @@ class CheckFile(APIView):
 class JobList(OwnJobList):
     """List your jobs, newest first."""
 
-    @contract.jobs
+    @decorators.jobs
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -83,7 +83,7 @@ class JobList(OwnJobList):
 class JobStatus(APIView):
     """Poll a job. Send `If-None-Match`, and wait `Retry-After` seconds between polls."""
 
-    @contract.status
+    @decorators.status
     def get(self, request: Request, job_id: UUID) -> Response:
         return poll_download(request, job_id)
 
@@ -109,7 +109,7 @@ class JobEvents(APIView):
 
     renderer_classes = [EventStream]
 
-    @contract.events
+    @decorators.events
     def get(self, request: Request, job_id: UUID) -> Response:
         """Watch a job: an event for each change, until it is finished."""
         return Response(_event(request, job_id))
@@ -120,7 +120,7 @@ class EventsOfJobs(APIView):
 
     renderer_classes = [EventStream]
 
-    @contract.events_of_jobs
+    @decorators.events_of_jobs
     def get(self, request: Request) -> Response:
         """Watch up to 50 jobs: an event for each change, until all are finished."""
         serializer = WatchRequest(data=request.query_params)
@@ -144,7 +144,7 @@ def poll_download(
 class ResultLink(APIView):
     """Get the presigned URL of the file, and its size."""
 
-    @contract.result
+    @decorators.result
     def get(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
         result_file(job)
@@ -156,14 +156,14 @@ class DownloadFile(APIView):
 
     bodiless_methods = ("GET", "HEAD")
 
-    @contract.download
+    @decorators.download
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
         """Fetch the file: a redirect to the file store."""
         return redirect_to_result(own_job(request, job_id), request.method or "GET")
 
     head = get
 
-    @contract.cancel
+    @decorators.cancel
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job. Idempotent. A running job stops within 2 s."""
         return cancel_download(request, job_id)
@@ -188,7 +188,7 @@ class RetryJob(APIView):
     rate = "initiate"
     sample = None
 
-    @contract.retry
+    @decorators.retry
     def post(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
         resubmit_job(job, Actor.OWNER)

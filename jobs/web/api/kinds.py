@@ -14,12 +14,12 @@ from rest_framework.views import APIView
 from jobs.kinds.base import Kind
 from jobs.kinds.form import form_url_name
 from jobs.kinds.registry import KINDS
-from jobs.web.api import contract
-from jobs.web.api.document import request_schema
 from jobs.web.api.downloads import submit_download
-from jobs.web.api.examples import derived
 from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.authentication import authenticated_user
+from jobs.web.openapi import decorators
+from jobs.web.openapi.document import request_schema
+from jobs.web.openapi.examples import derived
 from jobs.web.poll_responses import accepted_response
 from jobs.web.serializers import JobSerializer, request_of
 
@@ -27,7 +27,7 @@ from jobs.web.serializers import JobSerializer, request_of
 class KindList(APIView):
     """List the kinds of jobs that you may request."""
 
-    @contract.kinds
+    @decorators.kinds
     def get(self, request: Request) -> Response:
         """List the kinds of jobs that you may request, with the JSON Schema of each request."""
         requestable = [kind for kind in KINDS.values() if kind.request_url_name]
@@ -78,13 +78,13 @@ def _view_of(requested: Kind) -> type[APIView]:
         max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         permission_classes = [IsAuthenticated, MayRequest]
 
-        @contract.listing(f"jobs_{name}", JobSerializer)
+        @decorators.listing(f"jobs_{name}", JobSerializer)
         def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
             return super().get(request, *args, **kwargs)
 
-        @contract.creating(
+        @decorators.creating(
             f"create_{name}",
-            contract.json_body(request_class, example=example),
+            decorators.json_body(request_class, example=example),
             JobSerializer,
             *codes,
         )

@@ -24,8 +24,8 @@ from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.views import TokenViewBase
 
 from jobs.models import EndedTokenFamily
-from jobs.web.api import contract
 from jobs.web.authentication import TokenAuthentication
+from jobs.web.openapi import decorators
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.serializers import StrictSerializer, TextField
 from jobs.web.throttle import SIGN_IN, unthrottle_sign_in
@@ -114,7 +114,7 @@ class Obtain(TokenViewBase):
     max_body_bytes = SHORT_BODY_BYTES
     rate = SIGN_IN
 
-    @contract.token(SignIn)
+    @decorators.token(SignIn)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
 
@@ -129,7 +129,7 @@ class Refresh(TokenViewBase):
     serializer_class = Renewal
     max_body_bytes = SHORT_BODY_BYTES
 
-    @contract.token_refresh(Renewal)
+    @decorators.token_refresh(Renewal)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
 
@@ -141,7 +141,7 @@ class Revoke(TokenViewBase):
     bodiless_methods = ("POST",)
     max_body_bytes = SHORT_BODY_BYTES
 
-    @contract.token_revoke(Revocation)
+    @decorators.token_revoke(Revocation)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         super().post(request, *args, **kwargs)
         return Response(status=HTTPStatus.NO_CONTENT)

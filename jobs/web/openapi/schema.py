@@ -17,7 +17,7 @@ from drf_spectacular.plumbing import force_instance, is_serializer
 from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
-from jobs.web.api.examples import derived, problem_example
+from jobs.web.openapi.examples import derived, problem_example
 from jobs.web.problems import CODES, PROBLEM
 from jobs.web.request_limits import request_body_limit
 from jobs.web.serializers import JobSerializer, ProblemSerializer, StrictSerializer

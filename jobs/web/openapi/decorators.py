@@ -23,9 +23,9 @@ from rest_framework import serializers
 from jobs.kinds.registry import KINDS
 from jobs.models.newest import SEARCHED
 from jobs.states import Status
-from jobs.web.api.examples import JOB_ID
-from jobs.web.api.examples import jobs as jobs_in
-from jobs.web.api.schema import COUNT, WITH_A_TOKEN, Decorator, header, problems
+from jobs.web.openapi.examples import JOB_ID
+from jobs.web.openapi.examples import jobs as jobs_in
+from jobs.web.openapi.schema import COUNT, WITH_A_TOKEN, Decorator, header, problems
 from jobs.web.representation import EVENT_STREAM
 from jobs.web.serializers import (
     CheckRequest,
