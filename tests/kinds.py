@@ -21,6 +21,7 @@ import jobs.web.urls
 from jobs.kinds import BuildError, Kind, Workspace
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
+from jobs.web.api import kinds
 from jobs.web.openapi import document
 from jobs.web.serializers.fields import Integer, StrictList, Switch, TextField, Timestamp, Url
 
@@ -28,7 +29,7 @@ from jobs.web.serializers.fields import Integer, StrictList, Switch, TextField, 
 def reload_kinds() -> None:
     """Load the kinds and the URLs again, after a change of the setting KINDS."""
     KINDS._wrapped = empty  # type: ignore[attr-defined]
-    for cached in (document._document, document._rendered, document.request_schema):
+    for cached in (document.openapi_document, document._rendered, kinds.request_schema):
         cached.cache_clear()
     importlib.reload(jobs.web.urls)
     importlib.reload(downloads_project.urls)

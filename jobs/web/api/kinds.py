@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from jobs.web.api.downloads import submit_download
 from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.authentication import authenticated_user
 from jobs.web.openapi import decorators
-from jobs.web.openapi.document import request_schema
+from jobs.web.openapi.document import Json, openapi_document
 from jobs.web.openapi.examples import derived
 from jobs.web.poll_responses import accepted_response
 from jobs.web.serializers import JobSerializer, request_of
@@ -45,6 +46,33 @@ def _describe(kind: Kind) -> dict[str, Any]:
         "formUrl": reverse(form_name) if form_name else None,
         "requestSchema": request_schema(f"/v1/jobs/{kind.name}") if kind.accepts_json else None,
     }
+
+
+@cache
+def request_schema(path: str) -> Json:
+    """Return the JSON Schema of what is posted to a path, with what it refers to in `$defs`."""
+    document = openapi_document()
+    schemas = document["components"]["schemas"]
+    body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    used: Json = {}
+    name = _with_definitions(body["schema"], schemas, used)["$ref"].rpartition("/")[2]
+    own: Json = used.pop(name)
+    return own | ({"$defs": used} if used else {})
+
+
+def _with_definitions(node: Any, schemas: Json, used: Json) -> Any:
+    """Return the node with references to `$defs`. Adds the schemas that it needs to `used`."""
+    if isinstance(node, list):
+        return [_with_definitions(each, schemas, used) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if isinstance(reference := node.get("$ref"), str):
+        name = reference.rpartition("/")[2]
+        if name not in used:
+            used[name] = None
+            used[name] = _with_definitions(schemas[name], schemas, used)
+        return node | {"$ref": f"#/$defs/{name}"}
+    return {name: _with_definitions(each, schemas, used) for name, each in node.items()}
 
 
 class MayRequest(BasePermission):

@@ -103,7 +103,7 @@ class Document(SpectacularAPIView):
 
 
 @cache  # making it takes 0.2 s of processor time, and the address is public
-def _document() -> Json:
+def openapi_document() -> Json:
     generator: Any = Document.generator_class()
     document: Json = generator.get_schema(request=None, public=True)
     return document
@@ -111,33 +111,7 @@ def _document() -> Json:
 
 @cache
 def _rendered(renderer: Any) -> bytes:
-    return bytes(renderer().render(_document(), renderer_context={}))
-
-
-@cache
-def request_schema(path: str) -> Json:
-    """Return the JSON Schema of what is posted to a path, with what it refers to in `$defs`."""
-    schemas = _document()["components"]["schemas"]
-    body = _document()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-    used: Json = {}
-    name = _with_definitions(body["schema"], schemas, used)["$ref"].rpartition("/")[2]
-    own: Json = used.pop(name)
-    return own | ({"$defs": used} if used else {})
-
-
-def _with_definitions(node: Any, schemas: Json, used: Json) -> Any:
-    """Return the node with references to `$defs`. Adds the schemas that it needs to `used`."""
-    if isinstance(node, list):
-        return [_with_definitions(each, schemas, used) for each in node]
-    if not isinstance(node, dict):
-        return node
-    if isinstance(reference := node.get("$ref"), str):
-        name = reference.rpartition("/")[2]
-        if name not in used:
-            used[name] = None
-            used[name] = _with_definitions(schemas[name], schemas, used)
-        return node | {"$ref": f"#/$defs/{name}"}
-    return {name: _with_definitions(each, schemas, used) for name, each in node.items()}
+    return bytes(renderer().render(openapi_document(), renderer_context={}))
 
 
 def complete_document(result: Json, **_: Any) -> Json:
