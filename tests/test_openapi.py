@@ -177,17 +177,64 @@ def test_errors_are_problems(operations: dict[str, Json]) -> None:
             assert (PROBLEM in content) == (int(status) >= 400), (name, status)
 
 
-def test_every_body_has_an_example(operations: dict[str, Json]) -> None:
-    without = [place for place, content in bodies(operations) if not content.get("examples")]
+def test_every_request_has_an_example(operations: dict[str, Json]) -> None:
+    for place, content in bodies(operations):
+        if place.split()[1] == "request":
+            assert len(content["examples"]) == 1, place
 
-    assert not without
+
+@pytest.mark.parametrize("name", ["status", "status_alias", "link", "link_status", "report_status"])
+def test_a_poll_has_an_example_of_a_job_in_each_state(
+    operations: dict[str, Json], name: str
+) -> None:
+    examples = operations[name]["responses"]["200"]["content"]["application/json"]["examples"]
+
+    states = [(name, example["value"]["status"]) for name, example in examples.items()]
+
+    assert states == [
+        ("Queued", "queued"),
+        ("Processing", "processing"),
+        ("Waiting", "queued"),
+        ("Completed", "completed"),
+        ("Failed", "failed"),
+        ("Cancelled", "cancelled"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "state"),
+    [
+        ("initiate", "202", "Queued"),
+        ("start", "200", "Completed"),
+        ("create_bundle", "202", "Queued"),
+        ("retry", "202", "Queued"),
+        ("result", "200", "Completed"),
+        ("cancel", "200", "Cancelled"),
+        ("cancel_report", "200", "Cancelled"),
+    ],
+)
+def test_other_responses_have_an_example_of_a_job(
+    operations: dict[str, Json], name: str, status: str, state: str
+) -> None:
+    content = operations[name]["responses"][status]["content"]
+
+    assert list(content["application/json"]["examples"]) == [state]
+
+
+def test_an_upload_in_an_example_has_a_preview(operations: dict[str, Json]) -> None:
+    content = operations["status_alias"]["responses"]["200"]["content"]
+
+    upload = content["application/json"]["examples"]["Completed"]["value"]
+
+    assert upload["processedFiles"]["thumbnail"]["downloadUrl"].startswith("https://files.example")
+    assert upload["downloadUrls"].keys() == {"thumbnail"}
 
 
 def test_every_example_obeys_its_schema(document: Json, operations: dict[str, Json]) -> None:
     components = {"components": document["components"]}
     for place, content in bodies(operations):
         schema = Draft202012Validator(content["schema"] | components)
-        for name, example in content["examples"].items():
+        for name, example in content.get("examples", {}).items():
             wrong = [error.message for error in schema.iter_errors(example["value"])]
             assert not wrong, (place, name)
 

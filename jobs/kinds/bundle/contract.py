@@ -13,17 +13,14 @@ from jobs.web.openapi.decorators import (
     operation,
     response,
 )
-from jobs.web.openapi.examples import JOB_ID, jobs
 from jobs.web.openapi.schema import header
 from jobs.web.serializers import JobSerializer, request_of
 
 BODY = json_body(
     request_of(FilesBundle),
-    three_files=FilesBundle.example,
-    with_a_name_and_a_priority={"file_ids": [70000], "name": "Contracts.zip", "priority": 9},
-    the_results_of_other_jobs={"job_ids": [JOB_ID], "name": "Measurements.zip", "email": True},
+    example=FilesBundle.example,
 )
-FINISHED = response(JobSerializer, "Finished.", *jobs(JobSerializer, "completed", "failed"))
+FINISHED = response(JobSerializer, "Finished.")
 
 initiate = creating("initiate", BODY, AcceptedJob)
 start = operation(

@@ -20,7 +20,7 @@ from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.authentication import authenticated_user
 from jobs.web.openapi import decorators
 from jobs.web.openapi.document import Json, openapi_document
-from jobs.web.openapi.examples import derived
+from jobs.web.openapi.examples import request_example
 from jobs.web.poll_responses import accepted_response
 from jobs.web.serializers import JobSerializer, request_of
 
@@ -96,7 +96,7 @@ def urls_of_kinds() -> list[URLPattern]:
 def _view_of(requested: Kind) -> type[APIView]:
     kind_class, name = type(requested), requested.name.replace("-", "_")
     request_class = request_of(kind_class)
-    example = requested.example or derived(kind_class.Params())
+    example = requested.example or request_example(kind_class.Params())
     codes = ["permission_denied"] if requested.permission else []
 
     class JobsOfOneKind(OwnJobsOfKind):

@@ -5,7 +5,6 @@ Handlers in the other modules are decorated with these. Nothing here runs for a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -23,8 +22,6 @@ from rest_framework import serializers
 from jobs.kinds.registry import KINDS
 from jobs.models.newest import SEARCHED
 from jobs.states import Status
-from jobs.web.openapi.examples import JOB_ID
-from jobs.web.openapi.examples import jobs as jobs_in
 from jobs.web.openapi.schema import COUNT, WITH_A_TOKEN, Decorator, header, problems
 from jobs.web.representation import EVENT_STREAM
 from jobs.web.serializers import (
@@ -145,14 +142,12 @@ def named(examples: Mapping[str, Any]) -> list[OpenApiExample]:
     ]
 
 
-def response(serializer: Any, description: str, *shown: OpenApiExample) -> OpenApiResponse:
-    return OpenApiResponse(serializer, description, list(shown))
+def response(serializer: Any, description: str) -> OpenApiResponse:
+    return OpenApiResponse(serializer, description)
 
 
-def accepted(serializer: type[JobSerializer], **members: Any) -> OpenApiResponse:
-    return response(
-        serializer, "Accepted. Poll the job.", *jobs_in(serializer, "queued", **members)
-    )
+def accepted(serializer: type[JobSerializer]) -> OpenApiResponse:
+    return response(serializer, "Accepted. Poll the job.")
 
 
 def creating(
@@ -160,34 +155,29 @@ def creating(
     request: Any,
     serializer: type[JobSerializer],
     *more_codes: str,
-    **members: Any,
 ) -> Decorator:
-    """Describe an operation that creates a job. `members` change those of the example."""
-    responses = {202: accepted(serializer, **members)}
+    """Describe an operation that creates a job."""
+    responses = {202: accepted(serializer)}
     codes = [*START_PROBLEMS, *more_codes]
     return operation(name, responses, body=request, parameters=STARTING, codes=codes)
 
 
 def listing(name: str, serializer: type[JobSerializer], *more: OpenApiParameter) -> Decorator:
-    page = response(serializer(many=True), "A page of jobs.", *jobs_in(serializer, "completed"))
+    page = response(serializer(many=True), "A page of jobs.")
     parameters = [SEARCH, STATUS, *more, USER_ID]
     return operation(name, {200: page}, parameters=parameters, codes=["permission_denied"])
 
 
-def polling(name: str, serializer: type[JobSerializer], *shown: OpenApiExample) -> Decorator:
-    """Describe a poll. Without examples, they are a job in each state."""
-    states = ["queued", "processing", "waiting", "completed", "failed", "cancelled"]
-    found = response(serializer, "The job.", *shown or jobs_in(serializer, *states))
+def polling(name: str, serializer: type[JobSerializer]) -> Decorator:
+    """Describe a poll. Its examples are a job in each state."""
+    found = response(serializer, "The job.")
     not_modified = OpenApiResponse(description="The job has not changed.")
     parameters = [IF_NONE_MATCH, PREFER, *WHEN_TO_POLL]
     return operation(name, {200: found, 304: not_modified}, parameters=parameters)
 
 
 def cancelling(name: str, serializer: type[JobSerializer]) -> Decorator:
-    shown = jobs_in(serializer, "cancelled")
-    return operation(
-        name, {200: response(serializer, "The cancelled job.", *shown)}, codes=["conflict"]
-    )
+    return operation(name, {200: response(serializer, "The cancelled job.")}, codes=["conflict"])
 
 
 def fetching(name: str) -> Decorator:
@@ -215,10 +205,8 @@ EVENT = {
     },
     "required": ["id", "data"],
 }
-DATA = json.dumps({"jobId": JOB_ID, "status": "processing", "progress": 0.4})
-SHOWN_EVENT = OpenApiExample("An event", {"id": f"{JOB_ID}-3", "retry": 3000, "data": DATA})
 EVENTS = {
-    (200, EVENT_STREAM): response(EVENT, "One event for each change.", SHOWN_EVENT),
+    (200, EVENT_STREAM): response(EVENT, "One event for each change."),
     204: OpenApiResponse(description="Finished, and you have the last event."),
 }
 events = operation("events", EVENTS, parameters=[LAST_EVENT])
@@ -230,13 +218,13 @@ events_of_jobs = operation(
 )
 result = operation(
     "result",
-    {200: response(JobResult, "The URL of the file.", *jobs_in(JobResult, "completed"))},
+    {200: response(JobResult, "The URL of the file.")},
     parameters=IF_NOT_READY,
     codes=FILE_PROBLEMS,
 )
 download = fetching("download")
 cancel = cancelling("cancel", JobSerializer)
-RETRIED = {202: response(JobSerializer, "Queued again.", *jobs_in(JobSerializer, "queued"))}
+RETRIED = {202: response(JobSerializer, "Queued again.")}
 retry = operation("retry", RETRIED, parameters=WHERE_TO_POLL, codes=["conflict", *RUN_PROBLEMS])
 admin_retry = operation(
     "admin_retry", RETRIED, parameters=WHERE_TO_POLL, codes=["conflict", "still_open"]

@@ -7,17 +7,19 @@ view; a handler adds its own with `@problems`. Nothing here runs for a request.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy  # drf-spectacular's hooks change what they are given
+from types import SimpleNamespace
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import force_instance, is_serializer
-from drf_spectacular.utils import Direction, OpenApiParameter
+from drf_spectacular.plumbing import force_instance
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
-from jobs.web.openapi.examples import derived, problem_example
+from jobs.web.error_responses import error_response_body
+from jobs.web.openapi.examples import STATES, job_example, request_example
 from jobs.web.problems import CODES, PROBLEM
 from jobs.web.request_limits import request_body_limit
 from jobs.web.serializers import JobSerializer, ProblemSerializer, StrictSerializer
@@ -73,6 +75,7 @@ LIMIT_HEADERS = [
     header("RateLimit", 'The remaining requests: `"name";r=requests;t=seconds`.', required=False),
     header("RateLimit-Policy", 'The limit: `"name";q=requests;w=seconds`.', required=False),
 ]
+EXAMPLE_REQUEST = SimpleNamespace(request_id="5f0c9a3e-8d8b-4c0f-9d5d-0c6d1f7e21aa")
 
 
 class Schema(AutoSchema):
@@ -113,12 +116,33 @@ class Schema(AutoSchema):
         )
         return None if schema is None else schema | deepcopy(getattr(field, "openapi", {}))
 
-    def _get_examples(self, serializer: Any, *args: Any, **kwargs: Any) -> Json:
-        """Derive an example from the serializer if there is none."""
-        examples: Json = super()._get_examples(serializer, *args, **kwargs)  # type: ignore[no-untyped-call]
-        if not examples and is_serializer(serializer):
-            return {"Example": {"value": derived(force_instance(serializer))}}  # type: ignore[no-untyped-call]
+    def _get_examples(
+        self, serializer: Any, direction: Direction, media_type: str,
+        status_code: str | None = None, extras: Any = None,
+    ) -> Json:  # fmt: skip
+        """Make an example of a request, unless it has one, and of a job in each state."""
+        extras = extras or []
+        job = getattr(serializer, "child", serializer)
+        if direction == "request" and serializer and not extras:
+            extras = [OpenApiExample("Example", request_example(force_instance(serializer)))]  # type: ignore[no-untyped-call]
+        if direction == "response" and isinstance(job, JobSerializer):
+            extras = [
+                OpenApiExample(state.capitalize(), job_example(job, state))
+                for state in self._states(str(status_code))
+            ]
+        examples: Json = super()._get_examples(  # type: ignore[no-untyped-call]
+            serializer, direction, media_type, status_code, extras
+        )
         return examples
+
+    def _states(self, status_code: str) -> Iterable[str]:
+        """Return the states of the jobs in examples of the response."""
+        if status_code == "202":
+            return ["queued"]
+        if self.method == "DELETE":
+            return ["cancelled"]
+        responses: Any = self.get_response_serializers()
+        return STATES if 304 in responses else ["completed"]
 
     def get_override_parameters(self) -> list[Any]:
         limits = LIMIT_HEADERS if self.view.get_throttles() else []
@@ -173,7 +197,7 @@ class Schema(AutoSchema):
 
     def _problem(self, status: str, codes: list[str]) -> Json:
         component = self.resolve_serializer(ProblemSerializer, "response")
-        examples = {code: {"value": problem_example(code, self._field())} for code in codes}
+        examples = {code: {"value": self._problem_example(code)} for code in codes}
         return {
             "description": "\n".join(f"- `{code}`: {self._sentence(code)}" for code in codes),
             "headers": self._get_response_headers_for_code(status),
@@ -187,13 +211,15 @@ class Schema(AutoSchema):
             return sentence
         return f"{sentence} JSON has at most {request_body_limit(self.view):,}."
 
-    def _field(self) -> str:
-        """Return the first field of the request, for the example of an invalid one."""
-        if not self._has_body():
-            return ""
-        by_media_type: Any = self.get_request_serializer()
-        body = next(iter(by_media_type.values()))
-        return str(next(iter(body.request().fields)))
+    def _problem_example(self, code: str) -> Json:
+        status, sentence = CODES[code]
+        fields = []
+        if code == "invalid" and self._has_body():
+            by_media_type: Any = self.get_request_serializer()
+            body: Any = force_instance(next(iter(by_media_type.values())).request)  # type: ignore[no-untyped-call]
+            error = {"code": "required", "detail": "This field is required."}
+            fields = [{"field": next(iter(body.fields)), **error}]
+        return error_response_body(EXAMPLE_REQUEST, int(status), code, sentence, fields)
 
 
 def _link(operation_id: str) -> Json:
