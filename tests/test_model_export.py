@@ -119,6 +119,15 @@ def test_who_may_not_view_the_rows_may_not_export_them(
         ModelExport().load(job_of(User.objects.get(pk=alice.pk)))
 
 
+def test_the_right_to_export_is_checked_again(
+    alice: User, staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OrderAdmin, "has_export_permission", lambda self, request: False)
+
+    with pytest.raises(ListForbidden):
+        ModelExport().load(job_of(alice))
+
+
 def test_somebody_who_left_the_staff_gets_nothing(alice: User, staff: Client) -> None:
     alice.is_staff = False
 

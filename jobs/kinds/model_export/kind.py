@@ -48,7 +48,7 @@ class ModelExport(Kind):
         request = HttpRequest()
         request.method, request.user = "GET", job.owner
         request.GET = QueryDict(job.params["query"])
-        rows = list_queryset(job.params["model"], request)
+        rows = list_queryset(list_admin(job.params["model"], request), request)
         try:
             fields = [rows.model._meta.get_field(name) for name in job.params["fields"]]
         except FieldDoesNotExist as error:
@@ -80,8 +80,8 @@ class ModelExport(Kind):
         return f"{name}.{params['format']}"
 
 
-def list_queryset(model: str, request: HttpRequest) -> Any:
-    """Return the rows that the admin lists for the request's query and user.
+def list_admin(model: str, request: HttpRequest) -> Any:
+    """Return the model's ModelAdmin, if the request's user may export what it lists.
 
     Raises ListForbidden and ListChanged.
     """
@@ -90,8 +90,15 @@ def list_queryset(model: str, request: HttpRequest) -> Any:
     except (LookupError, NotRegistered) as error:
         raise ListChanged("The list is no longer in the admin.") from error
     user: Any = request.user
-    if not (user.is_active and user.is_staff and model_admin.has_view_permission(request)):
+    may_export = getattr(model_admin, "has_export_permission", model_admin.has_view_permission)
+    is_staff = user.is_active and user.is_staff
+    if not (is_staff and model_admin.has_view_permission(request) and may_export(request)):
         raise ListForbidden("You may not view these rows.")
+    return model_admin
+
+
+def list_queryset(model_admin: Any, request: HttpRequest) -> Any:
+    """Return the rows that the admin lists for the request's query. Raises ListChanged."""
     try:
         return model_admin.get_changelist_instance(request).queryset
     except IncorrectLookupParameters as error:
