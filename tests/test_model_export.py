@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from zipfile import ZipFile
 
@@ -17,8 +19,10 @@ from orders.admin import OrderAdmin
 from orders.models import Order
 
 from jobs.kinds.model_export.kind import ListChanged, ListForbidden, ModelExport
+from jobs.kinds.model_export.write import ModelRows, write_rows
 from jobs.models import DownloadJob
 from jobs.states import Status
+from jobs.testing import MemoryWorkspace
 from tests.pages.looks import BROWSER, text
 
 LIST, EXPORT = "/admin/orders/order/", "/admin/orders/order/export/"
@@ -208,9 +212,6 @@ def test_an_attempt_makes_the_file(
 
 
 def test_text_stays_text(alice: User, staff: Client, orders: list[Order]) -> None:
-    from jobs.kinds.model_export.write import ModelRows, write_rows
-    from jobs.testing import MemoryWorkspace
-
     for format_name, expected in [("csv", b"'=1+1"), ("xlsx", b"PK")]:
         work = MemoryWorkspace()
         write_rows(ModelRows(format_name, "Orders", ["Customer"], 1, [["=1+1"]]), work)
@@ -219,6 +220,18 @@ def test_text_stays_text(alice: User, staff: Client, orders: list[Order]) -> Non
             sheet = ZipFile(io.BytesIO(work.content)).read("xl/worksheets/sheet1.xml")
             assert b"<f>" not in sheet
         work.close()
+
+
+def test_numbers_stay_numbers_in_a_workbook() -> None:
+    rows = ModelRows("xlsx", "Orders", ["Total"], 2, [[Decimal("7.50")], [math.nan]])
+    work = MemoryWorkspace()
+
+    write_rows(rows, work)
+
+    sheet = ZipFile(io.BytesIO(work.content)).read("xl/worksheets/sheet1.xml")
+    work.close()
+    assert b"<v>7.50</v>" in sheet
+    assert b"#NUM!" in sheet
 
 
 def test_programs_cannot_request_it(client_of_alice: Any) -> None:

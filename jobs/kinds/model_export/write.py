@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.util import find_spec
 from itertools import islice
 from typing import Any, NamedTuple
@@ -77,6 +78,7 @@ def _write_workbook(export: ModelRows, work: Workspace) -> None:
         "remove_timezone": True,
         "strings_to_formulas": False,
         "strings_to_urls": False,
+        "nan_inf_to_errors": True,
         "default_date_format": "yyyy-mm-dd hh:mm:ss",
     }
     with Workbook(path, options) as workbook:
@@ -99,7 +101,7 @@ def _write_workbook(export: ModelRows, work: Workspace) -> None:
 
 def _cell(value: Any) -> Any:
     """Return a value that a worksheet can hold: others become text."""
-    simple = (str, int, float, bool, type(None))
+    simple = (str, int, float, bool, Decimal, type(None))
     return value if isinstance(value, simple) or hasattr(value, "isoformat") else str(value)
 
 
