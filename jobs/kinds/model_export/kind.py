@@ -6,6 +6,7 @@ again when the job runs, with the rights that its owner has then.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -18,12 +19,15 @@ from django.http import HttpRequest, QueryDict
 
 from jobs.errors import BuildError
 from jobs.kinds.base import JobParams, Kind
-from jobs.kinds.model_export.write import FORMATS, ModelRows, write_rows
+from jobs.kinds.model_export.resources import (
+    export_resources,
+    resource_columns,
+    resource_rows,
+)
+from jobs.kinds.model_export.write import FORMATS, READ_AT_ONCE, ModelRows, write_rows
 from jobs.kinds.page_parts import Contents, Detail
 from jobs.models import DownloadJob
 from jobs.workspace import Workspace
-
-READ_AT_ONCE = 2_000  # rows from the database
 
 
 class ListForbidden(BuildError):
@@ -48,19 +52,15 @@ class ModelExport(Kind):
         request = HttpRequest()
         request.method, request.user = "GET", job.owner
         request.GET = QueryDict(job.params["query"])
-        rows = list_queryset(list_admin(job.params["model"], request), request)
-        try:
-            fields = [rows.model._meta.get_field(name) for name in job.params["fields"]]
-        except FieldDoesNotExist as error:
-            raise ListChanged("A field of the export no longer exists.") from error
-        names = [field.attname for field in fields]
-        return ModelRows(
-            format=job.params["format"],
-            title=str(rows.model._meta.verbose_name_plural).capitalize(),
-            header=[str(field.verbose_name).capitalize() for field in fields],
-            count=rows.count(),
-            rows=rows.values_list(*names).iterator(chunk_size=READ_AT_ONCE),
-        )
+        model_admin = list_admin(job.params["model"], request)
+        rows = list_queryset(model_admin, request)
+        chosen, format_name = job.params["fields"], job.params["format"]
+        if not (name := job.params.get("resource")):
+            return model_rows(rows, chosen, format_name)
+        resource = export_resources(model_admin, request).get(name)
+        if resource is None or not set(chosen) <= dict(resource_columns(resource)).keys():
+            raise ListChanged("A column of the export no longer exists.")
+        return resource_rows(resource, rows, chosen, format_name)
 
     def build(self, loaded: ModelRows, work: Workspace) -> None:
         work.describe(content_type=FORMATS[loaded.format].content_type)
@@ -103,3 +103,19 @@ def list_queryset(model_admin: Any, request: HttpRequest) -> Any:
         return model_admin.get_changelist_instance(request).queryset
     except IncorrectLookupParameters as error:
         raise ListChanged("A filter of the list is no longer valid.") from error
+
+
+def model_rows(rows: Any, chosen: Sequence[str], format_name: str) -> ModelRows:
+    """Return the chosen fields of a queryset, read in batches. Raises ListChanged."""
+    try:
+        fields = [rows.model._meta.get_field(name) for name in chosen]
+    except FieldDoesNotExist as error:
+        raise ListChanged("A field of the export no longer exists.") from error
+    names = [field.attname for field in fields]
+    return ModelRows(
+        format=format_name,
+        title=str(rows.model._meta.verbose_name_plural).capitalize(),
+        header=[str(field.verbose_name).capitalize() for field in fields],
+        count=rows.count(),
+        rows=rows.values_list(*names).iterator(chunk_size=READ_AT_ONCE),
+    )

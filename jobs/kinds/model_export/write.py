@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,8 +15,10 @@ from typing import Any, NamedTuple
 from jobs.lib.csv_cells import escaped_cell
 from jobs.workspace import CHUNK_BYTES, Workspace
 
+READ_AT_ONCE = 2_000  # rows from the database
 ROWS = 500  # written at once
 MARK = "\ufeff"  # without it, Excel reads UTF-8 as another encoding
+NUMBER = re.compile(r"-[0-9]+([.,][0-9]+)*")
 MAX_SHEET_ROWS = 1_048_575  # of a worksheet, below the header
 Row = Sequence[Any]
 
@@ -64,8 +67,14 @@ def _write_csv(export: ModelRows, work: Workspace) -> None:
 
 def _lines(rows: Iterable[Row]) -> str:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(map(escaped_cell, row) for row in rows)
+    csv.writer(text).writerows(map(_csv_cell, row) for row in rows)
     return text.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    """Escape text, but not the negative numbers that resources write as text."""
+    is_number = isinstance(value, str) and NUMBER.fullmatch(value)
+    return value if is_number else escaped_cell(value)
 
 
 def _write_workbook(export: ModelRows, work: Workspace) -> None:
