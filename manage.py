@@ -4,7 +4,7 @@
 import os
 import sys
 
-from downloads_project.processes import hide_process_memory
+from jobs.lib.process_memory import hide_process_memory
 
 
 def main() -> None:

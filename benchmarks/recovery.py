@@ -21,7 +21,7 @@ from tests.faults import standalone
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
 
-# The defaults of settings.py; those of the rig are shorter.
+# The defaults of jobs.default_settings; those of the rig are shorter.
 PRODUCTION = {
     "LEASE_SECONDS": "60",
     "BEAT_SECONDS": "1",

@@ -4,14 +4,14 @@ import multiprocessing
 import sys
 from typing import Any
 
-from downloads_project.environment import CANNOT_BOOT, MAX_PORT, Environment
-from downloads_project.processes import hide_process_secrets
+from jobs.lib.environment import CANNOT_BOOT, MAX_PORT, Environment
+from jobs.lib.process_memory import hide_process_secrets
 
 wsgi_app = "downloads_project.asgi:application"
 env = Environment()
 bind = f"{env.str('HOST', default='127.0.0.1')}:{env.number('PORT', 8000, maximum=MAX_PORT)}"
 worker_class = "downloads_project.web_server.worker.WebWorker"
-workers = env.number("WEB_PROCESSES", 2)
+workers = env.web_processes()
 # Many threads, since a waiting `start` or a long body holds one without using the processor. Half
 # of them may wait for files: fifty uploads at once, should they all meet the same process.
 threads = env.number("WEB_THREADS", 128)
@@ -47,7 +47,7 @@ def post_worker_init(_worker: Any) -> None:
 def _check_settings() -> None:
     """Stop this process if the settings are invalid or contradict each other."""
     import downloads_project.wsgi  # noqa: F401 # reads the settings, and loads the apps
-    from downloads_project.preflight import preflight_contradictions
+    from jobs.lib.preflight import preflight_contradictions
 
     if found := preflight_contradictions():
         sys.stderr.writelines(f"{sentence}\n" for sentence in found)

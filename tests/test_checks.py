@@ -13,11 +13,11 @@ import pytest
 from django.conf import settings as settings_of_tests
 from django.core.checks import CheckMessage, run_checks
 
-from downloads_project import preflight
 from downloads_project.local.ports import free_ports
 from jobs import storage
 from jobs.kinds.registry import KINDS
 from jobs.kinds.upload import previews
+from jobs.lib import preflight
 from jobs.operations.checks import known_secrets
 from tests.live import BIN, ROOT, until
 

@@ -306,8 +306,9 @@ def test_example_names_what_production_requires() -> None:
 
 
 def required_settings() -> Iterator[str]:
-    """The variables that settings.py reads with `required`."""
-    tree = ast.parse((ROOT / "downloads_project/settings.py").read_text())
-    for node in ast.walk(tree):
+    """The variables that settings read with `required`."""
+    files = ("downloads_project/settings.py", "jobs/default_settings/__init__.py")
+    nodes = [node for name in files for node in ast.walk(ast.parse((ROOT / name).read_text()))]
+    for node in nodes:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "required":
             yield ast.literal_eval(node.args[0])

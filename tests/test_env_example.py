@@ -10,7 +10,7 @@ from pathlib import Path
 BASE = Path(__file__).resolve().parent.parent
 EXAMPLE = (BASE / ".env.example").read_text()
 COMPOSE = (BASE / "docker-compose.yml").read_text()
-READERS = re.compile(r"env(\.\w+)?|required|os\.environ\.get|os\.getenv")
+READERS = re.compile(r"(env|self)(\.\w+)?|required|os\.environ\.get|os\.getenv")
 THE_SYSTEMS_OWN = {"PATH"}
 
 
@@ -39,7 +39,12 @@ def read_by_compose() -> set[str]:
 
 
 def read_by_code() -> set[str]:
-    found = {name for path in (BASE / "downloads_project").rglob("*.py") for name in _reads(path)}
+    code = [
+        *(BASE / "downloads_project").rglob("*.py"),
+        *(BASE / "jobs/default_settings").glob("*.py"),
+        BASE / "jobs/lib/environment.py",
+    ]
+    found = {name for path in code for name in _reads(path)}
     assert {"SECRET_KEY", "DATABASE_URL", "WEB_THREADS", "SLOW"} <= found  # reads all of them
     return found - THE_SYSTEMS_OWN
 

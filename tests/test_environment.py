@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from downloads_project.environment import BadSetting, Environment
 from downloads_project.local.ports import free_ports
+from jobs.lib.environment import BadSetting, Environment
 from tests.live import BIN, ROOT
 
 FLAG = "{name} is {value!r}, which is neither true nor false. Set {name} to true or false."

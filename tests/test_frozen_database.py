@@ -12,8 +12,8 @@ import pytest
 from django.db import OperationalError, connection
 from psycopg_pool import ConnectionPool
 
-from downloads_project.postgres.base import DatabaseWrapper
-from downloads_project.postgres.connection import PostgresConnection
+from jobs.lib.postgres.base import DatabaseWrapper
+from jobs.lib.postgres.connection import PostgresConnection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

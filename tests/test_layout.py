@@ -20,7 +20,7 @@ CODE = [
     *sorted(CLIENT.rglob("*.py")),
     *sorted((ROOT / "downloads_project").rglob("*.py")),
 ]
-MAX_ENTRIES = 20  # entries of jobs/
+MAX_ENTRIES = 21  # entries of jobs/
 
 # Lower ranks never import higher ones; equal ranks never import each other. A unit is a folder or
 # a module of jobs/, and of jobs/engine/, jobs/kinds/ and jobs/web/. A kind is loaded by the setting
@@ -28,8 +28,9 @@ MAX_ENTRIES = 20  # entries of jobs/
 SPLIT = {"engine", "kinds", "web"}
 RANKS: list[set[str]] = [
     {"states", "terms", "errors"},  # the domain's words
+    {"lib"},
+    {"default_settings", "engine.celery_app"},
     {
-        "lib",
         "engine.time_limit",
         "engine.simulated_delay",
         "engine.progress_clock",
@@ -108,12 +109,12 @@ OWNERS: dict[str, set[str]] = {
     "boto3": {"storage"},
     "botocore": {"storage"},
     "storages": {"storage"},
-    "celery": {"engine.tasks"},
-    "billiard": {"engine.tasks"},
-    "kombu": {"engine.doorbell_message"},
+    "celery": {"engine.celery_app", "engine.tasks"},
+    "billiard": {"engine.celery_app", "engine.tasks"},
+    "kombu": {"default_settings", "engine.celery_app", "engine.doorbell_message"},
     "hiredis": {"web.asgi"},
     "redis": {"web.rate_counting", "lib.changes", "web.asgi"},
-    "psycopg": {"web.asgi", "engine.quota"},
+    "psycopg": {"lib.postgres", "web.asgi", "engine.quota"},
     "socket": {"outbound", "scanner", "storage"},
     "ssl": {"outbound"},
     "urllib3": {"outbound", "storage"},
@@ -242,6 +243,12 @@ def test_report_documents_import_little_else() -> None:
         assert "structlog" not in libraries_of(path), path
 
 
+def test_jobs_needs_nothing_of_this_project() -> None:
+    """A project of a team's own installs `jobs` alone."""
+    for path in MODULES:
+        assert "downloads_project" not in path.read_text(), path
+
+
 def test_only_a_kinds_own_folder_names_it() -> None:
     kinds = {path.parent.name for path in JOBS.glob("kinds/*/kind.py")}
     found = [
@@ -314,6 +321,8 @@ def test_the_environment_is_read_in_few_places() -> None:
         "discovery",
         "run",
         "login",
+        "process_memory",
+        "settings_environment",
     }
     readers = {path.stem for path in CODE if "os.environ" in path.read_text()}
     assert readers <= allowed

@@ -199,7 +199,7 @@ def test_no_service_keeps_the_password_of_the_operator(live: Live) -> None:
 
 def test_a_removed_variable_is_gone_from_proc_too() -> None:
     code = (
-        "import os; from downloads_project.processes import forget_process_variable as forget;"
+        "import os; from jobs.lib.process_memory import forget_process_variable as forget;"
         "forget('OPERATOR_PASSWORD'); forget('NO_SUCH_VARIABLE');"
         "print(open('/proc/self/environ').read(), dict(os.environ), os.popen('env').read())"
     )

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from downloads_project.logs import WithoutTrace
+from jobs.lib.logs import WithoutTrace
 
 
 @pytest.mark.parametrize(("logger", "has_trace"), [("security.DisallowedHost", 0), ("request", 1)])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from downloads_project.logs import configure_logs
+from jobs.lib.logs import configure_logs
 
 LOGGERS: dict[str, Callable[[str], Any]] = {
     "logging": logging.getLogger,

@@ -17,8 +17,8 @@ from django.core.checks import CheckMessage, Tags, run_checks
 from django.core.management import CommandError
 from django.db import connection
 
-from downloads_project import gunicorn, preflight
-from jobs.engine import doorbell
+from jobs.engine.celery_app import celery_app
+from jobs.lib import preflight
 from tests.clamd import Clamd, cuts_in, pretender
 from tests.test_checks import ids
 
@@ -38,7 +38,7 @@ def ask_servers() -> list[CheckMessage]:
 @pytest.fixture
 def redis() -> Iterator[Any]:
     """A client of the broker's server."""
-    with doorbell.app.connection_for_write() as connection:
+    with celery_app().connection_for_write() as connection:
         channel: Any = connection.default_channel
         yield channel.client
 
@@ -66,7 +66,7 @@ def test_the_servers_of_make_run_are_suitable(bucket: Any, settings: Any) -> Non
 def test_servers_are_checked_only_with_a_database(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doorbell.app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(celery_app().conf, "broker_write_url", "redis://127.0.0.1:1/0")
     use_store(settings, "http://127.0.0.1:1")
 
     assert run_checks() == []
@@ -103,7 +103,7 @@ def test_a_redis_that_evicts_and_forbids_config(
     rights = ["on", ">word", "~*", "&*", "+@all", "-config"]
     redis.execute_command("ACL", "SETUSER", "hosted", *rights)
     address = os.environ["REDIS_URL"].rpartition("@")[2]
-    monkeypatch.setattr(doorbell.app.conf, "broker_write_url", f"redis://hosted:word@{address}")
+    monkeypatch.setattr(celery_app().conf, "broker_write_url", f"redis://hosted:word@{address}")
 
     found = ask_servers()
 
@@ -123,10 +123,10 @@ def test_a_redis_without_persistence_is_reported_in_production(
     assert ids(ask_servers()) == ["jobs.W022"]
 
 
-def test_a_postgres_with_too_few_connections(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn, "workers", 12)  # 192 of 200
+def test_a_postgres_with_too_few_connections(bucket: Any, settings: Any) -> None:
+    settings.WEB_PROCESSES = 12  # 192 of 200
     enough = ask_servers()
-    monkeypatch.setattr(gunicorn, "workers", 13)
+    settings.WEB_PROCESSES = 13
 
     found = ask_servers()
 
@@ -249,7 +249,7 @@ def test_a_store_that_refuses_our_clock_is_reported_with_its_own(store: Store) -
 def test_unavailable_servers_are_reported_without_passwords(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doorbell.app.conf, "broker_write_url", "redis://:secret@127.0.0.1:1/0")
+    monkeypatch.setattr(celery_app().conf, "broker_write_url", "redis://:secret@127.0.0.1:1/0")
     use_store(settings, "http://127.0.0.1:1", secret_key="secret")
 
     found = ask_servers()

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.bench import processor_time, tools
 from benchmarks.bench.figures import NotMeasured, Round
-from downloads_project.processes import die_with_parent
+from jobs.lib.process_memory import die_with_parent
 
 SCRIPTS = Path(__file__).parent / "scripts"
 TIMEOUT_SECONDS = 30

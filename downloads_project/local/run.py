@@ -19,12 +19,12 @@ from types import FrameType
 
 import requests
 
-from downloads_project.environment import MAX_PORT, Environment
 from downloads_project.local.discovery import discover_mail, discover_scanner
 from downloads_project.local.ports import is_free
 from downloads_project.local.sample_job import run_sample_job
 from downloads_project.local.stack import Stack, write_stack_secret
 from downloads_project.processes import Process, StackError
+from jobs.lib.environment import MAX_PORT, Environment
 
 BASE = Path(__file__).resolve().parents[2]
 env = Environment()

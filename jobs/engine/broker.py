@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from downloads_project.celery import app
+from jobs.engine.celery_app import celery_app
 
 ANSWER_SECONDS = 1.0
 
 
 def broker_messages(queue: str) -> int:
     """Return the number of messages in the broker, of all priorities."""
-    with app.connection_for_write() as connection:
+    with celery_app().connection_for_write() as connection:
         channel: Any = connection.default_channel
         return int(channel.queue_declare(queue=queue).message_count)
 
@@ -31,7 +31,7 @@ class BrokerInfo:
 
 def broker_info() -> BrokerInfo:
     """Return the broker's settings, from INFO, since hosted servers often forbid CONFIG."""
-    with app.connection_for_write() as connection:
+    with celery_app().connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
         channel: Any = connection.default_channel
         memory, persistence = channel.client.info("memory"), channel.client.info("persistence")
@@ -46,14 +46,14 @@ def broker_workers() -> dict[str, int]:
 
     Always takes that long. Raises what the broker's client raises.
     """
-    with app.connection_for_write() as connection:
+    with celery_app().connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
-        inspect = app.control.inspect(timeout=ANSWER_SECONDS, connection=connection)
+        inspect = celery_app().control.inspect(timeout=ANSWER_SECONDS, connection=connection)
         answers: dict[str, Any] = inspect.stats() or {}
     return {name: int(stats["pool"]["max-concurrency"]) for name, stats in answers.items()}
 
 
 def ping_broker() -> None:
     """Raises what the broker's client raises."""
-    with app.connection_for_write() as connection:
+    with celery_app().connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
-from downloads_project.celery import app
+from jobs.engine.celery_app import celery_app
 from jobs.engine.doorbell_message import Doorbell, messages
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class _Sender:
 
     def _push(self, name: str, texts: list[str]) -> None:
         if self._connection is None:
-            self._connection = app.connection_for_write()
+            self._connection = celery_app().connection_for_write()
         self._connection.default_channel.client.lpush(name, *texts)
 
     def _close(self) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from kombu.transport.redis import Channel
 
-from downloads_project.celery import app
+from jobs.engine.celery_app import celery_app
 
 TASK = "jobs.run"
 
@@ -29,7 +29,7 @@ class Doorbell:
 
 
 class _Messages:
-    """Build the messages of `app.send_task`, at a tenth of its cost.
+    """Build the messages of Celery's `send_task`, at a tenth of its cost.
 
     Celery builds the first message for each queue and priority. The others are copies with new ids
     and time limits.
@@ -69,8 +69,8 @@ class _Template:
         mark: dict[str, Any] = {
             each: f"<{each}>" for each in ("job", "task", "delivery", "time limit")
         }
-        with app.connection_for_write("memory://") as memory:
-            app.send_task(
+        with celery_app().connection_for_write("memory://") as memory:
+            celery_app().send_task(
                 TASK,
                 args=[mark["job"]],
                 task_id=mark["task"],
@@ -96,7 +96,7 @@ class _Template:
 
 def _list_name(queue: str, priority: int) -> str:
     """Return the Redis list that kombu reads for this priority; 0 is read first."""
-    options = app.conf.broker_transport_options or {}
+    options = celery_app().conf.broker_transport_options or {}
     steps = options.get("priority_steps", Channel.priority_steps)
     step = steps[bisect(steps, priority) - 1]
     return f"{queue}{options.get('sep', Channel.sep)}{step}" if step else queue

@@ -12,10 +12,10 @@ from django.db import OperationalError, transaction
 from django.db.models import Exists, OuterRef
 from psycopg.errors import LockNotAvailable
 
-from downloads_project.postgres.pipeline import Query, run_pipeline
 from jobs.engine import submission_sql as sql
 from jobs.engine.queue_depth import QueueDepth
 from jobs.errors import OwnerBusy, QueueFull, StorageFull, TooManyActive
+from jobs.lib.postgres.pipeline import Query, run_pipeline
 from jobs.models import DownloadJob, StoredFile, Usage
 from jobs.models.sources import Sources
 

@@ -11,8 +11,8 @@ from celery.exceptions import Ignore
 from celery.signals import task_failure
 from django.db import close_old_connections, connection, connections
 
-from downloads_project.celery import app
 from jobs.engine import runner
+from jobs.engine.celery_app import celery_app
 from jobs.engine.doorbell_message import TASK
 from jobs.errors import StaleJob
 from jobs.states import Status
@@ -28,7 +28,8 @@ def run_job_task(self: Task[Any, Any], job_id: str) -> str:
             UUID(job_id),
             task_id=request.id or "",
             worker=request.hostname or "",
-            killed_after_seconds=(request.timelimit or [None])[0] or app.conf.task_time_limit,
+            killed_after_seconds=(request.timelimit or [None])[0]
+            or celery_app().conf.task_time_limit,
         )
     except StaleJob as stale:
         raise Ignore(str(stale)) from stale  # a second or late doorbell: not an error

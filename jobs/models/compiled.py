@@ -1,7 +1,7 @@
 """Queries that Django compiles to SQL once and runs with new values each time.
 
 For a statement of twenty columns, compiling takes longer than the round trip. Where connections
-may prepare statements (settings.py), Postgres does not plan it each time either.
+may prepare statements (default_settings), Postgres does not plan it each time either.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-from downloads_project.processes import hide_process_memory
 from jobs.kinds.upload.previews import PreviewLimits, helper_process
 from jobs.kinds.upload.previews.preview_maker import make_previews
+from jobs.lib.process_memory import hide_process_memory
 from tests.processing import kernels
 
 helper_process.HELPER = "tests.processing.misbehaving"

@@ -15,7 +15,7 @@ import psycopg
 from benchmarks.bench import processor_time, tools
 from benchmarks.bench.figures import PROCESSOR_TIME, RATE, NotMeasured, Result
 from benchmarks.bench.rig import Rig
-from downloads_project.processes import die_with_parent
+from jobs.lib.process_memory import die_with_parent
 
 # A row as wide as a job's, with two indexes.
 TABLE = """

@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from downloads_project.preflight import SANDBOX
 from jobs.kinds.upload import previews
+from jobs.lib.preflight import SANDBOX
 
 LACK = {
     "seccomp": "code in an uploaded file could use the network and other processes",

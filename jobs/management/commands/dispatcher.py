@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from downloads_project import preflight
-from downloads_project.processes import hide_process_secrets
 from jobs.engine import dispatcher
+from jobs.lib import preflight
+from jobs.lib.process_memory import hide_process_secrets
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-# What settings.py, .env.example and docker-compose.yml show.
+# What the settings, .env.example and docker-compose.yml show.
 PUBLIC_SECRET_KEY = "only-for-development-"  # noqa: S105 # it begins so
 PUBLIC_S3_KEY = "minioadmin"
 PUBLIC_PASSWORDS = {"DATABASE_URL": "postgres", "REDIS_URL": "redis", "CACHE_URL": "redis"}

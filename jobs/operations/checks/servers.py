@@ -16,7 +16,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
-from downloads_project import gunicorn as web
 from jobs import scanner as clamd
 from jobs import storage
 from jobs.engine import broker
@@ -76,7 +75,7 @@ def _database() -> Findings:
             allowed = int(cursor.fetchone()[0])
     finally:
         connection.close()  # this thread's own
-    needed = web.workers * settings.WEB_POOL_CONNECTIONS
+    needed = settings.WEB_PROCESSES * settings.WEB_POOL_CONNECTIONS
     if needed <= allowed:
         return []
     return [

@@ -1,6 +1,6 @@
 """Django's Postgres backend, with timeouts on the client side.
 
-With a pool (settings.py) the pool is told the class; here is how it is done without one.
+With a pool (default_settings) the pool is told the class; here is how it is done without one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 
-from downloads_project.postgres.connection import PostgresConnection
+from jobs.lib.postgres.connection import PostgresConnection
 
 ALIVE_SECONDS = 1  # that a check is good for
 

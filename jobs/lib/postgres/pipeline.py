@@ -16,7 +16,7 @@ def run_pipeline(*queries: Query) -> list[Any]:
 
     Outside a transaction they are one of their own, which is durable on return: a pipeline up to
     its Sync is one transaction, in which each query has a snapshot of its own. Each is prepared at
-    its first use on a connection (see `prepare_threshold` in settings.py).
+    its first use on a connection (see `prepare_threshold` in default_settings).
     """
     connection.validate_no_broken_transaction()
     connection.ensure_connection()

@@ -68,6 +68,10 @@ class Environment(environ.Env):  # type: ignore[misc] # the library has no types
                 _stop(name, path, fault, "dotted paths of packages on the Python path")
         return paths
 
+    def web_processes(self) -> int:
+        """Return the number of web processes on one host."""
+        return self.number("WEB_PROCESSES", 2)
+
     def _text(self, name: str) -> str:
         return str(self.str(name, default="")).strip()
 

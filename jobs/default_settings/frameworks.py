@@ -1,12 +1,11 @@
-"""Settings of Django and its packages that are the same everywhere. settings.py imports them."""
+"""Settings of Django and its packages that are the same everywhere."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-ROOT_URLCONF = "downloads_project.urls"
-WSGI_APPLICATION = "downloads_project.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -96,11 +95,11 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-_ROOT = Path(__file__).parent.parent
-TEMPLATES = [
+_JOBS = Path(__file__).parent.parent
+TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [_ROOT / "templates", *sorted(_ROOT.glob("jobs/kinds/*/templates"))],
+        "DIRS": [_JOBS / "templates", *sorted(_JOBS.glob("kinds/*/templates"))],
         "APP_DIRS": True,
         "OPTIONS": {
             "builtins": ["jobs.web.templatetags"],
