@@ -53,7 +53,7 @@ RANKS: list[set[str]] = [
     {"kinds.archive", "kinds.registry", "engine.quota", "engine.health", "engine.attached_files"},
     {"kinds.error_codes"},
     {"engine.submission", "engine.attempt", "engine.max_running", "kinds.form"},
-    {"engine.runner"},
+    {"engine.runner", "kinds.likely_mistakes"},
     {
         "web.problems",
         "web.converters",
