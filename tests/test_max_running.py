@@ -86,7 +86,9 @@ def test_other_kinds_are_not_held_up(alice: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_end_of_an_attempt_sends_the_next_doorbells(alice: User, rung: list[str]) -> None:
+def test_the_end_of_an_attempt_sends_the_next_doorbells(
+    alice: User, bucket: None, rung: list[str]
+) -> None:
     first, urgent, last = (
         JobFactory(owner=alice, kind="licensed", params={}, priority=priority)
         for priority in (4, 9, 0)
