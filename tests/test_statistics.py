@@ -11,12 +11,11 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, FinishedCount, JobStatistics, ServiceProcess
 from jobs.states import Status
 from tests.factories import JobFactory, staff_who_may
 
 QUEUE, WORKERS = "/queue/stats", "/workers/stats"
-ANSWERS = {"w1@host": 2, "w2@host": 4}
 
 
 @pytest.mark.parametrize("path", [QUEUE, WORKERS])
@@ -80,45 +79,70 @@ def test_the_oldest_is_the_one_that_is_due_longest(client_of_operator: APIClient
     assert (told["waitingForTheirTime"], told["waitingForOthers"]) == (1, 1)
 
 
-def test_rates_count_recent_jobs(client_of_operator: APIClient) -> None:
+def test_rates_count_the_last_minute_and_hour(client_of_operator: APIClient) -> None:
     now = timezone.now()
-    JobFactory(status=Status.COMPLETED)
-    late = JobFactory(status=Status.FAILED, finished_at=now - timedelta(minutes=5))
-    old = JobFactory(status=Status.CANCELLED, finished_at=now - timedelta(hours=2))
-    DownloadJob.objects.filter(pk__in=[late.pk, old.pk]).update(created_at=now - timedelta(days=1))
+    statistics = [(1, 3, 2), (30, 5, 4), (70, 100, 100)]
+    for minutes, submitted, failed in statistics:
+        JobStatistics.objects.create(
+            start=(now - timedelta(minutes=minutes)).replace(second=0, microsecond=0),
+            kind="bundle", submitted=submitted, failed=failed,
+        )  # fmt: skip
 
     rates = client_of_operator.get(QUEUE).json()["rates"]
 
-    assert rates["lastMinute"] == {"submitted": 1, "completed": 1, "failed": 0, "cancelled": 0}
-    assert rates["lastHour"] == {"submitted": 1, "completed": 1, "failed": 1, "cancelled": 0}
+    assert rates["lastMinute"] == {"submitted": 3, "completed": 0, "failed": 2, "cancelled": 0}
+    assert rates["lastHour"] == {"submitted": 8, "completed": 0, "failed": 6, "cancelled": 0}
+
+
+def test_finished_jobs_are_counted_by_the_dispatcher(client_of_operator: APIClient) -> None:
+    JobFactory(status=Status.COMPLETED)
+    FinishedCount.objects.refresh()
+    JobFactory(status=Status.COMPLETED)
+    JobFactory(status=Status.PROCESSING)
+
+    body = client_of_operator.get(QUEUE).json()
+
+    assert (body["queue_stats"]["completed"], body["queue_stats"]["processing"]) == (1, 1)
+
+
+def test_a_kind_without_jobs_any_more_is_forgotten(db: None) -> None:
+    JobFactory(kind="other", status=Status.FAILED)
+    JobFactory(status=Status.COMPLETED)
+    FinishedCount.objects.refresh()
+    DownloadJob.objects.filter(kind="other").delete()
+
+    counts = FinishedCount.objects.refresh()
+
+    assert FinishedCount.objects.current() == counts
+    assert counts["bundle", "completed"] == 1
+    assert counts["bundle", "failed"] == 0
+    assert {kind for kind, _ in counts} == {"bundle"}
+
+
+def report(name: str, *, seconds_ago: int = 0, **values: Any) -> None:
+    ServiceProcess.objects.report("worker", name, **values)
+    seen_at = timezone.now() - timedelta(seconds=seconds_ago)
+    ServiceProcess.objects.filter(name=name).update(seen_at=seen_at)
 
 
 def test_workers_are_listed_with_their_jobs(client_of_operator: APIClient, alice: User) -> None:
     job = JobFactory(owner=alice, status=Status.PROCESSING, worker="w1@host")
     JobFactory(status=Status.PROCESSING, worker="dead@host")
+    report("w1@host", slots=2, max_slots=8, queues=["download-jobs"], memory_bytes=5_000_000)
+    report("w2@host", slots=4, max_slots=4, seconds_ago=30)
 
-    with patch("jobs.engine.broker.broker_workers", return_value=ANSWERS):
-        told = client_of_operator.get(WORKERS).json()
+    dead, busy, silent = client_of_operator.get(WORKERS).json()["workers"]
 
-    dead, busy, idle = told["workers"]
-    assert told["brokerAnswers"] is True
     assert (dead["name"], dead["answers"], dead["processes"]) == ("dead@host", False, None)
-    assert (busy["name"], busy["processes"], len(busy["jobs"])) == ("w1@host", 2, 1)
-    assert busy["jobs"][0]["jobId"] == str(job.pk)
-    assert (idle["name"], idle["answers"], idle["jobs"]) == ("w2@host", True, [])
+    assert (busy["name"], busy["answers"], len(busy["jobs"])) == ("w1@host", True, 1)
+    assert (busy["processes"], busy["maxProcesses"], busy["memoryBytes"]) == (2, 8, 5_000_000)
+    assert (busy["queues"], busy["jobs"][0]["jobId"]) == (["download-jobs"], str(job.pk))
+    assert (silent["name"], silent["answers"], silent["jobs"]) == ("w2@host", False, [])
 
 
-def test_without_the_broker_the_rows_are_listed(client_of_operator: APIClient) -> None:
-    JobFactory(status=Status.PROCESSING, worker="w1@host")
+@pytest.mark.parametrize("answers", [True, False])
+def test_whether_the_broker_answers(client_of_operator: APIClient, answers: bool) -> None:
+    with patch("jobs.engine.health.is_healthy", return_value=answers):
+        body = client_of_operator.get(WORKERS).json()
 
-    with patch("jobs.engine.broker.broker_workers", side_effect=OSError):
-        told = client_of_operator.get(WORKERS).json()
-
-    assert told["brokerAnswers"] is False
-    assert [worker["name"] for worker in told["workers"]] == ["w1@host"]
-
-
-def test_a_broker_without_workers_has_no_replies(client_of_operator: APIClient) -> None:
-    told: Any = client_of_operator.get(WORKERS).json()
-
-    assert (told["brokerAnswers"], told["workers"]) == (True, [])
+    assert (body["brokerAnswers"], body["workers"]) == (answers, [])

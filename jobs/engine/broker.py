@@ -7,8 +7,6 @@ from typing import Any
 
 from jobs.engine.celery_app import celery_app
 
-ANSWER_SECONDS = 1.0
-
 
 def broker_messages(queue: str) -> int:
     """Return the number of messages in the broker, of all priorities."""
@@ -39,18 +37,6 @@ def broker_info() -> BrokerInfo:
         memory_policy=memory.get("maxmemory_policy", "noeviction"),
         keeps_a_log=bool(persistence.get("aof_enabled", True)),
     )
-
-
-def broker_workers() -> dict[str, int]:
-    """Return the workers that respond within ANSWER_SECONDS, with their number of processes.
-
-    Always takes that long. Raises what the broker's client raises.
-    """
-    with celery_app().connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, timeout=2)
-        inspect = celery_app().control.inspect(timeout=ANSWER_SECONDS, connection=connection)
-        answers: dict[str, Any] = inspect.stats() or {}
-    return {name: int(stats["pool"]["max-concurrency"]) for name, stats in answers.items()}
 
 
 def ping_broker() -> None:

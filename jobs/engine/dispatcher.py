@@ -28,18 +28,21 @@ from jobs.engine.expiry import (
     expire_uploads,
 )
 from jobs.engine.garbage import collect_garbage
+from jobs.engine.process_reports import DispatcherTicks, ProcessReports, process_name
+from jobs.engine.statistics_recorder import StatisticsRecorder
 from jobs.engine.sweeps import (
     sweep_blocked_jobs,
     sweep_due_jobs,
     sweep_expired_leases,
     sweep_usage,
 )
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, ServiceProcess
 from jobs.models.compiled import AnyRowsQuery
 from jobs.notifications import notify_operators
 
 log = structlog.get_logger(__name__)
 
+RECORD_EVERY_SECONDS = 5.0
 STOP_SECONDS = 1  # for threads to end; those that take longer can be cut off safely
 
 
@@ -50,15 +53,21 @@ def run_dispatcher(stop: threading.Event) -> None:
     the others.
     """
     senders = notifications.senders()
-    loops = [_sweep_slowly, *(sender.run for sender in senders)]
+    loops = [_sweep_slowly, _record_statistics, *(sender.run for sender in senders)]
     threads = [threading.Thread(target=loop, args=[stop], daemon=True) for loop in loops]
     for thread in threads:
         thread.start()
-    fast = FastSweeps()
+    fast, ticks = FastSweeps(), DispatcherTicks()
+    reports = ProcessReports(
+        ServiceProcess.Role.DISPATCHER, process_name("dispatcher"), ticks.facts
+    )
+    reports.start()
     while not stop.is_set():
-        for sweep in (fast, notify_operators):
-            _try(sweep)
+        with ticks.measured():
+            for sweep in (fast, notify_operators):
+                _try(sweep)
         stop.wait(settings.DISPATCH_EVERY_SECONDS)
+    reports.stop()
     for sender in senders:
         sender.wake()
     ends = time.monotonic() + STOP_SECONDS
@@ -83,6 +92,14 @@ class FastSweeps:
             if is_needed:
                 _try(sweep)
         return 0  # each has logged its own count
+
+
+def _record_statistics(stop: threading.Event) -> None:
+    recorder = StatisticsRecorder()
+    while not stop.is_set():
+        _try(recorder)
+        connection.close()
+        stop.wait(RECORD_EVERY_SECONDS)
 
 
 def _sweep_slowly(stop: threading.Event) -> None:

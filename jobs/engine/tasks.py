@@ -8,13 +8,15 @@ from uuid import UUID
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task, shared_task
 from celery.exceptions import Ignore
-from celery.signals import task_failure
+from celery.signals import task_failure, worker_ready, worker_shutting_down
 from django.db import close_old_connections, connection, connections
 
 from jobs.engine import runner
 from jobs.engine.celery_app import celery_app
 from jobs.engine.doorbell_message import TASK
+from jobs.engine.process_reports import ProcessReports, memory_bytes
 from jobs.errors import StaleJob
+from jobs.models import ServiceProcess
 from jobs.states import Status
 
 
@@ -52,3 +54,31 @@ def _on_failure(
             call(UUID(args[0]), task_id=task_id)
         finally:
             connections.close_all()  # new pool processes are forked from this one
+
+
+_reports: list[ProcessReports] = []  # of this worker, while it is running
+
+
+@worker_ready.connect
+def _start_reports(sender: Any, **kwargs: Any) -> None:
+    """Report the worker from its main process. `sender` is Celery's consumer."""
+
+    def facts() -> dict[str, Any]:
+        pool, autoscaler = sender.pool, getattr(sender.controller, "autoscaler", None)
+        children = [process.pid for process in getattr(pool._pool, "_pool", [])]
+        return {
+            "queues": sorted(sender.app.amqp.queues.consume_from),
+            "slots": pool.num_processes,
+            "max_slots": autoscaler.max_concurrency if autoscaler else pool.num_processes,
+            "memory_bytes": memory_bytes(children),
+        }
+
+    reports = ProcessReports(ServiceProcess.Role.WORKER, sender.hostname, facts)
+    reports.start()
+    _reports.append(reports)
+
+
+@worker_shutting_down.connect
+def _stop_reports(**kwargs: Any) -> None:
+    while _reports:
+        _reports.pop().stop()

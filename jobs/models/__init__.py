@@ -2,11 +2,14 @@
 
 from jobs.models.ended_token_family import EndedTokenFamily
 from jobs.models.event import JobEvent
+from jobs.models.finished_count import FinishedCount
 from jobs.models.incoming_upload import IncomingUpload
 from jobs.models.job import DownloadJob
 from jobs.models.job_row import FileRow, JobRow
+from jobs.models.job_statistics import JobStatistics
 from jobs.models.notification import Notification
 from jobs.models.preferences import Preferences, can_be_mailed
+from jobs.models.service_process import ServiceProcess
 from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.usage import Usage
 
@@ -15,11 +18,14 @@ __all__ = [
     "EndedTokenFamily",
     "FileQuerySet",
     "FileRow",
+    "FinishedCount",
     "IncomingUpload",
     "JobEvent",
     "JobRow",
+    "JobStatistics",
     "Notification",
     "Preferences",
+    "ServiceProcess",
     "StoredFile",
     "Usage",
     "can_be_mailed",

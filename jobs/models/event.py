@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -51,6 +52,10 @@ class JobEvent(models.Model):
 
     class Meta:
         ordering = ["id"]
+        # Small, and cheap to write: lines are in the order of their time.
+        indexes = [
+            BrinIndex(fields=["at"], name="event_at", autosummarize=True, pages_per_range=32)
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_event_display()}, attempt {self.attempt}"

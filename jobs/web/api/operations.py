@@ -34,7 +34,7 @@ class QueueStats(APIView):
 
 
 class WorkerStats(APIView):
-    """Get the workers and their jobs. Takes about a second.
+    """Get the workers and their jobs.
 
     For staff with the permission `jobs.view_downloadjob`: it shows other owners' file names.
     """

@@ -32,6 +32,8 @@ class RecentJobs(serializers.Serializer[Any]):
 
 
 class Rates(serializers.Serializer[Any]):
+    """`lastMinute` is the last whole minute; `lastHour` ends now, at most ten seconds late."""
+
     lastMinute = RecentJobs()
     lastHour = RecentJobs()
 
@@ -61,16 +63,25 @@ class RunningJob(serializers.Serializer[Any]):
 
 
 class Worker(serializers.Serializer[Any]):
-    """A worker. `processes` is how many jobs it runs at once; null if it does not respond."""
+    """A worker. `processes` is how many jobs it runs at once now, `maxProcesses` with --autoscale.
+
+    Workers report every five seconds. One that has not reported for 20 s does not answer. Members
+    are null for a worker that has a job and never reported.
+    """
 
     name = serializers.CharField()
     answers = serializers.BooleanField()
     processes = serializers.IntegerField(allow_null=True)
+    maxProcesses = serializers.IntegerField(allow_null=True)
+    queues = serializers.ListField(child=serializers.CharField())
+    memoryBytes = serializers.IntegerField(allow_null=True)
+    startedAt = serializers.DateTimeField(allow_null=True)
+    seenAt = serializers.DateTimeField(allow_null=True)
     jobs = RunningJob(many=True)
 
 
 class WorkerStatistics(serializers.Serializer[Any]):
-    """The workers and their jobs. If the broker is away, only workers with a job are listed."""
+    """The workers and their jobs. `brokerAnswers` tells whether new jobs reach them."""
 
     brokerAnswers = serializers.BooleanField()
     workers = Worker(many=True)
