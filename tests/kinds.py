@@ -222,3 +222,11 @@ class StaffExport(PlainExport):
     name = "staff-export"
     label = "For staff"
     permission = "jobs.view_downloadjob"
+
+
+class Stamped(SmallKind):
+    """A kind whose source becomes its artifact, like an upload."""
+
+    name = "stamped"
+    label = "Stamp"
+    is_stored = True

@@ -51,8 +51,8 @@ RANKS: list[set[str]] = [
         "engine.statistics_recorder",
     },
     {"kinds.mistakes"},
-    {"kinds.archive", "kinds.registry", "engine.quota", "engine.health", "engine.attached_files"},
-    {"kinds.error_codes", "engine.statistics"},
+    {"kinds.archive", "kinds.registry", "engine.health", "engine.attached_files"},
+    {"kinds.error_codes", "engine.statistics", "engine.quota"},
     {"engine.submission", "engine.attempt", "engine.max_running", "kinds.form"},
     {"engine.runner", "kinds.likely_mistakes"},
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,9 +14,10 @@ from rest_framework.test import APIClient
 
 from jobs.engine.submission import resubmit_job, submit_job
 from jobs.errors import TooManyActive
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
+from tests.kinds import Stamped
 
 INITIATE = "/v1/download/initiate"
 
@@ -104,6 +106,28 @@ def test_exceeding_the_owners_storage_is_429(
 
     assert (refused.status_code, refused.json()["code"]) == (429, "storage_full")
     assert initiate(client_of_alice, fits).status_code == 202
+
+
+@pytest.mark.parametrize(("is_stored", "code"), [(True, 202), (False, 429)])
+def test_a_file_that_becomes_the_result_is_counted_once(
+    client_of_alice: APIClient,
+    alice: User,
+    settings: Any,
+    add_kinds: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    is_stored: bool,
+    code: int,
+) -> None:
+    add_kinds("tests.kinds.Stamped")
+    monkeypatch.setattr(Stamped, "is_stored", is_stored)
+    settings.OWNER_STORAGE_BYTES = 1_000
+    StoredFileFactory(
+        owner=alice, key="raw/a.txt", role=StoredFile.Role.UPLOAD, file_id=None, size_bytes=400
+    )
+    JobFactory(owner=alice, kind=Stamped.name, total=400)
+    fits = StoredFileFactory(size_bytes=600).file_id
+
+    assert initiate(client_of_alice, fits).status_code == code
 
 
 def test_retries_count_but_not_for_operators(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from jobs.engine import submission_sql
 from jobs.models import IncomingUpload
 from jobs.states import Status
 from tests.factories import JobFactory
@@ -68,3 +71,24 @@ def test_jobs_that_completed_before_survive_and_later_ones_need_no_file(
     JobFactory(owner=alice, status=Status.COMPLETED, artifact=None, unit="warehouse locations")
     with pytest.raises(IntegrityError):
         JobFactory(owner=alice, status=Status.COMPLETED, finished_at=None)
+
+
+def test_processes_of_the_previous_release_count_uploads_once(alice: User, latest: str) -> None:
+    JobFactory(owner=alice, kind="upload", total=100, unit="bytes")
+    JobFactory(owner=alice, kind="bundle", total=20, unit="bytes")
+
+    assert used_bytes(alice) == 20
+    assert used_bytes(alice, stored_kinds=["bundle"]) == 100
+
+    migrate("0017_event_at")
+
+    assert used_bytes(alice, stored_kinds=["bundle"]) == 20
+
+
+def used_bytes(owner: User, **members: Any) -> int:
+    check = {"owner_id": owner.pk, "upload_idle_seconds": 60} | members
+    text = submission_sql.ROOM.text.replace("$1", "%s")
+    with connection.cursor() as cursor:
+        cursor.execute(text, [json.dumps([check])])
+        ((used,),) = cursor.fetchall()
+    return int(used)

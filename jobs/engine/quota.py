@@ -15,6 +15,7 @@ from psycopg.errors import LockNotAvailable
 from jobs.engine import submission_sql as sql
 from jobs.engine.queue_depth import QueueDepth
 from jobs.errors import OwnerBusy, QueueFull, StorageFull, TooManyActive
+from jobs.kinds.registry import KINDS
 from jobs.lib.postgres.pipeline import Query, run_pipeline
 from jobs.models import DownloadJob, StoredFile, Usage
 from jobs.models.sources import Sources
@@ -41,7 +42,7 @@ def lock_owner_quota(owner: User, *queries: Query, is_locked: bool = False) -> l
 
 
 def quota_limits() -> sql.SubmissionLimits:
-    """Return the limits from the settings."""
+    """Return the limits from the settings and the kinds."""
     return sql.SubmissionLimits(
         max_active=settings.MAX_ACTIVE_JOBS,
         max_bytes=settings.OWNER_STORAGE_BYTES or None,
@@ -50,6 +51,7 @@ def quota_limits() -> sql.SubmissionLimits:
         upload_idle_seconds=settings.UPLOAD_IDLE_SECONDS,
         source_kept_seconds=settings.SOURCE_KEPT_SECONDS,
         mail_is_on=settings.MAIL_IS_ON,
+        stored_kinds=[name for name, kind in KINDS.items() if kind.is_stored],
     )
 
 

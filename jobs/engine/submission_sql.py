@@ -8,7 +8,7 @@ without BEGIN and COMMIT.
 Several owners may share a transaction: LOCK takes a sorted array, so that two batches
 cannot deadlock. If one submission fails, none of the batch is recorded; send each again alone.
 
-The functions are in jobs/migrations/0011_submit.py.
+The functions are in jobs/migrations/0011_submit.py, `jobs_used_1` in 0018_stored_kinds.py.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OVERLOADED = "overloaded"
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionLimits:
-    """The limits from the settings. None: no limit."""
+    """The limits from the settings and the kinds. None: no limit."""
 
     max_active: int | None
     max_bytes: int | None  # of stored files, active jobs and uploads together
@@ -60,6 +60,7 @@ class SubmissionLimits:
     upload_idle_seconds: int
     source_kept_seconds: int  # from a job's earliest start
     mail_is_on: bool
+    stored_kinds: Sequence[str] = ()  # whose jobs need no room for their artifacts
 
 
 @dataclass(frozen=True, kw_only=True)
