@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from jobs.errors import JOB_CODES, PREVIEW_CODES
 from jobs.states import Status
-from jobs.web.openapi import decorators
+from jobs.web.openapi.decorators import describes
 from jobs.web.openapi.document import Document
 from jobs.web.problems import CODES
 from tests.pages.looks import INLINE
@@ -359,7 +359,7 @@ class Limited(APIView):
 
     throttle_classes = [ManyTimes]
 
-    @decorators.operation("limited", {})
+    @describes("limited", {})
     def get(self, request: Any) -> Response:
         return Response()
 

@@ -83,6 +83,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    # Clients cannot use the gateway's.
+    "AUTHENTICATION_WHITELIST": [
+        "jobs.web.authentication.TokenAuthentication",
+        "jobs.web.authentication.CookieAuthentication",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     # No external validator.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},

@@ -11,15 +11,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.kinds.bundle import contract
 from jobs.kinds.bundle.kind import FilesBundle
 from jobs.kinds.bundle.response import AcceptedJob
 from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob
 from jobs.states import FINAL
 from jobs.web.api.downloads import submit_download
+from jobs.web.openapi.decorators import describes
+from jobs.web.openapi.parameters import header
 from jobs.web.poll_responses import accepted_response
-from jobs.web.serializers import JobSerializer
+from jobs.web.serializers import JobSerializer, request_of
 
 QUERY_SECONDS = 0.3  # between queries of the status while `start` waits
 MAX_WAITING_STARTS = 4  # in a process; each holds a thread. Others return 202 at once
@@ -32,7 +33,7 @@ class Initiate(APIView):
     sample = FilesBundle.example
     max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
-    @contract.initiate
+    @describes("initiate", {202: AcceptedJob}, request=request_of(FilesBundle))
     def post(self, request: Request) -> Response:
         job, is_new = submit_download(request, FilesBundle)
         return accepted_response(job, AcceptedJob(job).data, is_new=is_new)
@@ -46,7 +47,12 @@ class Start(APIView):
     max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     waiting = threading.BoundedSemaphore(MAX_WAITING_STARTS)
 
-    @contract.start
+    @describes(
+        "start",
+        {200: JobSerializer, 202: AcceptedJob},
+        request=request_of(FilesBundle),
+        parameters=[header("Location", "The job.", [200], required=True)],
+    )
     def post(self, request: Request) -> Response:
         job, is_new = submit_download(request, FilesBundle)
         if job.is_due and self.waiting.acquire(blocking=False):

@@ -9,12 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.kinds.remote import contract
 from jobs.kinds.remote.kind import Remote
 from jobs.kinds.remote.response import AcceptedLink, LinkJob
 from jobs.web.api.downloads import cancel_download, poll_download, submit_download
 from jobs.web.api.lists import OwnJobsOfKind
+from jobs.web.openapi.decorators import (
+    describes,
+    describes_cancellation,
+    describes_job_list,
+    describes_poll,
+)
 from jobs.web.poll_responses import accepted_response
+from jobs.web.serializers import request_of
 
 
 class Links(OwnJobsOfKind):
@@ -25,11 +31,11 @@ class Links(OwnJobsOfKind):
     sample = Remote.example
     kind = Remote.name
 
-    @contract.links
+    @describes_job_list("links", LinkJob)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
-    @contract.fetch_link
+    @describes("fetch_link", {202: AcceptedLink}, request=request_of(Remote))
     def post(self, request: Request) -> Response:
         """Download the file of a link into the store."""
         job, is_new = submit_download(request, Remote)
@@ -39,12 +45,12 @@ class Links(OwnJobsOfKind):
 class Link(APIView):
     """Poll or cancel a job, at the path of its page."""
 
-    @contract.link
+    @describes_poll("link", LinkJob)
     def get(self, request: Request, job_id: UUID) -> Response:
         """Poll a job, at the path of its page."""
         return poll_download(request, job_id, LinkJob)
 
-    @contract.cancel_link
+    @describes_cancellation("cancel_link", LinkJob)
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job. Idempotent."""
         return cancel_download(request, job_id, LinkJob)
@@ -53,6 +59,6 @@ class Link(APIView):
 class LinkStatus(APIView):
     """Poll a job, at the path of older clients of links."""
 
-    @contract.link_status
+    @describes_poll("link_status", LinkJob)
     def get(self, request: Request, job_id: UUID) -> Response:
         return poll_download(request, job_id, LinkJob)

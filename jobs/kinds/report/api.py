@@ -10,15 +10,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.kinds.report import contract
 from jobs.kinds.report.kind import Report
 from jobs.kinds.report.response import AcceptedReport, ReportJob
 from jobs.models import DownloadJob
 from jobs.web.api.downloads import cancel_download, poll_download, submit_download
 from jobs.web.api.lists import OwnJobsOfKind
+from jobs.web.openapi.decorators import (
+    describes,
+    describes_cancellation,
+    describes_download,
+    describes_job_list,
+    describes_poll,
+)
 from jobs.web.own_job import own_job
 from jobs.web.poll_responses import accepted_response
 from jobs.web.result_files import redirect_to_result
+from jobs.web.serializers import request_of
 
 
 class Reports(OwnJobsOfKind):
@@ -26,14 +33,14 @@ class Reports(OwnJobsOfKind):
 
     serializer_class = ReportJob
     rate = Report.rate
-    sample = contract.LAST_MONTH
+    sample = {"period": "30d"}
     kind = Report.name
 
-    @contract.reports
+    @describes_job_list("reports", ReportJob)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
-    @contract.report
+    @describes("report", {202: AcceptedReport}, request=request_of(Report))
     def post(self, request: Request) -> Response:
         """Create a report on your jobs in a period."""
         job, is_new = submit_download(request, Report)
@@ -41,14 +48,14 @@ class Reports(OwnJobsOfKind):
 
 
 class OneReport(APIView):
-    @contract.cancel_report
+    @describes_cancellation("cancel_report", ReportJob)
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a report. Idempotent."""
         return cancel_download(request, own_report(request, job_id).pk, ReportJob)
 
 
 class ReportStatus(APIView):
-    @contract.report_status
+    @describes_poll("report_status", ReportJob)
     def get(self, request: Request, job_id: UUID) -> Response:
         """Poll a report."""
         return poll_download(request, own_report(request, job_id).pk, ReportJob)
@@ -57,7 +64,7 @@ class ReportStatus(APIView):
 class ReportDownload(APIView):
     bodiless_methods = ("GET", "HEAD")
 
-    @contract.report_download
+    @describes_download("report_download")
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
         """Fetch the report: a redirect to the file store."""
         return redirect_to_result(own_report(request, job_id), request.method or "GET")

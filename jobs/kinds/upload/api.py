@@ -20,10 +20,10 @@ from rest_framework.views import APIView
 
 from jobs import storage
 from jobs.errors import SourceMissing, StorageUnavailable
-from jobs.kinds.upload import chunks, contract, receive
+from jobs.kinds.upload import chunks, receive
 from jobs.kinds.upload.chunk_response import ReceivedChunk, UploadSerializer
 from jobs.kinds.upload.kind import Upload
-from jobs.kinds.upload.request import ChunkedRequest, ChunkRequest
+from jobs.kinds.upload.request import ChunkedRequest, ChunkForm, ChunkRequest, UploadForm
 from jobs.kinds.upload.response import AcceptedUpload, UploadJob
 from jobs.lib.filetypes import HEAD_BYTES
 from jobs.models import DownloadJob, IncomingUpload
@@ -33,6 +33,7 @@ from jobs.web.error_responses import RETRY_SOON
 from jobs.web.idempotency import idempotency_key
 from jobs.web.multipart_form import FORM, MultipartForm
 from jobs.web.multipart_problems import no_file_problem
+from jobs.web.openapi.decorators import describes, describes_poll
 from jobs.web.own_job import own_job
 from jobs.web.poll_responses import accepted_response
 from jobs.web.problems import Problem
@@ -43,6 +44,8 @@ from jobs.web.serializers.requests import request_serializer_context
 CONTENT_RANGE = re.compile(
     r"bytes +([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)", re.ASCII | re.IGNORECASE
 )
+# Codes of problems, for the OpenAPI document.
+FILE_REFUSED = ["no_file", "type_not_allowed", "storage_unavailable", "store_full"]
 
 
 class UploadView(APIView):
@@ -56,7 +59,7 @@ class UploadView(APIView):
         self.form = MultipartForm(request, max_bytes=settings.MAX_UPLOAD_BYTES)
         return super().initialize_request(request, *args, **kwargs)
 
-    @contract.upload
+    @describes("upload", {202: AcceptedUpload}, form=UploadForm, problems=FILE_REFUSED)
     def post(self, request: Request) -> Response:
         key = idempotency_key(request)
         if "Content-Range" in request.headers:  # or a part would be stored as the whole file
@@ -81,7 +84,7 @@ class UploadView(APIView):
 class ChunkedUploadView(APIView):
     """Upload a file in chunks. Begin with JSON, then send one form for each chunk, in any order."""
 
-    sample = contract.CHUNKED
+    sample = {"fileName": "drone.mp4", "totalSize": 20_000_000}
     reads_forms = True
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
@@ -98,7 +101,13 @@ class ChunkedUploadView(APIView):
         """The rate limit of the request, which is counted before the body is read."""
         return "chunk" if self.form else Upload.rate
 
-    @contract.upload_chunked
+    @describes(
+        "upload_chunked",
+        {200: ReceivedChunk, 202: AcceptedUpload},
+        problems=["permission_denied", "not_found", "too_many_uploads", *FILE_REFUSED],
+        request=ChunkedRequest,
+        form=ChunkForm,
+    )
     def post(self, request: Request) -> Response:
         return self._receive(request, self.form) if self.form else self._begin(request)
 
@@ -139,7 +148,7 @@ class ChunkedUpload(APIView):
 
     bodiless_methods = ("DELETE",)
 
-    @contract.chunked_upload
+    @describes("chunked_upload", {200: UploadSerializer})
     def get(self, request: Request, job_id: UUID) -> Response:
         """Get the received chunks of an upload, to send the missing ones.
 
@@ -152,7 +161,7 @@ class ChunkedUpload(APIView):
             raise Http404("This upload is not chunked.")
         return Response(UploadSerializer(found).data)
 
-    @contract.abort_upload
+    @describes("give_up_upload", {204: "Aborted. The chunks are deleted."})
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Abort an incomplete upload, and delete its chunks."""
         found = _own_upload(request, job_id)
@@ -165,7 +174,7 @@ class ChunkedUpload(APIView):
 class StatusAlias(APIView):
     """Poll a job, at the path of older clients."""
 
-    @contract.status_alias
+    @describes_poll("status_alias", UploadJob)
     def get(self, request: Request, job_id: UUID) -> Response:
         return poll_download(request, job_id, UploadJob)
 

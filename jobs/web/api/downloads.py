@@ -22,7 +22,16 @@ from jobs.states import Actor, Status
 from jobs.web.api.lists import OwnJobList
 from jobs.web.authentication import authenticated_user
 from jobs.web.idempotency import idempotency_key
-from jobs.web.openapi import decorators
+from jobs.web.openapi.decorators import (
+    EVENTS,
+    FILE_PROBLEMS,
+    describes,
+    describes_cancellation,
+    describes_download,
+    describes_job_list,
+    describes_poll,
+)
+from jobs.web.openapi.parameters import KIND, LAST_EVENT, WATCHED_JOBS
 from jobs.web.own_job import own_job
 from jobs.web.poll_responses import accepted_response, poll_response
 from jobs.web.representation import EVENT_STREAM, represent_event
@@ -31,6 +40,7 @@ from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.result_files import redirect_to_result, result_file
 from jobs.web.serializers import (
     CheckRequest,
+    FileAvailability,
     JobResult,
     JobSerializer,
     WatchRequest,
@@ -54,11 +64,13 @@ def submit_download(request: Request, kind: type[Kind]) -> tuple[DownloadJob, bo
 class CheckFile(APIView):
     """Check whether a file is available. Without signing in, only public files are."""
 
-    sample = decorators.CHECK
+    sample = {"file_id": 70000}
     max_body_bytes = SHORT_BODY_BYTES
     permission_classes = [AllowAny]
 
-    @decorators.check
+    @describes(
+        "check", {200: FileAvailability}, request=CheckRequest, problems=["storage_unavailable"]
+    )
     def post(self, request: Request) -> Response:
         serializer = CheckRequest(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -75,7 +87,7 @@ class CheckFile(APIView):
 class JobList(OwnJobList):
     """List your jobs, newest first."""
 
-    @decorators.jobs
+    @describes_job_list("jobs", JobSerializer, KIND)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -83,7 +95,7 @@ class JobList(OwnJobList):
 class JobStatus(APIView):
     """Poll a job. Send `If-None-Match`, and wait `Retry-After` seconds between polls."""
 
-    @decorators.status
+    @describes_poll("status", JobSerializer)
     def get(self, request: Request, job_id: UUID) -> Response:
         return poll_download(request, job_id)
 
@@ -109,7 +121,7 @@ class JobEvents(APIView):
 
     renderer_classes = [EventStream]
 
-    @decorators.events
+    @describes("events", EVENTS, parameters=[LAST_EVENT])
     def get(self, request: Request, job_id: UUID) -> Response:
         """Watch a job: an event for each change, until it is finished."""
         return Response(_event(request, job_id))
@@ -120,7 +132,12 @@ class EventsOfJobs(APIView):
 
     renderer_classes = [EventStream]
 
-    @decorators.events_of_jobs
+    @describes(
+        "events_of_jobs",
+        EVENTS,
+        problems=["not_found", "permission_denied"],
+        parameters=[LAST_EVENT, WATCHED_JOBS],
+    )
     def get(self, request: Request) -> Response:
         """Watch up to 50 jobs: an event for each change, until all are finished."""
         serializer = WatchRequest(data=request.query_params)
@@ -144,7 +161,7 @@ def poll_download(
 class ResultLink(APIView):
     """Get the presigned URL of the file, and its size."""
 
-    @decorators.result
+    @describes("result", {200: JobResult}, problems=FILE_PROBLEMS)
     def get(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
         result_file(job)
@@ -156,14 +173,14 @@ class DownloadFile(APIView):
 
     bodiless_methods = ("GET", "HEAD")
 
-    @decorators.download
+    @describes_download("download")
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
         """Fetch the file: a redirect to the file store."""
         return redirect_to_result(own_job(request, job_id), request.method or "GET")
 
     head = get
 
-    @decorators.cancel
+    @describes_cancellation("cancel", JobSerializer)
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job. Idempotent. A running job stops within 2 s."""
         return cancel_download(request, job_id)
@@ -188,7 +205,11 @@ class RetryJob(APIView):
     rate = "initiate"
     sample = None
 
-    @decorators.retry
+    @describes(
+        "retry",
+        {202: JobSerializer},
+        problems=["conflict", "still_open", "too_many_active", "storage_full"],
+    )
     def post(self, request: Request, job_id: UUID) -> Response:
         job = own_job(request, job_id)
         resubmit_job(job, Actor.OWNER)

@@ -18,17 +18,17 @@ from jobs.kinds.registry import KINDS
 from jobs.web.api.downloads import submit_download
 from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.authentication import authenticated_user
-from jobs.web.openapi import decorators
+from jobs.web.openapi.decorators import describes, describes_job_list
 from jobs.web.openapi.document import Json, openapi_document
 from jobs.web.openapi.examples import request_example
 from jobs.web.poll_responses import accepted_response
-from jobs.web.serializers import JobSerializer, request_of
+from jobs.web.serializers import JobSerializer, KindsResponse, request_of
 
 
 class KindList(APIView):
     """List the kinds of jobs that you may request."""
 
-    @decorators.kinds
+    @describes("kinds", {200: KindsResponse})
     def get(self, request: Request) -> Response:
         """List the kinds of jobs that you may request, with the JSON Schema of each request."""
         requestable = [kind for kind in KINDS.values() if kind.request_url_name]
@@ -95,7 +95,6 @@ def urls_of_kinds() -> list[URLPattern]:
 
 def _view_of(requested: Kind) -> type[APIView]:
     kind_class, name = type(requested), requested.name.replace("-", "_")
-    request_class = request_of(kind_class)
     example = requested.example or request_example(kind_class.Params())
     codes = ["permission_denied"] if requested.permission else []
 
@@ -106,15 +105,12 @@ def _view_of(requested: Kind) -> type[APIView]:
         max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         permission_classes = [IsAuthenticated, MayRequest]
 
-        @decorators.listing(f"jobs_{name}", JobSerializer)
+        @describes_job_list(f"jobs_{name}", JobSerializer)
         def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
             return super().get(request, *args, **kwargs)
 
-        @decorators.creating(
-            f"create_{name}",
-            decorators.json_body(request_class, example=example),
-            JobSerializer,
-            *codes,
+        @describes(
+            f"create_{name}", {202: JobSerializer}, request=request_of(kind_class), problems=codes
         )
         def post(self, request: Request) -> Response:
             job, is_new = submit_download(request, kind_class)

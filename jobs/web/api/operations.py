@@ -18,7 +18,7 @@ from jobs.engine.submission import resubmit_job
 from jobs.models import DownloadJob
 from jobs.models.permissions import CanChangeAllJobs, CanViewAllJobs
 from jobs.states import Actor
-from jobs.web.openapi import decorators
+from jobs.web.openapi.decorators import describes
 from jobs.web.poll_responses import accepted_response
 from jobs.web.serializers import JobSerializer, QueueStatistics, WorkerStatistics
 
@@ -28,7 +28,7 @@ class QueueStats(APIView):
 
     permission_classes = [IsAdminUser]
 
-    @decorators.queue_stats
+    @describes("queue_stats", {200: QueueStatistics})
     def get(self, _request: Request) -> Response:
         return _with_timestamp(QueueStatistics, statistics.queue_statistics())
 
@@ -41,7 +41,7 @@ class WorkerStats(APIView):
 
     permission_classes = [CanViewAllJobs]
 
-    @decorators.worker_stats
+    @describes("worker_stats", {200: WorkerStatistics})
     def get(self, _request: Request) -> Response:
         return _with_timestamp(WorkerStatistics, statistics.worker_statistics())
 
@@ -62,7 +62,7 @@ class AdminRetry(APIView):
     permission_classes = [CanChangeAllJobs]
     rate = "initiate"
 
-    @decorators.admin_retry
+    @describes("admin_retry", {202: JobSerializer}, problems=["conflict", "still_open"])
     def post(self, request: Request, job_id: UUID) -> Response:
         job = get_object_or_404(DownloadJob.objects.select_related("owner"), pk=job_id)
         resubmit_job(job, Actor.OPERATOR)

@@ -15,6 +15,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,7 +26,8 @@ from rest_framework_simplejwt.views import TokenViewBase
 
 from jobs.models import EndedTokenFamily
 from jobs.web.authentication import TokenAuthentication
-from jobs.web.openapi import decorators
+from jobs.web.openapi.decorators import describes
+from jobs.web.openapi.schema import WITH_A_TOKEN
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.serializers import StrictSerializer, TextField
 from jobs.web.throttle import SIGN_IN, unthrottle_sign_in
@@ -103,6 +105,13 @@ class Revocation(StrictSerializer):
         return {}
 
 
+class TokenPair(serializers.Serializer[Any]):
+    """An access token for 15 minutes, and a refresh token that can be used once."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
 def _pair(refresh: RefreshToken) -> dict[str, str]:
     return {"access": str(refresh.access_token), "refresh": str(refresh)}
 
@@ -114,7 +123,9 @@ class Obtain(TokenViewBase):
     max_body_bytes = SHORT_BODY_BYTES
     rate = SIGN_IN
 
-    @decorators.token(SignIn)
+    @describes(
+        "token", {200: TokenPair}, request=SignIn, problems=["no_active_account", "sign_in_closed"]
+    )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
 
@@ -129,7 +140,7 @@ class Refresh(TokenViewBase):
     serializer_class = Renewal
     max_body_bytes = SHORT_BODY_BYTES
 
-    @decorators.token_refresh(Renewal)
+    @describes("token_refresh", {200: TokenPair}, request=Renewal, problems=WITH_A_TOKEN)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
 
@@ -141,7 +152,7 @@ class Revoke(TokenViewBase):
     bodiless_methods = ("POST",)
     max_body_bytes = SHORT_BODY_BYTES
 
-    @decorators.token_revoke(Revocation)
+    @describes("token_revoke", {204: "Revoked."}, request=Revocation, problems=["token_not_valid"])
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         super().post(request, *args, **kwargs)
         return Response(status=HTTPStatus.NO_CONTENT)

@@ -13,7 +13,7 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import WAITING
 from jobs.terms import REQUEST_FIELDS
-from jobs.web.representation import represent_job, represent_time
+from jobs.web.representation import represent_job
 from jobs.web.serializers import JobSerializer
 
 Json = dict[str, Any]
@@ -21,50 +21,38 @@ Json = dict[str, Any]
 JOB_ID = "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 URL = f"https://files.example.org/downloads/results/{JOB_ID}/1/file?X-Amz-Signature=6d1f…"
+SIZE = 59_117_000
 CREATED = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 STARTED, NOW, FINISHED = (CREATED + timedelta(seconds=seconds) for seconds in (1.2, 2.8, 5))
-TOTAL = 59_117_000
-_STARTED = {"attempt": 1, "total": TOTAL, "started_at": STARTED, "updated_at": NOW}
+_STARTED = {"attempt": 1, "total": SIZE, "started_at": STARTED, "updated_at": NOW}
 _FINISHED = _STARTED | {"updated_at": FINISHED, "finished_at": FINISHED}
 # The columns of a job in each state.
 STATES: dict[str, Json] = {
     "queued": {"message": WAITING, "updated_at": CREATED},
-    "processing": {
-        **_STARTED, "message": "Reading", "progress": 0.4, "done": 23_646_800,
-        "speed": 14_780_000, "threads": 4,
+    "processing": _STARTED | {
+        "message": "Reading", "progress": 0.4, "done": 23_646_800, "speed": 14_780_000, "threads": 4
     },
-    "waiting": {
-        **_STARTED, "status": "queued", "message": "Waiting to retry", "available_at": FINISHED,
+    "waiting": _STARTED | {
+        "status": "queued", "message": "Waiting to retry", "available_at": FINISHED,
         "error_code": "storage_unavailable", "error": "The file store could not be reached.",
     },
-    "completed": {
-        **_FINISHED, "message": "Ready", "progress": 1.0, "done": TOTAL,
+    "completed": _FINISHED | {
+        "message": "Ready", "progress": 1.0, "done": SIZE,
         "expires_at": FINISHED + timedelta(days=30),
     },
-    "failed": {
-        **_FINISHED, "message": "Failed",
-        "error_code": "source_missing", "error": "File 70009 could not be found.",
+    "failed": _FINISHED | {
+        "message": "Failed", "error_code": "source_missing", "error": "File 70009 is missing.",
     },
-    "cancelled": {**_FINISHED, "message": "Cancelled"},
+    "cancelled": _FINISHED | {"message": "Cancelled"},
 }  # fmt: skip
-# The values of request fields, by name or by type.
+# The values of request fields by type, most specific first; other fields have their name as value.
 _VALUES: dict[Any, Any] = {
-    "username": "demo",
-    "password": "correct horse",
-    "refresh": "eyJhbGciOi…",
-    serializers.BooleanField: True,
-    serializers.IntegerField: 4,
-    serializers.FloatField: 0.4,
-    serializers.DateTimeField: represent_time(NOW),
-    serializers.DateField: f"{NOW:%Y-%m-%d}",
-    serializers.TimeField: f"{NOW:%H:%M:%S}",
-    serializers.DecimalField: "4.00",
-    serializers.EmailField: "person@example.org",
-    serializers.UUIDField: JOB_ID,
-    serializers.URLField: "https://www.example.org/",
-    serializers.FileField: "(the bytes of a file)",
-    serializers.DictField: {},
-}
+    serializers.BooleanField: True, serializers.IntegerField: 4, serializers.FloatField: 0.4,
+    serializers.DecimalField: "4.00", serializers.DateTimeField: "2026-11-22T09:30:00Z",
+    serializers.DateField: "2026-11-22", serializers.TimeField: "09:30:00",
+    serializers.EmailField: "person@example.org", serializers.UUIDField: JOB_ID,
+    serializers.URLField: "https://www.example.org/", serializers.DictField: {},
+}  # fmt: skip
 
 
 def job_example(serializer: JobSerializer, state: str) -> Json:
@@ -72,48 +60,40 @@ def job_example(serializer: JobSerializer, state: str) -> Json:
     kind = KINDS[serializer.example_kind or next(iter(KINDS))]
     name = kind.artifact_name("", kind.example)
     file = StoredFile(
-        file_id=1_000_004 if kind.is_numbered else None,
-        name=name,
+        name=name, size_bytes=SIZE, sha256=SHA256, role=next(iter(kind.roles), ""),
         content_type=mimetypes.guess_type(name)[0] or kind.content_type,
-        size_bytes=TOTAL,
-        sha256=SHA256,
-        role=next(iter(kind.roles), ""),
-    )
+        file_id=1_000_004 if kind.is_numbered else None,
+    )  # fmt: skip
     job = DownloadJob(
         id=UUID(JOB_ID), owner_id=42, kind=kind.name, params=kind.example, name=name,
-        created_at=CREATED, **{"status": state} | STATES[state],
-        artifact=file if state == "completed" else None,
+        created_at=CREATED, artifact=file if state == "completed" else None,
+        **{"status": state} | STATES[state],
     )  # fmt: skip
+    seconds_left = 4 if job.total else None
     body = represent_job(
-        job,
-        now=NOW.timestamp(),
-        seconds_left=4 if job.total else None,
-        depends_on=list,
+        job, now=NOW.timestamp(), seconds_left=seconds_left, depends_on=list,
         previews=lambda: [file],
-    )
+    )  # fmt: skip
     for each in [body, *body.get("processedFiles", {}).values()]:
         if "downloadUrl" in each:
             each["downloadUrl"] = URL  # not one of this service's store
     return serializer.variant(job, body)
 
 
-def request_example(serializer: Any) -> Any:
+def request_example(serializer: Any) -> Json:
     """Return an example of what the serializer reads, without the terms of all jobs."""
-    if isinstance(serializer, serializers.ListSerializer):
-        return [request_example(serializer.child)]
     fields = {name: each for name, each in serializer.fields.items() if name not in REQUEST_FIELDS}
     return {name: _value(name, field) for name, field in fields.items()}
 
 
 def _value(name: str, field: Any) -> Any:
-    if isinstance(field, serializers.BaseSerializer):
+    if isinstance(field, serializers.Serializer):
         return request_example(field)
-    if isinstance(field, serializers.MultipleChoiceField):
-        return list(field.choices)[:1]
-    if isinstance(field, serializers.ChoiceField):
-        return next(iter(field.choices))
-    if isinstance(field, serializers.ListField):
+    if isinstance(field, serializers.ListField | serializers.ListSerializer):
         return [_value(name, field.child)]
+    if isinstance(field, serializers.ChoiceField):
+        first = next(iter(field.choices))
+        return [first] if isinstance(field, serializers.MultipleChoiceField) else first
     if (least := getattr(field, "min_value", None)) is not None:
         return field.to_representation(least)
-    return next((_VALUES[each] for each in [name, *type(field).__mro__] if each in _VALUES), "text")
+    return next((_VALUES[each] for each in type(field).__mro__ if each in _VALUES), name)
