@@ -5,6 +5,8 @@ The health checks are answered before Django resolves a view, so drf-spectacular
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -13,6 +15,7 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
+from jobs.engine.health import PROBES
 from jobs.errors import PREVIEW_CODES
 from jobs.kinds.error_codes import job_error_codes
 from jobs.kinds.registry import KINDS
@@ -20,72 +23,59 @@ from jobs.web.problems import CODES
 
 Json = dict[str, Any]
 
-INTRODUCTION = """\
+DESCRIPTION = """\
 Start a job, poll it, download its file. Every request is short.
-"""
-ALL_KINDS = """\
-All of these also accept `runAt`, the earliest start (an RFC 3339 time with its zone, without leap
-seconds); `after`, ids of your jobs that must complete first (if one does not, the job fails with
-`dependency_failed`); `priority`, from 0 to 9; and `email` and `webhook`, which override your
-settings. In a form they are fields: `true` or `false`, and ids separated by commas. A bundle
-accepts `job_ids`, the results of other jobs, finished or not. Webhooks are signed as Standard
-Webhooks describes.
 
-A `fileName` is valid on Windows, macOS and Linux. Characters that one of them forbids are replaced
-by `_` (`a:b.txt` becomes `a_b.txt`), device names of Windows get a prefix (`CON` becomes `_CON`),
-and names longer than 180 bytes are cut before the extension. Bidirectional controls, surrounding
-spaces and trailing dots are removed. Files with the same name in a bundle are numbered:
-`a (2).txt`.
+{kinds}
+All of these also accept `runAt`, the earliest start; `after`, ids of your jobs that must complete
+first (if one does not, the job fails with `dependency_failed`); `priority`; and `email` and
+`webhook`, which override your settings. In a form they are fields: `true` or `false`, and ids
+separated by commas. Webhooks are signed as Standard Webhooks describes.
+
+A `fileName` is valid on Windows, macOS and Linux: other characters are replaced by `_`, long names
+are cut before the extension, and files with the same name in a bundle are numbered.
 
 Sign in with `Authorization: Bearer` and a token from `POST /v1/auth/token`, or with the session of
-the pages. Requests are JSON (`application/json`), or `multipart/form-data` for files. They are
-validated strictly: unknown fields, duplicate names and numbers in quotes are refused. Responses may
-get new members; ignore unknown ones. A method that an address does not support is 405, and `Allow`
-lists those that it does. Every response has an `X-Request-ID`.
+the pages. Requests are validated strictly: unknown fields, duplicate names and numbers in quotes
+are refused. Responses may get new members; ignore unknown ones.
 
-`/downloads`, `/downloads/{job_id}`, `/upload` and `/reports` are also pages. Clients that prefer
-HTML to JSON get the page, and so do submitted forms; send a token or `?format=json` to use the API.
-"""
-ERRORS = """\
+`/downloads`, `/downloads/{{job_id}}`, `/upload` and `/reports` are also pages, for clients that
+prefer HTML to JSON and for submitted forms; send a token or `?format=json` to use the API.
+
 ## Errors
 
 Every error is `application/problem+json` (RFC 9457). Use `code` in programs: codes may be added,
 but are never renamed.
-"""
-FAILED_JOBS = """\
+
+{problems}
+
 ## Failed jobs
 
 A `failed` job has an `errorCode`; a job that waits for its next attempt has a `lastError`.
-"""
-WITHOUT_PREVIEWS = """\
+
+{job_errors}
+
 ## Uploads without previews
 
 A `completed` upload without previews, or without some of them, has a `metadata.skippedCode`.
+
+{skipped}
 """
-TAGS = [
-    {
-        "name": "jobs",
-        "description": "Start, poll, cancel and retry jobs.",
-    },
-    {"name": "auth", "description": "Tokens for programs."},
-    {"name": "operations", "description": "For staff."},
-    {"name": "health", "description": "For load balancers and monitoring."},
-]
-PART = {"type": "string", "enum": ["ok", "error"]}
+TAGS = {
+    "jobs": "Start, poll, cancel and retry jobs.",
+    "auth": "Tokens for programs.",
+    "operations": "For staff.",
+    "health": "For load balancers and monitoring.",
+}
+CHECKS = {name: {"type": "string", "enum": ["ok", "error"]} for name in PROBES}
 HEALTH: Json = {
     "type": "object",
     "properties": {
         "status": {"type": "string", "enum": ["healthy", "unhealthy"]},
-        "checks": {
-            "type": "object",
-            "properties": {"storage": PART, "database": PART, "broker": PART},
-            "required": ["storage", "database", "broker"],
-        },
+        "checks": {"type": "object", "properties": CHECKS, "required": list(CHECKS)},
     },
     "required": ["status"],
 }
-WELL = {"status": "healthy", "checks": {"storage": "ok", "database": "ok", "broker": "ok"}}
-SICK = {"status": "unhealthy", "checks": {"storage": "error", "database": "ok", "broker": "ok"}}
 
 
 class Document(SpectacularAPIView):
@@ -116,67 +106,34 @@ def _rendered(renderer: Any) -> bytes:
 
 def complete_document(result: Json, **_: Any) -> Json:
     """Add introduction, tags and health checks. A postprocessing hook of drf-spectacular."""
-    result["info"]["description"] = _description()
-    result["tags"] = TAGS
+    problems = {code: f"{int(each.status)} | {each.sentence}" for code, each in CODES.items()}
+    result["info"]["description"] = DESCRIPTION.format(
+        kinds="\n".join(kind.introduction for kind in KINDS.values() if kind.introduction),
+        problems=_table("code | status | meaning", problems),
+        job_errors=_table("errorCode | meaning", job_error_codes()),
+        skipped=_table("skippedCode | meaning", PREVIEW_CODES),
+    )
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     result["components"]["schemas"]["Health"] = HEALTH
-    result["paths"] |= {
-        "/health": _ready("health"),
-        "/health/ready": _ready("health_ready"),
-        "/health/live": _live(),
-    }
+    for path in ("/health", "/health/ready", "/health/live"):
+        result["paths"][path] = {"get": _health_check(path)}
     return result
 
 
-def _description() -> str:
-    problems = [f"`{c}` | {int(m.status)} | {m.sentence}" for c, m in CODES.items()]
-    jobs = [f"`{code}` | {sentence}" for code, sentence in job_error_codes().items()]
-    introductions = [kind.introduction for kind in KINDS.values() if kind.introduction]
-    skipped = [f"`{code}` | {sentence}" for code, sentence in PREVIEW_CODES.items()]
-    return "\n".join(
-        [
-            *[
-                INTRODUCTION,
-                *introductions,
-                ALL_KINDS,
-                ERRORS,
-                _table("code | status | meaning", problems),
-            ],
-            *["", FAILED_JOBS, _table("errorCode | meaning", jobs)],
-            *["", WITHOUT_PREVIEWS, _table("skippedCode | meaning", skipped)],
-        ]
-    )
+def _table(head: str, meanings: Mapping[str, str]) -> str:
+    rows = [f"`{code}` | {meaning}" for code, meaning in meanings.items()]
+    return "\n".join(f"| {row} |" for row in [head, re.sub(r"\w+", "---", head), *rows])
 
 
-def _table(head: str, rows: list[str]) -> str:
-    rule = " | ".join("---" for _ in head.split(" | "))
-    return "\n".join(f"| {row} |" for row in [head, rule, *rows])
-
-
-def _ready(operation_id: str) -> Json:
+def _health_check(path: str) -> Json:
     summary = "Check the database, the broker and the store. Answers within 3 s"
-    answers = {
-        "200": _answer("All parts answer.", well=WELL),
-        "503": _answer("`checks` names the part that does not answer.", sick=SICK),
-    }
-    return _probe(operation_id, summary, answers)
-
-
-def _live() -> Json:
-    well = _answer("The process answers.", well={"status": "healthy"})
-    return _probe("health_live", "Check the process alone", {"200": well})
-
-
-def _probe(operation_id: str, summary: str, answers: Json) -> Json:
-    named = {"operationId": operation_id, "summary": summary, "tags": ["health"]}
-    return {"get": named | {"security": [], "responses": answers}}
-
-
-def _answer(sentence: str, **shown: Json) -> Json:
-    examples = {name: {"value": value} for name, value in shown.items()}
-    content = {"schema": {"$ref": "#/components/schemas/Health"}, "examples": examples}
-    named = {"description": "Identifies the request in the logs.", "schema": {"type": "string"}}
-    return {
-        "description": sentence,
-        "headers": {"X-Request-ID": named | {"required": True}},
-        "content": {"application/json": content},
-    }
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}
+    header = {"schema": {"type": "string"}, "required": True}
+    response = {"headers": {"X-Request-ID": header}, "content": content}
+    responses = {"200": response | {"description": "Healthy."}}
+    if path == "/health/live":
+        summary = "Check the process alone"
+    else:
+        responses["503"] = response | {"description": "`checks` names what does not respond."}
+    operation = {"operationId": path[1:].replace("/", "_"), "summary": summary, "tags": ["health"]}
+    return operation | {"security": [], "responses": responses}
