@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -292,3 +293,21 @@ def test_an_estimate_reads_only_the_last_jobs(desk: Client) -> None:
 
     assert "LIMIT 200" in next(selects(seen))
     estimates._known.clear()
+
+
+def test_finding_old_rows_reads_only_those(desk: Client) -> None:
+    fill(1, FEW * TIMES)
+    job = DownloadJob.objects.latest("created_at")
+    failure = {"code": "unexpected", "detail": "Traceback", "job": job, "attempt": 1}
+    JobEvent.objects.bulk_create(
+        JobEvent(event=Event.FAIL, by=Actor.WORKER, **failure) for _ in range(FEW)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE jobs_jobevent")
+    old = timedelta(0)
+
+    with CaptureQueriesContext(connection) as seen:
+        assert len(DownloadJob.objects.to_delete(old, among=20)[:10]) == 10
+        assert len(JobEvent.objects.with_old_trace(old)[:10]) == 10
+
+    assert [blocks for blocks in map(blocks_of, selects(seen)) if blocks > 200] == []

@@ -59,6 +59,10 @@ STALLED_SECONDS = 300
 # Celery kills the process this long after the time limit if the builder has not stopped.
 KILL_AFTER_SECONDS = 30
 RESULT_KEPT_SECONDS = env.number("RESULT_KEPT_SECONDS", 30 * 24 * 3600, minimum=1)
+# How long the row of a finished job is kept after its file expired or it ended, and a traceback.
+# A day at least: idempotency keys are kept that long.
+JOB_KEPT_SECONDS = env.number("JOB_KEPT_SECONDS", 90 * 24 * 3600, minimum=24 * 3600)
+TRACEBACK_KEPT_SECONDS = env.number("TRACEBACK_KEPT_SECONDS", 30 * 24 * 3600)
 SOURCE_KEPT_SECONDS = 24 * 3600  # sources are kept for a queued job at least
 MAX_FILES_PER_BUNDLE = 100_000  # their ids fit into a request body
 # A range such as "10,120": every job waits so long first, for experiments.

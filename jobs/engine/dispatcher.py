@@ -8,6 +8,7 @@ when the queue stalls. Any number may run: each skips the rows that another has 
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -22,9 +23,12 @@ from jobs.engine.expiry import (
     expire_abandoned_uploads,
     expire_artifacts,
     expire_idempotency_keys,
+    expire_jobs,
     expire_notifications,
     expire_refresh_tokens,
+    expire_sessions,
     expire_task_results,
+    expire_tracebacks,
     expire_uploads,
 )
 from jobs.engine.garbage import collect_garbage
@@ -43,6 +47,7 @@ from jobs.notifications import notify_operators
 log = structlog.get_logger(__name__)
 
 RECORD_EVERY_SECONDS = 5.0
+REPEAT_SECONDS = 20  # for one of the slow sweeps, so that a backlog of it does not stop the others
 STOP_SECONDS = 1  # for threads to end; those that take longer can be cut off safely
 
 
@@ -112,12 +117,30 @@ def _sweep_slowly(stop: threading.Event) -> None:
             expire_task_results,
             expire_idempotency_keys,
             expire_refresh_tokens,
+            expire_sessions,
             expire_notifications,
+            expire_tracebacks,
+            expire_jobs,
             sweep_usage,
         ):
-            _try(sweep)
+            _try(_repeat(sweep, stop))
         connection.close()  # not needed for minutes
         stop.wait(settings.COLLECT_EVERY_SECONDS)
+
+
+def _repeat(sweep: Callable[[], int], stop: threading.Event) -> Callable[[], int]:
+    """Return a sweep that goes on with the next batch for REPEAT_SECONDS, while there is one."""
+
+    @functools.wraps(sweep)
+    def repeated() -> int:
+        ends, total = time.monotonic() + REPEAT_SECONDS, 0
+        while count := sweep():
+            total += count
+            if stop.is_set() or time.monotonic() > ends:
+                break
+        return total
+
+    return repeated
 
 
 def _try(sweep: Callable[[], int]) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.functions import Now
 from django_celery_results.models import TaskResult
@@ -21,6 +22,7 @@ from jobs.models import (
     DownloadJob,
     EndedTokenFamily,
     IncomingUpload,
+    JobEvent,
     Notification,
     StoredFile,
 )
@@ -29,6 +31,7 @@ from jobs.states import FINAL
 log = structlog.get_logger(__name__)
 
 BATCH = 100  # rows that a sweep handles at once
+JOB_BATCH = 500  # with about 2,000 events
 KEY_KEPT = timedelta(hours=24)
 NOTIFICATION_KEPT = timedelta(days=30)
 MAX_FAILED = 3  # then a sweep stops: the store is probably unavailable
@@ -75,6 +78,30 @@ def expire_abandoned_uploads() -> int:
             upload.delete()
             deleted += 1
     return deleted
+
+
+def expire_jobs() -> int:
+    """Delete a batch of finished jobs, with their history and messages. Return how many."""
+    with transaction.atomic():
+        kept = timedelta(seconds=settings.JOB_KEPT_SECONDS)
+        old = DownloadJob.objects.to_delete(kept, among=JOB_BATCH * 4)
+        ids = list(old.locked().values_list("pk", flat=True)[:JOB_BATCH])
+        DownloadJob.objects.filter(pk__in=ids).only("pk").delete()
+    return len(ids)
+
+
+def expire_tracebacks() -> int:
+    """Delete the tracebacks of a batch of old events. Return how many."""
+    kept = timedelta(seconds=settings.TRACEBACK_KEPT_SECONDS)
+    old = JobEvent.objects.with_old_trace(kept).values("pk")[: BATCH * 10]
+    return JobEvent.objects.filter(pk__in=old).update(detail="")
+
+
+def expire_sessions() -> int:
+    """Delete a batch of expired sessions. Return how many."""
+    old = Session.objects.filter(expire_date__lt=Now()).order_by("expire_date")
+    count, _ = Session.objects.filter(pk__in=old.values("pk")[: BATCH * 10]).delete()
+    return count
 
 
 def expire_task_results() -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from jobs.states import Actor, Event
@@ -13,10 +15,15 @@ from jobs.states import Actor, Event
 if TYPE_CHECKING:
     from jobs.models.job import DownloadJob
 
+HAS_TRACE = ~Q(code="") & ~Q(detail="")
 MAX_DETAIL_CHARS = 8_000  # of a traceback, whose end is kept: it says most
 
 
 class EventQuerySet(models.QuerySet["JobEvent"]):
+    def with_old_trace(self, kept: timedelta) -> Self:
+        """Return the events of failed attempts with a traceback that is older than `kept`."""
+        return self.filter(HAS_TRACE, at__lt=Now() - kept).order_by("at")
+
     def record(
         self, job: DownloadJob, event: Event, by: Actor, *, code: str = "", detail: str = ""
     ) -> JobEvent:
@@ -52,9 +59,10 @@ class JobEvent(models.Model):
 
     class Meta:
         ordering = ["id"]
-        # Small, and cheap to write: lines are in the order of their time.
         indexes = [
-            BrinIndex(fields=["at"], name="event_at", autosummarize=True, pages_per_range=32)
+            # Small, and cheap to write: lines are in the order of their time.
+            BrinIndex(fields=["at"], name="event_at", autosummarize=True, pages_per_range=32),
+            models.Index("at", name="event_with_trace", condition=HAS_TRACE),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Least, Now
+from django.db.models.functions import Coalesce, Least, Now
 from django.db.models.lookups import GreaterThanOrEqual
 
 from jobs.models.stored_file import StoredFile
@@ -17,6 +17,7 @@ from jobs.terms import USUAL_PRIORITY
 
 BIG = models.BigIntegerField()
 AT_LEAST_0 = [MinValueValidator(0)]
+OVER_AT = Coalesce("expires_at", "finished_at")  # when a finished job's file expired, or it ended
 # NULL counts as 0 here: LEAST ignores it.
 NUMBERS = "attempt", "failures", "losses", "version", "done", "total", "speed", "threads"
 
@@ -134,4 +135,5 @@ class JobFields(models.Model):
             models.Index(
                 "created_at", name="job_with_key", condition=~Q(idempotency_key="")
             ),
+            models.Index(OVER_AT, name="job_over", condition=Q(finished_at__isnull=False)),
         ]  # fmt: skip

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from jobs.models.job_fields import OVER_AT
 from jobs.models.newest import NewestQuerySet
+from jobs.models.notification import Notification
+from jobs.models.stored_file import StoredFile
 from jobs.states import ACTIVE, DONE, LOST, Status
 
 if TYPE_CHECKING:
@@ -97,6 +100,24 @@ class JobQuerySet(NewestQuerySet["DownloadJob"]):
         """Return completed jobs past their expiry that no active job depends on."""
         over = self.filter(status=Status.COMPLETED, expires_at__lt=Now()).order_by("expires_at")
         return over.exclude(dependents__status__in=ACTIVE)
+
+    def to_delete(self, kept: timedelta, *, among: int) -> Self:
+        """Return those of the oldest finished jobs whose rows are no longer needed.
+
+        Their files and leftover objects are deleted, their messages sent, and no job that is kept
+        depends on them. Only `among` jobs are looked at, so that Postgres reads no others.
+        """
+        since = Now() - kept
+        over = self.alias(over_at=OVER_AT).filter(finished_at__isnull=False, over_at__lt=since)
+        over = over.filter(collect_at=None)
+        over = over.exclude(status=Status.COMPLETED, expires_at__isnull=False)
+        dependents = self.model.objects.alias(over_at=OVER_AT).filter(after=OuterRef("pk"))
+        return self.filter(
+            ~Exists(dependents.filter(Q(finished_at=None) | Q(over_at__gte=since))),
+            ~Exists(StoredFile.objects.filter(made_by=OuterRef("pk"))),
+            ~Exists(Notification.objects.waiting().filter(job=OuterRef("pk"))),
+            pk__in=over.order_by("over_at").values("pk")[:among],
+        ).order_by()
 
     def to_collect(self) -> Self:
         """Return jobs whose leftover objects are to be deleted now."""

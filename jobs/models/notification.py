@@ -47,8 +47,11 @@ class NotificationQuerySet(NewestQuerySet["Notification"]):
 
     def due(self, *channels: str) -> Self:
         """Return the messages to send now."""
-        waiting = self.filter(state=Notification.State.WAITING, due_at__lte=Now())
-        return waiting.filter(channel__in=channels)
+        return self.waiting().filter(due_at__lte=Now(), channel__in=channels)
+
+    def waiting(self) -> Self:
+        """Return the messages that are still to be sent, now or later."""
+        return self.filter(state=Notification.State.WAITING)
 
     def take(
         self, channel: str, *, lease: timedelta, spared: Iterable[int | None]
