@@ -1,7 +1,10 @@
 """Configuration of the web process: `ROLE=web gunicorn -c python:downloads_project.gunicorn`."""
 
 import multiprocessing
+import os
+import shutil
 import sys
+import tempfile
 from typing import Any
 
 from jobs.lib.environment import CANNOT_BOOT, MAX_PORT, Environment
@@ -25,6 +28,9 @@ forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
 accesslog = None  # web_server/access_log.py writes it
 control_socket_disable = True
+# The metrics of all processes, each in files of its own. Set before prometheus_client is imported.
+_metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="metrics-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics
 
 
 def on_starting(_server: Any) -> None:
@@ -37,6 +43,17 @@ def on_starting(_server: Any) -> None:
     check.join()
     if check.exitcode:
         sys.exit(CANNOT_BOOT)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget the gauges of a process that ended. Its counters stay."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_server: Any) -> None:
+    shutil.rmtree(_metrics, ignore_errors=True)
 
 
 def post_worker_init(_worker: Any) -> None:

@@ -142,7 +142,7 @@ def test_workers_are_listed_with_their_jobs(client_of_operator: APIClient, alice
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_whether_the_broker_answers(client_of_operator: APIClient, answers: bool) -> None:
-    with patch("jobs.engine.health.is_healthy", return_value=answers):
+    with patch("jobs.engine.health.check_dependencies", return_value={"broker": answers}):
         body = client_of_operator.get(WORKERS).json()
 
     assert (body["brokerAnswers"], body["workers"]) == (answers, [])

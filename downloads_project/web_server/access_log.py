@@ -1,10 +1,12 @@
-"""The access log: one line per request on stdout."""
+"""The access log: one line per request on stdout. The metrics count the same requests."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from contextlib import suppress
+
+from downloads_project.web_server.request_metrics import observe_request
 
 
 class AccessLog:
@@ -20,6 +22,7 @@ class AccessLog:
     def add(
         self, peer: str, request: str, status: int, size: int, *, seconds: float, request_id: str
     ) -> None:
+        observe_request(request, status, seconds)
         if not self._lines:
             self._loop.call_soon(self.flush)
         if '"' in request:

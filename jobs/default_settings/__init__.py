@@ -241,6 +241,12 @@ NOTIFY_DELAYS_SECONDS = [60, 300, 1800, 7200]
 OPERATOR_EMAILS = [each.strip() for each in env.list("OPERATOR_EMAILS", default=[])]
 OPERATOR_MAIL_EVERY_SECONDS = 3600
 
+# Prometheus
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # of a scraper of GET /metrics of the web
+METRICS_PORT = env.number("METRICS_PORT", 0, maximum=65535)  # of workers and dispatchers; 0: none
+METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
+
 # The virus scanner: tcp://host:port or unix:///path of a clamd; off: files are not scanned
 
 CLAMD = env.str("CLAMD", default="tcp://127.0.0.1:3310")

@@ -32,6 +32,7 @@ from jobs.engine.expiry import (
     expire_uploads,
 )
 from jobs.engine.garbage import collect_garbage
+from jobs.engine.process_metrics import SWEEP_FAILURES, SWEPT
 from jobs.engine.process_reports import DispatcherTicks, ProcessReports, process_name
 from jobs.engine.statistics_recorder import StatisticsRecorder
 from jobs.engine.sweeps import (
@@ -147,6 +148,8 @@ def _try(sweep: Callable[[], int]) -> None:
     try:
         if count := sweep():
             log.info(sweep.__name__, count=count)
+            SWEPT.labels(sweep.__name__).inc(count)
     except Exception:
+        SWEEP_FAILURES.labels(sweep.__name__).inc()
         log.exception("sweep failed", sweep=sweep.__name__)
         close_old_connections()

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from django.db import connection
 
+from jobs.engine.process_metrics import TICK, record_reported_metrics, serve_process_metrics
 from jobs.lib.database import DATABASE_AWAY
 from jobs.models import ServiceProcess
 from jobs.models.service_process import REPORT_SECONDS
@@ -34,6 +35,7 @@ class ProcessReports:
         self._thread = threading.Thread(target=self._run, name="process reports", daemon=True)
 
     def start(self) -> None:
+        serve_process_metrics()
         self._thread.start()
 
     def stop(self) -> None:
@@ -49,7 +51,9 @@ class ProcessReports:
         self._try(lambda: ServiceProcess.objects.forget(self._role, self._name))
 
     def _report(self) -> None:
-        ServiceProcess.objects.report(self._role, self._name, **self._facts())
+        facts = self._facts()
+        record_reported_metrics(facts)
+        ServiceProcess.objects.report(self._role, self._name, **facts)
 
     def _try(self, write: Callable[[], Any]) -> None:
         try:
@@ -74,7 +78,9 @@ class DispatcherTicks:
     def measured(self) -> Iterator[None]:
         self._began = time.monotonic()
         yield
-        self._longest = max(self._longest, time.monotonic() - self._began)
+        took = time.monotonic() - self._began
+        TICK.observe(took)
+        self._longest = max(self._longest, took)
         self._began = None
 
     def facts(self) -> dict[str, Any]:

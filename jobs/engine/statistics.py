@@ -87,7 +87,7 @@ def worker_statistics() -> dict[str, Any]:
     for job in jobs.defer("params"):
         running[job.worker].append(_job_body(job))
     return {
-        "brokerAnswers": health.is_healthy("broker"),
+        "brokerAnswers": health.check_dependencies("broker")["broker"],
         "workers": [
             {
                 "name": name,

@@ -32,6 +32,7 @@ from jobs.errors import (
 from jobs.lib.database import DATABASE_AWAY
 from jobs.lib.names import MISLEADING
 from jobs.web.content_negotiation import prefers_html
+from jobs.web.problem_counter import count_problem
 from jobs.web.problems import MAX_ERRORS, PROBLEM, Problem
 from jobs.web.request_ids import request_id
 
@@ -64,6 +65,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     for name, value in getattr(error, "headers", {}).items():
         response[name] = value
     detail, code, fields = _explain(error)
+    count_problem(code)
     request = context["request"]
     response.data = error_response_body(
         request, response.status_code, code, detail, fields, title=getattr(error, "title", "")
@@ -164,6 +166,7 @@ def error_response_body(
 
 def api_error_response(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
     """Return a problem for a request that no DRF view answers."""
+    count_problem(code)
     body = error_response_body(request, status, code, detail)
     return JsonResponse(body, status=status, content_type=PROBLEM)
 
@@ -177,6 +180,7 @@ def error_response(
     """
     if request.path.startswith("/v1/") or not prefers_html(request):
         return api_error_response(request, status, code, detail)
+    count_problem(code)
     context = {
         "title": TITLES.get(status, HTTPStatus(status).phrase),
         "detail": detail,

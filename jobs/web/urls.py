@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from jobs.kinds.form import has_generated_form
 from jobs.kinds.registry import KINDS
+from jobs.operations.metrics.view import Metrics
 from jobs.web import converters as converters  # registers `<job:...>`
 from jobs.web.api import downloads, kinds, operations, tokens
 from jobs.web.authentication import SignInPage
@@ -51,6 +52,7 @@ urlpatterns = [
     path("admin/retry/<path:rest>", api_not_found),
     path("queue/stats", operations.QueueStats.as_view(), name="queue-stats"),
     path("workers/stats", operations.WorkerStats.as_view(), name="worker-stats"),
+    path("metrics", Metrics.as_view(), name="metrics"),
     path("v1/auth/token", tokens.Obtain.as_view(), name="token"),
     path("v1/auth/token/refresh", tokens.Refresh.as_view(), name="token-refresh"),
     path("v1/auth/token/revoke", tokens.Revoke.as_view(), name="token-revoke"),

@@ -37,6 +37,7 @@ from jobs.web.asgi.response import FixedResponseHeaders, send_json_response
 from jobs.web.error_responses import RETRY_SOON, TRY_AGAIN, error_response_body
 from jobs.web.idempotency import KEY
 from jobs.web.parsers import parse_json
+from jobs.web.problem_counter import count_problem
 from jobs.web.problems import PROBLEM
 from jobs.web.rate_counting import RatesUnknown
 from jobs.web.rates import RateCount
@@ -149,6 +150,7 @@ async def _send_unavailable(
     send: Send, request: NativeRequest, fixed: Headers, headers: dict[str, str]
 ) -> None:
     """Send 503: the job may be recorded already, and Django would record it again."""
+    count_problem("overloaded")
     body = error_response_body(request, HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN)
     headers = headers | RETRY_SOON
     await send_json_response(

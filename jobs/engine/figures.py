@@ -1,0 +1,125 @@
+"""The figures about the whole service that metrics and alerts are made of.
+
+Each function runs one query that an index answers, also with a million jobs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models.functions import Extract, Now
+
+from jobs.models import JobStatistics, Notification, ServiceProcess, Usage
+from jobs.models.job_statistics import BUCKETS, COUNTED, TIMED
+from jobs.models.service_process import SILENT_AFTER
+
+NEARLY_FULL = 0.9  # of an owner's quota
+
+
+class Histogram(NamedTuple):
+    counts: list[int]  # by bucket of job_statistics.BOUNDS; the last one has all that took longer
+    seconds: float  # the sum of all values
+
+
+class KindTotals(NamedTuple):
+    """What happened to the jobs of a kind, since the first one or in a period."""
+
+    counts: dict[str, int]  # by column of COUNTED
+    times: dict[str, Histogram]  # by column of TIMED
+
+    @property
+    def ended(self) -> int:
+        return self.counts["completed"] + self.counts["failed"]
+
+
+def totals_by_kind(since: timedelta | None = None) -> dict[str, KindTotals]:
+    """Return the sums of each kind: of a period that ends now, or of all time."""
+    rows = JobStatistics.objects.order_by()
+    if since:
+        rows = rows.filter(start__gte=Now() - since)
+    sums = {name: Sum(name) for name in COUNTED}
+    for name in TIMED:
+        sums[f"{name}_sum"] = Sum(f"{name}_seconds")
+        sums |= {f"{name}_{number}": Sum(f"{name}__{number}") for number in range(BUCKETS)}
+    found: Any = rows.values("kind").annotate(**sums)
+    return {row["kind"]: _totals(row) for row in found}
+
+
+def _totals(row: dict[str, Any]) -> KindTotals:
+    times = {
+        name: Histogram(
+            [row[f"{name}_{number}"] or 0 for number in range(BUCKETS)], row[f"{name}_sum"] or 0.0
+        )
+        for name in TIMED
+    }
+    return KindTotals({name: row[name] or 0 for name in COUNTED}, times)
+
+
+class Outbox(NamedTuple):
+    waiting: int
+    oldest_due_seconds: float  # how long the oldest is overdue
+
+
+def outbox_by_channel() -> dict[str, Outbox]:
+    """Return the messages that wait to be sent, by channel."""
+    waiting = Notification.objects.order_by().filter(state=Notification.State.WAITING)
+    overdue = Extract(Now() - Min("due_at"), "epoch")
+    found: Any = waiting.values("channel").annotate(waiting=Count("pk"), overdue=overdue)
+    rows = {row["channel"]: Outbox(row["waiting"], max(row["overdue"], 0.0)) for row in found}
+    return {channel: rows.get(channel, Outbox(0, 0.0)) for channel in Notification.Channel.values}
+
+
+class Processes(NamedTuple):
+    responding: int
+    silent: int
+    slots: int  # jobs that those can run at once
+    tick_seconds: float  # the longest of a dispatcher lately
+    seen_seconds_ago: float | None  # the last report of any; None if there never was one
+
+
+def processes_by_role() -> dict[str, Processes]:
+    """Return the workers and the dispatchers that have reported in the last day."""
+    responds = Q(seen_at__gte=Now() - SILENT_AFTER)
+    found: Any = (
+        ServiceProcess.objects.order_by()
+        .values("role")
+        .annotate(
+            responding=Count("pk", responds),
+            silent=Count("pk", ~responds),
+            slots_now=Sum("slots", filter=responds),
+            tick=Max("tick_seconds", filter=responds),
+            seen=Extract(Now() - Max("seen_at"), "epoch"),
+        )
+    )
+    rows = {
+        row["role"]: Processes(
+            row["responding"], row["silent"], row["slots_now"] or 0, row["tick"] or 0.0, row["seen"]
+        )
+        for row in found
+    }
+    return {role: rows.get(role, Processes(0, 0, 0, 0.0, None)) for role in ServiceProcess.Role}
+
+
+class Storage(NamedTuple):
+    staff_bytes: int
+    user_bytes: int
+    owners_near_quota: int
+
+    @property
+    def stored_bytes(self) -> int:
+        return self.staff_bytes + self.user_bytes
+
+
+def owners_storage() -> Storage:
+    """Return the bytes that owners have stored, without the files of the public catalogue."""
+    limit = settings.OWNER_STORAGE_BYTES
+    near = Q(stored_bytes__gte=NEARLY_FULL * limit) if limit else Q(pk__in=[])
+    found = Usage.objects.aggregate(
+        staff=Sum("stored_bytes", filter=Q(owner__is_staff=True)),
+        users=Sum("stored_bytes", filter=Q(owner__is_staff=False)),
+        near=Count("pk", near),
+    )
+    return Storage(found["staff"] or 0, found["users"] or 0, found["near"])

@@ -1,0 +1,1 @@
+"""Prometheus metrics of web, workers and dispatchers. docs/metrics.md lists them."""
