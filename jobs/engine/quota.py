@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
 from django.db.models import Exists, OuterRef
@@ -123,7 +124,8 @@ def audit_quotas(most: int) -> int:
     """Check the sums of the next `most` owners against their files. Return how many were wrong."""
     global _audited
     files = StoredFile.objects.filter(owner=OuterRef("pk"))
-    owners = User.objects.filter(Exists(files) | Exists(Usage.objects.filter(pk=OuterRef("pk"))))
+    has_usage = Exists(Usage.objects.filter(pk=OuterRef("pk")))
+    owners = get_user_model()._default_manager.filter(Exists(files) | has_usage)
     ids = list(owners.filter(pk__gt=_audited).order_by("pk").values_list("pk", flat=True)[:most])
     _audited = ids[-1] if len(ids) == most else 0
     return sum(map(_correct_usage, ids))

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -55,7 +56,7 @@ def submit_job(
     if code == sql.REUSED:
         raise KeyReused(REUSED)
     if code == sql.UNKNOWN:
-        raise User.DoesNotExist
+        raise get_user_model().DoesNotExist
     job = _job_of(values, owner)
     if (is_new := code == sql.NEW) and job.is_due:
         quota.depth.add()

@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.db import migrations
 
 # The functions that jobs/engine/submission_sql.py calls. During a deployment, processes of the previous release
@@ -125,8 +126,8 @@ BEGIN
             p.most_urgent, CASE WHEN u.is_staff THEN 9 ELSE submission.max_priority END
         ) AS most_urgent
     INTO who
-    FROM auth_user u LEFT JOIN jobs_preferences p ON p.owner_id = u.id
-    WHERE u.id = submission.owner_id AND (
+    FROM %(users)s u LEFT JOIN jobs_preferences p ON p.owner_id = u.%(id)s
+    WHERE u.%(id)s = submission.owner_id AND (
         submission.password_md5 IS NULL OR u.is_active AND upper(md5(u.password)) = submission.password_md5
     );
     IF NOT FOUND THEN
@@ -183,6 +184,17 @@ END $$;
 """
 
 
+def create_submit(apps, schema_editor):
+    """Create the function for the project's user model."""
+    users = apps.get_model(settings.AUTH_USER_MODEL)._meta
+    quote = schema_editor.quote_name
+    schema_editor.execute(SUBMIT % {'users': quote(users.db_table), 'id': quote(users.pk.column)})
+
+
+def drop_submit(apps, schema_editor):
+    schema_editor.execute('DROP FUNCTION jobs_submit_1')
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -193,5 +205,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(TYPE, 'DROP TYPE jobs_submission_1'),
         migrations.RunSQL(USED, 'DROP FUNCTION jobs_used_1'),
         migrations.RunSQL(CHECK, 'DROP FUNCTION jobs_check_1'),
-        migrations.RunSQL(SUBMIT, 'DROP FUNCTION jobs_submit_1'),
+        migrations.RunPython(create_submit, drop_submit),
     ]

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from jobs.kinds.base import Kind
 from jobs.kinds.registry import KINDS
+from jobs.lib.accounts import username_field
 from jobs.web.serializers import request_of
 
 BATCH = 100_000  # jobs in one transaction
@@ -162,6 +164,7 @@ def _owners(count: int) -> list[User]:
     """Return the users load-1, load-2 and so on, who cannot sign in."""
     names = [f"load-{number}" for number in range(1, count + 1)]
     password = make_password(None)
-    users = [User(username=name, password=password) for name in names]
-    User.objects.bulk_create(users, ignore_conflicts=True)
-    return list(User.objects.filter(username__in=names))
+    model, name_field = get_user_model(), username_field()
+    users = [model(**{name_field: name, "password": password}) for name in names]
+    model._default_manager.bulk_create(users, ignore_conflicts=True)
+    return list(model._default_manager.filter(**{f"{name_field}__in": names}))

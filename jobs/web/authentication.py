@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import AuthenticationForm, UsernameField
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
@@ -19,6 +20,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from jobs.lib.accounts import account_named, username_field
 from jobs.lib.addresses import is_address_in, parse_address, parse_address_networks
 from jobs.web.problems import Problem
 from jobs.web.request_limits import SHORT_BODY_BYTES
@@ -43,7 +45,7 @@ class SignInForm(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         throttle_sign_in(self.request, self.cleaned_data.get("username", ""))
         cleaned = super().clean()
-        if isinstance(user := self.get_user(), User):
+        if isinstance(user := self.get_user(), get_user_model()):
             unthrottle_sign_in(self.request, user)
         return cleaned
 
@@ -131,21 +133,22 @@ def gateway_user(request: HttpRequest) -> User | None:
         raise AuthenticationFailed(
             f"{header} is accepted only from the gateway.", "untrusted_gateway"
         )
-    user = User.objects.filter(username=name).first() or _create_user(name)
+    user = account_named(name) or _create_user(name)
     if not user.is_active:
         raise AuthenticationFailed("This account is disabled.", "user_inactive")
     return user
 
 
 def _create_user(name: str) -> User:
-    user = User(username=name)
+    model, named = get_user_model(), {username_field(): name}
+    user = model(**named)
     user.set_unusable_password()
     try:
         user.clean_fields(exclude=["password"])
     except ValidationError as error:
         raise AuthenticationFailed("The gateway did not name a user.", "bad_username") from error
-    found: tuple[User, Any] = User.objects.get_or_create(
-        username=name, defaults={"password": user.password}
+    found: tuple[User, Any] = model._default_manager.get_or_create(
+        **named, defaults={"password": user.password}
     )
     return found[0]
 

@@ -17,6 +17,8 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 
+from jobs.lib.accounts import account_named
+
 COOKIE = "known_device"
 SALT = "jobs.devices"
 COOKIE_AGE = timedelta(days=180)  # since its last sign-in
@@ -39,7 +41,7 @@ def known_device(request: HttpRequest, username: str) -> str:
     """
     if not (entries := _entries(request)):
         return ""
-    user = User.objects.filter(username=username).first()
+    user = account_named(username)
     for entry in entries:
         if user and entry.user_id == user.pk and constant_time_compare(entry.mark, _mark(user)):
             return entry.device

@@ -5,12 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from jobs.lib.accounts import username_field
 from jobs.web import devices, rate_counting, rates
 from jobs.web.problems import Problem
 from jobs.web.rate_counting import RatesUnknown
@@ -70,7 +72,9 @@ def unthrottle_sign_in(request: HttpRequest | Request, user: User) -> None:
 
 def _has_twin(user: User) -> bool:
     """Return whether another account shares this one's counter, as names ignore case there."""
-    same = User.objects.filter(username__iexact=user.username)
+    same = get_user_model()._default_manager.filter(
+        **{f"{username_field()}__iexact": user.get_username()}
+    )
     return same.exclude(pk=user.pk).exists()
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -54,7 +55,7 @@ def _owner_of(job: DownloadJob) -> User:
     """Return the owner. Its fields are read from the database when they are used, except its id."""
     if DownloadJob.owner.is_cached(job):
         return job.owner
-    return User.from_db("default", ["id"], [job.owner_id])
+    return get_user_model().from_db("default", ["id"], [job.owner_id])
 
 
 def _checked(source: Source, job: DownloadJob) -> Source:

@@ -8,11 +8,12 @@ import zlib
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.core.management.base import BaseCommand
 
 from jobs import storage
+from jobs.lib.accounts import username_field
 from jobs.models import StoredFile
 from jobs.operations import demo_files
 
@@ -32,7 +33,8 @@ class Command(BaseCommand):
         if not password:
             password = secrets.token_urlsafe(9)
             self.stdout.write(f"{name}: password {password}")
-        user, _ = User.objects.get_or_create(username=name)
+        named: dict[str, Any] = {username_field(): name}
+        user, _ = get_user_model()._default_manager.get_or_create(**named)
         user.email = user.email or f"{name}@localhost"
         user.is_staff = user.is_superuser = is_operator
         user.set_password(password)

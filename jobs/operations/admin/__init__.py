@@ -1,19 +1,46 @@
-"""The admin for operators: view, run again, cancel, send again. Importing registers the pages."""
+"""The admin for operators: view, run again, cancel, send again."""
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django_celery_results.models import GroupResult
+from typing import Any
+
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django_celery_results.models import GroupResult, TaskResult
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from jobs.models import DownloadJob, IncomingUpload, Notification, Preferences, StoredFile
 from jobs.operations.admin import files, jobs, notifications, owners, task_results
-from jobs.web.authentication import AdminSignInForm
 
-__all__ = ["files", "jobs", "notifications", "owners", "task_results"]
+__all__ = ["register_admin_pages"]
 
-admin.site.site_header = admin.site.site_title = "Downloads"
-admin.site.index_title = "For operators"
-admin.site.enable_nav_sidebar = False  # the tables need the width
-admin.site.login_form = AdminSignInForm
-admin.site.unregister(GroupResult)  # not used
-admin.site.unregister([OutstandingToken, BlacklistedToken])  # they show whole tokens
+PAGES: dict[type[Model], type[ModelAdmin[Any]]] = {
+    DownloadJob: jobs.JobAdmin,
+    Notification: notifications.NotificationAdmin,
+    StoredFile: files.StoredFileAdmin,
+    IncomingUpload: files.IncomingUploadAdmin,
+    Preferences: owners.PreferencesAdmin,
+    TaskResult: task_results.TaskResults,
+}
+# Pages that replace Django's own, but not those of a project.
+OF_DJANGO: dict[type[Model], tuple[type[ModelAdmin[Any]], type[ModelAdmin[Any]]]] = {
+    User: (UserAdmin, owners.Accounts),
+    Group: (GroupAdmin, owners.Groups),
+}
+# Results of groups are not used; the others show whole tokens.
+HIDDEN: list[type[Model]] = [GroupResult, OutstandingToken, BlacklistedToken]
+
+
+def register_admin_pages(site: AdminSite) -> None:
+    """Register the pages of the service, and remove those of its packages that nobody needs."""
+    for model in (*HIDDEN, *PAGES):
+        if site.is_registered(model):
+            site.unregister(model)
+    for model, page in PAGES.items():
+        site.register(model, page)
+    for model, (of_django, page) in OF_DJANGO.items():
+        if site.is_registered(model) and type(site.get_model_admin(model)) is of_django:
+            site.unregister(model)
+            site.register(model, page)

@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 
 from jobs.kinds.registry import KINDS
 from jobs.models import IncomingUpload, StoredFile
-from jobs.operations.admin.shared import NewestPaginator, ReadOnly, Searched
+from jobs.operations.admin.shared import OWNER_NAME, NewestPaginator, ReadOnly, Searched
 
 
 class RoleFilter(admin.SimpleListFilter):
@@ -29,7 +29,6 @@ class RoleFilter(admin.SimpleListFilter):
         return queryset.filter(role=self.value()) if self.value() else queryset
 
 
-@admin.register(StoredFile)
 class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
     list_display = [
         "name",
@@ -45,7 +44,7 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
     list_select_related = ["owner"]
     list_per_page = 50
     paginator = NewestPaginator
-    search_fields = ["=file_id", "name", "owner__username"]
+    search_fields = ["=file_id", "name", OWNER_NAME]
     search_help_text = "Search by file number, name, or owner"
     show_full_result_count = False
 
@@ -57,7 +56,6 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
         return filesizeformat(file.size_bytes)
 
 
-@admin.register(IncomingUpload)
 class IncomingUploadAdmin(Searched, ReadOnly, admin.ModelAdmin[IncomingUpload]):
     """Unfinished uploads."""
 
@@ -66,7 +64,7 @@ class IncomingUploadAdmin(Searched, ReadOnly, admin.ModelAdmin[IncomingUpload]):
     list_per_page = 50
     paginator = NewestPaginator
     ordering = ["-touched_at"]
-    search_fields = ["name", "owner__username"]
+    search_fields = ["name", OWNER_NAME]
     show_full_result_count = False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -7,7 +7,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,6 +21,7 @@ from jobs.engine.submission import resubmit_job
 from jobs.errors import NOT_RUN_AGAIN, StaleJob
 from jobs.kinds.error_codes import job_error_codes
 from jobs.kinds.registry import KINDS
+from jobs.lib.accounts import account_named
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.newest import SEARCHED
@@ -30,6 +30,7 @@ from jobs.operations.admin.notifications import NotificationInline
 from jobs.operations.admin.shared import (
     BULK_LIMIT,
     LISTED,
+    OWNER_NAME,
     Chosen,
     KnownValuesFilter,
     NewestPaginator,
@@ -65,7 +66,6 @@ class ErrorCodeFilter(KnownValuesFilter):
     values = cast(list[str], SimpleLazyObject(lambda: sorted(job_error_codes())))
 
 
-@admin.register(DownloadJob)
 class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
     list_display = [
         "name", "owner", "kind", "status", "share", "size", "attempt", "error_code", "created_at",
@@ -74,7 +74,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
     list_select_related = ["owner"]
     list_per_page = 50
     paginator = NewestPaginator
-    search_fields = ["id", "owner__username", "name"]  # as get_search_results does it
+    search_fields = ["id", OWNER_NAME, "name"]  # as get_search_results does it
     search_help_text = (
         "The beginning of a download's id, its owner's whole name, or a part of its own name"
         f" if it is one of the newest {SEARCHED:,}: kinds and error codes are looked for among"
@@ -121,7 +121,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
         assert isinstance(queryset, JobQuerySet)  # from the model's only manager
         if not (text := search_term.strip()):
             return queryset, False
-        if owner := User.objects.filter(username=text).first():
+        if owner := account_named(text):
             return queryset.filter(owner=owner), False
         return queryset.found_by(text), False
 

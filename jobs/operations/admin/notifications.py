@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,10 +15,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
+from jobs.lib.accounts import account_named
 from jobs.models import DownloadJob, Notification
 from jobs.operations.admin.shared import (
     BULK_LIMIT,
     LISTED,
+    OWNER_NAME,
     Chosen,
     KnownValuesFilter,
     NewestPaginator,
@@ -56,7 +57,6 @@ class NotificationInline(ReadOnly, admin.TabularInline[Notification, DownloadJob
         return notification.place
 
 
-@admin.register(Notification)
 class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notification]):
     list_display = [
         "channel", "download", "place", "owner", "state", "tries", "moment", "error"
@@ -65,7 +65,7 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
     list_select_related = ["owner", "job"]
     list_per_page = 50
     paginator = NewestPaginator
-    search_fields = ["job__id", "owner__username"]  # as get_search_results does it
+    search_fields = ["job__id", OWNER_NAME]  # as get_search_results does it
     search_help_text = (
         "The beginning of a download's id, or its owner's whole name; states and channels are"
         f" looked for among the newest, and the newest {LISTED:,} are listed."
@@ -84,7 +84,7 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
     ) -> tuple[QuerySet[Notification], bool]:
         if not (text := search_term.strip()):
             return queryset, False
-        if owner := User.objects.filter(username=text).first():
+        if owner := account_named(text):
             return queryset.filter(owner=owner), False
         return queryset.filter(job__in=DownloadJob.objects.found_by(text)), False
 

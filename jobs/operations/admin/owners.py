@@ -7,26 +7,21 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from jobs.models import Preferences
-from jobs.operations.admin.shared import Filtered, NewestPaginator
-
-admin.site.unregister([User, Group])
+from jobs.operations.admin.shared import OWNER_NAME, Filtered, NewestPaginator
 
 
-@admin.register(User)
 class Accounts(Filtered, UserAdmin[User]):
     """Django's own."""
 
 
-@admin.register(Group)
 class Groups(Filtered, GroupAdmin):
     """Django's own."""
 
 
-@admin.register(Preferences)
 class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
     """The highest priority of an owner. Other preferences are not shown."""
 
@@ -34,9 +29,9 @@ class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
     list_select_related = ["owner"]
     list_per_page = 50
     paginator = NewestPaginator
-    search_fields = ["owner__username"]
+    search_fields = [OWNER_NAME]
     show_full_result_count = False
-    ordering = ["owner__username"]
+    ordering = [OWNER_NAME]
     fields = ["owner", "most_urgent"]
     autocomplete_fields = ["owner"]
 

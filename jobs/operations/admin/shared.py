@@ -16,11 +16,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 
+from jobs.lib.accounts import username_field
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.notification import NotificationQuerySet
 from jobs.web.searching import searching
 
 BULK_LIMIT = 500  # jobs in one request: as many as workers finish in minutes
+OWNER_NAME = f"owner__{username_field()}"  # a lookup of the name that the owner signs in with
 LISTED = 10_000  # newest rows; counting all of a million takes longer than showing fifty
 
 

@@ -11,8 +11,7 @@ from http import HTTPStatus
 from typing import Any, Self, cast
 
 import structlog
-from django.contrib.auth import authenticate
-from django.contrib.auth.models import User
+from django.contrib.auth import authenticate, get_user_model
 from django.db import transaction
 from django.utils import timezone
 from rest_framework import serializers
@@ -78,7 +77,7 @@ class SignIn(StrictSerializer):
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
         request = self.context["request"]
         user = authenticate(request, **attrs)
-        if not isinstance(user, User):
+        if not isinstance(user, get_user_model()):
             raise AuthenticationFailed("Wrong username or password.", "no_active_account")
         unthrottle_sign_in(request, user)
         return _pair(FamilyToken.for_user(user))

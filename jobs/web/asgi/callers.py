@@ -11,8 +11,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from django.conf import settings
-from django.contrib.auth import get_user
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user, get_user_model
 from django.http import HttpRequest, parse_cookie
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
@@ -76,6 +75,6 @@ def caller_of_session(cookie: bytes) -> Caller | None:
         user = get_user(request)
     finally:
         release_database_connection()
-    if not isinstance(user, User):
+    if not isinstance(user, get_user_model()):
         return None
     return Caller(user.pk, _digest(user.password), time.time() + SESSION_SECONDS)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 
 from jobs.models import DownloadJob, StoredFile
 from jobs.models.job_row import COLUMNS, FILE_COLUMNS
 
-USERS, JOBS = User._meta.db_table, DownloadJob._meta.db_table
+USERS, JOBS = get_user_model()._meta.db_table, DownloadJob._meta.db_table
+USER_ID = get_user_model()._meta.pk.column
 FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_table
 
 
@@ -23,8 +24,8 @@ def own_job_statement() -> str:
         SELECT key.n - 1, u.is_active, u.password, j.version, {job}, {file}
         FROM unnest($1::int[], $2::uuid[], $3::int[], $4::timestamptz[])
             WITH ORDINALITY AS key (user_id, job_id, version, expires_at, n)
-        JOIN {USERS} u ON u.id = key.user_id
-        LEFT JOIN {JOBS} j ON j.id = key.job_id AND j.owner_id = u.id
+        JOIN {USERS} u ON u.{USER_ID} = key.user_id
+        LEFT JOIN {JOBS} j ON j.id = key.job_id AND j.owner_id = u.{USER_ID}
         LEFT JOIN {JOBS} n ON n.id = j.id AND (
             n.version IS DISTINCT FROM key.version
             OR n.expires_at IS DISTINCT FROM key.expires_at)
