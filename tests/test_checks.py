@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.conf import settings as settings_of_tests
 from django.core.checks import CheckMessage, run_checks
 
 from downloads_project.local.ports import free_ports
 from jobs import storage
+from jobs.engine.celery_app import celery_app
 from jobs.kinds.registry import KINDS
 from jobs.kinds.upload import previews
 from jobs.lib import preflight
@@ -273,6 +275,28 @@ def test_checks_can_be_silenced(settings: Any) -> None:
 
     assert [sentence[:9] for sentence in refused] == ["jobs.E019"]
     assert preflight.preflight_contradictions() == []
+
+
+bare_celery = Celery("bare", set_as_current=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("nobody.wrote.app", "jobs.E042"),
+        ("nobody", "jobs.E042"),
+        ("tests.test_checks.bare_celery", "jobs.E043"),
+    ],
+)
+def test_a_celery_app_that_cannot_run_jobs(settings: Any, path: str, expected: str) -> None:
+    settings.CELERY_APP = path
+    celery_app.cache_clear()
+
+    found = run_checks()
+    celery_app.cache_clear()
+
+    assert ids(found) == [expected]
+    assert "CELERY_APP" in str(found[0].hint) or "configure_celery" in str(found[0].hint)
 
 
 @pytest.mark.parametrize(

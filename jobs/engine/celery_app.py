@@ -40,6 +40,11 @@ def configure_celery(app: Celery) -> None:
     app.autodiscover_tasks(["jobs.engine"])
 
 
+def is_configured(app: Celery) -> bool:
+    """Return whether `configure_celery` was called."""
+    return app.amqp_cls is EagerAMQP  # type: ignore[comparison-overlap]
+
+
 class EagerConnection(Connection):
     def ensure_connection(self, *args: Any, **options: Any) -> Self:
         # By default a worker waits up to 30 s between two tries, and so much longer than Redis.

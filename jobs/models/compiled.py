@@ -39,7 +39,9 @@ def execute_compiled_query(
     """Run the statement with the values in its slots. Return the rows."""
     filled = [p.fill(values) if isinstance(p, QuerySlot) else p for p in params]
     atomic = transaction.mark_for_rollback_on_error(using=connection.alias)
-    with atomic, connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
+    # Django's own backend has none.
+    cursor_of = getattr(connection, "prepared_cursor", connection.cursor)
+    with atomic, cursor_of() as cursor:
         cursor.execute(sql, filled)
         return list(cursor.fetchall())
 

@@ -5,6 +5,7 @@ not as its settings say.
 """
 
 from jobs.operations.checks import (
+    celery_app,
     contradictions,
     kinds,
     known_secrets,
@@ -19,6 +20,7 @@ from jobs.operations.checks import (
 )
 
 __all__ = [
+    "celery_app",
     "contradictions",
     "kinds",
     "known_secrets",

@@ -1,0 +1,21 @@
+"""The team's pages, and the service's."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+handler400 = "jobs.web.error_handlers.bad_request"
+handler403 = "jobs.web.error_handlers.permission_denied"
+handler404 = "jobs.web.error_handlers.page_not_found"
+handler500 = "jobs.web.error_handlers.server_error"
+
+
+def team_page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("The team's own page.")
+
+
+urlpatterns = [
+    path("team", team_page),
+    path("", include("jobs.web.urls")),
+    path("admin/", admin.site.urls),
+]
