@@ -190,6 +190,16 @@ def test_the_wheel_has_the_whole_app(wheel: Path) -> None:
     assert {name.split("/")[0] for name in packed} == {"downloads_client", "jobs"}
 
 
+def test_the_page_shows_this_project() -> None:
+    page = (ROOT / "docs/own-project.md").read_text()
+    blocks = re.findall(r"```python\n# team/(\w+\.py)\n(.*?)```", page, re.DOTALL)
+
+    assert {name for name, _ in blocks} == {"settings.py", "urls.py", "celery.py"}
+    for name, text in blocks:
+        lines = {line.partition("  # noqa")[0] for line in (HERE / "team" / name).open()}
+        assert set(text.splitlines()) <= {line.rstrip("\n") for line in lines}, name
+
+
 def test_jobs_is_the_installed_one(project: Project) -> None:
     place = project.manage("shell", "--no-imports", "-c", "import jobs; print(jobs.__file__)")
 
