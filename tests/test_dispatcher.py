@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
-from io import StringIO
+from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
-from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
-from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -276,41 +273,6 @@ def test_a_job_that_cannot_be_collected_does_not_block_the_others(
     assert stuck.collect_at > timezone.now(), "it is tried again later"
 
 
-def test_strays_are_objects_without_a_row_or_an_active_job(
-    bucket: Any, alice: User, running_job: DownloadJob
-) -> None:
-    kept = JobFactory(owner=alice, status=Status.COMPLETED)
-    gone = f"results/{uuid4()}/1/late.zip"
-    keys = [kept.artifact.key, f"{kind_folder(running_job)}1/now.zip", gone, "results/not-an-id"]
-    for key in keys:
-        bucket.save(key, ContentFile(b"x"))
-    upload = f"results/{uuid4()}/2/half.zip"
-    bucket.client.create_multipart_upload(Bucket=bucket.bucket_name, Key=upload)
-
-    found = set(garbage.find_garbage(datetime.now(UTC) + timedelta(minutes=1)))
-    young = set(garbage.find_garbage(datetime.now(UTC) - timedelta(hours=1)))
-
-    assert {gone, upload, "results/not-an-id"} <= found
-    assert not found & {kept.artifact.key, f"{kind_folder(running_job)}1/now.zip"}
-    assert not young & set(keys)
-
-
-def test_an_operator_deletes_strays(bucket: Any, transactional_db: None) -> None:
-    stray = f"results/{uuid4()}/1/late"
-    wanted = ArtifactFactory(key=f"{stray}.zip").key
-    for key in (stray, wanted):
-        bucket.save(key, ContentFile(b"x"))
-    told, left = StringIO(), StringIO()
-
-    call_command("strays", "--hours=-1", stdout=told)
-    call_command("strays", "--hours=-1", "--delete", stdout=StringIO())
-    call_command("strays", "--hours=-1", stdout=left)
-
-    assert stray in told.getvalue()
-    assert left.getvalue() == "0 found\n"
-    assert bucket.exists(wanted), "its key only begins like the stray's"
-
-
 def test_a_round_with_nothing_to_do_is_one_statement(
     alice: User, settings: Any, broker: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,23 +339,3 @@ def test_a_slow_sweep_does_not_delay_a_rescue(
     dispatcher.run_dispatcher(stop)
 
     assert stop.is_set()
-
-
-def test_the_object_of_a_job_that_succeeds_meanwhile_is_not_a_stray(
-    bucket: Any, alice: User, running_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    key = f"{kind_folder(running_job)}1/a.zip"
-    bucket.save(key, ContentFile(b"x"))
-    is_id = garbage._is_id
-
-    def succeed_between(text: str) -> bool:
-        """Called before active jobs are looked up: from then on the job is finished."""
-        found = is_id(text)
-        if running_job.status == Status.PROCESSING:
-            artifact = ArtifactFactory.build(key=key, owner=alice, made_by=running_job)
-            running_job.succeed(artifact)
-        return found
-
-    monkeypatch.setattr(garbage, "_is_id", succeed_between)
-
-    assert key not in list(garbage.find_garbage(datetime.now(UTC) + timedelta(minutes=1)))

@@ -87,8 +87,8 @@ RANKS: list[set[str]] = [
     },
     {"web.openapi"},
     {"notifications"},
-    {"engine.expiry", "engine.garbage", "engine.sweeps"},
-    {"engine.dispatcher", "engine.tasks"},
+    {"engine.expiry", "engine.garbage", "engine.storage_audit", "engine.sweeps"},
+    {"engine.dispatcher", "engine.storage_repair", "engine.tasks"},
     {
         "web.api",
         "web.pages",

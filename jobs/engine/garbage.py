@@ -1,12 +1,11 @@
-"""Delete objects in the bucket that no row refers to, and find those that nothing deletes."""
+"""Delete the objects of finished jobs that no row refers to.
+
+What else has no row is found by storage_audit.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-from datetime import datetime, timedelta
-from itertools import islice
-from uuid import UUID
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
@@ -15,8 +14,8 @@ from django.db.models.functions import Now
 
 from jobs import storage
 from jobs.errors import BuildError
-from jobs.kinds.registry import KINDS, kind_folder, kind_folders
-from jobs.models import DownloadJob, IncomingUpload, StoredFile
+from jobs.kinds.registry import KINDS, kind_folder
+from jobs.models import DownloadJob, IncomingUpload
 from jobs.states import FINAL
 
 log = structlog.get_logger(__name__)
@@ -57,31 +56,3 @@ def _collect(job: DownloadJob) -> int:
     if not row.filter(collect_at__lt=again).update(collect_at=again):
         row.update(collect_at=None)  # this was the second time
     return deleted
-
-
-def find_garbage(before: datetime) -> Iterator[str]:
-    """Yield keys in the bucket, last written `before`, that belong to no row and no active job.
-
-    It lists the whole bucket, so it is for an operator, not for the dispatcher.
-    """
-    for folder in kind_folders():
-        keys = storage.list_stored_before(f"{folder}/", before)
-        while batch := set(islice(keys, BATCH * 10)):
-            yield from _unknown(batch)
-
-
-def _unknown(keys: set[str]) -> list[str]:
-    # Active jobs before files: a job that succeeds in between is found by one of the queries.
-    ids = {key: key.split("/")[1] for key in keys}
-    job_ids = list(filter(_is_id, ids.values()))
-    coming = IncomingUpload.objects.filter(pk__in=job_ids).values_list("pk", flat=True)
-    active = DownloadJob.objects.unfinished().filter(pk__in=job_ids).values_list("pk", flat=True)
-    spared = {str(each) for each in [*coming, *active]}
-    known = set(StoredFile.objects.filter(key__in=keys).values_list("key", flat=True))
-    return sorted(key for key in keys - known if ids[key] not in spared)
-
-
-def _is_id(text: str) -> bool:
-    with suppress(ValueError):
-        return str(UUID(text)) == text
-    return False

@@ -25,7 +25,7 @@ from jobs.storage.lifecycle import (
     stored_lifecycle_rules,
     write_lifecycle_rules,
 )
-from jobs.storage.listing import list_open_uploads, list_stored_before
+from jobs.storage.listing import StoredObject, list_objects, list_open_uploads
 from jobs.storage.multipart_upload import (
     MAX_OBJECT_BYTES,
     MIN_PART_BYTES,
@@ -56,6 +56,7 @@ __all__ = [
     "S3Output",
     "S3Parts",
     "SlowStorage",
+    "StoredObject",
     "attachment_header",
     "bucket",
     "bucket_clock_offset",
@@ -65,8 +66,8 @@ __all__ = [
     "delete_object_and_uploads",
     "has_bucket",
     "lifecycle_rules",
+    "list_objects",
     "list_open_uploads",
-    "list_stored_before",
     "make_bucket",
     "merge_lifecycle_rules",
     "missing_lifecycle_actions",
