@@ -239,16 +239,43 @@ def test_every_example_obeys_its_schema(document: Json, operations: dict[str, Js
             assert not wrong, (place, name)
 
 
-def test_examples_of_problems_match_their_status(
-    operations: dict[str, Json],
-) -> None:
+SIGN_IN_PROBLEMS = {"not_authenticated", "token_not_valid"}
+SIGN_IN_PROBLEMS |= {"user_inactive", "user_not_found", "password_changed"}
+
+
+def codes_of(response: Json) -> list[str]:
+    return list(response["content"][PROBLEM]["examples"])
+
+
+def test_examples_of_problems_match_their_status(operations: dict[str, Json]) -> None:
     for operation in operations.values():
-        for status, answer in operation["responses"].items():
-            for code, example in (
-                answer.get("content", {}).get(PROBLEM, {}).get("examples", {}).items()
-            ):
-                assert example["value"]["code"] == code
-                assert example["value"]["status"] == int(status) == CODES[code].status
+        for status, response in operation["responses"].items():
+            if PROBLEM in response.get("content", {}):
+                for code, example in response["content"][PROBLEM]["examples"].items():
+                    assert example["value"]["code"] == code
+                    assert example["value"]["status"] == int(status) == CODES[code].status
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "codes"),
+    [
+        ("jobs", "401", SIGN_IN_PROBLEMS),
+        ("initiate", "422", {"idempotency_key_reused", "blocked_address"}),
+        ("upload", "422", {"idempotency_key_reused", "blocked_address", "type_not_allowed"}),
+        ("create_report", "429", {"throttled", "too_many_active", "storage_full"}),
+        ("cancel", "409", {"conflict"}),
+        ("result", "409", {"not_ready", "job_failed", "makes_no_file"}),
+        ("retry", "403", {"csrf", "permission_denied"}),
+        ("token", "401", {"no_active_account"}),
+    ],
+)
+def test_an_operation_lists_its_problems(
+    operations: dict[str, Json], name: str, status: str, codes: set[str]
+) -> None:
+    response = operations[name]["responses"][status]
+
+    assert set(codes_of(response)) == codes
+    assert response["description"].count("- `") == len(codes)
 
 
 def test_every_operation_has_a_description(document: Json, operations: dict[str, Json]) -> None:
@@ -369,7 +396,7 @@ def test_the_rate_limit_of_a_view_is_documented() -> None:
 
     answer = by_name(generator.get_schema(public=True))["limited"]["responses"]["429"]
 
-    assert "throttled" in answer["content"][PROBLEM]["examples"]
+    assert "throttled" in codes_of(answer)
     assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= set(answer["headers"])
 
 

@@ -17,8 +17,7 @@ from jobs.lib.database import release_database_connection
 from jobs.models import DownloadJob
 from jobs.states import FINAL
 from jobs.web.api.downloads import submit_download
-from jobs.web.openapi.decorators import describes
-from jobs.web.openapi.parameters import header
+from jobs.web.openapi.decorators import describes, header
 from jobs.web.poll_responses import accepted_response
 from jobs.web.serializers import JobSerializer, request_of
 

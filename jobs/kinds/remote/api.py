@@ -15,7 +15,6 @@ from jobs.web.api.downloads import cancel_download, poll_download, submit_downlo
 from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.openapi.decorators import (
     describes,
-    describes_cancellation,
     describes_job_list,
     describes_poll,
 )
@@ -50,7 +49,7 @@ class Link(APIView):
         """Poll a job, at the path of its page."""
         return poll_download(request, job_id, LinkJob)
 
-    @describes_cancellation("cancel_link", LinkJob)
+    @describes("cancel_link", {200: LinkJob}, problems=["conflict"])
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job. Idempotent."""
         return cancel_download(request, job_id, LinkJob)

@@ -16,9 +16,9 @@ from jobs.models import DownloadJob
 from jobs.web.api.downloads import cancel_download, poll_download, submit_download
 from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.openapi.decorators import (
+    FILE_PROBLEMS,
+    FILE_REDIRECT,
     describes,
-    describes_cancellation,
-    describes_download,
     describes_job_list,
     describes_poll,
 )
@@ -48,7 +48,7 @@ class Reports(OwnJobsOfKind):
 
 
 class OneReport(APIView):
-    @describes_cancellation("cancel_report", ReportJob)
+    @describes("cancel_report", {200: ReportJob}, problems=["conflict"])
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a report. Idempotent."""
         return cancel_download(request, own_report(request, job_id).pk, ReportJob)
@@ -64,7 +64,7 @@ class ReportStatus(APIView):
 class ReportDownload(APIView):
     bodiless_methods = ("GET", "HEAD")
 
-    @describes_download("report_download")
+    @describes("report_download", FILE_REDIRECT, problems=FILE_PROBLEMS)
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
         """Fetch the report: a redirect to the file store."""
         return redirect_to_result(own_report(request, job_id), request.method or "GET")

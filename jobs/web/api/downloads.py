@@ -25,13 +25,14 @@ from jobs.web.idempotency import idempotency_key
 from jobs.web.openapi.decorators import (
     EVENTS,
     FILE_PROBLEMS,
+    FILE_REDIRECT,
+    KIND,
+    LAST_EVENT,
+    WATCHED_JOBS,
     describes,
-    describes_cancellation,
-    describes_download,
     describes_job_list,
     describes_poll,
 )
-from jobs.web.openapi.parameters import KIND, LAST_EVENT, WATCHED_JOBS
 from jobs.web.own_job import own_job
 from jobs.web.poll_responses import accepted_response, poll_response
 from jobs.web.representation import EVENT_STREAM, represent_event
@@ -173,14 +174,14 @@ class DownloadFile(APIView):
 
     bodiless_methods = ("GET", "HEAD")
 
-    @describes_download("download")
+    @describes("download", FILE_REDIRECT, problems=FILE_PROBLEMS)
     def get(self, request: Request, job_id: UUID) -> HttpResponseRedirect:
         """Fetch the file: a redirect to the file store."""
         return redirect_to_result(own_job(request, job_id), request.method or "GET")
 
     head = get
 
-    @describes_cancellation("cancel", JobSerializer)
+    @describes("cancel", {200: JobSerializer}, problems=["conflict"])
     def delete(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job. Idempotent. A running job stops within 2 s."""
         return cancel_download(request, job_id)

@@ -19,8 +19,8 @@ from jobs.web.api.downloads import submit_download
 from jobs.web.api.lists import OwnJobsOfKind
 from jobs.web.authentication import authenticated_user
 from jobs.web.openapi.decorators import describes, describes_job_list
-from jobs.web.openapi.document import Json, openapi_document
-from jobs.web.openapi.examples import request_example
+from jobs.web.openapi.document import openapi_document
+from jobs.web.openapi.examples import Json, request_example
 from jobs.web.poll_responses import accepted_response
 from jobs.web.serializers import JobSerializer, KindsResponse, request_of
 

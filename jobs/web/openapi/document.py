@@ -19,9 +19,8 @@ from jobs.engine.health import PROBES
 from jobs.errors import PREVIEW_CODES
 from jobs.kinds.error_codes import job_error_codes
 from jobs.kinds.registry import KINDS
+from jobs.web.openapi.examples import Json
 from jobs.web.problems import CODES
-
-Json = dict[str, Any]
 
 DESCRIPTION = """\
 Start a job, poll it, download its file. Every request is short.
@@ -29,15 +28,12 @@ Start a job, poll it, download its file. Every request is short.
 {kinds}
 All of these also accept `runAt`, the earliest start; `after`, ids of your jobs that must complete
 first (if one does not, the job fails with `dependency_failed`); `priority`; and `email` and
-`webhook`, which override your settings. In a form they are fields: `true` or `false`, and ids
-separated by commas. Webhooks are signed as Standard Webhooks describes.
-
-A `fileName` is valid on Windows, macOS and Linux: other characters are replaced by `_`, long names
-are cut before the extension, and files with the same name in a bundle are numbered.
+`webhook`, which override your settings. Webhooks are signed as Standard Webhooks describes.
 
 Sign in with `Authorization: Bearer` and a token from `POST /v1/auth/token`, or with the session of
 the pages. Requests are validated strictly: unknown fields, duplicate names and numbers in quotes
-are refused. Responses may get new members; ignore unknown ones.
+are refused. Responses may get new members; ignore unknown ones. A `fileName` is valid on Windows,
+macOS and Linux: forbidden characters are replaced by `_`.
 
 `/downloads`, `/downloads/{{job_id}}`, `/upload` and `/reports` are also pages, for clients that
 prefer HTML to JSON and for submitted forms; send a token or `?format=json` to use the API.
@@ -49,33 +45,25 @@ but are never renamed.
 
 {problems}
 
-## Failed jobs
-
 A `failed` job has an `errorCode`; a job that waits for its next attempt has a `lastError`.
 
 {job_errors}
-
-## Uploads without previews
 
 A `completed` upload without previews, or without some of them, has a `metadata.skippedCode`.
 
 {skipped}
 """
 TAGS = {
-    "jobs": "Start, poll, cancel and retry jobs.",
-    "auth": "Tokens for programs.",
-    "operations": "For staff.",
-    "health": "For load balancers and monitoring.",
-}
+    "jobs": "Start, poll, cancel and retry jobs.", "auth": "Tokens for programs.",
+    "operations": "For staff.", "health": "For load balancers and monitoring.",
+}  # fmt: skip
 CHECKS = {name: {"type": "string", "enum": ["ok", "error"]} for name in PROBES}
 HEALTH: Json = {
-    "type": "object",
-    "properties": {
+    "type": "object", "required": ["status"], "properties": {
         "status": {"type": "string", "enum": ["healthy", "unhealthy"]},
         "checks": {"type": "object", "properties": CHECKS, "required": list(CHECKS)},
     },
-    "required": ["status"],
-}
+}  # fmt: skip
 
 
 class Document(SpectacularAPIView):
@@ -84,12 +72,10 @@ class Document(SpectacularAPIView):
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         renderer: Any = type(request.accepted_renderer)
-        named = f'inline; filename="Downloads.{renderer.format}"'
-        return HttpResponse(
-            _rendered(renderer),
-            content_type=f"{renderer.media_type}; charset=utf-8",
-            headers={"Content-Disposition": named},
-        )
+        content_type = f"{renderer.media_type}; charset=utf-8"
+        response = HttpResponse(_rendered(renderer), content_type=content_type)
+        response["Content-Disposition"] = f'inline; filename="Downloads.{renderer.format}"'
+        return response
 
 
 @cache  # making it takes 0.2 s of processor time, and the address is public

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, StoredFile
-from jobs.states import WAITING
+from jobs.states import FINAL, WAITING
 from jobs.terms import REQUEST_FIELDS
 from jobs.web.representation import represent_job
 from jobs.web.serializers import JobSerializer
@@ -19,31 +19,26 @@ from jobs.web.serializers import JobSerializer
 Json = dict[str, Any]
 
 JOB_ID = "0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55"
-SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 URL = f"https://files.example.org/downloads/results/{JOB_ID}/1/file?X-Amz-Signature=6d1f…"
 SIZE = 59_117_000
-CREATED = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-STARTED, NOW, FINISHED = (CREATED + timedelta(seconds=seconds) for seconds in (1.2, 2.8, 5))
-_STARTED = {"attempt": 1, "total": SIZE, "started_at": STARTED, "updated_at": NOW}
-_FINISHED = _STARTED | {"updated_at": FINISHED, "finished_at": FINISHED}
-# The columns of a job in each state.
+CREATED, STARTED, UPDATED = (datetime(2026, 11, 22, 9, 30, s, tzinfo=UTC) for s in (0, 1, 5))
+# The columns of a job in each state, beside those that most have.
 STATES: dict[str, Json] = {
-    "queued": {"message": WAITING, "updated_at": CREATED},
-    "processing": _STARTED | {
+    "queued": {"message": WAITING, "attempt": 0, "total": None, "started_at": None},
+    "processing": {
         "message": "Reading", "progress": 0.4, "done": 23_646_800, "speed": 14_780_000, "threads": 4
     },
-    "waiting": _STARTED | {
-        "status": "queued", "message": "Waiting to retry", "available_at": FINISHED,
+    "waiting": {
+        "status": "queued", "message": "Waiting to retry", "available_at": UPDATED,
         "error_code": "storage_unavailable", "error": "The file store could not be reached.",
     },
-    "completed": _FINISHED | {
-        "message": "Ready", "progress": 1.0, "done": SIZE,
-        "expires_at": FINISHED + timedelta(days=30),
+    "completed": {
+        "message": "Ready", "progress": 1.0, "done": SIZE, "expires_at": UPDATED + timedelta(30)
     },
-    "failed": _FINISHED | {
-        "message": "Failed", "error_code": "source_missing", "error": "File 70009 is missing.",
+    "failed": {
+        "message": "Failed", "error_code": "source_missing", "error": "File 70009 is missing."
     },
-    "cancelled": _FINISHED | {"message": "Cancelled"},
+    "cancelled": {"message": "Cancelled"},
 }  # fmt: skip
 # The values of request fields by type, most specific first; other fields have their name as value.
 _VALUES: dict[Any, Any] = {
@@ -60,20 +55,17 @@ def job_example(serializer: JobSerializer, state: str) -> Json:
     kind = KINDS[serializer.example_kind or next(iter(KINDS))]
     name = kind.artifact_name("", kind.example)
     file = StoredFile(
-        name=name, size_bytes=SIZE, sha256=SHA256, role=next(iter(kind.roles), ""),
+        name=name, size_bytes=SIZE, sha256="9f" * 32, role=next(iter(kind.roles), ""),
         content_type=mimetypes.guess_type(name)[0] or kind.content_type,
         file_id=1_000_004 if kind.is_numbered else None,
     )  # fmt: skip
+    columns = {"status": state, "attempt": 1, "total": SIZE, "started_at": STARTED} | STATES[state]
     job = DownloadJob(
         id=UUID(JOB_ID), owner_id=42, kind=kind.name, params=kind.example, name=name,
-        created_at=CREATED, artifact=file if state == "completed" else None,
-        **{"status": state} | STATES[state],
+        artifact=file if state == "completed" else None, created_at=CREATED, updated_at=UPDATED,
+        finished_at=UPDATED if state in FINAL else None, **columns,
     )  # fmt: skip
-    seconds_left = 4 if job.total else None
-    body = represent_job(
-        job, now=NOW.timestamp(), seconds_left=seconds_left, depends_on=list,
-        previews=lambda: [file],
-    )  # fmt: skip
+    body = represent_job(job, now=0, seconds_left=4, depends_on=list, previews=lambda: [file])
     for each in [body, *body.get("processedFiles", {}).values()]:
         if "downloadUrl" in each:
             each["downloadUrl"] = URL  # not one of this service's store

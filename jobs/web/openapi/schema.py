@@ -19,28 +19,18 @@ from drf_spectacular.utils import OpenApiExample
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
 from jobs.web.error_responses import error_response_body
-from jobs.web.openapi import parameters
-from jobs.web.openapi.examples import STATES, job_example, request_example
+from jobs.web.openapi.decorators import COMMON_HEADERS, LIMIT_HEADERS, NEW_JOB_HEADERS, POLL_HEADERS
+from jobs.web.openapi.examples import JOB_ID, STATES, Json, job_example, request_example
 from jobs.web.problems import CODES, PROBLEM
 from jobs.web.request_limits import request_body_limit
 from jobs.web.serializers import JobSerializer, ProblemSerializer, StrictSerializer
 
-Json = dict[str, Any]
-
 WITH_A_TOKEN = ["token_not_valid", "user_inactive", "user_not_found", "password_changed"]
-# `blocked_address` is for a link, or for a webhook.
-WITH_A_NEW_JOB = [
-    "idempotency_key_reused", "blocked_address", "still_open", "too_many_active", "storage_full"
-]  # fmt: skip
+EXAMPLE = SimpleNamespace(request_id=JOB_ID)
 LINKS = {
-    name: {"operationId": operation_id, "parameters": {"job_id": "$response.body#/jobId"}}
-    for name, operation_id in {
-        "Poll": "status", "Result": "result", "Fetch": "download", "Cancel": "cancel",
-        "Again": "retry",
-    }.items()
-}  # fmt: skip
-EXAMPLE_REQUEST = SimpleNamespace(request_id="5f0c9a3e-8d8b-4c0f-9d5d-0c6d1f7e21aa")
-FIELD_ERROR = {"field": "name_with_a_typo", "code": "unknown", "detail": "Unknown field."}
+    name.capitalize(): {"operationId": name, "parameters": {"job_id": "$response.body#/jobId"}}
+    for name in ("status", "result", "download", "cancel", "retry")
+}
 
 
 class Schema(AutoSchema):
@@ -68,26 +58,19 @@ class Schema(AutoSchema):
         responses: Any = self.get_response_serializers()
         return set(responses) if isinstance(responses, dict) else set()
 
-    @property
-    def _starts_job(self) -> bool:
-        return bool(self._requests) and 202 in self._statuses
-
     def get_override_parameters(self) -> list[Any]:
         return [
             *super().get_override_parameters(),
-            *parameters.COMMON_HEADERS,
-            *(parameters.LIMIT_HEADERS if self.view.get_throttles() else []),
-            *(parameters.POLL_HEADERS if 304 in self._statuses else []),
-            *(parameters.NEW_JOB_HEADERS if self._starts_job else []),
-            *(parameters.NOT_READY_HEADERS if "not_ready" in self._codes() else []),
+            *COMMON_HEADERS,
+            *(LIMIT_HEADERS if self.view.get_throttles() else []),
+            *(POLL_HEADERS if 304 in self._statuses else []),
+            *(NEW_JOB_HEADERS if self._requests and 202 in self._statuses else []),
         ]
 
-    def _get_request_body(self, *args: Any, **kwargs: Any) -> Json | None:
+    def _get_request_for_media_type(self, serializer: Any, *args: Any) -> tuple[Any, bool]:
         """Require a body also where one of several fields is required."""
-        body: Json | None = super()._get_request_body(*args, **kwargs)  # type: ignore[no-untyped-call]
-        if body and any("anyOf" in getattr(each, "RULES", ()) for each in self._requests.values()):
-            body["required"] = True
-        return body
+        schema, required = super()._get_request_for_media_type(serializer, *args)  # type: ignore[no-untyped-call]
+        return schema, required or "anyOf" in getattr(serializer, "RULES", {})
 
     def _get_response_bodies(self, *args: Any, **kwargs: Any) -> Json:
         """Add the problems, and the links from a new job to its operations."""
@@ -118,8 +101,9 @@ class Schema(AutoSchema):
             yield from ["permission_denied", "not_found"]
         if self.view.get_throttles():
             yield "throttled"
-        if self._starts_job:
-            yield from WITH_A_NEW_JOB
+        if self._requests and 202 in self._statuses:
+            yield from ["idempotency_key_reused", "still_open", "too_many_active", "storage_full"]
+            yield "blocked_address"  # of a link, or of a webhook
         yield from getattr(getattr(self.view, self.method.lower()), "problems", ())
 
     def _problem(self, status: str, codes: list[str]) -> Json:
@@ -127,23 +111,20 @@ class Schema(AutoSchema):
         sentences = {code: CODES[code].sentence for code in codes}
         if "too_large" in codes and "application/json" in self._requests:
             sentences["too_large"] += f" JSON has at most {request_body_limit(self.view):,}."
-        examples = {code: {"value": _problem_example(code)} for code in codes}
+        examples = {
+            code: {"value": error_response_body(EXAMPLE, int(status), code, text)}
+            for code, text in sentences.items()
+        }
         return {
             "description": "\n".join(f"- `{code}`: {text}" for code, text in sentences.items()),
             "headers": self._get_response_headers_for_code(status),
             "content": {PROBLEM: {"schema": component.ref, "examples": examples}},
         }
 
-    def _get_examples(
-        self,
-        serializer: Any,
-        direction: str,
-        media_type: str,
-        status: Any = None,
-        extras: Any = None,
-    ) -> Json:
+    def _get_examples(self, serializer: Any, direction: str, *args: Any) -> Json:
         """Make an example of a request, and of a job in each state."""
-        job, extras = getattr(serializer, "child", serializer), []
+        media_type, status, extras = args
+        job = getattr(serializer, "child", serializer)
         if direction == "request" and serializer:
             sample = media_type == "application/json" and getattr(self.view, "sample", None)
             value = sample or request_example(force_instance(serializer))  # type: ignore[no-untyped-call]
@@ -178,12 +159,6 @@ class Schema(AutoSchema):
         return None if schema is None else schema | deepcopy(getattr(field, "openapi", {}))
 
 
-def _problem_example(code: str) -> Json:
-    status, sentence = CODES[code]
-    errors = [FIELD_ERROR] if code == "invalid" else []
-    return error_response_body(EXAMPLE_REQUEST, int(status), code, sentence, errors)
-
-
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class, name = "jobs.web.authentication.CookieAuthentication", "session"
 
@@ -198,5 +173,4 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: Any) -> Json:
         sentence = "An access token from `POST /v1/auth/token`."
-        bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-        return bearer | {"description": sentence}
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": sentence}
