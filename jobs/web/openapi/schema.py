@@ -92,7 +92,7 @@ class Schema(AutoSchema):
         if self.view.get_authenticators():
             if not any(isinstance(each, AllowAny) for each in self.view.get_permissions()):
                 yield "not_authenticated"
-            yield from WITH_A_TOKEN
+            yield from ["bad_authorization_header", *WITH_A_TOKEN]
             if self.method not in SAFE_METHODS:
                 yield "csrf"
         if self._is_for_staff:
