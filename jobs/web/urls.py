@@ -10,7 +10,7 @@ from jobs.kinds.form import has_generated_form
 from jobs.kinds.registry import KINDS
 from jobs.operations.metrics.view import Metrics
 from jobs.web import converters as converters  # registers `<job:...>`
-from jobs.web.api import downloads, kinds, operations, tokens
+from jobs.web.api import downloads, events, kinds, operations, tokens
 from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
 from jobs.web.openapi import document
@@ -42,8 +42,8 @@ urlpatterns = [
     path("v1/download/check", downloads.CheckFile.as_view(), name="check"),
     path("v1/download/jobs", downloads.JobList.as_view(), name="jobs"),
     path("v1/download/status/<job:job_id>", downloads.JobStatus.as_view(), name="status"),
-    path("v1/download/events", downloads.EventsOfJobs.as_view(), name="events-of-jobs"),
-    path("v1/download/events/<job:job_id>", downloads.JobEvents.as_view(), name="events"),
+    path("v1/download/events", events.EventsOfJobs.as_view(), name="events-of-jobs"),
+    path("v1/download/events/<job:job_id>", events.JobEvents.as_view(), name="events"),
     path("v1/download/result/<job:job_id>", downloads.ResultLink.as_view(), name="result"),
     path("v1/download/<job:job_id>", downloads.DownloadFile.as_view(), name="download"),
     path("v1/download/<job:job_id>/retry", downloads.RetryJob.as_view(), name="retry"),
