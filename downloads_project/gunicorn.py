@@ -7,6 +7,8 @@ import sys
 import tempfile
 from typing import Any
 
+import structlog
+
 from jobs.lib.environment import CANNOT_BOOT, MAX_PORT, Environment
 from jobs.lib.process_memory import hide_process_secrets
 
@@ -26,6 +28,7 @@ graceful_timeout = env.number("WEB_STOPS_SECONDS", 25)  # longer than `start` wa
 keepalive = 75
 forwarder_headers = ""  # a proxy on this machine passes on the SCRIPT_NAME that any client sends
 limit_request_line = 8190  # bytes; ticked files travel in the address while one searches
+logger_class = "downloads_project.web_server.gunicorn_log.GunicornLog"
 accesslog = None  # web_server/access_log.py writes it
 control_socket_disable = True
 # The metrics of all processes, each in files of its own. Set before prometheus_client is imported.
@@ -67,5 +70,6 @@ def _check_settings() -> None:
     from jobs.lib.preflight import preflight_contradictions
 
     if found := preflight_contradictions():
-        sys.stderr.writelines(f"{sentence}\n" for sentence in found)
+        for sentence in found:
+            structlog.get_logger(__name__).critical(sentence)
         sys.exit(CANNOT_BOOT)

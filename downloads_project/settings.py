@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from jobs.lib.logs import log_options
 from jobs.lib.settings_environment import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -57,6 +58,5 @@ STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None  # otherwise serv
 
 # Logs: lines for people in development, JSON in production
 
-LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], "INFO")
 LOGGING_CONFIG = "jobs.lib.logs.configure_logs"
-LOGGING = {"json": PRODUCTION, "level": LOG_LEVEL}
+LOGGING = log_options(env, "downloads_project")

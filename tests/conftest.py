@@ -51,6 +51,7 @@ SLOW = {
     "test_link_in_parallel.py",
     "test_link_queue.py",
     "test_live_service.py",
+    "test_log_lines.py",
     "test_own_project.py",
     "test_page_weight.py",
     "test_pages_stay_fast.py",

@@ -43,6 +43,7 @@ def read_by_code() -> set[str]:
         *(BASE / "downloads_project").rglob("*.py"),
         *(BASE / "jobs/default_settings").glob("*.py"),
         BASE / "jobs/lib/environment.py",
+        BASE / "jobs/lib/logs.py",
     ]
     found = {name for path in code for name in _reads(path)}
     assert {"SECRET_KEY", "DATABASE_URL", "WEB_THREADS", "SLOW"} <= found  # reads all of them

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
+from jobs.lib.log_lines import LineFormat
 from jobs.lib.logs import configure_logs
 
 LOGGERS: dict[str, Callable[[str], Any]] = {
@@ -20,11 +21,12 @@ LOGGERS: dict[str, Callable[[str], Any]] = {
 @pytest.mark.parametrize("json", [True, False], ids=["production", "development"])
 @pytest.mark.parametrize("logger", LOGGERS)
 def test_traceback_has_no_local_variables(
-    logger: str, json: bool, capsys: pytest.CaptureFixture[str]
+    logger: str, json: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(LineFormat, "is_json", LineFormat.is_json)  # which this changes
     before = logging.getLogger().handlers[:]
     try:
-        configure_logs({"json": json, "level": "INFO"})
+        configure_logs({"json": json, "level": "INFO", "packages": []})
         _log_an_error(LOGGERS[logger]("jobs"), "whsec_secret")
     finally:
         logging.getLogger().handlers[:] = before

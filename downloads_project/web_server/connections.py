@@ -34,7 +34,7 @@ class Connections:
         self.application = application
         self.loop = loop
         self.log = log
-        self.access_log = AccessLog(loop)
+        self.access_log = AccessLog()
         self.state: dict[str, Any] = {"stopping": asyncio.Event()}  # of the lifespan
         self.keepalive_seconds: int = cfg.keepalive
         self.limits = {name: getattr(cfg, name) for name in LIMITS}

@@ -14,6 +14,8 @@ from typing import NoReturn, TypeVar
 
 import environ
 
+from jobs.lib.log_lines import LineFormat, write_line_at_once
+
 TRUE = {"true", "yes", "on", "1", "y", "ok"}
 FALSE = {"false", "no", "off", "0", "n"}
 CANNOT_BOOT = 3  # the exit status after which gunicorn stops, instead of starting the next
@@ -91,7 +93,13 @@ def _number(name: str, text: str, example: Number, minimum: int, maximum: float)
 def _stop(name: str, text: str, fault: str, valid: str) -> NoReturn:
     sentence = f"{name} is {text!r}, which is {fault}. Set {name} to {valid}."
     if sys.argv[1:2] != ["download"]:  # which says it as it says everything: manage.py
-        sys.stderr.write(f"{sentence}\n")
+        if os.environ.get("ROLE", "command") == "command":
+            sys.stderr.write(f"{sentence}\n")
+        else:
+            # The logs are not configured yet, and the value that is invalid may be one of these.
+            wanted = os.environ.get("LOG_JSON") or os.environ.get("PRODUCTION", "")
+            LineFormat.is_json = wanted.lower() in TRUE
+            write_line_at_once(sentence, "critical")
     raise BadSetting(sentence)
 
 

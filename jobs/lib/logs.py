@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import logging.config
+import sys
+import threading
+from types import TracebackType
 from typing import Any
 
 import structlog
 
+from jobs.lib.environment import Environment
+from jobs.lib.log_lines import LineFormat
+
+LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+DEBUG: dict[str, Any] = {"level": "DEBUG"}
+LOGGERS: dict[str, dict[str, Any]] = {
+    # Without the handlers that Django and gunicorn add: each line would appear twice.
+    "django": {"level": "NOTSET"},
+    "django.server": {"level": "NOTSET", "propagate": True},
+    "gunicorn.error": {"level": "NOTSET", "propagate": True},
+    # Requests are in the access log.
+    "django.request": {"level": "ERROR"},
+    # A job has lines of its own.
+    "celery.worker.strategy": {"level": "WARNING"},
+    "celery.app.trace": {"level": "WARNING"},
+    "botocore": {"level": "WARNING"},
+    "urllib3": {"level": "ERROR"},  # its warnings name whole links, secrets included
+}
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,  # request_id, job_id, attempt
     structlog.stdlib.add_log_level,
@@ -27,8 +48,24 @@ class WithoutTrace(logging.Filter):
         return True
 
 
+def log_options(env: Environment, *packages: str) -> dict[str, Any]:
+    """Return what the environment says about logs: settings.LOGGING.
+
+    `packages`, jobs and the packages in APPS have debug lines at LOG_LEVEL=DEBUG.
+    """
+    apps = [path.partition(".")[0] for path in env.list("APPS", default=[])]
+    return {
+        "json": env.flag("LOG_JSON", env.flag("PRODUCTION")),
+        "level": env.choice("LOG_LEVEL", LEVELS, "INFO"),
+        "packages": ["jobs", *packages, *apps],
+    }
+
+
 def configure_logs(options: dict[str, Any]) -> None:
-    """Called by Django (LOGGING_CONFIG) and by Celery with settings.LOGGING."""
+    """Called by Django (LOGGING_CONFIG), Celery and gunicorn with settings.LOGGING."""
+    level, debug = options["level"], options["level"] == "DEBUG"
+    LineFormat.is_json = options["json"]
+    LineFormat.has_info = level in ("DEBUG", "INFO")
     render: list[Any] = (
         [structlog.processors.ExceptionRenderer(JSON_TRACES), structlog.processors.JSONRenderer()]
         if options["json"]
@@ -54,18 +91,34 @@ def configure_logs(options: dict[str, Any]) -> None:
                     "filters": ["without_trace"],
                 }
             },
-            "root": {"handlers": ["stderr"], "level": options["level"]},
-            "loggers": {
-                # Requests are in the access log.
-                "django.request": {"level": "ERROR"},
-                "botocore": {"level": "WARNING"},
-                "urllib3": {"level": "ERROR"},  # its warnings name whole links, secrets included
-            },
+            # The debug lines of libraries are too many to read, and include secrets.
+            "root": {"handlers": ["stderr"], "level": "INFO" if debug else level},
+            "loggers": LOGGERS | (dict.fromkeys(options["packages"], DEBUG) if debug else {}),
         }
     )
+    logging.captureWarnings(True)
     structlog.configure(
-        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,  # first: a line that is dropped costs nothing more
+            *SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def log_uncaught_errors() -> None:
+    """Log errors that end the process or a thread, instead of printing them."""
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda args: _log_uncaught(
+        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+    )
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if not issubclass(kind, KeyboardInterrupt | SystemExit):
+        structlog.get_logger(__name__).critical("uncaught error", exc_info=(kind, error, trace))

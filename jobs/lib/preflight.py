@@ -20,6 +20,11 @@ def preflight_contradictions() -> list[str]:
     return sorted(f"{each.id}: {each.msg} {each.hint or ''}".strip() for each in found)
 
 
+def log_preflight_warnings() -> None:
+    """Log what is not serious enough to stop the process."""
+    _log([each for each in run_checks() if not each.is_serious()])
+
+
 def log_preflight_servers() -> None:
     """Check the servers, within about 3 s, and log problems. Never stops the process."""
     _log(run_checks(tags=[Tags.database], databases=["default"]))

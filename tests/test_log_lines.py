@@ -1,0 +1,77 @@
+"""The logs of the real processes: every line is JSON, and every move of a job has one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from downloads_project.processes import StackError
+from jobs.models import StoredFile
+from tests.live import Live, on_this_database, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def live(tmp_path: Path, alice: User, stored_files: list[StoredFile]) -> Iterator[Live]:
+    live = Live(tmp_path, on_this_database() | {"LOG_JSON": "true", "WEB_PROCESSES": "1"})
+    live.sign_in(alice)
+    try:
+        yield live
+    finally:
+        live.stop()
+
+
+def lines_of(live: Live) -> list[dict[str, Any]]:
+    """Return all lines of all processes. Fails unless each is a JSON object with a time."""
+    found = []
+    for process in live.processes:
+        for text in process.log.read_text().splitlines():
+            try:
+                line = json.loads(text)
+                age = datetime.now(UTC) - datetime.fromisoformat(line["timestamp"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise AssertionError(f"{process.log.name}: {text}") from error
+            assert timedelta(0) <= age < timedelta(minutes=10), line
+            assert line["event"], line
+            assert line["level"] in ("debug", "info", "warning", "error", "critical"), line
+            found.append(line)
+    return found
+
+
+def test_every_line_is_json_with_a_time(live: Live) -> None:
+    for name in ("web", "worker", "dispatcher"):
+        live.start(name)
+    live.wait_for(live.initiate(70000), "completed")
+    live.session.get(f'{live.url}/nowhere"?secret=1', timeout=5)
+    until(lambda: "dispatcher ready" in live.logs())
+
+    live.stop()
+
+    lines = lines_of(live)
+    events = {line["event"] for line in lines}
+    assert {"worker starts", "dispatcher ready", "request"} <= events
+    assert any(event.startswith("Starting gunicorn") for event in events)
+    assert any(event.endswith(" ready.") for event in events)
+    assert any("shutdown" in event for event in events)  # Celery's, in a signal handler
+    assert any(line.get("path") == "/nowhere%22" for line in lines)
+
+
+def test_what_stops_the_start_is_logged_as_json(live: Live) -> None:
+    contradiction = {"TRUSTED_PROXIES": "10.0.0.0/8", "TRUSTED_PROXY_HOPS": "1"}
+    for variables in ({"LEASE_SECONDS": "60s"}, contradiction):
+        for name in ("web", "worker", "dispatcher"):
+            with suppress(StackError):  # web does not respond
+                live.start(name, **variables)
+    until(lambda: not any(process.is_alive for process in live.processes), 60, live.logs)
+
+    events = [line["event"] for line in lines_of(live)]
+    assert sum("LEASE_SECONDS is '60s'" in event for event in events) == 3
+    assert sum("TRUSTED_PROXY_HOPS are both set" in event for event in events) == 3
