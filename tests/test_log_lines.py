@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 
 from downloads_project.processes import StackError
+from jobs import storage
 from jobs.models import StoredFile
 from tests.live import Live, on_this_database, until
 
@@ -75,3 +79,41 @@ def test_what_stops_the_start_is_logged_as_json(live: Live) -> None:
     events = [line["event"] for line in lines_of(live)]
     assert sum("LEASE_SECONDS is '60s'" in event for event in events) == 3
     assert sum("TRUSTED_PROXY_HOPS are both set" in event for event in events) == 3
+
+
+def test_every_move_of_a_job_has_a_line(live: Live, stored_files: list[StoredFile]) -> None:
+    live.start("web")
+    cancelled, retried = live.initiate(70000), live.initiate(70002)
+    headers = {"X-Request-ID": "of-the-cancellation"}
+    live.session.delete(f"{live.url}/v1/download/{cancelled}", headers=headers, timeout=10)
+    storage.bucket().delete(stored_files[2].key)
+    for name in ("worker", "dispatcher"):
+        live.start(name)
+    live.wait_for(retried, "failed")
+    storage.bucket().save(stored_files[2].key, ContentFile(b"\xff\xd8" + bytes(300_000)))
+    live.session.post(f"{live.url}/v1/download/{retried}/retry", timeout=10)
+    link = live.wait_for(retried, "completed")["downloadUrl"]
+    assert requests.get(link, timeout=10).ok
+    live.stop()
+
+    lines = lines_of(live)
+    moves = [line for line in lines if line.get("job_id") and "kind" in line]
+    moves.sort(key=lambda line: line["timestamp"])
+    assert [line["event"] for line in moves if line["job_id"] == cancelled] == [
+        *("submitted", "cancelled"),
+    ]
+    assert [line["event"] for line in moves if line["job_id"] == retried] == [
+        *("submitted", "claimed", "failed", "requeued", "claimed", "succeeded"),
+    ]
+    assert all(line["request_id"] and line["kind"] == "bundle" for line in moves)
+    assert next(line["by_request_id"] for line in moves if "by_request_id" in line) == (
+        "of-the-cancellation"
+    )
+    assert {line["worker"] for line in moves if line["event"] == "claimed"} == {"w1@test"}
+    text = "".join(process.log.read_text() for process in live.processes)
+    token = str(live.session.headers["Authorization"]).split()[1]
+    options = settings.STORAGES["default"]["OPTIONS"]
+    for secret in ("X-Amz", token, settings.SECRET_KEY, options["secret_key"]):
+        assert secret not in text
+    for file in stored_files:
+        assert file.name not in text

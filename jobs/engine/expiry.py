@@ -5,6 +5,7 @@ Each sweep may run in several dispatchers at the same time, and handles a batch 
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 
@@ -59,6 +60,8 @@ def expire_uploads() -> int:
             StoredFile.objects.filter(pk__in=of_owner).delete()
         jobs = DownloadJob.objects.filter(pk__in=[file.made_by_id for file in files])
         jobs.filter(status__in=FINAL).update(collect_at=Now())
+    for job_id, count in Counter(file.made_by_id for file in files).items():
+        log.info("deleted", job_id=str(job_id), files=count)
     return len(files)
 
 
@@ -75,6 +78,7 @@ def expire_abandoned_uploads() -> int:
             if failed == MAX_FAILED:
                 break
         else:
+            log.info("deleted", upload_id=str(upload.pk))
             upload.delete()
             deleted += 1
     return deleted

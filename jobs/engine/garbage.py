@@ -30,7 +30,9 @@ def collect_garbage() -> int:
     while failed < MAX_FAILED and (jobs := list(DownloadJob.objects.to_collect()[:BATCH])):
         for job in jobs:
             try:
-                deleted += _collect(job)
+                if count := _collect(job):
+                    log.info("objects deleted", job_id=str(job.pk), kind=job.kind, objects=count)
+                    deleted += count
             except BuildError as error:
                 failed += 1
                 log.warning("not collected", job_id=str(job.pk), error=repr(error))

@@ -55,9 +55,7 @@ def run_job(
     max_running.claim_job(job, task_id=task_id, worker=worker)
     context = {"job_id": str(job.pk), "attempt": job.attempt, "request_id": job.request_id}
     with structlog.contextvars.bound_contextvars(**context):
-        log.info("claimed", kind=job.kind, bytes=job.total)
         _attempt(job, killed_after_seconds)
-        log.info("settled", status=job.status, code=job.error_code)
         with suppress(*DATABASE_AWAY):  # the dispatcher sends them later
             max_running.ring_next_jobs(job.kind)
     return job.status
@@ -134,25 +132,37 @@ def _succeed(job: DownloadJob, artifact: StoredFile | None, kind: Kind, attempt:
 def _settle(job: DownloadJob, error: BaseException) -> None:
     """Record why an attempt ended, unless it lost the job. Then refresh `job`."""
     connection.close()  # it may be broken, or interrupted in the middle of a query
-    with suppress(StaleJob):
-        if isinstance(error, Interrupted):
-            if error.stalled:
-                _retry_or_fail(
-                    job, Stalled(_stalled_sentence(error.limit_seconds)), detail=_trace(error)
-                )
-            elif error.timed_out:
-                retry_database_write(
-                    lambda: job.fail(TIMEOUT, _timeout_sentence(error.limit_seconds))
-                )
-        elif isinstance(error, BuildError):
-            _retry_or_fail(job, error, detail=_trace(error))
-        elif not isinstance(error, Exception):
-            job.hand_back()  # no retries: the worker has seconds left, and the lease expires anyway
-        elif not isinstance(error, StaleJob):
-            log.exception("unexpected error")
-            unexpected = Unexpected("Something went wrong on our side.")
-            _retry_or_fail(job, unexpected, detail=_trace(error))
+    try:
+        _record_end(job, error)
+        is_lost = False
+    except StaleJob:
+        is_lost = True
     job.refresh_from_db()
+    if is_lost:
+        log.info("stopped", status=job.status)  # such as cancelled: another process has logged it
+
+
+def _record_end(job: DownloadJob, error: BaseException) -> None:
+    """Record why an attempt ended. Raises StaleJob if it lost the job."""
+    if isinstance(error, Interrupted):
+        if error.stalled:
+            _retry_or_fail(
+                job, Stalled(_stalled_sentence(error.limit_seconds)), detail=_trace(error)
+            )
+        elif error.timed_out:
+            retry_database_write(lambda: job.fail(TIMEOUT, _timeout_sentence(error.limit_seconds)))
+        else:
+            raise StaleJob("The attempt was cancelled.")
+    elif isinstance(error, BuildError):
+        _retry_or_fail(job, error, detail=_trace(error))
+    elif not isinstance(error, Exception):
+        job.hand_back()  # no retries: the worker has seconds left, and the lease expires anyway
+    elif isinstance(error, StaleJob):
+        raise error
+    else:
+        log.exception("unexpected error")
+        unexpected = Unexpected("Something went wrong on our side.")
+        _retry_or_fail(job, unexpected, detail=_trace(error))
 
 
 def _retry_or_fail(job: DownloadJob, error: BuildError, *, detail: str) -> None:

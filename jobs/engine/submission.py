@@ -19,6 +19,7 @@ from jobs.errors import NOT_RUN_AGAIN, KeyReused, StaleJob
 from jobs.kinds.base import JobParams
 from jobs.kinds.registry import KINDS, kind_doorbell
 from jobs.models import DownloadJob
+from jobs.models.move_log import log_move
 from jobs.states import Actor, Event
 from jobs.terms import USUAL, Terms
 
@@ -58,9 +59,11 @@ def submit_job(
     if code == sql.UNKNOWN:
         raise get_user_model().DoesNotExist
     job = _job_of(values, owner)
-    if (is_new := code == sql.NEW) and job.is_due:
-        quota.depth.add()
-        ring_doorbell_after_commit(kind_doorbell(job))
+    if is_new := code == sql.NEW:
+        log_move(job, Event.SUBMIT, Actor.OWNER)
+        if job.is_due:
+            quota.depth.add()
+            ring_doorbell_after_commit(kind_doorbell(job))
     return job, is_new
 
 

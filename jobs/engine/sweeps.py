@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
@@ -14,8 +13,6 @@ from jobs.engine.max_running import full_kinds
 from jobs.kinds.registry import KINDS, kind_doorbell
 from jobs.models import DownloadJob
 from jobs.states import LOST, Actor
-
-log = structlog.get_logger(__name__)
 
 BATCH = 100  # rows that a sweep handles at once
 
@@ -51,7 +48,6 @@ def sweep_expired_leases() -> int:
         jobs = list(DownloadJob.objects.lease_expired().locked()[:BATCH])
         for job in jobs:
             job.rescue(Actor.DISPATCHER)
-            log.warning("rescued", job_id=str(job.pk), attempt=job.attempt, worker=job.worker)
     return len(jobs)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task, shared_task
 from celery.exceptions import Ignore
@@ -18,6 +19,8 @@ from jobs.engine.process_reports import ProcessReports, memory_bytes
 from jobs.errors import StaleJob
 from jobs.models import ServiceProcess
 from jobs.states import Status
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name=TASK, bind=True)
@@ -34,7 +37,8 @@ def run_job_task(self: Task[Any, Any], job_id: str) -> str:
             or celery_app().conf.task_time_limit,
         )
     except StaleJob as stale:
-        raise Ignore(str(stale)) from stale  # a second or late doorbell: not an error
+        log.info("ignored a doorbell that was late or came twice", job_id=job_id)
+        raise Ignore(str(stale)) from stale
     except BaseException:
         connection.close()  # it may lead to a server that has become read-only
         raise

@@ -23,6 +23,7 @@ from jobs.models import transition
 from jobs.models.event import JobEvent, storable_event_text
 from jobs.models.job_fields import JobFields
 from jobs.models.job_queryset import JobQuerySet
+from jobs.models.move_log import log_move
 from jobs.models.notification import Notification
 from jobs.models.stored_file import StoredFile
 from jobs.models.transition import NOW, seconds_from_now, transition_changes
@@ -294,6 +295,7 @@ class DownloadJob(JobFields):
             if has_recipient:
                 line = JobEvent(pk=line_id, job=self, event=event, by=by, attempt=self.attempt)
                 Notification.objects.record_outcome(self, line)
+        log_move(self, event, by, code=code)
         announce_change(self.pk)
 
 

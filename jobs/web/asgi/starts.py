@@ -17,6 +17,7 @@ from jobs.engine.submission import submission_of
 from jobs.kinds.base import Kind
 from jobs.kinds.registry import KINDS, kind_doorbell
 from jobs.models import JobRow
+from jobs.models.move_log import log_submission
 from jobs.terms import Terms
 from jobs.web import rates
 from jobs.web.asgi.batcher import Batcher
@@ -181,9 +182,11 @@ class StartRecorder:
         if code not in RECORDED or values[sql.COLUMNS.index("artifact_id")]:
             return None
         job = JobRow.of(sql.COLUMNS, values)
-        if code == NEW and job.is_due:
-            quota.depth.add()
-            self._doorbells.ring(kind_doorbell(job))
+        if code == NEW:
+            log_submission(job.id, job.kind, submission.request_id)
+            if job.is_due:
+                quota.depth.add()
+                self._doorbells.ring(kind_doorbell(job))
         return code.decode(), job
 
     def close(self) -> None:

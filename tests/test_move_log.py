@@ -1,0 +1,112 @@
+"""Every move of a job is one line of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from django.contrib.auth.models import User
+from django.db import transaction
+from structlog.testing import capture_logs
+
+from jobs.engine.submission import submit_job
+from jobs.errors import StaleJob
+from jobs.models import DownloadJob
+from jobs.models.move_log import PAST
+from jobs.states import Actor, Event, Status
+from tests.factories import JobFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Lines = list[dict[str, Any]]
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as found:
+        yield found
+
+
+def start(job: DownloadJob) -> None:
+    DownloadJob.objects.filter(pk=job.pk).update(available_at="2000-01-01T00:00Z")
+    job.claim(task_id="task-1", worker="worker@test")
+
+
+def test_every_move_has_a_line(alice: User, lines: Lines) -> None:
+    job, _ = submit_job(
+        owner=alice, kind="bundle", params={"file_ids": []}, request_id="the-request"
+    )
+    start(job)
+    job.retry("code", "Sentence.", after_seconds=9)
+    start(job)
+    job.hand_back()
+    start(job)
+    job.rescue(Actor.DISPATCHER)
+    start(job)
+    job.fail("source_missing", "secret.txt is gone.", detail="secret.txt")
+    job.requeue(Actor.OPERATOR, total=None)
+    job.cancel(Actor.OWNER)
+    job.requeue(Actor.OWNER, total=None)
+    start(job)
+    job.succeed(None)
+    DownloadJob.objects.update(expires_at="2000-01-01T00:00Z")
+    job.expire()
+
+    assert [line["event"] for line in lines] == [
+        *("submitted", "claimed", "retried", "claimed", "handed back", "claimed", "rescued"),
+        *("claimed", "failed", "requeued", "cancelled", "requeued"),
+        *("claimed", "succeeded", "expired"),
+    ]
+    for line in lines:
+        assert line["job_id"] == str(job.pk)
+        assert line["request_id"] == "the-request"
+        assert line["kind"] == "bundle"
+    assert [line["attempt"] for line in lines] == [0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5]
+    retried, failed, requeued = lines[2], lines[8], lines[9]
+    assert (retried["code"], retried["retry_in_seconds"]) == ("code", 9)
+    assert (failed["code"], failed["worker"], failed["by"]) == (
+        *("source_missing", "worker@test", "worker"),
+    )
+    assert requeued["by"] == "operator"
+    assert lines[6]["log_level"] == "warning"  # rescued
+    assert "secret.txt" not in str(lines)
+
+
+def test_moves_of_blocked_jobs_have_lines(alice: User, lines: Lines) -> None:
+    held, lost = JobFactory(owner=alice, held=True), JobFactory(owner=alice, held=True)
+    dependency = JobFactory(owner=alice, status=Status.FAILED)
+
+    held.release()
+    lost.fail_with_dependency(dependency)
+
+    assert [line["event"] for line in lines] == ["released", "failed"]
+    assert lines[1]["code"] == "dependency_failed"
+
+
+def test_every_event_has_a_word() -> None:
+    assert set(PAST) == set(Event)
+
+
+def test_a_move_that_is_rolled_back_or_refused_has_no_line(
+    running_job: DownloadJob, lines: Lines
+) -> None:
+    with transaction.atomic():
+        running_job.hand_back()
+        transaction.set_rollback(True)
+    ghost = DownloadJob.objects.get()
+    ghost.attempt += 1
+    with pytest.raises(StaleJob):
+        ghost.succeed(None)
+
+    assert lines == []
+
+
+def test_a_move_names_the_request_that_caused_it(queued_job: DownloadJob, lines: Lines) -> None:
+    DownloadJob.objects.update(request_id="the first")
+    queued_job.refresh_from_db()
+
+    with structlog.contextvars.bound_contextvars(request_id="the second"):
+        queued_job.cancel(Actor.OWNER)
+
+    assert (lines[0]["request_id"], lines[0]["by_request_id"]) == ("the first", "the second")
