@@ -37,6 +37,7 @@ RANKS: list[set[str]] = [
         "engine.broker",
         "engine.doorbell_message",
         "engine.queue_depth",
+        "engine.phases",
     },
     {"workspace"},  # the contract between builders and runner
     {"storage", "outbound", "scanner", "kinds.page_parts"},  # the outside world

@@ -117,3 +117,17 @@ def test_every_move_of_a_job_has_a_line(live: Live, stored_files: list[StoredFil
         assert secret not in text
     for file in stored_files:
         assert file.name not in text
+
+
+def test_debug_lines_are_ours_and_no_line_comes_twice(live: Live) -> None:
+    live.start("web", LOG_LEVEL="DEBUG", DEBUG="true")
+    live.start("worker", LOG_LEVEL="DEBUG")
+    live.wait_for(live.initiate(70000), "completed")
+    live.session.get(live.url, headers={"Host": "unknown.example"}, timeout=10)
+    live.stop()
+
+    lines = lines_of(live)
+    ours = {line["logger"] for line in lines if line["level"] == "debug"}
+    assert ours == {"jobs.engine.phases"}
+    assert sum("unknown.example" in line["event"] for line in lines) == 1
+    assert sum(line["event"] == "claimed" for line in lines) == 1

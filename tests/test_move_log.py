@@ -11,9 +11,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from structlog.testing import capture_logs
 
+from jobs.engine import runner
 from jobs.engine.submission import submit_job
 from jobs.errors import StaleJob
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, StoredFile
 from jobs.models.move_log import PAST
 from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory
@@ -110,3 +111,32 @@ def test_a_move_names_the_request_that_caused_it(queued_job: DownloadJob, lines:
         queued_job.cancel(Actor.OWNER)
 
     assert (lines[0]["request_id"], lines[0]["by_request_id"]) == ("the first", "the second")
+
+
+def test_the_end_of_an_attempt_says_how_long_its_phases_took(
+    alice: User, stored_files: list[StoredFile], lines: Lines
+) -> None:
+    job = JobFactory(owner=alice, params={"file_ids": [70000]}, total=2_000_009)
+
+    runner.run_job(job.pk, task_id="task-1", worker="worker@test")
+
+    starts = [line["event"] for line in lines if line["log_level"] == "debug"]
+    assert starts == ["load starts", "build starts", "store starts"]
+    (ended,) = [line for line in lines if line["event"] == "succeeded"]
+    assert {"load_seconds", "build_seconds", "store_seconds"} <= ended.keys()
+    assert "phase" not in ended
+    assert structlog.contextvars.get_contextvars() == {}
+
+
+def test_a_failure_says_in_which_phase(
+    alice: User, stored_files: list[StoredFile], bucket: Any, lines: Lines
+) -> None:
+    bucket.delete(stored_files[0].key)
+    job = JobFactory(owner=alice, params={"file_ids": [stored_files[0].file_id]})
+
+    runner.run_job(job.pk, task_id="task-1", worker="worker@test")
+
+    (ended,) = [line for line in lines if line["event"] == "failed"]
+    assert ended["phase"] == "build"
+    assert ended["code"] == "source_missing"
+    assert structlog.contextvars.get_contextvars() == {}

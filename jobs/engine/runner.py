@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from jobs.engine import max_running, quota, simulated_delay
 from jobs.engine.attempt import Attempt, StorageOutput
 from jobs.engine.heartbeat import Heartbeat
+from jobs.engine.phases import Phases
 from jobs.engine.time_limit import time_limit_text
 from jobs.errors import (
     TIMEOUT,
@@ -85,14 +86,20 @@ def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
 
 def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
     attempt: Attempt | None = None
+    phases = Phases()
     try:
         kind = KINDS[job.kind]
         with Heartbeat(job, kind.time_limit.before(killed_after_seconds)) as heartbeat:
             attempt = Attempt(job, heartbeat, kind)
             _simulate_delay(heartbeat)
             _keep_sources(job, kind)
-            kind.build(kind.load(job), attempt)
+            phases.start("load")
+            loaded = kind.load(job)
+            phases.start("build")
+            kind.build(loaded, attempt)
+            phases.start("store")
             artifact = attempt.finish()
+            phases.end()
         _succeed(job, artifact, kind, attempt)
     except BaseException as error:
         try:
@@ -106,6 +113,7 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
     finally:
         if attempt:
             attempt.close()
+        phases.forget()
 
 
 def _keep_sources(job: DownloadJob, kind: Kind) -> None:
