@@ -12,6 +12,7 @@ from django.db import transaction
 from structlog.testing import capture_logs
 
 from jobs.engine import runner
+from jobs.engine.expiry import expire_jobs
 from jobs.engine.submission import submit_job
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, StoredFile
@@ -140,3 +141,14 @@ def test_a_failure_says_in_which_phase(
     assert ended["phase"] == "build"
     assert ended["code"] == "source_missing"
     assert structlog.contextvars.get_contextvars() == {}
+
+
+def test_the_deletion_of_a_job_has_a_line(alice: User, lines: Lines) -> None:
+    job = JobFactory(owner=alice, status=Status.CANCELLED, request_id="the-request")
+    DownloadJob.objects.update(finished_at="2000-01-01T00:00Z", expires_at=None, collect_at=None)
+
+    assert expire_jobs() == 1
+
+    (line,) = lines
+    assert (line["event"], line["job_id"]) == ("deleted", str(job.pk))
+    assert (line["request_id"], line["kind"], line["attempt"]) == ("the-request", "bundle", 1)

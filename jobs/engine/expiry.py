@@ -61,7 +61,7 @@ def expire_uploads() -> int:
         jobs = DownloadJob.objects.filter(pk__in=[file.made_by_id for file in files])
         jobs.filter(status__in=FINAL).update(collect_at=Now())
     for job_id, count in Counter(file.made_by_id for file in files).items():
-        log.info("deleted", job_id=str(job_id), files=count)
+        log.info("files deleted", job_id=str(job_id), files=count)
     return len(files)
 
 
@@ -78,7 +78,7 @@ def expire_abandoned_uploads() -> int:
             if failed == MAX_FAILED:
                 break
         else:
-            log.info("deleted", upload_id=str(upload.pk))
+            log.info("upload deleted", upload_id=str(upload.pk))
             upload.delete()
             deleted += 1
     return deleted
@@ -89,9 +89,12 @@ def expire_jobs() -> int:
     with transaction.atomic():
         kept = timedelta(seconds=settings.JOB_KEPT_SECONDS)
         old = DownloadJob.objects.to_delete(kept, among=JOB_BATCH * 4)
-        ids = list(old.locked().values_list("pk", flat=True)[:JOB_BATCH])
-        DownloadJob.objects.filter(pk__in=ids).only("pk").delete()
-    return len(ids)
+        jobs = list(old.locked().values("pk", "request_id", "kind", "attempt")[:JOB_BATCH])
+        DownloadJob.objects.filter(pk__in=[job["pk"] for job in jobs]).only("pk").delete()
+    for job in jobs:
+        names = {name: job[name] for name in ("request_id", "kind", "attempt")}
+        log.info("deleted", job_id=str(job["pk"]), **names)
+    return len(jobs)
 
 
 def expire_tracebacks() -> int:
