@@ -88,7 +88,13 @@ RANKS: list[set[str]] = [
     },
     {"web.openapi"},
     {"notifications"},
-    {"engine.expiry", "engine.garbage", "engine.storage_audit", "engine.sweeps"},
+    {
+        "engine.expiry",
+        "engine.garbage",
+        "engine.personal_data",
+        "engine.storage_audit",
+        "engine.sweeps",
+    },
     {"engine.dispatcher", "engine.storage_repair", "engine.tasks"},
     {
         "web.api",
