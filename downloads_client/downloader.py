@@ -82,7 +82,10 @@ class Downloader:
             raise Gone(f"The download is {job.status}.", job.status)
         if was_active:
             verb = kind_named(job.kind).completed if job.has_file else "Done"
-            took = formatting.format_duration(interval.elapsed_seconds)
+            seconds = job.took_seconds  # the time that we waited has whole poll intervals
+            took = formatting.format_duration(
+                interval.elapsed_seconds if seconds is None else seconds
+            )
             self._display.finish(f"{verb} in {took}: {job.name}")
         return job
 

@@ -58,6 +58,8 @@ class JobResponse:
     name: str
     seconds_left: float | None
     run_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
     depends_on_count: int
     error: str
     error_code: str
@@ -86,6 +88,8 @@ class JobResponse:
             name=body.text("fileName", ""),
             seconds_left=body.number_or_none("estimatedSecondsRemaining"),
             run_at=body.moment_or_none("runAt"),
+            started_at=body.moment_or_none("startedAt"),
+            finished_at=body.moment_or_none("finishedAt"),
             depends_on_count=body.count("after"),
             error=body.text("error", body.text("lastError", "")),
             error_code=body.text("errorCode", ""),
@@ -97,6 +101,13 @@ class JobResponse:
     @property
     def is_active(self) -> bool:
         return self.status in ACTIVE
+
+    @property
+    def took_seconds(self) -> float | None:
+        """How long the last attempt of a finished job took; None if the service does not say."""
+        if not (self.started_at and self.finished_at):
+            return None
+        return max((self.finished_at - self.started_at).total_seconds(), 0)
 
     @property
     def is_waiting(self) -> bool:

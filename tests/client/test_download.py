@@ -7,6 +7,7 @@ import json
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,34 @@ def two_files(fake: Fake) -> Fake:
     fake.on(RESULT, json_response(result(f"{fake.url}/store", CONTENT)))
     fake.on("/store", Stored(CONTENT))
     return fake
+
+
+@pytest.mark.parametrize(
+    ("times", "line"),
+    [
+        (
+            {"startedAt": "2026-11-23T06:00:00Z", "finishedAt": "2026-11-23T06:00:00.4Z"},
+            "Done in 0.4 s",
+        ),
+        ({"startedAt": None, "finishedAt": None}, "Done in 9.0 s"),
+    ],
+)
+def test_it_says_how_long_the_service_took(
+    fake: Fake,
+    tmp_path: Path,
+    slept: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    times: dict[str, Any],
+    line: str,
+) -> None:
+    monkeypatch.setattr(PollInterval, "elapsed_seconds", 9.0)
+    fake.on("/v1/download/initiate", json_response(job("queued", done=0), 202, Retry_After="3"))
+    fake.on(STATUS, json_response(job("completed", downloadUrl="", **times)))
+    stream = io.StringIO()
+
+    download(fake, tmp_path, LineDisplay(stream)).run(parse_download_request(["1000001"]))
+
+    assert f"{line}: 2 files.zip" in stream.getvalue()
 
 
 def test_a_script_polls_at_the_interval_of_retry_after(
