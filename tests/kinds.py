@@ -23,7 +23,7 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
 from jobs.web.api import kinds
 from jobs.web.openapi import document
-from jobs.web.serializers.fields import Integer, StrictList, Switch, TextField, Timestamp, Url
+from jobs.web.serializers.fields import StrictList, TextField, Timestamp, Url
 
 
 def reload_kinds() -> None:
@@ -159,9 +159,9 @@ class StrictExport(SmallKind):
 
     class Params(serializers.Serializer[Any]):
         title = TextField(max_length=20)
-        copies = Integer(default=1, min_value=1, max_value=9)
-        numbers = StrictList(child=Integer(), required=False)
-        signed = Switch()
+        copies = serializers.IntegerField(default=1, min_value=1, max_value=9)
+        numbers = StrictList(child=serializers.IntegerField(), required=False)
+        signed = serializers.BooleanField()
         since = Timestamp(required=False)
         link = Url(required=False, max_length=200)
         name = TextField(required=False, label="Title of the file")

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from jobs.kinds.form import forms_for
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, Preferences
 from tests.factories import JobFactory
 from tests.pages.looks import BROWSER, INLINE, of, text
 
@@ -518,3 +518,14 @@ def test_a_form_without_csrf_token_is_refused(alice: User) -> None:
 
 def test_a_form_that_is_too_long_is_refused(visitor: Client) -> None:
     assert post(visitor, ORDERS, FILLED, note="x" * 40_000).status_code == 413
+
+
+def test_a_form_without_the_mail_box_leaves_it_to_the_settings(
+    visitor: Client, alice: User, broker: Any, settings: Any
+) -> None:
+    User.objects.update(email="alice@example.org")
+    Preferences.objects.create(owner=alice, email=True)
+
+    post(visitor, ORDERS, FILLED)
+
+    assert DownloadJob.objects.get().email

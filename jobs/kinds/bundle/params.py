@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from rest_framework import serializers
 
-from jobs.web.serializers.fields import MAX_JOB_IDS, FileIdsField, JobId, StrictList
+from jobs.web.serializers.fields import MAX_JOB_IDS, FileIdsField, StrictList
 from jobs.web.serializers.terms import own_jobs_in_terms
 
 
@@ -22,7 +22,9 @@ class BundleFields(serializers.Serializer[Any]):
     file_ids = FileIdsField(
         required=False, allow_empty=False, max_length=settings.MAX_FILES_PER_BUNDLE
     )
-    job_ids = StrictList(child=JobId(), required=False, min_length=1, max_length=MAX_JOB_IDS)
+    job_ids = StrictList(
+        child=serializers.UUIDField(), required=False, min_length=1, max_length=MAX_JOB_IDS
+    )
     RULES = {"anyOf": [{"required": ["file_ids"]}, {"required": ["job_ids"]}]}
 
     def validate_file_ids(self, file_ids: list[int]) -> list[int]:

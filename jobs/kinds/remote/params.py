@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from jobs.outbound.url_parser import MAX_URL_CHARS
-from jobs.web.serializers.fields import MAX_NAME_CHARS, Integer, Sha256, TextField, Url
+from jobs.web.serializers.fields import MAX_NAME_CHARS, Sha256, TextField, Url
 
 THREADS = 4  # the default number of connections
 
@@ -20,5 +20,5 @@ class RemoteFields(serializers.Serializer[Any]):
 
     url = Url(max_length=MAX_URL_CHARS)
     output = TextField(required=False, max_length=MAX_NAME_CHARS)
-    threads = Integer(default=THREADS, min_value=1, max_value=16)
+    threads = serializers.IntegerField(default=THREADS, min_value=1, max_value=16)
     sha256 = Sha256(required=False)

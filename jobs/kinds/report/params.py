@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from jobs.models.permissions import CanViewAllJobs, can_view_all_jobs
-from jobs.web.serializers.fields import MAX_AHEAD, Switch, TextField
+from jobs.web.serializers.fields import MAX_AHEAD, TextField
 
 MAX_DAYS = 366
 DEFAULT_PERIOD = "30d"
@@ -58,7 +58,7 @@ class ReportFields(serializers.Serializer[Any]):
     period = Period(required=False)
     to = Day(required=False)
     format = serializers.ChoiceField(choices=["pdf", "csv", "json"], default="pdf")
-    everybody = Switch(default=False)
+    everybody = serializers.BooleanField(default=False)
     RULES = {
         "oneOf": [
             {"required": ["from", "to"], "not": {"required": ["period"]}},

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from jobs.models import IncomingUpload
 from jobs.web.serializers import Sha256, StrictSerializer, TermsRequest, TextField
-from jobs.web.serializers.fields import Binary, Integer
+from jobs.web.serializers.fields import Binary
 
 
 class ChunkedRequest(TermsRequest):
@@ -19,7 +19,7 @@ class ChunkedRequest(TermsRequest):
     """
 
     fileName = TextField(max_length=255)
-    totalSize = Integer(min_value=1, max_value=settings.MAX_CHUNKED_UPLOAD_BYTES)
+    totalSize = serializers.IntegerField(min_value=1, max_value=settings.MAX_CHUNKED_UPLOAD_BYTES)
     sha256 = Sha256(required=False)
 
     def upload_arguments(self) -> dict[str, Any]:
@@ -38,8 +38,9 @@ class UploadForm(TermsRequest):
 
 
 class ChunkRequest(StrictSerializer):
-    """The fields of a form with a chunk. They are text, as in any form."""
+    """The fields of a form with a chunk."""
 
+    is_json = False
     jobId = serializers.UUIDField()
     chunkIndex = serializers.IntegerField(min_value=0, max_value=10_000)
     totalChunks = serializers.IntegerField(min_value=1, max_value=10_000)

@@ -1,4 +1,4 @@
-"""Strict fields for requests: they do not convert JSON types.
+"""Serializers and fields of requests, beside the fields of DRF.
 
 `openapi` of a field is JSON Schema that drf-spectacular cannot derive.
 """
@@ -8,19 +8,22 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
-from uuid import UUID
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from rest_framework import serializers
-from rest_framework.fields import empty
 
 from jobs.models.stored_file import MAX_FILE_ID, MIN_FILE_ID
 from jobs.outbound.targets import target_of
 from jobs.outbound.url_parser import BadUrl
+from jobs.web.serializers.json_types import (
+    MAX_REPORTED,
+    integer_field_value,
+    merged_errors,
+    type_errors,
+)
 
 SHA256 = re.compile("[0-9A-Fa-f]{64}")
-MAX_REPORTED = 20  # invalid items in one response
 MAX_JOB_IDS = 1_000
 MAX_NAME_CHARS = 200
 MAX_WEBHOOK_CHARS = 2_000  # the length of the columns
@@ -42,32 +45,36 @@ class Binary(serializers.FileField):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Rejects unknown fields, so that a misspelled one is not ignored.
+    """Rejects unknown fields, so that a misspelled one is not ignored, and other JSON types.
 
     `RULES` is JSON Schema for the OpenAPI document: which fields go together.
     """
 
     RULES: dict[str, Any] = {}
+    is_json: ClassVar[bool] = True  # if not, its data are text, as in a form
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
             raise serializers.ValidationError(
                 {name: ["Unknown field."] for name in sorted(unknown)}, code="unknown"
             )
-        return super().to_internal_value(data)
+        wrong_types = type_errors(self, data) if self.is_json else {}
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            detail: Any = error.detail
+            raise serializers.ValidationError(merged_errors(wrong_types, detail)) from error
+        if wrong_types:
+            raise serializers.ValidationError(wrong_types)
+        return values
 
 
 class TextField(serializers.CharField):
-    """A JSON string. Numbers are not converted."""
+    """Text that is not blank, as the OpenAPI document says, too."""
 
     @property
     def openapi(self) -> dict[str, Any]:
         return {"minLength": 1, "pattern": NOT_BLANK if self.trim_whitespace else NO_NUL}
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class Url(TextField):
@@ -97,17 +104,6 @@ class Sha256(TextField):
         return digits.lower()
 
 
-class Switch(serializers.BooleanField):
-    """A JSON true or false. Strings and numbers are not converted."""
-
-    default_empty_html = empty  # a form sends false itself: see pages/form_values.py
-
-    def to_internal_value(self, data: Any) -> bool:
-        if type(data) is not bool:
-            self.fail("invalid", input=data)
-        return data
-
-
 class Timestamp(serializers.DateTimeField):
     """A time of RFC 3339, at most a year ahead."""
 
@@ -128,30 +124,7 @@ class Timestamp(serializers.DateTimeField):
         return time
 
 
-class JobId(serializers.UUIDField):
-    """A UUID as a JSON string."""
-
-    def to_internal_value(self, data: Any) -> UUID:
-        if not isinstance(data, str):
-            self.fail("invalid", value=data)
-        return super().to_internal_value(data)
-
-
-def integer_field_value(number: Any) -> Any:
-    """Return 7 for 7.0, since JSON has one kind of number; any other value unchanged."""
-    return int(number) if type(number) is float and number.is_integer() else number
-
-
-class Integer(serializers.IntegerField):
-    """A JSON number without a fraction. Strings are not converted."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if type(data := integer_field_value(data)) is not int:
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class FileIdField(Integer):
+class FileIdField(serializers.IntegerField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=MIN_FILE_ID, max_value=MAX_FILE_ID, **kwargs)
 

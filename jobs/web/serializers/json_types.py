@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.utils.html import is_html_input
 
-from jobs.web.serializers.fields import MAX_REPORTED, integer_field_value
-
+MAX_REPORTED = 20  # invalid items in one response
 # By field; the first that matches counts.
 TYPES: list[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...]]] = [
     (serializers.BooleanField, (bool,)),
@@ -17,6 +17,7 @@ TYPES: list[tuple[type[serializers.Field[Any, Any, Any, Any]], tuple[type, ...]]
     (serializers.FloatField, (int, float)),
     (serializers.DecimalField, (int, float, str)),
     (serializers.CharField, (str,)),
+    (serializers.UUIDField, (str,)),
 ]
 
 
@@ -40,20 +41,48 @@ def errors_of_value(field: Any, value: Any) -> Any:
         return _errors_of_items(field.child, value) if isinstance(value, list) else []
     if isinstance(field, serializers.Serializer):
         return type_errors(field, value)
-    types = next((types for field_class, types in TYPES if isinstance(field, field_class)), None)
+    types = _types_of(field)
     if types is None or _fits(value, types):
         return []
-    return [serializers.ErrorDetail(field.error_messages["invalid"], code="invalid")]
+    return _invalid(field)
+
+
+def merged_errors(wrong_types: dict[str, Any], detail: dict[str, Any]) -> dict[str, Any]:
+    """Return both by field. That a list is too long counts more than the types of its items."""
+    merged = dict(detail)
+    for name, errors in wrong_types.items():
+        others = detail.get(name, {})
+        if not isinstance(errors, dict):
+            merged[name] = errors
+        elif isinstance(others, dict):
+            merged[name] = dict(islice((others | errors).items(), MAX_REPORTED))
+    return merged
+
+
+def integer_field_value(number: Any) -> Any:
+    """Return 7 for 7.0, since JSON has one kind of number; any other value unchanged."""
+    return int(number) if type(number) is float and number.is_integer() else number
 
 
 def _errors_of_items(child: Any, items: list[Any]) -> dict[str, Any]:
     errors: dict[str, Any] = {}
+    if types := _types_of(child):  # of 100,000 items, too
+        invalid = (n for n, item in enumerate(items) if not (item is None or _fits(item, types)))
+        return {str(n): _invalid(child) for n in islice(invalid, MAX_REPORTED)}
     for n, item in enumerate(items):
         if found := errors_of_value(child, item):
             errors[str(n)] = found
         if len(errors) == MAX_REPORTED:
             break
     return errors
+
+
+def _types_of(field: Any) -> tuple[type, ...] | None:
+    return next((types for field_class, types in TYPES if isinstance(field, field_class)), None)
+
+
+def _invalid(field: Any) -> list[Any]:
+    return [serializers.ErrorDetail(field.error_messages["invalid"], code="invalid")]
 
 
 def _fits(value: Any, types: tuple[type, ...]) -> bool:

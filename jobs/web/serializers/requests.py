@@ -12,13 +12,11 @@ from uuid import UUID
 from django.http import HttpRequest
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.utils.html import is_html_input
 
 from jobs.kinds.base import JobParams, Kind
 from jobs.terms import Terms
 from jobs.web.authentication import authenticated_user
 from jobs.web.serializers.fields import MAX_NAME_CHARS, FileIdField, StrictSerializer, TextField
-from jobs.web.serializers.json_types import type_errors
 from jobs.web.serializers.terms import TermsRequest
 
 MAX_WATCHED = 50  # jobs in one stream of events
@@ -29,17 +27,6 @@ class JobRequest(TermsRequest):
     """The request for a job: the fields of its kind, the file name, the terms. See `request_of`."""
 
     kind: ClassVar[Kind]
-
-    def to_internal_value(self, data: Any) -> Any:
-        wrong = {} if is_html_input(data) else type_errors(self, data)  # the text of a page's form
-        try:
-            values = super().to_internal_value(data)
-        except serializers.ValidationError as error:
-            detail: Any = error.detail
-            raise serializers.ValidationError(wrong | detail) from error
-        if wrong:
-            raise serializers.ValidationError(wrong)
-        return values
 
     def params(self) -> JobParams:
         """Return the values of the kind's fields, as JSON."""

@@ -7,21 +7,19 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from jobs.models import DownloadJob, Preferences, can_be_mailed
 from jobs.terms import REQUEST_FIELDS, Terms
 from jobs.web.serializers.fields import (
     MAX_JOB_IDS,
-    MAX_REPORTED,
     MAX_WEBHOOK_CHARS,
-    Integer,
-    JobId,
     StrictList,
     StrictSerializer,
-    Switch,
     Timestamp,
     Url,
 )
+from jobs.web.serializers.json_types import MAX_REPORTED
 
 NOT_YOURS = "You have no download with this ID."
 WORDS = {"true": True, "false": False, "null": None}
@@ -33,15 +31,16 @@ class TermsRequest(StrictSerializer):
     The default of `email` and `webhook` is in the owner's settings; a `webhook` of null sends none.
     """
 
-    email = Switch(required=False)
+    email = serializers.BooleanField(required=False)
     webhook = Url(required=False, allow_null=True, max_length=MAX_WEBHOOK_CHARS)
     runAt = Timestamp(required=False)
-    after = StrictList(child=JobId(), required=False, max_length=MAX_JOB_IDS)
-    priority = Integer(required=False, min_value=0, max_value=9)
+    after = StrictList(child=serializers.UUIDField(), required=False, max_length=MAX_JOB_IDS)
+    priority = serializers.IntegerField(required=False, min_value=0, max_value=9)
 
     def get_fields(self) -> dict[str, Any]:
         """Return the fields with the terms at the end."""
         fields = super().get_fields()
+        fields["email"].default_empty_html = empty  # a form without the box leaves it unset
         terms = {name: fields.pop(name) for name in REQUEST_FIELDS}
         return fields | terms
 
