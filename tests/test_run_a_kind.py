@@ -69,7 +69,7 @@ def test_it_raises_what_the_builder_raised() -> None:
 
 @pytest.mark.parametrize("call", range(1, 11))
 def test_it_can_be_cancelled_at_any_call(call: int) -> None:
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match="the job was cancelled"):
         run(OrderExport, owner=ANA, year=2025, cancel_after=call)
 
 

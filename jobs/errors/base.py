@@ -39,8 +39,18 @@ class Interrupted(BaseException):
     """
 
     def __init__(
-        self, *, timed_out: bool = False, stalled: bool = False, limit_seconds: int = 0
+        self,
+        *,
+        cancelled: bool = False,
+        timed_out: bool = False,
+        stalled: bool = False,
+        limit_seconds: int = 0,
     ) -> None:
-        exceeded = "no progress" if stalled else "time limit exceeded"
-        super().__init__(exceeded if timed_out or stalled else "the attempt lost its job")
+        reasons = {
+            "no progress": stalled,
+            "time limit exceeded": timed_out,
+            "the job was cancelled": cancelled,
+            "the attempt lost its job": True,
+        }
+        super().__init__(next(reason for reason, applies in reasons.items() if applies))
         self.timed_out, self.stalled, self.limit_seconds = timed_out, stalled, limit_seconds

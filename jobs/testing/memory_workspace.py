@@ -66,7 +66,7 @@ class MemoryWorkspace:
         """Count a call. Raises Interrupted at the one that `cancel_after` names."""
         self._calls += 1
         if self.cancel_after is not None and self._calls >= self.cancel_after:
-            raise Interrupted
+            raise Interrupted(cancelled=True)
 
     def describe(
         self, *, name: str = "", content_type: str = "", total_bytes: int | None = None
