@@ -95,6 +95,34 @@ def test_all_wrong_values_are_reported_at_once(client_of_alice: APIClient) -> No
     assert fields == {"year", "since", "priority"}
 
 
+def test_the_error_of_a_choice_names_the_choices(
+    client_of_alice: APIClient, add_kinds: Callable[..., None]
+) -> None:
+    add_kinds("tests.kinds.ChoiceExport")
+    body = {"size": "{x}", "days": ["mo"], "parts": ["three"], "mood": "bad", "colour": 3}
+
+    errors = client_of_alice.post("/v1/jobs/choice-export", body).json()["errors"]
+
+    found = {error["field"].partition(".")[0]: error["detail"] for error in errors}
+    assert found["size"] == '"{x}" is not a valid choice. Use one of: s, l.'
+    assert found["days"].endswith("Use one of: sa, su.")
+    assert found["parts"].endswith("Use one of: one, two.")
+    assert "mood" not in found
+
+
+@pytest.mark.parametrize(
+    ("query", "choices"), [("status=done", "queued, processing,"), ("kind=zip", "bundle, remote,")]
+)
+def test_the_error_of_a_filter_names_the_choices(
+    client_of_alice: APIClient, query: str, choices: str
+) -> None:
+    response = client_of_alice.get(f"/v1/download/jobs?{query}")
+
+    [error] = response.json()["errors"]
+    assert response.status_code == 400
+    assert f"is not a valid choice. Use one of: {choices}" in error["detail"]
+
+
 def test_one_s_own_jobs_of_the_kind_are_listed(client_of_alice: APIClient) -> None:
     client_of_alice.post(URL, {"year": 2025})
     client_of_alice.post("/v1/jobs/report", {})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.functional import lazy
 from django_filters import rest_framework as filters
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView
@@ -72,13 +74,22 @@ class NewestFirstList(CursorPagination):
         return cursor
 
 
-def _kinds() -> list[tuple[str, str]]:
-    return [(name, name) for name in KINDS]
+def _choice_filter(names: Callable[[], Iterable[str]], **options: Any) -> filters.ChoiceFilter:
+    """Return a filter whose error names the choices, which are read at each request."""
+
+    def error() -> str:
+        return f"%(value)s is not a valid choice. Use one of: {', '.join(names())}."
+
+    return filters.ChoiceFilter(
+        choices=lambda: [(name, name) for name in names()],
+        error_messages={"invalid_choice": lazy(error, str)()},
+        **options,
+    )
 
 
 class JobFilter(filters.FilterSet):  # type: ignore[misc] # the library has no types
-    status = filters.ChoiceFilter(choices=Status.choices)
-    kind = filters.ChoiceFilter(choices=_kinds, method="by_kind")
+    status = _choice_filter(lambda: Status.values)
+    kind = _choice_filter(lambda: KINDS, method="by_kind")
     search = filters.CharFilter(method="by_name_or_id", max_length=100, label="Name or ID")
 
     class Meta:

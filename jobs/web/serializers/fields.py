@@ -16,6 +16,7 @@ from rest_framework import serializers
 from jobs.models.stored_file import MAX_FILE_ID, MIN_FILE_ID
 from jobs.outbound.targets import target_of
 from jobs.outbound.url_parser import BadUrl
+from jobs.web.serializers.choice_errors import name_choices
 from jobs.web.serializers.json_types import (
     MAX_REPORTED,
     integer_field_value,
@@ -52,6 +53,12 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     RULES: dict[str, Any] = {}
     is_json: ClassVar[bool] = True  # if not, its data are text, as in a form
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        for field in fields.values():
+            name_choices(field)
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
