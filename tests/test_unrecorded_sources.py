@@ -6,9 +6,6 @@ import io
 import shutil
 import subprocess
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,42 +21,18 @@ from jobs.errors import ArchiveTooLarge, BucketMissing, NoRoom, SourceChanged, S
 from jobs.kinds import Bundle
 from jobs.kinds.archive.build import MAX_HELD_BYTES, BundleParams, build_zip
 from jobs.models import DownloadJob
-from jobs.workspace import CHUNK_BYTES, Source
+from jobs.testing import MemoryWorkspace
+from jobs.workspace import Source
 
 SMALL, LARGE = b"alpha", bytes(range(256)) * (MAX_HELD_BYTES // 256) + b"!"
-
-
-@dataclass
-class FakeWorkspace:
-    contents: dict[str, bytes]
-    output: io.BytesIO = field(default_factory=io.BytesIO)
-    totals: list[int | None] = field(default_factory=list)
-
-    def describe(self, *, total_bytes: int | None = None) -> None:
-        self.totals.append(total_bytes)
-
-    def say(self, message: str) -> None: ...
-
-    def measured(self, sources: Sequence[Source]) -> Sequence[Source]:
-        sizes = {key: len(content) for key, content in self.contents.items()}
-        return [replace(s, size_bytes=s.size_bytes or sizes[s.key]) for s in sources]
-
-    def read_ahead(self, sources: Sequence[Source]) -> AbstractContextManager[None]:
-        assert all(source.size_bytes is not None for source in sources)
-        return nullcontext()
-
-    def chunks(self, source: Source) -> Iterator[bytes]:
-        content = self.contents[source.key]
-        for start in range(0, len(content), CHUNK_BYTES):
-            yield content[start : start + CHUNK_BYTES]
 
 
 def source(name: str, **known: Any) -> Source:
     return Source(key=name, name=name, **known)
 
 
-def zipped(contents: dict[str, bytes], *sources: Source) -> FakeWorkspace:
-    work = FakeWorkspace(contents)
+def zipped(contents: dict[str, bytes], *sources: Source) -> MemoryWorkspace:
+    work = MemoryWorkspace(kind=Bundle, sources=contents)
     build_zip(BundleParams(sources or tuple(map(source, contents)), is_measured=False), work)
     return work
 
@@ -70,7 +43,7 @@ def archive() -> bytes:
     contents = {"empty": b"", "small": SMALL, "large": LARGE, "recorded": LARGE}
     recorded = source("recorded", size_bytes=len(LARGE), crc32=zlib.crc32(LARGE))
     sources = [source("empty"), source("small"), source("large"), recorded]
-    return zipped(contents, *sources).output.getvalue()
+    return zipped(contents, *sources).content
 
 
 def test_every_file_is_whole(archive: bytes) -> None:
@@ -129,7 +102,8 @@ def test_a_reader_of_streams_finds_each_member(archive: bytes) -> None:
 def test_the_total_is_known_before_the_first_byte() -> None:
     work = zipped({"a": SMALL, "b": LARGE})
 
-    assert work.totals == [len(SMALL) + len(LARGE)]
+    first, total, unit = work.progress[0]
+    assert (first, total, unit) == (len(SMALL), len(SMALL) + len(LARGE), "bytes")
 
 
 @pytest.mark.parametrize("size", [len(SMALL) - 1, len(SMALL) + 1, MAX_HELD_BYTES + 1])
@@ -155,7 +129,7 @@ def test_files_that_are_too_large_together_are_refused() -> None:
 def test_a_file_of_any_age_can_be_in_it(year: int) -> None:
     work = zipped({"a": SMALL}, source("a", made_at=datetime(year, 6, 1, tzinfo=UTC)))
 
-    with ZipFile(work.output) as opened:
+    with ZipFile(io.BytesIO(work.content)) as opened:
         assert opened.infolist()[0].date_time[0] in (1980, 2038)
 
 
