@@ -59,7 +59,10 @@ class SourceChanged(BuildError):
 
 class ArchiveTooLarge(BuildError):
     code = "archive_too_large"
-    meaning = "The files are more than 100,000, or exceed 5 TiB, the maximum size of an object."
+    meaning = (
+        "The result would exceed 5 TiB, the maximum size of an object, or an archive would have"
+        " more than 100,000 files."
+    )
 
 
 class StorageUnavailable(BuildError):

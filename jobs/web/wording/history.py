@@ -27,7 +27,7 @@ WENT_WRONG = {
     "no_sources": "There are no files for it.",
     "source_missing": "A file could not be found.",
     "source_changed": "A stored file has changed.",
-    "archive_too_large": "The files are too large for one zip.",
+    "archive_too_large": "The file would be too large.",
     "storage_unavailable": "The file store could not be reached.",
     "type_not_allowed": "Files of this type are not allowed.",
     "storage_full": "You don't have enough storage space.",

@@ -13,7 +13,7 @@ OF_ALL = {
     "no_sources": f"{NO_RETRY} Choose something else.",
     "source_missing": f"{NO_RETRY} Ask an operator about the file.",
     "source_changed": f"{NO_RETRY} Ask an operator about the file.",
-    "archive_too_large": f"{NO_RETRY} Choose less, and create several zips.",
+    "archive_too_large": f"{NO_RETRY} Choose less, and create several files.",
     "dependency_failed": f"{NO_RETRY} Run the downloads it depends on again, then this one.",
 }
 ASK_OPERATOR = f"{STOPPED} Retry later; if it fails again, ask an operator."
