@@ -213,3 +213,16 @@ def test_it_is_in_the_openapi_document() -> None:
     components = {"components": document["components"]}
     schema = Draft202012Validator(body["schema"] | components)
     assert not list(schema.iter_errors(body["examples"]["Example"]["value"]))
+
+
+@pytest.mark.parametrize("name", ["sales_export", "strict_export", "nested_export", "plain_export"])
+def test_the_example_of_a_kind_without_one_obeys_its_schema(
+    add_kinds: Callable[..., None], name: str
+) -> None:
+    add_kinds(f"tests.kinds.{name.title().replace('_', '')}")
+
+    document = SchemaGenerator().get_schema(request=None, public=True)
+
+    body = by_name(document)[f"create_{name}"]["requestBody"]["content"]["application/json"]
+    schema = Draft202012Validator(body["schema"] | {"components": document["components"]})
+    assert not list(schema.iter_errors(body["examples"]["Example"]["value"]))

@@ -14,7 +14,7 @@ from jobs.models import DownloadJob, StoredFile
 from jobs.states import FINAL, WAITING
 from jobs.terms import REQUEST_FIELDS
 from jobs.web.representation import represent_job
-from jobs.web.serializers import JobSerializer
+from jobs.web.serializers import JobSerializer, Url
 
 Json = dict[str, Any]
 
@@ -46,7 +46,8 @@ _VALUES: dict[Any, Any] = {
     serializers.DecimalField: "4.00", serializers.DateTimeField: "2026-11-22T09:30:00Z",
     serializers.DateField: "2026-11-22", serializers.TimeField: "09:30:00",
     serializers.EmailField: "person@example.org", serializers.UUIDField: JOB_ID,
-    serializers.URLField: "https://www.example.org/", serializers.DictField: {},
+    serializers.URLField: "https://www.example.org/", Url: "https://www.example.org/",
+    serializers.DictField: {},
 }  # fmt: skip
 
 
