@@ -239,6 +239,13 @@ def test_every_example_obeys_its_schema(document: Json, operations: dict[str, Js
             assert not wrong, (place, name)
 
 
+def test_the_example_of_an_invalid_request_names_a_field(operations: dict[str, Json]) -> None:
+    examples = operations["initiate"]["responses"]["400"]["content"][PROBLEM]["examples"]
+
+    assert [error["field"] for error in examples["invalid"]["value"]["errors"]] == ["name"]
+    assert "errors" not in examples["parse_error"]["value"]
+
+
 SIGN_IN_PROBLEMS = {"not_authenticated", "bad_authorization_header", "token_not_valid"}
 SIGN_IN_PROBLEMS |= {"user_inactive", "user_not_found", "password_changed"}
 

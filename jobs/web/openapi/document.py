@@ -40,8 +40,7 @@ prefer HTML to JSON and for submitted forms; send a token or `?format=json` to u
 
 ## Errors
 
-Every error is `application/problem+json` (RFC 9457). Use `code` in programs: codes may be added,
-but are never renamed.
+Every error is `application/problem+json` (RFC 9457). Use `code` in programs: it is never renamed.
 
 {problems}
 

@@ -26,6 +26,7 @@ from jobs.web.request_limits import request_body_limit
 from jobs.web.serializers import JobSerializer, ProblemSerializer, StrictSerializer
 
 WITH_A_TOKEN = ["token_not_valid", "user_inactive", "user_not_found", "password_changed"]
+ERRORS = {"invalid": [{"field": "name", "code": "blank", "detail": "This may not be blank."}]}
 EXAMPLE = SimpleNamespace(request_id=JOB_ID)
 LINKS = {
     name.capitalize(): {"operationId": name, "parameters": {"job_id": "$response.body#/jobId"}}
@@ -112,7 +113,7 @@ class Schema(AutoSchema):
         if "too_large" in codes and "application/json" in self._requests:
             sentences["too_large"] += f" JSON has at most {request_body_limit(self.view):,}."
         examples = {
-            code: {"value": error_response_body(EXAMPLE, int(status), code, text)}
+            code: {"value": error_response_body(EXAMPLE, int(status), code, text, ERRORS.get(code))}
             for code, text in sentences.items()
         }
         return {
