@@ -28,7 +28,7 @@ from tests.pages.looks import INLINE
 Json = dict[str, Any]
 
 PROBLEM = "application/problem+json"
-NOT_OF_THE_API = {"openapi", "docs"}
+NOT_OF_THE_API = {"openapi", "docs", "metrics"}
 SIGNED_IN = {400, 401, 406, 429, 500, 503}
 NO_BODY = SIGNED_IN - {406}  # only one authentication is possible
 WITH_A_BODY = {408, 413, 415}
