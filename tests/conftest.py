@@ -41,6 +41,7 @@ SLOW = {
     "test_docs.py",
     "test_download_command.py",
     "test_environment.py",
+    "test_error_reports.py",
     "test_fetch_a_link.py",
     "test_frozen_database.py",
     "test_fuzz.py",

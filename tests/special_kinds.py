@@ -73,3 +73,29 @@ class Ledger(Kind):
             work.output.write(b"1\n2\n")
         with work.add_file("summary", content_type="application/json") as summary:
             summary.write(b'{"rows": 2}')
+
+
+class Faulty(Kind):
+    """Has a bug that shows in the web, or in the worker, with what no report may contain."""
+
+    name = "faulty"
+    label = "Faulty"
+    makes_file = False
+    retry_delays = ()
+
+    class Params(serializers.Serializer[Any]):
+        place = serializers.CharField()
+
+        def validate_place(self, place: str) -> str:
+            return _break() if place == "web" else place
+
+    def load(self, job: DownloadJob) -> None:
+        return None
+
+    def build(self, loaded: None, work: Workspace) -> None:
+        _break()
+
+
+def _break() -> str:
+    password = "the-password"  # a local variable
+    raise RuntimeError(f"https://data.example/a?signature=abc alice@example.org {len(password)}")

@@ -115,6 +115,7 @@ TIGHTER = {"models": RANK["lib"]}  # the highest rank these may import
 
 # Who owns a library: nobody else imports it.
 OWNERS: dict[str, set[str]] = {
+    "sentry_sdk": {"lib.error_reports"},
     "boto3": {"storage"},
     "botocore": {"storage"},
     "storages": {"storage"},

@@ -26,7 +26,7 @@ def test_traceback_has_no_local_variables(
     monkeypatch.setattr(LineFormat, "is_json", LineFormat.is_json)  # which this changes
     before = logging.getLogger().handlers[:]
     try:
-        configure_logs({"json": json, "level": "INFO", "packages": []})
+        configure_logs({"json": json, "level": "INFO", "packages": [], "sentry": {"dsn": ""}})
         _log_an_error(LOGGERS[logger]("jobs"), "whsec_secret")
     finally:
         logging.getLogger().handlers[:] = before

@@ -55,6 +55,7 @@ def run_job(
     job = DownloadJob(pk=job_id)  # the claim reads the row
     max_running.claim_job(job, task_id=task_id, worker=worker)
     context = {"job_id": str(job.pk), "attempt": job.attempt, "request_id": job.request_id}
+    context["kind"] = job.kind
     with structlog.contextvars.bound_contextvars(**context):
         _attempt(job, killed_after_seconds)
         with suppress(*DATABASE_AWAY):  # the dispatcher sends them later

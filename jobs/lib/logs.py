@@ -58,6 +58,7 @@ def log_options(env: Environment, *packages: str) -> dict[str, Any]:
         "json": env.flag("LOG_JSON", env.flag("PRODUCTION")),
         "level": env.choice("LOG_LEVEL", LEVELS, "INFO"),
         "packages": ["jobs", *packages, *apps],
+        "sentry": {"dsn": env.str("SENTRY_DSN", default=""), "role": env.str("ROLE", default="")},
     }
 
 
@@ -71,6 +72,15 @@ def configure_logs(options: dict[str, Any]) -> None:
         if options["json"]
         else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=CONSOLE_TRACES)]
     )
+    handlers: dict[str, Any] = {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "lines",
+            "filters": ["without_trace"],
+        }
+    }
+    if options["sentry"]["dsn"]:
+        handlers["sentry"] = {"()": "jobs.lib.error_reports.ErrorReports", **options["sentry"]}
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     logging.config.dictConfig(
         {
@@ -84,15 +94,9 @@ def configure_logs(options: dict[str, Any]) -> None:
                 }
             },
             "filters": {"without_trace": {"()": WithoutTrace}},
-            "handlers": {
-                "stderr": {
-                    "class": "logging.StreamHandler",
-                    "formatter": "lines",
-                    "filters": ["without_trace"],
-                }
-            },
+            "handlers": handlers,
             # The debug lines of libraries are too many to read, and include secrets.
-            "root": {"handlers": ["stderr"], "level": "INFO" if debug else level},
+            "root": {"handlers": list(handlers), "level": "INFO" if debug else level},
             "loggers": LOGGERS | (dict.fromkeys(options["packages"], DEBUG) if debug else {}),
         }
     )
