@@ -36,6 +36,7 @@ running: list[Stack] = []
 SLOW = {
     "browser",
     "faults",
+    "test_backup.py",
     "test_bench.py",
     "test_checks.py",
     "test_docs.py",
