@@ -250,6 +250,18 @@ def test_a_backlog_of_leftovers_is_deleted_in_one_round(alice: User, bucket: Any
     assert not DownloadJob.objects.filter(collect_at__lt=timezone.now()).exists()
 
 
+def test_a_job_of_a_kind_that_is_gone_does_not_block_the_others(alice: User, bucket: Any) -> None:
+    old = {"status": Status.CANCELLED, "collect_at": LONG_AGO, "finished_at": LONG_AGO}
+    gone = JobFactory(owner=alice, kind="no-longer-installed", **old)
+    other = JobFactory(owner=alice, **old | {"collect_at": LONG_AGO + timedelta(hours=1)})
+    bucket.save(f"{kind_folder(other)}1/lost", ContentFile(b"x"))
+
+    assert garbage.collect_garbage() == 1
+
+    gone.refresh_from_db()
+    assert gone.collect_at == LONG_AGO, "it is collected once its kind is installed again"
+
+
 def test_a_job_that_cannot_be_collected_does_not_block_the_others(
     alice: User, bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,9 @@ MAX_FAILED = 3  # then a sweep stops: the store is probably unavailable
 def collect_garbage() -> int:
     """Delete objects of finished jobs that have no row. Return how many objects."""
     deleted = failed = 0
-    while failed < MAX_FAILED and (jobs := list(DownloadJob.objects.to_collect()[:BATCH])):
+    # Of kinds that are installed: where the others store their objects is not known.
+    to_collect = DownloadJob.objects.to_collect().filter(kind__in=list(KINDS))
+    while failed < MAX_FAILED and (jobs := list(to_collect.all()[:BATCH])):
         for job in jobs:
             try:
                 if count := _collect(job):
