@@ -31,6 +31,10 @@ WSGI_APPLICATION = "downloads_project.wsgi.application"
 CELERY_APP = "downloads_project.celery.app"
 TEMPLATES[0]["DIRS"].insert(0, BASE_DIR / "templates")
 
+# No view but the service's reads files or long forms.
+FILE_UPLOAD_HANDLERS = ["jobs.web.upload_handlers.NoFiles"]
+OTHER_FORMS_MAX_BYTES = 32 * 1024
+
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = required("SECRET_KEY", "only-for-development-" + "x" * 32)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

@@ -91,6 +91,12 @@ class Project:
         command = [self.python, "manage.py", *arguments]
         return _run(*command, cwd=self.folder, env=self.env | env)
 
+    def client(self, program: str, *arguments: str) -> str:
+        """Run the terminal client."""
+        login = (f"--service={self.url}", f"--user={EMAIL}", "--password-stdin")
+        command = [self.python.parent / program, *arguments, *login]
+        return _run(*command, cwd=self.folder, env=self.env, input=f"{PASSWORD}\n")
+
     def start(self, role: str) -> Process:
         bin_folder = self.python.parent
         command: list[str | Path] = {
@@ -196,8 +202,9 @@ def test_the_page_shows_this_project() -> None:
 
     assert {name for name, _ in blocks} == {"settings.py", "urls.py", "celery.py"}
     for name, text in blocks:
-        lines = {line.partition("  # noqa")[0] for line in (HERE / "team" / name).open()}
-        assert set(text.splitlines()) <= {line.rstrip("\n") for line in lines}, name
+        code = (HERE / "team" / name).read_text().splitlines()
+        lines = {line.partition("  # noqa")[0] for line in code}
+        assert set(text.splitlines()) <= lines, name
 
 
 def test_jobs_is_the_installed_one(project: Project) -> None:
@@ -242,6 +249,10 @@ def test_a_job_of_the_teams_kind(project: Project) -> None:
     until(lambda: "'completed'" in status(), 60, lambda: f"{status()}\n{project.logs()}")
     result = api.get(f"{project.url}/v1/download/result/{job_id}", timeout=10).json()
     assert requests.get(result["downloadUrl"], timeout=10).content == PRICES
+    for number, program in enumerate([["downloads"], ["python", "manage.py", "download"]]):
+        target = project.folder / f"prices-{number}.csv"
+        project.client(*program, job_id, f"--output={target}")
+        assert target.read_bytes() == PRICES
 
 
 @pytest.mark.parametrize("path", ["", "downloads", "link", "upload", "reports", "settings", "docs"])
@@ -261,6 +272,20 @@ def test_the_form_of_the_teams_kind(session: requests.Session, project: Project)
 
 def test_the_teams_page(project: Project) -> None:
     assert requests.get(f"{project.url}/team", timeout=10).text == "The team's own page."
+
+
+def test_the_teams_forms_have_djangos_limits(project: Project) -> None:
+    files = {"photo": bytes(3_000_000), "scan": b"%PDF"}
+
+    answer = requests.post(f"{project.url}/team/upload", files=files, timeout=20)
+
+    assert answer.text == "3000004"
+
+
+def test_the_services_forms_keep_their_limits(session: requests.Session, project: Project) -> None:
+    answer = session.post(f"{project.url}/link", data={"url": "x" * 40_000}, timeout=10)
+
+    assert answer.status_code == 413
 
 
 @pytest.mark.parametrize(

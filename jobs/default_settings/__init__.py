@@ -318,7 +318,8 @@ GATEWAY_ADDRESSES = env.list("GATEWAY_ADDRESSES", default=[])
 # Bodies of requests
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file ids are 0.8 MB
-FILE_UPLOAD_HANDLERS = ["jobs.web.upload_handlers.NoFiles"]
+# Of a form for a view that is not the service's, such as the admin's. None: Django's limits.
+OTHER_FORMS_MAX_BYTES: int | None = None
 
 # Security headers
 

@@ -20,8 +20,10 @@ from jobs.web.request_limits import (
     FORMS,
     exceeds_header_limit,
     exceeds_query_limit,
+    is_service_view,
     request_form_limit,
 )
+from jobs.web.upload_handlers import NoFiles
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -93,7 +95,11 @@ class LimitsMiddleware:
         self, request: HttpRequest, view: Callable[..., HttpResponseBase], *_: object
     ) -> HttpResponse | None:
         """Reject a long form before the check of the CSRF token reads it."""
-        max_bytes = request_form_limit(view) if request.content_type in FORMS else None
+        if request.content_type not in FORMS:
+            return None
+        if is_service_view(view) and not hasattr(request, "_files"):
+            request.upload_handlers = [NoFiles(request)]
+        max_bytes = request_form_limit(view)
         if max_bytes is None or int(request.META.get("CONTENT_LENGTH") or 0) <= max_bytes:
             return None
         sentence = f"A form may have at most {max_bytes:,} bytes."

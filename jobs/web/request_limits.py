@@ -30,11 +30,26 @@ def request_body_limit(view: Any) -> int:
 
 
 def request_form_limit(view: Callable[..., Any]) -> int | None:
-    """Return the limit of a view for forms; None if it streams them itself."""
-    by_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
+    """Return the limit of a view for forms.
+
+    None if the view streams them itself, or if it is one of the project's, with Django's limits.
+    """
+    by_class = _class_of(view)
     if getattr(by_class, "reads_forms", False):
         return None
+    if not is_service_view(view):
+        most: int | None = settings.OTHER_FORMS_MAX_BYTES
+        return most
     return min(MAX_FORM_BYTES, request_body_limit(by_class))
+
+
+def is_service_view(view: Callable[..., Any]) -> bool:
+    """Return whether the view is of the service, not of the project that it is in."""
+    return (_class_of(view) or view).__module__.split(".")[0] == "jobs"
+
+
+def _class_of(view: Callable[..., Any]) -> Any:
+    return getattr(view, "cls", None) or getattr(view, "view_class", None)
 
 
 def exceeds_header_limit(meta: dict[str, Any]) -> bool:

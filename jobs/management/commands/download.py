@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from argparse import RawDescriptionHelpFormatter
+from pathlib import Path
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -56,5 +57,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> NoReturn:
         invocation = [sys.orig_argv[0], sys.argv[0], "download"]
-        run_json = settings.STACK_FOLDER / "run.json"
+        run_json = Path(getattr(settings, "STACK_FOLDER", ".stack")) / "run.json"
         sys.exit(DownloadCommand(options, invocation=invocation, run_json=run_json).run())
