@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from email import message_from_bytes
 from email.charset import QP, Charset
 from email.headerregistry import Address
+from email.policy import SMTP as SMTP_POLICY
 from email.policy import SMTPUTF8
 from smtplib import (
     SMTP,
@@ -17,7 +18,9 @@ from smtplib import (
     SMTPSenderRefused,
     SMTPServerDisconnected,
 )
+from typing import Any
 
+import django
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
@@ -33,8 +36,9 @@ BAD_ADDRESS = "The email address is not valid."
 BAD_LOGIN = "The user or password in EMAIL_URL has characters outside ASCII."
 NO_UTF8 = "The mail server does not accept addresses outside ASCII (no SMTPUTF8)."
 # What is 8-bit is refused by servers without 8BITMIME, and all refuse lines beyond 998 bytes.
-QUOTED_PRINTABLE = Charset("utf-8")
+QUOTED_PRINTABLE = Charset("utf-8")  # before Django 6.0
 QUOTED_PRINTABLE.body_encoding = QP
+SEVEN_BIT = SMTP_POLICY.clone(cte_type="7bit")  # from Django 6.0 on
 
 
 def send_mail_message(notification: Notification) -> None:
@@ -78,8 +82,8 @@ def _are_ascii(*addresses: Address) -> bool:
 
 def _mail(
     notification: Notification, letter: Letter, sender: Address, recipients: list[Address]
-) -> EmailMultiAlternatives:
-    mail = EmailMultiAlternatives(
+) -> _Mail:
+    return _Mail(
         letter.subject,
         letter.text,
         str(sender),
@@ -92,13 +96,21 @@ def _mail(
             "X-Auto-Response-Suppress": "All",  # nor Exchange
         },
     )
-    mail.encoding = QUOTED_PRINTABLE
-    return mail
 
 
-def _send_as_utf8(
-    server: SMTP, mail: EmailMultiAlternatives, sender: Address, recipients: list[Address]
-) -> None:
+class _Mail(EmailMultiAlternatives):
+    """A mail whose bodies have 7 bits."""
+
+    if django.VERSION < (6,):
+        encoding = QUOTED_PRINTABLE
+    else:
+
+        def message(self, **_: Any) -> Any:
+            """Return the message for SMTP servers, whatever the backend asks for."""
+            return super().message(policy=SEVEN_BIT)
+
+
+def _send_as_utf8(server: SMTP, mail: _Mail, sender: Address, recipients: list[Address]) -> None:
     """Send the mail with SMTPUTF8 (RFC 6531), for addresses that ASCII cannot express."""
     message = message_from_bytes(mail.message().as_bytes(), policy=SMTPUTF8)
     message.replace_header("From", str(sender))

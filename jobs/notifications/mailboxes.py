@@ -15,6 +15,7 @@ from jobs.outbound.hosts import host_address, host_of
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 DOT_ATOM = re.compile(rf"{ATOM}(\.{ATOM})*")  # RFC 5322, 3.2.3
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+LITERAL = re.compile(r"@(\[[^\[\]\s]*\])(?=>?$)")  # the domain of user@[127.0.0.1]
 DEFAULT_DOMAIN = "downloads.invalid"  # RFC 2606: never the name of a host
 
 
@@ -23,12 +24,16 @@ def parse_mail_address(text: str) -> Address:
 
     Raises ValueError if it is not exactly one address.
     """
-    text = text.strip()
+    # From 3.11.10 and 3.13 on, Python parses no address literal.
+    literal = LITERAL.search(text := text.strip())
+    text = LITERAL.sub(f"@{DEFAULT_DOMAIN}", text)
     name, address = parseaddr(text)
     is_whole = text == address or text.endswith(f"<{address}>")
     if not is_whole or any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
         raise ValueError("not one mail address")
     local_part, _, domain = address.rpartition("@")
+    if literal:
+        domain = literal[1]
     domain = domain if domain.isascii() else host_of(domain)
     try:
         # The parser accepts ASCII only. RFC 6532 allows other letters wherever ASCII letters are.

@@ -149,7 +149,9 @@ def test_a_mail_is_7_bit_with_short_lines(
     assert raw.isascii()
     assert max(map(len, raw.split(b"\r\n"))) <= 80
     parts = [part for part in mail.walk() if not part.is_multipart()]
-    assert [part["Content-Transfer-Encoding"] for part in parts] == ["quoted-printable"] * 2
+    # Django 6.0 takes the shorter one.
+    codings = {part["Content-Transfer-Encoding"] for part in parts}
+    assert codings <= {"quoted-printable", "base64"}
     assert "\N{NO-BREAK SPACE}B" in text_of(mail)
 
 
