@@ -59,6 +59,7 @@ class HealthProbe:
         self._over = threading.Event()
         self._over.set()
         self._healthy = False
+        self.seconds = 0.0  # that the last check took
 
     def start(self) -> None:
         """Start the check unless one is running."""
@@ -72,6 +73,7 @@ class HealthProbe:
         return self._over.wait(max(deadline - time.monotonic(), 0)) and self._healthy
 
     def _run(self) -> None:
+        began = time.monotonic()
         try:
             self._check()
             self._healthy = True
@@ -79,6 +81,7 @@ class HealthProbe:
             log.warning("unhealthy", check=self._check.__name__, error=repr(error))
             self._healthy = False
         finally:
+            self.seconds = time.monotonic() - began
             self._over.set()
 
 
