@@ -47,7 +47,8 @@ FROM (
         AS kind (number int, name text, folder text, params jsonb, file_name text)
         ON kind.number = n %% %(kind_count)s,
     LATERAL (
-        SELECT now() - interval '30 s' - %(days)s * interval '1 day' * n / %(jobs)s AS at
+        SELECT now() - interval '30 s'
+            - %(days)s * interval '1 day' * (%(jobs)s - 1 - n) / %(jobs)s AS at
     ) created
 ) job
 """
