@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django_celery_results.admin import TaskResultAdmin
 
-from jobs.operations.admin.shared import Filtered
+from jobs.operations.admin.shared import ReadOnly
 
 
-class TaskResults(Filtered, TaskResultAdmin):
-    """The library's page, with safe filters."""
+class TaskResults(ReadOnly, TaskResultAdmin):
+    """The library's page, with safe filters. Celery alone adds results."""
