@@ -11,7 +11,8 @@ handler404 = "jobs.web.error_handlers.page_not_found"
 handler500 = "jobs.web.error_handlers.server_error"
 
 admin.site.site_header = admin.site.site_title = "Downloads"
-admin.site.index_title = "For operators"
+admin.site.index_title = "Overview"
+admin.site.index_template = "admin/overview.html"
 admin.site.enable_nav_sidebar = False  # the tables need the width
 admin.site.login_form = AdminSignInForm
 

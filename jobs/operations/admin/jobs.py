@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -12,34 +12,38 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.functional import SimpleLazyObject
-from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
-from django_celery_results.models import TaskResult
 
 from jobs.engine.submission import resubmit_job
 from jobs.errors import NOT_RUN_AGAIN, StaleJob
-from jobs.kinds.error_codes import job_error_codes
-from jobs.kinds.registry import KINDS
 from jobs.lib.accounts import account_named
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.newest import SEARCHED
-from jobs.operations.admin.job_history import HistoryInline
+from jobs.operations.admin.job_columns import JobColumns
+from jobs.operations.admin.job_filters import (
+    AttemptsFilter,
+    ErrorCodeFilter,
+    FinishedFilter,
+    KindFilter,
+    OwnerFilter,
+    StateFilter,
+    UrgencyFilter,
+)
+from jobs.operations.admin.job_timeline import read_timeline
 from jobs.operations.admin.notifications import NotificationInline
 from jobs.operations.admin.shared import (
     BULK_LIMIT,
     LISTED,
     OWNER_NAME,
     Chosen,
-    KnownValuesFilter,
     NewestPaginator,
     ReadOnly,
     Searched,
 )
 from jobs.states import Actor, Event
 from jobs.web import converters as converters  # registers `<job:...>`
-from jobs.web import wording
 
 Verb = Callable[[DownloadJob], None]
 
@@ -56,61 +60,74 @@ def cancel_admin_job(job: DownloadJob) -> None:
     job.cancel(Actor.OPERATOR)
 
 
-class KindFilter(KnownValuesFilter):
-    title = parameter_name = "kind"
-    values = KINDS
-
-
-class ErrorCodeFilter(KnownValuesFilter):
-    title, parameter_name = "error code", "error_code"
-    values = cast(list[str], SimpleLazyObject(lambda: sorted(job_error_codes())))
-
-
-class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
+class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[DownloadJob]):
     list_display = [
-        "name", "owner", "kind", "status", "share", "size", "attempt", "error_code", "created_at",
+        "name", "state", "owner_jobs", "kind", "size", "attempt", "error_code", "created",
     ]  # fmt: skip
-    list_filter = ["status", KindFilter, ErrorCodeFilter, "created_at"]
+    list_filter = [
+        "status", StateFilter, KindFilter, OwnerFilter, FinishedFilter, "created_at",
+        AttemptsFilter, UrgencyFilter, ErrorCodeFilter,
+    ]  # fmt: skip
     list_select_related = ["owner"]
     list_per_page = 50
+    list_max_show_all = 0
     paginator = NewestPaginator
+    show_facets = admin.ShowFacets.NEVER  # they count every row for every choice
+    sortable_by = ["created"]  # by another column, all rows would be sorted
     search_fields = ["id", OWNER_NAME, "name"]  # as get_search_results does it
     search_help_text = (
         "The beginning of a download's id, its owner's whole name, or a part of its own name"
-        f" if it is one of the newest {SEARCHED:,}: kinds and error codes are looked for among"
-        f" these, too. The newest {LISTED:,} are listed."
+        f" if it is one of the newest {SEARCHED:,}: kinds, error codes, attempts and priorities are"
+        f" looked for among these, too. The newest {LISTED:,} are listed."
     )
     show_full_result_count = False
     ordering = ["-created_at"]
-    inlines = [HistoryInline, NotificationInline]
+    inlines = [NotificationInline]
     actions = ["run_again_selected", "cancel_selected"]
     fieldsets = [
         (
             None,
-            {"fields": ["id", "name", "kind", "owner", "status", "message", "error", "error_code"]},
+            {
+                "fields": [
+                    "id", "name", "kind", "owner_jobs", "state", "message", "error", "error_code",
+                    "request_id",
+                ]
+            },
+        ),
+        (
+            "Terms",
+            {
+                "fields": [
+                    "priority", "run_at", "dependencies", "dependent_jobs", "email", "webhook_host",
+                ]
+            },
         ),
         (
             "Progress",
-            {"fields": ["share", "done", "total", "unit", "speed", "threads", "artifact"]},
+            {"fields": ["share", "done", "total", "unit", "speed", "threads", "stored_files"]},
         ),
         (
             "Attempts",
-            {"fields": ["attempt", "failures", "losses", "worker", "result", "lease_until"]},
+            {"fields": ["attempt", "failures", "losses", "worker", "heartbeat", "result"]},
         ),
         (
             "Times",
             {
                 "fields": [
-                    "created_at", "available_at", "started_at", "updated_at", "finished_at",
-                    "expires_at",
+                    "created_at", "available_at", "published_at", "started_at", "updated_at",
+                    "finished_at", "expires_at",
                 ]
             },
         ),
-        ("Asked for", {"fields": ["priority", "params", "request_id"]}),
+        ("Request", {"fields": ["params", "metadata"]}),
     ]  # fmt: skip
 
     class Media:
         css = {"all": ["jobs/admin.css"]}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, title | (extra_context or {}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [field for _, group in self.fieldsets for field in group["fields"]]
@@ -125,22 +142,6 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
             return queryset.filter(owner=owner), False
         return queryset.found_by(text), False
 
-    @admin.display(description="progress", ordering="progress")
-    def share(self, job: DownloadJob) -> str:
-        return f"{job.progress:.0%}"
-
-    @admin.display(description="size", ordering="total")
-    def size(self, job: DownloadJob) -> str:
-        return "-" if job.total is None else wording.amount_text(job.total, unit=job.unit)
-
-    @admin.display(description="task result")
-    def result(self, job: DownloadJob) -> str:
-        """Return a link to the task's result if it is stored; those of completed jobs are not."""
-        if not TaskResult.objects.filter(task_id=job.task_id).exists():
-            return job.task_id or "-"
-        url = reverse("admin:django_celery_results_taskresult_changelist")
-        return format_html('<a href="{}?q={}">{}</a>', url, job.task_id, job.task_id)
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
@@ -152,6 +153,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[DownloadJob]):
             if job.allows(event)
             and not (event == Event.REQUEUE and job.error_code in NOT_RUN_AGAIN)
         ]
+        context |= {"timeline": read_timeline(job), "title": capfirst(self.opts.verbose_name)}
         return super().render_change_form(request, context, *args, **kwargs)
 
     # Actions on many, bounded, and buttons on one

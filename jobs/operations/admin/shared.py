@@ -89,6 +89,11 @@ class Searched:
 class NewestPaginator(Paginator[Any]):
     """A paginator of the first LISTED rows."""
 
+    @property
+    def most(self) -> int:
+        """The largest count; there may be more rows."""
+        return LISTED
+
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list  # the admin passes querysets

@@ -1,0 +1,122 @@
+"""The health of what the service depends on, and the storage that owners use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import Count, Min, Q, Sum
+from django.db.models.functions import Now
+
+from jobs.engine.health import PROBES, HealthProbe
+from jobs.lib.file_size import file_size_text
+from jobs.models import Notification, Usage
+from jobs.operations.overview.links import jobs_link
+from jobs.operations.overview.texts import seconds_text
+from jobs.scanner import is_scanner_on, ping_scanner
+
+TIMEOUT_SECONDS = 0.5  # for all: the page must come although a server hangs
+SLOW_SECONDS = 0.25
+TOP_OWNERS = 5
+LABELS = {
+    "database": "Database",
+    "broker": "Broker",
+    "storage": "File store",
+    "scanner": "Virus scanner",
+}
+
+
+def _scanner() -> None:
+    ping_scanner(settings.CLAMD)
+
+
+SCANNER = HealthProbe(_scanner)
+
+
+@dataclass(frozen=True)
+class Dependency:
+    label: str
+    is_healthy: bool
+    seconds: float
+
+    @property
+    def is_slow(self) -> bool:
+        return self.is_healthy and self.seconds > SLOW_SECONDS
+
+    @property
+    def text(self) -> str:
+        if not self.is_healthy:
+            return "does not respond"
+        milliseconds = f"{1000 * self.seconds:.0f}\u00a0ms"
+        return f"slow, {milliseconds}" if self.is_slow else milliseconds
+
+
+def read_dependencies() -> list[Dependency]:
+    """Probe all at the same time, and wait half a second at most."""
+    probes: Mapping[str, HealthProbe] = PROBES
+    if is_scanner_on():
+        probes = {**PROBES, "scanner": SCANNER}
+    for probe in probes.values():
+        probe.start()
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    return [
+        Dependency(LABELS[name], probes[name].is_healthy(deadline), probes[name].seconds)
+        for name in LABELS
+        if name in probes
+    ]
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """Mails and webhooks that are due but not sent."""
+
+    overdue: int
+    oldest_text: str
+
+
+def read_outbox() -> Outbox:
+    waiting = Notification.objects.filter(state=Notification.State.WAITING).order_by()
+    due = Q(due_at__lte=Now())
+    row = waiting.aggregate(due=Count("pk", due), oldest=Now() - Min("due_at", filter=due))
+    return Outbox(row["due"], seconds_text(row["oldest"] and row["oldest"].total_seconds()))
+
+
+@dataclass(frozen=True)
+class OwnerStorage:
+    username: str
+    text: str
+    share_of_quota: int | None  # percent
+
+    @property
+    def link(self) -> str:
+        return jobs_link(owner=self.username)
+
+
+@dataclass(frozen=True)
+class Storage:
+    used_text: str
+    limit_text: str
+    percent: int | None  # None without STORE_BYTES
+    owners: list[OwnerStorage]
+
+
+def read_storage() -> Storage:
+    used = Usage.objects.aggregate(total=Sum("stored_bytes", default=0))["total"]
+    top = Usage.objects.filter(stored_bytes__gt=0).select_related("owner")
+    owners = [
+        OwnerStorage(
+            each.owner.get_username(),
+            file_size_text(each.stored_bytes),
+            _percent(each.stored_bytes, settings.OWNER_STORAGE_BYTES),
+        )
+        for each in top.order_by("-stored_bytes")[:TOP_OWNERS]
+    ]
+    limit = settings.STORE_BYTES
+    percent = _percent(used, limit)
+    return Storage(file_size_text(used), file_size_text(limit) if limit else "", percent, owners)
+
+
+def _percent(part: int, whole: int | None) -> int | None:
+    return min(round(100 * part / whole), 100) if whole else None

@@ -1,0 +1,286 @@
+"""The operators' overview: what is wrong, since when, for whom, and the list behind each number."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+from django.test import Client
+from django.utils import timezone
+
+from jobs.engine.health import PROBES
+from jobs.models import DownloadJob, JobStatistics, ServiceProcess, Usage
+from jobs.models.job_statistics import BUCKETS
+from jobs.operations.overview import resources
+from jobs.states import Status
+from tests.factories import JobFactory, NotificationFactory, UserFactory, staff_who_may
+from tests.pages.looks import BROWSER
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def desk(
+    client: Client, operator: User, made_bucket: None, monkeypatch: pytest.MonkeyPatch
+) -> Client:
+    monkeypatch.setattr(resources, "TIMEOUT_SECONDS", 10)  # a busy machine is not unhealthy
+    client.force_login(operator)
+    return client
+
+
+@pytest.fixture
+def running_service(db: None) -> None:
+    report("worker", "celery@one", slots=2)
+    report("dispatcher", "dispatcher-1@one", tick_seconds=0.004)
+
+
+def report(role: str, name: str, **values: Any) -> None:
+    ServiceProcess.objects.report(role, name, **values)
+
+
+def silence(name: str) -> None:
+    ServiceProcess.objects.filter(name=name).update(seen_at=Now() - 120 * MINUTE)
+
+
+def page_of(desk: Client, query: str = "") -> str:
+    response = desk.get(f"/admin/{query}")
+    assert response.status_code == 200
+    return unescape(response.content.decode()).replace("\u00a0", " ")
+
+
+def alerts(page: str) -> list[str]:
+    (found,) = re.findall(r'<ul class="messagelist".*?</ul>', page, re.DOTALL)
+    return [" ".join(re.sub("<[^>]*>", "", line).split()) for line in found.split("</li>")[:-1]]
+
+
+def rows_of(page: str, heading: str) -> list[list[str]]:
+    """Return the cells of the table below a heading."""
+    table = page.split(f'id="{heading}"')[1].split("</table>")[0].split("</thead>")[-1]
+    lines = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
+    return [
+        [
+            " ".join(re.sub("<[^>]*>", "", cell).split())
+            for cell in re.findall(r"<t[hd].*?</t[hd]>", line, re.DOTALL)
+        ]
+        for line in lines
+    ]
+
+
+def statistics(at: datetime, kind: str = "bundle", **values: Any) -> None:
+    JobStatistics.objects.create(start=at.replace(second=0, microsecond=0), kind=kind, **values)
+
+
+def test_a_running_service_has_nothing_wrong(desk: Client, running_service: None) -> None:
+    assert alerts(page_of(desk)) == ["Nothing is wrong."]
+
+
+def test_a_service_without_processes_says_so(desk: Client) -> None:
+    said = alerts(page_of(desk))
+
+    assert said[0].startswith("No dispatcher is running")
+    assert said[1].startswith("No worker is running")
+
+
+def test_silent_processes_are_named_with_the_time_since(
+    desk: Client, running_service: None
+) -> None:
+    report("worker", "celery@two")
+    silence("celery@two")
+
+    page = page_of(desk)
+
+    assert alerts(page) == ["Workers that do not report: celery@two (2 h ago)."]
+    assert "Silent:" in page
+
+    silence("dispatcher-1@one")
+    assert "The last one reported 2 h ago." in alerts(page_of(desk))[0]
+
+
+def test_what_waits_is_counted_by_kind_and_priority(desk: Client, running_service: None) -> None:
+    for priority in (4, 4, 7, 1):
+        JobFactory(priority=priority)
+    JobFactory(held=True)
+    hour = timezone.now() + timedelta(hours=1)
+    JobFactory(available_at=hour)
+    JobFactory(available_at=hour, error_code="storage_unavailable")
+    JobFactory(status=Status.PROCESSING, worker="celery@one")
+    DownloadJob.objects.filter(priority=7).update(available_at=Now() - 60 * MINUTE)
+
+    page = page_of(desk)
+
+    row = next(row for row in rows_of(page, "h-queue") if row[0] == "Zip")
+    assert row[1:9] == ["4", "1 / 2 / 1", "1 h", "1", "1", "1", "1", "0"]
+    assert rows_of(page, "h-queue")[-1][:3] == ["All", "4", "1 / 2 / 1"]
+    assert alerts(page) == [
+        "Zip: the oldest of 4 jobs has waited 1 h; the limit is 2 min. Show them"
+    ]
+
+
+def test_a_stalled_job_is_reported_with_its_worker(desk: Client, running_service: None) -> None:
+    job = JobFactory(status=Status.PROCESSING, worker="celery@one", name="slow.zip")
+    DownloadJob.objects.filter(pk=job.pk).update(lease_until=Now() - timedelta(seconds=5))
+
+    page = page_of(desk)
+
+    assert alerts(page) == ["Stalled: the workers of 1 job have stopped responding. Show them"]
+    (worker,) = rows_of(page, "h-workers")
+    assert worker[:4] == ["celery@one", "bundle slow.zip", str(job.owner), "1"]
+    assert rows_of(page, "h-longest")[0][0] == "slow.zip"
+
+
+def test_a_worker_that_only_its_job_names_is_listed(desk: Client, running_service: None) -> None:
+    JobFactory(status=Status.PROCESSING, worker="celery@lost")
+
+    assert "celery@lost (never)" in alerts(page_of(desk))[0]
+
+
+def test_failures_are_told_apart_by_error_kind_and_owner(
+    desk: Client, alice: User, bob: User, running_service: None
+) -> None:
+    for owner in (alice, bob):
+        JobFactory(status=Status.FAILED, error_code="unexpected", owner=owner)
+    JobFactory(status=Status.FAILED, error_code="timeout", owner=alice)
+    later = timezone.now() + timedelta(hours=1)
+    JobFactory(error_code="timeout", available_at=later, owner=alice)
+    old = JobFactory(status=Status.FAILED, error_code="source_missing")
+    DownloadJob.objects.filter(pk=old.pk).update(finished_at=Now() - timedelta(hours=2))
+
+    page = page_of(desk, "?range=1h")
+
+    rows = [row[:5] for row in rows_of(page, "h-failing")]
+    assert sorted(rows) == [
+        ["timeout", "bundle", "1", "1", "alice"],
+        ["unexpected", "bundle", "2", "0", "2"],
+    ]
+    assert "source_missing" in page_of(desk, "?range=24h")
+
+
+def test_the_charts_show_the_sums_of_the_period(desk: Client, running_service: None) -> None:
+    now = timezone.now()
+    statistics(now - MINUTE, completed=30, failed=2, cancelled=1)
+    statistics(now - timedelta(hours=5), completed=500)
+
+    hour, day = page_of(desk, "?range=1h"), page_of(desk, "?range=24h")
+
+    assert "completed 30" in hour
+    assert "completed 530" in day
+    assert len(rows_of(day, "d-done")) == 2
+    assert rows_of(hour, "d-done")[0][2:] == ["30", "2", "1", "0", "6.2 %"]
+    assert 'class="fill-failed" x=' in hour
+
+
+def test_many_failures_of_the_last_hour_are_an_alert(desk: Client, running_service: None) -> None:
+    statistics(timezone.now() - MINUTE, completed=20, failed=5)
+
+    assert alerts(page_of(desk, "?range=7d")) == [
+        "20 % of the jobs of the last hour failed: 5. Show them"
+    ]
+
+
+def test_latencies_are_estimated_from_the_histograms(desk: Client, running_service: None) -> None:
+    waits, runs = [0] * BUCKETS, [0] * BUCKETS
+    waits[3], runs[-1] = 10, 1  # 0.5 to 1 s; longer than an hour
+    statistics(timezone.now() - MINUTE, waits=waits, pickups=waits, runs=runs)
+
+    row = next(row for row in rows_of(page_of(desk), "h-times") if row[0] == "Zip")
+
+    assert row[1:] == ["0.8 s / 1 s", "0.8 s / 1 s", "> 1 h / > 1 h"]
+
+
+def test_the_owners_of_most_storage_are_named(
+    desk: Client, running_service: None, settings: Any
+) -> None:
+    settings.OWNER_STORAGE_BYTES = 10_000_000
+    settings.STORE_BYTES = 20_000_000
+    for name, stored in (("ann", 5_000_000), ("ben", 1_000_000)):
+        Usage.objects.create(owner=UserFactory(username=name), stored_bytes=stored)
+
+    page = page_of(desk)
+
+    assert "6.0 MB of 20.0 MB, 30 %" in " ".join(page.split())
+    assert rows_of(page, "h-storage")[0] == ["ann", "5.0 MB, 50 % of the limit"]
+
+
+def test_messages_that_are_overdue_are_counted(desk: Client, running_service: None) -> None:
+    NotificationFactory(owner=UserFactory(), due_at=timezone.now() - 180 * MINUTE)
+
+    assert ["Mails and webhooks due", "1, oldest 3 h"] in rows_of(page_of(desk), "h-health")
+
+
+def test_a_server_that_hangs_is_reported_and_the_page_still_comes(
+    desk: Client, running_service: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr(resources, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(PROBES["storage"], "_check", lambda: let_go.wait(30))
+
+    said = alerts(page_of(desk))
+
+    let_go.set()
+    PROBES["storage"].is_healthy(time.monotonic() + 10)
+    assert "File store: does not respond." in said
+
+
+def test_every_number_links_to_a_list(desk: Client, running_service: None) -> None:
+    JobFactory()
+    JobFactory(priority=9)
+    JobFactory(status=Status.PROCESSING)
+    JobFactory(status=Status.FAILED, error_code="unexpected")
+    statistics(timezone.now() - MINUTE, completed=3, failed=1, cancelled=1)
+
+    links = set(re.findall(r'href="(/admin/jobs/downloadjob/\?[^"]*)"', page_of(desk)))
+
+    assert len(links) > 10
+    for link in links:
+        assert desk.get(link).status_code == 200, link
+
+
+def test_the_overview_polls_itself(desk: Client, running_service: None) -> None:
+    page = page_of(desk, "?range=7d")
+
+    assert 'hx-get="/admin/?range=7d"' in page
+    assert "style=" not in page.split('id="overview"')[1].split("overview-more")[0]
+
+
+def test_staff_who_may_not_see_jobs_get_the_lists_alone(client: Client, alice: User) -> None:
+    JobFactory(owner=alice, status=Status.FAILED, error_code="unexpected")
+    client.force_login(staff_who_may("view_storedfile"))
+    without = page_of(client)
+    client.force_login(staff_who_may("view_downloadjob"))
+
+    assert 'id="overview"' not in without
+    assert "Stored files" in without
+    assert 'id="overview"' in page_of(client)
+
+
+def test_the_menu_of_the_pages_leads_staff_to_it(
+    client: Client, operator: User, alice: User
+) -> None:
+    client.force_login(operator)
+    of_staff = client.get("/downloads", headers=BROWSER).content.decode()
+    client.force_login(alice)
+
+    assert 'href="/admin/"' in of_staff
+    assert 'href="/admin/"' not in client.get("/downloads", headers=BROWSER).content.decode()
+
+
+def test_the_number_of_queries_does_not_depend_on_the_jobs(
+    desk: Client, running_service: None, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(30):
+        JobFactory(status=Status.PROCESSING, worker=f"celery@{number}")
+        JobFactory(status=Status.FAILED, error_code=f"code_{number}")
+
+    with django_assert_max_num_queries(18):
+        page_of(desk)
+
+
+def test_task_results_cannot_be_added(desk: Client) -> None:
+    assert desk.get("/admin/django_celery_results/taskresult/add/").status_code == 403
