@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django_celery_results.models import TaskResult
@@ -88,6 +89,39 @@ def test_what_is_left_is_reported_even_if_the_filter_is_empty_then(
 
     assert "Queued 2, skipped 0" in page
     assert "3 more were not changed" in page
+
+
+def test_the_log_names_the_operator_of_each_change(
+    desk: Client, alice: User, operator: User, broker: Mock
+) -> None:
+    failed = JobFactory(owner=alice, status=Status.FAILED)
+    running = JobFactory(owner=alice, status=Status.PROCESSING)
+
+    act(desk, "run_again_selected", failed, running)
+    desk.post(f"{LIST}{failed.pk}/cancel")
+
+    entries = LogEntry.objects.order_by("pk").values_list("user", "object_id", "change_message")
+    assert list(entries) == [
+        (operator.pk, str(failed.pk), "Queued."),
+        (operator.pk, str(failed.pk), "Cancelled."),
+    ]
+    page = desk.get(f"{LIST}{failed.pk}/change/").content.decode()
+    assert "<td>olga</td>" in page, "the timeline shows who it was"
+    assert "Cancelled." in desk.get("/admin/").content.decode(), "and the overview lists it"
+
+
+def test_an_action_on_all_matches_counts_only_some(
+    desk: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_page, "BULK_LIMIT", 2)
+    monkeypatch.setattr(jobs_page, "LISTED", 3)
+    jobs = [JobFactory(owner=alice) for _ in range(9)]
+    chosen = {"action": "cancel_selected", "_selected_action": [jobs[0].pk], "select_across": 1}
+
+    page = desk.post(LIST, chosen, follow=True).content.decode()
+
+    assert "Cancelled 2, skipped 0" in page
+    assert "3+ more were not changed" in page
 
 
 def test_a_job_shows_its_history_and_has_buttons(

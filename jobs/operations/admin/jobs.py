@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -167,20 +169,43 @@ class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[Download
         self._do(request, jobs, cancel_admin_job, "Cancelled")
 
     def _do(self, request: HttpRequest, jobs: QuerySet[DownloadJob], verb: Verb, word: str) -> None:
-        """Apply the verb to the oldest BULK_LIMIT jobs. Show how many were skipped."""
-        done = skipped = 0
+        """Apply the verb to the oldest BULK_LIMIT jobs. Show how many were skipped.
+
+        The log of the admin names the operator of each.
+        """
+        done, skipped = [], 0
         chosen = jobs.select_related("owner").order_by("created_at")
-        left = max(chosen.count() - BULK_LIMIT, 0)  # before the moves, which may empty a filter
+        # Before the moves, which may empty a filter; bounded, because all jobs may match.
+        counted = jobs.order_by()[: LISTED + BULK_LIMIT].count()
         for job in chosen[:BULK_LIMIT]:
             try:
                 verb(job)
-                done += 1
+                done.append(job)
             except StaleJob:
                 skipped += 1
-        text = f"{word} {done}, skipped {skipped} in another state."
-        text += f" {left} more were not changed: at most {BULK_LIMIT} at once." if left else ""
+        if done:
+            self.log_changes(request, done, f"{word}.")
+        text = f"{word} {len(done)}, skipped {skipped} in another state."
+        left = max(counted - BULK_LIMIT, 0)
+        more = f"{left:,}+" if left >= LISTED else f"{left:,}"
+        text += f" {more} more were not changed: at most {BULK_LIMIT} at once." if left else ""
         level = messages.WARNING if skipped or left else messages.SUCCESS
         self.message_user(request, text, level)
+
+    def log_changes(self, request: HttpRequest, jobs: list[DownloadJob], text: str) -> None:
+        """Add a line to the admin's log for each job, in one statement."""
+        assert request.user.pk  # a signed-in operator
+        LogEntry.objects.bulk_create(
+            LogEntry(
+                user_id=request.user.pk,
+                content_type=ContentType.objects.get_for_model(DownloadJob),
+                object_id=str(job.pk),
+                object_repr=str(job)[:200],
+                action_flag=CHANGE,
+                change_message=text,
+            )
+            for job in jobs
+        )
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [
