@@ -214,7 +214,7 @@ def test_a_file_is_counted_once_while_it_is_processed(
 def test_a_nearly_full_store_refuses_uploads(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.kinds.upload.store_space._measured", (-100.0, 0))
+    monkeypatch.setattr("jobs.engine.figures._store_used", (-100.0, 0))
     settings.STORE_BYTES = 2_000
 
     response = send(client_of_alice, bytes(2_000))

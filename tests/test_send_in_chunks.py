@@ -407,7 +407,7 @@ def test_chunks_reserve_space_in_the_store(
     client_of_alice: APIClient, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STORE_BYTES = 1_000
-    monkeypatch.setattr("jobs.kinds.upload.store_space.MEASURED_SECONDS", -1)
+    monkeypatch.setattr("jobs.engine.figures.USED_KEPT_SECONDS", -1)
     begin(client_of_alice, 800)
 
     response = client_of_alice.post("/upload/chunked", {"fileName": "a", "totalSize": 300})

@@ -181,12 +181,12 @@ def test_old_minutes_become_hours_and_old_hours_days() -> None:
     assert JobStatistics.objects.get(start=long_ago).waits == [3 * each for each in bucket(1)]
 
 
-def test_processes_that_were_silent_for_a_day_are_forgotten() -> None:
-    for hours in (23, 25):
-        ServiceProcess.objects.report("worker", f"{hours} hours")
-        seen_at = timezone.now() - timedelta(hours=hours)
-        ServiceProcess.objects.filter(name=f"{hours} hours").update(seen_at=seen_at)
+def test_processes_that_were_silent_for_long_are_forgotten() -> None:
+    for minutes in (14, 16):
+        ServiceProcess.objects.report("worker", f"{minutes} minutes")
+        seen_at = timezone.now() - timedelta(minutes=minutes)
+        ServiceProcess.objects.filter(name=f"{minutes} minutes").update(seen_at=seen_at)
 
     StatisticsRecorder()()
 
-    assert ServiceProcess.objects.get().name == "23 hours"
+    assert ServiceProcess.objects.get().name == "14 minutes"

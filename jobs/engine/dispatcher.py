@@ -41,13 +41,15 @@ from jobs.engine.sweeps import (
     sweep_expired_leases,
     sweep_usage,
 )
+from jobs.lib.database import DATABASE_AWAY
 from jobs.models import DownloadJob, ServiceProcess
 from jobs.models.compiled import AnyRowsQuery
-from jobs.notifications import notify_operators
+from jobs.notifications import DatabaseWatch, check_alerts, notify_operators
 
 log = structlog.get_logger(__name__)
 
 RECORD_EVERY_SECONDS = 5.0
+ALERTS_EVERY_SECONDS = 10.0
 REPEAT_SECONDS = 20  # for one of the slow sweeps, so that a backlog of it does not stop the others
 STOP_SECONDS = 1  # for threads to end; those that take longer can be cut off safely
 
@@ -59,7 +61,7 @@ def run_dispatcher(stop: threading.Event) -> None:
     the others.
     """
     senders = notifications.senders()
-    loops = [_sweep_slowly, _record_statistics, *(sender.run for sender in senders)]
+    loops = [_sweep_slowly, _record_statistics, _watch, *(sender.run for sender in senders)]
     threads = [threading.Thread(target=loop, args=[stop], daemon=True) for loop in loops]
     for thread in threads:
         thread.start()
@@ -106,6 +108,21 @@ def _record_statistics(stop: threading.Event) -> None:
         _try(recorder)
         connection.close()
         stop.wait(RECORD_EVERY_SECONDS)
+
+
+def _watch(stop: threading.Event) -> None:
+    """Look for troubles that operators are alerted of."""
+    database = DatabaseWatch()
+    while not stop.is_set():
+        try:
+            check_alerts()
+            database.worked()
+        except DATABASE_AWAY:
+            database.failed()
+        except Exception:
+            log.exception("alerts could not be checked")
+        close_old_connections()
+        stop.wait(ALERTS_EVERY_SECONDS)
 
 
 def _sweep_slowly(stop: threading.Event) -> None:

@@ -5,6 +5,8 @@ Each function runs one query that an index answers, also with a million jobs.
 
 from __future__ import annotations
 
+import math
+import time
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -12,11 +14,19 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q, Sum
 from django.db.models.functions import Extract, Now
 
-from jobs.models import JobStatistics, Notification, ServiceProcess, Usage
+from jobs.models import (
+    IncomingUpload,
+    JobStatistics,
+    Notification,
+    ServiceProcess,
+    StoredFile,
+    Usage,
+)
 from jobs.models.job_statistics import BUCKETS, COUNTED, TIMED
 from jobs.models.service_process import SILENT_AFTER
 
 NEARLY_FULL = 0.9  # of an owner's quota
+USED_KEPT_SECONDS = 60.0
 
 
 class Histogram(NamedTuple):
@@ -77,6 +87,7 @@ class Processes(NamedTuple):
     silent: int
     slots: int  # jobs that those can run at once
     tick_seconds: float  # the longest of a dispatcher lately
+    scratch_free: float  # the share of the fullest disk with scratch folders
     seen_seconds_ago: float | None  # the last report of any; None if there never was one
 
 
@@ -91,16 +102,37 @@ def processes_by_role() -> dict[str, Processes]:
             silent=Count("pk", ~responds),
             slots_now=Sum("slots", filter=responds),
             tick=Max("tick_seconds", filter=responds),
+            free=Min("scratch_free", filter=responds),
             seen=Extract(Now() - Max("seen_at"), "epoch"),
         )
     )
     rows = {
         row["role"]: Processes(
-            row["responding"], row["silent"], row["slots_now"] or 0, row["tick"] or 0.0, row["seen"]
+            row["responding"],
+            row["silent"],
+            row["slots_now"] or 0,
+            row["tick"] or 0.0,
+            1.0 if row["free"] is None else row["free"],
+            row["seen"],
         )
         for row in found
     }
-    return {role: rows.get(role, Processes(0, 0, 0, 0.0, None)) for role in ServiceProcess.Role}
+    return {
+        role: rows.get(role, Processes(0, 0, 0, 0.0, 1.0, None)) for role in ServiceProcess.Role
+    }
+
+
+_store_used = (-math.inf, 0)  # when it was summed up, and the bytes
+
+
+def store_used_bytes() -> int:
+    """Return the bytes of all files and unfinished uploads, at most a minute old."""
+    global _store_used
+    at, used = _store_used
+    if time.monotonic() - at > USED_KEPT_SECONDS:
+        used = StoredFile.objects.all().bytes() + IncomingUpload.objects.bytes()
+        _store_used = time.monotonic(), used
+    return used
 
 
 class Storage(NamedTuple):

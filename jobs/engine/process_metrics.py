@@ -20,6 +20,9 @@ TICK = Histogram("downloads_dispatcher_sweeps_seconds", "How long the frequent s
 REPORTED = {
     "slots": Gauge("downloads_process_slots", "Jobs that this worker can run at once."),
     "memory_bytes": Gauge("downloads_process_memory_bytes", "Memory of it and its children."),
+    "scratch_free": Gauge(
+        "downloads_process_scratch_free_ratio", "Free share of its scratch disk."
+    ),
 }
 
 

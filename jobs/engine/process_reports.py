@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,8 +31,16 @@ Facts = Mapping[str, Any]  # columns of ServiceProcess
 class ProcessReports:
     """A thread that reports this process until it is stopped."""
 
-    def __init__(self, role: ServiceProcess.Role, name: str, facts: Callable[[], Facts]) -> None:
-        self._role, self._name, self._facts = role, name, facts
+    def __init__(
+        self,
+        role: ServiceProcess.Role,
+        name: str,
+        facts: Callable[[], Facts],
+        *,
+        then: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`then` is called after each report."""
+        self._role, self._name, self._facts, self._then = role, name, facts, then
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="process reports", daemon=True)
 
@@ -46,12 +56,13 @@ class ProcessReports:
     def _run(self) -> None:
         while True:
             self._try(self._report)
+            self._try(self._then)
             if self._stop.wait(REPORT_SECONDS):
                 break
         self._try(lambda: ServiceProcess.objects.forget(self._role, self._name))
 
     def _report(self) -> None:
-        facts = self._facts()
+        facts = {"scratch_free": _scratch_free(), **self._facts()}
         record_reported_metrics(facts)
         ServiceProcess.objects.report(self._role, self._name, **facts)
 
@@ -101,6 +112,12 @@ def memory_bytes(children: Iterable[int] = ()) -> int:
     own, _ = _pages(os.getpid())
     unshared = (resident - shared for resident, shared in map(_pages, children))
     return (own + sum(unshared)) * PAGE_BYTES
+
+
+def _scratch_free() -> float:
+    """Return the share of the disk with the scratch folders that is free."""
+    usage = shutil.disk_usage(tempfile.gettempdir())
+    return usage.free / usage.total
 
 
 def _pages(pid: int) -> tuple[int, int]:

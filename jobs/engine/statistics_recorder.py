@@ -34,9 +34,9 @@ class StatisticsRecorder:
         self._record(now)
         if time.monotonic() >= self._count_at:
             self._count()
+            ServiceProcess.objects.filter(seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
         if time.monotonic() >= self._merge_at:
             JobStatistics.objects.merge(now)
-            ServiceProcess.objects.filter(seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
             self._merge_at = time.monotonic() + MERGE_EVERY_SECONDS
         return 0
 

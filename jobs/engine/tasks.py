@@ -18,6 +18,7 @@ from jobs.engine.doorbell_message import TASK
 from jobs.engine.process_reports import ProcessReports, memory_bytes
 from jobs.errors import StaleJob
 from jobs.models import ServiceProcess
+from jobs.notifications import stand_in_for_dispatchers
 from jobs.states import Status
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,9 @@ def _start_reports(sender: Any, **kwargs: Any) -> None:
             "memory_bytes": memory_bytes(children),
         }
 
-    reports = ProcessReports(ServiceProcess.Role.WORKER, sender.hostname, facts)
+    reports = ProcessReports(
+        ServiceProcess.Role.WORKER, sender.hostname, facts, then=stand_in_for_dispatchers
+    )
     reports.start()
     _reports.append(reports)
 

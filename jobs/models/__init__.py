@@ -1,5 +1,6 @@
 """The models. They use the database only; jobs/engine/ has what needs the broker or the bucket."""
 
+from jobs.models.alert import Alert
 from jobs.models.ended_token_family import EndedTokenFamily
 from jobs.models.event import JobEvent
 from jobs.models.finished_count import FinishedCount
@@ -14,6 +15,7 @@ from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.usage import Usage
 
 __all__ = [
+    "Alert",
     "DownloadJob",
     "EndedTokenFamily",
     "FileQuerySet",

@@ -86,6 +86,7 @@ class Notification(models.Model):
         EMAIL = "email"
         WEBHOOK = "webhook"
         OPERATORS = "operators"  # one mail about recent failures, to all operators
+        ALERT = "alert"  # a mail about a trouble, or its end, to all operators
 
     class State(models.TextChoices):
         WAITING = "waiting"  # for its first or next try

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 REPORT_SECONDS = 5.0
 SILENT_AFTER = timedelta(seconds=20)  # a process that has not reported since is silent
-FORGOTTEN_AFTER = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(minutes=15)
 
 
 class ServiceProcessQuerySet(models.QuerySet["ServiceProcess"]):
@@ -45,6 +45,7 @@ class ServiceProcess(models.Model):
     max_slots = models.PositiveIntegerField(default=0)  # with --autoscale
     memory_bytes = models.BigIntegerField(default=0)  # of the process and its children
     tick_seconds = models.FloatField(default=0)  # a dispatcher's: the longest lately
+    scratch_free = models.FloatField(default=1)  # share of the disk with its scratch folders
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
 

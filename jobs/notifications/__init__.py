@@ -4,7 +4,16 @@ Each is sent at least once, always with the same id, and a job never waits for i
 the row, as it was when the job ended; only a webhook's signing secret is looked up.
 """
 
+from jobs.notifications.alerts import DatabaseWatch, check_alerts, stand_in_for_dispatchers
 from jobs.notifications.operators import notify_operators
 from jobs.notifications.senders import Sender, send_notification, senders
 
-__all__ = ["Sender", "notify_operators", "send_notification", "senders"]
+__all__ = [
+    "DatabaseWatch",
+    "Sender",
+    "check_alerts",
+    "notify_operators",
+    "send_notification",
+    "senders",
+    "stand_in_for_dispatchers",
+]

@@ -41,6 +41,8 @@ def letter_of(notification: Notification) -> Letter:
     """Return the mail for an owner or for operators."""
     if notification.channel == Notification.Channel.OPERATORS:
         return _to_operators(notification.content)
+    if notification.channel == Notification.Channel.ALERT:
+        return _alert(notification.content["alert"])
     return _to_owner(notification.content)
 
 
@@ -112,6 +114,23 @@ def _to_operators(content: dict[str, Any]) -> Letter:
         examples=examples,
         every=duration_text(settings.OPERATOR_MAIL_EVERY_SECONDS),
         link=_address("admin:jobs_downloadjob_changelist") + "?status__exact=failed",
+    )
+
+
+def _alert(content: dict[str, Any]) -> Letter:
+    """Return the mail about a trouble, or about its end."""
+    title = f"{content['title']}: {content['subject']}" if content["subject"] else content["title"]
+    since, ended = content["since"], content["endedAt"]
+    return _letter(
+        "alert",
+        f"{'Over' if ended else 'Alert'}: {letter_line(title)}",
+        status="completed" if ended else "failed",
+        title=letter_line(title),
+        sentence=content["sentence"],
+        since=_moment(since),
+        ended=_moment(ended) if ended else "",
+        runbook=f"docs/runbook/{content['rule']}.md",
+        link=_address("admin:index"),
     )
 
 

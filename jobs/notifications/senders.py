@@ -37,7 +37,9 @@ def senders() -> list[Sender]:
     return [
         Sender(
             "mail",
-            {Channel.OPERATORS: mail.send_mail_message, Channel.EMAIL: mail.send_mail_message},
+            dict.fromkeys(
+                [Channel.ALERT, Channel.OPERATORS, Channel.EMAIL], mail.send_mail_message
+            ),
             at_once=4,
         ),
         Sender("webhooks", {Channel.WEBHOOK: webhook.send_webhook}, at_once=8),

@@ -50,6 +50,14 @@ def send_webhook(notification: Notification) -> None:
 
 def webhook_body(notification: Notification) -> bytes:
     """Return the body, which is the same for every try."""
+    if alert := notification.content.get("alert"):
+        ended = alert["endedAt"]
+        message = {
+            "type": "alert.ended" if ended else "alert.started",
+            "timestamp": ended or alert["since"],
+            "data": alert,
+        }
+        return json.dumps(message, sort_keys=True).encode()
     outcome = notification.content
     links = {"statusUrl": _address("status", outcome["jobId"])}
     if outcome["status"] == Status.COMPLETED and "size" in outcome:  # otherwise it made no file
@@ -71,21 +79,23 @@ def webhook_signature(secret: str, message_id: str, timestamp: int, body: bytes)
 
 
 def _headers(notification: Notification, body: bytes) -> dict[str, str]:
-    assert notification.owner_id  # operators have no webhook
-    # Saved if it is new: the owner must be able to look up the secret.
-    owner, _ = Preferences.objects.get_or_create(owner_id=notification.owner_id)
     message_id, now = f"msg_{notification.pk.hex}", int(time.time())
     return {
         "Content-Type": "application/json",
         "webhook-id": message_id,
         "webhook-timestamp": str(now),
         "webhook-signature": " ".join(
-            webhook_signature(secret, message_id, now, body) for secret in _secrets(owner)
+            webhook_signature(secret, message_id, now, body)
+            for secret in _secrets(notification.owner_id)
         ),
     }
 
 
-def _secrets(owner: Preferences) -> list[str]:
+def _secrets(owner_id: int | None) -> list[str]:
+    if owner_id is None:  # the operators' webhook
+        return [settings.OPERATOR_WEBHOOK_SECRET] if settings.OPERATOR_WEBHOOK_SECRET else []
+    # Saved if it is new: the owner must be able to look up the secret.
+    owner, _ = Preferences.objects.get_or_create(owner_id=owner_id)
     changed_at = owner.secret_changed_at
     lately = changed_at and timezone.now() - changed_at < BOTH_SIGN
     return [owner.secret, *([owner.earlier_secret] if lately and owner.earlier_secret else [])]

@@ -126,7 +126,7 @@ def _active_jobs() -> Iterator[Metric]:
 def _processes() -> Iterator[Metric]:
     count = GaugeMetricFamily(
         "downloads_processes",
-        "Workers and dispatchers that have reported in the last day.",
+        "Workers and dispatchers that have reported in 15 minutes.",
         labels=["role", "state"],
     )
     seen = GaugeMetricFamily(
@@ -141,6 +141,12 @@ def _processes() -> Iterator[Metric]:
         if found.seen_seconds_ago is not None:
             seen.add_metric([role], found.seen_seconds_ago)
     yield from (count, seen)
+    free = GaugeMetricFamily(
+        "downloads_scratch_free_ratio", "The free share of the fullest disk.", labels=["role"]
+    )
+    for role, found in processes.items():
+        free.add_metric([role], found.scratch_free)
+    yield free
     slots, ticks = processes["worker"].slots, processes["dispatcher"].tick_seconds
     yield GaugeMetricFamily(
         "downloads_worker_slots", "Jobs that the workers can run at once.", slots
@@ -166,6 +172,11 @@ def _storage() -> Iterator[Metric]:
     if settings.STORE_BYTES:
         yield GaugeMetricFamily(
             "downloads_store_bytes", "The size of the file store.", settings.STORE_BYTES
+        )
+        yield GaugeMetricFamily(
+            "downloads_store_used_bytes",
+            "Bytes of all files and unfinished uploads.",
+            figures.store_used_bytes(),
         )
 
 

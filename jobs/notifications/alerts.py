@@ -1,0 +1,196 @@
+"""Tell operators of troubles, once each, and of their ends. See alert_rules.py.
+
+Dispatchers call `check_alerts`. If none is running, workers do: see `stand_in_for_dispatchers`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from jobs.errors import Undelivered
+from jobs.lib.database import DATABASE_AWAY
+from jobs.models import Alert, Notification, ServiceProcess
+from jobs.notifications import mail, webhook
+from jobs.notifications.alert_rules import RULE_BY_NAME, RULES, AlertRule, ServiceState
+
+log = structlog.get_logger(__name__)
+
+LOCK = (3, 0)  # of an advisory lock; see operators.py
+CLEAR_AFTER = timedelta(seconds=60)  # without the trouble, so that one that flickers is one
+AWAY_SECONDS = 30.0  # the database
+Troubles = Mapping[tuple[str, str], str]  # the sentence of each, by rule and subject
+
+
+def are_alerts_on() -> bool:
+    """Return whether anybody is told."""
+    return bool(settings.OPERATOR_EMAILS or settings.OPERATOR_WEBHOOK)
+
+
+def check_alerts() -> int:
+    """Look for troubles, and queue what operators are to be told. Return how many messages."""
+    if not are_alerts_on():
+        return 0
+    troubles = find_troubles(ServiceState())
+    with transaction.atomic():
+        now = _lock()
+        return len(_record(troubles, now)) if now else 0
+
+
+def find_troubles(state: ServiceState, rules: list[AlertRule] = RULES) -> Troubles:
+    """Return what the rules find. A rule that fails is logged, and finds nothing."""
+    found: dict[tuple[str, str], str] = {}
+    for rule in rules:
+        try:
+            for subject, sentence in rule.find(state):
+                found[rule.name, subject[:100]] = sentence[:500]
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            log.exception("an alert rule failed", rule=rule.name)
+    return found
+
+
+def _lock() -> datetime | None:
+    """Return the transaction's time, or None if another process has the lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now(), pg_try_advisory_xact_lock(%s, %s)", LOCK)
+        now, is_locked = cursor.fetchone()
+    return now if is_locked else None
+
+
+def _record(troubles: Troubles, now: datetime) -> list[Notification]:
+    """Bring the rows up to date. Return the messages that were queued."""
+    messages: list[Notification] = []
+    alerts = {(alert.rule, alert.subject): alert for alert in Alert.objects.filter(ended_at=None)}
+    for key in troubles.keys() - alerts.keys():
+        rule, subject = key
+        alerts[key] = Alert(rule=rule, subject=subject, since=now)
+    for key, alert in alerts.items():
+        if key in troubles:
+            alert.sentence, alert.seen_at = troubles[key], now
+            if alert.told_at is None and now - alert.since >= _patience(alert):
+                alert.told_at = now
+                messages += _tell(alert)
+        elif now - alert.seen_at >= CLEAR_AFTER:
+            alert.ended_at = now
+            messages += _tell(alert) if alert.told_at else []
+        alert.save()
+    return messages
+
+
+def _patience(alert: Alert) -> timedelta:
+    rule = RULE_BY_NAME.get(alert.rule)
+    return timedelta(seconds=rule.for_seconds if rule else 0)
+
+
+def _tell(alert: Alert) -> list[Notification]:
+    """Queue a mail and a webhook about the alert, or about its end."""
+    log.warning("alert over" if alert.ended_at else "alert", rule=alert.rule, subject=alert.subject)
+    content = {"alert": alert_content(alert)}
+    channel = Notification.Channel
+    messages = []
+    if settings.OPERATOR_EMAILS:
+        messages.append((channel.ALERT, ", ".join(settings.OPERATOR_EMAILS)))
+    if settings.OPERATOR_WEBHOOK:
+        messages.append((channel.WEBHOOK, settings.OPERATOR_WEBHOOK))
+    return [
+        Notification.objects.create(pk=uuid4(), channel=channel, to=to, content=content)
+        for channel, to in messages
+    ]
+
+
+def alert_content(alert: Alert) -> dict[str, str | None]:
+    """Return the alert as operators are told of it."""
+    rule = RULE_BY_NAME.get(alert.rule)
+    return {
+        "rule": alert.rule,
+        "title": rule.title if rule else alert.rule,
+        "subject": alert.subject,
+        "sentence": alert.sentence,
+        "since": alert.since.isoformat(),
+        "endedAt": alert.ended_at.isoformat() if alert.ended_at else None,
+    }
+
+
+def stand_in_for_dispatchers() -> None:
+    """Check the alerts in a worker, and send what there is, if no dispatcher is running."""
+    if are_alerts_on() and not ServiceProcess.objects.responding().filter(role="dispatcher"):
+        check_alerts()
+        send_due_alerts()
+
+
+def send_due_alerts() -> None:
+    """Send the messages about alerts that are due, from this process."""
+    for channel, send in (
+        (Notification.Channel.ALERT, mail.send_mail_message),
+        (Notification.Channel.WEBHOOK, webhook.send_webhook),
+    ):
+        due = Notification.objects.due(channel).filter(owner=None)
+        for notification in due.order_by("due_at")[:10]:
+            _send_now(notification, send)
+
+
+def _send_now(notification: Notification, send: Callable[[Notification], None]) -> None:
+    taken = Notification.objects.due(notification.channel).filter(pk=notification.pk)
+    if not taken.update(tries=notification.tries + 1, due_at=Now() + timedelta(minutes=5)):
+        return  # another worker
+    notification.refresh_from_db()
+    try:
+        send(notification)
+    except Undelivered as error:
+        notification.mark_failed(str(error), retry_in_seconds=60)
+    else:
+        notification.mark_sent()
+
+
+class DatabaseWatch:
+    """Tells operators directly that the database is away, and that it is back.
+
+    The outbox is in the database, so this mail is sent without it, by each dispatcher.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._is_told = False
+
+    def failed(self) -> None:
+        """Note that the database did not respond."""
+        self._since = self._since or time.monotonic()
+        if not self._is_told and time.monotonic() - self._since >= AWAY_SECONDS:
+            self._is_told = self._send("It does not respond.", ended=False)
+
+    def worked(self) -> None:
+        """Note that the database responds."""
+        if self._is_told:
+            self._send("It responds again.", ended=True)
+        self._since, self._is_told = None, False
+
+    def _send(self, sentence: str, *, ended: bool) -> bool:
+        """Return False if the mail could not be sent."""
+        if not settings.OPERATOR_EMAILS:
+            return True
+        now = datetime.now().astimezone()
+        alert = Alert(
+            rule="dependency-away", subject="database", sentence=sentence, since=now,
+            ended_at=now if ended else None,
+        )  # fmt: skip
+        try:
+            mail.send_mail_message(
+                Notification(
+                    channel=Notification.Channel.ALERT,
+                    to=", ".join(settings.OPERATOR_EMAILS),
+                    content={"alert": alert_content(alert)},
+                )
+            )
+        except Undelivered as error:
+            log.warning("operators could not be told", error=str(error))
+            return False
+        return True

@@ -1,0 +1,346 @@
+"""Operators are alerted of troubles, once each, and of their ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.db import OperationalError
+from django.utils import timezone
+
+from jobs.errors import ScannerUnavailable
+from jobs.models import Alert, JobStatistics, Notification, ServiceProcess
+from jobs.models.job_statistics import BUCKETS
+from jobs.notifications import DatabaseWatch, alerts, check_alerts, stand_in_for_dispatchers
+from jobs.notifications.alert_rules import RULES, AlertRule, ServiceState
+from jobs.notifications.alerts import find_troubles
+from jobs.notifications.mail import send_mail_message
+from jobs.notifications.webhook import webhook_body, webhook_signature
+from jobs.states import Status
+from tests.factories import JobFactory, StoredFileFactory
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[1]
+WELL = {"storage": True, "database": True, "broker": True}
+OPERATORS = ["olga@example.org", "omar@example.org"]
+NOTHING = dict.fromkeys(["waits", "pickups", "runs"], [0] * BUCKETS)
+
+
+@pytest.fixture(autouse=True)
+def service(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service in which all is well, and operators who can be told."""
+    settings.OPERATOR_EMAILS, settings.MAIL_IS_ON = OPERATORS, True
+    settings.CLAMD = "off"
+    monkeypatch.setattr("jobs.engine.health.check_dependencies", lambda *_: WELL)
+    ServiceProcess.objects.report("worker", "w1@host", slots=2)
+    ServiceProcess.objects.report("dispatcher", "d1@host", tick_seconds=0.1)
+
+
+def troubles() -> Mapping[tuple[str, str], str]:
+    return find_troubles(ServiceState())
+
+
+def silence(role: str) -> None:
+    seen_at = timezone.now() - timedelta(seconds=30)
+    ServiceProcess.objects.filter(role=role).update(seen_at=seen_at)
+
+
+def test_a_service_in_which_all_is_well_has_no_troubles() -> None:
+    JobFactory(), JobFactory(status=Status.PROCESSING), JobFactory(status=Status.FAILED)
+    JobStatistics.objects.create(
+        start=timezone.now(), kind="bundle", completed=95, failed=5, rescued=2, **NOTHING
+    )
+
+    assert troubles() == {}
+
+
+def test_jobs_that_wait_too_long() -> None:
+    for seconds in (80, 100, 200):
+        JobFactory(kind="remote", available_at=timezone.now() - timedelta(seconds=seconds))
+    JobFactory(kind="bundle", available_at=timezone.now() - timedelta(seconds=80))
+
+    (found,) = troubles().items()
+
+    assert found == (
+        ("jobs-wait-too-long", "remote"),
+        "Jobs due: 3. The oldest has waited for 3\u00a0min.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("completed", "failed", "is_trouble"),
+    [(20, 4, False), (16, 4, False), (19, 5, True), (0, 4, False)],
+)
+def test_many_jobs_fail(completed: int, failed: int, is_trouble: bool) -> None:
+    now = timezone.now()
+    JobStatistics.objects.create(
+        start=now, kind="bundle", completed=completed, failed=failed, **NOTHING
+    )
+    JobStatistics.objects.create(
+        start=now - timedelta(minutes=12), kind="bundle", failed=100, **NOTHING
+    )
+
+    assert (("jobs-fail", "bundle") in troubles()) == is_trouble
+
+
+def test_jobs_lose_their_worker() -> None:
+    JobStatistics.objects.create(start=timezone.now(), kind="upload", rescued=3, **NOTHING)
+
+    assert list(troubles()) == [("jobs-lose-their-worker", "upload")]
+
+
+def test_jobs_without_a_heartbeat() -> None:
+    late = timezone.now() - timedelta(seconds=5)
+    JobFactory(kind="report", status=Status.PROCESSING, lease_until=late)
+
+    assert list(troubles()) == [("jobs-stall", "report")]
+
+
+def test_no_worker_and_a_silent_one() -> None:
+    silence("worker")
+
+    assert list(troubles()) == [("no-workers", ""), ("worker-silent", "w1@host")]
+
+    ServiceProcess.objects.report("worker", "w2@host")
+    assert list(troubles()) == [("worker-silent", "w1@host")]
+
+
+def test_no_dispatcher_and_a_slow_one() -> None:
+    ServiceProcess.objects.filter(role="dispatcher").update(tick_seconds=11)
+    assert list(troubles()) == [("dispatcher-slow", "")]
+
+    silence("dispatcher")
+    assert list(troubles()) == [("no-dispatchers", "")]
+
+
+def test_servers_that_are_away(settings: Any) -> None:
+    settings.CLAMD = "tcp://127.0.0.1:1"
+    away = {"storage": False, "database": True, "broker": False}
+    with (
+        patch("jobs.engine.health.check_dependencies", return_value=away),
+        patch(
+            "jobs.notifications.alert_rules.scanner_signatures_date",
+            side_effect=ScannerUnavailable("Away."),
+        ),
+    ):
+        found = [subject for rule, subject in troubles() if rule == "dependency-away"]
+
+    assert found == ["storage", "broker", "scanner"]
+
+
+@pytest.mark.parametrize(("days", "is_trouble"), [(2.9, False), (3.1, True)])
+def test_old_signatures(settings: Any, days: float, is_trouble: bool) -> None:
+    settings.CLAMD = "tcp://127.0.0.1:1"
+    date = timezone.now() - timedelta(days=days)
+    with patch("jobs.notifications.alert_rules.scanner_signatures_date", return_value=date):
+        assert (("signatures-old", "") in troubles()) == is_trouble
+
+
+def test_a_store_that_fills(settings: Any, monkeypatch: pytest.MonkeyPatch, alice: User) -> None:
+    monkeypatch.setattr("jobs.engine.figures.USED_KEPT_SECONDS", -1)
+    settings.STORE_BYTES, settings.OWNER_STORAGE_BYTES = 1000, 0
+    StoredFileFactory(owner=alice, size_bytes=860)
+
+    assert troubles() == {
+        ("store-fills", ""): "The file store is 86% full; uploads are refused from 90 % on."
+    }
+
+
+def test_a_disk_that_fills() -> None:
+    ServiceProcess.objects.filter(role="worker").update(scratch_free=0.09)
+
+    assert troubles() == {("disk-fills", "w1@host"): "9% of its disk is free."}
+
+
+def test_owners_near_their_quota(alice: User, settings: Any) -> None:
+    settings.OWNER_STORAGE_BYTES = 1000
+    StoredFileFactory(owner=alice, size_bytes=900)
+
+    assert list(troubles()) == [("quota-near", "")]
+
+
+def test_an_outbox_that_is_stuck() -> None:
+    due_at = timezone.now() - timedelta(seconds=100)
+    Notification.objects.create(
+        pk="0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55", channel="email", content={}, due_at=due_at
+    )
+
+    assert troubles() == {
+        ("outbox-stuck", "email"): "Messages to send: 1. The oldest is 2\u00a0min late."
+    }
+
+
+def test_a_rule_that_fails_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: ServiceState) -> Any:
+        raise ValueError("a bug")
+
+    silence("worker")
+    found = find_troubles(ServiceState(), [AlertRule("broken", "Broken", broken), *RULES])
+
+    assert ("no-workers", "") in found
+    assert "an alert rule failed" in caplog.text
+
+
+def at(moment: datetime) -> Any:
+    """Check the alerts at that moment."""
+    with patch.object(alerts, "_lock", return_value=moment):
+        return check_alerts()
+
+
+def test_operators_are_told_once_and_then_of_the_end(settings: Any) -> None:
+    settings.OPERATOR_WEBHOOK = "https://hooks.example.org/alerts"
+    now = timezone.now()
+    silence("worker")
+    ServiceProcess.objects.filter(role="worker").update(name="")  # one trouble: no-workers
+    ServiceProcess.objects.all().filter(role="worker").delete()
+
+    counts = [at(now + timedelta(seconds=seconds)) for seconds in (0, 20, 31, 40, 600)]
+    assert counts == [0, 0, 2, 0, 0]
+    ServiceProcess.objects.report("worker", "w3@host")
+    counts = [at(now + timedelta(seconds=seconds)) for seconds in (630, 659, 661, 700)]
+    assert counts == [0, 0, 2, 0]
+
+    alert = Alert.objects.get()
+    assert (alert.rule, alert.since, alert.ended_at) == (
+        "no-workers", now, now + timedelta(seconds=661)
+    )  # fmt: skip
+    assert [each.to for each in Notification.objects.order_by("created_at", "channel")] == [
+        ", ".join(OPERATORS), settings.OPERATOR_WEBHOOK
+    ] * 2  # fmt: skip
+
+
+def test_a_trouble_that_flickers_is_one() -> None:
+    now = timezone.now()
+    ServiceProcess.objects.filter(role="worker").delete()
+    for seconds in range(0, 600, 10):
+        if seconds % 50 == 0:
+            ServiceProcess.objects.report("worker", "w1@host")
+        elif seconds % 50 == 10:
+            ServiceProcess.objects.filter(role="worker").delete()
+        at(now + timedelta(seconds=seconds))
+
+    assert Alert.objects.count() == 1
+    assert Notification.objects.count() == 1
+
+
+def test_a_trouble_that_ends_before_anybody_was_told_is_never_told() -> None:
+    now = timezone.now()
+    ServiceProcess.objects.filter(role="worker").delete()
+    at(now)
+    ServiceProcess.objects.report("worker", "w1@host")
+    at(now + timedelta(seconds=70))
+
+    assert Alert.objects.get().ended_at
+    assert not Notification.objects.exists()
+
+
+def test_without_anybody_to_tell_nothing_is_checked(
+    settings: Any, django_assert_num_queries: Any
+) -> None:
+    settings.OPERATOR_EMAILS = []
+    with django_assert_num_queries(0):
+        assert check_alerts() == 0
+
+
+def test_the_mail_about_a_trouble_and_its_end() -> None:
+    JobFactory(kind="remote", available_at=timezone.now() - timedelta(seconds=100))
+    now = timezone.now()
+    at(now)
+    JobFactory._meta.model.objects.all().delete()
+    at(now + timedelta(seconds=61))
+
+    for notification in Notification.objects.order_by("created_at"):
+        send_mail_message(notification)
+
+    trouble, end = mail.outbox
+    assert trouble.to == OPERATORS
+    assert trouble.subject == "Alert: Jobs wait too long: remote"
+    assert "Jobs due: 1. The oldest has waited for 2\u00a0min." in trouble.body
+    assert "docs/runbook/jobs-wait-too-long.md" in trouble.body
+    assert end.subject == "Over: Jobs wait too long: remote"
+    assert ", until " in end.body
+
+
+def test_the_webhook_is_signed_with_the_secret_of_the_settings(settings: Any) -> None:
+    settings.OPERATOR_EMAILS = []
+    settings.OPERATOR_WEBHOOK = "https://hooks.example.org/alerts"
+    settings.OPERATOR_WEBHOOK_SECRET = "whsec_" + "c2VjcmV0" * 4
+    ServiceProcess.objects.filter(role="dispatcher").update(tick_seconds=11)
+    now = timezone.now()
+    at(now)
+    at(now + timedelta(seconds=31))
+
+    notification = Notification.objects.get()
+    body = webhook_body(notification)
+    with patch("jobs.notifications.webhook.post_outbound") as post:
+        post.return_value.status = 200
+        stand_in_for_dispatchers()
+        assert not post.called  # a dispatcher is running
+
+        alerts.send_due_alerts()
+
+    to, sent, headers = post.call_args.args
+    assert (to, sent) == (settings.OPERATOR_WEBHOOK, body)
+    message = json.loads(body)
+    assert (message["type"], message["data"]["rule"]) == ("alert.started", "dispatcher-slow")
+    assert headers["webhook-signature"] == webhook_signature(
+        settings.OPERATOR_WEBHOOK_SECRET,
+        headers["webhook-id"], int(headers["webhook-timestamp"]), body,
+    )  # fmt: skip
+    notification.refresh_from_db()
+    assert notification.state == "sent"
+
+
+def test_a_worker_tells_that_no_dispatcher_is_running() -> None:
+    ServiceProcess.objects.filter(role="dispatcher").delete()
+    stand_in_for_dispatchers()
+    Alert.objects.update(since=timezone.now() - timedelta(seconds=31))
+
+    stand_in_for_dispatchers()
+    stand_in_for_dispatchers()
+
+    assert [each.subject for each in mail.outbox] == ["Alert: No dispatchers"]
+    assert Notification.objects.get().state == "sent"
+
+
+def test_the_mail_about_the_database_needs_no_database(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    watch = DatabaseWatch()
+    with django_assert_num_queries(0):
+        for seconds in (0, 10, 29, 31, 60):
+            clock[0] = 100.0 + seconds
+            watch.failed()
+        watch.worked()
+        watch.worked()
+
+    assert [each.subject for each in mail.outbox] == [
+        "Alert: A server is away: database",
+        "Over: A server is away: database",
+    ]
+
+
+def test_a_database_that_is_away_is_not_taken_for_a_rule_that_fails() -> None:
+    with (
+        patch("jobs.engine.figures.processes_by_role", side_effect=OperationalError),
+        pytest.raises(OperationalError),
+    ):
+        troubles()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_each_rule_has_a_page_that_says_what_to_do(rule: AlertRule) -> None:
+    page = (ROOT / "docs/runbook" / f"{rule.name}.md").read_text()
+
+    assert page.startswith(f"# {rule.title}\n")
+    headings = [line for line in page.splitlines() if line.startswith("## ")]
+    assert headings == ["## What it means", "## What to look at", "## What to do"]
