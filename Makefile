@@ -7,7 +7,7 @@ ARGS ?=
 # If it were set, every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd ffmpeg run dev test test-all faults soak fuzz recovery bench bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
+.PHONY: help install chromium clamd ffmpeg promtool run dev test test-all faults soak fuzz recovery bench bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ clamd: install
 ffmpeg: install
 	@$(BIN)/python -m tests.processing.ffmpeg
 
+promtool: install
+	@$(BIN)/python -m tests.promtool
+
 run: install  ## the whole service: servers, main job once, then serving (ARGS=--once, PORT, SLOW=1)
 	@$(BIN)/python -m downloads_project.local.run $(ARGS)
 
@@ -45,7 +48,7 @@ ALONE = test $$? = 1 && $(BIN)/python -m pytest --last-failed --last-failed-no-f
 test: install clamd ffmpeg  ## the tests, on temporary servers, without slow ones (ARGS="-k cancel")
 	@$(PYTEST) -m "not slow and not long" $(ARGS) || { $(ALONE) -m "not slow and not long"; }
 
-test-all: test chromium  ## those, then the slow ones: browser, faults, processes of their own
+test-all: test chromium promtool  ## those, then the slow ones: browser, faults, processes of their own
 	@$(PYTEST) -m "slow and not long" $(ARGS) || { $(ALONE) -m "slow and not long"; }
 
 faults: install  ## break everything, case by case; a table and faults.json (ARGS="-k frozen")

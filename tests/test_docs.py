@@ -286,7 +286,8 @@ def test_length(document: Path) -> None:
 
     words = len(re.findall(r"\w[^\s|]*", text))
 
-    assert 130 <= words <= 900
+    most = 1_200 if document.name == "settings.md" else 900  # a list, made of .env.example
+    assert 130 <= words <= most
     if document == README:
         assert document.read_text().count("\n") <= 150
 

@@ -91,7 +91,7 @@ def _stalled(state: ServiceState) -> Found:
         if counts["stalled"]:
             yield (
                 kind,
-                f"Running jobs without a heartbeat, which no dispatcher rescues: {counts['stalled']:,}.",
+                f"Running jobs without a heartbeat, not yet rescued: {counts['stalled']:,}.",
             )
 
 
