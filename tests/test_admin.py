@@ -14,7 +14,13 @@ from django_celery_results.models import TaskResult
 from jobs.models import DownloadJob, IncomingUpload
 from jobs.operations.admin import jobs as jobs_page
 from jobs.states import Actor, Event, Status
-from tests.factories import JobFactory, StoredFileFactory, UploadJobFactory, UserFactory
+from tests.factories import (
+    JobFactory,
+    StoredFileFactory,
+    UploadJobFactory,
+    UserFactory,
+    staff_who_may,
+)
 
 LIST = "/admin/jobs/downloadjob/"
 
@@ -199,6 +205,47 @@ def test_buttons_need_post_and_the_change_permission(
 
     queued_job.refresh_from_db()
     assert queued_job.status == Status.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("codename", "may_retry", "may_cancel"),
+    [
+        (None, False, False),
+        ("retry_downloadjob", True, False),
+        ("cancel_downloadjob", False, True),
+        ("change_downloadjob", True, True),
+    ],
+)
+def test_each_action_has_a_permission(
+    client: Client,
+    alice: User,
+    broker: Mock,
+    codename: str | None,
+    may_retry: bool,
+    may_cancel: bool,
+) -> None:
+    failed = JobFactory(owner=alice, status=Status.FAILED)
+    queued = JobFactory(owner=alice)
+    staff = staff_who_may("view_downloadjob")
+    if codename:
+        staff.user_permissions.add(Permission.objects.get(codename=codename))
+    client.force_login(staff)
+
+    listed = client.get(LIST).content.decode()
+    pages = {
+        job: client.get(f"{LIST}{job.pk}/change/").content.decode() for job in (failed, queued)
+    }
+    pressed = [
+        client.post(f"{LIST}{failed.pk}/run_again").status_code,
+        client.post(f"{LIST}{queued.pk}/cancel").status_code,
+    ]
+
+    assert ("run_again_selected" in listed, "cancel_selected" in listed) == (may_retry, may_cancel)
+    assert ("../run_again" in pages[failed], "../cancel" in pages[queued]) == (
+        may_retry,
+        may_cancel,
+    )
+    assert pressed == [302 if allowed else 403 for allowed in (may_retry, may_cancel)]
 
 
 def test_the_history_shows_each_attempt_with_its_error(

@@ -88,6 +88,10 @@ class JobFields(models.Model):
         abstract = True
         verbose_name = "download"
         ordering = ["-created_at"]
+        permissions = [
+            ("retry_downloadjob", "Can retry download"),
+            ("cancel_downloadjob", "Can cancel download"),
+        ]
         constraints = [
             # Few: Postgres parses each of them again for every change of a row.
             models.CheckConstraint(

@@ -9,6 +9,7 @@ from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 
 VIEW, CHANGE = "jobs.view_downloadjob", "jobs.change_downloadjob"
+RETRY, CANCEL = "jobs.retry_downloadjob", "jobs.cancel_downloadjob"
 
 
 def can_view_all_jobs(user: User | AnonymousUser) -> bool:
@@ -19,6 +20,16 @@ def can_view_all_jobs(user: User | AnonymousUser) -> bool:
 def can_change_all_jobs(user: User | AnonymousUser) -> bool:
     """Return whether the user is staff and may change jobs."""
     return bool(user.is_staff and user.has_perm(CHANGE))
+
+
+def can_retry_all_jobs(user: User | AnonymousUser) -> bool:
+    """Return whether the user is staff and may retry jobs, or change them."""
+    return can_change_all_jobs(user) or bool(user.is_staff and user.has_perm(RETRY))
+
+
+def can_cancel_all_jobs(user: User | AnonymousUser) -> bool:
+    """Return whether the user is staff and may cancel jobs, or change them."""
+    return can_change_all_jobs(user) or bool(user.is_staff and user.has_perm(CANCEL))
 
 
 class CanViewAllJobs(IsAdminUser):

@@ -23,6 +23,7 @@ from jobs.lib.accounts import account_named
 from jobs.models import DownloadJob
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.newest import SEARCHED
+from jobs.models.permissions import can_cancel_all_jobs, can_retry_all_jobs
 from jobs.operations.admin.job_columns import JobColumns
 from jobs.operations.admin.job_filters import (
     AttemptsFilter,
@@ -148,23 +149,33 @@ class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[Download
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         job: DownloadJob = context["original"]
-        buttons = [("run_again", "Retry", Event.REQUEUE), ("cancel", "Cancel", Event.CANCEL)]
+        buttons = [
+            ("run_again", "Retry", Event.REQUEUE, can_retry_all_jobs),
+            ("cancel", "Cancel", Event.CANCEL, can_cancel_all_jobs),
+        ]
         context["verbs"] = [
             (url, word)
-            for url, word, event in buttons
-            if job.allows(event)
+            for url, word, event, is_allowed in buttons
+            if is_allowed(request.user)
+            and job.allows(event)
             and not (event == Event.REQUEUE and job.error_code in NOT_RUN_AGAIN)
         ]
         context |= {"timeline": read_timeline(job), "title": capfirst(self.opts.verbose_name)}
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return can_retry_all_jobs(request.user)
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return can_cancel_all_jobs(request.user)
+
     # Actions on many, bounded, and buttons on one
 
-    @admin.action(description="Retry", permissions=["change"])
+    @admin.action(description="Retry", permissions=["retry"])
     def run_again_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
         self._do(request, jobs, run_admin_job_again, "Queued")
 
-    @admin.action(description="Cancel", permissions=["change"])
+    @admin.action(description="Cancel", permissions=["cancel"])
     def cancel_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
         self._do(request, jobs, cancel_admin_job, "Cancelled")
 
@@ -209,17 +220,19 @@ class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[Download
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [
-            path(f"<job:job_id>/{name}", self._button(verb, word), name=f"job_{name}")
-            for name, verb, word in [
-                ("run_again", run_admin_job_again, "Queued"),
-                ("cancel", cancel_admin_job, "Cancelled"),
+            path(f"<job:job_id>/{name}", self._button(verb, word, allowed), name=f"job_{name}")
+            for name, verb, word, allowed in [
+                ("run_again", run_admin_job_again, "Queued", self.has_retry_permission),
+                ("cancel", cancel_admin_job, "Cancelled", self.has_cancel_permission),
             ]
         ]
         return buttons + super().get_urls()
 
-    def _button(self, verb: Verb, word: str) -> Callable[..., HttpResponse]:
+    def _button(
+        self, verb: Verb, word: str, allowed: Callable[[HttpRequest], bool]
+    ) -> Callable[..., HttpResponse]:
         def press(request: HttpRequest, job_id: UUID) -> HttpResponse:
-            if not self.has_change_permission(request):
+            if not allowed(request):
                 raise PermissionDenied
             job = get_object_or_404(DownloadJob, pk=job_id)
             self._do(request, DownloadJob.objects.filter(pk=job.pk), verb, word)

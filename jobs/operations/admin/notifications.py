@@ -108,7 +108,8 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         is_waiting = context["original"].state == Notification.State.WAITING
-        context["verbs"] = [] if is_waiting else [("send_again", "Send again")]
+        is_offered = not is_waiting and self.has_change_permission(request)
+        context["verbs"] = [("send_again", "Send again")] if is_offered else []
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.action(description="Send again", permissions=["change"])
