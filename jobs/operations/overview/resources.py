@@ -17,7 +17,7 @@ from jobs.operations.overview.links import jobs_link
 from jobs.operations.overview.texts import seconds_text
 from jobs.scanner import is_scanner_on, ping_scanner
 
-TIMEOUT_SECONDS = 0.5  # for all: the page must come although a server hangs
+TIMEOUT_SECONDS = 1.5  # for all: the page must come although a server hangs
 SLOW_SECONDS = 0.25
 TOP_OWNERS = 5
 LABELS = {
@@ -54,7 +54,7 @@ class Dependency:
 
 
 def read_dependencies() -> list[Dependency]:
-    """Probe all at the same time, and wait half a second at most."""
+    """Probe all at the same time, and wait TIMEOUT_SECONDS at most."""
     probes: Mapping[str, HealthProbe] = PROBES
     if is_scanner_on():
         probes = {**PROBES, "scanner": SCANNER}
