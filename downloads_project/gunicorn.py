@@ -32,7 +32,7 @@ logger_class = "downloads_project.web_server.gunicorn_log.GunicornLog"
 accesslog = None  # web_server/access_log.py writes it
 control_socket_disable = True
 # The metrics of all processes, each in files of its own. Set before prometheus_client is imported.
-_metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="metrics-")
+_metrics = tempfile.mkdtemp(prefix="metrics-")
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics
 
 

@@ -16,7 +16,7 @@ import pytest
 from deploy.debian import install
 from downloads_project.local.ports import free_ports
 from downloads_project.processes import Process
-from jobs import scanner as clamd
+from jobs.lib import scanner as clamd
 
 IS_REQUIRED = "REQUIRE_CLAMD"  # set in .ci/run, where tests must not be skipped
 SYSTEM_PROGRAMS = "/usr/sbin"  # Debian's folder of clamd, often not in PATH

@@ -317,7 +317,7 @@ ROWS = [
     Row("B78 staff's address", ask("POST", "/admin/retry/{failed}"), 403, "permission_denied"),
     Row("B78 queue/stats", ask("GET", "/queue/stats"), 403, "permission_denied"),
     Row("B78 workers/stats", ask("GET", "/workers/stats"), 403, "permission_denied"),
-    Row("B80 metrics", ask("GET", "/metrics"), 404, "not_found"),
+    Row("B80 metrics", ask("GET", "/metrics"), 403, "permission_denied"),
 ]  # fmt: skip
 
 

@@ -55,7 +55,11 @@ def _reads(path: Path) -> Iterator[str]:
         key: ast.expr | None = None
         if isinstance(node, ast.Call) and READERS.fullmatch(ast.unparse(node.func)) and node.args:
             key = node.args[0]
-        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
+        elif (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.ctx, ast.Load)
+            and ast.unparse(node.value) == "os.environ"
+        ):
             key = node.slice
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
             yield key.value

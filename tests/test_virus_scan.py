@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from jobs import scanner as scanner
 from jobs.errors import BuildError, Infected, Interrupted, NotScannable, ScannerUnavailable
-from jobs.scanner import Scan
+from jobs.lib import scanner as scanner
+from jobs.lib.scanner import Scan
 from tests.clamd import (
     SIGNATURE,
     Behaviour,

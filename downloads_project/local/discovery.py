@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from jobs import scanner as clamd
 from jobs.errors import ScannerUnavailable
+from jobs.lib import scanner as clamd
 
 # Where a clamd listens on Debian, and in a container whose port is published.
 SCANNERS = ["unix:///run/clamav/clamd.ctl", "tcp://127.0.0.1:3310"]

@@ -17,8 +17,8 @@ from django.utils import timezone
 from jobs.engine import figures, health
 from jobs.engine.statistics import active_jobs_by_kind
 from jobs.errors import ScannerUnavailable
+from jobs.lib.scanner import is_scanner_on, scanner_signatures_date
 from jobs.models import ServiceProcess
-from jobs.scanner import is_scanner_on, scanner_signatures_date
 from jobs.web.wording.time_text import duration_text
 
 LATELY = timedelta(minutes=10)

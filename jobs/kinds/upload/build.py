@@ -13,10 +13,10 @@ from pathlib import Path
 
 import structlog
 
-from jobs import scanner as clamd
 from jobs.errors import ChecksumMismatch, FileTooLarge, ProcessingError, TypeNotAllowed
 from jobs.kinds.upload import previews
 from jobs.kinds.upload.previews import preview_maker
+from jobs.lib import scanner as clamd
 from jobs.lib.digest import Digest
 from jobs.lib.filetypes import filetype_matches, filetype_of
 from jobs.workspace import Workspace

@@ -6,13 +6,13 @@ from pathlib import PurePosixPath
 
 from django.conf import settings
 
-from jobs import scanner as clamd
 from jobs.errors import Infected
 from jobs.kinds.base import JobParams, Kind, StatusAddress
 from jobs.kinds.page_parts import Card, Contents, Remedy
 from jobs.kinds.upload import page, words
 from jobs.kinds.upload.build import UploadParams, build_upload
 from jobs.kinds.upload.older_names import older_upload_names
+from jobs.lib import scanner as clamd
 from jobs.models import DownloadJob, StoredFile
 from jobs.models.sources import Sources
 from jobs.workspace import Workspace

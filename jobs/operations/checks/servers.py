@@ -16,9 +16,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 
-from jobs import scanner as clamd
 from jobs import storage
 from jobs.engine import broker
+from jobs.lib import scanner as clamd
 from jobs.lib.background_call import BackgroundCall
 from jobs.web import rate_counting
 

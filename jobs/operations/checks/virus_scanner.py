@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from jobs import scanner as clamd
+from jobs.lib import scanner as clamd
 
 
 @register

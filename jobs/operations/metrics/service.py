@@ -23,8 +23,8 @@ from jobs.engine import figures, health
 from jobs.engine.statistics import active_jobs_by_kind
 from jobs.errors import ScannerUnavailable
 from jobs.kinds.registry import KINDS
+from jobs.lib.scanner import is_scanner_on, scanner_signatures_date
 from jobs.models.job_statistics import BOUNDS
-from jobs.scanner import is_scanner_on, scanner_signatures_date
 
 KEPT_SECONDS = 4.0  # a scrape sooner after the last one gets the same values
 STATES = {  # the label `state`, and the count in active_jobs_by_kind()

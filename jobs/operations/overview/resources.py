@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 
 from jobs.engine.health import PROBES, HealthProbe
 from jobs.lib.file_size import file_size_text
+from jobs.lib.scanner import is_scanner_on, ping_scanner
 from jobs.models import Notification, Usage
 from jobs.operations.overview.links import jobs_link
 from jobs.operations.overview.texts import seconds_text
-from jobs.scanner import is_scanner_on, ping_scanner
 
 TIMEOUT_SECONDS = 1.5  # for all: the page must come although a server hangs
 SLOW_SECONDS = 0.25
