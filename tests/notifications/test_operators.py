@@ -118,7 +118,8 @@ def test_few_examples_link_to_the_admin(post: MailServer, client: Client) -> Non
 
     examples = row.content["examples"]
     assert [each["fileName"] for each in examples] == [f"file-{n}.zip" for n in range(5)]
-    assert post.mails[0]["Subject"].endswith("code_3 (2), …")
+    subject = " ".join(post.mails[0]["Subject"].split())  # Python 3.13 folds it with two spaces
+    assert subject.endswith("code_3 (2), …")
     links = post.mails[0].get_body(("html",)).get_content().split('href="')[1:]
     client.force_login(User.objects.create_superuser("root"))
     for link in links:
