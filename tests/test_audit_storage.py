@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 
 from jobs import storage
 from jobs.engine import garbage, quota, storage_audit
-from jobs.engine.storage_audit import AuditCounts, Finding, Problem
+from jobs.engine.storage_audit import AuditCounts, AuditProblem, Finding
 from jobs.errors import StorageUnavailable
 from jobs.kinds.registry import kind_folder
 from jobs.models import DownloadJob, StoredFile
@@ -68,17 +68,17 @@ def test_rows_and_objects_that_match_are_no_difference(alice: User, bucket: Any)
 def test_a_row_without_an_object_is_missing(alice: User, bucket: Any) -> None:
     there, lost = completed(alice, bucket), completed(alice, bucket, None)
 
-    assert audit() == {(Problem.MISSING, lost.key)}
+    assert audit() == {(AuditProblem.MISSING, lost.key)}
     assert bucket.exists(there.key)
 
 
 def test_an_object_of_another_size_or_content_is_found(alice: User, bucket: Any) -> None:
     longer, other = completed(alice, bucket, b"hello!"), completed(alice, bucket, b"HELLO")
 
-    assert audit() == {(Problem.WRONG_SIZE, longer.key)}
+    assert audit() == {(AuditProblem.WRONG_SIZE, longer.key)}
     assert audit(with_sums=True) == {
-        (Problem.WRONG_SIZE, longer.key),
-        (Problem.WRONG_SUM, other.key),
+        (AuditProblem.WRONG_SIZE, longer.key),
+        (AuditProblem.WRONG_SUM, other.key),
     }
 
 
@@ -95,9 +95,9 @@ def test_objects_and_uploads_without_a_job_are_found(
         bucket.client.create_multipart_upload(Bucket=bucket.bucket_name, Key=key)
 
     assert audit() == {
-        (Problem.UNKNOWN, gone),
-        (Problem.UNKNOWN, "results/not-an-id"),
-        (Problem.UNFINISHED, upload),
+        (AuditProblem.UNKNOWN, gone),
+        (AuditProblem.UNKNOWN, "results/not-an-id"),
+        (AuditProblem.UNFINISHED, upload),
     }
     assert audit(datetime.now(UTC) - timedelta(hours=1)) == set()
     assert bucket.exists(kept.key)
@@ -140,8 +140,8 @@ def test_many_differences_are_looked_up_in_batches(
     alice: User, bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage_audit, "BATCH", 2)
-    missing = {(Problem.MISSING, completed(alice, bucket, None).key) for _ in range(5)}
-    unknown = {(Problem.UNKNOWN, f"results/{uuid4()}/1/a.zip") for _ in range(5)}
+    missing = {(AuditProblem.MISSING, completed(alice, bucket, None).key) for _ in range(5)}
+    unknown = {(AuditProblem.UNKNOWN, f"results/{uuid4()}/1/a.zip") for _ in range(5)}
     for _, key in unknown:
         bucket.save(key, ContentFile(b"x"))
 
@@ -246,7 +246,7 @@ def test_a_dry_run_changes_nothing(alice: User, bucket: Any) -> None:
 
 def test_a_job_that_changed_meanwhile_is_left(alice: User, bucket: Any) -> None:
     lost = completed(alice, bucket, None)
-    finding = Finding(Problem.MISSING, lost.key, "", lost.pk)
+    finding = Finding(AuditProblem.MISSING, lost.key, "", lost.pk)
     DownloadJob.objects.update(expires_at="2000-01-01T00:00Z")
     DownloadJob.objects.get(pk=lost.made_by_id).expire()
     DownloadJob.objects.get(pk=lost.made_by_id).requeue(Actor.OWNER, total=None)

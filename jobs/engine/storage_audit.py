@@ -27,7 +27,7 @@ BATCH = 1000  # objects without a row, or rows without an object, that are looke
 ROWS = 5000  # that are fetched at once
 
 
-class Problem(TextChoices):
+class AuditProblem(TextChoices):
     MISSING = "missing"  # a row without an object
     UNKNOWN = "unknown"  # an object without a row
     UNFINISHED = "unfinished"  # a multipart upload without a job
@@ -36,7 +36,7 @@ class Problem(TextChoices):
 
 
 class Finding(NamedTuple):
-    problem: Problem
+    problem: AuditProblem
     key: str
     detail: str = ""
     file_pk: int | None = None
@@ -80,15 +80,15 @@ def audit_storage(
             yield from _still_missing(missing)
             missing.clear()
         if len(unknown) == BATCH:
-            yield from _findings(Problem.UNKNOWN, unknown)
+            yield from _findings(AuditProblem.UNKNOWN, unknown)
             unknown.clear()
     yield from _still_missing(missing)
-    yield from _findings(Problem.UNKNOWN, unknown)
+    yield from _findings(AuditProblem.UNKNOWN, unknown)
     for folder in folders:
         uploads = storage.list_open_uploads(folder)
         keys = (upload["Key"] for upload in uploads if upload["Initiated"] < before)
         while batch := list(islice(keys, BATCH)):
-            yield from _findings(Problem.UNFINISHED, batch)
+            yield from _findings(AuditProblem.UNFINISHED, batch)
 
 
 def _rows() -> Iterator[Row]:
@@ -119,7 +119,7 @@ def _side_by_side(
 def _compare(row: Row, found: storage.StoredObject, *, with_sums: bool) -> Iterator[Finding]:
     if row.size_bytes != found.size_bytes:
         detail = f"{found.size_bytes} bytes instead of {row.size_bytes}"
-        yield Finding(Problem.WRONG_SIZE, row.key, detail, row.pk)
+        yield Finding(AuditProblem.WRONG_SIZE, row.key, detail, row.pk)
     elif with_sums and row.sha256:
         digest = Digest()
         try:
@@ -129,7 +129,7 @@ def _compare(row: Row, found: storage.StoredObject, *, with_sums: bool) -> Itera
             yield from _still_missing([row])
             return
         if digest.sha256 != row.sha256:
-            yield Finding(Problem.WRONG_SUM, row.key, f"SHA-256 {digest.sha256}", row.pk)
+            yield Finding(AuditProblem.WRONG_SUM, row.key, f"SHA-256 {digest.sha256}", row.pk)
 
 
 def _still_missing(rows: Iterable[Row]) -> Iterator[Finding]:
@@ -139,10 +139,10 @@ def _still_missing(rows: Iterable[Row]) -> Iterator[Finding]:
     kept = set(left)
     for row in rows:
         if row.pk in kept:
-            yield Finding(Problem.MISSING, row.key, f"{row.size_bytes} bytes", row.pk)
+            yield Finding(AuditProblem.MISSING, row.key, f"{row.size_bytes} bytes", row.pk)
 
 
-def _findings(problem: Problem, keys: list[str]) -> Iterator[Finding]:
+def _findings(problem: AuditProblem, keys: list[str]) -> Iterator[Finding]:
     # Active jobs before files: a job that succeeds in between is found by one of the queries.
     ids = {key: key.split("/")[1] for key in keys}
     job_ids = list(filter(_is_id, ids.values()))

@@ -97,8 +97,8 @@ def _stop(name: str, text: str, fault: str, valid: str) -> NoReturn:
             sys.stderr.write(f"{sentence}\n")
         else:
             # The logs are not configured yet, and the value that is invalid may be one of these.
-            wanted = os.environ.get("LOG_JSON") or os.environ.get("PRODUCTION", "")
-            LineFormat.is_json = wanted.lower() in TRUE
+            flag = os.environ.get("LOG_JSON") or os.environ.get("PRODUCTION", "")
+            LineFormat.is_json = flag.lower() in TRUE
             write_line_at_once(sentence, "critical")
     raise BadSetting(sentence)
 

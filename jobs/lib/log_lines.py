@@ -17,7 +17,7 @@ class LineFormat:
     """Set by `configure_logs`."""
 
     is_json = False
-    has_info = True  # lines of the level INFO are wanted
+    has_info = True  # lines of the level INFO are written
 
 
 def log_line(event: str, *, level: str = "info", **fields: object) -> str:

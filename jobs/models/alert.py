@@ -1,4 +1,4 @@
-"""The troubles that operators are told about: see jobs/notifications/alert_rules.py."""
+"""The troubles that operators are alerted of: see jobs/notifications/alert_rules.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Alert(models.Model):
     sentence = models.CharField(max_length=500)  # as it was last seen
     since = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
-    told_at = models.DateTimeField(null=True)  # when operators were notified
+    notified_at = models.DateTimeField(null=True)  # when operators were notified
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -5,21 +5,25 @@ docs/runbook/ has a page for each: what it means, what to look at, what to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 
 from jobs.engine import figures, health
 from jobs.engine.statistics import active_jobs_by_kind
 from jobs.errors import ScannerUnavailable
+from jobs.lib.database import DATABASE_AWAY
 from jobs.lib.scanner import is_scanner_on, scanner_signatures_date
 from jobs.models import ServiceProcess
 from jobs.web.wording.time_text import duration_text
+
+log = structlog.get_logger(__name__)
 
 LATELY = timedelta(minutes=10)
 OLDEST_SECONDS = 90
@@ -32,6 +36,7 @@ SIGNATURES_AGE = timedelta(days=3)
 SCRATCH_FREE_SHARE = 0.1
 
 Found = Iterator[tuple[str, str]]  # each trouble's subject, and a sentence
+Troubles = Mapping[tuple[str, str], str]  # the sentence of each, by rule and subject
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ def _stuck_outbox(_: ServiceState) -> Found:
 
 
 class AlertRule(NamedTuple):
-    """A rule finds troubles; operators are told of one that lasts `for_seconds`."""
+    """A rule finds troubles; operators are alerted of one that lasts `for_seconds`."""
 
     name: str  # also of its page in docs/runbook/
     title: str
@@ -181,3 +186,17 @@ RULES = [
     AlertRule("outbox-stuck", "Mails or webhooks are stuck", _stuck_outbox),
 ]
 RULE_BY_NAME = {rule.name: rule for rule in RULES}
+
+
+def find_troubles(state: ServiceState, rules: Sequence[AlertRule] = RULES) -> Troubles:
+    """Return what the rules find. A rule that fails is logged, and finds nothing."""
+    found: dict[tuple[str, str], str] = {}
+    for rule in rules:
+        try:
+            for subject, sentence in rule.find(state):
+                found[rule.name, subject[:100]] = sentence[:500]
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            log.exception("an alert rule failed", rule=rule.name)
+    return found

@@ -1,4 +1,4 @@
-"""Tell operators of troubles, once each, and of their ends. See alert_rules.py.
+"""Alert operators of troubles, once each, and of their ends. See alert_rules.py.
 
 Dispatchers call `check_alerts`. If none is running, workers do: see `stand_in_for_dispatchers`.
 """
@@ -6,7 +6,7 @@ Dispatchers call `check_alerts`. If none is running, workers do: see `stand_in_f
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -16,46 +16,30 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from jobs.errors import Undelivered
-from jobs.lib.database import DATABASE_AWAY
 from jobs.models import Alert, Notification, ServiceProcess
 from jobs.notifications import mail, webhook
-from jobs.notifications.alert_rules import RULE_BY_NAME, RULES, AlertRule, ServiceState
+from jobs.notifications.alert_rules import RULE_BY_NAME, ServiceState, Troubles, find_troubles
 
 log = structlog.get_logger(__name__)
 
 LOCK = (3, 0)  # of an advisory lock; see operators.py
 CLEAR_AFTER = timedelta(seconds=60)  # without the trouble, so that one that flickers is one
 AWAY_SECONDS = 30.0  # the database
-Troubles = Mapping[tuple[str, str], str]  # the sentence of each, by rule and subject
 
 
 def are_alerts_on() -> bool:
-    """Return whether anybody is told."""
+    """Return whether anybody is alerted."""
     return bool(settings.OPERATOR_EMAILS or settings.OPERATOR_WEBHOOK)
 
 
 def check_alerts() -> int:
-    """Look for troubles, and queue what operators are to be told. Return how many messages."""
+    """Look for troubles, and queue messages to operators. Return how many."""
     if not are_alerts_on():
         return 0
     troubles = find_troubles(ServiceState())
     with transaction.atomic():
         now = _lock()
         return len(_record(troubles, now)) if now else 0
-
-
-def find_troubles(state: ServiceState, rules: list[AlertRule] = RULES) -> Troubles:
-    """Return what the rules find. A rule that fails is logged, and finds nothing."""
-    found: dict[tuple[str, str], str] = {}
-    for rule in rules:
-        try:
-            for subject, sentence in rule.find(state):
-                found[rule.name, subject[:100]] = sentence[:500]
-        except DATABASE_AWAY:
-            raise
-        except Exception:
-            log.exception("an alert rule failed", rule=rule.name)
-    return found
 
 
 def _lock() -> datetime | None:
@@ -76,22 +60,22 @@ def _record(troubles: Troubles, now: datetime) -> list[Notification]:
     for key, alert in alerts.items():
         if key in troubles:
             alert.sentence, alert.seen_at = troubles[key], now
-            if alert.told_at is None and now - alert.since >= _patience(alert):
-                alert.told_at = now
-                messages += _tell(alert)
+            if alert.notified_at is None and now - alert.since >= _notified_after(alert):
+                alert.notified_at = now
+                messages += _notify(alert)
         elif now - alert.seen_at >= CLEAR_AFTER:
             alert.ended_at = now
-            messages += _tell(alert) if alert.told_at else []
+            messages += _notify(alert) if alert.notified_at else []
         alert.save()
     return messages
 
 
-def _patience(alert: Alert) -> timedelta:
+def _notified_after(alert: Alert) -> timedelta:
     rule = RULE_BY_NAME.get(alert.rule)
     return timedelta(seconds=rule.for_seconds if rule else 0)
 
 
-def _tell(alert: Alert) -> list[Notification]:
+def _notify(alert: Alert) -> list[Notification]:
     """Queue a mail and a webhook about the alert, or about its end."""
     log.warning("alert over" if alert.ended_at else "alert", rule=alert.rule, subject=alert.subject)
     content = {"alert": alert_content(alert)}
@@ -108,7 +92,7 @@ def _tell(alert: Alert) -> list[Notification]:
 
 
 def alert_content(alert: Alert) -> dict[str, str | None]:
-    """Return the alert as operators are told of it."""
+    """Return the alert as operators get it."""
     rule = RULE_BY_NAME.get(alert.rule)
     return {
         "rule": alert.rule,
@@ -152,26 +136,26 @@ def _send_now(notification: Notification, send: Callable[[Notification], None]) 
 
 
 class DatabaseWatch:
-    """Tells operators directly that the database is away, and that it is back.
+    """Alerts operators directly that the database is away, and that it is back.
 
     The outbox is in the database, so this mail is sent without it, by each dispatcher.
     """
 
     def __init__(self) -> None:
         self._since: float | None = None
-        self._is_told = False
+        self._is_notified = False
 
     def failed(self) -> None:
         """Note that the database did not respond."""
         self._since = self._since or time.monotonic()
-        if not self._is_told and time.monotonic() - self._since >= AWAY_SECONDS:
-            self._is_told = self._send("It does not respond.", ended=False)
+        if not self._is_notified and time.monotonic() - self._since >= AWAY_SECONDS:
+            self._is_notified = self._send("It does not respond.", ended=False)
 
     def worked(self) -> None:
         """Note that the database responds."""
-        if self._is_told:
+        if self._is_notified:
             self._send("It responds again.", ended=True)
-        self._since, self._is_told = None, False
+        self._since, self._is_notified = None, False
 
     def _send(self, sentence: str, *, ended: bool) -> bool:
         """Return False if the mail could not be sent."""
@@ -191,6 +175,6 @@ class DatabaseWatch:
                 )
             )
         except Undelivered as error:
-            log.warning("operators could not be told", error=str(error))
+            log.warning("operators could not be alerted", error=str(error))
             return False
         return True

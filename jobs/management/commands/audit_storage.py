@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs.engine.storage_audit import AuditCounts, Finding, Problem, audit_storage
+from jobs.engine.storage_audit import AuditCounts, AuditProblem, Finding, audit_storage
 from jobs.engine.storage_repair import repair
 from jobs.errors import BuildError
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             raise CommandError("--dry-run needs --repair.")
         self._is_json = options["json"]
         before = datetime.now(UTC) - timedelta(hours=options["hours"])
-        counts, found, left = AuditCounts(), Counter[Problem](), 0
+        counts, found, left = AuditCounts(), Counter[AuditProblem](), 0
         try:
             for finding in audit_storage(before, counts, with_sums=options["sums"]):
                 found[finding.problem] += 1
@@ -67,10 +67,12 @@ class Command(BaseCommand):
             columns = (f"{finding.problem:<10}", finding.key, finding.detail, done)
             self.stdout.write("  ".join(filter(None, columns)))
 
-    def _print_summary(self, counts: AuditCounts, found: Counter[Problem]) -> None:
+    def _print_summary(self, counts: AuditCounts, found: Counter[AuditProblem]) -> None:
         if self._is_json:
             line = {"files": counts.rows, "objects": counts.objects}
-            self.stdout.write(json.dumps(line | {problem: found[problem] for problem in Problem}))
+            self.stdout.write(
+                json.dumps(line | {problem: found[problem] for problem in AuditProblem})
+            )
         else:
             text = ", ".join(f"{found[each]:,} {each.label.lower()}" for each in found)
             self.stdout.write(

@@ -59,7 +59,7 @@ def are_few(request: HttpRequest) -> bool:
     return bool(request.GET.get("state")) or is_lately
 
 
-class JobFilter(admin.SimpleListFilter):
+class JobListFilter(admin.SimpleListFilter):
     """A filter with fixed choices."""
 
     choices_by_value: dict[str, tuple[str, Q]]
@@ -77,7 +77,7 @@ class JobFilter(admin.SimpleListFilter):
         return label_and_condition and label_and_condition[1]
 
 
-class NewestFilter(JobFilter):
+class NewestFilter(JobListFilter):
     """A filter on a column without an index."""
 
     def queryset(self, request: HttpRequest, queryset: Jobs) -> Jobs:
@@ -89,7 +89,7 @@ class NewestFilter(JobFilter):
         return found.filter(condition)
 
 
-class StateFilter(JobFilter):
+class QueueStateFilter(JobListFilter):
     title, parameter_name, choices_by_value = "state in the queue", "state", STATES
 
 

@@ -31,7 +31,7 @@ from jobs.operations.admin.job_filters import (
     FinishedFilter,
     KindFilter,
     OwnerFilter,
-    StateFilter,
+    QueueStateFilter,
     UrgencyFilter,
 )
 from jobs.operations.admin.job_timeline import read_timeline
@@ -68,7 +68,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[Download
         "name", "state", "owner_jobs", "kind", "size", "attempt", "error_code", "created",
     ]  # fmt: skip
     list_filter = [
-        "status", StateFilter, KindFilter, OwnerFilter, FinishedFilter, "created_at",
+        "status", QueueStateFilter, KindFilter, OwnerFilter, FinishedFilter, "created_at",
         AttemptsFilter, UrgencyFilter, ErrorCodeFilter,
     ]  # fmt: skip
     list_select_related = ["owner"]

@@ -31,8 +31,8 @@ class MetricsTokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, str] | None:
         scheme, _, token = get_authorization_header(request).partition(b" ")
-        wanted = settings.METRICS_TOKEN.encode()
-        if wanted and scheme.lower() == b"bearer" and hmac.compare_digest(token, wanted):
+        expected = settings.METRICS_TOKEN.encode()
+        if expected and scheme.lower() == b"bearer" and hmac.compare_digest(token, expected):
             return AnonymousUser(), SCRAPER
         return None
 

@@ -9,13 +9,13 @@ from math import ceil, log10
 
 from django.utils import timezone
 
+from jobs.notifications.alert_rules import FAILURE_SHARE
 from jobs.operations.overview.history import History, Sums
 from jobs.operations.overview.texts import share_text
 
 WIDTH, HEIGHT = 480, 100
 GAP = 0.2  # of a bar's place
 LABELS = 5  # below a chart
-LIMIT = 0.10  # the share of failed jobs above which operators are warned
 STACKED = ("completed", "failed", "cancelled")
 
 
@@ -71,7 +71,7 @@ class Charts:
 def make_charts(history: History) -> Charts:
     all_sums = list(history.bars.values())
     most = _round_up(max(_finished(sums) for sums in all_sums))
-    share_most = max(2 * LIMIT, ceil(10 * max(s.failure_share for s in all_sums)) / 10)
+    share_most = max(2 * FAILURE_SHARE, ceil(10 * max(s.failure_share for s in all_sums)) / 10)
     bars = [
         Bar(at, _label(at, history), sums, _rectangles(sums, number, len(all_sums), most))
         for number, (at, sums) in enumerate(history.bars.items())
@@ -81,7 +81,7 @@ def make_charts(history: History) -> Charts:
     area = f"{line}L{WIDTH - half:.1f} {HEIGHT}L{half:.1f} {HEIGHT}Z"
     places = [round(n * (len(bars) - 1) / (LABELS - 1)) for n in range(LABELS)]
     return Charts(
-        bars, most, share_most, line, area, HEIGHT * (1 - LIMIT / share_most),
+        bars, most, share_most, line, area, HEIGHT * (1 - FAILURE_SHARE / share_most),
         [bars[place].label for place in places],
     )  # fmt: skip
 

@@ -13,16 +13,16 @@ from jobs.engine.statistics import LATER
 from jobs.lib.accounts import username_field
 from jobs.models import DownloadJob
 from jobs.operations.overview.links import jobs_link
-from jobs.operations.overview.periods import Period
+from jobs.operations.overview.periods import TimeRange
 from jobs.states import Status
 
-MOST_COUNTED = 10_000  # the newest failures; more in a period are not told apart
+MOST_COUNTED = 10_000  # the newest failures; more in a period count as one
 MOST_ROWS = 8
 FAILED = Q(status=Status.FAILED)
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureGroup:
     """An error of a kind: how often since when, and for how many owners."""
 
     kind: str
@@ -46,7 +46,7 @@ class Failure:
         return jobs_link(state="retry", kind=self.kind, error_code=self.code)
 
 
-def read_failures(period: Period) -> list[Failure]:
+def read_failures(period: TimeRange) -> list[FailureGroup]:
     """Return the most frequent errors of the period."""
     jobs = DownloadJob.objects.order_by()
     ended = jobs.filter(FAILED, finished_at__gte=Now() - period.length)
@@ -65,6 +65,6 @@ def read_failures(period: Period) -> list[Failure]:
     return sorted(found, key=lambda each: -(each.failed + each.retrying))[:MOST_ROWS]
 
 
-def _failure(row: dict[str, Any], period: Period) -> Failure:
+def _failure(row: dict[str, Any], period: TimeRange) -> FailureGroup:
     owner = row.pop("one_owner") if row["owners"] == 1 else row.pop("one_owner") and ""
-    return Failure(code=row.pop("error_code"), one_owner=owner, period=period.name, **row)
+    return FailureGroup(code=row.pop("error_code"), one_owner=owner, period=period.name, **row)

@@ -13,7 +13,7 @@ from django.db.models import DateTimeField, F, Func, Sum, Value
 from jobs.models import JobStatistics
 from jobs.models.job_statistics import BUCKETS, TIMED
 from jobs.operations.overview.percentiles import estimated_percentile
-from jobs.operations.overview.periods import EPOCH, Period
+from jobs.operations.overview.periods import EPOCH, TimeRange
 
 COUNTERS = ("submitted", "completed", "failed", "failed_with_dependency", "cancelled", "retried")
 
@@ -70,7 +70,7 @@ class Latencies:
 class History:
     """The sums of a period. Kinds without any jobs in it are missing."""
 
-    period: Period
+    period: TimeRange
     bars: dict[datetime, Sums]
     kinds: dict[str, Sums]
     total: Sums
@@ -88,7 +88,7 @@ class DateBin(Func):
     output_field = DateTimeField()
 
 
-def read_history(period: Period, now: datetime) -> History:
+def read_history(period: TimeRange, now: datetime) -> History:
     """Read the sums of the period, in two queries."""
     starts = period.starts(now)
     rows = JobStatistics.objects.filter(start__gte=starts[0])

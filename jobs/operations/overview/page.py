@@ -9,17 +9,17 @@ from typing import Any, cast
 
 from django.db import connection
 
-from jobs.operations.overview.alerts import Alert, find_alerts
+from jobs.operations.overview.alerts import ShownAlert, find_alerts
 from jobs.operations.overview.charts import Charts, make_charts
-from jobs.operations.overview.failures import Failure, read_failures
+from jobs.operations.overview.failures import FailureGroup, read_failures
 from jobs.operations.overview.history import History, read_history
-from jobs.operations.overview.periods import PERIODS, Period, period_of
-from jobs.operations.overview.processes import Processes, read_processes
+from jobs.operations.overview.periods import PERIODS, TimeRange, period_of
+from jobs.operations.overview.processes import ReportedProcesses, read_processes
 from jobs.operations.overview.queue import Queue, read_queue
 from jobs.operations.overview.resources import (
     Dependency,
-    Outbox,
-    Storage,
+    OverdueMessages,
+    StorageUse,
     read_dependencies,
     read_outbox,
     read_storage,
@@ -29,19 +29,19 @@ from jobs.operations.overview.resources import (
 @dataclass(frozen=True)
 class Overview:
     now: datetime
-    period: Period
+    period: TimeRange
     history: History
     charts: Charts
     queue: Queue
-    failures: list[Failure]
-    processes: Processes
+    failures: list[FailureGroup]
+    processes: ReportedProcesses
     dependencies: list[Dependency]
-    outbox: Outbox
-    storage: Storage
-    alerts: list[Alert]
+    outbox: OverdueMessages
+    storage: StorageUse
+    alerts: list[ShownAlert]
 
     @property
-    def periods(self) -> list[Period]:
+    def periods(self) -> list[TimeRange]:
         return list(PERIODS.values())
 
 
@@ -50,21 +50,18 @@ def read_overview(query: Mapping[str, Any]) -> Overview:
     dependencies = read_dependencies()
     now, period = database_time(), period_of(query)
     history = read_history(period, now)
-    hour = PERIODS["1h"]
-    last_hour = history.total if period == hour else read_history(hour, now).total
-    queue, processes = read_queue(history), read_processes(now)
     return Overview(
         now=now,
         period=period,
         history=history,
         charts=make_charts(history),
-        queue=queue,
+        queue=read_queue(history),
         failures=read_failures(period),
-        processes=processes,
+        processes=read_processes(now),
         dependencies=dependencies,
         outbox=read_outbox(),
         storage=read_storage(),
-        alerts=find_alerts(queue, processes, dependencies, last_hour),
+        alerts=find_alerts(dependencies),
     )
 
 

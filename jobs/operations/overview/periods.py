@@ -10,7 +10,7 @@ EPOCH = datetime(2000, 1, 3, tzinfo=UTC)  # bars begin at multiples of their wid
 
 
 @dataclass(frozen=True)
-class Period:
+class TimeRange:
     """A length of time until now, and the width of a bar."""
 
     name: str  # in the URL
@@ -29,14 +29,14 @@ class Period:
 PERIODS = {
     period.name: period
     for period in (
-        Period("1h", "1 hour", timedelta(hours=1), timedelta(minutes=1), "minute"),
-        Period("24h", "24 hours", timedelta(hours=24), timedelta(minutes=30), "half hour"),
-        Period("7d", "7 days", timedelta(days=7), timedelta(hours=3), "3 hours"),
+        TimeRange("1h", "1 hour", timedelta(hours=1), timedelta(minutes=1), "minute"),
+        TimeRange("24h", "24 hours", timedelta(hours=24), timedelta(minutes=30), "half hour"),
+        TimeRange("7d", "7 days", timedelta(days=7), timedelta(hours=3), "3 hours"),
     )
 }
 USUAL_PERIOD = PERIODS["24h"]
 
 
-def period_of(query: Mapping[str, str]) -> Period:
+def period_of(query: Mapping[str, str]) -> TimeRange:
     """Return the period in the URL's query, or the usual one."""
     return PERIODS.get(query.get("range", ""), USUAL_PERIOD)

@@ -21,7 +21,7 @@ LONGEST = 5
 
 
 @dataclass(frozen=True)
-class RunningJob:
+class LongestJob:
     job: DownloadJob
     now: datetime
 
@@ -52,12 +52,12 @@ class RunningJob:
 
 
 @dataclass(frozen=True)
-class Process:
+class ReportedProcess:
     """A worker or a dispatcher. `report` is None for a worker that only its jobs name."""
 
     name: str
     report: ServiceProcess | None
-    jobs: list[RunningJob]
+    jobs: list[LongestJob]
     now: datetime
 
     @property
@@ -85,41 +85,41 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Processes:
-    workers: list[Process]
-    dispatchers: list[Process]
-    longest: list[RunningJob]
+class ReportedProcesses:
+    workers: list[ReportedProcess]
+    dispatchers: list[ReportedProcess]
+    longest: list[LongestJob]
 
     @property
     def slots(self) -> int:
         return sum(w.report.slots for w in self.workers if w.report and not w.is_silent)
 
     @property
-    def silent_workers(self) -> list[Process]:
+    def silent_workers(self) -> list[ReportedProcess]:
         return [worker for worker in self.workers if worker.is_silent]
 
     @property
-    def active_dispatcher(self) -> Process | None:
+    def active_dispatcher(self) -> ReportedProcess | None:
         """The dispatcher that reported last, unless all are silent."""
         return next((each for each in self.dispatchers if not each.is_silent), None)
 
 
-def read_processes(now: datetime) -> Processes:
+def read_processes(now: datetime) -> ReportedProcesses:
     """`now` is the time of the database, whose clock the rows have."""
     reports = list(ServiceProcess.objects.order_by("role", "name"))
-    jobs = [RunningJob(job, now) for job in _running()]
-    doing: dict[str, list[RunningJob]] = defaultdict(list)
+    jobs = [LongestJob(job, now) for job in _running()]
+    doing: dict[str, list[LongestJob]] = defaultdict(list)
     for each in jobs:
         doing[each.job.worker].append(each)
     worker, dispatcher = ServiceProcess.Role.WORKER, ServiceProcess.Role.DISPATCHER
     reported: dict[str, Any] = {each.name: each for each in reports if each.role == worker}
-    return Processes(
+    return ReportedProcesses(
         workers=[
-            Process(name, reported.get(name), doing[name], now)
+            ReportedProcess(name, reported.get(name), doing[name], now)
             for name in sorted({*reported, *doing})
         ],
         dispatchers=[
-            Process(each.name, each, [], now)
+            ReportedProcess(each.name, each, [], now)
             for each in sorted(reports, key=lambda each: each.seen_at, reverse=True)
             if each.role == dispatcher
         ],

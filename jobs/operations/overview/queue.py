@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from jobs.engine.statistics import ACTIVE_COUNTS, active_jobs_by_kind
 from jobs.kinds.registry import KINDS
+from jobs.notifications.alert_rules import OLDEST_SECONDS
 from jobs.operations.overview.history import History, Latencies, Sums
 from jobs.operations.overview.links import jobs_link
 from jobs.operations.overview.texts import percentiles_text, seconds_text
 from jobs.states import Status
 
-WAIT_LIMIT = timedelta(minutes=2)  # operators are warned if a due job has waited longer
 NUMBERS = [name for name in ACTIVE_COUNTS if name != "oldest"]
 
 
@@ -42,7 +41,8 @@ class QueueRow:
 
     @property
     def waits_too_long(self) -> bool:
-        return bool(self.active["oldest"] and self.active["oldest"] > WAIT_LIMIT)
+        oldest = self.active["oldest"]
+        return bool(oldest and oldest.total_seconds() > OLDEST_SECONDS)
 
     @property
     def times(self) -> list[str]:

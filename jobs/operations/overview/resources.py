@@ -69,18 +69,20 @@ def read_dependencies() -> list[Dependency]:
 
 
 @dataclass(frozen=True)
-class Outbox:
+class OverdueMessages:
     """Mails and webhooks that are due but not sent."""
 
     overdue: int
     oldest_text: str
 
 
-def read_outbox() -> Outbox:
+def read_outbox() -> OverdueMessages:
     waiting = Notification.objects.filter(state=Notification.State.WAITING).order_by()
     due = Q(due_at__lte=Now())
     row = waiting.aggregate(due=Count("pk", due), oldest=Now() - Min("due_at", filter=due))
-    return Outbox(row["due"], seconds_text(row["oldest"] and row["oldest"].total_seconds()))
+    return OverdueMessages(
+        row["due"], seconds_text(row["oldest"] and row["oldest"].total_seconds())
+    )
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,14 @@ class OwnerStorage:
 
 
 @dataclass(frozen=True)
-class Storage:
+class StorageUse:
     used_text: str
     limit_text: str
     percent: int | None  # None without STORE_BYTES
     owners: list[OwnerStorage]
 
 
-def read_storage() -> Storage:
+def read_storage() -> StorageUse:
     used = Usage.objects.aggregate(total=Sum("stored_bytes", default=0))["total"]
     top = Usage.objects.filter(stored_bytes__gt=0).select_related("owner")
     owners = [
@@ -115,7 +117,7 @@ def read_storage() -> Storage:
     ]
     limit = settings.STORE_BYTES
     percent = _percent(used, limit)
-    return Storage(file_size_text(used), file_size_text(limit) if limit else "", percent, owners)
+    return StorageUse(file_size_text(used), file_size_text(limit) if limit else "", percent, owners)
 
 
 def _percent(part: int, whole: int | None) -> int | None:
