@@ -47,7 +47,7 @@ def test_a_late_response_is_not_taken_for_another(short_timeouts: None) -> None:
 def test_a_recently_used_connection_is_not_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wrapper = DatabaseWrapper(connection.settings_dict, "checked")
+    wrapper = DatabaseWrapper(connection.settings_dict, "default")
     asked: list[object] = []
     check = PostgresConnection.check
     monkeypatch.setattr(PostgresConnection, "check", lambda c: asked.append(c) or check(c))

@@ -196,4 +196,4 @@ def test_a_long_name_does_not_hide_other_columns(
 
     alice_tab.goto(f"{live_server.url}/admin/jobs/downloadjob/")
 
-    expect(alice_tab.locator("td.field-created_at")).to_be_in_viewport(ratio=1)
+    expect(alice_tab.locator("td.field-created")).to_be_in_viewport(ratio=1)
