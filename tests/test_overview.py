@@ -176,6 +176,7 @@ def test_the_charts_show_the_sums_of_the_period(desk: Client, running_service: N
     assert len(rows_of(day, "d-done")) == 2
     assert rows_of(hour, "d-done")[0][2:] == ["30", "2", "1", "0", "6.2 %"]
     assert 'class="fill-failed" x=' in hour
+    assert "alert from 20 %" in hour
 
 
 def test_many_failures_are_an_alert(desk: Client, running_service: None) -> None:

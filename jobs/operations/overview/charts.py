@@ -55,6 +55,11 @@ class Charts:
     labels: list[str]
 
     @property
+    def limit_text(self) -> str:
+        """The share of failed jobs above which operators are alerted."""
+        return share_text(FAILURE_SHARE)
+
+    @property
     def half(self) -> int:
         return self.most // 2
 
