@@ -125,7 +125,7 @@ def test_servers_that_are_away(settings: Any) -> None:
     with (
         patch("jobs.engine.health.check_dependencies", return_value=away),
         patch(
-            "jobs.notifications.alert_rules.scanner_signatures_date",
+            "jobs.lib.scanner.scanner_signatures_date",
             side_effect=ScannerUnavailable("Away."),
         ),
     ):
@@ -138,7 +138,7 @@ def test_servers_that_are_away(settings: Any) -> None:
 def test_old_signatures(settings: Any, days: float, is_trouble: bool) -> None:
     settings.CLAMD = "tcp://127.0.0.1:1"
     date = timezone.now() - timedelta(days=days)
-    with patch("jobs.notifications.alert_rules.scanner_signatures_date", return_value=date):
+    with patch("jobs.lib.scanner.scanner_signatures_date", return_value=date):
         assert (("signatures-old", "") in troubles()) == is_trouble
 
 
@@ -189,7 +189,7 @@ def test_a_rule_that_fails_hides_no_other(caplog: pytest.LogCaptureFixture) -> N
 
 def at(moment: datetime) -> Any:
     """Check the alerts at that moment."""
-    with patch.object(alerts, "_lock", return_value=moment):
+    with patch.object(alerts, "try_transaction_lock", return_value=(moment, True)):
         return check_alerts()
 
 
@@ -267,6 +267,7 @@ def test_the_mail_about_a_trouble_and_its_end() -> None:
     assert ", until " in end.body
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_webhook_is_signed_with_the_secret_of_the_settings(settings: Any) -> None:
     settings.OPERATOR_EMAILS = []
     settings.OPERATOR_WEBHOOK = "https://hooks.example.org/alerts"
@@ -297,6 +298,7 @@ def test_the_webhook_is_signed_with_the_secret_of_the_settings(settings: Any) ->
     assert notification.state == "sent"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_tells_that_no_dispatcher_is_running() -> None:
     ServiceProcess.objects.filter(role="dispatcher").delete()
     stand_in_for_dispatchers()

@@ -198,7 +198,7 @@ def test_dependencies(db: None, settings: Any) -> None:
     with (
         patch("jobs.engine.health.check_dependencies", return_value=checks),
         patch(
-            "jobs.operations.metrics.service.scanner_signatures_date",
+            "jobs.lib.scanner.scanner_signatures_date",
             side_effect=ScannerUnavailable("Away."),
         ),
     ):
@@ -211,7 +211,7 @@ def test_dependencies(db: None, settings: Any) -> None:
 def test_the_age_of_the_signatures(db: None, settings: Any) -> None:
     settings.CLAMD = "tcp://127.0.0.1:1"
     date = timezone.now() - timedelta(days=2)
-    with patch("jobs.operations.metrics.service.scanner_signatures_date", return_value=date):
+    with patch("jobs.lib.scanner.scanner_signatures_date", return_value=date):
         found = samples()
 
     assert found["downloads_scanner_signatures_timestamp_seconds",] == date.timestamp()

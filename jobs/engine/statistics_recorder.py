@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from typing import cast
 
-from django.db import connection
 from django.db.models.functions import Now
 
+from jobs.lib.database import database_time
 from jobs.models import FinishedCount, JobEvent, JobStatistics, ServiceProcess
 from jobs.models.service_process import FORGOTTEN_AFTER
 
@@ -30,7 +29,7 @@ class StatisticsRecorder:
         self._count_at = self._merge_at = 0.0
 
     def __call__(self) -> int:
-        now = _database_time()
+        now = database_time()
         self._record(now)
         if time.monotonic() >= self._count_at:
             self._count()
@@ -66,11 +65,3 @@ def _first_to_record() -> datetime | None:
         return newest.start
     first = JobEvent.objects.order_by("id").first()
     return first.at.replace(second=0, microsecond=0) if first else None
-
-
-def _database_time() -> datetime:
-    """Return the time of the database, whose clock the rows have."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        (now,) = cursor.fetchone()
-    return cast(datetime, now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
+from typing import cast
 
 import structlog
 from django.conf import settings
@@ -49,3 +51,23 @@ def retry_database_write(write: Callable[[], None]) -> None:
             log.warning("cannot be recorded yet", error=repr(error))
             connection.close()  # the next one may lead to another server: one that takes writes
             time.sleep(RETRY_EVERY_SECONDS)
+
+
+def database_time() -> datetime:
+    """Return the time of the database, whose clock the rows have."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        (now,) = cursor.fetchone()
+    return cast(datetime, now)
+
+
+def try_transaction_lock(key: tuple[int, int]) -> tuple[datetime, bool]:
+    """Take the advisory lock until the transaction ends. Return its time, and False if it is taken.
+
+    The first number of the key says what the lock is for: owners have 1, mails to operators about
+    failed jobs 2, alerts 3.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now(), pg_try_advisory_xact_lock(%s, %s)", key)
+        now, is_locked = cursor.fetchone()
+    return now, is_locked

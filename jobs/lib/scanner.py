@@ -84,6 +84,14 @@ def scanner_signatures_date(address: str) -> datetime | None:
     return None
 
 
+def scanner_status() -> tuple[bool, datetime | None]:
+    """Return whether the scanner of the settings responds, and the date of its signatures."""
+    try:
+        return True, scanner_signatures_date(settings.CLAMD)
+    except ScannerUnavailable:
+        return False, None
+
+
 def scanner_place(address: str) -> str | tuple[str, int]:
     """Return the path of a Unix socket, or host and port. Raises ValueError."""
     if address.startswith("unix:///"):

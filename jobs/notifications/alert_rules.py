@@ -17,9 +17,8 @@ from django.utils import timezone
 
 from jobs.engine import figures, health
 from jobs.engine.statistics import active_jobs_by_kind
-from jobs.errors import ScannerUnavailable
 from jobs.lib.database import DATABASE_AWAY
-from jobs.lib.scanner import is_scanner_on, scanner_signatures_date
+from jobs.lib.scanner import is_scanner_on, scanner_status
 from jobs.models import ServiceProcess
 from jobs.web.wording.time_text import duration_text
 
@@ -63,11 +62,7 @@ class ServiceState:
 
     @cached_property
     def scanner(self) -> tuple[bool, datetime | None]:
-        """Return whether the scanner responds, and the date of its signatures."""
-        try:
-            return True, scanner_signatures_date(settings.CLAMD)
-        except ScannerUnavailable:
-            return False, None
+        return scanner_status()
 
 
 def _old_jobs(state: ServiceState) -> Found:

@@ -6,23 +6,23 @@ Dispatchers call `check_alerts`. If none is running, workers do: see `stand_in_f
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models.functions import Now
+from django.db import transaction
 
 from jobs.errors import Undelivered
+from jobs.lib.database import try_transaction_lock
 from jobs.models import Alert, Notification, ServiceProcess
 from jobs.notifications import mail, webhook
 from jobs.notifications.alert_rules import RULE_BY_NAME, ServiceState, Troubles, find_troubles
+from jobs.notifications.senders import LEASE, send_notification
 
 log = structlog.get_logger(__name__)
 
-LOCK = (3, 0)  # of an advisory lock; see operators.py
+LOCK = (3, 0)
 CLEAR_AFTER = timedelta(seconds=60)  # without the trouble, so that one that flickers is one
 AWAY_SECONDS = 30.0  # the database
 
@@ -38,16 +38,8 @@ def check_alerts() -> int:
         return 0
     troubles = find_troubles(ServiceState())
     with transaction.atomic():
-        now = _lock()
-        return len(_record(troubles, now)) if now else 0
-
-
-def _lock() -> datetime | None:
-    """Return the transaction's time, or None if another process has the lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now(), pg_try_advisory_xact_lock(%s, %s)", LOCK)
-        now, is_locked = cursor.fetchone()
-    return now if is_locked else None
+        now, is_locked = try_transaction_lock(LOCK)
+        return len(_record(troubles, now)) if is_locked else 0
 
 
 def _record(troubles: Troubles, now: datetime) -> list[Notification]:
@@ -113,26 +105,13 @@ def stand_in_for_dispatchers() -> None:
 
 def send_due_alerts() -> None:
     """Send the messages about alerts that are due, from this process."""
+    ours = Notification.objects.filter(owner=None)
     for channel, send in (
         (Notification.Channel.ALERT, mail.send_mail_message),
         (Notification.Channel.WEBHOOK, webhook.send_webhook),
     ):
-        due = Notification.objects.due(channel).filter(owner=None)
-        for notification in due.order_by("due_at")[:10]:
-            _send_now(notification, send)
-
-
-def _send_now(notification: Notification, send: Callable[[Notification], None]) -> None:
-    taken = Notification.objects.due(notification.channel).filter(pk=notification.pk)
-    if not taken.update(tries=notification.tries + 1, due_at=Now() + timedelta(minutes=5)):
-        return  # another worker
-    notification.refresh_from_db()
-    try:
-        send(notification)
-    except Undelivered as error:
-        notification.mark_failed(str(error), retry_in_seconds=60)
-    else:
-        notification.mark_sent()
+        while notification := ours.take(channel, lease=LEASE, spared=[]):
+            send_notification(notification, send)
 
 
 class DatabaseWatch:

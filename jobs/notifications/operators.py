@@ -7,14 +7,15 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, QuerySet
 
 from jobs.errors import DEPENDENCY_FAILED
+from jobs.lib.database import try_transaction_lock
 from jobs.models import DownloadJob, Notification
 from jobs.states import Status
 
-LOCK = (2, 0)  # of an advisory lock; those of owners begin with 1
+LOCK = (2, 0)
 FIRST_PERIOD = timedelta(hours=1)  # which the very first mail covers
 COMMIT_DELAY = timedelta(seconds=3)  # rows have the time at which their transaction began
 EXAMPLES = 5
@@ -30,7 +31,7 @@ def notify_operators() -> int:
     if not settings.OPERATOR_EMAILS:
         return 0
     with transaction.atomic():
-        now, is_locked = _lock()
+        now, is_locked = try_transaction_lock(LOCK)
         last = _last_mail_at()
         interval = timedelta(seconds=settings.OPERATOR_MAIL_EVERY_SECONDS)
         if not is_locked or (last and now - last < interval):
@@ -48,14 +49,6 @@ def notify_operators() -> int:
             content=_content(failed, since),
         )
     return 1
-
-
-def _lock() -> tuple[datetime, bool]:
-    """Return the transaction's time, and False if another dispatcher has the lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now(), pg_try_advisory_xact_lock(%s, %s)", LOCK)
-        now, is_locked = cursor.fetchone()
-    return now, is_locked
 
 
 def _last_mail_at() -> datetime | None:

@@ -21,9 +21,8 @@ from prometheus_client.registry import Collector
 
 from jobs.engine import figures, health
 from jobs.engine.statistics import active_jobs_by_kind
-from jobs.errors import ScannerUnavailable
 from jobs.kinds.registry import KINDS
-from jobs.lib.scanner import is_scanner_on, scanner_signatures_date
+from jobs.lib.scanner import is_scanner_on, scanner_status
 from jobs.models.job_statistics import BOUNDS
 
 KEPT_SECONDS = 4.0  # a scrape sooner after the last one gets the same values
@@ -202,21 +201,12 @@ def _dependencies() -> Iterator[Metric]:
     for name, is_healthy in health.check_dependencies().items():
         up.add_metric([name], is_healthy)
     if is_scanner_on():
-        is_there, signatures = _scanner()
+        is_there, signatures = scanner_status()
         up.add_metric(["scanner"], is_there)
         if signatures is not None:
             yield GaugeMetricFamily(
                 "downloads_scanner_signatures_timestamp_seconds",
                 "The date of the virus scanner's signatures, in Unix time.",
-                signatures,
+                signatures.timestamp(),
             )
     yield up
-
-
-def _scanner() -> tuple[bool, float | None]:
-    """Return whether the scanner responds, and the date of its signatures."""
-    try:
-        date = scanner_signatures_date(settings.CLAMD)
-    except ScannerUnavailable:
-        return False, None
-    return True, date.timestamp() if date else None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from django.db import connection
-
+from jobs.lib.database import database_time
 from jobs.operations.overview.alerts import ShownAlert, find_alerts
 from jobs.operations.overview.charts import Charts, make_charts
 from jobs.operations.overview.failures import FailureGroup, read_failures
@@ -63,11 +62,3 @@ def read_overview(query: Mapping[str, Any]) -> Overview:
         storage=read_storage(),
         alerts=find_alerts(dependencies),
     )
-
-
-def database_time() -> datetime:
-    """Return the time of the database, whose clock the rows have."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        (now,) = cursor.fetchone()
-    return cast(datetime, now)
