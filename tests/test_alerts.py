@@ -1,4 +1,4 @@
-"""Operators are alerted of troubles, once each, and of their ends."""
+"""Operators are notified when an alert fires and when it is resolved."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobs.errors import ScannerUnavailable
 from jobs.models import Alert, JobStatistics, Notification, ServiceProcess
 from jobs.models.job_statistics import BUCKETS
 from jobs.notifications import DatabaseWatch, alerts, check_alerts, stand_in_for_dispatchers
-from jobs.notifications.alert_rules import RULES, AlertRule, ServiceState, find_troubles
+from jobs.notifications.alert_rules import RULES, AlertRule, ServiceState, find_firing_alerts
 from jobs.notifications.mail import send_mail_message
 from jobs.notifications.webhook import webhook_body, webhook_signature
 from jobs.states import Status
@@ -42,8 +42,8 @@ def service(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ServiceProcess.objects.report("dispatcher", "d1@host", tick_seconds=0.1)
 
 
-def troubles() -> Mapping[tuple[str, str], str]:
-    return find_troubles(ServiceState())
+def firing() -> Mapping[tuple[str, str], str]:
+    return find_firing_alerts(ServiceState())
 
 
 def silence(role: str) -> None:
@@ -51,13 +51,13 @@ def silence(role: str) -> None:
     ServiceProcess.objects.filter(role=role).update(seen_at=seen_at)
 
 
-def test_a_service_in_which_all_is_well_has_no_troubles() -> None:
+def test_no_alert_fires_in_a_healthy_service() -> None:
     JobFactory(), JobFactory(status=Status.PROCESSING), JobFactory(status=Status.FAILED)
     JobStatistics.objects.create(
         start=timezone.now(), kind="bundle", completed=95, failed=5, rescued=2, **NOTHING
     )
 
-    assert troubles() == {}
+    assert firing() == {}
 
 
 def test_jobs_that_wait_too_long() -> None:
@@ -65,7 +65,7 @@ def test_jobs_that_wait_too_long() -> None:
         JobFactory(kind="remote", available_at=timezone.now() - timedelta(seconds=seconds))
     JobFactory(kind="bundle", available_at=timezone.now() - timedelta(seconds=80))
 
-    (found,) = troubles().items()
+    (found,) = firing().items()
 
     assert found == (
         ("jobs-wait-too-long", "remote"),
@@ -74,10 +74,10 @@ def test_jobs_that_wait_too_long() -> None:
 
 
 @pytest.mark.parametrize(
-    ("completed", "failed", "is_trouble"),
+    ("completed", "failed", "is_firing"),
     [(20, 4, False), (16, 4, False), (19, 5, True), (0, 4, False)],
 )
-def test_many_jobs_fail(completed: int, failed: int, is_trouble: bool) -> None:
+def test_many_jobs_fail(completed: int, failed: int, is_firing: bool) -> None:
     now = timezone.now()
     JobStatistics.objects.create(
         start=now, kind="bundle", completed=completed, failed=failed, **NOTHING
@@ -86,37 +86,37 @@ def test_many_jobs_fail(completed: int, failed: int, is_trouble: bool) -> None:
         start=now - timedelta(minutes=12), kind="bundle", failed=100, **NOTHING
     )
 
-    assert (("jobs-fail", "bundle") in troubles()) == is_trouble
+    assert (("jobs-fail", "bundle") in firing()) == is_firing
 
 
 def test_jobs_lose_their_worker() -> None:
     JobStatistics.objects.create(start=timezone.now(), kind="upload", rescued=3, **NOTHING)
 
-    assert list(troubles()) == [("jobs-lose-their-worker", "upload")]
+    assert list(firing()) == [("jobs-lose-their-worker", "upload")]
 
 
 def test_jobs_without_a_heartbeat() -> None:
     late = timezone.now() - timedelta(seconds=5)
     JobFactory(kind="report", status=Status.PROCESSING, lease_until=late)
 
-    assert list(troubles()) == [("jobs-stall", "report")]
+    assert list(firing()) == [("jobs-stall", "report")]
 
 
 def test_no_worker_and_a_silent_one() -> None:
     silence("worker")
 
-    assert list(troubles()) == [("no-workers", ""), ("worker-silent", "w1@host")]
+    assert list(firing()) == [("no-workers", ""), ("worker-silent", "w1@host")]
 
     ServiceProcess.objects.report("worker", "w2@host")
-    assert list(troubles()) == [("worker-silent", "w1@host")]
+    assert list(firing()) == [("worker-silent", "w1@host")]
 
 
 def test_no_dispatcher_and_a_slow_one() -> None:
     ServiceProcess.objects.filter(role="dispatcher").update(tick_seconds=11)
-    assert list(troubles()) == [("dispatcher-slow", "")]
+    assert list(firing()) == [("dispatcher-slow", "")]
 
     silence("dispatcher")
-    assert list(troubles()) == [("no-dispatchers", "")]
+    assert list(firing()) == [("no-dispatchers", "")]
 
 
 def test_servers_that_are_away(settings: Any) -> None:
@@ -129,17 +129,17 @@ def test_servers_that_are_away(settings: Any) -> None:
             side_effect=ScannerUnavailable("Away."),
         ),
     ):
-        found = [subject for rule, subject in troubles() if rule == "dependency-away"]
+        found = [subject for rule, subject in firing() if rule == "dependency-away"]
 
     assert found == ["storage", "broker", "scanner"]
 
 
-@pytest.mark.parametrize(("days", "is_trouble"), [(2.9, False), (3.1, True)])
-def test_old_signatures(settings: Any, days: float, is_trouble: bool) -> None:
+@pytest.mark.parametrize(("days", "is_firing"), [(2.9, False), (3.1, True)])
+def test_old_signatures(settings: Any, days: float, is_firing: bool) -> None:
     settings.CLAMD = "tcp://127.0.0.1:1"
     date = timezone.now() - timedelta(days=days)
     with patch("jobs.lib.scanner.scanner_signatures_date", return_value=date):
-        assert (("signatures-old", "") in troubles()) == is_trouble
+        assert (("signatures-old", "") in firing()) == is_firing
 
 
 def test_a_store_that_fills(settings: Any, monkeypatch: pytest.MonkeyPatch, alice: User) -> None:
@@ -147,7 +147,7 @@ def test_a_store_that_fills(settings: Any, monkeypatch: pytest.MonkeyPatch, alic
     settings.STORE_BYTES, settings.OWNER_STORAGE_BYTES = 1000, 0
     StoredFileFactory(owner=alice, size_bytes=860)
 
-    assert troubles() == {
+    assert firing() == {
         ("store-fills", ""): "The file store is 86% full; uploads are refused from 90 % on."
     }
 
@@ -155,14 +155,14 @@ def test_a_store_that_fills(settings: Any, monkeypatch: pytest.MonkeyPatch, alic
 def test_a_disk_that_fills() -> None:
     ServiceProcess.objects.filter(role="worker").update(scratch_free=0.09)
 
-    assert troubles() == {("disk-fills", "w1@host"): "9% of its disk is free."}
+    assert firing() == {("disk-fills", "w1@host"): "9% of its disk is free."}
 
 
 def test_owners_near_their_quota(alice: User, settings: Any) -> None:
     settings.OWNER_STORAGE_BYTES = 1000
     StoredFileFactory(owner=alice, size_bytes=900)
 
-    assert list(troubles()) == [("quota-near", "")]
+    assert list(firing()) == [("quota-near", "")]
 
 
 def test_an_outbox_that_is_stuck() -> None:
@@ -171,7 +171,7 @@ def test_an_outbox_that_is_stuck() -> None:
         pk="0b7a6f0e-6c1f-4a57-9f0f-0d9f6f2f3c55", channel="email", content={}, due_at=due_at
     )
 
-    assert troubles() == {
+    assert firing() == {
         ("outbox-stuck", "email"): "Messages to send: 1. The oldest is 2\u00a0min late."
     }
 
@@ -181,7 +181,7 @@ def test_a_rule_that_fails_hides_no_other(caplog: pytest.LogCaptureFixture) -> N
         raise ValueError("a bug")
 
     silence("worker")
-    found = find_troubles(ServiceState(), [AlertRule("broken", "Broken", broken), *RULES])
+    found = find_firing_alerts(ServiceState(), [AlertRule("broken", "Broken", broken), *RULES])
 
     assert ("no-workers", "") in found
     assert "an alert rule failed" in caplog.text
@@ -193,11 +193,11 @@ def at(moment: datetime) -> Any:
         return check_alerts()
 
 
-def test_operators_are_told_once_and_then_of_the_end(settings: Any) -> None:
+def test_operators_are_notified_once_and_when_it_is_resolved(settings: Any) -> None:
     settings.OPERATOR_WEBHOOK = "https://hooks.example.org/alerts"
     now = timezone.now()
     silence("worker")
-    ServiceProcess.objects.filter(role="worker").update(name="")  # one trouble: no-workers
+    ServiceProcess.objects.filter(role="worker").update(name="")  # one alert: no-workers
     ServiceProcess.objects.all().filter(role="worker").delete()
 
     counts = [at(now + timedelta(seconds=seconds)) for seconds in (0, 20, 31, 40, 600)]
@@ -207,7 +207,7 @@ def test_operators_are_told_once_and_then_of_the_end(settings: Any) -> None:
     assert counts == [0, 0, 2, 0]
 
     alert = Alert.objects.get()
-    assert (alert.rule, alert.since, alert.ended_at) == (
+    assert (alert.rule, alert.since, alert.resolved_at) == (
         "no-workers", now, now + timedelta(seconds=661)
     )  # fmt: skip
     assert [each.to for each in Notification.objects.order_by("created_at", "channel")] == [
@@ -215,7 +215,7 @@ def test_operators_are_told_once_and_then_of_the_end(settings: Any) -> None:
     ] * 2  # fmt: skip
 
 
-def test_a_trouble_that_flickers_is_one() -> None:
+def test_an_alert_that_flaps_is_sent_once() -> None:
     now = timezone.now()
     ServiceProcess.objects.filter(role="worker").delete()
     for seconds in range(0, 600, 10):
@@ -229,14 +229,14 @@ def test_a_trouble_that_flickers_is_one() -> None:
     assert Notification.objects.count() == 1
 
 
-def test_a_trouble_that_ends_before_anybody_was_told_is_never_told() -> None:
+def test_an_alert_that_is_resolved_before_it_was_sent_is_never_sent() -> None:
     now = timezone.now()
     ServiceProcess.objects.filter(role="worker").delete()
     at(now)
     ServiceProcess.objects.report("worker", "w1@host")
     at(now + timedelta(seconds=70))
 
-    assert Alert.objects.get().ended_at
+    assert Alert.objects.get().resolved_at
     assert not Notification.objects.exists()
 
 
@@ -248,7 +248,7 @@ def test_without_anybody_to_tell_nothing_is_checked(
         assert check_alerts() == 0
 
 
-def test_the_mail_about_a_trouble_and_its_end() -> None:
+def test_the_mails_when_an_alert_fires_and_is_resolved() -> None:
     JobFactory(kind="remote", available_at=timezone.now() - timedelta(seconds=100))
     now = timezone.now()
     at(now)
@@ -258,13 +258,13 @@ def test_the_mail_about_a_trouble_and_its_end() -> None:
     for notification in Notification.objects.order_by("created_at"):
         send_mail_message(notification)
 
-    trouble, end = mail.outbox
-    assert trouble.to == OPERATORS
-    assert trouble.subject == "Alert: Jobs wait too long: remote"
-    assert "Jobs due: 1. The oldest has waited for 2\u00a0min." in trouble.body
-    assert "docs/runbook/jobs-wait-too-long.md" in trouble.body
-    assert end.subject == "Over: Jobs wait too long: remote"
-    assert ", until " in end.body
+    firing_mail, resolved_mail = mail.outbox
+    assert firing_mail.to == OPERATORS
+    assert firing_mail.subject == "Alert: Jobs wait too long: remote"
+    assert "Jobs due: 1. The oldest has waited for 2\u00a0min." in firing_mail.body
+    assert "docs/runbook/jobs-wait-too-long.md" in firing_mail.body
+    assert resolved_mail.subject == "Resolved: Jobs wait too long: remote"
+    assert ", until " in resolved_mail.body
 
 
 @pytest.mark.django_db(transaction=True)
@@ -289,7 +289,7 @@ def test_the_webhook_is_signed_with_the_secret_of_the_settings(settings: Any) ->
     to, sent, headers = post.call_args.args
     assert (to, sent) == (settings.OPERATOR_WEBHOOK, body)
     message = json.loads(body)
-    assert (message["type"], message["data"]["rule"]) == ("alert.started", "dispatcher-slow")
+    assert (message["type"], message["data"]["rule"]) == ("alert.firing", "dispatcher-slow")
     assert headers["webhook-signature"] == webhook_signature(
         settings.OPERATOR_WEBHOOK_SECRET,
         headers["webhook-id"], int(headers["webhook-timestamp"]), body,
@@ -326,7 +326,7 @@ def test_the_mail_about_the_database_needs_no_database(
 
     assert [each.subject for each in mail.outbox] == [
         "Alert: A server is away: database",
-        "Over: A server is away: database",
+        "Resolved: A server is away: database",
     ]
 
 
@@ -335,7 +335,7 @@ def test_a_database_that_is_away_is_not_taken_for_a_rule_that_fails() -> None:
         patch("jobs.engine.figures.processes_by_role", side_effect=OperationalError),
         pytest.raises(OperationalError),
     ):
-        troubles()
+        firing()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

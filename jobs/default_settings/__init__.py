@@ -240,7 +240,7 @@ NOTIFY_DELAYS_SECONDS = [60, 300, 1800, 7200]
 # Recipients of mails about failed downloads, and the shortest interval between two mails.
 OPERATOR_EMAILS = [each.strip() for each in env.list("OPERATOR_EMAILS", default=[])]
 OPERATOR_MAIL_EVERY_SECONDS = 3600
-# They are also alerted of troubles of the service, by mail and by this webhook.
+# They are also sent alerts, by mail and by this webhook.
 OPERATOR_WEBHOOK = env.str("OPERATOR_WEBHOOK", default="")
 OPERATOR_WEBHOOK_SECRET = env.str("OPERATOR_WEBHOOK_SECRET", default="")  # whsec_ and base64
 

@@ -111,7 +111,7 @@ def _record_statistics(stop: threading.Event) -> None:
 
 
 def _watch(stop: threading.Event) -> None:
-    """Look for troubles that operators are alerted of."""
+    """Evaluate the alert rules."""
     database = DatabaseWatch()
     while not stop.is_set():
         try:

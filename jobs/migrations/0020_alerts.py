@@ -31,11 +31,11 @@ class Migration(migrations.Migration):
                 ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('notified_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
+                ('resolved_at', models.DateTimeField(null=True)),
             ],
             options={
                 'ordering': ['-since'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('rule', 'subject'), name='alert_once')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('resolved_at', None)), fields=('rule', 'subject'), name='alert_once')],
             },
         ),
     ]

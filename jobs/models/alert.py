@@ -1,4 +1,4 @@
-"""The troubles that operators are alerted of: see jobs/notifications/alert_rules.py."""
+"""The alerts that were sent to operators: see jobs/notifications/alert_rules.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 
 class Alert(models.Model):
-    """One trouble, from when its rule first found it until the all-clear."""
+    """One alert, from when its rule first held until it was resolved."""
 
     rule = models.CharField(max_length=50)
     subject = models.CharField(max_length=100, blank=True)  # such as a kind or a worker
@@ -16,13 +16,13 @@ class Alert(models.Model):
     since = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
     notified_at = models.DateTimeField(null=True)  # when operators were notified
-    ended_at = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-since"]
         constraints = [
             models.UniqueConstraint(
-                fields=["rule", "subject"], name="alert_once", condition=Q(ended_at=None)
+                fields=["rule", "subject"], name="alert_once", condition=Q(resolved_at=None)
             )
         ]
 

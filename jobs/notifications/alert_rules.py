@@ -34,8 +34,8 @@ STORE_SHARE = 0.85
 SIGNATURES_AGE = timedelta(days=3)
 SCRATCH_FREE_SHARE = 0.1
 
-Found = Iterator[tuple[str, str]]  # each trouble's subject, and a sentence
-Troubles = Mapping[tuple[str, str], str]  # the sentence of each, by rule and subject
+Found = Iterator[tuple[str, str]]  # the subject of each alert, and a sentence
+FiringAlerts = Mapping[tuple[str, str], str]  # the sentence of each, by rule and subject
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _stuck_outbox(_: ServiceState) -> Found:
 
 
 class AlertRule(NamedTuple):
-    """A rule finds troubles; operators are alerted of one that lasts `for_seconds`."""
+    """A rule. Its alert fires once the condition has held for `for_seconds`."""
 
     name: str  # also of its page in docs/runbook/
     title: str
@@ -183,7 +183,7 @@ RULES = [
 RULE_BY_NAME = {rule.name: rule for rule in RULES}
 
 
-def find_troubles(state: ServiceState, rules: Sequence[AlertRule] = RULES) -> Troubles:
+def find_firing_alerts(state: ServiceState, rules: Sequence[AlertRule] = RULES) -> FiringAlerts:
     """Return what the rules find. A rule that fails is logged, and finds nothing."""
     found: dict[tuple[str, str], str] = {}
     for rule in rules:

@@ -1,4 +1,4 @@
-"""Alert operators of troubles, once each, and of their ends. See alert_rules.py.
+"""Notify operators when an alert fires and when it is resolved. See alert_rules.py.
 
 Dispatchers call `check_alerts`. If none is running, workers do: see `stand_in_for_dispatchers`.
 """
@@ -17,13 +17,20 @@ from jobs.errors import Undelivered
 from jobs.lib.database import try_transaction_lock
 from jobs.models import Alert, Notification, ServiceProcess
 from jobs.notifications import mail, webhook
-from jobs.notifications.alert_rules import RULE_BY_NAME, ServiceState, Troubles, find_troubles
+from jobs.notifications.alert_rules import (
+    RULE_BY_NAME,
+    FiringAlerts,
+    ServiceState,
+    find_firing_alerts,
+)
 from jobs.notifications.senders import LEASE, send_notification
 
 log = structlog.get_logger(__name__)
 
 LOCK = (3, 0)
-CLEAR_AFTER = timedelta(seconds=60)  # without the trouble, so that one that flickers is one
+CLEAR_AFTER = timedelta(
+    seconds=60
+)  # of the rule not holding, so that an alert that flaps is sent once
 AWAY_SECONDS = 30.0  # the database
 
 
@@ -33,30 +40,32 @@ def are_alerts_on() -> bool:
 
 
 def check_alerts() -> int:
-    """Look for troubles, and queue messages to operators. Return how many."""
+    """Evaluate the rules, and queue messages to operators. Return how many."""
     if not are_alerts_on():
         return 0
-    troubles = find_troubles(ServiceState())
+    firing = find_firing_alerts(ServiceState())
     with transaction.atomic():
         now, is_locked = try_transaction_lock(LOCK)
-        return len(_record(troubles, now)) if is_locked else 0
+        return len(_record(firing, now)) if is_locked else 0
 
 
-def _record(troubles: Troubles, now: datetime) -> list[Notification]:
+def _record(firing: FiringAlerts, now: datetime) -> list[Notification]:
     """Bring the rows up to date. Return the messages that were queued."""
     messages: list[Notification] = []
-    alerts = {(alert.rule, alert.subject): alert for alert in Alert.objects.filter(ended_at=None)}
-    for key in troubles.keys() - alerts.keys():
+    alerts = {
+        (alert.rule, alert.subject): alert for alert in Alert.objects.filter(resolved_at=None)
+    }
+    for key in firing.keys() - alerts.keys():
         rule, subject = key
         alerts[key] = Alert(rule=rule, subject=subject, since=now)
     for key, alert in alerts.items():
-        if key in troubles:
-            alert.sentence, alert.seen_at = troubles[key], now
+        if key in firing:
+            alert.sentence, alert.seen_at = firing[key], now
             if alert.notified_at is None and now - alert.since >= _notified_after(alert):
                 alert.notified_at = now
                 messages += _notify(alert)
         elif now - alert.seen_at >= CLEAR_AFTER:
-            alert.ended_at = now
+            alert.resolved_at = now
             messages += _notify(alert) if alert.notified_at else []
         alert.save()
     return messages
@@ -69,7 +78,9 @@ def _notified_after(alert: Alert) -> timedelta:
 
 def _notify(alert: Alert) -> list[Notification]:
     """Queue a mail and a webhook about the alert, or about its end."""
-    log.warning("alert over" if alert.ended_at else "alert", rule=alert.rule, subject=alert.subject)
+    log.warning(
+        "alert resolved" if alert.resolved_at else "alert", rule=alert.rule, subject=alert.subject
+    )
     content = {"alert": alert_content(alert)}
     channel = Notification.Channel
     messages = []
@@ -92,7 +103,7 @@ def alert_content(alert: Alert) -> dict[str, str | None]:
         "subject": alert.subject,
         "sentence": alert.sentence,
         "since": alert.since.isoformat(),
-        "endedAt": alert.ended_at.isoformat() if alert.ended_at else None,
+        "resolvedAt": alert.resolved_at.isoformat() if alert.resolved_at else None,
     }
 
 
@@ -143,7 +154,7 @@ class DatabaseWatch:
         now = datetime.now().astimezone()
         alert = Alert(
             rule="dependency-away", subject="database", sentence=sentence, since=now,
-            ended_at=now if ended else None,
+            resolved_at=now if ended else None,
         )  # fmt: skip
         try:
             mail.send_mail_message(

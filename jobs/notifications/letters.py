@@ -118,12 +118,12 @@ def _to_operators(content: dict[str, Any]) -> Letter:
 
 
 def _alert(content: dict[str, Any]) -> Letter:
-    """Return the mail about a trouble, or about its end."""
+    """Return the mail about an alert that fires or is resolved."""
     title = f"{content['title']}: {content['subject']}" if content["subject"] else content["title"]
-    since, ended = content["since"], content["endedAt"]
+    since, ended = content["since"], content["resolvedAt"]
     return _letter(
         "alert",
-        f"{'Over' if ended else 'Alert'}: {letter_line(title)}",
+        f"{'Resolved' if ended else 'Alert'}: {letter_line(title)}",
         status="completed" if ended else "failed",
         title=letter_line(title),
         sentence=content["sentence"],

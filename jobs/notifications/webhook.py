@@ -51,9 +51,9 @@ def send_webhook(notification: Notification) -> None:
 def webhook_body(notification: Notification) -> bytes:
     """Return the body, which is the same for every try."""
     if alert := notification.content.get("alert"):
-        ended = alert["endedAt"]
+        ended = alert["resolvedAt"]
         message = {
-            "type": "alert.ended" if ended else "alert.started",
+            "type": "alert.resolved" if ended else "alert.firing",
             "timestamp": ended or alert["since"],
             "data": alert,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.kinds.registry import KINDS
-from jobs.notifications.alert_rules import RULE_BY_NAME, RULES, ServiceState, find_troubles
+from jobs.notifications.alert_rules import RULE_BY_NAME, RULES, ServiceState, find_firing_alerts
 from jobs.operations.overview.links import jobs_link
 from jobs.operations.overview.resources import Dependency
 from jobs.states import Status
@@ -39,7 +39,7 @@ def find_alerts(dependencies: list[Dependency]) -> list[ShownAlert]:
         *(ShownAlert("error", f"{each.label}: {each.text}.") for each in away),
         *(
             _shown(name, subject, sentence)
-            for (name, subject), sentence in find_troubles(ServiceState(), rules).items()
+            for (name, subject), sentence in find_firing_alerts(ServiceState(), rules).items()
         ),
     ]
     return sorted(alerts, key=lambda alert: alert.level != "error")
