@@ -70,6 +70,7 @@ def _totals(row: dict[str, Any]) -> KindTotals:
 
 class Outbox(NamedTuple):
     waiting: int
+    due: int
     oldest_due_seconds: float  # how long the oldest is overdue
 
 
@@ -77,9 +78,15 @@ def outbox_by_channel() -> dict[str, Outbox]:
     """Return the messages that wait to be sent, by channel."""
     waiting = Notification.objects.order_by().filter(state=Notification.State.WAITING)
     overdue = Extract(Now() - Min("due_at"), "epoch")
-    found: Any = waiting.values("channel").annotate(waiting=Count("pk"), overdue=overdue)
-    rows = {row["channel"]: Outbox(row["waiting"], max(row["overdue"], 0.0)) for row in found}
-    return {channel: rows.get(channel, Outbox(0, 0.0)) for channel in Notification.Channel.values}
+    due = Count("pk", Q(due_at__lte=Now()))
+    found: Any = waiting.values("channel").annotate(waiting=Count("pk"), due=due, overdue=overdue)
+    rows = {
+        row["channel"]: Outbox(row["waiting"], row["due"], max(row["overdue"], 0.0))
+        for row in found
+    }
+    return {
+        channel: rows.get(channel, Outbox(0, 0, 0.0)) for channel in Notification.Channel.values
+    }
 
 
 class Processes(NamedTuple):

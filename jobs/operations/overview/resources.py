@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Count, Min, Q, Sum
-from django.db.models.functions import Now
 
+from jobs.engine import figures
 from jobs.engine.health import PROBES, HealthProbe
 from jobs.lib.file_size import file_size_text
 from jobs.lib.scanner import is_scanner_on, ping_scanner
-from jobs.models import Notification, Usage
+from jobs.models import Usage
 from jobs.operations.overview.links import jobs_link
 from jobs.operations.overview.texts import seconds_text
 
@@ -77,12 +76,10 @@ class OverdueMessages:
 
 
 def read_outbox() -> OverdueMessages:
-    waiting = Notification.objects.filter(state=Notification.State.WAITING).order_by()
-    due = Q(due_at__lte=Now())
-    row = waiting.aggregate(due=Count("pk", due), oldest=Now() - Min("due_at", filter=due))
-    return OverdueMessages(
-        row["due"], seconds_text(row["oldest"] and row["oldest"].total_seconds())
-    )
+    outboxes = figures.outbox_by_channel().values()
+    due = sum(outbox.due for outbox in outboxes)
+    oldest = max(outbox.oldest_due_seconds for outbox in outboxes)
+    return OverdueMessages(due, seconds_text(oldest if due else None))
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ class StorageUse:
 
 
 def read_storage() -> StorageUse:
-    used = Usage.objects.aggregate(total=Sum("stored_bytes", default=0))["total"]
+    used = figures.owners_storage().stored_bytes
     top = Usage.objects.filter(stored_bytes__gt=0).select_related("owner")
     owners = [
         OwnerStorage(
