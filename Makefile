@@ -7,7 +7,7 @@ ARGS ?=
 # If it were set, every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd ffmpeg promtool run dev test test-all faults soak fuzz recovery bench bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
+.PHONY: help install chromium clamd ffmpeg promtool run dev test test-all faults soak steady fuzz recovery bench bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ faults: install  ## break everything, case by case; a table and faults.json (ARG
 
 soak: install  ## MINUTES (10) of random faults under steady load, then what was lost (SEED)
 	@MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) $(BIN)/python -m tests.faults.soak
+
+steady: install  ## MINUTES (60) of load without faults, in which no alert may fire (JOBS_A_SECOND)
+	@MINUTES=$(or $(MINUTES),60) SEED=$(or $(SEED),1) $(BIN)/python -m tests.faults.steady
 
 fuzz: install  ## MINUTES (10) of requests made from the OpenAPI document, by three callers (SEED)
 	@MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) $(BIN)/python -m tests.fuzz.minutes

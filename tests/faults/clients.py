@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 # Requests: file ids, the expected final statuses, and a weight.
-REQUESTS: list[tuple[tuple[int, ...], set[str], int]] = [
+Requests = list[tuple[tuple[int, ...], set[str], int]]
+NORMAL_REQUESTS: Requests = [
     ((70000,), {"completed"}, 70),
     ((70000, 70001, 70002), {"completed"}, 20),
     ((70007,), {"failed"}, 4),  # a bug in the builder
-    ((70004,), {"failed"}, 1),  # kills its process at each attempt
 ]
+POISON: Requests = [((70004,), {"failed"}, 1)]  # kills its process at each attempt
 CANCELLED = 0.05  # share of the jobs that their owner cancels at a random moment
 
 
@@ -44,12 +45,11 @@ class Tally:
 class Client:
     """One job, from the first request to its end."""
 
-    def __init__(self, rig: Rig, tally: Tally, chance: random.Random) -> None:
+    def __init__(self, rig: Rig, tally: Tally, chance: random.Random, choices: Requests) -> None:
         self.url, self.tally = f"{rig.url}/v1/download", tally
         self.headers = dict(rig.session.headers)
-        self.files, self.expected, _ = chance.choices(
-            REQUESTS, [weight for *_, weight in REQUESTS]
-        )[0]
+        weights = [weight for *_, weight in choices]
+        self.files, self.expected, _ = chance.choices(choices, weights)[0]
         self.cancel_after = chance.uniform(0, 4) if chance.random() < CANCELLED else None
         self.key = uuid.UUID(int=chance.getrandbits(128)).hex
 

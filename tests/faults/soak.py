@@ -19,14 +19,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tests.faults import standalone
-from tests.faults.clients import Client, Tally
+from tests.faults.clients import NORMAL_REQUESTS, POISON, Client, Tally
 
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
 SEED = int(os.environ.get("SEED", "1"))
-JOBS_A_SECOND = 1.6
+JOBS_A_SECOND = float(os.environ.get("JOBS_A_SECOND", "1.6"))
 CLIENTS = 64
 PAUSE_SECONDS = (4.0, 10.0)  # between the end of one fault and the next
 DRAIN_SECONDS = 180
@@ -37,6 +37,8 @@ class Soak:
 
     The kernel ends a child process together with the thread that started it.
     """
+
+    choices = [*NORMAL_REQUESTS, *POISON]
 
     def __init__(self, rig: Rig) -> None:
         from tests.faults.chaos import Chaos  # needs Django's settings
@@ -52,9 +54,9 @@ class Soak:
         print(f"seed {SEED}, {MINUTES:g} min, {kinds} kinds of faults", flush=True)
         self.began = time.monotonic()
         with ThreadPoolExecutor(CLIENTS) as clients:
-            load = threading.Thread(target=self._load, args=[clients], daemon=True)
-            load.start()
-            while load.is_alive():
+            self.load = threading.Thread(target=self._load, args=[clients], daemon=True)
+            self.load.start()
+            while self._is_loading():
                 self._break_and_mend()
             self._show("no more requests; waiting for the last jobs")
             ends = time.monotonic() + DRAIN_SECONDS
@@ -67,7 +69,7 @@ class Soak:
         chance = random.Random(SEED)
         while self._seconds() < MINUTES * 60:
             self.tally.requested += 1
-            clients.submit(Client(self.rig, self.tally, chance).run)
+            clients.submit(Client(self.rig, self.tally, chance, self.choices).run)
             time.sleep(chance.expovariate(JOBS_A_SECOND))
 
     def _break_and_mend(self) -> None:
@@ -81,6 +83,9 @@ class Soak:
         took = time.monotonic() - healed
         self.recoveries.append((took, name))
         self._show(f"{name}; its {len(affected)} jobs ended within {took:.1f} s")
+
+    def _is_loading(self) -> bool:
+        return self.load.is_alive()
 
     def _wait(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
