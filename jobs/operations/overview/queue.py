@@ -32,7 +32,7 @@ class QueueRow:
     @property
     def usual(self) -> int:
         """The number of due jobs with the usual priority."""
-        return int(self.active["due"] - self.active["urgent"] - self.active["patient"])
+        return int(self.active["due"] - self.active["high"] - self.active["low"])
 
     @property
     def oldest_text(self) -> str:
