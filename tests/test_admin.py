@@ -259,7 +259,12 @@ def test_the_history_shows_each_attempt_with_its_error(
 
     page = desk.get(f"{LIST}{queued_job.pk}/change/").content.decode()
 
-    told = ["Claim, attempt 1", "w1@here died or fell silent", "Claim, attempt 2", "OSError: away"]
+    told = [
+        "Claim, attempt 1",
+        "w1@here died or stopped responding",
+        "Claim, attempt 2",
+        "OSError: away",
+    ]
     places = [page.index(words) for words in told]
     assert places == sorted(places)
     assert "<summary>OSError: away</summary>" in page, "the traceback is folded behind its end"

@@ -46,7 +46,7 @@ def firing() -> Mapping[tuple[str, str], str]:
     return find_firing_alerts(ServiceState())
 
 
-def silence(role: str) -> None:
+def stop_reports(role: str) -> None:
     seen_at = timezone.now() - timedelta(seconds=30)
     ServiceProcess.objects.filter(role=role).update(seen_at=seen_at)
 
@@ -102,34 +102,34 @@ def test_jobs_without_a_heartbeat() -> None:
     assert list(firing()) == [("jobs-stall", "report")]
 
 
-def test_no_worker_and_a_silent_one() -> None:
-    silence("worker")
+def test_no_worker_and_one_that_is_not_responding() -> None:
+    stop_reports("worker")
 
-    assert list(firing()) == [("no-workers", ""), ("worker-silent", "w1@host")]
+    assert list(firing()) == [("no-workers", ""), ("worker-not-responding", "w1@host")]
 
     ServiceProcess.objects.report("worker", "w2@host")
-    assert list(firing()) == [("worker-silent", "w1@host")]
+    assert list(firing()) == [("worker-not-responding", "w1@host")]
 
 
 def test_no_dispatcher_and_a_slow_one() -> None:
     ServiceProcess.objects.filter(role="dispatcher").update(tick_seconds=11)
     assert list(firing()) == [("dispatcher-slow", "")]
 
-    silence("dispatcher")
+    stop_reports("dispatcher")
     assert list(firing()) == [("no-dispatchers", "")]
 
 
-def test_servers_that_are_away(settings: Any) -> None:
+def test_servers_that_are_down(settings: Any) -> None:
     settings.CLAMD = "tcp://127.0.0.1:1"
-    away = {"storage": False, "database": True, "broker": False}
+    down = {"storage": False, "database": True, "broker": False}
     with (
-        patch("jobs.engine.health.check_dependencies", return_value=away),
+        patch("jobs.engine.health.check_dependencies", return_value=down),
         patch(
             "jobs.lib.scanner.scanner_signatures_date",
-            side_effect=ScannerUnavailable("Away."),
+            side_effect=ScannerUnavailable("Down."),
         ),
     ):
-        found = [subject for rule, subject in firing() if rule == "dependency-away"]
+        found = [subject for rule, subject in firing() if rule == "dependency-down"]
 
     assert found == ["storage", "broker", "scanner"]
 
@@ -180,7 +180,7 @@ def test_a_rule_that_fails_hides_no_other(caplog: pytest.LogCaptureFixture) -> N
     def broken(_: ServiceState) -> Any:
         raise ValueError("a bug")
 
-    silence("worker")
+    stop_reports("worker")
     found = find_firing_alerts(ServiceState(), [AlertRule("broken", "Broken", broken), *RULES])
 
     assert ("no-workers", "") in found
@@ -196,7 +196,7 @@ def at(moment: datetime) -> Any:
 def test_operators_are_notified_once_and_when_it_is_resolved(settings: Any) -> None:
     settings.OPERATOR_WEBHOOK = "https://hooks.example.org/alerts"
     now = timezone.now()
-    silence("worker")
+    stop_reports("worker")
     ServiceProcess.objects.filter(role="worker").update(name="")  # one alert: no-workers
     ServiceProcess.objects.all().filter(role="worker").delete()
 
@@ -325,12 +325,12 @@ def test_the_mail_about_the_database_needs_no_database(
         watch.worked()
 
     assert [each.subject for each in mail.outbox] == [
-        "Alert: A server is away: database",
-        "Resolved: A server is away: database",
+        "Alert: A server is down: database",
+        "Resolved: A server is down: database",
     ]
 
 
-def test_a_database_that_is_away_is_not_taken_for_a_rule_that_fails() -> None:
+def test_a_database_that_is_down_is_not_taken_for_a_rule_that_fails() -> None:
     with (
         patch("jobs.engine.figures.processes_by_role", side_effect=OperationalError),
         pytest.raises(OperationalError),

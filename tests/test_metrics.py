@@ -159,7 +159,7 @@ def test_processes_by_role(db: None) -> None:
         found = samples()
 
     assert found["downloads_processes", "worker", "responding"] == 1
-    assert found["downloads_processes", "worker", "silent"] == 1
+    assert found["downloads_processes", "worker", "not_responding"] == 1
     assert found["downloads_processes", "dispatcher", "responding"] == 1
     assert found["downloads_worker_slots",] == 3
     assert found["downloads_dispatcher_tick_seconds",] == 1.5
@@ -199,7 +199,7 @@ def test_dependencies(db: None, settings: Any) -> None:
         patch("jobs.engine.health.check_dependencies", return_value=checks),
         patch(
             "jobs.lib.scanner.scanner_signatures_date",
-            side_effect=ScannerUnavailable("Away."),
+            side_effect=ScannerUnavailable("Down."),
         ),
     ):
         found = samples()

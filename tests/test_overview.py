@@ -45,7 +45,7 @@ def report(role: str, name: str, **values: Any) -> None:
     ServiceProcess.objects.report(role, name, **values)
 
 
-def silence(name: str) -> None:
+def stop_reports(name: str) -> None:
     ServiceProcess.objects.filter(name=name).update(seen_at=Now() - 120 * MINUTE)
 
 
@@ -88,17 +88,17 @@ def test_a_service_without_processes_says_so(desk: Client) -> None:
     assert said[1].startswith("No dispatchers. No dispatcher is running")
 
 
-def test_silent_processes_are_named_with_the_time_since(
+def test_processes_that_do_not_respond_are_named_with_the_time_since(
     desk: Client, running_service: None
 ) -> None:
     report("worker", "celery@two")
-    silence("celery@two")
+    stop_reports("celery@two")
 
     page = page_of(desk)
 
     (said,) = alerts(page)
-    assert said.startswith("A worker is silent: celery@two. It has not reported since ")
-    assert "Silent:" in page
+    assert said.startswith("A worker is not responding: celery@two. It has not reported since ")
+    assert "Not responding:" in page
     assert "2 h ago" in page
 
 

@@ -131,13 +131,13 @@ def test_workers_are_listed_with_their_jobs(client_of_operator: APIClient, alice
     report("w1@host", slots=2, max_slots=8, queues=["download-jobs"], memory_bytes=5_000_000)
     report("w2@host", slots=4, max_slots=4, seconds_ago=30)
 
-    dead, busy, silent = client_of_operator.get(WORKERS).json()["workers"]
+    dead, busy, unreported = client_of_operator.get(WORKERS).json()["workers"]
 
     assert (dead["name"], dead["answers"], dead["processes"]) == ("dead@host", False, None)
     assert (busy["name"], busy["answers"], len(busy["jobs"])) == ("w1@host", True, 1)
     assert (busy["processes"], busy["maxProcesses"], busy["memoryBytes"]) == (2, 8, 5_000_000)
     assert (busy["queues"], busy["jobs"][0]["jobId"]) == (["download-jobs"], str(job.pk))
-    assert (silent["name"], silent["answers"], silent["jobs"]) == ("w2@host", False, [])
+    assert (unreported["name"], unreported["answers"], unreported["jobs"]) == ("w2@host", False, [])
 
 
 @pytest.mark.parametrize("answers", [True, False])

@@ -181,7 +181,7 @@ def test_old_minutes_become_hours_and_old_hours_days() -> None:
     assert JobStatistics.objects.get(start=long_ago).waits == [3 * each for each in bucket(1)]
 
 
-def test_processes_that_were_silent_for_long_are_forgotten() -> None:
+def test_processes_that_have_not_responded_for_long_are_forgotten() -> None:
     for minutes in (14, 16):
         ServiceProcess.objects.report("worker", f"{minutes} minutes")
         seen_at = timezone.now() - timedelta(minutes=minutes)

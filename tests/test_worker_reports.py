@@ -40,14 +40,14 @@ def test_an_autoscaled_worker_reports_its_slots_and_what_it_may_grow_to(live: Li
     until(lambda: not ServiceProcess.objects.exists(), why=live.logs)
 
 
-def test_a_killed_worker_stays_in_the_list_and_is_silent(live: Live) -> None:
+def test_a_killed_worker_stays_in_the_list_and_is_not_responding(live: Live) -> None:
     process = live.start("worker")
     reported("worker")
 
     live.kill(process)
 
     ServiceProcess.objects.update(seen_at=F("seen_at") - timedelta(seconds=20))
-    assert ServiceProcess.objects.silent().count() == 1
+    assert ServiceProcess.objects.not_responding().count() == 1
 
 
 def test_a_dispatcher_that_stops_is_not_missed(live: Live) -> None:

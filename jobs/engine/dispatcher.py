@@ -41,7 +41,7 @@ from jobs.engine.sweeps import (
     sweep_expired_leases,
     sweep_usage,
 )
-from jobs.lib.database import DATABASE_AWAY
+from jobs.lib.database import DATABASE_UNAVAILABLE
 from jobs.models import DownloadJob, ServiceProcess
 from jobs.models.compiled import AnyRowsQuery
 from jobs.notifications import DatabaseWatch, check_alerts, notify_operators
@@ -117,7 +117,7 @@ def _watch(stop: threading.Event) -> None:
         try:
             check_alerts()
             database.worked()
-        except DATABASE_AWAY:
+        except DATABASE_UNAVAILABLE:
             database.failed()
         except Exception:
             log.exception("alerts could not be checked")

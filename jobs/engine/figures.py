@@ -23,7 +23,7 @@ from jobs.models import (
     Usage,
 )
 from jobs.models.job_statistics import BUCKETS, COUNTED, TIMED
-from jobs.models.service_process import SILENT_AFTER
+from jobs.models.service_process import NOT_RESPONDING_AFTER
 
 NEARLY_FULL = 0.9  # of an owner's quota
 USED_KEPT_SECONDS = 60.0
@@ -91,7 +91,7 @@ def outbox_by_channel() -> dict[str, Outbox]:
 
 class Processes(NamedTuple):
     responding: int
-    silent: int
+    not_responding: int
     slots: int  # jobs that those can run at once
     tick_seconds: float  # the longest of a dispatcher lately
     scratch_free: float  # the share of the fullest disk with scratch folders
@@ -100,13 +100,13 @@ class Processes(NamedTuple):
 
 def processes_by_role() -> dict[str, Processes]:
     """Return the workers and the dispatchers that have reported in the last day."""
-    responds = Q(seen_at__gte=Now() - SILENT_AFTER)
+    responds = Q(seen_at__gte=Now() - NOT_RESPONDING_AFTER)
     found: Any = (
         ServiceProcess.objects.order_by()
         .values("role")
         .annotate(
             responding=Count("pk", responds),
-            silent=Count("pk", ~responds),
+            not_responding=Count("pk", ~responds),
             slots_now=Sum("slots", filter=responds),
             tick=Max("tick_seconds", filter=responds),
             free=Min("scratch_free", filter=responds),
@@ -116,7 +116,7 @@ def processes_by_role() -> dict[str, Processes]:
     rows = {
         row["role"]: Processes(
             row["responding"],
-            row["silent"],
+            row["not_responding"],
             row["slots_now"] or 0,
             row["tick"] or 0.0,
             1.0 if row["free"] is None else row["free"],

@@ -17,7 +17,7 @@ import structlog
 from django.db import connection
 
 from jobs.engine.process_metrics import TICK, record_reported_metrics, serve_process_metrics
-from jobs.lib.database import DATABASE_AWAY
+from jobs.lib.database import DATABASE_UNAVAILABLE
 from jobs.models import ServiceProcess
 from jobs.models.service_process import REPORT_SECONDS
 
@@ -69,7 +69,7 @@ class ProcessReports:
     def _try(self, write: Callable[[], Any]) -> None:
         try:
             write()
-        except DATABASE_AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             log.warning("the process could not be reported", error=repr(error))
         except Exception:
             log.exception("the process could not be reported")

@@ -35,7 +35,7 @@ from jobs.errors import (
 from jobs.kinds.base import Kind
 from jobs.kinds.registry import KINDS
 from jobs.lib.backoff import backoff_seconds
-from jobs.lib.database import DATABASE_AWAY, retry_database_write
+from jobs.lib.database import DATABASE_UNAVAILABLE, retry_database_write
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
 
@@ -58,7 +58,7 @@ def run_job(
     context["kind"] = job.kind
     with structlog.contextvars.bound_contextvars(**context):
         _attempt(job, killed_after_seconds)
-        with suppress(*DATABASE_AWAY):  # the dispatcher sends them later
+        with suppress(*DATABASE_UNAVAILABLE):  # the dispatcher sends them later
             max_running.ring_next_jobs(job.kind)
     return job.status
 
@@ -107,7 +107,7 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
             _settle(job, error)
             if attempt:
                 _discard(attempt)
-        except DATABASE_AWAY:
+        except DATABASE_UNAVAILABLE:
             log.exception("left to the lease and to the dispatcher")
         if not isinstance(error, Exception | Interrupted):
             raise  # SystemExit: the worker is stopping

@@ -13,7 +13,7 @@ from jobs.models.service_process import FORGOTTEN_AFTER
 
 OVERLAP = timedelta(minutes=3)  # recorded again, because a transaction may commit late
 STEP = timedelta(hours=6)  # in one statement
-MAX_BACK = timedelta(days=7)  # after the service was away, or before its first release with this
+MAX_BACK = timedelta(days=7)  # after the service was down, or before its first release with this
 COUNT_EVERY_SECONDS = 60.0
 COUNT_SHARE = 0.01  # of the time, at most, is spent on counting
 MERGE_EVERY_SECONDS = 3600.0

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 RETRY_EVERY_SECONDS = 0.5  # between two tries
 
 # What Django raises while the database is unreachable, starting, full, locked or read-only.
-DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
 
 
 def release_database_connection() -> None:
@@ -45,7 +45,7 @@ def retry_database_write(write: Callable[[], None]) -> None:
         close_old_connections()
         try:
             return write()
-        except DATABASE_AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             if time.monotonic() > ends:
                 raise  # the lease expires, and the dispatcher requeues the job
             log.warning("cannot be recorded yet", error=repr(error))

@@ -221,7 +221,7 @@ class DownloadJob(JobFields):
         The caller holds the row's lock, so `losses` is up to date.
         """
         changes: dict[str, Any] = {"code": WORKER_LOST, "losses": F("losses") + 1}
-        changes["detail"] = f"{self.worker} died or fell silent"
+        changes["detail"] = f"{self.worker} died or stopped responding"
         if self.losses + 1 < MAX_LOSSES:
             self._move(Event.RESCUE, by, message="Waiting for another worker", **changes)
         else:

@@ -10,7 +10,9 @@ from django.db import models
 from django.db.models.functions import Now
 
 REPORT_SECONDS = 5.0
-SILENT_AFTER = timedelta(seconds=20)  # a process that has not reported since is silent
+NOT_RESPONDING_AFTER = timedelta(
+    seconds=20
+)  # a process that has not reported since is not responding
 FORGOTTEN_AFTER = timedelta(minutes=15)
 
 
@@ -24,11 +26,11 @@ class ServiceProcessQuerySet(models.QuerySet["ServiceProcess"]):
         self.filter(role=role, name=name).delete()
 
     def responding(self) -> Self:
-        return self.filter(seen_at__gte=Now() - SILENT_AFTER)
+        return self.filter(seen_at__gte=Now() - NOT_RESPONDING_AFTER)
 
-    def silent(self) -> Self:
+    def not_responding(self) -> Self:
         """Return the processes that ended without saying so, or that hang."""
-        return self.filter(seen_at__lt=Now() - SILENT_AFTER)
+        return self.filter(seen_at__lt=Now() - NOT_RESPONDING_AFTER)
 
 
 class ServiceProcess(models.Model):

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from jobs.engine import figures, health
 from jobs.engine.statistics import active_jobs_by_kind
-from jobs.lib.database import DATABASE_AWAY
+from jobs.lib.database import DATABASE_UNAVAILABLE
 from jobs.lib.scanner import is_scanner_on, scanner_status
 from jobs.models import ServiceProcess
 from jobs.web.wording.time_text import duration_text
@@ -100,8 +100,8 @@ def _no_workers(state: ServiceState) -> Found:
         yield "", "No worker is running."
 
 
-def _silent_workers(_: ServiceState) -> Found:
-    for worker in ServiceProcess.objects.silent().filter(role="worker"):
+def _workers_not_responding(_: ServiceState) -> Found:
+    for worker in ServiceProcess.objects.not_responding().filter(role="worker"):
         yield worker.name, f"It has not reported since {worker.seen_at:%H:%M:%S} UTC."
 
 
@@ -116,7 +116,7 @@ def _slow_dispatcher(state: ServiceState) -> Found:
         yield "", f"Its frequent sweeps take {duration_text(tick)}."
 
 
-def _away(state: ServiceState) -> Found:
+def _dependencies_down(state: ServiceState) -> Found:
     for name, responds in state.dependencies.items():
         if not responds:
             yield name, "It does not respond."
@@ -170,10 +170,10 @@ RULES = [
     AlertRule("jobs-lose-their-worker", "Jobs lose their worker", _losses),
     AlertRule("jobs-stall", "Jobs stall", _stalled, 30),
     AlertRule("no-workers", "No workers", _no_workers, 30),
-    AlertRule("worker-silent", "A worker is silent", _silent_workers),
+    AlertRule("worker-not-responding", "A worker is not responding", _workers_not_responding),
     AlertRule("no-dispatchers", "No dispatchers", _no_dispatchers, 30),
     AlertRule("dispatcher-slow", "The dispatcher is slow", _slow_dispatcher, 30),
-    AlertRule("dependency-away", "A server is away", _away, 30),
+    AlertRule("dependency-down", "A server is down", _dependencies_down, 30),
     AlertRule("signatures-old", "Virus signatures are old", _old_signatures, 30),
     AlertRule("store-fills", "The file store fills", _full_store, 30),
     AlertRule("disk-fills", "A disk fills", _full_scratch, 30),
@@ -190,7 +190,7 @@ def find_firing_alerts(state: ServiceState, rules: Sequence[AlertRule] = RULES) 
         try:
             for subject, sentence in rule.find(state):
                 found[rule.name, subject[:100]] = sentence[:500]
-        except DATABASE_AWAY:
+        except DATABASE_UNAVAILABLE:
             raise
         except Exception:
             log.exception("an alert rule failed", rule=rule.name)

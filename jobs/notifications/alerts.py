@@ -31,7 +31,7 @@ LOCK = (3, 0)
 CLEAR_AFTER = timedelta(
     seconds=60
 )  # of the rule not holding, so that an alert that flaps is sent once
-AWAY_SECONDS = 30.0  # the database
+DOWN_SECONDS = 30.0  # of the database
 
 
 def are_alerts_on() -> bool:
@@ -126,7 +126,7 @@ def send_due_alerts() -> None:
 
 
 class DatabaseWatch:
-    """Alerts operators directly that the database is away, and that it is back.
+    """Alerts operators directly that the database is down, and that it is up again.
 
     The outbox is in the database, so this mail is sent without it, by each dispatcher.
     """
@@ -138,7 +138,7 @@ class DatabaseWatch:
     def failed(self) -> None:
         """Note that the database did not respond."""
         self._since = self._since or time.monotonic()
-        if not self._is_notified and time.monotonic() - self._since >= AWAY_SECONDS:
+        if not self._is_notified and time.monotonic() - self._since >= DOWN_SECONDS:
             self._is_notified = self._send("It does not respond.", ended=False)
 
     def worked(self) -> None:
@@ -153,7 +153,7 @@ class DatabaseWatch:
             return True
         now = datetime.now().astimezone()
         alert = Alert(
-            rule="dependency-away", subject="database", sentence=sentence, since=now,
+            rule="dependency-down", subject="database", sentence=sentence, since=now,
             resolved_at=now if ended else None,
         )  # fmt: skip
         try:

@@ -29,7 +29,7 @@ from jobs.errors import (
     StoreFull,
     TypeNotAllowed,
 )
-from jobs.lib.database import DATABASE_AWAY
+from jobs.lib.database import DATABASE_UNAVAILABLE
 from jobs.lib.names import MISLEADING
 from jobs.web.content_negotiation import prefers_html
 from jobs.web.problem_counter import count_problem
@@ -91,7 +91,7 @@ def _as_problem(error: Exception) -> Exception:
         return Problem(error_status(error), error.code, str(error), headers)
     if isinstance(error, StorageUnavailable):
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error), RETRY_SOON)
-    if isinstance(error, DATABASE_AWAY):  # or every connection is in use
+    if isinstance(error, DATABASE_UNAVAILABLE):  # or every connection is in use
         log.warning("database", error=repr(error))
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", TRY_AGAIN, RETRY_SOON)
     return error

@@ -32,7 +32,7 @@ CLOSED = "Signing in is not possible right now. Try again soon."
 def throttle_request(request: HttpRequest | Request, scope: str) -> None:
     """Count this request for its owner and its address. Raises Problem 429 beyond a rate.
 
-    An anonymous client is counted by its address. While Redis is away requests pass uncounted,
+    An anonymous client is counted by its address. While Redis is down requests pass uncounted,
     except sign-ins (`throttle_sign_in`): a password guesser may have stopped Redis.
     """
     request = getattr(request, "_request", request)  # the one that middleware sees

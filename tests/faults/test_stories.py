@@ -53,7 +53,7 @@ def test_three_faults_one_story(service: Rig, operator: User) -> None:
     assert [(name, int(attempt)) for name, attempt in shown] == [
         (Event(event).label, attempt) for event, attempt in [("submit", 0), *STORY]
     ]
-    for error in ("worker_lost", "died or fell silent", "storage_unavailable", "SlowDown"):
+    for error in ("worker_lost", "died or stopped responding", "storage_unavailable", "SlowDown"):
         assert error in page
     service.figure("attempts", job.attempt, bound=4, unit="attempts")
 

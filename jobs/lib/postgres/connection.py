@@ -20,7 +20,7 @@ LOOK_SECONDS = 2  # an empty query asks for nothing: a server that is well answe
 
 
 class PostgresConnection(psycopg.Connection[Any]):
-    """Closes and raises OperationalError if the server is silent for DATABASE_WAIT_SECONDS."""
+    """Closes and raises OperationalError if the server sends nothing for DATABASE_WAIT_SECONDS."""
 
     most_seconds: float | None = None  # less, while something quick is asked
 

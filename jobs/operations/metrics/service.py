@@ -136,7 +136,7 @@ def _processes() -> Iterator[Metric]:
     processes = figures.processes_by_role()
     for role, found in processes.items():
         count.add_metric([role, "responding"], found.responding)
-        count.add_metric([role, "silent"], found.silent)
+        count.add_metric([role, "not_responding"], found.not_responding)
         if found.seen_seconds_ago is not None:
             seen.add_metric([role], found.seen_seconds_ago)
     yield from (count, seen)

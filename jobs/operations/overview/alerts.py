@@ -12,7 +12,7 @@ from jobs.states import Status
 
 # Of what does not start or does not go on. The rest are warnings.
 ERRORS = {
-    "dependency-away", "no-workers", "no-dispatchers", "jobs-stall", "jobs-wait-too-long"
+    "dependency-down", "no-workers", "no-dispatchers", "jobs-stall", "jobs-wait-too-long"
 }  # fmt: skip
 # The filters of the list with the jobs that a rule found, beside their kind.
 FILTERS = {
@@ -31,12 +31,12 @@ class ShownAlert:
 
 def find_alerts(dependencies: list[Dependency]) -> list[ShownAlert]:
     """Return what is wrong, the worst first. `dependencies` were probed already."""
-    away = [each for each in dependencies if not each.is_healthy]
-    # Not asked again: a server that is away takes seconds to say nothing.
-    left_out = {"dependency-away", *(["signatures-old"] if away else [])}
+    down = [each for each in dependencies if not each.is_healthy]
+    # Not probed again: a server that is down takes seconds to time out.
+    left_out = {"dependency-down", *(["signatures-old"] if down else [])}
     rules = [rule for rule in RULES if rule.name not in left_out]
     alerts = [
-        *(ShownAlert("error", f"{each.label}: {each.text}.") for each in away),
+        *(ShownAlert("error", f"{each.label}: {each.text}.") for each in down),
         *(
             _shown(name, subject, sentence)
             for (name, subject), sentence in find_firing_alerts(ServiceState(), rules).items()

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob, ServiceProcess
-from jobs.models.service_process import SILENT_AFTER
+from jobs.models.service_process import NOT_RESPONDING_AFTER
 from jobs.operations.overview.links import job_link, jobs_link
 from jobs.operations.overview.texts import seconds_text
 from jobs.states import Status
@@ -61,8 +61,8 @@ class ReportedProcess:
     now: datetime
 
     @property
-    def is_silent(self) -> bool:
-        return self.report is None or self.now - self.report.seen_at > SILENT_AFTER
+    def is_responding(self) -> bool:
+        return self.report is not None and self.age <= NOT_RESPONDING_AFTER
 
     @property
     def seen_text(self) -> str:
@@ -92,16 +92,16 @@ class ReportedProcesses:
 
     @property
     def slots(self) -> int:
-        return sum(w.report.slots for w in self.workers if w.report and not w.is_silent)
+        return sum(w.report.slots for w in self.workers if w.report and w.is_responding)
 
     @property
-    def silent_workers(self) -> list[ReportedProcess]:
-        return [worker for worker in self.workers if worker.is_silent]
+    def workers_not_responding(self) -> list[ReportedProcess]:
+        return [worker for worker in self.workers if not worker.is_responding]
 
     @property
     def active_dispatcher(self) -> ReportedProcess | None:
-        """The dispatcher that reported last, unless all are silent."""
-        return next((each for each in self.dispatchers if not each.is_silent), None)
+        """The dispatcher that reported last, unless none is responding."""
+        return next((each for each in self.dispatchers if each.is_responding), None)
 
 
 def read_processes(now: datetime) -> ReportedProcesses:

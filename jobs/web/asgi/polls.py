@@ -29,7 +29,7 @@ class Polls:
             return None
 
     async def count(self, request: NativeRequest, caller: Caller) -> list[RateCount] | None:
-        """Count the request. Return None if a rate is exceeded, no counts while Redis is away."""
+        """Count the request. Return None if a rate is exceeded, no counts while Redis is down."""
         forwarded = request.text(b"x-forwarded-for")
         callers = rates.rated_callers(request.peer, forwarded, caller.user_id)
         try:

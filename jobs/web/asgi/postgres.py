@@ -1,7 +1,7 @@
 """Run prepared statements from the event loop, pipelined over few connections.
 
 Statements of one turn of the loop are sent in one write. Uses libpq directly, since a cursor costs
-more than the statement. If the server is away, restarts, or does not answer for TIMEOUT_SECONDS,
+more than the statement. If the server is down, restarts, or does not answer for TIMEOUT_SECONDS,
 all waiting calls raise PostgresUnavailable.
 """
 

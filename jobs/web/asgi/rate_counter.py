@@ -32,7 +32,7 @@ NEAR_LIMIT_REQUESTS = 10  # at least
 
 
 class RateCounter:
-    """Counts as rate_counting.py does, for requests that may pass uncounted while Redis is away."""
+    """Counts as rate_counting.py does, for requests that may pass uncounted while Redis is down."""
 
     def __init__(self) -> None:
         self._redis = RedisPipeline(settings.CACHE_URL, timeout=OPEN_SECONDS, script=COUNT)

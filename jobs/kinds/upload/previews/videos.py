@@ -1,4 +1,4 @@
-"""A poster frame of a video, and a small silent clip of its first seconds.
+"""A poster frame of a video, and a small clip without sound of its first seconds.
 
 Imported only by the helper. Uses ffmpeg if it is installed. ffmpeg detects the format, among those
 allowed here: a playlist in place of a video would make it open other files.
