@@ -311,13 +311,18 @@ def test_a_worker_tells_that_no_dispatcher_is_running() -> None:
     assert Notification.objects.get().state == "sent"
 
 
-def test_the_mail_about_the_database_needs_no_database(
-    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+def test_the_messages_about_the_database_need_no_database(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, django_assert_num_queries: Any
 ) -> None:
+    settings.OPERATOR_WEBHOOK = "https://hooks.example.org/alerts"
     clock = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
     watch = DatabaseWatch()
-    with django_assert_num_queries(0):
+    with (
+        patch("jobs.notifications.webhook.post_outbound") as post,
+        django_assert_num_queries(0),
+    ):
+        post.return_value.status = 200
         for seconds in (0, 10, 29, 31, 60):
             clock[0] = 100.0 + seconds
             watch.failed()
@@ -328,6 +333,28 @@ def test_the_mail_about_the_database_needs_no_database(
         "Alert: A server is down: database",
         "Resolved: A server is down: database",
     ]
+    webhooks = [json.loads(call.args[1]) for call in post.call_args_list]
+    assert [each["type"] for each in webhooks] == ["alert.firing", "alert.resolved"]
+    since, resolved_at = (
+        datetime.fromisoformat(webhooks[1]["data"][name]) for name in ("since", "resolvedAt")
+    )
+    assert resolved_at - since == timedelta(seconds=60)
+
+
+def test_a_message_about_the_database_that_fails_is_sent_again(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.OPERATOR_WEBHOOK = "https://hooks.example.org/alerts"
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    watch = DatabaseWatch()
+    with patch("jobs.notifications.webhook.post_outbound") as post:
+        for seconds, status in ((0, 503), (31, 503), (41, 200), (51, 200)):
+            clock[0], post.return_value.status = 100.0 + seconds, status
+            watch.failed()
+
+    assert post.call_count == 2
+    assert len(mail.outbox) == 1, "the mail was sent the first time"
 
 
 def test_a_database_that_is_down_is_not_taken_for_a_rule_that_fails() -> None:

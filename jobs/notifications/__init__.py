@@ -4,7 +4,8 @@ Each is sent at least once, always with the same id, and a job never waits for i
 the row, as it was when the job ended; only a webhook's signing secret is looked up.
 """
 
-from jobs.notifications.alerts import DatabaseWatch, check_alerts, stand_in_for_dispatchers
+from jobs.notifications.alerts import check_alerts, stand_in_for_dispatchers
+from jobs.notifications.database_watch import DatabaseWatch
 from jobs.notifications.operators import notify_operators
 from jobs.notifications.senders import Sender, send_notification, senders
 

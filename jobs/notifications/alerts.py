@@ -5,7 +5,7 @@ Dispatchers call `check_alerts`. If none is running, workers do: see `stand_in_f
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -13,7 +13,6 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from jobs.errors import Undelivered
 from jobs.lib.database import try_transaction_lock
 from jobs.models import Alert, Notification, ServiceProcess
 from jobs.notifications import mail, webhook
@@ -31,7 +30,10 @@ LOCK = (3, 0)
 CLEAR_AFTER = timedelta(
     seconds=60
 )  # of the rule not holding, so that an alert that flaps is sent once
-DOWN_SECONDS = 30.0  # of the database
+SENDS: dict[Notification.Channel, Callable[[Notification], None]] = {
+    Notification.Channel.ALERT: mail.send_mail_message,
+    Notification.Channel.WEBHOOK: webhook.send_webhook,
+}
 
 
 def are_alerts_on() -> bool:
@@ -82,16 +84,19 @@ def _notify(alert: Alert) -> list[Notification]:
         "alert resolved" if alert.resolved_at else "alert", rule=alert.rule, subject=alert.subject
     )
     content = {"alert": alert_content(alert)}
-    channel = Notification.Channel
-    messages = []
-    if settings.OPERATOR_EMAILS:
-        messages.append((channel.ALERT, ", ".join(settings.OPERATOR_EMAILS)))
-    if settings.OPERATOR_WEBHOOK:
-        messages.append((channel.WEBHOOK, settings.OPERATOR_WEBHOOK))
     return [
         Notification.objects.create(pk=uuid4(), channel=channel, to=to, content=content)
-        for channel, to in messages
+        for channel, to in operator_addresses().items()
     ]
+
+
+def operator_addresses() -> dict[Notification.Channel, str]:
+    """Return where operators are alerted, by channel."""
+    addresses = {
+        Notification.Channel.ALERT: ", ".join(settings.OPERATOR_EMAILS),
+        Notification.Channel.WEBHOOK: settings.OPERATOR_WEBHOOK,
+    }
+    return {channel: to for channel, to in addresses.items() if to}
 
 
 def alert_content(alert: Alert) -> dict[str, str | None]:
@@ -117,54 +122,6 @@ def stand_in_for_dispatchers() -> None:
 def send_due_alerts() -> None:
     """Send the messages about alerts that are due, from this process."""
     ours = Notification.objects.filter(owner=None)
-    for channel, send in (
-        (Notification.Channel.ALERT, mail.send_mail_message),
-        (Notification.Channel.WEBHOOK, webhook.send_webhook),
-    ):
+    for channel, send in SENDS.items():
         while notification := ours.take(channel, lease=LEASE, spared=[]):
             send_notification(notification, send)
-
-
-class DatabaseWatch:
-    """Alerts operators directly that the database is down, and that it is up again.
-
-    The outbox is in the database, so this mail is sent without it, by each dispatcher.
-    """
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-        self._is_notified = False
-
-    def failed(self) -> None:
-        """Note that the database did not respond."""
-        self._since = self._since or time.monotonic()
-        if not self._is_notified and time.monotonic() - self._since >= DOWN_SECONDS:
-            self._is_notified = self._send("It does not respond.", ended=False)
-
-    def worked(self) -> None:
-        """Note that the database responds."""
-        if self._is_notified:
-            self._send("It responds again.", ended=True)
-        self._since, self._is_notified = None, False
-
-    def _send(self, sentence: str, *, ended: bool) -> bool:
-        """Return False if the mail could not be sent."""
-        if not settings.OPERATOR_EMAILS:
-            return True
-        now = datetime.now().astimezone()
-        alert = Alert(
-            rule="dependency-down", subject="database", sentence=sentence, since=now,
-            resolved_at=now if ended else None,
-        )  # fmt: skip
-        try:
-            mail.send_mail_message(
-                Notification(
-                    channel=Notification.Channel.ALERT,
-                    to=", ".join(settings.OPERATOR_EMAILS),
-                    content={"alert": alert_content(alert)},
-                )
-            )
-        except Undelivered as error:
-            log.warning("operators could not be alerted", error=str(error))
-            return False
-        return True
