@@ -19,7 +19,8 @@ from jobs.errors import ScannerUnavailable
 from jobs.models import Alert, JobStatistics, Notification, ServiceProcess
 from jobs.models.job_statistics import BUCKETS
 from jobs.notifications import DatabaseWatch, alerts, check_alerts, stand_in_for_dispatchers
-from jobs.notifications.alert_rules import RULES, AlertRule, ServiceState, find_firing_alerts
+from jobs.notifications.alert_conditions import ServiceState
+from jobs.notifications.alert_rules import RULES, AlertRule, find_firing_alerts
 from jobs.notifications.mail import send_mail_message
 from jobs.notifications.webhook import webhook_body, webhook_signature
 from jobs.states import Status

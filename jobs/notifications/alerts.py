@@ -16,12 +16,8 @@ from django.db import transaction
 from jobs.lib.database import try_transaction_lock
 from jobs.models import Alert, Notification, ServiceProcess
 from jobs.notifications import mail, webhook
-from jobs.notifications.alert_rules import (
-    RULE_BY_NAME,
-    FiringAlerts,
-    ServiceState,
-    find_firing_alerts,
-)
+from jobs.notifications.alert_conditions import ServiceState
+from jobs.notifications.alert_rules import RULE_BY_NAME, FiringAlerts, find_firing_alerts
 from jobs.notifications.senders import LEASE, send_notification
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.kinds.registry import KINDS
-from jobs.notifications.alert_rules import RULE_BY_NAME, RULES, ServiceState, find_firing_alerts
+from jobs.notifications.alert_conditions import ServiceState
+from jobs.notifications.alert_rules import RULE_BY_NAME, RULES, find_firing_alerts
 from jobs.operations.overview.links import jobs_link
 from jobs.operations.overview.resources import Dependency
 from jobs.states import Status

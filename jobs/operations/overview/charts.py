@@ -9,7 +9,7 @@ from math import ceil, log10
 
 from django.utils import timezone
 
-from jobs.notifications.alert_rules import FAILURE_SHARE
+from jobs.notifications.alert_conditions import FAILURE_SHARE
 from jobs.operations.overview.history import History, Sums
 from jobs.operations.overview.texts import share_text
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.engine.statistics import ACTIVE_COUNTS, active_jobs_by_kind
 from jobs.kinds.registry import KINDS
-from jobs.notifications.alert_rules import OLDEST_SECONDS
+from jobs.notifications.alert_conditions import OLDEST_SECONDS
 from jobs.operations.overview.history import History, Latencies, Sums
 from jobs.operations.overview.links import jobs_link
 from jobs.operations.overview.texts import percentiles_text, seconds_text
