@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -24,7 +25,7 @@ from jobs.notifications.alert_rules import RULES, AlertRule, find_firing_alerts
 from jobs.notifications.mail import send_mail_message
 from jobs.notifications.webhook import webhook_body, webhook_signature
 from jobs.states import Status
-from tests.factories import JobFactory, StoredFileFactory
+from tests.factories import JobFactory, StoredFileFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[1]
@@ -175,6 +176,49 @@ def test_an_outbox_that_is_stuck() -> None:
     assert firing() == {
         ("outbox-stuck", "email"): "Messages to send: 1. The oldest is 2\u00a0min late."
     }
+
+
+def failing_message(channel: str, owner: User | None = None, **fields: Any) -> Notification:
+    due_at = timezone.now() + timedelta(minutes=5)
+    values = {"tries": 2, "error": "The mail server returned 451.", "due_at": due_at} | fields
+    return Notification.objects.create(
+        pk=uuid4(), channel=channel, owner=owner, content={}, **values
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_firing"),
+    [({}, True), ({"tries": 1}, False), ({"error": ""}, False), ({"state": "failed"}, False)],
+)
+def test_mails_that_fail_and_are_tried_again(
+    alice: User, fields: dict[str, Any], is_firing: bool
+) -> None:
+    failing_message("email", alice, **fields)
+
+    sentence = "Messages that failed at least twice: 1. None was sent since."
+    assert firing() == ({("outbox-stuck", "email"): sentence} if is_firing else {})
+
+
+def test_a_mail_that_fails_while_others_are_sent(alice: User) -> None:
+    failing_message("email", alice)
+    failing_message("email", alice, state="sent", sent_at=timezone.now())
+
+    assert firing() == {}
+
+
+def test_webhooks_that_fail(alice: User) -> None:
+    failing_message("webhook", alice), failing_message("webhook", alice)
+    failing_message("webhook", UserFactory())
+    assert firing() == {}, "the receivers of two owners are their own business"
+
+    failing_message("webhook", UserFactory())
+    assert list(firing()) == [("outbox-stuck", "webhook")]
+
+    failing_message("webhook", alice, state="sent", sent_at=timezone.now())
+    assert firing() == {}
+
+    failing_message("webhook", None)  # of the operators
+    assert list(firing()) == [("outbox-stuck", "webhook")]
 
 
 def test_a_rule_that_fails_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:

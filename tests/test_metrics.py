@@ -190,6 +190,16 @@ def test_the_outbox(alice: User) -> None:
     assert found["downloads_outbox_waiting", "webhook"] == 2
     assert found["downloads_outbox_waiting", "email"] == 0
     assert 50 <= found["downloads_outbox_overdue_seconds", "webhook"] < 60
+    assert found["downloads_outbox_failing", "webhook"] == 0
+
+
+def test_mails_that_fail(alice: User) -> None:
+    Notification.objects.create(
+        pk=JOB_ID, channel="email", owner=alice, content={}, tries=2, error="It returned 451.",
+        due_at=timezone.now() + timedelta(minutes=5),
+    )  # fmt: skip
+
+    assert samples()["downloads_outbox_failing", "email"] == 1
 
 
 def test_dependencies(db: None, settings: Any) -> None:

@@ -281,7 +281,7 @@ def test_the_number_of_queries_does_not_depend_on_the_jobs(
         JobFactory(status=Status.PROCESSING, worker=f"celery@{number}")
         JobFactory(status=Status.FAILED, error_code=f"code_{number}")
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         page_of(desk)
 
 

@@ -1,6 +1,6 @@
 """The figures about the whole service that metrics and alerts are made of.
 
-Each function runs one query that an index answers, also with a million jobs.
+Each function runs one query that an index answers, also with a million jobs; more if messages fail.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from jobs.models.service_process import NOT_RESPONDING_AFTER
 
 NEARLY_FULL = 0.9  # of an owner's quota
 USED_KEPT_SECONDS = 60.0
+FAILING_OWNERS = 3  # whose webhooks fail
 
 
 class Histogram(NamedTuple):
@@ -87,6 +88,32 @@ def outbox_by_channel() -> dict[str, Outbox]:
     return {
         channel: rows.get(channel, Outbox(0, 0, 0.0)) for channel in Notification.Channel.values
     }
+
+
+def failing_messages() -> dict[str, int]:
+    """Return the messages that failed at least twice, by channel, where none was sent since.
+
+    Owners' webhooks count if those of several owners fail: otherwise it is their receiver.
+    """
+    failing = Notification.objects.order_by().waiting().filter(tries__gte=2).exclude(error="")
+    found: Any = failing.values("channel", to_operators=Q(owner=None)).annotate(
+        count=Count("pk"), owners=Count("owner", distinct=True), first=Min("created_at")
+    )
+    counts: dict[str, int] = {}
+    for row in found:
+        channel, to_operators = row["channel"], row["to_operators"]
+        is_webhook = channel == Notification.Channel.WEBHOOK
+        if is_webhook and not to_operators and row["owners"] < FAILING_OWNERS:
+            continue
+        sent = Notification.objects.order_by().filter(
+            channel=channel,
+            owner__isnull=to_operators,
+            state=Notification.State.SENT,
+            created_at__gt=row["first"],
+        )
+        if not sent.exists():
+            counts[channel] = counts.get(channel, 0) + row["count"]
+    return counts
 
 
 class Processes(NamedTuple):

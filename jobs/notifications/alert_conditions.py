@@ -145,3 +145,5 @@ def stuck_outbox(_: ServiceState) -> Found:
         if outbox.oldest_due_seconds > OVERDUE_SECONDS:
             late = duration_text(outbox.oldest_due_seconds)
             yield channel, f"Messages to send: {outbox.waiting:,}. The oldest is {late} late."
+    for channel, count in figures.failing_messages().items():
+        yield channel, f"Messages that failed at least twice: {count:,}. None was sent since."

@@ -23,6 +23,7 @@ from jobs.engine import figures, health
 from jobs.engine.statistics import active_jobs_by_kind
 from jobs.kinds.registry import KINDS
 from jobs.lib.scanner import is_scanner_on, scanner_status
+from jobs.models import Notification
 from jobs.models.job_statistics import BOUNDS
 
 KEPT_SECONDS = 4.0  # a scrape sooner after the last one gets the same values
@@ -191,7 +192,15 @@ def _outbox() -> Iterator[Metric]:
     for channel, found in figures.outbox_by_channel().items():
         waiting.add_metric([channel], found.waiting)
         overdue.add_metric([channel], found.oldest_due_seconds)
-    yield from (waiting, overdue)
+    failing = GaugeMetricFamily(
+        "downloads_outbox_failing",
+        "Those that failed at least twice, if none was sent since.",
+        labels=["channel"],
+    )
+    counts = figures.failing_messages()
+    for channel in Notification.Channel.values:
+        failing.add_metric([channel], counts.get(channel, 0))
+    yield from (waiting, overdue, failing)
 
 
 def _dependencies() -> Iterator[Metric]:
