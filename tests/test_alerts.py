@@ -121,6 +121,13 @@ def test_no_dispatcher_and_a_slow_one() -> None:
     assert list(firing()) == [("no-dispatchers", "")]
 
 
+def test_a_dispatcher_that_is_not_responding_beside_another() -> None:
+    stop_reports("dispatcher")
+    ServiceProcess.objects.report("dispatcher", "d2@host")
+
+    assert list(firing()) == [("dispatcher-not-responding", "d1@host")]
+
+
 def test_servers_that_are_down(settings: Any) -> None:
     settings.CLAMD = "tcp://127.0.0.1:1"
     down = {"storage": False, "database": True, "broker": False}

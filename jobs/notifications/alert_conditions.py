@@ -49,6 +49,10 @@ class ServiceState:
         return figures.processes_by_role()
 
     @cached_property
+    def not_responding(self) -> list[ServiceProcess]:
+        return list(ServiceProcess.objects.not_responding())
+
+    @cached_property
     def dependencies(self) -> dict[str, bool]:
         return health.check_dependencies()
 
@@ -92,9 +96,19 @@ def no_workers(state: ServiceState) -> Found:
         yield "", "No worker is running."
 
 
-def workers_not_responding(_: ServiceState) -> Found:
-    for worker in ServiceProcess.objects.not_responding().filter(role="worker"):
-        yield worker.name, f"It has not reported since {worker.seen_at:%H:%M:%S} UTC."
+def workers_not_responding(state: ServiceState) -> Found:
+    yield from _not_responding(state, ServiceProcess.Role.WORKER)
+
+
+def dispatchers_not_responding(state: ServiceState) -> Found:
+    if state.processes["dispatcher"].responding:  # otherwise no-dispatchers fires
+        yield from _not_responding(state, ServiceProcess.Role.DISPATCHER)
+
+
+def _not_responding(state: ServiceState, role: str) -> Found:
+    for process in state.not_responding:
+        if process.role == role:
+            yield process.name, f"It has not reported since {process.seen_at:%H:%M:%S} UTC."
 
 
 def no_dispatchers(state: ServiceState) -> Found:

@@ -34,10 +34,17 @@ RULES = [
     AlertRule("jobs-lose-their-worker", "Jobs lose their worker", conditions.losses),
     AlertRule("jobs-stall", "Jobs stall", conditions.stalled, 30),
     AlertRule("no-workers", "No workers", conditions.no_workers, 30),
+    # Not at once: after an outage of the database, processes report again within seconds.
     AlertRule(
-        "worker-not-responding", "A worker is not responding", conditions.workers_not_responding
+        "worker-not-responding", "A worker is not responding", conditions.workers_not_responding, 30
     ),
     AlertRule("no-dispatchers", "No dispatchers", conditions.no_dispatchers, 30),
+    AlertRule(
+        "dispatcher-not-responding",
+        "A dispatcher is not responding",
+        conditions.dispatchers_not_responding,
+        30,
+    ),
     AlertRule("dispatcher-slow", "The dispatcher is slow", conditions.slow_dispatcher, 30),
     AlertRule("dependency-down", "A server is down", conditions.dependencies_down, 30),
     AlertRule("signatures-old", "Virus signatures are old", conditions.old_signatures, 30),
