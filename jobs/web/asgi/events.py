@@ -18,7 +18,7 @@ from django.db import DatabaseError
 
 from jobs.web import rates
 from jobs.web.asgi.callers import Caller, caller_of_session
-from jobs.web.asgi.job_reader import OwnJob
+from jobs.web.asgi.job_source import OwnJob
 from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedResponseHeaders, send_response_head

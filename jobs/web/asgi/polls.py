@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from jobs.web import rates
 from jobs.web.asgi.callers import Caller
-from jobs.web.asgi.job_reader import JobReader, OwnJob
+from jobs.web.asgi.job_reader import JobReader
+from jobs.web.asgi.job_source import OwnJob
 from jobs.web.asgi.postgres_commands import PostgresUnavailable, StatementFailed
 from jobs.web.asgi.rate_counter import RateCounter
 from jobs.web.asgi.request import NativeRequest

@@ -23,7 +23,7 @@ from jobs.web import rates
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.doorbells import Doorbells
-from jobs.web.asgi.job_reader import read_job_body
+from jobs.web.asgi.job_source import read_job_body
 from jobs.web.asgi.postgres import PLANS, PostgresPipeline
 from jobs.web.asgi.postgres_commands import (
     Command,

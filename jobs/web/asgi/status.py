@@ -17,7 +17,7 @@ from jobs.kinds.base import StatusAddress
 from jobs.kinds.registry import KINDS
 from jobs.web import rates
 from jobs.web.asgi.callers import Caller
-from jobs.web.asgi.job_reader import OwnJob
+from jobs.web.asgi.job_source import OwnJob
 from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import Headers, NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedResponseHeaders, encode_response_headers, send_response_head

@@ -19,7 +19,8 @@ from redis.asyncio import Redis
 
 from jobs.lib.changes import CHANNEL
 from jobs.web.asgi.callers import Caller
-from jobs.web.asgi.job_reader import JobReader, OwnJob
+from jobs.web.asgi.job_reader import JobReader
+from jobs.web.asgi.job_source import OwnJob
 from jobs.web.asgi.postgres_commands import PostgresUnavailable, StatementFailed
 
 log = structlog.get_logger(__name__)
