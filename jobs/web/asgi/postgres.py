@@ -47,6 +47,7 @@ class PostgresPipeline:
         self._statements = statements
         self._options = options
         self._connection: psycopg.Connection[Any] | None = None
+        self._socket = -1  # its file descriptor; libpq forgets it if the server closes the connection
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: list[CommandUnit] = []
         self._in_flight: deque[CommandUnit] = deque()
@@ -101,7 +102,8 @@ class PostgresPipeline:
         finally:
             self._connecting = None
         self._connection = opened
-        loop.add_reader(opened.pgconn.socket, self._read)
+        self._socket = opened.pgconn.socket
+        loop.add_reader(self._socket, self._read)
         self._send()
 
     def _open_connection(self) -> psycopg.Connection[Any]:
@@ -142,9 +144,9 @@ class PostgresPipeline:
         pg, loop = self._connection.pgconn, asyncio.get_running_loop()
         try:
             if pg.flush():
-                loop.add_writer(pg.socket, self._flush)
+                loop.add_writer(self._socket, self._flush)
             else:
-                loop.remove_writer(pg.socket)
+                loop.remove_writer(self._socket)
         except psycopg.Error as error:
             self._fail(error)
 
@@ -177,8 +179,8 @@ class PostgresPipeline:
         self._watchdog.stop()
         if self._connection:
             loop = asyncio.get_running_loop()
-            loop.remove_reader(self._connection.pgconn.socket)
-            loop.remove_writer(self._connection.pgconn.socket)
+            loop.remove_reader(self._socket)
+            loop.remove_writer(self._socket)
             self._connection.close()
             self._connection = None
         in_flight, self._in_flight = self._in_flight, deque()
