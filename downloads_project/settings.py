@@ -24,7 +24,7 @@ for _name in (
     env.read_env(BASE_DIR / _name)  # variables that are set have precedence
 
 from jobs.default_settings import *  # noqa: E402, F403
-from jobs.default_settings import POSTGRES, PRODUCTION, TEMPLATES, required  # noqa: E402
+from jobs.default_settings import POSTGRES, PRODUCTION, REPLICA, TEMPLATES, required  # noqa: E402
 
 ROOT_URLCONF = "downloads_project.urls"
 WSGI_APPLICATION = "downloads_project.wsgi.application"
@@ -47,6 +47,8 @@ DATABASES: dict[str, Any] = {
     )
     | POSTGRES
 }
+if _replica := env.str("DATABASE_REPLICA_URL", default=""):
+    DATABASES["replica"] = env.db_url_config(_replica) | REPLICA
 
 # Mails
 

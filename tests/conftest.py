@@ -61,6 +61,7 @@ SLOW = {
     "test_shares.py",
     "test_slow_clients.py",
     "test_small_jobs.py",
+    "test_streaming_replica.py",
     "test_time_limits.py",
     "test_uploads_survive.py",
     "test_web_server.py",

@@ -66,7 +66,7 @@ RANKS: list[set[str]] = [
         "web.multipart_headers",
         "web.rates",
     },
-    {"web.multipart_problems", "web.problem_counter"},
+    {"web.multipart_problems", "web.problem_counter", "web.poll_counter"},
     {
         "web.rate_counting",
         "web.content_negotiation",
@@ -119,7 +119,12 @@ OWNERS: dict[str, set[str]] = {
     "boto3": {"storage"},
     "botocore": {"storage"},
     "storages": {"storage"},
-    "prometheus_client": {"engine.process_metrics", "operations", "web.problem_counter"},
+    "prometheus_client": {
+        "engine.process_metrics",
+        "operations",
+        "web.poll_counter",
+        "web.problem_counter",
+    },
     "celery": {"engine.celery_app", "engine.tasks"},
     "billiard": {"engine.celery_app", "engine.tasks"},
     "kombu": {"default_settings", "engine.celery_app", "engine.doorbell_message"},

@@ -7,7 +7,14 @@ import os
 from downloads_project.local.stack import Stack
 
 # The developer's servers, which tests must not use.
-OTHERS = ("DATABASE_URL", "REDIS_URL", "CACHE_URL", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL")
+OTHERS = (
+    "DATABASE_URL",
+    "DATABASE_REPLICA_URL",
+    "REDIS_URL",
+    "CACHE_URL",
+    "S3_ENDPOINT_URL",
+    "S3_PUBLIC_ENDPOINT_URL",
+)
 
 
 def start(stack: Stack) -> None:

@@ -45,3 +45,9 @@ if ROLE == "web":
         # the next request. So it reconnects within seconds even after a long outage.
         "reconnect_timeout": 4,
     }
+# What a project puts into DATABASES["replica"], which polls read, beside its address
+REPLICA: dict[str, Any] = POSTGRES | {
+    "OPTIONS": POSTGRES["OPTIONS"]
+    | {"options": POSTGRES["OPTIONS"]["options"] + " -c default_transaction_read_only=on"},
+    "TEST": {"MIRROR": "default"},  # tests have no replica
+}

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from jobs import storage
 from jobs.engine import broker
+from jobs.lib.replica import REPLICA, is_replica_configured
 
 log = structlog.get_logger(__name__)
 
@@ -28,9 +29,12 @@ def health_live(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def health_ready(request: HttpRequest) -> JsonResponse:
-    """Return 200 if storage, database and broker respond; otherwise 503 and which do not."""
+    """Return 200 if storage, database and broker respond; otherwise 503 and which do not.
+
+    The replica is named, too, but polls work without it.
+    """
     checks = {name: "ok" if ok else "error" for name, ok in check_dependencies().items()}
-    healthy = set(checks.values()) == {"ok"}
+    healthy = all(checks[name] == "ok" for name in PROBES)
     return JsonResponse(
         {"status": "healthy" if healthy else "unhealthy", "checks": checks},
         status=HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE,
@@ -39,12 +43,18 @@ def health_ready(request: HttpRequest) -> JsonResponse:
 
 
 def check_dependencies(*names: str) -> dict[str, bool]:
-    """Return which of storage, database and broker, or of `names`, respond within 2.5 s."""
-    probes = {name: PROBES[name] for name in names or PROBES}
+    """Return which of all dependencies, or of `names`, respond within 2.5 s."""
+    known = all_probes()
+    probes = {name: known[name] for name in names or known}
     for probe in probes.values():
         probe.start()
     deadline = time.monotonic() + TIMEOUT_SECONDS  # for all: they run at the same time
     return {name: probe.is_healthy(deadline) for name, probe in probes.items()}
+
+
+def all_probes() -> dict[str, HealthProbe]:
+    """Return the probes of storage, database and broker, and of the replica if there is one."""
+    return PROBES | ({"replica": REPLICA_PROBE} if is_replica_configured() else {})
 
 
 class HealthProbe:
@@ -98,3 +108,4 @@ PROBES = {
     "database": HealthProbe(_database),
     "broker": HealthProbe(broker.ping_broker),
 }
+REPLICA_PROBE = HealthProbe(REPLICA.check)

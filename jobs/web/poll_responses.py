@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.models import DownloadJob, JobRow
+from jobs.states import MOVES, Event
 
 FIRST_POLLS_SECONDS = 10  # while a job is younger, a small bundle may be ready any second
 ETAG_SECONDS = (
@@ -57,6 +58,22 @@ def poll_etag_matches(if_none_match: str, tag: str) -> bool:
         return False
     tags = parse_etags(if_none_match)
     return "*" in tags or tag in [each.removeprefix("W/") for each in tags]
+
+
+def seen_version(if_none_match: str, job_id: str) -> int:
+    """Return the version of the job in the If-None-Match header; 0 if there is none."""
+    tag = f'"{job_id.replace("-", "")}-'
+    version = if_none_match.partition(tag)[2].partition("-")[0]
+    return int(version) if version.isdecimal() and len(version) < 10 else 0
+
+
+def is_current_on_replica(job: DownloadJob | JobRow, seen: int) -> bool:
+    """Return False if the job has to be read from the primary.
+
+    The client has seen a newer version; or the job may have been retried since: then the client
+    would take the previous outcome for the final one.
+    """
+    return job.version >= seen and job.status not in MOVES[Event.REQUEUE].sources
 
 
 def poll_response(job: DownloadJob, request: Request, body: Callable[[], Any]) -> Response:

@@ -20,6 +20,7 @@ from jobs import storage
 from jobs.engine import broker
 from jobs.lib import scanner as clamd
 from jobs.lib.background_call import BackgroundCall
+from jobs.lib.replica import is_replica_configured, read_replica_lag
 from jobs.web import rate_counting
 
 TIMEOUT_SECONDS = 3.0
@@ -88,6 +89,12 @@ def _database() -> Findings:
     ]
 
 
+def _replica() -> Findings:
+    if is_replica_configured():
+        read_replica_lag()
+    return []
+
+
 def _store() -> Findings:
     # First the clock: while it is wrong, the store refuses every request.
     skew = storage.bucket_clock_offset()
@@ -133,6 +140,7 @@ CHECKS: dict[str, Callable[[], Findings]] = {
     "REDIS_URL": _broker,
     "CACHE_URL": _counts,
     "DATABASE_URL": _database,
+    "DATABASE_REPLICA_URL": _replica,
     "S3_ENDPOINT_URL": _store,
     "CLAMD": _scanner,
 }

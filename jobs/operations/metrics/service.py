@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from jobs.engine import figures, health
 from jobs.engine.statistics import active_jobs_by_kind
 from jobs.kinds.registry import KINDS
+from jobs.lib.replica import REPLICA
 from jobs.lib.scanner import is_scanner_on, scanner_status
 from jobs.models import Notification
 from jobs.models.job_statistics import BOUNDS
@@ -209,6 +210,11 @@ def _dependencies() -> Iterator[Metric]:
     )
     for name, is_healthy in health.check_dependencies().items():
         up.add_metric([name], is_healthy)
+        if name == "replica" and is_healthy:
+            lag = REPLICA.lag_seconds
+            yield GaugeMetricFamily(
+                "downloads_replica_lag_seconds", "How far the replica is behind.", lag
+            )
     if is_scanner_on():
         is_there, signatures = scanner_status()
         up.add_metric(["scanner"], is_there)

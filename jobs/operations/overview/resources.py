@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from jobs.engine import figures
-from jobs.engine.health import PROBES, HealthProbe
+from jobs.engine.health import HealthProbe, all_probes
 from jobs.lib.file_size import file_size_text
+from jobs.lib.replica import MAX_LAG_SECONDS, REPLICA
 from jobs.lib.scanner import is_scanner_on, ping_scanner
 from jobs.models import Usage
 from jobs.operations.overview.links import jobs_link
@@ -21,6 +22,7 @@ SLOW_SECONDS = 0.25
 TOP_OWNERS = 5
 LABELS = {
     "database": "Database",
+    "replica": "Replica of the database",
     "broker": "Broker",
     "storage": "File store",
     "scanner": "Virus scanner",
@@ -52,19 +54,34 @@ class Dependency:
         return f"slow, {milliseconds}" if self.is_slow else milliseconds
 
 
+class ReplicaDependency(Dependency):
+    """The replica; `seconds` is how far it is behind."""
+
+    @property
+    def text(self) -> str:
+        if not self.is_healthy:
+            return (
+                f"is down, or more than {MAX_LAG_SECONDS:.0f}\u00a0s behind; polls read the primary"
+            )
+        return f"{self.seconds:.1f}\u00a0s behind"
+
+
 def read_dependencies() -> list[Dependency]:
     """Probe all at the same time, and wait TIMEOUT_SECONDS at most."""
-    probes: Mapping[str, HealthProbe] = PROBES
+    probes: Mapping[str, HealthProbe] = all_probes()
     if is_scanner_on():
-        probes = {**PROBES, "scanner": SCANNER}
+        probes = {**probes, "scanner": SCANNER}
     for probe in probes.values():
         probe.start()
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    return [
-        Dependency(LABELS[name], probes[name].is_healthy(deadline), probes[name].seconds)
-        for name in LABELS
-        if name in probes
-    ]
+    return [_dependency(name, probes[name], deadline) for name in LABELS if name in probes]
+
+
+def _dependency(name: str, probe: HealthProbe, deadline: float) -> Dependency:
+    is_healthy, label = probe.is_healthy(deadline), LABELS[name]
+    if name == "replica":
+        return ReplicaDependency(label, is_healthy, REPLICA.lag_seconds)
+    return Dependency(label, is_healthy, probe.seconds)
 
 
 @dataclass(frozen=True)

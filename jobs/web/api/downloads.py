@@ -29,7 +29,7 @@ from jobs.web.openapi.decorators import (
     describes_job_list,
     describes_poll,
 )
-from jobs.web.own_job import own_job
+from jobs.web.own_job import own_job, polled_own_job
 from jobs.web.poll_responses import accepted_response, poll_response
 from jobs.web.request_ids import request_id
 from jobs.web.request_limits import SHORT_BODY_BYTES
@@ -98,7 +98,7 @@ class JobStatus(APIView):
 def poll_download(
     request: Request, job_id: UUID, serializer: type[JobSerializer] = JobSerializer
 ) -> Response:
-    job = own_job(request, job_id)
+    job = polled_own_job(request, job_id)
     return poll_response(job, request, lambda: serializer(job).data)
 
 

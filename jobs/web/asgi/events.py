@@ -46,13 +46,16 @@ class Events:
         request = NativeRequest.of(scope, accepts=EVENT_STREAM.encode()) if ids else None
         if not (request and (caller := await self._caller(request))):
             return False
-        found = [await self._polls.own(caller, job_id) for job_id in ids]
+        last_id = request.text(b"last-event-id")
+        found = [
+            await self._polls.own(caller, job_id, seen=_seen_version(last_id, job_id))
+            for job_id in ids
+        ]
         jobs = [each for each in found if each]
         counts = await self._polls.count(request, caller) if len(jobs) == len(ids) else None
         if counts is None:
             return False
         headers = rates.rate_headers(counts)
-        last_id = request.text(b"last-event-id")
         changed = [each for each in jobs if represent_event_id(each.job) != last_id]
         if not changed and all(each.job.is_finished for each in jobs):
             fixed = self._headers.of(request)
@@ -90,6 +93,13 @@ def _ids(scope: Scope) -> list[str]:
         return [] if scope["query_string"] else [one[1].lower()]
     several = SEVERAL.fullmatch(scope["query_string"]) if scope["path"] == PATH else None
     return list(dict.fromkeys(several[1].decode().lower().split(","))) if several else []
+
+
+def _seen_version(event_id: str, job_id: str) -> int:
+    """Return the version of the job in the id of an event; 0 for another job."""
+    event_job_id, _, version = event_id.rpartition("-")
+    is_version = event_job_id == job_id and version.isdecimal() and len(version) < 10
+    return int(version) if is_version else 0
 
 
 async def _stream(send: Send, watch: Watch, jobs: list[OwnJob], changed: list[OwnJob]) -> None:

@@ -68,16 +68,16 @@ def read_job_body(
 
 
 class JobSource:
-    """Reads jobs over a few connections."""
+    """Reads jobs of the database `alias` over a few connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, alias: str) -> None:
         statements = {
             OWN: own_job_statement(),
             PREVIEWS: previews_statement(),
             DEPENDENCIES: dependencies_statement(),
             CHANGED: changed_jobs_statement(),
         }
-        self._pipelines = [PostgresPipeline(statements) for _ in range(CONNECTIONS)]
+        self._pipelines = [PostgresPipeline(statements, alias=alias) for _ in range(CONNECTIONS)]
         # One at a time, so that batches are larger.
         self._batcher = Batcher(self._own, max_concurrent=1, max_size=MAX_BATCH)
 
@@ -127,7 +127,7 @@ class JobSource:
         return OwnJob(job, previews, depends_on, version, expiry)
 
     async def changed(self, versions: Mapping[str, int]) -> list[str]:
-        """Return the jobs that no longer have these versions. Raises PostgresUnavailable."""
+        """Return the jobs with a newer version than these. Raises PostgresUnavailable."""
         ids = _array([job_id.encode() for job_id in versions])
         known = _array([b"%d" % version for version in versions.values()])
         changed = command_rows(await self._fetch(CHANGED, ids, known))

@@ -51,9 +51,9 @@ def dependencies_statement() -> str:
 
 
 def changed_jobs_statement() -> str:
-    """Select those of the jobs $1 whose version is not the one in $2."""
+    """Select those of the jobs $1 whose version is newer than the one in $2."""
     return f"""
         SELECT j.id FROM unnest($1::uuid[], $2::int[]) AS known (id, version)
         JOIN {JOBS} j ON j.id = known.id
-        WHERE j.version <> known.version
+        WHERE j.version > known.version
     """

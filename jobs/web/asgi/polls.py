@@ -22,10 +22,13 @@ class Polls:
         self._jobs = jobs
         self._counter = counter
 
-    async def own(self, caller: Caller, job_id: str) -> OwnJob | None:
-        """Return the caller's job; None if Django has to answer."""
+    async def own(self, caller: Caller, job_id: str, *, seen: int = 0) -> OwnJob | None:
+        """Return the caller's job; None if Django has to answer.
+
+        `seen` is the version that the client has, if any.
+        """
         try:
-            return await self._jobs.own(caller, job_id)
+            return await self._jobs.own(caller, job_id, seen=seen)
         except (PostgresUnavailable, StatementFailed):
             return None
 

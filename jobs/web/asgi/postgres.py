@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 import structlog
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import pq
 
 from jobs.web.asgi.postgres_commands import (
@@ -43,11 +43,20 @@ PLANS = (
 class PostgresPipeline:
     """One connection. It is opened when first used, and again after it broke."""
 
-    def __init__(self, statements: Mapping[bytes, str], *, options: str = PLANS) -> None:
+    def __init__(
+        self,
+        statements: Mapping[bytes, str],
+        *,
+        options: str = PLANS,
+        alias: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        self._alias = alias
         self._statements = statements
         self._options = options
         self._connection: psycopg.Connection[Any] | None = None
-        self._socket = -1  # its file descriptor; libpq forgets it if the server closes the connection
+        self._socket = (
+            -1
+        )  # its file descriptor; libpq forgets it if the server closes the connection
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: list[CommandUnit] = []
         self._in_flight: deque[CommandUnit] = deque()
@@ -108,7 +117,7 @@ class PostgresPipeline:
 
     def _open_connection(self) -> psycopg.Connection[Any]:
         """Return a connection with all statements prepared. Runs in a thread."""
-        params = connection.get_connection_params()
+        params = connections[self._alias].get_connection_params()
         for name in ("cursor_factory", "context", "prepare_threshold", "pool"):
             params.pop(name, None)
         params["options"] = f"{params.get('options', '')} -c TimeZone=UTC {self._options}"
@@ -175,7 +184,7 @@ class PostgresPipeline:
         """Close the connection and raise PostgresUnavailable in all waiting calls."""
         if pause:
             self._paused_until = time.monotonic() + PAUSE_SECONDS
-            log.warning("database", error=repr(error))
+            log.warning("database", alias=self._alias, error=repr(error))
         self._watchdog.stop()
         if self._connection:
             loop = asyncio.get_running_loop()

@@ -22,7 +22,7 @@ from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import Headers, NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedResponseHeaders, encode_response_headers, send_response_head
 from jobs.web.asgi.watchers import Ended, TooMany, Watch, Watchers
-from jobs.web.poll_responses import poll_etag_matches, poll_headers
+from jobs.web.poll_responses import poll_etag_matches, poll_headers, seen_version
 from jobs.web.representation import representation_json
 
 MAX_CACHED = 4_096  # responses, about 3 kB each
@@ -79,7 +79,9 @@ class StatusPoll:
             return False
         number = match.lastindex // 2  # of the two groups that matched, the id is the inner one
         caller, only_kind = request.caller, self._only_kinds[number]
-        found = await self._polls.own(caller, match[match.lastindex + 1].lower())
+        job_id = match[match.lastindex + 1].lower()
+        seen = seen_version(request.text(b"if-none-match"), job_id)
+        found = await self._polls.own(caller, job_id, seen=seen)
         if found is None or (only_kind and found.job.kind != only_kind):
             return False
         counts = await self._polls.count(request, caller)

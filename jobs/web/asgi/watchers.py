@@ -183,8 +183,10 @@ class Watchers:
         try:
             while job_id in self._watches:
                 self._reading[job_id] = False
+                newer = self._versions[job_id] + 1
                 for caller in {watch.caller for watch in self._watches.get(job_id, ())}:
-                    self._notify(job_id, caller, await self._jobs.own(caller, job_id))
+                    found = await self._jobs.own(caller, job_id, seen=newer)
+                    self._notify(job_id, caller, found)
                 if not self._reading[job_id]:
                     return
         except (PostgresUnavailable, StatementFailed):  # the next query finds the change again

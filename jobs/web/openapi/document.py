@@ -56,11 +56,12 @@ TAGS = {
     "jobs": "Start, poll, cancel and retry jobs.", "auth": "Tokens for programs.",
     "operations": "For staff.", "health": "For load balancers and monitoring.",
 }  # fmt: skip
-CHECKS = {name: {"type": "string", "enum": ["ok", "error"]} for name in PROBES}
+CHECK = {"type": "string", "enum": ["ok", "error"]}
+CHECKS = dict.fromkeys([*PROBES, "replica"], CHECK)
 HEALTH: Json = {
     "type": "object", "required": ["status"], "properties": {
         "status": {"type": "string", "enum": ["healthy", "unhealthy"]},
-        "checks": {"type": "object", "properties": CHECKS, "required": list(CHECKS)},
+        "checks": {"type": "object", "properties": CHECKS, "required": list(PROBES)},
     },
 }  # fmt: skip
 
