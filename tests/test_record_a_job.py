@@ -413,3 +413,18 @@ def test_a_start_without_the_lock_in_time_is_busy(alice: User, broker: Mock) -> 
 
     assert status == "queued"  # others continue on the same connection
     assert DownloadJob.objects.count() == 1
+
+
+def test_execute_wrappers_of_the_connection_see_the_statements(alice: User, broker: Mock) -> None:
+    seen: list[tuple[str, object]] = []
+
+    def wrapper(execute: Callable[..., Any], text: str, *rest: Any) -> Any:
+        seen.append((text, rest[-1]["connection"].alias))
+        return execute(text, *rest)
+
+    with connection.execute_wrapper(wrapper):
+        submit_job(owner=alice, kind="bundle", params={"file_ids": []})
+
+    ((text, alias),) = [each for each in seen if "jobs_submit_1" in each[0]]
+    assert "; " in text  # the lock, and the submission
+    assert alias == "default"
