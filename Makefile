@@ -99,7 +99,7 @@ fix: install  ## format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 lock: install  ## requirements/*.txt anew from *.in
-	cd requirements && for name in base sentry dev; do \
+	cd requirements && for name in base sentry tracing dev; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url $$name.in -o $$name.txt; done
 
