@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from django.conf import settings
+
 from downloads_project import gunicorn as web
 from downloads_project.web_server.bodies import Receive, bounded_body
 from downloads_project.web_server.bridge import Bridge, Send
@@ -38,6 +40,10 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     ending.cancel()
     native.close()
     bridge.stop()
+    if settings.TRACING:
+        from jobs.lib.tracing.tracer_provider import stop_tracing
+
+        await asyncio.to_thread(stop_tracing)
     await send({"type": "lifespan.shutdown.complete"})
 
 

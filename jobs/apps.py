@@ -36,6 +36,10 @@ class JobsConfig(AppConfig):
         from jobs.operations.admin import register_admin_pages
 
         register_admin_pages(admin.site)
+        if settings.TRACING:
+            from jobs.lib.tracing.statements import trace_statements
+
+            trace_statements()
         for kind in KINDS.values():
             if kind.checks:
                 import_module(kind.checks)

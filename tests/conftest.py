@@ -53,6 +53,7 @@ SLOW = {
     "test_link_in_parallel.py",
     "test_link_queue.py",
     "test_live_service.py",
+    "test_live_traces.py",
     "test_log_lines.py",
     "test_own_project.py",
     "test_page_weight.py",

@@ -6,6 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from jobs.default_settings.tracing import *  # noqa: F403
+from jobs.default_settings.tracing import TRACING_MIDDLEWARE
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -30,6 +33,7 @@ INSTALLED_APPS = [
     "jobs",
 ]
 MIDDLEWARE = [
+    *TRACING_MIDDLEWARE,
     # Middleware that only adds headers comes first, so that refusals of the others have them.
     "jobs.web.middleware.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",

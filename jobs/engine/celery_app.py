@@ -109,6 +109,14 @@ def _hide_memory(**kwargs: Any) -> None:
     hide_process_memory()
 
 
+@signals.worker_process_shutdown.connect
+def _stop_tracing(**kwargs: Any) -> None:
+    if settings.TRACING:  # a pool process runs no exit handlers
+        from jobs.lib.tracing.tracer_provider import stop_tracing
+
+        stop_tracing()
+
+
 @signals.worker_process_init.connect
 def _end_with_the_worker(**kwargs: Any) -> None:
     # Without its main process nothing enforces the time limit of a pool process.

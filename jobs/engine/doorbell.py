@@ -18,7 +18,7 @@ import structlog
 from django.db import transaction
 
 from jobs.engine.celery_app import celery_app
-from jobs.engine.doorbell_message import Doorbell, messages
+from jobs.engine.doorbell_message import Doorbell, end_spans, messages
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +57,7 @@ class _Sender:
                 except Exception:  # the connection that was kept may have ended meanwhile
                     self._close()
                     self._push(name, texts)
+        end_spans(bells)
 
     def _push(self, name: str, texts: list[str]) -> None:
         if self._connection is None:
@@ -115,6 +116,7 @@ _publisher = _Publisher()
 
 def log_lost_doorbells(bells: Sequence[Doorbell], error: BaseException) -> None:
     """Log that these doorbells may not have reached the broker."""
+    end_spans(bells, error)
     log.warning(
         "doorbells lost; the dispatcher rings again",
         job_ids=[str(bell.job_id) for bell in bells],

@@ -8,7 +8,7 @@ import threading
 from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from kombu.transport.redis import Channel
@@ -16,6 +16,17 @@ from kombu.transport.redis import Channel
 from jobs.engine.celery_app import celery_app
 
 TASK = "jobs.run"
+HEADERS = '"headers": {'  # of a message, in its JSON
+
+
+class DoorbellSpan(Protocol):
+    """The span of sending a doorbell: see jobs/lib/tracing/messages.py."""
+
+    @property
+    def traceparent(self) -> str:
+        """The header of the message."""
+
+    def end(self, error: BaseException | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,14 @@ class Doorbell:
     queue: str
     priority: int  # 9 is the most urgent
     time_limit_seconds: int
+    span: DoorbellSpan | None = None  # None unless settings.TRACING
+
+
+def end_spans(bells: Iterable[Doorbell], error: BaseException | None = None) -> None:
+    """End the spans of doorbells that were sent, or lost because of `error`."""
+    for bell in bells:
+        if bell.span:
+            bell.span.end(error)
 
 
 class _Messages:
@@ -48,6 +67,8 @@ class _Messages:
         for bell in bells:
             template = self._template(bell.queue, 9 - bell.priority)
             text = template.message(str(bell.job_id), bell.time_limit_seconds)
+            if bell.span:
+                text = with_header(text, "traceparent", bell.span.traceparent)
             found.setdefault(template.list, []).append(text)
         return found
 
@@ -92,6 +113,12 @@ class _Template:
         text = self._text.replace("<body>", body).replace("<job>", job_id)
         text = text.replace('"<time limit>"', str(time_limit_seconds))
         return text.replace("<task>", str(uuid4())).replace("<delivery>", str(uuid4()))
+
+
+def with_header(text: str, name: str, value: str) -> str:
+    """Return the message with one more header, which Celery passes on to the task."""
+    begin, end = text.split(HEADERS, 1)
+    return f"{begin}{HEADERS}{json.dumps(name)}: {json.dumps(value)}, {end}"
 
 
 def _list_name(queue: str, priority: int) -> str:

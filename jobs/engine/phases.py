@@ -7,6 +7,7 @@ ends in the middle has the `phase`, as have all lines that it writes meanwhile.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -16,7 +17,9 @@ log = structlog.get_logger(__name__)
 class Phases:
     """The phases of one attempt, one after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_start: Callable[[str], None], on_end: Callable[[], None]) -> None:
+        """The callbacks are for the trace."""
+        self._on_start, self._on_end = on_start, on_end
         self._phase = ""
         self._started_at = 0.0
         self._names: list[str] = []
@@ -25,12 +28,14 @@ class Phases:
         """End the phase before this one."""
         self.end()
         self._phase, self._started_at = phase, time.monotonic()
+        self._on_start(phase)
         self._bind("phase", phase)
         log.debug(f"{phase} starts")
 
     def end(self) -> None:
         if self._phase:
             seconds = round(time.monotonic() - self._started_at, 3)
+            self._on_end()
             structlog.contextvars.unbind_contextvars("phase")
             self._bind(f"{self._phase}_seconds", seconds)
         self._phase = ""

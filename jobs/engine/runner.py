@@ -19,6 +19,7 @@ from django.db import connection, transaction
 
 from jobs.engine import max_running, quota, simulated_delay
 from jobs.engine.attempt import Attempt, StorageOutput
+from jobs.engine.attempt_trace import PhaseSpans, attempt_trace
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.phases import Phases
 from jobs.engine.time_limit import time_limit_text
@@ -46,18 +47,28 @@ LONG_SECONDS = 3600  # longer attempts may outlast the expiry of their sources
 
 
 def run_job(
-    job_id: UUID, *, task_id: str, worker: str, killed_after_seconds: float | None = None
+    job_id: UUID,
+    *,
+    task_id: str,
+    worker: str,
+    killed_after_seconds: float | None = None,
+    traceparent: str = "",
 ) -> str:
     """Run one attempt. Return the job's new status. Raises StaleJob if it cannot be claimed.
 
     The attempt is stopped before Celery kills this process, after `killed_after_seconds`.
+    `traceparent` is the doorbell's, for the trace.
     """
+    began_ns = time.time_ns()
     job = DownloadJob(pk=job_id)  # the claim reads the row
     max_running.claim_job(job, task_id=task_id, worker=worker)
     context = {"job_id": str(job.pk), "attempt": job.attempt, "request_id": job.request_id}
     context["kind"] = job.kind
     with structlog.contextvars.bound_contextvars(**context):
-        _attempt(job, killed_after_seconds)
+        with attempt_trace(
+            job, task_id=task_id, traceparent=traceparent, began_ns=began_ns
+        ) as trace:
+            _attempt(job, killed_after_seconds, trace)
         with suppress(*DATABASE_UNAVAILABLE):  # the dispatcher sends them later
             max_running.ring_next_jobs(job.kind)
     return job.status
@@ -85,9 +96,9 @@ def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
     return running.locked().first()
 
 
-def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
+def _attempt(job: DownloadJob, killed_after_seconds: float | None, trace: PhaseSpans) -> None:
     attempt: Attempt | None = None
-    phases = Phases()
+    phases = Phases(on_start=trace.start_phase, on_end=trace.end_phase)
     try:
         kind = KINDS[job.kind]
         with Heartbeat(job, kind.time_limit.before(killed_after_seconds)) as heartbeat:
@@ -103,6 +114,7 @@ def _attempt(job: DownloadJob, killed_after_seconds: float | None) -> None:
             phases.end()
         _succeed(job, artifact, kind, attempt)
     except BaseException as error:
+        trace.end_phase(error)
         try:
             _settle(job, error)
             if attempt:

@@ -86,7 +86,7 @@ def submission_of(
     return sql.Submission(
         owner_id=owner_id,
         password_md5=password_md5,
-        job_id=job_id or uuid4(),
+        job_id=job_id or new_job_id(),
         kind=kind,
         params=params,
         name=KINDS[kind].artifact_name(name, params),
@@ -103,6 +103,15 @@ def submission_of(
         limits=quota.quota_limits(),
         queued=quota.depth.known(settings.MAX_QUEUED_JOBS),
     )
+
+
+def new_job_id() -> UUID:
+    """Return the id of a new job: that of the request's trace if it has one, else a random one."""
+    if settings.TRACING:
+        from jobs.lib.tracing.requests import take_job_id
+
+        return take_job_id() or uuid4()
+    return uuid4()
 
 
 def _job_of(values: list[Any], owner: User) -> DownloadJob:

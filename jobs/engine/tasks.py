@@ -36,6 +36,7 @@ def run_job_task(self: Task[Any, Any], job_id: str) -> str:
             worker=request.hostname or "",
             killed_after_seconds=(request.timelimit or [None])[0]
             or celery_app().conf.task_time_limit,
+            traceparent=str(request.get("traceparent") or ""),
         )
     except StaleJob as stale:
         log.info("ignored a doorbell that was late or came twice", job_id=job_id)

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
-from jobs.engine.doorbell_message import Doorbell
+from jobs.engine.doorbell_message import Doorbell, DoorbellSpan
 from jobs.kinds.base import JobParams, Kind
 from jobs.kinds.mistakes import mistakes
 from jobs.models import DownloadJob, FileQuerySet, IncomingUpload, JobRow, StoredFile
@@ -65,4 +65,11 @@ def kind_doorbell(job: DownloadJob | JobRow) -> Doorbell:
     """Return the message for a worker, with the time limit after which Celery kills it."""
     kind = KINDS[job.kind]
     limit = kind.time_limit.kill_after_seconds(job.total)
-    return Doorbell(job.pk, kind.queue, job.priority, limit)
+    span = _send_span(job, kind) if settings.TRACING else None
+    return Doorbell(job.pk, kind.queue, job.priority, limit, span)
+
+
+def _send_span(job: DownloadJob | JobRow, kind: Kind) -> DoorbellSpan:
+    from jobs.lib.tracing.messages import SendSpan
+
+    return SendSpan(job.pk, attempt=job.attempt + 1, kind=kind.name, queue=kind.queue)

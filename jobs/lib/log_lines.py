@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -18,10 +19,13 @@ class LineFormat:
 
     is_json = False
     has_info = True  # lines of the level INFO are written
+    more_fields: Callable[[], dict[str, str]] | None = None  # the ids of the trace
 
 
 def log_line(event: str, *, level: str = "info", **fields: object) -> str:
     """Return a line as `logs.py` renders it."""
+    if LineFormat.more_fields:
+        fields |= LineFormat.more_fields()
     if LineFormat.is_json:
         return f"{json.dumps({'event': event, **fields, 'level': level, 'timestamp': now()})}\n"
     pairs = "".join(f" {name}={value}" for name, value in fields.items())

@@ -12,6 +12,7 @@ import structlog
 
 from jobs.lib.environment import Environment
 from jobs.lib.log_lines import LineFormat
+from jobs.lib.tracing.configuration import is_tracing_on
 
 LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 DEBUG: dict[str, Any] = {"level": "DEBUG"}
@@ -58,6 +59,7 @@ def log_options(env: Environment, *packages: str) -> dict[str, Any]:
         "json": env.flag("LOG_JSON", env.flag("PRODUCTION")),
         "level": env.choice("LOG_LEVEL", LEVELS, "INFO"),
         "packages": ["jobs", *packages, *apps],
+        "tracing": is_tracing_on(env),
         "sentry": {"dsn": env.str("SENTRY_DSN", default=""), "role": env.str("ROLE", default="")},
     }
 
@@ -67,6 +69,7 @@ def configure_logs(options: dict[str, Any]) -> None:
     level, debug = options["level"], options["level"] == "DEBUG"
     LineFormat.is_json = options["json"]
     LineFormat.has_info = level in ("DEBUG", "INFO")
+    shared = [*SHARED, *_trace_processors(options)]
     render: list[Any] = (
         [structlog.processors.ExceptionRenderer(JSON_TRACES), structlog.processors.JSONRenderer()]
         if options["json"]
@@ -90,7 +93,7 @@ def configure_logs(options: dict[str, Any]) -> None:
                 "lines": {
                     "()": structlog.stdlib.ProcessorFormatter,
                     "processors": [remove_meta, *render],
-                    "foreign_pre_chain": SHARED,
+                    "foreign_pre_chain": shared,
                 }
             },
             "filters": {"without_trace": {"()": WithoutTrace}},
@@ -104,13 +107,23 @@ def configure_logs(options: dict[str, Any]) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,  # first: a line that is dropped costs nothing more
-            *SHARED,
+            *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _trace_processors(options: dict[str, Any]) -> list[Any]:
+    """Return what adds the ids of the trace to each line, if TRACING is true."""
+    if not options.get("tracing"):
+        return []
+    from jobs.lib.tracing.log_fields import add_trace_fields, trace_fields
+
+    LineFormat.more_fields = trace_fields
+    return [add_trace_fields]
 
 
 def log_uncaught_errors() -> None:

@@ -62,7 +62,12 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
 
     @cached_property
     def _connection(self) -> Any:
-        return super().connection
+        connection = super().connection
+        if settings.TRACING:
+            from jobs.storage.traced_requests import trace_client
+
+            trace_client(connection.meta.client)
+        return connection
 
     def _create_session(self) -> Any:
         # One for all clients: it keeps the description of S3, which takes most of the 13 MB.
@@ -86,7 +91,8 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
     @cached_property
     def objects(self) -> ObjectRequests:
         """Requests for single objects, at a fraction of the cost of `client`."""
-        return ObjectRequests(self.address, self.signer, self._connect, attempts=self.attempts)
+        requests = object_requests_class()
+        return requests(self.address, self.signer, self._connect, attempts=self.attempts)
 
     def objects_in(self, bucket_name: str) -> ObjectRequests:
         """Return the objects of a bucket of the same store; of this one if the name is empty."""
@@ -100,6 +106,15 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
             most=self.connections,
             verify=self.verify,
         )
+
+
+def object_requests_class() -> type[ObjectRequests]:
+    """Return the class for requests, which is another one if they are traced."""
+    if not settings.TRACING:
+        return ObjectRequests
+    from jobs.storage.traced_requests import TracedObjectRequests
+
+    return TracedObjectRequests
 
 
 class RetryingStorage(BucketStorage):

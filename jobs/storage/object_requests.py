@@ -53,9 +53,7 @@ class ObjectRequests:
         They share the connections. They raise SourceForbidden, too, and BucketMissing.
         """
         other = SignedBucket(self._bucket.endpoint, name)
-        return ObjectRequests(
-            other, self._signer, self._open, attempts=self._attempts, is_own=False
-        )
+        return type(self)(other, self._signer, self._open, attempts=self._attempts, is_own=False)
 
     def read(self, key: str, *, size_bytes: int | None = None) -> Generator[bytes]:
         """Yield the object in chunks of CHUNK_BYTES. Resumes when the connection is lost.

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from jobs.engine import dispatcher
@@ -29,6 +30,10 @@ class Command(BaseCommand):
         _check_settings()
         log.info("dispatcher ready")
         dispatcher.run_dispatcher(stop)
+        if settings.TRACING:
+            from jobs.lib.tracing.tracer_provider import stop_tracing
+
+            stop_tracing()
 
 
 def _check_settings() -> None:

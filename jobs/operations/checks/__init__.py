@@ -16,6 +16,7 @@ from jobs.operations.checks import (
     rate_limits,
     servers,
     store_address,
+    tracing,
     virus_scanner,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "rate_limits",
     "servers",
     "store_address",
+    "tracing",
     "virus_scanner",
 ]

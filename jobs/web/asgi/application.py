@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 
 from jobs.web.asgi.events import Events
@@ -30,7 +31,7 @@ class NativeEndpoints:
         polls = Polls(self.jobs, self._counter)
         self._status = StatusPoll(polls, self._watchers, django)
         self._events = Events(polls, self._watchers, django)
-        self._starts = Starts(self._counter, django)
+        self._starts = starts_class()(self._counter, django)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
         """Answer and return None; or send nothing and return the `receive` for Django."""
@@ -52,6 +53,15 @@ class NativeEndpoints:
         self._starts.close()
         self.jobs.close()
         self._counter.close()
+
+
+def starts_class() -> type[Starts]:
+    """Return the class that answers starts, which is another one if they are traced."""
+    if not settings.TRACING:
+        return Starts
+    from jobs.web.asgi.traced_starts import TracedStarts
+
+    return TracedStarts
 
 
 class _ReplayedBody:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from jobs.engine import doorbell
 from jobs.engine.doorbell import MAX_BATCH, MAX_WAITING
-from jobs.engine.doorbell_message import Doorbell, messages
+from jobs.engine.doorbell_message import Doorbell, end_spans, messages
 from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.redis import RedisPipeline
 
@@ -37,6 +37,7 @@ class Doorbells:
             for name, texts in messages.by_list(bells).items():
                 command: Any = ("LPUSH", name, *texts)
                 await self._redis.execute(hiredis.pack_command(command))
+            end_spans(bells)
         except Exception as error:
             doorbell.log_lost_doorbells(bells, error)
         return [None] * len(bells)

@@ -12,6 +12,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from jobs.web.asgi.request import Headers, NativeRequest, Send
 from jobs.web.representation import representation_json
 
+IS_SAMPLE = "jobs.is_sample"  # in the environ of a request that no client has sent
 # Headers of the sample response that other responses do not have.
 NOT_SHARED = {
     "content-type", "content-length", "www-authenticate", "x-request-id", "ratelimit",
@@ -37,6 +38,7 @@ def _sample_headers(django: WSGIHandler, method: str, path: str, *, scheme: str)
         "PATH_INFO": path,
         "HTTP_HOST": _some_host(),
         "wsgi.url_scheme": scheme,
+        IS_SAMPLE: True,
     }
     if proxy_header := getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
         environ[proxy_header[0]] = scheme

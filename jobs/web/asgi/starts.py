@@ -173,7 +173,7 @@ class StartRecorder:
 
         Raises PostgresUnavailable if it is not known whether the job is recorded.
         """
-        row = await self._batcher.submit(submission)
+        row = await self._row_of(submission)
         if row is None:
             return None
         code, queued, *values = row
@@ -188,6 +188,10 @@ class StartRecorder:
                 quota.depth.add()
                 self._doorbells.ring(kind_doorbell(job))
         return code.decode(), job
+
+    async def _row_of(self, submission: sql.Submission) -> Row | None:
+        """Return the row of SUBMIT; None if Django has to answer."""
+        return await self._batcher.submit(submission)
 
     def close(self) -> None:
         self._pipeline.close()
