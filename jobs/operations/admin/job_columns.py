@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.safestring import SafeString
 from django_celery_results.models import TaskResult
 
 from jobs.lib.file_size import file_size_text
+from jobs.lib.tracing.trace_ids import trace_id_text, trace_url
 from jobs.models import DownloadJob
 from jobs.operations.overview.links import job_link, jobs_link
 from jobs.operations.overview.texts import NONE, seconds_text
@@ -78,6 +80,13 @@ class JobColumns:
     def webhook_host(self, job: DownloadJob) -> str:
         """Return the host alone: the rest of the URL may be a secret."""
         return urlsplit(job.webhook).hostname or NONE if job.webhook else NONE
+
+    @admin.display(description="trace")
+    def trace(self, job: DownloadJob) -> str:
+        """Return a link to the trace of the last attempt, or of the one to come."""
+        attempt = max(job.attempt, 1)
+        url = trace_url(settings.TRACE_URL, job.pk, attempt)
+        return format_html('<a href="{}">{}</a>', url, trace_id_text(job.pk, attempt))
 
     @admin.display(description="after")
     def dependencies(self, job: DownloadJob) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
+from jobs.lib.tracing.trace_ids import trace_url
 from jobs.models import DownloadJob, JobEvent
 from jobs.operations.overview.texts import seconds_text
 from jobs.states import Event
@@ -50,6 +52,7 @@ class AttemptLine:
     ended_at: datetime | None = None
     outcome: str = "in progress"
     code: str = ""
+    trace_url: str = ""
 
     @property
     def ran_text(self) -> str:
@@ -74,7 +77,7 @@ def read_timeline(job: DownloadJob) -> Timeline:
         for event in events
     ]
     lines = sorted([*lines, *_of_operators(job)], key=attrgetter("at"))
-    return Timeline(lines, _attempts(events), is_cut)
+    return Timeline(lines, _attempts(job, events), is_cut)
 
 
 def _of_operators(job: DownloadJob) -> list[TimelineLine]:
@@ -88,11 +91,14 @@ def _of_operators(job: DownloadJob) -> list[TimelineLine]:
     ]
 
 
-def _attempts(events: Iterable[JobEvent]) -> list[AttemptLine]:
+def _attempts(job: DownloadJob, events: Iterable[JobEvent]) -> list[AttemptLine]:
     attempts: dict[int, AttemptLine] = {}
     for event in events:
         if event.event == Event.CLAIM:
-            attempts[event.attempt] = AttemptLine(event.attempt, event.detail, event.at)
+            url = trace_url(settings.TRACE_URL, job.pk, event.attempt)
+            attempts[event.attempt] = AttemptLine(
+                event.attempt, event.detail, event.at, trace_url=url
+            )
         attempt = attempts.get(event.attempt)
         if attempt and not attempt.ended_at and event.event in ENDED_BY:
             attempt.ended_at, attempt.code = event.at, event.code

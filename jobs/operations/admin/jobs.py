@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -93,7 +94,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[Download
             {
                 "fields": [
                     "id", "name", "kind", "owner_jobs", "state", "message", "error", "error_code",
-                    "request_id",
+                    "request_id", "trace",
                 ]
             },
         ),
@@ -134,6 +135,12 @@ class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[Download
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [field for _, group in self.fieldsets for field in group["fields"]]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Return the field sets, without the trace if there is no viewer for it."""
+        (title, first), *others = self.fieldsets
+        fields = [name for name in first["fields"] if name != "trace" or settings.TRACE_URL]
+        return [(title, {**first, "fields": fields}), *others]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[DownloadJob], search_term: str
