@@ -131,7 +131,13 @@ def test_the_operators_retry_needs_staff_status(client_of_alice: APIClient, alic
 
 @pytest.mark.parametrize(
     ("codename", "status"),
-    [(None, 403), ("view_downloadjob", 403), ("change_downloadjob", 202)],
+    [
+        (None, 403),
+        ("view_downloadjob", 403),
+        ("cancel_downloadjob", 403),
+        ("retry_downloadjob", 202),
+        ("change_downloadjob", 202),
+    ],
 )
 def test_the_operators_retry_needs_the_admins_permission(
     bob: User, broker: Mock, codename: str | None, status: int

@@ -39,8 +39,8 @@ class CanViewAllJobs(IsAdminUser):
         return can_view_all_jobs(request.user)
 
 
-class CanChangeAllJobs(IsAdminUser):
-    message = f"Only staff may retry others' downloads, with the permission {CHANGE}."
+class CanRetryAllJobs(IsAdminUser):
+    message = f"Only staff may retry others' downloads, with the permission {RETRY}."
 
     def has_permission(self, request: Request, _view: Any) -> bool:
-        return can_change_all_jobs(request.user)
+        return can_retry_all_jobs(request.user)

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from jobs.engine import statistics
 from jobs.engine.submission import resubmit_job
 from jobs.models import DownloadJob
-from jobs.models.permissions import CanChangeAllJobs, CanViewAllJobs
+from jobs.models.permissions import CanRetryAllJobs, CanViewAllJobs
 from jobs.states import Actor
 from jobs.web.openapi.decorators import describes
 from jobs.web.poll_responses import accepted_response
@@ -55,11 +55,11 @@ def _with_timestamp(
 class AdminRetry(APIView):
     """Retry a failed, cancelled or expired job of any owner.
 
-    For staff with the permission `jobs.change_downloadjob`.
+    For staff with the permission `jobs.retry_downloadjob`.
     """
 
     sample = None
-    permission_classes = [CanChangeAllJobs]
+    permission_classes = [CanRetryAllJobs]
     rate = "initiate"
 
     @describes("admin_retry", {202: JobSerializer}, problems=["conflict", "still_open"])
