@@ -36,6 +36,7 @@ class Event(TextChoices):
     CANCEL = "cancel"  # by the owner or an operator
     REQUEUE = "requeue"  # the owner or an operator runs it again
     EXPIRE = "expire"  # the artifact expired
+    CHANGE_PRIORITY = "set_priority", "Change priority"  # by an operator
 
 
 class Actor(TextChoices):
@@ -70,6 +71,7 @@ MOVES: dict[Event, Move] = {
     Event.CANCEL: _from(S.QUEUED, S.PROCESSING, to=S.CANCELLED, any_attempt=True),
     Event.REQUEUE: _from(S.FAILED, S.CANCELLED, S.EXPIRED, to=S.QUEUED),
     Event.EXPIRE: _from(S.COMPLETED, to=S.EXPIRED),
+    Event.CHANGE_PRIORITY: _from(S.QUEUED, to=S.QUEUED, any_attempt=True),
 }
 
 ACTIVE = frozenset({S.QUEUED, S.PROCESSING})

@@ -33,6 +33,7 @@ def make(job: DownloadJob, event: Event) -> None:
         Event.CANCEL: lambda: job.cancel(Actor.OWNER),
         Event.REQUEUE: lambda: job.requeue(Actor.OWNER, total=1),
         Event.EXPIRE: job.expire,
+        Event.CHANGE_PRIORITY: lambda: job.change_priority(9, detail="olga"),
     }
     verbs[event]()
 

@@ -127,11 +127,39 @@ def submission_hash(*request: object) -> str:
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
-def resubmit_job(job: DownloadJob, by: Actor) -> None:
-    """Run a finished job again under the same id. Raises StaleJob, LimitReached.
+def resubmit_job(job: DownloadJob, by: Actor, *, detail: str = "") -> None:
+    """Run a finished job again under the same id, and ring for a worker after the commit.
+
+    Raises StaleJob, LimitReached.
+    """
+    with transaction.atomic():
+        requeue_job(job, by, detail=detail)
+        quota.depth.add()
+        ring_if_due(job)
+
+
+def change_job_priority(job: DownloadJob, priority: int, *, detail: str) -> None:
+    """Change the priority of a queued job, and ring in the broker's list of the new one.
+
+    The message of the old priority may still be in the broker: the first of them starts the job.
+    `detail` names the operator. Raises StaleJob.
+    """
+    with transaction.atomic():
+        job.change_priority(priority, detail=detail)
+        ring_if_due(job)
+
+
+def ring_if_due(job: DownloadJob) -> None:
+    """Ring for a job that was just queued, after the commit, if a worker can start it now."""
+    if not job.held and job.available_at <= job.updated_at:
+        ring_doorbell_after_commit(kind_doorbell(job))
+
+
+def requeue_job(job: DownloadJob, by: Actor, *, detail: str = "") -> None:
+    """Queue a finished job again. The dispatcher rings for it. Raises StaleJob, LimitReached.
 
     Operators have no limits. Only they can run a job again in whose file a virus was found, because
-    the scanner's signature may have been wrong.
+    the scanner's signature may have been wrong. `detail` names the operator.
     """
     if by == Actor.OWNER and job.error_code in NOT_RUN_AGAIN:
         raise StaleJob("A virus was found in the file, so it cannot be retried.")
@@ -143,9 +171,7 @@ def resubmit_job(job: DownloadJob, by: Actor) -> None:
             is_stored=kind.is_stored,
             is_limited=by == Actor.OWNER and job.allows(Event.REQUEUE),
         )
-        if job.after.not_completed().exists() and not kind.is_stored:
+        dependencies = DownloadJob.objects.dependencies_of(job.pk)
+        if dependencies.not_completed().exists() and not kind.is_stored:
             total = None  # its dependencies may still make some of its sources
-        job.requeue(by, total=total)
-        if job.is_due:
-            quota.depth.add()
-            ring_doorbell_after_commit(kind_doorbell(job))
+        job.requeue(by, total=total, detail=detail)

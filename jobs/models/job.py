@@ -34,6 +34,7 @@ NO_GUARD = Q()
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
 IS_DUE = Q(held=False, available_at__lte=NOW + CLAIM_EARLY)
 ALL_DONE = Coalesce("total", "done")
+SAME_TIME = F("available_at")
 NEXT_ATTEMPT, NEXT_VERSION = F("attempt") + 1, F("version") + 1
 ENDED = {Status.FAILED: "failed", Status.CANCELLED: "was cancelled"}
 WORKER_LOST_SENTENCE = "The worker stopped responding three times. Ask an operator."
@@ -228,11 +229,21 @@ class DownloadJob(JobFields):
             changes |= {"error_code": WORKER_LOST, "error": WORKER_LOST_SENTENCE}
             self._move(Event.FAIL, by, message="Failed", **changes)
 
-    def cancel(self, by: Actor) -> None:
-        """Cancel the job, whichever attempt is running. A running builder stops within 2 s."""
-        self._move(Event.CANCEL, by, message="Cancelled", error_code="", error="")
+    def cancel(self, by: Actor, *, detail: str = "") -> None:
+        """Cancel the job, whichever attempt is running. A running builder stops within 2 s.
 
-    def requeue(self, by: Actor, *, total: int | None) -> None:
+        `detail`, here and below, names the operator.
+        """
+        self._move(Event.CANCEL, by, detail=detail, message="Cancelled", error_code="", error="")
+
+    def change_priority(self, priority: int, *, detail: str) -> None:
+        """Change the priority of a queued job, as an operator. The dispatcher rings again."""
+        self._move(
+            Event.CHANGE_PRIORITY, Actor.OPERATOR, guard=~Q(priority=priority), detail=detail,
+            priority=priority, available_at=SAME_TIME,
+        )  # fmt: skip
+
+    def requeue(self, by: Actor, *, total: int | None, detail: str = "") -> None:
         """Queue a finished job again, with its failures and losses reset.
 
         `total` is measured again by the caller, because its sources may have changed.
@@ -240,10 +251,11 @@ class DownloadJob(JobFields):
         self._move(
             Event.REQUEUE,
             by,
+            detail=detail,
             failures=0,
             losses=0,
             run_at=Now(),
-            held=self.after.not_completed().exists(),
+            held=DownloadJob.objects.dependencies_of(self.pk).not_completed().exists(),
             artifact=None,
             expires_at=None,
             started_at=None,

@@ -91,6 +91,7 @@ class JobFields(models.Model):
         permissions = [
             ("retry_downloadjob", "Can retry download"),
             ("cancel_downloadjob", "Can cancel download"),
+            ("change_priority_downloadjob", "Can change the priority of download"),
         ]
         constraints = [
             # Few: Postgres parses each of them again for every change of a row.

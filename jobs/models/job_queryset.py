@@ -34,6 +34,19 @@ class JobQuerySet(NewestQuerySet["DownloadJob"]):
         """Return the jobs that block their dependents: all but completed and expired ones."""
         return self.exclude(status__in=DONE)
 
+    def dependencies_of(self, job_id: UUID) -> Self:
+        """Return the jobs that this one depends on. Runs a query.
+
+        Not a join, which reads all jobs while Postgres knows little about a small table of links.
+        """
+        links = self.model.after.through.objects.filter(from_downloadjob=job_id)
+        return self.filter(pk__in=list(links.values_list("to_downloadjob", flat=True)))
+
+    def dependents_of(self, job_id: UUID) -> Self:
+        """Return the jobs that depend on this one. Runs a query, as `dependencies_of` does."""
+        links = self.model.after.through.objects.filter(to_downloadjob=job_id)
+        return self.filter(pk__in=list(links.values_list("from_downloadjob", flat=True)))
+
     def by_status(self, statuses: Iterable[Status]) -> list[Self]:
         """Return one queryset a status, each of which an index returns newest first."""
         return [self.filter(status=status) for status in sorted(statuses)]
@@ -57,10 +70,17 @@ class JobQuerySet(NewestQuerySet["DownloadJob"]):
         Names have no index, which every change of a job would have to update.
         """
         identified = self.filter(pk__in=self._ids_that_begin(text))
-        if identified.exists():
-            return identified
+        return identified if identified.exists() else self.newest().named(text)
+
+    def all_found_by(self, text: str) -> Self:
+        """Return what `found_by` does, but among all jobs. Reads every row."""
+        identified = self.filter(pk__in=self._ids_that_begin(text))
+        return identified if identified.exists() else self.named(text)
+
+    def named(self, text: str) -> Self:
+        """Return the jobs with the text in their name."""
         # Not `icontains`: Postgres has no statistics for its UPPER(name) and would sort all rows.
-        return self.newest().filter(name__iregex=re.escape(text))
+        return self.filter(name__iregex=re.escape(text))
 
     def _ids_that_begin(self, text: str) -> list[UUID]:
         """Return ids, of any owner, that begin with these digits. Hyphens are optional."""

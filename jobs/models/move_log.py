@@ -35,6 +35,7 @@ PAST = {
     Event.CANCEL: "cancelled",
     Event.REQUEUE: "requeued",
     Event.EXPIRE: "expired",
+    Event.CHANGE_PRIORITY: "priority changed",
 }
 # These end an attempt that ran until now.
 ENDS_OF_ATTEMPTS = {Event.SUCCEED, Event.RETRY, Event.FAIL, Event.HAND_BACK, Event.RESCUE}

@@ -34,6 +34,7 @@ FROM_JOB = {"id": "artifact_id", "expires_at": "expires_at"}  # columns of the n
 REFUSALS = {
     Event.CANCEL: "The download has finished and can no longer be cancelled.",
     Event.REQUEUE: "The download is ready or still active, so it cannot be retried.",
+    Event.CHANGE_PRIORITY: "The download is not queued any more, or has this priority already.",
 }
 
 Shape = tuple[tuple[str, Any], ...]  # columns, each with its expression; None: a value

@@ -14,7 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from jobs.lib.tracing.trace_ids import trace_url
 from jobs.models import DownloadJob, JobEvent
 from jobs.operations.overview.texts import seconds_text
-from jobs.states import Event
+from jobs.states import Actor, Event
 
 MAX_EVENTS = 500  # the newest; a job can be retried without limit
 ENDED_BY = {
@@ -73,11 +73,19 @@ def read_timeline(job: DownloadJob) -> Timeline:
     is_cut = len(events) > MAX_EVENTS
     events = events[-MAX_EVENTS:]
     lines = [
-        TimelineLine(event.at, str(event), event.get_by_display(), event.code, event.detail)
+        TimelineLine(event.at, str(event), by, event.code, detail)
         for event in events
+        for by, detail in [_by_and_detail(event)]
     ]
     lines = sorted([*lines, *_of_operators(job)], key=attrgetter("at"))
     return Timeline(lines, _attempts(job, events), is_cut)
+
+
+def _by_and_detail(event: JobEvent) -> tuple[str, str]:
+    """Return who caused the event, and the rest. An operator's name is stored as the detail."""
+    if event.by == Actor.OPERATOR and event.detail:
+        return event.detail, ""
+    return event.get_by_display(), event.detail
 
 
 def _of_operators(job: DownloadJob) -> list[TimelineLine]:

@@ -128,6 +128,7 @@ def _texts(event: JobEvent, kind: Kind) -> tuple[str, str, str]:
         Event.CANCEL: (f"Cancelled by {who}", "", "cancelled"),
         Event.REQUEUE: (f"Retried by {who}", "", ""),
         Event.EXPIRE: ("Expired", "The file was deleted.", "expired"),
+        Event.CHANGE_PRIORITY: (f"Priority changed by {who}", "", ""),
     }[Event(event.event)]
 
 
