@@ -1,4 +1,4 @@
-"""What an operator does with one job: another priority."""
+"""What an operator does with one job: another priority, and deleting it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.utils import timezone
 
+from jobs import storage
+from jobs.engine import garbage
 from jobs.engine.submission import change_job_priority
-from jobs.errors import StaleJob
-from jobs.models import DownloadJob
+from jobs.errors import StaleJob, StorageUnavailable
+from jobs.kinds.registry import kind_folder
+from jobs.models import DeletedJob, DownloadJob, JobEvent, StoredFile, Usage
 from jobs.states import Actor, Event, Status
-from tests.factories import JobFactory
+from tests.factories import JobFactory, StoredFileFactory
 
 
 def rung(broker: Mock) -> list[int]:
@@ -70,3 +74,69 @@ def test_a_priority_that_does_not_apply_changes_nothing(
     job.refresh_from_db()
     assert (job.priority, job.version) == (4, 1)
     assert not job.events.exists()
+
+
+@pytest.fixture
+def completed_job(alice: User, bucket: Any) -> DownloadJob:
+    """Return a completed job with its file and a leftover of another attempt in the bucket."""
+    job: DownloadJob = JobFactory(owner=alice, status=Status.COMPLETED, attempt=2, artifact=None)
+    for attempt in (1, 2):
+        bucket.save(f"{kind_folder(job)}{attempt}/2 files.zip", ContentFile(b"hello"))
+    key = f"{kind_folder(job)}2/2 files.zip"
+    job.artifact = StoredFileFactory(
+        owner=alice, made_by=job, key=key, role="artifact", file_id=None
+    )
+    job.save()
+    job.events.create(event=Event.SUCCEED, by=Actor.WORKER, attempt=2)
+    return job
+
+
+def test_a_deleted_job_leaves_no_row_no_object_and_no_used_storage(
+    completed_job: DownloadJob, alice: User, settings: Any
+) -> None:
+    job_id = completed_job.pk
+    assert Usage.objects.get(owner=alice).stored_bytes == 5
+
+    completed_job.delete_ended()
+
+    assert not DownloadJob.objects.filter(pk=job_id).exists()
+    assert not StoredFile.objects.filter(owner=alice).exists()
+    assert not JobEvent.objects.filter(job=job_id).exists()
+    assert Usage.objects.get(owner=alice).stored_bytes == 0
+    assert garbage.collect_deleted_jobs() == 2
+    assert not list(storage.list_objects(f"results/{job_id}/"))
+    # A worker that outlived its job may store another one meanwhile.
+    again = DeletedJob.objects.get(pk=job_id).collect_at
+    assert again > timezone.now() + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS - 60)
+    long_ago = timezone.now() - timedelta(days=30)
+    DeletedJob.objects.update(finished_at=long_ago, collect_at=long_ago)
+    garbage.collect_deleted_jobs()
+    assert not DeletedJob.objects.exists()
+
+
+def test_objects_are_deleted_later_if_the_store_is_unavailable(
+    completed_job: DownloadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    completed_job.delete_ended()
+    with monkeypatch.context() as patch:
+        away = Mock(side_effect=StorageUnavailable("Away."))
+        patch.setattr(storage, "delete_all_objects_but", away)
+        assert garbage.collect_deleted_jobs() == 0
+
+    assert DeletedJob.objects.get().collect_at > timezone.now()
+    DeletedJob.objects.update(collect_at=timezone.now())
+    assert garbage.collect_deleted_jobs() == 2
+
+
+def test_a_job_without_objects_is_deleted_at_once(alice: User) -> None:
+    JobFactory(owner=alice, status=Status.CANCELLED).delete_ended()
+
+    assert not DownloadJob.objects.exists()
+    assert not DeletedJob.objects.exists()
+
+
+def test_an_active_job_is_not_deleted(running_job: DownloadJob) -> None:
+    with pytest.raises(StaleJob):
+        running_job.delete_ended()
+
+    assert DownloadJob.objects.filter(pk=running_job.pk).exists()

@@ -31,7 +31,7 @@ from jobs.engine.expiry import (
     expire_tracebacks,
     expire_uploads,
 )
-from jobs.engine.garbage import collect_garbage
+from jobs.engine.garbage import collect_deleted_jobs, collect_garbage
 from jobs.engine.process_metrics import SWEEP_FAILURES, SWEPT
 from jobs.engine.process_reports import DispatcherTicks, ProcessReports, process_name
 from jobs.engine.statistics_recorder import StatisticsRecorder
@@ -61,7 +61,8 @@ def run_dispatcher(stop: threading.Event) -> None:
     the others.
     """
     senders = notifications.senders()
-    loops = [_sweep_slowly, _record_statistics, _watch, *(sender.run for sender in senders)]
+    loops = [_sweep_slowly, _record_statistics, _watch]
+    loops += [sender.run for sender in senders]
     threads = [threading.Thread(target=loop, args=[stop], daemon=True) for loop in loops]
     for thread in threads:
         thread.start()
@@ -132,6 +133,7 @@ def _sweep_slowly(stop: threading.Event) -> None:
             expire_uploads,
             expire_abandoned_uploads,
             collect_garbage,
+            collect_deleted_jobs,
             expire_task_results,
             expire_idempotency_keys,
             expire_refresh_tokens,
@@ -161,12 +163,15 @@ def _repeat(sweep: Callable[[], int], stop: threading.Event) -> Callable[[], int
     return repeated
 
 
-def _try(sweep: Callable[[], int]) -> None:
+def _try(sweep: Callable[[], int]) -> int:
+    """Return what the sweep returned, 0 if it failed."""
     try:
         if count := sweep():
             log.info(sweep.__name__, count=count)
             SWEPT.labels(sweep.__name__).inc(count)
+        return count
     except Exception:
         SWEEP_FAILURES.labels(sweep.__name__).inc()
         log.exception("sweep failed", sweep=sweep.__name__)
         close_old_connections()
+        return 0

@@ -11,11 +11,12 @@ import structlog
 from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from jobs import storage
 from jobs.errors import BuildError
 from jobs.kinds.registry import KINDS, kind_folder
-from jobs.models import DownloadJob, IncomingUpload
+from jobs.models import DeletedJob, DownloadJob, IncomingUpload
 from jobs.states import FINAL
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,40 @@ def collect_garbage() -> int:
     return deleted
 
 
+def collect_deleted_jobs() -> int:
+    """Delete the objects of jobs that operators deleted. Return how many objects."""
+    deleted = failed = 0
+    to_collect = DeletedJob.objects.filter(collect_at__lte=Now(), kind__in=list(KINDS))
+    while failed < MAX_FAILED and (jobs := list(to_collect.order_by("collect_at")[:BATCH])):
+        for job in jobs:
+            try:
+                deleted += _collect_deleted(job)
+                again = job.finished_at + _late(job.kind, job.size_bytes)
+            except BuildError as error:
+                failed += 1
+                log.warning("not collected", job_id=str(job.pk), error=repr(error))
+                again = timezone.now() + timedelta(seconds=settings.COLLECT_EVERY_SECONDS)
+            if again > timezone.now():
+                DeletedJob.objects.filter(pk=job.pk).update(collect_at=again)
+            else:
+                job.delete()
+    return deleted
+
+
+def _collect_deleted(job: DeletedJob) -> int:
+    folders = [f"{KINDS[job.kind].folder}/{job.pk}/", f"{IncomingUpload.FOLDER}/{job.pk}/"]
+    return sum(storage.delete_all_objects_but([], prefix=folder) for folder in folders)
+
+
+def _late(kind: str, size_bytes: int) -> timedelta:
+    """Return how long after a job ended its worker may still store an object.
+
+    The worker of a large job may go on longer after losing it: its time limit is later.
+    """
+    late = KINDS[kind].time_limit.extra_seconds(size_bytes)
+    return timedelta(seconds=settings.COLLECT_AGAIN_SECONDS + late)
+
+
 def _collect(job: DownloadJob) -> int:
     kept = set(job.files.values_list("key", flat=True))
     deleted = 0
@@ -53,9 +88,7 @@ def _collect(job: DownloadJob) -> int:
         deleted += storage.delete_all_objects_but(kept, prefix=f"{kind_folder(job)}{attempt}/")
     if KINDS[job.kind].is_stored and not job.files.received().exists():
         deleted += storage.delete_all_objects_but(kept, prefix=f"{IncomingUpload.FOLDER}/{job.pk}/")
-    # The worker of a large job may go on longer after losing it: its time limit is later.
-    late = KINDS[job.kind].time_limit.extra_seconds(max(job.done, job.total or 0))
-    again = F("finished_at") + timedelta(seconds=settings.COLLECT_AGAIN_SECONDS + late)
+    again = F("finished_at") + _late(job.kind, max(job.done, job.total or 0))
     row = DownloadJob.objects.filter(pk=job.pk, attempt=job.attempt, status__in=FINAL)
     if not row.filter(collect_at__lt=again).update(collect_at=again):
         row.update(collect_at=None)  # this was the second time

@@ -1,6 +1,7 @@
 """The models. They use the database only; jobs/engine/ has what needs the broker or the bucket."""
 
 from jobs.models.alert import Alert
+from jobs.models.deleted_job import DeletedJob
 from jobs.models.ended_token_family import EndedTokenFamily
 from jobs.models.event import JobEvent
 from jobs.models.finished_count import FinishedCount
@@ -16,6 +17,7 @@ from jobs.models.usage import Usage
 
 __all__ = [
     "Alert",
+    "DeletedJob",
     "DownloadJob",
     "EndedTokenFamily",
     "FileQuerySet",

@@ -20,6 +20,7 @@ from jobs.errors import DEPENDENCY_FAILED, WORKER_LOST, StaleJob
 from jobs.lib.backoff import MAX_LOSSES
 from jobs.lib.changes import announce_change
 from jobs.models import transition
+from jobs.models.deleted_job import DeletedJob
 from jobs.models.event import JobEvent, storable_event_text
 from jobs.models.job_fields import JobFields
 from jobs.models.job_queryset import JobQuerySet
@@ -268,6 +269,25 @@ class DownloadJob(JobFields):
             error="",
             message=WAITING,
         )
+
+    def delete_ended(self) -> None:
+        """Delete a finished job with its files and history. Raises StaleJob.
+
+        The dispatcher deletes its objects later: collect_deleted_jobs().
+        """
+        with transaction.atomic():
+            row = DownloadJob.objects.filter(pk=self.pk, attempt=self.attempt, status__in=FINAL)
+            if not row.update(artifact=None):
+                raise StaleJob("The download is active again, so it cannot be deleted.")
+            files, _ = self.files.all().delete()
+            assert self.finished_at  # as the table's constraints have it
+            if files or self.collect_at:
+                DeletedJob.objects.create(
+                    pk=self.pk, kind=self.kind, finished_at=self.finished_at,
+                    size_bytes=max(self.done, self.total or 0),
+                )  # fmt: skip
+            row.only("pk").delete()
+        announce_change(self.pk)
 
     def expire(self) -> None:
         """Delete the rows of its files. The dispatcher deletes their objects later."""
