@@ -101,6 +101,7 @@ RANKS: list[set[str]] = [
         "engine.storage_audit",
         "engine.sweeps",
     },
+    {"engine.bulk_actions"},
     {"engine.dispatcher", "engine.storage_repair", "engine.tasks"},
     {
         "web.api",

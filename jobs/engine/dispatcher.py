@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from jobs import notifications
+from jobs.engine.bulk_actions import advance_bulk_action
 from jobs.engine.expiry import (
     expire_abandoned_uploads,
     expire_artifacts,
@@ -50,6 +51,7 @@ log = structlog.get_logger(__name__)
 
 RECORD_EVERY_SECONDS = 5.0
 ALERTS_EVERY_SECONDS = 10.0
+BULK_PAUSE_SECONDS = 0.05  # between two looks for a due batch while there are any
 REPEAT_SECONDS = 20  # for one of the slow sweeps, so that a backlog of it does not stop the others
 STOP_SECONDS = 1  # for threads to end; those that take longer can be cut off safely
 
@@ -61,7 +63,7 @@ def run_dispatcher(stop: threading.Event) -> None:
     the others.
     """
     senders = notifications.senders()
-    loops = [_sweep_slowly, _record_statistics, _watch]
+    loops = [_sweep_slowly, _record_statistics, _watch, _advance_bulk_actions]
     loops += [sender.run for sender in senders]
     threads = [threading.Thread(target=loop, args=[stop], daemon=True) for loop in loops]
     for thread in threads:
@@ -124,6 +126,13 @@ def _watch(stop: threading.Event) -> None:
             log.exception("alerts could not be checked")
         close_old_connections()
         stop.wait(ALERTS_EVERY_SECONDS)
+
+
+def _advance_bulk_actions(stop: threading.Event) -> None:
+    """Handle the batches of bulk actions. They do not delay the sweeps, and the sweeps not them."""
+    while not stop.is_set():
+        is_busy = _try(advance_bulk_action)
+        stop.wait(BULK_PAUSE_SECONDS if is_busy else settings.DISPATCH_EVERY_SECONDS)
 
 
 def _sweep_slowly(stop: threading.Event) -> None:

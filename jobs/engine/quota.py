@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +41,12 @@ def lock_owner_quota(owner: User, *queries: Query, is_locked: bool = False) -> l
         if isinstance(error.__cause__, LockNotAvailable):  # not within lock_timeout
             raise OwnerBusy("Another request of yours is still being recorded.") from error
         raise
+
+
+def lock_owners(owner_ids: Iterable[int]) -> None:
+    """Lock these owners until the transaction ends."""
+    if ids := list(owner_ids):
+        run_pipeline((sql.LOCK.text, [sql.owner_ids_sql(ids)]))
 
 
 def quota_limits() -> sql.SubmissionLimits:

@@ -1,6 +1,7 @@
 """The models. They use the database only; jobs/engine/ has what needs the broker or the bucket."""
 
 from jobs.models.alert import Alert
+from jobs.models.bulk_action import BulkAction, BulkActionBatch, JobAction, SkipReason
 from jobs.models.deleted_job import DeletedJob
 from jobs.models.ended_token_family import EndedTokenFamily
 from jobs.models.event import JobEvent
@@ -17,6 +18,8 @@ from jobs.models.usage import Usage
 
 __all__ = [
     "Alert",
+    "BulkAction",
+    "BulkActionBatch",
     "DeletedJob",
     "DownloadJob",
     "EndedTokenFamily",
@@ -24,12 +27,14 @@ __all__ = [
     "FileRow",
     "FinishedCount",
     "IncomingUpload",
+    "JobAction",
     "JobEvent",
     "JobRow",
     "JobStatistics",
     "Notification",
     "Preferences",
     "ServiceProcess",
+    "SkipReason",
     "StoredFile",
     "Usage",
     "can_be_mailed",
