@@ -11,13 +11,21 @@ from django.db.models import Model
 from django_celery_results.models import GroupResult, TaskResult
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from jobs.models import DownloadJob, IncomingUpload, Notification, Preferences, StoredFile
-from jobs.operations.admin import files, jobs, notifications, owners, task_results
+from jobs.models import (
+    BulkAction,
+    DownloadJob,
+    IncomingUpload,
+    Notification,
+    Preferences,
+    StoredFile,
+)
+from jobs.operations.admin import bulk_actions, files, jobs, notifications, owners, task_results
 
 __all__ = ["register_admin_pages"]
 
 PAGES: dict[type[Model], type[ModelAdmin[Any]]] = {
     DownloadJob: jobs.JobAdmin,
+    BulkAction: bulk_actions.BulkActionAdmin,
     Notification: notifications.NotificationAdmin,
     StoredFile: files.StoredFileAdmin,
     IncomingUpload: files.IncomingUploadAdmin,

@@ -1,7 +1,8 @@
 """The filters of the admin's list of jobs. None of them reads all jobs.
 
 Those without an index of their own look among the newest rows that the filters before them left,
-unless these are few: jobs in a state of the queue, or that finished lately.
+unless these are few: jobs in a state of the queue, or that finished lately. Actions are on all jobs
+that match.
 """
 
 from __future__ import annotations
@@ -53,8 +54,13 @@ def status_of(request: HttpRequest) -> str:
     return request.GET.get("status__exact", "")
 
 
-def are_few(request: HttpRequest) -> bool:
-    """Return whether the other filters leave so few jobs that an index finds them all."""
+def are_all_searched(request: HttpRequest) -> bool:
+    """Return whether to look among all jobs, and not only the newest.
+
+    For an action, and if the other filters leave so few that an index finds them all.
+    """
+    if request.method == "POST":
+        return True
     is_lately = "finished" in request.GET and status_of(request) in INDEXED_BY_END
     return bool(request.GET.get("state")) or is_lately
 
@@ -85,7 +91,7 @@ class NewestFilter(JobListFilter):
         if condition is None:
             return queryset
         assert isinstance(queryset, JobQuerySet)  # from the model's only manager
-        found = queryset if are_few(request) else queryset.newest()
+        found = queryset if are_all_searched(request) else queryset.newest()
         return found.filter(condition)
 
 

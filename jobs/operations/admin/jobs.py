@@ -1,15 +1,14 @@
-"""The admin pages of jobs: their history, run again, cancel."""
+"""The admin pages of jobs: the list, and the page of one with its history and buttons."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,13 +17,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
-from jobs.engine.submission import resubmit_job
-from jobs.errors import NOT_RUN_AGAIN, StaleJob
+from jobs.engine.bulk_actions import do_job_action, log_job_action
+from jobs.errors import NOT_RUN_AGAIN
 from jobs.lib.accounts import account_named
-from jobs.models import DownloadJob
+from jobs.models import BulkAction, DownloadJob, JobAction
 from jobs.models.job_queryset import JobQuerySet
 from jobs.models.newest import SEARCHED
-from jobs.models.permissions import can_cancel_all_jobs, can_retry_all_jobs
+from jobs.models.permissions import can_do_job_action
+from jobs.operations.admin.job_actions import JobActions
 from jobs.operations.admin.job_columns import JobColumns
 from jobs.operations.admin.job_filters import (
     AttemptsFilter,
@@ -38,7 +38,6 @@ from jobs.operations.admin.job_filters import (
 from jobs.operations.admin.job_timeline import read_timeline
 from jobs.operations.admin.notifications import NotificationInline
 from jobs.operations.admin.shared import (
-    BULK_LIMIT,
     LISTED,
     OWNER_NAME,
     Chosen,
@@ -46,25 +45,12 @@ from jobs.operations.admin.shared import (
     ReadOnly,
     Searched,
 )
-from jobs.states import Actor, Event
 from jobs.web import converters as converters  # registers `<job:...>`
 
-Verb = Callable[[DownloadJob], None]
+BUTTONS = {"run_again": JobAction.RETRY, "cancel": JobAction.CANCEL}  # by the end of the URL
 
 
-def run_admin_job_again(job: DownloadJob) -> None:
-    """Run the job again, as an operator. Raises StaleJob."""
-    if job.error_code in NOT_RUN_AGAIN:
-        raise StaleJob("A virus was found in the file.")
-    resubmit_job(job, Actor.OPERATOR)
-
-
-def cancel_admin_job(job: DownloadJob) -> None:
-    """Cancel the job, as an operator. Raises StaleJob."""
-    job.cancel(Actor.OPERATOR)
-
-
-class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[DownloadJob]):
+class JobAdmin(JobActions, Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[DownloadJob]):
     list_display = [
         "name", "state", "owner_jobs", "kind", "size", "attempt", "error_code", "created",
     ]  # fmt: skip
@@ -87,7 +73,7 @@ class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[Download
     show_full_result_count = False
     ordering = ["-created_at"]
     inlines = [NotificationInline]
-    actions = ["run_again_selected", "cancel_selected"]
+    actions = ["retry_selected", "cancel_selected", "change_priority_selected", "delete_selected"]
     fieldsets = [
         (
             None,
@@ -150,99 +136,48 @@ class JobAdmin(Chosen, Searched, ReadOnly, JobColumns, admin.ModelAdmin[Download
             return queryset, False
         if owner := account_named(text):
             return queryset.filter(owner=owner), False
+        if request.method == "POST":  # an action is on all that match
+            return queryset.all_found_by(text), False
         return queryset.found_by(text), False
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         job: DownloadJob = context["original"]
-        buttons = [
-            ("run_again", "Retry", Event.REQUEUE, can_retry_all_jobs),
-            ("cancel", "Cancel", Event.CANCEL, can_cancel_all_jobs),
+        actions = [
+            action
+            for action in JobAction
+            if can_do_job_action(request.user, action)
+            and job.status in action.statuses
+            and not (action == JobAction.RETRY and job.error_code in NOT_RUN_AGAIN)
         ]
         context["verbs"] = [
-            (url, word)
-            for url, word, event, is_allowed in buttons
-            if is_allowed(request.user)
-            and job.allows(event)
-            and not (event == Event.REQUEUE and job.error_code in NOT_RUN_AGAIN)
+            (name, BUTTONS[name].label) for name in BUTTONS if BUTTONS[name] in actions
         ]
+        context["asked_verbs"] = [each for each in actions if each not in BUTTONS.values()]
         context |= {"timeline": read_timeline(job), "title": capfirst(self.opts.verbose_name)}
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return can_retry_all_jobs(request.user)
-
-    def has_cancel_permission(self, request: HttpRequest) -> bool:
-        return can_cancel_all_jobs(request.user)
-
-    # Actions on many, bounded, and buttons on one
-
-    @admin.action(description="Retry", permissions=["retry"])
-    def run_again_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
-        self._do(request, jobs, run_admin_job_again, "Queued")
-
-    @admin.action(description="Cancel", permissions=["cancel"])
-    def cancel_selected(self, request: HttpRequest, jobs: QuerySet[DownloadJob]) -> None:
-        self._do(request, jobs, cancel_admin_job, "Cancelled")
-
-    def _do(self, request: HttpRequest, jobs: QuerySet[DownloadJob], verb: Verb, word: str) -> None:
-        """Apply the verb to the oldest BULK_LIMIT jobs. Show how many were skipped.
-
-        The log of the admin names the operator of each.
-        """
-        done, skipped = [], 0
-        chosen = jobs.select_related("owner").order_by("created_at")
-        # Before the moves, which may empty a filter; bounded, because all jobs may match.
-        counted = jobs.order_by()[: LISTED + BULK_LIMIT].count()
-        for job in chosen[:BULK_LIMIT]:
-            try:
-                verb(job)
-                done.append(job)
-            except StaleJob:
-                skipped += 1
-        if done:
-            self.log_changes(request, done, f"{word}.")
-        text = f"{word} {len(done)}, skipped {skipped} in another state."
-        left = max(counted - BULK_LIMIT, 0)
-        more = f"{left:,}+" if left >= LISTED else f"{left:,}"
-        text += f" {more} more were not changed: at most {BULK_LIMIT} at once." if left else ""
-        level = messages.WARNING if skipped or left else messages.SUCCESS
-        self.message_user(request, text, level)
-
-    def log_changes(self, request: HttpRequest, jobs: list[DownloadJob], text: str) -> None:
-        """Add a line to the admin's log for each job, in one statement."""
-        assert request.user.pk  # a signed-in operator
-        LogEntry.objects.bulk_create(
-            LogEntry(
-                user_id=request.user.pk,
-                content_type=ContentType.objects.get_for_model(DownloadJob),
-                object_id=str(job.pk),
-                object_repr=str(job)[:200],
-                action_flag=CHANGE,
-                change_message=text,
-            )
-            for job in jobs
-        )
-
     def get_urls(self) -> list[URLPattern]:
         buttons = [
-            path(f"<job:job_id>/{name}", self._button(verb, word, allowed), name=f"job_{name}")
-            for name, verb, word, allowed in [
-                ("run_again", run_admin_job_again, "Queued", self.has_retry_permission),
-                ("cancel", cancel_admin_job, "Cancelled", self.has_cancel_permission),
-            ]
+            path(f"<job:job_id>/{name}", self._button(action), name=f"job_{name}")
+            for name, action in BUTTONS.items()
         ]
         return buttons + super().get_urls()
 
-    def _button(
-        self, verb: Verb, word: str, allowed: Callable[[HttpRequest], bool]
-    ) -> Callable[..., HttpResponse]:
+    def _button(self, action: JobAction) -> Callable[..., HttpResponse]:
         def press(request: HttpRequest, job_id: UUID) -> HttpResponse:
-            if not allowed(request):
+            if not can_do_job_action(request.user, action):
                 raise PermissionDenied
-            job = get_object_or_404(DownloadJob, pk=job_id)
-            self._do(request, DownloadJob.objects.filter(pk=job.pk), verb, word)
+            job = get_object_or_404(DownloadJob.objects.select_related("owner"), pk=job_id)
+            operator = cast(User, request.user)
+            reason = do_job_action(job, BulkAction(action=action, operator=operator, total=1))
+            if reason is None:
+                log_job_action(operator, [job], action)
+                self.message_user(request, f"{action.past}.", messages.SUCCESS)
+            else:
+                text = f"Nothing was changed. {reason.label}."
+                self.message_user(request, text, messages.WARNING)
             return HttpResponseRedirect(reverse("admin:jobs_downloadjob_change", args=[job.pk]))
 
         return require_POST(self.admin_site.admin_view(press))
