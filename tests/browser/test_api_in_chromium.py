@@ -175,7 +175,7 @@ def test_an_operator_signs_in_to_the_admin_and_cancels(
     alice_tab.get_by_role("link", name=job.name).click()
     alice_tab.get_by_role("button", name="Cancel", exact=True).click()
 
-    expect(alice_tab.locator(".messagelist")).to_contain_text("Cancelled 1")
+    expect(alice_tab.locator(".messagelist")).to_contain_text("Cancelled.")
     for path in ("storedfile/", "downloadjob/?status__exact=cancelled"):
         alice_tab.goto(f"{live_server.url}/admin/jobs/{path}")
     for path in (
