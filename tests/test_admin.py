@@ -85,7 +85,7 @@ def test_the_log_names_the_operator_of_each_change(
 
     entries = LogEntry.objects.filter(content_type__model="downloadjob").order_by("pk")
     assert list(entries.values_list("user", "object_id", "change_message")) == [
-        (operator.pk, str(failed.pk), "Queued."),
+        (operator.pk, str(failed.pk), "Retried."),
         (operator.pk, str(failed.pk), "Cancelled."),
     ]
     page = desk.get(f"{LIST}{failed.pk}/change/").content.decode()
@@ -104,7 +104,7 @@ def test_a_job_shows_its_history_and_has_buttons(
     assert "source_missing" in page
     assert 'name="_save"' not in page
     again = desk.post(f"{LIST}{running_job.pk}/run_again", follow=True).content.decode()
-    assert "Queued." in again
+    assert "Retried." in again
     running_job.refresh_from_db()
     assert running_job.status == Status.QUEUED
 

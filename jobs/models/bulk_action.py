@@ -61,7 +61,7 @@ EVENTS = {
     JobAction.CHANGE_PRIORITY: Event.CHANGE_PRIORITY,
 }
 PAST = {
-    JobAction.RETRY: "Queued",
+    JobAction.RETRY: "Retried",
     JobAction.CANCEL: "Cancelled",
     JobAction.CHANGE_PRIORITY: "Priority changed",
     JobAction.DELETE: "Deleted",

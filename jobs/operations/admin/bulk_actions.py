@@ -12,7 +12,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
 from jobs.engine.bulk_actions import JOBS_A_SECOND
@@ -31,13 +33,14 @@ STATES = {  # of a bulk action: the colour of a job in this state
 
 
 class BulkActionAdmin(ReadOnly, admin.ModelAdmin[BulkAction]):
-    list_display = ["what", "state_text", "progress", "done", "skips", "operator", "created_at"]
+    list_display = ["what", "state_text", "progress", "changed", "skips", "operator", "started"]
     list_filter = ["state", "action"]
     list_select_related = ["operator"]
     list_per_page = 50
     paginator = NewestPaginator
     show_full_result_count = False
-    sortable_by = ["created_at"]
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ["started"]
     actions = None
     change_form_template = "admin/jobs/bulkaction/change_form.html"
     fields = ["action"]
@@ -69,9 +72,21 @@ class BulkActionAdmin(ReadOnly, admin.ModelAdmin[BulkAction]):
     def progress(self, bulk: BulkAction) -> str:
         return f"{bulk.handled / bulk.total:.0%}" if bulk.total else "100%"
 
+    @admin.display(description="done")
+    def changed(self, bulk: BulkAction) -> str:
+        return f"{bulk.done:,}"
+
     @admin.display(description="skipped")
-    def skips(self, bulk: BulkAction) -> int:
-        return bulk.skipped_count
+    def skips(self, bulk: BulkAction) -> str:
+        return f"{bulk.skipped_count:,}"
+
+    @admin.display(description="started", ordering="created_at")
+    def started(self, bulk: BulkAction) -> str:
+        return date_format(timezone.localtime(bulk.created_at), "j M Y H:i")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, title | (extra_context or {}))
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

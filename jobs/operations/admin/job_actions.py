@@ -30,6 +30,9 @@ PRIORITIES = {
 }  # fmt: skip
 
 
+TITLES = {JobAction.CHANGE_PRIORITY: "Change the priority of downloads"}
+
+
 class ConfirmationForm(forms.Form):
     """What the page that asks sends back. The id makes a form that is sent twice one action."""
 
@@ -145,7 +148,7 @@ class JobActions:
     ) -> HttpResponse:
         site: Any = self
         context = site.admin_site.each_context(request) | {
-            "title": f"{action.label} downloads",
+            "title": TITLES.get(action, f"{action.label} downloads"),
             "a_second": JOBS_A_SECOND,
             "action": action,
             "few": FEW,
