@@ -10,5 +10,5 @@ setup(
     packages=[*find_packages(include=["downloads_client*", "jobs*"]), "jobs.templates"],
     package_dir={"jobs.templates": "templates"},
     package_data={"": ["static/**/*", "templates/**/*"], "jobs.templates": ["**/*"]},
-    exclude_package_data={"jobs.templates": ["admin/base_site.html"]},
+    exclude_package_data={"jobs.templates": ["admin/base_site.html", "admin/login.html"]},
 )

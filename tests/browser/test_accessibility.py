@@ -211,7 +211,7 @@ def findings(tab: Page) -> list[str]:
         # Evaluated through the debugger, which the page's CSP does not block.
         checked = Axe().run(tab, options={"runOnly": {"type": "tag", "values": TAGS}})
         found += [
-            f"{theme}, {width} px, {rule['impact']}: {node['target']} {node['failureSummary']}"
+            f"{theme}, {width} px, {rule['id']}: {node['target']} {node['failureSummary']}"
             for rule in checked.response["violations"]
             for node in rule["nodes"]
         ]
