@@ -8,10 +8,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 
 from jobs.kinds.registry import KINDS
+from jobs.lib.file_size import file_size_text
 from jobs.models import IncomingUpload, StoredFile
+from jobs.operations.admin.cells import short_time
 from jobs.operations.admin.shared import OWNER_NAME, NewestPaginator, ReadOnly, Searched
 
 
@@ -37,8 +38,8 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
         "owner",
         "size",
         "content_type",
-        "created_at",
-        "expires_at",
+        "created",
+        "expires",
     ]
     list_filter = [RoleFilter]
     list_select_related = ["owner"]
@@ -51,9 +52,20 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    class Media:
+        css = {"all": ["jobs/admin.css"]}
+
     @admin.display(description="size", ordering="size_bytes")
     def size(self, file: StoredFile) -> str:
-        return filesizeformat(file.size_bytes)
+        return file_size_text(file.size_bytes)
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, file: StoredFile) -> str:
+        return short_time(file.created_at)
+
+    @admin.display(description="expires", ordering="expires_at")
+    def expires(self, file: StoredFile) -> str:
+        return short_time(file.expires_at) if file.expires_at else "-"
 
 
 class IncomingUploadAdmin(Searched, ReadOnly, admin.ModelAdmin[IncomingUpload]):
@@ -78,4 +90,4 @@ class IncomingUploadAdmin(Searched, ReadOnly, admin.ModelAdmin[IncomingUpload]):
 
     @admin.display(description="size", ordering="size_bytes")
     def size(self, upload: IncomingUpload) -> str:
-        return filesizeformat(upload.size_bytes)
+        return file_size_text(upload.size_bytes)

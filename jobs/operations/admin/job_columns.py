@@ -16,6 +16,7 @@ from django_celery_results.models import TaskResult
 from jobs.lib.file_size import file_size_text
 from jobs.lib.tracing.trace_ids import trace_id_text, trace_url
 from jobs.models import DownloadJob
+from jobs.operations.admin.cells import short_time, state_cell
 from jobs.operations.overview.links import job_link, jobs_link
 from jobs.operations.overview.texts import NONE, seconds_text
 from jobs.states import Status
@@ -47,13 +48,11 @@ class JobColumns:
     @admin.display(description="status")
     def state(self, job: DownloadJob) -> str:
         name, text = job_state(job)
-        return format_html('<span class="job-state is-{}">{}</span>', name, text)
+        return state_cell(name, text)
 
     @admin.display(description="created", ordering="created_at")
     def created(self, job: DownloadJob) -> str:
-        local = timezone.localtime(job.created_at)
-        year = "" if local.year == timezone.localtime().year else f" {local.year}"
-        return f"{local.day} {local:%b}{year} {local:%H:%M}"
+        return short_time(job.created_at)
 
     @admin.display(description="progress")
     def share(self, job: DownloadJob) -> str:

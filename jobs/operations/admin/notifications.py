@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from jobs.lib.accounts import account_named
 from jobs.models import DownloadJob, Notification
+from jobs.operations.admin.cells import short_time, state_cell
 from jobs.operations.admin.shared import (
     BULK_LIMIT,
     LISTED,
@@ -27,6 +28,14 @@ from jobs.operations.admin.shared import (
     ReadOnly,
     Searched,
 )
+from jobs.states import Status
+
+# The status of a job that has the same colour.
+COLOURS: dict[str, Status] = {
+    Notification.State.WAITING: Status.QUEUED,
+    Notification.State.SENT: Status.COMPLETED,
+    Notification.State.FAILED: Status.FAILED,
+}
 
 
 class StateFilter(KnownValuesFilter):
@@ -59,7 +68,7 @@ class NotificationInline(ReadOnly, admin.TabularInline[Notification, DownloadJob
 
 class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notification]):
     list_display = [
-        "channel", "download", "place", "owner", "state", "tries", "moment", "error"
+        "channel", "download", "place", "owner", "outcome", "tries", "short_moment", "error"
     ]  # fmt: skip
     list_filter = [StateFilter, ChannelFilter]
     list_select_related = ["owner", "job"]
@@ -73,8 +82,12 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
     show_full_result_count = False
     ordering = ["-created_at"]
     actions = ["send_again_selected"]
+
+    class Media:
+        css = {"all": ["jobs/admin.css"]}
+
     fields = (
-        "id", "channel", "place", "owner", "download", "state", "tries", "moment", "error",
+        "id", "channel", "place", "owner", "download", "outcome", "tries", "moment", "error",
         "created_at", "content",
     )  # fmt: skip
     readonly_fields = fields
@@ -98,6 +111,15 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
             return "-"
         url = reverse("admin:jobs_downloadjob_change", args=[notification.job.pk])
         return format_html('<a href="{}">{}</a>', url, notification.job.name)
+
+    @admin.display(description="state")
+    def outcome(self, notification: Notification) -> str:
+        return state_cell(COLOURS[notification.state], notification.get_state_display())
+
+    @admin.display(description="sent or next attempt")
+    def short_moment(self, notification: Notification) -> str:
+        at = self.moment(notification)
+        return short_time(at) if at else "-"
 
     @admin.display(description="sent or next attempt")
     def moment(self, notification: Notification) -> datetime | None:
