@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.default_settings.tracing import *  # noqa: F403
-from jobs.default_settings.tracing import TRACING_MIDDLEWARE
+from jobs.default_settings.tracing import TRACING_HEADERS, TRACING_MIDDLEWARE
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -139,6 +139,7 @@ CORS_URLS_REGEX = "/(v1/|status/|openapi$|upload(/|$)|(downloads|reports)(/[^/]+
 CORS_ALLOW_METHODS = ["GET", "POST", "DELETE"]
 CORS_ALLOW_HEADERS = [
     "authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id",
+    *TRACING_HEADERS,
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = [
     "ETag", "Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",

@@ -34,25 +34,27 @@ LOADED = """
 import json, sys
 import downloads_project.asgi, downloads_project.celery, jobs.engine.tasks, jobs.engine.dispatcher
 from django.conf import settings
-print(json.dumps([settings.TRACING, settings.MIDDLEWARE, sorted(sys.modules)]))
+lists = settings.MIDDLEWARE, settings.CORS_ALLOW_HEADERS, sorted(sys.modules)
+print(json.dumps([settings.TRACING, *lists]))
 """
 
 
-def loaded(**env: str) -> tuple[bool, list[str], set[str]]:
+def loaded(**env: str) -> tuple[bool, list[str], list[str], set[str]]:
     """Return what a process that has all of the service loaded knows of tracing."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     command = [sys.executable, "-c", LOADED]
     output = subprocess.run(
         command, cwd=ROOT, env=clean | env, capture_output=True, text=True, check=True
     ).stdout
-    is_on, middleware, modules = json.loads(output.splitlines()[-1])
-    return is_on, middleware, set(modules)
+    is_on, middleware, headers, modules = json.loads(output.splitlines()[-1])
+    return is_on, middleware, headers, set(modules)
 
 
 def test_no_process_imports_opentelemetry_or_has_the_middleware() -> None:
-    is_on, middleware, modules = loaded()
+    is_on, middleware, headers, modules = loaded()
 
     assert not is_on
+    assert "traceparent" not in headers
     assert "jobs.web.tracing.TracingMiddleware" not in middleware
     own = {name for name in modules if name.startswith("jobs.lib.tracing.")}
     assert own == {"jobs.lib.tracing.configuration", "jobs.lib.tracing.trace_ids"}
@@ -67,10 +69,11 @@ def test_no_process_imports_opentelemetry_or_has_the_middleware() -> None:
 def test_an_endpoint_turns_it_on() -> None:
     pytest.importorskip("opentelemetry.sdk")
 
-    is_on, middleware, _ = loaded(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
+    is_on, middleware, headers, _ = loaded(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
 
     assert is_on
     assert middleware[0] == "jobs.web.tracing.TracingMiddleware"
+    assert {"traceparent", "tracestate"} <= set(headers)
 
 
 def test_polls_starts_files_and_statements_have_no_wrapper(queued_job: DownloadJob) -> None:
