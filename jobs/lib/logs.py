@@ -27,6 +27,7 @@ LOGGERS: dict[str, dict[str, Any]] = {
     "celery.worker.strategy": {"level": "WARNING"},
     "celery.app.trace": {"level": "WARNING"},
     "botocore": {"level": "WARNING"},
+    "opentelemetry.exporter": {"level": "ERROR"},  # each try is a warning, a lost batch an error
     "urllib3": {"level": "ERROR"},  # its warnings name whole links, secrets included
 }
 SHARED: list[Any] = [

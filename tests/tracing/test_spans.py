@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -27,11 +28,13 @@ from jobs.workspace import Workspace
 pytest.importorskip("opentelemetry.sdk")
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from jobs.lib.tracing import spans as tracing_spans
+from jobs.lib.tracing import tracer_provider
 from jobs.lib.tracing.log_fields import trace_fields
 from jobs.lib.tracing.requests import RequestSpan, take_job_id
 from jobs.lib.tracing.statements import statement_attributes
@@ -302,3 +305,16 @@ def test_all_attempts_of_a_job_are_sampled_alike() -> None:
         ids = [AttemptIds.of(job_id, attempt).trace_id for attempt in range(1, 6)]
         decisions = {sampler.should_sample(Context(), each, "x").decision for each in ids}
         assert len(decisions) == 1
+
+
+def test_stop_does_not_wait_for_a_collector_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = OTLPSpanExporter("http://127.0.0.1:1/v1/traces", timeout=3)
+    monkeypatch.setattr(tracer_provider, "STOP_SECONDS", 0.2)
+    tracer_provider.use_tracer_provider(tracer_provider.new_tracer_provider([away]))
+    RequestSpan("POST", "/v1/jobs", "http", {}).end(route="", status=202, request_id="r")
+    began = time.monotonic()
+
+    tracer_provider.stop_tracing()
+
+    assert time.monotonic() - began < 2
+    tracer_provider.use_tracer_provider(None)

@@ -127,6 +127,7 @@ class _Tracers:
             with self._lock:
                 if self._tracer is None or self._pid != os.getpid():
                     _export_environment()
+                    atexit.register(stop_tracing)
                     self.use(new_tracer_provider(_exporters()))
                     assert self.provider  # `use` has set it
                     trace.set_tracer_provider(self.provider)  # for spans of the builders' own
@@ -148,7 +149,7 @@ def new_tracer_provider(exporters: Iterable[SpanExporter]) -> TracerProvider:
     own = {"service.name": f"downloads-{settings.ROLE}", "downloads.role": settings.ROLE}
     # The environment has precedence: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES.
     resource = Resource.create(own).merge(OTELResourceDetector().detect())
-    provider = TracerProvider(id_generator=_PlannedIds(), resource=resource)
+    provider = TracerProvider(id_generator=_PlannedIds(), resource=resource, shutdown_on_exit=False)
     provider.sampler = _PlannedSampler(provider.sampler)
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -156,14 +157,20 @@ def new_tracer_provider(exporters: Iterable[SpanExporter]) -> TracerProvider:
 
 
 def stop_tracing() -> None:
-    """Send the last spans, for STOP_SECONDS at most. Call it when the process stops."""
+    """Send the last spans, for STOP_SECONDS at most. Call it when the process stops.
+
+    It is an exit handler, too, for commands.
+    """
     provider, _tracers.provider = _tracers.provider, None
     if provider is None or _tracers._pid != os.getpid():
         return
     sender = threading.Thread(target=provider.shutdown, name="last spans", daemon=True)
-    sender.start()
-    sender.join(STOP_SECONDS)
-    atexit.unregister(provider.shutdown)
+    try:
+        sender.start()
+    except RuntimeError:  # too late for threads: Python 3.12 has none in exit handlers
+        provider.shutdown()
+    else:
+        sender.join(STOP_SECONDS)
 
 
 def _export_environment() -> None:
