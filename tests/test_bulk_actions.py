@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from jobs.engine import bulk_actions
 from jobs.engine.bulk_actions import advance_bulk_action, run_bulk_action
+from jobs.engine.expiry import expire_bulk_actions
 from jobs.errors import WORKER_LOST
 from jobs.models import BulkAction, DownloadJob, JobAction, JobEvent, Notification
 from jobs.models import bulk_action as model
@@ -336,6 +337,16 @@ def test_two_dispatchers_do_each_job_once(
     retry, priority = BulkAction.objects.order_by("created_at")
     assert (retry.done, retry.skipped) == (60, {})
     assert priority.handled == 60
+
+
+def test_old_reports_are_deleted(olga: User, settings: Any) -> None:
+    long_ago = timezone.now() - timedelta(seconds=settings.JOB_KEPT_SECONDS + 60)
+    for finished_at in (long_ago, timezone.now(), None):
+        BulkAction.objects.create(action="cancel", finished_at=finished_at)
+
+    assert expire_bulk_actions() == 1
+
+    assert not BulkAction.objects.filter(finished_at=long_ago).exists()
 
 
 LARGE = 20_000

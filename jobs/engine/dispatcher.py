@@ -23,6 +23,7 @@ from jobs.engine.bulk_actions import advance_bulk_action
 from jobs.engine.expiry import (
     expire_abandoned_uploads,
     expire_artifacts,
+    expire_bulk_actions,
     expire_idempotency_keys,
     expire_jobs,
     expire_notifications,
@@ -133,6 +134,7 @@ def _advance_bulk_actions(stop: threading.Event) -> None:
     while not stop.is_set():
         is_busy = _try(advance_bulk_action)
         stop.wait(BULK_PAUSE_SECONDS if is_busy else settings.DISPATCH_EVERY_SECONDS)
+    connection.close()
 
 
 def _sweep_slowly(stop: threading.Event) -> None:
@@ -150,6 +152,7 @@ def _sweep_slowly(stop: threading.Event) -> None:
             expire_notifications,
             expire_tracebacks,
             expire_jobs,
+            expire_bulk_actions,
             sweep_usage,
         ):
             _try(_repeat(sweep, stop))

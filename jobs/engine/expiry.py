@@ -20,6 +20,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from jobs import storage
 from jobs.errors import BuildError, StaleJob
 from jobs.models import (
+    BulkAction,
     DownloadJob,
     EndedTokenFamily,
     IncomingUpload,
@@ -131,6 +132,13 @@ def expire_refresh_tokens() -> int:
     batch = list(expired.values_list("pk", flat=True)[: BATCH * 10])
     OutstandingToken.objects.filter(pk__in=batch).delete()  # and their blacklist entries
     return len(batch)
+
+
+def expire_bulk_actions() -> int:
+    """Delete the reports of old bulk actions. Return how many."""
+    kept = timedelta(seconds=settings.JOB_KEPT_SECONDS)
+    count, _ = BulkAction.objects.filter(finished_at__lt=Now() - kept).delete()
+    return count
 
 
 def expire_notifications() -> int:
