@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+SOME = 5_000  # jobs for the other actions
 HIDDEN = re.compile('name="(bulk_action|asked_at)" value="([^"]+)"')
 QUEUE = """
 INSERT INTO jobs_downloadjob (id, owner_id, kind, name, params, priority, request_id,
     idempotency_key, request_hash, status, attempt, failures, losses, available_at, published_at,
     task_id, worker, version, progress, done, total, unit, speed, threads, message, error_code,
     error, created_at, updated_at)
-SELECT gen_random_uuid(), owner.id, 'bundle', 'queued.zip', '{"file_ids": [70000]}', 4, '', '', '',
+SELECT gen_random_uuid(), owner.id, 'bundle', %s, '{"file_ids": [70000]}', 4, '', '', '',
     'queued', 0, 0, 0, now() + interval '1 day', now(), '', '', 1, 0, 0, 1, 'bytes', 0, 0, '', '',
     '', now(), now()
 FROM generate_series(1, %s), LATERAL (
@@ -48,14 +49,16 @@ def measure(jobs: int, to_cancel: int) -> int:
 
     call_command("seed_load", jobs=jobs)
     with connection.cursor() as cursor:
-        cursor.execute(QUEUE, [to_cancel])
+        cursor.execute(QUEUE, ["some.zip", SOME])
+        cursor.execute(QUEUE, ["queued.zip", to_cancel])
         cursor.execute("ANALYZE")
     pages(jobs + to_cancel)
-    run(JobAction.CHANGE_PRIORITY, {"name": "queued.zip"}, priority=7)
+    run(JobAction.CHANGE_PRIORITY, {"name": "some.zip"}, priority=7)
+    run(JobAction.CANCEL, {"name": "some.zip"})
+    run(JobAction.RETRY, {"name": "some.zip"})
+    run(JobAction.CANCEL, {"name": "some.zip"})
+    run(JobAction.DELETE, {"name": "some.zip"})
     run(JobAction.CANCEL, {"name": "queued.zip"})
-    run(JobAction.RETRY, {"name": "queued.zip", "status": "cancelled"})
-    run(JobAction.CANCEL, {"name": "queued.zip"})
-    run(JobAction.DELETE, {"name": "queued.zip"})
     return 0
 
 
