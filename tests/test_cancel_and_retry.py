@@ -5,6 +5,7 @@ from __future__ import annotations
 from unittest.mock import Mock
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
@@ -116,7 +117,9 @@ def test_operators_can_retry_any_job(operator: User, bob: User, broker: Mock) ->
     response = client.post(f"/admin/retry/{job.pk}")
 
     assert response.status_code == 202
-    assert job.events.get(event=Event.REQUEUE).by == Actor.OPERATOR
+    line = job.events.get(event=Event.REQUEUE)
+    assert (line.by, line.detail) == (Actor.OPERATOR, operator.username)
+    assert LogEntry.objects.get(user=operator).object_id == str(job.pk)
 
 
 def test_the_operators_retry_needs_staff_status(client_of_alice: APIClient, alice: User) -> None:

@@ -134,7 +134,8 @@ def resubmit_job(job: DownloadJob, by: Actor, *, detail: str = "") -> None:
     """
     with transaction.atomic():
         requeue_job(job, by, detail=detail)
-        quota.depth.add()
+        if job.is_due:
+            quota.depth.add()
         ring_if_due(job)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework import serializers
@@ -14,8 +15,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.engine import statistics
+from jobs.engine.bulk_actions import log_job_action
 from jobs.engine.submission import resubmit_job
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, JobAction
 from jobs.models.permissions import CanRetryAllJobs, CanViewAllJobs
 from jobs.states import Actor
 from jobs.web.openapi.decorators import describes
@@ -65,5 +67,7 @@ class AdminRetry(APIView):
     @describes("admin_retry", {202: JobSerializer}, problems=["conflict", "still_open"])
     def post(self, request: Request, job_id: UUID) -> Response:
         job = get_object_or_404(DownloadJob.objects.select_related("owner"), pk=job_id)
-        resubmit_job(job, Actor.OPERATOR)
+        operator = cast(User, request.user)
+        resubmit_job(job, Actor.OPERATOR, detail=operator.get_username())
+        log_job_action(operator, [job], JobAction.RETRY)
         return accepted_response(job, JobSerializer(job).data)
