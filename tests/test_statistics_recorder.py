@@ -75,6 +75,23 @@ def test_events_are_counted_by_minute_and_kind(alice: User) -> None:
     ]
 
 
+def test_the_loss_that_fails_a_job_is_counted_as_those_before(alice: User) -> None:
+    job = JobFactory(owner=alice)
+    JobEvent.objects.all().delete()
+    for event, code in (
+        (Event.RESCUE, "worker_lost"),
+        (Event.FAIL, "worker_lost"),
+        (Event.FAIL, "timeout"),
+    ):
+        add_event(job, event, at=NOON)
+        JobEvent.objects.filter(code="").update(code=code)
+
+    record()
+
+    found = JobStatistics.objects.get()
+    assert (found.rescued, found.failed) == (2, 2)
+
+
 def test_times_are_summed_up_as_histograms() -> None:
     add_job(due=0, rung=2, started=7, finished=50, kind="bundle")
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models, transaction
 
+from jobs.errors.codes import WORKER_LOST
 from jobs.states import Event, Status
 
 # Upper bounds of the histograms, in seconds. What took longer is in one more bucket at the end.
@@ -29,6 +30,8 @@ COUNTED = {
     "requeued": Event.REQUEUE,
     "expired": Event.EXPIRE,
 }
+# Also counted: the last loss of a job that lost its worker too often. It ends the job.
+ALSO_COUNTED = {"rescued": f"event = '{Event.FAIL.value}' AND code = '{WORKER_LOST}'"}
 # The histograms of completed and failed jobs, each of the last attempt, with a column `…_seconds`
 # for the sum. `waits`: from due to started, which people wait for; `pickups`: from the last
 # doorbell to started, which the workers owe; `runs`: from started to finished.
@@ -104,7 +107,8 @@ def _record_sql() -> str:
     Only names and constants of this module are formatted in.
     """
     counts = ", ".join(
-        f"count(*) FILTER (WHERE event = '{event.value}') AS {name}"
+        f"count(*) FILTER (WHERE event = '{event.value}' OR {ALSO_COUNTED.get(name, 'false')})"
+        f" AS {name}"
         for name, event in COUNTED.items()
     )
     seconds = ", ".join(
