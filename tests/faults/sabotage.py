@@ -199,11 +199,11 @@ def _held(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 
 def _faulty(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     def wrapped(params: Any, work: Any) -> None:
-        is_first = "/1/" in work.output.key
         for source in params.sources:
             if fault := FAULTS.get(source.name):
                 fault()
-            if is_first and source.name == "greedy.bin":
+            # Only then: the key is final once it is read, and bundles may still describe it.
+            if source.name == "greedy.bin" and "/1/" in work.output.key:
                 _use_up_memory()
         build(params, work)
 
