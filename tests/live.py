@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,9 @@ class Live:
         process.popen.wait()
 
     def sign_in(self, user: User) -> None:
-        self.session.headers["Authorization"] = f"Bearer {AccessToken.for_user(user)}"
+        token = AccessToken.for_user(user)
+        token.set_exp(lifetime=timedelta(days=1))  # long tests do not refresh it
+        self.session.headers["Authorization"] = f"Bearer {token}"
 
     def initiate(self, *file_ids: int, **fields: Any) -> str:
         body = {"file_ids": list(file_ids), **fields}
