@@ -424,3 +424,8 @@ def test_each_rule_has_a_page_that_says_what_to_do(rule: AlertRule) -> None:
     assert page.startswith(f"# {rule.title}\n")
     headings = [line for line in page.splitlines() if line.startswith("## ")]
     assert headings == ["## What it means", "## What to look at", "## What to do"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_each_rule_is_fired_by_its_fault_in_the_fault_suite(rule: AlertRule) -> None:
+    assert rule.name in (ROOT / "tests/faults/test_alerts.py").read_text()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from downloads_project.local.stack import Stack
+from tests.faults.alert_table import alert_table
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -94,6 +95,8 @@ class Table:
         terminalreporter.section("faults")
         for row in sorted(self.rows.values(), key=lambda row: str(row["case"])):
             terminalreporter.line(_row_text(row))
+        for line in alert_table(figure for row in self.rows.values() for figure in row["figures"]):
+            terminalreporter.line(line)
         held = sum(row["held"] for row in self.rows.values())
         terminalreporter.line(f"\n{held} of {len(self.rows)} cases held")
         Path(REPORT).write_text(json.dumps(list(map(_flat, self.rows.values())), indent=1) + "\n")

@@ -37,7 +37,7 @@ from jobs.models import DownloadJob, JobEvent, StoredFile
 from jobs.states import FINAL, Status
 from tests.faults.proxy import Proxy
 from tests.faults.sabotage import GATE
-from tests.live import Live, children, until
+from tests.live import CLOCKS, Live, children, until
 
 # Collect at once and once more soon, so that leftovers are gone by the end of a case.
 RIG_CLOCKS = {
@@ -87,10 +87,19 @@ class Rig(Live):
 
     def _line(self, name: str, url: str) -> str:
         """Return the URL of the server through its proxy."""
-        parts = urlsplit(url)
-        self.lines[name] = proxy = Proxy(parts.port or 0)
-        place = parts.netloc.rpartition(":")[0]
-        return urlunsplit(parts._replace(netloc=f"{place}:{proxy.port}"))
+        self.lines[name] = proxy = Proxy(urlsplit(url).port or 0)
+        return _through(proxy, url)
+
+    def database_line(self) -> tuple[Proxy, dict[str, str]]:
+        """Return another proxy of the database, and the environment of a process that uses it."""
+        url = _test_database()
+        proxy = Proxy(urlsplit(url).port or 0)
+        self.lines["another to Postgres"] = proxy
+        return proxy, {"DATABASE_URL": _through(proxy, url)}
+
+    def use_production_clocks(self) -> None:
+        """Start processes with the intervals of production. Leftovers are still collected soon."""
+        self.env = {name: value for name, value in self.env.items() if name not in CLOCKS}
 
     def start(self, name: str, **env: str) -> Process:
         process = super().start(name, **env)
@@ -324,6 +333,12 @@ def assert_consistent_history(job: DownloadJob) -> None:
     finals = [event for event, _ in lines if event in ("succeed", "fail", "cancel")]
     requeues = [event for event, _ in lines if event == "requeue"]
     assert len(finals) == 1 + len(requeues), lines
+
+
+def _through(proxy: Proxy, url: str) -> str:
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition(":")[0]
+    return urlunsplit(parts._replace(netloc=f"{place}:{proxy.port}"))
 
 
 def _test_database() -> str:

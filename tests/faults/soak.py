@@ -50,8 +50,7 @@ class Soak:
     def run(self) -> int:
         for name in ("dispatcher", "dispatcher", "web", "worker", "worker", "worker"):
             self.rig.start(name)
-        kinds = len(self.chaos.faults())
-        print(f"seed {SEED}, {MINUTES:g} min, {kinds} kinds of faults", flush=True)
+        print(f"seed {SEED}, {MINUTES:g} min, {self._plan()}", flush=True)
         self.began = time.monotonic()
         with ThreadPoolExecutor(CLIENTS) as clients:
             self.load = threading.Thread(target=self._load, args=[clients], daemon=True)
@@ -64,6 +63,9 @@ class Soak:
                 self._keep_alive()
             self.tally.over.set()  # clients that still wait give up
         return self._judge()
+
+    def _plan(self) -> str:
+        return f"{len(self.chaos.faults())} kinds of faults"
 
     def _load(self, clients: ThreadPoolExecutor) -> None:
         chance = random.Random(SEED)

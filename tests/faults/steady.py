@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tests.faults import standalone
 from tests.faults.clients import NORMAL_REQUESTS
 from tests.faults.operators import Operators
-from tests.faults.soak import Soak
+from tests.faults.soak import JOBS_A_SECOND, Soak
 
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
@@ -25,12 +25,13 @@ class SteadyLoad(Soak):
     choices = NORMAL_REQUESTS
 
     def __init__(self, rig: Rig, operators: Operators) -> None:
-        from tests.live import CLOCKS  # needs Django's settings
-
         super().__init__(rig)
         self.operators = operators
-        rig.env = {name: value for name, value in rig.env.items() if name not in CLOCKS}
+        rig.use_production_clocks()
         rig.env |= operators.env
+
+    def _plan(self) -> str:
+        return f"{JOBS_A_SECOND:g} jobs a second, without faults"
 
     def _break_and_mend(self) -> None:
         """Break nothing; show how it goes on."""
@@ -46,7 +47,7 @@ class SteadyLoad(Soak):
         print(f"{'minutes':24}{self._seconds() / 60:6.1f}")
         print(f"{'messages to operators':24}{len(self.operators.messages):6}")
         for message in self.operators.messages:
-            print(*message)
+            print(message.type, message.alert)
         for alert in Alert.objects.filter(notified_at=None):  # held for less than the rule's time
             print(f"held, but did not fire: {alert} from {alert.since} to {alert.seen_at}")
         return status or int(bool(self.operators.messages))
