@@ -281,6 +281,18 @@ def test_an_alert_that_flaps_is_sent_once() -> None:
     assert Notification.objects.count() == 1
 
 
+def test_an_alert_fires_only_if_its_rule_has_held_meanwhile() -> None:
+    """Such as before an outage of the database, and for a moment after it."""
+    now = timezone.now()
+    ServiceProcess.objects.filter(role="worker").delete()
+    at(now)
+
+    counts = [at(now + timedelta(seconds=seconds)) for seconds in (51, 61, 71, 82)]
+
+    assert counts == [0, 0, 0, 1]
+    assert Alert.objects.get().since == now + timedelta(seconds=51)
+
+
 def test_an_alert_that_is_resolved_before_it_was_sent_is_never_sent() -> None:
     now = timezone.now()
     ServiceProcess.objects.filter(role="worker").delete()
@@ -327,6 +339,7 @@ def test_the_webhook_is_signed_with_the_secret_of_the_settings(settings: Any) ->
     ServiceProcess.objects.filter(role="dispatcher").update(tick_seconds=11)
     now = timezone.now()
     at(now)
+    at(now + timedelta(seconds=20))
     at(now + timedelta(seconds=31))
 
     notification = Notification.objects.get()

@@ -26,6 +26,8 @@ LOCK = (3, 0)
 CLEAR_AFTER = timedelta(
     seconds=60
 )  # of the rule not holding, so that an alert that flaps is sent once
+# Of the rule not holding, or of nobody checking: then an alert that was not sent starts again.
+INTERRUPTED_AFTER = timedelta(seconds=30)
 SENDS: dict[Notification.Channel, Callable[[Notification], None]] = {
     Notification.Channel.ALERT: mail.send_mail_message,
     Notification.Channel.WEBHOOK: webhook.send_webhook,
@@ -55,9 +57,11 @@ def _record(firing: FiringAlerts, now: datetime) -> list[Notification]:
     }
     for key in firing.keys() - alerts.keys():
         rule, subject = key
-        alerts[key] = Alert(rule=rule, subject=subject, since=now)
+        alerts[key] = Alert(rule=rule, subject=subject, since=now, seen_at=now)
     for key, alert in alerts.items():
         if key in firing:
+            if alert.notified_at is None and now - alert.seen_at > INTERRUPTED_AFTER:
+                alert.since = now
             alert.sentence, alert.seen_at = firing[key], now
             if alert.notified_at is None and now - alert.since >= _notified_after(alert):
                 alert.notified_at = now

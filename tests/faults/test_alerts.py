@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from jobs.models import Alert, DownloadJob, JobEvent, JobStatistics, Notification, ServiceProcess
+from jobs.notifications.alerts import LOCK
 from tests.clamd import Clamd
 from tests.faults.alert_table import FIRED, RESOLVED, what
 from tests.faults.catalogue import ARCHIVE, BUGGY, POISON, SMALL
@@ -65,7 +67,9 @@ def settle(rig: Rig) -> None:
     reported = [each for each in rig.processes if each.name != "web"]
     until(lambda: ServiceProcess.objects.count() == len(reported), 60, rig.logs)
     until(lambda: ServiceProcess.objects.responding().count() == len(reported), 60, rig.logs)
-    Alert.objects.all().delete()
+    with transaction.atomic(), connection.cursor() as cursor:  # not while one is being recorded
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", LOCK)
+        Alert.objects.all().delete()
 
 
 def measure(
@@ -246,7 +250,7 @@ def test_alerts_when_dispatchers_freeze_and_slow_down(alerted: Rig, operators: O
 
 @pytest.mark.long
 def test_alerts_when_jobs_fail_and_space_runs_out(
-    alerted: Rig, operators: Operators, alice: User, mails: MailServer, small_disk: Path | None
+    alerted: Rig, operators: Operators, mails: MailServer, small_disk: Path | None
 ) -> None:
     """Builders fail and die; files fill the store, a quota and a disk; mails are refused."""
     rig = alerted
