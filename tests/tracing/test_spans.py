@@ -262,6 +262,7 @@ def test_statements_outside_of_traces_have_no_spans(
             'SELECT "jobs_downloadjob"."id" FROM "jobs_downloadjob" WHERE x = %s',
             "SELECT jobs_downloadjob",
         ),
+        ("SELECT a FROM unnest(%s) AS a", "SELECT"),
         ('INSERT INTO "jobs_jobevent" ("a") VALUES (%s)', "INSERT jobs_jobevent"),
         (
             'WITH moved AS (UPDATE "jobs_downloadjob" SET "a" = %s) INSERT INTO "jobs_jobevent"',

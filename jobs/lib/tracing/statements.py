@@ -17,7 +17,8 @@ from jobs.lib.tracing.spans import Attributes, call_span
 MAX_TEXT = 2_000  # characters of a statement
 # Of a statement that begins with WITH, its first verb: it updates a job, then inserts the event.
 VERB = re.compile(r"\s*(?:WITH\b.*?\b(?=SELECT|INSERT|UPDATE|DELETE))?(\w+)", re.I | re.S)
-TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+"?(?!(?:SET|SKIP|NOWAIT|OF)\b)(\w+)', re.I)
+# Not a function, as in FROM unnest(...).
+TABLE = re.compile(r'\b(?:FROM|INTO|UPDATE)\s+"?(?!(?:SET|SKIP|NOWAIT|OF)\b)(\w+)\b(?!\()', re.I)
 
 
 def trace_statements() -> None:
