@@ -78,6 +78,27 @@ def test_all_jobs_that_match_are_cancelled(alice: User, olga: User) -> None:
     assert other.status == Status.QUEUED
 
 
+@pytest.mark.parametrize("jobs", [0, 7, 8])
+def test_any_number_of_jobs_is_recorded_in_chunks(
+    alice: User, olga: User, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setattr(model, "CHUNK", 4)
+    at = timezone.now() - timedelta(hours=1)
+    made = [
+        JobFactory(owner=alice, created_at=at + timedelta(seconds=n // 3)).pk for n in range(jobs)
+    ]
+
+    bulk = start(JobAction.CANCEL, olga)
+
+    assert bulk.total == jobs
+    batches = [batch.job_ids for batch in bulk.batches.all()]
+    assert [len(ids) for ids in batches] == [2] * (jobs // 2) + [1] * (jobs % 2)
+    assert sorted(pk for ids in batches for pk in ids) == sorted(made)
+    times = dict(ALL().values_list("pk", "created_at"))
+    in_order = [times[pk] for ids in batches for pk in ids]
+    assert in_order == sorted(in_order), "the oldest first"
+
+
 def test_jobs_that_come_later_are_left_alone(alice: User, olga: User) -> None:
     JobFactory(owner=alice)
     bulk = start(JobAction.CANCEL, olga)

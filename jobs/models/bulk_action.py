@@ -23,17 +23,19 @@ if TYPE_CHECKING:
 BATCH = 50  # jobs in one transaction, which locks them for about 0.2 s
 MAX_LISTED = 50  # skipped jobs that a report names
 
-# The ids of the jobs in their order, BATCH in a row.
+# Jobs that one statement records: a million at once would take longer than a statement may.
+CHUNK = 50_000
+
+# Record the ids of the jobs in their order, BATCH in a row. Return their number, and the last one.
 INSERT_BATCHES = """
-WITH batch AS (
+WITH numbered AS MATERIALIZED (
+    SELECT at, id, row_number() OVER () AS n FROM ({jobs}) chosen (at, id)
+), batch AS (
     INSERT INTO jobs_bulkactionbatch (action_id, job_ids)
-    SELECT %s, array_agg(id ORDER BY n) FROM (
-        SELECT id, row_number() OVER () AS n FROM ({jobs}) chosen (id)
-    ) numbered
+    SELECT %s, array_agg(id ORDER BY n) FROM numbered
     GROUP BY (n - 1) / %s ORDER BY (n - 1) / %s
-    RETURNING cardinality(job_ids) AS jobs
 )
-SELECT COALESCE(sum(jobs), 0) FROM batch
+SELECT n, at, id FROM numbered ORDER BY n DESC LIMIT 1
 """
 
 
@@ -123,11 +125,25 @@ class BulkActionQuerySet(models.QuerySet["BulkAction"]):
 
 def _insert_batches(action: BulkAction, jobs: JobQuerySet) -> int:
     """Return the number of jobs."""
-    chosen = jobs.order_by("created_at", "pk").values("pk")
-    sql, params = chosen.query.sql_with_params()
+    total, ordered = 0, jobs.order_by("created_at", "-pk")  # as the index, backwards
+    rest = ordered
+    while last := _insert_chunk(action, rest):
+        number, at, pk = last
+        total += number
+        if number < CHUNK:
+            break
+        later = Q(created_at__gt=at) | Q(created_at=at, pk__lt=pk)
+        rest = ordered.filter(later, created_at__gte=at)
+    return total
+
+
+def _insert_chunk(action: BulkAction, jobs: JobQuerySet) -> tuple[int, datetime, uuid.UUID] | None:
+    """Return the number of jobs, and the time and id of the last one; None if there are none."""
+    sql, params = jobs.values_list("created_at", "pk")[:CHUNK].query.sql_with_params()
     with connection.cursor() as cursor:
-        cursor.execute(INSERT_BATCHES.format(jobs=sql), [action.pk, *params, BATCH, BATCH])
-        return int(cursor.fetchone()[0])
+        cursor.execute(INSERT_BATCHES.format(jobs=sql), [*params, action.pk, BATCH, BATCH])
+        found: tuple[int, datetime, uuid.UUID] | None = cursor.fetchone()
+    return found
 
 
 class BulkAction(models.Model):
