@@ -45,6 +45,8 @@ def job_state(job: DownloadJob) -> tuple[str, str]:
 class JobColumns:
     """Mixin with the computed fields of jobs."""
 
+    unlisted = ("params", "metadata")  # large
+
     @admin.display(description="status")
     def state(self, job: DownloadJob) -> str:
         name, text = job_state(job)

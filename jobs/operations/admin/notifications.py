@@ -72,6 +72,7 @@ class NotificationAdmin(Chosen, Searched, ReadOnly, admin.ModelAdmin[Notificatio
     ]  # fmt: skip
     list_filter = [StateFilter, ChannelFilter]
     list_select_related = ["owner", "job"]
+    unlisted = ("content", "job__params", "job__metadata")
     list_per_page = 50
     paginator = NewestPaginator
     search_fields = ["job__id", OWNER_NAME]  # as get_search_results does it
