@@ -10,12 +10,15 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from django.contrib.auth.models import User
+from django.db.models import F
 from PIL import Image, ImageDraw
 
-from jobs.models import DownloadJob
+from jobs.engine.statistics_recorder import StatisticsRecorder
+from jobs.lib.database import database_time
+from jobs.models import DownloadJob, JobEvent, Notification, ServiceProcess
 from jobs.states import Status
 from tests.browser.looks import job_that_is, put_off, start_again
-from tests.factories import StoredFileFactory
+from tests.factories import NotificationFactory, StoredFileFactory
 
 NOW = datetime(2026, 11, 21, 14, 32, 8, tzinfo=UTC)
 DAY = 24 * 3600
@@ -188,3 +191,45 @@ def _times(job: DownloadJob) -> dict[str, Any]:
         "lease_until": NOW + timedelta(minutes=1) if job.status == Status.PROCESSING else None,
         "expires_at": finished + timedelta(days=30) if finished and job.artifact_id else None,
     }
+
+
+def show_admin(owner: User) -> dict[str, str]:
+    """Create what operators see. Returns the paths of the admin's lists and of a job."""
+    jobs = fill(owner)
+    for exhibit in (LINK, UPLOAD):
+        show(exhibit, owner)
+    for state, look in (("sent", "ready"), ("failed", "failed"), ("waiting", "cancelled")):
+        NotificationFactory(
+            id=uuid5(NAMESPACE_URL, state),
+            job=jobs[look],
+            owner=owner,
+            to="https://hooks.example.org/downloads",
+            state=state,
+            created_at=NOW,
+            due_at=NOW + timedelta(minutes=5),
+            sent_at=NOW if state == "sent" else None,
+            tries={"sent": 1, "failed": 5, "waiting": 2}[state],
+            error="" if state == "sent" else "hooks.example.org returned 503.",
+        )
+    admin = "/admin/jobs"
+    return {
+        "jobs": f"{admin}/downloadjob/",
+        "job": f"{admin}/downloadjob/{jobs['failed'].pk}/change/",
+        "files": f"{admin}/storedfile/",
+        "notifications": f"{admin}/notification/",
+    }
+
+
+def show_running_service() -> None:
+    """Report a worker and a dispatcher, and shift all times to those of the database.
+
+    The overview counts from these, so its pictures differ from run to run.
+    """
+    shift = database_time() - NOW
+    times = ["created_at", "available_at", "started_at", "finished_at", "lease_until", "expires_at"]
+    DownloadJob.objects.update(**{name: F(name) + shift for name in times})
+    JobEvent.objects.update(at=F("at") + shift)
+    Notification.objects.update(due_at=F("due_at") + shift)
+    StatisticsRecorder()()
+    ServiceProcess.objects.report("worker", "worker@test", slots=4)
+    ServiceProcess.objects.report("dispatcher", "dispatcher@test", tick_seconds=0.004)

@@ -14,7 +14,17 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from jobs.models import DownloadJob
-from tests.browser.exhibits import LINK, NOW, SENDING, facade, fill, show, show_upload
+from tests.browser.exhibits import (
+    LINK,
+    NOW,
+    SENDING,
+    facade,
+    fill,
+    show,
+    show_admin,
+    show_running_service,
+    show_upload,
+)
 from tests.browser.small_png import shrink
 from tests.browser.test_uploading import choose
 from tests.factories import UserFactory
@@ -121,3 +131,22 @@ def send(tab: Page, sent: DownloadJob) -> None:
 def take(tab: Page, name: str, *, full_page: bool = True) -> None:
     picture = tab.screenshot(full_page=full_page, animations="disabled")
     (PICTURES / f"{name}.png").write_bytes(shrink(picture, tab.context))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_admin_is_shot(
+    alice_tab: Page, alice: User, live_server: Any, theme: str, bucket: Any
+) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
+    alice_tab.clock.set_fixed_time(NOW)
+    paths = show_admin(alice)
+    for name, path in [*paths.items(), ("overview", "/admin/")]:
+        if name == "overview":
+            show_running_service()
+        for width, suffix in ((1280, ""), (390, "-390")):
+            alice_tab.set_viewport_size({"width": width, "height": 844})
+            is_whole = name in ("overview", "job") and not suffix
+            url = live_server.url + path
+            shoot(alice_tab, url, f"admin-{name}-{theme}{suffix}", full_page=is_whole)
+    alice_tab.context.clear_cookies()
+    shoot(alice_tab, f"{live_server.url}/admin/login/", f"admin-log-in-{theme}", full_page=False)
