@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +28,7 @@ from jobs.web.asgi.postgres_commands import PostgresUnavailable, StatementFailed
 from jobs.web.poll_responses import seen_version
 from tests.asgi.both import Native, Response, ask_django, bearer
 from tests.factories import JobFactory
+from tests.live import ROOT
 
 STATUS = "/v1/download/status/{}"
 
@@ -381,3 +385,18 @@ def test_the_service_is_healthy_without_its_replica(
 def test_the_overview_says_how_far_the_replica_is_behind() -> None:
     assert ReplicaDependency("Replica", True, 0.04).text == "0.0\u00a0s behind"
     assert "polls read the primary" in ReplicaDependency("Replica", False, 0.0).text
+
+
+def test_the_setting_names_a_database_that_is_read_only() -> None:
+    code = (
+        "from downloads_project.settings import DATABASES as d; r = d['replica'];"
+        "print(r['HOST'], r['TEST'], r['OPTIONS']['options'], d['default']['OPTIONS']['options'])"
+    )
+    env = os.environ | {"DATABASE_REPLICA_URL": "postgresql://u@replica.internal/x"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert done.stdout.startswith("replica.internal {'MIRROR': 'default'} ")
+    assert done.stdout.count("-c default_transaction_read_only=on") == 1
