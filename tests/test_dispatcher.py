@@ -20,7 +20,8 @@ from jobs.engine import dispatcher, expiry, garbage, sweeps
 from jobs.engine.submission import submit_job
 from jobs.errors import StaleJob, StorageUnavailable
 from jobs.kinds.registry import kind_folder
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, Lane, StoredFile
+from jobs.models.lane import make_ready
 from jobs.states import Actor, Event, Status
 from tests.factories import ArtifactFactory, JobFactory
 
@@ -36,14 +37,14 @@ def rung(broker: Mock) -> list[str]:
     return [str(bell.job_id) for call in broker.call_args_list for bell in call.args[0]]
 
 
-def test_a_due_job_that_nobody_claimed_is_rung_again(alice: User, broker: Mock) -> None:
-    lost = JobFactory(owner=alice, published_at=LONG_AGO)
-    JobFactory(owner=alice, published_at=timezone.now())
+def test_a_due_job_becomes_ready_and_is_rung(alice: User, broker: Mock) -> None:
+    job = JobFactory(owner=alice)
 
     assert sweeps.sweep_due_jobs() == 1
 
-    assert rung(broker) == [str(lost.pk)]
-    assert sweeps.sweep_due_jobs() == 0, "not again before it had its time"
+    assert rung(broker) == [str(job.pk)]
+    assert DownloadJob.objects.ready().get() == job
+    assert sweeps.sweep_due_jobs() == 0
 
 
 def test_a_retry_is_rung_when_it_is_due_and_not_before(
@@ -56,40 +57,68 @@ def test_a_retry_is_rung_when_it_is_due_and_not_before(
     assert sweeps.sweep_due_jobs() == 1
 
 
-def test_the_most_urgent_come_first_then_the_oldest(alice: User, broker: Mock) -> None:
-    now = timezone.now()
-    late, early, urgent = (
-        JobFactory(
-            owner=alice, published_at=None, available_at=now - timedelta(seconds=age), priority=p
-        )
-        for age, p in ((10, 4), (20, 4), (1, 9))
-    )
+def ready(owner: User, count: int = 1) -> list[DownloadJob]:
+    """Return jobs that became ready long ago."""
+    jobs = [JobFactory(owner=owner) for _ in range(count)]
+    make_ready(job.pk for job in jobs)
+    DownloadJob.objects.update(published_at=LONG_AGO)
+    return jobs
 
-    sweeps.sweep_due_jobs()
 
-    assert rung(broker) == [str(job.pk) for job in (urgent, early, late)]
+@pytest.mark.parametrize(
+    ("ready_jobs", "messages", "rung_again"), [(5, 0, 5), (5, 3, 2), (5, 9, 0)]
+)
+def test_lost_doorbells_are_replaced(
+    alice: User,
+    broker: Mock,
+    monkeypatch: pytest.MonkeyPatch,
+    ready_jobs: int,
+    messages: int,
+    rung_again: int,
+) -> None:
+    jobs = ready(alice, ready_jobs)
+    monkeypatch.setattr("jobs.engine.broker.broker_messages", lambda name: messages)
+
+    assert sweeps.sweep_lost_doorbells() == rung_again
+
+    assert len(rung(broker)) == rung_again
+    assert set(rung(broker)) <= {str(job.pk) for job in jobs}
+
+
+def test_a_doorbell_that_may_still_be_under_way_is_not_replaced(alice: User, broker: Mock) -> None:
+    ready(alice)
+    DownloadJob.objects.update(published_at=timezone.now())
+
+    assert sweeps.sweep_lost_doorbells() == 0
 
 
 def test_a_long_queue_gets_no_more_doorbells(
     alice: User, broker: Mock, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(5):
-        JobFactory(owner=alice, published_at=None)
-    monkeypatch.setattr("jobs.engine.broker.broker_messages", lambda name: settings.QUEUE_SHORT - 2)
+    settings.QUEUE_SHORT = 3
+    ready(alice, 5)
 
-    assert sweeps.sweep_due_jobs() == 2
+    assert sweeps.sweep_lost_doorbells() == 3
 
-    monkeypatch.setattr(
-        "jobs.engine.broker.broker_messages", lambda name: settings.QUEUE_SHORT + 50
-    )
-    assert sweeps.sweep_due_jobs() == 0
+    monkeypatch.setattr("jobs.engine.broker.broker_messages", lambda name: 3)
+    assert sweeps.sweep_lost_doorbells() == 0
 
 
 @pytest.mark.parametrize("status", [s for s in Status if s != Status.QUEUED])
-def test_only_queued_jobs_are_rung(alice: User, broker: Mock, status: Status) -> None:
-    JobFactory(owner=alice, status=status, published_at=None)
+def test_only_queued_jobs_become_ready(alice: User, broker: Mock, status: Status) -> None:
+    JobFactory(owner=alice, status=status)
 
     assert sweeps.sweep_due_jobs() == 0
+
+
+def test_lanes_without_jobs_are_deleted(alice: User, bob: User) -> None:
+    ready(alice)
+    ready(bob)
+    DownloadJob.objects.filter(owner=bob).update(lane=None)
+
+    assert sweeps.sweep_lanes() == 1
+
+    assert Lane.objects.get().owner == alice
 
 
 def test_a_worker_without_heartbeats_loses_its_job(running_job: DownloadJob) -> None:
@@ -288,7 +317,7 @@ def test_a_job_that_cannot_be_collected_does_not_block_the_others(
 def test_a_round_with_nothing_to_do_is_one_statement(
     alice: User, settings: Any, broker: Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    JobFactory(owner=alice, published_at=timezone.now())
+    make_ready([JobFactory(owner=alice).pk])
     JobFactory(owner=alice, status=Status.PROCESSING)
     JobFactory(owner=alice, status=Status.COMPLETED)
     asked_broker = Mock()

@@ -33,14 +33,16 @@ def test_returns_202_with_the_status_url(client_of_alice: APIClient, broker: Moc
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_message_has_only_the_id(client_of_alice: APIClient, broker: Mock) -> None:
+def test_the_message_has_only_the_id(
+    client_of_alice: APIClient, broker: Mock, settings: Any
+) -> None:
     response = client_of_alice.post(URL, {"file_ids": [70000], "priority": 9})
 
     wait_for(lambda: broker.called)
     broker.assert_called_once()
     ((bell,),) = broker.call_args.args
     assert str(bell.job_id) == response.json()["jobId"]
-    assert bell.priority == 9
+    assert bell.queue == settings.QUEUE
 
 
 def test_no_message_is_sent_before_the_commit(

@@ -17,28 +17,26 @@ from jobs.engine.submission import change_job_priority
 from jobs.errors import StaleJob, StorageUnavailable
 from jobs.kinds.registry import kind_folder
 from jobs.models import DeletedJob, DownloadJob, JobEvent, StoredFile, Usage
+from jobs.models.lane import make_ready
 from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory, StoredFileFactory
 
 
-def rung(broker: Mock) -> list[int]:
-    """Return the priorities of the doorbells."""
-    return [bell.priority for call in broker.call_args_list for bell in call.args[0]]
-
-
 @pytest.mark.django_db(transaction=True)
-def test_a_new_priority_is_recorded_and_rung_in_its_list(
+def test_a_queued_job_gets_a_lane_of_the_new_priority(
     queued_job: DownloadJob, broker: Mock
 ) -> None:
+    make_ready([queued_job.pk])
+
     change_job_priority(queued_job, 9, detail="olga")
 
     queued_job.refresh_from_db()
     assert (queued_job.priority, queued_job.status, queued_job.version) == (9, Status.QUEUED, 2)
-    assert queued_job.published_at is None, "so that the dispatcher rings, too"
+    assert queued_job.lane
+    assert queued_job.lane.priority == 9
     line = queued_job.events.get()
     assert (line.event, line.by, line.detail) == (Event.CHANGE_PRIORITY, Actor.OPERATOR, "olga")
     wait_until_rung(broker)
-    assert rung(broker) == [9]
 
 
 def wait_until_rung(broker: Mock) -> None:

@@ -59,7 +59,7 @@ RANKS: list[set[str]] = [
         "engine.submission",
         "engine.attempt",
         "engine.attempt_trace",
-        "engine.max_running",
+        "engine.claims",
         "kinds.form",
     },
     {"engine.runner", "kinds.likely_mistakes"},

@@ -16,7 +16,6 @@ from kombu.exceptions import OperationalError
 from downloads_project.celery import app
 from jobs.engine import broker, doorbell, doorbell_message
 from jobs.engine.doorbell_message import Doorbell
-from jobs.terms import USUAL_PRIORITY
 from tests.live import ROOT
 from tests.test_initiate import wait_for
 
@@ -32,8 +31,8 @@ def alone(settings: Any) -> Iterator[str]:
     del app.amqp.queues[name]
 
 
-def bell(queue_name: str, priority: int = 4) -> Doorbell:
-    return Doorbell(uuid4(), queue_name, priority, 330)
+def bell(queue_name: str) -> Doorbell:
+    return Doorbell(uuid4(), queue_name, 330)
 
 
 def take_all(name: str) -> list[str]:
@@ -50,21 +49,18 @@ def take_all(name: str) -> list[str]:
             taken.append(message.payload[0][0])
 
 
-def test_the_highest_priority_comes_first_then_the_oldest(alone: str) -> None:
-    bells = [bell(alone, priority) for priority in (0, 4, 4, 9)]
+def test_the_oldest_comes_first(alone: str) -> None:
+    bells = [bell(alone) for _ in range(3)]
     for each in bells:
         doorbell.ring_doorbell(each)
 
-    taken = take_all(alone)
-
-    assert taken == [str(bells[i].job_id) for i in (3, 1, 2, 0)]
+    assert take_all(alone) == [str(each.job_id) for each in bells]
 
 
-def raw(name: str, priority: int) -> dict[str, Any]:
-    """Return the message of a priority's list, without the fields that are unique to it."""
+def raw(name: str) -> dict[str, Any]:
+    """Return the oldest message."""
     with app.connection_for_read() as connection:
-        channel = connection.default_channel
-        message = json.loads(channel.client.rpop(f"{name}:{priority}" if priority else name))
+        message = json.loads(connection.default_channel.client.rpop(name))
     message["body"] = json.loads(base64.b64decode(message["body"]))
     assert UUID(message["headers"]["id"]).version == 4
     assert message["headers"]["id"] == message["headers"]["root_id"]
@@ -73,23 +69,20 @@ def raw(name: str, priority: int) -> dict[str, Any]:
     return message
 
 
-@pytest.mark.parametrize(("priority", "limit"), [(0, 330), (4, 1830), (9, 330)])
-def test_a_doorbell_is_the_message_that_celery_would_send(
-    alone: str, priority: int, limit: int
-) -> None:
-    each = Doorbell(uuid4(), alone, priority, limit)
+@pytest.mark.parametrize("limit", [330, 1830])
+def test_a_doorbell_is_the_message_that_celery_would_send(alone: str, limit: int) -> None:
+    each = Doorbell(uuid4(), alone, limit)
     doorbell.ring_doorbell(each)
     doorbell.ring_doorbell(each)
     app.send_task(
         doorbell_message.TASK,
         args=[str(each.job_id)],
         queue=alone,
-        priority=9 - priority,
         time_limit=limit,
         ignore_result=False,
     )
 
-    first, second, celerys = [raw(alone, 9 - priority) for _ in range(3)]
+    first, second, celerys = [raw(alone) for _ in range(3)]
 
     ids = {first["headers"]["id"], second["headers"]["id"], celerys["headers"]["id"]}
     assert len(ids) == 3
@@ -104,7 +97,7 @@ def test_a_doorbell_is_the_message_that_celery_would_send(
 
 def test_time_limits_of_all_sizes_share_one_template(alone: str) -> None:
     messages = doorbell_message._Messages()
-    bells = [Doorbell(uuid4(), alone, 4, limit) for limit in range(330, 430)]
+    bells = [Doorbell(uuid4(), alone, limit) for limit in range(330, 430)]
 
     (texts,) = messages.by_list(bells).values()
 
@@ -147,37 +140,21 @@ def test_a_consumed_message_leaves_nothing_in_redis(alone: str) -> None:
     assert broker.broker_messages(alone) == 0
 
 
-def test_waiting_counts_the_messages_of_every_priority(alone: str) -> None:
+def test_the_messages_of_a_queue_are_one_list(alone: str) -> None:
     assert broker.broker_messages(alone) == 0
 
-    for priority in (0, 4, 9):
-        doorbell.ring_doorbell(bell(alone, priority))
+    for _ in range(3):
+        doorbell.ring_doorbell(bell(alone))
 
     assert broker.broker_messages(alone) == 3
-
-
-def test_operations_page_names_the_lists_as_redis_does(settings: Any, alone: str) -> None:
-    for priority in range(10):
-        doorbell.ring_doorbell(bell(alone, priority))
     with app.connection_for_read() as connection:
-        client = connection.default_channel.client
-        lists = {key.decode() for key in client.keys(f"{alone}*") if client.llen(key) == 1}
-        most, usual, least = (lists & {each} for each in (alone, f"{alone}:5", f"{alone}:9"))
-
-    page = (ROOT / "docs/operations.md").read_text()
-
-    assert len(lists) == 10
-    assert most
-    assert usual
-    assert least
-    assert "LLEN download-jobs:5" in page
-    assert "`download-jobs:5` the default priority 4" in page
-    assert doorbell_message._list_name("download-jobs", 9 - USUAL_PRIORITY) == "download-jobs:5"
+        assert connection.default_channel.client.llen(alone) == 3
+    assert "LLEN download-jobs\n" in (ROOT / "docs/operations.md").read_text()
 
 
 def test_an_unknown_queue_is_refused() -> None:
     with pytest.raises(Exception, match="misspelled"):
-        doorbell.ring_doorbell(Doorbell(uuid4(), "misspelled", 4, 330))
+        doorbell.ring_doorbell(Doorbell(uuid4(), "misspelled", 330))
 
 
 def test_a_lost_doorbell_is_no_error_for_the_caller(broker: Mock, alone: str) -> None:

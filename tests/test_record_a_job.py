@@ -59,7 +59,7 @@ def test_the_row_is_the_one_that_the_model_makes(alice: User) -> None:
     terms = {"priority": 7, "email": True, "webhook": "https://hooks.example.org/x"}
     made = DownloadJob.objects.create(
         owner=alice, name="ä.zip", message="Waiting for a worker", run_at=tomorrow,
-        available_at=tomorrow, **told, **terms,
+        available_at=tomorrow, concurrency_key="example.org", **told, **terms,
     )  # fmt: skip
     JobEvent.objects.create(job=made, event=Event.SUBMIT, by=Actor.OWNER, attempt=0)
     DownloadJob.objects.filter(pk=made.pk).update(idempotency_key="other")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 from zipfile import ZipFile
@@ -16,6 +17,7 @@ from zipfile import ZipFile
 import pytest
 from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.utils import timezone
 
 from jobs import storage
 from jobs.engine import estimates, garbage, runner, simulated_delay
@@ -186,7 +188,8 @@ def test_the_time_limit_is_shown_in_words(
 ) -> None:
     build_with(lambda params, work: None, time_limit_seconds=limit)
 
-    runner.runner_overran(running_job.pk, task_id="task-1")
+    DownloadJob.objects.update(started_at=timezone.now() - timedelta(days=3))
+    runner.process_died("task-1")
 
     running_job.refresh_from_db()
     assert told in running_job.error
@@ -481,12 +484,12 @@ def test_the_message_of_a_simulated_delay_can_be_parsed(seconds: float, said: st
 def test_the_job_of_a_killed_process_is_rescued_once(job: DownloadJob) -> None:
     job.claim(task_id="task-1", worker="w")
 
-    runner.runner_died(job.pk, task_id="another")
+    runner.process_died("another")
     job.refresh_from_db()
     assert job.status == Status.PROCESSING
 
-    runner.runner_died(job.pk, task_id="task-1")
-    runner.runner_died(job.pk, task_id="task-1")
+    runner.process_died("task-1")
+    runner.process_died("task-1")
     job.refresh_from_db()
     assert (job.status, job.losses) == (Status.QUEUED, 1)
 
@@ -494,8 +497,9 @@ def test_the_job_of_a_killed_process_is_rescued_once(job: DownloadJob) -> None:
 def test_a_process_killed_at_its_time_limit_is_a_timeout_once(job: DownloadJob) -> None:
     job.claim(task_id="task-1", worker="w")
 
-    runner.runner_overran(job.pk, task_id="task-1")
-    runner.runner_overran(job.pk, task_id="task-1")
+    DownloadJob.objects.update(started_at=timezone.now() - timedelta(days=3))
+    runner.process_died("task-1")
+    runner.process_died("task-1")
 
     job.refresh_from_db()
     assert (job.status, job.error_code) == (Status.FAILED, "timeout")

@@ -13,10 +13,13 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import close_old_connections, connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from jobs import notifications
 from jobs.engine.bulk_actions import advance_bulk_action
@@ -41,10 +44,13 @@ from jobs.engine.sweeps import (
     sweep_blocked_jobs,
     sweep_due_jobs,
     sweep_expired_leases,
+    sweep_lanes,
+    sweep_lost_doorbells,
+    sweep_shares,
     sweep_usage,
 )
 from jobs.lib.database import DATABASE_UNAVAILABLE
-from jobs.models import DownloadJob, ServiceProcess
+from jobs.models import DownloadJob, Lane, ServiceProcess
 from jobs.models.compiled import AnyRowsQuery
 from jobs.notifications import DatabaseWatch, check_alerts, notify_operators
 
@@ -94,13 +100,17 @@ class FastSweeps:
 
     def __init__(self) -> None:
         jobs, unheard = DownloadJob.objects, timedelta(seconds=settings.RING_AGAIN_SECONDS)
-        self._rows = AnyRowsQuery(
-            jobs.lease_expired(), jobs.to_release_or_fail(), jobs.to_ring(unheard)
-        )
+        self._sweeps: dict[Callable[[], int], QuerySet[Any]] = {
+            sweep_expired_leases: jobs.lease_expired(),
+            sweep_blocked_jobs: jobs.to_release_or_fail(),
+            sweep_due_jobs: jobs.to_make_ready(),
+            sweep_lost_doorbells: jobs.ready().filter(published_at__lt=Now() - unheard),
+            sweep_lanes: Lane.objects.empty(),
+        }
+        self._rows = AnyRowsQuery(*self._sweeps.values())
 
     def __call__(self) -> int:
-        sweeps = (sweep_expired_leases, sweep_blocked_jobs, sweep_due_jobs)
-        for is_needed, sweep in zip(self._rows.exist(), sweeps, strict=True):
+        for is_needed, sweep in zip(self._rows.exist(), self._sweeps, strict=True):
             if is_needed:
                 _try(sweep)
         return 0  # each has logged its own count
@@ -154,6 +164,7 @@ def _sweep_slowly(stop: threading.Event) -> None:
             expire_jobs,
             expire_bulk_actions,
             sweep_usage,
+            sweep_shares,
         ):
             _try(_repeat(sweep, stop))
         connection.close()  # not needed for minutes

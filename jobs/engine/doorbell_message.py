@@ -5,13 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID, uuid4
-
-from kombu.transport.redis import Channel
 
 from jobs.engine.celery_app import celery_app
 
@@ -31,11 +28,10 @@ class DoorbellSpan(Protocol):
 
 @dataclass(frozen=True)
 class Doorbell:
-    """A message that a job is due, and how to send it."""
+    """A message that a job of the queue is ready. It names one, and may be used for another."""
 
     job_id: UUID | str
     queue: str
-    priority: int  # 9 is the most urgent
     time_limit_seconds: int
     span: DoorbellSpan | None = None  # None unless settings.TRACING
 
@@ -50,12 +46,12 @@ def end_spans(bells: Iterable[Doorbell], error: BaseException | None = None) -> 
 class _Messages:
     """Build the messages of Celery's `send_task`, at a tenth of its cost.
 
-    Celery builds the first message for each queue and priority. The others are copies with new ids
-    and time limits.
+    Celery builds the first message for each queue. The others are copies with new ids and time
+    limits.
     """
 
     def __init__(self) -> None:
-        self._templates: dict[tuple[str, int], _Template] = {}
+        self._templates: dict[str, _Template] = {}
         self._lock = threading.Lock()
 
     def by_list(self, bells: Iterable[Doorbell]) -> dict[str, list[str]]:
@@ -65,17 +61,17 @@ class _Messages:
         """
         found: dict[str, list[str]] = {}
         for bell in bells:
-            template = self._template(bell.queue, 9 - bell.priority)
+            template = self._template(bell.queue)
             text = template.message(str(bell.job_id), bell.time_limit_seconds)
             if bell.span:
                 text = with_header(text, "traceparent", bell.span.traceparent)
             found.setdefault(template.list, []).append(text)
         return found
 
-    def _template(self, *key: Any) -> _Template:
+    def _template(self, queue: str) -> _Template:
         with self._lock:
-            if (template := self._templates.get(key)) is None:
-                template = self._templates[key] = _Template(*key)
+            if (template := self._templates.get(queue)) is None:
+                template = self._templates[queue] = _Template(queue)
             return template
 
 
@@ -85,8 +81,8 @@ messages = _Messages()
 class _Template:
     """The text of a message, with placeholders for three ids, the time limit and the body."""
 
-    def __init__(self, queue: str, priority: int) -> None:
-        self.list = _list_name(queue, priority)
+    def __init__(self, queue: str) -> None:
+        self.list = queue  # the Redis list that kombu reads for messages without a priority
         mark: dict[str, Any] = {
             each: f"<{each}>" for each in ("job", "task", "delivery", "time limit")
         }
@@ -96,7 +92,6 @@ class _Template:
                 args=[mark["job"]],
                 task_id=mark["task"],
                 queue=queue,
-                priority=priority,
                 time_limit=mark["time limit"],  # Celery passes it on as it is
                 ignore_result=False,
                 connection=memory,
@@ -119,11 +114,3 @@ def with_header(text: str, name: str, value: str) -> str:
     """Return the message with one more header, which Celery passes on to the task."""
     begin, end = text.split(HEADERS, 1)
     return f"{begin}{HEADERS}{json.dumps(name)}: {json.dumps(value)}, {end}"
-
-
-def _list_name(queue: str, priority: int) -> str:
-    """Return the Redis list that kombu reads for this priority; 0 is read first."""
-    options = celery_app().conf.broker_transport_options or {}
-    steps = options.get("priority_steps", Channel.priority_steps)
-    step = steps[bisect(steps, priority) - 1]
-    return f"{queue}{options.get('sep', Channel.sep)}{step}" if step else queue

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
+from django.contrib.postgres.aggregates import RegrIntercept, RegrSlope
 from django.db import DatabaseError
 from django.db.models import Avg, Count, F, FloatField, Q, Sum
-from django.db.models.functions import Extract, Greatest, Now
+from django.db.models.functions import Cast, Extract, Greatest, Now
 
 from jobs.engine import simulated_delay
 from jobs.models import DownloadJob, JobRow
@@ -23,6 +24,20 @@ FIRST_GUESS = 20e6  # bytes a second, until a job of the kind has finished
 MIN_AGE_SECONDS = 1.0  # before that, an attempt's own speed means nothing
 STILL_SECONDS = 10.0  # after that, there is no estimate for an attempt without progress
 MEASURED = 200  # the last jobs to finish; more would hardly change the average
+
+
+@dataclass(frozen=True)
+class KindSpeed:
+    """How long recent jobs of a kind ran: a fixed time, and more for each unit of their total."""
+
+    fixed_seconds: float
+    unit_seconds: float
+
+    def seconds(self, total: int | None) -> float:
+        return self.fixed_seconds + (total or 0) * self.unit_seconds
+
+
+GUESSED_SPEED = KindSpeed(1.0, 1 / FIRST_GUESS)
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,26 @@ def measure_estimates(kind: str) -> None:
     except DatabaseError as error:
         log.warning("no estimate", error=repr(error))  # no reason for a poll to fail
     _known[kind] = now, throughput
+
+
+def measured_speed(kind: str) -> KindSpeed:
+    """Return the speed of the last jobs of the kind, fitted to their totals."""
+    taken = Extract(F("finished_at") - F("started_at"), "epoch", output_field=FloatField())
+    done = Cast("done", FloatField())
+    lately = DownloadJob.objects.filter(
+        kind=kind, status=Status.COMPLETED, finished_at__gt=Now() - LATELY
+    )
+    last = lately.order_by("-finished_at").annotate(taken=taken, work=done)[:MEASURED]
+    fit = last.aggregate(
+        seconds=Avg("taken"), units=Avg("work"),
+        slope=RegrSlope("taken", "work"), rest=RegrIntercept("taken", "work"),
+    )  # fmt: skip
+    seconds, units, slope, rest = fit["seconds"], fit["units"], fit["slope"], fit["rest"]
+    if seconds is None:
+        return GUESSED_SPEED
+    if slope is None or slope <= 0:  # larger ones did not take longer
+        return KindSpeed(seconds, 0)
+    return KindSpeed(rest, slope) if rest >= 0 else KindSpeed(0, seconds / units)
 
 
 def _measure(kind: str) -> Throughput:

@@ -11,13 +11,15 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 
-from jobs.engine import max_running, quota, simulated_delay
+from jobs.engine import claims, quota, simulated_delay
 from jobs.engine.attempt import Attempt, StorageOutput
 from jobs.engine.attempt_trace import PhaseSpans, attempt_trace
 from jobs.engine.heartbeat import Heartbeat
@@ -46,62 +48,67 @@ CLEANUP_SECONDS = 1  # a cancelled builder stops within 2 s; the dispatcher dele
 LONG_SECONDS = 3600  # longer attempts may outlast the expiry of their sources
 
 
-def run_job(
-    job_id: UUID,
-    *,
-    task_id: str,
-    worker: str,
-    killed_after_seconds: float | None = None,
-    traceparent: str = "",
-) -> str:
-    """Run one attempt. Return the job's new status. Raises StaleJob if it cannot be claimed.
+def run_next_job(queue: str, *, task_id: str, worker: str, traceparent: str = "") -> str:
+    """Run one attempt of the queue's next job. Return its new status. Raises NothingReady.
 
-    The attempt is stopped before Celery kills this process, after `killed_after_seconds`.
     `traceparent` is the doorbell's, for the trace.
     """
     began_ns = time.time_ns()
+    job = claims.claim_next_job(queue, task_id=task_id, worker=worker)
+    status = _run(job, task_id=task_id, traceparent=traceparent, began_ns=began_ns)
+    with suppress(*DATABASE_UNAVAILABLE):  # the dispatcher rings later
+        claims.ring_for_next_job(queue)
+    return status
+
+
+def run_job(job_id: UUID, *, task_id: str, worker: str, traceparent: str = "") -> str:
+    """Run one attempt of this job. Return its new status. Raises StaleJob if it is not due."""
+    began_ns = time.time_ns()
     job = DownloadJob(pk=job_id)  # the claim reads the row
-    max_running.claim_job(job, task_id=task_id, worker=worker)
+    job.claim(task_id=task_id, worker=worker)
+    return _run(job, task_id=task_id, traceparent=traceparent, began_ns=began_ns)
+
+
+def _run(job: DownloadJob, *, task_id: str, traceparent: str, began_ns: int) -> str:
     context = {"job_id": str(job.pk), "attempt": job.attempt, "request_id": job.request_id}
     context["kind"] = job.kind
-    with structlog.contextvars.bound_contextvars(**context):
-        with attempt_trace(
-            job, task_id=task_id, traceparent=traceparent, began_ns=began_ns
-        ) as trace:
-            _attempt(job, killed_after_seconds, trace)
-        with suppress(*DATABASE_UNAVAILABLE):  # the dispatcher sends them later
-            max_running.ring_next_jobs(job.kind)
+    with (
+        structlog.contextvars.bound_contextvars(**context),
+        attempt_trace(job, task_id=task_id, traceparent=traceparent, began_ns=began_ns) as trace,
+    ):
+        _attempt(job, trace)
     return job.status
 
 
-def runner_died(job_id: UUID, *, task_id: str) -> None:
-    """Requeue the job of a process that died. Called in the worker's main process, maybe twice."""
+def process_died(task_id: str) -> None:
+    """Requeue the job of a process that died; fail it if its time limit was over.
+
+    Called in the worker's main process, maybe twice.
+    """
     with transaction.atomic():
-        if job := _running(job_id, task_id):
-            job.rescue(Actor.WORKER)
+        # By the task's id: neither the message nor the main process knows which job it took.
+        running = DownloadJob.objects.filter(task_id=task_id, status=Status.PROCESSING)
+        if job := running.locked().first():
+            if has_overrun(job):
+                limit = KINDS[job.kind].time_limit.seconds(total=job.total, done=job.done)
+                job.fail(TIMEOUT, _timeout_sentence(limit))
+            else:
+                job.rescue(Actor.WORKER)
 
 
-def runner_overran(job_id: UUID, *, task_id: str) -> None:
-    """Fail the job of a process that Celery killed, because it did not stop at its time limit."""
-    with transaction.atomic():
-        if job := _running(job_id, task_id):
-            limit = KINDS[job.kind].time_limit.seconds(total=job.total, done=job.done)
-            job.fail(TIMEOUT, _timeout_sentence(limit))
+def has_overrun(job: DownloadJob) -> bool:
+    """Return whether the attempt should have stopped at its time limit, but is still running."""
+    after = KINDS[job.kind].time_limit.kill_after_seconds(job.total) if job.kind in KINDS else None
+    running = timezone.now() - job.started_at if job.started_at else timedelta()
+    return after is not None and running.total_seconds() >= after
 
 
-def _running(job_id: UUID, task_id: str) -> DownloadJob | None:
-    # By the task's id, because the main process does not know the attempt: if the process of a
-    # duplicate doorbell dies, the job stays with the process that claimed it.
-    running = DownloadJob.objects.filter(pk=job_id, task_id=task_id, status=Status.PROCESSING)
-    return running.locked().first()
-
-
-def _attempt(job: DownloadJob, killed_after_seconds: float | None, trace: PhaseSpans) -> None:
+def _attempt(job: DownloadJob, trace: PhaseSpans) -> None:
     attempt: Attempt | None = None
     phases = Phases(on_start=trace.start_phase, on_end=trace.end_phase)
     try:
         kind = KINDS[job.kind]
-        with Heartbeat(job, kind.time_limit.before(killed_after_seconds)) as heartbeat:
+        with Heartbeat(job, kind.time_limit) as heartbeat:
             attempt = Attempt(job, heartbeat, kind)
             _simulate_delay(heartbeat)
             _keep_sources(job, kind)

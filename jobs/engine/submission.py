@@ -19,11 +19,13 @@ from jobs.errors import NOT_RUN_AGAIN, KeyReused, StaleJob
 from jobs.kinds.base import JobParams
 from jobs.kinds.registry import KINDS, kind_doorbell
 from jobs.models import DownloadJob
+from jobs.models.lane import make_ready
 from jobs.models.move_log import log_move
 from jobs.states import Actor, Event
 from jobs.terms import USUAL, Terms
 
 REUSED = "This Idempotency-Key was already used with a different request."
+MAX_KEY_CHARS = 255  # of `concurrency_key`
 JSON_COLUMNS = [sql.COLUMNS.index(name) for name in ("params", "checkpoint", "metadata")]
 
 
@@ -89,6 +91,8 @@ def submission_of(
         job_id=job_id or new_job_id(),
         kind=kind,
         params=params,
+        params_version=KINDS[kind].params_version,
+        concurrency_key=KINDS[kind].concurrency_key(params)[:MAX_KEY_CHARS],
         name=KINDS[kind].artifact_name(name, params),
         sources=KINDS[kind].stored_files(params),
         is_stored=KINDS[kind].is_stored,
@@ -140,11 +144,7 @@ def resubmit_job(job: DownloadJob, by: Actor, *, detail: str = "") -> None:
 
 
 def change_job_priority(job: DownloadJob, priority: int, *, detail: str) -> None:
-    """Change the priority of a queued job, and ring in the broker's list of the new one.
-
-    The message of the old priority may still be in the broker: the first of them starts the job.
-    `detail` names the operator. Raises StaleJob.
-    """
+    """Change the priority of a queued job. `detail` names the operator. Raises StaleJob."""
     with transaction.atomic():
         job.change_priority(priority, detail=detail)
         ring_if_due(job)
@@ -152,7 +152,7 @@ def change_job_priority(job: DownloadJob, priority: int, *, detail: str) -> None
 
 def ring_if_due(job: DownloadJob) -> None:
     """Ring for a job that was just queued, after the commit, if a worker can start it now."""
-    if not job.held and job.available_at <= job.updated_at:
+    if make_ready([job.pk]):
         ring_doorbell_after_commit(kind_doorbell(job))
 
 

@@ -28,13 +28,14 @@ CONSTANTS = {"message": WAITING, "usual_priority": USUAL_PRIORITY}
 LOCKS_OF_OWNERS = 1  # the first half of an advisory lock's name; the second is the owner's id
 
 # What SUBMIT returns for each: the id of the submission, `code`, `queued`, and these columns of the
-# job, null unless `code` is NEW or REPLAYED. Named one by one, so that a new column does not change
-# what a prepared plan returns.
+# job, in the order of its fields, null unless `code` is NEW or REPLAYED. Named one by one, so that
+# a new column does not change what a prepared plan returns.
 COLUMNS = (
-    "id", "owner_id", "kind", "name", "params", "priority", "run_at", "held", "email", "webhook",
-    "request_id", "idempotency_key", "request_hash", "status", "attempt", "failures", "losses",
-    "available_at", "published_at", "lease_until", "task_id", "worker", "version", "progress",
-    "done", "total", "unit", "speed", "threads", "message", "checkpoint", "metadata",
+    "id", "owner_id", "kind", "name", "params", "params_version", "concurrency_key", "priority",
+    "run_at", "held", "email", "webhook", "request_id", "idempotency_key", "request_hash",
+    "status", "attempt", "failures", "losses", "available_at", "published_at", "lane_id", "queue",
+    "virtual_start", "estimated_seconds", "lease_until", "task_id", "worker", "version",
+    "progress", "done", "total", "unit", "speed", "threads", "message", "checkpoint", "metadata",
     "artifact_id", "error_code", "error", "created_at", "started_at", "updated_at",
     "finished_at", "expires_at", "collect_at",
 )  # fmt: skip
@@ -85,6 +86,8 @@ class Submission(LimitCheck):
     kind: str
     name: str
     params: dict[str, Any]
+    params_version: int = 1
+    concurrency_key: str = ""
     after: Sequence[UUID] = ()
     priority: int | None = None
     email: bool | None = None

@@ -2,44 +2,65 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import defaultdict
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
 
-from jobs.engine import broker, doorbell, quota
-from jobs.engine.max_running import full_kinds
+from jobs.engine import broker, claims, doorbell, quota
+from jobs.engine.doorbell_message import Doorbell
 from jobs.kinds.registry import KINDS, kind_doorbell
-from jobs.models import DownloadJob
+from jobs.models import DownloadJob, Lane, QueueShare
+from jobs.models.lane import make_ready
 from jobs.states import LOST, Actor
 
 BATCH = 100  # rows that a sweep handles at once
+READY_BATCH = 1_000  # jobs that become ready at once, such as after a bulk action
 
 
 def sweep_due_jobs() -> int:
-    """Send doorbells again for due jobs that no worker has claimed. Return how many.
+    """Make due jobs ready and send their doorbells. Return how many."""
+    with transaction.atomic():
+        due = DownloadJob.objects.to_make_ready().locked().defer("params", "metadata")
+        jobs = {job.pk: job for job in due[:READY_BATCH]}
+        ready = [jobs[job_id] for job_id in make_ready(jobs)]
+    bells: dict[str, list[Doorbell]] = defaultdict(list)
+    for job in ready:
+        if job.kind in KINDS:
+            bells[KINDS[job.kind].queue].append(kind_doorbell(job))
+    for queue, of_queue in bells.items():
+        room = max(settings.QUEUE_SHORT - broker.broker_messages(queue), 0)
+        doorbell.send_doorbells(of_queue[:room])  # for the others: sweep_lost_doorbells, later
+    return len(ready)
 
-    Only while the queue is short: otherwise repeated doorbells would delay new ones.
+
+def sweep_lost_doorbells() -> int:
+    """Send doorbells if the broker has fewer than there are ready jobs. Return how many.
+
+    Only while the queue in the broker is short: those that are there are enough for a while.
     """
     rung = 0
-    for name in {kind.queue for kind in KINDS.values()}:
-        room = settings.QUEUE_SHORT - broker.broker_messages(name)
-        for job in _take_unclaimed(name, room) if room > 0 else []:
-            doorbell.ring_doorbell(kind_doorbell(job))
-            rung += 1
+    for queue in {kind.queue for kind in KINDS.values()}:
+        ready = claims.ready_jobs(
+            queue, settings.QUEUE_SHORT, for_seconds=settings.RING_AGAIN_SECONDS
+        )
+        missing = len(ready) - broker.broker_messages(queue) if ready else 0
+        if missing > 0:
+            jobs = DownloadJob.objects.filter(pk__in=ready[-missing:]).defer("params", "metadata")
+            doorbell.send_doorbells([kind_doorbell(job) for job in jobs])
+            rung += missing
     return rung
 
 
-def _take_unclaimed(queue_name: str, most: int) -> list[DownloadJob]:
-    kinds = {name for name, kind in KINDS.items() if kind.queue == queue_name} - full_kinds()
-    unheard = timedelta(seconds=settings.RING_AGAIN_SECONDS)
+def sweep_lanes() -> int:
+    """Delete lanes that no job waits in. Return how many."""
     with transaction.atomic():
-        jobs = list(DownloadJob.objects.to_ring(unheard).filter(kind__in=kinds).locked()[:most])
-        # Marked before they are sent: if Redis is unavailable, they are due again soon.
-        ids = [job.pk for job in jobs]
-        DownloadJob.objects.filter(pk__in=ids).update(published_at=Now())
-    return jobs
+        return Lane.objects.delete_empty(BATCH)
+
+
+def sweep_shares() -> int:
+    """Delete the shares of owners who are not ahead of others any more. Return how many."""
+    return QueueShare.objects.delete_caught_up(BATCH)
 
 
 def sweep_expired_leases() -> int:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task, shared_task
 from celery.exceptions import Ignore
 from celery.signals import task_failure, worker_ready, worker_shutting_down
+from celery.worker.state import active_requests
 from django.db import close_old_connections, connection, connections
 
 from jobs.engine import runner
 from jobs.engine.celery_app import celery_app
+from jobs.engine.doorbell import send_doorbells
 from jobs.engine.doorbell_message import TASK
 from jobs.engine.process_reports import ProcessReports, memory_bytes
-from jobs.errors import StaleJob
-from jobs.models import ServiceProcess
+from jobs.errors import NothingReady
+from jobs.kinds.registry import queue_doorbell, queue_time_limit
+from jobs.models import DownloadJob, ServiceProcess
 from jobs.notifications import stand_in_for_dispatchers
 from jobs.states import Status
 
@@ -26,21 +31,26 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name=TASK, bind=True)
 def run_job_task(self: Task[Any, Any], job_id: str) -> str:
-    """Run one attempt of the job. Return its status, which is the task's result."""
+    """Run one attempt of the queue's next job. Return its status, which is the task's result.
+
+    `job_id` is the job that rang, which another doorbell may have started.
+    """
     close_old_connections()  # the one of the last job may have died since
+    request: Any = self.request
+    queue: str = request.delivery_info["routing_key"]
+    if _is_too_short(queue, request.timelimit):
+        send_doorbells([queue_doorbell(queue, job_id)])
+        raise Ignore("This message could end a job early. Another one replaces it.")
     try:
-        request = self.request
-        status = runner.run_job(
-            UUID(job_id),
-            task_id=request.id or "",
-            worker=request.hostname or "",
-            killed_after_seconds=(request.timelimit or [None])[0]
-            or celery_app().conf.task_time_limit,
+        status = runner.run_next_job(
+            queue,
+            task_id=request.id,
+            worker=request.hostname,
             traceparent=str(request.get("traceparent") or ""),
         )
-    except StaleJob as stale:
-        log.info("ignored a doorbell that was late or came twice", job_id=job_id)
-        raise Ignore(str(stale)) from stale
+    except NothingReady as nothing:
+        log.info("no job is ready", rang=job_id)
+        raise Ignore(str(nothing)) from nothing
     except BaseException:
         connection.close()  # it may lead to a server that has become read-only
         raise
@@ -49,17 +59,37 @@ def run_job_task(self: Task[Any, Any], job_id: str) -> str:
     return status
 
 
+def _is_too_short(queue: str, time_limits: Any) -> bool:
+    """Return whether Celery would kill this process before a job of the queue may have to end.
+
+    So it is with messages from before a deployment: the limit was that of the job that rang.
+    """
+    limit = (time_limits or [None])[0] or celery_app().conf.task_time_limit
+    return limit is not None and limit < queue_time_limit(queue)
+
+
 @task_failure.connect
-def _on_failure(
-    task_id: str = "", exception: BaseException | None = None, args: Any = (), **kwargs: Any
-) -> None:
+def _on_failure(task_id: str = "", exception: BaseException | None = None, **kwargs: Any) -> None:
     """Settle the job of a pool process that died. Runs in the worker's main process."""
-    settle = {WorkerLostError: runner.runner_died, TimeLimitExceeded: runner.runner_overran}
-    if call := settle.get(type(exception)):  # type: ignore[arg-type]
+    if isinstance(exception, WorkerLostError | TimeLimitExceeded):
         try:
-            call(UUID(args[0]), task_id=task_id)
+            runner.process_died(task_id)
         finally:
             connections.close_all()  # new pool processes are forked from this one
+
+
+def _kill_overrun(worker: str) -> None:
+    """Kill the pool processes of this worker that should have stopped at their time limits.
+
+    C code can block an attempt's own alarm, and Celery knows only the longest limit of the queue.
+    """
+    running = DownloadJob.objects.filter(status=Status.PROCESSING, worker=worker).defer("params")
+    overrun = {job.task_id for job in running if runner.has_overrun(job)}
+    for request in list(active_requests):
+        if request.id in overrun and request.worker_pid:
+            log.critical("killed a process after its job's time limit", pid=request.worker_pid)
+            with suppress(ProcessLookupError):
+                os.kill(request.worker_pid, signal.SIGKILL)
 
 
 _reports: list[ProcessReports] = []  # of this worker, while it is running
@@ -79,9 +109,11 @@ def _start_reports(sender: Any, **kwargs: Any) -> None:
             "memory_bytes": memory_bytes(children),
         }
 
-    reports = ProcessReports(
-        ServiceProcess.Role.WORKER, sender.hostname, facts, then=stand_in_for_dispatchers
-    )
+    def then() -> None:
+        _kill_overrun(sender.hostname)
+        stand_in_for_dispatchers()
+
+    reports = ProcessReports(ServiceProcess.Role.WORKER, sender.hostname, facts, then=then)
     reports.start()
     _reports.append(reports)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.conf import settings
 
@@ -32,20 +32,10 @@ class TimeLimit:
         return min(work // self.min_speed, max(self.max_seconds - self.base_seconds, 0))
 
     def kill_after_seconds(self, total: int | None) -> int:
-        """Return when Celery kills the process: later than any attempt's own limit."""
+        """Return when the process is killed: later than any attempt's own limit."""
         is_known = self.trusts_total and total is not None
         limit = self.seconds(total=total, done=0) if is_known else self.max_seconds
         return limit + int(settings.KILL_AFTER_SECONDS)
-
-    def before(self, killed_after_seconds: float | None) -> TimeLimit:
-        """Return a limit that ends before Celery kills the process; the same one if None.
-
-        The kill time may be earlier: its message may be older than the job's total or a setting.
-        """
-        if killed_after_seconds is None:
-            return self
-        latest = max(int(killed_after_seconds) - settings.KILL_AFTER_SECONDS, 1)
-        return replace(self, max_seconds=min(self.max_seconds, latest))
 
 
 def time_limit_text(seconds: int) -> str:

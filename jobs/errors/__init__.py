@@ -2,6 +2,7 @@
 
 JobError
 |-- StaleJob                   the job has changed meanwhile; stop working on it
+|-- NothingReady               no job of a queue may start now
 |-- KeyReused                  the idempotency key was used with another request
 |-- OwnerBusy                  the owner's earlier request is still being recorded; try again
 |-- Undelivered                a mail or webhook was not delivered; `for_good`: do not retry
@@ -51,7 +52,15 @@ JobError
 Interrupted                    the attempt lost its job, exceeded its time limit, or stalled
 """
 
-from jobs.errors.base import Interrupted, JobError, KeyReused, OwnerBusy, StaleJob, Undelivered
+from jobs.errors.base import (
+    Interrupted,
+    JobError,
+    KeyReused,
+    NothingReady,
+    OwnerBusy,
+    StaleJob,
+    Undelivered,
+)
 from jobs.errors.build_errors import (
     ArchiveTooLarge,
     BucketMissing,
@@ -141,6 +150,7 @@ __all__ = [
     "NoRoom",
     "NoSources",
     "NotScannable",
+    "NothingReady",
     "NothingToShow",
     "OwnerBusy",
     "PictureTooLarge",

@@ -11,6 +11,10 @@ class StaleJob(JobError):
     """The job is no longer in the status or attempt that the caller last saw."""
 
 
+class NothingReady(JobError):
+    """A queue has no job that may start now."""
+
+
 class KeyReused(JobError):
     """The idempotency key belongs to a different request."""
 

@@ -78,6 +78,9 @@ class Kind:
     # Seconds before each further attempt, after a failure that may pass; empty: one attempt.
     retry_delays: Sequence[int] = DELAYS_SECONDS
     max_running: int | None = None  # at once, in all workers; None: as many as the workers take
+    # Of what requests set. Raise it when a request has something that earlier workers would not
+    # understand: they leave such jobs to the new ones, which must understand earlier jobs as well.
+    params_version: int = 1
     trusts_total: bool = True  # if not, only completed work extends the time limit
     has_threads: bool = False  # reports the number of its connections as progress
 
@@ -128,6 +131,10 @@ class Kind:
     def stored_files(self, params: JobParams) -> Sources | None:
         """Return the stored files that a job reads; None for a kind that reads none."""
         return None
+
+    def concurrency_key(self, params: JobParams) -> str:
+        """Return what else operators can limit its running jobs by, such as the remote host."""
+        return ""
 
     def depends_on(self, params: JobParams) -> Sequence[UUID]:
         """Return the ids of jobs that must complete first, in addition to those in `after`."""

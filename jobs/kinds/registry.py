@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -62,14 +64,27 @@ def kind_folders() -> list[str]:
 
 
 def kind_doorbell(job: DownloadJob | JobRow) -> Doorbell:
-    """Return the message for a worker, with the time limit after which Celery kills it."""
+    """Return the message for a worker that the job is ready."""
     kind = KINDS[job.kind]
-    limit = kind.time_limit.kill_after_seconds(job.total)
     span = _send_span(job, kind) if settings.TRACING else None
-    return Doorbell(job.pk, kind.queue, job.priority, limit, span)
+    return replace(queue_doorbell(kind.queue, job.pk), span=span)
 
 
 def _send_span(job: DownloadJob | JobRow, kind: Kind) -> DoorbellSpan:
     from jobs.lib.tracing.messages import SendSpan
 
     return SendSpan(job.pk, attempt=job.attempt + 1, kind=kind.name, queue=kind.queue)
+
+
+def queue_doorbell(queue: str, job_id: UUID | str) -> Doorbell:
+    """Return a message for a worker that a job of the queue is ready.
+
+    The worker takes the job whose turn it is, so Celery's time limit is the longest of the queue.
+    """
+    return Doorbell(job_id, queue, queue_time_limit(queue))
+
+
+def queue_time_limit(queue: str) -> int:
+    """Return after how many seconds Celery may kill a process that runs a job of the queue."""
+    kinds = (kind for kind in KINDS.values() if kind.queue == queue)
+    return max((kind.time_limit.kill_after_seconds(None) for kind in kinds), default=0)

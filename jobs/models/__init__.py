@@ -10,8 +10,10 @@ from jobs.models.incoming_upload import IncomingUpload
 from jobs.models.job import DownloadJob
 from jobs.models.job_row import FileRow, JobRow
 from jobs.models.job_statistics import JobStatistics
+from jobs.models.lane import Lane, QueueShare
 from jobs.models.notification import Notification
 from jobs.models.preferences import Preferences, can_be_mailed
+from jobs.models.queue_limit import QueueLimit
 from jobs.models.service_process import ServiceProcess
 from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.usage import Usage
@@ -31,8 +33,11 @@ __all__ = [
     "JobEvent",
     "JobRow",
     "JobStatistics",
+    "Lane",
     "Notification",
     "Preferences",
+    "QueueLimit",
+    "QueueShare",
     "ServiceProcess",
     "SkipReason",
     "StoredFile",

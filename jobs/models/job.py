@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import nullcontext
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
@@ -27,7 +27,7 @@ from jobs.models.job_queryset import JobQuerySet
 from jobs.models.move_log import log_move
 from jobs.models.notification import Notification
 from jobs.models.stored_file import StoredFile
-from jobs.models.transition import NOW, seconds_from_now, transition_changes
+from jobs.models.transition import NOW, Search, seconds_from_now, transition_changes
 from jobs.states import ENDS, FINAL, MOVES, WAITING, Actor, Event, Status
 
 MAX_ERROR_CHARS = 500
@@ -69,24 +69,26 @@ class DownloadJob(JobFields):
 
     # Called by the worker
 
+    @classmethod
+    def claim_next(cls, search: Search, *, task_id: str, worker: str) -> Self:
+        """Start an attempt of the job found. Raises NothingReady, and StaleJob if it is too new."""
+        job = cls()
+        job._claim(
+            task_id, worker, search=search, queue=search.its_queue,
+            virtual_start=transition.FOUND_START, estimated_seconds=transition.FOUND_SECONDS,
+        )  # fmt: skip
+        return job
+
     def claim(self, *, task_id: str, worker: str) -> None:
-        """Start an attempt. Raises StaleJob if the job is not due or already claimed."""
+        """Start an attempt of this job. Raises StaleJob if it is not due or already claimed."""
+        self._claim(task_id, worker, queue="", virtual_start=None, estimated_seconds=None)
+
+    def _claim(self, task_id: str, worker: str, **changes: Any) -> None:
         self._move(
-            Event.CLAIM,
-            Actor.WORKER,
-            guard=IS_DUE,
-            detail=worker,
-            attempt=NEXT_ATTEMPT,
-            lease_until=seconds_from_now(settings.LEASE_SECONDS),
-            task_id=task_id,
-            worker=worker,
-            started_at=NOW,
-            progress=0,
-            done=0,
-            speed=0,
-            threads=0,
-            message="Starting",
-        )
+            Event.CLAIM, Actor.WORKER, guard=IS_DUE, detail=worker, attempt=NEXT_ATTEMPT,
+            lease_until=seconds_from_now(settings.LEASE_SECONDS), task_id=task_id, worker=worker,
+            started_at=NOW, progress=0, done=0, speed=0, threads=0, message="Starting", **changes,
+        )  # fmt: skip
 
     def heartbeat(self, *, done: int, message: str, speed: int = 0, threads: int = 0) -> bool:
         """Renew the lease and record progress. Return False if another attempt owns the row."""
@@ -307,6 +309,7 @@ class DownloadJob(JobFields):
         code: str = "",
         detail: str = "",
         file: StoredFile | None = None,
+        search: Search | None = None,
         **changes: Any,
     ) -> None:
         """Change the status and write the event, in one statement. Raises StaleJob.
@@ -318,7 +321,7 @@ class DownloadJob(JobFields):
         has_recipient = event in ENDS and bool(self.email or self.webhook)  # neither ever changes
         with transaction.atomic() if has_recipient else nullcontext():
             line_id = transition.update_for_transition(
-                self, event, by, guard=guard, code=code, detail=detail, file=file,
+                self, event, by, guard=guard, code=code, detail=detail, file=file, search=search,
                 status=MOVES[event].target, version=NEXT_VERSION, updated_at=NOW, **changes,
             )  # fmt: skip
             if line_id is None:

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Least, Now
 from django.db.models.lookups import GreaterThanOrEqual
 
+from jobs.models.lane import Lane
 from jobs.models.stored_file import StoredFile
 from jobs.states import ACTIVE, FINAL, Status
 from jobs.terms import USUAL_PRIORITY
@@ -32,6 +33,9 @@ class JobFields(models.Model):
     kind = models.CharField(max_length=50)
     name = models.CharField(max_length=200)  # of the file that it makes
     params = models.JSONField()
+    params_version = models.SmallIntegerField(default=1, db_default=1)  # of the kind's params
+    # What else limits how many run at once, such as the remote host. Set by the kind.
+    concurrency_key = models.CharField(max_length=255, blank=True, default="", db_default="")
     priority = models.SmallIntegerField(default=USUAL_PRIORITY)
     run_at = models.DateTimeField(null=True)  # the earliest start; null: at once
     after = models.ManyToManyField("self", symmetrical=False, related_name="dependents")
@@ -56,6 +60,13 @@ class JobFields(models.Model):
     losses = models.SmallIntegerField(default=0)
     available_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True, db_default=Now())
+    lane = models.ForeignKey(  # null: no worker may start it now
+        Lane, models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    queue = models.CharField(max_length=50, blank=True, default="", db_default="")  # of its claim
+    # When the current attempt started, in the queue's virtual time, and how long it may take.
+    virtual_start = models.FloatField(null=True)
+    estimated_seconds = models.FloatField(null=True)
     lease_until = models.DateTimeField(null=True)
     task_id = models.CharField(max_length=40, blank=True)
     worker = models.CharField(max_length=100, blank=True)
@@ -123,8 +134,13 @@ class JobFields(models.Model):
             models.Index(F("created_at").desc(), F("id"), name="job_newest"),
             models.Index(F("status"), F("created_at").desc(), name="job_by_status"),
             models.Index(
-                F("priority").desc(), F("available_at"),
-                name="job_due", condition=Q(status=Status.QUEUED, held=False),
+                "lane", "available_at",
+                name="job_ready", condition=Q(status=Status.QUEUED, lane__isnull=False),
+            ),
+            models.Index(
+                "available_at",
+                name="job_to_make_ready",
+                condition=Q(status=Status.QUEUED, held=False, lane=None),
             ),
             models.Index(
                 "created_at", name="job_held", condition=Q(status=Status.QUEUED, held=True)

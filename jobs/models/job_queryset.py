@@ -92,13 +92,16 @@ class JobQuerySet(NewestQuerySet["DownloadJob"]):
         return list(jobs.values_list("pk", flat=True)[:FEW])
 
     def due(self) -> Self:
-        """Return the jobs that a worker can claim now."""
+        """Return the queued jobs that may start now, unless a limit or a pause forbids it."""
         return self.filter(status=Status.QUEUED, held=False, available_at__lte=Now())
 
-    def to_ring(self, unheard: timedelta) -> Self:
-        """Return due jobs whose last doorbell is older than `unheard`, the most urgent first."""
-        unclaimed = self.due().filter(Q(published_at=None) | Q(published_at__lt=Now() - unheard))
-        return unclaimed.order_by("-priority", "available_at")
+    def ready(self) -> Self:
+        """Return the jobs that are in a lane, so that a worker can claim them."""
+        return self.filter(status=Status.QUEUED, lane__isnull=False)
+
+    def to_make_ready(self) -> Self:
+        """Return due jobs that are not in a lane yet."""
+        return self.due().filter(lane=None).order_by("available_at")
 
     def to_release_or_fail(self) -> Self:
         """Return blocked jobs whose dependencies are all finished, or one of them failed.

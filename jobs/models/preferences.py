@@ -9,6 +9,7 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -48,9 +49,20 @@ class Preferences(models.Model):
         help_text="That the owner may ask for, from 0 to 9; empty: what everybody may.",
     )
 
+    weight = models.FloatField(
+        "share of the workers",
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(0.01), MaxValueValidator(100)],
+        help_text="While several owners wait, one with 2 gets twice the worker time of one with 1.",
+    )
+
     class Meta:
         verbose_name_plural = "preferences"
         constraints = [
+            models.CheckConstraint(
+                name="preferences_weight_in_range", condition=Q(weight__gte=0.01, weight__lte=100)
+            ),
             models.CheckConstraint(
                 name="preferences_priority_in_range",
                 condition=Q(most_urgent=None) | Q(most_urgent__lte=9),

@@ -40,26 +40,25 @@ def run(story: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(story, loop).result(30)
 
 
-def test_workers_get_them_by_priority_and_in_order(alone: str) -> None:
-    usual = [Doorbell(uuid4(), alone, 4, 330) for _ in range(250)]
-    urgent = Doorbell(uuid4(), alone, 9, 330)
+def test_workers_get_them_in_order(alone: str) -> None:
+    bells = [Doorbell(uuid4(), alone, 330) for _ in range(250)]
 
     async def story() -> None:
         ringing = Doorbells()
-        for bell in (*usual, urgent):
+        for bell in bells:
             ringing.ring(bell)
-        await until(lambda: broker.broker_messages(alone) == 251)
+        await until(lambda: broker.broker_messages(alone) == 250)
         ringing.close()
 
     run(story())
-    assert take_all(alone) == [str(bell.job_id) for bell in (urgent, *usual)]
+    assert take_all(alone) == [str(bell.job_id) for bell in bells]
 
 
 def test_doorbells_that_redis_did_not_take_are_logged(
     alone: str, log_lost: Mock, settings: Any
 ) -> None:
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
-    bells = [Doorbell(uuid4(), alone, 4, 330) for _ in range(3)]
+    bells = [Doorbell(uuid4(), alone, 330) for _ in range(3)]
 
     async def story() -> None:
         ringing = Doorbells()
@@ -75,7 +74,7 @@ def test_doorbells_that_redis_did_not_take_are_logged(
 def test_a_queue_that_is_not_configured_is_logged(log_lost: Mock) -> None:
     async def story() -> None:
         ringing = Doorbells()
-        ringing.ring(Doorbell(uuid4(), "misspelled", 4, 330))
+        ringing.ring(Doorbell(uuid4(), "misspelled", 330))
         await until(lambda: log_lost.called)
         ringing.close()
 
@@ -90,7 +89,7 @@ def test_waiting_doorbells_are_bounded(
     async def story() -> None:
         ringing = Doorbells()
         for _ in range(12):
-            ringing.ring(Doorbell(uuid4(), alone, 4, 330))
+            ringing.ring(Doorbell(uuid4(), alone, 330))
         assert log_lost.call_count == 2
         await until(lambda: broker.broker_messages(alone) == 10)
         ringing.close()

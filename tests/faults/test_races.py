@@ -161,7 +161,7 @@ def test_rescue_or_hand_back(alice: User, figures: list[Figure]) -> None:
     jobs = running(alice)
 
     def child_died(job: DownloadJob) -> bool:
-        runner.runner_died(job.pk, task_id=job.task_id)
+        runner.process_died(job.task_id)
         return job.events.filter(event=Event.RESCUE, by=Actor.WORKER).exists()
 
     won = race(jobs, lambda job: job.hand_back(), child_died, rescue)

@@ -85,7 +85,7 @@ def test_polls_starts_files_and_statements_have_no_wrapper(queued_job: DownloadJ
 
 
 def test_messages_have_no_header() -> None:
-    bell = Doorbell(uuid4(), "download-jobs", 4, 330)
+    bell = Doorbell(uuid4(), "download-jobs", 330)
 
     ((text,),) = messages.by_list([bell]).values()
 

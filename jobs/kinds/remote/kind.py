@@ -62,6 +62,9 @@ class Remote(Kind):
     def default_name(self, params: JobParams) -> str:
         return link_file_name(params["url"])
 
+    def concurrency_key(self, params: JobParams) -> str:
+        return urlsplit(params["url"]).hostname or ""
+
     def describe(self, job: DownloadJob) -> str:
         return f"a link to {urlsplit(job.params['url']).hostname}"
 

@@ -1,0 +1,65 @@
+"""What operators decide about the queue: limits on running jobs, and pauses."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+
+class QueueLimit(models.Model):
+    """How many jobs may run at once, of the whole service or of a part of it; and its pause.
+
+    Claims read the rows each time, so that a change counts at once. Jobs that are running go on.
+    """
+
+    class Scope(models.TextChoices):
+        SERVICE = "service", "the whole service"
+        KIND = "kind", "one kind"
+        OWNER = "owner", "one owner, or each without a limit of their own"
+        KEY = "key", "one concurrency key, such as a remote host, or each without its own limit"
+
+    scope = models.CharField(max_length=10, choices=Scope)
+    # A kind or a concurrency key; empty: the whole service, or each key without its own limit.
+    name = models.CharField(max_length=255, blank=True, db_default="")
+    # Null in the scope `owner`: each owner without a limit of their own.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    max_running = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: no limit."
+    )
+    is_paused = models.BooleanField("paused", default=False, db_default=False)
+    reason = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="The people who wait read it."
+    )
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "scope", "name", Coalesce("owner", 0), name="queue_limit_once",
+                violation_error_message="There is a row for this already.",
+            ),
+            models.CheckConstraint(
+                name="queue_limit_fits_its_scope",
+                condition=Q(scope="service", name="", owner=None)
+                | Q(scope="kind", owner=None) & ~Q(name="")
+                | Q(scope="owner", name="")
+                | Q(scope="key", owner=None),
+                violation_error_message="The scope and what is limited do not fit together.",
+            ),
+            models.CheckConstraint(
+                name="queue_limit_pauses_one",
+                condition=Q(is_paused=False)
+                | Q(scope__in=["service", "kind"])
+                | Q(scope="owner", owner__isnull=False)
+                | Q(scope="key") & ~Q(name=""),
+                violation_error_message="Choose what to pause, or the whole service.",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.get_scope_display()} {self.name}{self.owner or ''}".strip()

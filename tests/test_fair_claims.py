@@ -1,0 +1,177 @@
+"""Workers take turns between owners: whoever asks for one file does not wait behind a thousand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+
+from jobs.engine import claims
+from jobs.errors import NothingReady
+from jobs.kinds.registry import KINDS
+from jobs.models import DownloadJob, Preferences
+from jobs.models.lane import make_ready
+from tests.factories import JobFactory, RemoteJobFactory, UserFactory
+
+WORKERS = 12
+
+
+@pytest.fixture(autouse=True)
+def one_second_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every job is estimated to take a second."""
+    speed = claims.estimates.KindSpeed(1.0, 0)
+    monkeypatch.setattr("jobs.engine.claims._speed", lambda kind: speed)
+
+
+def ready(owner: User, count: int = 1, **fields: Any) -> list[DownloadJob]:
+    jobs = [JobFactory(owner=owner, **fields) for _ in range(count)]
+    make_ready(job.pk for job in jobs)
+    return jobs
+
+
+def claim(queue: str = settings.QUEUE) -> DownloadJob | None:
+    try:
+        return claims.claim_next_job(queue, task_id="task", worker="worker@test")
+    except NothingReady:
+        return None
+
+
+def run(job: DownloadJob | None, *, seconds: float = 1.0) -> None:
+    """End the job, as if its attempt had taken so long."""
+    assert job
+    ago = timezone.now() - timedelta(seconds=seconds)
+    DownloadJob.objects.filter(pk=job.pk).update(started_at=ago)
+    job.refresh_from_db()
+    job.fail("internal", "It failed.")
+
+
+@pytest.fixture
+def flood(db: None) -> User:
+    """An owner with 50 jobs in the queue."""
+    owner = UserFactory(username="flood")
+    ready(owner, 50)
+    return owner
+
+
+def test_an_owner_with_one_job_is_next(flood: User, alice: User) -> None:
+    run(claim())
+    ready(alice)
+
+    assert [claim().owner for _ in range(2)] == [alice, flood]  # type: ignore[union-attr]
+
+
+def test_jobs_of_an_owner_keep_their_order(flood: User) -> None:
+    expected = list(DownloadJob.objects.order_by("published_at", "created_at"))
+
+    assert {claim() for _ in range(50)} == set(expected)
+    assert claim() is None
+
+
+def test_owners_share_worker_time_and_not_the_number_of_jobs(flood: User, alice: User) -> None:
+    ready(alice, 50)
+    time: Counter[User] = Counter()
+    for _ in range(44):
+        job = claim()
+        assert job
+        seconds = 10 if job.owner == flood else 1
+        run(job, seconds=seconds)
+        time[job.owner] += seconds
+
+    assert abs(time[flood] - time[alice]) <= 11
+
+
+def test_an_owner_with_twice_the_weight_gets_twice_the_time(flood: User, alice: User) -> None:
+    ready(alice, 50)
+    Preferences.objects.create(owner=alice, weight=2)
+    taken: Counter[User] = Counter()
+    for _ in range(30):
+        job = claim()
+        assert job
+        run(job)
+        taken[job.owner] += 1
+
+    assert taken[alice] == pytest.approx(20, abs=1)
+
+
+def test_a_changed_weight_counts_for_what_is_queued(flood: User, alice: User) -> None:
+    ready(alice, 50)
+    for _ in range(10):
+        run(claim())
+    Preferences.objects.create(owner=flood, weight=9)
+    later = Counter()
+    for _ in range(20):
+        job = claim()
+        assert job
+        run(job)
+        later[job.owner] += 1
+
+    assert later[flood] >= 17
+
+
+def test_who_was_idle_is_not_ahead_for_that(flood: User, alice: User, bob: User) -> None:
+    for _ in range(30):
+        run(claim())
+    ready(alice, 10)
+    taken = Counter()
+    for _ in range(10):
+        job = claim()
+        assert job
+        run(job)
+        taken[job.owner] += 1
+
+    assert taken[alice] == pytest.approx(5, abs=1)
+
+
+def test_priority_comes_first(flood: User, alice: User) -> None:
+    run(claim())
+    ready(alice)
+    (urgent,) = ready(flood, priority=9)
+
+    assert claim() == urgent
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("owners", [1, 4])
+def test_claims_at_once_take_a_job_each(owners: int) -> None:
+    for _ in range(owners):
+        ready(UserFactory(), WORKERS // owners)
+    together = Barrier(WORKERS)
+
+    def claim_together(_: int) -> DownloadJob | None:
+        together.wait()
+        try:
+            return claim()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        claimed = list(pool.map(claim_together, range(WORKERS)))
+
+    assert None not in claimed
+    assert len({job.pk for job in claimed if job}) == WORKERS
+
+
+def test_a_blocked_or_scheduled_job_is_not_ready(alice: User) -> None:
+    ready(alice, held=True)
+    ready(alice, available_at=timezone.now() + timedelta(hours=1))
+
+    assert claim() is None
+
+
+def test_a_queue_gives_only_jobs_of_its_kinds(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KINDS["remote"], "queue", "links", raising=False)
+    (bundle,) = ready(alice)
+    link = RemoteJobFactory(owner=alice)
+    make_ready([link.pk])
+
+    assert claim("links") == link
+    assert claim("links") is None
+    assert claim() == bundle
