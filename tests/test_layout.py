@@ -54,6 +54,7 @@ RANKS: list[set[str]] = [
     },
     {"kinds.mistakes", "engine.process_reports"},
     {"kinds.archive", "kinds.registry", "engine.health", "engine.attached_files"},
+    {"engine.limit_states"},
     {"kinds.error_codes", "engine.statistics", "engine.quota"},
     {
         "engine.submission",
@@ -62,7 +63,7 @@ RANKS: list[set[str]] = [
         "engine.claims",
         "kinds.form",
     },
-    {"engine.runner", "kinds.likely_mistakes"},
+    {"engine.runner", "engine.pauses", "kinds.likely_mistakes"},
     {
         "web.problems",
         "web.converters",

@@ -30,6 +30,7 @@ from jobs.engine.expiry import (
     expire_idempotency_keys,
     expire_jobs,
     expire_notifications,
+    expire_queue_limits,
     expire_refresh_tokens,
     expire_sessions,
     expire_task_results,
@@ -163,6 +164,7 @@ def _sweep_slowly(stop: threading.Event) -> None:
             expire_tracebacks,
             expire_jobs,
             expire_bulk_actions,
+            expire_queue_limits,
             sweep_usage,
             sweep_shares,
         ):

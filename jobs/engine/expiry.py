@@ -26,6 +26,7 @@ from jobs.models import (
     IncomingUpload,
     JobEvent,
     Notification,
+    QueueLimit,
     StoredFile,
 )
 from jobs.states import FINAL
@@ -36,6 +37,7 @@ BATCH = 100  # rows that a sweep handles at once
 JOB_BATCH = 500  # with about 2,000 events
 KEY_KEPT = timedelta(hours=24)
 NOTIFICATION_KEPT = timedelta(days=30)
+PAUSE_KEPT = timedelta(hours=1)  # after its end
 MAX_FAILED = 3  # then a sweep stops: the store is probably unavailable
 
 
@@ -139,6 +141,12 @@ def expire_bulk_actions() -> int:
     kept = timedelta(seconds=settings.JOB_KEPT_SECONDS)
     count, _ = BulkAction.objects.filter(finished_at__lt=Now() - kept).delete()
     return count
+
+
+def expire_queue_limits() -> int:
+    """Delete the rows of pauses that have ended. Return how many."""
+    ended = QueueLimit.objects.limiting_nothing().filter(changed_at__lt=Now() - PAUSE_KEPT)
+    return ended.delete()[0]
 
 
 def expire_notifications() -> int:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
+
+MAX_REASON_CHARS = 200
+TITLES = {"service": "Whole service", "kind": "Kind", "owner": "Owner", "key": "Key"}
+
+
+class QueueLimitQuerySet(models.QuerySet["QueueLimit"]):
+    def paused(self) -> Self:
+        return self.filter(is_paused=True)
+
+    def limiting_nothing(self) -> Self:
+        """Return the rows without a limit or a pause, such as after a pause has ended."""
+        return self.filter(is_paused=False, max_running=None)
 
 
 class QueueLimit(models.Model):
@@ -23,7 +37,7 @@ class QueueLimit(models.Model):
 
     scope = models.CharField(max_length=10, choices=Scope)
     # A kind or a concurrency key; empty: the whole service, or each key without its own limit.
-    name = models.CharField(max_length=255, blank=True, db_default="")
+    name = models.CharField(max_length=255, blank=True, default="", db_default="")
     # Null in the scope `owner`: each owner without a limit of their own.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+"
@@ -33,9 +47,19 @@ class QueueLimit(models.Model):
     )
     is_paused = models.BooleanField("paused", default=False, db_default=False)
     reason = models.CharField(
-        max_length=200, blank=True, db_default="", help_text="The people who wait read it."
+        max_length=MAX_REASON_CHARS,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The people who wait read it.",
     )
     changed_at = models.DateTimeField(auto_now=True)
+    # The operator, if it was in the admin.
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+
+    objects = QueueLimitQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -62,4 +86,11 @@ class QueueLimit(models.Model):
         ]  # fmt: skip
 
     def __str__(self) -> str:
-        return f"{self.get_scope_display()} {self.name}{self.owner or ''}".strip()
+        if not self.name and not self.owner_id and self.scope != self.Scope.SERVICE:
+            return f"Each {self.scope}"
+        return f"{TITLES[self.scope]} {self.name}{self.owner or ''}".strip()
+
+    @property
+    def can_be_paused(self) -> bool:
+        """Return whether the row is about one thing: "each owner" has no pause."""
+        return self.scope == self.Scope.SERVICE or bool(self.name or self.owner_id)
