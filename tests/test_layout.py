@@ -102,7 +102,7 @@ RANKS: list[set[str]] = [
         "engine.storage_audit",
         "engine.sweeps",
     },
-    {"engine.bulk_actions"},
+    {"engine.bulk_actions", "engine.schedules"},
     {"engine.dispatcher", "engine.storage_repair", "engine.tasks"},
     {
         "web.api",
