@@ -81,6 +81,7 @@ PUBLISHED = {
     "headers_too_large": 431,
     "throttled": 429,
     "too_many_active": 429,
+    "too_many_schedules": 429,
     "too_many_uploads": 429,
     "storage_full": 429,
     "store_full": 503,

@@ -30,6 +30,7 @@ from jobs.models import (
     JobEvent,
     Notification,
     Preferences,
+    Schedule,
     StoredFile,
     Usage,
 )
@@ -72,8 +73,13 @@ def give_everything_to(owner: User, bucket: Any) -> DownloadJob:
     RefreshToken.for_user(owner)
     Client().force_login(owner)
     TaskResult.objects.create(task_id=f"of-{owner}")
-    types = {model: ContentType.objects.get_for_model(model) for model in (User, DownloadJob)}
-    for of, object_id in [(User, owner.pk), (DownloadJob, job.pk)]:
+    schedule = Schedule.objects.create(
+        owner=owner, name="Weekly", kind="report", request={}, cron="0 9 * * 1", time_zone="UTC"
+    )
+    schedule.record_run(schedule.created_at, job.pk)
+    logged = [(User, owner.pk), (DownloadJob, job.pk), (Schedule, schedule.pk)]
+    types = {model: ContentType.objects.get_for_model(model) for model, _ in logged}
+    for of, object_id in logged:
         LogEntry.objects.create(
             user=owner, content_type=types[of], object_id=str(object_id),
             object_repr=str(owner), action_flag=CHANGE,
@@ -107,7 +113,14 @@ def test_what_is_deleted_is_printed(alice: User, bucket: Any) -> None:
 
     printed = forget("alice")
 
-    for part in ("3 jobs", "1 events", "1 unfinished uploads", "1 notifications", "1 sessions"):
+    for part in (
+        "3 jobs",
+        "1 events",
+        "1 unfinished uploads",
+        "1 schedules",
+        "1 notifications",
+        "1 sessions",
+    ):
         assert part in printed
 
 

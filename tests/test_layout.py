@@ -146,6 +146,7 @@ OWNERS: dict[str, set[str]] = {
     "idna": {"outbound"},
     "requests": set(),
     "rich": set(),
+    "cronsim": {"lib.cron"},
     "stream_zip": {"kinds.archive"},
     "PIL": {"kinds.upload.previews"},
     "pypdf": set(),

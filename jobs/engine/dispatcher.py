@@ -1,4 +1,4 @@
-"""The periodic work: ring for due jobs, requeue lost ones, delete what has expired.
+"""The periodic work: ring for due jobs, repeat requests, requeue lost ones, delete old rows.
 
 It also sends mails and webhooks: see notifications/.
 
@@ -40,6 +40,7 @@ from jobs.engine.expiry import (
 from jobs.engine.garbage import collect_deleted_jobs, collect_garbage
 from jobs.engine.process_metrics import SWEEP_FAILURES, SWEPT
 from jobs.engine.process_reports import DispatcherTicks, ProcessReports, process_name
+from jobs.engine.schedules import run_due_schedules
 from jobs.engine.statistics_recorder import StatisticsRecorder
 from jobs.engine.sweeps import (
     sweep_blocked_jobs,
@@ -71,7 +72,7 @@ def run_dispatcher(stop: threading.Event) -> None:
     the others.
     """
     senders = notifications.senders()
-    loops = [_sweep_slowly, _record_statistics, _watch, _advance_bulk_actions]
+    loops = [_sweep_slowly, _record_statistics, _watch, _advance_bulk_actions, _run_schedules]
     loops += [sender.run for sender in senders]
     threads = [threading.Thread(target=loop, args=[stop], daemon=True) for loop in loops]
     for thread in threads:
@@ -145,6 +146,14 @@ def _advance_bulk_actions(stop: threading.Event) -> None:
     while not stop.is_set():
         is_busy = _try(advance_bulk_action)
         stop.wait(BULK_PAUSE_SECONDS if is_busy else settings.DISPATCH_EVERY_SECONDS)
+    connection.close()
+
+
+def _run_schedules(stop: threading.Event) -> None:
+    """Start the jobs of schedules. Many are due at the same time: they do not delay the sweeps."""
+    while not stop.is_set():
+        if not _try(run_due_schedules):
+            stop.wait(settings.DISPATCH_EVERY_SECONDS)
     connection.close()
 
 

@@ -22,7 +22,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from jobs import storage
 from jobs.errors import StaleJob
 from jobs.kinds.registry import kind_folders
-from jobs.models import DownloadJob, IncomingUpload, JobEvent, Notification, StoredFile
+from jobs.models import DownloadJob, IncomingUpload, JobEvent, Notification, Schedule, StoredFile
 from jobs.states import Actor
 
 BATCH = 100  # jobs, with their objects
@@ -38,6 +38,7 @@ def count_personal_data(user: User) -> dict[str, int]:
         "files": files.count(),
         "bytes": files.bytes(),
         "unfinished uploads": IncomingUpload.objects.filter(owner=user).count(),
+        "schedules": Schedule.objects.filter(owner=user).count(),
         "notifications": Notification.objects.filter(owner=user).count(),
         "refresh tokens": OutstandingToken.objects.filter(user=user).count(),
         "sessions": len(_session_keys(user)),
@@ -64,6 +65,7 @@ def forget_user(user: User) -> None:
     Session.objects.filter(pk__in=_session_keys(user)).delete()
     OutstandingToken.objects.filter(user=user).delete()
     _remove_from_operator_mails(user)
+    _delete_schedules(user)
     for jobs in _batches(DownloadJob.objects.filter(owner=user)):
         _delete_jobs(jobs)
     for uploads in _batches(IncomingUpload.objects.filter(owner=user)):
@@ -86,6 +88,12 @@ def _batches(rows: models.QuerySet[M]) -> Iterator[list[M]]:
     """Yield rows until there are none. The caller deletes them."""
     while batch := list(rows.order_by()[:BATCH]):
         yield batch
+
+
+def _delete_schedules(user: User) -> None:
+    schedules = Schedule.objects.filter(owner=user)
+    _log_entries(Schedule, [str(schedule.pk) for schedule in schedules]).delete()
+    schedules.delete()
 
 
 def _delete_jobs(jobs: list[DownloadJob]) -> None:

@@ -9,6 +9,7 @@ JobError
 |-- LimitReached               a limit is exceeded: a public `code`, and when to retry
 |   |-- TooManyActive          the owner has too many active downloads
 |   |-- TooManyUploads         the owner has too many unfinished uploads
+|   |-- TooManySchedules       the owner has too many schedules
 |   |-- StorageFull            the owner's storage quota is used up
 |   |-- StoreFull              the whole file store is nearly full
 |   `-- QueueFull              the queue is full
@@ -94,6 +95,7 @@ from jobs.errors.limit_errors import (
     StorageFull,
     StoreFull,
     TooManyActive,
+    TooManySchedules,
     TooManyUploads,
 )
 from jobs.errors.preview_errors import (
@@ -176,6 +178,7 @@ __all__ = [
     "StoreFull",
     "TooManyActive",
     "TooManyRedirects",
+    "TooManySchedules",
     "TooManyUploads",
     "TypeNotAllowed",
     "Undelivered",

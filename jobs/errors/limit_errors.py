@@ -22,6 +22,11 @@ class TooManyUploads(LimitReached):
     retry_after_seconds = 60
 
 
+class TooManySchedules(LimitReached):
+    code = "too_many_schedules"
+    retry_after_seconds = 3600
+
+
 class StorageFull(LimitReached):
     code = "storage_full"
     retry_after_seconds = 3600

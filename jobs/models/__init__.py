@@ -14,6 +14,7 @@ from jobs.models.lane import Lane, QueueShare
 from jobs.models.notification import Notification
 from jobs.models.preferences import Preferences, can_be_mailed
 from jobs.models.queue_limit import QueueLimit
+from jobs.models.schedule import Schedule, ScheduleRun
 from jobs.models.service_process import ServiceProcess
 from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.usage import Usage
@@ -38,6 +39,8 @@ __all__ = [
     "Preferences",
     "QueueLimit",
     "QueueShare",
+    "Schedule",
+    "ScheduleRun",
     "ServiceProcess",
     "SkipReason",
     "StoredFile",

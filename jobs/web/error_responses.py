@@ -117,6 +117,12 @@ def _explain(error: Exception) -> tuple[str, str, list[dict[str, str]]]:
     return str(error) or "This is not allowed.", "permission_denied", []
 
 
+def first_field_error(error: exceptions.ValidationError) -> str:
+    """Return 'year: A valid integer is required.'"""
+    first = next(_fields(error.get_full_details()))
+    return ": ".join(filter(None, [first["field"], first["detail"]]))
+
+
 def _errors(details: Any) -> list[dict[str, str]]:
     """Return the first errors, and one that says how many others there are."""
     remaining = _fields(details)

@@ -65,6 +65,7 @@ CODES: dict[str, Meaning] = {
     "throttled": Meaning(S.TOO_MANY_REQUESTS, "Too many requests; wait `Retry-After` seconds."),
     "too_many_active": Meaning(S.TOO_MANY_REQUESTS, "Too many of your jobs are still active."),
     "too_many_uploads": Meaning(S.TOO_MANY_REQUESTS, "Too many of your uploads are unfinished."),
+    "too_many_schedules": Meaning(S.TOO_MANY_REQUESTS, "You have the most schedules allowed."),
     "storage_full": Meaning(S.TOO_MANY_REQUESTS, "Your stored files use up your storage quota."),
     "store_full": Meaning(S.SERVICE_UNAVAILABLE, "The file store is nearly full."),
     "internal": Meaning(S.INTERNAL_SERVER_ERROR, "An internal error. Report the `requestId`."),
