@@ -144,20 +144,26 @@ def test_the_number_of_queries_does_not_depend_on_the_list(
         assert desk.get(LIST).status_code == 200
 
 
-def test_operators_can_change_only_an_owners_priority(desk: Client, alice: User, bob: User) -> None:
+def test_operators_can_change_only_an_owners_priority_and_share(
+    desk: Client, alice: User, bob: User
+) -> None:
     mine = Preferences.objects.create(owner=alice, webhook=HOOK)
     url = f"/admin/jobs/preferences/{alice.pk}/change/"
     shown = desk.get(url).content.decode()
     assert mine.secret not in shown
     assert "secret-of-alice" not in shown
 
-    desk.post(url, {"most_urgent": "8", "webhook": "https://eve.example", "owner": bob.pk})
-    desk.post("/admin/jobs/preferences/add/", {"owner": bob.pk, "most_urgent": "9"})
+    wrong = {"webhook": "https://eve.example", "owner": bob.pk}
+    desk.post(url, {"most_urgent": "8", "weight": "1"} | wrong)
+    added = {"owner": bob.pk, "most_urgent": "9", "weight": "1"}
+    desk.post("/admin/jobs/preferences/add/", added)
 
     mine.refresh_from_db()
     assert (mine.owner, mine.most_urgent, mine.webhook) == (alice, 8, HOOK)
     assert Preferences.objects.get(owner=bob).most_urgent == 9
     assert desk.get("/admin/jobs/preferences/").status_code == 200
-    assert desk.post(url, {"most_urgent": "10"}).status_code == 200, "the form again, with an error"
+    assert desk.post(url, {"most_urgent": "10", "weight": "1"}).status_code == 200, (
+        "the form again, with an error"
+    )
     mine.refresh_from_db()
     assert mine.most_urgent == 8

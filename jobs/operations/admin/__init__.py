@@ -17,14 +17,24 @@ from jobs.models import (
     IncomingUpload,
     Notification,
     Preferences,
+    QueueLimit,
     StoredFile,
 )
-from jobs.operations.admin import bulk_actions, files, jobs, notifications, owners, task_results
+from jobs.operations.admin import (
+    bulk_actions,
+    files,
+    jobs,
+    notifications,
+    owners,
+    queue_limits,
+    task_results,
+)
 
 __all__ = ["register_admin_pages"]
 
 PAGES: dict[type[Model], type[ModelAdmin[Any]]] = {
     DownloadJob: jobs.JobAdmin,
+    QueueLimit: queue_limits.QueueLimitAdmin,
     BulkAction: bulk_actions.BulkActionAdmin,
     Notification: notifications.NotificationAdmin,
     StoredFile: files.StoredFileAdmin,

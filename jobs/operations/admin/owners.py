@@ -1,4 +1,4 @@
-"""The admin pages of accounts, and of the priority that operators allow an owner."""
+"""The admin pages of accounts, and of the priority and share that operators give an owner."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Groups(Filtered, GroupAdmin):
 
 
 class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
-    """The highest priority of an owner. Other preferences are not shown."""
+    """The highest priority of an owner, and their share. Other preferences are not shown."""
 
-    list_display = ["owner", "most_urgent", "email"]
+    list_display = ["owner", "most_urgent", "weight", "email"]
     list_select_related = ["owner"]
     list_per_page = 50
     paginator = NewestPaginator
     search_fields = [OWNER_NAME]
     show_full_result_count = False
     ordering = [OWNER_NAME]
-    fields = ["owner", "most_urgent"]
+    fields = ["owner", "most_urgent", "weight"]
     autocomplete_fields = ["owner"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -49,4 +49,4 @@ class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
         change: bool,
     ) -> None:
         # The owner may change the other columns at the same time.
-        obj.save(update_fields=["most_urgent"] if change else None)
+        obj.save(update_fields=["most_urgent", "weight"] if change else None)
