@@ -17,6 +17,7 @@ from zipfile import ZipFile
 import pytest
 from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs import storage
@@ -504,6 +505,22 @@ def test_a_process_killed_at_its_time_limit_is_a_timeout_once(job: DownloadJob) 
     job.refresh_from_db()
     assert (job.status, job.error_code) == (Status.FAILED, "timeout")
     assert history(job) == ["claim", "fail"]
+
+
+@pytest.mark.parametrize("hours", [-72, 72])
+def test_time_limits_do_not_depend_on_the_clock_of_the_worker(
+    job: DownloadJob, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    wrong = timezone.now() + timedelta(hours=hours)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: wrong)
+    monkeypatch.setattr("time.time", lambda: wrong.timestamp())
+    job.claim(task_id="task-1", worker="w")
+    (running,) = DownloadJob.objects.with_running_time()
+    assert not runner.has_overrun(running)
+
+    DownloadJob.objects.update(started_at=Now() - timedelta(hours=24))
+    (running,) = DownloadJob.objects.with_running_time()
+    assert runner.has_overrun(running)
 
 
 @pytest.mark.parametrize("dirt", ["a\0b", "a\ud800b"], ids=["NUL", "half a pair"])

@@ -11,13 +11,11 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from datetime import timedelta
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
 
 from jobs.engine import claims, quota, simulated_delay
 from jobs.engine.attempt import Attempt, StorageOutput
@@ -88,7 +86,7 @@ def process_died(task_id: str) -> None:
     with transaction.atomic():
         # By the task's id: neither the message nor the main process knows which job it took.
         running = DownloadJob.objects.filter(task_id=task_id, status=Status.PROCESSING)
-        if job := running.locked().first():
+        if job := running.with_running_time().locked().first():
             if has_overrun(job):
                 limit = KINDS[job.kind].time_limit.seconds(total=job.total, done=job.done)
                 job.fail(TIMEOUT, _timeout_sentence(limit))
@@ -97,10 +95,12 @@ def process_died(task_id: str) -> None:
 
 
 def has_overrun(job: DownloadJob) -> bool:
-    """Return whether the attempt should have stopped at its time limit, but is still running."""
+    """Return whether the attempt should have stopped at its time limit, but is still running.
+
+    The job is from `with_running_time`.
+    """
     after = KINDS[job.kind].time_limit.kill_after_seconds(job.total) if job.kind in KINDS else None
-    running = timezone.now() - job.started_at if job.started_at else timedelta()
-    return after is not None and running.total_seconds() >= after
+    return after is not None and job.running_time.total_seconds() >= after
 
 
 def _attempt(job: DownloadJob, trace: PhaseSpans) -> None:

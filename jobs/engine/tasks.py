@@ -84,7 +84,7 @@ def _kill_overrun(worker: str) -> None:
     C code can block an attempt's own alarm, and Celery knows only the longest limit of the queue.
     """
     running = DownloadJob.objects.filter(status=Status.PROCESSING, worker=worker).defer("params")
-    overrun = {job.task_id for job in running if runner.has_overrun(job)}
+    overrun = {job.task_id for job in running.with_running_time() if runner.has_overrun(job)}
     for request in list(active_requests):
         if request.id in overrun and request.worker_pid:
             log.critical("killed a process after its job's time limit", pid=request.worker_pid)

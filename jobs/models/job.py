@@ -45,6 +45,7 @@ class DownloadJob(JobFields):
     """One piece of slow work that an owner requested. The row is the source of truth about it."""
 
     objects = JobQuerySet.as_manager()
+    running_time: timedelta  # only of jobs from `with_running_time`
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"

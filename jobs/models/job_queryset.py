@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from jobs.models.job_fields import OVER_AT
 from jobs.models.newest import NewestQuerySet
@@ -118,6 +118,10 @@ class JobQuerySet(NewestQuerySet["DownloadJob"]):
     def lease_expired(self) -> Self:
         """Return running jobs whose worker has stopped renewing the lease."""
         return self.filter(status=Status.PROCESSING, lease_until__lt=Now()).order_by("lease_until")
+
+    def with_running_time(self) -> Self:
+        """Add `running_time` to running jobs, by the clock of the database as `started_at` is."""
+        return self.annotate(running_time=Now() - Coalesce("started_at", Now()))
 
     def due_to_expire(self) -> Self:
         """Return completed jobs past their expiry that no active job depends on."""
