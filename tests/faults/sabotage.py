@@ -47,7 +47,7 @@ def die_before_publish() -> None:
 def die_after_claim() -> None:
     from jobs.models import DownloadJob
 
-    _after(DownloadJob, "claim", _die_once)
+    _after(DownloadJob, "_claim", _die_once)
 
 
 def die_before_success() -> None:
@@ -81,7 +81,7 @@ def lose_response_to_success() -> None:
 def lose_response_to_claim() -> None:
     from jobs.models import DownloadJob
 
-    _lose_commit_of(DownloadJob, "claim")
+    _lose_commit_of(DownloadJob, "_claim")
 
 
 def die_while_collecting() -> None:
