@@ -280,11 +280,11 @@ BEGIN
         PERFORM pg_advisory_xact_lock(2, 0);  -- limits are exact: one claim at a time
     END IF;
     SELECT false AS everything, '{}'::text[] AS blocked_kinds, '{}'::integer[] AS blocked_owners,
-        '{}'::text[] AS blocked_keys INTO blocked;
+        '{}'::text[] AS blocked_keys, true AS nothing INTO blocked;
     IF EXISTS (SELECT FROM jobs_queuelimit)
         OR EXISTS (SELECT FROM unnest(kind_limits) AS most WHERE most IS NOT NULL)
     THEN
-        SELECT * INTO blocked FROM jobs_blocked_1(kinds, kind_limits);
+        SELECT *, false AS nothing INTO blocked FROM jobs_blocked_1(kinds, kind_limits);
         IF blocked.everything THEN
             RETURN;
         END IF;
@@ -325,7 +325,7 @@ BEGIN
                     coalesce(busy.seconds, 0) / weight.value AS meanwhile
             ) AS used
             -- The operators keep the planner from guessing that hardly a lane is left.
-            WHERE lane.kind || '' <> ALL (blocked.blocked_kinds)
+            WHERE blocked.nothing OR lane.kind || '' <> ALL (blocked.blocked_kinds)
                 AND lane.owner_id + 0 <> ALL (blocked.blocked_owners)
                 AND lane.concurrency_key || '' <> ALL (blocked.blocked_keys)
             ORDER BY lane.priority DESC, start, lane.id
