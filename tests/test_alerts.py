@@ -17,7 +17,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from jobs.errors import ScannerUnavailable
-from jobs.models import Alert, JobStatistics, Notification, ServiceProcess
+from jobs.models import Alert, JobStatistics, Notification, QueueLimit, ServiceProcess
 from jobs.models.job_statistics import BUCKETS
 from jobs.notifications import DatabaseWatch, alerts, check_alerts, stand_in_for_dispatchers
 from jobs.notifications.alert_conditions import ServiceState
@@ -73,6 +73,40 @@ def test_jobs_that_wait_too_long() -> None:
         ("jobs-wait-too-long", "remote"),
         "Jobs due: 3. The oldest has waited for 3\u00a0min.",
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "fields", "is_firing"),
+    [
+        ("service", {"is_paused": True}, False),
+        ("service", {"max_running": 1}, True),
+        ("kind", {"name": "remote", "is_paused": True}, False),
+        ("kind", {"name": "remote", "max_running": 1}, True),
+        ("kind", {"name": "bundle", "is_paused": True}, True),
+        ("owner", {"is_paused": True}, False),
+        ("owner", {"max_running": 1}, False),
+        ("key", {"name": "example.org", "is_paused": True}, False),
+        ("key", {"name": "example.org", "max_running": 1}, False),
+        ("key", {"max_running": 1}, True),
+    ],
+)
+def test_what_an_operator_holds_back_does_not_wait_too_long(
+    alice: User, scope: str, fields: dict[str, Any], is_firing: bool
+) -> None:
+    due = timezone.now() - timedelta(hours=1)
+    JobFactory(kind="remote", owner=alice, concurrency_key="example.org", available_at=due)
+    owner = alice if scope == "owner" else None
+    limit = QueueLimit.objects.create(scope=scope, owner=owner, **fields)
+    QueueLimit.objects.update(changed_at=due)
+    assert (("jobs-wait-too-long", "remote") in firing()) == is_firing
+
+    QueueLimit.objects.update(is_paused=False, max_running=None, changed_at=timezone.now())
+    assert firing() == {}, "the wait for a worker has just begun"
+
+    QueueLimit.objects.update(changed_at=timezone.now() - timedelta(seconds=200))
+    assert "waited for 3\u00a0min" in firing()["jobs-wait-too-long", "remote"]
+    limit.delete()
+    assert "waited for 1\u00a0h" in firing()["jobs-wait-too-long", "remote"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from jobs.models import (
     JobEvent,
     Notification,
     Preferences,
+    QueueLimit,
     Schedule,
     StoredFile,
     Usage,
@@ -78,6 +79,7 @@ def give_everything_to(owner: User, bucket: Any) -> DownloadJob:
     )
     schedule.record_run(schedule.created_at, job.pk)
     logged = [(User, owner.pk), (DownloadJob, job.pk), (Schedule, schedule.pk)]
+    QueueLimit.objects.create(scope="owner", owner=owner, reason=f"A flood of {owner}")
     types = {model: ContentType.objects.get_for_model(model) for model, _ in logged}
     for of, object_id in logged:
         LogEntry.objects.create(
@@ -108,6 +110,22 @@ def test_nothing_of_the_user_is_left(alice: User, bob: User, bucket: Any) -> Non
     }
 
 
+def test_the_log_forgets_limits_of_the_user(alice: User, bob: User, operator: User) -> None:
+    """Also of rows that are gone, while what the user did as an operator stays without the name."""
+    limit = QueueLimit.objects.create(scope="kind", name="report", changed_by=bob)
+    for name in ("Owner bob", "Owner bobby"):
+        LogEntry.objects.create(
+            user=operator, content_type=ContentType.objects.get_for_model(QueueLimit),
+            object_id="0", object_repr=name, action_flag=CHANGE,
+        )  # fmt: skip
+
+    forget("bob")
+
+    assert LogEntry.objects.get().object_repr == "Owner bobby"
+    limit.refresh_from_db()
+    assert limit.changed_by is None
+
+
 def test_what_is_deleted_is_printed(alice: User, bucket: Any) -> None:
     give_everything_to(alice, bucket)
 
@@ -119,6 +137,7 @@ def test_what_is_deleted_is_printed(alice: User, bucket: Any) -> None:
         "1 unfinished uploads",
         "1 schedules",
         "1 notifications",
+        "1 queue limits",
         "1 sessions",
     ):
         assert part in printed

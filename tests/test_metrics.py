@@ -15,8 +15,9 @@ from rest_framework.test import APIClient
 
 from downloads_project.web_server.request_metrics import observe_request, routes
 from jobs.errors import ScannerUnavailable
-from jobs.models import JobStatistics, Notification, ServiceProcess
+from jobs.models import JobStatistics, Notification, QueueLimit, ServiceProcess
 from jobs.models.job_statistics import BUCKETS
+from jobs.models.lane import make_ready
 from jobs.operations.metrics.service import ServiceCollector
 from jobs.states import Status
 from jobs.web.openapi.examples import JOB_ID
@@ -270,3 +271,18 @@ def test_series_are_bounded_whatever_clients_send(db: None) -> None:
         observe_request(f"BREW{number} /v1/{number} HTTP/1.1", 405, 0.01)
 
     assert len(samples()) < before + 40
+
+
+def test_pauses_and_reached_limits_by_scope(alice: User, bob: User) -> None:
+    for owner in (alice, bob):
+        JobFactory(owner=owner, status=Status.PROCESSING)
+        make_ready([JobFactory(owner=owner).pk])
+    QueueLimit.objects.create(scope="owner", max_running=1)
+    for name in ("bundle", "report"):
+        QueueLimit.objects.create(scope="kind", name=name, is_paused=True)
+
+    found = samples()
+
+    scopes = QueueLimit.Scope.values
+    assert [found["downloads_paused", scope] for scope in scopes] == [0, 2, 0, 0]
+    assert [found["downloads_limits_reached", scope] for scope in scopes] == [0, 0, 2, 0]

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.engine.health import PROBES
-from jobs.models import DownloadJob, JobStatistics, ServiceProcess, Usage
+from jobs.models import DownloadJob, JobStatistics, QueueLimit, ServiceProcess, Usage
 from jobs.models.job_statistics import BUCKETS
 from jobs.operations.overview import resources
 from jobs.states import Status
@@ -281,9 +281,37 @@ def test_the_number_of_queries_does_not_depend_on_the_jobs(
         JobFactory(status=Status.PROCESSING, worker=f"celery@{number}")
         JobFactory(status=Status.FAILED, error_code=f"code_{number}")
 
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(24):
         page_of(desk)
 
 
 def test_task_results_cannot_be_added(desk: Client) -> None:
     assert desk.get("/admin/django_celery_results/taskresult/add/").status_code == 403
+
+
+def test_pauses_are_shown_with_links(desk: Client, alice: User) -> None:
+    assert "Paused or at its limit" not in page_of(desk)
+    limit = QueueLimit.objects.create(
+        scope="owner", owner=alice, is_paused=True, reason="<b>A flood</b>"
+    )
+    QueueLimit.objects.create(scope="service", max_running=5)  # not reached
+
+    response = desk.get("/admin/").content.decode()
+    (shown,) = re.findall(r'<h2 id="h-limits">.*?</table>', response, re.DOTALL)
+
+    assert f'<a href="/admin/jobs/queuelimit/{limit.pk}/change/">Owner alice</a>' in shown
+    assert "Paused" in shown
+    assert "&lt;b&gt;A flood&lt;/b&gt;" in shown
+    assert "Whole service" not in shown
+
+
+def test_pauses_are_without_links_for_who_may_not_view_them(
+    client: Client, db: None, made_bucket: None
+) -> None:
+    QueueLimit.objects.create(scope="service", is_paused=True)
+    client.force_login(staff_who_may("view_downloadjob"))
+
+    page = page_of(client)
+
+    assert "Whole service" in page
+    assert "/admin/jobs/queuelimit/" not in page

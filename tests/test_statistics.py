@@ -11,7 +11,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from jobs.models import DownloadJob, FinishedCount, JobStatistics, ServiceProcess
+from jobs.kinds.registry import KINDS
+from jobs.models import DownloadJob, FinishedCount, JobStatistics, QueueLimit, ServiceProcess
+from jobs.models.lane import make_ready
 from jobs.states import Status
 from tests.factories import JobFactory, staff_who_may
 
@@ -58,6 +60,27 @@ def test_an_empty_queue_has_no_oldest(client_of_operator: APIClient) -> None:
     assert told["queue_stats"]["total"] == 0
     assert told["oldestQueuedSeconds"] is None
     assert told["rates"]["lastHour"] == {"submitted": 0, **dict.fromkeys(ENDED, 0)}
+
+
+def test_limits_and_pauses_are_listed(
+    client_of_operator: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KINDS["report"], "max_running", 2)
+    JobFactory(owner=alice, status=Status.PROCESSING)
+    make_ready([JobFactory(owner=alice).pk])
+    QueueLimit.objects.create(scope="owner", owner=alice, max_running=1, reason="A flood")
+    QueueLimit.objects.create(scope="kind", name="bundle", is_paused=True)
+
+    paused, owner, of_class = client_of_operator.get(QUEUE).json()["limits"]
+
+    assert paused["changedAt"]
+    assert owner.pop("changedAt")
+    assert (paused["scope"], paused["name"], paused["paused"]) == ("kind", "bundle", True)
+    assert owner == {
+        "scope": "owner", "name": "", "userId": str(alice.pk), "maxRunning": 1, "running": 1,
+        "waiting": 1, "paused": False, "reached": True, "reason": "A flood",
+    }  # fmt: skip
+    assert (of_class["name"], of_class["maxRunning"], of_class["changedAt"]) == ("report", 2, None)
 
 
 ENDED = ("completed", "failed", "cancelled")

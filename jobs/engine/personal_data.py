@@ -22,7 +22,15 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from jobs import storage
 from jobs.errors import StaleJob
 from jobs.kinds.registry import kind_folders
-from jobs.models import DownloadJob, IncomingUpload, JobEvent, Notification, Schedule, StoredFile
+from jobs.models import (
+    DownloadJob,
+    IncomingUpload,
+    JobEvent,
+    Notification,
+    QueueLimit,
+    Schedule,
+    StoredFile,
+)
 from jobs.states import Actor
 
 BATCH = 100  # jobs, with their objects
@@ -40,6 +48,7 @@ def count_personal_data(user: User) -> dict[str, int]:
         "unfinished uploads": IncomingUpload.objects.filter(owner=user).count(),
         "schedules": Schedule.objects.filter(owner=user).count(),
         "notifications": Notification.objects.filter(owner=user).count(),
+        "queue limits": QueueLimit.objects.filter(owner=user).count(),
         "refresh tokens": OutstandingToken.objects.filter(user=user).count(),
         "sessions": len(_session_keys(user)),
     }
@@ -77,6 +86,7 @@ def forget_user(user: User) -> None:
             storage.delete_object_and_uploads(file.key)
             file.delete()
     _log_entries(User, [str(user.pk)]).delete()
+    _limit_log_entries(user).delete()
     user.delete()  # and what refers to it: settings, webhooks, messages, the sum of its files
 
 
@@ -118,6 +128,13 @@ def _delete_jobs(jobs: list[DownloadJob]) -> None:
 def _log_entries(model: type[models.Model], ids: list[str]) -> models.QuerySet[LogEntry]:
     content_type = ContentType.objects.get_for_model(model)
     return LogEntry.objects.filter(content_type=content_type, object_id__in=ids)
+
+
+def _limit_log_entries(user: User) -> models.QuerySet[LogEntry]:
+    """Return the entries about limits and pauses of the user; their rows may be gone."""
+    content_type = ContentType.objects.get_for_model(QueueLimit)
+    name = str(QueueLimit(scope=QueueLimit.Scope.OWNER, owner=user))
+    return LogEntry.objects.filter(content_type=content_type, object_repr=name)
 
 
 def _session_keys(user: User) -> list[str]:

@@ -7,6 +7,7 @@ the dispatcher (statistics_recorder.py), so that a million finished jobs cost no
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs.engine import health
-from jobs.models import DownloadJob, FinishedCount, JobStatistics, ServiceProcess
+from jobs.engine.limit_states import LimitState, read_limit_states
+from jobs.models import DownloadJob, FinishedCount, JobStatistics, QueueLimit, ServiceProcess
 from jobs.states import ACTIVE, Status
 from jobs.terms import USUAL_PRIORITY
 
@@ -39,10 +41,43 @@ SUMMED = ("waitingForRetry", "waitingForTheirTime", "waitingForOthers", "stalled
 
 
 def active_jobs_by_kind() -> dict[str, dict[str, Any]]:
-    """Return ACTIVE_COUNTS of each kind with active jobs. `oldest` is a timedelta or None."""
+    """Return ACTIVE_COUNTS of each kind with active jobs. `oldest` is a timedelta or None.
+
+    So is `longest_wait`: that of the oldest job that no operator holds back.
+    """
     active = DownloadJob.objects.unfinished().order_by()
-    rows: Any = active.values("kind").annotate(**ACTIVE_COUNTS).order_by("kind")
-    return {row.pop("kind"): row for row in rows}
+    limits, counts = list(QueueLimit.objects.all()), dict(ACTIVE_COUNTS)
+    if held_back := _held_back(limits):
+        counts["longest_wait"] = Now() - Min("available_at", filter=DUE & ~held_back)
+    rows: Any = active.values("kind").annotate(**counts).order_by("kind")
+    kinds = {row.pop("kind"): row for row in rows}
+    # Who waited for a pause to end, or for a higher limit, waits for a worker from then on.
+    ended = max((limit.changed_at for limit in limits if not limit.is_paused), default=None)
+    since = ended and max(timezone.now() - ended, timedelta())
+    for row in kinds.values():
+        wait = row.setdefault("longest_wait", row["oldest"])
+        row["longest_wait"] = min(wait, since) if wait and since is not None else wait
+    return kinds
+
+
+def _held_back(limits: Iterable[QueueLimit]) -> Q:
+    """Return the filter of jobs that wait because an operator decided so; empty for none.
+
+    They are paused, or of an owner or key with a limit of their own. Other limits are capacity.
+    """
+    held_back = Q()
+    for limit in limits:
+        if not limit.is_paused and limit.max_running is None:
+            continue
+        if limit.scope == QueueLimit.Scope.OWNER and limit.owner_id:
+            held_back |= Q(owner=limit.owner_id)
+        elif limit.scope == QueueLimit.Scope.KEY and limit.name:
+            held_back |= Q(concurrency_key=limit.name)
+        elif limit.scope == QueueLimit.Scope.KIND and limit.is_paused:
+            held_back |= Q(kind=limit.name)
+        elif limit.is_paused:
+            held_back |= Q(status=Status.QUEUED)
+    return held_back
 
 
 def queue_statistics() -> dict[str, Any]:
@@ -60,7 +95,24 @@ def queue_statistics() -> dict[str, Any]:
         "kinds": dict(by_kind),
         **{name: sum(counts[name] for counts in active.values()) for name in SUMMED},
         "oldestQueuedSeconds": oldest and round(oldest.total_seconds(), 1),
+        "limits": [_limit_body(state) for state in read_limit_states()],
         "rates": _rates(timezone.now().replace(second=0, microsecond=0)),
+    }
+
+
+def _limit_body(state: LimitState) -> dict[str, Any]:
+    limit = state.limit
+    return {
+        "scope": limit.scope,
+        "name": limit.name,
+        "userId": limit.owner_id and str(limit.owner_id),
+        "maxRunning": limit.max_running,
+        "running": state.running,
+        "waiting": state.waiting,
+        "paused": limit.is_paused,
+        "reached": bool(state.reached),
+        "reason": limit.reason,
+        "changedAt": limit.changed_at,
     }
 
 

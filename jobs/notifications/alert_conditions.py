@@ -63,7 +63,7 @@ class ServiceState:
 
 def old_jobs(state: ServiceState) -> Found:
     for kind, counts in state.active.items():
-        age = counts["oldest"]
+        age = counts["longest_wait"]
         if age and age.total_seconds() > OLDEST_SECONDS:
             waited = duration_text(age.total_seconds())
             yield kind, f"Jobs due: {counts['due']:,}. The oldest has waited for {waited}."

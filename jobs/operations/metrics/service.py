@@ -20,11 +20,12 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from jobs.engine import figures, health
+from jobs.engine.limit_states import read_limit_states
 from jobs.engine.statistics import active_jobs_by_kind
 from jobs.kinds.registry import KINDS
 from jobs.lib.replica import REPLICA
 from jobs.lib.scanner import is_scanner_on, scanner_status
-from jobs.models import Notification
+from jobs.models import Notification, QueueLimit
 from jobs.models.job_statistics import BOUNDS
 
 KEPT_SECONDS = 4.0  # a scrape sooner after the last one gets the same values
@@ -73,6 +74,7 @@ class ServiceCollector(Collector):
 def _metrics() -> Iterator[Metric]:
     yield from _counters()
     yield from _active_jobs()
+    yield from _limits()
     yield from _processes()
     yield from _storage()
     yield from _outbox()
@@ -112,16 +114,31 @@ def _active_jobs() -> Iterator[Metric]:
     )
     oldest = GaugeMetricFamily(
         "downloads_job_oldest_due_seconds",
-        "How long the oldest due job has waited for a worker.",
+        "How long the oldest due job that is not held back has waited for a worker.",
         labels=["kind"],
     )
     for kind in sorted({*KINDS, *active}):
         counts = active.get(kind, {})
         for state, count in STATES.items():
             jobs.add_metric([kind, state], counts.get(count, 0))
-        age = counts.get("oldest")
+        age = counts.get("longest_wait")
         oldest.add_metric([kind], max(age.total_seconds(), 0) if age else 0)
     yield from (jobs, oldest)
+
+
+def _limits() -> Iterator[Metric]:
+    states = read_limit_states()
+    paused = GaugeMetricFamily("downloads_paused", "Pauses.", labels=["scope"])
+    reached = GaugeMetricFamily(
+        "downloads_limits_reached",
+        "Owners, keys or others that have reached a limit while jobs of theirs wait.",
+        labels=["scope"],
+    )
+    for scope in QueueLimit.Scope.values:
+        of_scope = [state for state in states if state.limit.scope == scope]
+        paused.add_metric([scope], sum(state.limit.is_paused for state in of_scope))
+        reached.add_metric([scope], sum(state.reached for state in of_scope))
+    yield from (paused, reached)
 
 
 def _processes() -> Iterator[Metric]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from jobs.engine.limit_states import LimitState, read_limit_states
 from jobs.lib.database import database_time
 from jobs.operations.overview.alerts import ShownAlert, find_alerts
 from jobs.operations.overview.charts import Charts, make_charts
@@ -32,6 +33,7 @@ class Overview:
     history: History
     charts: Charts
     queue: Queue
+    limits: list[LimitState]
     failures: list[FailureGroup]
     processes: ReportedProcesses
     dependencies: list[Dependency]
@@ -55,6 +57,7 @@ def read_overview(query: Mapping[str, Any]) -> Overview:
         history=history,
         charts=make_charts(history),
         queue=read_queue(history),
+        limits=[state for state in read_limit_states() if state.state],
         failures=read_failures(period),
         processes=read_processes(now),
         dependencies=dependencies,

@@ -16,6 +16,7 @@ from jobs.operations.overview.texts import percentiles_text, seconds_text
 from jobs.states import Status
 
 NUMBERS = [name for name in ACTIVE_COUNTS if name != "oldest"]
+AGES = ["oldest", "longest_wait"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class QueueRow:
 
     @property
     def waits_too_long(self) -> bool:
-        oldest = self.active["oldest"]
-        return bool(oldest and oldest.total_seconds() > OLDEST_SECONDS)
+        wait = self.active["longest_wait"]
+        return bool(wait and wait.total_seconds() > OLDEST_SECONDS)
 
     @property
     def times(self) -> list[str]:
@@ -101,10 +102,11 @@ def read_queue(history: History) -> Queue:
 
 
 def _no_jobs() -> dict[str, Any]:
-    return dict.fromkeys(NUMBERS, 0) | {"oldest": None}
+    return dict.fromkeys(NUMBERS, 0) | dict.fromkeys(AGES)
 
 
 def _sum(kinds: Iterable[dict[str, Any]]) -> dict[str, Any]:
     counted = list(kinds)
     sums = {name: sum(kind[name] for kind in counted) for name in NUMBERS}
-    return sums | {"oldest": max((k["oldest"] for k in counted if k["oldest"]), default=None)}
+    ages = {name: max((k[name] for k in counted if k[name]), default=None) for name in AGES}
+    return sums | ages

@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from jobs.models import QueueLimit
+
 
 class ByStatus(serializers.Serializer[Any]):
     """The number of jobs with each status."""
@@ -38,6 +40,27 @@ class Rates(serializers.Serializer[Any]):
     lastHour = RecentJobs()
 
 
+class Limit(serializers.Serializer[Any]):
+    """A limit on running jobs, or a pause.
+
+    `name` is the kind or the concurrency key. In the scopes `owner` and `key`, without `userId` or
+    `name`, it is the limit of each one without its own, and `running` is the most that one runs.
+    `waiting` are the jobs that are ready to start, `reached` tells whether some of them wait for
+    this limit. `changedAt` is null for the limit that a kind's class sets.
+    """
+
+    scope = serializers.ChoiceField(choices=QueueLimit.Scope.values)
+    name = serializers.CharField()
+    userId = serializers.CharField(allow_null=True)
+    maxRunning = serializers.IntegerField(allow_null=True)
+    running = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+    paused = serializers.BooleanField()
+    reached = serializers.BooleanField()
+    reason = serializers.CharField()
+    changedAt = serializers.DateTimeField(allow_null=True)
+
+
 class QueueStatistics(serializers.Serializer[Any]):
     """Statistics of the queue. `oldestQueuedSeconds` is null if no job is due."""
 
@@ -48,6 +71,7 @@ class QueueStatistics(serializers.Serializer[Any]):
     waitingForOthers = serializers.IntegerField()
     stalled = serializers.IntegerField()
     oldestQueuedSeconds = serializers.FloatField(allow_null=True)
+    limits = Limit(many=True)
     rates = Rates()
     timestamp = serializers.DateTimeField()
 
