@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from jobs import storage
 from jobs.models import DownloadJob, JobEvent, Notification, StoredFile
+from jobs.models.lane import make_ready
 from jobs.models.notification import notification_outcome
 from jobs.states import FINAL, WAITING, Actor, Event, Status
 
@@ -104,6 +105,13 @@ class JobFactory(factory.django.DjangoModelFactory):
     @factory.lazy_attribute
     def artifact(self) -> Any:
         return ArtifactFactory(owner=self.owner) if self.status == Status.COMPLETED else None
+
+
+def ready_jobs(owner: User, count: int = 1, **fields: Any) -> list[DownloadJob]:
+    """Create jobs that a worker may claim now."""
+    jobs: list[DownloadJob] = JobFactory.create_batch(count, owner=owner, **fields)
+    make_ready(job.pk for job in jobs)
+    return jobs
 
 
 class RemoteJobFactory(JobFactory):

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Event, Status
-from tests.factories import ArtifactFactory, JobFactory
+from tests.factories import ArtifactFactory, JobFactory, ready_jobs
 
 URL = "/downloads"
 QUEUED_SENTENCE = "Download job enqueued successfully"  # older clients use it
@@ -227,7 +227,7 @@ def test_over_a_limit_nothing_is_recorded(
     status: int,
     code: str,
 ) -> None:
-    JobFactory(owner=alice)
+    ready_jobs(alice)
     for name, value in limits.items():
         setattr(settings, name, value)
 

@@ -20,6 +20,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from jobs.models import DownloadJob
+from jobs.models.lane import make_ready
 from jobs.states import Status
 from tests.factories import ArtifactFactory, JobFactory, UserFactory
 
@@ -51,6 +52,7 @@ class World:
 @pytest.fixture
 def world(client_of_alice: APIClient, alice: User, bob: User, settings: Any, bucket: Any) -> World:
     jobs = {status.value: JobFactory(owner=alice, status=status) for status in Status}
+    make_ready([jobs["queued"].pk])
     jobs["gone"] = JobFactory(
         owner=alice, status=Status.COMPLETED, artifact=ArtifactFactory(owner=alice)
     )

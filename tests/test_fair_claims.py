@@ -6,7 +6,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -19,7 +18,7 @@ from jobs.errors import NothingReady
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, Preferences
 from jobs.models.lane import make_ready
-from tests.factories import JobFactory, RemoteJobFactory, UserFactory
+from tests.factories import RemoteJobFactory, UserFactory, ready_jobs
 
 WORKERS = 12
 
@@ -29,12 +28,6 @@ def one_second_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every job is estimated to take a second."""
     speed = claims.estimates.KindSpeed(1.0, 0)
     monkeypatch.setattr("jobs.engine.claims._speed", lambda kind: speed)
-
-
-def ready(owner: User, count: int = 1, **fields: Any) -> list[DownloadJob]:
-    jobs = [JobFactory(owner=owner, **fields) for _ in range(count)]
-    make_ready(job.pk for job in jobs)
-    return jobs
 
 
 def claim(queue: str = settings.QUEUE) -> DownloadJob | None:
@@ -57,13 +50,13 @@ def run(job: DownloadJob | None, *, seconds: float = 1.0) -> None:
 def flood(db: None) -> User:
     """An owner with 50 jobs in the queue."""
     owner = UserFactory(username="flood")
-    ready(owner, 50)
+    ready_jobs(owner, 50)
     return owner
 
 
 def test_an_owner_with_one_job_is_next(flood: User, alice: User) -> None:
     run(claim())
-    ready(alice)
+    ready_jobs(alice)
 
     assert [claim().owner for _ in range(2)] == [alice, flood]  # type: ignore[union-attr]
 
@@ -76,7 +69,7 @@ def test_jobs_of_an_owner_keep_their_order(flood: User) -> None:
 
 
 def test_owners_share_worker_time_and_not_the_number_of_jobs(flood: User, alice: User) -> None:
-    ready(alice, 50)
+    ready_jobs(alice, 50)
     time: Counter[User] = Counter()
     for _ in range(44):
         job = claim()
@@ -89,7 +82,7 @@ def test_owners_share_worker_time_and_not_the_number_of_jobs(flood: User, alice:
 
 
 def test_an_owner_with_twice_the_weight_gets_twice_the_time(flood: User, alice: User) -> None:
-    ready(alice, 50)
+    ready_jobs(alice, 50)
     Preferences.objects.create(owner=alice, weight=2)
     taken: Counter[User] = Counter()
     for _ in range(30):
@@ -102,7 +95,7 @@ def test_an_owner_with_twice_the_weight_gets_twice_the_time(flood: User, alice: 
 
 
 def test_a_changed_weight_counts_for_what_is_queued(flood: User, alice: User) -> None:
-    ready(alice, 50)
+    ready_jobs(alice, 50)
     for _ in range(10):
         run(claim())
     Preferences.objects.create(owner=flood, weight=9)
@@ -119,7 +112,7 @@ def test_a_changed_weight_counts_for_what_is_queued(flood: User, alice: User) ->
 def test_who_was_idle_is_not_ahead_for_that(flood: User, alice: User, bob: User) -> None:
     for _ in range(30):
         run(claim())
-    ready(alice, 10)
+    ready_jobs(alice, 10)
     taken = Counter()
     for _ in range(10):
         job = claim()
@@ -132,8 +125,8 @@ def test_who_was_idle_is_not_ahead_for_that(flood: User, alice: User, bob: User)
 
 def test_priority_comes_first(flood: User, alice: User) -> None:
     run(claim())
-    ready(alice)
-    (urgent,) = ready(flood, priority=9)
+    ready_jobs(alice)
+    (urgent,) = ready_jobs(flood, priority=9)
 
     assert claim() == urgent
 
@@ -142,7 +135,7 @@ def test_priority_comes_first(flood: User, alice: User) -> None:
 @pytest.mark.parametrize("owners", [1, 4])
 def test_claims_at_once_take_a_job_each(owners: int) -> None:
     for _ in range(owners):
-        ready(UserFactory(), WORKERS // owners)
+        ready_jobs(UserFactory(), WORKERS // owners)
     together = Barrier(WORKERS)
 
     def claim_together(_: int) -> DownloadJob | None:
@@ -160,15 +153,15 @@ def test_claims_at_once_take_a_job_each(owners: int) -> None:
 
 
 def test_a_blocked_or_scheduled_job_is_not_ready(alice: User) -> None:
-    ready(alice, held=True)
-    ready(alice, available_at=timezone.now() + timedelta(hours=1))
+    ready_jobs(alice, held=True)
+    ready_jobs(alice, available_at=timezone.now() + timedelta(hours=1))
 
     assert claim() is None
 
 
 def test_a_queue_gives_only_jobs_of_its_kinds(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KINDS["remote"], "queue", "links", raising=False)
-    (bundle,) = ready(alice)
+    (bundle,) = ready_jobs(alice)
     link = RemoteJobFactory(owner=alice)
     make_ready([link.pk])
 

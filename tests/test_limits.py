@@ -16,7 +16,7 @@ from jobs.engine.submission import resubmit_job, submit_job
 from jobs.errors import TooManyActive
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import Actor, Status
-from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
+from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory, ready_jobs
 from tests.kinds import Stamped
 
 INITIATE = "/v1/download/initiate"
@@ -80,10 +80,10 @@ def test_fifty_concurrent_requests_respect_the_limit(broker: Any, settings: Any)
 
 
 def test_a_queue_that_is_too_long_is_503_for_everybody(
-    client_of_alice: APIClient, settings: Any
+    client_of_alice: APIClient, bob: User, settings: Any
 ) -> None:
     settings.MAX_QUEUED_JOBS = 3
-    JobFactory.create_batch(3)
+    ready_jobs(bob, 3)
 
     answer = initiate(client_of_alice)
 

@@ -19,9 +19,9 @@ from jobs.errors import NothingReady
 from jobs.kinds.mistakes import mistakes
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, QueueLimit
-from jobs.models.lane import make_ready
 from jobs.states import Status
 from tests.factories import JobFactory
+from tests.factories import ready_jobs as created_ready
 from tests.kinds import SmallKind
 
 WORKERS = 12
@@ -47,11 +47,7 @@ def rung() -> Iterator[Mock]:
 
 
 def ready(owner: User, count: int = 1, **fields: Any) -> list[DownloadJob]:
-    jobs = [
-        JobFactory(owner=owner, **{"kind": "licensed", "params": {}} | fields) for _ in range(count)
-    ]
-    make_ready(job.pk for job in jobs)
-    return jobs
+    return created_ready(owner, count, **{"kind": "licensed", "params": {}} | fields)
 
 
 def claim() -> DownloadJob | None:
