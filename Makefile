@@ -7,7 +7,7 @@ ARGS ?=
 # If it were set, every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd ffmpeg promtool run dev test test-all faults soak steady fuzz recovery bench bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
+.PHONY: help install chromium clamd ffmpeg promtool run dev test test-all faults soak steady fuzz recovery bench bench-fair bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ recovery: install  ## how long the five main faults take to get over, with produ
 
 bench: install  ## compare the service with a Node peer, Celery and Django (ARGS="poll --rounds 3", ARGS=--smoke)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
+
+bench-fair: install  ## measure whose turn it is: waits, shares, limits, claims of a million jobs (ARGS=--smoke)
+	@$(BIN)/python -m benchmarks.fair $(ARGS)
 
 bench-remote: install  ## compare fetching a link with aria2c, in pairs (ARGS="--pairs 9")
 	@$(BIN)/python benchmarks/remote.py $(ARGS)

@@ -225,3 +225,21 @@ def test_nothing_is_left_after_an_interruption(tmp_path: Path) -> None:
     finally:
         bench.ask_to_stop()
         bench.end(30)
+
+
+def test_bench_fair_measures_all_of_its_cases(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "benchmarks.fair", "--smoke", "--json", str(figures)]
+    bench = Process("bench", command, log, {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)})
+    bench.start()
+    try:
+        bench.popen.wait(400)
+    finally:
+        bench.ask_to_stop()
+        bench.end(30)
+
+    assert bench.popen.returncode == 0, log.read_text()
+    measured = json.loads(figures.read_text())
+    assert set(measured["cases"]) == {"claims", "quiet-owners", "shares", "limits"}
+    assert NOT_MEASURED not in {bar["verdict"] for bar in measured["bars"]}
