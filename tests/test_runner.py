@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs import storage
-from jobs.engine import estimates, garbage, runner, simulated_delay
+from jobs.engine import estimates, garbage, runner, simulated_delay, sweeps
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.submission import resubmit_job
 from jobs.engine.time_limit import TimeLimit
@@ -431,6 +431,28 @@ def test_an_attempt_without_a_database_counts_as_lost(
 
     assert not stopped[0].timed_out
     assert job.status == Status.PROCESSING  # the dispatcher rescues it
+
+
+def test_an_attempt_whose_heartbeat_thread_dies_is_stopped_and_run_again(
+    job: DownloadJob,
+    build_with: Callable[..., None],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.BEAT_SECONDS, settings.FENCE_SECONDS = 0.1, 1
+    with monkeypatch.context() as broken:
+        broken.setattr(Heartbeat, "_run", lambda self: None)
+        build_with(lambda params, work: time.sleep(60))
+        began = time.monotonic()
+        run(job)
+        assert time.monotonic() - began < 10
+        assert job.status == Status.PROCESSING  # it may be another's now
+    build_with(lambda params, work: work.output.write(b"a"))
+
+    DownloadJob.objects.update(lease_until=Now() - timedelta(seconds=1), lane=None)
+    assert sweeps.sweep_expired_leases() == 1
+    assert run(job).status == Status.COMPLETED
+    assert history(job) == ["claim", "rescue", "claim", "succeed"]
 
 
 def test_the_simulated_delay_waits_first(job: DownloadJob, settings: Any) -> None:
