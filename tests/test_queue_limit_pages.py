@@ -99,6 +99,15 @@ def test_the_list_takes_as_many_queries_for_more_rows(
         assert len(rows(desk)) == 30
 
 
+def test_the_list_is_filtered_by_scope(desk: Client, alice: User) -> None:
+    QueueLimit.objects.create(scope="service", max_running=1)
+    QueueLimit.objects.create(scope="owner", owner=alice, max_running=1)
+
+    shown = desk.get(LIST, {"scope": "owner"}).context["cl"].result_list
+
+    assert [str(limit) for limit in shown] == ["Owner alice"]
+
+
 @pytest.mark.parametrize(
     ("fields", "text"),
     [

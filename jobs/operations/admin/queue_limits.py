@@ -14,13 +14,25 @@ from django.utils.text import capfirst
 from jobs.engine.limit_states import LimitState, read_limit_states
 from jobs.engine.pauses import pause, resume, ring_after_commit
 from jobs.models import QueueLimit
-from jobs.models.queue_limit import QueueLimitQuerySet
+from jobs.models.queue_limit import TITLES, QueueLimitQuerySet
 from jobs.operations.admin.cells import short_time, state_cell
 from jobs.operations.admin.queue_limit_form import QueueLimitForm
 from jobs.operations.admin.shared import OWNER_NAME, FilteredRows
 from jobs.operations.overview.links import jobs_link
 
 COLOURS = {"paused": "stalled", "at its limit": "retry"}  # of a job in this state, by admin.css
+
+
+class ScopeFilter(admin.SimpleListFilter):
+    """The scope, in a word: the choices of the model are explanations."""
+
+    title, parameter_name = "scope", "scope"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(TITLES.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[QueueLimit]) -> Any:
+        return queryset.filter(scope=self.value()) if self.value() else queryset
 
 
 class LimitRows(FilteredRows):
@@ -37,7 +49,7 @@ class LimitRows(FilteredRows):
 class QueueLimitAdmin(admin.ModelAdmin[QueueLimit]):
     form = QueueLimitForm
     list_display = ["part", "state", "running", "waiting", "reason", "changed", "operator"]
-    list_filter = ["scope", "is_paused"]
+    list_filter = [ScopeFilter, "is_paused"]
     list_select_related = ["owner", "changed_by"]
     list_per_page = 50
     search_fields = ["name", OWNER_NAME, "reason"]
