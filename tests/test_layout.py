@@ -103,7 +103,7 @@ RANKS: list[set[str]] = [
         "engine.sweeps",
     },
     {"engine.bulk_actions", "engine.schedules"},
-    {"engine.dispatcher", "engine.storage_repair", "engine.tasks"},
+    {"engine.dispatcher", "engine.storage_repair", "engine.tasks", "web.schedules"},
     {
         "web.api",
         "web.pages",

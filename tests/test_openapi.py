@@ -65,6 +65,12 @@ STATUSES = {
         SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
     ),
     **dict.fromkeys(["jobs_bundle", "jobs_remote", "jobs_report"], SIGNED_IN | {200, 403}),
+    "schedules": SIGNED_IN | {200},
+    "create_schedule": SIGNED_IN | WITH_A_BODY | {201, 403, 409, 422},
+    "schedule": SIGNED_IN | {200, 403, 404},
+    "change_schedule": SIGNED_IN | WITH_A_BODY | {200, 403, 404, 422},
+    "delete_schedule": NO_BODY | {204, 403, 404},
+    "run_schedule": SIGNED_IN | {202, 403, 404, 409, 422},
     "queue_stats": SIGNED_IN | {200, 403},
     "worker_stats": SIGNED_IN | {200, 403},
     "admin_retry": SIGNED_IN | {202, 403, 404, 409},
@@ -139,7 +145,7 @@ def test_every_endpoint_of_the_api_is_in_the_document(document: Json) -> None:
     from tests.routes import routes
 
     served = {
-        "/" + str(url.pattern).replace("<job:job_id>", "{job_id}")
+        "/" + re.sub("<job:([a-z_]+)>", r"{\1}", str(url.pattern))
         for url in routes()
         if hasattr(url.callback, "cls")
     } - {f"/{name}" for name in NOT_OF_THE_API}

@@ -7,7 +7,7 @@ its commit, nothing has happened, and another dispatcher starts the run.
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import structlog
 from django.contrib.auth.models import User
@@ -16,8 +16,8 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from jobs.engine import quota
-from jobs.engine.submission import submit_job
-from jobs.errors import BlockedAddress, LimitReached, OwnerBusy, TooManySchedules
+from jobs.engine.submission import REUSED, submit_job
+from jobs.errors import BlockedAddress, KeyReused, LimitReached, OwnerBusy, TooManySchedules
 from jobs.kinds.registry import KINDS
 from jobs.lib.database import DATABASE_UNAVAILABLE, database_time
 from jobs.models import DownloadJob, Schedule
@@ -28,19 +28,51 @@ log = structlog.get_logger(__name__)
 
 MAX_SCHEDULES = 100  # of one owner
 BATCH = 100  # runs, one transaction each, before the dispatcher looks whether it should stop
+IDS = UUID("6f0c8f0e-52a9-4f0b-9d3c-0a4d7f6b1c11")  # the namespace of ids that keys make
+REQUESTED = ("owner_id", "kind", "name", "request", "cron", "time_zone")
+WHEN = {"cron", "time_zone", "is_paused"}
 KIND_MISSING = "This kind of download is not installed."
 NOT_ALLOWED = "You don't have the permission to request this kind of job."
 UNEXPECTED = "An unexpected error. Operators find it in the log of the dispatcher."
 
 
-def create_schedule(schedule: Schedule) -> None:
-    """Save a new schedule, whose request is valid. Raises TooManySchedules."""
+def create_schedule(schedule: Schedule, *, key: str = "") -> tuple[Schedule, bool]:
+    """Save a new schedule, whose request is valid. Return it, and whether it is new.
+
+    It is not new if the owner created it with the same idempotency `key` before; the key makes its
+    id. Raises KeyReused if that one is different, and TooManySchedules.
+    """
+    if key:
+        schedule.pk = uuid5(IDS, f"{schedule.owner_id} {key}")
     with transaction.atomic():
         quota.lock_owners([schedule.owner_id])  # so that two requests cannot both be the last one
+        if found := Schedule.objects.filter(pk=schedule.pk).first():
+            if any(getattr(found, name) != getattr(schedule, name) for name in REQUESTED):
+                raise KeyReused(REUSED)
+            return found, False
         if Schedule.objects.filter(owner=schedule.owner_id).count() >= MAX_SCHEDULES:
             raise TooManySchedules(f"You have {MAX_SCHEDULES} schedules. Delete one first.")
         schedule.plan_next_run(database_time())
         schedule.save(force_insert=True)
+    return schedule, True
+
+
+def change_schedule(schedule_id: UUID, **columns: Any) -> bool:
+    """Change columns, whose values are valid. Plan the next run if they say when it is.
+
+    Return False if the schedule was deleted meanwhile.
+    """
+    with transaction.atomic():
+        schedule = Schedule.objects.select_for_update().filter(pk=schedule_id).first()
+        if schedule is None:
+            return False
+        changed = {name for name, value in columns.items() if getattr(schedule, name) != value}
+        for name in changed:
+            setattr(schedule, name, columns[name])
+        if changed & WHEN:
+            schedule.plan_next_run(database_time())
+        schedule.save(update_fields=[*changed, "next_run_at", "updated_at"])
+    return True
 
 
 def validated_request(kind: str, request: Any, owner: User) -> JobRequest:

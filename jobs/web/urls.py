@@ -10,7 +10,7 @@ from jobs.kinds.form import has_generated_form
 from jobs.kinds.registry import KINDS
 from jobs.operations.metrics.view import Metrics
 from jobs.web import converters as converters  # registers `<job:...>`
-from jobs.web.api import downloads, events, kinds, operations, tokens
+from jobs.web.api import downloads, events, kinds, operations, schedules, tokens
 from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
 from jobs.web.openapi import document
@@ -39,6 +39,13 @@ urlpatterns = [
     path("sign-out", LogoutView.as_view(), name="sign-out"),
     path("v1/kinds", kinds.KindList.as_view(), name="kinds"),
     *kinds.urls_of_kinds(),
+    path("v1/schedules", schedules.ScheduleList.as_view(), name="schedules-api"),
+    path("v1/schedules/<job:schedule_id>", schedules.OneSchedule.as_view(), name="schedule"),
+    path(
+        "v1/schedules/<job:schedule_id>/run",
+        schedules.RunSchedule.as_view(),
+        name="run-schedule",
+    ),
     path("v1/download/check", downloads.CheckFile.as_view(), name="check"),
     path("v1/download/jobs", downloads.JobList.as_view(), name="jobs"),
     path("v1/download/status/<job:job_id>", downloads.JobStatus.as_view(), name="status"),

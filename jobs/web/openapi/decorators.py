@@ -41,6 +41,7 @@ COMMON_HEADERS = [
     header("Retry-After", "Seconds until the next attempt or poll.", [409]),
     header("Retry-After", "Seconds until the first poll.", [202], required=True),
     header("Location", "The URL to poll.", [202], required=True),
+    header("Location", "The URL of what was created.", [201], required=True),
     header("Location", "The URL to poll, if the job is active.", [409]),
     header("Location", "The file, for ten minutes.", [302], required=True),
 ]

@@ -53,7 +53,8 @@ A `completed` upload without previews, or without some of them, has a `metadata.
 {skipped}
 """
 TAGS = {
-    "jobs": "Start, poll, cancel and retry jobs.", "auth": "Tokens for programs.",
+    "jobs": "Start, poll, cancel and retry jobs.", "schedules": "Repeat requests.",
+    "auth": "Tokens for programs.",
     "operations": "For staff.", "health": "For load balancers and monitoring.",
 }  # fmt: skip
 CHECK = {"type": "string", "enum": ["ok", "error"]}

@@ -41,6 +41,8 @@ class Schema(AutoSchema):
     def get_tags(self) -> list[str]:
         if "/auth/" in self.path:
             return ["auth"]
+        if "/schedules" in self.path:
+            return ["schedules"]
         return ["operations" if self._is_for_staff else "jobs"]
 
     @property
@@ -51,7 +53,7 @@ class Schema(AutoSchema):
     def _requests(self) -> Json:
         """The serializers of requests, by media type."""
         requests: Any = self.get_request_serializer()
-        return requests if self.method == "POST" and isinstance(requests, dict) else {}
+        return requests if self.method in ("POST", "PATCH") and isinstance(requests, dict) else {}
 
     @property
     def _statuses(self) -> set[int]:
