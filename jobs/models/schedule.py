@@ -33,10 +33,7 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
 
     def with_runs(self) -> Self:
         """Read the runs, and the status of their jobs, in one more query."""
-        jobs = ScheduleRun.objects.select_related("job").only(
-            *("schedule", "due_at", "created_at", "error_code", "error"),
-            *("job__status", "job__name", "job__kind"),
-        )
+        jobs = ScheduleRun.objects.select_related("job").defer("job__params")
         return self.prefetch_related(models.Prefetch("runs", jobs))
 
 

@@ -15,6 +15,7 @@ from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
 from jobs.web.openapi import document
 from jobs.web.pages import job, kind_form, my_downloads, previews, settings, theme
+from jobs.web.pages import schedules as schedule_pages
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])
 
@@ -33,6 +34,11 @@ urlpatterns = [
     path("downloads/<job:job_id>/cancel", job.cancel_from_page, name="job-cancel"),
     path("downloads/<job:job_id>/retry", job.retry_from_page, name="job-retry"),
     path("downloads/<job:job_id>/files/<slug:role>", previews.preview_file, name="made"),
+    path("schedules", schedule_pages.schedules_page, name="schedules"),
+    *(
+        path(f"schedules/<job:schedule_id>/{name}", view, name=f"schedule-{name}")
+        for name, view in schedule_pages.BUTTONS.items()
+    ),
     path("settings", settings.settings_page, name="settings"),
     path("theme", theme.change_theme, name="theme"),
     path("sign-in", SignInPage.as_view(), name="sign-in"),

@@ -21,6 +21,7 @@ from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import form_error_sentences, new_form_id, submit_form
 from jobs.web.pages.rendering import render_page
+from jobs.web.pages.repeat import is_repeated, repeat_fields, submit_schedule
 from jobs.web.serializers import request_of
 from jobs.web.serializers.requests import request_serializer_context
 
@@ -50,6 +51,8 @@ def _submit(request: HttpRequest) -> HttpResponse:
     )
     try:
         serializer.is_valid(raise_exception=True)
+        if is_repeated(form):
+            return submit_schedule(request, serializer)
         return submit_form(request, serializer.submission())
     except ValidationError as error:
         errors = form_error_sentences(error.get_full_details(), SENTENCES)
@@ -82,6 +85,7 @@ def _form(
     context = {
         "here": "new",
         "terms": terms.field_values(form, authenticated_user(request)),
+        "repeat": repeat_fields(form),
         "period": _one_of(PERIODS, form.get("period"), DEFAULT_PERIOD),
         "format": _one_of(FORMATS, form.get(FORMAT), "pdf"),
         "first": form.get("from", f"{end.replace(day=1)}"),

@@ -19,7 +19,10 @@ from jobs.kinds.registry import KINDS
 from jobs.web.error_responses import error_response
 from jobs.web.throttle import throttle_request
 
-FORMS_WITHOUT_JOB = {"choose", "settings", "theme"}  # `choose` posts a search with many ticks
+FORMS_WITHOUT_JOB = {  # `choose` posts a search with many ticks
+    *("choose", "settings", "theme"),
+    *("schedule-pause", "schedule-resume", "schedule-delete"),
+}
 MAX_URL_CHARS = 3_500  # the web server accepts a request line of 4,094
 COOKIES_ARE_OFF = "This site needs cookies. Allow them in your browser, and try again."
 COOKIE_IS_GONE = "A cookie of this page was deleted or blocked. Reload the page."

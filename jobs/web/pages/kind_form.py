@@ -26,6 +26,7 @@ from jobs.web.pages.form_fields import form_field, shown_fields
 from jobs.web.pages.form_submit import new_form_id, submit_form
 from jobs.web.pages.form_values import serializer_data
 from jobs.web.pages.rendering import render_page
+from jobs.web.pages.repeat import is_repeated, repeat_fields, submit_schedule
 from jobs.web.serializers import JobRequest, request_of
 from jobs.web.serializers.requests import request_serializer_context
 
@@ -51,6 +52,8 @@ def _submit(request: HttpRequest, kind: Kind) -> HttpResponse:
     job_request.initial_data = data
     try:
         job_request.is_valid(raise_exception=True)
+        if kind.accepts_json and is_repeated(form):
+            return submit_schedule(request, job_request)
         return submit_form(request, job_request.submission())
     except ValidationError as error:
         errors = form_errors(error.get_full_details(), job_request)
@@ -84,6 +87,7 @@ def _form(
         "url_name": form_url_name(kind),
         "fields": [form_field(each, form, errors.get(str(each.field_name), "")) for each in fields],
         "terms": values,
+        "repeat": repeat_fields(form) if kind.accepts_json else None,
         "is_open": bool(values.run_at),
         "errors": errors,
         "kept": wording.duration_text(settings.RESULT_KEPT_SECONDS),

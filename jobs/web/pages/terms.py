@@ -19,8 +19,13 @@ LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?", re.ASCII)
 SENTENCES = {
     "runAt": {
         "too_far": "Choose a time within a year.",
+        "repeated": "Leave this empty to repeat the download.",
         "": "Choose a date and time, or leave it empty.",
-    }
+    },
+    # What repeat.py asks for.
+    "repeatAt": {},
+    "repeatCron": {},
+    "repeatZone": {},
 }
 
 
