@@ -16,7 +16,7 @@ from django.utils import timezone
 from jobs.engine import claims
 from jobs.errors import NothingReady
 from jobs.kinds.registry import KINDS
-from jobs.models import DownloadJob, Preferences
+from jobs.models import DownloadJob, Preferences, QueueLimit, QueueShare
 from jobs.models.lane import make_ready
 from tests.factories import RemoteJobFactory, UserFactory, ready_jobs
 
@@ -79,6 +79,46 @@ def test_owners_share_worker_time_and_not_the_number_of_jobs(flood: User, alice:
         time[job.owner] += seconds
 
     assert abs(time[flood] - time[alice]) <= 11
+
+
+@pytest.mark.parametrize("estimated_seconds", [0.1, 2, 10])
+def test_wrong_estimates_do_not_change_the_shares(
+    flood: User, alice: User, monkeypatch: pytest.MonkeyPatch, estimated_seconds: float
+) -> None:
+    speed = claims.estimates.KindSpeed(estimated_seconds, 0)
+    monkeypatch.setattr("jobs.engine.claims._speed", lambda kind: speed)
+    ready_jobs(alice, 250)
+    time: Counter[User] = Counter()
+    for _ in range(4):
+        slots = [claim() for _ in range(4)]
+        for job in slots:
+            assert job
+            seconds = 10 if job.owner == flood else 1
+            run(job, seconds=seconds)
+            time[job.owner] += seconds
+    for _ in range(150):
+        job = claim()
+        assert job
+        seconds = 10 if job.owner == flood else 1
+        run(job, seconds=seconds)
+        time[job.owner] += seconds
+
+    assert abs(time[flood] - time[alice]) <= 20
+
+
+def test_who_was_paused_comes_first_for_a_bounded_time(flood: User, alice: User) -> None:
+    ready_jobs(alice, 1)
+    run(claim())
+    run(claim())
+    (limit,) = [QueueLimit.objects.create(scope="owner", owner=alice, is_paused=True)]
+    ready_jobs(alice, 20)
+    QueueShare.objects.filter(owner=flood).update(used=10_000, started=9_999)
+
+    limit.delete()
+    run(claim())
+
+    share = QueueShare.objects.get(owner=alice)
+    assert share.used == pytest.approx(9_999 - 300 + 1, abs=0.1)
 
 
 def test_an_owner_with_twice_the_weight_gets_twice_the_time(flood: User, alice: User) -> None:

@@ -52,7 +52,7 @@ from jobs.engine.sweeps import (
     sweep_usage,
 )
 from jobs.lib.database import DATABASE_UNAVAILABLE
-from jobs.models import DownloadJob, Lane, ServiceProcess
+from jobs.models import DownloadJob, Lane, QueueShare, ServiceProcess
 from jobs.models.compiled import AnyRowsQuery
 from jobs.notifications import DatabaseWatch, check_alerts, notify_operators
 
@@ -108,6 +108,7 @@ class FastSweeps:
             sweep_due_jobs: jobs.to_make_ready(),
             sweep_lost_doorbells: jobs.ready().filter(published_at__lt=Now() - unheard),
             sweep_lanes: Lane.objects.empty(),
+            sweep_shares: QueueShare.objects.of_idle(),
         }
         self._rows = AnyRowsQuery(*self._sweeps.values())
 
@@ -175,7 +176,6 @@ def _sweep_slowly(stop: threading.Event) -> None:
             expire_bulk_actions,
             expire_queue_limits,
             sweep_usage,
-            sweep_shares,
         ):
             _try(_repeat(sweep, stop))
         connection.close()  # not needed for minutes

@@ -59,8 +59,8 @@ def sweep_lanes() -> int:
 
 
 def sweep_shares() -> int:
-    """Delete the shares of owners who are not ahead of others any more. Return how many."""
-    return QueueShare.objects.delete_caught_up(BATCH)
+    """Delete the shares of idle owners. Return how many."""
+    return QueueShare.objects.delete_of_idle(BATCH)
 
 
 def sweep_expired_leases() -> int:

@@ -258,10 +258,10 @@ $$;
 # each job's tag given when it is claimed, so that a changed weight or limit counts for all that waits.
 #
 # An owner's tag is what they have used, plus what their running jobs use: their estimates, or their
-# running times once these are longer. It is never before the queue's virtual time, the latest start of
-# a job: who was idle is not ahead of others for that. Each job of a lane starts where the one before
-# it would end, so that claims at once, each of which skips what another has locked, take turns as
-# well. They look at few lanes and few jobs first.
+# running times once these are longer. Who was idle starts at the queue's virtual time, the latest start
+# of a job, and is not ahead of others for that. Each job of a lane starts where the one before it
+# would end, so that claims at once, each of which skips what another has locked, take turns as well.
+# They look at few lanes and few jobs first.
 NEXT = """
 CREATE FUNCTION jobs_next_1(
     its_queue text, kinds text[], versions smallint[], kind_limits integer[],
@@ -272,6 +272,9 @@ DECLARE
     blocked record;
     its_owner integer;
     lifted float8;
+    -- How far an owner may be behind the virtual time, whose jobs were shorter than estimated, or had
+    -- to wait for a limit: then they come first for a while. Who was idle has no row, and no credit.
+    most_credit constant float8 := 300;
     most_lanes integer;
 BEGIN
     IF EXISTS (SELECT FROM unnest(kind_limits) AS most WHERE most IS NOT NULL)
@@ -306,9 +309,8 @@ BEGIN
             SELECT owner_id, sum(seconds) AS seconds FROM running GROUP BY owner_id
         ), best AS MATERIALIZED (
             SELECT lane.id, lane.owner_id, lane.priority, weight.value AS weight, fixed, a_unit,
-                greatest(used.so_far + used.meanwhile, clock.now) AS start,
-                CASE WHEN used.so_far + used.meanwhile < clock.now
-                    THEN clock.now - used.meanwhile END AS lifted
+                used.so_far + busy_for.seconds AS start,
+                CASE WHEN used.so_far IS DISTINCT FROM share.used THEN used.so_far END AS lifted
             FROM jobs_lane AS lane
             JOIN unnest(kinds, versions, fixed_seconds, unit_seconds)
                 AS known (kind, version, fixed, a_unit)
@@ -321,8 +323,14 @@ BEGIN
             LEFT JOIN busy ON busy.owner_id = lane.owner_id
             CROSS JOIN LATERAL (SELECT coalesce(preferences.weight, 1) AS value) AS weight
             CROSS JOIN LATERAL (
-                SELECT coalesce(share.used, 0) AS so_far,
-                    coalesce(busy.seconds, 0) / weight.value AS meanwhile
+                SELECT coalesce(busy.seconds, 0) / weight.value AS seconds
+            ) AS busy_for
+            CROSS JOIN LATERAL (
+                SELECT greatest(
+                    coalesce(share.used, 0),
+                    clock.now - busy_for.seconds
+                        - CASE WHEN share.used IS NULL THEN 0 ELSE most_credit END
+                ) AS so_far
             ) AS used
             -- The operators keep the planner from guessing that hardly a lane is left.
             WHERE blocked.nothing OR lane.kind || '' <> ALL (blocked.blocked_kinds)

@@ -36,16 +36,23 @@ class LaneQuerySet(models.QuerySet["Lane"]):
 
 
 class ShareQuerySet(models.QuerySet["QueueShare"]):
-    def delete_caught_up(self, most: int) -> int:
-        """Delete rows that no longer make a difference, because the virtual time is past them."""
+    def of_idle(self) -> Self:
+        """Return the rows of owners without ready or running jobs that no longer count.
+
+        The virtual time is past them. The rows with the latest start stay: they hold that time.
+        """
         running = apps.get_model("jobs", "DownloadJob").objects.filter(status=Status.PROCESSING)
         latest = self.filter(queue=OuterRef("queue")).order_by("-started").values("started")[:1]
-        past = self.filter(
+        return self.filter(
+            ~Exists(Lane.objects.filter(owner=OuterRef("owner"))),
             ~Exists(running.filter(owner=OuterRef("owner"))),
             used__lte=Subquery(latest),
             started__lt=Subquery(latest),
         )
-        return self.filter(pk__in=past.values("pk")[:most]).delete()[0]
+
+    def delete_of_idle(self, most: int) -> int:
+        """Delete the rows of idle owners, who then start at the virtual time. Return how many."""
+        return self.filter(pk__in=self.of_idle().values("pk")[:most]).delete()[0]
 
 
 class Lane(models.Model):
@@ -80,8 +87,8 @@ class QueueShare(models.Model):
     """What an owner has used of a queue's workers, in the queue's virtual time.
 
     Virtual time is worker seconds divided by the owner's weight. `used` is where the owner's next
-    job would start if none of theirs were running; `started` is where their last job started. No
-    row means 0. The rows of owners who are not ahead of the others are deleted.
+    job would start if none of theirs were running; `started` is where their last job started. An
+    owner without a row was idle, and starts where the queue is.
     """
 
     queue = models.CharField(max_length=50)
