@@ -18,6 +18,7 @@ from jobs.models import (
     Notification,
     Preferences,
     QueueLimit,
+    Schedule,
     StoredFile,
 )
 from jobs.operations.admin import (
@@ -27,6 +28,7 @@ from jobs.operations.admin import (
     notifications,
     owners,
     queue_limits,
+    schedules,
     task_results,
 )
 
@@ -36,6 +38,7 @@ PAGES: dict[type[Model], type[ModelAdmin[Any]]] = {
     DownloadJob: jobs.JobAdmin,
     QueueLimit: queue_limits.QueueLimitAdmin,
     BulkAction: bulk_actions.BulkActionAdmin,
+    Schedule: schedules.ScheduleAdmin,
     Notification: notifications.NotificationAdmin,
     StoredFile: files.StoredFileAdmin,
     IncomingUpload: files.IncomingUploadAdmin,
