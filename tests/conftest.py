@@ -11,7 +11,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock, patch
@@ -166,21 +165,22 @@ def quick_passwords(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def clear_measurements() -> None:
     """Clear the length of the queue, the speed of the kinds, and a pause of the rate counting."""
-    from jobs.engine import estimates, quota
+    from jobs.engine import kind_speeds, queue_snapshot, quota
     from jobs.web import rate_counting
 
     quota.depth.forget()
-    estimates._known.clear()
+    kind_speeds._known.clear()
+    queue_snapshot.CACHE.forget()
     rate_counting._rest.until = 0.0
 
 
 @pytest.fixture
 def constant_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the measured speed of a kind from being measured again a few seconds later."""
-    from jobs.engine import estimates
+    """Keep the queue and the speed of a kind from being measured again a few seconds later."""
+    from jobs.engine import kind_speeds, queue_snapshot
 
-    monkeypatch.setattr(estimates, "NOTHING_KNOWN", (-inf, estimates.UNKNOWN))
-    monkeypatch.setattr(estimates, "KEPT_SECONDS", sys.maxsize)
+    monkeypatch.setattr(queue_snapshot, "KEPT_SECONDS", sys.maxsize)
+    monkeypatch.setattr(kind_speeds, "GUESS_KEPT_SECONDS", sys.maxsize)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from jobs.engine import claims
+from jobs.engine.kind_speeds import KindSpeed
 from jobs.errors import NothingReady
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, Preferences, QueueLimit, QueueShare
@@ -26,8 +27,8 @@ WORKERS = 12
 @pytest.fixture(autouse=True)
 def one_second_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every job is estimated to take a second."""
-    speed = claims.estimates.KindSpeed(1.0, 0)
-    monkeypatch.setattr("jobs.engine.claims._speed", lambda kind: speed)
+    speed = KindSpeed(1.0, 0)
+    monkeypatch.setattr("jobs.engine.claims.kind_speed", lambda kind: speed)
 
 
 def claim(queue: str = settings.QUEUE) -> DownloadJob | None:

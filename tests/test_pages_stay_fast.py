@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from jobs.engine import dispatcher, estimates
+from jobs.engine import dispatcher, kind_speeds, queue_snapshot
 from jobs.models import DownloadJob, JobEvent, newest
 from jobs.operations.admin import shared
 from jobs.states import ACTIVE, FINAL, Actor, Event, Status
@@ -176,10 +176,15 @@ def blocks_read_by_page(desk: Client) -> dict[str, int]:
 
 def blocks_read(desk: Client, address: str) -> int:
     """Return the blocks read by all queries of the page, by running each again with EXPLAIN."""
-    estimates._known.clear()
+    forget_measurements()
     with CaptureQueriesContext(connection) as seen:
         assert desk.get(address).status_code == 200
     return sum(map(blocks_of, selects(seen)))
+
+
+def forget_measurements() -> None:
+    kind_speeds._known.clear()
+    queue_snapshot.CACHE.forget()
 
 
 def selects(seen: CaptureQueriesContext) -> Iterator[str]:
@@ -210,7 +215,7 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(desk: Client, query: 
     mine = User.objects.get(username="mine")
 
     def queries() -> int:
-        estimates._known.clear()
+        forget_measurements()
         with CaptureQueriesContext(connection) as seen:
             shown = desk.get(f"/downloads{query}").content.count(b"<h3>")
         assert shown
@@ -297,10 +302,10 @@ def test_an_estimate_reads_only_the_last_jobs(desk: Client) -> None:
     fill(1, FEW)
 
     with CaptureQueriesContext(connection) as seen:
-        estimates._measure("bundle")
+        kind_speeds.measured_speed("bundle")
 
     assert "LIMIT 200" in next(selects(seen))
-    estimates._known.clear()
+    forget_measurements()
 
 
 def test_finding_old_rows_reads_only_those(desk: Client) -> None:

@@ -6,22 +6,18 @@ the doorbells before its own. The order is that of jobs_next_1 in migration 0027
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from jobs.engine import estimates
 from jobs.engine.doorbell import ring_doorbell_soon
+from jobs.engine.kind_speeds import kind_speed
 from jobs.errors import StaleJob
-from jobs.kinds.base import Kind
 from jobs.kinds.registry import KINDS, queue_doorbell
 from jobs.models import DownloadJob, QueueLimit
 from jobs.models.transition import Search
-
-SPEED_KEPT_SECONDS = 60
 
 
 def claim_next_job(queue_name: str, *, task_id: str, worker: str) -> DownloadJob:
@@ -35,7 +31,7 @@ def claim_next_job(queue_name: str, *, task_id: str, worker: str) -> DownloadJob
 def search_of(queue_name: str) -> Search:
     """Return what this process looks for in a queue: jobs of the kinds that it knows."""
     kinds = [kind for kind in KINDS.values() if kind.queue == queue_name]
-    speeds = [_speed(kind) for kind in kinds]
+    speeds = [kind_speed(kind.name) for kind in kinds]
     return Search(
         its_queue=queue_name,
         kinds=[kind.name for kind in kinds],
@@ -44,19 +40,6 @@ def search_of(queue_name: str) -> Search:
         fixed_seconds=[speed.fixed_seconds for speed in speeds],
         unit_seconds=[speed.unit_seconds for speed in speeds],
     )
-
-
-_speeds: dict[str, tuple[float, estimates.KindSpeed]] = {}
-
-
-def _speed(kind: Kind) -> estimates.KindSpeed:
-    """Return the kind's speed, measured once a minute."""
-    now = time.monotonic()
-    measured_at, speed = _speeds.get(kind.name, (-SPEED_KEPT_SECONDS, estimates.GUESSED_SPEED))
-    if now - measured_at >= SPEED_KEPT_SECONDS:
-        speed = estimates.measured_speed(kind.name)
-        _speeds[kind.name] = now, speed
-    return speed
 
 
 def ring_for_next_job(queue_name: str) -> None:

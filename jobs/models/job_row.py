@@ -56,6 +56,7 @@ class _Columns(NamedTuple):
     error: str
     run_at: datetime | None
     available_at: datetime
+    lane_id: int | None
     created_at: datetime
     started_at: datetime | None
     updated_at: datetime

@@ -12,8 +12,10 @@ from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs.engine import estimates
 from jobs.models import DownloadJob, JobRow
 from jobs.states import MOVES, Event
+from jobs.web.queue_text import queue_text, rounded_position
 
 FIRST_POLLS_SECONDS = 10  # while a job is younger, a small bundle may be ready any second
 ETAG_SECONDS = (
@@ -40,9 +42,18 @@ def poll_after_seconds(job: DownloadJob | JobRow) -> int:
 
 
 def poll_etag(job: DownloadJob | JobRow) -> str:
-    """Return an ETag that changes with the job, and every ETAG_SECONDS."""
-    job_id = str(job.pk).replace("-", "")
-    return f'"{job_id}-{job.version}-{int(time.time() // ETAG_SECONDS)}"'
+    """Return an ETag that changes with the job, with its position, and every ETAG_SECONDS."""
+    job_id, now = str(job.pk).replace("-", ""), time.time()
+    return f'"{job_id}-{job.version}-{int(now // ETAG_SECONDS)}{_waiting_tag(job, now)}"'
+
+
+def _waiting_tag(job: DownloadJob | JobRow, now: float) -> str:
+    """Return what changes the message of a queued job, without a change of its row."""
+    waiting = estimates.cached_waiting(job, now)
+    if waiting is None or not queue_text(waiting):
+        return ""
+    position = rounded_position(waiting.place) if waiting.place else ""
+    return f"-{waiting.reason}{position}"
 
 
 def poll_headers(job: DownloadJob | JobRow) -> dict[str, str]:

@@ -17,10 +17,12 @@ from django.conf import settings
 from django.urls import reverse
 
 from jobs import storage
+from jobs.engine.estimates import Waiting
 from jobs.kinds.base import Body, Job
 from jobs.kinds.registry import KINDS
 from jobs.models import FileRow, StoredFile
 from jobs.states import FINAL, Status
+from jobs.web.queue_text import queue_text, rounded_position
 
 EVENT_STREAM = "text/event-stream"
 RETRY_MILLISECONDS = 3_000  # after which a browser reconnects
@@ -31,7 +33,7 @@ OF_RESULTS = {"downloadUrl", "expiresIn", "size", "sha256", "contentType", "expi
 OF_UPLOADS = {"processedFiles", "metadata"}
 CONDITIONAL = (
     {"estimatedSecondsRemaining", "fileId", "speed", "threads", "error", "errorCode", "runAt"}
-    | {"after", "retryAt", "lastError"}
+    | {"after", "retryAt", "lastError", "waitingFor", "position"}
     | OF_RESULTS
     | OF_UPLOADS
 )
@@ -42,16 +44,18 @@ def represent_job(
     *,
     now: float,
     seconds_left: int | None,
+    waiting: Waiting | None,
     depends_on: Callable[[], Iterable[str]],
     previews: Callable[[], Iterable[File]],
 ) -> Body:
     """Return the members that apply to the status of the job, in the order of the serializer.
 
-    `now` is Unix time. `depends_on` returns the ids of the jobs that this one waits for, `previews`
-    the files made beside the artifact; they are only called if the body has them.
+    `now` is Unix time; `waiting` is None unless the job is queued. `depends_on` returns the ids of
+    the jobs that this one waits for, `previews` the files made beside the artifact; they are only
+    called if the body has them.
     """
     status, file = job.status, job.artifact
-    body = _common(job, now)
+    body = _common(job, now, waiting)
     if status == Status.PROCESSING:
         body["speed"] = job.speed
         if KINDS[job.kind].has_threads:
@@ -73,18 +77,18 @@ def represent_job(
     elif status == Status.FAILED:
         body |= {"error": job.error, "errorCode": job.error_code}
     elif status == Status.QUEUED:
-        body |= _waiting(job, depends_on)
+        body |= _waiting(job, waiting, depends_on)
     return body
 
 
-def _common(job: Job, now: float) -> Body:
+def _common(job: Job, now: float, waiting: Waiting | None) -> Body:
     return {
         "jobId": str(job.pk),
         "kind": job.kind,
         "userId": str(job.owner_id),
         "status": job.status,
         "progress": job.progress,
-        "message": represent_message(job, now),
+        "message": represent_message(job, now, waiting),
         "done": job.done,
         "total": job.total,
         "unit": job.unit,
@@ -107,8 +111,12 @@ def _result(file: File) -> Body:
     }
 
 
-def _waiting(job: Job, depends_on: Callable[[], Iterable[str]]) -> Body:
+def _waiting(job: Job, waiting: Waiting | None, depends_on: Callable[[], Iterable[str]]) -> Body:
     body: Body = {}
+    if waiting:
+        place = waiting.place
+        body["waitingFor"] = waiting.reason.value
+        body["position"] = rounded_position(place) if place else None
     if job.is_scheduled and not job.error_code:
         body["runAt"] = represent_time(job.run_at)
     if job.held:
@@ -118,13 +126,13 @@ def _waiting(job: Job, depends_on: Callable[[], Iterable[str]]) -> Body:
     return body
 
 
-def represent_message(job: Job, now: float) -> str:
+def represent_message(job: Job, now: float, waiting: Waiting | None) -> str:
     """Return what the job is doing, in a short sentence. `now` is Unix time."""
     if job.status == Status.QUEUED and job.held:
         return "Waiting for other downloads"
     if job.status == Status.QUEUED and job.run_at and job.run_at.timestamp() > now:
         return "Waiting for its start time"
-    return job.message
+    return queue_text(waiting) or job.message
 
 
 def represent_event(job: Job, body: Body) -> bytes:

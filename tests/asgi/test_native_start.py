@@ -25,7 +25,9 @@ NO_JOB = "00000000-0000-4000-8000-000000000001"
 INITIATE = "/v1/download/initiate"
 JSON = "application/json"
 OWN = {"x-request-id", "ratelimit", "location"}  # differ for each request
-ITS_OWN = ("jobId", "createdAt", "updatedAt", "statusUrl")
+# The second is behind the first, so that its position differs, and what follows from it.
+BEHIND = ("position", "message", "estimatedSecondsRemaining")
+ITS_OWN = ("jobId", "createdAt", "updatedAt", "statusUrl", *BEHIND)
 
 
 @pytest.fixture(autouse=True)

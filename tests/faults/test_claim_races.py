@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from jobs.engine import claims
+from jobs.engine.kind_speeds import KindSpeed
 from jobs.errors import NothingReady
 from jobs.models import DownloadJob, QueueLimit
 from jobs.models.lane import make_ready
@@ -28,8 +29,8 @@ Round = tuple[DownloadJob | None, ...]
 
 @pytest.fixture(autouse=True)
 def one_second_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    speed = claims.estimates.KindSpeed(1.0, 0)
-    monkeypatch.setattr("jobs.engine.claims._speed", lambda kind: speed)
+    speed = KindSpeed(1.0, 0)
+    monkeypatch.setattr("jobs.engine.claims.kind_speed", lambda kind: speed)
 
 
 def race(prepare: Callable[[], object]) -> list[Round]:

@@ -73,6 +73,7 @@ function pollNow() {
 // while the stream is open. A hidden tab has no stream: browsers limit connections to a server.
 
 const WATCHED_POLL_MS = 30_000; // in case the stream missed an event
+const QUEUED_POLL_MS = 10_000; // how many are ahead changes without an event
 const MAX_WATCHED = 50;
 const POLLED_AT = new Map(); // a job -> the time of its last poll
 const CHANGED = new Set(); // jobs that have changed since
@@ -88,7 +89,8 @@ function isWatched(fragment, now) {
   const job = jobOf(fragment);
   const isOpen = stream?.readyState === EventSource.OPEN && watched.split(",").includes(job);
   if (!POLLED_AT.has(job)) POLLED_AT.set(job, now); // when the page was rendered
-  if (isOpen && !CHANGED.has(job) && now < POLLED_AT.get(job) + WATCHED_POLL_MS) return true;
+  const pause = fragment.matches(".is-queued") ? QUEUED_POLL_MS : WATCHED_POLL_MS;
+  if (isOpen && !CHANGED.has(job) && now < POLLED_AT.get(job) + pause) return true;
   CHANGED.delete(job);
   POLLED_AT.set(job, now);
   return false;

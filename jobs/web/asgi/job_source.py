@@ -55,13 +55,14 @@ def read_job_body(
 ) -> Body:
     """Return the JSON of a job now."""
     now = time.time()
-    if estimates.can_be_estimated(job) and estimates.is_estimate_stale(job.kind):
+    if estimates.has_to_refresh(job):
         # For the next request: this response does not wait for it.
         asyncio.get_running_loop().run_in_executor(None, _measure, job.kind)
     return represent_job(
         job,
         now=now,
         seconds_left=estimates.cached_estimate(job, now),
+        waiting=estimates.cached_waiting(job, now),
         depends_on=lambda: depends_on,
         previews=lambda: previews,
     )
@@ -148,6 +149,6 @@ def _array(values: Sequence[Value]) -> bytes:
 
 
 def _measure(kind: str) -> None:
-    """Measure the estimates of a kind. Runs in a thread."""
-    estimates.measure_estimates(kind)
+    """Measure the queues, and the speed of a kind. Runs in a thread."""
+    estimates.refresh_estimates(kind)
     release_database_connection()

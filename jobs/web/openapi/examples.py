@@ -9,6 +9,8 @@ from uuid import UUID
 
 from rest_framework import serializers
 
+from jobs.engine.estimates import Waiting, WaitingFor
+from jobs.engine.queue_order import Place
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, StoredFile
 from jobs.states import FINAL, WAITING
@@ -40,6 +42,9 @@ STATES: dict[str, Json] = {
     },
     "cancelled": {"message": "Cancelled"},
 }  # fmt: skip
+WAITS = {
+    "queued": Waiting(WaitingFor.WORKER, Place(2, 8.0)), "waiting": Waiting(WaitingFor.RETRY)
+}  # fmt: skip
 # The values of request fields by type, most specific first; other fields have their name as value.
 _VALUES: dict[Any, Any] = {
     serializers.BooleanField: True, serializers.IntegerField: 4, serializers.FloatField: 0.4,
@@ -66,7 +71,10 @@ def job_example(serializer: JobSerializer, state: str) -> Json:
         artifact=file if state == "completed" else None, created_at=CREATED, updated_at=UPDATED,
         finished_at=UPDATED if state in FINAL else None, **columns,
     )  # fmt: skip
-    body = represent_job(job, now=0, seconds_left=4, depends_on=list, previews=lambda: [file])
+    body = represent_job(
+        job, now=0, seconds_left=4, waiting=WAITS.get(state), depends_on=list,
+        previews=lambda: [file],
+    )  # fmt: skip
     for each in [body, *body.get("processedFiles", {}).values()]:
         if "downloadUrl" in each:
             each["downloadUrl"] = URL  # not one of this service's store

@@ -119,6 +119,16 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
     )
     retryAt = serializers.DateTimeField(source="available_at")
     lastError = serializers.CharField(source="error")
+    waitingFor = serializers.ChoiceField(
+        choices=[(reason.value, reason.value) for reason in estimates.WaitingFor],
+        help_text="Why it has not started.",
+    )
+    position = serializers.IntegerField(
+        allow_null=True,
+        min_value=0,
+        help_text="About how many jobs of all owners will start before it. Two digits of it are"
+        " exact. Null if that does not depend on other jobs.",
+    )
 
     class Meta:
         model = DownloadJob
@@ -128,6 +138,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
             "speed", "threads", "statusUrl", "estimatedSecondsRemaining", "downloadUrl",
             "expiresIn", "size", "sha256", "contentType", "fileId", "processedFiles", "metadata",
             "expiresAt", "error", "errorCode", "runAt", "after", "retryAt", "lastError",
+            "waitingFor", "position",
         ]  # fmt: skip
 
     CONDITIONAL = CONDITIONAL
@@ -144,6 +155,7 @@ class JobSerializer(serializers.ModelSerializer[DownloadJob]):
             job,
             now=now,
             seconds_left=estimates.estimated_seconds_left(job, now),
+            waiting=estimates.current_waiting(job, now),
             depends_on=partial(_ids_of_dependencies, job),
             previews=job.files.previews,
         )

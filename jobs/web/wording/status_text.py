@@ -10,6 +10,7 @@ from jobs.errors import NOT_RUN_AGAIN
 from jobs.kinds.registry import KINDS
 from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob
+from jobs.web.queue_text import queue_text
 from jobs.web.wording.next_steps import next_step
 from jobs.web.wording.progress_text import (
     attempt_progress_text,
@@ -110,7 +111,7 @@ def _facts(job: DownloadJob, icon: str, now: datetime) -> list[str]:
     """Return what follows the word in a list: short phrases without full stops."""
     kind = KINDS[job.kind].label
     if icon == "queued":
-        return [kind, "starts as soon as a worker is free"]
+        return [kind, _lower_first(_why_queued(job, now))]
     if icon == "held":
         return [kind, f"starts {waiting_text(job)}"]
     if icon == "scheduled":
@@ -131,12 +132,21 @@ def _facts(job: DownloadJob, icon: str, now: datetime) -> list[str]:
     return [kind]
 
 
+def _lower_first(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def _why_queued(job: DownloadJob, now: datetime) -> str:
+    waiting = estimates.current_waiting(job, now.timestamp())
+    return queue_text(waiting) or "Starts as soon as a worker is free"
+
+
 def _line(job: DownloadJob, icon: str, facts: list[str], now: datetime) -> str:
     """Return the sentence below the word on the job's own page."""
     if icon == "queued":
         left = estimates.estimated_seconds_left(job, now.timestamp())
         about = f" Ready in about {duration_text(left)}." if left else ""
-        return f"Starts as soon as a worker is free.{about}"
+        return f"{_why_queued(job, now)}.{about}"
     if icon == "held":
         return f"Starts {waiting_text(job)}."
     if icon == "scheduled":
