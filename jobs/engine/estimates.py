@@ -96,13 +96,18 @@ def cached_waiting(job: DownloadJob | JobRow, now: float) -> Waiting | None:
     return Waiting(WaitingFor.LIMIT if block else WaitingFor.WORKER, place, block)
 
 
-def cached_estimate(job: DownloadJob | JobRow, now: float) -> int | None:
-    """Return what `estimated_seconds_left` does, from the last measurement. Runs no query."""
+def cached_estimate(
+    job: DownloadJob | JobRow, now: float, waiting: Waiting | None = None
+) -> int | None:
+    """Return what `estimated_seconds_left` does, from the last measurement. Runs no query.
+
+    `waiting` is what `cached_waiting` returned, if that is known.
+    """
     if job.is_finished or job.held or job.total is None:
         return None
     if job.status == Status.PROCESSING and job.started_at:
         return _seconds_of_running(job, now - job.started_at.timestamp(), job.total)
-    waiting = cached_waiting(job, now)
+    waiting = waiting or cached_waiting(job, now)
     if waiting is None or waiting.reason == WaitingFor.PAUSED:
         return None
     wait = max(job.available_at.timestamp() - now, 0.0)

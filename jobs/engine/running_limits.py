@@ -39,9 +39,12 @@ class RunningLimits:
             self._running.update(_parts(job.owner_id, job.kind, job.concurrency_key))
         self._limits = {_part(limit): limit for limit in limits}
         self._kind_limits = kind_limits
+        self._is_anything_limited = bool(self._limits) or any(kind_limits.values())
 
     def block(self, *, owner_id: int, kind: str, concurrency_key: str) -> Block | None:
         """Return what keeps the owner's jobs of the kind from starting; None if nothing does."""
+        if not self._is_anything_limited:
+            return None
         parts = _parts(owner_id, kind, concurrency_key)
         for part in parts:
             limit = self._limits.get(part)

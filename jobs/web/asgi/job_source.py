@@ -58,11 +58,12 @@ def read_job_body(
     if estimates.has_to_refresh(job):
         # For the next request: this response does not wait for it.
         asyncio.get_running_loop().run_in_executor(None, _measure, job.kind)
+    waiting = estimates.cached_waiting(job, now)
     return represent_job(
         job,
         now=now,
-        seconds_left=estimates.cached_estimate(job, now),
-        waiting=estimates.cached_waiting(job, now),
+        seconds_left=estimates.cached_estimate(job, now, waiting),
+        waiting=waiting,
         depends_on=lambda: depends_on,
         previews=lambda: previews,
     )
