@@ -111,16 +111,16 @@ def do_job_action(job: DownloadJob, action: BulkAction) -> SkipReason | None:
 
 
 def _skip_reason(job: DownloadJob, action: BulkAction) -> SkipReason | None:
-    wanted = JobAction(action.action)
-    if job.status not in wanted.statuses:
+    chosen = JobAction(action.action)
+    if job.status not in chosen.statuses:
         return SkipReason(job.status)
-    if job.kind not in KINDS and wanted != JobAction.CANCEL:
+    if job.kind not in KINDS and chosen != JobAction.CANCEL:
         return SkipReason.KIND_MISSING
-    if wanted == JobAction.RETRY and job.error_code in NOT_RUN_AGAIN:
+    if chosen == JobAction.RETRY and job.error_code in NOT_RUN_AGAIN:
         return SkipReason.INFECTED
-    if wanted == JobAction.CHANGE_PRIORITY and job.priority == action.priority:
+    if chosen == JobAction.CHANGE_PRIORITY and job.priority == action.priority:
         return SkipReason.SAME_PRIORITY
-    if wanted == JobAction.DELETE:
+    if chosen == JobAction.DELETE:
         if DownloadJob.objects.dependents_of(job.pk).unfinished().exists():
             return SkipReason.NEEDED
         if Notification.objects.waiting().filter(job=job).exists():

@@ -16,7 +16,7 @@ from jobs.engine import simulated_delay
 from jobs.engine.kind_speeds import FIRST_GUESS, cached_speed, kind_speed
 from jobs.engine.queue_order import Place
 from jobs.engine.queue_snapshot import CACHE, NOTHING_KNOWN
-from jobs.engine.running_limits import Block
+from jobs.engine.running_limits import StartBlock
 from jobs.models import DownloadJob, JobRow
 from jobs.states import Status
 
@@ -40,7 +40,7 @@ class Waiting(NamedTuple):
 
     reason: WaitingFor
     place: Place | None = None
-    block: Block | None = None
+    block: StartBlock | None = None
 
 
 def estimated_seconds_left(job: DownloadJob, now: float) -> int | None:

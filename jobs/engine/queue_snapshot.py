@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from jobs.engine.kind_speeds import kind_speed
 from jobs.engine.queue_order import Place, QueueOrder, ReadyLane
 from jobs.engine.queue_rows import LaneRow, QueueRows, read_queue_rows
-from jobs.engine.running_limits import Block, RunningLimits
+from jobs.engine.running_limits import RunningLimits, StartBlock
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, JobRow
 
@@ -60,7 +60,7 @@ class QueueSnapshot:
         """Return the state of the queue with the jobs of the kind."""
         return self._queues[KINDS[kind].queue]
 
-    def block(self, job: DownloadJob | JobRow) -> Block | None:
+    def block(self, job: DownloadJob | JobRow) -> StartBlock | None:
         """Return the pause or the limit that keeps the job from starting, if any."""
         key = self._keys.get(job.lane_id, "") if job.lane_id else ""
         return self._limits.block(owner_id=job.owner_id, kind=job.kind, concurrency_key=key)
@@ -84,7 +84,7 @@ class QueueSnapshot:
             running_seconds=sum(job.remaining or 0.0 for job in running),
         )
 
-    def _block_of(self, lane: LaneRow) -> Block | None:
+    def _block_of(self, lane: LaneRow) -> StartBlock | None:
         return self._limits.block(
             owner_id=lane.owner_id, kind=lane.kind, concurrency_key=lane.concurrency_key
         )

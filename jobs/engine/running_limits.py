@@ -16,7 +16,7 @@ Scope = QueueLimit.Scope
 Part = tuple[str, str | int]  # a scope, and the owner, the kind or the key
 
 
-class Block(NamedTuple):
+class StartBlock(NamedTuple):
     """What keeps a job from starting: a pause with its reason, or a limit on what is running."""
 
     is_paused: bool
@@ -41,7 +41,7 @@ class RunningLimits:
         self._kind_limits = kind_limits
         self._is_anything_limited = bool(self._limits) or any(kind_limits.values())
 
-    def block(self, *, owner_id: int, kind: str, concurrency_key: str) -> Block | None:
+    def block(self, *, owner_id: int, kind: str, concurrency_key: str) -> StartBlock | None:
         """Return what keeps the owner's jobs of the kind from starting; None if nothing does."""
         if not self._is_anything_limited:
             return None
@@ -49,11 +49,11 @@ class RunningLimits:
         for part in parts:
             limit = self._limits.get(part)
             if limit and limit.is_paused:
-                return Block(True, limit.scope, limit.reason)
+                return StartBlock(True, limit.scope, limit.reason)
         for part in parts:
             most = self._most(part)
             if most is not None and self._running[part] >= most:
-                return Block(False, part[0], max_running=most)
+                return StartBlock(False, part[0], max_running=most)
         return None
 
     def _most(self, part: Part) -> int | None:

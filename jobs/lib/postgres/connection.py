@@ -1,7 +1,7 @@
 """A connection with timeouts on the client side.
 
 A server that is frozen, or behind a line that swallows everything, honours neither
-`statement_timeout` nor `tcp_user_timeout`: whoever asked it would wait for ever.
+`statement_timeout` nor `tcp_user_timeout`: its caller would wait for ever.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOOK_SECONDS = 2  # an empty query asks for nothing: a server that is well answe
 class PostgresConnection(psycopg.Connection[Any]):
     """Closes and raises OperationalError if the server sends nothing for DATABASE_WAIT_SECONDS."""
 
-    most_seconds: float | None = None  # less, while something quick is asked
+    most_seconds: float | None = None  # less, for quick queries
 
     def check(self) -> None:
         """Raise OperationalError unless the server responds within LOOK_SECONDS."""

@@ -72,7 +72,7 @@ class ReportedProcess:
 
     @property
     def age(self) -> timedelta:
-        assert self.report  # asked only if there is one
+        assert self.report  # called only if there is one
         return self.now - self.report.seen_at
 
     @property

@@ -40,7 +40,7 @@ class Rates(serializers.Serializer[Any]):
     lastHour = RecentJobs()
 
 
-class Limit(serializers.Serializer[Any]):
+class LimitInForce(serializers.Serializer[Any]):
     """A limit on running jobs, or a pause.
 
     `name` is the kind or the concurrency key. In the scopes `owner` and `key`, without `userId` or
@@ -71,7 +71,7 @@ class QueueStatistics(serializers.Serializer[Any]):
     waitingForOthers = serializers.IntegerField()
     stalled = serializers.IntegerField()
     oldestQueuedSeconds = serializers.FloatField(allow_null=True)
-    limits = Limit(many=True)
+    limits = LimitInForce(many=True)
     rates = Rates()
     timestamp = serializers.DateTimeField()
 
