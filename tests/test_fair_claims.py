@@ -86,8 +86,8 @@ def test_owners_share_worker_time_and_not_the_number_of_jobs(flood: User, alice:
 def test_wrong_estimates_do_not_change_the_shares(
     flood: User, alice: User, monkeypatch: pytest.MonkeyPatch, estimated_seconds: float
 ) -> None:
-    speed = claims.estimates.KindSpeed(estimated_seconds, 0)
-    monkeypatch.setattr("jobs.engine.claims._speed", lambda kind: speed)
+    speed = KindSpeed(estimated_seconds, 0)
+    monkeypatch.setattr("jobs.engine.claims.kind_speed", lambda kind: speed)
     ready_jobs(alice, 250)
     time: Counter[User] = Counter()
     for _ in range(4):
