@@ -48,7 +48,7 @@ class Visit:
             StoredFileFactory()
         self.go("/")
         self.tab.get_by_label("Select all on this page").check()
-        self.tab.get_by_text("Schedule").click()
+        self.tab.get_by_text("Schedule", exact=True).click()
 
     def choose_nothing(self) -> None:
         StoredFileFactory()
@@ -82,7 +82,7 @@ class Visit:
         self.report()
         self.tab.get_by_text("Custom range").click()
         self.tab.get_by_label("To", exact=True).fill("")
-        self.tab.get_by_text("Schedule").click()
+        self.tab.get_by_text("Schedule", exact=True).click()
         self.tab.get_by_label("Start at").fill("2099-01-01T06:00")
         self.tab.get_by_role("button", name="Create report").click()
         expect(self.tab.get_by_role("alert")).to_have_count(2)
@@ -107,7 +107,7 @@ class Visit:
     def upload(self) -> None:
         User.objects.update(email="alice@example.org")
         self.go("/upload")
-        self.tab.get_by_text("Schedule").click()
+        self.tab.get_by_text("Schedule", exact=True).click()
 
     def send(self) -> None:
         """Show a row in each state that the page's script draws; all requests are intercepted."""

@@ -41,7 +41,7 @@ def tab(alice_tab: Page, alice: User, broker: Any, made_bucket: None) -> Iterato
 
 
 def type_time(tab: Page, summary: str = "Schedule", typed: str = TYPED) -> None:
-    tab.get_by_text(summary).click()
+    tab.get_by_text(summary, exact=True).click()
     expect(tab.get_by_text("In your time zone.", exact=True)).to_be_visible()
     tab.get_by_label("Start at").fill(typed)
 
