@@ -14,6 +14,8 @@ BEYOND_SCHEMAS = {
     *("email", "priority", "everybody"),  # within the caller's limit
     "runAt",  # at most a year ahead
     *("from", "to"),  # in this order
+    *("cron", "timeZone"),  # five fields with their ranges, and a name that the system knows
+    "request",  # what the kind of a schedule accepts
 }
 
 
