@@ -14,7 +14,7 @@ before = import_module("jobs.migrations.0011_submit")
 # Returns the lane, and locks it until the transaction ends, so that it is not deleted meanwhile.
 LANE = """
 CREATE FUNCTION jobs_lane_1(
-    its_owner integer, its_kind text, its_version smallint, its_priority smallint, its_key text
+    its_owner bigint, its_kind text, its_version smallint, its_priority smallint, its_key text
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     found_id bigint;
@@ -206,7 +206,7 @@ END $$;
 BLOCKED = """
 CREATE FUNCTION jobs_blocked_1(
     kinds text[], kind_limits integer[],
-    OUT everything boolean, OUT blocked_kinds text[], OUT blocked_owners integer[], OUT blocked_keys text[]
+    OUT everything boolean, OUT blocked_kinds text[], OUT blocked_owners bigint[], OUT blocked_keys text[]
 ) LANGUAGE sql STABLE AS $$
     WITH running AS MATERIALIZED (
         SELECT owner_id, kind, concurrency_key FROM jobs_downloadjob WHERE status = 'processing'
@@ -226,7 +226,7 @@ CREATE FUNCTION jobs_blocked_1(
             WHERE own.most <= (SELECT count(*) FROM running WHERE running.kind = own.kind)
         ),
         ARRAY (
-            SELECT owner_id FROM limits WHERE scope = 'owner' AND owner_id IS NOT NULL AND (
+            SELECT owner_id::bigint FROM limits WHERE scope = 'owner' AND owner_id IS NOT NULL AND (
                 is_paused
                 OR max_running <= (SELECT count(*) FROM running WHERE running.owner_id = limits.owner_id)
             )
@@ -270,7 +270,7 @@ CREATE FUNCTION jobs_next_1(
 ) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$  -- planning takes a millisecond
 DECLARE
     blocked record;
-    its_owner integer;
+    its_owner bigint;
     lifted float8;
     -- How far an owner may be behind the virtual time, whose jobs were shorter than estimated, or had
     -- to wait for a limit: then they come first for a while. Who was idle has no row, and no credit.
@@ -282,7 +282,7 @@ BEGIN
     THEN
         PERFORM pg_advisory_xact_lock(2, 0);  -- limits are exact: one claim at a time
     END IF;
-    SELECT false AS everything, '{}'::text[] AS blocked_kinds, '{}'::integer[] AS blocked_owners,
+    SELECT false AS everything, '{}'::text[] AS blocked_kinds, '{}'::bigint[] AS blocked_owners,
         '{}'::text[] AS blocked_keys, true AS nothing INTO blocked;
     IF EXISTS (SELECT FROM jobs_queuelimit)
         OR EXISTS (SELECT FROM unnest(kind_limits) AS most WHERE most IS NOT NULL)
