@@ -177,7 +177,8 @@ def test_an_upload_does_not_shift_layout(alice_tab: Page, live_server: Any) -> N
     moved(alice_tab)
 
     expect(row(alice_tab, "survey.bin")).to_contain_text("left")
-    expect(row(alice_tab, "survey.bin")).to_contain_text("starts as soon as a worker is free")
+    waits = re.compile("starts as soon as a worker is free|1 ahead of you")
+    expect(row(alice_tab, "survey.bin")).to_contain_text(waits)
 
     assert moved(alice_tab) == []
 
