@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from jobs.engine import claims, estimates, queue_rows, queue_snapshot
 from jobs.engine.kind_speeds import KindSpeed
 from jobs.engine.queue_snapshot import QueueSnapshot
-from jobs.models import DownloadJob, Preferences, QueueLimit, ServiceProcess
+from jobs.models import DownloadJob, Preferences, QueueLimit, QueueShare, ServiceProcess
 from jobs.models.lane import make_ready
 from jobs.states import Status
 from tests.factories import JobFactory, RemoteJobFactory, UserFactory
@@ -95,6 +95,17 @@ def test_the_position_is_the_order_of_the_claims(seed: int) -> None:
     taken = [claim().pk for _ in queued]
 
     assert [positions[pk] for pk in taken] == list(range(len(queued)))
+
+
+@pytest.mark.django_db
+def test_who_took_less_than_estimated_is_before_who_was_idle(alice: User, bob: User) -> None:
+    (of_bob,) = ready(bob)
+    (of_alice,) = ready(alice)
+    share = {"queue": settings.QUEUE, "owner": alice}
+    QueueShare.objects.create(**share, used=100, started=200)  # it is 200 in the queue
+
+    assert [position(of_alice), position(of_bob)] == [0, 1]
+    assert [claim(), claim()] == [of_alice, of_bob]
 
 
 @pytest.mark.django_db

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+MOST_CREDIT = 300.0  # virtual seconds that an owner may be behind the clock
 EXACT = 16  # jobs of a lane whose places and sizes are known; the others are sampled
 Key = tuple[int, float, int]  # minus the priority, the start in virtual time, the lane
 
@@ -76,7 +77,7 @@ class QueueOrder:
         tags: Mapping[int, float],
         clock: float,
     ) -> None:
-        """`tags` are those of the owners; without one, an owner is at the clock.
+        """`tags` are those of the owners; without one, an owner was idle, and is at the clock.
 
         Jobs of `blocked` lanes are before no others, but others may be before them.
         """
@@ -122,7 +123,7 @@ class QueueOrder:
         return self._places[bisect_left(self._keys, key)]
 
     def _tag(self, owner_id: int) -> float:
-        return max(self._tags.get(owner_id, 0.0), self._clock)
+        return _not_before(self._clock, self._tags.get(owner_id))
 
 
 def _points(
@@ -136,11 +137,15 @@ def _points(
     for priority in sorted(levels, reverse=True):
         latest = clock
         for lane in sorted(levels[priority], key=lambda each: each.id):
-            tag = max(ahead.get(lane.owner_id, 0.0), clock)
+            tag = _not_before(clock, ahead.get(lane.owner_id))
             yield from _points_of(lane, tag)
             ahead[lane.owner_id] = tag + lane.seconds_before(lane.ready) / lane.weight
             latest = max(latest, tag + lane.seconds_before(lane.ready - 1) / lane.weight)
         clock = latest  # the virtual time once all of this priority have started
+
+
+def _not_before(clock: float, tag: float | None) -> float:
+    return clock if tag is None else max(tag, clock - MOST_CREDIT)
 
 
 def _points_of(lane: ReadyLane, tag: float) -> Iterator[_Point]:
