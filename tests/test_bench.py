@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench import processor_time
-from benchmarks.bench.command_line import BEGIN, END, write_figures
 from benchmarks.bench.bars import NOT_MEASURED, NOT_REACHED, REACHED, Bar
 from benchmarks.bench.cases import CASES
 from benchmarks.bench.cases.watchers import Watcher
+from benchmarks.bench.command_line import BEGIN, END, write_figures
 from benchmarks.bench.contenders.processes import suspended
 from benchmarks.bench.figures import (
     P50,

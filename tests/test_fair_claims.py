@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils import timezone
 
-from jobs.engine import claims
 from jobs.engine.kind_speeds import KindSpeed
-from jobs.errors import NothingReady
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, Preferences, QueueLimit, QueueShare
 from jobs.models.lane import make_ready
+from tests.claims import WORKERS, claim, claim_at_once
 from tests.factories import RemoteJobFactory, UserFactory, ready_jobs
-
-WORKERS = 12
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +22,6 @@ def one_second_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every job is estimated to take a second."""
     speed = KindSpeed(1.0, 0)
     monkeypatch.setattr("jobs.engine.claims.kind_speed", lambda kind: speed)
-
-
-def claim(queue: str = settings.QUEUE) -> DownloadJob | None:
-    try:
-        return claims.claim_next_job(queue, task_id="task", worker="worker@test")
-    except NothingReady:
-        return None
 
 
 def run(job: DownloadJob | None, *, seconds: float = 1.0) -> None:
@@ -177,20 +163,9 @@ def test_priority_comes_first(flood: User, alice: User) -> None:
 def test_claims_at_once_take_a_job_each(owners: int) -> None:
     for _ in range(owners):
         ready_jobs(UserFactory(), WORKERS // owners)
-    together = Barrier(WORKERS)
+    claimed = claim_at_once()
 
-    def claim_together(_: int) -> DownloadJob | None:
-        together.wait()
-        try:
-            return claim()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        claimed = list(pool.map(claim_together, range(WORKERS)))
-
-    assert None not in claimed
-    assert len({job.pk for job in claimed if job}) == WORKERS
+    assert len({job.pk for job in claimed}) == WORKERS
 
 
 def test_a_blocked_or_scheduled_job_is_not_ready(alice: User) -> None:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 from unittest.mock import Mock, patch
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
 
-from jobs.engine.claims import claim_next_job, ready_jobs
+from jobs.engine.claims import ready_jobs
 from jobs.engine.runner import run_next_job
-from jobs.errors import NothingReady
 from jobs.kinds.mistakes import mistakes
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, QueueLimit
 from jobs.states import Status
+from tests.claims import WORKERS, claim, claim_at_once
 from tests.factories import JobFactory
 from tests.factories import ready_jobs as created_ready
 from tests.kinds import SmallKind
-
-WORKERS = 12
 
 
 class Licensed(SmallKind):
@@ -48,28 +43,6 @@ def rung() -> Iterator[Mock]:
 
 def ready(owner: User, count: int = 1, **fields: Any) -> list[DownloadJob]:
     return created_ready(owner, count, **{"kind": "licensed", "params": {}} | fields)
-
-
-def claim() -> DownloadJob | None:
-    try:
-        return claim_next_job(settings.QUEUE, task_id="task", worker="worker")
-    except NothingReady:
-        return None
-
-
-def claim_at_once() -> list[DownloadJob]:
-    """Claim as many workers do at the same time."""
-    together = Barrier(WORKERS)
-
-    def claim_together(_: int) -> DownloadJob | None:
-        together.wait()
-        try:
-            return claim()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(WORKERS) as workers:
-        return [job for job in workers.map(claim_together, range(WORKERS)) if job]
 
 
 @pytest.mark.django_db(transaction=True)
