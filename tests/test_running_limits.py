@@ -77,6 +77,22 @@ def test_the_end_of_an_attempt_sends_a_doorbell_for_the_next_job(
     assert rung.call_args.args[0].job_id == second.pk
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_limited", [True, False])
+def test_the_end_of_an_attempt_sends_a_doorbell_if_operators_limit_anything(
+    alice: User, bucket: None, rung: Mock, monkeypatch: pytest.MonkeyPatch, is_limited: bool
+) -> None:
+    monkeypatch.setattr("jobs.engine.claims._operators_limits", (float("-inf"), False))
+    monkeypatch.delitem(KINDS, "licensed")
+    ready(alice, 2, kind="bundle")
+    if is_limited:
+        limit("owner", max_running=1)
+
+    run_next_job(settings.QUEUE, task_id="task", worker="worker")
+
+    assert rung.called == is_limited
+
+
 def test_a_kind_that_is_full_gets_no_doorbells_from_the_dispatcher(alice: User) -> None:
     JobFactory(owner=alice, kind="licensed", status=Status.PROCESSING)
     ready(alice, 5)

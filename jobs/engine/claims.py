@@ -6,6 +6,7 @@ the doorbells before its own. The order is that of jobs_next_1 in migration 0027
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,8 @@ from jobs.errors import StaleJob
 from jobs.kinds.registry import KINDS, queue_doorbell
 from jobs.models import DownloadJob, QueueLimit
 from jobs.models.transition import Search
+
+LIMITS_KEPT_SECONDS = 1.0  # so that short jobs need no query for it
 
 
 def claim_next_job(queue_name: str, *, task_id: str, worker: str) -> DownloadJob:
@@ -47,9 +50,24 @@ def ring_for_next_job(queue_name: str) -> None:
 
     A doorbell that came while the limit was reached has been used up.
     """
-    if any(search_of(queue_name).kind_limits) or QueueLimit.objects.exists():
+    if _has_limits(queue_name):
         for job_id in ready_jobs(queue_name, 1):
             ring_doorbell_soon(queue_doorbell(queue_name, job_id))
+
+
+_operators_limits = (float("-inf"), False)  # when it was read, and whether there are any
+
+
+def _has_limits(queue_name: str) -> bool:
+    """Return whether anything is limited. A new limit of operators is noticed within a second."""
+    global _operators_limits
+    if any(kind.max_running for kind in KINDS.values() if kind.queue == queue_name):
+        return True
+    read_at, found = _operators_limits
+    if time.monotonic() - read_at > LIMITS_KEPT_SECONDS:
+        found = QueueLimit.objects.exists()
+        _operators_limits = time.monotonic(), found
+    return found
 
 
 def ready_jobs(queue_name: str, most: int, *, for_seconds: float = 0) -> list[UUID]:
