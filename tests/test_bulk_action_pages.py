@@ -251,7 +251,7 @@ def test_bulk_actions_are_hidden_from_staff_who_may_not_see_jobs(
     assert client.get(f"{BULK}{bulk.pk}/change/").status_code == 403
 
 
-@pytest.mark.parametrize("broken", [{"bulk_action": "x"}, {"asked_at": "never"}])
+@pytest.mark.parametrize("broken", [{"bulk_action": "x"}, {"previewed_at": "never"}])
 def test_a_broken_confirmation_asks_again(
     desk: Client, alice: User, broken: dict[str, str]
 ) -> None:

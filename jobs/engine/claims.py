@@ -36,7 +36,7 @@ def search_of(queue_name: str) -> Search:
     kinds = [kind for kind in KINDS.values() if kind.queue == queue_name]
     speeds = [kind_speed(kind.name) for kind in kinds]
     return Search(
-        its_queue=queue_name,
+        queue=queue_name,
         kinds=[kind.name for kind in kinds],
         versions=[kind.params_version for kind in kinds],
         kind_limits=[kind.max_running for kind in kinds],

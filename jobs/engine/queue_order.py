@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-MOST_CREDIT = 300.0  # virtual seconds that an owner may be behind the clock
+MAX_CREDIT = 300.0  # virtual seconds that an owner may be behind the clock
 EXACT = 16  # jobs of a lane whose places and sizes are known; the others are sampled
 Key = tuple[int, float, int]  # minus the priority, the start in virtual time, the lane
 
@@ -145,7 +145,7 @@ def _points(
 
 
 def _not_before(clock: float, tag: float | None) -> float:
-    return clock if tag is None else max(tag, clock - MOST_CREDIT)
+    return clock if tag is None else max(tag, clock - MAX_CREDIT)
 
 
 def _points_of(lane: ReadyLane, tag: float) -> Iterator[_Point]:

@@ -214,7 +214,7 @@ DECLARE
     lifted float8;
     -- How far an owner may be behind the virtual time, whose jobs were shorter than estimated, or had
     -- to wait for a limit: then they come first for a while. Who was idle has no row, and no credit.
-    most_credit constant float8 := 300;
+    max_credit constant float8 := 300;
     most_lanes integer;
 BEGIN
     IF EXISTS (SELECT FROM unnest(kind_limits) AS most WHERE most IS NOT NULL)
@@ -269,7 +269,7 @@ BEGIN
                 SELECT greatest(
                     coalesce(share.used, 0),
                     clock.now - busy_for.seconds
-                        - CASE WHEN share.used IS NULL THEN 0 ELSE most_credit END
+                        - CASE WHEN share.used IS NULL THEN 0 ELSE max_credit END
                 ) AS so_far
             ) AS used
             -- The operators keep the planner from guessing that hardly a lane is left.

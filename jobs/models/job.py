@@ -75,7 +75,7 @@ class DownloadJob(JobFields):
         """Start an attempt of the job found. Raises NothingReady, and StaleJob if it is too new."""
         job = cls()
         job._claim(
-            task_id, worker, search=search, queue=search.its_queue,
+            task_id, worker, search=search, queue=search.queue,
             virtual_start=transition.FOUND_START, estimated_seconds=transition.FOUND_SECONDS,
         )  # fmt: skip
         return job

@@ -46,7 +46,7 @@ class Search(NamedTuple):
     The lists have an element for each kind.
     """
 
-    its_queue: str
+    queue: str
     kinds: list[str]
     versions: list[int]  # of the params; earlier ones can run as well
     kind_limits: list[int | None]

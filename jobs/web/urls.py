@@ -46,7 +46,7 @@ urlpatterns = [
     path("v1/kinds", kinds.KindList.as_view(), name="kinds"),
     *kinds.urls_of_kinds(),
     path("v1/schedules", schedules.ScheduleList.as_view(), name="schedules-api"),
-    path("v1/schedules/<job:schedule_id>", schedules.OneSchedule.as_view(), name="schedule"),
+    path("v1/schedules/<job:schedule_id>", schedules.ScheduleDetail.as_view(), name="schedule"),
     path(
         "v1/schedules/<job:schedule_id>/run",
         schedules.RunSchedule.as_view(),

@@ -37,7 +37,7 @@ class ConfirmationForm(forms.Form):
     """What the page that asks sends back. The id makes a form that is sent twice one action."""
 
     bulk_action = forms.UUIDField(widget=forms.HiddenInput)
-    asked_at = forms.DateTimeField(widget=forms.HiddenInput)  # jobs of later are left alone
+    previewed_at = forms.DateTimeField(widget=forms.HiddenInput)  # jobs of later are left alone
 
 
 class PriorityForm(ConfirmationForm):
@@ -132,10 +132,10 @@ class JobActions:
     ) -> HttpResponse:
         is_sent = "bulk_action" in request.POST
         form_class = PriorityForm if action == JobAction.CHANGE_PRIORITY else ConfirmationForm
-        initial = {"bulk_action": uuid4(), "asked_at": database_time().isoformat()}
+        initial = {"bulk_action": uuid4(), "previewed_at": database_time().isoformat()}
         form = form_class(request.POST if is_sent else None, initial=initial)
         if is_sent and form.is_valid():
-            jobs = jobs.filter(created_at__lte=form.cleaned_data["asked_at"])
+            jobs = jobs.filter(created_at__lte=form.cleaned_data["previewed_at"])
             return _start(request, jobs, action, form.cleaned_data)
         return self._ask(request, jobs, action, form)
 

@@ -154,7 +154,7 @@ class JobAdmin(JobActions, Chosen, Searched, ReadOnly, JobColumns, admin.ModelAd
         context["verbs"] = [
             (name, BUTTONS[name].label) for name in BUTTONS if BUTTONS[name] in actions
         ]
-        context["asked_verbs"] = [each for each in actions if each not in BUTTONS.values()]
+        context["linked_actions"] = [each for each in actions if each not in BUTTONS.values()]
         context |= {"timeline": read_timeline(job), "title": capfirst(self.opts.verbose_name)}
         return super().render_change_form(request, context, *args, **kwargs)
 

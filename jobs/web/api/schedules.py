@@ -74,7 +74,7 @@ class ScheduleList(APIView):
         return Response(ScheduleResponse(schedule).data, status=201, headers=headers)
 
 
-class OneSchedule(APIView):
+class ScheduleDetail(APIView):
     """Get, change or delete a schedule."""
 
     max_body_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
