@@ -285,7 +285,7 @@ def test_other_limits_tell_nothing_about_others(
     body = status(client_of_alice, job)
 
     assert body["waitingFor"] == "limit"
-    assert body["message"] == "As many as may run at once are running; it starts when one ends"
+    assert body["message"] == "The limit on running downloads is reached; it starts when one ends"
 
 
 @pytest.mark.django_db

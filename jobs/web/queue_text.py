@@ -31,7 +31,7 @@ def queue_text(waiting: Waiting | None) -> str:
         if waiting.block.scope == QueueLimit.Scope.OWNER:
             limit = waiting.block.max_running
             return f"You have {limit:,} running, which is your limit; it starts when one ends"
-        return "As many as may run at once are running; it starts when one ends"
+        return "The limit on running downloads is reached; it starts when one ends"
     return _place_text(waiting.place) if waiting.place and waiting.place.jobs else ""
 
 
