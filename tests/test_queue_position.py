@@ -329,7 +329,7 @@ LIMITS: list[dict[str, Any]] = [
 
 
 def assert_same_blocks() -> None:
-    snapshot = QueueSnapshot(queue_rows.read_queue_rows())
+    snapshot = QueueSnapshot.read()
     free = set(claims.ready_jobs(settings.QUEUE, 100))
     queued = DownloadJob.objects.filter(status=Status.QUEUED)
     assert {job.pk for job in queued if snapshot.block(job) is None} == free

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from django.db import connection
@@ -56,7 +56,7 @@ SELECT json_build_object(
     ),
     'running', (
         SELECT json_agg(json_build_array(
-            queue, owner_id, kind, concurrency_key, virtual_start,
+            queue, owner_id, virtual_start,
             greatest(estimated_seconds, seconds),
             CASE WHEN speed > 0 AND total > done THEN (total - done) / speed::float8
                 ELSE greatest(estimated_seconds - seconds, 0) END
@@ -69,6 +69,10 @@ SELECT json_build_object(
     'limits', (
         SELECT json_agg(json_build_array(scope, name, owner_id, max_running, is_paused, reason))
         FROM (SELECT * FROM jobs_queuelimit LIMIT %(most)s) AS queue_limit
+    ),
+    'blocked', (
+        SELECT json_build_array(everything, blocked_kinds, blocked_owners, blocked_keys)
+        FROM jobs_blocked_1(%(kinds)s::text[], %(kind_limits)s::integer[])
     ),
     'workers', (
         SELECT json_agg(json_build_array(queues, slots)) FROM jobs_serviceprocess
@@ -102,8 +106,6 @@ class ShareRow(NamedTuple):
 class RunningRow(NamedTuple):
     queue: str
     owner_id: int
-    kind: str
-    concurrency_key: str
     virtual_start: float | None
     seconds: float  # what it is charged: its estimate, or its running time once that is longer
     remaining: float | None
@@ -118,6 +120,15 @@ class LimitRow(NamedTuple):
     reason: str
 
 
+class BlockedRow(NamedTuple):
+    """What may not start now, because it is paused or as many run as may."""
+
+    everything: bool
+    kinds: Sequence[str]
+    owners: Sequence[int]
+    keys: Sequence[str]
+
+
 class WorkerRow(NamedTuple):
     queues: Sequence[str]
     slots: int
@@ -129,6 +140,7 @@ class QueueRows(NamedTuple):
     running: list[RunningRow] = []
     limits: list[LimitRow] = []
     workers: list[WorkerRow] = []
+    blocked: BlockedRow = BlockedRow(False, (), (), ())
 
 
 _TYPES: dict[str, Any] = {
@@ -137,9 +149,11 @@ _TYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def read_queue_rows() -> QueueRows:
-    """Read the lanes of all queues, and what they wait for."""
+def read_queue_rows(kind_limits: Mapping[str, int | None]) -> QueueRows:
+    """Read the lanes of all queues, and what they wait for. `kind_limits` are those of classes."""
     params: dict[str, Any] = {
+        "kinds": list(kind_limits),
+        "kind_limits": list(kind_limits.values()),
         "most_lanes": MAX_LANES,
         "most_rows": MAX_ROWS,
         "most": MAX_OF_OTHERS,
@@ -150,6 +164,5 @@ def read_queue_rows() -> QueueRows:
     with connection.cursor() as cursor:
         cursor.execute(READ, params)
         found = json.loads(cast(tuple[str], cursor.fetchone())[0])
-    return QueueRows(
-        **{name: [row(*values) for values in found[name] or []] for name, row in _TYPES.items()}
-    )
+    rows = {name: [row(*values) for values in found[name] or []] for name, row in _TYPES.items()}
+    return QueueRows(**rows, blocked=BlockedRow(*found["blocked"]))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Self
 
 import structlog
 from django.db import DatabaseError
@@ -45,9 +45,13 @@ NOTHING_KNOWN = QueueState(QueueOrder([], tags={}, clock=0), 0, 0, 0.0)
 class QueueSnapshot:
     """The queues at one time."""
 
-    def __init__(self, rows: QueueRows) -> None:
+    @classmethod
+    def read(cls) -> Self:
         kind_limits = {kind.name: kind.max_running for kind in KINDS.values()}
-        self._limits = RunningLimits(rows.limits, rows.running, kind_limits)
+        return cls(read_queue_rows(kind_limits), kind_limits)
+
+    def __init__(self, rows: QueueRows, kind_limits: Mapping[str, int | None]) -> None:
+        self._limits = RunningLimits(rows.limits, rows.blocked, kind_limits)
         self._keys = {lane.id: lane.concurrency_key for lane in rows.lanes}
         lanes: defaultdict[str, list[LaneRow]] = defaultdict(list)
         for lane in rows.lanes:
@@ -122,7 +126,7 @@ class SnapshotCache:
         """Read the queues. Without the database, the last snapshot is kept."""
         began = time.monotonic()
         try:
-            self.snapshot = QueueSnapshot(read_queue_rows())
+            self.snapshot = QueueSnapshot.read()
         except DatabaseError as error:
             log.warning("the queue could not be read", error=repr(error))  # polls need not fail
         now = time.monotonic()

@@ -1,19 +1,19 @@
 """Why a ready job may not start now: a pause, or a limit that is reached.
 
-It follows jobs_blocked_1 in migration 0027, without a query.
+What may not start comes from jobs_blocked_1 (migration 0027); here it gets its reason.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from jobs.engine.queue_rows import LimitRow, RunningRow
+from jobs.engine.queue_rows import BlockedRow, LimitRow
 from jobs.models import QueueLimit
 
 Scope = QueueLimit.Scope
 Part = tuple[str, str | int]  # a scope, and the owner, the kind or the key
+SERVICE: Part = (Scope.SERVICE.value, "")
 
 
 class StartBlock(NamedTuple):
@@ -26,56 +26,44 @@ class StartBlock(NamedTuple):
 
 
 class RunningLimits:
-    """The limits and pauses, and how many jobs are running of what they limit."""
+    """The limits and pauses, and what they keep from starting now."""
 
     def __init__(
         self,
         limits: Iterable[LimitRow],
-        running: Iterable[RunningRow],
+        blocked: BlockedRow,
         kind_limits: Mapping[str, int | None],
     ) -> None:
-        self._running: Counter[Part] = Counter()
-        for job in running:
-            self._running.update(_parts(job.owner_id, job.kind, job.concurrency_key))
-        self._limits = {_part(limit): limit for limit in limits}
+        self._limits = {(limit.scope, limit.owner_id or limit.name): limit for limit in limits}
         self._kind_limits = kind_limits
-        self._is_anything_limited = bool(self._limits) or any(kind_limits.values())
+        self._blocked: set[Part] = {
+            *((Scope.KIND.value, kind) for kind in blocked.kinds),
+            *((Scope.OWNER.value, owner_id) for owner_id in blocked.owners),
+            *((Scope.KEY.value, key) for key in blocked.keys),
+            *([SERVICE] if blocked.everything else []),
+        }
 
     def block(self, *, owner_id: int, kind: str, concurrency_key: str) -> StartBlock | None:
-        """Return what keeps the owner's jobs of the kind from starting; None if nothing does."""
-        if not self._is_anything_limited:
-            return None
-        parts = _parts(owner_id, kind, concurrency_key)
-        for part in parts:
-            limit = self._limits.get(part)
-            if limit and limit.is_paused:
-                return StartBlock(True, limit.scope, limit.reason)
-        for part in parts:
-            most = self._most(part)
-            if most is not None and self._running[part] >= most:
-                return StartBlock(False, part[0], max_running=most)
-        return None
+        """Return what keeps the owner's jobs of the kind from starting; None if nothing does.
 
-    def _most(self, part: Part) -> int | None:
+        A pause comes before a limit, and what concerns the owner before the rest.
+        """
+        if not self._blocked:
+            return None
+        owner, key = (Scope.OWNER.value, owner_id), (Scope.KEY.value, concurrency_key)
+        parts = [owner, (Scope.KIND.value, kind), key, SERVICE]
+        blocks = [self._block_of(part) for part in parts if part in self._blocked]
+        return min(blocks, key=lambda block: not block.is_paused, default=None)
+
+    def _block_of(self, part: Part) -> StartBlock:
         scope, name = part
         limit = self._limits.get(part)
-        most = limit.max_running if limit else None
+        if limit and limit.is_paused:
+            return StartBlock(True, scope, limit.reason)
+        if limit is None or limit.max_running is None:
+            limit = self._limits.get((scope, ""))  # that of each without their own
+        found = [limit.max_running if limit else None]
         if scope == Scope.KIND:
-            found = [each for each in (most, self._kind_limits.get(str(name))) if each is not None]
-            return min(found, default=None)
-        if most is None and scope in (Scope.OWNER, Scope.KEY) and name:
-            each_without_its_own = self._limits.get((scope, ""))
-            return each_without_its_own.max_running if each_without_its_own else None
-        return most
-
-
-def _part(limit: LimitRow) -> Part:
-    return limit.scope, limit.owner_id or limit.name
-
-
-def _parts(owner_id: int, kind: str, concurrency_key: str) -> list[Part]:
-    """Return what may be limited, that of the owner first."""
-    key: list[Part] = [(Scope.KEY.value, concurrency_key)] if concurrency_key else []
-    return [
-        (Scope.OWNER.value, owner_id), (Scope.KIND.value, kind), *key, (Scope.SERVICE.value, "")
-    ]  # fmt: skip
+            found.append(self._kind_limits.get(str(name)))
+        most = min((each for each in found if each is not None), default=0)
+        return StartBlock(False, scope, max_running=most)
