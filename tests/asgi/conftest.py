@@ -17,3 +17,11 @@ def native(transactional_db: None) -> Iterator[Native]:
 
     with serving() as found:
         yield found
+
+
+@pytest.fixture
+def queue_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let both sides know nothing about the queue, whichever answers first."""
+    from jobs.engine.queue_snapshot import CACHE
+
+    monkeypatch.setattr(CACHE, "take_refresh", lambda: False)

@@ -20,7 +20,7 @@ from jobs.web.asgi.callers import caller_of_token
 from tests.asgi.both import Native, Response, ask_django, bearer
 from tests.factories import JobFactory, RemoteJobFactory, UploadJobFactory
 
-pytestmark = pytest.mark.usefixtures("constant_etag")
+pytestmark = pytest.mark.usefixtures("constant_etag", "queue_is_not_read")
 STATUS = "/v1/download/status/{}"
 ADDRESSES = [STATUS, "/status/{}", "/downloads/{}/status", "/reports/{}/status"]
 KINDS: dict[str, Any] = {
