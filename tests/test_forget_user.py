@@ -25,6 +25,7 @@ from jobs.engine import personal_data
 from jobs.errors import StorageUnavailable
 from jobs.kinds.registry import kind_folder
 from jobs.models import (
+    BulkAction,
     DownloadJob,
     IncomingUpload,
     JobEvent,
@@ -124,6 +125,16 @@ def test_the_log_forgets_limits_of_the_user(alice: User, bob: User, operator: Us
     assert LogEntry.objects.get().object_repr == "Owner bobby"
     limit.refresh_from_db()
     assert limit.changed_by is None
+
+
+@pytest.mark.parametrize("query", ["status=failed&owner=alice", "q=Alice&status=failed"])
+def test_filters_of_bulk_actions_no_longer_name_the_user(
+    alice: User, operator: User, query: str
+) -> None:
+    bulk = BulkAction.objects.create(action="retry", operator=operator, query=query)
+    forget("alice")
+    bulk.refresh_from_db()
+    assert bulk.query == "status=failed"
 
 
 def test_what_is_deleted_is_printed(alice: User, bucket: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TypeVar
+from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
@@ -23,6 +24,7 @@ from jobs import storage
 from jobs.errors import StaleJob
 from jobs.kinds.registry import kind_folders
 from jobs.models import (
+    BulkAction,
     DownloadJob,
     IncomingUpload,
     JobEvent,
@@ -75,6 +77,7 @@ def forget_user(user: User) -> None:
     OutstandingToken.objects.filter(user=user).delete()
     _remove_from_operator_mails(user)
     _delete_schedules(user)
+    _remove_from_bulk_actions(user)
     for jobs in _batches(DownloadJob.objects.filter(owner=user)):
         _delete_jobs(jobs)
     for uploads in _batches(IncomingUpload.objects.filter(owner=user)):
@@ -104,6 +107,15 @@ def _delete_schedules(user: User) -> None:
     schedules = Schedule.objects.filter(owner=user)
     _log_entries(Schedule, [str(schedule.pk) for schedule in schedules]).delete()
     schedules.delete()
+
+
+def _remove_from_bulk_actions(user: User) -> None:
+    """Remove the user from the filters of bulk actions. Their reports stay."""
+    own = {user.get_username().casefold(), user.email.casefold()} - {""}
+    for bulk in BulkAction.objects.exclude(query="").iterator():
+        kept = [pair for pair in parse_qsl(bulk.query) if own.isdisjoint({pair[1].casefold()})]
+        if (query := urlencode(kept)) != bulk.query:
+            BulkAction.objects.filter(pk=bulk.pk).update(query=query)
 
 
 def _delete_jobs(jobs: list[DownloadJob]) -> None:
