@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from jobs.engine import tasks
 from jobs.engine.kind_speeds import KindSpeed
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, Preferences, QueueLimit, QueueShare
@@ -184,3 +185,22 @@ def test_a_queue_gives_only_jobs_of_its_kinds(alice: User, monkeypatch: pytest.M
     assert claim("links") == link
     assert claim("links") is None
     assert claim() == bundle
+
+
+def test_jobs_of_a_newer_release_are_left_to_its_workers(
+    alice: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The worker says so once, and takes what it knows."""
+    ready_jobs(alice, params_version=2)
+    ready_jobs(alice, kind="translate")
+    left = tasks.JobsLeftToOthers()
+
+    assert claim() is None
+    left.log_if_changed()
+    left.log_if_changed()
+    (known,) = ready_jobs(alice)
+    assert claim() == known
+
+    (line,) = [line for line in caplog.messages if "newer worker" in line]
+    assert "bundle, version 2" in line
+    assert "translate, version 1" in line

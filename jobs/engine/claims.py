@@ -17,7 +17,7 @@ from jobs.engine.doorbell import ring_doorbell_soon
 from jobs.engine.kind_speeds import kind_speed
 from jobs.errors import StaleJob
 from jobs.kinds.registry import KINDS, queue_doorbell
-from jobs.models import DownloadJob, QueueLimit
+from jobs.models import DownloadJob, Lane, QueueLimit
 from jobs.models.transition import Search
 
 LIMITS_KEPT_SECONDS = 1.0  # so that short jobs need no query for it
@@ -43,6 +43,13 @@ def search_of(queue_name: str) -> Search:
         fixed_seconds=[speed.fixed_seconds for speed in speeds],
         unit_seconds=[speed.unit_seconds for speed in speeds],
     )
+
+
+def unknown_ready_kinds() -> set[tuple[str, int]]:
+    """Return the kinds and versions of ready jobs that only a newer process can run."""
+    known = {name: kind.params_version for name, kind in KINDS.items()}
+    ready = Lane.objects.not_empty().order_by().values_list("kind", "params_version").distinct()
+    return {(kind, version) for kind, version in ready if version > known.get(kind, 0)}
 
 
 def ring_for_next_job(queue_name: str) -> None:

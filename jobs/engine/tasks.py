@@ -17,6 +17,7 @@ from django.db import close_old_connections, connection, connections
 
 from jobs.engine import runner
 from jobs.engine.celery_app import celery_app
+from jobs.engine.claims import unknown_ready_kinds
 from jobs.engine.doorbell import send_doorbells
 from jobs.engine.doorbell_message import TASK
 from jobs.engine.process_reports import ProcessReports, memory_bytes
@@ -92,6 +93,20 @@ def _kill_overrun(worker: str) -> None:
                 os.kill(request.worker_pid, signal.SIGKILL)
 
 
+class JobsLeftToOthers:
+    """Says in the log which ready jobs this worker leaves to newer ones, when that changes."""
+
+    def __init__(self) -> None:
+        self._last: set[tuple[str, int]] = set()
+
+    def log_if_changed(self) -> None:
+        found = unknown_ready_kinds()
+        if found - self._last:
+            names = [f"{kind}, version {version}" for kind, version in sorted(found)]
+            log.warning("jobs wait for a newer worker", kinds=names)
+        self._last = found
+
+
 _reports: list[ProcessReports] = []  # of this worker, while it is running
 
 
@@ -109,8 +124,11 @@ def _start_reports(sender: Any, **kwargs: Any) -> None:
             "memory_bytes": memory_bytes(children),
         }
 
+    left = JobsLeftToOthers()
+
     def then() -> None:
         _kill_overrun(sender.hostname)
+        left.log_if_changed()
         stand_in_for_dispatchers()
 
     reports = ProcessReports(ServiceProcess.Role.WORKER, sender.hostname, facts, then=then)

@@ -21,8 +21,15 @@ from jobs.states import Status
 class LaneQuerySet(models.QuerySet["Lane"]):
     def empty(self) -> Self:
         """Return the lanes without a ready job."""
+        return self.filter(~self._ready_job())
+
+    def not_empty(self) -> Self:
+        """Return the lanes with a ready job."""
+        return self.filter(self._ready_job())
+
+    def _ready_job(self) -> Exists:
         jobs = apps.get_model("jobs", "DownloadJob").objects
-        return self.filter(~Exists(jobs.filter(status=Status.QUEUED, lane=OuterRef("pk"))))
+        return Exists(jobs.filter(status=Status.QUEUED, lane=OuterRef("pk")))
 
     def delete_empty(self, most: int) -> int:
         """Delete lanes without a ready job. Return how many. Call it in a transaction.
