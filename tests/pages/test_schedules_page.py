@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from jobs.engine.schedules import run_due_schedules
 from jobs.models import DownloadJob, Schedule
+from tests.factories import StoredFileFactory
 from tests.pages.looks import INLINE, of, text
 
 REPORT = {"period": "7d", "as": "pdf"}
@@ -104,6 +105,29 @@ def test_generated_form_repeats_a_kind_of_a_team(
     Schedule.objects.update(next_run_at=timezone.now())
     run_due_schedules()
     assert DownloadJob.objects.get().params["year"] == 2025
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "request_body"),
+    [
+        ("/link", {"url": "https://example.org/frames.tar"}, {"url": "https://example.org/frames.tar"}),
+        ("/downloads", {"file": "70000", "name": "Week.zip"}, {"file_ids": [70000], "name": "Week.zip"}),
+    ],
+)  # fmt: skip
+def test_links_and_zips_repeat_too(
+    visitor: Client, path: str, fields: dict[str, str], request_body: dict[str, Any]
+) -> None:
+    StoredFileFactory(file_id=70000)
+    repeat = {"repeat": "daily", "repeatAt": "08:30", "repeatZone": "UTC"}
+
+    assert "Repeat</summary>" in text(visitor.get(path if path == "/link" else "/"))
+    assert visitor.post(path, fields | repeat)["Location"] == "/schedules"
+
+    schedule = Schedule.objects.get()
+    assert schedule.request.items() >= request_body.items()
+    assert not DownloadJob.objects.exists()
+    refused = visitor.post(path, fields | repeat | {"repeatAt": "late"})
+    assert 'id="repeatAt-error"' in text(refused)
 
 
 def test_generated_form_explains_an_invalid_line(

@@ -34,6 +34,7 @@ from jobs.web.pages.form_submit import (
 )
 from jobs.web.pages.pagination import Position, paginate_newest
 from jobs.web.pages.rendering import render_page
+from jobs.web.pages.repeat import is_repeated, repeat_fields, submit_schedule
 from jobs.web.searching import searching
 from jobs.web.serializers import request_of
 from jobs.web.serializers.requests import request_serializer_context
@@ -130,6 +131,8 @@ def submit_bundle_form(request: HttpRequest) -> HttpResponse:
     bundle = request_of(FilesBundle)(data=data, context=request_serializer_context(request))
     try:
         bundle.is_valid(raise_exception=True)
+        if is_repeated(request.POST):
+            return submit_schedule(request, bundle)
         return submit_form(request, bundle.submission())
     except ValidationError as error:
         return _render(request, request.POST, _errors(error.get_full_details()), status=400)
@@ -173,6 +176,7 @@ def _render(
         "types": [ANY_TYPE, *((value, words[0]) for value, words in TYPES.items())],
         "name": form.get("name", ""),
         "terms": terms.field_values(form, authenticated_user(request)),
+        "repeat": repeat_fields(form),
         "method": "get" if len(ticked) <= MAX_IN_ADDRESS - SHOWN else "post",
         "errors": errors or {},
         "once": new_form_id(),

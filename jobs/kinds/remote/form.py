@@ -30,6 +30,7 @@ from jobs.web.pages.form_submit import (
     submit_form,
 )
 from jobs.web.pages.rendering import render_page
+from jobs.web.pages.repeat import is_repeated, repeat_fields, submit_schedule
 from jobs.web.serializers import request_of
 from jobs.web.serializers.requests import request_serializer_context
 
@@ -70,6 +71,8 @@ def _submit(request: HttpRequest) -> HttpResponse:
     remote = request_of(Remote)(data=data, context=request_serializer_context(request))
     try:
         remote.is_valid(raise_exception=True)
+        if is_repeated(request.POST):
+            return submit_schedule(request, remote)
         return submit_form(request, remote.submission())
     except ValidationError as error:
         errors = form_error_sentences(error.get_full_details(), SENTENCES)
@@ -118,6 +121,7 @@ def _form(
     context = {
         "here": "new",
         "terms": values,
+        "repeat": repeat_fields(request.POST or request.GET),
         "given": given | {"threads": threads},
         "errors": errors,
         "is_open": bool(given["sha256"] or threads != str(THREADS) or values.run_at),
