@@ -110,10 +110,10 @@ def test_generated_form_repeats_a_kind_of_a_team(
 @pytest.mark.parametrize(
     ("path", "fields", "request_body"),
     [
-        ("/link", {"url": "https://example.org/frames.tar"}, {"url": "https://example.org/frames.tar"}),
-        ("/downloads", {"file": "70000", "name": "Week.zip"}, {"file_ids": [70000], "name": "Week.zip"}),
+        ("/link", {"url": "https://example.org/a.tar"}, {"url": "https://example.org/a.tar"}),
+        ("/downloads", {"file": "70000", "name": "A.zip"}, {"file_ids": [70000], "name": "A.zip"}),
     ],
-)  # fmt: skip
+)
 def test_links_and_zips_repeat_too(
     visitor: Client, path: str, fields: dict[str, str], request_body: dict[str, Any]
 ) -> None:
