@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from jobs.lib.names import MISLEADING
 from jobs.models.event import JobEvent
 from jobs.models.newest import NewestQuerySet
 from jobs.states import Actor, Status
@@ -20,6 +22,7 @@ from jobs.states import Actor, Status
 if TYPE_CHECKING:
     from jobs.models.job import DownloadJob
 
+MAX_RESPONSE_CHARS = 500  # of the body of a receiver's response
 OUTBOX = uuid.UUID("8f1c3a52-6c0e-4a77-9a1b-0d5b7f0c2f6e")  # namespace of the ids of its rows
 
 
@@ -105,6 +108,12 @@ class Notification(models.Model):
     tries = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(db_default=Now())  # while it is being sent: when the lease ends
     error = models.CharField(max_length=500, blank=True)  # of the last try
+    # What the receiver of a webhook returned at the last try; the status is null if it did not.
+    response_status = models.SmallIntegerField(null=True)
+    response_text = models.CharField(
+        max_length=MAX_RESPONSE_CHARS, blank=True, default="", db_default=""
+    )
+    response_seconds = models.FloatField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)
 
@@ -145,6 +154,13 @@ class Notification(models.Model):
         except ValueError:
             return "-"
 
+    def set_response(self, status: int | None, body: bytes, seconds: float) -> None:
+        """Set what the receiver returned; `mark_sent` and `mark_failed` save it."""
+        text = body.decode(errors="replace").replace("\r\n", "\n")
+        self.response_status = status
+        self.response_text = MISLEADING.sub(_shown_control, text)[:MAX_RESPONSE_CHARS]
+        self.response_seconds = round(seconds, 3)
+
     def mark_sent(self) -> None:
         """Record success, unless another try has started or the outcome is recorded already."""
         self._settle(state=self.State.SENT, sent_at=Now(), error="")
@@ -161,7 +177,16 @@ class Notification(models.Model):
         this_try = Notification.objects.filter(
             pk=self.pk, state=self.State.WAITING, tries=self.tries, due_at=self.due_at
         )
-        this_try.update(**outcome)
+        this_try.update(
+            **outcome,
+            response_status=self.response_status,
+            response_text=self.response_text,
+            response_seconds=self.response_seconds,
+        )
+
+
+def _shown_control(found: re.Match[str]) -> str:
+    return found[0] if found[0] in "\n\t" else "\N{REPLACEMENT CHARACTER}"
 
 
 def notification_outcome(job: DownloadJob) -> dict[str, Any]:

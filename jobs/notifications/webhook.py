@@ -27,17 +27,21 @@ MAX_REST_SECONDS = 24 * 3600  # of a Retry-After
 
 
 def send_webhook(notification: Notification) -> None:
-    """Send one webhook. Raises Undelivered."""
+    """Send one webhook, and set the receiver's response on it. Raises Undelivered."""
     body = webhook_body(notification)
     headers = _headers(notification, body)
     release_database_connection()
+    began = time.monotonic()
     try:
         response = post_outbound(notification.to, body, headers, within_seconds=WITHIN_SECONDS)
     except (BadUrl, BlockedAddress) as error:
+        notification.set_response(None, b"", time.monotonic() - began)
         raise Undelivered(str(error), for_good=True) from error
     except RemoteError as error:
+        notification.set_response(None, b"", time.monotonic() - began)
         raise Undelivered(str(error)) from error
     status = response.status
+    notification.set_response(status, response.body, time.monotonic() - began)
     if not 200 <= status < 300:
         raise Undelivered(
             f"{notification.place} returned {status}.",

@@ -5,7 +5,8 @@ addresses that were checked before.
 """
 
 from jobs.outbound.post import post_outbound
-from jobs.outbound.remote_file import PostResponse, RemoteFile
+from jobs.outbound.post_response import PostResponse
+from jobs.outbound.remote_file import RemoteFile
 from jobs.outbound.remote_response import RemoteResponse
 from jobs.outbound.response_errors import RangesBroken
 from jobs.outbound.targets import target_of

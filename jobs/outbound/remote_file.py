@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
@@ -18,6 +16,7 @@ from jobs.errors import (
 )
 from jobs.outbound.connection_pools import EXACT_TARGET, ConnectionPool, connection_pool_of
 from jobs.outbound.cookies import Cookies
+from jobs.outbound.post_response import PostResponse
 from jobs.outbound.redirects import is_redirect, redirect_location
 from jobs.outbound.remote_response import RemoteResponse
 from jobs.outbound.response_errors import (
@@ -37,14 +36,6 @@ HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",  # the file must have its own bytes
 }
-
-
-@dataclass(frozen=True)
-class PostResponse:
-    """The response to a POST. `retry_after` has all headers of that name."""
-
-    status: int
-    retry_after: Sequence[str]
 
 
 class RemoteFile:
@@ -106,13 +97,11 @@ class RemoteFile:
         return response
 
     def post(self, body: bytes, headers: dict[str, str]) -> PostResponse:
-        """Send the body. Return the head of the response; its body is not read.
+        """Send the body. Return the response, whose own body is not read yet.
 
         Redirects are not followed.
         """
-        response = self._send(self._origin, headers, body)
-        response.close()
-        return PostResponse(response.status, response.headers.getlist("Retry-After"))
+        return PostResponse(self._send(self._origin, headers, body))
 
     def close(self) -> None:
         """Abort all connections, and refuse new ones."""

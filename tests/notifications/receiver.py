@@ -30,6 +30,8 @@ class Receiver:
         self.location = ""
         self.retry_after = ""
         self.first = b""
+        self.body = b""
+        self.stalls = False  # keep the connection open after the body, which has no length then
         self.came = threading.Event()
         self.released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), self)
@@ -93,8 +95,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Location", self.server.receiver.location)
         if self.server.receiver.retry_after:
             self.send_header("Retry-After", self.server.receiver.retry_after)
-        self.send_header("Content-Length", "0")
+        receiver = self.server.receiver
+        if not receiver.stalls:
+            self.send_header("Content-Length", str(len(receiver.body)))
         self.end_headers()
+        self.wfile.write(receiver.body)
+        if receiver.stalls:
+            self.wfile.flush()
+            receiver.released.wait(10)
 
     def _drip(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
