@@ -107,7 +107,13 @@ RANKS: list[set[str]] = [
         "engine.sweeps",
     },
     {"engine.bulk_actions", "engine.schedules"},
-    {"engine.dispatcher", "engine.storage_repair", "engine.tasks", "web.schedules"},
+    {
+        "engine.dispatcher",
+        "engine.storage_repair",
+        "engine.tasks",
+        "web.deliveries",
+        "web.schedules",
+    },
     {
         "web.api",
         "web.pages",

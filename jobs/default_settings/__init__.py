@@ -155,6 +155,7 @@ RATES: dict[str, list[str]] = dict(  # keywords: only a kind itself has its name
     poll=env.list("RATE_POLL", default=_rates("owner:600/60,address:6000/60", "owner:10000/60")),
     # Each active row on a page polls.
     page=_rates("owner:3000/60,address:30000/60", "owner:30000/60"),
+    webhook=_rates("owner:10/60", "owner:100/60"),  # tests, and deliveries that are sent again
     search=_rates("owner:120/60,address:1200/60", "owner:1200/60"),  # while typing
     upload=env.list(
         "RATE_UPLOAD", default=_rates("owner:100/900,address:10/60", "owner:10000/900")

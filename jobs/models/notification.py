@@ -16,10 +16,12 @@ from django.db.models.functions import Now
 
 from jobs.lib.names import MISLEADING
 from jobs.models.event import JobEvent
-from jobs.models.newest import NewestQuerySet
+from jobs.models.newest import SEARCHED, NewestQuerySet
 from jobs.states import Actor, Status
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     from jobs.models.job import DownloadJob
 
 MAX_RESPONSE_CHARS = 500  # of the body of a receiver's response
@@ -74,6 +76,11 @@ class NotificationQuerySet(NewestQuerySet["Notification"]):
     def settled(self) -> Self:
         """Return the messages that were sent or have failed for good."""
         return self.filter(state__in=[Notification.State.SENT, Notification.State.FAILED])
+
+    def deliveries(self, owner: User) -> Self:
+        """Return the owner's webhooks, newest first, among their newest SEARCHED notifications."""
+        newest = self.filter(owner=owner).order_by("-created_at")[:SEARCHED]
+        return self.filter(pk__in=newest.values("pk"), channel="webhook").order_by("-created_at")
 
     def send_again(self) -> int:
         """Queue settled messages again, under the same ids. Return how many."""
@@ -153,6 +160,15 @@ class Notification(models.Model):
             return urlsplit(self.to).hostname or "-"
         except ValueError:
             return "-"
+
+    @property
+    def event_type(self) -> str:
+        """The type of the event that a webhook reports."""
+        if "test" in self.content:
+            return "webhook.test"
+        if alert := self.content.get("alert"):
+            return "alert.resolved" if alert["resolvedAt"] else "alert.firing"
+        return f"job.{self.content['status']}"
 
     def set_response(self, status: int | None, body: bytes, seconds: float) -> None:
         """Set what the receiver returned; `mark_sent` and `mark_failed` save it."""

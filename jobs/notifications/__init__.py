@@ -8,6 +8,7 @@ from jobs.notifications.alerts import check_alerts, stand_in_for_dispatchers
 from jobs.notifications.database_watch import DatabaseWatch
 from jobs.notifications.operators import notify_operators
 from jobs.notifications.senders import Sender, send_notification, senders
+from jobs.notifications.webhook import send_test_webhook
 
 __all__ = [
     "DatabaseWatch",
@@ -15,6 +16,7 @@ __all__ = [
     "check_alerts",
     "notify_operators",
     "send_notification",
+    "send_test_webhook",
     "senders",
     "stand_in_for_dispatchers",
 ]

@@ -8,8 +8,10 @@ import hmac
 import json
 import time
 from datetime import timedelta
+from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -52,12 +54,44 @@ def send_webhook(notification: Notification) -> None:
         )
 
 
+def send_test_webhook(owner: User, url: str) -> Notification:
+    """Send a `webhook.test` event at once, in this thread. Return its row, with the outcome.
+
+    It is not retried.
+    """
+    now = timezone.now()
+    notification = Notification(
+        pk=uuid4(),
+        owner=owner,
+        channel=Notification.Channel.WEBHOOK,
+        to=url,
+        content={"test": {"userId": str(owner.pk), "sentAt": now.isoformat()}},
+        state=Notification.State.SENT,
+        tries=1,
+        sent_at=now,
+    )
+    try:
+        send_webhook(notification)
+    except Undelivered as error:
+        notification.state, notification.sent_at = Notification.State.FAILED, None
+        notification.error = str(error)
+    notification.save(force_insert=True)
+    return notification
+
+
 def webhook_body(notification: Notification) -> bytes:
     """Return the body, which is the same for every try."""
+    if test := notification.content.get("test"):
+        message = {
+            "type": notification.event_type,
+            "timestamp": test["sentAt"],
+            "data": {"userId": test["userId"]},
+        }
+        return json.dumps(message, sort_keys=True).encode()
     if alert := notification.content.get("alert"):
         ended = alert["resolvedAt"]
         message = {
-            "type": "alert.resolved" if ended else "alert.firing",
+            "type": notification.event_type,
             "timestamp": ended or alert["since"],
             "data": alert,
         }
@@ -67,7 +101,7 @@ def webhook_body(notification: Notification) -> bytes:
     if outcome["status"] == Status.COMPLETED and "size" in outcome:  # otherwise it made no file
         links["downloadUrl"] = _address("download", outcome["jobId"])
     message = {
-        "type": f"job.{outcome['status']}",
+        "type": notification.event_type,
         "timestamp": outcome["finishedAt"],
         "data": outcome | links,
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http.client import HTTPException
+from typing import Self
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
@@ -10,14 +13,18 @@ from urllib3.exceptions import HTTPError
 MAX_BODY_BYTES = 2_000  # 500 characters, of up to four bytes each
 
 
+@dataclass
 class PostResponse:
     """`retry_after` has all headers of that name. `body` grows while `read_body` runs."""
 
-    def __init__(self, response: BaseHTTPResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.retry_after = response.headers.getlist("Retry-After")
-        self.body = b""
+    status: int
+    retry_after: Sequence[str]
+    _response: BaseHTTPResponse
+    body: bytes = b""
+
+    @classmethod
+    def of(cls, response: BaseHTTPResponse) -> Self:
+        return cls(response.status, response.headers.getlist("Retry-After"), response)
 
     def read_body(self) -> None:
         """Read at most MAX_BODY_BYTES, then close. A connection that breaks ends the body."""

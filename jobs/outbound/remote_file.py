@@ -101,7 +101,7 @@ class RemoteFile:
 
         Redirects are not followed.
         """
-        return PostResponse(self._send(self._origin, headers, body))
+        return PostResponse.of(self._send(self._origin, headers, body))
 
     def close(self) -> None:
         """Abort all connections, and refuse new ones."""

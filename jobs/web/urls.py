@@ -10,11 +10,11 @@ from jobs.kinds.form import has_generated_form
 from jobs.kinds.registry import KINDS
 from jobs.operations.metrics.view import Metrics
 from jobs.web import converters as converters  # registers `<job:...>`
-from jobs.web.api import downloads, events, kinds, operations, schedules, tokens
+from jobs.web.api import downloads, events, kinds, operations, schedules, tokens, webhooks
 from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
 from jobs.web.openapi import document
-from jobs.web.pages import job, kind_form, my_downloads, previews, settings, theme
+from jobs.web.pages import deliveries, job, kind_form, my_downloads, previews, settings, theme
 from jobs.web.pages import schedules as schedule_pages
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])
@@ -40,6 +40,12 @@ urlpatterns = [
         for name, view in schedule_pages.BUTTONS.items()
     ),
     path("settings", settings.settings_page, name="settings"),
+    path("settings/deliveries", deliveries.deliveries_page, name="deliveries"),
+    path(
+        "settings/deliveries/<job:delivery_id>/resend",
+        deliveries.resend_from_page,
+        name="delivery-resend",
+    ),
     path("theme", theme.change_theme, name="theme"),
     path("sign-in", SignInPage.as_view(), name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),
@@ -51,6 +57,13 @@ urlpatterns = [
         "v1/schedules/<job:schedule_id>/run",
         schedules.RunSchedule.as_view(),
         name="run-schedule",
+    ),
+    path("v1/webhook/test", webhooks.TestWebhook.as_view(), name="webhook-test"),
+    path("v1/webhook/deliveries", webhooks.Deliveries.as_view(), name="webhook-deliveries"),
+    path(
+        "v1/webhook/deliveries/<job:delivery_id>/resend",
+        webhooks.ResendDelivery.as_view(),
+        name="resend-delivery",
     ),
     path("v1/download/check", downloads.CheckFile.as_view(), name="check"),
     path("v1/download/jobs", downloads.JobList.as_view(), name="jobs"),

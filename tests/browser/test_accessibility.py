@@ -98,6 +98,17 @@ class Visit:
         self.go("/settings")
         self.tab.get_by_text("Reveal secret").click()
 
+    def deliveries(self) -> None:
+        """Show webhooks with and without a response, one of them folded open."""
+        answered = {"response_status": 500, "response_seconds": 0.2, "response_text": "no\nluck"}
+        NotificationFactory(owner=self.alice, state="failed", error="It returned 500.", **answered)
+        NotificationFactory(owner=self.alice, sent=True)
+        self.go("/settings/deliveries")
+        self.tab.get_by_text("Response: 500").click()
+
+    def no_deliveries(self) -> None:
+        self.go("/settings/deliveries")
+
     def wrong_settings(self) -> None:
         self.go("/settings")
         self.tab.get_by_label("Webhook URL").fill("http://10.0.0.1/")
@@ -163,6 +174,8 @@ PAGES = [
     Visit.wrong_report,
     Visit.settings,
     Visit.wrong_settings,
+    Visit.deliveries,
+    Visit.no_deliveries,
     Visit.upload,
     Visit.send,
     Visit.downloads,

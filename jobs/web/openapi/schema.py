@@ -43,6 +43,8 @@ class Schema(AutoSchema):
             return ["auth"]
         if "/schedules" in self.path:
             return ["schedules"]
+        if "/webhook/" in self.path:
+            return ["webhooks"]
         return ["operations" if self._is_for_staff else "jobs"]
 
     @property

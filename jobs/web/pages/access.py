@@ -21,6 +21,7 @@ from jobs.web.throttle import throttle_request
 
 FORMS_WITHOUT_JOB = {  # `choose` posts a search with many ticks
     *("choose", "settings", "theme"),
+    "delivery-resend",
     *("schedule-pause", "schedule-resume", "schedule-delete"),
 }
 MAX_URL_CHARS = 3_500  # the web server accepts a request line of 4,094

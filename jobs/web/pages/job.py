@@ -21,6 +21,7 @@ from jobs.states import Actor
 from jobs.web import wording
 from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
+from jobs.web.pages.deliveries import job_deliveries
 from jobs.web.pages.dependencies import job_dependencies
 from jobs.web.pages.polling import PolledJob, poll_fragment, polled_job
 from jobs.web.pages.previews import previews_of
@@ -90,6 +91,7 @@ def _card(view: PolledJob, now: datetime) -> dict[str, Any]:
         "kind": KINDS[job.kind],
         "previews": previews_of(job),
         "dependencies": job_dependencies(job, now),
+        "deliveries": job_deliveries(job, now),
         "left_out": KINDS[job.kind].notes(job),
         "remedy": KINDS[job.kind].remedy(job),
         "size": wording.file_size_text(job.artifact.size_bytes) if job.artifact else "",

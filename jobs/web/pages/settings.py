@@ -14,14 +14,18 @@ from rest_framework.exceptions import ValidationError
 
 from jobs.errors import BlockedAddress
 from jobs.models import Notification, Preferences, can_be_mailed
+from jobs.notifications import send_test_webhook
 from jobs.web import wording
 from jobs.web.authentication import authenticated_user
+from jobs.web.deliveries import RATE
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import form_error_sentence
 from jobs.web.pages.rendering import SeeOther, render_page
 from jobs.web.serializers import MAX_WEBHOOK_CHARS, StrictSerializer, Url
+from jobs.web.throttle import throttle_request
 
 MAX_NOTIFICATIONS = 10  # the latest
+NOTHING_TO_TEST = "Enter the address to send the test to."
 
 
 class WebhookSettings(StrictSerializer):
@@ -39,11 +43,33 @@ def settings_page(request: HttpRequest) -> HttpResponse:
         return _form(request, preferences)
     if "secret" in request.POST:
         return _rotate_secret(request, preferences)
+    if "test" in request.POST:
+        return _test(request, preferences)
     return _save(request, preferences)
 
 
 def _save(request: HttpRequest, preferences: Preferences) -> HttpResponse:
     """Save the notification settings, or show the form with its error."""
+    if refusal := _fill_in(request, preferences):
+        return refusal
+    preferences.save(update_fields=["email", "webhook"])
+    messages.success(request, "Saved. Applies to new downloads.")
+    return SeeOther(reverse("settings"))
+
+
+def _test(request: HttpRequest, preferences: Preferences) -> HttpResponse:
+    """Send a test to the webhook in the form, which is not saved, and show the response."""
+    if refusal := _fill_in(request, preferences):
+        return refusal
+    if not preferences.webhook:
+        return _form(request, preferences, NOTHING_TO_TEST, HTTPStatus.BAD_REQUEST)
+    throttle_request(request, RATE)
+    sent = send_test_webhook(authenticated_user(request), preferences.webhook)
+    return _form(request, preferences, test=wording.notice_texts(sent, timezone.now()))
+
+
+def _fill_in(request: HttpRequest, preferences: Preferences) -> HttpResponse | None:
+    """Set what the form has, without saving it. Return the form with its error if it is invalid."""
     webhook = request.POST.get("webhook", "").strip()
     serializer = WebhookSettings(data={"webhook": webhook})
     preferences.email = "email" in request.POST and can_be_mailed(authenticated_user(request))
@@ -56,9 +82,7 @@ def _save(request: HttpRequest, preferences: Preferences) -> HttpResponse:
         return _form(request, preferences, error_text, HTTPStatus.BAD_REQUEST)
     except BlockedAddress as error:
         return _form(request, preferences, str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
-    preferences.save(update_fields=["email", "webhook"])
-    messages.success(request, "Saved. Applies to new downloads.")
-    return SeeOther(reverse("settings"))
+    return None
 
 
 def _rotate_secret(request: HttpRequest, preferences: Preferences) -> HttpResponse:
@@ -69,7 +93,12 @@ def _rotate_secret(request: HttpRequest, preferences: Preferences) -> HttpRespon
 
 
 def _form(
-    request: HttpRequest, preferences: Preferences, error: str = "", status: int = HTTPStatus.OK
+    request: HttpRequest,
+    preferences: Preferences,
+    error: str = "",
+    status: int = HTTPStatus.OK,
+    *,
+    test: wording.Notice | None = None,
 ) -> HttpResponse:
     now = timezone.now()
     notifications = Notification.objects.filter(owner=authenticated_user(request)).order_by(
@@ -79,6 +108,7 @@ def _form(
         "preferences": preferences,
         "can_mail": can_be_mailed(authenticated_user(request)),
         "error": error,
+        "test": test,
         "notices": [wording.notice_texts(each, now) for each in notifications[:MAX_NOTIFICATIONS]],
     }
     return render_page(request, "jobs/settings.html", context, status)

@@ -25,7 +25,10 @@ class Notice:
     to: str
     at: datetime
     when: str
+    attempts: str
     error: str
+    response: str  # of the receiver of a webhook: "200 in 0.1 s"
+    can_resend: bool
 
 
 def notice_texts(notification: Notification, now: datetime) -> Notice:
@@ -41,16 +44,30 @@ def notice_texts(notification: Notification, now: datetime) -> Notice:
         notification=notification,
         icon=icon,
         word=word,
-        about=f"{content['fileName']}: {_word(content).lower()}",
+        about="Test" if "test" in content else f"{content['fileName']}: {_word(content).lower()}",
         to=_to(notification),
         at=at,
         when=moment_text(at, now),
+        attempts=_attempts(notification),
         error=notification.error,
+        response=_response(notification),
+        can_resend=notification.channel == Notification.Channel.WEBHOOK
+        and notification.state != State.WAITING,
     )
 
 
 def _word(content: dict[str, Any]) -> str:
     return word_of(FINAL_ICONS[Status(content["status"])], has_file="size" in content)
+
+
+def _attempts(notification: Notification) -> str:
+    return "1 attempt" if notification.tries == 1 else f"{notification.tries} attempts"
+
+
+def _response(notification: Notification) -> str:
+    if not (status := notification.response_status):
+        return ""
+    return f"{status} in {notification.response_seconds or 0:.2f}\N{NO-BREAK SPACE}s"
 
 
 def _to(notification: Notification) -> str:
