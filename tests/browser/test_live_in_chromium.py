@@ -369,6 +369,7 @@ def test_pages_fit_a_phone(
     tab.wait_for_load_state()  # the script has run: it ticks the others
     tab.get_by_label("Select all on this page").tap()
     service.store.throttle(SLOWLY)
+    tab.get_by_role("link", name="Continue").tap()
     tab.get_by_role("button", name="Create zip").tap()
     expect(tab.get_by_text(PERCENT)).to_be_visible(timeout=LONG)
     tab.get_by_role("link", name="My downloads").first.tap()

@@ -277,11 +277,11 @@ def test_ticked_files_survive_paging_and_make_a_zip(
     alice_tab.goto(live_server.url)
 
     alice_tab.get_by_label("file-").first.check()
-    expect(alice_tab.locator("[data-total]")).to_have_text("1 file1.2\u00a0MB")
+    expect(alice_tab.locator(".basket [data-total]")).to_have_text("1 file1.2\u00a0MB")
     alice_tab.get_by_role("button", name="Older").click()
     expect(alice_tab.locator(".files tbody tr")).to_have_count(5)
     alice_tab.get_by_label("Select all on this page").check()
-    expect(alice_tab.locator("[data-total]")).to_have_text("6 files7.2\u00a0MB")
+    expect(alice_tab.locator(".basket [data-total]")).to_have_text("6 files7.2\u00a0MB")
     assert "csrf" not in alice_tab.url
     alice_tab.get_by_label("File name").fill("Both pages")
     alice_tab.get_by_label("File name").press("Enter")
@@ -416,11 +416,59 @@ def test_searching_while_typing_keeps_ticks_and_focus(
     assert DownloadJob.objects.get().params["file_ids"] == [80_001, 80_000]
 
 
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_a_phone_has_the_name_the_mail_and_the_start(
+    alice_tab: Page, live_server: Any, new_context: Any, *, has_scripts: bool
+) -> None:
+    User.objects.update(email="alice@example.org")
+    for number in range(25):
+        StoredFileFactory(name=f"plan-{number}.txt", size_bytes=2_000_000)
+    cookies = alice_tab.context.storage_state()
+    phone = {"viewport": {"width": 390, "height": 844}, "java_script_enabled": has_scripts}
+    tab = new_context(storage_state=cookies, **phone).new_page()
+    tab.goto(live_server.url)
+    panel = tab.get_by_role("complementary", name="Your download")
+    expect(panel).not_to_be_in_viewport()
+
+    tab.get_by_label("plan-24.txt").check()
+    tab.get_by_label("plan-23.txt").check()
+    if has_scripts:
+        expect(tab.get_by_text("2 files 4.0 MB")).to_be_in_viewport(ratio=1)
+    tab.get_by_role("link", name="Continue").click()
+
+    for part in (
+        panel.get_by_label("File name"),
+        panel.get_by_label("Email me"),
+        panel.get_by_text("Schedule"),
+        panel.get_by_role("button", name="Create zip"),
+    ):
+        expect(part).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize(("width", "path"), [(1280, "/"), (390, "/"), (390, "/link")])
+def test_the_fields_of_repeat_fit_their_panel(
+    alice_tab: Page, live_server: Any, width: int, path: str
+) -> None:
+    StoredFileFactory()
+    alice_tab.set_viewport_size({"width": width, "height": 844})
+    alice_tab.goto(live_server.url + path)
+    alice_tab.get_by_text("Repeat", exact=True).click()
+    time_zone = alice_tab.get_by_label("Time zone")
+    expect(time_zone).to_be_visible()
+
+    panel = alice_tab.locator(".panel").filter(has=time_zone).bounding_box()
+    field = time_zone.bounding_box()
+
+    assert panel
+    assert field
+    assert field["x"] + field["width"] < panel["x"] + panel["width"]
+
+
 def test_back_and_reload_keep_the_ticks(alice_tab: Page, live_server: Any) -> None:
     for n, name in enumerate(["plan.pdf", "photo.jpg", "phone.txt"]):
         StoredFileFactory(file_id=80_000 + n, name=name)
     alice_tab.goto(live_server.url)
-    search, total = alice_tab.get_by_role("searchbox"), alice_tab.locator("[data-total]")
+    search, total = alice_tab.get_by_role("searchbox"), alice_tab.locator(".basket [data-total]")
     alice_tab.get_by_label("plan.pdf").check()
     search.press_sequentially("pho", delay=400)  # three searches
     expect(alice_tab.locator(".files tbody tr")).to_have_count(2)
@@ -483,7 +531,7 @@ def test_enter_on_a_tick_does_not_reload_the_page(alice_tab: Page, live_server: 
     alice_tab.get_by_label("plan.pdf").press("Enter")
     alice_tab.get_by_label("plan.pdf").press("Space")
 
-    expect(alice_tab.locator("[data-total]")).to_contain_text("1 file")
+    expect(alice_tab.locator(".basket [data-total]")).to_contain_text("1 file")
     assert alice_tab.evaluate("window.same")
 
 

@@ -25,9 +25,10 @@ function addUp() {
   const chosen = [...form.querySelectorAll("input[name=file]:checked")];
   const bytes = chosen.reduce((sum, box) => sum + Number(box.dataset.bytes), 0);
   const count = chosen.length === 1 ? "1 file" : `${chosen.length} files`;
-  const total = form.querySelector("[data-total]");
-  total.firstElementChild.textContent = chosen.length ? count : "No files yet";
-  total.lastElementChild.textContent = chosen.length ? sizeOf(bytes) : "";
+  for (const total of form.querySelectorAll("[data-total]")) {
+    total.firstElementChild.textContent = chosen.length ? count : "No files yet";
+    total.lastElementChild.textContent = chosen.length ? sizeOf(bytes) : "";
+  }
   form.elements.name.placeholder = chosen.length ? `${count}.zip` : "Optional";
 
   const whole = form.querySelector("[data-all]");
