@@ -51,7 +51,7 @@ def _to_owner(content: dict[str, Any]) -> Letter:
     name = letter_line(content["fileName"])
     makes_file = KINDS[content["kind"]].makes_file
     ending, word = _outcome(content["kind"], status)
-    return _letter(
+    return render_letter(
         "job",
         f"{shorten_letter_name(name, SUBJECT_CHARS)} {ending}",
         status=status.value,
@@ -62,8 +62,8 @@ def _to_owner(content: dict[str, Any]) -> Letter:
         has_file=status == Status.COMPLETED and makes_file,
         sentences=_sentences(content, status, makes_file=makes_file),
         facts=_facts(content),
-        link=_address("job-page", content["jobId"]),
-        settings_link=_address("settings"),
+        link=page_address("job-page", content["jobId"]),
+        settings_link=page_address("settings"),
     )
 
 
@@ -100,11 +100,11 @@ def _to_operators(content: dict[str, Any]) -> Letter:
         {
             "name": shorten_letter_name(letter_line(each["fileName"]), NAME_CHARS),
             "code": each["errorCode"],
-            "link": _address("admin:jobs_downloadjob_change", each["jobId"]),
+            "link": page_address("admin:jobs_downloadjob_change", each["jobId"]),
         }
         for each in content["examples"]
     ]
-    return _letter(
+    return render_letter(
         "operators",
         subject,
         status="failed",
@@ -113,7 +113,7 @@ def _to_operators(content: dict[str, Any]) -> Letter:
         codes=content["codes"],
         examples=examples,
         every=duration_text(settings.OPERATOR_MAIL_EVERY_SECONDS),
-        link=_address("admin:jobs_downloadjob_changelist") + "?status__exact=failed",
+        link=page_address("admin:jobs_downloadjob_changelist") + "?status__exact=failed",
     )
 
 
@@ -121,7 +121,7 @@ def _alert(content: dict[str, Any]) -> Letter:
     """Return the mail about an alert that fires or is resolved."""
     title = f"{content['title']}: {content['subject']}" if content["subject"] else content["title"]
     since, ended = content["since"], content["resolvedAt"]
-    return _letter(
+    return render_letter(
         "alert",
         f"{'Resolved' if ended else 'Alert'}: {letter_line(title)}",
         status="completed" if ended else "failed",
@@ -130,7 +130,7 @@ def _alert(content: dict[str, Any]) -> Letter:
         since=_moment(since),
         ended=_moment(ended) if ended else "",
         runbook=f"docs/runbook/{content['rule']}.md",
-        link=_address("admin:index"),
+        link=page_address("admin:index"),
     )
 
 
@@ -140,13 +140,13 @@ def _codes(codes: list[dict[str, Any]]) -> str:
     return ", ".join([*shown, "…"] if len(codes) > SHOWN_CODES else shown)
 
 
-def _letter(template: str, subject: str, **context: Any) -> Letter:
+def render_letter(template: str, subject: str, **context: Any) -> Letter:
     context["subject"] = subject
     text = render_to_string(f"mail/{template}.txt", context)
     return Letter(subject, text.strip() + "\n", render_to_string(f"mail/{template}.html", context))
 
 
-def _address(page: str, *args: str) -> str:
+def page_address(page: str, *args: str) -> str:
     return settings.BASE_URL + reverse(page, args=args)
 
 

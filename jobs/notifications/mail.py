@@ -43,20 +43,28 @@ SEVEN_BIT = SMTP_POLICY.clone(cte_type="7bit")  # from Django 6.0 on
 
 def send_mail_message(notification: Notification) -> None:
     """Send the mail. Raises Undelivered."""
+    send_letter(letter_of(notification), notification.to, notification.pk)
+
+
+def send_letter(letter: Letter, to: str, unique: object) -> None:
+    """Send a letter to addresses that ", " separates. Raises Undelivered.
+
+    `unique` is what its Message-ID is made of.
+    """
     if not settings.MAIL_IS_ON:
         raise Undelivered(OFF, for_good=True)
-    if not notification.to:
+    if not to:
         raise Undelivered(NO_ADDRESS, for_good=True)
     try:
-        recipients = [parse_mail_address(each) for each in notification.to.split(", ")]
+        recipients = [parse_mail_address(each) for each in to.split(", ")]
     except ValueError as error:
         raise Undelivered(BAD_ADDRESS, for_good=True) from error
-    letter, sender = letter_of(notification), parse_mail_address(settings.DEFAULT_FROM_EMAIL)
+    sender = parse_mail_address(settings.DEFAULT_FROM_EMAIL)
     with _undelivered(), get_connection() as connection:
         server = connection.connection if isinstance(connection, EmailBackend) else None
         if server and not _takes_utf8(server):
             recipients = _in_ascii(sender, recipients)
-        mail = _mail(notification, letter, sender, recipients)
+        mail = _mail(letter, sender, recipients, unique)
         if server and not _are_ascii(sender, *recipients):
             _send_as_utf8(server, mail, sender, recipients)
         else:
@@ -80,9 +88,7 @@ def _are_ascii(*addresses: Address) -> bool:
     return all(each.addr_spec.isascii() for each in addresses)
 
 
-def _mail(
-    notification: Notification, letter: Letter, sender: Address, recipients: list[Address]
-) -> _Mail:
+def _mail(letter: Letter, sender: Address, recipients: list[Address], unique: object) -> _Mail:
     return _Mail(
         letter.subject,
         letter.text,
@@ -91,7 +97,7 @@ def _mail(
         alternatives=[(letter.html, "text/html")],
         headers={
             # The same each time: who gets it twice can tell.
-            "Message-ID": mailbox_message_id(notification.pk, settings.BASE_URL),
+            "Message-ID": mailbox_message_id(unique, settings.BASE_URL),
             "Auto-Submitted": "auto-generated",  # no machine answers it: RFC 3834
             "X-Auto-Response-Suppress": "All",  # nor Exchange
         },
