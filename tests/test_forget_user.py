@@ -25,6 +25,7 @@ from jobs.engine import personal_data
 from jobs.errors import StorageUnavailable
 from jobs.kinds.registry import kind_folder
 from jobs.models import (
+    AccountNotice,
     BulkAction,
     DownloadJob,
     IncomingUpload,
@@ -247,3 +248,13 @@ def test_tokens_are_gone_even_those_that_would_lose_their_user_only(alice: User)
 def test_an_unknown_name_is_an_error(db: None) -> None:
     with pytest.raises(CommandError, match="no user nobody"):
         forget("nobody")
+
+
+def test_mails_that_were_requested_without_signing_in_are_deleted(alice: User, bob: User) -> None:
+    User.objects.filter(pk=alice.pk).update(email="alice@example.org")
+    for to in ("Alice@example.org", "bob@example.org"):
+        Notification.objects.record_account_notice(AccountNotice.PASSWORD_CHANGED, to=to)
+
+    call_command("forget_user", "alice")
+
+    assert Notification.objects.get().to == "bob@example.org"

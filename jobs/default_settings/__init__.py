@@ -167,6 +167,8 @@ _SIGN_IN = "account-address:10/600,address:10/60,account:100/600,device:10/60"
 RATES["sign-in"] = env.list(
     "RATE_SIGN_IN", default=_rates(_SIGN_IN, "account:1000/60,device:1000/60")
 )
+# Mails that somebody asks for without being the one who gets them.
+RATES["account-mail"] = _rates("account:5/3600,owner:10/3600,address:30/3600", "owner:1000/60")
 # Per owner.
 MAX_ACTIVE_JOBS = env.number("MAX_ACTIVE_JOBS", 100 if PRODUCTION else 10_000, minimum=1)
 # The highest priority that owners may set.

@@ -75,6 +75,9 @@ def forget_user(user: User) -> None:
     _deactivate(user)
     Session.objects.filter(pk__in=_session_keys(user)).delete()
     OutstandingToken.objects.filter(user=user).delete()
+    if user.email:  # what somebody requested without signing in
+        account_mails = Notification.objects.filter(channel=Notification.Channel.ACCOUNT)
+        account_mails.filter(to__iexact=user.email).delete()
     _remove_from_operator_mails(user)
     _delete_schedules(user)
     _remove_from_bulk_actions(user)

@@ -3,6 +3,11 @@
 from jobs.models.alert import Alert
 from jobs.models.bulk_action import BulkAction, BulkActionBatch, JobAction, SkipReason
 from jobs.models.deleted_job import DeletedJob
+from jobs.models.email_change import (
+    cancel_email_change,
+    confirm_email_change,
+    request_email_change,
+)
 from jobs.models.ended_token_family import EndedTokenFamily
 from jobs.models.event import JobEvent
 from jobs.models.finished_count import FinishedCount
@@ -11,7 +16,7 @@ from jobs.models.job import DownloadJob
 from jobs.models.job_row import FileRow, JobRow
 from jobs.models.job_statistics import JobStatistics
 from jobs.models.lane import Lane, QueueShare
-from jobs.models.notification import Notification
+from jobs.models.notification import AccountNotice, Notification
 from jobs.models.preferences import Preferences, can_be_mailed
 from jobs.models.queue_limit import QueueLimit
 from jobs.models.schedule import Schedule, ScheduleRun
@@ -20,6 +25,7 @@ from jobs.models.stored_file import FileQuerySet, StoredFile
 from jobs.models.usage import Usage
 
 __all__ = [
+    "AccountNotice",
     "Alert",
     "BulkAction",
     "BulkActionBatch",
@@ -46,4 +52,7 @@ __all__ = [
     "StoredFile",
     "Usage",
     "can_be_mailed",
+    "cancel_email_change",
+    "confirm_email_change",
+    "request_email_change",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 MAX_RESPONSE_CHARS = 500  # of the body of a receiver's response
 OUTBOX = uuid.UUID("8f1c3a52-6c0e-4a77-9a1b-0d5b7f0c2f6e")  # namespace of the ids of its rows
+
+
+class AccountNotice(models.TextChoices):
+    """What a mail about an account is about. Its label is the subject."""
+
+    CONFIRM_EMAIL = "confirm_email", "Confirm your email address"
+    EMAIL_CHANGED = "email_changed", "Your email address was changed"
+    PASSWORD_CHANGED = "password_changed", "Your password was changed"
 
 
 class NotificationQuerySet(NewestQuerySet["Notification"]):
@@ -48,6 +57,18 @@ class NotificationQuerySet(NewestQuerySet["Notification"]):
             channel=channel,
             to=to,
             content=content,
+        )
+
+    def record_account_notice(
+        self, notice: AccountNotice, *, to: str, owner: User | None = None, **content: str
+    ) -> None:
+        """Add a mail about an account. The row has no link: see notifications/account_mails.py."""
+        self.create(
+            pk=uuid.uuid4(),
+            owner=owner,
+            channel=Notification.Channel.ACCOUNT,
+            to=to,
+            content={"notice": notice.value} | content,
         )
 
     def due(self, *channels: str) -> Self:
@@ -97,6 +118,7 @@ class Notification(models.Model):
         WEBHOOK = "webhook"
         OPERATORS = "operators"  # one mail about recent failures, to all operators
         ALERT = "alert"  # a mail about a trouble, or its end, to all operators
+        ACCOUNT = "account"  # a mail about the account itself
 
     class State(models.TextChoices):
         WAITING = "waiting"  # for its first or next try

@@ -36,6 +36,8 @@ class Preferences(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preferences"
     )
     email = models.BooleanField("mail when done", default=False)
+    # The owner's new address, until the link that was mailed to it is followed.
+    unconfirmed_email = models.EmailField(blank=True, default="", db_default="")
     webhook = models.URLField(max_length=2000, blank=True)  # for every job; empty: off
     secret = models.CharField(max_length=80, default=new_secret)  # signs webhooks
     earlier_secret = models.CharField(

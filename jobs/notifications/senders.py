@@ -20,7 +20,7 @@ from jobs.errors import Undelivered
 from jobs.lib.database import retry_database_write
 from jobs.models import Notification
 from jobs.models.compiled import AnyRowsQuery
-from jobs.notifications import mail, webhook
+from jobs.notifications import account_mails, mail, webhook
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +37,12 @@ def senders() -> list[Sender]:
     return [
         Sender(
             "mail",
-            dict.fromkeys(
-                [Channel.ALERT, Channel.OPERATORS, Channel.EMAIL], mail.send_mail_message
-            ),
+            {
+                Channel.ALERT: mail.send_mail_message,
+                Channel.ACCOUNT: account_mails.send_account_mail,
+                Channel.OPERATORS: mail.send_mail_message,
+                Channel.EMAIL: mail.send_mail_message,
+            },
             at_once=4,
         ),
         Sender("webhooks", {Channel.WEBHOOK: webhook.send_webhook}, at_once=8),

@@ -21,12 +21,14 @@ from jobs.web.rates import RateCount
 if TYPE_CHECKING:  # DRF loads this module while it makes that one
     from rest_framework.views import APIView
 
-SIGN_IN = "sign-in"
+SIGN_IN, ACCOUNT_MAIL = "sign-in", "account-mail"
+MUST_COUNT = {SIGN_IN, ACCOUNT_MAIL}  # refused while Redis is down
 OF_ACCOUNT = {
     "account",
     "account-address",
 }  # count wrong passwords; others all attempts
 CLOSED = "Signing in is not possible right now. Try again soon."
+UNCOUNTED = "This is not possible right now. Try again soon."
 
 
 def throttle_request(request: HttpRequest | Request, scope: str) -> None:
@@ -70,6 +72,15 @@ def unthrottle_sign_in(request: HttpRequest | Request, user: User) -> None:
     devices.remember_device(request, user)
 
 
+def throttle_account_mail(request: HttpRequest, email: str) -> None:
+    """Count a request to mail this address. Raises Problem 429 beyond a rate, 503 without Redis.
+
+    Whether an account has the address makes no difference.
+    """
+    account = email.encode(errors="replace").lower().decode()
+    _count(request, ACCOUNT_MAIL, _callers(request) | {"account": account})
+
+
 def _has_twin(user: User) -> bool:
     """Return whether another account shares this one's counter, as names ignore case there."""
     same = get_user_model()._default_manager.filter(
@@ -81,13 +92,16 @@ def _has_twin(user: User) -> bool:
 def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
     try:
         counts = _counted_before(request, scope) or rate_counting.count_in_rates(
-            scope, callers, must_know=scope == SIGN_IN
+            scope, callers, must_know=scope in MUST_COUNT
         )
     except RatesUnknown as error:
-        if scope != SIGN_IN:
+        if scope not in MUST_COUNT:
             return
         headers = {"Retry-After": "5"}
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "sign_in_closed", CLOSED, headers) from error
+        sentence = CLOSED if scope == SIGN_IN else UNCOUNTED
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "sign_in_closed", sentence, headers
+        ) from error
     request.rate_counts = [
         *getattr(request, "rate_counts", []),
         *counts,

@@ -14,7 +14,16 @@ from jobs.web.api import downloads, events, kinds, operations, schedules, tokens
 from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
 from jobs.web.openapi import document
-from jobs.web.pages import deliveries, job, kind_form, my_downloads, previews, settings, theme
+from jobs.web.pages import (
+    account,
+    deliveries,
+    job,
+    kind_form,
+    my_downloads,
+    previews,
+    settings,
+    theme,
+)
 from jobs.web.pages import schedules as schedule_pages
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])
@@ -46,6 +55,9 @@ urlpatterns = [
         deliveries.resend_from_page,
         name="delivery-resend",
     ),
+    path("settings/email", account.change_email, name="settings-email"),
+    path("settings/email/confirm", account.confirm_email, name="confirm-email"),
+    path("settings/password", account.change_password, name="settings-password"),
     path("theme", theme.change_theme, name="theme"),
     path("sign-in", SignInPage.as_view(), name="sign-in"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, Route, expect
 
 from jobs.models import Preferences
+from jobs.notifications.account_links import confirm_email_link
 from tests.browser.looks import LINK_FIELDS, LOOKS, REPORT_FIELDS, UPLOAD_FIELDS, job_that_is
 from tests.factories import NotificationFactory, StoredFileFactory
 
@@ -115,6 +116,21 @@ class Visit:
         self.tab.get_by_role("button", name="Save").click()
         expect(self.tab.get_by_role("alert")).to_have_count(1)
 
+    def wrong_account(self) -> None:
+        """Show an address that waits for its confirmation, and a rejected password."""
+        Preferences.objects.create(owner=self.alice, unconfirmed_email="alice@new.example")
+        self.go("/settings")
+        self.tab.get_by_label("New password", exact=True).fill("short")
+        self.tab.get_by_role("button", name="Change password").click()
+        expect(self.tab.get_by_role("alert")).to_have_count(2)
+
+    def confirm_email(self) -> None:
+        token = confirm_email_link(self.alice, "alice@new.example").partition("?")[2]
+        self.go(f"/settings/email/confirm?{token}")
+
+    def outdated_link(self) -> None:
+        self.go("/settings/email/confirm?token=old")
+
     def upload(self) -> None:
         User.objects.update(email="alice@example.org")
         self.go("/upload")
@@ -176,6 +192,9 @@ PAGES = [
     Visit.wrong_settings,
     Visit.deliveries,
     Visit.no_deliveries,
+    Visit.wrong_account,
+    Visit.confirm_email,
+    Visit.outdated_link,
     Visit.upload,
     Visit.send,
     Visit.downloads,

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs.models import DownloadJob, Notification
-from jobs.notifications import mail, send_notification, webhook
+from jobs.notifications import account_mails, mail, send_notification, webhook
 from jobs.notifications.senders import LEASE
 from jobs.states import Actor, Status
 from tests.factories import ArtifactFactory, JobFactory
@@ -18,6 +18,7 @@ from tests.factories import ArtifactFactory, JobFactory
 SITE = "https://downloads.example.com"
 SENDS = {
     "email": mail.send_mail_message,
+    "account": account_mails.send_account_mail,
     "operators": mail.send_mail_message,
     "webhook": webhook.send_webhook,
 }

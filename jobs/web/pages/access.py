@@ -20,7 +20,7 @@ from jobs.web.error_responses import error_response
 from jobs.web.throttle import throttle_request
 
 FORMS_WITHOUT_JOB = {  # `choose` posts a search with many ticks
-    *("choose", "settings", "theme"),
+    *("choose", "settings", "settings-email", "settings-password", "theme"),
     "delivery-resend",
     *("schedule-pause", "schedule-resume", "schedule-delete"),
 }
@@ -78,7 +78,7 @@ def sign_in_return_url(request: HttpRequest) -> str:
     match = request.resolver_match
     if match and "job_id" in match.kwargs:
         return reverse("job-page", args=[match.kwargs["job_id"]])
-    if match and match.url_name == "settings":
+    if match and (match.url_name or "").startswith("settings"):
         return reverse("settings")
     kind = _kind_of_form(match.url_name) if match else None
     if kind is None:

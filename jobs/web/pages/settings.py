@@ -1,10 +1,14 @@
-"""The settings page: notifications by mail and webhook, the webhook secret, recent deliveries."""
+"""The settings page: notifications by mail and webhook, the webhook secret, recent deliveries.
+
+account.py has its forms for the email address and the password.
+"""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -40,7 +44,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
     # Saved when first shown, so that the secret on the page stays valid.
     preferences, _ = Preferences.objects.get_or_create(owner=authenticated_user(request))
     if request.method != "POST":
-        return _form(request, preferences)
+        return settings_form(request, preferences)
     if "secret" in request.POST:
         return _rotate_secret(request, preferences)
     if "test" in request.POST:
@@ -62,10 +66,10 @@ def _test(request: HttpRequest, preferences: Preferences) -> HttpResponse:
     if refusal := _fill_in(request, preferences):
         return refusal
     if not preferences.webhook:
-        return _form(request, preferences, NOTHING_TO_TEST, HTTPStatus.BAD_REQUEST)
+        return settings_form(request, preferences, HTTPStatus.BAD_REQUEST, error=NOTHING_TO_TEST)
     throttle_request(request, RATE)
     sent = send_test_webhook(authenticated_user(request), preferences.webhook)
-    return _form(request, preferences, test=wording.notice_texts(sent, timezone.now()))
+    return settings_form(request, preferences, test=wording.notice_texts(sent, timezone.now()))
 
 
 def _fill_in(request: HttpRequest, preferences: Preferences) -> HttpResponse | None:
@@ -79,9 +83,10 @@ def _fill_in(request: HttpRequest, preferences: Preferences) -> HttpResponse | N
     except ValidationError as error:
         details: Any = error.get_full_details()
         error_text = form_error_sentence(details["webhook"], {})
-        return _form(request, preferences, error_text, HTTPStatus.BAD_REQUEST)
+        return settings_form(request, preferences, HTTPStatus.BAD_REQUEST, error=error_text)
     except BlockedAddress as error:
-        return _form(request, preferences, str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        return settings_form(request, preferences, status, error=str(error))
     return None
 
 
@@ -92,23 +97,17 @@ def _rotate_secret(request: HttpRequest, preferences: Preferences) -> HttpRespon
     return SeeOther(reverse("settings"))
 
 
-def _form(
-    request: HttpRequest,
-    preferences: Preferences,
-    error: str = "",
-    status: int = HTTPStatus.OK,
-    *,
-    test: wording.Notice | None = None,
+def settings_form(
+    request: HttpRequest, preferences: Preferences, status: int = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
-    now = timezone.now()
-    notifications = Notification.objects.filter(owner=authenticated_user(request)).order_by(
-        "-created_at"
-    )
+    """Render the page. The context has the forms and errors of what was not saved."""
+    user, now = authenticated_user(request), timezone.now()
+    notifications = Notification.objects.filter(owner=user).order_by("-created_at")
     context = {
         "preferences": preferences,
-        "can_mail": can_be_mailed(authenticated_user(request)),
-        "error": error,
-        "test": test,
+        "can_mail": can_be_mailed(user),
+        "mail_is_on": settings.MAIL_IS_ON,
+        "has_password": user.has_usable_password(),
         "notices": [wording.notice_texts(each, now) for each in notifications[:MAX_NOTIFICATIONS]],
-    }
+    } | context
     return render_page(request, "jobs/settings.html", context, status)

@@ -1,4 +1,4 @@
-"""Mails and webhooks about finished jobs, and whether they were delivered."""
+"""Mails and webhooks about finished jobs and the account, and whether they were delivered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs.models import Notification
+from jobs.models import AccountNotice, Notification
 from jobs.states import Status
 from jobs.web.wording.status_icon import FINAL_ICONS, word_of
 from jobs.web.wording.time_text import moment_text
@@ -39,12 +39,11 @@ def notice_texts(notification: Notification, now: datetime) -> Notice:
         State.FAILED: ("failed", "Failed"),
     }[State(notification.state)]
     at = notification.sent_at or notification.created_at
-    content = notification.content
     return Notice(
         notification=notification,
         icon=icon,
         word=word,
-        about="Test" if "test" in content else f"{content['fileName']}: {_word(content).lower()}",
+        about=_about(notification),
         to=_to(notification),
         at=at,
         when=moment_text(at, now),
@@ -54,6 +53,15 @@ def notice_texts(notification: Notification, now: datetime) -> Notice:
         can_resend=notification.channel == Notification.Channel.WEBHOOK
         and notification.state != State.WAITING,
     )
+
+
+def _about(notification: Notification) -> str:
+    content = notification.content
+    if notification.channel == Notification.Channel.ACCOUNT:
+        return str(AccountNotice(content["notice"]).label)
+    if "test" in content:
+        return "Test"
+    return f"{content['fileName']}: {_word(content).lower()}"
 
 
 def _word(content: dict[str, Any]) -> str:
@@ -71,6 +79,6 @@ def _response(notification: Notification) -> str:
 
 
 def _to(notification: Notification) -> str:
-    if notification.channel == Notification.Channel.EMAIL:
+    if notification.channel in (Notification.Channel.EMAIL, Notification.Channel.ACCOUNT):
         return f"Email to {notification.to}"
     return f"Webhook to {notification.place}"
