@@ -74,6 +74,8 @@ RANKS: list[set[str]] = [
         "web.devices",
         "web.request_ids",
         "web.request_limits",
+        "web.file_types",
+        "web.pagination",
         "web.multipart_headers",
         "web.rates",
     },
@@ -101,6 +103,7 @@ RANKS: list[set[str]] = [
     {"notifications"},
     {
         "engine.expiry",
+        "engine.file_deletion",
         "engine.garbage",
         "engine.personal_data",
         "engine.storage_audit",
@@ -112,6 +115,7 @@ RANKS: list[set[str]] = [
         "engine.storage_repair",
         "engine.tasks",
         "web.deliveries",
+        "web.files",
         "web.schedules",
     },
     {

@@ -252,7 +252,8 @@ class Attempt:
         unfinished = [*([self._output] if self._output else []), *self._files.outputs]
         found = self._outputs() if self._job.is_finished else unfinished
         # Not those with a row: the commit may have succeeded though its response was lost.
-        return [each for each in found if not StoredFile.objects.filter(key=each.key).exists()]
+        rows = StoredFile.objects.in_own_bucket()
+        return [each for each in found if not rows.filter(key=each.key).exists()]
 
     def close(self) -> None:
         """Remove the scratch folder."""

@@ -164,7 +164,7 @@ def store_used_bytes() -> int:
     global _store_used
     at, used = _store_used
     if time.monotonic() - at > USED_KEPT_SECONDS:
-        used = StoredFile.objects.all().bytes() + IncomingUpload.objects.bytes()
+        used = StoredFile.objects.in_own_bucket().bytes() + IncomingUpload.objects.bytes()
         _store_used = time.monotonic(), used
     return used
 

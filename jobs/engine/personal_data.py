@@ -89,7 +89,8 @@ def forget_user(user: User) -> None:
             upload.delete()
     for files in _batches(StoredFile.objects.filter(owner=user)):
         for file in files:  # of no job
-            storage.delete_object_and_uploads(file.key)
+            if not file.is_registered:
+                storage.delete_object_and_uploads(file.key)
             file.delete()
     _log_entries(User, [str(user.pk)]).delete()
     _limit_log_entries(user).delete()

@@ -144,7 +144,7 @@ def _correct_usage(owner_id: int) -> bool:
         # While the row is locked, no change to these files commits: its trigger waits for the row.
         Usage.objects.get_or_create(owner_id=owner_id, defaults={"stored_bytes": 0})
         usage = Usage.objects.select_for_update().get(pk=owner_id)
-        stored_bytes = StoredFile.objects.filter(owner=owner_id).bytes()
+        stored_bytes = StoredFile.objects.in_own_bucket().filter(owner=owner_id).bytes()
         if usage.stored_bytes == stored_bytes:
             return False
         log.warning(

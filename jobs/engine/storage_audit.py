@@ -93,7 +93,9 @@ def audit_storage(
 
 def _rows() -> Iterator[Row]:
     # Without a transaction, the cursor is one that Postgres keeps the whole result for.
-    files = StoredFile.objects.order_by(Collate("key", "C"))
+    # Nothing is to be repaired of registered objects that are known to be gone.
+    files = StoredFile.objects.in_own_bucket().filter(missing_since=None)
+    files = files.order_by(Collate("key", "C"))
     for values in files.values_list(*Row._fields).iterator(chunk_size=ROWS):
         yield Row(*values)
 
@@ -149,7 +151,9 @@ def _findings(problem: AuditProblem, keys: list[str]) -> Iterator[Finding]:
     coming = IncomingUpload.objects.filter(pk__in=job_ids).values_list("pk", flat=True)
     active = DownloadJob.objects.unfinished().filter(pk__in=job_ids).values_list("pk", flat=True)
     spared = {str(each) for each in [*coming, *active]}
-    known = set(StoredFile.objects.filter(key__in=keys).values_list("key", flat=True))
+    known = set(
+        StoredFile.objects.in_own_bucket().filter(key__in=keys).values_list("key", flat=True)
+    )
     for key in dict.fromkeys(keys):
         if key not in known and ids[key] not in spared:
             yield Finding(problem, key)

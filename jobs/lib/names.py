@@ -51,6 +51,19 @@ def safe_name(name: str) -> str:
     return _shortened(f"_{name}") if RESERVED_NAME.match(name) else name
 
 
+def safe_path(path: str, max_chars: int) -> str:
+    """Return a name with its folders, each of them a safe name; empty if there is none.
+
+    Nothing gets out of the first folder: `../a.txt` is `a.txt`. If it is too long, the first
+    folders are left out.
+    """
+    parts = path.replace("\\", "/").split("/")
+    names = [safe_name(part) for part in parts if BIDI.sub("", part).strip(TRAILING)]
+    while len(path := "/".join(names)) > max_chars:
+        names = names[1:]
+    return path
+
+
 def split_name(name: str) -> tuple[str, str]:
     """Return the stem and the suffix, `.tar.gz` as one. `.gitignore` has no suffix."""
     found = SUFFIX.search(name)

@@ -10,6 +10,7 @@ from jobs.models.email_change import (
 )
 from jobs.models.ended_token_family import EndedTokenFamily
 from jobs.models.event import JobEvent
+from jobs.models.file_queryset import FileQuerySet
 from jobs.models.finished_count import FinishedCount
 from jobs.models.incoming_upload import IncomingUpload
 from jobs.models.job import DownloadJob
@@ -21,7 +22,7 @@ from jobs.models.preferences import Preferences, can_be_mailed
 from jobs.models.queue_limit import QueueLimit
 from jobs.models.schedule import Schedule, ScheduleRun
 from jobs.models.service_process import ServiceProcess
-from jobs.models.stored_file import FileQuerySet, StoredFile
+from jobs.models.stored_file import StoredFile
 from jobs.models.usage import Usage
 
 __all__ = [

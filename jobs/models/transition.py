@@ -31,6 +31,7 @@ FINISHED = Coalesce("finished_at", NOW)  # expiry is not a second finish
 # The id of the new file: the job refers to it before it is inserted.
 NEW_FILE = RawSQL("nextval(pg_get_serial_sequence('jobs_storedfile', 'id'))", [])
 FROM_JOB = {"id": "artifact_id", "expires_at": "expires_at"}  # columns of the new file
+DEFAULTS = ("created_at", "bucket", "group", "etag", "missing_since")  # the database's own
 
 # What the owner or an operator reads if the status does not allow the move.
 REFUSALS = {
@@ -248,7 +249,7 @@ def _insert_file() -> tuple[str, list[Any]]:
 def _file_fields() -> list[models.Field[Any, Any]]:
     """Return the fields that the StoredFile itself gives, not the job's row or the database."""
     fields = StoredFile._meta.concrete_fields
-    return [field for field in fields if field.name not in (*FROM_JOB, "created_at")]
+    return [field for field in fields if field.name not in (*FROM_JOB, *DEFAULTS)]
 
 
 def _typed(field: models.Field[Any, Any]) -> str:

@@ -84,6 +84,10 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # the library has no types
     def address(self) -> SignedBucket:
         return SignedBucket(self.endpoint_url, self.bucket_name)
 
+    def address_of(self, bucket_name: str) -> SignedBucket:
+        """Return a bucket of the same store; this one if the name is empty."""
+        return SignedBucket(self.endpoint_url, bucket_name) if bucket_name else self.address
+
     @cached_property
     def signer(self) -> Signer:
         return Signer(self.access_key, self.secret_key, self.region_name, self.security_token)

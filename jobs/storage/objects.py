@@ -15,12 +15,22 @@ def object_size(key: str) -> int:
     return int(bucket().objects.head(key)["content-length"])
 
 
-def object_exists(key: str, size_bytes: int) -> bool:
-    """Return whether the object exists and has this size. Raises StorageUnavailable."""
+def object_exists(key: str, size_bytes: int, *, bucket_name: str = "", etag: str = "") -> bool:
+    """Return whether the object exists and has this size, and this ETag unless it is empty.
+
+    Raises StorageUnavailable.
+    """
     try:
-        return object_size(key) == size_bytes
+        headers = bucket().objects_in(bucket_name).head(key)
     except SourceMissing:
         return False
+    is_same = not etag or bare_etag(headers.get("etag", "")) == etag
+    return int(headers["content-length"]) == size_bytes and is_same
+
+
+def bare_etag(etag: str) -> str:
+    """Return an ETag without its quotes, which some stores leave out in lists."""
+    return etag.strip('"')
 
 
 def read_object(

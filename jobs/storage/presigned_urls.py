@@ -16,19 +16,21 @@ MAX_REUSE_SECONDS = 60
 MAX_REMEMBERED = 2048  # about a kilobyte each
 
 
-def presigned_url(key: str, *, name: str, content_type: str, method: str = "GET") -> str:
+def presigned_url(
+    key: str, *, name: str, content_type: str, method: str = "GET", bucket_name: str = ""
+) -> str:
     """Return a URL by which anybody can download the object for DOWNLOAD_URL_SECONDS.
 
     It is for the public endpoint and one method, and always downloads: a stored file must not open
     as a page of the bucket's host. Never store or log it. The same URL is returned for up to a
-    minute, and is valid for up to a minute longer.
+    minute, and is valid for up to a minute longer. The object may be in another bucket of the same
+    store.
     """
     public, seconds = cast(BucketStorage, storages["public"]), settings.DOWNLOAD_URL_SECONDS
     reuse = max(1, min(seconds // 10, MAX_REUSE_SECONDS))
     at = int(time.time()) // reuse * reuse
-    return _signed(
-        public.signer, public.address, method, key, name, content_type, at, seconds + reuse
-    )
+    address = public.address_of(bucket_name)
+    return _signed(public.signer, address, method, key, name, content_type, at, seconds + reuse)
 
 
 @lru_cache(MAX_REMEMBERED)

@@ -170,7 +170,8 @@ def represent_file(file: File) -> Body:
 
 
 def represent_download_url(file: File) -> str:
-    return storage.presigned_url(file.key, name=file.name, content_type=file.content_type)
+    name = file.name.rpartition("/")[2]  # without folders
+    return storage.presigned_url(file.key, name=name, content_type=file.content_type)
 
 
 def represent_status_url(job: Job) -> str:

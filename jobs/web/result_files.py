@@ -40,7 +40,11 @@ def redirect_to_file(file: StoredFile, method: str) -> HttpResponseRedirect:
     """Return 302 to a presigned URL. It is signed for the method, GET or HEAD."""
     signed_for = "HEAD" if method == "HEAD" else "GET"
     url = storage.presigned_url(
-        file.key, name=file.name, content_type=file.content_type, method=signed_for
+        file.key,
+        name=file.base_name,
+        content_type=file.content_type,
+        method=signed_for,
+        bucket_name=file.bucket,
     )
     # Keep the page's URL out of the log of the file store.
     return HttpResponseRedirect(url, headers={"Referrer-Policy": "no-referrer"})

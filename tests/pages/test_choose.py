@@ -126,7 +126,7 @@ def test_the_number_of_queries_does_not_depend_on_the_files(
 ) -> None:
     files = StoredFileFactory.create_batch(40)
 
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         visitor.get("/", {"file": [file.file_id for file in files]})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -10,7 +9,6 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -22,6 +20,7 @@ from jobs.models import FileQuerySet, StoredFile
 from jobs.web import wording
 from jobs.web.authentication import authenticated_user
 from jobs.web.error_responses import error_status
+from jobs.web.file_types import TYPES
 from jobs.web.pages import terms
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import (
@@ -32,56 +31,16 @@ from jobs.web.pages.form_submit import (
     parse_form_number,
     submit_form,
 )
-from jobs.web.pages.pagination import Position, paginate_newest
 from jobs.web.pages.rendering import render_page
 from jobs.web.pages.repeat import is_repeated, repeat_fields, submit_schedule
+from jobs.web.pagination import Position, paginate_newest
 from jobs.web.searching import searching
 from jobs.web.serializers import request_of
 from jobs.web.serializers.requests import request_serializer_context
 
 SHOWN = 25  # files on a page
 MAX_IN_ADDRESS = 200  # ticked files; choose.js leaves more of them out of its searches
-LETTERS = 3  # a shorter search only matches the beginning of a name
 
-# The label of the filter, the label of a file, and how the content types begin.
-TYPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "pdf": ("PDF", "PDF", ("application/pdf",)),
-    "picture": ("Pictures", "Picture", ("image/",)),
-    "table": (
-        "Tables",
-        "Table",
-        (
-            "text/csv",
-            "application/vnd.ms-excel",
-            "application/vnd.openxmlformats-officedocument.spreadsheetml",
-            "application/vnd.oasis.opendocument.spreadsheet",
-        ),
-    ),
-    "text": (
-        "Text",
-        "Text",
-        ("text/plain", "text/html", "text/markdown", "application/json", "application/x-ndjson"),
-    ),
-    "sound": ("Sound", "Sound", ("audio/",)),
-    "video": ("Video", "Video", ("video/",)),
-    "archive": (
-        "Archives",
-        "Archive",
-        (
-            "application/zip",
-            "application/x-zip",
-            "application/x-tar",
-            "application/gzip",
-            "application/x-gzip",
-            "application/x-bzip",
-            "application/x-xz",
-            "application/zstd",
-            "application/x-7z",
-            "application/vnd.rar",
-            "application/x-rar",
-        ),
-    ),
-}
 SHORTER = {"NDJSON": "JSON", "JSONL": "JSON", "GEOJSON": "JSON"}
 ANY_TYPE = ("", "All")
 
@@ -155,11 +114,11 @@ def _render(
     filters = FileFilterForm(form)
     filters.is_valid()
     search, kind = (filters.cleaned_data.get(name, "") for name in ("search", "type"))
-    visible = StoredFile.objects.visible_to(authenticated_user(request).pk)
-    ticked = _ticked(visible, form)
+    user_id = authenticated_user(request).pk
+    ticked = _ticked(StoredFile.objects.visible_to(user_id), form)
     with searching(request, search):
         files = paginate_newest(
-            _matching(visible, search, kind).by_owner(None, authenticated_user(request).pk),
+            [_matching(part, search, kind) for part in StoredFile.objects.visible_parts(user_id)],
             ("file_id",),
             SHOWN,
             after=_position(form.get("after")),
@@ -201,17 +160,8 @@ def _ticked(files: FileQuerySet, form: QueryDict) -> list[StoredFile]:
 
 def _matching(files: FileQuerySet, search: str, kind: str) -> FileQuerySet:
     if kind:
-        starts = TYPES[kind][2]
-        files = files.filter(Q(*(("content_type__startswith", s) for s in starts), _connector=Q.OR))
-    if search:
-        # A pattern, since Postgres has no statistics of the UPPER(name) of `icontains`. One or two
-        # letters make no trigram, except at the beginning.
-        begins = "^" if len(search) < LETTERS else ""
-        found = Q(name__iregex=begins + re.escape(search))
-        if (file_id := parse_form_number(search)) is not None:
-            found |= Q(file_id=file_id)
-        files = files.filter(found)
-    return files
+        files = files.of_types(TYPES[kind][2])
+    return files.found_by(search) if search else files
 
 
 def _row(file: StoredFile, is_ticked: bool, now: datetime) -> ChoiceRow:

@@ -8,7 +8,6 @@ from jobs.errors import SourceMissing
 from jobs.kinds import Source
 from jobs.kinds.base import JobParams
 from jobs.kinds.bundle.sources import bundle_source_ids, bundle_sources
-from jobs.lib.names import safe_name
 from jobs.models import StoredFile
 
 FEW_FILES = 100  # more are read with a cursor
@@ -40,7 +39,8 @@ def _source(file: StoredFile) -> Source:
     return Source(
         label=f"File {file.file_id}" if file.file_id else file.name,
         key=file.key,
-        name=safe_name(file.name),  # without folders
+        bucket=file.bucket,
+        name=file.name,
         size_bytes=file.size_bytes,
         crc32=file.crc32,
         made_at=file.created_at,

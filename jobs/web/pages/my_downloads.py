@@ -20,10 +20,10 @@ from jobs.web import wording
 from jobs.web.authentication import authenticated_user
 from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
-from jobs.web.pages.pagination import Position, first_page_rows, paginate_newest
 from jobs.web.pages.polling import PolledJob, poll_fragment, polled_job
 from jobs.web.pages.previews import prefetch_previews
 from jobs.web.pages.rendering import render_page
+from jobs.web.pagination import Position, first_page_rows, paginate_newest
 from jobs.web.searching import searching
 
 SHOWN = 25  # finished downloads on a page
