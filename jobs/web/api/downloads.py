@@ -57,7 +57,10 @@ def submit_download(request: Request, kind: type[Kind]) -> tuple[DownloadJob, bo
 
 
 class CheckFile(APIView):
-    """Check whether a file is available. Without signing in, only public files are."""
+    """Check whether a file is available. Without signing in, only public files are.
+
+    The response then only says yes or no.
+    """
 
     sample = {"file_id": 70000}
     max_body_bytes = SHORT_BODY_BYTES
@@ -72,11 +75,21 @@ class CheckFile(APIView):
         file_id = serializer.validated_data["file_id"]
         file = StoredFile.objects.visible_to(request.user.pk).filter(file_id=file_id).first()
         release_database_connection()  # the store may be slow
-        if file is None or not storage.object_exists(file.key, file.size_bytes):
-            missing = dict.fromkeys(["s3Key", "size", "sha256"])
-            return Response({"file_id": file_id, "available": False, **missing})
-        found = {"s3Key": file.key, "size": file.size_bytes, "sha256": file.sha256}
-        return Response({"file_id": file_id, "available": True, **found})
+        available = file is not None and storage.object_exists(
+            file.key, file.size_bytes, bucket_name=file.bucket, etag=file.etag
+        )
+        body: dict[str, Any] = {"file_id": file_id, "available": available}
+        if not request.user.is_authenticated:
+            return Response(body)
+        found = file if available else None
+        return Response(
+            body
+            | {
+                "s3Key": found and found.key,
+                "size": found and found.size_bytes,
+                "sha256": found and found.sha256,
+            }
+        )
 
 
 class JobList(OwnJobList):

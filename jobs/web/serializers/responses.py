@@ -17,13 +17,16 @@ from jobs.web.representation import CONDITIONAL, represent_file, represent_job
 
 
 class FileAvailability(serializers.Serializer[Any]):
-    """Whether a file is available. If not, its size and hash are null."""
+    """Whether a file is available. If not, its size and hash are null.
+
+    Anonymous callers only get `file_id` and `available`.
+    """
 
     file_id = serializers.IntegerField()
     available = serializers.BooleanField()
-    s3Key = serializers.CharField(allow_null=True)
-    size = serializers.IntegerField(allow_null=True)
-    sha256 = serializers.CharField(allow_null=True)
+    s3Key = serializers.CharField(allow_null=True, required=False)
+    size = serializers.IntegerField(allow_null=True, required=False)
+    sha256 = serializers.CharField(allow_null=True, required=False)
 
 
 class ProcessedFile(serializers.ModelSerializer[StoredFile]):
