@@ -254,6 +254,8 @@ def test_refusals_are_counted_by_code(client_of_alice: APIClient) -> None:
         ("/health/live", "/health/live"),
         ("/admin/jobs/downloadjob/", "/admin/"),
         (f"/admin/retry/{JOB_ID}", "/admin/retry/{id}"),
+        ("/v1/files/1000042", "/v1/files/{id}"),
+        ("/v1/files/10000421234", "other"),
         ("/wp-login.php", "other"),
         ("/v1/" + "x" * 8000, "other"),
         ("", "other"),

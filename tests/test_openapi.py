@@ -65,6 +65,10 @@ STATUSES = {
         SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
     ),
     **dict.fromkeys(["jobs_bundle", "jobs_remote", "jobs_report"], SIGNED_IN | {200, 403}),
+    "files": SIGNED_IN | {200},
+    "file": SIGNED_IN | {200, 404},
+    "change_file": SIGNED_IN | WITH_A_BODY | {200, 403, 404, 409},
+    "delete_file": NO_BODY | {204, 403, 404},
     "schedules": SIGNED_IN | {200},
     "create_schedule": SIGNED_IN | WITH_A_BODY | {201, 403, 409, 422},
     "schedule": SIGNED_IN | {200, 403, 404},
@@ -148,7 +152,7 @@ def test_every_endpoint_of_the_api_is_in_the_document(document: Json) -> None:
     from tests.routes import routes
 
     served = {
-        "/" + re.sub("<job:([a-z_]+)>", r"{\1}", str(url.pattern))
+        "/" + re.sub("<(?:job|file):([a-z_]+)>", r"{\1}", str(url.pattern))
         for url in routes()
         if hasattr(url.callback, "cls")
     } - {f"/{name}" for name in NOT_OF_THE_API}

@@ -12,9 +12,9 @@ from prometheus_client import Counter, Histogram
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-ID = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+ID = re.compile("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?<=/)[0-9]{5,9}(?![^/])")
 CONVERTER = re.compile("<([^:>]+):[^>]+>")
-ID_CONVERTERS = {"job", "uuid"}
+ID_CONVERTERS = {"job", "file", "uuid"}
 NATIVE = ("/health", "/health/live", "/health/ready")  # answered without Django's URLs
 OTHER = "other"
 

@@ -9,8 +9,8 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from jobs.kinds.form import has_generated_form
 from jobs.kinds.registry import KINDS
 from jobs.operations.metrics.view import Metrics
-from jobs.web import converters as converters  # registers `<job:...>`
-from jobs.web.api import downloads, events, kinds, operations, schedules, tokens, webhooks
+from jobs.web import converters as converters  # registers `<job:...>` and `<file:...>`
+from jobs.web.api import downloads, events, files, kinds, operations, schedules, tokens, webhooks
 from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
 from jobs.web.openapi import document
@@ -77,6 +77,8 @@ urlpatterns = [
         webhooks.ResendDelivery.as_view(),
         name="resend-delivery",
     ),
+    path("v1/files", files.FileList.as_view(), name="files"),
+    path("v1/files/<file:file_id>", files.FileDetail.as_view(), name="file"),
     path("v1/download/check", downloads.CheckFile.as_view(), name="check"),
     path("v1/download/jobs", downloads.JobList.as_view(), name="jobs"),
     path("v1/download/status/<job:job_id>", downloads.JobStatus.as_view(), name="status"),

@@ -55,6 +55,7 @@ A `completed` upload without previews, or without some of them, has a `metadata.
 TAGS = {
     "jobs": "Start, poll, cancel and retry jobs.", "schedules": "Repeat requests.",
     "webhooks": "Test webhooks, and send them again.",
+    "files": "List, register, change and delete stored files.",
     "auth": "Tokens for programs.",
     "operations": "For staff.", "health": "For load balancers and monitoring.",
 }  # fmt: skip

@@ -41,10 +41,11 @@ class Schema(AutoSchema):
     def get_tags(self) -> list[str]:
         if "/auth/" in self.path:
             return ["auth"]
-        if "/schedules" in self.path:
-            return ["schedules"]
         if "/webhook/" in self.path:
             return ["webhooks"]
+        for tag in ("schedules", "files"):
+            if self.path.startswith(f"/v1/{tag}"):
+                return [tag]
         return ["operations" if self._is_for_staff else "jobs"]
 
     @property
