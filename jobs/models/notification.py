@@ -35,6 +35,7 @@ class AccountNotice(models.TextChoices):
     CONFIRM_EMAIL = "confirm_email", "Confirm your email address"
     EMAIL_CHANGED = "email_changed", "Your email address was changed"
     PASSWORD_CHANGED = "password_changed", "Your password was changed"
+    PASSWORD_RESET = "password_reset", "Reset your password"
 
 
 class NotificationQuerySet(NewestQuerySet["Notification"]):

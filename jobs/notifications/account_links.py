@@ -7,7 +7,10 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
 from django.core import signing
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 from jobs.notifications.letters import page_address
 
@@ -27,6 +30,13 @@ def confirm_email_link(owner: User, email: str) -> str:
     """Return the link for the new address. A query, because access logs have none."""
     token = signing.dumps(EmailConfirmation(owner.pk, owner.email, email), salt=SALT)
     return page_address("confirm-email") + "?" + urlencode({"token": token})
+
+
+def new_password_link(user: User) -> str:
+    """Return the link to choose a new password. It works once, and for PASSWORD_RESET_TIMEOUT."""
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    token = default_token_generator.make_token(user)
+    return page_address("new-password", uid) + "?" + urlencode({"token": token})
 
 
 def read_email_confirmation(token: str) -> EmailConfirmation | None:

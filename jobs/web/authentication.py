@@ -61,6 +61,9 @@ class SignInPage(LoginView):
     http_method_names = ["get", "head", "post", "options"]  # Django's has PUT
     max_body_bytes = SHORT_BODY_BYTES
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"mail_is_on": settings.MAIL_IS_ON}
+
 
 class TokenAuthentication(JWTAuthentication):
     def get_raw_token(self, header: bytes) -> bytes | None:

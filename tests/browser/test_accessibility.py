@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, Route, expect
 
 from jobs.models import Preferences
-from jobs.notifications.account_links import confirm_email_link
+from jobs.notifications.account_links import confirm_email_link, new_password_link
 from tests.browser.looks import LINK_FIELDS, LOOKS, REPORT_FIELDS, UPLOAD_FIELDS, job_that_is
 from tests.factories import NotificationFactory, StoredFileFactory
 
@@ -131,6 +132,24 @@ class Visit:
     def outdated_link(self) -> None:
         self.go("/settings/email/confirm?token=old")
 
+    def reset_password(self) -> None:
+        self.tab.context.clear_cookies()
+        self.go("/sign-in")
+        self.tab.get_by_role("link", name="Forgot your password?").click()
+        self.tab.get_by_role("button", name="Send link").click()
+        expect(self.tab.get_by_role("alert")).to_have_count(1)
+
+    def reset_password_sent(self) -> None:
+        self.go("/password-reset/sent")
+
+    def new_password(self) -> None:
+        self.go(new_password_link(self.alice).removeprefix(settings.BASE_URL))
+        self.tab.get_by_role("button", name="Change password").click()
+        expect(self.tab.get_by_role("alert")).to_have_count(2)
+
+    def used_link(self) -> None:
+        self.go("/password-reset/MQ?token=used")
+
     def upload(self) -> None:
         User.objects.update(email="alice@example.org")
         self.go("/upload")
@@ -195,6 +214,10 @@ PAGES = [
     Visit.wrong_account,
     Visit.confirm_email,
     Visit.outdated_link,
+    Visit.reset_password,
+    Visit.reset_password_sent,
+    Visit.new_password,
+    Visit.used_link,
     Visit.upload,
     Visit.send,
     Visit.downloads,
