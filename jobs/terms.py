@@ -18,7 +18,8 @@ class Terms:
 
     `run_at` is the earliest start, `after` the jobs that must be completed first. `email` mails the
     owner when the job ends; `webhook` is the URL to notify, or empty. None for one of these, or for
-    the priority, means the owner's preference. `named` are the options that the request has.
+    the priority, means the owner's preference. `named` are the options that the request has, and
+    `api_key` is the prefix of the key that sent it.
     """
 
     priority: int | None = USUAL_PRIORITY
@@ -26,6 +27,7 @@ class Terms:
     after: tuple[UUID, ...] = ()
     email: bool | None = False
     webhook: str | None = ""
+    api_key: str = ""
     named: frozenset[str] = field(default=frozenset(), compare=False)
 
     def as_json(self) -> dict[str, Any]:
@@ -36,6 +38,7 @@ class Terms:
             "after": [str(job_id) for job_id in self.after],
             "email": self.email,
             "webhook": self.webhook,
+            **({"api_key": self.api_key} if self.api_key else {}),
         }
 
     def as_requested(self) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from jobs import storage
-from jobs.models import DownloadJob, JobEvent, Notification, StoredFile
+from jobs.models import ApiKey, DownloadJob, JobEvent, Notification, StoredFile
+from jobs.models.api_key import SHOWN_CHARS, key_digest, new_key
 from jobs.models.lane import make_ready
 from jobs.models.notification import notification_outcome
+from jobs.models.preferences import new_secret
 from jobs.states import FINAL, WAITING, Actor, Event, Status
 
 NUMBERS = count(2_000_000)  # file ids; higher than those of the sequence in any test
@@ -37,6 +39,21 @@ class UserFactory(factory.django.DjangoModelFactory):
 
     username = factory.Sequence(lambda n: f"user-{n}")
     password = factory.django.Password("correct horse")
+
+
+def make_key(owner: User, *scopes: str, **fields: Any) -> str:
+    """Create an API key with these scopes, or all but `admin`. Return the key itself."""
+    key = new_key()
+    ApiKey.objects.create(
+        owner=owner,
+        name=fields.pop("name", "Nightly export"),
+        prefix=key[:SHOWN_CHARS],
+        digest=key_digest(key),
+        scopes=list(scopes) or ["read", "start", "upload"],
+        webhook_secret=new_secret() if fields.get("webhook") else "",
+        **fields,
+    )
+    return key
 
 
 def staff_who_may(codename: str | None) -> User:

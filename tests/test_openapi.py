@@ -29,7 +29,8 @@ Json = dict[str, Any]
 
 PROBLEM = "application/problem+json"
 NOT_OF_THE_API = {"openapi", "docs", "metrics"}
-SIGNED_IN = {400, 401, 406, 429, 500, 503}
+ANYBODY = {400, 401, 406, 429, 500, 503}
+SIGNED_IN = ANYBODY | {403}  # such as a key without the scope
 NO_BODY = SIGNED_IN - {406}  # only one authentication is possible
 WITH_A_BODY = {408, 413, 415}
 STATUSES = {
@@ -81,9 +82,14 @@ STATUSES = {
     "queue_stats": SIGNED_IN | {200, 403},
     "worker_stats": SIGNED_IN | {200, 403},
     "admin_retry": SIGNED_IN | {202, 403, 404, 409},
-    "token": SIGNED_IN | WITH_A_BODY | {200},
-    "token_refresh": SIGNED_IN | WITH_A_BODY | {200},
-    "token_revoke": NO_BODY | WITH_A_BODY | {204},
+    "keys": SIGNED_IN | {200},
+    "create_key": SIGNED_IN | WITH_A_BODY | {201, 422},
+    "key": SIGNED_IN | {200, 404},
+    "rename_key": SIGNED_IN | WITH_A_BODY | {200, 404},
+    "revoke_key": NO_BODY | {204, 404},
+    "token": ANYBODY | WITH_A_BODY | {200},
+    "token_refresh": ANYBODY | WITH_A_BODY | {200},
+    "token_revoke": (NO_BODY - {403}) | WITH_A_BODY | {204},
     "health": {200, 503},
     "health_ready": {200, 503},
     "health_live": {200},
@@ -260,6 +266,7 @@ def test_the_example_of_an_invalid_request_names_a_field(operations: dict[str, J
 
 
 SIGN_IN_PROBLEMS = {"not_authenticated", "bad_authorization_header", "token_not_valid"}
+SIGN_IN_PROBLEMS |= {"key_not_valid"}
 SIGN_IN_PROBLEMS |= {"user_inactive", "user_not_found", "password_changed"}
 
 
@@ -285,7 +292,8 @@ def test_examples_of_problems_match_their_status(operations: dict[str, Json]) ->
         ("create_report", "429", {"throttled", "too_many_active", "storage_full"}),
         ("cancel", "409", {"conflict"}),
         ("result", "409", {"not_ready", "job_failed", "makes_no_file"}),
-        ("retry", "403", {"csrf", "permission_denied"}),
+        ("retry", "403", {"csrf", "permission_denied", "insufficient_scope"}),
+        ("create_key", "403", {"csrf", "key_not_accepted"}),
         ("token", "401", {"no_active_account"}),
     ],
 )
@@ -375,7 +383,12 @@ def test_security_requirements_are_described(document: Json, operations: dict[st
     schemes = document["components"]["securitySchemes"]
 
     assert (schemes["token"]["scheme"], schemes["session"]["in"]) == ("bearer", "cookie")
-    assert operations["initiate"]["security"] == [{"token": []}, {"session": []}]
+    assert operations["initiate"]["security"] == [
+        {"key": ["start"]},
+        {"token": []},
+        {"session": []},
+    ]
+    assert operations["create_key"]["security"] == [{"token": []}, {"session": []}]
     assert {} in operations["check"]["security"]
     assert not operations["token"].get("security")
 

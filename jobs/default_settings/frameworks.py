@@ -62,6 +62,7 @@ REST_FRAMEWORK = {
     # The first has a WWW-Authenticate header, so that no credentials is 401, not 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "jobs.web.authentication.GatewayAuthentication",
+        "jobs.web.key_authentication.KeyAuthentication",
         "jobs.web.authentication.TokenAuthentication",
         "jobs.web.authentication.CookieAuthentication",
     ],
@@ -90,6 +91,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     # Clients cannot use the gateway's.
     "AUTHENTICATION_WHITELIST": [
+        "jobs.web.key_authentication.KeyAuthentication",
         "jobs.web.authentication.TokenAuthentication",
         "jobs.web.authentication.CookieAuthentication",
     ],

@@ -101,6 +101,7 @@ def submission_of(
         priority=terms.priority,
         email=terms.email,
         webhook=terms.webhook,
+        api_key=terms.api_key,
         request_id=request_id,
         idempotency_key=key,
         request_hash=request_hash,

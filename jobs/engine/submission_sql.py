@@ -92,6 +92,7 @@ class Submission(LimitCheck):
     priority: int | None = None
     email: bool | None = None
     webhook: str | None = None
+    api_key: str = ""  # the prefix of the key that sent the request, for the history
     request_id: str = ""
     idempotency_key: str = ""
     request_hash: str = ""

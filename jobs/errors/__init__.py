@@ -10,6 +10,7 @@ JobError
 |   |-- TooManyActive          the owner has too many active downloads
 |   |-- TooManyUploads         the owner has too many unfinished uploads
 |   |-- TooManySchedules       the owner has too many schedules
+|   |-- TooManyKeys            the owner has too many API keys
 |   |-- StorageFull            the owner's storage quota is used up
 |   |-- StoreFull              the whole file store is nearly full
 |   `-- QueueFull              the queue is full
@@ -95,6 +96,7 @@ from jobs.errors.limit_errors import (
     StorageFull,
     StoreFull,
     TooManyActive,
+    TooManyKeys,
     TooManySchedules,
     TooManyUploads,
 )
@@ -177,6 +179,7 @@ __all__ = [
     "StorageUnavailable",
     "StoreFull",
     "TooManyActive",
+    "TooManyKeys",
     "TooManyRedirects",
     "TooManySchedules",
     "TooManyUploads",

@@ -27,6 +27,11 @@ class TooManySchedules(LimitReached):
     retry_after_seconds = 3600
 
 
+class TooManyKeys(LimitReached):
+    code = "too_many_keys"
+    retry_after_seconds = 3600
+
+
 class StorageFull(LimitReached):
     code = "storage_full"
     retry_after_seconds = 3600

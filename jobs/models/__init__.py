@@ -1,6 +1,7 @@
 """The models. They use the database only; jobs/engine/ has what needs the broker or the bucket."""
 
 from jobs.models.alert import Alert
+from jobs.models.api_key import ApiKey, KeyScope
 from jobs.models.bulk_action import BulkAction, BulkActionBatch, JobAction, SkipReason
 from jobs.models.deleted_job import DeletedJob
 from jobs.models.email_change import (
@@ -28,6 +29,7 @@ from jobs.models.usage import Usage
 __all__ = [
     "AccountNotice",
     "Alert",
+    "ApiKey",
     "BulkAction",
     "BulkActionBatch",
     "DeletedJob",
@@ -41,6 +43,7 @@ __all__ = [
     "JobEvent",
     "JobRow",
     "JobStatistics",
+    "KeyScope",
     "Lane",
     "Notification",
     "Preferences",

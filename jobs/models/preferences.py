@@ -77,7 +77,9 @@ class Preferences(models.Model):
     @classmethod
     def of(cls, owner: User) -> Self:
         """Return the owner's preferences, unsaved if they have no row."""
-        return cls.objects.filter(owner=owner).first() or cls(owner=owner)
+        preferences = cls.objects.filter(owner=owner).first() or cls()
+        preferences.owner = owner  # this instance: a key may take away its rights
+        return preferences
 
     def complete(self, terms: Terms) -> Terms:
         """Return the terms with defaults filled in. jobs_submit_1 does the same in SQL."""

@@ -10,7 +10,17 @@ from jobs.kinds.form import has_generated_form
 from jobs.kinds.registry import KINDS
 from jobs.operations.metrics.view import Metrics
 from jobs.web import converters as converters  # registers `<job:...>` and `<file:...>`
-from jobs.web.api import downloads, events, files, kinds, operations, schedules, tokens, webhooks
+from jobs.web.api import (
+    downloads,
+    events,
+    files,
+    keys,
+    kinds,
+    operations,
+    schedules,
+    tokens,
+    webhooks,
+)
 from jobs.web.authentication import SignInPage
 from jobs.web.error_handlers import api_not_found
 from jobs.web.openapi import document
@@ -101,6 +111,8 @@ urlpatterns = [
     path("queue/stats", operations.QueueStats.as_view(), name="queue-stats"),
     path("workers/stats", operations.WorkerStats.as_view(), name="worker-stats"),
     path("metrics", Metrics.as_view(), name="metrics"),
+    path("v1/keys", keys.KeyList.as_view(), name="keys"),
+    path("v1/keys/<job:key_id>", keys.KeyDetail.as_view(), name="key"),
     path("v1/auth/token", tokens.Obtain.as_view(), name="token"),
     path("v1/auth/token/refresh", tokens.Refresh.as_view(), name="token-refresh"),
     path("v1/auth/token/revoke", tokens.Revoke.as_view(), name="token-revoke"),

@@ -26,7 +26,7 @@ from jobs.kinds.upload.kind import Upload
 from jobs.kinds.upload.request import ChunkedRequest, ChunkForm, ChunkRequest, UploadForm
 from jobs.kinds.upload.response import AcceptedUpload, UploadJob
 from jobs.lib.filetypes import HEAD_BYTES
-from jobs.models import DownloadJob, IncomingUpload
+from jobs.models import DownloadJob, IncomingUpload, KeyScope
 from jobs.web.api.downloads import poll_download
 from jobs.web.authentication import authenticated_user
 from jobs.web.error_responses import RETRY_SOON
@@ -54,6 +54,7 @@ class UploadView(APIView):
     rate = Upload.rate
     sample = None
     reads_forms = True
+    key_scope = KeyScope.UPLOAD
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.form = MultipartForm(request, max_bytes=settings.MAX_UPLOAD_BYTES)
@@ -74,7 +75,7 @@ class UploadView(APIView):
                 file.name,
                 file,
                 most_bytes=self.form.max_file_bytes,
-                terms=lambda: terms_of_form(self.form.fields, authenticated_user(request)),
+                terms=lambda: terms_of_form(self.form.fields, request_serializer_context(request)),
                 request_id=request_id(request),
                 key=key,
             )
@@ -86,6 +87,7 @@ class ChunkedUploadView(APIView):
 
     sample = {"fileName": "drone.mp4", "totalSize": 20_000_000}
     reads_forms = True
+    key_scope = KeyScope.UPLOAD
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.form = None
@@ -147,6 +149,7 @@ class ChunkedUpload(APIView):
     """Get the state of an upload in chunks, or abort it."""
 
     bodiless_methods = ("DELETE",)
+    key_scope = KeyScope.UPLOAD
 
     @describes("chunked_upload", {200: UploadSerializer})
     def get(self, request: Request, job_id: UUID) -> Response:

@@ -21,6 +21,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from jobs.models import KeyScope
 from jobs.operations.metrics.service import ServiceCollector
 
 SCRAPER = "metrics"  # `request.auth` of a request with METRICS_TOKEN
@@ -57,6 +58,7 @@ class AnyType(BaseRenderer):
 class Metrics(APIView):
     """The metrics in the text format of Prometheus, or in OpenMetrics if that is accepted."""
 
+    key_scope = KeyScope.ADMIN
     authentication_classes = [MetricsTokenAuthentication, *APIView.authentication_classes]
     permission_classes = [MayReadMetrics]
     throttle_classes: list[Any] = []

@@ -16,7 +16,7 @@ from jobs.engine.submission import resubmit_job, submit_job
 from jobs.errors import StaleJob
 from jobs.kinds.base import Kind
 from jobs.lib.database import release_database_connection
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, KeyScope, StoredFile
 from jobs.states import Actor, Status
 from jobs.web.api.lists import OwnJobList
 from jobs.web.authentication import authenticated_user
@@ -63,6 +63,7 @@ class CheckFile(APIView):
     """
 
     sample = {"file_id": 70000}
+    key_scope = KeyScope.READ
     max_body_bytes = SHORT_BODY_BYTES
     permission_classes = [AllowAny]
 

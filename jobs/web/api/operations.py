@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from jobs.engine import statistics
 from jobs.engine.bulk_actions import log_job_action
 from jobs.engine.submission import resubmit_job
-from jobs.models import DownloadJob, JobAction
+from jobs.models import DownloadJob, JobAction, KeyScope
 from jobs.models.permissions import CanRetryAllJobs, CanViewAllJobs
 from jobs.states import Actor
 from jobs.web.openapi.decorators import describes
@@ -28,6 +28,7 @@ from jobs.web.serializers import JobSerializer, QueueStatistics, WorkerStatistic
 class QueueStats(APIView):
     """Get statistics of the queue. For staff."""
 
+    key_scope = KeyScope.ADMIN
     permission_classes = [IsAdminUser]
 
     @describes("queue_stats", {200: QueueStatistics})
@@ -41,6 +42,7 @@ class WorkerStats(APIView):
     For staff with the permission `jobs.view_downloadjob`: it shows other owners' file names.
     """
 
+    key_scope = KeyScope.ADMIN
     permission_classes = [CanViewAllJobs]
 
     @describes("worker_stats", {200: WorkerStatistics})
@@ -61,6 +63,7 @@ class AdminRetry(APIView):
     """
 
     sample = None
+    key_scope = KeyScope.ADMIN
     permission_classes = [CanRetryAllJobs]
     rate = "initiate"
 

@@ -30,10 +30,11 @@ All of these also accept `runAt`, the earliest start; `after`, ids of your jobs 
 first (if one does not, the job fails with `dependency_failed`); `priority`; and `email` and
 `webhook`, which override your settings. Webhooks are signed as Standard Webhooks describes.
 
-Sign in with `Authorization: Bearer` and a token from `POST /v1/auth/token`, or with the session of
-the pages. Requests are validated strictly: unknown fields, duplicate names and numbers in quotes
-are refused. Responses may get new members; ignore unknown ones. A `fileName` is valid on Windows,
-macOS and Linux: forbidden characters are replaced by `_`.
+Authenticate with `Authorization: Bearer` and an API key, from `POST /v1/keys` or the settings page;
+with a token from `POST /v1/auth/token`; or with the session of the pages. Requests are validated
+strictly: unknown fields, duplicate names and numbers in quotes are refused. Responses may get new
+members; ignore unknown ones. A `fileName` is valid on Windows, macOS and Linux: forbidden
+characters are replaced by `_`.
 
 `/downloads`, `/downloads/{{job_id}}`, `/upload` and `/reports` are also pages, for clients that
 prefer HTML to JSON and for submitted forms; send a token or `?format=json` to use the API.
@@ -56,7 +57,7 @@ TAGS = {
     "jobs": "Start, poll, cancel and retry jobs.", "schedules": "Repeat requests.",
     "webhooks": "Test webhooks, and send them again.",
     "files": "List, register, change and delete stored files.",
-    "auth": "Tokens for programs.",
+    "auth": "API keys and tokens for programs.",
     "operations": "For staff.", "health": "For load balancers and monitoring.",
 }  # fmt: skip
 CHECK = {"type": "string", "enum": ["ok", "error"]}

@@ -19,6 +19,7 @@ from drf_spectacular.utils import OpenApiExample
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 
 from jobs.web.error_responses import error_response_body
+from jobs.web.key_authentication import required_scope
 from jobs.web.openapi.decorators import COMMON_HEADERS, LIMIT_HEADERS, NEW_JOB_HEADERS, POLL_HEADERS
 from jobs.web.openapi.examples import JOB_ID, STATES, Json, job_example, request_example
 from jobs.web.problems import CODES, PROBLEM
@@ -39,7 +40,7 @@ class Schema(AutoSchema):
         return re.split(r"[.:?](?:\s|$)", self.get_description())[0]
 
     def get_tags(self) -> list[str]:
-        if "/auth/" in self.path:
+        if "/auth/" in self.path or "/keys" in self.path:
             return ["auth"]
         if "/webhook/" in self.path:
             return ["webhooks"]
@@ -98,7 +99,9 @@ class Schema(AutoSchema):
         if self.view.get_authenticators():
             if not any(isinstance(each, AllowAny) for each in self.view.get_permissions()):
                 yield "not_authenticated"
-            yield from ["bad_authorization_header", *WITH_A_TOKEN]
+            yield from ["bad_authorization_header", *WITH_A_TOKEN, "key_not_valid"]
+            accepts_keys = required_scope(self.view, self.method)
+            yield "insufficient_scope" if accepts_keys else "key_not_accepted"
             if self.method not in SAFE_METHODS:
                 yield "csrf"
         if self._is_for_staff:
@@ -180,3 +183,15 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     def get_security_definition(self, auto_schema: Any) -> Json:
         sentence = "An access token from `POST /v1/auth/token`."
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": sentence}
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class, name = "jobs.web.key_authentication.KeyAuthentication", "key"
+
+    def get_security_definition(self, auto_schema: Any) -> Json:
+        sentence = "An API key from `POST /v1/keys`. Each operation names the scope that it needs."
+        return {"type": "http", "scheme": "bearer", "description": sentence}
+
+    def get_security_requirement(self, auto_schema: Any) -> Json | list[Json]:
+        scope = required_scope(auto_schema.view, auto_schema.method)
+        return {self.name: [scope.value]} if scope else []

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from jobs.kinds.base import JobParams, Kind
 from jobs.terms import Terms
 from jobs.web.authentication import authenticated_user
+from jobs.web.key_authentication import request_key
 from jobs.web.serializers.fields import MAX_NAME_CHARS, FileIdField, StrictSerializer, TextField
 from jobs.web.serializers.terms import TermsRequest
 
@@ -83,4 +84,4 @@ class CheckRequest(StrictSerializer):
 
 def request_serializer_context(request: Request | HttpRequest) -> dict[str, Any]:
     """Return the context that request serializers need."""
-    return {"owner": authenticated_user(request)}
+    return {"owner": authenticated_user(request), "key": request_key(request)}

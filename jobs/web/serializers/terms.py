@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from jobs.models import DownloadJob, Preferences, can_be_mailed
+from jobs.models import ApiKey, DownloadJob, Preferences, can_be_mailed
 from jobs.terms import REQUEST_FIELDS, Terms
 from jobs.web.serializers.fields import (
     MAX_JOB_IDS,
@@ -26,9 +26,11 @@ WORDS = {"true": True, "false": False, "null": None}
 
 
 class TermsRequest(StrictSerializer):
-    """Notifications, start and priority of a job. Needs the `owner` in its context.
+    """Notifications, start and priority of a job.
 
     The default of `email` and `webhook` is in the owner's settings; a `webhook` of null sends none.
+    The context has the `owner`, and may have the API `key` of the request, whose webhook replaces
+    the one in the settings.
     """
 
     email = serializers.BooleanField(required=False)
@@ -67,16 +69,23 @@ class TermsRequest(StrictSerializer):
     def terms(self) -> Terms:
         """Return the terms. Missing ones come from the owner's preferences when it is recorded."""
         data = self.validated_data
+        key: ApiKey | None = self.context.get("key")
         return Terms(
             priority=data.get("priority"),
             run_at=data.get("runAt"),
             after=tuple(data.get("after", ())),
             email=data.get("email"),
-            webhook=data["webhook"] or "" if "webhook" in data else None,
+            webhook=data["webhook"] or "" if "webhook" in data else usual_webhook(key),
+            api_key=key.prefix if key else "",
             named=frozenset(
                 name.replace("runAt", "run_at") for name in REQUEST_FIELDS if name in data
             ),
         )
+
+
+def usual_webhook(key: ApiKey | None) -> str | None:
+    """Return the webhook of the key; None, that in the owner's settings, if it has none."""
+    return (key.webhook or None) if key else None
 
 
 def own_jobs_in_terms(owner: User, job_ids: list[UUID]) -> list[UUID]:
@@ -91,10 +100,10 @@ def own_jobs_in_terms(owner: User, job_ids: list[UUID]) -> list[UUID]:
     return job_ids
 
 
-def terms_of_form(fields: dict[str, str], owner: User) -> Terms:
+def terms_of_form(fields: dict[str, str], context: dict[str, Any]) -> Terms:
     """Return the terms in the fields of a form, which are all text. Raises ValidationError.
 
-    The ids in `after` are separated by commas.
+    The ids in `after` are separated by commas. `context` is that of a TermsRequest.
     """
     data: dict[str, Any] = {name: fields[name] for name in REQUEST_FIELDS if name in fields}
     for name in ("email", "webhook"):
@@ -104,6 +113,6 @@ def terms_of_form(fields: dict[str, str], owner: User) -> Terms:
         data["after"] = [job_id.strip() for job_id in data["after"].split(",")]
     if data.get("priority", "").isdecimal():
         data["priority"] = int(data["priority"][:9])
-    serializer = TermsRequest(data=data, context={"owner": owner})
+    serializer = TermsRequest(data=data, context=context)
     serializer.is_valid(raise_exception=True)
     return serializer.terms()

@@ -1,5 +1,6 @@
 """The activity of a job and its details. Polls load both, so the job's params are not read here.
-An event's `detail` may hold a traceback for operators and is not shown."""
+An event's `detail` may hold a traceback for operators and is not shown; that of a submission is the
+prefix of an API key."""
 
 from __future__ import annotations
 
@@ -112,7 +113,7 @@ def _texts(event: JobEvent, kind: Kind) -> tuple[str, str, str]:
     went_wrong = WENT_WRONG.get(event.code) or job_error_codes().get(event.code, UNKNOWN)
     failed = (f"Failed: {went_wrong[0].lower()}{went_wrong[1:]}", "", "failed")
     return {
-        Event.SUBMIT: (kind.created, "", ""),
+        Event.SUBMIT: (kind.created, event.detail and f"With the API key {event.detail}…", ""),
         Event.RELEASE: ("The downloads it depends on are ready", "", ""),
         Event.DEPENDENCY_FAILED: failed,
         Event.CLAIM: (f"Attempt {event.attempt} started", "", ""),
