@@ -76,10 +76,15 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return round((end - start).total_seconds(), 3) if start and end else None
 
 
-def log_submission(job_id: str, kind: str, request_id: str) -> None:
-    """Log that the event loop of the web process recorded a job, at a tenth of the usual cost."""
+def log_submission(job_id: str, kind: str, request_id: str, api_key: str) -> None:
+    """Log that the event loop of the web process recorded a job, at a tenth of the usual cost.
+
+    `api_key` is the prefix of the key that started it, if one did.
+    """
     if not LineFormat.has_info:
         return
     names: dict[str, Any] = {"job_id": job_id, "request_id": request_id, "kind": kind, "attempt": 0}
     names |= {"status": Status.QUEUED.value, "by": Actor.OWNER.value, "logger": __name__}
+    if api_key:
+        names["api_key"] = api_key
     batched_lines.add(log_line(SUBMITTED, **names))

@@ -2,8 +2,8 @@
 
 `GET /v1/download/events/{id}` watches one, `GET /v1/download/events?jobs={id},{id}` several. The
 first event has the current state of a job, the last event its final state. A stream ends when the
-token expires, or some minutes after the session was checked. Browsers then reconnect, and send the
-id of the last event that they have.
+token expires, or some minutes after the session or the API key was checked. Browsers then
+reconnect, and send the id of the last event that they have.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import DatabaseError
 
 from jobs.web import rates
-from jobs.web.asgi.callers import Caller, caller_of_session
+from jobs.web.asgi.callers import SESSION_SECONDS, Caller, caller_of_session
 from jobs.web.asgi.job_source import OwnJob
 from jobs.web.asgi.polls import JOB_ID, NO_JOB, Polls
 from jobs.web.asgi.request import NativeRequest, Scope, Send
@@ -52,7 +52,10 @@ class Events:
             for job_id in ids
         ]
         jobs = [each for each in found if each]
-        counts = await self._polls.count(request, caller) if len(jobs) == len(ids) else None
+        if len(jobs) < len(ids):
+            return False
+        caller = caller.owned_by(jobs[0].job.owner_id)
+        counts = await self._polls.count(request, caller)
         if counts is None:
             return False
         headers = rates.rate_headers(counts)
@@ -77,6 +80,8 @@ class Events:
         request.end_with_client()
 
     async def _caller(self, request: NativeRequest) -> Caller | None:
+        if request.caller and request.caller.key:
+            return request.caller._replace(expires_at=time.time() + SESSION_SECONDS)
         cookie = request.headers.get(b"cookie")
         if request.caller or b"authorization" in request.headers or not cookie:
             return request.caller

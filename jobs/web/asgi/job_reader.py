@@ -10,6 +10,7 @@ from jobs.lib import replica
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.job_source import JobSource, OwnJob
 from jobs.web.asgi.postgres_commands import PostgresUnavailable, StatementFailed
+from jobs.web.key_uses import KEY_USES
 from jobs.web.poll_counter import count_poll_read
 from jobs.web.poll_responses import is_current_on_replica
 
@@ -30,13 +31,17 @@ class JobReader:
 
         It has at least the version `seen`. Raises PostgresUnavailable.
         """
-        found = await self._from_replica(self._replica, caller, job_id, seen)
+        # A key that was revoked just now may still be valid on the replica.
+        source = None if caller.key else self._replica
+        found = await self._from_replica(source, caller, job_id, seen)
         if self._replica:
             count_poll_read(from_replica=found is not None)
         if found is None:
             found = await self._primary.own(caller, job_id, self._cached.get(job_id))
         if found:
             self._cache(found)
+            if caller.key:
+                KEY_USES.record(caller.key)
         return found
 
     async def _from_replica(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from jobs.engine import estimates
@@ -22,12 +23,14 @@ from jobs.web.asgi.job_statements import (
     own_job_statement,
     previews_statement,
 )
+from jobs.web.asgi.key_statements import own_job_of_key_statement
 from jobs.web.asgi.postgres import PostgresPipeline
-from jobs.web.asgi.postgres_commands import Result, Value, command_rows
+from jobs.web.asgi.postgres_commands import Result, Value, command_rows, postgres_array
 from jobs.web.representation import represent_job
 
 CONNECTIONS = 2  # so that other reads do not wait behind a batch of polls
-OWN, PREVIEWS, DEPENDENCIES, CHANGED = b"own", b"previews", b"dependencies", b"changed"
+OWN, OWN_OF_KEY, PREVIEWS = b"own", b"own_of_key", b"previews"
+DEPENDENCIES, CHANGED = b"dependencies", b"changed"
 NUMBER, IS_ACTIVE, PASSWORD, VERSION, FIRST = range(5)  # columns; FIRST is the first one of the job
 MAX_BATCH = 100  # jobs in one statement
 
@@ -75,13 +78,16 @@ class JobSource:
     def __init__(self, alias: str) -> None:
         statements = {
             OWN: own_job_statement(),
+            OWN_OF_KEY: own_job_of_key_statement(),
             PREVIEWS: previews_statement(),
             DEPENDENCIES: dependencies_statement(),
             CHANGED: changed_jobs_statement(),
         }
         self._pipelines = [PostgresPipeline(statements, alias=alias) for _ in range(CONNECTIONS)]
         # One at a time, so that batches are larger.
-        self._batcher = Batcher(self._own, max_concurrent=1, max_size=MAX_BATCH)
+        of_users, of_keys = partial(self._own, OWN), partial(self._own, OWN_OF_KEY)
+        self._of_users = Batcher(of_users, max_concurrent=1, max_size=MAX_BATCH)
+        self._of_keys = Batcher(of_keys, max_concurrent=1, max_size=MAX_BATCH)
 
     async def own(self, caller: Caller, job_id: str, cached: OwnJob | None) -> OwnJob | None:
         """Return the caller's job; None if there is none, or if the caller is no longer valid.
@@ -91,8 +97,10 @@ class JobSource:
         version, expires_at = None, None
         if cached:
             version, expires_at = cached.cached_version, cached.cached_expiry
-        user, job = b"%d" % caller.user_id, job_id.encode()
-        found = await self._batcher.submit((user, job, version, expires_at))
+        batcher, who = self._of_users, b"%d" % caller.user_id
+        if caller.key:
+            batcher, who = self._of_keys, caller.key.encode()
+        found = await batcher.submit((who, job_id.encode(), version, expires_at))
         if found is None:
             return None
         result, row = found
@@ -107,10 +115,11 @@ class JobSource:
         values = [get(row, column) for column in range(FIRST, result.nfields)]
         return await self._read(values)
 
-    async def _own(self, keys: list[_Key]) -> list[_Found | None]:
-        """Return the result and the row of each job; None if there is no such user."""
+    async def _own(self, statement: bytes, keys: list[_Key]) -> list[_Found | None]:
+        """Return the result and the row of each job; None if there is no such user or key."""
         found: list[_Found | None] = [None] * len(keys)
-        result = await self._fetch(OWN, *(_array(values) for values in zip(*keys, strict=True)))
+        params = (postgres_array(values) for values in zip(*keys, strict=True))
+        result = await self._fetch(statement, *params)
         for row in range(result.ntuples):
             found[int(result.get_value(row, NUMBER) or 0)] = result, row
         return found
@@ -130,8 +139,8 @@ class JobSource:
 
     async def changed(self, versions: Mapping[str, int]) -> list[str]:
         """Return the jobs with a newer version than these. Raises PostgresUnavailable."""
-        ids = _array([job_id.encode() for job_id in versions])
-        known = _array([b"%d" % version for version in versions.values()])
+        ids = postgres_array([job_id.encode() for job_id in versions])
+        known = postgres_array([b"%d" % version for version in versions.values()])
         changed = command_rows(await self._fetch(CHANGED, ids, known))
         return [(job_id or b"").decode() for (job_id,) in changed]
 
@@ -142,11 +151,6 @@ class JobSource:
     def close(self) -> None:
         for pipeline in self._pipelines:
             pipeline.close()
-
-
-def _array(values: Sequence[Value]) -> bytes:
-    """Return an array literal of numbers, UUIDs or timestamps."""
-    return b"{%b}" % b",".join([b"NULL" if value is None else value for value in values])
 
 
 def _measure(kind: str) -> None:

@@ -18,13 +18,18 @@ def own_job_statement() -> str:
     No row: there is no such user. The version is null: the user has no such job. The columns from
     FIRST on are null: the cached job is current.
     """
+    return own_job_sql("int", f"JOIN {USERS} u ON u.{USER_ID} = key.caller")
+
+
+def own_job_sql(caller_type: str, user: str) -> str:
+    """Return own_job_statement for the type of callers in $1. `user` joins their accounts `u`."""
     job = ", ".join(f"n.{name}" for name in COLUMNS)
     file = ", ".join(f"f.{name}" for name in FILE_COLUMNS)
     return f"""
         SELECT key.n - 1, u.is_active, u.password, j.version, {job}, {file}
-        FROM unnest($1::int[], $2::uuid[], $3::int[], $4::timestamptz[])
-            WITH ORDINALITY AS key (user_id, job_id, version, expires_at, n)
-        JOIN {USERS} u ON u.{USER_ID} = key.user_id
+        FROM unnest($1::{caller_type}[], $2::uuid[], $3::int[], $4::timestamptz[])
+            WITH ORDINALITY AS key (caller, job_id, version, expires_at, n)
+        {user}
         LEFT JOIN {JOBS} j ON j.id = key.job_id AND j.owner_id = u.{USER_ID}
         LEFT JOIN {JOBS} n ON n.id = j.id AND (
             n.version IS DISTINCT FROM key.version

@@ -20,6 +20,11 @@ def command_rows(result: Result) -> list[Row]:
     return [[get(n, c) for c in columns] for n in range(result.ntuples)]
 
 
+def postgres_array(values: Sequence[Value]) -> bytes:
+    """Return an array literal of numbers, UUIDs, timestamps or hexadecimal digests."""
+    return b"{%b}" % b",".join([b"NULL" if value is None else value for value in values])
+
+
 class PostgresUnavailable(Exception):
     """Postgres did not answer in time, or the connection broke."""
 

@@ -24,6 +24,8 @@ from jobs.web.asgi.batcher import Batcher
 from jobs.web.asgi.callers import Caller
 from jobs.web.asgi.doorbells import Doorbells
 from jobs.web.asgi.job_source import read_job_body
+from jobs.web.asgi.key_starts import KEY_START, KeyStarts
+from jobs.web.asgi.key_statements import key_start_statement
 from jobs.web.asgi.postgres import PLANS, PostgresPipeline
 from jobs.web.asgi.postgres_commands import (
     Command,
@@ -37,6 +39,7 @@ from jobs.web.asgi.request import JSON, Headers, NativeRequest, Scope, Send
 from jobs.web.asgi.response import FixedResponseHeaders, send_json_response
 from jobs.web.error_responses import RETRY_SOON, TRY_AGAIN, error_response_body
 from jobs.web.idempotency import KEY
+from jobs.web.key_uses import KEY_USES
 from jobs.web.parsers import parse_json
 from jobs.web.problem_counter import count_problem
 from jobs.web.problems import PROBLEM
@@ -78,8 +81,13 @@ class Starts:
         request = NativeRequest.of(scope)
         if not request or not (caller := request.caller):
             return False
+        terms = DEFAULT_TERMS
+        if caller.key:
+            if not (found := await self._recorder.keys.find(caller.key)):
+                return False
+            caller, terms = found
         kind = self._kinds[scope["path"]]
-        submission = _submission(request, kind, caller, body)
+        submission = _submission(request, kind, caller, terms, body)
         if submission is None:
             return False
         counts = await self._count(request, kind, caller)
@@ -94,6 +102,8 @@ class Starts:
         if recorded is None:
             return False
         code, job = recorded
+        if caller.key:
+            KEY_USES.record(caller.key)
         headers = {"Location": represent_status_url(job), "Retry-After": "3"} | rates.rate_headers(
             counts
         )
@@ -121,7 +131,7 @@ class Starts:
 
 
 def _submission(
-    request: NativeRequest, kind: Kind, caller: Caller, body: bytes
+    request: NativeRequest, kind: Kind, caller: Caller, terms: Terms, body: bytes
 ) -> sql.Submission | None:
     """Return the submission; None unless Django would surely accept the request as it is."""
     key = request.text(b"idempotency-key")
@@ -140,7 +150,7 @@ def _submission(
         kind.name,
         params,
         name,
-        DEFAULT_TERMS,
+        terms,
         request_id=request.request_id,
         key=key,
         password_md5=caller.password_digest,
@@ -164,9 +174,11 @@ class StartRecorder:
 
     def __init__(self) -> None:
         statements = {each.name.encode(): each.text for each in (sql.LOCK, sql.SUBMIT)}
+        statements[KEY_START] = key_start_statement()
         self._pipeline = PostgresPipeline(statements, options=OPTIONS)
         self._batcher = Batcher(self._record, max_concurrent=1, max_size=MAX_BATCH)
         self._doorbells = Doorbells()
+        self.keys = KeyStarts(self._pipeline)
 
     async def record(self, submission: sql.Submission) -> tuple[str, JobRow] | None:
         """Record a job and commit. Return the code and the job; None if Django has to answer.
@@ -183,7 +195,7 @@ class StartRecorder:
             return None
         job = JobRow.of(sql.COLUMNS, values)
         if code == NEW:
-            log_submission(job.id, job.kind, submission.request_id)
+            log_submission(job.id, job.kind, submission.request_id, submission.api_key)
             if job.is_due:
                 quota.depth.add()
                 self._doorbells.ring(kind_doorbell(job))

@@ -84,6 +84,7 @@ class StatusPoll:
         found = await self._polls.own(caller, job_id, seen=seen)
         if found is None or (only_kind and found.job.kind != only_kind):
             return False
+        caller = caller.owned_by(found.job.owner_id)
         counts = await self._polls.count(request, caller)
         if counts is None:
             return False
