@@ -19,7 +19,7 @@ from django.utils import timezone
 from jobs.models import ApiKey, DownloadJob, KeyScope
 from jobs.web.key_authentication import required_scope
 from jobs.web.openapi.document import openapi_document
-from tests.factories import JobFactory, make_key
+from tests.factories import JobFactory, StoredFileFactory, make_key
 from tests.routes import routes
 from tests.test_strangers import everything
 
@@ -56,6 +56,8 @@ SCOPES: dict[str, dict[str, str | None]] = {
     "v1/download/result/": {"GET": READ},
     "v1/download/start": {"POST": START},
     "v1/download/status/": {"GET": READ},
+    "v1/files": {"GET": READ},
+    "v1/files/": {"GET": READ, "PATCH": START, "DELETE": START},
     "v1/jobs/bundle": {"GET": READ, "POST": START},
     "v1/jobs/remote": {"GET": READ, "POST": START},
     "v1/jobs/report": {"GET": READ, "POST": START},
@@ -71,7 +73,7 @@ SCOPES: dict[str, dict[str, str | None]] = {
     "workers/stats": {"GET": ADMIN},
 }
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-ID = re.compile("<job:[a-z_]+>")
+ID = re.compile("<(job|file):[a-z_]+>")
 OPERATIONS = [
     (path, method, scope) for path, scopes in SCOPES.items() for method, scope in scopes.items()
 ]
@@ -84,7 +86,8 @@ def of_the_api() -> list[Any]:
 
 def path_of(path: str, job: DownloadJob) -> str:
     """Return the path with the id of the job, which is always between or after slashes."""
-    return "/" + re.sub("(?<=/)(?=/|$)", str(job.pk), path)
+    id = "70000" if path.startswith("v1/files/") else str(job.pk)
+    return "/" + re.sub("(?<=/)(?=/|$)", id, path)
 
 
 def send(key: str, method: str, path: str, **headers: str) -> Any:
@@ -176,6 +179,7 @@ def test_a_key_of_somebody_else_sees_nothing(
     path: str, method: str, scope: str | None, alice: User, bob: User
 ) -> None:
     job = JobFactory(owner=alice, name="quarterly-secret.zip")
+    StoredFileFactory(owner=alice, file_id=70000, name="quarterly-secret.pdf")
     key = make_key(bob, *KeyScope.values)
     before = everything()
 

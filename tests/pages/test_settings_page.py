@@ -93,7 +93,7 @@ def test_an_invalid_webhook_has_an_error_and_changes_nothing(
 def test_without_an_address_there_is_no_box(visitor: Client, alice: User) -> None:
     html = text(visitor.get("/settings"))
 
-    assert 'type="checkbox"' not in html
+    assert 'name="email" value="true"' not in html
     assert "Your account has no email address" in html
     visitor.post("/settings", {"email": "true", "webhook": ""})
     assert not Preferences.objects.get().email

@@ -156,6 +156,17 @@ document.addEventListener("change", ({ target }) => {
   if (target.matches("[data-submits]")) target.form.requestSubmit();
 });
 
+// A form whose response is shown once: a double click would replace that response.
+
+const sentAt = new WeakMap();
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-once]")) return;
+  if (event.timeStamp - (sentAt.get(form) ?? -Infinity) < 5000) event.preventDefault();
+  else sentAt.set(form, event.timeStamp);
+});
+
 // Copy a command, or this page's URL.
 
 async function copy(text) {

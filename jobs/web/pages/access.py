@@ -22,6 +22,8 @@ from jobs.web.throttle import throttle_request
 FORMS_WITHOUT_JOB = {  # `choose` posts a search with many ticks
     *("choose", "settings", "settings-email", "settings-password", "theme"),
     "delivery-resend",
+    "settings-create-key",
+    "settings-revoke-key",
     *("schedule-pause", "schedule-resume", "schedule-delete"),
 }
 MAX_URL_CHARS = 3_500  # the web server accepts a request line of 4,094

@@ -1,6 +1,6 @@
 """The settings page: notifications by mail and webhook, the webhook secret, recent deliveries.
 
-account.py has its forms for the email address and the password.
+account.py has its forms for the email address and the password, key_forms.py those for API keys.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from jobs.web.authentication import authenticated_user
 from jobs.web.deliveries import RATE
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import form_error_sentence
+from jobs.web.pages.keys import keys_context
 from jobs.web.pages.rendering import SeeOther, render_page
 from jobs.web.serializers import MAX_WEBHOOK_CHARS, StrictSerializer, Url
 from jobs.web.throttle import throttle_request
@@ -103,11 +104,12 @@ def settings_form(
     """Render the page. The context has the forms and errors of what was not saved."""
     user, now = authenticated_user(request), timezone.now()
     notifications = Notification.objects.filter(owner=user).order_by("-created_at")
-    context = {
+    usual = {
         "preferences": preferences,
         "can_mail": can_be_mailed(user),
         "mail_is_on": settings.MAIL_IS_ON,
         "has_password": user.has_usable_password(),
         "notices": [wording.notice_texts(each, now) for each in notifications[:MAX_NOTIFICATIONS]],
-    } | context
-    return render_page(request, "jobs/settings.html", context, status)
+    }
+    shown = usual | keys_context(request) | context
+    return render_page(request, "jobs/settings.html", shown, status)
