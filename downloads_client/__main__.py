@@ -6,6 +6,7 @@ import sys
 
 from downloads_client.arguments import make_parser
 from downloads_client.command import DownloadCommand, report_command_usage
+from downloads_client.commands import command_of
 from downloads_client.failures import INTERRUPTED, UsageError
 from downloads_client.login import default_login_file
 from downloads_client.outcome import cannot_start_outcome
@@ -17,6 +18,8 @@ def main(invocation: list[str] | None = None) -> int:
     argv = sys.argv[1:]
     try:
         open_missing_streams()
+        if command := command_of(argv, default_login_file()):
+            return command.run()
         options = vars(make_parser().parse_args(argv))
         words = invocation or [sys.argv[0]]
         return DownloadCommand(options, invocation=words, run_json=default_login_file()).run()

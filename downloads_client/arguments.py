@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from textwrap import fill
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from downloads_client.download_request import ITEMS_HELP
 from downloads_client.failures import EXIT_CODES, UsageError
@@ -18,7 +19,13 @@ DESCRIPTION = (
     f"Download {format_alternatives([kind.description for kind in KINDS])}. Shows progress, and"
     " verifies the file."
 )
-EPILOG = "\n".join(["exit codes:", *(f"  {code:3}  {why}" for code, why in EXIT_CODES.items())])
+COMMANDS_HELP = """commands:
+  downloads upload FILE...  upload files
+  downloads files           list files
+  downloads jobs            list downloads
+"""
+_EXIT_CODES = [f"  {code:3}  {why}" for code, why in EXIT_CODES.items()]
+EPILOG = "\n".join([COMMANDS_HELP, "exit codes:", *_EXIT_CODES])
 
 
 def make_parser() -> ArgumentParser:
@@ -64,6 +71,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     for group in (*(kind.options for kind in KINDS), FIELD_OPTIONS, COMMON_OPTIONS):
         for option in group.options:
             option.add_to(add)
+    add_service_arguments(add)
+
+
+def add_service_arguments(add: Callable[..., Any]) -> None:
+    """Add the options that all commands have."""
     add(
         "--service",
         default="",

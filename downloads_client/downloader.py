@@ -11,6 +11,7 @@ from downloads_client import formatting
 from downloads_client.destination import Destination
 from downloads_client.download_request import DownloadRequest, ExistingDownload
 from downloads_client.failures import Gone, JobFailed, RequestRefused
+from downloads_client.job_follower import follow_job
 from downloads_client.kinds import kind_named
 from downloads_client.kinds.published_kind import KindRequest
 from downloads_client.new_download import NewDownload
@@ -72,10 +73,8 @@ class Downloader:
         """Poll until the job is completed and return it. Raises JobFailed, or Gone."""
         was_active = job.is_active
         interval = PollInterval(is_interactive=self._display.is_interactive)
-        while job.is_active:
-            self._display.show_job(job)
-            time.sleep(interval.next_seconds(job))
-            self.job = job = self._service.poll(job)
+        for state in follow_job(self._service, job, self._display, interval):
+            self.job = job = state
         if job.status == "failed":
             raise JobFailed(f"The download failed: {job.error}", job.error_code)
         if job.status != "completed":

@@ -57,6 +57,13 @@ class NotWritten(Failure):
     meaning = "the file could not be written: it exists, no space, no permission"
 
 
+class NotRead(Failure):
+    """Of a file to upload."""
+
+    exit_code, code = 9, "not_read"
+    meaning = "a file to upload could not be read, or changed"
+
+
 class InternalError(Failure):
     exit_code, code = 8, "client_error"
     meaning = "this program could not start, or has a bug; the download may continue"

@@ -36,6 +36,15 @@ class JsonObject:
             raise not_json_object()
         return cls(found)
 
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The members, unchecked: for JSON, not for a terminal."""
+        return self._members
+
+    def has(self, name: str) -> bool:
+        """Return True if the member is there and not null."""
+        return self._members.get(name) is not None
+
     def text(self, name: str, default: str | None = None) -> str:
         """Return the member, safe to print."""
         value = self._members.get(name)
@@ -73,6 +82,17 @@ class JsonObject:
 
     def number_or_none(self, name: str) -> float | None:
         return None if self._members.get(name) is None else self.number(name)
+
+    def integer_or_none(self, name: str) -> int | None:
+        number = self.number_or_none(name)
+        return None if number is None else int(number)
+
+    def integers(self, name: str) -> list[int]:
+        """Return a list of integers."""
+        value = self._members.get(name)
+        if not isinstance(value, list) or not all(type(each) is int for each in value):
+            raise not_json_object()
+        return value
 
     def moment_or_none(self, name: str) -> datetime | None:
         """Return the time in the local time zone."""

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 import requests
 
+from downloads_client.access_token import AccessToken
+from downloads_client.chunk_form import ChunkForm
 from downloads_client.connection_errors import connection_error_reason, permanent_connection_error
 from downloads_client.failures import Failure, Gone, JobFailed, RequestRefused, Unreachable
 from downloads_client.formatting import format_printable
@@ -20,6 +22,8 @@ from downloads_client.http_session import (
     check_session_location,
     read_session_body,
 )
+from downloads_client.json_object import JsonObject
+from downloads_client.kinds import UPLOAD
 from downloads_client.kinds.published_kind import PublishedKind
 from downloads_client.login import Login
 from downloads_client.new_download import NewDownload
@@ -28,6 +32,7 @@ from downloads_client.service_responses import (
     ApiResponse,
     DownloadResult,
     JobResponse,
+    UploadResponse,
     published_kinds,
     response_poll_seconds,
 )
@@ -43,14 +48,18 @@ TRANSIENT_STATUSES = {  # as a proxy sends them while the service restarts
 class Service:
     """A signed-in client. Every method raises a Failure if the request fails.
 
-    `new_retry` returns a Retry for each request.
+    `new_retry` returns a Retry for each request. Threads have an instance each, and may share the
+    token.
     """
 
-    def __init__(self, login: Login, new_retry: Callable[[], Retry]) -> None:
+    def __init__(
+        self, login: Login, new_retry: Callable[[], Retry], token: AccessToken | None = None
+    ) -> None:
         self.url = login.url.rstrip("/")
         self._login = {"username": login.user, "password": login.password}
         self._new_retry = new_retry
-        self._token = ""
+        self._token = token or AccessToken()
+        self._is_signing_in = False
         self._session = HttpSession()
         self._session.hooks["response"].append(check_session_location)
         self._session.auth = self._authorize  # a plain header would be replaced from ~/.netrc
@@ -60,6 +69,20 @@ class Service:
         key = {"Idempotency-Key": request.idempotency_key}
         response = self._call(request.method, request.path, request.body, key)
         return replace(JobResponse.of(response), message="")  # the caller prints one of its own
+
+    def begin_upload(self, body: dict[str, Any], key: str) -> UploadResponse | JobResponse:
+        """Begin an upload, or return the one with the same key: the job if it is complete."""
+        response = self._call("POST", UPLOAD.path, body, {"Idempotency-Key": key})
+        is_job = response.status == HTTPStatus.ACCEPTED
+        return JobResponse.of(response) if is_job else UploadResponse.of(response)
+
+    def send_chunk(self, form: ChunkForm) -> None:
+        """Send a chunk. Idempotent. The last one that was missing starts the job."""
+        self._call("POST", UPLOAD.path, form)
+
+    def page(self, path: str, params: dict[str, str]) -> JsonObject:
+        """Return one page of a list."""
+        return self._call("GET", f"{path}?{urlencode(params)}").json()
 
     def kinds(self) -> list[PublishedKind]:
         """Return the kinds that this user may request."""
@@ -85,26 +108,35 @@ class Service:
     def _call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> ApiResponse:
-        if not self._token:
-            self._sign_in()
+        """Send the request, with the body as JSON, or as it is if it is a ChunkForm."""
+        if self._token.is_old:
+            self._sign_in(self._token.value)
+        used = self._token.value
         response = self._send_with_retries(method, path, body, headers)
         if response.status == HTTPStatus.UNAUTHORIZED:  # a token lives for minutes, a job for hours
-            self._sign_in()
+            self._sign_in(used)
             response = self._send_with_retries(method, path, body, headers)
         if not response.ok:
             raise self._failure(response)
         return response
 
-    def _sign_in(self) -> None:
-        self._token = ""
-        response = self._send_with_retries("POST", "v1/auth/token", self._login, None)
-        if not response.ok:
-            raise self._failure(response)
-        self._token = response.json().secret("access")
+    def _sign_in(self, used: str) -> None:
+        """Get a new token, unless another thread has replaced the `used` one already."""
+        with self._token.lock:
+            if self._token.value != used:
+                return
+            self._is_signing_in = True
+            try:
+                response = self._send_with_retries("POST", "v1/auth/token", self._login, None)
+            finally:
+                self._is_signing_in = False
+            if not response.ok:
+                raise self._failure(response)
+            self._token.replace(response.json().secret("access"))
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        if not self._is_signing_in:
+            request.headers["Authorization"] = f"Bearer {self._token.value}"
         return request
 
     def _send_with_retries(
@@ -133,10 +165,14 @@ class Service:
     def _send(
         self, method: str, path: str, body: Any, headers: dict[str, str] | None
     ) -> ApiResponse:
+        content: dict[str, Any] = {"json": body}
+        if isinstance(body, ChunkForm):
+            content = {"data": body.rewind()}
+            headers = {"Content-Type": body.content_type}
         with self._session.request(
             method,
             f"{self.url}/{path}",
-            json=body,
+            **content,
             headers=headers,
             timeout=TIMEOUT_SECONDS,
             allow_redirects=False,

@@ -12,6 +12,7 @@ from downloads_client.http_session import session_retry_after
 from downloads_client.json_object import JsonObject, not_json_object
 from downloads_client.kinds.published_kind import PublishedKind
 
+MAX_CHUNKS = 10_000
 ACTIVE = ("queued", "processing")
 FINAL = ("completed", "failed", "cancelled", "expired")
 
@@ -65,6 +66,7 @@ class JobResponse:
     error_code: str
     etag: str
     poll_seconds: float
+    file_id: int | None  # of a completed upload or link
     has_file: bool  # of a completed job: some do work and make no file
 
     @classmethod
@@ -95,6 +97,7 @@ class JobResponse:
             error_code=body.text("errorCode", ""),
             etag=response.headers.get("ETag", ""),
             poll_seconds=response_poll_seconds(response),
+            file_id=body.integer_or_none("fileId"),
             has_file=bool(body.text("downloadUrl", "")),
         )
 
@@ -138,6 +141,40 @@ class DownloadResult:
             size=int(body.number("size")),
             sha256=body.sha256("sha256"),
         )
+
+
+@dataclass(frozen=True)
+class UploadResponse:
+    """An upload in chunks that is not complete. `missing` are the numbers of the chunks to send."""
+
+    id: UUID
+    size: int
+    chunk_size: int
+    chunks: int
+    missing: list[int]
+
+    @classmethod
+    def of(cls, response: ApiResponse) -> Self:
+        body = response.json()
+        size, chunk_size = int(body.number("totalSize")), int(body.number("chunkSize"))
+        chunks = int(body.number("totalChunks"))
+        if not 0 < chunks <= MAX_CHUNKS or chunks != -(-size // max(chunk_size, 1)):
+            raise not_json_object()
+        received = set(body.integers("receivedChunks"))
+        return cls(
+            id=body.uuid("jobId"),
+            size=size,
+            chunk_size=chunk_size,
+            chunks=chunks,
+            missing=[n for n in range(chunks) if n not in received],
+        )
+
+    def begin_of(self, chunk: int) -> int:
+        """Return the place of the chunk's first byte in the file."""
+        return chunk * self.chunk_size
+
+    def size_of(self, chunk: int) -> int:
+        return min(self.chunk_size, self.size - self.begin_of(chunk))
 
 
 def response_poll_seconds(response: ApiResponse) -> float:

@@ -52,14 +52,12 @@ class ProgressDisplay:
             )
         )
 
-    def show_transfer(self, done: int, total: int) -> None:
-        speed, left = self._measure(("fetching",), done, total)
+    def show_transfer(self, done: int, total: int, phase: str = "Fetching") -> None:
+        speed, left = self._measure((phase, total), done, total)
         share = done / total if total else 1.0
         sizes = formatting.format_amount(done, total)
         self._show(
-            ProgressView(
-                "Fetching", min(share, 1.0), sizes, speed_text(speed), left=left_text(left)
-            )
+            ProgressView(phase, min(share, 1.0), sizes, speed_text(speed), left=left_text(left))
         )
 
     def show_retry(self, reason: str, seconds: float) -> None:

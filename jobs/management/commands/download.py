@@ -20,6 +20,7 @@ from django.core.management.base import (
 
 from downloads_client.arguments import DESCRIPTION, EPILOG, add_arguments, raise_usage_errors
 from downloads_client.command import DownloadCommand, report_command_usage
+from downloads_client.commands import command_of
 from downloads_client.failures import UsageError
 from downloads_client.streams import open_missing_streams
 
@@ -45,6 +46,8 @@ class Command(BaseCommand):
         """Run the command. Invalid arguments, too, are reported as JSON if `--json` is given."""
         open_missing_streams()
         try:
+            if command := command_of(argv[2:], _run_json()):
+                sys.exit(command.run())
             super().run_from_argv(argv)
         except UsageError as error:
             sys.exit(report_command_usage(error, argv))
@@ -57,5 +60,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> NoReturn:
         invocation = [sys.orig_argv[0], sys.argv[0], "download"]
-        run_json = Path(getattr(settings, "STACK_FOLDER", ".stack")) / "run.json"
-        sys.exit(DownloadCommand(options, invocation=invocation, run_json=run_json).run())
+        sys.exit(DownloadCommand(options, invocation=invocation, run_json=_run_json()).run())
+
+
+def _run_json() -> Path:
+    return Path(getattr(settings, "STACK_FOLDER", ".stack")) / "run.json"
