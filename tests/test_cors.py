@@ -45,6 +45,13 @@ OPEN = [
     JOB + "/status",
     "/reports",
     "/reports/x/status",
+    "/reports/x/download",
+    "/queue/stats",
+    "/workers/stats",
+    "/health",
+    "/health/live",
+    "/health/ready",
+    "/v1/webhook/test",
 ]
 
 
@@ -59,9 +66,12 @@ def test_an_allowed_origin_may_send_what_clients_need(path: str) -> None:
     }  # fmt: skip
     assert words(response, "Access-Control-Allow-Headers") == {
         "authorization",
+        "content-range",
         "content-type",
         "idempotency-key",
         "if-none-match",
+        "last-event-id",
+        "prefer",
         "x-request-id",
     }
     assert response["Access-Control-Max-Age"] == "7200"
@@ -93,7 +103,7 @@ def test_other_origins_are_refused(origin: str) -> None:
         "/admin/login/",
         "/admin/retry/x",
         "/x/v1/",
-        "/health",
+        "/metrics",
     ],
 )
 @pytest.mark.django_db
@@ -113,6 +123,23 @@ def test_another_site_can_poll_and_read_retry_after(alice: User) -> None:
     assert response["Access-Control-Allow-Origin"] == APP
     shown = words(response, "Access-Control-Expose-Headers")
     assert {"retry-after", "etag", "x-request-id", "location", "ratelimit"} <= shown
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/queue/stats", "/workers/stats"])
+@pytest.mark.django_db
+def test_another_site_can_read_health_and_statistics(path: str, admin_client: Client) -> None:
+    response = admin_client.get(path, headers={"Origin": APP})
+
+    assert response["Access-Control-Allow-Origin"] == APP
+    assert response.status_code in (200, 503)
+    assert "Access-Control-Allow-Origin" not in admin_client.get(path)
+
+
+@pytest.mark.django_db
+def test_anybody_elses_site_cannot_read_them(client: Client) -> None:
+    for path in ("/health", "/queue/stats"):
+        response = client.get(path, headers={"Origin": "https://evil.example"})
+        assert "Access-Control-Allow-Origin" not in response
 
 
 def test_a_session_cookie_is_ignored(alice: User) -> None:

@@ -40,9 +40,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "jobs.web.wrong_method.WrongMethodMiddleware",
     "jobs.web.middleware.RequestIdMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     # Probes use any host name, without HTTPS.
     "jobs.web.middleware.ProbeMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
     "jobs.web.middleware.LimitsMiddleware",
     "jobs.web.middleware.NoNulMiddleware",
     "jobs.web.compression.CompressionMiddleware",
@@ -138,10 +138,14 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLength", "CommonPassword")
 ]
 
-CORS_URLS_REGEX = "/(v1/|status/|openapi$|upload(/|$)|(downloads|reports)(/[^/]+(/status)?)?$)"
+CORS_URLS_REGEX = (
+    "/(v1/|status/|openapi$|upload(/|$)|(downloads|reports)(/[^/]+(/status)?)?$"
+    "|reports/[^/]+/download$|(queue|workers)/stats$|health(/(live|ready))?$)"
+)
 CORS_ALLOW_METHODS = ["GET", "POST", "PATCH", "DELETE"]
 CORS_ALLOW_HEADERS = [
-    "authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id",
+    "authorization", "content-range", "content-type", "idempotency-key", "if-none-match",
+    "last-event-id", "prefer", "x-request-id",
     *TRACING_HEADERS,
 ]  # fmt: skip
 CORS_EXPOSE_HEADERS = [

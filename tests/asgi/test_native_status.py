@@ -181,7 +181,7 @@ class TestLeftToDjango:
         [
             {"accept": "text/html"},
             {"accept": "application/json;q=0.5"},
-            {"origin": "https://other.example.org"},
+            {"authorization": "", "origin": "https://other.example.org"},
             {"host": "other.example.org"},
             {"host": ""},
             {"authorization": "Basic YTpi"},

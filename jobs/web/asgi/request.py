@@ -1,7 +1,7 @@
 """Requests of the native endpoints: whether they can answer, and the caller.
 
 Unusual requests are left to Django: an unknown host, plain HTTP if TLS is required, a page of
-another site, a gateway's header, a media type other than JSON.
+another site without a token, a gateway's header, a media type other than JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from django.dispatch import receiver
 from django.http.request import split_domain_port, validate_host
 
 from jobs.web.asgi.callers import Caller, caller_of_token
+from jobs.web.asgi.cors import cors_headers
 from jobs.web.request_ids import client_request_id
 
 Scope = MutableMapping[str, Any]
@@ -25,9 +26,10 @@ Headers = list[tuple[bytes, bytes]]
 
 READ = {
     b"accept", b"authorization", b"content-type", b"cookie", b"host", b"idempotency-key",
-    b"if-none-match", b"last-event-id", b"prefer", b"x-forwarded-for", b"x-request-id",
+    b"if-none-match", b"last-event-id", b"origin", b"prefer", b"x-forwarded-for",
+    b"x-request-id",
 }  # fmt: skip
-LEFT_TO_DJANGO = {b"origin", b"content-encoding", b"x-http-method-override"}
+LEFT_TO_DJANGO = {b"content-encoding", b"x-http-method-override"}
 MAX_HOST_BYTES = 300
 JSON = b"application/json"
 
@@ -35,11 +37,14 @@ JSON = b"application/json"
 class NativeRequest:
     """A request that a native endpoint can answer. No header is repeated."""
 
-    __slots__ = ("caller", "headers", "is_secure", "path", "peer", "request_id", "scope")
+    __slots__ = ("caller", "cors", "headers", "is_secure", "path", "peer", "request_id", "scope")
 
-    def __init__(self, scope: Scope, headers: dict[bytes, bytes], *, is_secure: bool) -> None:
+    def __init__(
+        self, scope: Scope, headers: dict[bytes, bytes], cors: Headers, *, is_secure: bool
+    ) -> None:
         self.scope = scope
         self.headers = headers
+        self.cors = cors  # headers of the response
         self.caller: Caller | None = caller_of_token(headers.get(b"authorization", b""))
         self.is_secure = is_secure
         self.path: str = scope["path"]
@@ -60,7 +65,8 @@ class NativeRequest:
         is_secure = known.is_secure(scope, headers)
         if known.redirects_to_tls and not is_secure:
             return None
-        return cls(scope, headers, is_secure=is_secure)
+        cors = _cors(scope, headers)
+        return None if cors is None else cls(scope, headers, cors, is_secure=is_secure)
 
     def end_with_client(self) -> None:
         """Cancel the request as soon as the client disconnects."""
@@ -69,6 +75,13 @@ class NativeRequest:
 
     def text(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
+
+
+def _cors(scope: Scope, headers: dict[bytes, bytes]) -> Headers | None:
+    """Return the headers for a page of another origin; None if Django has to answer it."""
+    if (origin := headers.get(b"origin")) is None:
+        return []
+    return cors_headers(scope["path"], origin) if b"authorization" in headers else None
 
 
 class _RequestSettings:

@@ -96,6 +96,7 @@ async def send_response_head(
 ) -> None:
     headers = [
         *fixed,
+        *request.cors,
         (b"x-request-id", request.request_id.encode()),
         *encode_response_headers(own),
     ]
