@@ -17,6 +17,7 @@ from jobs.storage.bucket import (
     slow_bucket,
     with_bucket_retries,
 )
+from jobs.storage.cors_rules import allow_origins
 from jobs.storage.deletion import delete_all_objects_but, delete_object_and_uploads
 from jobs.storage.lifecycle import (
     lifecycle_rules,
@@ -57,6 +58,7 @@ __all__ = [
     "S3Parts",
     "SlowStorage",
     "StoredObject",
+    "allow_origins",
     "attachment_header",
     "bucket",
     "bucket_clock_offset",
