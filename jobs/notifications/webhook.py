@@ -18,7 +18,7 @@ from django.utils import timezone
 from jobs.errors import BlockedAddress, RemoteError, Undelivered
 from jobs.lib import retry_after
 from jobs.lib.database import release_database_connection
-from jobs.models import Notification, Preferences
+from jobs.models import ApiKey, Notification, Preferences
 from jobs.outbound import BadUrl, post_outbound
 from jobs.states import Status
 
@@ -123,17 +123,27 @@ def _headers(notification: Notification, body: bytes) -> dict[str, str]:
         "webhook-id": message_id,
         "webhook-timestamp": str(now),
         "webhook-signature": " ".join(
-            webhook_signature(secret, message_id, now, body)
-            for secret in _secrets(notification.owner_id)
+            webhook_signature(secret, message_id, now, body) for secret in _secrets(notification)
         ),
     }
 
 
-def _secrets(owner_id: int | None) -> list[str]:
+def _secrets(notification: Notification) -> list[str]:
+    """Return the secrets of the API keys with this webhook; the owner's if theirs is the same."""
+    owner_id = notification.owner_id
     if owner_id is None:  # the operators' webhook
         return [settings.OPERATOR_WEBHOOK_SECRET] if settings.OPERATOR_WEBHOOK_SECRET else []
     # Saved if it is new: the owner must be able to look up the secret.
     owner, _ = Preferences.objects.get_or_create(owner_id=owner_id)
+    keys = ApiKey.objects.filter(owner=owner_id, webhook=notification.to)  # also revoked ones
+    secrets = list(keys.values_list("webhook_secret", flat=True))
+    return [
+        *secrets,
+        *(_of_owner(owner) if not secrets or owner.webhook == notification.to else []),
+    ]
+
+
+def _of_owner(owner: Preferences) -> list[str]:
     changed_at = owner.secret_changed_at
     lately = changed_at and timezone.now() - changed_at < BOTH_SIGN
     return [owner.secret, *([owner.earlier_secret] if lately and owner.earlier_secret else [])]

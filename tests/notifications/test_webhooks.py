@@ -19,11 +19,12 @@ from django.test import Client
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from jobs.models import Notification, Preferences
+from jobs.models import ApiKey, Notification, Preferences
 from jobs.models.preferences import new_secret
 from jobs.notifications import send_notification, webhook
 from jobs.notifications.senders import LEASE
 from jobs.states import Status
+from tests.factories import make_key
 from tests.hostile.rebinding import rebinding
 from tests.live import ROOT
 from tests.notifications.outbox import ENDS, SITE, attempt, completed, failed, only, wait_seconds
@@ -99,6 +100,64 @@ def test_its_urls_work_and_none_is_of_the_file_store(
     assert urlsplit(settings.S3_PUBLIC_ENDPOINT_URL).netloc not in body
     client.force_login(alice)
     assert client.get(urlsplit(message["data"]["statusUrl"]).path).json()["status"] == status
+
+
+class TestOfAKey:
+    """Deliveries to the webhook of an API key are signed with the secret of that key."""
+
+    def verifies(self, secret: str, call: Any) -> bool:
+        try:
+            return bool(Webhook(secret).verify(call.body, call.headers))
+        except WebhookVerificationError:
+            return False
+
+    def test_the_secret_of_the_key_signs(self, receiver: Receiver, alice: User, bob: User) -> None:
+        for owner in (alice, bob):
+            make_key(owner, webhook=receiver.url)
+        make_key(alice, webhook="https://example.org/other")
+        ApiKey.objects.all().revoke()  # the job was started before
+
+        attempt(only(completed(alice, webhook=receiver.url)))
+
+        (call,), own = receiver.calls, Preferences.objects.get(owner=alice).secret
+        keys = {key.owner_id: key for key in ApiKey.objects.filter(webhook=receiver.url)}
+        assert self.verifies(keys[alice.pk].webhook_secret, call)
+        assert not self.verifies(keys[bob.pk].webhook_secret, call)
+        assert not self.verifies(own, call)
+        assert call.headers["webhook-signature"].count("v1,") == 1
+
+    def test_both_sign_if_the_owner_has_the_same_webhook(
+        self, receiver: Receiver, alice: User
+    ) -> None:
+        make_key(alice, webhook=receiver.url)
+        own = Preferences.objects.create(owner=alice, webhook=receiver.url)
+
+        attempt(only(completed(alice, webhook=receiver.url)))
+
+        (call,) = receiver.calls
+        assert self.verifies(ApiKey.objects.get().webhook_secret, call)
+        assert self.verifies(own.secret, call)
+
+    def test_another_webhook_is_signed_with_the_owners(
+        self, receiver: Receiver, alice: User
+    ) -> None:
+        make_key(alice, webhook="https://example.org/other")
+
+        attempt(only(completed(alice, webhook=receiver.url)))
+
+        (call,) = receiver.calls
+        assert not self.verifies(ApiKey.objects.get().webhook_secret, call)
+        assert self.verifies(Preferences.objects.get(owner=alice).secret, call)
+
+    def test_a_test_with_the_key_goes_to_its_webhook(
+        self, receiver: Receiver, alice: User, client: Client
+    ) -> None:
+        headers = {"Authorization": f"Bearer {make_key(alice, webhook=receiver.url)}"}
+
+        response = client.post("/v1/webhook/test", {}, "application/json", headers=headers)
+
+        assert response.status_code == 200
+        assert self.verifies(ApiKey.objects.get().webhook_secret, receiver.calls[0])
 
 
 def test_both_secrets_are_used_for_a_day_after_rotation(receiver: Receiver, alice: User) -> None:

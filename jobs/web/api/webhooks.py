@@ -24,7 +24,9 @@ from jobs.web.deliveries import (
     own_delivery,
     resend_delivery,
 )
+from jobs.web.key_authentication import request_key
 from jobs.web.openapi.decorators import describes
+from jobs.web.serializers.terms import usual_webhook
 
 OF_JOB = OpenApiParameter(
     "jobId", type={"type": "string", "format": "uuid"}, description="Only those of this job."
@@ -53,7 +55,8 @@ class TestWebhook(APIView):
         serializer = TestWebhookRequest(data=request.data)
         serializer.is_valid(raise_exception=True)
         owner = authenticated_user(request)
-        url = serializer.validated_data.get("url") or Preferences.of(owner).webhook
+        usual = usual_webhook(request_key(request)) or Preferences.of(owner).webhook
+        url = serializer.validated_data.get("url") or usual
         if not url:
             raise ValidationError({"url": [NO_WEBHOOK]})
         return Response(DeliveryResponse(send_test_webhook(owner, url)).data)
