@@ -26,6 +26,7 @@ from jobs.errors import StorageUnavailable
 from jobs.kinds.registry import kind_folder
 from jobs.models import (
     AccountNotice,
+    ApiKey,
     BulkAction,
     DownloadJob,
     IncomingUpload,
@@ -38,7 +39,13 @@ from jobs.models import (
     Usage,
 )
 from jobs.states import ACTIVE, Actor, Event, Status
-from tests.factories import ArtifactFactory, JobFactory, NotificationFactory, UploadJobFactory
+from tests.factories import (
+    ArtifactFactory,
+    JobFactory,
+    NotificationFactory,
+    UploadJobFactory,
+    make_key,
+)
 
 
 def forget(*options: str) -> str:
@@ -80,7 +87,9 @@ def give_everything_to(owner: User, bucket: Any) -> DownloadJob:
         owner=owner, name="Weekly", kind="report", request={}, cron="0 9 * * 1", time_zone="UTC"
     )
     schedule.record_run(schedule.created_at, job.pk)
+    make_key(owner)
     logged = [(User, owner.pk), (DownloadJob, job.pk), (Schedule, schedule.pk)]
+    logged.append((ApiKey, ApiKey.objects.get(owner=owner).pk))
     QueueLimit.objects.create(scope="owner", owner=owner, reason=f"A flood of {owner}")
     types = {model: ContentType.objects.get_for_model(model) for model, _ in logged}
     for of, object_id in logged:

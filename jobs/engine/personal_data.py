@@ -24,6 +24,7 @@ from jobs import storage
 from jobs.errors import StaleJob
 from jobs.kinds.registry import kind_folders
 from jobs.models import (
+    ApiKey,
     BulkAction,
     DownloadJob,
     IncomingUpload,
@@ -51,6 +52,7 @@ def count_personal_data(user: User) -> dict[str, int]:
         "schedules": Schedule.objects.filter(owner=user).count(),
         "notifications": Notification.objects.filter(owner=user).count(),
         "queue limits": QueueLimit.objects.filter(owner=user).count(),
+        "API keys": ApiKey.objects.filter(owner=user).count(),
         "refresh tokens": OutstandingToken.objects.filter(user=user).count(),
         "sessions": len(_session_keys(user)),
     }
@@ -80,6 +82,7 @@ def forget_user(user: User) -> None:
         account_mails.filter(to__iexact=user.email).delete()
     _remove_from_operator_mails(user)
     _delete_schedules(user)
+    _delete_api_keys(user)
     _remove_from_bulk_actions(user)
     for jobs in _batches(DownloadJob.objects.filter(owner=user)):
         _delete_jobs(jobs)
@@ -120,6 +123,12 @@ def _remove_from_bulk_actions(user: User) -> None:
         kept = [pair for pair in parse_qsl(bulk.query) if own.isdisjoint({pair[1].casefold()})]
         if (query := urlencode(kept)) != bulk.query:
             BulkAction.objects.filter(pk=bulk.pk).update(query=query)
+
+
+def _delete_api_keys(user: User) -> None:
+    keys = ApiKey.objects.filter(owner=user)
+    _log_entries(ApiKey, [str(key.pk) for key in keys]).delete()
+    keys.delete()
 
 
 def _delete_jobs(jobs: list[DownloadJob]) -> None:
