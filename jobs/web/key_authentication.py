@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS
@@ -67,7 +66,7 @@ def _valid_key(text: str) -> ApiKey:
         raise AuthenticationFailed("There is no such API key.", "key_not_valid")
     if key.revoked_at:
         raise AuthenticationFailed("The API key was revoked.", "key_not_valid")
-    if key.expires_at and key.expires_at <= timezone.now():
+    if key.is_expired:
         raise AuthenticationFailed("The API key has expired.", "key_not_valid")
     if not key.owner.is_active:
         raise AuthenticationFailed("This account is disabled.", "user_inactive")

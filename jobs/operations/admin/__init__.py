@@ -12,6 +12,7 @@ from django_celery_results.models import GroupResult, TaskResult
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from jobs.models import (
+    ApiKey,
     BulkAction,
     DownloadJob,
     IncomingUpload,
@@ -22,6 +23,7 @@ from jobs.models import (
     StoredFile,
 )
 from jobs.operations.admin import (
+    api_keys,
     bulk_actions,
     files,
     jobs,
@@ -39,6 +41,7 @@ PAGES: dict[type[Model], type[ModelAdmin[Any]]] = {
     QueueLimit: queue_limits.QueueLimitAdmin,
     BulkAction: bulk_actions.BulkActionAdmin,
     Schedule: schedules.ScheduleAdmin,
+    ApiKey: api_keys.ApiKeyAdmin,
     Notification: notifications.NotificationAdmin,
     StoredFile: files.StoredFileAdmin,
     IncomingUpload: files.IncomingUploadAdmin,

@@ -76,7 +76,6 @@ class ShownKey:
     key: ApiKey
     scopes: str
     expires: str  # "Expires 3 March at 14:00", without a time "Does not expire"
-    is_expired: bool
     last_used: str
     webhook: str  # the host: the rest may be a secret
 
@@ -133,7 +132,6 @@ def _shown(key: ApiKey, now: datetime) -> ShownKey:
         key=key,
         scopes=", ".join(key.scopes),
         expires=wording.moment_text(key.expires_at, now) if key.expires_at else "",
-        is_expired=key.expires_at is not None and key.expires_at <= now,
         last_used=wording.moment_text(used, now) if used else "",
         webhook=(urlsplit(key.webhook).hostname or "") if key.webhook else "",
     )
