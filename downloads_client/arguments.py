@@ -13,6 +13,7 @@ from downloads_client.failures import EXIT_CODES, UsageError
 from downloads_client.formatting import format_alternatives
 from downloads_client.kinds import KINDS
 from downloads_client.kinds.published_kind import FIELD_OPTIONS
+from downloads_client.login import API_KEY
 from downloads_client.new_download import COMMON_OPTIONS
 
 DESCRIPTION = (
@@ -82,7 +83,11 @@ def add_service_arguments(add: Callable[..., Any]) -> None:
         metavar="URL",
         help="URL of the service (default: the one of `make run`)",
     )
-    add("--user", default="", help="user name (default: the one of `make run`)")
+    add(
+        "--user",
+        default="",
+        help=f"user name (default: the one of `make run`; with --service, {API_KEY} replaces it)",
+    )
     add("--password-stdin", action="store_true", help="read the password from stdin")
     add(
         "--retry-for",

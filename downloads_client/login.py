@@ -1,10 +1,11 @@
-"""The service's address, the user name and the password."""
+"""The service's address, and the user name and password, or the API key."""
 
 from __future__ import annotations
 
 import getpass
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -15,15 +16,26 @@ import requests
 from downloads_client.failures import UsageError
 from downloads_client.formatting import format_printable
 
+API_KEY = "DOWNLOADS_API_KEY"  # the variable with an API key
+
 
 class Login(NamedTuple):
+    """A user and a password, or an API key."""
+
     url: str
     user: str
     password: str
+    api_key: str = ""
 
 
 def find_login(url: str, user: str, run_json: Path, *, from_stdin: bool) -> Login:
-    """Return the login, completed from the file that `make run` writes. Raises UsageError."""
+    """Return the login, completed from the file that `make run` writes. Raises UsageError.
+
+    An API key in the environment is only used for a service that is named, without a user.
+    """
+    if url and not user and not from_stdin and (key := os.environ.get(API_KEY, "").strip()):
+        _validate(url)
+        return Login(url, "", "", _validated_key(key))
     running = _read(run_json)
     url = url or running.get("url", "")
     # The password in run.json is for that service only.
@@ -54,9 +66,17 @@ def _read(run_json: Path) -> dict[str, str]:
 
 
 def _missing_message(run_json: Path) -> str:
+    usual = f"Use --service and --user (or {API_KEY})"
     if os.path.exists(run_json):  # False in a folder without permission
-        return f"Use --service and --user: {run_json} does not name a service and a user."
-    return "Use --service and --user, or start the service with `make run`."
+        return f"{usual}: {run_json} does not name a service and a user."
+    return f"{usual}, or start the service with `make run`."
+
+
+def _validated_key(key: str) -> str:
+    """Return the key, which will be in a header. Raises UsageError."""
+    if not re.fullmatch("[!-~]+", key):
+        raise UsageError(f"{API_KEY} is not an API key.")
+    return key
 
 
 def _validate(url: str) -> None:

@@ -56,6 +56,7 @@ class Service:
         self, login: Login, new_retry: Callable[[], Retry], token: AccessToken | None = None
     ) -> None:
         self.url = login.url.rstrip("/")
+        self._api_key = login.api_key
         self._login = {"username": login.user, "password": login.password}
         self._new_retry = new_retry
         self._token = token or AccessToken()
@@ -109,11 +110,12 @@ class Service:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> ApiResponse:
         """Send the request, with the body as JSON, or as it is if it is a ChunkForm."""
-        if self._token.is_old:
+        if not self._api_key and self._token.is_old:
             self._sign_in(self._token.value)
         used = self._token.value
         response = self._send_with_retries(method, path, body, headers)
-        if response.status == HTTPStatus.UNAUTHORIZED:  # a token lives for minutes, a job for hours
+        is_refused = response.status == HTTPStatus.UNAUTHORIZED
+        if is_refused and not self._api_key:  # a token lives for minutes, a job for hours
             self._sign_in(used)
             response = self._send_with_retries(method, path, body, headers)
         if not response.ok:
@@ -136,7 +138,7 @@ class Service:
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if not self._is_signing_in:
-            request.headers["Authorization"] = f"Bearer {self._token.value}"
+            request.headers["Authorization"] = f"Bearer {self._api_key or self._token.value}"
         return request
 
     def _send_with_retries(

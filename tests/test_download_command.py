@@ -574,7 +574,10 @@ def test_a_job_that_failed_is_1(running: DownloadJob, env: dict[str, str], folde
         ([JOB_ID, "--no-email"], "need a new download"),
         (["70000", "--everybody"], "need a report"),
         (["70000", "--user=bob"], "There is no terminal to enter the password"),
-        (["70000", "--service=https://x.example"], "Use --service and --user"),
+        (
+            ["70000", "--service=https://x.example"],
+            "Use --service and --user (or DOWNLOADS_API_KEY)",
+        ),
         (["70000", "--service=ftp://x", "--user=u", "--password-stdin"], "--service needs a URL"),
         (["70000", "--service=http://a:b@x", "--user=u", "--password-stdin"], "--service needs"),
         (["70000", "--password-stdin"], "No password on stdin"),
