@@ -104,6 +104,7 @@ RANKS: list[set[str]] = [
     {"web.openapi"},
     {"notifications"},
     {
+        "engine.deletion_sweep",
         "engine.expiry",
         "engine.file_deletion",
         "engine.garbage",
@@ -111,13 +112,14 @@ RANKS: list[set[str]] = [
         "engine.storage_audit",
         "engine.sweeps",
     },
-    {"engine.bulk_actions", "engine.schedules"},
+    {"engine.bulk_actions", "engine.deletions", "engine.schedules"},
     {
         "engine.dispatcher",
         "engine.storage_repair",
         "engine.tasks",
         "web.deliveries",
         "web.files",
+        "web.deletions",
         "web.schedules",
     },
     {"web.api_keys"},

@@ -23,6 +23,7 @@ from django.db.models.functions import Now
 
 from jobs import notifications
 from jobs.engine.bulk_actions import advance_bulk_action
+from jobs.engine.deletion_sweep import sweep_deletions
 from jobs.engine.expiry import (
     expire_abandoned_uploads,
     expire_artifacts,
@@ -164,6 +165,7 @@ def _sweep_slowly(stop: threading.Event) -> None:
             expire_artifacts,
             expire_uploads,
             expire_abandoned_uploads,
+            sweep_deletions,
             collect_garbage,
             collect_deleted_jobs,
             expire_task_results,

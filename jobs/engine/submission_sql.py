@@ -37,7 +37,7 @@ COLUMNS = (
     "virtual_start", "estimated_seconds", "lease_until", "task_id", "worker", "version",
     "progress", "done", "total", "unit", "speed", "threads", "message", "checkpoint", "metadata",
     "artifact_id", "error_code", "error", "created_at", "started_at", "updated_at",
-    "finished_at", "expires_at", "collect_at",
+    "finished_at", "expires_at", "collect_at", "deletion_id",
 )  # fmt: skip
 
 # The codes of SUBMIT. CHECK returns NEW, for "within the limits", or one of the last three.

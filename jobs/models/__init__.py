@@ -4,6 +4,7 @@ from jobs.models.alert import Alert
 from jobs.models.api_key import ApiKey, KeyScope
 from jobs.models.bulk_action import BulkAction, BulkActionBatch, JobAction, SkipReason
 from jobs.models.deleted_job import DeletedJob
+from jobs.models.deletion import Deletion
 from jobs.models.email_change import (
     cancel_email_change,
     confirm_email_change,
@@ -33,6 +34,7 @@ __all__ = [
     "BulkAction",
     "BulkActionBatch",
     "DeletedJob",
+    "Deletion",
     "DownloadJob",
     "EndedTokenFamily",
     "FileQuerySet",

@@ -58,6 +58,7 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
             Q(expires_at=None) | Q(expires_at__gt=Now()),
             file_id__isnull=False,
             missing_since=None,
+            deletion=None,
         )
 
     def visible_parts(self, owner_id: int, among: Sequence[str] = ()) -> list[Self]:
@@ -126,7 +127,8 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         # Of the same type, too: it depends on the name, and the previews depend on it.
         same = {"owner": file.owner_id, "sha256": file.sha256, "content_type": file.content_type}
         processed = {"role": Role.ARTIFACT, "made_by__kind": kind}
-        found = self.filter(**same, **processed, file_id__isnull=False, expires_at__gt=Now())
+        kept = self.filter(file_id__isnull=False, expires_at__gt=Now(), deletion=None)
+        found = kept.filter(**same, **processed)
         found = found.exclude(made_by__metadata__has_key="skipped")  # previews may be possible now
         return found.select_related("made_by").order_by("-pk").first()
 

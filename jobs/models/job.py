@@ -32,6 +32,7 @@ from jobs.states import ENDS, FINAL, MOVES, WAITING, Actor, Event, Status
 
 MAX_ERROR_CHARS = 500
 NO_GUARD = Q()
+NOT_DELETED = Q(deletion=None)
 CLAIM_EARLY = timedelta(milliseconds=250)  # a doorbell may be this much ahead of the due time
 IS_DUE = Q(held=False, available_at__lte=NOW + CLAIM_EARLY)
 ALL_DONE = Coalesce("total", "done")
@@ -255,6 +256,7 @@ class DownloadJob(JobFields):
         self._move(
             Event.REQUEUE,
             by,
+            guard=NOT_DELETED,
             detail=detail,
             failures=0,
             losses=0,

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Least, Now
 from django.db.models.lookups import GreaterThanOrEqual
 
+from jobs.models.deletion import Deletion
 from jobs.models.lane import Lane
 from jobs.models.stored_file import StoredFile
 from jobs.states import ACTIVE, FINAL, Status
@@ -94,6 +95,10 @@ class JobFields(models.Model):
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     collect_at = models.DateTimeField(null=True)  # when to look for objects left behind
+    deletion = models.ForeignKey(  # not null: its owner deleted it
+        Deletion, models.DO_NOTHING, null=True, related_name="jobs", db_index=False,
+        db_constraint=False,
+    )  # fmt: skip
 
     class Meta:
         abstract = True
@@ -157,4 +162,5 @@ class JobFields(models.Model):
                 "created_at", name="job_with_key", condition=~Q(idempotency_key="")
             ),
             models.Index(OVER_AT, name="job_over", condition=Q(finished_at__isnull=False)),
+            models.Index("deletion", name="job_deleted", condition=Q(deletion__isnull=False)),
         ]  # fmt: skip

@@ -26,6 +26,10 @@ FEW = 25  # more jobs than 8 digits can match by chance
 
 
 class JobQuerySet(NewestQuerySet["DownloadJob"]):
+    def of_owner(self, owner_id: int) -> Self:
+        """Return the owner's jobs, without those that the owner deleted a moment ago."""
+        return self.filter(owner=owner_id, deletion=None)
+
     def unfinished(self) -> Self:
         """Return queued and running jobs."""
         return self.filter(status__in=ACTIVE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
@@ -15,6 +15,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from jobs.lib.cron import MAX_CRON_CHARS, cron_text, next_cron_time
+
+if TYPE_CHECKING:
+    from jobs.models.job import DownloadJob
 
 RUNS_KEPT = 10  # of each schedule; the jobs stay as long as others
 
@@ -116,3 +119,8 @@ class ScheduleRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.schedule_id} {self.due_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def kept_job(self) -> DownloadJob | None:
+        """The job, unless it was deleted."""
+        return self.job if self.job and not self.job.deletion_id else None

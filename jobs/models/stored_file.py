@@ -9,6 +9,7 @@ from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from jobs.models.deletion import Deletion
 from jobs.models.file_queryset import FileQuerySet
 from jobs.models.file_role import Role
 
@@ -58,6 +59,10 @@ class StoredFile(models.Model):
     role = models.CharField(max_length=20, default=Role.CATALOGUE)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
+    deletion = models.ForeignKey(  # not null: its owner deleted it, or its job
+        Deletion, models.DO_NOTHING, null=True, blank=True, related_name="files", db_index=False,
+        db_constraint=False,
+    )  # fmt: skip
 
     objects = FileQuerySet.as_manager()
 
@@ -85,6 +90,7 @@ class StoredFile(models.Model):
                 "expires_at",
                 name="file_not_kept", condition=Q(role__in=[Role.UPLOAD, Role.QUARANTINED]),
             ),
+            models.Index("deletion", name="file_deleted", condition=Q(deletion__isnull=False)),
             GinIndex(  # of trigrams; without a pending list, which each search would read
                 fields=["name", "content_type"], opclasses=["gin_trgm_ops"] * 2, fastupdate=False,
                 name="file_found", condition=Q(file_id__isnull=False),

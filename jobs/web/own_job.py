@@ -61,4 +61,4 @@ def _find_on_replica(request: Request, job_id: UUID) -> DownloadJob | None:
 
 def _find(database: str, job_id: UUID) -> DownloadJob | None:
     jobs = DownloadJob.objects.using(database).select_related("owner", "artifact").defer("params")
-    return jobs.filter(pk=job_id).first()
+    return jobs.filter(pk=job_id, deletion=None).first()

@@ -137,8 +137,8 @@ class ScheduleRunResponse(serializers.Serializer[Any]):
         return {
             "dueAt": run.due_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "jobId": run.job_id and str(run.job_id),
-            "status": run.job.status if run.job else None,
-            "statusUrl": reverse("status", args=[run.job_id]) if run.job else None,
+            "status": run.kept_job.status if run.kept_job else None,
+            "statusUrl": reverse("status", args=[run.job_id]) if run.kept_job else None,
             "errorCode": run.error_code or None,
             "error": run.error or None,
         }

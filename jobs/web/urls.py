@@ -11,6 +11,7 @@ from jobs.kinds.registry import KINDS
 from jobs.operations.metrics.view import Metrics
 from jobs.web import converters as converters  # registers `<job:...>` and `<file:...>`
 from jobs.web.api import (
+    deletions,
     downloads,
     events,
     files,
@@ -36,6 +37,7 @@ from jobs.web.pages import (
     settings,
     theme,
 )
+from jobs.web.pages import deletions as deletion_pages
 from jobs.web.pages import schedules as schedule_pages
 
 docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", http_method_names=["get", "head"])
@@ -49,6 +51,12 @@ urlpatterns = [
         if has_generated_form(kind)
     ),
     path("downloads", my_downloads.my_downloads, name="downloads"),
+    path("downloads/delete", deletion_pages.delete_from_page, name="delete-downloads"),
+    path(
+        "downloads/deletions/<job:deletion_id>/undo",
+        deletion_pages.undo_from_page,
+        name="undo-delete",
+    ),
     path("downloads/<job:job_id>", job.job_page, name="job-page"),
     path("downloads/<job:job_id>/state", job.job_page_state, name="job-state"),
     path("downloads/<job:job_id>/row", my_downloads.my_downloads_row, name="job-row"),
@@ -104,6 +112,12 @@ urlpatterns = [
     ),
     path("v1/files", files.FileList.as_view(), name="files"),
     path("v1/files/<file:file_id>", files.FileDetail.as_view(), name="file"),
+    path("v1/deletions", deletions.Deletions.as_view(), name="deletions"),
+    path(
+        "v1/deletions/<job:deletion_id>/undo",
+        deletions.UndoDeletion.as_view(),
+        name="undo-deletion",
+    ),
     path("v1/download/check", downloads.CheckFile.as_view(), name="check"),
     path("v1/download/jobs", downloads.JobList.as_view(), name="jobs"),
     path("v1/download/status/<job:job_id>", downloads.JobStatus.as_view(), name="status"),

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from jobs.engine.deletions import delete_jobs
 from jobs.models import DownloadJob, JobRow
 from jobs.models.job_row import COLUMNS
 from jobs.states import Status
@@ -279,3 +280,13 @@ class TestInvalidatedToken:
         path = STATUS.format(JobFactory(owner=alice).pk)
 
         assert native.request(path, authorization=f"Bearer {RefreshToken.for_user(alice)}") is None
+
+
+def test_a_deleted_job_is_left_to_django_which_answers_404(native: Native, alice: User) -> None:
+    job = JobFactory(owner=alice, status=Status.COMPLETED)
+    path = STATUS.format(job.pk)
+    assert native.request(path, authorization=bearer(alice)) is not None  # it is cached now
+    delete_jobs(alice, [job.pk])
+
+    assert native.request(path, authorization=bearer(alice)) is None
+    assert ask_django(path, authorization=bearer(alice)).status == 404

@@ -41,7 +41,7 @@ def _results(job: DownloadJob, job_ids: list[str]) -> tuple[tuple[str, str], ...
     """Return the results of other jobs. Makes no query for stored files alone."""
     if not job_ids:
         return ()
-    jobs = DownloadJob.objects.filter(owner=job.owner).select_related("artifact")
+    jobs = DownloadJob.objects.of_owner(job.owner_id).select_related("artifact")
     found = jobs.defer("params").in_bulk(list(map(UUID, job_ids)))
     return tuple(_result(job_id, found.get(UUID(job_id))) for job_id in job_ids)
 

@@ -187,6 +187,11 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (word.textContent = usual), 2000);
 });
 
+// An undo that is too late is not offered.
+
+for (const notice of document.querySelectorAll("[data-until]"))
+  setTimeout(() => notice.remove(), Math.max(new Date(notice.dataset.until) - Date.now(), 1000));
+
 // "Download automatically when ready": once, in any number of tabs and reloads.
 
 const autoDownloadKey = (job) => `download-when-ready:${job}`;

@@ -126,7 +126,7 @@ class OwnJobList(ListAPIView[DownloadJob]):
     filterset_class = JobFilter
 
     def get_queryset(self) -> QuerySet[DownloadJob]:
-        jobs = DownloadJob.objects.filter(owner=self._owner_id())
+        jobs = DownloadJob.objects.of_owner(self._owner_id())
         return jobs.select_related("artifact").defer("params")
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -15,8 +15,8 @@ FILES, LINKS = StoredFile._meta.db_table, DownloadJob.after.through._meta.db_tab
 def own_job_statement() -> str:
     """$1 are users, $2 a job of each, $3 and $4 its cached version and expiry, or null.
 
-    No row: there is no such user. The version is null: the user has no such job. The columns from
-    FIRST on are null: the cached job is current.
+    No row: there is no such user. The version is null: the user has no such job, or deleted it. The
+    columns from FIRST on are null: the cached job is current.
     """
     return own_job_sql("int", f"JOIN {USERS} u ON u.{USER_ID} = key.caller")
 
@@ -31,6 +31,7 @@ def own_job_sql(caller_type: str, user: str) -> str:
             WITH ORDINALITY AS key (caller, job_id, version, expires_at, n)
         {user}
         LEFT JOIN {JOBS} j ON j.id = key.job_id AND j.owner_id = u.{USER_ID}
+            AND j.deletion_id IS NULL
         LEFT JOIN {JOBS} n ON n.id = j.id AND (
             n.version IS DISTINCT FROM key.version
             OR n.expires_at IS DISTINCT FROM key.expires_at)

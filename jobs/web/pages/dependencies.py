@@ -34,6 +34,8 @@ def job_dependencies(job: DownloadJob, now: datetime) -> list[RelatedJobs]:
 
 
 def _listed(title: str, jobs: JobQuerySet, now: datetime) -> RelatedJobs:
-    listed = list(jobs.defer("params").order_by("created_at", "pk")[: LISTED + 1])
+    listed = list(
+        jobs.filter(deletion=None).defer("params").order_by("created_at", "pk")[: LISTED + 1]
+    )
     rows = [(each, *wording.status_icon_and_word(each, now)) for each in listed[:LISTED]]
     return RelatedJobs(title, rows, has_more=len(listed) > LISTED)

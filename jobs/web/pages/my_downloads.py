@@ -20,6 +20,7 @@ from jobs.web import wording
 from jobs.web.authentication import authenticated_user
 from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
+from jobs.web.pages.deletions import deletion_context
 from jobs.web.pages.polling import PolledJob, poll_fragment, polled_job
 from jobs.web.pages.previews import prefetch_previews
 from jobs.web.pages.rendering import render_page
@@ -74,13 +75,15 @@ def my_downloads_row(request: HttpRequest, job_id: UUID) -> HttpResponse:
     # The title of the list has the number of jobs in progress; other pages may have rows, too.
     page_url = request.htmx.current_url_abs_path or ""  # type: ignore[attr-defined]
     in_list = page_url.partition("?")[0] in ("", reverse("downloads"))
-    return poll_fragment(request, view, "jobs/_row_polled.html", lambda: {"in_list": in_list})
+    return poll_fragment(
+        request, view, "jobs/_row_polled.html", lambda: {"in_list": in_list, "selects": in_list}
+    )
 
 
 def _list(request: HttpRequest) -> HttpResponse:
     filters = _filters(request)
     # `params` stay in the database: they have up to 100,000 numbers.
-    jobs = DownloadJob.objects.filter(owner=authenticated_user(request)).defer("params")
+    jobs = DownloadJob.objects.of_owner(authenticated_user(request).pk).defer("params")
     statuses = STATES[filters["status"]][1] if filters["status"] else FINAL
     positions = {side: _position(jobs, filters[side]) for side in ("after", "before")}
     is_first_page = not any(filters[name] for name in ("status", "after", "before"))
@@ -102,6 +105,10 @@ def _list(request: HttpRequest) -> HttpResponse:
         "is_filtered": any(filters.values()),
         "states": [("", "All"), *((value, word) for value, (word, _) in STATES.items())],
         "kinds": _kinds(),
+        **deletion_context(request),
+        "has_finished": any(view.job.is_finished for _, rows in groups for view in rows),
+        "has_expired": jobs.filter(status=Status.EXPIRED).exists(),
+        "query": request.GET.urlencode(),
     }
     return render_page(request, "jobs/downloads.html", context)
 

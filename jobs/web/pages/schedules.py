@@ -70,8 +70,8 @@ def _shown(schedule: Schedule, now: datetime) -> ShownSchedule:
 
 def _shown_run(run: ScheduleRun, now: datetime) -> ShownRun:
     icon, word = "failed", "Not started"
-    if run.job:
-        icon, word = wording.status_icon_and_word(run.job, now)
+    if job := run.kept_job:
+        icon, word = wording.status_icon_and_word(job, now)
     elif run.job_id:
         icon, word = "expired", "Deleted"
     return ShownRun(run, icon, word, wording.moment_text(run.due_at, now))

@@ -91,7 +91,7 @@ def usual_webhook(key: ApiKey | None) -> str | None:
 def own_jobs_in_terms(owner: User, job_ids: list[UUID]) -> list[UUID]:
     """Return the ids without duplicates. Raises ValidationError for one of another owner."""
     job_ids = list(dict.fromkeys(job_ids))
-    own = DownloadJob.objects.filter(owner=owner, pk__in=job_ids)
+    own = DownloadJob.objects.of_owner(owner.pk).filter(pk__in=job_ids)
     unknown = set(job_ids) - set(own.values_list("pk", flat=True))
     positions = [n for n, job_id in enumerate(job_ids) if job_id in unknown]
     if positions:

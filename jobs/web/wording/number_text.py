@@ -5,6 +5,11 @@ from __future__ import annotations
 from jobs.lib.file_size import NO_BREAK, file_size_text
 
 
+def counted_text(count: int, noun: str) -> str:
+    """Return '1 download' or '1,200 downloads'."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def files_text(count: int) -> str:
     return "1 file" if count == 1 else f"{count:,} files"
 
