@@ -112,7 +112,7 @@ RANKS: list[set[str]] = [
         "engine.storage_audit",
         "engine.sweeps",
     },
-    {"engine.bulk_actions", "engine.deletions", "engine.schedules"},
+    {"engine.bulk_actions", "engine.deletions", "engine.schedules", "engine.share_links"},
     {
         "engine.dispatcher",
         "engine.storage_repair",
@@ -121,6 +121,7 @@ RANKS: list[set[str]] = [
         "web.files",
         "web.deletions",
         "web.schedules",
+        "web.shared_links",
     },
     {"web.api_keys"},
     {

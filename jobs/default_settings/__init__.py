@@ -169,6 +169,11 @@ RATES["sign-in"] = env.list(
 )
 # Mails that somebody asks for without being the one who gets them.
 RATES["account-mail"] = _rates("account:5/3600,owner:10/3600,address:30/3600", "owner:1000/60")
+# The passwords of share links, each of which counts as an account.
+RATES["share-password"] = env.list(
+    "RATE_SHARE_PASSWORD",
+    default=_rates("account-address:10/600,address:30/600,account:200/600", "account:1000/60"),
+)
 # Per owner.
 MAX_ACTIVE_JOBS = env.number("MAX_ACTIVE_JOBS", 100 if PRODUCTION else 10_000, minimum=1)
 # The highest priority that owners may set.

@@ -11,13 +11,14 @@ from django.db.models.functions import Now
 
 from jobs.errors import StaleJob
 from jobs.lib.database import DATABASE_UNAVAILABLE
-from jobs.models import Deletion, DownloadJob
+from jobs.models import Deletion, DownloadJob, ShareLink
 from jobs.states import Actor
 
 log = structlog.get_logger(__name__)
 
 BATCH = 100  # jobs in one transaction
 AFTER_ERROR = timedelta(minutes=5)
+LINKS_KEPT = timedelta(days=30)
 
 
 def sweep_deletions() -> int:
@@ -58,3 +59,9 @@ def _delete_job(job: DownloadJob) -> None:
         job.files.update(deletion=None)
     else:
         log.info("deleted", job_id=str(job.pk), kind=job.kind, by=Actor.OWNER.value)
+
+
+def expire_share_links() -> int:
+    """Delete a batch of share links that ended long ago. Return how many."""
+    old = ShareLink.objects.ended_before(LINKS_KEPT).values("pk")[: BATCH * 10]
+    return ShareLink.objects.filter(pk__in=old).delete()[0]

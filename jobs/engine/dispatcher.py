@@ -23,7 +23,7 @@ from django.db.models.functions import Now
 
 from jobs import notifications
 from jobs.engine.bulk_actions import advance_bulk_action
-from jobs.engine.deletion_sweep import sweep_deletions
+from jobs.engine.deletion_sweep import expire_share_links, sweep_deletions
 from jobs.engine.expiry import (
     expire_abandoned_uploads,
     expire_artifacts,
@@ -177,6 +177,7 @@ def _sweep_slowly(stop: threading.Event) -> None:
             expire_jobs,
             expire_bulk_actions,
             expire_queue_limits,
+            expire_share_links,
             sweep_usage,
         ):
             _try(_repeat(sweep, stop))

@@ -32,6 +32,7 @@ from jobs.models import (
     Notification,
     QueueLimit,
     Schedule,
+    ShareLink,
     StoredFile,
 )
 from jobs.states import Actor
@@ -49,6 +50,7 @@ def count_personal_data(user: User) -> dict[str, int]:
         "files": files.count(),
         "bytes": files.bytes(),
         "unfinished uploads": IncomingUpload.objects.filter(owner=user).count(),
+        "share links": ShareLink.objects.filter(owner=user).count(),
         "schedules": Schedule.objects.filter(owner=user).count(),
         "notifications": Notification.objects.filter(owner=user).count(),
         "queue limits": QueueLimit.objects.filter(owner=user).count(),

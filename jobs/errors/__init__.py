@@ -11,6 +11,7 @@ JobError
 |   |-- TooManyUploads         the owner has too many unfinished uploads
 |   |-- TooManySchedules       the owner has too many schedules
 |   |-- TooManyKeys            the owner has too many API keys
+|   |-- TooManyLinks           the download has too many share links
 |   |-- StorageFull            the owner's storage quota is used up
 |   |-- StoreFull              the whole file store is nearly full
 |   `-- QueueFull              the queue is full
@@ -97,6 +98,7 @@ from jobs.errors.limit_errors import (
     StoreFull,
     TooManyActive,
     TooManyKeys,
+    TooManyLinks,
     TooManySchedules,
     TooManyUploads,
 )
@@ -180,6 +182,7 @@ __all__ = [
     "StoreFull",
     "TooManyActive",
     "TooManyKeys",
+    "TooManyLinks",
     "TooManyRedirects",
     "TooManySchedules",
     "TooManyUploads",

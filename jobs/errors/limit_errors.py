@@ -32,6 +32,11 @@ class TooManyKeys(LimitReached):
     retry_after_seconds = 3600
 
 
+class TooManyLinks(LimitReached):
+    code = "too_many_links"
+    retry_after_seconds = 3600
+
+
 class StorageFull(LimitReached):
     code = "storage_full"
     retry_after_seconds = 3600

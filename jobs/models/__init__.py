@@ -24,6 +24,7 @@ from jobs.models.preferences import Preferences, can_be_mailed
 from jobs.models.queue_limit import QueueLimit
 from jobs.models.schedule import Schedule, ScheduleRun
 from jobs.models.service_process import ServiceProcess
+from jobs.models.share_link import LinkState, ShareLink
 from jobs.models.stored_file import StoredFile
 from jobs.models.usage import Usage
 
@@ -47,6 +48,7 @@ __all__ = [
     "JobStatistics",
     "KeyScope",
     "Lane",
+    "LinkState",
     "Notification",
     "Preferences",
     "QueueLimit",
@@ -54,6 +56,7 @@ __all__ = [
     "Schedule",
     "ScheduleRun",
     "ServiceProcess",
+    "ShareLink",
     "SkipReason",
     "StoredFile",
     "Usage",

@@ -21,8 +21,8 @@ from jobs.web.rates import RateCount
 if TYPE_CHECKING:  # DRF loads this module while it makes that one
     from rest_framework.views import APIView
 
-SIGN_IN, ACCOUNT_MAIL = "sign-in", "account-mail"
-MUST_COUNT = {SIGN_IN, ACCOUNT_MAIL}  # refused while Redis is down
+SIGN_IN, ACCOUNT_MAIL, SHARE_PASSWORD = "sign-in", "account-mail", "share-password"
+MUST_COUNT = {SIGN_IN, ACCOUNT_MAIL, SHARE_PASSWORD}  # refused while Redis is down
 OF_ACCOUNT = {
     "account",
     "account-address",
@@ -79,6 +79,25 @@ def throttle_account_mail(request: HttpRequest, email: str) -> None:
     """
     account = email.encode(errors="replace").lower().decode()
     _count(request, ACCOUNT_MAIL, _callers(request) | {"account": account})
+
+
+def throttle_share_password(request: HttpRequest | Request, link_id: str) -> None:
+    """Count an attempt to open a link. Raises Problem 429 beyond a rate, 503 without Redis."""
+    request = getattr(request, "_request", request)
+    _count(request, SHARE_PASSWORD, _link_callers(request, link_id))
+
+
+def unthrottle_share_password(request: HttpRequest | Request, link_id: str) -> None:
+    """Do not count the attempt: the password was right."""
+    request = getattr(request, "_request", request)
+    callers = _link_callers(request, link_id)
+    of_link = {who: name for who, name in callers.items() if who in OF_ACCOUNT}
+    rate_counting.uncount_in_rates(SHARE_PASSWORD, of_link)
+
+
+def _link_callers(request: Any, link_id: str) -> dict[str, str]:
+    address = _callers(request)["address"]
+    return {"address": address, "account": link_id, "account-address": f"{address} {link_id}"}
 
 
 def _has_twin(user: User) -> bool:

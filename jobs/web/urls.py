@@ -19,10 +19,13 @@ from jobs.web.api import (
     kinds,
     operations,
     schedules,
+    share_links,
+    shared_files,
     tokens,
     webhooks,
 )
 from jobs.web.authentication import SignInPage
+from jobs.web.content_negotiation import page_or_api
 from jobs.web.error_handlers import api_not_found
 from jobs.web.openapi import document
 from jobs.web.pages import (
@@ -35,6 +38,8 @@ from jobs.web.pages import (
     password_reset,
     previews,
     settings,
+    share,
+    shared,
     theme,
 )
 from jobs.web.pages import deletions as deletion_pages
@@ -63,6 +68,18 @@ urlpatterns = [
     path("downloads/<job:job_id>/cancel", job.cancel_from_page, name="job-cancel"),
     path("downloads/<job:job_id>/retry", job.retry_from_page, name="job-retry"),
     path("downloads/<job:job_id>/files/<slug:role>", previews.preview_file, name="made"),
+    path("downloads/<job:job_id>/share", share.share_from_page, name="share-job"),
+    path("downloads/shares/<job:share_id>/revoke", share.revoke_from_page, name="revoke-share"),
+    path(
+        "s/<slug:token>",
+        page_or_api(shared.shared_page, shared_files.SharedFile.as_view()),
+        name="shared",
+    ),
+    path(
+        "s/<slug:token>/download",
+        page_or_api(shared.shared_download_page, shared_files.SharedDownload.as_view()),
+        name="shared-download",
+    ),
     path("schedules", schedule_pages.schedules_page, name="schedules"),
     *(
         path(f"schedules/<job:schedule_id>/{name}", view, name=f"schedule-{name}")
@@ -125,6 +142,8 @@ urlpatterns = [
     path("v1/download/events/<job:job_id>", events.JobEvents.as_view(), name="events"),
     path("v1/download/result/<job:job_id>", downloads.ResultLink.as_view(), name="result"),
     path("v1/download/<job:job_id>", downloads.DownloadFile.as_view(), name="download"),
+    path("v1/download/<job:job_id>/shares", share_links.JobShares.as_view(), name="shares"),
+    path("v1/shares/<job:share_id>", share_links.ShareDetail.as_view(), name="share"),
     path("v1/download/<job:job_id>/retry", downloads.RetryJob.as_view(), name="retry"),
     path("admin/retry/<job:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),
     # Not a job id: the admin, which comes next, would redirect to its sign-in page.

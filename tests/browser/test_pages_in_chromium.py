@@ -299,7 +299,7 @@ def test_the_link_and_the_commands_are_copied(
     alice_tab.goto(f"{live_server.url}/downloads/{job.pk}?from=somewhere")
     copied = "navigator.clipboard.readText()"
 
-    alice_tab.get_by_role("button", name="Copy link").click()
+    alice_tab.get_by_role("button", name="Copy address").click()
     expect(alice_tab.get_by_role("button", name="Copied")).to_be_visible()
     assert alice_tab.evaluate(copied) == f"{live_server.url}/downloads/{job.pk}"
     alice_tab.get_by_role("button", name="Copy", exact=True).first.click()
@@ -311,12 +311,12 @@ def test_a_link_is_copied_without_tls(alice_tab: Page, alice: User, live_server:
     job = claimed(alice)
     alice_tab.add_init_script("Object.defineProperty(navigator, 'clipboard', { writable: true })")
     alice_tab.goto(f"{live_server.url}/downloads/{job.pk}")
-    expect(alice_tab.get_by_role("button", name="Copy link")).to_be_visible()
+    expect(alice_tab.get_by_role("button", name="Copy address")).to_be_visible()
     alice_tab.evaluate("""addEventListener("copy", (event) => {
       window.copied = event.clipboardData.getData("text/plain");
     })""")
 
-    alice_tab.get_by_role("button", name="Copy link").click()
+    alice_tab.get_by_role("button", name="Copy address").click()
 
     expect(alice_tab.get_by_role("button", name="Copied")).to_be_visible()
     assert alice_tab.evaluate("copied") == f"{live_server.url}/downloads/{job.pk}"

@@ -181,11 +181,31 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const source = document.getElementById(button.dataset.copy);
   await copy(source ? source.textContent : location.origin + location.pathname);
+  sayCopied(button);
+});
+
+// The first use of "Copy link" makes the link. Without scripts it is then shown on the page.
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("[data-copy-link]");
+  if (!form) return;
+  event.preventDefault();
+  const headers = { Accept: "application/json" };
+  const response = await fetch(form.action, { method: "POST", body: new FormData(form), headers });
+  if (!response.ok) return form.submit();
+  try {
+    await copy((await response.json()).url);
+  } catch {
+    return form.submit(); // the browser allows no copy after a wait
+  }
+  sayCopied(form.querySelector("button"));
+});
+
+function sayCopied(button) {
   const word = button.querySelector("span");
   const usual = (button.dataset.usual ??= word.textContent);
   word.textContent = document.getElementById("said").textContent = "Copied";
   setTimeout(() => (word.textContent = usual), 2000);
-});
+}
 
 // An undo that is too late is not offered.
 

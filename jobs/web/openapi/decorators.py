@@ -43,7 +43,7 @@ COMMON_HEADERS = [
     header("Location", "The URL to poll.", [202], required=True),
     header("Location", "The URL of what was created.", [201], required=True),
     header("Location", "The URL to poll, if the job is active.", [409]),
-    header("Location", "The file, for ten minutes.", [302], required=True),
+    header("Location", "The file, for ten minutes.", [302, 303], required=True),
 ]
 LIMIT_HEADERS = [
     header("RateLimit", 'The remaining requests: `"name";r=requests;t=seconds`.', True),

@@ -57,6 +57,7 @@ TAGS = {
     "jobs": "Start, poll, cancel and retry jobs.", "schedules": "Repeat requests.",
     "webhooks": "Test webhooks, and send them again.",
     "files": "List, register, change and delete stored files.",
+    "sharing": "Links by which anybody can download a file.",
     "auth": "API keys and tokens for programs.",
     "operations": "For staff.", "health": "For load balancers and monitoring.",
 }  # fmt: skip

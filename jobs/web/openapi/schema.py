@@ -47,6 +47,8 @@ class Schema(AutoSchema):
         for tag in ("schedules", "files"):
             if self.path.startswith(f"/v1/{tag}"):
                 return [tag]
+        if self.path.startswith("/s/") or "/shares" in self.path:
+            return ["sharing"]
         return ["operations" if self._is_for_staff else "jobs"]
 
     @property

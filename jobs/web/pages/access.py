@@ -25,7 +25,7 @@ FORMS_WITHOUT_JOB = {  # `choose` posts a search with many ticks
     "settings-create-key",
     "settings-revoke-key",
     *("schedule-pause", "schedule-resume", "schedule-delete"),
-    *("delete-downloads", "undo-delete"),
+    *("delete-downloads", "undo-delete", "share-job", "revoke-share"),
 }
 MAX_URL_CHARS = 3_500  # the web server accepts a request line of 4,094
 COOKIES_ARE_OFF = "This site needs cookies. Allow them in your browser, and try again."

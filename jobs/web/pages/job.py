@@ -23,9 +23,11 @@ from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.deliveries import job_deliveries
 from jobs.web.pages.dependencies import job_dependencies
+from jobs.web.pages.other_account import offers_other_account
 from jobs.web.pages.polling import PolledJob, poll_fragment, polled_job
 from jobs.web.pages.previews import previews_of
 from jobs.web.pages.rendering import SeeOther, render_page
+from jobs.web.pages.share import share_context
 
 MAX_EVENTS = 100  # of the history, the latest; a job can be retried without limit
 AUTHORIZATION = '-H "Authorization: Bearer $TOKEN"'
@@ -33,6 +35,7 @@ AUTHORIZATION = '-H "Authorization: Bearer $TOKEN"'
 
 @require_safe
 @sign_in_required
+@offers_other_account
 def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     now = timezone.now()
     view = polled_job(own_job(request, job_id), now)
@@ -44,7 +47,7 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "contents": KINDS[job.kind].contents(job),
         "commands": _commands(request, job),
     }
-    return render_page(request, "jobs/job.html", context | _card(view, now))
+    return render_page(request, "jobs/job.html", context | _card(request, view, now))
 
 
 @require_safe
@@ -53,7 +56,9 @@ def job_page_state(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Render the status card with history and details, to replace the old; 204 if unchanged."""
     now = timezone.now()
     view = polled_job(own_job(request, job_id), now)
-    return poll_fragment(request, view, "jobs/_state_polled.html", lambda: _card(view, now))
+    return poll_fragment(
+        request, view, "jobs/_state_polled.html", lambda: _card(request, view, now)
+    )
 
 
 @require_POST
@@ -80,14 +85,15 @@ def _change(
     return SeeOther(reverse("job-page", args=[job.pk]))
 
 
-def _card(view: PolledJob, now: datetime) -> dict[str, Any]:
+def _card(request: HttpRequest, view: PolledJob, now: datetime) -> dict[str, Any]:
     """Return the context of what polls update."""
     job = view.job
     latest = job.events.defer("detail").order_by("-id")[:MAX_EVENTS]
-    return {
+    shared = share_context(request, job, now)
+    return shared | {
         "created": wording.moment_text(job.created_at, now),
         "details": wording.history_details(job, now),
-        "history": wording.history_entries(job, reversed(latest), now),
+        "history": wording.history_entries(job, reversed(latest), now, shared["share_lines"]),
         "kind": KINDS[job.kind],
         "previews": previews_of(job),
         "dependencies": job_dependencies(job, now),

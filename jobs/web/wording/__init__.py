@@ -8,7 +8,13 @@ from jobs.lib.file_size import file_size_text
 from jobs.web.wording.history import history_details, history_entries
 from jobs.web.wording.next_steps import next_step
 from jobs.web.wording.notices import Notice, notice_texts
-from jobs.web.wording.number_text import amount_text, files_text, size_limit_text
+from jobs.web.wording.number_text import (
+    amount_text,
+    counted_text,
+    files_text,
+    size_limit_text,
+)
+from jobs.web.wording.sharing import share_lines
 from jobs.web.wording.status_icon import status_icon_and_word
 from jobs.web.wording.status_text import StatusText, job_status_text
 from jobs.web.wording.time_text import (
@@ -27,6 +33,7 @@ __all__ = [
     "added_text",
     "ago_text",
     "amount_text",
+    "counted_text",
     "day_range_text",
     "duration_text",
     "file_size_text",
@@ -39,6 +46,7 @@ __all__ = [
     "next_step",
     "notice_texts",
     "prefetch_waiting_for",
+    "share_lines",
     "size_limit_text",
     "status_icon_and_word",
 ]

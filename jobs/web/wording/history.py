@@ -5,7 +5,6 @@ prefix of an API key."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob, JobEvent
 from jobs.states import Actor, Event
 from jobs.terms import USUAL_PRIORITY
+from jobs.web.wording.history_line import HistoryLine
 from jobs.web.wording.progress_text import attempt_progress_text
 from jobs.web.wording.status_icon import status_icon, word_of
 from jobs.web.wording.time_text import clock_text, day_text, moment_text
@@ -60,24 +60,13 @@ WENT_WRONG = {
 }
 
 
-@dataclass(frozen=True)
-class HistoryLine:
-    """One line of the activity. `mark` is 'now', 'ahead' or empty."""
-
-    text: str
-    more: str = ""
-    icon: str = ""
-    at: datetime | None = None
-    when: str = ""
-    mark: str = ""
-
-
 def history_entries(
-    job: DownloadJob, events: Iterable[JobEvent], now: datetime
+    job: DownloadJob, events: Iterable[JobEvent], now: datetime, others: Iterable[HistoryLine] = ()
 ) -> list[HistoryLine]:
-    """Return past events, then what is running, then what will happen next."""
+    """Return past events and `others` by time, then what is running, then what will happen next."""
     icon = status_icon(job, now)
-    lines = [_past(event, KINDS[job.kind], now) for event in events]
+    lines = [*(_past(event, KINDS[job.kind], now) for event in events), *others]
+    lines.sort(key=lambda line: line.at or now)  # stable: events are in their order
     if icon == "working":
         lines.append(HistoryLine(job.message, icon=icon, when="now", mark="now"))
     return [*lines, *_ahead(job, icon, now)]

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     atomic = False  # concurrently: jobs go on being recorded meanwhile
 
     dependencies = [
-        ('jobs', '0034_deletions'),
+        ('jobs', '0035_deletions'),
     ]
 
     operations = [

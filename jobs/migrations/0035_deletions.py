@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0033_file_indexes'),
+        ('jobs', '0034_api_keys'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
